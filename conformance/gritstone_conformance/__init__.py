@@ -1,0 +1,11 @@
+"""The gritstone conformance suite: drives an implementation, judges what it answers and what it stored.
+
+It never imports the reference; the reference is attached like any other implementation.
+"""
+
+from __future__ import annotations
+
+__all__ = ["SPEC_VERSION", "SUITE_VERSION"]
+
+SUITE_VERSION = "0.1.0"
+SPEC_VERSION = "0.1"

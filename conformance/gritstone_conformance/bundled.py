@@ -1,0 +1,28 @@
+"""Find the spec and the vectors that this suite was built with.
+
+Decides one thing: where the data is. In a wheel it lies inside the package; in a checkout (editable install) it is the
+top-level ``spec/`` and ``vectors/``. No other module knows.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["spec_dir", "vectors_dir"]
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _find(name: str) -> Path:
+    bundled = _PACKAGE / "_bundled" / name
+    return bundled if bundled.is_dir() else _PACKAGE.parents[1] / name
+
+
+def spec_dir() -> Path:
+    """Return the directory of the normative text, its schemas and ``rules.json``."""
+    return _find("spec")
+
+
+def vectors_dir() -> Path:
+    """Return the directory of the golden vectors and their ``DIGEST``."""
+    return _find("vectors")
