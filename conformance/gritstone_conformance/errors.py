@@ -1,0 +1,50 @@
+"""The suite's own errors, apart from everything an implementation can do wrong.
+
+::
+
+    SuiteError                 the suite, its data or its user is at fault
+      UsageError               an option or a file given by the user is wrong          exit 2
+      DataError                a rule file, vector file or report is not valid         exit 4
+    SubjectFault               the implementation broke instead of answering           verdict ``error``
+    Divergence                 the implementation answered wrongly (in ``trial``)      verdict ``fail``
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DataError", "SubjectFault", "SuiteError", "UsageError"]
+
+
+class SuiteError(Exception):
+    """The suite, its data or its user is at fault; never a verdict."""
+
+
+class UsageError(SuiteError):
+    """An option, a file or a command given by the user is wrong; exit code 2."""
+
+
+class DataError(SuiteError):
+    """A rule file, a vector file or a report is not valid; exit code 4."""
+
+
+@dataclass(slots=True)
+class SubjectFault(Exception):  # noqa: N818 - a fault of the subject, not an error of the suite
+    """The implementation broke: late, hung, dead, off protocol, or it said so itself.
+
+    Attributes:
+        cause: one of the causes of the liveness chapter, e.g. ``late``, ``hung:blocked``, ``dead:signal-SEGV``,
+            ``dead:exit-1``, ``protocol:not-json``, ``adapter``, ``memory``, ``not-run``.
+        detail: one line for people: the end of stderr, the offending bytes, the adapter's own message.
+        rule: the harness rule that this breaks, or None where the cause alone breaks none.
+        request: index of the guilty request among those asked together; the oldest unanswered.
+    """
+
+    cause: str
+    detail: str
+    rule: str | None = None
+    request: int = 0
+
+    def __str__(self) -> str:
+        """Return cause and detail in one line."""
+        return f"{self.cause}: {self.detail}" if self.detail else self.cause

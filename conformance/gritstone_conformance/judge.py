@@ -1,0 +1,159 @@
+"""The judge: is this reply what the case expects, and if not, where is the first difference?
+
+Pure: no I/O, no clock. It looks at one expectation and one reply; verdicts of cases, twins and rules are made in
+``verdicts`` from what it says.
+
+Expectations: ``{"ok": value}`` whole-object equality; ``{"$": "any"}`` matches anything; ``{"$": name}`` binds on first
+use and must be equal later; ``{"refused": class}`` with an optional ``code``; ``{"unsupported": …}``;
+``{"any": [...]}`` is satisfied by one of several.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gritstone_conformance.errors import DataError
+from gritstone_conformance.replies import Json, Ok, Refused, Reply, Trouble, Unsupported
+
+__all__ = ["Difference", "compare", "substitute"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where a reply first leaves what was expected.
+
+    Attributes:
+        path: JSON Pointer into the ``ok`` object; empty when the kind of answer differs.
+        expected: the expected value at the path (or the whole expectation).
+        got: the value found there (or the whole answer).
+        signature: stable text that groups failures, free of ids and indexes.
+    """
+
+    path: str
+    expected: Json
+    got: Json
+    signature: str
+
+
+def substitute(value: Json, bindings: Mapping[str, Json]) -> Json:
+    """Replace every ``{"$": name}`` in a request's arguments by its bound value.
+
+    Raises:
+        DataError: a name is used before it was bound.
+    """
+    if isinstance(value, dict):
+        if set(value) == {"$"}:
+            if value["$"] not in bindings:
+                raise DataError(f"a step uses the name {value['$']!r} before it is bound")
+            return bindings[value["$"]]
+        return {key: substitute(item, bindings) for key, item in value.items()}
+    if isinstance(value, list):
+        return [substitute(item, bindings) for item in value]
+    return value
+
+
+def compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json]) -> Difference | None:
+    """Return None when the reply satisfies the expectation, else the first difference.
+
+    Names bound by the reply are added to ``bindings`` only when it satisfies the expectation.
+    """
+    if "any" in expect:
+        tried = [compare(option, reply, bindings) for option in expect["any"]]
+        if any(difference is None for difference in tried):
+            return None
+        words = " or ".join(sorted({_expected_word(option) for option in expect["any"]}))
+        return Difference("", dict(expect), _answer(reply), f"expected {words} got {_reply_word(reply)}")
+    if "ok" in expect and isinstance(reply, Ok):
+        fresh = dict(bindings)
+        found = _first_difference(expect["ok"], reply.value, "", fresh)
+        if found is None:
+            bindings.update(fresh)
+            return None
+        path, wanted, got = found
+        return Difference(path, wanted, got, f"expected value got value at {_general(path)}")
+    if isinstance(reply, Refused) and expect.get("refused") == reply.kind:
+        if "code" not in expect or expect["code"] == reply.code:
+            return None
+        words = f"expected refused:{reply.kind}:{expect['code']} got refused:{reply.kind}:{reply.code or 'none'}"
+        return Difference("/refused/code", expect["code"], reply.code, words)
+    if isinstance(reply, Unsupported) and "unsupported" in expect:
+        return None
+    if isinstance(reply, Trouble) and "error" in expect:
+        return None
+    words = f"expected {_expected_word(expect)} got {_reply_word(reply)}"
+    return Difference("", dict(expect), _answer(reply), words)
+
+
+def _first_difference(expected: Json, got: Json, path: str, bindings: dict[str, Json]) -> tuple[str, Json, Json] | None:
+    if isinstance(expected, dict) and set(expected) == {"$"}:
+        name = expected["$"]
+        if name == "any" or bindings.setdefault(name, got) == got:
+            return None
+        return path, bindings[name], got
+    if isinstance(expected, dict) and isinstance(got, dict):
+        return _first_of(sorted(expected.keys() | got.keys()), expected, got, path, bindings)
+    if isinstance(expected, list) and isinstance(got, list):
+        longest = range(max(len(expected), len(got)))
+        return _first_of(longest, dict(enumerate(expected)), dict(enumerate(got)), path, bindings)
+    # bool is an int in Python, not in JSON
+    same = type(expected) is type(got) and expected == got
+    return None if same else (path, expected, got)
+
+
+def _first_of(
+    keys: Iterable[str | int],
+    expected: Mapping[Any, Json],
+    got: Mapping[Any, Json],
+    path: str,
+    bindings: dict[str, Json],
+) -> tuple[str, Json, Json] | None:
+    for key in keys:
+        here = f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}"
+        if key not in got:
+            if expected[key] == {"$": "any"}:
+                continue
+            return here, expected[key], None
+        if key not in expected:
+            return here, None, got[key]
+        found = _first_difference(expected[key], got[key], here, bindings)
+        if found is not None:
+            return found
+    return None
+
+
+def _expected_word(expect: Mapping[str, Json]) -> str:
+    if "refused" in expect:
+        return f"refused:{expect['refused']}"
+    return next(iter(expect), "nothing")
+
+
+def _reply_word(reply: Reply) -> str:
+    match reply:
+        case Ok():
+            return "ok"
+        case Refused(kind=kind):
+            return f"refused:{kind}"
+        case Unsupported():
+            return "unsupported"
+        case Trouble():
+            return "error"
+
+
+def _answer(reply: Reply) -> Json:
+    match reply:
+        case Ok(value=value):
+            return {"ok": value}
+        case Refused(kind=kind, code=code):
+            return {"refused": kind} if code is None else {"refused": kind, "code": code}
+        case Unsupported(feature=feature):
+            return {"unsupported": feature}
+        case Trouble(message=message):
+            return {"error": message}
+
+
+def _general(path: str) -> str:
+    """Return the path with list indexes and ids replaced by ``*``, so that signatures group."""
+    return re.sub(r"/(\d+|[0-9a-f]{64})(?=/|$)", "/*", path) or "/"

@@ -1,0 +1,50 @@
+"""The four answers an implementation can give, as values.
+
+Decides nothing about right or wrong; ``protocol`` builds these from lines, ``judge`` compares them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+__all__ = ["REFUSAL_CLASSES", "Json", "Ok", "Refused", "Reply", "Trouble", "Unsupported"]
+
+Json: TypeAlias = Any
+"""A JSON value: None, bool, int, str, list or dict with str keys."""
+
+REFUSAL_CLASSES: Final = ("malformed", "invalid", "missing", "rejected", "exhausted")
+
+
+@dataclass(frozen=True, slots=True)
+class Ok:
+    """The request was carried out; ``value`` is the whole ``ok`` object."""
+
+    value: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The input is at fault; ``kind`` is one of :data:`REFUSAL_CLASSES`."""
+
+    kind: str
+    code: str | None = None
+    rule: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """The implementation does not claim the named feature or operation."""
+
+    feature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The implementation says that it broke; never a refusal."""
+
+    message: str
+
+
+Reply: TypeAlias = Ok | Refused | Unsupported | Trouble

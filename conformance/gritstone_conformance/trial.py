@@ -1,0 +1,238 @@
+"""A trial: one example of a property, played on a live subject against the model's word.
+
+A property calls :meth:`Trial.expect` for each request, giving what the model says the answer must be. The first wrong
+answer raises :class:`Divergence`, which carries the requests so far as the steps of a case: so each failure that
+Hypothesis shrinks *is* a vector, replayable in any language without Python.
+
+This module decides how properties talk; ``subject`` owns the process, ``judge`` compares, ``properties`` say what
+to ask.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from gritstone_conformance.cases import Requires, Step
+from gritstone_conformance.judge import Difference, compare
+from gritstone_conformance.replies import Json, Ok, Reply
+
+__all__ = ["Claims", "Divergence", "Property", "SubjectLike", "Trial"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What an implementation said in ``hello``; ``limits`` in the units of the spec (bytes, counts)."""
+
+    name: str
+    version: str
+    language: str
+    formats: tuple[str, ...]
+    profiles: tuple[str, ...]
+    features: tuple[str, ...]
+    limits: dict[str, int]
+    raw: dict[str, Json] = field(default_factory=dict)
+
+
+class SubjectLike(Protocol):
+    """What a trial needs of a subject; ``subject.Subject`` is the real one."""
+
+    claims: Claims
+
+    def ask(self, op: str, args: dict[str, Json]) -> Reply:
+        """Send one request and return its reply; raises SubjectFault."""
+
+    def ask_many(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:
+        """Send requests pipelined within the window and return replies in order; raises SubjectFault."""
+
+    def kill(self) -> None:
+        """SIGKILL the process group now; the next ``ask`` starts a fresh process."""
+
+    def close(self) -> None:
+        """Say bye and wait for the end; kill what is left."""
+
+    def peak_rss_bytes(self) -> int | None:
+        """Return the peak resident size of the process since the last reset, or None where it cannot be read."""
+
+    def reset_peak_rss(self) -> bool:
+        """Start a new peak; returns whether this machine can."""
+
+
+class Divergence(Exception):  # noqa: N818 - a finding, not an error
+    """The implementation answered wrongly.
+
+    Attributes:
+        difference: the first difference.
+        steps: all requests of the example so far, with the model's expectations; the last one failed.
+        rule: the rule that is broken.
+        replayable: whether the steps alone, in one process, show the fault again.
+    """
+
+    def __init__(self, difference: Difference, steps: Sequence[Step], rule: str, *, replayable: bool = True) -> None:
+        super().__init__(f"{rule}: {difference.signature}")
+        self.difference = difference
+        self.steps = tuple(steps)
+        self.rule = rule
+        self.replayable = replayable
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One registered property.
+
+    Attributes:
+        name: its case name, ``<profile>/<topic>/<slug>``.
+        rules: the rules it judges; ``rules[0]`` is blamed unless a step names another.
+        body: ``body(trial, **drawn)``.
+        given: keyword -> Hypothesis strategy, or a function of Claims that returns such a mapping; empty: runs once.
+        requires: claims it needs.
+        kind: ``property``, ``machine``, ``crash`` or ``wire``; for the report and the budget of examples.
+        examples: examples in the profile ``gate`` (None: the profile's own number).
+    """
+
+    name: str
+    rules: tuple[str, ...]
+    body: Callable[..., None]
+    given: Any = None
+    requires: Requires = field(default_factory=Requires)
+    kind: str = "property"
+    examples: int | None = None
+
+
+class Trial:
+    """One example: asks, compares, keeps the trace, cleans up.
+
+    Every store handle opened through it is closed at the end, every extra process ended, every directory removed.
+    """
+
+    def __init__(self, subject: SubjectLike, rule: str, spawn: Callable[[], SubjectLike] | None = None) -> None:
+        self.subject = subject
+        self.claims = subject.claims
+        self.steps: list[Step] = []
+        self.bindings: dict[str, Json] = {}
+        self._rule = rule
+        self._spawn = spawn
+        self._extra: list[SubjectLike] = []
+        self._roots: dict[str, str] = {}  # absolute directory -> the name that stands for it in a case
+        self._handles: list[str] = []
+        self._replayable = True
+
+    def expect(
+        self,
+        op: str,
+        args: dict[str, Json],
+        expect: dict[str, Json],
+        *,
+        rule: str | None = None,
+        on: SubjectLike | None = None,
+    ) -> dict[str, Json]:
+        """Send one request and hold its reply against ``expect``.
+
+        Args:
+            op: the operation.
+            args: its arguments, with nothing left to substitute.
+            expect: an expectation in the language of cases.
+            rule: the rule this step judges; default: the property's first.
+            on: another process of the same command; such a trace cannot be replayed as one case.
+
+        Returns:
+            The ``ok`` object, or an empty dict for an expected refusal.
+
+        Raises:
+            Divergence: the reply is not what is expected.
+            SubjectFault: the implementation broke.
+        """
+        return self.expect_many([(op, args, expect)], rule=rule, on=on)[0]
+
+    def expect_many(
+        self,
+        requests: Sequence[tuple[str, dict[str, Json], dict[str, Json]]],
+        *,
+        rule: str | None = None,
+        on: SubjectLike | None = None,
+    ) -> list[dict[str, Json]]:
+        """Send several requests pipelined; compares in order and raises on the first difference."""
+        target = self._target(on)
+        replies = target.ask_many([(op, args) for op, args, _ in requests])
+        values = []
+        for (op, args, expect), reply in zip(requests, replies, strict=True):
+            self.steps.append(Step(op, self._portable(args), expect, rule))
+            self._note_handle(op, args)
+            difference = compare(expect, reply, self.bindings)
+            if difference is not None:
+                raise self._divergence(difference, rule)
+            values.append(reply.value if isinstance(reply, Ok) else {})
+        return values
+
+    def observe(self, op: str, args: dict[str, Json], *, on: SubjectLike | None = None) -> Reply:
+        """Send one request whose answer the property judges itself; follow with :meth:`fail` where it is wrong."""
+        reply = self._target(on).ask(op, args)
+        self.steps.append(Step(op, self._portable(args), {"ok": {"$": "any"}}))
+        self._note_handle(op, args)
+        return reply
+
+    def fail(self, expected: Json, got: Json, *, path: str = "", words: str, rule: str | None = None) -> None:
+        """Raise a Divergence that the property found itself; ``words`` is its signature, free of ids."""
+        raise self._divergence(Difference(path, expected, got, words), rule)
+
+    def spawn(self) -> SubjectLike:
+        """Start another process of the same command; it is ended with the trial."""
+        if self._spawn is None:
+            raise RuntimeError("this trial cannot start processes")
+        process = self._spawn()
+        self._extra.append(process)
+        self._replayable = False
+        return process
+
+    def directory(self) -> str:
+        """Return a fresh, empty, absolute directory that is removed with the trial."""
+        return self._fresh("dir")
+
+    def path(self) -> str:
+        """Return an absolute path of a file that does not exist yet, in a fresh directory."""
+        return str(Path(self._fresh("path")) / "file")
+
+    def finish(self) -> None:
+        """Close handles, end extra processes, remove directories; never raises for the subject's faults."""
+        for process in self._extra:
+            process.close()
+        handles, self._handles = self._handles, []
+        if handles:
+            self.subject.ask_many([("grit.close", {"store": handle}) for handle in handles])
+        for root in self._roots:
+            shutil.rmtree(root, ignore_errors=True)
+
+    def _fresh(self, word: str) -> str:
+        root = tempfile.mkdtemp(prefix="gritstone-")
+        used = sum(1 for name in self._roots.values() if name.split("-")[0] == word)
+        self._roots[root] = f"{word}-{used}" if used else word
+        return root
+
+    def _portable(self, args: dict[str, Json]) -> dict[str, Json]:
+        """Replace this machine's paths by the names a runner binds, so that the trace can be replayed anywhere."""
+        return {key: self._placeholder(value) if isinstance(value, str) else value for key, value in args.items()}
+
+    def _placeholder(self, value: str) -> Json:
+        for root, name in self._roots.items():
+            if value in (root, str(Path(root) / "file")):
+                return {"$": name}
+        return value
+
+    def _target(self, on: SubjectLike | None) -> SubjectLike:
+        if on is not None and on is not self.subject:
+            self._replayable = False
+            return on
+        return self.subject
+
+    def _note_handle(self, op: str, args: dict[str, Json]) -> None:
+        if op == "grit.open" and args["store"] not in self._handles:
+            self._handles.append(args["store"])
+        elif op == "grit.close" and args["store"] in self._handles:
+            self._handles.remove(args["store"])
+
+    def _divergence(self, difference: Difference, rule: str | None) -> Divergence:
+        return Divergence(difference, self.steps, rule or self._rule, replayable=self._replayable)
