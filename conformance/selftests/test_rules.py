@@ -1,0 +1,138 @@
+"""The rule scanner, the export and the drift check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gritstone_conformance import SPEC_VERSION, rules
+from gritstone_conformance.bundled import spec_dir
+from gritstone_conformance.errors import DataError
+from gritstone_conformance.rules import (
+    Rule,
+    drifted,
+    export_rules,
+    freeze_version,
+    load_rules,
+    scan_rules,
+    text_digest,
+)
+
+SENTENCE = "A tree's names MUST be in ascending byte order."
+SOURCE = f"""Trees
+=====
+
+.. rule:: grit.tree.some-order
+   :level: MUST
+   :since: 0.1
+   :needs: durable files
+
+   A tree's names
+   MUST be in ascending byte order.
+
+Prose that follows, with a MUST that is no rule.
+
+.. rule:: grit.tree.another
+   :level: SHOULD
+   :since: 0.1
+
+   It SHOULD be pleasant.
+"""
+
+
+def make_spec(root: Path, source: str = SOURCE) -> Path:
+    (root / "grit").mkdir(exist_ok=True)
+    (root / "versions").mkdir(exist_ok=True)
+    (root / "grit" / "objects.rst").write_text(source, encoding="utf-8")
+    (root / "rules.json").write_text(export_rules(scan_rules(root)), encoding="utf-8")
+    return root
+
+
+def test_scan_reads_every_member(tmp_path: Path) -> None:
+    another, order = scan_rules(make_spec(tmp_path))
+    assert another.id == "grit.tree.another"
+    assert order == Rule(
+        "grit.tree.some-order", "MUST", "0.1", ("durable", "files"), SENTENCE, text_digest(SENTENCE), "grit/objects"
+    )
+
+
+def test_text_digest_folds_white_space() -> None:
+    assert text_digest(SENTENCE)[:16] == "ad3c6fbfb2d5945d"
+    assert text_digest(SENTENCE.replace(" ", "\n   ")) == text_digest(SENTENCE)
+    assert text_digest(SENTENCE + "!") != text_digest(SENTENCE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("grit.tree.another", "grit.Tree", "no rule id"),
+        ("grit.tree.another", "grit.tree.some-order", "already"),
+        (":level: SHOULD", ":level: OUGHT", "needs :level:"),
+        (":since: 0.1\n\n   It", ":colour: red\n\n   It", "needs :level:"),
+        ("It SHOULD be", "It is", "never says SHOULD"),
+        ("   It SHOULD be pleasant.\n", "", "exactly one paragraph"),
+        ("pleasant.\n", "pleasant.\n\n   And tall.\n", "exactly one paragraph"),
+    ],
+)
+def test_scan_refuses_what_is_off_form(tmp_path: Path, old: str, new: str, words: str) -> None:
+    make_spec(tmp_path)
+    assert old in SOURCE
+    source = SOURCE.replace(old, new)
+    (tmp_path / "grit" / "objects.rst").write_text(source, encoding="utf-8")
+    with pytest.raises(DataError, match=words):
+        scan_rules(tmp_path)
+
+
+def test_required_follows_claims_and_level(tmp_path: Path) -> None:
+    book = load_rules(make_spec(tmp_path))
+    assert book.required("grit", ["durable"]) == ()
+    assert book.required("grit", ["durable", "files", "erase"]) == ("grit.tree.some-order",)
+    assert book.required("grit", level="SHOULD") == ("grit.tree.another",)
+    assert book.required("wit") == ()
+
+
+def test_newer_rules_run_unscored_once_the_version_is_frozen(tmp_path: Path) -> None:
+    make_spec(tmp_path)
+    only = [rule for rule in scan_rules(tmp_path) if rule.level == "SHOULD"]
+    (tmp_path / "versions" / f"{SPEC_VERSION}.txt").write_text(freeze_version(only), encoding="utf-8")
+    book = load_rules(tmp_path)
+    assert book.required("grit", ["durable", "files"]) == ()
+    assert book.required("grit", level="SHOULD") == ("grit.tree.another",)
+
+
+def test_one_changed_word_under_an_old_id_is_drift(tmp_path: Path) -> None:
+    make_spec(tmp_path)
+    (tmp_path / "versions" / "0.1.txt").write_text(freeze_version(scan_rules(tmp_path)), encoding="utf-8")
+    assert drifted(load_rules(tmp_path)) == ()
+    make_spec(tmp_path, SOURCE.replace("ascending", "descending"))
+    assert [line.split()[1] for line in drifted(load_rules(tmp_path))] == ["grit.tree.some-order"]
+    make_spec(tmp_path, SOURCE.replace("grit.tree.another", "grit.tree.other"))
+    assert "grit.tree.another is gone" in drifted(load_rules(tmp_path))[0]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"spec": "0.1"}', b'{"spec": "0.1", "rules": [{"id": 1}]}'])
+def test_a_bad_rule_file_is_one_clear_error(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "rules.json").write_bytes(content)
+    with pytest.raises(DataError, match=r"rules\.json: no rule file"):
+        load_rules(tmp_path)
+
+
+def test_a_bad_version_line_is_one_clear_error(tmp_path: Path) -> None:
+    make_spec(tmp_path)
+    (tmp_path / "versions" / "0.1.txt").write_text("grit.tree.another SHOULD\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"0\.1\.txt:1"):
+        load_rules(tmp_path)
+
+
+def test_the_exported_rules_are_current_and_the_frozen_ones_unchanged(capsys: pytest.CaptureFixture[str]) -> None:
+    assert rules.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_the_spec_version_of_the_suite_is_frozen() -> None:
+    book = load_rules()
+    assert book.spec == SPEC_VERSION
+    frozen = {triple[0] for triple in book.versions[SPEC_VERSION]}
+    assert frozen == set(book.rules), "a rule was added or removed after the freeze: it belongs to the next version"
+    assert (spec_dir() / "versions" / f"{SPEC_VERSION}.txt").is_file()
