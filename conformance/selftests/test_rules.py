@@ -20,7 +20,7 @@ from gritstone_conformance.rules import (
 )
 
 SENTENCE = "A tree's names MUST be in ascending byte order."
-SOURCE = f"""Trees
+SOURCE = """Trees
 =====
 
 .. rule:: grit.tree.some-order
