@@ -32,12 +32,13 @@ include_patterns = ["docs/**", "spec/**"]
 exclude_patterns = ["docs/_build/**", "docs/changes.d/**", "docs/ext/**", "**/node_modules/**"]
 nitpicky = True
 intersphinx_mapping: dict[str, tuple[str, None]] = {}  # builds work without a network
-nitpick_ignore_regex = [
-    ("py:.*", r"(hypothesis|st|collections|typing|pathlib|argparse|re|json|lmdb|rich|pytest|blake3|subprocess|threading|"
-              r"socket|contextlib|dataclasses|functools|io|os|types)(\..*)?"),
-    ("py:.*", r"(Any|Callable|Sequence|Mapping|Iterable|Iterator|Path|BinaryIO|TextIO|IO|Final|Protocol|Json|Generator|"
-              r"Reply|optional|bytes-like)"),
-]
+# names of other projects and of plain typing, for which no inventory is at hand
+_OTHERS = (
+    "hypothesis|st|collections|typing|pathlib|argparse|re|json|lmdb|rich|pytest|blake3|subprocess|threading|socket"
+)
+_STDLIB = "contextlib|dataclasses|functools|io|os|types|enum|abc"
+_PLAIN = "Any|Callable|Sequence|Mapping|Iterable|Iterator|Path|BinaryIO|TextIO|IO|Final|Protocol|Json|Generator|Reply"
+nitpick_ignore_regex = [("py:.*", rf"({_OTHERS}|{_STDLIB})(\..*)?"), ("py:.*", rf"({_PLAIN}|optional)")]
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = True

@@ -1,8 +1,8 @@
 """Sphinx: the ``rule`` directive, the ``:rule:`` role, and the table rule -> cases.
 
 A rule is a plain object type: one directive that makes an anchor, one role that links to it, an index. The sources are
-also read without Sphinx (``gritstone_conformance.rules``); the build fails when the exported ``rules.json`` is stale, so
-the two readings cannot drift.
+also read without Sphinx (``gritstone_conformance.rules``); the build fails when the exported ``rules.json`` is stale,
+so the two readings cannot drift.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ class RuleTable(SphinxDirective):
         lines += ["   * - Rule", "     - Level", "     - Sentence", "     - Cases"]
         for rule in chosen:
             names = cases.get(rule.id, ())
-            shown = ", ".join(f"``{name}``" for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            shown = ", ".join(f"``{name}``" for name in names[:3]) + more
             lines += [f"   * - :rule:`{rule.id}`", f"     - {rule.level}", f"     - {rule.text}"]
             lines += [f"     - {len(names)}: {shown}" if names else f"     - none: {rule.untested}"]
         return self.parse_text_to_nodes("\n".join(lines))
