@@ -1,0 +1,221 @@
+"""Format ``framed-sha256``: which bytes spell an object, and every condition that holds of bytes that do not.
+
+The conditions are those of the chapter's table, looked at as far as it says: not beyond a header that cannot be read,
+not beyond the place in the body where a field is missing.
+
+Invariant: ``encode(decode(data)) == data`` for all data that :func:`decode` accepts.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from gritstone_conformance.model.check import check_values
+from gritstone_conformance.model.grammar import FRAMED, check_key, check_name, check_value
+from gritstone_conformance.model.refusals import Defect, Refusal, invalid, malformed
+from gritstone_conformance.model.values import (
+    KINDS,
+    ZERO,
+    Blob,
+    Entries,
+    Headers,
+    Mailbox,
+    Message,
+    Object,
+    Step,
+    Tree,
+    Tuples,
+    kind_of,
+)
+
+__all__ = ["decode", "encode", "in_order"]
+
+_HEADER_BYTES = 28  # the longest header, its NUL included
+_LENGTH_DIGITS = 19
+_STEP_BYTES = 5 * 32
+
+_Value = TypeVar("_Value")
+
+
+def in_order(pairs: tuple[tuple[str, _Value], ...]) -> list[tuple[str, _Value]]:
+    """Return a map's pairs in this format's order: ascending bytes of the keys."""
+    return sorted(pairs, key=lambda pair: pair[0].encode())
+
+
+def encode(value: Object) -> bytes:
+    """Return the one encoding of a value.
+
+    Raises:
+        Refusal: the value has none.
+    """
+    check_values(value, FRAMED)
+    body = _body(value)
+    return b"%s %d\0%s" % (kind_of(value).encode(), len(body), body)
+
+
+def decode(data: bytes) -> Object:
+    """Return the value that bytes spell; entries and headers in the order of the bytes.
+
+    Raises:
+        Refusal: they spell none; with a defect for each condition that holds.
+
+    Spec: :rule:`grit.object.class`.
+    """
+    defects: list[Defect] = []
+    kind, body = _read_header(data, defects)
+    value = None
+    if kind in KINDS:
+        value = _Body(body, defects).read(kind)
+    if defects or value is None:
+        raise Refusal(defects)
+    return value
+
+
+def _body(value: Object) -> bytes:
+    match value:
+        case Blob(headers, data):
+            return _spell(headers) + data
+        case Tree(entries):
+            return b"".join(name.encode() + b"\0" + target for name, target in in_order(entries))
+        case Message(previous, headers, content):
+            return (previous or ZERO) + _spell(headers) + content
+        case Mailbox(pairs):
+            return b"".join(key + target for key, target in sorted(pairs))
+        case Step(previous, actor, inbox, outbox, core):
+            return (previous or ZERO) + actor + (inbox or ZERO) + (outbox or ZERO) + core
+
+
+def _spell(headers: Headers) -> bytes:
+    return b"".join(b"%s\0%s\0" % (key.encode(), text.encode()) for key, text in in_order(headers)) + b"\0"
+
+
+def _read_header(data: bytes, defects: list[Defect]) -> tuple[str, bytes]:
+    end = data.find(b"\0", 0, _HEADER_BYTES)
+    if end < 0:
+        raise Refusal([malformed("grit.framed.header", f"no NUL among the first {_HEADER_BYTES} bytes")])
+    kind, space, digits = data[:end].partition(b" ")
+    if not (kind and space and digits.isdigit() and len(digits) <= _LENGTH_DIGITS):
+        raise Refusal([malformed("grit.framed.header", f"{data[:end]!r} is not: kind, space, length")])
+    body = data[end + 1 :]
+    if kind.decode("latin-1") not in KINDS:
+        defects.append(invalid("grit.object.kinds", f"no kind is called {kind!r}"))
+    if digits.startswith(b"0") and len(digits) > 1:
+        defects.append(invalid("grit.framed.header", "the length has a leading zero"))
+    if int(digits) != len(body):
+        defects.append(malformed("grit.framed.length", f"the length is {int(digits)}, the body has {len(body)} bytes"))
+    return kind.decode("latin-1"), body
+
+
+class _Cut(Exception):  # noqa: N818 - ends the reading of a body
+    """A field is missing; nothing after it is looked at."""
+
+
+class _Body:
+    """Reads one body from front to back, noting defects."""
+
+    def __init__(self, body: bytes, defects: list[Defect]) -> None:
+        self.body = body
+        self.at = 0
+        self.defects = defects
+
+    def read(self, kind: str) -> Object | None:
+        """Return the value, or None when a field is missing."""
+        try:
+            match kind:
+                case "blob":
+                    return Blob(self._headers(), self.body[self.at :])
+                case "tree":
+                    return Tree(self._entries())
+                case "message":
+                    return self._message()
+                case "mailbox":
+                    return Mailbox(self._tuples())
+                case _:
+                    return self._step()
+        except _Cut:
+            return None
+
+    def _cut(self, rule: str, words: str) -> _Cut:
+        self.defects.append(malformed(rule, words))
+        return _Cut()
+
+    def _text(self, what: str) -> bytes:
+        end = self.body.find(b"\0", self.at)
+        if end < 0:
+            raise self._cut("grit.framed.terminator", f"the {what} at {self.at} has no NUL after it")
+        text, self.at = self.body[self.at : end], end + 1
+        return text
+
+    def _id(self, what: str, *, rule: str = "grit.id.zero", optional: bool = False) -> bytes | None:
+        identity = self.body[self.at : self.at + 32]
+        if len(identity) < 32:
+            raise self._cut("grit.framed.fill", f"{len(identity)} bytes are left for the {what}")
+        self.at += 32
+        if identity != ZERO:
+            return identity
+        if not optional:
+            self.defects.append(invalid(rule, f"the {what} is all zero"))
+        return None if optional else ZERO
+
+    def _ascend(self, last: bytes | None, key: bytes, what: str, order: str, unique: str) -> None:
+        if last is not None and key <= last:
+            rule, word = (unique, "twice") if key == last else (order, "out of order")
+            self.defects.append(invalid(rule, f"the {what} {key[:40]!r} stands {word}"))
+
+    def _headers(self) -> Headers:
+        pairs: list[tuple[str, str]] = []
+        last: bytes | None = None
+        while True:
+            if self.at >= len(self.body):
+                raise self._cut("grit.framed.terminator", "the list of headers is not ended")
+            key = self._text("header key")
+            if not key:
+                return tuple(pairs)
+            text = self._text("header value")
+            self._ascend(last, key, "header key", "grit.header.order", "grit.header.order")
+            last = key
+            # Latin-1 keeps each byte one character, so that bytes above 7F are seen by the grammar
+            pair = key.decode("latin-1"), text.decode("latin-1")
+            self.defects += check_key(pair[0]) + check_value(pair[1], FRAMED)
+            pairs.append(pair)
+
+    def _entries(self) -> Entries:
+        if not self.body:
+            self.defects.append(invalid("grit.tree.non-empty", "the tree is empty"))
+        pairs: list[tuple[str, bytes]] = []
+        last: bytes | None = None
+        while self.at < len(self.body):
+            name = self._text("name")
+            self._ascend(last, name, "name", "grit.tree.key-order", "grit.tree.key-unique")
+            last = name
+            self.defects += check_name(name.decode("latin-1"), FRAMED)
+            pairs.append((name.decode("latin-1"), self._id("value of an entry") or ZERO))
+        return tuple(pairs)
+
+    def _message(self) -> Message:
+        previous = self._id("previous", optional=True)
+        headers = self._headers()
+        content = self._id("content", rule="grit.message.content")
+        if self.at != len(self.body):
+            raise self._cut("grit.framed.fill", f"{len(self.body) - self.at} bytes after the content")
+        return Message(previous, headers, content or ZERO)
+
+    def _tuples(self) -> Tuples:
+        if not self.body:
+            self.defects.append(invalid("grit.mailbox.non-empty", "the mailbox is empty"))
+        pairs: list[tuple[bytes, bytes]] = []
+        last: bytes | None = None
+        while self.at < len(self.body):
+            key = self._id("key") or ZERO
+            self._ascend(last, key, "key", "grit.mailbox.key-order", "grit.mailbox.key-unique")
+            last = key
+            pairs.append((key, self._id("value") or ZERO))
+        return tuple(pairs)
+
+    def _step(self) -> Step:
+        if len(self.body) > _STEP_BYTES:
+            self.defects.append(malformed("grit.framed.fill", f"a step of {len(self.body)} bytes"))
+        previous = self._id("previous", optional=True)
+        actor = self._id("actor", rule="grit.step.fields") or ZERO
+        inbox, outbox = self._id("inbox", optional=True), self._id("outbox", optional=True)
+        return Step(previous, actor, inbox, outbox, self._id("core", rule="grit.step.fields") or ZERO)
