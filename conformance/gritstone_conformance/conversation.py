@@ -76,7 +76,7 @@ class Conversation:
         """
         answers: list[Answer] = []
         try:
-            self._expect_silence()
+            self._expect_silence(look=len(requests) > 1)
             self._converse(requests, answers)
         except ProtocolFault as fault:
             self._liveness.end()
@@ -121,9 +121,14 @@ class Conversation:
         self.over = True
         return SubjectFault(cause, detail, rule, index)
 
-    def _expect_silence(self) -> None:
+    def _expect_silence(self, *, look: bool) -> None:
+        """Nothing is unanswered, so no line may be there.
+
+        A lone request costs no extra look: a line too many then stands before its reply and is found out by its seq.
+        """
         stream = self._stream
-        stream.wait(0)
+        if look:
+            stream.wait(0)
         if stream.lines:
             if not self._answered:
                 parse_reply(stream.lines[0], first=True)  # a banner is told from a reply that nobody asked for
@@ -216,9 +221,10 @@ class Conversation:
         return ProtocolFault("harness.frame.limit", f"a line of {size} bytes or more, allowed are {self.frame_bytes}")
 
     def _wrong_seq(self, got: int, due: int, line: bytes) -> NoReturn:
-        """Tell a second reply (the one that is due comes as well) from a reply with a wrong number."""
-        if got in self._answered:
-            after = self._liveness.second_line()
+        """Tell a line too many (the reply that is due comes as well) from a reply with a wrong number."""
+        if all(got != seq for _, _, seq in self._unanswered):
+            after = self._liveness.next_line()
             if after is not None and parse_reply(after)[0] == due:
-                raise ProtocolFault("harness.reply.one", f"a request was answered twice: {printable(line)}")
+                what = "a request was answered twice" if got in self._answered else "nobody asked"
+                raise ProtocolFault("harness.reply.one", f"{what}: {printable(line)}")
         raise ProtocolFault("harness.reply.order", f"seq {due} is due, got {printable(line)}")

@@ -135,25 +135,19 @@ class Liveness:
             ProtocolFault: a reply came once provoked.
         """
         self._stream.send(ping)
-        line, when = self._next_line(), "another request came"
+        line, when = self.next_line(), "another request came"
         if line is None:
             self._stream.stop_writing()
             self._channel.end_input()
-            line, when = self._next_line(), "its input had ended"
+            line, when = self.next_line(), "its input had ended"
         if line is None:
             return
         if parse_reply(line, first=first)[0] == due:
             raise ProtocolFault("harness.frame.flush", f"the reply to {op} came only once {when}: flush each reply")
         raise ProtocolFault("harness.reply.one", f"{op} got no reply, but a later request did: {printable(line)}")
 
-    def second_line(self) -> bytes | None:
-        """Return the next line if one comes soon; it stays in the stream."""
-        line = self._next_line()
-        if line is not None:
-            self._stream.lines.appendleft(line)
-        return line
-
-    def _next_line(self) -> bytes | None:
+    def next_line(self) -> bytes | None:
+        """Return the next line if one comes soon."""
         stream, until = self._stream, time.monotonic() + self._terms.scaled_s(_LAST_WORDS_S)
         while not stream.lines and not stream.eof and (left := until - time.monotonic()) > 0:
             stream.wait(left)
