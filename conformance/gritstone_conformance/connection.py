@@ -66,9 +66,9 @@ class Connection:
         self.ends = Ends(self._socket.fileno(), self._socket.fileno(), None, None)
 
     def wait_exit(self, seconds: float) -> bool:
-        """Return True at once: there is nothing to wait for but the end of the stream."""
+        """Return False at once: whose process it is, and how it does, cannot be seen from here."""
         del seconds
-        return True
+        return False
 
     def end_input(self) -> None:
         """Close the suite's half; nothing may be written afterwards."""
@@ -76,13 +76,13 @@ class Connection:
             self._socket.shutdown(socket.SHUT_WR)
 
     def kill(self) -> str:
-        """Close the connection; returns ``eof``."""
+        """Close the connection; returns ``closed``."""
         with contextlib.suppress(OSError):
             self._socket.close()
-        return "eof"
+        return "closed"
 
     def end(self, patience_s: float) -> str:
-        """Close the connection; returns ``eof``."""
+        """Close the connection; returns ``closed``."""
         del patience_s
         return self.kill()
 

@@ -20,7 +20,7 @@ from gritstone_conformance.forms import form_problem
 from gritstone_conformance.liveness import Channel, Liveness
 from gritstone_conformance.pace import Pace
 from gritstone_conformance.protocol import ProtocolFault, encode_request, parse_reply
-from gritstone_conformance.replies import Json, Ok, Reply
+from gritstone_conformance.replies import Json, OffForm, Ok, Reply
 from gritstone_conformance.stream import LineStream
 from gritstone_conformance.terms import GRACE, Terms
 from gritstone_conformance.text import printable
@@ -35,7 +35,6 @@ Answer: TypeAlias = Reply | SubjectFault
 
 _IN_FLIGHT_BYTES: Final = 1 << 20  # of unanswered requests, beyond the first
 _LONGEST_PAUSE_S: Final = 0.25
-_END_S: Final = 5.0  # to exit after bye
 _REMEMBERED: Final = 1024  # answered requests whose seq is still known
 
 
@@ -85,28 +84,19 @@ class Conversation:
             answers.append(self._broken(fault.cause, fault.detail, fault.rule, len(answers)))
         return answers
 
-    def finish(self) -> SubjectFault | None:
-        """After ``bye`` was answered: wait for the end; returns what is wrong with it.
+    def finish(self, how: str) -> SubjectFault | None:
+        """Wait for the end that was asked for; returns what is wrong with it.
+
+        Args:
+            how: ``bye``, which was answered, or ``eof``: the input is ended now.
 
         Spec: :rule:`harness.process.ends`.
         """
         self.over = True
-        stream, until = self._stream, time.monotonic() + self._terms.scaled_s(_END_S)
-        while not (stream.eof if self.channel.attached else stream.exited) and time.monotonic() < until:
-            stream.wait(until - time.monotonic() if stream.watches_exit else 0.01)
-            stream.exited = stream.exited or (not self.channel.attached and self.channel.wait_exit(0))
-        if stream.lines:
-            detail = f"after bye: {printable(stream.lines[0])}"
-            self._liveness.end()
-            return SubjectFault("protocol:reply.one", detail, "harness.reply.one")
-        if not (stream.eof if self.channel.attached else stream.exited):
-            self._liveness.end()
-            return SubjectFault("hung:blocked", "it did not end after bye", "harness.process.ends")
-        word = self.channel.kill()
-        if word not in ("exit-0", "eof"):
-            detail = f"after bye; {self._liveness.log_words()}"
-            return SubjectFault(f"dead:{word}", detail, "harness.process.ends")
-        return None
+        if how == "eof":
+            self._stream.stop_writing()
+            self.channel.end_input()
+        return self._liveness.departure(how)
 
     def kill(self) -> str:
         """End it at once; returns how it ended."""
@@ -149,8 +139,10 @@ class Conversation:
             got, reply = parse_reply(line, first=not self._answered)
             if got != seq:
                 self._wrong_seq(got, seq, line)
-            if type(reply) is Ok and (problem := form_problem(op, reply.value)) is not None and problem.spelling:
-                raise ProtocolFault("harness.bytes.canonical", f"{op} {problem}")
+            if type(reply) is Ok and (problem := form_problem(op, reply.value)) is not None:
+                if problem.spelling:
+                    raise ProtocolFault("harness.bytes.canonical", f"{op} {problem}")
+                reply = OffForm(reply.value, problem.path, problem.expected, problem.got)
             unanswered.popleft()
             self._in_flight_bytes -= size
             self._answered.append(seq)

@@ -8,7 +8,7 @@ cause                  when
 ``hung:blocked``       no reply within the grace, else; or it has closed its input and does not end
 ``dead:exit-<code>``   the process ended, or closed its output and then ended
 ``dead:signal-<N>``    a signal ended the process
-``dead:eof``           the output was closed, the process (or whoever holds the socket) lives on
+``dead:closed``        the output was closed, the process (or whoever holds the socket) lives on
 ``memory``             the process tree grew over ``max_rss_bytes``
 =====================  ===================================================================================
 
@@ -32,6 +32,7 @@ __all__ = ["Channel", "Liveness"]
 
 _TERM_S: Final = 2.0  # between SIGTERM and SIGKILL
 _LAST_WORDS_S: Final = 1.0  # to end once the output is closed; to react when provoked
+_END_S: Final = 5.0  # to end after bye or the end of input
 _MEMORY_PAUSE_S: Final = 0.25  # between two looks at the memory
 
 
@@ -97,7 +98,7 @@ class Liveness:
         in_time = self._channel.wait_exit(self._terms.scaled_s(_LAST_WORDS_S))
         self._stream.wait(0)  # the rest of the log
         word = self._channel.kill()
-        return SubjectFault(f"dead:{word}" if in_time else "dead:eof", self.log_words())
+        return SubjectFault(f"dead:{word}" if in_time else "dead:closed", self.log_words())
 
     def log_words(self) -> str:
         """Return the end of standard error in one line."""
@@ -121,6 +122,41 @@ class Liveness:
         if partial:
             return SubjectFault("hung:partial", f"no reply to {op} in {waited_s:.3g} s, but {partial} bytes without LF")
         return SubjectFault("hung:blocked", f"no reply to {op} in {waited_s:.3g} s")
+
+    def departure(self, how: str) -> SubjectFault | None:
+        """Wait for the end that ``bye`` or the end of input asked for; returns what is wrong with it.
+
+        Spec: :rule:`harness.process.ends`.
+        """
+        stream, until = self._stream, time.monotonic() + self._terms.scaled_s(_END_S)
+        while not self._gone() and (left := until - time.monotonic()) > 0:
+            stream.wait(left if stream.watches_exit or self._channel.attached else min(left, 0.01))
+        surplus, gone, left_behind = list(stream.lines), self._gone(), self._left_behind(until)
+        word = self._channel.kill() if gone else self.end()
+        rule = "harness.process.ends"
+        if surplus:
+            return SubjectFault("protocol:reply.one", f"after {how}: {printable(surplus[0])}", "harness.reply.one")
+        if not gone:
+            return SubjectFault("hung:blocked", f"it did not end after {how}", rule)
+        if how == "bye" and word not in ("exit-0", "closed"):
+            return SubjectFault(f"dead:{word}", f"after bye; {self.log_words()}", rule)
+        if left_behind:
+            return SubjectFault("hung:blocked", f"after {how} it left {len(left_behind)} processes behind", rule)
+        return None
+
+    def _gone(self) -> bool:
+        if self._channel.attached:
+            return self._stream.eof
+        return self._stream.exited or self._channel.wait_exit(0)
+
+    def _left_behind(self, until: float) -> list[int]:
+        """Return who is left of the process group when the leader has ended and the time is over."""
+        pid = self._channel.pid
+        if pid is None:
+            return []
+        while (members := procfs.group_members(pid)) and self._gone() and time.monotonic() < until:
+            time.sleep(0.02)
+        return members
 
     def provoke(self, op: str, due: int, ping: bytes, *, first: bool) -> None:
         """Find out whether a missing reply to a lone request is only stuck in a buffer.

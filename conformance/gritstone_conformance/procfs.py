@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["cpu_seconds", "peak_rss_bytes", "reset_peak_rss", "rss_bytes"]
+__all__ = ["cpu_seconds", "group_members", "peak_rss_bytes", "reset_peak_rss", "rss_bytes"]
 
 _PROC: Final = Path("/proc")
 
@@ -72,3 +72,14 @@ def cpu_seconds(pid: int) -> float | None:
         if fields:  # after the command's name: state is field 0, user and system time 11 and 12
             used = (used or 0.0) + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return used
+
+
+def group_members(group: int) -> list[int]:
+    """Return the living processes of a process group other than its leader; empty where it cannot be read."""
+    members = []
+    for stat in _PROC.glob("[0-9]*/stat"):
+        fields = _read(stat).rpartition(")")[2].split()
+        pid = int(stat.parent.name)
+        if fields and int(fields[2]) == group and pid != group and fields[0] not in "ZX":
+            members.append(pid)
+    return sorted(members)

@@ -22,7 +22,7 @@ from gritstone_conformance.conversation import Answer, Conversation, Request
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.liveness import Channel
 from gritstone_conformance.pace import Pace
-from gritstone_conformance.replies import Json, Ok, Refused, Reply, Trouble, Unsupported
+from gritstone_conformance.replies import Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
 from gritstone_conformance.seqs import seq_number
 from gritstone_conformance.terms import Terms
 from gritstone_conformance.trial import Claims
@@ -92,6 +92,11 @@ class Subject:
         return self._breaker.reason
 
     @property
+    def opener(self) -> Opener:
+        """What was started or connected to."""
+        return self._opener
+
+    @property
     def pace(self) -> Pace:
         """The deadlines; set its ``hasty`` while a failure is being shrunk."""
         return self._shared.pace
@@ -138,7 +143,7 @@ class Subject:
             else:
                 self._breaker.note_reply(requests[index][0])
         if answers and requests[len(answers) - 1][0] == "bye" and isinstance(answers[-1], Ok):
-            self._finish(conversation)
+            self._finish(conversation, "bye")
         return answers
 
     def kill(self) -> None:
@@ -155,6 +160,13 @@ class Subject:
         if self._conversation is not None and not self._conversation.over:
             self.ask_each([("bye", {})])
         self.kill()
+
+    def end_input(self) -> SubjectFault | None:
+        """Let the process meet the end of its input instead of bye; returns what is wrong with how it ends.
+
+        Spec: :rule:`harness.process.ends`.
+        """
+        return self._finish(self._ready(), "eof")
 
     def spawn(self, opener: Opener | None = None) -> Subject:
         """Start another process of the same command (or of ``opener``); it shares faults, seqs and trace.
@@ -213,7 +225,7 @@ class Subject:
         match answer:
             case SubjectFault():
                 raise answer
-            case Ok(value=value):
+            case Ok(value=value) | OffForm(value=value):
                 hello = read_hello(value, self._terms)
             case Refused(kind=kind, message=message):
                 raise SubjectFault("adapter", f"hello was refused: {kind} {message or ''}".strip())
@@ -233,7 +245,7 @@ class Subject:
             if self._shared.hello is None:
                 raise
             # it could be started before: what it did since is its own fault
-            raise SubjectFault("dead:eof", str(problem)) from problem
+            raise SubjectFault("dead:closed", str(problem)) from problem
 
     def _compare_hello(self, hello: Hello) -> None:
         before, self._shared.hello = self._shared.hello, self._shared.hello or hello.claims.raw
@@ -256,11 +268,12 @@ class Subject:
             detail = f"{op} is claimed, but answered unsupported: {answer.feature}"
             self.faults.append(SubjectFault("protocol:hello.honest", detail, "harness.hello.honest"))
 
-    def _finish(self, conversation: Conversation) -> None:
-        fault = conversation.finish()
+    def _finish(self, conversation: Conversation, how: str) -> SubjectFault | None:
+        fault = conversation.finish(how)
         if fault is not None:
             self.faults.append(fault)
         self._conversation = None  # it ended because it was told to: that is no restart
+        return fault
 
 
 def _differs(name: str, before: dict[str, Json], hello: Hello) -> bool:

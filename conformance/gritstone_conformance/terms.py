@@ -2,13 +2,14 @@
 
 Pure values and the table of deadlines; reads no clock.
 
-===============================================  ===================================
-operation                                        seconds until it is ``late``
-===============================================  ===================================
-``hello``                                        10
-``grit.export``, ``grit.import``, ``runtime.*``  30
-all others                                       5, and 1 more per MiB of request
-===============================================  ===================================
+====================================  ==============================================
+operation                             seconds until it is ``late``
+====================================  ==============================================
+``hello``                             10
+``grit.export``, ``grit.import``,     30
+``grit.transcode``, ``grit.prune``
+all others                            5, and 1 more for each full MiB of the request
+====================================  ==============================================
 
 All times are multiplied by ``deadline_scale``. After a deadline there is a grace of twice its length.
 """
@@ -26,7 +27,7 @@ __all__ = ["GRACE", "Terms"]
 
 GRACE: Final = 2.0  # times the deadline, after it
 _MIB: Final = 1 << 20
-_SLOW_OPS: Final = frozenset({"grit.export", "grit.import"})
+_SLOW_OPS: Final = frozenset({"grit.export", "grit.import", "grit.transcode", "grit.prune"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +68,9 @@ class Terms:
             return None
         if op == "hello":
             return 10.0 * self.deadline_scale
-        if op in _SLOW_OPS or op.startswith("runtime."):
+        if op in _SLOW_OPS:
             return 30.0 * self.deadline_scale
-        return (5.0 + size_bytes / _MIB) * self.deadline_scale
+        return (5.0 + size_bytes // _MIB) * self.deadline_scale
 
     def scaled_s(self, seconds: float) -> float:
         """Return a waiting time of the suite's own (to exit, to react to SIGTERM) under the scale."""
