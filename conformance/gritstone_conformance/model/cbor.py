@@ -230,7 +230,7 @@ class _Reader:
         """Read a text; what is wrong with it shows even where the bytes end within it."""
         head = self._peek(_TEXT, what)
         if head.argument > most:
-            raise _Unfit("grit.name.grammar", f"the {what} has {head.argument} bytes")
+            raise _Unfit("grit.name.grammar" if most == NAME_BYTES else "grit.header.grammar", f"the {what} has {head.argument} bytes")
         try:
             self.data[head.end : head.end + head.argument].decode()
         except UnicodeDecodeError as problem:
