@@ -141,7 +141,8 @@ class Liveness:
         if how == "bye" and word not in ("exit-0", "closed"):
             return SubjectFault(f"dead:{word}", f"after bye; {self.log_words()}", rule)
         if left_behind:
-            return SubjectFault("hung:blocked", f"after {how} it left {len(left_behind)} processes behind", rule)
+            detail = f"after {how} it left {len(left_behind)} processes behind; {self.log_words()}"
+            return SubjectFault("hung:blocked", detail, rule)
         return None
 
     def _gone(self) -> bool:

@@ -71,6 +71,7 @@ class Subject:
         self._shared = shared if shared is not None else Shared(terms)
         self._breaker = Breaker()
         self._conversation: Conversation | None = None
+        self._told_to_end = False  # the last talk ended because the suite wanted it: what follows is no restart
         hello = self._begin()
         self.claims: Claims = hello.claims
         self.notes: tuple[str, ...] = hello.notes
@@ -150,7 +151,7 @@ class Subject:
         """SIGKILL the process group now; the next request starts a fresh process."""
         if self._conversation is not None:
             self._conversation.kill()
-            self._conversation = None
+            self._told_to_end = True
 
     def close(self) -> None:
         """Say bye, wait for the end, kill what is left; what goes wrong is added to :attr:`faults`.
@@ -187,7 +188,7 @@ class Subject:
         return pid is not None and procfs.reset_peak_rss(pid)
 
     def log(self) -> bytes:
-        """Return the last 64 KiB of the running process's standard error."""
+        """Return the last 64 KiB of the standard error of the process that ran last."""
         return self._conversation.log() if self._conversation is not None else b""
 
     def _ready(self) -> Conversation:
@@ -196,7 +197,7 @@ class Subject:
             raise SubjectFault("not-run", self._breaker.reason)
         conversation = self._conversation
         if conversation is None or conversation.over:
-            if conversation is not None:
+            if conversation is not None and not self._told_to_end:
                 self._breaker.note_restart()
             self._begin()
             conversation = self._conversation
@@ -220,7 +221,7 @@ class Subject:
 
     def _greet(self) -> Hello:
         conversation = Conversation(self._open(), self._terms, self._shared.pace, self._shared.seqs, self._shared.trace)
-        self._conversation = conversation
+        self._conversation, self._told_to_end = conversation, False
         answer = conversation.exchange([("hello", self._terms.hello_args())])[0]
         match answer:
             case SubjectFault():
@@ -272,7 +273,7 @@ class Subject:
         fault = conversation.finish(how)
         if fault is not None:
             self.faults.append(fault)
-        self._conversation = None  # it ended because it was told to: that is no restart
+        self._told_to_end = True
         return fault
 
 

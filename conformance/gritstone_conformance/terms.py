@@ -26,6 +26,7 @@ from gritstone_conformance.replies import Json
 __all__ = ["GRACE", "Terms"]
 
 GRACE: Final = 2.0  # times the deadline, after it
+_LEAST_WAIT_S: Final = 0.25  # processes need some time, however hurried the suite is
 _MIB: Final = 1 << 20
 _SLOW_OPS: Final = frozenset({"grit.export", "grit.import", "grit.transcode", "grit.prune"})
 
@@ -73,5 +74,5 @@ class Terms:
         return (5.0 + size_bytes // _MIB) * self.deadline_scale
 
     def scaled_s(self, seconds: float) -> float:
-        """Return a waiting time of the suite's own (to exit, to react to SIGTERM) under the scale."""
-        return seconds if self.deadline_scale is None else seconds * self.deadline_scale
+        """Return a waiting time of the suite's own (to exit, to react to SIGTERM) under the scale; at least 0.25 s."""
+        return seconds if self.deadline_scale is None else max(seconds * self.deadline_scale, _LEAST_WAIT_S)
