@@ -160,12 +160,13 @@ class Teller:
         self._home = home
         self._width = max(60, width)
 
-    def block(self, outcome: Outcome, passed: Iterable[str] = ()) -> list[str]:
+    def block(self, outcome: Outcome, passed: Iterable[str] = (), *, replay: str | None = None) -> list[str]:
         """Return the lines about one failed or broken case.
 
         Args:
             outcome: the case.
             passed: names of cases that passed, to say whether the twin did.
+            replay: what to give to ``gritstone replay``; default: the found file, or the name of the vector.
         """
         rule = self._book.rules.get(outcome.rule or outcome.rules[0])
         lines = [self._title(outcome)]
@@ -176,7 +177,7 @@ class Teller:
         if outcome.detail:
             lines += self._labelled("detail", printable(outcome.detail, 2 * self._width))
         lines += self._twin_lines(outcome, set(passed))
-        return lines + self._again_lines(outcome)
+        return lines + self._again_lines(outcome, replay)
 
     def _title(self, outcome: Outcome) -> str:
         note = "" if outcome.level == "MUST" else f"   ({outcome.level}: shown, not counted)"
@@ -209,11 +210,11 @@ class Teller:
         state = "passes" if case.twin in passed else "does not pass"
         return self._labelled("twin", f"{case.twin} {state} ({edit_words(case)})")
 
-    def _again_lines(self, outcome: Outcome) -> list[str]:
+    def _again_lines(self, outcome: Outcome, replay: str | None) -> list[str]:
         if "bundle" in (self._header["iut"] or {}):
             return []
-        what = str(self._home / outcome.found) if outcome.found else outcome.case
-        if outcome.found is None and outcome.case not in self._cases:
+        what = replay or (str(self._home / outcome.found) if outcome.found else outcome.case)
+        if what == outcome.case and what not in self._cases:
             return self._labelled("again", f"gritstone verify -k {shlex.quote(outcome.case)} {self._attach()}")
         return self._labelled("again", f"gritstone replay {shlex.quote(what)} {self._attach()}")
 

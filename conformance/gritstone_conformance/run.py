@@ -98,7 +98,8 @@ def _vectors(
             yield recorder.skipped(item, reason)
     for played in play_cases(able, subject):
         outcome = recorder.played(played)
-        yield _saved_vector(outcome, played, settings) if outcome.verdict == "fail" else outcome
+        saves = settings.saves and outcome.verdict == "fail"
+        yield _saved_vector(outcome, played, settings) if saves else outcome
 
 
 def _property(item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings) -> Outcome:
@@ -108,7 +109,7 @@ def _property(item: Planned, subject: Observed, recorder: Recorder, settings: Ru
         return recorder.skipped(item, reason)
     tested = check_property(item.source, subject, settings)
     outcome = recorder.tested(item, tested)
-    if tested.divergence is None:
+    if tested.divergence is None or not settings.saves:
         return outcome
     return _saved_trace(outcome, item, tested.divergence, subject, settings)
 

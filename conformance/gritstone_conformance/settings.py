@@ -30,6 +30,7 @@ class RunSettings:
         shrink_s: seconds that shrinking one failure may take.
         strict: whether a SHOULD counts like a MUST.
         home: where found cases and the engine's database go.
+        saves: whether found cases are written.
     """
 
     profile: str = "gate"
@@ -39,6 +40,7 @@ class RunSettings:
     shrink_s: float = 60.0
     strict: bool = False
     home: Path = Path(".gritstone")
+    saves: bool = True
 
 
 def examples_of(prop: Property, profile: str) -> int:
