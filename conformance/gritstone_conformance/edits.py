@@ -13,9 +13,10 @@ from gritstone_conformance.cases import Case, canonical_json
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
 
-__all__ = ["MOST_EDIT_BYTES", "Requests", "apply_edit", "edit_between", "edit_bytes", "requests_of"]
+__all__ = ["Requests", "apply_edit", "edit_between", "edit_bytes", "most_edit_bytes", "requests_of"]
 
 MOST_EDIT_BYTES: Final = 80
+MOST_BUNDLE_EDIT_BYTES: Final = 1024  # an edit inside a bundle reaches to its end, where the digest is redone
 
 Requests = list[tuple[str, dict[str, Json]]]
 
@@ -46,6 +47,12 @@ def apply_edit(twin: Case, edit: dict[str, Json]) -> Requests:
 def edit_bytes(edit: dict[str, Json]) -> int:
     """Return how many bytes an edit of bytes takes out and puts in; 0 for an edit of a JSON value, without limit."""
     return sum(len(decode_bytes(edit[name])) for name in ("was", "now")) if "at" in edit else 0
+
+
+def most_edit_bytes(case: Case, edit: dict[str, Json]) -> int:
+    """Return how many bytes an edit may have, by the operation whose argument it changes."""
+    takes_bundle = case.steps[edit["step"]].op in ("grit.import", "grit.transcode")
+    return MOST_BUNDLE_EDIT_BYTES if takes_bundle else MOST_EDIT_BYTES
 
 
 def edit_between(twin: Case, reject: Case) -> dict[str, Json]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case
-from gritstone_conformance.edits import MOST_EDIT_BYTES, edit_between, edit_bytes
+from gritstone_conformance.edits import edit_between, edit_bytes, most_edit_bytes
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.found import file_of
 from gritstone_conformance.lint import lint_vectors
@@ -137,8 +137,9 @@ def _with_twin(case: Case, name: str | None, vectors: VectorSet) -> Case:
         edit = edit_between(twin, case)
     except DataError as problem:
         raise UsageError(f"--twin {name}: {problem}") from problem
-    if edit_bytes(edit) > MOST_EDIT_BYTES:
-        raise UsageError(f"--twin {name}: the edit has {edit_bytes(edit)} bytes, allowed are {MOST_EDIT_BYTES}")
+    allowed = most_edit_bytes(case, edit)
+    if edit_bytes(edit) > allowed:
+        raise UsageError(f"--twin {name}: the edit has {edit_bytes(edit)} bytes, allowed are {allowed}")
     return replace(case, twin=name, edit=edit)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.cases import Case
-from gritstone_conformance.edits import MOST_EDIT_BYTES, apply_edit, edit_bytes, requests_of
+from gritstone_conformance.edits import apply_edit, edit_bytes, most_edit_bytes, requests_of
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.vectors import VectorFile, current_digest_text, parse_vector_file
@@ -113,8 +113,8 @@ def _twin_findings(case: Case, cases: dict[str, tuple[VectorFile, Case]]) -> Ite
         return
     if made != requests_of(case):
         yield f"its edit does not make it of {case.twin}"
-    if size > MOST_EDIT_BYTES:
-        yield f"its edit has {size} bytes, allowed are {MOST_EDIT_BYTES}"
+    if size > most_edit_bytes(case, edit):
+        yield f"its edit has {size} bytes, allowed are {most_edit_bytes(case, edit)}"
     if requests_of(twin) == requests_of(case):
         yield f"asks the same as its twin {case.twin}"
 
