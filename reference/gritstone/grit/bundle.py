@@ -103,8 +103,8 @@ class BundleReader:
             self._read_line(line)
         while self._state is _State.FRAMES:
             frame = self._read_frame()
-            if frame is None:
-                return
+            if frame is None:  # the piece is used up, or that was the end
+                break
             yield frame
         if self._state is _State.DONE and self._buffer:
             raise Malformed("bytes after the end", rule="grit.bundle.truncated", offset=self._offset)
