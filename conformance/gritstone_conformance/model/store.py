@@ -101,7 +101,9 @@ class Store:
         if defect is not None and identity not in self.corrupt:
             return Refusal([defect]).expectation()
         stored = bytearray(self.objects[identity])
-        stored[offset % len(stored)] ^= xor
+        if offset >= len(stored):
+            return Refusal([rejected("grit.store.verify", f"no byte at {offset}")]).expectation()
+        stored[offset] ^= xor
         self.objects[identity] = bytes(stored)
         if self.format.hash(bytes(stored)) == identity:
             self.corrupt.discard(identity)
