@@ -52,7 +52,7 @@ class Console:
         self._started = time.monotonic()
         self._teller: Teller | None = None
         self._shown: set[tuple[str, ...]] = set()
-        self._passed: set[str] = set()
+        self._verdicts: dict[str, str] = {}
         self._wants_live = live
         self._live: Any = None
 
@@ -70,9 +70,8 @@ class Console:
         """Take in one outcome; shows it when it is a failure of a new kind."""
         self._tallies.setdefault(outcome.profile, Counter())[outcome.verdict] += 1
         self._current[outcome.profile] = outcome.rules[0]
-        if outcome.verdict == "pass":
-            self._passed.add(outcome.case)
-        elif outcome.verdict != "skip" and outcome.cause != "twin":
+        self._verdicts[outcome.case] = outcome.verdict
+        if outcome.verdict in ("fail", "error"):
             self._show(outcome)
         if self._live is not None:
             self._live.update(self._render())
@@ -108,7 +107,7 @@ class Console:
             return
         self._shown.add(key)
         if len(self._shown) <= SHOWN and self._teller is not None:
-            for index, text in enumerate(self._teller.block(outcome, self._passed)):
+            for index, text in enumerate(self._teller.block(outcome, self._verdicts)):
                 self._line(text, "" if index else "bold red")
 
     def _render(self) -> Any:

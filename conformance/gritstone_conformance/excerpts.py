@@ -14,7 +14,7 @@ from gritstone_conformance.base64url import BadSpelling, decode_bytes
 from gritstone_conformance.replies import Json
 from gritstone_conformance.text import printable
 
-__all__ = ["cut_middle", "show_answer", "show_bytes", "show_expected", "show_request", "show_value"]
+__all__ = ["cut_middle", "show_answer", "show_bytes", "show_difference", "show_request", "show_value"]
 
 _BYTES_ARGS: Final = ("bytes", "bundle", "data")
 _IDS_SHOWN: Final = 8  # hex digits of an id that are kept
@@ -61,17 +61,17 @@ def show_value(value: Json, width: int) -> str:
     return cut_middle(printable(text, max(len(text), 1)), width)
 
 
-def show_expected(expected: Json, width: int) -> str:
-    """Return an expectation in words: ``refused invalid``, ``ok {…}``, or the value expected at a path."""
-    return _words(expected, width)
+def show_difference(path: str, expected: Json, got: Json, width: int) -> list[tuple[str, str]]:
+    """Return labels with texts: where an answer leaves what was expected, what was expected, what was got."""
+    if not path:
+        return [("expected", show_answer(expected, width)), ("got", show_answer(got, width))]
+    values = (("expected", expected), ("got", got))
+    told = [(label, "nothing" if value is None else show_value(value, width)) for label, value in values]
+    return [("path", cut_middle(printable(path, 4 * width), width)), *told]
 
 
-def show_answer(got: Json, width: int) -> str:
-    """Return an answer in words: ``refused invalid``, ``ok {…}``, ``nothing``, or the value found at a path."""
-    return "nothing" if got is None else _words(got, width)
-
-
-def _words(value: Json, width: int) -> str:
+def show_answer(value: Json, width: int) -> str:
+    """Return an expectation or an answer in words: ``refused invalid``, ``ok {…}``, ``nothing``."""
     if not isinstance(value, dict):
         return "nothing" if value is None else show_value(value, width)
     match sorted(value):
@@ -84,7 +84,7 @@ def _words(value: Json, width: int) -> str:
         case ["error"]:
             return "error" if value["error"] is True else f"error: {show_value(value['error'], width)}"
         case ["any"]:
-            return cut_middle(" or ".join(_words(option, width) for option in value["any"]), width)
+            return cut_middle(" or ".join(show_answer(option, width) for option in value["any"]), width)
         case ["ok"]:
             return f"ok  {show_value(value['ok'], width)}"
         case _:

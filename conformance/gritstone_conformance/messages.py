@@ -15,7 +15,7 @@ from typing import Final
 
 from gritstone_conformance.base64url import BadSpelling, decode_bytes
 from gritstone_conformance.cases import Case
-from gritstone_conformance.excerpts import show_answer, show_expected, show_request, show_value
+from gritstone_conformance.excerpts import cut_middle, show_difference, show_request, show_value
 from gritstone_conformance.outcomes import VERDICTS, Outcome
 from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import RuleBook
@@ -160,12 +160,12 @@ class Teller:
         self._home = home
         self._width = max(60, width)
 
-    def block(self, outcome: Outcome, passed: Iterable[str] = (), *, replay: str | None = None) -> list[str]:
+    def block(self, outcome: Outcome, verdicts: Mapping[str, str], *, replay: str | None = None) -> list[str]:
         """Return the lines about one failed or broken case.
 
         Args:
             outcome: the case.
-            passed: names of cases that passed, to say whether the twin did.
+            verdicts: case names to verdicts, as far as they are known, to say whether the twin passed.
             replay: what to give to ``gritstone replay``; default: the found file, or the name of the vector.
         """
         rule = self._book.rules.get(outcome.rule or outcome.rules[0])
@@ -176,7 +176,7 @@ class Teller:
             lines += self._difference_lines(outcome)
         if outcome.detail:
             lines += self._labelled("detail", printable(outcome.detail, 2 * self._width))
-        lines += self._twin_lines(outcome, set(passed))
+        lines += self._twin_lines(outcome, verdicts)
         return lines + self._again_lines(outcome, replay)
 
     def _title(self, outcome: Outcome) -> str:
@@ -194,21 +194,16 @@ class Teller:
         room = self._width - 15
         place = f"step {told.step + 1} of {told.steps}"
         lines = [f"  {place:<12} {show_request(told.op, told.args, room)}"]
-        if told.path:
-            lines += self._labelled("path", told.path)
-            lines += self._labelled("expected", "nothing" if told.expected is None else show_value(told.expected, room))
-            lines += self._labelled("got", "nothing" if told.got is None else show_value(told.got, room))
-        else:
-            lines += self._labelled("expected", show_expected(told.expected, room))
-            lines += self._labelled("got", show_answer(told.got, room))
+        for label, text in show_difference(told.path, told.expected, told.got, room):
+            lines += self._labelled(label, text)
         return lines
 
-    def _twin_lines(self, outcome: Outcome, passed: set[str]) -> list[str]:
+    def _twin_lines(self, outcome: Outcome, verdicts: Mapping[str, str]) -> list[str]:
         case = self._cases.get(outcome.case)
         if case is None or case.twin is None:
             return []
-        state = "passes" if case.twin in passed else "does not pass"
-        return self._labelled("twin", f"{case.twin} {state} ({edit_words(case)})")
+        state = {"pass": " passes", None: ""}.get(verdicts.get(case.twin), " does not pass")
+        return self._labelled("twin", f"{case.twin}{state} ({edit_words(case)})")
 
     def _again_lines(self, outcome: Outcome, replay: str | None) -> list[str]:
         if "bundle" in (self._header["iut"] or {}):
@@ -235,7 +230,7 @@ def edit_words(case: Case) -> str:
         was, now = show_value(edit.get("was"), 40), show_value(edit.get("now"), 40)
         return f"{edit.get('arg')}{edit.get('path', '')}: {was} -> {now}"
     try:
-        was, now = (decode_bytes(edit[name]).hex() or "nothing" for name in ("was", "now"))
+        was, now = (cut_middle(decode_bytes(edit[name]).hex() or "nothing", 24) for name in ("was", "now"))
     except BadSpelling:
         return "an edit off form"
     return f"offset {edit['at']}: {was} -> {now}"

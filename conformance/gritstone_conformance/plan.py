@@ -28,6 +28,7 @@ __all__ = [
     "case_order",
     "gives_control",
     "make_plan",
+    "named_identity",
     "shard_of",
     "uncovered_rules",
 ]
@@ -214,12 +215,12 @@ def _all_items(cases: Iterable[Case], properties: Iterable[Property], watched: I
             rules = tuple(dict.fromkeys((*case.rules, *(step.rule for step in case.steps if step.rule))))
             yield Planned(case.name, "vector", case.identity(), rules, case.requires, case)
     for prop in properties:
-        yield Planned(prop.name, prop.kind, _named_identity("property", prop.name), prop.rules, prop.requires, prop)
+        yield Planned(prop.name, prop.kind, named_identity("property", prop.name), prop.rules, prop.requires, prop)
     for rule in watched:
         watch = Watch(rule)
-        yield Planned(watch.name, "watch", _named_identity("watch", watch.name), (rule,), Requires(), watch)
+        yield Planned(watch.name, "watch", named_identity("watch", watch.name), (rule,), Requires(), watch)
 
 
-def _named_identity(kind: str, name: str) -> str:
-    """Return the digest of a case that is no list of steps: its kind and name say what it is."""
+def named_identity(kind: str, name: str) -> str:
+    """Return the digest of a case that is no list of steps; ``kind`` is ``property``, ``watch`` or ``audit``."""
     return hashlib.sha256(canonical_json({kind: name})).hexdigest()

@@ -35,12 +35,12 @@ def run_command(options: argparse.Namespace) -> int:
 def told_lines(report: Report, path: Path, data: Data, width: int) -> list[str]:
     """Return everything that a report says, in the words of ``verify``."""
     teller = Teller(data.book, data.vectors.by_name(), report.header, path.parent, width)
-    passed = {outcome.case for outcome in report.outcomes if outcome.verdict == "pass"}
+    verdicts = {outcome.case: outcome.verdict for outcome in report.outcomes}
     lines = opening_lines(report.header)
     if report.header["rules"] != data.book.digest:
         lines.append("note: the report was made with other rules than this suite has; sentences may differ")
     for outcome in smallest_of_each(report.outcomes):
-        lines += teller.block(outcome, passed)
+        lines += teller.block(outcome, verdicts)
     return lines + ending_lines(report.header, report.outcomes, rejudge(report, data.book), path)
 
 

@@ -13,11 +13,12 @@ A case whose lines alone do not show the fault is replayed as the property that 
 from __future__ import annotations
 
 import argparse
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from gritstone_conformance.attaching import Target, terms_of
 from gritstone_conformance.cases import Case
+from gritstone_conformance.console import terminal_width
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.found import locate, was_signature
 from gritstone_conformance.messages import Teller
@@ -51,7 +52,9 @@ def run_command(options: argparse.Namespace) -> int:
     result = execute(plan, subject, data.book, settings, lambda _: None)
     outcome = next(outcome for outcome in result.outcomes if outcome.case == _played_name(case))
     header: dict[str, Json] = {"attach": target.attach, "command": list(target.command), "iut": iut}
-    return _tell(case, outcome, Teller(data.book, data.vectors.by_name(), header, options.home, _width()), options.case)
+    verdicts = {outcome.case: outcome.verdict for outcome in result.outcomes}
+    teller = Teller(data.book, data.vectors.by_name(), header, options.home, terminal_width())
+    return _tell(case, outcome, verdicts, teller, options.case)
 
 
 def _case(word: str, home: Path, data: Data) -> Case:
@@ -83,7 +86,7 @@ def _played_name(case: Case) -> str:
     return case.name if case.judge == "exact" else str(case.origin.get("from", ""))
 
 
-def _tell(case: Case, outcome: Outcome, teller: Teller, word: str) -> int:
+def _tell(case: Case, outcome: Outcome, verdicts: Mapping[str, str], teller: Teller, word: str) -> int:
     was = was_signature(case)
     tail = f"   was: {was}" if was else ""
     if outcome.verdict == "pass":
@@ -97,10 +100,6 @@ def _tell(case: Case, outcome: Outcome, teller: Teller, word: str) -> int:
         print(f"FAILS  {case.name}{tail}")
     else:
         print(f"DIFFERS  {case.name}{tail}   now: {outcome.signature}")
-    for line in teller.block(outcome, {case.twin} if outcome.cause != "twin" and case.twin else (), replay=word):
+    for line in teller.block(outcome, verdicts, replay=word):
         print(line)
     return 1
-
-
-def _width() -> int:
-    return shutil.get_terminal_size((120, 24)).columns

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from gritstone_conformance.cases import Case
 from gritstone_conformance.console import terminal_width
 from gritstone_conformance.errors import UsageError
-from gritstone_conformance.excerpts import show_expected, show_request
+from gritstone_conformance.excerpts import show_answer, show_request
 from gritstone_conformance.judge import substitute
 from gritstone_conformance.messages import edit_words
 from gritstone_conformance.outcomes import Outcome
@@ -94,7 +94,7 @@ def _case_lines(case: Case, outcomes: Sequence[Outcome]) -> list[str]:
     lines += [f"  comment      {case.comment}"] if case.comment else []
     for number, step in enumerate(case.steps, 1):
         lines.append(f"  {f'step {number}':<12} {show_request(step.op, step.args, width)}")
-        lines.append(f"  {'expected':<12} {show_expected(step.expect, width)}")
+        lines.append(f"  {'expected':<12} {show_answer(step.expect, width)}")
     if case.twin is not None:
         lines.append(f"  {'twin':<12} {case.twin} ({edit_words(case)})")
     for outcome in outcomes:
