@@ -98,6 +98,11 @@ class Subject:
         return self._opener
 
     @property
+    def terms(self) -> Terms:
+        """What it is held to."""
+        return self._terms
+
+    @property
     def pace(self) -> Pace:
         """The deadlines; set its ``hasty`` while a failure is being shrunk."""
         return self._shared.pace

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import sys
+from typing import Any
 
 HELLO = {
     "protocol": 1,
@@ -20,10 +21,29 @@ HELLO = {
 CANONICAL = re.compile("(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?")
 
 
-def answer(op: str, args: dict[str, object]) -> dict[str, object]:
+def is_count(value: Any, least: int) -> bool:
+    return type(value) is int and value >= least
+
+
+def is_offer(args: dict[str, Any]) -> bool:
+    return (
+        args.keys() == {"protocol", "suite", "spec", "frame_bytes", "window"}
+        and type(args["protocol"]) is list
+        and bool(args["protocol"])
+        and all(is_count(protocol, 1) for protocol in args["protocol"])
+        and isinstance(args["suite"], str)
+        and bool(args["suite"])
+        and isinstance(args["spec"], str)
+        and re.fullmatch(r"(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)", args["spec"]) is not None
+        and is_count(args["frame_bytes"], 4 << 20)
+        and is_count(args["window"], 1)
+    )
+
+
+def answer(op: str, args: dict[str, Any]) -> dict[str, Any]:
     match op:
         case "hello":
-            return {"ok": HELLO}
+            return {"ok": HELLO} if is_offer(args) else {"error": {"message": "hello: off schema"}}
         case "ping" | "bye":
             return {"error": {"message": f"{op} takes no arguments"}} if args else {"ok": {}}
         case "grit.id":
