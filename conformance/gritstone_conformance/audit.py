@@ -1,8 +1,8 @@
 """``gritstone audit``: judge an exported store by its bundle alone; no adapter, no process.
 
 Checks layout, completeness, digest, closure, kinds, reference names and targets, and that every object is the one
-encoding of its value. Steps are checked as objects; whether a history is legal comes with the profile that defines it. The
-model's reader finds what is wrong, this module says which case that fails.
+encoding of its value. Steps are checked as objects; whether a history is legal comes with the profile that defines it.
+The model's reader finds what is wrong, this module says which case that fails.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,13 +54,14 @@ class _EnoughError(BaseException):
     """Leaves the engine: the budget is spent, or the subject broke. No Exception, so that the engine lets it pass."""
 
 
-def check_property(prop: Property, subject: Observed, run: RunSettings) -> Tested:
-    """Play a property's examples until one fails or all have passed.
+def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: float = 0.0) -> Tested:
+    """Play a property's examples until one fails or all have passed, and again with other draws while there is time.
 
     Args:
         prop: the property.
         subject: the subject; its process survives, its handles are closed.
         run: the settings; ``gate`` with equal seed sends equal requests.
+        span_s: seconds that a search may go on drawing; 0: one round.
     """
     before = subject.ledger.requests
     started = time.perf_counter()
@@ -67,7 +69,9 @@ def check_property(prop: Property, subject: Observed, run: RunSettings) -> Teste
     given = prop.given(subject.claims) if callable(prop.given) else prop.given
     try:
         if given:
-            _draw(prop, player, dict(given), run)
+            _draw(prop, player, dict(given), run, run.seed)
+            while time.perf_counter() - started < span_s:
+                _draw(prop, player, dict(given), run, random.getrandbits(64))
         else:
             player.play({})
     except (Divergence, _EnoughError):
@@ -128,14 +132,16 @@ class _Player:
             raise _EnoughError
 
 
-def _draw(prop: Property, player: _Player, given: dict[str, Any], run: RunSettings) -> None:
+def _draw(prop: Property, player: _Player, given: dict[str, Any], run: RunSettings, draws: int) -> None:
     import hypothesis
     from hypothesis.errors import Flaky
 
     def example(**drawn: Any) -> None:
         player.play(drawn)
 
-    seed = int(hashlib.sha256(f"{run.seed}:{prop.name}".encode()).hexdigest()[:16], 16)
+    # one function plays all properties: its name in the database of examples is the property's
+    example._hypothesis_internal_add_digest = prop.name.encode()  # type: ignore[attr-defined]
+    seed = int(hashlib.sha256(f"{draws}:{prop.name}".encode()).hexdigest()[:16], 16)
     test: Any = hypothesis.given(**given)(example)
     test = hypothesis.seed(seed)(hypothesis_settings(prop, run)(test))
     try:

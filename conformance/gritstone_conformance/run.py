@@ -22,7 +22,8 @@ from gritstone_conformance.plan import Plan, Planned
 from gritstone_conformance.recording import Recorder
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.settings import RunSettings
-from gritstone_conformance.trial import Claims, Divergence, Property
+from gritstone_conformance.thinning import thin
+from gritstone_conformance.trial import Claims, Property
 from gritstone_conformance.verdicts import settle
 from gritstone_conformance.window import Played, play_cases
 
@@ -59,6 +60,7 @@ def execute(
     observed = Observed(subject, Ledger())
     recorder = Recorder(book)
     found: list[Outcome] = []
+    span_s = (settings.search_s or 0.0) / max(1, sum(1 for item in plan.items if isinstance(item.source, Property)))
 
     def tell(outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
@@ -70,7 +72,7 @@ def execute(
             if kind is Case:
                 tell(_vectors(tuple(items), observed, recorder, settings))
             elif kind is Property:
-                tell(_property(item, observed, recorder, settings) for item in items)
+                tell(_property(item, observed, recorder, settings, span_s) for item in items)
     finally:
         observed.close()
     lines = observed.ledger.replies
@@ -102,16 +104,24 @@ def _vectors(
         yield _saved_vector(outcome, played, settings) if saves else outcome
 
 
-def _property(item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings) -> Outcome:
+def _property(item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings, span_s: float) -> Outcome:
     assert isinstance(item.source, Property)
     reason = _unclaimed(item, subject.claims)
     if reason is not None:
         return recorder.skipped(item, reason)
-    tested = check_property(item.source, subject, settings)
+    tested = check_property(item.source, subject, settings, span_s)
+    divergence = tested.divergence
+    if divergence is None or not divergence.steps:
+        return recorder.tested(item, tested)
+    case = case_of(item, divergence, settings.seed)
+    thinned = thin(case, divergence, subject) if divergence.replayable else None
+    if thinned is None:
+        case = replace(case, judge="history")
+    else:
+        tested.divergence = thinned
+        case = case_of(item, thinned, settings.seed)
     outcome = recorder.tested(item, tested)
-    if tested.divergence is None or not settings.saves:
-        return outcome
-    return _saved_trace(outcome, item, tested.divergence, subject, settings)
+    return replace(outcome, found=save(case, settings.home)) if settings.saves else outcome
 
 
 def _unclaimed(item: Planned, claims: Claims) -> str | None:
@@ -123,22 +133,3 @@ def _unclaimed(item: Planned, claims: Claims) -> str | None:
 
 def _saved_vector(outcome: Outcome, played: Played, settings: RunSettings) -> Outcome:
     return replace(outcome, found=save(copy_of(played.case, outcome.signature or ""), settings.home))
-
-
-def _saved_trace(
-    outcome: Outcome, item: Planned, divergence: Divergence, subject: Observed, settings: RunSettings
-) -> Outcome:
-    """Save the shrunk trace, and find out whether its lines alone, in one process, show a fault again."""
-    if not divergence.steps:
-        return outcome
-    case = case_of(item, divergence, settings.seed)
-    if case.judge == "exact" and not _shows_fault(case, subject):
-        case = replace(case, judge="history")
-    return replace(outcome, found=save(case, settings.home))
-
-
-def _shows_fault(case: Case, subject: Observed) -> bool:
-    """Return whether playing a trace as a vector differs from it or breaks the subject."""
-    planned = Planned(case.name, "vector", case.identity(), case.rules, case.requires, case)
-    (played,) = play_cases([planned], subject)
-    return played.difference is not None or played.fault is not None
