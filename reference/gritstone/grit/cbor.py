@@ -11,19 +11,23 @@ Spec: :rule:`grit.cbor.shape`, :rule:`grit.cbor.depth`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from operator import attrgetter
+from struct import Struct
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from gritstone.errors import Invalid, Malformed
-from gritstone.grit.grammar import UNICODE, Text
+from gritstone.errors import InternalError, Invalid, Malformed
+from gritstone.grit.grammar import UNICODE, Grammar
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import FIELDS, KINDS, NO_HEADERS, ZERO_ID, Kind, Object, ObjectId, Shape
 
 __all__ = ["cbor_kind", "decode_cbor", "encode_cbor"]
 
 _Reader: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
-_Writer: TypeAlias = Callable[[Any], bytes]
+_Writer: TypeAlias = Callable[[Any], Sequence[bytes]]
 
 _UNSIGNED, _BYTES, _TEXT, _ARRAY, _MAP = 0, 2, 3, 4, 5
 _MAJORS = (
@@ -54,8 +58,11 @@ def encode_cbor(value: Object, limits: Limits) -> bytes:
 
     Spec: :rule:`grit.object.one-spelling`, :rule:`grit.object.encode-refuses`, :rule:`grit.cbor.shape`.
     """
-    head, plan = _ENCODERS[value.kind]
-    data = head + b"".join([write(get(value)) for write, get in plan])
+    start, plan = _ENCODERS[value.kind]
+    parts = [start]
+    for write, get in plan:
+        parts += write(get(value))
+    data = b"".join(parts)
     if len(data) > limits.object_bytes:
         limits.check_object_bytes(len(data))
     return data
@@ -111,6 +118,9 @@ def _head(major: int, argument: int) -> bytes:
         return bytes((major << 5 | argument,))
     width = next((n for n, floor in enumerate(_FLOORS[1:]) if argument < floor), 3)
     return bytes((major << 5 | 24 + width,)) + argument.to_bytes(1 << width, "big")
+
+
+_TEXT_HEADS = [_head(_TEXT, size) for size in range(256)]
 
 
 def _read_head(data: bytes, offset: int, major: int) -> tuple[int, int]:
@@ -190,23 +200,23 @@ def _read_string(data: bytes, offset: int, major: int) -> tuple[bytes, int]:
     return data[start:end], end
 
 
-def _read_text(data: bytes, offset: int, role: Text) -> tuple[str, int]:
+def _read_text(data: bytes, offset: int, grammar: Grammar) -> tuple[str, int]:
     raw, end = _read_string(data, offset, _TEXT)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Invalid("no UTF-8", rule="grit.cbor.utf8", offset=end - len(raw) + error.start) from None
-    UNICODE.check(text, role)
+    grammar.check(text)
     return text, end
 
 
-def _write_text(text: str, role: Text) -> bytes:
-    raw = UNICODE.check(text, role)
-    return _head(_TEXT, len(raw)) + raw
+def _write_text(text: str, grammar: Grammar) -> bytes:
+    raw = grammar.check(text)
+    return (_TEXT_HEADS[len(raw)] if len(raw) < len(_TEXT_HEADS) else _head(_TEXT, len(raw))) + raw
 
 
-def _write_data(value: bytes) -> bytes:
-    return _head(_BYTES, len(value)) + value
+def _write_data(value: bytes) -> Sequence[bytes]:
+    return _head(_BYTES, len(value)), value
 
 
 def _read_data(data: bytes, offset: int) -> tuple[bytes, int]:
@@ -216,16 +226,20 @@ def _read_data(data: bytes, offset: int) -> tuple[bytes, int]:
 # --- ids -------------------------------------------------------------------------------------------------
 
 
-def _write_id(value: ObjectId) -> bytes:
+def _check_id(value: ObjectId) -> None:
     if len(value) != _ID_BYTES:
         raise Invalid("an id is not 32 bytes", rule="grit.object.encode-refuses", got=f"{len(value)} bytes")
     if value == ZERO_ID:
         raise Invalid("an id is all zero", rule="grit.id.zero")
-    return _ID_HEAD + value
 
 
-def _write_link(value: ObjectId | None) -> bytes:
-    return b"\xf6" if value is None else _write_id(value)
+def _write_id(value: ObjectId) -> Sequence[bytes]:
+    _check_id(value)
+    return _ID_HEAD, value
+
+
+def _write_link(value: ObjectId | None) -> Sequence[bytes]:
+    return (b"\xf6",) if value is None else _write_id(value)
 
 
 def _read_id(data: bytes, offset: int) -> tuple[ObjectId, int]:
@@ -245,14 +259,17 @@ def _read_link(data: bytes, offset: int) -> tuple[ObjectId | None, int]:
     return _read_id(data, offset)
 
 
-# --- maps ------------------------------------------------------------------------------------------------
+# --- headers ---------------------------------------------------------------------------------------------
 
 
-def _write_headers(headers: Mapping[str, str]) -> bytes:
+def _write_headers(headers: Mapping[str, str]) -> Sequence[bytes]:
     if not headers:
-        return b"\xa0"
-    pairs = [(_write_text(key, Text.KEY), _write_text(headers[key], Text.VALUE)) for key in headers]
-    return _head(_MAP, len(pairs)) + b"".join(map(b"".join, sorted(pairs)))
+        return (b"\xa0",)
+    pairs = {_write_text(key, UNICODE.key): _write_text(value, UNICODE.value) for key, value in headers.items()}
+    parts = [_head(_MAP, len(pairs))]
+    for key in sorted(pairs):
+        parts += (key, pairs[key])
+    return parts
 
 
 def _read_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
@@ -263,20 +280,83 @@ def _read_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
     last = b""
     for _ in range(count):
         start = offset
-        key, offset = _read_text(data, start, Text.KEY)
+        key, offset = _read_text(data, start, UNICODE.key)
         last = _ascend(data[start:offset], last, start, "grit.header.order")
-        headers[key], offset = _read_text(data, offset, Text.VALUE)
-    return headers, offset
+        headers[key], offset = _read_text(data, offset, UNICODE.value)
+    return MappingProxyType(headers), offset
 
 
-def _write_named_ids(entries: Mapping[str, ObjectId]) -> bytes:
+# --- named ids -------------------------------------------------------------------------------------------
+
+_NAMES = re.compile(r"(?:[^\x00-\x1f/\x7f-\x9f\ud800-\udfff]{1,255}+\0)++")
+_LONGEST_TRIED_BYTES = 63
+
+
+def _write_named_ids(entries: Mapping[str, ObjectId]) -> Sequence[bytes]:
+    text = "\0".join(entries) + "\0"
+    ids = entries.values()
+    good = (
+        _NAMES.fullmatch(text) is not None
+        and text.count("\0") == len(entries)
+        and set(map(len, ids)) == {_ID_BYTES}
+        and ZERO_ID not in ids
+        and "." not in entries
+        and ".." not in entries
+    )
+    names = text.encode("utf-8").split(b"\0")[:-1] if good else []
+    if not names or len(max(names, key=len)) >= len(_TEXT_HEADS):
+        raise _judge_entries(entries)
+    keys = [_TEXT_HEADS[len(name)] + name for name in names]
+    pairs = dict(zip(keys, ids, strict=True))
+    keys.sort()
+    parts: list[bytes] = [_ID_HEAD] * (1 + 3 * len(keys))
+    parts[0] = _head(_MAP, len(keys))
+    parts[1::3] = keys
+    parts[3::3] = [pairs[key] for key in keys]
+    return parts
+
+
+def _judge_entries(entries: Mapping[str, ObjectId]) -> Invalid | InternalError:
+    """Say why the entries of a tree cannot be encoded."""
     if not entries:
-        raise Invalid("a tree has no entry", rule="grit.tree.non-empty")
-    pairs = [(_write_text(name, Text.NAME), _write_id(entries[name])) for name in entries]
-    return _head(_MAP, len(pairs)) + b"".join(map(b"".join, sorted(pairs)))
+        return Invalid("a tree has no entry", rule="grit.tree.non-empty")
+    for name, target in entries.items():
+        UNICODE.name.check(name)
+        _check_id(target)
+    return InternalError("a good tree was not encoded")
+
+
+@cache
+def _entry_pattern() -> re.Pattern[bytes]:
+    """Match one good entry with a name that is not very long, as key with head and id; or else all the rest."""
+    heads = [re.escape(_head(_TEXT, size)) + b".{%d}" % size for size in range(1, _LONGEST_TRIED_BYTES + 1)]
+    return re.compile(b"(%b)%b(.{32})|.++" % (b"|".join(heads), re.escape(_ID_HEAD)), re.DOTALL)
 
 
 def _read_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
+    count, start = _read_head(data, offset, _MAP)
+    found = _entry_pattern().findall(data, start)
+    if not found or not found[-1][0]:
+        return _judge_named_ids(data, offset)
+    keys, ids = zip(*found, strict=True)
+    try:
+        text = b"\0".join([key[1:] if key[0] < 0x78 else key[2:] for key in keys]).decode("utf-8") + "\0"
+    except UnicodeDecodeError:
+        return _judge_named_ids(data, offset)
+    entries = dict(zip(text.split("\0"), ids, strict=False))
+    good = (
+        len(entries) == len(keys) == text.count("\0") == count
+        and _NAMES.fullmatch(text) is not None
+        and sorted(keys) == list(keys)
+        and ZERO_ID not in ids
+        and "." not in entries
+        and ".." not in entries
+    )
+    return (MappingProxyType(entries), len(data)) if good else _judge_named_ids(data, offset)
+
+
+def _judge_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
+    """Walk the entries of a tree one by one; this is what says what is wrong with them."""
     count, offset = _read_head(data, offset, _MAP)
     if not count:
         raise Invalid("a tree has no entry", rule="grit.tree.non-empty", offset=offset)
@@ -284,21 +364,52 @@ def _read_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], i
     last = b""
     for _ in range(count):
         start = offset
-        name, offset = _read_text(data, start, Text.NAME)
+        name, offset = _read_text(data, start, UNICODE.name)
         rule = "grit.tree.key-unique" if name in entries else "grit.tree.key-order"
         last = _ascend(data[start:offset], last, start, rule)
         entries[name], offset = _read_id(data, offset)
-    return entries, offset
+    return MappingProxyType(entries), offset
 
 
-def _write_keyed_ids(entries: Mapping[ObjectId, ObjectId]) -> bytes:
-    if not entries:
-        raise Invalid("a mailbox has no entry", rule="grit.mailbox.non-empty")
-    pairs = [(_write_id(key), _write_id(entries[key])) for key in sorted(entries)]
-    return _head(_MAP, len(pairs)) + b"".join(map(b"".join, pairs))
+# --- keyed ids -------------------------------------------------------------------------------------------
+
+_PAIR = Struct("2s32s2s32s")
+
+
+def _write_keyed_ids(entries: Mapping[ObjectId, ObjectId]) -> Sequence[bytes]:
+    keys = sorted(entries)
+    ids = [entries[key] for key in keys]
+    sizes = {*map(len, keys), *map(len, ids)}
+    if sizes != {_ID_BYTES} or ZERO_ID in entries or ZERO_ID in ids:
+        if not entries:
+            raise Invalid("a mailbox has no entry", rule="grit.mailbox.non-empty")
+        for one in (*keys, *ids):
+            _check_id(one)
+    parts: list[bytes] = [_ID_HEAD] * (1 + 4 * len(keys))
+    parts[0] = _head(_MAP, len(keys))
+    parts[2::4] = keys
+    parts[4::4] = ids
+    return parts
 
 
 def _read_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectId], int]:
+    count, start = _read_head(data, offset, _MAP)
+    if not count or count * _PAIR.size != len(data) - start:
+        return _judge_keyed_ids(data, offset)
+    heads, keys, more_heads, ids = zip(*_PAIR.iter_unpack(memoryview(data)[start:]), strict=True)
+    entries = dict(zip(keys, ids, strict=True))
+    good = (
+        {*heads, *more_heads} == {_ID_HEAD}
+        and len(entries) == count
+        and sorted(keys) == list(keys)
+        and ZERO_ID not in entries
+        and ZERO_ID not in ids
+    )
+    return (MappingProxyType(entries), len(data)) if good else _judge_keyed_ids(data, offset)
+
+
+def _judge_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectId], int]:
+    """Walk the entries of a mailbox one by one; this is what says what is wrong with them."""
     count, offset = _read_head(data, offset, _MAP)
     if not count:
         raise Invalid("a mailbox has no entry", rule="grit.mailbox.non-empty", offset=offset)
@@ -310,7 +421,7 @@ def _read_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectI
         rule = "grit.mailbox.key-unique" if key in entries else "grit.mailbox.key-order"
         last = _ascend(key, last, start, rule)
         entries[key], offset = _read_id(data, offset)
-    return entries, offset
+    return MappingProxyType(entries), offset
 
 
 def _ascend(key: bytes, last: bytes, offset: int, rule: str) -> bytes:

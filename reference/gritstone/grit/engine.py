@@ -36,6 +36,9 @@ class Table(enum.Enum):
     REFS = b"refs"  # reference name -> object id
     META = b"meta"  # what the store declares about itself
 
+    # The members are keys of small dictionaries in hot paths; Enum would hash their names anew each time.
+    __hash__ = object.__hash__
+
 
 class View(Protocol):
     """Read all tables as of one moment."""

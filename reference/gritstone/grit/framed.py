@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from itertools import count
 from operator import attrgetter
 from struct import Struct
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from gritstone.errors import Invalid, Malformed
-from gritstone.grit.grammar import ASCII, Text
+from gritstone.grit.grammar import ASCII, Grammar
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import FIELDS, KINDS, NO_HEADERS, ZERO_ID, Kind, Object, ObjectId, Shape
 
@@ -26,6 +26,7 @@ __all__ = ["decode_framed", "encode_framed", "framed_kind"]
 
 _Reader: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
 _Writer: TypeAlias = Callable[[Any], bytes]
+_Decoder: TypeAlias = Callable[[bytes, int], Object]
 
 _ID_BYTES = 32
 _HEADER_BYTES = 28  # the longest kind, a space, 19 digits and the NUL
@@ -33,7 +34,8 @@ _HEADER = re.compile(rb"([^ \0]+) ([0-9]{1,19})\0")
 _KIND_OF_WORD = {kind.word.encode(): kind for kind in Kind}
 
 _NAMES = re.compile(r"(?:[ -.0-~]{1,255}+\0)++")
-_ENTRIES = re.compile(rb"([ -.0-~]{1,255}+)\0(.{32})", re.DOTALL)
+# One entry, or else all the rest at once, so that a search never looks at a byte twice.
+_ENTRY = re.compile(rb"([ -.0-~]{1,255}+)\0(.{32})|.++", re.DOTALL)
 _HEADERS = re.compile(rb"(?:[!-~]{1,64}+\0[ -~]{0,65535}+\0)++\0")
 _PAIRS = Struct("32s32s")
 
@@ -50,12 +52,15 @@ def encode_framed(value: Object, limits: Limits) -> bytes:
 
     Spec: :rule:`grit.object.one-spelling`, :rule:`grit.object.encode-refuses`, :rule:`grit.framed.header`.
     """
-    word, write = _ENCODERS[value.kind]
-    body = write(value)
-    data = b"%b %d\0%b" % (word, len(body), body)
-    if len(data) > limits.object_bytes:
-        limits.check_object_bytes(len(data))
-    return data
+    word, plan = _ENCODERS[value.kind]
+    parts = [word]
+    for write, get in plan:
+        parts.append(write(get(value)))
+    size = sum(map(len, parts)) - len(word)
+    parts[0] = b"%b %d\0" % (word, size)
+    if size + len(parts[0]) > limits.object_bytes:
+        limits.check_object_bytes(size + len(parts[0]))
+    return b"".join(parts)
 
 
 def decode_framed(data: bytes, limits: Limits) -> Object:
@@ -77,8 +82,12 @@ def decode_framed(data: bytes, limits: Limits) -> Object:
     """
     if len(data) > limits.object_bytes:
         limits.check_object_bytes(len(data))
-    kind, offset = _read_header(data)
-    return _DECODERS[kind](data, offset)
+    nul = data.find(b"\0", 0, _HEADER_BYTES)
+    word, _, digits = data[:nul].partition(b" ")
+    decoder = _DECODERS.get(word)
+    if decoder is None or nul < 0 or digits != b"%d" % (len(data) - nul - 1):
+        raise _judge_header(data)
+    return decoder(data, nul + 1)
 
 
 def framed_kind(data: bytes) -> Kind | None:
@@ -86,10 +95,11 @@ def framed_kind(data: bytes) -> Kind | None:
     return _KIND_OF_WORD.get(data[: data.find(b" ", 0, _HEADER_BYTES)])
 
 
-def _read_header(data: bytes) -> tuple[Kind, int]:
+def _judge_header(data: bytes) -> Malformed | Invalid:
+    """Say what is wrong with a header."""
     match = _HEADER.match(data, 0, _HEADER_BYTES)
     if match is None:
-        raise Malformed(
+        return Malformed(
             "no header",
             rule="grit.framed.header",
             offset=0,
@@ -97,21 +107,18 @@ def _read_header(data: bytes) -> tuple[Kind, int]:
             got=data[:_HEADER_BYTES],
         )
     word, digits = match.groups()
-    kind = _KIND_OF_WORD.get(word)
-    if kind is None:
-        raise Invalid("unknown kind", rule="grit.object.kinds", offset=0, got=word)
-    offset = match.end()
-    if int(digits) != len(data) - offset:
-        raise Malformed(
+    if word not in _DECODERS:
+        return Invalid("unknown kind", rule="grit.object.kinds", offset=0, got=word)
+    size = len(data) - match.end()
+    if int(digits) != size:
+        return Malformed(
             "the body has another length than the header says",
             rule="grit.framed.length",
-            offset=offset,
+            offset=match.end(),
             expected=f"{int(digits)} bytes",
-            got=f"{len(data) - offset}",
+            got=size,
         )
-    if digits[0] == 0x30 and len(digits) > 1:
-        raise Invalid("the length has a leading zero", rule="grit.framed.header", got=digits)
-    return kind, offset
+    return Invalid("the length has a leading zero", rule="grit.framed.header", got=digits)
 
 
 # --- headers ---------------------------------------------------------------------------------------------
@@ -122,7 +129,7 @@ def _write_headers(headers: Mapping[str, str]) -> bytes:
         return b"\0"
     parts: list[bytes] = []
     for key in sorted(headers):
-        parts += (ASCII.check(key, Text.KEY), ASCII.check(headers[key], Text.VALUE))
+        parts += (ASCII.key.check(key), ASCII.value.check(headers[key]))
     return b"\0".join(parts) + b"\0\0"
 
 
@@ -136,7 +143,7 @@ def _read_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
         keys = texts[::2]
         headers = dict(zip(keys, texts[1::2], strict=True))
         if len(headers) == len(keys) and (len(keys) == 1 or sorted(keys) == keys):
-            return headers, end
+            return MappingProxyType(headers), end
     return _judge_headers(data, offset)
 
 
@@ -145,8 +152,8 @@ def _judge_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
     headers: dict[str, str] = {}
     last = ""
     while not data.startswith(b"\0", offset):
-        key, after_key = _read_text(data, offset, Text.KEY)
-        value, after_value = _read_text(data, after_key, Text.VALUE)
+        key, after_key = _read_text(data, offset, ASCII.key)
+        value, after_value = _read_text(data, after_key, ASCII.value)
         if key <= last:
             raise _disorder("header key", key, last, offset, "grit.header.order")
         headers[key] = value
@@ -154,14 +161,14 @@ def _judge_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
     return headers, offset + 1
 
 
-def _read_text(data: bytes, offset: int, role: Text) -> tuple[str, int]:
+def _read_text(data: bytes, offset: int, grammar: Grammar) -> tuple[str, int]:
     end = data.find(b"\0", offset)
     if end < 0:
         raise Malformed(
-            f"no {role.label} with its NUL before the body ends", rule="grit.framed.terminator", offset=offset
+            f"no {grammar.label} with its NUL before the body ends", rule="grit.framed.terminator", offset=offset
         )
     text = data[offset:end].decode("latin-1")
-    ASCII.check(text, role)
+    grammar.check(text)
     return text, end + 1
 
 
@@ -237,28 +244,25 @@ def _refuse_entries(entries: Mapping[str, ObjectId]) -> None:
     if not entries:
         raise Invalid("a tree has no entry", rule="grit.tree.non-empty")
     for name, target in entries.items():
-        ASCII.check(name, Text.NAME)
+        ASCII.name.check(name)
         _write_id(target)
 
 
 def _read_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
-    found = _ENTRIES.findall(data, offset)
-    if found:
-        raw, ids = zip(*found, strict=True)
-        joined = b"\0".join(raw)
-        names = joined.decode("ascii").split("\0")
-        entries = dict(zip(names, ids, strict=True))
-        good = (
-            len(joined) + 1 + _ID_BYTES * len(names) == len(data) - offset
-            and len(entries) == len(names)
-            and sorted(names) == names
-            and ZERO_ID not in ids
-            and "." not in entries
-            and ".." not in entries
-        )
-        if good:
-            return entries, len(data)
-    return _judge_named_ids(data, offset)
+    found = _ENTRY.findall(data, offset)
+    if not found or not found[-1][0]:
+        return _judge_named_ids(data, offset)
+    raw, ids = zip(*found, strict=True)
+    names = b"\0".join(raw).decode("ascii").split("\0")
+    entries = dict(zip(names, ids, strict=True))
+    good = (
+        len(entries) == len(names)
+        and sorted(names) == names
+        and ZERO_ID not in ids
+        and "." not in entries
+        and ".." not in entries
+    )
+    return (MappingProxyType(entries), len(data)) if good else _judge_named_ids(data, offset)
 
 
 def _judge_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
@@ -268,7 +272,7 @@ def _judge_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], 
     entries: dict[str, ObjectId] = {}
     last = ""
     while offset < len(data):
-        name, after_name = _read_text(data, offset, Text.NAME)
+        name, after_name = _read_text(data, offset, ASCII.name)
         if name == last:
             raise _disorder("name", name, last, offset, "grit.tree.key-unique")
         if name < last:
@@ -305,7 +309,7 @@ def _read_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectI
     ascending = len(keys) == len(pairs) and sorted(keys) == keys
     if not (entries and ascending and keys[0] != ZERO_ID and ZERO_ID not in entries.values()):
         _refuse_pairs(pairs, offset)
-    return entries, len(data)
+    return MappingProxyType(entries), len(data)
 
 
 def _refuse_pairs(pairs: list[tuple[ObjectId, ObjectId]], offset: int) -> None:
@@ -343,56 +347,53 @@ _READERS: dict[Shape, _Reader] = {
 }
 
 
-def _writer(kind: Kind) -> _Writer:
-    """Put the writers of a kind's fields together."""
-    fields = FIELDS[kind]
-    if len(fields) == 1:
-        write, get = _WRITERS[fields[0].shape], attrgetter(fields[0].name)
-        return lambda value: write(get(value))
-    plan = [(_WRITERS[field.shape], attrgetter(field.name)) for field in fields]
-    return lambda value: b"".join([write(get(value)) for write, get in plan])
-
-
-def _reader(kind: Kind) -> Callable[[bytes, int], Object]:
+def _decoder(kind: Kind) -> _Decoder:
     """Put the readers of a kind's fields together."""
     make = KINDS[kind]
     if all(field.shape in (Shape.ID, Shape.LINK) for field in FIELDS[kind]):
-        return _fixed_reader(kind)
+        return _fixed_decoder(kind)
     readers = [_READERS[field.shape] for field in FIELDS[kind]]
 
-    def read(data: bytes, offset: int) -> Object:
+    def decode(data: bytes, offset: int) -> Object:
         values = []
-        for read_field in readers:
-            value, offset = read_field(data, offset)
+        for read in readers:
+            value, offset = read(data, offset)
             values.append(value)
         if offset != len(data):
             raise Malformed("bytes after the last field", rule="grit.framed.fill", offset=offset)
         return make(*values)
 
-    return read
+    return decode
 
 
-def _fixed_reader(kind: Kind) -> Callable[[bytes, int], Object]:
+def _fixed_decoder(kind: Kind) -> _Decoder:
     """Read a kind that has nothing but ids at fixed places."""
     make: Callable[..., Object] = KINDS[kind]
     readers = [_READERS[field.shape] for field in FIELDS[kind]]
     layout = Struct("32s" * len(readers))
 
-    def read(data: bytes, offset: int) -> Object:
+    def decode(data: bytes, offset: int) -> Object:
         if len(data) - offset != layout.size:
             raise Malformed(
                 "the body has an impossible size",
                 rule="grit.framed.fill",
                 expected=f"{layout.size} bytes",
-                got=f"{len(data) - offset}",
+                got=len(data) - offset,
             )
         ids: tuple[ObjectId | None, ...] = layout.unpack_from(data, offset)
         if ZERO_ID in ids:
-            ids = tuple(read_one(data, at)[0] for read_one, at in zip(readers, count(offset, 32), strict=False))
+            places = range(offset, len(data), _ID_BYTES)
+            ids = tuple(read(data, at)[0] for read, at in zip(readers, places, strict=True))
         return make(*ids)
 
-    return read
+    return decode
 
 
-_ENCODERS = {kind: (kind.word.encode(), _writer(kind)) for kind in Kind}
-_DECODERS = {kind: _reader(kind) for kind in Kind}
+_ENCODERS = {
+    kind: (
+        kind.word.encode(),
+        tuple((_WRITERS[field.shape], attrgetter(field.name)) for field in FIELDS[kind]),
+    )
+    for kind in Kind
+}
+_DECODERS = {kind.word.encode(): _decoder(kind) for kind in Kind}

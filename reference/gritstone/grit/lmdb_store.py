@@ -3,6 +3,10 @@
 An update is one write transaction and is on the disk before it returns; several processes may have the
 directory open. When the map is full the transaction is given up, the map doubled, and the work run again.
 
+**Layout.** Ids are random, and a batch of objects kept under their ids would dirty as many pages as it has objects,
+all over the file. So ``objects`` leads from an id to a number, and ``encodings`` from the number to the bytes; numbers
+ascend, and a batch writes its bytes one after the other. Batches of small objects commit twice as fast.
+
 **Scrubbing.** LMDB copies pages when it writes, so a deleted value stays in free pages, and pieces of it in
 the slack of others; no write within the environment removes them for sure. ``scrub`` therefore makes a new
 *generation*: a compacted copy, which holds the used bytes of live pages and nothing else, in a file of its own.
@@ -49,6 +53,7 @@ _T = TypeVar("_T")
 _MAP_BYTES = 1 << 36  # addresses, neither memory nor disk; growing it later would end the views of this process
 _LEAST_MAP_BYTES = 1 << 20
 _MAX_READERS = 1_022
+_ENCODINGS = b"encodings"  # number -> encoding
 _MOVED = b"moved"  # in META: the generation that took over
 _DELETED = b"deleted"  # in META: the generation in which objects were deleted since it was made
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -97,7 +102,7 @@ class _Environment:
                 self.lmdb = lmdb.open(
                     str(path),
                     subdir=False,
-                    max_dbs=len(Table),
+                    max_dbs=1 + len(Table),
                     map_size=map_bytes,
                     max_readers=_MAX_READERS,
                     max_spare_txns=2,
@@ -110,10 +115,12 @@ class _Environment:
                     raise
                 map_bytes //= 2
         self.tables: dict[Table, Any] = {}
+        self.encodings: Any = None
 
     def open_tables(self) -> None:
-        """Open the four databases; makes them in a new environment."""
+        """Open the databases; makes them in a new environment."""
         self.tables = {table: self.lmdb.open_db(table.value) for table in Table}
+        self.encodings = self.lmdb.open_db(_ENCODINGS)
 
     def moved(self) -> bool:
         """Tell whether another generation took over, before the databases are opened."""
@@ -138,16 +145,20 @@ class _Environment:
 class _LmdbBatch:
     """Be the view and the batch: one transaction."""
 
-    __slots__ = ("_tables", "_txn", "deleted", "written_bytes")
+    __slots__ = ("_encodings", "_free", "_tables", "_txn", "deleted", "written_bytes")
 
-    def __init__(self, txn: lmdb.Transaction[memoryview], tables: dict[Table, Any]) -> None:
+    def __init__(self, txn: lmdb.Transaction[memoryview], environment: _Environment) -> None:
         self._txn = txn
-        self._tables = tables
+        self._tables = environment.tables
+        self._encodings = environment.encodings
+        self._free: int | None = None  # the next number of an encoding, once it is known
         self.deleted = False
         self.written_bytes = 0
 
     def get(self, table: Table, key: bytes) -> bytes | None:
         value = self._txn.get(key, db=self._tables[table])
+        if value is not None and table is Table.OBJECTS:
+            value = self._txn.get(value, db=self._encodings)
         return None if value is None else bytes(value)
 
     def has(self, table: Table, key: bytes) -> bool:
@@ -163,15 +174,31 @@ class _LmdbBatch:
 
     def put(self, table: Table, key: bytes, value: bytes) -> None:
         self.written_bytes += len(value)
-        if table is Table.OBJECTS and not self._txn.put(key, value, overwrite=False, db=self._tables[table]):
+        if table is not Table.OBJECTS:
+            self._txn.put(key, value, db=self._tables[table])
+            return
+        number = self._txn.get(key, db=self._tables[table])
+        if number is not None:
             self.deleted = True
-            self._txn.put(key, value, db=self._tables[table])
-        elif table is not Table.OBJECTS:
-            self._txn.put(key, value, db=self._tables[table])
+            self._txn.put(bytes(number), value, db=self._encodings)
+            return
+        name = self._next_number()
+        self._txn.put(key, name, db=self._tables[table])
+        self._txn.put(name, value, append=True, db=self._encodings)
 
     def delete(self, table: Table, key: bytes) -> None:
-        if self._txn.delete(key, db=self._tables[table]) and table is Table.OBJECTS:
+        number = self._txn.pop(key, db=self._tables[table])
+        if number is not None and table is Table.OBJECTS:
             self.deleted = True
+            self._txn.delete(bytes(number), db=self._encodings)
+
+    def _next_number(self) -> bytes:
+        if self._free is None:
+            with self._txn.cursor(self._encodings) as cursor:
+                self._free = int.from_bytes(cursor.key(), "big") + 1 if cursor.last() else 0
+        name = self._free.to_bytes(8, "big")
+        self._free += 1
+        return name
 
 
 class _LmdbView(_LmdbBatch):
@@ -180,7 +207,7 @@ class _LmdbView(_LmdbBatch):
     __slots__ = ("_environment",)
 
     def __init__(self, environment: _Environment, txn: lmdb.Transaction[memoryview]) -> None:
-        super().__init__(txn, environment.tables)
+        super().__init__(txn, environment)
         self._environment = environment
         environment.views.add(self)
 
@@ -299,7 +326,7 @@ class LmdbEngine(Engine):
                 meta = environment.tables[Table.META]
                 if txn.get(_MOVED, db=meta) is not None:
                     return None
-                batch = _LmdbBatch(txn, environment.tables)
+                batch = _LmdbBatch(txn, environment)
                 result = work(batch)
                 if batch.deleted:
                     txn.put(_DELETED, b"%d" % environment.number, db=meta)

@@ -3,8 +3,9 @@
 ``FIELDS`` is the only place that says which fields a kind has, in which order, and where their ids may
 lead. Both formats, the JSON form of the harness, and the edges of the graph are driven by it.
 
-Objects are values: frozen, and their maps are private copies behind read-only views. A constructor does
-not judge its arguments; encoding does, because what is allowed depends on the format.
+Objects are values: frozen, and their maps are private copies behind read-only views (a ``MappingProxyType`` is
+taken as it is: whoever makes one has given the map away). A constructor does not judge its arguments; encoding
+does, because what is allowed depends on the format.
 """
 
 from __future__ import annotations
@@ -52,6 +53,9 @@ class Kind(enum.Enum):
     MESSAGE = 2
     MAILBOX = 3
     STEP = 4
+
+    # The members are keys of small dictionaries in hot paths; Enum would hash their names anew each time.
+    __hash__ = object.__hash__
 
     @property
     def word(self) -> str:
@@ -129,7 +133,8 @@ class Blob:
     data: bytes
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "headers", MappingProxyType(dict(self.headers)))
+        if type(self.headers) is not MappingProxyType:
+            object.__setattr__(self, "headers", MappingProxyType(dict(self.headers)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,8 @@ class Tree:
     entries: Mapping[str, ObjectId]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "entries", MappingProxyType(dict(self.entries)))
+        if type(self.entries) is not MappingProxyType:
+            object.__setattr__(self, "entries", MappingProxyType(dict(self.entries)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +168,8 @@ class Message:
     content: ObjectId
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "headers", MappingProxyType(dict(self.headers)))
+        if type(self.headers) is not MappingProxyType:
+            object.__setattr__(self, "headers", MappingProxyType(dict(self.headers)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +186,8 @@ class Mailbox:
     entries: Mapping[ObjectId, ObjectId]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "entries", MappingProxyType(dict(self.entries)))
+        if type(self.entries) is not MappingProxyType:
+            object.__setattr__(self, "entries", MappingProxyType(dict(self.entries)))
 
 
 @dataclass(frozen=True, slots=True)
