@@ -207,9 +207,10 @@ export function readBundle(format, source) {
   return bundle;
 }
 
-function eightBytes(number) {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(number));
+function numbered(type, number) {
+  const bytes = Buffer.alloc(9);
+  bytes[0] = type;
+  bytes.writeBigUInt64BE(BigInt(number), 1);
   return bytes;
 }
 
@@ -233,12 +234,9 @@ function* bundleBody(format, refs, ids, encodingOf) {
   yield Buffer.from(lines.join("\n"), "latin1");
   for (const id of ids) {
     const encoding = encodingOf(id);
-    if (encoding === null) yield Buffer.concat([Buffer.from([TOMBSTONE]), idBytes(id)]);
-    else {
-      yield Buffer.concat([Buffer.from([OBJECT]), eightBytes(encoding.length)]);
-      yield encoding;
-    }
+    if (encoding === null) yield Buffer.from(`${TOMBSTONE.toString(16)}${id}`, "hex");
+    else yield Buffer.concat([numbered(OBJECT, encoding.length), encoding]);
   }
-  yield Buffer.concat([Buffer.from([END]), eightBytes(ids.length)]);
+  yield numbered(END, ids.length);
 }
 

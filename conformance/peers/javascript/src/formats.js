@@ -7,13 +7,23 @@ import { decodeFramed, encodeFramed } from "./framed.js";
 import { LIMITS } from "./limits.js";
 import { exhausted } from "./refusal.js";
 
-const format = (name, hasher, decode, encode) => Object.freeze({ name, hasher, decode, encode });
+const sha256 = { start: () => createHash("sha256"), finish: (running) => running.digest("hex") };
 
-/** name -> {name, hasher, decode, encode}; `hasher()` has update(bytes) and digest(). */
+const blake3_256 = {
+  start: () => blake3.create({}),
+  finish: (running) => {
+    const digest = running.digest();
+    return Buffer.from(digest.buffer, digest.byteOffset, digest.length).toString("hex");
+  },
+};
+
+const format = (name, hash, decode, encode) => Object.freeze({ name, hash, decode, encode });
+
+/** name -> {name, hash, decode, encode}. */
 export const FORMATS = new Map(
   [
-    format("framed-sha256", () => createHash("sha256"), decodeFramed, encodeFramed),
-    format("cbor-blake3", () => blake3.create({}), decodeCbor, encodeCbor),
+    format("framed-sha256", sha256, decodeFramed, encodeFramed),
+    format("cbor-blake3", blake3_256, decodeCbor, encodeCbor),
   ].map((each) => [each.name, each]),
 );
 
@@ -24,20 +34,15 @@ function checkSize(bytes) {
 }
 
 /** A running hash: update(bytes), then once digest() as the text form of an id. */
-export function startHash({ hasher }) {
-  const running = hasher();
-  return {
-    update: (bytes) => running.update(bytes),
-    digest: () => Buffer.from(running.digest()).toString("hex"),
-  };
+export function startHash({ hash }) {
+  const running = hash.start();
+  return { update: (bytes) => running.update(bytes), digest: () => hash.finish(running) };
 }
 
 /** The id that any bytes would have. Throws Refusal exhausted. Spec: grit.id.whole. */
 export function hashBytes(ofFormat, bytes) {
   checkSize(bytes);
-  const running = startHash(ofFormat);
-  running.update(bytes);
-  return running.digest();
+  return ofFormat.hash.finish(ofFormat.hash.start().update(bytes));
 }
 
 /** Decode: {object, id}. Throws Refusal exhausted (before all else), malformed, invalid. Spec: grit.object.total. */

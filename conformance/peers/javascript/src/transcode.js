@@ -27,15 +27,15 @@ function transcodeObjects(bundle, to) {
   const newIds = new Map(); // old id -> new id
   const encodings = new Map(); // new id -> bytes
   for (const root of bundle.frames.keys()) {
-    const stack = newIds.has(root) ? [] : [{ id: root, isOpen: false }];
+    const stack = newIds.has(root) ? [] : [{ id: root, object: null }];
     while (stack.length > 0) {
       const top = stack.at(-1);
       if (newIds.has(top.id)) stack.pop();
-      else if (!top.isOpen) {
-        top.isOpen = true;
-        eachEdge(bundle.object(top.id), (id) => newIds.has(id) || stack.push({ id, isOpen: false }));
+      else if (top.object === null) {
+        top.object = bundle.object(top.id);
+        eachEdge(top.object, (id) => newIds.has(id) || stack.push({ id, object: null }));
       } else {
-        const { bytes, id } = encodeObject(to, replaceEdges(bundle.object(top.id), (old) => newIds.get(old)));
+        const { bytes, id } = encodeObject(to, replaceEdges(top.object, (old) => newIds.get(old)));
         newIds.set(top.id, id);
         encodings.set(id, bytes);
         stack.pop();
