@@ -60,6 +60,9 @@ class Channel(Protocol):
     def kill(self) -> str:
         """End it now; returns how it ended."""
 
+    def strike(self) -> None:
+        """End it now and clear nothing away; another thread may call this."""
+
     def end(self, patience_s: float) -> str:
         """Ask it to end, then end it; returns how it ended."""
 

@@ -161,6 +161,11 @@ class Subject:
             self._conversation.kill()
             self._told_to_end = True
 
+    def strike(self) -> None:
+        """SIGKILL the process group, from another thread; the thread that waits for its answers meets its death."""
+        if self._conversation is not None:
+            self._conversation.channel.strike()
+
     def close(self) -> None:
         """Say bye, wait for the end, kill what is left; what goes wrong is added to :attr:`faults`.
 

@@ -81,6 +81,10 @@ class ModelSubject:
         """Forget everything that is not on the disk."""
         self._handles.clear()
 
+    def strike(self) -> None:
+        """Die as :meth:`kill` does: no request is ever unanswered here."""
+        self.kill()
+
     def close(self) -> None:
         """End the process."""
         self.kill()
