@@ -216,10 +216,9 @@ class Conversation:
         return ProtocolFault("harness.frame.limit", f"a line of {size} bytes or more, allowed are {self.frame_bytes}")
 
     def _wrong_seq(self, got: int, due: int, line: bytes) -> NoReturn:
-        """Tell a line too many (the reply that is due comes as well) from a reply with a wrong number."""
-        if all(got != seq for _, _, seq in self._unanswered):
-            after = self._liveness.next_line()
-            if after is not None and parse_reply(after)[0] == due:
-                what = "a request was answered twice" if got in self._answered else "nobody asked"
-                raise ProtocolFault("harness.reply.one", f"{what}: {printable(line)}")
+        """Tell a line too many (all replies that are due come as well) from a reply with a wrong number."""
+        is_due_later = any(got == seq for _, _, seq in self._unanswered)
+        if not is_due_later and self._liveness.lines_come(len(self._unanswered)):
+            what = "a request was answered twice" if got in self._answered else "nobody asked"
+            raise ProtocolFault("harness.reply.one", f"{what}: {printable(line)}")
         raise ProtocolFault("harness.reply.order", f"seq {due} is due, got {printable(line)}")

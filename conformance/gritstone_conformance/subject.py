@@ -218,16 +218,18 @@ class Subject:
         return conversation
 
     def _begin(self) -> Hello:
-        """Start and say hello, a second time if it fails; raises the last SubjectFault."""
+        """Start and say hello, a second time if it fails; raises the first SubjectFault, which tells most."""
+        first: SubjectFault | None = None
         while True:
             try:
                 hello = self._greet()
             except SubjectFault as fault:
                 self.kill()
                 self.faults.append(fault)
+                first = first or fault
                 self._breaker.note_hello(good=False)
                 if self._breaker.reason is not None:
-                    raise
+                    raise first from None
             else:
                 self._breaker.note_hello(good=True)
                 return hello
