@@ -15,11 +15,11 @@ class Trace:
         self._path = path
 
     def sent(self, lines: Iterable[bytes]) -> None:
-        """Append request lines (without LF), each after ``> ``."""
+        """Append request lines (without LF), each after the mark ``>`` and a blank."""
         self._append(b"> ", lines)
 
     def received(self, lines: Iterable[bytes]) -> None:
-        """Append reply lines (without LF), each after ``< ``."""
+        """Append reply lines (without LF), each after the mark ``<`` and a blank."""
         self._append(b"< ", lines)
 
     def _append(self, mark: bytes, lines: Iterable[bytes]) -> None:
