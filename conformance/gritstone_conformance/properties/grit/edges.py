@@ -14,7 +14,7 @@ from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree, to_base64
 from gritstone_conformance.properties.grit import draws
 from gritstone_conformance.properties.grit.pair import PIECE_BYTES, open_memory
-from gritstone_conformance.properties.grit.registry import each_format
+from gritstone_conformance.properties.grit.registry import each_format, is_first
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import graphs
 from gritstone_conformance.strategies.graphs import Graph
@@ -154,7 +154,7 @@ def _chain(fmt: Format, length: int) -> bytes:
 
 def chains_of_any_length(trial: Trial, fmt: Format) -> None:
     """Export, import and prune work on chains of previous of any length, of 200,000 messages among them."""
-    length = _LONG_CHAIN if fmt.name == trial.claims.formats[0] else _LONG_CHAIN // 10
+    length = _LONG_CHAIN if is_first(trial, fmt) else _LONG_CHAIN // 10
     data = _chain(fmt, length)
     pair = open_memory(trial, fmt)
     cuts = range(0, len(data), PIECE_BYTES)
