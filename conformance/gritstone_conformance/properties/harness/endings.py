@@ -57,13 +57,14 @@ def _some_state(trial: Trial) -> list[Asked]:
 def same_bytes(trial: Trial) -> None:
     """A connection starts silent, answers as the pipes do, serves one client, and leaves no handle to the next."""
     subject = process_of(trial.subject)
+    soon_s = subject.terms.scaled_s(_NEXT_S)
     subject.kill()  # the suite's own connection makes room
     with ExitStack() as connections:
         first, gone = _connect(subject, connections)
         if _heard(first, _LISTEN_S):
             trial.fail("silence", "bytes", words="bytes came before the first request")
         first.send(encode_request(0, "hello", subject.terms.hello_args()))
-        if not _heard(first, _NEXT_S):
+        if not _heard(first, soon_s):
             trial.fail("a reply", "silence", words=_NOT_SERVED)
         first.send(encode_request(1, *opening("s", format_of(trial.claims))))
         second, _ = _connect(subject, connections)
@@ -71,7 +72,7 @@ def same_bytes(trial: Trial) -> None:
         if _heard(second, _LISTEN_S):
             trial.fail("silence", "bytes", words="a second client was answered while the first was there")
         gone()
-        if not _heard(second, _NEXT_S):
+        if not _heard(second, soon_s):
             trial.fail("a reply", "silence", words=_NOT_SERVED)
     unknown = {"refused": "missing"} if claims_grit(trial) else {"unsupported": "grit.close"}
     trial.expect_many([("ping", {}, DONE), ("grit.close", {"store": "s"}, unknown)])
