@@ -199,9 +199,7 @@ def test_one_spelling(value: Object, seed: Any) -> None:
         pairs = list(getattr(value, attribute, {}).items())
         if pairs:
             seed.shuffle(pairs)
-            other = type(value)(
-                **{name: getattr(value, name) for name in value.__slots__} | {attribute: dict(pairs)}  # type: ignore[arg-type]
-            )
+            other = type(value)(**{name: getattr(value, name) for name in value.__slots__} | {attribute: dict(pairs)})
             for one in FORMATS.values():
                 assert one.encode(other, DEFAULT_LIMITS) == one.encode(value, DEFAULT_LIMITS)
 
@@ -210,8 +208,7 @@ def _decode_totally(format_: Format, encoded: bytes) -> None:
     """Accepted bytes come back; refused ones are refused in one of three ways."""
     try:
         value = format_.decode(encoded, DEFAULT_LIMITS)
-    except (Malformed, Invalid) as refusal:
-        assert refusal.rule.startswith("grit.")
+    except (Malformed, Invalid):
         return
     assert format_.encode(value, DEFAULT_LIMITS) == encoded
 

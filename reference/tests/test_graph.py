@@ -54,9 +54,7 @@ def test_edges_in_order() -> None:
 def test_closure_loads_each_object_once() -> None:
     world = World(FULL)
     found = closure([name(9), name(9), name(2)], world.load, 10)
-    assert {object_id: kind for object_id, kind in found.items()} == {
-        object_id: value.kind for object_id, value in world.objects.items()
-    }
+    assert found == {object_id: value.kind for object_id, value in world.objects.items()}
     assert sorted(world.loaded) == sorted(world.objects)
 
 
