@@ -80,7 +80,7 @@ def closing_lines(
     """Return the lines that say what follows; a claim names all that it rests on."""
     lines = []
     uncovered = [rule for rules in judgement.required.values() for rule in rules if rule not in judgement.rules]
-    if judgement.conforms and uncovered:
+    if judgement.conforms and uncovered and judgement.exit != 3:
         lines.append(
             f"{_count(len(uncovered), 'required rule')} without a case in this suite: {' '.join(uncovered[:5])}"
         )
