@@ -189,8 +189,7 @@ def test_a_case_in_two_parts_is_refused() -> None:
 
 
 def test_the_text_is_made_from_the_lines_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rules = {"rules": load_rules().digest}
-    assert main(["report", str(write(tmp_path / "r", **rules))]) == 1
+    assert main(["report", str(write(tmp_path / "r", rules=load_rules().digest))]) == 1
     said = capsys.readouterr().out
     assert "FAIL grit.tree.key-order          grit/tree/bad   shrunk: 41 requests -> 1" in said
     assert load_rules().rules["grit.tree.key-order"].text[:60] in said
