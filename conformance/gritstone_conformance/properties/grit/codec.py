@@ -98,7 +98,7 @@ PROPERTIES: Final = (
     *each_format(
         *("object/edited", edited, "grit.object.total", "grit.object.class", "grit.object.round-trip"),
         given=draws.tape(96),
-        examples=200,
+        examples=150,
     ),
     *each_format(
         *("object/bulk", bulk, "grit.object.total", "grit.object.class", "grit.object.round-trip"),
