@@ -159,6 +159,18 @@ def test_no_more_addresses_is_exhausted(tmp_path: Path) -> None:
     assert out.decode().strip() == "grit.store.full"
 
 
+def test_a_view_ends_when_the_map_grows(tmp_path: Path) -> None:
+    store = open_durable(tmp_path / "store", FRAMED_SHA256, map_bytes=1 << 20)
+    small = store.put(blob(b"small"))
+    with store.snapshot() as snapshot:
+        assert snapshot.get(small) == blob(b"small")
+        store.put(blob(bytes(10_000_000)))
+        with pytest.raises(Rejected):
+            snapshot.get(small)
+    assert store.get(small) == blob(b"small")
+    store.close()
+
+
 # --- several processes -----------------------------------------------------------------------------------
 
 

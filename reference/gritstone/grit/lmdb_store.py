@@ -32,7 +32,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -119,7 +119,8 @@ class _Environment:
         self.encodings: Any = None
 
     def open_tables(self) -> None:
-        """Open the databases; makes them in a new environment."""
+        """Open the databases; makes them in a new environment. Slots of readers that were killed are given back."""
+        self.lmdb.reader_check()
         self.tables = {table: self.lmdb.open_db(table.value) for table in Table}
         self.encodings = self.lmdb.open_db(_ENCODINGS)
 
@@ -213,8 +214,18 @@ class _LmdbView(_LmdbBatch):
         environment.views.add(self)
 
     def end(self) -> None:
-        self._environment.views.discard(self)
-        self._txn.abort()
+        """End the transaction; again is fine."""
+        if self in self._environment.views:
+            self._environment.views.discard(self)
+            self._txn.abort()
+            self._txn = _Ended()  # type: ignore[assignment]
+
+
+class _Ended:
+    """Stand in for the transaction of a view that has ended, for whoever still reads."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise Rejected("the view has ended: the map of the store had to grow", rule="grit.ref.snapshot")
 
 
 class _OpenView(AbstractContextManager[View]):
@@ -249,7 +260,8 @@ class LmdbEngine(Engine):
         elif not directory.is_dir():
             raise _no_store(directory)
         self._files = Generations(directory)
-        with self._files.locked():
+        self._holds_lock = False
+        with self._locked():
             self._environment = self._open(create=create)
         self._environment.open_tables()
 
@@ -260,20 +272,22 @@ class LmdbEngine(Engine):
     def begin_view(self) -> _LmdbView:
         """Begin to read the present moment; goes over to a newer generation if there is one."""
         while True:
-            environment = self._environment
-            try:
-                txn = environment.lmdb.begin(buffers=True)
-            except lmdb.MapResizedError:
-                self._resize(0)
-                continue
-            except lmdb.ReadersFullError:
-                if not environment.lmdb.reader_check():
-                    raise
-                continue
-            if txn.get(_MOVED, db=environment.tables[Table.META]) is None:
-                return _LmdbView(environment, txn)
+            txn = self._begin_reading()
+            if txn.get(_MOVED, db=self._environment.tables[Table.META]) is None:
+                return _LmdbView(self._environment, txn)
             txn.abort()
             self._go_over()
+
+    def _begin_reading(self) -> lmdb.Transaction[memoryview]:
+        while True:
+            try:
+                return self._environment.lmdb.begin(buffers=True)
+            except lmdb.MapResizedError:
+                self._resize(0)
+            except lmdb.ReadersFullError:
+                # Slots of readers that were killed are given back on demand only.
+                if not self._environment.lmdb.reader_check():
+                    raise
 
     def end_view(self, view: _LmdbView) -> None:
         """End a view; the last one of an older generation closes it."""
@@ -302,13 +316,11 @@ class LmdbEngine(Engine):
 
     def scrub(self) -> None:
         """Go over to a new generation if objects were deleted in this one; see the module."""
-        with self._files.locked():
+        with self._locked():
             while self._moved():
                 self._go_over_locked()
-            old = self._environment
-            if not self._write_successor(old):
-                return
-            self._go_over_locked()
+            if self._write_successor(self._environment):
+                self._go_over_locked()
 
     def close(self) -> None:
         """Close all environments. Open views end."""
@@ -355,11 +367,24 @@ class LmdbEngine(Engine):
         try:
             environment.lmdb.set_mapsize(map_bytes)
         except lmdb.MemoryError:
-            with self._files.locked():
-                environment.close()
+            environment.close()
+            with self._locked():
                 self._environment = self._open(create=False)
             self._environment.open_tables()
             raise Exhausted("no more addresses can be had", rule="grit.store.full", got=map_bytes) from None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock of the directory, unless this engine holds it already."""
+        if self._holds_lock:
+            yield
+            return
+        with self._files.locked():
+            self._holds_lock = True
+            try:
+                yield
+            finally:
+                self._holds_lock = False
 
     # --- generations -----------------------------------------------------------------------------------
 
@@ -380,11 +405,11 @@ class LmdbEngine(Engine):
             self._files.remove(number)
 
     def _moved(self) -> bool:
-        with self._environment.lmdb.begin() as txn:
+        with self._begin_reading() as txn:
             return txn.get(_MOVED, db=self._environment.tables[Table.META]) is not None
 
     def _go_over(self) -> None:
-        with self._files.locked():
+        with self._locked():
             self._go_over_locked()
 
     def _go_over_locked(self) -> None:

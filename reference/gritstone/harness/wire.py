@@ -142,7 +142,8 @@ def read_object(form: Json) -> Object:
         ArgumentError: it is not of the form of ``object.schema.json``.
         Invalid: a key occurs twice in a map, which an object cannot even hold.
     """
-    kind = _KIND_OF_WORD.get(form.get("kind", "")) if type(form) is dict else None
+    word = form.get("kind") if type(form) is dict else None
+    kind = _KIND_OF_WORD.get(word) if type(word) is str else None
     if kind is None:
         raise ArgumentError("object: no kind")
     fields = FIELDS[kind]
@@ -189,9 +190,9 @@ def read_frame(line: bytes) -> tuple[int, str, Json]:
         frame = _read_json(line.decode("utf-8"))
     except ValueError as error:
         raise ArgumentError(f"no JSON: {error}") from None
-    if type(frame) is not dict or not {"seq", "op", "args"} <= frame.keys():
+    if type(frame) is not dict or type(frame.get("seq")) is not int or type(frame.get("op")) is not str:
         raise ArgumentError("no request")
-    return frame["seq"], frame["op"], frame["args"]
+    return frame["seq"], frame["op"], frame.get("args")
 
 
 def write_frame(seq: int, answer: str, content: Json) -> bytes:
