@@ -44,6 +44,15 @@ def there_and_back(trial: Trial, fmt: Format, graph: Graph) -> None:
     trial.expect_many([asking(trial, data, fmt, other, "grit.transcode.shape"), back, same])
 
 
+def back_again(trial: Trial, fmt: Format, graph: Graph) -> None:
+    """If a bundle is accepted, transcoding the result back to the first format gives exactly the first bytes."""
+    other, data = other_format(fmt), to_base64(graph.bundle())
+    there = {"from": fmt.name, "to": other.name, "bundle": data}
+    given = trial.expect("grit.transcode", there, ok(bundle={"$": "any"}), rule="grit.transcode.shape")
+    back = {"from": other.name, "to": fmt.name, "bundle": given["bundle"]}
+    trial.expect("grit.transcode", back, ok(bundle=data))
+
+
 def opaque(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Ids in the data of a blob, in a header, in a name, or in the name of another space stay what they are."""
     graph = Graph(fmt)
@@ -127,10 +136,17 @@ _TRANSCODE: Final = ("transcode",)
 
 PROPERTIES: Final = (
     *each_format(
-        *("transcode/there-and-back", there_and_back, "grit.transcode.round-trip", "grit.transcode.shape"),
+        *("transcode/there-and-back", there_and_back, "grit.transcode.shape", "grit.transcode.round-trip"),
         given=draws.graph(ascii_only=True),
         features=_TRANSCODE,
-        examples=60,
+        examples=50,
+        both=True,
+    ),
+    *each_format(
+        *("transcode/back-again", back_again, "grit.transcode.round-trip", "grit.transcode.shape"),
+        given=draws.graph(ascii_only=True),
+        features=_TRANSCODE,
+        examples=20,
         both=True,
     ),
     *each_format(
