@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +312,42 @@ def test_a_fault_ends_a_property_at_once() -> None:
     found = run(subject, properties=[PROPERTY])["grit/tree/sums"]
     assert (found.verdict, found.cause) == ("error", "hung:spinning")
     assert len(subject.asked) <= 2
+
+
+class FailsToClose(FakeSubject):
+    """Breaks when a store is closed."""
+
+    def ask_each(self, requests: Any) -> list[Answer]:
+        if requests[0][0] != "grit.close":
+            return super().ask_each(requests)
+        self.faults.append(SubjectFault("dead:exit-9", "while closing"))
+        return [self.faults[-1]]
+
+
+def test_a_fault_while_cleaning_up_is_the_propertys_error() -> None:
+    def body(trial: Trial, number: int) -> None:
+        trial.expect("grit.open", {"store": "s", "dir": trial.directory()}, {"ok": {}})
+
+    property_ = Property("grit/store/opens", (RULE,), body, {"number": st.integers()})
+    found = run(FailsToClose(lambda op, args: Ok({})), properties=[property_])["grit/store/opens"]
+    assert (found.verdict, found.cause, found.detail) == ("error", "dead:exit-9", "while closing")
+
+
+def test_a_search_draws_more_and_goes_on_for_its_span(tmp_path: Path) -> None:
+    few = replace(PROPERTY, examples=2)
+
+    def lines(profile: str, **settings: Any) -> list[str]:
+        subject = FakeSubject(summing(10**9))
+        plan = make_plan((), [few], (), Selection(), 1)
+        execute(plan, subject, BOOK, RunSettings(profile=profile, home=tmp_path, **settings), lambda _: None)
+        return subject.lines()
+
+    gate, once, longer = lines("gate"), lines("search"), lines("search", search_s=0.5)
+    empty = json.dumps(["grit.id", {"numbers": []}])
+    assert gate.count(empty) == 2
+    assert once.count(empty) == 20, "ten times the examples"
+    assert longer.count(empty) > 40
+    assert len(set(longer)) > len(set(once)), "further rounds draw something else"
 
 
 def test_a_failure_that_does_not_come_again_is_told_as_such() -> None:
