@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shlex
+import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -174,6 +178,28 @@ def test_nothing_is_left_running(run: Callable[..., tuple[int, str, str]]) -> No
     run(*verify("cat", *TREES))
     run("doctor", "--iut", REFERENCE)
     assert children() <= before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_ended_from_outside_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    mark = f"--object-bytes={1_048_576 + os.getpid()}"
+    iut = shlex.join([sys.executable, "-m", "gritstone.harness", mark])
+    command = [sys.executable, "-m", "gritstone_conformance.cli", *verify(iut, "-k", "grit/[bt]*/*")]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("gritstone")
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "gritstone: interrupted\n")
+    assert not any(mark.encode() in line for line in command_lines())
+    assert not (tmp_path / ".gritstone/report.jsonl").exists()
+
+
+def command_lines() -> Iterator[bytes]:
+    """Yield the command lines of all processes, as Linux tells them."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended since
+            yield path.read_bytes()
 
 
 def test_jobs_give_the_report_of_one_job(run: Callable[..., tuple[int, str, str]]) -> None:
