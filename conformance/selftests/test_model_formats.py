@@ -165,9 +165,9 @@ def test_no_bytes_are_an_object_of_both_formats() -> None:
             assert {"ok"} != classes_of(fmt, data) & classes_of(other_format(fmt), data)
 
 
-def test_a_million_nested_arrays_are_refused_in_no_time() -> None:
-    assert classes_of(CBOR_BLAKE3, b"\x81" * 1_000_000) == {"malformed", "invalid"}
-    assert classes_of(CBOR_BLAKE3, b"\x81" * 1_000_000 + b"\0") == {"invalid"}
+def test_deeply_nested_arrays_are_refused_without_recursion() -> None:
+    assert classes_of(CBOR_BLAKE3, b"\x81" * 300_000) == {"malformed", "invalid"}
+    assert classes_of(CBOR_BLAKE3, b"\x81" * 300_000 + b"\0") == {"invalid"}
 
 
 def classes_of(fmt: Format, data: bytes) -> set[str]:

@@ -214,6 +214,11 @@ PROPERTIES: Final = (
         examples=30,
     ),
     *each_format(
+        *("bundle/nothing-else", nothing_else, "grit.bundle.exact"),
+        given=draws.graph_and_tape(3),
+        examples=20,
+    ),
+    *each_format(
         "bundle/names-of-none", names_of_none, "grit.bundle.exact", _ACCEPTED, given=draws.graph(2), examples=4
     ),
     *each_format(
