@@ -121,15 +121,11 @@ def test_a_set_that_is_not_its_digest_is_refused(tmp_path: Path, change: Callabl
         load_vectors(root)
 
 
-def test_names_and_identities_stand_once(tmp_path: Path) -> None:
+def test_names_stand_once(tmp_path: Path) -> None:
     files = small_set()
     files["grit/more.json"] = {**files["grit/tree.json"], "topic": "more"}
     with pytest.raises(DataError, match=r"the name grit/tree/two-names stands in grit/more.json already"):
-        load_vectors(write_set(tmp_path / "names", files))
-    case = {**files["grit/tree.json"]["cases"][0], "name": "grit/more/other"}
-    files["grit/more.json"]["cases"] = [case]
-    with pytest.raises(DataError, match="asks and expects the same as"):
-        load_vectors(write_set(tmp_path / "identities", files))
+        load_vectors(write_set(tmp_path, files))
 
 
 @pytest.mark.parametrize(
