@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.pace import Pace
@@ -29,6 +30,7 @@ class Lineage:
     def __init__(self, terms: Terms) -> None:
         self.faults: list[SubjectFault] = []
         self.pace = Pace(terms)
-        self.seqs: Iterator[int] = (seq_number(terms.seed, index) for index in itertools.count())
+        # a map, not a generator: processes are driven by several threads at once
+        self.seqs: Iterator[int] = map(partial(seq_number, terms.seed), itertools.count())
         self.trace = Trace(terms.trace) if terms.trace is not None else None
         self.hello: dict[str, Json] | None = None
