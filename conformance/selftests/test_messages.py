@@ -121,7 +121,7 @@ def test_an_attached_implementation_is_named_by_its_address() -> None:
 
 
 def test_a_should_is_marked() -> None:
-    assert "(SHOULD: shown, not counted)" in teller().block(replace(failed(), level="SHOULD"), {})[0]
+    assert "(SHOULD)" in teller().block(replace(failed(), level="SHOULD"), {})[0]
 
 
 def test_an_error_shows_what_was_seen_and_no_escape() -> None:
@@ -193,6 +193,12 @@ def test_what_does_not_follow_is_not_claimed() -> None:
     lines = closing_lines(HEADER, GOOD, missing, "r.jsonl")
     assert lines[0] == "1 required rule without a case in this suite: grit.blob.any"
     assert "does not conform" in lines[1]
+
+
+def test_a_should_that_is_not_kept_is_named() -> None:
+    outcomes = (replace(failed(), level="SHOULD"), *GOOD)
+    lines = closing_lines(HEADER, outcomes, judge_run(outcomes, SMALL, ("grit",), ()), "r.jsonl")
+    assert lines[0] == "1 SHOULD not kept: grit.tree.key-order"
 
 
 @pytest.mark.parametrize(
