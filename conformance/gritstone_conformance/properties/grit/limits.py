@@ -18,6 +18,7 @@ from gritstone_conformance.trial import Asked, Trial
 __all__ = ["PROPERTIES"]
 
 _CLAIMED_BYTES: Final = 67_108_864  # what a small input may raise the peak by
+_CHANGE_BYTES: Final = 256  # of a request, for one change; a limit whose update fits no frame is not tried
 _MANY_REFERENCES: Final = 32_768  # beyond it, making ``refs`` references takes too long for a gate
 
 
@@ -55,13 +56,17 @@ def names_in_one_update(trial: Trial, fmt: Format) -> None:
     limit = pair.model.limits.cas_names
     if limit < FLOORS["cas_names"]:
         trial.fail("at least the floor", limit, words="the limit cas_names is below its floor")
+    exact = limit <= trial.claims.limits["frame_bytes"] // _CHANGE_BYTES
+    limit = limit if exact else FLOORS["cas_names"]
     (target,) = blobs(pair, 1)
     room = min(limit, pair.model.limits.refs)
     names = [f"tags/{number}" for number in range(limit + 1)]
     over = [Change(name, None, target if number < room else None) for number, name in enumerate(names)]
-    pair.play(pair.cas(*over), pair.refs(), pair.cas(*over[:limit]), pair.refs("", "tags/1"))
+    if exact:
+        pair.play(pair.cas(*over), pair.refs())
+    pair.play(pair.cas(*over[:limit]), pair.refs("", "tags/1"))
     checks = [Change(name, pair.model.references.get(name), pair.model.references.get(name)) for name in names]
-    pair.play(pair.cas(*checks), pair.cas(*checks[:limit]))
+    pair.play(pair.cas(*checks[:limit]), *([pair.cas(*checks)] if exact else []))
 
 
 def references_in_one_store(trial: Trial, fmt: Format) -> None:
@@ -73,8 +78,9 @@ def references_in_one_store(trial: Trial, fmt: Format) -> None:
     exact = limits.refs <= _MANY_REFERENCES
     count = limits.refs if exact else FLOORS["refs"]
     (target,) = blobs(pair, 1)
-    for start in range(0, count, limits.cas_names):
-        names = [f"t/{number}" for number in range(start, min(start + limits.cas_names, count))]
+    width = min(limits.cas_names, 4096)
+    for start in range(0, count, width):
+        names = [f"t/{number}" for number in range(start, min(start + width, count))]
         pair.play(_create(pair, names, target))
     if exact:
         one_more = Change("t/more", None, target)

@@ -132,7 +132,7 @@ def many_sizes(trial: Trial, fmt: Format) -> None:
     pair = open_durable(trial, fmt)
     most = pair.model.limits.object_bytes
     kept: list[bytes] = []
-    sizes = (most, 100, most, 70_000, most, 1000) if is_first(trial, fmt) else (100, 3_000_000, 70_000, 1000)
+    sizes = (most, 100, most, 70_000, most, 1000) if is_first(trial, fmt) else (100, min(most, 3_000_000), 70_000, 1000)
     for number, size in enumerate(sizes):
         blob = Blob((), bytes((number + 1,)) * (size - 64))
         data = fmt.encode(blob)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.model.formats import CBOR_BLAKE3, Format, other_format
-from gritstone_conformance.model.limits import Limits
+from gritstone_conformance.model.limits import FLOORS, Limits
 from gritstone_conformance.model.refusals import Refusal, ok
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.transcode import MAPPED_SPACES, transcode
@@ -19,6 +19,8 @@ from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Asked, Trial
 
 __all__ = ["PROPERTIES"]
+
+_TREE_BYTES: Final = 80  # of a request, for one nested tree
 
 
 def asking(trial: Trial, data: bytes, source: Format, target: Format, rule: str | None = None) -> Asked:
@@ -122,10 +124,11 @@ def not_a_bundle(trial: Trial, fmt: Format, tape: Tape) -> None:
 def long_and_deep(trial: Trial, fmt: Format) -> None:
     """Transcoding works on long chains and on trees nested up to ``tree_depth``, and deeper ones are ``exhausted``."""
     other = other_format(fmt)
-    first = is_first(trial, fmt)
-    deep = graphs.nested(fmt, trial.claims.limits["tree_depth"] if first else 1024)
+    limit, room = trial.claims.limits["tree_depth"], trial.claims.limits["frame_bytes"]
+    exact = is_first(trial, fmt) and limit * _TREE_BYTES < room
+    deep = graphs.nested(fmt, limit if exact else FLOORS["tree_depth"])
     requests = [asking(trial, graphs.chain(fmt, 2_000).bundle(), fmt, other)]
-    if first:
+    if exact:
         requests.append(asking(trial, deep.bundle(), fmt, other))
         (top,) = deep.references.values()
         deep.references["tags/deep"] = deep.add(Tree((("t", top),)))
