@@ -68,7 +68,7 @@ class Bench:
     def finish(self) -> dict[str, Json]:
         """End the subject; returns its claims, its restarts and the lines of the watches."""
         self._observed.close()
-        lines = self._observed.ledger.replies
+        lines = self._observed.ledger.judged
         watches = self._plan.of_kind("watch")
         judged = [self._recorder.watched(item, self._subject.faults, lines) for item in watches]
         beside = (replace(self._items[name], counted=False) for name in self._played)

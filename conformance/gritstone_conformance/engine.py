@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from gritstone_conformance.errors import SubjectFault
@@ -145,7 +146,7 @@ def _draw(prop: Property, player: _Player, given: dict[str, Any], run: RunSettin
     test: Any = hypothesis.given(**given)(example)
     test = hypothesis.seed(seed)(hypothesis_settings(prop, run)(test))
     try:
-        with _constant_draws():
+        with _constant_draws(), _home(run.home / "hypothesis"):
             test()
     except Flaky:
         if player.tested.divergence is None:
@@ -174,6 +175,19 @@ def _constant_draws() -> Iterator[None]:
         yield
     finally:
         setattr(providers, name, collect)
+
+
+@contextmanager
+def _home(directory: Path) -> Iterator[None]:
+    """Let the engine keep its files beside the reports, and not in the user's working directory."""
+    from hypothesis import configuration
+
+    before = getattr(configuration, "__hypothesis_home_directory", None)
+    configuration.set_hypothesis_home_dir(directory)
+    try:
+        yield
+    finally:
+        configuration.set_hypothesis_home_dir(before)
 
 
 def _size(divergence: Divergence) -> tuple[int, int]:

@@ -73,6 +73,14 @@ class Ledger:
             self.hung += sum(1 for fault in faults if fault.cause.startswith("hung:"))
 
     @property
+    def judged(self) -> int:
+        """How many lines there were to judge: replies and what came in their place; 0 when nothing was answered.
+
+        Replies alone would not do: how many of them a process still gives when it is killed is a matter of luck.
+        """
+        return self.requests if self.replies else 0
+
+    @property
     def closed_because(self) -> str | None:
         """Why nothing more is asked, or None; the subject has further reasons of its own."""
         if self.replies == 0 and self.hung >= _HUNG_WITHOUT_ANY_REPLY:

@@ -75,7 +75,7 @@ def execute(
                 tell(_property(item, observed, recorder, settings, span_s) for item in items)
     finally:
         observed.close()
-    lines = observed.ledger.replies
+    lines = observed.ledger.judged
     tell(recorder.watched(item, subject.faults, lines) for item in plan.of_kind("watch"))
     return RunResult(settle(found, plan), observed.claims, subject.restarts)
 

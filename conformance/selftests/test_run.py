@@ -273,6 +273,14 @@ def test_the_gate_sends_the_same_lines_in_every_run() -> None:
     assert lines(seed=2) != lines()
 
 
+def test_the_engine_writes_beside_the_reports_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    texts = Property("grit/tree/texts", (RULE,), lambda trial, text: None, {"text": st.text()})
+    run(FakeSubject(honest), properties=[texts], home=tmp_path / "home")
+    assert list((tmp_path / "here").iterdir()) == []
+
+
 def test_a_failure_is_shrunk_saved_and_replayable(tmp_path: Path) -> None:
     found = run(FakeSubject(summing(1000)), properties=[PROPERTY], home=tmp_path)["grit/tree/sums"]
     assert (found.verdict, found.rule, found.signature) == ("fail", RULE, "expected value got value at /sum")
