@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
+from hypothesis.configuration import storage_directory
 
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.errors import SubjectFault
@@ -273,12 +274,17 @@ def test_the_gate_sends_the_same_lines_in_every_run() -> None:
     assert lines(seed=2) != lines()
 
 
-def test_the_engine_writes_beside_the_reports_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    texts = Property("grit/tree/texts", (RULE,), lambda trial, text: None, {"text": st.text()})
-    run(FakeSubject(honest), properties=[texts], home=tmp_path / "home")
-    assert list((tmp_path / "here").iterdir()) == []
+def test_the_engine_keeps_its_files_beside_the_reports(tmp_path: Path) -> None:
+    seen: set[Path] = set()
+
+    def body(trial: Trial, number: int) -> None:
+        seen.add(storage_directory().path)
+
+    before = storage_directory().path
+    property_ = Property("grit/tree/numbers", (RULE,), body, {"number": st.integers()})
+    run(FakeSubject(honest), properties=[property_], home=tmp_path)
+    assert seen == {tmp_path / "hypothesis"}
+    assert storage_directory().path == before
 
 
 def test_a_failure_is_shrunk_saved_and_replayable(tmp_path: Path) -> None:
