@@ -32,13 +32,14 @@ extensions = [
 root_doc = "docs/index"
 include_patterns = ["docs/**", "spec/**"]
 exclude_patterns = ["docs/_build/**", "docs/changes.d/**", "docs/ext/**", "**/node_modules/**"]
+highlight_language = "text"
 nitpicky = True
 suppress_warnings = ["ref.python"]  # two packages have a ``Json``; other names are made whole by ``api_modules``
 intersphinx_mapping: dict[str, tuple[str, None]] = {}  # builds work without a network
 # names of other projects, of the standard library and of plain typing, for which no inventory is at hand
 _OTHERS = "hypothesis|st|lmdb|rich|pytest|_pytest|blake3"
 _STDLIB = (
-    "abc|argparse|collections|contextlib|dataclasses|enum|functools|io|json|mmap|os|pathlib|re|socket|subprocess"
+    "_thread|abc|argparse|collections|contextlib|dataclasses|enum|functools|io|json|mmap|os|pathlib|re|socket|subprocess"
     "|threading|types|typing"
 )
 _PLAIN = (
@@ -59,4 +60,5 @@ napoleon_attr_annotations = False  # the signature has the types, and links them
 
 html_theme = "furo"
 html_title = "gritstone"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["gritstone.css"]

@@ -35,6 +35,7 @@ class ApiModules(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return one section per module."""
+        self.env.note_reread()
         unwanted = tuple(self.options.get("without", "").split())
         lines = []
         for name in module_names(self.arguments[0]):

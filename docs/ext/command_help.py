@@ -46,6 +46,7 @@ class CommandHelp(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return a literal block, then one section per command."""
+        self.env.note_reread()
         parser = make_parser()
         made: list[nodes.Node] = [_literal(help_text(parser, epilog=True))]
         for name, purpose, command in commands(parser):

@@ -65,6 +65,7 @@ class RuleDirective(SphinxDirective):
         if self.options.get("needs"):
             words += " · binds who claims " + ", ".join(self.options["needs"].split())
         title += nodes.Text(words)
+        title += nodes.reference("", "¶", refid=anchor(rule_id), classes=["headerlink"])
         box += title
         self.state.nested_parse(self.content, self.content_offset, box)
         domain = self.env.get_domain("spec")
@@ -89,16 +90,17 @@ class RuleTable(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the table; it is made from the rules and the suite's own plan, never by hand."""
+        self.env.note_reread()
         book, cases = load_rules(), cases_by_rule()
         chosen = [rule for rule in book.rules.values() if rule.profile == self.arguments[0]]
-        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 26 8 46 20", ""]
-        lines += ["   * - Rule", "     - Level", "     - Sentence", "     - Cases"]
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 24 50 26", ""]
+        lines += ["   * - Rule", "     - Sentence", "     - Cases"]
         judged_by_selftests = "the suite's own tests name it"
         for rule in chosen:
             names = cases.get(rule.id, ())
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             shown = ", ".join(f"``{name}``" for name in names[:3]) + more
-            lines += [f"   * - :rule:`{rule.id}`", f"     - {rule.level}", f"     - {rule.text}"]
+            lines += [f"   * - :rule:`{rule.id}` {rule.level}", f"     - {rule.text}"]
             lines += [f"     - {len(names)}: {shown}" if names else f"     - {rule.untested or judged_by_selftests}"]
         return self.parse_text_to_nodes("\n".join(lines))
 
