@@ -293,3 +293,71 @@ def test_a_planted_fault_is_found_by_the_name_of_its_rule(fault: Any, rule: str,
 def test_who_answers_everything_alike_passes_nothing(prop: Property, answer: Answer) -> None:
     with pytest.raises(Divergence):
         play(prop, Planted(lambda subject, op, args: dict(answer)), 3)
+
+
+class Forgetful(ModelSubject):
+    """Answers before anything is written: what was done since the store was opened dies with the process."""
+
+    keeps_objects = False
+
+    def __init__(self, **rest: Any) -> None:
+        super().__init__(limits=SMALL, **rest)
+        self.opened: dict[str, Any] = {}
+
+    def spawn(self) -> Forgetful:
+        return type(self)(world=self.world)
+
+    def _answer(self, op: str, args: dict[str, Json]) -> Answer:
+        answer = super()._answer(op, args)
+        if op == "grit.open" and "dir" in args and "ok" in answer:
+            self.opened[args["dir"]] = self.world.stores[args["dir"]].copy()
+        return answer
+
+    def kill(self) -> None:
+        for directory, before in getattr(self, "opened", {}).items():
+            now = self.world.stores[directory]
+            if self.keeps_objects:
+                before.objects = dict(now.objects)
+            self.world.stores[directory] = before
+        super().kill()
+
+
+class ForgetsReferences(Forgetful):
+    """Writes objects at once and references at the end."""
+
+    keeps_objects = True
+
+
+class HalvesUpdates(ForgetsReferences):
+    """Leaves one of several references behind."""
+
+    def kill(self) -> None:
+        halves = {directory: dict(self.world.stores[directory].references) for directory in self.opened}
+        super().kill()
+        for directory, references in halves.items():
+            self.world.stores[directory].references = dict(list(references.items())[:1])
+
+
+@pytest.mark.parametrize(
+    ("subject", "rule", "name"),
+    [
+        (Forgetful, "grit.store.crash", "crash/answered-writes"),
+        (ForgetsReferences, "grit.ref.durable", "crash/answered-writes"),
+        (HalvesUpdates, "grit.ref.atomic", "crash/answered-writes"),
+        (Forgetful, "grit.prune.safe", "crash/prune"),
+        (Forgetful, "grit.bundle.import-atomic", "crash/import"),
+    ],
+)
+def test_a_store_that_does_not_survive_a_kill_is_found(subject: type[Forgetful], rule: str, name: str) -> None:
+    (prop,) = (prop for prop in PROPERTIES if prop.name == f"grit/{name}-framed")
+    found = set()
+    for share in (16, 32, 64, 8):  # sixteenths of the time that it takes: at the latest everything was answered
+        process = subject()
+        trial = Trial(process, prop.rules[0], process.spawn)
+        try:
+            prop.body(trial, share=share)
+        except Divergence as divergence:
+            found.add(divergence.rule)
+        finally:
+            trial.finish()
+    assert rule in found
