@@ -90,7 +90,7 @@ class _WithStore:
 
     def teardown(self, *params: str) -> None:
         self.store.close()
-        shutil.rmtree(self.directory)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def encoded(self, draw: random.Random, size_bytes: int) -> bytes:
         return self.store.format.encode(Blob({}, draw.randbytes(size_bytes)), self.store.limits)

@@ -24,8 +24,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from gritstone.errors import Invalid, Malformed, Rejected
 from gritstone.grit.export import BUNDLE_LINE
@@ -43,9 +42,8 @@ _REF_LINE = re.compile(rb"ref ([!-~]{1,233}) ([0-9a-f]{64})")
 _END_BYTES = 1 + 8 + 32
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Carry one frame.
+class Frame(NamedTuple):
+    """Carry one frame. A named tuple, since a bundle has many and few live long.
 
     Attributes:
         object_id: its id.
@@ -75,16 +73,28 @@ class BundleReader:
         graph: what is known of the frames so far.
     """
 
-    def __init__(self, format_: Format, limits: Limits) -> None:
+    def __init__(self, format_: Format, limits: Limits, *, keep_edges: bool = False) -> None:
+        """Begin to read.
+
+        Args:
+            format_: the format that the bundle must have.
+            limits: ``object_bytes`` and ``tree_depth`` apply.
+            keep_edges: see ``FrameGraph``.
+        """
         self.references: list[tuple[str, ObjectId]] = []
+        self.graph = FrameGraph(limits.tree_depth, keep_edges=keep_edges)
         self._format = format_
         self._limits = limits
         self._state = _State.FORMAT
-        self._buffer = bytearray()
-        self._offset = 0  # of the buffer in the bundle
+        self._waiting: list[bytes] = []  # pieces that do not make a whole line or frame yet
+        self._waiting_bytes = 0
+        self._wanted_bytes = 1  # how many make it worth while to look
+        self._buffer = b""
+        self._begin = 0  # of the buffer in the bundle
+        self._at = 0  # what was read of the buffer
+        self._hashed = 0  # what was hashed of the buffer
         self._hasher = format_.hasher()
         self._last = ZERO_ID
-        self.graph = FrameGraph(limits.tree_depth)
 
     def feed(self, piece: bytes) -> Iterator[Frame]:
         """Take the next piece and give the frames that it completes. The iterator must be exhausted.
@@ -95,50 +105,78 @@ class BundleReader:
             Exhausted: a frame is longer than ``object_bytes``, or trees are nested too deep.
             Rejected: the bundle has another format (code ``format``).
         """
-        self._buffer += piece
+        self._waiting.append(piece)
+        self._waiting_bytes += len(piece)
+        if self._waiting_bytes < self._wanted_bytes:
+            return
+        self._wanted_bytes = 1
+        self._buffer = b"".join(self._waiting)
         while self._state in (_State.FORMAT, _State.REFS):
             line = self._take_line()
             if line is None:
-                return
+                break
             self._read_line(line)
         while self._state is _State.FRAMES:
             frame = self._read_frame()
             if frame is None:  # the piece is used up, or that was the end
                 break
             yield frame
-        if self._state is _State.DONE and self._buffer:
+        if self._state is _State.DONE and self._at != len(self._buffer):
             raise Malformed("bytes after the end", rule="grit.bundle.truncated", offset=self._offset)
+        self._keep_rest()
 
     def finish(self) -> None:
         """Judge the whole, once all pieces were fed.
 
         Raises:
             Malformed: the bundle is cut short.
-            Invalid: the frames are not exactly the closure of the references, or of kinds that are not allowed.
         """
         if self._state is not _State.DONE:
             raise Malformed(
-                "the bundle is cut short",
-                rule="grit.bundle.truncated",
-                offset=self._offset + len(self._buffer),
+                "the bundle is cut short", rule="grit.bundle.truncated", offset=self._begin + self._waiting_bytes
             )
+
+    # --- the buffer ------------------------------------------------------------------------------------
+
+    @property
+    def _offset(self) -> int:
+        """Tell where the reader stands in the bundle."""
+        return self._begin + self._at
+
+    def _hash(self) -> None:
+        """Hash what was read."""
+        self._hasher.update(memoryview(self._buffer)[self._hashed : self._at])
+        self._hashed = self._at
+
+    def _keep_rest(self) -> None:
+        self._hash()
+        self._waiting = [self._buffer[self._at :]]
+        self._waiting_bytes = len(self._waiting[0])
+        self._begin += self._at
+        self._buffer, self._at, self._hashed = b"", 0, 0
+
+    def _has(self, size_bytes: int) -> bool:
+        """Tell whether so many bytes are at hand; if not, they are what is waited for."""
+        at_hand = len(self._buffer) - self._at
+        if at_hand < size_bytes:
+            self._wanted_bytes = size_bytes
+        return at_hand >= size_bytes
+
+    def _take(self, size_bytes: int) -> bytes:
+        start = self._at
+        self._at = start + size_bytes
+        return self._buffer[start : self._at]
 
     # --- lines -----------------------------------------------------------------------------------------
 
     def _take_line(self) -> bytes | None:
-        end = self._buffer.find(b"\n", 0, _MAX_LINE_BYTES)
+        end = self._buffer.find(b"\n", self._at, self._at + _MAX_LINE_BYTES)
         if end < 0:
-            if len(self._buffer) >= _MAX_LINE_BYTES:
+            if self._has(_MAX_LINE_BYTES):
                 raise Malformed("a line too long", rule="grit.bundle.bytes", offset=self._offset)
+            self._wanted_bytes = 1
             return None
-        return self._take(end + 1)[:-1]
-
-    def _take(self, size_bytes: int) -> bytes:
-        taken = bytes(memoryview(self._buffer)[:size_bytes])
-        del self._buffer[:size_bytes]
-        self._offset += size_bytes
-        self._hasher.update(taken)
-        return taken
+        return self._take(end + 1 - self._at)[:-1]
 
     def _read_line(self, line: bytes) -> None:
         if self._offset == len(line) + 1:
@@ -180,10 +218,9 @@ class BundleReader:
     # --- frames ----------------------------------------------------------------------------------------
 
     def _read_frame(self) -> Frame | None:
-        buffer = self._buffer
-        if not buffer:
+        if not self._has(1):
             return None
-        match buffer[0]:
+        match self._buffer[self._at]:
             case 0x6F:
                 return self._read_object()
             case 0x78:
@@ -195,21 +232,26 @@ class BundleReader:
                 raise Malformed("no frame", rule="grit.bundle.bytes", offset=self._offset, got=f"{other:02x}")
 
     def _read_object(self) -> Frame | None:
-        size = int.from_bytes(self._buffer[1:9], "big")
-        if len(self._buffer) < 9:
+        buffer, start = self._buffer, self._at + 9
+        if len(buffer) < start:
+            self._wanted_bytes = 9
             return None
+        size = int.from_bytes(buffer[start - 8 : start], "big")
         if size > self._limits.object_bytes:
             self._limits.check_object_bytes(size)
-        if len(self._buffer) < 9 + size:
+        end = start + size
+        if len(buffer) < end:
+            self._wanted_bytes = 9 + size
             return None
-        data = self._take(9 + size)[9:]
+        self._at = end
+        data = buffer[start:end]
         value = self._format.decode(data, self._limits)
         object_id = self._ascend(self._format.object_id(data))
         self.graph.add_object(object_id, value)
-        return Frame(object_id, self._offset - size, data, value)
+        return Frame(object_id, self._begin + start, data, value)
 
     def _read_tombstone(self) -> Frame | None:
-        if len(self._buffer) < 33:
+        if not self._has(33):
             return None
         object_id = self._take(33)[1:]
         if object_id == ZERO_ID:
@@ -226,9 +268,10 @@ class BundleReader:
         return object_id
 
     def _read_end(self) -> None:
-        if len(self._buffer) < _END_BYTES:
+        if not self._has(_END_BYTES):
             return
         count = int.from_bytes(self._take(9)[1:], "big")
+        self._hash()
         expected = self._hasher.digest()
         digest = self._take(32)
         if digest != expected:

@@ -8,15 +8,18 @@ Spec: :rule:`grit.bundle.bytes`, :rule:`grit.bundle.deterministic`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from gritstone.errors import Missing
 from gritstone.grit.formats import Format
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.snapshot import Snapshot
 
-__all__ = ["BUNDLE_LINE", "export_bundle", "frame_of", "pieces", "write_end", "write_head"]
+__all__ = ["BUNDLE_LINE", "export_bundle", "frame_of", "pieces", "sealed", "write_end", "write_head"]
 
 BUNDLE_LINE = b"gritstone bundle 1\n"
+
+_PIECE_BYTES = 1 << 16
 
 
 def write_head(format_: Format, references: Iterable[tuple[str, ObjectId]]) -> bytes:
@@ -44,8 +47,9 @@ def export_bundle(snapshot: Snapshot, names: Iterable[str] | None = None) -> Ite
         snapshot: what to export; it must last until the iterator is done.
         names: which references; None for all. A name given twice counts once.
 
-    Yields:
-        The bytes of the bundle, in pieces of any size.
+    Returns:
+        The bytes of the bundle, in pieces of any size. The closure is formed before this function returns, objects
+        are read when their piece is asked for. The last piece ends with the digest.
 
     Raises:
         Missing: a name is no reference; or an object is absent or corrupt.
@@ -56,17 +60,26 @@ def export_bundle(snapshot: Snapshot, names: Iterable[str] | None = None) -> Ite
     """
     references = list(snapshot.references()) if names is None else _find(snapshot, names)
     order = sorted(snapshot.closure(target for _, target in references))
-    hasher = snapshot.format.hasher()
-    piece = write_head(snapshot.format, references)
-    for object_id in order:
-        hasher.update(piece)
-        yield piece
-        piece = frame_of(object_id, None if snapshot.is_erased(object_id) else snapshot.get(object_id))
-    hasher.update(piece)
-    yield piece
-    end = write_end(len(order))
-    hasher.update(end)
-    yield end + hasher.digest()
+    frames = (frame_of(object_id, snapshot.get_unless_erased(object_id)) for object_id in order)
+    return sealed(snapshot.format, chain([write_head(snapshot.format, references)], frames, [write_end(len(order))]))
+
+
+def sealed(format_: Format, parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Gather the parts of a bundle into larger pieces, and put the digest behind them."""
+    hasher = format_.hasher()
+    waiting: list[bytes] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += len(part)
+        if size >= _PIECE_BYTES:
+            piece = b"".join(waiting)
+            hasher.update(piece)
+            yield piece
+            waiting, size = [], 0
+    rest = b"".join(waiting)
+    hasher.update(rest)
+    yield rest + hasher.digest()
 
 
 def _find(snapshot: Snapshot, names: Iterable[str]) -> list[tuple[str, ObjectId]]:

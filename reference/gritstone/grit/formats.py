@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from gritstone.grit.cbor import cbor_kind, decode_cbor, encode_cbor
@@ -26,7 +27,7 @@ __all__ = ["CBOR_BLAKE3", "FORMATS", "FRAMED_SHA256", "Format", "Hasher"]
 class Hasher(Protocol):
     """Hash bytes that come in pieces."""
 
-    def update(self, data: bytes, /) -> object:
+    def update(self, data: bytes | memoryview, /) -> object:
         """Take the next piece."""
 
     def digest(self) -> bytes:
@@ -58,17 +59,20 @@ def _sha256_id(data: bytes) -> ObjectId:
     return hashlib.sha256(data).digest()
 
 
-def _blake3_hasher() -> Hasher:
-    # Loading the extension takes longer than everything else at start-up; a store of the other format never does.
+@cache
+def _blake3() -> Callable[..., Hasher]:
+    # Loading the extension takes a good part of a start; who has stores of the other format only never does.
     from blake3 import blake3
 
-    return blake3()
+    return blake3
+
+
+def _blake3_hasher() -> Hasher:
+    return _blake3()()
 
 
 def _blake3_id(data: bytes) -> ObjectId:
-    from blake3 import blake3
-
-    return blake3(data).digest()
+    return _blake3()(data).digest()
 
 
 FRAMED_SHA256 = Format("framed-sha256", encode_framed, decode_framed, framed_kind, _sha256_id, hashlib.sha256)

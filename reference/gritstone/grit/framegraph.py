@@ -1,7 +1,8 @@
 """Judge the graph that the frames of a bundle make, while they come in any order, without keeping them.
 
 Each id that occurs gets a number. By number the graph keeps one byte for the kind of its frame and one for
-the kinds that all edges to it allow, and for trees the numbers of their entries: four bytes an entry.
+the kinds that all edges to it allow, and for trees (or, if asked, for all objects) the numbers that their edges lead
+to: four bytes an edge.
 
 That each frame is reached needs no walk: objects are named by their hashes, so the graph has no cycle, and
 if every frame is the target of a reference or of an edge, the way up from it can only end at a reference.
@@ -31,32 +32,48 @@ def _mask(kinds: frozenset[Kind]) -> int:
 
 
 _ALL = _mask(frozenset(Kind))
+_CODES = {kind: kind.value for kind in Kind}
+
+
+class _Masks(dict[frozenset[Kind], int]):
+    """Make the mask of a set of kinds when it is first asked for."""
+
+    def __missing__(self, kinds: frozenset[Kind]) -> int:
+        mask = self[kinds] = _mask(kinds)
+        return mask
 
 
 class FrameGraph:
-    """Collect frames and references, then ``check`` them.
+    """Collect references and frames, then ``check`` them.
 
     Attributes:
         object_ids: those of object frames, in the order they came.
         tombstones: those of tombstone frames.
     """
 
-    def __init__(self, tree_depth: int) -> None:
+    def __init__(self, tree_depth: int, *, keep_edges: bool = False) -> None:
+        """Begin with nothing.
+
+        Args:
+            tree_depth: how many trees may be nested in each other.
+            keep_edges: whether ``children_first`` will be asked for.
+        """
         self.object_ids: list[ObjectId] = []
         self.tombstones: list[ObjectId] = []
         self._tree_depth = tree_depth
+        self._keep_edges = keep_edges
         self._numbers: dict[ObjectId, int] = {}
         self._kinds = bytearray()  # by number: the kind of the frame
         self._allowed = bytearray()  # by number: one bit for each kind that all edges allow
         self._roots: dict[ObjectId, list[str]] = {}
-        self._trees: dict[int, tuple[int, int]] = {}  # number of a tree -> its part of _entries
-        self._entries = array("I")
-        self._masks: dict[frozenset[Kind], int] = {}
+        self._places: dict[int, tuple[int, int]] = {}  # number -> its part of _edges, where that is kept
+        self._edges = array("I")
+        self._masks = _Masks()
 
     def add_reference(self, name: str, target: ObjectId) -> None:
         """Add a reference; all come before the first frame."""
         self._roots.setdefault(target, []).append(name)
-        self._reach(target, _ALL)
+        self._allowed[self._number(target)] &= _ALL
 
     def add_object(self, object_id: ObjectId, value: Object) -> None:
         """Add an object frame.
@@ -66,17 +83,17 @@ class FrameGraph:
         """
         number = self._add(object_id, value.kind, value)
         self.object_ids.append(object_id)
-        start = len(self._entries)
-        is_tree = value.kind is Kind.TREE
+        kept = self._keep_edges or value.kind is Kind.TREE
+        start = len(self._edges)
         for target, leads_to in edges(value):
-            mask = self._masks.get(leads_to)
-            if mask is None:
-                mask = self._masks[leads_to] = _mask(leads_to)
-            reached = self._reach(target, mask)
-            if is_tree:
-                self._entries.append(reached)
-        if is_tree:
-            self._trees[number] = (start, len(self._entries))
+            reached = self._numbers.get(target)
+            if reached is None:
+                reached = self._number(target)
+            self._allowed[reached] &= self._masks[leads_to]
+            if kept:
+                self._edges.append(reached)
+        if kept:
+            self._places[number] = (start, len(self._edges))
 
     def add_tombstone(self, object_id: ObjectId) -> None:
         """Add a tombstone frame; it counts as a blob.
@@ -100,68 +117,79 @@ class FrameGraph:
                 it may not lead to.
             Exhausted: trees are nested too deep.
         """
-        for object_id, number in self._numbers.items():
-            kind, allowed = self._kinds[number], self._allowed[number]
+        for (object_id, number), kind, allowed in zip(self._numbers.items(), self._kinds, self._allowed, strict=True):
             if kind == _NO_FRAME:
                 raise Invalid("no frame for an id", rule="grit.bundle.exact", got=object_id.hex())
             if allowed & _UNREACHED:
                 raise Invalid("a frame that nothing reaches", rule="grit.bundle.exact", got=object_id.hex())
             if not allowed >> kind & 1:
                 word = _KINDS[kind].word
-                raise Invalid(f"an edge leads to {object_id.hex()}, a {word}", rule="grit.graph.kinds")
-        if len(self._trees) > self._tree_depth:
-            self._check_nesting()
+                raise Invalid(f"an edge leads to {object_id.hex()}, a {word}", rule="grit.graph.kinds", got=number)
+        self._check_nesting()
+
+    def children_first(self) -> Iterator[ObjectId]:
+        """Give the ids of all frames of a checked graph, each after everything that its edges lead to.
+
+        Needs ``keep_edges``.
+        """
+        names = list(self._numbers)
+        return (names[number] for number in self._post_order(range(len(names))))
 
     def _add(self, object_id: ObjectId, kind: Kind, value: Object | None) -> int:
-        for name in self._roots.get(object_id, ()):
-            _check_root(name, value)
-        number = self._number(object_id)
-        self._kinds[number] = kind.value
+        if object_id in self._roots:
+            for name in self._roots[object_id]:
+                _check_root(name, value)
+        number = self._numbers.get(object_id)
+        if number is None:
+            number = self._number(object_id)
+        self._kinds[number] = _CODES[kind]
         return number
 
     def _number(self, object_id: ObjectId) -> int:
+        """Give the number of an id, a new one if it has none."""
         number = self._numbers.setdefault(object_id, len(self._kinds))
         if number == len(self._kinds):
             self._kinds.append(_NO_FRAME)
             self._allowed.append(_ALL | _UNREACHED)
         return number
 
-    def _reach(self, target: ObjectId, mask: int) -> int:
-        number = self._number(target)
-        self._allowed[number] &= mask
-        return number
-
     def _check_nesting(self) -> None:
-        """Find the nesting of every tree, children before parents."""
+        """Refuse trees that are nested too deep; few trees cannot be."""
+        is_tree = Kind.TREE.value
+        trees = [number for number in self._places if self._kinds[number] == is_tree]
+        if len(trees) <= self._tree_depth:
+            return
         nesting: dict[int, int] = {}
-        for root in self._trees:
-            if root not in nesting:
-                self._nest(root, nesting)
-
-    def _nest(self, root: int, nesting: dict[int, int]) -> None:
-        path = [(root, self._below(root))]
-        deepest = [0]
-        while path:
-            for child in path[-1][1]:
-                if child not in nesting:
-                    path.append((child, self._below(child)))
-                    deepest.append(0)
-                    break
-                deepest[-1] = max(deepest[-1], nesting[child])
-            else:
-                own = nesting[path.pop()[0]] = 1 + deepest.pop()
+        for tree in self._post_order(trees):
+            if self._kinds[tree] == is_tree:
+                start, end = self._places[tree]
+                own = 1 + max(nesting.get(child, 0) for child in self._edges[start:end])
                 if own > self._tree_depth:
                     raise Exhausted(
                         "trees are nested too deep",
                         rule="grit.graph.iterative",
                         expected=f"at most {self._tree_depth}",
                     )
-                if deepest:
-                    deepest[-1] = max(deepest[-1], own)
+                nesting[tree] = own
 
-    def _below(self, tree: int) -> Iterator[int]:
-        start, end = self._trees[tree]
-        return (child for child in self._entries[start:end] if child in self._trees)
+    def _post_order(self, numbers: range | list[int]) -> Iterator[int]:
+        """Give numbers and all that kept edges lead to from them, each once, children before parents."""
+        done = bytearray(len(self._kinds))
+        for root in numbers:
+            path = [] if done[root] else [(root, self._below(root))]
+            while path:
+                for child in path[-1][1]:
+                    if not done[child]:
+                        path.append((child, self._below(child)))
+                        break
+                else:
+                    number, _ = path.pop()
+                    done[number] = 1
+                    yield number
+
+    def _below(self, number: int) -> Iterator[int]:
+        start, end = self._places.get(number, (0, 0))
+        return iter(self._edges[start:end])
 
 
 def _check_root(name: str, value: Object | None) -> None:

@@ -10,10 +10,11 @@ Spec: :rule:`grit.graph.edges`, :rule:`grit.graph.kinds`, :rule:`grit.graph.iter
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from typing import TypeAlias
 
 from gritstone.errors import Exhausted, Invalid
-from gritstone.grit.objects import FIELDS, Kind, Object, ObjectId, Shape
+from gritstone.grit.objects import FIELDS, Field, Kind, Object, ObjectId, Shape
 
 __all__ = ["Edge", "Load", "check_edge", "closure", "edges"]
 
@@ -26,30 +27,39 @@ Load: TypeAlias = Callable[[ObjectId], Object | Kind]
 Raises ``Missing`` if the id is neither present nor erased.
 """
 
-_LINKS = {
-    kind: tuple((field.name, field.leads_to) for field in FIELDS[kind] if field.shape in (Shape.ID, Shape.LINK))
-    for kind in Kind
-}
-_ENTRIES = {
-    kind: next((f for f in FIELDS[kind] if f.shape in (Shape.NAMED_IDS, Shape.KEYED_IDS)), None) for kind in Kind
-}
+_Lister: TypeAlias = Callable[[Object], list[Edge]]
 
 
-def edges(value: Object) -> Iterator[Edge]:
+def edges(value: Object) -> list[Edge]:
     """Give the edges of an object in their order.
 
     Spec: :rule:`grit.graph.edges`.
     """
-    entries = _ENTRIES[value.kind]
-    if entries is not None:
-        for key, target in getattr(value, entries.name).items():
-            if entries.keys_lead_to:
-                yield key, entries.keys_lead_to
-            yield target, entries.leads_to
-    for name, leads_to in _LINKS[value.kind]:
-        target = getattr(value, name)
-        if target is not None:
-            yield target, leads_to
+    return _LISTERS[value.kind](value)
+
+
+def _lister(kind: Kind) -> _Lister:
+    """Put together what lists the edges of a kind: those of its map, or those of its single fields."""
+    fields = [field for field in FIELDS[kind] if field.leads_to]
+    if not fields:
+        return lambda value: []
+    if fields[0].shape in (Shape.NAMED_IDS, Shape.KEYED_IDS):
+        return _map_lister(fields[0])
+    get = attrgetter(*(field.name for field in fields))
+    allowed = [field.leads_to for field in fields]
+    return lambda value: [edge for edge in zip(get(value), allowed, strict=True) if edge[0] is not None]
+
+
+def _map_lister(field: Field) -> _Lister:
+    get, leads_to, keys_lead_to = attrgetter(field.name), field.leads_to, field.keys_lead_to
+    if not keys_lead_to:
+        return lambda value: [(target, leads_to) for target in get(value).values()]
+    return lambda value: [
+        edge for key, target in get(value).items() for edge in ((key, keys_lead_to), (target, leads_to))
+    ]
+
+
+_LISTERS = {kind: _lister(kind) for kind in Kind}
 
 
 def check_edge(target: ObjectId, kind: Kind, allowed: frozenset[Kind]) -> None:
@@ -96,18 +106,16 @@ _ANY = frozenset(Kind)
 class _Walk:
     """Hold the state of one walk."""
 
-    __slots__ = ("_kinds", "_load", "_nesting", "_tree_depth", "_waiting")
+    __slots__ = ("_kinds", "_load", "_nesting", "_tree_depth")
 
     def __init__(self, load: Load, tree_depth: int) -> None:
         self._load = load
         self._tree_depth = tree_depth
         self._kinds: dict[ObjectId, Kind] = {}
         self._nesting: dict[ObjectId, int] = {}
-        self._waiting: list[Edge] = []
 
     def run(self, roots: Iterable[ObjectId]) -> dict[ObjectId, Kind]:
-        waiting = self._waiting
-        waiting.extend((root, _ANY) for root in roots)
+        waiting: list[Edge] = [(root, _ANY) for root in roots]
         while waiting:
             target, allowed = waiting.pop()
             value = self._enter(target, allowed)
@@ -116,24 +124,27 @@ class _Walk:
             if value.kind is Kind.TREE:
                 self._walk_trees(target, value)
             else:
-                waiting.extend(edges(value))
+                waiting += edges(value)
         return self._kinds
 
     def _enter(self, target: ObjectId, allowed: frozenset[Kind]) -> Object | None:
         """Follow an edge; give the object if its own edges are still to be followed."""
         kind = self._kinds.get(target)
-        if kind is not None:
+        value: Object | None = None
+        if kind is None:
+            loaded = self._load(target)
+            if isinstance(loaded, Kind):
+                kind = loaded
+            else:
+                kind, value = loaded.kind, loaded
+            self._kinds[target] = kind
+        if kind not in allowed:
             check_edge(target, kind, allowed)
-            return None
-        value = self._load(target)
-        kind = value if isinstance(value, Kind) else value.kind
-        check_edge(target, kind, allowed)
-        self._kinds[target] = kind
-        return None if isinstance(value, Kind) or kind is Kind.BLOB else value
+        return value
 
     def _walk_trees(self, root: ObjectId, tree: Object) -> None:
         """Walk a tree and the trees below it, children before parents."""
-        path: list[tuple[ObjectId, Iterator[Edge]]] = [(root, edges(tree))]
+        path: list[tuple[ObjectId, Iterator[Edge]]] = [(root, iter(edges(tree)))]
         nesting = [1]
         while path:
             if len(path) > self._tree_depth:
@@ -141,7 +152,7 @@ class _Walk:
             for target, allowed in path[-1][1]:
                 value = self._enter(target, allowed)
                 if value is not None:
-                    path.append((target, edges(value)))
+                    path.append((target, iter(edges(value))))
                     nesting.append(1)
                     break
                 if target in self._nesting:

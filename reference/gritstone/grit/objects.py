@@ -73,6 +73,8 @@ class Shape(enum.Enum):
     LINK = "an id or none"
     ID = "an id"
 
+    __hash__ = object.__hash__  # as for Kind
+
 
 @dataclass(frozen=True, slots=True)
 class Field:

@@ -45,9 +45,22 @@ class Snapshot:
 
         Spec: :rule:`grit.store.verify`, :rule:`grit.store.missing`.
         """
+        data = self.get_unless_erased(object_id)
+        if data is None:
+            raise Missing("the blob was erased", rule="grit.erase.tombstone", code="erased", got=object_id.hex())
+        return data
+
+    def get_unless_erased(self, object_id: ObjectId) -> bytes | None:
+        """Give the bytes of an object, hashed again; None if it was erased.
+
+        Raises:
+            Missing: absent; or what is stored does not hash to the id (code ``corrupt``).
+        """
         data = self.view.get(Table.OBJECTS, object_id)
         if data is None:
-            raise self._missing(object_id)
+            if self.is_erased(object_id):
+                return None
+            raise Missing("no such object", rule="grit.store.missing", got=object_id.hex())
         if self.format.object_id(data) != object_id:
             raise Missing("stored bytes are damaged", rule="grit.store.verify", code="corrupt", got=object_id.hex())
         return data
@@ -98,14 +111,7 @@ class Snapshot:
         return closure(roots, self._load_or_kind, self.limits.tree_depth)
 
     def _load_or_kind(self, object_id: ObjectId) -> Object | Kind:
-        data = self.view.get(Table.OBJECTS, object_id)
-        if data is None and self.is_erased(object_id):
+        data = self.get_unless_erased(object_id)
+        if data is None or self.format.kind_of(data) is Kind.BLOB:
             return Kind.BLOB
-        data = self.get(object_id)
-        kind = self.format.kind_of(data)
-        return kind if kind is Kind.BLOB else self.format.decode(data, self.limits)
-
-    def _missing(self, object_id: ObjectId) -> Missing:
-        if self.is_erased(object_id):
-            return Missing("the blob was erased", rule="grit.erase.tombstone", code="erased", got=object_id.hex())
-        return Missing("no such object", rule="grit.store.missing", got=object_id.hex())
+        return self.format.decode(data, self.limits)

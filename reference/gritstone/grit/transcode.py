@@ -1,8 +1,9 @@
 """Transcoding: the same graph in the other format.
 
 Every id that is an edge is replaced by the id of what it leads to, so objects are rewritten children first.
-The source is read once to verify it and to learn where each object stands, and then again by need; the new
-objects wait in a spool until their order is known. Memory: a few words for each frame, and one object.
+The source is read once to verify it and to learn where each object stands, and each object a second time to rewrite
+it; the new objects wait in a spool until their order is known. Memory: a few words for each frame and edge, and one
+object.
 
 Spec: :rule:`grit.transcode.shape`, :rule:`grit.transcode.round-trip`, :rule:`grit.transcode.opaque`.
 """
@@ -10,22 +11,25 @@ Spec: :rule:`grit.transcode.shape`, :rule:`grit.transcode.round-trip`, :rule:`gr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, BinaryIO
+from itertools import chain
+from operator import attrgetter
+from typing import Any, BinaryIO, TypeAlias
 
 from gritstone.errors import Invalid, Missing
 from gritstone.grit.bundle import BundleReader
-from gritstone.grit.export import frame_of, write_end, write_head
+from gritstone.grit.export import frame_of, sealed, write_end, write_head
 from gritstone.grit.formats import Format
-from gritstone.grit.graph import edges
 from gritstone.grit.limits import Limits
-from gritstone.grit.objects import FIELDS, KINDS, Object, ObjectId, Shape
+from gritstone.grit.objects import FIELDS, KINDS, Kind, Object, ObjectId, Shape
 
 __all__ = ["transcode"]
 
 _PIECE_BYTES = 1 << 20
 _ACTOR_SPACES = frozenset({"heads", "failed", "moved", "archived", "closed", "gone"})
 
-_REPLACE: Mapping[Shape, Callable[[Any, Mapping[ObjectId, ObjectId]], Any]] = {
+_Replace: TypeAlias = Callable[[Any, Mapping[ObjectId, ObjectId]], Any]
+
+_REPLACE: Mapping[Shape, _Replace] = {
     Shape.HEADERS: lambda headers, _: headers,
     Shape.DATA: lambda data, _: data,
     Shape.NAMED_IDS: lambda entries, new: {name: new[target] for name, target in entries.items()},
@@ -71,7 +75,7 @@ class _Transcoding:
         self._spool = spool
         self._old, self._new = formats
         self._limits = limits
-        self._reader = BundleReader(self._old, limits)
+        self._reader = BundleReader(self._old, limits, keep_edges=True)
         self._places: dict[ObjectId, tuple[int, int]] = {}  # old id -> offset and size in the source
         self._new_ids: dict[ObjectId, ObjectId] = {}
         self._spooled: dict[ObjectId, tuple[int, int]] = {}  # new id -> offset and size in the spool
@@ -91,17 +95,8 @@ class _Transcoding:
 
     def rewrite(self) -> None:
         """Give every object its new id, children first, and spool its new encoding."""
-        waiting = [target for _, target in self._reader.references]
-        while waiting:
-            object_id = waiting[-1]
-            if object_id in self._new_ids:
-                waiting.pop()
-                continue
+        for object_id in self._reader.graph.children_first():
             value = self._load(object_id)
-            below = [target for target, _ in edges(value) if target not in self._new_ids]
-            if below:
-                waiting.extend(below)
-                continue
             data = self._new.encode(_with_new_ids(value, self._new_ids), self._limits)
             new_id = self._new_ids[object_id] = self._new.object_id(data)
             self._spooled[new_id] = (self._spool.tell(), len(data))
@@ -109,22 +104,13 @@ class _Transcoding:
 
     def bundle(self) -> Iterator[bytes]:
         references = sorted((self._new_name(name), self._new_ids[target]) for name, target in self._reader.references)
-        return self._write(references)
+        frames = (frame_of(new_id, self._read_spooled(new_id)) for new_id in sorted(self._spooled))
+        return sealed(self._new, chain([write_head(self._new, references)], frames, [write_end(len(self._spooled))]))
 
-    def _write(self, references: list[tuple[str, ObjectId]]) -> Iterator[bytes]:
-        hasher = self._new.hasher()
-        piece = write_head(self._new, references)
-        for new_id in sorted(self._spooled):
-            hasher.update(piece)
-            yield piece
-            offset, size = self._spooled[new_id]
-            self._spool.seek(offset)
-            piece = frame_of(new_id, self._spool.read(size))
-        hasher.update(piece)
-        yield piece
-        end = write_end(len(self._spooled))
-        hasher.update(end)
-        yield end + hasher.digest()
+    def _read_spooled(self, new_id: ObjectId) -> bytes:
+        offset, size = self._spooled[new_id]
+        self._spool.seek(offset)
+        return self._spool.read(size)
 
     def _load(self, object_id: ObjectId) -> Object:
         offset, size = self._places[object_id]
@@ -148,6 +134,11 @@ class _Transcoding:
         return name
 
 
+_PLANS: Mapping[Kind, tuple[Callable[..., Object], list[tuple[Callable[[Any], Any], _Replace]]]] = {
+    kind: (KINDS[kind], [(attrgetter(field.name), _REPLACE[field.shape]) for field in FIELDS[kind]]) for kind in Kind
+}
+
+
 def _with_new_ids(value: Object, new_ids: Mapping[ObjectId, ObjectId]) -> Object:
-    make: Callable[..., Object] = KINDS[value.kind]
-    return make(*(_REPLACE[field.shape](getattr(value, field.name), new_ids) for field in FIELDS[value.kind]))
+    make, plan = _PLANS[value.kind]
+    return make(*[replace(get(value), new_ids) for get, replace in plan])
