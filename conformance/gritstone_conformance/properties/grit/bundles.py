@@ -207,7 +207,7 @@ def _refused(rule: str, slug: str, examples: int) -> tuple[Property, ...]:
 
 
 PROPERTIES: Final = (
-    *each_format("bundle/same-bytes", same_bytes, "grit.bundle.bytes", given=draws.graph(), examples=50),
+    *each_format("bundle/same-bytes", same_bytes, "grit.bundle.bytes", given=draws.graph(), examples=35),
     *each_format(
         *("bundle/any-arrival", any_arrival, "grit.bundle.deterministic"),
         given=draws.graph_and_tape(16),
@@ -227,8 +227,8 @@ PROPERTIES: Final = (
         features=("durable", "files"),
         examples=8,
     ),
-    *_refused("grit.bundle.exact", "not-the-closure", 20),
-    *_refused("grit.bundle.bytes", "other-layout", 20),
+    *_refused("grit.bundle.exact", "not-the-closure", 12),
+    *_refused("grit.bundle.bytes", "other-layout", 15),
     *_refused("grit.id.text", "respelled-ids", 25),
     *_refused("grit.ref.grammar", "misnamed", 25),
     *_refused("grit.bundle.format", "unknown-format", 5),
@@ -236,7 +236,7 @@ PROPERTIES: Final = (
     *each_format(
         *("bundle/any-byte", any_byte_changed, "grit.bundle.verify", _ACCEPTED),
         given=draws.tape(graphs.GRAPH_TAPE + 48),
-        examples=30,
+        examples=18,
     ),
     *each_format("bundle/each-byte", each_byte_changed, "grit.bundle.verify", _ACCEPTED),
     *each_format(

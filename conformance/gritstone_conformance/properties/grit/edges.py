@@ -197,7 +197,7 @@ PROPERTIES: Final = (
     *each_format(
         *("graph/one-object-less", one_object_less, "grit.graph.edges", "grit.bundle.bytes"),
         given=draws.graph_and_tape(2),
-        examples=50,
+        examples=35,
     ),
     *each_format(
         *("graph/each-edge-cut", each_edge_cut, "grit.graph.edges", "grit.bundle.bytes"),

@@ -136,7 +136,7 @@ def _cas_rule(pair: Pair, changes: list[Change]) -> str:
 
 
 PROPERTIES: Final = (
-    *each_format("store/commands-memory", in_memory, *_RULES, given=draws.script(24), kind="machine", examples=50),
+    *each_format("store/commands-memory", in_memory, *_RULES, given=draws.script(24), kind="machine", examples=35),
     *each_format(
         *("store/commands-erasing", erasing, *_RULES, "grit.erase.tombstone", "grit.erase.no-return"),
         given=draws.script(24),

@@ -142,7 +142,7 @@ PROPERTIES: Final = (
         *("transcode/there-and-back", there_and_back, "grit.transcode.shape", "grit.transcode.round-trip"),
         given=draws.graph(ascii_only=True),
         features=_TRANSCODE,
-        examples=50,
+        examples=30,
         both=True,
     ),
     *each_format(
