@@ -138,8 +138,7 @@ class _Walk:
             else:
                 kind, value = loaded.kind, loaded
             self._kinds[target] = kind
-        if kind not in allowed:
-            check_edge(target, kind, allowed)
+        check_edge(target, kind, allowed)
         return value
 
     def _walk_trees(self, root: ObjectId, tree: Object) -> None:

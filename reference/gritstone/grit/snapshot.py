@@ -45,10 +45,10 @@ class Snapshot:
 
         Spec: :rule:`grit.store.verify`, :rule:`grit.store.missing`.
         """
-        data = self.get_unless_erased(object_id)
+        data = self.view.get(Table.OBJECTS, object_id)
         if data is None:
-            raise Missing("the blob was erased", rule="grit.erase.tombstone", code="erased", got=object_id.hex())
-        return data
+            raise self._missing(object_id)
+        return self._verified(object_id, data)
 
     def get_unless_erased(self, object_id: ObjectId) -> bytes | None:
         """Give the bytes of an object, hashed again; None if it was erased.
@@ -57,13 +57,11 @@ class Snapshot:
             Missing: absent; or what is stored does not hash to the id (code ``corrupt``).
         """
         data = self.view.get(Table.OBJECTS, object_id)
-        if data is None:
-            if self.is_erased(object_id):
-                return None
-            raise Missing("no such object", rule="grit.store.missing", got=object_id.hex())
-        if self.format.object_id(data) != object_id:
-            raise Missing("stored bytes are damaged", rule="grit.store.verify", code="corrupt", got=object_id.hex())
-        return data
+        if data is not None:
+            return self._verified(object_id, data)
+        if self.is_erased(object_id):
+            return None
+        raise self._missing(object_id)
 
     def load(self, object_id: ObjectId) -> Object:
         """Give an object.
@@ -115,3 +113,13 @@ class Snapshot:
         if data is None or self.format.kind_of(data) is Kind.BLOB:
             return Kind.BLOB
         return self.format.decode(data, self.limits)
+
+    def _verified(self, object_id: ObjectId, data: bytes) -> bytes:
+        if self.format.object_id(data) != object_id:
+            raise Missing("stored bytes are damaged", rule="grit.store.verify", code="corrupt", got=object_id.hex())
+        return data
+
+    def _missing(self, object_id: ObjectId) -> Missing:
+        if self.is_erased(object_id):
+            return Missing("the blob was erased", rule="grit.erase.tombstone", code="erased", got=object_id.hex())
+        return Missing("no such object", rule="grit.store.missing", got=object_id.hex())
