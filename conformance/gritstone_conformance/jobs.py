@@ -26,7 +26,7 @@ from gritstone_conformance.settings import RunSettings
 from gritstone_conformance.verdicts import EXIT
 from gritstone_conformance.verifying import Data, Listener, ListenerMaker, conclude, load_data, plan_run, remove_old
 
-__all__ = ["PartListener", "verify_in_parts"]
+__all__ = ["PartListener", "check_codes", "relay", "verify_in_parts"]
 
 
 class PartListener:
@@ -73,9 +73,9 @@ def verify_in_parts(
         running = [children.enter_context(_child(argv, index, jobs, part)) for index, part in enumerate(parts)]
         data = load_data()
         told = listener(data, plan_run(data, selection, settings.seed))
-        _relay(running, told)
+        relay(running, told)
         codes = [child.wait() for child in running]
-    _check_codes(codes)
+    check_codes(codes)
     return _merge(data, parts, selection, settings, report, told)
 
 
@@ -105,7 +105,7 @@ def _child(argv: Sequence[str], index: int, jobs: int, part: Path) -> Iterator[s
             process.stdout.close()
 
 
-def _relay(children: Sequence[subprocess.Popen[bytes]], told: Listener) -> None:
+def relay(children: Sequence[subprocess.Popen[bytes]], told: Listener) -> None:
     """Pass on what the children tell until all have closed their output; a watch is passed on once."""
     begun = False
     seen: set[str] = set()
@@ -139,7 +139,7 @@ def _messages(children: Sequence[subprocess.Popen[bytes]]) -> Iterator[dict[str,
             yield json.loads(line)
 
 
-def _check_codes(codes: Sequence[int]) -> None:
+def check_codes(codes: Sequence[int]) -> None:
     """Raise when a child did not come to a verdict; the first of 4, 2 counts, anything unknown is the suite's fault."""
     broken: list[type[SuiteError]] = []
     for code in codes:

@@ -99,6 +99,14 @@ def test_a_report_with_one_byte_changed_is_refused_at_every_byte(tmp_path: Path)
             read_report(tmp_path / "changed")
 
 
+def test_a_footer_that_counts_wrongly_is_refused(tmp_path: Path) -> None:
+    rows = write(tmp_path / "r").read_bytes().splitlines(keepends=True)
+    footer = json.loads(rows[-1])
+    (tmp_path / "r").write_bytes(b"".join(rows[:-1]) + json.dumps({**footer, "lines": 9}).encode() + b"\n")
+    with pytest.raises(DataError, match="the footer counts 9 lines, there are 5"):
+        read_report(tmp_path / "r")
+
+
 @pytest.mark.parametrize(
     ("raw", "words"),
     [(b"", "no header"), (b"{}\n", "no header"), (b"nonsense\n", "line 1 is not JSON"), (b"[]\n", "no JSON object")],

@@ -232,6 +232,14 @@ def test_what_a_case_leaves_open_is_closed() -> None:
     assert [args["store"] for op, args in subject.asked if op == "grit.close"] == ["s", "t"]
 
 
+def test_what_a_case_opened_is_closed_when_it_fails_early() -> None:
+    steps = (Step("grit.open", {"store": "s"}, {"ok": {}}), *steps_with_binding())
+    subject = FakeSubject(lambda op, args: Refused("invalid") if op == "grit.put" else Ok({}))
+    found = run(subject, [accept("grit/store/early", steps=steps)])
+    assert verdicts(found) == {"grit/store/early": "fail"}
+    assert [op for op, _ in subject.asked] == ["grit.open", "grit.put", "grit.close"]
+
+
 def test_one_that_never_said_hello_gets_a_line_for_each_case() -> None:
     plan = make_plan([accept(), reject()], (), ("harness.frame.line",), Selection(), 1)
     found = execute_nothing(plan, SubjectFault("dead:exit-1", "stderr: no such option", "harness.frame.line"), BOOK)
@@ -385,24 +393,31 @@ def test_an_exception_of_the_suite_is_no_verdict() -> None:
         run(FakeSubject(honest), properties=[Property("grit/tree/broken", (RULE,), broken, NUMBERS)])
 
 
-def test_shrinking_keeps_to_the_first_kind_of_failure() -> None:
-    def body(trial: Trial, number: int) -> None:
-        if number > 500:
-            trial.fail(0, 1, words="large", rule="grit.blob.any")
-        if number > 20:
-            trial.fail(0, 1, words="small")
+@pytest.mark.parametrize("seed", range(4))
+def test_shrinking_keeps_to_the_first_kind_of_failure(seed: int) -> None:
+    seen: list[str] = []
 
-    given = {"number": st.sampled_from([900, 800, 30])}
-    property_ = Property("grit/tree/two", (RULE,), body, given)
-    found = run(FakeSubject(honest), properties=[property_])["grit/tree/two"]
-    first = {"large": "grit.blob.any", "small": RULE}
-    assert found.signature is not None
-    assert found.rule == first[found.signature]
+    def body(trial: Trial, number: int) -> None:
+        if number > 20:
+            words, rule = ("large", "grit.blob.any") if number > 500 else ("small", RULE)
+            seen.append(words)
+            trial.fail(0, number, words=words, rule=rule)
+
+    property_ = Property("grit/tree/two", (RULE,), body, {"number": st.integers(0, 1000)})
+    found = run(FakeSubject(honest), properties=[property_], seed=seed)["grit/tree/two"]
+    assert found.signature == seen[0]
+    assert found.rule == {"large": "grit.blob.any", "small": RULE}[seen[0]]
+    assert found.divergence is not None
+    assert found.divergence.got == {"large": 501, "small": 21}[seen[0]], "and still finds the smallest of its kind"
 
 
 def test_shrinking_ends_with_its_budget() -> None:
-    found = run(FakeSubject(summing(1000)), properties=[PROPERTY], shrink_s=0.0)["grit/tree/sums"]
-    assert found.verdict == "fail"
+    hasty = run(FakeSubject(summing(1000)), properties=[PROPERTY], shrink_s=0.0)["grit/tree/sums"]
+    patient = run(FakeSubject(summing(1000)), properties=[PROPERTY])["grit/tree/sums"]
+    assert (hasty.verdict, hasty.signature) == ("fail", patient.signature)
+    assert hasty.requests < patient.requests
+    assert patient.divergence is not None
+    assert patient.divergence.expected == 1001
 
 
 def test_a_case_that_needs_a_restart_is_skipped_when_attached() -> None:
