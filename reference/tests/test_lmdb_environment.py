@@ -30,7 +30,7 @@ def test_encodings_are_numbered_in_order(environment: Environment) -> None:
             assert not batch.deleted
     with environment.lmdb.begin() as txn:
         stored = list(txn.cursor(environment.encodings))
-    assert stored == [(n.to_bytes(8, "big"), b"value of " + key) for n, key in enumerate([b"c", b"a", b"b"])]
+    assert stored == [(n.to_bytes(8, "big"), b"value of " + key) for n, key in enumerate([b"c", b"a", b"b"], 1)]
 
 
 WORKS: list[Callable[[LmdbBatch], None]] = [

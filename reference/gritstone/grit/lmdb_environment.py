@@ -108,14 +108,14 @@ class LmdbBatch:
         written_bytes: how many bytes of values were put.
     """
 
-    __slots__ = ("_encodings", "_environment", "_free", "_tables", "_txn", "deleted", "written_bytes")
+    __slots__ = ("_encodings", "_environment", "_last", "_tables", "_txn", "deleted", "written_bytes")
 
     def __init__(self, txn: lmdb.Transaction[memoryview], environment: Environment) -> None:
         self._txn = txn
         self._environment = environment
         self._tables = environment.tables
         self._encodings = environment.encodings
-        self._free: int | None = None  # the next number of an encoding, once it is known
+        self._last = -1  # the number given last to an encoding, once it is known; 0 if none was
         self.deleted = False
         self.written_bytes = 0
 
@@ -147,18 +147,18 @@ class LmdbBatch:
     def put(self, table: Table, key: bytes, value: bytes) -> None:
         """Set the value of a key."""
         self.written_bytes += len(value)
-        self._environment.touch(len(value))
         if table is not Table.OBJECTS:
             self._txn.put(key, value, db=self._tables[table])
             return
-        number = self._txn.get(key, db=self._tables[table])
-        if number is not None:
-            self.deleted = True
-            self._txn.put(bytes(number), value, db=self._encodings)
+        number = self._next_number()
+        if self._txn.put(key, number, overwrite=False, db=self._tables[table]):
+            self._txn.put(number, value, append=True, db=self._encodings)
+            self._last += 1
             return
-        name = self._next_number()
-        self._txn.put(key, name, db=self._tables[table])
-        self._txn.put(name, value, append=True, db=self._encodings)
+        known = self._txn.get(key, db=self._tables[table])
+        assert known is not None, "LMDB has just found the key"
+        self.deleted = True
+        self._txn.put(bytes(known), value, db=self._encodings)
 
     def delete(self, table: Table, key: bytes) -> None:
         """Remove a key; one that is absent stays absent."""
@@ -168,12 +168,10 @@ class LmdbBatch:
             self._txn.delete(bytes(number), db=self._encodings)
 
     def _next_number(self) -> bytes:
-        if self._free is None:
+        if self._last < 0:
             with self._txn.cursor(self._encodings) as cursor:
-                self._free = int.from_bytes(cursor.key(), "big") + 1 if cursor.last() else 0
-        name = self._free.to_bytes(8, "big")
-        self._free += 1
-        return name
+                self._last = int.from_bytes(cursor.key(), "big") if cursor.last() else 0
+        return (self._last + 1).to_bytes(8, "big")
 
 
 class LmdbView(LmdbBatch):

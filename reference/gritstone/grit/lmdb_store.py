@@ -200,6 +200,7 @@ class LmdbEngine(Engine):
                 result = work(batch)
                 if batch.deleted:
                     txn.put(_DELETED, b"%d" % environment.number, db=meta)
+            environment.touch(batch.written_bytes)
         except lmdb.Error as error:
             if batch is not None and self._is_full(error, batch.written_bytes):
                 raise Exhausted("the disk is full", rule="grit.store.full", got=str(error)) from None

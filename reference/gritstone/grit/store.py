@@ -140,7 +140,12 @@ class Store:
                 answers.append(refusal)
 
         def put_all(batch: Batch) -> list[ObjectId | Refusal]:
-            return [_put_or_refuse(batch, one, data) for one, (data, _) in zip(answers, group, strict=True)]
+            return [
+                admitted
+                if isinstance(admitted, Refusal) or put_unless_erased(batch, admitted, data)
+                else _return_refused()
+                for admitted, (data, _) in zip(answers, group, strict=True)
+            ]
 
         return self._engine.update(put_all)
 
@@ -308,14 +313,8 @@ def _declare(batch: Batch, format_: Format) -> bytes:
 
 def _put(batch: Batch, object_id: ObjectId, data: bytes) -> None:
     if not put_unless_erased(batch, object_id, data):
-        raise Rejected("a blob of this id was erased", rule="grit.erase.no-return", code="erased")
+        raise _return_refused()
 
 
-def _put_or_refuse(batch: Batch, admitted: ObjectId | Refusal, data: bytes) -> ObjectId | Refusal:
-    if isinstance(admitted, Refusal):
-        return admitted
-    try:
-        _put(batch, admitted, data)
-    except Rejected as refusal:
-        return refusal
-    return admitted
+def _return_refused() -> Rejected:
+    return Rejected("a blob of this id was erased", rule="grit.erase.no-return", code="erased")
