@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 from hypothesis.configuration import storage_directory
+from hypothesis.internal.conjecture import providers
 
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.errors import SubjectFault
@@ -293,6 +294,16 @@ def test_the_engine_keeps_its_files_beside_the_reports(tmp_path: Path) -> None:
     run(FakeSubject(honest), properties=[property_], home=tmp_path)
     assert seen == {tmp_path / "hypothesis"}
     assert storage_directory().path == before
+
+
+def test_draws_do_not_depend_on_what_else_is_loaded() -> None:
+    seen: list[int] = []
+
+    def body(trial: Trial, number: int) -> None:
+        seen.append(len(providers._get_local_constants()))
+
+    run(FakeSubject(honest), properties=[Property("grit/tree/n", (RULE,), body, {"number": st.integers()})])
+    assert set(seen) == {0}, "literals of loaded source files are not drawn"
 
 
 def test_a_failure_is_shrunk_saved_and_replayable(tmp_path: Path) -> None:
