@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from struct import Struct
 from types import MappingProxyType
@@ -43,6 +43,7 @@ _MAJORS = (
 _NULL = 0xF6
 _ID_HEAD = b"\x58\x20"
 _ID_BYTES = 32
+_SHORT_CHARACTERS = 256
 _FLOORS = (24, 1 << 8, 1 << 16, 1 << 32)  # the least argument that needs 1, 2, 4, 8 more bytes
 
 
@@ -116,7 +117,7 @@ def _head(major: int, argument: int) -> bytes:
     """
     if argument < _FLOORS[0]:
         return bytes((major << 5 | argument,))
-    width = next((n for n, floor in enumerate(_FLOORS[1:]) if argument < floor), 3)
+    width = (argument >= _FLOORS[1]) + (argument >= _FLOORS[2]) + (argument >= _FLOORS[3])
     return bytes((major << 5 | 24 + width,)) + argument.to_bytes(1 << width, "big")
 
 
@@ -200,14 +201,28 @@ def _read_string(data: bytes, offset: int, major: int) -> tuple[bytes, int]:
     return data[start:end], end
 
 
-def _read_text(data: bytes, offset: int, grammar: Grammar) -> tuple[str, int]:
+class _Texts:
+    """Read the texts of one grammar; what was found right is kept, since the same few stand in most objects."""
+
+    def __init__(self, grammar: Grammar) -> None:
+        self._grammar = grammar
+        self.short = lru_cache(1_024)(self.any)
+
+    def any(self, raw: bytes) -> str:
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise Invalid("no UTF-8", rule="grit.cbor.utf8", got=raw[error.start : error.end]) from None
+        self._grammar.check(text)
+        return text
+
+
+_NAMES, _KEYS, _VALUES = _Texts(UNICODE.name), _Texts(UNICODE.key), _Texts(UNICODE.value)
+
+
+def _read_text(data: bytes, offset: int, texts: _Texts) -> tuple[str, int]:
     raw, end = _read_string(data, offset, _TEXT)
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Invalid("no UTF-8", rule="grit.cbor.utf8", offset=end - len(raw) + error.start) from None
-    grammar.check(text)
-    return text, end
+    return (texts.short(raw) if len(raw) <= _SHORT_CHARACTERS else texts.any(raw)), end
 
 
 def _write_text(text: str, grammar: Grammar) -> bytes:
@@ -265,11 +280,20 @@ def _read_link(data: bytes, offset: int) -> tuple[ObjectId | None, int]:
 def _write_headers(headers: Mapping[str, str]) -> Sequence[bytes]:
     if not headers:
         return (b"\xa0",)
-    pairs = {_write_text(key, UNICODE.key): _write_text(value, UNICODE.value) for key, value in headers.items()}
-    parts = [_head(_MAP, len(pairs))]
-    for key in sorted(pairs):
-        parts += (key, pairs[key])
-    return parts
+    # No encoded key is the beginning of another, so whole pairs sort as their keys do.
+    return [_head(_MAP, len(headers)), *sorted([_header(key, headers[key]) for key in headers])]
+
+
+def _header(key: str, value: str) -> bytes:
+    return _short_header(key, value) if len(value) <= _SHORT_CHARACTERS else _any_header(key, value)
+
+
+def _any_header(key: str, value: str) -> bytes:
+    return _write_text(key, UNICODE.key) + _write_text(value, UNICODE.value)
+
+
+# The same few headers stand in most objects, so what was found right once is kept.
+_short_header = lru_cache(1_024)(_any_header)
 
 
 def _read_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
@@ -280,15 +304,15 @@ def _read_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
     last = b""
     for _ in range(count):
         start = offset
-        key, offset = _read_text(data, start, UNICODE.key)
+        key, offset = _read_text(data, start, _KEYS)
         last = _ascend(data[start:offset], last, start, "grit.header.order")
-        headers[key], offset = _read_text(data, offset, UNICODE.value)
+        headers[key], offset = _read_text(data, offset, _VALUES)
     return MappingProxyType(headers), offset
 
 
 # --- named ids -------------------------------------------------------------------------------------------
 
-_NAMES = re.compile(r"(?:[^\x00-\x1f/\x7f-\x9f\ud800-\udfff]{1,255}+\0)++")
+_ALL_NAMES = re.compile(r"(?:[^\x00-\x1f/\x7f-\x9f\ud800-\udfff]{1,255}+\0)++")
 _LONGEST_TRIED_BYTES = 63
 
 
@@ -296,7 +320,7 @@ def _write_named_ids(entries: Mapping[str, ObjectId]) -> Sequence[bytes]:
     text = "\0".join(entries) + "\0"
     ids = entries.values()
     good = (
-        _NAMES.fullmatch(text) is not None
+        _ALL_NAMES.fullmatch(text) is not None
         and text.count("\0") == len(entries)
         and set(map(len, ids)) == {_ID_BYTES}
         and ZERO_ID not in ids
@@ -346,7 +370,7 @@ def _read_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], i
     entries = dict(zip(text.split("\0"), ids, strict=False))
     good = (
         len(entries) == len(keys) == text.count("\0") == count
-        and _NAMES.fullmatch(text) is not None
+        and _ALL_NAMES.fullmatch(text) is not None
         and sorted(keys) == list(keys)
         and ZERO_ID not in ids
         and "." not in entries
@@ -364,7 +388,7 @@ def _judge_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], 
     last = b""
     for _ in range(count):
         start = offset
-        name, offset = _read_text(data, start, UNICODE.name)
+        name, offset = _read_text(data, start, _NAMES)
         rule = "grit.tree.key-unique" if name in entries else "grit.tree.key-order"
         last = _ascend(data[start:offset], last, start, rule)
         entries[name], offset = _read_id(data, offset)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from operator import attrgetter
 from struct import Struct
 from types import MappingProxyType
@@ -38,6 +39,7 @@ _NAMES = re.compile(r"(?:[ -.0-~]{1,255}+\0)++")
 _ENTRY = re.compile(rb"([ -.0-~]{1,255}+)\0(.{32})|.++", re.DOTALL)
 _HEADERS = re.compile(rb"(?:[!-~]{1,64}+\0[ -~]{0,65535}+\0)++\0")
 _PAIRS = Struct("32s32s")
+_SHORT_CHARACTERS = 256
 
 
 def encode_framed(value: Object, limits: Limits) -> bytes:
@@ -52,12 +54,14 @@ def encode_framed(value: Object, limits: Limits) -> bytes:
 
     Spec: :rule:`grit.object.one-spelling`, :rule:`grit.object.encode-refuses`, :rule:`grit.framed.header`.
     """
-    word, plan = _ENCODERS[value.kind]
-    parts = [word]
+    header, plan = _ENCODERS[value.kind]
+    parts = [b""]
+    size = 0
     for write, get in plan:
-        parts.append(write(get(value)))
-    size = sum(map(len, parts)) - len(word)
-    parts[0] = b"%b %d\0" % (word, size)
+        part = write(get(value))
+        size += len(part)
+        parts.append(part)
+    parts[0] = header % size
     if size + len(parts[0]) > limits.object_bytes:
         limits.check_object_bytes(size + len(parts[0]))
     return b"".join(parts)
@@ -127,10 +131,23 @@ def _judge_header(data: bytes) -> Malformed | Invalid:
 def _write_headers(headers: Mapping[str, str]) -> bytes:
     if not headers:
         return b"\0"
-    parts: list[bytes] = []
-    for key in sorted(headers):
-        parts += (ASCII.key.check(key), ASCII.value.check(headers[key]))
-    return b"\0".join(parts) + b"\0\0"
+    if len(headers) == 1:
+        return _header(*next(iter(headers.items()))) + b"\0"
+    parts = [_header(key, headers[key]) for key in sorted(headers)]
+    parts.append(b"\0")
+    return b"".join(parts)
+
+
+def _header(key: str, value: str) -> bytes:
+    return _short_header(key, value) if len(value) <= _SHORT_CHARACTERS else _any_header(key, value)
+
+
+def _any_header(key: str, value: str) -> bytes:
+    return b"%b\0%b\0" % (ASCII.key.check(key), ASCII.value.check(value))
+
+
+# The same few headers stand in most objects, so what was found right once is kept.
+_short_header = lru_cache(1_024)(_any_header)
 
 
 def _read_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
@@ -139,12 +156,23 @@ def _read_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
     match = _HEADERS.match(data, offset)
     if match is not None:
         end = match.end()
-        texts = data[offset : end - 2].decode("ascii").split("\0")
-        keys = texts[::2]
-        headers = dict(zip(keys, texts[1::2], strict=True))
-        if len(headers) == len(keys) and (len(keys) == 1 or sorted(keys) == keys):
-            return MappingProxyType(headers), end
+        raw = data[offset : end - 2]
+        headers = _short_headers(raw) if len(raw) <= _SHORT_CHARACTERS else _any_headers(raw)
+        if headers is not None:
+            return headers, end
     return _judge_headers(data, offset)
+
+
+def _any_headers(raw: bytes) -> Mapping[str, str] | None:
+    """Read keys and values that are within the grammar, without the last two NULs; None if they do not ascend."""
+    texts = raw.decode("ascii").split("\0")
+    keys = texts[::2]
+    headers = dict(zip(keys, texts[1::2], strict=True))
+    ascending = len(headers) == len(keys) and sorted(keys) == keys
+    return MappingProxyType(headers) if ascending else None
+
+
+_short_headers = lru_cache(1_024)(_any_headers)
 
 
 def _judge_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
@@ -391,7 +419,7 @@ def _fixed_decoder(kind: Kind) -> _Decoder:
 
 _ENCODERS = {
     kind: (
-        kind.word.encode(),
+        kind.word.encode() + b" %d\0",
         tuple((_WRITERS[field.shape], attrgetter(field.name)) for field in FIELDS[kind]),
     )
     for kind in Kind
