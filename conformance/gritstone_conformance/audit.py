@@ -18,21 +18,21 @@ from pathlib import Path
 from typing import Final
 
 from gritstone_conformance.cases import Requires
-from gritstone_conformance.console import terminal_width
 from gritstone_conformance.errors import UsageError
-from gritstone_conformance.messages import Teller, opening_lines
 from gritstone_conformance.model.bundle import Bundle, scan
 from gritstone_conformance.model.refusals import Defect
 from gritstone_conformance.model.values import Step
-from gritstone_conformance.outcomes import Outcome
-from gritstone_conformance.plan import Planned, Watch, named_identity
-from gritstone_conformance.recording import Recorder
 from gritstone_conformance.replies import Json
-from gritstone_conformance.report import footer_line, header_line, timestamp, write_report
+from gritstone_conformance.reporting.console import terminal_width
+from gritstone_conformance.reporting.messages import Teller, opening_lines
+from gritstone_conformance.reporting.report import footer_line, header_line, timestamp, write_report
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.settings import RunSettings
-from gritstone_conformance.verdicts import judge_run
-from gritstone_conformance.verifying import load_data, remove_old
+from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.running.plan import Planned, Watch, named_identity
+from gritstone_conformance.running.recording import Recorder
+from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.verdicts import judge_run
+from gritstone_conformance.running.verifying import load_data, remove_old
 
 __all__ = ["audit_outcomes", "run_command"]
 

@@ -26,9 +26,9 @@ __all__ = ["main"]
 _MODULES: Final = {
     "doctor": "doctor",
     "replay": "replay",
-    "show": "showing",
-    "vectors": "filing",
-    "report": "rendering",
+    "show": "reporting.showing",
+    "vectors": "vectors.filing",
+    "report": "reporting.rendering",
     "audit": "audit",
 }
 
@@ -85,12 +85,12 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _verify(options: argparse.Namespace, arguments: list[str]) -> int:
-    from gritstone_conformance.attaching import Target, terms_of
-    from gritstone_conformance.console import Console
-    from gritstone_conformance.jobs import PartListener, verify_in_parts
-    from gritstone_conformance.plan import Selection
-    from gritstone_conformance.settings import RunSettings
-    from gritstone_conformance.verifying import check_selection, verify
+    from gritstone_conformance.attachment.attaching import Target, terms_of
+    from gritstone_conformance.reporting.console import Console
+    from gritstone_conformance.running.jobs import PartListener, verify_in_parts
+    from gritstone_conformance.running.plan import Selection
+    from gritstone_conformance.running.settings import RunSettings
+    from gritstone_conformance.running.verifying import check_selection, verify
 
     target = Target.parse(options.iut, options.connect)
     searching = options.search or options.span is not None

@@ -12,16 +12,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
-from gritstone_conformance.attaching import Target, terms_of
+from gritstone_conformance.attachment.attaching import Target, terms_of
+from gritstone_conformance.attachment.connection import Address
+from gritstone_conformance.attachment.subject import Subject
+from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cases import Step
-from gritstone_conformance.connection import Address
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.excerpts import show_difference, show_request
 from gritstone_conformance.judge import Difference, compare
-from gritstone_conformance.messages import subject_line
+from gritstone_conformance.reporting.excerpts import show_difference, show_request
+from gritstone_conformance.reporting.messages import subject_line
 from gritstone_conformance.rungs import Rung, reopening, rungs_for
-from gritstone_conformance.subject import Subject
-from gritstone_conformance.terms import Terms
 
 __all__ = ["ADVICE", "run_command"]
 

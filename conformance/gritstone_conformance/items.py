@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.attaching import Target
-from gritstone_conformance.bench import Bench
+from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.outcomes import Outcome
-from gritstone_conformance.plan import Plan, Planned, Selection, Watch, case_order
 from gritstone_conformance.replies import Json
-from gritstone_conformance.report import timestamp
-from gritstone_conformance.settings import RunSettings
-from gritstone_conformance.verifying import Data, conclude, header_of, load_data, plan_run, remove_old
+from gritstone_conformance.reporting.report import timestamp
+from gritstone_conformance.running.bench import Bench
+from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.running.plan import Plan, Planned, Selection, Watch, case_order
+from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.verifying import Data, conclude, header_of, load_data, plan_run, remove_old
 
 __all__ = ["CaseItem", "RunState", "SuiteFile"]
 

@@ -16,21 +16,21 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from gritstone_conformance.attaching import Target, terms_of
+from gritstone_conformance.attachment.attaching import Target, terms_of
+from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.cases import Case
-from gritstone_conformance.console import terminal_width
 from gritstone_conformance.errors import SubjectFault, UsageError
-from gritstone_conformance.found import locate, was_signature
-from gritstone_conformance.messages import Teller
-from gritstone_conformance.outcomes import Outcome
-from gritstone_conformance.plan import Plan, Selection, make_plan
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import Json
-from gritstone_conformance.run import execute
-from gritstone_conformance.settings import RunSettings
-from gritstone_conformance.subject import Subject
-from gritstone_conformance.vectors import read_vector_file
-from gritstone_conformance.verifying import Data, load_data
+from gritstone_conformance.reporting.console import terminal_width
+from gritstone_conformance.reporting.messages import Teller
+from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.running.plan import Plan, Selection, make_plan
+from gritstone_conformance.running.run import execute
+from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.verifying import Data, load_data
+from gritstone_conformance.vectors.files import read_vector_file
+from gritstone_conformance.vectors.found import locate, was_signature
 
 __all__ = ["run_command"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from gritstone_conformance.base64url import decode_bytes, encode_bytes
+from gritstone_conformance.attachment.base64url import decode_bytes, encode_bytes
 from gritstone_conformance.cases import Step
 from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import Claims

@@ -12,9 +12,9 @@ from typing import Any
 
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.plan import Planned, named_identity
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.rules import Rule, RuleBook, text_digest
+from gritstone_conformance.running.plan import Planned, named_identity
 from gritstone_conformance.trial import Claims, Property
 
 Answer = Reply | SubjectFault

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gritstone_conformance.connection import Address
+from gritstone_conformance.attachment.connection import Address
+from gritstone_conformance.attachment.launcher import Launcher
+from gritstone_conformance.attachment.log import LogTail
+from gritstone_conformance.attachment.process import Command
+from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import UsageError
-from gritstone_conformance.launcher import Launcher
-from gritstone_conformance.log import LogTail
-from gritstone_conformance.process import Command
-from gritstone_conformance.terms import Terms
 from gritstone_conformance.text import hex_bytes, printable
 
 
@@ -120,7 +120,7 @@ def test_a_child_is_not_left_behind_by_a_forgotten_subject(tmp_path: Path) -> No
     honest = Path(__file__).resolve().parent / "planted" / "honest.py"
     script.write_text(
         "import sys\n"
-        "from gritstone_conformance.launcher import Launcher\n"
+        "from gritstone_conformance.attachment.launcher import Launcher\n"
         f"subject = Launcher.for_command([sys.executable, {str(honest)!r}]).start()\n"
         "print(subject._conversation.channel.pid)\n"
         "raise SystemExit(7)\n"

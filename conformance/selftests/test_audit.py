@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.cli import main
-from gritstone_conformance.report import read_report
+from gritstone_conformance.reporting.report import read_report
 from gritstone_conformance.rungs import golden_bundle
 from gritstone_conformance.schemas import violation
 

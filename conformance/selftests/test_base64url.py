@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gritstone_conformance.base64url import BadSpelling, decode_bytes, encode_bytes, is_canonical
+from gritstone_conformance.attachment.base64url import BadSpelling, decode_bytes, encode_bytes, is_canonical
 
 GOLDEN = {"": "", "AA": "00", "AAE": "0001", "AAEC": "000102", "-_-_": "fbffbf"}
 REFUSED = (

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.claims import FEATURES, FLOORS, FORMATS, PROFILES, is_claimed, read_hello
+from gritstone_conformance.attachment.claims import FEATURES, FLOORS, FORMATS, PROFILES, is_claimed, read_hello
+from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.terms import Terms
 
 TERMS = Terms()
 LIMITS = {**FLOORS, "window": 64, "frame_bytes": 16 << 20}

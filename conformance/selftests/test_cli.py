@@ -16,7 +16,7 @@ import pytest
 
 from gritstone_conformance.cli import main
 from gritstone_conformance.options import make_parser
-from gritstone_conformance.report import read_report
+from gritstone_conformance.reporting.report import read_report
 
 PLANTED = Path(__file__).parent / "planted"
 REFERENCE = shlex.join([sys.executable, "-m", "gritstone.harness"])
@@ -146,7 +146,7 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_fault_of_the_suite_is_exit_4(
     run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gritstone_conformance import window
+    from gritstone_conformance.running import window
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug in the judge")

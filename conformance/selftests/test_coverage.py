@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gritstone_conformance.cases import Case
-from gritstone_conformance.plan import Planned, Selection, uncovered_rules
 from gritstone_conformance.rules import RuleBook, load_rules
-from gritstone_conformance.verifying import load_data, plan_run
+from gritstone_conformance.running.plan import Planned, Selection, uncovered_rules
+from gritstone_conformance.running.verifying import load_data, plan_run
 
 DATA = load_data()
 ITEMS: tuple[Planned, ...] = plan_run(DATA, Selection(), 1).items

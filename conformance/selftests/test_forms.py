@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
+from gritstone_conformance.attachment.forms import FORMS, form_problem
 from gritstone_conformance.bundled import spec_dir
-from gritstone_conformance.forms import FORMS, form_problem
 
 ID = "0f" * 32
 HELLO = {

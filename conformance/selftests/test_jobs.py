@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.errors import DataError, UsageError
-from gritstone_conformance.jobs import PartListener, check_codes, relay
-from gritstone_conformance.outcomes import Outcome
+from gritstone_conformance.running.jobs import PartListener, check_codes, relay
+from gritstone_conformance.running.outcomes import Outcome
 
 WATCH = Outcome("harness/watch/frame-line", "e" * 64, "watch", ("harness.frame.line",), "MUST", "pass")
 VECTOR = Outcome("grit/tree/a", "a" * 64, "vector", ("grit.tree.key-order",), "MUST", "pass")
@@ -42,8 +42,8 @@ def child(index: int, *outcomes: Outcome) -> Iterator[subprocess.Popen[bytes]]:
     """Start a process that tells a header and outcomes as a part does."""
     script = (
         "import json, sys\n"
-        "from gritstone_conformance.jobs import PartListener\n"
-        "from gritstone_conformance.outcomes import Outcome\n"
+        "from gritstone_conformance.running.jobs import PartListener\n"
+        "from gritstone_conformance.running.outcomes import Outcome\n"
         "part = PartListener(sys.stdout)\n"
         f"part.begin({{'shard': [{index}, 2], 'seed': 1}}, ['a note'])\n"
         f"for line in json.loads({json.dumps([outcome.to_json() for outcome in outcomes])!r}):\n"

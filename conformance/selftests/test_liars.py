@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from gritstone_conformance.conversation import Request
+from gritstone_conformance.attachment.conversation import Request
+from gritstone_conformance.attachment.launcher import Launcher
+from gritstone_conformance.attachment.subject import Subject
+from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.launcher import Launcher
-from gritstone_conformance.subject import Subject
-from gritstone_conformance.terms import Terms
 from selftests.liar import LIARS
 
 HERE = Path(__file__).resolve().parent

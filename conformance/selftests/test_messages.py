@@ -10,14 +10,20 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.cases import Case, Requires, Step
-from gritstone_conformance.console import Console
-from gritstone_conformance.excerpts import cut_middle, show_answer, show_bytes, show_request, show_value
-from gritstone_conformance.messages import Teller, closing_lines, opening_lines, profile_lines, smallest_of_each
-from gritstone_conformance.outcomes import Divergent, Outcome
-from gritstone_conformance.plan import Selection, make_plan
-from gritstone_conformance.vectors import VectorSet
-from gritstone_conformance.verdicts import judge_run
-from gritstone_conformance.verifying import Data
+from gritstone_conformance.reporting.console import Console
+from gritstone_conformance.reporting.excerpts import cut_middle, show_answer, show_bytes, show_request, show_value
+from gritstone_conformance.reporting.messages import (
+    Teller,
+    closing_lines,
+    opening_lines,
+    profile_lines,
+    smallest_of_each,
+)
+from gritstone_conformance.running.outcomes import Divergent, Outcome
+from gritstone_conformance.running.plan import Selection, make_plan
+from gritstone_conformance.running.verdicts import judge_run
+from gritstone_conformance.running.verifying import Data
+from gritstone_conformance.vectors.files import VectorSet
 from selftests.fakes import HELLO, accept, fake_book, reject
 
 RULE = "grit.tree.key-order"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from gritstone_conformance.attachment.launcher import Launcher
+from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.launcher import Launcher
 from gritstone_conformance.replies import OffForm, Ok, Refused, Unsupported
-from gritstone_conformance.terms import Terms
 
 PLANTED = Path(__file__).resolve().parent / "planted"
 GET = ("grit.get", {"store": "s", "id": "0f" * 32})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.cli import main
-from gritstone_conformance.report import read_report
+from gritstone_conformance.reporting.report import read_report
 
 PLANTED = Path(__file__).parent / "planted"
 REFERENCE = shlex.join([sys.executable, "-m", "gritstone.harness"])

@@ -23,7 +23,7 @@ from gritstone_conformance.properties import load_properties
 from gritstone_conformance.properties.grit import edges, scale
 from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import scan_rules
-from gritstone_conformance.settings import RunSettings, hypothesis_settings
+from gritstone_conformance.running.settings import RunSettings, hypothesis_settings
 from gritstone_conformance.trial import Divergence, Property, Trial
 
 PROPERTIES = [prop for prop in load_properties() if prop.name.startswith("grit/")]

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gritstone_conformance.protocol import MAX_INTEGER, ProtocolFault, encode_request, parse_json, parse_reply
+from gritstone_conformance.attachment.protocol import (
+    MAX_INTEGER,
+    ProtocolFault,
+    encode_request,
+    parse_json,
+    parse_reply,
+)
 from gritstone_conformance.replies import REFUSAL_CLASSES, Ok, Refused, Trouble, Unsupported
 from gritstone_conformance.schemas import violation
 

@@ -12,15 +12,15 @@ import pytest
 
 from gritstone_conformance.cli import main
 from gritstone_conformance.errors import DataError, UsageError
-from gritstone_conformance.merging import merge_outcomes, merged_header
-from gritstone_conformance.outcomes import Divergent, Outcome
-from gritstone_conformance.plan import Selection, make_plan
-from gritstone_conformance.report import Report, footer_line, header_line, read_report, write_report
+from gritstone_conformance.reporting.merging import merge_outcomes, merged_header
+from gritstone_conformance.reporting.report import Report, footer_line, header_line, read_report, write_report
 from gritstone_conformance.rules import load_rules
-from gritstone_conformance.run import execute
+from gritstone_conformance.running.outcomes import Divergent, Outcome
+from gritstone_conformance.running.plan import Selection, make_plan
+from gritstone_conformance.running.run import execute
+from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.verdicts import judge_run, verdict_root
 from gritstone_conformance.schemas import violation
-from gritstone_conformance.settings import RunSettings
-from gritstone_conformance.verdicts import judge_run, verdict_root
 from selftests.fakes import HELLO, FakeSubject, accept, fake_book, honest, reject
 
 BOOK = fake_book()

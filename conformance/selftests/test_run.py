@@ -15,16 +15,16 @@ from hypothesis.internal.conjecture import providers
 
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.found import locate, was_signature
-from gritstone_conformance.outcomes import Outcome
-from gritstone_conformance.places import names_in
-from gritstone_conformance.plan import Selection, make_plan
 from gritstone_conformance.replies import Json, Ok, Refused, Trouble, Unsupported
-from gritstone_conformance.run import RunResult, execute, execute_nothing
-from gritstone_conformance.settings import RunSettings
+from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.running.places import names_in
+from gritstone_conformance.running.plan import Selection, make_plan
+from gritstone_conformance.running.run import RunResult, execute, execute_nothing
+from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.window import segments
 from gritstone_conformance.trial import Property, Trial
-from gritstone_conformance.vectors import read_vector_file
-from gritstone_conformance.window import segments
+from gritstone_conformance.vectors.files import read_vector_file
+from gritstone_conformance.vectors.found import locate, was_signature
 from selftests.fakes import Answer, FakeSubject, accept, fake_book, fake_claims, honest, reject
 
 BOOK = fake_book()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gritstone_conformance.protocol import MAX_INTEGER
-from gritstone_conformance.seqs import seq_number
+from gritstone_conformance.attachment.protocol import MAX_INTEGER
+from gritstone_conformance.attachment.seqs import seq_number
 
 
 def test_golden() -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from gritstone_conformance.conversation import Answer, Request
+from gritstone_conformance.attachment.conversation import Answer, Request
+from gritstone_conformance.attachment.launcher import Launcher
+from gritstone_conformance.attachment.protocol import parse_reply
+from gritstone_conformance.attachment.seqs import seq_number
+from gritstone_conformance.attachment.subject import Subject
+from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import DataError, SubjectFault, UsageError
-from gritstone_conformance.launcher import Launcher
-from gritstone_conformance.protocol import parse_reply
 from gritstone_conformance.replies import OffForm, Ok, Refused, Trouble, Unsupported
-from gritstone_conformance.seqs import seq_number
-from gritstone_conformance.subject import Subject
-from gritstone_conformance.terms import Terms
 
 HONEST = Path(__file__).resolve().parent / "planted" / "honest.py"
 PATIENT = Terms(deadline_scale=0.2)

@@ -14,11 +14,11 @@ import pytest
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.cli import main
-from gritstone_conformance.edits import apply_edit, edit_between, requests_of
 from gritstone_conformance.errors import DataError, UsageError
-from gritstone_conformance.lint import lint_vectors
 from gritstone_conformance.rules import load_rules
-from gritstone_conformance.vectors import digest_text, load_vectors, parse_vector_file, read_vector_file
+from gritstone_conformance.vectors.edits import apply_edit, edit_between, requests_of
+from gritstone_conformance.vectors.files import digest_text, load_vectors, parse_vector_file, read_vector_file
+from gritstone_conformance.vectors.lint import lint_vectors
 from selftests.fakes import accept
 
 GOOD_BYTES = "dHJlZSA2OABhAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gYgBlZmdoaWprbG1ub3BxcnN0dXZ3eHl6e3x9fn-AgYKDhA"

@@ -9,7 +9,7 @@ from pathlib import Path
 import gritstone_conformance
 from gritstone_conformance.doctor import ADVICE
 from gritstone_conformance.rules import load_rules
-from gritstone_conformance.watching import WATCHED
+from gritstone_conformance.running.watching import WATCHED
 
 WIRE = ("protocol", "claims", "liveness", "conversation", "subject", "stream", "process", "connection", "forms")
 
@@ -19,7 +19,7 @@ def named_rules() -> set[str]:
     texts = (
         node.value
         for name in WIRE
-        for node in ast.walk(ast.parse((package / f"{name}.py").read_text(encoding="utf-8")))
+        for node in ast.walk(ast.parse((package / "attachment" / f"{name}.py").read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
     return {text for text in texts if re.fullmatch(r"harness\.[a-z]+\.[a-z-]+", text)}

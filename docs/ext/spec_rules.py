@@ -24,9 +24,9 @@ from sphinx.util.nodes import make_refnode
 
 from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.errors import SuiteError
-from gritstone_conformance.plan import Selection
 from gritstone_conformance.rules import export_rules, load_rules, scan_rules
-from gritstone_conformance.verifying import load_data, plan_run
+from gritstone_conformance.running.plan import Selection
+from gritstone_conformance.running.verifying import load_data, plan_run
 
 
 def anchor(rule_id: str) -> str:

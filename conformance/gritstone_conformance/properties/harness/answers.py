@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from gritstone_conformance.forms import FORMS
+from gritstone_conformance.attachment.forms import FORMS
 from gritstone_conformance.properties.harness.probe import (
     ANSWERED,
     DONE,

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from gritstone_conformance.attachment.process import Command
+from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.process import Command
 from gritstone_conformance.properties.harness.probe import DONE, process_of
 from gritstone_conformance.properties.harness.samples import blob_of, format_of, opening, tree_of
-from gritstone_conformance.subject import Subject
 from gritstone_conformance.trial import Asked, Property, SubjectLike, Trial
 
 __all__ = ["PROPERTIES"]

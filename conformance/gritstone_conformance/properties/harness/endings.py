@@ -7,12 +7,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final
 
+from gritstone_conformance.attachment.protocol import encode_request
+from gritstone_conformance.attachment.stream import LineStream
+from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.properties.harness.probe import DONE, claims_grit, process_of
 from gritstone_conformance.properties.harness.samples import blob_of, format_of, opening
-from gritstone_conformance.protocol import encode_request
-from gritstone_conformance.stream import LineStream
-from gritstone_conformance.subject import Subject
 from gritstone_conformance.trial import Asked, Property, Trial
 
 __all__ = ["PROPERTIES"]

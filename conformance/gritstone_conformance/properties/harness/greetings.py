@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from gritstone_conformance.base64url import encode_bytes
+from gritstone_conformance.attachment.base64url import encode_bytes
+from gritstone_conformance.attachment.claims import read_hello
 from gritstone_conformance.cases import Requires
-from gritstone_conformance.claims import read_hello
 from gritstone_conformance.properties.harness.probe import DONE, claims_grit, process_of
 from gritstone_conformance.properties.harness.samples import (
     blob_of,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.judge import compare
 from gritstone_conformance.replies import REFUSAL_CLASSES, Json
-from gritstone_conformance.subject import Subject
 from gritstone_conformance.trial import Asked, SubjectLike, Trial
 
 __all__ = ["ANSWERED", "DONE", "ERROR", "ask_apart", "claims_grit", "process_of", "spoilt"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gritstone_conformance.base64url import encode_bytes
+from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256, Format
 from gritstone_conformance.model.values import Blob, Tree, to_json
 from gritstone_conformance.replies import Json

@@ -1,0 +1,1 @@
+"""What a run leaves behind: the sealed report, and what people are told from its lines alone."""

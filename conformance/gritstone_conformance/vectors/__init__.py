@@ -1,0 +1,1 @@
+"""Golden vectors: read, checked, filed, and made from failures that were found."""
