@@ -416,6 +416,34 @@ def test_killed_while_scrubbing(tmp_path: Path, point: str, other_is_open: bool)
     store.close()
 
 
+def test_no_room_to_scrub(tmp_path: Path) -> None:
+    out = run(
+        """
+        import resource, signal
+        from gritstone.errors import Exhausted
+        store = open_durable(sys.argv[1], FRAMED_SHA256)
+        put = lambda data: store.put(FRAMED_SHA256.encode(Blob({}, data), store.limits))
+        kept, secret = [put(bytes([n]) * 100_000) for n in range(40)], put(b"secret")
+        put(b"other")
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+        plain, os.statvfs = os.statvfs, lambda path: os.statvfs_result((1, 1, 1, 0, 0, 0, 0, 0, 0, 255))
+        try:
+            store.erase(secret)
+        except Exhausted as refusal:
+            print(refusal.rule)
+        assert len(store.get(secret)) == 14
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        print(len(os.listdir(sys.argv[1])))
+        store.erase(secret)
+        print(store.has([secret, *kept]).count(True))
+        """,
+        tmp_path / "store",
+    )
+    assert out.decode().split() == ["grit.store.full", "2", "40"]
+
+
 def test_nothing_deleted_nothing_copied(durable: Store, tmp_path: Path) -> None:
     durable.put(blob(b"1"))
     durable.erase(durable.put(blob(b"2")))

@@ -83,7 +83,11 @@ class Engine(Protocol):
         """
 
     def scrub(self) -> None:
-        """Make sure that no file holds deleted or replaced values; see law 5."""
+        """Make sure that no file holds deleted or replaced values; see law 5.
+
+        Raises:
+            Exhausted: there is no room to do so.
+        """
 
     def close(self) -> None:
         """Give everything back. Open views end."""

@@ -290,10 +290,19 @@ class LmdbEngine(Engine):
             number = old.number + 1
             draft = self._files.path(number).with_suffix(".mdb.new")
             self._files.remove_rubbish(old.number)
-            old.lmdb.copy(str(draft), compact=True)
+            self._copy(old, draft)
             self._files.publish(draft, number)
             txn.put(MOVED, b"%d" % number, db=meta)
         return True
+
+    def _copy(self, old: Environment, draft: Path) -> None:
+        try:
+            old.lmdb.copy(str(draft), compact=True)
+        except lmdb.Error as error:
+            draft.unlink(missing_ok=True)
+            if self._is_full(error, old.path.stat().st_size):
+                raise Exhausted("no room for a scrubbed copy", rule="grit.store.full", got=str(error)) from None
+            raise
 
 
 def _no_store(directory: Path) -> Missing:

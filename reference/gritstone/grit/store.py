@@ -168,23 +168,35 @@ class Store:
         Raises:
             Missing: absent, or damaged (code ``corrupt``), so that nobody knows whether it is a blob.
             Rejected: it is no blob.
+            Exhausted: there is no room to make the bytes go; the blob is as before.
 
         Spec: :rule:`grit.erase.gone`, :rule:`grit.erase.tombstone`, :rule:`grit.erase.blob-only`.
         """
 
-        def bury(batch: Batch) -> None:
+        def bury(batch: Batch) -> bytes | None:
             snapshot = Snapshot(batch, self.format, self.limits)
             if snapshot.is_erased(object_id):
-                return
-            kind = self.format.kind_of(snapshot.get(object_id))
+                return None
+            data = snapshot.get(object_id)
+            kind = self.format.kind_of(data)
             if kind is not Kind.BLOB:
                 raise Rejected("only a blob can be erased", rule="grit.erase.blob-only", got=kind)
             batch.delete(Table.OBJECTS, object_id)
             batch.put(Table.TOMBSTONES, object_id, b"")
+            return data
 
-        self._engine.update(bury)
-        # Also when it was erased before: whoever erased it may have been killed before the bytes were gone.
-        self._engine.scrub()
+        def dig_up(batch: Batch) -> None:
+            batch.delete(Table.TOMBSTONES, object_id)
+            batch.put(Table.OBJECTS, object_id, buried or b"")
+
+        buried = self._engine.update(bury)
+        try:
+            # Also when it was erased before: whoever erased it may have been killed before the bytes were gone.
+            self._engine.scrub()
+        except Exhausted:
+            if buried is not None:
+                self._engine.update(dig_up)
+            raise
 
     def prune(self, pins: Iterable[ObjectId] = ()) -> int:
         """Remove every object that no reference and no pin reaches; tombstones stay.
