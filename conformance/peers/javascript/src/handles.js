@@ -110,7 +110,8 @@ export class Handles {
     if (backend === "memory" && !create) throw missing("a memory store cannot be there before");
     const exports = this.#exports.get(word) ?? { count: 0 };
     this.#exports.set(word, exports);
-    const [opened, release] = backend === "memory" ? [new MemoryBackend(), () => {}] : this.#openDurable(dir, format, create);
+    const isMemory = backend === "memory";
+    const [opened, release] = isMemory ? [new MemoryBackend(), () => {}] : this.#openDurable(dir, format, create);
     this.#open.set(word, new Handle(new Store(format, opened), release, exports));
   }
 

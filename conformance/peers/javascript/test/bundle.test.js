@@ -49,7 +49,8 @@ for (const format of [framed, cbor]) {
     const other = newStore(format);
     assert.deepEqual(importSource(other, bufferSource(bytes)), { objects: 4, refs: 3 });
     assert.deepEqual(exported(other), bytes);
-    assert.equal(refusalOf(() => importSource(newStore(format === cbor ? framed : cbor), bufferSource(bytes))), "rejected/format");
+    const foreign = newStore(format === cbor ? framed : cbor);
+    assert.equal(refusalOf(() => importSource(foreign, bufferSource(bytes))), "rejected/format");
   });
 
   test(`no prefix and no changed byte of a bundle of ${format.name} is taken`, () => {

@@ -84,7 +84,8 @@ const HOLDER = `
 
 test("the lock of a killed process is taken over, and not before", async (context) => {
   const folder = folderFor(context);
-  const holder = spawn(process.execPath, ["--input-type=module", "-e", HOLDER, folder], { stdio: ["ignore", "pipe", "inherit"] });
+  const command = ["--input-type=module", "-e", HOLDER, folder];
+  const holder = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "inherit"] });
   await new Promise((resolve) => holder.stdout.once("data", resolve));
   const taken = fs.readdirSync(folder).filter((name) => /^\d+$/.test(name));
   assert.deepEqual(taken, ["1"]);

@@ -5,7 +5,8 @@ import { References, splitName } from "../src/references.js";
 const ID = "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20";
 
 test("names within the grammar", () => {
-  for (const name of ["tags/a", "a-1/0", "x/a.b_c-d", `heads/${ID}`, `failed/${ID}`, "runtime/agent", `tags/${"a".repeat(200)}`]) {
+  const long = "a".repeat(200);
+  for (const name of ["tags/a", "a-1/0", "x/a.b_c-d", `heads/${ID}`, `failed/${ID}`, "runtime/agent", `tags/${long}`]) {
     assert.deepEqual(splitName(name), name.split("/"), name);
   }
 });
@@ -13,12 +14,9 @@ test("names within the grammar", () => {
 test("names outside the grammar", () => {
   const zero = "0".repeat(64);
   const long = "a".repeat(201);
-  for (const name of ["", "a", "/a", "a/", "a/b/c", "A/b", "a/B", "1/a", "a/.b", "a/b.", "a/b..c", "a/é", "a/b\n", "runtime/x"]) {
-    assert.equal(splitName(name), null, name);
-  }
-  for (const name of [`heads/${zero}`, "heads/a", `failed/${ID}0`, `heads/${ID.toUpperCase()}`, `tags/${long}`, `${long}/a`]) {
-    assert.equal(splitName(name), null, name);
-  }
+  const bad = ["", "a", "/a", "a/", "a/b/c", "A/b", "a/B", "1/a", "a/.b", "a/b.", "a/b..c", "a/é", "a/b\n", "runtime/x"];
+  const noIds = [`heads/${zero}`, "heads/a", `failed/${ID}0`, `heads/${ID.toUpperCase()}`, `tags/${long}`, `${long}/a`];
+  for (const name of [...bad, ...noIds]) assert.equal(splitName(name), null, name);
 });
 
 test("pages of references", () => {
