@@ -156,3 +156,9 @@ def test_what_transcoding_refuses() -> None:
         transcode(graph.bundle(), CBOR_BLAKE3, FRAMED_SHA256, **LIMITS)
     assert refused.value.kinds == {"invalid"}
     assert transcode(graph.bundle(), CBOR_BLAKE3, CBOR_BLAKE3, **LIMITS) == graph.bundle()
+
+
+@pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
+def test_an_unknown_format_is_one_even_where_the_next_line_is_no_reference(fmt: Format) -> None:
+    data = b"gritstone bundle 1\nformat framed\nsha256\n\nz" + bytes(40)
+    assert {defect.kind for defect in scan(data, fmt).defects} == {"rejected", "malformed"}

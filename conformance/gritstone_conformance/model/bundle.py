@@ -127,7 +127,7 @@ def scan(
     """Read a bundle as far as it can be read, keeping its defects with it."""
     bundle = Bundle(data)
     at = _read_lines(bundle)
-    if bundle.format is None and not at:
+    if at < 0:
         return bundle
     foreign = bundle.format is None or (fmt is not None and bundle.format is not fmt)
     if foreign:
@@ -142,12 +142,12 @@ def scan(
 
 
 def _read_lines(bundle: Bundle) -> int:
-    """Read the lines; return the offset of the first frame, or 0 where a line cannot be read."""
+    """Read the lines; return the offset of the first frame, 0 where a reference line cannot be read, -1 before it."""
     data = bundle.data
     match = _FORMAT_LINE.match(data, len(_MAGIC)) if data[: len(_MAGIC)] == _MAGIC else None
     if match is None:
         bundle.defects.append(malformed("grit.bundle.bytes", "the first two lines are not those of a bundle"))
-        return 0
+        return -1
     bundle.format = FORMATS.get(match[1].decode())
     at = match.end()
     while data[at : at + 1] != b"\n":
