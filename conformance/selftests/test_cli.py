@@ -182,8 +182,9 @@ def test_nothing_is_left_running(run: Callable[..., tuple[int, str, str]]) -> No
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_ended_from_outside_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    mark = f"--object-bytes={1_048_576 + os.getpid()}"
-    iut = shlex.join([sys.executable, "-m", "gritstone.harness", mark])
+    mark = f"--ended-from-outside={os.getpid()}"
+    # one that answers hello and then nothing, so that the run is under way however slow this process is
+    iut = shlex.join([sys.executable, str(PLANTED / "hang.py"), mark])
     command = [sys.executable, "-m", "gritstone_conformance.cli", *verify(iut, "-k", "grit/[bt]*/*")]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
