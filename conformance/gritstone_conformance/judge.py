@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gritstone_conformance.errors import DataError
-from gritstone_conformance.replies import Json, Ok, Refused, Reply, Trouble, Unsupported
+from gritstone_conformance.replies import Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
 
 __all__ = ["Difference", "compare", "substitute"]
 
@@ -74,6 +74,9 @@ def compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json])
             return None
         path, wanted, got = found
         return Difference(path, wanted, got, f"expected value got value at {_general(path)}")
+    if "ok" in expect and isinstance(reply, OffForm):
+        words = f"expected value got value at {_general(reply.path)}"
+        return Difference(reply.path, reply.expected, reply.got, words)
     if isinstance(reply, Refused) and expect.get("refused") == reply.kind:
         if "code" not in expect or expect["code"] == reply.code:
             return None
@@ -132,7 +135,7 @@ def _expected_word(expect: Mapping[str, Json]) -> str:
 
 def _reply_word(reply: Reply) -> str:
     match reply:
-        case Ok():
+        case Ok() | OffForm():
             return "ok"
         case Refused(kind=kind):
             return f"refused:{kind}"
@@ -144,7 +147,7 @@ def _reply_word(reply: Reply) -> str:
 
 def _answer(reply: Reply) -> Json:
     match reply:
-        case Ok(value=value):
+        case Ok(value=value) | OffForm(value=value):
             return {"ok": value}
         case Refused(kind=kind, code=code):
             return {"refused": kind} if code is None else {"refused": kind, "code": code}

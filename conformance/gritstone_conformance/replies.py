@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-__all__ = ["REFUSAL_CLASSES", "Json", "Ok", "Refused", "Reply", "Trouble", "Unsupported"]
+__all__ = ["REFUSAL_CLASSES", "Json", "OffForm", "Ok", "Refused", "Reply", "Trouble", "Unsupported"]
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, str, list or dict with str keys."""
@@ -21,6 +21,23 @@ class Ok:
     """The request was carried out; ``value`` is the whole ``ok`` object."""
 
     value: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class OffForm:
+    """An ``ok`` whose content has not the form of its operation: a wrong answer, whatever it was meant to say.
+
+    Attributes:
+        value: the whole ``ok`` object.
+        path: JSON Pointer to where it first leaves the form.
+        expected: the form there, in words.
+        got: the value there.
+    """
+
+    value: dict[str, Json]
+    path: str
+    expected: str
+    got: Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +64,4 @@ class Trouble:
     message: str
 
 
-Reply: TypeAlias = Ok | Refused | Unsupported | Trouble
+Reply: TypeAlias = Ok | OffForm | Refused | Unsupported | Trouble

@@ -50,7 +50,7 @@ class Rule:
         id: stable name, ``<profile>.<topic>.<slug>``.
         level: MUST, SHOULD or MAY.
         since: the spec version that brought it.
-        needs: features; the rule binds only implementations that claim all of them.
+        needs: features and formats; the rule binds only implementations that claim all of them.
         text: the normative sentence, white space folded.
         digest: SHA-256 (hex) of the text.
         chapter: its source file below ``spec/``, without suffix.
@@ -95,13 +95,18 @@ class RuleBook:
     versions: Mapping[str, tuple[tuple[str, str, str], ...]]
     digest: str
 
-    def required(self, profile: str, features: Iterable[str] = (), *, level: str = "MUST") -> tuple[str, ...]:
-        """Return the ids that bind a claimer of ``profile`` with ``features`` at this level, ascending.
+    def required(self, profile: str, claims: Iterable[str] = (), *, level: str = "MUST") -> tuple[str, ...]:
+        """Return the ids that bind a claimer of ``profile`` at this level, ascending.
+
+        Args:
+            profile: the first segment of the ids.
+            claims: the features *and formats* claimed; a rule's ``needs`` may name either.
+            level: MUST, SHOULD or MAY.
 
         Once the spec version is frozen only its list counts: newer rules run unscored.
         """
         frozen = {rule_id for rule_id, _, _ in self.versions[self.spec]} if self.spec in self.versions else None
-        claimed = set(features)
+        claimed = set(claims)
         return tuple(
             rule.id
             for rule in self.rules.values()

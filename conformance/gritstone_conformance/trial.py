@@ -15,13 +15,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from gritstone_conformance.cases import Requires, Step
 from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.replies import Json, Ok, Reply
 
-__all__ = ["Claims", "Divergence", "Property", "SubjectLike", "Trial"]
+__all__ = ["Asked", "Claims", "Divergence", "Property", "SubjectLike", "Trial"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,12 @@ class Claims:
     features: tuple[str, ...]
     limits: dict[str, int]
     raw: dict[str, Json] = field(default_factory=dict)
+
+
+Asked: TypeAlias = (
+    tuple[str, dict[str, Json], dict[str, Json]] | tuple[str, dict[str, Json], dict[str, Json], str | None]
+)
+"""A request with what is expected of its reply, and perhaps the rule that this judges."""
 
 
 class SubjectLike(Protocol):
@@ -149,22 +155,22 @@ class Trial:
         return self.expect_many([(op, args, expect)], rule=rule, on=on)[0]
 
     def expect_many(
-        self,
-        requests: Sequence[tuple[str, dict[str, Json], dict[str, Json]]],
-        *,
-        rule: str | None = None,
-        on: SubjectLike | None = None,
+        self, requests: Sequence[Asked], *, rule: str | None = None, on: SubjectLike | None = None
     ) -> list[dict[str, Json]]:
-        """Send several requests pipelined; compares in order and raises on the first difference."""
+        """Send several requests pipelined; compares in order and raises on the first difference.
+
+        A request is ``(op, args, expect)``, or has a fourth member: the rule that its step judges.
+        """
         target = self._target(on)
-        replies = target.ask_many([(op, args) for op, args, _ in requests])
+        replies = target.ask_many([(request[0], request[1]) for request in requests])
         values = []
-        for (op, args, expect), reply in zip(requests, replies, strict=True):
-            self.steps.append(Step(op, self._portable(args), expect, rule))
+        for (op, args, expect, *own), reply in zip(requests, replies, strict=True):
+            judged = own[0] if own else rule
+            self.steps.append(Step(op, self._portable(args), expect, judged))
             self._note_handle(op, args)
             difference = compare(expect, reply, self.bindings)
             if difference is not None:
-                raise self._divergence(difference, rule)
+                raise self._divergence(difference, judged)
             values.append(reply.value if isinstance(reply, Ok) else {})
         return values
 

@@ -24,13 +24,23 @@ from sphinx.util.nodes import make_refnode
 
 from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.errors import SuiteError
-from gritstone_conformance.plan import cases_by_rule
+from gritstone_conformance.plan import Selection
 from gritstone_conformance.rules import export_rules, load_rules, scan_rules
+from gritstone_conformance.verifying import load_data, plan_run
 
 
 def anchor(rule_id: str) -> str:
     """Return the HTML anchor of a rule: stable, because ids are."""
     return "rule-" + rule_id.replace(".", "-")
+
+
+def cases_by_rule() -> dict[str, tuple[str, ...]]:
+    """Return, per rule id, the names of the cases that the suite plans for it, ascending."""
+    found: dict[str, list[str]] = {}
+    for item in plan_run(load_data(), Selection(), seed=1).items:
+        for rule_id in item.rules:
+            found.setdefault(rule_id, []).append(item.name)
+    return {rule_id: tuple(sorted(names)) for rule_id, names in found.items()}
 
 
 class RuleDirective(SphinxDirective):
@@ -83,12 +93,13 @@ class RuleTable(SphinxDirective):
         chosen = [rule for rule in book.rules.values() if rule.profile == self.arguments[0]]
         lines = [".. list-table::", "   :header-rows: 1", "   :widths: 26 8 46 20", ""]
         lines += ["   * - Rule", "     - Level", "     - Sentence", "     - Cases"]
+        judged_by_selftests = "the suite's own tests name it"
         for rule in chosen:
             names = cases.get(rule.id, ())
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             shown = ", ".join(f"``{name}``" for name in names[:3]) + more
             lines += [f"   * - :rule:`{rule.id}`", f"     - {rule.level}", f"     - {rule.text}"]
-            lines += [f"     - {len(names)}: {shown}" if names else f"     - none: {rule.untested}"]
+            lines += [f"     - {len(names)}: {shown}" if names else f"     - {rule.untested or judged_by_selftests}"]
         return self.parse_text_to_nodes("\n".join(lines))
 
 

@@ -230,7 +230,8 @@ class _Reader:
         """Read a text; what is wrong with it shows even where the bytes end within it."""
         head = self._peek(_TEXT, what)
         if head.argument > most:
-            raise _Unfit("grit.name.grammar", f"the {what} has {head.argument} bytes")
+            rule = "grit.name.grammar" if most == NAME_BYTES else "grit.header.grammar"
+            raise _Unfit(rule, f"the {what} has {head.argument} bytes")
         try:
             self.data[head.end : head.end + head.argument].decode()
         except UnicodeDecodeError as problem:
@@ -244,9 +245,8 @@ class _Reader:
 
     def _peek(self, major: int, what: str) -> Head:
         """Return the head at the current place, which must have this type, a definite length and no byte too many."""
-        if self.at < len(self.data):
-            self._check_type(self.data[self.at], major, what)
         head = read_head(self.data, self.at)
+        self._check_type(self.data[self.at], major, what)
         if head.info == _INDEFINITE:
             raise _Unfit("grit.cbor.definite", f"the {what} has indefinite length")
         if not head.shortest:

@@ -34,6 +34,8 @@ _PRINTABLE: Final = re.compile(r"[ -~]*")
 _VISIBLE: Final = re.compile(r"[!-~]*")
 _UNCONTROLLED: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
 _REFERENCE: Final = re.compile(r"[a-z][a-z0-9-]{0,31}/(?!.*\.\.)[a-z0-9]([a-z0-9._-]{0,198}[a-z0-9])?")
+_ACTOR: Final = re.compile(r"(?!0{64})[0-9a-f]{64}")
+_SECOND: Final = {"heads": _ACTOR, "failed": _ACTOR, "runtime": re.compile("agent")}
 
 
 def text_bytes(text: str) -> bytes:
@@ -78,7 +80,8 @@ def check_reference(name: str) -> list[Defect]:
 
     Spec: :rule:`grit.ref.grammar`.
     """
-    if _REFERENCE.fullmatch(name):
+    space, _, second = name.partition("/")
+    if _REFERENCE.fullmatch(name) and (space not in _SECOND or _SECOND[space].fullmatch(second)):
         return []
     return [invalid("grit.ref.grammar", f"{name[:60]!r} is no reference name")]
 

@@ -1,0 +1,61 @@
+"""Attaching: how the options say which implementation is meant, and on which terms.
+
+A command is split like a shell would, and run without one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from gritstone_conformance.connection import Address
+from gritstone_conformance.errors import UsageError
+from gritstone_conformance.process import Command
+from gritstone_conformance.terms import Terms
+
+__all__ = ["Target", "terms_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is verified.
+
+    Attributes:
+        attach: ``stdio``, ``unix:PATH`` or ``tcp:HOST:PORT``.
+        command: the command line; empty when attached.
+    """
+
+    attach: str
+    command: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, iut: str | None, connect: str | None) -> Target:
+        """Build from ``--iut`` or ``--connect``; raises UsageError unless exactly one is given and well formed."""
+        if (iut is None) == (connect is None):
+            raise UsageError("give exactly one of --iut COMMAND and --connect ADDRESS")
+        if iut is not None:
+            return cls("stdio", Command.parse(iut).argv)
+        return cls(str(Address.parse(connect or "")))
+
+    def opener(self) -> Command | Address:
+        """Return what starts or attaches it."""
+        return Command(self.command) if self.attach == "stdio" else Address.parse(self.attach)
+
+
+def terms_of(options: argparse.Namespace, seed: int = 1) -> Terms:
+    """Return the terms that ``--deadline-scale``, ``--no-deadline``, ``--max-rss`` and ``--trace`` ask for.
+
+    Raises:
+        UsageError: the trace cannot be written.
+    """
+    if options.trace is not None:
+        try:
+            options.trace.open("ab").close()
+        except OSError as problem:
+            raise UsageError(f"{options.trace}: {problem.strerror or problem}") from problem
+    return Terms(
+        seed=seed,
+        deadline_scale=None if options.no_deadline else options.deadline_scale,
+        max_rss_bytes=options.max_rss,
+        trace=options.trace,
+    )

@@ -1,0 +1,154 @@
+"""``gritstone audit``: judge an exported store by its bundle alone; no adapter, no process.
+
+Checks layout, completeness, digest, closure, kinds, reference names and targets, and that every object is the one
+encoding of its value. Steps are checked as objects; whether a history is legal comes with the profile that defines it.
+The model's reader finds what is wrong, this module says which case that fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import mmap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from gritstone_conformance.cases import Requires
+from gritstone_conformance.console import terminal_width
+from gritstone_conformance.errors import UsageError
+from gritstone_conformance.messages import Teller, opening_lines
+from gritstone_conformance.model.bundle import Bundle, scan
+from gritstone_conformance.model.refusals import Defect
+from gritstone_conformance.model.values import Step
+from gritstone_conformance.outcomes import Outcome
+from gritstone_conformance.plan import Planned, Watch, named_identity
+from gritstone_conformance.recording import Recorder
+from gritstone_conformance.replies import Json
+from gritstone_conformance.report import footer_line, header_line, timestamp, write_report
+from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.settings import RunSettings
+from gritstone_conformance.verdicts import judge_run
+from gritstone_conformance.verifying import load_data, remove_old
+
+__all__ = ["audit_outcomes", "run_command"]
+
+_CASES: Final = {
+    "grit/audit/layout": ("grit.bundle.bytes",),
+    "grit/audit/whole": ("grit.bundle.truncated",),
+    "grit/audit/format": ("grit.bundle.format",),
+    "grit/audit/digest": ("grit.bundle.verify",),
+    "grit/audit/closure": ("grit.bundle.exact", "grit.graph.edges"),
+    "grit/audit/kinds": ("grit.graph.kinds",),
+    "grit/audit/references": ("grit.ref.grammar", "grit.ref.target"),
+    "grit/audit/objects": ("grit.store.put-strict",),
+}
+"""Case to the rules it judges; a defect under any other rule is one of an object."""
+
+_AFTER_LAYOUT: Final = frozenset(_CASES) - {"grit/audit/layout", "grit/audit/whole", "grit/audit/format"}
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Audit the bundle that the options name, write the report; returns the exit code."""
+    data, started = load_data(), timestamp()
+    remove_old(options.report)
+    with _mapped(options.bundle) as raw:
+        bundle = scan(raw)
+        outcomes = audit_outcomes(bundle, data.book)
+        iut: dict[str, Json] = {"bundle": _digest(bundle, raw)}
+        summary = _summary(bundle)
+        bundle.data = b""  # the map is closed with this block
+    header = header_line(
+        data.book,
+        data.vectors.digest,
+        RunSettings(),
+        attach="audit",
+        command=(),
+        iut=iut,
+        shard=(0, 1),
+        started=started,
+    )
+    judgement = judge_run(outcomes, data.book, ("grit",), (), whole=False)
+    write_report(options.report, header, outcomes, footer_line(outcomes, judgement, 0, timestamp()))
+    teller = Teller(data.book, {}, header, options.report.parent, terminal_width())
+    lines = [f"{options.bundle}: {line}" if number else line for number, line in enumerate(opening_lines(header))]
+    for outcome in outcomes:
+        lines += teller.block(outcome, {}) if outcome.verdict == "fail" else []
+    state = "ok" if judgement.exit == 0 else f"not legal: {judgement.unexpected} of {len(outcomes)} checks fail"
+    tail = f"   exit {judgement.exit}" if judgement.exit else ""
+    for line in (*lines, f"bundle {state} · {summary}{tail}   {options.report}"):
+        print(line)
+    return judgement.exit
+
+
+def audit_outcomes(bundle: Bundle, book: RuleBook) -> tuple[Outcome, ...]:
+    """Return one outcome per audit case, in the order of the checks."""
+    recorder = Recorder(book)
+    by_case: dict[str, list[Defect]] = {name: [] for name in _CASES}
+    for defect in bundle.defects:
+        by_case[_case_of(defect.rule)].append(defect)
+    outcomes = []
+    for name, rules in _CASES.items():
+        identity = named_identity("audit", name)
+        item = Planned(name, "audit", identity, rules, Requires(), Watch(rules[0]))
+        found = by_case[name]
+        if found:
+            outcomes.append(_failed(recorder, item, found))
+        elif name in _AFTER_LAYOUT and not bundle.readable:
+            outcomes.append(recorder.skipped(item, "the bundle could not be read to its end"))
+        else:
+            outcomes.append(recorder.blank(item, "pass"))
+    return tuple(outcomes)
+
+
+def _failed(recorder: Recorder, item: Planned, found: Sequence[Defect]) -> Outcome:
+    first = found[0]
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return replace(
+        recorder.blank(item, "fail"),
+        rule=first.rule,
+        level=recorder.level(first.rule),
+        signature=f"audit {first.kind}",
+        detail=f"{first.words}{more}",
+    )
+
+
+def _case_of(rule: str) -> str:
+    return next((name for name, rules in _CASES.items() if rule in rules), "grit/audit/objects")
+
+
+def _summary(bundle: Bundle) -> str:
+    tombstones = len(bundle.places) - bundle.objects
+    kinds = Counter(type(shape) for shape in bundle.shapes.values())
+    words = (
+        bundle.format.name if bundle.format is not None else "no known format",
+        f"{bundle.objects} objects",
+        f"{tombstones} tombstones",
+        f"{len(bundle.references)} references",
+        f"{kinds[Step]} steps",
+    )
+    return " · ".join(words)
+
+
+def _digest(bundle: Bundle, raw: bytes | mmap.mmap) -> str:
+    """Return the digest the bundle states when it is right, else the SHA-256 of the file."""
+    if bundle.readable and not any(defect.rule == "grit.bundle.verify" for defect in bundle.defects):
+        return bytes(raw[-32:]).hex()
+    return hashlib.sha256(raw).hexdigest()
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
+    """Map a file into memory, so that a bundle of any size can be read; an empty one cannot be mapped."""
+    try:
+        with path.open("rb") as file:
+            if path.stat().st_size == 0:
+                yield b""
+                return
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+                yield raw
+    except OSError as problem:
+        raise UsageError(f"{path}: {problem.strerror or problem}") from problem

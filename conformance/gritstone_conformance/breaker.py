@@ -1,0 +1,54 @@
+"""When to give up on an implementation: the rest of the run is then ``not-run``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["Breaker"]
+
+_HUNG_IN_A_ROW: Final = 10
+_FAILED_HELLOS_IN_A_ROW: Final = 2
+_RESTARTS: Final = 100
+
+
+class Breaker:
+    """Counts what speaks against going on.
+
+    Attributes:
+        restarts: processes started in place of one that broke.
+        reason: why nothing more is asked, or None.
+    """
+
+    def __init__(self) -> None:
+        self.restarts = 0
+        self.reason: str | None = None
+        self._hung = 0
+        self._hung_ops: set[str] = set()
+        self._failed_hellos = 0
+
+    def note_hang(self, op: str) -> None:
+        """Count a request that got no reply in its grace."""
+        self._hung += 1
+        self._hung_ops.add(op)
+        if self._hung >= _HUNG_IN_A_ROW:
+            self.reason = f"{self._hung} requests hung in a row"
+
+    def note_reply(self, op: str) -> None:
+        """Count a reply; the row of hung requests ends only with an operation that hung before.
+
+        (Otherwise an implementation whose ``grit.open`` works and whose ``grit.get`` hangs would never be given up.)
+        """
+        if op in self._hung_ops:
+            self._hung = 0
+
+    def note_hello(self, *, good: bool) -> None:
+        """Count the answer to the first request of a process."""
+        self._failed_hellos = 0 if good else self._failed_hellos + 1
+        if self._failed_hellos >= _FAILED_HELLOS_IN_A_ROW:
+            self.reason = f"{self._failed_hellos} hellos failed in a row"
+
+    def note_restart(self) -> None:
+        """Count a process started in place of one that broke."""
+        self.restarts += 1
+        if self.restarts >= _RESTARTS:
+            self.reason = f"{self.restarts} restarts"

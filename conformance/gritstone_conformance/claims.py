@@ -1,0 +1,177 @@
+"""What an implementation says of itself in ``hello``, held against what the spec allows it to say.
+
+Decides which parts of a ``hello`` break a rule but leave it usable, and what is only worth a note. An answer that
+cannot be used at all is turned away.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.forms import FORMS, form_problem
+from gritstone_conformance.replies import Json
+from gritstone_conformance.terms import Terms
+from gritstone_conformance.trial import Claims
+
+__all__ = ["FEATURES", "FLOORS", "FORMATS", "PROFILES", "Hello", "is_claimed", "read_hello"]
+
+PROFILES: Final[dict[str, tuple[str, ...]]] = {
+    "grit": (),
+    "wit": ("grit",),
+    "runtime": ("wit",),
+    "wasm": ("runtime",),
+    "image": ("runtime",),
+    "session": ("runtime",),
+    "flow": ("runtime",),
+}
+"""Profile -> the profiles it builds on."""
+
+FORMATS: Final = ("framed-sha256", "cbor-blake3")
+
+FEATURES: Final[dict[str, tuple[str, ...]]] = {
+    "durable": (),
+    "files": (),
+    "shared": ("durable",),
+    "transcode": FORMATS,
+    "erase": (),
+    "damage": (),
+    "connect": (),
+}
+"""Feature -> the features and formats it needs."""
+
+FLOORS: Final[dict[str, int]] = {
+    "object_bytes": 1_048_576,
+    "tree_depth": 1_024,
+    "cas_names": 64,
+    "refs": 10_000,
+    "window": 1,
+    "frame_bytes": 4_194_304,
+}
+"""Limit -> the least value that the spec allows."""
+
+_OP_FEATURES: Final = {"grit.transcode": "transcode", "grit.erase": "erase", "grit.damage": "damage"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A usable answer to ``hello``.
+
+    Attributes:
+        claims: what the suite goes by; a missing or too small limit is replaced by its floor.
+        breaches: rules that the answer breaks.
+        notes: lines for people, e.g. the nearest known name of an unknown feature.
+    """
+
+    claims: Claims
+    breaches: tuple[SubjectFault, ...]
+    notes: tuple[str, ...]
+
+
+def _breach(rule: str, detail: str) -> SubjectFault:
+    return SubjectFault("protocol:" + rule.removeprefix("harness."), detail, rule)
+
+
+def read_hello(value: dict[str, Json], terms: Terms) -> Hello:
+    """Read the ``ok`` of ``hello``.
+
+    Raises:
+        SubjectFault: it has not the form of an answer to ``hello`` (:rule:`harness.hello.any-time`).
+
+    Spec: :rule:`harness.hello.closed`, :rule:`harness.hello.limits`.
+    """
+    problem = form_problem("hello", value)
+    if problem is not None and not (problem.path.startswith("/limits/") and _plain_limits(value)):
+        raise _breach("harness.hello.any-time", f"hello {problem}")
+    if value["protocol"] != 1:
+        raise _breach("harness.hello.any-time", f"hello /protocol: expected 1, got {value['protocol']}")
+    speaks_spec = terms.spec in value["spec"]
+    claims = Claims(
+        name=value["implementation"]["name"],
+        version=value["implementation"]["version"],
+        language=value["implementation"]["language"],
+        formats=tuple(value["formats"]) if speaks_spec else (),
+        profiles=tuple(value["profiles"]) if speaks_spec else (),
+        features=tuple(value["features"]) if speaks_spec else (),
+        limits=_limits_in_force(value["limits"], terms),
+        raw=value,
+    )
+    notes = list(_unknown_names(value))
+    if not speaks_spec:
+        notes.append(f"it is written for spec {', '.join(value['spec'])}, not for {terms.spec}: nothing is claimed")
+    return Hello(claims, (*_unclosed(value), *_limit_breaches(value, terms)), tuple(notes))
+
+
+def _plain_limits(value: dict[str, Json]) -> bool:
+    return all(type(limit) is int for limit in value["limits"].values())
+
+
+def _limits_in_force(declared: dict[str, int], terms: Terms) -> dict[str, int]:
+    limits = {name: max(declared.get(name, floor), floor) for name, floor in FLOORS.items()}
+    limits = declared | limits
+    limits["window"] = min(limits["window"], terms.window)
+    limits["frame_bytes"] = min(limits["frame_bytes"], terms.frame_bytes)
+    return limits
+
+
+def _unclosed(value: dict[str, Json]) -> Iterator[SubjectFault]:
+    claimed = {*value["profiles"], *value["features"], *value["formats"]}
+    for names, needs in ((value["profiles"], PROFILES), (value["features"], FEATURES)):
+        for name in names:
+            for needed in needs.get(name, ()):
+                if needed not in claimed:
+                    yield _breach("harness.hello.closed", f"{name} is claimed without {needed}")
+
+
+def _limit_breaches(value: dict[str, Json], terms: Terms) -> Iterator[SubjectFault]:
+    limits = value["limits"]
+    needed = FLOORS if "grit" in value["profiles"] else ("window", "frame_bytes")
+    for name in needed:
+        if name not in limits:
+            yield _breach("harness.hello.limits", f"limit {name} is missing")
+    for name, floor in FLOORS.items():
+        if limits.get(name, floor) < floor:
+            yield _breach("harness.hello.limits", f"{name} is {limits[name]}, below its floor {floor}")
+    for name, offered in (("window", terms.window), ("frame_bytes", terms.frame_bytes)):
+        if limits.get(name, 0) > offered:
+            yield _breach("harness.hello.limits", f"{name} is {limits[name]}, more than the {offered} offered")
+    most = limits.get("frame_bytes", 0) * 3 // 4 - 1024
+    if limits.get("object_bytes", 0) > most >= 0:
+        detail = f"object_bytes is {limits['object_bytes']}, more than the {most} that fit in frame_bytes"
+        yield _breach("harness.hello.limits", detail)
+
+
+def _unknown_names(value: dict[str, Json]) -> Iterator[str]:
+    known: Iterable[tuple[str, str, Iterable[str]]] = (
+        ("format", "formats", FORMATS),
+        ("profile", "profiles", PROFILES),
+        ("feature", "features", FEATURES),
+    )
+    for word, member, names in known:
+        for name in value[member]:
+            if name not in names:
+                near = difflib.get_close_matches(name, list(names), 1, 0.0)
+                yield f"unknown {word} {name!r}; the nearest known one is {near[0]!r}"
+
+
+def is_claimed(op: str, args: dict[str, Json], claims: Claims) -> bool:
+    """Return whether an ``unsupported`` answer to this request would contradict the claims.
+
+    Spec: :rule:`harness.hello.honest`.
+    """
+    if op in ("hello", "ping", "bye"):
+        return True
+    if op not in FORMS or op.partition(".")[0] not in claims.profiles:
+        return False
+    features = {_OP_FEATURES[op]} if op in _OP_FEATURES else set()
+    if args.get("backend") == "durable":
+        features.add("durable")
+    formats = [args.get("format")]
+    if op == "grit.transcode":
+        formats = [args.get("from"), args.get("to")]
+    elif "from" in args or "to" in args:
+        features.add("files")
+    return features <= set(claims.features) and all(name is None or name in claims.formats for name in formats)

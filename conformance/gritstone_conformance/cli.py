@@ -1,0 +1,108 @@
+"""The command line: ``gritstone verify | doctor | replay | show | vectors | report | audit``.
+
+Decides which exit code a failure of each kind gives, and that every bad input is one line on stderr; what a command
+does is in its own module, imported when it is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import random
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from gritstone_conformance.errors import DataError, UsageError
+from gritstone_conformance.options import make_parser
+
+__all__ = ["main"]
+
+_MODULES: Final = {
+    "doctor": "doctor",
+    "replay": "replay",
+    "show": "showing",
+    "vectors": "filing",
+    "report": "rendering",
+    "audit": "audit",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure: Callable[..., Any] | None = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")  # a terminal that cannot show a sign must not end the run
+    try:
+        return _dispatch(arguments)
+    except UsageError as problem:
+        return _complain(problem, 2)
+    except DataError as problem:
+        return _complain(problem, 4)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+    except Exception as problem:  # noqa: BLE001 - the last place: a fault of the suite is exit 4, never a verdict
+        traceback.print_exc()
+        return _complain(f"the suite itself failed: {type(problem).__name__}: {problem}", 4)
+
+
+def _complain(problem: object, code: int) -> int:
+    print(f"gritstone: {' '.join(str(problem).split())}", file=sys.stderr)
+    return code
+
+
+def _dispatch(arguments: list[str]) -> int:
+    options = make_parser().parse_args(arguments)
+    if options.command == "verify":
+        return _verify(options, arguments)
+    module = importlib.import_module(f"gritstone_conformance.{_MODULES[options.command]}")
+    code: int = module.run_command(options)
+    return code
+
+
+def _verify(options: argparse.Namespace, arguments: list[str]) -> int:
+    from gritstone_conformance.attaching import Target, terms_of
+    from gritstone_conformance.console import Console
+    from gritstone_conformance.jobs import PartListener, verify_in_parts
+    from gritstone_conformance.plan import Selection
+    from gritstone_conformance.settings import RunSettings
+    from gritstone_conformance.verifying import check_selection, verify
+
+    target = Target.parse(options.iut, options.connect)
+    searching = options.search or options.span is not None
+    seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32) if searching else 1
+    settings = RunSettings(
+        profile="search" if searching else "gate",
+        seed=seed,
+        deadline_scale=1e9 if options.no_deadline else options.deadline_scale,
+        search_s=options.span,
+        strict=options.strict,
+        home=options.report.parent,
+    )
+    selection = Selection(tuple(options.profile), options.glob, options.rule, options.shard or (0, 1))
+    check_selection(selection)
+    live = sys.stdout.isatty() and not options.part
+
+    def listen(data: Any, plan: Any) -> Any:
+        return Console(data, plan, options.report.parent, sys.stdout, live=live)
+
+    if options.jobs > 1:
+        if options.shard is not None or options.connect is not None:
+            raise UsageError("--jobs starts one adapter per shard: it goes with neither --shard nor --connect")
+        seeded = [*arguments, "--seed", str(seed)]
+        return verify_in_parts(seeded, options.jobs, selection, settings, options.report, listen)
+    terms = terms_of(options, seed)
+    if options.part:
+        return verify(target, selection, settings, terms, options.report, lambda _data, _plan: PartListener(sys.stdout))
+    return verify(target, selection, settings, terms, options.report, listen)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,133 @@
+"""The console: where lines about a run appear.
+
+On a terminal a line per profile is redrawn while the run goes on; elsewhere lines are only added. Failures are shown
+when they are found, the first of each rule and signature, ten at most. Everything an implementation wrote was made safe
+before it comes here; styles are added here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from gritstone_conformance.messages import SHOWN, Teller, opening_lines, signature_key
+from gritstone_conformance.outcomes import Outcome
+from gritstone_conformance.plan import Plan
+from gritstone_conformance.replies import Json
+from gritstone_conformance.verifying import Data
+
+__all__ = ["Console", "terminal_width"]
+
+_BAR: Final = 20
+_PLAIN_WIDTH: Final = 120
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal, or 120 where there is none."""
+    return shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns
+
+
+class Console:
+    """Shows one run while it goes on; a :class:`~gritstone_conformance.verifying.Listener`.
+
+    Args:
+        data: rules and vectors, for sentences and twins.
+        plan: what is run.
+        home: the report's directory.
+        out: where to write.
+        live: whether to redraw lines; only sensible on a terminal.
+    """
+
+    def __init__(self, data: Data, plan: Plan, home: Path, out: TextIO, *, live: bool) -> None:
+        self._data = data
+        self._home = home
+        self._out = out
+        self._planned = Counter(item.profile for item in plan.items if item.counted)
+        self._tallies: dict[str, Counter[str]] = {profile: Counter() for profile in sorted(self._planned)}
+        self._current: dict[str, str] = {}
+        self._started = time.monotonic()
+        self._teller: Teller | None = None
+        self._shown: set[tuple[str, ...]] = set()
+        self._verdicts: dict[str, str] = {}
+        self._wants_live = live
+        self._live: Any = None
+
+    def begin(self, header: Mapping[str, Json], notes: Sequence[str]) -> None:
+        """Show what is run on what."""
+        width = terminal_width() if self._wants_live else _PLAIN_WIDTH
+        self._teller = Teller(self._data.book, self._data.vectors.by_name(), header, self._home, width)
+        for line in (*opening_lines(header), *(f"note: {note}" for note in notes)):
+            self._line(line)
+        if self._wants_live and header["iut"] is not None:
+            self._live = _live_display(self._out, self._render())
+            self._live.start()
+
+    def notice(self, outcome: Outcome) -> None:
+        """Take in one outcome; shows it when it is a failure of a new kind."""
+        self._tallies.setdefault(outcome.profile, Counter())[outcome.verdict] += 1
+        self._current[outcome.profile] = outcome.rules[0]
+        self._verdicts[outcome.case] = outcome.verdict
+        if outcome.verdict in ("fail", "error"):
+            self._show(outcome)
+        if self._live is not None:
+            self._live.update(self._render())
+
+    def end(self, lines: Sequence[str]) -> None:
+        """Stop redrawing and show the last lines."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        unshown = len(self._shown) - SHOWN
+        if unshown > 0:
+            self._line(f"and {unshown} more kinds of failure: `gritstone report` shows all")
+        for line in lines:
+            self._line(line)
+        self._out.flush()
+
+    def abort(self) -> None:
+        """Stop redrawing, whatever else happens."""
+        if self._live is not None:
+            self._live.stop()
+
+    def _line(self, text: str, style: str = "") -> None:
+        if self._live is not None:
+            from rich.text import Text
+
+            self._live.console.print(Text(text, style=style), soft_wrap=True)
+        else:
+            print(text, file=self._out)
+
+    def _show(self, outcome: Outcome) -> None:
+        key = signature_key(outcome)
+        if key in self._shown:
+            return
+        self._shown.add(key)
+        if len(self._shown) <= SHOWN and self._teller is not None:
+            for index, text in enumerate(self._teller.block(outcome, self._verdicts)):
+                self._line(text, "" if index else "bold red")
+
+    def _render(self) -> Any:
+        from rich.text import Text
+
+        seconds = time.monotonic() - self._started
+        lines = (self._bar(profile, tally, seconds) for profile, tally in self._tallies.items())
+        return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
+
+    def _bar(self, profile: str, tally: Counter[str], seconds: float) -> str:
+        done, planned = tally.total(), max(self._planned[profile], 1)
+        bar = "█" * (_BAR * done // planned)
+        counts = f"{tally['fail']} fail   {tally['error']} error   {tally['skip']} skip"
+        current = self._current.get(profile, "") if done < planned else ""
+        return f"{profile:<8} {bar:<{_BAR}} {f'{done}/{planned}':>11}   {counts}   {seconds:.1f} s   {current}"
+
+
+def _live_display(out: TextIO, first: Any) -> Any:
+    from rich.console import Console as RichConsole
+    from rich.live import Live
+
+    console = RichConsole(file=out, highlight=False, markup=False, emoji=False)
+    return Live(first, console=console, refresh_per_second=8, transient=True)

@@ -1,0 +1,222 @@
+"""The talk with one process or connection, from its first request to its end.
+
+Decides which line answers which request and whether it came in time; what silence means is decided in ``liveness``,
+what a line may hold in ``protocol``.
+
+- The clock of a request starts when it becomes the oldest unanswered one; only that one can be late or hang.
+- ``late``: the reply came after the deadline and within the grace. It is a fault, and the talk goes on.
+- Every other fault ends the process and the talk. The guilty request is the oldest unanswered one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, Final, NoReturn, TypeAlias
+
+from gritstone_conformance.errors import DataError, SubjectFault
+from gritstone_conformance.forms import form_problem
+from gritstone_conformance.liveness import Channel, Liveness
+from gritstone_conformance.pace import Pace
+from gritstone_conformance.protocol import ProtocolFault, encode_request, parse_reply
+from gritstone_conformance.replies import Json, OffForm, Ok, Reply
+from gritstone_conformance.stream import LineStream
+from gritstone_conformance.terms import GRACE, Terms
+from gritstone_conformance.text import printable
+
+__all__ = ["Answer", "Conversation", "Request"]
+
+Request: TypeAlias = tuple[str, dict[str, Json]]
+"""Operation and arguments."""
+
+Answer: TypeAlias = Reply | SubjectFault
+"""What became of one request."""
+
+_IN_FLIGHT_BYTES: Final = 1 << 20  # of unanswered requests, beyond the first
+_LONGEST_PAUSE_S: Final = 0.25
+_REMEMBERED: Final = 1024  # answered requests whose seq is still known
+
+
+class Conversation:
+    """One talk.
+
+    Attributes:
+        over: whether it has ended; nothing can be asked any more.
+        window: requests that may be unanswered; 1 until hello has settled it.
+        frame_bytes: the longest line with its LF.
+    """
+
+    def __init__(
+        self, channel: Channel, terms: Terms, pace: Pace, seqs: Iterator[int], trace: BinaryIO | None = None
+    ) -> None:
+        self.over = False
+        self.window = 1
+        self.frame_bytes = terms.frame_bytes
+        self.channel = channel
+        self._terms = terms
+        self._pace = pace
+        self._seqs = seqs
+        self._stream = LineStream(channel.ends, trace)
+        self._liveness = Liveness(channel, self._stream, terms)
+        self._unanswered: deque[tuple[str, int, int]] = deque()  # operation, bytes of the line, seq
+        self._in_flight_bytes = 0
+        self._answered: deque[int] = deque(maxlen=_REMEMBERED)
+        self._turn = 0.0  # when the oldest unanswered request became the oldest
+
+    def exchange(self, requests: Sequence[Request]) -> list[Answer]:
+        """Ask requests, pipelined, and return their answers in order.
+
+        The list is shorter than ``requests`` when the talk broke off: its last item is then the fault of the guilty
+        request, and those after it have no answer.
+
+        Raises:
+            DataError: a request is longer than ``frame_bytes``; a mistake of the suite.
+        """
+        answers: list[Answer] = []
+        try:
+            self._expect_silence(look=len(requests) > 1)
+            self._converse(requests, answers)
+        except ProtocolFault as fault:
+            self._liveness.end()
+            answers.append(self._broken(fault.cause, fault.detail, fault.rule, len(answers)))
+        except SubjectFault as fault:
+            answers.append(self._broken(fault.cause, fault.detail, fault.rule, len(answers)))
+        return answers
+
+    def finish(self, how: str) -> SubjectFault | None:
+        """Wait for the end that was asked for; returns what is wrong with it.
+
+        Args:
+            how: ``bye``, which was answered, or ``eof``: the input is ended now.
+
+        Spec: :rule:`harness.process.ends`.
+        """
+        self.over = True
+        if how == "eof":
+            self._stream.stop_writing()
+            self.channel.end_input()
+        return self._liveness.departure(how)
+
+    def kill(self) -> str:
+        """End it at once; returns how it ended."""
+        self.over = True
+        return self.channel.kill()
+
+    def log(self) -> bytes:
+        """Return the last 64 KiB of standard error."""
+        return self._stream.log.read()
+
+    def _broken(self, cause: str, detail: str, rule: str | None, index: int) -> SubjectFault:
+        self.over = True
+        return SubjectFault(cause, detail, rule, index)
+
+    def _expect_silence(self, *, look: bool) -> None:
+        """Nothing is unanswered, so no line may be there.
+
+        A lone request costs no extra look: a line too many then stands before its reply and is found out by its seq.
+        """
+        stream = self._stream
+        if look:
+            stream.wait(0)
+        if stream.lines:
+            if not self._answered:
+                parse_reply(stream.lines[0], first=True)  # a banner is told from a reply that nobody asked for
+            raise ProtocolFault("harness.reply.one", f"nobody asked for {printable(stream.lines[0])}")
+        self._turn = time.monotonic()
+        self._liveness.watch_memory(self._turn)
+
+    def _converse(self, requests: Sequence[Request], answers: list[Answer]) -> None:
+        unanswered, lines, total, sent = self._unanswered, self._stream.lines, len(requests), 0
+        while len(answers) < total:
+            if sent < total and 2 * len(unanswered) <= self.window:
+                sent = self._send(requests, sent)
+            op, size, seq = unanswered[0]
+            waited_s = 0.0 if lines else self._await_line(op, size)
+            line = lines.popleft()
+            if len(line) >= self.frame_bytes:
+                raise self._too_long(len(line) + 1)
+            got, reply = parse_reply(line, first=not self._answered)
+            if got != seq:
+                self._wrong_seq(got, seq, line)
+            if type(reply) is Ok and (problem := form_problem(op, reply.value)) is not None:
+                if problem.spelling:
+                    raise ProtocolFault("harness.bytes.canonical", f"{op} {problem}")
+                reply = OffForm(reply.value, problem.path, problem.expected, problem.got)
+            unanswered.popleft()
+            self._in_flight_bytes -= size
+            self._answered.append(seq)
+            answers.append(self._timed(op, size, waited_s, line, reply, len(answers)) if waited_s else reply)
+
+    def _send(self, requests: Sequence[Request], sent: int) -> int:
+        batch = []
+        while sent < len(requests) and len(self._unanswered) < self.window:
+            op, args = requests[sent]
+            seq = next(self._seqs)
+            line = encode_request(seq, op, args)
+            if len(line) > self.frame_bytes:
+                raise DataError(f"a {op} of {len(line)} bytes is longer than frame_bytes, {self.frame_bytes}")
+            batch.append(line)
+            self._unanswered.append((op, len(line), seq))
+            self._in_flight_bytes += len(line)
+            sent += 1
+            if self._in_flight_bytes >= _IN_FLIGHT_BYTES:
+                break
+        self._stream.send(b"".join(batch))
+        return sent
+
+    def _await_line(self, op: str, size: int) -> float:
+        """Wait for at least one line; returns the seconds that the oldest request has waited for it."""
+        stream, liveness = self._stream, self._liveness
+        deadline = self._pace.deadline_s(op, size)
+        pause = _LONGEST_PAUSE_S if deadline is None else min(_LONGEST_PAUSE_S, deadline / 4)
+        cpu_before = deaf_since = None
+        while True:
+            stream.wait(pause)
+            now = time.monotonic()
+            waited_s = now - self._turn
+            if stream.lines:
+                self._turn = now
+                return waited_s
+            if stream.eof:
+                raise liveness.death()
+            if stream.partial_bytes >= self.frame_bytes:
+                raise self._too_long(stream.partial_bytes)
+            liveness.watch_memory(now)
+            if stream.deaf:
+                deaf_since = deaf_since or now
+                if (fault := liveness.deafness(deaf_since, now)) is not None:
+                    raise fault
+            if deadline is None or waited_s <= deadline:
+                continue
+            if cpu_before is None:
+                cpu_before = liveness.cpu_s()
+            if waited_s > deadline * (1 + GRACE):
+                self._hang(op, waited_s, liveness.cpu_s() - cpu_before, deadline * GRACE)
+
+    def _hang(self, op: str, waited_s: float, cpu_s: float, grace_s: float) -> NoReturn:
+        self._pace.note_hang(op)
+        if len(self._unanswered) == 1 and cpu_s < grace_s / 2:
+            ping = encode_request(next(self._seqs), "ping", {})
+            self._liveness.provoke(op, self._unanswered[0][2], ping, first=not self._answered)
+        raise self._liveness.silence(op, waited_s, cpu_s, grace_s)
+
+    def _timed(self, op: str, size: int, waited_s: float, line: bytes, reply: Reply, index: int) -> Answer:
+        deadline = self._pace.deadline_s(op, size)
+        if deadline is None or waited_s <= deadline:
+            self._pace.note_reply(op, waited_s)
+            return reply
+        detail = f"{op} was answered after {waited_s:.3g} s, allowed are {deadline:.3g} s: {printable(line)}"
+        return SubjectFault("late", detail, None, index)
+
+    def _too_long(self, size: int) -> ProtocolFault:
+        return ProtocolFault("harness.frame.limit", f"a line of {size} bytes or more, allowed are {self.frame_bytes}")
+
+    def _wrong_seq(self, got: int, due: int, line: bytes) -> NoReturn:
+        """Tell a line too many (the reply that is due comes as well) from a reply with a wrong number."""
+        if all(got != seq for _, _, seq in self._unanswered):
+            after = self._liveness.next_line()
+            if after is not None and parse_reply(after)[0] == due:
+                what = "a request was answered twice" if got in self._answered else "nobody asked"
+                raise ProtocolFault("harness.reply.one", f"{what}: {printable(line)}")
+        raise ProtocolFault("harness.reply.order", f"seq {due} is due, got {printable(line)}")

@@ -1,0 +1,170 @@
+"""``gritstone doctor``: climb from "does it start" to "does it restart", and stop at the first bad rung.
+
+It tells an adapter that is wrong from an implementation that is wrong: each bad rung comes with what was seen and what
+to look at. Nothing here is a verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeVar
+
+from gritstone_conformance.attaching import Target, terms_of
+from gritstone_conformance.cases import Step
+from gritstone_conformance.connection import Address
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.excerpts import show_difference, show_request
+from gritstone_conformance.judge import Difference, compare
+from gritstone_conformance.messages import subject_line
+from gritstone_conformance.rungs import Rung, reopening, rungs_for
+from gritstone_conformance.subject import Subject
+from gritstone_conformance.terms import Terms
+
+__all__ = ["run_command"]
+
+_T = TypeVar("_T")
+_ADVICE: Final = {
+    "harness.frame.stdout-clean": "logs and banners belong on stderr; stdout carries replies only",
+    "harness.frame.flush": "flush stdout after each reply; buffered output waits for more",
+    "harness.frame.line": "write one JSON object per line, UTF-8, ended by one LF, without CR or BOM",
+    "harness.frame.limit": "no reply line may be longer than `frame_bytes`",
+    "harness.json.plain": "no fractions, no integers beyond 2^53-1, each member once",
+    "harness.reply.order": "copy `seq` from the request; reply in the order of the requests",
+    "harness.reply.one": "write exactly one reply per request and nothing else",
+    "harness.reply.one-answer": "a reply has `seq` and exactly one of ok, refused, unsupported, error",
+    "harness.reply.class-closed": "the classes are malformed, invalid, missing, rejected, exhausted",
+    "harness.bytes.canonical": "base64url without padding, ids as 64 lower-case hex digits",
+    "harness.hello.any-time": "compare the answer to `hello` with reply-ok.schema.json, member by member",
+    "harness.hello.closed": "claim what each profile and feature builds on",
+    "harness.hello.limits": "each limit has a floor; `object_bytes` must fit in `frame_bytes`",
+    "harness.hello.honest": "claim only what is answered",
+    "harness.hello.stable": "each process of the command must answer `hello` alike",
+    "harness.process.ends": "after `bye`, or at the end of stdin, exit with code 0 within 5 s",
+}
+_CAUSES: Final = (
+    ("dead:", "the process ended: its last words are on stderr; run the command by hand and type a request line"),
+    ("hung:partial", "the reply has no LF at its end, or the rest of it was not flushed"),
+    ("hung:spinning", "it computes for ever: look at the last request"),
+    ("hung:", "no reply came: is stdin read line by line, and stdout flushed after each reply?"),
+    ("late", "the reply came too late: `--deadline-scale` gives more time while you look"),
+    ("adapter", "it answered `error`, which means: I broke"),
+    ("memory", "it uses more memory than `--max-rss` allows"),
+)
+
+
+class _BadError(Exception):
+    """A rung is bad; holds the lines that say so."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(lines[0])
+        self.lines = lines
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Climb the ladder; returns 0 when every rung is good, 1 at the first bad one."""
+    target = Target.parse(options.iut, options.connect)
+    ladder = _climb(target, terms_of(options))
+    number = 0
+    while True:
+        started = time.perf_counter()
+        number += 1
+        try:
+            name, words = next(ladder)
+        except StopIteration:
+            break
+        except _BadError as bad:
+            print(f"{number:>2} {bad.lines[0]}")
+            for line in bad.lines[1:]:
+                print(f"   {line}")
+            return 1
+        print(f"{number:>2} {name:<22} ok  {(time.perf_counter() - started) * 1000:>5.0f} ms   {words}".rstrip())
+    return 0
+
+
+def _climb(target: Target, terms: Terms) -> Iterator[tuple[str, str]]:
+    """Yield each good rung; raises _BadError at the first bad one."""
+    yield "start", _start(target)
+    subject = _guarded("hello", lambda: Subject(target.opener(), terms))
+    try:
+        yield "hello", _hello_words(subject)
+        yield "flush", _flush(subject)
+        if "grit" not in subject.claims.profiles:
+            raise _BadError("claims BAD: profile grit is not claimed", "claim `grit` in `profiles` to be judged at all")
+        for rung in rungs_for(subject.claims):
+            _ask(subject, rung)
+            yield rung.name, ""
+        yield "restart", _restart(subject)
+    finally:
+        subject.close()
+
+
+def _start(target: Target) -> str:
+    opener = target.opener()
+    if isinstance(opener, Address):
+        return f"will connect to {opener}"
+    process = opener.open()
+    ended = process.wait_exit(0.1)
+    word = process.kill()
+    if ended:
+        advice = _advice(f"dead:{word}", None)
+        raise _BadError(f"start BAD: it ended by itself ({word}) before anything was asked", *advice)
+    return f"{opener}"
+
+
+def _hello_words(subject: Subject) -> str:
+    breaches = [fault for fault in subject.faults if fault.rule is not None]
+    if breaches:
+        raise _BadError(f"hello BAD: {breaches[0]}", *_advice(breaches[0].cause, breaches[0].rule))
+    return "   ".join((subject_line(subject.claims.raw), *subject.notes))
+
+
+def _flush(subject: Subject) -> str:
+    for _ in range(3):
+        _guarded("flush", lambda: subject.ask("ping", {}))
+    _guarded("flush", lambda: subject.ask_many([("ping", {})] * subject.claims.limits["window"]))
+    return f"one at a time, and {subject.claims.limits['window']} at once"
+
+
+def _restart(subject: Subject) -> str:
+    faults = len(subject.faults)
+    with tempfile.TemporaryDirectory(prefix="gritstone-") as directory:
+        durable = reopening(subject.claims, directory)
+        if durable is not None:
+            _ask(subject, Rung("restart", durable[0], "a durable store is made in the directory it is given"))
+        _guarded("restart", lambda: subject.ask("bye", {}))
+        after = durable[1] if durable is not None else (Step("ping", {}, {"ok": {}}),)
+        _ask(subject, Rung("restart", after, "what was answered must be there in the next process"))
+    broken = subject.faults[faults:]
+    if broken:
+        raise _BadError(f"restart BAD: {broken[0]}", *_advice(broken[0].cause, broken[0].rule))
+    return "bye, a new process, hello again" + (", references still there" if durable is not None else "")
+
+
+def _ask(subject: Subject, rung: Rung) -> None:
+    for step in rung.steps:
+        reply = _guarded(rung.name, lambda step=step: subject.ask(step.op, step.args))  # type: ignore[misc]
+        difference = compare(step.expect, reply, {})
+        if difference is not None:
+            raise _BadError(*_difference_lines(rung, step, difference))
+
+
+def _difference_lines(rung: Rung, step: Step, difference: Difference) -> Sequence[str]:
+    told = show_difference(difference.path, difference.expected, difference.got, 100)
+    seen = [f"{label:<9} {text}" for label, text in told]
+    return f"{rung.name} BAD: {show_request(step.op, step.args, 100)}", *seen, f"advice    {rung.advice}"
+
+
+def _guarded(name: str, ask: Callable[[], _T]) -> _T:
+    try:
+        return ask()
+    except SubjectFault as fault:
+        raise _BadError(f"{name} BAD: {fault}", *_advice(fault.cause, fault.rule)) from fault
+
+
+def _advice(cause: str, rule: str | None) -> tuple[str, ...]:
+    if rule in _ADVICE:
+        return (f"advice    {_ADVICE[rule]}", f"rule      {rule}: `gritstone show {rule}`")
+    return tuple(f"advice    {words}" for start, words in _CAUSES if cause.startswith(start))[:1]

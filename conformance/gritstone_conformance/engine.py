@@ -1,0 +1,181 @@
+"""Properties on a live subject: Hypothesis draws and shrinks, the trial plays, the smallest failure is kept.
+
+Decides how an example ends: a Divergence is a failure and is shrunk on the live subject; a fault of the subject ends
+the property at once, for each further one would cost deadlines and restarts; any other exception is the suite's own
+and is passed on.
+
+Shrinking keeps to the first failure's rule and signature, so that it cannot slip into another fault, and ends after a
+budget of seconds with the smallest failure so far.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.ledger import CannotRestartError, Observed
+from gritstone_conformance.settings import RunSettings, hypothesis_settings
+from gritstone_conformance.trial import Divergence, Property, Trial
+
+__all__ = ["Tested", "check_property"]
+
+
+@dataclass(slots=True)
+class Tested:
+    """What became of a property.
+
+    Attributes:
+        divergence: the smallest failure, or None.
+        fault: the fault that ended it, or None.
+        first_requests: requests of the example that failed first.
+        unable: whether it needs a restart and the implementation was attached without one.
+        repeatable: whether the smallest failure failed again when it was played once more.
+        requests: all requests that were sent.
+        seconds: how long it took.
+    """
+
+    divergence: Divergence | None = None
+    fault: SubjectFault | None = None
+    first_requests: int = 0
+    unable: bool = False
+    repeatable: bool = True
+    requests: int = 0
+    seconds: float = 0.0
+
+
+class _EnoughError(BaseException):
+    """Leaves the engine: the budget is spent, or the subject broke. No Exception, so that the engine lets it pass."""
+
+
+def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: float = 0.0) -> Tested:
+    """Play a property's examples until one fails or all have passed, and again with other draws while there is time.
+
+    Args:
+        prop: the property.
+        subject: the subject; its process survives, its handles are closed.
+        run: the settings; ``gate`` with equal seed sends equal requests.
+        span_s: seconds that a search may go on drawing; 0: one round.
+    """
+    before = subject.ledger.requests
+    started = time.perf_counter()
+    player = _Player(prop, subject, run.shrink_s)
+    given = prop.given(subject.claims) if callable(prop.given) else prop.given
+    try:
+        if given:
+            _draw(prop, player, dict(given), run, run.seed)
+            while time.perf_counter() - started < span_s:
+                _draw(prop, player, dict(given), run, random.getrandbits(64))
+        else:
+            player.play({})
+    except (Divergence, _EnoughError):
+        pass  # the player keeps the smallest
+    except CannotRestartError:
+        player.tested.unable = True
+    tested = player.tested
+    tested.requests = subject.ledger.requests - before
+    tested.seconds = time.perf_counter() - started
+    return tested
+
+
+class _Player:
+    """Plays examples of one property and keeps the smallest failure."""
+
+    def __init__(self, prop: Property, subject: Observed, shrink_s: float) -> None:
+        self.tested = Tested()
+        self._prop = prop
+        self._subject = subject
+        self._shrink_s = shrink_s
+        self._deadline = float("inf")
+
+    def play(self, drawn: dict[str, Any]) -> None:
+        """Play one example; raises Divergence for the engine to shrink."""
+        if time.perf_counter() > self._deadline:
+            raise _EnoughError
+        faults = len(self._subject.subject.faults)
+        trial = Trial(self._subject, self._prop.rules[0], self._subject.spawn)
+        try:
+            self._prop.body(trial, **drawn)
+        except Divergence as divergence:
+            self._keep(divergence)
+        except SubjectFault as fault:
+            self.tested.fault = fault
+            raise _EnoughError from fault
+        finally:
+            trial.finish()
+        self._check_swallowed(faults)
+
+    def _keep(self, divergence: Divergence) -> None:
+        """Keep a failure of the first one's kind when it is the smallest, and tell the engine of it."""
+        best = self.tested.divergence
+        if best is None:
+            self.tested.divergence = divergence
+            self.tested.first_requests = len(divergence.steps)
+            self._deadline = time.perf_counter() + self._shrink_s
+        elif (best.rule, best.difference.signature) != (divergence.rule, divergence.difference.signature):
+            return
+        elif _size(divergence) <= _size(best):
+            self.tested.divergence = divergence
+        raise divergence
+
+    def _check_swallowed(self, faults: int) -> None:
+        """End the property when a fault came while the trial cleaned up."""
+        unnoticed = self._subject.subject.faults[faults:]
+        if unnoticed and self._prop.kind != "crash":
+            self.tested.fault = unnoticed[0]
+            raise _EnoughError
+
+
+def _draw(prop: Property, player: _Player, given: dict[str, Any], run: RunSettings, draws: int) -> None:
+    import hypothesis
+    from hypothesis.errors import Flaky
+
+    def example(**drawn: Any) -> None:
+        player.play(drawn)
+
+    # one function plays all properties: its name in the database of examples is the property's
+    example._hypothesis_internal_add_digest = prop.name.encode()  # type: ignore[attr-defined]
+    seed = int(hashlib.sha256(f"{draws}:{prop.name}".encode()).hexdigest()[:16], 16)
+    test: Any = hypothesis.given(**given)(example)
+    test = hypothesis.seed(seed)(hypothesis_settings(prop, run)(test))
+    try:
+        with _constant_draws():
+            test()
+    except Flaky:
+        if player.tested.divergence is None:
+            raise
+        player.tested.repeatable = False
+
+
+@contextmanager
+def _constant_draws() -> Iterator[None]:
+    """Keep the engine from drawing constants out of whatever modules happen to be loaded.
+
+    It collects literals of local source files; a gate would then send other lines in a checkout than from a wheel, and
+    under pytest than from the command line.
+    """
+    from hypothesis.internal.conjecture import providers
+    from hypothesis.internal.constants_ast import Constants
+
+    name = "_get_local_constants"
+    collect = getattr(providers, name, None)
+    if collect is None:
+        yield
+        return
+    empty = Constants()
+    setattr(providers, name, lambda: empty)
+    try:
+        yield
+    finally:
+        setattr(providers, name, collect)
+
+
+def _size(divergence: Divergence) -> tuple[int, int]:
+    steps = [step.to_json() for step in divergence.steps]
+    return len(steps), len(json.dumps(steps))

@@ -1,0 +1,124 @@
+"""Excerpts: values of any size as one short line that people can read.
+
+Bytes are shown as text where they are text (``framed-sha256``) and as hex where they are not; what is long is cut in
+the middle, for the ends tell most. Nothing shown here can move a cursor or change a colour.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from gritstone_conformance.base64url import BadSpelling, decode_bytes
+from gritstone_conformance.replies import Json
+from gritstone_conformance.text import printable
+
+__all__ = ["cut_middle", "show_answer", "show_bytes", "show_difference", "show_request", "show_value"]
+
+_BYTES_ARGS: Final = ("bytes", "bundle", "data")
+_IDS_SHOWN: Final = 8  # hex digits of an id that are kept
+
+
+def cut_middle(line: str, width: int) -> str:
+    """Return ``line``, with its middle replaced by an ellipsis when it is longer than ``width`` characters."""
+    if len(line) <= width:
+        return line
+    head = max(1, (width - 1) * 2 // 3)
+    tail = max(0, width - 1 - head)
+    return f"{line[:head]}…{line[-tail:] if tail else ''}"
+
+
+def show_bytes(data: bytes, *, as_text: bool, width: int) -> str:
+    """Return bytes as text with escapes (NUL as ␀), or as hex, cut to ``width`` characters."""
+    if not as_text:
+        return cut_middle(data.hex(), width)
+    kept = data if len(data) <= 2 * width else data[:width] + data[-width:]
+    shown = "".join(chr(byte) if 0x20 <= byte < 0x7F else "␀" if byte == 0 else f"\\x{byte:02x}" for byte in kept)
+    return cut_middle(shown, width)
+
+
+def show_request(op: str, args: Mapping[str, Json], width: int) -> str:
+    """Return a request in one line: the operation, its plain arguments, then its bytes or object."""
+    plain, long = [], []
+    for name, value in args.items():
+        if isinstance(value, str) and name in _BYTES_ARGS:
+            words, shown = _spelled_bytes(value, as_text=_is_text(args), width=max(24, width - 50))
+            plain.append(words)
+            long.append(shown)
+        elif isinstance(value, str):
+            plain.append(value if name in ("format", "store") else f"{name} {_short_ids(value)}")
+        else:
+            long.append(f"{name} {show_value(value, width)}")
+    return cut_middle(printable("  ".join([op, ", ".join(plain), *long]), 4 * width), width)
+
+
+def show_value(value: Json, width: int) -> str:
+    """Return a JSON value in one line, ids shortened."""
+    if isinstance(value, str):
+        return cut_middle(printable(_short_ids(value), 8 * width), width)
+    text = json.dumps(_with_short_ids(value), ensure_ascii=False, separators=(",", ":"))
+    return cut_middle(printable(text, max(len(text), 1)), width)
+
+
+def show_difference(path: str, expected: Json, got: Json, width: int) -> list[tuple[str, str]]:
+    """Return labels with texts: where an answer leaves what was expected, what was expected, what was got."""
+    if not path:
+        return [("expected", show_answer(expected, width)), ("got", show_answer(got, width))]
+    values = (("expected", expected), ("got", got))
+    told = [(label, "nothing" if value is None else show_value(value, width)) for label, value in values]
+    return [("path", cut_middle(printable(path, 4 * width), width)), *told]
+
+
+def show_answer(value: Json, width: int) -> str:
+    """Return an expectation or an answer in words: ``refused invalid``, ``ok {…}``, ``nothing``."""
+    if not isinstance(value, dict):
+        return "nothing" if value is None else show_value(value, width)
+    match sorted(value):
+        case ["refused"]:
+            return f"refused {value['refused']}"
+        case ["code", "refused"]:
+            return f"refused {value['refused']} ({value['code']})"
+        case ["unsupported"]:
+            return "unsupported" if isinstance(value["unsupported"], dict) else f"unsupported {value['unsupported']}"
+        case ["error"]:
+            return "error" if value["error"] is True else f"error: {show_value(value['error'], width)}"
+        case ["any"]:
+            return cut_middle(" or ".join(show_answer(option, width) for option in value["any"]), width)
+        case ["ok"]:
+            return f"ok  {show_value(value['ok'], width)}"
+        case _:
+            return show_value(value, width)
+
+
+def _spelled_bytes(text: str, *, as_text: bool, width: int) -> tuple[str, str]:
+    """Return how many bytes a base64url text holds, and the bytes; an excerpt of one says so itself."""
+    if "…" in text:
+        return text.split("…")[1].replace("characters", "base64url characters"), cut_middle(text, width)
+    try:
+        data = decode_bytes(text)
+    except BadSpelling:
+        return "no canonical base64url", cut_middle(text, width)
+    return f"{len(data)} bytes", show_bytes(data, as_text=as_text, width=width)
+
+
+def _is_text(args: Mapping[str, Json]) -> bool:
+    return args.get("format") != "cbor-blake3"
+
+
+def _is_id(text: str) -> bool:
+    return len(text) == 64 and not set(text) - set("0123456789abcdef")
+
+
+def _short_ids(text: str) -> str:
+    return f"{text[:_IDS_SHOWN]}…" if _is_id(text) else text
+
+
+def _with_short_ids(value: Json) -> Json:
+    if isinstance(value, str):
+        return _short_ids(value)
+    if isinstance(value, list):
+        return [_with_short_ids(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _with_short_ids(item) for key, item in value.items()}
+    return value

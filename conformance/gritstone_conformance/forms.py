@@ -1,0 +1,250 @@
+"""The form of what an ``ok`` holds, operation by operation.
+
+One table, :data:`FORMS`, says the same as ``spec/schemas/reply-ok.schema.json``, in Python because it runs on every
+reply; a selftest holds the two against each other. An operation that is not in the table is not looked into.
+
+Two kinds of problem are told apart: *spelling*, bytes or an id not written in the one canonical way (a fault
+of the wire, :rule:`harness.bytes.canonical`), and *form*, everything else (a wrong answer to the request).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from gritstone_conformance.base64url import is_canonical
+from gritstone_conformance.replies import Json
+from gritstone_conformance.text import printable
+
+__all__ = ["FORMS", "FormProblem", "form_problem"]
+
+_ID: Final = re.compile("[0-9a-f]{64}")
+_SPEC: Final = re.compile(r"(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)")
+_FORMAT: Final = re.compile("[a-z][a-z0-9-]*")
+_CLAIM: Final = re.compile("[a-z][a-z0-9.-]*")
+_MANY: Final = 4096  # ids and references in one reply
+_MIN_FRAME: Final = 4_194_304
+_GRIT_LIMITS: Final = frozenset({"object_bytes", "tree_depth", "cas_names", "refs"})
+
+
+@dataclass(slots=True)
+class FormProblem(Exception):  # noqa: N818 - a finding about a reply
+    """Where an ``ok`` first leaves its form.
+
+    Attributes:
+        path: JSON Pointer into the ``ok`` object.
+        expected: the form there, in words.
+        got: the value there.
+        spelling: it is bytes or an id in another spelling than the canonical one.
+    """
+
+    path: str
+    expected: str
+    got: Json
+    spelling: bool = False
+
+    def __str__(self) -> str:
+        """Return path, expectation and value in one line."""
+        return f"{self.path or '/'}: expected {self.expected}, got {printable(repr(self.got), 80)}"
+
+
+Form: TypeAlias = Callable[[Json, str], None]
+"""Checks one value at one path; raises FormProblem."""
+
+
+def _id(value: Json, path: str) -> None:
+    if type(value) is not str or _ID.fullmatch(value) is None:
+        raise FormProblem(path, "an id", value, spelling=isinstance(value, str))
+
+
+def _bytes(value: Json, path: str) -> None:
+    if type(value) is not str or not is_canonical(value):
+        raise FormProblem(path, "bytes", value, spelling=isinstance(value, str))
+
+
+def _text(value: Json, path: str) -> None:
+    if type(value) is not str:
+        raise FormProblem(path, "text", value)
+
+
+def _some_text(value: Json, path: str) -> None:
+    if type(value) is not str or not value:
+        raise FormProblem(path, "non-empty text", value)
+
+
+def _bool(value: Json, path: str) -> None:
+    if type(value) is not bool:
+        raise FormProblem(path, "true or false", value)
+
+
+def _uint(least: int = 0) -> Form:
+    def check(value: Json, path: str) -> None:
+        if type(value) is not int or value < least:
+            raise FormProblem(path, f"an integer of at least {least}", value)
+
+    return check
+
+
+def _word(pattern: re.Pattern[str], words: str, longest: int) -> Form:
+    def check(value: Json, path: str) -> None:
+        if type(value) is not str or len(value) > longest or pattern.fullmatch(value) is None:
+            raise FormProblem(path, words, value)
+
+    return check
+
+
+def _or_none(form: Form) -> Form:
+    def check(value: Json, path: str) -> None:
+        if value is not None:
+            form(value, path)
+
+    return check
+
+
+def _list(form: Form, *, least: int = 0, most: int | None = None, unique: bool = False) -> Form:
+    def check(value: Json, path: str) -> None:
+        if type(value) is not list or len(value) < least or (most is not None and len(value) > most):
+            raise FormProblem(path, f"a list of {least} to {'any number of' if most is None else most} items", value)
+        for index, item in enumerate(value):
+            form(item, f"{path}/{index}")
+        if unique and len(set(value)) != len(value):
+            raise FormProblem(path, "each item once", value)
+
+    return check
+
+
+def _pair(first: Form, second: Form) -> Form:
+    def check(value: Json, path: str) -> None:
+        if type(value) is not list or len(value) != 2:
+            raise FormProblem(path, "a pair", value)
+        first(value[0], f"{path}/0")
+        second(value[1], f"{path}/1")
+
+    return check
+
+
+def _object(required: dict[str, Form], optional: dict[str, Form] | None = None) -> Form:
+    members = required | (optional or {})
+
+    def check(value: Json, path: str) -> None:
+        if type(value) is not dict or not required.keys() <= value.keys() <= members.keys():
+            raise FormProblem(path, f"an object with the members {', '.join(required) or '(none)'}", value)
+        for name, item in value.items():
+            members[name](item, f"{path}/{name}")
+
+    return check
+
+
+_NOTHING: Final = _object({})
+_HEADERS: Final = _list(_pair(_text, _text))
+_ID_OR_NONE: Final = _or_none(_id)
+
+
+def _kind(value: Json, path: str) -> None:
+    del value, path  # what it says was looked at before
+
+
+_OBJECTS: Final[dict[str, Form]] = {
+    "blob": _object({"kind": _kind, "headers": _HEADERS, "data": _bytes}),
+    "tree": _object({"kind": _kind, "entries": _list(_pair(_text, _id))}),
+    "message": _object({"kind": _kind, "previous": _ID_OR_NONE, "headers": _HEADERS, "content": _id}),
+    "mailbox": _object({"kind": _kind, "entries": _list(_pair(_id, _id))}),
+    "step": _object(
+        {"kind": _kind, "previous": _ID_OR_NONE, "actor": _id, "inbox": _ID_OR_NONE, "outbox": _ID_OR_NONE, "core": _id}
+    ),
+}
+
+
+def _grit_object(value: Json, path: str) -> None:
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if type(kind) is not str or kind not in _OBJECTS:
+        raise FormProblem(f"{path}/kind", "one of the five kinds", kind)
+    _OBJECTS[kind](value, path)
+
+
+_EXPORT_FILE: Final = _object({"size": _uint(), "digest": _id})
+_EXPORT_PIECE: Final = _object({"bytes": _bytes, "cursor": _or_none(_some_text)})
+
+
+def _export(value: Json, path: str) -> None:
+    form = _EXPORT_FILE if isinstance(value, dict) and "size" in value else _EXPORT_PIECE
+    form(value, path)
+
+
+def _limits(value: Json, path: str) -> None:
+    if type(value) is not dict:
+        raise FormProblem(path, "an object of limits", value)
+    for name, least in (("window", 1), ("frame_bytes", _MIN_FRAME)):
+        _uint(least)(value.get(name), f"{path}/{name}")
+    for name, limit in value.items():
+        _uint()(limit, f"{path}/{name}")
+
+
+_HELLO_MEMBERS: Final = _object(
+    {
+        "protocol": _uint(1),
+        "implementation": _object(
+            {"name": _some_text, "version": _some_text, "language": _some_text}, {"source": _some_text}
+        ),
+        "spec": _list(_word(_SPEC, "a spec version", 16), least=1),
+        "formats": _list(_word(_FORMAT, "a format name", 64), least=1, unique=True),
+        "profiles": _list(_word(_CLAIM, "a profile name", 64), unique=True),
+        "features": _list(_word(_CLAIM, "a feature name", 64), unique=True),
+        "limits": _limits,
+    },
+    {
+        "gaps": _list(
+            _object({"feature": _word(_CLAIM, "a feature name", 64), "why": _some_text}, {"issue": _some_text})
+        )
+    },
+)
+
+
+def _hello(value: Json, path: str) -> None:
+    _HELLO_MEMBERS(value, path)
+    absent = sorted(_GRIT_LIMITS - value["limits"].keys())
+    if "grit" in value["profiles"] and absent:
+        raise FormProblem(f"{path}/limits/{absent[0]}", "a limit, as grit is claimed", None)
+
+
+FORMS: Final[dict[str, Form]] = {
+    "hello": _hello,
+    "ping": _NOTHING,
+    "bye": _NOTHING,
+    "grit.id": _object({"id": _id}),
+    "grit.encode": _object({"bytes": _bytes, "id": _id}),
+    "grit.decode": _object({"object": _grit_object, "id": _id}),
+    "grit.open": _NOTHING,
+    "grit.close": _NOTHING,
+    "grit.put": _object({"id": _id}),
+    "grit.get": _object({"bytes": _bytes}),
+    "grit.has": _object({"has": _list(_bool, most=_MANY)}),
+    "grit.refs": _object({"refs": _list(_pair(_text, _id), most=_MANY), "more": _bool}),
+    "grit.cas": _NOTHING,
+    "grit.export": _export,
+    "grit.import": _object({"objects": _uint(), "refs": _uint()}),
+    "grit.transcode": _object({"bundle": _bytes}),
+    "grit.erase": _NOTHING,
+    "grit.prune": _object({"removed": _uint()}),
+    "grit.damage": _NOTHING,
+}
+"""Operation -> the form of its ``ok``."""
+
+
+def form_problem(op: str, value: dict[str, Json]) -> FormProblem | None:
+    """Return where the ``ok`` of ``op`` first leaves its form, or None.
+
+    An unknown operation has no form, so nothing can be wrong.
+
+    Spec: :rule:`harness.bytes.canonical`.
+    """
+    form = FORMS.get(op)
+    if form is None:
+        return None
+    try:
+        form(value, "")
+    except FormProblem as problem:
+        return problem
+    return None

@@ -1,0 +1,132 @@
+"""The ledger: what the suite saw of the implementation during one run, whatever case was on.
+
+``Observed`` stands between the suite and a subject: it counts requests, refuses what a connection cannot do, and gives
+up on an implementation that never answered anything but ``hello``. Every fault of the run, whether or not a case met
+it, is read from the subject when the watches are judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, Self
+
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.replies import Json, Reply
+from gritstone_conformance.trial import Claims, SubjectLike
+
+__all__ = ["Answer", "CannotRestartError", "Ledger", "Observed", "RunSubject"]
+
+_HUNG_WITHOUT_ANY_REPLY: Final = 3  # each takes deadline, grace and kill: 17 s
+
+Answer = Reply | SubjectFault
+
+
+class RunSubject(SubjectLike, Protocol):
+    """What a run needs of a subject beyond what a trial needs; ``subject.Subject`` is the real one."""
+
+    @property
+    def faults(self) -> list[SubjectFault]:
+        """Everything that broke so far, in this process and all related ones."""
+
+    @property
+    def restarts(self) -> int:
+        """Processes started in place of one that broke."""
+
+    @property
+    def attached(self) -> bool:
+        """Whether it can be neither killed nor started again."""
+
+    def ask_each(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Answer]:
+        """Send requests pipelined; returns replies and faults in order, cut off after the fault that ended it."""
+
+    def spawn(self) -> Self:
+        """Start another process of the same command."""
+
+
+class CannotRestartError(BaseException):
+    """A case needs a fresh process and the implementation was attached; no Exception, so that engines let it pass."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Counts over all processes of a run.
+
+    Attributes:
+        requests: how many requests were sent.
+        replies: how many were answered, faults not counted.
+        hung: how many hung.
+    """
+
+    requests: int = 0
+    replies: int = 0
+    hung: int = 0
+
+    @property
+    def closed_because(self) -> str | None:
+        """Why nothing more is asked, or None; the subject has further reasons of its own."""
+        if self.replies == 0 and self.hung >= _HUNG_WITHOUT_ANY_REPLY:
+            return f"{self.hung} requests hung and none but hello was ever answered"
+        return None
+
+
+class Observed:
+    """A subject whose requests are counted; itself a ``SubjectLike``."""
+
+    def __init__(self, subject: RunSubject, ledger: Ledger) -> None:
+        self.subject = subject
+        self.claims: Claims = subject.claims
+        self.ledger = ledger
+
+    def ask(self, op: str, args: dict[str, Json]) -> Reply:
+        """Send one request; see :class:`~gritstone_conformance.trial.SubjectLike`."""
+        return self.ask_many([(op, args)])[0]
+
+    def ask_many(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:
+        """Send several requests pipelined; raises the first fault."""
+        replies: list[Reply] = []
+        for answer in self.ask_each(requests):
+            if isinstance(answer, SubjectFault):
+                raise answer
+            replies.append(answer)
+        return replies
+
+    def ask_each(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Answer]:
+        """Send several requests pipelined; returns what became of each, cut off after the fault that ended it."""
+        reason = self.ledger.closed_because
+        if reason is not None:
+            return [SubjectFault("not-run", reason)]
+        answers = self.subject.ask_each(requests)
+        self.ledger.requests += len(answers)
+        faults = [answer for answer in answers if isinstance(answer, SubjectFault)]
+        self.ledger.replies += len(answers) - len(faults)
+        self.ledger.hung += sum(1 for fault in faults if fault.cause.startswith("hung:"))
+        return answers
+
+    def spawn(self) -> Observed:
+        """Start another process of the same command."""
+        if self.subject.attached:
+            raise CannotRestartError
+        return Observed(self.subject.spawn(), self.ledger)
+
+    def kill(self) -> None:
+        """Kill the process; the next request starts a fresh one."""
+        if self.subject.attached:
+            raise CannotRestartError
+        self.subject.kill()
+
+    def refresh(self) -> None:
+        """Make the next request start a fresh process, or use a new connection."""
+        self.subject.kill()
+
+    def close(self) -> None:
+        """Say bye and wait for the end."""
+        self.subject.close()
+
+    def peak_rss_bytes(self) -> int | None:
+        """Return the peak resident size since the last reset, in bytes."""
+        return self.subject.peak_rss_bytes()
+
+    def reset_peak_rss(self) -> bool:
+        """Start a new peak."""
+        return self.subject.reset_peak_rss()

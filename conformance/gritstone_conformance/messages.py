@@ -1,0 +1,236 @@
+"""Messages: what people are told about a run, as plain lines, made from report lines alone.
+
+Decides which failures are shown in full (the smallest case of each rule and signature, at most ten), and the words.
+Where and how lines appear is the console's business.
+"""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from gritstone_conformance.base64url import BadSpelling, decode_bytes
+from gritstone_conformance.cases import Case
+from gritstone_conformance.excerpts import cut_middle, show_difference, show_request, show_value
+from gritstone_conformance.outcomes import VERDICTS, Outcome
+from gritstone_conformance.replies import Json
+from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.text import printable
+from gritstone_conformance.verdicts import Judgement
+
+__all__ = ["SHOWN", "Teller", "closing_lines", "opening_lines", "profile_lines", "smallest_of_each"]
+
+SHOWN: Final = 10
+"""How many signatures are shown in full."""
+
+
+def opening_lines(header: Mapping[str, Json]) -> list[str]:
+    """Return the two lines that say what was run on what."""
+    shard = header["shard"]
+    first = [
+        f"gritstone {header['suite']}",
+        f"spec {header['spec']}",
+        f"vectors {header['vectors'][:8]}",
+        f"seed {header['seed']}",
+        header["profile"],
+        *([f"shard {shard[0]}/{shard[1]}"] if shard[1] > 1 else []),
+    ]
+    return [" · ".join(first), subject_line(header["iut"])]
+
+
+def subject_line(iut: Json) -> str:
+    """Return the line that says what was judged: an implementation and its claims, or a bundle."""
+    if iut is None:
+        return "no implementation: hello was not answered"
+    if "bundle" in iut:
+        return f"bundle {iut['bundle']}"
+    who = iut["implementation"]
+    claims = (" ".join(iut[name]) or f"no {name}" for name in ("formats", "profiles", "features"))
+    return " · ".join([f"{subject_name(iut)} ({printable(who['language'])})", *map(printable, claims)])
+
+
+def subject_name(iut: Json) -> str:
+    """Return name and version of an implementation, safe to print."""
+    if iut is None or "bundle" in iut:
+        return "the bundle" if iut else "nothing"
+    return printable(f"{iut['implementation']['name']} {iut['implementation']['version']}", 80)
+
+
+def profile_lines(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
+    """Return one line per profile: rules passed of those required, cases by verdict, seconds, reasons of skips."""
+    lines = []
+    for profile in sorted({outcome.profile for outcome in outcomes}, key=lambda name: (name != "harness", name)):
+        mine = [outcome for outcome in outcomes if outcome.profile == profile]
+        tally = Counter(outcome.verdict for outcome in mine)
+        required = judgement.required.get(profile, ())
+        passed = sum(1 for rule in required if judgement.rules.get(rule) == "pass")
+        counts = "   ".join(f"{tally[verdict]} {verdict}" for verdict in VERDICTS)
+        seconds = sum(outcome.seconds for outcome in mine)
+        lines.append(f"{profile:<8} {passed}/{len(required)} rules   {counts}   {seconds:.1f} s{_skip_words(mine)}")
+    return lines
+
+
+def closing_lines(
+    header: Mapping[str, Json], outcomes: Iterable[Outcome], judgement: Judgement, where: str
+) -> list[str]:
+    """Return the lines that say what follows; a claim names all that it rests on."""
+    lines = []
+    unproven = sum(1 for outcome in outcomes if outcome.cause == "twin")
+    if unproven:
+        lines.append(f"{_count(unproven, 'case')} answered as expected but not counted: the twin did not pass")
+    iut = header["iut"]
+    if judgement.exit == 3:
+        return [*lines, f"nothing was judged: {_nothing_words(iut)}   exit 3   {where}"]
+    name = subject_name(iut)
+    parts = []
+    if judgement.unexpected:
+        failing = sum(1 for verdict in judgement.rules.values() if verdict == "fail")
+        parts.append(f"{_count(failing, 'rule fails', 'rules fail')}, {_count(judgement.cases['error'], 'error')}")
+    good = ", ".join(profile for profile, yes in judgement.conforms.items() if yes)
+    bad = ", ".join(profile for profile, yes in judgement.conforms.items() if not yes)
+    if good:
+        scope = f"{' '.join(iut['formats'])}; suite {header['suite']}, vectors {header['vectors'][:8]}"
+        parts.append(f"{name} conforms to {good} of spec {header['spec']} ({scope})")
+    if bad:
+        parts.append(f"{name} does not conform to {bad} of spec {header['spec']}")
+    if not judgement.conforms and "bundle" not in iut:
+        parts.append("a part of the cases: no claim follows")
+    tail = f"   exit {judgement.exit}" if judgement.exit else ""
+    return [*lines, f"{'; '.join(parts)}{tail}   {where}"]
+
+
+def _nothing_words(iut: Json) -> str:
+    if iut is None:
+        return "hello was never answered"
+    if not iut.get("profiles", True):
+        return "no profile is claimed"
+    return "no case was executed of a profile that is claimed or was asked for"
+
+
+def smallest_of_each(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Return the smallest failed or broken case of each rule and signature, failures first, in order of appearance.
+
+    Rejects that do not count because of their twins are left out: what broke the twin is what to look at.
+    """
+    groups: dict[tuple[str, ...], Outcome] = {}
+    for outcome in outcomes:
+        if outcome.verdict not in ("fail", "error") or outcome.cause == "twin":
+            continue
+        key = signature_key(outcome)
+        if key not in groups or _weight(outcome) < _weight(groups[key]):
+            groups[key] = outcome
+    return sorted(groups.values(), key=lambda outcome: (outcome.verdict != "fail", outcome.level != "MUST"))
+
+
+def signature_key(outcome: Outcome) -> tuple[str, ...]:
+    """Return what failures are grouped by."""
+    if outcome.verdict == "fail":
+        return "fail", outcome.rule or "", outcome.signature or ""
+    return "error", outcome.cause or ""
+
+
+def _weight(outcome: Outcome) -> tuple[int, int, str]:
+    told = outcome.divergence
+    return (told.steps, len(str(told.args)), outcome.case) if told else (0, 0, outcome.case)
+
+
+def _skip_words(outcomes: Iterable[Outcome]) -> str:
+    reasons = Counter(outcome.reason for outcome in outcomes if outcome.verdict == "skip")
+    words = [f"{count} × {reason}" for reason, count in sorted(reasons.items(), key=lambda pair: str(pair[0]))]
+    return f"     skipped: {'; '.join(words)}" if words else ""
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+class Teller:
+    """Tells failures: it knows the rules' sentences, the twins, and the command to see a failure again."""
+
+    def __init__(
+        self, book: RuleBook, cases: Mapping[str, Case], header: Mapping[str, Json], home: Path, width: int
+    ) -> None:
+        self._book = book
+        self._cases = cases
+        self._header = header
+        self._home = home
+        self._width = max(60, width)
+
+    def block(self, outcome: Outcome, verdicts: Mapping[str, str], *, replay: str | None = None) -> list[str]:
+        """Return the lines about one failed or broken case.
+
+        Args:
+            outcome: the case.
+            verdicts: case names to verdicts, as far as they are known, to say whether the twin passed.
+            replay: what to give to ``gritstone replay``; default: the found file, or the name of the vector.
+        """
+        rule = self._book.rules.get(outcome.rule or outcome.rules[0])
+        lines = [self._title(outcome)]
+        if rule is not None and (outcome.verdict == "fail" or outcome.divergence is not None):
+            lines += textwrap.wrap(rule.text, self._width - 2, initial_indent="  ", subsequent_indent="  ")
+        if outcome.divergence is not None:
+            lines += self._difference_lines(outcome)
+        if outcome.detail:
+            lines += self._labelled("detail", printable(outcome.detail, 2 * self._width))
+        lines += self._twin_lines(outcome, verdicts)
+        return lines + self._again_lines(outcome, replay)
+
+    def _title(self, outcome: Outcome) -> str:
+        note = "" if outcome.level == "MUST" else f"   ({outcome.level}: shown, not counted)"
+        if outcome.verdict == "error":
+            return f"ERROR {outcome.case}   {printable(outcome.cause or '')}{note}"
+        shrunk = ""
+        if outcome.shrunk_from is not None and outcome.divergence is not None:
+            shrunk = f"   shrunk: {_count(outcome.shrunk_from, 'request')} -> {outcome.divergence.steps}"
+        return f"FAIL {outcome.rule:<28} {outcome.case}{shrunk}{note}"
+
+    def _difference_lines(self, outcome: Outcome) -> list[str]:
+        told = outcome.divergence
+        assert told is not None
+        room = self._width - 15
+        place = f"step {told.step + 1} of {told.steps}"
+        lines = [f"  {place:<12} {show_request(told.op, told.args, room)}"]
+        for label, text in show_difference(told.path, told.expected, told.got, room):
+            lines += self._labelled(label, text)
+        return lines
+
+    def _twin_lines(self, outcome: Outcome, verdicts: Mapping[str, str]) -> list[str]:
+        case = self._cases.get(outcome.case)
+        if case is None or case.twin is None:
+            return []
+        state = {"pass": " passes", None: ""}.get(verdicts.get(case.twin), " does not pass")
+        return self._labelled("twin", f"{case.twin}{state} ({edit_words(case)})")
+
+    def _again_lines(self, outcome: Outcome, replay: str | None) -> list[str]:
+        if "bundle" in (self._header["iut"] or {}):
+            return []
+        what = replay or (str(self._home / outcome.found) if outcome.found else outcome.case)
+        if what == outcome.case and what not in self._cases:
+            return self._labelled("again", f"gritstone verify -k {shlex.quote(outcome.case)} {self._attach()}")
+        return self._labelled("again", f"gritstone replay {shlex.quote(what)} {self._attach()}")
+
+    def _attach(self) -> str:
+        if self._header["attach"] == "stdio":
+            return f"--iut {shlex.quote(shlex.join(self._header['command']))}"
+        return f"--connect {shlex.quote(self._header['attach'])}"
+
+    @staticmethod
+    def _labelled(label: str, text: str) -> list[str]:
+        return [f"  {label:<12} {text}"]
+
+
+def edit_words(case: Case) -> str:
+    """Return in words how a reject differs from its twin."""
+    edit = case.edit or {}
+    if "at" not in edit:
+        was, now = show_value(edit.get("was"), 40), show_value(edit.get("now"), 40)
+        return f"{edit.get('arg')}{edit.get('path', '')}: {was} -> {now}"
+    try:
+        was, now = (cut_middle(decode_bytes(edit[name]).hex() or "nothing", 24) for name in ("was", "now"))
+    except BadSpelling:
+        return "an edit off form"
+    return f"offset {edit['at']}: {was} -> {now}"

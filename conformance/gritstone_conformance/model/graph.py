@@ -1,0 +1,165 @@
+"""What objects lead to: edges, closure, nesting. Every walk keeps its own stack and meets each id once.
+
+Decides which ids a set of roots reaches and what is wrong with that graph; where objects come from is the caller's
+business: a function from an id to an object, to a tombstone, or to the defect of not having it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from gritstone_conformance.model.refusals import Defect, exhausted, invalid
+from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree, kind_of
+
+__all__ = ["TARGET_SPACES", "TOMBSTONE", "Closure", "Edge", "Look", "Tombstone", "check_target", "close", "edges"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What is left of an erased blob; a leaf that counts as a blob."""
+
+
+TOMBSTONE: Final = Tombstone()
+
+Look: TypeAlias = Callable[[bytes], "Object | Tombstone | Defect"]
+
+_CONTENT: Final = ("blob", "tree")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One edge: the field it stands in, the id it leads to, and the kinds it may lead to."""
+
+    label: str
+    target: bytes
+    kinds: tuple[str, ...]
+
+
+def edges(value: Object) -> list[Edge]:
+    """Return the edges of an object.
+
+    Spec: :rule:`grit.graph.edges`, :rule:`grit.graph.kinds`.
+    """
+    match value:
+        case Blob():
+            return []
+        case Tree(entries):
+            return [Edge(f"entries/{name}", target, _CONTENT) for name, target in entries]
+        case Message(previous, _, content):
+            return [*_maybe("previous", previous, "message"), Edge("content", content, _CONTENT)]
+        case Mailbox(entries):
+            pairs = ((Edge("key", key, ("tree",)), Edge("value", target, ("message",))) for key, target in entries)
+            return [edge for pair in pairs for edge in pair]
+        case Step(previous, actor, inbox, outbox, core):
+            boxes = [*_maybe("inbox", inbox, "mailbox"), *_maybe("outbox", outbox, "mailbox")]
+            first = [*_maybe("previous", previous, "step"), Edge("actor", actor, ("tree",))]
+            return [*first, *boxes, Edge("core", core, ("tree",))]
+
+
+def _maybe(label: str, target: bytes | None, kind: str) -> list[Edge]:
+    return [] if target is None else [Edge(label, target, (kind,))]
+
+
+@dataclass(slots=True)
+class Closure:
+    """What roots reach.
+
+    Attributes:
+        found: everything that was met and is there, in the order of meeting.
+        defects: why the closure is refused; empty if it is not.
+    """
+
+    found: dict[bytes, Object | Tombstone] = field(default_factory=dict)
+    defects: list[Defect] = field(default_factory=list)
+
+
+def close(roots: Iterable[bytes], look: Look, tree_depth: int | None) -> Closure:
+    """Form the closure of roots.
+
+    Args:
+        roots: ids, in any order; may repeat.
+        look: what is under an id; a defect says why nothing is.
+        tree_depth: how deep trees may be nested; None: as deep as they like.
+    """
+    closure = Closure()
+    lacking: set[bytes] = set()
+    waiting = list(roots)[::-1]
+    walked: list[tuple[bytes, Edge]] = []
+    while waiting:
+        identity = waiting.pop()
+        if identity in closure.found or identity in lacking:
+            continue
+        value = look(identity)
+        if isinstance(value, Defect):
+            lacking.add(identity)
+            closure.defects.append(value)
+            continue
+        closure.found[identity] = value
+        if not isinstance(value, Tombstone):
+            leading = edges(value)
+            walked += [(identity, edge) for edge in leading]
+            waiting += [edge.target for edge in reversed(leading)]
+    closure.defects += _wrong_kinds(walked, closure.found)
+    if tree_depth is not None:
+        closure.defects += _too_deep(closure.found, tree_depth)
+    return closure
+
+
+def _wrong_kinds(walked: Iterable[tuple[bytes, Edge]], found: Mapping[bytes, Object | Tombstone]) -> list[Defect]:
+    kinds = {identity: "blob" if isinstance(value, Tombstone) else kind_of(value) for identity, value in found.items()}
+    return [
+        invalid("grit.graph.kinds", f"{source.hex()}/{edge.label} leads to a {kinds[edge.target]}")
+        for source, edge in walked
+        if edge.target in kinds and kinds[edge.target] not in edge.kinds
+    ]
+
+
+def _too_deep(found: Mapping[bytes, Object | Tombstone], tree_depth: int) -> list[Defect]:
+    """Return a defect if a tree is nested too deep; children are settled before parents."""
+    below = {
+        identity: [target for _, target in value.entries if isinstance(found.get(target), Tree)]
+        for identity, value in found.items()
+        if isinstance(value, Tree)
+    }
+    nesting: dict[bytes, int] = {}
+    for start in below:
+        waiting = [start]
+        while waiting:
+            identity = waiting[-1]
+            unsettled = [] if identity in nesting else [child for child in below[identity] if child not in nesting]
+            if unsettled:
+                waiting += unsettled
+                continue
+            nesting.setdefault(identity, 1 + max((nesting[child] for child in below[identity]), default=0))
+            waiting.pop()
+    deepest = max(nesting.values(), default=0)
+    if deepest <= tree_depth:
+        return []
+    return [exhausted("grit.graph.iterative", f"trees are nested {deepest} deep, the limit is {tree_depth}")]
+
+
+TARGET_SPACES: Final = {"heads": "step", "failed": "mailbox", "actors": "tree", "runtime": "tree"}
+"""The kind that the targets of a space must have; every other space takes any."""
+
+
+def check_target(name: str, value: Object | Tombstone) -> str | None:
+    """Return why an object cannot be the target of a reference, or None if it can.
+
+    Args:
+        name: the reference's name, inside the grammar.
+        value: the object, or its tombstone, which counts as a blob.
+
+    Spec: :rule:`grit.ref.target`.
+    """
+    space, _, second = name.partition("/")
+    wanted = TARGET_SPACES.get(space)
+    kind = "blob" if isinstance(value, Tombstone) else kind_of(value)
+    if wanted is not None and kind != wanted:
+        return f"{name} leads to a {kind}, not to a {wanted}"
+    if space == "heads" and isinstance(value, Step) and value.actor.hex() != second:
+        return f"{name} leads to a step of another actor"
+    if space == "failed" and isinstance(value, Mailbox) and len(value.entries) != 1:
+        return f"{name} leads to a mailbox with {len(value.entries)} entries"
+    return None

@@ -1,0 +1,179 @@
+"""Options: what the command line accepts, and what it says when it does not.
+
+Only spelling is decided here: values come out typed, and a wrong one is a UsageError of one line. Files are opened by
+the commands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from gritstone_conformance import SPEC_VERSION, SUITE_VERSION
+from gritstone_conformance.errors import UsageError
+
+__all__ = ["make_parser", "scale", "shard", "size_bytes", "span_s"]
+
+_EPILOG: Final = """\
+exit codes: 0 nothing unexpected; 1 something unexpected; 2 wrong use; 3 a claimed profile (or nothing) executed no
+case; 4 the suite itself failed, or a rule, vector or report file is not valid"""
+_SPANS: Final = {"s": 1, "m": 60, "h": 3600}
+_SIZES: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see `{self.prog} --help`)")
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Read ``I/N`` with 0 <= I < N."""
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text, re.ASCII)
+    if match is None or int(match[1]) >= int(match[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not I/N with I from 0 to N-1")
+    return int(match[1]), int(match[2])
+
+
+def span_s(text: str) -> float:
+    """Read a span like ``90s``, ``30m`` or ``2h``; returns seconds."""
+    match = re.fullmatch(r"(\d{1,6})([smh])", text, re.ASCII)
+    if match is None or int(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no span like 90s, 30m or 2h")
+    return float(int(match[1]) * _SPANS[match[2]])
+
+
+def size_bytes(text: str) -> int:
+    """Read a size like ``2G``, ``512M`` or ``1000000``; returns bytes."""
+    match = re.fullmatch(r"(\d{1,15})([KMG]?)", text, re.ASCII)
+    if match is None or int(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size like 2G, 512M or 1000000")
+    return int(match[1]) * _SIZES[match[2]]
+
+
+def scale(text: str) -> float:
+    """Read a positive factor."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    return value
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"\d{1,15}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 up")
+    return int(text)
+
+
+def _jobs(text: str) -> int:
+    value = _count(text)
+    if not 1 <= value <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 256")
+    return value
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = _Parser(
+        prog="gritstone",
+        description="Show that an agent runtime conforms to the gritstone spec, or where it does not.",
+        epilog=_EPILOG,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"gritstone {SUITE_VERSION}, spec {SPEC_VERSION}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    _verify(commands.add_parser("verify", help="judge an implementation, rule by rule", allow_abbrev=False))
+    _doctor(commands.add_parser("doctor", help="find out why an adapter does not work yet", allow_abbrev=False))
+    _replay(commands.add_parser("replay", help="play a found case again: fixed or not?", allow_abbrev=False))
+    _show(commands.add_parser("show", help="show a rule and its cases, or the lines of a case", allow_abbrev=False))
+    _vectors(commands.add_parser("vectors", help="list, check, export and add golden vectors", allow_abbrev=False))
+    _report(commands.add_parser("report", help="tell what a report says, or merge shards", allow_abbrev=False))
+    _audit(commands.add_parser("audit", help="check an exported bundle, no adapter needed", allow_abbrev=False))
+    for command in commands.choices.values():
+        command.epilog = _EPILOG
+    return parser
+
+
+def _attach(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--iut", metavar="COMMAND", help="how to start the adapter; not run by a shell")
+    where.add_argument("--connect", metavar="ADDRESS", help="a listening adapter: unix:PATH or tcp:HOST:PORT")
+    patience = parser.add_mutually_exclusive_group()
+    patience.add_argument(
+        "--deadline-scale", type=scale, default=1.0, metavar="X", help="multiply every deadline (default 1)"
+    )
+    patience.add_argument("--no-deadline", action="store_true", help="wait for ever, e.g. for a debugger")
+    parser.add_argument(
+        "--max-rss", type=size_bytes, default=2 << 30, metavar="SIZE", help="memory the adapter may use (default 2G)"
+    )
+    parser.add_argument("--trace", type=Path, metavar="FILE", help="append every line sent and received to FILE")
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    _attach(parser)
+    parser.add_argument(
+        "--profile", action="append", default=[], metavar="NAME", help="only this profile; may be repeated"
+    )
+    parser.add_argument("-k", dest="glob", metavar="GLOB", help="only cases whose name matches, e.g. 'grit/tree/*'")
+    parser.add_argument("--rule", metavar="GLOB", help="only cases that judge a matching rule, e.g. 'grit.tree.*'")
+    parser.add_argument("--seed", type=_count, metavar="N", help="order and draws (gate: 1; search: drawn)")
+    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="run in N processes, one adapter each")
+    parser.add_argument("--shard", type=shard, metavar="I/N", help="run the I-th of N parts (I from 0)")
+    parser.add_argument("--search", action="store_true", help="draw anew, ten times the examples")
+    parser.add_argument("--for", dest="span", type=span_s, metavar="SPAN", help="search for a span: 90s, 30m, 2h")
+    parser.add_argument("--strict", action="store_true", help="count SHOULDs like MUSTs")
+    parser.add_argument(
+        "--report", type=Path, default=Path(".gritstone/report.jsonl"), metavar="FILE", help="default %(default)s"
+    )
+    parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    _attach(parser)
+
+
+def _replay(parser: argparse.ArgumentParser) -> None:
+    _attach(parser)
+    parser.add_argument("case", help="a found file, the first digits of its name, or the name of a vector")
+    parser.add_argument(
+        "--home", type=Path, default=Path(".gritstone"), metavar="DIR", help="where found/ is (default %(default)s)"
+    )
+
+
+def _show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="a rule id, or a case name")
+    parser.add_argument("--raw", action="store_true", help="print the request lines of a case, ready to be piped")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="also show the verdicts in this report")
+
+
+def _vectors(parser: argparse.ArgumentParser) -> None:
+    action: Any = parser.add_mutually_exclusive_group()
+    action.add_argument("--path", action="store_true", help="print the directory of the bundled vectors")
+    action.add_argument("--lint", action="store_true", help="check every file, twin, edit, rule and DIGEST")
+    action.add_argument("--digest", action="store_true", help="print the vectors digest (with --write: renew DIGEST)")
+    action.add_argument("--export", type=Path, metavar="FILE", help="write all vectors as one JSON lines file")
+    action.add_argument("--add", type=Path, metavar="FILE", help="file a found case among the vectors")
+    parser.add_argument("--write", action="store_true", help="with --digest: write DIGEST")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="a directory of vectors other than the bundled one")
+    parser.add_argument("--rules", metavar="IDS", help="with --add: rule ids, separated by commas, the main one first")
+    parser.add_argument("--comment", metavar="TEXT", help="with --add: what the case shows")
+    parser.add_argument("--twin", metavar="NAME", help="with --add: the accepted vector one edit away, for a reject")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a report; several with --merge")
+    parser.add_argument("--merge", type=Path, metavar="FILE", help="merge the shards given into this report")
+
+
+def _audit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", type=Path, metavar="FILE", help="an exported store, *.grit")
+    parser.add_argument(
+        "--report", type=Path, default=Path(".gritstone/audit.jsonl"), metavar="FILE", help="default %(default)s"
+    )

@@ -1,0 +1,132 @@
+"""Outcomes: what became of one case, as it stands in a report line.
+
+Plain data with one JSON form; ``verdicts`` draws conclusions from outcomes, ``report`` writes and reads them.
+
+Invariant: ``Outcome.from_json(outcome.to_json()) == outcome``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from gritstone_conformance.errors import DataError
+from gritstone_conformance.replies import Json
+
+__all__ = ["VERDICTS", "Divergent", "Outcome"]
+
+VERDICTS: Final = ("pass", "fail", "error", "skip")
+
+
+@dataclass(frozen=True, slots=True)
+class Divergent:
+    """Where a case first left what was expected.
+
+    Attributes:
+        step: index of the step, from 0.
+        op: its operation.
+        path: JSON Pointer into the answer; empty when the kind of answer differs.
+        expected: what the case or the model says.
+        got: what was answered.
+        steps: how many steps the case has.
+        args: the arguments of the request, shortened for people; the whole is in the case.
+    """
+
+    step: int
+    op: str
+    path: str
+    expected: Json
+    got: Json
+    steps: int
+    args: Json
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the ``divergence`` member."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The verdict on one case and its reasons.
+
+    Attributes:
+        case: the case name.
+        digest: the case's identity, SHA-256 in hex.
+        kind: what sort of case it is.
+        rules: the rules it judges.
+        level: MUST, SHOULD or MAY: of the broken rule, else of ``rules[0]``.
+        verdict: ``pass``, ``fail``, ``error`` or ``skip``.
+        requests: how many requests it took.
+        seconds: how long it took.
+        rule: the broken rule.
+        signature: groups failures; free of ids.
+        cause: why the implementation broke.
+        detail: one line for people.
+        reason: why it was skipped.
+        divergence: the first difference.
+        found: the file of the counterexample, relative to the report's directory.
+        shrunk_from: requests of the example that failed first.
+    """
+
+    case: str
+    digest: str
+    kind: str
+    rules: tuple[str, ...]
+    level: str
+    verdict: str
+    requests: int = 0
+    seconds: float = 0.0
+    rule: str | None = None
+    signature: str | None = None
+    cause: str | None = None
+    detail: str | None = None
+    reason: str | None = None
+    divergence: Divergent | None = None
+    found: str | None = None
+    shrunk_from: int | None = None
+
+    @property
+    def profile(self) -> str:
+        """The first segment of the case name."""
+        return self.case.split("/", 1)[0]
+
+    @property
+    def was_executed(self) -> bool:
+        """Whether the implementation was asked and the case says something about it."""
+        return self.verdict in ("pass", "fail") or (self.verdict == "error" and self.cause not in _NEVER_ASKED)
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the report line; members without a value are left out."""
+        line: dict[str, Json] = {
+            "type": "case",
+            "case": self.case,
+            "digest": self.digest,
+            "kind": self.kind,
+            "rules": list(self.rules),
+            "level": self.level,
+            "verdict": self.verdict,
+        }
+        for name in _NOTES:
+            if getattr(self, name) is not None:
+                line[name] = getattr(self, name)
+        if self.divergence is not None:
+            line["divergence"] = self.divergence.to_json()
+        line |= {"requests": self.requests, "times": {"seconds": round(self.seconds, 6)}}
+        return line
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> Outcome:
+        """Build from a report line; raises DataError when it is none."""
+        try:
+            members = {name: line[name] for name in ("case", "digest", "kind", "level", "verdict", "requests")}
+            members |= {name: line[name] for name in _NOTES if name in line}
+            if "divergence" in line:
+                members["divergence"] = Divergent(**line["divergence"])
+            return cls(rules=tuple(line["rules"]), seconds=line["times"].get("seconds", 0.0), **members)
+        except (KeyError, TypeError, AttributeError) as problem:
+            raise DataError(f"no case line: {problem!r}") from problem
+
+
+_NOTES: Final = ("rule", "signature", "cause", "detail", "reason", "found", "shrunk_from")
+_NEVER_ASKED: Final = frozenset({"not-run", "not-started", "twin"})

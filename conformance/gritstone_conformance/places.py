@@ -1,0 +1,58 @@
+"""Places: the directories and file paths that a case may use, made when a step first names one.
+
+``{"$": "dir"}``, ``dir-1``, … stand for fresh empty directories, ``{"$": "path"}``, ``path-1``, … for files that do
+not exist yet, each in a fresh directory. Everything is removed when the case is over.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from gritstone_conformance.replies import Json
+
+__all__ = ["Places", "names_in"]
+
+_PLACE: Final = re.compile(r"(dir|path)(-\d+)?")
+
+
+def names_in(value: Json) -> Iterator[str]:
+    """Yield every name that ``{"$": name}`` stands for inside a JSON value."""
+    if isinstance(value, dict):
+        if value.keys() == {"$"}:
+            yield value["$"]
+        else:
+            for item in value.values():
+                yield from names_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from names_in(item)
+
+
+class Places:
+    """The places of one case."""
+
+    def __init__(self) -> None:
+        self._roots: list[str] = []
+
+    @staticmethod
+    def is_place(name: str) -> bool:
+        """Return whether a name stands for a place and not for a bound answer."""
+        return _PLACE.fullmatch(name) is not None
+
+    def provide(self, value: Json, bindings: dict[str, Json]) -> None:
+        """Add to ``bindings`` every place that ``value`` names and that is not there yet."""
+        for name in names_in(value):
+            if name not in bindings and self.is_place(name):
+                root = tempfile.mkdtemp(prefix="gritstone-")
+                self._roots.append(root)
+                bindings[name] = root if name.startswith("dir") else str(Path(root) / "file")
+
+    def remove(self) -> None:
+        """Remove everything that was made."""
+        while self._roots:
+            shutil.rmtree(self._roots.pop(), ignore_errors=True)

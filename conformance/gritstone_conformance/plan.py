@@ -1,0 +1,226 @@
+"""The plan: which cases a run executes, and in which order.
+
+Decides selection, order and shards from data alone; whether a case can be asked (``requires``) is decided when the
+claims are known, and then it is a ``skip``, never an omission.
+
+Invariants: the twin of each planned reject is planned; a shard's counted cases are disjoint from every other shard's,
+and all shards together are the unsharded plan; the order depends on the seed and the names only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import TypeAlias
+
+from gritstone_conformance.cases import Case, Requires, canonical_json
+from gritstone_conformance.errors import DataError
+from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.trial import Property
+
+__all__ = [
+    "Plan",
+    "Planned",
+    "Selection",
+    "Watch",
+    "case_order",
+    "gives_control",
+    "make_plan",
+    "named_identity",
+    "shard_of",
+    "uncovered_rules",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A case that sends nothing: it fails when any fault of the run broke its rule."""
+
+    rule: str
+
+    @property
+    def name(self) -> str:
+        """Its case name, ``harness/watch/<topic>-<slug>``."""
+        return "harness/watch/" + self.rule.split(".", 1)[1].replace(".", "-")
+
+
+Source: TypeAlias = Case | Property | Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the user asked to run; empty members select everything.
+
+    Attributes:
+        profiles: only cases of these profiles and of ``harness``.
+        glob: only cases whose name matches, e.g. ``grit/tree/*``.
+        rule: only cases that judge a rule that matches, e.g. ``grit.tree.*``.
+        shard: index from 0 and number of shards.
+    """
+
+    profiles: tuple[str, ...] = ()
+    glob: str | None = None
+    rule: str | None = None
+    shard: tuple[int, int] = (0, 1)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a run over it can support a claim: nothing was filtered but whole profiles."""
+        return self.glob is None and self.rule is None and self.shard[1] == 1 and self.profiles != ("harness",)
+
+    def selects(self, item: Planned) -> bool:
+        """Return whether a case is asked for by itself (twins are added by :func:`make_plan`)."""
+        return (
+            (not self.profiles or item.profile in (*self.profiles, "harness"))
+            and (self.glob is None or fnmatchcase(item.name, self.glob))
+            and (self.rule is None or any(fnmatchcase(rule, self.rule) for rule in item.rules))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One case of a plan.
+
+    Attributes:
+        name: the case name.
+        kind: ``vector``, ``property``, ``machine``, ``crash``, ``wire`` or ``watch``.
+        digest: its identity, SHA-256 in hex.
+        rules: the rules it judges; a vector's steps may name more.
+        requires: the claims it needs.
+        source: the case, property or watch itself.
+        counted: False for a twin that only another shard reports.
+    """
+
+    name: str
+    kind: str
+    digest: str
+    rules: tuple[str, ...]
+    requires: Requires
+    source: Source
+    counted: bool = True
+
+    @property
+    def profile(self) -> str:
+        """The first segment of the name."""
+        return self.name.split("/", 1)[0]
+
+    @property
+    def twin(self) -> str | None:
+        """The name of the accept vector that must pass too, or None."""
+        return self.source.twin if isinstance(self.source, Case) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The cases of a run, in order of execution.
+
+    Attributes:
+        items: ascending by SHA-256 of ``seed:name``.
+        seed: the seed.
+        selection: what was asked for.
+    """
+
+    items: tuple[Planned, ...]
+    seed: int
+    selection: Selection
+
+    def of_kind(self, *kinds: str) -> tuple[Planned, ...]:
+        """Return the items of these kinds, in order."""
+        return tuple(item for item in self.items if item.kind in kinds)
+
+
+def case_order(seed: int, name: str) -> str:
+    """Return the key by which cases are ordered: SHA-256 (hex) of ``seed:name``."""
+    return hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()
+
+
+def shard_of(name: str, count: int) -> int:
+    """Return the shard (0 to ``count`` - 1) that reports a case: first 8 hex digits of SHA-256(name) mod count."""
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % count
+
+
+def make_plan(
+    cases: Iterable[Case], properties: Iterable[Property], watched: Iterable[str], selection: Selection, seed: int
+) -> Plan:
+    """Choose and order the cases of a run.
+
+    Args:
+        cases: vectors; retired ones are left out.
+        properties: registered properties.
+        watched: ids of harness rules that any fault may break.
+        selection: what the user asked for.
+        seed: orders the cases.
+
+    Returns:
+        The plan; twins and one control of an accepted answer are pulled in whatever the filter says.
+
+    Raises:
+        DataError: two cases have one name.
+    """
+    every: dict[str, Planned] = {}
+    for item in _all_items(cases, properties, watched):
+        if every.setdefault(item.name, item) is not item:
+            raise DataError(f"two cases are named {item.name}")
+    chosen = {name for name, item in every.items() if selection.selects(item)}
+    chosen |= _pulled_in(chosen, every)
+    index, count = selection.shard
+    mine = {name for name in chosen if shard_of(name, count) == index or every[name].kind == "watch"}
+    support = _pulled_in(mine, every) - mine
+    items = [every[name] for name in mine] + [replace(every[name], counted=False) for name in support]
+    items.sort(key=lambda item: case_order(seed, item.name))
+    return Plan(tuple(items), seed, selection)
+
+
+def uncovered_rules(book: RuleBook, items: Iterable[Planned]) -> tuple[str, ...]:
+    """Return the rules without ``untested`` reason that no case judges, ascending."""
+    covered: set[str] = set()
+    for item in items:
+        covered.update(item.rules)
+    return tuple(rule.id for rule in book.rules.values() if rule.id not in covered and rule.untested is None)
+
+
+def gives_control(case: Case) -> bool:
+    """Return whether passing this vector takes a right answer with content, so that it can vouch for others."""
+    return case.profile != "harness" and any(step.expect.get("ok") for step in case.steps)
+
+
+def _pulled_in(chosen: set[str], every: Mapping[str, Planned]) -> set[str]:
+    """Return the twins of the chosen cases and, when harness cases have nothing to vouch for them, one control."""
+    twins = {twin for name in chosen if (twin := every[name].twin) is not None and twin in every}
+    if any(every[name].profile == "harness" for name in chosen):
+        controls = sorted(name for name, item in every.items() if _is_control(item))
+        if not chosen.intersection(controls) and not twins.intersection(controls):
+            twins.update(_per_format(controls, every))
+    return twins
+
+
+def _per_format(controls: Iterable[str], every: Mapping[str, Planned]) -> set[str]:
+    """Return the first control of each set of required formats, so that any implementation can answer one."""
+    first: dict[tuple[str, ...], str] = {}
+    for name in controls:
+        first.setdefault(every[name].requires.formats, name)
+    return set(first.values())
+
+
+def _is_control(item: Planned) -> bool:
+    case = item.source
+    return isinstance(case, Case) and case.twin is None and not case.requires.features and gives_control(case)
+
+
+def _all_items(cases: Iterable[Case], properties: Iterable[Property], watched: Iterable[str]) -> Iterable[Planned]:
+    for case in cases:
+        if not (isinstance(case.status, dict) and "retired" in case.status):
+            rules = tuple(dict.fromkeys((*case.rules, *(step.rule for step in case.steps if step.rule))))
+            yield Planned(case.name, "vector", case.identity(), rules, case.requires, case)
+    for prop in properties:
+        yield Planned(prop.name, prop.kind, named_identity("property", prop.name), prop.rules, prop.requires, prop)
+    for rule in watched:
+        watch = Watch(rule)
+        yield Planned(watch.name, "watch", named_identity("watch", watch.name), (rule,), Requires(), watch)
+
+
+def named_identity(kind: str, name: str) -> str:
+    """Return the digest of a case that is no list of steps; ``kind`` is ``property``, ``watch`` or ``audit``."""
+    return hashlib.sha256(canonical_json({kind: name})).hexdigest()

@@ -1,0 +1,163 @@
+"""One child process: started in a group of its own, ended with everything it started.
+
+Decides how a command is started and stopped; who asks it what, and when it has had its time, is decided in
+``conversation``. The child inherits environment and working directory. Its pipes are non-blocking on the suite's side.
+
+Invariant: the leader is not reaped before its group was killed, so its number cannot belong to another process by then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gritstone_conformance.errors import UsageError
+from gritstone_conformance.stream import Ends
+
+__all__ = ["Command", "Process"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How an implementation is started.
+
+    Attributes:
+        argv: program and arguments.
+        cwd: working directory; None: the suite's own.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str | None = None
+
+    @classmethod
+    def parse(cls, command: str | Sequence[str]) -> Command:
+        """Build from a shell-like string or a list of words; raises UsageError when it is empty or unbalanced."""
+        try:
+            argv = tuple(shlex.split(command) if isinstance(command, str) else command)
+        except ValueError as problem:
+            raise UsageError(f"command {command!r}: {problem}") from problem
+        if not argv:
+            raise UsageError("the command of the implementation is empty")
+        return cls(argv)
+
+    def moved_to(self, cwd: str) -> Command:
+        """Return the same command for another working directory; words that name files here become absolute."""
+        return Command(tuple(str(Path(word).resolve()) if _names_file(word) else word for word in self.argv), cwd)
+
+    def open(self) -> Process:
+        """Start it; raises UsageError when the system cannot."""
+        return Process(self)
+
+    def __str__(self) -> str:
+        """Return the command as a shell would take it."""
+        return shlex.join(self.argv)
+
+
+def _names_file(word: str) -> bool:
+    return not word.startswith("-") and not Path(word).is_absolute() and Path(word).exists()
+
+
+class Process:
+    """A running child that leads its own process group."""
+
+    attached = False
+
+    def __init__(self, command: Command) -> None:
+        try:
+            self._child = subprocess.Popen(
+                command.argv,
+                cwd=command.cwd,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as problem:
+            raise UsageError(f"cannot start {command}: {problem.strerror or problem}") from problem
+        self.pid = self._child.pid
+        self._exit_fd = os.pidfd_open(self.pid) if sys.platform == "linux" else None
+        pipes = (self._child.stdin, self._child.stdout, self._child.stderr)
+        read, write, log = (pipe.fileno() for pipe in (pipes[1], pipes[0], pipes[2]) if pipe is not None)
+        self.ends = Ends(read, write, log, self._exit_fd)
+        # not even a suite that ends in an exception leaves a child behind
+        self._last_resort = weakref.finalize(self, _kill_group, self.pid)
+
+    def exited(self) -> bool:
+        """Return whether the leader has ended; does not reap it where the system allows that."""
+        if self._child.returncode is not None:
+            return True
+        if self._exit_fd is not None:
+            return _readable(self._exit_fd, 0.0)
+        return self._child.poll() is not None
+
+    def wait_exit(self, seconds: float) -> bool:
+        """Wait until the leader has ended, at most so long; returns whether it has."""
+        if self._exit_fd is not None and self._child.returncode is None:
+            return _readable(self._exit_fd, seconds)
+        until = time.monotonic() + seconds
+        while not self.exited():
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def end_input(self) -> None:
+        """Close its standard input; nothing may be written afterwards."""
+        if self._child.stdin is not None:
+            self._child.stdin.close()
+
+    def kill(self) -> str:
+        """SIGKILL the group now and reap the leader; returns how it ended, ``exit-<code>`` or ``signal-<NAME>``."""
+        if self._last_resort.detach() is not None:
+            _kill_group(self.pid)
+            self._child.wait()
+            self._close()
+        return self._end_word()
+
+    def end(self, patience_s: float) -> str:
+        """SIGTERM the group, SIGKILL what is left after ``patience_s``; returns how the leader ended."""
+        if self._last_resort.alive:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGTERM)
+            self.wait_exit(patience_s)
+        return self.kill()
+
+    def _end_word(self) -> str:
+        code = self._child.returncode
+        if code >= 0:
+            return f"exit-{code}"
+        try:
+            return f"signal-{signal.Signals(-code).name.removeprefix('SIG')}"
+        except ValueError:
+            return f"signal-{-code}"
+
+    def _close(self) -> None:
+        for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        if self._exit_fd is not None:
+            os.close(self._exit_fd)
+            self._exit_fd = None
+
+
+def _kill_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _readable(number: int, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(number, select.POLLIN)
+    return bool(poll.poll(max(0.0, seconds) * 1000))

@@ -1,0 +1,85 @@
+"""What the kernel knows of a process and its descendants, read from ``/proc``.
+
+Everything answers None (or False) where there is no such file system; nothing raises because a process has gone.
+All figures are sums over the process and its living descendants, so that a wrapper script hides nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+__all__ = ["cpu_seconds", "group_members", "peak_rss_bytes", "reset_peak_rss", "rss_bytes"]
+
+_PROC: Final = Path("/proc")
+
+
+def _tree(pid: int) -> Iterator[int]:
+    """Yield the process and all its descendants; a process without readable threads yields nothing."""
+    waiting = [pid]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        for children in _PROC.glob(f"{current}/task/*/children"):
+            waiting.extend(int(child) for child in _read(children).split())
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _status_bytes(pid: int, field: str) -> int | None:
+    found = None
+    for member in _tree(pid):
+        for line in _read(_PROC / str(member) / "status").splitlines():
+            if line.startswith(field + ":"):
+                found = (found or 0) + int(line.split()[1]) * 1024
+    return found
+
+
+def rss_bytes(pid: int) -> int | None:
+    """Return the resident size in bytes, or None where it cannot be read."""
+    return _status_bytes(pid, "VmRSS")
+
+
+def peak_rss_bytes(pid: int) -> int | None:
+    """Return the peak resident size in bytes since the last reset, or None where it cannot be read."""
+    return _status_bytes(pid, "VmHWM")
+
+
+def reset_peak_rss(pid: int) -> bool:
+    """Start a new peak in every process of the tree; returns whether this machine can."""
+    done = False
+    for member in _tree(pid):
+        try:
+            (_PROC / str(member) / "clear_refs").write_text("5")
+        except OSError:
+            return False
+        done = True
+    return done
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """Return the processor time used so far in seconds, or None where it cannot be read."""
+    used = None
+    for member in _tree(pid):
+        fields = _read(_PROC / str(member) / "stat").rpartition(")")[2].split()
+        if fields:  # after the command's name: state is field 0, user and system time 11 and 12
+            used = (used or 0.0) + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
+
+
+def group_members(group: int) -> list[int]:
+    """Return the living processes of a process group other than its leader; empty where it cannot be read."""
+    members = []
+    for stat in _PROC.glob("[0-9]*/stat"):
+        fields = _read(stat).rpartition(")")[2].split()
+        pid = int(stat.parent.name)
+        if fields and int(fields[2]) == group and pid != group and fields[0] not in "ZX":
+            members.append(pid)
+    return sorted(members)

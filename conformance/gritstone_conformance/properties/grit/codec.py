@@ -1,0 +1,129 @@
+"""Encoding and decoding: what every object and any bytes must give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.limits import Limits
+from gritstone_conformance.model.values import Blob, Message, Object, Step
+from gritstone_conformance.properties.grit.asking import decoding, encoding, hashing, judged_by
+from gritstone_conformance.properties.grit.registry import each_format
+from gritstone_conformance.strategies import objects
+from gritstone_conformance.strategies.bulk import near_valid
+from gritstone_conformance.strategies.edits import edit
+from gritstone_conformance.strategies.tape import Tape, from_tape
+from gritstone_conformance.trial import Asked, Trial
+
+__all__ = ["PROPERTIES"]
+
+_BULK_INPUTS: Final = 64  # in one example
+
+Drawn = Mapping[str, st.SearchStrategy[Any]]
+
+
+def round_trip(trial: Trial, fmt: Format, value: Object) -> None:
+    """Whenever decoding accepts bytes, encoding the object gives back these bytes; the id is the hash of the whole."""
+    limits = Limits.of(trial.claims.limits)
+    data = fmt.encode(value)
+    decoded = decoding(fmt, data, limits), encoding(fmt, fmt.decode(data), limits)
+    trial.expect_many([*decoded, hashing(fmt, data, "grit.id.whole")])
+
+
+def one_spelling(trial: Trial, fmt: Format, value: Object, tape: Tape) -> None:
+    """Encoding equal objects gives equal bytes and ids, in whatever order their headers or entries were given."""
+    limits = Limits.of(trial.claims.limits)
+    trial.expect_many([encoding(fmt, objects.shuffled(tape, value), limits) for _ in range(3)])
+
+
+def no_headers(trial: Trial, fmt: Format, value: Blob | Message) -> None:
+    """A blob or message without headers has one encoding, in which the list or map of headers is empty."""
+    limits = Limits.of(trial.claims.limits)
+    bare = Blob((), value.data) if isinstance(value, Blob) else Message(value.previous, (), value.content)
+    trial.expect_many([encoding(fmt, bare, limits), decoding(fmt, fmt.encode(bare), limits)])
+
+
+def absent_fields(trial: Trial, fmt: Format, ids: list[bytes]) -> None:
+    """Previous, inbox and outbox of a step may each be none, in every combination; actor and core are there."""
+    limits = Limits.of(trial.claims.limits)
+    requests: list[Asked] = []
+    for absent in range(8):
+        previous, inbox, outbox = (None if absent >> bit & 1 else ids[bit] for bit in range(3))
+        value = Step(previous, ids[3], inbox, outbox, ids[4])
+        requests += [encoding(fmt, value, limits), decoding(fmt, fmt.encode(value), limits)]
+    trial.expect_many(requests)
+
+
+def first_message(trial: Trial, fmt: Format, value: Message) -> None:
+    """The absence of a previous message is 32 zero bytes in one format, null in the other, and decodes to none."""
+    limits = Limits.of(trial.claims.limits)
+    requests: list[Asked] = []
+    for previous in (None, value.previous or value.content):
+        message = Message(previous, value.headers, value.content)
+        requests += [encoding(fmt, message, limits), decoding(fmt, fmt.encode(message), limits)]
+    trial.expect_many(requests)
+
+
+def edited(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """For every byte string decoding ends with one object or a refusal, of a class that is true of the bytes."""
+    limits = Limits.of(trial.claims.limits)
+    good = fmt.encode(objects.build(tape, fmt.name))
+    asked = [decoding(fmt, data, limits) for data in (good, edit(tape, good))]
+    trial.expect_many([(*each[:3], judged_by(each)) for each in asked])
+
+
+def bulk(trial: Trial, fmt: Format, seed: int) -> None:
+    """For every byte string decoding ends with exactly one object or a refusal of a class that is true of it."""
+    limits = Limits.of(trial.claims.limits)
+    asked = [decoding(fmt, data, limits) for data in near_valid(seed, fmt, _BULK_INPUTS)]
+    trial.expect_many([(*each[:3], judged_by(each)) for each in asked])
+
+
+def _object(fmt: Format) -> Drawn:
+    return {"value": objects.objects(fmt)}
+
+
+def _object_and_tape(fmt: Format) -> Drawn:
+    return {"value": objects.objects(fmt), "tape": from_tape(lambda tape: tape, 16)}
+
+
+def _with_headers(fmt: Format) -> Drawn:
+    return {"value": from_tape(lambda tape: objects.build(tape, fmt.name, tape.pick(("blob", "message"))), 64)}
+
+
+def _message(fmt: Format) -> Drawn:
+    return {"value": objects.objects(fmt, "message")}
+
+
+def _five_ids(fmt: Format) -> Drawn:
+    return {"ids": from_tape(lambda tape: [objects.identity(tape) for _ in range(5)], 5)}
+
+
+def _tape(fmt: Format) -> Drawn:
+    return {"tape": from_tape(lambda tape: tape, 96)}
+
+
+def _seed(fmt: Format) -> Drawn:
+    return {"seed": st.integers(0, (1 << 64) - 1)}
+
+
+PROPERTIES: Final = (
+    *each_format("object/round-trip", round_trip, "grit.object.round-trip", "grit.id.whole", given=_object),
+    *each_format("object/one-spelling", one_spelling, "grit.object.one-spelling", given=_object_and_tape),
+    *each_format("header/none", no_headers, "grit.header.empty", given=_with_headers, examples=30),
+    *each_format("step/absent-fields", absent_fields, "grit.step.fields", given=_five_ids, examples=20),
+    *each_format("message/first", first_message, "grit.message.previous", given=_message, examples=30),
+    *each_format(
+        *("object/edited", edited, "grit.object.total", "grit.object.class", "grit.object.round-trip"),
+        given=_tape,
+        examples=200,
+    ),
+    *each_format(
+        *("object/bulk", bulk, "grit.object.total", "grit.object.class", "grit.object.round-trip"),
+        given=_seed,
+        examples=30,
+    ),
+)

@@ -1,0 +1,68 @@
+"""How properties of ``grit`` are registered: once for each object format.
+
+A body is written for any format; :func:`each_format` makes one property of it per format, whose name ends in the first
+word of the format's, and which requires that format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from hypothesis import strategies as st
+
+from gritstone_conformance.cases import Requires
+from gritstone_conformance.model.formats import FORMATS, Format
+from gritstone_conformance.trial import Claims, Property
+
+__all__ = ["Given", "each_format"]
+
+Given = Callable[[Format], Mapping[str, st.SearchStrategy[Any]]]
+"""The drawn arguments of a body, given the format."""
+
+
+def each_format(
+    name: str,
+    body: Callable[..., None],
+    *rules: str,
+    given: Given | None = None,
+    features: tuple[str, ...] = (),
+    kind: str = "property",
+    examples: int | None = None,
+    formats: tuple[str, ...] = tuple(FORMATS),
+    both: bool = False,
+) -> tuple[Property, ...]:
+    """Return one property per format.
+
+    Args:
+        name: topic and slug, without profile and format: ``tree/order``.
+        body: takes the trial, the format, and what ``given`` draws.
+        rules: the rules it judges; the first is blamed where no step names another.
+        given: what it draws, or None: it runs once.
+        features: what must be claimed.
+        kind: as in :class:`Property`.
+        examples: how many in the profile ``gate``; None: as many as the kind has.
+        formats: for which formats; default: all.
+        both: whether it needs an implementation that has both formats.
+    """
+    return tuple(
+        Property(
+            name=f"grit/{name}-{format_name.partition('-')[0]}",
+            rules=rules,
+            body=partial(_play, body, FORMATS[format_name]),
+            given=None if given is None else partial(_given, given, FORMATS[format_name]),
+            requires=Requires(tuple(FORMATS) if both else (format_name,), features, ("grit",)),
+            kind=kind,
+            examples=examples,
+        )
+        for format_name in formats
+    )
+
+
+def _play(body: Callable[..., None], fmt: Format, trial: Any, **drawn: Any) -> None:
+    body(trial, fmt, **drawn)
+
+
+def _given(given: Given, fmt: Format, claims: Claims) -> Mapping[str, st.SearchStrategy[Any]]:
+    return given(fmt)

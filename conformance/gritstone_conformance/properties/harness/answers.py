@@ -1,0 +1,112 @@
+"""Answers: every request gets one, in order, and a broken request is nobody's refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from gritstone_conformance.forms import FORMS
+from gritstone_conformance.properties.harness.probe import (
+    ANSWERED,
+    DONE,
+    ERROR,
+    ask_apart,
+    claims_grit,
+    process_of,
+    spoilt,
+)
+from gritstone_conformance.properties.harness.samples import blob_of, every_request, format_of
+from gritstone_conformance.replies import Json, Unsupported
+from gritstone_conformance.schemas import violation
+from gritstone_conformance.trial import Asked, Claims, Property, Trial
+
+__all__ = ["PROPERTIES", "off_schema"]
+
+_LATER: Final = frozenset({"wit", "runtime", "wasm", "image", "session", "flow", "fault"})  # profiles to come
+
+
+def order(trial: Trial) -> None:
+    """Replies come in request order with the seq of their request, also when the whole window is unanswered."""
+    fmt = format_of(trial.claims)
+    asked: list[Asked] = []
+    for number in range(2 * trial.claims.limits["window"]):
+        blob = blob_of(fmt, b"%d" % number)
+        if number % 3 == 0:
+            asked.append(("ping", {}, DONE))
+        elif number % 3 == 1 or not claims_grit(trial):
+            asked.append((f"grit.nothing-{number}", {}, {"unsupported": f"grit.nothing-{number}"}))
+        else:
+            asked.append(("grit.id", {"format": fmt.name, "bytes": blob.bytes}, {"ok": {"id": blob.id}}))
+    trial.expect_many(asked)
+
+
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
+_NEAR: Final = ("hello2", "pin", "bye.now", "grit", "grit.gett", "grit.i", "grit.open-store", "error", "ok", "x" * 64)
+_SOME_ARGS: Final[tuple[dict[str, Json], ...]] = (
+    {},
+    {"store": "s"},
+    {"bytes": "AB", "id": "ABC", "n": 2**53 - 1},
+    {"": [[], {}, None, True, "\u0000\U0001f600"]},
+    {"deep": [[[[[[[[[[{"a": {"b": {"c": 0}}}]]]]]]]]]]},
+)
+
+
+def _unknown_op(name: str) -> bool:
+    return name not in FORMS and name.partition(".")[0] not in _LATER
+
+
+def _unknown(claims: Claims) -> Mapping[str, st.SearchStrategy[Any]]:
+    del claims
+    words = st.text(_LETTERS, min_size=1, max_size=12)
+    ops = st.builds("{}.{}".format, words, words) | words
+    return {"op": st.sampled_from(_NEAR) | ops.filter(_unknown_op), "args": st.sampled_from(_SOME_ARGS)}
+
+
+def unknown(trial: Trial, op: str, args: dict[str, Json]) -> None:
+    """An unknown operation is answered ``unsupported`` with its own name, whatever its arguments are."""
+    trial.expect("ping", {}, DONE)
+    reply = trial.observe(op, args)
+    if not isinstance(reply, Unsupported):
+        trial.fail({"unsupported": op}, repr(reply), words="expected unsupported got another answer")
+    elif reply.feature != op:
+        trial.fail(op, reply.feature, path="/unsupported/feature", words="expected the operation as the feature")
+
+
+def known(trial: Trial) -> None:
+    """Every request that fits the schema and whose claims are made is carried out or refused."""
+    trial.expect_many([(op, args, ANSWERED) for op, args in _claimed(trial)])
+
+
+def fault_is_error(trial: Trial) -> None:
+    """Arguments that do not fit the schema are answered ``error`` and never ``refused``; those that fit are not."""
+    asked: list[Asked] = []
+    well: list[Asked] = []
+    for op, args in _claimed(trial):
+        asked += [(op, changed, ERROR) for changed in off_schema(op, args)]
+        well.append((op, args, ANSWERED))
+    ask_apart(trial, asked)
+    trial.expect_many(well)
+
+
+def _claimed(trial: Trial) -> list[tuple[str, dict[str, Json]]]:
+    hello = process_of(trial.subject).terms.hello_args()
+    return every_request(trial.claims, hello, trial.directory(), trial.path())
+
+
+def off_schema(op: str, args: dict[str, Json]) -> list[dict[str, Json]]:
+    """Return the arguments with one place changed so that they do not fit the schema any more, each once."""
+    found: dict[str, dict[str, Json]] = {}
+    for changed in spoilt(args):
+        if repr(changed) not in found and violation("request", {"seq": 0, "op": op, "args": changed}) is not None:
+            found[repr(changed)] = changed
+    return list(found.values())
+
+
+PROPERTIES = (
+    Property("harness/reply/order", ("harness.reply.order", "harness.reply.one"), order, kind="wire"),
+    Property("harness/reply/unknown-op", ("harness.reply.total",), unknown, given=_unknown, examples=50),
+    Property("harness/reply/known-op", ("harness.hello.honest", "harness.reply.total"), known, kind="wire"),
+    Property("harness/reply/fault-is-error", ("harness.reply.fault-is-error",), fault_is_error, kind="wire"),
+)

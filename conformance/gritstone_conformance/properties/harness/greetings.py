@@ -1,0 +1,151 @@
+"""Greetings: hello is answered first and again, alike by all processes, and what it says is true."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gritstone_conformance.base64url import encode_bytes
+from gritstone_conformance.cases import Requires
+from gritstone_conformance.claims import read_hello
+from gritstone_conformance.properties.harness.probe import DONE, claims_grit, process_of
+from gritstone_conformance.properties.harness.samples import (
+    blob_of,
+    empty_bundle,
+    exact_blob,
+    format_of,
+    opening,
+    tree_of,
+)
+from gritstone_conformance.trial import Asked, Property, Trial
+
+__all__ = ["PROPERTIES"]
+
+_DEEP: Final = 20_000  # a larger tree_depth is not walked to its end: it would take minutes
+_MANY: Final = 50_000  # a larger number of references is not filled up
+_BATCH: Final = 1_000
+_GRIT: Final = Requires(profiles=("grit",))
+
+
+def any_time(trial: Trial) -> None:
+    """A later hello is answered in the same way and changes no state: handles, stores, transfers stay."""
+    hello = process_of(trial.subject).terms.hello_args()
+    again: Asked = ("hello", hello, {"ok": trial.claims.raw})
+    if not claims_grit(trial):
+        trial.expect_many([again, ("ping", {}, DONE), again, ("ping", {}, DONE)])
+        return
+    fmt = format_of(trial.claims)
+    blob, bundle = blob_of(fmt, b"hello"), empty_bundle(fmt)
+    change = {"name": "tags/a", "old": None, "new": blob.id}
+    nothing = {"ok": {"objects": 0, "refs": 0}}
+    first, rest = encode_bytes(bundle[:30]), encode_bytes(bundle[30:])
+    asked: list[Asked] = [
+        (*opening("s", fmt), DONE),
+        ("grit.put", {"store": "s", "bytes": blob.bytes}, {"ok": {"id": blob.id}}),
+        ("grit.cas", {"store": "s", "changes": [change]}, DONE),
+        ("grit.import", {"store": "s", "bytes": first, "more": True}, nothing),
+        again,
+        ("grit.import", {"store": "s", "bytes": rest, "more": False}, nothing),
+        ("grit.get", {"store": "s", "id": blob.id}, {"ok": {"bytes": blob.bytes}}),
+        again,
+        (
+            "grit.refs",
+            {"store": "s", "prefix": "", "after": None, "limit": 9},
+            {"ok": {"refs": [["tags/a", blob.id]], "more": False}},
+        ),
+        ("grit.close", {"store": "s"}, DONE),
+    ]
+    for request in asked:  # one at a time: the trace ends where it goes wrong
+        trial.expect_many([request])
+
+
+def stable(trial: Trial) -> None:
+    """Each process of the command answers the same hello alike."""
+    hello = process_of(trial.subject).terms.hello_args()
+    for _ in range(2):
+        process = trial.spawn()
+        trial.expect("hello", hello, {"ok": trial.claims.raw}, on=process)
+        process.close()
+
+
+def closed(trial: Trial) -> None:
+    """What is claimed comes with everything that it builds on."""
+    _hold_hello_against(trial, "harness.hello.closed")
+
+
+def declared(trial: Trial) -> None:
+    """Each limit is at least its floor and within its bounds."""
+    _hold_hello_against(trial, "harness.hello.limits")
+
+
+def _hold_hello_against(trial: Trial, rule: str) -> None:
+    terms = process_of(trial.subject).terms
+    said = trial.expect("hello", terms.hello_args(), {"ok": trial.claims.raw}, rule="harness.hello.any-time")
+    for breach in read_hello(said, terms).breaches:
+        if breach.rule == rule:
+            trial.fail(rule, breach.detail, words=breach.cause, rule=rule)
+
+
+def object_bytes(trial: Trial) -> None:
+    """The limit ``object_bytes`` is real: at it an object is taken, one byte above it is exhausted."""
+    fmt, limit = format_of(trial.claims), trial.claims.limits["object_bytes"]
+    at, above = exact_blob(fmt, limit), exact_blob(fmt, limit + 1)
+    trial.expect(*opening("s", fmt), DONE)
+    trial.expect("grit.put", {"store": "s", "bytes": at.bytes}, {"ok": {"id": at.id}})
+    trial.expect("grit.put", {"store": "s", "bytes": above.bytes}, {"refused": "exhausted"})
+    trial.expect("grit.id", {"format": fmt.name, "bytes": above.bytes}, {"refused": "exhausted"})
+    trial.expect("grit.close", {"store": "s"}, DONE)
+
+
+def counts(trial: Trial) -> None:
+    """The limits ``cas_names`` and ``refs`` are real: at them an update is made, one name above is exhausted."""
+    fmt, limits = format_of(trial.claims), trial.claims.limits
+    most, total = limits["cas_names"], limits["refs"]
+    blob = blob_of(fmt, b"target")
+    names = [f"tags/n{number}" for number in range(max(most + 1, total + 1 if total <= _MANY else 0))]
+    trial.expect(*opening("s", fmt), DONE)
+    trial.expect("grit.put", {"store": "s", "bytes": blob.bytes}, {"ok": {"id": blob.id}})
+    trial.expect(*_update(names[: most + 1], blob.id), {"refused": "exhausted"})
+    trial.expect(*_update(names[:most], blob.id), DONE)
+    step = min(most, _BATCH)
+    for start in range(most, total if total <= _MANY else 0, step):
+        trial.expect(*_update(names[start : min(start + step, total)], blob.id), DONE)
+    if most < total <= _MANY:
+        trial.expect(*_update(names[total : total + 1], blob.id), {"refused": "exhausted"})
+    trial.expect("grit.close", {"store": "s"}, DONE)
+
+
+def _update(names: list[str], target: str) -> tuple[str, dict[str, object]]:
+    return "grit.cas", {"store": "s", "changes": [{"name": name, "old": None, "new": target} for name in names]}
+
+
+def depth(trial: Trial) -> None:
+    """The limit ``tree_depth`` is real: trees nested so deep are exported, one more is exhausted."""
+    fmt, limit = format_of(trial.claims), min(trial.claims.limits["tree_depth"], _DEEP)
+    trial.expect(*opening("s", fmt), DONE)
+    below = blob_of(fmt, b"leaf")
+    puts: list[Asked] = [("grit.put", {"store": "s", "bytes": below.bytes}, {"ok": {"id": below.id}})]
+    chain = [below]
+    for _ in range(limit + 1):
+        chain.append(tree_of(fmt, "a", chain[-1]))
+        puts.append(("grit.put", {"store": "s", "bytes": chain[-1].bytes}, {"ok": {"id": chain[-1].id}}))
+    trial.expect_many(puts)
+    for name, target in (("tags/at", chain[limit]), ("tags/above", chain[limit + 1])):
+        trial.expect("grit.cas", {"store": "s", "changes": [{"name": name, "old": None, "new": target.id}]}, DONE)
+    whole = {"ok": {"bytes": {"$": "any"}, "cursor": {"$": "any"}}}
+    trial.expect("grit.export", {"store": "s", "names": ["tags/at"], "cursor": None}, whole)
+    if limit == trial.claims.limits["tree_depth"]:
+        above = {"store": "s", "names": ["tags/above"], "cursor": None}
+        trial.expect("grit.export", above, {"refused": "exhausted"})
+    trial.expect("grit.close", {"store": "s"}, DONE)
+
+
+_LIMITS = ("harness.hello.limits",)
+PROPERTIES = (
+    Property("harness/hello/any-time", ("harness.hello.any-time",), any_time, kind="wire"),
+    Property("harness/hello/stable", ("harness.hello.stable",), stable, kind="wire"),
+    Property("harness/hello/closed", ("harness.hello.closed", "harness.hello.any-time"), closed, kind="wire"),
+    Property("harness/hello/limits-declared", (*_LIMITS, "harness.hello.any-time"), declared, kind="wire"),
+    Property("harness/hello/limits-object-bytes", _LIMITS, object_bytes, requires=_GRIT, kind="wire"),
+    Property("harness/hello/limits-counts", _LIMITS, counts, requires=_GRIT, kind="wire"),
+    Property("harness/hello/limits-tree-depth", _LIMITS, depth, requires=_GRIT, kind="wire"),
+)

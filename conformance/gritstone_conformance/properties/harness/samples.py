@@ -1,0 +1,120 @@
+"""Requests that fit the schema, one for every operation that an implementation claims.
+
+Decides nothing about right answers beyond what is plain from the bytes sent: the properties of this package need
+material whose answers are known without a model of a store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gritstone_conformance.base64url import encode_bytes
+from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256, Format
+from gritstone_conformance.model.values import Blob, Tree, to_json
+from gritstone_conformance.replies import Json
+from gritstone_conformance.trial import Claims
+
+__all__ = ["Sample", "blob_of", "empty_bundle", "every_request", "exact_blob", "format_of", "opening", "tree_of"]
+
+Request = tuple[str, dict[str, Json]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One object: its JSON form, its bytes as text, its id in hex."""
+
+    object: dict[str, Json]
+    bytes: str
+    id: str
+
+
+def format_of(claims: Claims) -> Format:
+    """Return a claimed format; the first one this suite knows."""
+    return next((FORMATS[name] for name in claims.formats if name in FORMATS), FRAMED_SHA256)
+
+
+def _sample(fmt: Format, value: Blob | Tree) -> Sample:
+    data = fmt.encode(value)
+    return Sample(to_json(value), encode_bytes(data), fmt.hash(data).hex())
+
+
+def blob_of(fmt: Format, data: bytes) -> Sample:
+    """Return a blob without headers."""
+    return _sample(fmt, Blob((), data))
+
+
+def tree_of(fmt: Format, name: str, target: Sample) -> Sample:
+    """Return a tree of one entry."""
+    return _sample(fmt, Tree(((name, bytes.fromhex(target.id)),)))
+
+
+def exact_blob(fmt: Format, size_bytes: int) -> Sample:
+    """Return a blob whose encoding has exactly so many bytes (at least 100)."""
+    length = size_bytes
+    while (surplus := len(fmt.encode(Blob((), bytes(length)))) - size_bytes) > 0:
+        length -= surplus
+    return _sample(fmt, Blob((), bytes(length)))
+
+
+def empty_bundle(fmt: Format) -> bytes:
+    """Return the bundle without references and frames."""
+    content = b"gritstone bundle 1\nformat " + fmt.name.encode() + b"\n\nz" + bytes(8)
+    return content + fmt.hash(content)
+
+
+def opening(store: str, fmt: Format, directory: str | None = None, *, create: bool = True) -> Request:
+    """Return the request that opens a memory store, or a durable one in ``directory``."""
+    args: dict[str, Json] = {"store": store, "format": fmt.name, "backend": "memory", "create": create}
+    return "grit.open", args if directory is None else args | {"backend": "durable", "dir": directory}
+
+
+def every_request(claims: Claims, hello: dict[str, Json], directory: str, path: str) -> list[Request]:
+    """Return requests that fit the schema, at least one per claimed operation, in an order in which they succeed.
+
+    Args:
+        claims: what is claimed; nothing else is asked.
+        hello: the arguments of hello.
+        directory: an empty directory for a durable store, opened if that is claimed.
+        path: a file that does not exist yet.
+    """
+    asked: list[Request] = [("hello", hello), ("ping", {})]
+    if "grit" in claims.profiles:
+        asked += _of_grit(claims, directory, path)
+    return asked
+
+
+def _of_grit(claims: Claims, directory: str, path: str) -> list[Request]:
+    fmt = format_of(claims)
+    blob, tree = blob_of(fmt, b"hello"), tree_of(fmt, "a", blob_of(fmt, b"hello"))
+    bundle, store = encode_bytes(empty_bundle(fmt)), {"store": "s"}
+    asked: list[Request] = [
+        ("grit.id", {"format": fmt.name, "bytes": blob.bytes}),
+        ("grit.encode", {"format": fmt.name, "object": blob.object}),
+        ("grit.encode", {"format": fmt.name, "object": tree.object}),
+        ("grit.decode", {"format": fmt.name, "bytes": tree.bytes}),
+        opening("s", fmt),
+        ("grit.put", store | {"bytes": blob.bytes, "id": blob.id}),
+        ("grit.put", store | {"bytes": tree.bytes}),
+        ("grit.get", store | {"id": tree.id}),
+        ("grit.has", store | {"ids": [blob.id, tree.id]}),
+        ("grit.cas", store | {"changes": [{"name": "tags/a", "old": None, "new": blob.id}]}),
+        ("grit.cas", store | {"changes": [{"name": "tags/a", "old": blob.id, "new": tree.id}]}),
+        ("grit.refs", store | {"prefix": "tags/", "after": None, "limit": 10}),
+        ("grit.export", store | {"names": ["tags/a"], "cursor": None}),
+        ("grit.import", store | {"bytes": bundle, "more": False}),
+        ("grit.prune", store | {"pins": [blob.id]}),
+    ]
+    featured: dict[str, list[Request]] = {
+        "files": [
+            ("grit.export", store | {"to": path}),
+            ("grit.import", store | {"from": path}),
+        ],
+        "transcode": [("grit.transcode", {"from": fmt.name, "to": fmt.name, "bundle": bundle})],
+        "damage": [("grit.damage", store | {"id": tree.id, "offset": 0, "xor": 1})],
+        "erase": [("grit.erase", store | {"id": blob.id})],
+        "durable": [opening("d", fmt, str(Path(directory) / "store")), ("grit.close", {"store": "d"})],
+    }
+    for feature, requests in featured.items():
+        asked += requests if feature in claims.features else []
+    return [*asked, ("grit.close", store)]

@@ -1,0 +1,214 @@
+"""Frames: one JSON object per line, written plainly and read strictly.
+
+Decides whether a line is a reply at all, and which of the four answers it gives. What an ``ok`` holds is checked in
+``forms``; whether it is the *right* answer in ``judge``; when a line may come in ``conversation``.
+
+======================================================================  ==============================
+a reply line                                                            breaks
+======================================================================  ==============================
+holds a CR, starts with a byte order mark, is blank                     ``harness.frame.line``
+is not UTF-8, not JSON, not one object                                  ``harness.frame.line``
+before the first reply: is no JSON at all                               ``harness.frame.stdout-clean``
+repeats a member, holds a lone surrogate                                ``harness.json.plain``
+holds a number with sign, fraction or exponent, or beyond 2^53-1        ``harness.json.plain``
+has no ``seq``, not exactly one answer, unknown members, another form   ``harness.reply.one-answer``
+refuses with a class outside the five                                   ``harness.reply.class-closed``
+======================================================================  ==============================
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from gritstone_conformance.replies import REFUSAL_CLASSES, Json, Ok, Refused, Reply, Trouble, Unsupported
+from gritstone_conformance.text import hex_bytes, printable
+
+__all__ = ["MAX_INTEGER", "ProtocolFault", "encode_request", "parse_json", "parse_reply"]
+
+MAX_INTEGER: Final = 2**53 - 1
+_ANSWERS: Final = frozenset({"ok", "refused", "unsupported", "error"})
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+@dataclass(slots=True)
+class ProtocolFault(Exception):  # noqa: N818 - a finding about the implementation, not an error of the suite
+    """What arrived is not what the wire allows.
+
+    Attributes:
+        rule: the harness rule it breaks.
+        detail: one line for people, safe to print.
+    """
+
+    rule: str
+    detail: str
+
+    @property
+    def cause(self) -> str:
+        """The cause in the words of the liveness chapter: ``protocol:`` and the rest of the rule's id."""
+        return "protocol:" + self.rule.removeprefix("harness.")
+
+    def __str__(self) -> str:
+        """Return cause and detail in one line."""
+        return f"{self.cause}: {self.detail}"
+
+
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+def encode_request(seq: int, op: str, args: Mapping[str, Json]) -> bytes:
+    """Spell one request as a line with its LF.
+
+    Raises:
+        UnicodeEncodeError: an argument holds a lone surrogate; the suite never sends one.
+    """
+    return f'{{"seq":{seq},"op":{_encode_json(op)},"args":{_encode_json(args)}}}\n'.encode()
+
+
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ProtocolFault("harness.json.plain", f"member {printable(twice)!r} stands twice")
+    return members
+
+
+def _no_fraction(text: str) -> NoReturn:
+    raise ProtocolFault("harness.json.plain", f"number {printable(text, 40)} is not a plain integer")
+
+
+def _plain_integer(text: str) -> int:
+    # JSON itself refuses leading zeros; 2^53-1 has 16 digits, and longer text is never converted
+    if text[0] == "-" or len(text) > 16 or (value := int(text)) > MAX_INTEGER:
+        raise ProtocolFault("harness.json.plain", f"number {printable(text, 40)} is not from 0 to 2^53-1")
+    return value
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_unique_members,
+    parse_float=_no_fraction,
+    parse_constant=_no_fraction,
+    parse_int=_plain_integer,
+)
+
+
+def parse_json(line: bytes, *, first: bool = False) -> Json:
+    """Read one line (without its LF) as strict JSON.
+
+    Args:
+        line: the bytes between two LF.
+        first: nothing was answered before; what is no JSON at all then counts as noise on the standard output.
+
+    Raises:
+        ProtocolFault: not UTF-8, not JSON, a BOM, a CR, nothing at all, a repeated member, a number or text that the
+            wire does not allow.
+
+    Spec: :rule:`harness.frame.line`, :rule:`harness.frame.stdout-clean`, :rule:`harness.json.plain`.
+    """
+    try:
+        value = _DECODER.decode(line.decode("utf-8"))
+    except UnicodeDecodeError as problem:
+        raise _unreadable(line, f"not UTF-8, byte {line[problem.start]:02x} at {problem.start}", first) from problem
+    except json.JSONDecodeError as problem:
+        raise _unreadable(line, f"not JSON, {problem.msg} at character {problem.pos}", first) from problem
+    except RecursionError as problem:
+        raise _unreadable(line, "nested too deeply", first) from problem
+    if b"\r" in line:
+        raise ProtocolFault("harness.frame.line", f"a CR stands in the line: {printable(line)}")
+    if b"\\u" in line:
+        _check_surrogates(value, line)
+    return value
+
+
+def _unreadable(line: bytes, reason: str, first: bool) -> ProtocolFault:
+    bare = line.removeprefix(_BOM).strip(b"\r\t ")
+    if not bare:
+        return ProtocolFault("harness.frame.line", "a blank line")
+    if first and not bare.startswith(b"{"):  # what opens an object is a reply gone wrong, not a banner
+        noise = f"{len(line) + 1} bytes before the first reply, {hex_bytes(line)}  {printable(line)!r}"
+        return ProtocolFault("harness.frame.stdout-clean", noise)
+    if line.startswith(_BOM):
+        reason = "it starts with a byte order mark"
+    return ProtocolFault("harness.frame.line", f"{reason}: {printable(line)}")
+
+
+def _check_surrogates(value: Json, line: bytes) -> None:
+    try:
+        _encode_json(value).encode()
+    except UnicodeEncodeError as problem:
+        raise ProtocolFault("harness.json.plain", f"a lone surrogate: {printable(line)}") from problem
+
+
+def parse_reply(line: bytes, *, first: bool = False) -> tuple[int, Reply]:
+    """Read one reply line (without its LF).
+
+    Args:
+        line: the bytes between two LF.
+        first: nothing was answered before by this process.
+
+    Returns:
+        Its ``seq`` and its answer; an ``ok`` is not yet held against the form of its operation.
+
+    Raises:
+        ProtocolFault: the line is no reply; the module's table says which rule each fault breaks.
+    """
+    value = parse_json(line, first=first)
+    if not isinstance(value, dict):
+        raise ProtocolFault("harness.frame.line", f"not a JSON object: {printable(line)}")
+    seq = value.get("seq")
+    if type(seq) is not int:
+        raise _off_form("no seq", line)
+    if len(value) == 2 and type(ok := value.get("ok")) is dict:
+        return seq, Ok(ok)
+    return seq, _parse_answer(value, line)
+
+
+def _off_form(problem: str, line: bytes) -> ProtocolFault:
+    return ProtocolFault("harness.reply.one-answer", f"{problem}: {printable(line)}")
+
+
+def _parse_answer(value: dict[str, Json], line: bytes) -> Reply:
+    given = sorted(_ANSWERS & value.keys())
+    if len(given) != 1:
+        raise _off_form(" and ".join(given) or "no answer", line)
+    unknown = sorted(value.keys() - _ANSWERS - {"seq", "x"})
+    if unknown:
+        raise _off_form(f"unknown member {printable(unknown[0])!r}", line)
+    answer = value[given[0]]
+    if not isinstance(answer, dict) or not isinstance(value.get("x", {}), dict):
+        raise _off_form(f"{given[0]} or x is not an object", line)
+    match given[0]:
+        case "ok":
+            return Ok(answer)
+        case "refused":
+            return _parse_refusal(answer, line)
+        case "unsupported":
+            _check_texts(answer, {"feature"}, set(), line)
+            if not answer["feature"]:
+                raise _off_form("feature is empty", line)
+            return Unsupported(answer["feature"])
+        case _:
+            _check_texts({name: note for name, note in answer.items() if name != "context"}, {"message"}, set(), line)
+            return Trouble(answer["message"])
+
+
+def _parse_refusal(answer: dict[str, Json], line: bytes) -> Refused:
+    _check_texts(answer, {"class"}, {"code", "rule", "message"}, line)
+    kind = answer["class"]
+    if kind not in REFUSAL_CLASSES:
+        raise ProtocolFault("harness.reply.class-closed", f"class {printable(kind)!r}: {printable(line)}")
+    return Refused(kind, answer.get("code"), answer.get("rule"), answer.get("message"))
+
+
+def _check_texts(answer: Mapping[str, Json], required: set[str], optional: set[str], line: bytes) -> None:
+    wrong = [name for name, value in answer.items() if not isinstance(value, str)]
+    for problem, names in (
+        ("without member", sorted(required - answer.keys())),
+        ("unknown member", sorted(answer.keys() - required - optional)),
+        ("no text in member", wrong),
+    ):
+        if names:
+            raise _off_form(f"{problem} {printable(names[0])!r}", line)

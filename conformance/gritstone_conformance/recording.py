@@ -1,0 +1,139 @@
+"""Recording: from what was played to the outcome that a report line holds.
+
+Decides which verdict a fault, a difference or a refusal to answer makes, which rule is blamed, and how much of a large
+value is kept for people. Laws that tie cases together are ``verdicts``' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from gritstone_conformance.engine import Tested
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.outcomes import Divergent, Outcome
+from gritstone_conformance.plan import Planned
+from gritstone_conformance.replies import Json, Trouble
+from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.trial import Divergence
+from gritstone_conformance.window import Played
+
+__all__ = ["Recorder", "excerpt"]
+
+NO_RESTART: Final = "attached without restart"
+_LONGEST: Final = 400  # characters of one text that a report keeps
+_ITEMS: Final = 20  # entries of one list that a report keeps
+
+
+class Recorder:
+    """Makes outcomes under a rule book."""
+
+    def __init__(self, book: RuleBook) -> None:
+        self._book = book
+
+    def blank(self, item: Planned, verdict: str) -> Outcome:
+        """Return an outcome with nothing but the verdict; its level is that of the case's first rule."""
+        return Outcome(item.name, item.digest, item.kind, item.rules, self.level(item.rules[0]), verdict)
+
+    def level(self, rule: str) -> str:
+        """Return the level of a rule; a rule that the book does not know counts as MUST."""
+        known = self._book.rules.get(rule)
+        return "MUST" if known is None else known.level
+
+    def skipped(self, item: Planned, reason: str) -> Outcome:
+        """Return the outcome of a case that needs what is not claimed."""
+        return replace(self.blank(item, "skip"), reason=reason)
+
+    def played(self, played: Played) -> Outcome:
+        """Return the outcome of a vector."""
+        item, case = played.item, played.case
+        outcome = replace(self.blank(item, "pass"), requests=played.requests, seconds=played.seconds)
+        if played.fault is not None:
+            return self.broken(outcome, played.fault, reproduced=played.reproduced)
+        if played.difference is None:
+            return outcome
+        step = case.steps[played.step]
+        difference = played.difference
+        told = Divergent(
+            step=played.step,
+            op=step.op,
+            path=difference.path,
+            expected=excerpt(difference.expected),
+            got=excerpt(difference.got),
+            steps=len(case.steps),
+            args=excerpt(step.args),
+        )
+        if isinstance(played.reply, Trouble):
+            return self._in_trouble(outcome, played.reply.message, told)
+        return self._failed(outcome, step.rule or case.rules[0], difference.signature, told)
+
+    def tested(self, item: Planned, tested: Tested) -> Outcome:
+        """Return the outcome of a property."""
+        outcome = replace(self.blank(item, "pass"), requests=tested.requests, seconds=tested.seconds)
+        if tested.divergence is not None:
+            return self._diverged(outcome, tested, tested.divergence)
+        if tested.fault is not None:
+            return self.broken(outcome, tested.fault)
+        return self.skipped(item, NO_RESTART) if tested.unable else outcome
+
+    def broken(
+        self, outcome: Outcome, fault: SubjectFault, *, reproduced: bool = True, can_fail: bool = True
+    ) -> Outcome:
+        """Return the outcome of a case in which the implementation broke: a failure only of a rule it judges."""
+        detail = fault.detail if reproduced else f"unreproduced: {fault.detail}".rstrip(": ")
+        if can_fail and fault.rule is not None and fault.rule in outcome.rules:
+            told = replace(outcome, cause=fault.cause, detail=detail)
+            return self._failed(told, fault.rule, fault.cause, None)
+        return replace(outcome, verdict="error", cause=fault.cause, detail=detail, rule=fault.rule)
+
+    def watched(self, item: Planned, faults: Sequence[SubjectFault], lines: int) -> Outcome:
+        """Return the outcome of a watch: whether any fault of the run broke its rule.
+
+        Args:
+            item: the watch.
+            faults: every fault of the run, in order; the first breach is told.
+            lines: how many replies there were to judge.
+        """
+        rule = item.rules[0]
+        outcome = replace(self.blank(item, "pass"), requests=lines)
+        for fault in faults:
+            if fault.rule == rule:
+                return self._failed(replace(outcome, detail=fault.detail), rule, fault.cause, None)
+        return outcome if lines else replace(outcome, verdict="skip", reason="there was no line to judge")
+
+    def _diverged(self, outcome: Outcome, tested: Tested, divergence: Divergence) -> Outcome:
+        difference, last = divergence.difference, divergence.steps[-1] if divergence.steps else None
+        got = difference.got if isinstance(difference.got, dict) else {}
+        told = Divergent(
+            step=max(len(divergence.steps) - 1, 0),
+            op=last.op if last else "",
+            path=difference.path,
+            expected=excerpt(difference.expected),
+            got=excerpt(difference.got),
+            steps=len(divergence.steps),
+            args=excerpt(last.args if last else {}),
+        )
+        detail = None if tested.repeatable else "not repeatable: the same requests passed when they were sent again"
+        outcome = replace(outcome, shrunk_from=tested.first_requests, detail=detail)
+        if last is not None and not difference.path and "error" in got:
+            return self._in_trouble(outcome, str(got["error"]), told)
+        return self._failed(outcome, divergence.rule, difference.signature, told)
+
+    def _failed(self, outcome: Outcome, rule: str, signature: str, told: Divergent | None) -> Outcome:
+        return replace(outcome, verdict="fail", rule=rule, level=self.level(rule), signature=signature, divergence=told)
+
+    def _in_trouble(self, outcome: Outcome, message: str, told: Divergent) -> Outcome:
+        return replace(outcome, verdict="error", cause="adapter", detail=message[:_LONGEST], divergence=told)
+
+
+def excerpt(value: Json) -> Json:
+    """Return a JSON value with long texts and lists cut in the middle; the whole stands in the case itself."""
+    if isinstance(value, str) and len(value) > _LONGEST:
+        return f"{value[: _LONGEST // 2]}…{len(value)} characters…{value[-_LONGEST // 4 :]}"
+    if isinstance(value, list):
+        kept = [excerpt(item) for item in value[:_ITEMS]]
+        return [*kept, f"…{len(value)} items…"] if len(value) > _ITEMS else kept
+    if isinstance(value, dict):
+        return {key: excerpt(item) for key, item in value.items()}
+    return value

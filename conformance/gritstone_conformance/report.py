@@ -1,0 +1,186 @@
+"""Reports: JSON lines, a header, one line per case, and a footer that seals them.
+
+Decides the form and what makes a report valid: no footer, a wrong number of lines or a wrong hash, and it is refused,
+so that a run that was cut off cannot look like a good one. Everything that people are shown is made from these lines.
+
+Invariant: two ``gate`` runs of one command over the same data differ only in ``today``, ``started``, ``finished``,
+``times`` and the seal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from gritstone_conformance import SUITE_VERSION
+from gritstone_conformance.errors import DataError, UsageError
+from gritstone_conformance.outcomes import Outcome
+from gritstone_conformance.replies import Json
+from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.settings import RunSettings
+from gritstone_conformance.verdicts import Judgement, verdict_root
+
+__all__ = ["Report", "footer_line", "header_line", "read_report", "timestamp", "write_report"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A valid report.
+
+    Attributes:
+        header: the header line.
+        outcomes: the case lines, in order.
+        footer: the footer line.
+    """
+
+    header: Mapping[str, Json]
+    outcomes: tuple[Outcome, ...]
+    footer: Mapping[str, Json]
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The claimed profiles; empty for an audit or when there was no hello."""
+        return tuple((self.header["iut"] or {}).get("profiles", ()))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The claimed features."""
+        return tuple((self.header["iut"] or {}).get("features", ()))
+
+
+def timestamp() -> str:
+    """Return now as the report spells it: UTC, milliseconds, a final Z."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def header_line(
+    book: RuleBook,
+    vectors_digest: str,
+    settings: RunSettings,
+    *,
+    attach: str,
+    command: Sequence[str],
+    iut: Json,
+    shard: tuple[int, int],
+    started: str,
+) -> dict[str, Json]:
+    """Return the header of a run.
+
+    Args:
+        book: the rules.
+        vectors_digest: the vectors digest.
+        settings: how the run was done.
+        attach: ``stdio``, ``unix:PATH``, ``tcp:HOST:PORT`` or ``audit``.
+        command: the implementation's command line; empty when it was attached.
+        iut: what ``hello`` answered; None when it was not answered.
+        shard: index and number of shards.
+        started: when it started.
+    """
+    return {
+        "type": "header",
+        "report": 1,
+        "suite": SUITE_VERSION,
+        "spec": book.spec,
+        "rules": book.digest,
+        "vectors": vectors_digest,
+        "seed": settings.seed,
+        "profile": settings.profile,
+        "shard": list(shard),
+        "attach": attach,
+        "command": list(command),
+        "iut": iut,
+        "hypothesis": version("hypothesis"),
+        "python": platform.python_version(),
+        "platform": f"{sys.platform}-{platform.machine()}",
+        "deadline_scale": settings.deadline_scale,
+        "today": started[:10],
+        "started": started,
+    }
+
+
+def footer_line(outcomes: Sequence[Outcome], judgement: Judgement, restarts: int, finished: str) -> dict[str, Json]:
+    """Return the footer without its seal; ``lines`` counts the header and the cases."""
+    return {
+        "type": "footer",
+        "lines": 1 + len(outcomes),
+        "cases": dict(judgement.cases),
+        "rules": judgement.rule_counts(),
+        "conforms": dict(judgement.conforms),
+        "unexpected": judgement.unexpected,
+        "restarts": restarts,
+        "verdicts": verdict_root(outcomes),
+        "exit": judgement.exit,
+        "finished": finished,
+    }
+
+
+def write_report(
+    path: Path, header: Mapping[str, Json], outcomes: Iterable[Outcome], footer: Mapping[str, Json]
+) -> None:
+    """Write and seal a report; the file appears whole or not at all.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
+    body = b"".join(_line(part) for part in (header, *(outcome.to_json() for outcome in outcomes)))
+    sealed = _line({**footer, "sha256": hashlib.sha256(body).hexdigest()})
+    half = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(body + sealed)
+        half.replace(path)
+    except OSError as problem:
+        raise UsageError(f"{path}: {problem.strerror or problem}") from problem
+
+
+def read_report(path: Path) -> Report:
+    """Read a report and check its seal.
+
+    Raises:
+        UsageError: it cannot be read.
+        DataError: it is no report, it was cut off, or it was changed after it was sealed.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as problem:
+        raise UsageError(f"{path}: {problem.strerror or problem}") from problem
+    rows = raw.splitlines(keepends=True)
+    lines = [_parse(row, number, path) for number, row in enumerate(rows, 1)]
+    if not lines or lines[0].get("type") != "header" or lines[0].get("report") != 1:
+        raise DataError(f"{path}: no report: the first line is no header")
+    _check_seal(lines[-1], rows, path)
+    try:
+        return Report(lines[0], tuple(Outcome.from_json(line) for line in lines[1:-1]), lines[-1])
+    except DataError as problem:
+        raise DataError(f"{path}: {problem}") from problem
+
+
+def _check_seal(footer: Mapping[str, Any], rows: list[bytes], path: Path) -> None:
+    if footer.get("type") != "footer" or not rows[-1].endswith(b"\n"):
+        raise DataError(f"{path}: not sealed: the last line is no footer, the run was cut off")
+    if footer.get("lines") != len(rows) - 1:
+        raise DataError(f"{path}: the footer counts {footer.get('lines')} lines, there are {len(rows) - 1}")
+    if footer.get("sha256") != hashlib.sha256(b"".join(rows[:-1])).hexdigest():
+        raise DataError(f"{path}: the seal does not match: the report was changed")
+
+
+def _parse(row: bytes, number: int, path: Path) -> dict[str, Any]:
+    try:
+        line = json.loads(row)
+    except (ValueError, RecursionError) as problem:
+        raise DataError(f"{path}: line {number} is not JSON: {problem}") from problem
+    if not isinstance(line, dict):
+        raise DataError(f"{path}: line {number} is no JSON object")
+    return line
+
+
+def _line(members: Mapping[str, Json]) -> bytes:
+    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"

@@ -1,0 +1,135 @@
+"""A run: the plan on a live subject, from the first request to settled outcomes.
+
+Decides the order (that of the plan, but for watches, which are judged when the implementation has ended) and what is
+told while it goes on. It neither starts processes nor writes anything but found cases.
+
+Invariant: every planned case has exactly one outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from gritstone_conformance.cases import Case
+from gritstone_conformance.engine import check_property
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.found import case_of, copy_of, save
+from gritstone_conformance.ledger import Ledger, Observed, RunSubject
+from gritstone_conformance.outcomes import Outcome
+from gritstone_conformance.plan import Plan, Planned
+from gritstone_conformance.recording import Recorder
+from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.settings import RunSettings
+from gritstone_conformance.thinning import thin
+from gritstone_conformance.trial import Claims, Property
+from gritstone_conformance.verdicts import settle
+from gritstone_conformance.window import Played, play_cases
+
+__all__ = ["RunResult", "execute", "execute_nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run found.
+
+    Attributes:
+        outcomes: settled, one per counted case, in the order of the plan.
+        claims: what the implementation claimed.
+        restarts: how often a broken process was replaced.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    claims: Claims
+    restarts: int
+
+
+def execute(
+    plan: Plan, subject: RunSubject, book: RuleBook, settings: RunSettings, notify: Callable[[Outcome], None]
+) -> RunResult:
+    """Play the whole plan and close the subject.
+
+    Args:
+        plan: what to play.
+        subject: a started subject; closed at the end.
+        book: the rules.
+        settings: how to play.
+        notify: called with each outcome as soon as it is known; laws that tie cases together come later.
+    """
+    observed = Observed(subject, Ledger())
+    recorder = Recorder(book)
+    found: list[Outcome] = []
+    span_s = (settings.search_s or 0.0) / max(1, sum(1 for item in plan.items if isinstance(item.source, Property)))
+
+    def tell(outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            found.append(outcome)
+            notify(outcome)
+
+    try:
+        for kind, items in groupby(plan.items, key=lambda item: type(item.source)):
+            if kind is Case:
+                tell(_vectors(tuple(items), observed, recorder, settings))
+            elif kind is Property:
+                tell(_property(item, observed, recorder, settings, span_s) for item in items)
+    finally:
+        observed.close()
+    lines = observed.ledger.replies
+    tell(recorder.watched(item, subject.faults, lines) for item in plan.of_kind("watch"))
+    return RunResult(settle(found, plan), observed.claims, subject.restarts)
+
+
+def execute_nothing(plan: Plan, fault: SubjectFault, book: RuleBook) -> tuple[Outcome, ...]:
+    """Return the outcomes of a plan whose implementation never answered ``hello``: ``error``, ``not-started``."""
+    recorder = Recorder(book)
+    unasked = SubjectFault("not-started", str(fault), fault.rule)
+    items = (item for item in plan.items if item.counted)
+    return tuple(recorder.broken(recorder.blank(item, "error"), unasked, can_fail=False) for item in items)
+
+
+def _vectors(
+    items: Sequence[Planned], subject: Observed, recorder: Recorder, settings: RunSettings
+) -> Iterator[Outcome]:
+    able: list[Planned] = []
+    for item in items:
+        reason = _unclaimed(item, subject.claims)
+        if reason is None:
+            able.append(item)
+        else:
+            yield recorder.skipped(item, reason)
+    for played in play_cases(able, subject):
+        outcome = recorder.played(played)
+        saves = settings.saves and outcome.verdict == "fail"
+        yield _saved_vector(outcome, played, settings) if saves else outcome
+
+
+def _property(item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings, span_s: float) -> Outcome:
+    assert isinstance(item.source, Property)
+    reason = _unclaimed(item, subject.claims)
+    if reason is not None:
+        return recorder.skipped(item, reason)
+    tested = check_property(item.source, subject, settings, span_s)
+    divergence = tested.divergence
+    if divergence is None or not divergence.steps:
+        return recorder.tested(item, tested)
+    case = case_of(item, divergence, settings.seed)
+    thinned = thin(case, divergence, subject) if divergence.replayable else None
+    if thinned is None:
+        case = replace(case, judge="history")
+    else:
+        tested.divergence = thinned
+        case = case_of(item, thinned, settings.seed)
+    outcome = recorder.tested(item, tested)
+    return replace(outcome, found=save(case, settings.home)) if settings.saves else outcome
+
+
+def _unclaimed(item: Planned, claims: Claims) -> str | None:
+    """Return why a case cannot be asked, or None; what is not claimed is never asked."""
+    if item.profile not in (*claims.profiles, "harness"):
+        return f"profile {item.profile} is not claimed"
+    return item.requires.missing_from(claims.formats, claims.features, claims.profiles)
+
+
+def _saved_vector(outcome: Outcome, played: Played, settings: RunSettings) -> Outcome:
+    return replace(outcome, found=save(copy_of(played.case, outcome.signature or ""), settings.home))

@@ -1,0 +1,209 @@
+"""The rungs of the ladder that ``gritstone doctor`` climbs: for each, what is asked and what must be answered.
+
+Values are the golden ones of the spec, for the two formats; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from gritstone_conformance.base64url import encode_bytes
+from gritstone_conformance.cases import Step
+from gritstone_conformance.replies import Json
+from gritstone_conformance.trial import Claims
+
+__all__ = ["Rung", "reopening", "rungs_for"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One rung.
+
+    Attributes:
+        name: one word.
+        steps: asked in order, each with what must be answered.
+        advice: what to look at when it is bad.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Golden:
+    """Known values of one format; ``hello`` is the blob {ct: s} ``hello``, ``tree`` holds it under ``greeting``."""
+
+    empty: str
+    empty_id: str
+    reject: str
+    reject_class: str
+    hello: str
+    hello_id: str
+    tree: str
+    tree_id: str
+    bundle: str
+
+
+def _b64(hexed: str) -> str:
+    return encode_bytes(bytes.fromhex(hexed))
+
+
+_FRAMED_HELLO: Final = b"blob 11\0ct\0s\0\0hello"
+_FRAMED_HELLO_ID: Final = "22878b77b2c12fc26f873116451d3c9d5092ccf77441cf80ad761422b28aa759"
+_FRAMED_TREE: Final = b"tree 41\0greeting\0" + bytes.fromhex(_FRAMED_HELLO_ID)
+_CBOR_HELLO: Final = bytes.fromhex("8300a162637461734568656c6c6f")
+_CBOR_HELLO_ID: Final = "dffae06effea754ff3da34ac11f1de16010774f77315bc1e1a5d333ab90874d1"
+_CBOR_TREE: Final = bytes.fromhex("8201a1686772656574696e675820") + bytes.fromhex(_CBOR_HELLO_ID)
+_FRAMED_TREE_ID: Final = "e14a95cdf4bfdfe35357a01c73893a9e0dc1656550e71aab1c414908f5a28633"
+_CBOR_TREE_ID: Final = "d41a6abde61d87f5bc86dd4aecad20b3033874f83b0a3ef393ec9def735777ae"
+
+
+def _bundle(fmt: str, tree_id: str, frames: list[tuple[str, bytes]], digest: str) -> str:
+    lines = f"gritstone bundle 1\nformat {fmt}\nref tags/demo {tree_id}\n\n".encode()
+    body = b"".join(b"o" + len(data).to_bytes(8) + data for _, data in sorted(frames))
+    return encode_bytes(lines + body + b"z" + (2).to_bytes(8) + bytes.fromhex(digest))
+
+
+_GOLDEN: Final = {
+    "framed-sha256": _Golden(
+        empty=_b64("626c6f6220310000"),
+        empty_id="449e9b795420cd16fe60ad5298cf680f15a7cd2ac9b44adaf7ed3edc0d08dd78",
+        reject=encode_bytes(b"blob 01\0\0"),
+        reject_class="invalid",
+        hello=encode_bytes(_FRAMED_HELLO),
+        hello_id=_FRAMED_HELLO_ID,
+        tree=encode_bytes(_FRAMED_TREE),
+        tree_id=_FRAMED_TREE_ID,
+        bundle=_bundle(
+            "framed-sha256",
+            _FRAMED_TREE_ID,
+            [(_FRAMED_HELLO_ID, _FRAMED_HELLO), (_FRAMED_TREE_ID, _FRAMED_TREE)],
+            "122b48beacb82d528cac7c3cbe52bdbe9de6ce4f313f095968f882a9821c0dd2",
+        ),
+    ),
+    "cbor-blake3": _Golden(
+        empty=_b64("8300a040"),
+        empty_id="d9009c5b189873f2997b664c07d8efe3e2efa4308c99107fa3174afdd47e6ebd",
+        reject=_b64("8300a04000"),
+        reject_class="malformed",
+        hello=encode_bytes(_CBOR_HELLO),
+        hello_id=_CBOR_HELLO_ID,
+        tree=encode_bytes(_CBOR_TREE),
+        tree_id=_CBOR_TREE_ID,
+        bundle=_bundle(
+            "cbor-blake3",
+            _CBOR_TREE_ID,
+            [(_CBOR_HELLO_ID, _CBOR_HELLO), (_CBOR_TREE_ID, _CBOR_TREE)],
+            "d13cdd75f307e00e205cfe51aa57d30ffc37f5ea4d25d51baef59afb9b9fb239",
+        ),
+    ),
+}
+
+_EMPTY: Final[dict[str, Json]] = {"kind": "blob", "headers": [], "data": ""}
+
+
+def rungs_for(claims: Claims) -> Iterator[Rung]:
+    """Yield the rungs between flush and restart that the claims allow, in order."""
+    formats = [fmt for fmt in _GOLDEN if fmt in claims.formats]
+    for make in (_id, _decode, _reject, _encode, _store, _refs, _bundle_rung):
+        for fmt in formats:
+            yield make(fmt, _GOLDEN[fmt])
+
+
+def _step(op: str, args: dict[str, Json], **ok: Json) -> Step:
+    return Step(op, args, {"ok": ok})
+
+
+def _id(fmt: str, golden: _Golden) -> Rung:
+    step = _step("grit.id", {"format": fmt, "bytes": golden.empty}, id=golden.empty_id)
+    return Rung(f"id {fmt}", (step,), "the id is the hash of the whole object, header included, in lower-case hex")
+
+
+def _decode(fmt: str, golden: _Golden) -> Rung:
+    step = _step("grit.decode", {"format": fmt, "bytes": golden.empty}, object=_EMPTY, id=golden.empty_id)
+    return Rung(f"decode {fmt}", (step,), "bytes travel as base64url without padding; headers are a list of pairs")
+
+
+def _reject(fmt: str, golden: _Golden) -> Rung:
+    step = Step("grit.decode", {"format": fmt, "bytes": golden.reject}, {"refused": golden.reject_class})
+    words = "bytes that the encoder would not write are refused with a class; `error` is for faults of your own"
+    return Rung(f"reject {fmt}", (step,), words)
+
+
+def _encode(fmt: str, golden: _Golden) -> Rung:
+    args: dict[str, Json] = {"format": fmt, "object": _EMPTY}
+    step = _step("grit.encode", args, bytes=golden.empty, id=golden.empty_id)
+    return Rung(f"encode {fmt}", (step,), "encode and decode are each other's inverse")
+
+
+def _open(store: str, fmt: str) -> Step:
+    return _step("grit.open", {"store": store, "format": fmt, "backend": "memory", "create": True})
+
+
+def _store(fmt: str, golden: _Golden) -> Rung:
+    steps = (
+        _open("doctor", fmt),
+        _step("grit.put", {"store": "doctor", "bytes": golden.hello}, id=golden.hello_id),
+        _step("grit.get", {"store": "doctor", "id": golden.hello_id}, bytes=golden.hello),
+        Step("grit.get", {"store": "doctor", "id": golden.tree_id}, {"refused": "missing"}),
+        _step("grit.close", {"store": "doctor"}),
+    )
+    return Rung(f"store {fmt}", steps, "handles are chosen by the suite; an object that was not put is missing")
+
+
+def _filled(fmt: str, golden: _Golden) -> tuple[Step, ...]:
+    return (
+        _open("doctor", fmt),
+        *_filling(golden),
+    )
+
+
+def _filling(golden: _Golden) -> tuple[Step, ...]:
+    change: Json = {"name": "tags/demo", "old": None, "new": golden.tree_id}
+    return (
+        _step("grit.put", {"store": "doctor", "bytes": golden.hello}, id=golden.hello_id),
+        _step("grit.put", {"store": "doctor", "bytes": golden.tree}, id=golden.tree_id),
+        _step("grit.cas", {"store": "doctor", "changes": [change]}),
+    )
+
+
+def _listed(golden: _Golden) -> Step:
+    args: dict[str, Json] = {"store": "doctor", "prefix": "tags/", "after": None, "limit": 10}
+    return _step("grit.refs", args, refs=[["tags/demo", golden.tree_id]], more=False)
+
+
+def _refs(fmt: str, golden: _Golden) -> Rung:
+    again: Json = {"name": "tags/demo", "old": None, "new": golden.tree_id}
+    steps = (
+        *_filled(fmt, golden),
+        Step("grit.cas", {"store": "doctor", "changes": [again]}, {"refused": "rejected", "code": "conflict"}),
+        _listed(golden),
+        _step("grit.close", {"store": "doctor"}),
+    )
+    return Rung(
+        f"refs {fmt}", steps, "an update happens if every expected old value holds, else it is rejected: conflict"
+    )
+
+
+def _bundle_rung(fmt: str, golden: _Golden) -> Rung:
+    steps = (
+        *_filled(fmt, golden),
+        _step("grit.export", {"store": "doctor", "cursor": None}, bytes=golden.bundle, cursor=None),
+        _step("grit.close", {"store": "doctor"}),
+    )
+    return Rung(f"bundle {fmt}", steps, "reference lines ascend by name, frames by id; the digest covers all before it")
+
+
+def reopening(claims: Claims, directory: str) -> tuple[tuple[Step, ...], tuple[Step, ...]] | None:
+    """Return what to ask before and after a restart of a durable store, or None when none is claimed."""
+    formats = [fmt for fmt in _GOLDEN if fmt in claims.formats]
+    if "durable" not in claims.features or not formats:
+        return None
+    golden = _GOLDEN[formats[0]]
+    args: dict[str, Json] = {"store": "doctor", "format": formats[0], "backend": "durable", "dir": directory}
+    before = (_step("grit.open", {**args, "create": True}), *_filling(golden))
+    after = (_step("grit.open", {**args, "create": False}), _listed(golden), _step("grit.close", {"store": "doctor"}))
+    return before, after

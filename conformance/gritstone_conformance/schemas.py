@@ -1,0 +1,67 @@
+"""The JSON Schemas of the spec, ready to check a document.
+
+Decides how a violation is told: one line with the place (JSON Pointer) and what is wrong there. Which documents are
+checked when is their readers' business: files that a person gives are always checked, bundled ones by the lint.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from gritstone_conformance.bundled import spec_dir
+from gritstone_conformance.errors import DataError
+from gritstone_conformance.replies import Json
+
+__all__ = ["violation"]
+
+
+def violation(schema: str, document: Json) -> str | None:
+    """Return the first violation of a schema in one line, or None.
+
+    Args:
+        schema: the schema's short name, e.g. ``vectors``, ``case`` or ``report``.
+        document: a JSON value.
+
+    Raises:
+        DataError: the bundled schemas cannot be read.
+    """
+    worst = _deepest(_validator(schema).iter_errors(document))
+    if worst is None:
+        return None
+    place = "".join(f"/{part}" for part in worst.absolute_path)
+    return f"{place or '/'}: {_shortened(worst.message)}"
+
+
+def _deepest(errors: Any) -> Any:
+    """Return the most telling error: of alternatives that all failed, the one that went furthest."""
+    found = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
+    if not found:
+        return None
+    error = found[0]
+    while error.context:
+        error = max(error.context, key=lambda inner: (len(inner.absolute_path), str(inner.message)))
+    return error
+
+
+def _shortened(message: str) -> str:
+    line = " ".join(message.split())
+    return line if len(line) <= 160 else f"{line[:100]} … {line[-50:]}"
+
+
+@cache
+def _validator(schema: str) -> Any:
+    from jsonschema import Draft202012Validator  # 0.1 s to import: only who checks pays
+    from referencing import Registry, Resource
+
+    try:
+        contents = [json.loads(path.read_bytes()) for path in sorted((spec_dir() / "schemas").glob("*.schema.json"))]
+    except (OSError, ValueError) as problem:
+        raise DataError(f"{spec_dir() / 'schemas'}: {problem}") from problem
+    by_id = {content["$id"]: content for content in contents}
+    registry = Registry().with_resources((urn, Resource.from_contents(content)) for urn, content in by_id.items())
+    wanted = [urn for urn in by_id if urn.endswith(f":{schema}")]
+    if not wanted:
+        raise DataError(f"no schema named {schema} in {spec_dir() / 'schemas'}")
+    return Draft202012Validator(by_id[wanted[0]], registry=registry)

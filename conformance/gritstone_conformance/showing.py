@@ -1,0 +1,110 @@
+"""``gritstone show``: a rule with its cases and verdicts, or a case with its steps or its request lines."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Sequence
+
+from gritstone_conformance.cases import Case
+from gritstone_conformance.console import terminal_width
+from gritstone_conformance.errors import UsageError
+from gritstone_conformance.excerpts import show_answer, show_request
+from gritstone_conformance.judge import substitute
+from gritstone_conformance.messages import edit_words
+from gritstone_conformance.outcomes import Outcome
+from gritstone_conformance.places import Places
+from gritstone_conformance.plan import Planned, Selection
+from gritstone_conformance.protocol import encode_request
+from gritstone_conformance.replies import Json
+from gritstone_conformance.report import read_report
+from gritstone_conformance.rules import Rule
+from gritstone_conformance.seqs import seq_number
+from gritstone_conformance.terms import Terms
+from gritstone_conformance.verdicts import rule_verdicts
+from gritstone_conformance.verifying import load_data, plan_run
+
+__all__ = ["request_lines", "run_command"]
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Show what the options of ``gritstone show`` name; returns the exit code."""
+    data = load_data()
+    case = data.vectors.by_name().get(options.name)
+    if options.raw:
+        if case is None:
+            raise UsageError(f"{options.name}: no vector of that name; --raw shows vectors")
+        sys.stdout.flush()
+        sys.stdout.buffer.write(b"".join(request_lines(case, seed=1)))
+        return 0
+    outcomes = read_report(options.report).outcomes if options.report is not None else ()
+    items = plan_run(data, Selection(), 1).items
+    if options.name in data.book.rules:
+        lines = _rule_lines(data.book.rules[options.name], items, outcomes)
+    elif case is not None:
+        lines = _case_lines(case, outcomes)
+    else:
+        raise UsageError(_unknown(options.name, [*data.book.rules, *(item.name for item in items)]))
+    for line in lines:
+        print(line)
+    return 0
+
+
+def request_lines(case: Case, seed: int) -> list[bytes]:
+    """Return the lines that a process is sent for one case: hello, its steps, bye.
+
+    Raises:
+        UsageError: a step needs an earlier answer, which nobody gives here.
+    """
+    bindings: dict[str, Json] = {}
+    places = Places()
+    asked: list[tuple[str, dict[str, Json]]] = [("hello", Terms(seed=seed).hello_args())]
+    for step in case.steps:
+        places.provide(step.args, bindings)
+        try:
+            asked.append((step.op, substitute(step.args, bindings)))
+        except Exception as problem:
+            raise UsageError(f"{case.name} cannot be sent blindly: {problem}") from problem
+    asked.append(("bye", {}))
+    return [encode_request(seq_number(seed, index), op, args) for index, (op, args) in enumerate(asked)]
+
+
+def _rule_lines(rule: Rule, items: Sequence[Planned], outcomes: Sequence[Outcome]) -> list[str]:
+    width = terminal_width() - 2
+    needs = f" · needs {' '.join(rule.needs)}" if rule.needs else ""
+    lines = [f"{rule.id} · {rule.level} · since {rule.since}{needs} · {rule.chapter}"]
+    lines += textwrap.wrap(rule.text, width, initial_indent="  ", subsequent_indent="  ")
+    if rule.untested is not None:
+        lines.append(f"  untested: {rule.untested}")
+    verdict = rule_verdicts(outcomes).get(rule.id)
+    if verdict is not None:
+        lines.append(f"  verdict: {verdict}")
+    by_name = {outcome.case: outcome for outcome in outcomes}
+    for item in sorted(items, key=lambda item: item.name):
+        if rule.id in item.rules:
+            said = by_name.get(item.name)
+            lines.append(f"  {item.kind:<9} {item.name}" + (f"   {said.verdict}" if said else ""))
+    return lines
+
+
+def _case_lines(case: Case, outcomes: Sequence[Outcome]) -> list[str]:
+    width = terminal_width() - 15
+    lines = [f"{case.name} · {' '.join(case.rules)}", f"  digest       {case.identity()}"]
+    lines += [f"  comment      {case.comment}"] if case.comment else []
+    for number, step in enumerate(case.steps, 1):
+        lines.append(f"  {f'step {number}':<12} {show_request(step.op, step.args, width)}")
+        lines.append(f"  {'expected':<12} {show_answer(step.expect, width)}")
+    if case.twin is not None:
+        lines.append(f"  {'twin':<12} {case.twin} ({edit_words(case)})")
+    for outcome in outcomes:
+        if outcome.case == case.name:
+            lines.append(f"  {'verdict':<12} {outcome.verdict}")
+    return lines
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    return f"{name}: no rule and no case of that name" + (f"; the nearest is {near[0]}" if near else "")

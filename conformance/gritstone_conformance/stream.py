@@ -1,0 +1,192 @@
+"""Lines over file descriptors, without ever blocking and without a thread.
+
+One ``poll`` waits at once for replies, for room to write, for the log and for the end of the process, so a peer that
+stops reading cannot stall a write, and a chatty one cannot fill its log pipe, while the suite waits for a reply.
+Between requests nobody needs to wait for anything.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+from collections import deque
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+from gritstone_conformance.log import LogTail
+
+__all__ = ["Ends", "LineStream"]
+
+_LEAST_READ: Final = 64 << 10
+_MOST_READ: Final = 1 << 20
+_READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The suite's ends of a channel: file descriptors that somebody else owns and closes.
+
+    Attributes:
+        read: replies come from here.
+        write: requests go here; equal to ``read`` for a socket.
+        log: standard error, or None.
+        exit: becomes readable when the process has ended (a pidfd), or None.
+    """
+
+    read: int
+    write: int
+    log: int | None
+    exit: int | None
+
+
+class LineStream:
+    """Whole lines in both directions.
+
+    Attributes:
+        lines: received and not yet taken, without their LF.
+        partial_bytes: received after the last LF.
+        eof: no further line will come.
+        exited: the process was seen to end.
+        deaf: the other side reads no more.
+        log: the end of standard error.
+    """
+
+    def __init__(self, ends: Ends, trace: BinaryIO | None = None) -> None:
+        self.lines: deque[bytes] = deque()
+        self.partial_bytes = 0
+        self.eof = False
+        self.exited = False
+        self.deaf = False
+        self.log = LogTail()
+        self._ends = ends
+        self._log_open = ends.log is not None
+        self._trace = trace
+        self._pieces: list[bytes] = []
+        self._unsent = memoryview(b"")
+        self._read_size = _LEAST_READ
+        self._poll = select.poll()
+        for number in (ends.read, ends.write, ends.log):
+            if number is not None:
+                os.set_blocking(number, False)
+        for number in (ends.read, ends.log, ends.exit):
+            if number is not None:
+                self._poll.register(number, select.POLLIN)
+
+    @property
+    def watches_exit(self) -> bool:
+        """Whether :meth:`wait` notices the end of the process."""
+        return self._ends.exit is not None
+
+    def send(self, data: bytes) -> None:
+        """Write whole lines as far as there is room; :meth:`wait` writes the rest."""
+        if self._trace is not None:
+            self._trace.writelines(b"> " + line for line in data.splitlines(keepends=True))
+            self._trace.flush()
+        if self._unsent:
+            self._unsent = memoryview(bytes(self._unsent) + data)
+        elif not self.deaf:
+            self._write(memoryview(data))
+
+    def wait(self, timeout_s: float | None) -> None:
+        """Wait until something happened, at most so long, and take it in; None waits for ever, 0 not at all."""
+        timeout_ms = None if timeout_s is None else math.ceil(timeout_s * 1000)
+        ends = self._ends
+        for number, events in self._poll.poll(timeout_ms):
+            if number == ends.read and events & _READABLE:
+                self._read()
+            if number == ends.write and self._unsent:
+                self._write(self._unsent)
+            if number == ends.log:
+                self._read_log()
+            if number == ends.exit:
+                self._take_end()
+
+    def stop_writing(self) -> None:
+        """Drop what is unsent; nothing more will be written."""
+        self.deaf = True
+        self._keep_unsent(memoryview(b""))
+
+    def _read(self) -> bool:
+        """Read once; returns whether there may be more."""
+        try:
+            data = os.read(self._ends.read, self._read_size)
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            data = b""
+        if not data:
+            self.eof = True
+            self._poll.unregister(self._ends.read)
+            return False
+        if len(data) == self._read_size:
+            self._read_size = min(2 * self._read_size, _MOST_READ)
+        self._split(data)
+        return True
+
+    def _split(self, data: bytes) -> None:
+        cut = data.rfind(b"\n") + 1
+        if not cut:
+            self._pieces.append(data)
+            self.partial_bytes += len(data)
+            return
+        whole = data[: cut - 1]
+        if self._pieces:
+            whole = b"".join([*self._pieces, whole])
+        fresh = whole.split(b"\n")
+        self.lines.extend(fresh)
+        self._pieces = [data[cut:]] if cut < len(data) else []
+        self.partial_bytes = len(data) - cut
+        if self._trace is not None:
+            self._trace.writelines(b"< " + line + b"\n" for line in fresh)
+            self._trace.flush()
+
+    def _write(self, data: memoryview) -> None:
+        try:
+            written = os.write(self._ends.write, data)
+        except BlockingIOError:
+            written = 0
+        except ConnectionError:
+            self.stop_writing()
+            return
+        if self._unsent or written < len(data):
+            self._keep_unsent(data[written:])
+
+    def _keep_unsent(self, rest: memoryview) -> None:
+        """Remember what found no room, and watch for room exactly while there is something to write."""
+        was_waiting, self._unsent = bool(self._unsent), rest
+        if bool(rest) == was_waiting:
+            return
+        if self._ends.write == self._ends.read:
+            if not self.eof:
+                self._poll.modify(self._ends.read, select.POLLIN | (select.POLLOUT if rest else 0))
+        elif rest:
+            self._poll.register(self._ends.write, select.POLLOUT)
+        else:
+            self._poll.unregister(self._ends.write)
+
+    def _read_log(self) -> bool:
+        """Read the log once; returns whether there may be more."""
+        assert self._ends.log is not None
+        try:
+            data = os.read(self._ends.log, _LEAST_READ)
+        except BlockingIOError:
+            return False
+        if data:
+            self.log.add(data)
+        else:
+            self._log_open = False
+            self._poll.unregister(self._ends.log)
+        return bool(data)
+
+    def _take_end(self) -> None:
+        """The process has ended: take what it left in the pipes, and nothing that others may still write there."""
+        assert self._ends.exit is not None
+        self._poll.unregister(self._ends.exit)
+        self.exited = True
+        reads = _MOST_READ // _LEAST_READ + 1  # no pipe holds more than this
+        while not self.eof and reads and self._read():
+            reads -= 1
+        while self._log_open and reads and self._read_log():
+            reads -= 1
+        self.eof = True

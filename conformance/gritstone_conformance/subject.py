@@ -1,0 +1,286 @@
+"""The implementation under test, as the suite sees it: something that answers, over as many processes as it takes.
+
+Starts and restarts processes (or connections), says ``hello`` to each, keeps what went wrong, and gives up when there
+is no sense in going on. The talk with one process is ``conversation``; which answer is right is nobody's business here.
+
+For a runner: :meth:`Subject.ask_each` never raises for a fault of the implementation. It returns one answer per request
+as far as the process lived; the last item is then the fault of the guilty request, and the requests after it can be
+sent again, to a fresh process. Everything that broke a rule on the way, whether or not it hit a case, is in
+:attr:`Subject.faults`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, Protocol
+
+from gritstone_conformance import procfs
+from gritstone_conformance.breaker import Breaker
+from gritstone_conformance.claims import Hello, is_claimed, read_hello
+from gritstone_conformance.conversation import Answer, Conversation, Request
+from gritstone_conformance.errors import SubjectFault, UsageError
+from gritstone_conformance.liveness import Channel
+from gritstone_conformance.pace import Pace
+from gritstone_conformance.replies import Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
+from gritstone_conformance.seqs import seq_number
+from gritstone_conformance.terms import Terms
+from gritstone_conformance.trial import Claims
+
+__all__ = ["Opener", "Shared", "Subject"]
+
+
+class Opener(Protocol):
+    """A command or an address."""
+
+    def open(self) -> Channel:
+        """Start the command, or connect to the address; raises UsageError."""
+
+
+class Shared:
+    """What all processes of one run have in common, the extra ones of a property included.
+
+    Attributes:
+        faults: everything seen so far, in order.
+        pace: the deadlines.
+        seqs: the sequence numbers of the run.
+        trace: the open trace file, or None.
+        hello: the first answer to hello in the run, or None before it.
+    """
+
+    def __init__(self, terms: Terms) -> None:
+        self.faults: list[SubjectFault] = []
+        self.pace = Pace(terms)
+        self.seqs: Iterator[int] = (seq_number(terms.seed, index) for index in itertools.count())
+        self.trace: BinaryIO | None = terms.trace.open("ab") if terms.trace is not None else None
+        self.hello: dict[str, Json] | None = None
+
+
+class Subject:
+    """One implementation, ready to be asked.
+
+    Attributes:
+        claims: what its first hello said.
+        notes: what is worth saying about that hello.
+        attached: it was connected to, so it can be neither killed nor started again.
+    """
+
+    def __init__(self, opener: Opener, terms: Terms, shared: Shared | None = None) -> None:
+        self._opener = opener
+        self._terms = terms
+        self._shared = shared if shared is not None else Shared(terms)
+        self._breaker = Breaker()
+        self._conversation: Conversation | None = None
+        self._told_to_end = False  # the last talk ended because the suite wanted it: what follows is no restart
+        hello = self._begin()
+        self.claims: Claims = hello.claims
+        self.notes: tuple[str, ...] = hello.notes
+        self.attached: bool = self._ready().channel.attached
+
+    @property
+    def faults(self) -> list[SubjectFault]:
+        """Everything that broke so far, in this process and all related ones, in order."""
+        return self._shared.faults
+
+    @property
+    def restarts(self) -> int:
+        """Processes started in place of one that broke; deliberate kills do not count."""
+        return self._breaker.restarts
+
+    @property
+    def given_up(self) -> str | None:
+        """Why nothing more is asked (the breaker is open), or None."""
+        return self._breaker.reason
+
+    @property
+    def opener(self) -> Opener:
+        """What was started or connected to."""
+        return self._opener
+
+    @property
+    def terms(self) -> Terms:
+        """What it is held to."""
+        return self._terms
+
+    @property
+    def pace(self) -> Pace:
+        """The deadlines; set its ``hasty`` while a failure is being shrunk."""
+        return self._shared.pace
+
+    def ask(self, op: str, args: dict[str, Json]) -> Reply:
+        """Send one request and return its reply.
+
+        Raises:
+            SubjectFault: late, hung, dead, off protocol, over its memory, or given up.
+        """
+        answer = self.ask_each([(op, args)])[0]
+        if isinstance(answer, SubjectFault):
+            raise answer
+        return answer
+
+    def ask_many(self, requests: Sequence[Request]) -> list[Reply]:
+        """Send requests pipelined within the window and return their replies in order.
+
+        Raises:
+            SubjectFault: the first one met; its ``request`` is the index of the guilty request.
+        """
+        replies: list[Reply] = []
+        for answer in self.ask_each(requests):
+            if isinstance(answer, SubjectFault):
+                raise answer
+            replies.append(answer)
+        return replies
+
+    def ask_each(self, requests: Sequence[Request]) -> list[Answer]:
+        """Send requests pipelined within the window and return what became of each.
+
+        Returns:
+            Replies and faults in order. After ``late`` the process goes on; every other fault ended it and is the last
+            item: the requests behind it were not answered and may be sent again.
+        """
+        try:
+            conversation = self._ready()
+        except SubjectFault as fault:
+            return [fault]
+        answers = conversation.exchange(requests)
+        for index, answer in enumerate(answers):
+            if type(answer) is not Ok and type(answer) is not Refused:
+                self._note(requests[index], answer)
+            else:
+                self._breaker.note_reply(requests[index][0])
+        if answers and requests[len(answers) - 1][0] == "bye" and isinstance(answers[-1], Ok):
+            self._finish(conversation, "bye")
+        return answers
+
+    def kill(self) -> None:
+        """SIGKILL the process group now; the next request starts a fresh process."""
+        if self._conversation is not None:
+            self._conversation.kill()
+            self._told_to_end = True
+
+    def close(self) -> None:
+        """Say bye, wait for the end, kill what is left; what goes wrong is added to :attr:`faults`.
+
+        Spec: :rule:`harness.process.ends`.
+        """
+        if self._conversation is not None and not self._conversation.over:
+            self.ask_each([("bye", {})])
+        self.kill()
+
+    def end_input(self) -> SubjectFault | None:
+        """Let the process meet the end of its input instead of bye; returns what is wrong with how it ends.
+
+        Spec: :rule:`harness.process.ends`.
+        """
+        return self._finish(self._ready(), "eof")
+
+    def spawn(self, opener: Opener | None = None) -> Subject:
+        """Start another process of the same command (or of ``opener``); it shares faults, seqs and trace.
+
+        Raises:
+            SubjectFault: it does not answer hello.
+        """
+        return Subject(opener or self._opener, self._terms, self._shared)
+
+    def peak_rss_bytes(self) -> int | None:
+        """Return the peak resident size in bytes since the last reset, or None where it cannot be read."""
+        pid = self._ready().channel.pid
+        return procfs.peak_rss_bytes(pid) if pid is not None else None
+
+    def reset_peak_rss(self) -> bool:
+        """Start a new peak; returns whether this machine can."""
+        pid = self._ready().channel.pid
+        return pid is not None and procfs.reset_peak_rss(pid)
+
+    def log(self) -> bytes:
+        """Return the last 64 KiB of the standard error of the process that ran last."""
+        return self._conversation.log() if self._conversation is not None else b""
+
+    def _ready(self) -> Conversation:
+        """Return a talk in which something can be asked; begins one where there is none."""
+        if self._breaker.reason is not None:
+            raise SubjectFault("not-run", self._breaker.reason)
+        conversation = self._conversation
+        if conversation is None or conversation.over:
+            if conversation is not None and not self._told_to_end:
+                self._breaker.note_restart()
+            self._begin()
+            conversation = self._conversation
+            assert conversation is not None
+        return conversation
+
+    def _begin(self) -> Hello:
+        """Start and say hello, a second time if it fails; raises the last SubjectFault."""
+        while True:
+            try:
+                hello = self._greet()
+            except SubjectFault as fault:
+                self.kill()
+                self.faults.append(fault)
+                self._breaker.note_hello(good=False)
+                if self._breaker.reason is not None:
+                    raise
+            else:
+                self._breaker.note_hello(good=True)
+                return hello
+
+    def _greet(self) -> Hello:
+        conversation = Conversation(self._open(), self._terms, self._shared.pace, self._shared.seqs, self._shared.trace)
+        self._conversation, self._told_to_end = conversation, False
+        answer = conversation.exchange([("hello", self._terms.hello_args())])[0]
+        match answer:
+            case SubjectFault():
+                raise answer
+            case Ok(value=value) | OffForm(value=value):
+                hello = read_hello(value, self._terms)
+            case Refused(kind=kind, message=message):
+                raise SubjectFault("adapter", f"hello was refused: {kind} {message or ''}".strip())
+            case Unsupported():
+                raise SubjectFault("protocol:hello.any-time", "hello is unsupported", "harness.hello.any-time")
+            case Trouble(message=message):
+                raise SubjectFault("adapter", f"hello was answered with an error: {message}")
+        self._compare_hello(hello)
+        conversation.window = hello.claims.limits["window"]
+        conversation.frame_bytes = hello.claims.limits["frame_bytes"]
+        return hello
+
+    def _open(self) -> Channel:
+        try:
+            return self._opener.open()
+        except UsageError as problem:
+            if self._shared.hello is None:
+                raise
+            # it could be started before: what it did since is its own fault
+            raise SubjectFault("dead:closed", str(problem)) from problem
+
+    def _compare_hello(self, hello: Hello) -> None:
+        before, self._shared.hello = self._shared.hello, self._shared.hello or hello.claims.raw
+        if before is None:
+            self.faults.extend(hello.breaches)
+        elif before != hello.claims.raw:
+            changed = sorted(name for name in before.keys() | hello.claims.raw.keys() if _differs(name, before, hello))
+            detail = f"another process answers hello with another {', '.join(changed)}"
+            self.faults.append(SubjectFault("protocol:hello.stable", detail, "harness.hello.stable"))
+
+    def _note(self, request: Request, answer: Answer) -> None:
+        op, args = request
+        if isinstance(answer, SubjectFault):
+            self.faults.append(answer)
+            if answer.cause.startswith("hung:") or answer.rule == "harness.frame.flush":
+                self._breaker.note_hang(op)
+            return
+        self._breaker.note_reply(op)
+        if isinstance(answer, Unsupported) and is_claimed(op, args, self.claims):
+            detail = f"{op} is claimed, but answered unsupported: {answer.feature}"
+            self.faults.append(SubjectFault("protocol:hello.honest", detail, "harness.hello.honest"))
+
+    def _finish(self, conversation: Conversation, how: str) -> SubjectFault | None:
+        fault = conversation.finish(how)
+        if fault is not None:
+            self.faults.append(fault)
+        self._told_to_end = True
+        return fault
+
+
+def _differs(name: str, before: dict[str, Json], hello: Hello) -> bool:
+    return before.get(name) != hello.claims.raw.get(name)

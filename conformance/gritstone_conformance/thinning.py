@@ -1,0 +1,84 @@
+"""Thinning: from the trace of a shrunk example to the fewest requests that still show the same difference.
+
+Hypothesis shrinks what was drawn; a trace also holds requests that had nothing to do with the failure. Here they are
+left out, first all but the last, then by halves, as long as the last request is still answered wrongly in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from gritstone_conformance.cases import Case, Step
+from gritstone_conformance.judge import Difference
+from gritstone_conformance.ledger import Observed
+from gritstone_conformance.places import Places, names_in
+from gritstone_conformance.plan import Planned
+from gritstone_conformance.trial import Divergence
+from gritstone_conformance.window import play_cases
+
+__all__ = ["thin"]
+
+_MOST_PLAYS: Final = 200
+
+
+def thin(case: Case, divergence: Divergence, subject: Observed) -> Divergence | None:
+    """Return the divergence with the fewest steps that show it, or None when the steps alone do not show it.
+
+    Args:
+        case: the trace as a case.
+        divergence: what was found.
+        subject: plays candidates; at most 200.
+    """
+    player = _Player(case, divergence.difference.signature, subject)
+    steps = list(case.steps)
+    if not player.shows(steps):
+        return None
+    if player.shows(steps[-1:]):
+        steps = steps[-1:]
+    size = len(steps) // 2
+    while size and player.plays < _MOST_PLAYS:
+        start = 0
+        while start < len(steps) - 1 and player.plays < _MOST_PLAYS:
+            fewer = steps[:start] + steps[min(start + size, len(steps) - 1) :]
+            if player.shows(fewer):
+                steps = fewer
+            else:
+                start += size
+        size //= 2
+    return Divergence(player.difference or divergence.difference, steps, divergence.rule)
+
+
+class _Player:
+    """Plays candidates and remembers the difference that the smallest good one showed."""
+
+    def __init__(self, case: Case, signature: str, subject: Observed) -> None:
+        self.plays = 0
+        self.difference: Difference | None = None
+        self._case = case
+        self._signature = signature
+        self._subject = subject
+
+    def shows(self, steps: Sequence[Step]) -> bool:
+        if not _is_bound(steps):
+            return False
+        self.plays += 1
+        case = replace(self._case, steps=tuple(steps))
+        planned = Planned(case.name, "vector", case.identity(), case.rules, case.requires, case)
+        (played,) = play_cases([planned], self._subject)
+        difference = played.difference
+        if difference is None or played.step != len(steps) - 1 or difference.signature != self._signature:
+            return False
+        self.difference = difference
+        return True
+
+
+def _is_bound(steps: Sequence[Step]) -> bool:
+    """Return whether every name that an argument uses is bound by an earlier step, or is a place."""
+    bound: set[str] = set()
+    for step in steps:
+        if any(name not in bound and not Places.is_place(name) for name in names_in(step.args)):
+            return False
+        bound.update(names_in(step.expect))
+    return True

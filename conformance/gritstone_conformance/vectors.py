@@ -1,0 +1,214 @@
+"""Golden vectors: files of cases, and the digest that names the whole set.
+
+Reads ``<profile>/<topic>.json``, ``<topic>.reject.json`` and ``<profile>/found/<16 hex>.json``. A file that a person
+gives is checked against its schema; the bundled set is trusted by its ``DIGEST`` and checked in full by ``lint``.
+
+Invariants: names and identities are unique in a set; ``DIGEST`` holds one ``sha256sum`` line per file, by path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gritstone_conformance.bundled import vectors_dir
+from gritstone_conformance.cases import Case
+from gritstone_conformance.errors import DataError, UsageError
+from gritstone_conformance.replies import Json
+from gritstone_conformance.schemas import violation
+
+__all__ = [
+    "VectorFile",
+    "VectorSet",
+    "current_digest_text",
+    "digest_text",
+    "load_vectors",
+    "parse_vector_file",
+    "read_vector_file",
+]
+
+VECTORS_SCHEMA = "urn:gritstone:schema:0.1:vectors"
+
+
+@dataclass(frozen=True, slots=True)
+class VectorFile:
+    """One file of cases.
+
+    Attributes:
+        path: relative to the vectors' directory, with forward slashes; or as the user gave it.
+        spec: the spec version it was made for.
+        profile: the profile all its cases belong to.
+        topic: the middle segment of its cases' names.
+        kind: ``accept`` or ``reject``.
+        flags: what each flag of its cases means: note, effect, bug.
+        cases: in the order of the file.
+    """
+
+    path: str
+    spec: str
+    profile: str
+    topic: str
+    kind: str
+    flags: dict[str, Json]
+    cases: tuple[Case, ...]
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the file's content."""
+        return {
+            "$schema": VECTORS_SCHEMA,
+            "spec": self.spec,
+            "profile": self.profile,
+            "topic": self.topic,
+            "kind": self.kind,
+            "count": len(self.cases),
+            "flags": self.flags,
+            "cases": [case.to_json() for case in self.cases],
+        }
+
+    def to_text(self) -> str:
+        """Return the file's text: two-space indent, one final line feed."""
+        return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class VectorSet:
+    """All vectors of a directory.
+
+    Attributes:
+        files: ascending by path.
+        digest: the vectors digest: SHA-256 (hex) of the text of ``DIGEST``.
+    """
+
+    files: tuple[VectorFile, ...]
+    digest: str
+
+    def cases(self) -> Iterator[Case]:
+        """Yield every case, file by file."""
+        for file in self.files:
+            yield from file.cases
+
+    def by_name(self) -> Mapping[str, Case]:
+        """Return the cases by their names."""
+        return {case.name: case for case in self.cases()}
+
+
+def load_vectors(root: Path | None = None, *, check_digest: bool = True) -> VectorSet:
+    """Load all vector files below a directory.
+
+    Args:
+        root: the directory; default: the bundled one.
+        check_digest: refuse a set whose files are not those that its ``DIGEST`` lists.
+
+    Raises:
+        DataError: a file is no vector file, ``DIGEST`` is missing or stale, or a name or an identity stands twice.
+    """
+    base = root or vectors_dir()
+    contents = _contents(base)
+    text = digest_text(contents)
+    if check_digest:
+        _check_digest(base, text)
+    files = tuple(parse_vector_file(raw, path, check_schema=False) for path, raw in contents.items())
+    _check_unique(files)
+    return VectorSet(files, hashlib.sha256(text.encode()).hexdigest())
+
+
+def read_vector_file(path: Path) -> VectorFile:
+    """Read one vector file that a person gave.
+
+    Raises:
+        UsageError: it cannot be read.
+        DataError: it is not JSON, or no vector file; place and reason are named.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as problem:
+        raise UsageError(f"{path}: {problem.strerror or problem}") from problem
+    return parse_vector_file(raw, str(path), check_schema=True)
+
+
+def parse_vector_file(raw: bytes, path: str, *, check_schema: bool) -> VectorFile:
+    """Build a vector file from its bytes.
+
+    Args:
+        raw: the content.
+        path: what to call it in an error.
+        check_schema: check it against the schema first (about 1 ms per case).
+
+    Raises:
+        DataError: it is not JSON or not of the form of a vector file.
+    """
+    content = _parse_json(raw, path)
+    wrong = violation("vectors", content) if check_schema else None
+    if wrong is not None:
+        raise DataError(f"{path}: {wrong}")
+    try:
+        members = {name: content[name] for name in ("spec", "profile", "topic", "kind", "flags")}
+        cases = tuple(Case.from_json(case) for case in content["cases"])
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise DataError(f"{path}: no vector file: {problem!r}") from problem
+    except DataError as problem:
+        raise DataError(f"{path}: {problem}") from problem
+    return VectorFile(path=path, cases=cases, **members)
+
+
+def digest_text(contents: Mapping[str, bytes]) -> str:
+    """Return the text of ``DIGEST`` for files by path: lines as ``sha256sum`` writes them, ascending by path."""
+    lines = (f"{hashlib.sha256(contents[path]).hexdigest()}  {path}\n" for path in sorted(contents))
+    return "".join(lines)
+
+
+def current_digest_text(root: Path) -> str:
+    """Return what ``DIGEST`` must say for the files that are there now."""
+    return digest_text(_contents(root))
+
+
+def _contents(root: Path) -> dict[str, bytes]:
+    """Return the bytes of all vector files by path; ``schema/`` describes vectors and holds none."""
+    if not root.is_dir():
+        raise DataError(f"{root}: no directory of vectors")
+    paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.json"))
+    return {path: (root / path).read_bytes() for path in paths if not path.startswith("schema/")}
+
+
+def _check_digest(root: Path, text: str) -> None:
+    try:
+        written = (root / "DIGEST").read_text(encoding="utf-8")
+    except OSError as problem:
+        raise DataError(f"{root / 'DIGEST'}: {problem.strerror or problem}") from problem
+    if written == text:
+        return
+    listed, there = set(written.splitlines()), set(text.splitlines())
+    changed = sorted({line.split("  ", 1)[-1] for line in listed ^ there}) or ["the order of its lines"]
+    raise DataError(f"{root / 'DIGEST'}: stale for {changed[0]}: run `gritstone vectors --digest --write`")
+
+
+def _check_unique(files: tuple[VectorFile, ...]) -> None:
+    names: dict[str, str] = {}
+    identities: dict[str, str] = {}
+    for file in files:
+        for case in file.cases:
+            if case.name in names:
+                raise DataError(f"{file.path}: the name {case.name} stands in {names[case.name]} already")
+            identity = case.identity()
+            if identity in identities:
+                raise DataError(f"{file.path}: {case.name} asks and expects the same as {identities[identity]}")
+            names[case.name] = file.path
+            identities[identity] = case.name
+
+
+def _parse_json(raw: bytes, path: str) -> Any:
+    try:
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_members)
+    except (ValueError, RecursionError) as problem:
+        raise DataError(f"{path}: not JSON: {problem}") from problem
+
+
+def _unique_members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member stands twice in one object")
+    return members

@@ -1,0 +1,202 @@
+"""Verdicts: from outcomes of cases to rules, profiles and the exit code.
+
+::
+
+    case      a reject passes only with its twin; a harness case only beside a right answer with content
+    rule      fail if a case failed on it, else error, else pass, else skip
+    profile   conforms when each MUST that the claims touch passes, those of ``harness`` and of lower profiles included
+    exit      4 the suite broke   2 usage   3 a claimed profile (or nothing) executed no case   1 unexpected   0
+
+The first of 4, 2, 3, 1 that holds is the exit code. Pure: looks at data only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gritstone_conformance.cases import Case
+from gritstone_conformance.claims import PROFILES
+from gritstone_conformance.outcomes import VERDICTS, Outcome
+from gritstone_conformance.plan import Plan, Planned, gives_control
+from gritstone_conformance.rules import RuleBook
+
+__all__ = ["EXIT", "Judgement", "exit_code", "judge_run", "rule_verdicts", "settle", "verdict_root"]
+
+UNCLAIMED: Final = "is not claimed"  # how the reason of such a skip ends
+EXIT: Final = {"fine": 0, "unexpected": 1, "usage": 2, "nothing": 3, "suite": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a whole run says.
+
+    Attributes:
+        cases: verdict to number of cases.
+        required: the MUST rules that bind the claimer, by profile.
+        rules: rule id to verdict, for every rule that a case of the run judges.
+        conforms: profile to claim; empty when the run was too small to support one.
+        unexpected: how many cases count against the implementation.
+        exit: the exit code.
+    """
+
+    cases: Mapping[str, int]
+    required: Mapping[str, tuple[str, ...]]
+    rules: Mapping[str, str]
+    conforms: Mapping[str, bool]
+    unexpected: int
+    exit: int
+
+    def rule_counts(self) -> dict[str, int]:
+        """Return how many required rules have each verdict; a rule without any case counts as ``skip``."""
+        wanted = [rule for rules in self.required.values() for rule in rules]
+        tally = Counter(self.rules.get(rule, "skip") for rule in wanted)
+        return {"required": len(wanted), **{verdict: tally[verdict] for verdict in VERDICTS}}
+
+
+def settle(outcomes: Iterable[Outcome], plan: Plan) -> tuple[Outcome, ...]:
+    """Apply the laws that tie cases together, in the order of the plan; cases that only vouch are left out.
+
+    A reject that was answered as expected passes only if its twin passed. A harness case passes only if somewhere an
+    answer with content was right: refusing or echoing everything must not score. Disputed cases are not scored.
+    """
+    by_name = {outcome.case: outcome for outcome in outcomes}
+    vouched = any(
+        by_name[item.name].verdict == "pass"
+        for item in plan.items
+        if isinstance(item.source, Case) and gives_control(item.source) and item.name in by_name
+    )
+    counted = (item for item in plan.items if item.counted)
+    return tuple(_settle_one(item, by_name, vouched=vouched) for item in counted)
+
+
+def _settle_one(item: Planned, by_name: Mapping[str, Outcome], *, vouched: bool) -> Outcome:
+    outcome = by_name[item.name]
+    if isinstance(item.source, Case) and isinstance(item.source.status, dict) and outcome.verdict != "skip":
+        where = item.source.status.get("disputed", "?")
+        return replace(outcome, verdict="skip", reason=f"disputed ({where}); not scored: {outcome.verdict}")
+    if outcome.verdict != "pass":
+        return outcome
+    twin = by_name.get(item.twin) if item.twin is not None else None
+    if item.twin is not None and (twin is None or twin.verdict != "pass"):
+        verdict = "missing" if twin is None else twin.verdict
+        if twin is not None and verdict == "skip":
+            return replace(outcome, verdict="skip", reason=f"its twin {item.twin} was skipped: {twin.reason}")
+        return replace(outcome, verdict="error", cause="twin", detail=f"its twin {item.twin}: {verdict}")
+    if item.profile == "harness" and not vouched:
+        return replace(outcome, verdict="error", cause="twin", detail="no answer with content was right in this run")
+    return outcome
+
+
+def rule_verdicts(outcomes: Iterable[Outcome]) -> dict[str, str]:
+    """Return the verdict of each rule that a case judges, ascending by id.
+
+    A failed case speaks against the rule it blames; the other rules it lists were not judged by it, which is an
+    ``error`` for a rule that nothing else judges.
+    """
+    found: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        if outcome.verdict == "fail" and outcome.rule is not None:
+            found.setdefault(outcome.rule, set()).add("fail")
+        for rule in outcome.rules:
+            said = "undecided" if outcome.verdict == "fail" and rule != outcome.rule else outcome.verdict
+            found.setdefault(rule, set()).add(said)
+    order = {"fail": "fail", "error": "error", "pass": "pass", "undecided": "error", "skip": "skip"}
+    return {rule: next(order[said] for said in order if said in found[rule]) for rule in sorted(found)}
+
+
+def judge_run(
+    outcomes: Sequence[Outcome],
+    book: RuleBook,
+    profiles: Sequence[str],
+    features: Sequence[str],
+    *,
+    wanted: Sequence[str] = (),
+    whole: bool = True,
+    strict: bool = False,
+) -> Judgement:
+    """Draw the conclusions of a run.
+
+    Args:
+        outcomes: settled outcomes.
+        book: the rules.
+        profiles: what the implementation claims.
+        features: what it claims.
+        wanted: the profiles that were asked for; empty: all that are claimed.
+        whole: whether nothing but whole profiles was filtered; else no claim follows.
+        strict: whether a SHOULD counts like a MUST.
+    """
+    judged = tuple(wanted) or tuple(profiles)
+    rules = rule_verdicts(outcomes)
+    untouched = _untouched(outcomes)
+    closed = dict.fromkeys(("harness", *(lower for name in judged for lower in _with_lower(name))))
+    required = {name: tuple(rule for rule in book.required(name, features) if rule not in untouched) for name in closed}
+    executed = _executed(outcomes)
+    conforms = {
+        name: name in executed
+        and all(rules.get(rule) == "pass" for lower in ("harness", *_with_lower(name)) for rule in required[lower])
+        for name in (judged if whole else ())
+        if name != "harness"
+    }
+    against = sum(1 for outcome in outcomes if _counts_against(outcome, strict=strict))
+    tally = Counter(outcome.verdict for outcome in outcomes)
+    return Judgement(
+        cases={verdict: tally[verdict] for verdict in VERDICTS},
+        required=required,
+        rules=rules,
+        conforms=conforms,
+        unexpected=against,
+        exit=exit_code(executed, judged if whole else None, against),
+    )
+
+
+def exit_code(executed: frozenset[str], profiles: Sequence[str] | None, unexpected: int) -> int:
+    """Return the exit code of a run that ended in verdicts.
+
+    Args:
+        executed: profiles of which at least one case was executed.
+        profiles: the profiles that are claimed or asked for; None when only a part of the cases was selected.
+        unexpected: how many cases count against the implementation.
+
+    Returns:
+        3 when nothing was executed, nothing is claimed or a claimed profile executed no case; else 1 or 0.
+    """
+    if not executed or (profiles is not None and not (profiles and executed.issuperset(profiles))):
+        return EXIT["nothing"]
+    return EXIT["unexpected"] if unexpected else EXIT["fine"]
+
+
+def verdict_root(outcomes: Iterable[Outcome]) -> str:
+    """Return the SHA-256 (hex) of the sorted lines ``digest verdict``: equal roots mean equal verdicts."""
+    lines = sorted(f"{outcome.digest} {outcome.verdict}\n" for outcome in outcomes)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _executed(outcomes: Iterable[Outcome]) -> frozenset[str]:
+    """Return the profiles of the executed cases; a watch asks nothing by itself."""
+    return frozenset(outcome.profile for outcome in outcomes if outcome.was_executed and outcome.kind != "watch")
+
+
+def _with_lower(profile: str) -> tuple[str, ...]:
+    """Return a profile and those it builds on, nearest first; one that this spec does not know stands alone."""
+    lower = PROFILES.get(profile, ())
+    return (profile, *(name for below in lower for name in _with_lower(below)))
+
+
+def _untouched(outcomes: Iterable[Outcome]) -> frozenset[str]:
+    """Return the rules whose every case was skipped because it requires what is not claimed."""
+    touched: set[str] = set()
+    seen: set[str] = set()
+    for outcome in outcomes:
+        seen.update(outcome.rules)
+        if outcome.verdict != "skip" or not (outcome.reason or "").endswith(UNCLAIMED):
+            touched.update(outcome.rules)
+    return frozenset(seen - touched)
+
+
+def _counts_against(outcome: Outcome, *, strict: bool) -> bool:
+    counted = ("MUST", "SHOULD") if strict else ("MUST",)
+    return outcome.verdict in ("fail", "error") and outcome.level in counted

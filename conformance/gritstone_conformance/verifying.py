@@ -1,0 +1,187 @@
+"""Verifying: one run from its options to its report and exit code.
+
+Puts the pieces together: data, plan, subject, console, report. ``jobs`` does the same over several processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from gritstone_conformance.attaching import Target
+from gritstone_conformance.claims import PROFILES
+from gritstone_conformance.errors import SubjectFault, UsageError
+from gritstone_conformance.messages import closing_lines, profile_lines
+from gritstone_conformance.outcomes import Outcome
+from gritstone_conformance.plan import Plan, Selection, make_plan
+from gritstone_conformance.properties import load_properties
+from gritstone_conformance.replies import Json
+from gritstone_conformance.report import Report, footer_line, header_line, timestamp, write_report
+from gritstone_conformance.rules import RuleBook, load_rules
+from gritstone_conformance.run import execute, execute_nothing
+from gritstone_conformance.settings import RunSettings
+from gritstone_conformance.subject import Subject
+from gritstone_conformance.terms import Terms
+from gritstone_conformance.vectors import VectorSet, load_vectors
+from gritstone_conformance.verdicts import Judgement, judge_run
+from gritstone_conformance.watching import WATCHED
+
+__all__ = [
+    "Data",
+    "Listener",
+    "ListenerMaker",
+    "check_selection",
+    "conclude",
+    "ending_lines",
+    "load_data",
+    "plan_run",
+    "rejudge",
+    "remove_old",
+    "verify",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What the suite brings along: rules and vectors."""
+
+    book: RuleBook
+    vectors: VectorSet
+
+
+def load_data() -> Data:
+    """Load the bundled rules and vectors; raises DataError when they are not valid."""
+    return Data(load_rules(), load_vectors())
+
+
+def plan_run(data: Data, selection: Selection, seed: int) -> Plan:
+    """Plan a run over the bundled vectors, properties and watches."""
+    return make_plan(data.vectors.cases(), load_properties(), WATCHED, selection, seed)
+
+
+def check_selection(selection: Selection) -> None:
+    """Raise UsageError when a filter names what the spec does not know; a glob of cases may match nothing."""
+    for profile in selection.profiles:
+        if profile not in PROFILES and profile != "harness":
+            raise UsageError(f"--profile {profile}: the spec knows {', '.join(['harness', *PROFILES])}")
+    if selection.rule is not None:
+        book = load_rules()
+        if not any(fnmatchcase(rule, selection.rule) for rule in book.rules):
+            raise UsageError(f"--rule {selection.rule}: no rule of spec {book.spec} matches")
+
+
+class Listener(Protocol):
+    """Who is told of a run while it goes on: a console, or the run that this one is a part of."""
+
+    def begin(self, header: Mapping[str, Json], notes: Sequence[str]) -> None:
+        """Take the header, with what ``hello`` answered, and what is worth saying about that."""
+
+    def notice(self, outcome: Outcome) -> None:
+        """Take one outcome as soon as it is known."""
+
+    def end(self, lines: Sequence[str]) -> None:
+        """Take the last lines for people."""
+
+
+ListenerMaker: TypeAlias = Callable[[Data, Plan], Listener]
+
+
+def verify(
+    target: Target, selection: Selection, settings: RunSettings, terms: Terms, report: Path, listener: ListenerMaker
+) -> int:
+    """Verify one implementation and write the report.
+
+    Args:
+        target: what to verify.
+        selection: which cases.
+        settings: how.
+        terms: deadlines, memory, trace.
+        report: where the report goes; an older one there is removed first.
+        listener: makes the listener once data and plan are known.
+
+    Returns:
+        The exit code.
+    """
+    data = load_data()
+    plan = plan_run(data, selection, settings.seed)
+    told = listener(data, plan)
+    started = timestamp()
+    remove_old(report)
+    try:
+        subject = Subject(target.opener(), terms)
+    except SubjectFault as fault:
+        header = _header(data, settings, target, None, selection, started)
+        told.begin(header, [f"hello failed: {fault}", "`gritstone doctor` says more"])
+        outcomes = execute_nothing(plan, fault, data.book)
+        return conclude(data, header, outcomes, 0, selection, settings, report, told)
+    header = _header(data, settings, target, subject.claims.raw, selection, started)
+    told.begin(header, subject.notes)
+    result = execute(plan, subject, data.book, settings, told.notice)
+    return conclude(data, header, result.outcomes, result.restarts, selection, settings, report, told)
+
+
+def conclude(
+    data: Data,
+    header: Mapping[str, Json],
+    outcomes: Sequence[Outcome],
+    restarts: int,
+    selection: Selection,
+    settings: RunSettings,
+    report: Path,
+    listener: Listener,
+) -> int:
+    """Judge the outcomes, write the report, tell the last lines, and return the exit code."""
+    iut = header["iut"] or {}
+    judgement = judge_run(
+        outcomes,
+        data.book,
+        iut.get("profiles", ()),
+        iut.get("features", ()),
+        wanted=selection.profiles,
+        whole=selection.is_whole,
+        strict=settings.strict,
+    )
+    write_report(report, header, outcomes, footer_line(outcomes, judgement, restarts, timestamp()))
+    listener.end(ending_lines(header, outcomes, judgement, report))
+    return judgement.exit
+
+
+def ending_lines(
+    header: Mapping[str, Json], outcomes: Sequence[Outcome], judgement: Judgement, report: Path
+) -> list[str]:
+    """Return a line per profile and what follows."""
+    return [*profile_lines(outcomes, judgement), *closing_lines(header, outcomes, judgement, str(report))]
+
+
+def rejudge(report: Report, book: RuleBook) -> Judgement:
+    """Return what a report says of rules and profiles; its exit code and its count stand as they were written."""
+    conforms = report.footer["conforms"]
+    return judge_run(
+        report.outcomes, book, report.profiles, report.features, wanted=tuple(conforms), whole=bool(conforms)
+    )
+
+
+def _header(
+    data: Data, settings: RunSettings, target: Target, iut: Json, selection: Selection, started: str
+) -> dict[str, Json]:
+    return header_line(
+        data.book,
+        data.vectors.digest,
+        settings,
+        attach=target.attach,
+        command=target.command,
+        iut=iut,
+        shard=selection.shard,
+        started=started,
+    )
+
+
+def remove_old(report: Path) -> None:
+    """Remove an older report, so that a run which is cut off leaves none that could be taken for its own."""
+    try:
+        report.unlink(missing_ok=True)
+    except OSError as problem:
+        raise UsageError(f"{report}: {problem.strerror or problem}") from problem

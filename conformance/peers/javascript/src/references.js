@@ -1,0 +1,99 @@
+// References: the grammar of their names, what each space wants as a target, and the table of a store's references.
+// Names are ASCII, so their order as JavaScript strings is their order as bytes, against any other text too.
+
+import { ZERO_ID, isIdText } from "./ids.js";
+
+const NAME = /^([a-z][a-z0-9-]{0,31})\/([a-z0-9](?:[a-z0-9._-]{0,198}[a-z0-9])?)$/;
+
+/** Split a name into [space, segment], or give null for a name outside the grammar. Spec: grit.ref.grammar. */
+export function splitName(name) {
+  const match = NAME.exec(name);
+  if (match === null || name.includes("..")) return null;
+  const [, space, segment] = match;
+  if ((space === "heads" || space === "failed") && (!isIdText(segment) || segment === ZERO_ID)) return null;
+  if (space === "runtime" && segment !== "agent") return null;
+  return [space, segment];
+}
+
+const WANTED = new Map([
+  ["heads", (object, segment) => object.kind === "step" && object.actor === segment],
+  ["failed", (object) => object.kind === "mailbox" && object.entries.length === 1],
+  ["actors", (object) => object.kind === "tree"],
+  ["runtime", (object) => object.kind === "tree"],
+]);
+
+/** Whether the space of a name puts any condition on its target. */
+export const wantsKind = (name) => WANTED.has(splitName(name)[0]);
+
+/** Whether an object may be the target of a name within the grammar. Spec: grit.ref.target. */
+export function isTarget(name, object) {
+  const [space, segment] = splitName(name);
+  const wanted = WANTED.get(space);
+  return wanted === undefined || wanted(object, segment);
+}
+
+/** The references of one store: name -> target, with ordered listing. */
+export class References {
+  #targets = new Map();
+  #sorted = null; // all names in order; null: to be sorted again
+
+  get size() {
+    return this.#targets.size;
+  }
+
+  /** The target of a name, or null. */
+  target(name) {
+    return this.#targets.get(name) ?? null;
+  }
+
+  /** How many references there would be after changes [[name, target or null], ...] with each name once. */
+  sizeAfter(changes) {
+    let size = this.size;
+    for (const [name, target] of changes) size += (target !== null) - this.#targets.has(name);
+    return size;
+  }
+
+  /** Make changes [[name, target or null], ...]. */
+  apply(changes) {
+    for (const [name, target] of changes) {
+      if (this.#targets.has(name) !== (target !== null)) this.#sorted = null;
+      if (target === null) this.#targets.delete(name);
+      else this.#targets.set(name, target);
+    }
+  }
+
+  /** All as [[name, target], ...] in ascending order. */
+  all() {
+    return this.#names().map((name) => [name, this.#targets.get(name)]);
+  }
+
+  /** A page: {refs, more}. Spec: grit.ref.snapshot. */
+  list(prefix, after, limit) {
+    const names = this.#names();
+    const refs = [];
+    const from = after !== null && after >= prefix ? this.#firstFrom(after) : this.#firstFrom(prefix);
+    for (let i = from; i < names.length && names[i].startsWith(prefix); i += 1) {
+      if (names[i] === after) continue;
+      if (refs.length === limit) return { refs, more: true };
+      refs.push([names[i], this.#targets.get(names[i])]);
+    }
+    return { refs, more: false };
+  }
+
+  #names() {
+    this.#sorted ??= [...this.#targets.keys()].sort();
+    return this.#sorted;
+  }
+
+  #firstFrom(text) {
+    const names = this.#names();
+    let low = 0;
+    let high = names.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (names[middle] < text) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

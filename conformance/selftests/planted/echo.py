@@ -1,0 +1,8 @@
+"""Planted: sends every line back as it came."""
+
+from __future__ import annotations
+
+import sys
+
+for line in sys.stdin:
+    print(line, end="", flush=True)

@@ -1,0 +1,36 @@
+"""Planted: needs so many seconds for every request but hello and bye (first argument, else 6)."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+HELLO = {
+    "protocol": 1,
+    "implementation": {"name": "slow", "version": "1", "language": "python"},
+    "spec": ["0.1"],
+    "formats": ["framed-sha256", "cbor-blake3"],
+    "profiles": ["grit"],
+    "features": [],
+    "limits": {
+        "object_bytes": 1 << 20,
+        "tree_depth": 1024,
+        "cas_names": 64,
+        "refs": 10_000,
+        "window": 64,
+        "frame_bytes": 16 << 20,
+    },
+}
+
+SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 6.0
+
+for line in sys.stdin:
+    request = json.loads(line)
+    op = request["op"]
+    answer = {"ok": HELLO if op == "hello" else {}}
+    if op not in ("hello", "bye"):
+        time.sleep(SECONDS)
+    print(json.dumps({"seq": request["seq"], **answer}), flush=True)
+    if op == "bye":
+        break

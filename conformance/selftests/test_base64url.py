@@ -1,0 +1,58 @@
+"""Base64url: the golden values, and one spelling for every value."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gritstone_conformance.base64url import BadSpelling, decode_bytes, encode_bytes, is_canonical
+
+GOLDEN = {"": "", "AA": "00", "AAE": "0001", "AAEC": "000102", "-_-_": "fbffbf"}
+REFUSED = (
+    "AB",
+    "AAF",
+    "A",
+    "AA==",
+    "+/+/",
+    "AAE=",
+    " AA",
+    "AA ",
+    "AA\n",
+    "A\nA",
+    "AAAAA",
+    "\u0410A",
+    "\uff21A",
+    "AA\x00",
+)
+
+
+@pytest.mark.parametrize("text", GOLDEN)
+def test_golden(text: str) -> None:
+    assert decode_bytes(text).hex() == GOLDEN[text]
+    assert encode_bytes(bytes.fromhex(GOLDEN[text])) == text
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_other_spellings_are_refused(text: str) -> None:
+    assert not is_canonical(text)
+    with pytest.raises(BadSpelling):
+        decode_bytes(text)
+
+
+@given(st.binary(max_size=200))
+def test_round_trip(data: bytes) -> None:
+    assert decode_bytes(encode_bytes(data)) == data
+
+
+@given(st.text(alphabet="ABQgwEIM048-_+/= \n", max_size=9))
+def test_accepted_iff_it_is_the_spelling_of_something(text: str) -> None:
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        data = None
+    respelt = None if data is None else base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    assert is_canonical(text) == (respelt == text)

@@ -1,0 +1,167 @@
+"""The table of forms says the same as the JSON Schema of ``ok``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from gritstone_conformance.bundled import spec_dir
+from gritstone_conformance.forms import FORMS, form_problem
+
+ID = "0f" * 32
+HELLO = {
+    "protocol": 1,
+    "implementation": {"name": "a", "version": "1", "language": "x", "source": "y"},
+    "spec": ["0.1"],
+    "formats": ["framed-sha256", "cbor-blake3"],
+    "profiles": ["grit"],
+    "features": ["durable"],
+    "limits": {
+        "object_bytes": 1 << 20,
+        "tree_depth": 1024,
+        "cas_names": 64,
+        "refs": 10_000,
+        "window": 64,
+        "frame_bytes": 16 << 20,
+        "more": 0,
+    },
+    "gaps": [{"feature": "erase", "why": "not yet", "issue": "1"}],
+}
+OBJECTS: list[dict[str, Any]] = [
+    {"kind": "blob", "headers": [["a", "b"]], "data": "AA"},
+    {"kind": "tree", "entries": [["a", ID]]},
+    {"kind": "message", "previous": None, "headers": [], "content": ID},
+    {"kind": "mailbox", "entries": [[ID, ID]]},
+    {"kind": "step", "previous": ID, "actor": ID, "inbox": None, "outbox": ID, "core": ID},
+]
+GOOD: list[tuple[str, dict[str, Any]]] = [
+    ("hello", HELLO),
+    ("hello", {**HELLO, "profiles": [], "limits": {"window": 1, "frame_bytes": 4 << 20}}),
+    ("ping", {}),
+    ("bye", {}),
+    ("grit.id", {"id": ID}),
+    ("grit.encode", {"bytes": "AAE", "id": ID}),
+    *(("grit.decode", {"object": value, "id": ID}) for value in OBJECTS),
+    ("grit.open", {}),
+    ("grit.close", {}),
+    ("grit.put", {"id": ID}),
+    ("grit.get", {"bytes": ""}),
+    ("grit.has", {"has": [True, False]}),
+    ("grit.refs", {"refs": [["tags/a", ID]], "more": False}),
+    ("grit.cas", {}),
+    ("grit.export", {"size": 0, "digest": ID}),
+    ("grit.export", {"bytes": "AA", "cursor": "x"}),
+    ("grit.export", {"bytes": "AA", "cursor": None}),
+    ("grit.import", {"objects": 1, "refs": 0}),
+    ("grit.transcode", {"bundle": "AA"}),
+    ("grit.erase", {}),
+    ("grit.prune", {"removed": 3}),
+    ("grit.damage", {}),
+]
+WRONG: list[Any] = [
+    None,
+    True,
+    0,
+    1,
+    4_194_303,
+    "",
+    "x",
+    "AB",
+    "AA=",
+    "0F" * 32,
+    "0f" * 31,
+    ID + "\n",
+    [],
+    {},
+    [1, 2],
+    [[]],
+]
+
+
+def _validators() -> dict[str, Draft202012Validator]:
+    contents = [json.loads(path.read_bytes()) for path in (spec_dir() / "schemas").glob("*.schema.json")]
+    registry: Any = Registry().with_resources((content["$id"], Resource.from_contents(content)) for content in contents)
+    whole = next(content for content in contents if content["$id"].endswith(":reply-ok"))
+    return {
+        name.removeprefix("ok."): Draft202012Validator({"$ref": f"{whole['$id']}#/$defs/{name}"}, registry=registry)
+        for name in whole["$defs"]
+        if name.startswith("ok.")
+    }
+
+
+VALIDATORS = _validators()
+
+
+def test_both_know_the_same_operations() -> None:
+    assert VALIDATORS.keys() == FORMS.keys()
+    assert {op for op, _ in GOOD} == FORMS.keys()
+
+
+def variations(value: Any) -> Iterator[Any]:
+    """Yield a value with one place changed in every way that ``WRONG`` offers, and with a member more or less."""
+    if isinstance(value, dict):
+        yield {**value, "surplus": 1}
+        for name in value:
+            yield {other: item for other, item in value.items() if other != name}
+            for changed in (*WRONG, *variations(value[name])):
+                yield {**value, name: changed}
+    elif isinstance(value, list):
+        yield [*value, *value]
+        for index, item in enumerate(value):
+            for changed in (*WRONG, *variations(item)):
+                yield [*value[:index], changed, *value[index + 1 :]]
+
+
+@pytest.mark.parametrize(("op", "value"), GOOD, ids=[f"{op}-{index}" for index, (op, _) in enumerate(GOOD)])
+def test_table_and_schema_agree(op: str, value: dict[str, Any]) -> None:
+    assert form_problem(op, value) is None
+    accepted = 0
+    for changed in [value, *variations(value)]:
+        problem = form_problem(op, changed)
+        assert (problem is None) == VALIDATORS[op].is_valid(changed), (changed, problem)
+        accepted += problem is None
+    assert accepted >= 1
+
+
+LEAVES = st.sampled_from([*WRONG, ID, "AA", "tags/a"])
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "bytes", "has", "refs", "more", "size", "cursor", "kind"]), inner, max_size=3
+        )
+    ),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(sorted(FORMS)), st.dictionaries(st.sampled_from(["id", "bytes", "has", "refs", "size"]), VALUES))
+def test_table_and_schema_agree_on_anything(op: str, value: dict[str, Any]) -> None:
+    assert (form_problem(op, value) is None) == VALIDATORS[op].is_valid(value)
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "path", "spelling"),
+    [
+        ("grit.get", {"bytes": "AB"}, "/bytes", True),
+        ("grit.get", {"bytes": 1}, "/bytes", False),
+        ("grit.put", {"id": ID.upper()}, "/id", True),
+        ("grit.put", {"id": None}, "/id", False),
+        ("grit.refs", {"refs": [["a", ID], ["b", ID[:-1]]], "more": True}, "/refs/1/1", True),
+        ("grit.refs", {"refs": [["a", ID], [3, ID]], "more": True}, "/refs/1/0", False),
+        ("grit.decode", {"object": {"kind": "step"}, "id": ID}, "/object", False),
+        ("grit.has", {"has": [1]}, "/has/0", False),
+    ],
+)
+def test_problem_says_where_and_which(op: str, value: dict[str, Any], path: str, spelling: bool) -> None:
+    problem = form_problem(op, value)
+    assert problem is not None
+    assert (problem.path, problem.spelling) == (path, spelling)

@@ -1,0 +1,17 @@
+"""Sequence numbers: the golden values, and nothing but seed and index in them."""
+
+from __future__ import annotations
+
+from gritstone_conformance.protocol import MAX_INTEGER
+from gritstone_conformance.seqs import seq_number
+
+
+def test_golden() -> None:
+    first = [seq_number(1, index) for index in range(4)]
+    assert first == [2927475272592727, 3777205058691159, 1816044964990907, 2356455173240687]
+
+
+def test_numbers_fit_and_differ() -> None:
+    numbers = {seq_number(seed, index) for seed in range(3) for index in range(1000)}
+    assert len(numbers) == 3000
+    assert max(numbers) < 2**52 <= MAX_INTEGER

@@ -1,0 +1,52 @@
+"""Profile ``grit``: objects, formats, stores, references, bundles.
+
+What most callers need is exported here. The durable store is ``gritstone.grit.lmdb_store``, which this package
+does not import: who keeps everything in memory needs no LMDB.
+"""
+
+from __future__ import annotations
+
+from gritstone.grit.export import export_bundle
+from gritstone.grit.formats import CBOR_BLAKE3, FORMATS, FRAMED_SHA256, Format
+from gritstone.grit.importing import Imported, import_bundle
+from gritstone.grit.limits import DEFAULT_LIMITS, Limits
+from gritstone.grit.memory import MemoryEngine
+from gritstone.grit.objects import (
+    Blob,
+    Kind,
+    Mailbox,
+    Message,
+    Object,
+    ObjectId,
+    Step,
+    Tree,
+)
+from gritstone.grit.references import Change
+from gritstone.grit.snapshot import Snapshot
+from gritstone.grit.store import Store
+from gritstone.grit.transcode import transcode
+
+__all__ = [
+    "CBOR_BLAKE3",
+    "DEFAULT_LIMITS",
+    "FORMATS",
+    "FRAMED_SHA256",
+    "Blob",
+    "Change",
+    "Format",
+    "Imported",
+    "Kind",
+    "Limits",
+    "Mailbox",
+    "MemoryEngine",
+    "Message",
+    "Object",
+    "ObjectId",
+    "Snapshot",
+    "Step",
+    "Store",
+    "Tree",
+    "export_bundle",
+    "import_bundle",
+    "transcode",
+]

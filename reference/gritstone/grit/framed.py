@@ -1,0 +1,399 @@
+"""The object format ``framed-sha256``: ``kind SP length NUL body``.
+
+``encode_framed`` and ``decode_framed`` are driven by ``objects.FIELDS``: a reader and a writer for each
+shape of field, put together per kind when the module is loaded. Reading goes once over the bytes, from
+front to back; the maps are first tried as a whole with a pattern for what is right, and only where that
+fails are they walked entry by entry to say what is wrong.
+
+Ids, limits on the graph and everything about stores are left to others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from struct import Struct
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from gritstone.errors import Invalid, Malformed
+from gritstone.grit.grammar import ASCII, Grammar
+from gritstone.grit.limits import Limits
+from gritstone.grit.objects import FIELDS, KINDS, NO_HEADERS, ZERO_ID, Kind, Object, ObjectId, Shape
+
+__all__ = ["decode_framed", "encode_framed", "framed_kind"]
+
+_Reader: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
+_Writer: TypeAlias = Callable[[Any], bytes]
+_Decoder: TypeAlias = Callable[[bytes, int], Object]
+
+_ID_BYTES = 32
+_HEADER_BYTES = 28  # the longest kind, a space, 19 digits and the NUL
+_HEADER = re.compile(rb"([^ \0]+) ([0-9]{1,19})\0")
+_KIND_OF_WORD = {kind.word.encode(): kind for kind in Kind}
+
+_NAMES = re.compile(r"(?:[ -.0-~]{1,255}+\0)++")
+# One entry, or else all the rest at once, so that a search never looks at a byte twice.
+_ENTRY = re.compile(rb"([ -.0-~]{1,255}+)\0(.{32})|.++", re.DOTALL)
+_HEADERS = re.compile(rb"(?:[!-~]{1,64}+\0[ -~]{0,65535}+\0)++\0")
+_PAIRS = Struct("32s32s")
+
+
+def encode_framed(value: Object, limits: Limits) -> bytes:
+    """Encode one object.
+
+    Returns:
+        The one encoding of the value; its length is within ``limits.object_bytes``.
+
+    Raises:
+        Invalid: the value has no encoding in this format.
+        Exhausted: the encoding is longer than ``limits.object_bytes``.
+
+    Spec: :rule:`grit.object.one-spelling`, :rule:`grit.object.encode-refuses`, :rule:`grit.framed.header`.
+    """
+    word, plan = _ENCODERS[value.kind]
+    parts = [word]
+    for write, get in plan:
+        parts.append(write(get(value)))
+    size = sum(map(len, parts)) - len(word)
+    parts[0] = b"%b %d\0" % (word, size)
+    if size + len(parts[0]) > limits.object_bytes:
+        limits.check_object_bytes(size + len(parts[0]))
+    return b"".join(parts)
+
+
+def decode_framed(data: bytes, limits: Limits) -> Object:
+    """Decode one object.
+
+    Args:
+        data: the whole object, header included.
+        limits: bounds; longer data is refused before it is looked at.
+
+    Returns:
+        An object whose maps are in the order of the bytes, which is ascending.
+
+    Raises:
+        Exhausted: the data is longer than ``limits.object_bytes``.
+        Malformed: the fields cannot be found.
+        Invalid: the fields are there but are not what ``encode_framed`` would have written.
+
+    Spec: :rule:`grit.object.total`, :rule:`grit.object.round-trip`, :rule:`grit.object.class`.
+    """
+    if len(data) > limits.object_bytes:
+        limits.check_object_bytes(len(data))
+    nul = data.find(b"\0", 0, _HEADER_BYTES)
+    word, _, digits = data[:nul].partition(b" ")
+    decoder = _DECODERS.get(word)
+    if decoder is None or nul < 0 or digits != b"%d" % (len(data) - nul - 1):
+        raise _judge_header(data)
+    return decoder(data, nul + 1)
+
+
+def framed_kind(data: bytes) -> Kind | None:
+    """Tell the kind of an encoding from its first word alone; None if it is none of the five."""
+    return _KIND_OF_WORD.get(data[: data.find(b" ", 0, _HEADER_BYTES)])
+
+
+def _judge_header(data: bytes) -> Malformed | Invalid:
+    """Say what is wrong with a header."""
+    match = _HEADER.match(data, 0, _HEADER_BYTES)
+    if match is None:
+        return Malformed(
+            "no header",
+            rule="grit.framed.header",
+            offset=0,
+            expected="kind SP length NUL",
+            got=data[:_HEADER_BYTES],
+        )
+    word, digits = match.groups()
+    if word not in _DECODERS:
+        return Invalid("unknown kind", rule="grit.object.kinds", offset=0, got=word)
+    size = len(data) - match.end()
+    if int(digits) != size:
+        return Malformed(
+            "the body has another length than the header says",
+            rule="grit.framed.length",
+            offset=match.end(),
+            expected=f"{int(digits)} bytes",
+            got=size,
+        )
+    return Invalid("the length has a leading zero", rule="grit.framed.header", got=digits)
+
+
+# --- headers ---------------------------------------------------------------------------------------------
+
+
+def _write_headers(headers: Mapping[str, str]) -> bytes:
+    if not headers:
+        return b"\0"
+    parts: list[bytes] = []
+    for key in sorted(headers):
+        parts += (ASCII.key.check(key), ASCII.value.check(headers[key]))
+    return b"\0".join(parts) + b"\0\0"
+
+
+def _read_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
+    if data.startswith(b"\0", offset):
+        return NO_HEADERS, offset + 1
+    match = _HEADERS.match(data, offset)
+    if match is not None:
+        end = match.end()
+        texts = data[offset : end - 2].decode("ascii").split("\0")
+        keys = texts[::2]
+        headers = dict(zip(keys, texts[1::2], strict=True))
+        if len(headers) == len(keys) and (len(keys) == 1 or sorted(keys) == keys):
+            return MappingProxyType(headers), end
+    return _judge_headers(data, offset)
+
+
+def _judge_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
+    """Walk a list of headers key by key; this is what says what is wrong with it."""
+    headers: dict[str, str] = {}
+    last = ""
+    while not data.startswith(b"\0", offset):
+        key, after_key = _read_text(data, offset, ASCII.key)
+        value, after_value = _read_text(data, after_key, ASCII.value)
+        if key <= last:
+            raise _disorder("header key", key, last, offset, "grit.header.order")
+        headers[key] = value
+        last, offset = key, after_value
+    return headers, offset + 1
+
+
+def _read_text(data: bytes, offset: int, grammar: Grammar) -> tuple[str, int]:
+    end = data.find(b"\0", offset)
+    if end < 0:
+        raise Malformed(
+            f"no {grammar.label} with its NUL before the body ends", rule="grit.framed.terminator", offset=offset
+        )
+    text = data[offset:end].decode("latin-1")
+    grammar.check(text)
+    return text, end + 1
+
+
+def _disorder(label: str, key: object, last: object, offset: int, rule: str) -> Invalid:
+    return Invalid(f"a {label} is not above the one before it", rule=rule, offset=offset, got=(last, key))
+
+
+# --- data ------------------------------------------------------------------------------------------------
+
+
+def _write_data(value: bytes) -> bytes:
+    return value
+
+
+def _read_data(data: bytes, offset: int) -> tuple[bytes, int]:
+    return data[offset:], len(data)
+
+
+# --- ids -------------------------------------------------------------------------------------------------
+
+
+def _write_id(value: ObjectId) -> bytes:
+    if len(value) != _ID_BYTES:
+        raise Invalid("an id is not 32 bytes", rule="grit.object.encode-refuses", got=f"{len(value)} bytes")
+    if value == ZERO_ID:
+        raise Invalid("an id is all zero", rule="grit.id.zero")
+    return value
+
+
+def _write_link(value: ObjectId | None) -> bytes:
+    return ZERO_ID if value is None else _write_id(value)
+
+
+def _read_link(data: bytes, offset: int) -> tuple[ObjectId | None, int]:
+    end = offset + _ID_BYTES
+    value = data[offset:end]
+    if len(value) != _ID_BYTES:
+        raise Malformed("an id is cut short", rule="grit.framed.fill", offset=offset, got=f"{len(value)} bytes")
+    return (None if value == ZERO_ID else value), end
+
+
+def _read_id(data: bytes, offset: int) -> tuple[ObjectId, int]:
+    value, end = _read_link(data, offset)
+    if value is None:
+        raise Invalid("an id is all zero", rule="grit.id.zero", offset=offset)
+    return value, end
+
+
+# --- named ids -------------------------------------------------------------------------------------------
+
+
+def _write_named_ids(entries: Mapping[str, ObjectId]) -> bytes:
+    names = sorted(entries)
+    ids = [entries[name] for name in names]
+    text = "\0".join(names) + "\0"
+    good = (
+        _NAMES.fullmatch(text) is not None
+        and text.count("\0") == len(names)
+        and set(map(len, ids)) == {_ID_BYTES}
+        and ZERO_ID not in ids
+        and "." not in entries
+        and ".." not in entries
+    )
+    if not good:
+        _refuse_entries(entries)
+    parts: list[bytes] = [b"\0"] * (3 * len(names))
+    parts[::3] = text.encode("ascii").split(b"\0")[:-1]
+    parts[2::3] = ids
+    return b"".join(parts)
+
+
+def _refuse_entries(entries: Mapping[str, ObjectId]) -> None:
+    if not entries:
+        raise Invalid("a tree has no entry", rule="grit.tree.non-empty")
+    for name, target in entries.items():
+        ASCII.name.check(name)
+        _write_id(target)
+
+
+def _read_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
+    found = _ENTRY.findall(data, offset)
+    if not found or not found[-1][0]:
+        return _judge_named_ids(data, offset)
+    raw, ids = zip(*found, strict=True)
+    names = b"\0".join(raw).decode("ascii").split("\0")
+    entries = dict(zip(names, ids, strict=True))
+    good = (
+        len(entries) == len(names)
+        and sorted(names) == names
+        and ZERO_ID not in ids
+        and "." not in entries
+        and ".." not in entries
+    )
+    return (MappingProxyType(entries), len(data)) if good else _judge_named_ids(data, offset)
+
+
+def _judge_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
+    """Walk the entries of a tree one by one; this is what says what is wrong with them."""
+    if offset == len(data):
+        raise Invalid("a tree has no entry", rule="grit.tree.non-empty", offset=offset)
+    entries: dict[str, ObjectId] = {}
+    last = ""
+    while offset < len(data):
+        name, after_name = _read_text(data, offset, ASCII.name)
+        if name == last:
+            raise _disorder("name", name, last, offset, "grit.tree.key-unique")
+        if name < last:
+            raise _disorder("name", name, last, offset, "grit.tree.key-order")
+        entries[name], offset = _read_id(data, after_name)
+        last = name
+    return entries, offset
+
+
+# --- keyed ids -------------------------------------------------------------------------------------------
+
+
+def _write_keyed_ids(entries: Mapping[ObjectId, ObjectId]) -> bytes:
+    keys = sorted(entries)
+    ids = [entries[key] for key in keys]
+    sizes = {*map(len, keys), *map(len, ids)}
+    if sizes != {_ID_BYTES} or ZERO_ID in ids or ZERO_ID in entries:
+        if not entries:
+            raise Invalid("a mailbox has no entry", rule="grit.mailbox.non-empty")
+        for one in (*keys, *ids):
+            _write_id(one)
+    return b"".join(map(b"".join, zip(keys, ids, strict=True)))
+
+
+def _read_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectId], int]:
+    size = len(data) - offset
+    if size % _PAIRS.size:
+        raise Malformed(
+            "the body of a mailbox is no multiple of 64 bytes", rule="grit.framed.fill", got=f"{size} bytes"
+        )
+    pairs = list(_PAIRS.iter_unpack(memoryview(data)[offset:]))
+    entries = dict(pairs)
+    keys = list(entries)
+    ascending = len(keys) == len(pairs) and sorted(keys) == keys
+    if not (entries and ascending and keys[0] != ZERO_ID and ZERO_ID not in entries.values()):
+        _refuse_pairs(pairs, offset)
+    return MappingProxyType(entries), len(data)
+
+
+def _refuse_pairs(pairs: list[tuple[ObjectId, ObjectId]], offset: int) -> None:
+    """Say what is wrong with the entries of a mailbox."""
+    if not pairs:
+        raise Invalid("a mailbox has no entry", rule="grit.mailbox.non-empty", offset=offset)
+    last = ZERO_ID
+    for at, (key, value) in zip(range(offset, offset + 64 * len(pairs), 64), pairs, strict=True):
+        if ZERO_ID in (key, value):
+            raise Invalid("an id is all zero", rule="grit.id.zero", offset=at)
+        if key == last:
+            raise _disorder("mailbox key", key.hex(), last.hex(), at, "grit.mailbox.key-unique")
+        if key < last:
+            raise _disorder("mailbox key", key.hex(), last.hex(), at, "grit.mailbox.key-order")
+        last = key
+
+
+# --- kinds -----------------------------------------------------------------------------------------------
+
+_WRITERS: dict[Shape, _Writer] = {
+    Shape.HEADERS: _write_headers,
+    Shape.DATA: _write_data,
+    Shape.NAMED_IDS: _write_named_ids,
+    Shape.KEYED_IDS: _write_keyed_ids,
+    Shape.LINK: _write_link,
+    Shape.ID: _write_id,
+}
+_READERS: dict[Shape, _Reader] = {
+    Shape.HEADERS: _read_headers,
+    Shape.DATA: _read_data,
+    Shape.NAMED_IDS: _read_named_ids,
+    Shape.KEYED_IDS: _read_keyed_ids,
+    Shape.LINK: _read_link,
+    Shape.ID: _read_id,
+}
+
+
+def _decoder(kind: Kind) -> _Decoder:
+    """Put the readers of a kind's fields together."""
+    make = KINDS[kind]
+    if all(field.shape in (Shape.ID, Shape.LINK) for field in FIELDS[kind]):
+        return _fixed_decoder(kind)
+    readers = [_READERS[field.shape] for field in FIELDS[kind]]
+
+    def decode(data: bytes, offset: int) -> Object:
+        values = []
+        for read in readers:
+            value, offset = read(data, offset)
+            values.append(value)
+        if offset != len(data):
+            raise Malformed("bytes after the last field", rule="grit.framed.fill", offset=offset)
+        return make(*values)
+
+    return decode
+
+
+def _fixed_decoder(kind: Kind) -> _Decoder:
+    """Read a kind that has nothing but ids at fixed places."""
+    make: Callable[..., Object] = KINDS[kind]
+    readers = [_READERS[field.shape] for field in FIELDS[kind]]
+    layout = Struct("32s" * len(readers))
+
+    def decode(data: bytes, offset: int) -> Object:
+        if len(data) - offset != layout.size:
+            raise Malformed(
+                "the body has an impossible size",
+                rule="grit.framed.fill",
+                expected=f"{layout.size} bytes",
+                got=len(data) - offset,
+            )
+        ids: tuple[ObjectId | None, ...] = layout.unpack_from(data, offset)
+        if ZERO_ID in ids:
+            places = range(offset, len(data), _ID_BYTES)
+            ids = tuple(read(data, at)[0] for read, at in zip(readers, places, strict=True))
+        return make(*ids)
+
+    return decode
+
+
+_ENCODERS = {
+    kind: (
+        kind.word.encode(),
+        tuple((_WRITERS[field.shape], attrgetter(field.name)) for field in FIELDS[kind]),
+    )
+    for kind in Kind
+}
+_DECODERS = {kind.word.encode(): _decoder(kind) for kind in Kind}

@@ -1,0 +1,90 @@
+"""The files of a durable store: one LMDB environment in use, named by a generation.
+
+::
+
+    grit-7.mdb  grit-7.mdb-lock       the environment in use, and LMDB's lock file
+    grit-8.mdb.new                    a successor that is being written
+    grit-8.mdb                        a successor; in use once 7 says that it moved
+
+Several processes share a directory. Whoever lists or changes which files there are holds the lock of the directory
+itself, which ends with the process. What is inside of an environment is LMDB's to lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Generations"]
+
+_FILE = re.compile(r"grit-(0|[1-9][0-9]{0,17})\.mdb")
+
+
+@dataclass(frozen=True, slots=True)
+class Generations:
+    """Name, list and remove the files of one directory.
+
+    Attributes:
+        directory: where they are; it exists.
+    """
+
+    directory: Path
+
+    def path(self, number: int) -> Path:
+        """Give the data file of a generation."""
+        return self.directory / f"grit-{number}.mdb"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock of the directory. Not to be taken twice by one thread."""
+        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def first(self) -> int | None:
+        """Give the lowest generation that has a data file; None if there is none. Needs the lock."""
+        found = (_FILE.fullmatch(name) for name in os.listdir(self.directory))
+        return min((int(match[1]) for match in found if match), default=None)
+
+    def remove(self, number: int) -> None:
+        """Remove the files of a generation that has a successor in use. Needs the lock."""
+        path = self.path(number)
+        path.unlink(missing_ok=True)
+        path.with_name(path.name + "-lock").unlink(missing_ok=True)
+
+    def remove_rubbish(self, number: int) -> None:
+        """Remove what earlier scrubs left that did not come to their end. Needs the lock.
+
+        Args:
+            number: the generation in use; its files stay.
+        """
+        keep = self.path(number).name
+        for name in os.listdir(self.directory):
+            if name.startswith("grit-") and name not in (keep, f"{keep}-lock"):
+                (self.directory / name).unlink(missing_ok=True)
+
+    def publish(self, draft: Path, number: int) -> None:
+        """Give a written successor its name, durably. Needs the lock."""
+        _sync(draft)
+        draft.rename(self.path(number))
+        _sync(self.directory)
+
+    def sync(self) -> None:
+        """Make the names of new files durable."""
+        _sync(self.directory)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,163 @@
+"""Edges and closures: every id inside an object is an edge, and there is one way to follow them.
+
+A walk keeps its own stack and the kinds of the ids it has met, and reads each object once, so neither the
+length of a chain nor the depth of a tree can break it. Trees are walked depth first, which makes their
+nesting known; everything else waits in one list.
+
+Spec: :rule:`grit.graph.edges`, :rule:`grit.graph.kinds`, :rule:`grit.graph.iterative`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+from gritstone.errors import Exhausted, Invalid
+from gritstone.grit.objects import FIELDS, Kind, Object, ObjectId, Shape
+
+__all__ = ["Edge", "Load", "check_edge", "closure", "edges"]
+
+Edge: TypeAlias = tuple[ObjectId, frozenset[Kind]]
+"""Where an edge leads, and the kinds it may lead to."""
+
+Load: TypeAlias = Callable[[ObjectId], Object | Kind]
+"""Give the object of an id, or only its kind if it has no edges (a blob, or a tombstone, which counts as one).
+
+Raises ``Missing`` if the id is neither present nor erased.
+"""
+
+_LINKS = {
+    kind: tuple((field.name, field.leads_to) for field in FIELDS[kind] if field.shape in (Shape.ID, Shape.LINK))
+    for kind in Kind
+}
+_ENTRIES = {
+    kind: next((f for f in FIELDS[kind] if f.shape in (Shape.NAMED_IDS, Shape.KEYED_IDS)), None) for kind in Kind
+}
+
+
+def edges(value: Object) -> Iterator[Edge]:
+    """Give the edges of an object in their order.
+
+    Spec: :rule:`grit.graph.edges`.
+    """
+    entries = _ENTRIES[value.kind]
+    if entries is not None:
+        for key, target in getattr(value, entries.name).items():
+            if entries.keys_lead_to:
+                yield key, entries.keys_lead_to
+            yield target, entries.leads_to
+    for name, leads_to in _LINKS[value.kind]:
+        target = getattr(value, name)
+        if target is not None:
+            yield target, leads_to
+
+
+def check_edge(target: ObjectId, kind: Kind, allowed: frozenset[Kind]) -> None:
+    """Judge one edge.
+
+    Raises:
+        Invalid: it leads to a kind that it may not lead to.
+
+    Spec: :rule:`grit.graph.kinds`.
+    """
+    if kind not in allowed:
+        raise Invalid(
+            f"an edge leads to {target.hex()}",
+            rule="grit.graph.kinds",
+            got=f"a {kind.word}",
+            expected=" or ".join(sorted(one.word for one in allowed)),
+        )
+
+
+def closure(roots: Iterable[ObjectId], load: Load, tree_depth: int) -> dict[ObjectId, Kind]:
+    """Collect everything that can be reached.
+
+    Args:
+        roots: where to begin; of any kind.
+        load: called once for each id of the closure.
+        tree_depth: how many trees may be nested in each other.
+
+    Returns:
+        The kind of each id of the closure, in no particular order.
+
+    Raises:
+        Missing: an id is absent or corrupt.
+        Invalid: an edge leads to a kind that it may not lead to.
+        Exhausted: trees are nested deeper than ``tree_depth``.
+
+    Spec: :rule:`grit.graph.edges`, :rule:`grit.graph.iterative`.
+    """
+    return _Walk(load, tree_depth).run(roots)
+
+
+_ANY = frozenset(Kind)
+
+
+class _Walk:
+    """Hold the state of one walk."""
+
+    __slots__ = ("_kinds", "_load", "_nesting", "_tree_depth", "_waiting")
+
+    def __init__(self, load: Load, tree_depth: int) -> None:
+        self._load = load
+        self._tree_depth = tree_depth
+        self._kinds: dict[ObjectId, Kind] = {}
+        self._nesting: dict[ObjectId, int] = {}
+        self._waiting: list[Edge] = []
+
+    def run(self, roots: Iterable[ObjectId]) -> dict[ObjectId, Kind]:
+        waiting = self._waiting
+        waiting.extend((root, _ANY) for root in roots)
+        while waiting:
+            target, allowed = waiting.pop()
+            value = self._enter(target, allowed)
+            if value is None:
+                continue
+            if value.kind is Kind.TREE:
+                self._walk_trees(target, value)
+            else:
+                waiting.extend(edges(value))
+        return self._kinds
+
+    def _enter(self, target: ObjectId, allowed: frozenset[Kind]) -> Object | None:
+        """Follow an edge; give the object if its own edges are still to be followed."""
+        kind = self._kinds.get(target)
+        if kind is not None:
+            check_edge(target, kind, allowed)
+            return None
+        value = self._load(target)
+        kind = value if isinstance(value, Kind) else value.kind
+        check_edge(target, kind, allowed)
+        self._kinds[target] = kind
+        return None if isinstance(value, Kind) or kind is Kind.BLOB else value
+
+    def _walk_trees(self, root: ObjectId, tree: Object) -> None:
+        """Walk a tree and the trees below it, children before parents."""
+        path: list[tuple[ObjectId, Iterator[Edge]]] = [(root, edges(tree))]
+        nesting = [1]
+        while path:
+            if len(path) > self._tree_depth:
+                raise self._too_deep()
+            for target, allowed in path[-1][1]:
+                value = self._enter(target, allowed)
+                if value is not None:
+                    path.append((target, edges(value)))
+                    nesting.append(1)
+                    break
+                if target in self._nesting:
+                    nesting[-1] = max(nesting[-1], 1 + self._nesting[target])
+            else:
+                self._leave(path.pop()[0], nesting)
+
+    def _leave(self, target: ObjectId, nesting: list[int]) -> None:
+        own = nesting.pop()
+        if own > self._tree_depth:
+            raise self._too_deep()
+        self._nesting[target] = own
+        if nesting:
+            nesting[-1] = max(nesting[-1], 1 + own)
+
+    def _too_deep(self) -> Exhausted:
+        return Exhausted(
+            "trees are nested too deep", rule="grit.graph.iterative", expected=f"at most {self._tree_depth}"
+        )

@@ -1,0 +1,109 @@
+"""References: the grammar of their names, what each space may point to, and updates as data.
+
+Reading and writing references is the store's; this module only judges.
+
+Spec: :rule:`grit.ref.grammar`, :rule:`grit.ref.target`, :rule:`grit.ref.duplicate`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gritstone.errors import Exhausted, Invalid, Rejected
+from gritstone.grit.limits import Limits
+from gritstone.grit.objects import Mailbox, Object, ObjectId, Step, Tree
+
+__all__ = ["Change", "check_changes", "check_name", "check_target"]
+
+_ALNUM = "[a-z0-9]"
+_NAME = re.compile(rf"[a-z][a-z0-9-]{{0,31}}/(?!.*\.\.)(?=.{{1,200}}\Z){_ALNUM}(?:[a-z0-9._-]*{_ALNUM})?")
+_ACTOR_ID = re.compile(r"(?!0{64})[0-9a-f]{64}")
+_ACTOR_SPACES = ("heads", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Ask that one reference go from one target to another.
+
+    Attributes:
+        name: space, slash, name.
+        old: the target that is expected now; None if the reference is expected to be absent.
+        new: the target afterwards; None to remove the reference. Equal to ``old``: a pure check.
+    """
+
+    name: str
+    old: ObjectId | None
+    new: ObjectId | None
+
+
+def check_name(name: str) -> None:
+    """Judge the name of a reference.
+
+    Raises:
+        Invalid: it is outside of the grammar, or of what its space allows.
+
+    Spec: :rule:`grit.ref.grammar`.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise Invalid("no name of a reference", rule="grit.ref.grammar", got=ascii(name[:250]))
+    space, _, rest = name.partition("/")
+    if space in _ACTOR_SPACES and _ACTOR_ID.fullmatch(rest) is None:
+        raise Invalid(f"{space}/ takes the id of an actor in hex", rule="grit.ref.grammar", got=ascii(name))
+    if space == "runtime" and rest != "agent":
+        raise Invalid("runtime/ has the one reference agent", rule="grit.ref.grammar", got=ascii(name))
+
+
+def check_changes(changes: Sequence[Change], limits: Limits) -> None:
+    """Judge an update before anything is read.
+
+    Raises:
+        Exhausted: more changes than ``limits.cas_names``.
+        Invalid: a bad name, or a name twice.
+
+    Spec: :rule:`grit.ref.limit`, :rule:`grit.ref.duplicate`.
+    """
+    if len(changes) > limits.cas_names:
+        raise Exhausted(
+            "too many changes in one update",
+            rule="grit.ref.limit",
+            got=len(changes),
+            expected=f"at most {limits.cas_names}",
+        )
+    seen: set[str] = set()
+    for change in changes:
+        check_name(change.name)
+        if change.name in seen:
+            raise Invalid("a name twice in one update", rule="grit.ref.duplicate", got=change.name)
+        seen.add(change.name)
+
+
+def check_target(name: str, target: Object | None) -> None:
+    """Judge what a reference would point to.
+
+    Args:
+        name: within the grammar.
+        target: the object; None for a tombstone, which counts as a blob.
+
+    Raises:
+        Rejected: the object is not what the space of ``name`` wants.
+
+    Spec: :rule:`grit.ref.target`.
+    """
+    space, _, rest = name.partition("/")
+    match space:
+        case "heads":
+            good = isinstance(target, Step) and target.actor.hex() == rest
+            wanted = "a step of that actor"
+        case "failed":
+            good = isinstance(target, Mailbox) and len(target.entries) == 1
+            wanted = "a mailbox with one entry"
+        case "actors" | "runtime":
+            good = isinstance(target, Tree)
+            wanted = "a tree"
+        case _:
+            return
+    if not good:
+        kind = "a tombstone" if target is None else f"a {target.kind.word}"
+        raise Rejected(f"{name} cannot point to this", rule="grit.ref.target", got=kind, expected=wanted)

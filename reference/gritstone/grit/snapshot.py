@@ -1,0 +1,111 @@
+"""Verified reading: objects, tombstones and references of a store as of one moment.
+
+Nothing leaves a snapshot that was not hashed again. A snapshot reads through a view or a batch of an engine
+and holds nothing itself.
+
+Spec: :rule:`grit.store.verify`, :rule:`grit.store.missing`, :rule:`grit.ref.snapshot`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from gritstone.errors import Missing
+from gritstone.grit.engine import Table, View
+from gritstone.grit.formats import Format
+from gritstone.grit.graph import closure
+from gritstone.grit.limits import Limits
+from gritstone.grit.objects import Kind, Object, ObjectId
+
+__all__ = ["Snapshot"]
+
+_MAX_NAME_BYTES = 233
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Read a store as of one moment.
+
+    Attributes:
+        view: where to read; the snapshot ends with it.
+        format: the format of the store.
+        limits: the limits of the store.
+    """
+
+    view: View
+    format: Format
+    limits: Limits
+
+    def get(self, object_id: ObjectId) -> bytes:
+        """Give the bytes of an object, hashed again.
+
+        Raises:
+            Missing: absent; erased (code ``erased``); or what is stored does not hash to the id (``corrupt``).
+
+        Spec: :rule:`grit.store.verify`, :rule:`grit.store.missing`.
+        """
+        data = self.view.get(Table.OBJECTS, object_id)
+        if data is None:
+            raise self._missing(object_id)
+        if self.format.object_id(data) != object_id:
+            raise Missing("stored bytes are damaged", rule="grit.store.verify", code="corrupt", got=object_id.hex())
+        return data
+
+    def load(self, object_id: ObjectId) -> Object:
+        """Give an object.
+
+        Raises:
+            Missing: as ``get``.
+        """
+        return self.format.decode(self.get(object_id), self.limits)
+
+    def is_erased(self, object_id: ObjectId) -> bool:
+        """Tell whether there is a tombstone."""
+        return self.view.has(Table.TOMBSTONES, object_id)
+
+    def has(self, object_ids: Iterable[ObjectId]) -> list[bool]:
+        """Tell for each id whether bytes are stored under it; a tombstone is none."""
+        has = self.view.has
+        return [has(Table.OBJECTS, object_id) for object_id in object_ids]
+
+    def target(self, name: str) -> ObjectId | None:
+        """Give the target of a reference; None if there is none. Any text may be asked for."""
+        key = name.encode("utf-8", "surrogatepass")
+        return self.view.get(Table.REFS, key) if 0 < len(key) <= _MAX_NAME_BYTES else None
+
+    def references(self, prefix: str = "", after: str | None = None) -> Iterator[tuple[str, ObjectId]]:
+        """Give references in ascending byte order of name.
+
+        Args:
+            prefix: only names that start with it.
+            after: only names greater than it; None for all.
+        """
+        start = prefix.encode("utf-8", "surrogatepass")
+        beyond = b"" if after is None else after.encode("utf-8", "surrogatepass")
+        # Engines bound the length of a key; a start cut short is only a little early.
+        for name in self.view.keys(Table.REFS, max(start, beyond)[: _MAX_NAME_BYTES + 1]):
+            if name <= beyond or name < start:
+                continue
+            if not name.startswith(start):
+                break
+            target = self.view.get(Table.REFS, name)
+            assert target is not None, "a key of this view has a value in this view"
+            yield name.decode("ascii"), target
+
+    def closure(self, roots: Iterable[ObjectId]) -> dict[ObjectId, Kind]:
+        """Collect what can be reached; see ``graph.closure``. A tombstone is a leaf and counts as a blob."""
+        return closure(roots, self._load_or_kind, self.limits.tree_depth)
+
+    def _load_or_kind(self, object_id: ObjectId) -> Object | Kind:
+        data = self.view.get(Table.OBJECTS, object_id)
+        if data is None and self.is_erased(object_id):
+            return Kind.BLOB
+        data = self.get(object_id)
+        kind = self.format.kind_of(data)
+        return kind if kind is Kind.BLOB else self.format.decode(data, self.limits)
+
+    def _missing(self, object_id: ObjectId) -> Missing:
+        if self.is_erased(object_id):
+            return Missing("the blob was erased", rule="grit.erase.tombstone", code="erased", got=object_id.hex())
+        return Missing("no such object", rule="grit.store.missing", got=object_id.hex())

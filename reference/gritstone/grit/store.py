@@ -1,0 +1,321 @@
+"""A store: objects of one format, tombstones and references, kept in any engine.
+
+This module holds all laws of a store. It decides what may be stored, erased, pruned and pointed to; the
+engine keeps the bytes. Everything that changes a store is one update of the engine, so each operation
+happens as a whole or not at all, and durably before it returns.
+
+Spec: the chapters *store*, *references*, *graph* and *erasure* of ``grit``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from gritstone.errors import Exhausted, Invalid, Missing, Refusal, Rejected
+from gritstone.grit.engine import Batch, Engine, Table
+from gritstone.grit.formats import Format
+from gritstone.grit.limits import DEFAULT_LIMITS, Limits
+from gritstone.grit.objects import Kind, ObjectId
+from gritstone.grit.references import Change, check_changes, check_target
+from gritstone.grit.snapshot import Snapshot
+
+__all__ = ["Store", "move_references", "put_unless_erased"]
+
+_T = TypeVar("_T")
+
+_FORMAT_KEY = b"format"
+
+
+class Store:
+    """Keep objects and references; see the module for what it decides.
+
+    Attributes:
+        format: the one format of the store.
+        limits: what it accepts.
+    """
+
+    def __init__(self, engine: Engine, format_: Format, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.format = format_
+        self.limits = limits
+        self._engine = engine
+
+    @classmethod
+    def open(cls, engine: Engine, format_: Format, *, create: bool = True, limits: Limits = DEFAULT_LIMITS) -> Store:
+        """Open the store that an engine keeps, or make one.
+
+        Raises:
+            Rejected: it has another format (code ``format``).
+            Missing: there is none, and ``create`` is false.
+
+        Spec: :rule:`grit.store.format`.
+        """
+        with engine.view() as view:
+            declared = view.get(Table.META, _FORMAT_KEY)
+        if declared is None:
+            if not create:
+                raise Missing("no store here", rule="grit.store.format")
+            declared = engine.update(lambda batch: _declare(batch, format_))
+        if declared != format_.name.encode():
+            raise Rejected(
+                "the store has another format",
+                rule="grit.store.format",
+                code="format",
+                got=format_.name,
+                expected=declared.decode(),
+            )
+        return cls(engine, format_, limits)
+
+    def close(self) -> None:
+        """Close the engine. Nothing may be asked afterwards."""
+        self._engine.close()
+
+    # --- reading ---------------------------------------------------------------------------------------
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Read as of one moment, until the context is left."""
+        with self._engine.view() as view:
+            yield Snapshot(view, self.format, self.limits)
+
+    def get(self, object_id: ObjectId) -> bytes:
+        """Give the bytes of an object, hashed again; see ``Snapshot.get``."""
+        with self._engine.view() as view:
+            return Snapshot(view, self.format, self.limits).get(object_id)
+
+    def has(self, object_ids: Iterable[ObjectId]) -> list[bool]:
+        """Tell for each id whether bytes are stored under it; a tombstone is none."""
+        with self._engine.view() as view:
+            return Snapshot(view, self.format, self.limits).has(object_ids)
+
+    def update(self, work: Callable[[Batch], _T]) -> _T:
+        """Change tables in one update of the engine; see ``engine.Engine.update``.
+
+        For the operations of this package that are built on a store; the caller keeps the laws.
+        """
+        return self._engine.update(work)
+
+    # --- objects ---------------------------------------------------------------------------------------
+
+    def put(self, data: bytes, expected_id: ObjectId | None = None) -> ObjectId:
+        """Store one object.
+
+        Args:
+            data: its whole encoding in the format of the store.
+            expected_id: what the caller believes its id to be.
+
+        Returns:
+            The id. The object may have been there before. Edges are not looked at.
+
+        Raises:
+            Malformed: as decoding.
+            Invalid: as decoding; or the id is not ``expected_id`` (code ``digest``).
+            Exhausted: longer than ``object_bytes``; or the medium is full.
+            Rejected: a blob of this id was erased (code ``erased``).
+
+        Spec: :rule:`grit.store.put-strict`, :rule:`grit.store.put-idempotent`, :rule:`grit.erase.no-return`.
+        """
+        object_id = self._admit(data, expected_id)
+        self._engine.update(lambda batch: _put(batch, object_id, data))
+        return object_id
+
+    def put_group(self, group: Sequence[tuple[bytes, ObjectId | None]]) -> list[ObjectId | Refusal]:
+        """Store several objects in one update.
+
+        Args:
+            group: encodings, each with the id that the caller believes it to have, or None.
+
+        Returns:
+            For each, its id or what ``put`` would have raised for it. The others are stored all the same.
+
+        Raises:
+            Exhausted: the medium is full; none was stored.
+        """
+        answers: list[ObjectId | Refusal] = []
+        for data, expected_id in group:
+            try:
+                answers.append(self._admit(data, expected_id))
+            except Refusal as refusal:
+                answers.append(refusal)
+
+        def put_all(batch: Batch) -> list[ObjectId | Refusal]:
+            return [_put_or_refuse(batch, one, data) for one, (data, _) in zip(answers, group, strict=True)]
+
+        return self._engine.update(put_all)
+
+    def _admit(self, data: bytes, expected_id: ObjectId | None) -> ObjectId:
+        self.format.decode(data, self.limits)
+        object_id = self.format.object_id(data)
+        if expected_id is not None and object_id != expected_id:
+            raise Invalid(
+                "the bytes have another id",
+                rule="grit.store.put-strict",
+                code="digest",
+                got=object_id.hex(),
+                expected=expected_id.hex(),
+            )
+        return object_id
+
+    def erase(self, object_id: ObjectId) -> None:
+        """Remove the bytes of a blob for ever and leave a tombstone; again is fine.
+
+        Raises:
+            Missing: absent, or damaged (code ``corrupt``), so that nobody knows whether it is a blob.
+            Rejected: it is no blob.
+
+        Spec: :rule:`grit.erase.gone`, :rule:`grit.erase.tombstone`, :rule:`grit.erase.blob-only`.
+        """
+
+        def bury(batch: Batch) -> None:
+            snapshot = Snapshot(batch, self.format, self.limits)
+            if snapshot.is_erased(object_id):
+                return
+            kind = self.format.kind_of(snapshot.get(object_id))
+            if kind is not Kind.BLOB:
+                raise Rejected("only a blob can be erased", rule="grit.erase.blob-only", got=kind)
+            batch.delete(Table.OBJECTS, object_id)
+            batch.put(Table.TOMBSTONES, object_id, b"")
+
+        self._engine.update(bury)
+        # Also when it was erased before: whoever erased it may have been killed before the bytes were gone.
+        self._engine.scrub()
+
+    def prune(self, pins: Iterable[ObjectId] = ()) -> int:
+        """Remove every object that no reference and no pin reaches; tombstones stay.
+
+        Returns:
+            How many objects were removed.
+
+        Raises:
+            Missing: something reachable, or a pin, is absent or corrupt; nothing was removed.
+            Invalid: an edge leads to a kind it may not lead to; nothing was removed.
+            Exhausted: trees are nested deeper than ``tree_depth``; nothing was removed.
+
+        Spec: :rule:`grit.prune.exact`, :rule:`grit.prune.safe`.
+        """
+        wanted = list(pins)
+
+        def sweep(batch: Batch) -> int:
+            snapshot = Snapshot(batch, self.format, self.limits)
+            kept = snapshot.closure([*wanted, *(target for _, target in snapshot.references())])
+            doomed = [object_id for object_id in batch.keys(Table.OBJECTS, b"") if object_id not in kept]
+            for object_id in doomed:
+                batch.delete(Table.OBJECTS, object_id)
+            return len(doomed)
+
+        return self._engine.update(sweep)
+
+    # --- references ------------------------------------------------------------------------------------
+
+    def list_references(
+        self, prefix: str = "", after: str | None = None, limit: int | None = None
+    ) -> tuple[list[tuple[str, ObjectId]], bool]:
+        """List references in ascending byte order of name.
+
+        Args:
+            prefix: only names that start with it.
+            after: only names greater than it; None for all.
+            limit: at most so many; None for all.
+
+        Returns:
+            The references, and whether the same snapshot holds further ones.
+
+        Spec: :rule:`grit.ref.snapshot`.
+        """
+        found: list[tuple[str, ObjectId]] = []
+        with self.snapshot() as snapshot:
+            for reference in snapshot.references(prefix, after):
+                if len(found) == limit:
+                    return found, True
+                found.append(reference)
+        return found, False
+
+    def update_references(self, changes: Sequence[Change]) -> None:
+        """Make all changes at once, if every expectation holds.
+
+        Raises:
+            Invalid: a bad name, or a name twice.
+            Exhausted: more changes than ``cas_names``, or more references than ``refs`` afterwards.
+            Rejected: an expectation does not hold (code ``conflict``); or a target of a wrong kind.
+            Missing: a target is absent, erased or corrupt.
+
+        Spec: :rule:`grit.ref.cas`, :rule:`grit.ref.atomic`, :rule:`grit.ref.limit`.
+        """
+        check_changes(changes, self.limits)
+        if not changes:
+            return
+
+        def swap(batch: Batch) -> None:
+            snapshot = Snapshot(batch, self.format, self.limits)
+            for change in changes:
+                if change.new is not None and change.new != change.old:
+                    check_target(change.name, snapshot.load(change.new))
+            move_references(batch, changes, self.limits)
+
+        self._engine.update(swap)
+
+
+def move_references(batch: Batch, changes: Sequence[Change], limits: Limits) -> None:
+    """Compare and swap within an update; targets were judged by the caller.
+
+    Raises:
+        Rejected: an expectation does not hold (code ``conflict``).
+        Exhausted: there would be more references than ``limits.refs``.
+
+    Spec: :rule:`grit.ref.cas`, :rule:`grit.ref.limit`.
+    """
+    for change in changes:
+        found = batch.get(Table.REFS, change.name.encode())
+        if found != change.old:
+            raise Rejected(
+                f"{change.name} is not as expected",
+                rule="grit.ref.cas",
+                code="conflict",
+                got="absent" if found is None else found.hex(),
+                expected="absent" if change.old is None else change.old.hex(),
+            )
+    moves = [change for change in changes if change.new != change.old]
+    for change in moves:
+        if change.new is None:
+            batch.delete(Table.REFS, change.name.encode())
+        else:
+            batch.put(Table.REFS, change.name.encode(), change.new)
+    if any(change.old is None for change in moves) and batch.count(Table.REFS) > limits.refs:
+        raise Exhausted("too many references", rule="grit.ref.limit", expected=f"at most {limits.refs} in one store")
+
+
+def put_unless_erased(batch: Batch, object_id: ObjectId, data: bytes) -> bool:
+    """Store an encoding under its id within an update; False if a tombstone forbids it.
+
+    Bytes that were damaged behind the store's back are replaced by the right ones.
+    """
+    if batch.has(Table.TOMBSTONES, object_id):
+        return False
+    if batch.get(Table.OBJECTS, object_id) != data:
+        batch.put(Table.OBJECTS, object_id, data)
+    return True
+
+
+def _declare(batch: Batch, format_: Format) -> bytes:
+    """Say what format the store has, unless another process said so just before."""
+    declared = batch.get(Table.META, _FORMAT_KEY)
+    if declared is None:
+        declared = format_.name.encode()
+        batch.put(Table.META, _FORMAT_KEY, declared)
+    return declared
+
+
+def _put(batch: Batch, object_id: ObjectId, data: bytes) -> None:
+    if not put_unless_erased(batch, object_id, data):
+        raise Rejected("a blob of this id was erased", rule="grit.erase.no-return", code="erased")
+
+
+def _put_or_refuse(batch: Batch, admitted: ObjectId | Refusal, data: bytes) -> ObjectId | Refusal:
+    if isinstance(admitted, Refusal):
+        return admitted
+    try:
+        _put(batch, admitted, data)
+    except Rejected as refusal:
+        return refusal
+    return admitted

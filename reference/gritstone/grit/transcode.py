@@ -1,0 +1,153 @@
+"""Transcoding: the same graph in the other format.
+
+Every id that is an edge is replaced by the id of what it leads to, so objects are rewritten children first.
+The source is read once to verify it and to learn where each object stands, and then again by need; the new
+objects wait in a spool until their order is known. Memory: a few words for each frame, and one object.
+
+Spec: :rule:`grit.transcode.shape`, :rule:`grit.transcode.round-trip`, :rule:`grit.transcode.opaque`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO
+
+from gritstone.errors import Invalid, Missing
+from gritstone.grit.bundle import BundleReader
+from gritstone.grit.export import frame_of, write_end, write_head
+from gritstone.grit.formats import Format
+from gritstone.grit.graph import edges
+from gritstone.grit.limits import Limits
+from gritstone.grit.objects import FIELDS, KINDS, Object, ObjectId, Shape
+
+__all__ = ["transcode"]
+
+_PIECE_BYTES = 1 << 20
+_ACTOR_SPACES = frozenset({"heads", "failed", "moved", "archived", "closed", "gone"})
+
+_REPLACE: Mapping[Shape, Callable[[Any, Mapping[ObjectId, ObjectId]], Any]] = {
+    Shape.HEADERS: lambda headers, _: headers,
+    Shape.DATA: lambda data, _: data,
+    Shape.NAMED_IDS: lambda entries, new: {name: new[target] for name, target in entries.items()},
+    Shape.KEYED_IDS: lambda entries, new: {new[key]: new[target] for key, target in entries.items()},
+    Shape.LINK: lambda target, new: None if target is None else new[target],
+    Shape.ID: lambda target, new: new[target],
+}
+
+
+def transcode(source: BinaryIO, spool: BinaryIO, formats: tuple[Format, Format], limits: Limits) -> Iterator[bytes]:
+    """Rewrite a bundle in another format.
+
+    Args:
+        source: the bundle from its first byte to its last; it must be able to seek.
+        spool: an empty file to write to and read from, as large as the result.
+        formats: that of the source, and the wanted one.
+        limits: ``object_bytes`` and ``tree_depth`` apply.
+
+    Yields:
+        The bytes of the new bundle, in pieces of any size. Nothing comes before the whole source was judged.
+
+    Raises:
+        Malformed: as import.
+        Invalid: as import; or a text, or the name of a reference, cannot be written in the new format.
+        Rejected: the source has another format (code ``format``).
+        Missing: the source holds a tombstone (code ``erased``).
+        Exhausted: as import; or an object is too long in the new format.
+
+    Spec: :rule:`grit.transcode.shape`, :rule:`grit.transcode.refuse`.
+    """
+    job = _Transcoding(source, spool, formats, limits)
+    job.verify()
+    job.rewrite()
+    return job.bundle()
+
+
+class _Transcoding:
+    """Hold the state of one transcoding."""
+
+    def __init__(self, source: BinaryIO, spool: BinaryIO, formats: tuple[Format, Format], limits: Limits) -> None:
+        self._source = source
+        self._begin = source.tell()
+        self._spool = spool
+        self._old, self._new = formats
+        self._limits = limits
+        self._reader = BundleReader(self._old, limits)
+        self._places: dict[ObjectId, tuple[int, int]] = {}  # old id -> offset and size in the source
+        self._new_ids: dict[ObjectId, ObjectId] = {}
+        self._spooled: dict[ObjectId, tuple[int, int]] = {}  # new id -> offset and size in the spool
+
+    def verify(self) -> None:
+        for piece in iter(lambda: self._source.read(_PIECE_BYTES), b""):
+            for frame in self._reader.feed(piece):
+                self._places[frame.object_id] = (frame.offset, len(frame.data or b""))
+        self._reader.finish()
+        for object_id in self._reader.graph.tombstones:
+            raise Missing(
+                "the new id of an erased blob cannot be known",
+                rule="grit.transcode.refuse",
+                code="erased",
+                got=object_id.hex(),
+            )
+
+    def rewrite(self) -> None:
+        """Give every object its new id, children first, and spool its new encoding."""
+        waiting = [target for _, target in self._reader.references]
+        while waiting:
+            object_id = waiting[-1]
+            if object_id in self._new_ids:
+                waiting.pop()
+                continue
+            value = self._load(object_id)
+            below = [target for target, _ in edges(value) if target not in self._new_ids]
+            if below:
+                waiting.extend(below)
+                continue
+            data = self._new.encode(_with_new_ids(value, self._new_ids), self._limits)
+            new_id = self._new_ids[object_id] = self._new.object_id(data)
+            self._spooled[new_id] = (self._spool.tell(), len(data))
+            self._spool.write(data)
+
+    def bundle(self) -> Iterator[bytes]:
+        references = sorted((self._new_name(name), self._new_ids[target]) for name, target in self._reader.references)
+        return self._write(references)
+
+    def _write(self, references: list[tuple[str, ObjectId]]) -> Iterator[bytes]:
+        hasher = self._new.hasher()
+        piece = write_head(self._new, references)
+        for new_id in sorted(self._spooled):
+            hasher.update(piece)
+            yield piece
+            offset, size = self._spooled[new_id]
+            self._spool.seek(offset)
+            piece = frame_of(new_id, self._spool.read(size))
+        hasher.update(piece)
+        yield piece
+        end = write_end(len(self._spooled))
+        hasher.update(end)
+        yield end + hasher.digest()
+
+    def _load(self, object_id: ObjectId) -> Object:
+        offset, size = self._places[object_id]
+        self._source.seek(self._begin + offset)
+        return self._old.decode(self._source.read(size), self._limits)
+
+    def _new_name(self, name: str) -> str:
+        space, _, rest = name.partition("/")
+        if space not in _ACTOR_SPACES or len(rest) != 64 or not set(rest) <= set("0123456789abcdef"):
+            return name
+        named = bytes.fromhex(rest)
+        new_id = self._new_ids.get(named)
+        if new_id is not None:
+            return f"{space}/{new_id.hex()}"
+        if named in self._spooled:
+            raise Invalid(
+                "a reference is named by an id that only the new bundle has",
+                rule="grit.transcode.round-trip",
+                got=name,
+            )
+        return name
+
+
+def _with_new_ids(value: Object, new_ids: Mapping[ObjectId, ObjectId]) -> Object:
+    make: Callable[..., Object] = KINDS[value.kind]
+    return make(*(_REPLACE[field.shape](getattr(value, field.name), new_ids) for field in FIELDS[value.kind]))

@@ -1,0 +1,153 @@
+"""The adapter: request lines in, reply lines out, in order, without I/O of its own.
+
+::
+
+    known operation?   no: unsupported
+    arguments fit?     no: error
+    claimed?           no: unsupported
+    the operation      a Refusal: refused;  anything else that it raises: error
+
+Consecutive ``grit.put`` requests on one durable store that arrive together are stored in one update. Their
+replies, and what any later request sees, are those of one put after the other; but they cost one commit.
+
+Spec: :rule:`harness.reply.order`, :rule:`harness.reply.total`, :rule:`harness.state.sequential`.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+from gritstone.errors import Refusal
+from gritstone.harness.arguments import ARGUMENTS, Arguments, read_arguments
+from gritstone.harness.claims import Claims
+from gritstone.harness.operations import FEATURE_OF, OPERATIONS, Session
+from gritstone.harness.wire import ArgumentError, Json, read_frame, write_frame
+
+__all__ = ["Adapter"]
+
+_Request: TypeAlias = tuple[int, str, Json]
+_GROUP_BYTES = 8 << 20
+
+
+class Adapter:
+    """Answer one client.
+
+    Attributes:
+        ended: whether ``bye`` was answered; nothing must be read after it.
+    """
+
+    def __init__(self, claims: Claims) -> None:
+        self.ended = False
+        self._session = Session(claims)
+
+    def answer(self, lines: Sequence[bytes]) -> Iterator[bytes]:
+        """Answer lines that have arrived together.
+
+        Args:
+            lines: whole request lines, without their LF.
+
+        Yields:
+            For each request, in order, its reply line with its LF, until ``bye``.
+
+        Raises:
+            ArgumentError: a line is no request.
+        """
+        at = 0
+        while at < len(lines) and not self.ended:
+            request = read_frame(lines[at])
+            at += 1
+            if request[1] == "grit.put" and at < len(lines) and self._is_durable(request):
+                group = [request]
+                at = self._gather(group, lines, at)
+                yield from self._answer_puts(group)
+            else:
+                yield self._answer(request)
+                self.ended = request[1] == "bye"
+
+    def close(self) -> None:
+        """Close all handles of the client."""
+        self._session.handles.close_all()
+
+    # --- one request -----------------------------------------------------------------------------------
+
+    def _answer(self, request: _Request) -> bytes:
+        seq, op, args = request
+        if op not in ARGUMENTS:
+            return write_frame(seq, "unsupported", {"feature": op})
+        try:
+            values = read_arguments(op, args)
+            lacking = self._unclaimed(op, values)
+            if lacking is not None:
+                return write_frame(seq, "unsupported", {"feature": lacking})
+            reply = write_frame(seq, "ok", OPERATIONS[op](self._session, values))
+        except Refusal as refusal:
+            return write_frame(seq, "refused", _refusal(refusal))
+        except ArgumentError as error:
+            return write_frame(seq, "error", {"message": str(error)})
+        except Exception as error:  # noqa: BLE001 - the door: our own faults are answered, too, as faults
+            return write_frame(seq, "error", _fault(error))
+        if len(reply) > self._session.claims.frame_bytes:
+            return write_frame(seq, "error", {"message": f"a reply of {len(reply)} bytes does not fit a frame"})
+        return reply
+
+    def _unclaimed(self, op: str, values: Arguments) -> str | None:
+        """Give the feature or format that a request needs and that is not claimed."""
+        claims = self._session.claims
+        needed = [FEATURE_OF[op]] if op in FEATURE_OF else []
+        if op in ("grit.export", "grit.import") and ("to" in values or "from" in values):
+            needed.append("files")
+        if values.get("backend") == "durable":
+            needed.append("durable")
+        for feature in needed:
+            if feature not in claims.features:
+                return feature
+        formats = (values["from"], values["to"]) if op == "grit.transcode" else (values.get("format"),)
+        return next((name for name in formats if name is not None and name not in claims.formats), None)
+
+    # --- a group of puts -------------------------------------------------------------------------------
+
+    def _is_durable(self, request: _Request) -> bool:
+        return self._session.handles.is_durable(request[2].get("store"))
+
+    def _gather(self, group: list[_Request], lines: Sequence[bytes], at: int) -> int:
+        """Take further puts on the same handle; give the place of the first line that is none."""
+        store = group[0][2].get("store")
+        size = len(lines[at - 1])
+        while at < len(lines) and size < _GROUP_BYTES:
+            request = read_frame(lines[at])
+            if request[1] != "grit.put" or request[2].get("store") != store:
+                break
+            size += len(lines[at])
+            group.append(request)
+            at += 1
+        return at
+
+    def _answer_puts(self, group: list[_Request]) -> Iterator[bytes]:
+        try:
+            values = [read_arguments(op, args) for _, op, args in group]
+            store = self._session.handles[values[0]["store"]].store
+            answers = store.put_group([(one["bytes"], one.get("id")) for one in values])
+        except (Refusal, ArgumentError):
+            # One of them does not even fit the schema, or there is no room for all: one at a time, then.
+            yield from map(self._answer, group)
+            return
+        for (seq, _, _), answer in zip(group, answers, strict=True):
+            if isinstance(answer, Refusal):
+                yield write_frame(seq, "refused", _refusal(answer))
+            else:
+                yield write_frame(seq, "ok", {"id": answer.hex()})
+
+
+def _refusal(refusal: Refusal) -> Json:
+    content = {"class": refusal.kind, "rule": refusal.rule, "message": str(refusal)}
+    if refusal.code is not None:
+        content["code"] = refusal.code
+    return content
+
+
+def _fault(error: Exception) -> Json:
+    traceback.print_exception(error, file=sys.stderr)
+    return {"message": f"{type(error).__name__}: {error}"}

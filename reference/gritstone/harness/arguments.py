@@ -1,0 +1,190 @@
+"""The closed schema of each operation's arguments, as one table.
+
+A member is read and checked in one go: ids become 32 bytes, base64url becomes bytes, objects become objects.
+Anything that does not fit raises ``ArgumentError``. The same shapes for other readers stand in
+``spec/schemas/request.schema.json``; ``reference/tests/test_arguments.py`` holds the two together.
+
+Spec: :rule:`harness.reply.fault-is-error`, :rule:`harness.bytes.canonical`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from gritstone.errors import Invalid
+from gritstone.grit.objects import Object, ObjectId
+from gritstone.grit.references import Change
+from gritstone.harness.wire import ArgumentError, Json, read_bytes, read_id, read_object
+
+__all__ = ["ARGUMENTS", "Arguments", "read_arguments"]
+
+Arguments: TypeAlias = dict[str, Any]
+_Read: TypeAlias = Callable[[Json], Any]
+
+_MAX_UINT = 2**53 - 1
+_MAX_IDS = 4_096
+_MAX_PAGE = 4_096
+_LEAST_FRAME_BYTES = 4_194_304
+_HANDLE = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_FORMAT = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_SPEC = re.compile(r"(?=.{1,16}\Z)(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)")
+
+
+def _uint(least: int, most: int) -> _Read:
+    def read(value: Json) -> int:
+        if type(value) is not int or not least <= value <= most:
+            raise ArgumentError(f"no integer from {least} to {most}")
+        return value
+
+    return read
+
+
+def _word(pattern: re.Pattern[str]) -> _Read:
+    def read(value: Json) -> str:
+        if type(value) is not str or pattern.fullmatch(value) is None:
+            raise ArgumentError(f"no text of the form {pattern.pattern}")
+        return value
+
+    return read
+
+
+def _text(value: Json) -> str:
+    if type(value) is not str:
+        raise ArgumentError("no text")
+    return value
+
+
+def _full_text(value: Json) -> str:
+    if not _text(value):
+        raise ArgumentError("an empty text")
+    return str(value)
+
+
+def _path(value: Json) -> str:
+    if not _text(value).startswith("/"):
+        raise ArgumentError("no absolute path")
+    return str(value)
+
+
+def _bool(value: Json) -> bool:
+    if type(value) is not bool:
+        raise ArgumentError("no boolean")
+    return value
+
+
+def _or_none(read: _Read) -> _Read:
+    return lambda value: None if value is None else read(value)
+
+
+def _list(read: _Read, most: int = _MAX_UINT, least: int = 0) -> _Read:
+    def read_list(value: Json) -> list[Any]:
+        if type(value) is not list or not least <= len(value) <= most:
+            raise ArgumentError("no list of the right length")
+        return [read(item) for item in value]
+
+    return read_list
+
+
+def _backend(value: Json) -> str:
+    if value not in ("memory", "durable"):
+        raise ArgumentError("neither memory nor durable")
+    return str(value)
+
+
+_CHANGE_MEMBERS = {"name", "old", "new"}
+
+
+def _change(value: Json) -> Change:
+    if type(value) is not dict or value.keys() != _CHANGE_MEMBERS:
+        raise ArgumentError("no change of a reference")
+    return Change(_text(value["name"]), _optional_id(value["old"]), _optional_id(value["new"]))
+
+
+def _object(value: Json) -> Object | Invalid:
+    """Read an object; a repeated key is a refusal that has to wait until the format was looked at."""
+    try:
+        return read_object(value)
+    except Invalid as refusal:
+        return refusal
+
+
+def _optional_id(value: Json) -> ObjectId | None:
+    return None if value is None else read_id(value)
+
+
+_handle = _word(_HANDLE)
+_format = _word(_FORMAT)
+_texts = _list(_text)
+
+_ALL: Mapping[str, Mapping[str, _Read]] = {
+    "hello": {
+        "protocol": _list(_uint(1, _MAX_UINT), least=1),
+        "suite": _full_text,
+        "spec": _word(_SPEC),
+        "frame_bytes": _uint(_LEAST_FRAME_BYTES, _MAX_UINT),
+        "window": _uint(1, _MAX_UINT),
+    },
+    "ping": {},
+    "bye": {},
+    "grit.id": {"format": _format, "bytes": read_bytes},
+    "grit.encode": {"format": _format, "object": _object},
+    "grit.decode": {"format": _format, "bytes": read_bytes},
+    "grit.open": {"store": _handle, "format": _format, "backend": _backend, "dir?": _path, "create": _bool},
+    "grit.close": {"store": _handle},
+    "grit.put": {"store": _handle, "bytes": read_bytes, "id?": read_id},
+    "grit.get": {"store": _handle, "id": read_id},
+    "grit.has": {"store": _handle, "ids": _list(read_id, _MAX_IDS)},
+    "grit.refs": {"store": _handle, "prefix": _text, "after": _or_none(_text), "limit": _uint(1, _MAX_PAGE)},
+    "grit.cas": {"store": _handle, "changes": _list(_change)},
+    "grit.export": {"store": _handle, "names?": _texts, "to?": _path, "cursor?": _or_none(_full_text)},
+    "grit.import": {"store": _handle, "from?": _path, "bytes?": read_bytes, "more?": _bool},
+    "grit.transcode": {"from": _format, "to": _format, "bundle": read_bytes},
+    "grit.erase": {"store": _handle, "id": read_id},
+    "grit.prune": {"store": _handle, "pins": _list(read_id)},
+    "grit.damage": {"store": _handle, "id": read_id, "offset": _uint(0, _MAX_UINT), "xor": _uint(1, 255)},
+}
+"""Members by operation; a question mark makes one optional."""
+
+_CHOICES: Mapping[str, Callable[[Arguments], bool]] = {
+    "grit.open": lambda args: ("dir" in args) == (args["backend"] == "durable"),
+    "grit.export": lambda args: ("to" in args) != ("cursor" in args),
+    "grit.import": lambda args: args.keys() in ({"store", "from"}, {"store", "bytes", "more"}),
+}
+"""What the members of an operation must fulfil together."""
+
+ARGUMENTS: Mapping[str, Mapping[str, tuple[_Read, bool]]] = MappingProxyType(
+    {
+        op: {name.rstrip("?"): (read, not name.endswith("?")) for name, read in members.items()}
+        for op, members in _ALL.items()
+    }
+)
+"""Members by operation: how each is read, and whether it must be there."""
+
+_REQUIRED = {op: {name for name, (_, needed) in members.items() if needed} for op, members in ARGUMENTS.items()}
+
+
+def read_arguments(op: str, args: Json) -> Arguments:
+    """Read the arguments of a known operation.
+
+    Raises:
+        ArgumentError: they do not fit the schema.
+    """
+    members = ARGUMENTS[op]
+    if type(args) is not dict or not _REQUIRED[op] <= args.keys():
+        raise ArgumentError(f"{op}: a member is missing")
+    values: Arguments = {}
+    for name, value in args.items():
+        member = members.get(name)
+        if member is None:
+            raise ArgumentError(f"{op}: no member {name!a}")
+        try:
+            values[name] = member[0](value)
+        except ArgumentError as error:
+            raise ArgumentError(f"{op}: {name}: {error}") from None
+    choice = _CHOICES.get(op)
+    if choice is not None and not choice(values):
+        raise ArgumentError(f"{op}: members that do not go together")
+    return values

@@ -1,0 +1,242 @@
+"""The operations: what each request asks of gritstone, and how its answer is spelled.
+
+An operation takes read arguments and gives the content of ``ok``; what it raises is answered by ``adapter``.
+It translates and has no opinion: every rule about objects and stores is judged in ``gritstone.grit``.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Mapping
+
+from gritstone.errors import Invalid, Missing, Refusal, Rejected
+from gritstone.grit.engine import Batch, Table
+from gritstone.grit.export import export_bundle
+from gritstone.grit.formats import FORMATS
+from gritstone.grit.importing import import_bundle
+from gritstone.grit.snapshot import Snapshot
+from gritstone.grit.transcode import transcode
+from gritstone.harness.arguments import Arguments
+from gritstone.harness.claims import Claims
+from gritstone.harness.handles import Export, Handle, Handles
+from gritstone.harness.wire import Json, write_bytes, write_object
+
+__all__ = ["FEATURE_OF", "OPERATIONS", "Session"]
+
+FEATURE_OF = {"grit.transcode": "transcode", "grit.erase": "erase", "grit.damage": "damage"}
+"""Operations that belong to a feature as a whole."""
+
+
+class Session:
+    """Hold what one client has: claims in force and handles."""
+
+    def __init__(self, claims: Claims) -> None:
+        self.claims = claims
+        self.greeted = False
+        self.handles = Handles()
+
+
+def hello(session: Session, args: Arguments) -> Json:
+    agreed = session.claims.within(args["frame_bytes"], args["window"])
+    answer = agreed.hello(args)
+    if not session.greeted:
+        # A later hello is answered, but what is in force stays.
+        session.claims, session.greeted = agreed, True
+    return answer
+
+
+def nothing(session: Session, args: Arguments) -> Json:
+    return {}
+
+
+def grit_id(session: Session, args: Arguments) -> Json:
+    data = args["bytes"]
+    session.claims.limits.check_object_bytes(len(data))
+    return {"id": FORMATS[args["format"]].object_id(data).hex()}
+
+
+def grit_encode(session: Session, args: Arguments) -> Json:
+    value = args["object"]
+    if isinstance(value, Invalid):
+        raise value
+    format_ = FORMATS[args["format"]]
+    data = format_.encode(value, session.claims.limits)
+    return {"bytes": write_bytes(data), "id": format_.object_id(data).hex()}
+
+
+def grit_decode(session: Session, args: Arguments) -> Json:
+    data = args["bytes"]
+    format_ = FORMATS[args["format"]]
+    value = format_.decode(data, session.claims.limits)
+    return {"object": write_object(value), "id": format_.object_id(data).hex()}
+
+
+def grit_open(session: Session, args: Arguments) -> Json:
+    name, handles, limits = args["store"], session.handles, session.claims.limits
+    format_ = FORMATS[args["format"]]
+    handles.check_free(name)
+    if args["backend"] == "durable":
+        handles.open_durable(name, args["dir"], format_, limits, create=args["create"])
+    elif args["create"]:
+        handles.open_memory(name, format_, limits)
+    else:
+        raise Missing("there is no memory store to open", rule="grit.store.format")
+    return {}
+
+
+def grit_close(session: Session, args: Arguments) -> Json:
+    session.handles.close(args["store"])
+    return {}
+
+
+def grit_put(session: Session, args: Arguments) -> Json:
+    store = session.handles[args["store"]].store
+    return {"id": store.put(args["bytes"], args.get("id")).hex()}
+
+
+def grit_get(session: Session, args: Arguments) -> Json:
+    return {"bytes": write_bytes(session.handles[args["store"]].store.get(args["id"]))}
+
+
+def grit_has(session: Session, args: Arguments) -> Json:
+    return {"has": session.handles[args["store"]].store.has(args["ids"])}
+
+
+def grit_refs(session: Session, args: Arguments) -> Json:
+    store = session.handles[args["store"]].store
+    references, more = store.list_references(args["prefix"], args["after"], args["limit"])
+    return {"refs": [(name, target.hex()) for name, target in references], "more": more}
+
+
+def grit_cas(session: Session, args: Arguments) -> Json:
+    session.handles[args["store"]].store.update_references(args["changes"])
+    return {}
+
+
+def grit_erase(session: Session, args: Arguments) -> Json:
+    session.handles[args["store"]].store.erase(args["id"])
+    return {}
+
+
+def grit_prune(session: Session, args: Arguments) -> Json:
+    return {"removed": session.handles[args["store"]].store.prune(args["pins"])}
+
+
+def grit_damage(session: Session, args: Arguments) -> Json:
+    store = session.handles[args["store"]].store
+    object_id, offset = args["id"], args["offset"]
+
+    def flip(batch: Batch) -> None:
+        data = batch.get(Table.OBJECTS, object_id)
+        if data is None:
+            Snapshot(batch, store.format, store.limits).get(object_id)
+            return
+        if offset >= len(data):
+            raise Rejected("no such byte", rule="grit.store.verify", got=offset, expected=f"below {len(data)}")
+        altered = bytearray(data)
+        altered[offset] ^= args["xor"]
+        batch.put(Table.OBJECTS, object_id, bytes(altered))
+
+    store.update(flip)
+    return {}
+
+
+# --- bundles ---------------------------------------------------------------------------------------------
+
+
+def grit_export(session: Session, args: Arguments) -> Json:
+    handle = session.handles[args["store"]]
+    if "to" in args:
+        return _export_to(handle, args["to"], args.get("names"))
+    return _export_piece(handle, args["cursor"], args.get("names"))
+
+
+def _export_to(handle: Handle, path: str, names: list[str] | None) -> Json:
+    part = f"{path}.{os.getpid()}.part"
+    size, digest = 0, b""
+    try:
+        with handle.store.snapshot() as snapshot, open(part, "wb") as file:
+            for piece in export_bundle(snapshot, names):
+                size += file.write(piece)
+                digest = piece[-32:]
+        os.replace(part, path)
+    finally:
+        if os.path.exists(part):
+            os.unlink(part)
+    return {"size": size, "digest": digest.hex()}
+
+
+def _export_piece(handle: Handle, cursor: str | None, names: list[str] | None) -> Json:
+    if cursor is None:
+        handle.end_export()
+        handle.exports += 1
+        handle.export = Export(handle.store, names, f"{handle.exports}")
+    export = handle.export
+    if export is None or (cursor is not None and cursor != export.cursor):
+        raise Rejected("no such cursor", rule="grit.ref.snapshot", got=ascii(cursor))
+    try:
+        piece = export.take()
+    except Refusal:
+        handle.end_export()
+        raise
+    following = export.cursor
+    if following is None:
+        handle.end_export()
+    return {"bytes": write_bytes(piece), "cursor": following}
+
+
+def grit_import(session: Session, args: Arguments) -> Json:
+    handle = session.handles[args["store"]]
+    if "from" in args:
+        return _import_from(handle, args["from"])
+    if handle.arrived is None:
+        handle.arrived = handle.spool()
+    handle.arrived.write(args["bytes"])
+    if args["more"]:
+        return {"objects": 0, "refs": 0}
+    try:
+        handle.arrived.seek(0)
+        imported = import_bundle(handle.store, handle.arrived)
+    finally:
+        handle.end_import()
+    return {"objects": imported.objects, "refs": imported.references}
+
+
+def _import_from(handle: Handle, path: str) -> Json:
+    try:
+        with open(path, "rb") as file:
+            imported = import_bundle(handle.store, file)
+    except FileNotFoundError:
+        raise Missing("no such file", rule="grit.bundle.stream", got=ascii(path)) from None
+    return {"objects": imported.objects, "refs": imported.references}
+
+
+def grit_transcode(session: Session, args: Arguments) -> Json:
+    formats = FORMATS[args["from"]], FORMATS[args["to"]]
+    parts = transcode(io.BytesIO(args["bundle"]), io.BytesIO(), formats, session.claims.limits)
+    return {"bundle": write_bytes(b"".join(parts))}
+
+
+OPERATIONS: Mapping[str, Callable[[Session, Arguments], Json]] = {
+    "hello": hello,
+    "ping": nothing,
+    "bye": nothing,
+    "grit.id": grit_id,
+    "grit.encode": grit_encode,
+    "grit.decode": grit_decode,
+    "grit.open": grit_open,
+    "grit.close": grit_close,
+    "grit.put": grit_put,
+    "grit.get": grit_get,
+    "grit.has": grit_has,
+    "grit.refs": grit_refs,
+    "grit.cas": grit_cas,
+    "grit.export": grit_export,
+    "grit.import": grit_import,
+    "grit.transcode": grit_transcode,
+    "grit.erase": grit_erase,
+    "grit.prune": grit_prune,
+    "grit.damage": grit_damage,
+}
+"""Every operation that ``arguments`` has a schema for."""

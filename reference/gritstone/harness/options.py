@@ -1,0 +1,50 @@
+"""The options of ``python -m gritstone.harness``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gritstone.grit.formats import FORMATS
+from gritstone.harness.claims import ALL_FEATURES, Claims
+
+__all__ = ["read_options"]
+
+_FLOORS = {
+    "object_bytes": 1_048_576,
+    "tree_depth": 1_024,
+    "cas_names": 64,
+    "refs": 10_000,
+    "window": 1,
+    "frame_bytes": 4_194_304,
+}
+
+
+def read_options(argv: Sequence[str]) -> tuple[Claims, str | None]:
+    """Read options.
+
+    Returns:
+        The claims, and the address to listen on; None for standard input and output.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m gritstone.harness", description="Attach gritstone's reference runtime to a suite."
+    )
+    parser.add_argument("--listen", metavar="ADDRESS", help="unix:PATH or tcp:HOST:PORT instead of standard streams")
+    parser.add_argument("--format", action="append", choices=sorted(FORMATS), help="claim only this format (repeat)")
+    parser.add_argument("--without", action="append", default=[], choices=ALL_FEATURES, help="do not claim a feature")
+    for name, floor in _FLOORS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"at least {floor}")
+    options = parser.parse_args(argv)
+    given = {name: getattr(options, name) for name in _FLOORS if getattr(options, name) is not None}
+    for name, value in given.items():
+        if value < _FLOORS[name]:
+            parser.error(f"{name}: {value} is below the floor of {_FLOORS[name]}")
+    if options.listen is not None and options.listen.partition(":")[0] not in ("unix", "tcp"):
+        parser.error(f"--listen: {options.listen!r} is neither unix:PATH nor tcp:HOST:PORT")
+    claims = Claims()
+    if options.format:
+        claims = replace(claims, formats=tuple(sorted(set(options.format), reverse=True)))
+    limits = replace(claims.limits, **{k: v for k, v in given.items() if hasattr(claims.limits, k)})
+    shape = {k: v for k, v in given.items() if not hasattr(claims.limits, k)}
+    return replace(claims, limits=limits, **shape).without(set(options.without)), options.listen

@@ -1,0 +1,199 @@
+"""How values are spelled on the wire: bytes, ids, objects, replies.
+
+Reading is strict: a value has one spelling, and any other raises ``ArgumentError``, which is answered with
+``error`` and never with a refusal.
+
+Spec: :rule:`harness.bytes.canonical`, :rule:`harness.json.plain`, :rule:`harness.reply.one-answer`.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from json import JSONDecoder, JSONEncoder
+from typing import Any, TypeAlias
+
+from gritstone.errors import GritstoneError, Invalid
+from gritstone.grit.objects import FIELDS, KINDS, Field, Kind, Object, ObjectId, Shape
+
+__all__ = [
+    "ArgumentError",
+    "Json",
+    "read_bytes",
+    "read_frame",
+    "read_id",
+    "read_object",
+    "write_bytes",
+    "write_frame",
+    "write_object",
+]
+
+Json: TypeAlias = Any
+"""What JSON can hold."""
+
+_TO_STANDARD = bytes.maketrans(b"-_+/", b"+/!!")
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_PADDING = (b"", None, b"==", b"=")
+_LOOSE_TAIL = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?")
+_ID = re.compile(r"[0-9a-f]{64}")
+_read_json = JSONDecoder().decode
+_write_json = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class ArgumentError(GritstoneError):
+    """Report arguments that do not fit the schema of their operation."""
+
+
+# --- bytes and ids ---------------------------------------------------------------------------------------
+
+
+def read_bytes(text: Json) -> bytes:
+    """Read unpadded base64url in its one spelling.
+
+    Raises:
+        ArgumentError: it is spelled in another way, or is no text.
+
+    Spec: :rule:`harness.bytes.canonical`.
+    """
+    if type(text) is not str:
+        raise ArgumentError("bytes: no text")
+    padding = _PADDING[len(text) & 3]
+    if padding is None:
+        raise ArgumentError("bytes: one character is left over")
+    try:
+        data = binascii.a2b_base64(text.encode("ascii").translate(_TO_STANDARD) + padding, strict_mode=True)
+    except ValueError as error:  # not ASCII, or not of the alphabet
+        raise ArgumentError(f"bytes: {error}") from None
+    if padding and _LOOSE_TAIL.fullmatch(text, len(text) & ~3) is None:
+        raise ArgumentError("bytes: unused bits of the last character are not zero")
+    return data
+
+
+def write_bytes(data: bytes) -> str:
+    """Write unpadded base64url."""
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
+
+
+def read_id(text: Json) -> ObjectId:
+    """Read an id in its text form.
+
+    Raises:
+        ArgumentError: it is not 64 lower-case hexadecimal digits.
+    """
+    if type(text) is not str or _ID.fullmatch(text) is None:
+        raise ArgumentError("id: not 64 lower-case hexadecimal digits")
+    return bytes.fromhex(text)
+
+
+# --- objects ---------------------------------------------------------------------------------------------
+
+
+def _read_pairs(pairs: Json, read_key: Callable[[Json], Any], read_value: Callable[[Json], Any]) -> Mapping[Any, Any]:
+    if type(pairs) is not list:
+        raise ArgumentError("object: a map is a list of pairs")
+    entries = {}
+    for pair in pairs:
+        if type(pair) is not list or len(pair) != 2:
+            raise ArgumentError("object: no pair")
+        entries[read_key(pair[0])] = read_value(pair[1])
+    if len(entries) != len(pairs):
+        raise Invalid("a key twice", rule="grit.object.encode-refuses")
+    return entries
+
+
+def _read_text(text: Json) -> str:
+    if type(text) is not str:
+        raise ArgumentError("object: no text")
+    return text
+
+
+def _read_link(text: Json) -> ObjectId | None:
+    return None if text is None else read_id(text)
+
+
+def _write_hex(value: ObjectId) -> str:
+    return value.hex()
+
+
+_READERS: dict[Shape, Callable[[Json], Any]] = {
+    Shape.HEADERS: lambda pairs: _read_pairs(pairs, _read_text, _read_text),
+    Shape.DATA: read_bytes,
+    Shape.NAMED_IDS: lambda pairs: _read_pairs(pairs, _read_text, read_id),
+    Shape.KEYED_IDS: lambda pairs: _read_pairs(pairs, read_id, read_id),
+    Shape.LINK: _read_link,
+    Shape.ID: read_id,
+}
+_WRITERS: dict[Shape, Callable[[Any], Json]] = {
+    Shape.HEADERS: lambda headers: list(headers.items()),
+    Shape.DATA: write_bytes,
+    Shape.NAMED_IDS: lambda entries: [(name, target.hex()) for name, target in entries.items()],
+    Shape.KEYED_IDS: lambda entries: [(key.hex(), target.hex()) for key, target in entries.items()],
+    Shape.LINK: lambda target: None if target is None else target.hex(),
+    Shape.ID: _write_hex,
+}
+_KIND_OF_WORD = {kind.word: kind for kind in Kind}
+
+
+def read_object(form: Json) -> Object:
+    """Read an object of grit; a value that no format can encode is read all the same, except a repeated key.
+
+    Raises:
+        ArgumentError: it is not of the form of ``object.schema.json``.
+        Invalid: a key occurs twice in a map, which an object cannot even hold.
+    """
+    kind = _KIND_OF_WORD.get(form.get("kind", "")) if type(form) is dict else None
+    if kind is None:
+        raise ArgumentError("object: no kind")
+    fields = FIELDS[kind]
+    if len(form) != 1 + len(fields) or not all(field.name in form for field in fields):
+        raise ArgumentError(f"object: not the fields of a {kind.word}")
+    make: Callable[..., Object] = KINDS[kind]
+    return make(*_read_fields(form, fields))
+
+
+def _read_fields(form: dict[str, Json], fields: tuple[Field, ...]) -> list[Any]:
+    """Read all fields, so that a form that does not fit the schema is found before a repeated key."""
+    values, repeated = [], None
+    for field in fields:
+        try:
+            values.append(_READERS[field.shape](form[field.name]))
+        except Invalid as refusal:
+            repeated = refusal
+    if repeated is not None:
+        raise repeated
+    return values
+
+
+def write_object(value: Object) -> Json:
+    """Write an object of grit, its pairs in the order of its maps."""
+    form: dict[str, Json] = {"kind": value.kind.word}
+    for field in FIELDS[value.kind]:
+        form[field.name] = _WRITERS[field.shape](getattr(value, field.name))
+    return form
+
+
+# --- frames ----------------------------------------------------------------------------------------------
+
+
+def read_frame(line: bytes) -> tuple[int, str, Json]:
+    """Read one request line.
+
+    Returns:
+        Its sequence number, operation and arguments.
+
+    Raises:
+        ArgumentError: the line is no request.
+    """
+    try:
+        frame = _read_json(line.decode("utf-8"))
+    except ValueError as error:
+        raise ArgumentError(f"no JSON: {error}") from None
+    if type(frame) is not dict or not {"seq", "op", "args"} <= frame.keys():
+        raise ArgumentError("no request")
+    return frame["seq"], frame["op"], frame["args"]
+
+
+def write_frame(seq: int, answer: str, content: Json) -> bytes:
+    """Write one reply line with its LF; ``answer`` is one of ok, refused, unsupported and error."""
+    return _write_json({"seq": seq, answer: content}).encode("utf-8", "backslashreplace") + b"\n"
