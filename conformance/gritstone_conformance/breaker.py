@@ -6,7 +6,7 @@ from typing import Final
 
 __all__ = ["Breaker"]
 
-_HUNG_IN_A_ROW: Final = 10
+_SILENT_IN_A_ROW: Final = 10
 _FAILED_HELLOS_IN_A_ROW: Final = 2
 _RESTARTS: Final = 100
 
@@ -22,24 +22,24 @@ class Breaker:
     def __init__(self) -> None:
         self.restarts = 0
         self.reason: str | None = None
-        self._hung = 0
-        self._hung_ops: set[str] = set()
+        self._silent = 0
+        self._silent_ops: set[str] = set()
         self._failed_hellos = 0
 
-    def note_hang(self, op: str) -> None:
-        """Count a request that got no reply in its grace."""
-        self._hung += 1
-        self._hung_ops.add(op)
-        if self._hung >= _HUNG_IN_A_ROW:
-            self.reason = f"{self._hung} requests hung in a row"
+    def note_silence(self, op: str) -> None:
+        """Count a request whose reply came late or not at all."""
+        self._silent += 1
+        self._silent_ops.add(op)
+        if self._silent >= _SILENT_IN_A_ROW:
+            self.reason = f"{self._silent} requests were late or hung in a row"
 
     def note_reply(self, op: str) -> None:
-        """Count a reply; the row of hung requests ends only with an operation that hung before.
+        """Count a reply in time; it ends the row only if its operation was silent before.
 
         (Otherwise an implementation whose ``grit.open`` works and whose ``grit.get`` hangs would never be given up.)
         """
-        if op in self._hung_ops:
-            self._hung = 0
+        if op in self._silent_ops:
+            self._silent = 0
 
     def note_hello(self, *, good: bool) -> None:
         """Count the answer to the first request of a process."""

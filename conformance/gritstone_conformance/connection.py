@@ -75,6 +75,9 @@ class Connection:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
+    def strike(self) -> None:
+        """Do nothing: what was connected to is not the suite's to kill."""
+
     def kill(self) -> str:
         """Close the connection; returns ``closed``."""
         with contextlib.suppress(OSError):

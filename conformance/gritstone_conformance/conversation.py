@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, Final, NoReturn, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 from gritstone_conformance.errors import DataError, SubjectFault
 from gritstone_conformance.forms import form_problem
@@ -24,6 +24,7 @@ from gritstone_conformance.replies import Json, OffForm, Ok, Reply
 from gritstone_conformance.stream import LineStream
 from gritstone_conformance.terms import GRACE, Terms
 from gritstone_conformance.text import printable
+from gritstone_conformance.trace import Trace
 
 __all__ = ["Answer", "Conversation", "Request"]
 
@@ -43,14 +44,15 @@ class Conversation:
 
     Attributes:
         over: whether it has ended; nothing can be asked any more.
+        hung: whether it ended because a reply did not come in its grace, whatever the cause is called.
         window: requests that may be unanswered; 1 until hello has settled it.
         frame_bytes: the longest line with its LF.
     """
 
     def __init__(
-        self, channel: Channel, terms: Terms, pace: Pace, seqs: Iterator[int], trace: BinaryIO | None = None
+        self, channel: Channel, terms: Terms, pace: Pace, seqs: Iterator[int], trace: Trace | None = None
     ) -> None:
-        self.over = False
+        self.over = self.hung = False
         self.window = 1
         self.frame_bytes = terms.frame_bytes
         self.channel = channel
@@ -195,6 +197,7 @@ class Conversation:
                 self._hang(op, waited_s, liveness.cpu_s() - cpu_before, deadline * GRACE)
 
     def _hang(self, op: str, waited_s: float, cpu_s: float, grace_s: float) -> NoReturn:
+        self.hung = True
         self._pace.note_hang(op)
         if len(self._unanswered) == 1 and cpu_s < grace_s / 2:
             ping = encode_request(next(self._seqs), "ping", {})
@@ -213,10 +216,9 @@ class Conversation:
         return ProtocolFault("harness.frame.limit", f"a line of {size} bytes or more, allowed are {self.frame_bytes}")
 
     def _wrong_seq(self, got: int, due: int, line: bytes) -> NoReturn:
-        """Tell a line too many (the reply that is due comes as well) from a reply with a wrong number."""
-        if all(got != seq for _, _, seq in self._unanswered):
-            after = self._liveness.next_line()
-            if after is not None and parse_reply(after)[0] == due:
-                what = "a request was answered twice" if got in self._answered else "nobody asked"
-                raise ProtocolFault("harness.reply.one", f"{what}: {printable(line)}")
+        """Tell a line too many (all replies that are due come as well) from a reply with a wrong number."""
+        is_due_later = any(got == seq for _, _, seq in self._unanswered)
+        if not is_due_later and self._liveness.lines_come(len(self._unanswered)):
+            what = "a request was answered twice" if got in self._answered else "nobody asked"
+            raise ProtocolFault("harness.reply.one", f"{what}: {printable(line)}")
         raise ProtocolFault("harness.reply.order", f"seq {due} is due, got {printable(line)}")

@@ -115,6 +115,10 @@ class Observed:
             raise CannotRestartError
         self.subject.kill()
 
+    def strike(self) -> None:
+        """Kill the process under an exchange, from another thread; who exchanges with it meets its death."""
+        self.subject.strike()
+
     def refresh(self) -> None:
         """Make the next request start a fresh process, or use a new connection."""
         self.subject.kill()

@@ -60,6 +60,9 @@ class Channel(Protocol):
     def kill(self) -> str:
         """End it now; returns how it ended."""
 
+    def strike(self) -> None:
+        """End it now and clear nothing away; another thread may call this."""
+
     def end(self, patience_s: float) -> str:
         """Ask it to end, then end it; returns how it ended."""
 
@@ -172,20 +175,21 @@ class Liveness:
             ProtocolFault: a reply came once provoked.
         """
         self._stream.send(ping)
-        line, when = self.next_line(), "another request came"
-        if line is None:
+        when = "another request came"
+        if not self.lines_come(1):
             self._stream.stop_writing()
             self._channel.end_input()
-            line, when = self.next_line(), "its input had ended"
-        if line is None:
-            return
+            when = "its input had ended"
+            if not self.lines_come(1):
+                return
+        line = self._stream.lines.popleft()
         if parse_reply(line, first=first)[0] == due:
             raise ProtocolFault("harness.frame.flush", f"the reply to {op} came only once {when}: flush each reply")
         raise ProtocolFault("harness.reply.one", f"{op} got no reply, but a later request did: {printable(line)}")
 
-    def next_line(self) -> bytes | None:
-        """Return the next line if one comes soon."""
+    def lines_come(self, count: int) -> bool:
+        """Return whether so many further lines come soon; they stay in the stream."""
         stream, until = self._stream, time.monotonic() + self._terms.scaled_s(_LAST_WORDS_S)
-        while not stream.lines and not stream.eof and (left := until - time.monotonic()) > 0:
+        while len(stream.lines) < count and not stream.eof and (left := until - time.monotonic()) > 0:
             stream.wait(left)
-        return stream.lines.popleft() if stream.lines else None
+        return len(stream.lines) >= count

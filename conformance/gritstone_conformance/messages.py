@@ -79,6 +79,11 @@ def closing_lines(
 ) -> list[str]:
     """Return the lines that say what follows; a claim names all that it rests on."""
     lines = []
+    uncovered = [rule for rules in judgement.required.values() for rule in rules if rule not in judgement.rules]
+    if judgement.conforms and uncovered:
+        lines.append(
+            f"{_count(len(uncovered), 'required rule')} without a case in this suite: {' '.join(uncovered[:5])}"
+        )
     unproven = sum(1 for outcome in outcomes if outcome.cause == "twin")
     if unproven:
         lines.append(f"{_count(unproven, 'case')} answered as expected but not counted: the twin did not pass")

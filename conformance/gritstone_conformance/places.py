@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -20,17 +20,20 @@ __all__ = ["Places", "names_in"]
 _PLACE: Final = re.compile(r"(dir|path)(-\d+)?")
 
 
-def names_in(value: Json) -> Iterator[str]:
-    """Yield every name that ``{"$": name}`` stands for inside a JSON value."""
-    if isinstance(value, dict):
-        if value.keys() == {"$"}:
-            yield value["$"]
-        else:
-            for item in value.values():
-                yield from names_in(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from names_in(item)
+def names_in(value: Json) -> frozenset[str]:
+    """Return every name that ``{"$": name}`` stands for inside a JSON value."""
+    found: set[str] = set()
+    waiting = [value]
+    while waiting:
+        inner = waiting.pop()
+        if type(inner) is dict:
+            if len(inner) == 1 and "$" in inner:
+                found.add(inner["$"])
+                continue
+            inner = list(inner.values())
+        if type(inner) is list:
+            waiting.extend(item for item in inner if type(item) is dict or type(item) is list)
+    return frozenset(found)
 
 
 class Places:
@@ -44,9 +47,9 @@ class Places:
         """Return whether a name stands for a place and not for a bound answer."""
         return _PLACE.fullmatch(name) is not None
 
-    def provide(self, value: Json, bindings: dict[str, Json]) -> None:
-        """Add to ``bindings`` every place that ``value`` names and that is not there yet."""
-        for name in names_in(value):
+    def provide(self, names: Iterable[str], bindings: dict[str, Json]) -> None:
+        """Add to ``bindings`` every place among ``names`` that is not there yet."""
+        for name in sorted(names):
             if name not in bindings and self.is_place(name):
                 root = tempfile.mkdtemp(prefix="gritstone-")
                 self._roots.append(root)

@@ -130,6 +130,10 @@ class Plan:
         """Return the items of these kinds, in order."""
         return tuple(item for item in self.items if item.kind in kinds)
 
+    def controls(self) -> tuple[Planned, ...]:
+        """Return the items that can vouch for harness cases, in order."""
+        return tuple(item for item in self.items if _is_control(item))
+
 
 def case_order(seed: int, name: str) -> str:
     """Return the key by which cases are ordered: SHA-256 (hex) of ``seed:name``."""

@@ -125,6 +125,11 @@ class Process:
             self._close()
         return self._end_word()
 
+    def strike(self) -> None:
+        """SIGKILL the group and leave the rest to whoever reads from it; for another thread."""
+        if self._last_resort.alive:
+            _kill_group(self.pid)
+
     def end(self, patience_s: float) -> str:
         """SIGTERM the group, SIGKILL what is left after ``patience_s``; returns how the leader ended."""
         if self._last_resort.alive:

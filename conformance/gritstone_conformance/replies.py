@@ -14,6 +14,7 @@ Json: TypeAlias = Any
 """A JSON value: None, bool, int, str, list or dict with str keys."""
 
 REFUSAL_CLASSES: Final = ("malformed", "invalid", "missing", "rejected", "exhausted")
+"""The five classes of a refusal, as they stand on the wire."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from gritstone_conformance.trial import Claims, Property
 from gritstone_conformance.verdicts import settle
 from gritstone_conformance.window import Played, play_cases
 
-__all__ = ["RunResult", "execute", "execute_nothing"]
+__all__ = ["RunResult", "execute", "execute_nothing", "play_item"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,14 @@ def execute_nothing(plan: Plan, fault: SubjectFault, book: RuleBook) -> tuple[Ou
     unasked = SubjectFault("not-started", str(fault), fault.rule)
     items = (item for item in plan.items if item.counted)
     return tuple(recorder.broken(recorder.blank(item, "error"), unasked, can_fail=False) for item in items)
+
+
+def play_item(item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings) -> Outcome:
+    """Play one vector or property by itself; returns its outcome before any law that ties cases together."""
+    if isinstance(item.source, Property):
+        return _property(item, subject, recorder, settings, 0.0)
+    (outcome,) = _vectors((item,), subject, recorder, settings)
+    return outcome
 
 
 def _vectors(

@@ -14,7 +14,7 @@ from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
 
-__all__ = ["violation"]
+__all__ = ["fits", "violation"]
 
 
 def violation(schema: str, document: Json) -> str | None:
@@ -34,6 +34,20 @@ def violation(schema: str, document: Json) -> str | None:
     return f"{place or '/'}: {_shortened(worst.message)}"
 
 
+def fits(schema: str, part: str, document: Json) -> bool:
+    """Return whether a document fits one definition of a schema.
+
+    Args:
+        schema: the schema's short name, e.g. ``request``.
+        part: the name of a definition under its ``$defs``, e.g. ``args.grit.put``.
+        document: a JSON value.
+
+    Raises:
+        DataError: the bundled schemas cannot be read.
+    """
+    return bool(_validator(schema, part).is_valid(document))
+
+
 def _deepest(errors: Any) -> Any:
     """Return the most telling error: of alternatives that all failed, the one that went furthest."""
     found = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
@@ -51,7 +65,7 @@ def _shortened(message: str) -> str:
 
 
 @cache
-def _validator(schema: str) -> Any:
+def _validator(schema: str, part: str | None = None) -> Any:
     from jsonschema import Draft202012Validator  # 0.1 s to import: only who checks pays
     from referencing import Registry, Resource
 
@@ -64,4 +78,5 @@ def _validator(schema: str) -> Any:
     wanted = [urn for urn in by_id if urn.endswith(f":{schema}")]
     if not wanted:
         raise DataError(f"no schema named {schema} in {spec_dir() / 'schemas'}")
-    return Draft202012Validator(by_id[wanted[0]], registry=registry)
+    root = by_id[wanted[0]] if part is None else {"$ref": f"{wanted[0]}#/$defs/{part}"}
+    return Draft202012Validator(root, registry=registry)

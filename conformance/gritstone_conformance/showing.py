@@ -14,7 +14,7 @@ from gritstone_conformance.excerpts import show_answer, show_request
 from gritstone_conformance.judge import substitute
 from gritstone_conformance.messages import edit_words
 from gritstone_conformance.outcomes import Outcome
-from gritstone_conformance.places import Places
+from gritstone_conformance.places import Places, names_in
 from gritstone_conformance.plan import Planned, Selection
 from gritstone_conformance.protocol import encode_request
 from gritstone_conformance.replies import Json
@@ -61,7 +61,7 @@ def request_lines(case: Case, seed: int) -> list[bytes]:
     places = Places()
     asked: list[tuple[str, dict[str, Json]]] = [("hello", Terms(seed=seed).hello_args())]
     for step in case.steps:
-        places.provide(step.args, bindings)
+        places.provide(names_in(step.args), bindings)
         try:
             asked.append((step.op, substitute(step.args, bindings)))
         except Exception as problem:

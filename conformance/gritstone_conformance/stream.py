@@ -12,9 +12,10 @@ import os
 import select
 from collections import deque
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import Final
 
 from gritstone_conformance.log import LogTail
+from gritstone_conformance.trace import Trace
 
 __all__ = ["Ends", "LineStream"]
 
@@ -52,7 +53,7 @@ class LineStream:
         log: the end of standard error.
     """
 
-    def __init__(self, ends: Ends, trace: BinaryIO | None = None) -> None:
+    def __init__(self, ends: Ends, trace: Trace | None = None) -> None:
         self.lines: deque[bytes] = deque()
         self.partial_bytes = 0
         self.eof = False
@@ -81,8 +82,7 @@ class LineStream:
     def send(self, data: bytes) -> None:
         """Write whole lines as far as there is room; :meth:`wait` writes the rest."""
         if self._trace is not None:
-            self._trace.writelines(b"> " + line for line in data.splitlines(keepends=True))
-            self._trace.flush()
+            self._trace.sent(data.removesuffix(b"\n").split(b"\n"))
         if self._unsent:
             self._unsent = memoryview(bytes(self._unsent) + data)
         elif not self.deaf:
@@ -138,8 +138,7 @@ class LineStream:
         self._pieces = [data[cut:]] if cut < len(data) else []
         self.partial_bytes = len(data) - cut
         if self._trace is not None:
-            self._trace.writelines(b"< " + line + b"\n" for line in fresh)
-            self._trace.flush()
+            self._trace.received(fresh)
 
     def _write(self, data: memoryview) -> None:
         try:

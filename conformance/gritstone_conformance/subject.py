@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from gritstone_conformance import procfs
 from gritstone_conformance.breaker import Breaker
@@ -25,6 +25,7 @@ from gritstone_conformance.pace import Pace
 from gritstone_conformance.replies import Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
 from gritstone_conformance.seqs import seq_number
 from gritstone_conformance.terms import Terms
+from gritstone_conformance.trace import Trace
 from gritstone_conformance.trial import Claims
 
 __all__ = ["Opener", "Shared", "Subject"]
@@ -44,7 +45,7 @@ class Shared:
         faults: everything seen so far, in order.
         pace: the deadlines.
         seqs: the sequence numbers of the run.
-        trace: the open trace file, or None.
+        trace: where lines are traced to, or None.
         hello: the first answer to hello in the run, or None before it.
     """
 
@@ -52,7 +53,7 @@ class Shared:
         self.faults: list[SubjectFault] = []
         self.pace = Pace(terms)
         self.seqs: Iterator[int] = (seq_number(terms.seed, index) for index in itertools.count())
-        self.trace: BinaryIO | None = terms.trace.open("ab") if terms.trace is not None else None
+        self.trace = Trace(terms.trace) if terms.trace is not None else None
         self.hello: dict[str, Json] | None = None
 
 
@@ -148,6 +149,8 @@ class Subject:
                 self._note(requests[index], answer)
             else:
                 self._breaker.note_reply(requests[index][0])
+        if conversation.hung:
+            self._breaker.note_silence(requests[len(answers) - 1][0])
         if answers and requests[len(answers) - 1][0] == "bye" and isinstance(answers[-1], Ok):
             self._finish(conversation, "bye")
         return answers
@@ -157,6 +160,11 @@ class Subject:
         if self._conversation is not None:
             self._conversation.kill()
             self._told_to_end = True
+
+    def strike(self) -> None:
+        """SIGKILL the process group, from another thread; the thread that waits for its answers meets its death."""
+        if self._conversation is not None:
+            self._conversation.channel.strike()
 
     def close(self) -> None:
         """Say bye, wait for the end, kill what is left; what goes wrong is added to :attr:`faults`.
@@ -210,16 +218,18 @@ class Subject:
         return conversation
 
     def _begin(self) -> Hello:
-        """Start and say hello, a second time if it fails; raises the last SubjectFault."""
+        """Start and say hello, a second time if it fails; raises the first SubjectFault, which tells most."""
+        first: SubjectFault | None = None
         while True:
             try:
                 hello = self._greet()
             except SubjectFault as fault:
                 self.kill()
                 self.faults.append(fault)
+                first = first or fault
                 self._breaker.note_hello(good=False)
                 if self._breaker.reason is not None:
-                    raise
+                    raise first from None
             else:
                 self._breaker.note_hello(good=True)
                 return hello
@@ -266,8 +276,8 @@ class Subject:
         op, args = request
         if isinstance(answer, SubjectFault):
             self.faults.append(answer)
-            if answer.cause.startswith("hung:") or answer.rule == "harness.frame.flush":
-                self._breaker.note_hang(op)
+            if answer.cause == "late":
+                self._breaker.note_silence(op)
             return
         self._breaker.note_reply(op)
         if isinstance(answer, Unsupported) and is_claimed(op, args, self.claims):

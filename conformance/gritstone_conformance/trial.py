@@ -58,6 +58,9 @@ class SubjectLike(Protocol):
     def kill(self) -> None:
         """SIGKILL the process group now; the next ``ask`` starts a fresh process."""
 
+    def strike(self) -> None:
+        """SIGKILL the process group and clear nothing away: from another thread, while requests are unanswered."""
+
     def close(self) -> None:
         """Say bye and wait for the end; kill what is left."""
 

@@ -36,6 +36,7 @@ __all__ = [
     "check_selection",
     "conclude",
     "ending_lines",
+    "header_of",
     "load_data",
     "plan_run",
     "rejudge",
@@ -113,11 +114,11 @@ def verify(
     try:
         subject = Subject(target.opener(), terms)
     except SubjectFault as fault:
-        header = _header(data, settings, target, None, selection, started)
+        header = header_of(data, settings, target, None, selection, started)
         told.begin(header, [f"hello failed: {fault}", "`gritstone doctor` says more"])
         outcomes = execute_nothing(plan, fault, data.book)
         return conclude(data, header, outcomes, 0, selection, settings, report, told)
-    header = _header(data, settings, target, subject.claims.raw, selection, started)
+    header = header_of(data, settings, target, subject.claims.raw, selection, started)
     told.begin(header, subject.notes)
     result = execute(plan, subject, data.book, settings, told.notice)
     return conclude(data, header, result.outcomes, result.restarts, selection, settings, report, told)
@@ -164,9 +165,10 @@ def rejudge(report: Report, book: RuleBook) -> Judgement:
     )
 
 
-def _header(
+def header_of(
     data: Data, settings: RunSettings, target: Target, iut: Json, selection: Selection, started: str
 ) -> dict[str, Json]:
+    """Return the header of a run on a target; ``iut`` is what ``hello`` answered, or None."""
     return header_line(
         data.book,
         data.vectors.digest,

@@ -27,6 +27,7 @@ __all__ = ["Played", "play_cases", "segments"]
 
 _BATCH_REQUESTS: Final = 512
 _BATCH_CHARS: Final = 4_000_000
+_NOT_ASKED_AGAIN: Final = ("late", "not-run")  # the process went on; nothing was asked
 
 Request: TypeAlias = tuple[str, dict[str, Json]]
 
@@ -35,20 +36,20 @@ class Played:
     """One vector while it is played.
 
     Attributes:
+        item: the vector as it was planned.
         case: the vector.
         difference: the first difference, or None so far.
-        step: index of the step that differs.
-        reply: the reply that differs.
+        step: index of the step that was looked at last.
+        reply: its reply.
         fault: what broke, or None.
         reproduced: whether the fault came again when the case was alone.
         requests: how many requests were sent for it.
-        seconds: how long it took; for a case in a batch, its share by number of requests.
+        seconds: how long it took; its share of a batch, by number of requests.
     """
 
     def __init__(self, item: Planned, case: Case) -> None:
         self.item = item
         self.case = case
-        self.parts = segments(case.steps)
         self.difference: Difference | None = None
         self.step = 0
         self.reply: Reply | None = None
@@ -56,29 +57,50 @@ class Played:
         self.reproduced = True
         self.requests = 0
         self.seconds = 0.0
+        self._names = tuple(names_in(step.args) for step in case.steps)
+        self._parts = segments(case.steps, self._names)
+        self._next = 0
         self._bindings: dict[str, Json] = {}
         self._places = Places()
+
+    @property
+    def part(self) -> range:
+        """The steps that are sent next, or were sent last."""
+        return self._parts[self._next]
+
+    @property
+    def is_last_part(self) -> bool:
+        """Whether no step waits for the answer to this part."""
+        return self._next == len(self._parts) - 1
+
+    @property
+    def is_found_out(self) -> bool:
+        """Whether a difference or a fault was found, so that nothing more is sent."""
+        return self.difference is not None or self.fault is not None
 
     def start_over(self) -> None:
         """Forget what was bound and found, for another try."""
         self.finish()
-        self._bindings, self.difference, self.reply, self.step, self.fault = {}, None, None, 0, None
+        self._bindings, self._next = {}, 0
+        self.difference, self.reply, self.step, self.fault = None, None, 0, None
 
-    def requests_of(self, part: range) -> list[Request]:
-        """Return the requests of one segment; its last segment also closes what the case leaves open."""
+    def requests_now(self) -> list[Request]:
+        """Return the requests of this part; the last part also closes what the case leaves open."""
         asked: list[Request] = []
-        for step in self.case.steps[part.start : part.stop]:
-            self._places.provide(step.args, self._bindings)
-            asked.append((step.op, substitute(step.args, self._bindings)))
+        for index in self.part:
+            step, names = self.case.steps[index], self._names[index]
+            self._places.provide(names, self._bindings)
+            asked.append((step.op, substitute(step.args, self._bindings) if names else step.args))
         self.requests += len(asked)
-        return asked
+        return asked + self.closings() if self.is_last_part else asked
 
-    def take(self, part: range, answers: Sequence[Answer]) -> bool:
-        """Hold the answers of a segment against the case; only the first difference or fault counts.
+    def take(self, answers: Sequence[Answer]) -> bool:
+        """Hold the answers to this part's requests against the case; only the first difference or fault counts.
 
         Returns:
-            Whether the segment is judged: False when the answers stop before anything was found.
+            Whether the part is judged: False when the answers stop before anything was found.
         """
+        part = self.part
         for index, answer in zip(part, answers, strict=False):
             if isinstance(answer, SubjectFault):
                 self.fault = answer
@@ -86,13 +108,23 @@ class Played:
             self.step, self.reply = index, answer
             self.difference = compare(self.case.steps[index].expect, answer, self._bindings)
             if self.difference is not None:
-                return True
-        return len(answers) >= len(part)
+                break
+        for answer in answers[len(part) :]:  # how a closing is answered does not matter, that it is does
+            if isinstance(answer, SubjectFault):
+                self.fault = answer
+        return self.difference is not None or len(answers) >= len(part)
 
-    def closings(self, until: int) -> list[Request]:
-        """Return the requests that close the stores which the steps before ``until`` open and do not close."""
+    def go_on(self) -> bool:
+        """Turn to the next part; returns whether there is one to be sent."""
+        if self.is_last_part or self.is_found_out:
+            return False
+        self._next += 1
+        return True
+
+    def closings(self) -> list[Request]:
+        """Return the requests that close the stores which the steps up to this part open and do not close."""
         handles: dict[Json, None] = {}
-        for step in self.case.steps[:until]:
+        for step in self.case.steps[: self.part.stop]:
             if step.op == "grit.open":
                 handles[step.args.get("store")] = None
             elif step.op == "grit.close":
@@ -104,15 +136,23 @@ class Played:
         self._places.remove()
 
 
-def segments(steps: tuple[Step, ...]) -> tuple[range, ...]:
-    """Cut steps into runs that can be sent without waiting for an answer inside the run."""
+def segments(steps: Sequence[Step], names: Sequence[frozenset[str]]) -> tuple[range, ...]:
+    """Cut steps into runs that can be sent without waiting for an answer inside the run.
+
+    Args:
+        steps: of one case.
+        names: of each step, the names that its arguments use.
+    """
+    used = {name for some in names for name in some if not Places.is_place(name)}
+    if not used:
+        return (range(len(steps)),)
     cuts = [0]
     bound: set[str] = set()
     for index, step in enumerate(steps):
-        if bound.intersection(names_in(step.args)):
+        if bound & names[index]:
             cuts.append(index)
             bound.clear()
-        bound.update(name for name in names_in(step.expect) if name != "any" and not Places.is_place(name))
+        bound |= used & names_in(step.expect)
     return tuple(range(start, stop) for start, stop in zip(cuts, [*cuts[1:], len(steps)], strict=True))
 
 
@@ -121,39 +161,31 @@ def play_cases(items: Iterable[Planned], subject: Observed) -> Iterator[Played]:
     waiting = deque(Played(item, item.source) for item in items if isinstance(item.source, Case))
     while waiting:
         batch = _next_batch(waiting)
-        unjudged = _play_batch(batch, subject) if len(batch) > 1 else _play_alone(batch[0], subject)
+        unjudged = _play_batch(batch, subject)
         for played in reversed(unjudged):
             played.start_over()
             waiting.appendleft(played)
-        again = {id(played) for played in unjudged}
-        for played in batch:
-            if id(played) not in again:
-                yield _decided(played, waiting, subject)
-
-
-def _decided(played: Played, waiting: deque[Played], subject: Observed) -> Played:
-    """Return a judged case once its fault is understood; when nothing more is asked, all the rest shares it."""
-    fault = played.fault
-    if fault is not None and fault.cause == "not-run":
-        for rest in waiting:
-            rest.parts, rest.fault = (), fault
-    elif fault is not None and fault.cause != "late" and played.parts:
-        _ask_again(played, subject)
-    played.finish()
-    return played
+        for played in batch[: len(batch) - len(unjudged)]:
+            if played.go_on():
+                waiting.appendleft(played)
+                continue
+            yield _decided(played, subject)
+            if played.fault is not None and played.fault.cause == "not-run":
+                yield from _left_over(waiting, played.fault)
+                return
 
 
 def _next_batch(waiting: deque[Played]) -> list[Played]:
-    """Take cases off the queue until a batch is full; any but a case of one segment is a batch of its own."""
+    """Take cases off the queue until a batch is full, or one has to wait for an answer; its next part comes next."""
     batch: list[Played] = []
     requests = chars = 0
     while waiting and requests < _BATCH_REQUESTS and chars < _BATCH_CHARS:
-        if len(waiting[0].parts) != 1:
-            return batch or [waiting.popleft()]
         played = waiting.popleft()
         batch.append(played)
-        requests += len(played.case.steps)
-        chars += sum(_chars(step.args) for step in played.case.steps)
+        if not played.is_last_part:
+            break
+        requests += len(played.part)
+        chars += sum(_chars(played.case.steps[index].args) for index in played.part)
     return batch
 
 
@@ -161,48 +193,40 @@ def _chars(args: dict[str, Json]) -> int:
     return sum(len(value) for value in args.values() if isinstance(value, str))
 
 
-def _play_batch(batch: list[Played], subject: Observed) -> list[Played]:
-    """Play cases of one segment each; returns those that were not judged because the process broke before them."""
+def _play_batch(batch: Sequence[Played], subject: Observed) -> list[Played]:
+    """Play one part of each case; returns those that were not judged because the process broke before them."""
     started = time.perf_counter()
     asked: list[Request] = []
     starts: list[int] = []
     for played in batch:
         starts.append(len(asked))
-        asked += played.requests_of(played.parts[0])
-        asked += played.closings(len(played.case.steps))
+        asked += played.requests_now()
     answers = subject.ask_each(asked)
     share = (time.perf_counter() - started) / len(asked)
     unjudged = []
     for played, start, stop in zip(batch, starts, [*starts[1:], len(asked)], strict=True):
-        part = played.parts[0]
-        if not played.take(part, answers[start : start + len(part)]):
+        played.seconds += share * (stop - start)
+        if not played.take(answers[start:stop]):
             unjudged.append(played)
-        _take_closings(played, answers[start + len(part) : stop])
-        played.seconds += share * len(part)
     return unjudged
 
 
-def _play_alone(played: Played, subject: Observed) -> list[Played]:
-    """Play one case segment by segment, close what it left open, and return nothing: it is always judged."""
-    started = time.perf_counter()
-    sent = 0
-    for part in played.parts:
-        sent = part.stop
-        played.take(part, subject.ask_each(played.requests_of(part)))
-        if played.difference is not None or played.fault is not None:
-            break
-    closings = played.closings(sent) if played.fault is None else []
-    if closings:
-        _take_closings(played, subject.ask_each(closings))
-    played.seconds += time.perf_counter() - started
-    return []
+def _left_over(waiting: Iterable[Played], fault: SubjectFault) -> Iterator[Played]:
+    """Yield the cases that nobody asks any more."""
+    for played in waiting:
+        played.fault = fault
+        yield played
 
 
-def _take_closings(played: Played, answers: Sequence[Answer]) -> None:
-    """Blame a fault on closing what a case left open on that case; how the closing is answered does not matter."""
-    for answer in answers:
-        if isinstance(answer, SubjectFault) and played.fault is None:
-            played.fault = answer
+def _decided(played: Played, subject: Observed) -> Played:
+    """Return a judged case once its fault is understood."""
+    fault = played.fault
+    if fault is None and not played.is_last_part:
+        subject.ask_each(played.closings())
+    if fault is not None and fault.cause not in _NOT_ASKED_AGAIN:
+        _ask_again(played, subject)
+    played.finish()
+    return played
 
 
 def _ask_again(guilty: Played, subject: Observed) -> None:
@@ -210,7 +234,9 @@ def _ask_again(guilty: Played, subject: Observed) -> None:
     first = guilty.fault
     guilty.start_over()
     subject.refresh()
-    _play_alone(guilty, subject)
+    _play_batch([guilty], subject)
+    while guilty.go_on():
+        _play_batch([guilty], subject)
     if guilty.fault is None or guilty.fault.cause == "not-run":
         guilty.reproduced = guilty.fault is not None
         guilty.fault = first

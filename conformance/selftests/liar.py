@@ -176,8 +176,8 @@ def exits_0(_wire: Wire, _request: Request) -> bytes:
 
 
 def spins(_wire: Wire, _request: Request) -> bytes:
-    os.fork()  # with company, so that a busy machine gives it its share of the processor
-    os.fork()
+    for _ in range(3):  # with company, so that a busy machine gives it its share of the processor
+        os.fork()
     while True:
         pass
 
@@ -255,9 +255,8 @@ def low_limits(claims: Request) -> None:
     claims["limits"]["cas_names"] = 63
 
 
-def inflated(claims: Request) -> None:
-    claims["limits"]["cas_names"] = 1 << 20
-    claims["limits"]["object_bytes"] = 12_000_000
+def modest(claims: Request) -> None:
+    claims["limits"]["cas_names"] -= 1
 
 
 def honest_only_in_hello(request: Request, reply: Request) -> Request | None:
@@ -329,6 +328,23 @@ def done(request: Request) -> bytes:
     return json.dumps({"seq": request["seq"], "ok": {}}).encode() + b"\n"
 
 
+def forgets(wire: Wire, request: Request) -> bytes:
+    """Keep every process's durable stores apart, so that nobody sees what another one stored."""
+    args = request["args"]
+    if request["op"] == "grit.open" and args.get("backend") == "durable":
+        request = request | {"args": args | {"dir": f"{args['dir']}/{os.getpid()}"}}
+    return wire.answer(request) + b"\n"
+
+
+def litters(wire: Wire, request: Request) -> bytes:
+    """Write a file beside the directory of a durable store."""
+    args = request["args"]
+    if request["op"] == "grit.open" and args.get("backend") == "durable":
+        with open(f"{args['dir']}.lock", "wb") as file:
+            file.write(b"mine")
+    return wire.answer(request) + b"\n"
+
+
 def overtakes(wire: Wire, request: Request) -> bytes:
     """Carry out a read before the write that was asked before it, and still answer in order."""
     if request["op"] != "grit.put" or not wire.more_waits(0.02):
@@ -396,13 +412,15 @@ LIARS: Final[dict[str, Liar]] = {
     "other-hello": wire_fault(in_hello(another_version), "harness.hello.stable", spoils=0),
     "wit-alone": wire_fault(in_hello(wit_alone), "harness.hello.closed", spoils=0),
     "low-limits": wire_fault(in_hello(low_limits), "harness.hello.limits", spoils=0),
-    "inflated": Liar(in_hello(inflated), "harness.hello.limits", spoils=0),
+    "modest": Liar(in_hello(modest), "harness.hello.limits", spoils=0),
     "claims-then-unsupported": wire_fault(edited(honest_only_in_hello), "harness.hello.honest", spoils=0),
     "dies-on-unknown": Liar(dies_on_unknown, "harness.reply.total", spoils=0),
     "mixes": Liar(edited(mixes), "harness.reply.fault-is-error", spoils=0),
     "hello-once": Liar(hello_again_is_an_error, "harness.hello.any-time", spoils=0),
     "hello-clears": Liar(hello_clears, "harness.hello.any-time", spoils=0),
     "leaks-state": Liar(leaks_state, "harness.state.isolated", spoils=0),
+    "forgets": Liar(forgets, "harness.store.reopen", spoils=0),
+    "litters": Liar(litters, "harness.store.dir-only", spoils=0),
     "overtakes": Liar(overtakes, "harness.state.sequential", spoils=0),
 }
 """Every liar by name."""

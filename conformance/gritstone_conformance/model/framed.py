@@ -171,13 +171,13 @@ class _Body:
             key = self._text("header key")
             if not key:
                 return tuple(pairs)
-            text = self._text("header value")
             self._ascend(last, key, "header key", "grit.header.order", "grit.header.order")
             last = key
             # Latin-1 keeps each byte one character, so that bytes above 7F are seen by the grammar
-            pair = key.decode("latin-1"), text.decode("latin-1")
-            self.defects += check_key(pair[0]) + check_value(pair[1], FRAMED)
-            pairs.append(pair)
+            self.defects += check_key(key.decode("latin-1"))
+            text = self._text("header value").decode("latin-1")
+            self.defects += check_value(text, FRAMED)
+            pairs.append((key.decode("latin-1"), text))
 
     def _entries(self) -> Entries:
         if not self.body:

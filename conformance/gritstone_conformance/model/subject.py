@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import Refusal, ok, refused
@@ -50,6 +51,7 @@ class ModelSubject:
         self.limits = limits if limits is not None else Limits()
         self._handles: dict[str, _Handle] = {}
         self._cursors = 0
+        self._struck = False
         declared = {name: getattr(self.limits, name) for name in Limits.__slots__}
         self.claims = Claims(
             name="model",
@@ -74,12 +76,23 @@ class ModelSubject:
         return _first(expectation)
 
     def ask_many(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:
-        """Answer several requests."""
-        return [self.ask(op, args) for op, args in requests]
+        """Answer several requests; raises SubjectFault at the first one after a :meth:`strike`."""
+        replies: list[Reply] = []
+        for op, args in requests:
+            if self._struck:
+                self.kill()
+                raise SubjectFault("dead:signal-KILL", "struck", request=len(replies))
+            replies.append(self.ask(op, args))
+        return replies
 
     def kill(self) -> None:
         """Forget everything that is not on the disk."""
         self._handles.clear()
+        self._struck = False
+
+    def strike(self) -> None:
+        """Die before the next request."""
+        self._struck = True
 
     def close(self) -> None:
         """End the process."""

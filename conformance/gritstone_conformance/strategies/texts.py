@@ -112,6 +112,4 @@ def _text(tape: Tape, length: int, characters: str, *, wide: bool, most: int) ->
     text = drawn
     if 0 < len(drawn) < length:
         text = (drawn * (length // len(drawn) + 1))[:length]
-    while len(text.encode()) > most:
-        text = text[:-1]
-    return text
+    return text.encode()[:most].decode(errors="ignore")

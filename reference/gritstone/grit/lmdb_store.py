@@ -56,7 +56,8 @@ _MAX_READERS = 1_022
 _ENCODINGS = b"encodings"  # number -> encoding
 _MOVED = b"moved"  # in META: the generation that took over
 _DELETED = b"deleted"  # in META: the generation in which objects were deleted since it was made
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
+_CUT_SHORT = os.strerror(errno.EIO)
 _SLACK_BYTES = 4 << 20
 
 
@@ -337,9 +338,11 @@ class LmdbEngine(Engine):
         return (result,)
 
     def _is_full(self, error: lmdb.Error, written_bytes: int) -> bool:
-        if error.code in _FULL:
+        # Older releases of the binding carry no error number, so the text has to do.
+        text = str(error)
+        if any(reason in text for reason in _FULL):
             return True
-        if error.code != errno.EIO:
+        if _CUT_SHORT not in text:
             return False
         # LMDB reports a write that came out short as an I/O error.
         room = os.statvfs(self._files.directory)

@@ -32,7 +32,7 @@ __all__ = [
 Json: TypeAlias = Any
 """What JSON can hold."""
 
-_TO_STANDARD = bytes.maketrans(b"-_+/", b"+/!!")
+_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _PADDING = (b"", None, b"==", b"=")
 _LOOSE_TAIL = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?")

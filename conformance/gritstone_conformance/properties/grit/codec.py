@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.values import Blob, Message, Object, Step
+from gritstone_conformance.properties.grit import draws
 from gritstone_conformance.properties.grit.asking import decoding, encoding, hashing, judged_by
 from gritstone_conformance.properties.grit.registry import each_format
 from gritstone_conformance.strategies import objects
@@ -21,8 +22,6 @@ from gritstone_conformance.trial import Asked, Trial
 __all__ = ["PROPERTIES"]
 
 _BULK_INPUTS: Final = 64  # in one example
-
-Drawn = Mapping[str, st.SearchStrategy[Any]]
 
 
 def round_trip(trial: Trial, fmt: Format, value: Object) -> None:
@@ -82,48 +81,28 @@ def bulk(trial: Trial, fmt: Format, seed: int) -> None:
     trial.expect_many([(*each[:3], judged_by(each)) for each in asked])
 
 
-def _object(fmt: Format) -> Drawn:
-    return {"value": objects.objects(fmt)}
-
-
-def _object_and_tape(fmt: Format) -> Drawn:
+def _object_and_tape(fmt: Format) -> Mapping[str, st.SearchStrategy[Any]]:
     return {"value": objects.objects(fmt), "tape": from_tape(lambda tape: tape, 16)}
 
 
-def _with_headers(fmt: Format) -> Drawn:
-    return {"value": from_tape(lambda tape: objects.build(tape, fmt.name, tape.pick(("blob", "message"))), 64)}
-
-
-def _message(fmt: Format) -> Drawn:
-    return {"value": objects.objects(fmt, "message")}
-
-
-def _five_ids(fmt: Format) -> Drawn:
+def _five_ids(fmt: Format) -> Mapping[str, st.SearchStrategy[Any]]:
     return {"ids": from_tape(lambda tape: [objects.identity(tape) for _ in range(5)], 5)}
 
 
-def _tape(fmt: Format) -> Drawn:
-    return {"tape": from_tape(lambda tape: tape, 96)}
-
-
-def _seed(fmt: Format) -> Drawn:
-    return {"seed": st.integers(0, (1 << 64) - 1)}
-
-
 PROPERTIES: Final = (
-    *each_format("object/round-trip", round_trip, "grit.object.round-trip", "grit.id.whole", given=_object),
+    *each_format("object/round-trip", round_trip, "grit.object.round-trip", "grit.id.whole", given=draws.value()),
     *each_format("object/one-spelling", one_spelling, "grit.object.one-spelling", given=_object_and_tape),
-    *each_format("header/none", no_headers, "grit.header.empty", given=_with_headers, examples=30),
+    *each_format("header/none", no_headers, "grit.header.empty", given=draws.value("blob", "message"), examples=30),
     *each_format("step/absent-fields", absent_fields, "grit.step.fields", given=_five_ids, examples=20),
-    *each_format("message/first", first_message, "grit.message.previous", given=_message, examples=30),
+    *each_format("message/first", first_message, "grit.message.previous", given=draws.value("message"), examples=30),
     *each_format(
         *("object/edited", edited, "grit.object.total", "grit.object.class", "grit.object.round-trip"),
-        given=_tape,
+        given=draws.tape(96),
         examples=200,
     ),
     *each_format(
         *("object/bulk", bulk, "grit.object.total", "grit.object.class", "grit.object.round-trip"),
-        given=_seed,
+        given=draws.seed,
         examples=30,
     ),
 )

@@ -124,8 +124,8 @@ class Pair:
         cuts = range(0, max(len(data), 1), PIECE_BYTES)
         parts = [data[at : at + PIECE_BYTES] for at in cuts]
         counted = ok(objects=0, refs=0)
-        early: list[Asked] = [self._piece(part, more=True, expect=counted, rule=rule) for part in parts[:-1]]
-        return [*early, self._piece(parts[-1], more=False, expect=self.model.import_(data), rule=rule)]
+        early: list[Asked] = [self.piece(part, more=True, expect=counted, rule=rule) for part in parts[:-1]]
+        return [*early, self.piece(parts[-1], more=False, expect=self.model.import_(data), rule=rule)]
 
     def take_file(self, path: str, data: bytes, *, rule: str | None = None) -> Asked:
         """Return ``grit.import`` of the bundle that lies at a path."""
@@ -203,7 +203,8 @@ class Pair:
         cursor = args.get("cursor")
         return args if cursor is None else {**args, "cursor": {"$": names[cursor]}}
 
-    def _piece(self, part: bytes, *, more: bool, expect: dict[str, Json], rule: str | None) -> Asked:
+    def piece(self, part: bytes, *, more: bool, expect: dict[str, Json], rule: str | None = None) -> Asked:
+        """Return ``grit.import`` of one piece, with an expectation that the model has given elsewhere."""
         return "grit.import", {"store": self.handle, "bytes": to_base64(part), "more": more}, expect, rule
 
     def _at(self, identity: bytes) -> dict[str, Json]:

@@ -53,7 +53,7 @@ def _properties(fmt: Format, faults: tuple[Fault, ...]) -> list[Property]:
         found += each_format(
             *(f"{topic}/{slug}-decoded", refuse_spoiled, rule, _ACCEPTED),
             given=_given(own),
-            examples=15 if rule == "grit.cbor.depth" else 40,
+            examples=8 if rule == "grit.cbor.depth" else 25,
             formats=(fmt.name,),
         )
     return found

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
-
-from hypothesis import strategies as st
+from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.limits import Limits
@@ -21,11 +18,12 @@ from gritstone_conformance.model.values import (
     from_json,
     to_json,
 )
+from gritstone_conformance.properties.grit import draws
 from gritstone_conformance.properties.grit.asking import encoding
 from gritstone_conformance.properties.grit.registry import each_format
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import objects, texts
-from gritstone_conformance.strategies.tape import Tape, from_tape
+from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
@@ -97,20 +95,12 @@ def _with_zero(value: Object) -> list[Object]:
     return [from_json(each) for each in spoiled]
 
 
-def _tape(fmt: Format) -> Mapping[str, st.SearchStrategy[Any]]:
-    return {"tape": from_tape(lambda tape: tape, 96)}
-
-
-def _with_ids(fmt: Format) -> Mapping[str, st.SearchStrategy[Any]]:
-    return {"value": from_tape(lambda tape: objects.build(tape, fmt.name, tape.pick(KINDS[1:])), 64)}
-
-
 PROPERTIES: Final = (
     *each_format(
         *("object/encode-refuses", one_bad_field, "grit.object.encode-refuses", _ACCEPTED),
         *("grit.name.grammar", "grit.header.grammar", "grit.header.order", "grit.tree.key-unique"),
         *("grit.tree.non-empty", "grit.mailbox.key-unique", "grit.mailbox.non-empty"),
-        given=_tape,
+        given=draws.tape(96),
     ),
-    *each_format("id/zero-encoded", zero_ids, "grit.id.zero", _ACCEPTED, given=_with_ids, examples=40),
+    *each_format("id/zero-encoded", zero_ids, "grit.id.zero", _ACCEPTED, given=draws.value(*KINDS[1:]), examples=40),
 )

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.formats import FORMATS, Format
-from gritstone_conformance.trial import Claims, Property
+from gritstone_conformance.trial import Claims, Property, Trial
 
-__all__ = ["Given", "each_format"]
+__all__ = ["Given", "each_format", "is_first"]
 
 Given = Callable[[Format], Mapping[str, st.SearchStrategy[Any]]]
 """The drawn arguments of a body, given the format."""
@@ -60,7 +60,12 @@ def each_format(
     )
 
 
-def _play(body: Callable[..., None], fmt: Format, trial: Any, **drawn: Any) -> None:
+def is_first(trial: Trial, fmt: Format) -> bool:
+    """Return whether a format is the first that is claimed: what costs seconds is done to the full in that one only."""
+    return trial.claims.formats[0] == fmt.name
+
+
+def _play(body: Callable[..., None], fmt: Format, trial: Trial, **drawn: Any) -> None:
     body(trial, fmt, **drawn)
 
 

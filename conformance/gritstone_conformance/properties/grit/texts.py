@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
-
-from hypothesis import strategies as st
+from collections.abc import Iterator
+from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.grammar import CBOR
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.values import Blob, Object, Tree
+from gritstone_conformance.properties.grit import draws
 from gritstone_conformance.properties.grit.asking import decoding, encoding
 from gritstone_conformance.properties.grit.registry import each_format
-from gritstone_conformance.strategies.tape import Tape, from_tape
+from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Asked, Trial
 
 __all__ = ["PROPERTIES"]
@@ -83,12 +82,8 @@ def _batches(texts: list[str]) -> Iterator[list[str]]:
     return (texts[at : at + 32] for at in range(0, len(texts), 32))
 
 
-def _tape(fmt: Format) -> Mapping[str, st.SearchStrategy[Any]]:
-    return {"tape": from_tape(lambda tape: tape, 4)}
-
-
 PROPERTIES: Final = (
     *each_format("name/every-character", every_name, "grit.name.grammar"),
     *each_format("header/every-character", every_header, "grit.header.grammar"),
-    *each_format("name/near-twins", near_twins, "grit.name.bytewise", given=_tape, examples=40),
+    *each_format("name/near-twins", near_twins, "grit.name.bytewise", given=draws.tape(4), examples=40),
 )

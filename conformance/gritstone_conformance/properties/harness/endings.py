@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final
 
 from gritstone_conformance.cases import Requires
-from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.properties.harness.probe import DONE, claims_grit, process_of
 from gritstone_conformance.properties.harness.samples import blob_of, format_of, opening
-from gritstone_conformance.protocol import encode_request, parse_reply
-from gritstone_conformance.replies import Json, Trouble
+from gritstone_conformance.protocol import encode_request
 from gritstone_conformance.stream import LineStream
 from gritstone_conformance.subject import Subject
 from gritstone_conformance.trial import Asked, Property, Trial
@@ -19,6 +19,7 @@ __all__ = ["PROPERTIES"]
 
 _LISTEN_S: Final = 0.3  # long enough for a greeting to arrive
 _NEXT_S: Final = 5.0
+_NOT_SERVED: Final = "the next client was not served after the one before had gone"
 
 
 def after_bye(trial: Trial) -> None:
@@ -56,34 +57,32 @@ def _some_state(trial: Trial) -> list[Asked]:
 def same_bytes(trial: Trial) -> None:
     """A connection starts silent, answers as the pipes do, serves one client, and leaves no handle to the next."""
     subject = process_of(trial.subject)
+    soon_s = subject.terms.scaled_s(_NEXT_S)
     subject.kill()  # the suite's own connection makes room
-    first = subject.opener.open()
-    talk = LineStream(first.ends)
-    if _heard(talk, _LISTEN_S):
-        trial.fail("silence", "bytes", words="bytes came before the first request")
-    _say(talk, subject, "hello", subject.terms.hello_args())
-    _say(talk, subject, *opening("s", format_of(trial.claims)))
-    waiting = subject.opener.open()
-    patience = LineStream(waiting.ends)
-    patience.send(encode_request(0, "hello", subject.terms.hello_args()))
-    if _heard(patience, _LISTEN_S):
-        trial.fail("silence", "bytes", words="a second client was answered while the first was there")
-    first.kill()
-    if not _heard(patience, _NEXT_S):
-        trial.fail("a reply", "silence", words="the next client was not served after the first had gone")
-    waiting.kill()
+    with ExitStack() as connections:
+        first, gone = _connect(subject, connections)
+        if _heard(first, _LISTEN_S):
+            trial.fail("silence", "bytes", words="bytes came before the first request")
+        first.send(encode_request(0, "hello", subject.terms.hello_args()))
+        if not _heard(first, soon_s):
+            trial.fail("a reply", "silence", words=_NOT_SERVED)
+        first.send(encode_request(1, *opening("s", format_of(trial.claims))))
+        second, _ = _connect(subject, connections)
+        second.send(encode_request(0, "hello", subject.terms.hello_args()))
+        if _heard(second, _LISTEN_S):
+            trial.fail("silence", "bytes", words="a second client was answered while the first was there")
+        gone()
+        if not _heard(second, soon_s):
+            trial.fail("a reply", "silence", words=_NOT_SERVED)
     unknown = {"refused": "missing"} if claims_grit(trial) else {"unsupported": "grit.close"}
     trial.expect_many([("ping", {}, DONE), ("grit.close", {"store": "s"}, unknown)])
 
 
-def _say(talk: LineStream, subject: Subject, op: str, args: dict[str, Json]) -> None:
-    talk.send(encode_request(0, op, args))
-    deadline = subject.terms.deadline_s(op, 0)
-    if not _heard(talk, 60.0 if deadline is None else deadline):
-        raise SubjectFault("hung:blocked", f"no reply to {op} on a new connection")
-    _, reply = parse_reply(talk.lines.popleft())
-    if isinstance(reply, Trouble):
-        raise SubjectFault("adapter", reply.message)
+def _connect(subject: Subject, connections: ExitStack) -> tuple[LineStream, Callable[[], object]]:
+    """Return the lines of a new connection, and what closes it; it is closed with the others in any case."""
+    channel = subject.opener.open()
+    connections.callback(channel.kill)
+    return LineStream(channel.ends), channel.kill
 
 
 def _heard(talk: LineStream, seconds: float) -> bool:

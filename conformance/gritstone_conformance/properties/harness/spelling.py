@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, Final
 
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.properties.harness.probe import ANSWERED, DONE, ERROR, ask_apart, process_of
 from gritstone_conformance.properties.harness.samples import blob_of, every_request, format_of, opening
 from gritstone_conformance.replies import Json
-from gritstone_conformance.schemas import violation
+from gritstone_conformance.schemas import fits
 from gritstone_conformance.trial import Asked, Property, Trial
 
 __all__ = ["PROPERTIES", "misspelt"]
@@ -50,11 +49,11 @@ def lengths(trial: Trial) -> None:
 def other_spellings(trial: Trial) -> None:
     """Bytes or an id in any other spelling are answered ``error``; the same request spelled well is not."""
     fmt = format_of(trial.claims)
-    terms = process_of(trial.subject).terms
+    hello = process_of(trial.subject).terms.hello_args()
     trial.expect(*opening("s", fmt), DONE)
     asked: list[Asked] = []
-    for op, args in every_request(trial.claims, terms.hello_args(), trial.directory(), trial.path()):
-        bad = [(op, changed, ERROR) for changed in misspelt(args) if _off_schema(op, changed)]
+    for op, args in every_request(trial.claims, hello, trial.directory(), trial.path()):
+        bad = [(op, changed, ERROR) for changed in misspelt(args) if not fits("request", f"args.{op}", changed)]
         if bad and op != "grit.open":
             asked += [*bad, (op, args, ANSWERED)]
     ask_apart(trial, asked)
@@ -74,15 +73,6 @@ def misspelt(value: Json) -> Iterator[Any]:
         case str() if _ID.fullmatch(value):
             yield from (value.upper() + "A", value[:-1] + "A", value[:-1], value + "0", "0x" + value[2:], value + "\n")
             yield from (" " + value[1:], value[:-1] + "g", value[:-1] + "\u0660", "")
-
-
-@cache
-def _known(op: str) -> bool:
-    return violation("request", {"seq": 0, "op": op, "args": {"no": "such member"}}) is not None
-
-
-def _off_schema(op: str, args: dict[str, Json]) -> bool:
-    return _known(op) and violation("request", {"seq": 0, "op": op, "args": args}) is not None
 
 
 PROPERTIES = (

@@ -1,0 +1,239 @@
+"""Bundles: the bytes of an export, and what an import must refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from gritstone_conformance.model.formats import Format, other_format
+from gritstone_conformance.model.store import Change
+from gritstone_conformance.model.values import Blob, Tree
+from gritstone_conformance.properties.grit import draws
+from gritstone_conformance.properties.grit.pair import Pair, open_durable, open_memory
+from gritstone_conformance.properties.grit.pruning import fill
+from gritstone_conformance.properties.grit.registry import each_format
+from gritstone_conformance.strategies import graphs
+from gritstone_conformance.strategies.bundle_faults import BUNDLE_FAULTS, redigest
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.tape import Tape
+from gritstone_conformance.trial import Asked, Property, Trial
+
+__all__ = ["PROPERTIES"]
+
+_ACCEPTED: Final = "grit.bundle.bytes"
+
+
+def same_bytes(trial: Trial, fmt: Format, graph: Graph) -> None:
+    """An export is the lines, the frames in order, and the end; an import of it succeeds and gives the same export."""
+    pair = open_memory(trial, fmt)
+    fill(pair, graph)
+    data = pair.export()
+    if data is None:
+        raise AssertionError("a closed graph has a bundle")
+    other = open_memory(trial, fmt, "t")
+    other.play(*other.take(data), other.refs(), *other.take(data), other.has(list(graph.values)))
+    other.export()
+
+
+def any_arrival(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
+    """A bundle depends on nothing but its references and their closure: not on order, garbage or other references."""
+    first, second = open_memory(trial, fmt, "s"), open_memory(trial, fmt, "t")
+    fill(first, graph)
+    names = list(graph.references)
+    garbage = fmt.encode(Blob((("garbage", "1"),), tape.take(1)))
+    encodings = [*graph.encodings.values(), garbage]
+    encodings.sort(key=lambda _: tape.below(256))
+    second.play(*(second.put(data) for data in encodings), second.point("zz/other", fmt.hash(garbage)))
+    second.play(*(second.point(name, graph.references[name]) for name in reversed(names)))
+    first.export(names)
+    second.export([*reversed(names), names[0]])
+    second.export(names[:1])
+    second.export([])
+
+
+def names_of_none(trial: Trial, fmt: Format, graph: Graph) -> None:
+    """An export of a name that is no reference, in the grammar or not, is refused with ``missing``."""
+    pair = open_memory(trial, fmt)
+    fill(pair, graph)
+    for absent in ("tags/none", "not a name", "", "../x"):
+        pair.export([absent])
+        pair.export([*graph.references, absent])
+    pair.export(rule=_ACCEPTED)
+
+
+def by_path(trial: Trial, fmt: Format, graph: Graph) -> None:
+    """An export to a path writes the same bundle, replacing what is there; an import from one reads it."""
+    pair = open_durable(trial, fmt)
+    fill(pair, graph)
+    path = trial.path()
+    pair.play(pair.export_file(path, []), pair.export_file(path))
+    written, expected = Path(path).read_bytes(), pair.model.export()
+    if written != expected:
+        trial.fail(f"{len(expected)} bytes", f"{len(written)} other bytes", words="the exported file is another bundle")
+    other = open_memory(trial, fmt, "t")
+    other.play(other.take_file(path, expected), other.refs(), other.has(list(graph.values)))
+    refused = trial.path()
+    pair.play(pair.export_file(refused, ["tags/none"]))
+    if Path(refused).exists():
+        trial.fail("no file", "a file", words="a refused export made a file")
+    trial.expect("grit.import", {"store": "t", "from": refused}, {"refused": "missing"})
+
+
+def not_this_bundle(make: tuple[Callable[[Tape, Graph], bytes], ...], trial: Trial, fmt: Format, tape: Tape) -> None:
+    """A bundle with one defect is refused with a class that is true of it, and sets no reference."""
+    graph = graphs.build(Tape(tape.take(graphs.GRAPH_TAPE)), fmt, size=5)
+    for fault in make:
+        pair = open_memory(trial, fmt)
+        pair.play(*pair.take(fault(tape, graph)), pair.refs(rule="grit.bundle.import-atomic"))
+        pair.play(*pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs(rule=_ACCEPTED), pair.close())
+
+
+def any_byte_changed(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """A bundle of which any byte was changed is refused, also with its digest made right again."""
+    data = graphs.build(Tape(tape.take(graphs.GRAPH_TAPE)), fmt, size=3).bundle()
+    pair = open_memory(trial, fmt)
+    requests: list[Asked] = []
+    for _ in range(12):
+        at, xor = tape.below(len(data)), tape.within(1, 255)
+        changed = data[:at] + bytes((data[at] ^ xor,)) + data[at + 1 :]
+        requests += [*pair.take(changed), pair.refs()]
+        requests += _taken_apart(trial, pair, redigest(fmt, changed))
+    pair.play(*requests, *pair.take(data, rule=_ACCEPTED), pair.refs(rule=_ACCEPTED))
+
+
+def each_byte_changed(trial: Trial, fmt: Format) -> None:
+    """Each single byte of a bundle protects itself, by the digest, and each byte of a frame, target or count twice."""
+    graph = Graph(fmt)
+    leaf = graph.add(Blob((("ct", "s"),), b"hello"))
+    graph.references["tags/demo"] = graph.add(Tree((("greeting", leaf),)))
+    data = graph.bundle()
+    pair = open_memory(trial, fmt)
+    requests: list[Asked] = []
+    for at in range(len(data)):
+        changed = data[:at] + bytes((data[at] ^ (1 << at % 8),)) + data[at + 1 :]
+        requests += pair.take(changed)
+        requests += _taken_apart(trial, pair, redigest(fmt, changed))
+    pair.play(*requests, pair.refs(), *pair.take(data, rule=_ACCEPTED))
+
+
+def _taken_apart(trial: Trial, pair: Pair, data: bytes) -> list[Asked]:
+    """Import into the store if that is refused; what happens to be another bundle is left alone."""
+    if "ok" in pair.model.copy().import_(data):
+        return []
+    return pair.take(data)
+
+
+def every_prefix(trial: Trial, fmt: Format, graph: Graph) -> None:
+    """Every proper prefix of a bundle is ``malformed`` or has a wrong digest; so has one with more behind it."""
+    data = graph.bundle()
+    pair = open_memory(trial, fmt)
+    prefixes = [request for length in range(len(data)) for request in pair.take(data[:length])]
+    pair.play(*prefixes, *pair.take(data + b"\0"), *pair.take(data + data), pair.refs())
+    pair.play(*pair.take(data, rule=_ACCEPTED), pair.refs(rule=_ACCEPTED))
+
+
+def all_or_none(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
+    """An import sets all references or none; one with another target in the store makes it ``rejected/conflict``."""
+    pair = open_memory(trial, fmt)
+    other = fmt.encode(Blob((), b"other"))
+    names = [name for name in graph.references if name.split("/")[0] not in ("heads", "failed", "actors", "runtime")]
+    graph.references.setdefault("tags/free", next(iter(graph.values)))
+    name = tape.pick([*names, "tags/free"])
+    pair.play(pair.put(other), pair.point(name, fmt.hash(other)), *pair.take(graph.bundle()), pair.refs())
+    pair.play(pair.point(name, None), *pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs())
+    pair.play(*pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs(), pair.prune(rule="grit.prune.exact"))
+
+
+def not_the_other_format(trial: Trial, fmt: Format, graph: Graph) -> None:
+    """A bundle of the other format is ``rejected/format``; nothing is translated on the way."""
+    other = other_format(fmt)
+    foreign = Graph(other)
+    foreign.references["tags/a"] = foreign.add(Blob((), b"foreign"))
+    pair = open_memory(trial, fmt)
+    empty = Graph(other).bundle()
+    pair.play(*pair.take(foreign.bundle()), *pair.take(empty), pair.refs(), pair.has(list(foreign.values)))
+    pair.play(*pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs(rule=_ACCEPTED))
+
+
+def one_moment(trial: Trial, fmt: Format) -> None:
+    """A bundle in several pieces shows the moment at which its export began, whatever is done between them."""
+    pair = open_memory(trial, fmt)
+    big = [fmt.encode(Blob((), bytes((number,)) * 900_000)) for number in range(4)]
+    pair.play(*(pair.put(data) for data in big))
+    pair.play(*(pair.point(f"tags/{number}", fmt.hash(data)) for number, data in enumerate(big)))
+    data = pair.model.export()
+    cursor = pair.export_piece({"store": pair.handle, "cursor": None}, data, 0)
+    at = pair.last_piece
+    late = fmt.encode(Blob((), b"late"))
+    pair.play(pair.put(late), pair.cas(Change("tags/0", fmt.hash(big[0]), fmt.hash(late))))
+    pair.play(pair.point("tags/1", None), pair.point("tags/2", None), pair.prune(rule="grit.prune.exact"))
+    pair.export_rest(cursor, data, at)
+    pair.export()
+
+
+def in_pieces(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
+    """A bundle may come in pieces of any size, others requests between them; a piece that is refused drops them all."""
+    pair = open_memory(trial, fmt)
+    data = graph.bundle()
+    cuts = sorted({tape.below(len(data)) for _ in range(4)})
+    counted = {"ok": {"objects": 0, "refs": 0}}
+    for start, end in zip([0, *cuts], cuts, strict=False):
+        pair.play(pair.piece(data[start:end], more=True, expect=counted), pair.refs())
+    last = data[cuts[-1] :]
+    pair.play(pair.piece(last, more=False, expect=pair.model.import_(data)), pair.refs())
+    pair.export()
+
+
+def _refused(rule: str, slug: str, examples: int) -> tuple[Property, ...]:
+    return each_format(
+        *(f"bundle/{slug}", partial(not_this_bundle, BUNDLE_FAULTS[rule]), rule),
+        *("grit.bundle.import-atomic", _ACCEPTED),
+        given=draws.tape(graphs.GRAPH_TAPE + 64),
+        examples=examples,
+    )
+
+
+PROPERTIES: Final = (
+    *each_format("bundle/same-bytes", same_bytes, "grit.bundle.bytes", given=draws.graph(), examples=50),
+    *each_format(
+        *("bundle/any-arrival", any_arrival, "grit.bundle.deterministic"),
+        given=draws.graph_and_tape(16),
+        examples=30,
+    ),
+    *each_format(
+        "bundle/names-of-none", names_of_none, "grit.bundle.exact", _ACCEPTED, given=draws.graph(2), examples=4
+    ),
+    *each_format(
+        *("bundle/by-path", by_path, "grit.bundle.bytes"),
+        given=draws.graph(),
+        features=("durable", "files"),
+        examples=8,
+    ),
+    *_refused("grit.bundle.exact", "not-the-closure", 20),
+    *_refused("grit.bundle.bytes", "other-layout", 20),
+    *_refused("grit.id.text", "respelled-ids", 25),
+    *_refused("grit.ref.grammar", "misnamed", 25),
+    *_refused("grit.bundle.format", "unknown-format", 5),
+    *_refused("grit.bundle.truncated", "trailing", 5),
+    *each_format(
+        *("bundle/any-byte", any_byte_changed, "grit.bundle.verify", _ACCEPTED),
+        given=draws.tape(graphs.GRAPH_TAPE + 48),
+        examples=30,
+    ),
+    *each_format("bundle/each-byte", each_byte_changed, "grit.bundle.verify", _ACCEPTED),
+    *each_format(
+        "bundle/every-prefix", every_prefix, "grit.bundle.truncated", _ACCEPTED, given=draws.graph(2), examples=2
+    ),
+    *each_format(
+        *("bundle/all-or-none", all_or_none, "grit.bundle.import-atomic", _ACCEPTED, "grit.prune.exact"),
+        given=draws.graph_and_tape(1),
+        examples=30,
+    ),
+    *each_format(
+        "bundle/other-format", not_the_other_format, "grit.bundle.format", _ACCEPTED, given=draws.graph(2), examples=4
+    ),
+    *each_format("bundle/one-moment", one_moment, "grit.ref.snapshot", "grit.prune.exact"),
+    *each_format("bundle/in-pieces", in_pieces, "grit.bundle.bytes", given=draws.graph_and_tape(4), examples=20),
+)

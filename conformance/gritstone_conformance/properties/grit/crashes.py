@@ -1,0 +1,217 @@
+"""Killed at any moment: what was answered is there, what was not is whole or absent, references stay together.
+
+The victim is a process of its own, struck by SIGKILL from another thread while it works on requests that it was sent
+at once. How many it had answered is known from the fault; the store is then opened again by the trial's own process.
+What the victim did not answer is asked again there, so that each run asks for the same number of things.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.limits import Limits
+from gritstone_conformance.model.store import Change, Store
+from gritstone_conformance.model.values import Blob, Mailbox, Message, Tree, to_base64
+from gritstone_conformance.properties.grit.pair import Pair, open_durable
+from gritstone_conformance.properties.grit.registry import each_format
+from gritstone_conformance.replies import Json, Ok, Refused, Reply
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.trial import SubjectLike, Trial
+
+__all__ = ["PROPERTIES"]
+
+_PUTS: Final = 120  # objects, more than a window holds
+_GARBAGE: Final = 600
+_NAMES: Final = ("tags/a", "tags/b", "x/c")
+
+Request = tuple[str, dict[str, Json]]
+
+
+def answered_writes(trial: Trial, fmt: Format, share: int) -> None:
+    """After a kill what was answered is there, and what was not is there as a whole or not at all."""
+    encodings = [fmt.encode(Blob((), number.to_bytes(2) * (1 + number % 40))) for number in range(_PUTS)]
+    identities = [fmt.hash(data) for data in encodings]
+    requests: list[Request] = []
+    states: list[bytes | None] = [None]
+    for number, data in enumerate(encodings):
+        requests.append(("grit.put", {"bytes": to_base64(data)}))
+        if number % 4 == 3:
+            moved = [Change(name, states[-1], identities[number]) for name in _NAMES]
+            requests.append(("grit.cas", {"changes": [change.to_json() for change in moved]}))
+            states.append(identities[number])
+    pair, answered = _kill_during(trial, fmt, [], requests, share)
+    pair.play(pair.open(create=False))
+    puts = sum(op == "grit.put" for op, _ in requests[:answered])
+    _check_whole(trial, encodings, identities, puts)
+    _check_together(trial, states, answered - puts)
+    for op, args in requests[answered + 1 :]:
+        if op == "grit.put":
+            trial.expect(op, {**args, "store": "s"}, {"ok": {"id": {"$": "any"}}})
+        else:
+            trial.expect("ping", {}, {"ok": {}})
+
+
+def _check_whole(trial: Trial, encodings: list[bytes], identities: list[bytes], answered: int) -> None:
+    """Every object that was answered is there with its bytes; every other one too, or it is absent."""
+    for number, (identity, data) in enumerate(zip(identities, encodings, strict=True)):
+        reply = trial.observe("grit.get", {"store": "s", "id": identity.hex()})
+        if reply == Ok({"bytes": to_base64(data)}):
+            continue
+        if number < answered or not _is_absent(reply):
+            words = "an answered put is lost" if number < answered else "an object is there and not whole"
+            trial.fail({"ok": {"bytes": to_base64(data)}}, repr(reply)[:200], words=words, rule="grit.store.crash")
+
+
+def _is_absent(reply: Reply) -> bool:
+    return isinstance(reply, Refused) and reply.kind == "missing" and reply.code is None
+
+
+def _check_together(trial: Trial, states: list[bytes | None], answered: int) -> None:
+    """All names have one target: that of the last answered update, or of one that was under way."""
+    reply = trial.observe("grit.refs", {"store": "s", "prefix": "", "after": None, "limit": 4096})
+    refs = dict(reply.value["refs"]) if isinstance(reply, Ok) else {}
+    found = {refs.get(name) for name in _NAMES}
+    if len(found) != 1:
+        trial.fail("one target of all names", refs, words="half an update is there", rule="grit.ref.atomic")
+    allowed = [None if state is None else state.hex() for state in states[answered:]]
+    if found.isdisjoint(allowed):
+        trial.fail(allowed, refs, words="an answered update is lost", rule="grit.ref.durable")
+
+
+def pruned(trial: Trial, fmt: Format, share: int) -> None:
+    """If the process is killed during a prune, all references are as before and their closure is present."""
+    graph = _history(fmt)
+    garbage = [fmt.encode(Blob((), b"garbage" + number.to_bytes(2))) for number in range(_GARBAGE)]
+    changes = [Change(name, None, target).to_json() for name, target in graph.references.items()]
+    puts = [("grit.put", {"bytes": to_base64(data)}) for data in (*graph.encodings.values(), *garbage)]
+    before: list[Request] = [*puts, ("grit.cas", {"changes": changes})]
+    pair, _ = _kill_during(trial, fmt, before, [("grit.prune", {"pins": []})], share)
+    graph.fill(pair.model)
+    pair.play(pair.open(create=False), pair.refs(), *(pair.get(identity) for identity in graph.encodings))
+    pair.export()
+    trial.expect("grit.prune", {"store": "s", "pins": []}, {"ok": {"removed": {"$": "any"}}})
+    pair.export()
+
+
+def imported(trial: Trial, fmt: Format, share: int) -> None:
+    """If the process is killed during an import, references and tombstones are all as before or all as after it."""
+    graph = _history(fmt)
+    source = Store(fmt, Limits.of(trial.claims.limits))
+    graph.fill(source)
+    erased = graph.of_kind("blob")[0]
+    source.erase(erased)
+    data = source.export()
+    requests: list[Request] = [("grit.import", {"bytes": to_base64(data), "more": False})]
+    pair, answered = _kill_during(trial, fmt, [], requests, share)
+    pair.play(pair.open(create=False))
+    reply = trial.observe("grit.refs", {"store": "s", "prefix": "", "after": None, "limit": 4096})
+    found = reply.value["refs"] if isinstance(reply, Ok) else None
+    wanted = [[name, target.hex()] for name, target in sorted(graph.references.items())]
+    if found not in ([wanted] if answered else [[], wanted]):
+        trial.fail(wanted, found, words="an import is there in part", rule="grit.bundle.import-atomic")
+    code = getattr(trial.observe("grit.get", {"store": "s", "id": erased.hex()}), "code", "none of a refusal")
+    if code != ("erased" if found else None):
+        trial.fail("erased" if found else None, code, words="tombstones and references are not of one moment")
+    pair.play(*pair.take(data), pair.refs(), *(pair.get(identity) for identity in graph.encodings))
+    pair.export()
+
+
+def _history(fmt: Format) -> Graph:
+    """Return a graph with some hundred objects of several kinds and three references."""
+    graph = Graph(fmt)
+    last: bytes | None = None
+    for number in range(60):
+        leaf = graph.add(Blob((), b"leaf" + number.to_bytes(2)))
+        last = graph.add(Message(last, (), graph.add(Tree((("n", leaf),)))))
+    assert last is not None
+    box = graph.add(Mailbox(((graph.of_kind("tree")[3], last),)))
+    graph.references = {"tags/last": last, "tags/box": box, "actors/a": graph.of_kind("tree")[-1]}
+    return graph
+
+
+def _kill_during(
+    trial: Trial, fmt: Format, before: list[Request], requests: list[Request], share: int
+) -> tuple[Pair, int]:
+    """Start a victim on a new durable store and kill it while it works on requests.
+
+    Args:
+        trial: the trial, whose own process first does the same on another store, to see how long it takes.
+        fmt: the format of the stores.
+        before: requests that are answered before the others are sent; without a handle, as the others are.
+        requests: those that are sent at once.
+        share: after how many sixteenths of that time the victim is struck.
+
+    Returns:
+        The trial's own handle ``s`` on the victim's store, not open yet, and how many requests were answered.
+    """
+    rehearsal = open_durable(trial, fmt, "w")
+    trial.subject.ask_many(_with_handle(before, "w"))
+    started = time.perf_counter()
+    trial.subject.ask_many(_with_handle(requests, "w"))
+    delay_s = (time.perf_counter() - started) * share / 16
+    rehearsal.play(rehearsal.close())
+    victim = trial.spawn()
+    pair = open_durable(trial, fmt, "v", victim)
+    victim.ask_many(_with_handle(before, "v"))
+    answered = _strike(victim, _with_handle(requests, "v"), delay_s)
+    return Pair(trial, pair.model, handle="s", directory=pair.directory), answered
+
+
+def _with_handle(requests: list[Request], handle: str) -> list[Request]:
+    return [(op, {"store": handle, **args}) for op, args in requests]
+
+
+def _strike(victim: SubjectLike, requests: list[Request], delay_s: float) -> int:
+    """Send requests at once and kill the process after a delay; returns how many it had answered.
+
+    Raises:
+        SubjectFault: it broke in another way than by this kill.
+    """
+    timer = threading.Timer(delay_s, victim.strike)
+    timer.start()
+    try:
+        answered = len(victim.ask_many(requests))
+    except SubjectFault as fault:
+        if fault.cause != "dead:signal-KILL":
+            raise
+        answered = fault.request
+    finally:
+        timer.join()
+    victim.kill()
+    return answered
+
+
+def _share(fmt: Format) -> Mapping[str, st.SearchStrategy[Any]]:
+    return {"share": st.sampled_from([8, 4, 12, 2, 10, 6, 14, 16, 1, 3, 5, 7, 9, 11, 13, 15])}
+
+
+PROPERTIES: Final = (
+    *each_format(
+        *("crash/answered-writes", answered_writes, "grit.store.crash", "grit.ref.durable", "grit.ref.atomic"),
+        given=_share,
+        features=("durable",),
+        kind="crash",
+        examples=4,
+    ),
+    *each_format(
+        *("crash/prune", pruned, "grit.prune.safe"),
+        given=_share,
+        features=("durable",),
+        kind="crash",
+        examples=3,
+    ),
+    *each_format(
+        *("crash/import", imported, "grit.bundle.import-atomic"),
+        given=_share,
+        features=("durable",),
+        kind="crash",
+        examples=3,
+    ),
+)

@@ -1,0 +1,206 @@
+"""The graph: every id is an edge, edges lead where they may, and no walk fails for length or depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from gritstone_conformance.model.bundle import write
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.graph import edges
+from gritstone_conformance.model.limits import FLOORS
+from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.store import Change
+from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree, to_base64
+from gritstone_conformance.properties.grit import draws
+from gritstone_conformance.properties.grit.pair import PIECE_BYTES, open_memory
+from gritstone_conformance.properties.grit.registry import each_format, is_first
+from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies import graphs
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.tape import Tape
+from gritstone_conformance.trial import Trial
+
+__all__ = ["PROPERTIES"]
+
+_LONG_CHAIN: Final = 200_000  # messages
+
+
+def one_object_less(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
+    """If any one object of a closed graph is absent, export and prune are ``missing``; if none is, they succeed."""
+    pair = open_memory(trial, fmt)
+    reached = graph.reached()
+    absent = tape.pick(reached)
+    pair.play(*(pair.put(graph.encodings[identity]) for identity in reached if identity != absent))
+    kept = {name: target for name, target in graph.references.items() if target != absent}
+    pair.play(*(pair.point(name, target) for name, target in kept.items()))
+    pair.export()
+    pair.play(pair.prune(), pair.put(graph.encodings[absent]))
+    pair.play(*(pair.point(name, target) for name, target in graph.references.items()), pair.prune())
+    pair.export(rule="grit.bundle.bytes")
+
+
+def each_edge_cut(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """Every id inside an object is an edge: for each of them, what it leads to is needed."""
+    graph, parents = _one_of_each(fmt, tape)
+    for parent in parents:
+        for edge in edges(graph.values[parent]):
+            pair = open_memory(trial, fmt)
+            pair.play(*(pair.put(data) for identity, data in graph.encodings.items() if identity != edge.target))
+            pair.play(pair.point("tags/top", parent), pair.prune())
+            pair.export()
+            pair.play(pair.put(graph.encodings[edge.target]))
+            pair.export(rule="grit.bundle.bytes")
+            pair.play(pair.close())
+
+
+def each_edge_astray(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """An edge that leads to a kind that its place does not allow makes export, prune and import ``invalid``."""
+    graph, parents = _one_of_each(fmt, tape)
+    for parent in parents:
+        for spoiled, target in _astray(graph, graph.values[parent], tape):
+            pair = open_memory(trial, fmt)
+            pair.play(*(pair.put(data) for data in graph.encodings.values()), pair.point("tags/top", parent))
+            pair.export(rule="grit.bundle.bytes")
+            data = fmt.encode(spoiled)
+            top = fmt.hash(data)
+            pair.play(pair.put(data), pair.point("tags/top", top), pair.prune())
+            pair.export()
+            pair.play(pair.point("tags/top", None), pair.prune(rule="grit.prune.exact"))
+            frames = {identity: graph.encodings[identity] for identity in _reached(graph, spoiled)}
+            pair.play(*pair.take(write(fmt, {"tags/top": top}, {**frames, top: data})), pair.refs())
+            pair.play(pair.close())
+            assert target
+
+
+def _one_of_each(fmt: Format, tape: Tape) -> tuple[Graph, list[bytes]]:
+    """Return a graph in which every edge leads to an object of its own, and the objects with edges."""
+    graph = Graph(fmt)
+
+    def blob() -> bytes:
+        return graph.add(Blob((), tape.take(1) + len(graph.values).to_bytes(2)))
+
+    def tree() -> bytes:
+        return graph.add(Tree((("t", blob()),)))
+
+    def box() -> bytes:
+        return graph.add(Mailbox(((tree(), graph.add(Message(None, (), blob()))),)))
+
+    first = graph.add(Message(None, (), blob()))
+    start = graph.add(Step(None, tree(), None, None, tree()))
+    parents = [
+        graph.add(Tree((("a", blob()), ("bb", tree()), ("c", blob())))),
+        graph.add(Message(first, (("k", "v"),), blob())),
+        graph.add(Message(None, (), tree())),
+        graph.add(Mailbox(((tree(), first), (tree(), graph.add(Message(None, (), blob())))))),
+        graph.add(Step(start, tree(), box(), box(), tree())),
+    ]
+    return graph, parents
+
+
+def _astray(graph: Graph, value: Object, tape: Tape) -> Iterator[tuple[Object, bytes]]:
+    """Yield the object with each of its edges in turn led to one object of a kind that it may not lead to."""
+    for edge in edges(value):
+        kinds = [kind for kind in ("blob", "tree", "message", "mailbox", "step") if kind not in edge.kinds]
+        wrong = tape.pick(graph.of_kind(tape.pick(kinds)))
+        yield _redirect(value, edge.target, wrong), wrong
+
+
+def _redirect(value: Object, old: bytes, new: bytes) -> Object:
+    def lead(identity: bytes) -> bytes:
+        return new if identity == old else identity
+
+    def maybe(identity: bytes | None) -> bytes | None:
+        return None if identity is None else lead(identity)
+
+    match value:
+        case Tree(entries):
+            return Tree(tuple((name, lead(target)) for name, target in entries))
+        case Message(previous, headers, content):
+            return Message(maybe(previous), headers, lead(content))
+        case Mailbox(pairs):
+            return Mailbox(tuple((lead(key), lead(target)) for key, target in pairs))
+        case Step(previous, actor, inbox, outbox, core):
+            return Step(maybe(previous), lead(actor), maybe(inbox), maybe(outbox), lead(core))
+        case _:
+            raise AssertionError("a blob has no edges")
+
+
+def _reached(graph: Graph, value: Object) -> list[bytes]:
+    waiting, found = [edge.target for edge in edges(value)], dict[bytes, None]()
+    while waiting:
+        identity = waiting.pop()
+        if identity not in found:
+            found[identity] = None
+            waiting += [edge.target for edge in edges(graph.values[identity])]
+    return list(found)
+
+
+def _chain(fmt: Format, length: int) -> bytes:
+    """Return the bundle of a chain of messages with one content, spelled by a pattern: the oracle is not that fast."""
+    content = fmt.encode(Blob((), b"content"))
+    identity = fmt.hash(content)
+    frames: dict[bytes, bytes | None] = {identity: content}
+    first = fmt.encode(Message(None, (), identity))
+    last, mark = fmt.hash(first), b"\xee" * 32
+    frames[last] = first
+    before, after = fmt.encode(Message(mark, (), identity)).split(mark)
+    for _ in range(length - 1):
+        data = before + last + after
+        last = fmt.hash(data)
+        frames[last] = data
+    return write(fmt, {"tags/chain": last}, frames)
+
+
+def chains_of_any_length(trial: Trial, fmt: Format) -> None:
+    """Export, import and prune work on chains of previous of any length, of 200,000 messages among them."""
+    length = _LONG_CHAIN if is_first(trial, fmt) else _LONG_CHAIN // 10
+    data = _chain(fmt, length)
+    pair = open_memory(trial, fmt)
+    cuts = range(0, len(data), PIECE_BYTES)
+    counted = [ok(objects=0, refs=0)] * (len(cuts) - 1) + [ok(objects=length + 1, refs=1)]
+    for at, expect in zip(cuts, counted, strict=True):
+        piece = {"bytes": to_base64(data[at : at + PIECE_BYTES]), "more": at + PIECE_BYTES < len(data)}
+        trial.expect("grit.import", {"store": pair.handle, **piece}, expect)
+    trial.expect("grit.prune", {"store": pair.handle, "pins": []}, ok(removed=0))
+    args: dict[str, Json] = {"store": pair.handle, "cursor": None}
+    pair.export_rest(pair.export_piece(args, data, 0), data, pair.last_piece)
+
+
+def trees_of_any_depth(trial: Trial, fmt: Format) -> None:
+    """Trees nested up to ``tree_depth`` are walked, and deeper ones ``exhausted``, by export, prune and import."""
+    pair = open_memory(trial, fmt)
+    limit = pair.model.limits.tree_depth
+    if limit < FLOORS["tree_depth"]:
+        trial.fail(f"at least {FLOORS['tree_depth']}", limit, words="the limit tree_depth is below its floor")
+    graph = graphs.nested(fmt, limit)
+    (top,) = graph.references.values()
+    pair.play(*pair.take(graph.bundle()))
+    pair.export()
+    deeper = graph.add(Tree((("t", top), ("u", next(iter(graph.values))))))
+    pair.play(pair.prune(), pair.put(graph.encodings[deeper]), pair.cas(Change("tags/deep", top, deeper)), pair.prune())
+    pair.export()
+    graph.references["tags/deep"] = deeper
+    other = open_memory(trial, fmt, "t")
+    other.play(*other.take(graph.bundle()), other.refs())
+
+
+PROPERTIES: Final = (
+    *each_format(
+        *("graph/one-object-less", one_object_less, "grit.graph.edges", "grit.bundle.bytes"),
+        given=draws.graph_and_tape(2),
+        examples=50,
+    ),
+    *each_format(
+        *("graph/each-edge-cut", each_edge_cut, "grit.graph.edges", "grit.bundle.bytes"),
+        given=draws.tape(24),
+        examples=2,
+    ),
+    *each_format(
+        *("graph/each-edge-astray", each_edge_astray, "grit.graph.kinds", "grit.bundle.bytes", "grit.prune.exact"),
+        given=draws.tape(64),
+        examples=3,
+    ),
+    *each_format("graph/long-chain", chains_of_any_length, "grit.graph.iterative"),
+    *each_format("graph/deep-trees", trees_of_any_depth, "grit.graph.iterative"),
+)

@@ -1,0 +1,131 @@
+"""Limits: each is exact, and what bytes claim reserves nothing."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gritstone_conformance.model.formats import CBOR_BLAKE3, Format
+from gritstone_conformance.model.limits import FLOORS, Limits
+from gritstone_conformance.model.refusals import ok, refused
+from gritstone_conformance.model.store import Change
+from gritstone_conformance.model.values import Blob, to_base64
+from gritstone_conformance.properties.grit.asking import decoding, encoding
+from gritstone_conformance.properties.grit.pair import Pair, open_memory
+from gritstone_conformance.properties.grit.references import blobs
+from gritstone_conformance.properties.grit.registry import each_format, is_first
+from gritstone_conformance.trial import Asked, Trial
+
+__all__ = ["PROPERTIES"]
+
+_CLAIMED_BYTES: Final = 67_108_864  # what a small input may raise the peak by
+_MANY_REFERENCES: Final = 32_768  # beyond it, making ``refs`` references takes too long for a gate
+
+
+def whole_object(trial: Trial, fmt: Format) -> None:
+    """An object of ``object_bytes`` is accepted by put, decoding and encoding; one byte more is ``exhausted``."""
+    pair = open_memory(trial, fmt)
+    limits = pair.model.limits
+    if limits.object_bytes < FLOORS["object_bytes"]:
+        trial.fail("at least the floor", limits.object_bytes, words="the limit object_bytes is below its floor")
+    at, over = _blob_of(fmt, limits.object_bytes), _blob_of(fmt, limits.object_bytes + 1)
+    data, junk = fmt.encode(at), bytes(limits.object_bytes + 1)
+    for asked in (pair.put(data), pair.put(junk), encoding(fmt, over, limits)):
+        pair.play(asked)
+    pair.play(pair.has([fmt.hash(data), fmt.hash(junk)]))
+    if is_first(trial, fmt):
+        for asked in (encoding(fmt, at, limits), decoding(fmt, data, limits), decoding(fmt, junk, limits)):
+            pair.play(asked)
+        trial.expect("grit.id", {"format": fmt.name, "bytes": to_base64(junk)}, refused("exhausted"))
+
+
+def _blob_of(fmt: Format, size: int) -> Blob:
+    """Return the blob whose encoding has exactly so many bytes."""
+    length = size - len(fmt.encode(Blob((), bytes(size // 2)))) + size // 2
+    while len(fmt.encode(Blob((), bytes(length)))) > size:
+        length -= 1
+    blob = Blob((), bytes(length))
+    assert len(fmt.encode(blob)) == size
+    return blob
+
+
+def names_in_one_update(trial: Trial, fmt: Format) -> None:
+    """An update of ``cas_names`` changes is accepted as one; one more makes it ``exhausted`` and changes nothing."""
+    pair = open_memory(trial, fmt)
+    limit = pair.model.limits.cas_names
+    if limit < FLOORS["cas_names"]:
+        trial.fail("at least the floor", limit, words="the limit cas_names is below its floor")
+    (target,) = blobs(pair, 1)
+    room = min(limit, pair.model.limits.refs)
+    names = [f"tags/{number}" for number in range(limit + 1)]
+    over = [Change(name, None, target if number < room else None) for number, name in enumerate(names)]
+    pair.play(pair.cas(*over), pair.refs(), pair.cas(*over[:limit]), pair.refs("", "tags/1"))
+    checks = [Change(name, pair.model.references.get(name), pair.model.references.get(name)) for name in names]
+    pair.play(pair.cas(*checks), pair.cas(*checks[:limit]))
+
+
+def references_in_one_store(trial: Trial, fmt: Format) -> None:
+    """An update after which a store has ``refs`` references is accepted; with one more it is ``exhausted``."""
+    pair = open_memory(trial, fmt)
+    limits = pair.model.limits
+    if limits.refs < FLOORS["refs"]:
+        trial.fail("at least the floor", limits.refs, words="the limit refs is below its floor")
+    exact = limits.refs <= _MANY_REFERENCES
+    count = limits.refs if exact else FLOORS["refs"]
+    (target,) = blobs(pair, 1)
+    for start in range(0, count, limits.cas_names):
+        names = [f"t/{number}" for number in range(start, min(start + limits.cas_names, count))]
+        pair.play(_create(pair, names, target))
+    if exact:
+        one_more = Change("t/more", None, target)
+        pair.play(pair.cas(one_more), pair.refs("t/m"), pair.cas(Change("t/0", target, None), one_more))
+        pair.play(pair.cas(Change("t/0", None, target)), pair.refs("t/m"), pair.cas(Change("t/more", target, None)))
+        pair.play(pair.cas(Change("t/0", None, target)), pair.cas(Change("t/1", target, target)))
+    pair.play(pair.refs("t/", None, 2), pair.refs("t/", f"t/{count - 1}", 2))
+
+
+def _create(pair: Pair, names: list[str], target: bytes) -> Asked:
+    """Return the update that creates references, without asking the model about each: that would be quadratic."""
+    changes = [Change(name, None, target) for name in names]
+    pair.model.references |= dict.fromkeys(names, target)
+    return "grit.cas", {"store": pair.handle, "changes": [change.to_json() for change in changes]}, ok()
+
+
+def claimed_lengths(trial: Trial, fmt: Format) -> None:
+    """Decoding up to 1,024 bytes, whatever lengths they state, raises the peak of memory by at most 64 MiB."""
+    limits = Limits.of(trial.claims.limits)
+    inputs = _cbor_claims() if fmt is CBOR_BLAKE3 else _framed_claims()
+    warm = decoding(fmt, fmt.encode(Blob((), b"warm")), limits, "grit.object.round-trip")
+    trial.expect_many([warm, decoding(fmt, inputs[0][:1], limits)])
+    trial.subject.reset_peak_rss()
+    before = trial.subject.peak_rss_bytes()
+    trial.expect_many([decoding(fmt, data, limits) for data in inputs])
+    after = trial.subject.peak_rss_bytes()
+    if before is not None and after is not None and after - before > _CLAIMED_BYTES:
+        trial.fail(f"at most {_CLAIMED_BYTES}", after - before, words="peak memory grew with a claimed length")
+
+
+def _cbor_claims() -> list[bytes]:
+    """Return inputs that claim up to 2^64 - 1 bytes, items or pairs, at each place that has a length."""
+    places = (b"", b"\x83\x00", b"\x83\x00\xa0", b"\x82\x01", b"\x82\x01\xa1", b"\x83\x00\xa1", b"\x83\x00\xa1\x61a")
+    sizes = [b"\x1a\x08\x00\x00\x00", b"\x1a\x3b\x9a\xca\x00", b"\x1a\xff\xff\xff\xff", b"\x1b" + b"\xff" * 8]
+    sizes += [b"\x1b\x00\x00\x00\x01\x00\x00\x00\x00", b"\x1b\x7f" + b"\xff" * 7]
+    majors = (2, 3, 4, 5)
+    heads = [bytes((major << 5 | size[0],)) + size[1:] for major in majors for size in sizes]
+    whole = [place + head for place in places for head in heads]
+    return [*whole, b"\x9b\x00\x00\x00\x00\x10" * 100, b"\x9a\x08\x00\x00\x00" * 200, b"\x81" * 1024]
+
+
+def _framed_claims() -> list[bytes]:
+    words = (b"blob", b"tree", b"message", b"mailbox", b"step")
+    numbers = (b"134217728", b"1000000000", b"4294967296", b"9223372036854775807", b"9999999999999999999")
+    return [
+        word + b" " + number + b"\0" + tail for word in words for number in numbers for tail in (b"", b"\0", b"a\0b")
+    ]
+
+
+PROPERTIES: Final = (
+    *each_format("object/size-limit", whole_object, "grit.object.size-limit"),
+    *each_format("object/claimed-lengths", claimed_lengths, "grit.object.memory", "grit.object.round-trip"),
+    *each_format("ref/names-limit", names_in_one_update, "grit.ref.limit"),
+    *each_format("ref/count-limit", references_in_one_store, "grit.ref.limit"),
+)

@@ -1,0 +1,130 @@
+"""What SHOULD not grow: time with the number of objects, memory with the size of a bundle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from gritstone_conformance.model.bundle import write, write_file
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.values import Blob, Tree
+from gritstone_conformance.properties.grit.pair import PIECE_BYTES, Pair, open_memory
+from gritstone_conformance.properties.grit.registry import each_format, is_first
+from gritstone_conformance.trial import Asked, Trial
+
+__all__ = ["PROPERTIES"]
+
+_FEW, _MANY = 1_000, 100_000  # objects
+_TIMES: Final = 3  # how much longer an operation may take
+_BATCH: Final = 64  # operations of one measurement
+_ROUNDS: Final = 7  # measurements, of which the fastest counts
+_NOISE_S: Final = 30e-6  # seconds per operation: below it the clock and the pipe are measured, not the store
+_BLOB_BYTES: Final = 1 << 20
+_STREAMED: Final = 288  # blobs of 1 MiB: more than the allowance, so that holding them shows
+_ALLOWED_BYTES: Final = 256 << 20
+
+_Operation = Callable[[Pair, list[bytes], int], list[Asked]]
+
+
+def flat(trial: Trial, fmt: Format) -> None:
+    """With 100,000 small objects in a store, put, get, has and cas take less than three times as long as with 1,000."""
+    small, large = open_memory(trial, fmt, "s"), open_memory(trial, fmt, "t")
+    counts = ((small, _FEW), (large, _MANY if is_first(trial, fmt) else _FEW * 4))
+    identities = {pair: _populate(pair, count) for pair, count in counts}
+    for operation in (_puts, _gets, _asks, _updates):
+        few = min(_measure(small, operation, identities[small], number) for number in range(_ROUNDS))
+        many = min(_measure(large, operation, identities[large], number) for number in range(_ROUNDS))
+        if many > _TIMES * few and many - few > _NOISE_S * _BATCH:
+            words = f"{operation.__name__[1:]} take more than three times as long with 100,000 objects"
+            trial.fail(f"less than {_TIMES} x {few / _BATCH:.6f} s", f"{many / _BATCH:.6f} s", words=words)
+
+
+def _populate(pair: Pair, count: int) -> list[bytes]:
+    """Import a tree over so many blobs, outside the model; returns their ids."""
+    fmt = pair.model.format
+    before, after = fmt.encode(Blob((), b"\xee" * 4)).split(b"\xee" * 4)
+    frames: dict[bytes, bytes | None] = {}
+    for number in range(count):
+        data = before + number.to_bytes(4) + after
+        frames[fmt.hash(data)] = data
+    identities = list(frames)
+    top = fmt.encode(Tree(tuple((f"{number:06}", identity) for number, identity in enumerate(identities))))
+    frames[fmt.hash(top)] = top
+    data = write(fmt, {"tags/all": fmt.hash(top)}, frames)
+    requests: list[Asked] = []
+    for at in range(0, len(data), PIECE_BYTES):
+        more = at + PIECE_BYTES < len(data)
+        expect = ok(objects=0, refs=0) if more else ok(objects=len(frames), refs=1)
+        requests.append(pair.piece(data[at : at + PIECE_BYTES], more=more, expect=expect))
+    pair.play(*requests)
+    return identities
+
+
+def _measure(
+    pair: Pair, operation: Callable[[Pair, list[bytes], int], list[Asked]], ids: list[bytes], at: int
+) -> float:
+    requests = operation(pair, ids, at)
+    started = time.perf_counter()
+    pair.play(*requests)
+    return time.perf_counter() - started
+
+
+def _spread(identities: list[bytes], number: int) -> list[bytes]:
+    return [identities[(number + 7 + at * 9973) % len(identities)] for at in range(_BATCH)]
+
+
+def _puts(pair: Pair, identities: list[bytes], number: int) -> list[Asked]:
+    encodings = [pair.model.format.encode(Blob((), bytes((number, at, 1)))) for at in range(_BATCH)]
+    return [pair.put(data) for data in encodings]
+
+
+def _gets(pair: Pair, identities: list[bytes], number: int) -> list[Asked]:
+    any_bytes = ok(bytes={"$": "any"})
+    chosen = _spread(identities, number)
+    return [("grit.get", {"store": pair.handle, "id": identity.hex()}, any_bytes) for identity in chosen]
+
+
+def _asks(pair: Pair, identities: list[bytes], number: int) -> list[Asked]:
+    chosen = _spread(identities, number)
+    return [("grit.has", {"store": pair.handle, "ids": [each.hex()]}, ok(has=[True])) for each in chosen]
+
+
+def _updates(pair: Pair, identities: list[bytes], number: int) -> list[Asked]:
+    chosen = _spread(identities, number)
+    requests: list[Asked] = []
+    for at, identity in enumerate(chosen):
+        change = {"name": f"m/{number}-{at}", "old": None, "new": identity.hex()}
+        requests.append(("grit.cas", {"store": pair.handle, "changes": [change]}, ok()))
+    return requests
+
+
+def streamed(trial: Trial, fmt: Format) -> None:
+    """Importing a bundle from a path and exporting it to one needs memory for the ids and one object only."""
+    directory, source, target = trial.directory(), trial.path(), trial.path()
+    count = _STREAMED if is_first(trial, fmt) else 16
+    identities = sorted((fmt.hash(_blob(fmt, number)), number) for number in range(count))
+    top = fmt.encode(Tree(tuple((f"{number:04}", identity) for identity, number in identities)))
+    places = dict(sorted([*identities, (fmt.hash(top), -1)]))
+    frames = ((identity, top if number < 0 else _blob(fmt, number)) for identity, number in places.items())
+    size = write_file(source, fmt, {"tags/all": fmt.hash(top)}, frames)
+    backend = {"backend": "durable", "dir": directory, "create": True}
+    trial.expect("grit.open", {"store": "s", "format": fmt.name, **backend}, ok())
+    trial.subject.reset_peak_rss()
+    trial.expect("grit.import", {"store": "s", "from": source}, ok(objects=count + 1, refs=1))
+    trial.expect("grit.export", {"store": "s", "to": target}, ok(size=size, digest={"$": "any"}))
+    peak = trial.subject.peak_rss_bytes()
+    allowed = _ALLOWED_BYTES + trial.claims.limits["object_bytes"]
+    if peak is not None and peak > allowed:
+        trial.fail(f"at most {allowed}", peak, words="peak memory grew with the size of a bundle")
+
+
+def _blob(fmt: Format, number: int) -> bytes:
+    return fmt.encode(Blob((), number.to_bytes(4) * (_BLOB_BYTES // 4)))
+
+
+PROPERTIES: Final = (
+    *each_format("scale/flat", flat, "grit.store.flat"),
+    *each_format("scale/streamed", streamed, "grit.bundle.stream", features=("durable", "files")),
+)

@@ -1,0 +1,178 @@
+"""Putting and getting: what enters a store, who sees it, and that it stays what it is."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from gritstone_conformance.model.formats import Format, other_format
+from gritstone_conformance.model.values import Blob, Object, Tree
+from gritstone_conformance.properties.grit import draws
+from gritstone_conformance.properties.grit.pair import Pair, open_durable, open_memory
+from gritstone_conformance.properties.grit.registry import each_format, is_first
+from gritstone_conformance.replies import Ok, Refused
+from gritstone_conformance.strategies import graphs, objects
+from gritstone_conformance.strategies.cbor_faults import CBOR_FAULTS
+from gritstone_conformance.strategies.framed_faults import FRAMED_FAULTS
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.tape import Tape
+from gritstone_conformance.trial import Asked, Trial
+
+__all__ = ["PROPERTIES"]
+
+
+def only_canonical(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """A put stores only bytes that decoding accepts and that have the id given with them; others leave nothing."""
+    pair = open_memory(trial, fmt)
+    faults = [fault for fault in (*FRAMED_FAULTS, *CBOR_FAULTS) if _fits(fault.make.__module__, fmt)]
+    spoiled = [tape.pick(faults).spoil(Tape(tape.take(80)), fmt, objects.build) for _ in range(4)]
+    other = fmt.encode(Blob((), tape.take(2) + b"other"))
+    requests: list[Asked] = []
+    for each in spoiled:
+        requests += [pair.put(each.bad), pair.has([fmt.hash(each.bad)]), pair.put(each.good, fmt.hash(each.good))]
+        requests += [pair.put(other, fmt.hash(each.good)), pair.has([fmt.hash(other), fmt.hash(each.good)])]
+    pair.play(*requests)
+
+
+def _fits(module: str, fmt: Format) -> bool:
+    return module.endswith(f"{fmt.name.partition('-')[0]}_faults")
+
+
+def seen_after_a_miss(trial: Trial, fmt: Format, value: Object) -> None:
+    """Once a put was answered, every later operation finds the object, also where an earlier one missed it."""
+    pair = open_memory(trial, fmt)
+    _miss_put_get(pair, pair, fmt, value)
+
+
+def seen_by_the_other_handle(trial: Trial, fmt: Format, value: Object) -> None:
+    """Once a put was answered, every other handle of the store finds the object, also where it missed it before."""
+    first = open_durable(trial, fmt, "s")
+    _miss_put_get(first, first.beside("t"), fmt, value)
+
+
+def _miss_put_get(writer: Pair, reader: Pair, fmt: Format, value: Object) -> None:
+    for each in (value, Blob((), fmt.encode(value))):
+        data = fmt.encode(each)
+        identity = fmt.hash(data)
+        reader.play(reader.get(identity, rule="grit.store.missing"), reader.has([identity], rule="grit.store.missing"))
+        writer.play(writer.put(data))
+        reader.play(reader.get(identity), reader.has([identity]))
+        writer, reader = reader, writer
+
+
+def unaltered(trial: Trial, fmt: Format, graph: Graph) -> None:
+    """Each get of an object gives the same bytes, whatever else is stored, got and decoded."""
+    pair = open_memory(trial, fmt)
+    requests: list[Asked] = []
+    for identity, data in graph.encodings.items():
+        requests += [pair.put(data), pair.get(identity)]
+    requests += [pair.put(fmt.encode(Blob((("k", "v"),), data))) for data in graph.encodings.values()]
+    requests += [pair.get(identity) for identity in graph.encodings]
+    pair.play(*requests, *(pair.get(identity) for identity in reversed(graph.encodings)))
+
+
+def put_twice(trial: Trial, fmt: Format, graph: Graph) -> None:
+    """A put of what is there succeeds with the same id and changes nothing: the object is stored and pruned once."""
+    pair = open_memory(trial, fmt)
+    puts = [pair.put(data) for data in graph.encodings.values() for _ in range(2)]
+    again = [pair.put(data) for data in reversed(graph.encodings.values())]
+    pair.play(*puts, *again, pair.prune(), pair.prune(), pair.has(list(graph.encodings)))
+
+
+def unknown_ids(trial: Trial, fmt: Format, value: Object) -> None:
+    """A get of an id under which nothing is stored is ``missing``, without a code, and has answers false."""
+    pair = open_memory(trial, fmt)
+    data = fmt.encode(value)
+    identity = fmt.hash(data)
+    near = [bytes(32), b"\xff" * 32, identity[:31] + bytes((identity[31] ^ 1,)), hashlib.sha256(identity).digest()]
+    pair.play(pair.put(data), pair.get(identity, rule="grit.store.immutable"), pair.has([identity, *near, identity]))
+    for unknown in near:
+        reply = trial.observe("grit.get", {"store": pair.handle, "id": unknown.hex()})
+        if not (isinstance(reply, Refused) and reply.kind == "missing" and reply.code is None):
+            got = "ok" if isinstance(reply, Ok) else f"refused:{getattr(reply, 'kind', '?')}"
+            trial.fail({"refused": "missing"}, got, words=f"expected refused:missing without a code got {got}")
+
+
+def damaged(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """Bytes that do not hash to their id are given out by nobody; putting the right ones makes the object present."""
+    pair = open_memory(trial, fmt)
+    graph = graphs.build(Tape(tape.take(graphs.GRAPH_TAPE)), fmt, size=4)
+    reached = graph.reached()
+    chosen = tape.pick(reached[::-1])
+    at, xor = tape.below(len(graph.encodings[chosen])), tape.within(1, 255)
+    pair.play(*(pair.put(data) for data in graph.encodings.values()))
+    pair.play(*(pair.point(name, target) for name, target in graph.references.items()))
+    pair.export(rule="grit.bundle.bytes")
+    others = [identity for identity in graph.encodings if identity != chosen]
+    pair.play(pair.damage(chosen, at, xor), pair.get(chosen), pair.has([chosen]), *(pair.get(each) for each in others))
+    pair.export()
+    if tape.below(2) == 0:
+        pair.play(pair.put(graph.encodings[chosen]))
+    else:
+        pair.play(pair.damage(chosen, at, xor))
+    pair.play(pair.get(chosen))
+    pair.export()
+
+
+def one_format(trial: Trial, fmt: Format, graph: Graph) -> None:
+    """A store keeps its format: bytes of the other one only are refused, and so is opening it as the other one."""
+    other = other_format(fmt)
+    pair = open_durable(trial, fmt)
+    foreign = other.encode(Tree((("a", b"\1" * 32),)))
+    data = next(iter(graph.encodings.values()))
+    pair.play(pair.put(data), pair.put(foreign), pair.has([fmt.hash(foreign)]), pair.close())
+    args = {"store": "t", "format": other.name, "backend": "durable", "dir": pair.directory}
+    for create in (False, True):
+        trial.expect("grit.open", {**args, "create": create}, {"refused": "rejected", "code": "format"})
+    pair.play(pair.open(create=True), pair.get(fmt.hash(data)), pair.has([fmt.hash(foreign), fmt.hash(data)]))
+
+
+def many_sizes(trial: Trial, fmt: Format) -> None:
+    """A store accepts every object of up to ``object_bytes`` bytes, whatever it holds and in whatever order."""
+    pair = open_durable(trial, fmt)
+    most = pair.model.limits.object_bytes
+    kept: list[bytes] = []
+    sizes = (most, 100, most, 70_000, most, 1000) if is_first(trial, fmt) else (100, 3_000_000, 70_000, 1000)
+    for number, size in enumerate(sizes):
+        blob = Blob((), bytes((number + 1,)) * (size - 64))
+        data = fmt.encode(blob)
+        kept.append(fmt.hash(data))
+        pair.play(pair.put(data))
+    pair.play(pair.has(kept), pair.get(kept[-1]), pair.get(kept[-3]))
+
+
+PROPERTIES: Final = (
+    *each_format("store/put-strict", only_canonical, "grit.store.put-strict", given=draws.tape(400), examples=40),
+    *each_format("store/put-twice", put_twice, "grit.store.put-idempotent", given=draws.graph(), examples=30),
+    *each_format(
+        *("store/miss-then-put", seen_after_a_miss, "grit.store.put-visible", "grit.store.missing"),
+        given=draws.value(),
+        examples=30,
+    ),
+    *each_format(
+        *("store/two-handles", seen_by_the_other_handle, "grit.store.put-visible", "grit.store.missing"),
+        given=draws.value(),
+        features=("durable",),
+        examples=8,
+    ),
+    *each_format("store/unaltered", unaltered, "grit.store.immutable", given=draws.graph(), examples=30),
+    *each_format(
+        *("store/unknown-ids", unknown_ids, "grit.store.missing", "grit.store.immutable"),
+        given=draws.value(),
+        examples=20,
+    ),
+    *each_format(
+        *("store/damaged", damaged, "grit.store.verify", "grit.bundle.bytes"),
+        given=draws.tape(graphs.GRAPH_TAPE + 8),
+        features=("damage",),
+        examples=40,
+    ),
+    *each_format(
+        *("store/one-format", one_format, "grit.store.format"),
+        given=draws.graph(1),
+        features=("durable",),
+        examples=3,
+        both=True,
+    ),
+    *each_format("store/many-sizes", many_sizes, "grit.store.full", features=("durable",)),
+)

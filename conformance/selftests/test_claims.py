@@ -1,0 +1,143 @@
+"""What hello may say: closed claims, limits within bounds, names that exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gritstone_conformance.claims import FEATURES, FLOORS, FORMATS, PROFILES, is_claimed, read_hello
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.terms import Terms
+
+TERMS = Terms()
+LIMITS = {**FLOORS, "window": 64, "frame_bytes": 16 << 20}
+HELLO: dict[str, Any] = {
+    "protocol": 1,
+    "implementation": {"name": "a", "version": "1", "language": "x"},
+    "spec": ["0.1"],
+    "formats": list(FORMATS),
+    "profiles": ["grit"],
+    "features": ["durable"],
+    "limits": LIMITS,
+}
+
+
+def breaches(**changed: Any) -> list[tuple[str | None, str]]:
+    return [(fault.rule, fault.detail) for fault in read_hello({**HELLO, **changed}, TERMS).breaches]
+
+
+def test_a_lawful_hello_breaks_nothing() -> None:
+    hello = read_hello(HELLO, TERMS)
+    assert (hello.breaches, hello.notes) == ((), ())
+    assert hello.claims.limits == LIMITS
+    assert hello.claims.raw == HELLO
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"profiles": ["wit"]}, "wit is claimed without grit"),
+        ({"profiles": ["grit", "runtime"]}, "runtime is claimed without wit"),
+        ({"features": ["shared"]}, "shared is claimed without durable"),
+        ({"features": ["transcode"], "formats": ["cbor-blake3"]}, "transcode is claimed without framed-sha256"),
+    ],
+)
+def test_claims_are_closed(changed: dict[str, Any], words: str) -> None:
+    assert ("harness.hello.closed", words) in breaches(**changed)
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"cas_names": 63}, "cas_names is 63, below its floor 64"),
+        ({"refs": 9_999}, "refs is 9999, below its floor 10000"),
+        ({"frame_bytes": 1 << 20}, "frame_bytes is 1048576, below its floor 4194304"),
+        ({"window": 65}, "window is 65, more than the 64 offered"),
+        ({"frame_bytes": (16 << 20) + 1}, "frame_bytes is 16777217, more than the 16777216 offered"),
+        ({"object_bytes": 12_581_889}, "object_bytes is 12581889, more than the 12581888 that fit in frame_bytes"),
+    ],
+)
+def test_limits_are_within_bounds(limits: dict[str, int], words: str) -> None:
+    assert ("harness.hello.limits", words) in breaches(limits={**LIMITS, **limits})
+
+
+def test_a_missing_limit_breaks_a_rule_and_is_replaced_by_its_floor() -> None:
+    limits = {name: value for name, value in LIMITS.items() if name != "refs"}
+    hello = read_hello({**HELLO, "limits": limits}, TERMS)
+    assert [fault.rule for fault in hello.breaches] == ["harness.hello.limits"]
+    assert hello.claims.limits["refs"] == FLOORS["refs"]
+    assert read_hello({**HELLO, "profiles": [], "limits": limits}, TERMS).breaches == ()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"protocol": 2},
+        {"implementation": {"name": "a"}},
+        {"formats": []},
+        {"profiles": "grit"},
+        {"limits": []},
+        {"limits": {**LIMITS, "window": True}},
+        {"limits": {"window": "64", "frame_bytes": 16 << 20}},
+        {"surplus": 1},
+    ],
+)
+def test_what_is_no_hello_is_turned_away(changed: dict[str, Any]) -> None:
+    with pytest.raises(SubjectFault) as caught:
+        read_hello({**HELLO, **changed}, TERMS)
+    assert caught.value.rule == "harness.hello.any-time"
+
+
+def test_no_limits_at_all_are_missing_limits() -> None:
+    hello = read_hello({**HELLO, "limits": {}}, TERMS)
+    assert {fault.rule for fault in hello.breaches} == {"harness.hello.limits"}
+    assert len(hello.breaches) == len(FLOORS)
+    assert hello.claims.limits == FLOORS
+
+
+def test_unknown_names_are_told_with_the_nearest_known_one() -> None:
+    hello = read_hello({**HELLO, "features": ["durabel", "files"], "profiles": ["grit", "wasn"]}, TERMS)
+    assert hello.notes == (
+        "unknown profile 'wasn'; the nearest known one is 'wasm'",
+        "unknown feature 'durabel'; the nearest known one is 'durable'",
+    )
+
+
+def test_another_spec_claims_nothing() -> None:
+    hello = read_hello({**HELLO, "spec": ["0.2"]}, TERMS)
+    assert (hello.claims.profiles, hello.claims.features, hello.claims.formats) == ((), (), ())
+    assert hello.notes == ("it is written for spec 0.2, not for 0.1: nothing is claimed",)
+
+
+def test_tables_name_only_what_they_know() -> None:
+    for needs in PROFILES.values():
+        assert set(needs) <= PROFILES.keys()
+    for needs in FEATURES.values():
+        assert set(needs) <= FEATURES.keys() | set(FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("op", "args", "claimed"),
+    [
+        ("ping", {}, True),
+        ("grit.get", {"store": "s"}, True),
+        ("grit.zork", {}, False),
+        ("zork", {}, False),
+        ("grit.erase", {}, False),
+        ("grit.id", {"format": "cbor-blake3"}, True),
+        ("grit.id", {"format": "other"}, False),
+        ("grit.open", {"format": "cbor-blake3", "backend": "durable"}, True),
+        ("grit.export", {"store": "s", "to": "/x"}, False),
+        ("grit.export", {"store": "s", "cursor": None}, True),
+        ("grit.transcode", {"from": "cbor-blake3", "to": "cbor-blake3"}, False),
+    ],
+)
+def test_unsupported_contradicts_a_claim(op: str, args: dict[str, Any], claimed: bool) -> None:
+    assert is_claimed(op, args, read_hello(HELLO, TERMS).claims) is claimed
+
+
+def test_nothing_of_grit_is_claimed_without_the_profile() -> None:
+    claims = read_hello({**HELLO, "profiles": []}, TERMS).claims
+    assert not is_claimed("grit.get", {"store": "s"}, claims)
+    assert is_claimed("hello", {}, claims)

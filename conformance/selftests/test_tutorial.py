@@ -1,0 +1,52 @@
+"""What the documentation shows is what one sees: every recorded session is played again."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from selftests.sessions import EXAMPLES, ROOT, SESSIONS, Turn, fold, play_session, read_session
+
+NAMES = sorted(path.stem for path in SESSIONS.glob("*.txt"))
+PAGES = sorted((ROOT / "docs").glob("*.rst"))
+
+
+def lines(turn: Turn) -> list[str]:
+    return fold(f"$ {turn.command}\n{turn.output}").splitlines()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_session_is_what_one_sees(name: str, tmp_path: Path) -> None:
+    recorded = read_session(SESSIONS / f"{name}.txt")
+    if any("node " in turn.command for turn in recorded) and shutil.which("node") is None:
+        pytest.skip("needs Node.js")
+    seen = list(play_session(recorded, tmp_path))
+    assert [lines(turn) for turn in seen] == [lines(turn) for turn in recorded]
+
+
+def test_every_session_is_shown() -> None:
+    shown = {name for page in PAGES for name in re.findall(r"examples/sessions/([a-z0-9-]+)\.txt", page.read_text())}
+    assert shown == set(NAMES)
+
+
+def test_every_adapter_is_played() -> None:
+    played = {
+        word for name in NAMES for turn in read_session(SESSIONS / f"{name}.txt") for word in turn.command.split()
+    }
+    adapters = {path.name for path in EXAMPLES.glob("adapter*")}
+    assert adapters <= {word.strip("\"'") for word in played}
+
+
+def test_final_adapter_is_short() -> None:
+    assert len((EXAMPLES / "adapter.py").read_text().splitlines()) < 200
+
+
+def test_readme_shows_what_was_recorded() -> None:
+    recorded = [line for name in NAMES for turn in read_session(SESSIONS / f"{name}.txt") for line in lines(turn)]
+    blocks = re.findall(r"^```text\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert blocks
+    for line in fold("".join(blocks)).splitlines():
+        assert line in recorded or line.startswith("$ "), line
