@@ -23,7 +23,8 @@ from typing import TypeAlias
 from gritstone.errors import Refusal
 from gritstone.harness.arguments import ARGUMENTS, Arguments, read_arguments
 from gritstone.harness.claims import Claims
-from gritstone.harness.operations import FEATURE_OF, OPERATIONS, Session
+from gritstone.harness.operations import FEATURE_OF, Session
+from gritstone.harness.table import operation
 from gritstone.harness.wire import ArgumentError, Json, read_frame, write_frame
 
 __all__ = ["Adapter"]
@@ -82,7 +83,7 @@ class Adapter:
             lacking = self._unclaimed(op, values)
             if lacking is not None:
                 return write_frame(seq, "unsupported", {"feature": lacking})
-            reply = write_frame(seq, "ok", OPERATIONS[op](self._session, values))
+            reply = write_frame(seq, "ok", operation(op)(self._session, values))
         except Refusal as refusal:
             return write_frame(seq, "refused", _refusal(refusal))
         except ArgumentError as error:

@@ -115,9 +115,18 @@ def _optional_id(value: Json) -> ObjectId | None:
     return None if value is None else read_id(value)
 
 
+def _mail(value: Json) -> tuple[ObjectId, ObjectId]:
+    if type(value) is not list or len(value) != 2:
+        raise ArgumentError("no pair of sender and message")
+    return read_id(value[0]), read_id(value[1])
+
+
 _handle = _word(_HANDLE)
 _format = _word(_FORMAT)
 _texts = _list(_text)
+_inbox = _list(_mail, _MAX_IDS)
+_attempt = _uint(1, 2**32 - 1)
+_any_uint = _uint(0, _MAX_UINT)
 
 _ALL: Mapping[str, Mapping[str, _Read]] = {
     "hello": {
@@ -144,7 +153,26 @@ _ALL: Mapping[str, Mapping[str, _Read]] = {
     "grit.transcode": {"from": _format, "to": _format, "bundle": read_bytes},
     "grit.erase": {"store": _handle, "id": read_id},
     "grit.prune": {"store": _handle, "pins": _list(read_id)},
-    "grit.damage": {"store": _handle, "id": read_id, "offset": _uint(0, _MAX_UINT), "xor": _uint(1, 255)},
+    "grit.damage": {"store": _handle, "id": read_id, "offset": _any_uint, "xor": _uint(1, 255)},
+    "wit.step": {
+        "store": _handle,
+        "actor": read_id,
+        "head": _or_none(read_id),
+        "inbox": _inbox,
+        "attempt": _attempt,
+        "transition_ms?": _any_uint,
+    },
+    "wit.admit": {
+        "store": _handle,
+        "actor": read_id,
+        "head": _or_none(read_id),
+        "inbox": _inbox,
+        "step": read_id,
+    },
+    "wit.unread": {"store": _handle, "tip": read_id, "cursor": _or_none(read_id)},
+    "wit.merge": {"store": _handle, "core": read_id, "update": read_id},
+    "wit.query": {"store": _handle, "step": read_id, "name": _text, "args": read_bytes},
+    "wit.openapi": {"actor": read_id, "wut": read_bytes},
 }
 """Members by operation; a question mark makes one optional."""
 

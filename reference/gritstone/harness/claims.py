@@ -15,7 +15,9 @@ from gritstone.harness.wire import Json
 
 __all__ = ["ALL_FEATURES", "Claims"]
 
-ALL_FEATURES = ("durable", "files", "shared", "transcode", "erase", "damage")
+ALL_FEATURES = ("durable", "files", "shared", "transcode", "erase", "damage", "external")
+_PROFILES = ("grit", "wit")
+_SPECS = (SPEC_VERSION, "0.2")
 _NEEDS = {"shared": "durable"}
 _LIMITS = Limits(tree_depth=4_096, refs=16_384)
 _PROTOCOL = 1
@@ -68,9 +70,9 @@ class Claims:
         return {
             "protocol": _PROTOCOL,
             "implementation": {"name": "gritstone", "version": __version__, "language": "python"},
-            "spec": [SPEC_VERSION],
+            "spec": _SPECS,
             "formats": self.formats,
-            "profiles": ["grit"],
+            "profiles": _PROFILES,
             "features": self.features,
             "limits": {
                 "object_bytes": self.limits.object_bytes,

@@ -239,4 +239,4 @@ OPERATIONS: Mapping[str, Callable[[Session, Arguments], Json]] = {
     "grit.prune": grit_prune,
     "grit.damage": grit_damage,
 }
-"""Every operation that ``arguments`` has a schema for."""
+"""The operations of ``grit``, and those that belong to no profile."""

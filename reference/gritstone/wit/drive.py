@@ -1,0 +1,104 @@
+"""Driving a transition or query to its end, without a runtime.
+
+Spec: :rule:`wit.transition.class`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, TypeVar
+
+from gritstone.errors import Refusal, Rejected
+from gritstone.wit.code import Ask, Await, Request, Sleep
+from gritstone.wit.failures import failure
+
+__all__ = ["Deadline", "drive"]
+
+_T = TypeVar("_T")
+
+
+class Deadline:
+    """Measure the time that a transition is given.
+
+    Attributes:
+        limit_ms: how many milliseconds; 0 for any.
+    """
+
+    __slots__ = ("_begin", "_now", "limit_ms")
+
+    def __init__(self, now: Callable[[], float], limit_ms: int) -> None:
+        """Begin to measure.
+
+        Args:
+            now: a monotonic clock, in seconds.
+            limit_ms: how many milliseconds; 0 for any.
+        """
+        self._now = now
+        self._begin = now()
+        self.limit_ms = limit_ms
+
+    def left_s(self) -> float | None:
+        """Give the seconds that are left; None for any number of them."""
+        if not self.limit_ms:
+            return None
+        return max(0.0, self._begin + self.limit_ms / 1000 - self._now())
+
+    def check(self) -> None:
+        """Refuse if the time is over.
+
+        Raises:
+            Exhausted: it is (code ``timeout``).
+        """
+        if self.left_s() == 0.0:
+            raise failure("timeout", "the transition took too long", expected=f"at most {self.limit_ms} ms")
+
+
+def drive(play: Generator[Request, Any, _T], sleep: Callable[[float], None], deadline: Deadline) -> _T:
+    """Run code to its end. There are no heads, so every ``Ask`` is refused.
+
+    Args:
+        play: the transition or query.
+        sleep: passes the time, in seconds.
+        deadline: how long it may take.
+
+    Raises:
+        Refusal: whatever the code is refused with.
+        Exhausted: it took too long (code ``timeout``).
+    """
+    answer: Any = None
+    error: BaseException | None = None
+    try:
+        while True:
+            try:
+                request = play.send(answer) if error is None else play.throw(error)
+            except StopIteration as stop:
+                deadline.check()
+                return stop.value  # type: ignore[no-any-return] # a generator's value has no type here
+            answer, error = None, None
+            match request:
+                case Sleep(milliseconds):
+                    left = deadline.left_s()
+                    sleep(milliseconds / 1000 if left is None else min(left, milliseconds / 1000))
+                    deadline.check()
+                case Ask():
+                    error = Rejected("there are no heads to ask", rule="wit.query.answers")
+                case Await(awaitable):
+                    answer, error = _wait(awaitable, deadline)
+    finally:
+        play.close()
+
+
+def _wait(awaitable: Awaitable[Any], deadline: Deadline) -> tuple[Any, BaseException | None]:
+    async def finish() -> Any:
+        return await asyncio.wait_for(awaitable, deadline.left_s())
+
+    try:
+        return asyncio.run(finish()), None
+    except TimeoutError as error:
+        deadline.check()
+        return None, error
+    except Refusal as refusal:
+        return None, refusal
+    except Exception as error:  # noqa: BLE001 - it belongs to the code, which is told of it
+        return None, error
