@@ -54,6 +54,7 @@ autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # one description of an attribute, whatever the class is made of
 napoleon_attr_annotations = False  # the signature has the types, and links them without guessing
 
 html_theme = "furo"

@@ -10,9 +10,12 @@ import argparse
 import importlib
 import os
 import random
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from gritstone_conformance.errors import DataError, UsageError
@@ -38,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")  # a terminal that cannot show a sign must not end the run
     try:
-        return _dispatch(arguments)
+        with _terminable():
+            return _dispatch(arguments)
     except UsageError as problem:
         return _complain(problem, 2)
     except DataError as problem:
@@ -51,6 +55,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as problem:  # noqa: BLE001 - the last place: a fault of the suite is exit 4, never a verdict
         traceback.print_exc()
         return _complain(f"the suite itself failed: {type(problem).__name__}: {problem}", 4)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the run as Ctrl-C does, so that no implementation is left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _complain(problem: object, code: int) -> int:

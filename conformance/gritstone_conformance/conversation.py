@@ -64,6 +64,7 @@ class Conversation:
         self._unanswered: deque[tuple[str, int, int]] = deque()  # operation, bytes of the line, seq
         self._in_flight_bytes = 0
         self._answered: deque[int] = deque(maxlen=_REMEMBERED)
+        self._allowed_s = 0.0  # the deadline of the oldest unanswered request
         self._turn = 0.0  # when the oldest unanswered request became the oldest
 
     def exchange(self, requests: Sequence[Request]) -> list[Answer]:
@@ -84,6 +85,9 @@ class Conversation:
             answers.append(self._broken(fault.cause, fault.detail, fault.rule, len(answers)))
         except SubjectFault as fault:
             answers.append(self._broken(fault.cause, fault.detail, fault.rule, len(answers)))
+        except BaseException:  # broken off in the middle: the replies under way would answer the wrong requests
+            self.kill()
+            raise
         return answers
 
     def finish(self, how: str) -> SubjectFault | None:
@@ -148,7 +152,11 @@ class Conversation:
             unanswered.popleft()
             self._in_flight_bytes -= size
             self._answered.append(seq)
-            answers.append(self._timed(op, size, waited_s, line, reply, len(answers)) if waited_s else reply)
+            if waited_s > self._allowed_s:
+                answers.append(self._late(op, waited_s, line, len(answers)))
+            else:
+                self._pace.note_reply(op, waited_s)
+                answers.append(reply)
 
     def _send(self, requests: Sequence[Request], sent: int) -> int:
         batch = []
@@ -170,9 +178,9 @@ class Conversation:
     def _await_line(self, op: str, size: int) -> float:
         """Wait for at least one line; returns the seconds that the oldest request has waited for it."""
         stream, liveness = self._stream, self._liveness
-        deadline = self._pace.deadline_s(op, size)
-        pause = _LONGEST_PAUSE_S if deadline is None else min(_LONGEST_PAUSE_S, deadline / 4)
-        cpu_before = deaf_since = None
+        self._allowed_s = deadline = self._pace.deadline_s(op, size)
+        pause = min(_LONGEST_PAUSE_S, deadline / 4)
+        busy_before = deaf_since = None
         while True:
             stream.wait(pause)
             now = time.monotonic()
@@ -189,28 +197,24 @@ class Conversation:
                 deaf_since = deaf_since or now
                 if (fault := liveness.deafness(deaf_since, now)) is not None:
                     raise fault
-            if deadline is None or waited_s <= deadline:
+            if waited_s <= deadline:
                 continue
-            if cpu_before is None:
-                cpu_before = liveness.cpu_s()
+            if busy_before is None:
+                busy_before = liveness.busy_s()
             if waited_s > deadline * (1 + GRACE):
-                self._hang(op, waited_s, liveness.cpu_s() - cpu_before, deadline * GRACE)
+                self._hang(op, waited_s, liveness.busy_s() - busy_before, deadline * GRACE)
 
-    def _hang(self, op: str, waited_s: float, cpu_s: float, grace_s: float) -> NoReturn:
+    def _hang(self, op: str, waited_s: float, busy_s: float, grace_s: float) -> NoReturn:
         self.hung = True
         self._pace.note_hang(op)
-        if len(self._unanswered) == 1 and cpu_s < grace_s / 2:
+        if len(self._unanswered) == 1 and busy_s < grace_s / 2:
             ping = encode_request(next(self._seqs), "ping", {})
             self._liveness.provoke(op, self._unanswered[0][2], ping, first=not self._answered)
-        raise self._liveness.silence(op, waited_s, cpu_s, grace_s)
+        raise self._liveness.silence(op, waited_s, busy_s, grace_s)
 
-    def _timed(self, op: str, size: int, waited_s: float, line: bytes, reply: Reply, index: int) -> Answer:
-        deadline = self._pace.deadline_s(op, size)
-        if deadline is None or waited_s <= deadline:
-            self._pace.note_reply(op, waited_s)
-            return reply
-        detail = f"{op} was answered after {waited_s:.3g} s, allowed are {deadline:.3g} s: {printable(line)}"
-        return SubjectFault("late", detail, None, index)
+    def _late(self, op: str, waited_s: float, line: bytes, index: int) -> SubjectFault:
+        words = f"{op} was answered after {waited_s:.3g} s, allowed are {self._allowed_s:.3g} s"
+        return SubjectFault("late", f"{words}: {printable(line)}", None, index)
 
     def _too_long(self, size: int) -> ProtocolFault:
         return ProtocolFault("harness.frame.limit", f"a line of {size} bytes or more, allowed are {self.frame_bytes}")

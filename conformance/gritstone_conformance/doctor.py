@@ -23,10 +23,10 @@ from gritstone_conformance.rungs import Rung, reopening, rungs_for
 from gritstone_conformance.subject import Subject
 from gritstone_conformance.terms import Terms
 
-__all__ = ["run_command"]
+__all__ = ["ADVICE", "run_command"]
 
 _T = TypeVar("_T")
-_ADVICE: Final = {
+ADVICE: Final = {
     "harness.frame.stdout-clean": "logs and banners belong on stderr; stdout carries replies only",
     "harness.frame.flush": "flush stdout after each reply; buffered output waits for more",
     "harness.frame.line": "write one JSON object per line, UTF-8, ended by one LF, without CR or BOM",
@@ -165,6 +165,6 @@ def _guarded(name: str, ask: Callable[[], _T]) -> _T:
 
 
 def _advice(cause: str, rule: str | None) -> tuple[str, ...]:
-    if rule in _ADVICE:
-        return (f"advice    {_ADVICE[rule]}", f"rule      {rule}: `gritstone show {rule}`")
+    if rule in ADVICE:
+        return (f"advice    {ADVICE[rule]}", f"rule      {rule}: `gritstone show {rule}`")
     return tuple(f"advice    {words}" for start, words in _CAUSES if cause.startswith(start))[:1]

@@ -101,6 +101,8 @@ def _child(argv: Sequence[str], index: int, jobs: int, part: Path) -> Iterator[s
         if process.poll() is None:
             process.terminate()
         process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def _relay(children: Sequence[subprocess.Popen[bytes]], told: Listener) -> None:

@@ -8,7 +8,8 @@ it, is read from the subject when the watches are judged.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Final, Protocol, Self
 
 from gritstone_conformance.errors import SubjectFault
@@ -61,6 +62,15 @@ class Ledger:
     requests: int = 0
     replies: int = 0
     hung: int = 0
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def note(self, answers: Sequence[Answer]) -> None:
+        """Count answers; several threads may do so at once."""
+        faults = [answer for answer in answers if isinstance(answer, SubjectFault)]
+        with self._lock:
+            self.requests += len(answers)
+            self.replies += len(answers) - len(faults)
+            self.hung += sum(1 for fault in faults if fault.cause.startswith("hung:"))
 
     @property
     def closed_because(self) -> str | None:
@@ -97,10 +107,7 @@ class Observed:
         if reason is not None:
             return [SubjectFault("not-run", reason)]
         answers = self.subject.ask_each(requests)
-        self.ledger.requests += len(answers)
-        faults = [answer for answer in answers if isinstance(answer, SubjectFault)]
-        self.ledger.replies += len(answers) - len(faults)
-        self.ledger.hung += sum(1 for fault in faults if fault.cause.startswith("hung:"))
+        self.ledger.note(answers)
         return answers
 
     def spawn(self) -> Observed:

@@ -3,7 +3,7 @@
 =====================  ===================================================================================
 cause                  when
 =====================  ===================================================================================
-``hung:spinning``      no reply within the grace, and processor time of at least half the grace was used
+``hung:spinning``      no reply within the grace, and busy for at least half the grace
 ``hung:partial``       no reply within the grace, but bytes without an LF
 ``hung:blocked``       no reply within the grace, else; or it has closed its input and does not end
 ``dead:exit-<code>``   the process ended, or closed its output and then ended
@@ -76,17 +76,19 @@ class Liveness:
         self._terms = terms
         self._looked = 0.0
 
-    def cpu_s(self) -> float:
-        """Return the processor time used so far in seconds; 0 where it cannot be known."""
+    def busy_s(self) -> float:
+        """Return the processor time used or waited for so far in seconds; 0 where it cannot be known."""
         pid = self._channel.pid
-        return (procfs.cpu_seconds(pid) or 0.0) if pid is not None else 0.0
+        return (procfs.busy_seconds(pid) or 0.0) if pid is not None else 0.0
 
     def watch_memory(self, now: float) -> None:
         """Look at the resident size, not more often than four times a second; raises SubjectFault ``memory``."""
-        pid, most = self._channel.pid, self._terms.max_rss_bytes
-        if pid is None or most is None or now - self._looked < _MEMORY_PAUSE_S:
+        if now - self._looked < _MEMORY_PAUSE_S:
             return
         self._looked = now
+        pid, most = self._channel.pid, self._terms.max_rss_bytes
+        if pid is None or most is None:
+            return
         size = procfs.rss_bytes(pid)
         if size is not None and size > most:
             self._channel.kill()
@@ -115,12 +117,12 @@ class Liveness:
         self.end()
         return SubjectFault("hung:blocked", "it has closed its standard input")
 
-    def silence(self, op: str, waited_s: float, cpu_s: float, grace_s: float) -> SubjectFault:
+    def silence(self, op: str, waited_s: float, busy_s: float, grace_s: float) -> SubjectFault:
         """The grace is over: end the process and return which kind of silence it was."""
         partial = self._stream.partial_bytes
         self.end()
-        if cpu_s >= grace_s / 2:
-            used = f"no reply to {op} in {waited_s:.3g} s; {cpu_s:.3g} s of processor time in the grace"
+        if busy_s >= grace_s / 2:
+            used = f"no reply to {op} in {waited_s:.3g} s; busy for {busy_s:.3g} s of the grace"
             return SubjectFault("hung:spinning", used)
         if partial:
             return SubjectFault("hung:partial", f"no reply to {op} in {waited_s:.3g} s, but {partial} bytes without LF")

@@ -75,25 +75,17 @@ def profile_lines(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str
 
 
 def closing_lines(
-    header: Mapping[str, Json], outcomes: Iterable[Outcome], judgement: Judgement, where: str
+    header: Mapping[str, Json], outcomes: Sequence[Outcome], judgement: Judgement, where: str
 ) -> list[str]:
     """Return the lines that say what follows; a claim names all that it rests on."""
-    lines = []
-    uncovered = [rule for rules in judgement.required.values() for rule in rules if rule not in judgement.rules]
-    if judgement.conforms and uncovered:
-        lines.append(
-            f"{_count(len(uncovered), 'required rule')} without a case in this suite: {' '.join(uncovered[:5])}"
-        )
-    unproven = sum(1 for outcome in outcomes if outcome.cause == "twin")
-    if unproven:
-        lines.append(f"{_count(unproven, 'case')} answered as expected but not counted: the twin did not pass")
+    lines = _remarks(outcomes, judgement)
     iut = header["iut"]
     if judgement.exit == 3:
         return [*lines, f"nothing was judged: {_nothing_words(iut)}   exit 3   {where}"]
     name = subject_name(iut)
     parts = []
     if judgement.unexpected:
-        failing = sum(1 for verdict in judgement.rules.values() if verdict == "fail")
+        failing = len(_failing(outcomes, "MUST") or _failing(outcomes, "SHOULD"))
         parts.append(f"{_count(failing, 'rule fails', 'rules fail')}, {_count(judgement.cases['error'], 'error')}")
     good = ", ".join(profile for profile, yes in judgement.conforms.items() if yes)
     bad = ", ".join(profile for profile, yes in judgement.conforms.items() if not yes)
@@ -106,6 +98,26 @@ def closing_lines(
         parts.append("a part of the cases: no claim follows")
     tail = f"   exit {judgement.exit}" if judgement.exit else ""
     return [*lines, f"{'; '.join(parts)}{tail}   {where}"]
+
+
+def _remarks(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
+    """Return what stands between the profiles and the claim."""
+    lines = []
+    uncovered = [rule for rules in judgement.required.values() for rule in rules if rule not in judgement.rules]
+    if judgement.conforms and uncovered and judgement.exit != 3:
+        count = _count(len(uncovered), "required rule")
+        lines.append(f"{count} without a case in this suite: {' '.join(uncovered[:5])}")
+    failed = _failing(outcomes, "SHOULD")
+    if failed:
+        lines.append(f"{_count(len(failed), 'SHOULD')} not kept: {' '.join(sorted(failed))}")
+    unproven = sum(1 for outcome in outcomes if outcome.cause == "twin")
+    if unproven:
+        lines.append(f"{_count(unproven, 'case')} answered as expected but not counted: the twin did not pass")
+    return lines
+
+
+def _failing(outcomes: Iterable[Outcome], level: str) -> set[str]:
+    return {outcome.rule or "" for outcome in outcomes if outcome.verdict == "fail" and outcome.level == level}
 
 
 def _nothing_words(iut: Json) -> str:
@@ -185,7 +197,7 @@ class Teller:
         return lines + self._again_lines(outcome, replay)
 
     def _title(self, outcome: Outcome) -> str:
-        note = "" if outcome.level == "MUST" else f"   ({outcome.level}: shown, not counted)"
+        note = "" if outcome.level == "MUST" else f"   ({outcome.level})"
         if outcome.verdict == "error":
             return f"ERROR {outcome.case}   {printable(outcome.cause or '')}{note}"
         shrunk = ""

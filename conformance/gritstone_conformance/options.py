@@ -148,7 +148,7 @@ def _replay(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", help="a rule id, or a case name")
+    parser.add_argument("name", help="a rule id, a case name, a found file, or the first digits of its name")
     parser.add_argument("--raw", action="store_true", help="print the request lines of a case, ready to be piped")
     parser.add_argument("--report", type=Path, metavar="FILE", help="also show the verdicts in this report")
 

@@ -7,6 +7,7 @@ whole deadline. What is found in haste is confirmed at the full deadline by whoe
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from gritstone_conformance.terms import Terms
@@ -39,9 +40,11 @@ class Pace:
         """Remember that the operation hung."""
         self._hung.add(op)
 
-    def deadline_s(self, op: str, size_bytes: int) -> float | None:
-        """Return the seconds after which a request is late; None: never."""
+    def deadline_s(self, op: str, size_bytes: int) -> float:
+        """Return the seconds after which a request is late; infinite where there are no deadlines."""
         full = self._terms.deadline_s(op, size_bytes)
-        if full is None or not self.hasty or op not in self._hung:
+        if full is None:
+            return math.inf
+        if not self.hasty or op not in self._hung:
             return full
         return min(full, max(_TIMES_SLOWEST * self._slowest_s.get(op, 0.0), _LEAST_S))

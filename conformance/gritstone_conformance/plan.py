@@ -161,12 +161,15 @@ def make_plan(
         The plan; twins and one control of an accepted answer are pulled in whatever the filter says.
 
     Raises:
-        DataError: two cases have one name.
+        DataError: two cases have one name, or one identity.
     """
     every: dict[str, Planned] = {}
+    names: dict[str, str] = {}
     for item in _all_items(cases, properties, watched):
         if every.setdefault(item.name, item) is not item:
             raise DataError(f"two cases are named {item.name}")
+        if names.setdefault(item.digest, item.name) != item.name:
+            raise DataError(f"{item.name} asks and expects the same as {names[item.digest]}")
     chosen = {name for name, item in every.items() if selection.selects(item)}
     chosen |= _pulled_in(chosen, every)
     index, count = selection.shard

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["cpu_seconds", "group_members", "peak_rss_bytes", "reset_peak_rss", "rss_bytes"]
+__all__ = ["busy_seconds", "group_members", "peak_rss_bytes", "reset_peak_rss", "rss_bytes"]
 
 _PROC: Final = Path("/proc")
 
@@ -64,14 +64,20 @@ def reset_peak_rss(pid: int) -> bool:
     return done
 
 
-def cpu_seconds(pid: int) -> float | None:
-    """Return the processor time used so far in seconds, or None where it cannot be read."""
-    used = None
+def busy_seconds(pid: int) -> float | None:
+    """Return the seconds for which its threads ran or waited for a processor, or None where it cannot be read.
+
+    Waiting counts where the kernel tells it: on a busy machine a process that never rests gets little of the processor.
+    """
+    busy = None
     for member in _tree(pid):
-        fields = _read(_PROC / str(member) / "stat").rpartition(")")[2].split()
-        if fields:  # after the command's name: state is field 0, user and system time 11 and 12
-            used = (used or 0.0) + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return used
+        tasks = [_read(path).split() for path in _PROC.glob(f"{member}/task/*/schedstat")]
+        if tasks:
+            busy = (busy or 0.0) + sum(int(task[0]) + int(task[1]) for task in tasks if len(task) == 3) / 1e9
+        elif fields := _read(_PROC / str(member) / "stat").rpartition(")")[2].split():
+            # after the command's name: state is field 0, user and system time 11 and 12
+            busy = (busy or 0.0) + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return busy
 
 
 def group_members(group: int) -> list[int]:

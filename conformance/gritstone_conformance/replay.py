@@ -73,7 +73,8 @@ def _case(word: str, home: Path, data: Data) -> Case:
 def _plan(case: Case, data: Data, seed: int) -> Plan:
     """Plan the case, or the property that stands for it, with what has to vouch for it."""
     name = _played_name(case)
-    others = [vector for vector in data.vectors.cases() if vector.name != case.name]
+    identity = case.identity()
+    others = [other for other in data.vectors.cases() if other.name != case.name and other.identity() != identity]
     if case.judge == "exact":
         return make_plan([case, *others], (), (), Selection(glob=name), seed)
     plan = make_plan(others, load_properties(), (), Selection(glob=name), seed)

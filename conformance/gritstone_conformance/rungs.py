@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from gritstone_conformance.base64url import encode_bytes
+from gritstone_conformance.base64url import decode_bytes, encode_bytes
 from gritstone_conformance.cases import Step
 from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import Claims
 
-__all__ = ["Rung", "reopening", "rungs_for"]
+__all__ = ["Rung", "golden_bundle", "reopening", "rungs_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,11 @@ _GOLDEN: Final = {
 }
 
 _EMPTY: Final[dict[str, Json]] = {"kind": "blob", "headers": [], "data": ""}
+
+
+def golden_bundle(fmt: str) -> bytes:
+    """Return the golden bundle of a format: ``tags/demo`` -> a tree with one blob."""
+    return decode_bytes(_GOLDEN[fmt].bundle)
 
 
 def rungs_for(claims: Claims) -> Iterator[Rung]:

@@ -13,4 +13,4 @@ __all__ = ["seq_number"]
 
 def seq_number(seed: int, index: int) -> int:
     """Return the ``seq`` of request ``index`` (from 0) under ``seed``; 0 <= seq < 2**52."""
-    return int(hashlib.sha256(b"%d:%d" % (seed, index)).hexdigest()[:13], 16)
+    return int.from_bytes(hashlib.sha256(b"%d:%d" % (seed, index)).digest()[:7]) >> 4

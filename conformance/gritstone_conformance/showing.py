@@ -1,4 +1,4 @@
-"""``gritstone show``: a rule with its cases and verdicts, or a case with its steps or its request lines."""
+"""``gritstone show``: a rule with its cases and verdicts, or a vector or found case with its steps or request lines."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import argparse
 import sys
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 
 from gritstone_conformance.cases import Case
 from gritstone_conformance.console import terminal_width
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.excerpts import show_answer, show_request
+from gritstone_conformance.found import locate
 from gritstone_conformance.judge import substitute
 from gritstone_conformance.messages import edit_words
 from gritstone_conformance.outcomes import Outcome
@@ -22,6 +24,7 @@ from gritstone_conformance.report import read_report
 from gritstone_conformance.rules import Rule
 from gritstone_conformance.seqs import seq_number
 from gritstone_conformance.terms import Terms
+from gritstone_conformance.vectors import read_vector_file
 from gritstone_conformance.verdicts import rule_verdicts
 from gritstone_conformance.verifying import load_data, plan_run
 
@@ -31,10 +34,10 @@ __all__ = ["request_lines", "run_command"]
 def run_command(options: argparse.Namespace) -> int:
     """Show what the options of ``gritstone show`` name; returns the exit code."""
     data = load_data()
-    case = data.vectors.by_name().get(options.name)
+    case = data.vectors.by_name().get(options.name) or _found_case(options.name)
     if options.raw:
         if case is None:
-            raise UsageError(f"{options.name}: no vector of that name; --raw shows vectors")
+            raise UsageError(f"{options.name}: no vector of that name and no found file; --raw shows these")
         sys.stdout.flush()
         sys.stdout.buffer.write(b"".join(request_lines(case, seed=1)))
         return 0
@@ -49,6 +52,16 @@ def run_command(options: argparse.Namespace) -> int:
     for line in lines:
         print(line)
     return 0
+
+
+def _found_case(word: str) -> Case | None:
+    path = locate(word, Path(".gritstone"))
+    if path is None:
+        return None
+    file = read_vector_file(path)
+    if len(file.cases) != 1:
+        raise UsageError(f"{path}: holds {len(file.cases)} cases; give the name of one")
+    return file.cases[0]
 
 
 def request_lines(case: Case, seed: int) -> list[bytes]:

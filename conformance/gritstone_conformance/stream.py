@@ -86,7 +86,7 @@ class LineStream:
         if self._unsent:
             self._unsent = memoryview(bytes(self._unsent) + data)
         elif not self.deaf:
-            self._write(memoryview(data))
+            self._write(data)
 
     def wait(self, timeout_s: float | None) -> None:
         """Wait until something happened, at most so long, and take it in; None waits for ever, 0 not at all."""
@@ -140,7 +140,7 @@ class LineStream:
         if self._trace is not None:
             self._trace.received(fresh)
 
-    def _write(self, data: memoryview) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         try:
             written = os.write(self._ends.write, data)
         except BlockingIOError:
@@ -149,7 +149,7 @@ class LineStream:
             self.stop_writing()
             return
         if self._unsent or written < len(data):
-            self._keep_unsent(data[written:])
+            self._keep_unsent(memoryview(data)[written:])
 
     def _keep_unsent(self, rest: memoryview) -> None:
         """Remember what found no room, and watch for room exactly while there is something to write."""

@@ -11,8 +11,7 @@ sent again, to a fresh process. Everything that broke a rule on the way, whether
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from gritstone_conformance import procfs
@@ -20,15 +19,14 @@ from gritstone_conformance.breaker import Breaker
 from gritstone_conformance.claims import Hello, is_claimed, read_hello
 from gritstone_conformance.conversation import Answer, Conversation, Request
 from gritstone_conformance.errors import SubjectFault, UsageError
+from gritstone_conformance.lineage import Lineage
 from gritstone_conformance.liveness import Channel
 from gritstone_conformance.pace import Pace
 from gritstone_conformance.replies import Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
-from gritstone_conformance.seqs import seq_number
 from gritstone_conformance.terms import Terms
-from gritstone_conformance.trace import Trace
 from gritstone_conformance.trial import Claims
 
-__all__ = ["Opener", "Shared", "Subject"]
+__all__ = ["Opener", "Subject"]
 
 
 class Opener(Protocol):
@@ -36,25 +34,6 @@ class Opener(Protocol):
 
     def open(self) -> Channel:
         """Start the command, or connect to the address; raises UsageError."""
-
-
-class Shared:
-    """What all processes of one run have in common, the extra ones of a property included.
-
-    Attributes:
-        faults: everything seen so far, in order.
-        pace: the deadlines.
-        seqs: the sequence numbers of the run.
-        trace: where lines are traced to, or None.
-        hello: the first answer to hello in the run, or None before it.
-    """
-
-    def __init__(self, terms: Terms) -> None:
-        self.faults: list[SubjectFault] = []
-        self.pace = Pace(terms)
-        self.seqs: Iterator[int] = (seq_number(terms.seed, index) for index in itertools.count())
-        self.trace = Trace(terms.trace) if terms.trace is not None else None
-        self.hello: dict[str, Json] | None = None
 
 
 class Subject:
@@ -66,10 +45,10 @@ class Subject:
         attached: it was connected to, so it can be neither killed nor started again.
     """
 
-    def __init__(self, opener: Opener, terms: Terms, shared: Shared | None = None) -> None:
+    def __init__(self, opener: Opener, terms: Terms, lineage: Lineage | None = None) -> None:
         self._opener = opener
         self._terms = terms
-        self._shared = shared if shared is not None else Shared(terms)
+        self._lineage = lineage if lineage is not None else Lineage(terms)
         self._breaker = Breaker()
         self._conversation: Conversation | None = None
         self._told_to_end = False  # the last talk ended because the suite wanted it: what follows is no restart
@@ -81,7 +60,7 @@ class Subject:
     @property
     def faults(self) -> list[SubjectFault]:
         """Everything that broke so far, in this process and all related ones, in order."""
-        return self._shared.faults
+        return self._lineage.faults
 
     @property
     def restarts(self) -> int:
@@ -106,7 +85,7 @@ class Subject:
     @property
     def pace(self) -> Pace:
         """The deadlines; set its ``hasty`` while a failure is being shrunk."""
-        return self._shared.pace
+        return self._lineage.pace
 
     def ask(self, op: str, args: dict[str, Json]) -> Reply:
         """Send one request and return its reply.
@@ -188,7 +167,7 @@ class Subject:
         Raises:
             SubjectFault: it does not answer hello.
         """
-        return Subject(opener or self._opener, self._terms, self._shared)
+        return Subject(opener or self._opener, self._terms, self._lineage)
 
     def peak_rss_bytes(self) -> int | None:
         """Return the peak resident size in bytes since the last reset, or None where it cannot be read."""
@@ -235,7 +214,9 @@ class Subject:
                 return hello
 
     def _greet(self) -> Hello:
-        conversation = Conversation(self._open(), self._terms, self._shared.pace, self._shared.seqs, self._shared.trace)
+        conversation = Conversation(
+            self._open(), self._terms, self._lineage.pace, self._lineage.seqs, self._lineage.trace
+        )
         self._conversation, self._told_to_end = conversation, False
         answer = conversation.exchange([("hello", self._terms.hello_args())])[0]
         match answer:
@@ -258,13 +239,13 @@ class Subject:
         try:
             return self._opener.open()
         except UsageError as problem:
-            if self._shared.hello is None:
+            if self._lineage.hello is None:
                 raise
             # it could be started before: what it did since is its own fault
             raise SubjectFault("dead:closed", str(problem)) from problem
 
     def _compare_hello(self, hello: Hello) -> None:
-        before, self._shared.hello = self._shared.hello, self._shared.hello or hello.claims.raw
+        before, self._lineage.hello = self._lineage.hello, self._lineage.hello or hello.claims.raw
         if before is None:
             self.faults.extend(hello.breaches)
         elif before != hello.claims.raw:

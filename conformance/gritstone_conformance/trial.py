@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from gritstone_conformance.cases import Requires, Step
+from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.replies import Json, Ok, Reply
 
@@ -207,13 +208,17 @@ class Trial:
 
     def finish(self) -> None:
         """Close handles, end extra processes, remove directories; never raises for the subject's faults."""
-        for process in self._extra:
-            process.close()
         handles, self._handles = self._handles, []
-        if handles:
-            self.subject.ask_many([("grit.close", {"store": handle}) for handle in handles])
-        for root in self._roots:
-            shutil.rmtree(root, ignore_errors=True)
+        try:
+            for process in self._extra:
+                process.close()
+            if handles:
+                self.subject.ask_many([("grit.close", {"store": handle}) for handle in handles])
+        except SubjectFault:
+            pass  # the subject keeps it among its faults, where whoever plays the trial looks
+        finally:
+            for root in self._roots:
+                shutil.rmtree(root, ignore_errors=True)
 
     def _fresh(self, word: str) -> str:
         root = tempfile.mkdtemp(prefix="gritstone-")

@@ -3,7 +3,8 @@
 Reads ``<profile>/<topic>.json``, ``<topic>.reject.json`` and ``<profile>/found/<16 hex>.json``. A file that a person
 gives is checked against its schema; the bundled set is trusted by its ``DIGEST`` and checked in full by ``lint``.
 
-Invariants: names and identities are unique in a set; ``DIGEST`` holds one ``sha256sum`` line per file, by path.
+Invariants: names are unique in a set (so are identities: ``plan`` and ``lint`` see to that); ``DIGEST`` holds one
+``sha256sum`` line per file, by path.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def load_vectors(root: Path | None = None, *, check_digest: bool = True) -> Vect
         check_digest: refuse a set whose files are not those that its ``DIGEST`` lists.
 
     Raises:
-        DataError: a file is no vector file, ``DIGEST`` is missing or stale, or a name or an identity stands twice.
+        DataError: a file is no vector file, ``DIGEST`` is missing or stale, or a name stands twice.
     """
     base = root or vectors_dir()
     contents = _contents(base)
@@ -112,7 +113,7 @@ def load_vectors(root: Path | None = None, *, check_digest: bool = True) -> Vect
     if check_digest:
         _check_digest(base, text)
     files = tuple(parse_vector_file(raw, path, check_schema=False) for path, raw in contents.items())
-    _check_unique(files)
+    _check_names(files)
     return VectorSet(files, hashlib.sha256(text.encode()).hexdigest())
 
 
@@ -186,18 +187,13 @@ def _check_digest(root: Path, text: str) -> None:
     raise DataError(f"{root / 'DIGEST'}: stale for {changed[0]}: run `gritstone vectors --digest --write`")
 
 
-def _check_unique(files: tuple[VectorFile, ...]) -> None:
+def _check_names(files: tuple[VectorFile, ...]) -> None:
     names: dict[str, str] = {}
-    identities: dict[str, str] = {}
     for file in files:
         for case in file.cases:
             if case.name in names:
                 raise DataError(f"{file.path}: the name {case.name} stands in {names[case.name]} already")
-            identity = case.identity()
-            if identity in identities:
-                raise DataError(f"{file.path}: {case.name} asks and expects the same as {identities[identity]}")
             names[case.name] = file.path
-            identities[identity] = case.name
 
 
 def _parse_json(raw: bytes, path: str) -> Any:

@@ -4,7 +4,7 @@
 
 A session is a text file in ``docs/examples/sessions``: lines that begin with ``$`` are commands, the others are what
 they print, and ``(exit code N)`` ends a command that did not exit with 0. A session is played in a fresh directory that
-holds the files of ``docs/examples`` and links to ``conformance`` and ``vectors`` of the checkout.
+holds the files of ``docs/examples`` and links to the folders of the checkout.
 
 What differs from run to run by its nature (times, digests, counts of cases, the name of the directory) is folded before
 two outputs are compared; everything else must be equal.
@@ -28,7 +28,7 @@ EXAMPLES: Final = ROOT / "docs" / "examples"
 SESSIONS: Final = EXAMPLES / "sessions"
 
 _TIMEOUT_S: Final = 300
-_SHOWN_HOME: Final = "/home/you/toy"
+_SHOWN: Final = "/home/you"
 _FOUND: Final = re.compile(r"\.gritstone/found/[0-9a-f]{16}\.json")
 _TRACEBACK: Final = re.compile(
     r"(Traceback \(most recent call last\):\\n).*\\n(?=[A-Za-z.]+(?:Error|Invalid|Malformed)\b)"
@@ -103,7 +103,7 @@ def _furnish(home: Path) -> None:
     for file in EXAMPLES.iterdir():
         if file.is_file():
             shutil.copy(file, home)
-    for name in ("conformance", "vectors"):
+    for name in ("conformance", "docs", "vectors"):
         (home / name).symlink_to(ROOT / name)
 
 
@@ -122,7 +122,8 @@ def _with_own_finds(command: str, home: Path) -> str:
 
 
 def _shown(output: str, home: Path) -> str:
-    output = output.replace(str(home.resolve()), _SHOWN_HOME).replace(str(home), _SHOWN_HOME)
+    for place, shown in ((home.resolve(), "toy"), (home, "toy"), (ROOT, "gritstone")):
+        output = output.replace(str(place), f"{_SHOWN}/{shown}")
     return _TRACEBACK.sub(r"\1  …\\n", output)
 
 

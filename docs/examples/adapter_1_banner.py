@@ -1,4 +1,4 @@
-"""An adapter with two mistakes: a banner on stdout, and no flush."""
+"""An adapter with one mistake: a banner on stdout."""
 
 import json
 import sys
@@ -18,4 +18,4 @@ for line in sys.stdin:
     request = json.loads(line)
     op = request["op"]
     answer = {"ok": HELLO} if op == "hello" else {"unsupported": {"feature": op}}
-    print(json.dumps({"seq": request["seq"], **answer}))
+    print(json.dumps({"seq": request["seq"], **answer}), flush=True)

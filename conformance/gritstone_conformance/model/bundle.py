@@ -253,7 +253,7 @@ def _check_graph(bundle: Bundle, tree_depth: int | None) -> None:
         value = bundle.shapes.get(target)
         problem = None if value is None else check_target(name, value)
         if problem:
-            bundle.defects.append(invalid("grit.bundle.exact", problem))
+            bundle.defects.append(invalid("grit.ref.target", problem))
     closure = close(bundle.references.values(), look, tree_depth)
     for defect in closure.defects:
         lacking = defect.kind == "missing"

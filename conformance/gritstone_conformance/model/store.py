@@ -159,6 +159,8 @@ class Store:
         for change in changes:
             if self.references.get(change.name) != change.old:
                 defects.append(rejected("grit.ref.cas", f"{change.name} has another target", "conflict"))
+            if change.new == change.old:
+                continue
             after.pop(change.name, None)
             if change.new is not None:
                 after[change.name] = change.new

@@ -5,7 +5,7 @@ Knows nothing of objects. ``cbor`` asks it whether bytes are exactly one data it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Head", "NotWellFormed", "is_one_item", "read_head"]
 
@@ -17,8 +17,7 @@ class NotWellFormed(ValueError):  # noqa: N818 - says what the bytes are
     """The bytes are no well-formed item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """One head: initial byte and argument.
 
     Attributes:

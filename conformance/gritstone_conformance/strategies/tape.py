@@ -44,6 +44,11 @@ class Tape:
         """Return True about once in ``count`` decisions, and never on a tape of zeros."""
         return self.below(count) == count - 1
 
+    def turned(self, by: int) -> Tape:
+        """Return another tape with the same bytes, begun elsewhere: other decisions for the price of one draw."""
+        at = by % max(len(self.data), 1)
+        return Tape(self.data[at:] + self.data[:at])
+
     def take(self, length: int) -> bytes:
         """Return the next bytes, zeros past the end."""
         taken = self.data[self.at : self.at + length]

@@ -3,10 +3,6 @@
 An update is one write transaction and is on the disk before it returns; several processes may have the
 directory open. When the map is full the transaction is given up, the map doubled, and the work run again.
 
-**Layout.** Ids are random, and a batch of objects kept under their ids would dirty as many pages as it has objects,
-all over the file. So ``objects`` leads from an id to a number, and ``encodings`` from the number to the bytes; numbers
-ascend, and a batch writes its bytes one after the other. Batches of small objects commit twice as fast.
-
 **Scrubbing.** LMDB copies pages when it writes, so a deleted value stays in free pages, and pieces of it in
 the slack of others; no write within the environment removes them for sure. ``scrub`` therefore makes a new
 *generation*: a compacted copy, which holds the used bytes of live pages and nothing else, in a file of its own.
@@ -32,10 +28,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import lmdb
 
@@ -44,6 +40,7 @@ from gritstone.grit.engine import Batch, Engine, Table, View
 from gritstone.grit.formats import Format
 from gritstone.grit.generations import Generations
 from gritstone.grit.limits import DEFAULT_LIMITS, Limits
+from gritstone.grit.lmdb_environment import MOVED, Environment, LmdbBatch, LmdbView
 from gritstone.grit.store import Store
 
 __all__ = ["LmdbEngine", "open_durable"]
@@ -51,10 +48,6 @@ __all__ = ["LmdbEngine", "open_durable"]
 _T = TypeVar("_T")
 
 _MAP_BYTES = 1 << 36  # addresses, neither memory nor disk; growing it later would end the views of this process
-_LEAST_MAP_BYTES = 1 << 20
-_MAX_READERS = 1_022
-_ENCODINGS = b"encodings"  # number -> encoding
-_MOVED = b"moved"  # in META: the generation that took over
 _DELETED = b"deleted"  # in META: the generation in which objects were deleted since it was made
 _FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
 _CUT_SHORT = os.strerror(errno.EIO)
@@ -92,131 +85,6 @@ def open_durable(
         raise
 
 
-class _Environment:
-    """Hold one generation that is open in this process."""
-
-    def __init__(self, path: Path, number: int, map_bytes: int) -> None:
-        self.number = number
-        self.views: set[_LmdbView] = set()
-        while True:
-            try:
-                self.lmdb = lmdb.open(
-                    str(path),
-                    subdir=False,
-                    max_dbs=1 + len(Table),
-                    map_size=map_bytes,
-                    max_readers=_MAX_READERS,
-                    max_spare_txns=2,
-                    readahead=False,
-                )
-                break
-            except lmdb.MemoryError:
-                # The process may not reserve that many addresses.
-                if map_bytes <= _LEAST_MAP_BYTES:
-                    raise
-                map_bytes //= 2
-        self.tables: dict[Table, Any] = {}
-        self.encodings: Any = None
-
-    def open_tables(self) -> None:
-        """Open the databases; makes them in a new environment."""
-        self.tables = {table: self.lmdb.open_db(table.value) for table in Table}
-        self.encodings = self.lmdb.open_db(_ENCODINGS)
-
-    def moved(self) -> bool:
-        """Tell whether another generation took over, before the databases are opened."""
-        with self.lmdb.begin() as txn:
-            names = {bytes(name) for name, _ in txn.cursor()}
-        if Table.META.value not in names:
-            return False
-        meta = self.lmdb.open_db(Table.META.value)
-        with self.lmdb.begin() as txn:
-            return txn.get(_MOVED, db=meta) is not None
-
-    def end_views(self) -> None:
-        """End what reads in the map, since the map is about to change."""
-        for view in list(self.views):
-            view.end()
-
-    def close(self) -> None:
-        self.end_views()
-        self.lmdb.close()
-
-
-class _LmdbBatch:
-    """Be the view and the batch: one transaction."""
-
-    __slots__ = ("_encodings", "_free", "_tables", "_txn", "deleted", "written_bytes")
-
-    def __init__(self, txn: lmdb.Transaction[memoryview], environment: _Environment) -> None:
-        self._txn = txn
-        self._tables = environment.tables
-        self._encodings = environment.encodings
-        self._free: int | None = None  # the next number of an encoding, once it is known
-        self.deleted = False
-        self.written_bytes = 0
-
-    def get(self, table: Table, key: bytes) -> bytes | None:
-        value = self._txn.get(key, db=self._tables[table])
-        if value is not None and table is Table.OBJECTS:
-            value = self._txn.get(value, db=self._encodings)
-        return None if value is None else bytes(value)
-
-    def has(self, table: Table, key: bytes) -> bool:
-        return self._txn.get(key, db=self._tables[table]) is not None
-
-    def keys(self, table: Table, start: bytes) -> Iterator[bytes]:
-        with self._txn.cursor(self._tables[table]) as cursor:
-            if cursor.set_range(start) if start else cursor.first():
-                yield from map(bytes, cursor.iternext(keys=True, values=False))
-
-    def count(self, table: Table) -> int:
-        return self._txn.stat(self._tables[table])["entries"]
-
-    def put(self, table: Table, key: bytes, value: bytes) -> None:
-        self.written_bytes += len(value)
-        if table is not Table.OBJECTS:
-            self._txn.put(key, value, db=self._tables[table])
-            return
-        number = self._txn.get(key, db=self._tables[table])
-        if number is not None:
-            self.deleted = True
-            self._txn.put(bytes(number), value, db=self._encodings)
-            return
-        name = self._next_number()
-        self._txn.put(key, name, db=self._tables[table])
-        self._txn.put(name, value, append=True, db=self._encodings)
-
-    def delete(self, table: Table, key: bytes) -> None:
-        number = self._txn.pop(key, db=self._tables[table])
-        if number is not None and table is Table.OBJECTS:
-            self.deleted = True
-            self._txn.delete(bytes(number), db=self._encodings)
-
-    def _next_number(self) -> bytes:
-        if self._free is None:
-            with self._txn.cursor(self._encodings) as cursor:
-                self._free = int.from_bytes(cursor.key(), "big") + 1 if cursor.last() else 0
-        name = self._free.to_bytes(8, "big")
-        self._free += 1
-        return name
-
-
-class _LmdbView(_LmdbBatch):
-    """Read in a transaction that lasts until it is ended."""
-
-    __slots__ = ("_environment",)
-
-    def __init__(self, environment: _Environment, txn: lmdb.Transaction[memoryview]) -> None:
-        super().__init__(txn, environment)
-        self._environment = environment
-        environment.views.add(self)
-
-    def end(self) -> None:
-        self._environment.views.discard(self)
-        self._txn.abort()
-
-
 class _OpenView(AbstractContextManager[View]):
     __slots__ = ("_engine", "_view")
 
@@ -243,13 +111,14 @@ class LmdbEngine(Engine):
             Missing: there is none, and ``create`` is false.
         """
         self._map_bytes = map_bytes
-        self._left: list[_Environment] = []  # older generations that views of this process still read
+        self._left: list[Environment] = []  # older generations that views of this process still read
         if create:
             directory.mkdir(exist_ok=True)
         elif not directory.is_dir():
             raise _no_store(directory)
         self._files = Generations(directory)
-        with self._files.locked():
+        self._holds_lock = False
+        with self._locked():
             self._environment = self._open(create=create)
         self._environment.open_tables()
 
@@ -257,25 +126,27 @@ class LmdbEngine(Engine):
         """Open a view."""
         return _OpenView(self)
 
-    def begin_view(self) -> _LmdbView:
+    def begin_view(self) -> LmdbView:
         """Begin to read the present moment; goes over to a newer generation if there is one."""
         while True:
-            environment = self._environment
-            try:
-                txn = environment.lmdb.begin(buffers=True)
-            except lmdb.MapResizedError:
-                self._resize(0)
-                continue
-            except lmdb.ReadersFullError:
-                if not environment.lmdb.reader_check():
-                    raise
-                continue
-            if txn.get(_MOVED, db=environment.tables[Table.META]) is None:
-                return _LmdbView(environment, txn)
+            txn = self._begin_reading()
+            if txn.get(MOVED, db=self._environment.tables[Table.META]) is None:
+                return LmdbView(self._environment, txn)
             txn.abort()
             self._go_over()
 
-    def end_view(self, view: _LmdbView) -> None:
+    def _begin_reading(self) -> lmdb.Transaction[memoryview]:
+        while True:
+            try:
+                return self._environment.lmdb.begin(buffers=True)
+            except lmdb.MapResizedError:
+                self._resize(0)
+            except lmdb.ReadersFullError:
+                # Slots of readers that were killed are given back on demand only.
+                if not self._environment.lmdb.reader_check():
+                    raise
+
+    def end_view(self, view: LmdbView) -> None:
         """End a view; the last one of an older generation closes it."""
         view.end()
         for environment in [one for one in self._left if not one.views]:
@@ -302,13 +173,11 @@ class LmdbEngine(Engine):
 
     def scrub(self) -> None:
         """Go over to a new generation if objects were deleted in this one; see the module."""
-        with self._files.locked():
+        with self._locked():
             while self._moved():
                 self._go_over_locked()
-            old = self._environment
-            if not self._write_successor(old):
-                return
-            self._go_over_locked()
+            if self._write_successor(self._environment):
+                self._go_over_locked()
 
     def close(self) -> None:
         """Close all environments. Open views end."""
@@ -321,13 +190,13 @@ class LmdbEngine(Engine):
     def _try(self, work: Callable[[Batch], _T]) -> tuple[_T] | None:
         """Run work once; None if the generation moved before."""
         environment = self._environment
-        batch: _LmdbBatch | None = None
+        batch: LmdbBatch | None = None
         try:
             with environment.lmdb.begin(write=True, buffers=True) as txn:
                 meta = environment.tables[Table.META]
-                if txn.get(_MOVED, db=meta) is not None:
+                if txn.get(MOVED, db=meta) is not None:
                     return None
-                batch = _LmdbBatch(txn, environment)
+                batch = LmdbBatch(txn, environment)
                 result = work(batch)
                 if batch.deleted:
                     txn.put(_DELETED, b"%d" % environment.number, db=meta)
@@ -355,36 +224,49 @@ class LmdbEngine(Engine):
         try:
             environment.lmdb.set_mapsize(map_bytes)
         except lmdb.MemoryError:
-            with self._files.locked():
-                environment.close()
+            environment.close()
+            with self._locked():
                 self._environment = self._open(create=False)
             self._environment.open_tables()
             raise Exhausted("no more addresses can be had", rule="grit.store.full", got=map_bytes) from None
 
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock of the directory, unless this engine holds it already."""
+        if self._holds_lock:
+            yield
+            return
+        with self._files.locked():
+            self._holds_lock = True
+            try:
+                yield
+            finally:
+                self._holds_lock = False
+
     # --- generations -----------------------------------------------------------------------------------
 
-    def _open(self, *, create: bool) -> _Environment:
+    def _open(self, *, create: bool) -> Environment:
         """Open the generation in use, and remove those it replaced. Needs the lock of the directory."""
         while True:
             number = self._files.first()
             if number is None:
                 if not create:
                     raise _no_store(self._files.directory)
-                environment = _Environment(self._files.path(0), 0, self._map_bytes)
+                environment = Environment(self._files.path(0), 0, self._map_bytes)
                 self._files.sync()
                 return environment
-            environment = _Environment(self._files.path(number), number, self._map_bytes)
+            environment = Environment(self._files.path(number), number, self._map_bytes)
             if not environment.moved():
                 return environment
             environment.close()
             self._files.remove(number)
 
     def _moved(self) -> bool:
-        with self._environment.lmdb.begin() as txn:
-            return txn.get(_MOVED, db=self._environment.tables[Table.META]) is not None
+        with self._begin_reading() as txn:
+            return txn.get(MOVED, db=self._environment.tables[Table.META]) is not None
 
     def _go_over(self) -> None:
-        with self._files.locked():
+        with self._locked():
             self._go_over_locked()
 
     def _go_over_locked(self) -> None:
@@ -398,7 +280,7 @@ class LmdbEngine(Engine):
         self._environment = self._open(create=False)
         self._environment.open_tables()
 
-    def _write_successor(self, old: _Environment) -> bool:
+    def _write_successor(self, old: Environment) -> bool:
         """Write the next generation and hand over to it; False if nothing was deleted in this one."""
         meta = old.tables[Table.META]
         with old.lmdb.begin(write=True) as txn:
@@ -409,7 +291,7 @@ class LmdbEngine(Engine):
             self._files.remove_rubbish(old.number)
             old.lmdb.copy(str(draft), compact=True)
             self._files.publish(draft, number)
-            txn.put(_MOVED, b"%d" % number, db=meta)
+            txn.put(MOVED, b"%d" % number, db=meta)
         return True
 
 

@@ -16,7 +16,6 @@ Spec: :rule:`harness.reply.order`, :rule:`harness.reply.total`, :rule:`harness.s
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
@@ -150,5 +149,8 @@ def _refusal(refusal: Refusal) -> Json:
 
 
 def _fault(error: Exception) -> Json:
+    # Loaded by need: it takes a good part of a start.
+    import traceback
+
     traceback.print_exception(error, file=sys.stderr)
     return {"message": f"{type(error).__name__}: {error}"}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -91,6 +90,9 @@ class Handle:
         """Make a place for the pieces of a bundle: without a name, inside of the directory of the store."""
         if self.directory is None:
             return io.BytesIO()
+        # Loaded by need: it takes a good part of a start.
+        import tempfile
+
         return tempfile.TemporaryFile(dir=self.directory)
 
 

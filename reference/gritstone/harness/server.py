@@ -8,13 +8,15 @@ Spec: :rule:`harness.frame.flush`, :rule:`harness.process.ends`, :rule:`harness.
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from gritstone.harness.adapter import Adapter
 from gritstone.harness.claims import Claims
+
+if TYPE_CHECKING:
+    import socket
 
 __all__ = ["listen", "serve", "serve_stdio"]
 
@@ -99,6 +101,9 @@ def _serve_client(client: socket.socket, claims: Claims) -> None:
 
 
 def _bound(address: str) -> socket.socket:
+    # Loaded by need: standard streams do without.
+    import socket
+
     scheme, _, rest = address.partition(":")
     if scheme == "unix":
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -37,8 +37,8 @@ _TO_URL = bytes.maketrans(b"+/", b"-_")
 _PADDING = (b"", None, b"==", b"=")
 _LOOSE_TAIL = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?")
 _ID = re.compile(r"[0-9a-f]{64}")
-_read_json = JSONDecoder().decode
-_write_json = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_read_json = JSONDecoder().raw_decode
+_write_json = JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 class ArgumentError(GritstoneError):
@@ -142,7 +142,8 @@ def read_object(form: Json) -> Object:
         ArgumentError: it is not of the form of ``object.schema.json``.
         Invalid: a key occurs twice in a map, which an object cannot even hold.
     """
-    kind = _KIND_OF_WORD.get(form.get("kind", "")) if type(form) is dict else None
+    word = form.get("kind") if type(form) is dict else None
+    kind = _KIND_OF_WORD.get(word) if type(word) is str else None
     if kind is None:
         raise ArgumentError("object: no kind")
     fields = FIELDS[kind]
@@ -186,12 +187,15 @@ def read_frame(line: bytes) -> tuple[int, str, Json]:
         ArgumentError: the line is no request.
     """
     try:
-        frame = _read_json(line.decode("utf-8"))
+        text = line.decode("utf-8")
+        frame, end = _read_json(text)
     except ValueError as error:
         raise ArgumentError(f"no JSON: {error}") from None
-    if type(frame) is not dict or not {"seq", "op", "args"} <= frame.keys():
+    if end != len(text) and text[end:].strip(" \t"):
+        raise ArgumentError("no JSON: more than one value")
+    if type(frame) is not dict or type(frame.get("seq")) is not int or type(frame.get("op")) is not str:
         raise ArgumentError("no request")
-    return frame["seq"], frame["op"], frame["args"]
+    return frame["seq"], frame["op"], frame.get("args")
 
 
 def write_frame(seq: int, answer: str, content: Json) -> bytes:

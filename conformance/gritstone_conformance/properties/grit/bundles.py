@@ -53,6 +53,17 @@ def any_arrival(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     second.export([])
 
 
+def nothing_else(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
+    """The frames of a bundle are the closure of its references, whatever else is in the store."""
+    pair = open_memory(trial, fmt)
+    garbage = [fmt.encode(Blob((("garbage", "1"),), tape.take(1) + bytes((number,)))) for number in range(3)]
+    pair.play(*(pair.put(data) for data in garbage))
+    fill(pair, graph)
+    pair.export()
+    for name in graph.references:
+        pair.export([name])
+
+
 def names_of_none(trial: Trial, fmt: Format, graph: Graph) -> None:
     """An export of a name that is no reference, in the grammar or not, is refused with ``missing``."""
     pair = open_memory(trial, fmt)
@@ -201,6 +212,11 @@ PROPERTIES: Final = (
         *("bundle/any-arrival", any_arrival, "grit.bundle.deterministic"),
         given=draws.graph_and_tape(16),
         examples=30,
+    ),
+    *each_format(
+        *("bundle/nothing-else", nothing_else, "grit.bundle.exact"),
+        given=draws.graph_and_tape(3),
+        examples=20,
     ),
     *each_format(
         "bundle/names-of-none", names_of_none, "grit.bundle.exact", _ACCEPTED, given=draws.graph(2), examples=4

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from hypothesis import strategies as st
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.limits import Limits
-from gritstone_conformance.model.values import Blob, Message, Object, Step
+from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.values import Blob, Message, Object, Step, to_base64
 from gritstone_conformance.properties.grit import draws
 from gritstone_conformance.properties.grit.asking import decoding, encoding, hashing, judged_by
-from gritstone_conformance.properties.grit.registry import each_format
+from gritstone_conformance.properties.grit.registry import Given, each_format
+from gritstone_conformance.replies import Ok
 from gritstone_conformance.strategies import objects
 from gritstone_conformance.strategies.bulk import near_valid
 from gritstone_conformance.strategies.edits import edit
@@ -30,6 +33,25 @@ def round_trip(trial: Trial, fmt: Format, value: Object) -> None:
     data = fmt.encode(value)
     decoded = decoding(fmt, data, limits), encoding(fmt, fmt.decode(data), limits)
     trial.expect_many([*decoded, hashing(fmt, data, "grit.id.whole")])
+
+
+def whole_hash(trial: Trial, fmt: Format, value: Object) -> None:
+    """The id of an object is the format's hash of its whole encoding, from the first to the last byte."""
+    data = fmt.encode(value)
+    limits = Limits.of(trial.claims.limits)
+    identity, anything = fmt.hash(data).hex(), {"$": "any"}
+    op, args, *_ = encoding(fmt, value, limits)
+    trial.expect(op, args, ok(bytes=anything, id=identity))
+    op, args, *_ = decoding(fmt, data, limits)
+    trial.expect(op, args, ok(object=anything, id=identity))
+    trial.expect_many([hashing(fmt, each) for each in (data, b"", data[1:], data[:-1])])
+
+
+def in_order(trial: Trial, fmt: Format, value: Object, tape: Tape) -> None:
+    """The headers of an object and its entries are written in the format's order, however they were given."""
+    limits = Limits.of(trial.claims.limits)
+    given = [encoding(fmt, objects.shuffled(tape, value), limits) for _ in range(2)]
+    trial.expect_many([*given, decoding(fmt, fmt.encode(value), limits)])
 
 
 def one_spelling(trial: Trial, fmt: Format, value: Object, tape: Tape) -> None:
@@ -66,6 +88,17 @@ def first_message(trial: Trial, fmt: Format, value: Message) -> None:
     trial.expect_many(requests)
 
 
+def accepted_means_equal(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """Whenever decoding accepts bytes, right or wrong, encoding the object that it gave gives back these bytes."""
+    good = fmt.encode(objects.build(tape, fmt.name))
+    trial.expect_many([decoding(fmt, good, Limits.of(trial.claims.limits))])
+    for data in (good, *(edit(tape.turned(at), good) for at in (16, 32, 48))):
+        reply = trial.observe("grit.decode", {"format": fmt.name, "bytes": to_base64(data)})
+        if isinstance(reply, Ok):
+            given = {"format": fmt.name, "object": reply.value.get("object")}
+            trial.expect("grit.encode", given, ok(bytes=to_base64(data), id=reply.value.get("id")))
+
+
 def edited(trial: Trial, fmt: Format, tape: Tape) -> None:
     """For every byte string decoding ends with one object or a refusal, of a class that is true of the bytes."""
     limits = Limits.of(trial.claims.limits)
@@ -89,8 +122,24 @@ def _five_ids(fmt: Format) -> Mapping[str, st.SearchStrategy[Any]]:
     return {"ids": from_tape(lambda tape: [objects.identity(tape) for _ in range(5)], 5)}
 
 
+def _several(*kinds: str) -> Given:
+    """Draw an object with three headers or entries, and a tape to shuffle them."""
+
+    def build(fmt: Format, tape: Tape) -> Object:
+        return objects.build(tape, fmt.name, tape.pick(kinds), least=3)
+
+    return lambda fmt: {"value": from_tape(partial(build, fmt), 64), "tape": from_tape(lambda tape: tape, 8)}
+
+
 PROPERTIES: Final = (
     *each_format("object/round-trip", round_trip, "grit.object.round-trip", "grit.id.whole", given=draws.value()),
+    *each_format("object/accepted", accepted_means_equal, "grit.object.round-trip", given=draws.tape(96), examples=60),
+    *each_format("id/whole", whole_hash, "grit.id.whole", given=draws.value(), examples=25),
+    *each_format("tree/key-order-encoded", in_order, "grit.tree.key-order", given=_several("tree"), examples=25),
+    *each_format(
+        "mailbox/key-order-encoded", in_order, "grit.mailbox.key-order", given=_several("mailbox"), examples=25
+    ),
+    *each_format("header/order-encoded", in_order, "grit.header.order", given=_several("blob", "message"), examples=25),
     *each_format("object/one-spelling", one_spelling, "grit.object.one-spelling", given=_object_and_tape),
     *each_format("header/none", no_headers, "grit.header.empty", given=draws.value("blob", "message"), examples=30),
     *each_format("step/absent-fields", absent_fields, "grit.step.fields", given=_five_ids, examples=20),
@@ -98,7 +147,7 @@ PROPERTIES: Final = (
     *each_format(
         *("object/edited", edited, "grit.object.total", "grit.object.class", "grit.object.round-trip"),
         given=draws.tape(96),
-        examples=200,
+        examples=150,
     ),
     *each_format(
         *("object/bulk", bulk, "grit.object.total", "grit.object.class", "grit.object.round-trip"),

@@ -49,7 +49,7 @@ def each_format(
     return tuple(
         Property(
             name=f"grit/{name}-{format_name.partition('-')[0]}",
-            rules=rules,
+            rules=tuple(dict.fromkeys(rules)),
             body=partial(_play, body, FORMATS[format_name]),
             given=None if given is None else partial(_given, given, FORMATS[format_name]),
             requires=Requires(tuple(FORMATS) if both else (format_name,), features, ("grit",)),

@@ -93,7 +93,7 @@ def _check_whole(trial: Trial, reply: Reply) -> None:
         lines = reply.value["refs"]
         rule = "grit.ref.atomic"
     else:
-        lines = [line.split()[1:] for line in _header(reply.value["bytes"]) if line.startswith("ref ")]
+        lines = [line.split()[1:] for line in _header(reply.value.get("bytes", "")) if line.startswith("ref ")]
         rule = "grit.ref.snapshot"
     if len(lines) not in (0, len(_NAMES)) or len({target for _, target in lines}) > 1:
         trial.fail("all names with one target", lines, words="a reader saw half an update", rule=rule)

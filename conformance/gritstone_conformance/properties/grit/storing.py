@@ -25,7 +25,7 @@ def only_canonical(trial: Trial, fmt: Format, tape: Tape) -> None:
     """A put stores only bytes that decoding accepts and that have the id given with them; others leave nothing."""
     pair = open_memory(trial, fmt)
     faults = [fault for fault in (*FRAMED_FAULTS, *CBOR_FAULTS) if _fits(fault.make.__module__, fmt)]
-    spoiled = [tape.pick(faults).spoil(Tape(tape.take(80)), fmt, objects.build) for _ in range(4)]
+    spoiled = [tape.pick(faults).spoil(tape.turned(17 * at), fmt, objects.build) for at in range(4)]
     other = fmt.encode(Blob((), tape.take(2) + b"other"))
     requests: list[Asked] = []
     for each in spoiled:
@@ -142,7 +142,7 @@ def many_sizes(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
-    *each_format("store/put-strict", only_canonical, "grit.store.put-strict", given=draws.tape(400), examples=40),
+    *each_format("store/put-strict", only_canonical, "grit.store.put-strict", given=draws.tape(80), examples=30),
     *each_format("store/put-twice", put_twice, "grit.store.put-idempotent", given=draws.graph(), examples=30),
     *each_format(
         *("store/miss-then-put", seen_after_a_miss, "grit.store.put-visible", "grit.store.missing"),

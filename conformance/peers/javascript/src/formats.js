@@ -1,7 +1,7 @@
 // The two object formats behind one interface, with the limit on objects.
 
 import { createHash } from "node:crypto";
-import { blake3 } from "@noble/hashes/blake3";
+import { Blake3 } from "./blake3.js";
 import { decodeCbor, encodeCbor } from "./cbor.js";
 import { decodeFramed, encodeFramed } from "./framed.js";
 import { LIMITS } from "./limits.js";
@@ -9,13 +9,7 @@ import { exhausted } from "./refusal.js";
 
 const sha256 = { start: () => createHash("sha256"), finish: (running) => running.digest("hex") };
 
-const blake3_256 = {
-  start: () => blake3.create({}),
-  finish: (running) => {
-    const digest = running.digest();
-    return Buffer.from(digest.buffer, digest.byteOffset, digest.length).toString("hex");
-  },
-};
+const blake3 = { start: () => new Blake3(), finish: (running) => running.digest().toString("hex") };
 
 const format = (name, hash, decode, encode) => Object.freeze({ name, hash, decode, encode });
 
@@ -23,7 +17,7 @@ const format = (name, hash, decode, encode) => Object.freeze({ name, hash, decod
 export const FORMATS = new Map(
   [
     format("framed-sha256", sha256, decodeFramed, encodeFramed),
-    format("cbor-blake3", blake3_256, decodeCbor, encodeCbor),
+    format("cbor-blake3", blake3, decodeCbor, encodeCbor),
   ].map((each) => [each.name, each]),
 );
 

@@ -1,0 +1,379 @@
+"""The command line end to end on real processes: exit codes, bad input, jobs, replay, doctor, show."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gritstone_conformance.cli import main
+from gritstone_conformance.options import make_parser
+from gritstone_conformance.report import read_report
+
+PLANTED = Path(__file__).parent / "planted"
+REFERENCE = shlex.join([sys.executable, "-m", "gritstone.harness"])
+
+
+def planted(name: str) -> str:
+    return shlex.join([sys.executable, str(PLANTED / f"{name}.py")])
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple]:  # type: ignore[type-arg]
+    """Return a function that runs one command in a directory of its own and returns exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv: str) -> tuple[int, str, str]:
+        code = main(argv)
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return run
+
+
+def verify(iut: str, *options: str) -> tuple[str, ...]:
+    return ("verify", "--iut", iut, *options)
+
+
+TREES = ("-k", "grit/tree/*")
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [
+        (verify(REFERENCE, *TREES), 0),
+        (verify(REFERENCE, "--rule", "grit.tree.non-empty", "--seed", "9"), 0),
+        (verify(planted("always_ok"), *TREES), 1),
+        (verify(planted("always_refuse"), *TREES), 1),
+        (verify(planted("unsupported"), *TREES), 1),
+        (verify(REFERENCE, "-k", "nomatch"), 3),
+        (verify(planted("null"), *TREES), 3),
+        (verify(planted("echo"), *TREES), 3),
+        (verify("cat", *TREES), 3),
+        (verify("true", *TREES), 3),
+        (verify(f"{sys.executable} -c 'raise SystemExit(1)'", *TREES), 3),
+        (verify(planted("null"), "-k", "harness/hello/*"), 3),
+        (verify("no-such-command-anywhere"), 2),
+        (verify(REFERENCE, "--profile", "nonsense"), 2),
+    ],
+)
+def test_exit_codes(run: Callable[..., tuple[int, str, str]], argv: tuple[str, ...], code: int) -> None:
+    got, out, err = run(*argv)
+    assert got == code, (out, err)
+    if code == 2:
+        assert err.startswith("gritstone: ")
+        assert err.count("\n") == 1
+    else:
+        footer = read_report(Path(".gritstone/report.jsonl")).footer
+        assert footer["exit"] == code
+        assert "exit" not in out or f"exit {code}" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ((), "COMMAND"),
+        (("nonsense",), "invalid choice: 'nonsense'"),
+        (("verify",), "one of the arguments --iut --connect is required"),
+        (verify(REFERENCE, "--connect", "unix:/x"), "not allowed with argument --iut"),
+        (("verify", "--connect", "http://x"), "neither unix:PATH nor tcp:HOST:PORT"),
+        (("verify", "--connect", "unix:/no/such/socket"), "cannot connect to unix:/no/such/socket"),
+        (verify(""), "the command of the implementation is empty"),
+        (verify("'unbalanced"), "No closing quotation"),
+        (verify("x", "--jobs", "0"), "'0' is no number from 1 to 256"),
+        (verify("x", "--shard", "2/2"), "'2/2' is not I/N with I from 0 to N-1"),
+        (verify("x", "--shard", "0/2", "--jobs", "2"), "--jobs starts one adapter per shard"),
+        (verify("x", "--for", "30"), "'30' is no span like 90s, 30m or 2h"),
+        (verify("x", "--max-rss", "lots"), "'lots' is no size"),
+        (verify("x", "--deadline-scale", "nan"), "'nan' is no positive number"),
+        (verify("x", "--deadline-scale", "2", "--no-deadline"), "not allowed with argument"),
+        (verify("x", "--rule", "grit.tree.name-order"), "no rule of spec 0.1 matches"),
+        (verify("x", "--seed", "-1"), "--seed"),
+        (verify("x", "--report", "/dev/null/x"), "/dev/null/x: Not a directory"),
+        (verify("x", "--trace", "/no/such/directory/x"), "No such file or directory"),
+        (("replay", "nothing", "--iut", "x"), "nothing: no found file"),
+        (("replay", "none.json", "--iut", "x"), "none.json: No such file"),
+        (("show", "grit.tree.key-ordre"), "the nearest is grit.tree.key-order"),
+        (("show", "--raw", "grit/none"), "no vector of that name"),
+        (("report", "none.jsonl"), "none.jsonl: No such file"),
+        (("audit", "none.grit"), "none.grit: No such file"),
+        (("audit", "."), "Is a directory"),
+        (("vectors", "--root", "none"), "none: no directory of vectors"),
+        (("vectors", "--write"), "--write goes with --digest"),
+        (("vectors", "--add", "none.json"), "none.json: No such file"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_2(
+    run: Callable[..., tuple[int, str, str]], argv: tuple[str, ...], words: str
+) -> None:
+    code, out, err = run(*argv)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert words in err
+    assert err.startswith("gritstone: ")
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b'{"cases":[]}', b"[" * 100_000, b"null"])
+@pytest.mark.parametrize("argv", [("report", "bad"), ("replay", "./bad", "--iut", "cat"), ("vectors", "--add", "bad")])
+def test_a_file_that_is_not_valid_is_one_line_and_exit_4(
+    run: Callable[..., tuple[int, str, str]], argv: tuple[str, ...], content: bytes
+) -> None:
+    Path("bad").write_bytes(content)
+    code, out, err = run(*argv)
+    assert (code, out) == (4, "")
+    assert err.count("\n") == 1
+    assert "bad: " in err
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    commands = next(action for action in make_parser()._actions if action.dest == "command").choices
+    assert set(commands or ()) == {"verify", "doctor", "replay", "show", "vectors", "report", "audit"}
+    for command in commands or ():
+        with pytest.raises(SystemExit) as caught:
+            main([command, "--help"])
+        assert caught.value.code == 0
+        assert "exit codes: 0 nothing unexpected" in capsys.readouterr().out
+
+
+def test_a_fault_of_the_suite_is_exit_4(
+    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gritstone_conformance import window
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug in the judge")
+
+    monkeypatch.setattr(window, "compare", broken)
+    code, _, err = run(*verify(REFERENCE, *TREES))
+    assert code == 4
+    assert err.rstrip().endswith("gritstone: the suite itself failed: ZeroDivisionError: a bug in the judge")
+    assert not Path(".gritstone/report.jsonl").exists(), "no verdict comes out of it"
+
+
+def test_an_older_report_does_not_survive_a_run_that_fails(run: Callable[..., tuple[int, str, str]]) -> None:
+    assert run(*verify(REFERENCE, *TREES))[0] == 0
+    assert Path(".gritstone/report.jsonl").exists()
+    assert run(*verify("no-such-command"))[0] == 2
+    assert not Path(".gritstone/report.jsonl").exists()
+
+
+def children() -> set[str]:
+    """Return the ids of this process's living children, as Linux tells them."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return {pid for listed in lists for pid in listed.read_text().split()}
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_nothing_is_left_running(run: Callable[..., tuple[int, str, str]]) -> None:
+    before = children()
+    run(*verify(planted("always_ok"), *TREES))
+    run(*verify("cat", *TREES))
+    run("doctor", "--iut", REFERENCE)
+    assert children() <= before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_ended_from_outside_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    mark = f"--object-bytes={1_048_576 + os.getpid()}"
+    iut = shlex.join([sys.executable, "-m", "gritstone.harness", mark])
+    command = [sys.executable, "-m", "gritstone_conformance.cli", *verify(iut, "-k", "grit/[bt]*/*")]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("gritstone")
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "gritstone: interrupted\n")
+    assert not any(mark.encode() in line for line in command_lines())
+    assert not (tmp_path / ".gritstone/report.jsonl").exists()
+
+
+def command_lines() -> Iterator[bytes]:
+    """Yield the command lines of all processes, as Linux tells them."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended since
+            yield path.read_bytes()
+
+
+def test_jobs_give_the_report_of_one_job(run: Callable[..., tuple[int, str, str]]) -> None:
+    only = ("-k", "grit/tree/*")
+    code, out, err = run(*verify(REFERENCE, *only, "--report", "one.jsonl"))
+    assert (code, err) == (0, "")
+    code, merged, err = run(*verify(REFERENCE, *only, "--report", "two.jsonl", "--jobs", "2"))
+    assert (code, err) == (0, "")
+    one, two = read_report(Path("one.jsonl")), read_report(Path("two.jsonl"))
+    assert one.footer["verdicts"] == two.footer["verdicts"]
+    assert one.footer["cases"] == two.footer["cases"]
+    assert [outcome.case for outcome in one.outcomes] == [outcome.case for outcome in two.outcomes]
+    assert two.header["shard"] == [0, 1]
+    assert sorted(path.name for path in Path().iterdir()) == ["one.jsonl", "two.jsonl"], "parts are cleared away"
+    assert out.splitlines()[:2] == merged.splitlines()[:2]
+
+
+def test_shards_are_merged_by_hand(run: Callable[..., tuple[int, str, str]]) -> None:
+    only = ("-k", "grit/tree/*")
+    run(*verify(REFERENCE, *only, "--report", "whole.jsonl"))
+    for index in range(2):
+        run(*verify(REFERENCE, *only, "--shard", f"{index}/2", "--report", f"{index}.jsonl"))
+    code, out, _ = run("report", "0.jsonl", "1.jsonl", "--merge", "merged.jsonl")
+    assert code == 0
+    assert "no claim follows" in out
+    whole, merged = read_report(Path("whole.jsonl")), read_report(Path("merged.jsonl"))
+    assert whole.footer["verdicts"] == merged.footer["verdicts"]
+    code, _, err = run("report", "0.jsonl", "--merge", "half.jsonl")
+    assert code == 4
+    assert "expected the shards 0 to 1 of 2, each once, got [0]" in err
+
+
+def test_a_job_that_cannot_start_ends_the_run(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, _, err = run(*verify("no-such-command", "--jobs", "2"))
+    assert code == 2
+    assert "2 of 2 jobs did not come to a verdict" in err
+
+
+def lax(tmp_path: Path) -> str:
+    """Return the command of the reference with one line broken: trees in any order are accepted."""
+    script = tmp_path / "lax.py"
+    script.write_text(
+        "import sys, runpy\n"
+        "import gritstone.grit.framed as framed\n"
+        "original = framed._disorder\n"
+        "class Quiet(Exception): pass\n"
+        "import inspect\n"
+        "source = inspect.getsource(framed)\n"
+        'old = \'raise _disorder("name", name, last, offset, "grit.tree.key-order")\'\n'
+        "assert source.count(old) == 1\n"
+        "exec(compile(source.replace(old, 'pass'), framed.__file__, 'exec'), framed.__dict__)\n"
+        "sys.argv = ['gritstone.harness']\n"
+        "runpy.run_module('gritstone.harness', run_name='__main__')\n"
+    )
+    return shlex.join([sys.executable, str(script)])
+
+
+def test_a_broken_line_is_named_replayed_and_mended(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    broken = lax(tmp_path)
+    code, out, _ = run(*verify(broken, "--rule", "grit.tree.key-order", "-k", "grit/tree/*"))
+    assert code == 1
+    assert "FAIL grit.tree.key-order" in out
+    assert "The entries of a tree MUST be written in ascending order" in out
+    assert "expected     refused invalid" in out
+    assert "got          ok  " in out
+    again = next(line for line in out.splitlines() if line.startswith("  again"))
+    command = shlex.split(again.removeprefix("  again").strip())
+    assert command[:2] == ["gritstone", "replay"]
+    assert Path(command[2]).is_file()
+
+    code, out, _ = run(*command[1:])
+    assert code == 1
+    assert out.startswith("FAILS  grit/tree/")
+    code, out, _ = run("replay", Path(command[2]).stem[:8], "--iut", REFERENCE)
+    assert code == 0
+    assert out.startswith("FIXED  grit/tree/")
+    assert "was: expected refused:invalid got ok" in out
+    code, out, _ = run("replay", command[2], "--iut", planted("unsupported"))
+    assert code == 1
+    assert out.startswith("DIFFERS  grit/tree/")
+    code, out, _ = run("replay", command[2], "--iut", "true")
+    assert code == 1
+    assert out.startswith("ERROR  grit/tree/")
+
+
+def test_a_shrunk_failure_is_replayed_too(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    broken = lax(tmp_path)
+    code, _, _ = run(*verify(broken, "-k", "grit/object/e*framed"))
+    assert code == 1
+    outcomes = read_report(Path(".gritstone/report.jsonl")).outcomes
+    found = [outcome for outcome in outcomes if outcome.kind == "property" and outcome.verdict == "fail"]
+    assert found, "a property sees it as well"
+    for outcome in found:
+        assert outcome.found is not None
+        assert run("replay", f".gritstone/{outcome.found}", "--iut", broken)[0] == 1
+        assert run("replay", f".gritstone/{outcome.found}", "--iut", REFERENCE)[0] == 0
+
+
+def test_replay_of_a_vector_by_its_name(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, _ = run("replay", "grit/tree/names-descending", "--iut", REFERENCE)
+    assert (code, out) == (0, "FIXED  grit/tree/names-descending\n")
+    code, out, _ = run("replay", "grit/tree/names-descending", "--iut", planted("always_refuse"))
+    assert code == 1, "a refusal without its twin shows nothing"
+    assert out.startswith("ERROR  grit/tree/names-descending")
+
+
+def test_doctor_climbs_to_the_top(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, _ = run("doctor", "--iut", REFERENCE)
+    assert code == 0
+    words = [line.split()[1] for line in out.splitlines()]
+    rungs = ["start", "hello", "flush", "id", "decode", "reject", "encode", "store", "refs", "bundle", "restart"]
+    assert list(dict.fromkeys(words)) == rungs
+    assert all(" ok " in line for line in out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("name", "rung", "advice"),
+    [
+        ("always_ok", "id framed-sha256 BAD", "the id is the hash of the whole object"),
+        ("always_refuse", "id framed-sha256 BAD", "the id is the hash of the whole object"),
+        ("echo", "hello BAD: protocol:reply.one-answer", "exactly one of ok, refused, unsupported, error"),
+        ("null", "claims BAD", "claim `grit`"),
+    ],
+)
+def test_doctor_stops_at_the_first_bad_rung(
+    run: Callable[..., tuple[int, str, str]], name: str, rung: str, advice: str
+) -> None:
+    code, out, _ = run("doctor", "--iut", planted(name))
+    assert code == 1
+    assert rung in out
+    assert advice in out
+    assert "\n" in out.split(rung)[1]
+
+
+@pytest.mark.parametrize(
+    ("liar", "advice"),
+    [
+        ("banner", "logs and banners belong on stderr"),
+        ("stale-seq", "copy `seq` from the request"),
+        ("double", "write exactly one reply per request"),
+    ],
+)
+def test_doctor_knows_what_to_do(run: Callable[..., tuple[int, str, str]], liar: str, advice: str) -> None:
+    command = shlex.join([sys.executable, str(PLANTED.parent / "liar.py"), liar, "--", *shlex.split(REFERENCE)])
+    code, out, _ = run("doctor", "--iut", command)
+    assert code == 1
+    assert advice in out
+
+
+def test_doctor_says_that_nothing_stays(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, _ = run("doctor", "--iut", "true")
+    assert code == 1
+    assert "start BAD: it ended by itself (exit-0)" in out
+
+
+def test_show_a_rule_with_cases_and_verdicts(run: Callable[..., tuple[int, str, str]]) -> None:
+    run(*verify(REFERENCE, *TREES))
+    code, out, _ = run("show", "grit.tree.key-order", "--report", ".gritstone/report.jsonl")
+    assert code == 0
+    assert "MUST" in out.splitlines()[0]
+    assert "verdict: pass" in out
+    assert "vector    grit/tree/names-descending   pass" in out
+
+
+def test_show_a_case_and_its_lines(run: Callable[..., tuple[int, str, str]]) -> None:
+    _, out, _ = run("show", "grit/tree/names-descending")
+    assert "twin         grit/tree/two-names (offset 8: 61 -> 63)" in out
+    _, out, _ = run("show", "--raw", "grit/tree/names-descending")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["op"] for line in lines] == ["hello", "grit.decode", "bye"]
+    assert lines[0]["seq"] == 2927475272592727
+
+
+def test_the_trace_holds_every_line(run: Callable[..., tuple[int, str, str]]) -> None:
+    run(*verify(REFERENCE, "-k", "grit/tree/two-names", "--trace", "trace.txt"))
+    marks = [line[:2] for line in Path("trace.txt").read_text().splitlines()]
+    assert marks.count("> ") == marks.count("< ") == 3

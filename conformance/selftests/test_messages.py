@@ -1,0 +1,260 @@
+"""Texts for people: excerpts, failures, what follows; nothing an implementation says reaches a terminal raw."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.console import Console
+from gritstone_conformance.excerpts import cut_middle, show_answer, show_bytes, show_request, show_value
+from gritstone_conformance.messages import Teller, closing_lines, opening_lines, profile_lines, smallest_of_each
+from gritstone_conformance.outcomes import Divergent, Outcome
+from gritstone_conformance.plan import Selection, make_plan
+from gritstone_conformance.vectors import VectorSet
+from gritstone_conformance.verdicts import judge_run
+from gritstone_conformance.verifying import Data
+from selftests.fakes import HELLO, accept, fake_book, reject
+
+RULE = "grit.tree.key-order"
+BOOK = fake_book()
+HEADER: dict[str, Any] = {
+    "suite": "0.1.0",
+    "spec": "0.1",
+    "vectors": "9e3e384f" * 8,
+    "seed": 1,
+    "profile": "gate",
+    "shard": [0, 1],
+    "attach": "stdio",
+    "command": ["./acme", "-v"],
+    "iut": HELLO,
+}
+ID = "3048fd0d5fc394c1d75bd9010ba1d58953270a35ef852c3c61247152b37b58f0"
+
+
+def failed(name: str = "grit/tree/bad", **members: Any) -> Outcome:
+    told = Divergent(0, "grit.decode", "", {"refused": "invalid"}, {"ok": {"id": ID}}, 1, {"format": "framed-sha256"})
+    members = {"rule": RULE, "signature": "expected refused:invalid got ok", "divergence": told, **members}
+    return Outcome(name, "0" * 64, "vector", (RULE,), "MUST", members.pop("verdict", "fail"), **members)
+
+
+def teller(*cases: Case, width: int = 100, **header: Any) -> Teller:
+    return Teller(BOOK, {case.name: case for case in cases}, {**HEADER, **header}, Path(".gritstone"), width)
+
+
+def test_cut_middle_keeps_both_ends_and_the_width() -> None:
+    assert cut_middle("abcdef", 6) == "abcdef"
+    for width in range(2, 40):
+        line = cut_middle("x" * 30 + "y" * 30, width)
+        assert len(line) == width
+        assert "…" in line
+
+
+def test_bytes_are_shown_as_text_or_hex() -> None:
+    assert show_bytes(b"tree 3\0a\0\xff\n", as_text=True, width=80) == "tree 3␀a␀\\xff\\x0a"
+    assert show_bytes(b"\x82\x01\xa0", as_text=False, width=80) == "8201a0"
+    assert len(show_bytes(bytes(10_000), as_text=True, width=40)) == 40
+
+
+def test_a_request_is_one_line() -> None:
+    shown = show_request("grit.decode", {"format": "framed-sha256", "bytes": "dHJlZSAwAA"}, 100)
+    assert shown == "grit.decode  framed-sha256, 7 bytes  tree 0␀"
+    shown = show_request("grit.decode", {"format": "cbor-blake3", "bytes": "ggGg"}, 100)
+    assert shown == "grit.decode  cbor-blake3, 3 bytes  8201a0"
+    shown = show_request("grit.get", {"store": "s", "id": ID}, 100)
+    assert shown == "grit.get  s, id 3048fd0d…"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "nothing"),
+        ({"refused": "missing", "code": "erased"}, "refused missing (erased)"),
+        ({"any": [{"refused": "invalid"}, {"refused": "malformed"}]}, "refused invalid or refused malformed"),
+        ({"ok": {"id": ID}}, 'ok  {"id":"3048fd0d…"}'),
+        ({"error": "\x1b[2J broke"}, "error: \\x1b[2J broke"),
+        ({"error": True}, "error"),
+        ({"unsupported": "grit.id"}, "unsupported grit.id"),
+    ],
+)
+def test_answers_in_words(value: Any, shown: str) -> None:
+    assert show_answer(value, 100) == shown
+
+
+def test_values_are_cut_to_the_width() -> None:
+    assert len(show_value({"bytes": "A" * 100_000}, 60)) == 60
+
+
+TREE = Step("grit.decode", {"format": "framed-sha256", "bytes": "dHJlZSAwAA"}, {"refused": "invalid"})
+EDIT = {"step": 0, "arg": "bytes", "at": 8, "was": "YQ", "now": "Yw"}
+BAD = Case("grit/tree/bad", (RULE,), Requires(), (TREE,), twin="grit/tree/good", edit=EDIT)
+
+
+def test_a_failure_is_explained() -> None:
+    lines = teller(BAD).block(failed(shrunk_from=41, found="found/9eb1d2cfc4507b4d.json"), {"grit/tree/good": "pass"})
+    assert lines == [
+        "FAIL grit.tree.key-order          grit/tree/bad   shrunk: 41 requests -> 1",
+        "  An implementation MUST keep grit.tree.key-order.",
+        "  step 1 of 1  grit.decode  framed-sha256",
+        "  expected     refused invalid",
+        '  got          ok  {"id":"3048fd0d…"}',
+        "  twin         grit/tree/good passes (offset 8: 61 -> 63)",
+        "  again        gritstone replay .gritstone/found/9eb1d2cfc4507b4d.json --iut './acme -v'",
+    ]
+
+
+def test_a_difference_inside_the_answer_names_its_path() -> None:
+    told = Divergent(2, "grit.refs", "/refs/0/1", ID, None, 4, {"store": "s"})
+    lines = teller().block(failed(divergence=told), {})
+    assert "  step 3 of 4  grit.refs  s" in lines
+    assert "  path         /refs/0/1" in lines
+    assert "  expected     3048fd0d…" in lines
+    assert "  got          nothing" in lines
+
+
+def test_an_attached_implementation_is_named_by_its_address() -> None:
+    assert teller(BAD, attach="unix:/run/x").block(failed(), {})[-1].endswith("--connect unix:/run/x")
+
+
+def test_a_should_is_marked() -> None:
+    assert "(SHOULD)" in teller().block(replace(failed(), level="SHOULD"), {})[0]
+
+
+def test_an_error_shows_what_was_seen_and_no_escape() -> None:
+    broken = failed(verdict="error", cause="dead:exit-1", detail="stderr: \x1b[31mred\x07", divergence=None, rule=None)
+    lines = teller().block(broken, {})
+    assert lines[0] == "ERROR grit/tree/bad   dead:exit-1"
+    assert lines[1] == "  detail       stderr: \\x1b[31mred\\x07"
+
+
+def test_no_line_is_wider_than_the_terminal_but_for_the_command() -> None:
+    told = Divergent(0, "grit.decode", "/x" * 200, "A" * 900, {"b": ["C" * 900]}, 1, {"bytes": "AAAA" * 300})
+    for width in (60, 80, 200):
+        lines = teller(BAD, width=width).block(failed(divergence=told), {})
+        assert all(len(line) <= width for line in lines if not line.startswith(("  again", "  twin")))
+
+
+def test_the_smallest_of_each_kind_is_shown() -> None:
+    def of(name: str, steps: int, **members: Any) -> Outcome:
+        return failed(name, divergence=Divergent(0, "grit.id", "", 1, 2, steps, {}), **members)
+
+    shown = smallest_of_each(
+        [
+            of("grit/a/large", 9),
+            of("grit/a/small", 2),
+            of("grit/a/other", 5, signature="expected ok got error"),
+            failed("grit/a/error", verdict="error", cause="late", rule=None, signature=None),
+            failed("grit/a/twin", verdict="error", cause="twin", rule=None, signature=None),
+        ]
+    )
+    assert [outcome.case for outcome in shown] == ["grit/a/small", "grit/a/other", "grit/a/error"]
+
+
+def test_opening_lines() -> None:
+    assert opening_lines(HEADER) == [
+        "gritstone 0.1.0 · spec 0.1 · vectors 9e3e384f · seed 1 · gate",
+        "fake 1 (python) · framed-sha256 · grit · no features",
+    ]
+    hostile = {**HELLO, "implementation": {"name": "a\x1b[2Jb", "version": "1\n", "language": "c"}}
+    assert opening_lines({**HEADER, "iut": hostile})[1].startswith("a\\x1b[2Jb 1\\n (c)")
+
+
+def good(name: str, rule: str, **members: Any) -> Outcome:
+    return Outcome(name, "0" * 64, "vector", (rule,), "MUST", "pass", **members)
+
+
+GOOD = (good("grit/tree/a", RULE, seconds=1.25), good("harness/watch/x", "harness.frame.line"))
+SMALL = fake_book([RULE, "harness.frame.line"])
+
+
+def test_a_claim_names_all_it_rests_on() -> None:
+    judgement = judge_run(GOOD, SMALL, ("grit",), ())
+    (line,) = closing_lines(HEADER, GOOD, judgement, "r.jsonl")
+    scope = "(framed-sha256; suite 0.1.0, vectors 9e3e384f)"
+    assert line == f"fake 1 conforms to grit of spec 0.1 {scope}   r.jsonl"
+    assert profile_lines(GOOD, judgement) == [
+        "harness  1/1 rules   1 pass   0 fail   0 error   0 skip   0.0 s",
+        "grit     1/1 rules   1 pass   0 fail   0 error   0 skip   1.2 s",
+    ]
+
+
+def test_what_does_not_follow_is_not_claimed() -> None:
+    outcomes = (failed(), *GOOD)
+    judgement = judge_run(outcomes, SMALL, ("grit",), ())
+    (line,) = closing_lines(HEADER, outcomes, judgement, "r.jsonl")
+    assert line == "1 rule fails, 0 errors; fake 1 does not conform to grit of spec 0.1   exit 1   r.jsonl"
+    part = judge_run(GOOD, SMALL, ("grit",), (), whole=False)
+    assert "no claim follows" in closing_lines(HEADER, GOOD, part, "r.jsonl")[0]
+    missing = judge_run(GOOD, fake_book([RULE, "grit.blob.any", "harness.frame.line"]), ("grit",), ())
+    lines = closing_lines(HEADER, GOOD, missing, "r.jsonl")
+    assert lines[0] == "1 required rule without a case in this suite: grit.blob.any"
+    assert "does not conform" in lines[1]
+
+
+def test_a_should_that_is_not_kept_is_named() -> None:
+    outcomes = (replace(failed(), level="SHOULD"), *GOOD)
+    lines = closing_lines(HEADER, outcomes, judge_run(outcomes, SMALL, ("grit",), ()), "r.jsonl")
+    assert lines[0] == "1 SHOULD not kept: grit.tree.key-order"
+
+
+@pytest.mark.parametrize(
+    ("iut", "words"),
+    [
+        (None, "hello was never answered"),
+        ({**HELLO, "profiles": []}, "no profile is claimed"),
+        (HELLO, "no case was executed"),
+    ],
+)
+def test_nothing_judged_is_said_so(iut: Any, words: str) -> None:
+    judgement = judge_run((), SMALL, ("grit",), ())
+    (line,) = closing_lines({**HEADER, "iut": iut}, (), judgement, "r.jsonl")
+    assert line.startswith(f"nothing was judged: {words}")
+    assert "exit 3" in line
+
+
+def console(out: io.StringIO) -> Console:
+    plan = make_plan([accept(), reject()], (), (), Selection(), 1)
+    return Console(Data(BOOK, VectorSet((), "0" * 64)), plan, Path(".gritstone"), out, live=False)
+
+
+def test_a_failure_is_shown_when_it_is_found_and_once_per_kind() -> None:
+    out = io.StringIO()
+    shown = console(out)
+    shown.begin(HEADER, ["a note"])
+    assert "note: a note" in out.getvalue()
+    shown.notice(failed("grit/tree/a"))
+    assert "grit/tree/a" in out.getvalue()
+    shown.notice(failed("grit/tree/b"))
+    assert "grit/tree/b" not in out.getvalue()
+    shown.end(["the end"])
+    assert out.getvalue().endswith("the end\n")
+
+
+def test_ten_kinds_of_failure_are_shown() -> None:
+    out = io.StringIO()
+    shown = console(out)
+    shown.begin(HEADER, [])
+    for number in range(14):
+        shown.notice(failed(f"grit/tree/n-{number}", signature=f"kind {number}"))
+    shown.end([])
+    assert out.getvalue().count("FAIL ") == 10
+    assert "and 4 more kinds of failure" in out.getvalue()
+
+
+def test_a_terminal_gets_a_line_per_profile() -> None:
+    out = io.StringIO()
+    plan = make_plan([accept(), reject()], (), (), Selection(), 1)
+    shown = Console(Data(BOOK, VectorSet((), "0" * 64)), plan, Path(".gritstone"), out, live=True)
+    shown.begin(HEADER, [])
+    shown.notice(good("grit/tree/good", RULE))
+    bar = shown._bar("grit", shown._tallies["grit"], 1.0)
+    assert bar.startswith("grit     ██████████           ")
+    assert "1/2   0 fail   0 error   0 skip   1.0 s   grit.tree.key-order" in bar
+    shown.notice(failed())
+    shown.end(["the end"])
+    assert "FAIL grit.tree.key-order" in out.getvalue()
+    assert out.getvalue().endswith("the end\n")

@@ -1,0 +1,117 @@
+"""The plan: order, selection, twins, controls, shards."""
+
+from __future__ import annotations
+
+import pytest
+
+from gritstone_conformance.cases import Requires
+from gritstone_conformance.errors import DataError
+from gritstone_conformance.plan import Selection, Watch, case_order, make_plan, shard_of, uncovered_rules
+from gritstone_conformance.trial import Property
+from selftests.fakes import accept, fake_book, reject
+
+GOLDEN = ["grit/tree/names-descending", "grit/tree/two-names", "grit/blob/hello", "grit/blob/empty"]
+CASES = [accept(name) for name in GOLDEN]
+
+
+def names(plan: object) -> list[str]:
+    return [item.name for item in plan.items]  # type: ignore[attr-defined]
+
+
+def test_order_follows_the_seed_as_the_spec_says() -> None:
+    assert names(make_plan(reversed(CASES), (), (), Selection(), 1)) == GOLDEN
+    assert names(make_plan(CASES, (), (), Selection(), 2)) != GOLDEN
+
+
+def test_shards_are_those_of_the_spec() -> None:
+    given = ["grit/tree/two-names", "grit/tree/names-descending", "grit/blob/hello", "grit/blob/empty"]
+    assert [shard_of(name, 4) for name in given] == [0, 3, 2, 1]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_shards_are_disjoint_and_complete(count: int) -> None:
+    cases = [accept(f"grit/tree/case-{number}") for number in range(60)]
+    parts = [make_plan(cases, (), (), Selection(shard=(index, count)), 1) for index in range(count)]
+    counted = [item.name for part in parts for item in part.items if item.counted]
+    assert sorted(counted) == sorted(case.name for case in cases)
+
+
+def test_a_filter_pulls_in_the_twin() -> None:
+    cases = [accept(), reject(), accept("grit/tree/other")]
+    plan = make_plan(cases, (), (), Selection(glob="*/bad"), 1)
+    assert sorted(names(plan)) == ["grit/tree/bad", "grit/tree/good"]
+    assert all(item.counted for item in plan.items)
+
+
+def test_a_shard_pulls_in_the_twin_without_counting_it() -> None:
+    good = next(f"grit/tree/good-{n}" for n in range(99) if shard_of(f"grit/tree/good-{n}", 2) == 0)
+    bad = next(f"grit/tree/bad-{n}" for n in range(99) if shard_of(f"grit/tree/bad-{n}", 2) == 1)
+    plan = make_plan([accept(good), reject(bad, twin=good)], (), (), Selection(shard=(1, 2)), 1)
+    assert {item.name: item.counted for item in plan.items} == {good: False, bad: True}
+
+
+def test_harness_cases_bring_one_control_per_format() -> None:
+    framed, cbor = Requires(formats=("framed-sha256",)), Requires(formats=("cbor-blake3",))
+    cases = [
+        accept("grit/tree/b", requires=framed),
+        accept("grit/tree/a", requires=framed),
+        accept("grit/tree/c", requires=cbor),
+        reject("grit/tree/bad", twin="grit/tree/a"),
+    ]
+    plan = make_plan(cases, (), ("harness.frame.line",), Selection(profiles=("harness",)), 1)
+    assert sorted(names(plan)) == ["grit/tree/a", "grit/tree/c", "harness/watch/frame-line"]
+
+
+def test_a_watch_is_in_every_shard() -> None:
+    plans = [make_plan(CASES, (), ("harness.frame.line",), Selection(shard=(index, 3)), 1) for index in range(3)]
+    watches = [[item.source for item in plan.of_kind("watch")] for plan in plans]
+    assert watches == [[Watch("harness.frame.line")]] * 3
+
+
+def test_selection_by_rule_looks_at_the_rules_of_steps_too() -> None:
+    stepped = accept("grit/tree/stepped")
+    step = stepped.steps[0]
+    stepped = accept("grit/tree/stepped", steps=(type(step)(step.op, step.args, step.expect, "grit.blob.any"),))
+    plan = make_plan([*CASES, stepped], (), (), Selection(rule="grit.blob.*"), 1)
+    assert names(plan) == ["grit/tree/stepped"]
+
+
+def test_a_profile_is_selected_with_the_harness() -> None:
+    prop = Property("wit/step/any", ("grit.blob.any",), lambda trial: None)
+    plan = make_plan(CASES, [prop], ("harness.frame.line",), Selection(profiles=("grit",)), 1)
+    assert {item.profile for item in plan.items} == {"grit", "harness"}
+
+
+def test_retired_cases_are_not_planned() -> None:
+    retired = accept("grit/tree/old", status={"retired": "the spec changed"})
+    assert "grit/tree/old" not in names(make_plan([*CASES, retired], (), (), Selection(), 1))
+
+
+def test_one_name_is_one_case() -> None:
+    prop = Property(GOLDEN[0], ("grit.blob.any",), lambda trial: None)
+    with pytest.raises(DataError, match="two cases are named grit/tree/names-descending"):
+        make_plan(CASES, [prop], (), Selection(), 1)
+
+
+def test_what_asks_and_expects_the_same_is_one_case() -> None:
+    again = accept("grit/tree/again", steps=CASES[0].steps)
+    with pytest.raises(DataError, match="grit/tree/again asks and expects the same as grit/tree/names-descending"):
+        make_plan([CASES[0], again], (), (), Selection(), 1)
+
+
+def test_selections_that_support_a_claim() -> None:
+    assert Selection().is_whole
+    assert Selection(profiles=("grit",)).is_whole
+    part = [Selection(glob="*"), Selection(rule="*"), Selection(shard=(0, 2)), Selection(profiles=("harness",))]
+    assert not any(selection.is_whole for selection in part)
+
+
+def test_uncovered_rules_are_named() -> None:
+    plan = make_plan(CASES, (), ("harness.frame.line",), Selection(), 1)
+    book = fake_book(["grit.tree.key-order", "grit.blob.any", "harness.frame.line"])
+    assert uncovered_rules(book, plan.items) == ("grit.blob.any",)
+
+
+def test_case_order_is_the_hash_of_seed_and_name() -> None:
+    assert case_order(1, "grit/tree/two-names") == case_order(1, "grit/tree/two-names")
+    assert len({case_order(seed, "grit/tree/two-names") for seed in range(20)}) == 20

@@ -1,0 +1,82 @@
+"""The pytest plugin: items are cases, verdicts and report are those of ``gritstone verify``."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gritstone_conformance.cli import main
+from gritstone_conformance.report import read_report
+
+PLANTED = Path(__file__).parent / "planted"
+REFERENCE = shlex.join([sys.executable, "-m", "gritstone.harness"])
+
+
+def run_pytest(where: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--no-header", *options]
+    return subprocess.run(command, cwd=where, capture_output=True, text=True, timeout=120)
+
+
+def run_suite(where: Path, iut: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return run_pytest(where, "--pyargs", "gritstone_conformance", "--gritstone-iut", iut, *options)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_items_are_cases_and_the_report_is_that_of_verify(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]
+) -> None:
+    done = run_suite(tmp_path, REFERENCE, "-k", "grit/tree/ and not edited", *workers)
+    assert done.returncode == 0, done.stdout
+    assert "no claim follows" in done.stdout
+    report = read_report(tmp_path / ".gritstone/pytest.jsonl")
+    monkeypatch.chdir(tmp_path)
+    assert main(["verify", "--iut", REFERENCE, "-k", "grit/tree/*"]) == 0
+    told = read_report(tmp_path / ".gritstone/report.jsonl")
+    verdicts = {found.case: found.verdict for found in report.outcomes if found.kind == "vector"}
+    assert verdicts == {found.case: found.verdict for found in told.outcomes if found.kind == "vector"}
+    assert report.header["iut"] == told.header["iut"]
+    assert report.footer["exit"] == 0
+
+
+def test_a_failure_is_told_as_verify_tells_it(tmp_path: Path) -> None:
+    iut = shlex.join([sys.executable, str(PLANTED / "always_refuse.py")])
+    done = run_suite(tmp_path, iut, "-k", "grit/tree/two-names or grit/tree/names-descending")
+    assert done.returncode == 1
+    assert "plugin.py::grit/tree/two-names" in done.stdout
+    assert "FAIL grit." in done.stdout
+    assert "expected     ok  " in done.stdout
+    assert "got          refused invalid" in done.stdout
+    verdicts = {found.case: found.verdict for found in read_report(tmp_path / ".gritstone/pytest.jsonl").outcomes}
+    assert verdicts["grit/tree/two-names"] == "fail"
+    assert verdicts["grit/tree/names-descending"] == "error", "its twin failed"
+    assert verdicts["harness/watch/frame-line"] == "error", "nothing vouches for the wire"
+
+
+def test_one_that_never_says_hello_ends_the_run(tmp_path: Path) -> None:
+    done = run_suite(tmp_path, "true", "-k", "grit/tree/two-names")
+    assert done.returncode == 3
+    assert "hello failed: dead:exit-0" in done.stdout + done.stderr
+
+
+def test_without_the_option_nothing_is_collected(tmp_path: Path) -> None:
+    done = run_pytest(tmp_path, "--pyargs", "gritstone_conformance", "--collect-only")
+    assert done.returncode == 5
+    assert "no tests" in done.stdout
+
+
+def test_the_plugin_imports_nothing_of_the_suite() -> None:
+    script = (
+        "import sys; import gritstone_conformance.plugin;"
+        "print(sorted(name for name in sys.modules if name.startswith(('gritstone', 'hypothesis', 'rich', 'json'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.strip("[]\n").replace("'", "").split(", "))
+    assert {name for name in loaded if name.startswith("gritstone")} == {
+        "gritstone_conformance",
+        "gritstone_conformance.plugin",
+    }
+    assert not loaded & {"hypothesis", "rich"}

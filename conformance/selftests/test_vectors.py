@@ -1,0 +1,326 @@
+"""Vector files: reading, DIGEST, lint, edits, filing; and the bundled set itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gritstone_conformance.bundled import vectors_dir
+from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.cli import main
+from gritstone_conformance.edits import apply_edit, edit_between, requests_of
+from gritstone_conformance.errors import DataError, UsageError
+from gritstone_conformance.lint import lint_vectors
+from gritstone_conformance.rules import load_rules
+from gritstone_conformance.vectors import digest_text, load_vectors, parse_vector_file, read_vector_file
+from selftests.fakes import accept
+
+GOOD_BYTES = "dHJlZSA2OABhAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gYgBlZmdoaWprbG1ub3BxcnN0dXZ3eHl6e3x9fn-AgYKDhA"
+BAD_BYTES = "dHJlZSA2OABjAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gYgBlZmdoaWprbG1ub3BxcnN0dXZ3eHl6e3x9fn-AgYKDhA"
+A, B = bytes(range(0x01, 0x21)).hex(), bytes(range(0x65, 0x85)).hex()
+
+
+def small_set() -> dict[str, dict[str, Any]]:
+    """Return two files as the spec shows them: an accepted tree and the reject made of it."""
+    common = {"$schema": "urn:gritstone:schema:0.1:vectors", "spec": "0.1", "profile": "grit", "topic": "tree"}
+    flag = {"note": "a second encoding", "effect": "two ids", "bug": "a lax reader"}
+    entries = [["a", A], ["b", B]]
+    good = {
+        "name": "grit/tree/two-names",
+        "rules": ["grit.tree.key-order"],
+        "requires": {"formats": ["framed-sha256"]},
+        "steps": [
+            {
+                "op": "grit.decode",
+                "args": {"format": "framed-sha256", "bytes": GOOD_BYTES},
+                "expect": {
+                    "ok": {
+                        "object": {"kind": "tree", "entries": entries},
+                        "id": "3048fd0d5fc394c1d75bd9010ba1d58953270a35ef852c3c61247152b37b58f0",
+                    }
+                },
+            }
+        ],
+        "origin": {"by": "hand"},
+    }
+    bad = {
+        **good,
+        "name": "grit/tree/names-descending",
+        "steps": [
+            {
+                "op": "grit.decode",
+                "args": {"format": "framed-sha256", "bytes": BAD_BYTES},
+                "expect": {"refused": "invalid"},
+            }
+        ],
+        "twin": "grit/tree/two-names",
+        "edit": {"step": 0, "arg": "bytes", "at": 8, "was": "YQ", "now": "Yw"},
+        "flags": ["malleable-id"],
+    }
+    return {
+        "grit/tree.json": {**common, "kind": "accept", "count": 1, "flags": {}, "cases": [good]},
+        "grit/tree.reject.json": {
+            **common,
+            "kind": "reject",
+            "count": 1,
+            "flags": {"malleable-id": flag},
+            "cases": [bad],
+        },
+    }
+
+
+def write_set(root: Path, files: dict[str, dict[str, Any]]) -> Path:
+    for path, content in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(json.dumps(content), encoding="utf-8")
+    (root / "DIGEST").write_text(digest_text({path: (root / path).read_bytes() for path in files}), encoding="utf-8")
+    return root
+
+
+def test_the_digest_is_that_of_the_spec() -> None:
+    text = digest_text({"grit/b.reject.json": b"[]\n", "grit/a.json": b"{}\n"})
+    digest = "9e3e384f0f2244b47954f51c44c8bcb30bee1d9de7546a8f4ac7eadefa7617f2"
+    assert hashlib.sha256(text.encode()).hexdigest() == digest
+
+
+def test_the_identities_are_those_of_the_spec(tmp_path: Path) -> None:
+    vectors = load_vectors(write_set(tmp_path, small_set()))
+    identities = {name: case.identity() for name, case in vectors.by_name().items()}
+    assert identities == {
+        "grit/tree/two-names": "9297f869bebaadd4bdcb11c147a11d33d567620b94d2862680f0249150c541cc",
+        "grit/tree/names-descending": "9eb1d2cfc4507b4da9d4ab9b678f6e66ecd206a187a19c61b88eda7521698ea7",
+    }
+
+
+def test_a_file_is_written_as_it_was_read(tmp_path: Path) -> None:
+    root = write_set(tmp_path, small_set())
+    file = read_vector_file(root / "grit/tree.reject.json")
+    again = parse_vector_file(file.to_text().encode(), "again", check_schema=True)
+    assert (again.cases, again.flags) == (file.cases, file.flags)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda root: (root / "DIGEST").unlink(), "DIGEST: No such file"),
+        (lambda root: (root / "grit/more.json").write_text("{}"), "stale for grit/more.json"),
+        (lambda root: (root / "grit/tree.json").unlink(), "stale for grit/tree.json"),
+        (lambda root: (root / "grit/tree.json").write_text("{}"), "stale for grit/tree.json"),
+    ],
+)
+def test_a_set_that_is_not_its_digest_is_refused(tmp_path: Path, change: Callable[[Path], Any], words: str) -> None:
+    root = write_set(tmp_path, small_set())
+    change(root)
+    with pytest.raises(DataError, match=words):
+        load_vectors(root)
+
+
+def test_names_stand_once(tmp_path: Path) -> None:
+    files = small_set()
+    files["grit/more.json"] = {**files["grit/tree.json"], "topic": "more"}
+    with pytest.raises(DataError, match=r"the name grit/tree/two-names stands in grit/more.json already"):
+        load_vectors(write_set(tmp_path, files))
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"cases":[],"cases":[]}', "a member stands twice"),
+        (b"[]", "is not of type 'object'"),
+        (b"{}", r"'\$schema' is a required property"),
+    ],
+)
+def test_what_is_no_vector_file_is_refused_in_one_line(raw: bytes, words: str) -> None:
+    with pytest.raises(DataError, match=words) as caught:
+        parse_vector_file(raw, "x.json", check_schema=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_the_users_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        read_vector_file(tmp_path / "none.json")
+
+
+def test_the_small_set_is_clean(tmp_path: Path) -> None:
+    assert lint_vectors(write_set(tmp_path, small_set()), load_rules()) == []
+
+
+def change(path: str, *keys: str | int, to: Any) -> Callable[[dict[str, Any]], None]:
+    def apply(files: dict[str, Any]) -> None:
+        inner: Any = files[path]
+        for key in keys[:-1]:
+            inner = inner[key]
+        inner[keys[-1]] = to
+
+    return apply
+
+
+REJECT = "grit/tree.reject.json"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (change("grit/tree.json", "count", to=2), "count says 2, there are 1 cases"),
+        (change("grit/tree.json", "topic", to="blob"), "profile, topic and kind say it is grit/blob.json"),
+        (change(REJECT, "flags", to={}), "the flag malleable-id is used and not explained"),
+        (change(REJECT, "cases", 0, "flags", to=[]), "the flag malleable-id is explained and not used"),
+        (
+            change(REJECT, "cases", 0, "rules", to=["grit.tree.name-order"]),
+            "names grit.tree.name-order, which is no rule",
+        ),
+        (change(REJECT, "cases", 0, "twin", to="grit/tree/none"), "its twin grit/tree/none does not exist"),
+        (change(REJECT, "cases", 0, "twin", to="grit/tree/names-descending"), "is a reject itself"),
+        (change(REJECT, "cases", 0, "requires", to={}), "requires something else"),
+        (change(REJECT, "cases", 0, "edit", "now", to="ZA"), "its edit does not make it of grit/tree/two-names"),
+        (change(REJECT, "cases", 0, "edit", "was", to="YA"), "at offset 8 the twin has 61, not 60"),
+        (change(REJECT, "cases", 0, "edit", "arg", to="object"), "the twin has no argument 'object' in step 0"),
+        (change(REJECT, "cases", 0, "edit", "step", to=1), "in step 1"),
+        (change(REJECT, "cases", 0, "steps", 0, "expect", to={"refused": "bad"}), "'bad' is not one of"),
+        (change(REJECT, "cases", 0, "name", to="wit/tree/x"), "stands in a file of profile grit"),
+        (change(REJECT, "cases", 0, "origin", to={"by": "luck"}), "'luck' is not one of"),
+    ],
+)
+def test_the_lint_finds_each_fault(tmp_path: Path, spoil: Callable[[dict[str, Any]], None], words: str) -> None:
+    files = small_set()
+    spoil(files)
+    findings = lint_vectors(write_set(tmp_path, files), load_rules())
+    assert any(words in finding for finding in findings), findings
+
+
+def test_the_lint_finds_an_edit_that_is_too_large(tmp_path: Path) -> None:
+    files = small_set()
+    edit = files[REJECT]["cases"][0]["edit"]
+    edit.update(at=0, was=GOOD_BYTES[:88], now=BAD_BYTES[:88])
+    findings = lint_vectors(write_set(tmp_path, files), load_rules())
+    assert any("its edit has 132 bytes, allowed are 80" in finding for finding in findings), findings
+
+
+def test_the_lint_holds_found_files_to_their_digest(tmp_path: Path) -> None:
+    files = small_set()
+    files["grit/found/0123456789abcdef.json"] = files.pop("grit/tree.json")
+    findings = lint_vectors(write_set(tmp_path, files), load_rules())
+    assert any("holds not exactly the one case that its name is the digest of" in finding for finding in findings)
+
+
+def test_the_lint_finds_a_schema_that_was_changed(tmp_path: Path) -> None:
+    root = write_set(tmp_path, small_set())
+    (root / "schema").mkdir()
+    (root / "schema/case.schema.json").write_text("{}")
+    assert lint_vectors(root, load_rules()) == ["schema/case.schema.json: differs from spec/schemas/case.schema.json"]
+
+
+def two(args: dict[str, Any], other: dict[str, Any]) -> tuple[Case, Case]:
+    made = (Case("grit/a/b", (), Requires(), (Step("grit.put", given, {"ok": {}}),)) for given in (args, other))
+    return next(made), next(made)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "edit"),
+    [
+        ("AQID", "AQkD", {"at": 1, "was": "Ag", "now": "CQ"}),
+        ("AQID", "AQIDBA", {"at": 3, "was": "", "now": "BA"}),
+        ("AQEB", "AQE", {"at": 2, "was": "AQ", "now": ""}),
+        ([1, 2], [1, 3], {"path": "", "was": [1, 2], "now": [1, 3]}),
+    ],
+)
+def test_an_edit_is_found_and_makes_the_case(was: Any, now: Any, edit: dict[str, Any]) -> None:
+    twin, case = two({"bytes": was, "store": "s"}, {"bytes": now, "store": "s"})
+    assert edit_between(twin, case) == {"step": 0, "arg": "bytes", **edit}
+    assert apply_edit(twin, edit_between(twin, case)) == requests_of(case)
+
+
+def test_an_edit_inside_a_json_value() -> None:
+    twin, case = two({"object": {"entries": [["a/b", 1]]}}, {"object": {"entries": [["a/b", 2]]}})
+    edit = {"step": 0, "arg": "object", "path": "/entries/0/1", "was": 1, "now": 2}
+    assert apply_edit(twin, edit) == requests_of(case)
+    assert requests_of(twin)[0][1] == {"object": {"entries": [["a/b", 1]]}}, "the twin itself is not changed"
+
+
+def test_two_changes_are_no_edit() -> None:
+    twin, case = two({"a": 1, "b": 1}, {"a": 2, "b": 2})
+    with pytest.raises(DataError, match="differs in 2 arguments"):
+        edit_between(twin, case)
+
+
+def test_the_bundled_set_is_clean() -> None:
+    assert lint_vectors(vectors_dir(), load_rules()) == []
+    assert len(list(load_vectors().cases())) > 300
+
+
+def found_file(tmp_path: Path, expect: dict[str, Any]) -> Path:
+    case = accept("grit/tree/found-00000000", steps=(Step("grit.id", {"format": "x", "bytes": "AQ"}, expect),))
+    file = {
+        **small_set()["grit/tree.json"],
+        "cases": [{**case.to_json(), "origin": {"by": "shrunk", "from": "grit/tree/sums", "seed": 1}}],
+    }
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps(file))
+    return path
+
+
+def test_a_found_case_is_filed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_set(tmp_path / "vectors", small_set())
+    found = found_file(tmp_path, {"ok": {"id": A}})
+    given = ["vectors", "--root", str(root), "--add", str(found)]
+    assert main([*given, "--comment", "id of one byte", "--rules", "grit.id.whole"]) == 0
+    (case,) = (case for case in load_vectors(root).cases() if case.name == "grit/tree/found-00000000")
+    assert (case.rules, case.comment) == (("grit.id.whole",), "id of one byte")
+    assert (root / "grit/found" / f"{case.identity()[:16]}.json").is_file()
+    assert lint_vectors(root, load_rules()) == []
+    capsys.readouterr()
+    assert main([*given, "--comment", "again", "--rules", "grit.id.whole"]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--rules", "grit.id.whole"], "give --comment"),
+        (["--comment", "x"], "give --rules"),
+        (["--comment", "x", "--rules", "grit.id.hole"], "grit.id.hole is no rule"),
+        (["--comment", "x", "--rules", "grit.id.whole"], "give --twin NAME"),
+        (["--comment", "x", "--rules", "grit.id.whole", "--twin", "grit/x/y"], "no such vector"),
+        (["--comment", "x", "--rules", "grit.id.whole", "--twin", "grit/tree/two-names"], "does not have the same op"),
+    ],
+)
+def test_filing_asks_for_what_is_lacking(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
+) -> None:
+    root = write_set(tmp_path / "vectors", small_set())
+    found = found_file(tmp_path, {"refused": "invalid"})
+    assert main(["vectors", "--root", str(root), "--add", str(found), *options]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_digest_is_renewed_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_set(tmp_path, small_set())
+    shutil.copy(root / "grit/tree.json", root / "grit/copy.json")
+    assert main(["vectors", "--root", str(root), "--lint"]) == 4
+    assert "DIGEST: stale" in capsys.readouterr().out
+    assert main(["vectors", "--root", str(root), "--digest", "--write"]) == 0
+    digest = capsys.readouterr().out.strip()
+    assert digest == hashlib.sha256((root / "DIGEST").read_bytes()).hexdigest()
+    assert "grit/copy.json" in (root / "DIGEST").read_text()
+
+
+def test_export_holds_every_case(tmp_path: Path) -> None:
+    root = write_set(tmp_path / "vectors", small_set())
+    assert main(["vectors", "--root", str(root), "--export", str(tmp_path / "all.jsonl")]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+    assert {line["name"]: line["kind"] for line in lines} == {
+        "grit/tree/two-names": "accept",
+        "grit/tree/names-descending": "reject",
+    }
+    assert all(line["digest"] for line in lines)

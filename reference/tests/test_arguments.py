@@ -1,0 +1,129 @@
+"""The table of arguments, held against the JSON Schema of the specification."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from gritstone.errors import Invalid
+from gritstone.grit import Change, Tree
+from gritstone.harness.arguments import ARGUMENTS, read_arguments
+from gritstone.harness.wire import ArgumentError
+
+SCHEMAS = Path(__file__).parents[2] / "spec" / "schemas"
+HEX = bytes(range(1, 33)).hex()
+
+GOOD: dict[str, list[dict[str, Any]]] = {
+    "hello": [{"protocol": [1], "suite": "s", "spec": "0.1", "frame_bytes": 4_194_304, "window": 1}],
+    "ping": [{}],
+    "bye": [{}],
+    "grit.id": [{"format": "framed-sha256", "bytes": "AAEC"}],
+    "grit.encode": [{"format": "zork", "object": {"kind": "tree", "entries": [["a", HEX]]}}],
+    "grit.decode": [{"format": "framed-sha256", "bytes": ""}],
+    "grit.open": [
+        {"store": "s", "format": "framed-sha256", "backend": "memory", "create": True},
+        {"store": "s-1", "format": "framed-sha256", "backend": "durable", "dir": "/d", "create": False},
+    ],
+    "grit.close": [{"store": "s" * 32}],
+    "grit.put": [{"store": "s", "bytes": "AA"}, {"store": "s", "bytes": "AA", "id": HEX}],
+    "grit.get": [{"store": "s", "id": "0" * 64}],
+    "grit.has": [{"store": "s", "ids": []}, {"store": "s", "ids": [HEX] * 4_096}],
+    "grit.refs": [
+        {"store": "s", "prefix": "", "after": None, "limit": 1},
+        {"store": "s", "prefix": "\u00e9", "after": "", "limit": 4_096},
+    ],
+    "grit.cas": [
+        {"store": "s", "changes": []},
+        {"store": "s", "changes": [{"name": "", "old": None, "new": HEX}, {"name": "x", "old": HEX, "new": None}]},
+    ],
+    "grit.export": [
+        {"store": "s", "cursor": None},
+        {"store": "s", "cursor": "c", "names": []},
+        {"store": "s", "to": "/f", "names": ["x"]},
+    ],
+    "grit.import": [{"store": "s", "from": "/f"}, {"store": "s", "bytes": "", "more": False}],
+    "grit.transcode": [{"from": "a", "to": "b", "bundle": ""}],
+    "grit.erase": [{"store": "s", "id": HEX}],
+    "grit.prune": [{"store": "s", "pins": []}, {"store": "s", "pins": [HEX]}],
+    "grit.damage": [{"store": "s", "id": HEX, "offset": 0, "xor": 1}],
+}
+ODD: list[Any] = [None, True, 0, 1, -1, 255, 256, 2**53, 1e300, "", "x", "X", "/x", HEX, HEX.upper(), "AB", [], [1], {}]
+
+
+@pytest.fixture(scope="module")
+def judge() -> Any:
+    """Judge arguments by the schema."""
+    resources = [
+        (content["$id"], Resource.from_contents(content))
+        for content in (json.loads(path.read_text()) for path in sorted(SCHEMAS.glob("*.schema.json")))
+    ]
+    registry: Any = Registry().with_resources(resources)
+
+    def fits(op: str, args: Any) -> bool:
+        reference = {"$ref": f"urn:gritstone:schema:0.1:request#/$defs/args.{op}"}
+        return bool(Draft202012Validator(reference, registry=registry).is_valid(args))
+
+    return fits
+
+
+def test_every_operation_of_the_schema() -> None:
+    definitions = json.loads((SCHEMAS / "request.schema.json").read_text())["$defs"]
+    assert set(ARGUMENTS) == {name.removeprefix("args.") for name in definitions if name.startswith("args.")}
+    assert set(GOOD) == set(ARGUMENTS)
+
+
+CASES = [pytest.param(op, args, id=f"{op}-{n}") for op, some in GOOD.items() for n, args in enumerate(some)]
+
+
+@pytest.mark.parametrize(("op", "args"), CASES)
+def test_good_arguments(judge: Any, op: str, args: dict[str, Any]) -> None:
+    assert judge(op, args)
+    assert read_arguments(op, args).keys() == args.keys()
+
+
+def _accepted(op: str, args: Any) -> bool:
+    try:
+        read_arguments(op, args)
+    except ArgumentError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("op", "args"), CASES)
+def test_one_change_away(judge: Any, op: str, args: dict[str, Any]) -> None:
+    variants: list[Any] = [{name: value for name, value in args.items() if name != gone} for gone in args]
+    variants += [args | {"more-members": 1}, None, [], list(args)]
+    for name in args:
+        for odd in ODD:
+            changed = copy.deepcopy(args)
+            changed[name] = odd
+            variants.append(changed)
+    for variant in variants:
+        if _is_relative_path(variant):
+            assert not _accepted(op, variant)
+        else:
+            assert _accepted(op, variant) == judge(op, variant), variant
+
+
+def _is_relative_path(args: Any) -> bool:
+    """The schema cannot say that a path is absolute; the text does."""
+    members = ("dir", "to", "from") if isinstance(args, dict) and "store" in args else ()
+    return any(isinstance(args.get(name), str) and args[name] and args[name][0] != "/" for name in members)
+
+
+def test_values_are_read() -> None:
+    values = read_arguments("grit.cas", GOOD["grit.cas"][1])
+    assert values["changes"] == [Change("", None, bytes.fromhex(HEX)), Change("x", bytes.fromhex(HEX), None)]
+    assert read_arguments("grit.put", GOOD["grit.put"][1])["id"] == bytes.fromhex(HEX)
+    assert read_arguments("grit.encode", GOOD["grit.encode"][0])["object"] == Tree({"a": bytes.fromhex(HEX)})
+
+
+def test_a_repeated_key_waits() -> None:
+    form = {"kind": "tree", "entries": [["a", HEX], ["a", HEX]]}
+    assert isinstance(read_arguments("grit.encode", {"format": "zork", "object": form})["object"], Invalid)

@@ -1,0 +1,41 @@
+"""What is claimed."""
+
+from __future__ import annotations
+
+import pytest
+
+from gritstone.errors import Rejected
+from gritstone.grit import Limits
+from gritstone.harness import Claims
+
+
+def test_defaults() -> None:
+    answer = Claims().within(16_777_216, 64).hello({"protocol": [1, 9]})
+    assert answer["protocol"] == 1
+    assert answer["limits"] == {
+        "object_bytes": 16_777_216 * 3 // 4 - 1_024,
+        "tree_depth": 4_096,
+        "cas_names": 4_096,
+        "refs": 16_384,
+        "window": 64,
+        "frame_bytes": 16_777_216,
+    }
+    assert set(answer["formats"]) == {"framed-sha256", "cbor-blake3"}
+    assert set(answer["features"]) == {"durable", "files", "shared", "transcode", "erase", "damage"}
+    assert answer["profiles"] == ["grit"]
+
+
+def test_objects_fit_frames() -> None:
+    assert Claims().within(2**40, 1).limits.object_bytes == 67_108_864
+    assert Claims(limits=Limits(object_bytes=1_048_576)).within(4_194_304, 1).limits.object_bytes == 1_048_576
+    assert Claims().within(4_194_304, 9).window == 9
+
+
+def test_without() -> None:
+    assert set(Claims().without({"durable", "erase"}).features) == {"files", "transcode", "damage"}
+    assert "transcode" not in Claims(formats=("framed-sha256",)).without(set()).features
+
+
+def test_no_protocol_in_common() -> None:
+    with pytest.raises(Rejected):
+        Claims().hello({"protocol": [2]})

@@ -1,0 +1,94 @@
+"""One open generation; what engines promise is in ``test_engine``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gritstone.errors import InternalError, Rejected
+from gritstone.grit import lmdb_environment
+from gritstone.grit.engine import Table
+from gritstone.grit.lmdb_environment import MOVED, Environment, LmdbBatch, LmdbView
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[Environment]:
+    made = Environment(tmp_path / "e.mdb", 3, 1 << 30)
+    made.open_tables()
+    yield made
+    made.close()
+
+
+def test_encodings_are_numbered_in_order(environment: Environment) -> None:
+    for keys in ([b"c", b"a"], [b"b"]):
+        with environment.lmdb.begin(write=True, buffers=True) as txn:
+            batch = LmdbBatch(txn, environment)
+            for key in keys:
+                batch.put(Table.OBJECTS, key, b"value of " + key)
+            assert not batch.deleted
+    with environment.lmdb.begin() as txn:
+        stored = list(txn.cursor(environment.encodings))
+    assert stored == [(n.to_bytes(8, "big"), b"value of " + key) for n, key in enumerate([b"c", b"a", b"b"])]
+
+
+WORKS: list[Callable[[LmdbBatch], None]] = [
+    lambda batch: batch.put(Table.OBJECTS, b"a", b"2"),
+    lambda batch: batch.delete(Table.OBJECTS, b"a"),
+]
+
+
+@pytest.mark.parametrize("work", WORKS, ids=["replace", "delete"])
+def test_what_needs_scrubbing_is_noted(environment: Environment, work: Callable[[LmdbBatch], None]) -> None:
+    with environment.lmdb.begin(write=True, buffers=True) as txn:
+        LmdbBatch(txn, environment).put(Table.OBJECTS, b"a", b"1")
+    with environment.lmdb.begin(write=True, buffers=True) as txn:
+        batch = LmdbBatch(txn, environment)
+        work(batch)
+        assert batch.deleted
+
+
+def test_references_need_no_scrubbing(environment: Environment) -> None:
+    with environment.lmdb.begin(write=True, buffers=True) as txn:
+        batch = LmdbBatch(txn, environment)
+        batch.put(Table.REFS, b"r", b"12345")
+        batch.delete(Table.REFS, b"r")
+        assert not batch.deleted
+        assert batch.written_bytes == 5
+
+
+def test_a_view_ends_once(environment: Environment) -> None:
+    view = LmdbView(environment, environment.lmdb.begin(buffers=True))
+    assert view.get(Table.META, b"k") is None
+    environment.end_views()
+    view.end()
+    with pytest.raises(Rejected):
+        view.get(Table.META, b"k")
+
+
+def test_a_number_without_encoding_is_our_fault(environment: Environment) -> None:
+    with environment.lmdb.begin(write=True, buffers=True) as txn:
+        batch = LmdbBatch(txn, environment)
+        batch.put(Table.OBJECTS, b"a", b"1")
+        txn.drop(environment.encodings, delete=False)
+        with pytest.raises(InternalError):
+            batch.get(Table.OBJECTS, b"a")
+
+
+def test_moved(environment: Environment, tmp_path: Path) -> None:
+    assert not environment.moved()
+    with environment.lmdb.begin(write=True) as txn:
+        txn.put(MOVED, b"4", db=environment.tables[Table.META])
+    assert environment.moved()
+    fresh = Environment(tmp_path / "fresh.mdb", 0, 1 << 20)
+    assert not fresh.moved()
+    fresh.close()
+
+
+def test_memory_is_given_back_now_and_then(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    dropped: list[Path] = []
+    monkeypatch.setattr(lmdb_environment, "drop_pages", dropped.append)
+    for _ in range(5):
+        environment.touch(20 << 20)
+    assert len(dropped) == 2

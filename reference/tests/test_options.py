@@ -1,0 +1,36 @@
+"""Options of the adapter."""
+
+from __future__ import annotations
+
+import pytest
+
+from gritstone.harness import Claims
+from gritstone.harness.options import read_options
+
+
+def test_none() -> None:
+    assert read_options([]) == (Claims(), None)
+
+
+def test_all() -> None:
+    argv = ["--listen", "unix:/tmp/x", "--tree-depth", "2000", "--cas-names", "64", "--refs", "10000", "--window", "3"]
+    argv += ["--frame-bytes", "5000000", "--object-bytes", "2000000", "--without", "shared", "--without", "damage"]
+    claims, address = read_options(argv)
+    assert address == "unix:/tmp/x"
+    assert (claims.limits.tree_depth, claims.limits.cas_names, claims.limits.refs) == (2_000, 64, 10_000)
+    assert (claims.window, claims.frame_bytes, claims.limits.object_bytes) == (3, 5_000_000, 2_000_000)
+    assert set(claims.features) == {"durable", "files", "transcode", "erase"}
+
+
+def test_one_format_cannot_transcode() -> None:
+    claims, _ = read_options(["--format", "cbor-blake3", "--format", "cbor-blake3"])
+    assert claims.formats == ("cbor-blake3",)
+    assert "transcode" not in claims.features
+
+
+@pytest.mark.parametrize("options", ["--refs 9999", "--listen file:/x", "--window 0", "--without zork"])
+def test_bad_ones(options: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        read_options(options.split())
+    assert caught.value.code == 2
+    assert "error:" in capsys.readouterr().err

@@ -1,0 +1,38 @@
+"""Giving back the memory of a mapped file."""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+
+import pytest
+
+from gritstone.grit import residency
+from gritstone.grit.residency import drop_pages
+
+STATUS = Path("/proc/self/status")
+
+
+def resident_file_bytes() -> int:
+    fields = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
+    return int(fields["RssFile"].split()[0]) * 1_024
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="needs Linux")
+def test_pages_go_and_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "a file"
+    path.write_bytes(b"x" * (32 << 20))
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+        assert mapped[:].count(b"x") == 32 << 20
+        before = resident_file_bytes()
+        drop_pages(link)
+        assert before - resident_file_bytes() > 30 << 20
+        assert mapped[:].count(b"x") == 32 << 20
+
+
+def test_nothing_happens_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop_pages(tmp_path / "not mapped")
+    monkeypatch.setattr(residency, "_MAPS", tmp_path / "none")
+    drop_pages(tmp_path / "not mapped")

@@ -1,0 +1,163 @@
+"""Moving bytes."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gritstone.harness import Adapter, Claims
+from gritstone.harness.server import serve
+
+HELLO = {"protocol": [1], "suite": "s", "spec": "0.1", "frame_bytes": 16_777_216, "window": 64}
+
+
+def line(seq: int, op: str, args: dict[str, Any] | None = None) -> bytes:
+    return json.dumps({"seq": seq, "op": op, "args": args or {}}).encode() + b"\n"
+
+
+def served(*chunks: bytes) -> list[bytes]:
+    """Serve chunks of input; give what was written before each further read."""
+    written: list[bytes] = []
+    waiting = iter([*chunks, b""])
+    rounds: list[bytes] = []
+
+    def read() -> bytes:
+        rounds.append(b"".join(written))
+        written.clear()
+        return next(waiting)
+
+    serve(Adapter(Claims()), read, written.append)
+    return [*rounds[1:], b"".join(written)] if written else rounds[1:]
+
+
+def seqs(data: bytes) -> list[int]:
+    return [json.loads(one)["seq"] for one in data.splitlines()]
+
+
+def test_everything_is_written_before_waiting() -> None:
+    rounds = served(line(1, "ping"), line(2, "ping") + line(3, "ping"), line(4, "ping"))
+    assert [seqs(one) for one in rounds] == [[1], [2, 3], [4]]
+
+
+def test_lines_in_pieces() -> None:
+    text = line(1, "ping") + line(2, "ping")
+    rounds = served(*(text[at : at + 7] for at in range(0, len(text), 7)))
+    assert [seqs(one) for one in rounds if one] == [[1], [2]]
+
+
+def test_nothing_is_read_after_bye() -> None:
+    rounds = served(line(1, "bye") + line(2, "ping"), line(3, "ping"))
+    assert [seqs(one) for one in rounds if one] == [[1]]
+
+
+def test_a_long_line_in_small_pieces_takes_linear_time() -> None:
+    text = line(1, "grit.id", {"format": "framed-sha256", "bytes": "AAAA" * 2_000_000})
+    begin = time.monotonic()
+    (reply,) = [one for one in served(*(text[at : at + 4_096] for at in range(0, len(text), 4_096))) if one]
+    assert "ok" in json.loads(reply)
+    assert time.monotonic() - begin < 5
+
+
+# --- the process -----------------------------------------------------------------------------------------
+
+COMMAND = [sys.executable, "-m", "gritstone.harness"]
+
+
+def start(*options: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([*COMMAND, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_a_session_and_its_end() -> None:
+    process = start()
+    out, err = process.communicate(line(5, "hello", HELLO) + line(6, "bye"), timeout=10)
+    assert seqs(out) == [5, 6]
+    assert err == b""
+    assert process.returncode == 0
+
+
+def test_the_end_of_input() -> None:
+    process = start("--object-bytes", "1048576", "--without", "erase", "--format", "cbor-blake3")
+    out, _ = process.communicate(line(5, "hello", HELLO), timeout=10)
+    ok = json.loads(out)["ok"]
+    assert ok["limits"]["object_bytes"] == 1_048_576
+    assert ok["formats"] == ["cbor-blake3"]
+    assert "erase" not in ok["features"]
+    assert "connect" not in ok["features"]
+    assert process.returncode == 0
+
+
+def test_what_is_no_request_ends_it() -> None:
+    process = start()
+    out, err = process.communicate(b"hello?\n", timeout=10)
+    assert out == b""
+    assert b"no JSON" in err
+    assert process.returncode == 2
+
+
+def test_bad_options() -> None:
+    for options in (["--object-bytes", "5"], ["--listen", "zork"], ["--format", "zork"], ["--nope"]):
+        process = start(*options)
+        _, err = process.communicate(timeout=10)
+        assert process.returncode == 2
+        assert err.splitlines()[-1].startswith(b"python -m gritstone.harness: error: ")
+
+
+@pytest.fixture(params=["unix", "tcp"])
+def listening(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """Start a listening adapter; give a function that connects to it."""
+    if request.param == "unix":
+        address: Any = str(tmp_path / "socket")
+        option = f"unix:{address}"
+    else:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            address = probe.getsockname()
+        option = f"tcp:127.0.0.1:{address[1]}"
+    process = start("--listen", option)
+
+    def connect() -> socket.socket:
+        deadline = time.monotonic() + 10
+        while True:
+            client = socket.socket(socket.AF_UNIX if request.param == "unix" else socket.AF_INET)
+            try:
+                client.connect(address)
+            except OSError:
+                client.close()
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            else:
+                client.settimeout(10)
+                return client
+
+    yield connect
+    process.kill()
+    process.communicate()
+
+
+def asked(client: socket.socket, data: bytes, replies: int) -> list[Any]:
+    client.sendall(data)
+    received = b""
+    while received.count(b"\n") < replies:
+        chunk = client.recv(65_536)
+        assert chunk
+        received += chunk
+    return [json.loads(one) for one in received.splitlines()]
+
+
+def test_one_client_after_the_other(listening: Any) -> None:
+    opening = {"store": "s", "format": "framed-sha256", "backend": "memory", "create": True}
+    for end in ("bye", "close", "bye"):
+        with listening() as client:
+            hello, opened = asked(client, line(1, "hello", HELLO) + line(2, "grit.open", opening), 2)
+            assert "connect" in hello["ok"]["features"]
+            assert opened == {"seq": 2, "ok": {}}
+            if end == "bye":
+                asked(client, line(3, "bye"), 1)
+                assert client.recv(10) == b""
