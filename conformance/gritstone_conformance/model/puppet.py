@@ -29,20 +29,35 @@ from gritstone_conformance.model.proposals import Proposal, message_type
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Blob, Message, Step
 
-__all__ = ["REFUSED", "Ask", "Context", "Draft", "Work", "run_puppet"]
+__all__ = ["REFUSED", "Ask", "Context", "Draft", "Question", "Work", "run_puppet"]
 
 REFUSED: Final = b""
 """What :data:`Ask` gives for a query that was refused; no id is empty."""
 
-Ask = Callable[[bytes, str, bytes], bytes | None]
-"""Asks an actor a query with arguments; gives an id, None or :data:`REFUSED`."""
-
 _MOST: Final = (1 << 32) - 1
 
 
-def refuse(actor: bytes, name: str, args: bytes) -> bytes | None:
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the op ``Q`` asks: an actor, a query with arguments; and the path at which the answer will stand."""
+
+    actor: bytes
+    name: str
+    args: bytes
+    path: tuple[str, ...]
+
+
+Ask = Callable[[Question], bytes | None]
+"""Answers a question with an id, None or :data:`REFUSED`."""
+
+
+def refuse(question: Question) -> bytes | None:
     """Refuse a query, as ``wit.step`` does, which has no heads to ask."""
     return REFUSED
+
+
+def pass_over(milliseconds: int) -> None:
+    """Let time pass, of which nobody here takes notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +68,13 @@ class Context:
         actor: the actor that is run.
         attempt: 1 for a first try.
         ask: what answers the op ``Q``.
+        sleep: is told of the milliseconds of the op ``Z``.
     """
 
     actor: bytes
     attempt: int = 1
     ask: Ask = refuse
+    sleep: Callable[[int], None] = pass_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +296,7 @@ def _query(turn: Turn) -> None:
     path = turn.cursor.path()
     if args is None:
         raise Failure("failed", "the arguments are no blob, or erased", "wit.puppet.exact")
-    answer = turn.work.context.ask(target, name, args.data)
+    answer = turn.work.context.ask(Question(target, name, args.data, tuple(path)))
     if answer is None:
         turn.work.core.delete(path)
     else:
@@ -304,7 +321,7 @@ def _fail(turn: Turn) -> None:
 
 
 def _sleep(turn: Turn) -> None:
-    turn.cursor.number(2)
+    turn.work.context.sleep(turn.cursor.number(2))
 
 
 def _spoil(turn: Turn) -> None:

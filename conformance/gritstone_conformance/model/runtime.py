@@ -16,7 +16,7 @@ from gritstone_conformance.model.executor import admitted_step
 from gritstone_conformance.model.failures import Declined, Failure
 from gritstone_conformance.model.mailroom import Mailroom
 from gritstone_conformance.model.proposals import Proposal
-from gritstone_conformance.model.puppet import REFUSED, Context
+from gritstone_conformance.model.puppet import REFUSED, Context, Question
 from gritstone_conformance.model.queries import answer_query
 from gritstone_conformance.model.refusals import Refusal, invalid, missing, rejected
 from gritstone_conformance.model.shelf import Shelf
@@ -171,11 +171,11 @@ class Runtime:
         self._adopt(actor, step, heals=self._heals(actor, proposal, last))
         return step
 
-    def ask(self, actor: bytes, name: str, args: bytes) -> bytes | None:
+    def ask(self, question: Question) -> bytes | None:
         """Answer a query of the head of an actor, as the puppet's ``Q`` asks it."""
-        head = self.mailroom.heads.get(actor)
+        head = self.mailroom.heads.get(question.actor)
         try:
-            return REFUSED if head is None else answer_query(self.shelf, head, name, args)
+            return REFUSED if head is None else answer_query(self.shelf, head, question.name, question.args)
         except Refusal:
             return REFUSED
 
