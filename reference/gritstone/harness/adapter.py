@@ -30,6 +30,8 @@ __all__ = ["Adapter"]
 
 _Request: TypeAlias = tuple[int, str, Json]
 _GROUP_BYTES = 8 << 20
+_CHOSEN = (("backend", "durable", "durable"), ("schedule", "chosen", "schedule"), ("clock", "suite", "clock"))
+"""Members whose value needs a feature."""
 
 
 class Adapter:
@@ -68,8 +70,8 @@ class Adapter:
                 self.ended = request[1] == "bye"
 
     def close(self) -> None:
-        """Close all handles of the client."""
-        self._session.handles.close_all()
+        """Stop all runtimes and close all handles of the client."""
+        self._session.close()
 
     # --- one request -----------------------------------------------------------------------------------
 
@@ -99,8 +101,9 @@ class Adapter:
         needed = [FEATURE_OF[op]] if op in FEATURE_OF else []
         if op in ("grit.export", "grit.import") and ("to" in values or "from" in values):
             needed.append("files")
-        if values.get("backend") == "durable":
-            needed.append("durable")
+        needed += [feature for member, value, feature in _CHOSEN if values.get(member) == value]
+        if values.get("workers", 1) > 1:
+            needed.append("threads")
         for feature in needed:
             if feature not in claims.features:
                 return feature

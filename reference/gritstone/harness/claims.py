@@ -15,10 +15,22 @@ from gritstone.harness.wire import Json
 
 __all__ = ["ALL_FEATURES", "Claims"]
 
-ALL_FEATURES = ("durable", "files", "shared", "transcode", "erase", "damage", "external")
-_PROFILES = ("grit", "wit")
+ALL_FEATURES = (
+    "durable",
+    "files",
+    "shared",
+    "transcode",
+    "erase",
+    "damage",
+    "external",
+    "schedule",
+    "clock",
+    "effects",
+    "fault.kill",
+)
+_PROFILES = ("grit", "wit", "runtime")
 _SPECS = (SPEC_VERSION, "0.2")
-_NEEDS = {"shared": "durable"}
+_NEEDS = {"shared": "durable", "fault.kill": "durable"}
 _LIMITS = Limits(tree_depth=4_096, refs=16_384)
 _PROTOCOL = 1
 _LINE_OVERHEAD_BYTES = 1_024

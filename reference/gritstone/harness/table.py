@@ -29,4 +29,8 @@ def _operations(profile: str) -> Mapping[str, Operation]:
         from gritstone.harness.wit_operations import WIT_OPERATIONS
 
         return WIT_OPERATIONS
+    if profile in ("runtime", "fault"):
+        from gritstone.harness.runtime_operations import FAULT_OPERATIONS, RUNTIME_OPERATIONS
+
+        return FAULT_OPERATIONS if profile == "fault" else RUNTIME_OPERATIONS
     return OPERATIONS

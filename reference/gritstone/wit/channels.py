@@ -15,7 +15,7 @@ from gritstone.errors import Exhausted, Invalid
 from gritstone.grit.objects import Message, Object, ObjectId
 from gritstone.wit.recent import Recent
 
-__all__ = ["MOST_LISTED", "Load", "Roots", "is_legal_change", "load_message", "new_roots", "unread"]
+__all__ = ["MOST_LISTED", "Load", "Roots", "is_legal_change", "load_message", "new_roots", "root_of", "unread"]
 
 MOST_LISTED = 4_096
 """How many unread messages an operation lists."""
@@ -102,10 +102,21 @@ def is_legal_change(load: Load, roots: Roots, old: ObjectId | None, new: ObjectI
             break
         at = previous
     roots.put(new, at)
-    return _root(load, roots, old) != at
+    return root_of(load, roots, old) != at
 
 
-def _root(load: Load, roots: Roots, tip: ObjectId) -> ObjectId:
+def root_of(load: Load, roots: Roots, tip: ObjectId) -> ObjectId:
+    """Find the message without previous of a chain.
+
+    Args:
+        load: gives objects.
+        roots: roots that are known; this one is added.
+        tip: the newest message of the chain.
+
+    Raises:
+        Missing: a message of the chain is absent.
+        Invalid: something in the chain is no message.
+    """
     at = tip
     while True:
         known = roots.get(at)
