@@ -36,10 +36,10 @@ class Answers:
 
     def _ask(self, question: Question) -> list[bytes | None] | None:
         chain = self.history.chains.get(question.actor)
-        if chain is None or chain.cut:
+        if self.history.is_open(question.actor):
             return None
         found: dict[bytes | None, None] = {}
-        for step in reversed(chain.ids):
+        for step in reversed(chain.ids if chain is not None else ()):
             try:
                 found.setdefault(answer_query(self.history.shelf, step, question.name, question.args))
             except Refusal:

@@ -29,6 +29,7 @@ class History:
         channels: (sender, receiver) to what was sent.
         unverified: what had to be believed, in words.
         max_attempts: after how many failures actors are marked, where that is known.
+        is_whole: whether it is known that no actor was ever collected.
     """
 
     shelf: Shelf
@@ -38,11 +39,12 @@ class History:
     channels: dict[tuple[bytes, bytes], Channel] = field(default_factory=dict)
     unverified: list[str] = field(default_factory=list)
     max_attempts: int | None = None
+    is_whole: bool = False
 
     def is_open(self, actor: bytes) -> bool:
         """Return whether what an actor did is not known in full: its history is cut, or it has no head."""
         chain = self.chains.get(actor)
-        return chain is None or chain.cut
+        return not self.is_whole if chain is None else chain.cut
 
     def actors(self) -> list[Chain]:
         """Return the chains of all actors but the agent."""

@@ -53,13 +53,16 @@ class Verdict:
         return not self.findings
 
 
-def check_history(bundle: Bundle, *, at_rest: bool = False, max_attempts: int | None = None) -> Verdict:
+def check_history(
+    bundle: Bundle, *, at_rest: bool = False, max_attempts: int | None = None, is_whole: bool = False
+) -> Verdict:
     """Judge the history in a bundle of all references of a store.
 
     Args:
         bundle: the bundle as it was read, right or wrong.
         at_rest: whether the runtime was at rest; then check 14 is asked too.
         max_attempts: after how many failures actors are marked, if that is known.
+        is_whole: whether it is known that no actor was ever collected; then less has to be believed.
 
     Spec: :rule:`runtime.history.bundle`.
     """
@@ -67,7 +70,7 @@ def check_history(bundle: Bundle, *, at_rest: bool = False, max_attempts: int | 
         defects = [Finding("bundle", Place("bundle"), defect.words, defect.rule) for defect in bundle.defects]
         return Verdict(defects)
     history = open_history(bundle)
-    history.max_attempts = max_attempts
+    history.max_attempts, history.is_whole = max_attempts, is_whole
     found = list(check_steps(history))
     matches = match_all(history)
     found += matches.findings

@@ -30,9 +30,20 @@ class Mailroom:
         self.shelf = shelf
         self.heads: dict[bytes, bytes] = {}
         self.tips: dict[bytes, dict[bytes, bytes]] = {}
-        for name, target in store.references.items():
-            if name.startswith("heads/"):
-                self._note(bytes.fromhex(name[6:]), target)
+        self.reload()
+
+    def reload(self) -> None:
+        """Take notice of heads that somebody else moved."""
+        heads = {
+            bytes.fromhex(name[6:]): target
+            for name, target in self.store.references.items()
+            if name.startswith("heads/")
+        }
+        for actor in [actor for actor in self.heads if actor not in heads]:
+            self._note(actor, None)
+        for actor, head in heads.items():
+            if self.heads.get(actor) != head:
+                self._note(actor, head)
 
     def set_head(self, actor: bytes, step: bytes | None) -> None:
         """Set or remove a head, with everything on the shelf stored."""
