@@ -63,19 +63,19 @@ class Stage:
         """Add a tree."""
         return self.graph.add(Tree(tuple(entries.items())))
 
-    def core(self, name: bytes, code: bytes = PUPPET, **entries: bytes) -> bytes:
+    def core(self, title: bytes, code: bytes = PUPPET, **entries: bytes) -> bytes:
         """Add a core whose name makes it unique; an actor's id is that of its core."""
-        return core_of(self.graph, name, code, **entries)
+        return core_of(self.graph, title, code, **entries)
 
     def program(self, ops: bytes, *operands: bytes, **entries: bytes) -> bytes:
         """Add a program tree with operands 00, 01 and so on."""
         return program_tree(self.graph, ops, *operands, **entries)
 
 
-def core_of(graph: Graph, name: bytes, code: bytes = PUPPET, **entries: bytes) -> bytes:
+def core_of(graph: Graph, title: bytes, code: bytes = PUPPET, **entries: bytes) -> bytes:
     """Add the core {name, wit, wit_query} with further entries and return its id."""
     wit = graph.add(Blob((("ct", "s"),), code))
-    own = {"name": graph.add(Blob((("ct", "s"),), name)), "wit": wit, "wit_query": wit}
+    own = {"name": graph.add(Blob((("ct", "s"),), title)), "wit": wit, "wit_query": wit}
     return graph.add(Tree(tuple({**own, **entries}.items())))
 
 
