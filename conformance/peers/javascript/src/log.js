@@ -4,7 +4,8 @@
 //   head   = type (1 byte), 3 bytes 00, size of the payload (4 bytes), hash (32 bytes), CRC-32 of these 40 (4 bytes)
 //   types    F  first record: payload is the name of the object format     hash: SHA-256 of the payload
 //            O  an object: payload is its encoding                         hash: its id
-//            U  an update: payload is JSON {tombstones, references}        hash: SHA-256 of the payload
+//            U  an update: payload is JSON {tombstones, references,        hash: SHA-256 of the payload
+//               objects}; objects: [size, digest] of the records before it that came with it, if some did
 //
 // A killed writer leaves at most a last record that is too short; it is not read, and the next writer overwrites it. An
 // object whose payload is whole is taken as it is: whether it still hashes to its id is asked when it is read, so bytes
@@ -12,6 +13,7 @@
 
 import { createHash } from "node:crypto";
 import fs from "node:fs";
+import { durableWrite } from "./faults.js";
 import { readUpTo, withRoom, writeAll } from "./files.js";
 
 export const HEAD_BYTES = 44;
@@ -29,7 +31,8 @@ function crc32(bytes) {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+/** A digest of a record. */
+export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 /** The head of a record. */
 export function recordHead(type, size, hash) {
@@ -46,8 +49,9 @@ export function hashedRecord(type, payload) {
   return [recordHead(type, payload.length, sha256(payload)), payload];
 }
 
-/** The payload of a U record. */
-export const updatePayload = (tombstones, references) => Buffer.from(JSON.stringify({ tombstones, references }));
+/** The payload of a U record; `objects`: size and digest of the records right before it that were written with it. */
+export const updatePayload = (tombstones, references, objects) =>
+  Buffer.from(JSON.stringify({ tombstones, references, objects }));
 
 /** An open log. It stays open for as long as somebody uses it, also when another file has taken its place. */
 export class LogFile {
@@ -76,7 +80,7 @@ export class LogFile {
     try {
       withRoom(() => writeAll(this.fd, buffers, position));
     } catch (error) {
-      fs.ftruncateSync(this.fd, position);
+      durableWrite(() => fs.ftruncateSync(this.fd, position));
       throw error;
     }
     this.end = position + buffers.reduce((sum, { length }) => sum + length, 0);
@@ -85,10 +89,10 @@ export class LogFile {
 
   /** Drop what a killed writer left behind the last whole record. Only while holding the lock. */
   dropTail(size) {
-    if (size > this.end) fs.ftruncateSync(this.fd, this.end);
+    if (size > this.end) durableWrite(() => fs.ftruncateSync(this.fd, this.end));
   }
 
-  /** Read the whole records from the end that is known to `size`: calls visit({type, hash, offset, size, payload()}). */
+  /** Read the whole records from the known end to `size`: calls visit({type, hash, offset, size, payload()}), until false. */
   scan(size, visit) {
     const window = { start: 0, bytes: Buffer.alloc(0) };
     while (this.end + HEAD_BYTES <= size) {
@@ -103,7 +107,7 @@ export class LogFile {
       if (record.offset + record.size > size) return;
       record.payload = () => this.#at(window, record.offset, record.size, size);
       if (record.type !== "O" && sha256(record.payload()) !== record.hash) return;
-      visit(record);
+      if (!visit(record)) return;
       this.end = record.offset + record.size;
     }
   }
