@@ -7,6 +7,7 @@ import { FORMATS, decodeObject, encodeObject, hashBytes } from "./formats.js";
 import { Handles } from "./handles.js";
 import { FEATURES, sayHello } from "./hello.js";
 import { FRAME_BYTES } from "./limits.js";
+import { WIT_OPERATIONS } from "./operations-wit.js";
 import { Misfit, exhausted } from "./refusal.js";
 import * as shapes from "./shapes.js";
 import { transcode } from "./transcode.js";
@@ -158,6 +159,7 @@ const OPERATIONS = new Map(
     ...objects,
     ...stores,
     ...bundles,
+    ...WIT_OPERATIONS,
   }),
 );
 
@@ -170,7 +172,15 @@ export class Client {
     this.features = [...FEATURES, ...extraFeatures].sort();
   }
 
-  /** Carry out a request: {ok} or {unsupported}. Throws Misfit, Refusal, or anything else for our own faults. */
+  /** Drop everything that is open. */
+  close() {
+    this.handles.closeAll();
+  }
+
+  /**
+   * Carry out a request: {ok} or {unsupported}, or a promise of {ok} where it has to wait for something. Throws, or the
+   * promise is rejected with, Misfit, Refusal, or anything else for our own faults.
+   */
   carryOut(op, args) {
     const operation = OPERATIONS.get(op);
     if (operation === undefined) return { unsupported: { feature: op } };
@@ -178,9 +188,12 @@ export class Client {
     operation.check?.(parsed);
     const unknown = operation.formats?.(parsed).find((name) => !FORMATS.has(name));
     if (unknown !== undefined) return { unsupported: { feature: unknown } };
-    if (operation.onStore !== undefined) {
-      return { ok: operation.onStore(parsed, this.handles.get(parsed.store).store) };
-    }
-    return { ok: operation.run(parsed, this) };
+    const result = this.#start(operation, parsed);
+    return result instanceof Promise ? result.then((ok) => ({ ok })) : { ok: result };
+  }
+
+  #start(operation, args) {
+    if (operation.onStore === undefined) return operation.run(args, this);
+    return operation.onStore(args, this.handles.get(args.store).store);
   }
 }
