@@ -5,6 +5,8 @@ Spec: ``wit``, ``harness/operations-wit``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from gritstone_conformance.model.admission import admission_defects
 from gritstone_conformance.model.channels import unread_asked
 from gritstone_conformance.model.cores import merge
@@ -41,6 +43,20 @@ def admitted_step(shelf: Shelf, context: Context, proposal: Proposal, last: byte
     raise Failure("exhausted" if exhausted else "illegal-step", defects[0].words, defects[0].rule)
 
 
+@dataclass(slots=True)
+class _Watch:
+    """Fails a transition that sleeps longer than it is given; 0 is any time."""
+
+    transition_ms: int
+    slept_ms: int = 0
+
+    def sleep(self, milliseconds: int) -> None:
+        """Let time pass."""
+        self.slept_ms += milliseconds
+        if 0 < self.transition_ms < self.slept_ms:
+            raise Failure("timeout", f"{self.slept_ms} ms are more than {self.transition_ms}")
+
+
 class Executor:
     """The operations of ``wit`` on one store.
 
@@ -52,12 +68,12 @@ class Executor:
         self.store = store
         self.shelf = Shelf.over(store)
 
-    def step(self, actor: bytes, head: bytes | None, mail: Mail, attempt: int = 1) -> bytes:
+    def step(self, actor: bytes, head: bytes | None, mail: Mail, attempt: int = 1, transition_ms: int = 0) -> bytes:
         """Return the step of ``wit.step``, or ``head`` where the transition declines; raises Refusal."""
         made: bytes | None = None
         try:
             proposal = self._propose(actor, head, mail)
-            made = admitted_step(self.shelf, Context(actor, attempt), proposal, head)
+            made = admitted_step(self.shelf, Context(actor, attempt, sleep=_Watch(transition_ms).sleep), proposal, head)
         except Declined:
             assert head is not None
             return head
@@ -93,18 +109,26 @@ class Executor:
         self.shelf.flush(self.store)
         return answer
 
-    def step_expected(self, actor: bytes, head: bytes | None, mail: Mail, attempt: int = 1) -> Expectation:
+    def step_expected(
+        self, actor: bytes, head: bytes | None, mail: Mail, attempt: int = 1, transition_ms: int = 0
+    ) -> Expectation:
         """Return the expectation on ``wit.step``."""
         try:
-            return ok(step=self.step(actor, head, mail, attempt).hex())
+            return ok(step=self.step(actor, head, mail, attempt, transition_ms).hex())
         except Refusal as refusal:
             return refusal.expectation()
 
     def _propose(self, actor: bytes, head: bytes | None, mail: Mail) -> Proposal:
-        defects = [*self._wrong_actor(actor), *self._wrong_head(actor, head)]
-        if defects:
+        wrong = self._wrong_head(actor, head)
+        defects = [*self._wrong_actor(actor), *wrong]
+        proposal: Proposal | None = None
+        try:
+            proposal = None if wrong else propose(self.shelf, actor, head, mail)
+        except Refusal as refusal:
+            defects += refusal.defects
+        if defects or proposal is None:
             raise Refusal(defects)
-        return propose(self.shelf, actor, head, mail)
+        return proposal
 
     def _wrong_actor(self, actor: bytes) -> list[Defect]:
         value = self.shelf.look(actor)

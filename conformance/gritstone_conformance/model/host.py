@@ -125,7 +125,7 @@ class ModelHost(ModelSubject):
         attempt: int,
         transition_ms: int = 0,
     ) -> _Expectation:
-        return Executor(store).step_expected(_raw(actor), _maybe(head), _mail(inbox), attempt)
+        return Executor(store).step_expected(_raw(actor), _maybe(head), _mail(inbox), attempt, transition_ms)
 
     def _wit_admit(self, store: Store, actor: str, head: str | None, inbox: list[list[str]], step: str) -> _Expectation:
         Executor(store).admit(_raw(actor), _maybe(head), _mail(inbox), _raw(step))
