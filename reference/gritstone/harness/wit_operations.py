@@ -44,7 +44,7 @@ def codes_of(session: Session) -> Codes:
 def keep_made(store: Store, workspace: Workspace) -> None:
     """Store what was made."""
     if workspace.made:
-        made = [(object_id, data) for object_id, (_, data) in workspace.made.items()]
+        made = workspace.encodings.items()
         store.update(lambda batch: [put_unless_erased(batch, object_id, data) for object_id, data in made])
 
 

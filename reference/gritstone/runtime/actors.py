@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from gritstone.grit.objects import ObjectId
-from gritstone.runtime.states import Event, State, follow, resting_state
+from gritstone.runtime.states import TRANSITIONS, Event, State, follow, resting_state
+from gritstone.wit.position import Position
 
 if TYPE_CHECKING:
     from gritstone.runtime.runs import Running
@@ -55,6 +56,7 @@ class Actor:
     Attributes:
         actor_id: its id.
         head: the step it is at; None if it has none.
+        position: that step, taken apart, if it was lately.
         mark: the target of its mark; None if it has none.
         letter: the sender and message that the mark names.
         failure: the class of the failure that made the mark; None if it was made before this runtime.
@@ -73,6 +75,7 @@ class Actor:
         "letter",
         "mail",
         "mark",
+        "position",
         "running",
         "state",
         "trouble",
@@ -81,6 +84,7 @@ class Actor:
     def __init__(self, actor_id: ObjectId) -> None:
         self.actor_id = actor_id
         self.head: ObjectId | None = None
+        self.position: Position | None = None
         self.mark: ObjectId | None = None
         self.letter: Letter | None = None
         self.failure: str | None = None
@@ -92,8 +96,8 @@ class Actor:
 
     def happen(self, event: Event) -> None:
         """Follow the table of states; whatever the event changes was changed before."""
-        following = follow(self.state, event)
-        self.state = self.rest() if following is None else following
+        following, _ = TRANSITIONS.get((self.state, event)) or follow(self.state, event)
+        self.state = following or self.rest()
 
     def rest(self) -> State:
         """Give the state that fits while nothing runs."""

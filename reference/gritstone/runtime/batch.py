@@ -32,17 +32,17 @@ class Batch:
     Attributes:
         objects: new encodings by id.
         borrowed: ids in the store that new objects lead to.
-        steps: how many steps of actors, the agent aside, it holds.
     """
 
-    __slots__ = ("_heads", "_marks", "_others", "borrowed", "objects", "steps")
+    __slots__ = ("_heads", "_marks", "_old_heads", "_old_marks", "_others", "borrowed", "objects")
 
     def __init__(self) -> None:
         self.objects: dict[ObjectId, bytes] = {}
-        self.borrowed: list[ObjectId] = []
-        self.steps = 0
-        self._heads: dict[ObjectId, list[ObjectId | None]] = {}
-        self._marks: dict[ObjectId, list[ObjectId | None]] = {}
+        self.borrowed: set[ObjectId] = set()
+        self._old_heads: dict[ObjectId, ObjectId | None] = {}
+        self._heads: dict[ObjectId, ObjectId | None] = {}
+        self._old_marks: dict[ObjectId, ObjectId | None] = {}
+        self._marks: dict[ObjectId, ObjectId | None] = {}
         self._others: list[Change] = []
 
     @property
@@ -52,19 +52,13 @@ class Batch:
 
     def move_head(self, actor: ObjectId, old: ObjectId | None, new: ObjectId | None) -> None:
         """Move a head; ``old`` is where this batch, or the store, has it."""
-        move = self._heads.get(actor)
-        if move is None:
-            self._heads[actor] = [old, new]
-        else:
-            move[1] = new
+        self._old_heads.setdefault(actor, old)
+        self._heads[actor] = new
 
     def move_mark(self, actor: ObjectId, old: ObjectId | None, new: ObjectId | None) -> None:
-        """Set or remove a mark."""
-        move = self._marks.get(actor)
-        if move is None:
-            self._marks[actor] = [old, new]
-        else:
-            move[1] = new
+        """Set or remove a mark; ``old`` is what this batch, or the store, has."""
+        self._old_marks.setdefault(actor, old)
+        self._marks[actor] = new
 
     def change(self, change: Change) -> None:
         """Change another reference."""
@@ -72,8 +66,8 @@ class Batch:
 
     def changes(self) -> list[Change]:
         """Give all changes of references."""
-        heads = [Change(f"heads/{actor.hex()}", old, new) for actor, (old, new) in self._heads.items()]
-        marks = [Change(f"failed/{actor.hex()}", old, new) for actor, (old, new) in self._marks.items()]
+        heads = [Change(f"heads/{actor.hex()}", old, self._heads[actor]) for actor, old in self._old_heads.items()]
+        marks = [Change(f"failed/{actor.hex()}", old, self._marks[actor]) for actor, old in self._old_marks.items()]
         return heads + marks + self._others
 
 

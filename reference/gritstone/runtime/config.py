@@ -20,7 +20,7 @@ class Config:
         most_covered: messages of one sender that a free runtime proposes at once.
         most_in_progress: transitions that may wait for something at the same time.
         most_waiting: injections that may wait for a commit at the same time.
-        commit_objects: new objects that a free runtime gathers before it commits.
+        commit_objects: new objects that a free runtime gathers at most before it commits.
     """
 
     agent: str
@@ -31,7 +31,7 @@ class Config:
     most_covered: int = 1_024
     most_in_progress: int = 16_384
     most_waiting: int = 1_024
-    commit_objects: int = 8_192
+    commit_objects: int = 16_384
 
     def delay_ms(self, count: int) -> int:
         """Give the delay after a counted failure.

@@ -61,6 +61,7 @@ def remove(world: World, actor_id: ObjectId) -> None:
     if actor.mark is not None:
         world.batch.move_mark(actor_id, actor.mark, None)
     actor.head = actor.mark = actor.letter = actor.failure = actor.trouble = None
+    actor.position = None
     actor.clear_mail()  # whatever it holds is what the actor sent itself
     if actor.running is None:
         actor.happen(Event.COLLECTED)

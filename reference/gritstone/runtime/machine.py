@@ -120,17 +120,19 @@ class Machine:
         Returns:
             How many steps were adopted.
         """
-        world, config = self.world, self.config
+        world, most_covered = self.world, self.config.most_covered
         ready = world.ready
         begin = self.adopted
-        while ready and self.adopted - begin < most_steps and not self.is_full:
+        end = begin + most_steps
+        while ready and self.adopted < end:
+            if self.in_progress and self.is_full:
+                break
             actor = ready.popleft()
             actor.is_queued = False
-            if actor.running is not None:
-                continue
-            proposal = next_proposal(world, actor, config.most_covered)
-            if proposal is not None:
-                self.run(actor, proposal)
+            if actor.running is None:
+                proposal = next_proposal(world, actor, most_covered)
+                if proposal is not None:
+                    self.run(actor, proposal)
         return self.adopted - begin
 
     def run(self, actor: Actor, proposal: Proposal) -> Running:
@@ -201,21 +203,25 @@ class Machine:
 
     def _proceed(self, running: Running, answer: Any, error: BaseException | None) -> None:
         """Go on with a run until it ends or waits."""
+        stack = running.stack
         while True:
+            play = stack[-1][0]
             try:
-                request = running.play.send(answer) if error is None else running.play.throw(error)
+                request = play.send(answer) if error is None else play.throw(error)
             except StopIteration as stop:
                 answer, error = stop.value, None
-                if running.pop():
-                    continue
-                self._end(running, answer)
-                return
+                if len(stack) == 1:
+                    self._end(running, answer)
+                    return
+                running.pop()
+                continue
             except Refusal as refusal:
                 answer, error = None, refusal
-                if running.pop():
-                    continue
-                self._end(running, refusal)
-                return
+                if len(stack) == 1:
+                    self._end(running, refusal)
+                    return
+                running.pop()
+                continue
             answer = error = None
             if isinstance(request, Ask):
                 error = self._ask(running, request)
@@ -230,7 +236,7 @@ class Machine:
 
     def _ask(self, running: Running, request: Ask) -> Refusal | None:
         """Begin a query that a run waits for; gives the refusal if it cannot be begun."""
-        if running.nested >= MOST_NESTED:
+        if len(running.stack) > MOST_NESTED:
             return failure("failed", "queries that wait for each other", rule="wit.query.answers")
         workspace = Workspace(self.world.objects)
         try:
@@ -268,20 +274,19 @@ class Machine:
     def _end(self, running: Running, outcome: Admitted | Refusal | None) -> None:
         """Do what follows from an outcome."""
         actor = running.actor
-        if running.nested >= 0:
-            running.close()
+        if running.waits_for is not None:
+            self._close(running)
         running.is_over = True
         actor.running = None
-        self.in_progress.discard(running)
         if self._measures and not isinstance(outcome, Refusal) and self._took_too_long(running):
             outcome = self._timeout()
         if running.base != actor.head:
             actor.happen(Event.STALE)
-        elif outcome is None:
-            end_declined(running)
         elif isinstance(outcome, Admitted):
             end_admitted(self.world, running, outcome)
             self.adopted += 1
+        elif outcome is None:
+            end_declined(running)
         else:
             self._fail(running, outcome)
         if actor.mail:

@@ -75,7 +75,7 @@ def inject(world: World, to: ObjectId, headers: list[tuple[str, str]], content: 
     if signal and signal_is_sent(workspace, world.executor.roots, tip, message):
         return message
     adopt_agent_step(world, workspace, {to: message}, {})
-    world.batch.borrowed += [to, content]
+    world.batch.borrowed.update((to, content))
     return message
 
 

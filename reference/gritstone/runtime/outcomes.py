@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from gritstone.errors import Refusal
 from gritstone.grit.objects import NO_HEADERS, Blob, Mailbox, Message, ObjectId
-from gritstone.runtime.actors import Letter
+from gritstone.runtime.actors import Actor, Letter
 from gritstone.runtime.agent import agent_step, receipt_headers
 from gritstone.runtime.config import Config
 from gritstone.runtime.proposing import key_of, letters_of
@@ -47,28 +47,38 @@ def end_admitted(world: World, running: Running, admitted: Admitted, *, event: E
     Spec: :rule:`runtime.fail.heal`, :rule:`runtime.head.once`.
     """
     actor, position = running.actor, admitted.position
-    batch = world.batch
-    for object_id, (_, data) in admitted.workspace.made.items():
-        batch.objects[object_id] = data
-    batch.borrowed += admitted.borrowed
-    batch.steps += 1
+    batch, covered = world.batch, running.run.proposal.covered
+    batch.objects.update(admitted.workspace.encodings)
+    for borrowed in admitted.borrowed:
+        if borrowed not in batch.objects:
+            batch.borrowed.add(borrowed)
     world.executor.adopt(admitted)
     world.head_moved(actor, position)
-    proposal = running.run.proposal
     if admitted.refused_update:
         event = Event.UPDATE_REFUSED if event is Event.STEP_ADMITTED else event
     elif actor.mark is not None:
         event = Event.UPDATE_ADMITTED
-        batch.move_mark(actor.actor_id, actor.mark, None)
-        actor.mark = actor.letter = actor.failure = None
-        if actor.trouble is not None:
-            actor.trouble.counts.clear()
+        _heal(world, actor)
     if actor.trouble is not None:
-        actor.covered(letters_of(proposal))
-    world.cursors_moved(actor, position, [sender for sender, _ in proposal.covered])
+        actor.covered(letters_of(running.run.proposal))
+    mail, inbox = actor.mail, position.inbox
+    for sender, _ in covered:
+        if mail.get(sender) == inbox.get(sender):
+            actor.set_tip(sender, None)
     if admitted.sent:
         world.route(actor.actor_id, admitted.sent)
     actor.happen(event)
+
+
+def _heal(world: World, actor: Actor) -> None:
+    """Remove the mark of an actor that was updated.
+
+    Spec: :rule:`runtime.fail.heal`, :rule:`runtime.recover.heal`.
+    """
+    world.batch.move_mark(actor.actor_id, actor.mark, None)
+    actor.mark = actor.letter = actor.failure = None
+    if actor.trouble is not None:
+        actor.trouble.counts.clear()
 
 
 def end_declined(running: Running) -> None:
@@ -122,7 +132,7 @@ def _mark(world: World, running: Running, letter: Letter, refusal: Refusal) -> N
     mark = workspace.put(Mailbox({sender: message}))
     actor.mark, actor.letter, actor.failure = mark, letter, failure_class(refusal)
     _keep(world, workspace)
-    world.batch.borrowed.append(message)
+    world.batch.borrowed.add(message)
     world.batch.move_mark(actor.actor_id, None, mark)
     if sender != world.agent:
         headers = receipt_headers(message, refusal.code or "failed")
@@ -152,14 +162,15 @@ def adopt_agent_step(
     assert last is not None, "the agent has a head"
     position = agent_step(workspace, last, sent, read)
     _keep(world, workspace)
-    world.batch.borrowed += [*sent, *read.values()]
+    world.batch.borrowed.update(sent, read.values())
     world.head_moved(agent, position)
-    world.cursors_moved(agent, position, read)
+    for sender, message in read.items():
+        if agent.mail.get(sender) == message:
+            agent.set_tip(sender, None)
     world.route(world.agent, list(sent.items()))
     return position
 
 
 def _keep(world: World, workspace: Workspace) -> None:
-    for object_id, (value, data) in workspace.made.items():
-        world.batch.objects[object_id] = data
-        world.objects.remember(object_id, value, len(data))
+    world.batch.objects.update(workspace.encodings)
+    world.objects.remember(workspace.made)

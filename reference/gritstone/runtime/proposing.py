@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gritstone.grit.objects import ObjectId
+from gritstone.grit.objects import Message, ObjectId
 from gritstone.runtime.actors import Actor, Letter, ProposalKey
 from gritstone.runtime.world import World
 from gritstone.wit.channels import load_message, unread
@@ -57,6 +57,10 @@ def next_proposal(world: World, actor: Actor, most_covered: int) -> Proposal | N
         actor: not the agent; it is not running.
         most_covered: how many messages of one sender to take.
     """
+    if actor.trouble is None and actor.mark is None:
+        proposal = _one_message(world, actor)
+        if proposal is not None:
+            return proposal
     channels = _channels(world, actor, most_covered)
     _forget_isolated(world, actor)
     for channel in channels:
@@ -73,6 +77,18 @@ def next_proposal(world: World, actor: Actor, most_covered: int) -> Proposal | N
     free = [one for one in ordinary if (one.sender, one.messages[0]) not in trouble.delayed]
     candidates = map(_single, free) if trouble.isolated else iter([_together(free)] if free else [])
     return next((one for one in candidates if _is_proposable(actor, one, channels)), None)
+
+
+def _one_message(world: World, actor: Actor) -> Proposal | None:
+    """Propose the one message there is, which is what most runs are about; None if there is more to think of."""
+    mail, position = actor.mail, actor.position
+    if len(mail) != 1 or position is None:
+        return None
+    ((sender, tip),) = mail.items()
+    message = world.objects.young.get(tip)
+    if type(message) is not Message or message.previous != position.inbox.get(sender):
+        return None
+    return Proposal(message_kind(actor.actor_id, message, exists=True), ((sender, (tip,)),))
 
 
 def choices(world: World, actor: Actor) -> list[Proposal]:

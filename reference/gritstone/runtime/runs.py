@@ -30,9 +30,10 @@ class Running:
         began_ms: when it began.
         is_over: whether it has ended or was abandoned.
         waits_for: what it waits for; None while it runs.
+        stack: the transition, and the queries above it, each with where it makes objects.
     """
 
-    __slots__ = ("_stack", "actor", "base", "began_ms", "is_over", "run", "waits_for")
+    __slots__ = ("actor", "base", "began_ms", "is_over", "run", "stack", "waits_for")
 
     def __init__(self, actor: Actor, run: Run, play: Generator[Request, Any, Any], began_ms: float) -> None:
         self.actor = actor
@@ -41,35 +42,19 @@ class Running:
         self.began_ms = began_ms
         self.is_over = False
         self.waits_for: Request | None = None
-        self._stack: list[tuple[Generator[Request, Any, Any], Workspace]] = [(play, run.workspace)]
-
-    @property
-    def play(self) -> Generator[Request, Any, Any]:
-        """Give what is to go on next."""
-        return self._stack[-1][0]
-
-    @property
-    def nested(self) -> int:
-        """Give the number of queries that wait for each other."""
-        return len(self._stack) - 1
+        self.stack: list[tuple[Generator[Request, Any, Any], Workspace]] = [(play, run.workspace)]
 
     def push(self, play: Generator[Request, Any, Any], workspace: Workspace) -> None:
         """Begin a query that what was on top waits for."""
-        self._stack.append((play, workspace))
+        self.stack.append((play, workspace))
 
-    def pop(self) -> bool:
-        """End what is on top; false if it was the transition itself.
-
-        What a query made goes to whoever asked, since its answer may be among it.
-        """
-        _, workspace = self._stack.pop()
-        if not self._stack:
-            return False
-        self._stack[-1][1].take_over(workspace)
-        return True
+    def pop(self) -> None:
+        """End the query on top; what it made goes to whoever asked, since its answer may be among it."""
+        _, workspace = self.stack.pop()
+        self.stack[-1][1].take_over(workspace)
 
     def close(self) -> None:
         """Give everything up."""
         self.is_over = True
-        while self._stack:
-            self._stack.pop()[0].close()
+        while self.stack:
+            self.stack.pop()[0].close()

@@ -40,6 +40,8 @@ _T = TypeVar("_T")
 
 _STRIDE_STEPS = 512
 _NAMES_PER_STEP = 3
+_LEAST_GATHERED = 1_024  # objects
+_COMMIT_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class Runtime:
         self._answered: Answered = set()
         self._injecting = asyncio.Semaphore(config.most_waiting)
         self._commits: list[asyncio.Future[bool]] = []
+        self._gather = _LEAST_GATHERED
+        self._committed_ms = 0.0
         self._driven = False
         self._stopped = False
 
@@ -155,7 +159,7 @@ class Runtime:
         machine.work(min(self._stride(), left or _STRIDE_STEPS))
         self._waiting.begin(machine)
         if world.ready:
-            if self._commits or len(world.batch.objects) >= machine.config.commit_objects or self._is_wide():
+            if self._commits or len(world.batch.objects) >= self._gather or self._is_wide():
                 self._flush()
             if machine.is_full:
                 await self._waiting.wait(None)
@@ -204,6 +208,7 @@ class Runtime:
         """
         world = self.machine.world
         commits, self._commits = self._commits, []
+        begin_ms = self._waiting.clock_ms()
         try:
             done = commit(self.store, world.batch)
         except Exhausted as refusal:
@@ -212,6 +217,7 @@ class Runtime:
                 one.set_exception(refusal)
             raise
         if done:
+            self._measure(begin_ms)
             world.committed()
         else:
             world.reload()
@@ -219,6 +225,13 @@ class Runtime:
             if not one.done():
                 one.set_result(done)
         return done
+
+    def _measure(self, begin_ms: float) -> None:
+        """Gather more for the next commit if commits take much of the time."""
+        end_ms = self._waiting.clock_ms()
+        if end_ms - begin_ms > _COMMIT_SHARE * (end_ms - self._committed_ms):
+            self._gather = min(2 * self._gather, self.machine.config.commit_objects)
+        self._committed_ms = end_ms
 
     async def _durably(self, change: Callable[[], _T]) -> _T:
         """Change the world, and come back when that is committed; again from new heads if it was refused."""
@@ -285,7 +298,7 @@ class Runtime:
         request = Ask(actor, name, args)
         step, found, workspace = await answer(self.machine, request, takes_time=not self._suite_clock)
         if found is not None and workspace.made:
-            made = [(one, data) for one, (_, data) in workspace.made.items()]
+            made = workspace.encodings.items()
             self.store.update(lambda batch: [put_unless_erased(batch, one, data) for one, data in made])
         return step, found
 

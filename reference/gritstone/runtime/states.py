@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 from gritstone.errors import InternalError
 
-__all__ = ["TRANSITIONS", "Change", "Event", "State", "follow", "resting_state"]
+__all__ = ["TRANSITIONS", "Change", "Event", "Next", "State", "follow", "resting_state"]
 
 
 class State(enum.Enum):
@@ -70,10 +70,10 @@ class Change(enum.Enum):
     RECEIPT = "receipt"
 
 
-_Next: TypeAlias = tuple[State | None, tuple[Change, ...]]
+Next: TypeAlias = tuple[State | None, tuple[Change, ...]]
 """The state after the event, None for the one that fits at rest, and the durable changes."""
 
-TRANSITIONS: Mapping[tuple[State, Event], _Next] = MappingProxyType(
+TRANSITIONS: Mapping[tuple[State, Event], Next] = MappingProxyType(
     {
         (State.ABSENT, Event.GENESIS_PROPOSABLE): (State.RUNNING, ()),
         (State.IDLE, Event.PROPOSAL_PROPOSABLE): (State.RUNNING, ()),
@@ -109,13 +109,13 @@ def resting_state(*, marked: bool, delayed: bool, exists: bool) -> State:
     return State.IDLE if exists else State.ABSENT
 
 
-def follow(state: State, event: Event) -> State | None:
-    """Give the state after an event; None for the one that fits at rest.
+def follow(state: State, event: Event) -> Next:
+    """Give what the table has for a state and an event.
 
     Raises:
-        InternalError: the table has no such pair.
+        InternalError: it has no such pair.
     """
     found = TRANSITIONS.get((state, event))
     if found is None:
         raise InternalError(f"{event.value} cannot happen to an actor that is {state.value}")
-    return found[0]
+    return found

@@ -9,7 +9,7 @@ Spec: :rule:`runtime.recover.mail`, :rule:`runtime.route.fan`, :rule:`runtime.re
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from gritstone.errors import InternalError
 from gritstone.grit.objects import Mailbox, ObjectId, Step
@@ -21,7 +21,6 @@ from gritstone.wit.admission import Sent
 from gritstone.wit.nodes import Codes
 from gritstone.wit.objects import Objects
 from gritstone.wit.position import NO_IDS, Position, entries_of, load_position
-from gritstone.wit.recent import Recent
 from gritstone.wit.transition import Executor
 
 __all__ = ["World"]
@@ -50,7 +49,7 @@ class World:
         self.actors: dict[ObjectId, Actor] = {}
         self.agent: ObjectId = b""
         self.ready: deque[Actor] = deque()
-        self._positions: Recent[ObjectId, Position] = Recent(_MOST_POSITIONS)
+        self._placed: list[Actor] = []
         self._heads: dict[ObjectId, ObjectId] = {}
         self._marks: dict[ObjectId, ObjectId] = {}
 
@@ -71,17 +70,19 @@ class World:
         """Tell where an actor is; None if it has no head."""
         if actor.head is None:
             return None
-        found = self._positions.get(actor.actor_id)
-        if found is None or found.step_id != actor.head:
-            found = load_position(self.objects, actor.head, actor.actor_id)
-            self._positions.put(actor.actor_id, found)
+        found = actor.position
+        if found is None:
+            found = actor.position = load_position(self.objects, actor.head, actor.actor_id)
+            self._placed.append(actor)
         return found
 
     def head_moved(self, actor: Actor, position: Position) -> None:
         """Note where an actor is now."""
         self.batch.move_head(actor.actor_id, actor.head, position.step_id)
         actor.head = position.step_id
-        self._positions.put(actor.actor_id, position)
+        if actor.position is None:
+            self._placed.append(actor)
+        actor.position = position
 
     def enqueue(self, actor: Actor) -> None:
         """Let an actor have its turn."""
@@ -97,18 +98,12 @@ class World:
         Spec: :rule:`runtime.route.fan`, :rule:`runtime.route.self`, :rule:`runtime.route.wait`.
         """
         for receiver_id, tip in sent:
-            receiver = self.actor(receiver_id)
-            position = self.position(receiver)
+            receiver = self.actors.get(receiver_id) or self.actor(receiver_id)
+            position = receiver.position or self.position(receiver)
             is_read = position is not None and position.inbox.get(sender) == tip
             receiver.set_tip(sender, None if is_read else tip)
-            self.enqueue(receiver)
-
-    def cursors_moved(self, actor: Actor, position: Position, senders: Iterable[ObjectId]) -> None:
-        """Note what an actor has read of its mail."""
-        mail, inbox = actor.mail, position.inbox
-        for sender in senders:
-            if mail.get(sender) == inbox.get(sender):
-                actor.set_tip(sender, None)
+            if not receiver.is_queued:
+                self.enqueue(receiver)
 
     # --- heads and marks -------------------------------------------------------------------------------
 
@@ -123,7 +118,10 @@ class World:
                 known.pop(bytes.fromhex(name), None)
             else:
                 known[bytes.fromhex(name)] = change.new
+        self.objects.grew(len(self.batch.objects), sum(map(len, self.batch.objects.values())))
         self.batch = Batch()
+        if len(self._placed) > _MOST_POSITIONS:
+            self._displace()
 
     def is_current(self) -> bool:
         """Tell whether heads and marks in the store are those that were last seen there."""
@@ -158,7 +156,13 @@ class World:
         self.objects.forget()
         self.executor.whole.forget()
         self.executor.roots.forget()
-        self._positions.forget()
+        self._displace()
+
+    def _displace(self) -> None:
+        """Let go of where actors are; it is read again when somebody asks."""
+        for actor in self._placed:
+            actor.position = None
+        self._placed.clear()
 
     def _read(self) -> tuple[dict[ObjectId, ObjectId], dict[ObjectId, ObjectId]]:
         with self.store.snapshot() as snapshot:

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from gritstone.errors import Refusal
-from gritstone.grit.objects import Kind, Mailbox, ObjectId, Step, Tree
+from gritstone.grit.objects import Blob, Kind, Mailbox, Message, ObjectId, Step, Tree
 from gritstone.wit.channels import Roots, is_legal_change
 from gritstone.wit.code import Run
 from gritstone.wit.failures import failure, illegal_step
@@ -35,7 +35,8 @@ __all__ = ["Admitted", "Sent", "admit"]
 _TREE = frozenset({Kind.TREE})
 _MESSAGE = frozenset({Kind.MESSAGE})
 _CONTENT = frozenset({Kind.BLOB, Kind.TREE})
-_CUTTING = (MessageKind.GENESIS, MessageKind.CLEANUP)
+_MANY = 16  # entries of an outbox, from which on it pays to find the changed ones at once
+_MESSAGE_RANK = -Kind.MESSAGE.value
 
 Sent: TypeAlias = list[tuple[ObjectId, ObjectId | None]]
 """Receivers with the new tip of their channel; None where it was withdrawn."""
@@ -81,15 +82,18 @@ def admit(run: Run, result: ObjectId, whole: Whole, roots: Roots, *, trust_mail:
     Spec: :rule:`wit.admit.closed`, :rule:`wit.admit.kind`, :rule:`wit.admit.trace`.
     """
     walk = Walk(run.workspace, whole)
-    step = walk.look(result)
-    if not isinstance(step, Step):
+    step = run.workspace.made.get(result) or walk.look(result)
+    if type(step) is not Step:
         raise illegal_step("the result is no step", "wit.admit.kind", got=result.hex())
     last = run.last
-    _check_origin(run, step)
+    expected = None if last is None or run.proposal.kind is MessageKind.CLEANUP else last.step_id
+    if step.actor != run.actor or step.previous != expected:
+        raise _foreign(run, step)
     if not trust_mail:
         _follow_mail(run, walk)
     inbox = _mailbox(walk, step.inbox)
-    _check_inbox(run, inbox)
+    if not _covers_one(run, inbox):
+        _check_inbox(run, inbox)
     if last is not None and step.outbox == last.step.outbox:
         outbox: Mapping[ObjectId, ObjectId] = last.outbox
         sent: Sent = []
@@ -98,32 +102,29 @@ def admit(run: Run, result: ObjectId, whole: Whole, roots: Roots, *, trust_mail:
         sent = _check_outbox(run, walk, outbox, roots)
     core = _check_core(run, walk, step.core)
     if trust_mail:
-        walk.borrowed += [message for sender, message in run.proposal.mailbox.items() if inbox.get(sender) == message]
-    walk.found[result] = -Kind.STEP.value
+        walk.borrowed += [messages[-1] for _, messages in run.proposal.covered]
     return Admitted(Position(result, step, inbox, outbox, core), sent, run.workspace, walk)
 
 
-def _check_origin(run: Run, step: Step) -> None:
-    """Check actor and previous.
+def _foreign(run: Run, step: Step) -> Refusal:
+    """Say whose step it is, or after which.
 
     Spec: :rule:`wit.admit.actor`, :rule:`wit.admit.previous`, :rule:`wit.cleanup.cut`.
     """
     if step.actor != run.actor:
-        raise illegal_step("a step of another actor", "wit.admit.actor", got=step.actor.hex(), expected=run.actor.hex())
-    last = run.last
-    expected = None if last is None or run.proposal.kind in _CUTTING else last.step_id
-    if step.previous != expected:
-        got = "none" if step.previous is None else step.previous.hex()
-        raise illegal_step("another previous", "wit.admit.previous", got=got)
+        return illegal_step(
+            "a step of another actor", "wit.admit.actor", got=step.actor.hex(), expected=run.actor.hex()
+        )
+    got = "none" if step.previous is None else step.previous.hex()
+    return illegal_step("another previous", "wit.admit.previous", got=got)
 
 
 def _mailbox(walk: Walk, mailbox: ObjectId | None) -> Mapping[ObjectId, ObjectId]:
     if mailbox is None:
         return NO_IDS
-    value = walk.look(mailbox)
-    if not isinstance(value, Mailbox):
+    value = walk.workspace.made.get(mailbox) or walk.look(mailbox)
+    if type(value) is not Mailbox:
         raise illegal_step("no mailbox where one belongs", "wit.admit.kind", got=mailbox.hex())
-    walk.found[mailbox] = -Kind.MAILBOX.value
     return value.entries
 
 
@@ -131,10 +132,21 @@ def _follow_mail(run: Run, walk: Walk) -> None:
     """Follow the covered messages, down to what the step before has read."""
     if run.last is not None:
         for cursor in run.last.inbox.values():
-            walk.found[cursor] = -Kind.MESSAGE.value
-    for sender, message in run.proposal.mailbox.items():
+            walk.found[cursor] = _MESSAGE_RANK
+    for sender, messages in run.proposal.covered:
         walk.follow(sender, _TREE)
-        walk.follow(message, _MESSAGE)
+        walk.follow(messages[-1], _MESSAGE)
+
+
+def _covers_one(run: Run, inbox: Mapping[ObjectId, ObjectId]) -> bool:
+    """Tell whether an inbox differs by a cursor that moved as proposed, of the one sender that is proposed."""
+    covered = run.proposal.covered
+    if len(covered) != 1:
+        return False
+    ((sender, messages),) = covered
+    before = NO_IDS if run.last is None else run.last.inbox
+    cursor = inbox.get(sender)
+    return cursor == messages[-1] and inbox == {**before, sender: cursor} and before.get(sender) != cursor
 
 
 def _check_inbox(run: Run, inbox: Mapping[ObjectId, ObjectId]) -> None:
@@ -168,15 +180,24 @@ def _check_outbox(run: Run, walk: Walk, outbox: Mapping[ObjectId, ObjectId], roo
     Spec: :rule:`wit.admit.outbox`.
     """
     before = NO_IDS if run.last is None else run.last.outbox
-    sent: Sent = [(receiver, None) for receiver in before.keys() - outbox.keys()]
-    for receiver, new in outbox.items():
+    sent: Sent = []
+    if not before.keys() <= outbox.keys():
+        sent += [(receiver, None) for receiver in sorted(before.keys() - outbox.keys())]
+    for receiver, new in outbox.items() if len(outbox) < _MANY else sorted(outbox.items() - before.items()):
         old = before.get(receiver)
         if old == new:
             continue
+        sent.append((receiver, new))
         if old is None:
             walk.follow(receiver, _TREE)
-        else:
-            walk.found[old] = -Kind.MESSAGE.value
+        message = run.workspace.made.get(new)
+        if type(message) is Message and message.previous == old:
+            # One message behind the tip, or the first one: what most steps send.
+            walk.follow(message.content, _CONTENT)
+            walk.found[new] = _MESSAGE_RANK
+            continue
+        if old is not None:
+            walk.found[old] = _MESSAGE_RANK
         walk.follow(new, _MESSAGE)
         try:
             legal = is_legal_change(run.workspace.load, roots, old, new)
@@ -184,7 +205,6 @@ def _check_outbox(run: Run, walk: Walk, outbox: Mapping[ObjectId, ObjectId], roo
             raise illegal_step(str(refusal), "wit.admit.closed", got=new.hex()) from None
         if not legal:
             raise illegal_step("an entry went back", "wit.admit.outbox", got=new.hex())
-        sent.append((receiver, new))
     return sent
 
 
@@ -193,42 +213,48 @@ def _check_core(run: Run, walk: Walk, core_id: ObjectId) -> Mapping[str, ObjectI
 
     Spec: :rule:`wit.admit.core`, :rule:`wit.frozen.kept`.
     """
-    core = run.core
+    before = run.core
+    core = before
     if core_id != run.core_id:
-        tree = walk.look(core_id)
-        if not isinstance(tree, Tree):
+        tree = run.workspace.made.get(core_id) or walk.look(core_id)
+        if type(tree) is not Tree:
             raise illegal_step("a core that is no tree", "wit.admit.kind", got=core_id.hex())
-        _follow_changes(run, walk, tree)
         core = tree.entries
+        _follow_changes(run, walk, core)
     wit = core.get("wit")
     node = None if wit is None else walk.look(wit)
-    if wit is None or (node is not None and node.kind is not Kind.BLOB):
+    if wit is None or (node is not None and type(node) is not Blob):
         raise illegal_step("a core without a blob at wit", "wit.admit.core")
-    if "frozen" in run.core and core is not run.core:
-        path = changed_path(run.workspace, run.core, core)
+    if core is not before and "frozen" in before:
+        path = changed_path(run.workspace, before, core)
         if path is not None:
             raise illegal_step("a frozen path changed", "wit.frozen.kept", got=ascii(path))
     return core
 
 
-def _follow_changes(run: Run, walk: Walk, core: Tree) -> None:
+def _follow_changes(run: Run, walk: Walk, core: Mapping[str, ObjectId]) -> None:
     """Follow what a core has in other places than the core before.
 
     What stands in its old place was within the limit of depth there, so it is within it here.
     """
-    limit = run.workspace.objects.limits.tree_depth
-    waiting: list[tuple[Mapping[str, ObjectId], Mapping[str, ObjectId], int]] = [(core.entries, run.core, 1)]
+    workspace = run.workspace
+    limit = workspace.objects.limits.tree_depth
+    waiting: list[tuple[Mapping[str, ObjectId], Mapping[str, ObjectId], int]] = [(core, run.core, 1)]
     while waiting:
         new, old, level = waiting.pop()
         for name, target in new.items():
             before = old.get(name)
             if before == target:
                 continue
+            made = workspace.made.get(target)
+            if type(made) is Blob:
+                walk.found[target] = 0
+                continue
             if before is not None and not walk.knows(target):
                 tree, counterpart = walk.look(target), walk.look(before)
-                if isinstance(tree, Tree) and isinstance(counterpart, Tree):
+                if type(tree) is Tree and type(counterpart) is Tree:
                     waiting.append((tree.entries, counterpart.entries, level + 1))
-                    if target not in run.workspace.made:
+                    if made is None:
                         walk.borrowed.append(target)
                     continue
             rank = walk.follow(target, _CONTENT)

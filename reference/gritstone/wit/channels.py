@@ -35,7 +35,7 @@ def load_message(load: Load, object_id: ObjectId) -> Message:
         Invalid: it is something else.
     """
     value = load(object_id)
-    if not isinstance(value, Message):
+    if type(value) is not Message:
         raise Invalid("no message", rule="wit.channel.unread", got=f"a {value.kind.word}", expected="a message")
     return value
 
@@ -94,7 +94,7 @@ def is_legal_change(load: Load, roots: Roots, old: ObjectId | None, new: ObjectI
     while True:
         previous = load_message(load, at).previous
         if previous == old:
-            known = roots.get(old)
+            known = roots.young.get(old)
             if known is not None:
                 roots.put(new, known)
             return True

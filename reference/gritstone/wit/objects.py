@@ -3,22 +3,24 @@
 Objects never change, so what was read and verified once may be kept. Only an erased blob may not: whoever erases
 tells, and everything is forgotten. What a transition makes is added when its step is adopted, so that the next step
 of the actor reads nothing from the store.
+
+There are two generations. What is used is in the young one, or comes into it; when that has grown too large it becomes
+the old one, and what nobody asked for since is let go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gritstone.errors import Missing
 from gritstone.grit.formats import Format
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import Kind, Object, ObjectId
-from gritstone.wit.recent import Recent
 from gritstone.wit.stencils import Stencils
 
 __all__ = ["Objects"]
 
-_KEPT_BYTES = 32 << 20  # of encodings, twice
+_KEPT_BYTES = 4 << 20  # of encodings and overhead, in each generation
 _OVERHEAD_BYTES = 400  # of a decoded object, roughly
 
 
@@ -29,9 +31,10 @@ class Objects:
         format: the format of the store.
         limits: the limits of the store.
         stencils: how objects of this store are encoded.
+        young: objects that were used lately. Whoever is in a hurry looks here first; nobody else writes to it.
     """
 
-    __slots__ = ("_fetch", "_known", "format", "limits", "stencils")
+    __slots__ = ("_bytes", "_fetch", "_old", "format", "limits", "stencils", "young")
 
     def __init__(self, format_: Format, limits: Limits, fetch: Callable[[ObjectId], bytes]) -> None:
         """Read from what gives the bytes of an id.
@@ -44,8 +47,10 @@ class Objects:
         self.format = format_
         self.limits = limits
         self.stencils = Stencils(format_, limits)
+        self.young: dict[ObjectId, Object] = {}
+        self._old: dict[ObjectId, Object] = {}
+        self._bytes = 0
         self._fetch = fetch
-        self._known: Recent[ObjectId, Object] = Recent(_KEPT_BYTES)
 
     def load(self, object_id: ObjectId) -> Object:
         """Give an object.
@@ -53,11 +58,16 @@ class Objects:
         Raises:
             Missing: absent, erased (code ``erased``) or damaged (code ``corrupt``).
         """
-        found = self._known.get(object_id)
+        found = self.young.get(object_id)
         if found is None:
-            data = self._fetch(object_id)
-            found = self.format.decode(data, self.limits)
-            self._known.put(object_id, found, len(data) + _OVERHEAD_BYTES)
+            found = self._old.get(object_id)
+            if found is None:
+                data = self._fetch(object_id)
+                found = self.format.decode(data, self.limits)
+                self._grow(len(data))
+            else:
+                self._grow(0)
+            self.young[object_id] = found
         return found
 
     def look(self, object_id: ObjectId) -> Object | None:
@@ -82,10 +92,24 @@ class Objects:
         found = self.look(object_id)
         return Kind.BLOB if found is None else found.kind
 
-    def remember(self, object_id: ObjectId, value: Object, size_bytes: int) -> None:
-        """Keep an object that was just made."""
-        self._known.put(object_id, value, size_bytes + _OVERHEAD_BYTES)
+    def remember(self, made: Mapping[ObjectId, Object]) -> None:
+        """Keep objects that were just made; ``grew`` is told of them later, of many at once."""
+        self.young.update(made)
+
+    def grew(self, count: int, size_bytes: int) -> None:
+        """Be told how many objects were remembered, and the sum of their encodings; lets go what is too much."""
+        self._bytes += size_bytes + count * _OVERHEAD_BYTES
+        if self._bytes > _KEPT_BYTES:
+            self._turn()
 
     def forget(self) -> None:
         """Forget everything, since something was erased or removed."""
-        self._known.forget()
+        self.young, self._old, self._bytes = {}, {}, 0
+
+    def _grow(self, size_bytes: int) -> None:
+        self._bytes += size_bytes + _OVERHEAD_BYTES
+        if self._bytes > _KEPT_BYTES:
+            self._turn()
+
+    def _turn(self) -> None:
+        self._old, self.young, self._bytes = self.young, {}, 0

@@ -7,6 +7,7 @@ is kept is at most twice what is allowed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 __all__ = ["Recent"]
@@ -16,37 +17,41 @@ _V = TypeVar("_V")
 
 
 class Recent(Generic[_K, _V]):
-    """Remember values by key, the recently used ones for sure.
+    """Remember values by key, the recently used ones for sure. A value must not be None.
 
-    A value must not be None. Values may have a weight; their sum is bounded.
+    Attributes:
+        young: what was used lately. Whoever is in a hurry looks here first; nobody else writes to it.
     """
 
-    __slots__ = ("_average", "_most", "_old", "_weight", "_young")
+    __slots__ = ("_most", "_old", "young")
 
     def __init__(self, most: int) -> None:
+        """Remember at most twice ``most`` values, and what is added at once besides."""
         self._most = most
-        self._young: dict[_K, _V] = {}
+        self.young: dict[_K, _V] = {}
         self._old: dict[_K, _V] = {}
-        self._weight = 0
-        self._average = 1
 
     def get(self, key: _K) -> _V | None:
         """Give the value of a key, if it is remembered."""
-        found = self._young.get(key)
+        found = self.young.get(key)
         if found is None and self._old:
             found = self._old.get(key)
             if found is not None:
-                self.put(key, found, self._average)
+                self.put(key, found)
         return found
 
-    def put(self, key: _K, value: _V, weight: int = 1) -> None:
+    def put(self, key: _K, value: _V) -> None:
         """Remember a value."""
-        if self._weight >= self._most:
-            self._average = max(1, self._weight // len(self._young))
-            self._old, self._young, self._weight = self._young, {}, 0
-        self._young[key] = value
-        self._weight += weight
+        if len(self.young) >= self._most:
+            self._old, self.young = self.young, {}
+        self.young[key] = value
+
+    def update(self, values: Mapping[_K, _V]) -> None:
+        """Remember several values."""
+        if len(self.young) >= self._most:
+            self._old, self.young = self.young, {}
+        self.young.update(values)
 
     def forget(self) -> None:
         """Forget everything."""
-        self._young, self._old, self._weight = {}, {}, 0
+        self.young, self._old = {}, {}

@@ -13,14 +13,15 @@ Spec: :rule:`grit.object.one-spelling`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from hashlib import sha256
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from gritstone.grit.formats import Format
 from gritstone.grit.limits import Limits
-from gritstone.grit.objects import ZERO_ID, Kind, Mailbox, Message, Object, ObjectId, Step, Tree
+from gritstone.grit.objects import ZERO_ID, Kind, Mailbox, Message, Object, Step, Tree
 
 __all__ = ["Stencils"]
 
@@ -30,8 +31,9 @@ _MOST_STENCILS = 1_024
 _MARKS = sorted(sha256(b"mark %d" % number).digest() for number in range(2 * _MOST_ENTRIES))
 
 _Ids: TypeAlias = tuple[Any, ...]
-_Stencil: TypeAlias = tuple[list[bytes], Callable[[_Ids], _Ids]]
-"""Pieces with an empty place at each odd index, and what picks the ids of these places, in order."""
+_Stencil: TypeAlias = tuple[list[bytes], Callable[[_Ids], _Ids] | None, int]
+"""Pieces with an empty place at each odd index; what picks the ids of these places, if they are not all of them as they
+come; and the length of the whole."""
 
 
 class Stencils:
@@ -40,30 +42,33 @@ class Stencils:
     Attributes:
         format: the format.
         limits: what the encoder accepts.
+        encoders: by kind what encodes an object; the same bytes, and the same refusals, as the format's encoder.
     """
 
-    __slots__ = ("_encoders", "_known", "format", "limits")
+    __slots__ = ("_known", "encoders", "format", "limits")
 
     def __init__(self, format_: Format, limits: Limits) -> None:
         self.format = format_
         self.limits = limits
         self._known: dict[Hashable, _Stencil] = {}
-        self._encoders: dict[Kind, Callable[[Any], bytes]] = {
-            Kind.STEP: self._encode_step,
-            Kind.MESSAGE: self._encode_message,
-            Kind.MAILBOX: self._encode_mailbox,
-            Kind.TREE: self._encode_tree,
-            Kind.BLOB: self._encode_plain,
-        }
+        self.encoders: Mapping[Kind, Callable[[Any], bytes]] = MappingProxyType(
+            {
+                Kind.STEP: self._encode_step,
+                Kind.MESSAGE: self._encode_message,
+                Kind.MAILBOX: self._encode_mailbox,
+                Kind.TREE: self._encode_tree,
+                Kind.BLOB: self._encode_plain,
+            }
+        )
 
     def encode(self, value: Object) -> bytes:
-        """Encode an object; the same bytes, and the same refusals, as the format's encoder.
+        """Encode an object.
 
         Raises:
             Invalid: the value has no encoding in the format.
             Exhausted: it is longer than ``limits.object_bytes``.
         """
-        return self._encoders[value.kind](value)
+        return self.encoders[value.kind](value)
 
     def _encode_plain(self, value: Object) -> bytes:
         return self.format.encode(value, self.limits)
@@ -75,19 +80,22 @@ class Stencils:
         stencil = self._known.get(outline)
         if stencil is None:
             marks = [None if one is None else mark for one, mark in zip(ids, _MARKS, strict=False)]
-            stencil = self._learn(outline, Step(marks[0], _MARKS[1], marks[2], marks[3], _MARKS[4]))
-        return self._fill(stencil, ids) or self._encode_plain(value)
+            stencil = self._learn(outline, Step(marks[0], _MARKS[1], marks[2], marks[3], _MARKS[4]), 5)
+        return _fill(stencil, ids) or self._encode_plain(value)
 
     def _encode_message(self, value: Message) -> bytes:
         previous, headers = value.previous, value.headers
-        if headers and (len(headers) != 1 or "mt" not in headers):
-            return self._encode_plain(value)
-        outline = (previous is None, headers.get("mt"))
+        mt = None
+        if headers:
+            mt = headers.get("mt")
+            if mt is None or len(headers) != 1:
+                return self._encode_plain(value)
+        outline = (previous is None, mt)
         stencil = self._known.get(outline)
         if stencil is None:
             model = Message(None if previous is None else _MARKS[0], headers, _MARKS[1])
-            stencil = self._learn(outline, model)
-        return self._fill(stencil, (previous, value.content)) or self._encode_plain(value)
+            stencil = self._learn(outline, model, 2)
+        return _fill(stencil, (previous, value.content)) or self._encode_plain(value)
 
     def _encode_mailbox(self, value: Mailbox) -> bytes:
         entries = value.entries
@@ -97,22 +105,26 @@ class Stencils:
         stencil = self._known.get(count)
         if stencil is None:
             model = Mailbox(dict(zip(_MARKS[:count], _MARKS[count : 2 * count], strict=True)))
-            stencil = self._learn(count, model)
-        keys = sorted(entries) if count > 1 else entries
-        return self._fill(stencil, (*keys, *[entries[key] for key in keys])) or self._encode_plain(value)
+            stencil = self._learn(count, model, 2 * count)
+        if count == 1:
+            ids: _Ids = (*entries, *entries.values())
+        else:
+            keys = sorted(entries)
+            ids = (*keys, *[entries[key] for key in keys])
+        return _fill(stencil, ids) or self._encode_plain(value)
 
     def _encode_tree(self, value: Tree) -> bytes:
         entries = value.entries
-        if not 0 < len(entries) <= _MOST_ENTRIES:
-            return self._encode_plain(value)
         outline = tuple(entries)
         stencil = self._known.get(outline)
         if stencil is None:
-            stencil = self._learn(outline, Tree(dict(zip(entries, _MARKS, strict=False))))
-        return self._fill(stencil, tuple(entries.values())) or self._encode_plain(value)
+            if not 0 < len(entries) <= _MOST_ENTRIES:
+                return self._encode_plain(value)
+            stencil = self._learn(outline, Tree(dict(zip(entries, _MARKS, strict=False))), len(entries))
+        return _fill(stencil, tuple(entries.values())) or self._encode_plain(value)
 
-    def _learn(self, outline: Hashable, model: Object) -> _Stencil:
-        """Cut the encoding of a model at its marks.
+    def _learn(self, outline: Hashable, model: Object, count: int) -> _Stencil:
+        """Cut the encoding of a model at its marks; ``count`` of them are given whenever it is filled.
 
         Raises:
             Invalid: as encoding; the outline itself is not allowed.
@@ -129,17 +141,20 @@ class Stencils:
         pick = itemgetter(*numbers) if len(numbers) > 1 else itemgetter(slice(numbers[0], numbers[0] + 1))
         if len(self._known) >= _MOST_STENCILS:
             self._known.clear()
-        self._known[outline] = pieces, pick
-        return pieces, pick
+        stencil = pieces, None if numbers == list(range(count)) else pick, len(data)
+        self._known[outline] = stencil
+        return stencil
 
-    @staticmethod
-    def _fill(stencil: _Stencil, ids: _Ids) -> bytes:
-        """Put ids into the places; no bytes if one of them is no id."""
-        pieces, pick = stencil
-        chosen: tuple[ObjectId, ...] = pick(ids)
-        for one in chosen:
-            if len(one) != _ID_BYTES or one == ZERO_ID:
-                return b""
-        parts = pieces.copy()
-        parts[1::2] = chosen
-        return b"".join(parts)
+
+def _fill(stencil: _Stencil, ids: _Ids) -> bytes:
+    """Put ids into the places; no bytes if one of them is no id.
+
+    Ids of wrong lengths that add up right are not seen here. Nothing that holds such an id is admitted.
+    """
+    pieces, pick, size = stencil
+    if pick is not None:
+        ids = pick(ids)
+    parts = pieces.copy()
+    parts[1::2] = ids
+    data = b"".join(parts)
+    return data if len(data) == size and ZERO_ID not in ids else b""

@@ -22,7 +22,7 @@ from typing import Any
 from gritstone.errors import Exhausted, InternalError, Missing, Refusal
 from gritstone.grit.objects import ObjectId, Tree
 from gritstone.wit.admission import Admitted, admit
-from gritstone.wit.channels import Roots, load_message, new_roots
+from gritstone.wit.channels import Roots, new_roots
 from gritstone.wit.code import Code, Request, Run
 from gritstone.wit.failures import failure, failure_class
 from gritstone.wit.nodes import Codes
@@ -81,13 +81,22 @@ class Executor:
         Spec: :rule:`wit.transition.source`, :rule:`wit.transition.declined`.
         """
         kind = run.proposal.kind
-        if kind is MessageKind.ORDINARY or kind is MessageKind.GENESIS or kind is MessageKind.CLEANUP:
-            code = self.codes.resolve(run.workspace, run.core, "wit")
-            result = yield from _run_code(code, run)
-        elif kind is MessageKind.UPDATE:
-            return (yield from self._update(run))
+        if kind is MessageKind.DUPLICATE:
+            return self._judge(run, cursor_only(run))
+        if kind is MessageKind.UPDATE:
+            found = self._update(run)
+            if isinstance(found, Admitted):
+                return found
+            code = found
         else:
-            result = cursor_only(run)
+            code = self.codes.resolve(run.workspace, run.core, "wit")
+        try:
+            result = yield from code.step(run)
+        except (InternalError, Missing):
+            raise
+        except Exception as error:
+            # The door between us and code that anybody wrote: its faults are its failures.
+            raise _as_failure(error) from error
         return self._judge(run, result)
 
     def refuse_update(self, run: Run) -> Admitted:
@@ -100,64 +109,61 @@ class Executor:
         return admitted
 
     def adopt(self, admitted: Admitted) -> None:
-        """Remember what is known of a step, now that it and what it reaches is stored or will be."""
-        put = self.whole.put
-        for object_id, rank in admitted.ranks.items():
-            put(object_id, rank)
-        remember = self.objects.remember
-        for object_id, (value, data) in admitted.workspace.made.items():
-            remember(object_id, value, len(data))
+        """Remember what is known of a step, now that it and what it reaches is stored or will be.
+
+        The step and its mailboxes are not remembered: whoever goes on from it has them, and nobody else asks.
+        """
+        self.whole.update(admitted.ranks)
+        step, made = admitted.position.step, admitted.workspace.made
+        made.pop(admitted.position.step_id, None)
+        if step.inbox is not None:
+            made.pop(step.inbox, None)
+        if step.outbox is not None:
+            made.pop(step.outbox, None)
+        self.objects.remember(made)
 
     def _judge(self, run: Run, result: ObjectId | None) -> Admitted | None:
-        if run.last is not None and result == run.last.step_id:
-            return None
+        """Admit a result, unless it says that the code declined.
+
+        Spec: :rule:`wit.transition.declined`.
+        """
         if result is None:
             raise failure("failed", "the code gave no id")
+        if run.last is not None and result == run.last.step_id:
+            return None
         return admit(run, result, self.whole, self.roots, trust_mail=self.trust_mail)
 
-    def _update(self, run: Run) -> Transition:
-        """Answer an update.
+    def _update(self, run: Run) -> Admitted | Code:
+        """Answer an update, or give the code that does.
 
         Spec: :rule:`wit.update.code`, :rule:`wit.update.refused`, :rule:`wit.frozen.code`.
         """
         workspace = run.workspace
         _, message_id = run.proposal.single()
-        content_id = load_message(workspace.load, message_id).content
+        content_id = workspace.message(message_id).content
         content = workspace.tree(content_id)
         if content is None:
             return self.refuse_update(run)
         if "wit_update" in content.entries:
             if "frozen" in run.core:
                 return self.refuse_update(run)
-            code = self.codes.resolve(workspace, content.entries, "wit_update")
-            result = yield from _run_code(code, run)
-            return self._judge(run, result)
+            return self.codes.resolve(workspace, content.entries, "wit_update")
         try:
             step = default_update(run, content_id)
         except Exhausted as refusal:
             raise failure("exhausted", str(refusal)) from None
         if step is None:
             return self.refuse_update(run)
-        return self._judge(run, step)
+        return admit(run, step, self.whole, self.roots, trust_mail=self.trust_mail)
 
 
-def _run_code(code: Code, run: Run) -> Generator[Request, Any, ObjectId | None]:
-    """Run code; whatever it raises becomes a failure, but for what the store lacks.
+def _as_failure(error: Exception) -> Refusal:
+    """Turn what code raised into a failure.
 
     Spec: :rule:`wit.transition.class`.
     """
-    try:
-        result = yield from code.step(run)
-    except Refusal as refusal:
-        if failure_class(refusal) is not None or isinstance(refusal, Missing):
-            raise
-        word = "exhausted" if isinstance(refusal, Exhausted) else "failed"
-        raise failure(word, str(refusal)) from refusal
-    except InternalError:
-        raise
-    except Exception as error:
-        # The door between us and code that anybody wrote: its faults are its failures.
-        raise failure("failed", f"{type(error).__name__}: {error}") from error
-    if run.last is None and result is None:
-        raise failure("failed", "a genesis was declined", rule="wit.transition.declined")
-    return result
+    if not isinstance(error, Refusal):
+        return failure("failed", f"{type(error).__name__}: {error}")
+    if failure_class(error) is not None:
+        return error
+    return failure("exhausted" if isinstance(error, Exhausted) else "failed", str(error))

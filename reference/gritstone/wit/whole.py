@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from gritstone.errors import Invalid, Missing
-from gritstone.grit.graph import Edge, check_edge, edges
+from gritstone.errors import Missing, Refusal
+from gritstone.grit.graph import Edge, edges
 from gritstone.grit.objects import Kind, Object, ObjectId
 from gritstone.wit.failures import failure, illegal_step
 from gritstone.wit.recent import Recent
@@ -37,14 +37,15 @@ class Walk:
     """Follow what one result reaches and nobody has followed before.
 
     Attributes:
+        workspace: where what is new was made.
         found: ranks of what was walked now.
         borrowed: ids where the walk stepped out of what was made, into the store.
     """
 
-    __slots__ = ("_whole", "_workspace", "borrowed", "found")
+    __slots__ = ("_whole", "borrowed", "found", "workspace")
 
     def __init__(self, workspace: Workspace, whole: Whole) -> None:
-        self._workspace = workspace
+        self.workspace = workspace
         self._whole = whole
         self.found: dict[ObjectId, int] = {}
         self.borrowed: list[ObjectId] = []
@@ -61,12 +62,10 @@ class Walk:
             rank = self._whole.get(target)
             if rank is None:
                 rank = self._walk(target)
-            if target not in self._workspace.made:
+            if target not in self.workspace.made:
                 self.borrowed.append(target)
-        try:
-            check_edge(target, _kind_of(rank), allowed)
-        except Invalid as refusal:
-            raise illegal_step(str(refusal), "wit.admit.kind") from None
+        if _kind_of(rank) not in allowed:
+            raise _wrong_kind(target, _kind_of(rank), allowed)
         return rank
 
     def knows(self, target: ObjectId) -> bool:
@@ -79,8 +78,12 @@ class Walk:
         Raises:
             Rejected: it is absent or damaged (code ``illegal-step``).
         """
+        workspace = self.workspace
+        found = workspace.made.get(target) or workspace.objects.young.get(target)
+        if found is not None:
+            return found
         try:
-            return self._workspace.look(target)
+            return workspace.look(target)
         except Missing as refusal:
             raise illegal_step(str(refusal), "wit.admit.closed", got=target.hex()) from None
 
@@ -119,10 +122,9 @@ class Walk:
         if rank is None:
             value = self.look(target)
             rank = _leaf_rank(value)
-        try:
-            check_edge(target, _kind_of(rank) if value is None else value.kind, allowed)
-        except Invalid as refusal:
-            raise illegal_step(str(refusal), "wit.admit.kind") from None
+        kind = _kind_of(rank) if value is None else value.kind
+        if kind not in allowed:
+            raise _wrong_kind(target, kind, allowed)
         if value is None or rank == 0:
             self.found[target] = rank
             return rank
@@ -133,10 +135,15 @@ class Walk:
         if kind is not Kind.TREE:
             rank: int = -kind.value
             return rank
-        limit = self._workspace.objects.limits.tree_depth
+        limit = self.workspace.objects.limits.tree_depth
         if depth >= limit:
             raise failure("exhausted", "trees are nested too deep", expected=f"at most {limit}")
         return 1 + max(depth, 0)
+
+
+def _wrong_kind(target: ObjectId, kind: Kind, allowed: frozenset[Kind]) -> Refusal:
+    expected = " or ".join(sorted(one.word for one in allowed))
+    return illegal_step(f"an edge leads to {target.hex()}", "wit.admit.kind", got=f"a {kind.word}", expected=expected)
 
 
 def _leaf_rank(value: Object | None) -> int:
@@ -144,7 +151,8 @@ def _leaf_rank(value: Object | None) -> int:
     return 0 if value is None or value.kind is Kind.BLOB else 1
 
 
+_KIND_OF_RANK = {-kind.value: kind for kind in Kind}
+
+
 def _kind_of(rank: int) -> Kind:
-    if rank > 0:
-        return Kind.TREE
-    return Kind(-rank)
+    return Kind.TREE if rank > 0 else _KIND_OF_RANK[rank]

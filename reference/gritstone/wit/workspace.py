@@ -6,8 +6,8 @@ so: an executor that admits the step, or answers the query. A transition that fa
 
 from __future__ import annotations
 
-from gritstone.errors import Missing
-from gritstone.grit.objects import Blob, Kind, Object, ObjectId, Tree
+from gritstone.errors import Invalid, Missing
+from gritstone.grit.objects import Blob, Kind, Message, Object, ObjectId, Tree
 from gritstone.wit.objects import Objects
 
 __all__ = ["Workspace"]
@@ -18,15 +18,17 @@ class Workspace:
 
     Attributes:
         objects: what is read.
-        made: objects that were put here, with their encodings, by id.
+        made: objects that were put here, by id.
+        encodings: their encodings, by id.
     """
 
-    __slots__ = ("_encode", "_hash", "made", "objects")
+    __slots__ = ("_encoders", "_hash", "encodings", "made", "objects")
 
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
-        self.made: dict[ObjectId, tuple[Object, bytes]] = {}
-        self._encode = objects.stencils.encode
+        self.made: dict[ObjectId, Object] = {}
+        self.encodings: dict[ObjectId, bytes] = {}
+        self._encoders = objects.stencils.encoders
         self._hash = objects.format.object_id
 
     def put(self, value: Object) -> ObjectId:
@@ -36,25 +38,26 @@ class Workspace:
             Invalid: it has no encoding in the format.
             Exhausted: it is longer than ``object_bytes``.
         """
-        data = self._encode(value)
+        data = self._encoders[value.kind](value)
         object_id = self._hash(data)
-        self.made[object_id] = value, data
+        self.made[object_id] = value
+        self.encodings[object_id] = data
         return object_id
 
     def load(self, object_id: ObjectId) -> Object:
         """Give an object; see ``Objects.load``."""
-        found = self.made.get(object_id)
-        return found[0] if found is not None else self.objects.load(object_id)
+        found = self.made.get(object_id) or self.objects.young.get(object_id)
+        return self.objects.load(object_id) if found is None else found
 
     def look(self, object_id: ObjectId) -> Object | None:
         """Give an object; None for a tombstone; see ``Objects.look``."""
-        found = self.made.get(object_id)
-        return found[0] if found is not None else self.objects.look(object_id)
+        found = self.made.get(object_id) or self.objects.young.get(object_id)
+        return self.objects.look(object_id) if found is None else found
 
     def kind(self, object_id: ObjectId) -> Kind:
         """Tell the kind of an object; a tombstone counts as a blob."""
-        found = self.made.get(object_id)
-        return found[0].kind if found is not None else self.objects.kind(object_id)
+        found = self.look(object_id)
+        return Kind.BLOB if found is None else found.kind
 
     def tree(self, object_id: ObjectId) -> Tree | None:
         """Give a tree; None if the id is that of something else.
@@ -63,7 +66,7 @@ class Workspace:
             Missing: absent or damaged.
         """
         value = self.look(object_id)
-        return value if isinstance(value, Tree) else None
+        return value if type(value) is Tree else None
 
     def blob(self, object_id: ObjectId) -> Blob | None:
         """Give a blob; None if the id is that of something else.
@@ -72,11 +75,24 @@ class Workspace:
             Missing: absent, damaged, or erased (code ``erased``).
         """
         value = self.load(object_id)
-        return value if isinstance(value, Blob) else None
+        return value if type(value) is Blob else None
+
+    def message(self, object_id: ObjectId) -> Message:
+        """Give a message.
+
+        Raises:
+            Missing: absent or damaged.
+            Invalid: the id is that of something else.
+        """
+        value = self.load(object_id)
+        if type(value) is not Message:
+            raise Invalid("no message", rule="wit.channel.unread", got=f"a {value.kind.word}", expected="a message")
+        return value
 
     def take_over(self, other: Workspace) -> None:
         """Add what was made elsewhere."""
         self.made.update(other.made)
+        self.encodings.update(other.encodings)
 
     def is_absent(self, object_id: ObjectId) -> bool:
         """Tell whether there is neither an object nor a tombstone."""

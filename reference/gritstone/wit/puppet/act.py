@@ -23,8 +23,8 @@ __all__ = ["OPS", "Act"]
 
 _QUEUE, _SIGNAL = 0x71, 0x73
 _OWN, _SENDER, _CONTENT, _CORE = 0xF0, 0xF1, 0xF2, 0xF3
+_BOUNCES = ("bounces",)
 _MAX_U32 = 2**32 - 1
-_NO_OPERANDS: Mapping[str, ObjectId] = MappingProxyType({})
 _OPERAND_NAMES = tuple(f"{number:02x}" for number in range(0xF0))
 
 
@@ -44,18 +44,18 @@ class Act:
 
     __slots__ = ("_busy", "_operands", "core", "held", "illegal", "message", "message_id", "outbox", "run", "sender")
 
+    held: bool
     message: Message
     message_id: ObjectId
     sender: ObjectId
+    _busy: bool
+    _operands: Mapping[str, ObjectId]
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.core = WorkingCore(run.workspace, run.core_id, run.core)
         self.outbox = dict(run.last.outbox) if run.last is not None else {}
         self.illegal: tuple[int, ObjectId, ObjectId] | None = None
-        self.held = False
-        self._busy = False
-        self._operands = _NO_OPERANDS
 
     def begin(self, sender: ObjectId, message_id: ObjectId, message: Message, operands: Mapping[str, ObjectId]) -> None:
         """Turn to a message."""
@@ -141,14 +141,14 @@ class Act:
 
     def bounce(self, limit: int) -> None:
         """Count, and send the message back while the count is below the limit."""
-        counter = self.core.find(("bounces",))
+        counter = self.core.find(_BOUNCES)
         count = 1
         if counter is not None:
             data = self.data(counter).data
             count = int.from_bytes(data, "big") + 1
             if len(data) != 4 or count > _MAX_U32:
                 raise _fail("bounces is no counter")
-        self.core.put(("bounces",), self.run.workspace.put(Blob(NO_HEADERS, count.to_bytes(4, "big"))))
+        self.core.put(_BOUNCES, self.run.workspace.put(Blob(NO_HEADERS, count.to_bytes(4, "big"))))
         if count < limit:
             self._send(self.sender, _QUEUE, self.message.headers, self.message.content)
 

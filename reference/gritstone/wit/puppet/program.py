@@ -93,7 +93,7 @@ def read_program(data: bytes, format_name: str) -> tuple[Op, ...]:
     Returns:
         Its operations; the last one is ``F`` if the bytes after it are no operation.
     """
-    return _read_short(data, format_name) if len(data) <= _MOST_KEPT_BYTES else _read(data, format_name)
+    return (_read_short if len(data) <= _MOST_KEPT_BYTES else _read)(data, format_name)
 
 
 def _read(data: bytes, format_name: str) -> tuple[Op, ...]:

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 from gritstone.errors import Invalid
 from gritstone.grit.objects import NO_HEADERS, Blob, Mailbox, Message, ObjectId, Step
-from gritstone.wit.channels import load_message
 from gritstone.wit.code import Code, Play, Question, Run
 from gritstone.wit.failures import failure
 from gritstone.wit.paths import ALPHABETS, find, read_path
 from gritstone.wit.proposals import MessageKind
 from gritstone.wit.puppet.act import Act
 from gritstone.wit.puppet.illegal import alter
-from gritstone.wit.puppet.program import read_program
+from gritstone.wit.puppet.program import Op, read_program
+from gritstone.wit.workspace import Workspace
 from gritstone.wit.wut import wut_blob
 
 __all__ = ["PUPPETS", "Puppet"]
 
 _STAMP = (("stamp",), b".")
-_NO_OPERANDS: Mapping[str, ObjectId] = MappingProxyType({})
+_HANDLERS = ("on",)
+_NO_PROGRAM: tuple[tuple[Op, ...], Mapping[str, ObjectId]] = ((), MappingProxyType({}))
 _WUT = wut_blob(
     "puppet",
     {"": {"content": "any"}},
@@ -49,13 +49,13 @@ class Puppet:
 
     def step(self, run: Run) -> Play:
         """Make a step; see ``Code.step``."""
+        last, workspace = run.last, run.workspace
         act = Act(run)
-        inbox = dict(run.last.inbox) if run.last is not None else {}
-        load = run.workspace.load
+        inbox = {} if last is None else dict(last.inbox)
         read = 0
         for sender, messages in run.proposal.covered:
             for message_id in messages:
-                message = load_message(load, message_id)
+                message = workspace.message(message_id)
                 program, operands = self._program(act, message)
                 act.begin(sender, message_id, message, operands)
                 for letter, values in program:
@@ -70,48 +70,57 @@ class Puppet:
                     act.append(*_STAMP)
                 inbox[sender] = message_id
                 read += 1
-        return self._finish(act, inbox, read)
+        if read:
+            return self._finish(act, inbox)
+        if last is None:
+            raise failure("failed", "a genesis was held", rule="wit.puppet.exact")
+        return last.step_id
 
-    def _finish(self, act: Act, inbox: dict[ObjectId, ObjectId], read: int) -> ObjectId:
+    @staticmethod
+    def _finish(act: Act, inbox: dict[ObjectId, ObjectId]) -> ObjectId:
         run = act.run
-        last = run.last
-        if not read:
-            if last is None:
-                raise failure("failed", "a genesis was held", rule="wit.puppet.exact")
-            return last.step_id
-        put = run.workspace.put
+        last, put = run.last, run.workspace.put
         previous = None if last is None or run.proposal.kind is MessageKind.CLEANUP else last.step_id
         if last is not None and act.outbox == last.outbox:
             outbox = last.step.outbox
         else:
-            outbox = put(Mailbox(act.outbox)) if act.outbox else None
-        step = Step(previous, run.actor, put(Mailbox(inbox)), outbox, act.core.store())
+            outbox = put(Mailbox(MappingProxyType(act.outbox))) if act.outbox else None
+        step = Step(previous, run.actor, put(Mailbox(MappingProxyType(inbox))), outbox, act.core.store())
         return put(step) if act.illegal is None else alter(run, step, act.illegal)
 
-    def _program(self, act: Act, message: Message) -> tuple[tuple[Any, ...], Mapping[str, ObjectId]]:
+    def _program(self, act: Act, message: Message) -> tuple[tuple[Op, ...], Mapping[str, ObjectId]]:
         """Find the program of a message and its operands: a handler in the core, or the content's own."""
-        workspace = act.run.workspace
-        handler = act.core.find(("on",)) if "mt" in message.headers else None
-        for root in (None if handler is None else self._handler(act, message), message.content):
-            tree = None if root is None else workspace.tree(root)
-            target = None if tree is None else tree.entries.get("program")
-            if tree is None or target is None:
-                continue
-            value = workspace.look(target)
-            if value is None:
-                raise failure("failed", "an erased program", rule="wit.puppet.exact")
-            if isinstance(value, Blob):
-                return read_program(value.data, workspace.objects.format.name), tree.entries
-        return (), _NO_OPERANDS
+        if "mt" in message.headers:
+            handler = self._handler(act, message.headers["mt"])
+            found = None if handler is None else self._program_of(act.run.workspace, handler)
+            if found is not None:
+                return found
+        return self._program_of(act.run.workspace, message.content) or _NO_PROGRAM
 
     @staticmethod
-    def _handler(act: Act, message: Message) -> ObjectId | None:
-        mt = message.headers["mt"]
+    def _program_of(workspace: Workspace, root: ObjectId) -> tuple[tuple[Op, ...], Mapping[str, ObjectId]] | None:
+        """Read the program of a program tree, if it is one."""
+        tree = workspace.tree(root)
+        target = None if tree is None else tree.entries.get("program")
+        if tree is None or target is None:
+            return None
+        value = workspace.look(target)
+        if value is None:
+            raise failure("failed", "an erased program", rule="wit.puppet.exact")
+        if type(value) is not Blob:
+            return None
+        return read_program(value.data, workspace.objects.format.name), tree.entries
+
+    @staticmethod
+    def _handler(act: Act, mt: str) -> ObjectId | None:
+        """Find what the core has for messages of a type."""
+        if act.core.find(_HANDLERS) is None:
+            return None
         try:
             ALPHABETS[act.run.workspace.objects.format.name].name.check(mt)
         except Invalid:
             return None
-        return act.core.find(("on", mt))
+        return act.core.find((*_HANDLERS, mt))
 
     # --- queries ---------------------------------------------------------------------------------------
 
