@@ -7,7 +7,19 @@ import { rejected } from "./refusal.js";
 const PROTOCOL = 1;
 
 /** Features that are claimed however the adapter is attached. */
-export const FEATURES = Object.freeze(["damage", "durable", "erase", "external", "files", "shared", "transcode"]);
+export const FEATURES = Object.freeze([
+  "clock",
+  "damage",
+  "durable",
+  "effects",
+  "erase",
+  "external",
+  "fault.kill",
+  "files",
+  "schedule",
+  "shared",
+  "transcode",
+]);
 
 /** The answer to hello. Throws Refusal rejected if the suite speaks none of our protocols. */
 export function sayHello({ protocol, frame_bytes, window }, features) {
@@ -17,7 +29,7 @@ export function sayHello({ protocol, frame_bytes, window }, features) {
     implementation: { name: "gritstone-peer-javascript", version: "0.1.0", language: "javascript" },
     spec: ["0.1", "0.2"],
     formats: [...FORMATS.keys()],
-    profiles: ["grit", "wit"],
+    profiles: ["grit", "wit", "runtime"],
     features: [...features],
     limits: { ...LIMITS, window: Math.min(window, WINDOW), frame_bytes: Math.min(frame_bytes, FRAME_BYTES) },
   };

@@ -7,9 +7,11 @@ import { FORMATS, decodeObject, encodeObject, hashBytes } from "./formats.js";
 import { Handles } from "./handles.js";
 import { FEATURES, sayHello } from "./hello.js";
 import { FRAME_BYTES } from "./limits.js";
+import { RUNTIME_OPERATIONS } from "./operations-runtime.js";
 import { WIT_OPERATIONS } from "./operations-wit.js";
 import { Misfit, exhausted } from "./refusal.js";
 import * as shapes from "./shapes.js";
+import { Runtimes } from "./runtime/runtime.js";
 import { transcode } from "./transcode.js";
 
 const { bytes, flag, formatName, gritObject, handle, id, list, oneOf, orNone, path, record, text, uint, word } = shapes;
@@ -77,7 +79,9 @@ const stores = {
   },
   "grit.close": {
     args: record({ store: handle }),
-    run(args, { handles }) {
+    run(args, { handles, runtimes }) {
+      handles.get(args.store);
+      runtimes.endAll(args.store);
       handles.close(args.store);
       return {};
     },
@@ -160,12 +164,14 @@ const OPERATIONS = new Map(
     ...stores,
     ...bundles,
     ...WIT_OPERATIONS,
+    ...RUNTIME_OPERATIONS,
   }),
 );
 
 /** One client of the adapter: what it has open and what it was told. */
 export class Client {
   handles = new Handles();
+  runtimes = new Runtimes();
   frameBytes = null; // bytes of a line that are in force; null before hello
 
   constructor(extraFeatures = []) {
@@ -174,6 +180,7 @@ export class Client {
 
   /** Drop everything that is open. */
   close() {
+    this.runtimes.endAll();
     this.handles.closeAll();
   }
 
@@ -188,12 +195,16 @@ export class Client {
     operation.check?.(parsed);
     const unknown = operation.formats?.(parsed).find((name) => !FORMATS.has(name));
     if (unknown !== undefined) return { unsupported: { feature: unknown } };
+    const unclaimed = operation.needs?.(parsed).find((feature) => !this.features.includes(feature));
+    if (unclaimed !== undefined) return { unsupported: { feature: unclaimed } };
     const result = this.#start(operation, parsed);
+    this.runtimes.wake(); // references may have changed
     return result instanceof Promise ? result.then((ok) => ({ ok })) : { ok: result };
   }
 
   #start(operation, args) {
-    if (operation.onStore === undefined) return operation.run(args, this);
-    return operation.onStore(args, this.handles.get(args.store).store);
+    if (operation.onStore !== undefined) return operation.onStore(args, this.handles.get(args.store).store);
+    if (operation.onRuntime !== undefined) return operation.onRuntime(args, this.runtimes.get(args.runtime));
+    return operation.run(args, this);
   }
 }

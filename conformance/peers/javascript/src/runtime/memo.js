@@ -43,10 +43,19 @@ export class Memo {
     this.#counts.set(messageKey(sender, id), { sender, id, count, until });
   }
 
-  /** Forget the counts of messages that were covered, or of all. Spec: runtime.fail.heal. */
-  forgetCounts(covered = null) {
-    if (covered === null) this.#counts.clear();
-    else if (this.#counts.size > 0) for (const { sender, id } of covered) this.#counts.delete(messageKey(sender, id));
+  /** Forget the counts of messages that were covered. */
+  forgetCounts(covered) {
+    if (this.#counts.size > 0) for (const { sender, id } of covered) this.#counts.delete(messageKey(sender, id));
+  }
+
+  /** The actor lost its mark. Spec: runtime.fail.heal. */
+  noteUnmarked() {
+    this.#counts.clear();
+    this.parkedAs = null;
+  }
+
+  get hasCounts() {
+    return this.#counts.size > 0;
   }
 
   isDelayed(sender, id, now) {
