@@ -30,6 +30,7 @@ __all__ = ["Adapter"]
 
 _Request: TypeAlias = tuple[int, str, Json]
 _GROUP_BYTES = 8 << 20
+_SLOW = ("wit.", "runtime.")
 _CHOSEN = (("backend", "durable", "durable"), ("schedule", "chosen", "schedule"), ("clock", "suite", "clock"))
 """Members whose value needs a feature."""
 
@@ -52,7 +53,8 @@ class Adapter:
             lines: whole request lines, without their LF.
 
         Yields:
-            For each request, in order, its reply line with its LF, until ``bye``.
+            For each request, in order, its reply line with its LF, until ``bye``. And nothing, as no bytes, before a
+            request that may take its time: what was answered before should not wait for it.
 
         Raises:
             ArgumentError: a line is no request.
@@ -66,6 +68,8 @@ class Adapter:
                 at = self._gather(group, lines, at)
                 yield from self._answer_puts(group)
             else:
+                if request[1].startswith(_SLOW):
+                    yield b""
                 yield self._answer(request)
                 self.ended = request[1] == "bye"
 
