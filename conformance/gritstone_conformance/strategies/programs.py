@@ -211,9 +211,13 @@ _OPS: Final = (
 
 
 def noise(tape: Tape, length: int) -> bytes:
-    """Return bytes that may be a program: ops with any operands, and anything else."""
+    """Return bytes that may be a program: ops with any operands, and anything else; every ``Z`` is short."""
     data = b""
     while len(data) < length:
         op = tape.pick((b"P", b"W", b"A", b"D", b"S", b"R", b"B", b"Q", b"L", b"T", b"F", b"Z", b"X", b""))
-        data += op + tape.take(tape.below(6)) if op else bytes((tape.below(256),))
-    return data[:length]
+        if op == b"Z":
+            data += sleep(tape.below(3))
+            continue
+        operands = tape.take(tape.below(6) if op else 1)
+        data += op + operands.replace(b"Z", b"[")
+    return data[:length] if b"Z" not in data[length - 2 : length] else data[: length - 2]

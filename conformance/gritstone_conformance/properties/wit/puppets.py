@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
@@ -16,6 +17,8 @@ from gritstone_conformance.trial import Trial
 __all__ = ["PROPERTIES"]
 
 _LONGEST: Final = 60  # bytes of noise
+_TOLD: Final = 4  # programs of noise in one example
+_MOST_S: Final = 1.0  # seconds that a program may take
 _PATHS: Final = (b"", b"/", b"a/", b"/a", b"a//b", b".", b"..", b"a/..", b"\xff", b"a\x00", b"n\xc3\xa9", b"a" * 255)
 
 
@@ -74,11 +77,15 @@ def _read(bench: Workbench, actor: Actor, tape: Tape) -> None:
 def noise(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Any bytes are a program: it ends, and does what the text says as far as it can be read."""
     bench, actor, operands, _ = _bench(trial, fmt, tape)
-    for _ in range(4):
+    for _ in range(_TOLD):
         actor.tell(bench.program(programs.noise(tape, tape.below(_LONGEST)), *operands), rule="wit.puppet.total")
         actor.tips = dict(bench.executor.shelf.mail(actor.value.inbox))
     actor.tell(bench.program(programs.append("log", b"x"), *operands), rule="wit.puppet.exact")
+    started = time.perf_counter()
     bench.play()
+    seconds = time.perf_counter() - started
+    if seconds > _TOLD * _MOST_S:
+        trial.fail(f"at most {_MOST_S} s each", f"{seconds:.1f} s", words="programs take more than a second")
 
 
 def every_cut(trial: Trial, fmt: Format) -> None:
