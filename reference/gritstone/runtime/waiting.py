@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from gritstone.runtime.machine import Machine
 from gritstone.runtime.runs import Running
-from gritstone.wit.code import Await, Sleep
+from gritstone.wit.code import Await, Request, Sleep
 
 __all__ = ["Waiting"]
 
@@ -44,6 +44,7 @@ class Waiting:
         loop = asyncio.get_running_loop()
         for running in machine.take_requests():
             if running.is_over:
+                _let_go(running.waits_for)
                 continue
             match running.waits_for:
                 case Sleep(milliseconds):
@@ -109,3 +110,9 @@ class Waiting:
         except Exception as raised:  # noqa: BLE001 - it belongs to the code that waits, which is told of it
             error = raised
         self._resume(machine, running, answer, error)
+
+
+def _let_go(request: Request | None) -> None:
+    """Close what nobody will await."""
+    if isinstance(request, Await) and isinstance(request.awaitable, Coroutine):
+        request.awaitable.close()

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar
 
-from gritstone.errors import Refusal, Rejected
+from gritstone.errors import Rejected
 from gritstone.wit.code import Ask, Await, Request, Sleep
 from gritstone.wit.failures import failure
 
@@ -66,39 +66,45 @@ def drive(play: Generator[Request, Any, _T], sleep: Callable[[float], None], dea
         Refusal: whatever the code is refused with.
         Exhausted: it took too long (code ``timeout``).
     """
-    answer: Any = None
-    error: BaseException | None = None
+    runner = asyncio.Runner()  # it makes no loop before something is awaited
     try:
-        while True:
-            try:
-                request = play.send(answer) if error is None else play.throw(error)
-            except StopIteration as stop:
-                deadline.check()
-                return stop.value  # type: ignore[no-any-return] # a generator's value has no type here
-            answer, error = None, None
-            match request:
-                case Sleep(milliseconds):
-                    left = deadline.left_s()
-                    sleep(milliseconds / 1000 if left is None else min(left, milliseconds / 1000))
-                    deadline.check()
-                case Ask():
-                    error = Rejected("there are no heads to ask", rule="wit.query.answers")
-                case Await(awaitable):
-                    answer, error = _wait(awaitable, deadline)
+        return _drive(play, sleep, deadline, runner)
     finally:
         play.close()
+        runner.close()
 
 
-def _wait(awaitable: Awaitable[Any], deadline: Deadline) -> tuple[Any, BaseException | None]:
+def _drive(
+    play: Generator[Request, Any, _T], sleep: Callable[[float], None], deadline: Deadline, runner: asyncio.Runner
+) -> _T:
+    answer: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            request = play.send(answer) if error is None else play.throw(error)
+        except StopIteration as stop:
+            deadline.check()
+            return stop.value  # type: ignore[no-any-return] # a generator's value has no type here
+        answer, error = None, None
+        match request:
+            case Sleep(milliseconds):
+                left = deadline.left_s()
+                sleep(milliseconds / 1000 if left is None else min(left, milliseconds / 1000))
+                deadline.check()
+            case Ask():
+                error = Rejected("there are no heads to ask", rule="wit.query.answers")
+            case Await(awaitable):
+                answer, error = _wait(awaitable, deadline, runner)
+
+
+def _wait(awaitable: Awaitable[Any], deadline: Deadline, runner: asyncio.Runner) -> tuple[Any, BaseException | None]:
     async def finish() -> Any:
         return await asyncio.wait_for(awaitable, deadline.left_s())
 
     try:
-        return asyncio.run(finish()), None
+        return runner.run(finish()), None
     except TimeoutError as error:
         deadline.check()
         return None, error
-    except Refusal as refusal:
-        return None, refusal
     except Exception as error:  # noqa: BLE001 - it belongs to the code, which is told of it
         return None, error
