@@ -199,6 +199,8 @@ def _injection(builder: _Builder, *, cleanups: bool) -> Injection:
     return Injection(to, headers, tape.pick(builder.contents[::-1]), mode)
 
 
-def scenarios(fmt: Format, *, fails: bool = True, asks: bool = True) -> st.SearchStrategy[Scenario]:
+def scenarios(
+    fmt: Format, *, fails: bool = True, asks: bool = True, cleanups: bool = False
+) -> st.SearchStrategy[Scenario]:
     """Return the strategy of scenarios of a format."""
-    return from_tape(lambda tape: build(tape, fmt, fails=fails, asks=asks), SCENARIO_TAPE)
+    return from_tape(lambda tape: build(tape, fmt, fails=fails, asks=asks, cleanups=cleanups), SCENARIO_TAPE)

@@ -8,13 +8,12 @@
 // when the group ends. Erasing and pruning write the log anew with what stays, so what
 // goes leaves no bytes in the directory; whoever still has the old file open reads on in it.
 
-import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { durableWrite } from "./faults.js";
 import { readUpTo, syncFolder, withRoom, writeAll } from "./files.js";
 import { Lock } from "./lock.js";
-import { HEAD_BYTES, LogFile, hashedRecord, recordHead, sha256, updatePayload } from "./log.js";
+import { HEAD_BYTES, LogFile, hashedRecord, recordHead, updatePayload } from "./log.js";
 import { References } from "./references.js";
 import { missing, rejected } from "./refusal.js";
 import { FileSpool } from "./spool.js";
@@ -31,23 +30,16 @@ class Index {
   references = new References();
   updateBytes = 0;
 
-  /** Take a record over; false for an update whose objects did not reach the medium with it. */
   take(file, { type, hash, offset, size, payload }) {
     if (type === "F") this.format = payload().toString("latin1");
     else if (type === "O") this.objects.set(hash, { file, offset, size });
     else {
-      const { tombstones, references, objects } = JSON.parse(payload().toString("utf8"));
-      if (objects !== undefined && !isWhole(file, offset - HEAD_BYTES, objects)) return false;
+      const { tombstones, references } = JSON.parse(payload().toString("utf8"));
       for (const id of tombstones) this.tombstones.add(id);
       this.references.apply(references);
       this.updateBytes += size;
     }
-    return true;
   }
-}
-
-function isWhole(file, end, [size, digest]) {
-  return sha256(readUpTo(file.fd, end - size, size)) === digest;
 }
 
 /** A store's bytes in a directory. One per directory and process; handles share it. */
@@ -121,7 +113,8 @@ export class DurableBackend {
     if (this.#group !== null) return work(); // the lock is held
     return withRoom(() =>
       this.#lock.hold(() => {
-        this.#file.dropTail(this.refresh());
+        const size = this.refresh(); // first, for it may open another file
+        this.#file.dropTail(size);
         return work();
       }),
     );
@@ -141,7 +134,7 @@ export class DurableBackend {
   }
 
   #collect(work) {
-    this.#group = { parts: [], size: 0, segment: 0, updated: 0, entries: [] };
+    this.#group = { parts: [], size: 0, updated: 0, entries: [] };
     const group = this.#group;
     try {
       const result = work();
@@ -224,16 +217,11 @@ export class DurableBackend {
     if (this.#isMostlyUpdates()) this.#rewrite(() => true, []);
   }
 
-  // The update names the digest of the objects that the group brought since the update before: power that fails after
-  // the write may have kept one and lost the other, and then neither counts.
+  // It stands behind the objects it leads to, and a killed writer leaves the beginning of what it wrote.
   #updateInGroup(references) {
-    const group = this.#group;
-    const hash = createHash("sha256");
-    for (const bytes of group.parts.slice(group.segment)) hash.update(bytes);
-    const payload = updatePayload([], references, [group.size - group.updated, hash.digest("hex")]);
+    const payload = updatePayload([], references);
     this.#gather(hashedRecord("U", payload));
-    group.updated = group.size;
-    group.segment = group.parts.length;
+    this.#group.updated = this.#group.size;
     this.#index.references.apply(references);
     this.#index.updateBytes += payload.length;
   }

@@ -4,8 +4,7 @@
 //   head   = type (1 byte), 3 bytes 00, size of the payload (4 bytes), hash (32 bytes), CRC-32 of these 40 (4 bytes)
 //   types    F  first record: payload is the name of the object format     hash: SHA-256 of the payload
 //            O  an object: payload is its encoding                         hash: its id
-//            U  an update: payload is JSON {tombstones, references,        hash: SHA-256 of the payload
-//               objects}; objects: [size, digest] of the records before it that came with it, if some did
+//            U  an update: payload is JSON {tombstones, references}        hash: SHA-256 of the payload
 //
 // A killed writer leaves at most a last record that is too short; it is not read, and the next writer overwrites it. An
 // object whose payload is whole is taken as it is: whether it still hashes to its id is asked when it is read, so bytes
@@ -31,8 +30,7 @@ function crc32(bytes) {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** A digest of a record. */
-export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 /** The head of a record. */
 export function recordHead(type, size, hash) {
@@ -49,9 +47,8 @@ export function hashedRecord(type, payload) {
   return [recordHead(type, payload.length, sha256(payload)), payload];
 }
 
-/** The payload of a U record; `objects`: size and digest of the records right before it that were written with it. */
-export const updatePayload = (tombstones, references, objects) =>
-  Buffer.from(JSON.stringify({ tombstones, references, objects }));
+/** The payload of a U record. */
+export const updatePayload = (tombstones, references) => Buffer.from(JSON.stringify({ tombstones, references }));
 
 /** An open log. It stays open for as long as somebody uses it, also when another file has taken its place. */
 export class LogFile {
@@ -92,7 +89,7 @@ export class LogFile {
     if (size > this.end) durableWrite(() => fs.ftruncateSync(this.fd, this.end));
   }
 
-  /** Read the whole records from the known end to `size`: calls visit({type, hash, offset, size, payload()}), until false. */
+  /** Read the whole records from the known end to `size`: calls visit({type, hash, offset, size, payload()}). */
   scan(size, visit) {
     const window = { start: 0, bytes: Buffer.alloc(0) };
     while (this.end + HEAD_BYTES <= size) {
@@ -107,7 +104,7 @@ export class LogFile {
       if (record.offset + record.size > size) return;
       record.payload = () => this.#at(window, record.offset, record.size, size);
       if (record.type !== "O" && sha256(record.payload()) !== record.hash) return;
-      if (!visit(record)) return;
+      visit(record);
       this.end = record.offset + record.size;
     }
   }

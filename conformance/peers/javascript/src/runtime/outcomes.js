@@ -4,7 +4,7 @@
 import { Refusal, exhausted } from "../refusal.js";
 import { refuseUpdate } from "../wit/transition.js";
 import { Workspace } from "../wit/workspace.js";
-import { advanceAgent, headName, markName, queueMessage } from "./agent.js";
+import { advanceAgent, agentHead, headName, markName, queueMessage } from "./agent.js";
 
 const MAX_DOUBLINGS = 64; // beyond them every delay is above every cap
 
@@ -90,15 +90,15 @@ export class Outcomes {
   }
 
   #receipt(workspace, sender, id, failureClass) {
-    const head = this.view.heads.get(this.agent);
+    const head = agentHead(this.store, this.agent);
     const headers = [["mt", "receipt"], ["reply", id], ["class", failureClass]];
     const message = queueMessage(workspace, head, sender, headers, workspace.writeBlob(Buffer.alloc(0)));
     return advanceAgent(workspace, head, { outbox: [[sender, message]] });
   }
 }
 
-/** An error of making what follows from an outcome, if it is that there is no room; else it is thrown on. */
+/** Why what follows from an outcome cannot be done for now: there is no room, or something is spoilt. Else it is thrown on. */
 export function asFull(error) {
-  if (error instanceof Refusal && error.refusalClass === "exhausted") return exhausted(error.message);
+  if (error instanceof Refusal) return exhausted(error.message);
   throw error;
 }
