@@ -26,7 +26,7 @@ export function sayHello({ protocol, frame_bytes, window }, features) {
   if (!protocol.includes(PROTOCOL)) throw rejected(`only protocol ${PROTOCOL} is spoken`);
   return {
     protocol: PROTOCOL,
-    implementation: { name: "gritstone-peer-javascript", version: "0.1.0", language: "javascript" },
+    implementation: { name: "gritstone-peer-javascript", version: "0.2.0", language: "javascript" },
     spec: ["0.1", "0.2"],
     formats: [...FORMATS.keys()],
     profiles: ["grit", "wit", "runtime"],
