@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeVar
 
-from gritstone.errors import Rejected
+from gritstone.errors import Refusal, Rejected
 from gritstone.wit.code import Ask, Await, Request, Sleep
 from gritstone.wit.failures import failure
 
@@ -51,7 +51,11 @@ class Deadline:
             Exhausted: it is (code ``timeout``).
         """
         if self.left_s() == 0.0:
-            raise failure("timeout", "the transition took too long", expected=f"at most {self.limit_ms} ms")
+            raise self.over()
+
+    def over(self) -> Refusal:
+        """Make the refusal of what took too long."""
+        return failure("timeout", "the transition took too long", expected=f"at most {self.limit_ms} ms")
 
 
 def drive(play: Generator[Request, Any, _T], sleep: Callable[[float], None], deadline: Deadline) -> _T:
@@ -98,13 +102,20 @@ def _drive(
 
 
 def _wait(awaitable: Awaitable[Any], deadline: Deadline, runner: asyncio.Runner) -> tuple[Any, BaseException | None]:
-    async def finish() -> Any:
-        return await asyncio.wait_for(awaitable, deadline.left_s())
+    """Give what an awaitable gives, or what it raises.
 
-    try:
-        return runner.run(finish()), None
-    except TimeoutError as error:
-        deadline.check()
-        return None, error
-    except Exception as error:  # noqa: BLE001 - it belongs to the code, which is told of it
-        return None, error
+    Raises:
+        Exhausted: it took too long (code ``timeout``).
+    """
+
+    async def finish() -> tuple[Any, BaseException | None]:
+        timeout = asyncio.timeout(deadline.left_s())
+        try:
+            async with timeout:
+                return await awaitable, None
+        except Exception as error:  # noqa: BLE001 - it belongs to the code, which is told of it
+            if timeout.expired():
+                raise deadline.over() from None
+            return None, error
+
+    return runner.run(finish())
