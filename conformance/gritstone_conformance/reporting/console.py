@@ -99,7 +99,7 @@ class Console:
 
             self._live.console.print(Text(text, style=style), soft_wrap=True)
         else:
-            print(text, file=self._out)
+            print(text, file=self._out, flush=True)  # whoever reads a pipe sees a line when it is said
 
     def _show(self, outcome: Outcome) -> None:
         key = signature_key(outcome)
