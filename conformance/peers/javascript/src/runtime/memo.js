@@ -54,10 +54,6 @@ export class Memo {
     this.parkedAs = null;
   }
 
-  get hasCounts() {
-    return this.#counts.size > 0;
-  }
-
   isDelayed(sender, id, now) {
     return this.#counts.size > 0 && this.#counts.get(messageKey(sender, id))?.until > now;
   }

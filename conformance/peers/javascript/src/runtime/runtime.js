@@ -124,9 +124,8 @@ export class Runtime {
   moveTime(time) {
     if (!this.clock.isSuite) throw rejected("the clock is the system's");
     this.#worker.look();
-    const before = this.clock.now;
     this.clock.set(time);
-    return this.#worker.endDelays(before);
+    return this.#worker.moveTime();
   }
 
   effects() {

@@ -24,6 +24,7 @@ export class Worker {
   #waiting = []; // {from, maxSteps, resolve, reject} of runtime.run
   #steps = 0; // of actors, adopted so far
   #rewrites;
+  #seenTime; // up to which delays have been looked at
   #slice = null; // a timer
   #delay = null; // a timer
   #full = null; // {error, isAll, actors}: there was no room for what follows from their runs, or from any
@@ -39,6 +40,7 @@ export class Worker {
     this.isFree = config.schedule === "free";
     this.view = new View(store);
     this.#rewrites = store.backend.foreignRewrites;
+    this.#seenTime = clock.now;
     const memoOf = (actor) => this.#memoOf(actor);
     this.outcomes = new Outcomes({ store, view: this.view, agent, clock, config, memoOf });
     this.look();
@@ -223,10 +225,12 @@ export class Worker {
     if (this.#awake.length > 0) this.#schedule();
   }
 
+  // Everything here is of one moment: a delay that ends later ends for the next slice.
   #rearmFree() {
+    this.#queueDue();
     this.#answerWaiting();
     if (this.#queue.size > 0 && !this.#full?.isAll) this.#schedule();
-    const waits = this.#delayed(this.clock.now).map(({ until }) => (this.clock.isSuite ? Infinity : this.clock.wait(until)));
+    const waits = this.#delayed(this.#seenTime).map(({ until }) => (this.clock.isSuite ? Infinity : this.clock.wait(until)));
     if (this.#full !== null) waits.push(FULL_MS);
     clearTimeout(this.#delay);
     const wait = Math.min(...waits);
@@ -236,8 +240,16 @@ export class Worker {
   #retry() {
     for (const actor of this.#full?.actors ?? []) this.#queue.add(actor);
     this.#full = null;
-    for (const [actor, memo] of this.#memos) if (memo.hasCounts) this.#queue.add(actor);
     this.#schedule();
+  }
+
+  /** Queue the actors of which a delay has ended since this was done last; how many delays that were. */
+  #queueDue() {
+    const before = this.#seenTime;
+    this.#seenTime = this.clock.now;
+    const ended = this.#delayed(before).filter(({ until }) => until <= this.#seenTime);
+    if (this.isFree) for (const { actor } of ended) this.#queue.add(actor);
+    return ended.length;
   }
 
   // ---- rest
@@ -264,7 +276,7 @@ export class Worker {
     if (this.#full?.isAll) return "full";
     if (this.#queue.size + this.#runs.size + this.#awake.length > 0) return null;
     if (this.#full !== null) return "full";
-    if (this.#delayed(this.clock.now).length === 0) return "rest";
+    if (this.#delayed(this.#seenTime).length === 0) return "rest";
     return this.clock.isSuite ? "waiting" : null;
   }
 
@@ -283,12 +295,11 @@ export class Worker {
     });
   }
 
-  /** How many delays have ended since a time. */
-  endDelays(before) {
-    const ended = this.#delayed(before).filter(({ until }) => until <= this.clock.now);
-    if (this.isFree) for (const { actor } of ended) this.#queue.add(actor);
+  /** The suite's clock was moved: how many delays have ended by that. */
+  moveTime() {
+    const count = this.#queueDue();
     this.wake();
-    return ended.length;
+    return count;
   }
 
   /** All choices: [{actor, proposal}, ...]. */
