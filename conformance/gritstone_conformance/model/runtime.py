@@ -52,8 +52,8 @@ class Known:
     """What a runtime knows of one actor and forgets when it ends; keys are (sender, message).
 
     Attributes:
-        counts: counted failures.
-        due: when a delayed message may be tried again, in milliseconds.
+        counts: counted failures; a count ends when its message is covered.
+        due: when a delayed message may be tried again, in milliseconds, also if it was superseded meanwhile.
         declined: proposals, as their entries, that were declined since anything changed.
         isolated: messages that a failed run covered together and that are still unread.
     """
@@ -126,8 +126,6 @@ class Runtime:
             self._seen[actor] = state
             known.declined.clear()
             known.isolated &= unread
-            known.counts = {key: count for key, count in known.counts.items() if key in unread}
-            known.due = {key: due for key, due in known.due.items() if key in unread}
         return known
 
     def is_delayed(self, actor: bytes) -> bool:
@@ -168,7 +166,7 @@ class Runtime:
         except Failure as failure:
             self.shelf.forget()
             return self._fail(actor, proposal, failure.kind)
-        self._adopt(actor, step, heals=self._heals(actor, proposal, last))
+        self._adopt(actor, proposal, step, heals=self._heals(actor, proposal, last))
         return step
 
     def ask(self, question: Question) -> bytes | None:
@@ -217,10 +215,14 @@ class Runtime:
         content = self.shelf.message(proposal.covered[0][1]).content
         return not update_is_refused(self.shelf, self.shelf.step(last).core, content)
 
-    def _adopt(self, actor: bytes, step: bytes, *, heals: bool) -> None:
+    def _adopt(self, actor: bytes, proposal: Proposal, step: bytes, *, heals: bool) -> None:
         if heals:
             del self.store.references[f"failed/{actor.hex()}"]
             self._known.pop(actor, None)
+        known = self.known(actor)
+        for covered in proposal.covered:
+            known.counts.pop(covered, None)
+            known.due.pop(covered, None)
         self.mailroom.set_head(actor, step)
         self.adopted += 1
 
@@ -241,7 +243,7 @@ class Runtime:
         if proposal.kind == "update":
             last = self.mailroom.heads[actor]
             step = cursor_only(self.shelf, actor, proposal, last).seal(self.shelf)
-            self._adopt(actor, step, heals=False)
+            self._adopt(actor, proposal, step, heals=False)
             return step
         self._mark(actor, covered, kind)
         return None

@@ -251,6 +251,14 @@ class Double:
         if waiting:
             self.pair.play(*waiting)
 
+    def waiting(self) -> list[Asked]:
+        """Return what waits."""
+        return list(self._waiting)
+
+    def opening(self) -> list[Asked]:
+        """Return the requests with which it began, for another process."""
+        return [self.pair.open(create=True), ("runtime.start", start_args(self.terms), ok(agent=self.agent.hex()))]
+
     def load(self, scenario: Scenario) -> None:
         """Take the objects of a scenario over."""
         for value in scenario.graph.values.values():

@@ -35,11 +35,11 @@ def in_each_format(
         body: takes the trial, the format, and what ``given`` draws.
         rules: the rules it judges; the first is blamed where no step names another.
         given: what it draws, or None: it runs once.
-        features: what must be claimed; the puppet needs ``external``.
+        features: what must be claimed besides the profile (``runtime`` for cases of ``harness``).
         kind: as in :class:`Property`.
         examples: how many in the profile ``gate``; None: as many as the kind has.
     """
-    profile = name.partition("/")[0]
+    profile = name.partition("/")[0].replace("harness", "runtime")
     return tuple(
         Property(
             name=f"{name}-{format_name.partition('-')[0]}",
