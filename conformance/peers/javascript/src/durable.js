@@ -102,7 +102,9 @@ export class DurableBackend {
   exclusively(work) {
     return withRoom(() =>
       this.#lock.hold(() => {
-        this.#file.dropTail(this.refresh());
+        // first refresh, which may open another file: `this.#file` must be looked up after it
+        const size = this.refresh();
+        this.#file.dropTail(size);
         return work();
       }),
     );

@@ -137,3 +137,14 @@ test("a medium without room refuses and stays usable", (context) => {
   const done = spawnSync("bash", ["-c", command, process.execPath, script, folder], { encoding: "utf8" });
   assert.match(done.stdout, /^(stored,exhausted|exhausted,exhausted),stored\n$/, done.stderr);
 });
+
+test("a log that another opening wrote anew and made longer is not cut", (context) => {
+  const folder = folderFor(context);
+  const [one, other] = [open(folder, true), open(folder)];
+  const stray = put(other, blob("stray"));
+  const ids = Array.from({ length: 20 }, (_, i) => put(other, blob(`number ${i}`)));
+  assert.equal(other.prune(ids), 1);
+  put(one, blob("more"));
+  for (const id of ids) assert.ok(open(folder).get(id));
+  assert.deepEqual(one.has([stray, ids[19]]), [false, true]);
+});
