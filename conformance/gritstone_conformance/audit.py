@@ -1,8 +1,8 @@
 """``gritstone audit``: judge an exported store by its bundle alone; no adapter, no process.
 
 Checks layout, completeness, digest, closure, kinds, reference names and targets, and that every object is the one
-encoding of its value. Steps are checked as objects; whether a history is legal comes with the profile that defines it.
-The model's reader finds what is wrong, this module says which case that fails.
+encoding of its value. Where the bundle is of a store that a runtime was started on, the history in it is judged too.
+The model's reader and checker find what is wrong, this module says which case that fails.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from typing import Final
 
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.errors import UsageError
+from gritstone_conformance.histories import history_outcomes, history_words
 from gritstone_conformance.model.bundle import Bundle, scan
+from gritstone_conformance.model.evidence import has_history
+from gritstone_conformance.model.history import check_history
 from gritstone_conformance.model.refusals import Defect
 from gritstone_conformance.model.values import Step
 from gritstone_conformance.replies import Json
@@ -59,7 +62,11 @@ def run_command(options: argparse.Namespace) -> int:
         bundle = scan(raw)
         outcomes = audit_outcomes(bundle, data.book)
         iut: dict[str, Json] = {"bundle": _digest(bundle, raw)}
-        summary = _summary(bundle)
+        summary, profiles = _summary(bundle), ["grit"]
+        if not bundle.defects and has_history(bundle):
+            verdict = check_history(bundle, at_rest=options.at_rest)
+            outcomes += tuple(history_outcomes(verdict, Recorder(data.book), at_rest=options.at_rest))
+            summary, profiles = history_words(bundle, verdict, at_rest=options.at_rest), ["grit", "wit", "runtime"]
         bundle.data = b""  # the map is closed with this block
     header = header_line(
         data.book,
@@ -71,7 +78,7 @@ def run_command(options: argparse.Namespace) -> int:
         shard=(0, 1),
         started=started,
     )
-    judgement = judge_run(outcomes, data.book, ("grit",), (), whole=False)
+    judgement = judge_run(outcomes, data.book, profiles, (), whole=False)
     write_report(options.report, header, outcomes, footer_line(outcomes, judgement, 0, timestamp()))
     teller = Teller(data.book, {}, header, options.report.parent, terminal_width())
     lines = [f"{options.bundle}: {line}" if number else line for number, line in enumerate(opening_lines(header))]

@@ -174,6 +174,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
 
 def _audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="FILE", help="an exported store, *.grit")
+    parser.add_argument("--at-rest", action="store_true", help="the runtime had nothing left to do: ask what was lost")
     parser.add_argument(
         "--report", type=Path, default=Path(".gritstone/audit.jsonl"), metavar="FILE", help="default %(default)s"
     )

@@ -71,6 +71,9 @@ class SubjectLike(Protocol):
     def reset_peak_rss(self) -> bool:
         """Start a new peak; returns whether this machine can."""
 
+    def cpu_seconds(self) -> float | None:
+        """Return the processor time that the process has used so far, or None where it cannot be read."""
+
 
 class Divergence(Exception):  # noqa: N818 - a finding, not an error
     """The implementation answered wrongly.

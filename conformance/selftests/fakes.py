@@ -65,6 +65,9 @@ class FakeSubject:
         self.kills = 0
         self.closed = False
 
+    def cpu_seconds(self) -> float | None:
+        return None
+
     def ask(self, op: str, args: dict[str, Json]) -> Reply:
         return self.ask_many([(op, args)])[0]
 

@@ -34,6 +34,7 @@ HELLO = {
     },
     "gaps": [{"feature": "erase", "why": "not yet", "issue": "1"}],
 }
+EFFECT = {"effect": f"{ID}.{ID}", "actor": ID, "message": ID, "kind": "http"}
 OBJECTS: list[dict[str, Any]] = [
     {"kind": "blob", "headers": [["a", "b"]], "data": "AA"},
     {"kind": "tree", "entries": [["a", ID]]},
@@ -64,6 +65,28 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("grit.erase", {}),
     ("grit.prune", {"removed": 3}),
     ("grit.damage", {}),
+    ("wit.step", {"step": ID}),
+    ("wit.admit", {}),
+    ("wit.unread", {"ids": [ID], "fresh": False}),
+    ("wit.merge", {"core": ID}),
+    ("wit.query", {"result": None}),
+    ("wit.query", {"result": ID}),
+    ("wit.openapi", {"document": "AA"}),
+    ("runtime.start", {"agent": ID}),
+    ("runtime.inject", {"message": ID}),
+    ("runtime.run", {"cause": "rest", "steps": 3, "parked": [[ID, "illegal-step"], [ID, "unknown"]]}),
+    ("runtime.query", {"step": ID, "result": None}),
+    ("runtime.mail", {"mail": [[ID, ID]]}),
+    ("runtime.ack", {}),
+    ("runtime.collect", {"removed": [ID]}),
+    ("runtime.stop", {}),
+    ("runtime.ready", {"choices": [{"actor": ID, "inbox": [[ID, ID]]}]}),
+    ("runtime.choose", {"step": None}),
+    ("runtime.time", {"due": 0}),
+    ("runtime.effects", {"effects": [{**EFFECT, "request": "AA"}, {**EFFECT, "request": None}]}),
+    ("runtime.resolve", {}),
+    ("fault.arm", {}),
+    ("fault.count", {"writes": 1}),
 ]
 WRONG: list[Any] = [
     None,

@@ -19,6 +19,18 @@ from gritstone.harness.wire import ArgumentError
 SCHEMAS = Path(__file__).parents[2] / "spec" / "schemas"
 HEX = bytes(range(1, 33)).hex()
 
+START: dict[str, Any] = {
+    "runtime": "r",
+    "store": "s",
+    "agent": "test",
+    "schedule": "free",
+    "clock": "system",
+    "base_ms": 0,
+    "cap_ms": 0,
+    "max_attempts": 1,
+    "transition_ms": 0,
+}
+
 GOOD: dict[str, list[dict[str, Any]]] = {
     "hello": [{"protocol": [1], "suite": "s", "spec": "0.1", "frame_bytes": 4_194_304, "window": 1}],
     "ping": [{}],
@@ -52,6 +64,39 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "grit.erase": [{"store": "s", "id": HEX}],
     "grit.prune": [{"store": "s", "pins": []}, {"store": "s", "pins": [HEX]}],
     "grit.damage": [{"store": "s", "id": HEX, "offset": 0, "xor": 1}],
+    "wit.step": [
+        {"store": "s", "actor": HEX, "head": None, "inbox": [[HEX, HEX]], "attempt": 1},
+        {"store": "s", "actor": HEX, "head": HEX, "inbox": [], "attempt": 2**32 - 1, "transition_ms": 0},
+    ],
+    "wit.admit": [{"store": "s", "actor": HEX, "head": None, "inbox": [[HEX, HEX]] * 4_096, "step": HEX}],
+    "wit.unread": [{"store": "s", "tip": HEX, "cursor": None}, {"store": "s", "tip": HEX, "cursor": HEX}],
+    "wit.merge": [{"store": "s", "core": HEX, "update": HEX}],
+    "wit.query": [{"store": "s", "step": HEX, "name": "", "args": "AA"}],
+    "wit.openapi": [{"actor": HEX, "wut": ""}],
+    "runtime.start": [
+        START,
+        START | {"schedule": "chosen", "clock": "suite", "workers": 64, "max_attempts": 1_000, "agent": ""},
+    ],
+    "runtime.inject": [
+        {"runtime": "r", "to": HEX, "headers": [["mt", "x"], ["mt", "x"]], "content": HEX, "mode": "queue"},
+        {"runtime": "r", "to": HEX, "headers": [], "content": HEX, "mode": "signal"},
+    ],
+    "runtime.run": [{"runtime": "r", "max_steps": 1}],
+    "runtime.query": [{"runtime": "r", "actor": HEX, "name": "x", "args": ""}],
+    "runtime.mail": [{"runtime": "r"}],
+    "runtime.ack": [{"runtime": "r", "sender": HEX, "message": HEX}],
+    "runtime.collect": [{"runtime": "r"}],
+    "runtime.stop": [{"runtime": "r", "how": "drain"}, {"runtime": "r", "how": "now"}],
+    "runtime.ready": [{"runtime": "r"}],
+    "runtime.choose": [{"runtime": "r", "choice": 0}],
+    "runtime.time": [{"runtime": "r", "now_ms": "0"}, {"runtime": "r", "now_ms": "9223372036854775808"}],
+    "runtime.effects": [{"runtime": "r"}],
+    "runtime.resolve": [
+        {"runtime": "r", "effect": f"{HEX}.{HEX}", "outcome": {"ok": ""}},
+        {"runtime": "r", "effect": f"{HEX}.{HEX}", "outcome": {"failed": ""}},
+    ],
+    "fault.arm": [{"writes": 1, "when": "before"}, {"writes": 2, "when": "after"}],
+    "fault.count": [{}],
 }
 ODD: list[Any] = [None, True, 0, 1, -1, 255, 256, 2**53, 1e300, "", "x", "X", "/x", HEX, HEX.upper(), "AB", [], [1], {}]
 

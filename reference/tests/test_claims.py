@@ -21,8 +21,11 @@ def test_defaults() -> None:
         "frame_bytes": 16_777_216,
     }
     assert set(answer["formats"]) == {"framed-sha256", "cbor-blake3"}
-    assert set(answer["features"]) == {"durable", "files", "shared", "transcode", "erase", "damage"}
-    assert answer["profiles"] == ["grit"]
+    assert set(answer["features"]) == {
+        *("durable", "files", "shared", "transcode", "erase", "damage"),
+        *("external", "schedule", "clock", "effects", "fault.kill"),
+    }
+    assert set(answer["profiles"]) == {"grit", "wit", "runtime"}
 
 
 def test_objects_fit_frames() -> None:
@@ -32,7 +35,8 @@ def test_objects_fit_frames() -> None:
 
 
 def test_without() -> None:
-    assert set(Claims().without({"durable", "erase"}).features) == {"files", "transcode", "damage"}
+    left = {"files", "transcode", "damage", "external", "schedule", "clock", "effects"}
+    assert set(Claims().without({"durable", "erase"}).features) == left
     assert "transcode" not in Claims(formats=("framed-sha256",)).without(set()).features
 
 

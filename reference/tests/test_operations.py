@@ -5,12 +5,19 @@ from __future__ import annotations
 from gritstone.harness.arguments import ARGUMENTS
 from gritstone.harness.claims import ALL_FEATURES
 from gritstone.harness.operations import FEATURE_OF, OPERATIONS
+from gritstone.harness.runtime_operations import FAULT_OPERATIONS, RUNTIME_OPERATIONS
+from gritstone.harness.table import operation
+from gritstone.harness.wit_operations import WIT_OPERATIONS
+
+ALL = {**OPERATIONS, **WIT_OPERATIONS, **RUNTIME_OPERATIONS, **FAULT_OPERATIONS}
 
 
 def test_every_schema_has_an_operation() -> None:
-    assert OPERATIONS.keys() == ARGUMENTS.keys()
+    assert ALL.keys() == ARGUMENTS.keys()
+    for op, function in ALL.items():
+        assert operation(op) is function
 
 
 def test_features_are_known() -> None:
-    assert FEATURE_OF.keys() <= OPERATIONS.keys()
+    assert FEATURE_OF.keys() <= ALL.keys()
     assert set(FEATURE_OF.values()) <= set(ALL_FEATURES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gritstone.harness import Claims
+from gritstone.harness.claims import ALL_FEATURES
 from gritstone.harness.options import read_options
 
 
@@ -19,7 +20,8 @@ def test_all() -> None:
     assert address == "unix:/tmp/x"
     assert (claims.limits.tree_depth, claims.limits.cas_names, claims.limits.refs) == (2_000, 64, 10_000)
     assert (claims.window, claims.frame_bytes, claims.limits.object_bytes) == (3, 5_000_000, 2_000_000)
-    assert set(claims.features) == {"durable", "files", "transcode", "erase"}
+    gone = {"shared", "damage"}
+    assert set(claims.features) == set(ALL_FEATURES) - gone
 
 
 def test_one_format_cannot_transcode() -> None:

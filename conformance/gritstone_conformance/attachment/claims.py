@@ -40,6 +40,12 @@ FEATURES: Final[dict[str, tuple[str, ...]]] = {
     "erase": (),
     "damage": (),
     "connect": (),
+    "external": (),
+    "schedule": (),
+    "clock": (),
+    "effects": (),
+    "threads": (),
+    "fault.kill": ("durable",),
 }
 """Feature -> the features and formats it needs."""
 
@@ -53,7 +59,20 @@ FLOORS: Final[dict[str, int]] = {
 }
 """Limit -> the least value that the spec allows."""
 
-_OP_FEATURES: Final = {"grit.transcode": "transcode", "grit.erase": "erase", "grit.damage": "damage"}
+_OP_FEATURES: Final = {
+    "grit.transcode": "transcode",
+    "grit.erase": "erase",
+    "grit.damage": "damage",
+    "runtime.ready": "schedule",
+    "runtime.choose": "schedule",
+    "runtime.time": "clock",
+    "runtime.effects": "effects",
+    "runtime.resolve": "effects",
+    "fault.arm": "fault.kill",
+    "fault.count": "fault.kill",
+}
+_OP_PROFILES: Final = {"fault": "runtime"}
+"""Prefix of operations to the profile they belong to, where that is not the prefix itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +183,14 @@ def is_claimed(op: str, args: dict[str, Json], claims: Claims) -> bool:
     """
     if op in ("hello", "ping", "bye"):
         return True
-    if op not in FORMS or op.partition(".")[0] not in claims.profiles:
+    prefix = op.partition(".")[0]
+    if op not in FORMS or _OP_PROFILES.get(prefix, prefix) not in claims.profiles:
         return False
     features = {_OP_FEATURES[op]} if op in _OP_FEATURES else set()
-    if args.get("backend") == "durable":
-        features.add("durable")
+    wanted = (("backend", "durable", "durable"), ("schedule", "chosen", "schedule"), ("clock", "suite", "clock"))
+    features |= {feature for name, value, feature in wanted if args.get(name) == value}
+    if args.get("workers", 1) > 1:
+        features.add("threads")
     formats = [args.get("format")]
     if op == "grit.transcode":
         formats = [args.get("from"), args.get("to")]

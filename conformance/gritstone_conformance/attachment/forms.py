@@ -137,6 +137,14 @@ def _object(required: dict[str, Form], optional: dict[str, Form] | None = None) 
     return check
 
 
+def _one_of(*words: str) -> Form:
+    def check(value: Json, path: str) -> None:
+        if type(value) is not str or value not in words:
+            raise FormProblem(path, f"one of {', '.join(words)}", value)
+
+    return check
+
+
 _NOTHING: Final = _object({})
 _HEADERS: Final = _list(_pair(_text, _text))
 _ID_OR_NONE: Final = _or_none(_id)
@@ -163,6 +171,18 @@ def _grit_object(value: Json, path: str) -> None:
         raise FormProblem(f"{path}/kind", "one of the five kinds", kind)
     _OBJECTS[kind](value, path)
 
+
+_MAIL: Final = _list(_pair(_id, _id))
+_PARKED: Final = _one_of("failed", "unresolved", "illegal-step", "timeout", "exhausted", "unknown")
+_EFFECT: Final = _object(
+    {
+        "effect": _word(re.compile(r"[0-9a-f]{64}\.[0-9a-f]{64}"), "two ids with a dot between", 129),
+        "actor": _id,
+        "message": _id,
+        "kind": _some_text,
+        "request": _or_none(_bytes),
+    }
+)
 
 _EXPORT_FILE: Final = _object({"size": _uint(), "digest": _id})
 _EXPORT_PIECE: Final = _object({"bytes": _bytes, "cursor": _or_none(_some_text)})
@@ -229,6 +249,29 @@ FORMS: Final[dict[str, Form]] = {
     "grit.erase": _NOTHING,
     "grit.prune": _object({"removed": _uint()}),
     "grit.damage": _NOTHING,
+    "wit.step": _object({"step": _id}),
+    "wit.admit": _NOTHING,
+    "wit.unread": _object({"ids": _list(_id, most=_MANY), "fresh": _bool}),
+    "wit.merge": _object({"core": _id}),
+    "wit.query": _object({"result": _ID_OR_NONE}),
+    "wit.openapi": _object({"document": _bytes}),
+    "runtime.start": _object({"agent": _id}),
+    "runtime.inject": _object({"message": _id}),
+    "runtime.run": _object(
+        {"cause": _one_of("rest", "waiting", "max-steps"), "steps": _uint(), "parked": _list(_pair(_id, _PARKED))}
+    ),
+    "runtime.query": _object({"step": _id, "result": _ID_OR_NONE}),
+    "runtime.mail": _object({"mail": _MAIL}),
+    "runtime.ack": _NOTHING,
+    "runtime.collect": _object({"removed": _list(_id)}),
+    "runtime.stop": _NOTHING,
+    "runtime.ready": _object({"choices": _list(_object({"actor": _id, "inbox": _MAIL}))}),
+    "runtime.choose": _object({"step": _ID_OR_NONE}),
+    "runtime.time": _object({"due": _uint()}),
+    "runtime.effects": _object({"effects": _list(_EFFECT)}),
+    "runtime.resolve": _NOTHING,
+    "fault.arm": _NOTHING,
+    "fault.count": _object({"writes": _uint()}),
 }
 """Operation -> the form of its ``ok``."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["busy_seconds", "group_members", "peak_rss_bytes", "reset_peak_rss", "rss_bytes"]
+__all__ = ["busy_seconds", "cpu_seconds", "group_members", "peak_rss_bytes", "reset_peak_rss", "rss_bytes"]
 
 _PROC: Final = Path("/proc")
 
@@ -78,6 +78,16 @@ def busy_seconds(pid: int) -> float | None:
             # after the command's name: state is field 0, user and system time 11 and 12
             busy = (busy or 0.0) + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return busy
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """Return the seconds of processor time that its threads have used, or None where it cannot be read."""
+    used = None
+    for member in _tree(pid):
+        for path in _PROC.glob(f"{member}/task/*/schedstat"):
+            fields = _read(path).split()
+            used = (used or 0.0) + (int(fields[0]) / 1e9 if fields else 0.0)
+    return used
 
 
 def group_members(group: int) -> list[int]:

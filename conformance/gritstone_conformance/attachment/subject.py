@@ -179,6 +179,11 @@ class Subject:
         pid = self._ready().channel.pid
         return pid is not None and procfs.reset_peak_rss(pid)
 
+    def cpu_seconds(self) -> float | None:
+        """Return the seconds of processor time that it has used so far, or None where it cannot be read."""
+        pid = self._ready().channel.pid
+        return procfs.cpu_seconds(pid) if pid is not None else None
+
     def log(self) -> bytes:
         """Return the last 64 KiB of the standard error of the process that ran last."""
         return self._conversation.log() if self._conversation is not None else b""

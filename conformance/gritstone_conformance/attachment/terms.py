@@ -69,7 +69,7 @@ class Terms:
             return None
         if op == "hello":
             return 10.0 * self.deadline_scale
-        if op in _SLOW_OPS:
+        if op in _SLOW_OPS or op.startswith("runtime."):
             return 30.0 * self.deadline_scale
         return (5.0 + size_bytes // _MIB) * self.deadline_scale
 

@@ -218,6 +218,16 @@ class Store:
         parts = (dict(self.objects), set(self.corrupt), set(self.tombstones), dict(self.references), dict(self.loose))
         return Store(self.format, self.limits, *parts, self.decoded)
 
+    def look(self, identity: bytes) -> Object | Tombstone | Defect:
+        """Return the object of an id, its tombstone, or why there is none."""
+        return self._look(identity)
+
+    def keep(self, encodings: Mapping[bytes, bytes]) -> None:
+        """Store encodings that code of actors made, under the ids that they have."""
+        for identity, data in encodings.items():
+            if identity not in self.tombstones:
+                self._keep(identity, data)
+
     def _keep(self, identity: bytes, data: bytes) -> None:
         self.objects[identity] = data
         self.corrupt.discard(identity)

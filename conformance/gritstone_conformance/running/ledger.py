@@ -149,3 +149,7 @@ class Observed:
     def reset_peak_rss(self) -> bool:
         """Start a new peak."""
         return self.subject.reset_peak_rss()
+
+    def cpu_seconds(self) -> float | None:
+        """Return the seconds of processor time that it has used so far."""
+        return self.subject.cpu_seconds()

@@ -16,8 +16,8 @@ from typing import Final
 from gritstone_conformance.attachment.forms import FORMS
 from gritstone_conformance.cases import Case, Step
 from gritstone_conformance.judge import Difference, compare, substitute
+from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.limits import Limits
-from gritstone_conformance.model.subject import ModelSubject
 from gritstone_conformance.replies import Json
 from gritstone_conformance.running.ledger import Observed
 from gritstone_conformance.running.places import Places, names_in
@@ -29,7 +29,7 @@ from gritstone_conformance.trial import Divergence
 __all__ = ["thin"]
 
 _MOST_PLAYS: Final = 200
-_ASKED: Final = frozenset(op for op in FORMS if op.startswith("grit."))
+_ASKED: Final = frozenset(op for op in FORMS if op.startswith(("grit.", "wit.")))
 
 
 def thin(case: Case, divergence: Divergence, subject: Observed) -> Divergence | None:
@@ -86,7 +86,7 @@ class _Player:
 
 def _is_right(steps: Sequence[Step], limits: Limits) -> bool:
     """Return whether the model answers each step as it expects; it is only asked what depends on the steps before."""
-    model, places, bindings = ModelSubject(limits=limits), Places(), dict[str, Json]()
+    model, places, bindings = ModelHost(limits=limits), Places(), dict[str, Json]()
     try:
         for step in steps:
             places.provide(names_in(step.args), bindings)

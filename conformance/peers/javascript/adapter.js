@@ -11,10 +11,7 @@ function serveStandardStreams() {
   const session = new Session(new Client(), process.stdout, () => process.exit(0));
   process.stdout.on("error", () => process.exit(1)); // nobody reads any more
   process.stdin.on("data", (chunk) => session.take(chunk));
-  process.stdin.on("end", () => {
-    session.close();
-    process.stdout.write("", () => process.exit(0));
-  });
+  process.stdin.on("end", () => session.end(() => process.stdout.write("", () => process.exit(0))));
 }
 
 function serveConnection(socket, whenOver) {

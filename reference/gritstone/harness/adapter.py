@@ -22,13 +22,17 @@ from typing import TypeAlias
 from gritstone.errors import Refusal
 from gritstone.harness.arguments import ARGUMENTS, Arguments, read_arguments
 from gritstone.harness.claims import Claims
-from gritstone.harness.operations import FEATURE_OF, OPERATIONS, Session
+from gritstone.harness.operations import FEATURE_OF, Session
+from gritstone.harness.table import operation
 from gritstone.harness.wire import ArgumentError, Json, read_frame, write_frame
 
 __all__ = ["Adapter"]
 
 _Request: TypeAlias = tuple[int, str, Json]
 _GROUP_BYTES = 8 << 20
+_SLOW = ("wit.", "runtime.")
+_CHOSEN = (("backend", "durable", "durable"), ("schedule", "chosen", "schedule"), ("clock", "suite", "clock"))
+"""Members whose value needs a feature."""
 
 
 class Adapter:
@@ -49,7 +53,8 @@ class Adapter:
             lines: whole request lines, without their LF.
 
         Yields:
-            For each request, in order, its reply line with its LF, until ``bye``.
+            For each request, in order, its reply line with its LF, until ``bye``. And nothing, as no bytes, before a
+            request that may take its time: what was answered before should not wait for it.
 
         Raises:
             ArgumentError: a line is no request.
@@ -63,12 +68,14 @@ class Adapter:
                 at = self._gather(group, lines, at)
                 yield from self._answer_puts(group)
             else:
+                if request[1].startswith(_SLOW):
+                    yield b""
                 yield self._answer(request)
                 self.ended = request[1] == "bye"
 
     def close(self) -> None:
-        """Close all handles of the client."""
-        self._session.handles.close_all()
+        """Stop all runtimes and close all handles of the client."""
+        self._session.close()
 
     # --- one request -----------------------------------------------------------------------------------
 
@@ -81,7 +88,7 @@ class Adapter:
             lacking = self._unclaimed(op, values)
             if lacking is not None:
                 return write_frame(seq, "unsupported", {"feature": lacking})
-            reply = write_frame(seq, "ok", OPERATIONS[op](self._session, values))
+            reply = write_frame(seq, "ok", operation(op)(self._session, values))
         except Refusal as refusal:
             return write_frame(seq, "refused", _refusal(refusal))
         except ArgumentError as error:
@@ -98,8 +105,9 @@ class Adapter:
         needed = [FEATURE_OF[op]] if op in FEATURE_OF else []
         if op in ("grit.export", "grit.import") and ("to" in values or "from" in values):
             needed.append("files")
-        if values.get("backend") == "durable":
-            needed.append("durable")
+        needed += [feature for member, value, feature in _CHOSEN if values.get(member) == value]
+        if values.get("workers", 1) > 1:
+            needed.append("threads")
         for feature in needed:
             if feature not in claims.features:
                 return feature

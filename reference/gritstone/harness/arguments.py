@@ -25,10 +25,12 @@ Arguments: TypeAlias = dict[str, Any]
 _Read: TypeAlias = Callable[[Json], Any]
 
 _MAX_UINT = 2**53 - 1
+_MAX_U64 = 2**64 - 1
 _MAX_IDS = 4_096
 _MAX_PAGE = 4_096
 _LEAST_FRAME_BYTES = 4_194_304
 _HANDLE = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_U64 = re.compile(r"0|[1-9][0-9]{0,19}")
 _FORMAT = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _SPEC = re.compile(r"(?=.{1,16}\Z)(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)")
 
@@ -88,10 +90,13 @@ def _list(read: _Read, most: int = _MAX_UINT, least: int = 0) -> _Read:
     return read_list
 
 
-def _backend(value: Json) -> str:
-    if value not in ("memory", "durable"):
-        raise ArgumentError("neither memory nor durable")
-    return str(value)
+def _one_of(*words: str) -> _Read:
+    def read(value: Json) -> str:
+        if type(value) is not str or value not in words:
+            raise ArgumentError(f"none of {', '.join(words)}")
+        return value
+
+    return read
 
 
 _CHANGE_MEMBERS = {"name", "old", "new"}
@@ -115,9 +120,41 @@ def _optional_id(value: Json) -> ObjectId | None:
     return None if value is None else read_id(value)
 
 
+def _mail(value: Json) -> tuple[ObjectId, ObjectId]:
+    if type(value) is not list or len(value) != 2:
+        raise ArgumentError("no pair of sender and message")
+    return read_id(value[0]), read_id(value[1])
+
+
+def _header(value: Json) -> tuple[str, str]:
+    if type(value) is not list or len(value) != 2:
+        raise ArgumentError("no pair of header key and value")
+    return _text(value[0]), _text(value[1])
+
+
+def _u64(value: Json) -> int:
+    if type(value) is not str or _U64.fullmatch(value) is None or int(value) > _MAX_U64:
+        raise ArgumentError(f"no text of an integer from 0 to {_MAX_U64}")
+    return int(value)
+
+
+def _effect(value: Json) -> tuple[ObjectId, ObjectId]:
+    sender, _, message = _text(value).partition(".")
+    return read_id(sender), read_id(message)
+
+
+def _outcome(value: Json) -> dict[str, bytes | str]:
+    if type(value) is not dict or value.keys() not in ({"ok"}, {"failed"}):
+        raise ArgumentError("neither an ok nor a failed outcome")
+    return {"ok": read_bytes(value["ok"])} if "ok" in value else {"failed": _text(value["failed"])}
+
+
 _handle = _word(_HANDLE)
 _format = _word(_FORMAT)
 _texts = _list(_text)
+_inbox = _list(_mail, _MAX_IDS)
+_attempt = _uint(1, 2**32 - 1)
+_any_uint = _uint(0, _MAX_UINT)
 
 _ALL: Mapping[str, Mapping[str, _Read]] = {
     "hello": {
@@ -132,7 +169,13 @@ _ALL: Mapping[str, Mapping[str, _Read]] = {
     "grit.id": {"format": _format, "bytes": read_bytes},
     "grit.encode": {"format": _format, "object": _object},
     "grit.decode": {"format": _format, "bytes": read_bytes},
-    "grit.open": {"store": _handle, "format": _format, "backend": _backend, "dir?": _path, "create": _bool},
+    "grit.open": {
+        "store": _handle,
+        "format": _format,
+        "backend": _one_of("memory", "durable"),
+        "dir?": _path,
+        "create": _bool,
+    },
     "grit.close": {"store": _handle},
     "grit.put": {"store": _handle, "bytes": read_bytes, "id?": read_id},
     "grit.get": {"store": _handle, "id": read_id},
@@ -144,7 +187,58 @@ _ALL: Mapping[str, Mapping[str, _Read]] = {
     "grit.transcode": {"from": _format, "to": _format, "bundle": read_bytes},
     "grit.erase": {"store": _handle, "id": read_id},
     "grit.prune": {"store": _handle, "pins": _list(read_id)},
-    "grit.damage": {"store": _handle, "id": read_id, "offset": _uint(0, _MAX_UINT), "xor": _uint(1, 255)},
+    "grit.damage": {"store": _handle, "id": read_id, "offset": _any_uint, "xor": _uint(1, 255)},
+    "wit.step": {
+        "store": _handle,
+        "actor": read_id,
+        "head": _or_none(read_id),
+        "inbox": _inbox,
+        "attempt": _attempt,
+        "transition_ms?": _any_uint,
+    },
+    "wit.admit": {
+        "store": _handle,
+        "actor": read_id,
+        "head": _or_none(read_id),
+        "inbox": _inbox,
+        "step": read_id,
+    },
+    "wit.unread": {"store": _handle, "tip": read_id, "cursor": _or_none(read_id)},
+    "wit.merge": {"store": _handle, "core": read_id, "update": read_id},
+    "wit.query": {"store": _handle, "step": read_id, "name": _text, "args": read_bytes},
+    "wit.openapi": {"actor": read_id, "wut": read_bytes},
+    "runtime.start": {
+        "runtime": _handle,
+        "store": _handle,
+        "agent": _text,
+        "schedule": _one_of("free", "chosen"),
+        "clock": _one_of("system", "suite"),
+        "base_ms": _any_uint,
+        "cap_ms": _any_uint,
+        "max_attempts": _uint(1, 1_000),
+        "transition_ms": _any_uint,
+        "workers?": _uint(1, 64),
+    },
+    "runtime.inject": {
+        "runtime": _handle,
+        "to": read_id,
+        "headers": _list(_header),
+        "content": read_id,
+        "mode": _one_of("queue", "signal"),
+    },
+    "runtime.run": {"runtime": _handle, "max_steps": _uint(1, _MAX_UINT)},
+    "runtime.query": {"runtime": _handle, "actor": read_id, "name": _text, "args": read_bytes},
+    "runtime.mail": {"runtime": _handle},
+    "runtime.ack": {"runtime": _handle, "sender": read_id, "message": read_id},
+    "runtime.collect": {"runtime": _handle},
+    "runtime.stop": {"runtime": _handle, "how": _one_of("drain", "now")},
+    "runtime.ready": {"runtime": _handle},
+    "runtime.choose": {"runtime": _handle, "choice": _any_uint},
+    "runtime.time": {"runtime": _handle, "now_ms": _u64},
+    "runtime.effects": {"runtime": _handle},
+    "runtime.resolve": {"runtime": _handle, "effect": _effect, "outcome": _outcome},
+    "fault.arm": {"writes": _uint(1, _MAX_UINT), "when": _one_of("before", "after")},
+    "fault.count": {},
 }
 """Members by operation; a question mark makes one optional."""
 

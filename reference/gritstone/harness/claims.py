@@ -15,8 +15,22 @@ from gritstone.harness.wire import Json
 
 __all__ = ["ALL_FEATURES", "Claims"]
 
-ALL_FEATURES = ("durable", "files", "shared", "transcode", "erase", "damage")
-_NEEDS = {"shared": "durable"}
+ALL_FEATURES = (
+    "durable",
+    "files",
+    "shared",
+    "transcode",
+    "erase",
+    "damage",
+    "external",
+    "schedule",
+    "clock",
+    "effects",
+    "fault.kill",
+)
+_PROFILES = ("grit", "wit", "runtime")
+_SPECS = (SPEC_VERSION, "0.2")
+_NEEDS = {"shared": "durable", "fault.kill": "durable"}
 _LIMITS = Limits(tree_depth=4_096, refs=16_384)
 _PROTOCOL = 1
 _LINE_OVERHEAD_BYTES = 1_024
@@ -68,9 +82,9 @@ class Claims:
         return {
             "protocol": _PROTOCOL,
             "implementation": {"name": "gritstone", "version": __version__, "language": "python"},
-            "spec": [SPEC_VERSION],
+            "spec": _SPECS,
             "formats": self.formats,
-            "profiles": ["grit"],
+            "profiles": _PROFILES,
             "features": self.features,
             "limits": {
                 "object_bytes": self.limits.object_bytes,

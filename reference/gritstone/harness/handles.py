@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO
 
 from gritstone.errors import Missing, Rejected
@@ -20,6 +21,7 @@ from gritstone.grit.formats import Format
 from gritstone.grit.limits import Limits
 from gritstone.grit.memory import MemoryEngine
 from gritstone.grit.store import Store
+from gritstone.harness.faults import CountedEngine, Writes
 
 __all__ = ["Export", "Handle", "Handles"]
 
@@ -98,8 +100,13 @@ class Handle:
 
 @dataclass(slots=True)
 class Handles:
-    """Keep all open handles of one client."""
+    """Keep all open handles of one client.
 
+    Attributes:
+        writes: counts what is written durably.
+    """
+
+    writes: Writes = field(default_factory=Writes)
     _open: dict[str, Handle] = field(default_factory=dict)
     _shared: dict[str, tuple[Store, int]] = field(default_factory=dict)
 
@@ -138,9 +145,14 @@ class Handles:
         store, users = self._shared.get(real, (None, 0))
         if store is None:
             # LMDB is loaded by the first durable store only: most runs start faster without it.
-            from gritstone.grit.lmdb_store import open_durable
+            from gritstone.grit.lmdb_store import LmdbEngine
 
-            store = open_durable(real, format_, create=create, limits=limits)
+            engine = CountedEngine(LmdbEngine(Path(real), create=create), self.writes)
+            try:
+                store = Store.open(engine, format_, create=create, limits=limits)
+            except (Missing, Rejected):
+                engine.close()
+                raise
         elif store.format is not format_:
             raise Rejected("the store has another format", rule="grit.store.format", code="format")
         self._shared[real] = (store, users + 1)

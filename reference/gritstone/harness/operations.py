@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from gritstone.errors import Invalid, Missing, Refusal, Rejected
 from gritstone.grit.engine import Batch, Table
@@ -22,19 +23,46 @@ from gritstone.harness.claims import Claims
 from gritstone.harness.handles import Export, Handle, Handles
 from gritstone.harness.wire import Json, write_bytes, write_object
 
+if TYPE_CHECKING:
+    from gritstone.grit.store import Store
+    from gritstone.harness.runtimes import Runtimes
+
 __all__ = ["FEATURE_OF", "OPERATIONS", "Session"]
 
-FEATURE_OF = {"grit.transcode": "transcode", "grit.erase": "erase", "grit.damage": "damage"}
+FEATURE_OF = {
+    "grit.transcode": "transcode",
+    "grit.erase": "erase",
+    "grit.damage": "damage",
+    "runtime.ready": "schedule",
+    "runtime.choose": "schedule",
+    "runtime.time": "clock",
+    "runtime.effects": "effects",
+    "runtime.resolve": "effects",
+    "fault.arm": "fault.kill",
+    "fault.count": "fault.kill",
+}
 """Operations that belong to a feature as a whole."""
 
 
 class Session:
-    """Hold what one client has: claims in force and handles."""
+    """Hold what one client has: claims in force, handles of stores, and runtimes once there are any."""
 
     def __init__(self, claims: Claims) -> None:
         self.claims = claims
         self.greeted = False
         self.handles = Handles()
+        self.runtimes: Runtimes | None = None
+
+    def removed(self, store: Store) -> None:
+        """Tell the runtimes of a store that something was taken out of it."""
+        if self.runtimes is not None:
+            self.runtimes.forget(store)
+
+    def close(self) -> None:
+        """Stop and close everything."""
+        if self.runtimes is not None:
+            self.runtimes.close()
+        self.handles.close_all()
 
 
 def hello(session: Session, args: Arguments) -> Json:
@@ -86,6 +114,9 @@ def grit_open(session: Session, args: Arguments) -> Json:
 
 
 def grit_close(session: Session, args: Arguments) -> Json:
+    session.handles[args["store"]]
+    if session.runtimes is not None:
+        session.runtimes.stop_on(args["store"])
     session.handles.close(args["store"])
     return {}
 
@@ -115,12 +146,20 @@ def grit_cas(session: Session, args: Arguments) -> Json:
 
 
 def grit_erase(session: Session, args: Arguments) -> Json:
-    session.handles[args["store"]].store.erase(args["id"])
+    store = session.handles[args["store"]].store
+    store.erase(args["id"])
+    session.removed(store)
     return {}
 
 
 def grit_prune(session: Session, args: Arguments) -> Json:
-    return {"removed": session.handles[args["store"]].store.prune(args["pins"])}
+    store = session.handles[args["store"]].store
+    pins = args["pins"]
+    if session.runtimes is not None:
+        pins = [*pins, *session.runtimes.pins(store)]
+    removed = store.prune(pins)
+    session.removed(store)
+    return {"removed": removed}
 
 
 def grit_damage(session: Session, args: Arguments) -> Json:
@@ -139,6 +178,7 @@ def grit_damage(session: Session, args: Arguments) -> Json:
         batch.put(Table.OBJECTS, object_id, bytes(altered))
 
     store.update(flip)
+    session.removed(store)
     return {}
 
 
@@ -239,4 +279,4 @@ OPERATIONS: Mapping[str, Callable[[Session, Arguments], Json]] = {
     "grit.prune": grit_prune,
     "grit.damage": grit_damage,
 }
-"""Every operation that ``arguments`` has a schema for."""
+"""The operations of ``grit``, and those that belong to no profile."""

@@ -55,7 +55,7 @@ def _send(replies: Iterable[bytes], write: _Write) -> None:
     for reply in replies:
         waiting.append(reply)
         size += len(reply)
-        if size >= _WRITE_BYTES:
+        if size >= _WRITE_BYTES or (waiting and not reply):
             write(b"".join(waiting))
             waiting, size = [], 0
     write(b"".join(waiting))

@@ -4,11 +4,13 @@
 //   lock/      the lock of all writers        spool-*    an import in pieces; has no name while it holds any bytes
 //
 // Each operation first reads what others appended since, or, if `log` is another file than the open one, all of it. Reads
-// need no lock: a record is either whole or not there. Erasing and pruning write the log anew with what stays, so what
+// need no lock: a record is either whole or not there. What is added and updated inside group() is appended as one write
+// when the group ends. Erasing and pruning write the log anew with what stays, so what
 // goes leaves no bytes in the directory; whoever still has the old file open reads on in it.
 
 import fs from "node:fs";
 import path from "node:path";
+import { durableWrite } from "./faults.js";
 import { readUpTo, syncFolder, withRoom, writeAll } from "./files.js";
 import { Lock } from "./lock.js";
 import { HEAD_BYTES, LogFile, hashedRecord, recordHead, updatePayload } from "./log.js";
@@ -46,7 +48,13 @@ export class DurableBackend {
   #file = null;
   #lock;
   #spools = 0;
+  #group = null; // {parts, size, updated, entries} of what is to be appended
+  #isAppending = false; // objects were added outside a group since the last sync
+  #isRewriting = false;
   unsynced = false;
+  epoch = 0; // changes whenever stored bytes may have changed or gone
+  foreignRewrites = 0; // how often another process took the log's place, so that objects may have gone
+  holders = new Set(); // those whose pins() a prune has to keep
 
   /** Open what is in a directory, or make it. Throws Refusal missing, rejected with the code format. */
   static open(folder, format, create) {
@@ -84,6 +92,7 @@ export class DurableBackend {
     const log = path.join(this.folder, "log");
     const { ino, dev, size } = fs.statSync(log, { bigint: true });
     if (this.#file === null || this.#file.identity !== `${dev}:${ino}`) {
+      if (this.#file !== null && !this.#isRewriting) this.foreignRewrites += 1;
       this.#reopen(log);
       return this.refresh();
     }
@@ -95,19 +104,72 @@ export class DurableBackend {
     this.#file?.leave();
     this.#file = new LogFile(log);
     this.#index = new Index();
+    this.epoch += 1;
     this.unsynced = false; // whoever wrote the other file made it durable
   }
 
   /** Run `work` while no other process writes, on the latest state. */
   exclusively(work) {
+    if (this.#group !== null) return work(); // the lock is held
     return withRoom(() =>
       this.#lock.hold(() => {
-        // first refresh, which may open another file: `this.#file` must be looked up after it
-        const size = this.refresh();
+        const size = this.refresh(); // first, for it may open another file
         this.#file.dropTail(size);
         return work();
       }),
     );
+  }
+
+  /**
+   * Run `work` exclusively, and append what it adds and updates as one write when it has ended. It sees its own changes
+   * at once. If it throws, or there is no room, none of them remains.
+   */
+  group(work) {
+    if (this.#group !== null) return work();
+    return this.exclusively(() => {
+      const result = this.#collect(work);
+      if (this.#isMostlyUpdates()) this.#rewrite(() => true, []);
+      return result;
+    });
+  }
+
+  #collect(work) {
+    this.#group = { parts: [], size: 0, updated: 0, entries: [] };
+    const group = this.#group;
+    try {
+      const result = work();
+      this.#appendGroup();
+      return result;
+    } catch (error) {
+      this.#group = null;
+      if (group.size > 0) this.#forget();
+      throw error;
+    } finally {
+      this.#group = null;
+    }
+  }
+
+  #forget() {
+    this.#reopen(path.join(this.folder, "log"));
+    this.unsynced = true; // the same file, and who knows what of it
+    this.refresh();
+  }
+
+  #appendGroup() {
+    const { parts, size, updated, entries } = this.#group;
+    if (size === 0) return;
+    if (updated > 0 && this.#isAppending) this.sync(); // what the references lead to is durable before they are
+    this.#file.append([Buffer.concat(parts)]);
+    for (const entry of entries) delete entry.bytes;
+    this.unsynced = true;
+    this.#isAppending ||= updated < size;
+  }
+
+  #gather(buffers) {
+    for (const bytes of buffers) {
+      this.#group.parts.push(bytes);
+      this.#group.size += bytes.length;
+    }
   }
 
   /** The entry of an id under which bytes are stored, or undefined. */
@@ -116,8 +178,8 @@ export class DurableBackend {
   }
 
   /** The bytes of an entry as they are now, whatever they hash to. */
-  load({ file, offset, size }) {
-    return readUpTo(file.fd, offset, size);
+  load({ file, offset, size, bytes }) {
+    return bytes ?? readUpTo(file.fd, offset, size); // bytes: it is of the group in progress
   }
 
   /** How many bytes are stored. */
@@ -127,13 +189,24 @@ export class DurableBackend {
 
   /** Append an object, only inside exclusively(). */
   add(id, bytes) {
+    if (this.#group !== null) return this.#addToGroup(id, bytes);
     const position = this.#file.append([Buffer.concat([recordHead("O", bytes.length, id), bytes])]);
     this.#index.objects.set(id, { file: this.#file, offset: position + HEAD_BYTES, size: bytes.length });
     this.unsynced = true;
+    this.#isAppending = true;
+  }
+
+  #addToGroup(id, bytes) {
+    const offset = this.#file.end + this.#group.size + HEAD_BYTES;
+    const entry = { file: this.#file, offset, size: bytes.length, bytes };
+    this.#gather([recordHead("O", bytes.length, id), bytes]);
+    this.#group.entries.push(entry);
+    this.#index.objects.set(id, entry);
   }
 
   /** Add tombstones and change references [[name, target or null]] at one moment. Spec: grit.ref.atomic. */
   update(tombstones, references) {
+    if (this.#group !== null) return this.#updateInGroup(references);
     this.sync(); // what they lead to is durable before they are
     const payload = updatePayload(tombstones, references);
     this.#file.append([Buffer.concat(hashedRecord("U", payload))]);
@@ -142,6 +215,15 @@ export class DurableBackend {
     this.#index.updateBytes += payload.length;
     this.unsynced = true;
     if (this.#isMostlyUpdates()) this.#rewrite(() => true, []);
+  }
+
+  // It stands behind the objects it leads to, and a killed writer leaves the beginning of what it wrote.
+  #updateInGroup(references) {
+    const payload = updatePayload([], references);
+    this.#gather(hashedRecord("U", payload));
+    this.#group.updated = this.#group.size;
+    this.#index.references.apply(references);
+    this.#index.updateBytes += payload.length;
   }
 
   #isMostlyUpdates() {
@@ -165,6 +247,7 @@ export class DurableBackend {
 
   /** Alter one stored byte, and nothing that is remembered of it. */
   damage(id, offset, xor) {
+    this.epoch += 1;
     const entry = this.find(id);
     const position = entry.offset + offset;
     const byte = readUpTo(entry.file.fd, position, 1);
@@ -187,8 +270,9 @@ export class DurableBackend {
   /** Make everything durable that was written. */
   sync() {
     if (!this.unsynced) return;
-    fs.fdatasyncSync(this.#file.fd);
+    durableWrite(() => fs.fdatasyncSync(this.#file.fd));
     this.unsynced = false;
+    this.#isAppending = false;
   }
 
   close() {
@@ -204,9 +288,11 @@ export class DurableBackend {
       fs.rmSync(next, { force: true });
       throw error;
     }
-    fs.renameSync(next, path.join(this.folder, "log"));
+    durableWrite(() => fs.renameSync(next, path.join(this.folder, "log")));
     syncFolder(this.folder);
+    this.#isRewriting = true;
     this.refresh();
+    this.#isRewriting = false;
   }
 
   #writeNext(next, isKept, newTombstones) {
@@ -241,7 +327,7 @@ function writeLog(file, records, load) {
       if (size >= COPY_BYTES) flush();
     }
     flush();
-    fs.fsyncSync(fd);
+    durableWrite(() => fs.fsyncSync(fd));
   } finally {
     fs.closeSync(fd);
   }
@@ -250,6 +336,6 @@ function writeLog(file, records, load) {
 function makeLog(folder, format) {
   const next = path.join(folder, "log.next");
   writeLog(next, () => hashedRecord("F", Buffer.from(format.name, "latin1")));
-  fs.renameSync(next, path.join(folder, "log"));
+  durableWrite(() => fs.renameSync(next, path.join(folder, "log")));
   syncFolder(folder);
 }

@@ -63,7 +63,7 @@ function writeBuffers(fd, buffers) {
   let waitingBytes = 0;
   let last = null;
   const flush = () => {
-    writeAll(fd, [Buffer.concat(waiting)], size);
+    writeAll(fd, [Buffer.concat(waiting)], size, (call) => call()); // a bundle is no store
     size += waitingBytes;
     waiting = [];
     waitingBytes = 0;

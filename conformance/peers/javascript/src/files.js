@@ -1,6 +1,7 @@
 // Files: whole writes, whole reads, and which faults of the system mean that the medium is full.
 
 import fs from "node:fs";
+import { durableWrite } from "./faults.js";
 import { exhausted } from "./refusal.js";
 
 const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
@@ -15,11 +16,11 @@ export function withRoom(work) {
   }
 }
 
-/** Write all of the buffers at a position. */
-export function writeAll(fd, buffers, position) {
+/** Write all of the buffers at a position. `write` carries each call out: as a durable write, unless it is given. */
+export function writeAll(fd, buffers, position, write = durableWrite) {
   for (const bytes of buffers) {
     for (let done = 0; done < bytes.length; ) {
-      done += fs.writeSync(fd, bytes, done, bytes.length - done, position + done);
+      done += write(() => fs.writeSync(fd, bytes, done, bytes.length - done, position + done));
     }
     position += bytes.length;
   }
@@ -41,7 +42,7 @@ export function readUpTo(fd, position, size) {
 export function syncFolder(folder) {
   const fd = fs.openSync(folder, "r");
   try {
-    fs.fsyncSync(fd);
+    durableWrite(() => fs.fsyncSync(fd));
   } finally {
     fs.closeSync(fd);
   }

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { Blake3 } from "./blake3.js";
 import { decodeCbor, encodeCbor } from "./cbor.js";
 import { decodeFramed, encodeFramed } from "./framed.js";
+import { ASCII, UTF8 } from "./grammar.js";
 import { LIMITS } from "./limits.js";
 import { exhausted } from "./refusal.js";
 
@@ -11,13 +12,13 @@ const sha256 = { start: () => createHash("sha256"), finish: (running) => running
 
 const blake3 = { start: () => new Blake3(), finish: (running) => running.digest().toString("hex") };
 
-const format = (name, hash, decode, encode) => Object.freeze({ name, hash, decode, encode });
+const format = (name, hash, decode, encode, grammar) => Object.freeze({ name, hash, decode, encode, grammar });
 
-/** name -> {name, hash, decode, encode}. */
+/** name -> {name, hash, decode, encode, grammar}. */
 export const FORMATS = new Map(
   [
-    format("framed-sha256", sha256, decodeFramed, encodeFramed),
-    format("cbor-blake3", blake3, decodeCbor, encodeCbor),
+    format("framed-sha256", sha256, decodeFramed, encodeFramed, ASCII),
+    format("cbor-blake3", blake3, decodeCbor, encodeCbor, UTF8),
   ].map((each) => [each.name, each]),
 );
 

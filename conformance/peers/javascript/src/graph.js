@@ -16,9 +16,10 @@ class Walk {
   #nesting = []; // number -> nesting of a tree, 0 for all others
   #stack = [];
 
-  constructor(read, treeDepth) {
+  constructor(read, treeDepth, known = () => undefined) {
     this.read = read;
     this.treeDepth = treeDepth;
+    this.known = known;
   }
 
   #number(id) {
@@ -34,6 +35,12 @@ class Walk {
   }
 
   #enter(number) {
+    const known = this.known(this.ids[number]);
+    if (known !== undefined) {
+      this.#bits[number] = BITS[known.kind];
+      this.#nesting[number] = known.nesting;
+      return;
+    }
     const object = this.read(this.ids[number]); // null: a tombstone, a leaf that counts as a blob
     const kind = object === null ? "blob" : object.kind;
     this.#bits[number] = BITS[kind];
@@ -51,6 +58,13 @@ class Walk {
     if (this.#bits[from] !== BITS.tree || this.#bits[to] !== BITS.tree) return;
     this.#nesting[from] = Math.max(this.#nesting[from], this.#nesting[to] + 1);
     if (this.#nesting[from] > this.treeDepth) throw exhausted(`trees are nested deeper than ${this.treeDepth}`);
+  }
+
+  /** Call `learn(id, nesting)` for each blob (nesting 0) and tree that was met. */
+  eachValue(learn) {
+    for (let number = 0; number < this.ids.length; number += 1) {
+      if ((this.#bits[number] & (BITS.blob | BITS.tree)) !== 0) learn(this.ids[number], this.#nesting[number]);
+    }
   }
 
   addRoot(id) {
@@ -85,4 +99,20 @@ export function formClosure(roots, read, treeDepth) {
   const walk = new Walk(read, treeDepth);
   for (const root of roots) walk.addRoot(root);
   return walk.ids;
+}
+
+/**
+ * Check that the closure of `roots` is whole, as formClosure() does, without a look at what is known of it: `assumed` are
+ * ids -> kinds whose closures are whole, and `knowledge` holds blobs and trees that were met before.
+ */
+export function checkClosure(roots, read, treeDepth, knowledge, assumed = new Map()) {
+  const known = (id) => {
+    const kind = assumed.get(id);
+    if (kind !== undefined) return { kind, nesting: 0 };
+    const nesting = knowledge.nesting(id);
+    return nesting === undefined ? undefined : { kind: nesting === 0 ? "blob" : "tree", nesting };
+  };
+  const walk = new Walk(read, treeDepth, known);
+  for (const root of roots) walk.addRoot(root);
+  walk.eachValue((id, nesting) => knowledge.learnNesting(id, nesting));
 }

@@ -7,17 +7,29 @@ import { rejected } from "./refusal.js";
 const PROTOCOL = 1;
 
 /** Features that are claimed however the adapter is attached. */
-export const FEATURES = Object.freeze(["damage", "durable", "erase", "files", "shared", "transcode"]);
+export const FEATURES = Object.freeze([
+  "clock",
+  "damage",
+  "durable",
+  "effects",
+  "erase",
+  "external",
+  "fault.kill",
+  "files",
+  "schedule",
+  "shared",
+  "transcode",
+]);
 
 /** The answer to hello. Throws Refusal rejected if the suite speaks none of our protocols. */
 export function sayHello({ protocol, frame_bytes, window }, features) {
   if (!protocol.includes(PROTOCOL)) throw rejected(`only protocol ${PROTOCOL} is spoken`);
   return {
     protocol: PROTOCOL,
-    implementation: { name: "gritstone-peer-javascript", version: "0.1.0", language: "javascript" },
-    spec: ["0.1"],
+    implementation: { name: "gritstone-peer-javascript", version: "0.2.0", language: "javascript" },
+    spec: ["0.1", "0.2"],
     formats: [...FORMATS.keys()],
-    profiles: ["grit"],
+    profiles: ["grit", "wit", "runtime"],
     features: [...features],
     limits: { ...LIMITS, window: Math.min(window, WINDOW), frame_bytes: Math.min(frame_bytes, FRAME_BYTES) },
   };

@@ -9,6 +9,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
+import { durableWrite } from "./faults.js";
 
 const FREE = "free";
 const KEPT = 8; // numbers below the highest that stay, so that one listing never misses all that are high
@@ -63,14 +64,14 @@ export class Lock {
     try {
       return work();
     } finally {
-      fs.renameSync(this.#spare, path.join(this.#folder, String(this.#number + 1)));
+      durableWrite(() => fs.renameSync(this.#spare, path.join(this.#folder, String(this.#number + 1))));
       this.#removeUpTo(this.#number - KEPT);
     }
   }
 
   #prepare() {
     try {
-      fs.symlinkSync(FREE, this.#spare);
+      durableWrite(() => fs.symlinkSync(FREE, this.#spare));
     } catch (error) {
       if (error.code !== "EEXIST") throw error; // left by a process of the same number that was killed
     }
@@ -83,7 +84,7 @@ export class Lock {
       if (owner === null || (owner !== FREE && isAlive(owner))) return false;
     }
     try {
-      fs.symlinkSync(this.#self, path.join(this.#folder, String(highest + 1)));
+      durableWrite(() => fs.symlinkSync(this.#self, path.join(this.#folder, String(highest + 1))));
     } catch (error) {
       if (error.code === "EEXIST") return false;
       throw error;
@@ -115,7 +116,7 @@ export class Lock {
 
   #unlink(number) {
     try {
-      fs.unlinkSync(path.join(this.#folder, String(number)));
+      durableWrite(() => fs.unlinkSync(path.join(this.#folder, String(number))));
     } catch (error) {
       if (error.code !== "ENOENT") throw error;
     }

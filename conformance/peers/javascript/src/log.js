@@ -12,6 +12,7 @@
 
 import { createHash } from "node:crypto";
 import fs from "node:fs";
+import { durableWrite } from "./faults.js";
 import { readUpTo, withRoom, writeAll } from "./files.js";
 
 export const HEAD_BYTES = 44;
@@ -76,7 +77,7 @@ export class LogFile {
     try {
       withRoom(() => writeAll(this.fd, buffers, position));
     } catch (error) {
-      fs.ftruncateSync(this.fd, position);
+      durableWrite(() => fs.ftruncateSync(this.fd, position));
       throw error;
     }
     this.end = position + buffers.reduce((sum, { length }) => sum + length, 0);
@@ -85,10 +86,10 @@ export class LogFile {
 
   /** Drop what a killed writer left behind the last whole record. Only while holding the lock. */
   dropTail(size) {
-    if (size > this.end) fs.ftruncateSync(this.fd, this.end);
+    if (size > this.end) durableWrite(() => fs.ftruncateSync(this.fd, this.end));
   }
 
-  /** Read the whole records from the end that is known to `size`: calls visit({type, hash, offset, size, payload()}). */
+  /** Read the whole records from the known end to `size`: calls visit({type, hash, offset, size, payload()}). */
   scan(size, visit) {
     const window = { start: 0, bytes: Buffer.alloc(0) };
     while (this.end + HEAD_BYTES <= size) {

@@ -9,10 +9,17 @@ export class MemoryBackend {
   tombstones = new Set();
   references = new References();
   unsynced = false;
+  epoch = 0;
+  foreignRewrites = 0;
+  holders = new Set();
 
   refresh() {}
 
   exclusively(work) {
+    return work();
+  }
+
+  group(work) {
     return work();
   }
 
@@ -34,17 +41,20 @@ export class MemoryBackend {
   }
 
   retain(kept) {
+    this.epoch += 1;
     const before = this.#objects.size;
     for (const id of this.#objects.keys()) if (!kept.has(id)) this.#objects.delete(id);
     return before - this.#objects.size;
   }
 
   erase(id) {
+    this.epoch += 1;
     this.#objects.delete(id);
     this.tombstones.add(id);
   }
 
   damage(id, offset, xor) {
+    this.epoch += 1;
     const bytes = Buffer.from(this.#objects.get(id).bytes); // a copy: an export in progress keeps the good ones
     bytes[offset] ^= xor;
     this.#objects.set(id, { bytes });

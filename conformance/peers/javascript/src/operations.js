@@ -7,8 +7,11 @@ import { FORMATS, decodeObject, encodeObject, hashBytes } from "./formats.js";
 import { Handles } from "./handles.js";
 import { FEATURES, sayHello } from "./hello.js";
 import { FRAME_BYTES } from "./limits.js";
+import { RUNTIME_OPERATIONS } from "./operations-runtime.js";
+import { WIT_OPERATIONS } from "./operations-wit.js";
 import { Misfit, exhausted } from "./refusal.js";
 import * as shapes from "./shapes.js";
+import { Runtimes } from "./runtime/runtime.js";
 import { transcode } from "./transcode.js";
 
 const { bytes, flag, formatName, gritObject, handle, id, list, oneOf, orNone, path, record, text, uint, word } = shapes;
@@ -76,7 +79,9 @@ const stores = {
   },
   "grit.close": {
     args: record({ store: handle }),
-    run(args, { handles }) {
+    run(args, { handles, runtimes }) {
+      handles.get(args.store);
+      runtimes.endAll(args.store);
       handles.close(args.store);
       return {};
     },
@@ -158,19 +163,31 @@ const OPERATIONS = new Map(
     ...objects,
     ...stores,
     ...bundles,
+    ...WIT_OPERATIONS,
+    ...RUNTIME_OPERATIONS,
   }),
 );
 
 /** One client of the adapter: what it has open and what it was told. */
 export class Client {
   handles = new Handles();
+  runtimes = new Runtimes();
   frameBytes = null; // bytes of a line that are in force; null before hello
 
   constructor(extraFeatures = []) {
     this.features = [...FEATURES, ...extraFeatures].sort();
   }
 
-  /** Carry out a request: {ok} or {unsupported}. Throws Misfit, Refusal, or anything else for our own faults. */
+  /** Drop everything that is open. */
+  close() {
+    this.runtimes.endAll();
+    this.handles.closeAll();
+  }
+
+  /**
+   * Carry out a request: {ok} or {unsupported}, or a promise of {ok} where it has to wait for something. Throws, or the
+   * promise is rejected with, Misfit, Refusal, or anything else for our own faults.
+   */
   carryOut(op, args) {
     const operation = OPERATIONS.get(op);
     if (operation === undefined) return { unsupported: { feature: op } };
@@ -178,9 +195,16 @@ export class Client {
     operation.check?.(parsed);
     const unknown = operation.formats?.(parsed).find((name) => !FORMATS.has(name));
     if (unknown !== undefined) return { unsupported: { feature: unknown } };
-    if (operation.onStore !== undefined) {
-      return { ok: operation.onStore(parsed, this.handles.get(parsed.store).store) };
-    }
-    return { ok: operation.run(parsed, this) };
+    const unclaimed = operation.needs?.(parsed).find((feature) => !this.features.includes(feature));
+    if (unclaimed !== undefined) return { unsupported: { feature: unclaimed } };
+    const result = this.#start(operation, parsed);
+    this.runtimes.wake(); // references may have changed
+    return result instanceof Promise ? result.then((ok) => ({ ok })) : { ok: result };
+  }
+
+  #start(operation, args) {
+    if (operation.onStore !== undefined) return operation.onStore(args, this.handles.get(args.store).store);
+    if (operation.onRuntime !== undefined) return operation.onRuntime(args, this.runtimes.get(args.runtime));
+    return operation.run(args, this);
   }
 }

@@ -32,9 +32,13 @@ export function isTarget(name, object) {
   return wanted === undefined || wanted(object, segment);
 }
 
-/** The references of one store: name -> target, with ordered listing. */
+const JOURNAL = 20_000; // names of changed references that are kept
+
+/** The references of one store: name -> target, with ordered listing and a journal of what changed. */
 export class References {
   #targets = new Map();
+  #journal = []; // names of changed references, the newest last
+  #forgotten = 0; // how many names the journal held before these
   #sorted = null; // all names in order; null: to be sorted again
 
   get size() {
@@ -56,10 +60,26 @@ export class References {
   /** Make changes [[name, target or null], ...]. */
   apply(changes) {
     for (const [name, target] of changes) {
+      this.#journal.push(name);
       if (this.#targets.has(name) !== (target !== null)) this.#sorted = null;
       if (target === null) this.#targets.delete(name);
       else this.#targets.set(name, target);
     }
+    if (this.#journal.length > 2 * JOURNAL) {
+      this.#forgotten += this.#journal.length - JOURNAL;
+      this.#journal = this.#journal.slice(-JOURNAL);
+    }
+  }
+
+  /** Where the journal ends now. */
+  get position() {
+    return this.#forgotten + this.#journal.length;
+  }
+
+  /** The names of the references that changed since a position, or null if the journal does not go back so far. */
+  changedSince(position) {
+    if (position < this.#forgotten) return null;
+    return new Set(this.#journal.slice(position - this.#forgotten));
   }
 
   /** All as [[name, target], ...] in ascending order. */

@@ -54,6 +54,16 @@ export const bytes = (value, where) => {
   return decoded;
 };
 
+/** An unsigned number of 64 bits, as a BigInt. */
+export const u64 = (value, where) => {
+  const number = BigInt(matching(/^(?:0|[1-9][0-9]{0,19})$/, "a number of 64 bits")(value, where));
+  if (number >= 2n ** 64n) throw misfit(where, "more than 64 bits");
+  return number;
+};
+
+/** An effect: sender and message. */
+export const effect = matching(/^[0-9a-f]{64}\.[0-9a-f]{64}$/, "an effect");
+
 /** The value, or null. */
 export const orNone = (shape) => (value, where) => (value === null ? null : shape(value, where));
 

@@ -2,6 +2,7 @@
 
 import { decodeObject, hashBytes } from "./formats.js";
 import { formClosure } from "./graph.js";
+import { Knowledge } from "./knowledge.js";
 import { LIMITS } from "./limits.js";
 import { isTarget, splitName } from "./references.js";
 import { exhausted, invalid, missing, rejected } from "./refusal.js";
@@ -15,6 +16,7 @@ export class Store {
   constructor(format, backend) {
     this.format = format;
     this.backend = backend;
+    this.knowledge = Knowledge.of(backend);
   }
 
   /** The entry of an id, for the backend's load(). Throws Refusal missing, for a tombstone with the code erased. */
@@ -40,6 +42,12 @@ export class Store {
 
   #object(id) {
     return this.format.decode(this.verified(id, this.entry(id)));
+  }
+
+  /** As walked(), but an object that was read before need not be read again. It must not be altered. */
+  read(id) {
+    if (this.backend.tombstones.has(id)) return null;
+    return this.knowledge.object(id, () => this.verified(id, this.entry(id)), this.format.decode);
   }
 
   /** Store bytes whose hash is known to be `id` unless they are stored already; false for an erased id. */
@@ -110,6 +118,22 @@ export class Store {
     if (this.backend.references.sizeAfter(changes) > LIMITS.refs) throw exhausted(`more than ${LIMITS.refs} references`);
   }
 
+  /**
+   * Store objects [[id, bytes], ...] and change references [{name, old, new}, ...], all in one update whose targets are
+   * known to be right; false, and nothing is done, where a reference has not its expected target. Throws Refusal exhausted.
+   */
+  commit(objects, changes) {
+    return this.backend.group(() => {
+      const { references } = this.backend;
+      if (changes.some(({ name, old }) => references.target(name) !== old)) return false;
+      const wanted = changes.filter((change) => change.new !== change.old).map((change) => [change.name, change.new]);
+      this.#checkReferences(wanted);
+      for (const [id, bytes] of objects) this.keep(id, bytes);
+      if (wanted.length > 0) this.backend.update([], wanted);
+      return true;
+    });
+  }
+
   /** The changes that an import makes to the references. Throws Refusal conflict, exhausted. */
   newReferences(refs) {
     const { references } = this.backend;
@@ -135,11 +159,12 @@ export class Store {
     });
   }
 
-  /** Remove what no reference and no pin reaches; how many. Spec: grit.prune.exact. */
+  /** Remove what no reference, no pin and no run in progress reaches; how many. Spec: grit.prune.exact, runtime.prune.running. */
   prune(pins) {
     return this.backend.exclusively(() => {
       const targets = this.backend.references.all().map(([, target]) => target);
-      return this.backend.retain(new Set(this.closure([...targets, ...pins])));
+      const held = [...this.backend.holders].flatMap((holder) => holder.pins());
+      return this.backend.retain(new Set(this.closure([...targets, ...pins, ...held])));
     });
   }
 

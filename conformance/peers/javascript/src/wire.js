@@ -8,6 +8,7 @@ import { Misfit, Refusal } from "./refusal.js";
 
 const LF = 0x0a;
 const TOGETHER_MS = 20;
+const LINGER_MS = 3000; // the process has to end within 5 s of the end of its input
 const MESSAGE_CHARACTERS = 300;
 
 const forPeople = (message) => String(message).slice(0, MESSAGE_CHARACTERS).toWellFormed();
@@ -32,7 +33,9 @@ export class Session {
   #lines = []; // whole, not carried out
   #replies = [];
   #isBlocked = false; // the output wants no more for now
+  #isWaiting = false; // for an operation to end
   #isOver = false;
+  #onIdle = null; // called once everything that came has been answered
 
   constructor(client, output, onBye) {
     this.#client = client;
@@ -59,29 +62,57 @@ export class Session {
     this.#run();
   }
 
+  /** The input has ended: call `then` once what it held has been answered, or after a while. */
+  end(then) {
+    const timer = setTimeout(() => this.#onIdle(), LINGER_MS);
+    this.#onIdle = () => {
+      clearTimeout(timer);
+      this.#onIdle = null;
+      this.close();
+      then();
+    };
+    this.#run();
+  }
+
   /** Drop what is open. */
   close() {
     this.#isOver = true;
-    this.#client.handles.closeAll();
+    this.#client.close();
   }
 
   #run() {
     let began = Date.now();
-    while (this.#lines.length > 0 && !this.#isBlocked && !this.#isOver) {
+    while (this.#lines.length > 0 && !this.#isBlocked && !this.#isWaiting && !this.#isOver) {
       this.#carryOut(this.#lines.shift());
+      if (this.#isWaiting) break;
       const mayWait = this.#lines.length > 0 && this.#replies.length < WINDOW && Date.now() - began < TOGETHER_MS;
       if (mayWait && this.#client.handles.unsynced) continue;
       this.#flush();
       began = Date.now();
     }
+    if (this.#lines.length === 0 && !this.#isWaiting) this.#onIdle?.();
   }
 
   #carryOut(line) {
     const { seq, op, args } = JSON.parse(line.toString("utf8")); // the suite sends nothing else
-    this.#replies.push(this.#spell(seq, this.#answer(op, args)));
+    const answer = this.#answer(op, args);
+    if (answer instanceof Promise) this.#wait(seq, answer);
+    else this.#replies.push(this.#spell(seq, answer));
     if (op !== "bye") return;
     this.close();
     this.#flush(this.#onBye);
+  }
+
+  // Nothing else is carried out before an operation that waits for something has ended.
+  async #wait(seq, promised) {
+    this.#isWaiting = true;
+    this.#flush();
+    const answer = await promised.catch(answerFault);
+    this.#isWaiting = false;
+    if (this.#isOver) return;
+    this.#replies.push(this.#spell(seq, answer));
+    this.#flush();
+    this.#run();
   }
 
   #answer(op, args) {

@@ -148,3 +148,25 @@ test("a log that another opening wrote anew and made longer is not cut", (contex
   for (const id of ids) assert.ok(open(folder).get(id));
   assert.deepEqual(one.has([stray, ids[19]]), [false, true]);
 });
+
+test("a group is there as a whole or not at all", (context) => {
+  const folder = folderFor(context);
+  const store = open(folder, true);
+  const target = encodeObject(framed, blob("target"));
+  const change = { name: "tags/a", old: null, new: target.id };
+  assert.throws(() => store.backend.group(() => {
+    assert.equal(store.commit([[target.id, target.bytes]], [change]), true);
+    assert.deepEqual(store.get(target.id), target.bytes);
+    throw new Error("later");
+  }), /later/);
+  assert.deepEqual([store.has([target.id]), store.backend.references.target("tags/a")], [[false], null]);
+  const log = path.join(folder, "log");
+  const before = fs.statSync(log).size;
+  assert.equal(store.commit([[target.id, target.bytes]], [change]), true);
+  assert.equal(store.commit([], [change]), false);
+  const bytes = fs.readFileSync(log);
+  for (let size = before; size < bytes.length; size += 1) {
+    fs.writeFileSync(log, bytes.subarray(0, size));
+    assert.equal(open(folder).backend.references.target("tags/a"), null);
+  }
+});

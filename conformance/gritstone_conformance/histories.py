@@ -1,0 +1,117 @@
+"""The history in an audited bundle: one case per check, and what an audit says of the whole.
+
+The model's checker finds; this module says which case fails. One fault is seen by several checks, and only the one that
+is named fails: the others are skipped, with what they saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gritstone_conformance.cases import Requires
+from gritstone_conformance.model.bundle import Bundle
+from gritstone_conformance.model.findings import FAULTS, Finding
+from gritstone_conformance.model.history import Verdict
+from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.running.plan import Planned, Watch, named_identity
+from gritstone_conformance.running.recording import Recorder
+
+__all__ = ["CASES", "history_outcomes", "history_words"]
+
+_SLUGS: Final = {
+    2: "agent",
+    3: "actor",
+    4: "first",
+    5: "inbox",
+    6: "sent",
+    7: "alone",
+    8: "recompute",
+    9: "outbox",
+    10: "core",
+    11: "acyclic",
+    12: "marks",
+    13: "names",
+    14: "rest",
+}
+"""Check to the slug of its case; check 1 is that of the bundle itself, 15 needs more than one bundle."""
+
+_NARROWED: Final = {8: ("wit.update.merge", "wit.update.refused", "wit.genesis.again")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    number: int
+    rules: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"runtime/audit/{_SLUGS[self.number]}"
+
+
+def _checks() -> Iterator[_Check]:
+    for number in _SLUGS:
+        own = [rule for check, rule in FAULTS.values() if check == number]
+        yield _Check(number, tuple(dict.fromkeys([*own, *_NARROWED.get(number, ())])))
+
+
+CASES: Final = {check.name: check.rules for check in _checks()}
+"""Case to the rules that it judges."""
+
+
+def history_outcomes(verdict: Verdict, recorder: Recorder, *, at_rest: bool) -> list[Outcome]:
+    """Return one outcome per check of a history that could be read, in the order of the checks.
+
+    Args:
+        verdict: what the checker says.
+        recorder: makes outcomes.
+        at_rest: whether check 14 was asked.
+    """
+    outcomes = []
+    for check in _checks():
+        identity = named_identity("audit", check.name)
+        item = Planned(check.name, "audit", identity, check.rules, Requires(), Watch(check.rules[0]))
+        seen = [finding for finding in verdict.findings if finding.check == check.number]
+        if seen and seen[0] is verdict.findings[0]:
+            outcomes.append(_failed(recorder, item, seen))
+        elif seen:
+            words = f"another finding is named; seen too: {seen[0].fault} at {seen[0].place.path}"
+            outcomes.append(recorder.skipped(item, words))
+        elif check.number == 14 and not at_rest:
+            outcomes.append(recorder.skipped(item, "nobody said that the store was at rest (--at-rest)"))
+        else:
+            outcomes.append(recorder.blank(item, "pass"))
+    return outcomes
+
+
+def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool) -> str:
+    """Return what an audit says of a history, on one line."""
+    assert bundle.format is not None
+    words = [
+        bundle.format.name,
+        f"{bundle.objects} objects",
+        f"{verdict.actors} actors",
+        f"{verdict.recomputed} steps recomputed",
+        *([f"{verdict.structural} of other code"] if verdict.structural else []),
+        f"{len(verdict.findings)} illegal",
+        *([f"{len(verdict.unverified)} believed"] if verdict.unverified else []),
+    ]
+    lost = any(finding.check == 14 for finding in verdict.findings)
+    if not at_rest:
+        words.append("not asked: rest, continuation")
+    elif not lost:
+        words.append("at rest, nothing lost")
+    return " · ".join(words)
+
+
+def _failed(recorder: Recorder, item: Planned, seen: list[Finding]) -> Outcome:
+    first = seen[0]
+    more = f" (and {len(seen) - 1} more)" if len(seen) > 1 else ""
+    return replace(
+        recorder.blank(item, "fail"),
+        rule=first.rule,
+        level=recorder.level(first.rule),
+        signature=f"history {first.fault}",
+        detail=f"{first.place.path}: {first.words}{more}",
+    )

@@ -1,0 +1,195 @@
+"""The agent: the actor that stands for the outside, and whose steps the runtime makes.
+
+Spec: ``runtime/agent``, ``runtime/edge``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from gritstone_conformance.model.channels import root
+from gritstone_conformance.model.grammar import check_key, check_value
+from gritstone_conformance.model.mailroom import Mailroom
+from gritstone_conformance.model.proposals import message_type
+from gritstone_conformance.model.puppet import Draft
+from gritstone_conformance.model.refusals import Defect, Refusal, invalid, missing, rejected
+from gritstone_conformance.model.shelf import Shelf
+from gritstone_conformance.model.values import Blob, Headers, Message, Step, Tree
+
+__all__ = ["Agent", "Effect", "agent_core", "first_agent_step", "receipt"]
+
+EFFECT: Final = "effect."
+"""What the type of a message to the agent begins with that asks for an effect."""
+
+
+def agent_core(shelf: Shelf, name: str) -> bytes:
+    """Store the core of an agent and return its id, which is the agent's.
+
+    Spec: :rule:`runtime.agent.bootstrap`.
+    """
+    return shelf.put(Tree((("name", shelf.put(Blob((("ct", "s"),), name.encode()))),)))
+
+
+def first_agent_step(shelf: Shelf, agent: bytes) -> bytes:
+    """Store the first step of an agent and return its id."""
+    genesis = shelf.put(Message(None, (("mt", "genesis"),), agent))
+    return shelf.put(Step(None, agent, shelf.put_mail({agent: genesis}), None, agent))
+
+
+def receipt(shelf: Shelf, previous: bytes | None, failed: bytes, kind: str) -> bytes:
+    """Store the receipt for a message that failed and return its id.
+
+    Spec: :rule:`runtime.receipt.form`.
+    """
+    headers = (("mt", "receipt"), ("reply", failed.hex()), ("class", kind))
+    return shelf.put(Message(previous, headers, shelf.put(Blob((), b""))))
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """An open effect: sender, message, kind, and the data of its content if that is a blob."""
+
+    actor: bytes
+    message: bytes
+    kind: str
+    request: bytes | None
+
+    @property
+    def name(self) -> str:
+        """What ``runtime.effects`` calls it."""
+        return f"{self.actor.hex()}.{self.message.hex()}"
+
+
+@dataclass(slots=True)
+class Agent:
+    """The agent of a store with a mailroom.
+
+    Attributes:
+        identity: the agent's id.
+        answered: effects that were answered while older mail of their sender was not.
+    """
+
+    mailroom: Mailroom
+    identity: bytes
+    answered: set[tuple[bytes, bytes]] = field(default_factory=set)
+
+    @property
+    def shelf(self) -> Shelf:
+        """The objects."""
+        return self.mailroom.shelf
+
+    def inject(self, to: bytes, headers: Headers, content: bytes, mode: str) -> bytes:
+        """Send a message and return its id.
+
+        Raises:
+            Refusal: it cannot be sent.
+
+        Spec: :rule:`runtime.agent.inject`, :rule:`runtime.receipt.reserved`.
+        """
+        defects = self._wrong(to, headers, content)
+        if defects:
+            raise Refusal(defects)
+        old = self.mailroom.outbox(self.identity).get(to)
+        message = self.shelf.put(Message(old if mode == "queue" else None, headers, content))
+        if message == old:
+            return message
+        if mode == "signal" and old is not None and root(self.shelf, old) == message:
+            self.shelf.forget()
+            raise Refusal([rejected("runtime.agent.inject", "the chain holds it already")])
+        self.step({to: message}, {})
+        return message
+
+    def step(self, sent: dict[bytes, bytes], read: dict[bytes, bytes]) -> None:
+        """Make a step that sends and acknowledges.
+
+        Spec: :rule:`runtime.agent.steps`.
+        """
+        self.mailroom.set_head(self.identity, self.draft(sent, read))
+
+    def draft(self, sent: dict[bytes, bytes], read: dict[bytes, bytes]) -> bytes:
+        """Store a step that sends and acknowledges and return its id."""
+        head = self.mailroom.heads[self.identity]
+        boxes = {**self.mailroom.inbox(self.identity), **read}, {**self.mailroom.outbox(self.identity), **sent}
+        return Draft(head, self.identity, *boxes, self.shelf.step(head).core).seal(self.shelf)
+
+    def mail(self) -> list[tuple[bytes, bytes]]:
+        """Return the mail to the outside: senders ascending, of each oldest first."""
+        return [(sender, message) for sender, unread in self.mailroom.mail(self.identity) for message in unread]
+
+    def acknowledge(self, sender: bytes, message: bytes) -> None:
+        """Move the cursor of a channel; raises Refusal.
+
+        Spec: :rule:`runtime.agent.ack`.
+        """
+        inbox = self.mailroom.inbox(self.identity)
+        if sender not in self.mailroom.heads and sender not in inbox:
+            raise Refusal([missing("runtime.agent.ack", "no such sender")])
+        if inbox.get(sender) == message:
+            return
+        if (sender, message) not in self.mail():
+            raise Refusal([rejected("runtime.agent.ack", "the message is not listed")])
+        self.step({}, {sender: message})
+
+    def effects(self) -> list[Effect]:
+        """Return the open effects.
+
+        Spec: :rule:`runtime.effect.offered`.
+        """
+        return [
+            Effect(sender, message, message_type(value)[len(EFFECT) :], self._data(value.content))
+            for sender, message in self.mail()
+            if message_type(value := self.shelf.message(message)).startswith(EFFECT)
+            and message_type(value) != EFFECT
+            and (sender, message) not in self.answered
+        ]
+
+    def resolve(self, name: str, outcome: str, data: bytes) -> None:
+        """Answer an effect; raises Refusal where none of this name is open.
+
+        Args:
+            name: what ``runtime.effects`` calls it.
+            outcome: ``ok`` or ``failed``.
+            data: the answer, or the text that says why not.
+
+        Spec: :rule:`runtime.effect.linked`.
+        """
+        effect = next((each for each in self.effects() if each.name == name), None)
+        if effect is None:
+            raise Refusal([missing("runtime.effect.linked", "no such effect is open")])
+        content = self.shelf.put(Blob((("ct", "s"),) if outcome == "failed" else (), data))
+        headers = (("mt", f"effect.{outcome}"), ("reply", effect.message.hex()))
+        previous = self.mailroom.outbox(self.identity).get(effect.actor)
+        reply = self.shelf.put(Message(previous, headers, content))
+        self.answered.add((effect.actor, effect.message))
+        read: dict[bytes, bytes] = {}
+        for message in self.mailroom.unread(effect.actor, self.identity).ids:
+            if (effect.actor, message) not in self.answered:
+                break
+            read[effect.actor] = message
+        self.step({effect.actor: reply}, read)
+
+    def _data(self, content: bytes) -> bytes | None:
+        blob = self.shelf.blob(content)
+        return None if blob is None else blob.data
+
+    def _wrong(self, to: bytes, headers: Headers, content: bytes) -> list[Defect]:
+        defects: list[Defect] = []
+        for identity, kinds in ((to, ("tree",)), (content, ("blob", "tree"))):
+            value = self.shelf.look(identity)
+            if isinstance(value, Defect):
+                erased = value.code == "erased"
+                if not erased or identity == to:
+                    defects.append(missing("runtime.agent.inject", value.words))
+            elif self.shelf.kind(identity) not in kinds:
+                defects.append(rejected("runtime.agent.inject", f"{identity.hex()} is of the wrong kind"))
+        if not defects:
+            defects += self.mailroom.store.closure((to, content)).defects
+        name = self.shelf.format.name
+        if len({key for key, _ in headers}) < len(headers) or any(
+            check_key(key) or check_value(value, name) for key, value in headers
+        ):
+            defects.append(invalid("runtime.agent.inject", "headers outside the grammar"))
+        if ("mt", "receipt") in headers:
+            defects.append(rejected("runtime.receipt.reserved", "a receipt is the runtime's to send"))
+        return defects

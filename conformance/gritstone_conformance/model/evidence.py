@@ -1,0 +1,75 @@
+"""Evidence: the history in a bundle, opened so that checks can read it.
+
+Spec: "Terms" of ``runtime/history``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gritstone_conformance.model.bundle import Bundle
+from gritstone_conformance.model.chains import Chain, Channel, read_chain
+from gritstone_conformance.model.graph import Tombstone
+from gritstone_conformance.model.refusals import Defect, missing
+from gritstone_conformance.model.shelf import Shelf
+from gritstone_conformance.model.values import Blob, Object
+
+__all__ = ["History", "has_history", "open_history"]
+
+
+@dataclass(slots=True)
+class History:
+    """A history while it is judged.
+
+    Attributes:
+        shelf: the objects of the bundle.
+        references: names to targets.
+        agent: the target of ``runtime/agent``, or None.
+        chains: actors to their chains, ascending.
+        channels: (sender, receiver) to what was sent.
+        unverified: what had to be believed, in words.
+        max_attempts: after how many failures actors are marked, where that is known.
+        is_whole: whether it is known that no actor was ever collected.
+    """
+
+    shelf: Shelf
+    references: dict[str, bytes]
+    agent: bytes | None
+    chains: dict[bytes, Chain]
+    channels: dict[tuple[bytes, bytes], Channel] = field(default_factory=dict)
+    unverified: list[str] = field(default_factory=list)
+    max_attempts: int | None = None
+    is_whole: bool = False
+
+    def is_open(self, actor: bytes) -> bool:
+        """Return whether what an actor did is not known in full: its history is cut, or it has no head."""
+        chain = self.chains.get(actor)
+        return not self.is_whole if chain is None else chain.cut
+
+    def actors(self) -> list[Chain]:
+        """Return the chains of all actors but the agent."""
+        return [chain for actor, chain in self.chains.items() if actor != self.agent]
+
+
+def has_history(bundle: Bundle) -> bool:
+    """Return whether a bundle is of a store that a runtime was started on."""
+    return any(name == "runtime/agent" or name.startswith(("heads/", "failed/")) for name in bundle.references)
+
+
+def open_history(bundle: Bundle) -> History:
+    """Return the history of a bundle that has no defect."""
+    fmt = bundle.format
+    assert fmt is not None
+
+    def look(identity: bytes) -> Object | Tombstone | Defect:
+        shape = bundle.shapes.get(identity)
+        if shape is None:
+            return missing("grit.bundle.exact", f"{identity.hex()} is absent")
+        data = bundle.encoding(identity) if isinstance(shape, Blob) else None
+        return shape if data is None else fmt.decode(data)
+
+    shelf = Shelf(fmt, look)
+    shelf.whole.update(bundle.shapes)
+    heads = {bytes.fromhex(name[6:]): head for name, head in bundle.references.items() if name.startswith("heads/")}
+    chains = {actor: read_chain(shelf, actor, head) for actor, head in sorted(heads.items())}
+    return History(shelf, dict(bundle.references), bundle.references.get("runtime/agent"), chains)

@@ -1,0 +1,93 @@
+"""The mailroom: heads, and the mail that follows from them.
+
+A head is set here and nowhere else, so that what an index remembers of outboxes is always what the heads say.
+
+Spec: ``runtime/routing``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from gritstone_conformance.model.channels import Unread, unread
+from gritstone_conformance.model.proposals import message_kind
+from gritstone_conformance.model.shelf import Shelf
+from gritstone_conformance.model.store import Store
+
+__all__ = ["Mailroom"]
+
+
+class Mailroom:
+    """Heads and channels of one store.
+
+    Attributes:
+        heads: actors to their heads.
+        tips: actors to the tips of the channels to them, by sender.
+    """
+
+    def __init__(self, store: Store, shelf: Shelf) -> None:
+        self.store = store
+        self.shelf = shelf
+        self.heads: dict[bytes, bytes] = {}
+        self.tips: dict[bytes, dict[bytes, bytes]] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Take notice of heads that somebody else moved."""
+        heads = {
+            bytes.fromhex(name[6:]): target
+            for name, target in self.store.references.items()
+            if name.startswith("heads/")
+        }
+        for actor in [actor for actor in self.heads if actor not in heads]:
+            self._note(actor, None)
+        for actor, head in heads.items():
+            if self.heads.get(actor) != head:
+                self._note(actor, head)
+
+    def set_head(self, actor: bytes, step: bytes | None) -> None:
+        """Set or remove a head, with everything on the shelf stored."""
+        self.shelf.flush(self.store)
+        name = f"heads/{actor.hex()}"
+        if step is None:
+            del self.store.references[name]
+        else:
+            self.store.references[name] = step
+        self._note(actor, step)
+
+    def inbox(self, actor: bytes) -> Mapping[bytes, bytes]:
+        """Return the inbox of an actor's head."""
+        head = self.heads.get(actor)
+        return {} if head is None else self.shelf.mail(self.shelf.step(head).inbox)
+
+    def outbox(self, actor: bytes) -> Mapping[bytes, bytes]:
+        """Return the outbox of an actor's head."""
+        head = self.heads.get(actor)
+        return {} if head is None else self.shelf.mail(self.shelf.step(head).outbox)
+
+    def unread(self, sender: bytes, actor: bytes) -> Unread:
+        """Return the unread messages of one channel."""
+        return unread(self.shelf, self.tips.get(actor, {}).get(sender), self.inbox(actor).get(sender))
+
+    def mail(self, actor: bytes) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
+        """Yield each sender with unread messages, ascending, and these, oldest first."""
+        inbox = self.inbox(actor)
+        for sender, tip in sorted(self.tips.get(actor, {}).items()):
+            if inbox.get(sender) != tip:
+                yield sender, unread(self.shelf, tip, inbox.get(sender)).ids
+
+    def kind(self, actor: bytes, message: bytes) -> str:
+        """Return what a message is for an actor."""
+        return message_kind(actor, self.shelf.message(message), lives=actor in self.heads)
+
+    def _note(self, actor: bytes, step: bytes | None) -> None:
+        old = self.outbox(actor)
+        if step is None:
+            self.heads.pop(actor, None)
+        else:
+            self.heads[actor] = step
+        new = self.outbox(actor)
+        for receiver in old.keys() - new.keys():
+            del self.tips[receiver][actor]
+        for receiver, tip in new.items():
+            self.tips.setdefault(receiver, {})[actor] = tip

@@ -1,0 +1,172 @@
+"""Check 8: each step is what its transition gives.
+
+Steps are recomputed up to the first one of their actor that is wrong in itself; later ones build on it. The table of
+functions that can be recomputed is that of ``nodes``; steps of other code are counted apart.
+
+Spec: "Recomputing a step" in ``runtime/history``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from gritstone_conformance.model.answers import Answers, Script
+from gritstone_conformance.model.chains import Chain
+from gritstone_conformance.model.cores import find, first_difference
+from gritstone_conformance.model.evidence import History
+from gritstone_conformance.model.failures import Declined, Failure
+from gritstone_conformance.model.findings import Finding
+from gritstone_conformance.model.matching import Matches
+from gritstone_conformance.model.proposals import Covered, Proposal, message_kind
+from gritstone_conformance.model.puppet import Context, Draft
+from gritstone_conformance.model.refusals import Refusal
+from gritstone_conformance.model.transition import Foreign, cursor_only, make_step
+
+__all__ = ["LAST_ATTEMPT", "Recomputed", "recompute"]
+
+LAST_ATTEMPT: Final = (1 << 32) - 1
+"""The attempt that stands for all: only ``T`` sees it, and fails less with a larger one."""
+
+
+@dataclass(slots=True)
+class Recomputed:
+    """What came of it.
+
+    Attributes:
+        findings: the first step of each actor that is not what its transition gives.
+        count: steps that were recomputed and are right.
+        structural: steps of other code, checked in structure and order only.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    count: int = 0
+    structural: int = 0
+
+
+def recompute(history: History, matches: Matches, found: Iterable[Finding]) -> Recomputed:
+    """Recompute the steps of all actors but the agent."""
+    ends = {chain.actor: len(chain) for chain in history.actors()}
+    for finding in found:
+        if finding.place.actor in ends and finding.place.index is not None:
+            ends[finding.place.actor] = min(ends[finding.place.actor], finding.place.index)
+    result, answers = Recomputed(), Answers(history)
+    for chain in history.actors():
+        for index in range(1 if chain.cut else 0, ends[chain.actor]):
+            trial = _Trial(history, answers, chain, index, matches.covered[chain.actor][index])
+            wrong = trial.check()
+            if wrong is not None:
+                result.findings.append(wrong)
+                break
+            result.structural += trial.is_foreign
+            result.count += not trial.is_foreign
+    return result
+
+
+@dataclass(slots=True)
+class _Trial:
+    """One step that is recomputed."""
+
+    history: History
+    answers: Answers
+    chain: Chain
+    index: int
+    covered: Covered
+    is_foreign: bool = False
+
+    def check(self) -> Finding | None:
+        """Return the finding where the step is not what its transition gives."""
+        proposal, last = self._proposal(), self.chain.ids[self.index - 1] if self.index else None
+        script = Script(self.answers, self._at)
+        first: Draft | bytes | str | None = None
+        for _ in script.plays():
+            made = self._make(proposal, last, script)
+            if self.is_foreign or made == self._actual:
+                self._believe(script)
+                return None
+            first = made if first is None else first
+        if proposal.kind == "update" and self._was_refused(proposal, last):
+            return None
+        if script.believed or script.spent:
+            self._believe(script, spent=True)
+            return None
+        return self._finding(proposal, first)
+
+    @property
+    def _actual(self) -> Draft:
+        step = self.chain.steps[self.index]
+        boxes = self.chain.inboxes[self.index], self.chain.outboxes[self.index]
+        return Draft(step.previous, step.actor, *boxes, step.core)
+
+    def _proposal(self) -> Proposal:
+        first = self.history.shelf.message(self.covered[0][1])
+        return Proposal(message_kind(self.chain.actor, first, lives=self.index > 0), self.covered)
+
+    def _at(self, path: tuple[str, ...]) -> bytes | None:
+        return find(self.history.shelf, self.chain.steps[self.index].core, path)
+
+    def _make(self, proposal: Proposal, last: bytes | None, script: Script) -> Draft | bytes | str:
+        """Return what the transition gives, or in words why it gives nothing."""
+        context = Context(self.chain.actor, LAST_ATTEMPT, script.ask)
+        try:
+            return make_step(self.history.shelf, context, proposal, last)
+        except Foreign:
+            self.is_foreign = True
+            return "other code"
+        except Declined:
+            return "the transition declines"
+        except (Failure, Refusal) as problem:
+            return f"the transition fails: {problem}"
+
+    def _was_refused(self, proposal: Proposal, last: bytes | None) -> bool:
+        """Return whether the step is the answer to an update that failed as often as is allowed."""
+        assert last is not None
+        if self._actual != cursor_only(self.history.shelf, self.chain.actor, proposal, last):
+            return False
+        script = Script(self.answers, self._at)
+        for _ in script.plays():
+            context = Context(self.chain.actor, 1, script.ask)
+            try:
+                make_step(self.history.shelf, context, proposal, last)
+            except Failure:
+                return True
+            except Declined:
+                continue
+        return script.believed or script.spent
+
+    def _believe(self, script: Script, *, spent: bool = False) -> None:
+        if script.believed or spent:
+            place = self.chain.place(self.index, "core").path
+            self.history.unverified.append(f"{place}: the answer to a query had to be believed")
+
+    def _finding(self, proposal: Proposal, made: Draft | bytes | str | None) -> Finding:
+        if isinstance(made, Draft):
+            field_path, words = self._difference(made), "the transition gives another step"
+        else:
+            field_path = f"inbox/{self.covered[0][0].hex()}"
+            words = made if isinstance(made, str) else "the transition gives what is no step of the actor"
+        rules = {"duplicate": "wit.genesis.again", "update": self._update_rule(proposal, made)}
+        return Finding("recompute", self.chain.place(self.index, field_path), words, rules.get(proposal.kind))
+
+    def _update_rule(self, proposal: Proposal, made: Draft | bytes | str | None) -> str:
+        if proposal.kind != "update" or not self.index:
+            return "wit.update.merge"
+        last = self.chain.ids[self.index - 1]
+        silent = cursor_only(self.history.shelf, self.chain.actor, proposal, last)
+        return "wit.update.refused" if silent in (made, self._actual) else "wit.update.merge"
+
+    def _difference(self, made: Draft) -> str:
+        """Return the path of the first difference, in the order of the text."""
+        actual = self._actual
+        if made.previous != actual.previous:
+            return "previous"
+        if made.actor != actual.actor:
+            return "actor"
+        for name in ("inbox", "outbox"):
+            wanted, got = getattr(made, name), getattr(actual, name)
+            keys = [key for key in wanted.keys() | got.keys() if wanted.get(key) != got.get(key)]
+            if keys:
+                return f"{name}/{min(keys).hex()}"
+        path = first_difference(self.history.shelf, made.core, actual.core)
+        return f"core/{path}".rstrip("/")

@@ -1,0 +1,143 @@
+"""A shelf: objects by id, as code of actors reads them and adds to them.
+
+It stands over a store or a bundle, keeps what it has read, and holds what was added apart, so that a transition leaves
+nothing behind unless somebody takes it over.
+
+Invariant: reading never changes what is underneath; an id that is absent or of the wrong kind raises Refusal.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.graph import Look, Tombstone
+from gritstone_conformance.model.limits import Limits
+from gritstone_conformance.model.refusals import Defect, Refusal, invalid
+from gritstone_conformance.model.store import Store
+from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree, kind_of
+
+__all__ = ["Shelf"]
+
+
+class Shelf:
+    """Objects by id.
+
+    Attributes:
+        format: their format.
+        limits: what binds objects that are added.
+        added: ids and encodings of what was added.
+        roots: ids of messages to the first message of their chain, as far as it is known.
+        nesting: ids of trees to their nesting; what is in it has a whole closure.
+        whole: ids of objects whose whole closure is there, with the right kinds.
+    """
+
+    def __init__(self, fmt: Format, look: Look, limits: Limits | None = None) -> None:
+        self.format = fmt
+        self.limits = limits if limits is not None else Limits()
+        self.added: dict[bytes, bytes] = {}
+        self.roots: dict[bytes, bytes] = {}
+        self.nesting: dict[bytes, int] = {}
+        self.whole: set[bytes] = set()
+        self._look = look
+        self._values: dict[bytes, Object | Tombstone] = {}
+        self._mail: dict[bytes, dict[bytes, bytes]] = {}
+        self._names: dict[bytes, dict[str, bytes]] = {}
+
+    @classmethod
+    def over(cls, store: Store) -> Shelf:
+        """Return a shelf over a store."""
+        return cls(store.format, store.look, store.limits)
+
+    def look(self, identity: bytes) -> Object | Tombstone | Defect:
+        """Return the object of an id, its tombstone, or the defect of not having it."""
+        value = self._values.get(identity)
+        if value is not None:
+            return value
+        found = self._look(identity)
+        if not isinstance(found, Defect):
+            self._values[identity] = found
+        return found
+
+    def get(self, identity: bytes) -> Object | Tombstone:
+        """Return the object of an id, or its tombstone; raises Refusal where it is absent."""
+        value = self._values.get(identity) or self.look(identity)
+        if isinstance(value, Defect):
+            raise Refusal([value])
+        return value
+
+    def kind(self, identity: bytes) -> str:
+        """Return the kind of what an id leads to; a tombstone is a blob."""
+        value = self.get(identity)
+        return "blob" if isinstance(value, Tombstone) else kind_of(value)
+
+    def is_tree(self, identity: bytes) -> bool:
+        """Return whether an id leads to a tree."""
+        return isinstance(self.get(identity), Tree)
+
+    def blob(self, identity: bytes) -> Blob | None:
+        """Return a blob, or None for what is no blob or was erased."""
+        value = self.get(identity)
+        return value if isinstance(value, Blob) else None
+
+    def message(self, identity: bytes) -> Message:
+        """Return a message."""
+        value = self.get(identity)
+        return value if isinstance(value, Message) else _wrong(identity, "message")
+
+    def step(self, identity: bytes) -> Step:
+        """Return a step."""
+        value = self.get(identity)
+        return value if isinstance(value, Step) else _wrong(identity, "step")
+
+    def mail(self, identity: bytes | None) -> dict[bytes, bytes]:
+        """Return a mailbox as a map, which is not to be changed; none is the empty map."""
+        if identity is None:
+            return {}
+        found = self._mail.get(identity)
+        if found is None:
+            value = self.get(identity)
+            if not isinstance(value, Mailbox):
+                _wrong(identity, "mailbox")
+            found = self._mail[identity] = dict(value.entries)
+        return found
+
+    def names(self, identity: bytes) -> dict[str, bytes]:
+        """Return the entries of a tree as a map, which is not to be changed."""
+        found = self._names.get(identity)
+        if found is None:
+            value = self.get(identity)
+            if not isinstance(value, Tree):
+                _wrong(identity, "tree")
+            found = self._names[identity] = dict(value.entries)
+        return found
+
+    def put(self, value: Object) -> bytes:
+        """Add an object and return its id; raises Refusal where it is longer than ``object_bytes``."""
+        data = self.format.encode_within(value, self.limits.object_bytes)
+        identity = self.format.hash(data)
+        if identity not in self._values:
+            found = self._look(identity)
+            if isinstance(found, Defect):
+                self.added[identity], found = data, value
+            self._values[identity] = found
+        return identity
+
+    def put_mail(self, entries: dict[bytes, bytes]) -> bytes | None:
+        """Add a mailbox and return its id; an empty one is none."""
+        return self.put(Mailbox(tuple(entries.items()))) if entries else None
+
+    def forget(self) -> None:
+        """Forget what was added and not taken over."""
+        for identity in self.added:
+            self._values.pop(identity, None)
+        self.added = {}
+
+    def flush(self, store: Store) -> None:
+        """Hand what was added over to a store."""
+        store.keep(self.added)
+        self.added = {}
+
+
+def _wrong(identity: bytes, kind: str) -> NoReturn:
+    raise Refusal([invalid("grit.graph.kinds", f"{identity.hex()} is no {kind}")])

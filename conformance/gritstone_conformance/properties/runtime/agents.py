@@ -1,0 +1,243 @@
+"""The agent: how it begins, what enters through it, and what leaves."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.refusals import ok, refused
+from gritstone_conformance.model.store import Change, Store
+from gritstone_conformance.model.values import Blob, Mailbox, Message, Step, Tree
+from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms, start_args
+from gritstone_conformance.properties.wit.registry import in_each_format, tape
+from gritstone_conformance.strategies import programs
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.scenarios import Stage
+from gritstone_conformance.strategies.tape import Tape
+from gritstone_conformance.trial import Trial
+
+__all__ = ["PROPERTIES"]
+
+_NAMES: Final = ("test", "a", "\u00e9\U0001f600", "n" * 255, "with blank", "\u0000x")
+
+
+def bootstrap(trial: Trial, fmt: Format) -> None:
+    """A start on a store without an agent makes exactly two references, byte for byte as the text says."""
+    for name in _NAMES:
+        double = Double(trial, fmt, Terms(agent=name))
+        double.refs(rule="runtime.agent.bootstrap")
+        double.export(rule="runtime.agent.bootstrap")
+        double.stop()
+        double.play()
+        trial.expect("grit.close", {"store": "s"}, ok())
+    for name in ("", "n" * 256, "\u00e9" * 128):
+        _open(trial, fmt)
+        trial.expect("runtime.start", start_args(Terms(agent=name)), refused("invalid"), rule="runtime.agent.name")
+        trial.expect("grit.refs", _LISTED, ok(refs=[], more=False), rule="runtime.agent.name")
+        trial.expect("grit.close", {"store": "s"}, ok())
+
+
+_LISTED: Final = {"store": "s", "prefix": "", "after": None, "limit": 10}
+
+
+def _open(trial: Trial, fmt: Format) -> None:
+    args = {"store": "s", "format": fmt.name, "backend": "memory", "create": True}
+    trial.expect("grit.open", args, ok())
+
+
+def other_name(trial: Trial, fmt: Format) -> None:
+    """A start under another name than that of the store's agent is rejected and changes nothing."""
+    rule = "runtime.agent.name"
+    double = Double(trial, fmt)
+    double.born()
+    double.stop()
+    for name in ("other", "Test", "test ", "tes"):
+        double.ask_plainly("runtime.start", start_args(Terms(agent=name)), refused("rejected", "agent"), rule)
+        double.refs(rule=rule)
+    double.start(rule=rule)
+    double.ask_plainly("runtime.start", start_args(Terms()), refused("rejected"), rule)
+    double.refs(rule=rule)
+    double.play()
+
+
+def half_agent(trial: Trial, fmt: Format) -> None:
+    """A store with an agent and no head of it, or the head and no agent, is rejected."""
+    for missing in ("runtime/agent", "heads/"):
+        double = Double(trial, fmt)
+        double.stop()
+        references = double.pair.model.references
+        name = next(each for each in references if each.startswith(missing))
+        double.request(double.pair.cas(Change(name, references[name], None)))
+        args = start_args(double.terms)
+        double.ask_plainly("runtime.start", args, refused("rejected"), "runtime.agent.name")
+        double.play()
+        trial.expect("grit.close", {"store": "s"}, ok())
+
+
+def injected(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """What is injected is exactly the message asked for, behind the one before or in its place, and nothing twice."""
+    rule = "runtime.agent.inject"
+    double = Double(trial, fmt)
+    stage = double.stage
+    receivers = [stage.core(b"one"), stage.core(b"two"), double.agent]
+    contents = [stage.program(b""), stage.blob(b"x", ("ct", "s")), stage.core(b"nobody")]
+    for _ in range(tape.within(2, 10)):
+        headers = tape.pick(((), (("mt", "job"),), (("z", "1"), ("a", "2")), (("reply", "0" * 64),)))
+        mode = tape.pick(("queue", "signal", "queue"))
+        double.inject(tape.pick(receivers), tape.pick(contents), mode=mode, headers=headers, rule=rule)
+        double.refs(rule=rule)
+    double.run(rule=rule)
+    double.export(rule="runtime.agent.steps")
+
+
+def injections_refused(trial: Trial, fmt: Format) -> None:
+    """What is absent, of a wrong kind, outside the grammar or kept for the runtime is refused, without a step."""
+    rule = "runtime.agent.inject"
+    double = Double(trial, fmt)
+    stage = double.stage
+    actor, blob = stage.core(b"a"), stage.blob(b"content")
+    gone = fmt.hash(b"absent")
+    open_tree = stage.tree(x=gone, y=blob)
+    message = stage.graph.add(Message(None, (), blob))
+    odd = stage.tree(m=message)
+    for to, content in (
+        *((gone, blob), (actor, gone), (blob, blob), (message, blob), (actor, message), (gone, gone)),
+        *((open_tree, blob), (actor, open_tree), (actor, odd), (odd, blob)),
+    ):
+        double.inject(to, content, rule=rule)
+        double.refs(rule=rule)
+    for headers in ((("a", "1"), ("a", "2")), (("", "x"),), (("a b", "x"),), (("a", "\n"),), (("a" * 65, ""),)):
+        double.inject(actor, blob, headers=headers, rule=rule)
+    for mode in ("queue", "signal"):
+        double.inject(actor, blob, "receipt", mode, rule="runtime.receipt.reserved")
+        double.inject(actor, blob, mode=mode, headers=(("x", ""), ("mt", "receipt")), rule="runtime.receipt.reserved")
+        double.refs(rule="runtime.receipt.reserved")
+    for mt in ("receipts", "Receipt", "genesis", "update"):
+        double.inject(actor, blob, mt, rule=rule)
+    signal = double.inject(actor, blob, "s", "signal", rule=rule)
+    assert double.inject(actor, blob, "s", "signal", rule=rule) == signal
+    double.refs(rule=rule)
+    double.inject(actor, blob, "t", rule=rule)
+    double.inject(actor, blob, "s", "signal", rule=rule)
+    double.refs(rule=rule)
+    double.inject(actor, blob, "u", "signal", rule=rule)
+    double.export(rule=rule)
+
+
+def acknowledged(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """Mail to the outside is listed, in order, until it is acknowledged, superseded or withdrawn, and then no more."""
+    rule = "runtime.agent.ack"
+    double = Double(trial, fmt)
+    actors = [double.born(b"a"), double.born(b"b")]
+    note = double.stage.blob(b"note")
+    says = [
+        double.stage.program(programs.send(0, 1, "say") * 2, double.agent, note),
+        double.stage.program(programs.send(0, 1, "now", b"s"), double.agent, note),
+        double.stage.program(programs.release(0), double.agent, note),
+    ]
+    for _ in range(tape.within(2, 8)):
+        word = tape.below(6)
+        if word < 3:
+            double.tell(tape.pick(actors), tape.pick((says[0], says[0], says[1], says[2])))
+        elif word == 3:
+            double.restart()
+        listed = double.mail(rule=rule)
+        if listed and word > 3:
+            sender, message = tape.pick(listed)
+            double.ack(sender, message, rule=rule)
+            double.ack(sender, message, rule=rule)
+            double.mail(rule=rule)
+    double.ack(double.stage.core(b"nobody"), note, rule=rule)
+    double.ack(actors[0], fmt.hash(b"absent"), rule=rule)
+    double.refs(rule=rule)
+    double.run(rule="runtime.route.rest")
+    double.export(rule="runtime.agent.steps")
+
+
+def mail_first(trial: Trial, fmt: Format) -> None:
+    """Mail that waits for the agent before anything was injected is acknowledged by a step without an outbox."""
+    rule = "runtime.agent.steps"
+    graph = Graph(fmt)
+    stage = Stage(graph)
+    actor = stage.core(b"a")
+    agent = graph.add(Tree((("name", graph.add(Blob((("ct", "s"),), b"test"))),)))
+    genesis = graph.add(Message(None, GENESIS, actor))
+    said = graph.add(Message(None, (("mt", "hello"),), stage.blob(b"x")))
+    other = stage.core(b"creator")
+    inbox = graph.add(Mailbox(((other, genesis),)))
+    head = graph.add(Step(None, actor, inbox, graph.add(Mailbox(((agent, said),))), actor))
+    sent = graph.add(Mailbox(((actor, genesis),)))
+    first = graph.add(Message(None, GENESIS, other))
+    creator = graph.add(Step(None, other, graph.add(Mailbox(((actor, first),))), sent, other))
+    source = Store(fmt)
+    graph.references = {f"heads/{actor.hex()}": head, f"heads/{other.hex()}": creator}
+    graph.fill(source)
+    double = Double(trial, fmt)
+    double.stop()
+    for asked in double.pair.take(source.export()):
+        double.request(asked)
+    double.start()
+    double.mail(rule="runtime.agent.ack")
+    double.ack(actor, said, rule=rule)
+    double.mail(rule="runtime.agent.ack")
+    double.export(rule=rule)
+
+
+def effects(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """An effect is listed until it is answered, in any order, and answered by one linked message of the agent."""
+    double = Double(trial, fmt)
+    stage = double.stage
+    log = stage.program(programs.append("log", b"r"))
+    handlers = {"effect.ok": log, "effect.failed": log}
+    on = stage.graph.add(Tree(tuple(handlers.items())))
+    actors = [double.born(name, on=on) for name in (b"a", b"b")]
+    for number in range(tape.within(2, 9)):
+        request = stage.blob(b"request %d" % number) if tape.below(4) else stage.tree(r=stage.blob(b"%d" % number))
+        mt = tape.pick(("effect.http", "effect.x", "note", "effect.", "effects.y", "effect.a b"))
+        mode = b"s" if tape.once_in(8) else b"q"
+        double.tell(tape.pick(actors), stage.program(programs.send(0, 1, mt, mode), double.agent, request))
+        names = double.effects(rule="runtime.effect.offered")
+        word = tape.below(8)
+        if names and word < 4:
+            name, answer = tape.pick(names), b"answer %d" % number
+            double.resolve(name, tape.pick(("ok", "failed")), answer, rule="runtime.effect.linked")
+            double.run(rule="runtime.effect.linked")
+            double.resolve(name, "ok", b"again", rule="runtime.effect.linked")
+        elif word == 4:
+            listed = double.mail(rule="runtime.agent.ack")
+            if listed:
+                double.ack(*tape.pick(listed), rule="runtime.agent.ack")
+        elif word == 5:
+            double.restart(rule="runtime.effect.offered")
+        double.effects(rule="runtime.effect.offered")
+        double.mail(rule="runtime.effect.linked")
+    double.export(rule="runtime.effect.linked")
+
+
+PROPERTIES: Final = (
+    *in_each_format("runtime/agent/bootstrap", bootstrap, "runtime.agent.bootstrap", "runtime.agent.name", features=()),
+    *in_each_format("runtime/agent/name", other_name, "runtime.agent.name"),
+    *in_each_format("runtime/agent/half", half_agent, "runtime.agent.name", features=()),
+    *in_each_format(
+        *("runtime/agent/injected", injected, "runtime.agent.inject", "runtime.agent.steps"),
+        given=tape(40),
+        features=(),
+        examples=25,
+    ),
+    *in_each_format(
+        *("runtime/agent/refused", injections_refused, "runtime.agent.inject", "runtime.receipt.reserved"),
+        features=(),
+    ),
+    *in_each_format(
+        *("runtime/agent/acknowledged", acknowledged, "runtime.agent.ack", "runtime.agent.steps", "runtime.route.rest"),
+        given=tape(40),
+        examples=20,
+    ),
+    *in_each_format("runtime/agent/mail-first", mail_first, "runtime.agent.steps", "runtime.agent.ack"),
+    *in_each_format(
+        *("runtime/effect/answered", effects, "runtime.effect.offered", "runtime.effect.linked", "runtime.agent.ack"),
+        given=tape(60),
+        features=("external", "effects"),
+        examples=20,
+    ),
+)

@@ -1,0 +1,291 @@
+"""The double: a runtime of the subject beside the model's, asked the same, where only one thing can happen.
+
+With a chosen schedule that is always so. With a free one it is where, at each run, never more than one actor has
+something to read, and then only in one way; a script that leaves more open is a fault of the script. Every answer, and
+the whole exported store, is then what the model says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gritstone_conformance.model.choices import choices
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.host import ready_json
+from gritstone_conformance.model.refusals import Refusal, ok, refused
+from gritstone_conformance.model.runtime import Config, Runtime, start
+from gritstone_conformance.model.values import Headers, to_base64
+from gritstone_conformance.properties.grit.pair import Pair, open_durable, open_memory
+from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.scenarios import PUPPET, Scenario, Stage
+from gritstone_conformance.trial import Asked, Trial
+
+__all__ = ["Double", "Terms", "start_args"]
+
+GENESIS: Headers = (("mt", "genesis"),)
+MOST_STEPS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a runtime is started.
+
+    Attributes:
+        schedule: ``free`` or ``chosen``.
+        clock: ``system`` or ``suite``.
+        config: how it tries again.
+        transition_ms: time for a transition.
+        agent: the name of the agent.
+        workers: how many transitions at once, or None to leave it out.
+    """
+
+    schedule: str = "free"
+    clock: str = "system"
+    config: Config = field(default_factory=lambda: Config(1, 4, 2))
+    transition_ms: int = 0
+    agent: str = "test"
+    workers: int | None = None
+
+
+def start_args(terms: Terms, store: str = "s", runtime: str = "r") -> dict[str, Json]:
+    """Return the arguments of ``runtime.start``."""
+    config = terms.config
+    workers = {} if terms.workers is None else {"workers": terms.workers}
+    return {
+        "runtime": runtime,
+        "store": store,
+        "agent": terms.agent,
+        "schedule": terms.schedule,
+        "clock": terms.clock,
+        "base_ms": config.base_ms,
+        "cap_ms": config.cap_ms,
+        "max_attempts": config.max_attempts,
+        "transition_ms": terms.transition_ms,
+        **workers,
+    }
+
+
+class Double:
+    """One store with one runtime, and the model's.
+
+    Attributes:
+        stage: adds objects.
+        model: the model's runtime.
+    """
+
+    def __init__(self, trial: Trial, fmt: Format, terms: Terms | None = None, *, durable: bool = False) -> None:
+        self.trial = trial
+        self.pair: Pair = open_durable(trial, fmt) if durable else open_memory(trial, fmt)
+        self.terms = terms if terms is not None else Terms()
+        self.stage = Stage(Graph(fmt))
+        self._waiting: list[Asked] = []
+        self._put = 0
+        self.model: Runtime = self.start()
+
+    @property
+    def agent(self) -> bytes:
+        """The agent's id."""
+        return self.model.agent.identity
+
+    def start(self, *, rule: str | None = None) -> Runtime:
+        """Start the runtime, as the first or again."""
+        self.model = start(self.pair.model, self.terms.agent, self.terms.config)
+        self.ask_plainly("runtime.start", start_args(self.terms), ok(agent=self.agent.hex()), rule)
+        return self.model
+
+    def stop(self, how: str = "drain", *, rule: str | None = None) -> None:
+        """Stop the runtime."""
+        self.ask("runtime.stop", {"how": how}, ok(), rule)
+
+    def restart(self, *, rule: str | None = None) -> None:
+        """Stop the runtime and start another."""
+        self.stop()
+        self.start(rule=rule)
+
+    def born(self, title: bytes = b"a", code: bytes = PUPPET, **entries: bytes) -> bytes:
+        """Create an actor and run its genesis; returns its id."""
+        actor = self.stage.core(title, code, **entries)
+        self.inject(actor, actor, headers=GENESIS)
+        self.run()
+        return actor
+
+    def tell(self, to: bytes, content: bytes, mt: str = "", mode: str = "queue", *, rule: str | None = None) -> None:
+        """Inject a message and run to rest."""
+        self.inject(to, content, mt, mode, rule=rule)
+        self.run(rule=rule)
+
+    def inject(
+        self,
+        to: bytes,
+        content: bytes,
+        mt: str = "",
+        mode: str = "queue",
+        *,
+        headers: Headers = (),
+        rule: str | None = None,
+    ) -> bytes | None:
+        """Inject a message; returns its id, or None where it is refused."""
+        self.fill()
+        pairs: Headers = (*((("mt", mt),) if mt else ()), *headers)
+        args = {"to": to.hex(), "headers": [[*pair] for pair in pairs], "content": content.hex(), "mode": mode}
+        try:
+            message: bytes | None = self.model.agent.inject(to, pairs, content, mode)
+            assert message is not None
+            expect = ok(message=message.hex())
+        except Refusal as refusal:
+            message, expect = None, refusal.expectation()
+        self.ask("runtime.inject", args, expect, rule)
+        return message
+
+    def run(self, *, rule: str | None = None) -> str:
+        """Run to rest, or until only time helps; returns the cause."""
+        cause = self._settle()
+        expect = ok(cause=cause, steps={"$": "any"}, parked=self.model.parked())
+        self.ask("runtime.run", {"max_steps": MOST_STEPS}, expect, rule)
+        return cause
+
+    def ready(self, *, rule: str | None = None) -> int:
+        """Ask for the choices; returns how many there are."""
+        listed = ready_json(self.model)
+        self.ask("runtime.ready", {}, ok(choices=listed), rule)
+        return len(listed)
+
+    def choose(self, number: int, *, rule: str | None = None) -> bytes | None:
+        """Make a choice; returns the step that became a head, or None."""
+        listed = choices(self.model)
+        step: bytes | None = None
+        if listed:
+            step = self.model.run(*listed[number % len(listed)])
+            expect = ok(step=None if step is None else step.hex())
+        else:
+            expect = refused("rejected")
+        self.ask("runtime.choose", {"choice": number}, expect, rule)
+        return step
+
+    def time(self, now_ms: int, *, rule: str | None = None) -> None:
+        """Move the time."""
+        self.ask("runtime.time", {"now_ms": str(now_ms)}, ok(due=self.model.move_time(now_ms)), rule)
+
+    def query(self, actor: bytes, name: str, args: bytes = b"", *, rule: str | None = None) -> bytes | None:
+        """Ask an actor; returns the answer, or None where there is none or it is refused."""
+        answer: bytes | None = None
+        try:
+            step, answer = self.model.query(actor, name, args)
+            expect = ok(step=step.hex(), result=None if answer is None else answer.hex())
+        except Refusal as refusal:
+            expect = refusal.expectation()
+        self.ask("runtime.query", {"actor": actor.hex(), "name": name, "args": to_base64(args)}, expect, rule)
+        return answer
+
+    def mail(self, *, rule: str | None = None) -> list[tuple[bytes, bytes]]:
+        """Ask for the mail to the outside."""
+        listed = self.model.agent.mail()
+        self.ask("runtime.mail", {}, ok(mail=[[who.hex(), what.hex()] for who, what in listed]), rule)
+        return listed
+
+    def ack(self, sender: bytes, message: bytes, *, rule: str | None = None) -> None:
+        """Acknowledge mail."""
+        try:
+            self.model.agent.acknowledge(sender, message)
+            expect = ok()
+        except Refusal as refusal:
+            expect = refusal.expectation()
+        self.ask("runtime.ack", {"sender": sender.hex(), "message": message.hex()}, expect, rule)
+
+    def effects(self, *, rule: str | None = None) -> list[str]:
+        """Ask for the open effects; returns their names."""
+        listed = self.model.agent.effects()
+        forms: list[Json] = [
+            {
+                "effect": effect.name,
+                "actor": effect.actor.hex(),
+                "message": effect.message.hex(),
+                "kind": effect.kind,
+                "request": None if effect.request is None else to_base64(effect.request),
+            }
+            for effect in listed
+        ]
+        self.ask("runtime.effects", {}, ok(effects=forms), rule)
+        return [effect.name for effect in listed]
+
+    def resolve(self, name: str, outcome: str, data: bytes, *, rule: str | None = None) -> None:
+        """Answer an effect."""
+        try:
+            self.model.agent.resolve(name, outcome, data)
+            expect = ok()
+        except Refusal as refusal:
+            expect = refusal.expectation()
+        value = to_base64(data) if outcome == "ok" else data.decode()
+        self.ask("runtime.resolve", {"effect": name, "outcome": {outcome: value}}, expect, rule)
+
+    def collect(self, *, rule: str | None = None) -> list[bytes]:
+        """Collect the actors at the end of their life."""
+        removed = self.model.collect()
+        self.ask("runtime.collect", {}, ok(removed=[actor.hex() for actor in removed]), rule)
+        return removed
+
+    def refs(self, *, rule: str | None = None) -> None:
+        """Ask that all references are those of the model."""
+        self._waiting.append(self.pair.refs(rule=rule))
+
+    def request(self, asked: Asked) -> None:
+        """Add a request about the store, made with ``pair``; the model's runtime takes notice."""
+        self._waiting.append(asked)
+        self.model.mailroom.reload()
+
+    def export(self, *, rule: str | None = None) -> bytes:
+        """Export everything and hold it against the model's store, byte for byte."""
+        self.play()
+        data = self.pair.export(rule=rule)
+        assert data is not None, "the model's store is closed"
+        return data
+
+    def ask(self, op: str, args: dict[str, Json], expect: dict[str, Json], rule: str | None = None) -> None:
+        """Add a request to the runtime."""
+        self.ask_plainly(op, {"runtime": "r", **args}, expect, rule)
+
+    def play(self) -> None:
+        """Send what waits."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self.pair.play(*waiting)
+
+    def waiting(self) -> list[Asked]:
+        """Return what waits."""
+        return list(self._waiting)
+
+    def opening(self) -> list[Asked]:
+        """Return the requests with which it began, for another process."""
+        return [self.pair.open(create=True), ("runtime.start", start_args(self.terms), ok(agent=self.agent.hex()))]
+
+    def load(self, scenario: Scenario) -> None:
+        """Take the objects of a scenario over."""
+        for value in scenario.graph.values.values():
+            self.stage.graph.add(value)
+        self.fill()
+
+    def fill(self) -> None:
+        """Let every object of the stage that is not in the store be put there."""
+        encodings = list(self.stage.graph.encodings.items())[self._put :]
+        self._put += len(encodings)
+        for identity, data in encodings:
+            if identity not in self.pair.model.objects:
+                self._waiting.append(self.pair.put(data))
+
+    def ask_plainly(self, op: str, args: dict[str, Json], expect: dict[str, Json], rule: str | None = None) -> None:
+        """Add a request with all its arguments."""
+        self._waiting.append((op, args, expect, rule))
+
+    def _settle(self) -> str:
+        """Let the model do what can be done; there is never more than one thing."""
+        while True:
+            listed = choices(self.model)
+            assert len(listed) <= 1, "the script leaves open what a free schedule does"
+            due = self.model.next_due_ms()
+            if listed:
+                self.model.run(*listed[0])
+            elif due is not None and self.terms.clock == "system":
+                self.model.move_time(due)
+            else:
+                return "rest" if due is None else "waiting"

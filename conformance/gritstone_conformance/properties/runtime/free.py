@@ -1,0 +1,235 @@
+"""Free schedules: whatever a runtime runs when, the history that it leaves is legal, and nothing is lost."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from gritstone_conformance.model.bundle import scan
+from gritstone_conformance.model.choices import run_freely
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.history import check_history
+from gritstone_conformance.model.refusals import Refusal, ok
+from gritstone_conformance.model.runtime import Config, start
+from gritstone_conformance.model.store import Store
+from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.properties.runtime.double import GENESIS, Terms
+from gritstone_conformance.properties.runtime.house import House
+from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
+from gritstone_conformance.properties.wit.registry import Given, in_each_format
+from gritstone_conformance.strategies import programs, scenarios
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.scenarios import Injection, Scenario, Stage
+from gritstone_conformance.trial import Trial
+
+__all__ = ["PROPERTIES", "scenario"]
+
+
+def scenario(*, fails: bool = True, asks: bool = True, cleanups: bool = False) -> Given:
+    """Draw ``scenario``, and ``seed``: a number for what is chosen besides."""
+
+    def given(fmt: Format) -> dict[str, st.SearchStrategy[Any]]:
+        drawn = scenarios.scenarios(fmt, fails=fails, asks=asks, cleanups=cleanups)
+        return {"scenario": drawn, "seed": st.integers(0, 255)}
+
+    return given
+
+
+def _terms(drawn: Scenario) -> Terms:
+    return Terms(config=Config(1, 2, drawn.max_attempts))
+
+
+def played(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
+    """Whatever actors do, the history is legal; at rest nothing is left, a start changes nothing, the heads answer."""
+    house = House(trial, fmt, _terms(scenario))
+    house.start()
+    house.play_scenario(scenario)
+    verdict = house.check()
+    assert verdict.history is not None
+    _check_parked(trial, house)
+    for actor, chain in verdict.history.chains.items():
+        head = chain.ids[-1].hex()
+        if actor != verdict.history.agent:
+            args = {"runtime": house.runtime, "actor": actor.hex(), "name": "nobody", "args": ""}
+            answers = [ok(step=head, result=None), {"refused": "rejected", "code": "unresolved"}]
+            house.ask("runtime.query", args, {"any": answers}, "runtime.query.rest")
+    references = verdict.history.references
+    house.stop()
+    house.start()
+    house.run()
+    listed = sorted([name, target.hex()] for name, target in references.items())
+    expect = ok(refs=listed, more=False)
+    if any(name.startswith("failed/") for name in references) or seed % 2:
+        house.ask("grit.refs", {"store": house.handle, "prefix": "", "after": None, "limit": 4096}, expect)
+        house.play()
+        return
+    house.ask("grit.refs", {"store": house.handle, "prefix": "", "after": None, "limit": 4096}, expect, _QUIET)
+    house.inject(scenario.injections[-2:])
+    house.run()
+    house.check()
+
+
+_QUIET: Final = "runtime.recover.quiet"
+
+
+def _check_parked(trial: Trial, house: House) -> None:
+    """The marked actors are those that the references say."""
+    assert house.last is not None
+    marked = sorted(name[7:] for name in house.last.references if name.startswith("failed/"))
+    parked = [actor for actor, _ in house.run()["parked"]]
+    if parked != marked:
+        trial.fail(marked, parked, words="parked are not the marked actors", rule="runtime.fail.mark")
+
+
+def cut(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
+    """With cleanups, collecting and pruning in between the history is legal, and whoever was collected is gone."""
+    house = House(trial, fmt, _terms(scenario))
+    house.start()
+    house.put(scenario.graph)
+    half = len(scenario.injections) // 2
+    house.inject(scenario.injections[:half])
+    house.run()
+    house.check(is_whole=False)
+    house.play()
+    removed = trial.expect("runtime.collect", {"runtime": house.runtime}, ok(removed={"$": "any"}))["removed"]
+    house.check(is_whole=False, collected=[bytes.fromhex(actor) for actor in removed])
+    pruned = ok(removed={"$": "any"})
+    pins: list[str] = [identity.hex() for identity in scenario.graph.encodings]
+    trial.expect("grit.prune", {"store": house.handle, "pins": pins}, pruned, rule="runtime.prune.running")
+    house.inject(scenario.injections[half:])
+    house.run()
+    house.check(is_whole=False)
+
+
+def resumed(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
+    """A store that another runtime left at any moment goes on: mail that its heads hold unread is delivered."""
+    source, rng = Store(fmt), random.Random(seed)
+    scenario.graph.fill(source)
+    runtime = start(source, "test", Config(1, 2, scenario.max_attempts))
+    for injection in scenario.injections:
+        try:
+            runtime.agent.inject(injection.to, injection.headers, injection.content, injection.mode)
+        except Refusal:
+            continue
+        run_freely(runtime, rng, rng.randrange(3))
+    house = House(trial, fmt, _terms(scenario))
+    data = source.export()
+    house.ask(
+        *("grit.import", {"store": house.handle, "bytes": to_base64(data), "more": False}),
+        ok(objects={"$": "any"}, refs=len(source.references)),
+    )
+    house.start()
+    house.last = check_history(scan(data), max_attempts=scenario.max_attempts).history
+    house.run()
+    house.check()
+
+
+def two_runtimes(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
+    """Two runtimes on one store do not fork a head: a head moves only from the step that was run."""
+    house = House(trial, fmt, _terms(scenario))
+    names = ("r-one", "r-two")
+    for name in names:
+        house.start(name)
+    house.put(scenario.graph)
+    for number, injection in enumerate(scenario.injections):
+        house.inject([injection], names[number % 2])
+        if number in scenario.pauses:
+            house.run(names[seed >> number & 1])
+    for name in (*names, *names):
+        house.run(name)
+    house.stop(runtime="r-one")
+    house.stop(runtime="r-two")
+    house.start()
+    house.run()
+    house.check()
+
+
+def several_workers(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
+    """With several transitions at the same time all holds as before."""
+    house = House(trial, fmt, Terms(config=Config(1, 2, scenario.max_attempts), workers=4))
+    house.start()
+    house.play_scenario(scenario)
+    house.check()
+
+
+def known_shapes(trial: Trial, fmt: Format) -> None:
+    """Fan-out and fan-in, chains, ping-pong, mail to oneself, signals that overtake queues: all are legal histories."""
+    stage = Stage(Graph(fmt))
+    hub = stage.core(b"hub")
+    workers = [stage.core(b"worker %d" % number) for number in range(20)]
+    back = stage.program(programs.append("log", b"."))
+    reply = stage.program(programs.send(programs.SENDER, 0) + programs.send(programs.SENDER, 0, "now", b"s"), back)
+    fan = b"".join(programs.send(at, at, "genesis") + programs.send(at, 20) for at in range(20))
+    pair = stage.program(programs.bounce(40))
+    chain = stage.program(programs.append("log", b"end"))
+    for worker in workers:
+        chain = stage.program(programs.send(0, 1), worker, chain)
+    own = stage.program(programs.send(programs.ACTOR, 0), stage.program(programs.send(programs.ACTOR, 0), back))
+    mail = (
+        Injection(hub, GENESIS, hub),
+        Injection(hub, (), stage.program(fan, *workers, reply)),
+        Injection(hub, (), stage.program(programs.send(0, 1), workers[0], pair)),
+        Injection(hub, (), chain),
+        Injection(hub, (), own),
+        Injection(hub, (), stage.program(fan, *workers, reply)),
+    )
+    house = House(trial, fmt)
+    house.start()
+    house.play_scenario(Scenario(stage.graph, (hub,), mail))
+    verdict = house.check()
+    if verdict.actors != 21:
+        trial.fail(21, verdict.actors, words="not all actors came to be", rule="runtime.route.rest")
+
+
+_RULES: Final = tuple(dict.fromkeys(("runtime.history.bundle", "runtime.route.rest", *HISTORY_RULES)))
+
+PROPERTIES: Final = (
+    *in_each_format(
+        "runtime/history/free",
+        played,
+        *_RULES,
+        _QUIET,
+        "runtime.query.rest",
+        "runtime.agent.inject",
+        given=scenario(),
+        examples=60,
+    ),
+    *in_each_format(
+        "runtime/history/cut",
+        cut,
+        *_RULES,
+        "wit.cleanup.last",
+        "runtime.prune.running",
+        given=scenario(cleanups=True),
+        examples=25,
+    ),
+    *in_each_format(
+        "runtime/recover/resumed",
+        resumed,
+        "runtime.recover.mail",
+        *_RULES,
+        given=scenario(),
+        examples=25,
+    ),
+    *in_each_format(
+        "runtime/head/two-runtimes",
+        two_runtimes,
+        "runtime.head.cas",
+        *_RULES,
+        given=scenario(),
+        examples=20,
+    ),
+    *in_each_format(
+        "runtime/history/workers",
+        several_workers,
+        "runtime.history.bundle",
+        "runtime.head.serial",
+        *_RULES[1:],
+        given=scenario(),
+        features=("external", "threads"),
+        examples=25,
+    ),
+    *in_each_format("runtime/history/shapes", known_shapes, *_RULES, "runtime.route.self"),
+)

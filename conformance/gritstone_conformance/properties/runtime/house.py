@@ -1,0 +1,145 @@
+"""A house: one store of the subject with a runtime that runs as it likes, and the list of what was sent into it.
+
+What comes out is judged by the history alone: see ``judging``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gritstone_conformance.model.continuing import Sent
+from gritstone_conformance.model.evidence import History
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.history import Verdict
+from gritstone_conformance.model.refusals import ok, refused
+from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.properties.runtime.double import MOST_STEPS, Terms, start_args
+from gritstone_conformance.properties.runtime.judging import check_export, export
+from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.scenarios import Injection, Scenario
+from gritstone_conformance.trial import Asked, SubjectLike, Trial
+
+__all__ = ["House"]
+
+_SENT = {"any": [ok(message={"$": "any"}), refused("rejected")]}
+
+
+class House:
+    """One store with a runtime.
+
+    Attributes:
+        sent: what was injected and answered, in order.
+        last: the history of the last export, or None.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        fmt: Format,
+        terms: Terms | None = None,
+        *,
+        directory: str | None = None,
+        process: SubjectLike | None = None,
+        handle: str = "s",
+        create: bool = True,
+    ) -> None:
+        self.trial = trial
+        self.fmt = fmt
+        self.terms = terms if terms is not None else Terms()
+        self.directory = directory
+        self.process = process
+        self.handle = handle
+        self.sent: list[Sent] = []
+        self.last: History | None = None
+        self._waiting: list[Asked] = []
+        backend: dict[str, Json] = (
+            {"backend": "memory"} if directory is None else {"backend": "durable", "dir": directory}
+        )
+        self.ask("grit.open", {"store": handle, "format": fmt.name, **backend, "create": create}, ok())
+
+    @property
+    def runtime(self) -> str:
+        """The handle of the runtime."""
+        return f"r-{self.handle}"
+
+    def start(self, runtime: str | None = None) -> None:
+        """Start a runtime."""
+        args = start_args(self.terms, self.handle, runtime or self.runtime)
+        self.ask("runtime.start", args, ok(agent={"$": "any"}), "runtime.agent.bootstrap")
+
+    def put(self, graph: Graph) -> None:
+        """Put the objects of a graph."""
+        for identity, data in graph.encodings.items():
+            args: dict[str, Json] = {"store": self.handle, "bytes": to_base64(data)}
+            self.ask("grit.put", args, ok(id=identity.hex()))
+
+    def inject(self, injections: Iterable[Injection], runtime: str | None = None) -> None:
+        """Send messages from outside, at once, and note which were taken."""
+        self.play()
+        listed = list(injections)
+        requests: list[Asked] = []
+        for each in listed:
+            about = {"to": each.to.hex(), "content": each.content.hex(), "mode": each.mode}
+            headers: list[Json] = [[*pair] for pair in each.headers]
+            args = {"runtime": runtime or self.runtime, **about, "headers": headers}
+            requests.append(("runtime.inject", args, _SENT, "runtime.agent.inject"))
+        for each, value in zip(listed, self.trial.expect_many(requests, on=self.process), strict=True):
+            if "message" in value:
+                message = bytes.fromhex(value["message"])
+                self.sent.append(Sent(each.to, each.headers, each.content, each.mode, message))
+
+    def run(self, runtime: str | None = None) -> dict[str, Json]:
+        """Let the runtime go to rest; returns what it says."""
+        self.play()
+        args = {"runtime": runtime or self.runtime, "max_steps": MOST_STEPS}
+        rest = ok(cause="rest", steps={"$": "any"}, parked={"$": "any"})
+        return self.trial.expect("runtime.run", args, rest, on=self.process, rule="runtime.route.rest")
+
+    def stop(self, how: str = "drain", runtime: str | None = None) -> None:
+        """Stop a runtime."""
+        self.ask("runtime.stop", {"runtime": runtime or self.runtime, "how": how}, ok(), "runtime.stop.clean")
+
+    def close(self) -> None:
+        """Close the store."""
+        self.ask("grit.close", {"store": self.handle}, ok())
+        self.play()
+
+    def play_scenario(self, scenario: Scenario) -> None:
+        """Send everything of a scenario, with its pauses, and run to rest."""
+        self.put(scenario.graph)
+        batch: list[Injection] = []
+        for number, injection in enumerate(scenario.injections):
+            batch.append(injection)
+            if number in scenario.pauses:
+                self.inject(batch)
+                self.run()
+                batch = []
+        self.inject(batch)
+        self.run()
+
+    def check(self, *, at_rest: bool = True, is_whole: bool = True, collected: Iterable[bytes] = ()) -> Verdict:
+        """Export and judge the history, and that it goes on from the last export."""
+        self.play()
+        verdict = check_export(
+            self.trial,
+            export(self.trial, self.handle, self.process),
+            at_rest=at_rest,
+            max_attempts=self.terms.config.max_attempts,
+            is_whole=is_whole,
+            sent=self.sent,
+            before=self.last,
+            collected=list(collected),
+        )
+        self.last = verdict.history
+        return verdict
+
+    def ask(self, op: str, args: dict[str, Json], expect: dict[str, Json], rule: str | None = None) -> None:
+        """Add a request."""
+        self._waiting.append((op, args, expect, rule))
+
+    def play(self) -> None:
+        """Send what waits."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self.trial.expect_many(waiting, on=self.process)

@@ -1,0 +1,78 @@
+"""Judging a store by what it holds: export, check, and the suite's own list of what it sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from gritstone_conformance.model.bundle import scan
+from gritstone_conformance.model.continuing import Sent, check_continued, check_sent
+from gritstone_conformance.model.evidence import History
+from gritstone_conformance.model.findings import FAULTS, Finding
+from gritstone_conformance.model.history import Verdict, check_history
+from gritstone_conformance.model.values import from_base64
+from gritstone_conformance.trial import SubjectLike, Trial
+
+__all__ = ["HISTORY_RULES", "check_export", "export", "fail_for"]
+
+HISTORY_RULES: Final = (
+    *dict.fromkeys(rule for _, rule in FAULTS.values()),
+    *("wit.update.merge", "wit.update.refused", "wit.genesis.again"),
+)
+"""Every rule that the history checker can name."""
+
+
+def export(trial: Trial, store: str = "s", on: SubjectLike | None = None) -> bytes:
+    """Return the bundle of all references of a store."""
+    pieces: list[bytes] = []
+    cursor: str | None = None
+    while not pieces or cursor is not None:
+        args = {"store": store, "cursor": cursor}
+        any_piece = {"ok": {"bytes": {"$": "any"}, "cursor": {"$": "any"}}}
+        value = trial.expect("grit.export", args, any_piece, on=on, rule="runtime.history.bundle")
+        pieces.append(from_base64(value["bytes"]))
+        cursor = value["cursor"]
+    return b"".join(pieces)
+
+
+def check_export(
+    trial: Trial,
+    data: bytes,
+    *,
+    at_rest: bool,
+    max_attempts: int | None = None,
+    is_whole: bool = True,
+    sent: Sequence[Sent] = (),
+    before: History | None = None,
+    collected: Collection[bytes] = (),
+) -> Verdict:
+    """Judge an exported history; raises Divergence for the finding that is named.
+
+    Args:
+        trial: the trial.
+        data: the bundle.
+        at_rest: whether the runtime said that it is at rest.
+        max_attempts: after how many failures actors are marked.
+        is_whole: whether no actor was ever collected and no history cut; then nothing may have to be believed.
+        sent: what was injected.
+        before: the history of an earlier export of the same store.
+        collected: actors that were collected in between.
+    """
+    verdict = check_history(scan(data), at_rest=at_rest, max_attempts=max_attempts, is_whole=is_whole)
+    findings: list[Finding] = list(verdict.findings)
+    if not findings and verdict.history is not None:
+        findings += check_sent(verdict.history, sent)
+        findings += check_continued(before, verdict.history, collected) if before is not None else ()
+    if findings:
+        fail_for(trial, findings[0])
+    if is_whole and verdict.unverified:
+        trial.fail(
+            "nothing to believe", verdict.unverified[0], words="history unverified", rule="runtime.history.bundle"
+        )
+    return verdict
+
+
+def fail_for(trial: Trial, finding: Finding) -> None:
+    """Raise Divergence for a finding."""
+    words = f"history {finding.fault}"
+    trial.fail("a legal history", finding.words, path=finding.place.path, words=words, rule=finding.rule)

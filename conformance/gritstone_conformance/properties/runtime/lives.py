@@ -1,0 +1,187 @@
+"""Names and life: what keeps an actor, what ends it, and what a prune leaves."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.store import Change
+from gritstone_conformance.properties.runtime.double import GENESIS, Double
+from gritstone_conformance.properties.wit.registry import in_each_format, tape
+from gritstone_conformance.strategies import programs
+from gritstone_conformance.strategies.tape import Tape
+from gritstone_conformance.trial import Trial
+
+__all__ = ["PROPERTIES"]
+
+
+def _creator(double: Double) -> bytes:
+    """Return an actor that does what it is told."""
+    return double.born(b"creator")
+
+
+def collected(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """Exactly those go that nobody holds, nobody names and whose mail was read; and those that it sets free."""
+    rule = "runtime.life.collect"
+    double = Double(trial, fmt)
+    stage = double.stage
+    creator = _creator(double)
+    cores = [stage.core(b"c%d" % number) for number in range(tape.within(1, 4))]
+    empty = stage.program(b"")
+    for _ in range(tape.within(2, 9)):
+        word = tape.below(8)
+        to = tape.pick(cores)
+        if word < 3:
+            double.tell(creator, stage.program(programs.send(0, 0, "genesis"), to))
+        elif word < 5:
+            other = tape.pick((*cores, creator, to, double.agent))
+            say = stage.program(programs.send(0, 1), other, empty)
+            double.tell(creator, stage.program(programs.send(0, 1), to, say))
+        elif word == 5:
+            double.tell(
+                creator, stage.program(b"".join(programs.release(number) for number in range(len(cores))), *cores)
+            )
+        elif word == 6:
+            _name(double, f"actors/{tape.pick(('x', 'y'))}", tape.pick((None, to)))
+        else:
+            double.collect(rule=rule)
+            double.refs(rule=rule)
+    double.tell(creator, stage.program(b"".join(programs.release(number) for number in range(len(cores))), *cores))
+    for sender, message in double.mail():
+        double.ack(sender, message)
+    double.collect(rule=rule)
+    double.refs(rule=rule)
+    double.run(rule=rule)
+    double.export(rule=rule)
+
+
+def _name(double: Double, name: str, target: bytes | None) -> None:
+    held = double.pair.model.references.get(name)
+    if held != target:
+        double.fill()
+        double.request(double.pair.cas(Change(name, held, target)))
+
+
+def kept(trial: Trial, fmt: Format) -> None:
+    """An entry of another keeps, a name keeps, unread mail keeps; an entry for oneself does not."""
+    rule = "runtime.life.kept"
+    double = Double(trial, fmt)
+    stage = double.stage
+    creator = _creator(double)
+    child, absent = stage.core(b"child"), stage.core(b"absent")
+    free = stage.program(programs.release(0), child)
+    empty = stage.program(b"")
+    for reason in ("held", "named", "self", "mail", "outside"):
+        double.tell(creator, stage.program(programs.send(0, 0, "genesis"), child))
+        if reason == "self":
+            say = stage.program(programs.send(programs.ACTOR, 0), empty)
+            double.tell(creator, stage.program(programs.send(0, 1), child, say))
+        elif reason in ("mail", "outside"):
+            say = stage.program(programs.send(0, 1), absent if reason == "mail" else double.agent, empty)
+            double.tell(creator, stage.program(programs.send(0, 1), child, say))
+        elif reason == "named":
+            _name(double, "actors/child", child)
+        if reason != "held":
+            double.tell(creator, free)
+        double.collect(rule=rule)
+        double.refs(rule=rule)
+        if reason == "held":
+            double.tell(creator, free)
+        elif reason == "named":
+            _name(double, "actors/child", None)
+        elif reason == "mail":
+            double.tell(creator, stage.program(programs.send(0, 1), child, stage.program(programs.release(0), absent)))
+            double.tell(creator, free)
+        for sender, message in double.mail():
+            double.ack(sender, message)
+        double.collect(rule=rule)
+        double.refs(rule=rule)
+    double.export(rule=rule)
+
+
+def marked_too(trial: Trial, fmt: Format) -> None:
+    """A mark goes with the head of its actor, and a mark without a head stays."""
+    rule = "runtime.life.collect"
+    double = Double(trial, fmt)
+    stage = double.stage
+    creator = _creator(double)
+    child, bad = stage.core(b"child"), stage.core(b"bad", program=stage.blob(programs.fail()))
+    double.tell(creator, stage.program(programs.send(0, 0, "genesis"), child))
+    double.tell(creator, stage.program(programs.send(0, 1), child, stage.program(programs.fail())))
+    double.tell(creator, stage.program(programs.send(0, 0, "genesis"), bad))
+    double.tell(creator, stage.program(programs.release(0) + programs.release(1), child, bad))
+    double.refs(rule=rule)
+    double.collect(rule=rule)
+    double.refs(rule=rule)
+    double.export(rule=rule)
+
+
+def again(trial: Trial, fmt: Format) -> None:
+    """A genesis message to an actor that was collected creates it anew, with the same first step."""
+    rule = "runtime.life.again"
+    double = Double(trial, fmt)
+    stage = double.stage
+    creator = _creator(double)
+    child = stage.core(b"child", program=stage.blob(programs.append("log", b"g")))
+    for number in range(3):
+        double.tell(creator, stage.program(programs.send(0, 0, "genesis"), child), rule=rule)
+        say = stage.program(programs.append("log", b"%d" % number))
+        double.tell(creator, stage.program(programs.send(0, 1), child, say), rule=rule)
+        double.query(child, "get", b"log", rule=rule)
+        double.tell(creator, stage.program(programs.release(0), child))
+        double.collect(rule="runtime.life.collect")
+        double.query(child, "get", b"log", rule=rule)
+        double.tell(creator, stage.program(programs.send(0, 1), child, say), rule=rule)
+        double.tell(creator, stage.program(programs.release(0), child))
+    double.export(rule=rule)
+
+
+def inert(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """Names make no step, and nothing depends on them."""
+    rule = "runtime.name.inert"
+    double = Double(trial, fmt)
+    stage = double.stage
+    a, b = double.born(b"a"), double.born(b"b")
+    for number in range(tape.within(2, 6)):
+        target = tape.pick((None, a, b, stage.core(b"nobody")))
+        _name(double, f"actors/{tape.pick(('a', 'b', 'log'))}", target)
+        double.run(rule=rule)
+        double.refs(rule=rule)
+        double.tell(
+            a, stage.program(programs.append("log", b"%d" % number) + programs.send(0, 1), b, stage.program(b""))
+        )
+        double.query(a, "get", b"log", rule=rule)
+    double.export(rule=rule)
+
+
+def pruned(trial: Trial, fmt: Format) -> None:
+    """A prune beside a started runtime loses nothing that a reference reaches."""
+    rule = "runtime.prune.running"
+    double = Double(trial, fmt)
+    stage = double.stage
+    actor = double.born(b"a")
+    for number in range(4):
+        say = stage.program(programs.append("log", b"%d" % number) + programs.sleep(5))
+        double.tell(actor, say, "cleanup" if number == 2 else "", rule=rule)
+        double.pair.model.prune()
+        double.request(("grit.prune", {"store": "s", "pins": []}, {"ok": {"removed": {"$": "any"}}}, rule))
+        double._put = len(stage.graph.encodings)
+        double.export(rule=rule)
+    late = stage.core(b"late", again=actor)
+    double.inject(late, late, headers=GENESIS, rule=rule)
+    double.run(rule=rule)
+    double.export(rule=rule)
+
+
+PROPERTIES: Final = (
+    *in_each_format(
+        *("runtime/life/collected", collected, "runtime.life.collect", "runtime.life.kept"),
+        given=tape(50),
+        examples=25,
+    ),
+    *in_each_format("runtime/life/kept", kept, "runtime.life.kept"),
+    *in_each_format("runtime/life/marked", marked_too, "runtime.life.collect"),
+    *in_each_format("runtime/life/again", again, "runtime.life.again", "runtime.life.collect"),
+    *in_each_format("runtime/name/inert", inert, "runtime.name.inert", given=tape(24), examples=10),
+    *in_each_format("runtime/prune/between", pruned, "runtime.prune.running"),
+)

@@ -1,0 +1,401 @@
+"""Running, asking, stopping: what waits costs nothing, what is slow holds up nobody, what is stopped is over."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.runtime import Config
+from gritstone_conformance.model.values import Mailbox, Message, Step, Tree, to_base64
+from gritstone_conformance.properties.grit.pair import PIECE_BYTES
+from gritstone_conformance.properties.grit.registry import is_first
+from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms, start_args
+from gritstone_conformance.properties.runtime.house import House
+from gritstone_conformance.properties.wit.registry import in_each_format, tape
+from gritstone_conformance.strategies import programs
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.scenarios import Injection, Stage
+from gritstone_conformance.strategies.tape import Tape
+from gritstone_conformance.trial import Trial
+
+__all__ = ["PROPERTIES"]
+
+_IDLE_S: Final = 0.05  # processor time in any second of waiting
+_SLEEPERS, _SLEEP_MS = 10, 500
+_ALL_S: Final = 2.5
+_SOME: Final = 30  # steps of a game that takes more
+_STOP_S: Final = 5.0
+_FEW, _MANY = 100, 10_000  # entries of an outbox
+_TIMES: Final = 3
+_ROUNDS: Final = 5
+_NOISE_S: Final = 0.05
+
+
+def _check_idle(trial: Trial, rule: str) -> None:
+    """Fail where a second of waiting takes processor time."""
+    before = trial.subject.cpu_seconds()
+    if before is None:
+        return
+    time.sleep(1)
+    used = (trial.subject.cpu_seconds() or before) - before
+    if used > _IDLE_S:
+        trial.fail(f"less than {_IDLE_S} s", f"{used:.3f} s", words="waiting takes processor time", rule=rule)
+
+
+def waiting_mail(trial: Trial, fmt: Format) -> None:
+    """Mail for an actor that does not exist waits, in its order and at no cost, and is read after the genesis."""
+    rule = "runtime.route.wait"
+    double = Double(trial, fmt)
+    stage = double.stage
+    sender, target = double.born(b"sender"), stage.core(b"target")
+    logs = [stage.program(programs.append("log", b"%d" % number)) for number in range(3)]
+    double.tell(target, logs[0], rule=rule)
+    double.tell(target, stage.core(b"other"), "genesis", rule="wit.genesis.identity")
+    double.tell(sender, stage.program(programs.send(0, 1), target, logs[1]), rule=rule)
+    double.refs(rule=rule)
+    double.play()
+    _check_idle(trial, rule)
+    double.restart(rule=rule)
+    double.run(rule=rule)
+    double.refs(rule=rule)
+    double.stop()
+    double.play()
+    house = _waiting_house(trial, fmt)
+    house.check()
+
+
+def _waiting_house(trial: Trial, fmt: Format) -> House:
+    """Let mail of three senders wait for an actor that a fourth creates: what is read in which steps is free."""
+    stage = Stage(Graph(fmt))
+    target, maker = stage.core(b"target"), stage.core(b"maker")
+    senders = [stage.core(b"sender %d" % number) for number in range(3)]
+    log = stage.program(programs.append("log", b"x"))
+    say = stage.program(programs.send(0, 1) + programs.send(0, 1, "two"), target, log)
+    house = House(trial, fmt, handle="t")
+    house.start()
+    house.put(stage.graph)
+    house.inject(Injection(each, GENESIS, each) for each in (*senders, maker))
+    house.inject(Injection(sender, (), say) for sender in senders)
+    house.inject([Injection(target, (), log)])
+    house.run()
+    house.check()
+    graph = Stage(Graph(fmt))
+    make = graph.program(programs.send(0, 0, "genesis"), graph.core(b"target"))
+    house.put(graph.graph)
+    house.inject([Injection(maker, (), make)])
+    house.run()
+    return house
+
+
+def to_itself(trial: Trial, fmt: Format) -> None:
+    """Mail to oneself arrives like any other."""
+    rule = "runtime.route.self"
+    double = Double(trial, fmt)
+    stage = double.stage
+    actor = double.born(b"a")
+    content = stage.program(programs.append("log", b"end"))
+    for number in range(5):
+        ops = programs.append("log", b"%d" % number) + programs.send(programs.ACTOR, 0)
+        content = stage.program(ops, content)
+    double.tell(actor, content, rule=rule)
+    double.query(actor, "get", b"log", rule=rule)
+    double.export(rule=rule)
+
+
+def declined(trial: Trial, fmt: Format) -> None:
+    """What was declined is not run again until something changes, and costs nothing meanwhile."""
+    rule = "runtime.run.declined"
+    double = Double(trial, fmt)
+    stage = double.stage
+    actor, other = double.born(b"a"), double.born(b"b")
+    held = stage.program(programs.leave("k") + programs.append("log", b"held"))
+    double.tell(actor, held, rule=rule)
+    double.refs(rule=rule)
+    double.play()
+    _check_idle(trial, rule)
+    double.tell(other, stage.program(programs.append("log", b"x")), rule=rule)
+    double.query(actor, "get", b"log", rule=rule)
+    double.export(rule=rule)
+
+
+def woken(trial: Trial, fmt: Format) -> None:
+    """Mail behind a held message waits with it, and other channels wake both, also after a start."""
+    stage = Stage(Graph(fmt))
+    actor, other = stage.core(b"a"), stage.core(b"b")
+    held = stage.program(programs.leave("k") + programs.append("log", b"held"))
+    behind = stage.program(programs.append("log", b"behind"))
+    wake = stage.program(programs.send(0, 1), actor, stage.program(programs.write("k", b"v")))
+    house = House(trial, fmt)
+    house.start()
+    house.put(stage.graph)
+    house.inject(Injection(each, GENESIS, each) for each in (actor, other))
+    house.inject([Injection(actor, (), held), Injection(actor, (), behind)])
+    house.run()
+    house.check()
+    house.stop()
+    house.start()
+    house.run()
+    house.check()
+    house.inject([Injection(other, (), wake)])
+    house.run()
+    verdict = house.check()
+    assert verdict.history is not None
+    chain = verdict.history.chains[actor]
+    names = verdict.history.shelf.names(chain.steps[-1].core)
+    blob = verdict.history.shelf.blob(names["log"]) if "log" in names else None
+    got = None if blob is None else blob.data.decode()
+    if got != "heldbehind":
+        trial.fail(
+            "heldbehind", got, words="mail that was held is not read once it may be", rule="runtime.run.declined"
+        )
+
+
+def independent(trial: Trial, fmt: Format) -> None:
+    """Ten actors that sleep half a second each are all done in two and a half, and others go on meanwhile."""
+    rule = "runtime.run.independent"
+    stage = Stage(Graph(fmt))
+    sleepers = [stage.core(b"sleeper %d" % number) for number in range(_SLEEPERS)]
+    failing, players = stage.core(b"failing"), [stage.core(b"one"), stage.core(b"two")]
+    nap = stage.program(programs.sleep(_SLEEP_MS) + programs.append("log", b"z"))
+    ball = stage.program(programs.send(0, 1), players[1], stage.program(programs.bounce(30)))
+    poison = stage.program(programs.fail())
+    house = House(trial, fmt, Terms(config=Config(100, 100, 3)))
+    house.start()
+    house.put(stage.graph)
+    house.inject(Injection(each, GENESIS, each) for each in (*sleepers, failing, *players))
+    house.run()
+    started = time.perf_counter()
+    house.inject(
+        [
+            *(Injection(each, (), nap) for each in sleepers),
+            Injection(failing, (), poison),
+            Injection(players[0], (), ball),
+        ]
+    )
+    some = {"runtime": house.runtime, "max_steps": _SOME}
+    trial.expect("runtime.run", some, ok(cause="max-steps", steps={"$": "any"}, parked={"$": "any"}), rule=rule)
+    first = time.perf_counter() - started
+    if first > _SLEEP_MS / 1000:
+        trial.fail(f"{_SOME} steps while others sleep", f"after {first:.2f} s", words="sleeping actors hold up others")
+    house.run()
+    seconds = time.perf_counter() - started
+    if seconds > _ALL_S:
+        words = "ten sleeping actors take longer than two and a half seconds"
+        trial.fail(f"at most {_ALL_S} s", f"{seconds:.2f} s", words=words, rule=rule)
+    house.check()
+
+
+def serial(trial: Trial, fmt: Format) -> None:
+    """One transition of an actor is in progress at a time, each from the head that the one before left."""
+    stage = Stage(Graph(fmt))
+    actor = stage.core(b"a")
+    nap = [stage.program(programs.sleep(10) + programs.append("log", b"%d" % number)) for number in range(20)]
+    house = House(trial, fmt)
+    house.start()
+    house.put(stage.graph)
+    house.inject([Injection(actor, GENESIS, actor)])
+    house.run()
+    started = time.perf_counter()
+    house.inject(Injection(actor, (), each) for each in nap)
+    house.run()
+    seconds = time.perf_counter() - started
+    if seconds < 0.2:
+        words = "transitions of one actor overlap"
+        trial.fail("at least 0.2 s", f"{seconds:.3f} s", words=words, rule="runtime.head.serial")
+    house.check()
+
+
+def stopped(trial: Trial, fmt: Format) -> None:
+    """After a stop nothing is adopted and nothing is left; ``now`` does not wait for what sleeps."""
+    rule = "runtime.stop.clean"
+    stage = Stage(Graph(fmt))
+    actor, slow = stage.core(b"a"), stage.core(b"slow")
+    nap, long = stage.program(programs.sleep(150)), stage.program(programs.sleep(9000))
+    house = House(trial, fmt)
+    house.start()
+    house.put(stage.graph)
+    house.inject(Injection(each, GENESIS, each) for each in (actor, slow))
+    house.run()
+    house.inject([Injection(actor, (), nap)])
+    house.stop("drain")
+    house.check(at_rest=False)
+    house.start()
+    house.run()
+    house.check()
+    house.inject([Injection(slow, (), long)])
+    time.sleep(0.05)
+    house.play()
+    started = time.perf_counter()
+    house.stop("now")
+    house.play()
+    seconds = time.perf_counter() - started
+    if seconds > _STOP_S:
+        trial.fail(f"within {_STOP_S} s", f"{seconds:.2f} s", words="a stop waits for what sleeps", rule=rule)
+    before = house.check(at_rest=False).history
+    house.start()
+    house.stop("now")
+    house.play()
+    time.sleep(0.25)
+    after = house.check(at_rest=False).history
+    assert before is not None
+    assert after is not None
+    if before.references != after.references:
+        trial.fail("the references as they were", "others", words="a step is adopted after a stop", rule=rule)
+
+
+def handles(trial: Trial, fmt: Format) -> None:
+    """A handle is bound once, is free after a stop or after its store is closed, and unknown before a start."""
+    double = Double(trial, fmt)
+    actor = double.born(b"a")
+    double.ask_plainly("runtime.start", start_args(double.terms), {"refused": "rejected"}, "runtime.stop.clean")
+    double.ask_plainly("runtime.mail", {"runtime": "nobody"}, {"refused": "missing"})
+    double.ask_plainly("runtime.start", start_args(double.terms, runtime="second"), ok(agent=double.agent.hex()))
+    double.ask_plainly("runtime.stop", {"runtime": "second", "how": "drain"}, ok())
+    double.ask_plainly("runtime.stop", {"runtime": "second", "how": "now"}, {"refused": "missing"})
+    double.tell(actor, double.stage.program(programs.append("log", b"x")))
+    double.export()
+    double.ask_plainly("grit.close", {"store": "s"}, ok())
+    double.ask_plainly("runtime.mail", {"runtime": "r"}, {"refused": "missing"}, "runtime.stop.clean")
+    double.play()
+
+
+def asked(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """At rest the head answers, and never a step older than one that was acknowledged."""
+    double = Double(trial, fmt)
+    stage = double.stage
+    actors = [double.born(b"a"), double.born(b"b")]
+    for number in range(tape.within(1, 6)):
+        actor = tape.pick(actors)
+        double.tell(actor, stage.program(programs.append("log", b"%d" % number)))
+        for each in actors:
+            double.query(each, tape.pick(("step", "get", "wut", "nobody", "fail")), b"log", rule="runtime.query.rest")
+        double.refs(rule="runtime.query.rest")
+        double.query(actor, "step", rule="runtime.query.monotone")
+    double.query(stage.core(b"nobody"), "step", rule="wit.query.answers")
+    double.query(double.agent, "step", rule="wit.query.answers")
+    double.export(rule="wit.query.pure")
+
+
+def asked_meanwhile(trial: Trial, fmt: Format) -> None:
+    """While actors run, answers come from steps of the actor, and never from an older one than before."""
+    rule = "runtime.query.monotone"
+    stage = Stage(Graph(fmt))
+    one, two = stage.core(b"one"), stage.core(b"two")
+    ball = stage.program(programs.send(0, 1), two, stage.program(programs.bounce(150)))
+    house = House(trial, fmt)
+    house.start()
+    house.put(stage.graph)
+    house.inject(Injection(each, GENESIS, each) for each in (one, two))
+    house.run()
+    house.inject([Injection(one, (), ball)])
+    args = {"runtime": house.runtime, "name": "step", "args": ""}
+    expect = ok(step={"$": "any"}, result={"$": "any"})
+    some = {"runtime": house.runtime, "max_steps": 7}
+    listed = {"store": house.handle, "prefix": "heads/", "after": None, "limit": 10}
+    seen: dict[bytes, list[str]] = {one: [], two: []}
+    for _ in range(15):
+        trial.expect("runtime.run", some, ok(cause="max-steps", steps={"$": "any"}, parked=[]))
+        for actor, steps in seen.items():
+            steps.append(trial.expect("runtime.query", {**args, "actor": actor.hex()}, expect, rule=rule)["step"])
+        refs = dict(trial.expect("grit.refs", listed, ok(refs={"$": "any"}, more=False))["refs"])
+        for actor, steps in seen.items():
+            steps.append(refs[f"heads/{actor.hex()}"])
+    house.run()
+    verdict = house.check()
+    assert verdict.history is not None
+    for actor, steps in seen.items():
+        places = {step.hex(): number for number, step in enumerate(verdict.history.chains[actor].ids)}
+        order = [places.get(step, -1) for step in steps]
+        if order != sorted(order) or -1 in order:
+            trial.fail("steps of the actor, none older than before", order, words="an answer goes back", rule=rule)
+
+
+def delays(trial: Trial, fmt: Format) -> None:
+    """The next attempt begins no earlier than the delay, and no later than a second after it."""
+    rule = "runtime.retry.delay-system"
+    for failures, least in ((1, 0.1), (2, 0.3)):
+        double = Double(trial, fmt, Terms(config=Config(100, 1000, 3)))
+        actor = double.born(b"a")
+        content = double.stage.program(programs.try_again(failures) + programs.append("log", b"x"))
+        double.fill()
+        double.play()
+        started = time.perf_counter()
+        double.tell(actor, content)
+        double.play()
+        seconds = time.perf_counter() - started
+        if not least <= seconds <= least + failures * 1.0:
+            words = "a message is tried again too early or too late"
+            trial.fail(f"{least} to {least + failures} s", f"{seconds:.3f} s", words=words, rule=rule)
+        double.export(rule="runtime.retry.count")
+        trial.expect("grit.close", {"store": "s"}, ok())
+
+
+def fans(trial: Trial, fmt: Format) -> None:
+    """Routing a step that changes one entry of a large outbox costs hardly more than with a small one."""
+    few, many = (_routing_s(trial, fmt, entries) for entries in (_FEW, _MANY if is_first(trial, fmt) else _FEW * 4))
+    if many > _TIMES * few and many - few > _NOISE_S:
+        words = "routing one changed entry takes more than three times as long with a large outbox"
+        trial.fail(f"less than {_TIMES} x {few:.4f} s", f"{many:.4f} s", words=words)
+
+
+def _routing_s(trial: Trial, fmt: Format, entries: int) -> float:
+    """Return the seconds by which a run takes longer than the transition alone, for an outbox of so many entries."""
+    stage = Stage(Graph(fmt))
+    graph, blob = stage.graph, stage.blob(b"")
+    hub, sender = stage.core(b"hub"), stage.tree(name=blob)
+    message = graph.add(Message(None, (), blob))
+    receivers = [graph.add(Tree(((f"{number:05}", blob),))) for number in range(entries)]
+    genesis = graph.add(Message(None, GENESIS, hub))
+    inbox = graph.add(Mailbox(((sender, genesis),)))
+    outbox = graph.add(Mailbox(tuple((receiver, message) for receiver in receivers)))
+    head = graph.add(Step(None, hub, inbox, outbox, hub))
+    says = [stage.program(programs.send(0, 0, f"{number}"), receivers[entries // 2]) for number in range(_ROUNDS)]
+    mail = [graph.add(Message(genesis, (), say)) for say in says]
+    box = graph.add(Mailbox(tuple((receivers[number], each) for number, each in enumerate(mail))))
+    graph.references = {f"heads/{hub.hex()}": head, "tags/mail": box}
+    house = House(trial, fmt)
+    house.start()
+    data = graph.bundle()
+    for at in range(0, len(data), PIECE_BYTES):
+        more = at + PIECE_BYTES < len(data)
+        piece = {"store": "s", "bytes": to_base64(data[at : at + PIECE_BYTES]), "more": more}
+        house.ask("grit.import", piece, ok(objects={"$": "any"}, refs={"$": "any"}))
+    house.stop()
+    house.start()
+    house.run()
+    alone, routed = [], []
+    for say, each in zip(says, mail, strict=True):
+        about = {"store": "s", "actor": hub.hex(), "head": head.hex(), "inbox": [[sender.hex(), each.hex()]]}
+        started = time.perf_counter()
+        trial.expect("wit.step", {**about, "attempt": 1}, ok(step={"$": "any"}))
+        alone.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        house.inject([Injection(hub, (), say)])
+        house.run()
+        routed.append(time.perf_counter() - started)
+    house.close()
+    return max(min(routed) - min(alone), 0.0)
+
+
+PROPERTIES: Final = (
+    *in_each_format(
+        *("runtime/route/waiting", waiting_mail, "runtime.route.wait", "wit.genesis.identity", "runtime.history.bundle")
+    ),
+    *in_each_format("runtime/route/self", to_itself, "runtime.route.self"),
+    *in_each_format("runtime/run/declined", declined, "runtime.run.declined"),
+    *in_each_format("runtime/run/woken", woken, "runtime.run.declined"),
+    *in_each_format("runtime/run/independent", independent, "runtime.run.independent"),
+    *in_each_format("runtime/head/serial", serial, "runtime.head.serial"),
+    *in_each_format("runtime/stop/clean", stopped, "runtime.stop.clean", "runtime.run.cancel"),
+    *in_each_format("runtime/stop/handles", handles, "runtime.stop.clean"),
+    *in_each_format(
+        *("runtime/query/rest", asked, "runtime.query.rest", "runtime.query.monotone", "wit.query.pure"),
+        given=tape(24),
+        examples=15,
+    ),
+    *in_each_format("runtime/query/meanwhile", asked_meanwhile, "runtime.query.monotone"),
+    *in_each_format("runtime/route/fans", fans, "runtime.route.fan"),
+    *in_each_format("runtime/retry/delay-system", delays, "runtime.retry.delay-system", "runtime.retry.count"),
+)

@@ -1,0 +1,129 @@
+// The edge: mail from the outside and mail to it, effects among it. Every function here works on the heads of one moment,
+// inside a group of the store.
+
+import { missing, rejected } from "../refusal.js";
+import { findRoot, typeOf } from "../wit/channels.js";
+import { Workspace } from "../wit/workspace.js";
+import { advanceAgent, agentHead, queueMessage } from "./agent.js";
+
+const RECEIPT = "receipt";
+const EFFECT = "effect.";
+
+function commit(store, workspace, change) {
+  store.commit(workspace.objects, [change]);
+}
+
+function checkInjection(workspace, to, headers, content) {
+  if (workspace.kind(to) !== "tree") throw rejected("the receiver is no tree");
+  if (!["blob", "tree"].includes(workspace.kind(content))) throw rejected("the content is no blob or tree");
+  if (headers.some(([key, value]) => key === "mt" && value === RECEIPT)) throw rejected("nobody but the runtime sends receipts");
+  workspace.checkClosure([to, content]);
+}
+
+// A signal has no previous, so it can be in a chain as its root only.
+function checkSignal(workspace, entry, message) {
+  if (workspace.isNew(message)) return;
+  if (findRoot(workspace.read, workspace.store.knowledge, entry) === message) throw rejected("it was sent and queued behind");
+}
+
+/**
+ * Send a message from the agent: its id. Throws Refusal missing, invalid, rejected, exhausted.
+ * Spec: runtime.agent.inject, runtime.receipt.reserved.
+ */
+export function inject(store, agent, { to, headers, content, mode }) {
+  const workspace = new Workspace(store);
+  checkInjection(workspace, to, headers, content);
+  const head = agentHead(store, agent);
+  const entry = head.outbox.get(to) ?? null;
+  const previous = mode === "queue" ? entry : null;
+  const message = workspace.write({ kind: "message", previous, headers, content });
+  if (message === entry) return message;
+  if (mode === "signal" && entry !== null) checkSignal(workspace, entry, message);
+  commit(store, workspace, advanceAgent(workspace, head, { outbox: [[to, message]] }));
+  return message;
+}
+
+/** All mail to the agent, as [[sender, message id], ...]. Spec: runtime.agent.ack. */
+export function listMail(view, agent) {
+  const channels = view.mailTo(agent);
+  const senders = [...channels.keys()].sort();
+  return senders.flatMap((sender) => channels.get(sender).all(view.read).map(({ id }) => [sender, id]));
+}
+
+/** Acknowledge mail up to a message. Throws Refusal missing, rejected. Spec: runtime.agent.ack. */
+export function acknowledge(store, view, agent, sender, message) {
+  const head = agentHead(store, agent);
+  if (!view.heads.has(sender) && !head.inbox.has(sender)) throw missing("nobody of this id has sent anything");
+  if (head.inbox.get(sender) === message) return;
+  const channel = view.mailTo(agent).get(sender);
+  if (channel === undefined || channel.numberOf(view.read, message) < 0) throw rejected("no such mail is unread");
+  const workspace = new Workspace(store);
+  const change = advanceAgent(workspace, head, { inbox: [[sender, message]] });
+  commit(store, workspace, change);
+}
+
+/** The effects that wait at the edge, and which of them were answered while older mail of their sender was not. */
+export class Effects {
+  #answered = new Map(); // sender -> Set of message ids
+
+  constructor(store, view, agent) {
+    this.store = store;
+    this.view = view;
+    this.agent = agent;
+  }
+
+  *#open() {
+    const channels = this.view.mailTo(this.agent);
+    for (const sender of [...channels.keys()].sort()) {
+      const unread = channels.get(sender).all(this.view.read);
+      const answered = this.#answeredOf(sender, unread);
+      for (const { id, message } of unread) {
+        const type = typeOf(message);
+        const isEffect = type.startsWith(EFFECT) && type.length > EFFECT.length && !answered.has(id);
+        if (isEffect) yield { sender, id, message, kind: type.slice(EFFECT.length) };
+      }
+    }
+  }
+
+  // What is not unread any more need not be remembered, and is open again should it be sent again.
+  #answeredOf(sender, unread) {
+    const before = this.#answered.get(sender);
+    if (before === undefined) return new Set();
+    const answered = new Set(unread.map(({ id }) => id).filter((id) => before.has(id)));
+    if (answered.size === 0) this.#answered.delete(sender);
+    else this.#answered.set(sender, answered);
+    return answered;
+  }
+
+  /** The open effects. Spec: runtime.effect.offered. */
+  list() {
+    return [...this.#open()].map(({ sender, id, message, kind }) => {
+      const content = this.view.read(message.content);
+      const request = content?.kind === "blob" ? content.data.toString("base64url") : null;
+      return { effect: `${sender}.${id}`, actor: sender, message: id, kind, request };
+    });
+  }
+
+  /** Answer one: `outcome` is {ok: Buffer} or {failed: text}. Throws Refusal missing. Spec: runtime.effect.linked. */
+  resolve(effect, outcome) {
+    const [sender, id] = effect.split(".");
+    const isOpen = [...this.#open()].some((each) => each.sender === sender && each.id === id);
+    if (!isOpen) throw missing("no such effect is open");
+    const answered = new Set(this.#answered.get(sender)).add(id);
+    const unread = this.view.mailTo(this.agent).get(sender).all(this.view.read);
+    const end = unread.findIndex((each) => !answered.has(each.id));
+    const over = unread.slice(0, end < 0 ? unread.length : end).at(-1);
+    this.#send(sender, id, outcome, over === undefined ? [] : [[sender, over.id]]);
+    this.#answered.set(sender, answered);
+  }
+
+  #send(sender, id, outcome, inbox) {
+    const workspace = new Workspace(this.store);
+    const head = agentHead(this.store, this.agent);
+    const isOk = outcome.ok !== undefined;
+    const content = isOk ? workspace.writeBlob(outcome.ok) : workspace.writeBlob(Buffer.from(outcome.failed), [["ct", "s"]]);
+    const headers = [["mt", isOk ? "effect.ok" : "effect.failed"], ["reply", id]];
+    const message = queueMessage(workspace, head, sender, headers, content);
+    commit(this.store, workspace, advanceAgent(workspace, head, { outbox: [[sender, message]], inbox }));
+  }
+}

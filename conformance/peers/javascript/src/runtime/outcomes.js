@@ -1,0 +1,104 @@
+// What follows from the outcome of a run, as in the table of states: a new head, a mark with its receipt, a delay, or
+// nothing. All durable changes of one outcome are one update. Runs inside a group of the store, on an up-to-date view.
+
+import { Refusal, exhausted } from "../refusal.js";
+import { refuseUpdate } from "../wit/transition.js";
+import { Workspace } from "../wit/workspace.js";
+import { advanceAgent, agentHead, headName, markName, queueMessage } from "./agent.js";
+
+const MAX_DOUBLINGS = 64; // beyond them every delay is above every cap
+
+/** Decides and commits for one runtime: {store, view, agent, clock, config, memoOf(actor)}. */
+export class Outcomes {
+  constructor(context) {
+    Object.assign(this, context);
+  }
+
+  /**
+   * Conclude a run: {made}, null for declined, or {failure}. Gives the id of the step that became the head, or null.
+   * Throws Refusal exhausted if there is no room for what follows; then nothing has changed.
+   */
+  conclude(run, { made, failure }) {
+    if (this.#isStale(run)) return null;
+    if (failure !== undefined) return this.#fail(run, failure);
+    if (made !== null) return this.#adopt(run, run.workspace, made);
+    const memo = this.memoOf(run.actor);
+    if (memo.changes === run.changes) memo.decline(run.proposal.entries);
+    return null;
+  }
+
+  #isStale({ actor, last, rewrites, proposal }) {
+    const { backend } = this.store;
+    if (rewrites !== backend.foreignRewrites) return true; // what the run refers to may be gone
+    if (backend.references.target(headName(actor)) !== (last?.id ?? null)) return true;
+    return proposal.kind !== "update" && backend.references.target(markName(actor)) !== null;
+  }
+
+  /** Spec: runtime.head.cas, runtime.fail.heal. */
+  #adopt({ actor, last, proposal }, workspace, { step, isRefused }) {
+    const changes = [{ name: headName(actor), old: last?.id ?? null, new: step }];
+    const mark = this.store.backend.references.target(markName(actor));
+    if (mark !== null && !isRefused) changes.push({ name: markName(actor), old: mark, new: null });
+    this.store.commit(workspace.objects, changes);
+    this.memoOf(actor).forgetCounts(proposal.covered);
+    return step;
+  }
+
+  #fail(run, failure) {
+    const { actor, proposal } = run;
+    const memo = this.memoOf(actor);
+    if (proposal.covered.length > 1) {
+      memo.isolate(proposal);
+      return null;
+    }
+    const [{ sender, id }] = proposal.covered;
+    const count = memo.count(sender, id) + 1;
+    if (count < this.config.max_attempts) {
+      memo.setCount(sender, id, count, this.#nextAttempt(count));
+      return null;
+    }
+    if (proposal.kind === "update") return this.#refuse(run);
+    this.#mark(run, failure);
+    memo.setCount(sender, id, count, 0n);
+    return null;
+  }
+
+  /** Spec: runtime.retry.delay. */
+  #nextAttempt(count) {
+    const { base_ms: base, cap_ms: cap } = this.config;
+    const delay = BigInt(base) << BigInt(Math.min(count - 1, MAX_DOUBLINGS));
+    const least = delay < BigInt(cap) ? delay : BigInt(cap);
+    return this.clock.after(least);
+  }
+
+  /** Spec: runtime.fail.update. */
+  #refuse(run) {
+    const workspace = new Workspace(this.store);
+    return this.#adopt(run, workspace, refuseUpdate({ ...run, workspace }));
+  }
+
+  /** Spec: runtime.fail.mark, runtime.receipt.form, runtime.receipt.no-loop. */
+  #mark({ actor, last, proposal }, { failureClass }) {
+    const [{ sender, id }] = proposal.covered;
+    const workspace = new Workspace(this.store);
+    const mark = workspace.write({ kind: "mailbox", entries: [[sender, id]] });
+    const head = last?.id ?? null;
+    const changes = [{ name: headName(actor), old: head, new: head }, { name: markName(actor), old: null, new: mark }];
+    if (sender !== this.agent) changes.push(this.#receipt(workspace, sender, id, failureClass));
+    this.store.commit(workspace.objects, changes);
+    this.memoOf(actor).parkedAs = { mark, failureClass };
+  }
+
+  #receipt(workspace, sender, id, failureClass) {
+    const head = agentHead(this.store, this.agent);
+    const headers = [["mt", "receipt"], ["reply", id], ["class", failureClass]];
+    const message = queueMessage(workspace, head, sender, headers, workspace.writeBlob(Buffer.alloc(0)));
+    return advanceAgent(workspace, head, { outbox: [[sender, message]] });
+  }
+}
+
+/** Why what follows from an outcome cannot be done for now: there is no room, or something is spoilt. Else it is thrown on. */
+export function asFull(error) {
+  if (error instanceof Refusal) return exhausted(error.message);
+  throw error;
+}

@@ -1,0 +1,176 @@
+// A runtime on a store: what is asked of it. How its runs go on is in the worker (worker.js).
+
+import { missing, rejected } from "../refusal.js";
+import { Workspace } from "../wit/workspace.js";
+import { ensureAgent } from "./agent.js";
+import { SuiteClock, SystemClock } from "./clock.js";
+import { Effects, acknowledge, inject, listMail } from "./edge.js";
+import { collect } from "./life.js";
+import { messageKey } from "./memo.js";
+import { askHead } from "./run.js";
+import { Worker } from "./worker.js";
+
+/** The place of a choice in the list: the actor, then sender and message of each entry. */
+const placeOf = (actor, { entries }) => [actor, ...[...entries].map(([sender, id]) => messageKey(sender, id))].join("");
+
+export class Runtime {
+  #worker;
+  #effects;
+
+  /**
+   * Start a runtime: `config` has the arguments of runtime.start. Throws Refusal invalid, rejected, exhausted.
+   * Spec: runtime.recover.mail, runtime.recover.quiet.
+   */
+  constructor(store, config) {
+    this.store = store;
+    this.agent = ensureAgent(store, config.agent);
+    this.isFree = config.schedule === "free";
+    this.clock = config.clock === "suite" ? new SuiteClock() : new SystemClock();
+    this.#worker = new Worker(store, this.agent, this.clock, config);
+    this.#effects = new Effects(store, this.#worker.view, this.agent);
+    store.backend.holders.add(this);
+    this.#worker.wake();
+  }
+
+  get #view() {
+    return this.#worker.view;
+  }
+
+  /** What runs in progress need. */
+  pins() {
+    return this.#worker.pins();
+  }
+
+  /** Look for what others have changed. */
+  wake() {
+    this.#worker.wake();
+  }
+
+  inject(message) {
+    return this.#worker.within(() => inject(this.store, this.agent, message));
+  }
+
+  /** A promise of {cause, steps, parked}. */
+  run(maxSteps) {
+    if (!this.isFree) throw rejected("the schedule is chosen");
+    return this.#worker.rest(maxSteps);
+  }
+
+  /** {step, result}. Spec: runtime.query.rest, runtime.query.monotone, runtime.name.inert. */
+  query(actor, name, args) {
+    this.#worker.look();
+    const workspace = new Workspace(this.store);
+    const answer = askHead(this.#view, workspace, actor, name, args);
+    workspace.keep();
+    return answer;
+  }
+
+  mail() {
+    this.#worker.look();
+    return listMail(this.#view, this.agent);
+  }
+
+  acknowledge(sender, message) {
+    this.#worker.within(() => acknowledge(this.store, this.#view, this.agent, sender, message));
+  }
+
+  /** Runs in progress of what is collected are stale. Spec: runtime.life.collect. */
+  collect() {
+    const removed = this.#worker.within(() => collect(this.store, this.#view, this.agent));
+    for (const actor of removed) this.#worker.forget(actor);
+    return removed;
+  }
+
+  /** A promise of the end of a stop; `how` is drain or now. Spec: runtime.stop.clean. */
+  async stop(how) {
+    if (how === "drain") await this.#worker.drain();
+    this.end();
+  }
+
+  /** Stop now. */
+  end() {
+    this.#worker.end();
+    this.store.backend.holders.delete(this);
+  }
+
+  #checkChosen() {
+    if (this.isFree) throw rejected("the schedule is free");
+  }
+
+  #choices() {
+    const listed = this.#worker.choices();
+    const places = listed.map((choice) => ({ ...choice, place: placeOf(choice.actor, choice.proposal) }));
+    return places.sort((a, b) => (a.place < b.place ? -1 : 1));
+  }
+
+  /** The choices as [{actor, inbox}, ...]. Spec: harness.schedule.order. */
+  ready() {
+    this.#checkChosen();
+    this.#worker.look();
+    return this.#choices().map(({ actor, proposal }) => ({ actor, inbox: [...proposal.entries] }));
+  }
+
+  /** A promise of the id of the step that became a head, or null. Spec: runtime.schedule.exact. */
+  choose(number) {
+    this.#checkChosen();
+    this.#worker.look();
+    const choices = this.#choices();
+    if (choices.length === 0) throw rejected("there is no choice");
+    const { actor, proposal } = choices[number % choices.length];
+    return this.#worker.runOnce(actor, proposal);
+  }
+
+  /** Move the suite's clock: how many delays have ended. Spec: runtime.retry.delay. */
+  moveTime(time) {
+    if (!this.clock.isSuite) throw rejected("the clock is the system's");
+    this.#worker.look();
+    this.clock.set(time);
+    return this.#worker.moveTime();
+  }
+
+  effects() {
+    this.#worker.look();
+    return this.#effects.list();
+  }
+
+  resolve(effect, outcome) {
+    this.#worker.within(() => this.#effects.resolve(effect, outcome));
+  }
+}
+
+/** The runtimes of one client, by the words under which it started them. */
+export class Runtimes {
+  #started = new Map(); // word -> {runtime, store: the word of its store}
+
+  /** Throws Refusal missing. */
+  get(word) {
+    const started = this.#started.get(word);
+    if (started === undefined) throw missing("no runtime is started under this handle");
+    return started.runtime;
+  }
+
+  start(word, storeWord, store, config) {
+    if (this.#started.has(word)) throw rejected("a runtime is started under this handle already");
+    const runtime = new Runtime(store, config);
+    this.#started.set(word, { runtime, store: storeWord });
+    return runtime.agent;
+  }
+
+  async stop(word, how) {
+    await this.get(word).stop(how);
+    this.#started.delete(word);
+  }
+
+  /** Stop, now, those on a store, or all. */
+  endAll(storeWord = null) {
+    for (const [word, { runtime, store }] of [...this.#started]) {
+      if (storeWord !== null && store !== storeWord) continue;
+      runtime.end();
+      this.#started.delete(word);
+    }
+  }
+
+  wake() {
+    for (const { runtime } of this.#started.values()) runtime.wake();
+  }
+}

@@ -1,0 +1,40 @@
+// Failures of a transition: their classes, and what they are refused with.
+
+import { Refusal } from "../refusal.js";
+
+const REFUSED_WITH = Object.freeze({
+  failed: "rejected",
+  unresolved: "rejected",
+  "illegal-step": "rejected",
+  timeout: "exhausted",
+  exhausted: "exhausted",
+});
+
+/** A transition that gives neither a step nor declines. Spec: wit.transition.class. */
+export class Failure extends Refusal {
+  constructor(failureClass, message) {
+    super(REFUSED_WITH[failureClass], message, failureClass);
+    this.name = "Failure";
+    this.failureClass = failureClass;
+  }
+}
+
+export const failed = (message) => new Failure("failed", message);
+export const unresolved = (message) => new Failure("unresolved", message);
+export const illegal = (message) => new Failure("illegal-step", message);
+export const timedOut = (message) => new Failure("timeout", message);
+
+/** Run `work`; a limit that it meets becomes a failure of the class exhausted. */
+export function withinLimits(work) {
+  try {
+    return work();
+  } catch (error) {
+    throw asFailure(error);
+  }
+}
+
+/** An error as a failure of the transition, if it is a limit that was met; else the error as it is. */
+export function asFailure(error) {
+  const isLimit = error instanceof Refusal && !(error instanceof Failure) && error.refusalClass === "exhausted";
+  return isLimit ? new Failure("exhausted", error.message) : error;
+}

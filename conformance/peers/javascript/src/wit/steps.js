@@ -1,0 +1,33 @@
+// Steps with their mailboxes as maps: none is the empty map, and an empty map is written as none.
+
+import { invalid } from "../refusal.js";
+
+function readMailbox(read, id) {
+  if (id === null) return new Map();
+  const mailbox = read(id);
+  if (mailbox?.kind !== "mailbox") throw invalid(`${id} is no mailbox`);
+  return new Map(mailbox.entries);
+}
+
+/**
+ * The step of an id: {id, previous, actor, inbox, outbox, core}; the mailboxes are maps that must not be altered.
+ * Throws Refusal missing, and invalid for what is no step or has no mailboxes in their place.
+ */
+export function readStep(read, id) {
+  const step = read(id);
+  if (step?.kind !== "step") throw invalid(`${id} is no step`);
+  const { previous, actor, core } = step;
+  return { id, previous, actor, inbox: readMailbox(read, step.inbox), outbox: readMailbox(read, step.outbox), core };
+}
+
+/** Make a step with its mailboxes, given as maps: its id. */
+export function writeStep(workspace, { previous, actor, inbox, outbox, core }) {
+  const mailbox = (entries) => (entries.size === 0 ? null : workspace.write({ kind: "mailbox", entries: [...entries] }));
+  const inboxId = mailbox(inbox);
+  return workspace.write({ kind: "step", previous, actor, inbox: inboxId, outbox: mailbox(outbox), core });
+}
+
+/** The step that only reads: the inbox of `last` with one entry more, and no code. Spec: wit.genesis.again. */
+export function writeCursorStep(workspace, last, sender, message) {
+  return writeStep(workspace, { ...last, previous: last.id, inbox: new Map(last.inbox).set(sender, message) });
+}

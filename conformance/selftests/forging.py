@@ -1,0 +1,151 @@
+"""Histories made by hand, so that each can be wrong in one place: what no runtime could have left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from gritstone_conformance.model.bundle import Bundle, scan
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.store import Store
+from gritstone_conformance.model.values import Mailbox, Message, Step, Tree
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.scenarios import Stage
+
+__all__ = ["Scribe", "reforge"]
+
+GENESIS = (("mt", "genesis"),)
+
+
+@dataclass(slots=True)
+class Scribe:
+    """Writes steps: each method adds what a runtime would have made, unless it is told otherwise.
+
+    Attributes:
+        stage: adds objects.
+        agent: the agent of the name ``test``.
+        heads: actors to heads.
+        marks: actors to marks.
+        names: further references.
+    """
+
+    stage: Stage
+    agent: bytes = b""
+    heads: dict[bytes, bytes] = field(default_factory=dict)
+    marks: dict[bytes, bytes] = field(default_factory=dict)
+    names: dict[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, fmt: Format) -> Scribe:
+        """Return a scribe with a store that has an agent and nothing else."""
+        scribe = cls(Stage(Graph(fmt)))
+        graph = scribe.stage.graph
+        scribe.agent = graph.add(Tree((("name", scribe.stage.blob(b"test", ("ct", "s"))),)))
+        genesis = graph.add(Message(None, GENESIS, scribe.agent))
+        scribe.write(scribe.agent, Step(None, scribe.agent, scribe.box({scribe.agent: genesis}), None, scribe.agent))
+        return scribe
+
+    def box(self, entries: Mapping[bytes, bytes]) -> bytes | None:
+        """Add a mailbox; an empty one is none."""
+        return self.stage.graph.add(Mailbox(tuple(entries.items()))) if entries else None
+
+    def message(self, previous: bytes | None, content: bytes, mt: str = "") -> bytes:
+        """Add a message."""
+        return self.stage.graph.add(Message(previous, (("mt", mt),) if mt else (), content))
+
+    def step_of(self, actor: bytes) -> Step:
+        """Return the head of an actor as a value."""
+        value = self.stage.graph.values[self.heads[actor]]
+        assert isinstance(value, Step)
+        return value
+
+    def mail(self, box: bytes | None) -> dict[bytes, bytes]:
+        """Return a mailbox as a map."""
+        value = self.stage.graph.values[box] if box is not None else Mailbox(())
+        assert isinstance(value, Mailbox)
+        return dict(value.entries)
+
+    def write(self, actor: bytes, step: Step) -> bytes:
+        """Add a step and make it the head."""
+        self.heads[actor] = self.stage.graph.add(step)
+        return self.heads[actor]
+
+    def act(
+        self,
+        actor: bytes,
+        *,
+        reads: Mapping[bytes, bytes] | None = None,
+        sends: Mapping[bytes, bytes | None] | None = None,
+        core: bytes | None = None,
+    ) -> bytes:
+        """Add a step from the head: entries of the inbox moved, entries of the outbox set or removed, the core put."""
+        last = self.step_of(actor)
+        inbox = {**self.mail(last.inbox), **(reads or {})}
+        outbox = {**self.mail(last.outbox), **(sends or {})}
+        kept = {to: message for to, message in outbox.items() if message is not None}
+        return self.write(actor, Step(self.heads[actor], actor, self.box(inbox), self.box(kept), core or last.core))
+
+    def inject(self, to: bytes, content: bytes, mt: str = "", *, signal: bool = False) -> bytes:
+        """Add a step of the agent that sends a message; returns the message."""
+        last = None if signal else self.mail(self.step_of(self.agent).outbox).get(to)
+        message = self.message(last, content, mt)
+        self.act(self.agent, sends={to: message})
+        return message
+
+    def born(self, title: bytes, **entries: bytes) -> bytes:
+        """Add an actor with its genesis message and first step; returns its id."""
+        actor = self.stage.core(title, **entries)
+        genesis = self.inject(actor, actor, "genesis")
+        self.write(actor, Step(None, actor, self.box({self.agent: genesis}), None, actor))
+        return actor
+
+    def references(self) -> dict[str, bytes]:
+        """Return all references."""
+        heads = {f"heads/{actor.hex()}": head for actor, head in self.heads.items()}
+        marks = {f"failed/{actor.hex()}": mark for actor, mark in self.marks.items()}
+        return {"runtime/agent": self.agent, **heads, **marks, **self.names}
+
+    def bundle(self) -> bytes:
+        """Return the bundle of all references."""
+        graph = self.stage.graph
+        graph.references = self.references()
+        return graph.bundle()
+
+
+def reforge(data: bytes, who: bytes, index: int, **fields: bytes | None) -> bytes:
+    """Return a bundle in which one step has other fields and the steps after it follow that one.
+
+    Args:
+        data: a legal bundle.
+        who: whose step.
+        index: its place in the chain, from 0.
+        fields: the fields that are put, by name.
+    """
+    bundle = scan(data)
+    assert bundle.format is not None
+    store = Store(bundle.format)
+    store.import_(data)
+    chain = _chain(bundle, bundle.references[f"heads/{who.hex()}"])
+    last: bytes | None = None
+    for at, step in enumerate(chain):
+        if at == index:
+            step = replace(step, **fields)  # type: ignore[arg-type]  # noqa: PLW2901
+        elif at > index:
+            step = replace(step, previous=last)  # noqa: PLW2901
+        encoding = bundle.format.encode(step)
+        last = bundle.format.hash(encoding)
+        store.keep({last: encoding})
+    assert last is not None
+    store.references[f"heads/{who.hex()}"] = last
+    return store.export()
+
+
+def _chain(bundle: Bundle, head: bytes) -> list[Step]:
+    steps: list[Step] = []
+    at: bytes | None = head
+    while at is not None:
+        step = bundle.shapes[at]
+        assert isinstance(step, Step)
+        steps.append(step)
+        at = step.previous
+    return steps[::-1]

@@ -1,0 +1,134 @@
+"""The operations of the profile ``wit``; see ``operations`` for what an operation is.
+
+Each request reads the store anew: nothing is remembered from one to the next.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from gritstone.errors import Invalid
+from gritstone.grit.objects import ObjectId, Tree
+from gritstone.grit.store import Store, put_unless_erased
+from gritstone.harness.arguments import Arguments
+from gritstone.harness.operations import Session
+from gritstone.harness.wire import Json, write_bytes
+from gritstone.wit.admission import admit
+from gritstone.wit.channels import MOST_LISTED, unread
+from gritstone.wit.code import Run
+from gritstone.wit.drive import Deadline, drive
+from gritstone.wit.nodes import Codes
+from gritstone.wit.objects import Objects
+from gritstone.wit.openapi import openapi
+from gritstone.wit.position import load_position
+from gritstone.wit.proposals import read_proposal
+from gritstone.wit.puppet import PUPPETS
+from gritstone.wit.queries import ask_position, read_asked_step
+from gritstone.wit.transition import Executor
+from gritstone.wit.update import merge
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["WIT_OPERATIONS", "codes_of", "keep_made"]
+
+_NO_CODES = Codes({})
+_ALL_CODES = Codes(PUPPETS)
+
+
+def codes_of(session: Session) -> Codes:
+    """Give what code nodes resolve to, as far as it is claimed."""
+    return _ALL_CODES if "external" in session.claims.features else _NO_CODES
+
+
+def keep_made(store: Store, workspace: Workspace) -> None:
+    """Store what was made."""
+    if workspace.made:
+        made = workspace.encodings.items()
+        store.update(lambda batch: [put_unless_erased(batch, object_id, data) for object_id, data in made])
+
+
+def _no_time(seconds: float) -> None:
+    """Let no time pass."""
+
+
+def _objects(store: Store) -> Objects:
+    return Objects(store.format, store.limits, store.get)
+
+
+def _prepare(session: Session, args: Arguments, executor: Executor) -> Run:
+    """Read what a transition starts from.
+
+    Raises:
+        Missing: actor, head or a message is absent.
+        Invalid: the actor is no tree; the head is no step of it; the messages are no proposal.
+    """
+    actor: ObjectId = args["actor"]
+    objects = executor.objects
+    if not isinstance(objects.look(actor), Tree):
+        raise Invalid("an actor that is no tree", rule="wit.proposal.valid", got=actor.hex())
+    last = None if args["head"] is None else load_position(objects, args["head"], actor)
+    proposal = read_proposal(objects.load, actor, last, args["inbox"])
+    return executor.prepare(actor, last, proposal, args.get("attempt", 1))
+
+
+def wit_step(session: Session, args: Arguments) -> Json:
+    store = session.handles[args["store"]].store
+    executor = Executor(_objects(store), codes_of(session))
+    run = _prepare(session, args, executor)
+    deadline = Deadline(time.monotonic, args.get("transition_ms", 0))
+    # Time matters only to whoever limits it: without a limit code has no clock here, and sleeping takes none.
+    admitted = drive(executor.transition(run), time.sleep if deadline.limit_ms else _no_time, deadline)
+    if admitted is None:
+        return {"step": args["head"].hex()}
+    keep_made(store, admitted.workspace)
+    return {"step": admitted.position.step_id.hex()}
+
+
+def wit_admit(session: Session, args: Arguments) -> Json:
+    executor = Executor(_objects(session.handles[args["store"]].store), codes_of(session))
+    run = _prepare(session, args, executor)
+    admit(run, args["step"], executor.whole, executor.roots, trust_mail=False)
+    return {}
+
+
+def wit_unread(session: Session, args: Arguments) -> Json:
+    objects = _objects(session.handles[args["store"]].store)
+    ids, fresh = unread(objects.load, args["tip"], args["cursor"], MOST_LISTED)
+    return {"ids": [one.hex() for one in ids], "fresh": fresh}
+
+
+def wit_merge(session: Session, args: Arguments) -> Json:
+    store = session.handles[args["store"]].store
+    workspace = Workspace(_objects(store))
+    core = merge(workspace, args["core"], args["update"])
+    keep_made(store, workspace)
+    return {"core": core.hex()}
+
+
+def wit_query(session: Session, args: Arguments) -> Json:
+    store = session.handles[args["store"]].store
+    workspace = Workspace(_objects(store))
+    position = read_asked_step(workspace, args["step"])
+    query = ask_position(codes_of(session), workspace, position, args["name"], args["args"])
+    answer = drive(query, _no_time, Deadline(time.monotonic, 0))
+    if answer is not None:
+        keep_made(store, workspace)
+    return {"result": None if answer is None else answer.hex()}
+
+
+def wit_openapi(session: Session, args: Arguments) -> Json:
+    return {"document": write_bytes(openapi(args["actor"], args["wut"]))}
+
+
+WIT_OPERATIONS: Mapping[str, Callable[[Session, Arguments], Json]] = MappingProxyType(
+    {
+        "wit.step": wit_step,
+        "wit.admit": wit_admit,
+        "wit.unread": wit_unread,
+        "wit.merge": wit_merge,
+        "wit.query": wit_query,
+        "wit.openapi": wit_openapi,
+    }
+)
+"""The operations of ``wit`` by name."""

@@ -1,0 +1,155 @@
+"""What a runtime knows of an actor: its head and mark, its mail, and what is forgotten when the runtime ends.
+
+Mail is kept as one id per channel with something unread, the tip. Everything else follows from the objects.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from gritstone.grit.objects import ObjectId
+from gritstone.runtime.states import TRANSITIONS, Event, State, follow, resting_state
+from gritstone.wit.position import Position
+
+if TYPE_CHECKING:
+    from gritstone.runtime.runs import Running
+
+__all__ = ["Actor", "Letter", "ProposalKey", "Trouble"]
+
+Letter: TypeAlias = tuple[ObjectId, ObjectId]
+"""A sender and a message."""
+
+ProposalKey: TypeAlias = tuple[Letter, ...]
+"""A proposal as it is written, as a value."""
+
+_NO_MAIL: dict[ObjectId, ObjectId] = {}
+"""The mail of all actors that have none; it is never written to."""
+
+
+class Trouble:
+    """Hold what is known of an actor that had some: most never have.
+
+    Attributes:
+        counts: counted failures by message.
+        delayed: the time before which a message is not tried again, in milliseconds.
+        isolated: messages of a run that failed and covered several, as far as they may be unread.
+        declined: proposals that the code declined since something last changed.
+    """
+
+    __slots__ = ("counts", "declined", "delayed", "isolated")
+
+    def __init__(self) -> None:
+        self.counts: dict[Letter, int] = {}
+        self.delayed: dict[Letter, int] = {}
+        self.isolated: set[Letter] = set()
+        self.declined: set[ProposalKey] = set()
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether nothing is left of it."""
+        return not (self.counts or self.delayed or self.isolated or self.declined)
+
+
+class Actor:
+    """Be one actor.
+
+    Attributes:
+        actor_id: its id.
+        head: the step it is at; None if it has none.
+        position: that step, taken apart, if it was lately.
+        mark: the target of its mark; None if it has none.
+        letter: the sender and message that the mark names.
+        failure: the class of the failure that made the mark; None if it was made before this runtime.
+        mail: the tip of each channel to it that has something unread.
+        trouble: failures and the like, if there are any.
+        running: the run in progress.
+        is_queued: whether it waits for its turn.
+        state: where it is in the table of states.
+    """
+
+    __slots__ = (
+        "actor_id",
+        "failure",
+        "head",
+        "is_queued",
+        "letter",
+        "mail",
+        "mark",
+        "position",
+        "running",
+        "state",
+        "trouble",
+    )
+
+    def __init__(self, actor_id: ObjectId) -> None:
+        self.actor_id = actor_id
+        self.head: ObjectId | None = None
+        self.position: Position | None = None
+        self.mark: ObjectId | None = None
+        self.letter: Letter | None = None
+        self.failure: str | None = None
+        self.mail = _NO_MAIL
+        self.trouble: Trouble | None = None
+        self.running: Running | None = None
+        self.is_queued = False
+        self.state = State.ABSENT
+
+    def happen(self, event: Event) -> None:
+        """Follow the table of states; whatever the event changes was changed before."""
+        following, _ = TRANSITIONS.get((self.state, event)) or follow(self.state, event)
+        self.state = following or self.rest()
+
+    def rest(self) -> State:
+        """Give the state that fits while nothing runs."""
+        trouble = self.trouble
+        if trouble is None and self.mark is None:
+            return State.ABSENT if self.head is None else State.IDLE
+        return resting_state(
+            marked=self.mark is not None,
+            delayed=trouble is not None and bool(trouble.delayed),
+            exists=self.head is not None,
+        )
+
+    def set_tip(self, sender: ObjectId, tip: ObjectId | None) -> None:
+        """Note that a channel has something unread; or, without a tip, that it has not."""
+        mail = self.mail
+        if tip is not None:
+            if mail is _NO_MAIL:
+                self.mail = {sender: tip}
+            else:
+                mail[sender] = tip
+        elif sender in mail:
+            del mail[sender]
+            if not mail:
+                self.mail = _NO_MAIL
+        if self.trouble is not None:
+            self.trouble.declined.clear()
+
+    def clear_mail(self) -> None:
+        """Note that nothing is known to be unread."""
+        self.mail = _NO_MAIL
+        if self.trouble is not None:
+            self.trouble.declined.clear()
+
+    def have_trouble(self) -> Trouble:
+        """Give what is known of its trouble, to add to it."""
+        if self.trouble is None:
+            self.trouble = Trouble()
+        return self.trouble
+
+    def count_of(self, letter: Letter) -> int:
+        """Give the counted failures of a message."""
+        return 0 if self.trouble is None else self.trouble.counts.get(letter, 0)
+
+    def covered(self, letters: list[Letter]) -> None:
+        """Forget the trouble with messages that were read, and what was declined at the head before."""
+        trouble = self.trouble
+        if trouble is None:
+            return
+        trouble.declined.clear()
+        for letter in letters:
+            trouble.counts.pop(letter, None)
+            trouble.delayed.pop(letter, None)
+            trouble.isolated.discard(letter)
+        if trouble.is_over:
+            self.trouble = None

@@ -1,0 +1,131 @@
+"""A batch: what several steps change, made durable by one update.
+
+The runtime runs ahead of the store. What it adopts goes into a batch: new objects, heads and marks with what each was
+when the batch began. Then one update of the engine makes all of it true or none. So a step may read what another of the
+same batch sent, and many actors share the price of one commit.
+
+The update is a compare-and-swap of every head and mark in it. It also looks once more for what new objects lead to in
+the store (``borrowed``), since somebody may have pruned in the meantime. If anything is not as expected, nothing is
+changed, and the runtime begins anew from the heads that are there.
+
+Spec: :rule:`runtime.head.cas`, :rule:`runtime.head.before-route`, :rule:`runtime.recover.mark`,
+:rule:`runtime.recover.heal`, :rule:`runtime.prune.running`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gritstone.errors import Rejected
+from gritstone.grit.engine import Batch as EngineBatch
+from gritstone.grit.engine import Table
+from gritstone.grit.objects import ObjectId
+from gritstone.grit.references import Change
+from gritstone.grit.store import Store, move_references, put_unless_erased
+
+__all__ = ["Batch", "commit"]
+
+
+class Batch:
+    """Gather what is to be changed at once.
+
+    Attributes:
+        objects: new encodings by id.
+        borrowed: ids in the store that new objects lead to.
+    """
+
+    __slots__ = ("_heads", "_marks", "_old_heads", "_old_marks", "_others", "borrowed", "objects")
+
+    def __init__(self) -> None:
+        self.objects: dict[ObjectId, bytes] = {}
+        self.borrowed: set[ObjectId] = set()
+        self._old_heads: dict[ObjectId, ObjectId | None] = {}
+        self._heads: dict[ObjectId, ObjectId | None] = {}
+        self._old_marks: dict[ObjectId, ObjectId | None] = {}
+        self._marks: dict[ObjectId, ObjectId | None] = {}
+        self._others: list[Change] = []
+
+    @property
+    def names(self) -> int:
+        """Give the number of references that it changes."""
+        return len(self._heads) + len(self._marks) + len(self._others)
+
+    def move_head(self, actor: ObjectId, old: ObjectId | None, new: ObjectId | None) -> None:
+        """Move a head; ``old`` is where this batch, or the store, has it."""
+        self._old_heads.setdefault(actor, old)
+        self._heads[actor] = new
+
+    def move_mark(self, actor: ObjectId, old: ObjectId | None, new: ObjectId | None) -> None:
+        """Set or remove a mark; ``old`` is what this batch, or the store, has."""
+        self._old_marks.setdefault(actor, old)
+        self._marks[actor] = new
+
+    def change(self, change: Change) -> None:
+        """Change another reference."""
+        self._others.append(change)
+
+    def changes(self) -> list[Change]:
+        """Give all changes of references."""
+        heads = [Change(f"heads/{actor.hex()}", old, self._heads[actor]) for actor, old in self._old_heads.items()]
+        marks = [Change(f"failed/{actor.hex()}", old, self._marks[actor]) for actor, old in self._old_marks.items()]
+        return heads + marks + self._others
+
+
+def commit(store: Store, batch: Batch) -> bool:
+    """Make a batch durable.
+
+    Returns:
+        Whether it happened; if not, a reference or an object is not as expected.
+
+    Raises:
+        Exhausted: the medium is full, or there would be too many references.
+    """
+    changes = batch.changes()
+    if not changes:
+        return True
+
+    def swap(tables: EngineBatch) -> None:
+        move_references(tables, changes, store.limits)
+        _put_all(tables, batch.objects)
+        _check_borrowed(tables, batch.borrowed, batch.objects)
+
+    try:
+        store.update(swap)
+    except Rejected as refusal:
+        if refusal.code != "conflict":
+            raise
+        return False
+    return True
+
+
+def _put_all(tables: EngineBatch, objects: dict[ObjectId, bytes]) -> None:
+    if tables.count(Table.TOMBSTONES):
+        for object_id, data in objects.items():
+            put_unless_erased(tables, object_id, data)
+        return
+    get, put = tables.get, tables.put
+    for object_id, data in objects.items():
+        if get(Table.OBJECTS, object_id) != data:
+            put(Table.OBJECTS, object_id, data)
+
+
+def _check_borrowed(tables: EngineBatch, borrowed: Iterable[ObjectId], made: dict[ObjectId, bytes]) -> None:
+    """Refuse if something that new objects lead to is not there any more.
+
+    Raises:
+        Rejected: it is not (code ``conflict``).
+
+    Spec: :rule:`runtime.prune.running`.
+    """
+    for object_id in borrowed:
+        if (
+            object_id not in made
+            and not tables.has(Table.OBJECTS, object_id)
+            and not tables.has(Table.TOMBSTONES, object_id)
+        ):
+            raise Rejected(
+                "an object was pruned in the meantime",
+                rule="runtime.prune.running",
+                code="conflict",
+                got=object_id.hex(),
+            )

@@ -1,0 +1,309 @@
+"""The machine: the runtime without I/O, without a clock and without tasks.
+
+Events go in: ``work`` (there is time to run something), ``resume`` (what a run waited for is there), ``expire`` (its
+time is over), ``tick`` (the time is now this); the world is told what became of the batch. Effects come out:
+``take_requests`` (runs that wait for something that only a shell can do) and ``world.batch`` (what is to be made
+durable). In between, states follow the table of ``states``.
+
+Running code is not I/O: code is a generator that reads objects and yields when it needs more. A run that needs nothing
+goes from its proposal to its adopted step in one call.
+
+Spec: :rule:`runtime.head.serial`, :rule:`runtime.run.independent`, :rule:`runtime.retry.delay`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gritstone.errors import Missing, Refusal
+from gritstone.grit.objects import ObjectId
+from gritstone.runtime.actors import Actor
+from gritstone.runtime.config import Config
+from gritstone.runtime.outcomes import end_admitted, end_declined, end_failed
+from gritstone.runtime.proposing import choices, key_of, letters_of, next_proposal
+from gritstone.runtime.runs import MOST_NESTED, Running
+from gritstone.runtime.states import Event, State
+from gritstone.runtime.world import World
+from gritstone.wit.admission import Admitted
+from gritstone.wit.code import Ask, Request, Sleep
+from gritstone.wit.failures import failure, failure_class
+from gritstone.wit.proposals import Proposal
+from gritstone.wit.queries import Query, ask_position
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Machine"]
+
+_BEGIN = {
+    State.ABSENT: Event.GENESIS_PROPOSABLE,
+    State.IDLE: Event.PROPOSAL_PROPOSABLE,
+    State.BACKING_OFF: Event.PROPOSAL_PROPOSABLE,
+    State.IRRECOVERABLE: Event.UPDATE_PROPOSABLE,
+}
+
+
+class Machine:
+    """Decide what happens.
+
+    Attributes:
+        world: what the heads say.
+        config: how to run.
+        now_ms: the time of delays, in milliseconds.
+        in_progress: runs that wait for something.
+        adopted: steps of actors, the agent aside, since the machine began.
+    """
+
+    def __init__(self, world: World, config: Config, clock_ms: Callable[[], float] | None) -> None:
+        """Make a machine.
+
+        Args:
+            world: loaded from the store.
+            config: how to run.
+            clock_ms: gives the time that transitions are measured by, in milliseconds; None where they take none,
+                because somebody else makes the time.
+        """
+        self.world = world
+        self.config = config
+        self.now_ms = 0
+        self.in_progress: set[Running] = set()
+        self.adopted = 0
+        self._clock_ms = clock_ms
+        self._requests: list[Running] = []
+        self._delayed: set[Actor] = set()
+        self._measures = clock_ms is not None and config.transition_ms > 0
+
+    # --- what there is to do ---------------------------------------------------------------------------
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nothing is in progress and nobody is waiting for a turn."""
+        return not self.world.ready and not self.in_progress
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether as many runs wait for something as may."""
+        return len(self.in_progress) >= self.config.most_in_progress
+
+    @property
+    def due_ms(self) -> int | None:
+        """Give the time of the next delay that ends; None if there is none."""
+        return min(
+            (due for actor in self._delayed if actor.trouble for due in actor.trouble.delayed.values()), default=None
+        )
+
+    @property
+    def has_delays(self) -> bool:
+        """Tell whether a message is delayed."""
+        return self.due_ms is not None
+
+    def choices(self) -> list[tuple[Actor, Proposal]]:
+        """List what may be chosen, in order.
+
+        Spec: :rule:`runtime.schedule.exact`, :rule:`harness.schedule.order`.
+        """
+        found = []
+        for actor in self.world.actors.values():
+            if actor.mail and actor.running is None and actor.actor_id != self.world.agent:
+                found += [(actor, proposal) for proposal in choices(self.world, actor)]
+        return sorted(found, key=lambda one: (one[0].actor_id, b"".join(map(b"".join, key_of(one[1])))))
+
+    def take_requests(self) -> list[Running]:
+        """Give the runs that have begun to wait for something since the last time."""
+        requests, self._requests = self._requests, []
+        return requests
+
+    # --- events ----------------------------------------------------------------------------------------
+
+    def work(self, most_steps: int) -> int:
+        """Run what is ready, until nothing is, or until enough steps were adopted.
+
+        Returns:
+            How many steps were adopted.
+        """
+        world, most_covered = self.world, self.config.most_covered
+        ready = world.ready
+        begin = self.adopted
+        end = begin + most_steps
+        while ready and self.adopted < end:
+            if self.in_progress and self.is_full:
+                break
+            actor = ready.popleft()
+            actor.is_queued = False
+            if actor.running is None:
+                proposal = next_proposal(world, actor, most_covered)
+                if proposal is not None:
+                    self.run(actor, proposal)
+        return self.adopted - begin
+
+    def run(self, actor: Actor, proposal: Proposal) -> Running:
+        """Begin a run, and go on with it as far as it goes."""
+        actor.happen(_BEGIN[actor.state])
+        trouble = actor.trouble
+        attempt = 1
+        if trouble is not None and trouble.counts:
+            attempt += max(trouble.counts.get(letter, 0) for letter in letters_of(proposal))
+        executor = self.world.executor
+        run = executor.prepare(actor.actor_id, self.world.position(actor), proposal, attempt)
+        began = self._clock_ms() if self._measures and self._clock_ms is not None else 0.0
+        running = Running(actor, run, executor.transition(run), began)
+        actor.running = running
+        self._proceed(running, None, None)
+        return running
+
+    def resume(self, running: Running, answer: Any, error: BaseException | None) -> None:
+        """Go on with a run whose request was answered; nothing happens if it was given up."""
+        if running.is_over:
+            return
+        running.waits_for = None
+        self.in_progress.discard(running)
+        self._proceed(running, answer, error)
+
+    def expire(self, running: Running) -> None:
+        """End a run whose time is over.
+
+        Spec: :rule:`wit.transition.class`.
+        """
+        if not running.is_over:
+            self._end(running, self._timeout())
+
+    def abandon(self, running: Running) -> None:
+        """Give a run up.
+
+        Spec: :rule:`runtime.run.cancel`.
+        """
+        if not running.is_over:
+            self._close(running)
+            running.actor.happen(Event.ABANDONED)
+            self.world.enqueue(running.actor)
+
+    def tick(self, now_ms: int) -> int:
+        """Set the time of delays.
+
+        Returns:
+            For how many messages the delay is over now.
+
+        Spec: :rule:`runtime.retry.delay`.
+        """
+        self.now_ms = now_ms
+        over = 0
+        for actor in list(self._delayed):
+            trouble = actor.trouble
+            due = [letter for letter, at in trouble.delayed.items() if at <= now_ms] if trouble is not None else []
+            for letter in due:
+                del actor.have_trouble().delayed[letter]
+            over += len(due)
+            if trouble is None or not trouble.delayed:
+                self._delayed.discard(actor)
+            if due and actor.running is None:
+                actor.happen(Event.DELAY_OVER)
+                self.world.enqueue(actor)
+        return over
+
+    # --- runs ------------------------------------------------------------------------------------------
+
+    def _proceed(self, running: Running, answer: Any, error: BaseException | None) -> None:
+        """Go on with a run until it ends or waits."""
+        stack = running.stack
+        while True:
+            play = stack[-1][0]
+            try:
+                request = play.send(answer) if error is None else play.throw(error)
+            except StopIteration as stop:
+                answer, error = stop.value, None
+                if len(stack) == 1:
+                    self._end(running, answer)
+                    return
+                running.pop()
+                continue
+            except Refusal as refusal:
+                answer, error = None, refusal
+                if len(stack) == 1:
+                    self._end(running, refusal)
+                    return
+                running.pop()
+                continue
+            answer = error = None
+            if isinstance(request, Ask):
+                error = self._ask(running, request)
+            elif not (isinstance(request, Sleep) and self._clock_ms is None):
+                self._wait(running, request)
+                return
+
+    def _wait(self, running: Running, request: Request) -> None:
+        running.waits_for = request
+        self.in_progress.add(running)
+        self._requests.append(running)
+
+    def _ask(self, running: Running, request: Ask) -> Refusal | None:
+        """Begin a query that a run waits for; gives the refusal if it cannot be begun."""
+        if len(running.stack) > MOST_NESTED:
+            return failure("failed", "queries that wait for each other", rule="wit.query.answers")
+        workspace = Workspace(self.world.objects)
+        try:
+            running.push(self.query(workspace, request)[1], workspace)
+        except Missing as refusal:
+            return refusal
+        return None
+
+    def query(self, workspace: Workspace, request: Ask) -> tuple[ObjectId, Query]:
+        """Begin to ask an actor; gives its head and the query.
+
+        Raises:
+            Missing: it has no head.
+
+        Spec: :rule:`runtime.query.rest`, :rule:`runtime.query.monotone`.
+        """
+        actor = self.world.actors.get(request.actor)
+        position = None if actor is None else self.world.position(actor)
+        if position is None:
+            raise Missing("an actor without a head", rule="runtime.query.rest", got=request.actor.hex())
+        play = ask_position(self.world.executor.codes, workspace, position, request.name, request.args)
+        return position.step_id, play
+
+    def _close(self, running: Running) -> None:
+        running.close()
+        running.actor.running = None
+        self.in_progress.discard(running)
+
+    def _took_too_long(self, running: Running) -> bool:
+        return self._clock_ms is not None and self._clock_ms() - running.began_ms > self.config.transition_ms
+
+    def _timeout(self) -> Refusal:
+        return failure("timeout", "the transition took too long", expected=f"at most {self.config.transition_ms} ms")
+
+    def _end(self, running: Running, outcome: Admitted | Refusal | None) -> None:
+        """Do what follows from an outcome."""
+        actor = running.actor
+        if running.waits_for is not None:
+            self._close(running)
+        running.is_over = True
+        actor.running = None
+        if self._measures and not isinstance(outcome, Refusal) and self._took_too_long(running):
+            outcome = self._timeout()
+        if running.base != actor.head:
+            actor.happen(Event.STALE)
+        elif isinstance(outcome, Admitted):
+            end_admitted(self.world, running, outcome)
+            self.adopted += 1
+        elif outcome is None:
+            end_declined(running)
+        else:
+            self._fail(running, outcome)
+        if actor.mail:
+            self.world.enqueue(actor)
+
+    def _fail(self, running: Running, refusal: Refusal) -> None:
+        actor = running.actor
+        if failure_class(refusal) is None:
+            # The store lacks something, or is damaged: no fault of the message. It stays as if it were declined.
+            actor.have_trouble().declined.add(key_of(running.run.proposal))
+            actor.happen(Event.ABANDONED)
+            return
+        if end_failed(self.world, self.config, running, refusal, self.now_ms):
+            run = running.run
+            again = self.world.executor.prepare(run.actor, run.last, run.proposal, run.attempt)
+            running.run = again
+            end_admitted(self.world, running, self.world.executor.refuse_update(again), event=Event.FAILED_LAST_UPDATE)
+            self.adopted += 1
+        if actor.trouble is not None and actor.trouble.delayed:
+            self._delayed.add(actor)

@@ -1,0 +1,183 @@
+"""What the outside does with mail: inject, list, acknowledge, answer effects.
+
+Each function changes the world, or refuses and changes nothing. The shell commits, and begins anew from the heads that
+are there if somebody else was faster.
+
+Spec: :rule:`runtime.agent.inject`, :rule:`runtime.agent.ack`, :rule:`runtime.effect.linked`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gritstone.errors import Invalid, Missing, Rejected
+from gritstone.grit.objects import NO_HEADERS, Blob, Kind, Message, ObjectId
+from gritstone.runtime.actors import Letter
+from gritstone.runtime.agent import check_injection, signal_is_sent
+from gritstone.runtime.outcomes import adopt_agent_step
+from gritstone.runtime.proposing import unread_channels
+from gritstone.runtime.world import World
+from gritstone.wit.channels import load_message
+from gritstone.wit.position import Position
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Answered", "Effect", "acknowledge", "effects", "inject", "mail", "resolve"]
+
+_PREFIX = "effect."
+
+Answered: TypeAlias = set[Letter]
+"""Effects that were answered, as far as the cursor of their channel is not beyond them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Be an open effect.
+
+    Attributes:
+        sender: the actor that asks for it.
+        message: the message that does.
+        kind: what kind of effect.
+        request: the data of the content; None if that is no blob, or an erased one.
+    """
+
+    sender: ObjectId
+    message: ObjectId
+    kind: str
+    request: bytes | None
+
+
+def agent_position(world: World) -> Position:
+    """Tell where the agent is."""
+    position = world.position(world.actor(world.agent))
+    assert position is not None, "the agent has a head"
+    return position
+
+
+def inject(world: World, to: ObjectId, headers: list[tuple[str, str]], content: ObjectId, *, signal: bool) -> ObjectId:
+    """Send a message from the agent; give its id.
+
+    Raises:
+        Missing: receiver or content, or something that they reach, is absent.
+        Rejected: the receiver is no tree, the content neither blob nor tree; the headers are those of a receipt; or
+            the signal is an older message of its channel.
+        Invalid: the headers cannot be encoded, or have a key twice.
+        Exhausted: the message is too long; or trees are nested too deep.
+
+    Spec: :rule:`runtime.agent.inject`.
+    """
+    by_key = check_injection(headers)
+    _check_closed(world, to, content)
+    tip = agent_position(world).outbox.get(to)
+    workspace = Workspace(world.objects)
+    message = workspace.put(Message(None if signal else tip, by_key, content))
+    if signal and signal_is_sent(workspace, world.executor.roots, tip, message):
+        return message
+    adopt_agent_step(world, workspace, {to: message}, {})
+    world.batch.borrowed.update((to, content))
+    return message
+
+
+def _check_closed(world: World, to: ObjectId, content: ObjectId) -> None:
+    whole = world.executor.whole
+    kinds = []
+    for one in (to, content):
+        value = world.objects.look(one)
+        kinds.append(Kind.BLOB if value is None else value.kind)
+    if kinds[0] is not Kind.TREE:
+        raise Rejected("a receiver that is no tree", rule="runtime.agent.inject", got=to.hex())
+    if kinds[1] not in (Kind.BLOB, Kind.TREE):
+        raise Rejected("a content that is neither blob nor tree", rule="runtime.agent.inject", got=content.hex())
+    unknown = [one for one in (to, content) if whole.get(one) is None]
+    if unknown:
+        with world.store.snapshot() as snapshot:
+            snapshot.closure([one for one in unknown if one not in world.batch.objects])
+
+
+def mail(world: World) -> list[Letter]:
+    """List the mail to the agent: senders ascending, oldest message first.
+
+    Spec: :rule:`runtime.agent.ack`.
+    """
+    agent = world.actor(world.agent)
+    return [(sender, message) for sender, messages in unread_channels(world, agent) for message in messages]
+
+
+def acknowledge(world: World, sender: ObjectId, message: ObjectId) -> None:
+    """Move the cursor of a channel to the agent.
+
+    Raises:
+        Missing: the sender has no head, and nothing of it was ever acknowledged.
+        Rejected: the message is neither mail nor the cursor.
+
+    Spec: :rule:`runtime.agent.ack`.
+    """
+    cursor = agent_position(world).inbox.get(sender)
+    if cursor == message:
+        return
+    known = world.actors.get(sender)
+    if cursor is None and (known is None or known.head is None):
+        raise Missing("a sender without a head", rule="runtime.agent.ack", got=sender.hex())
+    if (sender, message) not in mail(world):
+        raise Rejected("no mail of this sender", rule="runtime.agent.ack", got=message.hex())
+    adopt_agent_step(world, Workspace(world.objects), {}, {sender: message})
+
+
+def effects(world: World, answered: Answered) -> list[Effect]:
+    """List the open effects; forgets answers that the cursor went beyond.
+
+    Spec: :rule:`runtime.effect.offered`.
+    """
+    letters = mail(world)
+    answered.intersection_update(letters)
+    found = []
+    for sender, message_id in letters:
+        message = load_message(world.objects.load, message_id)
+        mt = message.headers.get("mt", "")
+        if mt.startswith(_PREFIX) and mt != _PREFIX and (sender, message_id) not in answered:
+            content = world.objects.look(message.content)
+            request = content.data if isinstance(content, Blob) else None
+            found.append(Effect(sender, message_id, mt[len(_PREFIX) :], request))
+    return found
+
+
+def resolve(world: World, answered: Answered, effect: Letter, outcome: Mapping[str, bytes | str]) -> None:
+    """Answer an open effect.
+
+    Args:
+        world: where it is open.
+        answered: what was answered before; this effect is added by ``note_answer`` once it is committed.
+        effect: sender and message.
+        outcome: ``ok`` with bytes, or ``failed`` with a text.
+
+    Raises:
+        Missing: it is not open.
+        Invalid: the text cannot be encoded.
+        Exhausted: the answer is too long.
+
+    Spec: :rule:`runtime.effect.linked`.
+    """
+    if effect not in [(one.sender, one.message) for one in effects(world, answered)]:
+        raise Missing("no such open effect", rule="runtime.effect.linked", got=".".join(one.hex() for one in effect))
+    sender, message = effect
+    workspace = Workspace(world.objects)
+    ((word, data),) = outcome.items()
+    blob = Blob(NO_HEADERS, data) if isinstance(data, bytes) else Blob({"ct": "s"}, _utf8(data))
+    headers = {"mt": f"effect.{word}", "reply": message.hex()}
+    tip = agent_position(world).outbox.get(sender)
+    reply = workspace.put(Message(tip, headers, workspace.put(blob)))
+    cursor = None
+    for one, unread in mail(world):
+        if one == sender:
+            if (one, unread) != effect and (one, unread) not in answered:
+                break
+            cursor = unread
+    adopt_agent_step(world, workspace, {sender: reply}, {} if cursor is None else {sender: cursor})
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise Invalid("a text that is no UTF-8", rule="runtime.effect.linked", got=ascii(text[error.start])) from None

@@ -1,0 +1,176 @@
+"""What comes of a run: the durable change that the table of states names, and what is remembered of a failure.
+
+::
+
+    step-admitted        the head moves; what it sent is routed
+    update-admitted      the same for a marked actor, and the mark is removed
+    update-refused       the head moves to the cursor-only step
+    declined             not run again until something changed
+    failed-many          the messages are run one at a time from now on
+    failed-again         the message is delayed
+    failed-last          a mark, and a receipt
+    failed-last-update   the head moves to the cursor-only step
+    stale                nothing
+
+Spec: the chapters *Failure* and *States* of ``runtime``.
+"""
+
+from __future__ import annotations
+
+from gritstone.errors import Refusal
+from gritstone.grit.objects import NO_HEADERS, Blob, Mailbox, Message, ObjectId
+from gritstone.runtime.actors import Actor, Letter
+from gritstone.runtime.agent import agent_step, receipt_headers
+from gritstone.runtime.config import Config
+from gritstone.runtime.proposing import key_of, letters_of
+from gritstone.runtime.runs import Running
+from gritstone.runtime.states import Event
+from gritstone.runtime.world import World
+from gritstone.wit.admission import Admitted
+from gritstone.wit.failures import failure_class
+from gritstone.wit.position import Position
+from gritstone.wit.proposals import MessageKind
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["adopt_agent_step", "end_admitted", "end_declined", "end_failed"]
+
+
+def end_admitted(world: World, running: Running, admitted: Admitted, *, event: Event = Event.STEP_ADMITTED) -> None:
+    """Adopt a step.
+
+    Args:
+        world: where it is adopted.
+        running: the run that it comes from.
+        admitted: the step.
+        event: what happens, unless the step answers an update in some way of its own.
+
+    Spec: :rule:`runtime.fail.heal`, :rule:`runtime.head.once`.
+    """
+    actor, position = running.actor, admitted.position
+    batch, covered = world.batch, running.run.proposal.covered
+    batch.objects.update(admitted.workspace.encodings)
+    for borrowed in admitted.borrowed:
+        if borrowed not in batch.objects:
+            batch.borrowed.add(borrowed)
+    world.executor.adopt(admitted)
+    world.head_moved(actor, position)
+    if admitted.refused_update:
+        event = Event.UPDATE_REFUSED if event is Event.STEP_ADMITTED else event
+    elif actor.mark is not None:
+        event = Event.UPDATE_ADMITTED
+        _heal(world, actor)
+    if actor.trouble is not None:
+        actor.covered(letters_of(running.run.proposal))
+    mail, inbox = actor.mail, position.inbox
+    for sender, _ in covered:
+        if mail.get(sender) == inbox.get(sender):
+            actor.set_tip(sender, None)
+    if admitted.sent:
+        world.route(actor.actor_id, admitted.sent)
+    actor.happen(event)
+
+
+def _heal(world: World, actor: Actor) -> None:
+    """Remove the mark of an actor that was updated.
+
+    Spec: :rule:`runtime.fail.heal`, :rule:`runtime.recover.heal`.
+    """
+    world.batch.move_mark(actor.actor_id, actor.mark, None)
+    actor.mark = actor.letter = actor.failure = None
+    if actor.trouble is not None:
+        actor.trouble.counts.clear()
+
+
+def end_declined(running: Running) -> None:
+    """Note that a proposal was declined.
+
+    Spec: :rule:`runtime.run.declined`.
+    """
+    actor = running.actor
+    actor.have_trouble().declined.add(key_of(running.run.proposal))
+    actor.happen(Event.DECLINED)
+
+
+def end_failed(world: World, config: Config, running: Running, refusal: Refusal, now_ms: int) -> bool:
+    """Count a failure, or run the messages one at a time from now on.
+
+    Returns:
+        Whether the run was that of an update that has now to be refused; then nothing has happened yet.
+
+    Spec: :rule:`runtime.retry.isolate`, :rule:`runtime.retry.count`, :rule:`runtime.fail.update`.
+    """
+    actor, proposal = running.actor, running.run.proposal
+    trouble = actor.have_trouble()
+    letters = letters_of(proposal)
+    if len(letters) > 1:
+        trouble.isolated.update(letters)
+        actor.happen(Event.FAILED_MANY)
+        return False
+    (letter,) = letters
+    count = trouble.counts[letter] = trouble.counts.get(letter, 0) + 1
+    if count < config.max_attempts:
+        delay_ms = config.delay_ms(count)
+        if delay_ms:
+            trouble.delayed[letter] = now_ms + delay_ms
+        actor.happen(Event.FAILED_AGAIN)
+        return False
+    if proposal.kind is MessageKind.UPDATE:
+        return True
+    _mark(world, running, letter, refusal)
+    actor.happen(Event.FAILED_LAST)
+    return False
+
+
+def _mark(world: World, running: Running, letter: Letter, refusal: Refusal) -> None:
+    """Mark an actor, and tell the sender.
+
+    Spec: :rule:`runtime.fail.mark`, :rule:`runtime.receipt.form`, :rule:`runtime.receipt.no-loop`.
+    """
+    actor = running.actor
+    sender, message = letter
+    workspace = Workspace(world.objects)
+    mark = workspace.put(Mailbox({sender: message}))
+    actor.mark, actor.letter, actor.failure = mark, letter, failure_class(refusal)
+    _keep(world, workspace)
+    world.batch.borrowed.add(message)
+    world.batch.move_mark(actor.actor_id, None, mark)
+    if sender != world.agent:
+        headers = receipt_headers(message, refusal.code or "failed")
+        agent = world.actor(world.agent)
+        position = world.position(agent)
+        assert position is not None, "the agent has a head"
+        content = workspace.put(Blob(NO_HEADERS, b""))
+        receipt = workspace.put(Message(position.outbox.get(sender), headers, content))
+        adopt_agent_step(world, workspace, {sender: receipt}, {})
+
+
+def adopt_agent_step(
+    world: World, workspace: Workspace, sent: dict[ObjectId, ObjectId], read: dict[ObjectId, ObjectId]
+) -> Position:
+    """Let the agent make a step.
+
+    Args:
+        world: where it is adopted.
+        workspace: what was made for it.
+        sent: new entries of its outbox.
+        read: new entries of its inbox.
+
+    Spec: :rule:`runtime.agent.steps`.
+    """
+    agent = world.actor(world.agent)
+    last = world.position(agent)
+    assert last is not None, "the agent has a head"
+    position = agent_step(workspace, last, sent, read)
+    _keep(world, workspace)
+    world.batch.borrowed.update(sent, read.values())
+    world.head_moved(agent, position)
+    for sender, message in read.items():
+        if agent.mail.get(sender) == message:
+            agent.set_tip(sender, None)
+    world.route(world.agent, list(sent.items()))
+    return position
+
+
+def _keep(world: World, workspace: Workspace) -> None:
+    world.batch.objects.update(workspace.encodings)
+    world.objects.remember(workspace.made)

@@ -1,0 +1,60 @@
+"""A run in progress: a transition that may be waiting for something, and the queries that it waits for.
+
+The transition is at the bottom of a stack of generators. A query that it makes of another actor goes on top, and so on.
+What ends on top is the answer to the one below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from gritstone.grit.objects import ObjectId
+from gritstone.runtime.actors import Actor
+from gritstone.wit.code import Request, Run
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["MOST_NESTED", "Running"]
+
+MOST_NESTED = 32
+"""How many queries may wait for each other."""
+
+
+class Running:
+    """Be a run in progress.
+
+    Attributes:
+        actor: whose it is.
+        base: the head that it began from; None before a first step.
+        run: what its code sees.
+        began_ms: when it began.
+        is_over: whether it has ended or was abandoned.
+        waits_for: what it waits for; None while it runs.
+        stack: the transition, and the queries above it, each with where it makes objects.
+    """
+
+    __slots__ = ("actor", "base", "began_ms", "is_over", "run", "stack", "waits_for")
+
+    def __init__(self, actor: Actor, run: Run, play: Generator[Request, Any, Any], began_ms: float) -> None:
+        self.actor = actor
+        self.base: ObjectId | None = actor.head
+        self.run = run
+        self.began_ms = began_ms
+        self.is_over = False
+        self.waits_for: Request | None = None
+        self.stack: list[tuple[Generator[Request, Any, Any], Workspace]] = [(play, run.workspace)]
+
+    def push(self, play: Generator[Request, Any, Any], workspace: Workspace) -> None:
+        """Begin a query that what was on top waits for."""
+        self.stack.append((play, workspace))
+
+    def pop(self) -> None:
+        """End the query on top; what it made goes to whoever asked, since its answer may be among it."""
+        _, workspace = self.stack.pop()
+        self.stack[-1][1].take_over(workspace)
+
+    def close(self) -> None:
+        """Give everything up."""
+        self.is_over = True
+        while self.stack:
+            self.stack.pop()[0].close()

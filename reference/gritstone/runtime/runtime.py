@@ -1,0 +1,406 @@
+"""A runtime: the machine under a thin asyncio shell.
+
+The shell does what the machine cannot: it reads the clock, waits, runs coroutines, and commits. There is no task per
+step; a run that waits for nothing never meets the event loop. Nothing is acknowledged before it is committed.
+
+Mail is no queue here: it is a difference between heads, and what an actor has to read stays in the store. How many runs
+and how many injections may wait is bounded by ``Config``.
+
+Spec: the chapters *Running, asking, stopping*, *Heads* and *Recovery* of ``runtime``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gritstone.errors import Exhausted, Rejected
+from gritstone.grit.objects import ObjectId
+from gritstone.grit.store import Store, put_unless_erased
+from gritstone.runtime.actors import Letter
+from gritstone.runtime.asking import answer
+from gritstone.runtime.batch import commit
+from gritstone.runtime.config import Config
+from gritstone.runtime.life import ended, remove
+from gritstone.runtime.machine import Machine
+from gritstone.runtime.mailbag import Answered, Effect, acknowledge, effects, inject, mail, resolve
+from gritstone.runtime.proposing import letters_of
+from gritstone.runtime.starting import start_world
+from gritstone.runtime.waiting import Waiting
+from gritstone.wit.code import Ask
+from gritstone.wit.nodes import Codes
+from gritstone.wit.proposals import Proposal
+
+__all__ = ["Report", "Runtime"]
+
+_T = TypeVar("_T")
+
+_STRIDE_STEPS = 512
+_NAMES_PER_STEP = 3
+_LEAST_GATHERED = 1_024  # objects
+_COMMIT_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Say how it went.
+
+    Attributes:
+        cause: ``rest``, ``waiting`` or ``max-steps``.
+        steps: how many steps of actors were adopted.
+        parked: marked actors, ascending, each with the class of its last failure, or ``unknown``.
+    """
+
+    cause: str
+    steps: int
+    parked: list[tuple[ObjectId, str]]
+
+
+class Runtime:
+    """Let actors live in a store.
+
+    Belongs to one event loop. Use ``run`` to go to rest, or ``serve`` to go on until it is stopped.
+
+    Attributes:
+        store: the store.
+        machine: who decides what happens.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        codes: Codes,
+        config: Config,
+        *,
+        suite_clock: bool = False,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start on a store.
+
+        Args:
+            store: an open store; it stays open.
+            codes: what code nodes resolve to.
+            config: how to run.
+            suite_clock: whether time moves by ``set_time`` only.
+            clock_s: a monotonic clock, in seconds, for everything else.
+
+        Raises:
+            Invalid: the name of the agent is none.
+            Rejected: the store has another agent (code ``agent``), or half of one.
+            Exhausted: the medium is full.
+
+        Spec: :rule:`runtime.recover.mail`, :rule:`runtime.agent.bootstrap`.
+        """
+        self.store = store
+        world = start_world(store, codes, config.agent)
+        self._waiting = Waiting(None if suite_clock else config.transition_ms, clock_s)
+        self.machine = Machine(world, config, None if suite_clock else self._waiting.clock_ms)
+        self._suite_clock = suite_clock
+        self._answered: Answered = set()
+        self._injecting = asyncio.Semaphore(config.most_waiting)
+        self._commits: list[asyncio.Future[bool]] = []
+        self._gather = _LEAST_GATHERED
+        self._committed_ms = 0.0
+        self._driven = False
+        self._stopped = False
+
+    @property
+    def agent(self) -> ObjectId:
+        """Give the id of the agent."""
+        return self.machine.world.agent
+
+    # --- running ---------------------------------------------------------------------------------------
+
+    async def run(self, max_steps: int | None = None) -> Report:
+        """Go to rest.
+
+        Args:
+            max_steps: stop earlier, once so many steps were adopted.
+
+        Raises:
+            Rejected: somebody else runs or serves it.
+            Exhausted: the medium is full.
+
+        Spec: :rule:`runtime.route.rest`.
+        """
+        if self._driven:
+            raise Rejected("the runtime is run already", rule="runtime.route.rest")
+        machine = self.machine
+        begin = machine.adopted
+        self._driven = True
+        try:
+            while True:
+                left = None if max_steps is None else max_steps - (machine.adopted - begin)
+                cause = await self._go_on(left)
+                if cause is not None:
+                    return Report(cause, machine.adopted - begin, self.parked())
+        finally:
+            self._driven = False
+
+    async def serve(self) -> None:
+        """Go on until stopped; while there is nothing to do it costs nothing.
+
+        Raises:
+            Exhausted: the medium is full.
+        """
+        while not self._stopped:
+            await self.run()
+            await self._waiting.wait(self._next_delay_s())
+
+    async def _go_on(self, left: int | None) -> str | None:
+        """Do what there is to do; gives a cause when there is nothing."""
+        machine, world = self.machine, self.machine.world
+        if left is not None and left <= 0:
+            return "max-steps" if self._flush() else None
+        self._tick()
+        machine.work(min(self._stride(), left or _STRIDE_STEPS))
+        self._waiting.begin(machine)
+        if world.ready:
+            if self._commits or len(world.batch.objects) >= self._gather or self._is_wide():
+                self._flush()
+            if machine.is_full:
+                await self._waiting.wait(None)
+            await asyncio.sleep(0)
+            return None
+        if not self._flush() or world.ready or self._stopped:
+            return "rest" if self._stopped else None
+        if machine.in_progress:
+            await self._waiting.wait(self._next_delay_s())
+            return None
+        if not machine.has_delays:
+            return "rest"
+        if self._suite_clock:
+            return "waiting"
+        await self._waiting.wait(self._next_delay_s())
+        return None
+
+    def _stride(self) -> int:
+        return max(1, min(_STRIDE_STEPS, self.store.limits.cas_names // (2 * _NAMES_PER_STEP)))
+
+    def _is_wide(self) -> bool:
+        return self.machine.world.batch.names > self.store.limits.cas_names // 2
+
+    def _tick(self) -> None:
+        if not self._suite_clock:
+            self.machine.tick(int(self._waiting.clock_ms()))
+
+    def _next_delay_s(self) -> float | None:
+        due = None if self._suite_clock else self.machine.due_ms
+        return None if due is None else max(0.0, (due - self._waiting.clock_ms()) / 1000)
+
+    def parked(self) -> list[tuple[ObjectId, str]]:
+        """List the marked actors, ascending, with the class of the last failure."""
+        marked = [one for one in self.machine.world.actors.values() if one.mark is not None]
+        return sorted((one.actor_id, one.failure or "unknown") for one in marked)
+
+    # --- durability ------------------------------------------------------------------------------------
+
+    def _flush(self) -> bool:
+        """Commit what there is; false if somebody else was faster, and the world was read anew.
+
+        Raises:
+            Exhausted: the medium is full; the world was read anew.
+
+        Spec: :rule:`runtime.head.cas`, :rule:`runtime.head.before-route`.
+        """
+        world = self.machine.world
+        commits, self._commits = self._commits, []
+        begin_ms = self._waiting.clock_ms()
+        try:
+            done = commit(self.store, world.batch)
+        except Exhausted as refusal:
+            world.reload()
+            for one in commits:
+                one.set_exception(refusal)
+            raise
+        if done:
+            self._measure(begin_ms)
+            world.committed()
+        else:
+            world.reload()
+        for one in commits:
+            if not one.done():
+                one.set_result(done)
+        return done
+
+    def _measure(self, begin_ms: float) -> None:
+        """Gather more for the next commit if commits take much of the time."""
+        end_ms = self._waiting.clock_ms()
+        if end_ms - begin_ms > _COMMIT_SHARE * (end_ms - self._committed_ms):
+            self._gather = min(2 * self._gather, self.machine.config.commit_objects)
+        self._committed_ms = end_ms
+
+    async def _durably(self, change: Callable[[], _T]) -> _T:
+        """Change the world, and come back when that is committed; again from new heads if it was refused."""
+        while True:
+            self._check_running()
+            result = change()
+            if not self._driven:
+                if self._flush():
+                    self._waiting.wake()
+                    return result
+                continue
+            future = asyncio.get_running_loop().create_future()
+            self._commits.append(future)
+            self._waiting.wake()
+            if await future:
+                return result
+
+    def refresh(self) -> None:
+        """Look whether somebody else moved heads or marks."""
+        if not self._driven and not self.machine.world.is_current():
+            self.machine.world.reload()
+
+    def forget(self) -> None:
+        """Forget what was read from the store, since something was erased or pruned."""
+        self.machine.world.forget()
+
+    def pins(self) -> set[ObjectId]:
+        """Give what runs in progress have read, and a prune has to leave.
+
+        Spec: :rule:`runtime.prune.running`.
+        """
+        found: set[ObjectId] = set()
+        for running in self.machine.in_progress:
+            found.update(message for _, message in letters_of(running.run.proposal))
+            if running.base is not None:
+                found.add(running.base)
+        return {one for one, there in zip(found, self.store.has(found), strict=True) if there}
+
+    # --- the outside -----------------------------------------------------------------------------------
+
+    async def inject(
+        self,
+        to: ObjectId,
+        content: ObjectId,
+        headers: Sequence[tuple[str, str]] = (),
+        *,
+        signal: bool = False,
+    ) -> ObjectId:
+        """Send a message from the agent; gives its id once that is durable. See ``mailbag.inject``."""
+        async with self._injecting:
+            world, pairs = self.machine.world, list(headers)
+            return await self._durably(lambda: inject(world, to, pairs, content, signal=signal))
+
+    async def query(self, actor: ObjectId, name: str, args: bytes = b"") -> tuple[ObjectId, ObjectId | None]:
+        """Ask an actor; gives the step that was asked, and the id of the answer or None.
+
+        Raises:
+            Missing: the actor has no head.
+            Rejected: nothing answers there (code ``unresolved``), or it failed (code ``failed``).
+
+        Spec: :rule:`runtime.query.rest`, :rule:`runtime.query.monotone`, :rule:`wit.query.pure`.
+        """
+        await self._durably(lambda: None)
+        request = Ask(actor, name, args)
+        step, found, workspace = await answer(self.machine, request, takes_time=not self._suite_clock)
+        if found is not None and workspace.made:
+            made = workspace.encodings.items()
+            self.store.update(lambda batch: [put_unless_erased(batch, one, data) for one, data in made])
+        return step, found
+
+    def mail(self) -> list[Letter]:
+        """List the mail to the agent. See ``mailbag.mail``."""
+        self._flush()
+        return mail(self.machine.world)
+
+    async def acknowledge(self, sender: ObjectId, message: ObjectId) -> None:
+        """Acknowledge mail to the agent, up to a message. See ``mailbag.acknowledge``."""
+        world = self.machine.world
+        await self._durably(lambda: acknowledge(world, sender, message))
+
+    def effects(self) -> list[Effect]:
+        """List the open effects. See ``mailbag.effects``."""
+        self._flush()
+        return effects(self.machine.world, self._answered)
+
+    async def resolve(self, effect: Letter, outcome: dict[str, bytes | str]) -> None:
+        """Answer an open effect. See ``mailbag.resolve``."""
+        world, answered = self.machine.world, self._answered
+        await self._durably(lambda: resolve(world, answered, effect, outcome))
+        answered.add(effect)
+
+    async def collect(self) -> list[ObjectId]:
+        """Remove the heads of actors at the end of their life; gives their ids, ascending.
+
+        Spec: :rule:`runtime.life.collect`.
+        """
+        world = self.machine.world
+        removed: set[ObjectId] = set()
+        while True:
+            await self._durably(lambda: None)
+            found = ended(world)
+            if not found:
+                return sorted(removed)
+            # In one update, but for its limit: holders come before what they hold, so that any part of it is right.
+            for actor in found[: self.store.limits.cas_names // 2]:
+                remove(world, actor)
+            if self._flush():
+                removed.update(found[: self.store.limits.cas_names // 2])
+
+    # --- chosen schedules ------------------------------------------------------------------------------
+
+    def ready(self) -> list[tuple[ObjectId, Proposal]]:
+        """List what may be chosen. See ``Machine.choices``."""
+        self._tick()
+        return [(actor.actor_id, proposal) for actor, proposal in self.machine.choices()]
+
+    async def choose(self, choice: int) -> ObjectId | None:
+        """Run one choice; gives the new head, or None if there is none.
+
+        Args:
+            choice: modulo the number of choices.
+
+        Raises:
+            Rejected: there is no choice.
+
+        Spec: :rule:`runtime.schedule.exact`.
+        """
+        self._tick()
+        found = self.machine.choices()
+        if not found:
+            raise Rejected("there is nothing to choose", rule="runtime.schedule.exact")
+        actor, proposal = found[choice % len(found)]
+        before = actor.head
+        running = self.machine.run(actor, proposal)
+        while not running.is_over:
+            self._waiting.begin(self.machine)
+            await self._waiting.wait(None)
+        self._flush()
+        return actor.head if actor.head != before else None
+
+    def set_time(self, now_ms: int) -> int:
+        """Move the suite's clock; gives the number of delays that are over.
+
+        Raises:
+            Rejected: the clock is the system's, or would go back.
+
+        Spec: :rule:`harness.clock.only-suite`.
+        """
+        if not self._suite_clock or now_ms < self.machine.now_ms:
+            raise Rejected("no time to set", rule="harness.clock.only-suite", got=now_ms)
+        return self.machine.tick(now_ms)
+
+    # --- stopping --------------------------------------------------------------------------------------
+
+    async def stop(self, *, drain: bool) -> None:
+        """Stop: begin nothing more, and with ``drain`` let what is in progress end.
+
+        Spec: :rule:`runtime.stop.clean`.
+        """
+        self._stopped = True
+        machine = self.machine
+        while drain and machine.in_progress:
+            self._waiting.begin(machine)
+            await self._waiting.wait(None)
+        for running in list(machine.in_progress):
+            machine.abandon(running)
+        await self._waiting.close()
+        self._flush()
+
+    def _check_running(self) -> None:
+        if self._stopped:
+            raise Rejected("the runtime was stopped", rule="runtime.stop.clean")

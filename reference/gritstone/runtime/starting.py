@@ -1,0 +1,66 @@
+"""Starting on a store: the agent is found or made, and the world is read.
+
+Spec: :rule:`runtime.agent.bootstrap`, :rule:`runtime.agent.name`.
+"""
+
+from __future__ import annotations
+
+from gritstone.errors import Rejected
+from gritstone.grit.objects import ObjectId
+from gritstone.grit.references import Change
+from gritstone.grit.store import Store
+from gritstone.runtime.agent import first_step, make_agent
+from gritstone.runtime.batch import Batch, commit
+from gritstone.runtime.world import World
+from gritstone.wit.nodes import Codes
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["start_world"]
+
+_AGENT = "runtime/agent"
+
+
+def start_world(store: Store, codes: Codes, name: str) -> World:
+    """Read the world of a store; make its agent if it has none.
+
+    Raises:
+        Invalid: this is no name for an agent.
+        Rejected: the store has an agent of another name (code ``agent``); or half of one.
+        Exhausted: the medium is full.
+    """
+    world = World(store, codes)
+    workspace = Workspace(world.objects)
+    agent = make_agent(workspace, name)
+    while not _is_there(store, agent):
+        batch = Batch()
+        head = first_step(workspace, agent)
+        batch.objects.update(workspace.encodings)
+        batch.move_head(agent, None, head)
+        batch.change(Change(_AGENT, None, agent))
+        if commit(store, batch):
+            break
+    world.agent = agent
+    world.reload()
+    return world
+
+
+def _is_there(store: Store, agent: ObjectId) -> bool:
+    """Tell whether a store has this agent.
+
+    Raises:
+        Rejected: it has another one, or half of one.
+    """
+    with store.snapshot() as snapshot:
+        found = snapshot.target(_AGENT)
+        head = snapshot.target(f"heads/{(found or agent).hex()}")
+    if found is not None and found != agent:
+        raise Rejected(
+            "the store belongs to another agent",
+            rule="runtime.agent.name",
+            code="agent",
+            got=agent.hex(),
+            expected=found.hex(),
+        )
+    if (found is None) != (head is None):
+        raise Rejected("the store has half an agent", rule="runtime.agent.bootstrap", got=agent.hex())
+    return found is not None

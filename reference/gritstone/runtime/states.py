@@ -1,0 +1,121 @@
+"""The states of an actor, and the one table of what leads from one to another.
+
+``TRANSITIONS`` is ``spec/runtime/states.json`` as Python; ``reference/tests/runtime/test_states.py`` holds the two
+together. Every change of state goes through ``follow``: a pair that is not in the table is a fault of ours.
+
+::
+
+                      genesis-proposable            step-admitted, update-*, declined, failed-*, stale, abandoned
+    absent  ------------------------------>  running  ------------------------------------------------>  resting
+    idle          proposal-proposable           ^
+    backing-off   proposal-proposable           |       resting: irrecoverable if marked, else backing-off if a
+    irrecoverable   update-proposable  ---------+       message is delayed, else idle if there is a head, else absent
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+from gritstone.errors import InternalError
+
+__all__ = ["TRANSITIONS", "Change", "Event", "Next", "State", "follow", "resting_state"]
+
+
+class State(enum.Enum):
+    """Name the states."""
+
+    ABSENT = "absent"
+    IDLE = "idle"
+    BACKING_OFF = "backing-off"
+    IRRECOVERABLE = "irrecoverable"
+    RUNNING = "running"
+
+    # The members are keys in a hot path; Enum would hash their names anew each time.
+    __hash__ = object.__hash__
+
+
+class Event(enum.Enum):
+    """Name what happens to an actor."""
+
+    GENESIS_PROPOSABLE = "genesis-proposable"
+    PROPOSAL_PROPOSABLE = "proposal-proposable"
+    UPDATE_PROPOSABLE = "update-proposable"
+    DELAY_OVER = "delay-over"
+    STEP_ADMITTED = "step-admitted"
+    UPDATE_ADMITTED = "update-admitted"
+    UPDATE_REFUSED = "update-refused"
+    DECLINED = "declined"
+    FAILED_MANY = "failed-many"
+    FAILED_AGAIN = "failed-again"
+    FAILED_LAST = "failed-last"
+    FAILED_LAST_UPDATE = "failed-last-update"
+    STALE = "stale"
+    ABANDONED = "abandoned"
+    COLLECTED = "collected"
+    UNMARKED = "unmarked"
+
+    __hash__ = object.__hash__
+
+
+class Change(enum.Enum):
+    """Name what changes durably with an event, all of it in one update."""
+
+    HEAD = "head"
+    HEAD_REMOVED = "head-removed"
+    MARK = "mark"
+    MARK_REMOVED = "mark-removed"
+    RECEIPT = "receipt"
+
+
+Next: TypeAlias = tuple[State | None, tuple[Change, ...]]
+"""The state after the event, None for the one that fits at rest, and the durable changes."""
+
+TRANSITIONS: Mapping[tuple[State, Event], Next] = MappingProxyType(
+    {
+        (State.ABSENT, Event.GENESIS_PROPOSABLE): (State.RUNNING, ()),
+        (State.IDLE, Event.PROPOSAL_PROPOSABLE): (State.RUNNING, ()),
+        (State.BACKING_OFF, Event.DELAY_OVER): (None, ()),
+        (State.BACKING_OFF, Event.PROPOSAL_PROPOSABLE): (State.RUNNING, ()),
+        (State.IRRECOVERABLE, Event.UPDATE_PROPOSABLE): (State.RUNNING, ()),
+        (State.IRRECOVERABLE, Event.DELAY_OVER): (None, ()),
+        (State.RUNNING, Event.STEP_ADMITTED): (None, (Change.HEAD,)),
+        (State.RUNNING, Event.UPDATE_ADMITTED): (None, (Change.HEAD, Change.MARK_REMOVED)),
+        (State.RUNNING, Event.UPDATE_REFUSED): (None, (Change.HEAD,)),
+        (State.RUNNING, Event.DECLINED): (None, ()),
+        (State.RUNNING, Event.FAILED_MANY): (None, ()),
+        (State.RUNNING, Event.FAILED_AGAIN): (None, ()),
+        (State.RUNNING, Event.FAILED_LAST): (None, (Change.MARK, Change.RECEIPT)),
+        (State.RUNNING, Event.FAILED_LAST_UPDATE): (None, (Change.HEAD,)),
+        (State.RUNNING, Event.STALE): (None, ()),
+        (State.RUNNING, Event.ABANDONED): (None, ()),
+        (State.IDLE, Event.COLLECTED): (State.ABSENT, (Change.HEAD_REMOVED,)),
+        (State.BACKING_OFF, Event.COLLECTED): (State.ABSENT, (Change.HEAD_REMOVED,)),
+        (State.IRRECOVERABLE, Event.COLLECTED): (State.ABSENT, (Change.HEAD_REMOVED, Change.MARK_REMOVED)),
+        (State.IRRECOVERABLE, Event.UNMARKED): (None, (Change.MARK_REMOVED,)),
+    }
+)
+"""State and event to what comes of them."""
+
+
+def resting_state(*, marked: bool, delayed: bool, exists: bool) -> State:
+    """Tell the state of an actor that is not running."""
+    if marked:
+        return State.IRRECOVERABLE
+    if delayed:
+        return State.BACKING_OFF
+    return State.IDLE if exists else State.ABSENT
+
+
+def follow(state: State, event: Event) -> Next:
+    """Give what the table has for a state and an event.
+
+    Raises:
+        InternalError: it has no such pair.
+    """
+    found = TRANSITIONS.get((state, event))
+    if found is None:
+        raise InternalError(f"{event.value} cannot happen to an actor that is {state.value}")
+    return found

@@ -1,0 +1,209 @@
+"""The world of a runtime: its actors, as the heads have it, and what is to be committed.
+
+Everything here can be found out from heads and marks, and is, by ``reload``. Steps that were adopted since the last
+commit are in it already: the batch holds what the store does not have yet.
+
+Spec: :rule:`runtime.recover.mail`, :rule:`runtime.route.fan`, :rule:`runtime.recover.quiet`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from gritstone.errors import InternalError
+from gritstone.grit.objects import Mailbox, ObjectId, Step
+from gritstone.grit.store import Store
+from gritstone.runtime.actors import Actor
+from gritstone.runtime.batch import Batch
+from gritstone.runtime.states import Event, State
+from gritstone.wit.admission import Sent
+from gritstone.wit.nodes import Codes
+from gritstone.wit.objects import Objects
+from gritstone.wit.position import NO_IDS, Position, entries_of, load_position
+from gritstone.wit.transition import Executor
+
+__all__ = ["World"]
+
+_MOST_POSITIONS = 8_192
+
+
+class World:
+    """Know the actors of one store.
+
+    Attributes:
+        store: the store.
+        objects: its objects, and those of the batch.
+        executor: runs transitions on them.
+        actors: all actors that have a head, a mark or mail; the agent among them.
+        agent: the id of the agent.
+        batch: what is to be committed next.
+        ready: actors that may have something to run, each once, in the order in which they shall.
+    """
+
+    def __init__(self, store: Store, codes: Codes) -> None:
+        self.store = store
+        self.batch = Batch()
+        self.objects = Objects(store.format, store.limits, self._fetch)
+        self.executor = Executor(self.objects, codes, trust_mail=True)
+        self.actors: dict[ObjectId, Actor] = {}
+        self.agent: ObjectId = b""
+        self.ready: deque[Actor] = deque()
+        self._placed: list[Actor] = []
+        self._heads: dict[ObjectId, ObjectId] = {}
+        self._marks: dict[ObjectId, ObjectId] = {}
+
+    def _fetch(self, object_id: ObjectId) -> bytes:
+        data = self.batch.objects.get(object_id)
+        return self.store.get(object_id) if data is None else data
+
+    # --- actors ----------------------------------------------------------------------------------------
+
+    def actor(self, actor_id: ObjectId) -> Actor:
+        """Give an actor, existing or not."""
+        found = self.actors.get(actor_id)
+        if found is None:
+            found = self.actors[actor_id] = Actor(actor_id)
+        return found
+
+    def position(self, actor: Actor) -> Position | None:
+        """Tell where an actor is; None if it has no head."""
+        if actor.head is None:
+            return None
+        found = actor.position
+        if found is None:
+            found = actor.position = load_position(self.objects, actor.head, actor.actor_id)
+            self._placed.append(actor)
+        return found
+
+    def head_moved(self, actor: Actor, position: Position) -> None:
+        """Note where an actor is now."""
+        self.batch.move_head(actor.actor_id, actor.head, position.step_id)
+        actor.head = position.step_id
+        if actor.position is None:
+            self._placed.append(actor)
+        actor.position = position
+
+    def enqueue(self, actor: Actor) -> None:
+        """Let an actor have its turn."""
+        if not actor.is_queued and actor.running is None and actor.mail and actor.actor_id != self.agent:
+            actor.is_queued = True
+            self.ready.append(actor)
+
+    # --- mail ------------------------------------------------------------------------------------------
+
+    def route(self, sender: ObjectId, sent: Sent) -> None:
+        """Note the changed entries of an outbox as mail of their receivers.
+
+        Spec: :rule:`runtime.route.fan`, :rule:`runtime.route.self`, :rule:`runtime.route.wait`.
+        """
+        for receiver_id, tip in sent:
+            receiver = self.actors.get(receiver_id) or self.actor(receiver_id)
+            position = receiver.position or self.position(receiver)
+            is_read = position is not None and position.inbox.get(sender) == tip
+            receiver.set_tip(sender, None if is_read else tip)
+            if not receiver.is_queued:
+                self.enqueue(receiver)
+
+    # --- heads and marks -------------------------------------------------------------------------------
+
+    def committed(self) -> None:
+        """Note that the batch is in the store now, and begin another."""
+        for change in self.batch.changes():
+            space, _, name = change.name.partition("/")
+            known = {"heads": self._heads, "failed": self._marks}.get(space)
+            if known is None:
+                continue
+            if change.new is None:
+                known.pop(bytes.fromhex(name), None)
+            else:
+                known[bytes.fromhex(name)] = change.new
+        self.objects.grew(len(self.batch.objects), sum(map(len, self.batch.objects.values())))
+        self.batch = Batch()
+        if len(self._placed) > _MOST_POSITIONS:
+            self._displace()
+
+    def is_current(self) -> bool:
+        """Tell whether heads and marks in the store are those that were last seen there."""
+        heads, marks = self._read()
+        return heads == self._heads and marks == self._marks
+
+    def reload(self) -> None:
+        """Drop the batch and begin anew from the heads and marks that are there.
+
+        Runs in progress go on and are found to be stale. What is known of failures stays.
+
+        Spec: :rule:`runtime.recover.mail`, :rule:`runtime.recover.step`.
+        """
+        self.batch = Batch()
+        self.forget()
+        self._heads, self._marks = self._read()
+        for actor in self.actors.values():
+            actor.clear_mail()
+            actor.head = None
+        for actor_id, head in self._heads.items():
+            self.actor(actor_id).head = head
+        for actor_id in self.actors.keys() | self._marks.keys():
+            self._read_mark(self.actor(actor_id))
+        self._read_mail()
+        for actor in self.actors.values():
+            if actor.running is None:
+                actor.state = actor.rest()
+            self.enqueue(actor)
+
+    def forget(self) -> None:
+        """Forget what was read from the store."""
+        self.objects.forget()
+        self.executor.whole.forget()
+        self.executor.roots.forget()
+        self._displace()
+
+    def _displace(self) -> None:
+        """Let go of where actors are; it is read again when somebody asks."""
+        for actor in self._placed:
+            actor.position = None
+        self._placed.clear()
+
+    def _read(self) -> tuple[dict[ObjectId, ObjectId], dict[ObjectId, ObjectId]]:
+        with self.store.snapshot() as snapshot:
+            heads = {bytes.fromhex(name[6:]): target for name, target in snapshot.references("heads/")}
+            marks = {bytes.fromhex(name[7:]): target for name, target in snapshot.references("failed/")}
+        return heads, marks
+
+    def _read_mark(self, actor: Actor) -> None:
+        mark = self._marks.get(actor.actor_id)
+        if mark == actor.mark:
+            return
+        if actor.letter is not None and actor.trouble is not None:
+            actor.trouble.counts.pop(actor.letter, None)
+        if mark is None and actor.state is State.IRRECOVERABLE and actor.running is None:
+            actor.mark = actor.letter = actor.failure = None
+            actor.happen(Event.UNMARKED)
+            return
+        actor.mark, actor.letter, actor.failure = mark, None, None
+        if mark is not None:
+            value = self.objects.load(mark)
+            if not isinstance(value, Mailbox):
+                raise InternalError("a mark that is no mailbox")
+            (actor.letter,) = value.entries.items()
+
+    def _read_mail(self) -> None:
+        """Compare all outboxes with all inboxes."""
+        tips: dict[ObjectId, list[tuple[ObjectId, ObjectId]]] = {}
+        for sender, head in self._heads.items():
+            for receiver_id, tip in self._mailboxes(sender, head)[1].items():
+                tips.setdefault(receiver_id, []).append((sender, tip))
+        for actor_id, channels in tips.items():
+            receiver = self.actor(actor_id)
+            inbox = NO_IDS if receiver.head is None else self._mailboxes(actor_id, receiver.head)[0]
+            for sender, tip in channels:
+                if inbox.get(sender) != tip:
+                    receiver.set_tip(sender, tip)
+
+    def _mailboxes(
+        self, actor_id: ObjectId, head: ObjectId
+    ) -> tuple[Mapping[ObjectId, ObjectId], Mapping[ObjectId, ObjectId]]:
+        step = self.objects.load(head)
+        if not isinstance(step, Step) or step.actor != actor_id:
+            raise InternalError("a head that is no step of its actor")
+        return entries_of(self.objects, step.inbox), entries_of(self.objects, step.outbox)

@@ -1,0 +1,75 @@
+"""Between a transition and a coroutine: the transition waits for it, and asks other actors for it meanwhile.
+
+Code is a generator that yields requests; a handler may be a coroutine that awaits anything asyncio has. So the
+coroutine runs as a task, and the transition asks to await the next thing that happens to it: that it ended, or that it
+wants to ask an actor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from typing import Any, TypeVar
+
+from gritstone.errors import InternalError, Refusal
+from gritstone.grit.objects import ObjectId
+from gritstone.wit.actors.values import Value, open_value
+from gritstone.wit.code import Ask, Await, Request
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Bridge"]
+
+_T = TypeVar("_T")
+
+
+class Bridge:
+    """Let the coroutines of one transition or query run."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._asked: asyncio.Future[tuple[Ask, asyncio.Future[ObjectId | None]]] | None = None
+        self._task: asyncio.Task[Any] | None = None
+
+    async def ask(self, actor: ObjectId, name: str, args: bytes = b"") -> Value | None:
+        """Ask an actor; to be awaited by the coroutine.
+
+        Raises:
+            Missing: it has no head.
+            Rejected: nothing answers there, or it failed.
+        """
+        if self._asked is None:
+            raise InternalError("only a coroutine that is waited for can ask")
+        reply: asyncio.Future[ObjectId | None] = asyncio.get_running_loop().create_future()
+        self._asked.set_result((Ask(actor, name, args), reply))
+        found = await reply
+        return None if found is None else open_value(self._workspace, found)
+
+    def run(self, coroutine: Coroutine[Any, Any, _T]) -> Generator[Request, Any, _T]:
+        """Run a coroutine from within a transition or query; gives what it returns."""
+        try:
+            while True:
+                event = yield Await(self._next(coroutine))
+                if event is None:
+                    assert self._task is not None, "something has happened to it"
+                    return self._task.result()  # type: ignore[no-any-return] # a task of this coroutine
+                request, reply = event
+                try:
+                    answer = yield request
+                except Refusal as refusal:
+                    reply.set_exception(refusal)
+                else:
+                    reply.set_result(answer)
+        finally:
+            if self._task is not None:
+                self._task.cancel()
+                self._task = None
+            else:
+                coroutine.close()
+
+    async def _next(self, coroutine: Coroutine[Any, Any, Any]) -> tuple[Ask, asyncio.Future[ObjectId | None]] | None:
+        """Wait for the next thing that happens; None if the coroutine ended."""
+        self._asked = asyncio.get_running_loop().create_future()
+        if self._task is None:
+            self._task = asyncio.create_task(coroutine)
+        await asyncio.wait((self._task, self._asked), return_when=asyncio.FIRST_COMPLETED)
+        return None if self._task.done() else self._asked.result()

@@ -1,0 +1,131 @@
+"""Code that lies in a core: Python modules, loaded from the tree that a node names.
+
+The node ``/code:greetings:app`` means: in the tree at ``code``, the module ``greetings`` (the blob ``greetings.py``, or
+``__init__.py`` in the tree ``greetings``), and in it the name ``app``: a ``Wit``, or anything else that is ``Code``. A
+module imports others of the same tree by their names, before it imports those of the host.
+
+What is loaded is remembered by the id of the tree, so code that was replaced is loaded anew, and code that was put back
+is still there. Code from a core runs with all rights of the process: it is for hosts that trust their actors.
+
+Spec: :rule:`wit.node.forms`, :rule:`wit.transition.no-stale`.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+from gritstone.errors import Refusal
+from gritstone.grit.objects import Blob, ObjectId
+from gritstone.wit.actors.app import Wit
+from gritstone.wit.code import Code
+from gritstone.wit.failures import failure
+from gritstone.wit.paths import Path, find
+from gritstone.wit.recent import Recent
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Sources"]
+
+_MOST_TREES = 256
+
+
+class Sources:
+    """Load code from cores; see ``nodes.Loader``."""
+
+    def __init__(self) -> None:
+        self._trees: Recent[ObjectId, _Package] = Recent(_MOST_TREES)
+
+    def load(self, workspace: Workspace, core: Mapping[str, ObjectId], path: Path, module: str, function: str) -> Code:
+        """Give the code of a node.
+
+        Raises:
+            Rejected: there is no such module or name, or it is no code, or raises (code ``unresolved``).
+        """
+        tree_id = find(workspace, core, path)
+        if tree_id is None or workspace.tree(tree_id) is None:
+            raise _unresolved("no tree of modules", "/".join(path))
+        package = self._trees.get(tree_id)
+        if package is None:
+            package = _Package(tree_id)
+            self._trees.put(tree_id, package)
+        try:
+            found: Any = package.load(workspace, module)
+            for name in function.split("."):
+                found = getattr(found, name)
+        except Exception as error:
+            # The door between us and a module that anybody wrote.
+            raise _unresolved(f"{type(error).__name__}: {error}", f"{module}:{function}") from error
+        code: Code = found.code if isinstance(found, Wit) else found
+        if not (callable(getattr(code, "step", None)) and callable(getattr(code, "query", None))):
+            raise _unresolved("no code", f"{module}:{function}")
+        return code
+
+
+class _Package:
+    """Hold the modules of one tree."""
+
+    def __init__(self, tree_id: ObjectId) -> None:
+        self._tree_id = tree_id
+        self._modules: dict[str, ModuleType] = {}
+
+    def load(self, workspace: Workspace, name: str) -> ModuleType:
+        """Give a module; loads it and those above it when first asked for.
+
+        Raises:
+            ModuleNotFoundError: the tree has none of this name.
+        """
+        found = self._modules.get(name)
+        if found is not None:
+            return found
+        above, _, last = name.rpartition(".")
+        parent = self.load(workspace, above) if above else None
+        source = self._source(workspace, name)
+        if source is None:
+            raise ModuleNotFoundError(name)
+        file, data = source
+        module = ModuleType(name)
+        module.__dict__["__builtins__"] = {**vars(builtins), "__import__": self._importer(workspace)}
+        module.__dict__["__file__"] = file
+        self._modules[name] = module
+        try:
+            exec(compile(data, file, "exec"), module.__dict__)  # noqa: S102 - running code from cores is the point
+        except BaseException:
+            del self._modules[name]
+            raise
+        if parent is not None:
+            setattr(parent, last, module)
+        return module
+
+    def _source(self, workspace: Workspace, name: str) -> tuple[str, bytes] | None:
+        tree = workspace.tree(self._tree_id)
+        assert tree is not None, "it was one when it was opened"
+        *way, last = name.split(".")
+        for path in ((*way, f"{last}.py"), (*way, last, "__init__.py")):
+            target = find(workspace, tree.entries, path)
+            blob = None if target is None else workspace.look(target)
+            if isinstance(blob, Blob):
+                return f"core:{self._tree_id.hex()[:12]}/{'/'.join(path)}", blob.data
+        return None
+
+    def _importer(self, workspace: Workspace) -> Callable[..., Any]:
+        """Make the import function of the modules of this tree."""
+
+        def load(
+            name: str, globals_: Any = None, locals_: Any = None, fromlist: tuple[str, ...] = (), level: int = 0
+        ) -> Any:
+            first = name.partition(".")[0]
+            if level or (first not in self._modules and self._source(workspace, first) is None):
+                return builtins.__import__(name, globals_, locals_, fromlist, level)
+            module = self.load(workspace, name)
+            for one in fromlist or ():
+                if not hasattr(module, one):
+                    self.load(workspace, f"{name}.{one}")
+            return module if fromlist else self.load(workspace, first)
+
+        return load
+
+
+def _unresolved(what: str, where: str) -> Refusal:
+    return failure("unresolved", f"{where}: {what}", rule="wit.node.forms")

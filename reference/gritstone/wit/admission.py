@@ -1,0 +1,262 @@
+"""Admission: what code gave back becomes a step of the actor only if it passes here.
+
+::
+
+    1  closed, kinds     every edge of what is new leads to the right kind, and what it reaches is there
+    2  actor, previous   the actor's own, from the step it was run from
+    3  inbox             keys stay; cursors move along what the proposal covers; at least one moves
+    4  outbox            every change is legal
+    5  core              a blob at ``wit``; frozen paths unchanged
+
+Cost: what is new in the step. The closure of the step before is whole, so whatever is unchanged is not followed;
+whether the covered messages are whole is asked only where nobody admitted the steps that sent them.
+
+Spec: the chapter *Admission* of ``wit``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from gritstone.errors import Refusal
+from gritstone.grit.objects import Blob, Kind, Mailbox, Message, ObjectId, Step, Tree
+from gritstone.wit.channels import Roots, is_legal_change
+from gritstone.wit.code import Run
+from gritstone.wit.failures import failure, illegal_step
+from gritstone.wit.frozen import changed_path
+from gritstone.wit.position import NO_IDS, Position
+from gritstone.wit.proposals import MessageKind
+from gritstone.wit.whole import Walk, Whole
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Admitted", "Sent", "admit"]
+
+_TREE = frozenset({Kind.TREE})
+_MESSAGE = frozenset({Kind.MESSAGE})
+_CONTENT = frozenset({Kind.BLOB, Kind.TREE})
+_MANY = 16  # entries of an outbox, from which on it pays to find the changed ones at once
+_MESSAGE_RANK = -Kind.MESSAGE.value
+
+Sent: TypeAlias = list[tuple[ObjectId, ObjectId | None]]
+"""Receivers with the new tip of their channel; None where it was withdrawn."""
+
+
+class Admitted:
+    """Be a step that may become the head.
+
+    Attributes:
+        position: the step, taken apart.
+        sent: changed entries of the outbox.
+        workspace: what was made for it.
+        ranks: what was found out about what it reaches.
+        borrowed: ids outside of what was made and of the step before, that the step leads to.
+        refused_update: whether it answers an update without doing what it asks.
+    """
+
+    __slots__ = ("borrowed", "position", "ranks", "refused_update", "sent", "workspace")
+
+    def __init__(self, position: Position, sent: Sent, workspace: Workspace, walk: Walk) -> None:
+        self.position = position
+        self.sent = sent
+        self.workspace = workspace
+        self.ranks = walk.found
+        self.borrowed = walk.borrowed
+        self.refused_update = False
+
+
+def admit(run: Run, result: ObjectId, whole: Whole, roots: Roots, *, trust_mail: bool) -> Admitted:
+    """Judge a result.
+
+    Args:
+        run: the transition that gave it.
+        result: any id.
+        whole: what is known to be whole; not changed.
+        roots: roots of chains that are known; more are added.
+        trust_mail: whether the covered messages are known to be whole.
+
+    Raises:
+        Rejected: it is not admitted (code ``illegal-step``).
+        Exhausted: trees are nested too deep (code ``exhausted``).
+
+    Spec: :rule:`wit.admit.closed`, :rule:`wit.admit.kind`, :rule:`wit.admit.trace`.
+    """
+    walk = Walk(run.workspace, whole)
+    step = run.workspace.made.get(result) or walk.look(result)
+    if type(step) is not Step:
+        raise illegal_step("the result is no step", "wit.admit.kind", got=result.hex())
+    last = run.last
+    expected = None if last is None or run.proposal.kind is MessageKind.CLEANUP else last.step_id
+    if step.actor != run.actor or step.previous != expected:
+        raise _foreign(run, step)
+    if not trust_mail:
+        _follow_mail(run, walk)
+    inbox = _mailbox(walk, step.inbox)
+    if not _covers_one(run, inbox):
+        _check_inbox(run, inbox)
+    if last is not None and step.outbox == last.step.outbox:
+        outbox: Mapping[ObjectId, ObjectId] = last.outbox
+        sent: Sent = []
+    else:
+        outbox = _mailbox(walk, step.outbox)
+        sent = _check_outbox(run, walk, outbox, roots)
+    core = _check_core(run, walk, step.core)
+    if trust_mail:
+        walk.borrowed += [messages[-1] for _, messages in run.proposal.covered]
+    return Admitted(Position(result, step, inbox, outbox, core), sent, run.workspace, walk)
+
+
+def _foreign(run: Run, step: Step) -> Refusal:
+    """Say whose step it is, or after which.
+
+    Spec: :rule:`wit.admit.actor`, :rule:`wit.admit.previous`, :rule:`wit.cleanup.cut`.
+    """
+    if step.actor != run.actor:
+        return illegal_step(
+            "a step of another actor", "wit.admit.actor", got=step.actor.hex(), expected=run.actor.hex()
+        )
+    got = "none" if step.previous is None else step.previous.hex()
+    return illegal_step("another previous", "wit.admit.previous", got=got)
+
+
+def _mailbox(walk: Walk, mailbox: ObjectId | None) -> Mapping[ObjectId, ObjectId]:
+    if mailbox is None:
+        return NO_IDS
+    value = walk.workspace.made.get(mailbox) or walk.look(mailbox)
+    if type(value) is not Mailbox:
+        raise illegal_step("no mailbox where one belongs", "wit.admit.kind", got=mailbox.hex())
+    return value.entries
+
+
+def _follow_mail(run: Run, walk: Walk) -> None:
+    """Follow the covered messages, down to what the step before has read."""
+    if run.last is not None:
+        for cursor in run.last.inbox.values():
+            walk.found[cursor] = _MESSAGE_RANK
+    for sender, messages in run.proposal.covered:
+        walk.follow(sender, _TREE)
+        walk.follow(messages[-1], _MESSAGE)
+
+
+def _covers_one(run: Run, inbox: Mapping[ObjectId, ObjectId]) -> bool:
+    """Tell whether an inbox differs by a cursor that moved as proposed, of the one sender that is proposed."""
+    covered = run.proposal.covered
+    if len(covered) != 1:
+        return False
+    ((sender, messages),) = covered
+    before = NO_IDS if run.last is None else run.last.inbox
+    cursor = inbox.get(sender)
+    return cursor == messages[-1] and inbox == {**before, sender: cursor} and before.get(sender) != cursor
+
+
+def _check_inbox(run: Run, inbox: Mapping[ObjectId, ObjectId]) -> None:
+    """Check how the inbox changed.
+
+    Spec: :rule:`wit.admit.inbox-keep`, :rule:`wit.admit.inbox-proposed`, :rule:`wit.admit.inbox-cursor`,
+    :rule:`wit.admit.progress`.
+    """
+    before = NO_IDS if run.last is None else run.last.inbox
+    if not before.keys() <= inbox.keys():
+        raise illegal_step("a sender vanished from the inbox", "wit.admit.inbox-keep")
+    moved = {sender: cursor for sender, cursor in inbox.items() if before.get(sender) != cursor}
+    if not moved:
+        raise illegal_step("the step covers nothing", "wit.admit.progress")
+    count = 0
+    for sender, messages in run.proposal.covered:
+        cursor = moved.get(sender)
+        if cursor is not None:
+            count += 1
+            if cursor != messages[-1] and cursor not in messages:
+                raise illegal_step(
+                    "a cursor at a message that is not proposed", "wit.admit.inbox-cursor", got=cursor.hex()
+                )
+    if count != len(moved):
+        raise illegal_step("an entry of a sender that is not in the proposal", "wit.admit.inbox-proposed")
+
+
+def _check_outbox(run: Run, walk: Walk, outbox: Mapping[ObjectId, ObjectId], roots: Roots) -> Sent:
+    """Check how the outbox changed, and follow what is new in it.
+
+    Spec: :rule:`wit.admit.outbox`.
+    """
+    before = NO_IDS if run.last is None else run.last.outbox
+    sent: Sent = []
+    if not before.keys() <= outbox.keys():
+        sent += [(receiver, None) for receiver in sorted(before.keys() - outbox.keys())]
+    for receiver, new in outbox.items() if len(outbox) < _MANY else sorted(outbox.items() - before.items()):
+        old = before.get(receiver)
+        if old == new:
+            continue
+        sent.append((receiver, new))
+        if old is None:
+            walk.follow(receiver, _TREE)
+        message = run.workspace.made.get(new)
+        if type(message) is Message and message.previous == old:
+            # One message behind the tip, or the first one: what most steps send.
+            walk.follow(message.content, _CONTENT)
+            walk.found[new] = _MESSAGE_RANK
+            continue
+        if old is not None:
+            walk.found[old] = _MESSAGE_RANK
+        walk.follow(new, _MESSAGE)
+        try:
+            legal = is_legal_change(run.workspace.load, roots, old, new)
+        except Refusal as refusal:
+            raise illegal_step(str(refusal), "wit.admit.closed", got=new.hex()) from None
+        if not legal:
+            raise illegal_step("an entry went back", "wit.admit.outbox", got=new.hex())
+    return sent
+
+
+def _check_core(run: Run, walk: Walk, core_id: ObjectId) -> Mapping[str, ObjectId]:
+    """Check the core, and follow what is new in it.
+
+    Spec: :rule:`wit.admit.core`, :rule:`wit.frozen.kept`.
+    """
+    before = run.core
+    core = before
+    if core_id != run.core_id:
+        tree = run.workspace.made.get(core_id) or walk.look(core_id)
+        if type(tree) is not Tree:
+            raise illegal_step("a core that is no tree", "wit.admit.kind", got=core_id.hex())
+        core = tree.entries
+        _follow_changes(run, walk, core)
+    wit = core.get("wit")
+    node = None if wit is None else walk.look(wit)
+    if wit is None or (node is not None and type(node) is not Blob):
+        raise illegal_step("a core without a blob at wit", "wit.admit.core")
+    if core is not before and "frozen" in before:
+        path = changed_path(run.workspace, before, core)
+        if path is not None:
+            raise illegal_step("a frozen path changed", "wit.frozen.kept", got=ascii(path))
+    return core
+
+
+def _follow_changes(run: Run, walk: Walk, core: Mapping[str, ObjectId]) -> None:
+    """Follow what a core has in other places than the core before.
+
+    What stands in its old place was within the limit of depth there, so it is within it here.
+    """
+    workspace = run.workspace
+    limit = workspace.objects.limits.tree_depth
+    waiting: list[tuple[Mapping[str, ObjectId], Mapping[str, ObjectId], int]] = [(core, run.core, 1)]
+    while waiting:
+        new, old, level = waiting.pop()
+        for name, target in new.items():
+            before = old.get(name)
+            if before == target:
+                continue
+            made = workspace.made.get(target)
+            if type(made) is Blob:
+                walk.found[target] = 0
+                continue
+            if before is not None and not walk.knows(target):
+                tree, counterpart = walk.look(target), walk.look(before)
+                if type(tree) is Tree and type(counterpart) is Tree:
+                    waiting.append((tree.entries, counterpart.entries, level + 1))
+                    if made is None:
+                        walk.borrowed.append(target)
+                    continue
+            rank = walk.follow(target, _CONTENT)
+            if level + rank > limit:
+                raise failure("exhausted", "trees are nested too deep", expected=f"at most {limit}")

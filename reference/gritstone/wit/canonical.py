@@ -1,0 +1,138 @@
+"""Canonical JSON (RFC 8785), for values whose numbers are integers.
+
+Members ascend by their UTF-16 code units; there is no white space; one escape per character that needs one. Reading
+accepts exactly what writing gives.
+
+Spec: :rule:`wit.wut.form`, :rule:`wit.wut.openapi`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn, TypeAlias
+
+from gritstone.errors import Invalid
+
+__all__ = ["Json", "read_canonical", "write_canonical"]
+
+Json: TypeAlias = Any
+"""Null, booleans, integers, texts, lists, and dictionaries with texts as keys."""
+
+_MAX_INTEGER = 2**53 - 1
+_MAX_DEPTH = 64
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+_ESCAPES |= {chr(n): f"\\u{n:04x}" for n in range(32) if chr(n) not in _ESCAPES}
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_CLOSERS = {ord("["): ord("]"), ord("{"): ord("}")}
+
+
+def write_canonical(value: Json) -> bytes:
+    """Write a value.
+
+    Raises:
+        Invalid: it holds something that is not a value of this module, an integer out of range, a lone surrogate, or
+            lists and dictionaries nested more than 64 deep.
+    """
+    parts: list[str] = []
+    _write(value, parts, 0)
+    return "".join(parts).encode("utf-8")
+
+
+def read_canonical(data: bytes) -> Json:
+    """Read what ``write_canonical`` would have written, and nothing else.
+
+    Raises:
+        Invalid: it is anything else.
+    """
+    if _depth(data) > _MAX_DEPTH:
+        raise Invalid("JSON nested too deep", rule="wit.wut.form", expected=f"at most {_MAX_DEPTH}")
+    try:
+        value = json.loads(
+            data.decode("utf-8"), parse_float=_refuse, parse_constant=_refuse, object_pairs_hook=_members
+        )
+    except ValueError as error:
+        raise Invalid(f"no JSON: {error}", rule="wit.wut.form") from None
+    if write_canonical(value) != data:
+        raise Invalid("JSON in another spelling than the canonical one", rule="wit.wut.form")
+    return value
+
+
+def _write(value: Json, parts: list[str], depth: int) -> None:
+    if value is None or isinstance(value, bool):
+        parts.append({None: "null", True: "true", False: "false"}[value])
+    elif isinstance(value, int):
+        if not -_MAX_INTEGER <= value <= _MAX_INTEGER:
+            raise Invalid("an integer out of range", rule="wit.wut.form", got=value)
+        parts.append(str(value))
+    elif isinstance(value, str):
+        parts.append(_text(value))
+    elif isinstance(value, list | dict):
+        if depth == _MAX_DEPTH:
+            raise Invalid("JSON nested too deep", rule="wit.wut.form", expected=f"at most {_MAX_DEPTH}")
+        _write_items(value, parts, depth + 1)
+    else:
+        raise Invalid("no value of canonical JSON", rule="wit.wut.form", got=type(value).__name__)
+
+
+def _write_items(value: list[Json] | dict[str, Json], parts: list[str], depth: int) -> None:
+    mark = ""
+    if isinstance(value, list):
+        parts.append("[")
+        for item in value:
+            parts.append(mark)
+            _write(item, parts, depth)
+            mark = ","
+        parts.append("]")
+        return
+    parts.append("{")
+    for name in sorted(value, key=_utf16):
+        parts.append(f"{mark}{_text(name)}:")
+        _write(value[name], parts, depth)
+        mark = ","
+    parts.append("}")
+
+
+def _text(text: str) -> str:
+    if _SURROGATE.search(text) is not None:
+        raise Invalid("a lone surrogate", rule="wit.wut.form", got=ascii(text))
+    escaped = _ESCAPED.sub(lambda match: _ESCAPES[match[0]], text)
+    return f'"{escaped}"'
+
+
+def _utf16(text: str) -> bytes:
+    return text.encode("utf-16-be", "surrogatepass")
+
+
+def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member twice")
+    return members
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"the number {text}")
+
+
+def _depth(data: bytes) -> int:
+    """Tell how deep lists and dictionaries are nested, without following them."""
+    deepest = depth = 0
+    in_text = escaped = False
+    for byte in data:
+        if in_text:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_text = False
+        elif byte == 0x22:
+            in_text = True
+        elif byte in _CLOSERS:
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in (0x5D, 0x7D):
+            depth -= 1
+    return deepest

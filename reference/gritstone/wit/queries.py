@@ -1,0 +1,75 @@
+"""Queries: what a step answers.
+
+Spec: :rule:`wit.query.pure`, :rule:`wit.query.answers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from gritstone.errors import InternalError, Invalid, Missing, Refusal, Rejected
+from gritstone.grit.objects import Kind, ObjectId
+from gritstone.wit.code import Question, Request
+from gritstone.wit.failures import failure, failure_class
+from gritstone.wit.nodes import Codes
+from gritstone.wit.position import Position, position_of
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Query", "ask_position", "read_asked_step"]
+
+Query = Generator[Request, Any, ObjectId | None]
+"""A query in progress; it returns the id of the answer, or None for none."""
+
+
+def read_asked_step(workspace: Workspace, step: ObjectId) -> Position:
+    """Take a step apart that is to be asked.
+
+    Raises:
+        Missing: the step, or what its fields lead to, is absent.
+        Rejected: the id is that of something else.
+    """
+    try:
+        return position_of(workspace, step)
+    except Invalid as refusal:
+        raise Rejected("no step", rule="wit.query.answers", got=str(refusal)) from None
+
+
+def ask_position(codes: Codes, workspace: Workspace, position: Position, name: str, args: bytes) -> Query:
+    """Ask a step.
+
+    Args:
+        codes: what code nodes resolve to.
+        workspace: what is read; new objects of the answer are in it afterwards.
+        position: the step.
+        name: any text.
+        args: any bytes.
+
+    Raises:
+        Missing: something that the code needs is absent.
+        Rejected: no code (code ``unresolved``), or it failed (code ``failed``).
+
+    Spec: :rule:`wit.query.answers`.
+    """
+    code = codes.resolve(workspace, position.core, "wit_query")
+    try:
+        answer = yield from code.query(Question(workspace, position, name, args))
+    except Refusal as refusal:
+        if isinstance(refusal, Missing):
+            raise
+        detail = (refusal.code or "").partition(":")[2] if failure_class(refusal) == "failed" else ""
+        raise _failed(str(refusal), detail or None) from refusal
+    except InternalError:
+        raise
+    except Exception as error:
+        # The door between us and code that anybody wrote: its faults are its failures.
+        raise _failed(f"{type(error).__name__}: {error}", None) from error
+    if answer is None:
+        return None
+    if len(answer) != 32 or workspace.is_absent(answer) or workspace.kind(answer) not in (Kind.BLOB, Kind.TREE):
+        raise _failed("the answer is no blob or tree of the store", None)
+    return answer
+
+
+def _failed(what: str, detail: str | None) -> Refusal:
+    return failure("failed", f"a query failed: {what}", rule="wit.query.answers", detail=detail)

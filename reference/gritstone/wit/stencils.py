@@ -1,0 +1,160 @@
+"""Fast encoding: what two objects of one outline have in common is written once.
+
+Ids have 32 bytes in every format, and no rule of order looks at the ids in values. So two objects that differ in
+nothing but such ids have encodings that differ in nothing but these bytes. A *stencil* is the encoding of a model
+object, cut at the places of its ids; another object of the same outline is its ids between these pieces. The format's
+own encoder makes the model, so nothing here knows a format, and nothing is written that the encoder would not write.
+
+The outline is: of a step, which ids are none; of a message, its type and whether it has a previous; of a tree, its
+names; of a mailbox, its number of entries. Blobs, large maps and messages with other headers have no stencil.
+
+Spec: :rule:`grit.object.one-spelling`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from hashlib import sha256
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from gritstone.grit.formats import Format
+from gritstone.grit.limits import Limits
+from gritstone.grit.objects import ZERO_ID, Kind, Mailbox, Message, Object, Step, Tree
+
+__all__ = ["Stencils"]
+
+_ID_BYTES = 32
+_MOST_ENTRIES = 12
+_MOST_STENCILS = 1_024
+_MARKS = sorted(sha256(b"mark %d" % number).digest() for number in range(2 * _MOST_ENTRIES))
+
+_Ids: TypeAlias = tuple[Any, ...]
+_Stencil: TypeAlias = tuple[list[bytes], Callable[[_Ids], _Ids] | None, int]
+"""Pieces with an empty place at each odd index; what picks the ids of these places, if they are not all of them as they
+come; and the length of the whole."""
+
+
+class Stencils:
+    """Encode objects of one format, fast where the outline is a known one.
+
+    Attributes:
+        format: the format.
+        limits: what the encoder accepts.
+        encoders: by kind what encodes an object; the same bytes, and the same refusals, as the format's encoder.
+    """
+
+    __slots__ = ("_known", "encoders", "format", "limits")
+
+    def __init__(self, format_: Format, limits: Limits) -> None:
+        self.format = format_
+        self.limits = limits
+        self._known: dict[Hashable, _Stencil] = {}
+        self.encoders: Mapping[Kind, Callable[[Any], bytes]] = MappingProxyType(
+            {
+                Kind.STEP: self._encode_step,
+                Kind.MESSAGE: self._encode_message,
+                Kind.MAILBOX: self._encode_mailbox,
+                Kind.TREE: self._encode_tree,
+                Kind.BLOB: self._encode_plain,
+            }
+        )
+
+    def encode(self, value: Object) -> bytes:
+        """Encode an object.
+
+        Raises:
+            Invalid: the value has no encoding in the format.
+            Exhausted: it is longer than ``limits.object_bytes``.
+        """
+        return self.encoders[value.kind](value)
+
+    def _encode_plain(self, value: Object) -> bytes:
+        return self.format.encode(value, self.limits)
+
+    def _encode_step(self, value: Step) -> bytes:
+        previous, inbox, outbox = value.previous, value.inbox, value.outbox
+        ids = (previous, value.actor, inbox, outbox, value.core)
+        outline = (previous is None, inbox is None, outbox is None)
+        stencil = self._known.get(outline)
+        if stencil is None:
+            marks = [None if one is None else mark for one, mark in zip(ids, _MARKS, strict=False)]
+            stencil = self._learn(outline, Step(marks[0], _MARKS[1], marks[2], marks[3], _MARKS[4]), 5)
+        return _fill(stencil, ids) or self._encode_plain(value)
+
+    def _encode_message(self, value: Message) -> bytes:
+        previous, headers = value.previous, value.headers
+        mt = None
+        if headers:
+            mt = headers.get("mt")
+            if mt is None or len(headers) != 1:
+                return self._encode_plain(value)
+        outline = (previous is None, mt)
+        stencil = self._known.get(outline)
+        if stencil is None:
+            model = Message(None if previous is None else _MARKS[0], headers, _MARKS[1])
+            stencil = self._learn(outline, model, 2)
+        return _fill(stencil, (previous, value.content)) or self._encode_plain(value)
+
+    def _encode_mailbox(self, value: Mailbox) -> bytes:
+        entries = value.entries
+        count = len(entries)
+        if not 0 < count <= _MOST_ENTRIES:
+            return self._encode_plain(value)
+        stencil = self._known.get(count)
+        if stencil is None:
+            model = Mailbox(dict(zip(_MARKS[:count], _MARKS[count : 2 * count], strict=True)))
+            stencil = self._learn(count, model, 2 * count)
+        if count == 1:
+            ids: _Ids = (*entries, *entries.values())
+        else:
+            keys = sorted(entries)
+            ids = (*keys, *[entries[key] for key in keys])
+        return _fill(stencil, ids) or self._encode_plain(value)
+
+    def _encode_tree(self, value: Tree) -> bytes:
+        entries = value.entries
+        outline = tuple(entries)
+        stencil = self._known.get(outline)
+        if stencil is None:
+            if not 0 < len(entries) <= _MOST_ENTRIES:
+                return self._encode_plain(value)
+            stencil = self._learn(outline, Tree(dict(zip(entries, _MARKS, strict=False))), len(entries))
+        return _fill(stencil, tuple(entries.values())) or self._encode_plain(value)
+
+    def _learn(self, outline: Hashable, model: Object, count: int) -> _Stencil:
+        """Cut the encoding of a model at its marks; ``count`` of them are given whenever it is filled.
+
+        Raises:
+            Invalid: as encoding; the outline itself is not allowed.
+        """
+        data = self.format.encode(model, self.limits)
+        places = sorted((data.find(mark), number) for number, mark in enumerate(_MARKS) if mark in data)
+        pieces: list[bytes] = []
+        end = 0
+        for at, _ in places:
+            pieces += (data[end:at], b"")
+            end = at + _ID_BYTES
+        pieces.append(data[end:])
+        numbers = [number for _, number in places]
+        pick = itemgetter(*numbers) if len(numbers) > 1 else itemgetter(slice(numbers[0], numbers[0] + 1))
+        if len(self._known) >= _MOST_STENCILS:
+            self._known.clear()
+        stencil = pieces, None if numbers == list(range(count)) else pick, len(data)
+        self._known[outline] = stencil
+        return stencil
+
+
+def _fill(stencil: _Stencil, ids: _Ids) -> bytes:
+    """Put ids into the places; no bytes if one of them is no id.
+
+    Ids of wrong lengths that add up right are not seen here. Nothing that holds such an id is admitted.
+    """
+    pieces, pick, size = stencil
+    if pick is not None:
+        ids = pick(ids)
+    parts = pieces.copy()
+    parts[1::2] = ids
+    data = b"".join(parts)
+    return data if len(data) == size and ZERO_ID not in ids else b""

@@ -1,0 +1,169 @@
+"""The transition: from where an actor is and what it is to read, to its next step.
+
+::
+
+    genesis     the node ``wit`` of the content
+    ordinary    the node ``wit`` of the core
+    cleanup     the node ``wit`` of the core; the step has no previous
+    update      the default update, or the node ``wit_update`` of the content
+    duplicate   the cursor-only step
+
+Whoever makes it, the result is admitted here and nowhere else. Nothing is stored and no reference is set.
+
+Spec: the chapter *Transition* of ``wit``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+from gritstone.errors import Exhausted, InternalError, Missing, Refusal
+from gritstone.grit.objects import ObjectId, Tree
+from gritstone.wit.admission import Admitted, admit
+from gritstone.wit.channels import Roots, new_roots
+from gritstone.wit.code import Code, Request, Run
+from gritstone.wit.failures import failure, failure_class
+from gritstone.wit.nodes import Codes
+from gritstone.wit.objects import Objects
+from gritstone.wit.position import Position
+from gritstone.wit.proposals import MessageKind, Proposal
+from gritstone.wit.update import cursor_only, default_update
+from gritstone.wit.whole import Whole, new_whole
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Executor", "Transition"]
+
+Transition = Generator[Request, Any, Admitted | None]
+"""A transition in progress; it returns the admitted step, or None if the code declined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """Run transitions on the objects of one store.
+
+    Attributes:
+        objects: what is read.
+        codes: what code nodes resolve to.
+        trust_mail: whether covered messages are known to be whole, because they come from heads.
+        whole: what is known to be whole.
+        roots: what is known of roots of chains.
+    """
+
+    objects: Objects
+    codes: Codes
+    trust_mail: bool = False
+    whole: Whole = field(default_factory=new_whole)
+    roots: Roots = field(default_factory=new_roots)
+
+    def prepare(self, actor: ObjectId, last: Position | None, proposal: Proposal, attempt: int) -> Run:
+        """Put together what the code of one transition sees.
+
+        Raises:
+            Missing: the content of a genesis message is absent.
+        """
+        workspace = Workspace(self.objects)
+        if last is not None:
+            return Run(workspace, actor, last, last.step.core, last.core, proposal, attempt)
+        tree = workspace.load(actor)
+        assert isinstance(tree, Tree), "an actor is a tree"
+        return Run(workspace, actor, None, actor, tree.entries, proposal, attempt)
+
+    def transition(self, run: Run) -> Transition:
+        """Run one transition and admit its result.
+
+        Raises:
+            Rejected: it failed (codes ``failed``, ``unresolved``, ``illegal-step``).
+            Exhausted: it failed (code ``exhausted``).
+            Missing: the store lacks something that the transition needs.
+
+        Spec: :rule:`wit.transition.source`, :rule:`wit.transition.declined`.
+        """
+        kind = run.proposal.kind
+        if kind is MessageKind.DUPLICATE:
+            return self._judge(run, cursor_only(run))
+        if kind is MessageKind.UPDATE:
+            found = self._update(run)
+            if isinstance(found, Admitted):
+                return found
+            code = found
+        else:
+            code = self.codes.resolve(run.workspace, run.core, "wit")
+        try:
+            result = yield from code.step(run)
+        except (InternalError, Missing):
+            raise
+        except Exception as error:
+            # The door between us and code that anybody wrote: its faults are its failures.
+            raise _as_failure(error) from error
+        return self._judge(run, result)
+
+    def refuse_update(self, run: Run) -> Admitted:
+        """Answer an update with the cursor-only step.
+
+        Spec: :rule:`wit.update.refused`.
+        """
+        admitted = admit(run, cursor_only(run), self.whole, self.roots, trust_mail=self.trust_mail)
+        admitted.refused_update = True
+        return admitted
+
+    def adopt(self, admitted: Admitted) -> None:
+        """Remember what is known of a step, now that it and what it reaches is stored or will be.
+
+        The step and its mailboxes are not remembered: whoever goes on from it has them, and nobody else asks.
+        """
+        self.whole.update(admitted.ranks)
+        step, made = admitted.position.step, admitted.workspace.made
+        made.pop(admitted.position.step_id, None)
+        if step.inbox is not None:
+            made.pop(step.inbox, None)
+        if step.outbox is not None:
+            made.pop(step.outbox, None)
+        self.objects.remember(made)
+
+    def _judge(self, run: Run, result: ObjectId | None) -> Admitted | None:
+        """Admit a result, unless it says that the code declined.
+
+        Spec: :rule:`wit.transition.declined`.
+        """
+        if result is None:
+            raise failure("failed", "the code gave no id")
+        if run.last is not None and result == run.last.step_id:
+            return None
+        return admit(run, result, self.whole, self.roots, trust_mail=self.trust_mail)
+
+    def _update(self, run: Run) -> Admitted | Code:
+        """Answer an update, or give the code that does.
+
+        Spec: :rule:`wit.update.code`, :rule:`wit.update.refused`, :rule:`wit.frozen.code`.
+        """
+        workspace = run.workspace
+        _, message_id = run.proposal.single()
+        content_id = workspace.message(message_id).content
+        content = workspace.tree(content_id)
+        if content is None:
+            return self.refuse_update(run)
+        if "wit_update" in content.entries:
+            if "frozen" in run.core:
+                return self.refuse_update(run)
+            return self.codes.resolve(workspace, content.entries, "wit_update")
+        try:
+            step = default_update(run, content_id)
+        except Exhausted as refusal:
+            raise failure("exhausted", str(refusal)) from None
+        if step is None:
+            return self.refuse_update(run)
+        return admit(run, step, self.whole, self.roots, trust_mail=self.trust_mail)
+
+
+def _as_failure(error: Exception) -> Refusal:
+    """Turn what code raised into a failure.
+
+    Spec: :rule:`wit.transition.class`.
+    """
+    if not isinstance(error, Refusal):
+        return failure("failed", f"{type(error).__name__}: {error}")
+    if failure_class(error) is not None:
+        return error
+    return failure("exhausted" if isinstance(error, Exhausted) else "failed", str(error))

@@ -1,0 +1,102 @@
+"""Updates: the merge of trees, which updates are refused, and the cursor-only step.
+
+Spec: :rule:`wit.update.merge`, :rule:`wit.update.replace`, :rule:`wit.update.keep`, :rule:`wit.update.refused`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from gritstone.errors import Invalid
+from gritstone.grit.objects import Blob, Mailbox, ObjectId, Step, Tree
+from gritstone.wit.code import Run
+from gritstone.wit.frozen import changed_path
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["cursor_only", "default_update", "merge", "with_cursor"]
+
+
+def merge(workspace: Workspace, core: ObjectId, update: ObjectId) -> ObjectId:
+    """Merge two trees; the walk keeps its own stack, however deep they are.
+
+    Returns:
+        The id of the tree, which is in the workspace or is ``core``.
+
+    Raises:
+        Missing: one of them, or a tree that both have a name for, is absent.
+        Invalid: one of them is no tree.
+        Exhausted: a merged tree is longer than ``object_bytes``.
+
+    Spec: :rule:`wit.update.merge`.
+    """
+    roots = [workspace.tree(one) for one in (core, update)]
+    if roots[0] is None or roots[1] is None:
+        raise Invalid("only trees are merged", rule="wit.update.merge", expected="a tree")
+    # Merged entries, what is still to come of the update, and the name under which the parent gets the result.
+    path: list[tuple[dict[str, ObjectId], Iterator[tuple[str, ObjectId]], str]] = []
+    path.append((dict(roots[0].entries), iter(roots[1].entries.items()), ""))
+    while True:
+        entries, ahead, label = path[-1]
+        for name, target in ahead:
+            pair = _pair(workspace, entries.get(name), target)
+            if pair is not None:
+                path.append((dict(pair[0]), iter(pair[1].items()), name))
+                break
+            entries[name] = target
+        else:
+            path.pop()
+            merged = workspace.put(Tree(entries))
+            if not path:
+                return merged
+            path[-1][0][label] = merged
+
+
+def _pair(
+    workspace: Workspace, old: ObjectId | None, new: ObjectId
+) -> tuple[Mapping[str, ObjectId], Mapping[str, ObjectId]] | None:
+    """Give the entries of both sides, if both are trees and differ."""
+    if old is None or old == new:
+        return None
+    below, above = workspace.tree(old), workspace.tree(new)
+    return None if below is None or above is None else (below.entries, above.entries)
+
+
+def with_cursor(run: Run) -> ObjectId:
+    """Make the inbox of ``run.last`` with the cursor at the one message of the proposal."""
+    assert run.last is not None, "only an actor that has a step gets here"
+    sender, message = run.proposal.single()
+    return run.workspace.put(Mailbox({**run.last.inbox, sender: message}))
+
+
+def cursor_only(run: Run) -> ObjectId:
+    """Make the step that differs from the one before by nothing but the cursor.
+
+    Spec: :rule:`wit.genesis.again`, :rule:`wit.update.refused`.
+    """
+    assert run.last is not None, "only an actor that has a step gets here"
+    last = run.last.step
+    step = Step(run.last.step_id, run.actor, with_cursor(run), last.outbox, last.core)
+    return run.workspace.put(step)
+
+
+def default_update(run: Run, content: ObjectId) -> ObjectId | None:
+    """Make the step of a default update; None if the update is refused.
+
+    Raises:
+        Missing: something that has to be merged is absent.
+        Exhausted: the merged core is longer than ``object_bytes``.
+
+    Spec: :rule:`wit.update.merge`, :rule:`wit.update.refused`, :rule:`wit.frozen.kept`.
+    """
+    assert run.last is not None, "only an actor that has a step gets here"
+    workspace, last = run.workspace, run.last
+    merged = merge(workspace, run.core_id, content)
+    tree = workspace.tree(merged)
+    assert tree is not None, "a merge is a tree"
+    wit = tree.entries.get("wit")
+    node = None if wit is None else workspace.look(wit)
+    if wit is None or not (node is None or isinstance(node, Blob)):
+        return None
+    if changed_path(workspace, run.core, tree.entries) is not None:
+        return None
+    return workspace.put(Step(last.step_id, run.actor, with_cursor(run), last.step.outbox, merged))

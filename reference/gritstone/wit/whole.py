@@ -1,0 +1,158 @@
+"""What is known to be there with everything it reaches.
+
+An executor that admitted a step need not walk what it walked then. ``Whole`` remembers, for each id that was walked,
+its *rank*: 0 for a blob or tombstone, for a tree how deep trees are nested in it, and below 0 for other kinds. A
+``Walk`` follows what is new. It keeps its findings to itself until the step is adopted, since they are about objects
+that nobody stored yet.
+
+Spec: :rule:`wit.admit.closed`, :rule:`wit.admit.kind`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from gritstone.errors import Missing, Refusal
+from gritstone.grit.graph import Edge, edges
+from gritstone.grit.objects import Kind, Object, ObjectId
+from gritstone.wit.failures import failure, illegal_step
+from gritstone.wit.recent import Recent
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Walk", "Whole", "new_whole"]
+
+_MOST_RANKS = 131_072
+
+Whole: TypeAlias = Recent[ObjectId, int]
+"""The rank of ids that are known to be whole."""
+
+
+def new_whole() -> Whole:
+    """Make an empty memory of what is whole."""
+    return Recent(_MOST_RANKS)
+
+
+class Walk:
+    """Follow what one result reaches and nobody has followed before.
+
+    Attributes:
+        workspace: where what is new was made.
+        found: ranks of what was walked now.
+        borrowed: ids where the walk stepped out of what was made, into the store.
+    """
+
+    __slots__ = ("_whole", "borrowed", "found", "workspace")
+
+    def __init__(self, workspace: Workspace, whole: Whole) -> None:
+        self.workspace = workspace
+        self._whole = whole
+        self.found: dict[ObjectId, int] = {}
+        self.borrowed: list[ObjectId] = []
+
+    def follow(self, target: ObjectId, allowed: frozenset[Kind]) -> int:
+        """Make sure that an id leads to an allowed kind and is whole; give its rank.
+
+        Raises:
+            Rejected: it is not (code ``illegal-step``).
+            Exhausted: trees are nested deeper than ``tree_depth`` (code ``exhausted``).
+        """
+        rank = self.found.get(target)
+        if rank is None:
+            rank = self._whole.get(target)
+            if rank is None:
+                rank = self._walk(target)
+            if target not in self.workspace.made:
+                self.borrowed.append(target)
+        if _kind_of(rank) not in allowed:
+            raise _wrong_kind(target, _kind_of(rank), allowed)
+        return rank
+
+    def knows(self, target: ObjectId) -> bool:
+        """Tell whether following an id costs nothing."""
+        return target in self.found or self._whole.get(target) is not None
+
+    def look(self, target: ObjectId) -> Object | None:
+        """Give an object; None for a tombstone.
+
+        Raises:
+            Rejected: it is absent or damaged (code ``illegal-step``).
+        """
+        workspace = self.workspace
+        found = workspace.made.get(target) or workspace.objects.young.get(target)
+        if found is not None:
+            return found
+        try:
+            return workspace.look(target)
+        except Missing as refusal:
+            raise illegal_step(str(refusal), "wit.admit.closed", got=target.hex()) from None
+
+    def _walk(self, root: ObjectId) -> int:
+        value = self.look(root)
+        rank = _leaf_rank(value)
+        if value is None or rank == 0:
+            self.found[root] = 0
+            return 0
+        path: list[tuple[ObjectId, Kind, Iterator[Edge]]] = [(root, value.kind, iter(edges(value)))]
+        depths: list[int] = [0]
+        while path:
+            object_id, kind, ahead = path[-1]
+            for target, allowed in ahead:
+                below = self._step_into(target, allowed, path)
+                if below is None:
+                    depths.append(0)
+                    break
+                depths[-1] = max(depths[-1], below)
+            else:
+                path.pop()
+                rank = self._rank(kind, depths.pop())
+                self.found[object_id] = rank
+                if depths:
+                    depths[-1] = max(depths[-1], rank)
+        return rank
+
+    def _step_into(
+        self, target: ObjectId, allowed: frozenset[Kind], path: list[tuple[ObjectId, Kind, Iterator[Edge]]]
+    ) -> int | None:
+        """Give the rank of what an edge leads to; None if it has to be walked first."""
+        rank = self.found.get(target)
+        if rank is None:
+            rank = self._whole.get(target)
+        value = None
+        if rank is None:
+            value = self.look(target)
+            rank = _leaf_rank(value)
+        kind = _kind_of(rank) if value is None else value.kind
+        if kind not in allowed:
+            raise _wrong_kind(target, kind, allowed)
+        if value is None or rank == 0:
+            self.found[target] = rank
+            return rank
+        path.append((target, value.kind, iter(edges(value))))
+        return None
+
+    def _rank(self, kind: Kind, depth: int) -> int:
+        if kind is not Kind.TREE:
+            rank: int = -kind.value
+            return rank
+        limit = self.workspace.objects.limits.tree_depth
+        if depth >= limit:
+            raise failure("exhausted", "trees are nested too deep", expected=f"at most {limit}")
+        return 1 + max(depth, 0)
+
+
+def _wrong_kind(target: ObjectId, kind: Kind, allowed: frozenset[Kind]) -> Refusal:
+    expected = " or ".join(sorted(one.word for one in allowed))
+    return illegal_step(f"an edge leads to {target.hex()}", "wit.admit.kind", got=f"a {kind.word}", expected=expected)
+
+
+def _leaf_rank(value: Object | None) -> int:
+    """Give the rank of a blob or tombstone, and something else for what has edges."""
+    return 0 if value is None or value.kind is Kind.BLOB else 1
+
+
+_KIND_OF_RANK = {-kind.value: kind for kind in Kind}
+
+
+def _kind_of(rank: int) -> Kind:
+    return Kind.TREE if rank > 0 else _KIND_OF_RANK[rank]

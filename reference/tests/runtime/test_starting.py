@@ -1,0 +1,68 @@
+"""Starting: names of agents, and stores that were left in whatever way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gritstone.errors import Invalid, Rejected
+from gritstone.grit import Change
+
+
+@pytest.mark.parametrize("name", ["", "x" * 256, "\u00e9" * 128, "\ud800"])
+def test_no_names(stage: Any, name: str) -> None:
+    with pytest.raises(Invalid):
+        stage.start(agent=name)
+    assert stage.refs() == {}
+
+
+def test_another_name(stage: Any) -> None:
+    stage.start(agent="one")
+    before = stage.refs()
+    with pytest.raises(Rejected) as caught:
+        stage.start(agent="two")
+    assert caught.value.code == "agent"
+    assert stage.refs() == before
+    assert stage.start(agent="one")
+
+
+def test_half_an_agent(stage: Any) -> None:
+    stage.start()
+    refs = stage.refs()
+    agent, head = f"heads/{refs['runtime/agent'].hex()}", None
+    head = refs[agent]
+    stage.store.update_references([Change(agent, head, None)])
+    with pytest.raises(Rejected) as caught:
+        stage.start()
+    assert caught.value.code is None
+    stage.store.update_references([Change(agent, None, head), Change("runtime/agent", refs["runtime/agent"], None)])
+    with pytest.raises(Rejected):
+        stage.start()
+
+
+def test_a_restart_at_rest_is_quiet(any_stage: Any) -> None:
+    any_stage.start()
+    a, b = any_stage.born("a", "b")
+    any_stage.tell(a, b"S\0q\0\1S\xf1q\0\xf2", **{"00": b, "01": any_stage.program(b"B\0\0\0\5")})
+    any_stage.run()
+    before = any_stage.bundle()
+    any_stage.wait(any_stage.runtime.stop(drain=True))
+    any_stage.start()
+    assert any_stage.run().steps == 0
+    assert any_stage.bundle() == before
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_restarts_lose_nothing(any_stage: Any, stride: int) -> None:
+    any_stage.start()
+    a, b = any_stage.born("a", "b")
+    any_stage.tell(a, b"S\0q\0\1", **{"00": b, "01": any_stage.program(b"B\0\0\0\7")})
+    for _ in range(30):
+        any_stage.run(stride)
+        any_stage.wait(any_stage.runtime.stop(drain=False))
+        any_stage.start()
+    assert any_stage.run().cause == "rest"
+    bounces = [any_stage.data(one, "bounces") for one in (a, b)]
+    assert bounces == [b"\0\0\0\6", b"\0\0\0\7"]
+    assert len(any_stage.steps(a)) + len(any_stage.steps(b)) == 2 + 1 + 13

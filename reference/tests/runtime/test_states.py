@@ -1,0 +1,49 @@
+"""The table of states is that of the specification."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+
+from gritstone.errors import InternalError
+from gritstone.runtime.states import TRANSITIONS, Change, Event, State, follow, resting_state
+
+SPEC = json.loads((Path(__file__).parents[3] / "spec" / "runtime" / "states.json").read_text())
+
+
+def test_names() -> None:
+    assert {state.value for state in State} == set(SPEC["states"])
+    assert {event.value for event in Event} == set(SPEC["events"])
+    assert {change.value for change in Change} == set(SPEC["changes"])
+
+
+def test_the_table() -> None:
+    table = [
+        {
+            "state": state.value,
+            "event": event.value,
+            "next": "resting" if following is None else following.value,
+            "change": [change.value for change in changes],
+        }
+        for (state, event), (following, changes) in TRANSITIONS.items()
+    ]
+    assert table == SPEC["transitions"]
+
+
+def test_resting() -> None:
+    for marked, delayed, exists in itertools.product((False, True), repeat=3):
+        facts = {"mark": marked, "delayed": delayed, "head": exists}
+        row = next(one for one in SPEC["resting"] if one["when"].items() <= facts.items())
+        assert resting_state(marked=marked, delayed=delayed, exists=exists).value == row["state"]
+
+
+def test_what_cannot_happen() -> None:
+    for pair in itertools.product(State, Event):
+        if pair in TRANSITIONS:
+            assert follow(*pair) == TRANSITIONS[pair]
+        else:
+            with pytest.raises(InternalError):
+                follow(*pair)

@@ -1,0 +1,69 @@
+"""Objects of a store, remembered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gritstone.errors import Missing
+from gritstone.grit import Blob, Kind
+from gritstone.wit import Objects
+
+
+def test_read_once(bench: Any) -> None:
+    asked: list[bytes] = []
+    blob = bench.blob(b"x")
+
+    def fetch(object_id: bytes) -> bytes:
+        asked.append(object_id)
+        data: bytes = bench.store.get(object_id)
+        return data
+
+    objects = Objects(bench.store.format, bench.store.limits, fetch)
+    assert objects.load(blob) is objects.load(blob)
+    assert objects.load(blob) == Blob({}, b"x")
+    assert asked == [blob]
+    objects.forget()
+    objects.load(blob)
+    assert asked == [blob, blob]
+
+
+def test_it_lets_go(bench: Any) -> None:
+    objects = bench.objects
+    kept = bench.blob(b"kept")
+    for number in range(300):
+        objects.load(bench.blob(b"%d" % number + bytes(60_000)))
+        objects.load(kept)
+    assert len(objects.young) < 200
+    objects.remember({bytes(range(32)): Blob({}, b"")})
+    assert objects.load(bytes(range(32))).data == b""
+    objects.grew(1, 1 << 30)
+    objects.grew(1, 1 << 30)
+    with pytest.raises(Missing):
+        objects.load(bytes(range(32)))
+
+
+def test_tombstones_and_absence(bench: Any) -> None:
+    blob = bench.blob(b"secret")
+    bench.store.erase(blob)
+    assert bench.objects.look(blob) is None
+    assert bench.objects.kind(blob) is Kind.BLOB
+    with pytest.raises(Missing) as caught:
+        bench.objects.load(blob)
+    assert caught.value.code == "erased"
+    with pytest.raises(Missing):
+        bench.objects.look(b"a" * 32)
+
+
+def test_a_workspace_keeps_to_itself(bench: Any) -> None:
+    workspace = bench.workspace
+    made = workspace.put(Blob({}, b"new"))
+    assert workspace.load(made) == Blob({}, b"new")
+    assert bench.store.has([made]) == [False]
+    assert workspace.is_absent(b"a" * 32)
+    assert not workspace.is_absent(made)
+    other = bench.workspace
+    other.take_over(workspace)
+    assert other.blob(made) == Blob({}, b"new")
+    assert other.tree(made) is None

@@ -1,0 +1,32 @@
+"""A bounded memory."""
+
+from __future__ import annotations
+
+from gritstone.wit.recent import Recent
+
+
+def test_what_is_used_stays() -> None:
+    recent: Recent[int, int] = Recent(10)
+    for number in range(1_000):
+        recent.put(number, number)
+        assert recent.get(0) == 0
+        assert recent.get(number) == number
+    assert recent.get(500) is None
+
+
+def test_it_is_bounded() -> None:
+    recent: Recent[int, int] = Recent(10)
+    for number in range(1_000):
+        recent.put(number, number)
+    assert sum(recent.get(number) is not None for number in range(1_000)) <= 20
+    recent.update({1: 1, 2: 2})
+    assert (recent.get(1), recent.get(2), recent.get(3)) == (1, 2, None)
+    recent.forget()
+    assert recent.get(1) is None
+
+
+def test_zero_is_a_value() -> None:
+    recent: Recent[str, int] = Recent(1)
+    recent.put("a", 0)
+    recent.put("b", 1)
+    assert recent.get("a") == 0
