@@ -80,7 +80,7 @@ export const list = (shape, least = 0, most = MOST) => (value, where) => {
 };
 
 /** A list of exactly two values. */
-const pair = (first, second) => (value, where) => {
+export const pair = (first, second) => (value, where) => {
   if (!Array.isArray(value) || value.length !== 2) throw misfit(where, "not a pair");
   return [first(value[0], `${where}[0]`), second(value[1], `${where}[1]`)];
 };
