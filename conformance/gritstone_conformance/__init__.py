@@ -5,7 +5,8 @@ It never imports the reference; the reference is attached like any other impleme
 
 from __future__ import annotations
 
-__all__ = ["SPEC_VERSION", "SUITE_VERSION"]
+__all__ = ["SPEC_VERSION", "SPEC_VERSIONS", "SUITE_VERSION"]
 
 SUITE_VERSION = "0.1.0"
-SPEC_VERSION = "0.1"
+SPEC_VERSIONS = ("0.1", "0.2")
+SPEC_VERSION = SPEC_VERSIONS[-1]

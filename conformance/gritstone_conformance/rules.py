@@ -16,7 +16,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -84,7 +84,7 @@ class RuleBook:
     """All rules of a spec, and which of them each version requires.
 
     Attributes:
-        spec: the spec version of this suite.
+        spec: the spec version that is judged by; at first the newest.
         rules: id to rule, ascending by id.
         versions: version to (id, level, digest16) triples.
         digest: SHA-256 (hex) of ``rules.json``.
@@ -94,6 +94,17 @@ class RuleBook:
     rules: Mapping[str, Rule]
     versions: Mapping[str, tuple[tuple[str, str, str], ...]]
     digest: str
+
+    def judging(self, spec: str) -> RuleBook:
+        """Return the same rules, judged by another version of the spec."""
+        return replace(self, spec=spec)
+
+    def scores(self, rule_id: str) -> bool:
+        """Return whether a rule counts for or against a claim: once the version is frozen, only what its list holds.
+
+        Spec: :rule:`suite.rules.frozen`.
+        """
+        return self.spec not in self.versions or any(rule_id == listed for listed, _, _ in self.versions[self.spec])
 
     def required(self, profile: str, claims: Iterable[str] = (), *, level: str = "MUST") -> tuple[str, ...]:
         """Return the ids that bind a claimer of ``profile`` at this level, ascending.
@@ -105,7 +116,6 @@ class RuleBook:
 
         Once the spec version is frozen only its list counts: newer rules run unscored.
         """
-        frozen = {rule_id for rule_id, _, _ in self.versions[self.spec]} if self.spec in self.versions else None
         claimed = set(claims)
         return tuple(
             rule.id
@@ -113,7 +123,7 @@ class RuleBook:
             if rule.profile == profile
             and rule.level == level
             and claimed.issuperset(rule.needs)
-            and (frozen is None or rule.id in frozen)
+            and self.scores(rule.id)
         )
 
 

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.attachment.claims import FEATURES, FLOORS, FORMATS, PROFILES, is_claimed, read_hello
+from gritstone_conformance.attachment.claims import (
+    FEATURES,
+    FLOORS,
+    FORMATS,
+    PROFILES,
+    is_claimed,
+    judged_spec,
+    read_hello,
+)
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
 
@@ -104,10 +112,18 @@ def test_unknown_names_are_told_with_the_nearest_known_one() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("spoken", "judged"), [(["0.1"], "0.1"), (["0.2", "0.1"], "0.2"), (["0.1", "7.0"], "0.1"), (["7.0"], None)]
+)
+def test_the_newest_version_that_both_sides_know_is_judged_by(spoken: list[str], judged: str | None) -> None:
+    assert judged_spec(spoken) == judged
+    assert bool(read_hello({**HELLO, "spec": spoken}, TERMS).claims.profiles) == (judged is not None)
+
+
 def test_another_spec_claims_nothing() -> None:
-    hello = read_hello({**HELLO, "spec": ["0.2"]}, TERMS)
+    hello = read_hello({**HELLO, "spec": ["7.0"]}, TERMS)
     assert (hello.claims.profiles, hello.claims.features, hello.claims.formats) == ((), (), ())
-    assert hello.notes == ("it is written for spec 0.2, not for 0.1: nothing is claimed",)
+    assert hello.notes == ("it is written for spec 7.0, not for 0.1, 0.2: nothing is claimed",)
 
 
 def test_tables_name_only_what_they_know() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gritstone_conformance import SPEC_VERSION, rules
+from gritstone_conformance import SPEC_VERSION, SPEC_VERSIONS, rules
 from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.rules import (
@@ -133,6 +133,7 @@ def test_the_exported_rules_are_current_and_the_frozen_ones_unchanged(capsys: py
 def test_the_spec_version_of_the_suite_is_frozen() -> None:
     book = load_rules()
     assert book.spec == SPEC_VERSION
+    assert tuple(book.versions) == SPEC_VERSIONS
     frozen = {triple[0] for triple in book.versions[SPEC_VERSION]}
     assert frozen == set(book.rules), "a rule was added or removed after the freeze: it belongs to the next version"
     assert (spec_dir() / "versions" / f"{SPEC_VERSION}.txt").is_file()

@@ -144,6 +144,14 @@ def test_a_should_counts_only_when_strict() -> None:
     assert judge_run(outcomes, book, ("grit",), (), strict=True).exit == 1
 
 
+def test_a_rule_that_is_newer_than_the_version_judged_by_does_not_count() -> None:
+    book = replace(fake_book([RULE, "grit.blob.any"]), versions={"0.1": ((RULE, "MUST", "0" * 16),)})
+    outcomes = [outcome(), outcome("grit/blob/any", "fail", rules=("grit.blob.any",))]
+    judged = [judge_run(outcomes, book.judging(version), ("grit",), ()) for version in ("0.1", "0.2")]
+    assert [each.exit for each in judged] == [0, 1]
+    assert [each.conforms for each in judged] == [{"grit": True}, {"grit": False}]
+
+
 def test_a_part_of_the_cases_supports_no_claim() -> None:
     assert judge_run(ALL_GOOD, BOOK, ("grit",), (), whole=False).conforms == {}
 

@@ -7,17 +7,18 @@ cannot be used at all is turned away.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from gritstone_conformance import SPEC_VERSIONS
 from gritstone_conformance.attachment.forms import FORMS, form_problem
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import Claims
 
-__all__ = ["FEATURES", "FLOORS", "FORMATS", "PROFILES", "Hello", "is_claimed", "read_hello"]
+__all__ = ["FEATURES", "FLOORS", "FORMATS", "PROFILES", "Hello", "is_claimed", "judged_spec", "read_hello"]
 
 PROFILES: Final[dict[str, tuple[str, ...]]] = {
     "grit": (),
@@ -94,6 +95,11 @@ def _breach(rule: str, detail: str) -> SubjectFault:
     return SubjectFault("protocol:" + rule.removeprefix("harness."), detail, rule)
 
 
+def judged_spec(spoken: Collection[str]) -> str | None:
+    """Return the version of the spec that is judged by: the newest that both sides know; None if there is none."""
+    return next((version for version in reversed(SPEC_VERSIONS) if version in spoken), None)
+
+
 def read_hello(value: dict[str, Json], terms: Terms) -> Hello:
     """Read the ``ok`` of ``hello``.
 
@@ -107,7 +113,7 @@ def read_hello(value: dict[str, Json], terms: Terms) -> Hello:
         raise _breach("harness.hello.any-time", f"hello {problem}")
     if value["protocol"] != 1:
         raise _breach("harness.hello.any-time", f"hello /protocol: expected 1, got {value['protocol']}")
-    speaks_spec = terms.spec in value["spec"]
+    speaks_spec = judged_spec(value["spec"]) is not None
     claims = Claims(
         name=value["implementation"]["name"],
         version=value["implementation"]["version"],
@@ -120,7 +126,8 @@ def read_hello(value: dict[str, Json], terms: Terms) -> Hello:
     )
     notes = list(_unknown_names(value))
     if not speaks_spec:
-        notes.append(f"it is written for spec {', '.join(value['spec'])}, not for {terms.spec}: nothing is claimed")
+        known = ", ".join(SPEC_VERSIONS)
+        notes.append(f"it is written for spec {', '.join(value['spec'])}, not for {known}: nothing is claimed")
     return Hello(claims, (*_unclosed(value), *_limit_breaches(value, terms)), tuple(notes))
 
 

@@ -25,7 +25,8 @@ from gritstone_conformance.replies import Json
 
 __all__ = ["GRACE", "Terms"]
 
-GRACE: Final = 2.0  # times the deadline, after it
+GRACE: Final = 2.0
+"""How much longer than the deadline a reply is waited for, in deadlines."""
 _LEAST_WAIT_S: Final = 0.25  # processes need some time, however hurried the suite is
 _MIB: Final = 1 << 20
 _SLOW_OPS: Final = frozenset({"grit.export", "grit.import", "grit.transcode", "grit.prune"})
@@ -39,7 +40,9 @@ class Terms:
         seed: of the sequence numbers.
         deadline_scale: multiplies every waiting time; None: requests have no deadline at all.
         max_rss_bytes: resident size of the process tree above which it is killed; None: not watched.
-        spec: the version of the specification that is judged by.
+        grace: how long a reply is waited for after its deadline, in deadlines.
+        hellos: how many may fail in a row until nothing more is asked.
+        spec: the newest version of the specification that may be judged by.
         frame_bytes: the longest line read or written, its LF included.
         window: requests that may be unanswered at the same time.
         trace: a file that every line sent and received is appended to, or None.
@@ -48,6 +51,8 @@ class Terms:
     seed: int = 1
     deadline_scale: float | None = 1.0
     max_rss_bytes: int | None = 2 << 30
+    grace: float = GRACE
+    hellos: int = 2
     spec: str = SPEC_VERSION
     frame_bytes: int = 16 << 20
     window: int = 64

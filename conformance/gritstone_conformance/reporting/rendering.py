@@ -59,7 +59,7 @@ def _merge(parts: Sequence[Report], data: Data, target: Path) -> Report:
         raise DataError("the parts were made with other rules or vectors than this suite has")
     judgement = judge_run(
         outcomes,
-        data.book,
+        data.book.judging(header["spec"]),
         parts[0].profiles,
         parts[0].features,
         whole=_is_everything(outcomes, data, header["seed"]),

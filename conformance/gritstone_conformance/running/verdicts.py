@@ -24,9 +24,10 @@ from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.outcomes import VERDICTS, Outcome
 from gritstone_conformance.running.plan import Plan, Planned, gives_control
 
-__all__ = ["EXIT", "Judgement", "exit_code", "judge_run", "rule_verdicts", "settle", "verdict_root"]
+__all__ = ["EXIT", "UNCLAIMED", "Judgement", "exit_code", "judge_run", "rule_verdicts", "settle", "verdict_root"]
 
-UNCLAIMED: Final = "is not claimed"  # how the reason of such a skip ends
+UNCLAIMED: Final = "is not claimed"
+"""How the reason of a skip ends whose format, feature or profile is not claimed."""
 EXIT: Final = {"fine": 0, "unexpected": 1, "usage": 2, "nothing": 3, "suite": 4}
 
 
@@ -141,7 +142,7 @@ def judge_run(
         for name in (judged if whole else ())
         if name != "harness"
     }
-    against = sum(1 for outcome in outcomes if _counts_against(outcome, strict=strict))
+    against = sum(1 for outcome in outcomes if _counts_against(outcome, book, strict=strict))
     tally = Counter(outcome.verdict for outcome in outcomes)
     return Judgement(
         cases={verdict: tally[verdict] for verdict in VERDICTS},
@@ -197,6 +198,8 @@ def _untouched(outcomes: Iterable[Outcome]) -> frozenset[str]:
     return frozenset(seen - touched)
 
 
-def _counts_against(outcome: Outcome, *, strict: bool) -> bool:
+def _counts_against(outcome: Outcome, book: RuleBook, *, strict: bool) -> bool:
+    """Return whether a case counts against the implementation; rules newer than the version judged by never do."""
     counted = ("MUST", "SHOULD") if strict else ("MUST",)
-    return outcome.verdict in ("fail", "error") and outcome.level in counted
+    broken = outcome.verdict in ("fail", "error") and outcome.level in counted
+    return broken and book.scores(outcome.rule or outcome.rules[0])

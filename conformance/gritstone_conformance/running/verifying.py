@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from gritstone_conformance.attachment.attaching import Target
-from gritstone_conformance.attachment.claims import PROFILES
+from gritstone_conformance.attachment.claims import PROFILES, judged_spec
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault, UsageError
@@ -27,6 +27,7 @@ from gritstone_conformance.running.run import execute, execute_nothing
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verdicts import Judgement, judge_run
 from gritstone_conformance.running.watching import WATCHED
+from gritstone_conformance.text import unfolded
 from gritstone_conformance.vectors.files import VectorSet, load_vectors
 
 __all__ = [
@@ -115,7 +116,7 @@ def verify(
         subject = Subject(target.opener(), terms)
     except SubjectFault as fault:
         header = header_of(data, settings, target, None, selection, started)
-        told.begin(header, [f"hello failed: {fault}", "`gritstone doctor` says more"])
+        told.begin(header, [*unfolded(f"hello failed: {fault}"), "`gritstone doctor` says more"])
         outcomes = execute_nothing(plan, fault, data.book)
         return conclude(data, header, outcomes, 0, selection, settings, report, told)
     header = header_of(data, settings, target, subject.claims.raw, selection, started)
@@ -138,7 +139,7 @@ def conclude(
     iut = header["iut"] or {}
     judgement = judge_run(
         outcomes,
-        data.book,
+        data.book.judging(header["spec"]),
         iut.get("profiles", ()),
         iut.get("features", ()),
         wanted=selection.profiles,
@@ -153,13 +154,15 @@ def conclude(
 def ending_lines(
     header: Mapping[str, Json], outcomes: Sequence[Outcome], judgement: Judgement, report: Path
 ) -> list[str]:
-    """Return a line per profile and what follows."""
-    return [*profile_lines(outcomes, judgement), *closing_lines(header, outcomes, judgement, str(report))]
+    """Return lines for each profile and what follows; of an implementation that never spoke only the latter."""
+    profiles = [] if header["iut"] is None else profile_lines(outcomes, judgement)
+    return [*profiles, *closing_lines(header, outcomes, judgement, str(report))]
 
 
 def rejudge(report: Report, book: RuleBook) -> Judgement:
     """Return what a report says of rules and profiles; its exit code and its count stand as they were written."""
     conforms = report.footer["conforms"]
+    book = book.judging(report.header["spec"])
     return judge_run(
         report.outcomes, book, report.profiles, report.features, wanted=tuple(conforms), whole=bool(conforms)
     )
@@ -169,8 +172,9 @@ def header_of(
     data: Data, settings: RunSettings, target: Target, iut: Json, selection: Selection, started: str
 ) -> dict[str, Json]:
     """Return the header of a run on a target; ``iut`` is what ``hello`` answered, or None."""
+    spoken = () if iut is None else iut["spec"]
     return header_line(
-        data.book,
+        data.book.judging(judged_spec(spoken) or data.book.spec),
         data.vectors.digest,
         settings,
         attach=target.attach,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from gritstone import SPEC_VERSION, __version__
+from gritstone import SPEC_VERSIONS, __version__
 from gritstone.errors import Rejected
 from gritstone.grit.limits import Limits
 from gritstone.harness.arguments import Arguments
@@ -29,7 +29,6 @@ ALL_FEATURES = (
     "fault.kill",
 )
 _PROFILES = ("grit", "wit", "runtime")
-_SPECS = (SPEC_VERSION, "0.2")
 _NEEDS = {"shared": "durable", "fault.kill": "durable"}
 _LIMITS = Limits(tree_depth=4_096, refs=16_384)
 _PROTOCOL = 1
@@ -82,7 +81,7 @@ class Claims:
         return {
             "protocol": _PROTOCOL,
             "implementation": {"name": "gritstone", "version": __version__, "language": "python"},
-            "spec": _SPECS,
+            "spec": SPEC_VERSIONS,
             "formats": self.formats,
             "profiles": _PROFILES,
             "features": self.features,
