@@ -30,7 +30,7 @@ class Situation {
   }
 
   get isDelayed() {
-    return this.memo.delayed(this.now, (sender, id) => this.#isUnread(sender, id)).length > 0;
+    return this.memo.delaysBeyond(this.now).length > 0;
   }
 
   /** {x: f}. */

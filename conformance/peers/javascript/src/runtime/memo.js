@@ -58,10 +58,10 @@ export class Memo {
     return this.#counts.size > 0 && this.#counts.get(messageKey(sender, id))?.until > now;
   }
 
-  /** The messages that were delayed beyond a time and are unread: [{sender, id, until}, ...]. */
-  delayed(time, isUnread) {
+  /** When the delays end that go beyond a time, also those of messages that were superseded meanwhile. */
+  delaysBeyond(time) {
     if (this.#counts.size === 0) return [];
-    return [...this.#counts.values()].filter(({ sender, id, until }) => until > time && isUnread(sender, id));
+    return [...this.#counts.values()].map(({ until }) => until).filter((until) => until > time);
   }
 
   /** From now on run the messages of a proposal one at a time. Spec: runtime.retry.isolate. */

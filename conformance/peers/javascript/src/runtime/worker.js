@@ -289,10 +289,7 @@ export class Worker {
 
   /** All messages that are delayed beyond a time: [{actor, until}, ...]. */
   #delayed(time) {
-    return [...this.#memos].flatMap(([actor, memo]) => {
-      const isUnread = (sender, id) => (this.view.mailTo(actor).get(sender)?.numberOf(this.view.read, id) ?? -1) >= 0;
-      return memo.delayed(time, isUnread).map(({ until }) => ({ actor, until }));
-    });
+    return [...this.#memos].flatMap(([actor, memo]) => memo.delaysBeyond(time).map((until) => ({ actor, until })));
   }
 
   /** The suite's clock was moved: how many delays have ended by that. */
