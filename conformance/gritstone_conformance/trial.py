@@ -105,6 +105,7 @@ class Property:
         requires: claims it needs.
         kind: ``property``, ``machine``, ``crash`` or ``wire``; for the report and the budget of examples.
         examples: examples in the profile ``gate`` (None: the profile's own number).
+        search_only: whether it is played in the profile ``search`` only, since it takes long or depends on luck.
     """
 
     name: str
@@ -114,12 +115,16 @@ class Property:
     requires: Requires = field(default_factory=Requires)
     kind: str = "property"
     examples: int | None = None
+    search_only: bool = False
 
 
 class Trial:
     """One example: asks, compares, keeps the trace, cleans up.
 
     Every store handle opened through it is closed at the end, every extra process ended, every directory removed.
+
+    Attributes:
+        remark: what a report says about the case where it passes, or None.
     """
 
     def __init__(self, subject: SubjectLike, rule: str, spawn: Callable[[], SubjectLike] | None = None) -> None:
@@ -127,6 +132,7 @@ class Trial:
         self.claims = subject.claims
         self.steps: list[Step] = []
         self.bindings: dict[str, Json] = {}
+        self.remark: str | None = None
         self._rule = rule
         self._spawn = spawn
         self._extra: list[SubjectLike] = []

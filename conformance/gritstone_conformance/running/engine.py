@@ -38,6 +38,7 @@ class Tested:
         first_requests: requests of the example that failed first.
         unable: whether it needs a restart and the implementation was attached without one.
         repeatable: whether the smallest failure failed again when it was played once more.
+        remark: what the last example that passed says of itself, or None.
         requests: all requests that were sent.
         seconds: how long it took.
     """
@@ -47,6 +48,7 @@ class Tested:
     first_requests: int = 0
     unable: bool = False
     repeatable: bool = True
+    remark: str | None = None
     requests: int = 0
     seconds: float = 0.0
 
@@ -108,6 +110,8 @@ class _Player:
         except SubjectFault as fault:
             self.tested.fault = fault
             raise _EnoughError from fault
+        else:
+            self.tested.remark = trial.remark
         finally:
             trial.finish()
         self._check_swallowed(faults)

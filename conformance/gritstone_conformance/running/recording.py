@@ -75,7 +75,7 @@ class Recorder:
             return self._diverged(outcome, tested, tested.divergence)
         if tested.fault is not None:
             return self.broken(outcome, tested.fault)
-        return self.skipped(item, NO_RESTART) if tested.unable else outcome
+        return self.skipped(item, NO_RESTART) if tested.unable else replace(outcome, detail=tested.remark)
 
     def broken(
         self, outcome: Outcome, fault: SubjectFault, *, reproduced: bool = True, can_fail: bool = True

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Final
 
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import SubjectFault
@@ -28,6 +29,8 @@ from gritstone_conformance.trial import Claims, Property
 from gritstone_conformance.vectors.found import case_of, copy_of, save
 
 __all__ = ["RunResult", "execute", "execute_nothing", "play_item"]
+
+SEARCH_ONLY: Final = "played with --search only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ def _vectors(
 def _property(item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings, span_s: float) -> Outcome:
     assert isinstance(item.source, Property)
     reason = _unclaimed(item, subject.claims)
+    if reason is None and item.source.search_only and settings.profile != "search":
+        reason = SEARCH_ONLY
     if reason is not None:
         return recorder.skipped(item, reason)
     tested = check_property(item.source, subject, settings, span_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from gritstone_conformance.model.bundle import scan
@@ -22,14 +22,16 @@ HISTORY_RULES: Final = (
 """Every rule that the history checker can name."""
 
 
-def export(trial: Trial, store: str = "s", on: SubjectLike | None = None) -> bytes:
-    """Return the bundle of all references of a store."""
+def export(
+    trial: Trial, store: str = "s", on: SubjectLike | None = None, *, rule: str = "runtime.history.bundle"
+) -> bytes:
+    """Return the bundle of all references of a store; ``rule`` is broken where there is none."""
     pieces: list[bytes] = []
     cursor: str | None = None
     while not pieces or cursor is not None:
         args = {"store": store, "cursor": cursor}
         any_piece = {"ok": {"bytes": {"$": "any"}, "cursor": {"$": "any"}}}
-        value = trial.expect("grit.export", args, any_piece, on=on, rule="runtime.history.bundle")
+        value = trial.expect("grit.export", args, any_piece, on=on, rule=rule)
         pieces.append(from_base64(value["bytes"]))
         cursor = value["cursor"]
     return b"".join(pieces)
@@ -45,6 +47,7 @@ def check_export(
     sent: Sequence[Sent] = (),
     before: History | None = None,
     collected: Collection[bytes] = (),
+    rules: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Judge an exported history; raises Divergence for the finding that is named.
 
@@ -57,6 +60,7 @@ def check_export(
         sent: what was injected.
         before: the history of an earlier export of the same store.
         collected: actors that were collected in between.
+        rules: for some faults, the rule that is broken where they are found in this place.
     """
     verdict = check_history(scan(data), at_rest=at_rest, max_attempts=max_attempts, is_whole=is_whole)
     findings: list[Finding] = list(verdict.findings)
@@ -64,7 +68,7 @@ def check_export(
         findings += check_sent(verdict.history, sent)
         findings += check_continued(before, verdict.history, collected) if before is not None else ()
     if findings:
-        fail_for(trial, findings[0])
+        fail_for(trial, findings[0], (rules or {}).get(findings[0].fault))
     if is_whole and verdict.unverified:
         trial.fail(
             "nothing to believe", verdict.unverified[0], words="history unverified", rule="runtime.history.bundle"
@@ -72,7 +76,7 @@ def check_export(
     return verdict
 
 
-def fail_for(trial: Trial, finding: Finding) -> None:
-    """Raise Divergence for a finding."""
+def fail_for(trial: Trial, finding: Finding, rule: str | None = None) -> None:
+    """Raise Divergence for a finding; ``rule`` takes the place of the finding's own."""
     words = f"history {finding.fault}"
-    trial.fail("a legal history", finding.words, path=finding.place.path, words=words, rule=finding.rule)
+    trial.fail("a legal history", finding.words, path=finding.place.path, words=words, rule=rule or finding.rule)

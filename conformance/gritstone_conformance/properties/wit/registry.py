@@ -27,6 +27,7 @@ def in_each_format(
     features: tuple[str, ...] = ("external",),
     kind: str = "property",
     examples: int | None = None,
+    search_only: bool = False,
 ) -> tuple[Property, ...]:
     """Return one property per format.
 
@@ -38,6 +39,7 @@ def in_each_format(
         features: what must be claimed besides the profile (``runtime`` for cases of ``harness``).
         kind: as in :class:`Property`.
         examples: how many in the profile ``gate``; None: as many as the kind has.
+        search_only: as in :class:`Property`.
     """
     profile = name.partition("/")[0].replace("harness", "runtime")
     return tuple(
@@ -49,6 +51,7 @@ def in_each_format(
             requires=Requires((format_name,), features, (profile,)),
             kind=kind,
             examples=examples,
+            search_only=search_only,
         )
         for format_name, fmt in FORMATS.items()
     )
