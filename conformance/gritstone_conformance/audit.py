@@ -36,6 +36,7 @@ from gritstone_conformance.running.recording import Recorder
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verdicts import judge_run
 from gritstone_conformance.running.verifying import load_data, remove_old
+from gritstone_conformance.text import counted
 
 __all__ = ["audit_outcomes", "run_command"]
 
@@ -84,7 +85,8 @@ def run_command(options: argparse.Namespace) -> int:
     lines = [f"{options.bundle}: {line}" if number else line for number, line in enumerate(opening_lines(header))]
     for outcome in outcomes:
         lines += teller.block(outcome, {}) if outcome.verdict == "fail" else []
-    state = "ok" if judgement.exit == 0 else f"not legal: {judgement.unexpected} of {len(outcomes)} checks fail"
+    checks = counted(len(outcomes), "check")
+    state = "ok" if judgement.exit == 0 else f"not legal: {judgement.unexpected} of {checks} failed"
     tail = f"   exit {judgement.exit}" if judgement.exit else ""
     for line in (*lines, f"bundle {state} · {summary}{tail}   {options.report}"):
         print(line)
@@ -132,10 +134,10 @@ def _summary(bundle: Bundle) -> str:
     kinds = Counter(type(shape) for shape in bundle.shapes.values())
     words = (
         bundle.format.name if bundle.format is not None else "no known format",
-        f"{bundle.objects} objects",
-        f"{tombstones} tombstones",
-        f"{len(bundle.references)} references",
-        f"{kinds[Step]} steps",
+        counted(bundle.objects, "object"),
+        counted(tombstones, "tombstone"),
+        counted(len(bundle.references), "reference"),
+        counted(kinds[Step], "step"),
     )
     return " · ".join(words)
 

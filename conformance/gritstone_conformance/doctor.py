@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from gritstone_conformance.attachment.attaching import Target, terms_of
@@ -22,6 +25,7 @@ from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.reporting.excerpts import show_difference, show_request
 from gritstone_conformance.reporting.messages import subject_line
 from gritstone_conformance.rungs import Rung, reopening, rungs_for
+from gritstone_conformance.text import unfolded
 
 __all__ = ["ADVICE", "run_command"]
 
@@ -53,6 +57,8 @@ _CAUSES: Final = (
     ("adapter", "it answered `error`, which means: I broke"),
     ("memory", "it uses more memory than `--max-rss` allows"),
 )
+_GRACE: Final = 0.2  # of a deadline: nobody wants to know here how late a reply would have come
+_PATIENCE_S: Final = 3.0  # of whoever looks on, until it is said what is waited for
 
 
 class _BadError(Exception):
@@ -66,7 +72,7 @@ class _BadError(Exception):
 def run_command(options: argparse.Namespace) -> int:
     """Climb the ladder; returns 0 when every rung is good, 1 at the first bad one."""
     target = Target.parse(options.iut, options.connect)
-    ladder = _climb(target, terms_of(options))
+    ladder = _climb(target, replace(terms_of(options), grace=_GRACE, hellos=1))
     number = 0
     while True:
         started = time.perf_counter()
@@ -76,18 +82,20 @@ def run_command(options: argparse.Namespace) -> int:
         except StopIteration:
             break
         except _BadError as bad:
-            print(f"{number:>2} {bad.lines[0]}")
+            print(f"{number:>2} {bad.lines[0]}", flush=True)
             for line in bad.lines[1:]:
                 print(f"   {line}")
             return 1
-        print(f"{number:>2} {name:<22} ok  {(time.perf_counter() - started) * 1000:>5.0f} ms   {words}".rstrip())
+        took_ms = (time.perf_counter() - started) * 1000
+        print(f"{number:>2} {name:<22} ok  {took_ms:>5.0f} ms   {words}".rstrip(), flush=True)
     return 0
 
 
 def _climb(target: Target, terms: Terms) -> Iterator[tuple[str, str]]:
     """Yield each good rung; raises _BadError at the first bad one."""
     yield "start", _start(target)
-    subject = _guarded("hello", lambda: Subject(target.opener(), terms))
+    with _told_if_it_takes_long(terms):
+        subject = _guarded("hello", lambda: Subject(target.opener(), terms))
     try:
         yield "hello", _hello_words(subject)
         yield "flush", _flush(subject)
@@ -112,6 +120,21 @@ def _start(target: Target) -> str:
         advice = _advice(f"dead:{word}", None)
         raise _BadError(f"start BAD: it ended by itself ({word}) before anything was asked", *advice)
     return f"{opener}"
+
+
+@contextmanager
+def _told_if_it_takes_long(terms: Terms) -> Iterator[None]:
+    """Say what is waited for, and how long at most, when a while has passed."""
+    deadline_s = terms.deadline_s("hello", 0)
+    longest = "for ever" if deadline_s is None else f"up to {deadline_s * (1 + terms.grace):.0f} s"
+    words = f"   no reply to hello yet, waiting {longest}: is stdout flushed after each reply?"
+    timer = threading.Timer(_PATIENCE_S, print, (words,), {"flush": True})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _hello_words(subject: Subject) -> str:
@@ -154,14 +177,16 @@ def _ask(subject: Subject, rung: Rung) -> None:
 def _difference_lines(rung: Rung, step: Step, difference: Difference) -> Sequence[str]:
     told = show_difference(difference.path, difference.expected, difference.got, 100)
     seen = [f"{label:<9} {text}" for label, text in told]
-    return f"{rung.name} BAD: {show_request(step.op, step.args, 100)}", *seen, f"advice    {rung.advice}"
+    lacking = isinstance(difference.got, dict) and "unsupported" in difference.got
+    advice = f"`hello` claims what needs {step.op}: answer it, or do not claim it" if lacking else rung.advice
+    return f"{rung.name} BAD: {show_request(step.op, step.args, 100)}", *seen, f"advice    {advice}"
 
 
 def _guarded(name: str, ask: Callable[[], _T]) -> _T:
     try:
         return ask()
     except SubjectFault as fault:
-        raise _BadError(f"{name} BAD: {fault}", *_advice(fault.cause, fault.rule)) from fault
+        raise _BadError(*unfolded(f"{name} BAD: {fault}"), *_advice(fault.cause, fault.rule)) from fault
 
 
 def _advice(cause: str, rule: str | None) -> tuple[str, ...]:

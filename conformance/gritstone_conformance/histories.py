@@ -17,6 +17,7 @@ from gritstone_conformance.model.history import Verdict
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Planned, Watch, named_identity
 from gritstone_conformance.running.recording import Recorder
+from gritstone_conformance.text import counted
 
 __all__ = ["CASES", "history_outcomes", "history_words"]
 
@@ -90,9 +91,9 @@ def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool) -> str:
     assert bundle.format is not None
     words = [
         bundle.format.name,
-        f"{bundle.objects} objects",
-        f"{verdict.actors} actors",
-        f"{verdict.recomputed} steps recomputed",
+        counted(bundle.objects, "object"),
+        counted(verdict.actors, "actor"),
+        f"{counted(verdict.recomputed, 'step')} recomputed",
         *([f"{verdict.structural} of other code"] if verdict.structural else []),
         f"{len(verdict.findings)} illegal",
         *([f"{len(verdict.unverified)} believed"] if verdict.unverified else []),

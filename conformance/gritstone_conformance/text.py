@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["hex_bytes", "printable"]
+__all__ = ["counted", "hex_bytes", "printable", "unfolded"]
 
 _UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -32,6 +32,26 @@ def printable(text: str | bytes, limit: int = 200) -> str:
         text = text[: 4 * limit + 4].decode("utf-8", "backslashreplace")
     shown = _UNSAFE.sub(_escape, text[:limit])
     return shown + "…" if len(text) > limit else shown
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun: ``1 object``, ``2 objects``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def unfolded(words: str, most: int = 12) -> list[str]:
+    r"""Return what is said of a broken process, with its last lines on standard error each on a line of its own.
+
+    Args:
+        words: printable, with the lines of standard error behind ``stderr:``, if any, and ``\n`` for their ends.
+        most: lines of standard error that are kept; the last ones tell most.
+    """
+    head, mark, log = words.partition("stderr: ")
+    lines = [line for line in log.split("\\n") if line.strip()]
+    if len(lines) < 2:
+        return [words]
+    left_out = [f"  … {counted(len(lines) - most, 'line')} before"] if len(lines) > most else []
+    return [f"{head}{mark}".rstrip(), *left_out, *(f"  {line}" for line in lines[-most:])]
 
 
 def hex_bytes(data: bytes, limit: int = 8) -> str:

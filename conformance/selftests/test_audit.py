@@ -51,7 +51,7 @@ def test_golden_bundles_are_legal(
 ) -> None:
     assert audit(tmp_path, golden_bundle(fmt), monkeypatch) == (0, set())
     out = capsys.readouterr().out
-    assert f"bundle ok · {fmt} · 2 objects · 0 tombstones · 1 references · 0 steps" in out
+    assert f"bundle ok · {fmt} · 2 objects · 0 tombstones · 1 reference · 0 steps" in out
 
 
 def test_the_hand_made_bundle_is_the_golden_one() -> None:

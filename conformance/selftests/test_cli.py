@@ -9,11 +9,13 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from gritstone_conformance import SPEC_VERSION
 from gritstone_conformance.cli import main
 from gritstone_conformance.options import make_parser
 from gritstone_conformance.reporting.report import read_report
@@ -95,7 +97,7 @@ def test_exit_codes(run: Callable[..., tuple[int, str, str]], argv: tuple[str, .
         (verify("x", "--max-rss", "lots"), "'lots' is no size"),
         (verify("x", "--deadline-scale", "nan"), "'nan' is no positive number"),
         (verify("x", "--deadline-scale", "2", "--no-deadline"), "not allowed with argument"),
-        (verify("x", "--rule", "grit.tree.name-order"), "no rule of spec 0.1 matches"),
+        (verify("x", "--rule", "grit.tree.name-order"), f"no rule of spec {SPEC_VERSION} matches"),
         (verify("x", "--seed", "-1"), "--seed"),
         (verify("x", "--report", "/dev/null/x"), "/dev/null/x: Not a directory"),
         (verify("x", "--trace", "/no/such/directory/x"), "No such file or directory"),
@@ -348,6 +350,20 @@ def test_doctor_knows_what_to_do(run: Callable[..., tuple[int, str, str]], liar:
     code, out, _ = run("doctor", "--iut", command)
     assert code == 1
     assert advice in out
+
+
+def test_doctor_says_early_what_it_waits_for(run: Callable[..., tuple[int, str, str]]) -> None:
+    started = time.monotonic()
+    code, out, _ = run("doctor", "--deadline-scale", "0.3", "--iut", "sleep 60")
+    assert code == 1
+    assert "no reply to hello yet, waiting up to 4 s: is stdout flushed after each reply?\n 2 hello BAD: hung" in out
+    assert time.monotonic() - started < 9, "one hello with a short grace, not two with a long one"
+
+
+def test_doctor_knows_what_is_lacking(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, _ = run("doctor", "--iut", planted("unsupported"))
+    assert code == 1
+    assert "advice    `hello` claims what needs grit.id: answer it, or do not claim it" in out
 
 
 def test_doctor_says_that_nothing_stays(run: Callable[..., tuple[int, str, str]]) -> None:

@@ -22,7 +22,7 @@ from gritstone_conformance.reporting.messages import (
 from gritstone_conformance.running.outcomes import Divergent, Outcome
 from gritstone_conformance.running.plan import Selection, make_plan
 from gritstone_conformance.running.verdicts import judge_run
-from gritstone_conformance.running.verifying import Data
+from gritstone_conformance.running.verifying import Data, ending_lines
 from gritstone_conformance.vectors.files import VectorSet
 from selftests.fakes import HELLO, accept, fake_book, reject
 
@@ -183,8 +183,39 @@ def test_a_claim_names_all_it_rests_on() -> None:
     scope = "(framed-sha256; suite 0.1.0, vectors 9e3e384f)"
     assert line == f"fake 1 conforms to grit of spec 0.1 {scope}   r.jsonl"
     assert profile_lines(GOOD, judgement) == [
-        "harness  1/1 rules   1 pass   0 fail   0 error   0 skip   0.0 s",
-        "grit     1/1 rules   1 pass   0 fail   0 error   0 skip   1.2 s",
+        "harness  1/1 rules   1 pass   0 fail   0 error   0 skip   0.0 s in cases",
+        "grit     1/1 rules   1 pass   0 fail   0 error   0 skip   1.2 s in cases",
+    ]
+
+
+def test_a_part_of_the_cases_is_counted_against_what_was_asked() -> None:
+    part = judge_run(GOOD, fake_book([RULE, "grit.blob.any", "harness.frame.line"]), ("grit",), (), whole=False)
+    assert profile_lines(GOOD, part)[1].startswith("grit     1/1 rules asked   1 pass")
+    bad = judge_run((failed(), *GOOD), SMALL, ("grit",), (), whole=False)
+    assert profile_lines((failed(), *GOOD), bad)[1].startswith("grit     0/1 rules asked   1 pass   1 fail")
+
+
+def test_skips_are_told_by_what_is_not_claimed() -> None:
+    reasons = (
+        "feature durable is not claimed",
+        "format cbor-blake3 is not claimed",
+        "its twin grit/a/b was skipped: feature durable is not claimed",
+        "attached without restart",
+    )
+    skipped = tuple(good(f"grit/a/{at}", RULE, reason=reason) for at, reason in enumerate(reasons))
+    skipped = tuple(replace(outcome, verdict="skip") for outcome in skipped)
+    outcomes = (*GOOD, *skipped)
+    assert profile_lines(outcomes, judge_run(outcomes, SMALL, ("grit",), ()))[2:] == [
+        "         not claimed: 1 × cbor-blake3, 2 × durable",
+        "         skipped: 1 × attached without restart",
+    ]
+
+
+def test_a_profile_that_is_not_claimed_takes_one_line() -> None:
+    skipped = replace(good("wit/a/b", "wit.a.b", reason="profile wit is not claimed"), verdict="skip")
+    outcomes = (*GOOD, skipped)
+    assert profile_lines(outcomes, judge_run(outcomes, SMALL, ("grit",), ()))[2:] == [
+        "wit      is not claimed: 1 case not asked"
     ]
 
 
@@ -225,6 +256,26 @@ def test_nothing_judged_is_said_so(iut: Any, words: str) -> None:
 def console(out: io.StringIO) -> Console:
     plan = make_plan([accept(), reject()], (), (), Selection(), 1)
     return Console(Data(BOOK, VectorSet((), "0" * 64)), plan, Path(".gritstone"), out, live=False)
+
+
+def test_an_implementation_that_never_spoke_has_no_profiles() -> None:
+    dead = tuple(replace(outcome, verdict="error", cause="not-started") for outcome in GOOD)
+    judgement = judge_run(dead, SMALL, (), ())
+    assert ending_lines({**HEADER, "iut": None}, dead, judgement, Path("r.jsonl")) == [
+        "nothing was judged: hello was never answered   exit 3   r.jsonl"
+    ]
+
+
+def test_the_last_words_of_a_process_stand_on_their_own_lines() -> None:
+    said = "\\n".join(["stderr: Traceback", *(f"  line {at}" for at in range(20)), "ValueError: 1"])
+    shown = teller().block(replace(good("grit/a/b", RULE), verdict="error", cause="dead:exit-1", detail=said), {})
+    at = shown.index("  detail       stderr:")
+    assert shown[at + 1] == "                 … 10 lines before"
+    assert shown[at + 13] == "                 ValueError: 1"
+
+
+def test_an_empty_text_is_shown() -> None:
+    assert show_request("grit.refs", {"store": "s", "prefix": ""}, 80) == 'grit.refs  s, prefix ""'
 
 
 def test_a_failure_is_shown_when_it_is_found_and_once_per_kind() -> None:

@@ -203,7 +203,7 @@ def test_the_text_is_made_from_the_lines_alone(tmp_path: Path, capsys: pytest.Ca
     assert load_rules().rules["grit.tree.key-order"].text[:60] in said
     assert f"gritstone replay {tmp_path}/found/0123456789abcdef.json --iut './adapter --fast'" in said
     assert "ERROR grit/tree/c   hung:blocked" in said
-    assert "skipped: 1 × format x is not claimed" in said
+    assert "not claimed: 1 × x" in said
     assert "fake 1 does not conform to grit of spec 0.1   exit 1" in said
     assert "\u001b" not in said
     assert r"\x1b[31m2" in said

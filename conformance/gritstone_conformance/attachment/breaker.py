@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from typing import Final
 
+from gritstone_conformance.text import counted
+
 __all__ = ["Breaker"]
 
 _SILENT_IN_A_ROW: Final = 10
-_FAILED_HELLOS_IN_A_ROW: Final = 2
 _RESTARTS: Final = 100
 
 
 class Breaker:
     """Counts what speaks against going on.
 
+    Args:
+        hellos: how many may fail in a row.
+
     Attributes:
         restarts: processes started in place of one that broke.
         reason: why nothing more is asked, or None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hellos: int = 2) -> None:
         self.restarts = 0
         self.reason: str | None = None
         self._silent = 0
         self._silent_ops: set[str] = set()
         self._failed_hellos = 0
+        self._most_failed_hellos = hellos
 
     def note_silence(self, op: str) -> None:
         """Count a request whose reply came late or not at all."""
@@ -44,8 +49,8 @@ class Breaker:
     def note_hello(self, *, good: bool) -> None:
         """Count the answer to the first request of a process."""
         self._failed_hellos = 0 if good else self._failed_hellos + 1
-        if self._failed_hellos >= _FAILED_HELLOS_IN_A_ROW:
-            self.reason = f"{self._failed_hellos} hellos failed in a row"
+        if self._failed_hellos >= self._most_failed_hellos:
+            self.reason = f"{counted(self._failed_hellos, 'hello')} failed in a row"
 
     def note_restart(self) -> None:
         """Count a process started in place of one that broke."""

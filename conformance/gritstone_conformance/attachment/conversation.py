@@ -20,7 +20,7 @@ from gritstone_conformance.attachment.liveness import Channel, Liveness
 from gritstone_conformance.attachment.pace import Pace
 from gritstone_conformance.attachment.protocol import ProtocolFault, encode_request, parse_reply
 from gritstone_conformance.attachment.stream import LineStream
-from gritstone_conformance.attachment.terms import GRACE, Terms
+from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.attachment.trace import Trace
 from gritstone_conformance.errors import DataError, SubjectFault
 from gritstone_conformance.replies import Json, OffForm, Ok, Reply
@@ -201,8 +201,8 @@ class Conversation:
                 continue
             if busy_before is None:
                 busy_before = liveness.busy_s()
-            if waited_s > deadline * (1 + GRACE):
-                self._hang(op, waited_s, liveness.busy_s() - busy_before, deadline * GRACE)
+            if waited_s > deadline * (1 + self._terms.grace):
+                self._hang(op, waited_s, liveness.busy_s() - busy_before, deadline * self._terms.grace)
 
     def _hang(self, op: str, waited_s: float, busy_s: float, grace_s: float) -> NoReturn:
         self.hung = True

@@ -49,7 +49,7 @@ class Subject:
         self._opener = opener
         self._terms = terms
         self._lineage = lineage if lineage is not None else Lineage(terms)
-        self._breaker = Breaker()
+        self._breaker = Breaker(terms.hellos)
         self._conversation: Conversation | None = None
         self._told_to_end = False  # the last talk ended because the suite wanted it: what follows is no restart
         hello = self._begin()

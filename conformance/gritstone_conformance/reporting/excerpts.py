@@ -17,6 +17,7 @@ from gritstone_conformance.text import printable
 __all__ = ["cut_middle", "show_answer", "show_bytes", "show_difference", "show_request", "show_value"]
 
 _BYTES_ARGS: Final = ("bytes", "bundle", "data")
+_EMPTY: Final = '""'
 _IDS_SHOWN: Final = 8  # hex digits of an id that are kept
 
 
@@ -47,7 +48,8 @@ def show_request(op: str, args: Mapping[str, Json], width: int) -> str:
             plain.append(words)
             long.append(shown)
         elif isinstance(value, str):
-            plain.append(value if name in ("format", "store") else f"{name} {_short_ids(value)}")
+            shown = _short_ids(value) or _EMPTY
+            plain.append(shown if name in ("format", "store") else f"{name} {shown}")
         else:
             long.append(f"{name} {show_value(value, width)}")
     return cut_middle(printable("  ".join([op, ", ".join(plain), *long]), 4 * width), width)

@@ -6,6 +6,7 @@ Where and how lines appear is the console's business.
 
 from __future__ import annotations
 
+import re
 import shlex
 import textwrap
 from collections import Counter
@@ -19,13 +20,15 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.excerpts import cut_middle, show_difference, show_request, show_value
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.outcomes import VERDICTS, Outcome
-from gritstone_conformance.running.verdicts import Judgement
-from gritstone_conformance.text import printable
+from gritstone_conformance.running.verdicts import UNCLAIMED, Judgement
+from gritstone_conformance.text import counted, printable, unfolded
 
 __all__ = ["SHOWN", "Teller", "closing_lines", "opening_lines", "profile_lines", "smallest_of_each"]
 
 SHOWN: Final = 10
 """How many signatures are shown in full."""
+
+_LACKING: Final = re.compile(rf"\b(?:format|feature|profile) (\S+) {UNCLAIMED}$")  # also in the reason of a twin
 
 
 def opening_lines(header: Mapping[str, Json]) -> list[str]:
@@ -61,17 +64,30 @@ def subject_name(iut: Json) -> str:
 
 
 def profile_lines(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
-    """Return one line per profile: rules passed of those required, cases by verdict, seconds, reasons of skips."""
+    """Return lines for each profile: rules passed, cases by verdict, seconds spent in cases, reasons of skips.
+
+    Rules passed are counted against those that are required; where no claim follows, against those that were asked.
+    """
     lines = []
     for profile in sorted({outcome.profile for outcome in outcomes}, key=lambda name: (name != "harness", name)):
         mine = [outcome for outcome in outcomes if outcome.profile == profile]
+        if all(outcome.verdict == "skip" and outcome.reason == f"profile {profile} {UNCLAIMED}" for outcome in mine):
+            lines.append(f"{profile:<8} is not claimed: {counted(len(mine), 'case')} not asked")
+            continue
         tally = Counter(outcome.verdict for outcome in mine)
-        required = judgement.required.get(profile, ())
-        passed = sum(1 for rule in required if judgement.rules.get(rule) == "pass")
         counts = "   ".join(f"{tally[verdict]} {verdict}" for verdict in VERDICTS)
         seconds = sum(outcome.seconds for outcome in mine)
-        lines.append(f"{profile:<8} {passed}/{len(required)} rules   {counts}   {seconds:.1f} s{_skip_words(mine)}")
+        lines.append(f"{profile:<8} {_rule_words(profile, judgement)}   {counts}   {seconds:.1f} s in cases")
+        lines += [f"{'':<8} {words}" for words in _skip_words(mine)]
     return lines
+
+
+def _rule_words(profile: str, judgement: Judgement) -> str:
+    verdicts = [judgement.rules.get(rule) for rule in judgement.required.get(profile, ())]
+    if not judgement.conforms:  # a part of the cases: what was not asked has not failed
+        asked = [verdict for verdict in verdicts if verdict not in (None, "skip")]
+        return f"{asked.count('pass')}/{len(asked)} rules asked"
+    return f"{verdicts.count('pass')}/{len(verdicts)} rules"
 
 
 def closing_lines(
@@ -86,7 +102,7 @@ def closing_lines(
     parts = []
     if judgement.unexpected:
         failing = len(_failing(outcomes, "MUST") or _failing(outcomes, "SHOULD"))
-        parts.append(f"{_count(failing, 'rule fails', 'rules fail')}, {_count(judgement.cases['error'], 'error')}")
+        parts.append(f"{counted(failing, 'rule fails', 'rules fail')}, {counted(judgement.cases['error'], 'error')}")
     good = ", ".join(profile for profile, yes in judgement.conforms.items() if yes)
     bad = ", ".join(profile for profile, yes in judgement.conforms.items() if not yes)
     if good:
@@ -105,14 +121,14 @@ def _remarks(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
     lines = []
     uncovered = [rule for rules in judgement.required.values() for rule in rules if rule not in judgement.rules]
     if judgement.conforms and uncovered and judgement.exit != 3:
-        count = _count(len(uncovered), "required rule")
+        count = counted(len(uncovered), "required rule")
         lines.append(f"{count} without a case in this suite: {' '.join(uncovered[:5])}")
     failed = _failing(outcomes, "SHOULD")
     if failed:
-        lines.append(f"{_count(len(failed), 'SHOULD')} not kept: {' '.join(sorted(failed))}")
+        lines.append(f"{counted(len(failed), 'SHOULD')} not kept: {' '.join(sorted(failed))}")
     unproven = sum(1 for outcome in outcomes if outcome.cause == "twin")
     if unproven:
-        lines.append(f"{_count(unproven, 'case')} answered as expected but not counted: the twin did not pass")
+        lines.append(f"{counted(unproven, 'case')} answered as expected but not counted: the twin did not pass")
     return lines
 
 
@@ -155,14 +171,16 @@ def _weight(outcome: Outcome) -> tuple[int, int, str]:
     return (told.steps, len(str(told.args)), outcome.case) if told else (0, 0, outcome.case)
 
 
-def _skip_words(outcomes: Iterable[Outcome]) -> str:
-    reasons = Counter(outcome.reason for outcome in outcomes if outcome.verdict == "skip")
-    words = [f"{count} × {reason}" for reason, count in sorted(reasons.items(), key=lambda pair: str(pair[0]))]
-    return f"     skipped: {'; '.join(words)}" if words else ""
-
-
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
+def _skip_words(outcomes: Iterable[Outcome]) -> list[str]:
+    """Return in lines why cases were skipped: first what is not claimed, then everything else."""
+    claims: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for outcome in outcomes:
+        if outcome.verdict == "skip" and outcome.reason:
+            match = _LACKING.search(outcome.reason)
+            (claims if match else others)[match[1] if match else outcome.reason] += 1
+    told = (("not claimed: ", ", ", claims), ("skipped: ", "; ", others))
+    return [label + sep.join(f"{n} × {what}" for what, n in sorted(some.items())) for label, sep, some in told if some]
 
 
 class Teller:
@@ -192,7 +210,9 @@ class Teller:
         if outcome.divergence is not None:
             lines += self._difference_lines(outcome)
         if outcome.detail:
-            lines += self._labelled("detail", printable(outcome.detail, 2 * self._width))
+            first, *log = unfolded(outcome.detail)
+            lines += self._labelled("detail", printable(first, 2 * self._width))
+            lines += [f"{'':<15}{cut_middle(printable(line, 4 * self._width), self._width - 15)}" for line in log]
         lines += self._twin_lines(outcome, verdicts)
         return lines + self._again_lines(outcome, replay)
 
@@ -202,7 +222,7 @@ class Teller:
             return f"ERROR {outcome.case}   {printable(outcome.cause or '')}{note}"
         shrunk = ""
         if outcome.shrunk_from is not None and outcome.divergence is not None:
-            shrunk = f"   shrunk: {_count(outcome.shrunk_from, 'request')} -> {outcome.divergence.steps}"
+            shrunk = f"   shrunk: {counted(outcome.shrunk_from, 'request')} -> {outcome.divergence.steps}"
         return f"FAIL {outcome.rule:<28} {outcome.case}{shrunk}{note}"
 
     def _difference_lines(self, outcome: Outcome) -> list[str]:
