@@ -39,8 +39,8 @@ intersphinx_mapping: dict[str, tuple[str, None]] = {}  # builds work without a n
 # names of other projects, of the standard library and of plain typing, for which no inventory is at hand
 _OTHERS = "hypothesis|st|lmdb|rich|pytest|_pytest|blake3"
 _STDLIB = (
-    "_thread|abc|argparse|collections|contextlib|dataclasses|enum|functools|io|json|mmap|os|pathlib|re|socket|subprocess"
-    "|threading|types|typing"
+    "_thread|abc|argparse|asyncio|builtins|collections|contextlib|dataclasses|enum|functools|io|json|mmap|os|pathlib"
+    "|random|re|socket|subprocess|threading|types|typing"
 )
 _PLAIN = (
     "Any|BinaryIO|Callable|Final|Form|Generator|IO|Iterable|Iterator|Json|Mapping|Path|Protocol|Reply|Sequence|TextIO"
