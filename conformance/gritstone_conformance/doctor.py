@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from gritstone_conformance.actor_rungs import actor_rungs
 from gritstone_conformance.attachment.attaching import Target, terms_of
 from gritstone_conformance.attachment.connection import Address
 from gritstone_conformance.attachment.subject import Subject
@@ -101,7 +102,7 @@ def _climb(target: Target, terms: Terms) -> Iterator[tuple[str, str]]:
         yield "flush", _flush(subject)
         if "grit" not in subject.claims.profiles:
             raise _BadError("claims BAD: profile grit is not claimed", "claim `grit` in `profiles` to be judged at all")
-        for rung in rungs_for(subject.claims):
+        for rung in (*rungs_for(subject.claims), *actor_rungs(subject.claims)):
             _ask(subject, rung)
             yield rung.name, ""
         yield "restart", _restart(subject)

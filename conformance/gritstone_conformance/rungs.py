@@ -14,7 +14,7 @@ from gritstone_conformance.cases import Step
 from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import Claims
 
-__all__ = ["Rung", "golden_bundle", "reopening", "rungs_for"]
+__all__ = ["Rung", "golden_bundle", "open_step", "reopening", "right_step", "rungs_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +118,18 @@ def rungs_for(claims: Claims) -> Iterator[Rung]:
             yield make(fmt, _GOLDEN[fmt])
 
 
-def _step(op: str, args: dict[str, Json], **ok: Json) -> Step:
+def right_step(op: str, args: dict[str, Json], **ok: Json) -> Step:
+    """Return a step that must be answered ``ok`` with these members."""
     return Step(op, args, {"ok": ok})
 
 
 def _id(fmt: str, golden: _Golden) -> Rung:
-    step = _step("grit.id", {"format": fmt, "bytes": golden.empty}, id=golden.empty_id)
+    step = right_step("grit.id", {"format": fmt, "bytes": golden.empty}, id=golden.empty_id)
     return Rung(f"id {fmt}", (step,), "the id is the hash of the whole object, header included, in lower-case hex")
 
 
 def _decode(fmt: str, golden: _Golden) -> Rung:
-    step = _step("grit.decode", {"format": fmt, "bytes": golden.empty}, object=_EMPTY, id=golden.empty_id)
+    step = right_step("grit.decode", {"format": fmt, "bytes": golden.empty}, object=_EMPTY, id=golden.empty_id)
     return Rung(f"decode {fmt}", (step,), "bytes travel as base64url without padding; headers are a list of pairs")
 
 
@@ -140,28 +141,29 @@ def _reject(fmt: str, golden: _Golden) -> Rung:
 
 def _encode(fmt: str, golden: _Golden) -> Rung:
     args: dict[str, Json] = {"format": fmt, "object": _EMPTY}
-    step = _step("grit.encode", args, bytes=golden.empty, id=golden.empty_id)
+    step = right_step("grit.encode", args, bytes=golden.empty, id=golden.empty_id)
     return Rung(f"encode {fmt}", (step,), "encode and decode are each other's inverse")
 
 
-def _open(store: str, fmt: str) -> Step:
-    return _step("grit.open", {"store": store, "format": fmt, "backend": "memory", "create": True})
+def open_step(store: str, fmt: str) -> Step:
+    """Return the step that opens a new memory store."""
+    return right_step("grit.open", {"store": store, "format": fmt, "backend": "memory", "create": True})
 
 
 def _store(fmt: str, golden: _Golden) -> Rung:
     steps = (
-        _open("doctor", fmt),
-        _step("grit.put", {"store": "doctor", "bytes": golden.hello}, id=golden.hello_id),
-        _step("grit.get", {"store": "doctor", "id": golden.hello_id}, bytes=golden.hello),
+        open_step("doctor", fmt),
+        right_step("grit.put", {"store": "doctor", "bytes": golden.hello}, id=golden.hello_id),
+        right_step("grit.get", {"store": "doctor", "id": golden.hello_id}, bytes=golden.hello),
         Step("grit.get", {"store": "doctor", "id": golden.tree_id}, {"refused": "missing"}),
-        _step("grit.close", {"store": "doctor"}),
+        right_step("grit.close", {"store": "doctor"}),
     )
     return Rung(f"store {fmt}", steps, "handles are chosen by the suite; an object that was not put is missing")
 
 
 def _filled(fmt: str, golden: _Golden) -> tuple[Step, ...]:
     return (
-        _open("doctor", fmt),
+        open_step("doctor", fmt),
         *_filling(golden),
     )
 
@@ -169,15 +171,15 @@ def _filled(fmt: str, golden: _Golden) -> tuple[Step, ...]:
 def _filling(golden: _Golden) -> tuple[Step, ...]:
     change: Json = {"name": "tags/demo", "old": None, "new": golden.tree_id}
     return (
-        _step("grit.put", {"store": "doctor", "bytes": golden.hello}, id=golden.hello_id),
-        _step("grit.put", {"store": "doctor", "bytes": golden.tree}, id=golden.tree_id),
-        _step("grit.cas", {"store": "doctor", "changes": [change]}),
+        right_step("grit.put", {"store": "doctor", "bytes": golden.hello}, id=golden.hello_id),
+        right_step("grit.put", {"store": "doctor", "bytes": golden.tree}, id=golden.tree_id),
+        right_step("grit.cas", {"store": "doctor", "changes": [change]}),
     )
 
 
 def _listed(golden: _Golden) -> Step:
     args: dict[str, Json] = {"store": "doctor", "prefix": "tags/", "after": None, "limit": 10}
-    return _step("grit.refs", args, refs=[["tags/demo", golden.tree_id]], more=False)
+    return right_step("grit.refs", args, refs=[["tags/demo", golden.tree_id]], more=False)
 
 
 def _refs(fmt: str, golden: _Golden) -> Rung:
@@ -186,7 +188,7 @@ def _refs(fmt: str, golden: _Golden) -> Rung:
         *_filled(fmt, golden),
         Step("grit.cas", {"store": "doctor", "changes": [again]}, {"refused": "rejected", "code": "conflict"}),
         _listed(golden),
-        _step("grit.close", {"store": "doctor"}),
+        right_step("grit.close", {"store": "doctor"}),
     )
     return Rung(
         f"refs {fmt}", steps, "an update happens if every expected old value holds, else it is rejected: conflict"
@@ -196,8 +198,8 @@ def _refs(fmt: str, golden: _Golden) -> Rung:
 def _bundle_rung(fmt: str, golden: _Golden) -> Rung:
     steps = (
         *_filled(fmt, golden),
-        _step("grit.export", {"store": "doctor", "cursor": None}, bytes=golden.bundle, cursor=None),
-        _step("grit.close", {"store": "doctor"}),
+        right_step("grit.export", {"store": "doctor", "cursor": None}, bytes=golden.bundle, cursor=None),
+        right_step("grit.close", {"store": "doctor"}),
     )
     return Rung(f"bundle {fmt}", steps, "reference lines ascend by name, frames by id; the digest covers all before it")
 
@@ -209,6 +211,10 @@ def reopening(claims: Claims, directory: str) -> tuple[tuple[Step, ...], tuple[S
         return None
     golden = _GOLDEN[formats[0]]
     args: dict[str, Json] = {"store": "doctor", "format": formats[0], "backend": "durable", "dir": directory}
-    before = (_step("grit.open", {**args, "create": True}), *_filling(golden))
-    after = (_step("grit.open", {**args, "create": False}), _listed(golden), _step("grit.close", {"store": "doctor"}))
+    before = (right_step("grit.open", {**args, "create": True}), *_filling(golden))
+    after = (
+        right_step("grit.open", {**args, "create": False}),
+        _listed(golden),
+        right_step("grit.close", {"store": "doctor"}),
+    )
     return before, after
