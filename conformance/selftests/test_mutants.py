@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.rules import load_rules
-from selftests.mutate import STALE, Mutant, StaleMutantError, apply_edit, load_mutants
+from selftests.mutate import STALE, Edit, Mutant, StaleMutantError, apply_edits, load_mutants
 
 HERE = Path(__file__).resolve().parent
 REFERENCE = HERE.parents[1] / "reference"
@@ -57,17 +57,18 @@ def test_the_reference_itself_fails_none_of_those_rules(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
 def test_mutant_is_fresh(mutant: Mutant) -> None:
-    source = (REFERENCE / mutant.file).read_text(encoding="utf-8")
-    assert apply_edit(mutant, source) != source
+    for file in {edit.file for edit in mutant.edits}:
+        source = (REFERENCE / file).read_text(encoding="utf-8")
+        assert apply_edits(mutant, file, source) != source
     assert {mutant.kills, *mutant.also} <= set(load_rules().rules)
 
 
 def test_a_stale_mutant_is_refused() -> None:
-    stale = Mutant("gone", "grit.id.zero", "gritstone/grit/framed.py", "no such text", "")
+    stale = Mutant("gone", "grit.id.zero", (Edit("x.py", "no such text", ""),))
     with pytest.raises(StaleMutantError, match="occurs 0 times"):
-        apply_edit(stale, "source")
+        apply_edits(stale, "x.py", "source")
     with pytest.raises(StaleMutantError, match="occurs 2 times"):
-        apply_edit(Mutant("twice", "grit.id.zero", "x.py", "a", "b"), "aa")
+        apply_edits(Mutant("twice", "grit.id.zero", (Edit("x.py", "a", "b"),)), "x.py", "aa")
 
 
 def test_a_stale_mutant_ends_the_program(tmp_path: Path) -> None:

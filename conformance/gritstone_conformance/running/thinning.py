@@ -29,6 +29,7 @@ from gritstone_conformance.trial import Divergence
 __all__ = ["thin"]
 
 _MOST_PLAYS: Final = 200
+_MOST_STEPS: Final = 20_000  # steps of all plays together
 _ASKED: Final = frozenset(op for op in FORMS if op.startswith(("grit.", "wit.")))
 
 
@@ -38,7 +39,7 @@ def thin(case: Case, divergence: Divergence, subject: Observed) -> Divergence | 
     Args:
         case: the trace as a case.
         divergence: what was found.
-        subject: plays candidates; at most 200.
+        subject: plays candidates; at most 200, and no more once they have had 20,000 steps together.
     """
     player = _Player(case, divergence.difference.signature, subject)
     steps = list(case.steps)
@@ -47,9 +48,9 @@ def thin(case: Case, divergence: Divergence, subject: Observed) -> Divergence | 
     if player.shows(steps[-1:]):
         steps = steps[-1:]
     size = len(steps) // 2
-    while size and player.plays < _MOST_PLAYS:
+    while size and player.may_play:
         start = 0
-        while start < len(steps) - 1 and player.plays < _MOST_PLAYS:
+        while start < len(steps) - 1 and player.may_play:
             fewer = steps[:start] + steps[min(start + size, len(steps) - 1) :]
             if player.shows(fewer):
                 steps = fewer
@@ -64,13 +65,20 @@ class _Player:
 
     def __init__(self, case: Case, signature: str, subject: Observed) -> None:
         self.plays = 0
+        self.steps = 0
         self.difference: Difference | None = None
         self._case = case
         self._signature = signature
         self._subject = subject
         self._limits = Limits.of(subject.claims.limits) if "grit" in subject.claims.profiles else Limits()
 
+    @property
+    def may_play(self) -> bool:
+        """Whether another play is within the budget."""
+        return self.plays < _MOST_PLAYS and self.steps < _MOST_STEPS
+
     def shows(self, steps: Sequence[Step]) -> bool:
+        self.steps += len(steps)
         if len(steps) < len(self._case.steps) and not (_is_bound(steps) and _is_right(steps, self._limits)):
             return False
         self.plays += 1
