@@ -102,8 +102,16 @@ def test_what_asks_and_expects_the_same_is_one_case() -> None:
 def test_selections_that_support_a_claim() -> None:
     assert Selection().is_whole
     assert Selection(profiles=("grit",)).is_whole
+    assert Selection(profiles=("wit", "grit")).is_whole
     part = [Selection(glob="*"), Selection(rule="*"), Selection(shard=(0, 2)), Selection(profiles=("harness",))]
     assert not any(selection.is_whole for selection in part)
+    assert all(selection.is_filtered for selection in part)
+
+
+def test_a_profile_without_those_it_builds_on_supports_no_claim() -> None:
+    alone = Selection(profiles=("wit",))
+    assert not alone.is_whole
+    assert not alone.is_filtered
 
 
 def test_uncovered_rules_are_named() -> None:

@@ -136,6 +136,12 @@ def test_only_a_rule_that_the_claims_do_not_touch_may_be_skipped(reason: str, co
     assert judge_run([ALL_GOOD[0], skipped, ALL_GOOD[2]], BOOK, ("grit",), ()).conforms == {"grit": conforms}
 
 
+def test_a_profile_that_was_asked_for_alone_must_have_executed_a_case() -> None:
+    alone = judge_run(ALL_GOOD, BOOK, ("grit",), (), wanted=("wit",), whole=False, complete=True)
+    assert (alone.conforms, alone.exit) == ({}, 3)
+    assert judge_run(ALL_GOOD, BOOK, ("grit",), (), wanted=("wit",), whole=False).exit == 0
+
+
 def test_a_should_counts_only_when_strict() -> None:
     book = fake_book([RULE, "grit.store.flat"], flat="SHOULD")
     outcomes = [outcome(), outcome("grit/store/flat", "fail", rules=("grit.store.flat",), level="SHOULD")]

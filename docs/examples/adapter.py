@@ -1,5 +1,6 @@
 """An adapter for the toy runtime: objects, memory stores, references and bundles."""
 
+import functools
 import io
 import itertools
 import json
@@ -102,9 +103,7 @@ def prune(args):
 
 # --- bundles ---
 
-LEAVING = {}
-ARRIVED = {}
-CURSORS = itertools.count()
+LEAVING, ARRIVED, CURSORS = {}, {}, itertools.count()
 
 
 def export(args):
@@ -153,29 +152,31 @@ OPERATIONS = {
 
 # --- the order of checks: operation, arguments, claims ---
 
-REQUEST = "urn:gritstone:schema:0.1:request"
 SCHEMAS = [json.loads(path.read_text()) for path in (spec_dir() / "schemas").glob("*.schema.json")]
 REGISTRY = Registry().with_resources((one["$id"], DRAFT202012.create_resource(one)) for one in SCHEMAS)
-VALIDATORS = {op: Draft202012Validator({"$ref": f"{REQUEST}#/$defs/args.{op}"}, registry=REGISTRY) for op in OPERATIONS}
+FEATURES = {("backend", "durable"): "durable"}
 
 
-def unclaimed(args):
-    if args.get("backend") == "durable":
-        return "durable"
-    if "to" in args or "from" in args:
-        return "files"
-    fmt = args.get("format")
-    return fmt if fmt is not None and fmt not in HELLO["formats"] else None
+@functools.cache
+def validator(op):
+    return Draft202012Validator({"$ref": f"urn:gritstone:schema:0.1:request#/$defs/args.{op}"}, registry=REGISTRY)
+
+
+def unclaimed(op, args):
+    needed = [FEATURES.get(pair) for pair in args.items() if isinstance(pair[1], str)]
+    needed += ["files"] if op in ("grit.export", "grit.import") and {"to", "from"} & args.keys() else []
+    needed += [args.get("format")]
+    return next((one for one in needed if one and one not in HELLO["features"] + HELLO["formats"]), None)
 
 
 def answer(op, args):
     if op not in OPERATIONS:
         return {"unsupported": {"feature": op}}
-    misfit = next(VALIDATORS[op].iter_errors(args), None)
+    misfit = next(validator(op).iter_errors(args), None)
     if misfit is not None:
         return {"error": {"message": misfit.message[:200]}}
-    if unclaimed(args) is not None:
-        return {"unsupported": {"feature": unclaimed(args)}}
+    if unclaimed(op, args) is not None:
+        return {"unsupported": {"feature": unclaimed(op, args)}}
     try:
         return {"ok": OPERATIONS[op](args)}
     except errors.Refusal as refusal:
@@ -186,8 +187,13 @@ def answer(op, args):
         return {"error": {"message": repr(problem)}}
 
 
-for line in sys.stdin:
-    request = json.loads(line)
-    print(json.dumps({"seq": request["seq"], **answer(request["op"], request["args"])}), flush=True)
-    if request["op"] == "bye":
-        break
+def serve():
+    for line in sys.stdin:
+        request = json.loads(line)
+        print(json.dumps({"seq": request["seq"], **answer(request["op"], request["args"])}), flush=True)
+        if request["op"] == "bye":
+            break
+
+
+if __name__ == "__main__":
+    serve()

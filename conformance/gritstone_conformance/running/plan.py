@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
+from gritstone_conformance.attachment.claims import PROFILES
 from gritstone_conformance.cases import Case, Requires, canonical_json
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.rules import RuleBook
@@ -67,8 +68,15 @@ class Selection:
 
     @property
     def is_whole(self) -> bool:
-        """Whether a run over it can support a claim: nothing was filtered but whole profiles."""
-        return self.glob is None and self.rule is None and self.shard[1] == 1 and self.profiles != ("harness",)
+        """Whether a run over it can support a claim: nothing was filtered but whole profiles with all they build on."""
+        built_on = {lower for name in self.profiles for lower in PROFILES.get(name, ())}
+        return not self.is_filtered and built_on <= set(self.profiles)
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether a profile that was asked for may lack some of its cases."""
+        filtered = self.glob is not None or self.rule is not None or self.shard[1] > 1
+        return filtered or self.profiles == ("harness",)
 
     def selects(self, item: Planned) -> bool:
         """Return whether a case is asked for by itself (twins are added by :func:`make_plan`)."""

@@ -117,6 +117,7 @@ def judge_run(
     *,
     wanted: Sequence[str] = (),
     whole: bool = True,
+    complete: bool | None = None,
     strict: bool = False,
 ) -> Judgement:
     """Draw the conclusions of a run.
@@ -127,7 +128,8 @@ def judge_run(
         profiles: what the implementation claims.
         features: what it claims.
         wanted: the profiles that were asked for; empty: all that are claimed.
-        whole: whether nothing but whole profiles was filtered; else no claim follows.
+        whole: whether nothing but whole profiles, with all they build on, was filtered; else no claim follows.
+        complete: whether each profile that was asked for had all its cases, and so executed one; None: like ``whole``.
         strict: whether a SHOULD counts like a MUST.
     """
     judged = tuple(wanted) or tuple(profiles)
@@ -150,7 +152,7 @@ def judge_run(
         rules=rules,
         conforms=conforms,
         unexpected=against,
-        exit=exit_code(executed, judged if whole else None, against),
+        exit=exit_code(executed, judged if (whole if complete is None else complete) else None, against),
     )
 
 

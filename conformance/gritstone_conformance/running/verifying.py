@@ -144,6 +144,7 @@ def conclude(
         iut.get("features", ()),
         wanted=selection.profiles,
         whole=selection.is_whole,
+        complete=not selection.is_filtered,
         strict=settings.strict,
     )
     write_report(report, header, outcomes, footer_line(outcomes, judgement, restarts, timestamp()))
