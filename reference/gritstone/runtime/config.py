@@ -19,7 +19,7 @@ class Config:
         transition_ms: time that a transition is given, in milliseconds; 0 for any.
         most_covered: messages of one sender that a free runtime proposes at once.
         most_in_progress: transitions that may wait for something at the same time.
-        most_waiting: injections that may wait for a commit at the same time.
+        most_waiting: injections, answers and the like that may wait for a commit at the same time.
         commit_objects: new objects that a free runtime gathers at most before it commits.
     """
 

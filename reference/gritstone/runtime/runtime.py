@@ -100,7 +100,7 @@ class Runtime:
         self.machine = Machine(world, config, None if suite_clock else self._waiting.clock_ms)
         self._suite_clock = suite_clock
         self._answered: Answered = set()
-        self._injecting = asyncio.Semaphore(config.most_waiting)
+        self._changing = asyncio.Semaphore(config.most_waiting)
         self._commits: list[asyncio.Future[bool]] = []
         self._gather = _LEAST_GATHERED
         self._committed_ms = 0.0
@@ -153,6 +153,8 @@ class Runtime:
     async def _go_on(self, left: int | None) -> str | None:
         """Do what there is to do; gives a cause when there is nothing."""
         machine, world = self.machine, self.machine.world
+        if self._stopped:
+            return "rest"
         if left is not None and left <= 0:
             return "max-steps" if self._flush() else None
         self._tick()
@@ -165,8 +167,8 @@ class Runtime:
                 await self._waiting.wait(None)
             await asyncio.sleep(0)
             return None
-        if not self._flush() or world.ready or self._stopped:
-            return "rest" if self._stopped else None
+        if not self._flush() or world.ready:
+            return None
         if machine.in_progress:
             await self._waiting.wait(self._next_delay_s())
             return None
@@ -235,19 +237,20 @@ class Runtime:
 
     async def _durably(self, change: Callable[[], _T]) -> _T:
         """Change the world, and come back when that is committed; again from new heads if it was refused."""
-        while True:
-            self._check_running()
-            result = change()
-            if not self._driven:
-                if self._flush():
-                    self._waiting.wake()
+        async with self._changing:
+            while True:
+                self._check_running()
+                result = change()
+                if not self._driven:
+                    if self._flush():
+                        self._waiting.wake()
+                        return result
+                    continue
+                future = asyncio.get_running_loop().create_future()
+                self._commits.append(future)
+                self._waiting.wake()
+                if await future:
                     return result
-                continue
-            future = asyncio.get_running_loop().create_future()
-            self._commits.append(future)
-            self._waiting.wake()
-            if await future:
-                return result
 
     def refresh(self) -> None:
         """Look whether somebody else moved heads or marks."""
@@ -281,9 +284,8 @@ class Runtime:
         signal: bool = False,
     ) -> ObjectId:
         """Send a message from the agent; gives its id once that is durable. See ``mailbag.inject``."""
-        async with self._injecting:
-            world, pairs = self.machine.world, list(headers)
-            return await self._durably(lambda: inject(world, to, pairs, content, signal=signal))
+        world, pairs = self.machine.world, list(headers)
+        return await self._durably(lambda: inject(world, to, pairs, content, signal=signal))
 
     async def query(self, actor: ObjectId, name: str, args: bytes = b"") -> tuple[ObjectId, ObjectId | None]:
         """Ask an actor; gives the step that was asked, and the id of the answer or None.
@@ -400,6 +402,7 @@ class Runtime:
             machine.abandon(running)
         await self._waiting.close()
         self._flush()
+        self._waiting.wake()  # whoever serves has nothing to wait for any more
 
     def _check_running(self) -> None:
         if self._stopped:

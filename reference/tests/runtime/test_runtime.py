@@ -225,6 +225,10 @@ def test_coroutines_ask_and_wait(stage: Any) -> None:
         with pytest.raises(Rejected):
             await ctx.query(other, "fail", b"")
         assert await ctx.query(other, "nothing", b"") is None
+        both = await asyncio.gather(ctx.query(other, "echo", b"1"), ctx.query(other, "echo", b"2"))
+        assert [one.get_as_bytes() for one in both if isinstance(one, BlobObject)] == [b"1", b"2"]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(ctx.query(other, "echo", b"3"), 0)
         ctx.outbox.add(OutboxMessage.from_reply(ctx.message, found, mt="back"))
 
     @app.message("bad")
@@ -244,3 +248,45 @@ def test_coroutines_ask_and_wait(stage: Any) -> None:
     assert stage.load(stage.load(message).content).data == b"hi"
     stage.inject(a, stage.blob(b""), "bad")
     assert stage.run().parked == [(a, "failed")]
+
+
+def test_nothing_begins_once_it_is_stopped(any_stage: Any) -> None:
+    runtime = any_stage.start(suite_clock=False)
+    a, b = any_stage.born("a", "b")
+    any_stage.tell(a, b"S\0q\0\1", **{"00": b, "01": any_stage.program(b"B\0\0\x27\x10")})
+
+    async def scenario() -> int:
+        server = asyncio.create_task(runtime.serve())
+        await asyncio.sleep(0.01)
+        await runtime.stop(drain=True)
+        adopted: int = runtime.machine.adopted
+        await asyncio.wait_for(server, 5)
+        assert runtime.machine.adopted == adopted
+        return adopted
+
+    assert any_stage.wait(scenario()) < 2 + 20_000
+    before = any_stage.refs()
+    report = any_stage.run()
+    assert (report.cause, report.steps) == ("rest", 0)
+    assert any_stage.refs() == before
+
+
+def test_whoever_waits_for_a_commit_is_bounded(stage: Any) -> None:
+    runtime = stage.start(suite_clock=False, most_waiting=3)
+    (a,) = stage.born("a")
+    content = stage.program(b"")
+
+    async def scenario() -> int:
+        server = asyncio.create_task(runtime.serve())
+        most = 0
+        injections = [asyncio.create_task(runtime.inject(a, content)) for _ in range(40)]
+        while not all(one.done() for one in injections):
+            most = max(most, len(runtime._commits))
+            await asyncio.sleep(0)
+        await runtime.stop(drain=True)
+        await server
+        return most
+
+    assert stage.wait(scenario()) <= 3
+    sent = [step for step in stage.steps(runtime.agent) if step.outbox]
+    assert len(sent) == 1 + 40

@@ -8,6 +8,7 @@ wants to ask an actor.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Coroutine, Generator
 from typing import Any, TypeVar
 
@@ -23,24 +24,27 @@ _T = TypeVar("_T")
 
 
 class Bridge:
-    """Let the coroutines of one transition or query run."""
+    """Let the coroutine of one transition or query run, and ask."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._asked: asyncio.Future[tuple[Ask, asyncio.Future[ObjectId | None]]] | None = None
+        self._asks: deque[tuple[Ask, asyncio.Future[ObjectId | None]]] = deque()
+        self._asked: asyncio.Future[None] | None = None
         self._task: asyncio.Task[Any] | None = None
 
     async def ask(self, actor: ObjectId, name: str, args: bytes = b"") -> Value | None:
-        """Ask an actor; to be awaited by the coroutine.
+        """Ask an actor; to be awaited by the coroutine, or by what it awaits.
 
         Raises:
             Missing: it has no head.
             Rejected: nothing answers there, or it failed.
         """
-        if self._asked is None:
+        if self._task is None:
             raise InternalError("only a coroutine that is waited for can ask")
         reply: asyncio.Future[ObjectId | None] = asyncio.get_running_loop().create_future()
-        self._asked.set_result((Ask(actor, name, args), reply))
+        self._asks.append((Ask(actor, name, args), reply))
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_result(None)
         found = await reply
         return None if found is None else open_value(self._workspace, found)
 
@@ -54,11 +58,15 @@ class Bridge:
                     return self._task.result()  # type: ignore[no-any-return] # a task of this coroutine
                 request, reply = event
                 try:
-                    answer = yield request
+                    answer, refused = (yield request), None
                 except Refusal as refusal:
-                    reply.set_exception(refusal)
-                else:
+                    answer, refused = None, refusal
+                if reply.done():  # the coroutine gave up waiting
+                    continue
+                if refused is None:
                     reply.set_result(answer)
+                else:
+                    reply.set_exception(refused)
         finally:
             if self._task is not None:
                 self._task.cancel()
@@ -68,8 +76,11 @@ class Bridge:
 
     async def _next(self, coroutine: Coroutine[Any, Any, Any]) -> tuple[Ask, asyncio.Future[ObjectId | None]] | None:
         """Wait for the next thing that happens; None if the coroutine ended."""
-        self._asked = asyncio.get_running_loop().create_future()
         if self._task is None:
             self._task = asyncio.create_task(coroutine)
-        await asyncio.wait((self._task, self._asked), return_when=asyncio.FIRST_COMPLETED)
-        return None if self._task.done() else self._asked.result()
+        while not self._task.done():
+            if self._asks:
+                return self._asks.popleft()
+            self._asked = asyncio.get_running_loop().create_future()
+            await asyncio.wait((self._task, self._asked), return_when=asyncio.FIRST_COMPLETED)
+        return None
