@@ -283,6 +283,13 @@ def test_breaker_opens_after_ten_hung_requests(tmp_path: Path) -> None:
     assert set(found[:-1]) == {"hung:blocked"}, found
 
 
+def test_breaker_opens_after_three_hung_requests_where_nothing_but_hello_was_answered(tmp_path: Path) -> None:
+    subject = start_script(tmp_path, "if op != 'hello':\n    time.sleep(600)\n", Terms(deadline_scale=0.02))
+    found = causes([subject.ask_each([(op, {})])[-1] for op in ("ping", "grit.zork", "ping", "ping")])
+    assert found == ["hung:blocked"] * 3 + ["not-run"]
+    assert subject.given_up == "3 requests hung in a row, and nothing but hello was ever answered"
+
+
 def test_breaker_opens_after_ten_late_replies(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if op == 'ping':\n    time.sleep(0.2)\n", Terms(deadline_scale=0.03))
     found = causes(subject.ask_each([("ping", {})] * 10)) + causes(subject.ask_each([("grit.id", ID_ARGS)]))

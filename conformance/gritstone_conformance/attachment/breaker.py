@@ -9,6 +9,7 @@ from gritstone_conformance.text import counted
 __all__ = ["Breaker"]
 
 _SILENT_IN_A_ROW: Final = 10
+_DUMB_IN_A_ROW: Final = 3  # where nothing but hello was ever answered
 _RESTARTS: Final = 100
 
 
@@ -29,20 +30,25 @@ class Breaker:
         self._silent = 0
         self._silent_ops: set[str] = set()
         self._failed_hellos = 0
+        self._is_dumb = True
         self._most_failed_hellos = hellos
 
-    def note_silence(self, op: str) -> None:
+    def note_silence(self, op: str, *, late: bool = False) -> None:
         """Count a request whose reply came late or not at all."""
         self._silent += 1
         self._silent_ops.add(op)
+        self._is_dumb = self._is_dumb and not late
         if self._silent >= _SILENT_IN_A_ROW:
             self.reason = f"{self._silent} requests were late or hung in a row"
+        elif self._is_dumb and self._silent >= _DUMB_IN_A_ROW:
+            self.reason = f"{self._silent} requests hung in a row, and nothing but hello was ever answered"
 
     def note_reply(self, op: str) -> None:
         """Count a reply in time; it ends the row only if its operation was silent before.
 
         (Otherwise an implementation whose ``grit.open`` works and whose ``grit.get`` hangs would never be given up.)
         """
+        self._is_dumb = False
         if op in self._silent_ops:
             self._silent = 0
 

@@ -263,7 +263,7 @@ class Subject:
         if isinstance(answer, SubjectFault):
             self.faults.append(answer)
             if answer.cause == "late":
-                self._breaker.note_silence(op)
+                self._breaker.note_silence(op, late=True)
             return
         self._breaker.note_reply(op)
         if isinstance(answer, Unsupported) and is_claimed(op, args, self.claims):
