@@ -14,13 +14,15 @@ from typing import Any, NoReturn, TypeAlias
 
 from gritstone.errors import Invalid
 
-__all__ = ["Json", "read_canonical", "write_canonical"]
+__all__ = ["MAX_DEPTH", "Json", "read_canonical", "write_canonical"]
 
 Json: TypeAlias = Any
 """Null, booleans, integers, texts, lists, and dictionaries with texts as keys."""
 
+MAX_DEPTH = 64
+"""How deep lists and dictionaries may be nested in a wut."""
+
 _MAX_INTEGER = 2**53 - 1
-_MAX_DEPTH = 64
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 _ESCAPES |= {chr(n): f"\\u{n:04x}" for n in range(32) if chr(n) not in _ESCAPES}
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
@@ -28,15 +30,19 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CLOSERS = {ord("["): ord("]"), ord("{"): ord("}")}
 
 
-def write_canonical(value: Json) -> bytes:
+def write_canonical(value: Json, *, deepest: int = MAX_DEPTH) -> bytes:
     """Write a value.
+
+    Args:
+        value: what is written.
+        deepest: how deep lists and dictionaries may be nested.
 
     Raises:
         Invalid: it holds something that is not a value of this module, an integer out of range, a lone surrogate, or
-            lists and dictionaries nested more than 64 deep.
+            lists and dictionaries nested deeper.
     """
     parts: list[str] = []
-    _write(value, parts, 0)
+    _write(value, parts, deepest)
     return "".join(parts).encode("utf-8")
 
 
@@ -46,8 +52,8 @@ def read_canonical(data: bytes) -> Json:
     Raises:
         Invalid: it is anything else.
     """
-    if _depth(data) > _MAX_DEPTH:
-        raise Invalid("JSON nested too deep", rule="wit.wut.form", expected=f"at most {_MAX_DEPTH}")
+    if _depth(data) > MAX_DEPTH:
+        raise Invalid("JSON nested too deep", rule="wit.wut.form", expected=f"at most {MAX_DEPTH}")
     try:
         value = json.loads(
             data.decode("utf-8"), parse_float=_refuse, parse_constant=_refuse, object_pairs_hook=_members
@@ -59,7 +65,7 @@ def read_canonical(data: bytes) -> Json:
     return value
 
 
-def _write(value: Json, parts: list[str], depth: int) -> None:
+def _write(value: Json, parts: list[str], left: int) -> None:
     if value is None or isinstance(value, bool):
         parts.append({None: "null", True: "true", False: "false"}[value])
     elif isinstance(value, int):
@@ -69,27 +75,27 @@ def _write(value: Json, parts: list[str], depth: int) -> None:
     elif isinstance(value, str):
         parts.append(_text(value))
     elif isinstance(value, list | dict):
-        if depth == _MAX_DEPTH:
-            raise Invalid("JSON nested too deep", rule="wit.wut.form", expected=f"at most {_MAX_DEPTH}")
-        _write_items(value, parts, depth + 1)
+        if left == 0:
+            raise Invalid("JSON nested too deep", rule="wit.wut.form")
+        _write_items(value, parts, left - 1)
     else:
         raise Invalid("no value of canonical JSON", rule="wit.wut.form", got=type(value).__name__)
 
 
-def _write_items(value: list[Json] | dict[str, Json], parts: list[str], depth: int) -> None:
+def _write_items(value: list[Json] | dict[str, Json], parts: list[str], left: int) -> None:
     mark = ""
     if isinstance(value, list):
         parts.append("[")
         for item in value:
             parts.append(mark)
-            _write(item, parts, depth)
+            _write(item, parts, left)
             mark = ","
         parts.append("]")
         return
     parts.append("{")
     for name in sorted(value, key=_utf16):
         parts.append(f"{mark}{_text(name)}:")
-        _write(value[name], parts, depth)
+        _write(value[name], parts, left)
         mark = ","
     parts.append("}")
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from gritstone.grit.objects import ObjectId
-from gritstone.wit.canonical import Json, write_canonical
+from gritstone.wit.canonical import MAX_DEPTH, Json, write_canonical
 from gritstone.wit.wut import read_wut
 
 __all__ = ["openapi"]
+
+_DEEPER = 4
+"""Levels by which a schema lies deeper in the document than in the wut."""
 
 
 def openapi(actor: ObjectId, wut: bytes) -> bytes:
@@ -42,7 +45,8 @@ def openapi(actor: ObjectId, wut: bytes) -> bytes:
             "info": {"title": value["name"], "version": "1"},
             "servers": [{"url": f"/actors/{actor.hex()}"}],
             "paths": paths,
-        }
+        },
+        deepest=MAX_DEPTH + _DEEPER,
     )
 
 

@@ -82,3 +82,16 @@ def test_the_document() -> None:
     assert document["paths"]["/queries/x"]["post"]["responses"]["404"] == {"description": "none"}
     empty = write_canonical({"wut": 1, "name": "", "messages": {}, "queries": {}})
     assert json.loads(openapi(bytes(32), empty))["paths"] == {}
+
+
+def test_the_deepest_wut_has_a_document() -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(60):
+        schema = {"not": schema}
+    message: dict[str, Any] = {"content": "blob", "schema": schema}
+    document = openapi(bytes(32), write_canonical({**GOOD, "messages": {"m": message}}))
+    media = json.loads(document)["paths"]["/messages/m"]["post"]["requestBody"]["content"]["application/json"]
+    assert media == {"schema": schema}
+    message["schema"] = {"not": schema}
+    with pytest.raises(Invalid):
+        write_canonical({**GOOD, "messages": {"m": message}})
