@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gritstone_conformance.attachment.claims import FEATURES
 from gritstone_conformance.attachment.forms import FORMS
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.terms import Terms
@@ -30,8 +31,8 @@ EVERYTHING = Claims(
     version="1",
     language="x",
     formats=("framed-sha256", "cbor-blake3"),
-    profiles=("grit",),
-    features=("durable", "files", "shared", "transcode", "erase", "damage"),
+    profiles=("grit", "wit", "runtime"),
+    features=tuple(FEATURES),
     limits={"object_bytes": 1 << 20, "window": 64},
 )
 

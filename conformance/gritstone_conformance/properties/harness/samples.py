@@ -11,8 +11,11 @@ from pathlib import Path
 
 from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256, Format
-from gritstone_conformance.model.values import Blob, Tree, to_json
+from gritstone_conformance.model.queries import PUPPET_WUT
+from gritstone_conformance.model.values import Blob, Mailbox, Message, Step, Tree, to_json
 from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.scenarios import Stage
 from gritstone_conformance.trial import Claims
 
 __all__ = ["Sample", "blob_of", "empty_bundle", "every_request", "exact_blob", "format_of", "opening", "tree_of"]
@@ -81,6 +84,10 @@ def every_request(claims: Claims, hello: dict[str, Json], directory: str, path: 
     asked: list[Request] = [("hello", hello), ("ping", {})]
     if "grit" in claims.profiles:
         asked += _of_grit(claims, directory, path)
+    if "wit" in claims.profiles:
+        asked += _of_wit(claims)
+    if "runtime" in claims.profiles:
+        asked += _of_runtime(claims)
     return asked
 
 
@@ -118,3 +125,80 @@ def _of_grit(claims: Claims, directory: str, path: str) -> list[Request]:
     for feature, requests in featured.items():
         asked += requests if feature in claims.features else []
     return [*asked, ("grit.close", store)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """The objects of an actor that was created: requests that put them, and their ids."""
+
+    puts: list[Request]
+    actor: str
+    sender: str
+    genesis: str
+    step: str
+
+
+def _life(fmt: Format, store: str) -> _Life:
+    stage = Stage(Graph(fmt))
+    actor, sender = stage.core(b"a"), stage.tree(name=stage.blob(b"outside", ("ct", "s")))
+    genesis = stage.graph.add(Message(None, (("mt", "genesis"),), actor))
+    inbox = stage.graph.add(Mailbox(((sender, genesis),)))
+    step = stage.graph.add(Step(None, actor, inbox, None, actor))
+    puts: list[Request] = [
+        ("grit.put", {"store": store, "bytes": encode_bytes(data)}) for data in stage.graph.encodings.values()
+    ]
+    return _Life(puts, actor.hex(), sender.hex(), genesis.hex(), step.hex())
+
+
+def _of_wit(claims: Claims) -> list[Request]:
+    fmt, store = format_of(claims), {"store": "w"}
+    life = _life(fmt, "w")
+    about = store | {"actor": life.actor, "head": None, "inbox": [[life.sender, life.genesis]]}
+    return [
+        opening("w", fmt),
+        *life.puts,
+        ("wit.step", about | {"attempt": 1}),
+        ("wit.step", about | {"attempt": 1, "transition_ms": 1000}),
+        ("wit.admit", about | {"step": life.step}),
+        ("wit.unread", store | {"tip": life.genesis, "cursor": None}),
+        ("wit.merge", store | {"core": life.actor, "update": life.sender}),
+        ("wit.query", store | {"step": life.step, "name": "step", "args": ""}),
+        ("wit.openapi", {"actor": life.actor, "wut": encode_bytes(PUPPET_WUT)}),
+        ("grit.close", store),
+    ]
+
+
+def _of_runtime(claims: Claims) -> list[Request]:
+    fmt, free, chosen = format_of(claims), {"runtime": "free"}, {"runtime": "chosen"}
+    life = _life(fmt, "r")
+    terms: dict[str, Json] = {"store": "r", "agent": "test", "base_ms": 0, "cap_ms": 0, "max_attempts": 3}
+    letter: dict[str, Json] = {"to": life.actor, "headers": [["mt", "genesis"]], "content": life.actor}
+    effect, mail = f"{life.actor}.{life.genesis}", {"sender": life.actor, "message": life.genesis}
+    asked: list[Request] = [
+        opening("r", fmt),
+        *life.puts,
+        ("runtime.start", free | terms | {"schedule": "free", "clock": "system", "transition_ms": 0, "workers": 1}),
+        ("runtime.inject", free | letter | {"mode": "queue"}),
+        ("runtime.run", free | {"max_steps": 10}),
+        ("runtime.query", free | {"actor": life.actor, "name": "step", "args": ""}),
+        ("runtime.mail", free),
+        ("runtime.ack", free | mail),
+        ("runtime.collect", free),
+    ]
+    if "effects" in claims.features:
+        asked += [("runtime.effects", free), ("runtime.resolve", free | {"effect": effect, "outcome": {"ok": ""}})]
+        asked += [("runtime.resolve", free | {"effect": effect, "outcome": {"failed": "so"}})]
+    asked.append(("runtime.stop", free | {"how": "drain"}))
+    if "schedule" in claims.features:
+        clock = "suite" if "clock" in claims.features else "system"
+        asked += [
+            ("runtime.start", chosen | terms | {"schedule": "chosen", "clock": clock, "transition_ms": 0}),
+            ("runtime.inject", chosen | letter | {"mode": "signal"}),
+            ("runtime.ready", chosen),
+            ("runtime.choose", chosen | {"choice": 0}),
+            *([("runtime.time", chosen | {"now_ms": "1"})] if clock == "suite" else []),
+            ("runtime.stop", chosen | {"how": "now"}),
+        ]
+    if "fault.kill" in claims.features:
+        asked += [("fault.arm", {"writes": 1 << 40, "when": "before"}), ("fault.count", {})]
+    return [*asked, ("grit.close", {"store": "r"})]
