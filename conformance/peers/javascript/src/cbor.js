@@ -5,7 +5,7 @@
 import { UTF8, textBytes, textOf } from "./grammar.js";
 import { ID_BYTES, ZERO_ID, idAt, idBytes } from "./ids.js";
 import { KINDS, KIND_NAMES } from "./kinds.js";
-import { checkAscends, checkNotEmpty, sortEntries } from "./maps.js";
+import { checkAscends, checkNotEmpty, sortEntries, sortPairs } from "./maps.js";
 import { invalid, malformed } from "./refusal.js";
 
 const UINT = 0;
@@ -15,6 +15,7 @@ const ARRAY = 4;
 const MAP = 5;
 const SIMPLE = 7;
 const NULL = 0xf6;
+const ID_HEAD = "5820"; // a byte string of 32 bytes, as hexadecimal digits
 const MAJOR_WORDS = ["uint", "negative integer", "byte string", "text", "array", "map", "tag", "simple or float"];
 
 function readArgument(reader, size) {
@@ -155,11 +156,17 @@ function writeFullMap(entries) {
   return writeMap(entries);
 }
 
+// At once: a mailbox may have many entries.
+function writePairs(pairs) {
+  const ids = sortPairs(pairs).map(([key, id]) => key + ID_HEAD + id);
+  return [head(MAP, pairs.length), Buffer.from(ID_HEAD + ids.join(ID_HEAD), "hex")];
+}
+
 const WRITE = {
   headers: (headers) => writeMap(headers.map(([key, value]) => [writeText(UTF8.key, key), writeText(UTF8.value, value)])),
   data: (data) => [string(BYTES, data)],
   names: (names) => writeFullMap(names.map(([name, id]) => [writeText(UTF8.name, name), writeId(id)])),
-  pairs: (pairs) => writeFullMap(pairs.map(([key, id]) => [writeId(key), writeId(id)])),
+  pairs: writePairs,
   id: (id) => [writeId(id)],
   none: (id) => (id === null ? [Buffer.from([NULL])] : [writeId(id)]),
 };

@@ -4,7 +4,7 @@
 import { ASCII, textBytes, textOf } from "./grammar.js";
 import { ID_BYTES, ZERO_ID, idAt, idBytes } from "./ids.js";
 import { KINDS } from "./kinds.js";
-import { checkAscends, checkNotEmpty, sortEntries } from "./maps.js";
+import { checkAscends, checkNotEmpty, sortEntries, sortPairs } from "./maps.js";
 import { invalid, malformed } from "./refusal.js";
 
 const NUL = Buffer.from([0]);
@@ -130,8 +130,8 @@ function writeNames(names) {
 }
 
 function writePairs(pairs) {
-  checkNotEmpty(pairs.length);
-  return sortEntries(pairs.map(([key, id]) => [...writeId(key), ...writeId(id)])).flat();
+  const ids = sortPairs(pairs).map(([key, id]) => key + id);
+  return [Buffer.from(ids.join(""), "hex")]; // at once: a mailbox may have many entries
 }
 
 const WRITE = {

@@ -67,6 +67,12 @@ class Walk {
     }
   }
 
+  /** Walk an edge from the outside to an id of one of these kinds. */
+  addEdge(id, leads) {
+    this.addRoot(id);
+    if ((this.#bits[this.#number(id)] & bitsOf(leads)) === 0) throw invalid(`${id} is not one of ${leads.join(", ")}`);
+  }
+
   addRoot(id) {
     const root = this.#number(id);
     if (this.#bits[root] === UNSEEN) this.#enter(root);
@@ -102,17 +108,17 @@ export function formClosure(roots, read, treeDepth) {
 }
 
 /**
- * Check that the closure of `roots` is whole, as formClosure() does, without a look at what is known of it: `assumed` are
- * ids -> kinds whose closures are whole, and `knowledge` holds blobs and trees that were met before.
+ * Check that what `edges`, each [id, kinds it may lead to], reach is whole, as formClosure() does, without a look at what
+ * is known of it: `whole` are ids -> kinds whose closures are, and `knowledge` holds blobs and trees that were met before.
  */
-export function checkClosure(roots, read, treeDepth, knowledge, assumed = new Map()) {
+export function checkClosure(edges, read, treeDepth, knowledge, whole = new Map()) {
   const known = (id) => {
-    const kind = assumed.get(id);
+    const kind = whole.get(id);
     if (kind !== undefined) return { kind, nesting: 0 };
     const nesting = knowledge.nesting(id);
     return nesting === undefined ? undefined : { kind: nesting === 0 ? "blob" : "tree", nesting };
   };
   const walk = new Walk(read, treeDepth, known);
-  for (const root of roots) walk.addRoot(root);
+  for (const [id, leads] of edges) walk.addEdge(id, leads);
   walk.eachValue((id, nesting) => knowledge.learnNesting(id, nesting));
 }

@@ -75,8 +75,12 @@ export class Knowledge {
     if (known !== undefined) return known;
     const bytes = load();
     const object = decode(bytes);
-    objects.set(id, object, SMALL + 3 * bytes.length);
+    this.learnObject(id, bytes.length, object);
     return object;
+  }
+
+  learnObject(id, size, object) {
+    this.#current(this.#objects).set(id, object, SMALL + 3 * size);
   }
 
   /** The nesting of a blob or tree whose whole closure is known to be there, or undefined. */

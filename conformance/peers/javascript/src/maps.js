@@ -1,5 +1,6 @@
 // Writing and reading of maps: headers, trees and mailboxes ascend strictly by key.
 
+import { ZERO_ID } from "./ids.js";
 import { invalid } from "./refusal.js";
 
 /**
@@ -12,6 +13,30 @@ export function sortEntries(entries) {
     if (sorted[i][0].equals(sorted[i - 1][0])) throw invalid("a key or name occurs twice");
   }
   return sorted;
+}
+
+/**
+ * The entries [[id, id], ...] of a mailbox sorted by key: ids ascend as text as their bytes do.
+ * Throws Refusal invalid for a repeated key, an id that is all zero, and no entries.
+ * Spec: grit.mailbox.key-unique, grit.mailbox.non-empty, grit.id.zero.
+ */
+export function sortPairs(pairs) {
+  checkNotEmpty(pairs.length);
+  const sorted = pairs.toSorted(([a], [b]) => (a < b ? -1 : 1)); // which takes one look where they are sorted already
+  let before = null;
+  for (const [key, id] of sorted) {
+    if (key === before) throw invalid("a key or name occurs twice");
+    if (key === ZERO_ID || id === ZERO_ID) throw invalid("an id is all zero");
+    before = key;
+  }
+  return sorted;
+}
+
+/** The keys under which two Maps differ. */
+export function* changedKeys(before, after) {
+  if (before === after) return;
+  for (const [key, value] of after) if (before.get(key) !== value) yield key;
+  for (const key of before.keys()) if (!after.has(key)) yield key;
 }
 
 /** Check that a key is greater than the one before it (null: there is none). Spec: grit.tree.key-order and its kin. */

@@ -119,7 +119,7 @@ export class Store {
   }
 
   /**
-   * Store objects [[id, bytes], ...] and change references [{name, old, new}, ...], all in one update whose targets are
+   * Store objects [[id, bytes, object], ...] and change references [{name, old, new}, ...], all in one update whose targets are
    * known to be right; false, and nothing is done, where a reference has not its expected target. Throws Refusal exhausted.
    */
   commit(objects, changes) {
@@ -128,7 +128,9 @@ export class Store {
       if (changes.some(({ name, old }) => references.target(name) !== old)) return false;
       const wanted = changes.filter((change) => change.new !== change.old).map((change) => [change.name, change.new]);
       this.#checkReferences(wanted);
-      for (const [id, bytes] of objects) this.keep(id, bytes);
+      for (const [id, bytes, object] of objects) {
+        if (this.keep(id, bytes)) this.knowledge.learnObject(id, bytes.length, object);
+      }
       if (wanted.length > 0) this.backend.update([], wanted);
       return true;
     });

@@ -17,7 +17,7 @@ function checkInjection(workspace, to, headers, content) {
   if (workspace.kind(to) !== "tree") throw rejected("the receiver is no tree");
   if (!["blob", "tree"].includes(workspace.kind(content))) throw rejected("the content is no blob or tree");
   if (headers.some(([key, value]) => key === "mt" && value === RECEIPT)) throw rejected("nobody but the runtime sends receipts");
-  workspace.checkClosure([to, content]);
+  workspace.checkClosure([[to, ["tree"]], [content, ["blob", "tree"]]]);
 }
 
 // A signal has no previous, so it can be in a chain as its root only.

@@ -48,9 +48,10 @@ export class Memo {
     if (this.#counts.size > 0) for (const { sender, id } of covered) this.#counts.delete(messageKey(sender, id));
   }
 
-  /** The actor lost its mark. Spec: runtime.fail.heal. */
+  /** The actor lost its mark: begin anew with it. Spec: runtime.fail.heal. */
   noteUnmarked() {
     this.#counts.clear();
+    this.#isolated = [];
     this.parkedAs = null;
   }
 

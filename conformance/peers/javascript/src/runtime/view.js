@@ -1,6 +1,7 @@
 // What a runtime sees: the heads, the marks, and the mail that follows from the heads. It is read off the references and
 // brought up to date from what changed among them, so it can be dropped and read again at any time.
 
+import { changedKeys } from "../maps.js";
 import { Refusal } from "../refusal.js";
 import { readStep } from "../wit/steps.js";
 import { Channel } from "./channel.js";
@@ -15,13 +16,6 @@ function readHead(read, id) {
     if (error instanceof Refusal) return { id, previous: null, actor: null, inbox: NONE, outbox: NONE, core: null };
     throw error;
   }
-}
-
-/** The keys under which two maps differ. */
-function* differences(before, after) {
-  if (before === after) return;
-  for (const [key, value] of after) if (before.get(key) !== value) yield key;
-  for (const key of before.keys()) if (!after.has(key)) yield key;
 }
 
 export class View {
@@ -84,8 +78,8 @@ export class View {
     if (after === undefined) this.heads.delete(actor);
     else this.heads.set(actor, after);
     this.touched.add(actor);
-    for (const receiver of differences(before?.outbox ?? NONE, after?.outbox ?? NONE)) this.#route(actor, receiver);
-    for (const sender of differences(before?.inbox ?? NONE, after?.inbox ?? NONE)) this.#route(sender, actor);
+    for (const receiver of changedKeys(before?.outbox ?? NONE, after?.outbox ?? NONE)) this.#route(actor, receiver);
+    for (const sender of changedKeys(before?.inbox ?? NONE, after?.inbox ?? NONE)) this.#route(sender, actor);
   }
 
   #route(sender, receiver) {

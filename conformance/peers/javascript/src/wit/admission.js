@@ -1,10 +1,15 @@
 // Admission: which results of code become steps.
 
+import { changedKeys } from "../maps.js";
 import { Refusal } from "../refusal.js";
 import { isLegalChange } from "./channels.js";
 import { Failure, illegal } from "./failure.js";
 import { hasCode, keepsFrozen } from "./frozen.js";
 import { readStep } from "./steps.js";
+
+const NONE = new Map();
+const TREE = ["tree"];
+const MESSAGE = ["message"];
 
 function checkIdentity(step, { actor, last, proposal }) {
   if (step.actor !== actor) throw illegal("the actor is another one");
@@ -13,21 +18,19 @@ function checkIdentity(step, { actor, last, proposal }) {
 }
 
 function checkInbox(step, { last, proposal }) {
-  const before = last?.inbox ?? new Map();
+  const before = last?.inbox ?? NONE;
   for (const sender of before.keys()) if (!step.inbox.has(sender)) throw illegal("a sender is not in the inbox any more");
   const covered = new Set(proposal.covered.map(({ sender, id }) => `${sender} ${id}`));
-  let moved = 0;
-  for (const [sender, id] of step.inbox) {
-    if (id === before.get(sender)) continue;
-    if (!covered.has(`${sender} ${id}`)) throw illegal("an entry of the inbox was not proposed");
-    moved += 1;
+  const moved = [...changedKeys(before, step.inbox)];
+  if (moved.length === 0) throw illegal("nothing was read");
+  for (const sender of moved) {
+    if (!covered.has(`${sender} ${step.inbox.get(sender)}`)) throw illegal("an entry of the inbox was not proposed");
   }
-  if (moved === 0) throw illegal("nothing was read");
 }
 
 function checkOutbox(workspace, step, { last }) {
-  const before = last?.outbox ?? new Map();
-  for (const key of new Set([...before.keys(), ...step.outbox.keys()])) {
+  const before = last?.outbox ?? NONE;
+  for (const key of changedKeys(before, step.outbox)) {
     if (!isLegalChange(workspace, before.get(key) ?? null, step.outbox.get(key) ?? null)) {
       throw illegal("an entry of the outbox went back or forks its chain");
     }
@@ -41,15 +44,18 @@ function checkCore(workspace, step, { actor, last }) {
   if (!keepsFrozen(workspace.read, workspace.format, before, step.core)) throw illegal("a frozen path changed");
 }
 
-// What the step before reaches is whole, so what it has sent and read last, and all behind that, is not looked at again.
+// What the step before reaches is whole, so of the mailboxes only what changed is looked at, down to what was there.
 function checkClosure(workspace, step, { last }) {
-  const assumed = new Map();
-  if (last !== null) {
-    for (const id of [...last.inbox.values(), ...last.outbox.values()]) assumed.set(id, "message");
-    assumed.set(last.id, "step");
+  const edges = [[step.actor, TREE], [step.core, TREE]];
+  const whole = new Map();
+  for (const box of ["inbox", "outbox"]) {
+    const before = last?.[box] ?? NONE;
+    for (const key of changedKeys(before, step[box])) {
+      if (before.has(key)) whole.set(before.get(key), "message");
+      if (step[box].has(key)) edges.push([key, TREE], [step[box].get(key), MESSAGE]);
+    }
   }
-  assumed.delete(step.id);
-  workspace.checkClosure([step.id], assumed);
+  workspace.checkClosure(edges, whole);
 }
 
 /**

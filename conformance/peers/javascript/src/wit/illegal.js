@@ -1,43 +1,40 @@
 // The illegal results of the puppet's op X.
 
 import { failed } from "./failure.js";
-
+import { writeMailbox } from "./steps.js";
 
 const inverted = (id) => Buffer.from(Buffer.from(id, "hex").map((byte) => byte ^ 0xff)).toString("hex");
 
 const nothing = () => failed("there is nothing to alter");
 
-const mailbox = (workspace, entries) =>
-  entries.size === 0 ? null : workspace.write({ kind: "mailbox", entries: [...entries] });
-
 function crowdInbox({ workspace, inbox, coreId, id, last, entries }) {
   if (last?.inbox.has(coreId) || entries.has(coreId)) throw nothing();
-  return { inbox: mailbox(workspace, new Map(inbox).set(coreId, id)) };
+  return { inbox: writeMailbox(workspace, new Map(inbox).set(coreId, id)) };
 }
 
 function loseSender({ workspace, inbox, sender, last }) {
   if (!last?.inbox.has(sender)) throw nothing();
   const rest = new Map(inbox);
   rest.delete(sender);
-  return { inbox: mailbox(workspace, rest) };
+  return { inbox: writeMailbox(workspace, rest) };
 }
 
 function otherCursor({ workspace, inbox, sender, id, message }) {
   const other = workspace.write({ kind: "message", previous: id, headers: [], content: message.content });
-  return { inbox: mailbox(workspace, new Map(inbox).set(sender, other)) };
+  return { inbox: writeMailbox(workspace, new Map(inbox).set(sender, other)) };
 }
 
 function goBack({ workspace, outbox, last }) {
   const key = last === null ? undefined : [...last.outbox.keys()].sort()[0];
   const before = key === undefined ? null : workspace.read(last.outbox.get(key)).previous;
   if (before === null) throw nothing();
-  return { outbox: mailbox(workspace, new Map(outbox).set(key, before)) };
+  return { outbox: writeMailbox(workspace, new Map(outbox).set(key, before)) };
 }
 
 function openEnded({ workspace, outbox, sender, id }) {
   const previous = outbox.get(sender) ?? null;
   const message = workspace.write({ kind: "message", previous, headers: [], content: inverted(id) });
-  return { outbox: mailbox(workspace, new Map(outbox).set(sender, message)) };
+  return { outbox: writeMailbox(workspace, new Map(outbox).set(sender, message)) };
 }
 
 function withoutCode({ workspace, coreId }) {
@@ -56,7 +53,7 @@ function otherPrevious({ last, coreId, isCleanup }) {
 const FIELDS = new Map([
   [0x01, otherPrevious],
   [0x02, ({ sender, actor }) => { if (sender === actor) throw nothing(); return { actor: sender }; }],
-  [0x03, ({ workspace, last }) => ({ inbox: mailbox(workspace, last?.inbox ?? new Map()) })],
+  [0x03, ({ workspace, last }) => ({ inbox: writeMailbox(workspace, last?.inbox ?? new Map()) })],
   [0x04, crowdInbox],
   [0x05, loseSender],
   [0x06, otherCursor],

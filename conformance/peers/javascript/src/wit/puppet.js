@@ -8,6 +8,7 @@ import { spoil } from "./illegal.js";
 import { isName } from "./paths.js";
 import { ProgramReader } from "./program.js";
 import { Held, OPS, appendToCore } from "./puppet-ops.js";
+import { writeMailbox } from "./steps.js";
 
 const STAMP = ["stamp"];
 const STAMP_BYTE = Buffer.from([0x2e]);
@@ -80,7 +81,7 @@ function finish(run, state) {
   const { inbox, outbox, illegal } = state;
   const coreId = state.core.id();
   const isCleanup = proposal.kind === "cleanup";
-  const mailbox = (entries) => (entries.size === 0 ? null : workspace.write({ kind: "mailbox", entries: [...entries] }));
+  const mailbox = (entries) => writeMailbox(workspace, entries);
   const previous = last === null || isCleanup ? null : last.id;
   const step = { kind: "step", previous, actor, inbox: mailbox(inbox), outbox: mailbox(outbox), core: coreId };
   if (illegal === null) return workspace.write(step);

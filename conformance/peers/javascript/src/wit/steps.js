@@ -1,12 +1,16 @@
 // Steps with their mailboxes as maps: none is the empty map, and an empty map is written as none.
 
+import { sortPairs } from "../maps.js";
 import { invalid } from "../refusal.js";
+
+const MAPS = new WeakMap(); // object of a mailbox -> its entries as a map
 
 function readMailbox(read, id) {
   if (id === null) return new Map();
   const mailbox = read(id);
   if (mailbox?.kind !== "mailbox") throw invalid(`${id} is no mailbox`);
-  return new Map(mailbox.entries);
+  if (!MAPS.has(mailbox)) MAPS.set(mailbox, new Map(mailbox.entries));
+  return MAPS.get(mailbox);
 }
 
 /**
@@ -20,11 +24,15 @@ export function readStep(read, id) {
   return { id, previous, actor, inbox: readMailbox(read, step.inbox), outbox: readMailbox(read, step.outbox), core };
 }
 
+/** Make a mailbox of a map: its id, null for no entries. */
+export function writeMailbox(workspace, entries) {
+  return entries.size === 0 ? null : workspace.write({ kind: "mailbox", entries: sortPairs([...entries]) });
+}
+
 /** Make a step with its mailboxes, given as maps: its id. */
 export function writeStep(workspace, { previous, actor, inbox, outbox, core }) {
-  const mailbox = (entries) => (entries.size === 0 ? null : workspace.write({ kind: "mailbox", entries: [...entries] }));
-  const inboxId = mailbox(inbox);
-  return workspace.write({ kind: "step", previous, actor, inbox: inboxId, outbox: mailbox(outbox), core });
+  const [inboxId, outboxId] = [inbox, outbox].map((entries) => writeMailbox(workspace, entries));
+  return workspace.write({ kind: "step", previous, actor, inbox: inboxId, outbox: outboxId, core });
 }
 
 /** The step that only reads: the inbox of `last` with one entry more, and no code. Spec: wit.genesis.again. */

@@ -42,9 +42,9 @@ export class Workspace {
     return this.#made.has(id) && this.store.backend.find(id) === undefined;
   }
 
-  /** All that was made, as [[id, bytes], ...]. */
+  /** All that was made, as [[id, bytes, object], ...]. */
   get objects() {
-    return [...this.#made].map(([id, { bytes }]) => [id, bytes]);
+    return [...this.#made].map(([id, { bytes, object }]) => [id, bytes, object]);
   }
 
   /** Store all that was made. */
@@ -52,8 +52,8 @@ export class Workspace {
     if (this.#made.size > 0) this.store.commit(this.objects, []);
   }
 
-  /** Check that everything below some ids is there; `assumed` as in checkClosure(). Throws Refusal. */
-  checkClosure(roots, assumed) {
-    checkClosure(roots, this.read, LIMITS.tree_depth, this.store.knowledge, assumed);
+  /** Check that everything below some edges is there; `edges` and `whole` as in checkClosure(). Throws Refusal. */
+  checkClosure(edges, whole) {
+    checkClosure(edges, this.read, LIMITS.tree_depth, this.store.knowledge, whole);
   }
 }
