@@ -10,6 +10,7 @@ from gritstone_conformance.model.store import Change, Store
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Step, Tree
 from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms, start_args
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
+from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import Stage
@@ -106,6 +107,10 @@ def injections_refused(trial: Trial, fmt: Format) -> None:
     ):
         double.inject(to, content, rule=rule)
         double.refs(rule=rule)
+    late = Blob((), b"late")
+    about: dict[str, Json] = {"to": actor.hex(), "headers": [], "content": fmt.hash(fmt.encode(late)).hex()}
+    double.ask("runtime.inject", {**about, "mode": "queue"}, refused("missing"), rule)
+    double.inject(actor, stage.graph.add(late), rule=rule)
     for headers in ((("a", "1"), ("a", "2")), (("", "x"),), (("a b", "x"),), (("a", "\n"),), (("a" * 65, ""),)):
         double.inject(actor, blob, headers=headers, rule=rule)
     for mode in ("queue", "signal"):

@@ -151,7 +151,7 @@ def bad_steps(trial: Trial, fmt: Format) -> None:
             double.tell(actor, stage.program(programs.send(0, 1), bystander, log), rule=rule)
         double.tell(actor, stage.program(programs.append("log", b"x") + programs.illegal(kind)), rule=rule)
         double.query(actor, "step", rule=rule)
-        double.refs(rule=rule)
+        double.refs(rule="wit.admit.trace")
     double.tell(bystander, log, rule=rule)
     double.export(rule="wit.admit.trace")
 

@@ -123,7 +123,7 @@ def resumed(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
     house.start()
     house.last = check_history(scan(data), max_attempts=scenario.max_attempts).history
     house.run()
-    house.check()
+    house.check(rules={"lost": "runtime.recover.mail"})
 
 
 def two_runtimes(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
@@ -183,6 +183,26 @@ def known_shapes(trial: Trial, fmt: Format) -> None:
         trial.fail(21, verdict.actors, words="not all actors came to be", rule="runtime.route.rest")
 
 
+def fenced(trial: Trial, fmt: Format) -> None:
+    """Control messages between ordinary mail, all sent before anything runs, are read alone and in their turn."""
+    stage = Stage(Graph(fmt))
+    actor, other = stage.core(b"a", program=stage.blob(programs.append("log", b"g"))), stage.core(b"b")
+    log = [stage.program(programs.append("log", b"%d" % number)) for number in range(5)]
+    update = stage.tree(k=stage.blob(b"new"), c=stage.tree(d=stage.blob(b"d")))
+    says = programs.send(0, 1) + programs.send(0, 2, "update") + programs.send(0, 3) + programs.send(0, 0, "genesis")
+    typed: tuple[tuple[str, bytes], ...] = (
+        *(("genesis", actor), ("", log[0]), ("", log[1]), ("update", update), ("", log[2])),
+        *(("genesis", actor), ("", log[3]), ("update", stage.blob(b"refused")), ("", log[4])),
+    )
+    mail = [Injection(actor, (("mt", mt),) if mt else (), content) for mt, content in typed]
+    mail.append(Injection(other, GENESIS, other))
+    mail.append(Injection(other, (), stage.program(says, actor, log[0], update, log[1])))
+    house = House(trial, fmt)
+    house.start()
+    house.play_scenario(Scenario(stage.graph, (actor, other), tuple(mail)))
+    house.check()
+
+
 _RULES: Final = tuple(dict.fromkeys(("runtime.history.bundle", "runtime.route.rest", *HISTORY_RULES)))
 
 PROPERTIES: Final = (
@@ -231,5 +251,6 @@ PROPERTIES: Final = (
         features=("external", "threads"),
         examples=25,
     ),
+    *in_each_format("runtime/history/fenced", fenced, "wit.proposal.fence", *_RULES),
     *in_each_format("runtime/history/shapes", known_shapes, *_RULES, "runtime.route.self"),
 )

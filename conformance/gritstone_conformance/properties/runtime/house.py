@@ -5,7 +5,7 @@ What comes out is judged by the history alone: see ``judging``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gritstone_conformance.model.continuing import Sent
 from gritstone_conformance.model.evidence import History
@@ -43,6 +43,7 @@ class House:
         process: SubjectLike | None = None,
         handle: str = "s",
         create: bool = True,
+        rule: str | None = None,
     ) -> None:
         self.trial = trial
         self.fmt = fmt
@@ -56,7 +57,7 @@ class House:
         backend: dict[str, Json] = (
             {"backend": "memory"} if directory is None else {"backend": "durable", "dir": directory}
         )
-        self.ask("grit.open", {"store": handle, "format": fmt.name, **backend, "create": create}, ok())
+        self.ask("grit.open", {"store": handle, "format": fmt.name, **backend, "create": create}, ok(), rule)
 
     @property
     def runtime(self) -> str:
@@ -118,8 +119,15 @@ class House:
         self.inject(batch)
         self.run()
 
-    def check(self, *, at_rest: bool = True, is_whole: bool = True, collected: Iterable[bytes] = ()) -> Verdict:
-        """Export and judge the history, and that it goes on from the last export."""
+    def check(
+        self,
+        *,
+        at_rest: bool = True,
+        is_whole: bool = True,
+        collected: Iterable[bytes] = (),
+        rules: Mapping[str, str] | None = None,
+    ) -> Verdict:
+        """Export and judge the history, and that it goes on from the last export; ``rules`` as in ``check_export``."""
         self.play()
         verdict = check_export(
             self.trial,
@@ -130,6 +138,7 @@ class House:
             sent=self.sent,
             before=self.last,
             collected=list(collected),
+            rules=rules,
         )
         self.last = verdict.history
         return verdict

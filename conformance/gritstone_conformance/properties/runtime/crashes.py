@@ -1,0 +1,114 @@
+"""Runtimes that die: a script is killed at each of its durable writes, and goes on as if nothing had happened.
+
+With the feature ``fault.kill`` that is exhaustive: before and after the first durable write, the second, and so on,
+until the script ends unharmed. In the gate a script of more writes than that has time for is killed at some of them,
+spread evenly. Without the feature the process is killed between any two requests, and in a search at some moments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.properties.runtime.free import scenario
+from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
+from gritstone_conformance.properties.runtime.kills import DEATH_RULES, Ordeal
+from gritstone_conformance.properties.wit.registry import in_each_format
+from gritstone_conformance.strategies.scenarios import Scenario
+from gritstone_conformance.strategies.scripts import (
+    Script,
+    failing,
+    fanning,
+    living,
+    of_scenario,
+    talking,
+    updating,
+)
+from gritstone_conformance.trial import Property, Trial
+
+__all__ = ["PROPERTIES"]
+
+_MOST_DEATHS: Final = 24
+"""In the gate, for each script and format."""
+
+_Make = Callable[[Format], Script]
+
+
+def killed(make: _Make, most: int | None, trial: Trial, fmt: Format) -> None:
+    """Whatever write it is killed at, nothing answered is lost, nothing is there in part, and the script can end."""
+    _kill(trial, Ordeal(trial, fmt, make(fmt)), most)
+
+
+def killed_again(make: _Make, trial: Trial, fmt: Format) -> None:
+    """However often it is killed, also while it starts again, the heads that were seen stay and the script can end."""
+    ordeal = Ordeal(trial, fmt, make(fmt))
+    ordeal.again_and_again()
+    trial.remark = ordeal.remark()
+
+
+def drawn(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
+    """The same for scenarios that are drawn."""
+    _kill(trial, Ordeal(trial, fmt, of_scenario(scenario)), None)
+
+
+def sampled(trial: Trial, fmt: Format, share: int, which: int) -> None:
+    """The same for kills at moments of nobody's choice."""
+    ordeal = Ordeal(trial, fmt, _LONG[which](fmt))
+    ordeal.at_times(share)
+    trial.remark = "killed at some moments, sampled"
+
+
+def _kill(trial: Trial, ordeal: Ordeal, most: int | None) -> None:
+    ordeal.rehearse()
+    if ordeal.writes is None:
+        ordeal.every_answer()
+    else:
+        ordeal.every_write(most)
+    trial.remark = ordeal.remark()
+
+
+_LONG: Final[tuple[_Make, ...]] = (
+    partial(talking, rounds=5),
+    partial(failing, rounds=3),
+    partial(fanning, width=8),
+    partial(updating, rounds=3),
+    living,
+)
+
+
+def _moments(fmt: Format) -> Mapping[str, st.SearchStrategy[Any]]:
+    return {"share": st.integers(1, 15), "which": st.integers(0, len(_LONG) - 1)}
+
+
+def _each(name: str, body: Callable[..., None], *rules: str, armed: bool = False, **rest: Any) -> tuple[Property, ...]:
+    """Return one property per format; ``armed``: only where a process can kill itself."""
+    every = tuple(dict.fromkeys((*rules, *DEATH_RULES, *HISTORY_RULES)))
+    features = ("external", "durable", *(("fault.kill",) if armed else ()))
+    return in_each_format(f"runtime/crash/{name}", body, *every, features=features, kind="crash", **rest)
+
+
+_CONTINUE: Final = "runtime.recover.continue"
+
+PROPERTIES: Final = (
+    *_each(
+        *("talking", partial(killed, talking, _MOST_DEATHS)),
+        *("runtime.recover.step", "runtime.recover.injection", "runtime.head.before-route"),
+    ),
+    *_each("failing", partial(killed, failing, _MOST_DEATHS), "runtime.recover.mark", "runtime.recover.heal"),
+    *_each("living", partial(killed, living, _MOST_DEATHS), "runtime.recover.life"),
+    *_each("again", partial(killed_again, failing), _CONTINUE, armed=True),
+    *(
+        prop
+        for name, make in zip(("talking", "failing", "fanning", "updating"), _LONG, strict=False)
+        for prop in (
+            *_each(f"long-{name}", partial(killed, make, None), _CONTINUE, search_only=True),
+            *_each(f"long-{name}-again", partial(killed_again, make), _CONTINUE, armed=True, search_only=True),
+        )
+    ),
+    *_each("drawn", drawn, _CONTINUE, given=scenario(), examples=1, search_only=True),
+    *_each("sampled", sampled, _CONTINUE, given=_moments, examples=2, search_only=True),
+)

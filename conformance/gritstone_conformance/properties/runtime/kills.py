@@ -1,0 +1,367 @@
+"""Killed and started again: how a script is played until its process dies, and what must hold after each death.
+
+A *point* is one death. Its process plays the script on a new durable store, one request at a time, and is killed: by
+itself at a durable write that it was armed for (feature ``fault.kill``), else by the suite. What was answered by then
+is known. The process is started again, the store is opened as it is, and judged twice: as it was found, and after it
+went on to rest and the rest of the script was asked of it. The request that was not answered is asked again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.model.bundle import scan
+from gritstone_conformance.model.continuing import Sent
+from gritstone_conformance.model.evidence import History, has_history, open_history
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.runtime import Config
+from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.properties.runtime.double import Terms
+from gritstone_conformance.properties.runtime.house import House
+from gritstone_conformance.properties.runtime.judging import check_export, export
+from gritstone_conformance.properties.runtime.remains import check_heals, check_pairs, check_removals
+from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies.scripts import Act, Script
+from gritstone_conformance.trial import Trial
+
+__all__ = ["DEATH_RULES", "NEVER", "Ordeal", "died"]
+
+NEVER: Final = 1 << 40
+"""More durable writes than anything here makes."""
+
+_FOUND: Final = {
+    "bundle": "runtime.recover.step",
+    "rewound": "runtime.recover.step",
+    "unsent": "runtime.head.before-route",
+    "cycle": "runtime.head.before-route",
+    "mark": "runtime.recover.mark",
+    "receipt": "runtime.recover.mark",
+}
+"""What a fault breaks in a store as a death left it; others break the rule that they break anywhere."""
+
+_LATER: Final = {"lost": "runtime.recover.mail"}
+
+DEATH_RULES: Final = (
+    *dict.fromkeys((*_FOUND.values(), *_LATER.values())),
+    *("runtime.recover.injection", "runtime.recover.continue", "runtime.recover.heal", "runtime.recover.life"),
+)
+"""The rules that are judged after a death, besides those of any history."""
+
+_ARGS: Final[dict[str, dict[str, Json]]] = {"prune": {"pins": []}}
+_ANSWERS: Final = {"collect": ("removed",), "prune": ("removed",), "import": ("objects", "refs")}
+
+
+_BY_SIGKILL: Final = frozenset({"dead:signal-KILL", "dead:exit-137", "dead:exit-247"})
+"""A death by SIGKILL, also as a launcher in front of the process passes it on: 128 + 9, or -9 as a byte."""
+
+
+def died(fault: SubjectFault) -> None:
+    """Pass over a death by SIGKILL; raises any other fault.
+
+    Spec: :rule:`harness.fault.exact`.
+    """
+    if fault.cause not in _BY_SIGKILL:
+        raise fault
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of the store of one point.
+
+    Attributes:
+        sent: what was injected, answered or not.
+        last: the history that was seen last, or None.
+        heads: the heads that were listed last, by name, with the marks.
+        collecting: whether a collection was asked for.
+    """
+
+    sent: list[Sent] = field(default_factory=list)
+    last: History | None = None
+    listed: dict[str, bytes] = field(default_factory=dict)
+    collecting: bool = False
+
+
+class Ordeal:
+    """A script, and the process that dies of it again and again.
+
+    Attributes:
+        points: how many deaths there were.
+        writes: durable writes of the script when nothing ends it; None where they cannot be counted.
+    """
+
+    def __init__(self, trial: Trial, fmt: Format, script: Script) -> None:
+        self.points = 0
+        self.writes: int | None = None
+        self._trial = trial
+        self._fmt = fmt
+        self._script = script
+        self._victim = trial.spawn()
+        self._terms = Terms(config=Config(1, 2, script.max_attempts))
+        self._origin = open_history(scan(script.bundle))
+        self._is_spread = False
+        self._can_arm = "fault.kill" in trial.claims.features
+
+    # --- deaths ----------------------------------------------------------------------------------------
+
+    def rehearse(self) -> None:
+        """Play the script unharmed: what fails here does not fail because of a kill."""
+        house, known = self._begin()
+        self._arm(NEVER, "before")
+        before = self._count()
+        index = self._play(house, known, self._script.acts)
+        assert index is None, "nobody kills it here"
+        self.writes = None if before is None else (self._count() or 0) - before
+        self._conclude(house, known)
+
+    def every_write(self, most: int | None = None) -> None:
+        """Die at the first durable write, the second and so on, before and after each, until none is left.
+
+        Args:
+            most: how many deaths there may be; where more are due, as many writes as that allows, spread evenly.
+        """
+        assert self.writes is not None, "it is rehearsed first"
+        if most is not None and 2 * self.writes > most:
+            self._is_spread, numbers = True, most // 2
+            for index in range(numbers):
+                for when in ("before", "after"):
+                    self._die_at(1 + index * (self.writes - 1) // (numbers - 1), when)
+            return
+        bound = 2 * self.writes + 50
+        for when in ("before", "after"):
+            number = 1
+            while self._die_at(number, when):
+                number += 1
+                if number > bound:
+                    words = "the script never ends unharmed"
+                    self._trial.fail(f"at most {self.writes} writes", number, words=words, rule="harness.fault.exact")
+
+    def every_answer(self) -> None:
+        """Die after the first answer, the second and so on."""
+        for count in range(1, len(self._script.acts) + 1):
+            house, known = self._begin()
+            self._play(house, known, self._script.acts[:count])
+            self._victim.kill()
+            self._survive(known, count)
+
+    def at_times(self, share: int) -> None:
+        """Die once, after some sixteenths of the time that the script takes."""
+        house, known = self._begin()
+        started = time.perf_counter()
+        self._play(house, known, self._script.acts)
+        delay_s = (time.perf_counter() - started) * share / 16
+        self._conclude(house, known)
+        house, known = self._begin()
+        timer = threading.Timer(delay_s, self._victim.strike)
+        timer.start()
+        try:
+            index = self._play(house, known, self._script.acts)
+        finally:
+            timer.join()
+        self._victim.kill()
+        self._survive(known, len(self._script.acts) if index is None else index)
+
+    def again_and_again(self) -> None:
+        """Die at the first durable write, then, in the next life, at the second and so on, until the script ends.
+
+        So a process also dies while it recovers from a death. A life that is one write longer than the one before gets
+        further in the end, however many writes a request takes.
+        """
+        house, known = self._begin()
+        self._arm(1, "after")
+        rest = self._script.acts
+        index = self._play(house, known, rest)
+        lives = 1
+        while index is not None:
+            rest, lives = rest[index:], lives + 1
+            self._victim.kill()
+            self.points += 1
+            house = self._reopen(known)
+            self._judge_found(house, known)
+            self._arm(lives, ("before", "after")[lives % 2])
+            rest = (Act("start"), Act("run"), *(act for act in rest if act.word != "start"))
+            index = self._play(house, known, rest)
+        self._arm(NEVER, "before")
+        self._conclude(house, known)
+
+    def remark(self) -> str:
+        """Return what a report says of it."""
+        if self.writes is None:
+            return f"{self.points} deaths" if self._can_arm else f"{self.points} deaths, between requests"
+        how = "at some of" if self._is_spread else "before and after each of"
+        return f"{self.points} deaths, {how} {self.writes} durable writes"
+
+    def _die_at(self, number: int, when: str) -> bool:
+        """Die at a write; returns whether there was one to die at."""
+        house, known = self._begin()
+        self._arm(number, when)
+        index = self._play(house, known, self._script.acts)
+        if index is None:
+            self._arm(NEVER, "before")
+            house.close()
+            return False
+        self._victim.kill()
+        self._survive(known, index)
+        return True
+
+    # --- a life ----------------------------------------------------------------------------------------
+
+    def _begin(self) -> tuple[House, _Known]:
+        """Make a new store with what the script begins with."""
+        trial, victim = self._trial, self._victim
+        house = House(trial, self._fmt, self._terms, directory=trial.directory(), process=victim)
+        self._directory = house.directory
+        known = _Known(last=self._origin if self._origin.agent is not None else None)
+        data: dict[str, Json] = {"bytes": to_base64(self._script.bundle), "more": False}
+        house.ask("grit.import", {"store": "s", **data}, ok(objects={"$": "any"}, refs={"$": "any"}))
+        house.play()
+        return house, known
+
+    def _play(self, house: House, known: _Known, acts: tuple[Act, ...]) -> int | None:
+        """Ask request after request; returns the index of the one at which the process died, or None."""
+        for index, act in enumerate((*acts, None)):
+            try:
+                if act is None:
+                    self._trial.expect("ping", {}, ok(), on=self._victim)
+                else:
+                    self._perform(house, known, act)
+            except SubjectFault as fault:
+                died(fault)
+                if act is not None and act.injection is not None:
+                    each = act.injection
+                    known.sent.append(Sent(each.to, each.headers, each.content, each.mode, None))
+                return index
+        return None
+
+    def _perform(self, house: House, known: _Known, act: Act) -> None:
+        words: dict[str, Callable[[], object]] = {"start": house.start, "run": house.run}
+        if act.injection is not None:
+            house.sent = known.sent
+            house.inject([act.injection])
+        elif act.word in words:
+            words[act.word]()
+            house.play()
+        elif act.word == "look":
+            known.listed = self._listed(house)
+        else:
+            known.collecting |= act.word == "collect"
+            handle = {"runtime": house.runtime} if act.word == "collect" else {"store": house.handle}
+            op = "runtime.collect" if act.word == "collect" else f"grit.{act.word}"
+            expect = ok(**{name: {"$": "any"} for name in _ANSWERS[act.word]})
+            self._trial.expect(op, {**handle, **_ARGS.get(act.word, {}), **dict(act.args)}, expect, on=self._victim)
+
+    def _listed(self, house: House) -> dict[str, bytes]:
+        args: dict[str, Json] = {"store": house.handle, "prefix": "", "after": None, "limit": 4096}
+        expect = ok(refs={"$": "any"}, more=False)
+        value = self._trial.expect("grit.refs", args, expect, on=self._victim)
+        return {name: bytes.fromhex(target) for name, target in value["refs"]}
+
+    # --- after a death ---------------------------------------------------------------------------------
+
+    def _survive(self, known: _Known, index: int) -> None:
+        """Start again after a death at a request, judge, go on, and judge again."""
+        self.points += 1
+        house = self._reopen(known)
+        self._judge_found(house, known)
+        self._perform(house, known, Act("start"))
+        self._perform(house, known, Act("run"))
+        rest = tuple(act for act in self._script.acts[index:] if act.word != "start")
+        if rest:
+            self._judge_later(house, known)
+            for act in rest:
+                self._perform(house, known, act)
+        self._conclude(house, known)
+
+    def _reopen(self, known: _Known) -> House:
+        """Open the store in a fresh process, as the death left it."""
+        house = House(
+            *(self._trial, self._fmt, self._terms),
+            directory=self._directory,
+            process=self._victim,
+            create=False,
+            rule="runtime.recover.step",
+        )
+        house.play()
+        return house
+
+    def _judge_found(self, house: House, known: _Known) -> None:
+        """Judge the store as a death left it: whole, nothing lost that was answered, nothing there in part."""
+        trial, script = self._trial, self._script
+        damage = "runtime.recover.life" if script.mortals else "runtime.recover.step"
+        data = export(trial, house.handle, self._victim, rule=damage)
+        bundle = scan(data)
+        if not bundle.defects and not has_history(bundle):
+            if known.last is not None or known.sent or known.listed:
+                trial.fail("a runtime's store", "none", words="an agent that was answered is gone", rule=damage)
+            return
+        verdict = check_export(
+            trial,
+            data,
+            at_rest=False,
+            max_attempts=script.max_attempts,
+            is_whole=not script.mortals,
+            sent=known.sent,
+            before=known.last,
+            collected=self._gone(known),
+            rules={**_FOUND, "bundle": damage},
+        )
+        found = verdict.history
+        assert found is not None
+        self._check_listed(found, known)
+        check_pairs(trial, found, self._gone(known))
+        check_heals(trial, found, known.listed)
+        check_removals(trial, found, known.listed, script.imported)
+        known.last = found
+
+    def _judge_later(self, house: House, known: _Known) -> None:
+        """Judge the store after it went on to rest."""
+        trial, script = self._trial, self._script
+        verdict = check_export(
+            trial,
+            export(trial, house.handle, self._victim),
+            at_rest=True,
+            max_attempts=script.max_attempts,
+            is_whole=not script.mortals,
+            sent=known.sent,
+            before=known.last,
+            collected=self._gone(known),
+            rules=_LATER,
+        )
+        known.last = verdict.history
+
+    def _conclude(self, house: House, known: _Known) -> None:
+        """Judge at the end of a script, and close the store."""
+        self._perform(house, known, Act("run"))
+        self._judge_later(house, known)
+        house.close()
+
+    def _check_listed(self, found: History, known: _Known) -> None:
+        """Every head that was listed is on the chain of the head that is there."""
+        for name, head in known.listed.items():
+            actor = bytes.fromhex(name[6:]) if name.startswith("heads/") else b""
+            if not actor or actor in self._gone(known):
+                continue
+            chain = found.chains.get(actor)
+            if chain is None or head not in chain.ids:
+                words = "a head that was answered is lost"
+                self._trial.fail(name, "another chain", path=name, words=words, rule="runtime.recover.step")
+
+    def _gone(self, known: _Known) -> frozenset[bytes]:
+        return self._script.mortals if known.collecting else frozenset()
+
+    # --- arming ----------------------------------------------------------------------------------------
+
+    def _arm(self, number: int, when: str) -> None:
+        if self._can_arm:
+            self._trial.expect("fault.arm", {"writes": number, "when": when}, ok(), on=self._victim)
+
+    def _count(self) -> int | None:
+        if not self._can_arm:
+            return None
+        count: int = self._trial.expect("fault.count", {}, ok(writes={"$": "any"}), on=self._victim)["writes"]
+        return count

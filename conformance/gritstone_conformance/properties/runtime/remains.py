@@ -1,0 +1,101 @@
+"""What a death may not leave in halves: mark and receipt, update and removed mark, an end of life, an import.
+
+The history checker cannot see these, since each half alone is a legal history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from gritstone_conformance.model.evidence import History
+from gritstone_conformance.model.proposals import header, message_type
+from gritstone_conformance.trial import Trial
+
+__all__ = ["check_heals", "check_pairs", "check_removals"]
+
+
+def check_pairs(trial: Trial, found: History, gone: Collection[bytes] = ()) -> None:
+    """Every receipt has the mark that it tells of, unless an update or a collection removed it.
+
+    That every mark has its receipt is asked by the history checker.
+
+    Args:
+        trial: the trial.
+        found: the history.
+        gone: actors that may have been collected, with their marks.
+
+    Spec: :rule:`runtime.recover.mark`.
+    """
+    marks = _marks(found)
+    for message in _receipts(found):
+        actors = [receiver for (_, receiver), channel in found.channels.items() if message in channel.places]
+        if not any(marks.get(actor) == message or _was_updated(found, actor) or actor in gone for actor in actors):
+            words = "a receipt is there without its mark"
+            trial.fail("a mark", message.hex(), words=words, rule="runtime.recover.mark")
+
+
+def _marks(found: History) -> dict[bytes, bytes]:
+    """Return the messages that actors are marked for."""
+    boxes = {name[7:]: target for name, target in found.references.items() if name.startswith("failed/")}
+    return {bytes.fromhex(actor): next(iter(found.shelf.mail(box).values())) for actor, box in boxes.items()}
+
+
+def _receipts(found: History) -> Iterator[bytes]:
+    """Yield the messages of which receipts tell."""
+    for (sender, _), channel in found.channels.items():
+        for identity in channel.messages if sender == found.agent else ():
+            message = found.shelf.message(identity)
+            reply = header(message, "reply")
+            if message_type(message) == "receipt" and reply is not None:
+                yield bytes.fromhex(reply)
+
+
+def _was_updated(found: History, actor: bytes) -> bool:
+    chain = found.chains.get(actor)
+    return chain is not None and any(
+        message_type(found.shelf.message(message)) == "update"
+        for index in range(len(chain))
+        for _, message in chain.covered(found.shelf, index)
+    )
+
+
+def check_heals(trial: Trial, found: History, listed: Mapping[str, bytes]) -> None:
+    """An actor that was marked has its old head and its mark, or a later head and not this mark.
+
+    Args:
+        trial: the trial.
+        found: the history.
+        listed: references as they were seen before.
+
+    Spec: :rule:`runtime.recover.heal`.
+    """
+    for name, mark in listed.items():
+        head = f"heads/{name[7:]}"
+        if not name.startswith("failed/") or head not in listed or head not in found.references:
+            continue
+        has_moved, is_marked = found.references[head] != listed[head], found.references.get(name) == mark
+        if has_moved == is_marked:
+            words = "an updated actor kept its mark" if has_moved else "a mark is gone and its actor was not updated"
+            trial.fail("both or none", name, path="failed/*", words=words, rule="runtime.recover.heal")
+
+
+def check_removals(trial: Trial, found: History, listed: Mapping[str, bytes], imported: Collection[str] = ()) -> None:
+    """No actor lost its head and kept its mark, and the references of an import are all there or none is.
+
+    Args:
+        trial: the trial.
+        found: the history.
+        listed: references as they were seen before.
+        imported: names that an import brings.
+
+    Spec: :rule:`runtime.recover.life`.
+    """
+    for name in found.references:
+        head = f"heads/{name[7:]}"
+        if name.startswith("failed/") and head in listed and head not in found.references:
+            words = "an actor lost its head and kept its mark"
+            trial.fail("both or none", name, path="failed/*", words=words, rule="runtime.recover.life")
+    there = [name for name in sorted(imported) if name in found.references]
+    if there and len(there) != len(imported):
+        words = "an import is there in part"
+        trial.fail(sorted(imported), there, words=words, rule="runtime.recover.life")
