@@ -57,9 +57,9 @@ def hunt(command: Sequence[str], rule: str, home: Path) -> tuple[set[str], list[
     return failed, played
 
 
-def _rank(item: Planned, rule: str) -> tuple[bool, bool, str]:
-    """Put vectors first, and properties that are about the rule before those that are also about it."""
-    return isinstance(item.source, Property), item.rules[0] != rule, item.name
+def _rank(item: Planned, rule: str) -> tuple[bool, bool, int, str]:
+    """Put vectors first, then properties that are about the rule, then those about few others besides."""
+    return isinstance(item.source, Property), item.rules[0] != rule, len(item.rules), item.name
 
 
 def _is_claimed(item: Planned, claims: Claims) -> bool:

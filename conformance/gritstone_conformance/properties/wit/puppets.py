@@ -181,7 +181,11 @@ def order(trial: Trial, fmt: Format, tape: Tape) -> None:
         ops = programs.append("log", b"%d" % number) + programs.put("last", programs.SENDER)
         actor.send(bench.program(ops), sender=tape.pick(senders))
     actor.tips.pop(bench.outside)
-    actor.step(rule="wit.puppet.order")
+    left = sorted(actor.tips.items())
+    given = []
+    while left:
+        given.append(left.pop(tape.below(len(left))))
+    actor.step(*given, rule="wit.puppet.order")
     bench.play()
 
 

@@ -60,6 +60,9 @@ def shapes(trial: Trial, fmt: Format) -> None:
         "blob": {"blob": stage.blob(b"n"), "tree": stage.tree(z=stage.blob(b"z"))},
         "tree": {"blob": stage.blob(b"n", ("k", "v")), "tree": stage.tree(x=stage.tree(deep=stage.blob(b"d")))},
     }
+    kept = bench.born(b"kept", blob=old["blob"], deep=stage.tree(tree=old["tree"], x=old["blob"]))
+    kept.tell(stage.tree(other=old["blob"]), "update", rule="wit.update.keep")
+    kept.tell(stage.tree(deep=stage.tree(tree=stage.tree(new=old["blob"]))), "update", rule="wit.update.keep")
     for before, choices in new.items():
         for after, update in choices.items():
             rule = "wit.update.merge" if before == after else "wit.update.replace"
