@@ -305,6 +305,19 @@ def test_imports(opened: Client, put: Callable[[Object], str], tmp_path: Path, f
     assert opened.ok("grit.import", store="t", bytes=new, more=False) == {"objects": 1, "refs": 1}
 
 
+def test_a_transcoded_bundle_that_does_not_fit_a_line_is_exhausted(
+    opened: Client, put: Callable[[Object], str], format_: Format
+) -> None:
+    target = put(Blob({}, b"x" * 200))
+    opened.ok("grit.cas", store="s", changes=[{"name": "tags/x", "old": None, "new": target}])
+    bundle = opened.ok("grit.export", store="s", cursor=None)["bytes"]
+    for frame_bytes, fits in ((len(bundle) + 200, True), (len(bundle) - 100, False)):
+        client = Client(Claims(frame_bytes=frame_bytes))
+        reply = client.ask("grit.transcode", from_=format_.name, to=format_.name, bundle=bundle)
+        assert reply.keys() == ({"ok"} if fits else {"refused"})
+        assert fits or reply["refused"]["class"] == "exhausted"
+
+
 # --- durable stores --------------------------------------------------------------------------------------
 
 

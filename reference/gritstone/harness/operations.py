@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from gritstone.errors import Invalid, Missing, Refusal, Rejected
+from gritstone.errors import Exhausted, Invalid, Missing, Refusal, Rejected
 from gritstone.grit.engine import Batch, Table
 from gritstone.grit.export import export_bundle
 from gritstone.grit.formats import FORMATS
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from gritstone.harness.runtimes import Runtimes
 
 __all__ = ["FEATURE_OF", "OPERATIONS", "Session"]
+
+_AROUND_BYTES = 64  # of a reply line, around one long text
 
 FEATURE_OF = {
     "grit.transcode": "transcode",
@@ -255,7 +257,10 @@ def _import_from(handle: Handle, path: str) -> Json:
 def grit_transcode(session: Session, args: Arguments) -> Json:
     formats = FORMATS[args["from"]], FORMATS[args["to"]]
     parts = transcode(io.BytesIO(args["bundle"]), io.BytesIO(), formats, session.claims.limits)
-    return {"bundle": write_bytes(b"".join(parts))}
+    bundle = write_bytes(b"".join(parts))
+    if len(bundle) > session.claims.frame_bytes - _AROUND_BYTES:
+        raise Exhausted("the new bundle does not fit into a line", rule="harness.frame.limit", got=len(bundle))
+    return {"bundle": bundle}
 
 
 OPERATIONS: Mapping[str, Callable[[Session, Arguments], Json]] = {

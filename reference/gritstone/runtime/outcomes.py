@@ -71,14 +71,12 @@ def end_admitted(world: World, running: Running, admitted: Admitted, *, event: E
 
 
 def _heal(world: World, actor: Actor) -> None:
-    """Remove the mark of an actor that was updated.
+    """Remove the mark of an actor that was updated, and begin anew with it.
 
     Spec: :rule:`runtime.fail.heal`, :rule:`runtime.recover.heal`.
     """
     world.batch.move_mark(actor.actor_id, actor.mark, None)
-    actor.mark = actor.letter = actor.failure = None
-    if actor.trouble is not None:
-        actor.trouble.counts.clear()
+    actor.mark = actor.letter = actor.failure = actor.trouble = None
 
 
 def end_declined(running: Running) -> None:

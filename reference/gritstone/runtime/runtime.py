@@ -12,6 +12,7 @@ Spec: the chapters *Running, asking, stopping*, *Heads* and *Recovery* of ``runt
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -401,7 +402,8 @@ class Runtime:
         for running in list(machine.in_progress):
             machine.abandon(running)
         await self._waiting.close()
-        self._flush()
+        with contextlib.suppress(Exhausted):  # there is no room for it, so it has not happened
+            self._flush()
         self._waiting.wake()  # whoever serves has nothing to wait for any more
 
     def _check_running(self) -> None:

@@ -174,8 +174,8 @@ class World:
         mark = self._marks.get(actor.actor_id)
         if mark == actor.mark:
             return
-        if actor.letter is not None and actor.trouble is not None:
-            actor.trouble.counts.pop(actor.letter, None)
+        if mark is None:
+            actor.trouble = None
         if mark is None and actor.state is State.IRRECOVERABLE and actor.running is None:
             actor.mark = actor.letter = actor.failure = None
             actor.happen(Event.UNMARKED)

@@ -136,6 +136,22 @@ def test_an_update_of_another_sender_heals_and_the_message_is_tried_anew(stage: 
     assert stage.data(a, "k") == b"v"
 
 
+def test_with_the_mark_end_the_delays_of_other_messages(stage: Any) -> None:
+    runtime = stage.start(max_attempts=2, base_ms=10, cap_ms=10)
+    a, b, c = stage.born("a", "b", "c")
+    stage.tell(b, b"S\0q\0\1", **{"00": a, "01": stage.program(b"F")})
+    assert stage.run().cause == "waiting"
+    runtime.set_time(5)
+    stage.tell(a, b"T\1W\4done\0\0")
+    assert stage.run().cause == "waiting"  # until 15
+    runtime.set_time(10)
+    assert stage.run().parked == [(a, "failed")]
+    stage.tell(c, b"S\0q\6update\1", **{"00": a, "01": stage.tree(k=stage.blob(b""))})
+    assert stage.run().parked == []  # both were tried anew, and failed for the first time again
+    assert runtime.set_time(15) == 0
+    assert runtime.set_time(20) == 2
+
+
 def test_genesis_that_fails(stage: Any) -> None:
     runtime = stage.start(max_attempts=1)
     bad = stage.core("a", program=stage.blob(b"F"))
