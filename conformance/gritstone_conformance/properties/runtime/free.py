@@ -83,6 +83,22 @@ def _check_parked(trial: Trial, house: House) -> None:
         trial.fail(marked, parked, words="parked are not the marked actors", rule="runtime.fail.mark")
 
 
+def midway(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
+    """At any moment no head is ahead of its senders: what its step covers was sent by steps that are there too."""
+    house = House(trial, fmt, _terms(scenario))
+    house.start()
+    house.put(scenario.graph)
+    for injection in scenario.injections:
+        house.inject([injection])
+        house.check(at_rest=False, rules=_AHEAD)
+        any_cause = ok(cause={"$": "any"}, steps={"$": "any"}, parked={"$": "any"})
+        house.ask("runtime.run", {"runtime": house.runtime, "max_steps": 1 + seed % 3}, any_cause)
+        house.check(at_rest=False, rules=_AHEAD)
+
+
+_AHEAD: Final = {"unsent": "runtime.head.before-route", "cycle": "runtime.head.before-route"}
+
+
 def cut(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
     """With cleanups, collecting and pruning in between the history is legal, and whoever was collected is gone."""
     house = House(trial, fmt, _terms(scenario))
@@ -215,6 +231,14 @@ PROPERTIES: Final = (
         "runtime.agent.inject",
         given=scenario(),
         examples=60,
+    ),
+    *in_each_format(
+        "runtime/head/midway",
+        midway,
+        "runtime.head.before-route",
+        *_RULES,
+        given=scenario(),
+        examples=10,
     ),
     *in_each_format(
         "runtime/history/cut",

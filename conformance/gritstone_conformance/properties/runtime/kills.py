@@ -30,7 +30,7 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.scripts import Act, Script
 from gritstone_conformance.trial import Trial
 
-__all__ = ["DEATH_RULES", "NEVER", "Ordeal", "died"]
+__all__ = ["DEATH_RULES", "NEVER", "Ordeal", "is_sigkill"]
 
 NEVER: Final = 1 << 40
 """More durable writes than anything here makes."""
@@ -61,13 +61,12 @@ _BY_SIGKILL: Final = frozenset({"dead:signal-KILL", "dead:exit-137", "dead:exit-
 """A death by SIGKILL, also as a launcher in front of the process passes it on: 128 + 9, or -9 as a byte."""
 
 
-def died(fault: SubjectFault) -> None:
-    """Pass over a death by SIGKILL; raises any other fault.
+def is_sigkill(fault: SubjectFault) -> bool:
+    """Return whether the process ended by SIGKILL.
 
     Spec: :rule:`harness.fault.exact`.
     """
-    if fault.cause not in _BY_SIGKILL:
-        raise fault
+    return fault.cause in _BY_SIGKILL
 
 
 @dataclass(slots=True)
@@ -231,7 +230,8 @@ class Ordeal:
                 else:
                     self._perform(house, known, act)
             except SubjectFault as fault:
-                died(fault)
+                if not is_sigkill(fault):
+                    raise
                 if act is not None and act.injection is not None:
                     each = act.injection
                     known.sent.append(Sent(each.to, each.headers, each.content, each.mode, None))

@@ -1,0 +1,233 @@
+"""Arming: a process that can kill itself does so at the write it was told, and at no other, and counts every write.
+
+Everything else that is said of killed runtimes rests on this: see ``crashes``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Final
+
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.store import Change, Store
+from gritstone_conformance.model.values import Blob
+from gritstone_conformance.properties.grit.pair import Pair, open_durable, open_memory
+from gritstone_conformance.properties.runtime.double import Double, Terms
+from gritstone_conformance.properties.runtime.kills import NEVER, is_sigkill
+from gritstone_conformance.properties.wit.registry import in_each_format
+from gritstone_conformance.strategies import programs
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.trial import Asked, SubjectLike, Trial
+
+__all__ = ["PROPERTIES"]
+
+_EXACT: Final = "harness.fault.exact"
+_ALL: Final = "harness.fault.counts-all"
+
+
+@dataclass(slots=True)
+class _Drill:
+    """Two durable stores in one process, and requests of which some change one of them.
+
+    Attributes:
+        stores: the pairs, by handle.
+        requests: in order; each with the handle of the store that it changes, or None.
+    """
+
+    stores: dict[str, Pair]
+    requests: list[tuple[Asked, str | None]]
+
+
+def _drill(trial: Trial, fmt: Format, process: SubjectLike) -> _Drill:
+    stores = {handle: open_durable(trial, fmt, handle, process) for handle in ("s", "t")}
+    one, other = (fmt.encode(Blob((), data)) for data in (b"one", b"other"))
+    s, t = stores["s"], stores["t"]
+    requests: list[tuple[Asked, str | None]] = [
+        (s.put(one), "s"),
+        (s.get(fmt.hash(one)), None),
+        (t.put(other), "t"),
+        (t.has([fmt.hash(one)]), None),
+        (s.cas(Change("tags/one", None, fmt.hash(one))), "s"),
+        (s.refs(), None),
+    ]
+    return _Drill(stores, requests)
+
+
+def exact(trial: Trial, fmt: Format) -> None:
+    """Armed for a write, the process dies by SIGKILL at that one, before or after it, and at no other."""
+    victim = trial.spawn()
+    counts = _rehearse(trial, fmt, victim)
+    total = 0
+    for index, count in enumerate(counts):
+        if count:
+            _die_in(trial, fmt, victim, total + 1, "before", index)
+            _die_in(trial, fmt, victim, total + count, "after", index)
+        total += count
+    for when in ("before", "after"):
+        drill = _drill(trial, fmt, victim)
+        _arm(trial, victim, total + 1, when)
+        if _play(trial, victim, drill) is not None:
+            trial.fail("a living process", "a dead one", words="it died at a write that did not come", rule=_EXACT)
+        _arm(trial, victim, NEVER, when)
+        extra = drill.stores["s"].put(fmt.encode(Blob((), b"extra")))
+        trial.expect_many([extra, *(pair.close() for pair in drill.stores.values())], rule=_EXACT, on=victim)
+
+
+def _rehearse(trial: Trial, fmt: Format, victim: SubjectLike) -> list[int]:
+    """Return how many writes each request takes."""
+    drill = _drill(trial, fmt, victim)
+    _arm(trial, victim, NEVER, "before")
+    counts = [_count(trial, victim)]
+    for asked, changes in drill.requests:
+        trial.expect_many([asked], on=victim)
+        counts.append(_count(trial, victim))
+        if changes is not None and counts[-1] == counts[-2]:
+            trial.fail("a larger count", counts[-1], words=f"{asked[0]} is not counted", rule=_ALL)
+    for pair in drill.stores.values():
+        pair.play(pair.close())
+    return [after - before for before, after in pairwise(counts)]
+
+
+def _die_in(trial: Trial, fmt: Format, victim: SubjectLike, number: int, when: str, index: int) -> None:
+    """Die at a write, and hold where it died, and what is there afterwards, against the requests.
+
+    Args:
+        trial: the trial.
+        fmt: the format.
+        victim: who dies; it begins anew.
+        number: the number of the write.
+        when: ``before``: it is the first write of its request; ``after``: it is the last one.
+        index: the request of which it is.
+    """
+    victim.kill()
+    drill = _drill(trial, fmt, victim)
+    _arm(trial, victim, number, when)
+    died = _play(trial, victim, drill)
+    if died != index:
+        got = "unharmed" if died is None else f"dead at request {died}"
+        trial.fail(f"dead at request {index}", got, words="it did not die at the write it was armed for", rule=_EXACT)
+    victim.kill()
+    changed = [handle for _, handle in drill.requests[:index] if handle is not None]
+    for handle, pair in drill.stores.items():
+        pair.play(pair.open(create=False))
+        there = _size(trial, pair, victim)
+        least = changed.count(handle)
+        due = least + (drill.requests[index][1] == handle and when == "after")
+        if there != due:
+            words = "a write is there that it died before" if there > due else "a write is lost that it died after"
+            trial.fail(due, there, words=words, rule=_EXACT)
+        pair.play(pair.close())
+
+
+def _size(trial: Trial, pair: Pair, victim: SubjectLike) -> int:
+    """Return how many objects and references of the drill a store has."""
+    ids = [identity.hex() for identity in pair.model.objects]
+    asked: list[Asked] = [
+        ("grit.has", {"store": pair.handle, "ids": list(ids)}, ok(has={"$": "any"})),
+        (
+            *("grit.refs", {"store": pair.handle, "prefix": "", "after": None, "limit": 9}),
+            ok(refs={"$": "any"}, more=False),
+        ),
+    ]
+    objects, refs = trial.expect_many(asked, on=victim)
+    return sum(objects["has"]) + len(refs["refs"])
+
+
+def _play(trial: Trial, victim: SubjectLike, drill: _Drill) -> int | None:
+    """Ask the requests one by one; returns the index of the one at which the process died, or None."""
+    for index, asked in enumerate([*(asked for asked, _ in drill.requests), ("ping", {}, ok())]):
+        try:
+            trial.expect_many([asked], on=victim)
+        except SubjectFault as fault:
+            if not is_sigkill(fault):
+                if not fault.cause.startswith("dead:"):
+                    raise
+                trial.fail("dead:signal-KILL", fault.cause, words="it died otherwise than by SIGKILL", rule=_EXACT)
+            return index
+    return None
+
+
+def _arm(trial: Trial, process: SubjectLike, number: int, when: str) -> None:
+    trial.expect("fault.arm", {"writes": number, "when": when}, ok(), rule=_EXACT, on=process)
+
+
+def _count(trial: Trial, process: SubjectLike) -> int:
+    count: int = trial.expect("fault.count", {}, ok(writes={"$": "any"}), rule=_ALL, on=process)["writes"]
+    return count
+
+
+def counted(trial: Trial, fmt: Format) -> None:
+    """Whatever changes a durable store is counted, of every operation and every store; what is in memory is not."""
+    process = trial.subject
+    _check_counted(trial, "grit.open", lambda: _opened(trial, fmt, "t"))
+    memory = open_memory(trial, fmt, "m")
+    before = _count(trial, process)
+    memory.play(memory.put(fmt.encode(Blob((), b"in memory"))))
+    if _count(trial, process) != before:
+        trial.fail(before, "more", words="what is in memory is counted", rule=_EXACT)
+    double = Double(trial, fmt, Terms(), durable=True)
+    stage, pair = double.stage, double.pair
+    double.play()
+
+    def check(op: str, work: Callable[[], object]) -> None:
+        def played() -> None:
+            work()
+            double.play()
+
+        _check_counted(trial, op, played)
+
+    first, second = stage.blob(b"first"), stage.blob(b"second")
+    check("grit.put", double.fill)
+    check("grit.cas", lambda: double.request(pair.cas(Change("tags/x", None, first))))
+    check("grit.cas", lambda: double.request(pair.cas(Change("tags/x", first, second))))
+    check("grit.cas", lambda: double.request(pair.cas(Change("tags/x", second, None))))
+    for asked in pair.take(_brought(fmt)):
+        check("grit.import", partial(double.request, asked))
+    actor = stage.core(b"actor")
+    child = stage.core(b"child")
+    say = stage.program(programs.send(0, 1) + programs.send(2, 2, "genesis"), double.agent, first, child)
+    free = stage.program(programs.release(0), child)
+    check("grit.put", double.fill)
+    for content, mt in ((actor, "genesis"), (say, ""), (free, "")):
+        check("runtime.inject", partial(double.inject, actor, content, mt))
+        check("runtime.run", double.run)
+    ((sender, message),) = double.mail()
+    check("runtime.ack", lambda: double.ack(sender, message))
+    check("runtime.collect", double.collect)
+    if "erase" in trial.claims.features:
+        check("grit.erase", lambda: double.request(pair.erase(second)))
+    pair.model.prune()
+    check("grit.prune", lambda: double.request(("grit.prune", {"store": "s", "pins": []}, ok(removed={"$": "any"}))))
+
+
+def _opened(trial: Trial, fmt: Format, handle: str) -> None:
+    """Make a durable store beside another one, and put an object there."""
+    pair = open_durable(trial, fmt, handle)
+    _check_counted(trial, "grit.put", lambda: pair.play(pair.put(fmt.encode(Blob((), b"there")))))
+
+
+def _brought(fmt: Format) -> bytes:
+    graph, store = Graph(fmt), Store(fmt)
+    graph.references = {"tags/brought": graph.add(Blob((), b"brought"))}
+    graph.fill(store)
+    return store.export()
+
+
+def _check_counted(trial: Trial, op: str, work: Callable[[], object]) -> None:
+    before = _count(trial, trial.subject)
+    work()
+    if _count(trial, trial.subject) <= before:
+        trial.fail("a larger count", before, words=f"{op} is not counted", rule=_ALL)
+
+
+_FEATURES: Final = ("external", "durable", "fault.kill")
+
+PROPERTIES: Final = (
+    *in_each_format("harness/fault/exact", exact, _EXACT, _ALL, features=_FEATURES, kind="crash"),
+    *in_each_format("harness/fault/counted", counted, _ALL, _EXACT, features=_FEATURES),
+)
