@@ -26,6 +26,7 @@ extensions = [
     "sphinx.ext.intersphinx",
     "spec_rules",
     "spec_examples",
+    "state_tables",
     "command_help",
     "api_modules",
 ]
