@@ -116,6 +116,7 @@ def test_unknown_names_are_told_with_the_nearest_known_one() -> None:
     ("spoken", "judged"), [(["0.1"], "0.1"), (["0.2", "0.1"], "0.2"), (["0.1", "7.0"], "0.1"), (["7.0"], None)]
 )
 def test_the_newest_version_that_both_sides_know_is_judged_by(spoken: list[str], judged: str | None) -> None:
+    """Spec: :rule:`suite.rules.judged`."""
     assert judged_spec(spoken) == judged
     assert bool(read_hello({**HELLO, "spec": spoken}, TERMS).claims.profiles) == (judged is not None)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from gritstone_conformance import SPEC_VERSION
+from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.cli import main
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.reporting.merging import merge_outcomes, merged_header
@@ -20,6 +22,7 @@ from gritstone_conformance.running.plan import Selection, make_plan
 from gritstone_conformance.running.run import execute
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verdicts import judge_run, verdict_root
+from gritstone_conformance.running.verifying import header_of, load_data
 from gritstone_conformance.schemas import violation
 from selftests.fakes import HELLO, FakeSubject, accept, fake_book, honest, reject
 
@@ -66,6 +69,16 @@ def write(path: Path, outcomes: tuple[Outcome, ...] = OUTCOMES, **changes: Any) 
     footer = footer_line(outcomes, judgement, 0, "2026-01-02T03:04:06.000Z")
     write_report(path, header(**changes), outcomes, footer)
     return path
+
+
+@pytest.mark.parametrize(
+    ("spoken", "spec"), [(["0.1"], "0.1"), (["0.1", "0.2"], "0.2"), (["7.0"], SPEC_VERSION), (None, SPEC_VERSION)]
+)
+def test_the_header_names_the_version_that_is_judged_by(spoken: list[str] | None, spec: str) -> None:
+    """Spec: :rule:`suite.rules.judged`."""
+    iut = None if spoken is None else {**HELLO, "spec": spoken}
+    made = header_of(load_data(), RunSettings(), Target("stdio"), iut, Selection(), "2026-01-02T03:04:05.678Z")
+    assert made["spec"] == spec
 
 
 def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:

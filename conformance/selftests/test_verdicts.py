@@ -151,6 +151,7 @@ def test_a_should_counts_only_when_strict() -> None:
 
 
 def test_a_rule_that_is_newer_than_the_version_judged_by_does_not_count() -> None:
+    """Spec: :rule:`suite.rules.judged`."""
     book = replace(fake_book([RULE, "grit.blob.any"]), versions={"0.1": ((RULE, "MUST", "0" * 16),)})
     outcomes = [outcome(), outcome("grit/blob/any", "fail", rules=("grit.blob.any",))]
     judged = [judge_run(outcomes, book.judging(version), ("grit",), ()) for version in ("0.1", "0.2")]
