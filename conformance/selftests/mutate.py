@@ -74,7 +74,7 @@ def load_mutants(path: Path = CATALOGUE) -> dict[str, Mutant]:
     return {mutant.id: mutant for mutant in mutants}
 
 
-def _mutant(  # noqa: PLR0913 - the keys of an entry
+def _mutant(
     *,
     id: str,  # noqa: A002 - as in the file
     kills: str,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gritstone_conformance.rules import load_rules
+from selftests.hunting import hunt
 from selftests.mutate import STALE, Edit, Mutant, StaleMutantError, apply_edits, load_mutants
 
 HERE = Path(__file__).resolve().parent
@@ -19,40 +18,39 @@ REFERENCE = HERE.parents[1] / "reference"
 MUTANTS = load_mutants()
 
 
-def verify(command: str, rule: str, directory: Path) -> list[dict[str, Any]]:
-    """Run the gate on the cases of one rule; returns the lines of the report."""
-    report = directory / "report.jsonl"
-    argv = ["verify", "--iut", command, "--rule", rule, "--report", str(report)]
-    done = subprocess.run(
-        [sys.executable, "-m", "gritstone_conformance.cli", *argv],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert report.exists(), f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
+REFERENCE_ADAPTER = (sys.executable, "-m", "gritstone.harness")
 
 
-def failed_rules(lines: Iterable[dict[str, Any]]) -> set[str]:
-    """Return the rules by whose name a case failed; an ``error`` names none."""
-    return {line["rule"] for line in lines if line["type"] == "case" and line["verdict"] == "fail"}
+def adapter(mutant: Mutant) -> tuple[str, ...]:
+    """Return the command of the reference with a fault."""
+    return (sys.executable, str(HERE / "mutate.py"), mutant.id, "--", "-m", "gritstone.harness")
 
 
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
 def test_mutant_is_killed_by_name(mutant: Mutant, tmp_path: Path) -> None:
-    command = f"{sys.executable} {HERE / 'mutate.py'} {mutant.id} -- -m gritstone.harness"
-    failed = failed_rules(verify(command, mutant.kills, tmp_path))
-    assert mutant.kills in failed
+    failed, played = hunt(adapter(mutant), mutant.kills, tmp_path)
+    assert mutant.kills in failed, played
     assert failed <= {mutant.kills, *mutant.also}, "a rule that the mutant does not break was named too"
 
 
 def test_the_reference_itself_fails_none_of_those_rules(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m gritstone.harness"
     for rule in sorted({mutant.kills for mutant in MUTANTS.values()})[:6]:
-        lines = verify(command, rule, tmp_path)
-        assert any(line["type"] == "case" and line["verdict"] == "pass" for line in lines), rule
-        assert not failed_rules(lines)
+        failed, played = hunt(REFERENCE_ADAPTER, rule, tmp_path)
+        assert played, rule
+        assert not failed
+
+
+def test_a_gate_tells_of_a_mutant_what_a_hunt_found(tmp_path: Path) -> None:
+    """``gritstone verify`` comes to the same: exit code 1, and the rule in the report."""
+    mutant = MUTANTS["last-writer-wins"]
+    report = tmp_path / "report.jsonl"
+    argv = ["verify", "--iut", " ".join(adapter(mutant)), "--rule", mutant.kills, "--report", str(report)]
+    command = [sys.executable, "-m", "gritstone_conformance.cli", *argv]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
+    failed = {line["rule"] for line in lines if line["type"] == "case" and line["verdict"] == "fail"}
+    assert mutant.kills in failed <= {mutant.kills, *mutant.also}
 
 
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)

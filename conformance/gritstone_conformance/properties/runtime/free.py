@@ -219,6 +219,29 @@ def fenced(trial: Trial, fmt: Format) -> None:
     house.check()
 
 
+def overtaken(trial: Trial, fmt: Format) -> None:
+    """What a signal superseded before it was read is not read after it, whatever is sent later."""
+    stage = Stage(Graph(fmt))
+    actors = [stage.core(b"a"), stage.core(b"b")]
+    maker, other = stage.core(b"maker"), stage.core(b"other")
+    log = [stage.program(programs.append("log", b"%d" % number)) for number in range(4)]
+    make = stage.program(programs.send(0, 0, "genesis") + programs.send(1, 1, "genesis"), *actors)
+    house = House(trial, fmt)
+    house.start()
+    house.put(stage.graph)
+    house.inject([Injection(maker, GENESIS, maker), Injection(other, GENESIS, other), Injection(maker, (), make)])
+    house.run()
+    house.inject(Injection(actors[0], (), content, mode) for content, mode in zip(log, _MODES, strict=True))
+    house.inject(Injection(actors[1], (), content, "signal") for content in log)
+    house.run()
+    for content in log:
+        house.inject([Injection(other, (), content)])
+        house.run()
+    house.check()
+
+
+_MODES: Final = ("queue", "queue", "signal", "queue")
+
 _RULES: Final = tuple(dict.fromkeys(("runtime.history.bundle", "runtime.route.rest", *HISTORY_RULES)))
 
 PROPERTIES: Final = (
@@ -276,5 +299,6 @@ PROPERTIES: Final = (
         examples=25,
     ),
     *in_each_format("runtime/history/fenced", fenced, "wit.proposal.fence", *_RULES),
+    *in_each_format("runtime/history/overtaken", overtaken, "runtime.route.supersede", *_RULES),
     *in_each_format("runtime/history/shapes", known_shapes, *_RULES, "runtime.route.self"),
 )

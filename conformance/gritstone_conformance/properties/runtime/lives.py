@@ -5,14 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.properties.runtime.double import GENESIS, Double
+from gritstone_conformance.properties.runtime.house import House
+from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
 from gritstone_conformance.strategies import programs
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.scenarios import Injection, Stage
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
+
+_NAP_MS: Final = 250
 
 
 def _creator(double: Double) -> bytes:
@@ -173,6 +180,35 @@ def pruned(trial: Trial, fmt: Format) -> None:
     double.export(rule=rule)
 
 
+def pruned_meanwhile(trial: Trial, fmt: Format) -> None:
+    """A prune leaves what a run in progress reads, also where nothing else leads to it any more."""
+    rule = "runtime.prune.running"
+    stage = Stage(Graph(fmt))
+    actor, sender, other = stage.core(b"a"), stage.core(b"sender"), stage.core(b"other")
+    slow = stage.program(programs.sleep(_NAP_MS) + programs.append("log", b"z"))
+    quick, empty = stage.program(programs.append("log", b"q")), stage.program(b"")
+    says = [stage.program(programs.send(0, 1, "", b"s"), actor, content) for content in (slow, quick)]
+    house = House(trial, fmt)
+    house.start()
+    house.put(stage.graph)
+    house.inject(Injection(each, GENESIS, each) for each in (actor, sender, other))
+    house.run()
+    for mail in (
+        (Injection(sender, (), says[0]),),  # the slow message is sent
+        (Injection(other, (), empty), Injection(other, (), empty, "signal")),  # it is being run
+        (Injection(sender, (), says[1]),),  # it is superseded
+        (Injection(sender, (("mt", "cleanup"),), empty),),  # who sent it forgets that
+    ):
+        house.inject(mail)
+        args = {"runtime": house.runtime, "max_steps": 1}
+        trial.expect("runtime.run", args, ok(cause={"$": "any"}, steps={"$": "any"}, parked=[]), rule=rule)
+    trial.expect("grit.prune", {"store": house.handle, "pins": []}, ok(removed={"$": "any"}), rule=rule)
+    house.run()
+    whole = ok(bytes={"$": "any"}, cursor={"$": "any"})
+    trial.expect("grit.export", {"store": house.handle, "cursor": None}, whole, rule=rule)
+    house.check(is_whole=False)
+
+
 PROPERTIES: Final = (
     *in_each_format(
         *("runtime/life/collected", collected, "runtime.life.collect", "runtime.life.kept"),
@@ -184,4 +220,5 @@ PROPERTIES: Final = (
     *in_each_format("runtime/life/again", again, "runtime.life.again", "runtime.life.collect"),
     *in_each_format("runtime/name/inert", inert, "runtime.name.inert", given=tape(24), examples=10),
     *in_each_format("runtime/prune/between", pruned, "runtime.prune.running"),
+    *in_each_format("runtime/prune/meanwhile", pruned_meanwhile, "runtime.prune.running", *HISTORY_RULES),
 )

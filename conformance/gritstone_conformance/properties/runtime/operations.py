@@ -27,11 +27,12 @@ _SLEEPERS, _SLEEP_MS = 10, 500
 _ALL_S: Final = 2.5
 _SOME: Final = 30  # steps of a game that takes more
 _STOP_S: Final = 5.0
-_NAP_MS: Final = 60
+_NAP_MS: Final = 150
 _FEW, _MANY = 100, 10_000  # entries of an outbox
 _TIMES: Final = 3
 _ROUNDS: Final = 5
 _NOISE_S: Final = 0.05
+_HELD: Final = {"lost": "runtime.run.declined"}  # who is blamed where mail is left that waits for nothing
 _RAN: Final = {"any": [ok(cause=cause, steps={"$": "any"}, parked={"$": "any"}) for cause in ("max-steps", "rest")]}
 """A run with ``max_steps``: it stops after about as many, or it came to rest before."""
 
@@ -136,14 +137,14 @@ def woken(trial: Trial, fmt: Format) -> None:
     house.inject(Injection(each, GENESIS, each) for each in (actor, other))
     house.inject([Injection(actor, (), held), Injection(actor, (), behind)])
     house.run()
-    house.check()
+    house.check(rules=_HELD)
     house.stop()
     house.start()
     house.run()
-    house.check()
+    house.check(rules=_HELD)
     house.inject([Injection(other, (), wake)])
     house.run()
-    verdict = house.check()
+    verdict = house.check(rules=_HELD)
     assert verdict.history is not None
     chain = verdict.history.chains[actor]
     names = verdict.history.shelf.names(chain.steps[-1].core)
@@ -204,8 +205,7 @@ def stale(trial: Trial, fmt: Format) -> None:
     house.run()
     house.inject([Injection(actor, (), nap), *(Injection(each, (), empty) for each in others)])
     trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": 2}, _RAN, rule=rule)
-    house.run("second")
-    house.inject([Injection(actor, (), late)], "second")
+    house.inject([Injection(actor, (), late, "signal")], "second")
     house.run("second")
     heads = {"store": house.handle, "prefix": "heads/", "after": None, "limit": 10}
     before = trial.expect("grit.refs", heads, ok(refs={"$": "any"}, more=False))["refs"]
