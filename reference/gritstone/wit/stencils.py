@@ -2,8 +2,9 @@
 
 Ids have 32 bytes in every format, and no rule of order looks at the ids in values. So two objects that differ in
 nothing but such ids have encodings that differ in nothing but these bytes. A *stencil* is the encoding of a model
-object, cut at the places of its ids; another object of the same outline is its ids between these pieces. The format's
-own encoder makes the model, so nothing here knows a format, and nothing is written that the encoder would not write.
+object with ``%b`` in the places of its ids; another object of the same outline is the stencil with its own ids put in.
+The format's own encoder makes the model, so nothing here knows a format, and nothing is written that the encoder would
+not write.
 
 The outline is: of a step, which ids are none; of a message, its type and whether it has a previous; of a tree, its
 names; of a mailbox, its number of entries. Blobs, large maps and messages with other headers have no stencil.
@@ -31,9 +32,9 @@ _MOST_STENCILS = 1_024
 _MARKS = sorted(sha256(b"mark %d" % number).digest() for number in range(2 * _MOST_ENTRIES))
 
 _Ids: TypeAlias = tuple[Any, ...]
-_Stencil: TypeAlias = tuple[list[bytes], Callable[[_Ids], _Ids] | None, int]
-"""Pieces with an empty place at each odd index; what picks the ids of these places, if they are not all of them as they
-come; and the length of the whole."""
+_Stencil: TypeAlias = tuple[bytes, Callable[[_Ids], _Ids] | None, int]
+"""A template for the ids; what picks those of its places, if they are not all of them as they come; and the length of
+the whole."""
 
 
 class Stencils:
@@ -134,14 +135,14 @@ class Stencils:
         pieces: list[bytes] = []
         end = 0
         for at, _ in places:
-            pieces += (data[end:at], b"")
+            pieces.append(data[end:at].replace(b"%", b"%%"))
             end = at + _ID_BYTES
-        pieces.append(data[end:])
+        pieces.append(data[end:].replace(b"%", b"%%"))
         numbers = [number for _, number in places]
         pick = itemgetter(*numbers) if len(numbers) > 1 else itemgetter(slice(numbers[0], numbers[0] + 1))
         if len(self._known) >= _MOST_STENCILS:
             self._known.clear()
-        stencil = pieces, None if numbers == list(range(count)) else pick, len(data)
+        stencil = b"%b".join(pieces), None if numbers == list(range(count)) else pick, len(data)
         self._known[outline] = stencil
         return stencil
 
@@ -151,10 +152,8 @@ def _fill(stencil: _Stencil, ids: _Ids) -> bytes:
 
     Ids of wrong lengths that add up right are not seen here. Nothing that holds such an id is admitted.
     """
-    pieces, pick, size = stencil
+    template, pick, size = stencil
     if pick is not None:
         ids = pick(ids)
-    parts = pieces.copy()
-    parts[1::2] = ids
-    data = b"".join(parts)
+    data = template % ids
     return data if len(data) == size and ZERO_ID not in ids else b""

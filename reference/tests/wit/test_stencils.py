@@ -14,9 +14,9 @@ from gritstone.wit.stencils import Stencils
 
 ids = st.binary(min_size=32, max_size=32) | st.sampled_from([bytes(32), b"short", b"x" * 33])
 links = st.none() | ids
-names = st.sampled_from(["a", "aa", "b", "wit", "wit_query", "z" * 30, "", "x/y", "\u00e9"])
+names = st.sampled_from(["a", "aa", "b", "wit", "wit_query", "z" * 30, "", "x/y", "\u00e9", "%b%%"])
 headers = st.dictionaries(
-    st.sampled_from(["mt", "ct", "reply"]), st.sampled_from(["", "x", "genesis", "\0"]), max_size=3
+    st.sampled_from(["mt", "ct", "reply"]), st.sampled_from(["", "x", "genesis", "\0", "%b"]), max_size=3
 )
 objects = st.one_of(
     st.builds(Step, links, ids, links, links, ids),
