@@ -181,6 +181,14 @@ def queued_genesis(scribe: Scribe, a: bytes, b: bytes) -> None:
     scribe.write(c, Step(None, c, scribe.box({scribe.agent: message}), None, c))
 
 
+def crowded_genesis(scribe: Scribe, a: bytes, b: bytes) -> None:
+    c = scribe.stage.core(b"c")
+    message = scribe.inject(c, c, "genesis")
+    own = scribe.message(None, program(scribe))
+    scribe.act(b, reads={scribe.agent: scribe.inject(b, program(scribe))}, sends={c: own})
+    scribe.write(c, Step(None, c, scribe.box({scribe.agent: message, b: own}), None, c))
+
+
 def vanished(scribe: Scribe, a: bytes, b: bytes) -> None:
     last = scribe.step_of(a)
     own = scribe.message(None, program(scribe))
@@ -304,6 +312,7 @@ FORGED: dict[str, tuple[Callable[[Scribe, bytes, bytes], None], str]] = {
     "kept-previous": (kept_previous, "uncut"),
     "no-genesis": (no_genesis, "no-genesis"),
     "queued-genesis": (queued_genesis, "crowded"),
+    "crowded-genesis": (crowded_genesis, "crowded"),
     "vanished": (vanished, "vanished"),
     "still": (still, "still"),
     "unsent": (unsent, "unsent"),
