@@ -296,6 +296,35 @@ def test_the_engine_keeps_its_files_beside_the_reports(tmp_path: Path) -> None:
     assert storage_directory().path == before
 
 
+def counting(most: int) -> Any:
+    """Answer how much was injected since the start, as far as one can count."""
+    state = {"sum": 0}
+
+    def answer(op: str, args: dict[str, Json]) -> Answer:
+        state["sum"] = 0 if op == "runtime.start" else state["sum"] + args.get("number", 0)
+        return Ok({"sum": min(state["sum"], most)} if op == "runtime.ready" else {})
+
+    return answer
+
+
+def injecting(trial: Trial, numbers: list[int]) -> None:
+    trial.expect("runtime.start", {}, {"ok": {}})
+    for at, number in enumerate(numbers):
+        trial.expect("runtime.inject", {"number": number}, {"ok": {}})
+        trial.expect("runtime.ready", {}, {"ok": {"sum": sum(numbers[: at + 1])}})
+
+
+def test_nothing_is_left_out_that_moves_a_runtime(tmp_path: Path) -> None:
+    property_ = Property("grit/tree/sums", (RULE,), injecting, {"numbers": st.lists(st.integers(1, 40), max_size=8)})
+    found = run(FakeSubject(counting(100)), properties=[property_], home=tmp_path)["grit/tree/sums"]
+    assert found.found is not None
+    (case,) = read_vector_file(tmp_path / found.found).cases
+    ops = [step.op for step in case.steps]
+    assert ops == ["runtime.start", *["runtime.inject"] * (len(ops) - 2), "runtime.ready"], "only looks are left out"
+    assert verdicts(run(FakeSubject(counting(100)), [case])) == {case.name: "fail"}
+    assert verdicts(run(FakeSubject(counting(10**9)), [case])) == {case.name: "pass"}, "what is expected is right"
+
+
 def test_draws_do_not_depend_on_what_else_is_loaded() -> None:
     seen: list[int] = []
 

@@ -4,7 +4,8 @@ Hypothesis shrinks what was drawn; a trace also holds requests that had nothing 
 left out, first all but the last, then by halves, as long as the last request is still answered wrongly in the same way.
 
 What is expected was the model's word on the whole trace. Without some of the requests it may be wrong, and the file
-would fail for ever: so the model answers what is left, too, and must answer as expected.
+would fail for ever: so the model answers what is left, too, and must answer as expected. What a runtime answers it is
+not asked; there only requests that change nothing are left out, and objects that nobody needed.
 """
 
 from __future__ import annotations
@@ -31,6 +32,15 @@ __all__ = ["thin"]
 _MOST_PLAYS: Final = 200
 _MOST_STEPS: Final = 20_000  # steps of all plays together
 _ASKED: Final = frozenset(op for op in FORMS if op.startswith(("grit.", "wit.")))
+_RUNTIME: Final = "runtime."
+_LOOKS: Final = frozenset(
+    {
+        *(f"grit.{word}" for word in ("decode", "encode", "export", "get", "has", "id", "put", "refs")),
+        *(f"runtime.{word}" for word in ("effects", "mail", "query", "ready")),
+        "ping",
+    }
+)
+"""Operations without which a runtime goes the same way: who injects what is not whole is refused."""
 
 
 def thin(case: Case, divergence: Divergence, subject: Observed) -> Divergence | None:
@@ -79,7 +89,7 @@ class _Player:
 
     def shows(self, steps: Sequence[Step]) -> bool:
         self.steps += len(steps)
-        if len(steps) < len(self._case.steps) and not (_is_bound(steps) and _is_right(steps, self._limits)):
+        if len(steps) < len(self._case.steps) and not self._is_sound(steps):
             return False
         self.plays += 1
         case = replace(self._case, steps=tuple(steps))
@@ -90,6 +100,17 @@ class _Player:
             return False
         self.difference = difference
         return True
+
+    def _is_sound(self, steps: Sequence[Step]) -> bool:
+        """Return whether what fewer steps expect is still right."""
+        if any(step.op.startswith(_RUNTIME) for step in self._case.steps) and _moves(steps) != _moves(self._case.steps):
+            return False
+        return _is_bound(steps) and _is_right(steps, self._limits)
+
+
+def _moves(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps after which a runtime may go another way."""
+    return [step for step in steps if step.op not in _LOOKS]
 
 
 def _is_right(steps: Sequence[Step], limits: Limits) -> bool:
