@@ -1,6 +1,6 @@
 """The transition: from the step an actor is at and what it is given to read, to its next step.
 
-The kind of the proposal says who makes the step (:data:`MAKERS`); every maker gives a draft, declines, or fails. A
+The kind of the proposal says who makes the step (``MAKERS``); every maker gives a draft, declines, or fails. A
 draft becomes a step when it is admitted, which ``admission`` decides.
 
 Spec: ``wit/transition``, ``wit/update``.
