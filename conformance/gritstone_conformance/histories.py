@@ -99,10 +99,9 @@ def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool) -> str:
         *([f"{len(verdict.unverified)} believed"] if verdict.unverified else []),
     ]
     lost = any(finding.check == 14 for finding in verdict.findings)
-    if not at_rest:
-        words.append("not asked: rest, continuation")
-    elif not lost:
+    if at_rest and not lost:
         words.append("at rest, nothing lost")
+    words.append(f"not asked: {'' if at_rest else 'rest, '}continuation")
     return " · ".join(words)
 
 
