@@ -44,7 +44,8 @@ _STDLIB = (
     "|random|re|socket|subprocess|threading|types|typing"
 )
 _PLAIN = (
-    "Any|BinaryIO|Callable|Final|Form|Generator|IO|Iterable|Iterator|Json|Look|Mapping|Path|Protocol|Reply|Sequence|TextIO"
+    "Any|BinaryIO|Callable|Final|Form|Generator|IO|Iterable|Iterator|Json|Look|Mapping|Path|Protocol|Reply|Sequence"
+    "|TextIO"
 )
 _PRIVATE = r"gritstone(_conformance)?\.(\w+\.)*_[A-Z]\w*"  # type variables, aliases and classes that a module keeps
 nitpick_ignore_regex = [
