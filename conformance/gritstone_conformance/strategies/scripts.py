@@ -31,7 +31,8 @@ class Act:
     """One request of a script.
 
     Attributes:
-        word: ``start``, ``inject``, ``run``, ``look`` (list the references), ``collect``, ``prune`` or ``import``.
+        word: ``start``, ``inject``, ``run``, ``look`` (list the references), ``ask`` (an actor), ``collect``, ``prune``
+            or ``import``.
         injection: what ``inject`` sends.
         args: further arguments of the request.
     """
@@ -69,6 +70,10 @@ def _inject(to: bytes, content: bytes, headers: Headers = (), mode: str = "queue
     return Act("inject", Injection(to, headers, content, mode))
 
 
+def _ask(actor: bytes) -> Act:
+    return Act("ask", args=(("actor", actor.hex()), ("name", "step"), ("args", "")))
+
+
 def _genesis(*cores: bytes) -> tuple[Act, ...]:
     return tuple(_inject(core, core, _GENESIS) for core in cores)
 
@@ -98,7 +103,7 @@ def talking(fmt: Format, rounds: int = 1) -> Script:
     last = stage.program(programs.append("log", b"s") + programs.send(programs.ACTOR, 0), stage.program(b""))
     bundle = _bundle(stage.graph)
     signal = _inject(one, last, (), "signal")
-    acts: list[Act] = [_START, *_genesis(one, other), _inject(one, talk), _RUN, _LOOK]
+    acts: list[Act] = [_START, *_genesis(one, other), _inject(one, talk), _RUN, _ask(one), _ask(other), _LOOK]
     for number in range(1, rounds):
         acts += [signal, _RUN] if number == rounds - 1 else [_inject(one, talk), _inject(other, talk), _RUN, _LOOK]
     return Script(bundle, tuple(acts))

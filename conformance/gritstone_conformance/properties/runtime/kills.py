@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,7 +37,6 @@ NEVER: Final = 1 << 40
 
 _FOUND: Final = {
     "bundle": "runtime.recover.step",
-    "rewound": "runtime.recover.step",
     "unsent": "runtime.head.before-route",
     "cycle": "runtime.head.before-route",
     "mark": "runtime.recover.mark",
@@ -45,7 +44,8 @@ _FOUND: Final = {
 }
 """What a fault breaks in a store as a death left it; others break the rule that they break anywhere."""
 
-_LATER: Final = {"lost": "runtime.recover.mail"}
+_LATER: Final = {"lost": "runtime.recover.mail", "mark": "runtime.recover.mark", "receipt": "runtime.recover.mark"}
+"""The same after the runtime that was started went on to rest."""
 
 DEATH_RULES: Final = (
     *dict.fromkeys((*_FOUND.values(), *_LATER.values())),
@@ -76,7 +76,7 @@ class _Known:
     Attributes:
         sent: what was injected, answered or not.
         last: the history that was seen last, or None.
-        heads: the heads that were listed last, by name, with the marks.
+        listed: the references that were listed last, and heads that answered a query since.
         collecting: whether a collection was asked for.
     """
 
@@ -116,7 +116,7 @@ class Ordeal:
         index = self._play(house, known, self._script.acts)
         assert index is None, "nobody kills it here"
         self.writes = None if before is None else (self._count() or 0) - before
-        self._conclude(house, known)
+        self._conclude(house, known, {})
 
     def every_write(self, most: int | None = None) -> None:
         """Die at the first durable write, the second and so on, before and after each, until none is left.
@@ -154,7 +154,7 @@ class Ordeal:
         started = time.perf_counter()
         self._play(house, known, self._script.acts)
         delay_s = (time.perf_counter() - started) * share / 16
-        self._conclude(house, known)
+        self._conclude(house, known, {})
         house, known = self._begin()
         timer = threading.Timer(delay_s, self._victim.strike)
         timer.start()
@@ -248,6 +248,11 @@ class Ordeal:
             house.play()
         elif act.word == "look":
             known.listed = self._listed(house)
+        elif act.word == "ask":
+            args = {"runtime": house.runtime, **dict(act.args)}
+            expect = ok(step={"$": "any"}, result={"$": "any"})
+            value = self._trial.expect("runtime.query", args, expect, on=self._victim)
+            known.listed[f"heads/{args['actor']}"] = bytes.fromhex(value["step"])
         else:
             known.collecting |= act.word == "collect"
             handle = {"runtime": house.runtime} if act.word == "collect" else {"store": house.handle}
@@ -299,6 +304,9 @@ class Ordeal:
             if known.last is not None or known.sent or known.listed:
                 trial.fail("a runtime's store", "none", words="an agent that was answered is gone", rule=damage)
             return
+        if not bundle.defects:
+            check_heals(trial, bundle.references, known.listed)
+            check_removals(trial, bundle.references, known.listed, script.imported)
         verdict = check_export(
             trial,
             data,
@@ -314,12 +322,10 @@ class Ordeal:
         assert found is not None
         self._check_listed(found, known)
         check_pairs(trial, found, self._gone(known))
-        check_heals(trial, found, known.listed)
-        check_removals(trial, found, known.listed, script.imported)
         known.last = found
 
-    def _judge_later(self, house: House, known: _Known) -> None:
-        """Judge the store after it went on to rest."""
+    def _judge_later(self, house: House, known: _Known, rules: Mapping[str, str] = _LATER) -> None:
+        """Judge the store at rest; ``rules`` as in ``check_export``."""
         trial, script = self._trial, self._script
         verdict = check_export(
             trial,
@@ -330,14 +336,14 @@ class Ordeal:
             sent=known.sent,
             before=known.last,
             collected=self._gone(known),
-            rules=_LATER,
+            rules=rules,
         )
         known.last = verdict.history
 
-    def _conclude(self, house: House, known: _Known) -> None:
+    def _conclude(self, house: House, known: _Known, rules: Mapping[str, str] = _LATER) -> None:
         """Judge at the end of a script, and close the store."""
         self._perform(house, known, Act("run"))
-        self._judge_later(house, known)
+        self._judge_later(house, known, rules)
         house.close()
 
     def _check_listed(self, found: History, known: _Known) -> None:

@@ -59,43 +59,45 @@ def _was_updated(found: History, actor: bytes) -> bool:
     )
 
 
-def check_heals(trial: Trial, found: History, listed: Mapping[str, bytes]) -> None:
+def check_heals(trial: Trial, found: Mapping[str, bytes], listed: Mapping[str, bytes]) -> None:
     """An actor that was marked has its old head and its mark, or a later head and not this mark.
 
     Args:
         trial: the trial.
-        found: the history.
+        found: the references.
         listed: references as they were seen before.
 
     Spec: :rule:`runtime.recover.heal`.
     """
     for name, mark in listed.items():
         head = f"heads/{name[7:]}"
-        if not name.startswith("failed/") or head not in listed or head not in found.references:
+        if not name.startswith("failed/") or head not in listed or head not in found:
             continue
-        has_moved, is_marked = found.references[head] != listed[head], found.references.get(name) == mark
+        has_moved, is_marked = found[head] != listed[head], found.get(name) == mark
         if has_moved == is_marked:
             words = "an updated actor kept its mark" if has_moved else "a mark is gone and its actor was not updated"
             trial.fail("both or none", name, path="failed/*", words=words, rule="runtime.recover.heal")
 
 
-def check_removals(trial: Trial, found: History, listed: Mapping[str, bytes], imported: Collection[str] = ()) -> None:
+def check_removals(
+    trial: Trial, found: Mapping[str, bytes], listed: Mapping[str, bytes], imported: Collection[str] = ()
+) -> None:
     """No actor lost its head and kept its mark, and the references of an import are all there or none is.
 
     Args:
         trial: the trial.
-        found: the history.
+        found: the references.
         listed: references as they were seen before.
         imported: names that an import brings.
 
     Spec: :rule:`runtime.recover.life`.
     """
-    for name in found.references:
+    for name in found:
         head = f"heads/{name[7:]}"
-        if name.startswith("failed/") and head in listed and head not in found.references:
+        if name.startswith("failed/") and head in listed and head not in found:
             words = "an actor lost its head and kept its mark"
             trial.fail("both or none", name, path="failed/*", words=words, rule="runtime.recover.life")
-    there = [name for name in sorted(imported) if name in found.references]
+    there = [name for name in sorted(imported) if name in found]
     if there and len(there) != len(imported):
         words = "an import is there in part"
         trial.fail(sorted(imported), there, words=words, rule="runtime.recover.life")
