@@ -4,7 +4,7 @@ The shell does what the machine cannot: it reads the clock, waits, runs coroutin
 step; a run that waits for nothing never meets the event loop. Nothing is acknowledged before it is committed.
 
 Mail is no queue here: it is a difference between heads, and what an actor has to read stays in the store. How many runs
-and how many injections may wait is bounded by ``Config``.
+and changes from outside may wait is bounded by ``Config``.
 
 Spec: the chapters *Running, asking, stopping*, *Heads* and *Recovery* of ``runtime``.
 """
@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -127,29 +128,42 @@ class Runtime:
 
         Spec: :rule:`runtime.route.rest`.
         """
-        if self._driven:
-            raise Rejected("the runtime is run already", rule="runtime.route.rest")
-        machine = self.machine
-        begin = machine.adopted
-        self._driven = True
-        try:
-            while True:
-                left = None if max_steps is None else max_steps - (machine.adopted - begin)
-                cause = await self._go_on(left)
-                if cause is not None:
-                    return Report(cause, machine.adopted - begin, self.parked())
-        finally:
-            self._driven = False
+        with self._driving():
+            return await self._to_rest(max_steps)
 
     async def serve(self) -> None:
         """Go on until stopped; while there is nothing to do it costs nothing.
 
         Raises:
+            Rejected: somebody else runs or serves it.
             Exhausted: the medium is full.
         """
-        while not self._stopped:
-            await self.run()
-            await self._waiting.wait(self._next_delay_s())
+        with self._driving():
+            while not self._stopped:
+                await self._to_rest(None)
+                await self._waiting.wait(self._next_delay_s())
+
+    @contextmanager
+    def _driving(self) -> Iterator[None]:
+        """Be the one who commits what others change meanwhile."""
+        if self._driven:
+            raise Rejected("the runtime is run already", rule="runtime.route.rest")
+        self._driven = True
+        try:
+            yield
+        finally:
+            self._driven = False
+            if self._commits:
+                self._flush()
+
+    async def _to_rest(self, max_steps: int | None) -> Report:
+        machine = self.machine
+        begin = machine.adopted
+        while True:
+            left = None if max_steps is None else max_steps - (machine.adopted - begin)
+            cause = await self._go_on(left)
+            if cause is not None:
+                return Report(cause, machine.adopted - begin, self.parked())
 
     async def _go_on(self, left: int | None) -> str | None:
         """Do what there is to do; gives a cause when there is nothing."""
