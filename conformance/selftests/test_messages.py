@@ -11,7 +11,14 @@ import pytest
 
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.reporting.console import Console
-from gritstone_conformance.reporting.excerpts import cut_middle, show_answer, show_bytes, show_request, show_value
+from gritstone_conformance.reporting.excerpts import (
+    cut_middle,
+    show_answer,
+    show_bytes,
+    show_difference,
+    show_request,
+    show_value,
+)
 from gritstone_conformance.reporting.messages import (
     Teller,
     closing_lines,
@@ -272,6 +279,14 @@ def test_the_last_words_of_a_process_stand_on_their_own_lines() -> None:
     at = shown.index("  detail       stderr:")
     assert shown[at + 1] == "                 … 10 lines before"
     assert shown[at + 13] == "                 ValueError: 1"
+
+
+def test_ids_are_short_wherever_they_stand() -> None:
+    place = f"heads/{'ab' * 32}~1/inbox/{'cd' * 32}"
+    told = dict(show_difference(place, "a legal history", f"{'0f' * 32} was not covered alone", 100))
+    assert told["path"] == "heads/abababab…~1/inbox/cdcdcdcd…"
+    assert told["got"] == "0f0f0f0f… was not covered alone"
+    assert show_value("ab" * 31, 100) == "ab" * 31
 
 
 def test_an_empty_text_is_shown() -> None:

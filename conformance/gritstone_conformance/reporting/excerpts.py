@@ -7,6 +7,7 @@ the middle, for the ends tell most. Nothing shown here can move a cursor or chan
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -18,6 +19,7 @@ __all__ = ["cut_middle", "show_answer", "show_bytes", "show_difference", "show_r
 
 _BYTES_ARGS: Final = ("bytes", "bundle", "data")
 _EMPTY: Final = '""'
+_ID: Final = re.compile(r"\b[0-9a-f]{64}\b")
 _IDS_SHOWN: Final = 8  # hex digits of an id that are kept
 
 
@@ -69,7 +71,7 @@ def show_difference(path: str, expected: Json, got: Json, width: int) -> list[tu
         return [("expected", show_answer(expected, width)), ("got", show_answer(got, width))]
     values = (("expected", expected), ("got", got))
     told = [(label, "nothing" if value is None else show_value(value, width)) for label, value in values]
-    return [("path", cut_middle(printable(path, 4 * width), width)), *told]
+    return [("path", cut_middle(printable(_short_ids(path), 4 * width), width)), *told]
 
 
 def show_answer(value: Json, width: int) -> str:
@@ -108,12 +110,8 @@ def _is_text(args: Mapping[str, Json]) -> bool:
     return args.get("format") != "cbor-blake3"
 
 
-def _is_id(text: str) -> bool:
-    return len(text) == 64 and not set(text) - set("0123456789abcdef")
-
-
 def _short_ids(text: str) -> str:
-    return f"{text[:_IDS_SHOWN]}…" if _is_id(text) else text
+    return _ID.sub(lambda match: f"{match[0][:_IDS_SHOWN]}…", text)
 
 
 def _with_short_ids(value: Json) -> Json:
