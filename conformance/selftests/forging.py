@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from gritstone_conformance.model.bundle import Bundle, scan
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.store import Store
-from gritstone_conformance.model.values import Mailbox, Message, Step, Tree
+from gritstone_conformance.model.values import Mailbox, Message, Object, Step, Tree
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import Stage
 
-__all__ = ["Scribe", "reforge"]
+__all__ = ["Scribe", "rechain", "reforge"]
 
 GENESIS = (("mt", "genesis"),)
 
@@ -121,18 +121,29 @@ def reforge(data: bytes, who: bytes, index: int, **fields: bytes | None) -> byte
         index: its place in the chain, from 0.
         fields: the fields that are put, by name.
     """
+    return rechain(data, who, lambda at, step: replace(step, **fields) if at == index else step)  # type: ignore[arg-type]
+
+
+def rechain(data: bytes, who: bytes, alter: Callable[[int, Step], Step], added: Iterable[Object] = ()) -> bytes:
+    """Return a bundle in which the steps of an actor are altered and follow each other.
+
+    Args:
+        data: a legal bundle.
+        who: whose steps.
+        alter: gives for the place of a step in its chain, from 0, and the step what stands there instead.
+        added: objects that are there besides.
+    """
     bundle = scan(data)
     assert bundle.format is not None
     store = Store(bundle.format)
     store.import_(data)
-    chain = _chain(bundle, bundle.references[f"heads/{who.hex()}"])
+    store.keep({bundle.format.hash(encoding): encoding for encoding in map(bundle.format.encode, added)})
     last: bytes | None = None
-    for at, step in enumerate(chain):
-        if at == index:
-            step = replace(step, **fields)  # type: ignore[arg-type]  # noqa: PLW2901
-        elif at > index:
-            step = replace(step, previous=last)  # noqa: PLW2901
-        encoding = bundle.format.encode(step)
+    is_same = True
+    for at, step in enumerate(_chain(bundle, bundle.references[f"heads/{who.hex()}"])):
+        altered = alter(at, step if is_same else replace(step, previous=last))
+        is_same = is_same and altered == step
+        encoding = bundle.format.encode(altered)
         last = bundle.format.hash(encoding)
         store.keep({last: encoding})
     assert last is not None
