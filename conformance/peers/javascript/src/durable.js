@@ -285,7 +285,7 @@ export class DurableBackend {
     try {
       withRoom(() => this.#writeNext(next, isKept, newTombstones));
     } catch (error) {
-      fs.rmSync(next, { force: true });
+      durableWrite(() => fs.rmSync(next, { force: true }));
       throw error;
     }
     durableWrite(() => fs.renameSync(next, path.join(this.folder, "log")));
@@ -310,7 +310,7 @@ export class DurableBackend {
 }
 
 function writeLog(file, records, load) {
-  const fd = fs.openSync(file, "w");
+  const fd = durableWrite(() => fs.openSync(file, "w")); // which cuts what a killed process left there
   try {
     let position = 0;
     let waiting = [];

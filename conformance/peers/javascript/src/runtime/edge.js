@@ -1,7 +1,7 @@
 // The edge: mail from the outside and mail to it, effects among it. Every function here works on the heads of one moment,
 // inside a group of the store.
 
-import { missing, rejected } from "../refusal.js";
+import { invalid, missing, rejected } from "../refusal.js";
 import { findRoot, typeOf } from "../wit/channels.js";
 import { Workspace } from "../wit/workspace.js";
 import { advanceAgent, agentHead, queueMessage } from "./agent.js";
@@ -104,11 +104,12 @@ export class Effects {
     });
   }
 
-  /** Answer one: `outcome` is {ok: Buffer} or {failed: text}. Throws Refusal missing. Spec: runtime.effect.linked. */
+  /** Answer one: `outcome` is {ok: Buffer} or {failed: text}. Throws Refusal missing, invalid. Spec: runtime.effect.linked. */
   resolve(effect, outcome) {
     const [sender, id] = effect.split(".");
     const isOpen = [...this.#open()].some((each) => each.sender === sender && each.id === id);
     if (!isOpen) throw missing("no such effect is open");
+    if (outcome.failed?.isWellFormed() === false) throw invalid("a text with a lone surrogate has no UTF-8");
     const answered = new Set(this.#answered.get(sender)).add(id);
     const unread = this.view.mailTo(this.agent).get(sender).all(this.view.read);
     const end = unread.findIndex((each) => !answered.has(each.id));
