@@ -106,7 +106,7 @@ def flips(history: History, chain: Chain, index: int) -> Iterator[tuple[str, byt
 
 
 def is_free(history: History, actor: bytes, name: str) -> bool:
-    """Return whether another value may be legal, or be missed elsewhere: the agent may send, and take back, anything."""
+    """Return whether another value may be legal, or be missed elsewhere: the agent may send and take back anything."""
     return actor == history.agent and name in ("outbox", "previous")
 
 
