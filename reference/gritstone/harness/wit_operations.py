@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from gritstone.errors import Invalid
 from gritstone.grit.objects import ObjectId, Tree
-from gritstone.grit.store import Store, put_unless_erased
+from gritstone.grit.store import Store
 from gritstone.harness.arguments import Arguments
 from gritstone.harness.operations import Session
 from gritstone.harness.wire import Json, write_bytes
@@ -30,7 +30,7 @@ from gritstone.wit.transition import Executor
 from gritstone.wit.update import merge
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["WIT_OPERATIONS", "codes_of", "keep_made"]
+__all__ = ["WIT_OPERATIONS", "codes_of"]
 
 _NO_CODES = Codes({})
 _ALL_CODES = Codes(PUPPETS)
@@ -39,13 +39,6 @@ _ALL_CODES = Codes(PUPPETS)
 def codes_of(session: Session) -> Codes:
     """Give what code nodes resolve to, as far as it is claimed."""
     return _ALL_CODES if "external" in session.claims.features else _NO_CODES
-
-
-def keep_made(store: Store, workspace: Workspace) -> None:
-    """Store what was made."""
-    if workspace.made:
-        made = workspace.encodings.items()
-        store.update(lambda batch: [put_unless_erased(batch, object_id, data) for object_id, data in made])
 
 
 def _no_time(seconds: float) -> None:
@@ -81,7 +74,7 @@ def wit_step(session: Session, args: Arguments) -> Json:
     admitted = drive(executor.transition(run), time.sleep if deadline.limit_ms else _no_time, deadline)
     if admitted is None:
         return {"step": args["head"].hex()}
-    keep_made(store, admitted.workspace)
+    admitted.workspace.keep(store)
     return {"step": admitted.position.step_id.hex()}
 
 
@@ -102,7 +95,7 @@ def wit_merge(session: Session, args: Arguments) -> Json:
     store = session.handles[args["store"]].store
     workspace = Workspace(_objects(store))
     core = merge(workspace, args["core"], args["update"])
-    keep_made(store, workspace)
+    workspace.keep(store)
     return {"core": core.hex()}
 
 
@@ -113,7 +106,7 @@ def wit_query(session: Session, args: Arguments) -> Json:
     query = ask_position(codes_of(session), workspace, position, args["name"], args["args"])
     answer = drive(query, _no_time, Deadline(time.monotonic, 0))
     if answer is not None:
-        keep_made(store, workspace)
+        workspace.keep(store)
     return {"result": None if answer is None else answer.hex()}
 
 

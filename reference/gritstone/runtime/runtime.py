@@ -17,11 +17,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from gritstone.errors import Exhausted, Rejected
 from gritstone.grit.objects import ObjectId
-from gritstone.grit.store import Store, put_unless_erased
+from gritstone.grit.store import Store
 from gritstone.runtime.actors import Letter
 from gritstone.runtime.asking import answer
 from gritstone.runtime.batch import commit
@@ -35,6 +35,11 @@ from gritstone.runtime.waiting import Waiting
 from gritstone.wit.code import Ask
 from gritstone.wit.nodes import Codes
 from gritstone.wit.proposals import Proposal
+from gritstone.wit.workspace import Workspace
+
+if TYPE_CHECKING:
+    from gritstone.wit.actors.boxes import InboxMessage
+    from gritstone.wit.actors.values import Value
 
 __all__ = ["Report", "Runtime"]
 
@@ -290,6 +295,25 @@ class Runtime:
 
     # --- the outside -----------------------------------------------------------------------------------
 
+    def keep(self, value: Value) -> ObjectId:
+        """Store a blob or tree, to be sent or to be somebody's first core; gives its id."""
+        workspace = Workspace(self.machine.world.objects)
+        object_id = value.persist(workspace)
+        workspace.keep(self.store)
+        return object_id
+
+    def open(self, object_id: ObjectId) -> Value:
+        """Give a blob or tree of the store as actors see it.
+
+        Raises:
+            Missing: it is absent or erased.
+            Invalid: it is something else.
+        """
+        # Loaded by need, here and below: whoever talks to actors by ids does without.
+        from gritstone.wit.actors.values import open_value
+
+        return open_value(Workspace(self.machine.world.objects), object_id)
+
     async def inject(
         self,
         to: ObjectId,
@@ -314,15 +338,21 @@ class Runtime:
         await self._durably(lambda: None)
         request = Ask(actor, name, args)
         step, found, workspace = await answer(self.machine, request, takes_time=not self._suite_clock)
-        if found is not None and workspace.made:
-            made = workspace.encodings.items()
-            self.store.update(lambda batch: [put_unless_erased(batch, one, data) for one, data in made])
+        if found is not None:
+            workspace.keep(self.store)
         return step, found
 
     def mail(self) -> list[Letter]:
         """List the mail to the agent. See ``mailbag.mail``."""
         self._flush()
         return mail(self.machine.world)
+
+    def received(self) -> list[InboxMessage]:
+        """Give the mail to the agent as actors see mail."""
+        from gritstone.wit.actors.boxes import InboxMessage
+
+        workspace = Workspace(self.machine.world.objects)
+        return [InboxMessage(workspace, sender, message) for sender, message in self.mail()]
 
     async def acknowledge(self, sender: ObjectId, message: ObjectId) -> None:
         """Acknowledge mail to the agent, up to a message. See ``mailbag.acknowledge``."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from gritstone.errors import Invalid, Missing
 from gritstone.grit.objects import Blob, Kind, Message, Object, ObjectId, Tree
+from gritstone.grit.store import Store, put_unless_erased
 from gritstone.wit.objects import Objects
 
 __all__ = ["Workspace"]
@@ -93,6 +94,16 @@ class Workspace:
         """Add what was made elsewhere."""
         self.made.update(other.made)
         self.encodings.update(other.encodings)
+
+    def keep(self, store: Store) -> None:
+        """Store what was made here.
+
+        Raises:
+            Exhausted: the medium is full.
+        """
+        if self.encodings:
+            made = self.encodings.items()
+            store.update(lambda batch: [put_unless_erased(batch, object_id, data) for object_id, data in made])
 
     def is_absent(self, object_id: ObjectId) -> bool:
         """Tell whether there is neither an object nor a tombstone."""
