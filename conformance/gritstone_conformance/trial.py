@@ -102,6 +102,7 @@ class Property:
         requires: claims it needs.
         kind: ``property``, ``machine``, ``crash`` or ``wire``; for the report and the budget of examples.
         examples: examples in the profile ``gate`` (None: the profile's own number).
+        cost: what it costs in ``gate``, in vectors, so that jobs get equal shares (None: what its kind costs).
     """
 
     name: str
@@ -111,6 +112,7 @@ class Property:
     requires: Requires = field(default_factory=Requires)
     kind: str = "property"
     examples: int | None = None
+    cost: float | None = None
 
 
 class Trial:

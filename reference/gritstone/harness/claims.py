@@ -17,7 +17,7 @@ __all__ = ["ALL_FEATURES", "Claims"]
 
 ALL_FEATURES = ("durable", "files", "shared", "transcode", "erase", "damage")
 _NEEDS = {"shared": "durable"}
-_LIMITS = Limits(tree_depth=4_096, refs=16_384)
+_LIMITS = Limits(object_bytes=4_194_304, tree_depth=4_096, refs=16_384)
 _PROTOCOL = 1
 _LINE_OVERHEAD_BYTES = 1_024
 
@@ -38,7 +38,7 @@ class Claims:
     features: tuple[str, ...] = ALL_FEATURES
     limits: Limits = _LIMITS
     window: int = 64
-    frame_bytes: int = 134_217_728
+    frame_bytes: int = 8_388_608
 
     def without(self, features: set[str]) -> Claims:
         """Drop features, and those that need them."""
