@@ -103,7 +103,9 @@ def _verify(options: argparse.Namespace, arguments: list[str]) -> int:
         strict=options.strict,
         home=options.report.parent,
     )
-    selection = Selection(tuple(options.profile), options.glob, options.rule, options.shard or (0, 1))
+    selection = Selection(
+        tuple(options.profile), options.glob, options.rule, options.shard or (0, 1), by_cost=options.part
+    )
     check_selection(selection)
     live = sys.stdout.isatty() and not options.part
 

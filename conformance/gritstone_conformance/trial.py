@@ -106,6 +106,7 @@ class Property:
         kind: ``property``, ``machine``, ``crash`` or ``wire``; for the report and the budget of examples.
         examples: examples in the profile ``gate`` (None: the profile's own number).
         search_only: whether it is played in the profile ``search`` only, since it takes long or depends on luck.
+        cost: what it costs in ``gate``, in vectors, so that jobs get equal shares (None: what its kind costs).
     """
 
     name: str
@@ -116,6 +117,7 @@ class Property:
     kind: str = "property"
     examples: int | None = None
     search_only: bool = False
+    cost: float | None = None
 
 
 class Trial:

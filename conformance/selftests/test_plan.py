@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from gritstone_conformance.cases import Requires
+from gritstone_conformance.cases import Case, Requires
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.running.plan import Selection, Watch, case_order, make_plan, shard_of, uncovered_rules
-from gritstone_conformance.trial import Property
+from gritstone_conformance.trial import Property, Trial
 from selftests.fakes import accept, fake_book, reject
 
 GOLDEN = ["grit/tree/names-descending", "grit/tree/two-names", "grit/blob/hello", "grit/blob/empty"]
@@ -34,6 +36,30 @@ def test_shards_are_disjoint_and_complete(count: int) -> None:
     parts = [make_plan(cases, (), (), Selection(shard=(index, count)), 1) for index in range(count)]
     counted = [item.name for part in parts for item in part.items if item.counted]
     assert sorted(counted) == sorted(case.name for case in cases)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_jobs_get_equal_shares_of_the_cost(count: int) -> None:
+    cases = [accept(f"grit/tree/case-{number}") for number in range(60)]
+    properties = [
+        Property(f"grit/tree/dear-{number}", ("grit.tree.key-order",), _nothing, cost=100 * number)
+        for number in range(1, 9)
+    ]
+    plans = [
+        make_plan(cases, properties, (), Selection(shard=(index, count), by_cost=True), 1) for index in range(count)
+    ]
+    counted = [[item for item in plan.items if item.counted] for plan in plans]
+    assert sorted(item.name for part in counted for item in part) == names_of_all(cases, properties)
+    costs = [sum(item.cost for item in part) for part in counted]
+    assert max(costs) <= max(800, sum(costs) / count + 100)
+
+
+def _nothing(trial: Trial) -> None:
+    pass
+
+
+def names_of_all(cases: Sequence[Case], properties: Sequence[Property]) -> list[str]:
+    return sorted([*(case.name for case in cases), *(prop.name for prop in properties)])
 
 
 def test_a_filter_pulls_in_the_twin() -> None:

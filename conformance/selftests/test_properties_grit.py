@@ -55,7 +55,7 @@ def play(prop: Property, subject: ModelSubject, examples: int) -> None:
 @pytest.fixture(autouse=True)
 def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what takes seconds small: the model is slow, and its own memory and speed are not judged."""
-    monkeypatch.setattr(edges, "_LONG_CHAIN", 500)
+    monkeypatch.setattr(edges, "_CHAINS", (500, 2_000))
     monkeypatch.setattr(scale, "_MANY", 1_100)
     monkeypatch.setattr(scale, "_STREAMED", 2)
     monkeypatch.setattr(scale, "_NOISE_S", 1.0)

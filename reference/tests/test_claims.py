@@ -13,12 +13,12 @@ def test_defaults() -> None:
     answer = Claims().within(16_777_216, 64).hello({"protocol": [1, 9]})
     assert answer["protocol"] == 1
     assert answer["limits"] == {
-        "object_bytes": 16_777_216 * 3 // 4 - 1_024,
+        "object_bytes": 4_194_304,
         "tree_depth": 4_096,
         "cas_names": 4_096,
         "refs": 16_384,
         "window": 64,
-        "frame_bytes": 16_777_216,
+        "frame_bytes": 8_388_608,
     }
     assert set(answer["formats"]) == {"framed-sha256", "cbor-blake3"}
     assert set(answer["features"]) == {
@@ -29,7 +29,8 @@ def test_defaults() -> None:
 
 
 def test_objects_fit_frames() -> None:
-    assert Claims().within(2**40, 1).limits.object_bytes == 67_108_864
+    assert Claims().within(2**40, 1).limits.object_bytes == 4_194_304
+    assert Claims().within(4_194_304, 1).limits.object_bytes == 4_194_304 * 3 // 4 - 1_024
     assert Claims(limits=Limits(object_bytes=1_048_576)).within(4_194_304, 1).limits.object_bytes == 1_048_576
     assert Claims().within(4_194_304, 9).window == 9
 

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from gritstone_conformance.attachment.claims import PROFILES
 from gritstone_conformance.cases import Case, Requires, canonical_json
@@ -47,6 +47,8 @@ class Watch:
         return "harness/watch/" + self.rule.split(".", 1)[1].replace(".", "-")
 
 
+_COSTS: Final = {"property": 30, "wire": 50, "machine": 80, "crash": 250}  # in ``gate``; a vector costs 1
+
 Source: TypeAlias = Case | Property | Watch
 
 
@@ -59,12 +61,14 @@ class Selection:
         glob: only cases whose name matches, e.g. ``grit/tree/*``.
         rule: only cases that judge a rule that matches, e.g. ``grit.tree.*``.
         shard: index from 0 and number of shards.
+        by_cost: whether cases are dealt to the shards by what they cost instead of by their names.
     """
 
     profiles: tuple[str, ...] = ()
     glob: str | None = None
     rule: str | None = None
     shard: tuple[int, int] = (0, 1)
+    by_cost: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -115,6 +119,13 @@ class Planned:
         return self.name.split("/", 1)[0]
 
     @property
+    def cost(self) -> float:
+        """What it costs in ``gate``, in vectors."""
+        if isinstance(self.source, Property) and self.source.cost is not None:
+            return self.source.cost
+        return _COSTS.get(self.kind, 1)
+
+    @property
     def twin(self) -> str | None:
         """The name of the accept vector that must pass too, or None."""
         return self.source.twin if isinstance(self.source, Case) else None
@@ -153,6 +164,20 @@ def shard_of(name: str, count: int) -> int:
     return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % count
 
 
+def dealt(items: Iterable[Planned], count: int) -> dict[str, int]:
+    """Deal cases to shards so that each costs about the same: the dearest first, each to the cheapest shard so far.
+
+    Returns:
+        case name -> shard (0 to ``count`` - 1); it depends on the cases alone.
+    """
+    costs = [0.0] * count
+    shards: dict[str, int] = {}
+    for item in sorted(items, key=lambda item: (-item.cost, item.name)):
+        shards[item.name] = index = costs.index(min(costs))
+        costs[index] += item.cost
+    return shards
+
+
 def make_plan(
     cases: Iterable[Case], properties: Iterable[Property], watched: Iterable[str], selection: Selection, seed: int
 ) -> Plan:
@@ -181,7 +206,12 @@ def make_plan(
     chosen = {name for name, item in every.items() if selection.selects(item)}
     chosen |= _pulled_in(chosen, every)
     index, count = selection.shard
-    mine = {name for name in chosen if shard_of(name, count) == index or every[name].kind == "watch"}
+    shards = (
+        dealt((every[name] for name in chosen), count)
+        if selection.by_cost
+        else {name: shard_of(name, count) for name in chosen}
+    )
+    mine = {name for name in chosen if shards[name] == index or every[name].kind == "watch"}
     support = _pulled_in(mine, every) - mine
     items = [every[name] for name in mine] + [replace(every[name], counted=False) for name in support]
     items.sort(key=lambda item: case_order(seed, item.name))

@@ -69,8 +69,9 @@ class Environment:
     def open_tables(self) -> None:
         """Open the databases; makes them in a new environment. Slots of readers that were killed are given back."""
         self.lmdb.reader_check()
-        self.tables = {table: self.lmdb.open_db(table.value) for table in Table}
-        self.encodings = self.lmdb.open_db(_ENCODINGS)
+        with self.lmdb.begin(write=True) as txn:  # one commit, whatever is made
+            self.tables = {table: self.lmdb.open_db(table.value, txn=txn) for table in Table}
+            self.encodings = self.lmdb.open_db(_ENCODINGS, txn=txn)
 
     def moved(self) -> bool:
         """Tell whether another generation took over, before the databases are opened."""

@@ -30,7 +30,7 @@ ALL_FEATURES = (
 )
 _PROFILES = ("grit", "wit", "runtime")
 _NEEDS = {"shared": "durable", "fault.kill": "durable"}
-_LIMITS = Limits(tree_depth=4_096, refs=16_384)
+_LIMITS = Limits(object_bytes=4_194_304, tree_depth=4_096, refs=16_384)
 _PROTOCOL = 1
 _LINE_OVERHEAD_BYTES = 1_024
 
@@ -51,7 +51,7 @@ class Claims:
     features: tuple[str, ...] = ALL_FEATURES
     limits: Limits = _LIMITS
     window: int = 64
-    frame_bytes: int = 134_217_728
+    frame_bytes: int = 8_388_608
 
     def without(self, features: set[str]) -> Claims:
         """Drop features, and those that need them."""

@@ -207,16 +207,16 @@ def _refused(rule: str, slug: str, examples: int) -> tuple[Property, ...]:
 
 
 PROPERTIES: Final = (
-    *each_format("bundle/same-bytes", same_bytes, "grit.bundle.bytes", given=draws.graph(), examples=35),
+    *each_format("bundle/same-bytes", same_bytes, "grit.bundle.bytes", given=draws.graph(), examples=21),
     *each_format(
         *("bundle/any-arrival", any_arrival, "grit.bundle.deterministic"),
         given=draws.graph_and_tape(16),
-        examples=30,
+        examples=18,
     ),
     *each_format(
         *("bundle/nothing-else", nothing_else, "grit.bundle.exact"),
         given=draws.graph_and_tape(3),
-        examples=20,
+        examples=12,
     ),
     *each_format(
         "bundle/names-of-none", names_of_none, "grit.bundle.exact", _ACCEPTED, given=draws.graph(2), examples=4
@@ -236,7 +236,7 @@ PROPERTIES: Final = (
     *each_format(
         *("bundle/any-byte", any_byte_changed, "grit.bundle.verify", _ACCEPTED),
         given=draws.tape(graphs.GRAPH_TAPE + 48),
-        examples=18,
+        examples=11,
     ),
     *each_format("bundle/each-byte", each_byte_changed, "grit.bundle.verify", _ACCEPTED),
     *each_format(
@@ -245,11 +245,11 @@ PROPERTIES: Final = (
     *each_format(
         *("bundle/all-or-none", all_or_none, "grit.bundle.import-atomic", _ACCEPTED, "grit.prune.exact"),
         given=draws.graph_and_tape(1),
-        examples=30,
+        examples=18,
     ),
     *each_format(
         "bundle/other-format", not_the_other_format, "grit.bundle.format", _ACCEPTED, given=draws.graph(2), examples=4
     ),
     *each_format("bundle/one-moment", one_moment, "grit.ref.snapshot", "grit.prune.exact"),
-    *each_format("bundle/in-pieces", in_pieces, "grit.bundle.bytes", given=draws.graph_and_tape(4), examples=20),
+    *each_format("bundle/in-pieces", in_pieces, "grit.bundle.bytes", given=draws.graph_and_tape(4), examples=12),
 )

@@ -133,27 +133,27 @@ def _several(*kinds: str) -> Given:
 
 PROPERTIES: Final = (
     *each_format(
-        "object/round-trip", round_trip, "grit.object.round-trip", "grit.id.whole", given=draws.value(), examples=60
+        "object/round-trip", round_trip, "grit.object.round-trip", "grit.id.whole", given=draws.value(), examples=36
     ),
-    *each_format("object/accepted", accepted_means_equal, "grit.object.round-trip", given=draws.tape(96), examples=60),
-    *each_format("id/whole", whole_hash, "grit.id.whole", given=draws.value(), examples=25),
-    *each_format("tree/key-order-encoded", in_order, "grit.tree.key-order", given=_several("tree"), examples=25),
+    *each_format("object/accepted", accepted_means_equal, "grit.object.round-trip", given=draws.tape(96), examples=36),
+    *each_format("id/whole", whole_hash, "grit.id.whole", given=draws.value(), examples=15),
+    *each_format("tree/key-order-encoded", in_order, "grit.tree.key-order", given=_several("tree"), examples=15),
     *each_format(
-        "mailbox/key-order-encoded", in_order, "grit.mailbox.key-order", given=_several("mailbox"), examples=25
+        "mailbox/key-order-encoded", in_order, "grit.mailbox.key-order", given=_several("mailbox"), examples=15
     ),
-    *each_format("header/order-encoded", in_order, "grit.header.order", given=_several("blob", "message"), examples=25),
-    *each_format("object/one-spelling", one_spelling, "grit.object.one-spelling", given=_object_and_tape, examples=50),
-    *each_format("header/none", no_headers, "grit.header.empty", given=draws.value("blob", "message"), examples=30),
-    *each_format("step/absent-fields", absent_fields, "grit.step.fields", given=_five_ids, examples=20),
-    *each_format("message/first", first_message, "grit.message.previous", given=draws.value("message"), examples=30),
+    *each_format("header/order-encoded", in_order, "grit.header.order", given=_several("blob", "message"), examples=15),
+    *each_format("object/one-spelling", one_spelling, "grit.object.one-spelling", given=_object_and_tape, examples=30),
+    *each_format("header/none", no_headers, "grit.header.empty", given=draws.value("blob", "message"), examples=18),
+    *each_format("step/absent-fields", absent_fields, "grit.step.fields", given=_five_ids, examples=12),
+    *each_format("message/first", first_message, "grit.message.previous", given=draws.value("message"), examples=18),
     *each_format(
         *("object/edited", edited, "grit.object.total", "grit.object.class", "grit.object.round-trip"),
         given=draws.tape(96),
-        examples=120,
+        examples=72,
     ),
     *each_format(
         *("object/bulk", bulk, "grit.object.total", "grit.object.class", "grit.object.round-trip"),
         given=draws.seed,
-        examples=20,
+        examples=12,
     ),
 )

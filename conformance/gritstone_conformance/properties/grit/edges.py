@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
+
+from hypothesis import strategies as st
 
 from gritstone_conformance.model.bundle import write
 from gritstone_conformance.model.formats import Format
@@ -23,7 +25,7 @@ from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
 
-_LONG_CHAIN: Final = 200_000  # messages
+_CHAINS: Final = (50_000, 200_000)  # messages; the gate takes the first
 _DEEP: Final = 70_000  # trees; a limit beyond takes too long for a gate
 
 
@@ -153,12 +155,12 @@ def _chain(fmt: Format, length: int) -> bytes:
     return write(fmt, {"tags/chain": last}, frames)
 
 
-def chains_of_any_length(trial: Trial, fmt: Format) -> None:
-    """Export, import and prune work on chains of previous of any length, of 200,000 messages among them.
+def chains_of_any_length(trial: Trial, fmt: Format, length: int) -> None:
+    """Export, import and prune work on chains of previous of any length.
 
-    The longest chain is imported and pruned only: an export walks as a prune does, and costs seconds.
+    The longest are imported and pruned only: an export walks as a prune does, and costs seconds.
     """
-    length = _LONG_CHAIN if is_first(trial, fmt) else _LONG_CHAIN // 10
+    length = length if is_first(trial, fmt) else length // 10
     data = _chain(fmt, length)
     pair = open_memory(trial, fmt)
     cuts = range(0, len(data), PIECE_BYTES)
@@ -167,7 +169,7 @@ def chains_of_any_length(trial: Trial, fmt: Format) -> None:
         piece = {"bytes": to_base64(data[at : at + PIECE_BYTES]), "more": at + PIECE_BYTES < len(data)}
         trial.expect("grit.import", {"store": pair.handle, **piece}, expect)
     trial.expect("grit.prune", {"store": pair.handle, "pins": []}, ok(removed=0))
-    if length < _LONG_CHAIN:
+    if length < _CHAINS[0]:
         args: dict[str, Json] = {"store": pair.handle, "cursor": None}
         pair.export_rest(pair.export_piece(args, data, 0), data, pair.last_piece)
 
@@ -193,11 +195,15 @@ def trees_of_any_depth(trial: Trial, fmt: Format) -> None:
     other.play(*other.take(graph.bundle()), other.refs())
 
 
+def _lengths(fmt: Format) -> Mapping[str, st.SearchStrategy[int]]:
+    return {"length": st.sampled_from(_CHAINS)}
+
+
 PROPERTIES: Final = (
     *each_format(
         *("graph/one-object-less", one_object_less, "grit.graph.edges", "grit.bundle.bytes"),
         given=draws.graph_and_tape(2),
-        examples=35,
+        examples=21,
     ),
     *each_format(
         *("graph/each-edge-cut", each_edge_cut, "grit.graph.edges", "grit.bundle.bytes"),
@@ -209,6 +215,11 @@ PROPERTIES: Final = (
         given=draws.tape(64),
         examples=3,
     ),
-    *each_format("graph/long-chain", chains_of_any_length, "grit.graph.iterative"),
-    *each_format("graph/deep-trees", trees_of_any_depth, "grit.graph.iterative"),
+    *each_format(
+        *("graph/long-chain", chains_of_any_length, "grit.graph.iterative"),
+        given=_lengths,
+        examples=1,
+        cost=1_000,
+    ),
+    *each_format("graph/deep-trees", trees_of_any_depth, "grit.graph.iterative", cost=500),
 )

@@ -119,7 +119,7 @@ PROPERTIES: Final = (
         *("erase/blob-gone", blob_gone, "grit.erase.tombstone", "grit.erase.gone", "grit.store.immutable"),
         given=draws.graph_and_tape(1, 4),
         features=_ERASE,
-        examples=20,
+        examples=12,
     ),
     *each_format(
         *("erase/on-disk", erased_on_disk, "grit.erase.tombstone", "grit.erase.no-return"),
@@ -131,17 +131,17 @@ PROPERTIES: Final = (
         *("erase/no-way-back", no_way_back, "grit.erase.no-return"),
         given=draws.graph_and_tape(1, 4),
         features=_ERASE,
-        examples=20,
+        examples=12,
     ),
     *each_format(
         *("erase/above", tombstones_travel, "grit.erase.graph"),
         given=draws.graph_and_tape(2),
         features=_ERASE,
-        examples=30,
+        examples=18,
     ),
-    *each_format("erase/not-over-bytes", not_over_bytes, "grit.bundle.bytes", given=draws.graph(4), examples=10),
+    *each_format("erase/not-over-bytes", not_over_bytes, "grit.bundle.bytes", given=draws.graph(4), examples=8),
     *each_format(
-        "erase/blobs-only", blobs_only, "grit.erase.blob-only", given=draws.graph(), features=_ERASE, examples=20
+        "erase/blobs-only", blobs_only, "grit.erase.blob-only", given=draws.graph(), features=_ERASE, examples=12
     ),
     *each_format("erase/no-trace", no_trace, "grit.erase.gone", features=("erase", "durable", "files")),
 )

@@ -136,19 +136,19 @@ def _cas_rule(pair: Pair, changes: list[Change]) -> str:
 
 
 PROPERTIES: Final = (
-    *each_format("store/commands-memory", in_memory, *_RULES, given=draws.script(24), kind="machine", examples=35),
+    *each_format("store/commands-memory", in_memory, *_RULES, given=draws.script(24), kind="machine", examples=21),
     *each_format(
         *("store/commands-erasing", erasing, *_RULES, "grit.erase.tombstone", "grit.erase.no-return"),
         given=draws.script(24),
         features=("erase",),
         kind="machine",
-        examples=25,
+        examples=15,
     ),
     *each_format(
         *("store/commands-durable", on_disk, *_RULES, "grit.ref.fresh", "grit.store.put-visible"),
         given=draws.script(24),
         features=("durable",),
         kind="machine",
-        examples=15,
+        examples=9,
     ),
 )

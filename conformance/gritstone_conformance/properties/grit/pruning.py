@@ -57,9 +57,9 @@ def gone_for_all(trial: Trial, fmt: Format, graph: Graph) -> None:
 
 
 PROPERTIES: Final = (
-    *each_format("prune/exact", exactly, "grit.prune.exact", given=draws.graph_and_tape(8), examples=35),
-    *each_format("prune/lacking", pins_that_lack, "grit.prune.exact", given=draws.graph_and_tape(33), examples=20),
+    *each_format("prune/exact", exactly, "grit.prune.exact", given=draws.graph_and_tape(8), examples=21),
+    *each_format("prune/lacking", pins_that_lack, "grit.prune.exact", given=draws.graph_and_tape(33), examples=12),
     *each_format(
-        "prune/dangling", gone_for_all, "grit.prune.dangling", "grit.prune.exact", given=draws.graph(5), examples=20
+        "prune/dangling", gone_for_all, "grit.prune.dangling", "grit.prune.exact", given=draws.graph(5), examples=12
     ),
 )

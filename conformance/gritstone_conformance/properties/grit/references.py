@@ -143,8 +143,8 @@ def fresh_elsewhere(trial: Trial, fmt: Format, graph: Graph) -> None:
 
 
 PROPERTIES: Final = (
-    *each_format("ref/names", names_in_grammar, "grit.ref.grammar", given=draws.tape(160), examples=40),
-    *each_format("ref/like-a-map", like_a_map, "grit.ref.cas", "grit.ref.atomic", given=draws.tape(128), examples=40),
+    *each_format("ref/names", names_in_grammar, "grit.ref.grammar", given=draws.tape(160), examples=24),
+    *each_format("ref/like-a-map", like_a_map, "grit.ref.cas", "grit.ref.atomic", given=draws.tape(128), examples=24),
     *each_format("ref/only-checked", only_checked, "grit.ref.cas", given=draws.tape(1), examples=5),
     *each_format("ref/targets", targets_of_each_space, "grit.ref.target", given=draws.tape(64), examples=8),
     *each_format(
@@ -153,8 +153,8 @@ PROPERTIES: Final = (
         features=("erase",),
         examples=3,
     ),
-    *each_format("ref/named-twice", named_twice, "grit.ref.duplicate", given=draws.tape(24), examples=20),
-    *each_format("ref/pages", pages, "grit.ref.snapshot", given=draws.tape(160), examples=25),
+    *each_format("ref/named-twice", named_twice, "grit.ref.duplicate", given=draws.tape(24), examples=12),
+    *each_format("ref/pages", pages, "grit.ref.snapshot", given=draws.tape(160), examples=15),
     *each_format(
         *("ref/two-handles", fresh_elsewhere, "grit.ref.fresh", "grit.bundle.bytes"),
         given=draws.graph(4),

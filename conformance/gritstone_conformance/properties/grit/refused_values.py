@@ -86,7 +86,7 @@ PROPERTIES: Final = (
     *each_format(
         *("object/encode-refuses", one_bad_field, "grit.object.encode-refuses", _ACCEPTED),
         given=draws.tape(96),
-        examples=70,
+        examples=42,
     ),
-    *each_format("id/zero-encoded", zero_ids, "grit.id.zero", _ACCEPTED, given=draws.value(*KINDS[1:]), examples=40),
+    *each_format("id/zero-encoded", zero_ids, "grit.id.zero", _ACCEPTED, given=draws.value(*KINDS[1:]), examples=24),
 )

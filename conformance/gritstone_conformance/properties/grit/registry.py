@@ -30,6 +30,7 @@ def each_format(
     features: tuple[str, ...] = (),
     kind: str = "property",
     examples: int | None = None,
+    cost: float | None = None,
     formats: tuple[str, ...] = tuple(FORMATS),
     both: bool = False,
 ) -> tuple[Property, ...]:
@@ -43,6 +44,7 @@ def each_format(
         features: what must be claimed.
         kind: as in :class:`Property`.
         examples: how many in the profile ``gate``; None: as many as the kind has.
+        cost: as in :class:`Property`.
         formats: for which formats; default: all.
         both: whether it needs an implementation that has both formats.
     """
@@ -55,6 +57,7 @@ def each_format(
             requires=Requires(tuple(FORMATS) if both else (format_name,), features, ("grit",)),
             kind=kind,
             examples=examples,
+            cost=cost,
         )
         for format_name in formats
     )

@@ -211,7 +211,7 @@ PROPERTIES: Final = (
         *("shared/readers", readers_see_whole_updates, "grit.ref.atomic", "grit.ref.snapshot", "grit.store.concurrent"),
         features=_SHARED,
     ),
-    *each_format("shared/scripts", scripts_at_once, "grit.store.concurrent", features=_SHARED),
+    *each_format("shared/scripts", scripts_at_once, "grit.store.concurrent", features=_SHARED, cost=150),
     *each_format(
         *("shared/seen-elsewhere", seen_elsewhere, "grit.ref.fresh", "grit.store.put-visible"),
         given=lambda fmt: {**draws.value()(fmt), **draws.graph(3)(fmt)},

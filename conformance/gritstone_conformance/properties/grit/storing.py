@@ -142,12 +142,12 @@ def many_sizes(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
-    *each_format("store/put-strict", only_canonical, "grit.store.put-strict", given=draws.tape(80), examples=30),
-    *each_format("store/put-twice", put_twice, "grit.store.put-idempotent", given=draws.graph(), examples=30),
+    *each_format("store/put-strict", only_canonical, "grit.store.put-strict", given=draws.tape(80), examples=18),
+    *each_format("store/put-twice", put_twice, "grit.store.put-idempotent", given=draws.graph(), examples=18),
     *each_format(
         *("store/miss-then-put", seen_after_a_miss, "grit.store.put-visible", "grit.store.missing"),
         given=draws.value(),
-        examples=30,
+        examples=18,
     ),
     *each_format(
         *("store/two-handles", seen_by_the_other_handle, "grit.store.put-visible", "grit.store.missing"),
@@ -155,17 +155,17 @@ PROPERTIES: Final = (
         features=("durable",),
         examples=8,
     ),
-    *each_format("store/unaltered", unaltered, "grit.store.immutable", given=draws.graph(), examples=30),
+    *each_format("store/unaltered", unaltered, "grit.store.immutable", given=draws.graph(), examples=18),
     *each_format(
         *("store/unknown-ids", unknown_ids, "grit.store.missing", "grit.store.immutable"),
         given=draws.value(),
-        examples=20,
+        examples=12,
     ),
     *each_format(
         *("store/damaged", damaged, "grit.store.verify", "grit.bundle.bytes"),
         given=draws.tape(graphs.GRAPH_TAPE + 8),
         features=("damage",),
-        examples=40,
+        examples=24,
     ),
     *each_format(
         *("store/one-format", one_format, "grit.store.format"),

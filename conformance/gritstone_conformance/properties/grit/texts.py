@@ -85,5 +85,5 @@ def _batches(texts: list[str]) -> Iterator[list[str]]:
 PROPERTIES: Final = (
     *each_format("name/every-character", every_name, "grit.name.grammar"),
     *each_format("header/every-character", every_header, "grit.header.grammar"),
-    *each_format("name/near-twins", near_twins, "grit.name.bytewise", given=draws.tape(4), examples=40),
+    *each_format("name/near-twins", near_twins, "grit.name.bytewise", given=draws.tape(4), examples=24),
 )

@@ -106,7 +106,7 @@ def off_schema(op: str, args: dict[str, Json]) -> list[dict[str, Json]]:
 
 PROPERTIES = (
     Property("harness/reply/order", ("harness.reply.order", "harness.reply.one"), order, kind="wire"),
-    Property("harness/reply/unknown-op", ("harness.reply.total",), unknown, given=_unknown, examples=50),
+    Property("harness/reply/unknown-op", ("harness.reply.total",), unknown, given=_unknown, examples=30),
     Property("harness/reply/known-op", ("harness.hello.honest", "harness.reply.total"), known, kind="wire"),
     Property("harness/reply/fault-is-error", ("harness.reply.fault-is-error",), fault_is_error, kind="wire"),
 )
