@@ -55,6 +55,21 @@ test("whatever one changed byte is decoded to is encoded as these bytes", () => 
   }
 });
 
+test("a mailbox is encoded in the order of its keys, whatever the order it is given in", () => {
+  const id = (byte) => byte.repeat(32);
+  const sorted = [[id("01"), id("aa")], [id("7f"), id("bb")], [id("80"), id("aa")]];
+  for (const format of [framed, cbor]) {
+    const { bytes } = encodeObject(format, { kind: "mailbox", entries: sorted });
+    assert.deepEqual(decodeObject(format, bytes).object.entries, sorted);
+    assert.deepEqual(encodeObject(format, { kind: "mailbox", entries: sorted.toReversed() }).bytes, bytes);
+    for (const bad of [[id("01"), id("cc")], [id("00"), id("aa")], [id("02"), id("00")]]) {
+      const object = { kind: "mailbox", entries: [...sorted, bad] };
+      assert.equal(refusalOf(() => encodeObject(format, object)), "invalid");
+    }
+    assert.equal(refusalOf(() => encodeObject(format, { kind: "mailbox", entries: [] })), "invalid");
+  }
+});
+
 test("deep nesting is refused without recursion", () => {
   for (const initial of [0x81, 0x9f, 0xc1, 0xd8]) {
     assert.match(refusalOf(() => decodeObject(cbor, Buffer.alloc(1_000_000, initial))), /^(malformed|invalid)$/);

@@ -126,6 +126,17 @@ test("a message that keeps failing is delayed, then marks its actor; an update h
   assert.deepEqual([play.target(`failed/${a}`), Object.keys(play.core(a)).includes("u")], [null, true]);
 });
 
+test("a delay lasts until its time, also where its message was superseded", async () => {
+  const play = await Play.begun({ schedule: "free" });
+  play.do(play.a, "5409"); // fails at its first nine attempts
+  assert.equal((await play.runtime.run(10)).cause, "waiting");
+  play.send(play.a, play.bench.tree({ k: play.bench.blob("v") }), UPDATE, "signal");
+  assert.deepEqual(await play.runtime.run(10), { cause: "waiting", steps: 1, parked: [] });
+  assert.equal(play.runtime.moveTime(99n), 0);
+  assert.equal(play.runtime.moveTime(100n), 1);
+  assert.equal((await play.runtime.run(10)).cause, "rest");
+});
+
 test("an operator takes a mark away, and the next runtime tries again with attempt 1", async () => {
   const play = await Play.begun({ max_attempts: 1 });
   play.do(play.a, "5401");
@@ -215,6 +226,7 @@ test("mail to the agent, acknowledgement and effects", async () => {
   assert.equal(play.head(runtime.agent).inbox.has(a), false);
   assert.deepEqual(runtime.effects().map(({ kind }) => kind), ["x"]);
   assert.equal(refusalOf(() => runtime.resolve(effects[1].effect, { failed: "no" })), "missing");
+  assert.equal(refusalOf(() => runtime.resolve(effects[0].effect, { failed: "\ud800" })), "invalid");
   runtime.acknowledge(a, mail[0][1]);
   runtime.resolve(effects[0].effect, { ok: Buffer.from("y") });
   assert.equal(play.head(runtime.agent).inbox.get(a), mail[1][1]);
