@@ -164,7 +164,8 @@ def _count(trial: Trial, process: SubjectLike) -> int:
 def counted(trial: Trial, fmt: Format) -> None:
     """Whatever changes a durable store is counted, of every operation and every store; what is in memory is not."""
     process = trial.subject
-    _check_counted(trial, "grit.open", lambda: _opened(trial, fmt, "t"))
+    second = open_durable(trial, fmt, "t")
+    _check_counted(trial, "grit.put", lambda: second.play(second.put(fmt.encode(Blob((), b"there")))))
     memory = open_memory(trial, fmt, "m")
     before = _count(trial, process)
     memory.play(memory.put(fmt.encode(Blob((), b"in memory"))))
@@ -181,11 +182,11 @@ def counted(trial: Trial, fmt: Format) -> None:
 
         _check_counted(trial, op, played)
 
-    first, second = stage.blob(b"first"), stage.blob(b"second")
+    first, other = stage.blob(b"first"), stage.blob(b"other")
     check("grit.put", double.fill)
     check("grit.cas", lambda: double.request(pair.cas(Change("tags/x", None, first))))
-    check("grit.cas", lambda: double.request(pair.cas(Change("tags/x", first, second))))
-    check("grit.cas", lambda: double.request(pair.cas(Change("tags/x", second, None))))
+    check("grit.cas", lambda: double.request(pair.cas(Change("tags/x", first, other))))
+    check("grit.cas", lambda: double.request(pair.cas(Change("tags/x", other, None))))
     for asked in pair.take(_brought(fmt)):
         check("grit.import", partial(double.request, asked))
     actor = stage.core(b"actor")
@@ -200,15 +201,9 @@ def counted(trial: Trial, fmt: Format) -> None:
     check("runtime.ack", lambda: double.ack(sender, message))
     check("runtime.collect", double.collect)
     if "erase" in trial.claims.features:
-        check("grit.erase", lambda: double.request(pair.erase(second)))
+        check("grit.erase", lambda: double.request(pair.erase(other)))
     pair.model.prune()
     check("grit.prune", lambda: double.request(("grit.prune", {"store": "s", "pins": []}, ok(removed={"$": "any"}))))
-
-
-def _opened(trial: Trial, fmt: Format, handle: str) -> None:
-    """Make a durable store beside another one, and put an object there."""
-    pair = open_durable(trial, fmt, handle)
-    _check_counted(trial, "grit.put", lambda: pair.play(pair.put(fmt.encode(Blob((), b"there")))))
 
 
 def _brought(fmt: Format) -> bytes:

@@ -19,7 +19,7 @@ from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.continuing import Sent
 from gritstone_conformance.model.evidence import History, has_history, open_history
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.runtime.double import Terms
@@ -250,9 +250,10 @@ class Ordeal:
             known.listed = self._listed(house)
         elif act.word == "ask":
             args = {"runtime": house.runtime, **dict(act.args)}
-            expect = ok(step={"$": "any"}, result={"$": "any"})
-            value = self._trial.expect("runtime.query", args, expect, on=self._victim)
-            known.listed[f"heads/{args['actor']}"] = bytes.fromhex(value["step"])
+            answers = [ok(step={"$": "any"}, result={"$": "any"}), refused("missing")]
+            value = self._trial.expect("runtime.query", args, {"any": answers}, on=self._victim)
+            if "step" in value:
+                known.listed[f"heads/{args['actor']}"] = bytes.fromhex(value["step"])
         else:
             known.collecting |= act.word == "collect"
             handle = {"runtime": house.runtime} if act.word == "collect" else {"store": house.handle}

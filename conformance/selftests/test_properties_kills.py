@@ -1,0 +1,299 @@
+"""Killed runtimes: the properties hold of the model, and each planted fault is found, by the name of its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.model.formats import FORMATS
+from gritstone_conformance.model.host import ModelHost
+from gritstone_conformance.model.store import Store
+from gritstone_conformance.model.subject import World
+from gritstone_conformance.properties.runtime import arming, crashes
+from gritstone_conformance.properties.runtime.kills import Ordeal
+from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies import scripts
+from gritstone_conformance.trial import Divergence, Property, Trial
+
+PROPERTIES = {prop.name: prop for prop in (*crashes.PROPERTIES, *arming.PROPERTIES)}
+GATE = [prop for prop in PROPERTIES.values() if not prop.search_only]
+CBOR = FORMATS["cbor-blake3"]
+
+
+def play(prop: Property, subject: ModelHost, **drawn: Any) -> Trial:
+    """Play one example; raises Divergence."""
+    trial = Trial(subject, prop.rules[0], subject.spawn)
+    try:
+        prop.body(trial, **drawn)
+    finally:
+        trial.finish()
+    return trial
+
+
+@pytest.mark.parametrize("prop", GATE, ids=lambda prop: prop.name)
+def test_the_model_passes(prop: Property) -> None:
+    trial = play(prop, ModelHost())
+    assert prop.kind != "crash" or prop.name.startswith("harness/") or "deaths" in (trial.remark or "")
+
+
+def test_the_model_passes_whatever_it_runs_first() -> None:
+    for seed in (1, 2):
+        play(PROPERTIES["runtime/crash/again-cbor"], ModelHost(seed=seed))
+        play(PROPERTIES["runtime/crash/long-talking-cbor"], Unarmed(None, None, seed))
+
+
+class Unarmed(ModelHost):
+    """A model that cannot kill itself."""
+
+    def __init__(self, *rest: Any) -> None:
+        super().__init__(*rest)
+        features = tuple(name for name in self.claims.features if name != "fault.kill")
+        self.claims = replace(self.claims, features=features)
+
+    def spawn(self) -> Unarmed:
+        return type(self)(self.world)
+
+
+@pytest.mark.parametrize("name", ["talking", "failing", "living"])
+def test_without_arming_it_is_killed_between_requests(name: str) -> None:
+    trial = play(PROPERTIES[f"runtime/crash/{name}-framed"], Unarmed())
+    assert (trial.remark or "").endswith("deaths, between requests")
+
+
+def test_a_kill_at_some_moment_is_survived() -> None:
+    for which in range(5):
+        trial = play(PROPERTIES["runtime/crash/sampled-cbor"], Unarmed(), share=8, which=which)
+        assert trial.remark == "killed at some moments, sampled"
+
+
+class Spoilt(Unarmed):
+    """A model whose stores are spoilt when it dies, as if something had been written in parts."""
+
+    def kill(self) -> None:
+        for store in self.world.stores.values():
+            if "runtime/agent" in store.references:
+                self.spoil(store)
+        super().kill()
+
+    def spoil(self, store: Store) -> None:
+        """Change what the death leaves."""
+
+
+def back(store: Store, name: str) -> None:
+    """Let a head go back by a step."""
+    previous = store.look(store.references[name]).previous  # type: ignore[union-attr]
+    if previous is not None:
+        store.references[name] = previous
+
+
+class LosesTheLastInjection(Spoilt):
+    """The agent's head was not written."""
+
+    def spoil(self, store: Store) -> None:
+        back(store, f"heads/{store.references['runtime/agent'].hex()}")
+
+
+class LosesBoxes(Spoilt):
+    """The head of an actor was written before its outbox."""
+
+    def spoil(self, store: Store) -> None:
+        for name, target in store.references.items():
+            outbox = store.look(target).outbox if name.startswith("heads/") else None  # type: ignore[union-attr]
+            if outbox is not None and name[6:] != store.references["runtime/agent"].hex():
+                store.objects.pop(outbox, None)
+
+
+class LosesAnswers(Spoilt):
+    """All actors are one step behind what they answered."""
+
+    def spoil(self, store: Store) -> None:
+        for name in store.references:
+            if name.startswith("heads/") and name[6:] != store.references["runtime/agent"].hex():
+                back(store, name)
+
+
+class LosesSenders(Spoilt):
+    """The actor that sent most is behind those who read what it sent."""
+
+    def spoil(self, store: Store) -> None:
+        heads = [name for name in store.references if name.startswith("heads/")]
+        agent = f"heads/{store.references['runtime/agent'].hex()}"
+        sent = [name for name in heads if name != agent and store.look(store.references[name]).outbox]  # type: ignore[union-attr]
+        for name in sent[:1]:
+            for _ in range(9):
+                back(store, name)
+
+
+class LosesMarks(Spoilt):
+    """A receipt was written, and its mark was not."""
+
+    def spoil(self, store: Store) -> None:
+        for name in [name for name in store.references if name.startswith("failed/")]:
+            del store.references[name]
+
+
+class KeepsMarks(Spoilt):
+    """A head was moved or removed, and its mark was not."""
+
+    def __init__(self, *rest: Any) -> None:
+        super().__init__(*rest)
+        self.marks: dict[int, dict[str, bytes]] = {}
+
+    def ask(self, op: str, args: dict[str, Json]) -> Any:
+        for number, store in enumerate(self.world.stores.values()):
+            seen = {name: target for name, target in store.references.items() if name.startswith("failed/")}
+            self.marks.setdefault(number, {}).update(seen)
+        return super().ask(op, args)
+
+    def spoil(self, store: Store) -> None:
+        number = list(self.world.stores.values()).index(store)
+        store.references |= self.marks.get(number, {})
+
+
+class ImportsHalf(Spoilt):
+    """One of the imported references was not written."""
+
+    def spoil(self, store: Store) -> None:
+        store.references.pop("tags/two", None)
+
+
+class BeginsAgain(Unarmed):
+    """A model whose start lets actors go back to where they began, and read all their mail at once."""
+
+    def _runtime_start(self, store: Store, *args: Any, **rest: Any) -> Any:
+        for name in store.references:
+            sends = name.startswith("heads/") and store.look(store.references[name]).outbox is not None  # type: ignore[union-attr]
+            if sends and name[6:] != store.references["runtime/agent"].hex():
+                for _ in range(99):
+                    back(store, name)
+        return super()._runtime_start(store, *args, **rest)
+
+
+class ForgetsMail(Unarmed):
+    """A model whose start, but the first, overlooks what the outside has sent."""
+
+    is_first = True
+
+    def _runtime_start(self, store: Store, *args: Any, **rest: Any) -> Any:
+        self.is_first = "runtime/agent" not in store.references
+        return super()._runtime_start(store, *args, **rest)
+
+    def _runtime_run(self, started: Any, max_steps: int) -> Any:
+        for tips in () if self.is_first else started.runtime.mailroom.tips.values():
+            tips.pop(started.runtime.agent.identity, None)
+        return super()._runtime_run(started, max_steps)
+
+
+@pytest.mark.parametrize(
+    ("subject", "name", "rule"),
+    [
+        (LosesTheLastInjection, "talking", "runtime.recover.injection"),
+        (LosesBoxes, "talking", "runtime.recover.step"),
+        (LosesAnswers, "talking", "runtime.recover.step"),
+        (LosesSenders, "talking", "runtime.head.before-route"),
+        (LosesMarks, "failing", "runtime.recover.mark"),
+        (KeepsMarks, "failing", "runtime.recover.heal"),
+        (KeepsMarks, "living", "runtime.recover.life"),
+        (ImportsHalf, "living", "runtime.recover.life"),
+        (BeginsAgain, "long-failing", "runtime.recover.continue"),
+        (ForgetsMail, "talking", "runtime.recover.mail"),
+    ],
+)
+def test_what_does_not_survive_a_death_is_found(subject: type[ModelHost], name: str, rule: str) -> None:
+    prop = PROPERTIES[f"runtime/crash/{name}-cbor"]
+    with pytest.raises(Divergence) as caught:
+        play(prop, subject())
+    assert caught.value.rule == rule
+    assert rule in prop.rules
+
+
+class Late(ModelHost):
+    """It dies one write late."""
+
+    def _fault_arm(self, writes: int, when: str) -> Any:
+        return super()._fault_arm(writes + 1, when)
+
+
+class Deaf(ModelHost):
+    """It never dies."""
+
+    def _fault_arm(self, writes: int, when: str) -> Any:
+        return super()._fault_arm(1 << 50, when)
+
+
+class Confused(ModelHost):
+    """It dies after the write where it should die before it."""
+
+    def _fault_arm(self, writes: int, when: str) -> Any:
+        return super()._fault_arm(writes, "after")
+
+
+class Exiting(ModelHost):
+    """It ends by itself, and not by SIGKILL."""
+
+    def ask(self, op: str, args: dict[str, Json]) -> Any:
+        try:
+            return super().ask(op, args)
+        except SubjectFault:
+            raise SubjectFault("dead:exit-1", "as armed") from None
+
+
+class Eager(ModelHost):
+    """It dies of what is in memory, too."""
+
+    def _durably(self, name: str, work: Callable[[], dict[str, Json]]) -> dict[str, Json]:
+        if name == "m":
+            self.writes += 1
+        return super()._durably(name, work)
+
+
+class Miscounting(ModelHost):
+    """It does not count what changes references only."""
+
+    def _write(self, store: Store, before: Store) -> None:
+        if store.objects != before.objects:
+            super()._write(store, before)
+
+
+class SeesOneStore(ModelHost):
+    """It does not count what is written to another store than the first."""
+
+    def _durably(self, name: str, work: Callable[[], dict[str, Json]]) -> dict[str, Json]:
+        return work() if name == "t" else super()._durably(name, work)
+
+
+@pytest.mark.parametrize(
+    ("subject", "name", "rule"),
+    [
+        (Late, "exact", "harness.fault.exact"),
+        (Deaf, "exact", "harness.fault.exact"),
+        (Confused, "exact", "harness.fault.exact"),
+        (Exiting, "exact", "harness.fault.exact"),
+        (Eager, "counted", "harness.fault.exact"),
+        (Miscounting, "counted", "harness.fault.counts-all"),
+        (SeesOneStore, "counted", "harness.fault.counts-all"),
+        (SeesOneStore, "exact", "harness.fault.counts-all"),
+    ],
+)
+def test_a_process_that_is_armed_wrongly_is_found(subject: type[ModelHost], name: str, rule: str) -> None:
+    class Planted(subject):  # type: ignore[misc, valid-type]
+        def spawn(self) -> Any:
+            return type(self)(self.world)
+
+    with pytest.raises(Divergence) as caught:
+        play(PROPERTIES[f"harness/fault/{name}-cbor"], Planted())
+    assert caught.value.rule == rule
+
+
+def test_every_script_runs_unharmed_and_is_whole() -> None:
+    for make in scripts.SCRIPTS:
+        trial = Trial(host := ModelHost(World()), "runtime.recover.step", host.spawn)
+        ordeal = Ordeal(trial, CBOR, make(CBOR))
+        ordeal.rehearse()
+        assert (ordeal.writes or 0) > 2
+        assert ordeal.points == 0
+        trial.finish()
