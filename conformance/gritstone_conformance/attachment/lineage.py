@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from gritstone_conformance.attachment.pace import Pace
-from gritstone_conformance.attachment.seqs import seq_number
+from gritstone_conformance.attachment.seqs import SEQS_OF_A_PROCESS, seq_number
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.attachment.trace import Trace
 from gritstone_conformance.errors import SubjectFault
@@ -22,7 +22,6 @@ class Lineage:
     Attributes:
         faults: everything seen so far, in order.
         pace: the deadlines.
-        seqs: the sequence numbers of the run.
         trace: where lines are traced to, or None.
         hello: the first answer to hello in the run, or None before it.
     """
@@ -30,7 +29,13 @@ class Lineage:
     def __init__(self, terms: Terms) -> None:
         self.faults: list[SubjectFault] = []
         self.pace = Pace(terms)
-        # a map, not a generator: processes are driven by several threads at once
-        self.seqs: Iterator[int] = map(partial(seq_number, terms.seed), itertools.count())
+        self._seed = terms.seed
+        self._conversations = itertools.count()
         self.trace = Trace(terms.trace) if terms.trace is not None else None
         self.hello: dict[str, Json] | None = None
+
+    def seqs(self) -> Iterator[int]:
+        """Return the sequence numbers of the next process: its own, so that they do not depend on when another died."""
+        first = next(self._conversations) * SEQS_OF_A_PROCESS
+        # a map, not a generator: processes are driven by several threads at once
+        return map(partial(seq_number, self._seed), itertools.count(first))

@@ -1,14 +1,18 @@
 """Sequence numbers: opaque, so that a request tells nothing about the case it belongs to.
 
 The number of request ``n`` under seed ``s`` is the first 13 hexadecimal digits (52 bits) of SHA-256 of the text
-``s:n``, read as an integer; it always fits the 53 bits that every JSON reader keeps exactly.
+``s:n``, read as an integer; it always fits the 53 bits that every JSON reader keeps exactly. The requests of process
+``p`` of a run are those from ``p`` times :data:`SEQS_OF_A_PROCESS`.
 """
 
 from __future__ import annotations
 
 import hashlib
+from typing import Final
 
-__all__ = ["seq_number"]
+__all__ = ["SEQS_OF_A_PROCESS", "seq_number"]
+
+SEQS_OF_A_PROCESS: Final = 1 << 32
 
 
 def seq_number(seed: int, index: int) -> int:

@@ -162,7 +162,7 @@ class Subject:
         return self._finish(self._ready(), "eof")
 
     def spawn(self, opener: Opener | None = None) -> Subject:
-        """Start another process of the same command (or of ``opener``); it shares faults, seqs and trace.
+        """Start another process of the same command (or of ``opener``); it shares faults and trace.
 
         Raises:
             SubjectFault: it does not answer hello.
@@ -220,7 +220,7 @@ class Subject:
 
     def _greet(self) -> Hello:
         conversation = Conversation(
-            self._open(), self._terms, self._lineage.pace, self._lineage.seqs, self._lineage.trace
+            self._open(), self._terms, self._lineage.pace, self._lineage.seqs(), self._lineage.trace
         )
         self._conversation, self._told_to_end = conversation, False
         answer = conversation.exchange([("hello", self._terms.hello_args())])[0]
