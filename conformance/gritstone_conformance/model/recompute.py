@@ -22,7 +22,7 @@ from gritstone_conformance.model.matching import Matches
 from gritstone_conformance.model.proposals import Covered, Proposal, message_kind
 from gritstone_conformance.model.puppet import Context, Draft
 from gritstone_conformance.model.refusals import Refusal
-from gritstone_conformance.model.transition import Foreign, cursor_only, make_step
+from gritstone_conformance.model.transition import Foreign, cursor_only, make_step, update_is_refused
 
 __all__ = ["LAST_ATTEMPT", "Recomputed", "recompute"]
 
@@ -146,15 +146,15 @@ class _Trial:
         else:
             field_path = f"inbox/{self.covered[0][0].hex()}"
             words = made if isinstance(made, str) else "the transition gives what is no step of the actor"
-        rules = {"duplicate": "wit.genesis.again", "update": self._update_rule(proposal, made)}
+        rules = {"duplicate": "wit.genesis.again", "update": self._update_rule(proposal)}
         return Finding("recompute", self.chain.place(self.index, field_path), words, rules.get(proposal.kind))
 
-    def _update_rule(self, proposal: Proposal, made: Draft | bytes | str | None) -> str:
-        if proposal.kind != "update" or not self.index:
+    def _update_rule(self, proposal: Proposal) -> str:
+        if proposal.kind != "update":
             return "wit.update.merge"
-        last = self.chain.ids[self.index - 1]
-        silent = cursor_only(self.history.shelf, self.chain.actor, proposal, last)
-        return "wit.update.refused" if silent in (made, self._actual) else "wit.update.merge"
+        content = self.history.shelf.message(proposal.covered[0][1]).content
+        is_refused = update_is_refused(self.history.shelf, self.chain.steps[self.index - 1].core, content)
+        return "wit.update.refused" if is_refused else "wit.update.merge"
 
     def _difference(self, made: Draft) -> str:
         """Return the path of the first difference, in the order of the text."""
