@@ -4,7 +4,7 @@ Pure: no I/O, no clock. It looks at one expectation and one reply; verdicts of c
 ``verdicts`` from what it says.
 
 Expectations: ``{"ok": value}`` whole-object equality; ``{"$": "any"}`` matches anything; ``{"$": name}`` binds on first
-use and must be equal later; ``{"refused": class}`` with an optional ``code``; ``{"unsupported": …}``;
+use and must be equal later; ``{"refused": class}`` with an optional ``code``, null for none; ``{"unsupported": …}``;
 ``{"any": [...]}`` is satisfied by one of several.
 """
 
@@ -80,7 +80,8 @@ def compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json])
     if isinstance(reply, Refused) and expect.get("refused") == reply.kind:
         if "code" not in expect or expect["code"] == reply.code:
             return None
-        words = f"expected refused:{reply.kind}:{expect['code']} got refused:{reply.kind}:{reply.code or 'none'}"
+        wanted, got = expect["code"] or "none", reply.code or "none"
+        words = f"expected refused:{reply.kind}:{wanted} got refused:{reply.kind}:{got}"
         return Difference("/refused/code", expect["code"], reply.code, words)
     if isinstance(reply, Unsupported) and "unsupported" in expect:
         return None
