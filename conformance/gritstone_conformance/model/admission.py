@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from gritstone_conformance.model.channels import change
 from gritstone_conformance.model.cores import thawed
-from gritstone_conformance.model.graph import Tombstone, edges
+from gritstone_conformance.model.graph import Tombstone, leads
 from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.refusals import Defect
 from gritstone_conformance.model.shelf import Shelf
@@ -86,7 +86,7 @@ def closure_defects(shelf: Shelf, root: bytes) -> list[Defect]:
             continue
         met[identity] = None
         if not isinstance(value, Tombstone):
-            waiting += [(edge.target, edge.kinds) for edge in edges(value)]
+            waiting += leads(value)
     if defects:
         return defects
     shelf.whole.update(met)

@@ -1,13 +1,14 @@
 """Format ``cbor-blake3``: which bytes spell an object, and which refusal classes bytes permit that do not.
 
-Two readings: ``wellformed`` says whether the bytes are one item at all; a strict reader from the front says whether
-an invalid condition holds of the part that can be read. Each that fails adds its class.
+Two readings: a strict reader from the front says whether an invalid condition holds of the part that can be read;
+where it does not read all bytes, ``wellformed`` says whether they are one item at all. Each that fails adds its class.
 
 Invariant: ``encode(decode(data)) == data`` for all data that :func:`decode` accepts.
 """
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Final, TypeVar
 
 from gritstone_conformance.model.check import check_values
@@ -37,6 +38,8 @@ __all__ = ["decode", "encode", "encode_head", "in_order"]
 
 _UINT, _BYTES, _TEXT, _ARRAY, _MAP = 0, 2, 3, 4, 5
 _INDEFINITE, _NULL, _BREAK = 31, 0xF6, 0xFF
+_ID_HEAD: Final = b"\x58\x20"
+_SHORT_HEADS: Final = tuple(bytes((byte,)) for byte in range(256))
 _ARITY: Final = (3, 2, 4, 2, 6)  # elements of the array, by kind
 _TYPE_NAMES: Final = ("integer", "integer", "byte string", "text", "array", "map", "tag", "simple value")
 
@@ -51,7 +54,7 @@ def in_order(pairs: tuple[tuple[str, _Value], ...]) -> list[tuple[str, _Value]]:
 def encode_head(major: int, argument: int) -> bytes:
     """Return the shortest head."""
     if argument < 24:
-        return bytes((major << 5 | argument,))
+        return _SHORT_HEADS[major << 5 | argument]
     width = next(width for width in range(4) if argument < 1 << (8 << width))
     return bytes((major << 5 | 24 + width,)) + argument.to_bytes(1 << width)
 
@@ -67,12 +70,12 @@ def encode(value: Object) -> bytes:
         case Blob(headers, data):
             return b"\x83\x00" + _headers(headers) + _bytes(data)
         case Tree(entries):
-            pairs = b"".join(_text(name) + _bytes(target) for name, target in in_order(entries))
+            pairs = b"".join([name + _bytes(target) for name, target in _texts_in_order(entries)])
             return b"\x82\x01" + encode_head(_MAP, len(entries)) + pairs
         case Message(previous, headers, content):
             return b"\x84\x02" + _maybe(previous) + _headers(headers) + _bytes(content)
         case Mailbox(entries):
-            pairs = b"".join(_bytes(key) + _bytes(target) for key, target in sorted(entries))
+            pairs = b"".join([_bytes(part) for pair in sorted(entries) for part in pair])
             return b"\x82\x03" + encode_head(_MAP, len(entries)) + pairs
         case Step(previous, actor, inbox, outbox, core):
             return b"\x86\x04" + b"".join(map(_maybe, (previous, actor, inbox, outbox, core)))
@@ -86,19 +89,22 @@ def decode(data: bytes) -> Object:
 
     Spec: :rule:`grit.object.class`.
     """
+    reader, unfit = _Reader(data), None
+    try:
+        value = reader.read()
+        if reader.at == len(data):
+            return value
+    except _Unfit as problem:
+        unfit = problem.defect
+    except NotWellFormed:
+        pass  # then it is not one item either
     defects: list[Defect] = []
-    value = None
     if not is_one_item(data):
         defects.append(malformed("grit.cbor.one-item", "the bytes are not exactly one well-formed item"))
-    try:
-        value = _Reader(data).read()
-    except _Unfit as unfit:
-        defects.append(unfit.defect)
-    except NotWellFormed:
-        assert defects, "the strict reader met an ill-formed item in a well-formed one"
-    if defects or value is None:
-        raise Refusal(defects)
-    return value
+    if unfit is not None:
+        defects.append(unfit)
+    assert defects, "the strict reader met an ill-formed item in a well-formed one"
+    raise Refusal(defects)
 
 
 def _text(text: str) -> bytes:
@@ -107,7 +113,7 @@ def _text(text: str) -> bytes:
 
 
 def _bytes(data: bytes) -> bytes:
-    return encode_head(_BYTES, len(data)) + data
+    return _ID_HEAD + data if len(data) == 32 else encode_head(_BYTES, len(data)) + data
 
 
 def _maybe(identity: bytes | None) -> bytes:
@@ -115,7 +121,14 @@ def _maybe(identity: bytes | None) -> bytes:
 
 
 def _headers(headers: Headers) -> bytes:
-    return encode_head(_MAP, len(headers)) + b"".join(_text(key) + _text(text) for key, text in in_order(headers))
+    if not headers:
+        return b"\xa0"
+    pairs = b"".join([key + _text(text) for key, text in _texts_in_order(headers)])
+    return encode_head(_MAP, len(headers)) + pairs
+
+
+def _texts_in_order(pairs: tuple[tuple[str, _Value], ...]) -> list[tuple[bytes, _Value]]:
+    return sorted([(_text(name), value) for name, value in pairs], key=itemgetter(0))
 
 
 class _Unfit(Exception):  # noqa: N818 - ends the strict reading
@@ -205,16 +218,21 @@ class _Reader:
         return text, encoded
 
     def _maybe(self, what: str, rule: str = "grit.id.zero") -> bytes | None:
-        if self.data[self.at : self.at + 1] == bytes((_NULL,)):
+        if self.at < len(self.data) and self.data[self.at] == _NULL:
             self.at += 1
             return None
         return self._id(what, rule)
 
     def _id(self, what: str, rule: str = "grit.id.zero") -> bytes:
-        head = self._peek(_BYTES, what)
-        if head.argument != 32:
-            raise _Unfit("grit.cbor.shape", f"the {what} has {head.argument} bytes")
-        identity = self._string(_BYTES, what)
+        start = self.at + len(_ID_HEAD)
+        identity = self.data[start : start + 32]
+        if self.data[self.at : start] == _ID_HEAD and len(identity) == 32:
+            self.at = start + 32
+        else:
+            head = self._peek(_BYTES, what)
+            if head.argument != 32:
+                raise _Unfit("grit.cbor.shape", f"the {what} has {head.argument} bytes")
+            identity = self._string(_BYTES, what)
         if identity == ZERO:
             raise _Unfit(rule, f"the {what} is all zero")
         return identity
@@ -228,6 +246,13 @@ class _Reader:
 
     def _text(self, what: str, most: int) -> str:
         """Read a text; what is wrong with it shows even where the bytes end within it."""
+        length = self._short(_TEXT)
+        if length is not None:
+            text = self.data[self.at : self.at + length]
+            if len(text) == length and text.isascii():
+                self.at += length
+                return text.decode()
+            self.at -= 1
         head = self._peek(_TEXT, what)
         if head.argument > most:
             rule = "grit.name.grammar" if most == NAME_BYTES else "grit.header.grammar"
@@ -238,7 +263,18 @@ class _Reader:
             raise _Unfit("grit.cbor.utf8", f"the {what} is not UTF-8: {problem.reason}") from problem
         return self._string(_TEXT, what).decode()
 
+    def _short(self, major: int) -> int | None:
+        """Read a head of one byte and return its argument; None, and nothing is read, where it is another head."""
+        initial = self.data[self.at] if self.at < len(self.data) else _BREAK
+        if initial >> 5 != major or initial & 31 >= 24:
+            return None
+        self.at += 1
+        return initial & 31
+
     def _head(self, major: int, what: str) -> int:
+        argument = self._short(major)
+        if argument is not None:
+            return argument
         head = self._peek(major, what)
         self.at = head.end
         return head.argument

@@ -58,6 +58,8 @@ def _headers(headers: Headers, format_name: str) -> Iterable[Defect]:
 
 
 def _repeated(keys: Sequence[str] | Sequence[bytes], rule: str) -> Iterable[Defect]:
+    if len(set(keys)) == len(keys):
+        return
     for key, count in Counter(keys).items():
         if count > 1:
             yield invalid(rule, f"{key[:40]!r} occurs {count} times")

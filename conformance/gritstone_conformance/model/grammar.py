@@ -6,6 +6,7 @@ Each function returns the defects of one text. Length bounds are bytes of its en
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from gritstone_conformance.model.refusals import Defect, invalid
@@ -48,6 +49,16 @@ def check_name(text: str, format_name: str) -> list[Defect]:
 
     Spec: :rule:`grit.name.grammar`, :rule:`grit.framed.ascii`.
     """
+    return [] if _is_plain_name(text) else _name_defects(text, format_name)
+
+
+@lru_cache(maxsize=4096)
+def _is_plain_name(text: str) -> bool:
+    """Return whether a text is a name in both formats; the same few names stand in most trees."""
+    return not _name_defects(text, FRAMED)
+
+
+def _name_defects(text: str, format_name: str) -> list[Defect]:
     defects = _characters(text, format_name, "grit.name.grammar")
     if not 1 <= len(text_bytes(text)) <= NAME_BYTES or "/" in text or text in (".", ".."):
         defects.append(invalid("grit.name.grammar", f"{text[:40]!r} is no name"))

@@ -13,7 +13,18 @@ from typing import Final, TypeAlias
 from gritstone_conformance.model.refusals import Defect, exhausted, invalid
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree, kind_of
 
-__all__ = ["TARGET_SPACES", "TOMBSTONE", "Closure", "Edge", "Look", "Tombstone", "check_target", "close", "edges"]
+__all__ = [
+    "TARGET_SPACES",
+    "TOMBSTONE",
+    "Closure",
+    "Edge",
+    "Look",
+    "Tombstone",
+    "check_target",
+    "close",
+    "edges",
+    "leads",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,7 @@ TOMBSTONE: Final = Tombstone()
 
 Look: TypeAlias = Callable[[bytes], "Object | Tombstone | Defect"]
 
+_TREE, _MESSAGE, _MAILBOX, _STEP = ("tree",), ("message",), ("mailbox",), ("step",)
 _CONTENT: Final = ("blob", "tree")
 
 
@@ -42,24 +54,40 @@ def edges(value: Object) -> list[Edge]:
 
     Spec: :rule:`grit.graph.edges`, :rule:`grit.graph.kinds`.
     """
+    ends = zip(_labels(value), leads(value), strict=True)
+    return [Edge(label, target, kinds) for label, (target, kinds) in ends]
+
+
+def leads(value: Object) -> list[tuple[bytes, tuple[str, ...]]]:
+    """Return what the edges of an object lead to, and may lead to, in their order."""
     match value:
         case Blob():
             return []
         case Tree(entries):
-            return [Edge(f"entries/{name}", target, _CONTENT) for name, target in entries]
+            return [(target, _CONTENT) for _, target in entries]
         case Message(previous, _, content):
-            return [*_maybe("previous", previous, "message"), Edge("content", content, _CONTENT)]
+            return [(content, _CONTENT)] if previous is None else [(previous, _MESSAGE), (content, _CONTENT)]
         case Mailbox(entries):
-            pairs = ((Edge("key", key, ("tree",)), Edge("value", target, ("message",))) for key, target in entries)
-            return [edge for pair in pairs for edge in pair]
+            return [end for key, target in entries for end in ((key, _TREE), (target, _MESSAGE))]
         case Step(previous, actor, inbox, outbox, core):
-            boxes = [*_maybe("inbox", inbox, "mailbox"), *_maybe("outbox", outbox, "mailbox")]
-            first = [*_maybe("previous", previous, "step"), Edge("actor", actor, ("tree",))]
-            return [*first, *boxes, Edge("core", core, ("tree",))]
+            ends = ((previous, _STEP), (actor, _TREE), (inbox, _MAILBOX), (outbox, _MAILBOX), (core, _TREE))
+            return [(target, kinds) for target, kinds in ends if target is not None]
 
 
-def _maybe(label: str, target: bytes | None, kind: str) -> list[Edge]:
-    return [] if target is None else [Edge(label, target, (kind,))]
+def _labels(value: Object) -> list[str]:
+    """Return the fields in which the edges of an object stand, in their order."""
+    match value:
+        case Blob():
+            return []
+        case Tree(entries):
+            return [f"entries/{name}" for name, _ in entries]
+        case Message(previous, _, _):
+            return ["content"] if previous is None else ["previous", "content"]
+        case Mailbox(entries):
+            return ["key", "value"] * len(entries)
+        case Step():
+            names = ("previous", "actor", "inbox", "outbox", "core")
+            return [name for name in names if getattr(value, name) is not None]
 
 
 @dataclass(slots=True)
@@ -86,7 +114,6 @@ def close(roots: Iterable[bytes], look: Look, tree_depth: int | None) -> Closure
     closure = Closure()
     lacking: set[bytes] = set()
     waiting = list(roots)[::-1]
-    walked: list[tuple[bytes, Edge]] = []
     while waiting:
         identity = waiting.pop()
         if identity in closure.found or identity in lacking:
@@ -98,21 +125,22 @@ def close(roots: Iterable[bytes], look: Look, tree_depth: int | None) -> Closure
             continue
         closure.found[identity] = value
         if not isinstance(value, Tombstone):
-            leading = edges(value)
-            walked += [(identity, edge) for edge in leading]
-            waiting += [edge.target for edge in reversed(leading)]
-    closure.defects += _wrong_kinds(walked, closure.found)
+            waiting += [target for target, _ in reversed(leads(value))]
+    closure.defects += _wrong_kinds(closure.found)
     if tree_depth is not None:
         closure.defects += _too_deep(closure.found, tree_depth)
     return closure
 
 
-def _wrong_kinds(walked: Iterable[tuple[bytes, Edge]], found: Mapping[bytes, Object | Tombstone]) -> list[Defect]:
+def _wrong_kinds(found: Mapping[bytes, Object | Tombstone]) -> list[Defect]:
+    """Return a defect for each edge between objects that are there that leads to another kind than it may."""
     kinds = {identity: "blob" if isinstance(value, Tombstone) else kind_of(value) for identity, value in found.items()}
     return [
-        invalid("grit.graph.kinds", f"{source.hex()}/{edge.label} leads to a {kinds[edge.target]}")
-        for source, edge in walked
-        if edge.target in kinds and kinds[edge.target] not in edge.kinds
+        invalid("grit.graph.kinds", f"{source.hex()}/{_labels(value)[number]} leads to a {kinds[target]}")
+        for source, value in found.items()
+        if not isinstance(value, Tombstone)
+        for number, (target, allowed) in enumerate(leads(value))
+        if target in kinds and kinds[target] not in allowed
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from gritstone_conformance.model.bundle import Bundle, read, write
 from gritstone_conformance.model.check import check_values
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.graph import Tombstone, edges
+from gritstone_conformance.model.graph import Tombstone, leads
 from gritstone_conformance.model.refusals import Defect, Refusal, invalid, missing
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree
 
@@ -117,7 +117,7 @@ def _children_first(bundle: Bundle) -> list[bytes]:
 
 def _below(bundle: Bundle, identity: bytes) -> list[bytes]:
     shape = bundle.shapes[identity]
-    return [] if isinstance(shape, Tombstone) else [edge.target for edge in edges(shape)]
+    return [] if isinstance(shape, Tombstone) else [target for target, _ in leads(shape)]
 
 
 def _rename(references: Mapping[str, bytes], renamed: Mapping[bytes, bytes]) -> dict[str, bytes]:
