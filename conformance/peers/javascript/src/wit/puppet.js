@@ -25,7 +25,8 @@ function programTree(workspace, object) {
 /** The program tree that a message runs: a handler of the working core, or its content; null if there is none. */
 function findProgram({ workspace, core, message }) {
   const type = typeOf(message);
-  const handler = isName(workspace.format, type) ? programTree(workspace, core.read(["on", type])) : null;
+  const mayHandle = type !== "" && isName(workspace.format, type);
+  const handler = mayHandle ? programTree(workspace, core.read(["on", type])) : null;
   return handler ?? programTree(workspace, workspace.read(message.content));
 }
 
