@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,6 +30,7 @@ from gritstone.grit import (
 )
 from gritstone.grit.engine import Engine
 from gritstone.grit.lmdb_store import LmdbEngine
+from gritstone.harness import Adapter, Claims
 
 settings.register_profile(
     "gate",
@@ -112,3 +116,84 @@ def plant(keep: Callable[[Store, Object], ObjectId]) -> Callable[[Store, int], d
         return ids
 
     return plant_graph
+
+
+# --- the door --------------------------------------------------------------------------------------------
+
+
+def b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+class Client:
+    """Ask an adapter in this process.
+
+    Attributes:
+        adapter: the adapter.
+        seq: the next sequence number.
+    """
+
+    def __init__(self, claims: Claims) -> None:
+        self.adapter = Adapter(claims)
+        self.seq = 0
+
+    def together(self, *requests: tuple[str, dict[str, Any]]) -> list[Any]:
+        lines, first = [], self.seq
+        for op, args in requests:
+            lines.append(json.dumps({"seq": self.seq, "op": op, "args": args}).encode())
+            self.seq += 1
+        replies = [json.loads(reply) for reply in self.adapter.answer(lines) if reply]
+        assert [reply.pop("seq") for reply in replies] == list(range(first, first + len(replies)))
+        return replies
+
+    def ask(self, op: str, **args: Any) -> Any:
+        (reply,) = self.together((op, {name.rstrip("_"): value for name, value in args.items()}))
+        return reply
+
+    def ok(self, op: str, **args: Any) -> Any:
+        reply = self.ask(op, **args)
+        assert reply.keys() == {"ok"}, reply
+        return reply["ok"]
+
+    def refused(self, op: str, **args: Any) -> tuple[str, str | None]:
+        reply = self.ask(op, **args)
+        assert reply.keys() == {"refused"}, reply
+        return reply["refused"]["class"], reply["refused"].get("code")
+
+
+@pytest.fixture
+def attach() -> Iterator[Callable[[Claims], Client]]:
+    """Attach to adapters with the claims given."""
+    made: list[Client] = []
+
+    def attach_one(claims: Claims) -> Client:
+        made.append(Client(claims))
+        return made[-1]
+
+    yield attach_one
+    for one in made:
+        one.adapter.close()
+
+
+@pytest.fixture
+def client(attach: Callable[[Claims], Client]) -> Client:
+    return attach(Claims())
+
+
+@pytest.fixture(params=["memory", "durable"])
+def opened(request: pytest.FixtureRequest, client: Client, format_: Format, tmp_path: Path) -> Client:
+    """Give a client with the store ``s`` open."""
+    place = {"dir": str(tmp_path / "store")} if request.param == "durable" else {}
+    client.ok("grit.open", store="s", format=format_.name, backend=request.param, create=True, **place)
+    return client
+
+
+@pytest.fixture
+def put(opened: Client, format_: Format) -> Callable[[Object], str]:
+    """Put an object into ``s``; give its id."""
+
+    def put_object(value: Object) -> str:
+        data = format_.encode(value, Limits())
+        return str(opened.ok("grit.put", store="s", bytes=b64(data))["id"])
+
+    return put_object

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from gritstone.grit import FORMATS, Blob, Format, Limits, Object, Step, Tree
 from gritstone.grit.engine import Batch
 from gritstone.grit.lmdb_store import LmdbEngine
-from gritstone.harness import Adapter, Claims
+from gritstone.harness import Claims
 from gritstone.harness.operations import OPERATIONS
 from gritstone.harness.wire import ArgumentError, write_object
 
@@ -25,73 +25,16 @@ def b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-class Client:
-    """Ask an adapter in this process."""
-
-    def __init__(self, claims: Claims) -> None:
-        self.adapter = Adapter(claims)
-        self.seq = 0
-
-    def together(self, *requests: tuple[str, dict[str, Any]]) -> list[Any]:
-        lines, first = [], self.seq
-        for op, args in requests:
-            lines.append(json.dumps({"seq": self.seq, "op": op, "args": args}).encode())
-            self.seq += 1
-        replies = [json.loads(reply) for reply in self.adapter.answer(lines)]
-        assert [reply.pop("seq") for reply in replies] == list(range(first, first + len(replies)))
-        return replies
-
-    def ask(self, op: str, **args: Any) -> Any:
-        (reply,) = self.together((op, {name.rstrip("_"): value for name, value in args.items()}))
-        return reply
-
-    def ok(self, op: str, **args: Any) -> Any:
-        reply = self.ask(op, **args)
-        assert reply.keys() == {"ok"}, reply
-        return reply["ok"]
-
-    def refused(self, op: str, **args: Any) -> tuple[str, str | None]:
-        reply = self.ask(op, **args)
-        assert reply.keys() == {"refused"}, reply
-        return reply["refused"]["class"], reply["refused"].get("code")
-
-
-@pytest.fixture
-def client() -> Iterator[Client]:
-    made = Client(Claims())
-    yield made
-    made.adapter.close()
-
-
-@pytest.fixture(params=["memory", "durable"])
-def opened(request: pytest.FixtureRequest, client: Client, format_: Format, tmp_path: Path) -> Client:
-    """Give a client with the store ``s`` open."""
-    place = {"dir": str(tmp_path / "store")} if request.param == "durable" else {}
-    client.ok("grit.open", store="s", format=format_.name, backend=request.param, create=True, **place)
-    return client
-
-
-@pytest.fixture
-def put(opened: Client, format_: Format) -> Callable[[Object], str]:
-    """Put an object into ``s``; give its id."""
-
-    def put_object(value: Object) -> str:
-        data = format_.encode(value, Limits())
-        return str(opened.ok("grit.put", store="s", bytes=b64(data))["id"])
-
-    return put_object
-
-
 # --- the order of checks ---------------------------------------------------------------------------------
 
 
-def test_unknown_operations(client: Client) -> None:
+def test_unknown_operations(client: Any) -> None:
     assert client.ask("grit.zork", x=1) == {"unsupported": {"feature": "grit.zork"}}
     assert client.ask("x") == {"unsupported": {"feature": "x"}}
 
 
-def test_arguments_before_claims_before_handles() -> None:
-    client = Client(Claims(formats=("framed-sha256",)).without({"erase", "files", "durable"}))
+def test_arguments_before_claims_before_handles(attach: Any) -> None:
+    client = attach(Claims(formats=("framed-sha256",)).without({"erase", "files", "durable"}))
     assert "error" in client.ask("grit.erase", store="s")
     assert client.ask("grit.erase", store="s", id=HEX) == {"unsupported": {"feature": "erase"}}
     assert client.ask("grit.export", store="s", to="/x") == {"unsupported": {"feature": "files"}}
@@ -109,7 +52,7 @@ def test_arguments_before_claims_before_handles() -> None:
     assert client.refused("grit.export", store="s", cursor=None) == ("missing", None)
 
 
-def test_faults_are_errors(client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_faults_are_errors(client: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def broken(session: object, args: object) -> None:
         raise ZeroDivisionError("oops")
 
@@ -120,7 +63,7 @@ def test_faults_are_errors(client: Client, monkeypatch: pytest.MonkeyPatch, caps
     assert "error" in client.ask("grit.id", format="framed-sha256")
 
 
-def test_a_reply_that_does_not_fit_a_frame(client: Client) -> None:
+def test_a_reply_that_does_not_fit_a_frame(client: Any) -> None:
     client.ok("hello", **HELLO | {"frame_bytes": 4_194_304})
     tree = Tree({f"{n:05}": bytes(31) + b"1" for n in range(75_000)})
     data = FORMATS["framed-sha256"].encode(tree, Limits())
@@ -128,7 +71,7 @@ def test_a_reply_that_does_not_fit_a_frame(client: Client) -> None:
     assert "error" in reply
 
 
-def test_no_request(client: Client) -> None:
+def test_no_request(client: Any) -> None:
     with pytest.raises(ArgumentError):
         list(client.adapter.answer([b"hello?"]))
 
@@ -136,7 +79,7 @@ def test_no_request(client: Client) -> None:
 # --- talking ---------------------------------------------------------------------------------------------
 
 
-def test_hello_again(client: Client) -> None:
+def test_hello_again(client: Any) -> None:
     first = client.ok("hello", **HELLO)
     client.ok("grit.open", store="s", format="framed-sha256", backend="memory", create=True)
     assert client.ok("hello", **HELLO) == first
@@ -145,7 +88,7 @@ def test_hello_again(client: Client) -> None:
     assert client.ok("hello", **HELLO | {"frame_bytes": 2**40}) == first
 
 
-def test_bye_is_the_last(client: Client) -> None:
+def test_bye_is_the_last(client: Any) -> None:
     assert client.together(("ping", {}), ("bye", {}), ("ping", {})) == [{"ok": {}}, {"ok": {}}]
     assert client.adapter.ended
 
@@ -153,7 +96,7 @@ def test_bye_is_the_last(client: Client) -> None:
 # --- objects ---------------------------------------------------------------------------------------------
 
 
-def test_objects(client: Client, format_: Format) -> None:
+def test_objects(client: Any, format_: Format) -> None:
     value = Tree({"b": bytes.fromhex(HEX), "aa": bytes.fromhex(HEX)})
     data = format_.encode(value, Limits())
     object_id = format_.object_id(data).hex()
@@ -168,8 +111,8 @@ def test_objects(client: Client, format_: Format) -> None:
     assert client.refused("grit.decode", format=format_.name, bytes="") == ("malformed", None)
 
 
-def test_object_bytes_is_exact() -> None:
-    client = Client(Claims(limits=Limits(object_bytes=1_048_576)))
+def test_object_bytes_is_exact(attach: Any) -> None:
+    client = attach(Claims(limits=Limits(object_bytes=1_048_576)))
     client.ok("hello", **HELLO)
     assert client.ok("grit.id", format="framed-sha256", bytes=b64(bytes(1_048_576)))
     assert client.refused("grit.id", format="framed-sha256", bytes=b64(bytes(1_048_577))) == ("exhausted", None)
@@ -178,7 +121,7 @@ def test_object_bytes_is_exact() -> None:
 # --- stores ----------------------------------------------------------------------------------------------
 
 
-def test_handles(opened: Client, format_: Format) -> None:
+def test_handles(opened: Any, format_: Format) -> None:
     memory = {"format": format_.name, "backend": "memory"}
     assert opened.refused("grit.open", store="s", create=True, **memory) == ("rejected", None)
     assert opened.refused("grit.open", store="t", create=False, **memory) == ("missing", None)
@@ -188,7 +131,7 @@ def test_handles(opened: Client, format_: Format) -> None:
     opened.ok("grit.open", store="s", create=True, **memory)
 
 
-def test_objects_in_stores(opened: Client, put: Callable[[Object], str]) -> None:
+def test_objects_in_stores(opened: Any, put: Callable[[Object], str]) -> None:
     blob = put(Blob({}, b"x"))
     data = opened.ok("grit.get", store="s", id=blob)["bytes"]
     assert opened.ok("grit.put", store="s", bytes=data, id=blob) == {"id": blob}
@@ -207,7 +150,7 @@ def test_objects_in_stores(opened: Client, put: Callable[[Object], str]) -> None
     assert opened.ok("grit.prune", store="s", pins=[blob]) == {"removed": 0}
 
 
-def test_references(opened: Client, put: Callable[[Object], str]) -> None:
+def test_references(opened: Any, put: Callable[[Object], str]) -> None:
     blob = put(Blob({}, b"x"))
     opened.ok("grit.cas", store="s", changes=[{"name": f"tags/{n}", "old": None, "new": blob} for n in range(3)])
     assert opened.ok("grit.refs", store="s", prefix="tags/", after="tags/0", limit=1) == {
@@ -228,7 +171,7 @@ def big_graph(put: Callable[[Object], str]) -> str:
     return put(Tree(blobs))
 
 
-def test_pieces_come_from_one_snapshot(opened: Client, put: Callable[[Object], str], tmp_path: Path) -> None:
+def test_pieces_come_from_one_snapshot(opened: Any, put: Callable[[Object], str], tmp_path: Path) -> None:
     tree = big_graph(put)
     opened.ok("grit.cas", store="s", changes=[{"name": "tags/x", "old": None, "new": tree}])
     whole = opened.ok("grit.export", store="s", to=str(tmp_path / "a.grit"))
@@ -264,7 +207,7 @@ def test_pieces_come_from_one_snapshot(opened: Client, put: Callable[[Object], s
     assert opened.ok("grit.has", store="s", ids=[tree]) == {"has": [True]}
 
 
-def test_a_new_export_ends_the_old_one(opened: Client, put: Callable[[Object], str]) -> None:
+def test_a_new_export_ends_the_old_one(opened: Any, put: Callable[[Object], str]) -> None:
     tree = big_graph(put)
     opened.ok("grit.cas", store="s", changes=[{"name": "tags/x", "old": None, "new": tree}])
     first = opened.ok("grit.export", store="s", cursor=None)["cursor"]
@@ -274,7 +217,7 @@ def test_a_new_export_ends_the_old_one(opened: Client, put: Callable[[Object], s
     assert opened.ok("grit.export", store="s", cursor=second)
 
 
-def test_a_refused_export_makes_no_file(opened: Client, tmp_path: Path) -> None:
+def test_a_refused_export_makes_no_file(opened: Any, tmp_path: Path) -> None:
     target = tmp_path / "a.grit"
     assert opened.refused("grit.export", store="s", to=str(target), names=["tags/x"]) == ("missing", None)
     assert opened.refused("grit.export", store="s", cursor=None, names=["tags/x"]) == ("missing", None)
@@ -284,7 +227,7 @@ def test_a_refused_export_makes_no_file(opened: Client, tmp_path: Path) -> None:
     assert target.read_bytes().startswith(b"gritstone bundle 1\n")
 
 
-def test_imports(opened: Client, put: Callable[[Object], str], tmp_path: Path, format_: Format) -> None:
+def test_imports(opened: Any, put: Callable[[Object], str], tmp_path: Path, format_: Format) -> None:
     blob = put(Blob({}, b"x"))
     opened.ok("grit.cas", store="s", changes=[{"name": "tags/x", "old": None, "new": blob}])
     path = tmp_path / "a.grit"
@@ -306,13 +249,13 @@ def test_imports(opened: Client, put: Callable[[Object], str], tmp_path: Path, f
 
 
 def test_a_transcoded_bundle_that_does_not_fit_a_line_is_exhausted(
-    opened: Client, put: Callable[[Object], str], format_: Format
+    opened: Any, put: Callable[[Object], str], format_: Format, attach: Any
 ) -> None:
     target = put(Blob({}, b"x" * 200))
     opened.ok("grit.cas", store="s", changes=[{"name": "tags/x", "old": None, "new": target}])
     bundle = opened.ok("grit.export", store="s", cursor=None)["bytes"]
     for frame_bytes, fits in ((len(bundle) + 200, True), (len(bundle) - 100, False)):
-        client = Client(Claims(frame_bytes=frame_bytes))
+        client = attach(Claims(frame_bytes=frame_bytes))
         reply = client.ask("grit.transcode", from_=format_.name, to=format_.name, bundle=bundle)
         assert reply.keys() == ({"ok"} if fits else {"refused"})
         assert fits or reply["refused"]["class"] == "exhausted"
@@ -321,7 +264,7 @@ def test_a_transcoded_bundle_that_does_not_fit_a_line_is_exhausted(
 # --- durable stores --------------------------------------------------------------------------------------
 
 
-def test_two_handles_one_store(client: Client, tmp_path: Path) -> None:
+def test_two_handles_one_store(client: Any, tmp_path: Path) -> None:
     place = {"backend": "durable", "dir": str(tmp_path / "store"), "create": True}
     (tmp_path / "link").symlink_to(tmp_path / "store")
     client.ok("grit.open", store="a", format="framed-sha256", **place)
@@ -338,13 +281,13 @@ def test_two_handles_one_store(client: Client, tmp_path: Path) -> None:
     assert client.refused("grit.get", store="a", id=blob) == ("missing", "erased")
 
 
-def test_no_store_there(client: Client, tmp_path: Path) -> None:
+def test_no_store_there(client: Any, tmp_path: Path) -> None:
     place = {"backend": "durable", "dir": str(tmp_path / "store"), "create": False}
     assert client.refused("grit.open", store="a", format="framed-sha256", **place) == ("missing", None)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_puts_that_come_together_commit_once(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_puts_that_come_together_commit_once(client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     updates: list[object] = []
     plain = LmdbEngine.update
 
@@ -376,7 +319,7 @@ def test_puts_that_come_together_commit_once(client: Client, tmp_path: Path, mon
     assert [next(iter(reply)) for reply in replies] == ["ok", "refused", "error"]
 
 
-def test_steps_and_heads(opened: Client, put: Callable[[Object], str]) -> None:
+def test_steps_and_heads(opened: Any, put: Callable[[Object], str]) -> None:
     tree = put(Tree({"a": bytes.fromhex(put(Blob({}, b"")))}))
     step = put(Step(None, bytes.fromhex(tree), None, None, bytes.fromhex(tree)))
     head = {"name": f"heads/{tree}", "old": None, "new": step}
