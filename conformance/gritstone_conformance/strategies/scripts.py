@@ -71,7 +71,7 @@ def _inject(to: bytes, content: bytes, headers: Headers = (), mode: str = "queue
 
 
 def _ask(actor: bytes) -> Act:
-    return Act("ask", args=(("actor", actor.hex()), ("name", "step"), ("args", "")))
+    return Act("ask", args=(("actor", actor.hex()), ("name", "get"), ("args", to_base64(b"log"))))
 
 
 def _genesis(*cores: bytes) -> tuple[Act, ...]:
