@@ -157,6 +157,7 @@ def _vectors(parser: argparse.ArgumentParser) -> None:
     action: Any = parser.add_mutually_exclusive_group()
     action.add_argument("--path", action="store_true", help="print the directory of the bundled vectors")
     action.add_argument("--lint", action="store_true", help="check every file, twin, edit, rule and DIGEST")
+    action.add_argument("--audits", action="store_true", help="hold this suite's checker of histories against audit/")
     action.add_argument("--digest", action="store_true", help="print the vectors digest (with --write: renew DIGEST)")
     action.add_argument("--export", type=Path, metavar="FILE", help="write all vectors as one JSON lines file")
     action.add_argument("--add", type=Path, metavar="FILE", help="file a found case among the vectors")

@@ -1,7 +1,8 @@
 """Golden vectors: files of cases, and the digest that names the whole set.
 
-Reads ``<profile>/<topic>.json``, ``<topic>.reject.json`` and ``<profile>/found/<16 hex>.json``. A file that a person
-gives is checked against its schema; the bundled set is trusted by its ``DIGEST`` and checked in full by ``lint``.
+Reads ``<profile>/<topic>.json``, ``<topic>.reject.json`` and ``<profile>/found/<16 hex>.json``; ``audits`` reads
+``audit/``. A file that a person gives is checked against its schema; the bundled set is trusted by its ``DIGEST`` and
+checked in full by ``lint``.
 
 Invariants: names are unique in a set (so are identities: ``plan`` and ``lint`` see to that); ``DIGEST`` holds one
 ``sha256sum`` line per file, by path.
@@ -21,6 +22,7 @@ from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.replies import Json
 from gritstone_conformance.schemas import violation
+from gritstone_conformance.vectors.audits import AUDITS
 
 __all__ = [
     "VectorFile",
@@ -112,7 +114,8 @@ def load_vectors(root: Path | None = None, *, check_digest: bool = True) -> Vect
     text = digest_text(contents)
     if check_digest:
         _check_digest(base, text)
-    files = tuple(parse_vector_file(raw, path, check_schema=False) for path, raw in contents.items())
+    cases = {path: raw for path, raw in contents.items() if not path.startswith(AUDITS)}
+    files = tuple(parse_vector_file(raw, path, check_schema=False) for path, raw in cases.items())
     _check_names(files)
     return VectorSet(files, hashlib.sha256(text.encode()).hexdigest())
 

@@ -1,4 +1,4 @@
-"""``gritstone vectors``: list, check, export and add golden vectors."""
+"""``gritstone vectors``: list, check, export and add golden vectors; hold the checker of histories against audits."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.rules import RuleBook, load_rules
+from gritstone_conformance.vectors.audits import judge_audit, load_audits
 from gritstone_conformance.vectors.edits import edit_between, edit_bytes, most_edit_bytes
 from gritstone_conformance.vectors.files import VectorSet, current_digest_text, load_vectors, read_vector_file
 from gritstone_conformance.vectors.found import file_of
@@ -33,6 +34,8 @@ def run_command(options: argparse.Namespace) -> int:
         print(root)
     elif options.lint:
         return _lint(root)
+    elif options.audits:
+        return _audits(root)
     elif options.digest:
         _digest(root, write=options.write)
     elif options.export is not None:
@@ -40,11 +43,13 @@ def run_command(options: argparse.Namespace) -> int:
     elif options.add is not None:
         _add(options, root)
     else:
-        _list(load_vectors(root))
+        _list(load_vectors(root), root)
     return 0
 
 
-def _list(vectors: VectorSet) -> None:
+def _list(vectors: VectorSet, root: Path) -> None:
+    for audits in load_audits(root):
+        print(f"{audits.path}  audit  {len(audits.audits)} audits")
     for file in vectors.files:
         print(f"{file.path}  {file.kind}  {len(file.cases)} cases")
     print(f"{sum(len(file.cases) for file in vectors.files)} cases · vectors {vectors.digest}")
@@ -56,6 +61,15 @@ def _lint(root: Path) -> int:
         print(finding)
     print(f"vectors: {len(findings)} findings in {root}")
     return 4 if findings else 0
+
+
+def _audits(root: Path) -> int:
+    audits = [audit for file in load_audits(root) for audit in file.audits]
+    wrong = [words for audit in audits if (words := judge_audit(audit)) is not None]
+    for words in wrong:
+        print(words)
+    print(f"audits: {len(audits)} judged, {len(wrong)} otherwise than expected")
+    return 4 if wrong else 0
 
 
 def _digest(root: Path, *, write: bool) -> None:

@@ -1,0 +1,142 @@
+"""Audits: the bundled ones, which the checker must judge as they say; their form; and what is told of a wrong one."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gritstone_conformance.attachment.base64url import decode_bytes
+from gritstone_conformance.bundled import vectors_dir
+from gritstone_conformance.cli import main
+from gritstone_conformance.model.findings import FAULTS
+from gritstone_conformance.rules import load_rules
+from gritstone_conformance.vectors.audits import Audit, judge_audit, lint_audits, load_audits
+
+BUNDLED = {audit.name: audit for file in load_audits() for audit in file.audits}
+FORGED = [audit for audit in BUNDLED.values() if audit.finding is not None]
+SEEN_BY_THE_BUNDLE = {"name"}  # a name that leads to no tree is refused before the history is looked at
+
+
+def fault_of(audit: Audit) -> str:
+    return str((audit.finding or {}).get("fault", "legal"))
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_the_checker_finds_what_is_in_a_bundle(name: str) -> None:
+    assert judge_audit(BUNDLED[name]) is None
+
+
+def test_every_fault_has_a_forged_history_in_both_formats() -> None:
+    forged = {(fault_of(audit), audit.format) for audit in FORGED}
+    wanted = set(FAULTS) - SEEN_BY_THE_BUNDLE
+    assert forged == {(fault, fmt) for fault in wanted for fmt in ("framed-sha256", "cbor-blake3")}
+
+
+def test_each_twin_differs_from_what_was_made_of_it() -> None:
+    def content(audit: Audit) -> tuple[object, ...]:
+        return audit.bundle, audit.earlier, audit.injected
+
+    assert all(content(audit) != content(BUNDLED[audit.twin or ""]) for audit in FORGED)
+
+
+@pytest.mark.parametrize("member", ["check", "fault", "rule", "path"])
+def test_another_finding_is_told(member: str) -> None:
+    audit = BUNDLED["audit/history/another-core"]
+    assert audit.finding is not None
+    other = {"check": 9, "fault": "outbox", "rule": "wit.admit.outbox", "path": "heads/0"}[member]
+    words = judge_audit(replace(audit, finding={**audit.finding, member: other}))
+    assert words is not None
+    assert "recompute" in words
+
+
+def test_a_forged_history_taken_for_legal_is_told_and_the_reverse() -> None:
+    forged = BUNDLED["audit/history/lost-mail"]
+    legal = BUNDLED["audit/history/lost-mail-legal"]
+    assert "expected a legal history" in (judge_audit(replace(forged, finding=None)) or "")
+    assert "found nothing" in (judge_audit(replace(legal, finding=forged.finding)) or "")
+    assert "1 findings are unverified" not in (judge_audit(replace(legal, unverified=1)) or "")
+    assert "0 findings are unverified, expected 1" in (judge_audit(replace(legal, unverified=1)) or "")
+
+
+@pytest.mark.parametrize("fault", ["bootstrap", "foreign", "unsent", "recompute", "mark", "lost", "bundle"])
+def test_the_command_says_the_same(fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    audit = next(audit for audit in FORGED if fault_of(audit) == fault)
+    twin = BUNDLED[audit.twin or ""]
+    for each in (audit, twin):
+        (tmp_path / "x.grit").write_bytes(decode_bytes(each.bundle))
+        options = ["--at-rest"] if each.at_rest else []
+        code = main(["audit", str(tmp_path / "x.grit"), *options, "--report", str(tmp_path / "report.jsonl")])
+        said = capsys.readouterr().out
+        assert (code == 0) == (each is twin), said
+        assert each is twin or str((audit.finding or {})["rule"]) in said
+
+
+def write_audits(root: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    wanted = {"audit/history/lost-mail", "audit/history/lost-mail-legal"}
+    content = json.loads((vectors_dir() / "audit" / "history.json").read_text(encoding="utf-8"))
+    content["audits"] = [copy.deepcopy(each) for each in content["audits"] if each["name"] in wanted]
+    content["audits"].sort(key=lambda each: str(each["name"]))
+    content["count"] = 2
+    change(content)
+    (root / "audit").mkdir()
+    (root / "audit" / "history.json").write_text(json.dumps(content), encoding="utf-8")
+    return root
+
+
+def test_two_audits_are_clean(tmp_path: Path) -> None:
+    assert list(lint_audits(write_audits(tmp_path, lambda content: None), load_rules())) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda content: content.update(count=3), "count says 3, there are 2 audits"),
+        (lambda content: content.update(topic="marks"), "its topic says it is audit/marks.json"),
+        (
+            lambda content: content["audits"][0].update(name="audit/marks/x"),
+            "its name does not begin with audit/history/",
+        ),
+        (lambda content: content["audits"][0].update(name=content["audits"][1]["name"]), "the name stands twice"),
+        (lambda content: content["audits"][0].update(twin="audit/history/none"), "is no legal history of this file"),
+        (
+            lambda content: content["audits"][0].update(twin="audit/history/lost-mail"),
+            "is no legal history of this file",
+        ),
+        (lambda content: content["audits"][0].pop("twin"), "'twin' is a required property"),
+        (
+            lambda content: content["audits"][1].update(format="cbor-blake3"),
+            "is no legal history of this file and format",
+        ),
+        (
+            lambda content: content["audits"][0].update(rules=["runtime.route.lost"]),
+            "names runtime.route.lost, which is",
+        ),
+        (lambda content: content["audits"][0]["finding"].update(check=13), "names the fault lost, which check 13"),
+        (lambda content: content["audits"][0]["finding"].update(fault="gone"), "names the fault gone, which check 14"),
+        (lambda content: content["audits"][0].update(bundle="="), "does not match"),
+    ],
+)
+def test_the_lint_finds_each_fault(tmp_path: Path, change: Callable[[dict[str, Any]], None], words: str) -> None:
+    findings = list(lint_audits(write_audits(tmp_path, change), load_rules()))
+    assert any(words in finding for finding in findings), findings
+
+
+def test_what_is_no_json_is_told(tmp_path: Path) -> None:
+    (write_audits(tmp_path, lambda content: None) / "audit" / "more.json").write_text("{")
+    assert any("audit/more.json: not JSON" in finding for finding in lint_audits(tmp_path, load_rules()))
+
+
+def test_the_command_that_judges_them_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["vectors", "--root", str(write_audits(tmp_path, lambda content: None)), "--audits"]) == 0
+    assert capsys.readouterr().out == "audits: 2 judged, 0 otherwise than expected\n"
+    wrong = tmp_path / "wrong"
+    wrong.mkdir()
+    write_audits(wrong, lambda content: content["audits"][0].update(at_rest=False))
+    assert main(["vectors", "--root", str(wrong), "--audits"]) == 4
+    assert "audits: 2 judged, 1 otherwise than expected" in capsys.readouterr().out
