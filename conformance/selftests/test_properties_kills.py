@@ -161,6 +161,14 @@ class ImportsHalf(Spoilt):
         store.references.pop("tags/two", None)
 
 
+class ForgetsTags(Spoilt):
+    """References besides heads and marks were not written."""
+
+    def spoil(self, store: Store) -> None:
+        for name in [name for name in store.references if name.startswith("tags/")]:
+            del store.references[name]
+
+
 class BeginsAgain(Unarmed):
     """A model whose start lets actors go back to where they began, and read all their mail at once."""
 
@@ -199,6 +207,7 @@ class ForgetsMail(Unarmed):
         (KeepsMarks, "failing", "runtime.recover.heal"),
         (KeepsMarks, "living", "runtime.recover.life"),
         (ImportsHalf, "living", "runtime.recover.life"),
+        (ForgetsTags, "living", "grit.ref.durable"),
         (BeginsAgain, "long-failing", "runtime.recover.continue"),
         (ForgetsMail, "talking", "runtime.recover.mail"),
     ],

@@ -127,7 +127,7 @@ def failing(fmt: Format, rounds: int = 1) -> Script:
 
 
 def living(fmt: Format) -> Script:
-    """Return a script that collects actors at the end of their life, one of them marked, prunes, and imports."""
+    """Return a script that imports, collects actors at the end of their life, one of them marked, and prunes."""
     stage = Stage(Graph(fmt))
     creator = stage.core(b"creator")
     mortals = [stage.core(b"mortal %d" % number) for number in range(3)]
@@ -148,7 +148,7 @@ def living(fmt: Format) -> Script:
     leaf = other.add(Blob((), b"imported"))
     other.references = {"tags/one": other.add(Tree((("leaf", leaf),))), "tags/two": leaf, "x/three": leaf}
     brought = Act("import", args=(("bytes", to_base64(other.bundle())), ("more", False)))
-    acts = (_START, _LOOK, Act("collect"), Act("prune"), brought, _LOOK)
+    acts = (_START, _LOOK, brought, _LOOK, Act("collect"), Act("prune"), _LOOK)
     return Script(bundle, acts, 1, frozenset(mortals), frozenset(other.references))
 
 

@@ -50,6 +50,7 @@ _LATER: Final = {"lost": "runtime.recover.mail", "mark": "runtime.recover.mark",
 DEATH_RULES: Final = (
     *dict.fromkeys((*_FOUND.values(), *_LATER.values())),
     *("runtime.recover.injection", "runtime.recover.continue", "runtime.recover.heal", "runtime.recover.life"),
+    "grit.ref.durable",
 )
 """The rules that are judged after a death, besides those of any history."""
 
@@ -348,15 +349,17 @@ class Ordeal:
         house.close()
 
     def _check_listed(self, found: History, known: _Known) -> None:
-        """Every head that was listed is on the chain of the head that is there."""
-        for name, head in known.listed.items():
-            actor = bytes.fromhex(name[6:]) if name.startswith("heads/") else b""
-            if not actor or actor in self._gone(known):
-                continue
-            chain = found.chains.get(actor)
-            if chain is None or head not in chain.ids:
-                words = "a head that was answered is lost"
-                self._trial.fail(name, "another chain", path=name, words=words, rule="runtime.recover.step")
+        """Every head that was listed is on the chain of the head that is there; names and tags are as they were."""
+        for name, target in known.listed.items():
+            space, _, rest = name.partition("/")
+            if space == "heads" and bytes.fromhex(rest) not in self._gone(known):
+                chain = found.chains.get(bytes.fromhex(rest))
+                if chain is None or target not in chain.ids:
+                    words = "a head that was answered is lost"
+                    self._trial.fail(name, "another chain", path="heads/*", words=words, rule="runtime.recover.step")
+            elif space not in ("heads", "failed") and found.references.get(name) != target:
+                words = "a reference that was answered is lost"
+                self._trial.fail(target.hex(), "another", path=name, words=words, rule="grit.ref.durable")
 
     def _gone(self, known: _Known) -> frozenset[bytes]:
         return self._script.mortals if known.collecting else frozenset()
