@@ -2,7 +2,7 @@
 
 The number of request ``n`` under seed ``s`` is the first 13 hexadecimal digits (52 bits) of SHA-256 of the text
 ``s:n``, read as an integer; it always fits the 53 bits that every JSON reader keeps exactly. The requests of process
-``p`` of a run are those from ``p`` times :data:`SEQS_OF_A_PROCESS`.
+``p`` of a run are those from ``p`` times ``SEQS_OF_A_PROCESS``.
 """
 
 from __future__ import annotations
