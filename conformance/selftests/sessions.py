@@ -30,14 +30,12 @@ SESSIONS: Final = EXAMPLES / "sessions"
 _TIMEOUT_S: Final = 300
 _SHOWN: Final = "/home/you"
 _FOUND: Final = re.compile(r"\.gritstone/found/[0-9a-f]{16}\.json")
-_TRACEBACK: Final = re.compile(
-    r"(Traceback \(most recent call last\):\\n).*\\n(?=[A-Za-z.]+(?:Error|Invalid|Malformed)\b)"
-)
+_TRACEBACK: Final = re.compile(r"(stderr:\n)(?: {5,}.*\n)*?(?= {5}[A-Za-z_.]+(?:Error|Invalid|Malformed)\b)")
 _FOLDS: Final = (
     (re.compile(r"\b\d+ ms\b"), "# ms"),
     (re.compile(r"\b\d+\.\d s\b"), "# s"),
     (re.compile(r"\b\d+/\d+ rules"), "#/# rules"),
-    (re.compile(r"\b\d+( ×| pass| skip| requests?\b| objects)"), r"#\1"),
+    (re.compile(r"\b\d+( ×| pass| skip| requests?\b| objects| cases?\b)"), r"#\1"),
     (re.compile(r"\b[0-9a-f]{8,64}\b"), "#"),
     (re.compile(r"^ {2}(vector|property|machine|crash|wire|watch) .*$", re.MULTILINE), r"  \1 #"),
     (re.compile(r" +"), " "),
@@ -124,7 +122,7 @@ def _with_own_finds(command: str, home: Path) -> str:
 def _shown(output: str, home: Path) -> str:
     for place, shown in ((home.resolve(), "toy"), (home, "toy"), (ROOT, "gritstone")):
         output = output.replace(str(place), f"{_SHOWN}/{shown}")
-    return _TRACEBACK.sub(r"\1  …\\n", output)
+    return _TRACEBACK.sub("\\1     …\n", output)
 
 
 def main(names: list[str]) -> int:
