@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gritstone.errors import Invalid, Missing, Rejected
+from gritstone.errors import Invalid, Missing, Refusal, Rejected
 from gritstone.grit.objects import NO_HEADERS, Blob, Kind, Message, ObjectId
 from gritstone.runtime.actors import Letter
 from gritstone.runtime.agent import check_injection, signal_is_sent
@@ -21,11 +21,13 @@ from gritstone.runtime.proposing import unread_channels
 from gritstone.runtime.world import World
 from gritstone.wit.channels import load_message
 from gritstone.wit.position import Position
+from gritstone.wit.whole import Walk
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Answered", "Effect", "acknowledge", "effects", "inject", "mail", "resolve"]
 
 _PREFIX = "effect."
+_CONTENT = frozenset({Kind.BLOB, Kind.TREE})
 
 Answered: TypeAlias = set[Letter]
 """Effects that were answered, as far as the cursor of their channel is not beyond them."""
@@ -80,19 +82,31 @@ def inject(world: World, to: ObjectId, headers: list[tuple[str, str]], content: 
 
 
 def _check_closed(world: World, to: ObjectId, content: ObjectId) -> None:
-    whole = world.executor.whole
+    """Make sure that receiver and content are of the right kinds and whole; walks what nobody has walked before.
+
+    Raises:
+        Missing: something that they reach is absent.
+        Rejected: they are of other kinds.
+        Exhausted: trees are nested too deep.
+    """
     kinds = []
     for one in (to, content):
         value = world.objects.look(one)
         kinds.append(Kind.BLOB if value is None else value.kind)
     if kinds[0] is not Kind.TREE:
         raise Rejected("a receiver that is no tree", rule="runtime.agent.inject", got=to.hex())
-    if kinds[1] not in (Kind.BLOB, Kind.TREE):
+    if kinds[1] not in _CONTENT:
         raise Rejected("a content that is neither blob nor tree", rule="runtime.agent.inject", got=content.hex())
-    unknown = [one for one in (to, content) if whole.get(one) is None]
-    if unknown:
+    walk = Walk(Workspace(world.objects), world.executor.whole)
+    try:
+        walk.follow(to, _CONTENT)
+        walk.follow(content, _CONTENT)
+    except Refusal:
+        # A walk refuses steps; what is wrong with an injection is said by the store.
         with world.store.snapshot() as snapshot:
-            snapshot.closure([one for one in unknown if one not in world.batch.objects])
+            snapshot.closure([one for one in (to, content) if one not in world.batch.objects])
+    else:
+        world.executor.whole.update(walk.found)
 
 
 def mail(world: World) -> list[Letter]:

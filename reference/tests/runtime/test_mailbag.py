@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gritstone.errors import Invalid, Missing, Rejected
+from gritstone.errors import Exhausted, Invalid, Missing, Rejected
 from gritstone.grit import Message, Tree
 
 
@@ -116,3 +116,30 @@ def test_a_cursor_over_what_was_answered_before(stage: Any) -> None:
     stage.wait(runtime.resolve(x, {"ok": b""}))
     assert stage.entries(stage.head(runtime.agent).inbox)[a] == y[1]
     assert runtime.mail() == []
+
+
+def test_what_is_sent_is_whole_now(stage: Any) -> None:
+    runtime = stage.start()
+    (a,) = stage.born("a")
+    loose = stage.tree(y=stage.blob(b"loose"))
+    assert stage.wait(runtime.inject(a, loose))
+    stage.run()
+    loose = stage.tree(z=stage.blob(b"looser"))
+    stage.store.prune()
+    runtime.forget()
+    with pytest.raises(Missing):
+        stage.inject(a, loose)
+    with pytest.raises(Missing):
+        stage.inject(a, stage.tree(y=b"z" * 32))
+
+
+def test_trees_that_are_nested_too_deep(stage: Any) -> None:
+    stage.start()
+    (a,) = stage.born("a")
+    limit = stage.store.limits.tree_depth
+    tree = stage.tree(x=stage.blob(b""))
+    for _ in range(limit - 1):
+        tree = stage.tree(x=tree)
+    assert stage.inject(a, tree)
+    with pytest.raises(Exhausted):
+        stage.inject(a, stage.tree(x=tree))
