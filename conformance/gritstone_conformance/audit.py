@@ -21,8 +21,10 @@ from gritstone_conformance.cases import Requires
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.histories import history_outcomes, history_words
 from gritstone_conformance.model.bundle import Bundle, scan
-from gritstone_conformance.model.evidence import has_history
-from gritstone_conformance.model.history import check_history
+from gritstone_conformance.model.continuing import check_continued
+from gritstone_conformance.model.evidence import has_history, open_history
+from gritstone_conformance.model.findings import in_order
+from gritstone_conformance.model.history import Verdict, check_history
 from gritstone_conformance.model.refusals import Defect
 from gritstone_conformance.model.values import Step
 from gritstone_conformance.replies import Json
@@ -66,8 +68,11 @@ def run_command(options: argparse.Namespace) -> int:
         summary, profiles = _summary(bundle), ["grit"]
         if not bundle.defects and has_history(bundle):
             verdict = check_history(bundle, at_rest=options.at_rest)
-            outcomes += tuple(history_outcomes(verdict, Recorder(data.book), at_rest=options.at_rest))
-            summary, profiles = history_words(bundle, verdict, at_rest=options.at_rest), ["grit", "wit", "runtime"]
+            if options.before is not None:
+                _ask_continued(options.before, verdict)
+            asked = {"at_rest": options.at_rest, "is_continued": options.before is not None}
+            outcomes += tuple(history_outcomes(verdict, Recorder(data.book), **asked))
+            summary, profiles = history_words(bundle, verdict, **asked), ["grit", "wit", "runtime"]
         bundle.data = b""  # the map is closed with this block
     header = header_line(
         data.book,
@@ -91,6 +96,24 @@ def run_command(options: argparse.Namespace) -> int:
     for line in (*lines, f"bundle {state} · {summary}{tail}   {options.report}"):
         print(line)
     return judgement.exit
+
+
+def _ask_continued(path: Path, verdict: Verdict) -> None:
+    """Add what check 15 finds between an earlier export of the store and a history; raises UsageError.
+
+    That an actor without a head was collected in between has to be believed.
+    """
+    with _mapped(path) as raw:
+        earlier = scan(raw)
+        if earlier.defects or not has_history(earlier):
+            raise UsageError(f"{path}: no earlier export to go on from; audit it by itself first")
+        if verdict.history is None or earlier.format is not verdict.history.shelf.format:
+            raise UsageError(f"{path}: it has another format than the later export")
+        first = open_history(earlier)
+        gone = first.chains.keys() - verdict.history.chains.keys()
+        verdict.findings = in_order([*verdict.findings, *check_continued(first, verdict.history, gone)])
+        verdict.unverified += [f"heads/{actor.hex()}: that it was collected had to be believed" for actor in gone]
+        earlier.data = b""  # the map is closed with this block
 
 
 def audit_outcomes(bundle: Bundle, book: RuleBook) -> tuple[Outcome, ...]:

@@ -35,8 +35,9 @@ _SLUGS: Final = {
     12: "marks",
     13: "names",
     14: "rest",
+    15: "continued",
 }
-"""Check to the slug of its case; check 1 is that of the bundle itself, 15 needs more than one bundle."""
+"""Check to the slug of its case; check 1 is that of the bundle itself."""
 
 _NARROWED: Final = {8: ("wit.update.merge", "wit.update.refused", "wit.genesis.again")}
 
@@ -61,13 +62,16 @@ CASES: Final = {check.name: check.rules for check in _checks()}
 """Case to the rules that it judges."""
 
 
-def history_outcomes(verdict: Verdict, recorder: Recorder, *, at_rest: bool) -> list[Outcome]:
+def history_outcomes(
+    verdict: Verdict, recorder: Recorder, *, at_rest: bool, is_continued: bool = False
+) -> list[Outcome]:
     """Return one outcome per check of a history that could be read, in the order of the checks.
 
     Args:
         verdict: what the checker says.
         recorder: makes outcomes.
         at_rest: whether check 14 was asked.
+        is_continued: whether check 15 was asked.
     """
     outcomes = []
     for check in _checks():
@@ -81,12 +85,14 @@ def history_outcomes(verdict: Verdict, recorder: Recorder, *, at_rest: bool) -> 
             outcomes.append(recorder.skipped(item, words))
         elif check.number == 14 and not at_rest:
             outcomes.append(recorder.skipped(item, "nobody said that the store was at rest (--at-rest)"))
+        elif check.number == 15 and not is_continued:
+            outcomes.append(recorder.skipped(item, "there is no earlier export of the store (--before)"))
         else:
             outcomes.append(recorder.blank(item, "pass"))
     return outcomes
 
 
-def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool) -> str:
+def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool, is_continued: bool = False) -> str:
     """Return what an audit says of a history, on one line."""
     assert bundle.format is not None
     words = [
@@ -98,10 +104,11 @@ def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool) -> str:
         f"{len(verdict.findings)} illegal",
         *([f"{len(verdict.unverified)} believed"] if verdict.unverified else []),
     ]
-    lost = any(finding.check == 14 for finding in verdict.findings)
-    if at_rest and not lost:
-        words.append("at rest, nothing lost")
-    words.append(f"not asked: {'' if at_rest else 'rest, '}continuation")
+    seen = {finding.check for finding in verdict.findings}
+    words += ["at rest, nothing lost"] if at_rest and 14 not in seen else []
+    words += ["goes on from the earlier export"] if is_continued and 15 not in seen else []
+    unasked = [word for word, was_asked in (("rest", at_rest), ("continuation", is_continued)) if not was_asked]
+    words += [f"not asked: {', '.join(unasked)}"] if unasked else []
     return " · ".join(words)
 
 

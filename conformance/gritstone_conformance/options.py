@@ -177,5 +177,8 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="FILE", help="an exported store, *.grit")
     parser.add_argument("--at-rest", action="store_true", help="the runtime had nothing left to do: ask what was lost")
     parser.add_argument(
+        "--before", type=Path, metavar="FILE", help="an earlier export of the same store: ask whether it goes on"
+    )
+    parser.add_argument(
         "--report", type=Path, default=Path(".gritstone/audit.jsonl"), metavar="FILE", help="default %(default)s"
     )

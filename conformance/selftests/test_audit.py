@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.cli import main
+from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.reporting.report import read_report
 from gritstone_conformance.rungs import golden_bundle
 from gritstone_conformance.schemas import violation
+from gritstone_conformance.strategies import programs
+from selftests.forging import Scribe
 
 FRAMED = golden_bundle("framed-sha256")
 BLOB = b"blob 11\0ct\0s\0\0hello"
@@ -103,3 +106,44 @@ def test_what_cannot_be_looked_at_is_skipped(tmp_path: Path, monkeypatch: pytest
     assert report.footer["conforms"] == {}
     for line in (report.header, *(outcome.to_json() for outcome in report.outcomes), report.footer):
         assert violation("report", line) is None
+
+
+def exports(fmt: str) -> tuple[bytes, bytes, bytes]:
+    """Return two exports of one store, and one of a store in which an actor went back and another way."""
+    scribe = Scribe.of(FORMATS[fmt])
+    a = scribe.born(b"a")
+    first, other = (scribe.stage.program(programs.write("k", value)) for value in (b"1", b"2"))
+    read = scribe.inject(a, first)
+    before = scribe.heads[a]
+    entries = {"name": scribe.stage.blob(b"a", ("ct", "s"))}
+    scribe.act(a, reads={scribe.agent: read}, core=scribe.stage.core(b"a", k=scribe.stage.blob(b"1"), **entries))
+    old = scribe.bundle()
+    late = scribe.inject(a, other)
+    core = scribe.stage.core(b"a", k=scribe.stage.blob(b"2"), **entries)
+    scribe.act(a, reads={scribe.agent: late}, core=core)
+    new = scribe.bundle()
+    scribe.heads[a] = before
+    scribe.act(a, reads={scribe.agent: late}, core=core)
+    return old, new, scribe.bundle()
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_a_later_export_is_held_against_an_earlier_one(
+    fmt: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, data in zip(("old", "new", "rolled"), exports(fmt), strict=True):
+        (tmp_path / f"{name}.grit").write_bytes(data)
+        assert main(["audit", f"{name}.grit", "--at-rest"]) == 0
+    assert main(["audit", "new.grit", "--at-rest", "--before", "old.grit"]) == 0
+    assert "goes on from the earlier export" in capsys.readouterr().out.splitlines()[-1]
+    for later in ("rolled", "old"):
+        earlier = "new" if later == "old" else "old"
+        assert main(["audit", f"{later}.grit", "--before", f"{earlier}.grit"]) == 1
+        outcomes = read_report(tmp_path / ".gritstone/audit.jsonl").outcomes
+        failed = [outcome for outcome in outcomes if outcome.verdict == "fail"]
+        assert [(outcome.case, outcome.rule) for outcome in failed] == [
+            ("runtime/audit/continued", "runtime.recover.continue")
+        ]
+    (tmp_path / "none.grit").write_bytes(golden_bundle(fmt))
+    assert main(["audit", "new.grit", "--before", "none.grit"]) == 2
