@@ -45,7 +45,7 @@ def in_each_format(
     return tuple(
         Property(
             name=f"{name}-{format_name.partition('-')[0]}",
-            rules=rules,
+            rules=tuple(dict.fromkeys(rules)),
             body=partial(_play, body, fmt),
             given=None if given is None else partial(_given, given, fmt),
             requires=Requires((format_name,), features, (profile,)),
