@@ -119,6 +119,28 @@ def test_any_field_of_any_step_that_is_changed_is_found_there(fmt: Format, seed:
     assert silent < tried
 
 
+@pytest.mark.parametrize("limit", [2, None])
+def test_every_other_value_of_every_field_is_found_there(fmt: Format, limit: int | None) -> None:
+    """Each field of each step, with each value that the field has in any step: found at that step or the next."""
+    data = play_lowest(ball_game(fmt, limit=limit)).store.export()
+    history = judge(data).history
+    assert history is not None
+    steps = [step for chain in history.chains.values() for step in chain.steps]
+    tried = 0
+    for actor, chain in history.chains.items():
+        for index, step in enumerate(chain.steps):
+            for name in ("previous", "actor", "inbox", "outbox", "core"):
+                for value in {getattr(other, name) for other in steps} - {getattr(step, name)}:
+                    forged = judge(reforge(data, actor, index, **{name: value}), at_rest=False)
+                    tried += 1
+                    if forged.is_legal:
+                        # the agent may send anything; mail without effect may be read in fewer steps
+                        assert name == "previous" or (actor == history.agent and name == "outbox"), (name, index)
+                    elif name != "previous" and actor != history.agent:
+                        assert names(forged, actor, index) or names(forged, actor, index + 1), (name, index)
+    assert tried > 100
+
+
 def test_any_object_that_is_dropped_is_missed(fmt: Format) -> None:
     bundle = scan(play_lowest(ball_game(fmt)).store.export())
     frames = bundle.frames()
