@@ -252,7 +252,7 @@ class Genesis(_WithRuntime):
 
 
 class Grid(_WithRuntime):
-    """20 by 20 actors; what enters at a corner goes right and down until each actor has had it from both sides."""
+    """20 by 20 actors; what enters at a corner goes right and down to each actor once from each side."""
 
     params = _BACKENDS
     param_names = ("backend",)
@@ -268,7 +268,7 @@ class Grid(_WithRuntime):
             for x in reversed(range(side)):
                 name = self.put(Blob({"ct": "s"}, f"{x} {y}".encode()))
                 below = [cores[place] for place in ((x + 1, y), (x, y + 1)) if place in cores]
-                code = b"A\4seen\0\1." + b"".join(b"S" + bytes([n]) + b"q\4wave\xf2" for n in range(len(below)))
+                code = b"A\4seen\0\1." + b"".join(b"S" + bytes([n]) + b"s\4wave\xf2" for n in range(len(below)))
                 handler = self.program(code, **{f"{n:02x}": one for n, one in enumerate(below)})
                 handlers = self.put(Tree({"wave": handler}))
                 cores[x, y] = self.put(Tree({"name": name, "wit": node, "wit_query": node, "on": handlers}))
