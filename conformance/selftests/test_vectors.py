@@ -16,6 +16,7 @@ from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.cli import main
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.rules import load_rules
+from gritstone_conformance.vectors.audits import load_audits
 from gritstone_conformance.vectors.edits import apply_edit, edit_between, requests_of
 from gritstone_conformance.vectors.files import digest_text, load_vectors, parse_vector_file, read_vector_file
 from gritstone_conformance.vectors.lint import lint_vectors
@@ -231,6 +232,7 @@ def two(args: dict[str, Any], other: dict[str, Any]) -> tuple[Case, Case]:
         ("AQID", "AQIDBA", {"at": 3, "was": "", "now": "BA"}),
         ("AQEB", "AQE", {"at": 2, "was": "AQ", "now": ""}),
         ([1, 2], [1, 3], {"path": "", "was": [1, 2], "now": [1, 3]}),
+        (A, B, {"path": "", "was": A, "now": B}),
     ],
 )
 def test_an_edit_is_found_and_makes_the_case(was: Any, now: Any, edit: dict[str, Any]) -> None:
@@ -254,7 +256,32 @@ def test_two_changes_are_no_edit() -> None:
 
 def test_the_bundled_set_is_clean() -> None:
     assert lint_vectors(vectors_dir(), load_rules()) == []
-    assert len(list(load_vectors().cases())) > 300
+    assert len(list(load_vectors().cases())) > 3000
+
+
+def test_only_rules_of_kills_and_times_have_neither_vector_nor_audit() -> None:
+    judged = {rule for case in load_vectors().cases() for rule in case.rules}
+    judged |= {step.rule for case in load_vectors().cases() for step in case.steps if step.rule}
+    judged |= {rule for file in load_audits() for audit in file.audits for rule in audit.rules}
+    bound = {rule for rule in load_rules().rules if rule.startswith(("wit.", "runtime."))}
+    assert bound - judged == {
+        "runtime.head.before-route",
+        "runtime.head.serial",
+        "runtime.recover.heal",
+        "runtime.recover.life",
+        "runtime.recover.mark",
+        "runtime.recover.step",
+        "runtime.retry.delay-system",
+        "runtime.route.fan",
+        "runtime.run.cancel",
+        "runtime.run.independent",
+    }
+
+
+def test_every_vector_of_wit_and_runtime_is_there_in_both_formats() -> None:
+    names = {case.name: case.requires.formats for case in load_vectors().cases() if not case.name.startswith("grit/")}
+    plain = {name for name in names if not name.endswith("-in-cbor")}
+    assert {name for name in plain if f"{name}-in-cbor" not in names} == {name for name in plain if not names[name]}
 
 
 def found_file(tmp_path: Path, expect: dict[str, Any]) -> Path:

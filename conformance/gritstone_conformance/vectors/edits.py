@@ -6,6 +6,7 @@ Invariant: ``apply_edit(twin, edit_between(twin, reject)) == requests of the rej
 from __future__ import annotations
 
 import copy
+import re
 from typing import Final
 
 from gritstone_conformance.attachment.base64url import BadSpelling, decode_bytes, encode_bytes
@@ -17,6 +18,8 @@ __all__ = ["Requests", "apply_edit", "edit_between", "edit_bytes", "most_edit_by
 
 MOST_EDIT_BYTES: Final = 80
 MOST_BUNDLE_EDIT_BYTES: Final = 1024  # an edit inside a bundle reaches to its end, where the digest is redone
+
+_ID: Final = re.compile(r"[0-9a-f]{64}")
 
 Requests = list[tuple[str, dict[str, Json]]]
 
@@ -112,7 +115,9 @@ def _check_was(value: Json, edit: dict[str, Json]) -> None:
 
 
 def _difference(was: Json, now: Json) -> dict[str, Json]:
-    """Return the edit's members: in bytes without the common start and end, else the whole values."""
+    """Return the edit's members: in bytes without the common start and end, else whole values; an id is no bytes."""
+    if all(isinstance(value, str) and _ID.fullmatch(value) for value in (was, now)):
+        return {"path": "", "was": was, "now": now}
     try:
         old, new = decode_bytes(was), decode_bytes(now)
     except (BadSpelling, TypeError, AttributeError):
