@@ -193,8 +193,9 @@ class Ordeal:
         """Return what a report says of it."""
         if self.writes is None:
             return f"{self.points} deaths" if self._can_arm else f"{self.points} deaths, between requests"
-        how = "at some durable writes, spread evenly" if self._is_spread else "before and after every durable write"
-        return f"{self.points} deaths, {how}; a rehearsal had {self.writes}"
+        if self._is_spread:
+            return f"{self.points} deaths, before and after {self.points // 2} durable writes, spread evenly"
+        return f"{self.points} deaths, before and after every durable write"
 
     def _die_at(self, number: int, when: str) -> bool:
         """Die at a write; returns whether there was one to die at."""
