@@ -44,8 +44,9 @@ def test_every_adapter_is_played() -> None:
     assert adapters <= {word.strip("\"'") for word in played}
 
 
-def test_final_adapter_is_short() -> None:
-    assert len((EXAMPLES / "adapter.py").read_text().splitlines()) < 200
+@pytest.mark.parametrize("name", ["adapter.py", "adapter_wit.py", "adapter_runtime.py"])
+def test_final_adapters_are_short(name: str) -> None:
+    assert len((EXAMPLES / name).read_text().splitlines()) < 200
 
 
 def test_readme_shows_a_recorded_failure() -> None:
