@@ -23,11 +23,6 @@ def objects_of(args):
     return wit.Objects(store.format, store.limits, store.get)
 
 
-def keep(args, made):
-    for object_id, data in made.encodings.items():
-        handle(args).put(data, object_id)
-
-
 def executor_and_run(args):
     """Read what a transition starts from: where the actor is, and what it is to read."""
     executor = wit.Executor(objects_of(args), CODES)
@@ -49,7 +44,7 @@ def step(args):
     admitted = play(executor.transition(run), args.get("transition_ms", 0))
     if admitted is None:
         return {"step": args["head"]}
-    keep(args, admitted.workspace)
+    admitted.workspace.keep(handle(args))
     return {"step": to_hex(admitted.position.step_id)}
 
 
@@ -68,7 +63,7 @@ def unread(args):
 def merge(args):
     made = workspace.Workspace(objects_of(args))
     core = update.merge(made, from_hex(args["core"]), from_hex(args["update"]))
-    keep(args, made)
+    made.keep(handle(args))
     return {"core": to_hex(core)}
 
 
@@ -77,7 +72,7 @@ def query(args):
     asked = queries.read_asked_step(made, from_hex(args["step"]))
     result = play(queries.ask_position(CODES, made, asked, args["name"], from_text(args["args"])))
     if result is not None:
-        keep(args, made)
+        made.keep(handle(args))
     return {"result": to_hex(result)}
 
 
