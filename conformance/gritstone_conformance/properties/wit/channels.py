@@ -27,6 +27,7 @@ __all__ = ["PROPERTIES"]
 _SHORT, _LONGER, _LONG = 1_000, 10_000, 100_000  # messages
 _TIMES: Final = 3
 _ROUNDS: Final = 9
+_AGAIN: Final = 4  # times that a measurement is made again before it counts
 _NOISE_S: Final = 400e-6  # a difference below it is the pipe's, not the walk's
 
 
@@ -125,14 +126,18 @@ def flat(trial: Trial, fmt: Format) -> None:
     """Work grows with what is unread and sent, not with the chain."""
     short = _Chain(trial, fmt, "s", _SHORT)
     measures = (_Chain.unread, _Chain.send)
-    least = [_fastest(measure, short) for measure in measures]
+    least = {measure: _fastest(measure, short) for measure in measures}
     for handle, length in (("t", _LONGER), ("u", _LONG)) if is_first(trial, fmt) else (("t", _LONGER),):
         chain = _Chain(trial, fmt, handle, length)
-        for measure, seconds in zip(measures, least, strict=True):
+        for measure in measures:
             took = _fastest(measure, chain)
-            if took > _TIMES * seconds and took - seconds > _NOISE_S:
+            for _ in range(_AGAIN):  # the machine may have had other things to do
+                if took <= max(_TIMES * least[measure], least[measure] + _NOISE_S):
+                    break
+                took = min(took, _fastest(measure, chain))
+            else:
                 words = f"{measure.__name__} takes more than three times as long on a chain of {length} messages"
-                trial.fail(f"less than {_TIMES} x {seconds:.6f} s", f"{took:.6f} s", words=words)
+                trial.fail(f"less than {_TIMES} x {least[measure]:.6f} s", f"{took:.6f} s", words=words)
 
 
 class _Chain:
@@ -182,7 +187,7 @@ class _Chain:
         self.sender = stage.tree(name=stage.blob(b"outside"))
         ask = stage.program(programs.send(0, 0), self.sender)
         genesis = stage.graph.add(Message(None, (("mt", "genesis"),), self.actor))
-        for _ in range(2 * _ROUNDS):
+        for _ in range((1 + _AGAIN) * _ROUNDS):
             self.mail.append(stage.graph.add(Message(self.mail[-1] if self.mail else genesis, (), ask)))
         inbox = stage.graph.add(Mailbox(((self.sender, genesis),)))
         for data in stage.graph.encodings.values():
