@@ -12,7 +12,7 @@ from gritstone_conformance.model.chains import Chain, Channel, read_chain
 from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.refusals import Defect, missing
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.values import Blob, Object
+from gritstone_conformance.model.values import Blob, Message, Object, Tree
 
 __all__ = ["History", "has_history", "open_history"]
 
@@ -70,6 +70,7 @@ def open_history(bundle: Bundle) -> History:
 
     shelf = Shelf(fmt, look)
     shelf.whole.update(bundle.shapes)
+    shelf.known = {value: identity for identity, value in bundle.shapes.items() if isinstance(value, Message | Tree)}
     heads = {bytes.fromhex(name[6:]): head for name, head in bundle.references.items() if name.startswith("heads/")}
     chains = {actor: read_chain(shelf, actor, head) for actor, head in sorted(heads.items())}
     return History(shelf, dict(bundle.references), bundle.references.get("runtime/agent"), chains)

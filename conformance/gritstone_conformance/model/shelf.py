@@ -30,6 +30,7 @@ class Shelf:
         roots: ids of messages to the first message of their chain, as far as it is known.
         nesting: ids of trees to their nesting; what is in it has a whole closure.
         whole: ids of objects whose whole closure is there, with the right kinds.
+        known: trees and messages that are underneath, to their ids, as far as somebody noted them.
     """
 
     def __init__(self, fmt: Format, look: Look, limits: Limits | None = None) -> None:
@@ -39,6 +40,7 @@ class Shelf:
         self.roots: dict[bytes, bytes] = {}
         self.nesting: dict[bytes, int] = {}
         self.whole: set[bytes] = set()
+        self.known: dict[Object, bytes] = {}
         self._look = look
         self._values: dict[bytes, Object | Tombstone] = {}
         self._mail: dict[bytes, dict[bytes, bytes]] = {}
@@ -114,6 +116,9 @@ class Shelf:
 
     def put(self, value: Object) -> bytes:
         """Add an object and return its id; raises Refusal where it is longer than ``object_bytes``."""
+        known = self.known.get(value)
+        if known is not None:
+            return known
         data = self.format.encode_within(value, self.limits.object_bytes)
         identity = self.format.hash(data)
         if identity not in self._values:
