@@ -290,7 +290,7 @@ def test_a_broken_line_is_named_replayed_and_mended(run: Callable[..., tuple[int
 
 def test_a_shrunk_failure_is_replayed_too(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     broken = lax(tmp_path)
-    code, _, _ = run(*verify(broken, "-k", "grit/object/e*framed"))
+    code, _, _ = run(*verify(broken, "-k", "grit/tree/key-order-d*framed"))
     assert code == 1
     outcomes = read_report(Path(".gritstone/report.jsonl")).outcomes
     found = [outcome for outcome in outcomes if outcome.kind == "property" and outcome.verdict == "fail"]
