@@ -206,9 +206,9 @@ def effects(trial: Trial, fmt: Format, tape: Tape) -> None:
         if names and word < 4:
             name, answer = tape.pick(names), b"answer %d" % number
             double.resolve(name, tape.pick(("ok", "failed")), answer, rule="runtime.effect.linked")
+            double.run(rule="runtime.effect.linked")
             double.refs(rule="runtime.effect.linked")
             double.effects(rule="runtime.effect.offered")
-            double.run(rule="runtime.effect.linked")
             double.resolve(name, "ok", b"again", rule="runtime.effect.linked")
         elif word == 4:
             listed = double.mail(rule="runtime.agent.ack")
