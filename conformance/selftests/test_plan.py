@@ -149,3 +149,19 @@ def test_uncovered_rules_are_named() -> None:
 def test_case_order_is_the_hash_of_seed_and_name() -> None:
     assert case_order(1, "grit/tree/two-names") == case_order(1, "grit/tree/two-names")
     assert len({case_order(seed, "grit/tree/two-names") for seed in range(20)}) == 20
+
+
+@pytest.mark.parametrize(
+    ("profiles", "left_out"),
+    [(("grit",), "runtime"), (("wit",), "runtime"), (("runtime",), None), (("harness",), None), ((), None)],
+)
+def test_harness_cases_of_a_profile_that_was_not_asked_for_are_left_out(
+    profiles: tuple[str, ...], left_out: str | None
+) -> None:
+    cases = [
+        Property("harness/fault/a", ("harness.fault.exact",), _nothing, requires=Requires(profiles=("runtime",))),
+        Property("harness/frame/a", ("harness.frame.limit",), _nothing, requires=Requires(profiles=("grit",))),
+    ]
+    items = make_plan([accept()], cases, (), Selection(profiles), 1).items
+    found = {item.name: item.unasked for item in items if item.profile == "harness"}
+    assert found == {"harness/fault/a": left_out, "harness/frame/a": None}

@@ -14,7 +14,7 @@ def test_defaults() -> None:
     assert answer["protocol"] == 1
     assert answer["limits"] == {
         "object_bytes": 4_194_304,
-        "tree_depth": 4_096,
+        "tree_depth": 2_048,
         "cas_names": 4_096,
         "refs": 16_384,
         "window": 64,

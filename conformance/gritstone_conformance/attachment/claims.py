@@ -18,7 +18,17 @@ from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import Claims
 
-__all__ = ["FEATURES", "FLOORS", "FORMATS", "PROFILES", "Hello", "is_claimed", "judged_spec", "read_hello"]
+__all__ = [
+    "FEATURES",
+    "FLOORS",
+    "FORMATS",
+    "PROFILES",
+    "Hello",
+    "is_claimed",
+    "judged_spec",
+    "read_hello",
+    "with_lower",
+]
 
 PROFILES: Final[dict[str, tuple[str, ...]]] = {
     "grit": (),
@@ -89,6 +99,11 @@ class Hello:
     claims: Claims
     breaches: tuple[SubjectFault, ...]
     notes: tuple[str, ...]
+
+
+def with_lower(profile: str) -> tuple[str, ...]:
+    """Return a profile and those it builds on, nearest first; one that this spec does not know stands alone."""
+    return (profile, *(name for below in PROFILES.get(profile, ()) for name in with_lower(below)))
 
 
 def _breach(rule: str, detail: str) -> SubjectFault:

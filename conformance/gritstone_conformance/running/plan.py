@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final, TypeAlias
 
-from gritstone_conformance.attachment.claims import PROFILES
+from gritstone_conformance.attachment.claims import with_lower
 from gritstone_conformance.cases import Case, Requires, canonical_json
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.rules import RuleBook
@@ -73,7 +73,7 @@ class Selection:
     @property
     def is_whole(self) -> bool:
         """Whether a run over it can support a claim: nothing was filtered but whole profiles with all they build on."""
-        built_on = {lower for name in self.profiles for lower in PROFILES.get(name, ())}
+        built_on = {lower for name in self.profiles for lower in with_lower(name)}
         return not self.is_filtered and built_on <= set(self.profiles)
 
     @property
@@ -81,6 +81,11 @@ class Selection:
         """Whether a profile that was asked for may lack some of its cases."""
         filtered = self.glob is not None or self.rule is not None or self.shard[1] > 1
         return filtered or self.profiles == ("harness",)
+
+    def left_out(self, item: Planned) -> str | None:
+        """Return the profile for want of which a selected case is not played, or None: profiles were asked for."""
+        asked = {lower for name in self.profiles for lower in with_lower(name)} - {"harness"}
+        return next((name for name in item.requires.profiles if asked and name not in asked), None)
 
     def selects(self, item: Planned) -> bool:
         """Return whether a case is asked for by itself (twins are added by :func:`make_plan`)."""
@@ -103,6 +108,7 @@ class Planned:
         requires: the claims it needs.
         source: the case, property or watch itself.
         counted: False for a twin that only another shard reports.
+        unasked: a profile that it needs and that was not asked for, or None.
     """
 
     name: str
@@ -112,6 +118,7 @@ class Planned:
     requires: Requires
     source: Source
     counted: bool = True
+    unasked: str | None = None
 
     @property
     def profile(self) -> str:
@@ -213,7 +220,8 @@ def make_plan(
     )
     mine = {name for name in chosen if shards[name] == index or every[name].kind == "watch"}
     support = _pulled_in(mine, every) - mine
-    items = [every[name] for name in mine] + [replace(every[name], counted=False) for name in support]
+    items = [replace(every[name], unasked=selection.left_out(every[name])) for name in mine]
+    items += [replace(every[name], counted=False) for name in support]
     items.sort(key=lambda item: case_order(seed, item.name))
     return Plan(tuple(items), seed, selection)
 

@@ -23,7 +23,7 @@ from gritstone_conformance.running.plan import Plan, Planned
 from gritstone_conformance.running.recording import Recorder
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.thinning import thin
-from gritstone_conformance.running.verdicts import settle
+from gritstone_conformance.running.verdicts import UNASKED, settle
 from gritstone_conformance.running.window import Played, play_cases
 from gritstone_conformance.trial import Claims, Property
 from gritstone_conformance.vectors.found import case_of, copy_of, save
@@ -141,6 +141,8 @@ def _unclaimed(item: Planned, claims: Claims) -> str | None:
     """Return why a case cannot be asked, or None; what is not claimed is never asked."""
     if item.profile not in (*claims.profiles, "harness"):
         return f"profile {item.profile} is not claimed"
+    if item.unasked is not None:
+        return f"profile {item.unasked} {UNASKED}"
     return item.requires.missing_from(claims.formats, claims.features, claims.profiles)
 
 

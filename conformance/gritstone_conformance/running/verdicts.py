@@ -18,16 +18,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gritstone_conformance.attachment.claims import PROFILES
+from gritstone_conformance.attachment.claims import with_lower
 from gritstone_conformance.cases import Case
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.outcomes import VERDICTS, Outcome
 from gritstone_conformance.running.plan import Plan, Planned, gives_control
 
-__all__ = ["EXIT", "UNCLAIMED", "Judgement", "exit_code", "judge_run", "rule_verdicts", "settle", "verdict_root"]
+__all__ = [
+    "EXIT",
+    "UNASKED",
+    "UNCLAIMED",
+    "Judgement",
+    "exit_code",
+    "judge_run",
+    "rule_verdicts",
+    "settle",
+    "verdict_root",
+]
 
 UNCLAIMED: Final = "is not claimed"
 """How the reason of a skip ends whose format, feature or profile is not claimed."""
+UNASKED: Final = "is not asked for"
+"""How the reason of a skip ends that needs a profile which was left out by ``--profile``."""
 EXIT: Final = {"fine": 0, "unexpected": 1, "usage": 2, "nothing": 3, "suite": 4}
 
 
@@ -135,12 +147,12 @@ def judge_run(
     judged = tuple(wanted) or tuple(profiles)
     rules = rule_verdicts(outcomes)
     untouched = _untouched(outcomes)
-    closed = dict.fromkeys(("harness", *(lower for name in judged for lower in _with_lower(name))))
+    closed = dict.fromkeys(("harness", *(lower for name in judged for lower in with_lower(name))))
     required = {name: tuple(rule for rule in book.required(name, features) if rule not in untouched) for name in closed}
     executed = _executed(outcomes)
     conforms = {
         name: name in executed
-        and all(rules.get(rule) == "pass" for lower in ("harness", *_with_lower(name)) for rule in required[lower])
+        and all(rules.get(rule) == "pass" for lower in ("harness", *with_lower(name)) for rule in required[lower])
         for name in (judged if whole else ())
         if name != "harness"
     }
@@ -183,19 +195,13 @@ def _executed(outcomes: Iterable[Outcome]) -> frozenset[str]:
     return frozenset(outcome.profile for outcome in outcomes if outcome.was_executed and outcome.kind != "watch")
 
 
-def _with_lower(profile: str) -> tuple[str, ...]:
-    """Return a profile and those it builds on, nearest first; one that this spec does not know stands alone."""
-    lower = PROFILES.get(profile, ())
-    return (profile, *(name for below in lower for name in _with_lower(below)))
-
-
 def _untouched(outcomes: Iterable[Outcome]) -> frozenset[str]:
-    """Return the rules whose every case was skipped because it requires what is not claimed."""
+    """Return the rules whose every case was skipped because it requires what is not claimed, or not asked for."""
     touched: set[str] = set()
     seen: set[str] = set()
     for outcome in outcomes:
         seen.update(outcome.rules)
-        if outcome.verdict != "skip" or not (outcome.reason or "").endswith(UNCLAIMED):
+        if outcome.verdict != "skip" or not (outcome.reason or "").endswith((UNCLAIMED, UNASKED)):
             touched.update(outcome.rules)
     return frozenset(seen - touched)
 

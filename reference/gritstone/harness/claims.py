@@ -30,7 +30,7 @@ ALL_FEATURES = (
 )
 _PROFILES = ("grit", "wit", "runtime")
 _NEEDS = {"shared": "durable", "fault.kill": "durable"}
-_LIMITS = Limits(object_bytes=4_194_304, tree_depth=4_096, refs=16_384)
+_LIMITS = Limits(object_bytes=4_194_304, tree_depth=2_048, refs=16_384)
 _PROTOCOL = 1
 _LINE_OVERHEAD_BYTES = 1_024
 

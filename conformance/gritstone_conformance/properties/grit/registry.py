@@ -31,6 +31,7 @@ def each_format(
     kind: str = "property",
     examples: int | None = None,
     cost: float | None = None,
+    search_only: bool = False,
     formats: tuple[str, ...] = tuple(FORMATS),
     both: bool = False,
 ) -> tuple[Property, ...]:
@@ -45,6 +46,7 @@ def each_format(
         kind: as in :class:`Property`.
         examples: how many in the profile ``gate``; None: as many as the kind has.
         cost: as in :class:`Property`.
+        search_only: as in :class:`Property`.
         formats: for which formats; default: all.
         both: whether it needs an implementation that has both formats.
     """
@@ -58,6 +60,7 @@ def each_format(
             kind=kind,
             examples=examples,
             cost=cost,
+            search_only=search_only,
         )
         for format_name in formats
     )
