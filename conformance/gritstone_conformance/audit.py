@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -124,8 +125,7 @@ def audit_outcomes(bundle: Bundle, book: RuleBook) -> tuple[Outcome, ...]:
         by_case[_case_of(defect.rule)].append(defect)
     outcomes = []
     for name, rules in _CASES.items():
-        identity = named_identity("audit", name)
-        item = Planned(name, "audit", identity, rules, Requires(), Watch(rules[0]))
+        item = Planned(name, "audit", partial(named_identity, "audit", name), rules, Requires(), Watch(rules[0]))
         found = by_case[name]
         if found:
             outcomes.append(_failed(recorder, item, found))

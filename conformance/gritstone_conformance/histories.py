@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from gritstone_conformance.cases import Requires
@@ -75,8 +76,14 @@ def history_outcomes(
     """
     outcomes = []
     for check in _checks():
-        identity = named_identity("audit", check.name)
-        item = Planned(check.name, "audit", identity, check.rules, Requires(), Watch(check.rules[0]))
+        item = Planned(
+            check.name,
+            "audit",
+            partial(named_identity, "audit", check.name),
+            check.rules,
+            Requires(),
+            Watch(check.rules[0]),
+        )
         seen = [finding for finding in verdict.findings if finding.check == check.number]
         if seen and seen[0] is verdict.findings[0]:
             outcomes.append(_failed(recorder, item, seen))

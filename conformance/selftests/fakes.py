@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from gritstone_conformance.cases import Case, Requires, Step
@@ -153,4 +154,6 @@ def honest(op: str, args: dict[str, Json]) -> Answer:
 
 
 def planned_property(prop: Property) -> Planned:
-    return Planned(prop.name, prop.kind, named_identity("property", prop.name), prop.rules, prop.requires, prop)
+    return Planned(
+        prop.name, prop.kind, partial(named_identity, "property", prop.name), prop.rules, prop.requires, prop
+    )

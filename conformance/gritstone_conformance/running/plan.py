@@ -10,9 +10,10 @@ and all shards together are the unsharded plan; the order depends on the seed an
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cached_property, partial
 from typing import Final, TypeAlias
 
 from gritstone_conformance.attachment.claims import with_lower
@@ -47,7 +48,7 @@ class Watch:
         return "harness/watch/" + self.rule.split(".", 1)[1].replace(".", "-")
 
 
-_COSTS: Final = {"property": 30, "wire": 50, "machine": 80, "crash": 250}  # in ``gate``; a vector costs 1
+_COSTS: Final = {"property": 100, "wire": 150, "machine": 150, "crash": 600}  # in ``gate``; a vector costs 1
 
 Source: TypeAlias = Case | Property | Watch
 
@@ -96,14 +97,14 @@ class Selection:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Planned:
     """One case of a plan.
 
     Attributes:
         name: the case name.
         kind: ``vector``, ``property``, ``machine``, ``crash``, ``wire`` or ``watch``.
-        digest: its identity, SHA-256 in hex.
+        identity: gives its identity, SHA-256 in hex; not worked out for cases that others play.
         rules: the rules it judges; a vector's steps may name more.
         requires: the claims it needs.
         source: the case, property or watch itself.
@@ -113,12 +114,17 @@ class Planned:
 
     name: str
     kind: str
-    digest: str
+    identity: Callable[[], str]
     rules: tuple[str, ...]
     requires: Requires
     source: Source
     counted: bool = True
     unasked: str | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """Its identity, SHA-256 in hex."""
+        return self.identity()
 
     @property
     def profile(self) -> str:
@@ -155,6 +161,13 @@ class Plan:
     def of_kind(self, *kinds: str) -> tuple[Planned, ...]:
         """Return the items of these kinds, in order."""
         return tuple(item for item in self.items if item.kind in kinds)
+
+    def check_identities(self) -> None:
+        """Raise DataError when two counted cases ask and expect the same."""
+        names: dict[str, str] = {}
+        for item in self.items:
+            if item.counted and names.setdefault(item.digest, item.name) != item.name:
+                raise DataError(f"{item.name} asks and expects the same as {names[item.digest]}")
 
     def controls(self) -> tuple[Planned, ...]:
         """Return the items that can vouch for harness cases, in order."""
@@ -201,15 +214,12 @@ def make_plan(
         The plan; twins and one control of an accepted answer are pulled in whatever the filter says.
 
     Raises:
-        DataError: two cases have one name, or one identity.
+        DataError: two cases have one name.
     """
     every: dict[str, Planned] = {}
-    names: dict[str, str] = {}
     for item in _all_items(cases, properties, watched):
         if every.setdefault(item.name, item) is not item:
             raise DataError(f"two cases are named {item.name}")
-        if names.setdefault(item.digest, item.name) != item.name:
-            raise DataError(f"{item.name} asks and expects the same as {names[item.digest]}")
     chosen = {name for name, item in every.items() if selection.selects(item)}
     chosen |= _pulled_in(chosen, every)
     index, count = selection.shard
@@ -266,12 +276,13 @@ def _all_items(cases: Iterable[Case], properties: Iterable[Property], watched: I
     for case in cases:
         if not (isinstance(case.status, dict) and "retired" in case.status):
             rules = tuple(dict.fromkeys((*case.rules, *(step.rule for step in case.steps if step.rule))))
-            yield Planned(case.name, "vector", case.identity(), rules, case.requires, case)
+            yield Planned(case.name, "vector", case.identity, rules, case.requires, case)
     for prop in properties:
-        yield Planned(prop.name, prop.kind, named_identity("property", prop.name), prop.rules, prop.requires, prop)
+        identity = partial(named_identity, "property", prop.name)
+        yield Planned(prop.name, prop.kind, identity, prop.rules, prop.requires, prop)
     for rule in watched:
         watch = Watch(rule)
-        yield Planned(watch.name, "watch", named_identity("watch", watch.name), (rule,), Requires(), watch)
+        yield Planned(watch.name, "watch", partial(named_identity, "watch", watch.name), (rule,), Requires(), watch)
 
 
 def named_identity(kind: str, name: str) -> str:

@@ -59,7 +59,11 @@ def execute(
         book: the rules.
         settings: how to play.
         notify: called with each outcome as soon as it is known; laws that tie cases together come later.
+
+    Raises:
+        DataError: two cases have one identity.
     """
+    plan.check_identities()
     observed = Observed(subject, Ledger())
     recorder = Recorder(book)
     found: list[Outcome] = []

@@ -93,7 +93,7 @@ class _Player:
             return False
         self.plays += 1
         case = replace(self._case, steps=tuple(steps))
-        planned = Planned(case.name, "vector", case.identity(), case.rules, case.requires, case)
+        planned = Planned(case.name, "vector", case.identity, case.rules, case.requires, case)
         (played,) = play_cases([planned], self._subject)
         difference = played.difference
         if difference is None or played.step != len(steps) - 1 or difference.signature != self._signature:

@@ -115,7 +115,7 @@ def load_vectors(root: Path | None = None, *, check_digest: bool = True) -> Vect
     if check_digest:
         _check_digest(base, text)
     cases = {path: raw for path, raw in contents.items() if not path.startswith(AUDITS)}
-    files = tuple(parse_vector_file(raw, path, check_schema=False) for path, raw in cases.items())
+    files = tuple(_parsed(path, _parse_json(raw, path, unique=not check_digest)) for path, raw in cases.items())
     _check_names(files)
     return VectorSet(files, hashlib.sha256(text.encode()).hexdigest())
 
@@ -145,10 +145,14 @@ def parse_vector_file(raw: bytes, path: str, *, check_schema: bool) -> VectorFil
     Raises:
         DataError: it is not JSON or not of the form of a vector file.
     """
-    content = _parse_json(raw, path)
+    content = _parse_json(raw, path, unique=True)
     wrong = violation("vectors", content) if check_schema else None
     if wrong is not None:
         raise DataError(f"{path}: {wrong}")
+    return _parsed(path, content)
+
+
+def _parsed(path: str, content: Any) -> VectorFile:
     try:
         members = {name: content[name] for name in ("spec", "profile", "topic", "kind", "flags")}
         cases = tuple(Case.from_json(case) for case in content["cases"])
@@ -199,9 +203,10 @@ def _check_names(files: tuple[VectorFile, ...]) -> None:
             names[case.name] = file.path
 
 
-def _parse_json(raw: bytes, path: str) -> Any:
+def _parse_json(raw: bytes, path: str, *, unique: bool) -> Any:
+    """Parse a file; ``unique``: look for members that stand twice, as is done once, before a file enters ``DIGEST``."""
     try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_members)
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_members if unique else None)
     except (ValueError, RecursionError) as problem:
         raise DataError(f"{path}: not JSON: {problem}") from problem
 

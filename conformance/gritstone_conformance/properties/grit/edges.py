@@ -219,7 +219,7 @@ PROPERTIES: Final = (
         *("graph/long-chain", chains_of_any_length, "grit.graph.iterative"),
         given=_lengths,
         examples=1,
-        cost=1_000,
+        cost=1_500,
     ),
     *each_format("graph/deep-trees", trees_of_any_depth, "grit.graph.iterative", cost=500),
 )

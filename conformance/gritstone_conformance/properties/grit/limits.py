@@ -131,7 +131,7 @@ def _framed_claims() -> list[bytes]:
 
 
 PROPERTIES: Final = (
-    *each_format("object/size-limit", whole_object, "grit.object.size-limit", cost=500),
+    *each_format("object/size-limit", whole_object, "grit.object.size-limit", cost=700),
     *each_format("object/claimed-lengths", claimed_lengths, "grit.object.memory", "grit.object.round-trip"),
     *each_format("ref/names-limit", names_in_one_update, "grit.ref.limit"),
     *each_format("ref/count-limit", references_in_one_store, "grit.ref.limit"),

@@ -128,6 +128,6 @@ def _blob(fmt: Format, number: int) -> bytes:
 
 
 PROPERTIES: Final = (
-    *each_format("scale/flat", flat, "grit.store.flat", cost=500),
+    *each_format("scale/flat", flat, "grit.store.flat", cost=700),
     *each_format("scale/streamed", streamed, "grit.bundle.stream", features=("durable", "files"), search_only=True),
 )

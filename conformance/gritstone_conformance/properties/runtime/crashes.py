@@ -32,7 +32,7 @@ from gritstone_conformance.trial import Property, Trial
 
 __all__ = ["PROPERTIES"]
 
-_MOST_DEATHS: Final = 24
+_MOST_DEATHS: Final = 14
 """In the gate, for each script and format."""
 
 _Make = Callable[[Format], Script]
@@ -97,9 +97,13 @@ PROPERTIES: Final = (
     *_each(
         *("talking", partial(killed, talking, _MOST_DEATHS)),
         *("runtime.recover.step", "runtime.recover.injection", "runtime.head.before-route"),
+        cost=2_000,
     ),
-    *_each("failing", partial(killed, failing, _MOST_DEATHS), "runtime.recover.mark", "runtime.recover.heal"),
-    *_each("living", partial(killed, living, _MOST_DEATHS), "runtime.recover.life"),
+    *_each(
+        *("failing", partial(killed, failing, _MOST_DEATHS), "runtime.recover.mark", "runtime.recover.heal"),
+        cost=2_500,
+    ),
+    *_each("living", partial(killed, living, _MOST_DEATHS), "runtime.recover.life", cost=1_400),
     *_each("again", partial(killed_again, failing), _CONTINUE, armed=True),
     *(
         prop

@@ -421,10 +421,12 @@ def _routing_s(trial: Trial, fmt: Format, entries: int) -> float:
 
 PROPERTIES: Final = (
     *in_each_format(
-        *("runtime/route/waiting", waiting_mail, "runtime.route.wait", "wit.genesis.identity", "runtime.history.bundle")
+        *("runtime/route/waiting", waiting_mail),
+        *("runtime.route.wait", "wit.genesis.identity", "runtime.history.bundle"),
+        cost=1_000,
     ),
     *in_each_format("runtime/route/self", to_itself, "runtime.route.self"),
-    *in_each_format("runtime/run/declined", declined, "runtime.run.declined"),
+    *in_each_format("runtime/run/declined", declined, "runtime.run.declined", cost=1_000),
     *in_each_format("runtime/run/woken", woken, "runtime.run.declined"),
     *in_each_format("runtime/run/independent", independent, "runtime.run.independent"),
     *in_each_format("runtime/head/stale", stale, "runtime.head.cas", "runtime.recover.continue"),

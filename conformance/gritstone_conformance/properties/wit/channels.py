@@ -235,5 +235,5 @@ PROPERTIES: Final = (
     *in_each_format(
         *("wit/channel/superseded", superseded, "wit.channel.fresh", "wit.channel.same-id", "wit.channel.unread"),
     ),
-    *in_each_format("wit/channel/flat", flat, "wit.channel.walk-cost"),
+    *in_each_format("wit/channel/flat", flat, "wit.channel.walk-cost", cost=2_000),
 )

@@ -232,7 +232,12 @@ def leave(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
-    *in_each_format("wit/puppet/generated", generated, "wit.puppet.exact", given=tape(160), examples=100),
+    *in_each_format(
+        *("wit/puppet/generated", generated, "wit.puppet.exact"),
+        given=tape(160),
+        examples=80,
+        cost=1_200,
+    ),
     *in_each_format(*("wit/puppet/noise", noise, "wit.puppet.total", "wit.puppet.exact"), given=tape(250), examples=60),
     *in_each_format("wit/puppet/cuts", every_cut, "wit.puppet.total"),
     *in_each_format("wit/puppet/edges", edges, "wit.puppet.exact"),

@@ -27,6 +27,7 @@ def in_each_format(
     features: tuple[str, ...] = ("external",),
     kind: str = "property",
     examples: int | None = None,
+    cost: float | None = None,
     search_only: bool = False,
 ) -> tuple[Property, ...]:
     """Return one property per format.
@@ -39,6 +40,7 @@ def in_each_format(
         features: what must be claimed besides the profile (``runtime`` for cases of ``harness``).
         kind: as in :class:`Property`.
         examples: how many in the profile ``gate``; None: as many as the kind has.
+        cost: as in :class:`Property`.
         search_only: as in :class:`Property`.
     """
     profile = name.partition("/")[0].replace("harness", "runtime")
@@ -51,6 +53,7 @@ def in_each_format(
             requires=Requires((format_name,), features, (profile,)),
             kind=kind,
             examples=examples,
+            cost=cost,
             search_only=search_only,
         )
         for format_name, fmt in FORMATS.items()
