@@ -32,7 +32,7 @@ from gritstone_conformance.trial import Property, Trial
 
 __all__ = ["PROPERTIES"]
 
-_MOST_DEATHS: Final = 14
+_MOST_DEATHS: Final = 10
 """In the gate, for each script and format."""
 
 _Make = Callable[[Format], Script]
