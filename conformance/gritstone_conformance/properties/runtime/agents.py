@@ -229,7 +229,7 @@ PROPERTIES: Final = (
         *("runtime/agent/injected", injected, "runtime.agent.inject", "runtime.agent.steps"),
         given=tape(40),
         features=(),
-        examples=25,
+        examples=16,
     ),
     *in_each_format(
         *("runtime/agent/refused", injections_refused, "runtime.agent.inject", "runtime.receipt.reserved"),
@@ -238,13 +238,13 @@ PROPERTIES: Final = (
     *in_each_format(
         *("runtime/agent/acknowledged", acknowledged, "runtime.agent.ack", "runtime.agent.steps", "runtime.route.rest"),
         given=tape(40),
-        examples=20,
+        examples=13,
     ),
     *in_each_format("runtime/agent/mail-first", mail_first, "runtime.agent.steps", "runtime.agent.ack"),
     *in_each_format(
         *("runtime/effect/answered", effects, "runtime.effect.offered", "runtime.effect.linked", "runtime.agent.ack"),
         given=tape(60),
         features=("external", "effects"),
-        examples=20,
+        examples=13,
     ),
 )

@@ -348,7 +348,7 @@ PROPERTIES: Final = (
         *_EXACT,
         given=_drawn(cleanups=True),
         features=("external", "schedule"),
-        examples=30,
+        examples=20,
     ),
     *in_each_format(
         "runtime/schedule/exact-in-time",
@@ -357,7 +357,7 @@ PROPERTIES: Final = (
         "runtime.retry.delay",
         given=_drawn(cleanups=False),
         features=("external", "schedule", "clock"),
-        examples=30,
+        examples=20,
     ),
     *in_each_format(
         *("runtime/retry/isolated", isolated, "runtime.retry.isolate"), features=("external", "schedule", "clock")

@@ -43,10 +43,10 @@ def killed(make: _Make, most: int | None, trial: Trial, fmt: Format) -> None:
     _kill(trial, Ordeal(trial, fmt, make(fmt)), most)
 
 
-def killed_again(make: _Make, trial: Trial, fmt: Format) -> None:
+def killed_again(make: _Make, stride: int, trial: Trial, fmt: Format) -> None:
     """However often it is killed, also while it starts again, the heads that were seen stay and the script can end."""
     ordeal = Ordeal(trial, fmt, make(fmt))
-    ordeal.again_and_again()
+    ordeal.again_and_again(stride)
     trial.remark = ordeal.remark()
 
 
@@ -104,13 +104,13 @@ PROPERTIES: Final = (
         cost=2_500,
     ),
     *_each("living", partial(killed, living, _MOST_DEATHS), "runtime.recover.life", cost=1_400),
-    *_each("again", partial(killed_again, failing), _CONTINUE, armed=True),
+    *_each("again", partial(killed_again, failing, 2), _CONTINUE, armed=True),
     *(
         prop
         for name, make in zip(("talking", "failing", "fanning", "updating"), _LONG, strict=False)
         for prop in (
             *_each(f"long-{name}", partial(killed, make, None), _CONTINUE, search_only=True),
-            *_each(f"long-{name}-again", partial(killed_again, make), _CONTINUE, armed=True, search_only=True),
+            *_each(f"long-{name}-again", partial(killed_again, make, 1), _CONTINUE, armed=True, search_only=True),
         )
     ),
     *_each("drawn", drawn, _CONTINUE, given=scenario(), examples=1, search_only=True),

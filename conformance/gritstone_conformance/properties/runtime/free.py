@@ -253,7 +253,7 @@ PROPERTIES: Final = (
         "runtime.query.rest",
         "runtime.agent.inject",
         given=scenario(),
-        examples=60,
+        examples=39,
     ),
     *in_each_format(
         "runtime/head/midway",
@@ -261,7 +261,7 @@ PROPERTIES: Final = (
         "runtime.head.before-route",
         *_RULES,
         given=scenario(),
-        examples=10,
+        examples=8,
     ),
     *in_each_format(
         "runtime/history/cut",
@@ -270,7 +270,7 @@ PROPERTIES: Final = (
         "wit.cleanup.last",
         "runtime.prune.running",
         given=scenario(cleanups=True),
-        examples=25,
+        examples=16,
     ),
     *in_each_format(
         "runtime/recover/resumed",
@@ -278,7 +278,7 @@ PROPERTIES: Final = (
         "runtime.recover.mail",
         *_RULES,
         given=scenario(),
-        examples=25,
+        examples=16,
     ),
     *in_each_format(
         "runtime/head/two-runtimes",
@@ -286,7 +286,7 @@ PROPERTIES: Final = (
         "runtime.head.cas",
         *_RULES,
         given=scenario(),
-        examples=20,
+        examples=13,
     ),
     *in_each_format(
         "runtime/history/workers",
@@ -296,7 +296,7 @@ PROPERTIES: Final = (
         *_RULES[1:],
         given=scenario(),
         features=("external", "threads"),
-        examples=25,
+        examples=16,
     ),
     *in_each_format("runtime/history/fenced", fenced, "wit.proposal.fence", *_RULES),
     *in_each_format("runtime/history/overtaken", overtaken, "runtime.route.supersede", *_RULES),

@@ -166,11 +166,11 @@ class Ordeal:
         self._victim.kill()
         self._survive(known, len(self._script.acts) if index is None else index)
 
-    def again_and_again(self) -> None:
-        """Die at the first durable write, then, in the next life, at the second and so on, until the script ends.
+    def again_and_again(self, stride: int = 1) -> None:
+        """Die at the first durable write, then, in the next life, ``stride`` later and so on, until the script ends.
 
-        So a process also dies while it recovers from a death. A life that is one write longer than the one before gets
-        further in the end, however many writes a request takes.
+        So a process also dies while it recovers from a death. A life that is some writes longer than the one before
+        gets further in the end, however many writes a request takes.
         """
         house, known = self._begin()
         self._arm(1, "after")
@@ -183,7 +183,7 @@ class Ordeal:
             self.points += 1
             house = self._reopen(known)
             self._judge_found(house, known)
-            self._arm(lives, ("before", "after")[lives % 2])
+            self._arm(1 + stride * (lives - 1), ("before", "after")[lives % 2])
             rest = (Act("start"), Act("run"), *(act for act in rest if act.word != "start"))
             index = self._play(house, known, rest)
         self._arm(NEVER, "before")

@@ -213,12 +213,12 @@ PROPERTIES: Final = (
     *in_each_format(
         *("runtime/life/collected", collected, "runtime.life.collect", "runtime.life.kept"),
         given=tape(50),
-        examples=25,
+        examples=16,
     ),
     *in_each_format("runtime/life/kept", kept, "runtime.life.kept"),
     *in_each_format("runtime/life/marked", marked_too, "runtime.life.collect"),
     *in_each_format("runtime/life/again", again, "runtime.life.again", "runtime.life.collect"),
-    *in_each_format("runtime/name/inert", inert, "runtime.name.inert", given=tape(24), examples=10),
+    *in_each_format("runtime/name/inert", inert, "runtime.name.inert", given=tape(24), examples=8),
     *in_each_format("runtime/prune/between", pruned, "runtime.prune.running"),
     *in_each_format("runtime/prune/meanwhile", pruned_meanwhile, "runtime.prune.running", *HISTORY_RULES),
 )

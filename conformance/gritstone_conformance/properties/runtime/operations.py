@@ -436,7 +436,7 @@ PROPERTIES: Final = (
     *in_each_format(
         *("runtime/query/rest", asked, "runtime.query.rest", "runtime.query.monotone", "wit.query.pure"),
         given=tape(24),
-        examples=15,
+        examples=10,
     ),
     *in_each_format("runtime/query/meanwhile", asked_meanwhile, "runtime.query.monotone"),
     *in_each_format("runtime/route/fans", fans, "runtime.route.fan"),

@@ -229,7 +229,7 @@ PROPERTIES: Final = (
         altered,
         *dict.fromkeys(_RULES.values()),
         given=tape(64),
-        examples=40,
+        examples=26,
     ),
     *in_each_format("wit/admit/outboxes", outboxes, "wit.admit.outbox"),
     *in_each_format("wit/admit/closures", closures, "wit.admit.closed", "wit.admit.kind"),

@@ -224,13 +224,13 @@ PROPERTIES: Final = (
         *("wit/channel/unread", unread, "wit.channel.unread", "wit.channel.fresh"),
         given=tape(40),
         features=(),
-        examples=40,
+        examples=26,
     ),
     *in_each_format("wit/channel/most", most_unread, "wit.channel.unread", features=()),
     *in_each_format(
         *("wit/channel/reading", reading, "wit.channel.unread", "wit.channel.fresh", "wit.channel.same-id"),
         given=tape(60),
-        examples=40,
+        examples=26,
     ),
     *in_each_format(
         *("wit/channel/superseded", superseded, "wit.channel.fresh", "wit.channel.same-id", "wit.channel.unread"),

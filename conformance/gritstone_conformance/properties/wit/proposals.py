@@ -186,7 +186,7 @@ PROPERTIES: Final = (
     *in_each_format(
         *("wit/proposal/fence", fence, "wit.proposal.fence", "wit.kind.precedence"),
         given=tape(16),
-        examples=30,
+        examples=20,
     ),
     *in_each_format("wit/genesis/first", genesis_first, "wit.genesis.first", "wit.genesis.identity"),
     *in_each_format("wit/genesis/again", genesis_again, "wit.genesis.again"),

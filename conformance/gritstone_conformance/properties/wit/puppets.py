@@ -235,14 +235,14 @@ PROPERTIES: Final = (
     *in_each_format(
         *("wit/puppet/generated", generated, "wit.puppet.exact"),
         given=tape(160),
-        examples=80,
+        examples=52,
         cost=1_200,
     ),
-    *in_each_format(*("wit/puppet/noise", noise, "wit.puppet.total", "wit.puppet.exact"), given=tape(250), examples=60),
+    *in_each_format(*("wit/puppet/noise", noise, "wit.puppet.total", "wit.puppet.exact"), given=tape(250), examples=39),
     *in_each_format("wit/puppet/cuts", every_cut, "wit.puppet.total"),
     *in_each_format("wit/puppet/edges", edges, "wit.puppet.exact"),
     *in_each_format("wit/puppet/handlers", handlers, "wit.puppet.exact"),
-    *in_each_format("wit/puppet/order", order, "wit.puppet.order", given=tape(24), examples=25),
+    *in_each_format("wit/puppet/order", order, "wit.puppet.order", given=tape(24), examples=16),
     *in_each_format("wit/puppet/atomic", atomic, "wit.puppet.atomic"),
     *in_each_format("wit/puppet/leave", leave, "wit.puppet.leave"),
 )

@@ -192,7 +192,7 @@ PROPERTIES: Final = (
     *in_each_format(
         *("wit/transition/no-stale", no_stale, "wit.transition.no-stale"),
         given=tape(40),
-        examples=30,
+        examples=20,
     ),
     *in_each_format("wit/transition/declined", declined, "wit.transition.declined"),
     *in_each_format("wit/transition/attempts", attempts, "wit.transition.attempt"),

@@ -205,12 +205,12 @@ PROPERTIES: Final = (
     *in_each_format(
         *("wit/update/merges", merges, "wit.update.merge", "wit.update.keep", "wit.update.replace"),
         given=tape(120),
-        examples=50,
+        examples=32,
     ),
     *in_each_format("wit/update/shapes", shapes, "wit.update.replace", "wit.update.merge", "wit.update.keep"),
     *in_each_format("wit/update/code", by_code, "wit.update.code", "wit.update.not-own", "wit.update.no-wit"),
     *in_each_format("wit/update/failing-code", failing_code, "wit.update.code"),
     *in_each_format("wit/update/refused", refusals, "wit.update.refused", "wit.frozen.kept", "wit.frozen.code"),
-    *in_each_format("wit/frozen/kept", frozen, "wit.frozen.kept", given=tape(40), examples=50),
+    *in_each_format("wit/frozen/kept", frozen, "wit.frozen.kept", given=tape(40), examples=32),
     *in_each_format("wit/cleanup/cut", cleanup, "wit.cleanup.cut", "wit.admit.previous"),
 )
