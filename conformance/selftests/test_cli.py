@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -188,7 +189,11 @@ def test_a_run_that_is_ended_from_outside_leaves_nothing(tmp_path: Path, number:
     # one that answers hello and then nothing, so that the run is under way however slow this process is
     iut = shlex.join([sys.executable, str(PLANTED / "hang.py"), mark])
     command = [sys.executable, "-m", "gritstone_conformance.cli", *verify(iut, "-k", "grit/[bt]*/*")]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # who is started in the background may have inherited that interrupts are ignored
+    listen = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("gritstone")
         process.send_signal(number)
