@@ -192,7 +192,12 @@ def test_a_run_that_is_ended_from_outside_leaves_nothing(tmp_path: Path, number:
     # who is started in the background may have inherited that interrupts are ignored
     listen = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listen,  # noqa: PLW1509
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("gritstone")
