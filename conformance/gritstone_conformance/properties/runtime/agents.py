@@ -19,7 +19,7 @@ from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
 
-_NAMES: Final = ("test", "a", "\u00e9\U0001f600", "n" * 255, "with blank", "\u0000x")
+_NAMES: Final = ("test", "a", "\u00e9\U0001f600", "e\u0301", "n" * 255, "with blank", "\u0000x")
 
 
 def bootstrap(trial: Trial, fmt: Format) -> None:
@@ -188,6 +188,33 @@ def mail_first(trial: Trial, fmt: Format) -> None:
     double.export(rule=rule)
 
 
+def same_effects(trial: Trial, fmt: Format) -> None:
+    """The same message of two senders is two effects: who is answered or acknowledged is one of them."""
+    rule = "runtime.effect.offered"
+    double = Double(trial, fmt)
+    stage = double.stage
+    ask = stage.program(
+        programs.send(0, 1, "effect.x") + programs.send(0, 1, "effect.y"), double.agent, stage.blob(b"")
+    )
+    for title in (b"a", b"b", b"c"):
+        double.tell(double.born(title), ask)
+    names = double.effects(rule=rule)
+    firsts, seconds = names[::2], names[1::2]
+    double.resolve(seconds[0], "ok", b"out of order", rule="runtime.effect.linked")
+    double.effects(rule=rule)
+    double.resolve(firsts[1], "ok", b"in order", rule="runtime.effect.linked")
+    double.effects(rule=rule)
+    sender, message = double.mail(rule="runtime.effect.linked")[-1]
+    double.ack(sender, message, rule=rule)
+    double.effects(rule=rule)
+    double.resolve(firsts[0], "failed", b"late", rule="runtime.effect.linked")
+    double.effects(rule=rule)
+    double.mail(rule="runtime.effect.linked")
+    double.resolve(seconds[1], "ok", b"last", rule="runtime.effect.linked")
+    double.effects(rule=rule)
+    double.play()
+
+
 def effects(trial: Trial, fmt: Format, tape: Tape) -> None:
     """An effect is listed until it is answered, in any order, and answered by one linked message of the agent."""
     double = Double(trial, fmt)
@@ -241,6 +268,10 @@ PROPERTIES: Final = (
         examples=13,
     ),
     *in_each_format("runtime/agent/mail-first", mail_first, "runtime.agent.steps", "runtime.agent.ack"),
+    *in_each_format(
+        *("runtime/effect/same", same_effects, "runtime.effect.offered", "runtime.effect.linked"),
+        features=("external", "effects"),
+    ),
     *in_each_format(
         *("runtime/effect/answered", effects, "runtime.effect.offered", "runtime.effect.linked", "runtime.agent.ack"),
         given=tape(60),

@@ -146,6 +146,105 @@ def at_each_millisecond(trial: Trial, fmt: Format) -> None:
         trial.expect("grit.close", {"store": "s"}, ok())
 
 
+def long_delays(trial: Trial, fmt: Format) -> None:
+    """Delays double also where they no longer fit 32 bits, up to a cap as far away."""
+    rule = "runtime.retry.delay"
+    double = Double(trial, fmt, Terms(clock="suite", config=Config(1, 1 << 34, 37)))
+    actor = double.born()
+    double.tell(actor, double.stage.program(programs.fail()), rule=rule)
+    while (due := double.model.next_due_ms()) is not None:
+        double.time(due - 1, rule=rule)
+        double.time(due, rule=rule)
+        double.run(rule=rule)
+    double.refs(rule="runtime.retry.count")
+    double.export(rule=rule)
+
+
+def healed_of_all(trial: Trial, fmt: Format) -> None:
+    """With a mark, the counts, delays and isolation of the actor's other messages end as well."""
+    rule = "runtime.fail.heal"
+    double = Double(trial, fmt, Terms(schedule="chosen", clock="suite", config=Config(10, 40, 3)))
+    stage = double.stage
+    actor, other, poisoner, mender = (_born(double, title) for title in (b"a", b"b", b"p", b"m"))
+    slow, late = (stage.program(programs.try_again(n) + programs.append("log", b"%d" % n)) for n in (2, 1))
+    log, mended = stage.program(programs.append("log", b"x")), stage.tree(k=stage.blob(b"k"))
+
+    def say(sender: bytes, content: bytes, mt: str = "") -> None:
+        double.inject(sender, stage.program(programs.send(0, 1, mt), actor, content))
+        _choose_of(double, sender, sender)
+
+    def fails(sender: bytes) -> None:
+        _choose_of(double, actor, sender, rule=rule)
+        double.time(double.model.now_ms + 40, rule=rule)
+
+    say(other, slow)
+    fails(other)
+    say(poisoner, stage.program(programs.fail()))
+    for content in (late, log):
+        double.inject(actor, content)
+    _choose_largest(double, rule="runtime.retry.isolate")
+    double.ready(rule="runtime.retry.isolate")
+    fails(actor)
+    for _ in range(3):
+        fails(poisoner)
+    double.refs(rule="runtime.fail.mark")
+    say(mender, mended, "update")
+    _choose_of(double, actor, mender, rule=rule)
+    double.refs(rule=rule)
+    double.ready(rule=rule)
+    for sender in (other, actor, other, actor, other):
+        fails(sender)
+        double.ready(rule=rule)
+    double.query(actor, "get", b"log", rule=rule)
+    double.export(rule=rule)
+
+
+def same_message(trial: Trial, fmt: Format) -> None:
+    """The same message of two senders is counted, delayed and declined for each of them alone."""
+    double = Double(trial, fmt, _CHOSEN)
+    stage = double.stage
+    actor, *senders = (_born(double, title) for title in (b"a", b"b", b"c"))
+    for ops, rule in (
+        (programs.leave("k") + programs.append("log", b"held"), "runtime.run.declined"),
+        (programs.try_again(2) + programs.append("log", b"x"), "runtime.retry.count"),
+    ):
+        content = stage.program(ops)
+        for sender in senders:
+            double.inject(sender, stage.program(programs.send(0, 1, "", b"s"), actor, content))
+            _choose_of(double, sender, sender)
+        double.ready(rule=rule)
+        _choose_of(double, actor, senders[0], rule=rule)
+        double.ready(rule=rule)
+        double.time(double.model.now_ms + 40, rule=rule)
+        _choose_of(double, actor, senders[1], rule=rule)
+        double.ready(rule=rule)
+        double.time(double.model.now_ms + 40, rule=rule)
+    for _ in range(2):
+        for sender in senders:
+            _choose_of(double, actor, sender, rule="runtime.retry.count")
+            double.time(double.model.now_ms + 40, rule=rule)
+    double.refs(rule="runtime.fail.mark")
+    double.query(actor, "get", b"log", rule="runtime.retry.count")
+    double.export(rule="runtime.retry.count")
+
+
+def counted_among_others(trial: Trial, fmt: Format) -> None:
+    """The attempt of a run is one more than the largest count it covers, whichever message that is of."""
+    rule = "wit.transition.attempt"
+    double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 3)))
+    actor, *senders = (_born(double, title) for title in (b"a", b"b", b"c"))
+    for number, order in enumerate((senders, senders[::-1])):
+        for sender in order:
+            content = double.stage.program(programs.try_again(1) + programs.append("log", b"%d" % number))
+            double.inject(sender, double.stage.program(programs.send(0, 1), actor, content))
+            _choose_of(double, sender, sender)
+            if sender == order[0]:
+                _choose_of(double, actor, sender, rule=rule)
+        _choose_largest(double, rule=rule)
+        double.query(actor, "get", b"log", rule=rule)
+    double.export(rule=rule)
+
+
 def _next(double: Double, rule: str) -> str:
     """Move the time to one millisecond before the next attempt, then to it; returns what the runtime then says."""
     due = double.model.next_due_ms()
@@ -365,6 +464,22 @@ PROPERTIES: Final = (
     *in_each_format(
         *("runtime/retry/delay", at_each_millisecond, "runtime.retry.delay", "runtime.retry.count"),
         features=("external", "clock"),
+    ),
+    *in_each_format(
+        *("runtime/retry/long", long_delays, "runtime.retry.delay", "runtime.retry.count"),
+        features=("external", "clock"),
+    ),
+    *in_each_format(
+        *("runtime/retry/among-others", counted_among_others, "wit.transition.attempt"),
+        features=("external", "schedule"),
+    ),
+    *in_each_format(
+        *("runtime/retry/same", same_message, "runtime.retry.count", "runtime.run.declined"),
+        features=("external", "schedule", "clock"),
+    ),
+    *in_each_format(
+        *("runtime/fail/healed-of-all", healed_of_all, "runtime.fail.heal", "runtime.retry.isolate"),
+        features=("external", "schedule", "clock"),
     ),
     *in_each_format(
         *("runtime/retry/others", others_leave_a_count_alone, "runtime.retry.others"),

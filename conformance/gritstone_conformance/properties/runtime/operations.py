@@ -157,6 +157,23 @@ def woken(trial: Trial, fmt: Format) -> None:
         )
 
 
+def withdrawn(trial: Trial, fmt: Format) -> None:
+    """Mail that its sender takes back is not read, and what waited for it no longer waits."""
+    rule = "runtime.route.rest"
+    double = Double(trial, fmt)
+    stage = double.stage
+    actor, other = double.born(b"a"), double.born(b"b")
+    held = stage.program(programs.leave("k") + programs.append("log", b"held"))
+    double.tell(other, stage.program(programs.send(0, 1), actor, held), rule=rule)
+    double.tell(actor, stage.program(programs.append("log", b"cleanup")), "cleanup", rule="wit.cleanup.last")
+    double.refs(rule="wit.cleanup.last")
+    double.tell(other, stage.program(programs.release(0), actor), rule=rule)
+    double.refs(rule=rule)
+    double.tell(actor, stage.program(programs.write("k", b"v")), rule=rule)
+    double.query(actor, "get", b"log", rule=rule)
+    double.export(rule=rule)
+
+
 def independent(trial: Trial, fmt: Format) -> None:
     """Ten actors that sleep half a second each are all done in two and a half, and others go on meanwhile."""
     rule = "runtime.run.independent"
@@ -428,6 +445,9 @@ PROPERTIES: Final = (
     *in_each_format("runtime/route/self", to_itself, "runtime.route.self"),
     *in_each_format("runtime/run/declined", declined, "runtime.run.declined", cost=1_000),
     *in_each_format("runtime/run/woken", woken, "runtime.run.declined"),
+    *in_each_format(
+        *("runtime/route/withdrawn", withdrawn, "runtime.route.rest", "wit.cleanup.last", "runtime.route.sent"),
+    ),
     *in_each_format("runtime/run/independent", independent, "runtime.run.independent"),
     *in_each_format("runtime/head/stale", stale, "runtime.head.cas", "runtime.recover.continue"),
     *in_each_format("runtime/head/serial", serial, "runtime.head.serial"),

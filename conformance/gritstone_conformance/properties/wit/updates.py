@@ -72,6 +72,22 @@ def shapes(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
+def shared(trial: Trial, fmt: Format) -> None:
+    """A tree that occurs twice, in the core or in the update, is merged in each place with what is there."""
+    rule = "wit.update.merge"
+    bench = Workbench(trial, fmt)
+    stage = bench.stage
+    leaves = [stage.blob(b"%d" % number) for number in range(4)]
+    old = [stage.tree(x=leaves[0]), stage.tree(x=leaves[1], y=leaves[1])]
+    new = [stage.tree(x=leaves[2]), stage.tree(x=leaves[3], z=leaves[3])]
+    core = {"a": old[0], "b": old[1], "c": old[0], "d": stage.tree(a=old[1], b=new[0])}
+    update = {"a": new[0], "b": new[0], "c": new[1], "d": stage.tree(a=new[0], b=old[0])}
+    bench.merge(stage.tree(**core), stage.tree(**update), rule=rule)
+    actor = bench.born(b"a", **core)
+    actor.tell(stage.tree(**update), "update", rule=rule)
+    bench.play()
+
+
 def by_code(trial: Trial, fmt: Format) -> None:
     """``wit_update`` in the content makes the step alone; in the core it means nothing, and ``wit`` never runs."""
     bench = Workbench(trial, fmt)
@@ -208,6 +224,7 @@ PROPERTIES: Final = (
         examples=32,
     ),
     *in_each_format("wit/update/shapes", shapes, "wit.update.replace", "wit.update.merge", "wit.update.keep"),
+    *in_each_format("wit/update/shared", shared, "wit.update.merge"),
     *in_each_format("wit/update/code", by_code, "wit.update.code", "wit.update.not-own", "wit.update.no-wit"),
     *in_each_format("wit/update/failing-code", failing_code, "wit.update.code"),
     *in_each_format("wit/update/refused", refusals, "wit.update.refused", "wit.frozen.kept", "wit.frozen.code"),
