@@ -11,7 +11,7 @@ from gritstone_conformance.model.choices import choices
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.runtime import Config
-from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms
+from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms, start_args
 from gritstone_conformance.properties.wit.registry import Given, in_each_format
 from gritstone_conformance.strategies import programs, scenarios
 from gritstone_conformance.strategies.scenarios import Scenario
@@ -245,6 +245,28 @@ def counted_among_others(trial: Trial, fmt: Format) -> None:
     double.export(rule=rule)
 
 
+def beside(trial: Trial, fmt: Format) -> None:
+    """What one runtime did on a store and let the process know is what another one on it tells and goes on from."""
+    rule = "runtime.query.monotone"
+    double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 3)))
+    stage = double.stage
+    actor = _born(double, b"a")
+    double.ask_plainly("runtime.start", start_args(double.terms, runtime="second"), ok(agent=double.agent.hex()))
+    say = stage.program(programs.append("log", b"x") + programs.send(0, 1, "say"), double.agent, stage.blob(b"hello"))
+    for _ in range(2):
+        double.inject(actor, say)
+        step = double.model.run(*choices(double.model)[0])
+        assert step is not None
+        double.ask_plainly(
+            "runtime.choose", {"runtime": "second", "choice": 0}, ok(step=step.hex()), "runtime.head.cas"
+        )
+        double.query(actor, "get", b"log", rule=rule)
+        double.mail(rule="runtime.agent.ack")
+        double.ready(rule="runtime.schedule.exact")
+        double.refs(rule="runtime.head.cas")
+    double.export(rule="runtime.head.cas")
+
+
 def _next(double: Double, rule: str) -> str:
     """Move the time to one millisecond before the next attempt, then to it; returns what the runtime then says."""
     due = double.model.next_due_ms()
@@ -471,6 +493,10 @@ PROPERTIES: Final = (
     ),
     *in_each_format(
         *("runtime/retry/among-others", counted_among_others, "wit.transition.attempt"),
+        features=("external", "schedule"),
+    ),
+    *in_each_format(
+        *("runtime/head/beside", beside, "runtime.head.cas", "runtime.query.monotone", "runtime.agent.ack"),
         features=("external", "schedule"),
     ),
     *in_each_format(

@@ -6,15 +6,19 @@ from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.illegal import KINDS
+from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.store import Change
-from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms
+from gritstone_conformance.model.values import Blob, Message
+from gritstone_conformance.properties.runtime.double import GENESIS, MOST_STEPS, Double, Terms
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.scenarios import PUPPET, STAMP
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
+
+_LIMIT_MS: Final = 240  # what a transition is given; one that does not sleep needs far less
 
 
 def counted(trial: Trial, fmt: Format) -> None:
@@ -222,6 +226,24 @@ def receipts(trial: Trial, fmt: Format) -> None:
     double.export(rule="runtime.receipt.no-loop")
 
 
+def out_of_time(trial: Trial, fmt: Format) -> None:
+    """Naps of a transition add up; who ran out of time is marked, and mark and receipt tell the class ``timeout``."""
+    rule = "runtime.receipt.form"
+    double = Double(trial, fmt, Terms(config=Config(0, 0, 1), transition_ms=_LIMIT_MS))
+    stage = double.stage
+    sender, slow = double.born(b"sender"), double.born(b"slow")
+    naps = stage.program(programs.sleep(_LIMIT_MS * 2 // 3) * 2)
+    failed = stage.graph.add(Message(None, (), naps))
+    asked = double.inject(sender, stage.program(programs.send(0, 1), slow, naps))
+    headers = (("mt", "receipt"), ("reply", failed.hex()), ("class", "timeout"))
+    receipt = fmt.hash(fmt.encode(Message(asked, headers, fmt.hash(fmt.encode(Blob((), b""))))))
+    double.play()
+    parked = ok(cause="rest", steps={"$": "any"}, parked=[[slow.hex(), "timeout"]])
+    trial.expect("runtime.run", {"runtime": "r", "max_steps": MOST_STEPS}, parked, rule="runtime.fail.mark")
+    trial.expect("grit.has", {"store": "s", "ids": [receipt.hex()]}, ok(has=[True]), rule=rule)
+    trial.expect("grit.close", {"store": "s"}, ok())
+
+
 PROPERTIES: Final = (
     *in_each_format("runtime/retry/count", counted, "runtime.retry.count", "runtime.fail.mark"),
     *in_each_format("runtime/fail/marked", marked, "runtime.fail.mark", "runtime.fail.stop"),
@@ -231,5 +253,6 @@ PROPERTIES: Final = (
     *in_each_format("runtime/fail/unmarked", unmarked, "runtime.fail.mark"),
     *in_each_format("runtime/fail/bad-steps", bad_steps, "runtime.fail.bad-step", "wit.admit.trace"),
     *in_each_format("runtime/fail/updates", failing_updates, "runtime.fail.update"),
+    *in_each_format("runtime/receipt/out-of-time", out_of_time, "runtime.receipt.form", "runtime.fail.mark"),
     *in_each_format("runtime/receipt/sent", receipts, "runtime.receipt.form", "runtime.receipt.no-loop"),
 )

@@ -70,7 +70,7 @@ def _name(double: Double, name: str, target: bytes | None) -> None:
 
 
 def kept(trial: Trial, fmt: Format) -> None:
-    """An entry of another keeps, a name keeps, unread mail keeps; an entry for oneself does not."""
+    """An entry of another keeps, a name keeps, unread mail keeps; an entry for oneself and other references do not."""
     rule = "runtime.life.kept"
     double = Double(trial, fmt)
     stage = double.stage
@@ -83,6 +83,7 @@ def kept(trial: Trial, fmt: Format) -> None:
         if reason == "self":
             say = stage.program(programs.send(programs.ACTOR, 0), empty)
             double.tell(creator, stage.program(programs.send(0, 1), child, say))
+            _name(double, "actors-of/child", child)
         elif reason in ("mail", "outside"):
             say = stage.program(programs.send(0, 1), absent if reason == "mail" else double.agent, empty)
             double.tell(creator, stage.program(programs.send(0, 1), child, say))
