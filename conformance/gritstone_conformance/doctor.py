@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from gritstone_conformance import SPEC_VERSIONS
 from gritstone_conformance.actor_rungs import actor_rungs
 from gritstone_conformance.attachment.attaching import Target, terms_of
 from gritstone_conformance.attachment.connection import Address
@@ -59,6 +60,7 @@ _CAUSES: Final = (
     ("memory", "it uses more memory than `--max-rss` allows"),
 )
 _GRACE: Final = 0.2  # of a deadline: nobody wants to know here how late a reply would have come
+_LONG: Final = 65_535  # characters of arguments: more than some readers of lines take
 _PATIENCE_S: Final = 3.0  # of whoever looks on, until it is said what is waited for
 
 
@@ -101,7 +103,7 @@ def _climb(target: Target, terms: Terms) -> Iterator[tuple[str, str]]:
         yield "hello", _hello_words(subject)
         yield "flush", _flush(subject)
         if "grit" not in subject.claims.profiles:
-            raise _BadError("claims BAD: profile grit is not claimed", "claim `grit` in `profiles` to be judged at all")
+            raise _BadError(*_unclaimed(subject))
         for rung in (*rungs_for(subject.claims), *actor_rungs(subject.claims)):
             _ask(subject, rung)
             yield rung.name, ""
@@ -145,6 +147,13 @@ def _hello_words(subject: Subject) -> str:
     return "   ".join((subject_line(subject.claims.raw), *subject.notes))
 
 
+def _unclaimed(subject: Subject) -> tuple[str, str]:
+    if "grit" in subject.claims.raw["profiles"]:
+        versions = " or ".join(f'"{version}"' for version in SPEC_VERSIONS)
+        return "claims BAD: no version in `spec` is known here, so nothing is claimed", f"put {versions} into `spec`"
+    return "claims BAD: profile grit is not claimed", "claim `grit` in `profiles` to be judged at all"
+
+
 def _flush(subject: Subject) -> str:
     for _ in range(3):
         _guarded("flush", lambda: subject.ask("ping", {}))
@@ -169,7 +178,7 @@ def _restart(subject: Subject) -> str:
 
 def _ask(subject: Subject, rung: Rung) -> None:
     for step in rung.steps:
-        reply = _guarded(rung.name, lambda step=step: subject.ask(step.op, step.args))  # type: ignore[misc]
+        reply = _guarded(rung.name, lambda step=step: subject.ask(step.op, step.args), step)  # type: ignore[misc]
         difference = compare(step.expect, reply, {})
         if difference is not None:
             raise _BadError(*_difference_lines(rung, step, difference))
@@ -180,14 +189,20 @@ def _difference_lines(rung: Rung, step: Step, difference: Difference) -> Sequenc
     seen = [f"{label:<9} {text}" for label, text in told]
     lacking = isinstance(difference.got, dict) and "unsupported" in difference.got
     advice = f"`hello` claims what needs {step.op}: answer it, or do not claim it" if lacking else rung.advice
+    if isinstance(difference.got, dict) and "error" in difference.got:
+        advice = "`error` means that your side broke, or that it took the arguments for none: its message says why"
     return f"{rung.name} BAD: {show_request(step.op, step.args, 100)}", *seen, f"advice    {advice}"
 
 
-def _guarded(name: str, ask: Callable[[], _T]) -> _T:
+def _guarded(name: str, ask: Callable[[], _T], step: Step | None = None) -> _T:
     try:
         return ask()
     except SubjectFault as fault:
-        raise _BadError(*unfolded(f"{name} BAD: {fault}"), *_advice(fault.cause, fault.rule)) from fault
+        asked = () if step is None else (f"asked     {show_request(step.op, step.args, 100)}",)
+        advice = _advice(fault.cause, fault.rule)
+        if fault.rule is None and step is not None and len(str(step.args)) > _LONG:
+            advice = ("advice    a line may be as long as `frame_bytes`: does your reader of lines take so much?",)
+        raise _BadError(*unfolded(f"{name} BAD: {fault}"), *asked, *advice) from fault
 
 
 def _advice(cause: str, rule: str | None) -> tuple[str, ...]:

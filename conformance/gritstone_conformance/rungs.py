@@ -34,7 +34,10 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class _Golden:
-    """Known values of one format; ``hello`` is the blob {ct: s} ``hello``, ``tree`` holds it under ``greeting``."""
+    """Known values of one format; ``hello`` is the blob {ct: s} ``hello``, ``tree`` holds it under ``greeting``.
+
+    ``zeros_id`` is the hash of a line's worth of zeros: as many as the floor of ``object_bytes``.
+    """
 
     empty: str
     empty_id: str
@@ -45,12 +48,14 @@ class _Golden:
     tree: str
     tree_id: str
     bundle: str
+    zeros_id: str
 
 
 def _b64(hexed: str) -> str:
     return encode_bytes(bytes.fromhex(hexed))
 
 
+_LONGEST: Final = 1_048_576
 _FRAMED_HELLO: Final = b"blob 11\0ct\0s\0\0hello"
 _FRAMED_HELLO_ID: Final = "22878b77b2c12fc26f873116451d3c9d5092ccf77441cf80ad761422b28aa759"
 _FRAMED_TREE: Final = b"tree 41\0greeting\0" + bytes.fromhex(_FRAMED_HELLO_ID)
@@ -83,6 +88,7 @@ _GOLDEN: Final = {
             [(_FRAMED_HELLO_ID, _FRAMED_HELLO), (_FRAMED_TREE_ID, _FRAMED_TREE)],
             "122b48beacb82d528cac7c3cbe52bdbe9de6ce4f313f095968f882a9821c0dd2",
         ),
+        zeros_id="30e14955ebf1352266dc2ff8067e68104607e750abb9d3b36582b8af909fcb58",
     ),
     "cbor-blake3": _Golden(
         empty=_b64("8300a040"),
@@ -99,6 +105,7 @@ _GOLDEN: Final = {
             [(_CBOR_HELLO_ID, _CBOR_HELLO), (_CBOR_TREE_ID, _CBOR_TREE)],
             "d13cdd75f307e00e205cfe51aa57d30ffc37f5ea4d25d51baef59afb9b9fb239",
         ),
+        zeros_id="488de202f73bd976de4e7048f4e1f39a776d86d582b7348ff53bf432b987fca8",
     ),
 }
 
@@ -124,8 +131,11 @@ def right_step(op: str, args: dict[str, Json], **ok: Json) -> Step:
 
 
 def _id(fmt: str, golden: _Golden) -> Rung:
-    step = right_step("grit.id", {"format": fmt, "bytes": golden.empty}, id=golden.empty_id)
-    return Rung(f"id {fmt}", (step,), "the id is the hash of the whole object, header included, in lower-case hex")
+    steps = (
+        right_step("grit.id", {"format": fmt, "bytes": golden.empty}, id=golden.empty_id),
+        right_step("grit.id", {"format": fmt, "bytes": encode_bytes(bytes(_LONGEST))}, id=golden.zeros_id),
+    )
+    return Rung(f"id {fmt}", steps, "the id is the hash of the whole object, header included, in lower-case hex")
 
 
 def _decode(fmt: str, golden: _Golden) -> Rung:

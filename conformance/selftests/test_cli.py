@@ -29,6 +29,19 @@ def planted(name: str) -> str:
     return shlex.join([sys.executable, str(PLANTED / f"{name}.py")])
 
 
+def bent(folder: Path, was: str, now: str) -> str:
+    """Return the command of an adapter that claims grit and answers ``grit.id``, with one place changed."""
+    source = (PLANTED / "honest.py").read_text(encoding="utf-8")
+    limits = '"object_bytes": 1 << 20, "tree_depth": 1024, "cas_names": 64, "refs": 10_000, '
+    claim = (('"profiles": []', '"profiles": ["grit"]'), ('"window": 64, ', f'"window": 64, {limits}'))
+    for old, new in (*claim, (was, now)):
+        assert old in source
+        source = source.replace(old, new, 1)
+    path = folder / "bent.py"
+    path.write_text(source, encoding="utf-8")
+    return shlex.join([sys.executable, str(path)])
+
+
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple]:  # type: ignore[type-arg]
     """Return a function that runs one command in a directory of its own and returns exit code, stdout, stderr."""
@@ -374,6 +387,31 @@ def test_doctor_knows_what_is_lacking(run: Callable[..., tuple[int, str, str]]) 
     code, out, _ = run("doctor", "--iut", planted("unsupported"))
     assert code == 1
     assert "advice    `hello` claims what needs grit.id: answer it, or do not claim it" in out
+
+
+def test_doctor_knows_a_reader_of_short_lines(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    short = "in iter(lambda: sys.stdin.buffer.readline(65536), b'')"
+    code, out, _ = run("doctor", "--iut", bent(tmp_path, "in sys.stdin.buffer", short))
+    assert code == 1
+    assert "id framed-sha256 BAD: dead:exit-1" in out
+    assert "asked     grit.id  framed-sha256, 1048576 bytes" in out
+    assert "advice    a line may be as long as `frame_bytes`" in out
+
+
+def test_doctor_sends_whoever_answers_error_to_its_message(
+    run: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    code, out, _ = run("doctor", "--iut", bent(tmp_path, 're.compile("', 're.compile("!'))
+    assert code == 1
+    assert "id framed-sha256 BAD" in out
+    assert "advice    `error` means that your side broke" in out
+
+
+def test_doctor_knows_a_spec_that_nobody_wrote(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    code, out, _ = run("doctor", "--iut", bent(tmp_path, '"spec": ["0.1"]', '"spec": ["7.1"]'))
+    assert code == 1
+    assert "claims BAD: no version in `spec` is known here, so nothing is claimed" in out
+    assert 'put "0.1" or "0.2" into `spec`' in out
 
 
 def test_doctor_says_that_nothing_stays(run: Callable[..., tuple[int, str, str]]) -> None:

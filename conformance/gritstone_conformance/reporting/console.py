@@ -83,7 +83,7 @@ class Console:
             self._live = None
         unshown = len(self._shown) - SHOWN
         if unshown > 0:
-            self._line(f"and {unshown} more kinds of failure: `gritstone report` shows all")
+            self._line(f"and {unshown} more kinds of failure: `gritstone report FILE` shows all, FILE is named below")
         for line in lines:
             self._line(line)
         self._out.flush()

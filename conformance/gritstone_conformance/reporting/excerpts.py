@@ -70,7 +70,7 @@ def show_difference(path: str, expected: Json, got: Json, width: int) -> list[tu
     if not path:
         return [("expected", show_answer(expected, width)), ("got", show_answer(got, width))]
     values = (("expected", expected), ("got", got))
-    told = [(label, "nothing" if value is None else show_value(value, width)) for label, value in values]
+    told = [(label, "nothing, or null" if value is None else show_value(value, width)) for label, value in values]
     return [("path", cut_middle(printable(_short_ids(path), 4 * width), width)), *told]
 
 
