@@ -213,14 +213,14 @@ class Machine:
                 if len(stack) == 1:
                     self._end(running, answer)
                     return
-                running.pop()
+                running.pop(answer)
                 continue
             except Refusal as refusal:
                 answer, error = None, refusal
                 if len(stack) == 1:
                     self._end(running, refusal)
                     return
-                running.pop()
+                running.pop(None)
                 continue
             answer = error = None
             if isinstance(request, Ask):
@@ -240,7 +240,7 @@ class Machine:
             return failure("failed", "queries that wait for each other", rule="wit.query.answers")
         workspace = Workspace(self.world.objects)
         try:
-            running.push(self.query(workspace, request)[1], workspace)
+            running.push(*self.query(workspace, request), workspace)
         except Missing as refusal:
             return refusal
         return None

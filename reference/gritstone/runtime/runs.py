@@ -31,9 +31,10 @@ class Running:
         is_over: whether it has ended or was abandoned.
         waits_for: what it waits for; None while it runs.
         stack: the transition, and the queries above it, each with where it makes objects.
+        asked: the steps that were asked, and the answers that were had.
     """
 
-    __slots__ = ("actor", "base", "began_ms", "is_over", "run", "stack", "waits_for")
+    __slots__ = ("actor", "asked", "base", "began_ms", "is_over", "run", "stack", "waits_for")
 
     def __init__(self, actor: Actor, run: Run, play: Generator[Request, Any, Any], began_ms: float) -> None:
         self.actor = actor
@@ -42,14 +43,18 @@ class Running:
         self.began_ms = began_ms
         self.is_over = False
         self.waits_for: Request | None = None
+        self.asked: set[ObjectId] = set()
         self.stack: list[tuple[Generator[Request, Any, Any], Workspace]] = [(play, run.workspace)]
 
-    def push(self, play: Generator[Request, Any, Any], workspace: Workspace) -> None:
-        """Begin a query that what was on top waits for."""
+    def push(self, step: ObjectId, play: Generator[Request, Any, Any], workspace: Workspace) -> None:
+        """Begin a query of a step that what was on top waits for."""
+        self.asked.add(step)
         self.stack.append((play, workspace))
 
-    def pop(self) -> None:
+    def pop(self, answer: ObjectId | None) -> None:
         """End the query on top; what it made goes to whoever asked, since its answer may be among it."""
+        if answer is not None:
+            self.asked.add(answer)
         _, workspace = self.stack.pop()
         self.stack[-1][1].take_over(workspace)
 

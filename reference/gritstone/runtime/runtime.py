@@ -289,6 +289,7 @@ class Runtime:
         found: set[ObjectId] = set()
         for running in self.machine.in_progress:
             found.update(message for _, message in letters_of(running.run.proposal))
+            found |= running.asked
             if running.base is not None:
                 found.add(running.base)
         return {one for one, there in zip(found, self.store.has(found), strict=True) if there}

@@ -13,11 +13,15 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.properties.runtime.free import scenario
+from gritstone_conformance.properties.runtime.house import House
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
-from gritstone_conformance.properties.runtime.kills import DEATH_RULES, Ordeal
+from gritstone_conformance.properties.runtime.kills import DEATH_RULES, NEVER, Ordeal, is_sigkill
 from gritstone_conformance.properties.wit.registry import in_each_format
+from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.scenarios import Scenario
 from gritstone_conformance.strategies.scripts import (
     Script,
@@ -32,6 +36,7 @@ from gritstone_conformance.trial import Property, Trial
 
 __all__ = ["PROPERTIES"]
 
+_MOST_WRITES: Final = 40  # of a start that makes an agent
 _MOST_DEATHS: Final = 10
 """In the gate, for each script and format."""
 
@@ -41,6 +46,37 @@ _Make = Callable[[Format], Script]
 def killed(make: _Make, most: int | None, trial: Trial, fmt: Format) -> None:
     """Whatever write it is killed at, nothing answered is lost, nothing is there in part, and the script can end."""
     _kill(trial, Ordeal(trial, fmt, make(fmt)), most)
+
+
+def killed_at_first(trial: Trial, fmt: Format) -> None:
+    """A death while a store gets its agent leaves both references or none, and the next start goes on from there."""
+    rule = "runtime.agent.bootstrap"
+    victim = trial.spawn()
+    for number in range(1, _MOST_WRITES):
+        house = House(trial, fmt, directory=trial.directory(), process=victim)
+        house.play()
+        trial.expect("fault.arm", {"writes": number, "when": "before"}, ok(), on=victim)
+        is_dead = False
+        try:
+            house.start()
+            house.play()
+            trial.expect("fault.arm", {"writes": NEVER, "when": "before"}, ok(), on=victim)
+        except SubjectFault as fault:
+            is_dead = is_sigkill(fault)
+            if not is_dead:
+                raise
+        if not is_dead:
+            house.close()
+            break
+        victim.kill()
+        house = House(trial, fmt, directory=house.directory, process=victim, create=False, rule=rule)
+        house.start()
+        house.play()
+        args: dict[str, Json] = {"store": house.handle, "prefix": "", "after": None, "limit": 10}
+        refs = trial.expect("grit.refs", args, ok(refs={"$": "any"}, more=False), on=victim, rule=rule)["refs"]
+        if [name.partition("/")[0] for name, _ in refs] != ["heads", "runtime"]:
+            trial.fail("an agent and its head", refs, words="a death leaves half an agent", rule=rule)
+        house.close()
 
 
 def killed_again(make: _Make, stride: int, trial: Trial, fmt: Format) -> None:
@@ -104,6 +140,12 @@ PROPERTIES: Final = (
         cost=2_500,
     ),
     *_each("living", partial(killed, living, _MOST_DEATHS), "runtime.recover.life", cost=1_400),
+    *in_each_format(
+        *("runtime/crash/first", killed_at_first, "runtime.agent.bootstrap"),
+        features=("durable", "fault.kill"),
+        kind="crash",
+        cost=800,
+    ),
     *_each("again", partial(killed_again, failing, 2), _CONTINUE, armed=True),
     *(
         prop
