@@ -21,7 +21,7 @@ from gritstone_conformance.trial import Divergence, Property
 from selftests.test_properties_grit import SMALL, play
 
 ALL = [prop for prop in load_properties() if prop.name.startswith(("wit/", "runtime/")) and prop.kind != "crash"]
-TIMED = ("runtime/head/serial-*", "runtime/retry/delay-system-*", "wit/channel/flat-*")
+TIMED = ("runtime/head/serial-*", "runtime/retry/delay-system-*", "runtime/receipt/out-of-time-*", "wit/channel/flat-*")
 """They measure time, and the model takes none, or as much as is easy to read."""
 
 PROPERTIES = [prop for prop in ALL if prop.kind != "crash" and not any(fnmatch(prop.name, name) for name in TIMED)]

@@ -67,6 +67,7 @@ def killed_at_first(trial: Trial, fmt: Format) -> None:
                 raise
         if not is_dead:
             house.close()
+            trial.remark = f"{number - 1} deaths, before every durable write"
             break
         victim.kill()
         house = House(trial, fmt, directory=house.directory, process=victim, create=False, rule=rule)
