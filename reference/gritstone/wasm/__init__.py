@@ -1,0 +1,11 @@
+"""Profile ``wasm``: actors whose code is a WebAssembly module in their own core.
+
+``binary`` takes modules apart, ``instructions`` and ``validation`` judge their bodies, ``admission``
+says which may run.
+"""
+
+from __future__ import annotations
+
+from gritstone.wasm.admission import AdmittedModule, admit_module
+
+__all__ = ["AdmittedModule", "admit_module"]
