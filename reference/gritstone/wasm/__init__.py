@@ -1,11 +1,12 @@
 """Profile ``wasm``: actors whose code is a WebAssembly module in their own core.
 
-``binary`` takes modules apart, ``instructions`` and ``validation`` judge their bodies, ``admission``
-says which may run.
+``binary`` takes modules apart, ``instructions`` and ``validation`` judge their bodies, ``admission`` says which
+may run. ``metering`` writes an admitted module so that it counts its fuel and stack, ``engine`` runs that.
 """
 
 from __future__ import annotations
 
 from gritstone.wasm.admission import AdmittedModule, admit_module
+from gritstone.wasm.metering import meter_module
 
-__all__ = ["AdmittedModule", "admit_module"]
+__all__ = ["AdmittedModule", "admit_module", "meter_module"]

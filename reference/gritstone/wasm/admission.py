@@ -1,8 +1,7 @@
 """Admission: which modules may run.
 
-The first failure counts: ``module``, ``import``, ``export``, ``limit``. Two things keep the work small for whoever
-sends a hostile module. One that is longer than the limit is not looked at. And where a type has more parameters or
-results than the limit, bodies are not judged, since that could take the square of their length.
+The first failure counts: its length, that it is well-formed, its limits, that it is valid, its imports, its exports.
+Since limits come before validation, that takes no longer than the module is long.
 
 Spec: :rule:`wasm.module.first`, :rule:`wasm.module.import`, :rule:`wasm.module.entry`, :rule:`wasm.module.state`,
 :rule:`wasm.module.limit`.
@@ -13,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gritstone.errors import Refusal
-from gritstone.wasm.binary import I32, I64, FunctionType, Module, read_module
+from gritstone.errors import Invalid, Malformed, Refusal
+from gritstone.wasm.binary import FunctionType, Module, read_module
 from gritstone.wasm.interface import ENTRIES, FUNCTIONS, INITIALIZE, MODULE, RESERVED, WAIT_AREA, WAITING
-from gritstone.wasm.validation import Facts, validate_body
+from gritstone.wasm.reader import I32
+from gritstone.wasm.validation import validate_body
 from gritstone.wit.failures import failure
 
 __all__ = ["DEFAULT_PAGES", "MODULE_BYTES", "AdmittedModule", "admit_module"]
@@ -30,9 +30,10 @@ _FUNCTIONS = 65_536
 _BODY_BYTES = 262_144  # bytes
 _LOCALS = 10_000
 _NESTING = 1_024  # blocks
-_TARGETS = 32_768
+_LABELS = 32_768
 _IMPORTS = 64
 _EXPORTS = 4_096
+_NAME_BYTES = 1_024  # bytes
 _GLOBALS = 1_024
 _TABLE = 65_536  # elements
 _DATA = 16_384  # segments
@@ -48,12 +49,12 @@ class AdmittedModule:
 
     Attributes:
         module: the module.
-        facts: what was found out about each body.
+        heights: the largest number of operands of each body after any live instruction.
         pages: the largest memory that it may have.
     """
 
     module: Module
-    facts: tuple[Facts, ...]
+    heights: tuple[int, ...]
     pages: int
 
 
@@ -72,24 +73,26 @@ def admit_module(data: bytes, entry: str, pages: int) -> AdmittedModule:
     """
     assert entry in ENTRIES, "an entry is named as its node"
     if len(data) > MODULE_BYTES:
-        raise _refusal("limit", "wasm.module.limit", "a module that is too long", len(data), MODULE_BYTES)
+        raise _refusal("limit", "wasm.module.limit", "bytes", len(data), MODULE_BYTES)
     try:
         module = read_module(data)
+    except Malformed as refusal:
+        raise _refusal("module", refusal.rule, str(refusal)) from refusal
+    for what, got, most in _counts(module, pages):
+        if got > most:
+            raise _refusal("limit", "wasm.module.limit", what, got, most)
+    try:
+        if module.invalid is not None:
+            raise module.invalid
         types = module.function_types()
-        is_wide = any(len(type_.parameters) > _PARAMETERS or len(type_.results) > _RESULTS for type_ in module.types)
         own = types[len(types) - len(module.functions) :]
-        pairs = () if is_wide else zip(own, module.bodies, strict=True)
-        facts = tuple(validate_body(module, types, type_, body) for type_, body in pairs)
-    except Refusal as refusal:
+        pairs = zip(own, module.bodies, strict=True)
+        heights = tuple(validate_body(module, types, type_, body) for type_, body in pairs)
+    except Invalid as refusal:
         raise _refusal("module", refusal.rule, str(refusal)) from refusal
     _check_imports(module)
     _check_exports(module, types, entry)
-    for what, got, most in _counts(module, facts, pages):
-        if got > most:
-            raise _refusal("limit", "wasm.module.limit", what, got, most)
-    if any(one.mutable and one.type not in (I32, I64) for one in module.globals):
-        raise _refusal("limit", "wasm.module.state", "a mutable global that is no integer")
-    return AdmittedModule(module, facts, pages)
+    return AdmittedModule(module, heights, pages)
 
 
 def _check_imports(module: Module) -> None:
@@ -120,8 +123,8 @@ def _check_exports(module: Module, types: list[FunctionType], entry: str) -> Non
         raise _refusal("export", "wasm.module.entry", "a name that is kept for hosts", ascii(reserved[0]))
 
 
-def _counts(module: Module, facts: tuple[Facts, ...], pages: int) -> Iterator[tuple[str, int, int]]:
-    """Give what is bounded: what it is, how much there is, how much there may be."""
+def _counts(module: Module, pages: int) -> Iterator[tuple[str, int, int]]:
+    """Give what is limited: what it is, how much there is, how much there may be."""
     yield "types", len(module.types), _TYPES
     for type_ in module.types:
         yield "parameters", len(type_.parameters), _PARAMETERS
@@ -130,12 +133,14 @@ def _counts(module: Module, facts: tuple[Facts, ...], pages: int) -> Iterator[tu
     for body in module.bodies:
         yield "bytes of a body", body.end - body.start, _BODY_BYTES
         yield "locals", body.declared, _LOCALS
-    for fact in facts:
-        yield "nested blocks", fact.nesting, _NESTING
-        yield "targets of a br_table", fact.targets, _TARGETS
+        yield "nested constructs", body.nesting, _NESTING
+        yield "labels of a br_table", body.labels, _LABELS
     yield "imports", len(module.imports), _IMPORTS
     yield "exports", len(module.exports), _EXPORTS
-    yield "globals", len(module.globals), _GLOBALS
+    names = [name for one in module.imports for name in (one.module, one.name)]
+    for name in (*names, *(one.name for one in module.exports)):
+        yield "bytes of a name", len(name.encode()), _NAME_BYTES
+    yield "globals", len(module.globals) - module.imported_globals, _GLOBALS
     for table in module.tables:
         yield "elements of a table", table.least, _TABLE
     yield "data segments", len(module.segments), _DATA

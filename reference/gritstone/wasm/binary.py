@@ -1,4 +1,4 @@
-"""The binary form of core modules: from bytes to sections, strictly, and numbers to bytes.
+"""The binary form of core modules: from bytes to sections, strictly.
 
 ``read_module`` takes a module apart once from front to back. It keeps the bytes of what need not be understood (bodies,
 data), so that whoever writes the module again can copy them. It follows nothing and allocates no more than the bytes
@@ -14,16 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NoReturn, TypeVar
 
 from gritstone.errors import Invalid, Malformed
+from gritstone.wasm.instructions import BLOCK, BR_TABLE, END, IF, LOOP, MEMORY_INIT, read_expression
+from gritstone.wasm.reader import F32, F64, I32, I64, Reader
 
 __all__ = [
-    "F32",
-    "F64",
-    "FUNCREF",
-    "I32",
-    "I64",
     "MAGIC",
     "PAGE_BYTES",
     "Body",
@@ -35,22 +31,15 @@ __all__ = [
     "Import",
     "Limits",
     "Module",
-    "Reader",
     "read_module",
-    "signed",
-    "unsigned",
 ]
 
-I32, I64, F32, F64, FUNCREF = 0x7F, 0x7E, 0x7D, 0x7C, 0x70
 MAGIC = b"\0asm\1\0\0\0"
 PAGE_BYTES = 65_536
-_VALUES = frozenset((I32, I64, F32, F64))
 _MAX_PAGES = 65_536
 _RULE = "wasm.module.language"
 _CONSTANTS = {0x41: I32, 0x42: I64, 0x43: F32, 0x44: F64}
-_END = 0x0B
-
-_T = TypeVar("_T")
+_FUNCREF = 0x70
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +111,16 @@ class Body:
         code: where its instructions begin.
         end: where it ends.
         locals: the declared locals, as runs of a count and a type.
+        nesting: the largest number of constructs that are open at one place.
+        labels: the largest number of labels of one ``br_table``, without the default.
     """
 
     start: int
     code: int
     end: int
     locals: tuple[tuple[int, int], ...]
+    nesting: int
+    labels: int
 
     @property
     def declared(self) -> int:
@@ -146,6 +139,8 @@ class Module:
         tables: its tables, the imported ones first; so are memories and globals.
         start: its start function.
         data_count: what its data count section says.
+        imported_globals: how many of its globals are imported.
+        invalid: the first thing that is not valid, as far as that was seen.
     """
 
     data: bytes
@@ -162,134 +157,22 @@ class Module:
     data_count: int | None = None
     bodies: list[Body] = field(default_factory=list)
     segments: list[Data] = field(default_factory=list)
+    imported_globals: int = 0
+    invalid: Invalid | None = None
 
     @property
     def imported(self) -> list[int]:
         """Give the type index of each imported function."""
         return [entry.type_index for entry in self.imports if entry.type_index is not None]
 
+    def refuse(self, reader: Reader, what: str, got: object = None) -> None:
+        """Keep that something is not valid, unless something was not before it."""
+        if self.invalid is None:
+            self.invalid = Invalid(what, rule=_RULE, offset=reader.at, got=got)
+
     def function_types(self) -> list[FunctionType]:
         """Give the type of each function by its index."""
         return [self.types[index] for index in (*self.imported, *self.functions)]
-
-
-# --- numbers ---------------------------------------------------------------------------------------------
-
-
-def unsigned(value: int) -> bytes:
-    """Write an unsigned number in as few bytes as can be."""
-    parts = bytearray()
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    parts.append(value)
-    return bytes(parts)
-
-
-def signed(value: int) -> bytes:
-    """Write a signed number in as few bytes as can be."""
-    parts = bytearray()
-    while not -0x40 <= value < 0x40:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    parts.append(value & 0x7F)
-    return bytes(parts)
-
-
-class Reader:
-    """Read forward within a part of some bytes.
-
-    Attributes:
-        data: all bytes.
-        at: where the next byte is.
-        end: where the part ends.
-    """
-
-    __slots__ = ("at", "data", "end")
-
-    def __init__(self, data: bytes, at: int, end: int) -> None:
-        self.data = data
-        self.at = at
-        self.end = end
-
-    def byte(self) -> int:
-        """Read a byte."""
-        at = self.at
-        if at >= self.end:
-            self.malformed("the bytes end too early")
-        self.at = at + 1
-        return self.data[at]
-
-    def u32(self) -> int:
-        """Read an unsigned number of 32 bits."""
-        value = self.byte()
-        if value < 0x80:
-            return value
-        value &= 0x7F
-        for shift in (7, 14, 21, 28):
-            byte = self.byte()
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                if value > 0xFFFF_FFFF:
-                    self.malformed("a number above 32 bits")
-                return value
-        return self.malformed("a number of too many bytes")
-
-    def signed(self, bits: int) -> int:
-        """Read a signed number of so many bits."""
-        value = shift = 0
-        for _ in range(-(-bits // 7)):
-            byte = self.byte()
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                value -= (byte & 0x40) << shift - 6
-                if not -(1 << bits - 1) <= value < 1 << bits - 1:
-                    self.malformed(f"a number outside of {bits} bits")
-                return value
-        return self.malformed("a number of too many bytes")
-
-    def skip(self, size: int) -> None:
-        """Go over bytes."""
-        if size > self.end - self.at:
-            self.malformed("the bytes end too early")
-        self.at += size
-
-    def name(self) -> str:
-        """Read a name."""
-        size = self.u32()
-        start = self.at
-        self.skip(size)
-        try:
-            return self.data[start : self.at].decode("utf-8")
-        except UnicodeDecodeError:
-            return self.malformed("a name that is no UTF-8")
-
-    def many(self, one: Callable[[], _T]) -> list[_T]:
-        """Read a vector."""
-        return [one() for _ in self.count()]
-
-    def count(self) -> range:
-        """Read the length of a vector, each element of which takes at least one byte."""
-        size = self.u32()
-        if size > self.end - self.at:
-            self.malformed("more elements than bytes")
-        return range(size)
-
-    def value_type(self) -> int:
-        """Read the type of a value."""
-        kind = self.byte()
-        if kind not in _VALUES:
-            self.invalid("no type of a number", kind)
-        return kind
-
-    def malformed(self, what: str) -> NoReturn:
-        """Refuse bytes that the grammar does not give."""
-        raise Malformed(what, rule=_RULE, offset=self.at)
-
-    def invalid(self, what: str, got: object = None) -> NoReturn:
-        """Refuse what the language does not have."""
-        raise Invalid(what, rule=_RULE, offset=self.at, got=got)
 
 
 # --- sections --------------------------------------------------------------------------------------------
@@ -299,9 +182,7 @@ def read_module(data: bytes) -> Module:
     """Take a module apart.
 
     Raises:
-        Malformed: the bytes are no module.
-        Invalid: the language of admissible modules has no such section, segment or initialiser; or an index of the
-            sections leads nowhere.
+        Malformed: the bytes are no module of the language.
 
     Spec: :rule:`wasm.module.language`.
     """
@@ -349,7 +230,7 @@ def _types(reader: Reader, module: Module) -> None:
 def _type_index(reader: Reader, module: Module) -> int:
     index = reader.u32()
     if index >= len(module.types):
-        reader.invalid("no such type", index)
+        module.refuse(reader, "no such type", index)
     return index
 
 
@@ -360,12 +241,13 @@ def _imports(reader: Reader, module: Module) -> None:
         if kind == 0:
             index = _type_index(reader, module)
         elif kind == 1:
-            module.tables.append(_table_type(reader))
+            module.tables.append(_table_type(reader, module))
         elif kind == 2:
-            module.memories.append(_memory_type(reader))
+            module.memories.append(_memory_type(reader, module))
         elif kind == 3:
             at = reader.at
             module.globals.append(Global(*_global_type(reader), at, reader.at))
+            module.imported_globals += 1
         else:
             reader.malformed("an import of no kind")
         module.imports.append(Import(source, name, index))
@@ -375,27 +257,27 @@ def _functions(reader: Reader, module: Module) -> None:
     module.functions = [_type_index(reader, module) for _ in reader.count()]
 
 
-def _limits(reader: Reader) -> Limits:
+def _limits(reader: Reader, module: Module) -> Limits:
     flags = reader.byte()
     if flags > 1:
-        reader.invalid("limits of a kind that the language has not", flags)
+        reader.malformed("limits of a kind that the language has not")
     least = reader.u32()
     most = reader.u32() if flags else None
     if most is not None and most < least:
-        reader.invalid("limits whose most is below their least", most)
+        module.refuse(reader, "limits whose most is below their least", most)
     return Limits(least, most)
 
 
-def _table_type(reader: Reader) -> Limits:
-    if reader.byte() != FUNCREF:
-        reader.invalid("a table of no functions")
-    return _limits(reader)
+def _table_type(reader: Reader, module: Module) -> Limits:
+    if reader.byte() != _FUNCREF:
+        reader.malformed("a table of no functions")
+    return _limits(reader, module)
 
 
-def _memory_type(reader: Reader) -> Limits:
-    limits = _limits(reader)
+def _memory_type(reader: Reader, module: Module) -> Limits:
+    limits = _limits(reader, module)
     if max(limits.least, limits.most or 0) > _MAX_PAGES:
-        reader.invalid("a memory above 4 GiB")
+        module.refuse(reader, "a memory above 4 GiB")
     return limits
 
 
@@ -407,38 +289,34 @@ def _global_type(reader: Reader) -> tuple[int, bool]:
 
 
 def _tables(reader: Reader, module: Module) -> None:
-    module.tables += [_table_type(reader) for _ in reader.count()]
+    module.tables += [_table_type(reader, module) for _ in reader.count()]
     if len(module.tables) > 1:
-        reader.invalid("several tables")
+        module.refuse(reader, "several tables")
 
 
 def _memories(reader: Reader, module: Module) -> None:
-    module.memories += [_memory_type(reader) for _ in reader.count()]
+    module.memories += [_memory_type(reader, module) for _ in reader.count()]
     if len(module.memories) > 1:
-        reader.invalid("several memories")
+        module.refuse(reader, "several memories")
 
 
-def _constant(reader: Reader, kind: int) -> int:
-    """Read an expression that is one constant; gives its value if it is an i32, without sign."""
-    opcode = reader.byte()
-    if _CONSTANTS.get(opcode) != kind:
-        reader.invalid("an expression that is not one constant of its type", opcode)
-    value = 0
-    if kind in (I32, I64):
-        value = reader.signed(32 if kind == I32 else 64) & 0xFFFF_FFFF
-    else:
-        reader.skip(4 if kind == F32 else 8)
-    if reader.byte() != _END:
-        reader.invalid("an expression of several instructions")
-    return value
+def _constant(reader: Reader, module: Module, kind: int) -> int:
+    """Read an expression that has to be one constant; gives its value, without sign, if it is an i32."""
+    first, *more = read_expression(reader)
+    if len(more) != 1 or _CONSTANTS.get(first[1]) != kind:
+        module.refuse(reader, "an expression that is not one constant of its type")
+    value = first[2]
+    return value & 0xFFFF_FFFF if isinstance(value, int) else 0
 
 
 def _globals(reader: Reader, module: Module) -> None:
     for _ in reader.count():
         start = reader.at
         kind, mutable = _global_type(reader)
-        _constant(reader, kind)
+        _constant(reader, module, kind)
         module.globals.append(Global(kind, mutable, start, reader.at))
+        if mutable and kind in (F32, F64):
+            module.refuse(reader, "a mutable global that is no integer")
 
 
 def _exports(reader: Reader, module: Module) -> None:
@@ -451,35 +329,44 @@ def _exports(reader: Reader, module: Module) -> None:
             reader.malformed("an export of no kind")
         index = reader.u32()
         if index >= spaces[kind]:
-            reader.invalid("an export of nothing", index)
+            module.refuse(reader, "an export of nothing", index)
         if name in names:
-            reader.invalid("two exports of one name", ascii(name))
+            module.refuse(reader, "two exports of one name", ascii(name))
         names.add(name)
         module.exports.append(Export(name, kind, index))
 
 
 def _start(reader: Reader, module: Module) -> None:
     module.start = reader.u32()
-    reader.invalid("a start function")
+    module.refuse(reader, "a start function")
 
 
 def _elements(reader: Reader, module: Module) -> None:
-    functions = len(module.imported) + len(module.functions)
     for _ in reader.count():
         flags = reader.u32()
-        if flags not in (0, 2):
-            reader.invalid("a segment of elements that is not active, by function index", flags)
-        if flags and reader.u32():
-            reader.invalid("a segment of elements of another table")
-        offset = _constant(reader, I32)
-        if flags and reader.byte():
-            reader.invalid("elements of another kind")
-        indices = tuple(reader.many(reader.u32))
-        if any(index >= functions for index in indices):
-            reader.invalid("an element that is no function")
-        if not module.tables or offset + len(indices) > module.tables[0].least:
-            reader.invalid("elements outside of the table", offset)
+        if flags > 7:
+            reader.malformed("a segment of elements of no kind")
+        is_active, has_table, has_expressions = not flags & 1, flags & 2, flags & 4
+        if is_active and has_table and reader.u32():
+            module.refuse(reader, "elements of another table")
+        offset = _constant(reader, module, I32) if is_active else 0
+        if flags & 3 and reader.byte() != (_FUNCREF if has_expressions else 0):
+            reader.malformed("elements that are no functions")
+        if has_expressions:
+            reader.many(lambda: read_expression(reader))
+        indices = () if has_expressions else tuple(reader.many(reader.u32))
+        if not is_active or has_expressions:
+            module.refuse(reader, "a segment of elements that is not active, by function index", flags)
+        _check_elements(reader, module, offset, indices)
         module.elements.append(Elements(offset, indices))
+
+
+def _check_elements(reader: Reader, module: Module, offset: int, indices: tuple[int, ...]) -> None:
+    functions = len(module.imported) + len(module.functions)
+    if any(index >= functions for index in indices):
+        module.refuse(reader, "an element that is no function")
+    if not module.tables or offset + len(indices) > module.tables[0].least:
+        module.refuse(reader, "elements outside of the table", offset)
 
 
 def _data_count(reader: Reader, module: Module) -> None:
@@ -495,7 +382,28 @@ def _bodies(reader: Reader, module: Module) -> None:
         runs = tuple((part.u32(), part.value_type()) for _ in part.count())
         if sum(count for count, _ in runs) > 0xFFFF_FFFF:
             part.malformed("more locals than can be numbered")
-        module.bodies.append(Body(start, part.at, part.end, runs))
+        code = part.at
+        nesting, labels = _measure(part, module)
+        if part.at != part.end:
+            part.malformed("bytes after the end of a body")
+        module.bodies.append(Body(start, code, part.end, runs, nesting, labels))
+
+
+def _measure(reader: Reader, module: Module) -> tuple[int, int]:
+    """Read the code of a body; gives what of it is limited."""
+    nesting = depth = labels = 0
+    for _, opcode, immediate in read_expression(reader):
+        if opcode == END:
+            depth -= 1
+        elif opcode in _OPENERS:
+            depth += 1
+            nesting = max(nesting, depth)
+        elif opcode == BR_TABLE:
+            assert isinstance(immediate, tuple)
+            labels = max(labels, len(immediate) - 1)
+        elif opcode == MEMORY_INIT and module.data_count is None:
+            reader.malformed("memory.init without a data count")
+    return nesting, labels
 
 
 def _data(reader: Reader, module: Module) -> None:
@@ -504,12 +412,12 @@ def _data(reader: Reader, module: Module) -> None:
         if flags > 2:
             reader.malformed("a data segment of no kind")
         if flags == 2 and reader.u32():
-            reader.invalid("a data segment of another memory")
-        offset = None if flags == 1 else _constant(reader, I32)
+            module.refuse(reader, "a data segment of another memory")
+        offset = None if flags == 1 else _constant(reader, module, I32)
         size = reader.u32()
         reader.skip(size)
         if offset is not None and (not module.memories or offset + size > module.memories[0].least * PAGE_BYTES):
-            reader.invalid("data outside of the memory", offset)
+            module.refuse(reader, "data outside of the memory", offset)
         module.segments.append(Data(offset, size))
 
 
@@ -527,4 +435,5 @@ _SECTIONS: dict[int, Callable[[Reader, Module], None]] = {
     10: _bodies,
     11: _data,
 }
+_OPENERS = frozenset((BLOCK, LOOP, IF))
 _ORDER = {number: place for place, number in enumerate(_SECTIONS, 1)}

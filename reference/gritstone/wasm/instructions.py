@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from gritstone.wasm.binary import F32, F64, I32, I64, Reader
+from gritstone.wasm.reader import F32, F64, I32, I64, Reader
 
 __all__ = [
     "BLOCK",
@@ -25,12 +25,12 @@ __all__ = [
     "CALL",
     "CALL_INDIRECT",
     "COSTS",
-    "DATA_INDEX",
     "ELSE",
     "END",
     "IF",
     "LOOP",
     "MEMORY_GROW",
+    "MEMORY_INIT",
     "NAN_RESULTS",
     "RETURN",
     "SHAPES",
@@ -38,7 +38,7 @@ __all__ = [
     "Immediate",
     "Instruction",
     "Shape",
-    "instructions",
+    "read_expression",
 ]
 
 UNREACHABLE, NOP, BLOCK, LOOP, IF, ELSE, END = 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x0B
@@ -47,7 +47,6 @@ MEMORY_GROW, MEMORY_INIT, MEMORY_COPY, MEMORY_FILL = 0x40, 0xFC08, 0xFC0A, 0xFC0
 BULK: Final = frozenset({MEMORY_INIT, MEMORY_COPY, MEMORY_FILL})
 _PREFIX = 0xFC
 _EMPTY_BLOCK = 0x40
-DATA_INDEX: Final = MEMORY_INIT
 
 
 class Immediate(enum.Enum):
@@ -207,35 +206,56 @@ Instruction: TypeAlias = tuple[int, int, object]
 """Where an instruction begins, its opcode, and its immediate: a number, a tuple of labels or types, or None."""
 
 
-def instructions(data: bytes, start: int, end: int) -> list[Instruction]:
-    """Take an expression apart, up to its last byte.
+def read_expression(reader: Reader) -> list[Instruction]:
+    """Take an expression apart, up to the ``end`` that closes it.
 
     Raises:
-        Malformed: the bytes end within an instruction, or hold a number that is too large.
-        Invalid: an instruction that the language has not.
+        Malformed: the bytes are none, or one of them begins no instruction of the language.
 
     Spec: :rule:`wasm.module.language`.
     """
-    reader = Reader(data, start, end)
+    data, end = reader.data, reader.end
     found: list[Instruction] = []
     append = found.append
     plain = _PLAIN
-    at = start
+    constructs = [BLOCK]
+    at = reader.at
     while at < end:
         opcode = data[at]
         if opcode in plain:
             append((at, opcode, None))
             at += 1
             continue
+        if opcode in _INDEXED and at + 1 < end and data[at + 1] < 0x80:
+            append((at, opcode, data[at + 1]))
+            at += 2
+            continue
         reader.at = at + 1
         if opcode == _PREFIX:
             opcode = _PREFIX << 8 | min(reader.u32(), 0xFF)
-        shape = SHAPES.get(opcode)
-        if shape is None:
-            reader.invalid("an instruction that the language has not", f"{opcode:02x}")
-        append((at, opcode, _READERS[shape.immediate](reader)))
+        read = _READS.get(opcode)
+        if read is None:
+            reader.malformed("no instruction of the language")
+        append((at, opcode, read(reader)))
         at = reader.at
-    return found
+        if opcode in _CONSTRUCTS:
+            _nest(constructs, opcode, reader)
+            if not constructs:
+                return found
+    reader.at = end
+    return reader.malformed("an expression without an end")
+
+
+def _nest(constructs: list[int], opcode: int, reader: Reader) -> None:
+    """Open, go on in, or close a construct."""
+    if opcode == END:
+        constructs.pop()
+    elif opcode != ELSE:
+        constructs.append(opcode)
+    elif constructs[-1] == IF:
+        constructs[-1] = ELSE
+    else:
+        reader.malformed("an else outside of an if")
 
 
 def _block(reader: Reader) -> object:
@@ -248,14 +268,14 @@ def _block(reader: Reader) -> object:
     reader.at -= 1
     index = reader.signed(33)
     if index < 0:
-        reader.invalid("no type of a block", index)
+        reader.malformed("no type of a block")
     return index
 
 
 def _zeros(count: int, reader: Reader) -> None:
     for _ in range(count):
         if reader.byte():
-            reader.invalid("another memory or table")
+            reader.malformed("another memory or table")
 
 
 def _table(reader: Reader) -> object:
@@ -290,4 +310,7 @@ _READERS: Mapping[Immediate, Callable[[Reader], object]] = {
     Immediate.FOUR: lambda reader: reader.skip(4),
     Immediate.EIGHT: lambda reader: reader.skip(8),
 }
-_PLAIN = frozenset(opcode for opcode, shape in SHAPES.items() if shape.immediate is Immediate.NONE)
+_CONSTRUCTS = frozenset((BLOCK, LOOP, IF, ELSE, END))
+_PLAIN = frozenset(opcode for opcode, shape in SHAPES.items() if shape.immediate is Immediate.NONE) - _CONSTRUCTS
+_INDEXED = frozenset(opcode for opcode, shape in SHAPES.items() if shape.immediate is Immediate.INDEX)
+_READS = {opcode: _READERS[shape.immediate] for opcode, shape in SHAPES.items()}

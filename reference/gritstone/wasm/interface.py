@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gritstone.wasm.binary import I32, I64, FunctionType
+from gritstone.wasm.binary import FunctionType
+from gritstone.wasm.reader import I32, I64
 
 __all__ = ["ENTRIES", "FUNCTIONS", "INITIALIZE", "MODULE", "RESERVED", "WAITING", "WAIT_AREA"]
 
@@ -25,8 +26,8 @@ RESERVED = "grit:"
 """What no exported name begins with."""
 
 
-def _function(parameters: int, result: int = I32) -> FunctionType:
-    return FunctionType((I32,) * parameters, (result,))
+def _function(parameters: int, *results: int) -> FunctionType:
+    return FunctionType((I32,) * parameters, results or (I32,))
 
 
 FUNCTIONS: Mapping[str, FunctionType] = MappingProxyType(
@@ -53,7 +54,7 @@ FUNCTIONS: Mapping[str, FunctionType] = MappingProxyType(
         "attempt": _function(0),
         "fuel": _function(0, I64),
         "log": _function(2),
-        "fail": _function(3),
+        "fail": FunctionType((I32,) * 3, ()),
         "wait": _function(0),
     }
 )

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NoReturn
 
 from gritstone.errors import Invalid
-from gritstone.wasm.binary import I32, Body, FunctionType, Module
+from gritstone.wasm.binary import Body, FunctionType, Module
 from gritstone.wasm.instructions import (
     BLOCK,
     BR,
@@ -24,36 +23,22 @@ from gritstone.wasm.instructions import (
     BR_TABLE,
     CALL,
     CALL_INDIRECT,
-    DATA_INDEX,
     ELSE,
     END,
     IF,
     LOOP,
+    MEMORY_INIT,
     RETURN,
     SHAPES,
     UNREACHABLE,
     Immediate,
-    instructions,
+    read_expression,
 )
+from gritstone.wasm.reader import I32, Reader
 
-__all__ = ["Facts", "validate_body"]
+__all__ = ["validate_body"]
 
 _UNKNOWN = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Hold what was found out about a body.
-
-    Attributes:
-        height: the largest number of operands after any instruction that is not dead.
-        nesting: the largest number of blocks open at once.
-        targets: the largest number of targets of one ``br_table``, without the default.
-    """
-
-    height: int
-    nesting: int
-    targets: int
 
 
 class _Block:
@@ -113,15 +98,13 @@ class _Checker:
         self.blocks = [_Block(CALL, (), type_.results, 0, dead_outside=False)]
         self.top = self.blocks[0]
         self.at = body.code
-        self.highest = self.nesting = self.targets = 0
+        self.highest = 0
 
-    def run(self, body: Body) -> Facts:
+    def run(self, body: Body) -> int:
         """Judge it from its first to its last instruction."""
         stack = self.stack
-        for at, opcode, immediate in instructions(self.module.data, body.code, body.end):
+        for at, opcode, immediate in read_expression(Reader(self.module.data, body.code, body.end)):
             self.at = at
-            if not self.blocks:
-                self.refuse("instructions after the end of a body")
             shape = SHAPES[opcode]
             if shape.memory and not self.module.memories:
                 self.refuse("there is no memory")
@@ -132,14 +115,11 @@ class _Checker:
                     self.refuse("an alignment above the natural one")
                 self.pop(shape.takes)
                 stack += shape.gives
-                if opcode == DATA_INDEX:
+                if opcode == MEMORY_INIT:
                     self.check_data(immediate)
             if len(stack) > self.highest and not (self.top.dead or self.top.dead_outside):
                 self.highest = len(stack)
-        if self.blocks:
-            self.at = body.end
-            self.refuse("a body without an end")
-        return Facts(self.highest, self.nesting, self.targets)
+        return self.highest
 
     def refuse(self, what: str) -> NoReturn:
         raise Invalid(what, rule="wasm.module.language", offset=self.at)
@@ -167,7 +147,6 @@ class _Checker:
         self.top = _Block(opcode, takes, gives, len(self.stack), dead_outside=outside)
         self.blocks.append(self.top)
         self.stack += takes
-        self.nesting = max(self.nesting, len(self.blocks) - 1)
 
     def close(self) -> _Block:
         """Close the innermost block."""
@@ -195,8 +174,8 @@ class _Checker:
 
     def check_data(self, index: object) -> None:
         assert isinstance(index, int)
-        if self.module.data_count is None or index >= self.module.data_count:
-            self.refuse("no such data segment, or no data count")
+        if index >= len(self.module.segments):
+            self.refuse("no such data segment")
 
     # --- instructions that need a closer look ----------------------------------------------------------
 
@@ -215,10 +194,7 @@ class _Checker:
         self.open(opcode, takes, gives)
 
     def otherwise(self, opcode: int, immediate: object) -> None:
-        block = self.top
-        if block.opcode != IF:
-            self.refuse("an else outside of an if")
-        self.close()
+        block = self.close()
         self.open(ELSE, block.takes, block.gives)
 
     def end(self, opcode: int, immediate: object) -> None:
@@ -239,7 +215,6 @@ class _Checker:
 
     def branch_table(self, opcode: int, depths: object) -> None:
         assert isinstance(depths, tuple)
-        self.targets = max(self.targets, len(depths) - 1)
         self.pop((I32,))
         arity = len(self.label(depths[-1]))
         for label in {self.label(depth) for depth in depths[:-1]}:
@@ -353,8 +328,8 @@ _SPECIAL: dict[int, Callable[[_Checker, int, object], None]] = {
 }
 
 
-def validate_body(module: Module, functions: Sequence[FunctionType], type_: FunctionType, body: Body) -> Facts:
-    """Judge one body.
+def validate_body(module: Module, functions: Sequence[FunctionType], type_: FunctionType, body: Body) -> int:
+    """Judge one body that is well-formed.
 
     Args:
         module: what it stands in.
@@ -362,9 +337,11 @@ def validate_body(module: Module, functions: Sequence[FunctionType], type_: Func
         type_: its own type.
         body: where it stands.
 
+    Returns:
+        The largest number of operands after any live instruction.
+
     Raises:
-        Malformed: the bytes are no instructions.
-        Invalid: they are not valid, or the language has not one of them.
+        Invalid: it is not valid.
 
     Spec: :rule:`wasm.module.language`.
     """

@@ -8,8 +8,8 @@ import pytest
 
 from gritstone.errors import Rejected
 from gritstone.wasm.admission import MODULE_BYTES, admit_module
-from gritstone.wasm.binary import I64
 from gritstone.wasm.interface import FUNCTIONS
+from gritstone.wasm.reader import I32, I64
 
 _WIT = '(func (export "wit") (result i32) i32.const 0)'
 _ATTEMPT = '(import "grit" "attempt" (func (result i32)))'
@@ -61,10 +61,11 @@ def _table(targets: int) -> str:
         (_nested(1_024), _nested(1_025), "limit"),
         (_table(32_768), _table(32_769), "limit"),
         ("(func (local " + "i64 " * 10_000 + "))", "(func (local " + "i64 " * 10_001 + "))", "limit"),
+        ('(func (export "' + "x" * 1_024 + '"))', '(func (export "' + "é" * 513 + '"))', "limit"),
         ("(table 65536 funcref)", "(table 65537 funcref)", "limit"),
         ("(memory 256)", "(memory 257)", "limit"),
-        ("(global (mut i64) (i64.const 0))", "(global (mut f64) (f64.const 0))", "limit"),
-        ("(global f64 (f64.const 0))", "(global (mut f32) (f32.const 0))", "limit"),
+        ("(global (mut i64) (i64.const 0))", "(global (mut f64) (f64.const 0))", "module"),
+        ("(global f64 (f64.const 0))", "(global (mut f32) (f32.const 0))", "module"),
         ("(global i32 (i32.const 0))" * 1_024, "(global i32 (i32.const 0))" * 1_025, "limit"),
         (_ATTEMPT * 64, _ATTEMPT * 65, "limit"),
         ('(data "")' * 16_384, '(data "")' * 16_385, "limit"),
@@ -84,7 +85,8 @@ def test_a_module_and_its_twin(wat: Callable[..., bytes], good: str, bad: str | 
 
 def test_every_function_can_be_imported(wat: Callable[..., bytes]) -> None:
     for name, type_ in FUNCTIONS.items():
-        parameters, result = "i32 " * len(type_.parameters), "i64" if type_.results == (I64,) else "i32"
+        parameters = "i32 " * len(type_.parameters)
+        result = {(I32,): "i32", (I64,): "i64", (): ""}[type_.results]
         line = f'(import "grit" "{name}" (func (param {parameters}) (result {result})))'
         assert _code(wat(f"(module {_WAIT if name == 'wait' else line} {_WIT})")) is None, name
         assert _code(wat(f"(module {line.replace('(param', '(param i32')} {_WIT})")) == "unresolved:import", name
@@ -100,18 +102,18 @@ def test_the_entry_is_named_as_its_node(wat: Callable[..., bytes], entry: str) -
 
 
 def test_the_first_failure_counts(wat: Callable[..., bytes]) -> None:
-    defects = {
-        "module": "(func i32.add)",
-        "import": '(import "env" "x" (func))',
-        "export": '(func (export "grit:x"))',
-        "limit": "(memory 257)",
-    }
-    order = ["import", "module", "export", "limit"]  # of the text: imports come first
-    for first in range(4):
-        for second in range(first + 1, 4):
-            codes = list(defects)[first], list(defects)[second]
-            text = " ".join(defects[code] for code in sorted(codes, key=order.index))
-            assert _code(wat(f"(module {text} {_WIT})")) == f"unresolved:{codes[0]}"
+    defects = [
+        ("module", "(func (drop (ref.null func)))"),
+        ("limit", "(memory 257)"),
+        ("module", "(func i32.add)"),
+        ("import", '(import "env" "x" (func))'),
+        ("export", '(func (export "grit:x"))'),
+    ]
+    for first in range(5):
+        for second in range(first + 1, 5):
+            pair = defects[first], defects[second]
+            text = " ".join(text for _, text in sorted(pair, key=lambda one: one[0] != "import"))
+            assert _code(wat(f"(module {text} {_WIT})")) == f"unresolved:{pair[0][0]}", text
 
 
 def test_bodies_and_modules_have_a_longest_length(wat: Callable[..., bytes]) -> None:
