@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import wasmtime
+
+from gritstone.wasm.engine import Engine, Instance
 
 COUNTER = bytes.fromhex(
     "0061736d0100000001230560057f7f7f7f7f017f60027f7f017f60067f7f7f7f7f7f017f60017f017f6000017f024105046772697405696e"
@@ -21,6 +23,30 @@ COUNTER = bytes.fromhex(
 @pytest.fixture(scope="session")
 def counter() -> bytes:
     return COUNTER
+
+
+class Nobody:
+    """Be a host that no guest calls."""
+
+    def call(self, instance: Instance, name: str, arguments: Sequence[int]) -> int | None:
+        raise AssertionError(name)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture(scope="session")
+def start(engine: Engine) -> Callable[..., Instance]:
+    """Make an instance of a module that calls nobody, with fuel."""
+
+    def instantiate(data: bytes, budget: int = 10_000_000_000, pages: int = 256) -> Instance:
+        instance = engine.instantiate(engine.prepare(data, data, "wit", pages), Nobody())
+        instance.fuel = budget
+        return instance
+
+    return instantiate
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gritstone.errors import Refusal
 from gritstone.wasm.admission import admit_module
-from gritstone.wasm.engine import Engine, Instance
+from gritstone.wasm.engine import Instance
 from gritstone.wasm.instructions import COSTS, NAN_RESULTS
 from gritstone.wasm.metering import meter_module
 
@@ -33,25 +33,12 @@ _CALL = "(drop (call_indirect (type $t) {argument} (i32.const {index}))) (i32.co
 _TABLE = "(type $t (func (param i32) (result i32))) (type $u (func (result i32))) (table {size} funcref)"
 
 
-class Nobody:
-    """Be a host that no guest calls."""
-
-    def call(self, instance: Instance, name: str, arguments: Sequence[int]) -> int | None:
-        raise AssertionError(name)
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine()
-
-
 @pytest.fixture
-def play(engine: Engine) -> Callable[..., tuple[object, int]]:
+def play(start: Callable[..., Instance]) -> Callable[..., tuple[object, int]]:
     """Run ``wit`` of a module with a budget; give the result or the code, and what was spent."""
 
     def run(data: bytes, budget: int = 10_000_000_000, pages: int = 256) -> tuple[object, int]:
-        instance = engine.instantiate(engine.prepare(data, data, "wit", pages), Nobody())
-        instance.fuel = budget
+        instance = start(data, budget, pages)
         try:
             result: object = instance.run("wit")
         except Refusal as refusal:
