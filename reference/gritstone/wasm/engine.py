@@ -13,6 +13,7 @@ Spec: :rule:`wasm.outcome.code`, :rule:`wasm.outcome.merged`, :rule:`wasm.outcom
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ from gritstone.wasm.admission import AdmittedModule, admit_module
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.interface import FUNCTIONS, MODULE
 from gritstone.wasm.metering import DEPTH, FUEL, GLOBAL, MEMORY, STACK_UNITS, meter_module
+from gritstone.wasm.native import Cell, define_function
 from gritstone.wasm.reader import I32, I64
 from gritstone.wit.failures import failure
 
@@ -35,10 +37,11 @@ __all__ = ["TRAPS", "Engine", "Host", "Instance", "Prepared", "out_of_fuel", "tr
 
 _STACK_BYTES = 2 << 20  # of native stack; 65,536 units take less, and with more the engine ends the process
 _KEPT = 256  # modules
-_SPENT = -1  # in F: a charge found too little
+_MOST_FUEL = 2**63 - 1  # F is above, which is below 0 with a sign, if a charge found too little
+_SPENT = 2**64 - 1
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-_MASK32, _MASK64 = 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF_FFFF
+_MASK32 = 0xFFFF_FFFF
 
 TRAPS: Mapping[TrapCode, str] = MappingProxyType(
     {
@@ -106,10 +109,10 @@ class Engine:
         self._engine = wasmtime.Engine(config)
         self._calls = threading.local()
         self._linker = wasmtime.Linker(self._engine)
-        kinds = {I32: wasmtime.ValType.i32(), I64: wasmtime.ValType.i64()}
-        for name, type_ in FUNCTIONS.items():
-            parameters, results = ([kinds[kind] for kind in side] for side in (type_.parameters, type_.results))
-            self._linker.define_func(MODULE, name, wasmtime.FuncType(parameters, results), self._function(name))
+        self._functions = [
+            define_function(self._linker, MODULE, name, type_, self._function(name))
+            for name, type_ in FUNCTIONS.items()
+        ]
         self._admitted: OrderedDict[tuple[ObjectId, str, int], AdmittedModule | Refusal] = OrderedDict()
         self._prepared: OrderedDict[tuple[ObjectId, int], Prepared] = OrderedDict()
 
@@ -137,13 +140,13 @@ class Engine:
         except wasmtime.WasmtimeError as error:
             raise InternalError("the engine does not take an admitted module") from error
 
-    def _function(self, name: str) -> Callable[..., int | None]:
+    def _function(self, name: str) -> Callable[[Sequence[int]], int | None]:
         """Make what the engine calls for a function of ``grit``."""
         calls = self._calls
 
-        def function(*arguments: int) -> int | None:
+        def function(arguments: Sequence[int]) -> int | None:
             instance: Instance = calls.instance
-            return instance.serve(name, [argument & _MASK32 for argument in arguments])
+            return instance.serve(name, arguments)
 
         return function
 
@@ -188,13 +191,13 @@ class Instance:
         self._calls = calls
         exports = instance.exports(store)
         self._exports = exports
-        self._fuel = _global(exports[FUEL])
-        self._depth = _global(exports[DEPTH])
+        self._fuel = Cell(store, _global(exports[FUEL]), I64)
+        self._depth = Cell(store, _global(exports[DEPTH]), I32)
         memory = exports[MEMORY] if prepared.admitted.module.memories else None
         assert memory is None or isinstance(memory, wasmtime.Memory), "it is exported under this name"
         self._memory = memory
         self._mutable = [
-            (_global(exports[f"{GLOBAL}{index}"]), _MASK32 if one.type == I32 else _MASK64)
+            Cell(store, _global(exports[f"{GLOBAL}{index}"]), one.type)
             for index, one in enumerate(prepared.admitted.module.globals)
             if one.mutable
         ]
@@ -236,9 +239,9 @@ class Instance:
         """
         if self._ended is not None:
             return self._ended
-        if self._fuel.value(self._store) < 0:
+        if self._fuel.read() > _MOST_FUEL:
             return out_of_fuel()
-        if self._depth.value(self._store) > STACK_UNITS:
+        if self._depth.read() > STACK_UNITS:
             return trap("stack-overflow")
         code = error.trap_code if isinstance(error, wasmtime.Trap) else None
         if code is None or code not in TRAPS:
@@ -250,12 +253,12 @@ class Instance:
     @property
     def fuel(self) -> int:
         """Say how many units are left."""
-        left: int = self._fuel.value(self._store)
-        return max(left, 0)
+        left = self._fuel.read()
+        return left if left <= _MOST_FUEL else 0
 
     @fuel.setter
     def fuel(self, units: int) -> None:
-        self._fuel.set_value(self._store, units)
+        self._fuel.write(units)
 
     def charge(self, units: int) -> None:
         """Take units.
@@ -285,12 +288,19 @@ class Instance:
 
     def read(self, at: int, size: int) -> bytes:
         """Copy from the memory what is known to lie in it."""
-        return b"" if self._memory is None or not size else bytes(self._memory.read(self._store, at, at + size))
+        assert at + size <= self.memory_bytes, "the range was checked"
+        return ctypes.string_at(self._address() + at, size) if size else b""
 
     def write(self, at: int, data: bytes) -> None:
         """Copy into the memory where it is known that there is room."""
-        if self._memory is not None and data:
-            self._memory.write(self._store, data, at)
+        assert at + len(data) <= self.memory_bytes, "the range was checked"
+        if data:
+            ctypes.memmove(self._address() + at, data, len(data))
+
+    def _address(self) -> int:
+        """Say where the memory lies now; it may move when it grows."""
+        assert self._memory is not None, "there is no range without a memory"
+        return ctypes.addressof(self._memory.data_ptr(self._store).contents)
 
     def grow(self, pages: int) -> None:
         """Make the memory longer, as the host; this costs nothing."""
@@ -299,12 +309,12 @@ class Instance:
 
     def read_globals(self) -> list[int]:
         """Give the bits of the mutable globals, in the order of their indices."""
-        return [one.value(self._store) & mask for one, mask in self._mutable]
+        return [one.read() for one in self._mutable]
 
     def write_globals(self, values: Sequence[int]) -> None:
         """Set the mutable globals from their bits."""
-        for (one, mask), value in zip(self._mutable, values, strict=True):
-            one.set_value(self._store, value - (mask + 1) if value > mask >> 1 else value)
+        for one, value in zip(self._mutable, values, strict=True):
+            one.write(value)
 
 
 def out_of_fuel() -> Refusal:
