@@ -105,7 +105,9 @@ def _check_imports(module: Module) -> None:
 
 
 def _check_exports(module: Module, types: list[FunctionType], entry: str) -> None:
-    functions = {one.name: types[one.index] for one in module.exports if one.kind == _FUNCTION}
+    imported = len(module.imported)
+    own = [one for one in module.exports if one.kind == _FUNCTION and one.index >= imported]
+    functions = {one.name: types[one.index] for one in own}
     names = {one.name for one in module.exports}
     wanted = {entry: _ENTRY_TYPE}
     if INITIALIZE in names:

@@ -1,7 +1,7 @@
 """One call of a guest: the functions that it imports, on the objects that it may see.
 
 ``Call.call`` takes every host call through the same order: ranges, charge A, grant, then the method of the function.
-A method checks its arguments, charges B once, and has its effect; it ends early by raising ``_Answer``. Ids get into
+A method checks its arguments, charges B once, and has its effect; it ends early by raising ``Answer``. Ids get into
 scope when they are written, and nowhere else.
 
 Spec: :rule:`wasm.abi.function`, :rule:`wasm.abi.order`, :rule:`wasm.abi.range`, :rule:`wasm.abi.scope`,
@@ -10,99 +10,43 @@ Spec: :rule:`wasm.abi.function`, :rule:`wasm.abi.order`, :rule:`wasm.abi.range`,
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NoReturn
 
-from gritstone.errors import Invalid, Refusal
+from gritstone.errors import Refusal
 from gritstone.grit.objects import ZERO_ID, Blob, Kind, Mailbox, Message, Object, ObjectId, Step, Tree
+from gritstone.wasm.arguments import Answer, Inputs, headers_of, path_of
 from gritstone.wasm.documents import Manifest
 from gritstone.wasm.engine import Instance, trap
-from gritstone.wasm.interface import FUNCTIONS
-from gritstone.wasm.weights import WEIGHT_LIMIT, mailbox_weight, tree_weight, weight
+from gritstone.wasm.interface import (
+    ABSENT,
+    ERASED,
+    FAILED,
+    FUNCTIONS,
+    GRANTS,
+    INVALID,
+    KIND,
+    LIMIT,
+    RANGES,
+    UNKNOWN,
+    base_units,
+)
+from gritstone.wasm.stream import random_bytes
+from gritstone.wasm.weights import WEIGHT_LIMIT, mailbox_weight, placed_weights, tree_weight, weight
 from gritstone.wit.failures import failure
-from gritstone.wit.paths import ALPHABETS, Path, read_path, read_text
+from gritstone.wit.paths import ALPHABETS, Path
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["Call", "Inputs", "random_bytes"]
+__all__ = ["Call"]
 
-ABSENT, KIND, INVALID, UNKNOWN, LIMIT, FAILED, ERASED = -1, -2, -3, -4, -5, -6, -7
 _KINDS = {Kind.BLOB: 1, Kind.TREE: 2, Kind.MESSAGE: 3, Kind.MAILBOX: 4, Kind.STEP: 5}
 _CONTENT = frozenset((Kind.BLOB, Kind.TREE))
 _ID = 32  # bytes
-_PATH_BYTES, _PATH_NAMES, _NAME_BYTES = 4_096, 1_024, 65_535
+_NAME_BYTES = 65_535  # of a query
 _LOG_BYTES, _FAIL_BYTES = 65_536, 1_024
 _MOST_U63 = 2**63 - 1
-_BASE = 100
-_BASES: Mapping[str, int] = MappingProxyType(
-    dict.fromkeys(("blob", "place", "mail", "message", "step"), 1_000) | {"query": 10_000}
-)
-_GRANTS = frozenset(("random", "clock", "attempt", "query", "wait"))
-
-
-def _ranges(inputs: str, outputs: str = "") -> tuple[tuple[int, int | None, bool], ...]:
-    """Spell ranges: each is the place of the pointer, with that of the length after a colon unless it is an id."""
-    spelled = [(text, True) for text in inputs.split()] + [(text, False) for text in outputs.split()]
-    parts = [(text.split(":"), is_input) for text, is_input in spelled]
-    return tuple((int(part[0]), int(part[1]) if len(part) == 2 else None, is_input) for part, is_input in parts)
-
-
-_RANGES: Mapping[str, tuple[tuple[int, int | None, bool], ...]] = MappingProxyType(
-    {
-        "input": _ranges("", "1"),
-        "covered": _ranges("", "1 2"),
-        "kind": _ranges("0"),
-        "size": _ranges("0"),
-        "read": _ranges("0", "2:3"),
-        "headers": _ranges("0", "1:2"),
-        "link": _ranges("0", "2"),
-        "entry": _ranges("0", "2:3 4"),
-        "find": _ranges("0 1:2", "3"),
-        "place": _ranges("0 1:2 3", "4"),
-        "mail": _ranges("0 1 2", "3"),
-        "blob": _ranges("0:1 2:3", "4"),
-        "message": _ranges("0 1:2 3", "4"),
-        "step": _ranges("0 1 2 3 4", "5"),
-        "result": _ranges("0"),
-        "query_name": _ranges("", "0:1"),
-        "query": _ranges("0 1:2 3", "4"),
-        "random": _ranges("", "0:1"),
-        "clock": (),
-        "attempt": (),
-        "fuel": (),
-        "log": _ranges("0:1"),
-        "fail": _ranges("1:2"),
-        "wait": (),
-    }
-)
-"""The ranges of each function: where its pointer and its length stand among the parameters, and if it is read."""
-
-
-class _Answer(Exception):  # noqa: N818 - it is no error of ours
-    """End a host call with a result."""
-
-    def __init__(self, result: int) -> None:
-        super().__init__(result)
-        self.result = result
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """Hold what a call is given.
-
-    Attributes:
-        ids: what ``input`` gives, by number; none is absent.
-        covered: the covered messages with their senders, in order.
-        query_name: the name of the query; None in a transition.
-        attempt: which attempt this is.
-    """
-
-    ids: Mapping[int, ObjectId]
-    covered: Sequence[tuple[ObjectId, ObjectId]] = ()
-    query_name: str | None = None
-    attempt: int = 1
 
 
 @dataclass(slots=True)
@@ -135,17 +79,17 @@ class Call:
         """Do what a function does; see ``Host.call``."""
         size = instance.memory_bytes
         read = 0
-        for pointer, length, is_input in _RANGES[name]:
+        for pointer, length, is_input in RANGES[name]:
             span = _ID if length is None else arguments[length]
             if arguments[pointer] + span > size:
                 raise trap("memory-bounds")
             read += span if is_input else 0
-        instance.charge(_BASES.get(name, _BASE) + -(-read // 8))
-        if name in _GRANTS and not self._grants(name):
+        instance.charge(base_units(name) + -(-read // 8))
+        if name in GRANTS and not self._grants(name):
             raise failure("failed", f"{name} is not granted", rule="wasm.manifest.deny", detail=f"denied:{name}")
         try:
             result = _METHODS[name](self, instance, *arguments)
-        except _Answer as answer:
+        except Answer as answer:
             result = answer.result
         if result is not None and result > 0x7FFF_FFFF and FUNCTIONS[name].results != FUNCTIONS["clock"].results:
             result -= 1 << 32
@@ -177,15 +121,15 @@ class Call:
         for place, one in enumerate(ids):
             if one == ZERO_ID:
                 if place not in none:
-                    raise _Answer(UNKNOWN)
+                    raise Answer(UNKNOWN)
             elif one not in self.scope and not (self.manifest.raw and place in free):
-                raise _Answer(UNKNOWN)
+                raise Answer(UNKNOWN)
 
     def _look(self, object_id: ObjectId, *kinds: Kind) -> Object | None:
         """Give an object of one of these kinds; None for a tombstone."""
         found = self.workspace.look(object_id)
         if (Kind.BLOB if found is None else found.kind) not in kinds:
-            raise _Answer(KIND)
+            raise Answer(KIND)
         return found
 
     def _edge(self, object_id: ObjectId, *kinds: Kind) -> None:
@@ -203,27 +147,10 @@ class Call:
         return _KINDS[self.workspace.kind(object_id)]
 
     def _path(self, data: bytes) -> Path:
-        try:
-            if not 1 <= len(data) <= _PATH_BYTES or data.count(b"/") >= _PATH_NAMES:
-                raise _Answer(INVALID)
-            return read_path(data, ALPHABETS[self.workspace.objects.format.name])
-        except Invalid:
-            raise _Answer(INVALID) from None
+        return path_of(data, ALPHABETS[self.workspace.objects.format.name])
 
     def _headers(self, data: bytes) -> Mapping[str, str]:
-        """Read a header list."""
-        alphabet = ALPHABETS[self.workspace.objects.format.name]
-        *parts, rest = data.split(b"\0")
-        if rest or len(parts) % 2:
-            raise _Answer(INVALID)
-        try:
-            keys = [read_text(part, alphabet.key) for part in parts[::2]]
-            values = [read_text(part, alphabet.value) for part in parts[1::2]]
-        except Invalid:
-            raise _Answer(INVALID) from None
-        if len(set(keys)) != len(keys):
-            raise _Answer(INVALID)
-        return MappingProxyType(dict(zip(keys, values, strict=True)))
+        return headers_of(data, ALPHABETS[self.workspace.objects.format.name])
 
     # --- reading ---------------------------------------------------------------------------------------
 
@@ -378,7 +305,7 @@ class Call:
             _charge(instance, read)
             return ABSENT
         levels += [{} for _ in range(len(path) - len(levels))]
-        made = _weigh_placed(levels, path, is_removed=child == ZERO_ID)
+        made = placed_weights(levels, path, is_removed=child == ZERO_ID)
         is_over = max(made, default=0) > WEIGHT_LIMIT
         _charge(instance, read + sum(made) + (0 if is_over else _ID))
         if is_over:
@@ -560,27 +487,3 @@ def _put_text(instance: Instance, text: bytes, buf: int, cap: int) -> int:
 
 def _link(object_id: ObjectId) -> ObjectId | None:
     return None if object_id == ZERO_ID else object_id
-
-
-def _weigh_placed(levels: Sequence[Mapping[str, ObjectId]], path: Path, *, is_removed: bool) -> list[int]:
-    """Weigh the trees that are made where something is put at a path, or removed from it."""
-    made = []
-    is_gone = is_removed
-    for name, entries in zip(reversed(path), reversed(levels), strict=True):
-        rest = tree_weight(one for one in entries if one != name)
-        full = rest if is_gone else rest + tree_weight((name,))
-        is_gone = full == 0
-        if not is_gone:
-            made.append(full)
-    return made
-
-
-def random_bytes(key: bytes, position: int, size: int) -> bytes:
-    """Give bytes of the stream of a key.
-
-    Spec: :rule:`wasm.random.stream`.
-    """
-    first, last = position // 32, (position + size + 31) // 32
-    prefix = b"gritstone wasm random v1\0" + key
-    stream = b"".join(hashlib.sha256(prefix + block.to_bytes(8, "big")).digest() for block in range(first, last))
-    return stream[position % 32 : position % 32 + size]

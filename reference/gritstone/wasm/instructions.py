@@ -94,94 +94,101 @@ def _types(letters: str) -> tuple[int, ...]:
     return tuple(_LETTERS[letter] for letter in letters)
 
 
+_PLAIN_ROWS = (
+    (0x45, 0x45, "i", "i"),
+    (0x46, 0x4F, "ii", "i"),
+    (0x50, 0x50, "l", "i"),
+    (0x51, 0x5A, "ll", "i"),
+    (0x5B, 0x60, "ff", "i"),
+    (0x61, 0x66, "dd", "i"),
+    (0x67, 0x69, "i", "i"),
+    (0x6A, 0x78, "ii", "i"),
+    (0x79, 0x7B, "l", "l"),
+    (0x7C, 0x8A, "ll", "l"),
+    (0x8B, 0x91, "f", "f"),
+    (0x92, 0x98, "ff", "f"),
+    (0x99, 0x9F, "d", "d"),
+    (0xA0, 0xA6, "dd", "d"),
+    (0xA7, 0xA7, "l", "i"),
+    (0xA8, 0xA9, "f", "i"),
+    (0xAA, 0xAB, "d", "i"),
+    (0xAC, 0xAD, "i", "l"),
+    (0xAE, 0xAF, "f", "l"),
+    (0xB0, 0xB1, "d", "l"),
+    (0xB2, 0xB3, "i", "f"),
+    (0xB4, 0xB5, "l", "f"),
+    (0xB6, 0xB6, "d", "f"),
+    (0xB7, 0xB8, "i", "d"),
+    (0xB9, 0xBA, "l", "d"),
+    (0xBB, 0xBB, "f", "d"),
+    (0xBC, 0xBC, "f", "i"),
+    (0xBD, 0xBD, "d", "l"),
+    (0xBE, 0xBE, "i", "f"),
+    (0xBF, 0xBF, "l", "d"),
+    (0xC0, 0xC1, "i", "i"),
+    (0xC2, 0xC4, "l", "l"),
+    (0xFC00, 0xFC01, "f", "i"),
+    (0xFC02, 0xFC03, "d", "i"),
+    (0xFC04, 0xFC05, "f", "l"),
+    (0xFC06, 0xFC07, "d", "l"),
+)
+"""Instructions without immediates: first and last opcode, what they take, what they give."""
+
+_ACCESS_ROWS = (
+    (0x28, "i", "i", "2"),
+    (0x29, "i", "l", "3"),
+    (0x2A, "i", "f", "2"),
+    (0x2B, "i", "d", "3"),
+    (0x2C, "i", "i", "0011"),
+    (0x30, "i", "l", "001122"),
+    (0x36, "ii", "", "2"),
+    (0x37, "il", "", "3"),
+    (0x38, "if", "", "2"),
+    (0x39, "id", "", "3"),
+    (0x3A, "ii", "", "01"),
+    (0x3C, "il", "", "012"),
+)
+"""Loads and stores: first opcode, what they take, what they give, the largest alignments of those that follow."""
+
+_OTHER_ROWS = (
+    (0x3F, "", "i", Immediate.ZERO),
+    (MEMORY_GROW, "i", "i", Immediate.ZERO),
+    (MEMORY_INIT, "iii", "", Immediate.INIT),
+    (MEMORY_COPY, "iii", "", Immediate.ZEROS),
+    (MEMORY_FILL, "iii", "", Immediate.ZERO),
+    (0x41, "", "i", Immediate.I32),
+    (0x42, "", "l", Immediate.I64),
+    (0x43, "", "f", Immediate.FOUR),
+    (0x44, "", "d", Immediate.EIGHT),
+)
+"""The size of memory, bulk instructions and constants."""
+
+_SPECIAL_ROWS = (
+    (Immediate.NONE, (UNREACHABLE, NOP, ELSE, END, RETURN, 0x1A, 0x1B)),  # drop, select
+    (Immediate.BLOCK, (BLOCK, LOOP, IF)),
+    (Immediate.INDEX, (BR, BR_IF, CALL, 0x20, 0x21, 0x22, 0x23, 0x24)),  # local.get set tee, global.get set
+    (Immediate.TABLE, (BR_TABLE,)),
+    (Immediate.INDIRECT, (CALL_INDIRECT,)),
+    (Immediate.TYPES, (0x1C,)),  # typed select
+)
+"""Instructions whose operands depend on where they stand."""
+
+
 def _build() -> Mapping[int, Shape]:
     """Put the table together."""
     shapes: dict[int, Shape] = {}
-
-    def plain(first: int, last: int, takes: str, gives: str, immediate: Immediate = Immediate.NONE) -> None:
+    for first, last, takes, gives in _PLAIN_ROWS:
         for opcode in range(first, last + 1):
-            shapes[opcode] = Shape(immediate, _types(takes), _types(gives))
-
-    def access(first: int, takes: str, gives: str, aligns: str) -> None:
+            shapes[opcode] = Shape(Immediate.NONE, _types(takes), _types(gives))
+    for first, takes, gives, aligns in _ACCESS_ROWS:
         for opcode, align in enumerate(aligns, first):
             shapes[opcode] = Shape(Immediate.ACCESS, _types(takes), _types(gives), memory=True, align=int(align))
-
-    def special(immediate: Immediate, *opcodes: int) -> None:
+    for opcode, takes, gives, immediate in _OTHER_ROWS:
+        is_constant = opcode in range(0x41, 0x45)
+        shapes[opcode] = Shape(immediate, _types(takes), _types(gives), memory=not is_constant)
+    for immediate, opcodes in _SPECIAL_ROWS:
         for opcode in opcodes:
             shapes[opcode] = Shape(immediate)
-
-    special(Immediate.NONE, UNREACHABLE, NOP, ELSE, END, RETURN, 0x1A, 0x1B)  # drop, select
-    special(Immediate.BLOCK, BLOCK, LOOP, IF)
-    special(Immediate.INDEX, BR, BR_IF, CALL, 0x20, 0x21, 0x22, 0x23, 0x24)  # local.get set tee, global.get set
-    special(Immediate.TABLE, BR_TABLE)
-    special(Immediate.INDIRECT, CALL_INDIRECT)
-    special(Immediate.TYPES, 0x1C)  # typed select
-    access(0x28, "i", "i", "2")
-    access(0x29, "i", "l", "3")
-    access(0x2A, "i", "f", "2")
-    access(0x2B, "i", "d", "3")
-    access(0x2C, "i", "i", "0011")
-    access(0x30, "i", "l", "001122")
-    access(0x36, "ii", "", "2")
-    access(0x37, "il", "", "3")
-    access(0x38, "if", "", "2")
-    access(0x39, "id", "", "3")
-    access(0x3A, "ii", "", "01")
-    access(0x3C, "il", "", "012")
-    shapes[0x3F] = Shape(Immediate.ZERO, (), _types("i"), memory=True)
-    shapes[MEMORY_GROW] = Shape(Immediate.ZERO, _types("i"), _types("i"), memory=True)
-    plain(0x41, 0x41, "", "i", Immediate.I32)
-    plain(0x42, 0x42, "", "l", Immediate.I64)
-    plain(0x43, 0x43, "", "f", Immediate.FOUR)
-    plain(0x44, 0x44, "", "d", Immediate.EIGHT)
-    # comparisons
-    plain(0x45, 0x45, "i", "i")
-    plain(0x46, 0x4F, "ii", "i")
-    plain(0x50, 0x50, "l", "i")
-    plain(0x51, 0x5A, "ll", "i")
-    plain(0x5B, 0x60, "ff", "i")
-    plain(0x61, 0x66, "dd", "i")
-    # arithmetic
-    plain(0x67, 0x69, "i", "i")
-    plain(0x6A, 0x78, "ii", "i")
-    plain(0x79, 0x7B, "l", "l")
-    plain(0x7C, 0x8A, "ll", "l")
-    plain(0x8B, 0x91, "f", "f")
-    plain(0x92, 0x98, "ff", "f")
-    plain(0x99, 0x9F, "d", "d")
-    plain(0xA0, 0xA6, "dd", "d")
-    # conversions
-    plain(0xA7, 0xA7, "l", "i")
-    plain(0xA8, 0xA9, "f", "i")
-    plain(0xAA, 0xAB, "d", "i")
-    plain(0xAC, 0xAD, "i", "l")
-    plain(0xAE, 0xAF, "f", "l")
-    plain(0xB0, 0xB1, "d", "l")
-    plain(0xB2, 0xB3, "i", "f")
-    plain(0xB4, 0xB5, "l", "f")
-    plain(0xB6, 0xB6, "d", "f")
-    plain(0xB7, 0xB8, "i", "d")
-    plain(0xB9, 0xBA, "l", "d")
-    plain(0xBB, 0xBB, "f", "d")
-    plain(0xBC, 0xBC, "f", "i")
-    plain(0xBD, 0xBD, "d", "l")
-    plain(0xBE, 0xBE, "i", "f")
-    plain(0xBF, 0xBF, "l", "d")
-    # sign extension
-    plain(0xC0, 0xC1, "i", "i")
-    plain(0xC2, 0xC4, "l", "l")
-    # float to integer without traps
-    plain(0xFC00, 0xFC01, "f", "i")
-    plain(0xFC02, 0xFC03, "d", "i")
-    plain(0xFC04, 0xFC05, "f", "l")
-    plain(0xFC06, 0xFC07, "d", "l")
-    # bulk memory
-    for opcode, immediate in (
-        (MEMORY_INIT, Immediate.INIT),
-        (MEMORY_COPY, Immediate.ZEROS),
-        (MEMORY_FILL, Immediate.ZERO),
-    ):
-        shapes[opcode] = Shape(immediate, _types("iii"), memory=True)
     return MappingProxyType(shapes)
 
 

@@ -5,11 +5,11 @@ Spec: :rule:`wasm.fuel.host-call`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from gritstone.grit.objects import Blob, Mailbox, Message, Object, Tree
+from gritstone.grit.objects import Blob, Mailbox, Message, Object, ObjectId, Tree
 
-__all__ = ["WEIGHT_LIMIT", "headers_weight", "mailbox_weight", "tree_weight", "weight"]
+__all__ = ["WEIGHT_LIMIT", "headers_weight", "mailbox_weight", "placed_weights", "tree_weight", "weight"]
 
 WEIGHT_LIMIT = 8_388_000
 _BLOB, _MESSAGE, _STEP = 64, 128, 192
@@ -46,3 +46,16 @@ def weight(value: Object | None) -> int:
             return tree_weight(value.entries)
         case _:
             return _STEP
+
+
+def placed_weights(levels: Sequence[Mapping[str, ObjectId]], path: Sequence[str], *, is_removed: bool) -> list[int]:
+    """Weigh the trees that are made where something is put at a path, or removed from it."""
+    made = []
+    is_gone = is_removed
+    for name, entries in zip(reversed(path), reversed(levels), strict=True):
+        rest = tree_weight(one for one in entries if one != name)
+        full = rest if is_gone else rest + tree_weight((name,))
+        is_gone = full == 0
+        if not is_gone:
+            made.append(full)
+    return made

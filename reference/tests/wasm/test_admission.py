@@ -99,6 +99,7 @@ def test_the_entry_is_named_as_its_node(wat: Callable[..., bytes], entry: str) -
     assert _code(wat(f'(module (func (export "{entry}")))'), entry) == "unresolved:export"
     assert _code(wat(f'(module (func (export "{entry}") (param i32) (result i32) i32.const 0))'), entry)
     assert _code(wat(f'(module (memory (export "{entry}") 1))'), entry) == "unresolved:export"
+    assert _code(wat(f'(module {_ATTEMPT} (export "{entry}" (func 0)))'), entry) == "unresolved:export"
 
 
 def test_the_first_failure_counts(wat: Callable[..., bytes]) -> None:

@@ -23,10 +23,13 @@ from gritstone.grit import (
     Tree,
 )
 from gritstone.runtime.agent import make_agent
+from gritstone.wasm.arguments import Inputs
 from gritstone.wasm.binary import PAGE_BYTES
-from gritstone.wasm.call import ABSENT, ERASED, FAILED, INVALID, KIND, LIMIT, UNKNOWN, Call, Inputs, random_bytes
+from gritstone.wasm.call import Call
 from gritstone.wasm.documents import DEFAULT_MANIFEST, Clock
 from gritstone.wasm.engine import Engine, Instance
+from gritstone.wasm.interface import ABSENT, ERASED, FAILED, INVALID, KIND, LIMIT, UNKNOWN
+from gritstone.wasm.stream import random_bytes
 from gritstone.wit import Objects
 from gritstone.wit.workspace import Workspace
 

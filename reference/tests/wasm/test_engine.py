@@ -56,7 +56,7 @@ def test_threads_do_not_take_each_others_ends(engine: Engine, wat: Callable[...,
 
 def test_trouble_of_the_host_goes_through_as_it_is(engine: Engine, wat: Callable[..., bytes]) -> None:
     data = wat(_ASKING)
-    lost = Missing("lost", rule="grit.store.get")
+    lost = Missing("lost", rule="wit.query.answers")
     instance = engine.instantiate(engine.prepare(data, data, "wit", 1), Host(lost))
     instance.fuel = 1_000
     with pytest.raises(Missing) as caught:
