@@ -22,7 +22,7 @@ from gritstone.runtime.actors import Actor
 from gritstone.runtime.config import Config
 from gritstone.runtime.outcomes import end_admitted, end_declined, end_failed
 from gritstone.runtime.proposing import choices, key_of, letters_of, next_proposal
-from gritstone.runtime.runs import MOST_NESTED, Running
+from gritstone.runtime.runs import MOST_NESTED, Inquiry, Running
 from gritstone.runtime.states import Event, State
 from gritstone.runtime.world import World
 from gritstone.wit.admission import Admitted
@@ -50,6 +50,7 @@ class Machine:
         config: how to run.
         now_ms: the time of delays, in milliseconds.
         in_progress: runs that wait for something.
+        inquiries: queries from outside that have not ended.
         adopted: steps of actors, the agent aside, since the machine began.
     """
 
@@ -66,6 +67,7 @@ class Machine:
         self.config = config
         self.now_ms = 0
         self.in_progress: set[Running] = set()
+        self.inquiries: set[Inquiry] = set()
         self.adopted = 0
         self._clock_ms = clock_ms
         self._requests: list[Running] = []

@@ -14,10 +14,23 @@ from gritstone.runtime.actors import Actor
 from gritstone.wit.code import Request, Run
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["MOST_NESTED", "Running"]
+__all__ = ["MOST_NESTED", "Inquiry", "Running"]
 
 MOST_NESTED = 32
 """How many queries may wait for each other."""
+
+
+class Inquiry:
+    """Be a query from outside of any run, in progress.
+
+    Attributes:
+        asked: the steps that were asked, and the answers that were had on the way.
+    """
+
+    __slots__ = ("asked",)
+
+    def __init__(self) -> None:
+        self.asked: set[ObjectId] = set()
 
 
 class Running:

@@ -30,6 +30,7 @@ from gritstone.runtime.life import ended, remove
 from gritstone.runtime.machine import Machine
 from gritstone.runtime.mailbag import Answered, Effect, acknowledge, effects, inject, mail, resolve
 from gritstone.runtime.proposing import letters_of
+from gritstone.runtime.runs import Inquiry
 from gritstone.runtime.starting import start_world
 from gritstone.runtime.waiting import Waiting
 from gritstone.wit.code import Ask
@@ -282,11 +283,11 @@ class Runtime:
         self.machine.world.forget()
 
     def pins(self) -> set[ObjectId]:
-        """Give what runs in progress have read, and a prune has to leave.
+        """Give what runs and queries in progress have read, and a prune has to leave.
 
         Spec: :rule:`runtime.prune.running`.
         """
-        found: set[ObjectId] = set()
+        found = {one for inquiry in self.machine.inquiries for one in inquiry.asked}
         for running in self.machine.in_progress:
             found.update(message for _, message in letters_of(running.run.proposal))
             found |= running.asked
@@ -338,7 +339,12 @@ class Runtime:
         """
         await self._durably(lambda: None)
         request = Ask(actor, name, args)
-        step, found, workspace = await answer(self.machine, request, takes_time=not self._suite_clock)
+        inquiry = Inquiry()
+        self.machine.inquiries.add(inquiry)
+        try:
+            step, found, workspace = await answer(self.machine, request, inquiry, takes_time=not self._suite_clock)
+        finally:
+            self.machine.inquiries.discard(inquiry)
         if found is not None:
             workspace.keep(self.store)
         return step, found

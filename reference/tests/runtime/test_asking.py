@@ -90,6 +90,24 @@ def test_from_outside(stage: Any) -> None:
         assert caught.value.code == "failed"
 
 
+def test_what_a_query_asks_is_kept_while_it_waits(stage: Any) -> None:
+    a, b, _ = prepared(stage, suite_clock=False)
+    runtime = stage.runtime
+    steps = {stage.refs()[f"heads/{one.hex()}"] for one in (a, b)}
+
+    async def look() -> set[bytes]:
+        query = asyncio.create_task(runtime.query(a, "forward", b + b"slow"))
+        while len(pins := runtime.pins()) < len(steps):
+            await asyncio.sleep(0)
+        stage.store.prune(pins)
+        runtime.forget()
+        await query
+        return set(pins)
+
+    assert stage.wait(look()) == steps
+    assert runtime.pins() == set()
+
+
 def test_sleeping_takes_no_time_on_the_suites_clock(stage: Any) -> None:
     _, _, c = prepared(stage)
     assert asked(stage, c, "long").kind.word == "tree"
