@@ -11,6 +11,7 @@ from gritstone_conformance.model.choices import choices
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.runtime import Config
+from gritstone_conformance.properties.runtime.choosing import CHOSEN, born, choose_of
 from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms, start_args
 from gritstone_conformance.properties.wit.registry import Given, in_each_format
 from gritstone_conformance.strategies import programs, scenarios
@@ -21,7 +22,6 @@ from gritstone_conformance.trial import Trial
 __all__ = ["PROPERTIES"]
 
 _MOST_CHOICES: Final = 120
-_CHOSEN: Final = Terms(schedule="chosen", clock="suite", config=Config(10, 40, 3))
 
 
 def _drawn(*, cleanups: bool) -> Given:
@@ -78,179 +78,12 @@ def _choose(double: Double, tape: Tape) -> bool:
     return True
 
 
-def isolated(trial: Trial, fmt: Format) -> None:
-    """After a failed batch messages run one at a time: those before the one at fault and of other senders are read."""
-    rule = "runtime.retry.isolate"
-    double = Double(trial, fmt, _CHOSEN)
-    stage = double.stage
-    actor, other = _born(double, b"a"), _born(double, b"b")
-    log = [stage.program(programs.append("log", b"%d" % number)) for number in range(4)]
-    double.inject(other, stage.program(programs.send(0, 1) + programs.send(0, 2), actor, log[2], log[3]))
-    _choose_largest(double)
-    for content in (log[0], stage.program(programs.fail()), log[1]):
-        double.inject(actor, content)
-    double.ready(rule=rule)
-    _choose_largest(double, rule=rule)
-    for _ in range(12):
-        count = double.ready(rule=rule)
-        if count:
-            double.choose(0, rule=rule)
-            continue
-        due = double.model.next_due_ms()
-        if due is None:
-            break
-        double.time(due, rule=rule)
-    double.refs(rule=rule)
-    double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
-
-
-def _born(double: Double, title: bytes, **entries: bytes) -> bytes:
-    """Create an actor by a choice."""
-    actor = double.stage.core(title, **entries)
-    double.inject(actor, actor, headers=GENESIS)
-    double.choose(0)
-    return actor
-
-
-def _choose_largest(double: Double, *, rule: str | None = None) -> None:
-    """Choose what reads most."""
-    listed = choices(double.model)
-    sizes = [len(proposal.covered) for _, proposal in listed]
-    double.choose(sizes.index(max(sizes)), rule=rule)
-
-
-def at_each_millisecond(trial: Trial, fmt: Format) -> None:
-    """The k-th delay is the least of cap and base times two to the k-1, to the millisecond."""
-    rule = "runtime.retry.delay"
-    for config in (Config(10, 35, 5), Config(1, 1000, 6), Config(0, 9, 3), Config(7, 0, 3)):
-        double = Double(trial, fmt, Terms(clock="suite", config=config))
-        stage = double.stage
-        actor, late = stage.core(b"a"), stage.core(b"late", program=stage.blob(programs.try_again(1)))
-        for core in (actor, late):
-            double.inject(core, core, headers=GENESIS)
-            cause = double.run(rule=rule)
-            while cause == "waiting":
-                cause = _next(double, rule)
-        double.inject(actor, stage.program(programs.try_again(config.max_attempts - 1) + programs.append("log", b"x")))
-        cause = double.run(rule=rule)
-        while cause == "waiting":
-            cause = _next(double, rule)
-        double.query(actor, "get", b"log", rule=rule)
-        double.inject(actor, stage.program(programs.fail()))
-        cause = double.run(rule=rule)
-        while cause == "waiting":
-            cause = _next(double, rule)
-        double.refs(rule="runtime.retry.count")
-        double.export(rule=rule)
-        trial.expect("grit.close", {"store": "s"}, ok())
-
-
-def long_delays(trial: Trial, fmt: Format) -> None:
-    """Delays double also where they no longer fit 32 bits, up to a cap as far away."""
-    rule = "runtime.retry.delay"
-    double = Double(trial, fmt, Terms(clock="suite", config=Config(1, 1 << 34, 37)))
-    actor = double.born()
-    double.tell(actor, double.stage.program(programs.fail()), rule=rule)
-    while (due := double.model.next_due_ms()) is not None:
-        double.time(due - 1, rule=rule)
-        double.time(due, rule=rule)
-        double.run(rule=rule)
-    double.refs(rule="runtime.retry.count")
-    double.export(rule=rule)
-
-
-def healed_of_all(trial: Trial, fmt: Format) -> None:
-    """With a mark, the counts, delays and isolation of the actor's other messages end as well."""
-    rule = "runtime.fail.heal"
-    double = Double(trial, fmt, Terms(schedule="chosen", clock="suite", config=Config(10, 40, 3)))
-    stage = double.stage
-    actor, other, poisoner, mender = (_born(double, title) for title in (b"a", b"b", b"p", b"m"))
-    slow, late = (stage.program(programs.try_again(n) + programs.append("log", b"%d" % n)) for n in (2, 1))
-    log, mended = stage.program(programs.append("log", b"x")), stage.tree(k=stage.blob(b"k"))
-
-    def say(sender: bytes, content: bytes, mt: str = "") -> None:
-        double.inject(sender, stage.program(programs.send(0, 1, mt), actor, content))
-        _choose_of(double, sender, sender)
-
-    def fails(sender: bytes) -> None:
-        _choose_of(double, actor, sender, rule=rule)
-        double.time(double.model.now_ms + 40, rule=rule)
-
-    say(other, slow)
-    fails(other)
-    say(poisoner, stage.program(programs.fail()))
-    for content in (late, log):
-        double.inject(actor, content)
-    _choose_largest(double, rule="runtime.retry.isolate")
-    double.ready(rule="runtime.retry.isolate")
-    fails(actor)
-    for _ in range(3):
-        fails(poisoner)
-    double.refs(rule="runtime.fail.mark")
-    say(mender, mended, "update")
-    _choose_of(double, actor, mender, rule=rule)
-    double.refs(rule=rule)
-    double.ready(rule=rule)
-    for sender in (other, actor, other, actor, other):
-        fails(sender)
-        double.ready(rule=rule)
-    double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
-
-
-def same_message(trial: Trial, fmt: Format) -> None:
-    """The same message of two senders is counted, delayed and declined for each of them alone."""
-    double = Double(trial, fmt, _CHOSEN)
-    stage = double.stage
-    actor, *senders = (_born(double, title) for title in (b"a", b"b", b"c"))
-    for ops, rule in (
-        (programs.leave("k") + programs.append("log", b"held"), "runtime.run.declined"),
-        (programs.try_again(2) + programs.append("log", b"x"), "runtime.retry.count"),
-    ):
-        content = stage.program(ops)
-        for sender in senders:
-            double.inject(sender, stage.program(programs.send(0, 1, "", b"s"), actor, content))
-            _choose_of(double, sender, sender)
-        double.ready(rule=rule)
-        _choose_of(double, actor, senders[0], rule=rule)
-        double.ready(rule=rule)
-        double.time(double.model.now_ms + 40, rule=rule)
-        _choose_of(double, actor, senders[1], rule=rule)
-        double.ready(rule=rule)
-        double.time(double.model.now_ms + 40, rule=rule)
-    for _ in range(2):
-        for sender in senders:
-            _choose_of(double, actor, sender, rule="runtime.retry.count")
-            double.time(double.model.now_ms + 40, rule=rule)
-    double.refs(rule="runtime.fail.mark")
-    double.query(actor, "get", b"log", rule="runtime.retry.count")
-    double.export(rule="runtime.retry.count")
-
-
-def counted_among_others(trial: Trial, fmt: Format) -> None:
-    """The attempt of a run is one more than the largest count it covers, whichever message that is of."""
-    rule = "wit.transition.attempt"
-    double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 3)))
-    actor, *senders = (_born(double, title) for title in (b"a", b"b", b"c"))
-    for number, order in enumerate((senders, senders[::-1])):
-        for sender in order:
-            content = double.stage.program(programs.try_again(1) + programs.append("log", b"%d" % number))
-            double.inject(sender, double.stage.program(programs.send(0, 1), actor, content))
-            _choose_of(double, sender, sender)
-            if sender == order[0]:
-                _choose_of(double, actor, sender, rule=rule)
-        _choose_largest(double, rule=rule)
-        double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
-
-
 def beside(trial: Trial, fmt: Format) -> None:
     """What one runtime did on a store and let the process know is what another one on it tells and goes on from."""
     rule = "runtime.query.monotone"
     double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 3)))
     stage = double.stage
-    actor = _born(double, b"a")
+    actor = born(double, b"a")
     double.ask_plainly("runtime.start", start_args(double.terms, runtime="second"), ok(agent=double.agent.hex()))
     say = stage.program(programs.append("log", b"x") + programs.send(0, 1, "say"), double.agent, stage.blob(b"hello"))
     for _ in range(2):
@@ -267,86 +100,18 @@ def beside(trial: Trial, fmt: Format) -> None:
     double.export(rule="runtime.head.cas")
 
 
-def _next(double: Double, rule: str) -> str:
-    """Move the time to one millisecond before the next attempt, then to it; returns what the runtime then says."""
-    due = double.model.next_due_ms()
-    assert due is not None
-    if due - 1 > double.model.now_ms:
-        double.time(due - 1, rule=rule)
-        double.run(rule=rule)
-    double.refs(rule=rule)
-    double.time(due, rule=rule)
-    return double.run(rule=rule)
-
-
-def others_leave_a_count_alone(trial: Trial, fmt: Format) -> None:
-    """Steps that cover other messages do not change the count of one that failed."""
-    rule = "runtime.retry.others"
-    double = Double(trial, fmt, _CHOSEN)
-    stage = double.stage
-    actor, other = _born(double, b"a"), _born(double, b"b")
-    log = stage.program(programs.append("log", b"x"))
-    double.inject(actor, stage.program(programs.try_again(2) + programs.append("log", b"done")))
-    for _ in range(2):
-        double.choose(0, rule=rule)
-        double.inject(other, stage.program(programs.send(0, 1), actor, log))
-        _choose_of(double, other, other)
-        due = double.model.next_due_ms()
-        assert due is not None
-        double.time(due, rule=rule)
-        double.ready(rule=rule)
-        _choose_of(double, actor, other, rule=rule)
-    double.ready(rule=rule)
-    double.choose(0, rule=rule)
-    double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
-
-
-def _choose_of(double: Double, actor: bytes, sender: bytes, *, rule: str | None = None) -> None:
-    """Choose what an actor reads of one sender, or for a sender that is the actor itself of the outside."""
-    wanted = double.agent if sender == actor else sender
-    for number, (who, proposal) in enumerate(choices(double.model)):
-        if who == actor and {each for each, _ in proposal.covered} == {wanted}:
-            double.choose(number, rule=rule)
-            return
-    raise AssertionError("the script has no such choice")
-
-
-def updates_pass(trial: Trial, fmt: Format) -> None:
-    """An update is run without waiting for a delay; one that is queued behind the message at fault waits."""
-    rule = "runtime.fail.pass"
-    terms = Terms(clock="suite", config=Config(1000, 1000, 3))
-    for way in ("other", "signal", "queued"):
-        double = Double(trial, fmt, terms)
-        stage = double.stage
-        actor, other = double.born(b"a"), double.born(b"b")
-        update = stage.tree(k=stage.blob(b"new"))
-        double.tell(actor, stage.program(programs.try_again(2) + programs.append("log", b"x")), rule=rule)
-        if way == "other":
-            double.tell(other, stage.program(programs.send(0, 1, "update"), actor, update), rule=rule)
-        else:
-            double.tell(actor, update, "update", "signal" if way == "signal" else "queue", rule=rule)
-        double.refs(rule=rule)
-        double.query(actor, "get", b"k", rule=rule)
-        while double.model.next_due_ms() is not None:
-            _next(double, rule)
-        double.query(actor, "get", b"k", rule=rule)
-        double.export(rule=rule)
-        trial.expect("grit.close", {"store": "s"}, ok())
-
-
 def cleanups_wait(trial: Trial, fmt: Format) -> None:
     """A cleanup waits while another channel has unread mail whose oldest is no cleanup."""
     rule = "wit.cleanup.last"
-    double = Double(trial, fmt, _CHOSEN)
+    double = Double(trial, fmt, CHOSEN)
     stage = double.stage
-    actor, other = _born(double, b"a"), _born(double, b"b")
+    actor, other = born(double, b"a"), born(double, b"b")
     log, held = stage.program(programs.append("log", b"x")), stage.program(programs.leave("k"))
     says = programs.send(0, 1) + programs.send(0, 2) + programs.send(0, 1, "cleanup")
     double.inject(actor, log, "cleanup")
     double.inject(other, stage.program(says, actor, log, held))
     double.ready(rule=rule)
-    _choose_of(double, other, other)
+    choose_of(double, other, other)
     for _ in range(3):
         double.ready(rule=rule)
         double.choose(0, rule=rule)
@@ -481,37 +246,9 @@ PROPERTIES: Final = (
         examples=20,
     ),
     *in_each_format(
-        *("runtime/retry/isolated", isolated, "runtime.retry.isolate"), features=("external", "schedule", "clock")
-    ),
-    *in_each_format(
-        *("runtime/retry/delay", at_each_millisecond, "runtime.retry.delay", "runtime.retry.count"),
-        features=("external", "clock"),
-    ),
-    *in_each_format(
-        *("runtime/retry/long", long_delays, "runtime.retry.delay", "runtime.retry.count"),
-        features=("external", "clock"),
-    ),
-    *in_each_format(
-        *("runtime/retry/among-others", counted_among_others, "wit.transition.attempt"),
-        features=("external", "schedule"),
-    ),
-    *in_each_format(
         *("runtime/head/beside", beside, "runtime.head.cas", "runtime.query.monotone", "runtime.agent.ack"),
         features=("external", "schedule"),
     ),
-    *in_each_format(
-        *("runtime/retry/same", same_message, "runtime.retry.count", "runtime.run.declined"),
-        features=("external", "schedule", "clock"),
-    ),
-    *in_each_format(
-        *("runtime/fail/healed-of-all", healed_of_all, "runtime.fail.heal", "runtime.retry.isolate"),
-        features=("external", "schedule", "clock"),
-    ),
-    *in_each_format(
-        *("runtime/retry/others", others_leave_a_count_alone, "runtime.retry.others"),
-        features=("external", "schedule", "clock"),
-    ),
-    *in_each_format("runtime/fail/delayed", updates_pass, "runtime.fail.pass", features=("external", "clock")),
     *in_each_format(
         *("runtime/schedule/cleanups", cleanups_wait, "wit.cleanup.last", "wit.cleanup.cut"),
         features=("external", "schedule", "clock"),
