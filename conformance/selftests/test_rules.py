@@ -135,5 +135,6 @@ def test_the_spec_version_of_the_suite_is_frozen() -> None:
     assert book.spec == SPEC_VERSION
     assert tuple(book.versions) == SPEC_VERSIONS
     frozen = {triple[0] for triple in book.versions[SPEC_VERSION]}
-    assert frozen == set(book.rules), "a rule was added or removed after the freeze: it belongs to the next version"
+    released = {rule.id for rule in book.rules.values() if rule.since in SPEC_VERSIONS}
+    assert frozen == released, "a rule was added or removed after the freeze: it belongs to the next version"
     assert (spec_dir() / "versions" / f"{SPEC_VERSION}.txt").is_file()

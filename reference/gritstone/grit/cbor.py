@@ -24,7 +24,7 @@ from gritstone.grit.grammar import UNICODE, Grammar
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import FIELDS, KINDS, NO_HEADERS, ZERO_ID, Kind, Object, ObjectId, Shape
 
-__all__ = ["cbor_kind", "decode_cbor", "encode_cbor"]
+__all__ = ["cbor_kind", "decode_cbor", "encode_cbor", "read_head", "write_head"]
 
 _Reader: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
 _Writer: TypeAlias = Callable[[Any], Sequence[bytes]]
@@ -110,7 +110,7 @@ def cbor_kind(data: bytes) -> Kind | None:
 # --- heads -----------------------------------------------------------------------------------------------
 
 
-def _head(major: int, argument: int) -> bytes:
+def write_head(major: int, argument: int) -> bytes:
     """Write the shortest head.
 
     Spec: :rule:`grit.cbor.shortest`.
@@ -121,10 +121,10 @@ def _head(major: int, argument: int) -> bytes:
     return bytes((major << 5 | 24 + width,)) + argument.to_bytes(1 << width, "big")
 
 
-_TEXT_HEADS = [_head(_TEXT, size) for size in range(256)]
+_TEXT_HEADS = [write_head(_TEXT, size) for size in range(256)]
 
 
-def _read_head(data: bytes, offset: int, major: int) -> tuple[int, int]:
+def read_head(data: bytes, offset: int, major: int) -> tuple[int, int]:
     """Read a head of one major type: its argument and the offset after it.
 
     Raises:
@@ -174,10 +174,10 @@ def _cut(offset: int) -> Malformed:
 
 def _foreign_start(data: bytes) -> Malformed | Invalid:
     """Say why data does not begin as an object does: an array of the right length and the number of a kind."""
-    count, offset = _read_head(data, 0, _ARRAY)
+    count, offset = read_head(data, 0, _ARRAY)
     if count == 0:
         return Invalid("an array without kind", rule="grit.cbor.shape", offset=0)
-    number, _ = _read_head(data, offset, _UNSIGNED)
+    number, _ = read_head(data, offset, _UNSIGNED)
     for kind in Kind:
         if kind.value == number:
             return Invalid(
@@ -194,7 +194,7 @@ def _foreign_start(data: bytes) -> Malformed | Invalid:
 
 
 def _read_string(data: bytes, offset: int, major: int) -> tuple[bytes, int]:
-    size, start = _read_head(data, offset, major)
+    size, start = read_head(data, offset, major)
     end = start + size
     if end > len(data):
         raise _cut(len(data))
@@ -227,11 +227,11 @@ def _read_text(data: bytes, offset: int, texts: _Texts) -> tuple[str, int]:
 
 def _write_text(text: str, grammar: Grammar) -> bytes:
     raw = grammar.check(text)
-    return (_TEXT_HEADS[len(raw)] if len(raw) < len(_TEXT_HEADS) else _head(_TEXT, len(raw))) + raw
+    return (_TEXT_HEADS[len(raw)] if len(raw) < len(_TEXT_HEADS) else write_head(_TEXT, len(raw))) + raw
 
 
 def _write_data(value: bytes) -> Sequence[bytes]:
-    return _head(_BYTES, len(value)), value
+    return write_head(_BYTES, len(value)), value
 
 
 def _read_data(data: bytes, offset: int) -> tuple[bytes, int]:
@@ -281,7 +281,7 @@ def _write_headers(headers: Mapping[str, str]) -> Sequence[bytes]:
     if not headers:
         return (b"\xa0",)
     # No encoded key is the beginning of another, so whole pairs sort as their keys do.
-    return [_head(_MAP, len(headers)), *sorted([_header(key, headers[key]) for key in headers])]
+    return [write_head(_MAP, len(headers)), *sorted([_header(key, headers[key]) for key in headers])]
 
 
 def _header(key: str, value: str) -> bytes:
@@ -297,7 +297,7 @@ _short_header = lru_cache(1_024)(_any_header)
 
 
 def _read_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
-    count, offset = _read_head(data, offset, _MAP)
+    count, offset = read_head(data, offset, _MAP)
     if not count:
         return NO_HEADERS, offset
     headers: dict[str, str] = {}
@@ -334,7 +334,7 @@ def _write_named_ids(entries: Mapping[str, ObjectId]) -> Sequence[bytes]:
     pairs = dict(zip(keys, ids, strict=True))
     keys.sort()
     parts: list[bytes] = [_ID_HEAD] * (1 + 3 * len(keys))
-    parts[0] = _head(_MAP, len(keys))
+    parts[0] = write_head(_MAP, len(keys))
     parts[1::3] = keys
     parts[3::3] = [pairs[key] for key in keys]
     return parts
@@ -353,12 +353,12 @@ def _judge_entries(entries: Mapping[str, ObjectId]) -> Invalid | InternalError:
 @cache
 def _entry_pattern() -> re.Pattern[bytes]:
     """Match one good entry with a name that is not very long, as key with head and id; or else all the rest."""
-    heads = [re.escape(_head(_TEXT, size)) + b".{%d}" % size for size in range(1, _LONGEST_TRIED_BYTES + 1)]
+    heads = [re.escape(write_head(_TEXT, size)) + b".{%d}" % size for size in range(1, _LONGEST_TRIED_BYTES + 1)]
     return re.compile(b"(%b)%b(.{32})|.++" % (b"|".join(heads), re.escape(_ID_HEAD)), re.DOTALL)
 
 
 def _read_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
-    count, start = _read_head(data, offset, _MAP)
+    count, start = read_head(data, offset, _MAP)
     found = _entry_pattern().findall(data, start)
     if not found or not found[-1][0]:
         return _judge_named_ids(data, offset)
@@ -381,7 +381,7 @@ def _read_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], i
 
 def _judge_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
     """Walk the entries of a tree one by one; this is what says what is wrong with them."""
-    count, offset = _read_head(data, offset, _MAP)
+    count, offset = read_head(data, offset, _MAP)
     if not count:
         raise Invalid("a tree has no entry", rule="grit.tree.non-empty", offset=offset)
     entries: dict[str, ObjectId] = {}
@@ -410,14 +410,14 @@ def _write_keyed_ids(entries: Mapping[ObjectId, ObjectId]) -> Sequence[bytes]:
         for one in (*keys, *ids):
             _check_id(one)
     parts: list[bytes] = [_ID_HEAD] * (1 + 4 * len(keys))
-    parts[0] = _head(_MAP, len(keys))
+    parts[0] = write_head(_MAP, len(keys))
     parts[2::4] = keys
     parts[4::4] = ids
     return parts
 
 
 def _read_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectId], int]:
-    count, start = _read_head(data, offset, _MAP)
+    count, start = read_head(data, offset, _MAP)
     if not count or count * _PAIR.size != len(data) - start:
         return _judge_keyed_ids(data, offset)
     heads, keys, more_heads, ids = zip(*_PAIR.iter_unpack(memoryview(data)[start:]), strict=True)
@@ -434,7 +434,7 @@ def _read_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectI
 
 def _judge_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectId], int]:
     """Walk the entries of a mailbox one by one; this is what says what is wrong with them."""
-    count, offset = _read_head(data, offset, _MAP)
+    count, offset = read_head(data, offset, _MAP)
     if not count:
         raise Invalid("a mailbox has no entry", rule="grit.mailbox.non-empty", offset=offset)
     entries: dict[ObjectId, ObjectId] = {}
@@ -476,7 +476,7 @@ _READERS: dict[Shape, _Reader] = {
     Shape.LINK: _read_link,
     Shape.ID: _read_id,
 }
-_STARTS = {kind: _head(_ARRAY, 1 + len(FIELDS[kind])) + _head(_UNSIGNED, kind.value) for kind in Kind}
+_STARTS = {kind: write_head(_ARRAY, 1 + len(FIELDS[kind])) + write_head(_UNSIGNED, kind.value) for kind in Kind}
 _KIND_OF_START = {start: kind for kind, start in _STARTS.items()}
 _ENCODERS = {
     kind: (

@@ -1,0 +1,14 @@
+"""Profile ``wasm``: actors whose code is a WebAssembly module in their own core.
+
+``binary`` takes modules apart, ``instructions`` and ``validation`` judge their bodies, ``admission`` says which
+may run. ``metering`` writes an admitted module so that it counts its fuel and stack, ``engine`` runs that, and
+``call`` serves what it imports. ``documents`` and ``image`` say what of an actor stands in its core. Nothing here puts
+these together to a transition yet.
+"""
+
+from __future__ import annotations
+
+from gritstone.wasm.admission import AdmittedModule, admit_module
+from gritstone.wasm.metering import meter_module
+
+__all__ = ["AdmittedModule", "admit_module", "meter_module"]

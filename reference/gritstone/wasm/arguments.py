@@ -1,0 +1,78 @@
+"""What a call is given, and how the texts are read that a guest passes.
+
+Spec: :rule:`wasm.abi.function`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from gritstone.errors import Invalid
+from gritstone.grit.grammar import Alphabet
+from gritstone.grit.objects import ObjectId
+from gritstone.wasm.interface import INVALID
+from gritstone.wit.paths import Path, read_path, read_text
+
+__all__ = ["Answer", "Inputs", "headers_of", "path_of"]
+
+_PATH_BYTES, _PATH_NAMES = 4_096, 1_024
+
+
+class Answer(Exception):  # noqa: N818 - it is no error of ours
+    """End a host call with a result."""
+
+    def __init__(self, result: int) -> None:
+        super().__init__(result)
+        self.result = result
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Hold what a call is given.
+
+    Attributes:
+        ids: what ``input`` gives, by number; none is absent.
+        covered: the covered messages with their senders, in order.
+        query_name: the name of the query; None in a transition.
+        attempt: which attempt this is.
+    """
+
+    ids: Mapping[int, ObjectId]
+    covered: Sequence[tuple[ObjectId, ObjectId]] = ()
+    query_name: str | None = None
+    attempt: int = 1
+
+
+def path_of(data: bytes, alphabet: Alphabet) -> Path:
+    """Read a path.
+
+    Raises:
+        Answer: it is none.
+    """
+    if not 1 <= len(data) <= _PATH_BYTES or data.count(b"/") >= _PATH_NAMES:
+        raise Answer(INVALID)
+    try:
+        return read_path(data, alphabet)
+    except Invalid:
+        raise Answer(INVALID) from None
+
+
+def headers_of(data: bytes, alphabet: Alphabet) -> Mapping[str, str]:
+    """Read a header list.
+
+    Raises:
+        Answer: it is none.
+    """
+    *parts, rest = data.split(b"\0")
+    if rest or len(parts) % 2:
+        raise Answer(INVALID)
+    try:
+        keys = [read_text(part, alphabet.key) for part in parts[::2]]
+        values = [read_text(part, alphabet.value) for part in parts[1::2]]
+    except Invalid:
+        raise Answer(INVALID) from None
+    if len(set(keys)) != len(keys):
+        raise Answer(INVALID)
+    return MappingProxyType(dict(zip(keys, values, strict=True)))

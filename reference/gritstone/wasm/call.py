@@ -1,0 +1,489 @@
+"""One call of a guest: the functions that it imports, on the objects that it may see.
+
+``Call.call`` takes every host call through the same order: ranges, charge A, grant, then the method of the function.
+A method checks its arguments, charges B once, and has its effect; it ends early by raising ``Answer``. Ids get into
+scope when they are written, and nowhere else.
+
+Spec: :rule:`wasm.abi.function`, :rule:`wasm.abi.order`, :rule:`wasm.abi.range`, :rule:`wasm.abi.scope`,
+:rule:`wasm.abi.buffer`, :rule:`wasm.abi.format-blind`, :rule:`wasm.fuel.host-call`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NoReturn
+
+from gritstone.errors import Refusal
+from gritstone.grit.objects import ZERO_ID, Blob, Kind, Mailbox, Message, Object, ObjectId, Step, Tree
+from gritstone.wasm.arguments import Answer, Inputs, headers_of, path_of
+from gritstone.wasm.documents import Manifest
+from gritstone.wasm.engine import Instance, trap
+from gritstone.wasm.interface import (
+    ABSENT,
+    ERASED,
+    FAILED,
+    FUNCTIONS,
+    GRANTS,
+    INVALID,
+    KIND,
+    LIMIT,
+    RANGES,
+    UNKNOWN,
+    base_units,
+)
+from gritstone.wasm.stream import random_bytes
+from gritstone.wasm.weights import WEIGHT_LIMIT, mailbox_weight, placed_weights, tree_weight, weight
+from gritstone.wit.failures import failure
+from gritstone.wit.paths import ALPHABETS, Path
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Call"]
+
+_KINDS = {Kind.BLOB: 1, Kind.TREE: 2, Kind.MESSAGE: 3, Kind.MAILBOX: 4, Kind.STEP: 5}
+_CONTENT = frozenset((Kind.BLOB, Kind.TREE))
+_ID = 32  # bytes
+_NAME_BYTES = 65_535  # of a query
+_LOG_BYTES, _FAIL_BYTES = 65_536, 1_024
+_MOST_U63 = 2**63 - 1
+
+
+@dataclass(slots=True)
+class Call:
+    """Serve one call.
+
+    Attributes:
+        workspace: what is read, and where objects are made.
+        manifest: what is granted.
+        inputs: what the call is given.
+        ask: asks another actor; an answer, or None for none; a refusal is raised.
+        log: takes text for a log.
+        random: key and position, if granted.
+        clock: what the next reading gives, if granted.
+        result: the id that was set last.
+        scope: the ids that the guest may use.
+    """
+
+    workspace: Workspace
+    manifest: Manifest
+    inputs: Inputs
+    ask: Callable[[ObjectId, str, bytes], ObjectId | None]
+    log: Callable[[bytes], None]
+    random: tuple[bytes, int] | None = None
+    clock: int | None = None
+    result: ObjectId | None = None
+    scope: set[ObjectId] = field(default_factory=set)
+
+    def call(self, instance: Instance, name: str, arguments: Sequence[int]) -> int | None:
+        """Do what a function does; see ``Host.call``."""
+        size = instance.memory_bytes
+        read = 0
+        for pointer, length, is_input in RANGES[name]:
+            span = _ID if length is None else arguments[length]
+            if arguments[pointer] + span > size:
+                raise trap("memory-bounds")
+            read += span if is_input else 0
+        instance.charge(base_units(name) + -(-read // 8))
+        if name in GRANTS and not self._grants(name):
+            raise failure("failed", f"{name} is not granted", rule="wasm.manifest.deny", detail=f"denied:{name}")
+        try:
+            result = _METHODS[name](self, instance, *arguments)
+        except Answer as answer:
+            result = answer.result
+        if result is not None and result > 0x7FFF_FFFF and FUNCTIONS[name].results != FUNCTIONS["clock"].results:
+            result -= 1 << 32
+        return result
+
+    def _grants(self, name: str) -> bool:
+        match name:
+            case "random":
+                return self.random is not None
+            case "clock":
+                return self.clock is not None
+            case "attempt":
+                return self.manifest.attempt
+            case "query":
+                return self.manifest.query and self.inputs.query_name is None
+            case _:
+                return False  # wait: this host is of the quiescent class
+
+    # --- arguments and outputs -------------------------------------------------------------------------
+
+    def _in_scope(self, *ids: ObjectId, none: tuple[int, ...] = (), free: tuple[int, ...] = ()) -> None:
+        """Check ids in their order.
+
+        Args:
+            ids: the ids.
+            none: the places of those that may be zero.
+            free: the places of those that ``raw`` frees.
+        """
+        for place, one in enumerate(ids):
+            if one == ZERO_ID:
+                if place not in none:
+                    raise Answer(UNKNOWN)
+            elif one not in self.scope and not (self.manifest.raw and place in free):
+                raise Answer(UNKNOWN)
+
+    def _look(self, object_id: ObjectId, *kinds: Kind) -> Object | None:
+        """Give an object of one of these kinds; None for a tombstone."""
+        found = self.workspace.look(object_id)
+        if (Kind.BLOB if found is None else found.kind) not in kinds:
+            raise Answer(KIND)
+        return found
+
+    def _edge(self, object_id: ObjectId, *kinds: Kind) -> None:
+        """Check the kind of what becomes an edge, unless it is none."""
+        if object_id != ZERO_ID and not self.manifest.raw:
+            self._look(object_id, *kinds)
+
+    def _give(self, instance: Instance, out: int, object_id: ObjectId) -> None:
+        """Write an id; from now on it is in scope."""
+        instance.write(out, object_id)
+        if object_id != ZERO_ID:
+            self.scope.add(object_id)
+
+    def _kind(self, object_id: ObjectId) -> int:
+        return _KINDS[self.workspace.kind(object_id)]
+
+    def _path(self, data: bytes) -> Path:
+        return path_of(data, ALPHABETS[self.workspace.objects.format.name])
+
+    def _headers(self, data: bytes) -> Mapping[str, str]:
+        return headers_of(data, ALPHABETS[self.workspace.objects.format.name])
+
+    # --- reading ---------------------------------------------------------------------------------------
+
+    def _input(self, instance: Instance, which: int, out: int) -> int:
+        if which > 7:
+            return INVALID
+        found = self.inputs.ids.get(which)
+        if found is None:
+            return ABSENT
+        _charge(instance, _ID)
+        self._give(instance, out, found)
+        return self._kind(found)
+
+    def _covered(self, instance: Instance, index: int, sender_out: int, message_out: int) -> int:
+        if index >= len(self.inputs.covered):
+            return ABSENT
+        sender, message = self.inputs.covered[index]
+        _charge(instance, 2 * _ID + weight(self.workspace.look(message)))
+        self._give(instance, sender_out, sender)
+        self._give(instance, message_out, message)
+        return 0
+
+    def _kind_of(self, instance: Instance, at: int) -> int:
+        one = instance.read(at, _ID)
+        self._in_scope(one)
+        return self._kind(one)
+
+    def _size(self, instance: Instance, at: int) -> int:
+        one = instance.read(at, _ID)
+        self._in_scope(one)
+        match self._look(one, Kind.BLOB, Kind.TREE, Kind.MAILBOX):
+            case Blob(data=data):
+                return len(data)
+            case (Tree() | Mailbox()) as value:
+                _charge(instance, weight(value))
+                return len(value.entries)
+            case _:
+                return ERASED
+
+    def _read(self, instance: Instance, at: int, offset: int, buf: int, cap: int) -> int:
+        one = instance.read(at, _ID)
+        self._in_scope(one)
+        value = self._look(one, Kind.BLOB)
+        if not isinstance(value, Blob):
+            return ERASED
+        data = value.data[offset : offset + cap]
+        _charge(instance, len(data))
+        instance.write(buf, data)
+        return len(data)
+
+    def _header_list(self, instance: Instance, at: int, buf: int, cap: int) -> int:
+        one = instance.read(at, _ID)
+        self._in_scope(one)
+        value = self._look(one, Kind.BLOB, Kind.MESSAGE)
+        if not isinstance(value, Blob | Message):
+            return ERASED
+        pairs = sorted((key.encode(), text.encode()) for key, text in value.headers.items())
+        return _put_text(instance, b"".join(key + b"\0" + text + b"\0" for key, text in pairs), buf, cap)
+
+    def _link(self, instance: Instance, at: int, number: int, out: int) -> int:
+        one = instance.read(at, _ID)
+        self._in_scope(one)
+        value = self._look(one, Kind.MESSAGE, Kind.STEP)
+        edges: tuple[ObjectId | None, ...]
+        if isinstance(value, Message):
+            edges = value.previous, value.content
+        else:
+            assert isinstance(value, Step), "it is one of the two"
+            edges = value.previous, value.actor, value.inbox, value.outbox, value.core
+        if number >= len(edges):
+            return INVALID
+        target = edges[number]
+        _charge(instance, weight(value) + (0 if target is None else _ID))
+        if target is None:
+            return ABSENT
+        self._give(instance, out, target)
+        return self._kind(target)
+
+    def _entry(self, instance: Instance, at: int, index: int, buf: int, cap: int, out: int) -> int:
+        one = instance.read(at, _ID)
+        self._in_scope(one)
+        value = self._look(one, Kind.TREE, Kind.MAILBOX)
+        entries: list[tuple[bytes, ObjectId]]
+        if isinstance(value, Tree):
+            entries = sorted((name.encode(), target) for name, target in value.entries.items())
+        else:
+            assert isinstance(value, Mailbox), "it is one of the two"
+            entries = sorted(value.entries.items())
+        key, target = entries[index] if index < len(entries) else (b"", ZERO_ID)
+        is_written = index < len(entries) and len(key) <= cap
+        _charge(instance, weight(value) + (len(key) + _ID if is_written else 0))
+        if index >= len(entries):
+            return ABSENT
+        if is_written:
+            instance.write(buf, key)
+            if isinstance(value, Mailbox):
+                self.scope.add(key)
+            self._give(instance, out, target)
+        return len(key)
+
+    def _find(self, instance: Instance, at: int, key: int, size: int, out: int) -> int:
+        one, wanted = instance.read(at, _ID), instance.read(key, size)
+        self._in_scope(one)
+        value = self._look(one, Kind.TREE, Kind.MAILBOX)
+        if isinstance(value, Mailbox):
+            if size != _ID:
+                return INVALID
+            looked, found = weight(value), value.entries.get(wanted)
+        else:
+            assert isinstance(value, Tree), "it is one of the two"
+            looked, found = self._follow(value, self._path(wanted))
+        _charge(instance, looked + (0 if found is None else _ID))
+        if found is None:
+            return ABSENT
+        self._give(instance, out, found)
+        return self._kind(found)
+
+    def _follow(self, tree: Tree, path: Path) -> tuple[int, ObjectId | None]:
+        """Follow a path; gives the weight of what was looked into, and what was found."""
+        looked = 0
+        at: Tree | None = tree
+        found: ObjectId | None = None
+        for name in path:
+            if at is None:
+                return looked, None
+            looked += weight(at)
+            found = at.entries.get(name)
+            at = None if found is None else self.workspace.tree(found)
+        return looked, found
+
+    # --- making ----------------------------------------------------------------------------------------
+
+    def _make(self, instance: Instance, out: int, value: Object) -> int:
+        """Make an object that has no entries."""
+        made = weight(value)
+        _charge(instance, made + (_ID if made <= WEIGHT_LIMIT else 0))
+        if made > WEIGHT_LIMIT:
+            return LIMIT
+        self._give(instance, out, self.workspace.put(value))
+        return 0
+
+    def _place(self, instance: Instance, root_at: int, path_at: int, size: int, child_at: int, out: int) -> int:
+        root, child = instance.read(root_at, _ID), instance.read(child_at, _ID)
+        path = self._path(instance.read(path_at, size))
+        self._in_scope(root, child, none=(0, 1), free=(1,))
+        tree = None if root == ZERO_ID else self._look(root, Kind.TREE)
+        self._edge(child, *_CONTENT)
+        assert tree is None or isinstance(tree, Tree), "nothing else was let through"
+        levels, is_there = self._walk(tree, path)
+        read = sum(tree_weight(entries) for entries in levels)
+        if child == ZERO_ID and not is_there:
+            _charge(instance, read)
+            return ABSENT
+        levels += [{} for _ in range(len(path) - len(levels))]
+        made = placed_weights(levels, path, is_removed=child == ZERO_ID)
+        is_over = max(made, default=0) > WEIGHT_LIMIT
+        _charge(instance, read + sum(made) + (0 if is_over else _ID))
+        if is_over:
+            return LIMIT
+        target = child
+        for name, entries in zip(reversed(path), reversed(levels), strict=True):
+            below = {one: to for one, to in entries.items() if one != name}
+            if target != ZERO_ID:
+                below[name] = target
+            target = self.workspace.put(Tree(MappingProxyType(below))) if below else ZERO_ID
+        self._give(instance, out, target)
+        return 0
+
+    def _walk(self, tree: Tree | None, path: Path) -> tuple[list[Mapping[str, ObjectId]], bool]:
+        """Give the entries of the trees on a path that are there, and whether it leads to something."""
+        levels: list[Mapping[str, ObjectId]] = []
+        found: ObjectId | None = None
+        for name in path:
+            if tree is None:
+                return levels, False
+            levels.append(tree.entries)
+            found = tree.entries.get(name)
+            tree = None if found is None else self.workspace.tree(found)
+        return levels, found is not None
+
+    def _mail(self, instance: Instance, box_at: int, actor_at: int, message_at: int, out: int) -> int:
+        box, actor, message = (instance.read(at, _ID) for at in (box_at, actor_at, message_at))
+        self._in_scope(box, actor, message, none=(0, 2), free=(1, 2))
+        before = None if box == ZERO_ID else self._look(box, Kind.MAILBOX)
+        self._edge(actor, Kind.TREE)
+        self._edge(message, Kind.MESSAGE)
+        entries = dict(before.entries) if isinstance(before, Mailbox) else {}
+        read = mailbox_weight(len(entries))
+        if message == ZERO_ID and actor not in entries:
+            _charge(instance, read)
+            return ABSENT
+        if message == ZERO_ID:
+            del entries[actor]
+        else:
+            entries[actor] = message
+        made = mailbox_weight(len(entries))
+        _charge(instance, read + made + (_ID if made <= WEIGHT_LIMIT else 0))
+        if made > WEIGHT_LIMIT:
+            return LIMIT
+        self._give(instance, out, self.workspace.put(Mailbox(MappingProxyType(entries))) if entries else ZERO_ID)
+        return 0
+
+    def _blob(self, instance: Instance, data_at: int, size: int, headers_at: int, length: int, out: int) -> int:
+        headers = self._headers(instance.read(headers_at, length))
+        return self._make(instance, out, Blob(headers, instance.read(data_at, size)))
+
+    def _message(self, instance: Instance, before_at: int, headers_at: int, length: int, at: int, out: int) -> int:
+        previous, content = instance.read(before_at, _ID), instance.read(at, _ID)
+        headers = self._headers(instance.read(headers_at, length))
+        self._in_scope(previous, content, none=(0,), free=(0, 1))
+        self._edge(previous, Kind.MESSAGE)
+        self._edge(content, *_CONTENT)
+        return self._make(instance, out, Message(_link(previous), headers, content))
+
+    def _step(self, instance: Instance, *at: int) -> int:
+        *ids_at, out = at
+        ids = [instance.read(one, _ID) for one in ids_at]
+        self._in_scope(*ids, none=(0, 2, 3), free=(0, 1, 2, 3, 4))
+        for one, kind in zip(ids, (Kind.STEP, Kind.TREE, Kind.MAILBOX, Kind.MAILBOX, Kind.TREE), strict=True):
+            self._edge(one, kind)
+        previous, actor, inbox, outbox, core = ids
+        return self._make(instance, out, Step(_link(previous), actor, _link(inbox), _link(outbox), core))
+
+    # --- the rest --------------------------------------------------------------------------------------
+
+    def _result(self, instance: Instance, at: int) -> int:
+        one = instance.read(at, _ID)
+        self._in_scope(one, none=(0,), free=(0,))
+        self.result = _link(one)
+        return 0
+
+    def _query_name(self, instance: Instance, buf: int, cap: int) -> int:
+        if self.inputs.query_name is None:
+            return ABSENT
+        return _put_text(instance, self.inputs.query_name.encode(), buf, cap)
+
+    def _query(self, instance: Instance, actor_at: int, name_at: int, size: int, args_at: int, out: int) -> int:
+        actor, args = instance.read(actor_at, _ID), instance.read(args_at, _ID)
+        try:
+            name = instance.read(name_at, size).decode("utf-8")
+        except UnicodeDecodeError:
+            return INVALID
+        if size > _NAME_BYTES:
+            return INVALID
+        self._in_scope(actor, args)
+        self._look(actor, Kind.TREE)
+        value = self._look(args, Kind.BLOB)
+        if not isinstance(value, Blob):
+            return ERASED
+        try:
+            answer = self.ask(actor, name, value.data)
+        except Refusal:
+            return FAILED
+        if answer is None:
+            return ABSENT
+        _charge(instance, _ID)
+        self._give(instance, out, answer)
+        return self._kind(answer)
+
+    def _random(self, instance: Instance, buf: int, size: int) -> int:
+        assert self.random is not None, "it was granted"
+        key, position = self.random
+        instance.charge(-(-size // 2))
+        if position + size > _MOST_U63:
+            return LIMIT
+        instance.write(buf, random_bytes(key, position, size))
+        self.random = key, position + size
+        return 0
+
+    def _clock(self, instance: Instance) -> int:
+        assert self.clock is not None, "it was granted"
+        assert self.manifest.clock is not None, "it was granted"
+        value = self.clock
+        self.clock = (value + self.manifest.clock.tick) & _MOST_U63
+        return value
+
+    def _attempt(self, instance: Instance) -> int:
+        return self.inputs.attempt
+
+    def _fuel(self, instance: Instance) -> int:
+        return instance.fuel
+
+    def _log(self, instance: Instance, at: int, size: int) -> int:
+        self.log(instance.read(at, min(size, _LOG_BYTES)))
+        return 0
+
+    def _fail(self, instance: Instance, code: int, at: int, size: int) -> NoReturn:
+        self.log(instance.read(at, min(size, _FAIL_BYTES)))
+        raise failure("failed", "the guest failed", rule="wasm.outcome.guest", detail=f"guest:{code}")
+
+
+_METHODS: Mapping[str, Callable[..., int | None]] = MappingProxyType(
+    {
+        "input": Call._input,
+        "covered": Call._covered,
+        "kind": Call._kind_of,
+        "size": Call._size,
+        "read": Call._read,
+        "headers": Call._header_list,
+        "link": Call._link,
+        "entry": Call._entry,
+        "find": Call._find,
+        "place": Call._place,
+        "mail": Call._mail,
+        "blob": Call._blob,
+        "message": Call._message,
+        "step": Call._step,
+        "result": Call._result,
+        "query_name": Call._query_name,
+        "query": Call._query,
+        "random": Call._random,
+        "clock": Call._clock,
+        "attempt": Call._attempt,
+        "fuel": Call._fuel,
+        "log": Call._log,
+        "fail": Call._fail,
+    }
+)
+"""The method of each function; ``wait`` is never granted."""
+
+
+def _charge(instance: Instance, size: int) -> None:
+    """Charge B for what is written and weighed."""
+    instance.charge(-(-size // 8))
+
+
+def _put_text(instance: Instance, text: bytes, buf: int, cap: int) -> int:
+    """Write a text if there is room for it; gives its length."""
+    if len(text) <= cap:
+        _charge(instance, len(text))
+        instance.write(buf, text)
+    return len(text)
+
+
+def _link(object_id: ObjectId) -> ObjectId | None:
+    return None if object_id == ZERO_ID else object_id

@@ -1,0 +1,159 @@
+"""Images: the memory and the mutable globals of a guest, as objects of its core.
+
+A page is a blob of 64 KiB under ``wasm/memory/<hi>/<lo>``; one that is all zero is absent. So equal memories have equal
+ids, and a page that did not change is the same object. Globals and the size of the memory stand in the state.
+
+Spec: :rule:`wasm.image.complete`, :rule:`wasm.image.zero`, :rule:`wasm.image.residue`, :rule:`wasm.image.strict`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from gritstone.errors import Missing, Refusal
+from gritstone.grit.objects import NO_HEADERS, Blob, ObjectId, Tree
+from gritstone.wasm.admission import AdmittedModule
+from gritstone.wasm.binary import PAGE_BYTES
+from gritstone.wasm.documents import State
+from gritstone.wasm.engine import Instance
+from gritstone.wasm.reader import I32
+from gritstone.wit.failures import failure
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["NO_PAGES", "Page", "read_image", "restore_image", "write_memory"]
+
+_DIGITS = re.compile(r"[0-9a-f]{2}")
+_ZERO = bytes(PAGE_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Be a page that is not all zero."""
+
+    id: ObjectId
+    data: bytes
+
+
+NO_PAGES: Mapping[int, Page] = MappingProxyType({})
+
+
+def read_image(
+    workspace: Workspace, state: State, memory: ObjectId | None, admitted: AdmittedModule
+) -> Mapping[int, Page]:
+    """Read the pages of an image that counts, and judge it.
+
+    Args:
+        workspace: gives objects.
+        state: the state beside it.
+        memory: what stands at ``wasm/memory``.
+        admitted: the module that it is to be restored for.
+
+    Raises:
+        Rejected: it has a defect (code ``unresolved:image``).
+        Missing: the store has lost something of it.
+
+    Spec: :rule:`wasm.image.strict`.
+    """
+    if state.pages is None or state.globals is None:
+        raise _defect("a state without an image")
+    kinds = [one.type for one in admitted.module.globals if one.mutable]
+    if len(kinds) != len(state.globals):
+        raise _defect("another number of globals")
+    if any(kind == I32 and value >> 32 for kind, value in zip(kinds, state.globals, strict=True)):
+        raise _defect("a global that does not fit")
+    least, most = _bounds(admitted)
+    if not least <= state.pages <= most:
+        raise _defect("a memory of another size")
+    pages: dict[int, Page] = {}
+    for high, tree in _named(workspace, memory):
+        for low, page_id in _named(workspace, tree):
+            pages[high << 8 | low] = Page(page_id, _page_data(workspace, page_id))
+    if pages and max(pages) >= state.pages:
+        raise _defect("a page beyond the memory")
+    return pages
+
+
+def _bounds(admitted: AdmittedModule) -> tuple[int, int]:
+    """Give the least and the most pages that the memory of a module has."""
+    if not admitted.module.memories:
+        return 0, 0
+    limits = admitted.module.memories[0]
+    return limits.least, admitted.pages if limits.most is None else min(limits.most, admitted.pages)
+
+
+def _named(workspace: Workspace, tree_id: ObjectId | None) -> Iterator[tuple[int, ObjectId]]:
+    """Give the entries of a tree whose names are two digits; none of none."""
+    if tree_id is None:
+        return
+    tree = workspace.tree(tree_id)
+    if tree is None:
+        raise _defect("a blob in the place of pages")
+    for name, target in tree.entries.items():
+        if _DIGITS.fullmatch(name) is None:
+            raise _defect("a name that is no number of a page")
+        yield int(name, 16), target
+
+
+def _page_data(workspace: Workspace, page_id: ObjectId) -> bytes:
+    try:
+        blob = workspace.blob(page_id)
+    except Missing as refusal:
+        if refusal.code != "erased":
+            raise
+        blob = None
+    if blob is None or blob.headers or len(blob.data) != PAGE_BYTES or blob.data == _ZERO:
+        raise _defect("a page that is none")
+    return blob.data
+
+
+def restore_image(instance: Instance, state: State, pages: Mapping[int, Page]) -> None:
+    """Give a new instance the memory and the globals of an image that was read for its module.
+
+    Spec: :rule:`wasm.image.residue`, :rule:`wasm.image.complete`.
+    """
+    assert state.pages is not None, "the image was read"
+    assert state.globals is not None, "the image was read"
+    if state.pages > instance.pages:
+        instance.grow(state.pages - instance.pages)
+    for segment in instance.prepared.admitted.module.segments:
+        if segment.offset is not None:
+            instance.write(segment.offset, bytes(segment.size))
+    for number, page in pages.items():
+        instance.write(number * PAGE_BYTES, page.data)
+    instance.write_globals(state.globals)
+
+
+def write_memory(workspace: Workspace, instance: Instance, before: Mapping[int, Page]) -> ObjectId | None:
+    """Make the pages of an instance's memory.
+
+    Args:
+        workspace: where they are made.
+        instance: whose memory.
+        before: pages that are known already; one that did not change is neither hashed nor made again.
+
+    Returns:
+        What is to stand at ``wasm/memory``; None if all memory is zero.
+
+    Spec: :rule:`wasm.image.nodes`, :rule:`wasm.image.zero`.
+    """
+    trees: dict[str, dict[str, ObjectId]] = {}
+    for number in range(instance.pages):
+        data = instance.read(number * PAGE_BYTES, PAGE_BYTES)
+        known = before.get(number)
+        if known is not None and known.data == data:
+            page_id = known.id
+        elif data == _ZERO:
+            continue
+        else:
+            page_id = workspace.put(Blob(NO_HEADERS, data))
+        trees.setdefault(f"{number >> 8:02x}", {})[f"{number & 0xFF:02x}"] = page_id
+    if not trees:
+        return None
+    return workspace.put(Tree({name: workspace.put(Tree(entries)) for name, entries in trees.items()}))
+
+
+def _defect(what: str) -> Refusal:
+    return failure("unresolved", f"no image: {what}", rule="wasm.image.strict", detail="image")

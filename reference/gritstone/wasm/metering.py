@@ -1,0 +1,265 @@
+"""Metering: writing an admitted module again so that it counts its own fuel and stack, and makes NaN canonical.
+
+The module gets two globals more: F, the units of fuel that are left, and D, the units of stack in use. Since they come
+after all others, no index changes. Where F falls below 0 or D passes its bound the module traps; so whoever looks at
+them afterwards knows why. What has to be read back from outside, memory and mutable globals, is exported.
+
+::
+
+    module       as it is, but for the most of the memory, globals + F D, exports + grit:*, bodies; no custom section
+    body         locals + the scratch locals it needs; D check; block; metered code; end; D back
+    segment      F check, at its start
+    size         the operand on top, scaled; F check; before grow, fill, copy, init
+    NaN          x == x ? x : canonical; after each instruction that may make one
+    return       a branch to the block around the body
+    dead code    left out
+
+Spec: :rule:`wasm.meter.exact`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gritstone.wasm.admission import AdmittedModule
+from gritstone.wasm.binary import MAGIC, Body, FunctionType, Module
+from gritstone.wasm.instructions import (
+    BLOCK,
+    BR,
+    BR_IF,
+    BR_TABLE,
+    BULK,
+    COSTS,
+    ELSE,
+    END,
+    IF,
+    LOOP,
+    MEMORY_GROW,
+    NAN_RESULTS,
+    RETURN,
+    UNREACHABLE,
+    read_expression,
+)
+from gritstone.wasm.reader import F32, F64, I32, Reader, signed, unsigned
+
+__all__ = ["DEPTH", "FUEL", "GLOBAL", "MEMORY", "STACK_UNITS", "meter_module"]
+
+FUEL, DEPTH, MEMORY, GLOBAL = "grit:fuel", "grit:depth", "grit:memory", "grit:g"
+"""The names of what a metered module exports more; a mutable global is ``grit:g`` and its index."""
+
+STACK_UNITS = 65_536
+_FRAME = 8  # units of stack of any frame
+_ENTRY = 2  # units of fuel of any first segment
+_LOCALS_A_UNIT = 8
+
+_SECTIONS = (1, 2, 3, 4, 5, 6, 7, 9, 12, 10, 11)
+_TYPES, _MEMORIES, _GLOBALS, _EXPORTS, _CODE = 1, 5, 6, 7, 10
+_MEMORY_KIND, _GLOBAL_KIND = 2, 3
+
+_STEPS = {BLOCK: 1, LOOP: 1, IF: 1, END: -1}
+_ENDERS = frozenset((LOOP, IF, ELSE, END, BR, BR_IF, BR_TABLE, RETURN, UNREACHABLE))
+_JUMPS = frozenset((BR, BR_TABLE, RETURN, UNREACHABLE))
+_SIZED = BULK | {MEMORY_GROW}
+_SCRATCH = dict(NAN_RESULTS) | dict.fromkeys(_SIZED, I32)
+_CHANGED = _ENDERS | _SCRATCH.keys()
+_TRAP = b"\x04\x40\0\x0b"  # if, unreachable, end
+_SCALE_PAGES, _SCALE_BYTES = b"\x42\x0d\x86", b"\x42\x03\x88"  # shifted by 13 to the left, by 3 to the right
+_NAN = {F32: b"\x43\0\0\xc0\x7f", F64: b"\x44\0\0\0\0\0\0\xf8\x7f"}
+_EQUAL = {F32: b"\x5b", F64: b"\x61"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Counters:
+    """Hold the indices of F and D, written.
+
+    Attributes:
+        fuel: the index of F.
+        depth: the index of D.
+    """
+
+    fuel: bytes
+    depth: bytes
+
+    def charge(self, amount: bytes) -> bytes:
+        """Take what code gives as an i64 from F."""
+        return b"".join(
+            (b"\x23", self.fuel, amount, b"\x7d\x24", self.fuel, b"\x23", self.fuel, b"\x42\0\x53", _TRAP),
+        )
+
+    def enter(self, frame: int) -> bytes:
+        """Add a frame to D."""
+        most = b"\x41" + signed(STACK_UNITS) + b"\x4b"
+        return b"".join((self._move(frame, b"\x6a"), b"\x23", self.depth, most, _TRAP))
+
+    def leave(self, frame: int) -> bytes:
+        """Take a frame from D."""
+        return self._move(frame, b"\x6b")
+
+    def _move(self, frame: int, operator: bytes) -> bytes:
+        return b"".join((b"\x23", self.depth, b"\x41", signed(frame), operator, b"\x24", self.depth))
+
+
+def meter_module(admitted: AdmittedModule) -> bytes:
+    """Write a module again.
+
+    Args:
+        admitted: the module; the largest memory it may have is written into it.
+
+    Returns:
+        Its metered form.
+
+    Spec: :rule:`wasm.meter.exact`.
+    """
+    module = admitted.module
+    counters = _Counters(unsigned(len(module.globals)), unsigned(len(module.globals) + 1))
+    own = module.function_types()[len(module.imported) :]
+    results = list(dict.fromkeys(type_.results for type_ in own if len(type_.results) > 1))
+    contents = {number: module.data[start:end] for number, (start, end) in module.sections.items()}
+    if results:
+        contents[_TYPES] = _longer(module, _TYPES, [_result_type(one) for one in results])
+    if module.memories:
+        contents[_MEMORIES] = _memory(admitted)
+    contents[_GLOBALS] = _longer(module, _GLOBALS, [b"\x7e\1\x42\0\x0b", b"\x7f\1\x41\0\x0b"])
+    contents[_EXPORTS] = _longer(module, _EXPORTS, list(_exports(module, counters)))
+    if _CODE in contents:
+        blocks = {one: signed(index) for index, one in enumerate(results, len(module.types))}
+        blocks |= {type_.results: bytes(type_.results) or b"\x40" for type_ in own if len(type_.results) <= 1}
+        triples = zip(own, module.bodies, admitted.heights, strict=True)
+        bodies = [
+            _sized(_meter_body(module.data, counters, type_, blocks[type_.results], body, height))
+            for type_, body, height in triples
+        ]
+        contents[_CODE] = unsigned(len(bodies)) + b"".join(bodies)
+    return MAGIC + b"".join(bytes((one,)) + _sized(contents[one]) for one in _SECTIONS if one in contents)
+
+
+def _sized(content: bytes) -> bytes:
+    return unsigned(len(content)) + content
+
+
+def _longer(module: Module, number: int, more: Sequence[bytes]) -> bytes:
+    """Write a vector with more elements; those it has are copied."""
+    start, end = module.sections.get(number, (0, 0))
+    if start == end:
+        return unsigned(len(more)) + b"".join(more)
+    reader = Reader(module.data, start, end)
+    count = reader.u32()
+    return b"".join((unsigned(count + len(more)), module.data[reader.at : end], *more))
+
+
+def _result_type(results: tuple[int, ...]) -> bytes:
+    return b"\x60\0" + _sized(bytes(results))
+
+
+def _memory(admitted: AdmittedModule) -> bytes:
+    """Write the one memory with the most that it may have."""
+    limits = admitted.module.memories[0]
+    most = admitted.pages if limits.most is None else min(limits.most, admitted.pages)
+    return b"\1\1" + unsigned(limits.least) + unsigned(most)
+
+
+def _exports(module: Module, counters: _Counters) -> Iterator[bytes]:
+    """Write the exports that are added."""
+
+    def export(name: str, kind: int, index: bytes) -> bytes:
+        return _sized(name.encode()) + bytes((kind,)) + index
+
+    yield export(FUEL, _GLOBAL_KIND, counters.fuel)
+    yield export(DEPTH, _GLOBAL_KIND, counters.depth)
+    if module.memories:
+        yield export(MEMORY, _MEMORY_KIND, b"\0")
+    for index, one in enumerate(module.globals):
+        if one.mutable:
+            yield export(f"{GLOBAL}{index}", _GLOBAL_KIND, unsigned(index))
+
+
+# --- bodies ----------------------------------------------------------------------------------------------
+
+
+_Live = tuple[int, int, int, int]
+"""A live instruction: its opcode, where it begins and ends, in how many constructs it stands."""
+
+
+def _meter_body(
+    data: bytes, counters: _Counters, type_: FunctionType, block_type: bytes, body: Body, height: int
+) -> bytes:
+    """Write a body again."""
+    places = len(type_.parameters) + body.declared
+    frame = _FRAME + places + height
+    live = _live(data, body)
+    used = {_SCRATCH[one[0]] for one in live if one[0] in _SCRATCH}
+    scratch = [kind for kind in (I32, F32, F64) if kind in used]
+    indices = {kind: unsigned(index) for index, kind in enumerate(scratch, places)}
+    reader = Reader(data, body.start, body.code)
+    groups = unsigned(reader.u32() + len(scratch)) + data[reader.at : body.code]
+    groups += b"".join(b"\1" + bytes((kind,)) for kind in scratch)
+    code = _meter_code(data, live, counters, indices, _ENTRY + body.declared // _LOCALS_A_UNIT)
+    # The last end of the code closes the block.
+    return b"".join((groups, counters.enter(frame), b"\x02", block_type, code, counters.leave(frame), b"\x0b"))
+
+
+def _live(data: bytes, body: Body) -> list[_Live]:
+    """Give the live instructions of a body.
+
+    Spec: :rule:`wasm.fuel.segment`.
+    """
+    code = read_expression(Reader(data, body.code, body.end))
+    live: list[_Live] = []
+    depth = 0  # constructs that are open
+    dead = 0  # those among them that were opened since code is dead, and one more; 0 while it lives
+    for index, (start, opcode, _) in enumerate(code, 1):
+        step = _STEPS.get(opcode, 0)
+        depth += step
+        if dead:
+            dead += step
+            if dead > 1 or (dead == 1 and opcode != ELSE):
+                continue
+            dead = 0
+        live.append((opcode, start, code[index][0] if index < len(code) else body.end, depth))
+        if opcode in _JUMPS:
+            dead = 1
+    return live
+
+
+def _meter_code(data: bytes, live: list[_Live], counters: _Counters, scratch: dict[int, bytes], first: int) -> bytes:
+    """Write the live code of a body again.
+
+    What a segment costs stands before it, so a place is kept for that. Runs of instructions that do not change are
+    copied at once.
+    """
+    parts = [b""]
+    place, cost = 0, first
+    copied = live[0][1]  # where the run begins that was not copied yet
+    costs, changed = COSTS, _CHANGED
+    for opcode, start, end, depth in live:
+        cost += costs[opcode]
+        if opcode not in changed:
+            continue
+        parts.append(data[copied:start])
+        parts += _meter_instruction(data[start:end], opcode, depth, counters, scratch)
+        copied = end
+        if opcode in _ENDERS:
+            if cost:
+                parts[place] = counters.charge(b"\x42" + signed(cost))
+            place, cost = len(parts), 0
+            parts.append(b"")
+    return b"".join(parts)
+
+
+def _meter_instruction(
+    raw: bytes, opcode: int, depth: int, counters: _Counters, scratch: dict[int, bytes]
+) -> tuple[bytes, ...]:
+    """Write one instruction again."""
+    if opcode == RETURN:
+        return b"\x0c", unsigned(depth)
+    if opcode in _SIZED:
+        local = scratch[I32]
+        scale = _SCALE_PAGES if opcode == MEMORY_GROW else _SCALE_BYTES
+        return b"\x22", local, counters.charge(b"\x20" + local + b"\xad" + scale), raw
+    if opcode in NAN_RESULTS:
+        kind = NAN_RESULTS[opcode]
+        local = scratch[kind]
+        get = b"\x20" + local
+        return raw, b"\x22", local, _NAN[kind], get, get, _EQUAL[kind], b"\x1b"
+    return (raw,)
