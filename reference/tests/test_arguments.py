@@ -97,6 +97,16 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     ],
     "fault.arm": [{"writes": 1, "when": "before"}, {"writes": 2, "when": "after"}],
     "fault.count": [{}],
+    "wasm.admit": [
+        {"module": "", "entry": "wit", "pages": 0},
+        {"module": "AA", "entry": "wit_update", "pages": 65_536},
+    ],
+    "wasm.meter": [{"module": "AAEC", "entry": "wit_query", "pages": 256}],
+    "wasm.fork": [{"store": "s", "step": HEX, "n": 2**53 - 1, "entropy": "fresh"}],
+    "wasm.release": [{"store": "s", "actor": HEX}],
+    "wasm.adopt": [{"store": "s", "actor": HEX}],
+    "wasm.sign": [{"bundle": "", "secret": "A" * 43}],
+    "wasm.verify": [{"bundle": "", "signature": "", "keys": []}, {"bundle": "", "signature": "", "keys": [HEX] * 64}],
 }
 ODD: list[Any] = [None, True, 0, 1, -1, 255, 256, 2**53, 1e300, "", "x", "X", "/x", HEX, HEX.upper(), "AB", [], [1], {}]
 
@@ -160,6 +170,9 @@ def test_lists_have_a_most(judge: Any) -> None:
     for count in (4_096, 4_097):
         args = {**GOOD["wit.admit"][0], "inbox": [[HEX, HEX]] * count}
         assert _accepted("wit.admit", args) == judge("wit.admit", args) == (count == 4_096)
+    for count in (64, 65):
+        args = {**GOOD["wasm.verify"][0], "keys": [HEX] * count}
+        assert _accepted("wasm.verify", args) == judge("wasm.verify", args) == (count == 64)
 
 
 def _is_relative_path(args: Any) -> bool:

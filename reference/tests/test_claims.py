@@ -13,23 +13,25 @@ def test_defaults() -> None:
     answer = Claims().within(16_777_216, 64).hello({"protocol": [1, 9]})
     assert answer["protocol"] == 1
     assert answer["limits"] == {
-        "object_bytes": 4_194_304,
+        "object_bytes": 8_388_608,
         "tree_depth": 2_048,
         "cas_names": 4_096,
         "refs": 16_384,
         "window": 64,
-        "frame_bytes": 8_388_608,
+        "frame_bytes": 11_534_336,
+        "wasm_pages": 4_096,
     }
     assert set(answer["formats"]) == {"framed-sha256", "cbor-blake3"}
     assert set(answer["features"]) == {
         *("durable", "files", "shared", "transcode", "erase", "damage"),
         *("external", "schedule", "clock", "effects", "fault.kill"),
+        *("wasm.continuation", "wasm.signature"),
     }
-    assert set(answer["profiles"]) == {"grit", "wit", "runtime"}
+    assert set(answer["profiles"]) == {"grit", "wit", "runtime", "wasm"}
 
 
 def test_objects_fit_frames() -> None:
-    assert Claims().within(2**40, 1).limits.object_bytes == 4_194_304
+    assert Claims().within(2**40, 1).limits.object_bytes == 8_388_608
     assert Claims().within(4_194_304, 1).limits.object_bytes == 4_194_304 * 3 // 4 - 1_024
     assert Claims(limits=Limits(object_bytes=1_048_576)).within(4_194_304, 1).limits.object_bytes == 1_048_576
     assert Claims().within(4_194_304, 9).window == 9
@@ -37,8 +39,18 @@ def test_objects_fit_frames() -> None:
 
 def test_without() -> None:
     left = {"files", "transcode", "damage", "external", "schedule", "clock", "effects"}
+    left |= {"wasm.continuation", "wasm.signature"}
     assert set(Claims().without({"durable", "erase"}).features) == left
     assert "transcode" not in Claims(formats=("framed-sha256",)).without(set()).features
+
+
+def test_without_modules() -> None:
+    for claims in (Claims().without({"wasm"}), Claims().within(11_000_000, 64)):
+        answer = claims.hello({"protocol": [1]})
+        assert "wasm" not in answer["profiles"]
+        assert not {"wasm.continuation", "wasm.signature"} & set(answer["features"])
+        assert "wasm_pages" not in answer["limits"]
+    assert Claims().within(11_200_000, 64).limits.object_bytes == 8_388_608
 
 
 def test_no_protocol_in_common() -> None:

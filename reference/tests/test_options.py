@@ -24,13 +24,24 @@ def test_all() -> None:
     assert set(claims.features) == set(ALL_FEATURES) - gone
 
 
+def test_wasm() -> None:
+    claims, _ = read_options(["--wasm-pages", "65536", "--without", "wasm.continuation"])
+    assert claims.wasm_pages == 65_536
+    assert set(claims.features) == set(ALL_FEATURES) - {"wasm.continuation"}
+    assert claims.profiles == ("grit", "wit", "runtime", "wasm")
+    claims, _ = read_options(["--without", "wasm"])
+    assert claims.profiles == ("grit", "wit", "runtime")
+
+
 def test_one_format_cannot_transcode() -> None:
     claims, _ = read_options(["--format", "cbor-blake3", "--format", "cbor-blake3"])
     assert claims.formats == ("cbor-blake3",)
     assert "transcode" not in claims.features
 
 
-@pytest.mark.parametrize("options", ["--refs 9999", "--listen file:/x", "--window 0", "--without zork"])
+@pytest.mark.parametrize(
+    "options", ["--refs 9999", "--listen file:/x", "--window 0", "--wasm-pages 65537", "--without zork"]
+)
 def test_bad_ones(options: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         read_options(options.split())

@@ -30,7 +30,7 @@ __all__ = ["Adapter"]
 
 _Request: TypeAlias = tuple[int, str, Json]
 _GROUP_BYTES = 8 << 20
-_SLOW = ("wit.", "runtime.")
+_SLOW = ("wit.", "runtime.", "wasm.")
 _CHOSEN = (("backend", "durable", "durable"), ("schedule", "chosen", "schedule"), ("clock", "suite", "clock"))
 """Members whose value needs a feature."""
 
@@ -100,8 +100,10 @@ class Adapter:
         return reply
 
     def _unclaimed(self, op: str, values: Arguments) -> str | None:
-        """Give the feature or format that a request needs and that is not claimed."""
+        """Give the profile, feature or format that a request needs and that is not claimed."""
         claims = self._session.claims
+        if op.startswith("wasm.") and "wasm" not in claims.profiles:
+            return "wasm"
         needed = [FEATURE_OF[op]] if op in FEATURE_OF else []
         if op in ("grit.export", "grit.import") and ("to" in values or "from" in values):
             needed.append("files")

@@ -27,6 +27,9 @@ _Read: TypeAlias = Callable[[Json], Any]
 _MAX_UINT = 2**53 - 1
 _MAX_U64 = 2**64 - 1
 _MAX_IDS = 4_096
+_MAX_KEYS = 64
+_SECRET_BYTES = 32
+_MAX_PAGES = 65_536
 _MAX_PAGE = 4_096
 _LEAST_FRAME_BYTES = 4_194_304
 _HANDLE = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -149,12 +152,20 @@ def _outcome(value: Json) -> dict[str, bytes | str]:
     return {"ok": read_bytes(value["ok"])} if "ok" in value else {"failed": _text(value["failed"])}
 
 
+def _secret(value: Json) -> bytes:
+    secret = read_bytes(value)
+    if len(secret) != _SECRET_BYTES:
+        raise ArgumentError(f"a secret of {len(secret)} bytes")
+    return secret
+
+
 _handle = _word(_HANDLE)
 _format = _word(_FORMAT)
 _texts = _list(_text)
 _inbox = _list(_mail, _MAX_IDS)
 _attempt = _uint(1, 2**32 - 1)
 _any_uint = _uint(0, _MAX_UINT)
+_module = {"module": read_bytes, "entry": _one_of("wit", "wit_query", "wit_update"), "pages": _uint(0, _MAX_PAGES)}
 
 _ALL: Mapping[str, Mapping[str, _Read]] = {
     "hello": {
@@ -239,6 +250,13 @@ _ALL: Mapping[str, Mapping[str, _Read]] = {
     "runtime.resolve": {"runtime": _handle, "effect": _effect, "outcome": _outcome},
     "fault.arm": {"writes": _uint(1, _MAX_UINT), "when": _one_of("before", "after")},
     "fault.count": {},
+    "wasm.admit": _module,
+    "wasm.meter": _module,
+    "wasm.fork": {"store": _handle, "step": read_id, "n": _any_uint, "entropy": _one_of("fresh", "replay")},
+    "wasm.release": {"store": _handle, "actor": read_id},
+    "wasm.adopt": {"store": _handle, "actor": read_id},
+    "wasm.sign": {"bundle": read_bytes, "secret": _secret},
+    "wasm.verify": {"bundle": read_bytes, "signature": read_bytes, "keys": _list(read_id, _MAX_KEYS)},
 }
 """Members by operation; a question mark makes one optional."""
 

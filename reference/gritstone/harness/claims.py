@@ -1,4 +1,4 @@
-"""What the adapter claims: formats, features and limits, and what a ``hello`` makes of them.
+"""What the adapter claims: formats, profiles, features and limits, and what a ``hello`` makes of them.
 
 Spec: :rule:`harness.hello.honest`, :rule:`harness.hello.stable`, :rule:`harness.hello.limits`.
 """
@@ -27,10 +27,18 @@ ALL_FEATURES = (
     "clock",
     "effects",
     "fault.kill",
+    "wasm.continuation",
+    "wasm.signature",
 )
-_PROFILES = ("grit", "wit", "runtime")
-_NEEDS = {"shared": "durable", "fault.kill": "durable"}
-_LIMITS = Limits(object_bytes=4_194_304, tree_depth=2_048, refs=16_384)
+_PROFILES = ("grit", "wit", "runtime", "wasm")
+_NEEDS = {
+    "shared": "durable",
+    "fault.kill": "durable",
+    "wasm.continuation": "wasm",
+    "wasm.signature": "wasm",
+}
+_LIMITS = Limits(object_bytes=8_388_608, tree_depth=2_048, refs=16_384)
+_WASM_OBJECT_BYTES = 8_388_608  # below it modules do not fit, and the profile wasm is not claimed
 _PROTOCOL = 1
 _LINE_OVERHEAD_BYTES = 1_024
 
@@ -41,34 +49,40 @@ class Claims:
 
     Attributes:
         formats: names of object formats, at least one.
+        profiles: names of profiles.
         features: names of features; ``connect`` only while serving a socket.
         limits: as configured; ``object_bytes`` shrinks to what a frame carries.
         window: unanswered requests.
         frame_bytes: bytes of one line with its LF.
+        wasm_pages: the largest memory of a Wasm actor, in pages of 64 KiB.
     """
 
     formats: tuple[str, ...] = ("framed-sha256", "cbor-blake3")
+    profiles: tuple[str, ...] = _PROFILES
     features: tuple[str, ...] = ALL_FEATURES
     limits: Limits = _LIMITS
     window: int = 64
-    frame_bytes: int = 8_388_608
+    frame_bytes: int = 11_534_336
+    wasm_pages: int = 4_096  # pages of 64 KiB
 
-    def without(self, features: set[str]) -> Claims:
-        """Drop features, and those that need them."""
-        lost = features | {feature for feature, needed in _NEEDS.items() if needed in features}
+    def without(self, names: set[str]) -> Claims:
+        """Drop features or the profile ``wasm``, and the features that need them."""
+        lost = names | {feature for feature, needed in _NEEDS.items() if needed in names}
         if len(self.formats) < 2:
             lost |= {"transcode"}
-        return replace(self, features=tuple(feature for feature in self.features if feature not in lost))
+        features = tuple(feature for feature in self.features if feature not in lost)
+        return replace(self, profiles=tuple(one for one in self.profiles if one not in lost), features=features)
 
     def within(self, frame_bytes: int, window: int) -> Claims:
         """Shrink to what the other side offers.
 
-        Spec: :rule:`harness.hello.limits`.
+        Spec: :rule:`harness.hello.limits`, :rule:`wasm.host.limits`.
         """
         agreed = min(self.frame_bytes, frame_bytes)
         carried = agreed * 3 // 4 - _LINE_OVERHEAD_BYTES
         limits = replace(self.limits, object_bytes=min(self.limits.object_bytes, carried))
-        return replace(self, limits=limits, frame_bytes=agreed, window=min(self.window, window))
+        agreement = replace(self, limits=limits, frame_bytes=agreed, window=min(self.window, window))
+        return agreement if limits.object_bytes >= _WASM_OBJECT_BYTES else agreement.without({"wasm"})
 
     def hello(self, args: Arguments) -> Json:
         """Answer ``hello`` with what is in force.
@@ -78,19 +92,22 @@ class Claims:
         """
         if _PROTOCOL not in args["protocol"]:
             raise Rejected("no protocol in common", rule="harness.hello.any-time", got=args["protocol"])
+        limits = {
+            "object_bytes": self.limits.object_bytes,
+            "tree_depth": self.limits.tree_depth,
+            "cas_names": self.limits.cas_names,
+            "refs": self.limits.refs,
+            "window": self.window,
+            "frame_bytes": self.frame_bytes,
+        }
+        if "wasm" in self.profiles:
+            limits["wasm_pages"] = self.wasm_pages
         return {
             "protocol": _PROTOCOL,
             "implementation": {"name": "gritstone", "version": __version__, "language": "python"},
             "spec": SPEC_VERSIONS,
             "formats": self.formats,
-            "profiles": _PROFILES,
+            "profiles": self.profiles,
             "features": self.features,
-            "limits": {
-                "object_bytes": self.limits.object_bytes,
-                "tree_depth": self.limits.tree_depth,
-                "cas_names": self.limits.cas_names,
-                "refs": self.limits.refs,
-                "window": self.window,
-                "frame_bytes": self.frame_bytes,
-            },
+            "limits": limits,
         }

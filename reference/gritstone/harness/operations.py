@@ -42,6 +42,8 @@ FEATURE_OF = {
     "runtime.resolve": "effects",
     "fault.arm": "fault.kill",
     "fault.count": "fault.kill",
+    "wasm.sign": "wasm.signature",
+    "wasm.verify": "wasm.signature",
 }
 """Operations that belong to a feature as a whole."""
 

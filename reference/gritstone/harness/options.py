@@ -18,7 +18,9 @@ _FLOORS = {
     "refs": 10_000,
     "window": 1,
     "frame_bytes": 4_194_304,
+    "wasm_pages": 1_024,
 }
+_MOST_PAGES = 65_536
 
 
 def read_options(argv: Sequence[str]) -> tuple[Claims, str | None]:
@@ -32,7 +34,13 @@ def read_options(argv: Sequence[str]) -> tuple[Claims, str | None]:
     )
     parser.add_argument("--listen", metavar="ADDRESS", help="unix:PATH or tcp:HOST:PORT instead of standard streams")
     parser.add_argument("--format", action="append", choices=sorted(FORMATS), help="claim only this format (repeat)")
-    parser.add_argument("--without", action="append", default=[], choices=ALL_FEATURES, help="do not claim a feature")
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=(*ALL_FEATURES, "wasm"),
+        help="do not claim a feature, or the profile wasm (repeat)",
+    )
     for name, floor in _FLOORS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"at least {floor}")
     options = parser.parse_args(argv)
@@ -40,6 +48,8 @@ def read_options(argv: Sequence[str]) -> tuple[Claims, str | None]:
     for name, value in given.items():
         if value < _FLOORS[name]:
             parser.error(f"{name}: {value} is below the floor of {_FLOORS[name]}")
+    if given.get("wasm_pages", 0) > _MOST_PAGES:
+        parser.error(f"wasm_pages: at most {_MOST_PAGES}")
     if options.listen is not None and options.listen.partition(":")[0] not in ("unix", "tcp"):
         parser.error(f"--listen: {options.listen!r} is neither unix:PATH nor tcp:HOST:PORT")
     claims = Claims()

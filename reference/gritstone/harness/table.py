@@ -33,4 +33,8 @@ def _operations(profile: str) -> Mapping[str, Operation]:
         from gritstone.harness.runtime_operations import FAULT_OPERATIONS, RUNTIME_OPERATIONS
 
         return FAULT_OPERATIONS if profile == "fault" else RUNTIME_OPERATIONS
+    if profile == "wasm":
+        from gritstone.harness.wasm_operations import WASM_OPERATIONS
+
+        return WASM_OPERATIONS
     return OPERATIONS

@@ -30,7 +30,7 @@ from gritstone.wit.transition import Executor
 from gritstone.wit.update import merge
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["WIT_OPERATIONS", "codes_of"]
+__all__ = ["WIT_OPERATIONS", "codes_of", "objects_of"]
 
 _NO_CODES = Codes({})
 _ALL_CODES = Codes(PUPPETS)
@@ -45,7 +45,8 @@ def _no_time(seconds: float) -> None:
     """Let no time pass."""
 
 
-def _objects(store: Store) -> Objects:
+def objects_of(store: Store) -> Objects:
+    """Give the objects of a store, with nothing remembered."""
     return Objects(store.format, store.limits, store.get)
 
 
@@ -67,7 +68,7 @@ def _prepare(session: Session, args: Arguments, executor: Executor) -> Run:
 
 def wit_step(session: Session, args: Arguments) -> Json:
     store = session.handles[args["store"]].store
-    executor = Executor(_objects(store), codes_of(session))
+    executor = Executor(objects_of(store), codes_of(session))
     run = _prepare(session, args, executor)
     deadline = Deadline(time.monotonic, args.get("transition_ms", 0))
     # Time matters only to whoever limits it: without a limit code has no clock here, and sleeping takes none.
@@ -79,21 +80,21 @@ def wit_step(session: Session, args: Arguments) -> Json:
 
 
 def wit_admit(session: Session, args: Arguments) -> Json:
-    executor = Executor(_objects(session.handles[args["store"]].store), codes_of(session))
+    executor = Executor(objects_of(session.handles[args["store"]].store), codes_of(session))
     run = _prepare(session, args, executor)
     admit(run, args["step"], executor.whole, executor.roots, trust_mail=False)
     return {}
 
 
 def wit_unread(session: Session, args: Arguments) -> Json:
-    objects = _objects(session.handles[args["store"]].store)
+    objects = objects_of(session.handles[args["store"]].store)
     ids, fresh = unread(objects.load, args["tip"], args["cursor"], MOST_LISTED)
     return {"ids": [one.hex() for one in ids], "fresh": fresh}
 
 
 def wit_merge(session: Session, args: Arguments) -> Json:
     store = session.handles[args["store"]].store
-    workspace = Workspace(_objects(store))
+    workspace = Workspace(objects_of(store))
     core = merge(workspace, args["core"], args["update"])
     workspace.keep(store)
     return {"core": core.hex()}
@@ -101,7 +102,7 @@ def wit_merge(session: Session, args: Arguments) -> Json:
 
 def wit_query(session: Session, args: Arguments) -> Json:
     store = session.handles[args["store"]].store
-    workspace = Workspace(_objects(store))
+    workspace = Workspace(objects_of(store))
     position = read_asked_step(workspace, args["step"])
     query = ask_position(codes_of(session), workspace, position, args["name"], args["args"])
     answer = drive(query, _no_time, Deadline(time.monotonic, 0))
