@@ -11,6 +11,7 @@ from gritstone_conformance.attachment.claims import (
     FLOORS,
     FORMATS,
     PROFILES,
+    covered_profiles,
     is_claimed,
     judged_spec,
     read_hello,
@@ -78,6 +79,38 @@ def test_a_missing_limit_breaks_a_rule_and_is_replaced_by_its_floor() -> None:
     assert read_hello({**HELLO, "profiles": [], "limits": limits}, TERMS).breaches == ()
 
 
+WASM_PROFILES = ["grit", "wit", "runtime", "wasm"]
+WASM_LIMITS = {**LIMITS, "object_bytes": 8_388_608, "wasm_pages": 1024}
+
+
+@pytest.mark.parametrize(
+    "claimed", [{"profiles": WASM_PROFILES}, {"profiles": ["grit", "wit"], "features": ["wasm.executor"]}]
+)
+def test_who_runs_modules_declares_more(claimed: dict[str, Any]) -> None:
+    """Spec: :rule:`wasm.host.limits`."""
+    assert breaches(**claimed, limits=WASM_LIMITS) == []
+    lacking = breaches(**claimed)
+    assert {rule for rule, _ in lacking} == {"wasm.host.limits"}
+    assert {words.split()[0] for _, words in lacking} == {"wasm_pages", "object_bytes"}
+    assert [rule for rule, _ in breaches(**claimed, limits={**WASM_LIMITS, "wasm_pages": 65_537})] == [
+        "wasm.host.limits"
+    ]
+    assert breaches(features=["wasm.executor"]) == []  # without its profile it means nothing
+
+
+def test_the_profile_contains_the_executor() -> None:
+    claims = read_hello({**HELLO, "profiles": WASM_PROFILES, "limits": WASM_LIMITS}, TERMS).claims
+    assert claims.features == ("durable", "wasm.executor")
+    assert is_claimed("wasm.admit", {}, claims)
+    assert is_claimed("wasm.fork", {}, claims)
+    assert not is_claimed("wasm.sign", {}, claims)
+    executor = {**HELLO, "profiles": ["grit", "wit"], "features": ["wasm.executor"], "limits": WASM_LIMITS}
+    claims = read_hello(executor, TERMS).claims
+    assert covered_profiles(claims.profiles, claims.features) == ("grit", "wit", "wasm")
+    assert is_claimed("wasm.meter", {}, claims)
+    assert not is_claimed("wasm.fork", {}, claims)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -113,7 +146,8 @@ def test_unknown_names_are_told_with_the_nearest_known_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoken", "judged"), [(["0.1"], "0.1"), (["0.2", "0.1"], "0.2"), (["0.1", "7.0"], "0.1"), (["7.0"], None)]
+    ("spoken", "judged"),
+    [(["0.1"], "0.1"), (["0.2", "0.1"], "0.2"), (["0.1", "7.0"], "0.1"), (["7.0"], None), (["0.3", "0.1"], "0.3")],
 )
 def test_the_newest_version_that_both_sides_know_is_judged_by(spoken: list[str], judged: str | None) -> None:
     """Spec: :rule:`suite.rules.judged`."""
@@ -124,7 +158,7 @@ def test_the_newest_version_that_both_sides_know_is_judged_by(spoken: list[str],
 def test_another_spec_claims_nothing() -> None:
     hello = read_hello({**HELLO, "spec": ["7.0"]}, TERMS)
     assert (hello.claims.profiles, hello.claims.features, hello.claims.formats) == ((), (), ())
-    assert hello.notes == ("it is written for spec 7.0, not for 0.1, 0.2: nothing is claimed",)
+    assert hello.notes == ("it is written for spec 7.0, not for 0.1, 0.2, 0.3: nothing is claimed",)
 
 
 def test_tables_name_only_what_they_know() -> None:

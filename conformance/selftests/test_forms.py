@@ -85,6 +85,13 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("runtime.time", {"due": 0}),
     ("runtime.effects", {"effects": [{**EFFECT, "request": "AA"}, {**EFFECT, "request": None}]}),
     ("runtime.resolve", {}),
+    ("wasm.admit", {}),
+    ("wasm.meter", {"module": "AA"}),
+    ("wasm.fork", {"core": ID}),
+    ("wasm.release", {"step": ID}),
+    ("wasm.adopt", {"step": ID}),
+    ("wasm.sign", {"signature": "AA"}),
+    ("wasm.verify", {}),
     ("fault.arm", {}),
     ("fault.count", {"writes": 1}),
 ]

@@ -24,6 +24,7 @@ __all__ = [
     "FORMATS",
     "PROFILES",
     "Hello",
+    "covered_profiles",
     "is_claimed",
     "judged_spec",
     "read_hello",
@@ -57,6 +58,9 @@ FEATURES: Final[dict[str, tuple[str, ...]]] = {
     "effects": (),
     "threads": (),
     "fault.kill": ("durable",),
+    "wasm.executor": (),
+    "wasm.continuation": (),
+    "wasm.signature": (),
 }
 """Feature -> the features and formats it needs."""
 
@@ -70,6 +74,13 @@ FLOORS: Final[dict[str, int]] = {
 }
 """Limit -> the least value that the spec allows."""
 
+WASM_FLOORS: Final[dict[str, int]] = {"wasm_pages": 1_024, "object_bytes": 8_388_608}
+"""What further binds who runs Wasm modules."""
+
+WASM_MOST_PAGES: Final = 65_536
+EXECUTOR: Final = "wasm.executor"
+"""The feature by which rules of ``wasm`` bind who claims no more than ``wit``; the profile ``wasm`` contains it."""
+
 _OP_FEATURES: Final = {
     "grit.transcode": "transcode",
     "grit.erase": "erase",
@@ -81,8 +92,11 @@ _OP_FEATURES: Final = {
     "runtime.resolve": "effects",
     "fault.arm": "fault.kill",
     "fault.count": "fault.kill",
+    "wasm.sign": "wasm.signature",
+    "wasm.verify": "wasm.signature",
 }
 _OP_PROFILES: Final = {"fault": "runtime"}
+_OF_EXECUTORS: Final = ("wasm.admit", "wasm.meter")
 """Prefix of operations to the profile they belong to, where that is not the prefix itself."""
 
 
@@ -104,6 +118,15 @@ class Hello:
 def with_lower(profile: str) -> tuple[str, ...]:
     """Return a profile and those it builds on, nearest first; one that this spec does not know stands alone."""
     return (profile, *(name for below in PROFILES.get(profile, ()) for name in with_lower(below)))
+
+
+def covered_profiles(profiles: Collection[str], features: Collection[str]) -> tuple[str, ...]:
+    """Return the profiles that cases can be asked of: those claimed, and ``wasm`` of an executor.
+
+    Spec: ``wasm/classes``.
+    """
+    is_executor = "wit" in profiles and EXECUTOR in features and "wasm" not in profiles
+    return (*profiles, "wasm") if is_executor else tuple(profiles)
 
 
 def _breach(rule: str, detail: str) -> SubjectFault:
@@ -135,7 +158,7 @@ def read_hello(value: dict[str, Json], terms: Terms) -> Hello:
         language=value["implementation"]["language"],
         formats=tuple(value["formats"]) if speaks_spec else (),
         profiles=tuple(value["profiles"]) if speaks_spec else (),
-        features=tuple(value["features"]) if speaks_spec else (),
+        features=_features_in_force(value) if speaks_spec else (),
         limits=_limits_in_force(value["limits"], terms),
         raw=value,
     )
@@ -148,6 +171,16 @@ def read_hello(value: dict[str, Json], terms: Terms) -> Hello:
 
 def _plain_limits(value: dict[str, Json]) -> bool:
     return all(type(limit) is int for limit in value["limits"].values())
+
+
+def _features_in_force(value: dict[str, Json]) -> tuple[str, ...]:
+    """Return the features claimed, with the one that the profile ``wasm`` contains."""
+    features = tuple(value["features"])
+    return (*features, EXECUTOR) if "wasm" in value["profiles"] and EXECUTOR not in features else features
+
+
+def _runs_modules(value: dict[str, Json]) -> bool:
+    return "wasm" in covered_profiles(value["profiles"], value["features"])
 
 
 def _limits_in_force(declared: dict[str, int], terms: Terms) -> dict[str, int]:
@@ -179,10 +212,23 @@ def _limit_breaches(value: dict[str, Json], terms: Terms) -> Iterator[SubjectFau
     for name, offered in (("window", terms.window), ("frame_bytes", terms.frame_bytes)):
         if limits.get(name, 0) > offered:
             yield _breach("harness.hello.limits", f"{name} is {limits[name]}, more than the {offered} offered")
+    if _runs_modules(value):
+        yield from _wasm_limit_breaches(limits)
     most = limits.get("frame_bytes", 0) * 3 // 4 - 1024
     if limits.get("object_bytes", 0) > most >= 0:
         detail = f"object_bytes is {limits['object_bytes']}, more than the {most} that fit in frame_bytes"
         yield _breach("harness.hello.limits", detail)
+
+
+def _wasm_limit_breaches(limits: dict[str, int]) -> Iterator[SubjectFault]:
+    """Spec: :rule:`wasm.host.limits`."""
+    for name, floor in WASM_FLOORS.items():
+        if limits.get(name, 0) < floor:
+            detail = f"{name} is {limits.get(name, 'missing')}, below its floor {floor} of who runs modules"
+            yield SubjectFault("protocol:wasm.host.limits", detail, "wasm.host.limits")
+    if limits.get("wasm_pages", 0) > WASM_MOST_PAGES:
+        detail = f"wasm_pages is {limits['wasm_pages']}, more than {WASM_MOST_PAGES}"
+        yield SubjectFault("protocol:wasm.host.limits", detail, "wasm.host.limits")
 
 
 def _unknown_names(value: dict[str, Json]) -> Iterator[str]:
@@ -206,7 +252,8 @@ def is_claimed(op: str, args: dict[str, Json], claims: Claims) -> bool:
     if op in ("hello", "ping", "bye"):
         return True
     prefix = op.partition(".")[0]
-    if op not in FORMS or _OP_PROFILES.get(prefix, prefix) not in claims.profiles:
+    profiles = covered_profiles(claims.profiles, claims.features) if op in _OF_EXECUTORS else claims.profiles
+    if op not in FORMS or _OP_PROFILES.get(prefix, prefix) not in profiles:
         return False
     features = {_OP_FEATURES[op]} if op in _OP_FEATURES else set()
     wanted = (("backend", "durable", "durable"), ("schedule", "chosen", "schedule"), ("clock", "suite", "clock"))

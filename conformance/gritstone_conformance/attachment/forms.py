@@ -270,6 +270,13 @@ FORMS: Final[dict[str, Form]] = {
     "runtime.time": _object({"due": _uint()}),
     "runtime.effects": _object({"effects": _list(_EFFECT)}),
     "runtime.resolve": _NOTHING,
+    "wasm.admit": _NOTHING,
+    "wasm.meter": _object({"module": _bytes}),
+    "wasm.fork": _object({"core": _id}),
+    "wasm.release": _object({"step": _id}),
+    "wasm.adopt": _object({"step": _id}),
+    "wasm.sign": _object({"signature": _bytes}),
+    "wasm.verify": _NOTHING,
     "fault.arm": _NOTHING,
     "fault.count": _object({"writes": _uint()}),
 }

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
+from gritstone_conformance.attachment.claims import covered_profiles
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.rules import RuleBook
@@ -143,7 +144,7 @@ def _property(item: Planned, subject: Observed, recorder: Recorder, settings: Ru
 
 def _unclaimed(item: Planned, claims: Claims) -> str | None:
     """Return why a case cannot be asked, or None; what is not claimed is never asked."""
-    if item.profile not in (*claims.profiles, "harness"):
+    if item.profile not in (*covered_profiles(claims.profiles, claims.features), "harness"):
         return f"profile {item.profile} is not claimed"
     if item.unasked is not None:
         return f"profile {item.unasked} {UNASKED}"

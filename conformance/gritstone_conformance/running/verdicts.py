@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gritstone_conformance.attachment.claims import with_lower
+from gritstone_conformance.attachment.claims import covered_profiles, with_lower
 from gritstone_conformance.cases import Case
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.outcomes import VERDICTS, Outcome
@@ -147,12 +147,13 @@ def judge_run(
     judged = tuple(wanted) or tuple(profiles)
     rules = rule_verdicts(outcomes)
     untouched = _untouched(outcomes)
-    closed = dict.fromkeys(("harness", *(lower for name in judged for lower in with_lower(name))))
+    asked = frozenset(outcome.profile for outcome in outcomes)
+    bound = {name: ("harness", *_bound_by(name, features, asked)) for name in judged}
+    closed = dict.fromkeys(("harness", *(lower for below in bound.values() for lower in below)))
     required = {name: tuple(rule for rule in book.required(name, features) if rule not in untouched) for name in closed}
     executed = _executed(outcomes)
     conforms = {
-        name: name in executed
-        and all(rules.get(rule) == "pass" for lower in ("harness", *with_lower(name)) for rule in required[lower])
+        name: name in executed and all(rules.get(rule) == "pass" for lower in bound[name] for rule in required[lower])
         for name in (judged if whole else ())
         if name != "harness"
     }
@@ -166,6 +167,12 @@ def judge_run(
         unexpected=against,
         exit=exit_code(executed, judged if (whole if complete is None else complete) else None, against),
     )
+
+
+def _bound_by(profile: str, features: Sequence[str], asked: frozenset[str]) -> tuple[str, ...]:
+    """Return the profiles whose rules bind a claimer of one: those below it, and of an executor, if asked, ``wasm``."""
+    below = with_lower(profile)
+    return covered_profiles(below, features) if "wasm" in asked else below
 
 
 def exit_code(executed: frozenset[str], profiles: Sequence[str] | None, unexpected: int) -> int:

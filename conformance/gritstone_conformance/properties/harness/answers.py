@@ -24,7 +24,7 @@ from gritstone_conformance.trial import Asked, Claims, Property, Trial
 
 __all__ = ["PROPERTIES", "off_schema"]
 
-_LATER: Final = frozenset({"wasm", "image", "session", "flow"})  # profiles to come
+_LATER: Final = frozenset({"image", "session", "flow"})  # profiles to come
 
 
 def order(trial: Trial) -> None:
