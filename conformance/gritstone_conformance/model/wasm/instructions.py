@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-def _load(name: str) -> Any:  # noqa: ANN401 - JSON
+def _load(name: str) -> Any:
     return json.loads((spec_dir() / "wasm" / name).read_text(encoding="utf-8"))
 
 
