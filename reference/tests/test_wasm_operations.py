@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
 
+from gritstone.grit import Blob, Mailbox, Message, Step, Tree
 from gritstone.harness import Claims
 
 NOTHING = bytes.fromhex("0061736d010000000105016000017f030201000707010377697400000a0601040041000b")
@@ -63,3 +65,54 @@ def test_without_signatures(attach: Any) -> None:
     client = attach(Claims().without({"wasm.signature"}))
     args = {"bundle": "", "secret": "A" * 43}
     assert client.ask("wasm.sign", **args) == {"unsupported": {"feature": "wasm.signature"}}
+
+
+# --- migration -------------------------------------------------------------------------------------------
+
+ABSENT = "ab" * 32
+
+
+def start(put: Any, wit: bytes = b"wasm:code/x.wasm") -> tuple[str, str]:
+    """Put a step of a Wasm actor; give the actor and the step."""
+    core = put(Tree({"wit": bytes.fromhex(put(Blob({}, wit)))}))
+    actor = bytes.fromhex(core)
+    return core, put(Step(None, actor, None, None, actor))
+
+
+def test_fork(opened: Any, put: Any) -> None:
+    _, step = start(put)
+    core = opened.ok("wasm.fork", store="s", step=step, n=7, entropy="fresh")["core"]
+    assert opened.ok("grit.has", store="s", ids=[core])["has"] == [True]
+    assert opened.ok("wasm.fork", store="s", step=step, n=7, entropy="replay") == {"core": core}
+    assert opened.ok("grit.refs", store="s", prefix="", after=None, limit=10)["refs"] == []
+    _, other = start(put, b"external:puppet/1")
+    assert opened.refused("wasm.fork", store="s", step=other, n=0, entropy="fresh") == ("invalid", None)
+    assert opened.refused("wasm.fork", store="s", step=ABSENT, n=0, entropy="fresh") == ("missing", None)
+    assert opened.refused("wasm.fork", store="t", step=step, n=0, entropy="fresh") == ("missing", None)
+
+
+def test_handoff(opened: Any, put: Any) -> None:
+    actor, step = start(put)
+    assert opened.refused("wasm.release", store="s", actor=actor) == ("missing", None)
+    change = {"name": f"heads/{actor}", "old": None, "new": step}
+    opened.ok("grit.cas", store="s", changes=[change])
+    assert opened.ok("wasm.release", store="s", actor=actor) == {"step": step}
+    assert opened.ok("grit.refs", store="s", prefix="", after=None, limit=9)["refs"] == [[f"moved/{actor}", step]]
+    assert opened.ok("wasm.adopt", store="s", actor=actor) == {"step": step}
+    assert opened.ok("grit.refs", store="s", prefix="", after=None, limit=9)["refs"] == [[f"heads/{actor}", step]]
+    assert opened.refused("wasm.adopt", store="s", actor=actor) == ("missing", None)
+    mark = put(Mailbox({bytes.fromhex(actor): bytes.fromhex(put(Message(None, {}, bytes.fromhex(actor))))}))
+    opened.ok("grit.cas", store="s", changes=[{"name": f"failed/{actor}", "old": None, "new": mark}])
+    assert opened.refused("wasm.release", store="s", actor=actor) == ("rejected", "busy")
+
+
+def test_signature(opened: Any, put: Any) -> None:
+    _, step = start(put)
+    opened.ok("grit.cas", store="s", changes=[{"name": "tags/x", "old": None, "new": step}])
+    bundle = opened.ok("grit.export", store="s", cursor=None)["bytes"]
+    signature = opened.ok("wasm.sign", bundle=bundle, secret=b64(bytes(32)))["signature"]
+    key = json.loads(unb64(signature))["key"]
+    assert opened.ok("wasm.verify", bundle=bundle, signature=signature, keys=[ABSENT, key]) == {}
+    refused = opened.refused("wasm.verify", bundle=bundle, signature=signature, keys=[ABSENT])
+    assert refused == ("rejected", "signature")
+    assert opened.refused("wasm.sign", bundle="", secret=b64(bytes(32))) == ("malformed", None)

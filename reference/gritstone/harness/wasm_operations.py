@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from gritstone.harness.arguments import Arguments
 from gritstone.harness.operations import Session
 from gritstone.harness.wire import Json, write_bytes
+from gritstone.harness.wit_operations import objects_of
 from gritstone.wasm.admission import AdmittedModule, admit_module
+from gritstone.wasm.fork import fork_core
+from gritstone.wasm.handoff import adopt_actor, release_actor
 from gritstone.wasm.metering import meter_module
+from gritstone.wasm.signature import sign_bundle, verify_bundle
 from gritstone.wit.failures import failure
+from gritstone.wit.workspace import Workspace
 
 __all__ = ["WASM_OPERATIONS"]
 
@@ -46,10 +52,40 @@ def wasm_meter(session: Session, args: Arguments) -> Json:
     return {"module": write_bytes(meter_module(_admit(session, args)))}
 
 
+def wasm_fork(session: Session, args: Arguments) -> Json:
+    store = session.handles[args["store"]].store
+    workspace = Workspace(objects_of(store))
+    core = fork_core(workspace, args["step"], args["n"], fresh=args["entropy"] == "fresh")
+    workspace.keep(store)
+    return {"core": core.hex()}
+
+
+def wasm_release(session: Session, args: Arguments) -> Json:
+    return {"step": release_actor(session.handles[args["store"]].store, args["actor"]).hex()}
+
+
+def wasm_adopt(session: Session, args: Arguments) -> Json:
+    return {"step": adopt_actor(session.handles[args["store"]].store, args["actor"]).hex()}
+
+
+def wasm_sign(session: Session, args: Arguments) -> Json:
+    return {"signature": write_bytes(sign_bundle(io.BytesIO(args["bundle"]), args["secret"], session.claims.limits))}
+
+
+def wasm_verify(session: Session, args: Arguments) -> Json:
+    verify_bundle(io.BytesIO(args["bundle"]), args["signature"], args["keys"], session.claims.limits)
+    return {}
+
+
 WASM_OPERATIONS: Mapping[str, Callable[[Session, Arguments], Json]] = MappingProxyType(
     {
         "wasm.admit": wasm_admit,
         "wasm.meter": wasm_meter,
+        "wasm.fork": wasm_fork,
+        "wasm.release": wasm_release,
+        "wasm.adopt": wasm_adopt,
+        "wasm.sign": wasm_sign,
+        "wasm.verify": wasm_verify,
     }
 )
 """The operations of ``wasm`` by name."""

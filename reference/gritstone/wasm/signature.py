@@ -1,0 +1,128 @@
+"""Signatures of bundles: a small JSON text that stands beside a bundle.
+
+What is signed is the format and the references; since ids are hashes of all that they reach, that binds every byte of
+the bundle. The keys that are trusted come from who verifies, never from the bundle.
+
+Spec: :rule:`wasm.sign.covers`, :rule:`wasm.sign.trust`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from typing import BinaryIO
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from gritstone.errors import Malformed, Rejected
+from gritstone.grit.bundle import BundleReader
+from gritstone.grit.formats import FORMATS
+from gritstone.grit.limits import DEFAULT_LIMITS, Limits
+from gritstone.grit.objects import ObjectId
+
+__all__ = ["public_key", "sign_bundle", "signed_text", "verify_bundle"]
+
+_PIECE_BYTES = 1 << 20
+_FORMAT = re.compile(rb"gritstone bundle 1\nformat ([a-z][a-z0-9-]{0,31})\n")
+_FORM = re.compile(rb'\{"alg":"Ed25519","key":"([0-9a-f]{64})","sig":"([0-9a-f]{128})","v":1\}')
+_FIRST_BYTES = 64  # the first two lines are shorter
+
+
+def public_key(secret: bytes) -> bytes:
+    """Give the public key of a secret of 32 bytes."""
+    return Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+
+
+def sign_bundle(source: BinaryIO, secret: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """Sign a bundle.
+
+    Args:
+        source: the bundle from its first byte to its last; it must be able to seek.
+        secret: of Ed25519, 32 bytes.
+        limits: ``object_bytes`` and ``tree_depth`` apply.
+
+    Returns:
+        The signature in its one form, to be kept beside the bundle.
+
+    Raises:
+        Malformed: as import.
+        Invalid: as import.
+        Rejected: a format that nobody knows (code ``format``).
+        Exhausted: as import.
+
+    Spec: :rule:`wasm.sign.covers`.
+    """
+    key = Ed25519PrivateKey.from_private_bytes(secret)
+    signature = key.sign(_read_signed_text(source, limits))
+    # The one form of RFC 8785: members in order of name, no blanks, nothing that needs escaping.
+    return f'{{"alg":"Ed25519","key":"{public_key(secret).hex()}","sig":"{signature.hex()}","v":1}}'.encode()
+
+
+def verify_bundle(
+    source: BinaryIO, signature: bytes, keys: Collection[bytes], limits: Limits = DEFAULT_LIMITS
+) -> bytes:
+    """Verify the signature of a bundle. Nothing is stored.
+
+    Args:
+        source: the bundle; see ``sign_bundle``.
+        signature: what stands beside it.
+        keys: the public keys that are trusted.
+        limits: see ``sign_bundle``.
+
+    Returns:
+        The key that it was signed with.
+
+    Raises:
+        Malformed: the bundle is none, as import says.
+        Invalid: as import.
+        Exhausted: as import.
+        Rejected: the signature does not hold (code ``signature``); or nobody knows the format (code ``format``).
+
+    Spec: :rule:`wasm.sign.trust`, :rule:`wasm.sign.covers`.
+    """
+    text = _read_signed_text(source, limits)
+    match = _FORM.fullmatch(signature)
+    if match is None:
+        raise _refusal("it is not of the one form")
+    key = bytes.fromhex(match[1].decode())
+    if key not in keys:
+        raise _refusal("its key is not trusted")
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(bytes.fromhex(match[2].decode()), text)
+    except (InvalidSignature, ValueError):
+        raise _refusal("it is not that of these references") from None
+    return key
+
+
+def signed_text(format_name: str, references: Sequence[tuple[str, ObjectId]]) -> bytes:
+    """Give the text that a signature is made over.
+
+    Args:
+        format_name: the format of the bundle.
+        references: names and targets, ascending by name.
+    """
+    lines = [f"ref {name} {target.hex()}\n" for name, target in references]
+    return f"gritstone signature 1\nformat {format_name}\n{''.join(lines)}".encode()
+
+
+def _read_signed_text(source: BinaryIO, limits: Limits) -> bytes:
+    """Read a bundle to its end; give the text that stands for it."""
+    begin = source.tell()
+    match = _FORMAT.match(source.read(_FIRST_BYTES))
+    if match is None:
+        raise Malformed("no bundle", rule="grit.bundle.bytes", offset=0)
+    name = match[1].decode()
+    if name not in FORMATS:
+        raise Rejected("nobody knows the format of the bundle", rule="grit.bundle.format", code="format", got=name)
+    source.seek(begin)
+    reader = BundleReader(FORMATS[name], limits)
+    for piece in iter(lambda: source.read(_PIECE_BYTES), b""):
+        for _ in reader.feed(piece):
+            pass
+    reader.finish()
+    return signed_text(name, reader.references)
+
+
+def _refusal(what: str) -> Rejected:
+    return Rejected(f"the signature does not hold: {what}", rule="wasm.sign.trust", code="signature")

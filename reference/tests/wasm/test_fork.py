@@ -1,0 +1,167 @@
+"""Forks: the core that is made, and when none is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import pytest
+
+from gritstone.errors import Invalid, Missing, Rejected
+from gritstone.grit import Blob, Object, ObjectId, Step, Store, Tree
+from gritstone.wasm.documents import State, encode_item, read_state, state_blob
+from gritstone.wasm.fork import fork_core, fork_key
+from gritstone.wit import Objects
+from gritstone.wit.paths import find
+from gritstone.wit.workspace import Workspace
+
+KEY = bytes(range(32))
+_FULL = State(used=70, pages=1, globals=(1, 2), random=(b"r" * 32, 99), clock=12, call="wit")
+
+Keep = Callable[[Store, Object], ObjectId]
+
+
+class Stage:
+    """Put steps of a Wasm actor into a store, and fork them."""
+
+    def __init__(self, store: Store, keep: Keep) -> None:
+        self.store = store
+        self._keep = keep
+
+    def put(self, value: Object) -> ObjectId:
+        return self._keep(self.store, value)
+
+    def blob(self, data: bytes, **headers: str) -> ObjectId:
+        return self.put(Blob(headers, data))
+
+    def tree(self, **entries: ObjectId) -> ObjectId:
+        return self.put(Tree(entries))
+
+    def step(self, wit: bytes = b"wasm:code/x.wasm", **more: ObjectId) -> ObjectId:
+        """Put a step whose core has these entries besides its node."""
+        core = self.tree(wit=self.blob(wit), other=self.blob(b"o"), **more)
+        return self.put(Step(None, core, None, None, core))
+
+    def wasm(self, manifest: Mapping[str, object] | None, state: State | None = None, **more: ObjectId) -> ObjectId:
+        """Put a step with host nodes."""
+        nodes = dict(more)
+        if manifest is not None:
+            nodes["manifest"] = self.blob(encode_item({"v": 1} | dict(manifest)), ct="cbor")
+        if state is not None:
+            nodes["state"] = self.put(state_blob(state))
+        return self.step(wasm=self.tree(**nodes))
+
+    def fork(self, step: ObjectId, number: int = 0, *, fresh: bool = True) -> ObjectId:
+        workspace = self.workspace()
+        core = fork_core(workspace, step, number, fresh=fresh)
+        assert sum(not there for there in self.store.has(workspace.encodings)) <= 5
+        workspace.keep(self.store)
+        return core
+
+    def workspace(self) -> Workspace:
+        return Workspace(Objects(self.store.format, self.store.limits, self.store.get))
+
+    def entries(self, core: ObjectId, *path: str) -> dict[str, ObjectId]:
+        workspace = self.workspace()
+        tree = workspace.tree(core)
+        assert tree is not None
+        if path:
+            at = find(workspace, tree.entries, path)
+            assert at is not None
+            tree = workspace.tree(at)
+            assert tree is not None
+        return dict(tree.entries)
+
+    def state(self, core: ObjectId) -> State:
+        return read_state(self.workspace().look(self.entries(core, "wasm")["state"]))
+
+
+@pytest.fixture
+def stage(memory_store: Store, keep: Keep) -> Stage:
+    return Stage(memory_store, keep)
+
+
+def core_of(stage: Stage, step: ObjectId) -> ObjectId:
+    value = stage.workspace().load(step)
+    assert isinstance(value, Step)
+    return value.core
+
+
+def test_the_key_of_the_text() -> None:
+    assert fork_key(KEY, 1).hex() == "7f7a1d0c8dda5e6bf65b11eea6cf979e1e8ae367e4dfed86ee825d34c99fbf3f"
+
+
+def test_without_state_only_the_fork_is_added(stage: Stage) -> None:
+    kept = stage.tree(page=stage.blob(b"p"))
+    step = stage.wasm({"fuel": 5}, _FULL, memory=kept)
+    core, before = stage.fork(step, 2**53 - 1), core_of(stage, step)
+    assert stage.entries(core, "wasm", "fork") == {"n": stage.blob(b"9007199254740991", ct="s"), "parent": before}
+    old, new = stage.entries(before, "wasm"), stage.entries(core, "wasm")
+    assert new.pop("fork")
+    assert new == old
+    old, new = stage.entries(before), stage.entries(core)
+    assert new.pop("wasm") != old.pop("wasm")
+    assert new == old
+
+
+def test_a_core_without_host_nodes(stage: Stage) -> None:
+    core = stage.fork(stage.step())
+    assert stage.entries(core, "wasm").keys() == {"fork"}
+    assert stage.fork(stage.step(wasm=stage.blob(b"no tree"))) != core
+    assert stage.fork(stage.step()) == core, "the same step and number, the same actor"
+    assert stage.fork(stage.step(), 1) != core
+
+
+@pytest.mark.parametrize(
+    ("manifest", "before", "fresh", "after"),
+    [
+        ({"image": True}, _FULL, True, _FULL),
+        ({"random": KEY}, _FULL, False, _FULL),
+        ({"random": KEY}, _FULL, True, replace(_FULL, random=(fork_key(b"r" * 32, 3), 0))),
+        ({"random": KEY}, State(used=1), True, State(used=1, random=(fork_key(KEY, 3), 0))),
+        ({"random": KEY}, State(used=1), False, State(used=1)),
+        ({"tank": 71}, _FULL, True, replace(_FULL, used=71)),
+        ({"tank": 69}, _FULL, True, _FULL),
+        ({"image": True}, None, True, State()),
+        ({"random": KEY, "clock": {"start": 4, "tick": 1}}, None, False, State(random=(KEY, 0), clock=4)),
+        ({"random": KEY, "tank": 9}, None, True, State(used=9, random=(fork_key(KEY, 3), 0))),
+    ],
+)
+def test_the_state(
+    stage: Stage, manifest: Mapping[str, object], before: State | None, fresh: bool, after: State
+) -> None:
+    assert stage.state(stage.fork(stage.wasm(manifest, before), 3, fresh=fresh)) == after
+
+
+def test_a_fork_of_a_fork(stage: Stage) -> None:
+    first = stage.fork(stage.wasm({"random": KEY}), 1)
+    step = stage.put(Step(None, first, None, None, first))
+    second = stage.fork(step, 1)
+    assert stage.entries(second, "wasm", "fork")["parent"] == first
+    assert stage.state(second).random == (fork_key(fork_key(KEY, 1), 1), 0)
+
+
+@pytest.mark.parametrize(
+    "node", [b"external:puppet/1", b"wasm:", b"wasm:/x", b"wasm:x:y", b"wasm:x\n", b"WASM:x", b"wasm:a//b"]
+)
+def test_no_wasm_actor(stage: Stage, node: bytes) -> None:
+    with pytest.raises(Invalid):
+        stage.fork(stage.step(node))
+
+
+def test_no_step(stage: Stage) -> None:
+    with pytest.raises(Missing):
+        stage.fork(b"x" * 32)
+    with pytest.raises(Invalid):
+        stage.fork(stage.blob(b""))
+    core = stage.tree(other=stage.blob(b""))
+    with pytest.raises(Invalid):
+        stage.fork(stage.put(Step(None, core, None, None, core)))
+
+
+@pytest.mark.parametrize(("members", "code"), [({"zork": 1}, "unresolved:manifest"), ({"tank": 1}, "unresolved:image")])
+def test_defects(stage: Stage, members: Mapping[str, object], code: str) -> None:
+    manifest = stage.blob(encode_item({"v": 1} | dict(members)), ct="cbor")
+    with pytest.raises(Rejected) as caught:
+        stage.fork(stage.step(wasm=stage.tree(manifest=manifest, state=stage.blob(b"?"))))
+    assert caught.value.code == code
