@@ -56,7 +56,11 @@ def next_proposal(world: World, actor: Actor, most_covered: int) -> Proposal | N
         world: where mail is.
         actor: not the agent; it is not running.
         most_covered: how many messages of one sender to take.
+
+    Spec: :rule:`wasm.handoff.no-genesis`.
     """
+    if actor.actor_id in world.moved:
+        return None
     if actor.trouble is None and actor.mark is None:
         proposal = _one_message(world, actor)
         if proposal is not None:
@@ -94,8 +98,10 @@ def _one_message(world: World, actor: Actor) -> Proposal | None:
 def choices(world: World, actor: Actor) -> list[Proposal]:
     """List what the suite may choose of one actor, in no order.
 
-    Spec: :rule:`runtime.schedule.exact`.
+    Spec: :rule:`runtime.schedule.exact`, :rule:`wasm.handoff.no-genesis`.
     """
+    if actor.actor_id in world.moved:
+        return []
     channels = _channels(world, actor, None)
     _forget_isolated(world, actor)
     ordinary = [one for one in channels if one.kind is MessageKind.ORDINARY]

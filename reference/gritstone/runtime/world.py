@@ -3,16 +3,19 @@
 Everything here can be found out from heads and marks, and is, by ``reload``. Steps that were adopted since the last
 commit are in it already: the batch holds what the store does not have yet.
 
-Spec: :rule:`runtime.recover.mail`, :rule:`runtime.route.fan`, :rule:`runtime.recover.quiet`.
+Spec: :rule:`runtime.recover.mail`, :rule:`runtime.route.fan`, :rule:`runtime.recover.quiet`,
+:rule:`wasm.handoff.no-genesis`.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping
 
 from gritstone.errors import InternalError
 from gritstone.grit.objects import Mailbox, ObjectId, Step
+from gritstone.grit.references import Change
 from gritstone.grit.store import Store
 from gritstone.runtime.actors import Actor
 from gritstone.runtime.batch import Batch
@@ -26,6 +29,7 @@ from gritstone.wit.transition import Executor
 __all__ = ["World"]
 
 _MOST_POSITIONS = 8_192
+_ACTOR_NAME = re.compile("[0-9a-f]{64}")
 
 
 class World:
@@ -39,6 +43,7 @@ class World:
         agent: the id of the agent.
         batch: what is to be committed next.
         ready: actors that may have something to run, each once, in the order in which they shall.
+        moved: actors that were released to another store and make no step here.
     """
 
     def __init__(self, store: Store, codes: Codes) -> None:
@@ -49,6 +54,7 @@ class World:
         self.actors: dict[ObjectId, Actor] = {}
         self.agent: ObjectId = b""
         self.ready: deque[Actor] = deque()
+        self.moved: frozenset[ObjectId] = frozenset()
         self._placed: list[Actor] = []
         self._heads: dict[ObjectId, ObjectId] = {}
         self._marks: dict[ObjectId, ObjectId] = {}
@@ -77,7 +83,13 @@ class World:
         return found
 
     def head_moved(self, actor: Actor, position: Position) -> None:
-        """Note where an actor is now."""
+        """Note where an actor is now.
+
+        Spec: :rule:`wasm.handoff.no-genesis`.
+        """
+        if actor.head is None:
+            # Expected to be absent: nobody has brought the actor here to stand still since the heads were read.
+            self.batch.change(Change(f"moved/{actor.actor_id.hex()}", None, None))
         self.batch.move_head(actor.actor_id, actor.head, position.step_id)
         actor.head = position.step_id
         if actor.position is None:
@@ -124,9 +136,8 @@ class World:
             self._displace()
 
     def is_current(self) -> bool:
-        """Tell whether heads and marks in the store are those that were last seen there."""
-        heads, marks = self._read()
-        return heads == self._heads and marks == self._marks
+        """Tell whether heads and marks, and what has moved, are in the store as they were last seen there."""
+        return self._read() == (self._heads, self._marks, self.moved)
 
     def reload(self) -> None:
         """Drop the batch and begin anew from the heads and marks that are there.
@@ -137,7 +148,7 @@ class World:
         """
         self.batch = Batch()
         self.forget()
-        self._heads, self._marks = self._read()
+        self._heads, self._marks, self.moved = self._read()
         for actor in self.actors.values():
             actor.clear_mail()
             actor.head = None
@@ -164,11 +175,12 @@ class World:
             actor.position = None
         self._placed.clear()
 
-    def _read(self) -> tuple[dict[ObjectId, ObjectId], dict[ObjectId, ObjectId]]:
+    def _read(self) -> tuple[dict[ObjectId, ObjectId], dict[ObjectId, ObjectId], frozenset[ObjectId]]:
         with self.store.snapshot() as snapshot:
             heads = {bytes.fromhex(name[6:]): target for name, target in snapshot.references("heads/")}
             marks = {bytes.fromhex(name[7:]): target for name, target in snapshot.references("failed/")}
-        return heads, marks
+            names = [name[6:] for name, _ in snapshot.references("moved/")]
+        return heads, marks, frozenset(bytes.fromhex(name) for name in names if _ACTOR_NAME.fullmatch(name))
 
     def _read_mark(self, actor: Actor) -> None:
         mark = self._marks.get(actor.actor_id)
