@@ -92,6 +92,10 @@ class Prepared:
         """Tell whether the module has an export of a name."""
         return any(one.name == name for one in self.admitted.module.exports)
 
+    def imports(self, name: str) -> bool:
+        """Tell whether the module imports the function of a name."""
+        return any(one.name == name for one in self.admitted.module.imports)
+
 
 class Engine:
     """Compile modules, and make instances of them."""
@@ -125,7 +129,7 @@ class Engine:
         key = module_id, entry, pages
         found = _keep(self._admitted, key, lambda: _judge(data, entry, pages))
         if isinstance(found, Refusal):
-            raise found
+            raise found.with_traceback(None)
         return _keep(self._prepared, (module_id, pages), lambda: self._compile(found))
 
     def instantiate(self, prepared: Prepared, host: Host) -> Instance:

@@ -226,7 +226,7 @@ def _check_core(run: Run, walk: Walk, core_id: ObjectId) -> Mapping[str, ObjectI
     if wit is None or (node is not None and type(node) is not Blob):
         raise illegal_step("a core without a blob at wit", "wit.admit.core")
     if core is not before and "frozen" in before:
-        path = changed_path(run.workspace, before, core)
+        path = changed_path(run.workspace, before, core, run.fixed)
         if path is not None:
             raise illegal_step("a frozen path changed", "wit.frozen.kept", got=ascii(path))
     return core

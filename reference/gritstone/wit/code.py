@@ -13,16 +13,17 @@ yields, and then costs no more than a call. Whoever drives it decides what time 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from gritstone.grit.objects import ObjectId
+from gritstone.wit.paths import Path
 from gritstone.wit.position import Position
 from gritstone.wit.proposals import Proposal
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["Ask", "Await", "Code", "Play", "Question", "Request", "Run", "Sleep"]
+__all__ = ["Ask", "Await", "Code", "Draft", "Play", "Question", "Request", "Run", "Sleep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,22 @@ class Await:
 
 Request: TypeAlias = Sleep | Ask | Await
 
-Play: TypeAlias = Generator[Request, Any, ObjectId | None]
-"""A transition or query in progress; it returns an id. A query may return None, for none."""
+Play: TypeAlias = Generator[Request, Any, "ObjectId | Draft | None"]
+"""A transition or query in progress; it returns an id. A query may return None, for none, and no draft."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Be a step that is not the one to make yet.
+
+    Attributes:
+        step: its id; None or that of ``Run.last`` as if it were returned itself.
+        finish: is called when it is admitted, with where the actor would be; gives the id of the step to make in its
+            stead, or the same.
+    """
+
+    step: ObjectId | None
+    finish: Callable[[Position], ObjectId]
 
 
 class Run:
@@ -79,9 +94,10 @@ class Run:
         core_id: the id of that core.
         proposal: what is to be read.
         attempt: 1 for a first try.
+        fixed: paths that are frozen besides those that the core lists, if it lists any.
     """
 
-    __slots__ = ("actor", "attempt", "core", "core_id", "last", "proposal", "workspace")
+    __slots__ = ("actor", "attempt", "core", "core_id", "fixed", "last", "proposal", "workspace")
 
     def __init__(
         self,
@@ -92,6 +108,7 @@ class Run:
         core: Mapping[str, ObjectId],
         proposal: Proposal,
         attempt: int,
+        fixed: tuple[Path, ...] = (),
     ) -> None:
         self.workspace = workspace
         self.actor = actor
@@ -100,6 +117,7 @@ class Run:
         self.core = core
         self.proposal = proposal
         self.attempt = attempt
+        self.fixed = fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +141,7 @@ class Code(Protocol):
     """Make steps and answer queries."""
 
     def step(self, run: Run) -> Play:
-        """Give the id of the next step, or that of ``run.last`` to decline."""
+        """Give the id of the next step or a draft of it, or the id of ``run.last`` to decline."""
 
     def query(self, question: Question) -> Play:
         """Give the id of a blob or tree, or None for none."""

@@ -39,13 +39,16 @@ def frozen_paths(workspace: Workspace, core: Mapping[str, ObjectId]) -> tuple[Pa
         return None
 
 
-def changed_path(workspace: Workspace, old: Mapping[str, ObjectId], new: Mapping[str, ObjectId]) -> str | None:
+def changed_path(
+    workspace: Workspace, old: Mapping[str, ObjectId], new: Mapping[str, ObjectId], fixed: tuple[Path, ...] = ()
+) -> str | None:
     """Find a frozen path that leads to something else than before.
 
     Args:
         workspace: gives objects.
         old: the entries of the core before, which fixes the paths.
         new: the entries of the core after.
+        fixed: paths that are frozen besides, if any is.
 
     Returns:
         The first such path; None if there is none, or nothing is frozen.
@@ -60,7 +63,7 @@ def changed_path(workspace: Workspace, old: Mapping[str, ObjectId], new: Mapping
     paths = frozen_paths(workspace, old)
     if paths is None:
         return None if old == new else "/"
-    for path in paths:
+    for path in paths + fixed:
         if find(workspace, old, path) != find(workspace, new, path):
             return "/".join(path)
     return None

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from gritstone.errors import InternalError, Invalid, Missing, Refusal, Rejected
+from gritstone.errors import Exhausted, InternalError, Invalid, Missing, Refusal, Rejected
 from gritstone.grit.objects import Kind, ObjectId
-from gritstone.wit.code import Question, Request
+from gritstone.wit.code import Draft, Question, Request
 from gritstone.wit.failures import failure, failure_class
 from gritstone.wit.nodes import Codes
 from gritstone.wit.position import Position, position_of
@@ -51,14 +51,16 @@ def ask_position(codes: Codes, workspace: Workspace, position: Position, name: s
 
     Spec: :rule:`wit.query.answers`.
     """
-    code = codes.resolve(workspace, position.core, "wit_query")
+    try:
+        code = codes.resolve(workspace, position.core, "wit_query")
+    except Exhausted as refusal:
+        raise _as_failed(refusal) from refusal
     try:
         answer = yield from code.query(Question(workspace, position, name, args))
     except Refusal as refusal:
         if isinstance(refusal, Missing):
             raise
-        detail = (refusal.code or "").partition(":")[2] if failure_class(refusal) == "failed" else ""
-        raise _failed(str(refusal), detail or None) from refusal
+        raise _as_failed(refusal) from refusal
     except InternalError:
         raise
     except Exception as error:
@@ -66,9 +68,17 @@ def ask_position(codes: Codes, workspace: Workspace, position: Position, name: s
         raise _failed(f"{type(error).__name__}: {error}", None) from error
     if answer is None:
         return None
+    assert not isinstance(answer, Draft), "an answer is no step"
     if len(answer) != 32 or workspace.is_absent(answer) or workspace.kind(answer) not in (Kind.BLOB, Kind.TREE):
         raise _failed("the answer is no blob or tree of the store", None)
     return answer
+
+
+def _as_failed(refusal: Refusal) -> Refusal:
+    """Make a failure of a query of what its code was refused with; codes of a profile stay."""
+    word = failure_class(refusal)
+    detail = (refusal.code or "").partition(":")[2] if word in ("failed", "exhausted") else ""
+    return _failed(str(refusal), "timeout" if word == "timeout" else detail or None)
 
 
 def _failed(what: str, detail: str | None) -> Refusal:

@@ -8,7 +8,9 @@
     update      the default update, or the node ``wit_update`` of the content
     duplicate   the cursor-only step
 
-Whoever makes it, the result is admitted here and nowhere else. Nothing is stored and no reference is set.
+Profiles above may refuse more updates, let the code of a first core make no step, and go on with a step once it is
+admitted (``nodes.Guests``, ``code.Draft``). Whoever makes it, the result is admitted here and nowhere else. Nothing is
+stored and no reference is set.
 
 Spec: the chapter *Transition* of ``wit``.
 """
@@ -17,19 +19,20 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from gritstone.errors import Exhausted, InternalError, Missing, Refusal
 from gritstone.grit.objects import ObjectId, Tree
 from gritstone.wit.admission import Admitted, admit
 from gritstone.wit.channels import Roots, new_roots
-from gritstone.wit.code import Code, Request, Run
+from gritstone.wit.code import Code, Draft, Request, Run
 from gritstone.wit.failures import failure, failure_class
 from gritstone.wit.nodes import Codes
 from gritstone.wit.objects import Objects
 from gritstone.wit.position import Position
 from gritstone.wit.proposals import MessageKind, Proposal
-from gritstone.wit.update import cursor_only, default_update
+from gritstone.wit.update import cursor_only, default_update, first_step
 from gritstone.wit.whole import Whole, new_whole
 from gritstone.wit.workspace import Workspace
 
@@ -65,10 +68,14 @@ class Executor:
         """
         workspace = Workspace(self.objects)
         if last is not None:
-            return Run(workspace, actor, last, last.step.core, last.core, proposal, attempt)
-        tree = workspace.load(actor)
-        assert isinstance(tree, Tree), "an actor is a tree"
-        return Run(workspace, actor, None, actor, tree.entries, proposal, attempt)
+            core_id, core = last.step.core, last.core
+        else:
+            tree = workspace.load(actor)
+            assert isinstance(tree, Tree), "an actor is a tree"
+            core_id, core = actor, tree.entries
+        guests = self.codes.guests
+        fixed = guests.fixed_paths(workspace, core) if guests is not None and "frozen" in core else ()
+        return Run(workspace, actor, last, core_id, core, proposal, attempt, fixed)
 
     def transition(self, run: Run) -> Transition:
         """Run one transition and admit its result.
@@ -83,6 +90,9 @@ class Executor:
         kind = run.proposal.kind
         if kind is MessageKind.DUPLICATE:
             return self._judge(run, cursor_only(run))
+        guests = self.codes.guests
+        if kind is MessageKind.GENESIS and guests is not None and not guests.makes_first_step(run.workspace, run.core):
+            return self._judge(run, first_step(run))
         if kind is MessageKind.UPDATE:
             found = self._update(run)
             if isinstance(found, Admitted):
@@ -97,7 +107,7 @@ class Executor:
         except Exception as error:
             # The door between us and code that anybody wrote: its faults are its failures.
             raise _as_failure(error) from error
-        return self._judge(run, result)
+        return self._finish(run, result) if isinstance(result, Draft) else self._judge(run, result)
 
     def refuse_update(self, run: Run) -> Admitted:
         """Answer an update with the cursor-only step.
@@ -133,23 +143,37 @@ class Executor:
             return None
         return admit(run, result, self.whole, self.roots, trust_mail=self.trust_mail)
 
+    def _finish(self, run: Run, draft: Draft) -> Admitted | None:
+        """Admit a draft, let its code go on with it, and admit what comes of that."""
+        admitted = self._judge(run, draft.step)
+        if admitted is None:
+            return None
+        try:
+            step = draft.finish(admitted.position)
+        except Exhausted as refusal:
+            raise _as_failure(refusal) from refusal
+        if step == admitted.position.step_id:
+            return admitted
+        return admit(run, step, self.whole, self.roots, trust_mail=self.trust_mail)
+
     def _update(self, run: Run) -> Admitted | Code:
         """Answer an update, or give the code that does.
 
         Spec: :rule:`wit.update.code`, :rule:`wit.update.refused`, :rule:`wit.frozen.code`.
         """
-        workspace = run.workspace
+        workspace, guests = run.workspace, self.codes.guests
         _, message_id = run.proposal.single()
         content_id = workspace.message(message_id).content
         content = workspace.tree(content_id)
-        if content is None:
+        if content is None or (guests is not None and guests.refuses_update(run, content.entries, None)):
             return self.refuse_update(run)
         if "wit_update" in content.entries:
             if "frozen" in run.core:
                 return self.refuse_update(run)
-            return self.codes.resolve(workspace, content.entries, "wit_update")
+            return self.codes.resolve(workspace, run.core, "wit_update", content.entries)
+        refuses = None if guests is None else partial(guests.refuses_update, run, content.entries)
         try:
-            step = default_update(run, content_id)
+            step = default_update(run, content_id, refuses)
         except Exhausted as refusal:
             raise failure("exhausted", str(refusal)) from None
         if step is None:

@@ -5,7 +5,7 @@ Spec: :rule:`wit.update.merge`, :rule:`wit.update.replace`, :rule:`wit.update.ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from gritstone.errors import Invalid
 from gritstone.grit.objects import Blob, Mailbox, ObjectId, Step, Tree
@@ -13,7 +13,7 @@ from gritstone.wit.code import Run
 from gritstone.wit.frozen import changed_path
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["cursor_only", "default_update", "merge", "with_cursor"]
+__all__ = ["cursor_only", "default_update", "first_step", "merge", "with_cursor"]
 
 
 def merge(workspace: Workspace, core: ObjectId, update: ObjectId) -> ObjectId:
@@ -79,8 +79,22 @@ def cursor_only(run: Run) -> ObjectId:
     return run.workspace.put(step)
 
 
-def default_update(run: Run, content: ObjectId) -> ObjectId | None:
+def first_step(run: Run) -> ObjectId:
+    """Make the first step that has read its genesis message, keeps its core and has sent nothing."""
+    sender, message = run.proposal.single()
+    workspace = run.workspace
+    return workspace.put(Step(None, run.actor, workspace.put(Mailbox({sender: message})), None, run.core_id))
+
+
+def default_update(
+    run: Run, content: ObjectId, refuses: Callable[[Mapping[str, ObjectId]], bool] | None = None
+) -> ObjectId | None:
     """Make the step of a default update; None if the update is refused.
+
+    Args:
+        run: the transition.
+        content: the tree that is merged into the core.
+        refuses: tells of the entries of the merged core whether the update is refused for them.
 
     Raises:
         Missing: something that has to be merged is absent.
@@ -97,6 +111,8 @@ def default_update(run: Run, content: ObjectId) -> ObjectId | None:
     node = None if wit is None else workspace.look(wit)
     if wit is None or not (node is None or isinstance(node, Blob)):
         return None
-    if changed_path(workspace, run.core, tree.entries) is not None:
+    if changed_path(workspace, run.core, tree.entries, run.fixed) is not None:
+        return None
+    if refuses is not None and refuses(tree.entries):
         return None
     return workspace.put(Step(last.step_id, run.actor, with_cursor(run), last.step.outbox, merged))

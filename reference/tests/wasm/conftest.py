@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pytest
 import wasmtime
 
+from gritstone.errors import Refusal
+from gritstone.grit import Blob, Format, MemoryEngine, Message, ObjectId, Store, Tree
+from gritstone.grit.store import put_unless_erased
+from gritstone.runtime.agent import first_step, make_agent
+from gritstone.wasm.cores import tree_at
+from gritstone.wasm.documents import State, encode_item, read_state
 from gritstone.wasm.engine import Engine, Instance
+from gritstone.wasm.transition import Guests
+from gritstone.wit import PUPPETS, Codes, Executor, Objects, read_proposal
+from gritstone.wit.drive import Deadline, drive
+from gritstone.wit.position import Position, load_position
+from gritstone.wit.queries import ask_position
+from gritstone.wit.workspace import Workspace
 
 COUNTER = bytes.fromhex(
     "0061736d0100000001230560057f7f7f7f7f017f60027f7f017f60067f7f7f7f7f7f017f60017f017f6000017f024105046772697405696e"
@@ -82,3 +96,129 @@ def judge() -> Callable[[bytes], bool]:
         return True
 
     return is_valid
+
+
+class Bench:
+    """Hold a store, and play the runtime of Wasm actors by hand; what fails is given as its code.
+
+    Attributes:
+        store: the store.
+        codes: what code nodes resolve to.
+        sender: who sends what nobody else does.
+    """
+
+    def __init__(self, format_: Format, guests: Guests) -> None:
+        self.store = Store.open(MemoryEngine(), format_)
+        self.codes = Codes(PUPPETS, guests=guests)
+        workspace = self.workspace
+        self.sender = make_agent(workspace, "demo")
+        first_step(workspace, self.sender)
+        self.keep(workspace)
+
+    @property
+    def workspace(self) -> Workspace:
+        """Read the store anew."""
+        return Workspace(Objects(self.store.format, self.store.limits, self.store.get))
+
+    def keep(self, workspace: Workspace) -> None:
+        made = workspace.encodings
+        self.store.update(lambda batch: [put_unless_erased(batch, one, data) for one, data in made.items()])
+
+    def blob(self, data: bytes, **headers: str) -> ObjectId:
+        return self.store.put(self.store.format.encode(Blob(headers, data), self.store.limits))
+
+    def document(self, item: object) -> ObjectId:
+        return self.blob(encode_item(item), ct="cbor")
+
+    def nested(self, value: Mapping[str, Any]) -> ObjectId:
+        """Put dictionaries as trees, bytes as blobs, and everything else as it is: ids in tuples of one."""
+        entries = {name: self._one(one) for name, one in value.items()}
+        return self.store.put(self.store.format.encode(Tree(entries), self.store.limits))
+
+    def _one(self, value: Any) -> ObjectId:
+        if isinstance(value, dict):
+            return self.nested(value)
+        return value[0] if isinstance(value, tuple) else self.blob(value)
+
+    def core(self, module: bytes, manifest: Mapping[str, Any] | None = None, **entries: Any) -> ObjectId:
+        """Put a core of the customary form."""
+        code = {"main.wasm": (self.blob(module, ct="application/wasm"),)}
+        wasm = dict(entries.pop("wasm", {}))
+        if manifest is not None:
+            wasm["manifest"] = (self.document({"v": 1, **manifest}),)
+        core: dict[str, Any] = {"code": code, "wit": b"wasm:code/main.wasm", **entries}
+        return self.nested({**core, "wasm": wasm} if wasm else core)
+
+    def message(self, previous: ObjectId | None = None, content: ObjectId | None = None, **headers: str) -> ObjectId:
+        message = Message(previous, headers, self.blob(b"") if content is None else content)
+        return self.store.put(self.store.format.encode(message, self.store.limits))
+
+    def position(self, actor: ObjectId, step: ObjectId) -> Position:
+        return load_position(self.workspace, step, actor)
+
+    def core_of(self, actor: ObjectId, step: ObjectId) -> Mapping[str, ObjectId]:
+        return self.position(actor, step).core
+
+    def wasm_of(self, actor: ObjectId, step: ObjectId) -> Mapping[str, ObjectId]:
+        return tree_at(self.workspace, self.core_of(actor, step).get("wasm"))
+
+    def state(self, actor: ObjectId, step: ObjectId) -> State:
+        return read_state(self.workspace.load(self.wasm_of(actor, step)["state"]))
+
+    def step(
+        self, actor: ObjectId, head: ObjectId | None, *mail: tuple[ObjectId, ObjectId], attempt: int = 1
+    ) -> ObjectId | str | None:
+        """Run a transition; gives the step, None if it declined, or the code of the refusal."""
+        executor = Executor(self.workspace.objects, self.codes)
+        last = None if head is None else load_position(executor.objects, head, actor)
+        proposal = read_proposal(executor.objects.load, actor, last, list(mail))
+        run = executor.prepare(actor, last, proposal, attempt)
+        try:
+            admitted = drive(executor.transition(run), time.sleep, Deadline(time.monotonic, 0))
+        except Refusal as refusal:
+            return refusal.code
+        if admitted is None:
+            return None
+        self.keep(admitted.workspace)
+        return admitted.position.step_id
+
+    def born(self, core: ObjectId, **headers: str) -> ObjectId | str | None:
+        """Make the first step of an actor."""
+        return self.step(core, None, (self.sender, self.message(None, core, **{"mt": "genesis", **headers})))
+
+    def tell(
+        self,
+        actor: ObjectId,
+        head: ObjectId,
+        content: ObjectId | None = None,
+        sender: ObjectId | None = None,
+        **headers: str,
+    ) -> ObjectId | str | None:
+        """Send one message more, and make the step."""
+        sender = sender or self.sender
+        message = self.message(self.position(actor, head).inbox.get(sender), content, **headers)
+        return self.step(actor, head, (sender, message))
+
+    def ask(self, step: ObjectId, name: str = "q", args: bytes = b"") -> bytes | str | None:
+        """Ask a step; gives the data of the blob that answers, None, or the code of the refusal."""
+        workspace = self.workspace
+        actor = workspace.load(step).actor  # type: ignore[union-attr]
+        position = load_position(workspace, step, actor)
+        try:
+            query = ask_position(self.codes, workspace, position, name, args)
+            answer = drive(query, time.sleep, Deadline(time.monotonic, 0))
+        except Refusal as refusal:
+            return refusal.code
+        value = None if answer is None else workspace.load(answer)
+        return value.data if isinstance(value, Blob) else None
+
+
+@pytest.fixture(scope="session")
+def guests(engine: Engine) -> Guests:
+    return Guests(engine, most_pages=1_024)
+
+
+@pytest.fixture
+def bench(format_: Format, guests: Guests) -> Bench:
+    """Give a bench for each format."""
+    return Bench(format_, guests)

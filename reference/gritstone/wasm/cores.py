@@ -1,0 +1,128 @@
+"""What stands in the core of a Wasm actor, and how it is found: its nodes, its manifest and its state.
+
+Everything is looked up in the core anew for each call.
+
+Spec: :rule:`wasm.module.node`, :rule:`wasm.manifest.strict`, :rule:`wasm.manifest.deny`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gritstone.errors import Invalid, Refusal
+from gritstone.grit.objects import Blob, ObjectId, Tree
+from gritstone.wasm.documents import DEFAULT_MANIFEST, Manifest, State, read_manifest, read_state
+from gritstone.wit.failures import failure
+from gritstone.wit.paths import ALPHABETS, Path, find, read_path
+from gritstone.wit.workspace import Workspace
+
+__all__ = [
+    "NODES",
+    "core_of",
+    "filter_state",
+    "is_wasm_actor",
+    "manifest_of",
+    "module_path",
+    "node_defect",
+    "state_of",
+    "tree_at",
+    "valid_manifest",
+    "wasm_path",
+]
+
+NODES = ("wit", "wit_query")
+"""The code nodes of a core."""
+
+_FORM = b"wasm:"
+
+
+def module_path(workspace: Workspace, entries: Mapping[str, ObjectId], node: str) -> Path | None:
+    """Give the module path of a node; None if the node is not of the form ``wasm:<path>``, or absent.
+
+    Spec: :rule:`wasm.module.node`.
+    """
+    target = entries.get(node)
+    blob = None if target is None else workspace.look(target)
+    if not isinstance(blob, Blob) or not blob.data.startswith(_FORM) or b":" in blob.data[len(_FORM) :]:
+        return None
+    try:
+        return read_path(blob.data[len(_FORM) :], ALPHABETS[workspace.objects.format.name])
+    except Invalid:
+        return None
+
+
+def is_wasm_actor(workspace: Workspace, core: Mapping[str, ObjectId]) -> bool:
+    """Tell whether a core has at ``wit`` a blob of the form ``wasm:<path>``."""
+    return module_path(workspace, core, "wit") is not None
+
+
+def wasm_path(workspace: Workspace, core: Mapping[str, ObjectId], *names: str) -> ObjectId | None:
+    """Give what a path below ``wasm`` leads to."""
+    return find(workspace, core, ("wasm", *names))
+
+
+def tree_at(workspace: Workspace, target: ObjectId | None) -> Mapping[str, ObjectId]:
+    """Give the entries of a tree; none of a blob, and of nothing."""
+    tree = None if target is None else workspace.tree(target)
+    return {} if tree is None else tree.entries
+
+
+def manifest_of(workspace: Workspace, core: Mapping[str, ObjectId]) -> Manifest:
+    """Read the manifest of a core; the default one if there is none.
+
+    Raises:
+        Rejected: what stands there is none (code ``unresolved:manifest``).
+    """
+    target = wasm_path(workspace, core, "manifest")
+    if target is None:
+        return DEFAULT_MANIFEST
+    names = ALPHABETS[workspace.objects.format.name].name
+    return read_manifest(workspace.look(target), names)
+
+
+def valid_manifest(workspace: Workspace, core: Mapping[str, ObjectId]) -> Manifest | None:
+    """Read the manifest of a core; the default one if there is none, None if it is invalid."""
+    try:
+        return manifest_of(workspace, core)
+    except Refusal as refusal:
+        if refusal.code != "unresolved:manifest":
+            raise
+        return None
+
+
+def state_of(workspace: Workspace, core: Mapping[str, ObjectId], manifest: Manifest) -> State:
+    """Read the state of a core as its manifest grants it: the initial one where there is none.
+
+    Raises:
+        Rejected: the manifest keeps state, and what stands there is none (code ``unresolved:image``).
+
+    Spec: :rule:`wasm.image.strict`.
+    """
+    if not manifest.keeps_state:
+        return State()
+    target = wasm_path(workspace, core, "state")
+    return filter_state(State() if target is None else read_state(workspace.look(target)), manifest)
+
+
+def filter_state(state: State, manifest: Manifest) -> State:
+    """Leave out of a state what a manifest does not grant, and add what it grants and the state lacks."""
+    random = clock = None
+    if manifest.random is not None:
+        random = state.random or (manifest.random, 0)
+    if manifest.clock is not None:
+        clock = manifest.clock.start if state.clock is None else state.clock
+    if manifest.image:
+        return replace(state, random=random, clock=clock)
+    return State(state.used, random=random, clock=clock)
+
+
+def core_of(workspace: Workspace, actor: ObjectId) -> Mapping[str, ObjectId] | None:
+    """Give the entries of an actor read as a core; None if it is no tree."""
+    value = workspace.look(actor)
+    return value.entries if isinstance(value, Tree) else None
+
+
+def node_defect(node: str) -> Refusal:
+    """Make the refusal of a node that does not lead to a module."""
+    return failure("unresolved", f"{node}: no module", rule="wasm.module.node", detail="node")

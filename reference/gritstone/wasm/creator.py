@@ -1,0 +1,65 @@
+"""The creator of a Wasm actor, and which updates the actor takes.
+
+Spec: :rule:`wasm.grant.creator`, :rule:`wasm.grant.update`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gritstone.grit.objects import Mailbox, ObjectId, Step
+from gritstone.wasm.capabilities import keeps_wasm
+from gritstone.wasm.cores import is_wasm_actor, valid_manifest, wasm_path
+from gritstone.wit.code import Run
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["creator_of", "refuses_update"]
+
+
+def creator_of(run: Run) -> ObjectId | None:
+    """Give the creator of an actor; None if it has none.
+
+    Raises:
+        Missing: a step between the last and the first is absent.
+
+    Spec: :rule:`wasm.grant.creator`.
+    """
+    entry = wasm_path(run.workspace, run.core, "creator")
+    if entry is not None or run.last is None:
+        return entry
+    at, step = run.last.step_id, run.last.step
+    while step.previous is not None:
+        at = step.previous
+        found = run.workspace.load(at)
+        assert isinstance(found, Step), "an admitted step has a step before it"
+        step = found
+    return _genesis_sender(run.workspace, run.actor, step)
+
+
+def _genesis_sender(workspace: Workspace, actor: ObjectId, first: Step) -> ObjectId | None:
+    """Give the sender of the genesis message if a step is the one that read it.
+
+    No sender ever leaves an inbox, so one that is alone there after a cleanup sent the genesis message, too.
+    """
+    inbox = None if first.inbox is None else workspace.load(first.inbox)
+    if not isinstance(inbox, Mailbox) or len(inbox.entries) != 1:
+        return None
+    ((sender, message),) = inbox.entries.items()
+    return sender if workspace.message(message).content == actor else None
+
+
+def refuses_update(run: Run, content: Mapping[str, ObjectId], merged: Mapping[str, ObjectId] | None) -> bool:
+    """Tell whether a Wasm actor refuses an update; see ``nodes.Guests``.
+
+    Spec: :rule:`wasm.grant.update`.
+    """
+    workspace = run.workspace
+    if merged is not None:
+        return is_wasm_actor(workspace, run.core) and not keeps_wasm(workspace, run.core, merged)
+    if not is_wasm_actor(workspace, run.core):
+        return False
+    manifest = valid_manifest(workspace, run.core)
+    if manifest is not None and manifest.update == "any":
+        return False
+    sender, _ = run.proposal.single()
+    return sender != creator_of(run)
