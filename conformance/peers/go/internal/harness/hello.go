@@ -1,0 +1,46 @@
+package harness
+
+import "gritstone.example/peer/internal/grit"
+
+// What is claimed. frameBytes is the longest line that is read and written.
+const (
+	frameBytes = 16_777_216
+	window     = 64
+)
+
+var features = []string{"erase", "transcode"}
+
+// hello settles the protocol; what the first answer put in force stays in force: harness.hello.any-time.
+func hello(a *Adapter, args *arguments) (answer, error) {
+	speaks := false
+	for _, raw := range args.list("protocol", anyLength) {
+		speaks = speaks || string(raw) == "1"
+	}
+	args.text("suite")
+	args.text("spec")
+	frame := min(args.number("frame_bytes", 4_194_304, maxUint), frameBytes)
+	requests := min(args.number("window", 1, maxUint), window)
+	if err := args.done(); err != nil {
+		return nil, err
+	}
+	if !speaks {
+		return nil, grit.Refuse("rejected", "", "protocol 1 is the only one")
+	}
+	if a.hello == nil {
+		a.hello = answer{
+			"protocol":       1,
+			"implementation": answer{"name": "gritstone-go-peer", "version": "0.1.0", "language": "go"},
+			"spec":           []string{"0.1", "0.2", "0.3"},
+			"formats":        []string{grit.Framed.Name, grit.Cbor.Name},
+			"profiles":       profiles,
+			"features":       features,
+			"limits": answer{
+				"object_bytes": min(grit.ObjectBytes, frame/4*3-1024), "tree_depth": grit.TreeDepth,
+				"cas_names": grit.CasNames, "refs": grit.RefsLimit, "window": requests, "frame_bytes": frame,
+			},
+		}
+	}
+	return a.hello, nil
+}
+
+func ping(_ *Adapter, args *arguments) (answer, error) { return answer{}, args.done() }
