@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 
 from gritstone.errors import Invalid
@@ -15,6 +16,7 @@ from gritstone.grit.store import Store
 from gritstone.harness.arguments import Arguments
 from gritstone.harness.operations import Session
 from gritstone.harness.wire import Json, write_bytes
+from gritstone.wasm.guests import Guests
 from gritstone.wit.admission import admit
 from gritstone.wit.channels import MOST_LISTED, unread
 from gritstone.wit.code import Run
@@ -32,13 +34,19 @@ from gritstone.wit.workspace import Workspace
 
 __all__ = ["WIT_OPERATIONS", "codes_of", "objects_of"]
 
-_NO_CODES = Codes({})
-_ALL_CODES = Codes(PUPPETS)
-
 
 def codes_of(session: Session) -> Codes:
     """Give what code nodes resolve to, as far as it is claimed."""
-    return _ALL_CODES if "external" in session.claims.features else _NO_CODES
+    claims = session.claims
+    is_wasm = "wasm" in claims.profiles
+    return _codes(is_external="external" in claims.features, wasm_pages=claims.wasm_pages if is_wasm else None)
+
+
+@cache
+def _codes(*, is_external: bool, wasm_pages: int | None) -> Codes:
+    """Make one table for all sessions with the same claims, since compiled modules are kept in it."""
+    guests = None if wasm_pages is None else Guests(most_pages=wasm_pages)
+    return Codes(PUPPETS if is_external else {}, guests=guests)
 
 
 def _no_time(seconds: float) -> None:

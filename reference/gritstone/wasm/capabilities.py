@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 
 from gritstone.errors import Refusal
 from gritstone.grit.objects import Message, ObjectId
-from gritstone.wasm.cores import NODES, core_of, module_path, tree_at, valid_manifest, wasm_path
+from gritstone.wasm.cores import NODES, core_of, node_path, tree_at, valid_manifest, wasm_path
 from gritstone.wasm.documents import Manifest
 from gritstone.wit.code import Run
 from gritstone.wit.failures import failure
@@ -90,7 +90,7 @@ def _changes_code(workspace: Workspace, old: Mapping[str, ObjectId], new: Mappin
     if old is new:
         return False
     paths: list[Path] = [("wit",), ("wit_query",), ("wit_update",), ("frozen",)]
-    paths += [path for path in (module_path(workspace, old, node) for node in NODES) if path is not None]
+    paths += [path for path in (node_path(workspace, old, node) for node in NODES) if path is not None]
     return any(find(workspace, old, path) != find(workspace, new, path) for path in paths)
 
 
@@ -212,7 +212,7 @@ def _new_messages(workspace: Workspace, tip: ObjectId, known: ObjectId | None) -
 
 def _has_wasm_nodes(workspace: Workspace, entries: Mapping[str, ObjectId]) -> bool:
     """Tell whether the code nodes that are there are of the form ``wasm:<path>``."""
-    return all(node not in entries or module_path(workspace, entries, node) is not None for node in NODES)
+    return all(node not in entries or node_path(workspace, entries, node) is not None for node in NODES)
 
 
 def _denied(grant: str) -> Refusal:

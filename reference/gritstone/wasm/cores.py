@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gritstone.errors import Invalid, Refusal
+from gritstone.errors import Refusal
 from gritstone.grit.objects import Blob, ObjectId, Tree
 from gritstone.wasm.documents import DEFAULT_MANIFEST, Manifest, State, read_manifest, read_state
-from gritstone.wit.failures import failure
-from gritstone.wit.paths import ALPHABETS, Path, find, read_path
+from gritstone.wasm.paths import module_path
+from gritstone.wit.paths import ALPHABETS, Path, find
 from gritstone.wit.workspace import Workspace
 
 __all__ = [
@@ -23,8 +23,7 @@ __all__ = [
     "filter_state",
     "is_wasm_actor",
     "manifest_of",
-    "module_path",
-    "node_defect",
+    "node_path",
     "state_of",
     "tree_at",
     "valid_manifest",
@@ -34,27 +33,22 @@ __all__ = [
 NODES = ("wit", "wit_query")
 """The code nodes of a core."""
 
-_FORM = b"wasm:"
 
-
-def module_path(workspace: Workspace, entries: Mapping[str, ObjectId], node: str) -> Path | None:
+def node_path(workspace: Workspace, entries: Mapping[str, ObjectId], node: str) -> Path | None:
     """Give the module path of a node; None if the node is not of the form ``wasm:<path>``, or absent.
 
     Spec: :rule:`wasm.module.node`.
     """
     target = entries.get(node)
     blob = None if target is None else workspace.look(target)
-    if not isinstance(blob, Blob) or not blob.data.startswith(_FORM) or b":" in blob.data[len(_FORM) :]:
+    if not isinstance(blob, Blob):
         return None
-    try:
-        return read_path(blob.data[len(_FORM) :], ALPHABETS[workspace.objects.format.name])
-    except Invalid:
-        return None
+    return module_path(blob.data, ALPHABETS[workspace.objects.format.name])
 
 
 def is_wasm_actor(workspace: Workspace, core: Mapping[str, ObjectId]) -> bool:
     """Tell whether a core has at ``wit`` a blob of the form ``wasm:<path>``."""
-    return module_path(workspace, core, "wit") is not None
+    return node_path(workspace, core, "wit") is not None
 
 
 def wasm_path(workspace: Workspace, core: Mapping[str, ObjectId], *names: str) -> ObjectId | None:
@@ -121,8 +115,3 @@ def core_of(workspace: Workspace, actor: ObjectId) -> Mapping[str, ObjectId] | N
     """Give the entries of an actor read as a core; None if it is no tree."""
     value = workspace.look(actor)
     return value.entries if isinstance(value, Tree) else None
-
-
-def node_defect(node: str) -> Refusal:
-    """Make the refusal of a node that does not lead to a module."""
-    return failure("unresolved", f"{node}: no module", rule="wasm.module.node", detail="node")

@@ -3,7 +3,7 @@
 ::
 
     1   a first core with ``wasm/fork``     no code makes the first step
-    2   manifest, and its pages             ``Guests.resolve``
+    2   manifest, and its pages             ``prepare_call``
     3   node, module path, module
     4   state and image
     5   an instance, restored or new        ``GuestCode._run``
@@ -21,7 +21,7 @@ Spec: the chapter *The transition* of ``wasm``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,91 +30,66 @@ from gritstone.grit.objects import NO_HEADERS, Blob, Mailbox, ObjectId
 from gritstone.wasm.arguments import Inputs
 from gritstone.wasm.call import Call
 from gritstone.wasm.capabilities import audit
-from gritstone.wasm.cores import is_wasm_actor, manifest_of, module_path, node_defect, state_of, wasm_path
-from gritstone.wasm.creator import creator_of, refuses_update
+from gritstone.wasm.cores import manifest_of, state_of, wasm_path
+from gritstone.wasm.creator import creator_of
 from gritstone.wasm.documents import Manifest, State, state_blob
-from gritstone.wasm.engine import Engine, Instance, Prepared
+from gritstone.wasm.engine import Instance, Prepared
+from gritstone.wasm.guests import Guests
 from gritstone.wasm.hosting import host_nodes
 from gritstone.wasm.image import NO_PAGES, Page, read_image, restore_image, write_memory
 from gritstone.wasm.interface import INITIALIZE
 from gritstone.wasm.playing import Ask, play
-from gritstone.wit.code import Code, Draft, Play, Question, Request, Run
+from gritstone.wit.code import Draft, Play, Question, Request, Run
 from gritstone.wit.failures import failure
 from gritstone.wit.paths import Path, find
 from gritstone.wit.position import Position
 from gritstone.wit.proposals import MessageKind
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["GuestCode", "Guests"]
+__all__ = ["GuestCode", "host_limit", "prepare_call"]
 
-_MOST_PAGES = 65_536
 _MOST_U63 = 2**63 - 1
 
 
-def _no_log(text: bytes) -> None:
-    """Keep nothing of a log."""
+def prepare_call(
+    guests: Guests,
+    workspace: Workspace,
+    core: Mapping[str, ObjectId],
+    node: str,
+    source: Mapping[str, ObjectId],
+    path: Path | None,
+) -> GuestCode:
+    """Find all that a call needs, in order, before any code of the guest runs.
 
+    Args:
+        guests: who runs it.
+        workspace: gives objects.
+        core: the entries of the core that the call starts from.
+        node: ``wit``, ``wit_query`` or ``wit_update``.
+        source: the entries that the node is one of.
+        path: the module path of the node; None if it has none.
 
-class Guests:
-    """Resolve ``wasm:<path>``; see ``nodes.Guests``.
+    Raises:
+        Rejected: something is defective (code ``unresolved`` and what, behind a colon).
+        Exhausted: this host does not carry it out (code ``exhausted:host``).
 
-    Attributes:
-        engine: what runs modules.
-        most_pages: the largest ``pages`` of a manifest that is carried out.
-        log: takes what guests log.
+    Spec: :rule:`wasm.call.order`, :rule:`wasm.module.node`, :rule:`wasm.manifest.not-lowered`.
     """
-
-    def __init__(
-        self, engine: Engine, *, most_pages: int = _MOST_PAGES, log: Callable[[bytes], None] = _no_log
-    ) -> None:
-        self.engine = engine
-        self.most_pages = most_pages
-        self.log = log
-
-    def resolve(
-        self, workspace: Workspace, core: Mapping[str, ObjectId], node: str, source: Mapping[str, ObjectId]
-    ) -> Code | None:
-        """Give the code of a node; see ``nodes.Guests``.
-
-        Spec: :rule:`wasm.call.order`, :rule:`wasm.module.node`, :rule:`wasm.manifest.not-lowered`.
-        """
-        path = module_path(workspace, source, node)
-        if path is None and not is_wasm_actor(workspace, core):
-            return None
-        manifest = manifest_of(workspace, core)
-        if manifest.pages > self.most_pages:
-            raise host_limit("pages", "wasm.manifest.not-lowered", manifest.pages, self.most_pages)
-        module_id = None if path is None else find(workspace, source, path)
-        module = None if module_id is None else _blob(workspace, module_id)
-        if module_id is None or module is None:
-            raise node_defect(node)
-        prepared = self.engine.prepare(module_id, module.data, node, manifest.pages)
-        state = state_of(workspace, core, manifest)
-        pages = None
-        if manifest.image and node != "wit_update" and wasm_path(workspace, core, "module") == module_id:
-            pages = read_image(workspace, state, wasm_path(workspace, core, "memory"), prepared.admitted)
-            if state.call is not None and node == "wit":
-                raise host_limit("a suspended call", "wasm.wait.host")
-        return GuestCode(self, node, module_id, prepared, manifest, state, pages)
-
-    def makes_first_step(self, workspace: Workspace, core: Mapping[str, ObjectId]) -> bool:
-        """Tell whether code makes a first step; see ``nodes.Guests``.
-
-        Spec: :rule:`wasm.fork.no-run`.
-        """
-        return wasm_path(workspace, core, "fork") is None or not is_wasm_actor(workspace, core)
-
-    def refuses_update(self, run: Run, content: Mapping[str, ObjectId], merged: Mapping[str, ObjectId] | None) -> bool:
-        """Tell whether an update is refused; see ``nodes.Guests``."""
-        return refuses_update(run, content, merged)
-
-    def fixed_paths(self, workspace: Workspace, core: Mapping[str, ObjectId]) -> tuple[Path, ...]:
-        """Give the module paths of a core; see ``nodes.Guests``.
-
-        Spec: :rule:`wasm.grant.frozen`.
-        """
-        paths = (module_path(workspace, core, node) for node in ("wit", "wit_query"))
-        return tuple(path for path in paths if path is not None)
+    manifest = manifest_of(workspace, core)
+    if manifest.pages > guests.most_pages:
+        raise host_limit("pages", "wasm.manifest.not-lowered", manifest.pages, guests.most_pages)
+    module_id = None if path is None else find(workspace, source, path)
+    module = None if module_id is None else workspace.look(module_id)
+    if module_id is None or not isinstance(module, Blob):
+        raise failure("unresolved", f"{node}: no module", rule="wasm.module.node", detail="node")
+    prepared = guests.engine.prepare(module_id, module.data, node, manifest.pages)
+    state = state_of(workspace, core, manifest)
+    pages = None
+    if manifest.image and node != "wit_update" and wasm_path(workspace, core, "module") == module_id:
+        pages = read_image(workspace, state, wasm_path(workspace, core, "memory"), prepared.admitted)
+        if state.call is not None and node == "wit":
+            raise host_limit("a suspended call", "wasm.wait.host")
+    return GuestCode(guests, node, module_id, prepared, manifest, state, pages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +232,6 @@ def _asked(question: Question) -> Inputs:
         ids[4] = step.outbox
     ids[6] = question.workspace.put(Blob(NO_HEADERS, question.args))
     return Inputs(ids, query_name=question.name)
-
-
-def _blob(workspace: Workspace, object_id: ObjectId) -> Blob | None:
-    """Give a blob; None for anything else, and for an erased one."""
-    value = workspace.look(object_id)
-    return value if isinstance(value, Blob) else None
 
 
 def host_limit(what: str, rule: str, got: object = None, expected: object = None) -> Refusal:

@@ -16,7 +16,7 @@ from gritstone.runtime.agent import first_step, make_agent
 from gritstone.wasm.cores import tree_at
 from gritstone.wasm.documents import State, encode_item, read_state
 from gritstone.wasm.engine import Engine, Instance
-from gritstone.wasm.transition import Guests
+from gritstone.wasm.guests import Guests
 from gritstone.wit import PUPPETS, Codes, Executor, Objects, read_proposal
 from gritstone.wit.drive import Deadline, drive
 from gritstone.wit.position import Position, load_position
@@ -215,7 +215,7 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def guests(engine: Engine) -> Guests:
-    return Guests(engine, most_pages=1_024)
+    return Guests(engine=engine, most_pages=1_024)
 
 
 @pytest.fixture
