@@ -1,6 +1,10 @@
 package harness
 
-import "gritstone.example/peer/internal/grit"
+import (
+	"encoding/json"
+
+	"gritstone.example/peer/internal/grit"
+)
 
 // What is claimed. frameBytes is the longest line that is read and written.
 const (
@@ -12,12 +16,18 @@ var features = []string{"erase", "transcode"}
 
 // hello settles the protocol; what the first answer put in force stays in force: harness.hello.any-time.
 func hello(a *Adapter, args *arguments) (answer, error) {
-	speaks := false
-	for _, raw := range args.list("protocol", anyLength) {
-		speaks = speaks || string(raw) == "1"
+	speaks, offered := false, args.list("protocol", anyLength)
+	for _, raw := range offered {
+		number := &arguments{members: map[string]json.RawMessage{"protocol": raw}}
+		speaks = number.number("protocol", 1, maxUint) == 1 || speaks
+		if number.first != nil {
+			args.fail("%s", number.first)
+		}
 	}
-	args.text("suite")
-	args.text("spec")
+	if len(offered) == 0 || args.text("suite") == "" {
+		args.fail("no protocol, or a suite without a name")
+	}
+	args.matching("spec", `\A(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\z`)
 	frame := min(args.number("frame_bytes", 4_194_304, maxUint), frameBytes)
 	requests := min(args.number("window", 1, maxUint), window)
 	if err := args.done(); err != nil {
