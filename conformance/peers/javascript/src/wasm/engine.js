@@ -2,8 +2,9 @@
 // (binary, validate, admission, meter, engine) and what serves them (ABI, documents, images, transition):
 //
 //   admission.js  admit(bytes, entry, pages) -> Module, or throws Unadmitted with a code: module, limit, import, export
-//   module.js     Module: {bytes, pages, memory: {minimum, maximum} | null, mutables: [{index, type}], hasInitialize, waits}
-//   engine.js     Modules (a cache), Instance
+//   module.js     Module: {bytes, pages, memory: {minimum, maximum} | null, mutables: [{index, bits}], hasInitialize, waits}
+//   modules.js    Modules: a cache of them
+//   engine.js     Instance
 //   ends.js       Trap, OutOfFuel, EngineEnd
 //
 // All of it is synchronous and touches neither store nor wire, so that it can run in a thread of its own, with its host
@@ -11,55 +12,132 @@
 // the time of a transition is over. So a host half should need nothing but read(id), ask(...) and its arguments.
 
 import { EngineEnd, OutOfFuel, Trap } from "./ends.js";
+import { PAGE_BYTES, STACK_UNITS } from "./limits.js";
 
-/** Modules by id, admitted, metered and compiled once; bounded by the bytes of their metered forms. */
-export class Modules {
-  /** The module with this id, admitted for an entry and a number of pages. Throws Unadmitted. `load()` gives its bytes. */
-  admit(id, load, entry, pages) {
-    throw new Error("not yet");
-  }
-}
+// The whole messages that the engine has for traps. Spec: wasm.outcome.merged, wasm.outcome.no-text.
+const TRAPS = new Map([
+  ["unreachable", "unreachable"],
+  ["memory access out of bounds", "memory-bounds"],
+  ["data segment out of bounds", "memory-bounds"],
+  ["table index is out of bounds", "table-bounds"],
+  ["table access out of bounds", "table-bounds"],
+  ["null function or function signature mismatch", "indirect-call"],
+  ["dereferencing a null pointer", "indirect-call"],
+  ["divide by zero", "divide-by-zero"],
+  ["remainder by zero", "divide-by-zero"],
+  ["divide result unrepresentable", "unrepresentable"],
+  ["float unrepresentable in integer range", "unrepresentable"],
+]);
 
-/** One instance of a metered module. It is used for one call, _initialize and entry, and then dropped. */
+const NO_MEMORY = new Uint8Array(0);
+
+/** One instance of a metered module. It is used for one call, `_initialize` and entry, and then dropped. */
 export class Instance {
+  #exports;
+  #mutables;
+  #memory;
+  #view = NO_MEMORY;
+  #thrown = null; // by the host
+
   /**
    * Instantiate; no guest code runs.
    *
-   * module: from Modules.admit or admit; host(name, args, instance): serves an import of the module `grit`. args are
-   * numbers as WebAssembly gives i32 (signed; take `>>> 0`), the result is a number, for `clock` and `fuel` a BigInt.
-   * What host throws ends the call and comes out of `call`.
+   * module: a Module; host(name, args, instance): serves an import of the module `grit`. args are numbers as WebAssembly
+   * gives i32 (signed; take `>>> 0`), the result is a number, for `clock` and `fuel` a BigInt. What host throws ends the
+   * call and comes out of `call`.
    */
-  constructor(module, host) {}
+  constructor(module, host) {
+    const imports = { grit: {} };
+    for (const { name } of module.imports) imports.grit[name] = (...args) => this.#serve(host, name, args);
+    this.#exports = new WebAssembly.Instance(module.compiled, imports).exports;
+    this.#memory = this.#exports["grit:memory"] ?? null;
+    this.#mutables = module.mutables.map(({ index, bits }) => ({ global: this.#exports[`grit:g${index}`], bits }));
+  }
 
   /** The memory as it is now: a Uint8Array; empty without a memory. Ask again after each call of the guest: it may grow. */
-  get memory() {}
+  get memory() {
+    if (this.#memory === null) return NO_MEMORY;
+    if (this.#view.buffer !== this.#memory.buffer) this.#view = new Uint8Array(this.#memory.buffer);
+    return this.#view;
+  }
 
   /** Its size in pages. */
-  get pages() {}
+  get pages() {
+    return this.memory.length / PAGE_BYTES;
+  }
 
   /** Grow to `pages`, which is within the maximum; costs nothing. For restoring an image. */
-  growTo(pages) {}
+  growTo(pages) {
+    if (pages > this.pages) this.#memory.grow(pages - this.pages);
+  }
 
-  /** The mutable globals in the order of their indices, as BigInt of their bits. */
-  getGlobals() {}
-  setGlobals(bits) {}
+  /** The mutable globals in the order of their indices, as BigInt of their bits. Spec: wasm.image.complete. */
+  getGlobals() {
+    return this.#mutables.map(({ global, bits }) => BigInt.asUintN(bits, BigInt(global.value)));
+  }
+
+  setGlobals(values) {
+    this.#mutables.forEach(({ global, bits }, i) => {
+      global.value = bits === 32 ? Number(BigInt.asIntN(32, values[i])) : BigInt.asIntN(64, values[i]);
+    });
+  }
 
   /** Units left: BigInt, below 0 when a charge found too little. */
-  get fuel() {}
-  set fuel(units) {}
+  get fuel() {
+    return this.#exports["grit:fuel"].value;
+  }
 
-  /** Stack units in use; set to 0 before a call. */
-  get depth() {}
-  set depth(units) {}
+  set fuel(units) {
+    this.#exports["grit:fuel"].value = units;
+  }
 
-  /** Charge units (BigInt or number) of a host call. Throws OutOfFuel, with F at -1. */
-  charge(units) {}
+  /** Stack units in use; 0 before a call. */
+  get depth() {
+    return this.#exports["grit:depth"].value >>> 0;
+  }
+
+  set depth(units) {
+    this.#exports["grit:depth"].value = units;
+  }
+
+  /** Charge units (BigInt or number) of a host call. Throws OutOfFuel, with F at -1. Spec: wasm.fuel.exact. */
+  charge(units) {
+    const left = this.fuel - BigInt(units);
+    this.fuel = left < 0n ? -1n : left;
+    if (left < 0n) throw new OutOfFuel();
+  }
 
   /** Call an exported function: its result, or undefined. Throws Trap, OutOfFuel, EngineEnd, or what a host call threw. */
-  call(name, ...args) {}
+  call(name, ...args) {
+    this.#thrown = null;
+    try {
+      return this.#exports[name](...args);
+    } catch (error) {
+      throw this.#endOf(error);
+    }
+  }
 
   /** The value of an exported global, as `grit_wait_area`. */
-  exported(name) {}
-}
+  exported(name) {
+    return this.#exports[name].value;
+  }
 
-export { EngineEnd, OutOfFuel, Trap };
+  #serve(host, name, args) {
+    try {
+      return host(name, args, this);
+    } catch (error) {
+      this.#thrown = error;
+      throw error;
+    }
+  }
+
+  /** What an error of the engine means. Spec: wasm.outcome.code, wasm.stack.first. */
+  #endOf(error) {
+    if (error === this.#thrown) return error;
+    if (!(error instanceof WebAssembly.RuntimeError)) return new EngineEnd(String(error));
+    if (this.fuel < 0n) return new OutOfFuel();
+    if (this.depth > STACK_UNITS) return new Trap("stack-overflow");
+    const trap = TRAPS.get(error.message);
+    return trap === undefined ? new EngineEnd(error.message) : new Trap(trap);
+  }
+}
