@@ -34,6 +34,7 @@ from gritstone.wasm.interface import (
     base_units,
 )
 from gritstone.wasm.stream import random_bytes
+from gritstone.wasm.waiting import Waiting
 from gritstone.wasm.weights import WEIGHT_LIMIT, mailbox_weight, placed_weights, tree_weight, weight
 from gritstone.wit.failures import failure
 from gritstone.wit.paths import ALPHABETS, Path
@@ -61,6 +62,7 @@ class Call:
         log: takes text for a log.
         random: key and position, if granted.
         clock: what the next reading gives, if granted.
+        waiting: how far the call is with being suspended; None where it cannot be.
         result: the id that was set last.
         scope: the ids that the guest may use.
     """
@@ -72,11 +74,14 @@ class Call:
     log: Callable[[bytes], None]
     random: tuple[bytes, int] | None = None
     clock: int | None = None
+    waiting: Waiting | None = None
     result: ObjectId | None = None
     scope: set[ObjectId] = field(default_factory=set)
 
     def call(self, instance: Instance, name: str, arguments: Sequence[int]) -> int | None:
         """Do what a function does; see ``Host.call``."""
+        if self.waiting is not None and self.waiting.is_winding:
+            return self.waiting.resume(instance, name)
         size = instance.memory_bytes
         read = 0
         for pointer, length, is_input in RANGES[name]:
@@ -86,7 +91,8 @@ class Call:
             read += span if is_input else 0
         instance.charge(base_units(name) + -(-read // 8))
         if name in GRANTS and not self._grants(name):
-            raise failure("failed", f"{name} is not granted", rule="wasm.manifest.deny", detail=f"denied:{name}")
+            rule = "wasm.wait.denied" if name == "wait" else "wasm.manifest.deny"
+            raise failure("failed", f"{name} is not granted", rule=rule, detail=f"denied:{name}")
         try:
             result = _METHODS[name](self, instance, *arguments)
         except Answer as answer:
@@ -106,7 +112,7 @@ class Call:
             case "query":
                 return self.manifest.query and self.inputs.query_name is None
             case _:
-                return False  # wait: this host is of the quiescent class
+                return self.waiting is not None and self.waiting.is_granted
 
     # --- arguments and outputs -------------------------------------------------------------------------
 
@@ -437,6 +443,10 @@ class Call:
         self.log(instance.read(at, min(size, _LOG_BYTES)))
         return 0
 
+    def _wait(self, instance: Instance) -> int:
+        assert self.waiting is not None, "it was granted"
+        return self.waiting.suspend(instance)
+
     def _fail(self, instance: Instance, code: int, at: int, size: int) -> NoReturn:
         self.log(instance.read(at, min(size, _FAIL_BYTES)))
         raise failure("failed", "the guest failed", rule="wasm.outcome.guest", detail=f"guest:{code}")
@@ -467,9 +477,10 @@ _METHODS: Mapping[str, Callable[..., int | None]] = MappingProxyType(
         "fuel": Call._fuel,
         "log": Call._log,
         "fail": Call._fail,
+        "wait": Call._wait,
     }
 )
-"""The method of each function; ``wait`` is never granted."""
+"""The method of each function."""
 
 
 def _charge(instance: Instance, size: int) -> None:

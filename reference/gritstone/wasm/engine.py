@@ -209,8 +209,8 @@ class Instance:
 
     # --- running ---------------------------------------------------------------------------------------
 
-    def run(self, name: str) -> int | None:
-        """Run an exported function without parameters to its end; gives its result, without sign.
+    def run(self, name: str, *arguments: int) -> int | None:
+        """Run an exported function with parameters of i32 to its end; gives its result, without sign.
 
         Raises:
             Rejected: it trapped, or a host function ended it.
@@ -221,7 +221,7 @@ class Instance:
         outer = getattr(self._calls, "instance", None)
         self._calls.instance = self
         try:
-            result = function(self._store)
+            result = function(self._store, *arguments)
         except (wasmtime.Trap, wasmtime.WasmtimeError, Refusal, InternalError) as error:
             raise self._why(error) from error
         finally:
@@ -251,6 +251,12 @@ class Instance:
         if code is None or code not in TRAPS:
             return InternalError(f"the engine ended a run by itself: {error}")
         return trap(TRAPS[code])
+
+    def constant(self, name: str) -> int:
+        """Give an exported constant of the type i32, with sign."""
+        value = _global(self._exports[name]).value(self._store)
+        assert isinstance(value, int), "it was admitted with this type"
+        return value
 
     # --- fuel ------------------------------------------------------------------------------------------
 

@@ -9,14 +9,12 @@ Spec: :rule:`wasm.fork.exact`, :rule:`wasm.fork.fuel`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import replace
 
 from gritstone.errors import Invalid
 from gritstone.grit.objects import Blob, ObjectId, Step, Tree
-from gritstone.wasm.documents import DEFAULT_MANIFEST, Manifest, State, read_manifest, read_state, state_blob
-from gritstone.wasm.paths import module_path
-from gritstone.wit.paths import ALPHABETS
+from gritstone.wasm.cores import filter_state, is_wasm_actor, manifest_of, tree_at
+from gritstone.wasm.documents import Manifest, State, read_state, state_blob
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["fork_core", "fork_key"]
@@ -57,34 +55,16 @@ def fork_core(workspace: Workspace, step_id: ObjectId, number: int, *, fresh: bo
     if not isinstance(step, Step):
         raise Invalid("no step", rule="wasm.fork.exact", got=step_id.hex())
     core = workspace.tree(step.core)
-    if core is None or not _is_wasm(workspace, core.entries):
+    if core is None or not is_wasm_actor(workspace, core.entries):
         raise Invalid("no step of a Wasm actor", rule="wasm.fork.exact", got=step_id.hex())
-    tree = workspace.tree(core.entries["wasm"]) if "wasm" in core.entries else None
-    nodes = {} if tree is None else dict(tree.entries)
-    manifest = _manifest(workspace, nodes)
+    nodes = dict(tree_at(workspace, core.entries.get("wasm")))
+    manifest = manifest_of(workspace, core.entries)
     if manifest.keeps_state:
-        state = read_state(workspace.look(nodes["state"])) if "state" in nodes else _initial(manifest)
+        state = read_state(workspace.look(nodes["state"])) if "state" in nodes else filter_state(State(), manifest)
         nodes["state"] = workspace.put(state_blob(_forked(state, manifest, number, fresh=fresh)))
     label = workspace.put(Blob({"ct": "s"}, str(number).encode()))
     nodes["fork"] = workspace.put(Tree({"n": label, "parent": step.core}))
     return workspace.put(Tree({**core.entries, "wasm": workspace.put(Tree(nodes))}))
-
-
-def _is_wasm(workspace: Workspace, core: Mapping[str, ObjectId]) -> bool:
-    node = workspace.look(core["wit"]) if "wit" in core else None
-    return isinstance(node, Blob) and module_path(node.data, ALPHABETS[workspace.objects.format.name]) is not None
-
-
-def _manifest(workspace: Workspace, nodes: Mapping[str, ObjectId]) -> Manifest:
-    if "manifest" not in nodes:
-        return DEFAULT_MANIFEST
-    return read_manifest(workspace.look(nodes["manifest"]), ALPHABETS[workspace.objects.format.name].name)
-
-
-def _initial(manifest: Manifest) -> State:
-    """Give the state of an actor that has made no step."""
-    random = None if manifest.random is None else (manifest.random, 0)
-    return State(random=random, clock=None if manifest.clock is None else manifest.clock.start)
 
 
 def _forked(state: State, manifest: Manifest, number: int, *, fresh: bool) -> State:
