@@ -40,7 +40,7 @@ def with_wasm(
     before = tree_at(workspace, core.get("wasm"))
     put = {name: target for name, target in nodes.items() if target is not None}
     after = {name: target for name, target in before.items() if name not in nodes} | put
-    if after == before and (after or "wasm" not in core or workspace.tree(core["wasm"]) is None):
+    if after == before:
         return core
     rest = {name: target for name, target in core.items() if name != "wasm"}
     return {**rest, "wasm": workspace.put(Tree(after))} if after else rest
