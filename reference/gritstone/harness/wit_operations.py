@@ -38,14 +38,16 @@ __all__ = ["WIT_OPERATIONS", "codes_of", "objects_of"]
 def codes_of(session: Session) -> Codes:
     """Give what code nodes resolve to, as far as it is claimed."""
     claims = session.claims
-    is_wasm = "wasm" in claims.profiles
-    return _codes(is_external="external" in claims.features, wasm_pages=claims.wasm_pages if is_wasm else None)
+    pages = claims.wasm_pages if "wasm" in claims.profiles else None
+    return _codes(
+        is_external="external" in claims.features, wasm_pages=pages, suspends="wasm.continuation" in claims.features
+    )
 
 
 @cache
-def _codes(*, is_external: bool, wasm_pages: int | None) -> Codes:
+def _codes(*, is_external: bool, wasm_pages: int | None, suspends: bool) -> Codes:
     """Make one table for all sessions with the same claims, since compiled modules are kept in it."""
-    guests = None if wasm_pages is None else Guests(most_pages=wasm_pages)
+    guests = None if wasm_pages is None else Guests(most_pages=wasm_pages, suspends=suspends)
     return Codes(PUPPETS if is_external else {}, guests=guests)
 
 

@@ -60,9 +60,9 @@ class Call:
         inputs: what the call is given.
         ask: asks another actor; an answer, or None for none; a refusal is raised.
         log: takes text for a log.
+        waiting: how far the call is with being suspended.
         random: key and position, if granted.
         clock: what the next reading gives, if granted.
-        waiting: how far the call is with being suspended; None where it cannot be.
         result: the id that was set last.
         scope: the ids that the guest may use.
     """
@@ -72,15 +72,15 @@ class Call:
     inputs: Inputs
     ask: Callable[[ObjectId, str, bytes], ObjectId | None]
     log: Callable[[bytes], None]
+    waiting: Waiting
     random: tuple[bytes, int] | None = None
     clock: int | None = None
-    waiting: Waiting | None = None
     result: ObjectId | None = None
     scope: set[ObjectId] = field(default_factory=set)
 
     def call(self, instance: Instance, name: str, arguments: Sequence[int]) -> int | None:
         """Do what a function does; see ``Host.call``."""
-        if self.waiting is not None and self.waiting.is_winding:
+        if self.waiting.is_winding:
             return self.waiting.resume(instance, name)
         size = instance.memory_bytes
         read = 0
@@ -112,7 +112,7 @@ class Call:
             case "query":
                 return self.manifest.query and self.inputs.query_name is None
             case _:
-                return self.waiting is not None and self.waiting.is_granted
+                return self.waiting.is_granted
 
     # --- arguments and outputs -------------------------------------------------------------------------
 
@@ -444,7 +444,6 @@ class Call:
         return 0
 
     def _wait(self, instance: Instance) -> int:
-        assert self.waiting is not None, "it was granted"
         return self.waiting.suspend(instance)
 
     def _fail(self, instance: Instance, code: int, at: int, size: int) -> NoReturn:

@@ -34,20 +34,28 @@ class Guests:
 
     Attributes:
         most_pages: the largest ``pages`` of a manifest that is carried out.
+        suspends: whether calls can be suspended at ``wait``.
         log: takes what guests log.
     """
 
     def __init__(
-        self, *, most_pages: int = _MOST_PAGES, log: Callable[[bytes], None] = _no_log, engine: Engine | None = None
+        self,
+        *,
+        most_pages: int = _MOST_PAGES,
+        suspends: bool = True,
+        log: Callable[[bytes], None] = _no_log,
+        engine: Engine | None = None,
     ) -> None:
         """Be ready to run guests.
 
         Args:
             most_pages: the largest ``pages`` of a manifest that is carried out.
+            suspends: whether calls can be suspended at ``wait``.
             log: takes what guests log.
             engine: what runs them; None for one that is made when it is needed.
         """
         self.most_pages = most_pages
+        self.suspends = suspends
         self.log = log
         self._engine = engine
 

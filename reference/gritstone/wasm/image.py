@@ -59,6 +59,8 @@ def read_image(
     """
     if state.pages is None or state.globals is None:
         raise _defect("a state without an image")
+    if state.call is not None and all(one.name != "wait" for one in admitted.module.imports):
+        raise _defect("a suspended call of a module that never waits")
     kinds = [one.type for one in admitted.module.globals if one.mutable]
     if len(kinds) != len(state.globals):
         raise _defect("another number of globals")

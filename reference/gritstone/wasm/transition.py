@@ -33,12 +33,13 @@ from gritstone.wasm.capabilities import audit
 from gritstone.wasm.cores import manifest_of, state_of, wasm_path
 from gritstone.wasm.creator import creator_of
 from gritstone.wasm.documents import Manifest, State, state_blob
-from gritstone.wasm.engine import Instance, Prepared
+from gritstone.wasm.engine import Instance, Prepared, trap
 from gritstone.wasm.guests import Guests
 from gritstone.wasm.hosting import host_nodes
 from gritstone.wasm.image import NO_PAGES, Page, read_image, restore_image, write_memory
 from gritstone.wasm.interface import INITIALIZE
 from gritstone.wasm.playing import Ask, play
+from gritstone.wasm.waiting import Waiting
 from gritstone.wit.code import Draft, Play, Question, Request, Run
 from gritstone.wit.failures import failure
 from gritstone.wit.paths import Path, find
@@ -87,7 +88,7 @@ def prepare_call(
     pages = None
     if manifest.image and node != "wit_update" and wasm_path(workspace, core, "module") == module_id:
         pages = read_image(workspace, state, wasm_path(workspace, core, "memory"), prepared.admitted)
-        if state.call is not None and node == "wit":
+        if state.call is not None and node == "wit" and not guests.suspends:
             raise host_limit("a suspended call", "wasm.wait.host")
     return GuestCode(guests, node, module_id, prepared, manifest, state, pages)
 
@@ -128,6 +129,8 @@ class GuestCode:
         Spec: :rule:`wasm.call.result`, :rule:`wasm.call.atomic`.
         """
         call, instance = yield from self._run(run.workspace, _inputs(run))
+        if call.result is None and call.waiting.is_suspended:
+            raise trap("wait")
         if call.result is None:
             return None if run.last is None else run.last.step_id
         spent = self.budget - instance.fuel
@@ -150,9 +153,12 @@ class GuestCode:
         state = self.state
 
         def run(ask: Ask) -> tuple[Call, Instance]:
-            call = Call(workspace, self.manifest, inputs, ask, self.guests.log, state.random, state.clock)
+            waiting = Waiting(self.budget)
+            call = Call(workspace, self.manifest, inputs, ask, self.guests.log, waiting, state.random, state.clock)
             instance = self._instance(call)
-            code = instance.run(self.entry)
+            waiting.is_granted = self.guests.suspends and self.manifest.image and self.entry == "wit"
+            resumes = self.pages is not None and state.call == self.entry
+            code = waiting.run(instance, self.entry, resumes=resumes)
             if code:
                 raise failure("failed", "the guest failed", rule="wasm.outcome.guest", detail=f"guest:{code}")
             return call, instance
@@ -191,6 +197,7 @@ class GuestCode:
             state = replace(state, pages=None, globals=None, call=None)
         if self.manifest.image and not is_update:
             state = replace(state, pages=instance.pages, globals=tuple(instance.read_globals()))
+            state = replace(state, call="wit" if call.waiting.is_suspended else None)
             nodes["module"] = self.module_id
             nodes["memory"] = write_memory(run.workspace, instance, self.pages or NO_PAGES)
         if self.manifest.keeps_state:

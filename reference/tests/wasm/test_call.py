@@ -30,6 +30,7 @@ from gritstone.wasm.documents import DEFAULT_MANIFEST, Clock
 from gritstone.wasm.engine import Engine, Instance
 from gritstone.wasm.interface import ABSENT, ERASED, FAILED, INVALID, KIND, LIMIT, UNKNOWN
 from gritstone.wasm.stream import random_bytes
+from gritstone.wasm.waiting import Waiting
 from gritstone.wit import Objects
 from gritstone.wit.workspace import Workspace
 
@@ -86,7 +87,7 @@ class Desk:
 
 @pytest.fixture
 def desk(wat: Callable[..., bytes], engine: Engine, workspace: Workspace) -> Desk:
-    call = Call(workspace, DEFAULT_MANIFEST, Inputs({}), _nobody, lambda text: None)
+    call = Call(workspace, DEFAULT_MANIFEST, Inputs({}), _nobody, lambda text: None, Waiting(0))
     instance = engine.instantiate(engine.prepare(b"desk", wat("i32.const 0", head="(memory 2)"), "wit", 256), call)
     instance.fuel = _BUDGET
     return Desk(call, instance)
@@ -103,7 +104,7 @@ def _counter_call(workspace: Workspace, counter: bytes) -> Call:
     genesis = workspace.put(Message(None, {"mt": "genesis"}, core))
     inbox = workspace.put(Mailbox({agent: genesis}))
     inputs = Inputs({0: core, 2: core, 5: inbox}, ((agent, genesis),))
-    return Call(workspace, DEFAULT_MANIFEST, inputs, _nobody, lambda text: None)
+    return Call(workspace, DEFAULT_MANIFEST, inputs, _nobody, lambda text: None, Waiting(0))
 
 
 def test_the_counter_makes_its_step(engine: Engine, workspace: Workspace, counter: bytes) -> None:
@@ -333,7 +334,7 @@ def test_the_last_result_counts(desk: Desk) -> None:
 
 
 def test_objects_have_a_largest_weight(wat: Callable[..., bytes], engine: Engine, workspace: Workspace) -> None:
-    call = Call(workspace, DEFAULT_MANIFEST, Inputs({}), _nobody, lambda text: None)
+    call = Call(workspace, DEFAULT_MANIFEST, Inputs({}), _nobody, lambda text: None, Waiting(0))
     data = wat("i32.const 0", head="(memory 140)")
     instance = engine.instantiate(engine.prepare(data, data, "wit", 256), call)
     instance.fuel = _BUDGET
