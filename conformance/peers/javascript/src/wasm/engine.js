@@ -2,7 +2,7 @@
 // (binary, validate, admission, meter, engine) and what serves them (ABI, documents, images, transition):
 //
 //   admission.js  admit(bytes, entry, pages) -> Module, or throws Unadmitted with a code: module, limit, import, export
-//   module.js     Module: {bytes, pages, memory: {minimum, maximum} | null, mutables: [{index, bits}], hasInitialize, waits}
+//   module.js     Module: {bytes, pages, memory: {minimum, maximum} | null, mutables: [{index, type: "i32" or "i64"}], hasInitialize, waits}
 //   modules.js    Modules: a cache of them
 //   engine.js     Instance
 //   ends.js       Trap, OutOfFuel, EngineEnd
@@ -51,7 +51,7 @@ export class Instance {
     for (const { name } of module.imports) imports.grit[name] = (...args) => this.#serve(host, name, args);
     this.#exports = new WebAssembly.Instance(module.compiled, imports).exports;
     this.#memory = this.#exports["grit:memory"] ?? null;
-    this.#mutables = module.mutables.map(({ index, bits }) => ({ global: this.#exports[`grit:g${index}`], bits }));
+    this.#mutables = module.mutables.map(({ index, type }) => ({ global: this.#exports[`grit:g${index}`], type }));
   }
 
   /** The memory as it is now: a Uint8Array; empty without a memory. Ask again after each call of the guest: it may grow. */
@@ -73,12 +73,12 @@ export class Instance {
 
   /** The mutable globals in the order of their indices, as BigInt of their bits. Spec: wasm.image.complete. */
   getGlobals() {
-    return this.#mutables.map(({ global, bits }) => BigInt.asUintN(bits, BigInt(global.value)));
+    return this.#mutables.map(({ global, type }) => BigInt.asUintN(type === "i32" ? 32 : 64, BigInt(global.value)));
   }
 
   setGlobals(values) {
-    this.#mutables.forEach(({ global, bits }, i) => {
-      global.value = bits === 32 ? Number(BigInt.asIntN(32, values[i])) : BigInt.asIntN(64, values[i]);
+    this.#mutables.forEach(({ global, type }, i) => {
+      global.value = type === "i32" ? Number(BigInt.asIntN(32, values[i])) : BigInt.asIntN(64, values[i]);
     });
   }
 
