@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -165,3 +166,50 @@ def test_defects(stage: Stage, members: Mapping[str, object], code: str) -> None
     with pytest.raises(Rejected) as caught:
         stage.fork(stage.step(wasm=stage.tree(manifest=manifest, state=stage.blob(b"?"))))
     assert caught.value.code == code
+
+
+# --- the counter of the worked examples ------------------------------------------------------------------
+
+_MANIFEST = {"fuel": 1_000_000, "image": True, "pages": 4}
+_FORKS = {
+    "framed-sha256": "088cd258be45eaa14c672bb1a949afbf877c50b4bdd767a2f1384efac28c5ba2",
+    "cbor-blake3": "5a1439a2dd7c29b7b8507a2d86c9f17634a805dad3193ee26b5417fc2fb02bc0",
+}
+
+
+def count(bench: Any, actor: ObjectId, step: ObjectId) -> int:
+    return int(bench.workspace.load(bench.core_of(actor, step)["count"]).data[0])
+
+
+def make_fork(bench: Any, step: ObjectId, number: int) -> ObjectId:
+    workspace = bench.workspace
+    core = fork_core(workspace, step, number, fresh=True)
+    bench.keep(workspace)
+    return core
+
+
+def test_a_fork_goes_on_apart(bench: Any, counter: bytes) -> None:
+    actor = bench.core(counter, _MANIFEST)
+    head = bench.tell(actor, bench.born(actor))
+    forks = [make_fork(bench, head, number) for number in (0, 1)]
+    assert forks[0].hex() == _FORKS[bench.store.format.name]
+    alone = bench.tell(actor, head)
+    for fork in forks:
+        first = bench.born(fork)
+        position = bench.position(fork, first)
+        assert (position.step.core, position.step.outbox) == (fork, None)
+        assert position.inbox.keys() == {bench.sender}
+        assert count(bench, fork, first) == 2, "no guest code has run"
+        assert count(bench, fork, bench.tell(fork, first)) == 3
+    assert bench.tell(actor, head) == alone
+
+
+def test_a_fork_has_no_fuel(bench: Any, counter: bytes) -> None:
+    actor = bench.core(counter, {**_MANIFEST, "tank": 50_000})
+    fork = make_fork(bench, bench.born(actor), 0)
+    first = bench.born(fork)
+    assert bench.tell(fork, first) == "exhausted:fuel"
+    manifest = bench.document({"v": 1, **_MANIFEST, "tank": 60_000})
+    nodes = {name: (one,) for name, one in bench.wasm_of(fork, first).items()}
+    filled = bench.tell(fork, first, bench.nested({"wasm": {**nodes, "manifest": (manifest,)}}), mt="update")
+    assert count(bench, fork, bench.tell(fork, filled)) == 2
