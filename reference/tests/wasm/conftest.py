@@ -222,3 +222,9 @@ def guests(engine: Engine) -> Guests:
 def bench(format_: Format, guests: Guests) -> Bench:
     """Give a bench for each format."""
     return Bench(format_, guests)
+
+
+@pytest.fixture(scope="session")
+def quiescent(engine: Engine) -> Codes:
+    """Resolve nodes as a host that never suspends a call."""
+    return Codes({}, guests=Guests(engine=engine, suspends=False))
