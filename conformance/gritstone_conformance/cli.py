@@ -1,4 +1,4 @@
-"""The command line: ``gritstone verify | doctor | replay | show | vectors | report | audit``.
+"""The command line: ``gritstone verify | doctor | replay | show | vectors | report | audit | resume``.
 
 Decides which exit code a failure of each kind gives, and that every bad input is one line on stderr; what a command
 does is in its own module, imported when it is used.
@@ -30,6 +30,7 @@ _MODULES: Final = {
     "vectors": "vectors.filing",
     "report": "reporting.rendering",
     "audit": "audit",
+    "resume": "resume",
 }
 
 

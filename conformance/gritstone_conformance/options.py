@@ -96,6 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
     _vectors(commands.add_parser("vectors", help="list, check, export and add golden vectors", allow_abbrev=False))
     _report(commands.add_parser("report", help="tell what a report says, or merge shards", allow_abbrev=False))
     _audit(commands.add_parser("audit", help="check an exported bundle, no adapter needed", allow_abbrev=False))
+    _resume(commands.add_parser("resume", help="let implementations go on from each other's cuts", allow_abbrev=False))
     for command in commands.choices.values():
         command.epilog = _EPILOG
     return parser
@@ -105,6 +106,10 @@ def _attach(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--iut", metavar="COMMAND", help="how to start the adapter; not run by a shell")
     where.add_argument("--connect", metavar="ADDRESS", help="a listening adapter: unix:PATH or tcp:HOST:PORT")
+    _terms(parser)
+
+
+def _terms(parser: argparse.ArgumentParser) -> None:
     patience = parser.add_mutually_exclusive_group()
     patience.add_argument(
         "--deadline-scale", type=scale, default=1.0, metavar="X", help="multiply every deadline (default 1)"
@@ -169,7 +174,14 @@ def _vectors(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a report; several with --merge")
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="*",
+        default=[Path(".gritstone/report.jsonl")],
+        metavar="FILE",
+        help="a report; several with --merge (default: .gritstone/report.jsonl)",
+    )
     parser.add_argument("--merge", type=Path, metavar="FILE", help="merge the shards given into this report")
 
 
@@ -182,3 +194,11 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", type=Path, default=Path(".gritstone/audit.jsonl"), metavar="FILE", help="default %(default)s"
     )
+
+
+def _resume(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--iut", dest="iuts", action="append", required=True, metavar="COMMAND", help="an adapter; give two or more"
+    )
+    parser.add_argument("-k", dest="glob", metavar="GLOB", help="only journeys whose name matches, e.g. 'counter*'")
+    _terms(parser)
