@@ -8,6 +8,7 @@ import { Handles } from "./handles.js";
 import { FEATURES, sayHello } from "./hello.js";
 import { FRAME_BYTES } from "./limits.js";
 import { RUNTIME_OPERATIONS } from "./operations-runtime.js";
+import { WASM_OPERATIONS } from "./operations-wasm.js";
 import { WIT_OPERATIONS } from "./operations-wit.js";
 import { Misfit, exhausted } from "./refusal.js";
 import * as shapes from "./shapes.js";
@@ -165,6 +166,7 @@ const OPERATIONS = new Map(
     ...bundles,
     ...WIT_OPERATIONS,
     ...RUNTIME_OPERATIONS,
+    ...WASM_OPERATIONS,
   }),
 );
 
