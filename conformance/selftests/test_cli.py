@@ -151,7 +151,7 @@ def test_a_file_that_is_not_valid_is_one_line_and_exit_4(
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     commands = next(action for action in make_parser()._actions if action.dest == "command").choices
-    assert set(commands or ()) == {"verify", "doctor", "replay", "show", "vectors", "report", "audit"}
+    assert set(commands or ()) == {"verify", "doctor", "replay", "show", "vectors", "report", "audit", "resume"}
     for command in commands or ():
         with pytest.raises(SystemExit) as caught:
             main([command, "--help"])
