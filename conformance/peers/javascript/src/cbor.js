@@ -8,12 +8,12 @@ import { KINDS, KIND_NAMES } from "./kinds.js";
 import { checkAscends, checkNotEmpty, sortEntries, sortPairs } from "./maps.js";
 import { invalid, malformed } from "./refusal.js";
 
-const UINT = 0;
-const BYTES = 2;
-const TEXT = 3;
-const ARRAY = 4;
-const MAP = 5;
-const SIMPLE = 7;
+export const UINT = 0;
+export const BYTES = 2;
+export const TEXT = 3;
+export const ARRAY = 4;
+export const MAP = 5;
+export const SIMPLE = 7;
 const NULL = 0xf6;
 const ID_HEAD = "5820"; // a byte string of 32 bytes, as hexadecimal digits
 const MAJOR_WORDS = ["uint", "negative integer", "byte string", "text", "array", "map", "tag", "simple or float"];
@@ -23,7 +23,8 @@ function readArgument(reader, size) {
   const high = size === 8 ? reader.bytes.readUInt32BE(reader.at) : 0;
   const low = reader.bytes.readUIntBE(reader.at + (size === 8 ? 4 : 0), Math.min(size, 4));
   reader.at += size;
-  return high * 2 ** 32 + low; // above 2^53 not exact, but then longer than any bytes we are given
+  if (high >= 2 ** 21) return (BigInt(high) << 32n) + BigInt(low); // what a number does not hold exactly
+  return high * 2 ** 32 + low;
 }
 
 /** Read one head: {major, value, shortest}. Throws for whatever is no head of a definite, untagged item. */
@@ -46,14 +47,16 @@ function readHead(reader) {
   return { major, value, shortest: value > [23, 0xff, 0xffff, 0xffffffff][info - 24] };
 }
 
-function expect(reader, wanted) {
+/** Read the head of an item of a major type: its value, a BigInt from 2^53 on. */
+export function expect(reader, wanted) {
   const { major, value, shortest } = readHead(reader);
   if (major !== wanted) throw invalid(`${MAJOR_WORDS[major]} instead of ${MAJOR_WORDS[wanted]}`);
   if (!shortest) throw invalid("a head is longer than it needs to be");
   return value;
 }
 
-function readString(reader, major) {
+/** Read a string of bytes or text: its bytes. */
+export function readString(reader, major) {
   const size = expect(reader, major);
   if (size > reader.bytes.length - reader.at) throw malformed("the bytes end within a string");
   const start = reader.at;
@@ -77,7 +80,8 @@ function readNone(reader) {
 
 const readText = (reader, grammar) => textOf(grammar, readString(reader, TEXT));
 
-function readMap(reader, readKey, readValue) {
+/** Read a map: [[key, value], ...]; `readKey(reader)`, `readValue(reader, key)`. */
+export function readMap(reader, readKey, readValue) {
   const count = expect(reader, MAP);
   const entries = [];
   let before = null;
@@ -87,7 +91,7 @@ function readMap(reader, readKey, readValue) {
     const encoded = reader.bytes.subarray(start, reader.at);
     checkAscends(before, encoded);
     before = encoded;
-    entries.push([key, readValue(reader)]);
+    entries.push([key, readValue(reader, key)]);
   }
   return entries;
 }
@@ -129,16 +133,19 @@ export function decodeCbor(bytes) {
   return object;
 }
 
-function head(major, value) {
-  if (value < 24) return Buffer.from([(major << 5) | value]);
-  const size = value <= 0xff ? 1 : value <= 0xffff ? 2 : 4; // nothing we encode is 4 GiB long
+/** The head of an item; `value` is a number or a BigInt below 2^64. */
+export function head(major, value) {
+  if (value < 24) return Buffer.from([(major << 5) | Number(value)]);
+  const size = value <= 0xff ? 1 : value <= 0xffff ? 2 : value <= 0xffffffff ? 4 : 8;
   const bytes = Buffer.alloc(1 + size);
   bytes[0] = (major << 5) | (24 + Math.log2(size));
-  bytes.writeUIntBE(value, 1, size);
+  if (size === 8) bytes.writeBigUInt64BE(BigInt(value), 1);
+  else bytes.writeUIntBE(Number(value), 1, size);
   return bytes;
 }
 
-const string = (major, bytes) => Buffer.concat([head(major, bytes.length), bytes]);
+/** A string of bytes or text. */
+export const string = (major, bytes) => Buffer.concat([head(major, bytes.length), bytes]);
 
 const writeText = (grammar, text) => string(TEXT, textBytes(grammar, text));
 
@@ -147,7 +154,8 @@ function writeId(id) {
   return string(BYTES, idBytes(id));
 }
 
-function writeMap(entries) {
+/** Encoded entries [[keyBytes, valueBytes], ...] as a map. */
+export function writeMap(entries) {
   return [head(MAP, entries.length), ...sortEntries(entries).flat()];
 }
 

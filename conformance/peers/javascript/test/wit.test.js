@@ -128,7 +128,7 @@ test("merging graphs in which pairs recur ends", () => {
 
 test("code nodes resolve by their whole data only", async () => {
   const codes = [
-    " external:puppet/1", "external:puppet/1\n", "External:puppet/1", "external:Puppet/1", "external:absent/1", "", "wasm:x",
+    " external:puppet/1", "external:puppet/1\n", "External:puppet/1", "external:Puppet/1", "external:absent/1", "",
     "/a:b:c", "external:puppet/1/",
   ];
   for (const code of codes) await assert.rejects(actor(code), (error) => error.code === "unresolved", code);

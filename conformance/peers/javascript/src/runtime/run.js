@@ -17,7 +17,6 @@ export function askHead(view, workspace, actor, name, args) {
 }
 
 export class Run {
-  #limit;
   #transition;
   #timer = null;
   #isTimeOver = false;
@@ -32,7 +31,7 @@ export class Run {
     this.changes = memo.changes; // as they were when it began
     this.rewrites = store.backend.foreignRewrites;
     this.ask = (workspace, ...query) => askHead(view, workspace, ...query).result;
-    this.#limit = new TimeLimit(transitionMs);
+    this.limit = new TimeLimit(transitionMs);
     this.#transition = transit(this);
   }
 
@@ -44,11 +43,11 @@ export class Run {
     this.#timer = null;
     if (this.#isTimeOver) throw timedOut("it still slept at the end of its time");
     for (;;) {
-      const { value, done } = this.#limit.goOn(this.#transition);
-      this.#limit.check();
+      const { value, done } = this.limit.goOn(this.#transition);
+      this.limit.check();
       if (done) return { made: value };
       if (!takesTime) continue;
-      const { granted, isOver } = this.#limit.grant(value.sleep);
+      const { granted, isOver } = this.limit.grant(value.sleep);
       this.#isTimeOver = isOver;
       this.#timer = setTimeout(() => wake(this), granted);
       return null;

@@ -10,17 +10,18 @@ const REFUSED_WITH = Object.freeze({
   exhausted: "exhausted",
 });
 
-/** A transition that gives neither a step nor declines. Spec: wit.transition.class. */
+/** A transition that gives neither a step nor declines; `cause` is its own code, if it has one. Spec: wit.transition.class. */
 export class Failure extends Refusal {
-  constructor(failureClass, message) {
-    super(REFUSED_WITH[failureClass], message, failureClass);
+  constructor(failureClass, message, cause = null) {
+    super(REFUSED_WITH[failureClass], message, cause === null ? failureClass : `${failureClass}:${cause}`);
     this.name = "Failure";
     this.failureClass = failureClass;
+    this.cause = cause;
   }
 }
 
-export const failed = (message) => new Failure("failed", message);
-export const unresolved = (message) => new Failure("unresolved", message);
+export const failed = (message, cause) => new Failure("failed", message, cause);
+export const unresolved = (message, cause) => new Failure("unresolved", message, cause);
 export const illegal = (message) => new Failure("illegal-step", message);
 export const timedOut = (message) => new Failure("timeout", message);
 

@@ -1,5 +1,6 @@
 // Frozen cores: which paths the core before a step fixes, and whether a core keeps them.
 
+import { modulePath } from "../wasm/nodes.js";
 import { follow, readPath } from "./paths.js";
 
 const ALWAYS = [["frozen"], ["wit"], ["wit_query"], ["wit_update"]];
@@ -11,7 +12,8 @@ function frozenPaths(read, format, core) {
   if (entry === null) return [];
   const frozen = read(entry);
   if (frozen?.kind !== "blob") return "all";
-  const paths = [...ALWAYS];
+  const modules = ["wit", "wit_query"].map((name) => modulePath({ read, format }, core, name));
+  const paths = [...ALWAYS, ...modules.filter((names) => names !== null)]; // spec: wasm.grant.frozen
   for (let start = 0; start < frozen.data.length; ) {
     const end = frozen.data.indexOf(LF, start);
     const names = end < 0 ? null : readPath(format, frozen.data.subarray(start, end));

@@ -1,8 +1,11 @@
 // Code nodes: which code an entry of a core or of an update stands for.
 //
-// Of the three forms only `external:<name>` can resolve here; the names are those of the table below. So whatever is not
-// byte for byte such a node resolves to nothing.
+// `external:<name>` resolves to the names of the table below, `wasm:<path>` to a module. In a Wasm actor every node is the
+// affair of the profile wasm, which knows one form only. Whatever is not byte for byte such a node resolves to nothing.
 
+import { isWasmCore, modulePath } from "../wasm/nodes.js";
+import { answerByModule } from "../wasm/queries.js";
+import { transitByModule } from "../wasm/transition.js";
 import { unresolved } from "./failure.js";
 import { follow } from "./paths.js";
 import { puppet } from "./puppet.js";
@@ -17,8 +20,19 @@ const REGISTERED = new Map([
   ["external:puppet-stamp/1", { transit: stamping, answer: answerQuery }],
 ]);
 
-/** The code under a name in a tree. Throws Failure unresolved, Refusal missing. Spec: wit.node.forms. */
-export function findCode(read, tree, name) {
+// A generator that never waits: what a guest does takes its time at once.
+const byModule = (tree, name) => ({
+  *transit(run) { return transitByModule(run, tree, name); },
+  answer: answerByModule,
+});
+
+/**
+ * The code under a name in a tree, for an actor of which the core is `core`. Throws Failure unresolved, Refusal missing.
+ * Spec: wit.node.forms.
+ */
+export function findCode(objects, core, tree, name) {
+  const { read } = objects;
+  if (isWasmCore(objects, core) || modulePath(objects, tree, name) !== null) return byModule(tree, name);
   const node = follow(read, tree, [name]);
   const object = node === null ? null : read(node);
   const code = object?.kind === "blob" ? REGISTERED.get(object.data.toString("latin1")) : undefined;

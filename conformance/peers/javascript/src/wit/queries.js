@@ -12,7 +12,7 @@ import { readStep } from "./steps.js";
  */
 export function askStep(workspace, id, name, args) {
   const step = stepToAsk(workspace, id);
-  const { answer } = findCode(workspace.read, step.core, "wit_query");
+  const { answer } = findCode(workspace, step.core, step.core, "wit_query");
   const result = answerOf(() => answer({ workspace, step, name, args }));
   if (result === null) return null;
   if (!["blob", "tree"].includes(workspace.kind(result))) throw failed("the answer is no blob or tree");

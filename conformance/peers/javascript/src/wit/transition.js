@@ -1,10 +1,14 @@
 // The transition: from the step an actor is at and what it reads to its next step.
 //
-// A run is {workspace, actor, last: a step (steps.js) or null, proposal (proposals.js), attempt, ask}, where
-// ask(workspace, actor, name, args) answers a query of code or throws a Refusal. Transitions are generators: they yield
+// A run is {workspace, actor, last: a step (steps.js) or null, proposal (proposals.js), attempt, ask, limit}, where
+// ask(workspace, actor, name, args) answers a query of code or throws a Refusal, and limit is that of its time, for code
+// that does not yield (drive.js). Transitions are generators: they yield
 // {sleep: milliseconds} wherever they may wait, and whoever drives them decides how (drive.js).
 
 import { Refusal } from "../refusal.js";
+import { mayUpdate } from "../wasm/creator.js";
+import { keepsHostNodes } from "../wasm/kept.js";
+import { isWasmCore } from "../wasm/nodes.js";
 import { admit } from "./admission.js";
 import { asFailure, failed } from "./failure.js";
 import { hasCode, isFrozen, keepsFrozen } from "./frozen.js";
@@ -16,16 +20,21 @@ import { follow } from "./paths.js";
 const cursorStep = ({ workspace, last, proposal: { covered: [{ sender, id }] } }) => writeCursorStep(workspace, last, sender, id);
 
 function* runCode(run, tree, name) {
-  const { transit } = findCode(run.workspace.read, tree, name);
+  const core = run.last === null ? run.actor : run.last.core;
+  const { transit } = findCode(run.workspace, core, tree, name);
   return { step: yield* transit(run), isRefused: false };
 }
+
+/** Whether a merged core has no host nodes that the core before had not. Spec: wasm.grant.update. */
+const keepsRights = (workspace, before, after) => !isWasmCore(workspace, before) || keepsHostNodes(workspace.read, before, after);
 
 /** The step of an update that brings no code. Spec: wit.update.merge, wit.update.refused. */
 function updateByMerge(run, content) {
   const { workspace, last } = run;
   const core = merge(workspace, last.core, content);
   const { read, format } = workspace;
-  if (!hasCode(read, core) || !keepsFrozen(read, format, last.core, core)) return { step: cursorStep(run), isRefused: true };
+  const isLegal = hasCode(read, core) && keepsFrozen(read, format, last.core, core);
+  if (!isLegal || !keepsRights(workspace, last.core, core)) return { step: cursorStep(run), isRefused: true };
   const [{ sender, id }] = run.proposal.covered;
   return { step: writeCursorStep(workspace, { ...last, core }, sender, id), isRefused: false };
 }
@@ -33,8 +42,8 @@ function updateByMerge(run, content) {
 /** Spec: wit.update.code, wit.update.refused, wit.frozen.code. */
 function* update(run) {
   const { workspace, last, proposal } = run;
-  const { content } = proposal.covered[0].message;
-  if (workspace.read(content)?.kind !== "tree") return { step: cursorStep(run), isRefused: true };
+  const [{ sender, message: { content } }] = proposal.covered;
+  if (workspace.read(content)?.kind !== "tree" || !mayUpdate(workspace, last, sender)) return { step: cursorStep(run), isRefused: true };
   if (follow(workspace.read, content, ["wit_update"]) === null) return updateByMerge(run, content);
   if (isFrozen(workspace.read, last.core)) return { step: cursorStep(run), isRefused: true };
   return yield* runCode(run, content, "wit_update");

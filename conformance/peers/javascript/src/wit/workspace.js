@@ -4,20 +4,56 @@
 import { encodeObject } from "../formats.js";
 import { LIMITS } from "../limits.js";
 import { checkClosure } from "../graph.js";
+import { eachEdge } from "../kinds.js";
+import { Refusal } from "../refusal.js";
 
 export class Workspace {
   #made = new Map(); // id -> {bytes, object}
+  #below;
   borrowed = new Set(); // ids that came from elsewhere than the step and the mail, and have to stay
 
-  constructor(store) {
+  constructor(store, below = null) {
     this.store = store;
     this.format = store.format;
+    this.#below = below;
+  }
+
+  /** A workspace on top of this one: it sees what is made here, and what it makes is its own until it is taken over. */
+  branch() {
+    return new Workspace(this.store, this);
+  }
+
+  /** Take over from a branch what an id reaches of what was made there. */
+  takeOver(branch, id) {
+    const waiting = [id];
+    while (waiting.length > 0) {
+      const next = waiting.pop();
+      const made = branch.#made.get(next);
+      if (made === undefined || this.#made.has(next)) continue;
+      this.#made.set(next, made);
+      eachEdge(made.object, (to) => waiting.push(to));
+    }
   }
 
   /** The object of an id, null for a tombstone. It must not be altered. Throws Refusal missing. */
   read = (id) => {
     if (this.store.backend.tombstones.has(id)) return null;
-    return this.#made.get(id)?.object ?? this.store.read(id);
+    const made = this.#find(id);
+    return made === undefined ? this.store.read(id) : made.object;
+  };
+
+  #find(id) {
+    return this.#made.get(id) ?? this.#below?.#find(id);
+  }
+
+  /** The object of an id, null for a tombstone, undefined if there is none. */
+  find = (id) => {
+    try {
+      return this.read(id);
+    } catch (error) {
+      if (error instanceof Refusal && error.refusalClass === "missing") return undefined;
+      throw error;
+    }
   };
 
   /** The kind of an id; a tombstone counts as a blob. Throws Refusal missing. */
@@ -28,7 +64,7 @@ export class Workspace {
   /** Make an object: its id. Throws Refusal invalid, exhausted. */
   write(object) {
     const { bytes, id } = encodeObject(this.format, object);
-    if (!this.#made.has(id)) this.#made.set(id, { bytes, object });
+    if (this.#find(id) === undefined) this.#made.set(id, { bytes, object });
     return id;
   }
 
@@ -39,7 +75,7 @@ export class Workspace {
 
   /** Whether an object was made here and is in the store under no circumstances. */
   isNew(id) {
-    return this.#made.has(id) && this.store.backend.find(id) === undefined;
+    return this.#find(id) !== undefined && this.store.backend.find(id) === undefined;
   }
 
   /** All that was made, as [[id, bytes, object], ...]. */
