@@ -440,6 +440,7 @@ static i32 transition(void)
         good(mail(&inbox, &sender, &self, &inbox));
         covers = 1;
     }
+    need(covers || !is_first);
     if (!covers)
         return 0;
     need(!is_zero(&core));

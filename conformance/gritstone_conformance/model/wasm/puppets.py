@@ -14,8 +14,8 @@ from typing import Final
 __all__ = ["FAILURE", "PUPPETS", "puppet_of"]
 
 PUPPETS: Final = {
-    bytes.fromhex("781c6953323d025ba453568d78c77cc8d15675bae0a6afa7589915ccfa3f9fc9"): False,
-    bytes.fromhex("fd87906a968f236c195db55b2a0cb6454629fecc4646e99d787cfd3b3c35fc0f"): True,
+    bytes.fromhex("0d0ffffa8b79476fab42dd8b1f410e12f2b094c3ae0d22eb2dd9656821113c6d"): False,
+    bytes.fromhex("620a3c52d543978ec1f795ee9426a4c1fe236bf6659fbba77e03bff40bc0a3eb"): True,
 }
 """SHA-256 of the modules -> whether it is the one that stamps."""
 
