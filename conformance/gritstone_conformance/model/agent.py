@@ -37,12 +37,13 @@ def first_agent_step(shelf: Shelf, agent: bytes) -> bytes:
     return shelf.put(Step(None, agent, shelf.put_mail({agent: genesis}), None, agent))
 
 
-def receipt(shelf: Shelf, previous: bytes | None, failed: bytes, kind: str) -> bytes:
-    """Store the receipt for a message that failed and return its id.
+def receipt(shelf: Shelf, previous: bytes | None, failed: bytes, kind: str, code: str | None = None) -> bytes:
+    """Store the receipt for a message that failed, with class and code of the failure, and return its id.
 
     Spec: :rule:`runtime.receipt.form`.
     """
-    headers = (("mt", "receipt"), ("reply", failed.hex()), ("class", kind))
+    own = () if code is None else (("code", code),)
+    headers = (("mt", "receipt"), ("reply", failed.hex()), ("class", kind), *own)
     return shelf.put(Message(previous, headers, shelf.put(Blob((), b""))))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from gritstone_conformance.model.admission import admission_defects
 from gritstone_conformance.model.evidence import History
-from gritstone_conformance.model.failures import CLASSES, Declined, Failure
+from gritstone_conformance.model.failures import CLASSES, Declined, Failure, is_code
 from gritstone_conformance.model.findings import Finding, Place
 from gritstone_conformance.model.matching import Matches
 from gritstone_conformance.model.proposals import Proposal, header, message_kind, message_type
@@ -96,10 +96,9 @@ def _was_healed(history: History, matches: Matches, actor: bytes) -> bool:
         assert chain is not None
         covered = matches.covered[actor][index]
         message = history.shelf.message(covered[0][1]) if covered else None
-        if message is not None and message_type(message) == "update":
-            before = chain.steps[index - 1].core
-            if not update_is_refused(history.shelf, before, message.content):
-                return True
+        is_update = message is not None and message_type(message) == "update"
+        if is_update and not update_is_refused(history.shelf, chain.ids[index - 1], covered[0]):
+            return True
     return False
 
 
@@ -130,7 +129,7 @@ def _has_form(history: History, message: Message) -> bool:
     content = history.shelf.look(message.content)
     kind = headers.get("class", "")
     plain = set(headers) == {"mt", "reply", "class"}
-    coded = set(headers) == {"mt", "reply", "class", "code"} and headers["code"].startswith(f"{kind}:")
+    coded = set(headers) == {"mt", "reply", "class", "code"} and is_code(kind, headers["code"])
     return kind in CLASSES and (plain or coded) and content == Blob((), b"")
 
 

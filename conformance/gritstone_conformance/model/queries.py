@@ -1,28 +1,21 @@
-"""Queries: what the puppet answers of a step, and what is refused.
+"""Queries: what the code of a step answers, and what is refused.
 
-Spec: ``wit/queries``, ``wit/puppet``.
+Spec: ``wit/queries``, "A query" of ``wasm/transition``.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
-from gritstone_conformance.model.cores import find, split_path
-from gritstone_conformance.model.graph import Tombstone
-from gritstone_conformance.model.nodes import Code, code_at
+from gritstone_conformance.model.failures import Failure
+from gritstone_conformance.model.nodes import Code, code_at, is_wasm_core
+from gritstone_conformance.model.puppet_answers import PUPPET_WUT, answer_puppet
 from gritstone_conformance.model.refusals import Refusal, rejected
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.transition import Foreign
-from gritstone_conformance.model.values import Blob, Step
+from gritstone_conformance.model.values import Step
+from gritstone_conformance.model.wasm.calls import ask_module
+from gritstone_conformance.model.wasm.running import TooLong
 
 __all__ = ["PUPPET_WUT", "answer_query"]
-
-PUPPET_WUT: Final = (
-    b'{"messages":{"":{"content":"any"}},"name":"puppet","queries":{"echo":{"args":"blob","returns":"blob"},'
-    b'"fail":{"args":"none","returns":"blob"},"get":{"args":"blob","returns":"any"},'
-    b'"step":{"args":"none","returns":"blob"},"wut":{"args":"none","returns":"blob"}},"wut":1}'
-)
-"""The wut of both puppets."""
 
 
 def answer_query(shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | None:
@@ -38,34 +31,25 @@ def answer_query(shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | N
     if not isinstance(value, Step):
         raise Refusal([rejected("wit.query.answers", f"{step.hex()} is no step")])
     code = code_at(shelf, value.core, "wit_query")
-    if code is Code.FOREIGN:
+    if code is Code.FOREIGN and not is_wasm_core(shelf, value.core):
         raise Foreign
-    if not code.is_puppet:
+    if not (code.is_puppet or code is Code.MODULE or is_wasm_core(shelf, value.core)):
         raise Refusal([rejected("wit.query.answers", "no code resolves at wit_query", "unresolved")])
-    match name:
-        case "wut":
-            return shelf.put(Blob((("ct", "j"),), PUPPET_WUT))
-        case "get":
-            return _get(shelf, value.core, args)
-        case "echo":
-            return shelf.put(Blob((), args))
-        case "step":
-            return shelf.put(Blob((("ct", "s"),), step.hex().encode()))
-        case "fail":
-            raise _failed("it is told to")
-        case _:
-            return None
+    try:
+        if code is Code.MODULE or is_wasm_core(shelf, value.core):
+            return ask_module(shelf, step, name, args)
+        return answer_puppet(shelf, step, name, args)
+    except TooLong as problem:
+        raise Foreign from problem
+    except Failure as failure:
+        raise Refusal([rejected(failure.rule, f"the query failed: {failure}", _code(failure))]) from failure
 
 
-def _get(shelf: Shelf, core: bytes, args: bytes) -> bytes | None:
-    path = split_path(args, shelf.format.name) if args else []
-    if path is None:
-        raise _failed(f"{args!r} is no path")
-    found = find(shelf, core, path)
-    if found is not None and isinstance(shelf.get(found), Tombstone):
-        raise _failed("the answer was erased")
-    return found
+def _code(failure: Failure) -> str:
+    """Return the code of the refusal that tells of a query that failed.
 
-
-def _failed(words: str) -> Refusal:
-    return Refusal([rejected("wit.query.answers", f"the query failed: {words}", "failed")])
+    Spec: :rule:`wasm.outcome.code`.
+    """
+    if failure.kind in ("failed", "unresolved"):
+        return failure.wire_code
+    return "failed" if failure.code is None else f"failed:{failure.code}"

@@ -152,8 +152,7 @@ class _Trial:
     def _update_rule(self, proposal: Proposal) -> str:
         if proposal.kind != "update":
             return "wit.update.merge"
-        content = self.history.shelf.message(proposal.covered[0][1]).content
-        is_refused = update_is_refused(self.history.shelf, self.chain.steps[self.index - 1].core, content)
+        is_refused = update_is_refused(self.history.shelf, self.chain.ids[self.index - 1], proposal.covered[0])
         return "wit.update.refused" if is_refused else "wit.update.merge"
 
     def _difference(self, made: Draft) -> str:

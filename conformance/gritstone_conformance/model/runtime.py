@@ -165,7 +165,7 @@ class Runtime:
             return None
         except Failure as failure:
             self.shelf.forget()
-            return self._fail(actor, proposal, failure.kind)
+            return self._fail(actor, proposal, failure)
         self._adopt(actor, proposal, step, heals=self._heals(actor, proposal, last))
         return step
 
@@ -212,8 +212,7 @@ class Runtime:
         if proposal.kind != "update" or not self.is_marked(actor):
             return False
         assert last is not None
-        content = self.shelf.message(proposal.covered[0][1]).content
-        return not update_is_refused(self.shelf, self.shelf.step(last).core, content)
+        return not update_is_refused(self.shelf, last, proposal.covered[0])
 
     def _adopt(self, actor: bytes, proposal: Proposal, step: bytes, *, heals: bool) -> None:
         if heals:
@@ -226,7 +225,7 @@ class Runtime:
         self.mailroom.set_head(actor, step)
         self.adopted += 1
 
-    def _fail(self, actor: bytes, proposal: Proposal, kind: str) -> bytes | None:
+    def _fail(self, actor: bytes, proposal: Proposal, failure: Failure) -> bytes | None:
         """Do what follows from a failed run.
 
         Spec: :rule:`runtime.retry.isolate`, :rule:`runtime.retry.count`, :rule:`runtime.fail.update`.
@@ -245,10 +244,10 @@ class Runtime:
             step = cursor_only(self.shelf, actor, proposal, last).seal(self.shelf)
             self._adopt(actor, proposal, step, heals=False)
             return step
-        self._mark(actor, covered, kind)
+        self._mark(actor, covered, failure)
         return None
 
-    def _mark(self, actor: bytes, covered: tuple[bytes, bytes], kind: str) -> None:
+    def _mark(self, actor: bytes, covered: tuple[bytes, bytes], failure: Failure) -> None:
         """Mark an actor and send the receipt.
 
         Spec: :rule:`runtime.fail.mark`, :rule:`runtime.receipt.no-loop`.
@@ -256,12 +255,12 @@ class Runtime:
         sender, message = covered
         mark = self.shelf.put_mail({sender: message})
         assert mark is not None
-        self.last_failures[actor] = kind
+        self.last_failures[actor] = failure.kind
         if sender == self.agent.identity:
             self.shelf.flush(self.store)
         else:
             previous = self.mailroom.outbox(self.agent.identity).get(sender)
-            self.agent.step({sender: receipt(self.shelf, previous, message, kind)}, {})
+            self.agent.step({sender: receipt(self.shelf, previous, message, failure.kind, failure.code)}, {})
         self.store.references[f"failed/{actor.hex()}"] = mark
 
     def _has_ended(self, actor: bytes) -> bool:

@@ -14,12 +14,15 @@ from typing import Final
 from gritstone_conformance.model.cores import merge, thawed
 from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.illegal import spoil
-from gritstone_conformance.model.nodes import Code, code_at
+from gritstone_conformance.model.nodes import Code, code_at, is_wasm_core
 from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.puppet import Context, Draft, run_puppet
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Step
+from gritstone_conformance.model.wasm.calls import make_module_step
+from gritstone_conformance.model.wasm.creators import refuses_merge, refuses_sender
+from gritstone_conformance.model.wasm.running import TooLong
 
 __all__ = ["Foreign", "code_of", "cursor_only", "make_step", "update_is_refused"]
 
@@ -70,23 +73,36 @@ def code_of(shelf: Shelf, proposal: Proposal, last: bytes | None) -> Code | None
             return code_at(shelf, _core(shelf, last), "wit")
 
 
-def update_is_refused(shelf: Shelf, core: bytes, content: bytes) -> bool:
+def update_is_refused(shelf: Shelf, last: bytes, update: tuple[bytes, bytes]) -> bool:
     """Return whether the transition itself refuses an update.
 
-    Spec: :rule:`wit.update.refused`, :rule:`wit.frozen.code`.
+    Args:
+        shelf: objects.
+        last: the step that the actor is at.
+        update: sender and message.
+
+    Spec: :rule:`wit.update.refused`, :rule:`wit.frozen.code`, :rule:`wasm.grant.update`.
     """
+    core, content = _core(shelf, last), shelf.message(update[1]).content
     if not shelf.is_tree(content):
+        return True
+    is_wasm = is_wasm_core(shelf, core)
+    if is_wasm and refuses_sender(shelf, last, update[0]):
         return True
     if _has_code(shelf, content):
         return _is_frozen(shelf, core)
     merged = merge(shelf, core, content)
     wit = shelf.names(merged).get("wit")
-    return wit is None or shelf.kind(wit) != "blob" or thawed(shelf, core, merged) is not None
+    if wit is None or shelf.kind(wit) != "blob" or thawed(shelf, core, merged) is not None:
+        return True
+    return is_wasm and refuses_merge(shelf, core, merged)
 
 
 def _run_code(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> Draft | bytes:
     """Let the code make the step."""
     code = code_of(shelf, proposal, last)
+    if code is Code.MODULE or (last is not None and is_wasm_core(shelf, _core(shelf, last))):
+        return _run_module(shelf, context, proposal, last)
     if code is Code.FOREIGN:
         raise Foreign
     if code is None or not code.is_puppet:
@@ -98,6 +114,13 @@ def _run_code(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | 
     return spoil(work, draft)
 
 
+def _run_module(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> bytes:
+    try:
+        return make_module_step(shelf, context, proposal, last)
+    except TooLong as problem:
+        raise Foreign from problem
+
+
 def _update(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> Draft | bytes:
     """Answer an update.
 
@@ -107,7 +130,7 @@ def _update(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | No
     content = shelf.message(proposal.covered[0][1]).content
     core = _core(shelf, last)
     draft = cursor_only(shelf, context.actor, proposal, last)
-    if update_is_refused(shelf, core, content):
+    if update_is_refused(shelf, last, proposal.covered[0]):
         return draft
     if _has_code(shelf, content):
         return _run_code(shelf, context, proposal, last)

@@ -1,0 +1,254 @@
+"""One call of a guest: what is found before it runs, its instance, its end, and what it leaves.
+
+A call of a transition gives the id of a step that is audited and has its host nodes; one of a query gives an answer.
+
+Spec: "One call" of ``wasm/transition``, ``wasm/outcomes``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gritstone_conformance.model.admission import admission_defects
+from gritstone_conformance.model.cores import WorkingTree
+from gritstone_conformance.model.failures import Declined, Failure
+from gritstone_conformance.model.nodes import is_wasm_core, module_at
+from gritstone_conformance.model.proposals import Proposal
+from gritstone_conformance.model.puppet import Context
+from gritstone_conformance.model.shelf import Shelf
+from gritstone_conformance.model.values import Blob, Step
+from gritstone_conformance.model.wasm.admission import Admitted, NotAdmitted, admit
+from gritstone_conformance.model.wasm.creators import creator_of
+from gritstone_conformance.model.wasm.documents import MOST, Manifest, State
+from gritstone_conformance.model.wasm.grants import Audit
+from gritstone_conformance.model.wasm.image import Image, manifest_at, put_image, put_state, read_image, state_at
+from gritstone_conformance.model.wasm.running import Guest, Left, run_guest
+from gritstone_conformance.model.wasm.stand_in import stand_in
+
+__all__ = ["Found", "ask_module", "find_call", "make_module_step"]
+
+_ENTRIES: Final = {"update": "wit_update"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is found before a guest runs.
+
+    Attributes:
+        manifest: that of the core before.
+        module: the module, admitted for the entry.
+        data: its bytes.
+        module_id: the id of its blob.
+        state: the state, with what the manifest grants.
+        image: the image that counts, or None.
+    """
+
+    manifest: Manifest
+    module: Admitted
+    data: bytes
+    module_id: bytes
+    state: State
+    image: Image | None
+
+    @property
+    def budget(self) -> int:
+        """Return the units of the call.
+
+        Spec: :rule:`wasm.fuel.tank`.
+        """
+        manifest = self.manifest
+        return manifest.fuel if manifest.tank is None else min(manifest.fuel, max(manifest.tank - self.state.used, 0))
+
+
+def find_call(shelf: Shelf, core: bytes, source: bytes, entry: str) -> Found:
+    """Return what a call needs; raises Failure with the first defect in the order of the text.
+
+    Args:
+        shelf: objects.
+        core: the core before.
+        source: where node and module stand: that core, or the content of an update.
+        entry: the name of the node and of the export.
+
+    Spec: :rule:`wasm.call.order`.
+    """
+    manifest = manifest_at(shelf, core)
+    if manifest is None:
+        raise Failure("unresolved", "wasm/manifest is no manifest", "wasm.manifest.strict", "manifest")
+    if manifest.pages > shelf.limits.wasm_pages:
+        raise Failure("exhausted", f"{manifest.pages} pages", "wasm.manifest.not-lowered", "host")
+    module_id = module_at(shelf, source, entry)
+    blob = None if module_id is None else shelf.blob(module_id)
+    if module_id is None or blob is None:
+        raise Failure("unresolved", f"{entry} leads to no module", "wasm.module.node", "node")
+    module = _admitted(blob, entry, manifest.pages)
+    state = state_at(shelf, core, manifest)
+    image = None if entry == "wit_update" else read_image(shelf, core, manifest, state, module, module_id)
+    if image is not None and state.suspended and entry == "wit" and not shelf.limits.continuation:
+        raise Failure("exhausted", "a suspended call", "wasm.wait.host", "host")
+    return Found(manifest, module, blob.data, module_id, state, image)
+
+
+def _admitted(blob: Blob, entry: str, pages: int) -> Admitted:
+    try:
+        return admit(blob.data, entry, pages)
+    except NotAdmitted as problem:
+        raise Failure("unresolved", str(problem), "wasm.module.first", problem.code) from problem
+
+
+def make_module_step(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> bytes:
+    """Return the step that the module of a core, or of an update, makes.
+
+    Raises:
+        Declined: nothing was given, or the step it started from.
+        Failure: every other end but a step.
+        TooLong: it takes more units than are counted here.
+    """
+    content = shelf.message(proposal.covered[0][1]).content
+    old = None if last is None else shelf.step(last)
+    core = content if old is None else old.core
+    if old is None and is_wasm_core(shelf, core) and "fork" in _wasm_names(shelf, core):
+        sender, message = proposal.covered[0]
+        return shelf.put(Step(None, context.actor, shelf.put_mail({sender: message}), None, core))
+    entry = _ENTRIES.get(proposal.kind, "wit")
+    found = find_call(shelf, core, content if proposal.kind == "update" else core, entry)
+    guest = _guest(shelf, context, proposal, last, found, entry)
+    left = stand_in(shelf, guest, proposal, last) or run_guest(shelf, guest)
+    if left.result is None or left.result == last:
+        if last is None:
+            raise Failure("failed", "nothing was given for a genesis message", "wasm.call.result")
+        raise Declined
+    return _Finish(shelf, context, proposal, last, core, found, left).step()
+
+
+def _guest(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None, found: Found, entry: str) -> Guest:
+    old = None if last is None else shelf.step(last)
+    core = shelf.message(proposal.covered[0][1]).content if old is None else old.core
+    cursors = shelf.mail(old.inbox) if old is not None else {}
+    read = shelf.put_mail({**cursors, **proposal.tips})
+    previous = None if proposal.kind == "cleanup" else last
+    boxes = (None, None) if old is None else (old.inbox, old.outbox)
+    given = (context.actor, previous, core, *boxes, read, None, last)
+    return Guest(
+        context,
+        found.manifest,
+        found.state,
+        found.module,
+        found.data,
+        found.image,
+        found.budget,
+        entry,
+        given,
+        proposal.covered,
+    )
+
+
+def _wasm_names(shelf: Shelf, core: bytes) -> dict[str, bytes]:
+    found = shelf.names(core).get("wasm")
+    return shelf.names(found) if found is not None and shelf.is_tree(found) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    """A call that gave a result: its audit and its host nodes."""
+
+    shelf: Shelf
+    context: Context
+    proposal: Proposal
+    last: bytes | None
+    core: bytes
+    found: Found
+    left: Left
+
+    def step(self) -> bytes:
+        """Return the step; raises Failure.
+
+        Spec: :rule:`wasm.call.result`.
+        """
+        assert self.left.result is not None
+        self._admit(self.left.result)
+        step = self.shelf.step(self.left.result)
+        state = self._state(self._audit(step))
+        core = WorkingTree(self.shelf, self.shelf.names(step.core))
+        if self.proposal.kind == "update":
+            if state is not None:
+                put_state(core, self._kept(state))
+        else:
+            put_state(core, state)
+            put_image(core, self.found.module_id if self.found.manifest.image else None, self.left.memory)
+            if self.proposal.kind == "cleanup" and self.found.manifest.update is None:
+                self._put_creator(core)
+        finished = self.shelf.put(replace(step, core=core.seal()))
+        self._admit(finished)
+        return finished
+
+    def _admit(self, result: bytes) -> None:
+        defects = admission_defects(self.shelf, self.context.actor, self.last, self.proposal, result)
+        if defects:
+            kind = "exhausted" if defects[0].code == "exhausted" else "illegal-step"
+            raise Failure(kind, defects[0].words, defects[0].rule)
+
+    def _audit(self, step: Step) -> int:
+        """Return the tanks that the step gives away; raises Failure."""
+        old = None if self.last is None else self.shelf.step(self.last)
+        outbox = self.shelf.mail(old.outbox) if old is not None else {}
+        inbox = self.shelf.mail(old.inbox) if old is not None else {}
+        known = frozenset(inbox) | frozenset(sender for sender, _ in self.proposal.covered)
+        manifest, updates = self.found.manifest, self.proposal.kind == "update"
+        audit = Audit(self.shelf, self.core, manifest, dict(outbox), known, step, updates)
+        audit.check()
+        if manifest.tank is None:
+            return 0
+        tanks = audit.tanks()
+        if self.found.state.used + self.left.spent + tanks > manifest.tank:
+            raise Failure("failed", "more than the tank holds", "wasm.grant.spawn-tank", "denied:spawn")
+        return tanks
+
+    def _state(self, tanks: int) -> State | None:
+        manifest = self.found.manifest
+        if not manifest.keeps_state:
+            return None
+        used = min(self.found.state.used + self.left.spent + tanks, MOST)
+        image = (self.left.pages, self.left.mutable) if manifest.image else (None, None)
+        return replace(self.left.state, used=used, pages=image[0], mutable=image[1], suspended=self.left.suspended)
+
+    def _kept(self, state: State) -> State:
+        """Return the state after an update: the image stays as it was."""
+        old = self.found.state
+        return replace(state, pages=old.pages, mutable=old.mutable, suspended=old.suspended)
+
+    def _put_creator(self, core: WorkingTree) -> None:
+        assert self.last is not None
+        creator = creator_of(self.shelf, self.last)
+        if creator is not None:
+            core.put(("wasm", "creator"), creator)
+
+
+def ask_module(shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | None:
+    """Return the answer of the module of a step's core to a query, or None.
+
+    Raises:
+        Failure: the query fails.
+
+    Spec: :rule:`wasm.call.query`.
+    """
+    value = shelf.step(step)
+    found = find_call(shelf, value.core, value.core, "wit_query")
+    given = (value.actor, step, value.core, value.inbox, value.outbox, None, shelf.put(Blob((), args)), step)
+    guest = Guest(
+        Context(value.actor),
+        found.manifest,
+        found.state,
+        found.module,
+        found.data,
+        found.image,
+        found.budget,
+        "wit_query",
+        given,
+        (),
+        name,
+    )
+    left = stand_in(shelf, guest, None, step) or run_guest(shelf, guest)
+    if left.result is not None and shelf.kind(left.result) not in ("blob", "tree"):
+        raise Failure("failed", "the answer is no blob or tree", "wasm.call.query")
+    return left.result

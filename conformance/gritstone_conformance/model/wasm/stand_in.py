@@ -1,0 +1,69 @@
+"""The puppet in the place of its module: known by its digest, so that it need not be interpreted.
+
+The committed module keeps no state, so neither its memory nor its units can be told from outside.
+
+Spec: "The puppet" of ``wasm/classes``; :rule:`wasm.puppet.same`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gritstone_conformance.model.failures import Declined, Failure
+from gritstone_conformance.model.illegal import spoil
+from gritstone_conformance.model.proposals import Proposal
+from gritstone_conformance.model.puppet import Draft, run_puppet
+from gritstone_conformance.model.puppet_answers import answer_puppet
+from gritstone_conformance.model.refusals import Refusal
+from gritstone_conformance.model.shelf import Shelf
+from gritstone_conformance.model.wasm.puppets import FAILURE, puppet_of
+from gritstone_conformance.model.wasm.running import Guest, Left
+
+__all__ = ["stand_in"]
+
+_LEAST_FUEL: Final = 1_000_000_000
+
+
+def stand_in(shelf: Shelf, guest: Guest, proposal: Proposal | None, last: bytes | None) -> Left | None:
+    """Return what the puppet leaves, or None where the guest is none or has not all that the puppet needs.
+
+    Args:
+        shelf: objects.
+        guest: what is to run.
+        proposal: what it covers, or None for a query.
+        last: the step it starts from, or is asked of.
+
+    Raises:
+        Failure: it fails.
+    """
+    stamps = puppet_of(guest.data)
+    manifest = guest.manifest
+    grants = manifest.raw and manifest.query and manifest.attempt and not manifest.keeps_state
+    if stamps is None or not grants or manifest.fuel < _LEAST_FUEL:
+        return None
+    try:
+        if proposal is None:
+            assert last is not None
+            assert guest.query is not None
+            args = shelf.blob(guest.given[6] or b"")
+            assert args is not None
+            return Left(answer_puppet(shelf, last, guest.query, args.data), 0, guest.state)
+        return Left(_step(shelf, guest, proposal, last, stamps=stamps), 0, guest.state)
+    except Refusal as refusal:
+        if any(defect.kind != "exhausted" for defect in refusal.defects):
+            raise
+        raise Failure("failed", "an object is too long", "wasm.puppet.same", FAILURE) from refusal
+    except Failure as failure:
+        raise Failure("failed", str(failure), "wasm.puppet.same", FAILURE) from failure
+
+
+def _step(shelf: Shelf, guest: Guest, proposal: Proposal, last: bytes | None, *, stamps: bool) -> bytes | None:
+    """Return the id that the puppet gives, or None where it covers nothing."""
+    first_core = guest.given[2] if last is None else None
+    try:
+        work = run_puppet(shelf, guest.context, proposal, last, first_core, stamps=stamps)
+    except Declined:
+        return None
+    draft = Draft(guest.given[1], guest.context.actor, work.inbox, work.outbox, work.core.seal())
+    made = spoil(work, draft)
+    return made.seal(shelf) if isinstance(made, Draft) else made
