@@ -34,8 +34,8 @@ class Graph:
     """
 
     format: Format
-    values: dict[bytes, Object] = field(default_factory=dict)
-    encodings: dict[bytes, bytes] = field(default_factory=dict)
+    values: dict[bytes, Object] = field(default_factory=dict, repr=False)
+    encodings: dict[bytes, bytes] = field(default_factory=dict, repr=False)
     references: dict[str, bytes] = field(default_factory=dict)
 
     def add(self, value: Object) -> bytes:
