@@ -1,0 +1,34 @@
+package wasm
+
+import "bytes"
+
+// engineForm is what wazero runs: the metered form, in which each null element of the table leads to a function of a
+// type that the module does not have. wazero has one trap code for a null element and for an index past the table;
+// this way a null element is a call of another type, as wasm.outcome.merged wants it. No index of the module moves.
+func (m *Module) engineForm(metered []byte) []byte {
+	if !m.indirect || !m.nullEntries() {
+		return metered
+	}
+	contents := map[byte][]byte{}
+	r := &reader{metered, len(header), len(metered)}
+	for r.pos < r.end {
+		id := r.byte()
+		contents[id] = bytes.Clone(r.bytes(r.u32()))
+	}
+	types := &reader{contents[1], 0, len(contents[1])}
+	stub := uint64(types.u32())
+	contents[1] = extend(contents[1], 1, append(append([]byte{0x60, 65}, bytes.Repeat([]byte{byte(I32)}, 65)...), 0))
+	contents[3] = extend(contents[3], 1, appendU(nil, stub))
+	contents[10] = extend(contents[10], 1, []byte{3, 0, opUnreachable, opEnd})
+
+	size := uint64(m.tables[0].min)
+	fill := appendU([]byte{0, opI32Const, 0, opEnd}, size)
+	fill = append(fill, bytes.Repeat(appendU(nil, uint64(len(m.functions))), int(size))...)
+	elements, rest := uint64(0), []byte(nil)
+	if content := contents[9]; len(content) > 0 {
+		r := &reader{content, 0, len(content)}
+		elements, rest = uint64(r.u32()), content[r.pos:]
+	}
+	contents[9] = append(append(appendU(nil, elements+1), fill...), rest...)
+	return assemble(contents)
+}
