@@ -22,7 +22,9 @@ from gritstone_conformance.model.matching import Matches
 from gritstone_conformance.model.proposals import Covered, Proposal, message_kind
 from gritstone_conformance.model.puppet import Context, Draft
 from gritstone_conformance.model.refusals import Refusal
+from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.transition import Foreign, cursor_only, make_step, update_is_refused
+from gritstone_conformance.model.values import Step
 
 __all__ = ["LAST_ATTEMPT", "Recomputed", "recompute"]
 
@@ -110,7 +112,8 @@ class _Trial:
         """Return what the transition gives, or in words why it gives nothing."""
         context = Context(self.chain.actor, LAST_ATTEMPT, script.ask)
         try:
-            return make_step(self.history.shelf, context, proposal, last)
+            made = make_step(self.history.shelf, context, proposal, last)
+            return _taken_apart(self.history.shelf, made) if isinstance(made, bytes) else made
         except Foreign:
             self.is_foreign = True
             return "other code"
@@ -169,3 +172,11 @@ class _Trial:
                 return f"{name}/{min(keys).hex()}"
         path = first_difference(self.history.shelf, made.core, actual.core)
         return f"core/{path}".rstrip("/")
+
+
+def _taken_apart(shelf: Shelf, made: bytes) -> Draft | bytes:
+    """Return the fields of a step, as drafts have them; what is no step is given back."""
+    value = shelf.get(made)
+    if not isinstance(value, Step):
+        return made
+    return Draft(value.previous, value.actor, dict(shelf.mail(value.inbox)), dict(shelf.mail(value.outbox)), value.core)

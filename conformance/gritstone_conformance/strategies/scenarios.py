@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.values import Blob, Headers, Tree
 from gritstone_conformance.strategies import programs
+from gritstone_conformance.strategies.casting import PUPPET, STAMP, code_data, with_modules
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.programs import Stock
 from gritstone_conformance.strategies.tape import Tape, from_tape
@@ -31,8 +32,6 @@ __all__ = [
     "scenarios",
 ]
 
-PUPPET: Final = b"external:puppet/1"
-STAMP: Final = b"external:puppet-stamp/1"
 SCENARIO_TAPE: Final = 360
 """Bytes of tape that a scenario of four actors and eight injections can use to the full."""
 
@@ -56,12 +55,13 @@ class Stage:
     graph: Graph
 
     def blob(self, data: bytes, *headers: tuple[str, str]) -> bytes:
-        """Add a blob."""
-        return self.graph.add(Blob(headers, data))
+        """Add a blob; one whose data names a puppet names whoever plays it."""
+        return self.graph.add(Blob(headers, code_data(self.graph, data)))
 
     def tree(self, **entries: bytes) -> bytes:
         """Add a tree."""
-        return self.graph.add(Tree(tuple(entries.items())))
+        whole = with_modules(self.graph, entries) if "wit_update" in entries else entries
+        return self.graph.add(Tree(tuple(whole.items())))
 
     def core(self, title: bytes, code: bytes = PUPPET, **entries: bytes) -> bytes:
         """Add a core whose name makes it unique; an actor's id is that of its core."""
@@ -74,15 +74,16 @@ class Stage:
 
 def core_of(graph: Graph, title: bytes, code: bytes = PUPPET, **entries: bytes) -> bytes:
     """Add the core {name, wit, wit_query} with further entries and return its id."""
-    wit = graph.add(Blob((("ct", "s"),), code))
+    wit = graph.add(Blob((("ct", "s"),), code_data(graph, code)))
     own = {"name": graph.add(Blob((("ct", "s"),), title)), "wit": wit, "wit_query": wit}
-    return graph.add(Tree(tuple({**own, **entries}.items())))
+    return graph.add(Tree(tuple(with_modules(graph, {**own, **entries}).items())))
 
 
 def program_tree(graph: Graph, ops: bytes, *operands: bytes, **entries: bytes) -> bytes:
     """Add a program tree and return its id."""
     numbered = {f"{number:02x}": operand for number, operand in enumerate(operands)}
-    return graph.add(Tree(tuple({"program": graph.add(Blob((), ops)), **numbered, **entries}.items())))
+    whole = {"program": graph.add(Blob((), ops)), **numbered, **entries}
+    return graph.add(Tree(tuple((with_modules(graph, whole) if "wit_update" in whole else whole).items())))
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.formats import FORMATS, Format
+from gritstone_conformance.strategies.casting import GuestFormat
 from gritstone_conformance.strategies.tape import from_tape
-from gritstone_conformance.trial import Claims, Property, Trial
+from gritstone_conformance.trial import Claims, Divergence, Property, Trial
 
-__all__ = ["Given", "in_each_format", "tape"]
+__all__ = ["Given", "in_each_format", "played_by_guests", "tape"]
 
 Given = Callable[[Format], Mapping[str, st.SearchStrategy[Any]]]
 """The drawn arguments of a body, given the format."""
@@ -60,6 +62,27 @@ def in_each_format(
     )
 
 
+def played_by_guests(prop: Property, *, examples: int | None, search_only: bool) -> Property:
+    """Return a property of :func:`in_each_format` in which the puppet's module plays every test actor.
+
+    What the puppet has to do is then what :rule:`wasm.puppet.same` says; every other rule binds as it is.
+    """
+    assert isinstance(prop.body, partial), f"{prop.name} was made by in_each_format"
+    body, fmt = prop.body.args
+    guests = GuestFormat.of(fmt)
+    features = tuple("wasm.executor" if name == "external" else name for name in prop.requires.features)
+    return replace(
+        prop,
+        name="wasm/puppet/" + prop.name.replace("/", "-"),
+        rules=tuple(dict.fromkeys((_SAME, *map(_of_guests, prop.rules)))),
+        body=partial(_play_guests, body, guests),
+        given=None if prop.given is None else partial(_given, prop.given.args[0], guests),
+        requires=replace(prop.requires, features=features),
+        examples=examples,
+        search_only=search_only or prop.search_only,
+    )
+
+
 def tape(length: int) -> Given:
     """Draw ``tape``, with so many bytes."""
     return lambda fmt: {"tape": from_tape(lambda drawn: drawn, length)}
@@ -71,3 +94,19 @@ def _play(body: Callable[..., None], fmt: Format, trial: Trial, **drawn: Any) ->
 
 def _given(given: Given, fmt: Format, claims: Claims) -> Mapping[str, st.SearchStrategy[Any]]:
     return given(fmt)
+
+
+_SAME = "wasm.puppet.same"
+
+
+def _of_guests(rule: str) -> str:
+    return _SAME if rule.startswith("wit.puppet.") else rule
+
+
+def _play_guests(body: Callable[..., None], fmt: Format, trial: Trial, **drawn: Any) -> None:
+    try:
+        body(trial, fmt, **drawn)
+    except Divergence as found:
+        steps = [replace(step, rule=step.rule and _of_guests(step.rule)) for step in found.steps]
+        rule = _of_guests(found.rule)
+        raise Divergence(found.difference, steps, rule, replayable=found.replayable) from found

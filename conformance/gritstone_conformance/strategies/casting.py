@@ -1,0 +1,57 @@
+"""Who plays the test actors: external code, or the puppet's module in their own cores.
+
+Properties name the puppets by :data:`PUPPET` and :data:`STAMP`. In a :class:`GuestFormat` the same names put nodes of
+the form ``wasm:<path>`` in their place, and the modules and the manifest of a test actor beside them.
+
+Spec: "The puppet" in ``wasm/classes``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Final
+
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.values import Blob, Tree
+from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.guests import add_modules
+
+__all__ = ["PUPPET", "STAMP", "TEST_MANIFEST", "GuestFormat", "code_data", "with_modules"]
+
+PUPPET: Final = b"external:puppet/1"
+STAMP: Final = b"external:puppet-stamp/1"
+
+_SMALL: Final = dict.fromkeys(("raw", "code", "query", "attempt"), True)
+_WIDE: Final = dict.fromkeys(("send", "spawn", "update"), "any")
+
+TEST_MANIFEST: Final = encode_item({"v": 1, "fuel": 1_000_000_000, **_SMALL, **_WIDE})
+"""The manifest of a test actor."""
+
+_NODES: Final = {PUPPET: b"wasm:code/puppet.wasm", STAMP: b"wasm:code/puppet-stamp.wasm"}
+
+
+@dataclass(frozen=True, slots=True)
+class GuestFormat(Format):
+    """A format in which test actors run modules; in all else the format that it is made of."""
+
+    @classmethod
+    def of(cls, fmt: Format) -> GuestFormat:
+        """Return the format with modules."""
+        return cls(*(getattr(fmt, field.name) for field in fields(fmt)))
+
+
+def code_data(graph: Graph, data: bytes) -> bytes:
+    """Return the data of a code node: that which names the same puppet where modules play."""
+    return _NODES.get(data, data) if isinstance(graph.format, GuestFormat) else data
+
+
+def with_modules(graph: Graph, entries: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the entries of a core, or of an update with code, with what its code nodes need where modules play."""
+    if not isinstance(graph.format, GuestFormat):
+        return dict(entries)
+    own = {"code": add_modules(graph, "puppet", "puppet-stamp")}
+    if "wit_update" not in entries:
+        own["wasm"] = graph.add(Tree((("manifest", graph.add(Blob(CT_CBOR, TEST_MANIFEST))),)))
+    return {**own, **entries}
