@@ -84,11 +84,19 @@ class Reader {
   }
 }
 
-function readHeader(reader, format) {
+function readFormatName(reader) {
   if (reader.line() !== FIRST_LINE) throw malformed("the first line is not that of a bundle");
   const match = FORMAT_LINE.exec(reader.line());
   if (match === null) throw malformed("the second line does not name a format");
-  if (match[1] !== format.name) throw rejected(`a bundle of the format ${match[1]}, not ${format.name}`, "format");
+  return match[1];
+}
+
+/** The name of the format that a bundle says it is of. Throws Refusal malformed. */
+export const formatNameOf = (source) => readFormatName(new Reader(source));
+
+function readHeader(reader, format) {
+  const name = readFormatName(reader);
+  if (name !== format.name) throw rejected(`a bundle of the format ${name}, not ${format.name}`, "format");
   reader.startHash(format);
   const refs = [];
   for (let line = reader.line(); line !== ""; line = reader.line()) refs.push(readReference(line, refs.at(-1)));

@@ -19,6 +19,8 @@ export const FEATURES = Object.freeze([
   "schedule",
   "shared",
   "transcode",
+  "wasm.continuation",
+  "wasm.signature",
 ]);
 
 /** The answer to hello. Throws Refusal rejected if the suite speaks none of our protocols. */
@@ -26,10 +28,10 @@ export function sayHello({ protocol, frame_bytes, window }, features) {
   if (!protocol.includes(PROTOCOL)) throw rejected(`only protocol ${PROTOCOL} is spoken`);
   return {
     protocol: PROTOCOL,
-    implementation: { name: "gritstone-peer-javascript", version: "0.2.0", language: "javascript" },
-    spec: ["0.1", "0.2"],
+    implementation: { name: "gritstone-peer-javascript", version: "0.3.0", language: "javascript" },
+    spec: ["0.1", "0.2", "0.3"],
     formats: [...FORMATS.keys()],
-    profiles: ["grit", "wit", "runtime"],
+    profiles: ["grit", "wit", "runtime", "wasm"],
     features: [...features],
     limits: { ...LIMITS, window: Math.min(window, WINDOW), frame_bytes: Math.min(frame_bytes, FRAME_BYTES) },
   };

@@ -54,6 +54,13 @@ export const bytes = (value, where) => {
   return decoded;
 };
 
+/** Bytes of a shape, exactly so many. */
+export const sized = (shape, size) => (value, where) => {
+  const decoded = shape(value, where);
+  if (decoded.length !== size) throw misfit(where, `not ${size} bytes`);
+  return decoded;
+};
+
 /** An unsigned number of 64 bits, as a BigInt. */
 export const u64 = (value, where) => {
   const number = BigInt(matching(/^(?:0|[1-9][0-9]{0,19})$/, "a number of 64 bits")(value, where));

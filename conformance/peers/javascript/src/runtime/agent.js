@@ -9,6 +9,7 @@ const NAME_BYTES = 255;
 
 export const headName = (actor) => `heads/${actor}`;
 export const markName = (actor) => `failed/${actor}`;
+export const movedName = (actor) => `moved/${actor}`;
 
 /** Make the objects of an agent: {id, first: its first step}. */
 function writeAgent(workspace, name) {

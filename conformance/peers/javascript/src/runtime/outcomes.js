@@ -4,7 +4,7 @@
 import { Refusal, exhausted } from "../refusal.js";
 import { refuseUpdate } from "../wit/transition.js";
 import { Workspace } from "../wit/workspace.js";
-import { advanceAgent, agentHead, headName, markName, queueMessage } from "./agent.js";
+import { advanceAgent, agentHead, headName, markName, movedName, queueMessage } from "./agent.js";
 
 const MAX_DOUBLINGS = 64; // beyond them every delay is above every cap
 
@@ -31,6 +31,7 @@ export class Outcomes {
     const { backend } = this.store;
     if (rewrites !== backend.foreignRewrites) return true; // what the run refers to may be gone
     if (backend.references.target(headName(actor)) !== (last?.id ?? null)) return true;
+    if (backend.references.target(movedName(actor)) !== null) return true; // spec: wasm.handoff.no-genesis
     return proposal.kind !== "update" && backend.references.target(markName(actor)) !== null;
   }
 
@@ -78,20 +79,21 @@ export class Outcomes {
   }
 
   /** Spec: runtime.fail.mark, runtime.receipt.form, runtime.receipt.no-loop. */
-  #mark({ actor, last, proposal }, { failureClass }) {
+  #mark({ actor, last, proposal }, failure) {
     const [{ sender, id }] = proposal.covered;
     const workspace = new Workspace(this.store);
     const mark = workspace.write({ kind: "mailbox", entries: [[sender, id]] });
     const head = last?.id ?? null;
     const changes = [{ name: headName(actor), old: head, new: head }, { name: markName(actor), old: null, new: mark }];
-    if (sender !== this.agent) changes.push(this.#receipt(workspace, sender, id, failureClass));
+    if (sender !== this.agent) changes.push(this.#receipt(workspace, sender, id, failure));
     this.store.commit(workspace.objects, changes);
-    this.memoOf(actor).parkedAs = { mark, failureClass };
+    this.memoOf(actor).parkedAs = { mark, failureClass: failure.failureClass };
   }
 
-  #receipt(workspace, sender, id, failureClass) {
+  #receipt(workspace, sender, id, { failureClass, cause }) {
     const head = agentHead(this.store, this.agent);
-    const headers = [["mt", "receipt"], ["reply", id], ["class", failureClass]];
+    const code = cause === null ? [] : [["code", cause]];
+    const headers = [["mt", "receipt"], ["reply", id], ["class", failureClass], ...code];
     const message = queueMessage(workspace, head, sender, headers, workspace.writeBlob(Buffer.alloc(0)));
     return advanceAgent(workspace, head, { outbox: [[sender, message]] });
   }

@@ -21,6 +21,7 @@ function readHead(read, id) {
 export class View {
   heads = new Map(); // actor -> step (steps.js)
   marks = new Map(); // actor -> id of the mailbox
+  moved = new Set(); // actors that stand still here
   mail = new Map(); // receiver -> Map: sender -> Channel; only channels with mail
   touched = new Set(); // actors whose head, mark or mail has changed since somebody cleared this
   unmarked = new Set(); // actors that lost their mark, likewise
@@ -53,6 +54,7 @@ export class View {
     const names = new Set(references.all().map(([name]) => name));
     for (const actor of this.heads.keys()) names.add(`heads/${actor}`);
     for (const actor of this.marks.keys()) names.add(`failed/${actor}`);
+    for (const actor of this.moved) names.add(`moved/${actor}`);
     return names;
   }
 
@@ -61,6 +63,13 @@ export class View {
     const space = name.slice(0, slash);
     if (space === "heads") this.#setHead(name.slice(slash + 1), target);
     else if (space === "failed") this.#setMark(name.slice(slash + 1), target);
+    else if (space === "moved") this.#setMoved(name.slice(slash + 1), target);
+  }
+
+  #setMoved(actor, target) {
+    this.touched.add(actor);
+    if (target === null) this.moved.delete(actor);
+    else this.moved.add(actor);
   }
 
   #setMark(actor, target) {

@@ -61,6 +61,11 @@ export class Instance {
     return this.#view;
   }
 
+  /** The memory itself, for another thread to share; undefined without a memory. */
+  get sharedMemory() {
+    return this.#memory ?? undefined;
+  }
+
   /** Its size in pages. */
   get pages() {
     return this.memory.length / PAGE_BYTES;

@@ -3,7 +3,7 @@
 import { follow } from "../wit/paths.js";
 import { findCreator } from "./creator.js";
 import { MOST_U63, writeState } from "./documents.js";
-import { writeMemory } from "./image.js";
+import { keepsState, writeMemory } from "./image.js";
 
 const WRITTEN = ["state", "module", "memory"];
 
@@ -12,8 +12,6 @@ export function usedAfter({ state, spent }, tanks) {
   const used = state.used + spent + tanks;
   return used > MOST_U63 ? MOST_U63 : used;
 }
-
-const keepsState = ({ image, random, clock, tank }) => [image, random, clock, tank].some((each) => each !== undefined);
 
 function stateAfter(call, tanks) {
   const { manifest, random, clock } = call;

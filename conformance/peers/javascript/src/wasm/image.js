@@ -6,9 +6,17 @@ import { readState } from "./documents.js";
 
 const PAGE_BYTES = 65_536;
 const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);
+const GRANTED_BY = [["random", "random"], ["clock", "clock"], ["pages", "image"], ["globals", "image"], ["call", "image"]];
 const DIGITS = /^[0-9a-f]{2}$/;
 
-const keepsState = ({ image, random, clock, tank }) => [image, random, clock, tank].some((each) => each !== undefined);
+/** Whether a manifest keeps state. */
+export const keepsState = ({ image, random, clock, tank }) => [image, random, clock, tank].some((each) => each !== undefined);
+
+/** The state where none is stored. */
+export function initialState({ random, clock }) {
+  const ofRandom = random === undefined ? {} : { random: { key: random, position: 0n } };
+  return { used: 0n, ...ofRandom, ...(clock === undefined ? {} : { clock: clock.start }) };
+}
 
 /**
  * The state that a call reads in a core: {used, random, clock, pages, globals, call}, each but `used` as far as the manifest
@@ -17,13 +25,10 @@ const keepsState = ({ image, random, clock, tank }) => [image, random, clock, ta
 export function stateOf({ read, format }, core, manifest) {
   if (!keepsState(manifest)) return null;
   const id = follow(read, core, ["wasm", "state"]);
-  const stored = id === null ? { used: 0n } : readState(format, read(id));
+  const stored = id === null ? {} : readState(format, read(id));
   if (stored === null) return undefined;
-  const state = { used: stored.used };
-  const { image, random, clock } = manifest;
-  if (random !== undefined) state.random = stored.random ?? { key: random, position: 0n };
-  if (clock !== undefined) state.clock = stored.clock ?? clock.start;
-  if (image !== undefined) for (const each of ["pages", "globals", "call"]) if (stored[each] !== undefined) state[each] = stored[each];
+  const state = { ...initialState(manifest), ...stored };
+  for (const [name, grant] of GRANTED_BY) if (manifest[grant] === undefined) delete state[name];
   return state;
 }
 

@@ -8,6 +8,8 @@ import { Writer } from "./writer.js";
 const MAGIC = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 const FUEL = [0x7e, 0x01, 0x42, 0x00, 0x0b]; // a mutable i64 of 0
 const DEPTH = [0x7f, 0x01, 0x41, 0x00, 0x0b];
+const LIMITED = 1; // flags of a memory
+export const SHARED = 3;
 const GLOBAL_KIND = 3;
 const MEMORY_KIND = 2;
 
@@ -55,9 +57,9 @@ function addedExports({ valid, memory, mutables }) {
   return [...added, ...mutables.map(({ index }) => [`grit:g${index}`, GLOBAL_KIND, index])];
 }
 
-function memorySection({ minimum, maximum }) {
+function memorySection({ minimum, maximum }, flags) {
   const out = new Writer(16);
-  out.put([1, 1]);
+  out.put([1, flags]);
   out.uleb(minimum);
   out.uleb(maximum);
   return out.written;
@@ -72,7 +74,7 @@ function codeSection(module, blockTypes) {
 }
 
 /** The contents of the sections that are not copied: id -> bytes. */
-function changedSections(module) {
+function changedSections(module, flags) {
   const { bytes, parts, memory } = module;
   const section = (id) => parts.sections.find((each) => each.id === id);
   const blockTypes = blockTypesOf(module);
@@ -81,7 +83,7 @@ function changedSections(module) {
   if (blockTypes.size > 0) {
     changed.set(SECTION_IDS.type, appended(bytes, section(SECTION_IDS.type), blockTypes.size, writeTypes(blockTypes)));
   }
-  if (memory !== null) changed.set(SECTION_IDS.memory, memorySection(memory));
+  if (memory !== null) changed.set(SECTION_IDS.memory, memorySection(memory, flags));
   const writeGlobals = (out) => out.put([...FUEL, ...DEPTH]);
   changed.set(SECTION_IDS.global, appended(bytes, section(SECTION_IDS.global), 2, writeGlobals));
   const writeExports = (out) => exports.forEach((each) => writeExport(out, ...each));
@@ -90,9 +92,9 @@ function changedSections(module) {
   return changed;
 }
 
-/** Write the metered form of an admitted module. Spec: wasm.meter.exact. */
-export function meter(module) {
-  const changed = changedSections(module);
+/** Write the metered form of an admitted module; with the flags SHARED its memory is shared. Spec: wasm.meter.exact. */
+export function meter(module, flags = LIMITED) {
+  const changed = changedSections(module, flags);
   const copied = module.parts.sections.map(({ id, at, end }) => [id, module.bytes.subarray(at, end)]);
   const sections = [...new Map([...copied, ...changed])].sort(([one], [other]) => PLACES.get(one) - PLACES.get(other));
   const out = new Writer(64 + sections.reduce((sum, [, content]) => sum + 8 + content.length, 0));

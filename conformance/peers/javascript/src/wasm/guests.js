@@ -1,0 +1,173 @@
+// Where guests run: threads beside the one that serves them. A thread of its own has a native stack of a size that we
+// choose, so stack units are what ends a recursion, and it can be ended from outside, so time is what ends a loop. Memory
+// is shared between both, so host calls are served on it where it is.
+
+import { MessageChannel, Worker } from "node:worker_threads";
+import { Channel } from "./channel.js";
+import { EngineEnd, OutOfFuel, Trap } from "./ends.js";
+import { PAGE_BYTES } from "./limits.js";
+
+const STACK_MB = 64; // 65,536 stack units were seen to need less than 1
+const IDLE_THREADS = 2; // that are kept
+const SLICE_MS = 5; // for which a guest is waited for before others have their turn
+const NO_MEMORY = new Uint8Array(0);
+
+const THREAD = new URL("./guest-thread.js", import.meta.url);
+
+class GuestThread {
+  #worker;
+  #channel;
+
+  constructor() {
+    const { port1, port2 } = new MessageChannel();
+    const signals = new Int32Array(new SharedArrayBuffer(8));
+    this.#worker = new Worker(THREAD, {
+      workerData: { port: port2, signals, side: 1 },
+      transferList: [port2],
+      resourceLimits: { stackSizeMb: STACK_MB },
+      execArgv: [],
+    });
+    this.#worker.on("error", (error) => process.stderr.write(`${error.stack}\n`));
+    this.#worker.unref();
+    port1.unref();
+    this.#channel = new Channel({ port: port1, signals, side: 0 });
+  }
+
+  send(command) {
+    this.#channel.send(command);
+  }
+
+  receive(ms) {
+    return this.#channel.receive(ms);
+  }
+
+  /** End it, whatever it does. */
+  end() {
+    this.#worker.terminate();
+  }
+}
+
+const idle = [];
+
+/** An instance in a thread of its own, with the interface of Instance (engine.js). */
+export class Guest {
+  #thread;
+  #host;
+  #memory = null;
+  #view = NO_MEMORY;
+  #running = 0; // calls that have not ended, one in the other
+  fuel = 0n;
+  depth = 0;
+  pages = 0;
+
+  /** As of Instance. Throws EngineEnd if the engine has no room for it. */
+  constructor(module, host) {
+    this.#host = host;
+    this.#thread = idle.pop() ?? new GuestThread();
+    const { compiled, imports, mutables } = module;
+    const names = imports.map(({ name }) => ({ name }));
+    const { memory } = this.#ask({ op: "instantiate", module: { compiled, imports: names, mutables } });
+    this.#memory = memory ?? null;
+  }
+
+  get memory() {
+    if (this.#memory === null) return NO_MEMORY;
+    if (this.#view.length !== this.pages * PAGE_BYTES) {
+      this.#memory.grow(0); // makes this thread see that it has grown
+      this.#view = new Uint8Array(this.#memory.buffer);
+    }
+    return this.#view;
+  }
+
+  growTo(pages) {
+    if (pages > this.pages) this.#ask({ op: "grow", pages });
+  }
+
+  getGlobals() {
+    return this.#ask({ op: "getGlobals" }).value;
+  }
+
+  setGlobals(values) {
+    this.#ask({ op: "setGlobals", values });
+  }
+
+  exported(name) {
+    return this.#ask({ op: "exported", name }).value;
+  }
+
+  charge(units) {
+    const left = this.fuel - BigInt(units);
+    this.fuel = left < 0n ? -1n : left;
+    if (left < 0n) throw new OutOfFuel();
+  }
+
+  /** Call an exported function and wait for its end, as long as it may take. */
+  call(name, ...args) {
+    const calling = this.#calling(Infinity, name, args);
+    return calling.next().value;
+  }
+
+  /** The same as a generator that yields {sleep: milliseconds} now and then, so that others have their turn. */
+  calling(name, ...args) {
+    return this.#calling(SLICE_MS, name, args);
+  }
+
+  *#calling(ms, name, args) {
+    const { fuel, depth } = this;
+    this.#running += 1;
+    this.#thread.send({ op: "call", name, args, fuel, depth });
+    for (;;) {
+      const event = this.#thread.receive(ms);
+      if (event === null) yield { sleep: 1 };
+      else if (this.#note(event).event === "host") this.#serve(event);
+      else {
+        this.#running -= 1;
+        return this.#endOf(event);
+      }
+    }
+  }
+
+  /** The guest is not needed any more. One that still runs is ended. */
+  close() {
+    if (this.#thread === null) return;
+    const thread = this.#thread;
+    this.#thread = null;
+    this.#memory = null;
+    this.#view = NO_MEMORY;
+    if (this.#running > 0 || idle.length >= IDLE_THREADS) return thread.end();
+    thread.send({ op: "drop" });
+    thread.receive();
+    idle.push(thread);
+  }
+
+  #thrown = null; // by the host, on its way through the guest
+
+  #serve({ name, args }) {
+    try {
+      const value = this.#host(name, args, this);
+      this.#thread.send({ op: "answer", value, fuel: this.fuel, depth: this.depth });
+    } catch (error) {
+      this.#thrown = error;
+      this.#thread.send({ op: "end", fuel: this.fuel, depth: this.depth });
+    }
+  }
+
+  #endOf({ event, value, trap, message }) {
+    if (event === "returned") return value;
+    if (event === "ended") throw this.#thrown;
+    if (event === "trap") throw new Trap(trap);
+    throw event === "fuel" ? new OutOfFuel() : new EngineEnd(message);
+  }
+
+  #ask(command) {
+    this.#thread.send(command);
+    const event = this.#note(this.#thread.receive());
+    if (event.event === "engine") throw new EngineEnd(event.message);
+    return event;
+  }
+
+  #note(event) {
+    if (event.fuel !== undefined) ({ fuel: this.fuel, depth: this.depth, pages: this.pages } = event);
+    return event;
+  }
+}
