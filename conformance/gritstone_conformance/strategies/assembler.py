@@ -3,7 +3,7 @@
 Code is a list of instructions. An instruction is a mnemonic, or a tuple of a mnemonic, its immediates, and the
 instructions of its operands, which are written before it. Raw bytes stand for themselves. A construct takes a type
 (None, a value type, or the index of a type) and lists; loads and stores take an offset, or an alignment and an offset,
-or neither. Example::
+or neither. ``seq`` is no instruction: its instructions stand in the place of one. Example::
 
     guest = Assembly()
     result = guest.grit("result")                  # imports come first; the ABI gives the type
@@ -145,6 +145,8 @@ def _encode(item: Any) -> bytes:
     if isinstance(item, bytes):
         return item
     name, *items = (item,) if isinstance(item, str) else item
+    if name == "seq":
+        return encode_code(items)
     instruction = _TYPED_SELECT if name == "select" and items and isinstance(items[0], list) else BY_NAME[name]
     spelled = instruction.opcode + _take_immediates(instruction, items)
     operands = b"".join(_encode(operand) for operand in items if not isinstance(operand, list))

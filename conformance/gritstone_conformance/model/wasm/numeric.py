@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gritstone_conformance.model.wasm import floats
 
-__all__ = ["FUNCTIONS", "TEMPLATES", "TESTS", "Trapped", "called"]
+__all__ = ["FUNCTIONS", "TEMPLATES", "TESTS", "TRAPPING", "Trapped", "called"]
 
 _BITS: Final = {"i32": 32, "i64": 64}
 
@@ -128,6 +128,20 @@ def _functions() -> dict[str, Callable[..., Any]]:
 
 FUNCTIONS: Final = _functions()
 """Instruction to the function of its operands."""
+
+
+TRAPPING: Final = frozenset(
+    f"{kind}.{name}"
+    for kind in _BITS
+    for name in (
+        "div_s",
+        "div_u",
+        "rem_s",
+        "rem_u",
+        *(f"trunc_{source}_{sign}" for source in ("f32", "f64") for sign in "su"),
+    )
+)
+"""Those of them that may trap."""
 
 
 def called(name: str) -> str:
