@@ -34,13 +34,17 @@ def choices(runtime: Runtime) -> list[Choice]:
 
 
 def is_proposable(runtime: Runtime, actor: bytes, proposal: Proposal) -> bool:
-    """Return whether a proposal is proposable: the five conditions of the text."""
+    """Return whether a proposal is proposable: the five conditions of the text, and its actor is not moved away.
+
+    Spec: :rule:`wasm.handoff.no-genesis`.
+    """
     known = runtime.known(actor)
     return (
         not any(known.due.get(each, 0) > runtime.now_ms for each in proposal.covered)
         and proposal.names not in known.declined
         and (not known.isolated or len(proposal.covered) == 1)
         and (not runtime.is_marked(actor) or proposal.kind == "update")
+        and f"moved/{actor.hex()}" not in runtime.store.references
         and (proposal.kind != "cleanup" or not cleanup_waits(runtime, actor, proposal.covered[0][0]))
     )
 

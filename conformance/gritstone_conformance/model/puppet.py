@@ -69,12 +69,14 @@ class Context:
         attempt: 1 for a first try.
         ask: what answers the op ``Q``.
         sleep: is told of the milliseconds of the op ``Z``.
+        is_past: whether the transition was made before by somebody else, who alone knows its attempt.
     """
 
     actor: bytes
     attempt: int = 1
     ask: Ask = refuse
     sleep: Callable[[int], None] = pass_over
+    is_past: bool = False
 
 
 @dataclass(frozen=True, slots=True)

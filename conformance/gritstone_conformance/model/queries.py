@@ -12,8 +12,8 @@ from gritstone_conformance.model.refusals import Refusal, rejected
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.transition import Foreign
 from gritstone_conformance.model.values import Step
+from gritstone_conformance.model.wasm.abi import CannotTell
 from gritstone_conformance.model.wasm.calls import ask_module
-from gritstone_conformance.model.wasm.running import TooLong
 
 __all__ = ["PUPPET_WUT", "answer_query"]
 
@@ -39,7 +39,7 @@ def answer_query(shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | N
         if code is Code.MODULE or is_wasm_core(shelf, value.core):
             return ask_module(shelf, step, name, args)
         return answer_puppet(shelf, step, name, args)
-    except TooLong as problem:
+    except CannotTell as problem:
         raise Foreign from problem
     except Failure as failure:
         raise Refusal([rejected(failure.rule, f"the query failed: {failure}", _code(failure))]) from failure

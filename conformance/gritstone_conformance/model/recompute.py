@@ -19,12 +19,14 @@ from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.failures import Declined, Failure
 from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.matching import Matches
+from gritstone_conformance.model.nodes import is_wasm_core
 from gritstone_conformance.model.proposals import Covered, Proposal, message_kind
 from gritstone_conformance.model.puppet import Context, Draft
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.transition import Foreign, cursor_only, make_step, update_is_refused
 from gritstone_conformance.model.values import Step
+from gritstone_conformance.model.wasm.outside import outside_fault
 
 __all__ = ["LAST_ATTEMPT", "Recomputed", "recompute"]
 
@@ -84,7 +86,10 @@ class _Trial:
         first: Draft | bytes | str | None = None
         for _ in script.plays():
             made = self._make(proposal, last, script)
-            if self.is_foreign or made == self._actual:
+            if self.is_foreign:
+                self._believe(script)
+                return self._from_outside(proposal, last)
+            if made in (self._actual, self.chain.ids[self.index]):
                 self._believe(script)
                 return None
             first = made if first is None else first
@@ -110,7 +115,7 @@ class _Trial:
 
     def _make(self, proposal: Proposal, last: bytes | None, script: Script) -> Draft | bytes | str:
         """Return what the transition gives, or in words why it gives nothing."""
-        context = Context(self.chain.actor, LAST_ATTEMPT, script.ask)
+        context = Context(self.chain.actor, LAST_ATTEMPT, script.ask, is_past=True)
         try:
             made = make_step(self.history.shelf, context, proposal, last)
             return _taken_apart(self.history.shelf, made) if isinstance(made, bytes) else made
@@ -121,6 +126,13 @@ class _Trial:
             return "the transition declines"
         except (Failure, Refusal) as problem:
             return f"the transition fails: {problem}"
+
+    def _from_outside(self, proposal: Proposal, last: bytes | None) -> Finding | None:
+        """Return the finding where what can be seen of a step without running its module is wrong."""
+        seen = outside_fault(self.history.shelf, self.chain.actor, proposal, last, self.chain.ids[self.index])
+        if seen is None:
+            return None
+        return Finding("recompute", self.chain.place(self.index, "core/wasm"), str(seen), seen.rule)
 
     def _was_refused(self, proposal: Proposal, last: bytes | None) -> bool:
         """Return whether the step is the answer to an update that failed as often as is allowed."""
@@ -144,13 +156,30 @@ class _Trial:
             self.history.unverified.append(f"{place}: the answer to a query had to be believed")
 
     def _finding(self, proposal: Proposal, made: Draft | bytes | str | None) -> Finding:
+        if isinstance(made, bytes):
+            made = self._draft_of(made)
         if isinstance(made, Draft):
             field_path, words = self._difference(made), "the transition gives another step"
         else:
             field_path = f"inbox/{self.covered[0][0].hex()}"
             words = made if isinstance(made, str) else "the transition gives what is no step of the actor"
         rules = {"duplicate": "wit.genesis.again", "update": self._update_rule(proposal)}
-        return Finding("recompute", self.chain.place(self.index, field_path), words, rules.get(proposal.kind))
+        rule = rules.get(proposal.kind, self._module_rule(field_path))
+        return Finding("recompute", self.chain.place(self.index, field_path), words, rule)
+
+    def _draft_of(self, made: bytes) -> Draft | None:
+        """Return a step that is stored as a draft, or None for what is none."""
+        step = self.history.shelf.look(made)
+        if not isinstance(step, Step):
+            return None
+        boxes = dict(self.history.shelf.mail(step.inbox)), dict(self.history.shelf.mail(step.outbox))
+        return Draft(step.previous, step.actor, *boxes, step.core)
+
+    def _module_rule(self, field_path: str) -> str | None:
+        """Return the rule that a step of a module breaks, or None where no module made it."""
+        if not is_wasm_core(self.history.shelf, self.chain.steps[max(self.index - 1, 0)].core):
+            return None
+        return "wasm.image.nodes" if field_path.startswith("core/wasm") else "wasm.call.result"
 
     def _update_rule(self, proposal: Proposal) -> str:
         if proposal.kind != "update":

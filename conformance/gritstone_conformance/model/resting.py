@@ -29,11 +29,13 @@ def check_rest(history: History) -> Iterator[Finding]:
             for sender, first in firsts.items()
         }
         marked = f"failed/{actor.hex()}" in history.references
+        moved = f"moved/{actor.hex()}" in history.references
         for sender, first in sorted(firsts.items()):
             kind = kinds[sender]
             others = {kinds[other] for other in firsts if other != sender}
             if (
                 kind == "waiting"
+                or moved
                 or (marked and kind != "update")
                 or (kind == "cleanup" and others - {"cleanup"})
                 or _declines(history, actor, Proposal(kind, ((sender, first),)))

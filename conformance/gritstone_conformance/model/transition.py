@@ -20,9 +20,9 @@ from gritstone_conformance.model.puppet import Context, Draft, run_puppet
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Step
+from gritstone_conformance.model.wasm.abi import CannotTell
 from gritstone_conformance.model.wasm.calls import make_module_step
 from gritstone_conformance.model.wasm.creators import refuses_merge, refuses_sender
-from gritstone_conformance.model.wasm.running import TooLong
 
 __all__ = ["Foreign", "code_of", "cursor_only", "make_step", "update_is_refused"]
 
@@ -117,7 +117,7 @@ def _run_code(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | 
 def _run_module(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> bytes:
     try:
         return make_module_step(shelf, context, proposal, last)
-    except TooLong as problem:
+    except CannotTell as problem:
         raise Foreign from problem
 
 

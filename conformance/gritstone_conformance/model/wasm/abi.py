@@ -29,6 +29,7 @@ __all__ = [
     "KIND",
     "LIMIT",
     "UNKNOWN",
+    "CannotTell",
     "Host",
     "Inputs",
     "Problem",
@@ -42,6 +43,10 @@ __all__ = [
 ABSENT, KIND, INVALID, UNKNOWN, LIMIT, FAILED, ERASED = -1, -2, -3, -4, -5, -6, -7
 _PATH_BYTES: Final = 4096
 _PATH_NAMES: Final = 1024
+
+
+class CannotTell(Exception):  # noqa: N818 - says what follows for the call
+    """The call takes more units than are counted here, or asks what only those know who ran it."""
 
 
 class Problem(Exception):  # noqa: N818 - ends a host call before charge B

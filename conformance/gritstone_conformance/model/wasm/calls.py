@@ -102,7 +102,7 @@ def make_module_step(shelf: Shelf, context: Context, proposal: Proposal, last: b
     Raises:
         Declined: nothing was given, or the step it started from.
         Failure: every other end but a step.
-        TooLong: it takes more units than are counted here.
+        CannotTell: it cannot be followed here.
     """
     content = shelf.message(proposal.covered[0][1]).content
     old = None if last is None else shelf.step(last)

@@ -19,6 +19,7 @@ from gritstone_conformance.model.wasm.abi import (
     FAILED,
     INVALID,
     LIMIT,
+    CannotTell,
     Host,
     Problem,
     Reply,
@@ -184,6 +185,8 @@ def _clock(host: Host) -> Reply:
 def _attempt(host: Host) -> Reply:
     if not host.manifest.attempt:
         raise denied("attempt")
+    if host.context.is_past:
+        raise CannotTell
     return Reply(1 if host.inputs.query is not None else host.context.attempt)
 
 

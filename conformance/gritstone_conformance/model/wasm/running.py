@@ -12,7 +12,7 @@ from typing import Final
 from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.puppet import Context
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.wasm.abi import Host, Inputs, Reply
+from gritstone_conformance.model.wasm.abi import CannotTell, Host, Inputs, Reply
 from gritstone_conformance.model.wasm.admission import Admitted
 from gritstone_conformance.model.wasm.documents import Manifest, State
 from gritstone_conformance.model.wasm.image import Image
@@ -21,17 +21,13 @@ from gritstone_conformance.model.wasm.machine import PAGE, Machine, OutOfFuel, T
 from gritstone_conformance.model.wasm.making import MAKING
 from gritstone_conformance.model.wasm.reading import READING
 
-__all__ = ["MOST_UNITS", "Guest", "Left", "TooLong", "run_guest"]
+__all__ = ["MOST_UNITS", "Guest", "Left", "run_guest"]
 
 MOST_UNITS: Final = 50_000_000
 """Units that the suite counts in one call; what takes more is not run to its end here."""
 
 _WINDING: Final[int] = COSTS["winding"]
 _FUNCTIONS: Final[dict[str, Callable[..., Reply]]] = {**READING, **MAKING}
-
-
-class TooLong(Exception):  # noqa: N818 - says what the call is
-    """The call takes more units than this suite is willing to count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +84,7 @@ def run_guest(shelf: Shelf, guest: Guest) -> Left:
 
     Raises:
         Failure: it did not return 0.
-        TooLong: it takes more units than are counted here.
+        CannotTell: it cannot be followed here.
     """
     return _Call(shelf, guest).run()
 
@@ -126,7 +122,7 @@ class _Call:
             if self.host.winding:
                 raise _misuse() from problem
             if self.host.hidden:
-                raise TooLong from problem
+                raise CannotTell from problem
             raise Failure("exhausted", "no fuel is left", "wasm.fuel.exact", "fuel") from problem
         if n:
             raise Failure("failed", f"the entry returned {n}", "wasm.outcome.guest", f"guest:{n}")

@@ -213,7 +213,7 @@ class Pair:
 
 def open_memory(trial: Trial, fmt: Format, handle: str = "s") -> Pair:
     """Open a new memory store beside a new model."""
-    pair = Pair(trial, Store(fmt, Limits.of(trial.claims.limits)), handle=handle)
+    pair = Pair(trial, Store(fmt, Limits.of(trial.claims.limits, trial.claims.features)), handle=handle)
     pair.play(pair.open(create=True))
     return pair
 
@@ -225,7 +225,7 @@ def open_durable(
     process: SubjectLike | None = None,
 ) -> Pair:
     """Make a durable store in a fresh directory beside a new model."""
-    model = Store(fmt, Limits.of(trial.claims.limits))
+    model = Store(fmt, Limits.of(trial.claims.limits, trial.claims.features))
     pair = Pair(trial, model, handle=handle, directory=trial.directory(), process=process)
     pair.play(pair.open(create=True))
     return pair
