@@ -6,15 +6,17 @@ SHA-256 of its bytes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.model.values import Blob, Tree
+from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
 from gritstone_conformance.strategies.graphs import Graph
 
-__all__ = ["GUESTS", "add_module", "add_modules", "guest", "guests_dir"]
+__all__ = ["GUESTS", "add_manifest", "add_module", "add_modules", "guest", "guest_core", "guests_dir"]
 
 GUESTS: Final = (
     *("compute", "counter", "effects", "files", "floats", "grow", "loops", "puppet-stamp", "puppet", "random"),
@@ -42,3 +44,40 @@ def add_module(graph: Graph, module: bytes) -> bytes:
 def add_modules(graph: Graph, *names: str) -> bytes:
     """Add the tree that is the custom place of modules, ``code``, with these guests, and return its id."""
     return graph.add(Tree(tuple((f"{name}.wasm", add_module(graph, guest(name))) for name in names)))
+
+
+def add_manifest(graph: Graph, members: Mapping[str, Any]) -> bytes:
+    """Add a manifest with these members besides ``v``, and return its id."""
+    return graph.add(Blob(CT_CBOR, encode_item({"v": 1, **members})))
+
+
+def guest_core(
+    graph: Graph,
+    title: bytes,
+    module: str | bytes,
+    manifest: Mapping[str, Any] | None = None,
+    *,
+    peers: Mapping[str, bytes] | None = None,
+    **entries: bytes,
+) -> bytes:
+    """Add the core of an actor that runs a module at ``code/main.wasm``, and return its id.
+
+    Args:
+        graph: where it is added.
+        title: what stands at ``name``, so that the actor is another one.
+        module: the name of a guest, or the bytes of a module.
+        manifest: members of the manifest; None: there is none.
+        peers: what stands at ``wasm/peers``.
+        entries: further entries, in place of those that it has by itself where the names are the same.
+    """
+    data = guest(module) if isinstance(module, str) else module
+    wasm = {} if manifest is None else {"manifest": add_manifest(graph, manifest)}
+    if peers:
+        wasm["peers"] = graph.add(Tree(tuple(peers.items())))
+    own = {
+        "code": graph.add(Tree((("main.wasm", add_module(graph, data)),))),
+        "name": graph.add(Blob((("ct", "s"),), title)),
+        "wit": graph.add(Blob((("ct", "s"),), b"wasm:code/main.wasm")),
+        **({"wasm": graph.add(Tree(tuple(wasm.items())))} if wasm else {}),
+    }
+    return graph.add(Tree(tuple({**own, **entries}.items())))

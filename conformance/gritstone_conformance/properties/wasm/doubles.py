@@ -1,0 +1,59 @@
+"""The double of a runtime with actors that run guests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.runtime import Config
+from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms
+from gritstone_conformance.strategies.guests import add_manifest, add_module, guest, guest_core
+from gritstone_conformance.trial import Trial
+
+__all__ = ["KEEPS", "GuestDouble"]
+
+_ONCE: Final = Terms(config=Config(0, 0, 1))
+
+KEEPS: Final = {"image": True, "pages": 8}
+"""Members of a manifest with which a guest keeps its memory."""
+
+
+class GuestDouble(Double):
+    """A runtime of the subject beside the model's; a message that fails is marked at once.
+
+    Attributes:
+        rule: what is blamed.
+    """
+
+    def __init__(self, trial: Trial, fmt: Format, rule: str, *, durable: bool = False) -> None:
+        super().__init__(trial, fmt, _ONCE, durable=durable)
+        self.rule = rule
+
+    def guest(self, title: bytes, module: str | bytes, manifest: Mapping[str, Any] | None = None, **rest: Any) -> bytes:
+        """Create an actor that runs a guest and run its genesis; returns its id."""
+        actor = guest_core(self.stage.graph, title, module, manifest, **rest)
+        self.inject(actor, actor, headers=GENESIS, rule=self.rule)
+        self.run(rule=self.rule)
+        return actor
+
+    def ask_guest(self, actor: bytes, question: bytes, mode: str = "queue") -> None:
+        """Send a guest its question, and run to rest."""
+        self.tell(actor, self.stage.blob(question), mode=mode, rule=self.rule)
+
+    def change(self, actor: bytes, **entries: bytes) -> None:
+        """Send an update as a signal, which also takes back what the actor failed at, and run to rest."""
+        self.tell(actor, self.stage.tree(**entries), "update", "signal", rule=self.rule)
+
+    def manifest(self, members: Mapping[str, Any]) -> bytes:
+        """Add a tree ``wasm`` with a manifest."""
+        return self.stage.tree(manifest=add_manifest(self.stage.graph, members))
+
+    def module(self, name: str) -> bytes:
+        """Add a tree ``code`` with a guest at ``main.wasm``."""
+        return self.stage.tree(**{"main.wasm": add_module(self.stage.graph, guest(name))})
+
+    def compare(self) -> None:
+        """Hold references and the whole store against the model's."""
+        self.refs(rule=self.rule)
+        self.export(rule=self.rule)
