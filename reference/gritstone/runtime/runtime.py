@@ -147,7 +147,8 @@ class Runtime:
         with self._driving():
             while not self._stopped:
                 await self._to_rest(None)
-                await self._waiting.wait(self._next_delay_s())
+                if not self._stopped:  # else what wakes has done so
+                    await self._waiting.wait(self._next_delay_s())
 
     @contextmanager
     def _driving(self) -> Iterator[None]:
