@@ -13,8 +13,10 @@ Spec: :rule:`wasm.outcome.code`, :rule:`wasm.outcome.merged`, :rule:`wasm.outcom
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -119,6 +121,15 @@ class Engine:
         ]
         self._admitted: OrderedDict[tuple[ObjectId, str, int], AdmittedModule | Refusal] = OrderedDict()
         self._prepared: OrderedDict[tuple[ObjectId, int], Prepared] = OrderedDict()
+        atexit.register(_close, weakref.ref(self))
+
+    def close(self) -> None:
+        """Let go of what the engine made, while that can be done: no module is run any more."""
+        for prepared in self._prepared.values():
+            prepared.linked.close()
+        self._prepared.clear()
+        self._linker.close()
+        self._engine.close()
 
     def prepare(self, module_id: ObjectId, data: bytes, entry: str, pages: int) -> Prepared:
         """Admit a module and make it ready to run, or find that this was done before.
@@ -153,6 +164,12 @@ class Engine:
             return instance.serve(name, arguments)
 
         return function
+
+
+def _close(reference: weakref.ref[Engine]) -> None:
+    engine = reference()
+    if engine is not None:
+        engine.close()
 
 
 def _judge(data: bytes, entry: str, pages: int) -> AdmittedModule | Refusal:
