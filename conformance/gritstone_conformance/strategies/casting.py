@@ -10,24 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.values import Blob, Tree
-from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
+from gritstone_conformance.model.values import Tree
 from gritstone_conformance.strategies.graphs import Graph
-from gritstone_conformance.strategies.guests import add_modules
+from gritstone_conformance.strategies.guests import add_manifest, add_modules
 
-__all__ = ["PUPPET", "STAMP", "TEST_MANIFEST", "GuestFormat", "code_data", "with_modules"]
+__all__ = ["PUPPET", "STAMP", "TEST_GRANTS", "GuestFormat", "code_data", "with_modules"]
 
 PUPPET: Final = b"external:puppet/1"
 STAMP: Final = b"external:puppet-stamp/1"
 
-_SMALL: Final = dict.fromkeys(("raw", "code", "query", "attempt"), True)
-_WIDE: Final = dict.fromkeys(("send", "spawn", "update"), "any")
-
-TEST_MANIFEST: Final = encode_item({"v": 1, "fuel": 1_000_000_000, **_SMALL, **_WIDE})
-"""The manifest of a test actor."""
+TEST_GRANTS: Final[Mapping[str, Any]] = {
+    "fuel": 1_000_000_000,
+    **dict.fromkeys(("raw", "code", "query", "attempt"), True),
+    **dict.fromkeys(("send", "spawn", "update"), "any"),
+}
+"""The members of the manifest of a test actor, besides ``v``."""
 
 _NODES: Final = {PUPPET: b"wasm:code/puppet.wasm", STAMP: b"wasm:code/puppet-stamp.wasm"}
 
@@ -53,5 +53,5 @@ def with_modules(graph: Graph, entries: Mapping[str, bytes]) -> dict[str, bytes]
         return dict(entries)
     own = {"code": add_modules(graph, "puppet", "puppet-stamp")}
     if "wit_update" not in entries:
-        own["wasm"] = graph.add(Tree((("manifest", graph.add(Blob(CT_CBOR, TEST_MANIFEST))),)))
+        own["wasm"] = graph.add(Tree((("manifest", add_manifest(graph, TEST_GRANTS)),)))
     return {**own, **entries}

@@ -57,7 +57,7 @@ def guest_core(
     module: str | bytes,
     manifest: Mapping[str, Any] | None = None,
     *,
-    peers: Mapping[str, bytes] | None = None,
+    wasm: Mapping[str, bytes] | None = None,
     **entries: bytes,
 ) -> bytes:
     """Add the core of an actor that runs a module at ``code/main.wasm``, and return its id.
@@ -67,17 +67,16 @@ def guest_core(
         title: what stands at ``name``, so that the actor is another one.
         module: the name of a guest, or the bytes of a module.
         manifest: members of the manifest; None: there is none.
-        peers: what stands at ``wasm/peers``.
+        wasm: further entries of ``wasm``.
         entries: further entries, in place of those that it has by itself where the names are the same.
     """
     data = guest(module) if isinstance(module, str) else module
-    wasm = {} if manifest is None else {"manifest": add_manifest(graph, manifest)}
-    if peers:
-        wasm["peers"] = graph.add(Tree(tuple(peers.items())))
+    granted = {} if manifest is None else {"manifest": add_manifest(graph, manifest)}
+    whole = {**granted, **(wasm or {})}
     own = {
         "code": graph.add(Tree((("main.wasm", add_module(graph, data)),))),
         "name": graph.add(Blob((("ct", "s"),), title)),
         "wit": graph.add(Blob((("ct", "s"),), b"wasm:code/main.wasm")),
-        **({"wasm": graph.add(Tree(tuple(wasm.items())))} if wasm else {}),
+        **({"wasm": graph.add(Tree(tuple(whole.items())))} if whole else {}),
     }
     return graph.add(Tree(tuple({**own, **entries}.items())))

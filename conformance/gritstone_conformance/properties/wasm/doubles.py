@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms
 from gritstone_conformance.strategies.guests import add_manifest, add_module, guest, guest_core
@@ -52,6 +53,11 @@ class GuestDouble(Double):
     def module(self, name: str) -> bytes:
         """Add a tree ``code`` with a guest at ``main.wasm``."""
         return self.stage.tree(**{"main.wasm": add_module(self.stage.graph, guest(name))})
+
+    def prune(self) -> None:
+        """Prune; what was made on the way and is reached by nothing is not counted."""
+        self.pair.model.prune([])
+        self.request(("grit.prune", {"store": "s", "pins": []}, ok(removed={"$": "any"}), self.rule))
 
     def compare(self) -> None:
         """Hold references and the whole store against the model's."""

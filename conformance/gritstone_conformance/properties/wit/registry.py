@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from gritstone_conformance.attachment.claims import EXECUTOR
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.strategies.casting import GuestFormat
@@ -39,13 +40,14 @@ def in_each_format(
         body: takes the trial, the format, and what ``given`` draws.
         rules: the rules it judges; the first is blamed where no step names another.
         given: what it draws, or None: it runs once.
-        features: what must be claimed besides the profile (``runtime`` for cases of ``harness``).
+        features: what must be claimed besides the profile (``runtime`` for cases of ``harness``, ``wit`` for those of
+            executors of modules, which need not claim ``wasm``).
         kind: as in :class:`Property`.
         examples: how many in the profile ``gate``; None: as many as the kind has.
         cost: as in :class:`Property`.
         search_only: as in :class:`Property`.
     """
-    profile = name.partition("/")[0].replace("harness", "runtime")
+    profile = "wit" if EXECUTOR in features else name.partition("/")[0].replace("harness", "runtime")
     return tuple(
         Property(
             name=f"{name}-{format_name.partition('-')[0]}",
@@ -70,7 +72,7 @@ def played_by_guests(prop: Property, *, examples: int | None, search_only: bool)
     assert isinstance(prop.body, partial), f"{prop.name} was made by in_each_format"
     body, fmt = prop.body.args
     guests = GuestFormat.of(fmt)
-    features = tuple("wasm.executor" if name == "external" else name for name in prop.requires.features)
+    features = tuple(EXECUTOR if name == "external" else name for name in prop.requires.features)
     return replace(
         prop,
         name="wasm/puppet/" + prop.name.replace("/", "-"),
