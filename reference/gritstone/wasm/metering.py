@@ -177,6 +177,7 @@ def _exports(module: Module, counters: _Counters) -> Iterator[bytes]:
 # --- bodies ----------------------------------------------------------------------------------------------
 
 
+_NOWHERE = -1
 _Live = tuple[int, int, int, int]
 """A live instruction: its opcode, where it begins and ends, in how many constructs it stands."""
 
@@ -230,15 +231,16 @@ def _meter_code(data: bytes, live: list[_Live], counters: _Counters, scratch: di
     """
     parts = [b""]
     place, cost = 0, first
-    copied = live[0][1]  # where the run begins that was not copied yet
+    copied = _NOWHERE  # where the run begins that was not copied yet; what comes next begins it behind a jump
     costs, changed = COSTS, _CHANGED
     for opcode, start, end, depth in live:
+        copied = start if copied == _NOWHERE else copied
         cost += costs[opcode]
         if opcode not in changed:
             continue
         parts.append(data[copied:start])
         parts += _meter_instruction(data[start:end], opcode, depth, counters, scratch)
-        copied = end
+        copied = _NOWHERE if opcode in _JUMPS else end
         if opcode in _ENDERS:
             if cost:
                 parts[place] = counters.charge(b"\x42" + signed(cost))

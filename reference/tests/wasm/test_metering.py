@@ -231,3 +231,23 @@ def test_the_example_of_the_spec(wat: Callable[..., bytes]) -> None:
     metered = meter_module(admit_module(data, "wit", 256))
     assert len(metered) == 118
     assert hashlib.sha256(metered).hexdigest() == "6dceaad0ee3040d2269e7306b9a3fef7d9ff30405115677b3a0c54503a64e783"
+
+
+@pytest.mark.parametrize(
+    ("dead", "alive"),
+    [
+        ("(return (i32.const 0)) (drop (i32.const 9))", "(return (i32.const 0))"),
+        (
+            "(if (i32.const 1) (then (return (i32.const 0)) (drop (i32.const 9))) (else (nop))) (i32.const 1)",
+            "(if (i32.const 1) (then (return (i32.const 0))) (else (nop))) (i32.const 1)",
+        ),
+        (
+            "(block (br 0) (drop (i32.const 7)) (block (drop (i32.const 8)))) (i32.const 0)",
+            "(block (br 0)) (i32.const 0)",
+        ),
+    ],
+)
+def test_dead_code_is_left_out(wat: Callable[..., bytes], dead: str, alive: str) -> None:
+    with_dead, without = (meter_module(admit_module(wat(body), "wit", 1)) for body in (dead, alive))
+    assert with_dead == without
+    assert b"\x41\x09\x1a" not in with_dead
