@@ -11,7 +11,7 @@ from gritstone.harness.operations import Session
 from gritstone.harness.wire import Json, write_bytes
 from gritstone.harness.wit_operations import objects_of
 from gritstone.wasm.admission import AdmittedModule, admit_module
-from gritstone.wasm.fork import fork_core
+from gritstone.wasm.forks import fork_core
 from gritstone.wasm.handoff import adopt_actor, release_actor
 from gritstone.wasm.metering import meter_module
 from gritstone.wasm.signature import sign_bundle, verify_bundle

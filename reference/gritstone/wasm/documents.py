@@ -26,6 +26,7 @@ __all__ = [
     "State",
     "decode_item",
     "encode_item",
+    "manifest_blob",
     "read_manifest",
     "read_state",
     "state_blob",
@@ -285,6 +286,16 @@ def read_manifest(value: Object | None, names: Grammar) -> Manifest:
     if "mounts" in members:
         members["mounts"] = MappingProxyType(members["mounts"])
     return Manifest(**members)
+
+
+def manifest_blob(manifest: Manifest) -> Blob:
+    """Make the document of a manifest; what is as it is by default is left out."""
+    members: dict[str, Item] = {"v": 1}
+    for name in _MANIFEST:
+        value = None if name == "v" else getattr(manifest, name)
+        if name != "v" and value != getattr(DEFAULT_MANIFEST, name):
+            members[name] = {"start": value.start, "tick": value.tick} if isinstance(value, Clock) else value
+    return Blob(_HEADERS, encode_item(members))
 
 
 # --- the state -------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from gritstone.grit.formats import FORMATS
 from gritstone.grit.limits import DEFAULT_LIMITS, Limits
 from gritstone.grit.objects import ObjectId
 
-__all__ = ["public_key", "sign_bundle", "signed_text", "verify_bundle"]
+__all__ = ["public_key", "read_references", "sign_bundle", "signed_text", "verify_bundle"]
 
 _PIECE_BYTES = 1 << 20
 _FORMAT = re.compile(rb"gritstone bundle 1\nformat ([a-z][a-z0-9-]{0,31})\n")
@@ -54,7 +54,7 @@ def sign_bundle(source: BinaryIO, secret: bytes, limits: Limits = DEFAULT_LIMITS
     Spec: :rule:`wasm.sign.covers`.
     """
     key = Ed25519PrivateKey.from_private_bytes(secret)
-    signature = key.sign(_read_signed_text(source, limits))
+    signature = key.sign(signed_text(*read_references(source, limits)))
     # The one form of RFC 8785: members in order of name, no blanks, nothing that needs escaping.
     return f'{{"alg":"Ed25519","key":"{public_key(secret).hex()}","sig":"{signature.hex()}","v":1}}'.encode()
 
@@ -81,7 +81,7 @@ def verify_bundle(
 
     Spec: :rule:`wasm.sign.trust`, :rule:`wasm.sign.covers`.
     """
-    text = _read_signed_text(source, limits)
+    text = signed_text(*read_references(source, limits))
     match = _FORM.fullmatch(signature)
     if match is None:
         raise _refusal("it is not of the one form")
@@ -106,8 +106,18 @@ def signed_text(format_name: str, references: Sequence[tuple[str, ObjectId]]) ->
     return f"gritstone signature 1\nformat {format_name}\n{''.join(lines)}".encode()
 
 
-def _read_signed_text(source: BinaryIO, limits: Limits) -> bytes:
-    """Read a bundle to its end; give the text that stands for it."""
+def read_references(source: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> tuple[str, list[tuple[str, ObjectId]]]:
+    """Read a bundle to its end, and store nothing.
+
+    Returns:
+        The name of its format; names and targets of its references, ascending by name.
+
+    Raises:
+        Malformed: as import.
+        Invalid: as import.
+        Rejected: a format that nobody knows (code ``format``).
+        Exhausted: as import.
+    """
     begin = source.tell()
     match = _FORMAT.match(source.read(_FIRST_BYTES))
     if match is None:
@@ -121,7 +131,7 @@ def _read_signed_text(source: BinaryIO, limits: Limits) -> bytes:
         for _ in reader.feed(piece):
             pass
     reader.finish()
-    return signed_text(name, reader.references)
+    return name, reader.references
 
 
 def _refusal(what: str) -> Rejected:

@@ -11,7 +11,7 @@ import pytest
 from gritstone.errors import Invalid, Missing, Rejected
 from gritstone.grit import Blob, Object, ObjectId, Step, Store, Tree
 from gritstone.wasm.documents import State, encode_item, read_state, state_blob
-from gritstone.wasm.fork import fork_core, fork_key
+from gritstone.wasm.forks import fork_core, fork_key
 from gritstone.wit import Objects
 from gritstone.wit.paths import find
 from gritstone.wit.workspace import Workspace

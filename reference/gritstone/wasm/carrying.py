@@ -1,0 +1,150 @@
+"""Carrying: an actor in a file, with all that its step reaches, and what it has not read.
+
+A bundle of an actor has its one head, or says that it moved; and, if there is mail that it could not read yet, that.
+Nothing else of a bundle is taken over, whoever made it.
+
+Spec: :rule:`wasm.image.equal`, :rule:`wasm.handoff.one-owner`, :rule:`wasm.sign.trust`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+from gritstone.errors import Rejected
+from gritstone.grit.export import export_bundle
+from gritstone.grit.importing import import_bundle
+from gritstone.grit.memory import MemoryEngine
+from gritstone.grit.objects import NO_HEADERS, Blob, Message, ObjectId
+from gritstone.grit.references import Change
+from gritstone.grit.store import Store
+from gritstone.wasm.cores import is_wasm_actor
+from gritstone.wasm.handoff import adopt_actor, release_actor
+from gritstone.wasm.sandbox import Sandbox
+from gritstone.wasm.signature import read_references, sign_bundle, verify_bundle
+from gritstone.wit.objects import Objects
+from gritstone.wit.position import load_position, position_of
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Unread", "load_actor", "save_actor"]
+
+Unread: TypeAlias = tuple[bytes, Mapping[str, str]]
+"""The content and the headers of a message that was not read."""
+
+_RULE = "wasm.image.equal"
+_SIGNATURE = ".sig"
+_ACTOR = re.compile("[0-9a-f]{64}")
+
+
+def save_actor(
+    sandbox: Sandbox, actor: ObjectId, unread: tuple[Unread, ...], path: Path, *, move: bool, secret: bytes | None
+) -> None:
+    """Write the bundle of an actor; see ``Execution.save``."""
+    store = sandbox.store
+    if move:
+        release_actor(store, actor)
+    try:
+        with _mail(sandbox, actor, unread) as names:
+            data = _export(store, [f"{'moved' if move else 'heads'}/{actor.hex()}", *names])
+        if secret is not None:
+            signature = sign_bundle(io.BytesIO(data), secret, store.limits)
+            _replace(path.with_name(path.name + _SIGNATURE), signature)
+        _replace(path, data)
+    except BaseException:
+        if move:
+            adopt_actor(store, actor)
+        raise
+
+
+@contextmanager
+def _mail(sandbox: Sandbox, actor: ObjectId, unread: tuple[Unread, ...]) -> Iterator[list[str]]:
+    """Name what an actor has not read, as long as it is exported."""
+    place = sandbox.place(actor)
+    assert place is not None, "it is here"
+    workspace = sandbox.workspace()
+    tip = position_of(workspace, place).inbox.get(sandbox.agent)
+    for content, headers in unread:
+        tip = workspace.put(Message(tip, headers, workspace.put(Blob(NO_HEADERS, content))))
+    if not unread:
+        yield []
+        return
+    workspace.keep(sandbox.store)
+    name = f"unread/{actor.hex()}"
+    sandbox.store.update_references([Change(name, None, tip)])
+    try:
+        yield [name]
+    finally:
+        sandbox.store.update_references([Change(name, tip, None)])
+
+
+def _export(store: Store, names: list[str]) -> bytes:
+    with store.snapshot() as snapshot:
+        return b"".join(export_bundle(snapshot, names))
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file as a whole, or leave the one that is there."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load_actor(sandbox: Sandbox, path: Path, keys: Collection[bytes] | None) -> tuple[ObjectId, tuple[Unread, ...]]:
+    """Take over the bundle of an actor; see ``load``."""
+    store = sandbox.store
+    source = io.BytesIO(path.read_bytes())  # what is judged is what is taken over, whoever writes the file meanwhile
+    if keys is not None:
+        verify_bundle(source, path.with_name(path.name + _SIGNATURE).read_bytes(), keys, store.limits)
+        source.seek(0)
+    _, references = read_references(source, store.limits)
+    names = dict(references)
+    spaces = {name.partition("/")[0] for name in names}
+    actors = {name.partition("/")[2] for name in names}
+    if len(actors) != 1 or not all(map(_ACTOR.fullmatch, actors)) or spaces - {"unread"} not in ({"heads"}, {"moved"}):
+        raise Rejected("a bundle of something else than one actor", rule=_RULE, got=sorted(names)[:4])
+    (label,) = actors
+    unread = _read_mail(_scratch(store, source), names, label)
+    source.seek(0)
+    import_bundle(store, source)
+    name = f"unread/{label}"
+    if name in names:
+        store.update_references([Change(name, names[name], None)])
+    actor = bytes.fromhex(label)
+    if "moved" in spaces:
+        adopt_actor(store, actor)
+    return actor, unread
+
+
+def _scratch(store: Store, source: BinaryIO) -> Workspace:
+    """Read a bundle without taking it over."""
+    scratch = Store.open(MemoryEngine(), store.format, limits=store.limits)
+    source.seek(0)
+    import_bundle(scratch, source)
+    return Workspace(Objects(scratch.format, scratch.limits, scratch.get))
+
+
+def _read_mail(workspace: Workspace, names: Mapping[str, ObjectId], label: str) -> tuple[Unread, ...]:
+    """Read what an actor has not read, oldest first."""
+    place = names.get(f"heads/{label}") or names[f"moved/{label}"]
+    position = load_position(workspace, place, bytes.fromhex(label))
+    if not is_wasm_actor(workspace, position.core):
+        raise Rejected("no step of code that runs here", rule=_RULE, got=place.hex())
+    read = set(position.inbox.values())
+    found: list[Unread] = []
+    at = names.get(f"unread/{label}")
+    while at is not None and at not in read:
+        message = workspace.message(at)
+        value = workspace.look(message.content)
+        if not isinstance(value, Blob):
+            raise Rejected("mail with another content than bytes", rule=_RULE, got=at.hex())
+        found.append((value.data, dict(message.headers)))
+        at = message.previous
+    return tuple(reversed(found))

@@ -1,0 +1,349 @@
+"""Executions: code that is not trusted, run a message at a time, stopped, forked, saved and carried away.
+
+An execution is an actor. Where it stands is a step in a store, so a snapshot is the id of a step, and there is nothing
+to tear down: a call that failed has changed nothing, and what was made before stays.
+
+Spec: the chapters *Snapshot* and *Fork, resume, migration* of ``wasm``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+
+from gritstone.errors import Refusal, Rejected
+from gritstone.grit.objects import NO_HEADERS, Blob, ObjectId, Tree
+from gritstone.wasm.carrying import Unread, load_actor, save_actor
+from gritstone.wasm.cores import manifest_of, state_of, tree_at
+from gritstone.wasm.documents import Manifest, manifest_blob
+from gritstone.wasm.environment import mount_name
+from gritstone.wasm.folders import Diff, compare_files, list_files, read_file, read_files, write_folder
+from gritstone.wasm.forks import fork_core
+from gritstone.wasm.outcomes import OutOfFuel, Result, failed
+from gritstone.wasm.sandbox import Delivery, Sandbox
+from gritstone.wit.paths import find
+from gritstone.wit.position import position_of
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Execution", "fork", "load"]
+
+_RULE = "wasm.call.atomic"
+
+
+class Execution:
+    """Run code that is not trusted; ``spawn``, ``fork`` and ``load`` make one.
+
+    Attributes:
+        sandbox: where it lives.
+        on_timeout: what happens when the fuel is spent: ``raise`` or ``checkpoint``.
+        unread: messages that ran out of fuel, oldest first; ``continue_`` gives them again.
+        result: what came of the last run.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, actor: ObjectId, on_timeout: str = "raise", unread: tuple[Unread, ...] = ()
+    ) -> None:
+        self.sandbox = sandbox
+        self.on_timeout = on_timeout
+        self.unread = unread
+        self.result: Result | None = None
+        self._actor = actor
+
+    @property
+    def actor(self) -> ObjectId:
+        """Give the id of the actor."""
+        return self._actor
+
+    @property
+    def snapshot_id(self) -> str | None:
+        """Give the step that it stands at, in hex; None before its first one."""
+        head = self.sandbox.place(self._actor)
+        return None if head is None else head.hex()
+
+    @property
+    def manifest(self) -> Manifest:
+        """Give what the code may have, as its core says."""
+        return manifest_of(self.sandbox.workspace(), self._core())
+
+    # --- running ---------------------------------------------------------------------------------------
+
+    def run(self, content: bytes = b"", headers: Mapping[str, str] = NO_HEADERS) -> Result:
+        """Give the code a message, and let it make a step.
+
+        Args:
+            content: the data of the message.
+            headers: its headers.
+
+        Raises:
+            OutOfFuel: the fuel does not suffice. The message is kept for ``continue_``.
+            SecurityViolation: the code tried what it was not granted.
+            Trapped: the code went wrong.
+            Failed: the call failed in another way.
+            Rejected: there is nothing to run here; or the headers mean something else.
+
+        Spec: :rule:`wasm.call.atomic`.
+        """
+        self._check_here()
+        if headers.get("mt") in ("genesis", "update", "cleanup", "receipt"):
+            raise Rejected("a message that is not for the code", rule=_RULE, got=headers["mt"])
+        return self._give((content, headers))
+
+    def continue_(self, fuel: int | None = None) -> Result:
+        """Go on with what was not finished: messages that ran out of fuel, or a call that waits.
+
+        Args:
+            fuel: units for each call from now on; None to leave them as they are.
+
+        Returns:
+            What came of the last message.
+
+        Raises:
+            Rejected: there is nothing to go on with; and as ``run``.
+
+        Spec: :rule:`wasm.fuel.resume`.
+        """
+        if self.snapshot_id is None:
+            return self.begin(fuel)
+        self._check_here()
+        if fuel is not None:
+            self._set_fuel(fuel)
+        if not self.unread and not self._waits():
+            raise Rejected("there is nothing to go on with", rule="wasm.fuel.resume")
+        waiting, self.unread = list(self.unread or ((b"", NO_HEADERS),)), ()
+        try:
+            while True:
+                result = self._give(waiting.pop(0))
+                if result.error is not None or not waiting:
+                    return result
+        finally:
+            self.unread += tuple(waiting)
+
+    def begin(self, fuel: int | None = None) -> Result:
+        """Let the code make its first step, as ``spawn`` does; with other fuel it is another actor."""
+        if fuel is not None:
+            workspace = self.sandbox.workspace()
+            core = tree_at(workspace, self._actor)
+            self._actor = workspace.put(Tree({**core, "wasm": _with_fuel(workspace, core, fuel)}))
+            workspace.keep(self.sandbox.store)
+        return self._deliver(None)
+
+    def _give(self, message: Unread) -> Result:
+        try:
+            result = self._deliver(message)
+        except OutOfFuel:
+            self.unread += (message,)
+            raise
+        if result.error is not None:
+            self.unread += (message,)
+        return result
+
+    def _deliver(self, message: Unread | None) -> Result:
+        """Deliver a message, or that of the birth."""
+        before = self._used()
+        content, headers = self._actor, {"mt": "genesis"}
+        if message is not None:
+            workspace = self.sandbox.workspace()
+            content = workspace.put(Blob(NO_HEADERS, message[0]))
+            workspace.keep(self.sandbox.store)
+            headers = dict(message[1])
+        try:
+            delivery = self.sandbox.deliver(self._actor, content, headers)
+        except Refusal as refusal:
+            if refusal.code is None or refusal.code == "conflict":
+                raise
+            error = failed(refusal, self.snapshot_id)
+            if self.on_timeout == "checkpoint" and isinstance(error, OutOfFuel):
+                self.result = Result("exhausted:fuel", error.snapshot_id, self.manifest.fuel, error)
+                return self.result
+            raise error from refusal
+        self.result = self._result(delivery, before)
+        return self.result
+
+    def _result(self, delivery: Delivery, before: int | None) -> Result:
+        after = self._used()
+        spent = None if after is None else after - (before or 0)
+        outcome = "declined" if delivery.declined else "suspended" if self._waits() else "step"
+        return Result(outcome, self.snapshot_id, spent, sent=delivery.sent)
+
+    def _check_here(self) -> None:
+        """Refuse to run what is not here.
+
+        Raises:
+            Rejected: the execution moved away, or has not begun.
+        """
+        if self.sandbox.head(self._actor) is None:
+            raise Rejected("the execution moved away, or has not begun", rule="wasm.handoff.one-owner")
+
+    # --- its core --------------------------------------------------------------------------------------
+
+    def _core(self) -> Mapping[str, ObjectId]:
+        """Give the entries of the core that it has now."""
+        workspace = self.sandbox.workspace()
+        head = self.sandbox.place(self._actor)
+        return tree_at(workspace, self._actor) if head is None else position_of(workspace, head).core
+
+    def _used(self) -> int | None:
+        """Give the units that were spent so far; None if nobody counts."""
+        manifest = self.manifest
+        if not manifest.keeps_state or self.snapshot_id is None:
+            return None
+        return state_of(self.sandbox.workspace(), self._core(), manifest).used
+
+    def _waits(self) -> bool:
+        """Tell whether a call was suspended."""
+        manifest = self.manifest
+        return manifest.image and state_of(self.sandbox.workspace(), self._core(), manifest).call is not None
+
+    def _set_fuel(self, fuel: int) -> None:
+        """Update the manifest, as the creator of the actor."""
+        if self.manifest.fuel == fuel:
+            return
+        workspace = self.sandbox.workspace()
+        content = workspace.put(Tree({"wasm": _with_fuel(workspace, self._core(), fuel)}))
+        workspace.keep(self.sandbox.store)
+        self.sandbox.deliver(self._actor, content, {"mt": "update"})
+
+    # --- files -----------------------------------------------------------------------------------------
+
+    def read(self, path: str) -> bytes | None:
+        """Give the data of a blob in the core; None if there is none at the path.
+
+        Args:
+            path: names with slashes between.
+
+        Raises:
+            Missing: it was erased.
+        """
+        workspace = self.sandbox.workspace()
+        target = find(workspace, self._core(), path.split("/"))
+        return None if target is None or workspace.tree(target) is not None else read_file(workspace, target)
+
+    def files(self, mount: str) -> dict[str, bytes]:
+        """Give the files of a mount, as the code left them, by path.
+
+        Raises:
+            Exhausted: there are too many, or they are too large.
+            Missing: one was erased.
+        """
+        workspace = self.sandbox.workspace()
+        return read_files(workspace, find(workspace, self._core(), ("fs", mount_name(mount))))
+
+    def diff(self, mount: str) -> Diff:
+        """Tell which files of a mount are other ones than when the execution began."""
+        workspace = self.sandbox.workspace()
+        path = ("fs", mount_name(mount))
+        cores = tree_at(workspace, self._actor), self._core()
+        before, after = (list_files(workspace, find(workspace, core, path)) for core in cores)
+        return compare_files(before, after)
+
+    def write_files(self, mount: str, folder: str | PathLike[str]) -> None:
+        """Write the files of a mount into a folder that is empty, or not there yet.
+
+        Raises:
+            Rejected: the folder is not empty, or a name means something to a file system; nothing was written.
+            OSError: the file system does not let us.
+        """
+        write_folder(self.files(mount), Path(folder))
+
+    # --- elsewhere -----------------------------------------------------------------------------------
+
+    def fork(self, *, fresh: bool = True) -> Execution:
+        """Make an execution that goes on from where this one stands. Neither touches the other.
+
+        Args:
+            fresh: whether it has a random stream of its own, or the same one.
+
+        Raises:
+            Rejected: the execution is not here.
+
+        Spec: :rule:`wasm.fork.apart`.
+        """
+        self._check_here()
+        made = fork(self.snapshot_id or "", sandbox=self.sandbox, fresh=fresh, on_timeout=self.on_timeout)
+        made.unread = self.unread
+        return made
+
+    def save(self, path: str | PathLike[str], *, move: bool = False, secret: bytes | None = None) -> None:
+        """Write the execution into a file, with all that it needs, to be loaded anywhere.
+
+        Args:
+            path: the file; one that is there is replaced.
+            move: whether the execution moves away, and stands still here from now on.
+            secret: of Ed25519, 32 bytes: the file is signed, in ``<path>.sig``.
+
+        Raises:
+            Rejected: the execution is not here.
+            OSError: the file system does not let us.
+
+        Spec: :rule:`wasm.image.equal`, :rule:`wasm.handoff.one-owner`.
+        """
+        self._check_here()
+        save_actor(self.sandbox, self._actor, self.unread, Path(path), move=move, secret=secret)
+
+
+# --- making executions of others -------------------------------------------------------------------------
+
+
+def fork(snapshot_id: str, *, sandbox: Sandbox, fresh: bool = True, on_timeout: str = "raise") -> Execution:
+    """Make an execution that goes on from a snapshot.
+
+    Args:
+        snapshot_id: a step of the store, in hex.
+        sandbox: where it is.
+        fresh: whether it has a random stream of its own, or that of its parent.
+        on_timeout: as for ``Environment``.
+
+    Raises:
+        Missing: there is no such step.
+        Invalid: it is no step of code that runs here.
+
+    Spec: :rule:`wasm.fork.exact`, :rule:`wasm.fork.no-run`.
+    """
+    step = bytes.fromhex(snapshot_id)
+    for number in range(2**53):
+        workspace = sandbox.workspace()
+        actor = fork_core(workspace, step, number, fresh=fresh)
+        if not sandbox.is_known(actor):
+            workspace.keep(sandbox.store)
+            execution = Execution(sandbox, actor, on_timeout)
+            execution.begin()
+            return execution
+    raise Rejected("all forks of this step are taken", rule="wasm.fork.exact", got=snapshot_id)
+
+
+def load(
+    path: str | PathLike[str],
+    *,
+    sandbox: Sandbox | None = None,
+    keys: Collection[bytes] | None = None,
+    on_timeout: str = "raise",
+) -> Execution:
+    """Make an execution of a file that ``save`` wrote. None of its code runs before it is told to.
+
+    Args:
+        path: the file.
+        sandbox: where to; None for one of its own, in memory.
+        keys: public keys that are trusted; None to take a file that nobody signed. The signature is in ``<path>.sig``.
+        on_timeout: as for ``Environment``.
+
+    Raises:
+        OSError: a file cannot be read.
+        Malformed: it is no such file.
+        Invalid: it is damaged.
+        Rejected: the signature does not hold (code ``signature``); or the file has another format, or holds something
+            else; or the execution is at another step here (code ``conflict``).
+        Exhausted: it is too large.
+
+    Spec: :rule:`wasm.sign.trust`, :rule:`wasm.image.equal`, :rule:`wasm.handoff.one-owner`.
+    """
+    sandbox = sandbox or Sandbox()
+    actor, unread = load_actor(sandbox, Path(path), keys)
+    return Execution(sandbox, actor, on_timeout, unread)
+
+
+def _with_fuel(workspace: Workspace, core: Mapping[str, ObjectId], fuel: int) -> ObjectId:
+    """Make the tree ``wasm`` of a core with another budget."""
+    manifest = workspace.put(manifest_blob(replace(manifest_of(workspace, core), fuel=fuel)))
+    return workspace.put(Tree({**tree_at(workspace, core.get("wasm")), "manifest": manifest}))

@@ -1,0 +1,112 @@
+"""Spawning: from code and an environment to an execution.
+
+What the code may have is written into its first core, and folders are copied into it. After that nothing of this
+machine is looked at any more.
+
+Spec: :rule:`wasm.manifest.deny`, :rule:`wasm.grant.nothing-else`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from gritstone.errors import Refusal
+from gritstone.grit.objects import NO_HEADERS, Blob, ObjectId, Tree
+from gritstone.wasm.admission import admit_module
+from gritstone.wasm.documents import manifest_blob
+from gritstone.wasm.environment import Environment, mount_name
+from gritstone.wasm.execution import Execution
+from gritstone.wasm.folders import read_folder
+from gritstone.wasm.outcomes import failed
+from gritstone.wasm.sandbox import Sandbox
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["spawn"]
+
+_MODULE = "code/main.wasm"
+_TEXT = "code"  # the mount with the text that an evaluator runs
+
+
+def spawn(
+    code: bytes | str, env: Environment | None = None, *, evaluator: bytes | None = None, sandbox: Sandbox | None = None
+) -> Execution:
+    """Begin to run code that is not trusted.
+
+    Args:
+        code: a module; or a text, for an evaluator.
+        env: what the code may have; None for nothing beyond the defaults.
+        evaluator: a module that runs a text; it finds it in the file ``/code``, which it cannot change.
+        sandbox: where to; None for one of its own, in memory.
+
+    Returns:
+        The execution, which has made its first step; or, under ``checkpoint``, has run out of fuel before it.
+
+    Raises:
+        SecurityViolation: the code wants what nobody has, or what it was not granted.
+        OutOfFuel: the fuel does not suffice for the first step.
+        Trapped: the code went wrong.
+        Failed: it is no code that runs, or failed in another way.
+        Rejected: a folder holds what cannot be mounted.
+        Invalid: a name in a folder cannot be written.
+        Exhausted: a folder is too large.
+
+    Spec: :rule:`wasm.manifest.deny`, :rule:`wasm.module.first`.
+    """
+    env = env or Environment()
+    sandbox = sandbox or Sandbox()
+    if isinstance(code, str) != (evaluator is not None):
+        raise ValueError("a text needs an evaluator, and a module takes none")
+    text = code if isinstance(code, str) else None
+    module = evaluator if evaluator is not None else code
+    assert isinstance(module, bytes), "a text has an evaluator"
+    try:
+        admit_module(module, "wit", env.manifest().pages)
+    except Refusal as refusal:
+        raise failed(refusal, None) from refusal
+    workspace = sandbox.workspace()
+    core = _make_core(workspace, module, env, text=text, egress=sandbox.agent)
+    actor = _unused(sandbox, workspace, core)
+    workspace.keep(sandbox.store)
+    execution = Execution(sandbox, actor, env.on_timeout)
+    execution.begin()
+    return execution
+
+
+def _make_core(
+    workspace: Workspace, module: bytes, env: Environment, *, text: str | None = None, egress: ObjectId
+) -> dict[str, ObjectId]:
+    """Make the entries of the first core of an execution.
+
+    Args:
+        workspace: where they are made.
+        module: the code.
+        env: what it may have.
+        text: what it is to evaluate.
+        egress: whom it may send to, if it may send.
+    """
+    folders = {mount_name(mount): read_folder(workspace, Path(folder)) for mount, folder in env.mounts.items()}
+    if text is not None:
+        if _TEXT in folders:
+            raise ValueError(f"the mount {_TEXT} holds the text to evaluate")
+        folders[_TEXT] = workspace.put(Blob({"ct": "s"}, text.encode()))
+    manifest = env.manifest(reads=() if text is None else (_TEXT,))
+    nodes = {"manifest": workspace.put(manifest_blob(manifest))}
+    if env.network_egress:
+        nodes["peers"] = workspace.put(Tree({"egress": egress}))
+    code = workspace.put(Tree({"main.wasm": workspace.put(Blob({"ct": "application/wasm"}, module))}))
+    core = {"code": code, "wit": workspace.put(Blob(NO_HEADERS, f"wasm:{_MODULE}".encode()))}
+    mounted = {name: target for name, target in folders.items() if target is not None}
+    if mounted:
+        core["fs"] = workspace.put(Tree(mounted))
+    return {**core, "wasm": workspace.put(Tree(nodes))}
+
+
+def _unused(sandbox: Sandbox, workspace: Workspace, core: Mapping[str, ObjectId]) -> ObjectId:
+    """Make a core that no actor of the store began with."""
+    actor = workspace.put(Tree(core))
+    number = 0
+    while sandbox.is_known(actor):
+        number += 1
+        actor = workspace.put(Tree({**core, "nonce": workspace.put(Blob({"ct": "s"}, str(number).encode()))}))
+    return actor
