@@ -1,0 +1,202 @@
+"""Handoff: an actor leaves one store and goes on in another, and is in one of them at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.mailroom import Mailroom
+from gritstone_conformance.model.refusals import Refusal, ok
+from gritstone_conformance.model.store import Change
+from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.model.wasm.handoff import adopt, release
+from gritstone_conformance.properties.runtime.double import GENESIS
+from gritstone_conformance.properties.runtime.house import House
+from gritstone_conformance.properties.runtime.kills import NEVER, is_sigkill
+from gritstone_conformance.properties.wasm.doubles import KEEPS, GuestDouble
+from gritstone_conformance.properties.wit.registry import in_each_format
+from gritstone_conformance.replies import Json
+from gritstone_conformance.trial import Trial
+
+__all__ = ["PROPERTIES"]
+
+_OWNER: Final = "wasm.handoff.one-owner"
+_GENESIS: Final = "wasm.handoff.no-genesis"
+_MOST_WRITES: Final = 12  # of one handoff
+
+
+def _hand(house: GuestDouble, op: str, actor: bytes) -> None:
+    """Ask for one half of a handoff, and that nothing changed where it is refused."""
+    halves: dict[str, Callable[[Mailroom, bytes], bytes]] = {"release": release, "adopt": adopt}
+    try:
+        expect = ok(step=halves[op](house.model.mailroom, actor).hex())
+    except Refusal as refusal:
+        expect = refusal.expectation()
+    house.ask_plainly(f"wasm.{op}", {"store": "s", "actor": actor.hex()}, expect, house.rule)
+    house.refs(rule=house.rule)
+
+
+def _reply(house: GuestDouble) -> bytes:
+    """Create an actor that answers with what it was sent."""
+    return house.guest(b"echo", "effects", {**KEEPS, "send": "any"})
+
+
+def refused(trial: Trial, fmt: Format) -> None:
+    """Who is not here, stands still, or is not at rest is not released; who is here, or is none, is not adopted."""
+    house = GuestDouble(trial, fmt, _OWNER)
+    stage = house.stage
+    actor, echo = house.guest(b"a", "counter", KEEPS), _reply(house)
+    nobody = stage.core(b"nobody", b"external:absent")
+    house.fill()
+    for one in (nobody, stage.blob(b"blob"), actor):
+        _hand(house, "adopt", one)
+    _hand(house, "release", nobody)
+    house.inject(actor, stage.blob(b"unread"))
+    _hand(house, "release", actor)
+    house.run()
+    house.ask_guest(echo, b"r")
+    _hand(house, "release", echo)
+    for sender, message in house.mail():
+        house.ack(sender, message)
+    _hand(house, "release", echo)
+    _hand(house, "release", echo)
+    house.ask_guest(actor, b"")
+    house.change(actor, wasm=house.manifest({"fuel": 1}))
+    house.ask_guest(actor, b"")
+    _hand(house, "release", actor)
+    house.change(actor, wasm=house.manifest(KEEPS))
+    _hand(house, "release", actor)
+    head = f"moved/{actor.hex()}"
+    step = house.pair.model.references[head]
+    house.play()
+    house.stop()
+    for target in (house.pair.model.references[f"moved/{echo.hex()}"], actor, step):
+        house.request(house.pair.cas(Change(head, house.pair.model.references[head], target)))
+        _hand(house, "adopt", actor)
+    _hand(house, "adopt", actor)
+    house.compare()
+
+
+def waiting(trial: Trial, fmt: Format) -> None:
+    """Who stands still makes no step, whatever it is sent, also after a start; its mail waits until it is adopted."""
+    house = GuestDouble(trial, fmt, _GENESIS)
+    stage = house.stage
+    actor, friend = house.guest(b"a", "counter", KEEPS), house.guest(b"b", "counter", KEEPS)
+    _hand(house, "release", actor)
+    for content, mt in ((stage.blob(b"mail"), ""), (stage.tree(k=stage.blob(b"v")), "update"), (actor, "genesis")):
+        house.tell(actor, content, mt, rule=_GENESIS)
+        house.ask_guest(friend, b"")
+        house.refs(rule=_GENESIS)
+    house.restart(rule=_GENESIS)
+    house.run(rule=_GENESIS)
+    house.refs(rule=_GENESIS)
+    house.query(actor, "any", rule=_GENESIS)
+    _hand(house, "adopt", actor)
+    house.run(rule=_GENESIS)
+    house.compare()
+
+
+def unborn(trial: Trial, fmt: Format) -> None:
+    """A genesis message brings nobody to life who stands still here."""
+    house = GuestDouble(trial, fmt, _GENESIS)
+    actor = house.guest(b"a", "counter", KEEPS)
+    other = house.guest(b"b", "counter", KEEPS)
+    _hand(house, "release", actor)
+    house.inject(other, other, headers=GENESIS)
+    house.inject(actor, actor, mode="signal", headers=GENESIS)
+    house.run(rule=_GENESIS)
+    house.compare()
+
+
+def there_and_back(trial: Trial, fmt: Format) -> None:
+    """An actor that is handed on keeps its memory, randomness and history, in each store in its turn."""
+    actor, bundle = b"", b""
+    for stay in range(3):
+        house = GuestDouble(trial, fmt, _OWNER)
+        if stay == 0:
+            key = bytes(range(32))
+            grants = {"image": True, "pages": 4, "random": key, "clock": {"start": 1, "tick": 2}}
+            actor = house.guest(b"a", "random", grants)
+        else:
+            for asked in house.pair.take(bundle, rule=_OWNER):
+                house.request(asked)
+            _hand(house, "adopt", actor)
+        for length in (b"\3", b"\5\1"):
+            house.ask_guest(actor, length)
+        _hand(house, "release", actor)
+        house.play()
+        data = house.pair.export([f"moved/{actor.hex()}"], rule=_OWNER)
+        assert data is not None, "the actor stands still here"
+        bundle = data
+        house.compare()
+        trial.expect("grit.close", {"store": "s"}, {"ok": {}})
+
+
+def killed(trial: Trial, fmt: Format) -> None:
+    """Whatever write it is killed at, a store has one of ``heads`` and ``moved`` for the step, and it can go on."""
+    house = GuestDouble(trial, fmt, _OWNER)
+    actor = house.guest(b"a", "counter", KEEPS)
+    house.play()
+    trial.expect("grit.close", {"store": "s"}, {"ok": {}})
+    at_home = house.pair.model.export()
+    step = release(house.model.mailroom, actor)
+    still = house.pair.model.export()
+    victim = trial.spawn()
+    deaths = 0
+    for op, bundle, finished in (("release", at_home, "moved"), ("adopt", still, "heads")):
+        for number in range(1, _MOST_WRITES):
+            deaths += 1
+            store = House(trial, fmt, directory=trial.directory(), process=victim)
+            data: dict[str, Json] = {"bytes": to_base64(bundle), "more": False}
+            store.ask("grit.import", {"store": "s", **data}, ok(objects={"$": "any"}, refs={"$": "any"}))
+            store.play()
+            is_dead = _die(trial, store, op, actor, step, (number + 1) // 2, ("before", "after")[number % 2])
+            if is_dead:
+                victim.kill()
+                store = House(trial, fmt, directory=store.directory, process=victim, create=False, rule=_OWNER)
+            found = _owners(trial, store, actor, step)
+            if found == ["heads", "moved"] or not found or (not is_dead and found != [finished]):
+                trial.fail("exactly one of heads and moved", found, words="not one owner after a death", rule=_OWNER)
+            if found != [finished]:
+                args: dict[str, Json] = {"store": "s", "actor": actor.hex()}
+                trial.expect(f"wasm.{op}", args, ok(step=step.hex()), on=victim, rule=_OWNER)
+            store.close()
+            if not is_dead:
+                break
+    trial.remark = f"{deaths} deaths, before and after every durable write"
+
+
+def _die(trial: Trial, store: House, op: str, actor: bytes, step: bytes, number: int, when: str) -> bool:
+    """Ask for a half of a handoff with the death due; returns whether it died."""
+    victim = store.process
+    trial.expect("fault.arm", {"writes": number, "when": when}, ok(), on=victim)
+    try:
+        args: dict[str, Json] = {"store": "s", "actor": actor.hex()}
+        trial.expect(f"wasm.{op}", args, ok(step=step.hex()), on=victim, rule=_OWNER)
+        trial.expect("fault.arm", {"writes": NEVER, "when": "before"}, ok(), on=victim)
+    except SubjectFault as fault:
+        if not is_sigkill(fault):
+            raise
+        return True
+    return False
+
+
+def _owners(trial: Trial, store: House, actor: bytes, step: bytes) -> list[str]:
+    """Return which of the two references there are; their target is the step."""
+    store.play()
+    args: dict[str, Json] = {"store": store.handle, "prefix": "", "after": None, "limit": 100}
+    refs = trial.expect("grit.refs", args, ok(refs={"$": "any"}, more=False), on=store.process, rule=_OWNER)["refs"]
+    return [name.partition("/")[0] for name, target in refs if name.endswith(actor.hex()) and target == step.hex()]
+
+
+PROPERTIES: Final = (
+    *in_each_format("wasm/handoff/refused", refused, _OWNER, features=()),
+    *in_each_format("wasm/handoff/waiting", waiting, _GENESIS, features=()),
+    *in_each_format("wasm/handoff/unborn", unborn, _GENESIS, features=()),
+    *in_each_format("wasm/handoff/there-and-back", there_and_back, _OWNER, "wasm.image.equal", features=()),
+    *in_each_format(
+        *("wasm/handoff/killed", killed, _OWNER), features=("durable", "fault.kill"), kind="crash", cost=600
+    ),
+)
