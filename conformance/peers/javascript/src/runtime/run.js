@@ -41,6 +41,15 @@ export class Run {
    */
   goOn(takesTime, wake) {
     this.#timer = null;
+    try {
+      return this.#goOn(takesTime, wake);
+    } catch (error) {
+      this.#transition.return(); // ends what it still does
+      throw error;
+    }
+  }
+
+  #goOn(takesTime, wake) {
     if (this.#isTimeOver) throw timedOut("it still slept at the end of its time");
     for (;;) {
       const { value, done } = this.limit.goOn(this.#transition);
@@ -58,6 +67,7 @@ export class Run {
   abandon() {
     this.isAbandoned = true;
     clearTimeout(this.#timer);
+    this.#transition.return();
   }
 
   /** The ids that a prune has to keep with their closures for it. Spec: runtime.prune.running. */

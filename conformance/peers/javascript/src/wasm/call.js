@@ -3,10 +3,9 @@
 import { Failure, failed, timedOut } from "../wit/failure.js";
 import { Abi } from "./abi.js";
 import { EngineEnd, OutOfFuel, Trap } from "./ends.js";
-import { Instance } from "./engine.js";
+import { Guest } from "./guests.js";
 import { restore } from "./image.js";
 import { prepare } from "./prepare.js";
-import { within } from "./time.js";
 import { Rewinding, Unwinding, winding } from "./winding.js";
 
 const outOfFuel = () => new Failure("exhausted", "the budget is spent", "fuel");
@@ -60,37 +59,42 @@ export class GuestCall {
     return this.budget - this.instance.fuel;
   }
 
-  /** Run it to its end, within some milliseconds. Throws Failure, Refusal missing. */
-  run(ms) {
+  /** Run it to its end: a generator that waits now and then (transition.js). Throws Failure, Refusal missing. */
+  *run() {
     try {
-      within(ms, () => this.#run());
+      yield* this.#run();
     } catch (error) {
       throw asOutcome(error);
     }
   }
 
-  #run() {
-    this.instance = new Instance(this.module, new Abi(this).serve);
+  /** Nothing is asked of its instance any more; what still runs is ended. */
+  close() {
+    this.instance?.close();
+  }
+
+  *#run() {
+    this.instance = new Guest(this.module, new Abi(this).serve);
     this.instance.fuel = this.budget;
     this.instance.depth = 0;
     if (this.image !== null) restore(this.instance, this.image);
-    else this.#initialize();
+    else yield* this.#initialize();
     if (this.isResumed) this.#rewind();
-    const status = this.#enter() >>> 0;
+    const status = (yield* this.#enter()) >>> 0;
     if (this.winding !== null) this.#finishWinding();
     else if (status !== 0) throw failed(`the entry returned ${status}`, `guest:${status}`);
   }
 
-  #initialize() {
+  *#initialize() {
     if (!this.module.hasInitialize) return;
     this.#isInitializing = true;
-    this.instance.call("_initialize");
+    yield* this.instance.calling("_initialize");
     this.#isInitializing = false;
   }
 
-  #enter() {
+  *#enter() {
     try {
-      return this.instance.call(this.entry);
+      return yield* this.instance.calling(this.entry);
     } catch (error) {
       if (this.winding === null) throw error;
       return winding(() => { throw error; });

@@ -2,14 +2,13 @@
 // (binary, validate, admission, meter, engine) and what serves them (ABI, documents, images, transition):
 //
 //   admission.js  admit(bytes, entry, pages) -> Module, or throws Unadmitted with a code: module, limit, import, export
-//   module.js     Module: {bytes, pages, memory: {minimum, maximum} | null, mutables: [{index, type: "i32" or "i64"}], hasInitialize, waits}
+//   module.js     Module: {bytes, pages, memory: {minimum, maximum} | null, mutables: [{index, bits}], hasInitialize, waits}
 //   modules.js    Modules: a cache of them
-//   engine.js     Instance
+//   engine.js     Instance: runs in a thread of its own (guest-thread.js)
+//   guests.js     Guest: the same interface for the thread that serves it
 //   ends.js       Trap, OutOfFuel, EngineEnd
 //
-// All of it is synchronous and touches neither store nor wire, so that it can run in a thread of its own, with its host
-// half: threads other than the first have a native stack of a size that we choose, and can be ended from outside when
-// the time of a transition is over. So a host half should need nothing but read(id), ask(...) and its arguments.
+// All of it is synchronous and touches neither store nor wire.
 
 import { EngineEnd, OutOfFuel, Trap } from "./ends.js";
 import { PAGE_BYTES, STACK_UNITS } from "./limits.js";
@@ -51,7 +50,7 @@ export class Instance {
     for (const { name } of module.imports) imports.grit[name] = (...args) => this.#serve(host, name, args);
     this.#exports = new WebAssembly.Instance(module.compiled, imports).exports;
     this.#memory = this.#exports["grit:memory"] ?? null;
-    this.#mutables = module.mutables.map(({ index, type }) => ({ global: this.#exports[`grit:g${index}`], type }));
+    this.#mutables = module.mutables.map(({ index, bits }) => ({ global: this.#exports[`grit:g${index}`], bits }));
   }
 
   /** The memory as it is now: a Uint8Array; empty without a memory. Ask again after each call of the guest: it may grow. */
@@ -78,12 +77,12 @@ export class Instance {
 
   /** The mutable globals in the order of their indices, as BigInt of their bits. Spec: wasm.image.complete. */
   getGlobals() {
-    return this.#mutables.map(({ global, type }) => BigInt.asUintN(type === "i32" ? 32 : 64, BigInt(global.value)));
+    return this.#mutables.map(({ global, bits }) => BigInt.asUintN(bits, BigInt(global.value)));
   }
 
   setGlobals(values) {
-    this.#mutables.forEach(({ global, type }, i) => {
-      global.value = type === "i32" ? Number(BigInt.asIntN(32, values[i])) : BigInt.asIntN(64, values[i]);
+    this.#mutables.forEach(({ global, bits }, i) => {
+      global.value = bits === 32 ? Number(BigInt.asIntN(32, values[i])) : BigInt.asIntN(64, values[i]);
     });
   }
 

@@ -3,6 +3,7 @@
 
 import { workerData } from "node:worker_threads";
 import { Channel } from "./channel.js";
+import { collect } from "./collect.js";
 import { EngineEnd, OutOfFuel, Trap } from "./ends.js";
 import { Instance } from "./engine.js";
 
@@ -12,7 +13,7 @@ let instance = null;
 /** Thrown through the guest where its host has ended the call. */
 class HostEnd extends Error {}
 
-/** What both sides know of the instance after each message. */
+/** What both sides know of the instance whenever it stops. */
 const standing = () => ({ fuel: instance.fuel, depth: instance.depth, pages: instance.pages });
 
 function resume({ fuel, depth }) {
@@ -61,22 +62,26 @@ const COMMANDS = {
     } catch (error) {
       return { event: "engine", message: String(error) };
     }
-    return { event: "ready", memory: instance.sharedMemory, ...standing() };
+    return { event: "ready", memory: instance.sharedMemory, pages: instance.pages };
   },
   call,
   grow({ pages }) {
     instance.growTo(pages);
-    return { event: "ready", ...standing() };
+    return { event: "ready", pages: instance.pages };
   },
   setGlobals({ values }) {
     instance.setGlobals(values);
-    return { event: "ready", ...standing() };
+    return { event: "ready" };
   },
-  getGlobals: () => ({ event: "ready", value: instance.getGlobals(), ...standing() }),
-  exported: ({ name }) => ({ event: "ready", value: instance.exported(name), ...standing() }),
+  getGlobals: () => ({ event: "ready", value: instance.getGlobals() }),
+  exported: ({ name }) => ({ event: "ready", value: instance.exported(name) }),
   drop() {
     instance = null;
-    return { event: "dropped" };
+    return { event: "done" };
+  },
+  collect() {
+    collect();
+    return { event: "done" };
   },
 };
 

@@ -4,12 +4,15 @@
 
 import { MessageChannel, Worker } from "node:worker_threads";
 import { Channel } from "./channel.js";
+import { collect } from "./collect.js";
 import { EngineEnd, OutOfFuel, Trap } from "./ends.js";
 import { PAGE_BYTES } from "./limits.js";
 
 const STACK_MB = 64; // 65,536 stack units were seen to need less than 1
 const IDLE_THREADS = 2; // that are kept
 const SLICE_MS = 5; // for which a guest is waited for before others have their turn
+const DROPPED_BYTES = 268_435_456; // of memory that is given up before garbage is collected
+const DROPPED_MEMORIES = 500;
 const NO_MEMORY = new Uint8Array(0);
 
 const THREAD = new URL("./guest-thread.js", import.meta.url);
@@ -37,6 +40,12 @@ class GuestThread {
     this.#channel.send(command);
   }
 
+  /** Send a command and wait for what it gives. */
+  tell(command) {
+    this.send(command);
+    return this.receive();
+  }
+
   receive(ms) {
     return this.#channel.receive(ms);
   }
@@ -48,6 +57,21 @@ class GuestThread {
 }
 
 const idle = [];
+
+/** Memory that was given up and may not be free yet: both threads have to see that it is garbage. */
+const dropped = {
+  bytes: 0,
+  memories: 0,
+  add(bytes) {
+    this.bytes += bytes;
+    this.memories += 1;
+    if (this.bytes < DROPPED_BYTES && this.memories < DROPPED_MEMORIES) return;
+    for (const thread of idle) thread.tell({ op: "collect" });
+    collect();
+    this.bytes = 0;
+    this.memories = 0;
+  },
+};
 
 /** An instance in a thread of its own, with the interface of Instance (engine.js). */
 export class Guest {
@@ -131,13 +155,16 @@ export class Guest {
   close() {
     if (this.#thread === null) return;
     const thread = this.#thread;
+    const hadMemory = this.#memory !== null;
     this.#thread = null;
     this.#memory = null;
     this.#view = NO_MEMORY;
-    if (this.#running > 0 || idle.length >= IDLE_THREADS) return thread.end();
-    thread.send({ op: "drop" });
-    thread.receive();
-    idle.push(thread);
+    if (this.#running > 0 || idle.length >= IDLE_THREADS) thread.end();
+    else {
+      thread.tell({ op: "drop" });
+      idle.push(thread);
+    }
+    if (hadMemory) dropped.add(this.pages * PAGE_BYTES);
   }
 
   #thrown = null; // by the host, on its way through the guest
@@ -160,14 +187,14 @@ export class Guest {
   }
 
   #ask(command) {
-    this.#thread.send(command);
-    const event = this.#note(this.#thread.receive());
+    const event = this.#note(this.#thread.tell(command));
     if (event.event === "engine") throw new EngineEnd(event.message);
     return event;
   }
 
   #note(event) {
-    if (event.fuel !== undefined) ({ fuel: this.fuel, depth: this.depth, pages: this.pages } = event);
+    const { fuel = this.fuel, depth = this.depth, pages = this.pages } = event;
+    Object.assign(this, { fuel, depth, pages });
     return event;
   }
 }

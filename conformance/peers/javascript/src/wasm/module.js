@@ -49,7 +49,7 @@ function memoryOf({ memories: [memory] }, pages) {
   return { minimum: memory.minimum, maximum: Math.min(memory.maximum ?? pages, pages) };
 }
 
-/** The mutable globals by ascending index: {index, type: "i32" or "i64"}. */
+/** The mutable globals by ascending index: {index, bits: 32 or 64}. */
 function mutablesOf({ globals }) {
-  return globals.flatMap(({ type, isMutable }, index) => (isMutable ? [{ index, type: type === I32 ? "i32" : "i64" }] : []));
+  return globals.flatMap(({ type, isMutable }, index) => (isMutable ? [{ index, bits: type === I32 ? 32 : 64 }] : []));
 }

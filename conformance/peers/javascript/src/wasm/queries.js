@@ -32,13 +32,21 @@ export function answerByModule(query) {
     queryName: Buffer.from(query.name, "utf8"),
     attempt: 1,
   };
+  let call = null;
   try {
-    const call = new GuestCall(workspace, { core, tree: core, entry: "wit_query" }, given);
-    call.run(Infinity);
+    call = new GuestCall(workspace, { core, tree: core, entry: "wit_query" }, given);
+    toItsEnd(call.run());
     return answerOf(call, query.workspace, workspace);
   } catch (error) {
     throw asRefusal(error);
+  } finally {
+    call?.close();
   }
+}
+
+/** Wait for a generator without letting others have their turn. */
+function toItsEnd(running) {
+  while (!running.next().done);
 }
 
 function answerOf({ result }, below, workspace) {

@@ -61,17 +61,22 @@ function finish(run, workspace, call) {
 
 /**
  * Make the step of a run by the module that the node `entry` of `tree` names: the id of an admitted step, or that of `last`
- * if it declines. Throws Failure, Refusal missing. Spec: wasm.call.order, wasm.call.atomic.
+ * if it declines. A generator that waits while the guest runs. Throws Failure, Refusal missing.
+ * Spec: wasm.call.order, wasm.call.atomic.
  */
-export function transitByModule(run, tree, entry) {
+export function* transitByModule(run, tree, entry) {
   const { last } = run;
   if (last === null && follow(run.workspace.read, tree, ["wasm", "fork"]) !== null) return firstStepOfFork(run);
   const workspace = run.workspace.branch();
   const call = callOf(run, workspace, tree, entry);
-  call.run(run.limit?.left ?? Infinity);
-  if (call.result === null && last === null) throw failed("nothing was given for a genesis message");
-  if (call.result === null || call.result === last?.id) return last.id;
-  const step = finish(run, workspace, call);
-  run.workspace.takeOver(workspace, step);
-  return step;
+  try {
+    yield* call.run();
+    if (call.result === null && last === null) throw failed("nothing was given for a genesis message");
+    if (call.result === null || call.result === last?.id) return last.id;
+    const step = finish(run, workspace, call);
+    run.workspace.takeOver(workspace, step);
+    return step;
+  } finally {
+    call.close();
+  }
 }

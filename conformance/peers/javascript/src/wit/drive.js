@@ -9,24 +9,18 @@ import { timedOut } from "./failure.js";
  */
 export class TimeLimit {
   #used = 0;
-  #began = 0; // when the transition last went on
 
   constructor(most) {
     this.most = most;
   }
 
-  /** Milliseconds that are left; Infinity for any time. */
-  get left() {
-    return this.most === 0 ? Infinity : this.most - this.#used - (performance.now() - this.#began);
-  }
-
   /** Go on with a transition to where it sleeps or ends; throws Failure timeout when its time is over. */
   goOn(transition) {
-    this.#began = performance.now();
+    const began = performance.now();
     try {
       return transition.next();
     } finally {
-      this.#used += performance.now() - this.#began;
+      this.#used += performance.now() - began;
     }
   }
 
@@ -46,14 +40,18 @@ export class TimeLimit {
 
 /** Run a transition to its end within a time limit. */
 export async function drive(transition, limit) {
-  for (;;) {
-    const { value, done } = limit.goOn(transition);
-    if (!done) {
-      const { granted, isOver } = limit.grant(value.sleep);
-      await sleep(granted);
-      if (isOver) throw timedOut(`${limit.most} ms were given`);
+  try {
+    for (;;) {
+      const { value, done } = limit.goOn(transition);
+      if (!done) {
+        const { granted, isOver } = limit.grant(value.sleep);
+        await sleep(granted);
+        if (isOver) throw timedOut(`${limit.most} ms were given`);
+      }
+      limit.check();
+      if (done) return value;
     }
-    limit.check();
-    if (done) return value;
+  } finally {
+    transition.return(); // ends what it still does
   }
 }
