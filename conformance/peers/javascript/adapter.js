@@ -1,31 +1,17 @@
 #!/usr/bin/env node
 // The adapter of the peer. Without arguments it speaks on standard input and output; with `--listen unix:PATH` or
 // `--listen tcp:HOST:PORT` it serves one connection after another.
-//
-// All of it happens in one thread that is not the first: the first has the native stack that it was given, and guests may
-// need more.
 
 import fs from "node:fs";
 import net from "node:net";
-import { Worker, isMainThread } from "node:worker_threads";
 import { Client } from "./src/operations.js";
 import { Session } from "./src/wire.js";
 
-const STACK_MB = 64; // for 65,536 stack units, whatever a frame takes
-
-/** A stream on a file descriptor: in this thread those of the process would go through the first one. */
-function streamOn(fd, openFile) {
-  const stat = fs.fstatSync(fd);
-  return stat.isFIFO() || stat.isSocket() ? new net.Socket({ fd, readable: fd === 0, writable: fd === 1 }) : openFile(null, { fd });
-}
-
 function serveStandardStreams() {
-  const input = streamOn(0, fs.createReadStream);
-  const output = streamOn(1, fs.createWriteStream);
-  const session = new Session(new Client(), output, () => process.exit(0));
-  output.on("error", () => process.exit(1)); // nobody reads any more
-  input.on("data", (chunk) => session.take(chunk));
-  input.on("end", () => session.end(() => output.write("", () => process.exit(0))));
+  const session = new Session(new Client(), process.stdout, () => process.exit(0));
+  process.stdout.on("error", () => process.exit(1)); // nobody reads any more
+  process.stdin.on("data", (chunk) => session.take(chunk));
+  process.stdin.on("end", () => session.end(() => process.stdout.write("", () => process.exit(0))));
 }
 
 function serveConnection(socket, whenOver) {
@@ -72,16 +58,9 @@ function usage() {
   process.exit(2);
 }
 
-/** Start the thread that does everything, and end as it does. */
-function startThread() {
-  process.on("SIGXFSZ", () => {}); // a file that may not grow is a full medium, not our end
-  const thread = new Worker(new URL(import.meta.url), { argv: process.argv.slice(2), resourceLimits: { stackSizeMb: STACK_MB } });
-  thread.on("error", (error) => process.stderr.write(`${error.stack ?? error}\n`));
-  thread.on("exit", (code) => process.exit(code));
-}
+process.on("SIGXFSZ", () => {}); // a file that may not grow is a full medium, not our end
 
 const [option, address, ...more] = process.argv.slice(2);
-if (isMainThread) startThread();
-else if (option === undefined) serveStandardStreams();
+if (option === undefined) serveStandardStreams();
 else if (option === "--listen" && address !== undefined && more.length === 0) listen(address);
 else usage();

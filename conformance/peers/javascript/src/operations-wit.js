@@ -4,7 +4,7 @@ import { invalid, missing, rejected } from "./refusal.js";
 import { bytes, handle, id, list, orNone, pair, record, text, uint } from "./shapes.js";
 import { admit } from "./wit/admission.js";
 import { findUnread } from "./wit/channels.js";
-import { TimeLimit, drive } from "./wit/drive.js";
+import { drive } from "./wit/drive.js";
 import { merge } from "./wit/merging.js";
 import { describe } from "./wit/openapi.js";
 import { readProposal } from "./wit/proposals.js";
@@ -50,8 +50,7 @@ async function step(args, store) {
   const workspace = workspaceOf(store);
   const run = readRun(workspace, args);
   try {
-    const limit = new TimeLimit(args.transition_ms ?? 0);
-    const made = await drive(transit({ ...run, limit }), limit);
+    const made = await drive(transit(run), args.transition_ms ?? 0);
     return { step: made === null ? args.head : made.step };
   } finally {
     workspace.keep(); // a result that is not admitted stays as an object among others

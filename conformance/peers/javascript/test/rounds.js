@@ -2,7 +2,7 @@
 
 import { MemoryBackend } from "../src/memory.js";
 import { Store } from "../src/store.js";
-import { TimeLimit, drive } from "../src/wit/drive.js";
+import { drive } from "../src/wit/drive.js";
 import { readProposal } from "../src/wit/proposals.js";
 import { readStep, writeStep } from "../src/wit/steps.js";
 import { transit } from "../src/wit/transition.js";
@@ -41,8 +41,7 @@ export class Bench {
     const last = head === null ? null : this.step(head);
     const proposal = readProposal(this.read, actor, last, inbox);
     const ask = () => { throw new Error("nobody is asked"); };
-    const limit = new TimeLimit(0);
-    const made = await drive(transit({ workspace, actor, last, proposal, attempt, ask, limit }), limit);
+    const made = await drive(transit({ workspace, actor, last, proposal, attempt, ask }), 0);
     workspace.keep();
     return made === null ? head : made.step;
   }

@@ -8,15 +8,16 @@ import { transit } from "../wit/transition.js";
 import { Workspace } from "../wit/workspace.js";
 
 /** Ask the head of an actor, for the code of a run or for the outside. Throws Refusal as runtime.query is refused. */
-export function askHead(view, workspace, actor, name, args) {
+export function askHead(view, workspace, { actor, name, args, ms }) {
   const head = view.heads.get(actor);
   if (head === undefined) throw missing("the actor has no head");
-  const result = askStep(workspace, head.id, name, args);
+  const result = askStep(workspace, head.id, name, args, ms);
   if (result !== null) workspace.borrowed.add(result); // what was asked may move on, and this would go with the next prune
   return { step: head.id, result };
 }
 
 export class Run {
+  #limit;
   #transition;
   #timer = null;
   #isTimeOver = false;
@@ -30,8 +31,8 @@ export class Run {
     this.attempt = memo.attempt(proposal.covered);
     this.changes = memo.changes; // as they were when it began
     this.rewrites = store.backend.foreignRewrites;
-    this.ask = (workspace, ...query) => askHead(view, workspace, ...query).result;
-    this.limit = new TimeLimit(transitionMs);
+    this.ask = (workspace, actor, name, args) => askHead(view, workspace, { actor, name, args, ms: this.#limit.left }).result;
+    this.#limit = new TimeLimit(transitionMs);
     this.#transition = transit(this);
   }
 
@@ -52,11 +53,11 @@ export class Run {
   #goOn(takesTime, wake) {
     if (this.#isTimeOver) throw timedOut("it still slept at the end of its time");
     for (;;) {
-      const { value, done } = this.limit.goOn(this.#transition);
-      this.limit.check();
+      const { value, done } = this.#limit.goOn(this.#transition);
+      this.#limit.check();
       if (done) return { made: value };
       if (!takesTime) continue;
-      const { granted, isOver } = this.limit.grant(value.sleep);
+      const { granted, isOver } = this.#limit.grant(value.sleep);
       this.#isTimeOver = isOver;
       this.#timer = setTimeout(() => wake(this), granted);
       return null;

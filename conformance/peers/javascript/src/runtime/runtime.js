@@ -60,7 +60,7 @@ export class Runtime {
   query(actor, name, args) {
     this.#worker.look();
     const workspace = new Workspace(this.store);
-    const answer = askHead(this.#view, workspace, actor, name, args);
+    const answer = askHead(this.#view, workspace, { actor, name, args });
     workspace.keep();
     return answer;
   }

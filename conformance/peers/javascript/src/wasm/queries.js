@@ -1,6 +1,6 @@
 // Queries that a module answers.
 
-import { Failure, failed } from "../wit/failure.js";
+import { Failure, failed, timedOut } from "../wit/failure.js";
 import { GuestCall } from "./call.js";
 
 /** What a query is refused with where a call ended without an answer. */
@@ -19,7 +19,7 @@ function inputsOf({ step, args }, workspace) {
 }
 
 /**
- * Answer a query {workspace, step, name, args} by the module that wit_query of the step's core names: an id, or null.
+ * Answer a query {workspace, step, name, args, ms: the time there is} by the module that wit_query of the step's core names: an id, or null.
  * Throws Failure, Refusal missing. Spec: wasm.call.query.
  */
 export function answerByModule(query) {
@@ -35,7 +35,7 @@ export function answerByModule(query) {
   let call = null;
   try {
     call = new GuestCall(workspace, { core, tree: core, entry: "wit_query" }, given);
-    toItsEnd(call.run());
+    toItsEnd(call.run(), query.ms);
     return answerOf(call, query.workspace, workspace);
   } catch (error) {
     throw asRefusal(error);
@@ -44,9 +44,10 @@ export function answerByModule(query) {
   }
 }
 
-/** Wait for a generator without letting others have their turn. */
-function toItsEnd(running) {
-  while (!running.next().done);
+/** Wait for a generator, for some milliseconds, without letting others have their turn. */
+function toItsEnd(running, ms) {
+  const end = performance.now() + ms;
+  while (!running.next().done) if (performance.now() > end) throw timedOut("the time of who asks is over");
 }
 
 function answerOf({ result }, below, workspace) {

@@ -9,18 +9,24 @@ import { timedOut } from "./failure.js";
  */
 export class TimeLimit {
   #used = 0;
+  #began = 0; // when the transition last went on
 
   constructor(most) {
     this.most = most;
   }
 
+  /** Milliseconds that are left for what goes on now; Infinity for any time. */
+  get left() {
+    return this.most === 0 ? Infinity : this.most - this.#used - (performance.now() - this.#began);
+  }
+
   /** Go on with a transition to where it sleeps or ends; throws Failure timeout when its time is over. */
   goOn(transition) {
-    const began = performance.now();
+    this.#began = performance.now();
     try {
       return transition.next();
     } finally {
-      this.#used += performance.now() - began;
+      this.#used += performance.now() - this.#began;
     }
   }
 
@@ -38,15 +44,16 @@ export class TimeLimit {
   }
 }
 
-/** Run a transition to its end within a time limit. */
-export async function drive(transition, limit) {
+/** Run a transition to its end. */
+export async function drive(transition, transitionMs) {
+  const limit = new TimeLimit(transitionMs);
   try {
     for (;;) {
       const { value, done } = limit.goOn(transition);
       if (!done) {
         const { granted, isOver } = limit.grant(value.sleep);
         await sleep(granted);
-        if (isOver) throw timedOut(`${limit.most} ms were given`);
+        if (isOver) throw timedOut(`${transitionMs} ms were given`);
       }
       limit.check();
       if (done) return value;

@@ -6,14 +6,14 @@ import { findCode } from "./nodes.js";
 import { readStep } from "./steps.js";
 
 /**
- * Ask a step: the id of a blob or tree, or null. What the answer needs is made in the workspace and not yet stored.
+ * Ask a step: the id of a blob or tree, or null; `ms` is the time there is for it. What the answer needs is made in the workspace and not yet stored.
  * Throws Refusal missing; rejected without a code for what is no step; Failure unresolved, failed.
  * Spec: wit.query.answers, wit.query.pure.
  */
-export function askStep(workspace, id, name, args) {
+export function askStep(workspace, id, name, args, ms = Infinity) {
   const step = stepToAsk(workspace, id);
   const { answer } = findCode(workspace, step.core, step.core, "wit_query");
-  const result = answerOf(() => answer({ workspace, step, name, args }));
+  const result = answerOf(() => answer({ workspace, step, name, args, ms }));
   if (result === null) return null;
   if (!["blob", "tree"].includes(workspace.kind(result))) throw failed("the answer is no blob or tree");
   return result;

@@ -1,8 +1,7 @@
 // The transition: from the step an actor is at and what it reads to its next step.
 //
-// A run is {workspace, actor, last: a step (steps.js) or null, proposal (proposals.js), attempt, ask, limit}, where
-// ask(workspace, actor, name, args) answers a query of code or throws a Refusal, and limit is that of its time, for code
-// that does not yield (drive.js). Transitions are generators: they yield
+// A run is {workspace, actor, last: a step (steps.js) or null, proposal (proposals.js), attempt, ask}, where
+// ask(workspace, actor, name, args) answers a query of code or throws a Refusal. Transitions are generators: they yield
 // {sleep: milliseconds} wherever they may wait, and whoever drives them decides how (drive.js).
 
 import { Refusal } from "../refusal.js";
