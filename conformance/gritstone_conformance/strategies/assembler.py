@@ -172,6 +172,7 @@ class Assembly:
 
     types: list[bytes] = field(default_factory=list)
     imports: list[bytes] = field(default_factory=list)
+    imported: int = 0  # functions among the imports
     functions: list[int] = field(default_factory=list)
     tables: list[bytes] = field(default_factory=list)
     memories: list[bytes] = field(default_factory=list)
@@ -200,16 +201,17 @@ class Assembly:
         return self.import_("grit", name, b"\0" + uleb(self.type(*names)))
 
     def import_(self, module: str | bytes, name: str | bytes, description: bytes) -> int:
-        """Import anything: the description is the kind and what follows it."""
+        """Import anything, described by its kind and what follows it; returns the index if it is a function."""
         if self.functions:
             raise ValueError("imports come before functions")
         self.imports.append(name_bytes(module) + name_bytes(name) + description)
-        return len(self.imports) - 1
+        self.imported += description[:1] == b"\0"
+        return self.imported - 1
 
     def declare(self, parameters: Sequence[str] = (), results: Sequence[str] = ()) -> int:
         """Declare a function and return its index."""
         self.functions.append(self.type(parameters, results))
-        return len(self.imports) + len(self.functions) - 1
+        return self.imported + len(self.functions) - 1
 
     def define(self, index: int, local_types: Sequence[str] = (), code: Code = ()) -> None:
         """Give a declared function its body."""
@@ -287,7 +289,7 @@ class Assembly:
             6: self.globals,
             7: self.exports,
             9: self.elements_,
-            10: [self.bodies[len(self.imports) + at] for at in range(len(self.functions))],
+            10: [self.bodies[self.imported + at] for at in range(len(self.functions))],
             11: self.segments,
         }
         found = {number: vector(items) for number, items in contents.items() if items}
