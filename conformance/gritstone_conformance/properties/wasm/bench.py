@@ -1,0 +1,90 @@
+"""A workbench with guests: actors that run modules in their own cores, under a manifest.
+
+:func:`of_executors` registers properties that need no more than single transitions and queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from gritstone_conformance.model.executor import Executor
+from gritstone_conformance.model.values import Blob, Tree
+from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
+from gritstone_conformance.properties.wit.registry import Given, in_each_format
+from gritstone_conformance.properties.wit.workbench import Actor, Workbench
+from gritstone_conformance.strategies.guests import add_module
+from gritstone_conformance.trial import Property
+
+__all__ = ["MAIN", "GuestBench", "of_executors"]
+
+MAIN: Final = b"wasm:code/main.wasm"
+"""The data of the code nodes of an actor on this bench."""
+
+Manifest = Mapping[str, Any] | bytes | None
+
+
+class GuestBench(Workbench):
+    """One store, with guests."""
+
+    def document(self, content: Mapping[str, Any] | bytes) -> bytes:
+        """Add a document; bytes stand as they are."""
+        data = content if isinstance(content, bytes) else encode_item(dict(content))
+        return self.add(Blob(CT_CBOR, data))
+
+    def guest_core(self, module: bytes, manifest: Manifest = None, title: bytes = b"a", **entries: bytes) -> bytes:
+        """Add the core of an actor that runs a module; entries of ``wasm`` are given as ``wasm_<name>``."""
+        wasm = {name.removeprefix("wasm_"): each for name, each in entries.items() if name.startswith("wasm_")}
+        if manifest is not None:
+            wasm["manifest"] = self.document({"v": 1, **manifest} if isinstance(manifest, Mapping) else manifest)
+        node = self.stage.blob(MAIN, ("ct", "s"))
+        own = {"name": self.stage.blob(title, ("ct", "s")), "wit": node, "wit_query": node}
+        own["code"] = self.stage.tree(**{"main.wasm": add_module(self.stage.graph, module)})
+        if wasm:
+            own["wasm"] = self.add(Tree(tuple(wasm.items())))
+        rest = {name: each for name, each in entries.items() if not name.startswith("wasm_")}
+        return self.stage.tree(**{**own, **rest})
+
+    def guest(self, module: bytes, manifest: Manifest = None, title: bytes = b"a", **entries: bytes) -> Actor:
+        """Add an actor that runs a module and has no step yet."""
+        return Actor(self, self.guest_core(module, manifest, title, **entries))
+
+    def erase(self, blob: bytes) -> None:
+        """Erase a blob that was put."""
+        self.pair.play(self.pair.erase(blob))
+        self.executor = Executor(self.pair.model)  # which has forgotten what it read
+
+    def run(self, module: bytes, manifest: Manifest = None, *, rule: str | None = None, **entries: bytes) -> Actor:
+        """Add an actor that runs a module and ask for its first step."""
+        actor = self.guest(module, manifest, **entries)
+        actor.tell(actor.identity, "genesis", rule=rule)
+        return actor
+
+
+def of_executors(
+    name: str,
+    body: Callable[..., None],
+    *rules: str,
+    given: Given | None = None,
+    features: tuple[str, ...] = (),
+    examples: int | None = None,
+    cost: float | None = None,
+    search_only: bool = False,
+    kind: str = "property",
+) -> tuple[Property, ...]:
+    """Return one property per format, for who makes single steps of modules, with or without a runtime."""
+    found = in_each_format(
+        name,
+        body,
+        *rules,
+        given=given,
+        features=("wasm.executor", *features),
+        kind=kind,
+        examples=examples,
+        cost=cost,
+        search_only=search_only,
+    )
+    # who claims the profile claims wit, and the feature is part of it
+    profiles = ("wit",) if "wasm.continuation" not in features else ("wasm",)
+    return tuple(replace(prop, requires=replace(prop.requires, profiles=profiles)) for prop in found)
