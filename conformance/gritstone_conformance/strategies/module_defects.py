@@ -1,0 +1,116 @@
+"""Modules with several defects at once: the first check in the order of the text gives the code.
+
+Spec: :rule:`wasm.module.first`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from gritstone_conformance.model.wasm.instructions import LIMITS
+from gritstone_conformance.strategies.assembler import Assembly
+from gritstone_conformance.strategies.tape import Tape
+
+__all__ = ["DEFECTS", "PAGES", "draw_defects", "with_defects"]
+
+PAGES: Final = 2  # of the manifest
+_ZERO: Final = ("i32.const", 0)
+
+
+def _code(*code: Any) -> Callable[[Assembly], object]:
+    return lambda guest: guest.function([], [], (), code)
+
+
+def _many_globals(guest: Assembly) -> None:
+    for number in range(LIMITS["globals"] + 1):
+        guest.global_("i32", number)
+
+
+def _start(guest: Assembly) -> None:
+    guest.start = guest.function([], [], (), [])
+
+
+DEFECTS: Final[tuple[tuple[str, dict[str, Callable[[Assembly], object]]], ...]] = (
+    (
+        "module",
+        {
+            "an unknown byte": _code(b"\xff"),
+            "a dead unknown byte": _code("unreachable", b"\xd0\x70"),
+            "a custom name that is no UTF-8": lambda guest: guest.custom(b"\xff"),
+            "an export's name that is no UTF-8": lambda guest: guest.export(b"\xc0\x80", 0),
+            "too long an integer": _code(b"\x41\x80\x80\x80\x80\x80\0\x1a"),
+            "locals beyond 32 bits": lambda guest: guest.define_raw(
+                guest.declare(), [b"\xff\xff\xff\xff\x0f\x7f", b"\1\x7e"], b""
+            ),
+            "an else of its own": _code(b"\x02\x40\x05\x0b"),
+            "a body cut short": _code(b"\x02\x40"),
+            "a mutability of 2": lambda guest: guest.globals.append(b"\x7f\2\x41\0\x0b"),
+            "memory.init without a data count": _code(b"\0\xfc\x08\0\0"),
+        },
+    ),
+    (
+        "limit",
+        {
+            "too large a table": lambda guest: guest.table(LIMITS["table_elements"] + 1),
+            "too large a memory": lambda guest: guest.memory(PAGES + 1),
+            "too many parameters": lambda guest: guest.type(["i32"] * (LIMITS["parameters"] + 1), []),
+            "too many results": lambda guest: guest.type([], ["i32"] * (LIMITS["results"] + 1)),
+            "too deep": _code(b"\x02\x40" * (LIMITS["nesting"] + 1) + b"\x0b" * (LIMITS["nesting"] + 1)),
+            "too many locals": lambda guest: guest.define_raw(guest.declare(), [b"\xff\xff\xff\xff\x0f\x7f"], b""),
+            "too long a name": lambda guest: guest.export("n" * (LIMITS["name_bytes"] + 1), 0),
+            "too many globals": _many_globals,
+        },
+    ),
+    (
+        "module",
+        {
+            "a start section": _start,
+            "a wrong type": _code(("i64.eqz", _ZERO), "drop"),
+            "a dead wrong type": _code("unreachable", ("f32.sqrt", _ZERO), "drop"),
+            "a mutable float": lambda guest: guest.global_("f64", 0.0, mutable=True),
+            "an export twice": lambda guest: [guest.export("x", 0), guest.export("x", 0)],
+            "an export of nothing": lambda guest: guest.export("y", 999),
+            "data outside": lambda guest: guest.data(7 << 16, b"a"),
+            "a type of nothing": lambda guest: guest.import_("grit", "kind", b"\0\x63"),
+            "memories of which one is too many": lambda guest: [guest.memory(1), guest.memory(1)],
+        },
+    ),
+    (
+        "import",
+        {
+            "another module": lambda guest: guest.import_("env", "x", b"\0\0"),
+            "another name": lambda guest: guest.import_("grit", "x", b"\0\0"),
+            "another type": lambda guest: guest.import_("grit", "result", b"\0\0"),
+            "a global": lambda guest: guest.import_("grit", "g", b"\3\x7f\0"),
+        },
+    ),
+    (
+        "export",
+        {
+            "no entry": lambda guest: None,
+            "a name of the host": lambda guest: guest.export("grit:fuel", 0),
+            "_initialize of another type": lambda guest: guest.export("_initialize", 0),
+        },
+    ),
+)
+"""The checks in their order, each with its code and with defects that it finds."""
+
+
+def with_defects(names: set[str]) -> bytes:
+    """Return a guest with these defects."""
+    guest = Assembly()
+    guest.type([], ["i32"])
+    named = [(name, change) for _, defects in DEFECTS for name, change in defects.items() if name in names]
+    early = {*DEFECTS[3][1], "a type of nothing"}
+    for _, change in sorted(named, key=lambda item: item[0] not in early):
+        change(guest)
+    guest.entry([_ZERO], name="other" if "no entry" in names else "wit")
+    return guest.binary()
+
+
+def draw_defects(tape: Tape) -> tuple[bytes, str]:
+    """Draw two to four defects of different checks; returns the module and the code of the first."""
+    ranks = sorted({tape.below(len(DEFECTS)) for _ in range(4)} | {4})
+    names = {tape.pick(list(DEFECTS[rank][1])) for rank in ranks}
+    return with_defects(names), DEFECTS[ranks[0]][0]
