@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"gritstone.example/peer/internal/grit"
+	"gritstone.example/peer/internal/guest"
 )
 
 // What is claimed. frameBytes is the longest line that is read and written.
@@ -12,7 +13,7 @@ const (
 	window     = 64
 )
 
-var features = []string{"erase", "transcode"}
+var features = []string{"erase", "transcode", "wasm.executor"}
 
 // hello settles the protocol; what the first answer put in force stays in force: harness.hello.any-time.
 func hello(a *Adapter, args *arguments) (answer, error) {
@@ -47,6 +48,7 @@ func hello(a *Adapter, args *arguments) (answer, error) {
 			"limits": answer{
 				"object_bytes": min(grit.ObjectBytes, frame/4*3-1024), "tree_depth": grit.TreeDepth,
 				"cas_names": grit.CasNames, "refs": grit.RefsLimit, "window": requests, "frame_bytes": frame,
+				"wasm_pages": guest.WasmPages,
 			},
 		}
 	}

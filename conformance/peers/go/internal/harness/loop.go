@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 
 	"gritstone.example/peer/internal/grit"
+	"gritstone.example/peer/internal/guest"
 )
 
 type request struct {
@@ -32,6 +33,7 @@ type answer map[string]any
 type Adapter struct {
 	handles map[string]*handle
 	hello   answer
+	runner  *guest.Runner
 }
 
 // handle is an open store with its transfers in progress.

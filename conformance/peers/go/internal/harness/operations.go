@@ -6,7 +6,7 @@ import (
 
 type operation func(*Adapter, *arguments) (answer, error)
 
-var profiles = []string{"grit"}
+var profiles = []string{"grit", "wit"}
 
 // operations is the table of what is claimed; everything else is unknown: harness.reply.total.
 var operations map[string]operation
@@ -19,6 +19,8 @@ func init() {
 		"grit.has": gritHas, "grit.refs": gritRefs, "grit.cas": gritCas,
 		"grit.export": gritExport, "grit.import": gritImport, "grit.transcode": gritTranscode,
 		"grit.erase": gritErase, "grit.prune": gritPrune,
+		"wit.step": witStep, "wit.admit": witAdmit, "wit.unread": witUnread, "wit.merge": witMerge,
+		"wit.query": witQuery, "wit.openapi": witOpenapi, "wasm.admit": wasmAdmit, "wasm.meter": wasmMeter,
 	}
 }
 
