@@ -53,7 +53,7 @@ const WRITE = {
   types: (next) => [1, TYPES[next()]],
   labels(next, peek) {
     const labels = [];
-    while (/^\d+$/.test(peek(labels.length + 1) ?? "")) labels.push(next());
+    while (/^\d+$/.test(peek(1) ?? "")) labels.push(next()); // all but the last
     return [...uleb(labels.length), ...labels.flatMap((label) => uleb(Number(label)))];
   },
 };
