@@ -10,10 +10,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gritstone_conformance.model.executor import Executor
-from gritstone_conformance.model.values import Blob, Tree
+from gritstone_conformance.model.refusals import Refusal, ok
+from gritstone_conformance.model.store import Store
+from gritstone_conformance.model.values import Blob, Message, Tree, to_base64
 from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
 from gritstone_conformance.properties.wit.registry import Given, in_each_format
 from gritstone_conformance.properties.wit.workbench import Actor, Workbench
+from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.guests import add_module
 from gritstone_conformance.trial import Property
 
@@ -54,6 +57,33 @@ class GuestBench(Workbench):
         """Erase a blob that was put."""
         self.pair.play(self.pair.erase(blob))
         self.executor = Executor(self.pair.model)  # which has forgotten what it read
+
+    def reading(self, core: bytes, name: str) -> tuple[dict[str, Json], dict[str, Json]]:
+        """Return arguments and expectation of ``grit.get`` of an entry of a core."""
+        shelf = self.executor.shelf
+        identity = shelf.names(core)[name]
+        value = shelf.get(identity)
+        assert isinstance(value, Blob)
+        encoding = self.stage.graph.format.encode(value)
+        return {"store": self.pair.handle, "id": identity.hex()}, ok(bytes=to_base64(encoding))
+
+    def needed(self, core: Callable[[int], bytes]) -> int:
+        """Return the least fuel with which the first step of a core does not want for fuel, by the model alone."""
+        low, high = 0, 1 << 20
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._wants(core(middle)) else (low, middle)
+        return high
+
+    def _wants(self, core: bytes) -> bool:
+        message = self.add(Message(None, (("mt", "genesis"),), core))
+        store = Store(self.stage.graph.format, self.pair.model.limits)
+        store.keep(self.stage.graph.encodings)
+        try:
+            Executor(store).step(core, None, [(self.outside, message)])
+        except Refusal as refusal:
+            return refusal.defects[0].code == "exhausted:fuel"
+        return False
 
     def run(self, module: bytes, manifest: Manifest = None, *, rule: str | None = None, **entries: bytes) -> Actor:
         """Add an actor that runs a module and ask for its first step."""

@@ -1,0 +1,294 @@
+"""What bounds a host call: ranges, buffers, scope, the order of its checks, and that no format shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from gritstone_conformance.model.formats import FORMATS, Format
+from gritstone_conformance.model.values import Tree
+from gritstone_conformance.model.wasm.weights import LAYOUTS, base_of, eighths, ranges
+from gritstone_conformance.properties.wasm.abi import (
+    ACTOR,
+    BLOB,
+    CORE,
+    GRANTS,
+    INBOX,
+    LAST,
+    MESSAGE,
+    OUTBOX,
+    TREE,
+    World,
+    spoken,
+)
+from gritstone_conformance.properties.wasm.bench import GuestBench, of_executors
+from gritstone_conformance.properties.wit.registry import tape
+from gritstone_conformance.strategies.host_calls import BUFFERS, FUNCTIONS, PAGE, ZERO_AT, Script, script_guest, slot
+from gritstone_conformance.strategies.tape import Tape
+from gritstone_conformance.trial import Trial
+
+__all__ = ["PROPERTIES"]
+
+
+def fitting(trial: Trial, fmt: Format) -> None:
+    """What is longer than its buffer is not written, nor is any other output of the call; errors write nothing."""
+    world = World(trial, fmt)
+    script = spoken().find(CORE, "wide", 30).act("fill", BUFFERS + 0x1000, 0xAA, 0x1C00)
+    for cap in (0, 1, 2, 199, 200, 201):
+        for i in (0, 1, 6):
+            script.call("entry", slot(30), i, BUFFERS + 0x1000 + 256 * i, cap, BUFFERS + 0x1800 + 32 * i)
+    for cap in (0, 5, 6, 7):
+        script.call("headers", slot(BLOB), BUFFERS + 0x1A00, cap).call("query_name", BUFFERS + 0x1B00, cap)
+        script.call("entry", slot(INBOX), 0, BUFFERS + 0x1C00, 28 + cap, BUFFERS + 0x1D00)
+    script.call("read", slot(BLOB), 1, BUFFERS + 0x1E00, 2).call("link", slot(BLOB), 0, BUFFERS + 0x1F00)
+    script.call("find", slot(TREE), BUFFERS, 0, BUFFERS + 0x1F00).call("input", 6, BUFFERS + 0x1F00)
+    world.tell(script, "wasm.abi.buffer")
+    world.bench.play()
+
+
+def overlapping(trial: Trial, fmt: Format) -> None:
+    """Inputs are read before outputs are written, and outputs in the order of the parameters."""
+    world = World(trial, fmt)
+    script = spoken().find(CORE, "wide", 30)
+    script.call("entry", slot(30), 6, slot(50), 200, slot(52)).call("entry", slot(30), 5, slot(60) + 16, 32, slot(60))
+    script.call("covered", 0, slot(70), slot(70) + 16).call("covered", 0, slot(72), slot(72)).call("kind", slot(72))
+    script.call("link", slot(MESSAGE), 1, slot(MESSAGE)).place(CORE, "x", BLOB, CORE).call("kind", slot(CORE))
+    script.call("read", slot(BLOB), 0, slot(BLOB), 32).call("kind", slot(BLOB)).call("random", slot(80), 64)
+    world.tell(script, "wasm.abi.buffer")
+    world.bench.play()
+
+
+def scope(trial: Trial, fmt: Format) -> None:
+    """An id that the host did not give in this call is unknown, be there such an object or not; ``raw`` lifts some."""
+    bench = GuestBench(trial, fmt)
+    there = bench.stage.tree(t=bench.stage.blob(b"there"))
+    for raw in (False, True):
+        actor = bench.run(script_guest(), {**GRANTS, **({"raw": True} if raw else {})}, title=b"raw" if raw else b"a")
+        for identity in (there, actor.identity, fmt.hash(b"nobody stored this")):
+            actor.tell(bench.stage.blob(_probes(identity).data()), rule="wasm.abi.scope")
+    keys = Script().call("input", 3, slot(INBOX)).call("entry", slot(INBOX), 0, slot(40), 31, slot(41))
+    keys.call("kind", slot(40)).call("entry", slot(INBOX), 0, slot(40), 32, slot(41))
+    keys.call("kind", slot(40)).call("kind", slot(41)).call("find", slot(INBOX), slot(40), 32, slot(42))
+    actor.tell(bench.stage.blob(keys.data()), rule="wasm.abi.scope")
+    bench.play()
+
+
+def _probes(identity: bytes) -> Script:
+    """Return a script that passes an id to every function, at every place."""
+    script = Script().call("input", 2, slot(CORE)).call("covered", 0, slot(20), slot(MESSAGE))
+    at = script.bytes(identity)
+    script.call("kind", at).call("size", at).call("read", at, 0, BUFFERS + 0x1000, 8).call("headers", at, BUFFERS, 0)
+    script.call("link", at, 0, slot(30)).call("entry", at, 0, BUFFERS, 0, slot(30)).call("find", at, at, 32, slot(30))
+    script.call("mail", at, slot(20), slot(MESSAGE), slot(30)).call("place", at, at, 1, slot(CORE), slot(30))
+    script.call("result", at).call("result", ZERO_AT).call("query", at, at, 0, at, slot(30))
+    script.call("place", slot(CORE), script.bytes(b"y"), 1, at, slot(32)).call(
+        "message", at, 0, 0, slot(CORE), slot(33)
+    )
+    script.call("message", ZERO_AT, 0, 0, at, slot(33)).call("mail", ZERO_AT, at, slot(MESSAGE), slot(34))
+    script.call("mail", ZERO_AT, slot(20), at, slot(35))
+    for number in range(5):
+        boxes = [at if number == each else slot(20) if each in (1, 4) else ZERO_AT for each in range(5)]
+        script.call("step", *boxes, slot(36 + number)).call("kind", slot(36 + number))
+    for made in (32, 33, 34, 35):
+        script.call("kind", slot(made))
+    return script.call("input", 0, slot(50)).call("kind", at)
+
+
+def kept(trial: Trial, fmt: Format) -> None:
+    """Ids that a guest kept in its memory from an earlier call are unknown until it walks to them again."""
+    world = World(trial, fmt, {"image": True})
+    world.tell(spoken(), "wasm.abi.scope")
+    again = Script()
+    for number in range(1, 9):
+        again.call("kind", slot(number))
+    again.call("input", 2, slot(30)).call("kind", slot(CORE)).find(30, "deep", 31).call("kind", slot(TREE))
+    world.tell(again, "wasm.abi.scope")
+    world.bench.play()
+
+
+def _edges() -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield calls of every function with one range that just fits, just does not, or would wrap."""
+    for name in FUNCTIONS:
+        for at, letter in enumerate(LAYOUTS[name]):
+            for length in {"n": (), "i": (32,), "o": (32,)}.get(letter, (0, 1, 40, 0xFFFF_FFFF)):
+                last = max(PAGE - length, 0)
+                for start in sorted({last, last + 1, PAGE, PAGE + 1, 0xFFFF_FFFF, 0xFFFF_FFE0}):
+                    yield name, _arguments(LAYOUTS[name], at, start, length)
+
+
+def _arguments(letters: str, at: int, start: int, length: int) -> tuple[int, ...]:
+    args: list[int] = []
+    for number, letter in enumerate(letters):
+        if number == at:
+            args += [start] if letter in "io" else [start, length]
+        elif letter in "IO":
+            args += [BUFFERS, 4]
+        else:
+            args.append(0 if letter == "n" else slot(100 + number))
+    return tuple(args)
+
+
+_EDGES: Final = tuple(_edges())
+
+
+def edges(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """A range that does not lie in memory traps, whatever else is wrong; one that ends with the memory is fine."""
+    world = World(trial, fmt)
+    for _ in range(16):
+        world.tell(Script().call(*_flat(_EDGES[tape.below(len(_EDGES))])), "wasm.abi.range")
+    world.bench.play()
+
+
+def _flat(call: tuple[str, tuple[int, ...]]) -> tuple[Any, ...]:
+    return call[0], *call[1]
+
+
+def every_range(trial: Trial, fmt: Format) -> None:
+    """Each range of each function is looked at, and its whole length counts."""
+    world = World(trial, fmt)
+    for name in FUNCTIONS:
+        for at, letter in enumerate(LAYOUTS[name]):
+            if letter != "n":
+                length = 32 if letter in "io" else 40
+                world.tell(
+                    Script().call(name, *_arguments(LAYOUTS[name], at, PAGE - length + 1, length)), "wasm.abi.range"
+                )
+    world.tell(Script().act("grow", 1).call("log", PAGE, PAGE).call("log", 2 * PAGE, 0), "wasm.abi.range")
+    world.tell(Script().act("grow", 1).call("log", PAGE, PAGE + 1), "wasm.abi.range")
+    world.bench.play()
+
+
+_WRONG: Final = (
+    ("find", slot(200), PAGE - 1, 1, slot(30)),
+    ("find", slot(BLOB), BUFFERS, 0, slot(30)),
+    ("find", slot(TREE), BUFFERS, 0, slot(30)),
+    ("link", slot(200), 9, slot(30)),
+    ("link", slot(BLOB), 9, slot(30)),
+    ("link", slot(MESSAGE), 9, slot(30)),
+    ("input", 9, slot(30)),
+    ("place", slot(200), BUFFERS, 0, slot(200), slot(30)),
+    ("place", slot(200), slot(1) + 3, 1, slot(MESSAGE), slot(30)),
+    ("place", slot(BLOB), BUFFERS + 0xF00, 1, slot(200), slot(30)),
+    ("place", slot(BLOB), BUFFERS + 0xF00, 1, slot(MESSAGE), slot(30)),
+    ("place", slot(TREE), BUFFERS + 0xF00, 1, slot(MESSAGE), slot(30)),
+    ("mail", slot(BLOB), slot(200), slot(200), slot(30)),
+    ("mail", slot(BLOB), slot(BLOB), ZERO_AT, slot(30)),
+    ("mail", ZERO_AT, ZERO_AT, ZERO_AT, slot(30)),
+    ("message", slot(200), BUFFERS + 0xF00, 1, slot(200), slot(30)),
+    ("message", slot(BLOB), BUFFERS, 0, slot(200), slot(30)),
+    ("message", slot(BLOB), BUFFERS, 0, slot(INBOX), slot(30)),
+    ("blob", BUFFERS, 4, BUFFERS + 0xF00, 1, slot(30)),
+    ("step", slot(BLOB), ZERO_AT, ZERO_AT, ZERO_AT, slot(CORE), slot(30)),
+    ("step", slot(BLOB), slot(ACTOR), slot(OUTBOX), slot(LAST), slot(CORE), slot(30)),
+    ("query", slot(200), BUFFERS + 0xF00, 1, slot(200), slot(30)),
+    ("query", slot(BLOB), BUFFERS, 0, slot(200), slot(30)),
+    ("query", slot(BLOB), BUFFERS, 0, slot(TREE), slot(30)),
+    ("read", slot(TREE), 0, BUFFERS + 0x800, 4),
+    ("headers", slot(TREE), BUFFERS + 0x800, 4),
+    ("entry", slot(BLOB), 0, BUFFERS + 0x800, 4, slot(30)),
+    ("size", slot(MESSAGE)),
+)
+"""Calls that several things are wrong with; at ``BUFFERS + 0xF00`` stands a byte that no text holds."""
+
+
+def wrong(trial: Trial, fmt: Format) -> None:
+    """Of several things that are wrong with the arguments, the first in the order is told, for what it costs."""
+    world = World(trial, fmt)
+    for rows in (_WRONG[: len(_WRONG) // 2], _WRONG[len(_WRONG) // 2 :]):
+        script = spoken().act("store", BUFFERS + 0xF00, 0xFF)
+        for call in rows:
+            script.call(call[0], *call[1:])
+        world.tell(script, "wasm.abi.order")
+    world.bench.play()
+
+
+_DENIED: Final = (
+    ("random", BUFFERS, 40),
+    ("clock",),
+    ("attempt",),
+    ("query", ZERO_AT, BUFFERS, 1, ZERO_AT, slot(30)),
+    ("fail", 3, BUFFERS, 9),
+    ("log", 0, PAGE + 1),
+    ("random", PAGE, 1),
+    ("query", PAGE, BUFFERS, 1, ZERO_AT, slot(30)),
+)
+"""Calls that end the call of the guest: by a grant that is lacking, by ``fail``, by a range."""
+
+
+def ends(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """Ranges come before charge A, charge A before the grant, at every budget around them."""
+    name, *args = tape.pick(_DENIED)
+    bench = GuestBench(trial, fmt)
+    script = bench.stage.blob(Script().call("log", 0, 0).call(name, *args).data())
+    read = sum(length for letter, _, length in ranges(name, list(args)) if letter in "iI")
+    charge = base_of(name) + eighths(read)
+    needed = bench.needed(lambda fuel: bench.guest_core(script_guest(), {"fuel": fuel}, script=script))
+    for fuel in sorted({needed - charge - 1, needed - charge, needed - 1, needed, needed + 1}):
+        bench.run(script_guest(), {"fuel": fuel}, script=script, rule="wasm.abi.order")
+    bench.play()
+
+
+def charges(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """A call ends for want of fuel at charge A or at charge B, and with a unit more it does not."""
+    bench = GuestBench(trial, fmt)
+    tree = bench.add(Tree(tuple((f"n{number}", bench.stage.blob(b"x" * 40)) for number in range(tape.within(1, 40)))))
+    script = Script().call("input", 2, slot(CORE)).find(CORE, "tree", TREE).call("input", 0, slot(ACTOR))
+    calls = (
+        ("entry", slot(TREE), 0, BUFFERS + 0x800, 40, slot(30)),
+        ("find", slot(TREE), script.bytes(b"n0/x"), 4, slot(30)),
+        ("place", slot(TREE), script.bytes(b"a/b"), 3, slot(TREE), slot(30)),
+        ("random", BUFFERS + 0x800, tape.within(1, 999)),
+        ("blob", BUFFERS, tape.within(0, 999), 0, 0, slot(30)),
+        ("step", ZERO_AT, slot(ACTOR), ZERO_AT, ZERO_AT, slot(TREE), slot(30)),
+    )
+    name, *args = tape.pick(calls)
+    content = bench.stage.blob(script.call(name, *args).call("fail", 1, 0, 0).data())
+    grants = {"random": bytes(32)}
+
+    def core(fuel: int) -> bytes:
+        return bench.guest_core(script_guest(), {**grants, "fuel": fuel}, script=content, tree=tree)
+
+    needed = bench.needed(core)
+    for fuel in (needed - 1, needed):
+        bench.run(script_guest(), {**grants, "fuel": fuel}, script=content, tree=tree, rule="wasm.fuel.host-call")
+    bench.play()
+
+
+def blind(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """Results, errors, lengths, the order of entries and the units are the same in both formats."""
+    reports = []
+    names = [
+        tape.pick(("a", "B", "aa", "b", "zz", "ab", "Z", "a-b", "c" * 30, "-")) + str(tape.below(9)) for _ in range(12)
+    ]
+    for each in FORMATS.values():
+        bench = GuestBench(trial, each, handle=each.name)
+        tree = bench.add(Tree(tuple((name, bench.stage.blob(name.encode())) for name in sorted(set(names)))))
+        script = Script().call("input", 2, slot(CORE)).find(CORE, "wide", TREE).call("size", slot(TREE))
+        for i in range(len(set(names)) + 1):
+            script.call("entry", slot(TREE), i, BUFFERS + 0x1000 + 32 * i, 32, 0x7000)
+        script.find(TREE, names[0], BLOB).call("size", slot(BLOB)).call("headers", slot(BLOB), BUFFERS + 0x2000, 40)
+        script.call("covered", 0, 0x7000, 0x7000).blob(b"x", 200).act("fill", slot(0), 0, 0x2000)
+        actor = bench.run(script_guest(), {}, wide=tree)
+        actor.tell(bench.stage.blob(script.data()), rule="wasm.abi.format-blind")
+        bench.play()
+        core = actor.value.core
+        reports.append(bench.executor.shelf.names(core)["report"])
+        report = bench.executor.shelf.blob(reports[-1])
+        assert report is not None
+        reports[-1] = report.data
+        trial.expect("grit.get", *bench.reading(core, "report"), rule="wasm.abi.format-blind")
+    assert reports[0] == reports[1], "the model's two reports differ"
+
+
+PROPERTIES: Final = (
+    *of_executors("wasm/abi/fitting", fitting, "wasm.abi.buffer", "wasm.abi.function"),
+    *of_executors("wasm/abi/overlapping", overlapping, "wasm.abi.buffer"),
+    *of_executors("wasm/abi/scope", scope, "wasm.abi.scope"),
+    *of_executors("wasm/abi/kept-ids", kept, "wasm.abi.scope"),
+    *of_executors("wasm/abi/edges", edges, "wasm.abi.range", given=tape(40), examples=4),
+    *of_executors("wasm/abi/every-range", every_range, "wasm.abi.range"),
+    *of_executors("wasm/abi/wrong", wrong, "wasm.abi.order"),
+    *of_executors("wasm/abi/ends", ends, "wasm.abi.order", "wasm.abi.range", given=tape(4), examples=6),
+    *of_executors("wasm/abi/charges", charges, "wasm.fuel.host-call", "wasm.abi.order", given=tape(8), examples=8),
+    *of_executors("wasm/abi/blind", blind, "wasm.abi.format-blind", given=tape(40), examples=2),
+)
