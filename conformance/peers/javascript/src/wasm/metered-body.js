@@ -82,7 +82,7 @@ export class BodyMeter {
   }
 
   #locals({ localsAt, at, uses }) {
-    const added = ADDED_LOCALS.filter(([use]) => uses & use);
+    const added = uses === 0 ? [] : ADDED_LOCALS.filter(([use]) => uses & use);
     const reader = new Reader(this.bytes, localsAt, at);
     this.#body.uleb(reader.u32() + added.length);
     this.#body.copy(this.bytes, reader.at, at);
@@ -107,6 +107,7 @@ export class BodyMeter {
 
   /** What comes before an instruction with a size and after one with a NaN, in this body. */
   #indexLocals({ uses }, first) {
+    if (uses === 0) return;
     const [t, u, v] = [first, first + (uses & USES_T ? 1 : 0), first + (uses & USES_T ? 1 : 0) + (uses & USES_U ? 1 : 0)];
     const tee = (out, local) => {
       out.byte(0x22);
@@ -140,6 +141,7 @@ export class BodyMeter {
     let cost = ENTRY_COST + Math.floor(declared / LOCALS_PER_UNIT);
     let depth = 0; // constructs that are open
     let deadAt = -1; // how many are, around what is dead
+    this.from = at;
     while (reader.at < end) {
       const from = reader.at;
       const code = readOpcode(reader);
@@ -150,27 +152,34 @@ export class BodyMeter {
         if (code >= BLOCK && code <= IF) depth += 1;
         if (!isReached) continue;
         deadAt = -1;
+        this.from = from;
       } else if (code >= BLOCK && code <= IF) depth += 1;
       cost += COST[code];
-      this.#instruction(code, from, reader.at, depth);
+      if (SIZE[code] !== 0 || NAN[code] !== 0 || code === RETURN) this.#special(code, from, reader.at, depth);
       if (SEGMENT[code] === GOES_ON) continue;
-      this.#endSegment(cost);
+      this.#endSegment(cost, reader.at);
       cost = 0;
       if (SEGMENT[code] === DEAD) deadAt = depth;
     }
   }
 
-  #instruction(code, from, to, depth) {
+  /** Write the segment up to and with an instruction that is not just copied. */
+  #special(code, from, to, depth) {
     const out = this.#segment;
+    const isCopied = code !== RETURN;
+    out.copy(this.bytes, this.from, from);
     if (SIZE[code] !== 0) out.put(this.before[SIZE[code]]);
-    if (code === RETURN) {
+    if (isCopied) out.copy(this.bytes, from, to);
+    else {
       out.byte(0x0c);
       out.uleb(depth);
-    } else out.copy(this.bytes, from, to);
+    }
     if (NAN[code] !== 0) out.put(NAN[code] === F32 ? this.canonical32 : this.canonical64);
+    this.from = to;
   }
 
-  #endSegment(cost) {
+  /** Write the charge of a segment and then the segment, of which the last bytes, up to `to`, are still to be copied. */
+  #endSegment(cost, to) {
     const out = this.#body;
     if (cost !== 0) {
       out.put(this.sequences.getFuel);
@@ -179,6 +188,8 @@ export class BodyMeter {
       out.put(this.sequences.pay);
     }
     out.put(this.#segment.written);
+    out.copy(this.bytes, this.from, to);
     this.#segment.clear();
+    this.from = to;
   }
 }

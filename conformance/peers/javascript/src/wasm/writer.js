@@ -29,9 +29,11 @@ export class Writer {
 
   /** Append bytes: an array or a view. */
   put(bytes) {
-    if (this.#length + bytes.length > this.#bytes.length) this.#grow(bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
+    const { length } = bytes;
+    if (this.#length + length > this.#bytes.length) this.#grow(length);
+    if (length > 64) this.#bytes.set(bytes, this.#length);
+    else for (let i = 0, at = this.#length; i < length; i += 1, at += 1) this.#bytes[at] = bytes[i];
+    this.#length += length;
   }
 
   /** Append bytes of a module from one place to another. */
