@@ -22,7 +22,7 @@ type image map[int][]byte
 // readImage reads the image of a core, which counts. ok is false for a defect: wasm.image.strict.
 func readImage(reader grit.Reader, core grit.ID, s *state, m *wasm.Module, pages uint32) (i image, ok bool, err error) {
 	_, types := m.MutableGlobals()
-	if !s.hasImage || len(types) != len(s.globals) {
+	if !s.hasImage || s.call && !m.Waits() || len(types) != len(s.globals) {
 		return nil, false, nil
 	}
 	for k, t := range types {

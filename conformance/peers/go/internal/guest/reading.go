@@ -232,13 +232,14 @@ func (h *hostCall) askOther() (int64, error) {
 	if len(h.texts[0]) > 65_535 || !utf8.Valid(h.texts[0]) {
 		return invalid, nil
 	}
-	if !h.known(actor, false, true) || !h.known(args, false, false) {
+	if !h.known(actor, false, false) || !h.known(args, false, false) {
 		return unknown, nil
 	}
-	for id, want := range map[grit.ID]grit.Kind{actor: grit.Tree, args: grit.Blob} {
-		if fits, err := h.isKind(id, false, want); err != nil || !fits {
-			return kind, err
-		}
+	if fits, err := h.isKind(actor, false, grit.Tree); err != nil || !fits {
+		return kind, err
+	}
+	if fits, err := h.isKind(args, false, grit.Blob); err != nil || !fits {
+		return kind, err
 	}
 	if o, err := h.object(args); err != nil || o.Erased {
 		return erased, err

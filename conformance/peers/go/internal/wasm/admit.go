@@ -2,6 +2,7 @@ package wasm
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -130,12 +131,15 @@ func (m *Module) checkExports(entry string) error {
 			return defect("export", "the name %q", e.name)
 		}
 	}
-	for _, e := range m.imports {
-		if e.name == "wait" {
-			return m.checkWait()
-		}
+	if m.Waits() {
+		return m.checkWait()
 	}
 	return nil
+}
+
+// Waits tells whether wait is imported.
+func (m *Module) Waits() bool {
+	return slices.ContainsFunc(m.imports, func(e importEntry) bool { return e.name == "wait" })
 }
 
 func (m *Module) checkWait() error {
