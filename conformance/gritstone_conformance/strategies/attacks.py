@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from gritstone_conformance.model.wasm.instructions import host_types
 from gritstone_conformance.strategies.assembler import Assembly, name_bytes, uleb, vector
 from gritstone_conformance.strategies.host_calls import PAGE
 
-__all__ = ["MODULES", "Attack"]
+__all__ = ["Attack", "module_attacks"]
 
 _ZERO: Final = ("i32.const", 0)
 _FUEL: Final = 3_000_000
@@ -296,7 +297,10 @@ def _many_exports(guest: Assembly) -> None:
         guest.export(f"e{number}", function)
 
 
-MODULES: Final[tuple[Attack, ...]] = tuple(
-    attack for group in (_starts, _imports, _exports, _names, _bombs, _compilations) for attack in group()
-)
-"""All attacks by modules, kind by kind."""
+_GROUPS: Final = (_starts, _imports, _exports, _names, _bombs, _compilations)
+
+
+@cache
+def module_attacks() -> tuple[Attack, ...]:
+    """Return all attacks by modules, kind by kind."""
+    return tuple(attack for group in _GROUPS for attack in group())

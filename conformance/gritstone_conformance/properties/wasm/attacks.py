@@ -16,7 +16,7 @@ from gritstone_conformance.properties.wasm.bench import GuestBench, of_executors
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.abuse import SMALL, pointer_attacks
-from gritstone_conformance.strategies.attacks import MODULES, Attack
+from gritstone_conformance.strategies.attacks import Attack, module_attacks
 from gritstone_conformance.strategies.guests import guest
 from gritstone_conformance.strategies.host_calls import PAGE, script_guest
 from gritstone_conformance.strategies.tape import Tape
@@ -51,7 +51,7 @@ class Target:
 def modules(kinds: tuple[str, ...], trial: Trial, fmt: Format) -> None:
     """Every module ends as the text says; between them, and afterwards, a counter counts as if nothing had been."""
     target = Target(trial, fmt)
-    attacks = [attack for attack in MODULES if attack.kind in kinds]
+    attacks = [attack for attack in module_attacks() if attack.kind in kinds]
     attacks = attacks if is_first(trial, fmt) else attacks[::5]
     for number, attack in enumerate(attacks):
         _run(target, attack, number)
@@ -85,7 +85,7 @@ def pointers(trial: Trial, fmt: Format) -> None:
 def permuted(trial: Trial, fmt: Format, tape: Tape) -> None:
     """In whatever order bad guests and good ones run, each ends as it would have ended alone."""
     target = Target(trial, fmt)
-    cheap = [attack for attack in MODULES if attack.kind not in ("bomb", "compile")]
+    cheap = [attack for attack in module_attacks() if attack.kind not in ("bomb", "compile")]
     for number in range(tape.within(3, 10)):
         _run(target, tape.pick(cheap), number)
         if tape.below(2):
