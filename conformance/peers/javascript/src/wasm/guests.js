@@ -18,6 +18,7 @@ const NO_MEMORY = new Uint8Array(0);
 const THREAD = new URL("./guest-thread.js", import.meta.url);
 
 class GuestThread {
+  isOver = false; // it has ended, by itself or because it was ended
   #worker;
   #channel;
 
@@ -31,6 +32,7 @@ class GuestThread {
       execArgv: [],
     });
     this.#worker.on("error", (error) => process.stderr.write(`${error.stack}\n`));
+    this.#worker.on("exit", () => { this.isOver = true; });
     this.#worker.unref();
     port1.unref();
     this.#channel = new Channel({ port: port1, signals, side: 0 });
@@ -57,6 +59,12 @@ class GuestThread {
 }
 
 const idle = [];
+
+/** A thread that is idle, or undefined. */
+function idleThread() {
+  while (idle.length > 0 && idle.at(-1).isOver) idle.pop();
+  return idle.pop();
+}
 
 /** Memory that was given up and may not be free yet: both threads have to see that it is garbage. */
 const dropped = {
@@ -87,7 +95,7 @@ export class Guest {
   /** As of Instance. Throws EngineEnd if the engine has no room for it. */
   constructor(module, host) {
     this.#host = host;
-    this.#thread = idle.pop() ?? new GuestThread();
+    this.#thread = idleThread() ?? new GuestThread();
     const { compiled, imports, mutables } = module;
     const names = imports.map(({ name }) => ({ name }));
     const { memory } = this.#ask({ op: "instantiate", module: { compiled, imports: names, mutables } });
@@ -142,13 +150,19 @@ export class Guest {
     this.#thread.send({ op: "call", name, args, fuel, depth });
     for (;;) {
       const event = this.#thread.receive(ms);
-      if (event === null) yield { sleep: 1 };
+      if (event === null) yield this.#wait();
       else if (this.#note(event).event === "host") this.#serve(event);
       else {
         this.#running -= 1;
         return this.#endOf(event);
       }
     }
+  }
+
+  /** What to do while nothing is heard of the guest. */
+  #wait() {
+    if (this.#thread.isOver) throw new EngineEnd("the thread of the guest has ended");
+    return { sleep: 1 };
   }
 
   /** The guest is not needed any more. One that still runs is ended. */
