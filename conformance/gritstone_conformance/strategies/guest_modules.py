@@ -83,11 +83,18 @@ def _draw_globals(tape: Tape, guest: Assembly) -> list[tuple[int, str, bool]]:
     return found
 
 
-def draw_guest(tape: Tape, entry: str = "wit", size: int = 60) -> Guest:
-    """Draw a guest; ``size`` is about the number of instructions of each function."""
+def draw_guest(tape: Tape, entry: str = "wit", size: int = 60, *, stepping: bool = True) -> Guest:
+    """Draw a guest; ``size`` is about the number of instructions of each function.
+
+    Args:
+        tape: decisions.
+        entry: the export.
+        size: about the number of instructions of each function.
+        stepping: whether it may make steps; else it answers a number.
+    """
     guest = Assembly()
     pages = tape.pick((1, 2, 0, 1))
-    steps = pages > 0 and tape.below(4) < 3
+    steps = pages > 0 and tape.below(4) < 3 and stepping
     names = ("fuel", "log", *(_STEP_IMPORTS if steps else ())) if pages else ("fuel",)
     imports = {name: guest.grit(name) for name in names}
     if pages or tape.below(2):

@@ -348,9 +348,8 @@ def source_of(admitted: Admitted, function: Function) -> str:
     writer.write()
     parameters = len(function.kind[0])
     lines = ["def make(m, F, G, M):", f" def function({', '.join(f'l{at}' for at in range(parameters))}):"]
-    if function.body.declared:
-        names = (f"l{parameters + at}" for at in range(function.body.declared))
-        lines.append(f"  {' = '.join(names)} = 0")
+    named = {op.immediates[0] for op in function.body.code if op.instruction.immediates == ("local",)}
+    lines += [f"  l{index} = 0" for index in sorted(named) if index >= parameters]
     lines += [
         f"  m.depth = d = m.depth + {function.frame}",
         f"  if d > {_LIMIT}:",
