@@ -58,7 +58,8 @@ const fits = (value, type) => value < (type === "i32" ? 2n ** 32n : 2n ** 64n);
  * defect. Spec: wasm.image.strict.
  */
 export function imageOf(objects, core, state, module) {
-  const { pages, globals } = state;
+  const { pages, globals, call } = state;
+  if (call !== undefined && !module.waits) return null;
   if (pages === undefined || globals.length !== module.mutables.length) return null;
   if (!globals.every((value, i) => fits(value, module.mutables[i].type))) return null;
   const { minimum, maximum } = module.memory ?? { minimum: 0, maximum: 0 };
