@@ -85,6 +85,10 @@ class World:
         """Send a script and ask for the step that runs it."""
         return self.actor.tell(self.bench.stage.blob(script.data()), rule=rule)
 
+    def probe(self, script: Script, rule: str | None = None) -> bytes | None:
+        """Send a script and ask for the step that runs it; the actor stays where it is."""
+        return self.bench.probe(self.actor, script, rule=rule)
+
 
 def spoken() -> Script:
     """Return the beginning of a script: ids of all kinds in the first slots."""

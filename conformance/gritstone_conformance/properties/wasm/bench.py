@@ -18,6 +18,7 @@ from gritstone_conformance.properties.wit.registry import Given, in_each_format
 from gritstone_conformance.properties.wit.workbench import Actor, Workbench
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.guests import add_module
+from gritstone_conformance.strategies.host_calls import Script
 from gritstone_conformance.trial import Property
 
 __all__ = ["MAIN", "GuestBench", "of_executors"]
@@ -84,6 +85,16 @@ class GuestBench(Workbench):
         except Refusal as refusal:
             return refusal.defects[0].code == "exhausted:fuel"
         return False
+
+    def probe(
+        self, actor: Actor, script: Script, *, rule: str | None = None, sender: bytes | None = None
+    ) -> bytes | None:
+        """Ask for the step that runs a script, and leave the actor as it was."""
+        head, tips = actor.head, dict(actor.tips)
+        message = actor.send(self.stage.blob(script.data()), sender=sender)
+        made = actor.step((self.outside if sender is None else sender, message), rule=rule)
+        actor.head, actor.tips = head, tips
+        return made
 
     def run(self, module: bytes, manifest: Manifest = None, *, rule: str | None = None, **entries: bytes) -> Actor:
         """Add an actor that runs a module and ask for its first step."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.model.values import Tree
@@ -106,14 +106,17 @@ def kept(trial: Trial, fmt: Format) -> None:
     world.bench.play()
 
 
-def _edges() -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield calls of every function with one range that just fits, just does not, or would wrap."""
+def _edges(*, fits: bool) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield calls of every function with one range that just fits, or just does not, or would wrap."""
     for name in FUNCTIONS:
         for at, letter in enumerate(LAYOUTS[name]):
-            for length in {"n": (), "i": (32,), "o": (32,)}.get(letter, (0, 1, 40, 0xFFFF_FFFF)):
-                last = max(PAGE - length, 0)
-                for start in sorted({last, last + 1, PAGE, PAGE + 1, 0xFFFF_FFFF, 0xFFFF_FFE0}):
+            for length in {"n": (), "i": (32,), "o": (32,)}.get(letter, (0, 1, 40)):
+                starts = (PAGE - length,) if fits else (PAGE - length + 1, PAGE + 1, 0xFFFF_FFFF, 0xFFFF_FFE0)
+                for start in starts:
                     yield name, _arguments(LAYOUTS[name], at, start, length)
+            if letter in "IO" and not fits:
+                yield name, _arguments(LAYOUTS[name], at, 0, PAGE + 1)
+                yield name, _arguments(LAYOUTS[name], at, BUFFERS, 0xFFFF_FFFF)
 
 
 def _arguments(letters: str, at: int, start: int, length: int) -> tuple[int, ...]:
@@ -128,19 +131,18 @@ def _arguments(letters: str, at: int, start: int, length: int) -> tuple[int, ...
     return tuple(args)
 
 
-_EDGES: Final = tuple(_edges())
+_FITTING: Final = tuple(_edges(fits=True))
+_BEYOND: Final = tuple(_edges(fits=False))
 
 
 def edges(trial: Trial, fmt: Format, tape: Tape) -> None:
     """A range that does not lie in memory traps, whatever else is wrong; one that ends with the memory is fine."""
     world = World(trial, fmt)
-    for _ in range(16):
-        world.tell(Script().call(*_flat(_EDGES[tape.below(len(_EDGES))])), "wasm.abi.range")
+    for _ in range(10):
+        for calls in (_FITTING, _BEYOND):
+            name, args = calls[tape.below(len(calls))]
+            world.probe(Script().call(name, *args), "wasm.abi.range")
     world.bench.play()
-
-
-def _flat(call: tuple[str, tuple[int, ...]]) -> tuple[Any, ...]:
-    return call[0], *call[1]
 
 
 def every_range(trial: Trial, fmt: Format) -> None:
@@ -150,11 +152,15 @@ def every_range(trial: Trial, fmt: Format) -> None:
         for at, letter in enumerate(LAYOUTS[name]):
             if letter != "n":
                 length = 32 if letter in "io" else 40
-                world.tell(
-                    Script().call(name, *_arguments(LAYOUTS[name], at, PAGE - length + 1, length)), "wasm.abi.range"
-                )
-    world.tell(Script().act("grow", 1).call("log", PAGE, PAGE).call("log", 2 * PAGE, 0), "wasm.abi.range")
-    world.tell(Script().act("grow", 1).call("log", PAGE, PAGE + 1), "wasm.abi.range")
+                args = _arguments(LAYOUTS[name], at, PAGE - length + 1, length)
+                world.probe(Script().call(name, *args), "wasm.abi.range")
+    fits = Script()
+    for name, args in _FITTING:
+        if name != "fail":
+            fits.call(name, *args)
+    world.probe(fits, "wasm.abi.range")
+    world.probe(Script().act("grow", 1).call("log", PAGE, PAGE).call("log", 2 * PAGE, 0), "wasm.abi.range")
+    world.probe(Script().act("grow", 1).call("log", PAGE, PAGE + 1), "wasm.abi.range")
     world.bench.play()
 
 
@@ -223,7 +229,7 @@ def ends(trial: Trial, fmt: Format, tape: Tape) -> None:
     read = sum(length for letter, _, length in ranges(name, list(args)) if letter in "iI")
     charge = base_of(name) + eighths(read)
     needed = bench.needed(lambda fuel: bench.guest_core(script_guest(), {"fuel": fuel}, script=script))
-    for fuel in sorted({needed - charge - 1, needed - charge, needed - 1, needed, needed + 1}):
+    for fuel in sorted({max(needed - charge - 1, 1), max(needed - charge, 1), needed - 1, needed, needed + 1}):
         bench.run(script_guest(), {"fuel": fuel}, script=script, rule="wasm.abi.order")
     bench.play()
 

@@ -196,7 +196,7 @@ def pages(trial: Trial, fmt: Format) -> None:
     rule = "wasm.manifest.not-lowered"
     script = bench.stage.blob(Script().act("grow", 1).act("grow", most).act("grow", 0xFFFF_FFFF).data())
     for asked in (0, 1, 2, most, *((most + 1, 65_536) if most < 65_536 else ())):
-        bench.run(script_guest(), {"fuel": 1 << 40, "pages": asked}, rule=rule, script=script)
+        bench.run(script_guest(), {"fuel": 1 << 62, "pages": asked}, rule=rule, script=script)
     broken = bench.stage.tree(**{"main.wasm": bench.stage.blob(b"no module")})
     if most < 65_536:
         bench.run(script_guest(), {"pages": most + 1}, rule=rule, code=broken)
