@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from gritstone_conformance.cases import Requires, Step
 from gritstone_conformance.errors import SubjectFault
@@ -23,6 +23,9 @@ from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.replies import Json, Ok, Reply
 
 __all__ = ["Asked", "Claims", "Divergence", "Property", "SubjectLike", "Trial"]
+
+
+_UNITS_A_SECOND: Final = 100_000_000  # that a guest is given time for
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,9 @@ class SubjectLike(Protocol):
 
     def ask_many(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:
         """Send requests pipelined within the window and return replies in order; raises SubjectFault."""
+
+    def allow_guests(self, seconds: float) -> None:
+        """Give each transition and query so many seconds more from now on."""
 
     def kill(self) -> None:
         """SIGKILL the process group now; the next ``ask`` starts a fresh process."""
@@ -199,6 +205,10 @@ class Trial:
     def fail(self, expected: Json, got: Json, *, path: str = "", words: str, rule: str | None = None) -> None:
         """Raise a Divergence that the property found itself; ``words`` is its signature, free of ids."""
         raise self._divergence(Difference(path, expected, got, words), rule)
+
+    def spends(self, units: int) -> None:
+        """Say that guests will spend so many units in each call from now on, which takes its time; 0: as usual."""
+        self.subject.allow_guests(units / _UNITS_A_SECOND)
 
     def spawn(self) -> SubjectLike:
         """Start another process of the same command; it is ended with the trial."""

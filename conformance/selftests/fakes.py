@@ -96,6 +96,9 @@ class FakeSubject:
     def spawn(self) -> FakeSubject:
         return FakeSubject(self.answer, self.claims)
 
+    def allow_guests(self, seconds: float) -> None:
+        pass
+
     def kill(self) -> None:
         self.kills += 1
 

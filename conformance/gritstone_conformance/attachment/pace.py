@@ -16,6 +16,7 @@ __all__ = ["Pace"]
 
 _TIMES_SLOWEST: Final = 20.0
 _LEAST_S: Final = 0.25
+_OF_GUESTS: Final = frozenset({"wit.step", "wit.query"})
 
 
 class Pace:
@@ -23,10 +24,12 @@ class Pace:
 
     Attributes:
         hasty: whether operations that hung once are given less time.
+        guest_s: seconds more for a transition or query of which a case says that a guest will spend much on it.
     """
 
     def __init__(self, terms: Terms) -> None:
         self.hasty = False
+        self.guest_s = 0.0
         self._terms = terms
         self._slowest_s: dict[str, float] = {}
         self._hung: set[str] = set()
@@ -45,6 +48,8 @@ class Pace:
         full = self._terms.deadline_s(op, size_bytes)
         if full is None:
             return math.inf
+        if op in _OF_GUESTS:
+            full += self._terms.scaled_s(self.guest_s) if self.guest_s else 0.0
         if not self.hasty or op not in self._hung:
             return full
         return min(full, max(_TIMES_SLOWEST * self._slowest_s.get(op, 0.0), _LEAST_S))

@@ -87,6 +87,10 @@ class Subject:
         """The deadlines; set its ``hasty`` while a failure is being shrunk."""
         return self._lineage.pace
 
+    def allow_guests(self, seconds: float) -> None:
+        """Give each transition and query so many seconds more from now on; see :class:`Pace`."""
+        self.pace.guest_s = seconds
+
     def ask(self, op: str, args: dict[str, Json]) -> Reply:
         """Send one request and return its reply.
 

@@ -41,6 +41,9 @@ class RunSubject(SubjectLike, Protocol):
     def ask_each(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Answer]:
         """Send requests pipelined; returns replies and faults in order, cut off after the fault that ended it."""
 
+    def allow_guests(self, seconds: float) -> None:
+        """Give each transition and query so many seconds more from now on."""
+
     def spawn(self) -> Self:
         """Start another process of the same command."""
 
@@ -123,6 +126,10 @@ class Observed:
         if self.subject.attached:
             raise CannotRestartError
         return Observed(self.subject.spawn(), self.ledger)
+
+    def allow_guests(self, seconds: float) -> None:
+        """Give each transition and query so many seconds more from now on."""
+        self.subject.allow_guests(seconds)
 
     def kill(self) -> None:
         """Kill the process; the next request starts a fresh one."""

@@ -197,6 +197,10 @@ class Workbench:
         """Add a request on this store."""
         self._waiting.append((op, {"store": self.pair.handle, **args}, expect, rule))
 
+    def waiting(self) -> list[Asked]:
+        """Return what waits."""
+        return list(self._waiting)
+
     def play(self) -> None:
         """Send what waits."""
         waiting, self._waiting = self._waiting, []
