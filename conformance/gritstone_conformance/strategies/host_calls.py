@@ -25,12 +25,14 @@ from gritstone_conformance.model.wasm.instructions import I32, host_types
 from gritstone_conformance.model.wasm.weights import LAYOUTS
 from gritstone_conformance.strategies.assembler import Assembly
 
-__all__ = ["BUFFERS", "FUNCTIONS", "PAGE", "SHOWN", "SLOTS", "ZERO_AT", "Script", "script_guest", "slot"]
+__all__ = ["BUFFERS", "FUNCTIONS", "PAGE", "SHOWN", "SLOTS", "SPARE", "ZERO_AT", "Script", "script_guest", "slot"]
 
 PAGE: Final = 65_536
 SLOTS: Final = 0x1000
 BUFFERS: Final = 0x3000
 SHOWN: Final = 0x6000
+SPARE: Final = 0xA100
+"""A place with 16 bytes of a data segment; from here on to the end of the page nobody else writes."""
 ZERO_AT: Final = SLOTS
 """Slot 0, which no script writes: the zero id."""
 
@@ -132,6 +134,7 @@ def script_guest(pages: int = 1, maximum: int | None = None, *, initializes: boo
     guest.global_("i32", 7, mutable=True)
     guest.data(_REPORT_NAME, b"report")
     guest.data(_SCRIPT_NAME, b"script")
+    guest.data(SPARE, b"segment of data ")
     main = guest.function([], ["i32"], ["i32"] * 5, _main(imports))
     for entry in _ENTRIES:
         guest.export(entry, main)

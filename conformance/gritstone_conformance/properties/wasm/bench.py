@@ -86,6 +86,17 @@ class GuestBench(Workbench):
             return refusal.defects[0].code == "exhausted:fuel"
         return False
 
+    def probe_content(self, actor: Actor, content: bytes, mt: str = "", *, rule: str | None = None) -> bytes | None:
+        """Ask for the step that reads a message with a content, and leave the actor as it was."""
+        head, tips = actor.head, dict(actor.tips)
+        made = actor.tell(content, mt, rule=rule)
+        actor.head, actor.tips = head, tips
+        return made
+
+    def pretend(self, actor: Actor, core: bytes) -> bytes:
+        """Add a step behind the head of an actor that nobody made, with another core; returns its id."""
+        return self.add(replace(actor.value, previous=actor.head, core=core))
+
     def probe(
         self, actor: Actor, script: Script, *, rule: str | None = None, sender: bytes | None = None
     ) -> bytes | None:

@@ -1,0 +1,318 @@
+"""State and image: what a step leaves of them, what the next call finds, and which of them nobody restores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from gritstone_conformance.model.cores import WorkingTree
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.values import Blob
+from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
+from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, of_executors
+from gritstone_conformance.properties.wit.registry import tape
+from gritstone_conformance.properties.wit.workbench import Actor
+from gritstone_conformance.strategies.guests import add_module
+from gritstone_conformance.strategies.host_calls import PAGE, SPARE, Script, script_guest
+from gritstone_conformance.strategies.tape import Tape
+from gritstone_conformance.trial import Trial
+
+__all__ = ["PROPERTIES"]
+
+_IMAGE: Final[dict[str, Any]] = {"image": True, "fuel": 20_000_000, "pages": 6}
+
+
+def nodes(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """State, module and memory are there after each step exactly as the manifest grants them."""
+    bench = GuestBench(trial, fmt)
+    grants = {"image": True, "random": bytes(32), "clock": {"start": 1, "tick": 2}, "tank": 1 << 50}
+    actor = bench.run(script_guest(), {**_draw(tape, grants), "pages": 6, "image": True}, rule="wasm.image.nodes")
+    size, keeps = 1, True
+    for _ in range(tape.within(2, 5)):
+        script, size = Script(), size if keeps else 1
+        for _ in range(tape.within(0, 6)):
+            size = _draw_act(tape, script, size)
+        actor.tell(bench.stage.blob(script.data()), rule="wasm.image.nodes")
+        if tape.once_in(3):
+            wanted = {"v": 1, "pages": 6, **_draw(tape, grants)}
+            keeps = "image" in wanted
+            more = bench.stage.tree(wasm=bench.stage.tree(manifest=bench.document(wanted)))
+            actor.tell(more, "update", rule="wasm.image.nodes")
+    if actor.head is not None:
+        bench.holds(actor.head, rule="wasm.image.nodes")
+    bench.play()
+
+
+def _draw(tape: Tape, grants: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in grants.items() if tape.below(2)}
+
+
+def _draw_act(tape: Tape, script: Script, size: int) -> int:
+    """Add something that changes memory or the global; returns the size of the memory behind it."""
+    place = PAGE * tape.below(size) + 0xF000 + 4 * tape.below(8)
+    choice = tape.below(4)
+    if choice == 0:
+        more = tape.within(0, 3)
+        script.act("grow", more)
+        size += more if size + more <= 6 else 0
+    elif choice == 1:
+        script.act("set", tape.pick((0, 1, 0xFFFF_FFFF, 1 << 31)))
+    else:
+        script.act("store", place, tape.pick((0, 1, 0xFFFF_FFFF)))
+    return size
+
+
+def complete(trial: Trial, fmt: Format) -> None:
+    """All memory and all mutable globals are at the beginning of a call what they were at the end of the one before."""
+    bench = GuestBench(trial, fmt)
+    rule = "wasm.image.complete"
+    actor = bench.run(script_guest(initializes=True), _IMAGE, rule=rule)
+    ends = (0xB000, PAGE - 4, PAGE, 2 * PAGE - 4, 2 * PAGE, 3 * PAGE - 4)
+    write = Script().act("get").act("grow", 2).act("set", 0x8123_4567)
+    for number, place in enumerate(ends):
+        write.act("store", place, 0x0101_0101 * (number + 1))
+    look = Script().act("get").act("grow", 0)
+    for place in (*ends, 2 * PAGE + 4):
+        look.act("load", place)
+    for script in (write, look, Script().act("set", 0).act("store", PAGE, 0).act("grow", 1), look, look):
+        actor.tell(bench.stage.blob(script.data()), rule=rule)
+    assert actor.head is not None
+    bench.query(actor.head, "look", look.data(), rule="wasm.call.query")
+    bench.play()
+
+
+def zero(trial: Trial, fmt: Format) -> None:
+    """A page of zeros is absent, and so is a tree without pages; what becomes zero again vanishes."""
+    bench = GuestBench(trial, fmt)
+    actor = bench.run(script_guest(), _IMAGE)
+    for acts in (
+        (("grow", 3), ("store", 3 * PAGE, 1)),
+        (("store", 2 * PAGE + 8, 7), ("store", 3 * PAGE, 0)),
+        (("fill", 2 * PAGE, 0, PAGE),),
+        (("fill", 2 * PAGE, 0, 2 * PAGE),),
+    ):
+        script = Script()
+        for name, *args in acts:
+            script.act(name, *args)
+        actor.tell(bench.stage.blob(script.data()), rule="wasm.image.zero")
+    assert actor.head is not None
+    bench.holds(actor.head, rule="wasm.image.zero")
+    bench.play()
+
+
+def residue(trial: Trial, fmt: Format) -> None:
+    """No byte of a data segment, of another call or of another actor shows through a restored memory."""
+    bench = GuestBench(trial, fmt)
+    rule = "wasm.image.residue"
+    actors = [bench.run(script_guest(), _IMAGE, title=title) for title in (b"a", b"b")]
+    wipe = Script().act("load", SPARE).act("fill", SPARE, 0, 16).act("load", SPARE).act("store", 0xC000, 5)
+    look = Script().act("load", SPARE).act("load", SPARE + 12).act("load", 0xC000).act("load", PAGE - 4)
+    noise = Script().act("fill", 0xB000, 0xEE, PAGE - 0xB000).act("grow", 2).act("fill", PAGE, 0xEE, 2 * PAGE)
+    plain = bench.run(script_guest(), {"fuel": 20_000_000}, title=b"plain")
+    for actor, script in ((actors[0], wipe), (actors[1], noise), (plain, noise), (actors[0], look), (actors[0], look)):
+        actor.tell(bench.stage.blob(script.data()), rule=rule)
+    grown = Script().act("grow", 1).act("load", PAGE).act("load", 2 * PAGE - 4)
+    for actor in (actors[0], plain):
+        actor.tell(bench.stage.blob(grown.data()), rule=rule)
+    bench.play()
+
+
+def prepared(trial: Trial, fmt: Format) -> None:
+    """A genesis core with an image runs on it, and ``_initialize`` does not."""
+    bench = GuestBench(trial, fmt)
+    rule = "wasm.image.prepared"
+    warm = _warmed(bench, script_guest(initializes=True))
+    look = bench.stage.blob(Script().act("get").act("load", 0xC000).act("grow", 0).data())
+    for core in (warm, _with(bench, warm, "wasm/module", None)):
+        actor = Actor(bench, _with(bench, core, "script", look))
+        actor.tell(actor.identity, "genesis", rule=rule)
+        actor.tell(look, rule=rule)
+    bench.play()
+
+
+def _warmed(bench: GuestBench, module: bytes, manifest: dict[str, Any] = _IMAGE) -> bytes:
+    """Return the core of an actor whose memory has a second page and whose global was set."""
+    actor = bench.run(module, manifest)
+    actor.tell(
+        bench.stage.blob(Script().act("set", 99).act("store", 0xC000, 5).act("grow", 1).act("store", PAGE, 1).data())
+    )
+    return actor.value.core
+
+
+def _with(bench: GuestBench, core: bytes, path: str, target: bytes | None) -> bytes:
+    """Return a core with something else at a path."""
+    bench.fill()
+    tree = WorkingTree(bench.executor.shelf, bench.executor.shelf.names(core))
+    tree.delete(path.split("/"))
+    if target is not None:
+        tree.put(path.split("/"), target)
+    changed = tree.seal()
+    for value in list(bench.executor.shelf.added.values()):
+        bench.add(bench.stage.graph.format.decode(value))
+    bench.executor.shelf.forget()
+    bench.fill()
+    return changed
+
+
+def _defects(bench: GuestBench) -> Iterator[tuple[str, bytes | None]]:
+    """Yield paths and what stands there instead: first some that are no defects, then one defect each."""
+    blob, tree = bench.stage.blob(b"x"), bench.stage.tree(x=bench.stage.blob(b"x"))
+    page = bench.stage.blob(b"\1" + bytes(PAGE - 1))
+    yield from (("wasm/memory/00/01", page), ("wasm/memory/00/01", None), ("wasm/module", None), ("name", blob))
+    good: dict[str, Any] = {"v": 1, "used": 7, "pages": 2, "globals": [5]}
+    for changes in (
+        {},
+        {"globals": [0xFFFF_FFFF]},
+        {"globals": [1 << 32]},
+        {"globals": []},
+        {"globals": [1, 2]},
+        {"globals": [-1]},
+        {"globals": None},
+        {"pages": None},
+        {"pages": 0},
+        {"pages": 1},
+        {"pages": 6},
+        {"pages": 7},
+        {"used": None},
+        {"used": (1 << 63) - 1},
+        {"used": 1 << 63},
+        {"v": 2},
+        {"call": "wit"},
+        {"call": "wit_query"},
+        {"more": 1},
+        {"random": [bytes(32), 0]},
+        {"random": [bytes(31), 0]},
+        {"random": [bytes(32)]},
+        {"clock": 1 << 63},
+    ):
+        members = {name: value for name, value in {**good, **changes}.items() if value is not None}
+        yield "wasm/state", bench.document(members)
+    yield from (("wasm/state", tree), ("wasm/state", blob), ("wasm/state", bench.add(Blob((), encode_item(good)))))
+    yield "wasm/state", bench.add(Blob((*CT_CBOR, ("a", "b")), encode_item(good)))
+    for path in (
+        "wasm/memory",
+        "wasm/memory/00",
+        "wasm/memory/0",
+        "wasm/memory/0g",
+        "wasm/memory/000",
+        "wasm/memory/0A",
+    ):
+        yield path, blob
+    for path in (
+        "wasm/memory/00/0",
+        "wasm/memory/00/0G",
+        "wasm/memory/00/02",
+        "wasm/memory/01/00",
+        "wasm/memory/zz/00",
+    ):
+        yield path, page
+    for bad in (
+        blob,
+        tree,
+        bench.stage.blob(bytes(PAGE)),
+        bench.stage.blob(b"\1" * (PAGE - 1)),
+        bench.stage.blob(b"\1" * (PAGE + 1)),
+    ):
+        yield "wasm/memory/00/00", bad
+    yield "wasm/memory/00/00", bench.add(Blob((("a", "b"),), b"\1" * PAGE))
+
+
+def strict(trial: Trial, fmt: Format) -> None:
+    """Each defect of state and image makes every call that reads it unresolved with ``image``."""
+    bench = GuestBench(trial, fmt)
+    core = _warmed(bench, script_guest())
+    for path, target in _defects(bench):
+        actor = Actor(bench, _with(bench, core, path, target))
+        actor.tell(actor.identity, "genesis", rule="wasm.image.strict")
+    bench.play()
+
+
+def readers(trial: Trial, fmt: Format) -> None:
+    """What a manifest does not keep is not read: its defects are none; a query and an update read what they use."""
+    bench = GuestBench(trial, fmt)
+    rule = "wasm.image.strict"
+    core = _warmed(bench, script_guest())
+    node = bench.stage.blob(b"\0" * 9)
+    code = bench.stage.tree(**{"main.wasm": add_module(bench.stage.graph, script_guest())})
+    update = bench.stage.tree(wit_update=bench.stage.blob(MAIN), code=code)
+    for manifest in ({}, {"clock": {"start": 0, "tick": 1}}, {"image": True}):
+        document = bench.document({"v": 1, "pages": 6, **manifest})
+        for path in ("wasm/state", "wasm/memory/00/00"):
+            actor = bench.run(script_guest(), _IMAGE, title=path.encode())
+            spoilt = _with(bench, _with(bench, core, "wasm/manifest", document), path, node)
+            actor.head = bench.pretend(actor, spoilt)
+            for content, mt in ((node, ""), (update, "update")):
+                bench.probe_content(actor, content, mt, rule=rule)
+            bench.query(actor.head, "q", b"", rule=rule)
+    bench.play()
+
+
+def updates(trial: Trial, fmt: Format) -> None:
+    """``wit_update`` runs the module of the content in a new instance, and the image stays as it was."""
+    bench = GuestBench(trial, fmt)
+    rule = "wasm.call.update"
+    manifest = {**_IMAGE, "random": bytes(32), "clock": {"start": 9, "tick": 2}, "tank": 1 << 40}
+    warm = _warmed(bench, script_guest(), manifest)
+    script = (
+        Script()
+        .act("get")
+        .act("load", 0xC000)
+        .act("set", 5)
+        .act("store", 0xC000, 77)
+        .call("clock")
+        .call("random", 0x5000, 40)
+    )
+    code = bench.stage.tree(**{"other.wasm": add_module(bench.stage.graph, script_guest(initializes=True))})
+    node = bench.stage.blob(b"wasm:code/other.wasm")
+    update = bench.stage.tree(wit_update=node, code=code, script=bench.stage.blob(script.data()))
+    look = bench.stage.blob(Script().act("get").act("load", 0xC000).call("clock").call("random", 0x5000, 40).data())
+    actor = Actor(bench, _with(bench, warm, "script", None))
+    actor.tell(actor.identity, "genesis", rule=rule)
+    for content, mt in ((look, ""), (update, "update"), (look, ""), (update, "update")):
+        actor.tell(content, mt, rule=rule)
+    for path in (b"external:puppet/1", b"wasm:no/such", b"wasm:code", b"wasm:code/none.wasm", b""):
+        bench.probe_content(actor, bench.stage.tree(wit_update=bench.stage.blob(path), code=code), "update", rule=rule)
+    bench.play()
+
+
+def pure(trial: Trial, fmt: Format) -> None:
+    """A query sees the memory of the image and changes nothing: no state, image, random position, clock or units."""
+    bench = GuestBench(trial, fmt)
+    rule = "wasm.call.query"
+    grants = {**_IMAGE, "random": bytes(32), "clock": {"start": 9, "tick": 2}, "tank": 1 << 40}
+    act = (
+        Script()
+        .act("get")
+        .act("load", 0xC000)
+        .act("set", 5)
+        .act("store", 0xC000, 77)
+        .call("clock")
+        .call("random", 0x5000, 40)
+    )
+    for manifest in (grants, {"clock": grants["clock"], "random": bytes(32)}):
+        actor = bench.run(script_guest(), manifest)
+        assert actor.head is not None
+        for _ in range(2):
+            for _ in range(2):
+                bench.query(actor.head, "q", act.data(), rule=rule)
+            bench.query(actor.head, "q", Script().act("stop", 7).data(), rule=rule)
+            bench.query(actor.head, "q", Script().act("silent").data(), rule=rule)
+            actor.tell(bench.stage.blob(act.data()), rule=rule)
+        first = actor.value.previous
+        assert first is not None
+        bench.query(first, "q", act.data(), rule=rule)
+    bench.references(rule=rule)
+    bench.play()
+
+
+PROPERTIES: Final = (
+    *of_executors("wasm/image/nodes", nodes, "wasm.image.nodes", given=tape(120), examples=4),
+    *of_executors("wasm/image/complete", complete, "wasm.image.complete", "wasm.call.query"),
+    *of_executors("wasm/image/zero", zero, "wasm.image.zero"),
+    *of_executors("wasm/image/residue", residue, "wasm.image.residue"),
+    *of_executors("wasm/image/prepared", prepared, "wasm.image.prepared"),
+    *of_executors("wasm/image/strict", strict, "wasm.image.strict"),
+    *of_executors("wasm/image/readers", readers, "wasm.image.strict"),
+    *of_executors("wasm/call/updates", updates, "wasm.call.update"),
+    *of_executors("wasm/call/pure", pure, "wasm.call.query"),
+)
