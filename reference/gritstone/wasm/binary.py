@@ -113,6 +113,7 @@ class Body:
         locals: the declared locals, as runs of a count and a type.
         nesting: the largest number of constructs that are open at one place.
         labels: the largest number of labels of one ``br_table``, without the default.
+        constructs: how many constructs there are.
     """
 
     start: int
@@ -121,6 +122,7 @@ class Body:
     locals: tuple[tuple[int, int], ...]
     nesting: int
     labels: int
+    constructs: int
 
     @property
     def declared(self) -> int:
@@ -383,27 +385,28 @@ def _bodies(reader: Reader, module: Module) -> None:
         if sum(count for count, _ in runs) > 0xFFFF_FFFF:
             part.malformed("more locals than can be numbered")
         code = part.at
-        nesting, labels = _measure(part, module)
+        nesting, labels, constructs = _measure(part, module)
         if part.at != part.end:
             part.malformed("bytes after the end of a body")
-        module.bodies.append(Body(start, code, part.end, runs, nesting, labels))
+        module.bodies.append(Body(start, code, part.end, runs, nesting, labels, constructs))
 
 
-def _measure(reader: Reader, module: Module) -> tuple[int, int]:
-    """Read the code of a body; gives what of it is limited."""
-    nesting = depth = labels = 0
+def _measure(reader: Reader, module: Module) -> tuple[int, int, int]:
+    """Read the code of a body; gives what of it is limited, and how many constructs it has."""
+    nesting = depth = labels = constructs = 0
     for _, opcode, immediate in read_expression(reader):
         if opcode == END:
             depth -= 1
         elif opcode in _OPENERS:
             depth += 1
+            constructs += 1
             nesting = max(nesting, depth)
         elif opcode == BR_TABLE:
             assert isinstance(immediate, tuple)
             labels = max(labels, len(immediate) - 1)
         elif opcode == MEMORY_INIT and module.data_count is None:
             reader.malformed("memory.init without a data count")
-    return nesting, labels
+    return nesting, labels, constructs
 
 
 def _data(reader: Reader, module: Module) -> None:

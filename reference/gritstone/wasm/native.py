@@ -11,42 +11,128 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import wasmtime
+from wasmtime import _bindings as raw
 from wasmtime import _ffi as ffi
 
 from gritstone.errors import InternalError
 from gritstone.wasm.binary import FunctionType
 from gritstone.wasm.reader import I32, I64
 
-__all__ = ["Cell", "define_function"]
+__all__ = ["Cell", "Function", "Memory", "define_function", "find_export"]
 
 _KINDS = {I32: ffi.WASMTIME_I32.value, I64: ffi.WASMTIME_I64.value}
 _MASK32 = 0xFFFF_FFFF
 _NO_FINALIZER = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(0)
 _TEXT = ctypes.create_string_buffer(b"ended by the host")
+_WORDS = 4  # of 32 bits in the room of one parameter or result
+_ENTER = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+_ROOM = [ctypes.c_uint32 * (_WORDS * max(count, 1)) for count in range(7)]
+"""The room of so many parameters, or of one result."""
+
+
+def find_export(store: wasmtime.Store, instance: wasmtime.Instance, name: str) -> Any:
+    """Give what an instance exports under a name that it has."""
+    found, data = raw.wasmtime_extern_t(), name.encode()
+    pointer = ctypes.create_string_buffer(data, len(data))
+    is_there = raw._wasmtime_instance_export_get(
+        store._context(), ctypes.byref(instance._instance), pointer, len(data), ctypes.byref(found)
+    )
+    if not is_there:
+        raise InternalError(f"nothing is exported as {name}")
+    return found.of
 
 
 class Cell:
     """Be a mutable global of an integer type."""
 
-    __slots__ = ("_context", "_global", "_mask", "_raw", "_store")
+    __slots__ = ("_context", "_global", "_mask", "_raw", "_room", "_store", "_value")
 
-    def __init__(self, store: wasmtime.Store, place: wasmtime.Global, kind: int) -> None:
+    def __init__(self, store: wasmtime.Store, export: Any, kind: int) -> None:
         self._store = store  # keeps alive what the context points to
         self._context = store._context()
-        self._global = ctypes.byref(place._global)
-        self._raw = ffi.wasmtime_val_t(kind=_KINDS[kind])
+        self._global = ctypes.byref(export.global_)
+        self._raw = raw.wasmtime_val_t(kind=_KINDS[kind])
+        self._value = self._raw.of
+        self._room = ctypes.byref(self._raw)
         self._mask = _MASK32 if kind == I32 else _MASK32 << 32 | _MASK32
 
     def read(self) -> int:
         """Give its bits, without sign."""
-        ffi.wasmtime_global_get(self._context, self._global, ctypes.byref(self._raw))
-        return self._raw.of.i64 & self._mask
+        raw._wasmtime_global_get(self._context, self._global, self._room)
+        bits: int = self._value.i64
+        return bits & self._mask
 
     def write(self, bits: int) -> None:
         """Set its bits."""
-        self._raw.of.i64 = bits
-        if ffi.wasmtime_global_set(self._context, self._global, ctypes.byref(self._raw)):
+        self._value.i64 = bits
+        if raw._wasmtime_global_set(self._context, self._global, self._room):
             raise InternalError("a global cannot be set")
+
+
+class Memory:
+    """Be the memory of an instance.
+
+    Attributes:
+        view: all of it, as it was when ``look`` was called.
+    """
+
+    __slots__ = ("_context", "_memory", "_store", "view")
+
+    def __init__(self, store: wasmtime.Store, export: Any) -> None:
+        self._store = store  # keeps alive what the view shows
+        self._context = store._context()
+        self._memory = ctypes.byref(export.memory)
+        self.view = memoryview(b"")
+        self.look()
+
+    def look(self) -> None:
+        """Look how long it is now, and where it lies; it can move when it grows."""
+        size = raw._wasmtime_memory_data_size(self._context, self._memory)
+        if size != len(self.view):
+            pointer = raw._wasmtime_memory_data(self._context, self._memory)
+            room = (ctypes.c_ubyte * size).from_address(ctypes.addressof(pointer.contents))
+            self.view = memoryview(room).cast("B")
+
+    def grow(self, pages: int) -> bool:
+        """Make it longer; tells whether that could be done."""
+        before = ctypes.c_uint64()
+        error = raw._wasmtime_memory_grow(self._context, self._memory, pages, ctypes.byref(before))
+        if error:
+            raw._wasmtime_error_delete(error)
+            return False
+        self.look()
+        return True
+
+
+class Function:
+    """Be an exported function with parameters of i32 and at most one result, of i32."""
+
+    __slots__ = ("_context", "_function", "_store")
+
+    def __init__(self, store: wasmtime.Store, export: Any) -> None:
+        self._store = store  # keeps alive what the context points to
+        self._context = store._context()
+        self._function = ctypes.byref(export.func)
+
+    def call(self, arguments: Sequence[int]) -> int:
+        """Call it; gives its result without sign, and anything if it has none.
+
+        Raises:
+            Trap: it trapped.
+            WasmtimeError: the engine ended it in another way.
+        """
+        count = max(len(arguments), 1)
+        room = (raw.wasmtime_val_raw_t * count)()
+        for place, argument in enumerate(arguments):
+            room[place].i32 = argument
+        trap = ctypes.POINTER(raw.wasm_trap_t)()
+        error = raw._wasmtime_func_call_unchecked(self._context, self._function, room, count, ctypes.byref(trap))
+        if error:
+            raise wasmtime.WasmtimeError._from_ptr(error)
+        if trap:
+            raise wasmtime.Trap._from_ptr(trap)
+        result: int = room[0].i32
+        return result & _MASK32
 
 
 def define_function(
@@ -69,27 +155,35 @@ def define_function(
         What has to be kept as long as the linker is used.
     """
     kinds = {I32: wasmtime.ValType.i32(), I64: wasmtime.ValType.i64()}
+    room_of = _ROOM[len(type_.parameters)].from_address
+    end = _WORDS * len(type_.parameters)
     is_long = type_.results == (I64,)
 
-    def enter(env: Any, caller: Any, parameters: Any, count: int, results: Any, result_count: int) -> Any:
+    def enter(env: int, caller: int, values: int, count: int) -> int:
+        room = room_of(values)
         try:
-            result = function([parameters[index].of.i32 & _MASK32 for index in range(count)])
+            result = function(room[0:end:_WORDS])
         except BaseException:  # noqa: BLE001 - nothing may pass through the engine; the caller has kept it
-            return ctypes.cast(ffi.wasmtime_trap_new(_TEXT, len(_TEXT) - 1), ctypes.c_void_p).value
-        if result_count:
-            results[0].kind = ffi.WASMTIME_I64.value if is_long else ffi.WASMTIME_I32.value
+            made = ffi.wasmtime_trap_new(_TEXT, len(_TEXT) - 1)
+            return ctypes.cast(made, ctypes.c_void_p).value or 0
+        if result is not None:
+            room[0] = result & _MASK32
             if is_long:
-                results[0].of.i64 = result
-            else:
-                results[0].of.i32 = result
+                room[1] = result >> 32 & _MASK32
         return 0
 
-    callback = ffi.wasmtime_func_callback_t(enter)
+    callback = _ENTER(enter)
     parts = [part.encode() for part in (module, name)]
     texts = [(ctypes.create_string_buffer(part), len(part)) for part in parts]
     shape = wasmtime.FuncType([kinds[one] for one in type_.parameters], [kinds[one] for one in type_.results])
-    error = ffi.wasmtime_linker_define_func(
-        linker.ptr(), *texts[0], *texts[1], shape.ptr(), callback, None, _NO_FINALIZER
+    error = ffi.wasmtime_linker_define_func_unchecked(
+        linker.ptr(),
+        *texts[0],
+        *texts[1],
+        shape.ptr(),
+        ctypes.cast(callback, raw.wasmtime_func_unchecked_callback_t),
+        None,
+        _NO_FINALIZER,
     )
     if error:
         raise InternalError(f"{name} cannot be defined")

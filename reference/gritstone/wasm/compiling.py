@@ -1,0 +1,103 @@
+"""Compilers: which of the engine's two compiles a module, and with which settings.
+
+The optimising compiler takes time out of proportion to a body that has many constructs and many locals: a module of 45
+KB can keep it for minutes. So such modules go to the other one, which compiles in one pass, in time in proportion to
+the length. What a module does is the same with both, since whatever it can notice is written into it.
+
+Settings that end the process are not used: a test makes each engine in a process of its own. The Python interface of
+the engine names one compiler only; the other one is chosen by its number.
+
+Spec: :rule:`wasm.host.alive`, :rule:`wasm.same.everywhere`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import wasmtime
+from wasmtime import _bindings as raw
+
+from gritstone.wasm.admission import AdmittedModule
+from gritstone.wasm.binary import Body
+
+__all__ = ["STACK_BYTES", "TICK_MS", "Ticker", "is_costly", "make_engine"]
+
+STACK_BYTES = 2 << 20
+"""How much of the native stack guests may use: 65,536 units take less. With much more the engine ends the process."""
+
+TICK_MS = 10
+"""How exactly the time of a run is measured."""
+
+_ONE_PASS = 2  # the number of the compiler
+_MOST_COST = 40_000  # about a second of the optimising compiler
+_MANY_LOCALS = 64
+
+
+def is_costly(admitted: AdmittedModule) -> bool:
+    """Tell whether the optimising compiler could take too long for a module."""
+    return sum(map(_cost, admitted.module.bodies)) > _MOST_COST
+
+
+def _cost(body: Body) -> int:
+    """Estimate what the optimising compiler takes for a body: measured with bodies that are made to hurt it."""
+    return body.constructs * (body.declared + body.nesting + 8) + body.declared**2 // _MANY_LOCALS
+
+
+def make_engine(*, is_steady: bool, has_limit: bool) -> wasmtime.Engine:
+    """Make an engine that compiles the language and nothing beyond it.
+
+    Args:
+        is_steady: whether it compiles in one pass.
+        has_limit: whether it looks at a clock while it runs.
+    """
+    config = wasmtime.Config()
+    config.wasm_simd = False
+    config.wasm_relaxed_simd = False
+    config.wasm_threads = False
+    config.wasm_tail_call = False
+    config.wasm_multi_memory = False
+    config.wasm_memory64 = False
+    config.wasm_exceptions = False
+    config.max_wasm_stack = STACK_BYTES
+    config.epoch_interruption = has_limit
+    if is_steady:
+        config.wasm_function_references = False
+        config.wasm_gc = False
+        raw.wasmtime_config_strategy_set(config.ptr(), _ONE_PASS)
+    return wasmtime.Engine(config)
+
+
+class Ticker:
+    """Move the clocks of engines, as long as something runs on them.
+
+    The thread ends by itself when nobody has begun a run for a while, so that nothing is left to be stopped.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._engines: dict[int, wasmtime.Engine] = {}
+        self._until_s = 0.0
+        self._is_running = False
+
+    def start(self, engine: wasmtime.Engine, limit_ms: int) -> int:
+        """Begin to measure a run; gives the number of ticks that it may take."""
+        ticks = -(-limit_ms // TICK_MS) + 1
+        with self._lock:
+            self._engines[id(engine)] = engine
+            self._until_s = max(self._until_s, time.monotonic() + 2 * ticks * TICK_MS / 1000)
+            if not self._is_running:
+                self._is_running = True
+                threading.Thread(target=self._run, name="ticks", daemon=True).start()
+        return ticks
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(TICK_MS / 1000)
+            with self._lock:
+                for engine in self._engines.values():
+                    engine.increment_epoch()
+                if time.monotonic() > self._until_s:
+                    self._is_running = False
+                    self._engines.clear()
+                    return

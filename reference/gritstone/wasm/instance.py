@@ -1,0 +1,286 @@
+"""An instance of a module: its run, its fuel, its memory, and what ends it.
+
+Whatever the engine says is folded into the closed set of outcomes here: the counters of the module come first, then the
+code of the trap, and never a text.
+
+Spec: :rule:`wasm.outcome.code`, :rule:`wasm.outcome.merged`, :rule:`wasm.outcome.no-text`, :rule:`wasm.fuel.host-call`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import wasmtime
+from wasmtime import TrapCode
+
+from gritstone.errors import Missing, Refusal
+from gritstone.wasm.admission import AdmittedModule
+from gritstone.wasm.binary import PAGE_BYTES
+from gritstone.wasm.metering import DEPTH, FUEL, GLOBAL, MEMORY, STACK_UNITS
+from gritstone.wasm.native import Cell, Function, Memory, find_export
+from gritstone.wasm.reader import I32, I64
+from gritstone.wit.failures import failure
+
+__all__ = ["TRAPS", "Host", "Instance", "Prepared", "host_trouble", "out_of_fuel", "trap"]
+
+_MOST_FUEL = 2**63 - 1  # F is above, which is below 0 with a sign, if a charge found too little
+_SPENT = 2**64 - 1
+
+TRAPS: Mapping[TrapCode, str] = MappingProxyType(
+    {
+        TrapCode.UNREACHABLE: "unreachable",
+        TrapCode.MEMORY_OUT_OF_BOUNDS: "memory-bounds",
+        TrapCode.TABLE_OUT_OF_BOUNDS: "table-bounds",
+        TrapCode.INDIRECT_CALL_TO_NULL: "indirect-call",
+        TrapCode.BAD_SIGNATURE: "indirect-call",
+        TrapCode.INTEGER_DIVISION_BY_ZERO: "divide-by-zero",
+        TrapCode.INTEGER_OVERFLOW: "unrepresentable",
+        TrapCode.BAD_CONVERSION_TO_INTEGER: "unrepresentable",
+    }
+)
+"""The word of each trap that a module can meet; the engine tells more apart than others do."""
+
+
+class Host(Protocol):
+    """Be what a guest calls."""
+
+    def call(self, instance: Instance, name: str, arguments: Sequence[int]) -> int | None:
+        """Do what a function of ``grit`` does.
+
+        Args:
+            instance: who calls.
+            name: which function.
+            arguments: its parameters, without sign.
+
+        Raises:
+            Refusal: the call of the guest ends so.
+        """
+
+
+class Prepared:
+    """Be a module that was admitted, metered and compiled.
+
+    Attributes:
+        admitted: the module as it was admitted.
+        engine: what it was compiled by.
+        linked: the compiled module with its imports.
+        mutable: the name of each mutable global, and its type.
+    """
+
+    __slots__ = ("_exports", "_imports", "admitted", "engine", "linked", "mutable")
+
+    def __init__(self, admitted: AdmittedModule, engine: wasmtime.Engine, linked: wasmtime.InstancePre) -> None:
+        self.admitted = admitted
+        self.engine = engine
+        self.linked = linked
+        module = admitted.module
+        self.mutable = [(f"{GLOBAL}{index}", one.type) for index, one in enumerate(module.globals) if one.mutable]
+        self._exports = frozenset(one.name for one in module.exports)
+        self._imports = frozenset(one.name for one in module.imports)
+
+    def exports(self, name: str) -> bool:
+        """Tell whether the module has an export of a name."""
+        return name in self._exports
+
+    def imports(self, name: str) -> bool:
+        """Tell whether the module imports the function of a name."""
+        return name in self._imports
+
+
+class Instance:
+    """Be one instance of a module with its own memory and globals.
+
+    Attributes:
+        prepared: the module.
+    """
+
+    def __init__(
+        self,
+        store: wasmtime.Store,
+        prepared: Prepared,
+        instance: wasmtime.Instance,
+        host: Host,
+        calls: threading.local,
+    ) -> None:
+        self.prepared = prepared
+        self._store = store
+        self._instance = instance
+        self._host = host
+        self._calls = calls
+        self._fuel = Cell(store, self._export(FUEL), I64)
+        self._memory = Memory(store, self._export(MEMORY)) if prepared.admitted.module.memories else None
+        self._left: int | None = None
+        self._ended: BaseException | None = None
+
+    def _export(self, name: str) -> Any:
+        return find_export(self._store, self._instance, name)
+
+    def _mutable(self) -> list[Cell]:
+        return [Cell(self._store, self._export(name), kind) for name, kind in self.prepared.mutable]
+
+    # --- running ---------------------------------------------------------------------------------------
+
+    def run(self, name: str, *arguments: int) -> int:
+        """Run an exported function with parameters of i32 to its end; gives its result, without sign, if it has one.
+
+        Raises:
+            Rejected: it trapped, or a host function ended it.
+            Exhausted: it has no fuel left, or no time.
+        """
+        function = Function(self._store, self._export(name))
+        outer = getattr(self._calls, "instance", None)
+        left = self._leave()
+        self._calls.instance = self
+        try:
+            return function.call(arguments)
+        except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
+            raise self._why(error) from error
+        finally:
+            self._calls.instance = outer
+            if left is not None:
+                self._enter()
+            elif self._memory is not None:
+                self._memory.look()
+
+    def serve(self, name: str, arguments: Sequence[int]) -> int | None:
+        """Let the host do what a function of ``grit`` does; keeps what ends the call."""
+        self._enter()
+        try:
+            return self._host.call(self, name, arguments)
+        except BaseException as error:
+            self._ended = error
+            raise
+        finally:
+            self._leave()
+
+    def _enter(self) -> None:
+        """Come out of the guest: look at what it may have changed, once."""
+        self._left = self._fuel.read()
+        if self._memory is not None:
+            self._memory.look()
+
+    def _leave(self) -> int | None:
+        """Go into the guest: let it see what is left."""
+        left = self._left
+        if left is not None:
+            self._fuel.write(left)
+            self._left = None
+        return left
+
+    def _why(self, error: BaseException) -> BaseException:
+        """Say why a run did not end by itself.
+
+        Spec: :rule:`wasm.outcome.code`, :rule:`wasm.outcome.no-text`.
+        """
+        if self._ended is not None:
+            return self._ended
+        if self._fuel.read() > _MOST_FUEL:
+            return out_of_fuel()
+        if Cell(self._store, self._export(DEPTH), I32).read() > STACK_UNITS:
+            return trap("stack-overflow")
+        code = error.trap_code if isinstance(error, wasmtime.Trap) else None
+        if code is TrapCode.INTERRUPT:
+            return failure("timeout", "the guest took too long")
+        if code is None or code not in TRAPS:
+            return host_trouble(f"the engine ended a run by itself: {error}")
+        return trap(TRAPS[code])
+
+    def constant(self, name: str) -> int:
+        """Give an exported constant of the type i32, without sign."""
+        return Cell(self._store, self._export(name), I32).read()
+
+    # --- fuel ------------------------------------------------------------------------------------------
+
+    @property
+    def fuel(self) -> int:
+        """Say how many units are left."""
+        left = self._fuel.read() if self._left is None else self._left
+        return left if left <= _MOST_FUEL else 0
+
+    @fuel.setter
+    def fuel(self, units: int) -> None:
+        if self._left is None:
+            self._fuel.write(units)
+        else:
+            self._left = units
+
+    def charge(self, units: int) -> None:
+        """Take units.
+
+        Raises:
+            Exhausted: there are fewer; then none is left.
+
+        Spec: :rule:`wasm.fuel.host-call`.
+        """
+        left = self.fuel
+        if left < units:
+            self.fuel = _SPENT
+            raise out_of_fuel()
+        self.fuel = left - units
+
+    # --- state -----------------------------------------------------------------------------------------
+
+    @property
+    def memory_bytes(self) -> int:
+        """Say how long the memory is; 0 if there is none."""
+        return 0 if self._memory is None else len(self._memory.view)
+
+    @property
+    def pages(self) -> int:
+        """Say how many pages the memory has."""
+        return self.memory_bytes // PAGE_BYTES
+
+    @property
+    def memory(self) -> memoryview:
+        """Show all of the memory; it is not to be looked at any more once guest code runs."""
+        return memoryview(b"") if self._memory is None else self._memory.view
+
+    def read(self, at: int, size: int) -> bytes:
+        """Copy from the memory what is known to lie in it."""
+        assert at + size <= self.memory_bytes, "the range was checked"
+        return bytes(self.memory[at : at + size])
+
+    def write(self, at: int, data: bytes) -> None:
+        """Copy into the memory where it is known that there is room."""
+        if data:
+            self.memory[at : at + len(data)] = data
+
+    def grow(self, pages: int) -> None:
+        """Make the memory longer, as the host; this costs nothing.
+
+        Raises:
+            Missing: the machine does not have it.
+        """
+        assert self._memory is not None, "only a memory grows"
+        if not self._memory.grow(pages):
+            raise host_trouble("no memory for a guest")
+
+    def read_globals(self) -> list[int]:
+        """Give the bits of the mutable globals, in the order of their indices."""
+        return [one.read() for one in self._mutable()]
+
+    def write_globals(self, values: Sequence[int]) -> None:
+        """Set the mutable globals from their bits."""
+        for one, value in zip(self._mutable(), values, strict=True):
+            one.write(value)
+
+
+def out_of_fuel() -> Refusal:
+    """Make the refusal of a call that has no fuel left."""
+    return failure("exhausted", "the fuel is spent", rule="wasm.fuel.exact", detail="fuel")
+
+
+def trap(word: str) -> Refusal:
+    """Make the refusal of a call that trapped."""
+    return failure("failed", f"the guest trapped: {word}", rule="wasm.outcome.code", detail=f"trap:{word}")
+
+
+def host_trouble(what: str) -> Refusal:
+    """Make the refusal that abandons a transition, since the host cannot carry it out now.
+
+    It is no outcome: it is treated as if the store lacked something, and the message stays unread.
+    """
+    return Missing(what, rule="wasm.host.alive", code="host")
