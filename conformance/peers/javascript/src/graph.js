@@ -110,6 +110,7 @@ export function formClosure(roots, read, treeDepth) {
 /**
  * Check that what `edges`, each [id, kinds it may lead to], reach is whole, as formClosure() does, without a look at what
  * is known of it: `whole` are ids -> kinds whose closures are, and `knowledge` holds blobs and trees that were met before.
+ * Gives the walk: its ids, and eachValue() for what `knowledge` may learn once all that was met is stored.
  */
 export function checkClosure(edges, read, treeDepth, knowledge, whole = new Map()) {
   const known = (id) => {
@@ -120,5 +121,5 @@ export function checkClosure(edges, read, treeDepth, knowledge, whole = new Map(
   };
   const walk = new Walk(read, treeDepth, known);
   for (const [id, leads] of edges) walk.addEdge(id, leads);
-  walk.eachValue((id, nesting) => knowledge.learnNesting(id, nesting));
+  return walk;
 }

@@ -218,3 +218,16 @@ test("forks", async () => {
   assert.equal(forkCore(bench.workspace, actor.head, 1, "fresh"), core);
   assert.notEqual(forkCore(bench.workspace, actor.head, 1, "replay"), core);
 });
+
+test("what a refused step was made of is neither stored nor taken to be there", async () => {
+  const bench = new Bench(framed);
+  const actor = await born(bench);
+  const made = new Bench(framed);
+  const ids = [made.blob("never stored"), made.tree({ deep: made.blob("never stored") })];
+  const known = () => ids.map((id) => [bench.store.has([id])[0], bench.store.knowledge.nesting(id)]);
+  const make = write("a/deep", "never stored");
+  assert.equal(await actor.refusal(() => actor.run(`${make} ${send(0xf1, 0xf2)}`)), "failed:denied:send"); // after its admission
+  assert.deepEqual(known(), [[false, undefined], [false, undefined]]);
+  await actor.run(make);
+  assert.deepEqual(known(), [[true, 0], [true, 1]]);
+});

@@ -42,7 +42,7 @@ export function ensureAgent(store, text) {
     if ((there === null) !== (head === null)) throw rejected("the store has an agent without a head, or a head without it");
     if (there !== null) return id;
     const changes = [{ name: headName(id), old: null, new: first }, { name: AGENT, old: null, new: id }];
-    store.commit(workspace.objects, changes);
+    workspace.commit(changes);
     return id;
   });
 }

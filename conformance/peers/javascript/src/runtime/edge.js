@@ -9,10 +9,6 @@ import { advanceAgent, agentHead, queueMessage } from "./agent.js";
 const RECEIPT = "receipt";
 const EFFECT = "effect.";
 
-function commit(store, workspace, change) {
-  store.commit(workspace.objects, [change]);
-}
-
 function checkInjection(workspace, to, headers, content) {
   if (workspace.kind(to) !== "tree") throw rejected("the receiver is no tree");
   if (!["blob", "tree"].includes(workspace.kind(content))) throw rejected("the content is no blob or tree");
@@ -39,7 +35,7 @@ export function inject(store, agent, { to, headers, content, mode }) {
   const message = workspace.write({ kind: "message", previous, headers, content });
   if (message === entry) return message;
   if (mode === "signal" && entry !== null) checkSignal(workspace, entry, message);
-  commit(store, workspace, advanceAgent(workspace, head, { outbox: [[to, message]] }));
+  workspace.commit([advanceAgent(workspace, head, { outbox: [[to, message]] })]);
   return message;
 }
 
@@ -59,7 +55,7 @@ export function acknowledge(store, view, agent, sender, message) {
   if (channel === undefined || channel.numberOf(view.read, message) < 0) throw rejected("no such mail is unread");
   const workspace = new Workspace(store);
   const change = advanceAgent(workspace, head, { inbox: [[sender, message]] });
-  commit(store, workspace, change);
+  workspace.commit([change]);
 }
 
 /** The effects that wait at the edge, and which of them were answered while older mail of their sender was not. */
@@ -125,6 +121,6 @@ export class Effects {
     const content = isOk ? workspace.writeBlob(outcome.ok) : workspace.writeBlob(Buffer.from(outcome.failed), [["ct", "s"]]);
     const headers = [["mt", isOk ? "effect.ok" : "effect.failed"], ["reply", id]];
     const message = queueMessage(workspace, head, sender, headers, content);
-    commit(this.store, workspace, advanceAgent(workspace, head, { outbox: [[sender, message]], inbox }));
+    workspace.commit([advanceAgent(workspace, head, { outbox: [[sender, message]], inbox })]);
   }
 }

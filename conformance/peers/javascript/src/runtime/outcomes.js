@@ -40,7 +40,7 @@ export class Outcomes {
     const changes = [{ name: headName(actor), old: last?.id ?? null, new: step }];
     const mark = this.store.backend.references.target(markName(actor));
     if (mark !== null && !isRefused) changes.push({ name: markName(actor), old: mark, new: null });
-    this.store.commit(workspace.objects, changes);
+    workspace.commit(changes);
     this.memoOf(actor).forgetCounts(proposal.covered);
     return step;
   }
@@ -86,7 +86,7 @@ export class Outcomes {
     const head = last?.id ?? null;
     const changes = [{ name: headName(actor), old: head, new: head }, { name: markName(actor), old: null, new: mark }];
     if (sender !== this.agent) changes.push(this.#receipt(workspace, sender, id, failure));
-    this.store.commit(workspace.objects, changes);
+    workspace.commit(changes);
     this.memoOf(actor).parkedAs = { mark, failureClass: failure.failureClass };
   }
 

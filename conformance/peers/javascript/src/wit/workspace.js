@@ -10,6 +10,7 @@ import { Refusal } from "../refusal.js";
 export class Workspace {
   #made = new Map(); // id -> {bytes, object}
   #below;
+  #walk = null; // the last check of a closure
   borrowed = new Set(); // ids that came from elsewhere than the step and the mail, and have to stay
 
   constructor(store, below = null) {
@@ -23,9 +24,10 @@ export class Workspace {
     return new Workspace(this.store, this);
   }
 
-  /** Take over from a branch what an id reaches of what was made there. */
+  /** Take over from a branch what an id reaches of what was made there, also through what was there before. */
   takeOver(branch, id) {
-    const waiting = [id];
+    const waiting = [id, ...(branch.#walk?.ids ?? [])];
+    this.#walk = branch.#walk;
     while (waiting.length > 0) {
       const next = waiting.pop();
       const made = branch.#made.get(next);
@@ -85,11 +87,20 @@ export class Workspace {
 
   /** Store all that was made. */
   keep() {
-    if (this.#made.size > 0) this.store.commit(this.objects, []);
+    if (this.#made.size > 0) this.commit([]);
+  }
+
+  /** Store all that was made, and change references, as Store.commit() does. */
+  commit(changes) {
+    if (!this.store.commit(this.objects, changes)) return false;
+    this.#walk?.eachValue((id, nesting) => this.store.knowledge.learnNesting(id, nesting));
+    this.#walk = null;
+    return true;
   }
 
   /** Check that everything below some edges is there; `edges` and `whole` as in checkClosure(). Throws Refusal. */
   checkClosure(edges, whole) {
-    checkClosure(edges, this.read, LIMITS.tree_depth, this.store.knowledge, whole);
+    this.#walk = null;
+    this.#walk = checkClosure(edges, this.read, LIMITS.tree_depth, this.store.knowledge, whole);
   }
 }
