@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gritstone.errors import Rejected
+from gritstone.wasm import load, spawn
 from gritstone.wasm.engine import Engine
 from gritstone.wasm.guests import Guests
 from gritstone.wit import Codes
@@ -161,6 +164,21 @@ def test_other_code_drops_the_call(bench: Any, waiter: Callable[[int], bytes]) -
     assert bench.state(actor, head).call == "wit"
     head = bench.tell(actor, head)
     assert counted(bench, head) == (1, 0)
+
+
+def test_an_execution_that_waits(waiter: Callable[[int], bytes], tmp_path: Path) -> None:
+    execution = spawn(waiter(2))
+    assert execution.result is not None
+    assert execution.result.outcome == "suspended"
+    assert execution.run(b"go on").outcome == "suspended"
+    branch = execution.fork()
+    execution.save(tmp_path / "x.grit")
+    for one in (execution, branch, load(tmp_path / "x.grit")):
+        assert one.read("count") == bytes((2, 0, 0))
+        assert [one.continue_().outcome for _ in range(2)] == ["suspended", "step"]
+        assert one.read("count") == bytes((5, 103, 0))
+        with pytest.raises(Rejected):
+            one.continue_()
 
 
 # --- denied ----------------------------------------------------------------------------------------------
