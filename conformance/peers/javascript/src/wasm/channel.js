@@ -2,6 +2,9 @@
 
 import { receiveMessageOnPort } from "node:worker_threads";
 
+/** The signal that the thread at side 1 sets to 1 when it has started; signals 0 and 1 count the messages to each side. */
+export const STARTED = 2;
+
 /** One end of a channel: {port, signals: Int32Array on shared memory, side: 0 or 1}. */
 export class Channel {
   #port;
@@ -12,6 +15,12 @@ export class Channel {
     this.#port = port;
     this.#signals = signals;
     this.#side = side;
+  }
+
+  /** Say that this side has started. */
+  start() {
+    Atomics.store(this.#signals, STARTED, 1);
+    Atomics.notify(this.#signals, STARTED);
   }
 
   send(message) {

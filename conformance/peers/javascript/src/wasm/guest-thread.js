@@ -85,6 +85,7 @@ const COMMANDS = {
   },
 };
 
+channel.start();
 for (;;) {
   const command = channel.receive();
   channel.send(COMMANDS[command.op](command));

@@ -3,7 +3,7 @@
 // is shared between both, so host calls are served on it where it is.
 
 import { MessageChannel, Worker } from "node:worker_threads";
-import { Channel } from "./channel.js";
+import { Channel, STARTED } from "./channel.js";
 import { collect } from "./collect.js";
 import { EngineEnd, OutOfFuel, Trap } from "./ends.js";
 import { PAGE_BYTES } from "./limits.js";
@@ -13,6 +13,8 @@ const IDLE_THREADS = 2; // that are kept
 const SLICE_MS = 5; // for which a guest is waited for before others have their turn
 const DROPPED_BYTES = 268_435_456; // of memory that is given up before garbage is collected
 const DROPPED_MEMORIES = 500;
+const START_MS = 4_000; // for a thread to start; then another one is tried
+const START_ATTEMPTS = 3;
 const NO_MEMORY = new Uint8Array(0);
 
 const THREAD = new URL("./guest-thread.js", import.meta.url);
@@ -24,7 +26,7 @@ class GuestThread {
 
   constructor() {
     const { port1, port2 } = new MessageChannel();
-    const signals = new Int32Array(new SharedArrayBuffer(8));
+    const signals = new Int32Array(new SharedArrayBuffer(12));
     this.#worker = new Worker(THREAD, {
       workerData: { port: port2, signals, side: 1 },
       transferList: [port2],
@@ -36,6 +38,7 @@ class GuestThread {
     this.#worker.unref();
     port1.unref();
     this.#channel = new Channel({ port: port1, signals, side: 0 });
+    this.hasStarted = Atomics.wait(signals, STARTED, 0, START_MS) !== "timed-out";
   }
 
   send(command) {
@@ -64,6 +67,15 @@ const idle = [];
 function idleThread() {
   while (idle.length > 0 && idle.at(-1).isOver) idle.pop();
   return idle.pop();
+}
+
+function newThread() {
+  for (let attempt = 0; attempt < START_ATTEMPTS; attempt += 1) {
+    const thread = new GuestThread();
+    if (thread.hasStarted) return thread;
+    thread.end();
+  }
+  throw new Error("no thread for guests starts");
 }
 
 /** Memory that was given up and may not be free yet: both threads have to see that it is garbage. */
@@ -95,7 +107,7 @@ export class Guest {
   /** As of Instance. Throws EngineEnd if the engine has no room for it. */
   constructor(module, host) {
     this.#host = host;
-    this.#thread = idleThread() ?? new GuestThread();
+    this.#thread = idleThread() ?? newThread();
     const { compiled, imports, mutables } = module;
     const names = imports.map(({ name }) => ({ name }));
     const { memory } = this.#ask({ op: "instantiate", module: { compiled, imports: names, mutables } });
