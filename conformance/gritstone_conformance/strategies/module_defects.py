@@ -27,6 +27,14 @@ def _many_globals(guest: Assembly) -> None:
         guest.global_("i32", number)
 
 
+def _twice(change: Callable[[Assembly], None]) -> Callable[[Assembly], None]:
+    def changed(guest: Assembly) -> None:
+        change(guest)
+        change(guest)
+
+    return changed
+
+
 def _start(guest: Assembly) -> None:
     guest.start = guest.function([], [], (), [])
 
@@ -69,11 +77,11 @@ DEFECTS: Final[tuple[tuple[str, dict[str, Callable[[Assembly], object]]], ...]] 
             "a wrong type": _code(("i64.eqz", _ZERO), "drop"),
             "a dead wrong type": _code("unreachable", ("f32.sqrt", _ZERO), "drop"),
             "a mutable float": lambda guest: guest.global_("f64", 0.0, mutable=True),
-            "an export twice": lambda guest: [guest.export("x", 0), guest.export("x", 0)],
+            "an export twice": _twice(lambda guest: guest.export("x", 0)),
             "an export of nothing": lambda guest: guest.export("y", 999),
             "data outside": lambda guest: guest.data(7 << 16, b"a"),
             "a type of nothing": lambda guest: guest.import_("grit", "kind", b"\0\x63"),
-            "memories of which one is too many": lambda guest: [guest.memory(1), guest.memory(1)],
+            "memories of which one is too many": _twice(lambda guest: guest.memory(1)),
         },
     ),
     (
