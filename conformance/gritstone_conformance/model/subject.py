@@ -14,7 +14,7 @@ from typing import Any
 
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.formats import FORMATS
-from gritstone_conformance.model.limits import Limits
+from gritstone_conformance.model.limits import FLOORS, Limits
 from gritstone_conformance.model.refusals import Refusal, ok, refused
 from gritstone_conformance.model.store import Change, Store
 from gritstone_conformance.model.transcode import transcode
@@ -52,7 +52,7 @@ class ModelSubject:
         self._handles: dict[str, _Handle] = {}
         self._cursors = 0
         self._struck = False
-        declared = {name: getattr(self.limits, name) for name in Limits.__slots__}
+        declared = {name: getattr(self.limits, name) for name in FLOORS}
         self.claims = Claims(
             name="model",
             version="0",
