@@ -221,7 +221,7 @@ const IMPORTS = [
   ["a table", others([1, 0x70, 0, 1]), "import"],
   ["a global", others([3, 0x7f, 0]), "import"],
   ["a tag", others([4, 0, 0]), "module"],
-  ["a mutable float", others([3, 0x7c, 1]), "module"],
+  ["a mutable float", others([3, 0x7c, 1]), "import"],
 ];
 
 for (const [name, bytes, wanted] of IMPORTS) test(`an import: ${name}: ${wanted}`, () => assert.equal(verdict(bytes), wanted));

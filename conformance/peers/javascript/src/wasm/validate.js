@@ -31,11 +31,10 @@ function spacesOf(parts) {
 
 const isInOrder = ({ minimum, maximum }) => maximum === null || minimum <= maximum;
 
-function checkTypes({ tables, memories, globals }) {
+function checkTypes({ tables, memories }) {
   demand(tables.length <= 1 && memories.length <= 1, "more than one table or memory");
   demand([...tables, ...memories].every(isInOrder), "a maximum is below its minimum");
   demand(memories.every(({ minimum, maximum }) => Math.max(minimum, maximum ?? 0) <= MOST_PAGES), "a memory is too large");
-  for (const { type, isMutable } of globals) demand(!isMutable || type === I32 || type === I64, "a mutable float");
 }
 
 /** Check that an expression is one constant of a type: its value where that is i32. Spec: wasm.module.state. */
@@ -48,6 +47,11 @@ function constant(bytes, at, type) {
   else reader.skip(type === F32 ? 4 : 8);
   demand(reader.byte() === END, "an expression is more than one constant");
   return value;
+}
+
+function checkGlobal(bytes, { at, type, isMutable }) {
+  demand(!isMutable || type === I32 || type === I64, "a mutable float");
+  constant(bytes, at, type);
 }
 
 function checkExports({ exports }, spaces) {
@@ -80,7 +84,7 @@ export function validate(bytes, parts) {
   const spaces = spacesOf(parts);
   checkTypes(spaces);
   demand(parts.start === null, "a start section");
-  for (const { at, type } of parts.globals) constant(bytes, at, type);
+  for (const global of parts.globals) checkGlobal(bytes, global);
   checkExports(parts, spaces);
   for (const segment of parts.elements) checkElement(bytes, segment, spaces);
   for (const segment of parts.data) checkData(bytes, segment, spaces);
