@@ -87,6 +87,12 @@ class Sandbox:
         """Give a place to read the store, and to make objects for it."""
         return Workspace(self._executor.objects)
 
+    def forget(self) -> None:
+        """Forget what was read from the store, since something was erased or pruned."""
+        self._executor.objects.forget()
+        self._executor.whole.forget()
+        self._executor.roots.forget()
+
     def head(self, actor: ObjectId) -> ObjectId | None:
         """Give the step that an actor stands at; None before its first one."""
         with self.store.snapshot() as snapshot:
@@ -116,7 +122,8 @@ class Sandbox:
 
         Raises:
             Refusal: the call failed; nothing was changed.
-            Rejected: somebody else moved the actor meanwhile (code ``conflict``); nothing was changed.
+            Rejected: somebody else moved the actor, or pruned the store, meanwhile (code ``conflict``); nothing was
+                changed.
         """
         executor = self._executor
         last, agent = self.position(actor), self.position(self.agent)
@@ -155,11 +162,18 @@ class Sandbox:
             letters = self._letters(workspace, tip, agent.inbox.get(actor))
             after = agent_step(workspace, sent, {}, {actor: tip})
         batch.objects.update(workspace.encodings)
+        batch.borrowed.update(admitted.borrowed)
         batch.move_head(self.agent, agent.step_id, after.step_id)
         batch.move_head(actor, None if last is None else last.step_id, position.step_id)
         batch.change(Change(f"moved/{actor.hex()}", None, None))
         if not commit(self.store, batch):
-            raise Rejected("somebody else moved the actor", rule="runtime.head.cas", code="conflict", got=actor.hex())
+            self.forget()
+            raise Rejected(
+                "somebody else moved the actor, or pruned the store",
+                rule="runtime.head.cas",
+                code="conflict",
+                got=actor.hex(),
+            )
         self._executor.adopt(admitted)
         return Delivery(position, declined=False, sent=letters)
 

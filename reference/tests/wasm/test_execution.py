@@ -15,6 +15,7 @@ from gritstone.grit.formats import FORMATS
 from gritstone.grit.lmdb_store import LmdbEngine
 from gritstone.wasm import Environment, Failed, OutOfFuel, Sandbox, SecurityViolation, Trapped, fork, load, spawn
 from gritstone.wasm.documents import manifest_blob, read_manifest
+from gritstone.wasm.sandbox import Delivery
 from gritstone.wasm.signature import public_key
 from gritstone.wit.paths import ALPHABETS
 
@@ -177,6 +178,26 @@ def test_somebody_else_moves_it(counter: bytes) -> None:
     with pytest.raises(Rejected) as caught:
         Hasty(sandbox.store).deliver(execution.actor, sandbox.agent, {})
     assert caught.value.code == "conflict"
+
+
+def test_somebody_prunes_the_store(counter: bytes) -> None:
+    class Hasty(Sandbox):
+        wanted = False
+
+        def _commit(self, *args: Any) -> Delivery:
+            if self.wanted:
+                self.wanted = False
+                self.store.prune()
+            return super()._commit(*args)
+
+    sandbox = Hasty()
+    execution = spawn(counter, sandbox=sandbox)
+    before = execution.snapshot_id
+    sandbox.wanted = True
+    with pytest.raises(Rejected) as caught:
+        execution.run(b"what only this message leads to")
+    assert (caught.value.code, execution.snapshot_id) == ("conflict", before)
+    assert execution.run(b"what only this message leads to").outcome == "step"
 
 
 # --- what it may not -------------------------------------------------------------------------------------
