@@ -13,7 +13,18 @@ from gritstone.errors import Exhausted, Invalid, Malformed, Rejected
 from gritstone.grit import Change, MemoryEngine, Store, export_bundle
 from gritstone.grit.formats import FORMATS
 from gritstone.grit.lmdb_store import LmdbEngine
-from gritstone.wasm import Environment, Failed, OutOfFuel, Sandbox, SecurityViolation, Trapped, fork, load, spawn
+from gritstone.wasm import (
+    Environment,
+    Execution,
+    Failed,
+    OutOfFuel,
+    Sandbox,
+    SecurityViolation,
+    Trapped,
+    fork,
+    load,
+    spawn,
+)
 from gritstone.wasm.documents import manifest_blob, read_manifest
 from gritstone.wasm.sandbox import Delivery
 from gritstone.wasm.signature import public_key
@@ -153,13 +164,14 @@ def test_many_in_one_sandbox(counter: bytes) -> None:
 def test_a_store_of_ones_own(tmp_path: Path, counter: bytes, name: str) -> None:
     engine = LmdbEngine(tmp_path / "store", create=True)
     sandbox = Sandbox(Store.open(engine, FORMATS[name]))
-    snapshot = spawn(counter, sandbox=sandbox).snapshot_id
-    assert snapshot is not None
+    actor = spawn(counter, sandbox=sandbox).actor
     engine.close()
     engine = LmdbEngine(tmp_path / "store", create=False)
-    again = fork(snapshot, sandbox=Sandbox(Store.open(engine, FORMATS[name], create=False)))
-    again.run()
+    again = Execution(Sandbox(Store.open(engine, FORMATS[name], create=False)), actor)
+    snapshot = again.run().snapshot_id
+    assert snapshot is not None
     assert again.read("count") == bytes((2, 0, 0, 0))
+    assert fork(snapshot, sandbox=again.sandbox).read("count") == bytes((2, 0, 0, 0))
     engine.close()
 
 
