@@ -85,7 +85,10 @@ def _make_core(
         text: what it is to evaluate.
         egress: whom it may send to, if it may send.
     """
-    folders = {mount_name(mount): read_folder(workspace, Path(folder)) for mount, folder in env.mounts.items()}
+    folders = {
+        mount_name(mount): None if folder is None else read_folder(workspace, Path(folder))
+        for mount, folder in env.mounts.items()
+    }
     if text is not None:
         if _TEXT in folders:
             raise ValueError(f"the mount {_TEXT} holds the text to evaluate")

@@ -378,6 +378,14 @@ def test_files(guest: Callable[..., bytes], folder: Path, tmp_path: Path) -> Non
         execution.write_files("/workspace", out)
 
 
+def test_an_empty_mount(guest: Callable[..., bytes]) -> None:
+    execution = spawn(guest(), Environment(mounts={"workspace": None}))
+    assert execution.files("workspace") == {}
+    execution.run(b"x")
+    assert execution.files("workspace") == {"out.txt": b"x"}
+    assert execution.diff("workspace").created == ("out.txt",)
+
+
 def test_diff(guest: Callable[..., bytes], folder: Path) -> None:
     execution = spawn(guest("fs/workspace/b.txt"), mounted(folder))
     assert execution.diff("workspace") == type(execution.diff("workspace"))((), (), ())
