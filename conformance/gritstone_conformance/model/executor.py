@@ -82,7 +82,7 @@ class Executor:
         finally:
             if made is None:
                 self.shelf.forget()
-        self.shelf.flush(self.store)
+        self.shelf.flush_reached(self.store, made)
         return made
 
     def admit(self, actor: bytes, head: bytes | None, mail: Mail, step: bytes) -> None:
@@ -106,7 +106,7 @@ class Executor:
     def query(self, step: bytes, name: str, args: bytes) -> bytes | None:
         """Return the answer of a step to a query."""
         answer = answer_query(self.shelf, step, name, args)
-        self.shelf.flush(self.store)
+        self.shelf.flush_reached(self.store, answer)
         return answer
 
     def step_expected(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.graph import Look, Tombstone
+from gritstone_conformance.model.graph import Look, Tombstone, edges
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import Defect, Refusal, invalid
 from gritstone_conformance.model.store import Store
@@ -142,6 +142,21 @@ class Shelf:
         """Hand what was added over to a store."""
         store.keep(self.added)
         self.added = {}
+
+    def flush_reached(self, store: Store, root: bytes | None) -> None:
+        """Hand over what an id reaches of what was added, and forget the rest: nobody has to store that."""
+        reached: dict[bytes, bytes] = {}
+        waiting = [] if root is None else [root]
+        while waiting:
+            identity = waiting.pop()
+            value = self._values.get(identity)
+            if identity not in self.added or identity in reached or value is None or isinstance(value, Tombstone):
+                continue
+            reached[identity] = self.added[identity]
+            waiting += [edge.target for edge in edges(value)]
+        store.keep(reached)
+        self.added = {identity: data for identity, data in self.added.items() if identity not in reached}
+        self.forget()
 
 
 def _wrong(identity: bytes, kind: str) -> NoReturn:
