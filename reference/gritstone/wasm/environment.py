@@ -40,8 +40,8 @@ class Environment:
 
     Attributes:
         max_memory_mb: the largest memory, in MiB.
-        mounts: folders of this machine by the name under which the code sees a copy of them, as ``/workspace``; None for
-            one that is empty.
+        mounts: folders of this machine by the name under which the code sees a copy of them, as ``/workspace``; None
+            for one that is empty.
         network_egress: whether the code may send messages out. Nothing is done with them here: who runs the code reads
             them in the result, does what they ask or does not, and answers with a message.
         max_fuel: units that one call may spend.
