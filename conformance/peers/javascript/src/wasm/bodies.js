@@ -36,8 +36,10 @@ const invalid = (what) => {
   throw unadmitted("module", what);
 };
 
+let operands = new Uint8Array(65_536); // the operand stack of one body at a time
+
 class Body {
-  #operands = [];
+  #height = 0; // of the operand stack
   #frames = [];
   #frame = null; // the innermost
   #deadAt = Infinity; // how many constructs are open around what is dead
@@ -61,8 +63,8 @@ class Body {
       if (OPERANDS[code] === null) this.#control(code);
       else this.#simple(code);
       if (isLive) this.#note(code);
-      else if (this.#frames.length < this.#deadAt && this.#operands.length > this.#highest) {
-        this.#highest = this.#operands.length; // the else or end that dead code reaches to is live
+      else if (this.#frames.length < this.#deadAt && this.#height > this.#highest) {
+        this.#highest = this.#height; // the else or end that dead code reaches to is live
       }
     }
     return { highest: this.#highest, uses: this.#uses };
@@ -71,14 +73,14 @@ class Body {
   /** What a live instruction adds to the frame and to the locals of the metered form. Spec: wasm.stack.depth. */
   #note(code) {
     if (SEGMENT[code] === table.DEAD) return;
-    if (this.#operands.length > this.#highest) this.#highest = this.#operands.length;
+    if (this.#height > this.#highest) this.#highest = this.#height;
     if (NAN[code] === F32) this.#uses |= USES_U;
     else if (NAN[code] === F64) this.#uses |= USES_V;
     else if (SIZE[code] !== 0) this.#uses |= USES_T;
   }
 
   #pop() {
-    if (this.#operands.length > this.#frame.height) return this.#operands.pop();
+    if (this.#height > this.#frame.height) return operands[--this.#height];
     return this.#frame.isUnreachable ? UNKNOWN : invalid("an operand is missing");
   }
 
@@ -91,12 +93,21 @@ class Body {
     for (let i = types.length - 1; i >= 0; i -= 1) this.#expect(types[i]);
   }
 
+  #push(type) {
+    if (this.#height === operands.length) {
+      const wider = new Uint8Array(2 * operands.length);
+      wider.set(operands);
+      operands = wider;
+    }
+    operands[this.#height++] = type;
+  }
+
   #pushAll(types) {
-    for (let i = 0; i < types.length; i += 1) this.#operands.push(types[i]);
+    for (let i = 0; i < types.length; i += 1) this.#push(types[i]);
   }
 
   #open(code, type) {
-    this.#frame = { code, type, height: this.#operands.length, isUnreachable: false };
+    this.#frame = { code, type, height: this.#height, isUnreachable: false };
     this.#frames.push(this.#frame);
     this.#pushAll(type.params);
   }
@@ -105,7 +116,7 @@ class Body {
   #close() {
     const { type, height } = this.#frame;
     this.#popAll(type.results);
-    if (this.#operands.length !== height) invalid("operands are left over");
+    if (this.#height !== height) invalid("operands are left over");
     this.#frames.pop();
     if (this.#frames.length < this.#deadAt) this.#deadAt = Infinity;
     this.#frame = this.#frames.at(-1);
@@ -113,7 +124,7 @@ class Body {
   }
 
   #neverOn() {
-    this.#operands.length = this.#frame.height;
+    this.#height = this.#frame.height;
     this.#frame.isUnreachable = true;
     if (this.#deadAt === Infinity) this.#deadAt = this.#frames.length;
   }
@@ -216,11 +227,11 @@ class Body {
 
   /** The operands on top have these types; they stay. */
   #fits(types) {
-    const bottom = this.#operands.length - types.length;
+    const bottom = this.#height - types.length;
     for (let i = 0; i < types.length; i += 1) {
       const isThere = bottom + i >= this.#frame.height;
       if (!isThere && !this.#frame.isUnreachable) invalid("an operand is missing");
-      const found = isThere ? this.#operands[bottom + i] : UNKNOWN;
+      const found = isThere ? operands[bottom + i] : UNKNOWN;
       if (found !== types[i] && found !== UNKNOWN) invalid("an operand has another type");
     }
   }
@@ -241,25 +252,25 @@ class Body {
     this.#expect(I32);
     const [one, other] = [this.#pop(), this.#pop()];
     if (one !== other && one !== UNKNOWN && other !== UNKNOWN) invalid("select of two types");
-    this.#operands.push(one === UNKNOWN ? other : one);
+    this.#push(one === UNKNOWN ? other : one);
   }
 
   #selectTyped(count) {
     if (count !== 1) invalid("select of other than one type");
     const type = this.reader.byte();
     this.#popAll([type, type, I32]);
-    this.#operands.push(type);
+    this.#push(type);
   }
 
   #variable(code, index) {
     if (code >= 0x23) return this.#global(code, this.module.globals[index] ?? invalid("no such global"));
     const type = this.locals[index] ?? invalid("no such local");
     if (code !== 0x20) this.#expect(type);
-    if (code !== 0x21) this.#operands.push(type);
+    if (code !== 0x21) this.#push(type);
   }
 
   #global(code, { type, isMutable }) {
-    if (code === 0x23) this.#operands.push(type);
+    if (code === 0x23) this.#push(type);
     else if (isMutable) this.#expect(type);
     else invalid("the global is immutable");
   }
