@@ -231,3 +231,34 @@ test("what a refused step was made of is neither stored nor taken to be there", 
   await actor.run(make);
   assert.deepEqual(known(), [[true, 0], [true, 1]]);
 });
+
+test("images that do not fit their module", async () => {
+  const bench = new Bench(framed);
+  const waiter = coreOf(bench, guest("waiter"), { manifest: { image: true } });
+  const actor = new Actor(bench, waiter);
+  const { core, wasm } = await actor.take();
+  const state = readState(framed, bench.read(wasm.state));
+  const refusal = (changes, more = {}) => {
+    const { pages, globals, used } = { ...state, ...changes };
+    const call = changes.call === undefined ? {} : { call: changes.call };
+    const tree = bench.tree({ ...wasm, state: document(bench, { used, pages, globals, ...call }), ...more });
+    const prepared = new Actor(bench, bench.tree({ ...core, wasm: tree }));
+    return prepared.refusal(() => prepared.take());
+  };
+  const page = bench.blob(Buffer.alloc(65_536, 1));
+  const memory = (high, low, blob = page) => ({ memory: bench.tree({ [high]: bench.tree({ [low]: blob }) }) });
+  assert.equal(await refusal({}), "none");
+  assert.equal(await refusal({}, memory("00", "00")), "failed:trap:unreachable"); // its code does not bear such a memory
+  assert.equal(await refusal({}, { memory: bench.blob("x") }), "unresolved:image");
+  for (const [high, low] of [["00", "0A"], ["00", "ff"], ["0", "00"], ["00", "000"]]) {
+    assert.equal(await refusal({}, memory(high, low)), "unresolved:image", low);
+  }
+  for (const bytes of [Buffer.alloc(65_536), Buffer.alloc(65_535, 1)]) {
+    assert.equal(await refusal({}, memory("00", "00", bench.blob(bytes))), "unresolved:image");
+  }
+  assert.equal(await refusal({ globals: [2n ** 32n, ...state.globals.slice(1)] }), "unresolved:image");
+  assert.equal(await refusal({ globals: [...state.globals, 0n] }), "unresolved:image");
+  assert.equal(await refusal({ pages: 0 }), "unresolved:image");
+  assert.equal(await refusal({ pages: 257 }), "unresolved:image");
+  assert.equal(await refusal({ call: "wit" }), "failed:trap:wait"); // nothing was suspended
+});

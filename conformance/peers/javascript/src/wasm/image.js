@@ -51,7 +51,7 @@ function readPages({ read }, memory, most) {
 const isPage = (object) =>
   object?.kind === "blob" && object.headers.length === 0 && object.data.length === PAGE_BYTES && !object.data.equals(ZERO_PAGE);
 
-const fits = (value, type) => value < (type === "i32" ? 2n ** 32n : 2n ** 64n);
+const fits = (value, bits) => BigInt.asUintN(bits, value) === value;
 
 /**
  * The image of a core for a module that it counts for: {pages, globals, memory: Map number -> {id, data}}, or null for a
@@ -61,7 +61,7 @@ export function imageOf(objects, core, state, module) {
   const { pages, globals, call } = state;
   if (call !== undefined && !module.waits) return null;
   if (pages === undefined || globals.length !== module.mutables.length) return null;
-  if (!globals.every((value, i) => fits(value, module.mutables[i].type))) return null;
+  if (!globals.every((value, i) => fits(value, module.mutables[i].bits))) return null;
   const { minimum, maximum } = module.memory ?? { minimum: 0, maximum: 0 };
   if (pages < minimum || pages > maximum) return null;
   const id = follow(objects.read, core, ["wasm", "memory"]);
