@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import enum
 
-from gritstone.errors import Exhausted
+from gritstone.errors import Exhausted, Refusal
 from gritstone.wasm.engine import Instance, trap
 from gritstone.wasm.interface import WAIT_AREA
 
@@ -103,10 +103,8 @@ class Waiting:
     def _enter(self, instance: Instance, entry: str) -> int:
         try:
             code = instance.run(entry)
-        except Exhausted:
-            if self.is_winding:
-                raise trap("wait") from None  # the allowance is spent
-            raise
+        except Exhausted as refusal:
+            raise (_spent(refusal) if self.is_winding else refusal) from None
         assert code is not None, "an entry has a result"
         return code
 
@@ -144,8 +142,13 @@ def _call(instance: Instance, export: str, *arguments: int) -> int | None:
     instance.fuel = WINDING_UNITS
     try:
         return instance.run(export, *arguments)
-    except Exhausted:
-        raise trap("wait") from None
+    except Exhausted as refusal:
+        raise _spent(refusal) from None
+
+
+def _spent(refusal: Exhausted) -> Refusal:
+    """Say what it is to have no fuel left while winding; whatever else ran out is what it always is."""
+    return trap("wait") if refusal.code == "exhausted:fuel" else refusal
 
 
 def _expect(instance: Instance, state: int) -> None:
