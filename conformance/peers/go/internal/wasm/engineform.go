@@ -1,12 +1,15 @@
 package wasm
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
-// engineForm is what wazero runs: the metered form, in which each null element of the table leads to a function of a
-// type that the module does not have. wazero has one trap code for a null element and for an index past the table;
-// this way a null element is a call of another type, as wasm.outcome.merged wants it. No index of the module moves.
+// engineForm is what wazero runs: the metered form, with two things put right in which wazero differs from WebAssembly,
+// and from all other engines. No index of the module moves.
 func (m *Module) engineForm(metered []byte) []byte {
-	if !m.indirect || !m.nullEntries() {
+	nulls, active := m.indirect && m.nullEntries(), m.copies && m.activeSegments()
+	if !nulls && !active {
 		return metered
 	}
 	contents := map[byte][]byte{}
@@ -15,6 +18,19 @@ func (m *Module) engineForm(metered []byte) []byte {
 		id := r.byte()
 		contents[id] = bytes.Clone(r.bytes(r.u32()))
 	}
+	if nulls {
+		m.fillTable(contents)
+	}
+	if active {
+		m.dropSegments(contents)
+	}
+	return assemble(contents)
+}
+
+// fillTable lets each null element of the table lead to a function of a type that the module does not have. wazero has
+// one trap code for a null element and for an index past the table; this way a null element is a call of another type,
+// as wasm.outcome.merged wants it.
+func (m *Module) fillTable(contents map[byte][]byte) {
 	types := &reader{contents[1], 0, len(contents[1])}
 	stub := uint64(types.u32())
 	contents[1] = extend(contents[1], 1, append(append([]byte{0x60, 65}, bytes.Repeat([]byte{byte(I32)}, 65)...), 0))
@@ -30,5 +46,26 @@ func (m *Module) engineForm(metered []byte) []byte {
 		elements, rest = uint64(r.u32()), content[r.pos:]
 	}
 	contents[9] = append(append(appendU(nil, elements+1), fill...), rest...)
-	return assemble(contents)
+}
+
+func (m *Module) activeSegments() bool {
+	return slices.ContainsFunc(m.segments, func(s dataSegment) bool { return s.flags != 1 })
+}
+
+// dropSegments puts an empty passive segment in the place of each active one, which comes again at the end. WebAssembly
+// drops an active segment when its bytes are in memory, so that memory.init finds it empty; wazero keeps it.
+func (m *Module) dropSegments(contents map[byte][]byte) {
+	var first, second []byte
+	count := uint64(len(m.segments))
+	for _, s := range m.segments {
+		whole := m.data[s.whole.start:s.whole.end]
+		if s.flags == 1 {
+			first = append(first, whole...)
+		} else {
+			first, second = append(first, 1, 0), append(second, whole...)
+			count++
+		}
+	}
+	contents[11] = append(append(appendU(nil, count), first...), second...)
+	contents[12] = appendU(nil, count)
 }

@@ -123,6 +123,25 @@ func TestDepth(t *testing.T) {
 	}
 }
 
+// An active segment is empty for memory.init, a passive one is not, and their indices stay.
+func TestSegments(t *testing.T) {
+	e, err := NewEngine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for segment, want := range map[byte]string{0: "trap:memory-bounds", 1: "guest:7", 2: "trap:memory-bounds"} {
+		code := []byte{0, opI32Const, 0, opI32Const, 0, opI32Const, 1, 0xfc, 8, segment, 0, opI32Const, 0, 0x2d, 0, 0, opEnd}
+		module := assemble(map[byte][]byte{
+			1: {1, 0x60, 0, 1, byte(I32)}, 3: {1, 0}, 5: {1, 0, 1}, 7: {1, 3, 'w', 'i', 't', 0, 0}, 12: {3},
+			10: append([]byte{1, byte(len(code))}, code...),
+			11: {3, 0, opI32Const, 0, opEnd, 1, 9, 1, 1, 7, 0, opI32Const, 4, opEnd, 1, 8},
+		})
+		if got, _ := run(t, e, module, 1000, time.Time{}); got != want {
+			t.Errorf("memory.init of segment %d: %s", segment, got)
+		}
+	}
+}
+
 // oneFunction is a module with a memory of a page, whose wit has these instructions.
 func oneFunction(instructions ...byte) []byte {
 	code := append([]byte{0}, instructions...)

@@ -43,7 +43,7 @@ type global struct {
 	init expression
 }
 
-// expression is a range of instructions in the module's bytes.
+// expression is a range of the module's bytes.
 type expression struct{ start, end int }
 
 type export struct {
@@ -64,6 +64,7 @@ type dataSegment struct {
 	memory uint32
 	offset expression
 	size   int
+	whole  expression
 }
 
 // body is the code of a function that the module defines.
@@ -106,9 +107,10 @@ type Module struct {
 	dataCount *uint32
 	segments  []dataSegment
 	bodies    []body
-	nesting   int // the largest number of open constructs
-	labels    int // the largest number of labels of one br_table
-	indirect  bool
+	nesting   int  // the largest number of open constructs
+	labels    int  // the largest number of labels of one br_table
+	indirect  bool // there is a call_indirect
+	copies    bool // there is a memory.init
 }
 
 var header = []byte{0, 'a', 's', 'm', 1, 0, 0, 0}
@@ -294,6 +296,7 @@ func (m *Module) elementSegment(r *reader) {
 }
 
 func (m *Module) dataSegment(r *reader) {
+	start := r.pos
 	s := dataSegment{flags: r.u32()}
 	if s.flags > 2 {
 		r.fail("no data segment has the flags %d", s.flags)
@@ -305,6 +308,7 @@ func (m *Module) dataSegment(r *reader) {
 		s.offset = r.constant()
 	}
 	s.size = len(r.bytes(r.u32()))
+	s.whole = expression{start, r.pos}
 	m.segments = append(m.segments, s)
 }
 
@@ -329,6 +333,7 @@ func (m *Module) body(r *reader) {
 		case opCallIndirect:
 			m.indirect = true
 		case opMemoryInit:
+			m.copies = true
 			if m.dataCount == nil {
 				c.fail("memory.init without a data count")
 			}
