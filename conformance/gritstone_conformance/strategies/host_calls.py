@@ -19,13 +19,25 @@ from                  what is there
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gritstone_conformance.model.wasm.instructions import I32, host_types
 from gritstone_conformance.model.wasm.weights import LAYOUTS
 from gritstone_conformance.strategies.assembler import Assembly
 
-__all__ = ["BUFFERS", "FUNCTIONS", "PAGE", "SHOWN", "SLOTS", "SPARE", "ZERO_AT", "Script", "script_guest", "slot"]
+__all__ = [
+    "BUFFERS",
+    "FUNCTIONS",
+    "PAGE",
+    "SHOWN",
+    "SLOTS",
+    "SPARE",
+    "ZERO_AT",
+    "HostCall",
+    "Script",
+    "script_guest",
+    "slot",
+]
 
 PAGE: Final = 65_536
 SLOTS: Final = 0x1000
@@ -64,6 +76,18 @@ def slot(number: int) -> int:
     return SLOTS + 32 * number
 
 
+class HostCall(NamedTuple):
+    """A host call: the function and its arguments."""
+
+    name: str
+    args: tuple[int, ...]
+
+    @classmethod
+    def of(cls, name: str, *args: int) -> HostCall:
+        """Return the call of a function with these arguments."""
+        return cls(name, args)
+
+
 class Script:
     """A script that is being written: records of a number and up to six arguments, and bytes for the buffers."""
 
@@ -79,7 +103,7 @@ class Script:
         """Do something that is no host call: one of ``grow store load fill set get stop trap silent``."""
         return self._add(_ACTS[name], *args)
 
-    def bytes(self, content: bytes) -> int:
+    def text(self, content: bytes) -> int:
         """Lay bytes into the buffers and return where they are."""
         at = BUFFERS + len(self._buffers)
         self._buffers += content
@@ -88,16 +112,16 @@ class Script:
     def find(self, tree: int, path: str, to: int) -> Script:
         """Find a path from the tree in a slot and put what it leads to into another slot."""
         data = path.encode()
-        return self.call("find", slot(tree), self.bytes(data), len(data), slot(to))
+        return self.call("find", slot(tree), self.text(data), len(data), slot(to))
 
     def blob(self, data: bytes, to: int, headers: bytes = b"") -> Script:
         """Make a blob in a slot."""
-        return self.call("blob", self.bytes(data), len(data), self.bytes(headers), len(headers), slot(to))
+        return self.call("blob", self.text(data), len(data), self.text(headers), len(headers), slot(to))
 
     def place(self, tree: int, path: str, child: int, to: int) -> Script:
         """Place what is in one slot into the tree in another; slot 0 removes."""
         data = path.encode()
-        return self.call("place", slot(tree), self.bytes(data), len(data), slot(child), slot(to))
+        return self.call("place", slot(tree), self.text(data), len(data), slot(child), slot(to))
 
     def step(self, core: int, outbox: int | None = None, inbox: int | None = None) -> Script:
         """End with the step that has the core in a slot, and other boxes if they are given."""

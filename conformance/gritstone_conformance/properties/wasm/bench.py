@@ -107,9 +107,18 @@ class GuestBench(Workbench):
         actor.head, actor.tips = head, tips
         return made
 
-    def run(self, module: bytes, manifest: Manifest = None, *, rule: str | None = None, **entries: bytes) -> Actor:
-        """Add an actor that runs a module and ask for its first step."""
-        actor = self.guest(module, manifest, **entries)
+    def run(
+        self,
+        module: bytes,
+        manifest: Manifest = None,
+        *,
+        rule: str | None = None,
+        title: bytes = b"a",
+        also: Mapping[str, bytes] | None = None,
+        **entries: bytes,
+    ) -> Actor:
+        """Add an actor that runs a module, with further entries, and ask for its first step."""
+        actor = self.guest(module, manifest, title, **{**entries, **(also or {})})
         actor.tell(actor.identity, "genesis", rule=rule)
         return actor
 

@@ -23,7 +23,16 @@ from gritstone_conformance.properties.wasm.abi import (
 )
 from gritstone_conformance.properties.wasm.bench import GuestBench, of_executors
 from gritstone_conformance.properties.wit.registry import tape
-from gritstone_conformance.strategies.host_calls import BUFFERS, FUNCTIONS, PAGE, ZERO_AT, Script, script_guest, slot
+from gritstone_conformance.strategies.host_calls import (
+    BUFFERS,
+    FUNCTIONS,
+    PAGE,
+    ZERO_AT,
+    HostCall,
+    Script,
+    script_guest,
+    slot,
+)
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
@@ -76,14 +85,12 @@ def scope(trial: Trial, fmt: Format) -> None:
 def _probes(identity: bytes) -> Script:
     """Return a script that passes an id to every function, at every place."""
     script = Script().call("input", 2, slot(CORE)).call("covered", 0, slot(20), slot(MESSAGE))
-    at = script.bytes(identity)
+    at = script.text(identity)
     script.call("kind", at).call("size", at).call("read", at, 0, BUFFERS + 0x1000, 8).call("headers", at, BUFFERS, 0)
     script.call("link", at, 0, slot(30)).call("entry", at, 0, BUFFERS, 0, slot(30)).call("find", at, at, 32, slot(30))
     script.call("mail", at, slot(20), slot(MESSAGE), slot(30)).call("place", at, at, 1, slot(CORE), slot(30))
     script.call("result", at).call("result", ZERO_AT).call("query", at, at, 0, at, slot(30))
-    script.call("place", slot(CORE), script.bytes(b"y"), 1, at, slot(32)).call(
-        "message", at, 0, 0, slot(CORE), slot(33)
-    )
+    script.call("place", slot(CORE), script.text(b"y"), 1, at, slot(32)).call("message", at, 0, 0, slot(CORE), slot(33))
     script.call("message", ZERO_AT, 0, 0, at, slot(33)).call("mail", ZERO_AT, at, slot(MESSAGE), slot(34))
     script.call("mail", ZERO_AT, slot(20), at, slot(35))
     for number in range(5):
@@ -165,34 +172,34 @@ def every_range(trial: Trial, fmt: Format) -> None:
 
 
 _WRONG: Final = (
-    ("find", slot(200), PAGE - 1, 1, slot(30)),
-    ("find", slot(BLOB), BUFFERS, 0, slot(30)),
-    ("find", slot(TREE), BUFFERS, 0, slot(30)),
-    ("link", slot(200), 9, slot(30)),
-    ("link", slot(BLOB), 9, slot(30)),
-    ("link", slot(MESSAGE), 9, slot(30)),
-    ("input", 9, slot(30)),
-    ("place", slot(200), BUFFERS, 0, slot(200), slot(30)),
-    ("place", slot(200), slot(1) + 3, 1, slot(MESSAGE), slot(30)),
-    ("place", slot(BLOB), BUFFERS + 0xF00, 1, slot(200), slot(30)),
-    ("place", slot(BLOB), BUFFERS + 0xF00, 1, slot(MESSAGE), slot(30)),
-    ("place", slot(TREE), BUFFERS + 0xF00, 1, slot(MESSAGE), slot(30)),
-    ("mail", slot(BLOB), slot(200), slot(200), slot(30)),
-    ("mail", slot(BLOB), slot(BLOB), ZERO_AT, slot(30)),
-    ("mail", ZERO_AT, ZERO_AT, ZERO_AT, slot(30)),
-    ("message", slot(200), BUFFERS + 0xF00, 1, slot(200), slot(30)),
-    ("message", slot(BLOB), BUFFERS, 0, slot(200), slot(30)),
-    ("message", slot(BLOB), BUFFERS, 0, slot(INBOX), slot(30)),
-    ("blob", BUFFERS, 4, BUFFERS + 0xF00, 1, slot(30)),
-    ("step", slot(BLOB), ZERO_AT, ZERO_AT, ZERO_AT, slot(CORE), slot(30)),
-    ("step", slot(BLOB), slot(ACTOR), slot(OUTBOX), slot(LAST), slot(CORE), slot(30)),
-    ("query", slot(200), BUFFERS + 0xF00, 1, slot(200), slot(30)),
-    ("query", slot(BLOB), BUFFERS, 0, slot(200), slot(30)),
-    ("query", slot(BLOB), BUFFERS, 0, slot(TREE), slot(30)),
-    ("read", slot(TREE), 0, BUFFERS + 0x800, 4),
-    ("headers", slot(TREE), BUFFERS + 0x800, 4),
-    ("entry", slot(BLOB), 0, BUFFERS + 0x800, 4, slot(30)),
-    ("size", slot(MESSAGE)),
+    HostCall.of("find", slot(200), PAGE - 1, 1, slot(30)),
+    HostCall.of("find", slot(BLOB), BUFFERS, 0, slot(30)),
+    HostCall.of("find", slot(TREE), BUFFERS, 0, slot(30)),
+    HostCall.of("link", slot(200), 9, slot(30)),
+    HostCall.of("link", slot(BLOB), 9, slot(30)),
+    HostCall.of("link", slot(MESSAGE), 9, slot(30)),
+    HostCall.of("input", 9, slot(30)),
+    HostCall.of("place", slot(200), BUFFERS, 0, slot(200), slot(30)),
+    HostCall.of("place", slot(200), slot(1) + 3, 1, slot(MESSAGE), slot(30)),
+    HostCall.of("place", slot(BLOB), BUFFERS + 0xF00, 1, slot(200), slot(30)),
+    HostCall.of("place", slot(BLOB), BUFFERS + 0xF00, 1, slot(MESSAGE), slot(30)),
+    HostCall.of("place", slot(TREE), BUFFERS + 0xF00, 1, slot(MESSAGE), slot(30)),
+    HostCall.of("mail", slot(BLOB), slot(200), slot(200), slot(30)),
+    HostCall.of("mail", slot(BLOB), slot(BLOB), ZERO_AT, slot(30)),
+    HostCall.of("mail", ZERO_AT, ZERO_AT, ZERO_AT, slot(30)),
+    HostCall.of("message", slot(200), BUFFERS + 0xF00, 1, slot(200), slot(30)),
+    HostCall.of("message", slot(BLOB), BUFFERS, 0, slot(200), slot(30)),
+    HostCall.of("message", slot(BLOB), BUFFERS, 0, slot(INBOX), slot(30)),
+    HostCall.of("blob", BUFFERS, 4, BUFFERS + 0xF00, 1, slot(30)),
+    HostCall.of("step", slot(BLOB), ZERO_AT, ZERO_AT, ZERO_AT, slot(CORE), slot(30)),
+    HostCall.of("step", slot(BLOB), slot(ACTOR), slot(OUTBOX), slot(LAST), slot(CORE), slot(30)),
+    HostCall.of("query", slot(200), BUFFERS + 0xF00, 1, slot(200), slot(30)),
+    HostCall.of("query", slot(BLOB), BUFFERS, 0, slot(200), slot(30)),
+    HostCall.of("query", slot(BLOB), BUFFERS, 0, slot(TREE), slot(30)),
+    HostCall.of("read", slot(TREE), 0, BUFFERS + 0x800, 4),
+    HostCall.of("headers", slot(TREE), BUFFERS + 0x800, 4),
+    HostCall.of("entry", slot(BLOB), 0, BUFFERS + 0x800, 4, slot(30)),
+    HostCall.of("size", slot(MESSAGE)),
 )
 """Calls that several things are wrong with; at ``BUFFERS + 0xF00`` stands a byte that no text holds."""
 
@@ -203,27 +210,27 @@ def wrong(trial: Trial, fmt: Format) -> None:
     for rows in (_WRONG[: len(_WRONG) // 2], _WRONG[len(_WRONG) // 2 :]):
         script = spoken().act("store", BUFFERS + 0xF00, 0xFF)
         for call in rows:
-            script.call(call[0], *call[1:])
+            script.call(call.name, *call.args)
         world.tell(script, "wasm.abi.order")
     world.bench.play()
 
 
 _DENIED: Final = (
-    ("random", BUFFERS, 40),
-    ("clock",),
-    ("attempt",),
-    ("query", ZERO_AT, BUFFERS, 1, ZERO_AT, slot(30)),
-    ("fail", 3, BUFFERS, 9),
-    ("log", 0, PAGE + 1),
-    ("random", PAGE, 1),
-    ("query", PAGE, BUFFERS, 1, ZERO_AT, slot(30)),
+    HostCall.of("random", BUFFERS, 40),
+    HostCall.of("clock"),
+    HostCall.of("attempt"),
+    HostCall.of("query", ZERO_AT, BUFFERS, 1, ZERO_AT, slot(30)),
+    HostCall.of("fail", 3, BUFFERS, 9),
+    HostCall.of("log", 0, PAGE + 1),
+    HostCall.of("random", PAGE, 1),
+    HostCall.of("query", PAGE, BUFFERS, 1, ZERO_AT, slot(30)),
 )
 """Calls that end the call of the guest: by a grant that is lacking, by ``fail``, by a range."""
 
 
 def ends(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Ranges come before charge A, charge A before the grant, at every budget around them."""
-    name, *args = tape.pick(_DENIED)
+    name, args = tape.pick(_DENIED)
     bench = GuestBench(trial, fmt)
     script = bench.stage.blob(Script().call("log", 0, 0).call(name, *args).data())
     read = sum(length for letter, _, length in ranges(name, list(args)) if letter in "iI")
@@ -240,14 +247,14 @@ def charges(trial: Trial, fmt: Format, tape: Tape) -> None:
     tree = bench.add(Tree(tuple((f"n{number}", bench.stage.blob(b"x" * 40)) for number in range(tape.within(1, 40)))))
     script = Script().call("input", 2, slot(CORE)).find(CORE, "tree", TREE).call("input", 0, slot(ACTOR))
     calls = (
-        ("entry", slot(TREE), 0, BUFFERS + 0x800, 40, slot(30)),
-        ("find", slot(TREE), script.bytes(b"n0/x"), 4, slot(30)),
-        ("place", slot(TREE), script.bytes(b"a/b"), 3, slot(TREE), slot(30)),
-        ("random", BUFFERS + 0x800, tape.within(1, 999)),
-        ("blob", BUFFERS, tape.within(0, 999), 0, 0, slot(30)),
-        ("step", ZERO_AT, slot(ACTOR), ZERO_AT, ZERO_AT, slot(TREE), slot(30)),
+        HostCall.of("entry", slot(TREE), 0, BUFFERS + 0x800, 40, slot(30)),
+        HostCall.of("find", slot(TREE), script.text(b"n0/x"), 4, slot(30)),
+        HostCall.of("place", slot(TREE), script.text(b"a/b"), 3, slot(TREE), slot(30)),
+        HostCall.of("random", BUFFERS + 0x800, tape.within(1, 999)),
+        HostCall.of("blob", BUFFERS, tape.within(0, 999), 0, 0, slot(30)),
+        HostCall.of("step", ZERO_AT, slot(ACTOR), ZERO_AT, ZERO_AT, slot(TREE), slot(30)),
     )
-    name, *args = tape.pick(calls)
+    name, args = tape.pick(calls)
     content = bench.stage.blob(script.call(name, *args).call("fail", 1, 0, 0).data())
     grants = {"random": bytes(32)}
 

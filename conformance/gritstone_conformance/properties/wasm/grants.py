@@ -81,7 +81,7 @@ _MOUNT: Final = (
 
 def _run_each(bench: GuestBench, rule: str, manifest: Mapping[str, Any], entries: dict[str, bytes], paths: Any) -> None:
     """Ask for the step of each change, all from one head."""
-    actor = bench.run(script_guest(), manifest, **entries)
+    actor = bench.run(script_guest(), manifest, also=entries)
     for path in paths:
         bench.probe(actor, _changes(path), rule=rule)
 
@@ -128,7 +128,7 @@ def _sends(to: str, content: str = "", mt: bytes = b"", *, twice: bool = False) 
     if content:
         script.find(_CORE, content, _BLOB)
     header = b"mt\0" + mt + b"\0" if mt else b""
-    at, length = script.bytes(header), len(header)
+    at, length = script.text(header), len(header)
     script.call("input", 4, slot(_OUTBOX)).call("message", ZERO_AT, at, length, slot(_BLOB), slot(11))
     if twice:
         script.blob(b"then", 12).call("message", slot(11), 0, 0, slot(12), slot(11))
@@ -143,7 +143,7 @@ def send(trial: Trial, fmt: Format) -> None:
     friend = bench.stage.tree(name=bench.stage.blob(b"friend"))
     people = {"other": other, "peer": peer, "friend": friend, "wasm_peers": bench.stage.tree(p=peer)}
     for manifest in ({}, {"send": "reply"}, {"send": "any"}, {"spawn": "any"}, {"spawn": "wasm"}):
-        actor = bench.run(script_guest(), manifest, **people)
+        actor = bench.run(script_guest(), manifest, also=people)
         for to in ("other", "peer", "friend", "wasm", "wasm/peers/p"):
             bench.probe(actor, _sends(to), rule=rule)
         bench.probe(actor, _sends("friend"), rule=rule, sender=friend)
@@ -164,7 +164,7 @@ def children(trial: Trial, fmt: Format, tape: Tape) -> None:
     entries = {"friend": friend}
     for number in range(6):
         entries[f"c{number}"] = _draw_child(bench, tape, own, friend)
-    actor = bench.run(script_guest(), own, rule="wasm.grant.spawn", wasm_peers=bench.stage.tree(p=friend), **entries)
+    actor = bench.run(script_guest(), own, rule="wasm.grant.spawn", wasm_peers=bench.stage.tree(p=friend), also=entries)
     for number in range(6):
         script = _sends(f"c{number}", f"c{number}", b"genesis", twice=tape.once_in(3))
         bench.probe(actor, script, rule="wasm.grant.spawn")
@@ -216,15 +216,21 @@ def respects(trial: Trial, fmt: Format) -> None:
     parent: dict[str, Any] = {"fuel": 20_000_000, "pages": 4, "spawn": "wasm", "send": "reply"}
     friend = bench.stage.tree(name=bench.stage.blob(b"friend"))
     blob = bench.stage.blob(b"there")
-    wider = ({"fuel": 20_000_001}, {"pages": 5}, {"send": "any"}, {"spawn": "any"}, {"update": "any"})
-    more = (
+    wider: tuple[dict[str, Any], ...] = (
+        {"fuel": 20_000_001},
+        {"pages": 5},
+        {"send": "any"},
+        {"spawn": "any"},
+        {"update": "any"},
+    )
+    more: tuple[dict[str, Any], ...] = (
         {"attempt": True},
         {"query": True},
         {"code": True},
         {"raw": True},
         {"pages": 4, "send": "reply", "spawn": "wasm"},
     )
-    free = (
+    free: tuple[dict[str, Any], ...] = (
         {"image": True},
         {"random": bytes(32)},
         {"clock": {"start": 0, "tick": 1}},
@@ -246,7 +252,7 @@ def respects(trial: Trial, fmt: Format) -> None:
     cores += [bench.guest_core(script_guest(), None, b"default"), bench.guest_core(script_guest(), b"\xa0", b"broken")]
     entries = {f"c{number}": core for number, core in enumerate(cores)}
     peers = bench.stage.tree(p=friend)
-    actor = bench.run(script_guest(), parent, wasm_peers=peers, **entries)
+    actor = bench.run(script_guest(), parent, wasm_peers=peers, also=entries)
     for name in entries:
         bench.probe(actor, _sends(name, name, b"genesis"), rule="wasm.grant.spawn")
     bench.play()
@@ -269,7 +275,7 @@ def updates(trial: Trial, fmt: Format) -> None:
     }
     friend = stage.tree(name=stage.blob(b"friend"))
     for manifest in ({"send": "any"}, {"send": "any", "spawn": "wasm"}, {"send": "any", "spawn": "any"}):
-        actor = bench.run(script_guest(), manifest, friend=friend, **contents)
+        actor = bench.run(script_guest(), manifest, friend=friend, also=contents)
         for name in contents:
             for mt in (b"update", b"job"):
                 script = _sends("friend", name, mt, twice=name in ("u1", "u3"))
@@ -288,7 +294,7 @@ def tanks(trial: Trial, fmt: Format, tape: Tape) -> None:
     none = bench.guest_core(script_guest(), {"fuel": 1}, b"none")
     for spawn in ("wasm", "any"):
         manifest = {"tank": tape.pick((7_000_000, 1_200_000, 12_000_000)), "spawn": spawn, "fuel": 10_000_000}
-        actor = bench.run(script_guest(), manifest, title=spawn.encode(), none=none, **entries)
+        actor = bench.run(script_guest(), manifest, title=spawn.encode(), none=none, also=entries)
         for name in (*entries, "none"):
             bench.probe(actor, _sends(name, name, b"genesis"), rule=rule)
         bench.probe(actor, _births(list(entries)), rule=rule)

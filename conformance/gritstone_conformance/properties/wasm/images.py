@@ -160,7 +160,7 @@ def _defects(bench: GuestBench) -> Iterator[tuple[str, bytes | None]]:
     page = bench.stage.blob(b"\1" + bytes(PAGE - 1))
     yield from (("wasm/memory/00/01", page), ("wasm/memory/00/01", None), ("wasm/module", None), ("name", blob))
     good: dict[str, Any] = {"v": 1, "used": 7, "pages": 2, "globals": [5]}
-    for changes in (
+    variants: tuple[dict[str, Any], ...] = (
         {},
         {"globals": [0xFFFF_FFFF]},
         {"globals": [1 << 32]},
@@ -184,7 +184,8 @@ def _defects(bench: GuestBench) -> Iterator[tuple[str, bytes | None]]:
         {"random": [bytes(31), 0]},
         {"random": [bytes(32)]},
         {"clock": 1 << 63},
-    ):
+    )
+    for changes in variants:
         members = {name: value for name, value in {**good, **changes}.items() if value is not None}
         yield "wasm/state", bench.document(members)
     yield from (("wasm/state", tree), ("wasm/state", blob), ("wasm/state", bench.add(Blob((), encode_item(good)))))
