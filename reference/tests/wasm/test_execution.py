@@ -17,6 +17,7 @@ from gritstone.wasm import (
     Environment,
     Execution,
     Failed,
+    Guests,
     OutOfFuel,
     Sandbox,
     SecurityViolation,
@@ -278,6 +279,15 @@ def test_memory(wat: Assemble) -> None:
     with pytest.raises(Trapped) as caught:
         spawn(wat(body.replace("15", "16"), head="(memory 1)"), Environment(max_memory_mb=1))
     assert caught.value.reason == "guest:1"
+
+
+def test_time(guest: Callable[..., bytes]) -> None:
+    sandbox = Sandbox(guests=Guests(limit_ms=100))
+    execution = spawn(guest(act=_SPIN), Environment(max_fuel=2**62, persistent=False), sandbox=sandbox)
+    before = execution.snapshot_id
+    with pytest.raises(Failed) as caught:
+        execution.run()
+    assert (caught.value.code, execution.snapshot_id) == ("timeout", before)
 
 
 # --- messages out ----------------------------------------------------------------------------------------
