@@ -1,6 +1,6 @@
 """Who plays the test actors: external code, or the puppet's module in their own cores.
 
-Properties name the puppets by :data:`PUPPET` and :data:`STAMP`. In a :class:`GuestFormat` the same names put nodes of
+Properties name the puppets by ``PUPPET`` and ``STAMP``. In a ``GuestFormat`` the same names put nodes of
 the form ``wasm:<path>`` in their place, and the modules and the manifest of a test actor beside them.
 
 Spec: "The puppet" in ``wasm/classes``.

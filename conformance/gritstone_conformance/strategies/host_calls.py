@@ -2,7 +2,7 @@
 
 The *script guest* is one module for all scripts. It reads a script from the content of the message that it covers
 (from ``script`` of that content, if it is a tree; in a query from the arguments), makes the host calls in it, and notes
-the result of each and the units left behind it. Then it places its memory up to :data:`SHOWN` at ``report`` in the
+the result of each and the units left behind it. Then it places its memory up to ``SHOWN`` at ``report`` in the
 core, and gives the step. So whatever a host does otherwise than it should, a result, a byte written or a unit charged,
 makes another step. In a query the report is the answer.
 
@@ -10,9 +10,9 @@ makes another step. In a query the report is the answer.
 from                  what is there
 ====================  =======================================================================
 0                     the table: 16 bytes for each call, result and units left
-:data:`SLOTS`         slots of 32 bytes for ids; slot 0 is zero
-:data:`BUFFERS`       buffers, with what the script brings along
-:data:`SHOWN`         what the guest itself needs, not in the report
+``SLOTS``         slots of 32 bytes for ids; slot 0 is zero
+``BUFFERS``       buffers, with what the script brings along
+``SHOWN``         what the guest itself needs, not in the report
 ====================  =======================================================================
 """
 

@@ -1,7 +1,7 @@
 """The puppet as a module: by which bytes it is known, and how it ends where the puppet fails.
 
 The module does in every respect what the puppet does, so its steps need not be run to be known. It declines where the
-puppet does, and ends with the code :data:`FAILURE` where the puppet fails or makes an object that is too long.
+puppet does, and ends with the code ``FAILURE`` where the puppet fails or makes an object that is too long.
 
 Spec: "The puppet" in ``wasm/classes``.
 """
