@@ -129,7 +129,7 @@ def scan(
     at = _read_lines(bundle)
     if at < 0:
         return bundle
-    foreign = bundle.format is None or (fmt is not None and bundle.format is not fmt)
+    foreign = bundle.format is None or (fmt is not None and bundle.format.name != fmt.name)
     if foreign:
         bundle.defects.append(rejected("grit.bundle.format", "the bundle has another format", "format"))
     if at:
