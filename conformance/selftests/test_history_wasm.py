@@ -1,0 +1,220 @@
+"""Histories with steps of modules: what a host leaves is legal, and each forged node is found, run or not."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from gritstone_conformance.model.bundle import scan
+from gritstone_conformance.model.choices import run_freely
+from gritstone_conformance.model.cores import WorkingTree, find
+from gritstone_conformance.model.formats import FORMATS, Format
+from gritstone_conformance.model.history import Verdict, check_history
+from gritstone_conformance.model.runtime import Config, Runtime, start
+from gritstone_conformance.model.store import Store
+from gritstone_conformance.model.values import Blob, Object, Tree
+from gritstone_conformance.model.wasm.documents import CT_CBOR, State, encode_item, read_state
+from gritstone_conformance.model.wasm.fork import fork_core
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.guests import guest_core
+from gritstone_conformance.strategies.host_calls import BUFFERS, Script, script_guest, slot
+
+GRANTS = {
+    "fuel": 10_000_000,
+    "pages": 4,
+    "image": True,
+    "random": bytes(range(32)),
+    "clock": {"start": 4, "tick": 3},
+    "tank": 1 << 40,
+    "attempt": True,
+}
+PLAIN = Script().act("set", 5).act("store", 0xC000, 9).call("random", BUFFERS, 40).call("clock")
+ASKING = Script().call("attempt").act("store", 0xC000, 8)
+
+
+@pytest.fixture(params=FORMATS.values(), ids=lambda fmt: fmt.name)
+def fmt(request: pytest.FixtureRequest) -> Format:
+    found: Format = request.param
+    return found
+
+
+class Life:
+    """A runtime with one actor that runs scripts."""
+
+    def __init__(self, fmt: Format) -> None:
+        self.runtime: Runtime = start(Store(fmt), "test", Config(1, 1, 2))
+        graph = Graph(fmt)
+        self.actor = guest_core(graph, b"a", script_guest(), GRANTS)
+        self.runtime.store.keep(graph.encodings)
+        self.say(self.actor, "genesis")
+
+    def add(self, value: Object) -> bytes:
+        identity = self.runtime.shelf.put(value)
+        self.runtime.shelf.flush(self.runtime.store)
+        return identity
+
+    def say(self, content: bytes | Script, mt: str = "", to: bytes | None = None) -> None:
+        told = self.add(Blob((), content.data())) if isinstance(content, Script) else content
+        headers = (("mt", mt),) if mt else ()
+        self.runtime.agent.inject(self.actor if to is None else to, headers, told, "queue")
+        run_freely(self.runtime, random.Random(1))
+
+    def forge(self, path: str, value: Object | None) -> Verdict:
+        """Judge the history with something else at a path of the newest core."""
+        target = None if value is None else self.add(value)
+        shelf, head = self.runtime.shelf, self.runtime.mailroom.heads[self.actor]
+        step = shelf.step(head)
+        core = WorkingTree(shelf, shelf.names(step.core))
+        core.delete(path.split("/"))
+        if target is not None:
+            core.put(path.split("/"), target)
+        forged = self.add(replace(step, core=core.seal()))
+        copy = self.runtime.store.copy()
+        copy.references[f"heads/{self.actor.hex()}"] = forged
+        return check_history(scan(copy.export()), is_whole=True)
+
+    def judged(self) -> Verdict:
+        return check_history(scan(self.runtime.store.export()), at_rest=True, max_attempts=2, is_whole=True)
+
+    def state(self) -> State:
+        shelf = self.runtime.shelf
+        found = find(shelf, shelf.step(self.runtime.mailroom.heads[self.actor]).core, ("wasm", "state"))
+        assert found is not None
+        blob = shelf.blob(found)
+        assert blob is not None
+        return read_state(blob.data)
+
+
+def test_what_a_host_leaves_is_legal(fmt: Format) -> None:
+    life = Life(fmt)
+    for script in (PLAIN, ASKING, PLAIN):
+        life.say(script)
+    manifest = Blob(CT_CBOR, encode_item({"v": 1, **GRANTS, "fuel": 9_000_000}))
+    update = life.add(Tree((("wasm", life.add(Tree((("manifest", life.add(manifest)),)))),)))
+    life.say(update, "update")
+    life.say(PLAIN)
+    shelf = life.runtime.shelf
+    child = fork_core(shelf, life.runtime.mailroom.heads[life.actor], 0, "fresh")
+    shelf.flush(life.runtime.store)
+    life.say(child, "genesis", to=child)
+    life.say(Script().act("stop", 3))
+    verdict = life.judged()
+    assert [str(finding) for finding in verdict.findings] == []
+    assert verdict.structural == 1  # the one that asked for its attempt
+    assert verdict.recomputed == 6
+    assert life.runtime.parked() == [[life.actor.hex(), "failed"]]
+
+
+def used_more(life: Life) -> Object:
+    return Blob(CT_CBOR, replace(life.state(), used=life.state().used + 1).encode())
+
+
+def used_too_much(life: Life) -> Object:
+    return Blob(CT_CBOR, replace(life.state(), used=life.state().used + 20_000_000).encode())
+
+
+def random_rekeyed(life: Life) -> Object:
+    return Blob(CT_CBOR, replace(life.state(), random=(bytes(32), 40)).encode())
+
+
+def no_clock(life: Life) -> Object:
+    return Blob(CT_CBOR, replace(life.state(), clock=None).encode())
+
+
+def a_page(life: Life) -> Object:
+    return Blob((), b"\1" * 65_536)
+
+
+def a_blob(life: Life) -> Object:
+    return Blob((), b"x")
+
+
+def nothing(life: Life) -> None:
+    return None
+
+
+RECOMPUTED: list[tuple[str, Callable[[Life], Object | None], str]] = [
+    ("wasm/state", used_more, "wasm.image.nodes"),
+    ("wasm/state", nothing, "wasm.image.nodes"),
+    ("wasm/memory/00/00", a_page, "wasm.image.nodes"),
+    ("wasm/memory/00/03", a_page, "wasm.image.nodes"),
+    ("wasm/module", nothing, "wasm.image.nodes"),
+    ("wasm/creator", a_blob, "wasm.image.nodes"),
+    ("report", a_blob, "wasm.call.result"),
+]
+
+
+@pytest.mark.parametrize(("path", "made", "rule"), RECOMPUTED, ids=lambda value: getattr(value, "__name__", value))
+def test_a_forged_step_is_recomputed(fmt: Format, path: str, made: Callable[[Life], Object | None], rule: str) -> None:
+    life = Life(fmt)
+    life.say(PLAIN)
+    assert life.judged().is_legal
+    verdict = life.forge(path, made(life))
+    assert [finding.rule for finding in verdict.findings] == [rule]
+
+
+OUTSIDE: list[tuple[str, Callable[[Life], Object | None], str]] = [
+    ("wasm/state", used_too_much, "wasm.fuel.used"),
+    ("wasm/state", random_rekeyed, "wasm.random.stream"),
+    ("wasm/state", no_clock, "wasm.image.nodes"),
+    ("wasm/state", nothing, "wasm.image.nodes"),
+    ("wasm/state", a_blob, "wasm.image.strict"),
+    ("wasm/memory/00/07", a_page, "wasm.image.strict"),
+    ("wasm/memory/00/00", a_blob, "wasm.image.strict"),
+    ("wasm/module", nothing, "wasm.image.nodes"),
+    ("wasm/creator", a_blob, "wasm.grant.creator"),
+    ("wasm/other", a_blob, "wasm.grant.host"),
+    ("wasm/manifest", a_blob, "wasm.grant.host"),
+    ("wit_query", a_blob, "wasm.grant.code"),
+    ("fs/a", a_blob, "wasm.grant.mount"),
+]
+
+
+@pytest.mark.parametrize(("path", "made", "rule"), OUTSIDE, ids=lambda value: getattr(value, "__name__", value))
+def test_what_is_not_run_is_looked_at(fmt: Format, path: str, made: Callable[[Life], Object | None], rule: str) -> None:
+    life = Life(fmt)
+    life.say(ASKING)
+    assert life.judged().is_legal
+    assert life.judged().structural == 1
+    verdict = life.forge(path, made(life))
+    assert [finding.rule for finding in verdict.findings] == [rule]
+
+
+def test_what_cannot_be_seen_is_believed(fmt: Format) -> None:
+    life = Life(fmt)
+    life.say(ASKING)
+    for path, made in (("report", a_blob), ("wasm/memory/00/00", a_page)):
+        assert life.forge(path, made(life)).is_legal
+
+
+def test_who_was_moved_away_may_be_asked_for(fmt: Format) -> None:
+    life = Life(fmt)
+    life.say(PLAIN)
+    references = life.runtime.store.references
+    references[f"moved/{life.actor.hex()}"] = references.pop(f"heads/{life.actor.hex()}")
+    life.runtime.mailroom.reload()
+    life.say(PLAIN)
+    assert life.judged().is_legal
+    references["moved/" + "0" * 64] = life.add(Blob((), b"no step"))
+    assert life.judged().is_legal
+
+
+def test_queries_of_guests_are_answered_as_they_may_have_been(fmt: Format) -> None:
+    graph = Graph(fmt)
+    other = guest_core(graph, b"other", script_guest(), {"pages": 1})
+    asks = Script().call("input", 2, slot(1)).find(1, "args", 2).find(1, "other", 3)
+    asks.call("query", slot(3), BUFFERS, 0, slot(2), slot(4)).call("size", slot(4))
+    core = guest_core(
+        graph, b"asker", script_guest(), {"query": True}, other=other, args=graph.add(Blob((), Script().data()))
+    )
+    life = Life(fmt)
+    life.runtime.store.keep(graph.encodings)
+    for actor in (other, core):
+        life.say(actor, "genesis", to=actor)
+    life.say(asks, to=core)
+    verdict = life.judged()
+    assert [str(finding) for finding in verdict.findings] == []
+    assert verdict.structural == 0
