@@ -78,7 +78,7 @@ def _prepare(session: Session, args: Arguments, executor: Executor) -> Run:
 
 def wit_step(session: Session, args: Arguments) -> Json:
     store = session.handles[args["store"]].store
-    executor = Executor(objects_of(store), codes_of(session))
+    executor = Executor(objects_of(store), codes_of(session).within(args.get("transition_ms", 0)))
     run = _prepare(session, args, executor)
     deadline = Deadline(time.monotonic, args.get("transition_ms", 0))
     # Time matters only to whoever limits it: without a limit code has no clock here, and sleeping takes none.

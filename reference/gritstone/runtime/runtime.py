@@ -103,7 +103,7 @@ class Runtime:
         Spec: :rule:`runtime.recover.mail`, :rule:`runtime.agent.bootstrap`.
         """
         self.store = store
-        world = start_world(store, codes, config.agent)
+        world = start_world(store, codes.within(0 if suite_clock else config.transition_ms), config.agent)
         self._waiting = Waiting(None if suite_clock else config.transition_ms, clock_s)
         self.machine = Machine(world, config, None if suite_clock else self._waiting.clock_ms)
         self._suite_clock = suite_clock

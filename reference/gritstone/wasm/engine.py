@@ -73,19 +73,21 @@ class _Kept(Generic[_K, _V]):
 class Engine:
     """Compile modules, and make instances of them."""
 
-    def __init__(self, *, limit_ms: int = 0) -> None:
+    def __init__(self, *, limit_ms: int = 0, is_steady: bool = False) -> None:
         """Make one.
 
         Args:
             limit_ms: how many milliseconds a run may take; 0 for any.
+            is_steady: whether all modules are compiled in one pass, and not only those that take long otherwise.
         """
         self._limit_ms = limit_ms
+        self._is_steady = is_steady
         self._calls = threading.local()
         self._linkers: dict[bool, wasmtime.Linker] = {}
         self._functions: list[object] = []
         self._ticker = Ticker() if limit_ms else None
         self._refused: _Kept[tuple[ObjectId, str, int], Refusal | None] = _Kept(_KEPT_REFUSALS)
-        self._prepared: _Kept[tuple[ObjectId, int], Prepared] = _Kept(_KEPT_BYTES)
+        self._prepared: _Kept[tuple[ObjectId, int, bool], Prepared] = _Kept(_KEPT_BYTES)
         atexit.register(_close, weakref.ref(self))
 
     def close(self) -> None:
@@ -108,9 +110,16 @@ class Engine:
             raise refusal.with_traceback(None)
 
         def compile_() -> Prepared:
-            return self._compile(admitted[0] if admitted else admit_module(data, entry, pages))
+            made = admitted[0] if admitted else admit_module(data, entry, pages)
+            return self._compile(made, is_steady=self._is_steady or is_costly(made))
 
-        return self._prepared.get((module_id, pages), len(data), compile_)
+        return self._prepared.get((module_id, pages, False), len(data), compile_)
+
+    def steady(self, module_id: ObjectId, prepared: Prepared) -> Prepared:
+        """Give a module as it is when it was compiled in one pass."""
+        admitted = prepared.admitted
+        key = module_id, admitted.pages, True
+        return self._prepared.get(key, len(admitted.module.data), lambda: self._compile(admitted, is_steady=True))
 
     def instantiate(self, prepared: Prepared, host: Host) -> Instance:
         """Make an instance. No code of the guest runs.
@@ -126,11 +135,11 @@ class Engine:
         except wasmtime.WasmtimeError as error:
             raise host_trouble(f"no room for an instance: {error}") from error
 
-    def _compile(self, admitted: AdmittedModule) -> Prepared:
-        linker = self._linker(is_steady=is_costly(admitted))
+    def _compile(self, admitted: AdmittedModule, *, is_steady: bool) -> Prepared:
+        linker = self._linker(is_steady=is_steady)
         try:
             module = wasmtime.Module(linker.engine, meter_module(admitted))
-            return Prepared(admitted, linker.engine, linker.instantiate_pre(module))
+            return Prepared(admitted, linker.engine, linker.instantiate_pre(module), is_steady=is_steady)
         except wasmtime.WasmtimeError as error:
             raise InternalError("the engine does not take an admitted module") from error
 

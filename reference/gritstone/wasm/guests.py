@@ -45,6 +45,7 @@ class Guests:
         suspends: bool = True,
         log: Callable[[bytes], None] = _no_log,
         engine: Engine | None = None,
+        limit_ms: int = 0,
     ) -> None:
         """Be ready to run guests.
 
@@ -53,11 +54,22 @@ class Guests:
             suspends: whether calls can be suspended at ``wait``.
             log: takes what guests log.
             engine: what runs them; None for one that is made when it is needed.
+            limit_ms: how many milliseconds a call may take; 0 for any.
         """
         self.most_pages = most_pages
         self.suspends = suspends
         self.log = log
         self._engine = engine
+        self._limit_ms = limit_ms
+
+    def within(self, limit_ms: int) -> Guests:
+        """Give guests of this kind whose calls take no longer than so many milliseconds; 0 for any.
+
+        Spec: :rule:`wit.transition.class`.
+        """
+        if limit_ms == self._limit_ms:
+            return self
+        return Guests(most_pages=self.most_pages, suspends=self.suspends, log=self.log, limit_ms=limit_ms)
 
     @property
     def engine(self) -> Engine:
@@ -66,7 +78,7 @@ class Guests:
             # Loaded by need: it takes longer than the start of a host that never runs a guest.
             from gritstone.wasm.engine import Engine
 
-            self._engine = Engine()
+            self._engine = Engine(limit_ms=self._limit_ms)
         return self._engine
 
     def resolve(

@@ -24,7 +24,7 @@ from gritstone.wasm.native import Cell, Function, Memory, find_export
 from gritstone.wasm.reader import I32, I64
 from gritstone.wit.failures import failure
 
-__all__ = ["TRAPS", "Host", "Instance", "Prepared", "host_trouble", "out_of_fuel", "trap"]
+__all__ = ["TRAPS", "Host", "Instance", "NativeStackOverflow", "Prepared", "host_trouble", "out_of_fuel", "trap"]
 
 _MOST_FUEL = 2**63 - 1  # F is above, which is below 0 with a sign, if a charge found too little
 _SPENT = 2**64 - 1
@@ -42,6 +42,13 @@ TRAPS: Mapping[TrapCode, str] = MappingProxyType(
     }
 )
 """The word of each trap that a module can meet; the engine tells more apart than others do."""
+
+
+class NativeStackOverflow(Exception):  # noqa: N818 - it is no error of ours
+    """Say that optimised code took more of the native stack than its stack units stand for.
+
+    The run is to be made again with code that was compiled in one pass, which never does.
+    """
 
 
 class Host(Protocol):
@@ -67,15 +74,19 @@ class Prepared:
         admitted: the module as it was admitted.
         engine: what it was compiled by.
         linked: the compiled module with its imports.
+        is_steady: whether it was compiled in one pass.
         mutable: the name of each mutable global, and its type.
     """
 
-    __slots__ = ("_exports", "_imports", "admitted", "engine", "linked", "mutable")
+    __slots__ = ("_exports", "_imports", "admitted", "engine", "is_steady", "linked", "mutable")
 
-    def __init__(self, admitted: AdmittedModule, engine: wasmtime.Engine, linked: wasmtime.InstancePre) -> None:
+    def __init__(
+        self, admitted: AdmittedModule, engine: wasmtime.Engine, linked: wasmtime.InstancePre, *, is_steady: bool
+    ) -> None:
         self.admitted = admitted
         self.engine = engine
         self.linked = linked
+        self.is_steady = is_steady
         module = admitted.module
         self.mutable = [(f"{GLOBAL}{index}", one.type) for index, one in enumerate(module.globals) if one.mutable]
         self._exports = frozenset(one.name for one in module.exports)
@@ -184,6 +195,8 @@ class Instance:
         code = error.trap_code if isinstance(error, wasmtime.Trap) else None
         if code is TrapCode.INTERRUPT:
             return failure("timeout", "the guest took too long")
+        if code is TrapCode.STACK_OVERFLOW and not self.prepared.is_steady:
+            return NativeStackOverflow()
         if code is None or code not in TRAPS:
             return host_trouble(f"the engine ended a run by itself: {error}")
         return trap(TRAPS[code])

@@ -1,16 +1,19 @@
 """Running a guest as code of ``wit``, which yields when it asks another actor.
 
 A guest cannot yield in the middle of a host call. So one that may ask runs on a thread of its own, and either that
-thread runs or the one that drives the code, never both. All others run where they are.
+thread runs or the one that drives the code, never both. All others run where they are, unless the stack there could be
+too small: the engine ends the process when a guest meets the end of the stack before the end of its units.
 
-Spec: :rule:`wasm.abi.function`.
+Spec: :rule:`wasm.abi.function`, :rule:`wasm.host.alive`.
 """
 
 from __future__ import annotations
 
 import queue
+import resource
 import threading
 from collections.abc import Callable, Generator
+from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 from gritstone.errors import Rejected
@@ -87,14 +90,25 @@ class _Thread:
             self._asked.put(("error", error))
 
 
-def play(run: Callable[[Ask], _T], *, in_thread: bool) -> Generator[Request, Any, _T]:
+def _has_room() -> bool:
+    """Tell whether this thread is known to have a stack that is large enough."""
+    return threading.current_thread() is threading.main_thread() and _main_has_room()
+
+
+@cache
+def _main_has_room() -> bool:
+    size, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    return size == resource.RLIM_INFINITY or size >= _STACK_BYTES
+
+
+def play(run: Callable[[Ask], _T], *, may_ask: bool) -> Generator[Request, Any, _T]:
     """Run a guest; what it asks is yielded.
 
     Args:
         run: runs it to its end, and is given what asks.
-        in_thread: whether it may ask anything.
+        may_ask: whether it may ask anything.
     """
-    if not in_thread:
+    if not may_ask and _has_room():
         return run(_nobody)
     thread = _Thread(run)
     try:

@@ -33,10 +33,10 @@ from gritstone.wasm.capabilities import audit
 from gritstone.wasm.cores import manifest_of, state_of, wasm_path
 from gritstone.wasm.creator import creator_of
 from gritstone.wasm.documents import Manifest, State, state_blob
-from gritstone.wasm.engine import Instance, Prepared, trap
 from gritstone.wasm.guests import Guests
 from gritstone.wasm.hosting import host_nodes
 from gritstone.wasm.image import NO_PAGES, Page, read_image, restore_image, write_memory
+from gritstone.wasm.instance import Instance, NativeStackOverflow, Prepared, host_trouble, trap
 from gritstone.wasm.interface import INITIALIZE
 from gritstone.wasm.playing import Ask, play
 from gritstone.wasm.waiting import Waiting
@@ -150,32 +150,42 @@ class GuestCode:
 
     def _run(self, workspace: Workspace, inputs: Inputs) -> Generator[Request, Any, tuple[Call, Instance]]:
         """Run the entry to its end, in an instance of its own; gives the call and the instance."""
-        state = self.state
 
         def run(ask: Ask) -> tuple[Call, Instance]:
-            waiting = Waiting(self.budget)
-            call = Call(workspace, self.manifest, inputs, ask, self.guests.log, waiting, state.random, state.clock)
-            instance = self._instance(call)
-            waiting.is_granted = self.guests.suspends and self.manifest.image and self.entry == "wit"
-            resumes = self.pages is not None and state.call == self.entry
-            code = waiting.run(instance, self.entry, resumes=resumes)
-            if code:
-                raise failure("failed", "the guest failed", rule="wasm.outcome.guest", detail=f"guest:{code}")
-            return call, instance
+            try:
+                return self._run_once(workspace, inputs, ask, self.prepared)
+            except NativeStackOverflow:
+                steady = self.guests.engine.steady(self.module_id, self.prepared)
+                return self._run_once(workspace, inputs, ask, steady)
+            except MemoryError as error:
+                raise host_trouble("no memory for a guest") from error
 
         asks = self.manifest.query and inputs.query_name is None and self.prepared.imports("query")
-        return (yield from play(run, in_thread=asks))
+        return (yield from play(run, may_ask=asks))
 
-    def _instance(self, call: Call) -> Instance:
+    def _run_once(self, workspace: Workspace, inputs: Inputs, ask: Ask, prepared: Prepared) -> tuple[Call, Instance]:
+        """Run the entry as one of the compilers has made it."""
+        state = self.state
+        waiting = Waiting(self.budget)
+        call = Call(workspace, self.manifest, inputs, ask, self.guests.log, waiting, state.random, state.clock)
+        instance = self._instance(call, prepared)
+        waiting.is_granted = self.guests.suspends and self.manifest.image and self.entry == "wit"
+        resumes = self.pages is not None and state.call == self.entry
+        code = waiting.run(instance, self.entry, resumes=resumes)
+        if code:
+            raise failure("failed", "the guest failed", rule="wasm.outcome.guest", detail=f"guest:{code}")
+        return call, instance
+
+    def _instance(self, call: Call, prepared: Prepared) -> Instance:
         """Make the instance of a call: restored, or new and initialised.
 
         Spec: :rule:`wasm.call.initialize`, :rule:`wasm.call.fresh`, :rule:`wasm.image.prepared`.
         """
-        instance = self.guests.engine.instantiate(self.prepared, call)
+        instance = self.guests.engine.instantiate(prepared, call)
         instance.fuel = self.budget
         if self.pages is not None:
             restore_image(instance, self.state, self.pages)
-        elif self.prepared.exports(INITIALIZE):
+        elif prepared.exports(INITIALIZE):
             instance.run(INITIALIZE)
         return instance
 

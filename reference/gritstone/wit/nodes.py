@@ -78,6 +78,9 @@ class Guests(Protocol):
     def fixed_paths(self, workspace: Workspace, core: Mapping[str, ObjectId]) -> tuple[Path, ...]:
         """Give the paths of a core that are frozen besides those that it lists, if it lists any."""
 
+    def within(self, limit_ms: int) -> Guests:
+        """Give guests that are stopped after so many milliseconds of a call; 0 for any."""
+
 
 class Codes:
     """Resolve code nodes.
@@ -109,6 +112,14 @@ class Codes:
         self._by_data = {f"external:{name}".encode(): code for name, code in registered.items()}
         self._loader = loader
         self.guests = guests
+
+    def within(self, limit_ms: int) -> Codes:
+        """Give the same table for transitions that may take so many milliseconds; 0 for any.
+
+        Only guests are stopped in the middle. All other code is measured.
+        """
+        guests = None if self.guests is None else self.guests.within(limit_ms)
+        return self if guests is self.guests else Codes(self.registered, self._loader, guests)
 
     def resolve(
         self,

@@ -213,9 +213,10 @@ class Bench:
         return value.data if isinstance(value, Blob) else None
 
 
-@pytest.fixture(scope="session")
-def guests(engine: Engine) -> Guests:
-    return Guests(engine=engine, most_pages=1_024)
+@pytest.fixture(scope="session", params=["optimised", "one pass"])
+def guests(request: pytest.FixtureRequest, engine: Engine) -> Guests:
+    """Give what runs guests, by each of the compilers."""
+    return Guests(engine=engine if request.param == "optimised" else Engine(is_steady=True), most_pages=1_024)
 
 
 @pytest.fixture
