@@ -7,14 +7,16 @@ from typing import Any
 
 from gritstone_conformance.attachment.claims import EXECUTOR
 from gritstone_conformance.cases import Requires
+from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.model.wasm.admission import NotAdmitted, admit
 from gritstone_conformance.model.wasm.metering import meter
+from gritstone_conformance.properties.wit.registry import Given
 from gritstone_conformance.replies import Json
-from gritstone_conformance.trial import Asked, Property
+from gritstone_conformance.trial import Asked, Property, Trial
 
-__all__ = ["admitting", "answering", "metering", "not_admitted", "of_modules"]
+__all__ = ["admitting", "answering", "metering", "not_admitted", "of_engines", "of_modules"]
 
 
 def not_admitted(code: str) -> dict[str, Json]:
@@ -44,6 +46,26 @@ def metering(module: bytes, rule: str | None = None, entry: str = "wit", pages: 
     except NotAdmitted as problem:
         expect = not_admitted(problem.code)
     return answering("wasm.meter", module, expect, rule, entry, pages)
+
+
+def of_engines(
+    name: str, body: Callable[..., None], *rules: str, given: Given | None = None, **more: Any
+) -> tuple[Property, ...]:
+    """Return a property of what engines do, which no format changes: it is played in the first that is claimed.
+
+    Args:
+        name: profile, topic and slug.
+        body: takes the trial, the format, and what ``given`` draws.
+        rules: the rules it judges.
+        given: what it draws, whatever the format, or None.
+        more: members of :class:`Property`.
+    """
+
+    def play(trial: Trial, **drawn: Any) -> None:
+        body(trial, FORMATS[trial.claims.formats[0]], **drawn)
+
+    draws = None if given is None else given(next(iter(FORMATS.values())))
+    return (Property(name, rules, play, draws, Requires((), (EXECUTOR,), ("wit",)), **more),)
 
 
 def of_modules(

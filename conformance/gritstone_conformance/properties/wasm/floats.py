@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.properties.wasm.bench import GuestBench, of_executors
+from gritstone_conformance.properties.wasm.asking import of_engines
+from gritstone_conformance.properties.wasm.bench import GuestBench
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.strategies import probes
 from gritstone_conformance.strategies.guest_numbers import INTERESTING, KINDS
@@ -105,8 +106,8 @@ def _bits(tape: Tape, kind: str) -> int:
 
 
 PROPERTIES: Final = (
-    *of_executors("wasm/float/results", results, "wasm.float.nan", "wasm.meter.same"),
-    *of_executors("wasm/float/moved", moved, "wasm.float.nan"),
-    *of_executors("wasm/float/conversions", conversions, "wasm.outcome.merged", "wasm.float.nan"),
-    *of_executors("wasm/float/drawn", drawn, "wasm.float.nan", given=tape(2_000), examples=3),
+    *of_engines("wasm/float/results", results, "wasm.float.nan", "wasm.meter.same"),
+    *of_engines("wasm/float/moved", moved, "wasm.float.nan"),
+    *of_engines("wasm/float/conversions", conversions, "wasm.outcome.merged", "wasm.float.nan"),
+    *of_engines("wasm/float/drawn", drawn, "wasm.float.nan", given=tape(2_000), examples=3),
 )

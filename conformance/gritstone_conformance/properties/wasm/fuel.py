@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.properties.wasm.bench import GuestBench, of_executors
+from gritstone_conformance.properties.wasm.asking import of_engines
+from gritstone_conformance.properties.wasm.bench import GuestBench
 from gritstone_conformance.properties.wasm.budgets import ENOUGH, ending, least_budget
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.strategies import probes
@@ -189,14 +190,14 @@ def long_call(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
-    *of_executors("wasm/fuel/worked", worked, "wasm.fuel.exact", "wasm.fuel.cost", "wasm.outcome.code"),
-    *of_executors("wasm/fuel/instructions", instructions, "wasm.fuel.cost"),
-    *of_executors("wasm/fuel/segments", segments, "wasm.fuel.segment"),
-    *of_executors("wasm/fuel/sizes", sizes, "wasm.fuel.size"),
-    *of_executors("wasm/fuel/every-budget", every_budget, "wasm.fuel.exact", "wasm.fuel.segment"),
-    *of_executors("wasm/fuel/drawn", drawn, "wasm.fuel.exact", given=tape(TAPE), examples=6),
-    *of_executors("wasm/fuel/all-budgets", all_budgets, "wasm.fuel.exact", given=tape(TAPE), search_only=True),
-    *of_executors("wasm/fuel/seen", seen, "wasm.fuel.host-call", "wasm.fuel.exact", "wasm.fuel.tank"),
-    *of_executors("wasm/fuel/endless", endless, "wasm.fuel.exact"),
-    *of_executors("wasm/fuel/long", long_call, "wasm.fuel.no-engine", "wasm.fuel.exact"),
+    *of_engines("wasm/fuel/worked", worked, "wasm.fuel.exact", "wasm.fuel.cost", "wasm.outcome.code"),
+    *of_engines("wasm/fuel/instructions", instructions, "wasm.fuel.cost"),
+    *of_engines("wasm/fuel/segments", segments, "wasm.fuel.segment"),
+    *of_engines("wasm/fuel/sizes", sizes, "wasm.fuel.size"),
+    *of_engines("wasm/fuel/every-budget", every_budget, "wasm.fuel.exact", "wasm.fuel.segment"),
+    *of_engines("wasm/fuel/drawn", drawn, "wasm.fuel.exact", given=tape(TAPE), examples=6),
+    *of_engines("wasm/fuel/all-budgets", all_budgets, "wasm.fuel.exact", given=tape(TAPE), search_only=True),
+    *of_engines("wasm/fuel/seen", seen, "wasm.fuel.host-call", "wasm.fuel.exact", "wasm.fuel.tank"),
+    *of_engines("wasm/fuel/endless", endless, "wasm.fuel.exact"),
+    *of_engines("wasm/fuel/long", long_call, "wasm.fuel.no-engine", "wasm.fuel.exact"),
 )

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.properties.wasm.bench import GuestBench, of_executors
+from gritstone_conformance.properties.wasm.asking import of_engines
+from gritstone_conformance.properties.wasm.bench import GuestBench
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.strategies.assembler import Assembly
 from gritstone_conformance.strategies.probes import IMAGE, Probe, number, zero
@@ -99,8 +100,8 @@ def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 PROPERTIES: Final = (
-    *of_executors("wasm/memory/cap", cap, "wasm.memory.cap"),
-    *of_executors("wasm/memory/small", small, "wasm.memory.cap"),
-    *of_executors("wasm/memory/clean", clean, "wasm.memory.cap", "wasm.call.fresh"),
-    *of_executors("wasm/memory/drawn", drawn, "wasm.memory.cap", given=tape(30), examples=4),
+    *of_engines("wasm/memory/cap", cap, "wasm.memory.cap"),
+    *of_engines("wasm/memory/small", small, "wasm.memory.cap"),
+    *of_engines("wasm/memory/clean", clean, "wasm.memory.cap", "wasm.call.fresh"),
+    *of_engines("wasm/memory/drawn", drawn, "wasm.memory.cap", given=tape(30), examples=4),
 )

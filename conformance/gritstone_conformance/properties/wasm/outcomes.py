@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
+from gritstone_conformance.properties.wasm.asking import of_engines
 from gritstone_conformance.properties.wasm.bench import GuestBench, of_executors
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.strategies.assembler import Assembly
@@ -102,10 +103,10 @@ def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 PROPERTIES: Final = (
-    *of_executors("wasm/outcome/traps", traps, "wasm.outcome.code", "wasm.outcome.merged"),
-    *of_executors("wasm/outcome/numbers", numbers, "wasm.outcome.guest"),
+    *of_engines("wasm/outcome/traps", traps, "wasm.outcome.code", "wasm.outcome.merged"),
+    *of_engines("wasm/outcome/numbers", numbers, "wasm.outcome.guest"),
     *of_executors("wasm/outcome/ends", ends, "wasm.outcome.code"),
-    *of_executors("wasm/outcome/unread", unread, "wasm.outcome.no-text"),
+    *of_engines("wasm/outcome/unread", unread, "wasm.outcome.no-text"),
     *of_executors(
         *("wasm/outcome/drawn", drawn, "wasm.meter.same", "wasm.outcome.code", "wasm.image.complete"),
         given=tape(TAPE),

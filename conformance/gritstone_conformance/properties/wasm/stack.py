@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.properties.wasm.bench import GuestBench, of_executors
+from gritstone_conformance.properties.wasm.asking import of_engines
+from gritstone_conformance.properties.wasm.bench import GuestBench
 from gritstone_conformance.properties.wasm.budgets import ending
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.strategies.deep import LIMIT, SHAPES, Shape, exact_descent
@@ -55,7 +56,7 @@ def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 PROPERTIES: Final = (
-    *of_executors("wasm/stack/depth", depth, "wasm.stack.depth"),
-    *of_executors("wasm/stack/before-fuel", before_fuel, "wasm.stack.first"),
-    *of_executors("wasm/stack/drawn", drawn, "wasm.stack.depth", given=tape(400), examples=3),
+    *of_engines("wasm/stack/depth", depth, "wasm.stack.depth"),
+    *of_engines("wasm/stack/before-fuel", before_fuel, "wasm.stack.first"),
+    *of_engines("wasm/stack/drawn", drawn, "wasm.stack.depth", given=tape(400), examples=3),
 )
