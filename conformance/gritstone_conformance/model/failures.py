@@ -52,6 +52,7 @@ class Failure(Exception):  # noqa: N818 - the name of the spec
         kind: the class of the failure.
         rule: the rule that a wrong answer to it breaks.
         code: the code that a profile gives it, or None.
+        spent: the units that were spent until then, where somebody counted.
     """
 
     def __init__(self, kind: str, words: str, rule: str = "wit.transition.class", code: str | None = None) -> None:
@@ -59,6 +60,7 @@ class Failure(Exception):  # noqa: N818 - the name of the spec
         self.kind = kind
         self.rule = rule
         self.code = code
+        self.spent: int | None = None
 
     @property
     def wire_code(self) -> str:

@@ -179,7 +179,8 @@ class _Finish:
             if self.proposal.kind == "cleanup" and self.found.manifest.update is None:
                 self._put_creator(core)
         finished = self.shelf.put(replace(step, core=core.seal()))
-        self._admit(finished)
+        if finished != self.left.result:
+            self._admit(finished)
         return finished
 
     def _admit(self, result: bytes) -> None:

@@ -113,6 +113,17 @@ class _Call:
         """Run to the end."""
         start = self.machine.fuel
         try:
+            self._run()
+        except Failure as failure:
+            failure.spent = start - self.machine.fuel
+            raise
+        suspended = self.left_at_wait is not None
+        memory, mutable = bytes(self.machine.memory), tuple(self.machine.mutable())
+        return Left(self.host.result, start - self.machine.fuel, self.host.state, memory, mutable, suspended)
+
+    def _run(self) -> None:
+        """Run the entry; raises Failure where it does not end by returning 0."""
+        try:
             n = self._enter()
         except Trapped as trap:
             raise Failure(
@@ -126,9 +137,6 @@ class _Call:
             raise Failure("exhausted", "no fuel is left", "wasm.fuel.exact", "fuel") from problem
         if n:
             raise Failure("failed", f"the entry returned {n}", "wasm.outcome.guest", f"guest:{n}")
-        suspended = self.left_at_wait is not None
-        memory, mutable = bytes(self.machine.memory), tuple(self.machine.mutable())
-        return Left(self.host.result, start - self.machine.fuel, self.host.state, memory, mutable, suspended)
 
     def _enter(self) -> int:
         """Run the entry, as what it is called for; returns what it gives, 0 where it is suspended."""

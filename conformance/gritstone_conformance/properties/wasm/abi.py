@@ -309,5 +309,5 @@ PROPERTIES: Final = (
     *of_executors("wasm/abi/making", making, _FUNCTION, _COST),
     *of_executors("wasm/abi/queries", queries, _FUNCTION, _COST),
     *of_executors("wasm/abi/erased", erased, _FUNCTION, features=("erase",)),
-    *of_executors("wasm/abi/generated", generated, _FUNCTION, _COST, given=tape(400), examples=5),
+    *of_executors("wasm/abi/generated", generated, _FUNCTION, _COST, given=tape(400), examples=3),
 )

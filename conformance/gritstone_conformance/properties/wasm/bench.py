@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gritstone_conformance.model.executor import Executor
+from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.refusals import Refusal, ok
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob, Message, Tree, to_base64
-from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
+from gritstone_conformance.model.wasm.documents import CT_CBOR, Manifest, encode_item
+from gritstone_conformance.model.wasm.image import state_at
 from gritstone_conformance.properties.wit.registry import Given, in_each_format
 from gritstone_conformance.properties.wit.workbench import Actor, Workbench
 from gritstone_conformance.replies import Json
@@ -26,7 +28,8 @@ __all__ = ["MAIN", "GuestBench", "of_executors"]
 MAIN: Final = b"wasm:code/main.wasm"
 """The data of the code nodes of an actor on this bench."""
 
-Manifest = Mapping[str, Any] | bytes | None
+Members = Mapping[str, Any] | bytes | None
+"""Members of a manifest beside ``v``, or its bytes; None: there is none."""
 
 
 class GuestBench(Workbench):
@@ -37,7 +40,7 @@ class GuestBench(Workbench):
         data = content if isinstance(content, bytes) else encode_item(dict(content))
         return self.add(Blob(CT_CBOR, data))
 
-    def guest_core(self, module: bytes, manifest: Manifest = None, title: bytes = b"a", **entries: bytes) -> bytes:
+    def guest_core(self, module: bytes, manifest: Members = None, title: bytes = b"a", **entries: bytes) -> bytes:
         """Add the core of an actor that runs a module; entries of ``wasm`` are given as ``wasm_<name>``."""
         wasm = {name.removeprefix("wasm_"): each for name, each in entries.items() if name.startswith("wasm_")}
         if manifest is not None:
@@ -50,7 +53,7 @@ class GuestBench(Workbench):
         rest = {name: each for name, each in entries.items() if not name.startswith("wasm_")}
         return self.stage.tree(**{**own, **rest})
 
-    def guest(self, module: bytes, manifest: Manifest = None, title: bytes = b"a", **entries: bytes) -> Actor:
+    def guest(self, module: bytes, manifest: Members = None, title: bytes = b"a", **entries: bytes) -> Actor:
         """Add an actor that runs a module and has no step yet."""
         return Actor(self, self.guest_core(module, manifest, title, **entries))
 
@@ -68,23 +71,20 @@ class GuestBench(Workbench):
         encoding = self.stage.graph.format.encode(value)
         return {"store": self.pair.handle, "id": identity.hex()}, ok(bytes=to_base64(encoding))
 
-    def needed(self, core: Callable[[int], bytes]) -> int:
-        """Return the least fuel with which the first step of a core does not want for fuel, by the model alone."""
-        low, high = 0, 1 << 20
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self._wants(core(middle)) else (low, middle)
-        return high
+    def needed(self, core: bytes) -> int:
+        """Return the least fuel with which the first step of a core ends as it does, by the model alone.
 
-    def _wants(self, core: bytes) -> bool:
+        The core has more than enough, and its call fails, or keeps state.
+        """
         message = self.add(Message(None, (("mt", "genesis"),), core))
         store = Store(self.stage.graph.format, self.pair.model.limits)
         store.keep(self.stage.graph.encodings)
+        executor = Executor(store)
         try:
-            Executor(store).step(core, None, [(self.outside, message)])
+            step = executor.step(core, None, [(self.outside, message)])
         except Refusal as refusal:
-            return refusal.defects[0].code == "exhausted:fuel"
-        return False
+            return _spent(refusal)
+        return state_at(executor.shelf, executor.shelf.step(step).core, Manifest(image=True)).used
 
     def probe_content(self, actor: Actor, content: bytes, mt: str = "", *, rule: str | None = None) -> bytes | None:
         """Ask for the step that reads a message with a content, and leave the actor as it was."""
@@ -110,7 +110,7 @@ class GuestBench(Workbench):
     def run(
         self,
         module: bytes,
-        manifest: Manifest = None,
+        manifest: Members = None,
         *,
         rule: str | None = None,
         title: bytes = b"a",
@@ -121,6 +121,14 @@ class GuestBench(Workbench):
         actor = self.guest(module, manifest, title, **{**entries, **(also or {})})
         actor.tell(actor.identity, "genesis", rule=rule)
         return actor
+
+
+def _spent(refusal: Refusal) -> int:
+    """Return the units of the call that failed."""
+    failure = refusal.__cause__
+    assert isinstance(failure, Failure)
+    assert failure.spent is not None
+    return failure.spent
 
 
 def of_executors(

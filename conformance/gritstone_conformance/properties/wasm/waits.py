@@ -102,7 +102,7 @@ def fuel(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     rule = "wasm.wait.fuel"
     empty = bench.stage.blob(b"")
-    cheap = _lowest(bench, 0)
+    cheap = bench.needed(bench.guest_core(waiter(), _IMAGE))
     for burns in (0, 1_000, 16_000):
         for budget in (cheap, cheap - 1):
             bench.run(waiter(burns=burns), {**_IMAGE, "fuel": budget}, rule=rule)
@@ -110,11 +110,6 @@ def fuel(trial: Trial, fmt: Format) -> None:
         for _ in range(2):
             actor.tell(empty, rule=rule)
     bench.play()
-
-
-def _lowest(bench: GuestBench, burns: int) -> int:
-    """Return the least fuel with which a waiter is suspended."""
-    return bench.needed(lambda fuel: bench.guest_core(waiter(burns=burns), {**_IMAGE, "fuel": max(fuel, 1)}))
 
 
 def protocol(trial: Trial, fmt: Format, misuses: tuple[str, ...] = MISUSES) -> None:
