@@ -36,7 +36,7 @@ def test_every_named_rule_exists() -> None:
 
 def test_names_say_the_profile_and_a_topic() -> None:
     assert all(item.name.count("/") >= 2 for item in ITEMS)
-    assert {item.profile for item in ITEMS} == {"grit", "wit", "runtime", "harness"}
+    assert {item.profile for item in ITEMS} == {"grit", "wit", "runtime", "wasm", "harness"}
 
 
 def test_no_request_of_a_vector_names_its_case_or_rule() -> None:

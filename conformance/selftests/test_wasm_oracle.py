@@ -16,6 +16,9 @@ from gritstone_conformance.model.wasm.admission import Admitted, admit
 from gritstone_conformance.model.wasm.instructions import COSTS
 from gritstone_conformance.model.wasm.machine import Machine, OutOfFuel, Trapped
 from gritstone_conformance.model.wasm.metering import meter
+from gritstone_conformance.strategies import probes
+from gritstone_conformance.strategies.deep import LIMIT, SHAPES, Shape, exact_descent
+from gritstone_conformance.strategies.endings import CAUSES, ending_with
 from gritstone_conformance.strategies.guest_modules import TAPE, Guest, draw_guest
 from gritstone_conformance.strategies.tape import Tape
 
@@ -95,7 +98,7 @@ class Engine:
     def imported(self, item: wasmtime.ImportType) -> wasmtime.Func:
         name, kind = str(item.name), item.type
         assert isinstance(kind, wasmtime.FuncType)
-        wide = str(kind.results[0]) == "i64"
+        wide = [str(result) for result in kind.results] == ["i64"]
 
         def function(*arguments: int) -> int:
             left = self.fuel.value(self.store) - A_HOST_CALL
@@ -163,6 +166,37 @@ def test_drawn_guests_end_alike(part: int) -> None:
             spent = BUDGET - here.fuel
             assert on_the_model(admitted, guest.pages, spent).outcome == here.outcome
             assert on_the_model(admitted, guest.pages, spent - 1).outcome == "fuel"
+
+
+@pytest.mark.parametrize("at", range(9))
+def test_guests_that_measure_find_the_same(at: int) -> None:
+    """Costs of all instructions and segments, and every instruction on floats with all pairs of special numbers."""
+    measuring = [probes.costs_of_instructions(), probes.costs_of_locals(), probes.costs_of_segments(), *probes.floats()]
+    assert len(measuring) == 9
+    admitted = admit(measuring[at], "wit", 4)
+    here = on_the_model(admitted, 4, 10_000_000)
+    assert here.outcome == "0"
+    assert len(set(here.memory[:4096])) > 20
+    assert here == Engine(meter(admitted, 4), 10_000_000).run()
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+def test_descents_end_at_the_very_unit(shape: Shape) -> None:
+    for total, outcome in ((LIMIT, "divide-by-zero"), (LIMIT + 1, "stack-overflow")):
+        work = [("drop", ("i32.div_u", ("i32.const", 0), ("i32.const", 0)))]
+        admitted = admit(exact_descent(shape, total, work), "wit", 0)
+        here = on_the_model(admitted, 0, BUDGET * 100)
+        assert (here.outcome, here.depth) == (outcome, total)
+        assert here == Engine(meter(admitted, 0), BUDGET * 100).run()
+
+
+@pytest.mark.parametrize("code", CAUSES)
+def test_causes_of_traps(code: str) -> None:
+    for name, cause in CAUSES[code].items():
+        admitted = admit(ending_with(cause), "wit", 1)
+        here = on_the_model(admitted, 1, 10 * BUDGET)
+        assert (name, here.outcome) == (name, code)
+        assert here == Engine(meter(admitted, 1), 10 * BUDGET).run()
 
 
 def test_drawn_guests_reach_every_end_and_every_instruction() -> None:

@@ -40,7 +40,7 @@ class Shape:
     held: tuple[str, ...] = ()
 
 
-_DEAD: Final = ("block", None, ["unreachable", *([zero] * 50), *(["drop"] * 50)])
+_DEAD: Final = ("block", None, [("br", 0), *([zero] * 50), *(["drop"] * 50)])
 _WIDE: Final = ("drop", ("f64.add", number(1.0, "f64"), ("f64.sqrt", number(2.0, "f64"))))
 
 SHAPES: Final = (
