@@ -7,7 +7,7 @@ from typing import Any, Final
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.values import Tree
 from gritstone_conformance.model.wasm.weights import LAYOUTS
-from gritstone_conformance.properties.wasm.bench import GuestBench, of_executors
+from gritstone_conformance.properties.wasm.bench import GuestBench, in_one_format, of_executors
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.strategies.host_calls import BUFFERS, FUNCTIONS, ZERO_AT, Script, script_guest, slot
 from gritstone_conformance.strategies.tape import Tape
@@ -307,7 +307,7 @@ PROPERTIES: Final = (
     *of_executors("wasm/abi/inputs", inputs, _FUNCTION, _COST),
     *of_executors("wasm/abi/reading", reading, _FUNCTION, _COST),
     *of_executors("wasm/abi/making", making, _FUNCTION, _COST),
-    *of_executors("wasm/abi/queries", queries, _FUNCTION, _COST),
+    *in_one_format("wasm/abi/queries", queries, _FUNCTION, _COST),
     *of_executors("wasm/abi/erased", erased, _FUNCTION, features=("erase",)),
     *of_executors("wasm/abi/generated", generated, _FUNCTION, _COST, given=tape(400), examples=3),
 )

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.executor import Executor
 from gritstone_conformance.model.failures import Failure
+from gritstone_conformance.model.formats import CBOR_BLAKE3, FORMATS
 from gritstone_conformance.model.refusals import Refusal, ok
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob, Message, Tree, to_base64
@@ -21,9 +23,9 @@ from gritstone_conformance.properties.wit.workbench import Actor, Workbench
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.guests import add_module
 from gritstone_conformance.strategies.host_calls import Script
-from gritstone_conformance.trial import Property
+from gritstone_conformance.trial import Property, Trial
 
-__all__ = ["MAIN", "GuestBench", "of_executors"]
+__all__ = ["MAIN", "GuestBench", "in_one_format", "of_executors"]
 
 MAIN: Final = b"wasm:code/main.wasm"
 """The data of the code nodes of an actor on this bench."""
@@ -154,6 +156,27 @@ def of_executors(
         cost=cost,
         search_only=search_only,
     )
-    # who claims the profile claims wit, and the feature is part of it
-    profiles = ("wit",) if "wasm.continuation" not in features else ("wasm",)
-    return tuple(replace(prop, requires=replace(prop.requires, profiles=profiles)) for prop in found)
+    return tuple(replace(prop, requires=replace(prop.requires, profiles=_profiles(features))) for prop in found)
+
+
+def in_one_format(
+    name: str,
+    body: Callable[..., None],
+    *rules: str,
+    given: Given | None = None,
+    features: tuple[str, ...] = (),
+    examples: int | None = None,
+) -> tuple[Property, ...]:
+    """Return one property of what no format changes, for executors: it is played in the first that is claimed."""
+
+    def play(trial: Trial, **drawn: Any) -> None:
+        body(trial, FORMATS[trial.claims.formats[0]], **drawn)
+
+    requires = Requires((), ("wasm.executor", *features), _profiles(features))
+    draws = None if given is None else given(CBOR_BLAKE3)
+    return (Property(name, tuple(dict.fromkeys(rules)), play, draws, requires, examples=examples),)
+
+
+def _profiles(features: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the profile that a case needs: who claims ``wasm`` claims ``wit``, and is an executor by that."""
+    return ("wasm",) if "wasm.continuation" in features else ("wit",)

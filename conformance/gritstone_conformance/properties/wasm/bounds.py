@@ -21,7 +21,7 @@ from gritstone_conformance.properties.wasm.abi import (
     World,
     spoken,
 )
-from gritstone_conformance.properties.wasm.bench import GuestBench, of_executors
+from gritstone_conformance.properties.wasm.bench import GuestBench, in_one_format, of_executors
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.strategies.host_calls import (
     BUFFERS,
@@ -294,13 +294,13 @@ def blind(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 PROPERTIES: Final = (
     *of_executors("wasm/abi/fitting", fitting, "wasm.abi.buffer", "wasm.abi.function"),
-    *of_executors("wasm/abi/overlapping", overlapping, "wasm.abi.buffer"),
+    *in_one_format("wasm/abi/overlapping", overlapping, "wasm.abi.buffer"),
     *of_executors("wasm/abi/scope", scope, "wasm.abi.scope"),
     *of_executors("wasm/abi/kept-ids", kept, "wasm.abi.scope"),
-    *of_executors("wasm/abi/edges", edges, "wasm.abi.range", given=tape(40), examples=2),
-    *of_executors("wasm/abi/every-range", every_range, "wasm.abi.range"),
+    *in_one_format("wasm/abi/edges", edges, "wasm.abi.range", given=tape(40), examples=2),
+    *in_one_format("wasm/abi/every-range", every_range, "wasm.abi.range"),
     *of_executors("wasm/abi/wrong", wrong, "wasm.abi.order"),
-    *of_executors("wasm/abi/ends", ends, "wasm.abi.order", "wasm.abi.range", given=tape(4), examples=6),
+    *in_one_format("wasm/abi/ends", ends, "wasm.abi.order", "wasm.abi.range", given=tape(4), examples=6),
     *of_executors("wasm/abi/charges", charges, "wasm.fuel.host-call", "wasm.abi.order", given=tape(8), examples=6),
     *of_executors("wasm/abi/blind", blind, "wasm.abi.format-blind", given=tape(40), examples=2),
 )

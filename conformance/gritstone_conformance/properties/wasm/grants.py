@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, of_executors
+from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, in_one_format, of_executors
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.strategies.host_calls import ZERO_AT, Script, script_guest, slot
 from gritstone_conformance.strategies.tape import Tape
@@ -329,15 +329,15 @@ def first(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
-    *of_executors("wasm/grant/host", host, "wasm.grant.host"),
-    *of_executors("wasm/grant/code", code, "wasm.grant.code"),
+    *in_one_format("wasm/grant/host", host, "wasm.grant.host"),
+    *in_one_format("wasm/grant/code", code, "wasm.grant.code"),
     *of_executors("wasm/grant/mount", mount, "wasm.grant.mount"),
-    *of_executors("wasm/grant/send", send, "wasm.grant.send"),
-    *of_executors("wasm/grant/respects", respects, "wasm.grant.spawn"),
+    *in_one_format("wasm/grant/send", send, "wasm.grant.send"),
+    *in_one_format("wasm/grant/respects", respects, "wasm.grant.spawn"),
     *of_executors("wasm/grant/children", children, "wasm.grant.spawn", "wasm.grant.send", given=tape(160), examples=2),
-    *of_executors("wasm/grant/updates", updates, "wasm.grant.send-update"),
-    *of_executors("wasm/grant/tanks", tanks, "wasm.grant.spawn-tank", given=tape(12), examples=2),
-    *of_executors(
+    *in_one_format("wasm/grant/updates", updates, "wasm.grant.send-update"),
+    *in_one_format("wasm/grant/tanks", tanks, "wasm.grant.spawn-tank", given=tape(12), examples=2),
+    *in_one_format(
         "wasm/grant/first", first, "wasm.grant.host", "wasm.grant.code", "wasm.grant.mount", "wasm.grant.send"
     ),
 )

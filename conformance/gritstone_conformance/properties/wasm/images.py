@@ -9,7 +9,7 @@ from gritstone_conformance.model.cores import WorkingTree
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.values import Blob
 from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
-from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, of_executors
+from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, in_one_format, of_executors
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.properties.wit.workbench import Actor
 from gritstone_conformance.strategies.guests import add_module
@@ -308,12 +308,12 @@ def pure(trial: Trial, fmt: Format) -> None:
 
 PROPERTIES: Final = (
     *of_executors("wasm/image/nodes", nodes, "wasm.image.nodes", given=tape(120), examples=4),
-    *of_executors("wasm/image/complete", complete, "wasm.image.complete", "wasm.call.query"),
-    *of_executors("wasm/image/zero", zero, "wasm.image.zero"),
-    *of_executors("wasm/image/residue", residue, "wasm.image.residue"),
+    *in_one_format("wasm/image/complete", complete, "wasm.image.complete", "wasm.call.query"),
+    *in_one_format("wasm/image/zero", zero, "wasm.image.zero"),
+    *in_one_format("wasm/image/residue", residue, "wasm.image.residue"),
     *of_executors("wasm/image/prepared", prepared, "wasm.image.prepared"),
     *of_executors("wasm/image/strict", strict, "wasm.image.strict"),
-    *of_executors("wasm/image/readers", readers, "wasm.image.strict"),
+    *in_one_format("wasm/image/readers", readers, "wasm.image.strict"),
     *of_executors("wasm/call/updates", updates, "wasm.call.update"),
-    *of_executors("wasm/call/pure", pure, "wasm.call.query"),
+    *in_one_format("wasm/call/pure", pure, "wasm.call.query"),
 )

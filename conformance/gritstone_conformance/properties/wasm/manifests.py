@@ -9,7 +9,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import refused
 from gritstone_conformance.model.values import Blob, Headers, Tree
 from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
-from gritstone_conformance.properties.wasm.bench import GuestBench, of_executors
+from gritstone_conformance.properties.wasm.bench import GuestBench, in_one_format, of_executors
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.strategies.assembler import Assembly
 from gritstone_conformance.strategies.host_calls import BUFFERS, ZERO_AT, Script, script_guest, slot
@@ -232,10 +232,10 @@ def limits(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
-    *of_executors("wasm/manifest/documents", documents, _STRICT, given=tape(80), examples=4),
-    *of_executors("wasm/manifest/members", members, _STRICT),
+    *in_one_format("wasm/manifest/documents", documents, _STRICT, given=tape(80), examples=4),
+    *in_one_format("wasm/manifest/members", members, _STRICT),
     *of_executors("wasm/manifest/spellings", spellings, _STRICT),
-    *of_executors("wasm/manifest/deny", deny, "wasm.manifest.deny"),
-    *of_executors("wasm/manifest/pages", pages, "wasm.manifest.not-lowered", "wasm.host.limits"),
-    *of_executors("wasm/host/limits", limits, "wasm.host.limits"),
+    *in_one_format("wasm/manifest/deny", deny, "wasm.manifest.deny"),
+    *in_one_format("wasm/manifest/pages", pages, "wasm.manifest.not-lowered", "wasm.host.limits"),
+    *in_one_format("wasm/host/limits", limits, "wasm.host.limits"),
 )

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.wasm.documents import MOST, encode_item
-from gritstone_conformance.properties.wasm.bench import GuestBench, of_executors
+from gritstone_conformance.properties.wasm.bench import GuestBench, in_one_format
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.strategies.host_calls import BUFFERS, Script, script_guest
 from gritstone_conformance.strategies.tape import Tape
@@ -94,9 +94,9 @@ def granted(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
-    *of_executors("wasm/random/stream", stream, _STREAM, given=tape(80), examples=3),
-    *of_executors("wasm/random/last", last, _STREAM),
-    *of_executors("wasm/random/still", still, _STILL),
-    *of_executors("wasm/random/granted", granted, _STREAM, _CLOCK),
-    *of_executors("wasm/clock/count", count, _CLOCK, given=tape(40), examples=3),
+    *in_one_format("wasm/random/stream", stream, _STREAM, given=tape(80), examples=3),
+    *in_one_format("wasm/random/last", last, _STREAM),
+    *in_one_format("wasm/random/still", still, _STILL),
+    *in_one_format("wasm/random/granted", granted, _STREAM, _CLOCK),
+    *in_one_format("wasm/clock/count", count, _CLOCK, given=tape(40), examples=3),
 )

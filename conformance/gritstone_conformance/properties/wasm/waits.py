@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, of_executors
+from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, in_one_format, of_executors
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.properties.wit.workbench import Actor
 from gritstone_conformance.strategies.guests import add_module
@@ -125,10 +125,10 @@ def protocol(trial: Trial, fmt: Format, misuses: tuple[str, ...] = MISUSES) -> N
 
 
 PROPERTIES: Final = (
-    *of_executors("wasm/wait/denied", denied, "wasm.wait.denied"),
+    *in_one_format("wasm/wait/denied", denied, "wasm.wait.denied"),
     *of_executors("wasm/wait/host", host, "wasm.wait.host"),
     *of_executors("wasm/wait/resume", resume, "wasm.wait.resume", features=_CONTINUATION, given=tape(16), examples=4),
-    *of_executors("wasm/wait/renewed", renewed, "wasm.wait.resume", features=_CONTINUATION),
-    *of_executors("wasm/wait/fuel", fuel, "wasm.wait.fuel", features=_CONTINUATION),
-    *of_executors("wasm/wait/protocol", protocol, "wasm.wait.protocol", features=_CONTINUATION),
+    *in_one_format("wasm/wait/renewed", renewed, "wasm.wait.resume", features=_CONTINUATION),
+    *in_one_format("wasm/wait/fuel", fuel, "wasm.wait.fuel", features=_CONTINUATION),
+    *in_one_format("wasm/wait/protocol", protocol, "wasm.wait.protocol", features=_CONTINUATION),
 )
