@@ -30,6 +30,7 @@ from gritstone.wasm.instance import TRAPS, Host, Instance, Prepared, host_troubl
 from gritstone.wasm.interface import FUNCTIONS, MODULE
 from gritstone.wasm.metering import meter_module
 from gritstone.wasm.native import define_function
+from gritstone.wasm.resident import Residents
 
 __all__ = ["TRAPS", "Engine", "Host", "Instance", "Prepared", "host_trouble", "out_of_fuel", "trap"]
 
@@ -71,7 +72,11 @@ class _Kept(Generic[_K, _V]):
 
 
 class Engine:
-    """Compile modules, and make instances of them."""
+    """Compile modules, and make instances of them.
+
+    Attributes:
+        residents: images that stay in memory.
+    """
 
     def __init__(self, *, limit_ms: int = 0, is_steady: bool = False) -> None:
         """Make one.
@@ -80,6 +85,7 @@ class Engine:
             limit_ms: how many milliseconds a run may take; 0 for any.
             is_steady: whether all modules are compiled in one pass, and not only those that take long otherwise.
         """
+        self.residents = Residents()
         self._limit_ms = limit_ms
         self._is_steady = is_steady
         self._calls = threading.local()

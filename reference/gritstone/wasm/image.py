@@ -20,10 +20,21 @@ from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.documents import State
 from gritstone.wasm.engine import Instance
 from gritstone.wasm.reader import I32
+from gritstone.wasm.resident import Resident
 from gritstone.wit.failures import failure
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["NO_PAGES", "Page", "read_image", "restore_image", "write_memory"]
+__all__ = [
+    "NO_PAGES",
+    "Page",
+    "check_state",
+    "page_tree",
+    "read_image",
+    "restore_image",
+    "write_changes",
+    "write_memory",
+    "write_pages",
+]
 
 _DIGITS = re.compile(r"[0-9a-f]{2}")
 _ZERO = bytes(PAGE_BYTES)
@@ -57,6 +68,22 @@ def read_image(
 
     Spec: :rule:`wasm.image.strict`.
     """
+    check_state(state, admitted)
+    pages: dict[int, Page] = {}
+    for high, tree in _named(workspace, memory):
+        for low, page_id in _named(workspace, tree):
+            pages[high << 8 | low] = Page(page_id, _page_data(workspace, page_id))
+    if pages and max(pages) >= (state.pages or 0):
+        raise _defect("a page beyond the memory")
+    return pages
+
+
+def check_state(state: State, admitted: AdmittedModule) -> None:
+    """Judge what a state says of an image.
+
+    Raises:
+        Rejected: it has a defect (code ``unresolved:image``).
+    """
     if state.pages is None or state.globals is None:
         raise _defect("a state without an image")
     if state.call is not None and all(one.name != "wait" for one in admitted.module.imports):
@@ -69,13 +96,6 @@ def read_image(
     least, most = _bounds(admitted)
     if not least <= state.pages <= most:
         raise _defect("a memory of another size")
-    pages: dict[int, Page] = {}
-    for high, tree in _named(workspace, memory):
-        for low, page_id in _named(workspace, tree):
-            pages[high << 8 | low] = Page(page_id, _page_data(workspace, page_id))
-    if pages and max(pages) >= state.pages:
-        raise _defect("a page beyond the memory")
-    return pages
 
 
 def _bounds(admitted: AdmittedModule) -> tuple[int, int]:
@@ -111,7 +131,7 @@ def _page_data(workspace: Workspace, page_id: ObjectId) -> bytes:
     return blob.data
 
 
-def restore_image(instance: Instance, state: State, pages: Mapping[int, Page]) -> None:
+def restore_image(instance: Instance, state: State, pages: Mapping[int, Page] | Resident) -> None:
     """Give a new instance the memory and the globals of an image that was read for its module.
 
     Spec: :rule:`wasm.image.residue`, :rule:`wasm.image.complete`.
@@ -120,11 +140,14 @@ def restore_image(instance: Instance, state: State, pages: Mapping[int, Page]) -
     assert state.globals is not None, "the image was read"
     if state.pages > instance.pages:
         instance.grow(state.pages - instance.pages)
-    for segment in instance.prepared.admitted.module.segments:
-        if segment.offset is not None:
-            instance.write(segment.offset, bytes(segment.size))
-    for number, page in pages.items():
-        instance.write(number * PAGE_BYTES, page.data)
+    if isinstance(pages, Resident):
+        pages.map_at(instance.address)
+    else:
+        for segment in instance.prepared.admitted.module.segments:
+            if segment.offset is not None:
+                instance.write(segment.offset, bytes(segment.size))
+        for number, page in pages.items():
+            instance.write(number * PAGE_BYTES, page.data)
     instance.write_globals(state.globals)
 
 
@@ -141,16 +164,41 @@ def write_memory(workspace: Workspace, instance: Instance, before: Mapping[int, 
 
     Spec: :rule:`wasm.image.nodes`, :rule:`wasm.image.zero`.
     """
-    trees: dict[str, dict[str, ObjectId]] = {}
+    return page_tree(workspace, write_pages(workspace, instance, before))
+
+
+def write_pages(workspace: Workspace, instance: Instance, before: Mapping[int, Page]) -> dict[int, ObjectId]:
+    """Make the pages of an instance's memory; gives those that are not all zero, by number. See ``write_memory``."""
+    pages: dict[int, ObjectId] = {}
     for number in range(instance.pages):
         data = instance.read(number * PAGE_BYTES, PAGE_BYTES)
         known = before.get(number)
         if known is not None and known.data == data:
-            page_id = known.id
-        elif data == _ZERO:
-            continue
-        else:
-            page_id = workspace.put(Blob(NO_HEADERS, data))
+            pages[number] = known.id
+        elif data != _ZERO:
+            pages[number] = workspace.put(Blob(NO_HEADERS, data))
+    return pages
+
+
+def write_changes(workspace: Workspace, instance: Instance, resident: Resident) -> None:
+    """Make the pages of an instance that got its memory from a resident image, which becomes that of the instance.
+
+    Spec: :rule:`wasm.image.nodes`, :rule:`wasm.image.zero`.
+    """
+    changed = resident.written(instance.address)
+    changed += range(resident.size // PAGE_BYTES, instance.pages)
+    resident.resize(instance.memory_bytes)
+    for number in changed:
+        data = instance.read(number * PAGE_BYTES, PAGE_BYTES)
+        page_id = None if data == _ZERO else workspace.put(Blob(NO_HEADERS, data))
+        if page_id is None or page_id != resident.pages.get(number):
+            resident.write(number, page_id, data)
+
+
+def page_tree(workspace: Workspace, pages: Mapping[int, ObjectId]) -> ObjectId | None:
+    """Make the tree of pages; None if there are none."""
+    trees: dict[str, dict[str, ObjectId]] = {}
+    for number, page_id in pages.items():
         trees.setdefault(f"{number >> 8:02x}", {})[f"{number & 0xFF:02x}"] = page_id
     if not trees:
         return None

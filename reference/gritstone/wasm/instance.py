@@ -8,6 +8,7 @@ Spec: :rule:`wasm.outcome.code`, :rule:`wasm.outcome.merged`, :rule:`wasm.outcom
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -251,10 +252,19 @@ class Instance:
         """Show all of the memory; it is not to be looked at any more once guest code runs."""
         return memoryview(b"") if self._memory is None else self._memory.view
 
+    @property
+    def address(self) -> int:
+        """Say where the memory lies in the process."""
+        return ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+
     def read(self, at: int, size: int) -> bytes:
         """Copy from the memory what is known to lie in it."""
         assert at + size <= self.memory_bytes, "the range was checked"
         return bytes(self.memory[at : at + size])
+
+    def page(self, number: int) -> memoryview:
+        """Show a page of the memory; it is not to be looked at any more once guest code runs."""
+        return self.memory[number * PAGE_BYTES : (number + 1) * PAGE_BYTES]
 
     def write(self, at: int, data: bytes) -> None:
         """Copy into the memory where it is known that there is room."""

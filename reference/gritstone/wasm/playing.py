@@ -1,8 +1,9 @@
 """Running a guest as code of ``wit``, which yields when it asks another actor.
 
-A guest cannot yield in the middle of a host call. So one that may ask runs on a thread of its own, and either that
-thread runs or the one that drives the code, never both. All others run where they are, unless the stack there could be
-too small: the engine ends the process when a guest meets the end of the stack before the end of its units.
+A guest cannot yield in the middle of a host call. So one that asks runs on a thread of its own, and either that thread
+runs or the one that drives the code, never both. Since most that may ask do not, a guest begins where it is; when it
+asks, what it did is dropped, and it begins again on a thread. All others stay where they are, unless the stack there
+could be too small: the engine ends the process when a guest meets the end of the stack before the end of its units.
 
 Spec: :rule:`wasm.abi.function`, :rule:`wasm.host.alive`.
 """
@@ -32,6 +33,10 @@ Ask: TypeAlias = Callable[[ObjectId, str, bytes], ObjectId | None]
 
 class _Abandoned(BaseException):
     """End a guest that nobody waits for any more."""
+
+
+class _Asks(BaseException):
+    """End a guest that asks where it cannot wait."""
 
 
 class _Thread:
@@ -108,14 +113,21 @@ def play(run: Callable[[Ask], _T], *, may_ask: bool) -> Generator[Request, Any, 
         run: runs it to its end, and is given what asks.
         may_ask: whether it may ask anything.
     """
-    if not may_ask and _has_room():
-        return run(_nobody)
+    if _has_room():
+        try:
+            return run(_again if may_ask else _nobody)
+        except _Asks:
+            pass
     thread = _Thread(run)
     try:
         ended: _T = yield from thread.play()
         return ended
     finally:
         thread.close()
+
+
+def _again(actor: ObjectId, name: str, args: bytes) -> ObjectId | None:
+    raise _Asks
 
 
 def _nobody(actor: ObjectId, name: str, args: bytes) -> ObjectId | None:

@@ -35,7 +35,7 @@ from gritstone.wasm.creator import creator_of
 from gritstone.wasm.documents import Manifest, State, state_blob
 from gritstone.wasm.guests import Guests
 from gritstone.wasm.hosting import host_nodes
-from gritstone.wasm.image import NO_PAGES, Page, read_image, restore_image, write_memory
+from gritstone.wasm.images import Image
 from gritstone.wasm.instance import Instance, NativeStackOverflow, Prepared, host_trouble, trap
 from gritstone.wasm.interface import INITIALIZE
 from gritstone.wasm.playing import Ask, play
@@ -85,12 +85,12 @@ def prepare_call(
         raise failure("unresolved", f"{node}: no module", rule="wasm.module.node", detail="node")
     prepared = guests.engine.prepare(module_id, module.data, node, manifest.pages)
     state = state_of(workspace, core, manifest)
-    pages = None
+    image = Image(guests.engine.residents)
     if manifest.image and node != "wit_update" and wasm_path(workspace, core, "module") == module_id:
-        pages = read_image(workspace, state, wasm_path(workspace, core, "memory"), prepared.admitted)
+        image.open(workspace, state, wasm_path(workspace, core, "memory"), prepared.admitted)
         if state.call is not None and node == "wit" and not guests.suspends:
             raise host_limit("a suspended call", "wasm.wait.host")
-    return GuestCode(guests, node, module_id, prepared, manifest, state, pages)
+    return GuestCode(guests, node, module_id, prepared, manifest, state, image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class GuestCode:
         prepared: the module, ready to run.
         manifest: that of the core.
         state: that of the core, as far as the manifest grants it.
-        pages: the pages of the image that counts; None if none does.
+        image: the image that it starts from, if one counts, and where the next one is written.
     """
 
     guests: Guests
@@ -113,7 +113,7 @@ class GuestCode:
     prepared: Prepared
     manifest: Manifest
     state: State
-    pages: Mapping[int, Page] | None
+    image: Image
 
     @property
     def budget(self) -> int:
@@ -129,14 +129,18 @@ class GuestCode:
         Spec: :rule:`wasm.call.result`, :rule:`wasm.call.atomic`.
         """
         call, instance = yield from self._run(run.workspace, _inputs(run))
-        if call.result is None and call.waiting.is_suspended:
-            raise trap("wait")
         if call.result is None:
+            self.image.close()
+            if call.waiting.is_suspended:
+                raise trap("wait")
             return None if run.last is None else run.last.step_id
         spent = self.budget - instance.fuel
 
         def finish(position: Position) -> ObjectId:
-            return self._finish(run, position, call, instance, spent)
+            try:
+                return self._finish(run, position, call, instance, spent)
+            finally:
+                self.image.close()
 
         return Draft(call.result, finish)
 
@@ -146,6 +150,7 @@ class GuestCode:
         Spec: :rule:`wasm.call.query`, :rule:`wasm.random.still`.
         """
         call, _ = yield from self._run(question.workspace, _asked(question))
+        self.image.close()
         return call.result
 
     def _run(self, workspace: Workspace, inputs: Inputs) -> Generator[Request, Any, tuple[Call, Instance]]:
@@ -161,7 +166,11 @@ class GuestCode:
                 raise host_trouble("no memory for a guest") from error
 
         asks = self.manifest.query and inputs.query_name is None and self.prepared.imports("query")
-        return (yield from play(run, may_ask=asks))
+        try:
+            return (yield from play(run, may_ask=asks))
+        except BaseException:
+            self.image.close()
+            raise
 
     def _run_once(self, workspace: Workspace, inputs: Inputs, ask: Ask, prepared: Prepared) -> tuple[Call, Instance]:
         """Run the entry as one of the compilers has made it."""
@@ -170,7 +179,7 @@ class GuestCode:
         call = Call(workspace, self.manifest, inputs, ask, self.guests.log, waiting, state.random, state.clock)
         instance = self._instance(call, prepared)
         waiting.is_granted = self.guests.suspends and self.manifest.image and self.entry == "wit"
-        resumes = self.pages is not None and state.call == self.entry
+        resumes = self.image.counts and state.call == self.entry
         code = waiting.run(instance, self.entry, resumes=resumes)
         if code:
             raise failure("failed", "the guest failed", rule="wasm.outcome.guest", detail=f"guest:{code}")
@@ -183,8 +192,8 @@ class GuestCode:
         """
         instance = self.guests.engine.instantiate(prepared, call)
         instance.fuel = self.budget
-        if self.pages is not None:
-            restore_image(instance, self.state, self.pages)
+        if self.image.counts:
+            self.image.restore(instance, self.state)
         elif prepared.exports(INITIALIZE):
             instance.run(INITIALIZE)
         return instance
@@ -209,7 +218,7 @@ class GuestCode:
             state = replace(state, pages=instance.pages, globals=tuple(instance.read_globals()))
             state = replace(state, call="wit" if call.waiting.is_suspended else None)
             nodes["module"] = self.module_id
-            nodes["memory"] = write_memory(run.workspace, instance, self.pages or NO_PAGES)
+            nodes["memory"] = self.image.write(run.workspace, instance)
         if self.manifest.keeps_state:
             nodes["state"] = run.workspace.put(state_blob(state))
         if run.proposal.kind is MessageKind.CLEANUP and self.manifest.update is None:

@@ -32,9 +32,10 @@ class Objects:
         limits: the limits of the store.
         stencils: how objects of this store are encoded.
         young: objects that were used lately. Whoever is in a hurry looks here first; nobody else writes to it.
+        age: another one each time that everything is forgotten, for those who remember something of it elsewhere.
     """
 
-    __slots__ = ("_bytes", "_fetch", "_old", "format", "limits", "stencils", "young")
+    __slots__ = ("_bytes", "_fetch", "_old", "age", "format", "limits", "stencils", "young")
 
     def __init__(self, format_: Format, limits: Limits, fetch: Callable[[ObjectId], bytes]) -> None:
         """Read from what gives the bytes of an id.
@@ -51,6 +52,7 @@ class Objects:
         self._old: dict[ObjectId, Object] = {}
         self._bytes = 0
         self._fetch = fetch
+        self.age = object()
 
     def load(self, object_id: ObjectId) -> Object:
         """Give an object.
@@ -105,6 +107,7 @@ class Objects:
     def forget(self) -> None:
         """Forget everything, since something was erased or removed."""
         self.young, self._old, self._bytes = {}, {}, 0
+        self.age = object()
 
     def _grow(self, size_bytes: int) -> None:
         self._bytes += size_bytes + _OVERHEAD_BYTES

@@ -229,3 +229,9 @@ def bench(format_: Format, guests: Guests) -> Bench:
 def quiescent(engine: Engine) -> Codes:
     """Resolve nodes as a host that never suspends a call."""
     return Codes({}, guests=Guests(engine=engine, suspends=False))
+
+
+@pytest.fixture(scope="session")
+def make_bench(guests: Guests) -> Callable[[Format], Bench]:
+    """Make a bench of a format."""
+    return lambda format_: Bench(format_, guests)

@@ -1,0 +1,174 @@
+"""Images that stay in memory: the same steps as without them, whatever the guest writes and whatever fails."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gritstone.errors import Refusal
+from gritstone.grit import CBOR_BLAKE3
+from gritstone.wasm.binary import PAGE_BYTES
+from gritstone.wasm.guests import Guests
+from gritstone.wasm.resident import Resident, Residents
+from gritstone.wit import Executor, Objects, read_proposal
+from gritstone.wit.position import load_position
+
+_PAGES = 20
+_WRITER = """(module
+  (import "grit" "input" (func $input (param i32 i32) (result i32)))
+  (import "grit" "covered" (func $covered (param i32 i32 i32) (result i32)))
+  (import "grit" "link" (func $link (param i32 i32 i32) (result i32)))
+  (import "grit" "read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "grit" "step" (func $step (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "grit" "result" (func $result (param i32) (result i32)))
+  (memory 20) (data (i32.const 70000) "begin")
+  (func (export "wit") (result i32) (local $at i32)
+    (drop (call $covered (i32.const 0) (i32.const 0) (i32.const 32)))
+    (drop (call $link (i32.const 32) (i32.const 1) (i32.const 64)))
+    (memory.fill (i32.const 4096) (i32.const 0) (i32.const 1024))
+    (drop (call $read (i32.const 64) (i32.const 0) (i32.const 4096) (i32.const 1024)))
+    (local.set $at (i32.const 4096))
+    (block $end (loop $next
+      (br_if $end (i32.eqz (i32.load (local.get $at))))
+      (if (i32.eq (i32.load (local.get $at)) (i32.const 1)) (then (drop (memory.grow (i32.const 1))))
+        (else (i32.store8 (i32.sub (i32.load (local.get $at)) (i32.const 2)) (i32.load (i32.add (local.get $at)
+          (i32.const 4))))))
+      (local.set $at (i32.add (local.get $at) (i32.const 8)))
+      (br $next)))
+    (memory.fill (i32.const 0) (i32.const 0) (i32.const 8192))
+    (drop (call $input (i32.const 0) (i32.const 32)))
+    (drop (call $input (i32.const 1) (i32.const 64)))
+    (drop (call $input (i32.const 5) (i32.const 96)))
+    (drop (call $input (i32.const 2) (i32.const 160)))
+    (drop (call $step (i32.const 64) (i32.const 32) (i32.const 96) (i32.const 128) (i32.const 160) (i32.const 192)))
+    (drop (call $result (i32.const 192)))
+    (memory.fill (i32.const 0) (i32.const 0) (i32.const 8192))
+    (i32.const 0)))"""
+"""A guest that writes bytes where the message says, or grows its memory; beyond the memory it traps."""
+
+_writes = st.lists(
+    st.tuples(st.integers(8_192, (_PAGES + 3) * PAGE_BYTES), st.sampled_from([0, 1, 7])) | st.just((-1, 0)),
+    max_size=6,
+)
+
+
+def _orders(writes: list[tuple[int, int]]) -> bytes:
+    return b"".join(struct.pack("<II", 1 if at < 0 else at + 2, value) for at, value in writes)
+
+
+class Life:
+    """Be one actor that is run in one memory of objects, so that its images may stay."""
+
+    def __init__(self, bench: Any, actor: bytes) -> None:
+        self.bench = bench
+        self.actor = actor
+        store = bench.store
+        self.objects = Objects(store.format, store.limits, store.get)
+
+
+def _end(life: Life, head: Any, message: bytes) -> bytes | str | None:
+    """Make a step with images that may stay; gives it as ``Bench.step`` does."""
+    executor = Executor(life.objects, life.bench.codes)
+    last = None if head is None else load_position(life.objects, head, life.actor)
+    proposal = read_proposal(life.objects.load, life.actor, last, [(life.bench.sender, message)])
+    play = executor.transition(executor.prepare(life.actor, last, proposal, 1))
+    try:
+        next(play)
+    except Refusal as refusal:
+        return refusal.code
+    except StopIteration as stop:
+        life.bench.keep(stop.value.workspace)
+        found: bytes = stop.value.position.step_id
+        return found
+    raise AssertionError("nobody is asked")
+
+
+@pytest.fixture(scope="module")
+def writer(wat: Callable[..., bytes]) -> bytes:
+    return wat(_WRITER)
+
+
+@pytest.fixture(scope="module")
+def residents(guests: Guests) -> Residents:
+    if not Residents.are_possible():
+        pytest.skip("the kernel does not say what was written to")
+    return guests.engine.residents
+
+
+@settings(max_examples=25)
+@given(turns=st.lists(_writes, min_size=3, max_size=7), forgets=st.sets(st.integers(0, 6), max_size=1))
+def test_steps_are_the_same(
+    make_bench: Callable[..., Any], writer: bytes, residents: Residents, turns: Any, forgets: set[int]
+) -> None:
+    bench = make_bench(CBOR_BLAKE3)
+    core = bench.core(writer, {"image": True, "pages": _PAGES + 2})
+    life = Life(bench, core)
+    message = bench.message(None, core)
+    head = _end(life, None, message)
+    assert head == bench.step(core, None, (bench.sender, message))
+    assert isinstance(head, bytes)
+    for turn, writes in enumerate(turns):
+        if turn in forgets:
+            life.objects.forget()
+        next_message = bench.message(message, bench.blob(_orders(writes)))
+        made = _end(life, head, next_message)
+        assert made == bench.step(core, head, (bench.sender, next_message))
+        if isinstance(made, bytes):
+            head, message = made, next_message
+            state = bench.state(core, head)
+            assert state.pages is not None
+
+
+def test_images_stay_and_are_taken_by_one_alone(
+    make_bench: Callable[..., Any], writer: bytes, residents: Residents
+) -> None:
+    bench = make_bench(CBOR_BLAKE3)
+    core = bench.core(writer, {"image": True, "pages": _PAGES})
+    life = Life(bench, core)
+    heads: list[Any] = [None]
+    messages: list[Any] = [None]
+    for turn in range(5):
+        content = core if turn == 0 else bench.blob(_orders([(100_000 + turn, turn)]))
+        messages.append(bench.message(messages[-1], content))
+        heads.append(_end(life, heads[-1], messages[-1]))
+    memory = bench.wasm_of(core, heads[-1])["memory"]
+    key = life.objects.age, memory, _PAGES
+    found = residents.take(key)
+    assert found is not None
+    assert residents.take(key) is None
+    residents.put(key, found)
+    # A call that fails, and one from an earlier step, leave the image as it is.
+    failing = bench.message(messages[-1], bench.blob(_orders([(_PAGES * PAGE_BYTES, 1)])))
+    assert _end(life, heads[-1], failing) == "failed:trap:memory-bounds"
+    assert _end(life, heads[-2], messages[-1]) == heads[-1]
+    assert residents.take(key) is not None
+
+
+def test_a_page_that_was_erased_is_missed(make_bench: Callable[..., Any], writer: bytes, residents: Residents) -> None:
+    bench = make_bench(CBOR_BLAKE3)
+    core = bench.core(writer, {"image": True, "pages": _PAGES})
+    life = Life(bench, core)
+    message, head = None, None
+    for turn in range(4):
+        message = bench.message(message, bench.blob(b"") if turn else core)
+        head = _end(life, head, message)
+    page = bench.workspace.tree(bench.wasm_of(core, head)["memory"]).entries["00"]
+    bench.store.erase(bench.workspace.tree(page).entries["01"])
+    life.objects.forget()
+    message = bench.message(message, bench.blob(b""))
+    assert _end(life, head, message) == "unresolved:image"
+
+
+def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gritstone.wasm.resident._KEPT_BYTES", 3 * PAGE_BYTES)
+    residents, age = Residents(), object()
+    for number in range(4):
+        made = Resident()
+        made.resize(PAGE_BYTES)
+        residents.put((age, bytes((number,)), 1), made)
+    assert [residents.take((age, bytes((number,)), 1)) is not None for number in range(4)] == [False, True, True, True]
