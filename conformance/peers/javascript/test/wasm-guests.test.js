@@ -150,3 +150,9 @@ test("a process ends though a guest still runs", () => {
   });
   assert.deepEqual([done.status, done.stdout], [0, "on its way\n"]);
 });
+
+test("frames that never fit", (context) => {
+  const wide = { types: [["", i64s(16)]], functions: [{ type: 1, code: repeat(16, () => "i64.const 1") }] };
+  const calls = (count) => start(context, witOf(`${repeat(count, () => "call 1")} i32.const 7 return`, wide));
+  assert.deepEqual([4_000, 4_200, 65_000].map((count) => endOf(() => calls(count).call("wit"))), [7, "stack-overflow", "stack-overflow"]);
+});

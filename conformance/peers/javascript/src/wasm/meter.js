@@ -9,7 +9,7 @@ const MAGIC = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 const FUEL = [0x7e, 0x01, 0x42, 0x00, 0x0b]; // a mutable i64 of 0
 const DEPTH = [0x7f, 0x01, 0x41, 0x00, 0x0b];
 const LIMITED = 1; // flags of a memory
-export const SHARED = 3;
+const SHARED = 3;
 const GLOBAL_KIND = 3;
 const MEMORY_KIND = 2;
 
@@ -57,24 +57,24 @@ function addedExports({ valid, memory, mutables }) {
   return [...added, ...mutables.map(({ index }) => [`grit:g${index}`, GLOBAL_KIND, index])];
 }
 
-function memorySection({ minimum, maximum }, flags) {
+function memorySection({ minimum, maximum }, isRun) {
   const out = new Writer(16);
-  out.put([1, flags]);
+  out.put([1, isRun ? SHARED : LIMITED]);
   out.uleb(minimum);
   out.uleb(maximum);
   return out.written;
 }
 
-function codeSection(module, blockTypes) {
+function codeSection(module, blockTypes, isRun) {
   const out = new Writer(4 * module.bytes.length);
-  const bodies = new BodyMeter(module, blockTypes, out);
+  const bodies = new BodyMeter(module, blockTypes, out, isRun);
   out.uleb(module.valid.bodies.length);
   module.valid.bodies.forEach((body, i) => bodies.write(body, module.valid.spaces.functions[module.valid.imported + i]));
   return out.written;
 }
 
 /** The contents of the sections that are not copied: id -> bytes. */
-function changedSections(module, flags) {
+function changedSections(module, isRun) {
   const { bytes, parts, memory } = module;
   const section = (id) => parts.sections.find((each) => each.id === id);
   const blockTypes = blockTypesOf(module);
@@ -83,18 +83,24 @@ function changedSections(module, flags) {
   if (blockTypes.size > 0) {
     changed.set(SECTION_IDS.type, appended(bytes, section(SECTION_IDS.type), blockTypes.size, writeTypes(blockTypes)));
   }
-  if (memory !== null) changed.set(SECTION_IDS.memory, memorySection(memory, flags));
+  if (memory !== null) changed.set(SECTION_IDS.memory, memorySection(memory, isRun));
   const writeGlobals = (out) => out.put([...FUEL, ...DEPTH]);
   changed.set(SECTION_IDS.global, appended(bytes, section(SECTION_IDS.global), 2, writeGlobals));
   const writeExports = (out) => exports.forEach((each) => writeExport(out, ...each));
   changed.set(SECTION_IDS.export, appended(bytes, section(SECTION_IDS.export), exports.length, writeExports));
-  if (section(SECTION_IDS.code) !== undefined) changed.set(SECTION_IDS.code, codeSection(module, blockTypes));
+  if (section(SECTION_IDS.code) !== undefined) changed.set(SECTION_IDS.code, codeSection(module, blockTypes, isRun));
   return changed;
 }
 
-/** Write the metered form of an admitted module; with the flags SHARED its memory is shared. Spec: wasm.meter.exact. */
-export function meter(module, flags = LIMITED) {
-  const changed = changedSections(module, flags);
+/**
+ * Write the metered form of an admitted module. Spec: wasm.meter.exact.
+ *
+ * `isRun`: write what is run here instead, which does the same and suits the engine better. Its memory can be shared with
+ * the thread that serves the guest, and of functions whose frame never fits only that is left: the engine would make
+ * a frame of its own of them, before they could find out.
+ */
+export function meter(module, isRun = false) {
+  const changed = changedSections(module, isRun);
   const copied = module.parts.sections.map(({ id, at, end }) => [id, module.bytes.subarray(at, end)]);
   const sections = [...new Map([...copied, ...changed])].sort(([one], [other]) => PLACES.get(one) - PLACES.get(other));
   const out = new Writer(64 + sections.reduce((sum, [, content]) => sum + 8 + content.length, 0));

@@ -7,7 +7,7 @@ import { STACK_UNITS } from "./limits.js";
 import { Reader } from "./reader.js";
 import { Writer } from "./writer.js";
 
-const [BLOCK, IF, ELSE, END, RETURN] = [0x02, 0x04, 0x05, 0x0b, 0x0f];
+const [UNREACHABLE, BLOCK, IF, ELSE, END, RETURN] = [0x00, 0x02, 0x04, 0x05, 0x0b, 0x0f];
 const ENTRY_COST = 2;
 const LOCALS_PER_UNIT = 8;
 
@@ -56,10 +56,11 @@ export class BodyMeter {
   #body = new Writer(4096);
   #segment = new Writer(4096);
 
-  constructor({ bytes, valid }, blockTypes, out) {
+  constructor({ bytes, valid }, blockTypes, out, isRun) {
     this.bytes = bytes;
     this.blockTypes = blockTypes;
     this.out = out;
+    this.isRun = isRun;
     const fuel = valid.spaces.globals.length;
     this.sequences = sequences(fuel, fuel + 1);
   }
@@ -71,14 +72,19 @@ export class BodyMeter {
     this.#locals(body);
     this.#enterOrLeave(body.frame, 0x6a);
     out.put(this.sequences.checkDepth);
-    out.byte(BLOCK);
+    if (this.isRun && body.frame > STACK_UNITS) out.byte(UNREACHABLE);
+    else this.#wrap(body, type);
+    out.byte(END);
+    this.out.uleb(out.length);
+    this.out.put(out.written);
+  }
+
+  #wrap(body, type) {
+    this.#body.byte(BLOCK);
     this.#blockType(type.results);
     this.#indexLocals(body, type.params.length + body.declared);
     this.#instructions(body);
     this.#enterOrLeave(body.frame, 0x6b);
-    out.byte(END);
-    this.out.uleb(out.length);
-    this.out.put(out.written);
   }
 
   #locals({ localsAt, at, uses }) {

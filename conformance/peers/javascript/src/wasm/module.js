@@ -2,7 +2,7 @@
 
 import { checkExports } from "./exports.js";
 import { I32 } from "./instructions.js";
-import { SHARED, meter } from "./meter.js";
+import { meter } from "./meter.js";
 
 /** What the host has to know of a module before it runs. */
 export class Module {
@@ -29,9 +29,9 @@ export class Module {
     return this.#metered;
   }
 
-  /** The metered form as the engine has it, but that its memory can be shared with the thread that serves the guest. */
+  /** What is run of it, as the engine has it. */
   get compiled() {
-    this.#compiled ??= new WebAssembly.Module(this.memory === null ? this.metered : meter(this, SHARED));
+    this.#compiled ??= new WebAssembly.Module(meter(this, true));
     return this.#compiled;
   }
 

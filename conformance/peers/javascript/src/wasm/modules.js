@@ -3,7 +3,9 @@
 import { examine } from "./admission.js";
 import { Unadmitted } from "./unadmitted.js";
 
-const MOST_BYTES = 67_108_864; // of metered forms
+const MOST_BYTES = 67_108_864; // of what modules become in the engine, by a guess
+const BYTES_PER_BYTE = 8;
+const BYTES_OF_REFUSAL = 256;
 
 /** A cache of modules and refusals that forgets what was not used for longest. */
 export class Modules {
@@ -39,7 +41,7 @@ export class Modules {
   }
 }
 
-const weightOf = (found) => (found instanceof Unadmitted ? 256 : found.metered.length + found.bytes.length);
+const weightOf = (found) => (found instanceof Unadmitted ? BYTES_OF_REFUSAL : BYTES_PER_BYTE * found.bytes.length);
 
 function examined(bytes, pages) {
   try {
