@@ -33,6 +33,7 @@ __all__ = [
 
 MOST_FILES = 65_536  # in one folder, folders in it included
 MOST_BYTES = 268_435_456  # of all files of one folder
+_DEEPEST = 256  # folders in each other
 _FILE_BYTES = 8_387_936  # what a guest can make itself, without headers
 _RULE = "wasm.grant.nothing-else"
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -88,17 +89,19 @@ def read_folder(workspace: Workspace, folder: Path) -> ObjectId | None:
         Invalid: a name cannot be written in the format.
         Exhausted: it is too large, or a file is.
     """
-    return _read(workspace, folder, _Bounds())
+    return _read(workspace, folder, _Bounds(), 0)
 
 
-def _read(workspace: Workspace, folder: Path, bounds: _Bounds) -> ObjectId | None:
+def _read(workspace: Workspace, folder: Path, bounds: _Bounds, depth: int) -> ObjectId | None:
+    if depth > _DEEPEST:
+        raise Exhausted("folders too deep", rule=_RULE, got=ascii(str(folder)), expected=f"at most {_DEEPEST}")
     entries: dict[str, ObjectId] = {}
     with os.scandir(folder) as found:
         for entry in sorted(found, key=lambda one: one.name):
             path = folder / entry.name
             if entry.is_dir(follow_symlinks=False):
                 bounds.add(path)
-                target = _read(workspace, path, bounds)
+                target = _read(workspace, path, bounds, depth + 1)
             else:
                 data = _read_plain(path)
                 bounds.add(path, len(data))
@@ -203,7 +206,8 @@ def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
         OSError: the file system does not let us.
     """
     for path in files:
-        if any(name in ("", ".", "..") or _FOREIGN & set(name) for name in path.split("/")):
+        names = path.split("/")
+        if len(names) > _DEEPEST or any(name in ("", ".", "..") or _FOREIGN & set(name) for name in names):
             raise Rejected("a name that is not written out", rule=_RULE, got=ascii(path))
     if folder.is_symlink() or (folder.exists() and any(folder.iterdir())):
         raise Rejected("files go into an empty folder only", rule=_RULE, got=ascii(str(folder)))

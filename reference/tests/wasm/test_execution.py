@@ -51,7 +51,7 @@ _IMPORTS = """
 
 _GUEST = """(module %s
   (memory 1)
-  (data (i32.const 16) "PATH") (data (i32.const 200) "wasm/peers/egress") (data (i32.const 300) "mt\\00effect.get\\00")
+  (data (i32.const 2000) "PATH") (data (i32.const 200) "wasm/peers/egress") (data (i32.const 300) "mt\\00effect.get\\00")
   (global $zero i32 (i32.const 1000)) (global $new i32 (i32.const 1040)) (global $actor i32 (i32.const 1080))
   (global $last i32 (i32.const 1120)) (global $core i32 (i32.const 1160)) (global $out i32 (i32.const 1200))
   (global $in i32 (i32.const 1240)) (global $letter i32 (i32.const 1280)) (global $content i32 (i32.const 1320))
@@ -67,7 +67,7 @@ _GUEST = """(module %s
     (call $result (global.get $new))))
 """
 
-_PLACE = """(drop (call $place (global.get $core) (i32.const 16) (i32.const SIZE) (global.get $content)
+_PLACE = """(drop (call $place (global.get $core) (i32.const 2000) (i32.const SIZE) (global.get $content)
   (global.get $core)))"""
 _REMOVE = _PLACE.replace("$content", "$zero")
 _SEND = """
@@ -433,6 +433,16 @@ def test_names_that_cannot_be_written(counter: bytes, folder: Path) -> None:
         spawn(counter, mounted(folder))
 
 
+def test_folders_in_each_other(counter: bytes, folder: Path) -> None:
+    deep = folder / ("x/" * 256)
+    deep.mkdir(parents=True)
+    (deep / "file").write_bytes(b"")
+    spawn(counter, mounted(folder))
+    (deep / "x").mkdir()
+    with pytest.raises(Exhausted):
+        spawn(counter, mounted(folder))
+
+
 def test_bounds(counter: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gritstone.wasm.folders.MOST_FILES", 4)
     spawn(counter, mounted(folder))
@@ -446,7 +456,7 @@ def test_bounds(counter: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch) -
         spawn(counter, mounted(folder))
 
 
-@pytest.mark.parametrize("name", ["a\\..\\b", "c:x", "x/y\\z"])
+@pytest.mark.parametrize("name", ["a\\..\\b", "c:x", "x/y\\z", "x/" * 256 + "y"])
 def test_names_that_are_not_written_out(guest: Callable[..., bytes], folder: Path, tmp_path: Path, name: str) -> None:
     execution = spawn(guest(f"fs/workspace/{name}"), mounted(folder))
     execution.run(b"x")
