@@ -142,6 +142,20 @@ func TestSegments(t *testing.T) {
 	}
 }
 
+// The engine decides nothing: a hundred million units are spent to the last, with and without a look at the clock.
+func TestLong(t *testing.T) {
+	e, err := NewEngine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	endless := oneFunction(opLoop, 0x40, opBr, 0, opEnd, opI32Const, 0, opEnd)
+	for budget, deadline := range map[uint64]time.Time{100_000_000: {}, 1_000_000: time.Now().Add(time.Hour)} {
+		if got, spent := run(t, e, endless, budget, deadline); got != "fuel" || spent != budget {
+			t.Errorf("%s with %d of %d units", got, spent, budget)
+		}
+	}
+}
+
 // oneFunction is a module with a memory of a page, whose wit has these instructions.
 func oneFunction(instructions ...byte) []byte {
 	code := append([]byte{0}, instructions...)
