@@ -51,7 +51,8 @@ _IMPORTS = """
 
 _GUEST = """(module %s
   (memory 1)
-  (data (i32.const 2000) "PATH") (data (i32.const 200) "wasm/peers/egress") (data (i32.const 300) "mt\\00effect.get\\00")
+  (data (i32.const 200) "wasm/peers/egress") (data (i32.const 300) "mt\\00effect.get\\00")
+  (data (i32.const 2000) "PATH")
   (global $zero i32 (i32.const 1000)) (global $new i32 (i32.const 1040)) (global $actor i32 (i32.const 1080))
   (global $last i32 (i32.const 1120)) (global $core i32 (i32.const 1160)) (global $out i32 (i32.const 1200))
   (global $in i32 (i32.const 1240)) (global $letter i32 (i32.const 1280)) (global $content i32 (i32.const 1320))
