@@ -96,8 +96,9 @@ function changedSections(module, isRun) {
  * Write the metered form of an admitted module. Spec: wasm.meter.exact.
  *
  * `isRun`: write what is run here instead, which does the same and suits the engine better. Its memory can be shared with
- * the thread that serves the guest, and of functions whose frame never fits only that is left: the engine would make
- * a frame of its own of them, before they could find out.
+ * the thread that serves the guest. All checks of a body branch to one trap, since the engine keeps a copy of all it knows
+ * of the stack for each `if`. Of a function whose frame never fits nothing else is left: the engine would make a frame of
+ * its own before the function could find out.
  */
 export function meter(module, isRun = false) {
   const changed = changedSections(module, isRun);

@@ -7,7 +7,7 @@ import { STACK_UNITS } from "./limits.js";
 import { Reader } from "./reader.js";
 import { Writer } from "./writer.js";
 
-const [UNREACHABLE, BLOCK, IF, ELSE, END, RETURN] = [0x00, 0x02, 0x04, 0x05, 0x0b, 0x0f];
+const [UNREACHABLE, BLOCK, IF, ELSE, END, BR_IF, RETURN] = [0x00, 0x02, 0x04, 0x05, 0x0b, 0x0d, 0x0f];
 const ENTRY_COST = 2;
 const LOCALS_PER_UNIT = 8;
 
@@ -31,18 +31,19 @@ function sequences(fuel, depth) {
     getFuel: bytesOf((out) => global(out, 0x23, fuel)),
     getDepth: bytesOf((out) => global(out, 0x23, depth)),
     setDepth: bytesOf((out) => global(out, 0x24, depth)),
-    // i64.sub, global.set F, and the check
+    // i64.sub, global.set F, and whether it is below 0
     pay: bytesOf((out) => {
       out.byte(0x7d);
       global(out, 0x24, fuel);
       global(out, 0x23, fuel);
-      out.put([0x42, 0x00, 0x53, ...UNREACHABLE_IF]);
+      out.put([0x42, 0x00, 0x53]);
     }),
-    checkDepth: bytesOf((out) => {
+    // whether D is above what there is
+    isTooDeep: bytesOf((out) => {
       global(out, 0x23, depth);
       out.byte(0x41);
       out.sleb(STACK_UNITS);
-      out.put([0x4b, ...UNREACHABLE_IF]);
+      out.byte(0x4b);
     }),
   };
 }
@@ -70,13 +71,39 @@ export class BodyMeter {
     const out = this.#body;
     out.clear();
     this.#locals(body);
-    this.#enterOrLeave(body.frame, 0x6a);
-    out.put(this.sequences.checkDepth);
-    if (this.isRun && body.frame > STACK_UNITS) out.byte(UNREACHABLE);
-    else this.#wrap(body, type);
+    if (this.isRun) this.#run(body, type);
+    else {
+      this.#enter(body);
+      this.#wrap(body, type);
+    }
     out.byte(END);
     this.out.uleb(out.length);
     this.out.put(out.written);
+  }
+
+  /** What is run instead: all checks go to one place. The engine copies what it knows of the stack for every other. */
+  #run(body, type) {
+    const out = this.#body;
+    out.put([BLOCK, 0x40]);
+    this.#enter(body);
+    if (body.frame <= STACK_UNITS) {
+      this.#wrap(body, type);
+      out.byte(RETURN);
+    }
+    out.put([END, UNREACHABLE]);
+  }
+
+  #enter({ frame }) {
+    this.#enterOrLeave(frame, 0x6a);
+    this.#body.put(this.sequences.isTooDeep);
+    this.#trapIf(this.#body, -1);
+  }
+
+  /** Trap where a condition holds, in so many constructs of the module; in none but the body: 0. */
+  #trapIf(out, depth) {
+    if (!this.isRun) return out.put(UNREACHABLE_IF);
+    out.byte(BR_IF);
+    out.uleb(depth + 1);
   }
 
   #wrap(body, type) {
@@ -135,7 +162,6 @@ export class BodyMeter {
       out.put(this.sequences.getFuel);
       get(out, t);
       out.put([0xad, ...shift]);
-      out.put(this.sequences.pay);
     }));
     this.canonical32 = uses & USES_U ? canonical(u, F32_NAN, 0x5b) : null;
     this.canonical64 = uses & USES_V ? canonical(v, F64_NAN, 0x61) : null;
@@ -148,6 +174,7 @@ export class BodyMeter {
     let depth = 0; // constructs that are open
     let deadAt = -1; // how many are, around what is dead
     this.from = at;
+    this.depth = 0; // where the segment begins
     while (reader.at < end) {
       const from = reader.at;
       const code = readOpcode(reader);
@@ -163,7 +190,7 @@ export class BodyMeter {
       cost += COST[code];
       if (SIZE[code] !== 0 || NAN[code] !== 0 || code === RETURN) this.#special(code, from, reader.at, depth);
       if (SEGMENT[code] === GOES_ON) continue;
-      this.#endSegment(cost, reader.at);
+      this.#endSegment(cost, reader.at, depth);
       cost = 0;
       if (SEGMENT[code] === DEAD) deadAt = depth;
     }
@@ -174,7 +201,11 @@ export class BodyMeter {
     const out = this.#segment;
     const isCopied = code !== RETURN;
     out.copy(this.bytes, this.from, from);
-    if (SIZE[code] !== 0) out.put(this.before[SIZE[code]]);
+    if (SIZE[code] !== 0) {
+      out.put(this.before[SIZE[code]]);
+      out.put(this.sequences.pay);
+      this.#trapIf(out, depth);
+    }
     if (isCopied) out.copy(this.bytes, from, to);
     else {
       out.byte(0x0c);
@@ -185,17 +216,19 @@ export class BodyMeter {
   }
 
   /** Write the charge of a segment and then the segment, of which the last bytes, up to `to`, are still to be copied. */
-  #endSegment(cost, to) {
+  #endSegment(cost, to, depth) {
     const out = this.#body;
     if (cost !== 0) {
       out.put(this.sequences.getFuel);
       out.byte(0x42);
       out.sleb(cost);
       out.put(this.sequences.pay);
+      this.#trapIf(out, this.depth);
     }
     out.put(this.#segment.written);
     out.copy(this.bytes, this.from, to);
     this.#segment.clear();
     this.from = to;
+    this.depth = depth; // of the next
   }
 }
