@@ -147,3 +147,23 @@ test("names and messages of a module are not what traps are read by", () => {
   const named = witOf("unreachable", { exports: [["wit", "function", 0], ["memory access out of bounds", "function", 0]] });
   assert.equal(run(instanceOf(named, 100)), "unreachable");
 });
+
+test("what is run does what the metered form does", () => {
+  for (const [name, bytes, , needed] of EXAMPLES) {
+    for (const fuel of [needed, needed - 1, Math.floor(needed / 2)]) {
+      const run = instanceOf(bytes, fuel);
+      const { exports: metered } = new WebAssembly.Instance(new WebAssembly.Module(admit(bytes, "wit", 256).metered), {});
+      metered["grit:fuel"].value = BigInt(fuel);
+      const [end, other] = [() => run.call("wit"), () => metered.wit()].map((call) => {
+        try {
+          return call();
+        } catch {
+          return "trap";
+        }
+      });
+      assert.deepEqual([end, run.fuel, run.depth], [other, metered["grit:fuel"].value, metered["grit:depth"].value >>> 0], name);
+      const memory = metered["grit:memory"]?.buffer ?? new ArrayBuffer(0);
+      assert.ok(Buffer.from(run.memory).equals(Buffer.from(memory)), name);
+    }
+  }
+});
