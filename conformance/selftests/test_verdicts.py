@@ -159,6 +159,20 @@ def test_a_rule_that_is_newer_than_the_version_judged_by_does_not_count() -> Non
     assert [each.conforms for each in judged] == [{"grit": True}, {"grit": False}]
 
 
+def test_rules_of_executors_bind_who_claims_the_feature() -> None:
+    """Spec: ``wasm/classes``."""
+    rules = {"grit/tree/good": RULE, "wit/step/a": "wit.step.any", "wasm/abi/a": "wasm.abi.any"}
+    book = fake_book(list(rules.values()))
+    good = [outcome(name, rules=(rule,)) for name, rule in rules.items()]
+    bad = [*good[:2], outcome("wasm/abi/a", "fail", rules=("wasm.abi.any",))]
+    claims = ("grit", "wit")
+    assert judge_run(good, book, claims, ("wasm.executor",)).conforms == {"grit": True, "wit": True}
+    assert judge_run(good, book, claims, ("wasm.executor",)).required["wasm"] == ("wasm.abi.any",)
+    assert judge_run(bad, book, claims, ("wasm.executor",)).conforms == {"grit": True, "wit": False}
+    skipped = [*good[:2], outcome("wasm/abi/a", "skip", rules=("wasm.abi.any",), reason="profile wasm is not claimed")]
+    assert judge_run(skipped, book, claims, ()).conforms == {"grit": True, "wit": True}
+
+
 def test_a_part_of_the_cases_supports_no_claim() -> None:
     assert judge_run(ALL_GOOD, BOOK, ("grit",), (), whole=False).conforms == {}
 
