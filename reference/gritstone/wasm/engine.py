@@ -135,7 +135,7 @@ class Engine:
         """
         store = wasmtime.Store(prepared.engine)
         if self._ticker is not None:
-            store.set_epoch_deadline(self._ticker.start(prepared.engine, self._limit_ms))
+            self._ticker.start(store, prepared.engine, self._limit_ms)
         try:
             return Instance(store, prepared, prepared.linked.instantiate(store), host, self._calls)
         except wasmtime.WasmtimeError as error:
