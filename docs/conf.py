@@ -45,7 +45,7 @@ _STDLIB = (
 )
 _PLAIN = (
     "Any|BinaryIO|Callable|Final|Form|Generator|IO|Iterable|Iterator|Json|Look|Mapping|Path|Protocol|Reply|Sequence"
-    "|TextIO"
+    "|TextIO|Trap|WasmtimeError"
 )
 _PRIVATE = r"gritstone(_conformance)?\.(\w+\.)*_[A-Z]\w*"  # type variables, aliases and classes that a module keeps
 nitpick_ignore_regex = [
