@@ -79,6 +79,7 @@ DEFECTS: Final[tuple[tuple[str, dict[str, Callable[[Assembly], object]]], ...]] 
             "a mutable float": lambda guest: guest.global_("f64", 0.0, mutable=True),
             "an export twice": _twice(lambda guest: guest.export("x", 0)),
             "an export of nothing": lambda guest: guest.export("y", 999),
+            "memory.init in an initialiser": lambda guest: guest.globals.append(b"\x7f\0\xfc\x08\0\0\x41\0\x0b"),
             "data outside": lambda guest: guest.data(7 << 16, b"a"),
             "a type of nothing": lambda guest: guest.import_("grit", "kind", b"\0\x63"),
             "memories of which one is too many": _twice(lambda guest: guest.memory(1)),

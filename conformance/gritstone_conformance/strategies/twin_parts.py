@@ -74,6 +74,7 @@ def state() -> Iterator[Twin]:
         ("a global of a sum", b"\x7f\0\x41\1\x41\1\x6a\x0b"),
         ("a global of another type", b"\x7e\0\x41\1\x0b"),
         ("a global of nothing", b"\x7f\0\x0b"),
+        ("a global of a branch with 32,769 labels", b"\x7f\0\x0e" + uleb(32_769) + bytes(32_770) + b"\x0b"),
         ("a global of two constants", b"\x7f\0\x41\1\x41\1\x0b"),
         ("a global of references", b"\x70\0\xd0\x70\x0b"),
         ("a global with a flag of 2", b"\x7f\2\x41\1\x0b"),

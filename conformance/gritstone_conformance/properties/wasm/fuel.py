@@ -21,7 +21,7 @@ __all__ = ["PROPERTIES"]
 
 _MOST: Final = (1 << 63) - 1
 _PAGES: Final = 4
-_DENSE: Final = 130  # units up to which every budget is tried
+_DENSE: Final = 80  # units up to which every budget is tried
 
 
 def _alone(code: Code, local_types: tuple[str, ...] = (), pages: int = 1) -> bytes:
@@ -196,7 +196,9 @@ PROPERTIES: Final = (
     *of_engines("wasm/fuel/sizes", sizes, "wasm.fuel.size"),
     *of_engines("wasm/fuel/every-budget", every_budget, "wasm.fuel.exact", "wasm.fuel.segment"),
     *of_engines("wasm/fuel/drawn", drawn, "wasm.fuel.exact", given=tape(TAPE), examples=6),
-    *of_engines("wasm/fuel/all-budgets", all_budgets, "wasm.fuel.exact", given=tape(TAPE), search_only=True),
+    *of_engines(
+        "wasm/fuel/all-budgets", all_budgets, "wasm.fuel.exact", given=tape(TAPE), examples=2, search_only=True
+    ),
     *of_engines("wasm/fuel/seen", seen, "wasm.fuel.host-call", "wasm.fuel.exact", "wasm.fuel.tank"),
     *of_engines("wasm/fuel/endless", endless, "wasm.fuel.exact"),
     *of_engines("wasm/fuel/long", long_call, "wasm.fuel.no-engine", "wasm.fuel.exact"),

@@ -104,12 +104,10 @@ function name(reader, parts) {
   return length > MODULE_LIMITS.name_bytes ? null : text;
 }
 
-function expression(reader, parts) {
+/** Pass an initialiser or an offset; limits of code and the count of data segments are of bodies. */
+function expression(reader) {
   const { at } = reader;
-  const seen = { nesting: 0, labels: 0, usesData: false };
-  skipExpression(reader, seen);
-  parts.measure("br_table_labels", seen.labels);
-  parts.usesData ||= seen.usesData;
+  skipExpression(reader, { nesting: 0, labels: 0, usesData: false });
   return at;
 }
 
@@ -134,11 +132,11 @@ function readElement(reader, parts) {
   if (flags > 7) reader.fail("no kind of element segment");
   const isActive = (flags & 1) === 0;
   const table = isActive && flags & 2 ? reader.u32() : 0;
-  const at = isActive ? expression(reader, parts) : null;
+  const at = isActive ? expression(reader) : null;
   if (flags & 3 && reader.byte() !== (flags & 4 ? FUNCREF : 0)) reader.fail("no kind of elements");
   const items = { count: reader.u32(), at: reader.at };
   for (let i = 0; i < items.count; i += 1) {
-    if (flags & 4) expression(reader, parts);
+    if (flags & 4) expression(reader);
     else reader.u32();
   }
   return { flags, table, at, items };
@@ -148,7 +146,7 @@ function readData(reader, parts) {
   const flags = reader.u32();
   if (flags > 2) reader.fail("no kind of data segment");
   const memory = flags === 2 ? reader.u32() : 0;
-  const at = flags === 1 ? null : expression(reader, parts);
+  const at = flags === 1 ? null : expression(reader);
   const length = reader.u32();
   reader.skip(length);
   return { flags, memory, at, length };
@@ -207,7 +205,7 @@ const SECTIONS = {
     vector(reader, parts.memories, ANY_FEW, () => memoryType(reader, parts));
   },
   6(reader, parts) {
-    const read = () => ({ ...globalType(reader), at: expression(reader, parts) });
+    const read = () => ({ ...globalType(reader), at: expression(reader) });
     parts.measure("globals", vector(reader, parts.globals, MODULE_LIMITS.globals, read));
   },
   7(reader, parts) {
