@@ -33,6 +33,7 @@ from gritstone.wasm.interface import (
     UNKNOWN,
     base_units,
 )
+from gritstone.wasm.reader import I64
 from gritstone.wasm.stream import random_bytes
 from gritstone.wasm.waiting import Waiting
 from gritstone.wasm.weights import WEIGHT_LIMIT, mailbox_weight, placed_weights, tree_weight, weight
@@ -82,22 +83,24 @@ class Call:
         """Do what a function does; see ``Host.call``."""
         if self.waiting.is_winding:
             return self.waiting.resume(instance, name)
+        method, ranges, units, is_granted, is_long = _PLANS[name]
         size = instance.memory_bytes
         read = 0
-        for pointer, length, is_input in RANGES[name]:
+        for pointer, length, is_input in ranges:
             span = _ID if length is None else arguments[length]
             if arguments[pointer] + span > size:
                 raise trap("memory-bounds")
-            read += span if is_input else 0
-        instance.charge(base_units(name) + -(-read // 8))
-        if name in GRANTS and not self._grants(name):
+            if is_input:
+                read += span
+        instance.charge(units - (-read // 8))
+        if not (is_granted or self._grants(name)):
             rule = "wasm.wait.denied" if name == "wait" else "wasm.manifest.deny"
             raise failure("failed", f"{name} is not granted", rule=rule, detail=f"denied:{name}")
         try:
-            result = _METHODS[name](self, instance, *arguments)
+            result = method(self, instance, *arguments)
         except Answer as answer:
             result = answer.result
-        if result is not None and result > 0x7FFF_FFFF and FUNCTIONS[name].results != FUNCTIONS["clock"].results:
+        if result is not None and result > 0x7FFF_FFFF and not is_long:
             result -= 1 << 32
         return result
 
@@ -480,6 +483,16 @@ _METHODS: Mapping[str, Callable[..., int | None]] = MappingProxyType(
     }
 )
 """The method of each function."""
+
+_PLANS: Mapping[str, tuple[Callable[..., int | None], tuple[tuple[int, int | None, bool], ...], int, bool, bool]] = (
+    MappingProxyType(
+        {
+            name: (method, RANGES[name], base_units(name), name not in GRANTS, FUNCTIONS[name].results == (I64,))
+            for name, method in _METHODS.items()
+        }
+    )
+)
+"""What a call of each function takes: its method and ranges, its base, if it needs no grant, if its result is long."""
 
 
 def _charge(instance: Instance, size: int) -> None:

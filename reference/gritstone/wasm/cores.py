@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from gritstone.errors import Refusal
 from gritstone.grit.objects import Blob, ObjectId, Tree
@@ -30,6 +31,7 @@ __all__ = [
     "wasm_path",
 ]
 
+_KEPT_BYTES = 4_096  # of a manifest; longer ones are read each time
 NODES = ("wit", "wit_query")
 """The code nodes of a core."""
 
@@ -71,8 +73,18 @@ def manifest_of(workspace: Workspace, core: Mapping[str, ObjectId]) -> Manifest:
     target = wasm_path(workspace, core, "manifest")
     if target is None:
         return DEFAULT_MANIFEST
-    names = ALPHABETS[workspace.objects.format.name].name
-    return read_manifest(workspace.look(target), names)
+    value = workspace.look(target)
+    format_name = workspace.objects.format.name
+    if not isinstance(value, Blob) or len(value.headers) != 1 or len(value.data) > _KEPT_BYTES:
+        return read_manifest(value, ALPHABETS[format_name].name)
+    (header,) = value.headers.items()
+    return _manifest(header, value.data, format_name)
+
+
+@lru_cache(maxsize=256)
+def _manifest(header: tuple[str, str], data: bytes, format_name: str) -> Manifest:
+    """Read a manifest that is a blob with one header, as all are that are one; the same bytes say the same."""
+    return read_manifest(Blob(dict((header,)), data), ALPHABETS[format_name].name)
 
 
 def valid_manifest(workspace: Workspace, core: Mapping[str, ObjectId]) -> Manifest | None:

@@ -128,7 +128,7 @@ class Instance:
         self._ended: BaseException | None = None
 
     def _export(self, name: str) -> Any:
-        return find_export(self._store, self._instance, name)
+        return find_export(self._store, self._instance, name.encode())
 
     def _mutable(self) -> list[Cell]:
         return [Cell(self._store, self._export(name), kind) for name, kind in self.prepared.mutable]
@@ -222,25 +222,29 @@ class Instance:
             self._left = units
 
     def charge(self, units: int) -> None:
-        """Take units.
+        """Take units within a host call.
 
         Raises:
             Exhausted: there are fewer; then none is left.
 
         Spec: :rule:`wasm.fuel.host-call`.
         """
-        left = self.fuel
+        left = self.fuel if self._left is None else self._left
         if left < units:
             self.fuel = _SPENT
             raise out_of_fuel()
-        self.fuel = left - units
+        left -= units
+        if self._left is None:
+            self._fuel.write(left)
+        else:
+            self._left = left
 
     # --- state -----------------------------------------------------------------------------------------
 
     @property
     def memory_bytes(self) -> int:
         """Say how long the memory is; 0 if there is none."""
-        return 0 if self._memory is None else len(self._memory.view)
+        return 0 if self._memory is None else self._memory.size
 
     @property
     def pages(self) -> int:
@@ -259,8 +263,8 @@ class Instance:
 
     def read(self, at: int, size: int) -> bytes:
         """Copy from the memory what is known to lie in it."""
-        assert at + size <= self.memory_bytes, "the range was checked"
-        return bytes(self.memory[at : at + size])
+        memory = self._memory
+        return b"" if memory is None else bytes(memory.view[at : at + size])
 
     def page(self, number: int) -> memoryview:
         """Show a page of the memory; it is not to be looked at any more once guest code runs."""
@@ -268,8 +272,8 @@ class Instance:
 
     def write(self, at: int, data: bytes) -> None:
         """Copy into the memory where it is known that there is room."""
-        if data:
-            self.memory[at : at + len(data)] = data
+        if data and self._memory is not None:
+            self._memory.view[at : at + len(data)] = data
 
     def grow(self, pages: int) -> None:
         """Make the memory longer, as the host; this costs nothing.
