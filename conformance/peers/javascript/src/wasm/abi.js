@@ -59,7 +59,8 @@ export class Abi {
     const layout = layOut(served, args);
     checkRanges(layout, instance.memory.length);
     instance.charge(served.base + ceilEighth(layout.inputBytes));
-    if (served.grant !== undefined && !call.mayUse(served.grant)) throw failed(`${served.grant} is not granted`, `denied:${served.grant}`);
+    const { grant } = served;
+    if (grant !== undefined && !call.mayUse(grant)) throw failed(`${grant} is not granted`, `denied:${grant}`);
     try {
       const plan = served.work(call, readValues(layout, bufferOf(instance)), instance);
       return typeof plan === "object" ? this.#finish(layout.writes, plan, instance) : plan;

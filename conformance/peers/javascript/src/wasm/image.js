@@ -98,5 +98,6 @@ export function writeMemory(workspace, bytes, before) {
     trees.get(high).push([spellDigits(number & 0xff), id]);
   }
   if (trees.size === 0) return null;
-  return workspace.write({ kind: "tree", entries: [...trees].map(([high, entries]) => [high, workspace.write({ kind: "tree", entries })]) });
+  const entries = [...trees].map(([high, pages]) => [high, workspace.write({ kind: "tree", entries: pages })]);
+  return workspace.write({ kind: "tree", entries });
 }

@@ -1,5 +1,6 @@
 // Which paths of a core are kept from one core to the next.
 
+import { changedKeys } from "../maps.js";
 import { follow } from "../wit/paths.js";
 
 /** Whether a path leads to the same id in both cores, or to nothing in both. */
@@ -15,14 +16,12 @@ export function keepsBelow(read, before, after, name, isFree) {
     return id === null ? null : { object: read(id) };
   });
   if (now !== null && now.object?.kind !== "tree") return false;
-  const [entriesBefore, entriesAfter] = [old, now].map((each) => new Map(each?.object?.kind === "tree" ? each.object.entries : []));
-  for (const each of new Set([...entriesBefore.keys(), ...entriesAfter.keys()])) {
-    if (!isFree(each) && entriesBefore.get(each) !== entriesAfter.get(each)) return false;
-  }
-  return true;
+  const [was, is] = [old, now].map((each) => new Map(each?.object?.kind === "tree" ? each.object.entries : []));
+  return [...changedKeys(was, is)].every(isFree);
 }
 
 const FREE = ["manifest", "peers"];
 
-/** Whether `wasm` of a core after an update holds nothing that only the host writes. Spec: wasm.grant.host, wasm.grant.update. */
-export const keepsHostNodes = (read, before, after) => keepsBelow(read, before, after, "wasm", (name) => FREE.includes(name));
+/** Whether `wasm` of a core after an update has only what the host wrote. Spec: wasm.grant.host, wasm.grant.update. */
+export const keepsHostNodes = (read, before, after) =>
+  keepsBelow(read, before, after, "wasm", (name) => FREE.includes(name));

@@ -19,7 +19,9 @@ export function readRandom(key, position, size) {
   const first = position / BigInt(BLOCK_BYTES);
   const skip = Number(position % BigInt(BLOCK_BYTES));
   const bytes = Buffer.alloc(Math.ceil((skip + size) / BLOCK_BYTES) * BLOCK_BYTES);
-  for (let i = 0; i * BLOCK_BYTES < bytes.length; i += 1) hash(DOMAIN, key, u64be(first + BigInt(i))).copy(bytes, i * BLOCK_BYTES);
+  for (let i = 0; i * BLOCK_BYTES < bytes.length; i += 1) {
+    hash(DOMAIN, key, u64be(first + BigInt(i))).copy(bytes, i * BLOCK_BYTES);
+  }
   return bytes.subarray(skip, skip + size);
 }
 

@@ -43,5 +43,6 @@ function holds(text, [, key, sig]) {
 export function verifyBundle(bundle, signature, keys) {
   const text = signedText(bundle);
   const parts = FORM.exec(signature.toString("latin1"));
-  if (parts === null || !keys.includes(parts[1]) || !holds(text, parts)) throw rejected("the signature does not hold", "signature");
+  const isGood = parts !== null && keys.includes(parts[1]) && holds(text, parts);
+  if (!isGood) throw rejected("the signature does not hold", "signature");
 }
