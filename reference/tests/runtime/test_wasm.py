@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wasmtime
 
 from gritstone.grit import Blob
 from gritstone.wasm import Guests
@@ -206,3 +207,15 @@ def test_the_first_step_of_a_fork(land: Any) -> None:
     step = land.head(actor)
     assert (step.previous, step.outbox, step.core) == (None, None, actor)
     assert land.entries(step.inbox).keys() == {land.runtime.agent}
+
+
+def test_a_guest_whose_time_is_over_is_stopped(land: Any) -> None:
+    """It has fuel for years; others go on."""
+    land.start(suite_clock=False, max_attempts=3, base_ms=1, transition_ms=400)
+    endless = wasmtime.wat2wasm('(module (func (export "wit") (result i32) (loop (br 0)) unreachable))')
+    node = land.blob(b"wasm:main")
+    wasm = land.tree(manifest=manifest(land, {"fuel": 2**63 - 1}))
+    actor = born(land, land.tree(wit=node, main=land.blob(bytes(endless)), wasm=wasm))
+    assert land.runtime.parked() == [(actor, "timeout")]
+    other = born(land, core(land, "a", _PUPPET))  # compiling counts, but the next attempt finds it done
+    assert land.head(other) is not None
