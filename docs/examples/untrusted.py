@@ -54,7 +54,7 @@ def carry(execution: Execution, folder: Path) -> None:
     secret = bytes(range(32))  # of whoever sends it; the public key is known where it arrives
     execution.save(folder / "notes.grit", move=True, secret=secret)
     there = load(folder / "notes.grit", keys=[public_key(secret)])
-    print("the same step:", there.snapshot_id == execution.snapshot_id)
+    print("over there, at the same step:", there.snapshot_id == execution.snapshot_id)
     there.run(b"water the plants")
     there.write_files("/workspace", folder / "out")
     print((folder / "out" / "notes.txt").read_text())
