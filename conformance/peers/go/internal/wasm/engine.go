@@ -107,7 +107,7 @@ func (e *Engine) compile(ctx context.Context, m *Module, k key) (wazero.Compiled
 	if k.timed {
 		runtime = e.timed
 	}
-	compiled, err := runtime.CompileModule(ctx, m.engineForm(m.Meter(k.pages)))
+	compiled, err := runtime.CompileModule(ctx, m.engineForm(k.pages))
 	if err != nil {
 		return nil, fmt.Errorf("the engine does not take a metered form: %w", err)
 	}

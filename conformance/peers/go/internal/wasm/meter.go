@@ -23,8 +23,11 @@ func appendS(out []byte, value int64) []byte {
 var meteredOrder = []byte{1, 2, 3, 4, 5, 6, 7, 9, 12, 10, 11}
 
 // Meter writes the metered form of an admitted module: wasm.meter.exact.
-func (m *Module) Meter(pages uint32) []byte {
-	w := &rewriter{m: m, fuel: uint64(len(m.globals)), resultTypes: map[string]uint64{}}
+func (m *Module) Meter(pages uint32) []byte { return m.meter(pages, false) }
+
+// meter writes the metered form, or a lean one, in which a check divides by its answer instead of branching on it.
+func (m *Module) meter(pages uint32, lean bool) []byte {
+	w := &rewriter{m: m, lean: lean, fuel: uint64(len(m.globals)), resultTypes: map[string]uint64{}}
 	w.appendTypes()
 	contents := map[byte][]byte{}
 	for _, s := range m.sections {
@@ -80,6 +83,7 @@ func extend(content []byte, more int, elements ...[]byte) []byte {
 // rewriter writes bodies that count by themselves.
 type rewriter struct {
 	m           *Module
+	lean        bool
 	fuel        uint64            // the index of F; that of D is one more
 	types       [][]byte          // appended
 	resultTypes map[string]uint64 // indices of the appended types by their results
@@ -142,8 +146,15 @@ func (w *rewriter) body(b *body, t FuncType) []byte {
 		}
 	}
 	out = w.depth(out, 0x6a, b.frame)
+	if w.lean {
+		out = append(out, opI32Const, 1)
+	}
 	out = appendS(append(w.global(out, opGlobalGet, 1), opI32Const), FrameLimit)
-	out = append(out, 0x4b, opIf, 0x40, opUnreachable, opEnd, opBlock)
+	if w.lean {
+		out = append(out, 0x4d, 0x6e, opDrop, opBlock)
+	} else {
+		out = append(out, 0x4b, opIf, 0x40, opUnreachable, opEnd, opBlock)
+	}
 	switch results := resultBytes(t.Results); len(results) {
 	case 0:
 		out = append(out, 0x40)
@@ -194,6 +205,9 @@ func (w *rewriter) depth(out []byte, op byte, frame uint32) []byte {
 
 // check traps if F is below 0.
 func (w *rewriter) check(out []byte) []byte {
+	if w.lean {
+		return append(w.global(append(out, opI32Const, 1), opGlobalGet, 0), 0x42, 0, 0x59, 0x6e, opDrop)
+	}
 	return append(w.global(out, opGlobalGet, 0), 0x42, 0, 0x53, opIf, 0x40, opUnreachable, opEnd)
 }
 
