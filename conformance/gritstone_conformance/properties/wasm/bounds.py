@@ -46,9 +46,10 @@ def fitting(trial: Trial, fmt: Format) -> None:
     """What is longer than its buffer is not written, nor is any other output of the call; errors write nothing."""
     world = World(trial, fmt)
     script = spoken().find(CORE, "wide", 30).act("fill", BUFFERS + 0x1000, 0xAA, 0x1C00)
-    for cap in (0, 1, 2, 199, 200, 201):
+    for number, cap in enumerate((0, 1, 2, 199, 200, 201)):
         for i in (0, 1, 6):
-            script.call("entry", slot(30), i, BUFFERS + 0x1000 + 256 * i, cap, BUFFERS + 0x1800 + 32 * i)
+            out = BUFFERS + 0x2000 + 256 * number + 32 * i
+            script.call("entry", slot(30), i, BUFFERS + 0x1000 + 256 * i, cap, out)
     for cap in (0, 5, 6, 7):
         script.call("headers", slot(BLOB), BUFFERS + 0x1A00, cap).call("query_name", BUFFERS + 0x1B00, cap)
         script.call("entry", slot(INBOX), 0, BUFFERS + 0x1C00, 28 + cap, BUFFERS + 0x1D00)

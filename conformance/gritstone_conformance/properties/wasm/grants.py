@@ -135,6 +135,16 @@ def _sends(to: str, content: str = "", mt: bytes = b"", *, twice: bool = False) 
     return script.call("mail", slot(_OUTBOX), slot(10), slot(11), slot(13)).step(_CORE, outbox=13)
 
 
+def _sends_both(one: str, other: str) -> Script:
+    """Return a script that sends the same to two that stand at paths of its core."""
+    script = _beginning().find(_CORE, one, 10).find(_CORE, other, 14)
+    script.call("input", 4, slot(_OUTBOX)).call("message", ZERO_AT, 0, 0, slot(_BLOB), slot(11))
+    script.call("mail", slot(_OUTBOX), slot(10), slot(11), slot(13)).call(
+        "mail", slot(13), slot(14), slot(11), slot(13)
+    )
+    return script.step(_CORE, outbox=13)
+
+
 def send(trial: Trial, fmt: Format) -> None:
     """Who is no recipient is sent nothing: a peer, whom a reply is due, a child, and with ``any`` everybody is one."""
     bench = GuestBench(trial, fmt)
@@ -146,6 +156,8 @@ def send(trial: Trial, fmt: Format) -> None:
         actor = bench.run(script_guest(), manifest, also=people)
         for to in ("other", "peer", "friend", "wasm", "wasm/peers/p"):
             bench.probe(actor, _sends(to), rule=rule)
+        for pair in (("peer", "other"), ("other", "peer"), ("peer", "wasm/peers/p")):
+            bench.probe(actor, _sends_both(*pair), rule=rule)
         bench.probe(actor, _sends("friend"), rule=rule, sender=friend)
         actor.step((friend, actor.send(bench.stage.blob(Script().data()), sender=friend)))
         for twice in (False, True):
