@@ -30,7 +30,7 @@ from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.strategies.journeys import JOURNEYS, Itinerary, Journey
 from gritstone_conformance.text import printable
 
-__all__ = ["Difference", "Host", "Matrix", "play_matrix", "run_command"]
+__all__ = ["Difference", "Host", "Matrix", "Stuck", "play_matrix", "run_command"]
 
 _CUT: Final = "tags/cut"
 _MAIL: Final = "tags/mail"
@@ -133,7 +133,8 @@ class Difference:
     Attributes:
         journey: the name of the journey.
         format: the name of the format.
-        source, target: who stopped and who went on; equal for a straight run.
+        source: who stopped.
+        target: who went on; the same for a straight run.
         cut: steps made before the bundle was carried over; 0 for a straight run.
         step: the number of the first step that differs, from 1.
         words: what differs.
