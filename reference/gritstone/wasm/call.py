@@ -135,8 +135,10 @@ class Call:
                 raise Answer(UNKNOWN)
 
     def _look(self, object_id: ObjectId, *kinds: Kind) -> Object | None:
-        """Give an object of one of these kinds; None for a tombstone."""
+        """Give an object of one of these kinds; None for a tombstone, also where the guest made the same blob again."""
         found = self.workspace.look(object_id)
+        if type(found) is Blob and object_id in self.workspace.made and self.workspace.is_erased(object_id):
+            found = None
         if (Kind.BLOB if found is None else found.kind) not in kinds:
             raise Answer(KIND)
         return found

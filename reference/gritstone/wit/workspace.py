@@ -105,6 +105,14 @@ class Workspace:
             made = self.encodings.items()
             store.update(lambda batch: [put_unless_erased(batch, object_id, data) for object_id, data in made])
 
+    def is_erased(self, object_id: ObjectId) -> bool:
+        """Tell whether the store has a tombstone, whatever was made here."""
+        try:
+            self.objects.load(object_id)
+        except Missing as refusal:
+            return refusal.code == "erased"
+        return False
+
     def is_absent(self, object_id: ObjectId) -> bool:
         """Tell whether there is neither an object nor a tombstone."""
         try:

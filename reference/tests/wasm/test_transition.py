@@ -426,3 +426,12 @@ def test_the_first_step_of_a_fork_runs_nothing(bench: Any, wat: Callable[..., by
 def test_other_actors_may_have_anything_at_fork(bench: Any) -> None:
     core = bench.nested({"wit": b"external:absent/x", "wasm": {"fork": b""}})
     assert bench.born(core) == "unresolved"
+
+
+def test_an_erased_blob_stays_erased_when_a_guest_makes_it_again(bench: Any, wat: Callable[..., bytes]) -> None:
+    body = """(drop (call $blob (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 300)))
+      (i32.store (i32.const 1024) (call $read (i32.const 300) (i32.const 0) (i32.const 340) (i32.const 8)))"""
+    core = bench.core(guest(wat, body))
+    assert struct.unpack_from("<i", value(bench, core, bench.born(core)))[0] == 1
+    bench.store.erase(bench.blob(b"v"))
+    assert struct.unpack_from("<i", value(bench, core, bench.born(core)))[0] == -7
