@@ -21,7 +21,7 @@ from gritstone.wasm.admission import admit_module
 from gritstone.wasm.cores import tree_at
 from gritstone.wasm.documents import encode_item
 from gritstone.wasm.engine import Engine
-from gritstone.wasm.fork import fork_core
+from gritstone.wasm.forks import fork_core
 from gritstone.wasm.guests import Guests
 from gritstone.wasm.metering import meter_module
 from gritstone.wit import PUPPETS, Codes, Executor, Objects
