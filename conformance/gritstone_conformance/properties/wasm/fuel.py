@@ -111,6 +111,9 @@ def _at_least(bench: GuestBench, module: bytes) -> None:
 def every_budget(trial: Trial, fmt: Format) -> None:
     """Small guests with every budget from 0 to more than they need."""
     bench = GuestBench(trial, fmt)
+    trapping = Assembly()
+    trapped = trapping.function([], [], (), ["unreachable"])
+    trapping.entry([("call", trapped), *([("drop", number(1))] * 9), zero])
     calls = Assembly()
     callee = calls.function(["i32"], ["i32"], ["i64"] * 8, [("i32.mul", ("local.get", 0), number(3))])
     calls.entry([("call", callee, ("call", callee, number(5)))])
@@ -118,6 +121,7 @@ def every_budget(trial: Trial, fmt: Format) -> None:
         _alone([counter(4), zero], ("i32",)),
         _alone([("if", "i32", ("i32.eqz", zero), [("i32.div_u", number(7), number(2))], [zero])]),
         calls.binary(),
+        trapping.binary(),
     ):
         for budget in range(least_budget(module, _PAGES) + 2):
             _with_budget(bench, module, budget)
