@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from gritstone_conformance.properties.runtime import agents, chosen, failures, free, lives, operations, retries
+from gritstone_conformance.properties.runtime import agents, chosen, crashes, failures, free, lives, operations, retries
 from gritstone_conformance.properties.wit import admissions, channels, proposals, puppets, queries, transitions, updates
 from gritstone_conformance.properties.wit.registry import played_by_guests
 from gritstone_conformance.trial import Property
@@ -17,7 +17,7 @@ from gritstone_conformance.trial import Property
 __all__ = ["PROPERTIES"]
 
 _OF_WIT: Final = (admissions, channels, proposals, puppets, queries, transitions, updates)
-_OF_RUNTIME: Final = (agents, chosen, failures, free, lives, operations, retries)
+_OF_RUNTIME: Final = (agents, chosen, crashes, failures, free, lives, operations, retries)
 
 _LEFT_OUT: Final = frozenset(
     {
@@ -35,7 +35,7 @@ _IN_GATE: Final = frozenset(
         *("wit/update/refused", "wit/cleanup/cut", "wit/kind/all", "wit/proposal/fence", "wit/genesis/first"),
         *("wit/genesis/again", "wit/admit/illegal-results", "wit/admit/no-trace"),
         *("runtime/history/free", "runtime/schedule/exact", "runtime/fail/marked", "runtime/receipt/sent"),
-        *("runtime/route/self", "runtime/query/rest", "runtime/life/collected"),
+        *("runtime/route/self", "runtime/query/rest", "runtime/life/collected", "runtime/crash/talking"),
     }
 )
 """What is played in ``gate``, with a quarter of the examples; the rest in ``search`` only."""

@@ -81,7 +81,7 @@ def played_by_guests(prop: Property, *, examples: int | None, search_only: bool)
         given=None if prop.given is None else partial(_given, prop.given.args[0], guests),
         requires=replace(prop.requires, features=features),
         examples=examples,
-        cost=None if prop.cost is None else prop.cost / 4,
+        cost=prop.cost if prop.cost is None or prop.given is None else prop.cost / 4,
         search_only=search_only or prop.search_only,
     )
 
