@@ -84,6 +84,33 @@ def renewed(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
+def equal(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """Stopped inside a call, exported, imported and gone on with elsewhere: the heads of going on here."""
+    rule = "wasm.wait.equal"
+    bench = GuestBench(trial, fmt)
+    actor = bench.run(waiter(), _IMAGE, rule=rule)
+    for _ in range(tape.within(0, 2)):
+        actor.tell(bench.stage.blob(tape.take(1)), rule=rule)
+    assert actor.head is not None
+    name = f"tags/{actor.identity.hex()}"
+    bench.play()
+    bench.pair.play(bench.pair.point(name, actor.head, rule=rule))
+    bundle = bench.pair.export([name], rule=rule)
+    assert bundle is not None
+    other = GuestBench(trial, fmt, "t")
+    other.pair.play(*other.pair.take(bundle, rule=rule))
+    other.stage = bench.stage
+    gone = Actor(other, actor.identity)
+    gone.head, gone.tips = actor.head, dict(actor.tips)
+    for _ in range(tape.within(1, 3)):
+        content = bench.stage.blob(tape.take(1))
+        for each in (actor, gone):
+            each.tell(content, rule=rule)
+        bench.play()
+        other.play()
+    assert actor.head == gone.head, "the model goes another way elsewhere"
+
+
 def host(trial: Trial, fmt: Format) -> None:
     """A core with a suspended call is resumed, or refused with ``host`` where the class is not claimed."""
     bench = GuestBench(trial, fmt)
@@ -129,6 +156,7 @@ PROPERTIES: Final = (
     *of_executors("wasm/wait/host", host, "wasm.wait.host"),
     *of_executors("wasm/wait/resume", resume, "wasm.wait.resume", features=_CONTINUATION, given=tape(16), examples=4),
     *in_one_format("wasm/wait/renewed", renewed, "wasm.wait.resume", features=_CONTINUATION),
+    *of_executors("wasm/wait/equal", equal, "wasm.wait.equal", features=_CONTINUATION, given=tape(8), examples=2),
     *in_one_format("wasm/wait/fuel", fuel, "wasm.wait.fuel", features=_CONTINUATION),
     *in_one_format("wasm/wait/protocol", protocol, "wasm.wait.protocol", features=_CONTINUATION),
 )
