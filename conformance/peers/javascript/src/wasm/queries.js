@@ -19,8 +19,8 @@ function inputsOf({ step, args }, workspace) {
 }
 
 /**
- * Answer a query {workspace, step, name, args, ms: the time there is} by the module that wit_query of the step's core names: an id, or null.
- * Throws Failure, Refusal missing. Spec: wasm.call.query.
+ * Answer a query {workspace, step, name, args, ms: the time there is} by the module that wit_query of the step's core names:
+ * an id, or null. Throws Failure, Refusal missing. Spec: wasm.call.query.
  */
 export function answerByModule(query) {
   const workspace = query.workspace.branch();
