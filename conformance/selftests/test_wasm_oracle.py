@@ -22,7 +22,7 @@ from gritstone_conformance.strategies.endings import CAUSES, ending_with
 from gritstone_conformance.strategies.guest_modules import TAPE, Guest, draw_guest
 from gritstone_conformance.strategies.tape import Tape
 
-GUESTS = 240
+GUESTS = 200
 BUDGET = 60_000
 A_HOST_CALL = 100
 STACK_LIMIT = COSTS["frame"]["limit"]

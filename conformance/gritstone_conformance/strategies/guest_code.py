@@ -6,66 +6,20 @@ their own up to a small number; about one in thirty never ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
-from gritstone_conformance.model.wasm.instructions import INSTRUCTIONS, TYPE_NAMES, Instruction
-from gritstone_conformance.model.wasm.numeric import TRAPPING
-from gritstone_conformance.model.wasm.signatures import ACCESS_BYTES, PLAIN
+from gritstone_conformance.model.wasm.signatures import ACCESS_BYTES
 from gritstone_conformance.strategies.assembler import sleb, uleb
 from gritstone_conformance.strategies.guest_numbers import KINDS, draw_constant
+from gritstone_conformance.strategies.guest_surroundings import LOADS, SAFE, STORES, UNSAFE, Surroundings
 from gritstone_conformance.strategies.tape import Tape
 
-__all__ = ["Coder", "Surroundings"]
+__all__ = ["Coder"]
 
 _Code: TypeAlias = list[Any]
 Item: TypeAlias = Any
 """One instruction, as the assembler takes it."""
-
-_NUMERIC: Final = [row for row in INSTRUCTIONS if not row.immediates and row.code in PLAIN and PLAIN[row.code][1]]
-
-
-def _giving(rows: list[Instruction]) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
-    """Return type to the instructions that give it, each with the types that it takes."""
-    found: dict[str, list[tuple[str, tuple[str, ...]]]] = {kind: [] for kind in KINDS}
-    for row in rows:
-        takes, (gives,) = PLAIN[row.code]
-        found[TYPE_NAMES[gives]].append((row.name, tuple(TYPE_NAMES[one] for one in takes)))
-    return found
-
-
-_SAFE: Final = _giving([row for row in _NUMERIC if row.name not in TRAPPING])
-_UNSAFE: Final = _giving([row for row in _NUMERIC if row.name in TRAPPING])
-_LOADS: Final = {
-    kind: [row for row in INSTRUCTIONS if row.code in ACCESS_BYTES and row.name.startswith(f"{kind}.load")]
-    for kind in KINDS
-}
-_STORES: Final = [row for row in INSTRUCTIONS if row.code in ACCESS_BYTES and ".store" in row.name]
-
-
-@dataclass(slots=True)
-class Surroundings:
-    """What drawn code may refer to.
-
-    Attributes:
-        functions: index, parameters and results of what may be called.
-        recursive: those that may call back.
-        types: index, parameters and results of types for ``call_indirect``; empty without a table.
-        table: the size of the table.
-        globals: index, type and mutability.
-        memory: whether there is one.
-        segments: indices of data segments.
-    """
-
-    functions: list[tuple[int, tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
-    recursive: list[tuple[int, tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
-    types: list[tuple[int, tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
-    table: int = 0
-    globals: list[tuple[int, str, bool]] = field(default_factory=list)
-    memory: bool = False
-    segments: int = 0
-    type_of: Callable[[Sequence[str], Sequence[str]], int] = field(default=lambda parameters, results: 0)
 
 
 class Coder:
@@ -142,7 +96,7 @@ class Coder:
         return self._padded(0x20, index)
 
     def _numeric(self, kind: str) -> Item:
-        table = _UNSAFE if kind[0] == "i" and self.tape.once_in(10) else _SAFE
+        table = UNSAFE if kind[0] == "i" and self.tape.once_in(10) else SAFE
         name, takes = self.tape.pick(table[kind])
         return (name, *(self.value(one) for one in takes))
 
@@ -162,7 +116,7 @@ class Coder:
     def _load(self, kind: str) -> Item:
         if not self.around.memory:
             return self._numeric(kind)
-        row = self.tape.pick(_LOADS[kind])
+        row = self.tape.pick(LOADS[kind])
         return self._access(row.name, ACCESS_BYTES[row.code], self._address())
 
     def _chosen(self, kind: str) -> Item:
@@ -256,7 +210,7 @@ class Coder:
     def _store(self) -> _Code:
         if not self.around.memory:
             return self._write_local()
-        row = self.tape.pick(_STORES)
+        row = self.tape.pick(STORES)
         return [self._access(row.name, ACCESS_BYTES[row.code], self._address(), self.value(row.name[:3]))]
 
     def _bulk(self) -> _Code:

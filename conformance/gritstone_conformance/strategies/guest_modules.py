@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gritstone_conformance.strategies.assembler import Assembly, Code
-from gritstone_conformance.strategies.guest_code import Coder, Surroundings
+from gritstone_conformance.strategies.guest_code import Coder
 from gritstone_conformance.strategies.guest_numbers import KINDS, draw_constant
+from gritstone_conformance.strategies.guest_surroundings import Surroundings
 from gritstone_conformance.strategies.tape import Tape
 
 __all__ = ["TAPE", "Guest", "draw_guest", "making_step"]
