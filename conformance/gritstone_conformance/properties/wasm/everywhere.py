@@ -191,7 +191,7 @@ _QUICK: Final = 1_000_000_000
 PROPERTIES: Final = (
     *of_executors("wasm/everywhere/same", same, _SAME, cost=800),
     *in_each_format(
-        "wasm/everywhere/carried", carried, _EQUAL, _SAME, features=(), given=tape(40), examples=4, cost=600
+        "wasm/everywhere/carried", carried, _EQUAL, _SAME, features=(), given=tape(40), examples=2, cost=600
     ),
     *of_executors("wasm/everywhere/nothing-else", nothing_else, _ELSE, cost=400),
     *of_executors("wasm/everywhere/long", partial(no_engine, 100_000_000), _ENGINE, cost=200),

@@ -35,7 +35,7 @@ _IN_GATE: Final = frozenset(
         *("wit/update/refused", "wit/cleanup/cut", "wit/kind/all", "wit/proposal/fence", "wit/genesis/first"),
         *("wit/genesis/again", "wit/admit/illegal-results", "wit/admit/no-trace"),
         *("runtime/history/free", "runtime/schedule/exact", "runtime/fail/marked", "runtime/receipt/sent"),
-        *("runtime/route/self", "runtime/query/rest", "runtime/life/collected", "runtime/crash/talking"),
+        *("runtime/route/self", "runtime/query/rest", "runtime/life/collected"),
     }
 )
 """What is played in ``gate``, with a quarter of the examples; the rest in ``search`` only."""
