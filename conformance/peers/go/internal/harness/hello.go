@@ -13,7 +13,7 @@ const (
 	window     = 64
 )
 
-var features = []string{"erase", "transcode", "wasm.executor"}
+var features = []string{"erase", "transcode", "external", "wasm.executor"}
 
 // hello settles the protocol; what the first answer put in force stays in force: harness.hello.any-time.
 func hello(a *Adapter, args *arguments) (answer, error) {

@@ -31,10 +31,17 @@ func Ask(store *grit.Store, runner Runner, step grit.ID, name string, args []byt
 	if err != nil {
 		return grit.None, err
 	}
+	ask := func() (grit.ID, error) { return runner.Query(q) }
 	if !resolves && !q.Wasm {
-		return grit.None, Fail("unresolved", "", "wit_query names no code that is there")
+		if _, known, err := puppetNode(store, object.Core, "wit_query"); err != nil || !known {
+			if err == nil {
+				err = Fail("unresolved", "", "wit_query names no code that is there")
+			}
+			return grit.None, err
+		}
+		ask = q.askPuppet
 	}
-	answer, err := runner.Query(q)
+	answer, err := ask()
 	if err != nil || answer == grit.None {
 		return grit.None, err
 	}

@@ -128,9 +128,21 @@ func (t *Transition) run() (grit.ID, error) {
 		return grit.None, err
 	}
 	if !wasm {
-		return grit.None, Fail("unresolved", "", "wit names no code that is there")
+		return t.external()
 	}
 	return t.runner.Transition(t)
+}
+
+// external runs code that the implementation holds, or says that there is none: wit.node.forms.
+func (t *Transition) external() (grit.ID, error) {
+	stamps, ok, err := puppetNode(t.Overlay, t.Code, t.Entry)
+	if err != nil {
+		return grit.None, err
+	}
+	if !ok {
+		return grit.None, Fail("unresolved", "", "%s names no code that is there", t.Entry)
+	}
+	return t.runPuppet(stamps)
 }
 
 // ReadInbox makes the inbox of the step before with all covered messages read.

@@ -157,10 +157,10 @@ func (t *Transition) updateByCode(message *grit.Object, wasm bool) (grit.ID, err
 	if err != nil {
 		return grit.None, err
 	}
-	if !ok && !wasm {
-		return grit.None, Fail("unresolved", "", "wit_update names no code that is there")
-	}
 	t.Entry, t.Code = "wit_update", message.Content
+	if !ok && !wasm {
+		return t.external()
+	}
 	return t.runner.Transition(t)
 }
 
