@@ -114,11 +114,11 @@ def make_module_step(shelf: Shelf, context: Context, proposal: Proposal, last: b
     found = find_call(shelf, core, content if proposal.kind == "update" else core, entry)
     guest = _guest(shelf, context, proposal, last, found, entry)
     left = stand_in(shelf, guest, proposal, last) or run_guest(shelf, guest)
-    if left.result is None or left.result == last:
-        if last is None:
-            raise Failure("failed", "nothing was given for a genesis message", "wasm.call.result")
-        raise Declined
-    return _Finish(shelf, context, proposal, last, core, found, left).step()
+    try:
+        return _Finish(shelf, context, proposal, last, core, found, left).step()
+    except Failure as failure:
+        failure.spent = left.spent
+        raise
 
 
 def _guest(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None, found: Found, entry: str) -> Guest:
@@ -161,11 +161,14 @@ class _Finish:
     left: Left
 
     def step(self) -> bytes:
-        """Return the step; raises Failure.
+        """Return the step; raises Failure or Declined.
 
         Spec: :rule:`wasm.call.result`.
         """
-        assert self.left.result is not None
+        if self.left.result is None or self.left.result == self.last:
+            if self.last is None:
+                raise Failure("failed", "nothing was given for a genesis message", "wasm.call.result")
+            raise Declined
         self._admit(self.left.result)
         step = self.shelf.step(self.left.result)
         state = self._state(self._audit(step))

@@ -91,14 +91,22 @@ def unread(trial: Trial, fmt: Format) -> None:
 
 
 def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
-    """Any guest ends as its metered form would, with its image as it would leave it, and so do its next calls."""
+    """Any guest ends as its metered form would, with its image as it would leave it, and so do its next calls.
+
+    It does with just as much fuel as it needs, and with a unit less it is exhausted.
+    """
     bench = GuestBench(trial, fmt)
     guest = draw_guest(tape)
-    fuel = tape.pick((1_000_000, 20_000, 6_000, 1_000))
-    grants = {"image": True} if tape.below(4) else {}
-    actor = bench.run(guest.module, {"fuel": fuel, "pages": guest.pages, **grants})
+    grants = {"fuel": tape.pick((1_000_000, 20_000, 6_000, 1_000)), "pages": guest.pages, "image": True}
+    needed = bench.needed(bench.guest_core(guest.module, grants))
+    if tape.below(4) == 0:
+        del grants["image"]
+    actor = bench.run(guest.module, grants)
     for _ in range(2 if actor.head else 0):
         actor.tell(bench.outside)
+    if needed < grants["fuel"]:
+        for fuel in (needed, needed - 1):
+            bench.run(guest.module, {**grants, "fuel": max(fuel, 1)}, title=b"%d" % fuel)
     bench.play()
 
 

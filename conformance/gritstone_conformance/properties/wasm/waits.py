@@ -98,7 +98,8 @@ def equal(trial: Trial, fmt: Format, tape: Tape) -> None:
     bundle = bench.pair.export([name], rule=rule)
     assert bundle is not None
     other = GuestBench(trial, fmt, "t")
-    other.pair.play(*other.pair.take(bundle, rule=rule))
+    other.pair.process = trial.spawn()
+    other.pair.play(other.pair.open(create=True), *other.pair.take(bundle, rule=rule))
     other.stage = bench.stage
     gone = Actor(other, actor.identity)
     gone.head, gone.tips = actor.head, dict(actor.tips)
@@ -108,6 +109,7 @@ def equal(trial: Trial, fmt: Format, tape: Tape) -> None:
             each.tell(content, rule=rule)
         bench.play()
         other.play()
+    other.pair.process.close()
     assert actor.head == gone.head, "the model goes another way elsewhere"
 
 
