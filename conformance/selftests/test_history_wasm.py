@@ -183,6 +183,23 @@ def test_what_is_not_run_is_looked_at(fmt: Format, path: str, made: Callable[[Li
     assert [finding.rule for finding in verdict.findings] == [rule]
 
 
+def test_an_update_from_anybody_is_not_carried_out(fmt: Format) -> None:
+    life = Life(fmt)
+    asks = Script().call("input", 2, slot(1)).find(1, "wit", 2)
+    life.say(asks)
+    update = life.add(Tree((("report", life.add(Blob((), b"mine"))),)))
+    life.say(life.add(Tree((("wasm", life.add(Tree((("state", life.add(Blob((), b"x"))),)))),))), "update")
+    assert life.judged().is_legal  # it was read, and nothing else
+    shelf, store = life.runtime.shelf, life.runtime.store
+    step = shelf.step(life.runtime.mailroom.heads[life.actor])
+    core = WorkingTree(shelf, shelf.names(step.core))
+    core.put(["wasm", "state"], update)
+    forged = life.add(replace(step, core=core.seal()))
+    store.references[f"heads/{life.actor.hex()}"] = forged
+    found = check_history(scan(store.export()), is_whole=True).findings
+    assert [finding.rule for finding in found] == ["wasm.grant.update"]
+
+
 def test_what_cannot_be_seen_is_believed(fmt: Format) -> None:
     life = Life(fmt)
     life.say(ASKING)

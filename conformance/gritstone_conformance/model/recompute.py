@@ -24,7 +24,7 @@ from gritstone_conformance.model.proposals import Covered, Proposal, message_kin
 from gritstone_conformance.model.puppet import Context, Draft
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.transition import Foreign, cursor_only, make_step, update_is_refused
+from gritstone_conformance.model.transition import Foreign, cursor_only, make_step, refusing_rule
 from gritstone_conformance.model.values import Step
 from gritstone_conformance.model.wasm.outside import outside_fault
 
@@ -184,8 +184,8 @@ class _Trial:
     def _update_rule(self, proposal: Proposal) -> str:
         if proposal.kind != "update":
             return "wit.update.merge"
-        is_refused = update_is_refused(self.history.shelf, self.chain.ids[self.index - 1], proposal.covered[0])
-        return "wit.update.refused" if is_refused else "wit.update.merge"
+        rule = refusing_rule(self.history.shelf, self.chain.ids[self.index - 1], proposal.covered[0])
+        return "wit.update.merge" if rule is None else rule
 
     def _difference(self, made: Draft) -> str:
         """Return the path of the first difference, in the order of the text."""

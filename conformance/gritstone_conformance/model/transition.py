@@ -24,7 +24,7 @@ from gritstone_conformance.model.wasm.abi import CannotTell
 from gritstone_conformance.model.wasm.calls import make_module_step
 from gritstone_conformance.model.wasm.creators import refuses_merge, refuses_sender
 
-__all__ = ["Foreign", "code_of", "cursor_only", "make_step", "update_is_refused"]
+__all__ = ["Foreign", "code_of", "cursor_only", "make_step", "refusing_rule", "update_is_refused"]
 
 
 class Foreign(Exception):  # noqa: N818 - says what the code is
@@ -80,22 +80,28 @@ def update_is_refused(shelf: Shelf, last: bytes, update: tuple[bytes, bytes]) ->
         shelf: objects.
         last: the step that the actor is at.
         update: sender and message.
+    """
+    return refusing_rule(shelf, last, update) is not None
+
+
+def refusing_rule(shelf: Shelf, last: bytes, update: tuple[bytes, bytes]) -> str | None:
+    """Return the rule by which the transition itself refuses an update, or None where it does not.
 
     Spec: :rule:`wit.update.refused`, :rule:`wit.frozen.code`, :rule:`wasm.grant.update`.
     """
     core, content = _core(shelf, last), shelf.message(update[1]).content
     if not shelf.is_tree(content):
-        return True
+        return "wit.update.refused"
     is_wasm = is_wasm_core(shelf, core)
     if is_wasm and refuses_sender(shelf, last, update[0]):
-        return True
+        return "wasm.grant.update"
     if _has_code(shelf, content):
-        return _is_frozen(shelf, core)
+        return "wit.update.refused" if _is_frozen(shelf, core) else None
     merged = merge(shelf, core, content)
     wit = shelf.names(merged).get("wit")
     if wit is None or shelf.kind(wit) != "blob" or thawed(shelf, core, merged) is not None:
-        return True
-    return is_wasm and refuses_merge(shelf, core, merged)
+        return "wit.update.refused"
+    return "wasm.grant.update" if is_wasm and refuses_merge(shelf, core, merged) else None
 
 
 def _run_code(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> Draft | bytes:
