@@ -15,10 +15,13 @@ from gritstone_conformance.model.cores import find
 from gritstone_conformance.model.executor import Executor
 from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.model.refusals import Refusal
+from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob, Message, Object, Tree
+from gritstone_conformance.model.wasm import calls
 from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
 from gritstone_conformance.model.wasm.fork import fork_core
+from gritstone_conformance.model.wasm.running import Guest, Left, run_guest
 
 TEXT: Final = (Path(spec_dir()) / "wasm" / "examples.rst").read_text(encoding="utf-8")
 COUNTER: Final = bytes.fromhex("".join(re.findall(r"^   ([0-9a-f]{70,})$", TEXT, re.MULTILINE)))
@@ -128,3 +131,25 @@ def test_the_units_are_exact(fmt: Format) -> None:
             assert refused.value.expectation() == {"refused": "exhausted", "code": "exhausted:fuel"}
         else:
             bench.step()
+
+
+@pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
+def test_the_units_of_each_step_are_those_of_the_table(fmt: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+    spent: list[int] = []
+
+    def noting(shelf: Shelf, guest: Guest) -> Left:
+        left = run_guest(shelf, guest)
+        spent.append(left.spent)
+        return left
+
+    monkeypatch.setattr(calls, "run_guest", noting)
+    plain, kept = Bench(fmt, None), Bench(fmt, MANIFEST)
+    for bench in (plain, kept):
+        for _ in range(3):
+            bench.step()
+    table = {name: figures for (wanted, name), (_, figures) in GOLDEN.items() if wanted == fmt.name}
+    assert spent[0] == table["A, s1"][0]
+    assert spent[1] == table["A, s2"][0]
+    assert [spent[5], sum(spent[3:])] == table["B, s3"]
+    if "B, s2" in table:
+        assert [spent[4], sum(spent[3:5])] == table["B, s2"]
