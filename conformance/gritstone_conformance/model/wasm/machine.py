@@ -213,9 +213,10 @@ class Machine:
         return function
 
     def _compile_reachable(self, index: int) -> None:
-        """Compile all that direct calls lead to from here."""
+        """Compile all that calls lead to from here, those through the table among them."""
         imported = len(self.admitted.imports)
-        todo, seen = [index], {index}
+        seen = {index, *(function for function in self.table if function is not None)}
+        todo = list(seen)
         while todo:
             index = todo.pop()
             if index < imported:
