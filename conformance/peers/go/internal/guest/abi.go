@@ -219,7 +219,8 @@ func (c *call) entries(id grit.ID, o *grit.Object) []grit.Entry {
 
 // lookup finds a key among entries in ascending order.
 func lookup(entries []grit.Entry, key string) grit.ID {
-	i, found := slices.BinarySearchFunc(entries, key, func(e grit.Entry, k string) int { return strings.Compare(e.Key, k) })
+	compare := func(e grit.Entry, key string) int { return strings.Compare(e.Key, key) }
+	i, found := slices.BinarySearchFunc(entries, key, compare)
 	if !found {
 		return grit.None
 	}

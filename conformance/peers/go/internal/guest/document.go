@@ -22,7 +22,8 @@ func document(reader grit.Reader, id grit.ID) (members cbor.Map, ok bool, err er
 	if err != nil {
 		return nil, false, err
 	}
-	if blob.Kind != grit.Blob || blob.Erased || len(blob.Headers) != 1 || blob.Headers[0] != (grit.Header{Key: "ct", Value: "cbor"}) {
+	said := grit.Header{Key: "ct", Value: "cbor"}
+	if blob.Kind != grit.Blob || blob.Erased || len(blob.Headers) != 1 || blob.Headers[0] != said {
 		return nil, false, nil
 	}
 	value, fault := cbor.Decode(blob.Data)

@@ -102,7 +102,8 @@ func (h *hostCall) headers() (int64, error) {
 	if err != nil || problem != 0 {
 		return problem, err
 	}
-	ordered := slices.SortedFunc(slices.Values(o.Headers), func(a, b grit.Header) int { return strings.Compare(a.Key, b.Key) })
+	compare := func(a, b grit.Header) int { return strings.Compare(a.Key, b.Key) }
+	ordered := slices.SortedFunc(slices.Values(o.Headers), compare)
 	var list []byte
 	for _, header := range ordered {
 		list = append(append(list, header.Key...), 0)

@@ -100,7 +100,8 @@ func (s *state) document(m *Manifest) cbor.Map {
 		for _, bits := range s.globals {
 			globals = append(globals, bits)
 		}
-		members = append(members, cbor.Member{Key: "pages", Value: uint64(s.pages)}, cbor.Member{Key: "globals", Value: globals})
+		members = append(members, cbor.Member{Key: "pages", Value: uint64(s.pages)})
+		members = append(members, cbor.Member{Key: "globals", Value: globals})
 	}
 	if m.random != nil {
 		members = append(members, cbor.Member{Key: "random", Value: []any{s.key, s.position}})

@@ -81,17 +81,23 @@ func (a *arguments) text(name string) string {
 	return text
 }
 
-func (a *arguments) matching(name, pattern string) string {
+var (
+	handlePattern = regexp.MustCompile(`\A[a-z][a-z0-9-]{0,31}\z`)
+	formatPattern = regexp.MustCompile(`\A[a-z][a-z0-9-]{0,63}\z`)
+	specPattern   = regexp.MustCompile(`\A(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\z`)
+)
+
+func (a *arguments) matching(name string, pattern *regexp.Regexp) string {
 	text := a.text(name)
-	if !regexp.MustCompile(pattern).MatchString(text) {
+	if !pattern.MatchString(text) {
 		a.fail("%s is %q", name, text)
 	}
 	return text
 }
 
-func (a *arguments) handle() string { return a.matching("store", `\A[a-z][a-z0-9-]{0,31}\z`) }
+func (a *arguments) handle() string { return a.matching("store", handlePattern) }
 
-func (a *arguments) format(name string) string { return a.matching(name, `\A[a-z][a-z0-9-]{0,63}\z`) }
+func (a *arguments) format(name string) string { return a.matching(name, formatPattern) }
 
 func (a *arguments) number(name string, low, high uint64) uint64 {
 	value, err := strconv.ParseUint(string(a.take(name)), 10, 64)

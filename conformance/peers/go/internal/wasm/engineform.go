@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// engineForm is what wazero runs: the metered form with checks that do without a construct, since wazero's compiler takes
-// time with the square of those, and with two things put right in which wazero differs from WebAssembly and from other
-// engines. No index of the module moves, and it counts as the metered form does.
+// engineForm is what wazero runs: the metered form with checks that do without a construct, since wazero's compiler
+// takes time with the square of those, and with two things put right in which wazero differs from WebAssembly and from
+// other engines. No index of the module moves, and it counts as the metered form does.
 func (m *Module) engineForm(pages uint32) []byte {
 	metered := m.meter(pages, true)
 	nulls, active := m.indirect && m.nullEntries(), m.copies && m.activeSegments()

@@ -279,7 +279,8 @@ func (p *puppet) goBack(last *grit.Object) error {
 	return nil
 }
 
-const puppetWut = `{"messages":{"":{"content":"any"}},"name":"puppet","queries":{"echo":{"args":"blob","returns":"blob"},` +
+const puppetWut = `{"messages":{"":{"content":"any"}},"name":"puppet","queries":{` +
+	`"echo":{"args":"blob","returns":"blob"},` +
 	`"fail":{"args":"none","returns":"blob"},"get":{"args":"blob","returns":"any"},` +
 	`"step":{"args":"none","returns":"blob"},"wut":{"args":"none","returns":"blob"}},"wut":1}`
 
