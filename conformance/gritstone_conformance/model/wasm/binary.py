@@ -263,9 +263,9 @@ def decode(data: bytes) -> Module:
                 raise Malformed(f"section {number} is unknown, twice or out of order")
             last = rank
         sections.append(_read_section(reader, number, found))
-    lists = [found.get(number, []) for number in (1, 2, 3, 4, 5, 6, 7)]
-    module = Module(
-        data, sections, *lists, found.get(8), found.get(9, []), found.get(12), found.get(10, []), found.get(11, [])
-    )
+    types, imports, functions, tables, memories, globals_, exports = (found.get(number, []) for number in range(1, 8))
+    lists = types, imports, functions, tables, memories, globals_, exports
+    behind = found.get(8), found.get(9, []), found.get(12), found.get(10, []), found.get(11, [])
+    module = Module(data, sections, *lists, *behind)
     _check_counts(module)
     return module

@@ -44,7 +44,8 @@ def block_type(module: Module, spelled: int | None) -> FunctionType:
         return b"", b""
     if spelled < 0:
         return b"", bytes([-spelled])
-    return element(module.types, spelled, "type")
+    kind: FunctionType = element(module.types, spelled, "type")
+    return kind
 
 
 def element(items: Sequence[Any], index: int, what: str) -> Any:
