@@ -10,9 +10,9 @@ makes another step. In a query the report is the answer.
 from                  what is there
 ====================  =======================================================================
 0                     the table: 16 bytes for each call, result and units left
-``SLOTS``         slots of 32 bytes for ids; slot 0 is zero
-``BUFFERS``       buffers, with what the script brings along
-``SHOWN``         what the guest itself needs, not in the report
+``SLOTS``             slots of 32 bytes for ids; slot 0 is zero
+``BUFFERS``           buffers, with what the script brings along
+``SHOWN``             what the guest itself needs, not in the report
 ====================  =======================================================================
 """
 
