@@ -23,17 +23,20 @@ if TYPE_CHECKING:
     from gritstone.wasm.environment import Environment
     from gritstone.wasm.execution import Execution, fork, load
     from gritstone.wasm.folders import Diff
-    from gritstone.wasm.outcomes import Failed, Letter, OutOfFuel, Result, SecurityViolation, Trapped
+    from gritstone.wasm.isolation import Isolated
+    from gritstone.wasm.outcomes import Abandoned, Failed, Letter, OutOfFuel, Result, SecurityViolation, Trapped
     from gritstone.wasm.sandbox import Sandbox
     from gritstone.wasm.spawning import spawn
 
 __all__ = [
+    "Abandoned",
     "AdmittedModule",
     "Diff",
     "Environment",
     "Execution",
     "Failed",
     "Guests",
+    "Isolated",
     "Letter",
     "OutOfFuel",
     "Result",
@@ -48,10 +51,12 @@ __all__ = [
 ]
 
 _BY_NEED = {
+    "Abandoned": "outcomes",
     "Diff": "folders",
     "Environment": "environment",
     "Execution": "execution",
     "Failed": "outcomes",
+    "Isolated": "isolation",
     "Letter": "outcomes",
     "OutOfFuel": "outcomes",
     "Result": "outcomes",

@@ -26,13 +26,14 @@ from gritstone.errors import InternalError, Refusal
 from gritstone.grit.objects import ObjectId
 from gritstone.wasm.admission import AdmittedModule, admit_module
 from gritstone.wasm.compiling import Ticker, is_costly, make_engine
-from gritstone.wasm.instance import TRAPS, Host, Instance, Prepared, host_trouble, out_of_fuel, trap
+from gritstone.wasm.instance import TRAPS, Host, Instance, Prepared, out_of_fuel, trap
 from gritstone.wasm.interface import FUNCTIONS, MODULE
 from gritstone.wasm.metering import meter_module
 from gritstone.wasm.native import define_function
+from gritstone.wasm.outcomes import host_trouble
 from gritstone.wasm.resident import Residents
 
-__all__ = ["TRAPS", "Engine", "Host", "Instance", "Prepared", "host_trouble", "out_of_fuel", "trap"]
+__all__ = ["TRAPS", "Engine", "Host", "Instance", "Prepared", "out_of_fuel", "trap"]
 
 _KEPT_BYTES = 64 << 20  # of modules, as they were given; compiled they take a few times as much
 _KEPT_REFUSALS = 1_024
@@ -78,16 +79,18 @@ class Engine:
         residents: images that stay in memory.
     """
 
-    def __init__(self, *, limit_ms: int = 0, is_steady: bool = False) -> None:
+    def __init__(self, *, limit_ms: int = 0, is_steady: bool = False, may_lack_memory: bool = False) -> None:
         """Make one.
 
         Args:
             limit_ms: how many milliseconds a run may take; 0 for any.
             is_steady: whether all modules are compiled in one pass, and not only those that take long otherwise.
+            may_lack_memory: whether the process has a limit of memory; a run that can have met it is abandoned.
         """
         self.residents = Residents()
         self._limit_ms = limit_ms
         self._is_steady = is_steady
+        self._may_lack_memory = may_lack_memory
         self._calls = threading.local()
         self._linkers: dict[bool, wasmtime.Linker] = {}
         self._functions: list[object] = []
@@ -137,7 +140,8 @@ class Engine:
         if self._ticker is not None:
             self._ticker.start(store, prepared.engine, self._limit_ms)
         try:
-            return Instance(store, prepared, prepared.linked.instantiate(store), host, self._calls)
+            linked, lacks = prepared.linked.instantiate(store), self._may_lack_memory
+            return Instance(store, prepared, linked, host, self._calls, may_lack_memory=lacks)
         except wasmtime.WasmtimeError as error:
             raise host_trouble(f"no room for an instance: {error}") from error
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from gritstone.grit.objects import ObjectId
+from gritstone.wasm.admission import admit_module
 from gritstone.wasm.cores import NODES, is_wasm_actor, node_path, wasm_path
 from gritstone.wasm.creator import refuses_update
 from gritstone.wit.code import Code, Run
@@ -20,12 +21,12 @@ from gritstone.wit.workspace import Workspace
 if TYPE_CHECKING:
     from gritstone.wasm.engine import Engine
 
-__all__ = ["Guests"]
+__all__ = ["Guests", "no_log"]
 
 _MOST_PAGES = 65_536
 
 
-def _no_log(text: bytes) -> None:
+def no_log(text: bytes) -> None:
     """Keep nothing of a log."""
 
 
@@ -43,7 +44,7 @@ class Guests:
         *,
         most_pages: int = _MOST_PAGES,
         suspends: bool = True,
-        log: Callable[[bytes], None] = _no_log,
+        log: Callable[[bytes], None] = no_log,
         engine: Engine | None = None,
         limit_ms: int = 0,
     ) -> None:
@@ -80,6 +81,18 @@ class Guests:
 
             self._engine = Engine(limit_ms=self._limit_ms)
         return self._engine
+
+    def admit(self, module: bytes, pages: int) -> None:
+        """Judge a module that is to make steps.
+
+        Args:
+            module: its bytes.
+            pages: the largest memory that it may have.
+
+        Raises:
+            Rejected: it may not run.
+        """
+        admit_module(module, "wit", pages)
 
     def resolve(
         self, workspace: Workspace, core: Mapping[str, ObjectId], node: str, source: Mapping[str, ObjectId]

@@ -9,6 +9,7 @@ Spec: :rule:`wasm.outcome.code`, :rule:`wasm.outcome.merged`, :rule:`wasm.outcom
 from __future__ import annotations
 
 import ctypes
+import mmap
 import threading
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -17,18 +18,20 @@ from typing import Any, Protocol
 import wasmtime
 from wasmtime import TrapCode
 
-from gritstone.errors import Missing, Refusal
+from gritstone.errors import Refusal
 from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.metering import DEPTH, FUEL, GLOBAL, MEMORY, STACK_UNITS
 from gritstone.wasm.native import Cell, Function, Memory, find_export
+from gritstone.wasm.outcomes import host_trouble
 from gritstone.wasm.reader import I32, I64
 from gritstone.wit.failures import failure
 
-__all__ = ["TRAPS", "Host", "Instance", "NativeStackOverflow", "Prepared", "host_trouble", "out_of_fuel", "trap"]
+__all__ = ["TRAPS", "Host", "Instance", "NativeStackOverflow", "Prepared", "out_of_fuel", "trap"]
 
 _MOST_FUEL = 2**63 - 1  # F is above, which is below 0 with a sign, if a charge found too little
 _SPENT = 2**64 - 1
+_SPARE_BYTES = 32 << 20  # more than what a host call takes and gives back
 
 TRAPS: Mapping[TrapCode, str] = MappingProxyType(
     {
@@ -116,6 +119,8 @@ class Instance:
         instance: wasmtime.Instance,
         host: Host,
         calls: threading.local,
+        *,
+        may_lack_memory: bool = False,
     ) -> None:
         self.prepared = prepared
         self._store = store
@@ -124,6 +129,7 @@ class Instance:
         self._calls = calls
         self._fuel = Cell(store, self._export(FUEL), I64)
         self._memory = Memory(store, self._export(MEMORY)) if prepared.admitted.module.memories else None
+        self._may_lack_memory = may_lack_memory
         self._left: int | None = None
         self._ended: BaseException | None = None
 
@@ -156,6 +162,22 @@ class Instance:
                 self._enter()
             elif self._memory is not None:
                 self._memory.look()
+            if self._may_lack_memory and self._memory is not None:
+                self._check_room()
+
+    def _check_room(self) -> None:
+        """Abandon a run in which the process may have refused memory that the guest may have.
+
+        Where a process has a limit, ``memory.grow`` gives -1 at it, as at the limit of the manifest, and nobody is told
+        which. So it is tried whether there is room for the rest now; if there is, there was before.
+
+        Spec: :rule:`wasm.manifest.not-lowered`.
+        """
+        rest = self.prepared.admitted.pages - self.pages
+        try:
+            mmap.mmap(-1, rest * PAGE_BYTES + _SPARE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+        except (OSError, MemoryError) as error:
+            raise host_trouble("no memory for all that a guest may have") from error
 
     def serve(self, name: str, arguments: Sequence[int]) -> int | None:
         """Let the host do what a function of ``grit`` does; keeps what ends the call."""
@@ -303,11 +325,3 @@ def out_of_fuel() -> Refusal:
 def trap(word: str) -> Refusal:
     """Make the refusal of a call that trapped."""
     return failure("failed", f"the guest trapped: {word}", rule="wasm.outcome.code", detail=f"trap:{word}")
-
-
-def host_trouble(what: str) -> Refusal:
-    """Make the refusal that abandons a transition, since the host cannot carry it out now.
-
-    It is no outcome: it is treated as if the store lacked something, and the message stays unread.
-    """
-    return Missing(what, rule="wasm.host.alive", code="host")

@@ -7,6 +7,7 @@
         SecurityViolation   it tried what it was not granted
         OutOfFuel           it needs more fuel than it has
         Trapped             the code itself went wrong
+        Abandoned           this host could not carry it out now
 
 Spec: :rule:`wasm.outcome.code`.
 """
@@ -16,9 +17,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gritstone.errors import Refusal, Rejected
+from gritstone.errors import Missing, Refusal, Rejected
 
-__all__ = ["Failed", "Letter", "OutOfFuel", "Result", "SecurityViolation", "Trapped", "failed"]
+__all__ = [
+    "Abandoned",
+    "Failed",
+    "Letter",
+    "OutOfFuel",
+    "Result",
+    "SecurityViolation",
+    "Trapped",
+    "failed",
+    "host_trouble",
+]
 
 
 class Failed(Rejected):
@@ -48,13 +59,26 @@ class Trapped(Failed):
     """Say that the code itself went wrong: it trapped, or said that it failed."""
 
 
+class Abandoned(Failed):
+    """Say that this host could not carry the call out now. It is no outcome of the code: it can be called again."""
+
+
 _KINDS: Mapping[str, type[Failed]] = {
     "failed:denied": SecurityViolation,
     "unresolved:import": SecurityViolation,
     "exhausted:fuel": OutOfFuel,
     "failed:trap": Trapped,
     "failed:guest": Trapped,
+    "host": Abandoned,
 }
+
+
+def host_trouble(what: str) -> Refusal:
+    """Make the refusal that abandons a transition, since the host cannot carry it out now.
+
+    It is no outcome: it is treated as if the store lacked something, and the message stays unread.
+    """
+    return Missing(what, rule="wasm.host.alive", code="host")
 
 
 def failed(refusal: Refusal, snapshot_id: str | None) -> Failed:

@@ -23,6 +23,7 @@ from gritstone.runtime.agent import agent_step
 from gritstone.runtime.batch import Batch, commit
 from gritstone.runtime.starting import start_world
 from gritstone.wasm.guests import Guests
+from gritstone.wasm.isolation import Isolated
 from gritstone.wasm.outcomes import Letter
 from gritstone.wit.admission import Admitted
 from gritstone.wit.channels import unread
@@ -41,9 +42,9 @@ _RULE = "wasm.call.atomic"
 
 
 @cache
-def _shared_guests() -> Guests:
+def _shared_guests(*, isolated: bool) -> Guests:
     """Give what runs guests, and keeps compiled modules, where nobody says otherwise."""
-    return Guests()
+    return Isolated() if isolated else Guests()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +70,27 @@ class Sandbox:
         agent: the actor that stands for the outside.
     """
 
-    def __init__(self, store: Store | None = None, guests: Guests | None = None) -> None:
+    def __init__(self, store: Store | None = None, guests: Guests | None = None, *, isolated: bool = False) -> None:
         """Be ready.
 
         Args:
             store: an open store; it stays open. None for one in memory.
             guests: what runs modules; None for what everybody shares.
+            isolated: whether modules run in a process of their own; ``guests=Isolated(...)`` does so with other limits.
         """
+        if isolated and guests is not None:
+            raise ValueError("isolated: the guests that are given say this already")
         self.store = Store.open(MemoryEngine(), CBOR_BLAKE3) if store is None else store
-        self._codes = Codes({}, guests=guests or _shared_guests())
+        self._guests = guests or _shared_guests(isolated=isolated)
+        self._codes = Codes({}, guests=self._guests)
         with self.store.snapshot() as snapshot:
             agent = snapshot.target("runtime/agent")
         self.agent = agent or start_world(self.store, self._codes, _AGENT).agent
         self._executor = Executor(Objects(self.store.format, self.store.limits, self.store.get), self._codes)
+
+    def admit(self, module: bytes, pages: int) -> None:
+        """Judge a module where it would run; see ``Guests.admit``."""
+        self._guests.admit(module, pages)
 
     def workspace(self) -> Workspace:
         """Give a place to read the store, and to make objects for it."""

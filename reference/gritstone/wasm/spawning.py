@@ -13,7 +13,6 @@ from pathlib import Path
 
 from gritstone.errors import Refusal
 from gritstone.grit.objects import NO_HEADERS, Blob, ObjectId, Tree
-from gritstone.wasm.admission import admit_module
 from gritstone.wasm.documents import manifest_blob
 from gritstone.wasm.environment import Environment, mount_name
 from gritstone.wasm.execution import Execution
@@ -61,7 +60,7 @@ def spawn(
     module = evaluator if evaluator is not None else code
     assert isinstance(module, bytes), "a text has an evaluator"
     try:
-        admit_module(module, "wit", env.manifest().pages)
+        sandbox.admit(module, env.manifest().pages)
     except Refusal as refusal:
         raise failed(refusal, None) from refusal
     workspace = sandbox.workspace()

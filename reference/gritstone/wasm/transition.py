@@ -36,8 +36,9 @@ from gritstone.wasm.documents import Manifest, State, state_blob
 from gritstone.wasm.guests import Guests
 from gritstone.wasm.hosting import host_nodes
 from gritstone.wasm.images import Image
-from gritstone.wasm.instance import Instance, NativeStackOverflow, Prepared, host_trouble, trap
+from gritstone.wasm.instance import Instance, NativeStackOverflow, Prepared, trap
 from gritstone.wasm.interface import INITIALIZE
+from gritstone.wasm.outcomes import host_trouble
 from gritstone.wasm.playing import Ask, play
 from gritstone.wasm.waiting import Waiting
 from gritstone.wit.code import Draft, Play, Question, Request, Run

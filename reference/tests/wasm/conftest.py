@@ -17,6 +17,7 @@ from gritstone.wasm.cores import tree_at
 from gritstone.wasm.documents import State, encode_item, read_state
 from gritstone.wasm.engine import Engine, Instance
 from gritstone.wasm.guests import Guests
+from gritstone.wasm.isolation import Isolated
 from gritstone.wit import PUPPETS, Codes, Executor, Objects, read_proposal
 from gritstone.wit.drive import Deadline, drive
 from gritstone.wit.position import Position, load_position
@@ -213,9 +214,11 @@ class Bench:
         return value.data if isinstance(value, Blob) else None
 
 
-@pytest.fixture(scope="session", params=["optimised", "one pass"])
+@pytest.fixture(scope="session", params=["optimised", "one pass", "isolated"])
 def guests(request: pytest.FixtureRequest, engine: Engine) -> Guests:
-    """Give what runs guests, by each of the compilers."""
+    """Give what runs guests, by each of the compilers, here and elsewhere."""
+    if request.param == "isolated":
+        return Isolated(most_pages=1_024)
     return Guests(engine=engine if request.param == "optimised" else Engine(is_steady=True), most_pages=1_024)
 
 

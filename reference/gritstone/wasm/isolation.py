@@ -1,0 +1,360 @@
+"""Isolation: guests in a process of their own, with a limit on its memory and on its time.
+
+Modules are admitted, metered, compiled and run there. Here is the store, and here steps are admitted: the process asks
+for objects by id and gives back those it made, which are decoded and hashed again. What it says is data, and is never
+run. So whatever becomes of it, the worst is that a call has no step.
+
+::
+
+    it dies, takes too long, or says what nobody understands     the call is abandoned, the process is ended
+    it cannot have the memory that a guest may have              the same
+    anything else                                                as without isolation, with the same ids
+
+A process serves one call after another. While it waits for the answer of another actor, a second one serves that.
+
+Spec: :rule:`wasm.host.alive`, :rule:`wasm.host.bounded`, :rule:`wasm.same.everywhere`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import asdict
+from typing import Any, TypeAlias
+
+from gritstone.errors import InternalError, Missing, Refusal
+from gritstone.grit.objects import ObjectId
+from gritstone.wasm.cores import is_wasm_actor, node_path
+from gritstone.wasm.frames import Channel, Frame, Head, read_id, read_refusal, refusal_head, split
+from gritstone.wasm.guests import Guests, no_log
+from gritstone.wasm.outcomes import host_trouble
+from gritstone.wit.code import Ask, Code, Draft, Play, Question, Request, Run
+from gritstone.wit.position import Position
+from gritstone.wit.workspace import Workspace
+
+__all__ = ["Isolated"]
+
+_PAGES_A_MB = 16
+
+_Answer: TypeAlias = tuple[str, ObjectId | None]
+"""What was answered, and the id of it."""
+
+
+class _Process:
+    """Be a process that runs guests, as long as somebody holds it.
+
+    Attributes:
+        channel: to it.
+        owner: the process that started it.
+        age: that of the objects which it has read; see ``Objects``.
+    """
+
+    def __init__(self, options: Mapping[str, Any], most_bytes: int) -> None:
+        here, there = socket.socketpair()
+        with there, ExitStack() as stack:
+            stack.enter_context(here)
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gritstone.wasm.worker", json.dumps(options)],
+                stdin=there.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                start_new_session=True,
+            )
+            stack.pop_all()
+        self.channel = Channel(here, most_bytes)
+        self.owner = os.getpid()
+        self.age: object = None
+        self._close = weakref.finalize(self, _end, self._process, here, self.owner)
+
+    @property
+    def pid(self) -> int:
+        """Give its number."""
+        return int(self._process.pid)
+
+    @property
+    def is_usable(self) -> bool:
+        """Tell whether it is alive, as far as is known, and our own."""
+        return self.owner == os.getpid() and self._process.poll() is None
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        self._close()
+
+
+def _end(process: subprocess.Popen[bytes], end: socket.socket, owner: int) -> None:
+    if owner == os.getpid():
+        process.kill()
+        process.wait()
+    end.close()
+
+
+class Isolated(Guests):
+    """Run guests in a process of their own; for the rest see ``Guests``.
+
+    Attributes:
+        wall_s: how many seconds the process may take until it answers.
+    """
+
+    def __init__(
+        self,
+        *,
+        memory_mb: int = 1_024,
+        wall_s: float = 60.0,
+        most_pages: int | None = None,
+        suspends: bool = True,
+        log: Callable[[bytes], None] = no_log,
+        limit_ms: int = 0,
+    ) -> None:
+        """Be ready; the process is started by the first call.
+
+        Args:
+            memory_mb: how much memory the process may have, in MiB.
+            wall_s: how many seconds it may take until it answers; then it is ended, and the call is abandoned.
+            most_pages: as for ``Guests``; None for half of the memory.
+            suspends: as for ``Guests``.
+            log: as for ``Guests``.
+            limit_ms: as for ``Guests``: a call that takes longer has the outcome ``timeout``.
+        """
+        pages = memory_mb * _PAGES_A_MB // 2 if most_pages is None else most_pages
+        super().__init__(most_pages=pages, suspends=suspends, log=log, limit_ms=limit_ms)
+        self._memory_mb = memory_mb
+        self.wall_s = wall_s
+        self._idle: list[_Process] = []
+
+    def within(self, limit_ms: int) -> Isolated:
+        """Give guests of this kind with another limit of time; see ``Guests``."""
+        if limit_ms == self._limit_ms:
+            return self
+        return Isolated(
+            memory_mb=self._memory_mb,
+            wall_s=self.wall_s,
+            most_pages=self.most_pages,
+            suspends=self.suspends,
+            log=self.log,
+            limit_ms=limit_ms,
+        )
+
+    def admit(self, module: bytes, pages: int) -> None:
+        """Judge a module; see ``Guests``."""
+        turn = _Turn(self, self._take())
+        turn.say_still({"op": "admit", "pages": pages}, module, answer="admitted")
+        turn.end()
+
+    def resolve(
+        self, workspace: Workspace, core: Mapping[str, ObjectId], node: str, source: Mapping[str, ObjectId]
+    ) -> Code | None:
+        """Give the code of a node; see ``nodes.Guests``."""
+        if node_path(workspace, source, node) is None and not is_wasm_actor(workspace, core):
+            return None
+        process, objects = self._take(), workspace.objects
+        head = {
+            "op": "resolve",
+            "node": node,
+            "core": _hex(core),
+            "source": _hex(source),
+            "format": objects.format.name,
+            "limits": asdict(objects.limits),
+            "fresh": process.age is not objects.age,
+        }
+        process.age = objects.age
+        turn = _Turn(self, process, workspace)
+        turn.say_still(head, answer="resolved")
+        return _Remote(turn)
+
+    # --- the process -----------------------------------------------------------------------------------
+
+    def _take(self) -> _Process:
+        """Take a process that nobody else talks to."""
+        with suppress(IndexError):
+            while True:
+                process = self._idle.pop()
+                if process.is_usable:
+                    return process
+        options = {
+            "memory_mb": self._memory_mb,
+            "most_pages": self.most_pages,
+            "suspends": self.suspends,
+            "limit_ms": self._limit_ms,
+        }
+        try:
+            return _Process(options, self._memory_mb << 20)
+        except OSError as error:
+            raise host_trouble(f"no process for guests: {error}") from error
+
+    def give_back(self, process: _Process) -> None:
+        """Let others talk to a process."""
+        self._idle.append(process)
+
+
+class _Turn:
+    """Hold a process as long as one call needs it."""
+
+    def __init__(self, guests: Isolated, process: _Process, workspace: Workspace | None = None) -> None:
+        """Hold one.
+
+        Args:
+            guests: whom it belongs to.
+            process: the process.
+            workspace: gives the objects that it asks for, and takes those that it made.
+        """
+        self._guests = guests
+        self._process: _Process | None = process
+        self._workspace = workspace
+
+    def say(self, head: Head, body: bytes = b"", *, answers: tuple[str, ...]) -> Generator[Request, Any, _Answer]:
+        """Say something, and serve the process until it answers.
+
+        Args:
+            head: what is said.
+            body: the same.
+            answers: what can be answered, besides a refusal.
+
+        Raises:
+            Refusal: that is the answer.
+            Missing: there is none (code ``host``); the process is ended.
+        """
+        process = self._process
+        assert process is not None, "nothing is said when the turn is over"
+        try:
+            answer = yield from self._serve(process.channel, head, body, answers)
+        except BaseException as error:
+            process.end()
+            self.end()
+            if isinstance(error, InternalError) or not isinstance(error, Exception):
+                raise
+            raise host_trouble(f"the process of guests has ended: {type(error).__name__} {error}") from error
+        if isinstance(answer, Refusal):
+            if answer.code == "host":  # what it lacks it has used up
+                process.end()
+            self.end()
+            raise answer
+        return answer
+
+    def say_still(self, head: Head, body: bytes = b"", *, answer: str) -> ObjectId | None:
+        """Say something during which nobody is asked; gives the id of the answer."""
+        talk = self.say(head, body, answers=(answer,))
+        try:
+            next(talk)
+        except StopIteration as stop:
+            _, result = stop.value
+            return None if result is None else bytes(result)
+        talk.close()
+        raise host_trouble("the process of guests asks where nobody can be asked")
+
+    def end(self) -> None:
+        """Let others have the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            self._guests.give_back(process)
+
+    def __del__(self) -> None:
+        """Let others have the process of a code that nobody ran, or of a draft that was not admitted."""
+        self.end()
+
+    def _serve(
+        self, channel: Channel, head: Head, body: bytes, answers: tuple[str, ...]
+    ) -> Generator[Request, Any, _Answer | Refusal]:
+        until = time.monotonic() + self._guests.wall_s
+        workspace = self._workspace
+        channel.send(head, body, until=until)
+        while True:
+            said, data = channel.receive(until=until)
+            match said["op"]:
+                case "load" if workspace is not None:
+                    channel.send(*_load(workspace, read_id(said["id"])), until=until)
+                case "log":
+                    self._guests.log(data)
+                case "ask":
+                    begin = time.monotonic()
+                    reply = yield from _ask(Ask(read_id(said["actor"]), str(said["name"]), data))
+                    until += time.monotonic() - begin
+                    channel.send(reply, until=until)
+                case "refusal":
+                    return read_refusal(said)
+                case op if op in answers:
+                    if workspace is not None:
+                        objects = workspace.objects
+                        for one in split(said["sizes"], data):
+                            workspace.put(objects.format.decode(one, objects.limits))
+                    return op, None if said["id"] is None else read_id(said["id"])
+                case _:
+                    raise ValueError("nothing that can be said here")
+
+
+class _Remote:
+    """Be the code of one call; see ``code.Code``."""
+
+    def __init__(self, turn: _Turn) -> None:
+        self._turn = turn
+
+    def step(self, run: Run) -> Play:
+        """Make a step."""
+        turn = self._turn
+        head = {
+            "op": "step",
+            "actor": run.actor.hex(),
+            "last": None if run.last is None else run.last.step_id.hex(),
+            "kind": run.proposal.kind.value,
+            "covered": [[sender.hex(), [one.hex() for one in messages]] for sender, messages in run.proposal.covered],
+            "attempt": run.attempt,
+        }
+        op, result = yield from turn.say(head, answers=("made", "draft"))
+        if op == "made":
+            turn.end()
+            return result
+
+        def finish(position: Position) -> ObjectId:
+            step = turn.say_still({"op": "finish", "step": position.step_id.hex()}, answer="made")
+            turn.end()
+            if step is None:
+                raise host_trouble("the process of guests gave no step")
+            return step
+
+        return Draft(result, finish)
+
+    def query(self, question: Question) -> Play:
+        """Answer a query."""
+        position = question.position
+        head = {
+            "op": "query",
+            "actor": position.step.actor.hex(),
+            "last": position.step_id.hex(),
+            "name": question.name,
+        }
+        _, result = yield from self._turn.say(head, question.args, answers=("made",))
+        self._turn.end()
+        return result
+
+
+def _hex(entries: Mapping[str, ObjectId]) -> dict[str, str]:
+    return {name: target.hex() for name, target in entries.items()}
+
+
+def _load(workspace: Workspace, object_id: ObjectId) -> Frame:
+    """Give an object as it stands in the store, or else as it was made before the call."""
+    objects = workspace.objects
+    try:
+        found = objects.load(object_id)
+    except Missing as refusal:
+        made = workspace.made.get(object_id)
+        if made is None or refusal.code is not None:
+            return refusal_head(refusal), b""
+        found = made
+    return {"op": "object"}, objects.stencils.encoders[found.kind](found)
+
+
+def _ask(request: Ask) -> Generator[Request, Any, Head]:
+    """Ask another actor."""
+    try:
+        answer: ObjectId | None = yield request
+    except Refusal as refusal:
+        return refusal_head(refusal)
+    return {"op": "answer", "id": None if answer is None else answer.hex()}
