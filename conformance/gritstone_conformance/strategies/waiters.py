@@ -32,6 +32,7 @@ MISUSES: Final = (
     "traps while unwinding",
     "traps when resumed",
     "reads beyond memory while unwinding",
+    "points beyond memory while unwinding",
 )
 """Ways in which a waiter goes wrong."""
 
@@ -110,6 +111,7 @@ def waiter(misuse: str = "", *, burns: int = 0, entry: str = "wit", initializes:
     unwinding: dict[str, list[Any]] = {
         "calls while unwinding": [("drop", ("call", at["fuel"]))],
         "waits while unwinding": [quiet("wait")],
+        "points beyond memory while unwinding": [quiet("input", 0, 0x10000)],
         "spins while unwinding": [spin],
         "traps while unwinding": ["unreachable"],
         "reads beyond memory while unwinding": [("drop", ("i32.load", _const(0x10000)))],

@@ -165,7 +165,7 @@ def making(trial: Trial, fmt: Format) -> None:
             args = [slot(one if at == number else each) for number, each in enumerate(good)]
             script.call("step", *args, slot(39 + at))
         world.tell(script.call("result", slot(one)), _FUNCTION)
-    for script in (_placing(), _grafting(), _mailing(), _headers()):
+    for script in (_placing(), _grafting(), _mailing(), _headers(), _beyond_ascii()):
         world.tell(script, _FUNCTION)
     world.bench.play()
 
@@ -233,6 +233,18 @@ def _headers() -> Script:
         script.call("message", slot(MESSAGE), script.text(each), len(each), slot(CORE), slot(100 + number))
         script.call("headers", slot(100 + number), BUFFERS + 0x2800, 1000)
     return script
+
+
+def _beyond_ascii() -> Script:
+    """Return a script with texts of which bytes and units of UTF-16 differ, in number and order."""
+    script = spoken()
+    for name in ("a", "\u00e9", "\uffee", "\U0001f600"):
+        script.place(40, name, BLOB, 40)
+    for i in range(4):
+        script.call("entry", slot(40), i, BUFFERS + 0x1000 + 8 * i, 8, slot(41))
+    each = script.text(b"a\0" + "\u00e9\U0001f600".encode() * 3 + b"\0")
+    script.call("blob", each, 1, each, 21, slot(42)).call("message", ZERO_AT, each, 21, slot(BLOB), slot(43))
+    return script.call("headers", slot(42), BUFFERS + 0x1100, 21).call("headers", slot(43), BUFFERS + 0x1120, 21)
 
 
 def queries(trial: Trial, fmt: Format) -> None:

@@ -82,6 +82,8 @@ def scope(trial: Trial, fmt: Format) -> None:
     keys = Script().call("input", 3, slot(INBOX)).call("entry", slot(INBOX), 0, slot(40), 31, slot(41))
     keys.call("kind", slot(40)).call("entry", slot(INBOX), 0, slot(40), 32, slot(41))
     keys.call("kind", slot(40)).call("kind", slot(41)).call("find", slot(INBOX), slot(40), 32, slot(42))
+    keys.blob(b"x", 50).place(0, "n" * 32, 50, 51).call("entry", slot(51), 0, slot(52), 32, slot(53))
+    keys.call("kind", slot(52)).call("kind", slot(53))  # a name is no id, be it as long as one
     actor.tell(bench.stage.blob(keys.data()), rule="wasm.abi.scope")
     bench.play()
 

@@ -122,9 +122,9 @@ def mount(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
-def _sends(to: str, content: str = "", mt: bytes = b"", *, twice: bool = False) -> Script:
-    """Return a script that sends what is at a path of its core to what is at another: a blob, if the path is empty."""
-    script = _beginning().find(_CORE, to, 10)
+def _sends(to: str, content: str = "", mt: bytes = b"", *, twice: bool = False, peer: str = "") -> Script:
+    """Return a script that sends what is at a path of its core to what is at another, or to itself; else a blob."""
+    script = _beginning().find(_CORE, to, 10) if to else _beginning().call("input", 0, slot(10))
     if content:
         script.find(_CORE, content, _BLOB)
     header = b"mt\0" + mt + b"\0" if mt else b""
@@ -132,6 +132,8 @@ def _sends(to: str, content: str = "", mt: bytes = b"", *, twice: bool = False) 
     script.call("input", 4, slot(_OUTBOX)).call("message", ZERO_AT, at, length, slot(_BLOB), slot(11))
     if twice:
         script.blob(b"then", 12).call("message", slot(11), 0, 0, slot(12), slot(11))
+    if peer:
+        script.find(_CORE, peer, 14).place(_CORE, "wasm/peers/p", 14, _CORE)
     return script.call("mail", slot(_OUTBOX), slot(10), slot(11), slot(13)).step(_CORE, outbox=13)
 
 
@@ -163,6 +165,12 @@ def send(trial: Trial, fmt: Format) -> None:
         for twice in (False, True):
             bench.probe(actor, _sends("friend", twice=twice), rule=rule)
         bench.probe(actor, _sends("other"), rule=rule)
+    actor = bench.run(script_guest(), {}, title=b"updated", also=people)
+    code = bench.executor.shelf.names(actor.value.core)["code"]
+    for to in ("other", "peer"):
+        script = bench.stage.blob(_sends(to, peer="other").data())
+        content = bench.stage.tree(wit_update=bench.stage.blob(MAIN), code=code, script=script)
+        bench.probe_content(actor, content, "update", rule=rule)
     bench.play()
 
 
@@ -262,11 +270,16 @@ def respects(trial: Trial, fmt: Format) -> None:
     odd += [{name: puppet} for name in ("wit", "wit_query", "wit_update")]
     cores += [bench.guest_core(script_guest(), least, **each) for each in odd]
     cores += [bench.guest_core(script_guest(), None, b"default"), bench.guest_core(script_guest(), b"\xa0", b"broken")]
+    first = bench.guest_core(script_guest(), least, b"first")
+    second = bench.guest_core(script_guest(), least, b"second", wasm_peers=bench.stage.tree(p=first))
+    cores += [first, second]
     entries = {f"c{number}": core for number, core in enumerate(cores)}
     peers = bench.stage.tree(p=friend)
     actor = bench.run(script_guest(), parent, wasm_peers=peers, also=entries)
     for name in entries:
         bench.probe(actor, _sends(name, name, b"genesis"), rule="wasm.grant.spawn")
+    siblings = [name for name, core in entries.items() if core in (first, second)]
+    bench.probe(actor, _births(siblings), rule="wasm.grant.spawn")
     bench.play()
 
 
@@ -286,12 +299,15 @@ def updates(trial: Trial, fmt: Format) -> None:
         "u8": stage.tree(wit=stage.tree(a=stage.blob(b"b"))),
     }
     friend = stage.tree(name=stage.blob(b"friend"))
+    contents["child"] = bench.guest_core(script_guest(), {"fuel": 1, "pages": 1})
     for manifest in ({"send": "any"}, {"send": "any", "spawn": "wasm"}, {"send": "any", "spawn": "any"}):
         actor = bench.run(script_guest(), manifest, friend=friend, also=contents)
-        for name in contents:
+        for name in list(contents)[:-1]:
             for mt in (b"update", b"job")[: 1 if "spawn" in manifest else 2]:
                 script = _sends("friend", name, mt, twice=name in ("u1", "u3"))
                 bench.probe(actor, script, rule="wasm.grant.send-update")
+        for to, content in (("", "u0"), ("", "u1"), ("child", "child")):
+            bench.probe(actor, _sends(to, content, b"update"), rule="wasm.grant.send-update")
     bench.play()
 
 
@@ -310,16 +326,26 @@ def tanks(trial: Trial, fmt: Format, tape: Tape) -> None:
         for name in (*entries, "none"):
             bench.probe(actor, _sends(name, name, b"genesis"), rule=rule)
         bench.probe(actor, _births(list(entries)), rule=rule)
+        bench.probe(actor, _births(["c0", "c0"]), rule=rule)
         actor.tell(bench.stage.blob(_sends("none", "none", b"genesis").data()), rule=rule)
         bench.probe(actor, _sends("c0", "c0", b"genesis"), rule=rule)
+    born = {"child": bench.guest_core(script_guest(), {"fuel": 1, "tank": 99}), **_scripted(bench, _births(["child"]))}
+    needed = bench.needed(bench.guest_core(script_guest(), {"tank": 1 << 40, "spawn": "wasm"}, **born))
+    for tank in (needed, needed - 1):
+        bench.run(script_guest(), {"tank": tank, "spawn": "wasm"}, rule=rule, also=born)
     bench.play()
 
 
+def _scripted(bench: GuestBench, script: Script) -> dict[str, bytes]:
+    return {"script": bench.stage.blob(script.data())}
+
+
 def _births(names: list[str]) -> Script:
-    """Return a script that sends several births at once."""
+    """Return a script that sends several births at once; to one that is named again, one behind the other."""
     script = _beginning()
     for number, name in enumerate(names):
-        script.find(_CORE, name, 10).call("message", ZERO_AT, 0, 0, slot(10), slot(11))
+        previous = slot(11) if name in names[:number] else ZERO_AT
+        script.find(_CORE, name, 10).call("message", previous, 0, 0, slot(10), slot(11))
         before = slot(13) if number else ZERO_AT
         script.call("mail", before, slot(10), slot(11), slot(13))
     return script.step(_CORE, outbox=13)
