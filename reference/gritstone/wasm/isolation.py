@@ -1,8 +1,9 @@
 """Isolation: guests in a process of their own, with a limit on its memory and on its time.
 
-Modules are admitted, metered, compiled and run there. Here is the store, and here steps are admitted: the process asks
-for objects by id and gives back those it made, which are decoded and hashed again. What it says is data, and is never
-run. So whatever becomes of it, the worst is that a call has no step.
+Modules are admitted, metered, compiled and run there. Here is the store, and here steps are admitted and audited: the
+process asks for objects by id and gives back those it made, which are decoded and hashed again. What it says is data,
+and is never run. So whoever has taken it over makes no step that the actor may not make, and writes none; what he can
+do is read what the store has, refuse calls, and lie in host nodes.
 
 ::
 
@@ -31,17 +32,19 @@ from typing import Any, TypeAlias
 
 from gritstone.errors import InternalError, Missing, Refusal
 from gritstone.grit.objects import ObjectId
-from gritstone.wasm.cores import is_wasm_actor, node_path
+from gritstone.wasm.capabilities import audit
+from gritstone.wasm.cores import is_wasm_actor, manifest_of, node_path, tree_at
 from gritstone.wasm.frames import Channel, Frame, Head, read_id, read_refusal, refusal_head, split
 from gritstone.wasm.guests import Guests, no_log
 from gritstone.wasm.outcomes import host_trouble
 from gritstone.wit.code import Ask, Code, Draft, Play, Question, Request, Run
-from gritstone.wit.position import Position
+from gritstone.wit.position import Position, position_of
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Isolated"]
 
 _PAGES_A_MB = 16
+_HOST_NODES = ("state", "module", "memory", "creator")  # what is put into a step behind a call
 
 _Answer: TypeAlias = tuple[str, ObjectId | None]
 """What was answered, and the id of it."""
@@ -167,7 +170,7 @@ class Isolated(Guests):
         process.age = objects.age
         turn = _Turn(self, process, workspace)
         turn.say_still(head, answer="resolved")
-        return _Remote(turn)
+        return _Remote(turn, node)
 
     # --- the process -----------------------------------------------------------------------------------
 
@@ -226,11 +229,10 @@ class _Turn:
         try:
             answer = yield from self._serve(process.channel, head, body, answers)
         except BaseException as error:
-            process.end()
-            self.end()
+            trouble = self.fail(f"{type(error).__name__} {error}")
             if isinstance(error, InternalError) or not isinstance(error, Exception):
                 raise
-            raise host_trouble(f"the process of guests has ended: {type(error).__name__} {error}") from error
+            raise trouble from error
         if isinstance(answer, Refusal):
             if answer.code == "host":  # what it lacks it has used up
                 process.end()
@@ -247,7 +249,14 @@ class _Turn:
             _, result = stop.value
             return None if result is None else bytes(result)
         talk.close()
-        raise host_trouble("the process of guests asks where nobody can be asked")
+        raise self.fail("it asks where nobody can be asked")
+
+    def fail(self, why: str) -> Refusal:
+        """End the process; gives the refusal that abandons the call."""
+        if self._process is not None:
+            self._process.end()
+        self.end()
+        return host_trouble(f"the process of guests has ended: {why}")
 
     def end(self) -> None:
         """Let others have the process."""
@@ -292,33 +301,38 @@ class _Turn:
 class _Remote:
     """Be the code of one call; see ``code.Code``."""
 
-    def __init__(self, turn: _Turn) -> None:
+    def __init__(self, turn: _Turn, node: str) -> None:
         self._turn = turn
+        self._node = node
 
     def step(self, run: Run) -> Play:
         """Make a step."""
         turn = self._turn
+        last = None if run.last is None else run.last.step_id
         head = {
             "op": "step",
             "actor": run.actor.hex(),
-            "last": None if run.last is None else run.last.step_id.hex(),
+            "last": None if last is None else last.hex(),
             "kind": run.proposal.kind.value,
             "covered": [[sender.hex(), [one.hex() for one in messages]] for sender, messages in run.proposal.covered],
             "attempt": run.attempt,
         }
         op, result = yield from turn.say(head, answers=("made", "draft"))
-        if op == "made":
-            turn.end()
-            return result
+        if op == "draft":
+            return Draft(result, lambda position: self._finish(run, position))
+        if result != last:
+            raise turn.fail("a step that is no draft")
+        turn.end()
+        return result
 
-        def finish(position: Position) -> ObjectId:
-            step = turn.say_still({"op": "finish", "step": position.step_id.hex()}, answer="made")
-            turn.end()
-            if step is None:
-                raise host_trouble("the process of guests gave no step")
-            return step
-
-        return Draft(result, finish)
+    def _finish(self, run: Run, position: Position) -> ObjectId:
+        """Audit an admitted step here, and let the process put the host nodes into it; see ``Draft``."""
+        audit(run, manifest_of(run.workspace, run.core), position, is_update=self._node == "wit_update")
+        step = self._turn.say_still({"op": "finish", "step": position.step_id.hex()}, answer="made")
+        if step is None or not _has_only_nodes(run.workspace, position, step):
+            raise self._turn.fail("another step than that with host nodes")
+        self._turn.end()
+        return step
 
     def query(self, question: Question) -> Play:
         """Answer a query."""
@@ -336,6 +350,25 @@ class _Remote:
 
 def _hex(entries: Mapping[str, ObjectId]) -> dict[str, str]:
     return {name: target.hex() for name, target in entries.items()}
+
+
+def _has_only_nodes(workspace: Workspace, position: Position, step_id: ObjectId) -> bool:
+    """Tell whether a step is another one, but for host nodes.
+
+    Spec: :rule:`wasm.image.nodes`.
+    """
+    try:
+        made = position_of(workspace, step_id)
+    except Refusal:
+        return False
+    return _without_nodes(workspace, made) == _without_nodes(workspace, position)
+
+
+def _without_nodes(workspace: Workspace, position: Position) -> tuple[object, ...]:
+    step, core = position.step, dict(position.core)
+    wasm = tree_at(workspace, core.pop("wasm", None))
+    rest = {name: target for name, target in wasm.items() if name not in _HOST_NODES}
+    return step.previous, step.actor, step.inbox, step.outbox, core, rest
 
 
 def _load(workspace: Workspace, object_id: ObjectId) -> Frame:

@@ -16,12 +16,14 @@ from typing import Any
 
 import pytest
 
-from gritstone.errors import Refusal
 from gritstone.grit import MemoryEngine, Store
 from gritstone.grit.formats import FORMATS, Format
+from gritstone.grit.objects import Blob, Mailbox, Message, Step, Tree
 from gritstone.wasm import Abandoned, Environment, Failed, Guests, Isolated, Sandbox, spawn
 from gritstone.wasm import isolation as isolation_module
+from gritstone.wasm.cores import tree_at
 from gritstone.wasm.frames import Channel
+from gritstone.wit.workspace import Workspace
 
 GUESTS = sorted((Path(__file__).parents[3] / "vectors/wasm/guests").glob("*.wasm"))
 MOST_FUEL = 2**62
@@ -342,14 +344,68 @@ def test_a_process_that_says_what_nobody_understands(counter: bytes, lie: str) -
     assert execution.run().outcome == "step"
 
 
-@pytest.mark.parametrize("op", ["made", "draft"])
-def test_a_process_that_makes_a_step_that_is_none(counter: bytes, op: str) -> None:
-    guests = Isolated()
-    execution = spawn(counter, sandbox=Sandbox(guests=guests))
-    before = execution.snapshot_id
-    liar: Any = _Liar([_RESOLVED, _frame({"op": op, "id": "ab" * 32, "sizes": []})])
-    guests._idle.append(liar)
-    with pytest.raises(Refusal):
+def _forged(execution: Any, change: Callable[[Workspace, dict[str, bytes]], None]) -> tuple[bytes, list[bytes]]:
+    """Make a next step of an actor that changes its core; gives its id, and the objects."""
+    workspace = execution.sandbox.workspace()
+    last = execution.sandbox.position(execution.actor)
+    core = dict(last.core)
+    change(workspace, core)
+    message = workspace.put(Message(last.inbox[execution.sandbox.agent], {}, workspace.put(Blob({}, b""))))
+    inbox = workspace.put(Mailbox({**last.inbox, execution.sandbox.agent: message}))
+    step = workspace.put(Step(last.step_id, execution.actor, inbox, last.step.outbox, workspace.put(Tree(core))))
+    return step, list(workspace.encodings.values())
+
+
+def _touch(name: str) -> Callable[[Workspace, dict[str, bytes]], None]:
+    """Put a blob at a name of a core; what has a slash stands below ``wasm``."""
+
+    def change(workspace: Workspace, core: dict[str, bytes]) -> None:
+        blob = workspace.put(Blob({}, b"forged"))
+        top, _, below = name.partition("/")
+        core[top] = workspace.put(Tree({**tree_at(workspace, core.get(top)), below: blob})) if below else blob
+
+    return change
+
+
+def _says(op: str, forged: tuple[bytes, list[bytes]]) -> bytes:
+    step, objects = forged
+    return _frame({"op": op, "id": step.hex(), "sizes": [len(one) for one in objects]}, b"".join(objects))
+
+
+def _lied(execution: Any, *answers: bytes) -> str | None:
+    """Run while the process says this; gives the code of what is raised, and nothing has happened."""
+    before, liar = execution.snapshot_id, _Liar([_RESOLVED, *answers])
+    execution.sandbox._guests._idle.append(liar)
+    with pytest.raises(Failed) as caught:
         execution.run()
     liar.end()
     assert execution.snapshot_id == before
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("wasm/manifest", "failed:denied:host"), ("wit", "failed:denied:code"), ("fs/etc", "failed:denied:mount")],
+)
+def test_a_process_that_grants_itself_something(counter: bytes, name: str, code: str) -> None:
+    execution = spawn(counter, sandbox=Sandbox(guests=Isolated()))
+    assert _lied(execution, _says("draft", _forged(execution, _touch(name)))) == code
+
+
+@pytest.mark.parametrize("name", ["count", "wasm/manifest", "wasm/peers", "fs/etc"])
+def test_a_process_that_finishes_another_step(counter: bytes, name: str) -> None:
+    execution = spawn(counter, sandbox=Sandbox(guests=Isolated()))
+    draft, other = _forged(execution, _touch("note")), _forged(execution, _touch(name))
+    assert _lied(execution, _says("draft", draft), _says("made", other)) == "host"
+    assert _lied(execution, _says("draft", draft), _frame({"op": "made", "id": None, "sizes": []})) == "host"
+    assert _lied(execution, _says("draft", draft), _NO_STEP) == "host"
+
+
+def test_a_process_that_skips_the_audit(counter: bytes) -> None:
+    execution = spawn(counter, sandbox=Sandbox(guests=Isolated()))
+    assert _lied(execution, _says("made", _forged(execution, _touch("note")))) == "host"
+
+
+def test_a_process_that_makes_a_step_that_is_none(counter: bytes) -> None:
+    execution = spawn(counter, sandbox=Sandbox(guests=Isolated()))
+    assert _lied(execution, _says("draft", (bytes(32), []))) == "illegal-step"
