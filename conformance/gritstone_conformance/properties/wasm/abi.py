@@ -165,7 +165,7 @@ def making(trial: Trial, fmt: Format) -> None:
             args = [slot(one if at == number else each) for number, each in enumerate(good)]
             script.call("step", *args, slot(39 + at))
         world.tell(script.call("result", slot(one)), _FUNCTION)
-    for script in (_placing(), _grafting(), _mailing(), _headers(), _beyond_ascii()):
+    for script in (_placing(), _grafting(), _mailing(), _headers(), _beyond_ascii(), _heavy()):
         world.tell(script, _FUNCTION)
     world.bench.play()
 
@@ -245,6 +245,14 @@ def _beyond_ascii() -> Script:
     each = script.text(b"a\0" + "\u00e9\U0001f600".encode() * 3 + b"\0")
     script.call("blob", each, 1, each, 21, slot(42)).call("message", ZERO_AT, each, 21, slot(BLOB), slot(43))
     return script.call("headers", slot(42), BUFFERS + 0x1100, 21).call("headers", slot(43), BUFFERS + 0x1120, 21)
+
+
+def _heavy() -> Script:
+    """Return a script with the heaviest blob, and one that is a byte too heavy."""
+    script = spoken().act("grow", 128)
+    for number, length in enumerate((8_387_936, 8_387_937)):
+        script.call("blob", 0, length, 0, 0, slot(50 + number)).call("kind", slot(50 + number))
+    return script
 
 
 def queries(trial: Trial, fmt: Format) -> None:

@@ -77,7 +77,7 @@ def scope(trial: Trial, fmt: Format) -> None:
     there = bench.stage.tree(t=bench.stage.blob(b"there"))
     for raw in (False, True):
         actor = bench.run(script_guest(), {**GRANTS, **({"raw": True} if raw else {})}, title=b"raw" if raw else b"a")
-        for identity in (there, actor.identity, fmt.hash(b"nobody stored this")):
+        for identity in (there, actor.identity, fmt.hash(b"nobody stored this"), bytes(32)):
             actor.tell(bench.stage.blob(_probes(identity).data()), rule="wasm.abi.scope")
     keys = Script().call("input", 3, slot(INBOX)).call("entry", slot(INBOX), 0, slot(40), 31, slot(41))
     keys.call("kind", slot(40)).call("entry", slot(INBOX), 0, slot(40), 32, slot(41))

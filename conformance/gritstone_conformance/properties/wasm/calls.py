@@ -101,6 +101,8 @@ def fresh(trial: Trial, fmt: Format) -> None:
     answering, stepping = _counting(image=False), _counting(image=True)
     keeping = bench.run(stepping, {"image": True})
     forgetting = bench.run(stepping, {"tank": 1 << 40}, title=b"b")
+    assert forgetting.head is not None
+    bench.query(forgetting.head, "q", rule="wasm.call.fresh")  # no such export
     for title in (b"c", b"d"):
         bench.run(answering, {"image": True}, title=title)
         keeping.tell(bench.outside)
@@ -130,6 +132,12 @@ def initialize(trial: Trial, fmt: Format) -> None:
     given.function([], [], (), [*making_step(imports), "drop"], "_initialize")
     given.entry([zero])
     bench.run(given.binary())
+    known = Assembly()
+    asked, kind = known.grit("input"), known.grit("kind")
+    known.memory(1)
+    known.function([], [], (), [("drop", ("call", asked, zero, number(64)))], "_initialize")
+    known.entry([("call", kind, number(64))])
+    bench.run(known.binary())  # an id from there is in scope here
     bench.play()
 
 

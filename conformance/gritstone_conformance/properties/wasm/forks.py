@@ -73,6 +73,11 @@ def exact(trial: Trial, fmt: Format) -> None:
             again = _bear(house, fork)
             house.ask_guest(again, b"\2")
             fork = _fork(house, _head(house, again), 2)
+    actor = house.guest(b"less", "random", {**random, "tank": 1 << 40})
+    house.ask_guest(actor, b"\3")
+    for less in ({"clock": random["clock"], "tank": 1}, {"tank": 1 << 41}, {**random}):
+        house.change(actor, wasm=house.manifest(less))
+        _fork(house, _head(house, actor), 3)
     house.compare()
 
 

@@ -76,6 +76,11 @@ def refused(trial: Trial, fmt: Format) -> None:
         house.request(house.pair.cas(Change(head, house.pair.model.references[head], target)))
         _hand(house, "adopt", actor)
     _hand(house, "adopt", actor)
+    for target in (actor, step):
+        house.request(house.pair.cas(Change(head, None, target)))
+        for op in ("adopt", "release"):
+            _hand(house, op, actor)
+        house.request(house.pair.cas(Change(head, target, None)))
     house.compare()
 
 

@@ -13,7 +13,7 @@ from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, in_one
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.properties.wit.workbench import Actor
 from gritstone_conformance.strategies.guests import add_module
-from gritstone_conformance.strategies.host_calls import PAGE, SPARE, Script, script_guest
+from gritstone_conformance.strategies.host_calls import PAGE, SPARE, Script, script_guest, slot
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
@@ -78,6 +78,13 @@ def complete(trial: Trial, fmt: Format) -> None:
         actor.tell(bench.stage.blob(script.data()), rule=rule)
     assert actor.head is not None
     bench.query(actor.head, "look", look.data(), rule="wasm.call.query")
+    large = bench.run(script_guest(), {**_IMAGE, "pages": 300, "fuel": 20_000_000}, title=b"large")
+    far = (128 * PAGE, 256 * PAGE, 258 * PAGE - 4)
+    for act in ("store", "load"):
+        script = Script().act("grow", 257 if act == "store" else 0)
+        for place in far:
+            script.act(act, place, 7)
+        large.tell(bench.stage.blob(script.data()), rule=rule)
     bench.play()
 
 
@@ -271,9 +278,24 @@ def updates(trial: Trial, fmt: Format) -> None:
     actor.tell(actor.identity, "genesis", rule=rule)
     for content, mt in ((look, ""), (update, "update"), (look, ""), (update, "update")):
         actor.tell(content, mt, rule=rule)
+    blank = _with(bench, actor.value.core, "wasm/state", None)
+    actor.head = bench.pretend(actor, blank)
+    bench.probe_content(actor, update, "update", rule=rule)
     for path in (b"external:puppet/1", b"wasm:no/such", b"wasm:code", b"wasm:code/none.wasm", b""):
         bench.probe_content(actor, bench.stage.tree(wit_update=bench.stage.blob(path), code=code), "update", rule=rule)
     bench.play()
+
+
+_NO_ANSWERS: Final = (
+    Script().act("grow", 6_000),  # more than there is fuel
+    Script().call("input", 1, slot(1)).call("result", slot(1)).act("silent"),
+    Script().call("input", 3, slot(1)).call("result", slot(1)).act("silent"),
+    Script()
+    .call("input", 3, slot(1))
+    .call("entry", slot(1), 0, slot(2), 32, slot(3))
+    .call("result", slot(3))
+    .act("silent"),
+)
 
 
 def pure(trial: Trial, fmt: Format) -> None:
@@ -298,6 +320,8 @@ def pure(trial: Trial, fmt: Format) -> None:
                 bench.query(actor.head, "q", act.data(), rule=rule)
             bench.query(actor.head, "q", Script().act("stop", 7).data(), rule=rule)
             bench.query(actor.head, "q", Script().act("silent").data(), rule=rule)
+            for script in _NO_ANSWERS:
+                bench.query(actor.head, "q", script.data(), rule="wasm.outcome.code")
             actor.tell(bench.stage.blob(act.data()), rule=rule)
         first = actor.value.previous
         assert first is not None
@@ -315,5 +339,5 @@ PROPERTIES: Final = (
     *of_executors("wasm/image/strict", strict, "wasm.image.strict"),
     *in_one_format("wasm/image/readers", readers, "wasm.image.strict"),
     *of_executors("wasm/call/updates", updates, "wasm.call.update"),
-    *in_one_format("wasm/call/pure", pure, "wasm.call.query"),
+    *in_one_format("wasm/call/pure", pure, "wasm.call.query", "wasm.outcome.code"),
 )

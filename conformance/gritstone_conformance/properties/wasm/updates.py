@@ -41,6 +41,12 @@ def senders(trial: Trial, fmt: Format) -> None:
             rule=house.rule,
         )
         house.ask_guest(actor, b"")
+        house.change(actor, wasm=house.manifest({**KEEPS, "update": "all"}))
+        house.tell(
+            stranger,
+            stage.program(programs.send(0, 1, "update"), actor, stage.tree(k=stage.blob(b"x"))),
+            rule=house.rule,
+        )
     house.compare()
 
 
@@ -144,6 +150,9 @@ def frozen(trial: Trial, fmt: Format) -> None:
             content = stage.program(programs.write(path, b"new"))
             house.tell(puppet, content, mode="signal", rule=rule)
             house.refs(rule=rule)
+    for lines in (b"k\n", b"bad"):
+        actor = house.guest(b"keeps", "counter", KEEPS, frozen=stage.blob(lines), k=stage.blob(b"v"))
+        house.ask_guest(actor, b"")
     house.compare()
 
 

@@ -42,7 +42,7 @@ def resume(trial: Trial, fmt: Format, tape: Tape) -> None:
     rule = "wasm.wait.resume"
     actor = bench.run(waiter(), _IMAGE, rule=rule)
     empty = bench.stage.blob(b"")
-    code = bench.stage.tree(**{"main.wasm": add_module(bench.stage.graph, waiter(entry="wit_update"))})
+    code = bench.stage.tree(**{"main.wasm": add_module(bench.stage.graph, waiter())})
     for _ in range(tape.within(2, 6)):
         choice = tape.below(6)
         assert actor.head is not None
@@ -71,6 +71,9 @@ def renewed(trial: Trial, fmt: Format) -> None:
     actor = bench.run(waiter(), _IMAGE)
     empty = bench.stage.blob(b"")
     actor.tell(empty)
+    code = bench.stage.tree(**{"main.wasm": add_module(bench.stage.graph, waiter())})
+    actor.tell(bench.stage.tree(wit_update=bench.stage.blob(MAIN), code=code), "update", rule=rule)
+    actor.tell(empty, rule=rule)
     other = bench.stage.tree(**{"main.wasm": add_module(bench.stage.graph, waiter(burns=4))})
     actor.tell(bench.stage.tree(code=other), "update", rule=rule)
     for _ in range(2):
