@@ -6,17 +6,20 @@ it is made.
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import pkgutil
 import sys
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+_OURS: Final = ("gritstone", "gritstone_conformance")
 
 
 def module_names(package: str) -> Iterator[str]:
@@ -55,14 +58,21 @@ def keep_sentence(_app: Sphinx, what: str, _name: str, _object: Any, _options: A
 
 
 def name_fully(_app: Sphinx, doctree: nodes.document) -> None:
-    """Give each Python name its full name, as the module sees it in which it is written."""
-    for node in doctree.findall(pending_xref):
+    """Give each Python name its full name, as the module sees it in which it is written.
+
+    Types of other projects are shown as they are: there is no page to link to, and looking for one takes long.
+    """
+    for node in list(doctree.findall(pending_xref)):
         module = sys.modules.get(node.get("py:module") or "")
         if node.get("refdomain") != "py" or module is None:
             continue
-        found = getattr(module, node["reftarget"], None)
+        name = node["reftarget"]
+        found = getattr(module, name, None) or getattr(builtins, name, None)
         if isinstance(found, type):
-            node["reftarget"] = f"{found.__module__}.{found.__qualname__}"
+            if found.__module__.partition(".")[0] in _OURS:
+                node["reftarget"] = f"{found.__module__}.{found.__qualname__}"
+            else:
+                node.replace_self(node.children)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

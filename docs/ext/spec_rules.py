@@ -8,6 +8,7 @@ so the two readings cannot drift.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, ClassVar
 
 from docutils import nodes
@@ -34,6 +35,7 @@ def anchor(rule_id: str) -> str:
     return "rule-" + rule_id.replace(".", "-")
 
 
+@cache
 def cases_by_rule() -> dict[str, tuple[str, ...]]:
     """Return, per rule id, the names of the cases that the suite plans for it, ascending."""
     found: dict[str, list[str]] = {}
