@@ -15,7 +15,7 @@ from gritstone_conformance.strategies.guest_numbers import KINDS, draw_constant
 from gritstone_conformance.strategies.guest_surroundings import Surroundings
 from gritstone_conformance.strategies.tape import Tape
 
-__all__ = ["TAPE", "Guest", "draw_guest", "making_step"]
+__all__ = ["TAPE", "Guest", "draw_guest", "making_step", "wiping"]
 
 TAPE: Final = 700  # bytes
 _STEP_IMPORTS: Final = ("input", "step", "result")
@@ -50,6 +50,25 @@ def making_step(imports: dict[str, int], at: int = _SCRATCH) -> Code:
     code.append(("drop", ("call", imports["step"], *(("i32.const", place) for place in places))))
     code.append(("drop", ("call", imports["result"], ("i32.const", places[5]))))
     return [*code, ("i32.const", 0)]
+
+
+def wiping() -> bytes:
+    """Return a guest that makes steps, and whose memory is all zero after the first of them and every other one."""
+    guest = Assembly()
+    imports = {name: guest.grit(name) for name in ("input", "step", "result")}
+    guest.memory(1)
+    turn = guest.global_("i32", 0, mutable=True)
+    wipe = ("memory.fill", ("i32.const", 0), ("i32.const", 0), ("i32.const", 65_536))
+    guest.entry(
+        [
+            ("global.set", turn, ("i32.xor", ("global.get", turn), ("i32.const", 1))),
+            *making_step(imports),
+            "drop",
+            ("if", None, ("global.get", turn), [wipe]),
+            ("i32.const", 0),
+        ]
+    )
+    return guest.binary()
 
 
 def _draw_kinds(tape: Tape, most: int) -> tuple[str, ...]:

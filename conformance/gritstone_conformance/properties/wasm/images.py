@@ -12,6 +12,7 @@ from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
 from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, in_one_format, of_executors
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.properties.wit.workbench import Actor
+from gritstone_conformance.strategies.guest_modules import wiping
 from gritstone_conformance.strategies.guests import add_module
 from gritstone_conformance.strategies.host_calls import PAGE, SPARE, Script, script_guest, slot
 from gritstone_conformance.strategies.tape import Tape
@@ -104,6 +105,10 @@ def zero(trial: Trial, fmt: Format) -> None:
         actor.tell(bench.stage.blob(script.data()), rule="wasm.image.zero")
     assert actor.head is not None
     bench.holds(actor.head, rule="wasm.image.zero")
+    empty = bench.run(wiping(), _IMAGE, rule="wasm.image.zero")
+    for _ in range(2):
+        empty.tell(bench.outside, rule="wasm.image.zero")
+    bench.run(script_guest(), wasm_memory=bench.outside, rule="wasm.image.nodes")  # nothing of wasm is left
     bench.play()
 
 
@@ -333,7 +338,7 @@ def pure(trial: Trial, fmt: Format) -> None:
 PROPERTIES: Final = (
     *of_executors("wasm/image/nodes", nodes, "wasm.image.nodes", given=tape(120), examples=4),
     *in_one_format("wasm/image/complete", complete, "wasm.image.complete", "wasm.call.query"),
-    *in_one_format("wasm/image/zero", zero, "wasm.image.zero"),
+    *in_one_format("wasm/image/zero", zero, "wasm.image.zero", "wasm.image.nodes"),
     *in_one_format("wasm/image/residue", residue, "wasm.image.residue"),
     *of_executors("wasm/image/prepared", prepared, "wasm.image.prepared"),
     *of_executors("wasm/image/strict", strict, "wasm.image.strict"),

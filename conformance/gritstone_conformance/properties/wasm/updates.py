@@ -109,7 +109,7 @@ def creators(trial: Trial, fmt: Format) -> None:
     house = GuestDouble(trial, fmt, rule)
     stage = house.stage
     mother = house.guest(b"mother", "puppet", _TEST)
-    for number, manifest in enumerate((KEEPS, None, {**KEEPS, "update": "any"}, {"tank": 1 << 40})):
+    for number, manifest in enumerate((KEEPS, None, {"update": "any"}, {"tank": 1 << 40})):
         own = house.guest(b"own %d" % number, "counter", manifest)
         given = house.guest(b"given %d" % number, "counter", manifest, wasm={"creator": mother})
         for actor in (own, given):
@@ -153,6 +153,10 @@ def frozen(trial: Trial, fmt: Format) -> None:
     for lines in (b"k\n", b"bad"):
         actor = house.guest(b"keeps", "counter", KEEPS, frozen=stage.blob(lines), k=stage.blob(b"v"))
         house.ask_guest(actor, b"")
+    modules = {name: stage.tree(**{"q.wasm": stage.blob(name.encode())}) for name in ("old", "new")}
+    node = stage.blob(b"wasm:query/q.wasm")
+    actor = house.guest(b"asks", "counter", frozen=stage.blob(b"k\n"), wit_query=node, query=modules["old"])
+    house.change(actor, query=modules["new"])
     house.compare()
 
 
