@@ -236,7 +236,7 @@ def _play(matrix: Matrix, crew: dict[str, Host], journey: Journey, fmt: Format) 
         fresh = Host(host.subject.spawn(), host.title)
         try:
             for source, run in runs.items():
-                for cut in range(len(run.baggage)):
+                for cut in reversed(range(len(run.baggage))):  # what it has not made itself yet comes first
                     matrix.cuts[source, target] = matrix.cuts.get((source, target), 0) + 1
                     _resume(matrix, (journey, fmt, source, target, cut), fresh, itinerary, run)
         finally:
