@@ -276,7 +276,7 @@ def erased(trial: Trial, fmt: Format) -> None:
     """An erased blob is a blob without data and headers, and it stays one when a guest makes the same blob again."""
     bench = GuestBench(trial, fmt)
     gone = bench.stage.blob(b"gone", ("a", "b"))
-    actor = bench.run(script_guest(), GRANTS, gone=gone)
+    actor = bench.run(script_guest(), GRANTS, gone=gone, wit_query=bench.stage.blob(b"wasm:gone"))
     script = Script().call("input", 2, slot(CORE)).call("input", 0, slot(ACTOR)).find(CORE, "gone", BLOB)
     for _ in range(2):
         script.call("kind", slot(BLOB)).call("size", slot(BLOB)).call("read", slot(BLOB), 0, BUFFERS + 0x1000, 9)
@@ -287,6 +287,8 @@ def erased(trial: Trial, fmt: Format) -> None:
         script.blob(b"gone", BLOB, b"a\0b\0")
     bench.play()
     bench.erase(gone)
+    assert actor.head is not None
+    bench.query(actor.head, "q", rule="wasm.module.node")
     actor.tell(bench.stage.blob(script.data()), rule=_FUNCTION)
     bench.play()
 
@@ -328,6 +330,6 @@ PROPERTIES: Final = (
     *of_executors("wasm/abi/reading", reading, _FUNCTION, _COST),
     *of_executors("wasm/abi/making", making, _FUNCTION, _COST),
     *in_one_format("wasm/abi/queries", queries, _FUNCTION, _COST),
-    *of_executors("wasm/abi/erased", erased, _FUNCTION, features=("erase",)),
+    *of_executors("wasm/abi/erased", erased, _FUNCTION, "wasm.module.node", features=("erase",)),
     *of_executors("wasm/abi/generated", generated, _FUNCTION, _COST, given=tape(400), examples=3),
 )

@@ -279,7 +279,8 @@ def updates(trial: Trial, fmt: Format) -> None:
     node = bench.stage.blob(b"wasm:code/other.wasm")
     update = bench.stage.tree(wit_update=node, code=code, script=bench.stage.blob(script.data()))
     look = bench.stage.blob(Script().act("get").act("load", 0xC000).call("clock").call("random", 0x5000, 40).data())
-    actor = Actor(bench, _with(bench, warm, "script", None))
+    other = _with(bench, warm, "wit_update", bench.stage.blob(MAIN))  # that of the content counts
+    actor = Actor(bench, _with(bench, other, "script", None))
     actor.tell(actor.identity, "genesis", rule=rule)
     for content, mt in ((look, ""), (update, "update"), (look, ""), (update, "update")):
         actor.tell(content, mt, rule=rule)
