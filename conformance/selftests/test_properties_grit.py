@@ -27,7 +27,7 @@ from gritstone_conformance.running.settings import RunSettings, hypothesis_setti
 from gritstone_conformance.trial import Divergence, Property, Trial
 
 PROPERTIES = [prop for prop in load_properties() if prop.name.startswith("grit/")]
-SMALL = Limits(**FLOORS)
+SMALL = Limits.of(FLOORS)
 PACKAGE = Path(__file__).parents[1] / "gritstone_conformance"
 
 

@@ -456,33 +456,9 @@ class Call:
         raise failure("failed", "the guest failed", rule="wasm.outcome.guest", detail=f"guest:{code}")
 
 
+_OTHERWISE = {"kind": "_kind_of", "headers": "_header_list"}
 _METHODS: Mapping[str, Callable[..., int | None]] = MappingProxyType(
-    {
-        "input": Call._input,
-        "covered": Call._covered,
-        "kind": Call._kind_of,
-        "size": Call._size,
-        "read": Call._read,
-        "headers": Call._header_list,
-        "link": Call._link,
-        "entry": Call._entry,
-        "find": Call._find,
-        "place": Call._place,
-        "mail": Call._mail,
-        "blob": Call._blob,
-        "message": Call._message,
-        "step": Call._step,
-        "result": Call._result,
-        "query_name": Call._query_name,
-        "query": Call._query,
-        "random": Call._random,
-        "clock": Call._clock,
-        "attempt": Call._attempt,
-        "fuel": Call._fuel,
-        "log": Call._log,
-        "fail": Call._fail,
-        "wait": Call._wait,
-    }
+    {name: getattr(Call, _OTHERWISE.get(name, f"_{name}")) for name in FUNCTIONS}
 )
 """The method of each function."""
 

@@ -159,6 +159,11 @@ class Function:
         return result & _MASK32
 
 
+def _shape(type_: FunctionType) -> wasmtime.FuncType:
+    kinds = {I32: wasmtime.ValType.i32(), I64: wasmtime.ValType.i64()}
+    return wasmtime.FuncType([kinds[one] for one in type_.parameters], [kinds[one] for one in type_.results])
+
+
 def define_function(
     linker: wasmtime.Linker,
     module: str,
@@ -178,7 +183,6 @@ def define_function(
     Returns:
         What has to be kept as long as the linker is used.
     """
-    kinds = {I32: wasmtime.ValType.i32(), I64: wasmtime.ValType.i64()}
     room_of = _ROOM[len(type_.parameters)].from_address
     end = _WORDS * len(type_.parameters)
     is_long = type_.results == (I64,)
@@ -199,7 +203,7 @@ def define_function(
     callback = _ENTER(enter)
     parts = [part.encode() for part in (module, name)]
     texts = [(ctypes.create_string_buffer(part), len(part)) for part in parts]
-    shape = wasmtime.FuncType([kinds[one] for one in type_.parameters], [kinds[one] for one in type_.results])
+    shape = _shape(type_)
     error = ffi.wasmtime_linker_define_func_unchecked(
         linker.ptr(),
         *texts[0],
