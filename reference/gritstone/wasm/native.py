@@ -184,7 +184,7 @@ def define_function(
         What has to be kept as long as the linker is used.
     """
     room_of = _ROOM[len(type_.parameters)].from_address
-    end = _WORDS * len(type_.parameters)
+    end, shape = _WORDS * len(type_.parameters), _shape(type_)
     is_long = type_.results == (I64,)
 
     def enter(env: int, caller: int, values: int, count: int) -> int:
@@ -201,9 +201,7 @@ def define_function(
         return 0
 
     callback = _ENTER(enter)
-    parts = [part.encode() for part in (module, name)]
-    texts = [(ctypes.create_string_buffer(part), len(part)) for part in parts]
-    shape = _shape(type_)
+    texts = [(ctypes.create_string_buffer(part), len(part)) for part in (module.encode(), name.encode())]
     error = ffi.wasmtime_linker_define_func_unchecked(
         linker.ptr(),
         *texts[0],
