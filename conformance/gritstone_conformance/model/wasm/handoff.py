@@ -24,12 +24,11 @@ def release(room: Mailroom, actor: bytes) -> bytes:
     """
     references = room.store.references
     head, moved = f"heads/{actor.hex()}", f"moved/{actor.hex()}"
-    defects = list(_hindrances(room, actor))
     if head not in references:
-        defects = [missing(_RULE, "the actor has no head")]
+        raise Refusal([missing(_RULE, "the actor has no head")])
     if moved in references:
-        defects.append(rejected(_RULE, "the actor stands still already"))
-    if defects:
+        raise Refusal([rejected(_RULE, "the actor stands still already")])
+    if defects := list(_hindrances(room, actor)):
         raise Refusal(defects)
     references[moved] = references.pop(head)
     room.reload()
@@ -44,19 +43,15 @@ def adopt(room: Mailroom, actor: bytes) -> bytes:
     """
     references = room.store.references
     head, moved = f"heads/{actor.hex()}", f"moved/{actor.hex()}"
-    defects: list[Defect] = []
     if moved not in references:
-        defects.append(missing(_RULE, "the actor does not stand still here"))
-    else:
-        value = room.store.look(references[moved])
-        if isinstance(value, Defect):
-            defects.append(missing(_RULE, "its step is absent"))
-        elif not isinstance(value, Step) or value.actor != actor:
-            defects.append(invalid(_RULE, "that is no step of the actor"))
+        raise Refusal([missing(_RULE, "the actor does not stand still here")])
+    value = room.store.look(references[moved])
+    if isinstance(value, Defect):
+        raise Refusal([missing(_RULE, "its step is absent")])
+    if not isinstance(value, Step) or value.actor != actor:
+        raise Refusal([invalid(_RULE, "that is no step of the actor")])
     if head in references:
-        defects.append(rejected(_RULE, "the actor is here"))
-    if defects:
-        raise Refusal(defects)
+        raise Refusal([rejected(_RULE, "the actor is here")])
     references[head] = references.pop(moved)
     room.reload()
     return references[head]

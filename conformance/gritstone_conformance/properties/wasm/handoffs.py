@@ -81,6 +81,10 @@ def refused(trial: Trial, fmt: Format) -> None:
         for op in ("adopt", "release"):
             _hand(house, op, actor)
         house.request(house.pair.cas(Change(head, target, None)))
+    mark = f"failed/{actor.hex()}"
+    house.request(house.pair.cas(Change(mark, None, step)))
+    _hand(house, "release", actor)
+    house.request(house.pair.cas(Change(mark, step, None)))
     house.compare()
 
 

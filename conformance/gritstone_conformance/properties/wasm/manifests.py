@@ -12,7 +12,7 @@ from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
 from gritstone_conformance.properties.wasm.bench import GuestBench, in_one_format, of_executors
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.strategies.assembler import Assembly
-from gritstone_conformance.strategies.host_calls import BUFFERS, ZERO_AT, Script, script_guest, slot
+from gritstone_conformance.strategies.host_calls import BUFFERS, PAGE, ZERO_AT, Script, script_guest, slot
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
@@ -171,7 +171,7 @@ def _ask(bench: GuestBench, manifest: bytes) -> None:
     bench.run(script_guest(), manifest, rule=_STRICT)
 
 
-_CALLS: Final = (("random", BUFFERS, 1), ("clock",), ("attempt",), ("query", ZERO_AT, BUFFERS, 0, ZERO_AT, slot(1)))
+_CALLS: Final = (("random", BUFFERS, 1), ("clock",), ("attempt",), ("query", ZERO_AT, 0, PAGE, ZERO_AT, slot(1)))
 
 
 def deny(trial: Trial, fmt: Format) -> None:

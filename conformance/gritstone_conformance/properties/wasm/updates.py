@@ -10,6 +10,7 @@ from gritstone_conformance.properties.wasm.doubles import KEEPS, GuestDouble
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.casting import TEST_GRANTS
+from gritstone_conformance.strategies.guest_modules import wiping
 from gritstone_conformance.strategies.guests import add_module, guest
 from gritstone_conformance.trial import Trial
 
@@ -151,8 +152,9 @@ def frozen(trial: Trial, fmt: Format) -> None:
             house.tell(puppet, content, mode="signal", rule=rule)
             house.refs(rule=rule)
     for lines in (b"k\n", b"bad"):
-        actor = house.guest(b"keeps", "counter", KEEPS, frozen=stage.blob(lines), k=stage.blob(b"v"))
-        house.ask_guest(actor, b"")
+        for module in ("counter", wiping()):
+            actor = house.guest(b"keeps", module, KEEPS, frozen=stage.blob(lines), k=stage.blob(b"v"))
+            house.ask_guest(actor, b"")
     modules = {name: stage.tree(**{"q.wasm": stage.blob(name.encode())}) for name in ("old", "new")}
     node = stage.blob(b"wasm:query/q.wasm")
     actor = house.guest(b"asks", "counter", frozen=stage.blob(b"k\n"), wit_query=node, query=modules["old"])
