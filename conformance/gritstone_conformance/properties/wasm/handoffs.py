@@ -10,7 +10,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.mailroom import Mailroom
 from gritstone_conformance.model.refusals import Refusal, ok
 from gritstone_conformance.model.store import Change
-from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.model.values import Mailbox, to_base64
 from gritstone_conformance.model.wasm.handoff import adopt, release
 from gritstone_conformance.properties.runtime.double import GENESIS
 from gritstone_conformance.properties.runtime.house import House
@@ -53,7 +53,8 @@ def refused(trial: Trial, fmt: Format) -> None:
     for one in (nobody, stage.blob(b"blob"), actor):
         _hand(house, "adopt", one)
     _hand(house, "release", nobody)
-    house.inject(actor, stage.blob(b"unread"))
+    message = house.inject(actor, stage.blob(b"unread"))
+    assert message is not None
     _hand(house, "release", actor)
     house.run()
     house.ask_guest(echo, b"r")
@@ -81,10 +82,11 @@ def refused(trial: Trial, fmt: Format) -> None:
         for op in ("adopt", "release"):
             _hand(house, op, actor)
         house.request(house.pair.cas(Change(head, target, None)))
-    mark = f"failed/{actor.hex()}"
-    house.request(house.pair.cas(Change(mark, None, step)))
+    mark, target = f"failed/{actor.hex()}", stage.graph.add(Mailbox(((house.agent, message),)))
+    house.fill()
+    house.request(house.pair.cas(Change(mark, None, target)))
     _hand(house, "release", actor)
-    house.request(house.pair.cas(Change(mark, step, None)))
+    house.request(house.pair.cas(Change(mark, target, None)))
     house.compare()
 
 
