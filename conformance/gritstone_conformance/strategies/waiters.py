@@ -53,7 +53,7 @@ def waiter(misuse: str = "", *, burns: int = 0, entry: str = "wit", initializes:
 
     Args:
         misuse: how it goes wrong; one of :data:`MISUSES`, or nothing.
-        burns: units that it spends on purpose, in thousands, at each of the four turns of winding.
+        burns: units that it spends on purpose, in thousands, at each of the four turns of winding, and between them.
         entry: the entry that waits; ``wit`` and ``wit_query`` are there in any case.
         initializes: whether ``_initialize`` waits.
     """
@@ -124,9 +124,9 @@ def waiter(misuse: str = "", *, burns: int = 0, entry: str = "wit", initializes:
     is_rewinding = ("i32.eq", ("global.get", state), _const(_REWINDING))
     is_unwinding = ("i32.eq", ("global.get", state), _const(_UNWINDING))
     turn = [
-        ("if", None, is_rewinding, rewinding.get(misuse, ["nop"]), made),
+        ("if", None, is_rewinding, [*rewinding.get(misuse, ["nop"]), *burn("rewinding")], made),
         quiet("wait"),
-        ("if", None, is_unwinding, [*unwinding.get(misuse, []), _const(99), "return"]),
+        ("if", None, is_unwinding, [*unwinding.get(misuse, []), *burn("unwinding"), _const(99), "return"]),
         ("br", 0),
     ]
     main = guest.function([], ["i32"], ["i32"], [("loop", None, turn), "unreachable"])
