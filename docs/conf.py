@@ -58,6 +58,7 @@ nitpick_ignore_regex = [
 ]
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
+autodoc_use_type_comments = False
 toc_object_entries = False  # thousands of entries would be copied into the navigation of every page
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
