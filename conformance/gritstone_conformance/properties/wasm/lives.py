@@ -23,10 +23,19 @@ def replaced(trial: Trial, fmt: Format) -> None:
     house.ask_guest(actor, b"\5")
     house.change(actor, code=house.module("compute"))
     house.ask_guest(actor, b"\5")
-    other = stage.tree(**{"second.wasm": add_module(stage.graph, guest("loops"))})
+    loops = add_module(stage.graph, guest("loops"))
+    other = stage.tree(**{"second.wasm": loops, "a:b": loops})
     house.change(actor, code=other, wit=stage.blob(b"wasm:code/second.wasm"))
     house.ask_guest(actor, b"\5")
-    for node in (b"wasm:code", b"wasm:code/none.wasm", b"wasm:name/x", b"external:absent", b"wasm:wit", b"wasm:"):
+    for node in (
+        b"wasm:code",
+        b"wasm:code/none.wasm",
+        b"wasm:name/x",
+        b"external:absent",
+        b"wasm:wit",
+        b"wasm:",
+        b"wasm:code/a:b",
+    ):
         house.change(actor, wit=stage.blob(node))
         house.ask_guest(actor, b"\6")
         house.refs(rule=house.rule)
