@@ -33,6 +33,7 @@ MISUSES: Final = (
     "traps when resumed",
     "reads beyond memory while unwinding",
     "points beyond memory while unwinding",
+    "is too deep for start_unwind",
 )
 """Ways in which a waiter goes wrong."""
 
@@ -79,6 +80,10 @@ def waiter(misuse: str = "", *, burns: int = 0, entry: str = "wit", initializes:
         ]
         return [("local.set", 0, _const(units)), ("loop", None, turn)] if units else []
 
+    deep: list[Any] = []
+    is_deep = misuse == "is too deep for start_unwind"
+    for _ in range(6 if is_deep else 0):  # frames that fit, but for that of the one who waits
+        deep = [("call", guest.function([], [], ["i32"] * 9_500, deep))]
     for kind, value in (
         ("start_unwind", _UNWINDING),
         ("stop_unwind", _NORMAL),
@@ -88,7 +93,11 @@ def waiter(misuse: str = "", *, burns: int = 0, entry: str = "wit", initializes:
         parameters = ["i32"] if kind.startswith("start") else []
         local_types = [] if parameters else ["i32"]
         guest.function(
-            parameters, [], local_types, [*burn(kind), ("global.set", state, _const(value))], f"asyncify_{kind}"
+            parameters,
+            [],
+            local_types,
+            [*burn(kind), *(deep if kind == "start_unwind" else []), ("global.set", state, _const(value))],
+            f"asyncify_{kind}",
         )
     wrong = {"another state when suspended": _UNWINDING, "another state when resumed": _REWINDING}.get(misuse)
     lie = [("if", None, ("i32.eq", ("global.get", state), _const(wrong)), [_const(3), "return"])] if wrong else []
@@ -129,7 +138,7 @@ def waiter(misuse: str = "", *, burns: int = 0, entry: str = "wit", initializes:
         ("if", None, is_unwinding, [*unwinding.get(misuse, []), *burn("unwinding"), _const(99), "return"]),
         ("br", 0),
     ]
-    main = guest.function([], ["i32"], ["i32"], [("loop", None, turn), "unreachable"])
+    main = guest.function([], ["i32"], ["i32"] * (9_000 if is_deep else 1), [("loop", None, turn), "unreachable"])
     look = guest.function([], ["i32"], [], [quiet("blob", 0, 0x600, 0, 0, _IDS), quiet("result", _IDS), _const(0)])
     still = guest.function([], ["i32"], [], [*made, _const(0)])
     guest.export("wit", main if entry == "wit" else still)
