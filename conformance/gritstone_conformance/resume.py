@@ -1,7 +1,7 @@
 """Resuming: every implementation goes on where every other one stopped, at every cut of every journey.
 
 A *journey* is an actor and its mail, one message a step. Each implementation makes it straight through. Then, for each
-ordered pair and each cut k, a fresh process of the second takes the bundle of the first after k steps and makes the
+ordered pair and each cut k, another process of the second takes the bundle of the first after k steps and makes the
 rest. All heads must be those of the first straight run: nobody is asked for an opinion, and nobody is a reference.
 
 Spec: :rule:`wasm.image.equal`, :rule:`wasm.wait.equal`, :rule:`wasm.same.everywhere`.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final, TextIO, TypeAlias
@@ -205,42 +206,43 @@ def play_matrix(hosts: Sequence[Host], formats: Iterable[Format], journeys: Iter
         SubjectFault: a process broke.
     """
     matrix = Matrix(tuple(chr(ord("A") + number) for number in range(len(hosts))))
-    places = [(journey, fmt) for journey in journeys for fmt in formats]
-    for journey, fmt in places:
+    planned = list(journeys)
+    for fmt in formats:
         crew = {
             letter: host
             for letter, host in zip(matrix.letters, hosts, strict=True)
-            if host.takes(journey) and fmt.name in host.subject.claims.formats
+            if fmt.name in host.subject.claims.formats and any(map(host.takes, planned))
         }
-        try:
-            _play(matrix, crew, journey, fmt)
-        except Stuck as problem:
-            raise Stuck(f"{journey.name}, {fmt.name}: {problem}") from problem
+        with ExitStack() as ends:
+            others = {letter: Host(host.subject.spawn(), host.title) for letter, host in crew.items()}
+            for other in others.values():
+                ends.callback(other.subject.close)
+            for journey in planned:
+                try:
+                    _play(matrix, crew, others, journey, fmt)
+                except Stuck as problem:
+                    raise Stuck(f"{journey.name}, {fmt.name}: {problem}") from problem
     return matrix
 
 
-def _play(matrix: Matrix, crew: dict[str, Host], journey: Journey, fmt: Format) -> None:
-    """Play one journey in one format."""
-    if not crew:
+def _play(matrix: Matrix, crew: dict[str, Host], others: dict[str, Host], journey: Journey, fmt: Format) -> None:
+    """Play one journey in one format; ``others`` are further processes, which go on where those of the crew stopped."""
+    itinerary = journey.plan(fmt)
+    runs = {letter: _straight(host, itinerary, fmt) for letter, host in crew.items() if host.takes(journey)}
+    if not runs:
         return
     if journey.name not in matrix.journeys:
         matrix.journeys.append(journey.name)
-    itinerary = journey.plan(fmt)
-    runs = {letter: _straight(host, itinerary, fmt) for letter, host in crew.items()}
     first = next(iter(runs.values()))
     for letter, run in runs.items():
         _compare(
             matrix, (journey, fmt, letter, letter, 0), first.heads, run.heads, (first.baggage[-1], run.baggage[-1])
         )
-    for target, host in crew.items():
-        fresh = Host(host.subject.spawn(), host.title)
-        try:
-            for source, run in runs.items():
-                for cut in reversed(range(len(run.baggage))):  # what it has not made itself yet comes first
-                    matrix.cuts[source, target] = matrix.cuts.get((source, target), 0) + 1
-                    _resume(matrix, (journey, fmt, source, target, cut), fresh, itinerary, run)
-        finally:
-            fresh.subject.close()
+    for target in runs:
+        for source, run in runs.items():
+            for cut in reversed(range(len(run.baggage))):  # what it has not made itself yet comes first
+                matrix.cuts[source, target] = matrix.cuts.get((source, target), 0) + 1
+                _resume(matrix, (journey, fmt, source, target, cut), others[target], itinerary, run)
 
 
 @dataclass(slots=True)
