@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256, Format
 from gritstone_conformance.model.queries import PUPPET_WUT
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Step, Tree, to_json
+from gritstone_conformance.model.wasm.ed25519 import public_key
+from gritstone_conformance.model.wasm.signing import sign_bundle
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.graphs import Graph
-from gritstone_conformance.strategies.scenarios import Stage
+from gritstone_conformance.strategies.scenarios import PUPPET, Stage
 from gritstone_conformance.trial import Claims
 
 __all__ = ["Sample", "blob_of", "empty_bundle", "every_request", "exact_blob", "format_of", "opening", "tree_of"]
@@ -88,6 +91,8 @@ def every_request(claims: Claims, hello: dict[str, Json], directory: str, path: 
         asked += _of_wit(claims)
     if "runtime" in claims.profiles:
         asked += _of_runtime(claims)
+    if "wasm" in claims.profiles or {"wit", "wasm.executor"} <= {*claims.profiles, *claims.features}:
+        asked += _of_wasm(claims)
     return asked
 
 
@@ -138,9 +143,9 @@ class _Life:
     step: str
 
 
-def _life(fmt: Format, store: str) -> _Life:
+def _life(fmt: Format, store: str, code: bytes = PUPPET) -> _Life:
     stage = Stage(Graph(fmt))
-    actor, sender = stage.core(b"a"), stage.tree(name=stage.blob(b"outside", ("ct", "s")))
+    actor, sender = stage.core(b"a", code), stage.tree(name=stage.blob(b"outside", ("ct", "s")))
     genesis = stage.graph.add(Message(None, (("mt", "genesis"),), actor))
     inbox = stage.graph.add(Mailbox(((sender, genesis),)))
     step = stage.graph.add(Step(None, actor, inbox, None, actor))
@@ -202,3 +207,33 @@ def _of_runtime(claims: Claims) -> list[Request]:
     if "fault.kill" in claims.features:
         asked += [("fault.arm", {"writes": 1 << 40, "when": "before"}), ("fault.count", {})]
     return [*asked, ("grit.close", {"store": "r"})]
+
+
+_LEAST_MODULE: Final = bytes.fromhex("0061736d010000000105016000017f030201000707010377697400000a0601040041000b")
+_SECRET: Final = bytes(range(32))
+
+
+def _of_wasm(claims: Claims) -> list[Request]:
+    fmt, store = format_of(claims), {"store": "g"}
+    module: dict[str, Json] = {"module": encode_bytes(_LEAST_MODULE), "entry": "wit", "pages": 0}
+    asked: list[Request] = [("wasm.admit", module), ("wasm.meter", module)]
+    if "wasm" in claims.profiles:
+        life = _life(fmt, "g", b"wasm:code")
+        actor = {"actor": life.actor}
+        asked += [
+            opening("g", fmt),
+            *life.puts,
+            ("grit.cas", store | {"changes": [{"name": f"heads/{life.actor}", "old": None, "new": life.step}]}),
+            ("wasm.fork", store | {"step": life.step, "n": 1, "entropy": "fresh"}),
+            ("wasm.release", store | actor),
+            ("wasm.adopt", store | actor),
+            ("grit.close", store),
+        ]
+    if "wasm.signature" in claims.features:
+        bundle = {"bundle": encode_bytes(empty_bundle(fmt))}
+        key, signature = public_key(_SECRET), sign_bundle(_SECRET, fmt.name, {})
+        asked += [
+            ("wasm.sign", bundle | {"secret": encode_bytes(_SECRET)}),
+            ("wasm.verify", bundle | {"signature": encode_bytes(signature), "keys": [key.hex()]}),
+        ]
+    return asked
