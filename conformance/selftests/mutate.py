@@ -2,7 +2,7 @@
 
     python mutate.py ID -- -m gritstone.harness
 
-The edit of the mutant ``ID`` in ``mutants.toml``, and those in its ``more``, are applied to the source of their modules
+The edit of the mutant ``ID`` in ``mutants/``, and those in its ``more``, are applied to the source of their modules
 as these are imported, in this process only: no copies, and nothing on disk changes. ``old`` must occur exactly once,
 else the mutant is *stale* and this program ends with exit code 70 before anything runs.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 
 STALE = 70
-CATALOGUE = Path(__file__).with_name("mutants.toml")
+CATALOGUE = Path(__file__).with_name("mutants")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,9 @@ class StaleMutantError(Exception):
 
 
 def load_mutants(path: Path = CATALOGUE) -> dict[str, Mutant]:
-    """Read the catalogue of mutants, by id."""
-    entries = tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]
+    """Read a catalogue of mutants, a directory of TOML files, by id."""
+    files = sorted(path.glob("*.toml"))
+    entries = [entry for file in files for entry in tomllib.loads(file.read_text(encoding="utf-8"))["mutant"]]
     mutants = [_mutant(**entry) for entry in entries]
     if len({mutant.id for mutant in mutants}) != len(mutants):
         raise ValueError(f"{path}: a mutant's id stands twice")

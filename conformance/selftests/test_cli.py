@@ -416,7 +416,7 @@ def test_doctor_knows_a_spec_that_nobody_wrote(run: Callable[..., tuple[int, str
     code, out, _ = run("doctor", "--iut", bent(tmp_path, '"spec": ["0.1"]', '"spec": ["7.1"]'))
     assert code == 1
     assert "claims BAD: no version in `spec` is known here, so nothing is claimed" in out
-    assert 'put "0.1" or "0.2" or "0.3" into `spec`' in out
+    assert 'put "0.1" or "0.2" or "0.3" or "0.4" into `spec`' in out
 
 
 def test_doctor_says_that_nothing_stays(run: Callable[..., tuple[int, str, str]]) -> None:

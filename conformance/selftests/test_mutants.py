@@ -70,13 +70,13 @@ def test_a_stale_mutant_is_refused() -> None:
 
 
 def test_a_stale_mutant_ends_the_program(tmp_path: Path) -> None:
-    catalogue = tmp_path / "mutants.toml"
+    catalogue = tmp_path / "one.toml"
     catalogue.write_text(
         '[[mutant]]\nid = "gone"\nkills = "grit.id.zero"\nfile = "gritstone/errors.py"\nold = "?!"\nnew = ""\n'
     )
     program = (
         "import mutate, pathlib, sys\n"
-        f"mutate.load_mutants.__defaults__ = (pathlib.Path({str(catalogue)!r}),)\n"
+        f"mutate.load_mutants.__defaults__ = (pathlib.Path({str(tmp_path)!r}),)\n"
         "sys.exit(mutate.main(['gone', '--', '-m', 'gritstone.harness']))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True, timeout=30)
