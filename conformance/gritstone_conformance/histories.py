@@ -12,7 +12,9 @@ from functools import partial
 from typing import Final
 
 from gritstone_conformance.cases import Requires
+from gritstone_conformance.extracts import extract
 from gritstone_conformance.model.bundle import Bundle
+from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import FAULTS, Finding
 from gritstone_conformance.model.history import Verdict
 from gritstone_conformance.running.outcomes import Outcome
@@ -86,7 +88,7 @@ def history_outcomes(
         )
         seen = [finding for finding in verdict.findings if finding.check == check.number]
         if seen and seen[0] is verdict.findings[0]:
-            outcomes.append(_failed(recorder, item, seen))
+            outcomes.append(_failed(recorder, item, seen, verdict.history))
         elif seen:
             words = f"another finding is named; seen too: {seen[0].fault} at {seen[0].place.path}"
             outcomes.append(recorder.skipped(item, words))
@@ -119,7 +121,7 @@ def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool, is_continu
     return " · ".join(words)
 
 
-def _failed(recorder: Recorder, item: Planned, seen: list[Finding]) -> Outcome:
+def _failed(recorder: Recorder, item: Planned, seen: list[Finding], history: History | None) -> Outcome:
     first = seen[0]
     more = f" (and {len(seen) - 1} more)" if len(seen) > 1 else ""
     return replace(
@@ -128,4 +130,5 @@ def _failed(recorder: Recorder, item: Planned, seen: list[Finding]) -> Outcome:
         level=recorder.level(first.rule),
         signature=f"history {first.fault}",
         detail=f"{first.place.path}: {first.words}{more}",
+        history=extract(history, first) if history is not None else None,
     )

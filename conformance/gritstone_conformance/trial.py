@@ -21,6 +21,7 @@ from gritstone_conformance.cases import Requires, Step
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.replies import Json, Ok, Reply
+from gritstone_conformance.surroundings import Level, surroundings
 
 __all__ = ["Asked", "Claims", "Divergence", "Property", "SubjectLike", "Trial"]
 
@@ -89,14 +90,27 @@ class Divergence(Exception):  # noqa: N818 - a finding, not an error
         steps: all requests of the example so far, with the model's expectations; the last one failed.
         rule: the rule that is broken.
         replayable: whether the steps alone, in one process, show the fault again.
+        around: what stands beside the difference in the answer, for people.
+        history: the part of a history around the fault, for people, or None.
     """
 
-    def __init__(self, difference: Difference, steps: Sequence[Step], rule: str, *, replayable: bool = True) -> None:
+    def __init__(
+        self,
+        difference: Difference,
+        steps: Sequence[Step],
+        rule: str,
+        *,
+        replayable: bool = True,
+        around: Sequence[Level] = (),
+        history: dict[str, Json] | None = None,
+    ) -> None:
         super().__init__(f"{rule}: {difference.signature}")
         self.difference = difference
         self.steps = tuple(steps)
         self.rule = rule
         self.replayable = replayable
+        self.around = tuple(around)
+        self.history = history
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +205,7 @@ class Trial:
             self._note_handle(op, args)
             difference = compare(expect, reply, self.bindings)
             if difference is not None:
-                raise self._divergence(difference, judged)
+                raise self._divergence(difference, judged, around=surroundings(reply, difference.path))
             values.append(reply.value if isinstance(reply, Ok) else {})
         return values
 
@@ -202,9 +216,27 @@ class Trial:
         self._note_handle(op, args)
         return reply
 
-    def fail(self, expected: Json, got: Json, *, path: str = "", words: str, rule: str | None = None) -> None:
-        """Raise a Divergence that the property found itself; ``words`` is its signature, free of ids."""
-        raise self._divergence(Difference(path, expected, got, words), rule)
+    def fail(
+        self,
+        expected: Json,
+        got: Json,
+        *,
+        path: str = "",
+        words: str,
+        rule: str | None = None,
+        history: dict[str, Json] | None = None,
+    ) -> None:
+        """Raise a Divergence that the property found itself.
+
+        Args:
+            expected: what should be there.
+            got: what is there.
+            path: where.
+            words: its signature, free of ids.
+            rule: the rule that is broken; default: the property's first.
+            history: where it was found in a history, the extract around it.
+        """
+        raise self._divergence(Difference(path, expected, got, words), rule, history=history)
 
     def spends(self, units: int) -> None:
         """Say that guests will spend so many units in each call from now on, which takes its time; 0: as usual."""
@@ -269,5 +301,5 @@ class Trial:
         elif op == "grit.close" and args["store"] in self._handles:
             self._handles.remove(args["store"])
 
-    def _divergence(self, difference: Difference, rule: str | None) -> Divergence:
-        return Divergence(difference, self.steps, rule or self._rule, replayable=self._replayable)
+    def _divergence(self, difference: Difference, rule: str | None, **told: Any) -> Divergence:
+        return Divergence(difference, self.steps, rule or self._rule, replayable=self._replayable, **told)

@@ -31,6 +31,7 @@ class Divergent:
         got: what was answered.
         steps: how many steps the case has.
         args: the arguments of the request, shortened for people; the whole is in the case.
+        around: the levels of the path with their neighbours, outermost first, for people.
     """
 
     step: int
@@ -40,10 +41,12 @@ class Divergent:
     got: Json
     steps: int
     args: Json
+    around: Json = None
 
     def to_json(self) -> dict[str, Json]:
         """Return the ``divergence`` member."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in told.items() if name != "around" or value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Outcome:
         divergence: the first difference.
         found: the file of the counterexample, relative to the report's directory.
         shrunk_from: requests of the example that failed first.
+        history: the part of a history around the fault.
     """
 
     case: str
@@ -85,6 +89,7 @@ class Outcome:
     divergence: Divergent | None = None
     found: str | None = None
     shrunk_from: int | None = None
+    history: Json = None
 
     @property
     def profile(self) -> str:
@@ -128,5 +133,5 @@ class Outcome:
             raise DataError(f"no case line: {problem!r}") from problem
 
 
-_NOTES: Final = ("rule", "signature", "cause", "detail", "reason", "found", "shrunk_from")
+_NOTES: Final = ("rule", "signature", "cause", "detail", "reason", "found", "shrunk_from", "history")
 _NEVER_ASKED: Final = frozenset({"not-run", "not-started", "twin"})

@@ -17,6 +17,7 @@ from gritstone_conformance.running.engine import Tested
 from gritstone_conformance.running.outcomes import Divergent, Outcome
 from gritstone_conformance.running.plan import Planned
 from gritstone_conformance.running.window import Played
+from gritstone_conformance.surroundings import surroundings
 from gritstone_conformance.trial import Divergence
 
 __all__ = ["Recorder", "excerpt"]
@@ -63,6 +64,7 @@ class Recorder:
             got=excerpt(difference.got),
             steps=len(case.steps),
             args=excerpt(step.args),
+            around=[each.to_json() for each in surroundings(played.reply, difference.path)],
         )
         if isinstance(played.reply, Trouble):
             return self._in_trouble(outcome, played.reply.message, told)
@@ -113,9 +115,10 @@ class Recorder:
             got=excerpt(difference.got),
             steps=len(divergence.steps),
             args=excerpt(last.args if last else {}),
+            around=[each.to_json() for each in divergence.around],
         )
         detail = None if tested.repeatable else "not repeatable: the same requests passed when they were sent again"
-        outcome = replace(outcome, shrunk_from=tested.first_requests, detail=detail)
+        outcome = replace(outcome, shrunk_from=tested.first_requests, detail=detail, history=divergence.history)
         if last is not None and not difference.path and "error" in got:
             return self._in_trouble(outcome, str(got["error"]), told)
         return self._failed(outcome, divergence.rule, difference.signature, told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+from gritstone_conformance.extracts import extract
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.continuing import Sent, check_continued, check_sent
 from gritstone_conformance.model.evidence import History
@@ -68,7 +69,7 @@ def check_export(
         findings += check_sent(verdict.history, sent)
         findings += check_continued(before, verdict.history, collected) if before is not None else ()
     if findings:
-        fail_for(trial, findings[0], (rules or {}).get(findings[0].fault))
+        fail_for(trial, findings[0], (rules or {}).get(findings[0].fault), verdict.history)
     if is_whole and verdict.unverified:
         trial.fail(
             "nothing to believe", verdict.unverified[0], words="history unverified", rule="runtime.history.bundle"
@@ -76,7 +77,13 @@ def check_export(
     return verdict
 
 
-def fail_for(trial: Trial, finding: Finding, rule: str | None = None) -> None:
-    """Raise Divergence for a finding; ``rule`` takes the place of the finding's own."""
-    words = f"history {finding.fault}"
-    trial.fail("a legal history", finding.words, path=finding.place.path, words=words, rule=rule or finding.rule)
+def fail_for(trial: Trial, finding: Finding, rule: str | None = None, history: History | None = None) -> None:
+    """Raise Divergence for a finding in a history; ``rule`` takes the place of the finding's own."""
+    trial.fail(
+        "a legal history",
+        finding.words,
+        path=finding.place.path,
+        words=f"history {finding.fault}",
+        rule=rule or finding.rule,
+        history=extract(history, finding) if history is not None else None,
+    )
