@@ -71,6 +71,8 @@ class Outcome:
         found: the file of the counterexample, relative to the report's directory.
         shrunk_from: requests of the example that failed first.
         history: the part of a history around the fault.
+        poisoned_by: the earlier case without which this one does not fail.
+        expected: the entry of the file of expected failures that foresaw this.
     """
 
     case: str
@@ -90,6 +92,8 @@ class Outcome:
     found: str | None = None
     shrunk_from: int | None = None
     history: Json = None
+    poisoned_by: str | None = None
+    expected: Mapping[str, Json] | None = None
 
     @property
     def profile(self) -> str:
@@ -133,5 +137,16 @@ class Outcome:
             raise DataError(f"no case line: {problem!r}") from problem
 
 
-_NOTES: Final = ("rule", "signature", "cause", "detail", "reason", "found", "shrunk_from", "history")
+_NOTES: Final = (
+    "rule",
+    "signature",
+    "cause",
+    "detail",
+    "reason",
+    "found",
+    "shrunk_from",
+    "history",
+    "poisoned_by",
+    "expected",
+)
 _NEVER_ASKED: Final = frozenset({"not-run", "not-started", "twin"})
