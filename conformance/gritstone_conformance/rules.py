@@ -39,6 +39,7 @@ __all__ = [
 LEVELS: Final = ("MUST", "SHOULD", "MAY")
 _ID: Final = re.compile(r"[a-z]+(\.[a-z][a-z0-9-]*){2}")
 _START: Final = re.compile(r"\.\. rule:: *(\S*) *$")
+_DATED: Final = re.compile(r".+ \([0-9]{4}-[0-9]{2}-[0-9]{2}\)")
 _OPTION: Final = re.compile(r" {3}:([a-z]+): *(.*)$")
 
 
@@ -55,6 +56,7 @@ class Rule:
         digest: SHA-256 (hex) of the text.
         chapter: its source file below ``spec/``, without suffix.
         untested: why no case judges it, or None.
+        unproven: why no mutant shows that the suite finds who breaks it, and since which day; or None.
     """
 
     id: str
@@ -65,6 +67,7 @@ class Rule:
     digest: str
     chapter: str
     untested: str | None = None
+    unproven: str | None = None
 
     @property
     def profile(self) -> str:
@@ -170,9 +173,11 @@ def _scan_chapter(lines: list[str], chapter: str) -> Iterator[Rule]:
 def _make_rule(rule_id: str, options: dict[str, str], text: str, chapter: str, where: str) -> Rule:
     if not _ID.fullmatch(rule_id):
         raise DataError(f"{where}: {rule_id!r} is no rule id (profile.topic.slug)")
-    unknown = set(options) - {"level", "since", "needs", "untested"}
+    unknown = set(options) - {"level", "since", "needs", "untested", "unproven"}
     if unknown or options.get("level") not in LEVELS or "since" not in options:
         raise DataError(f"{where}: rule {rule_id} needs :level: ({', '.join(LEVELS)}) and :since:, and knows no more")
+    if "unproven" in options and not _DATED.fullmatch(options["unproven"]):
+        raise DataError(f"{where}: :unproven: of {rule_id} needs a reason and a date, as in `why (2026-01-31)`")
     if not text or re.search(r"\n\s*\n", text):
         raise DataError(f"{where}: rule {rule_id} must hold exactly one paragraph")
     if options["level"] not in text:
@@ -186,6 +191,7 @@ def _make_rule(rule_id: str, options: dict[str, str], text: str, chapter: str, w
         digest=text_digest(text),
         chapter=chapter,
         untested=options.get("untested"),
+        unproven=options.get("unproven"),
     )
 
 

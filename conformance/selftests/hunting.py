@@ -1,26 +1,53 @@
 """Hunting a mutant: the cases of the rule that it breaks are put to it until one fails by the name of that rule.
 
 Nothing is shrunk or saved, so a hunt takes as long as the first failure needs.
+
+A fault of the wire is judged as in a run: by the watch of its rule, after the process has ended. Where ``hello`` itself
+was at fault no case can fail, for none is asked: there the rule that the fault names is the one that was found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from gritstone_conformance.attachment.launcher import Launcher
+from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.running.engine import check_property
 from gritstone_conformance.running.ledger import Ledger, Observed
 from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.plan import Planned, Selection, Watch
+from gritstone_conformance.running.plan import Plan, Planned, Selection, Watch
 from gritstone_conformance.running.recording import Recorder
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verifying import Data, load_data, plan_run
+from gritstone_conformance.running.watching import WATCHED
 from gritstone_conformance.running.window import play_cases
 from gritstone_conformance.trial import Claims, Property
+from selftests.mutate import Mutant
 
-__all__ = ["hunt"]
+__all__ = ["Found", "hunt"]
+
+_PATIENCE: Final = 0.2
+"""Scale of the deadlines for a liar: hello 2 s and grace of twice that."""
+_MATERIAL: Final = 40
+"""Vectors that are put to a liar at once, where any line may hold the lie."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What a hunt came to.
+
+    Attributes:
+        failed: the rules by whose name cases failed.
+        played: the names of the cases that were played.
+    """
+
+    failed: set[str] = field(default_factory=set)
+    played: list[str] = field(default_factory=list)
 
 
 @cache
@@ -28,33 +55,66 @@ def _data() -> Data:
     return load_data()
 
 
-def hunt(command: Sequence[str], rule: str, home: Path) -> tuple[set[str], list[str]]:
-    """Put the cases of a rule to an implementation until one fails by its name.
+@cache
+def _plan() -> Plan:
+    return plan_run(_data(), Selection(), 1)
+
+
+def hunt(command: Sequence[str], mutant: Mutant, home: Path) -> Found:
+    """Put the cases of a mutant's rule to it until one fails by the name of the rule.
 
     Args:
         command: starts it.
-        rule: the rule.
+        mutant: what is hunted.
         home: an empty directory.
 
     Returns:
-        The rules by whose name cases failed, and the names of the cases that were played.
+        What failed, and what was played.
     """
-    items = plan_run(_data(), Selection(rule=rule), 1).items
-    subject = Observed(Launcher.for_command(list(command)).start(), Ledger())
-    failed: set[str] = set()
-    played: list[str] = []
+    found = Found()
+    terms = Terms() if mutant.proxy is None else Terms(deadline_scale=_PATIENCE)
     try:
-        active = (item for item in items if item.counted and not isinstance(item.source, Watch))
-        for item in sorted(active, key=lambda item: _rank(item, rule)):
-            if _is_claimed(item, subject.claims):
-                played.append(item.name)
-                outcome = _play(item, subject, home)
-                failed |= {outcome.rule or ""} if outcome.verdict == "fail" else set()
-            if rule in failed:
+        subject = Launcher.for_command(list(command), terms).start()
+    except SubjectFault as fault:
+        found.failed |= _watched([fault])
+        return found
+    observed = Observed(subject, Ledger())
+    try:
+        for item in _quarry(mutant, subject.claims):
+            found.played.append(item.name)
+            outcome = _play(item, observed, home)
+            found.failed |= {outcome.rule or ""} if outcome.verdict == "fail" else set()
+            if mutant.kills in found.failed | _watched(subject.faults):
                 break
+        else:
+            if mutant.kills in WATCHED:
+                _look_at_lines(observed)
     finally:
-        subject.close()
-    return failed, played
+        observed.close()
+    found.failed |= _watched(subject.faults)
+    return found
+
+
+def _quarry(mutant: Mutant, claims: Claims) -> list[Planned]:
+    items = (item for item in _plan().items if mutant.kills in item.rules and not isinstance(item.source, Watch))
+    claimed = (item for item in items if _is_claimed(item, claims))
+    return sorted(claimed, key=lambda item: (item.name != mutant.by, *_rank(item, mutant.kills)))
+
+
+def _watched(faults: Sequence[SubjectFault]) -> set[str]:
+    """Return the rules whose watches these faults fail."""
+    return {fault.rule for fault in faults if fault.rule in WATCHED}
+
+
+def _look_at_lines(subject: Observed) -> None:
+    """Ask for what a run asks for anyhow until a line is at fault: vectors, and a second process."""
+    vectors = [item for item in _plan().of_kind("vector") if _is_claimed(item, subject.claims)]
+    for start in range(0, len(vectors), _MATERIAL):
+        list(play_cases(vectors[start : start + _MATERIAL], subject))
+        if _watched(subject.subject.faults):
+            return
+    subject.refresh()
+    subject.ask_each([("ping", {})])
 
 
 def _rank(item: Planned, rule: str) -> tuple[bool, bool, int, str]:

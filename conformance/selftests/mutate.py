@@ -1,10 +1,19 @@
-"""Run a program with one deliberate fault in one of its modules.
+"""Run a program with one deliberate fault.
 
-    python mutate.py ID -- -m gritstone.harness
+    python mutate.py ID -- -m gritstone.harness            a fault of the reference, or a liar before it
+    python mutate.py ID -- -m gritstone_conformance.cli …  a fault of the suite itself
+    python mutate.py ID -- -m pytest …
 
-The edit of the mutant ``ID`` in ``mutants/``, and those in its ``more``, are applied to the source of their modules
-as these are imported, in this process only: no copies, and nothing on disk changes. ``old`` must occur exactly once,
-else the mutant is *stale* and this program ends with exit code 70 before anything runs.
+An entry of ``mutants/`` is one of three things:
+
+- ``file``, ``old``, ``new`` (and further edits in ``more``): the edits are applied to the source of their modules as
+  these are imported. Nothing on disk changes. ``old`` must occur exactly once, else the mutant is *stale* and this
+  program ends with exit code 70 before anything runs.
+- the same with a file of the suite, ``gritstone_conformance/…``: every Python that the program starts has the fault
+  too (a suite with ``--jobs``, a test that runs ``gritstone``), by a ``sitecustomize`` module on ``PYTHONPATH``.
+- ``proxy = "NAME"``: the program stays as it is; the liar ``NAME`` of ``liar.py`` stands before it.
+
+``equivalent = "proof"`` takes an entry out of the count: nobody can tell it from the original, and why.
 """
 
 from __future__ import annotations
@@ -12,6 +21,8 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import json
+import os
 import runpy
 import sys
 import tomllib
@@ -22,6 +33,11 @@ from types import ModuleType
 
 STALE = 70
 CATALOGUE = Path(__file__).with_name("mutants")
+OF_SUITE = "gritstone_conformance/"
+EVERYWHERE = Path(__file__).with_name("everywhere")
+"""Holds the ``sitecustomize`` that applies the edits in ``$MUTANT_EDITS`` to each Python that is started."""
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +69,27 @@ class Mutant:
         kills: the rule that it breaks, and by whose name it must be found.
         edits: the changes that make it; more than one where one is made good by what stands elsewhere.
         also: other rules that it may break.
+        proxy: the liar that it is, or None; a liar has no edits.
+        equivalent: the proof that nobody can tell it from the original, or None.
+        by: the case to play first, for it is known to find the fault.
     """
 
     id: str
     kills: str
     edits: tuple[Edit, ...]
     also: tuple[str, ...] = ()
+    proxy: str | None = None
+    equivalent: str | None = None
+    by: str | None = None
+
+    @property
+    def is_of_suite(self) -> bool:
+        """Whether it is a fault of the suite's own code."""
+        return any(edit.file.startswith(OF_SUITE) for edit in self.edits)
+
+    def command(self, module: str, *args: str) -> tuple[str, ...]:
+        """Return the words that run ``python -m module args`` with the fault."""
+        return (sys.executable, str(Path(__file__).resolve()), self.id, "--", "-m", module, *args)
 
 
 class StaleMutantError(Exception):
@@ -67,25 +98,60 @@ class StaleMutantError(Exception):
 
 def load_mutants(path: Path = CATALOGUE) -> dict[str, Mutant]:
     """Read a catalogue of mutants, a directory of TOML files, by id."""
-    files = sorted(path.glob("*.toml"))
-    entries = [entry for file in files for entry in tomllib.loads(file.read_text(encoding="utf-8"))["mutant"]]
-    mutants = [_mutant(**entry) for entry in entries]
+    mutants = [mutant for file in sorted(path.glob("*.toml")) for mutant in read_mutants(file)]
     if len({mutant.id for mutant in mutants}) != len(mutants):
         raise ValueError(f"{path}: a mutant's id stands twice")
     return {mutant.id: mutant for mutant in mutants}
+
+
+def read_mutants(file: Path) -> list[Mutant]:
+    """Read one file of a catalogue."""
+    return [_mutant(**entry) for entry in tomllib.loads(file.read_text(encoding="utf-8")).get("mutant", [])]
 
 
 def _mutant(
     *,
     id: str,  # noqa: A002 - as in the file
     kills: str,
-    file: str,
-    old: str,
-    new: str,
+    file: str | None = None,
+    old: str | None = None,
+    new: str | None = None,
     also: Sequence[str] = (),
     more: Sequence[dict[str, str]] = (),
+    proxy: str | None = None,
+    equivalent: str | None = None,
+    by: str | None = None,
 ) -> Mutant:
-    return Mutant(id, kills, (Edit(file, old, new), *(Edit(**edit) for edit in more)), tuple(also))
+    edits: tuple[Edit, ...] = ()
+    if file is not None and old is not None and new is not None:
+        edits = (Edit(file, old, new), *(Edit(**edit) for edit in more))
+    if bool(edits) == bool(proxy):
+        raise ValueError(f"{id}: a mutant is an edit (file, old, new) or a liar (proxy)")
+    return Mutant(id, kills, edits, tuple(also), proxy, equivalent, by)
+
+
+def find_mutant(name: str, path: Path = CATALOGUE) -> Mutant:
+    """Return one mutant of a catalogue; reads only the file that names it, for each hunt starts with this."""
+    for file in sorted(path.glob("*.toml")):
+        if f'"{name}"' in file.read_text(encoding="utf-8"):
+            for mutant in read_mutants(file):
+                if mutant.id == name:
+                    return mutant
+    raise KeyError(name)
+
+
+def source_of(file: str) -> str:
+    """Return the source of a file that an edit names, as it stands in the checkout."""
+    root = _CHECKOUT / ("conformance" if file.startswith(OF_SUITE) else "reference")
+    return (root / file).read_text(encoding="utf-8")
+
+
+def check_fresh(mutant: Mutant) -> None:
+    """Raise StaleMutantError unless every edit of a mutant applies and changes its file."""
+    for file in {edit.file for edit in mutant.edits}:
+        source = source_of(file)
+        if apply_edits(mutant, file, source) == source:
+            raise StaleMutantError(f"{mutant.id}: its edits leave {file} as it is")
 
 
 def apply_edits(mutant: Mutant, file: str, source: str) -> str:
@@ -132,20 +198,44 @@ class _MutatingFinder(importlib.abc.MetaPathFinder):
         )
 
 
+def install(mutant: Mutant) -> None:
+    """Let every module that is imported from now on have its edits."""
+    sys.meta_path.insert(0, _MutatingFinder(mutant))
+
+
+def install_from_environment() -> None:
+    """Install what ``$MUTANT_EDITS`` holds; the ``sitecustomize`` of each Python below a mutant calls it."""
+    name, edits = json.loads(os.environ["MUTANT_EDITS"])
+    install(Mutant(name, "", tuple(Edit(*edit) for edit in edits)))
+
+
+def _hand_down(mutant: Mutant) -> None:
+    edits = [(edit.file, edit.old, edit.new) for edit in mutant.edits]
+    os.environ["MUTANT_EDITS"] = json.dumps([mutant.id, edits])
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(EVERYWHERE), os.environ.get("PYTHONPATH"))))
+
+
 def main(argv: list[str]) -> int:
     """Install the fault and run the rest of the command line as Python would."""
     name, dashes, option, target, *rest = argv
     assert (dashes, option) == ("--", "-m"), "usage: mutate.py ID -- -m MODULE [ARG ...]"
-    mutant = load_mutants()[name]
-    sys.meta_path.insert(0, _MutatingFinder(mutant))
+    mutant = find_mutant(name)
+    if mutant.proxy is not None:
+        liar = str(Path(__file__).with_name("liar.py"))
+        os.execv(sys.executable, [sys.executable, liar, mutant.proxy, "--", sys.executable, "-m", target, *rest])
+    install(mutant)
+    if mutant.is_of_suite:
+        _hand_down(mutant)
     sys.argv = [target, *rest]
+    sys.path[0] = os.getcwd()  # as with `python -m`
     try:
         for edit in mutant.edits:
-            importlib.import_module(edit.module)
+            if edit.module != target:
+                importlib.import_module(edit.module)
+        runpy.run_module(target, run_name="__main__", alter_sys=True)
     except StaleMutantError as stale:
         print(stale, file=sys.stderr)
         return STALE
-    runpy.run_module(target, run_name="__main__", alter_sys=True)
     return 0
 
 

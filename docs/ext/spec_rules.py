@@ -55,6 +55,7 @@ class RuleDirective(SphinxDirective):
         "since": directives.unchanged_required,
         "needs": directives.unchanged,
         "untested": directives.unchanged,
+        "unproven": directives.unchanged,
     }
 
     def run(self) -> list[nodes.Node]:

@@ -90,6 +90,8 @@ def _rule_lines(rule: Rule, items: Sequence[Planned], outcomes: Sequence[Outcome
     lines += textwrap.wrap(rule.text, width, initial_indent="  ", subsequent_indent="  ")
     if rule.untested is not None:
         lines.append(f"  untested: {rule.untested}")
+    if rule.unproven is not None:
+        lines.append(f"  unproven: {rule.unproven}")
     verdict = rule_verdicts(outcomes).get(rule.id)
     if verdict is not None:
         lines.append(f"  verdict: {verdict}")
