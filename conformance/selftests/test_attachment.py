@@ -61,6 +61,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
         Launcher.for_address(f"unix:{tmp_path}/none").start()
 
 
+@pytest.mark.rule("suite.deadline.each")
 @pytest.mark.parametrize(
     ("op", "size", "seconds"),
     [

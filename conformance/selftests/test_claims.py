@@ -145,6 +145,7 @@ def test_unknown_names_are_told_with_the_nearest_known_one() -> None:
     )
 
 
+@pytest.mark.rule("suite.rules.judged")
 @pytest.mark.parametrize(
     ("spoken", "judged"),
     [(["0.1"], "0.1"), (["0.2", "0.1"], "0.2"), (["0.1", "7.0"], "0.1"), (["7.0"], None), (["0.3", "0.1"], "0.3")],

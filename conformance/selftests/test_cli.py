@@ -62,6 +62,7 @@ def verify(iut: str, *options: str) -> tuple[str, ...]:
 TREES = ("-k", "grit/tree/*")
 
 
+@pytest.mark.rule("suite.exit.law", "suite.exit.nothing", slow=True)
 @pytest.mark.parametrize(
     ("argv", "code"),
     [
@@ -159,6 +160,7 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert "exit codes: 0 nothing unexpected" in capsys.readouterr().out
 
 
+@pytest.mark.rule("suite.verdict.own-fault")
 def test_a_fault_of_the_suite_is_exit_4(
     run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

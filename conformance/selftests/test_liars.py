@@ -93,6 +93,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.rule("suite.process.group-killed")
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
 @pytest.mark.parametrize("name", ["grandchild", "lingers"])
 def test_nothing_is_left_running(name: str) -> None:

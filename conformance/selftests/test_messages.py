@@ -107,6 +107,7 @@ EDIT = {"step": 0, "arg": "bytes", "at": 8, "was": "YQ", "now": "Yw"}
 BAD = Case("grit/tree/bad", (RULE,), Requires(), (TREE,), twin="grit/tree/good", edit=EDIT)
 
 
+@pytest.mark.rule("suite.message.explains")
 def test_a_failure_is_explained() -> None:
     lines = teller(BAD).block(failed(shrunk_from=41, found="found/9eb1d2cfc4507b4d.json"), {"grit/tree/good": "pass"})
     assert lines == [
@@ -120,6 +121,7 @@ def test_a_failure_is_explained() -> None:
     ]
 
 
+@pytest.mark.rule("suite.message.explains")
 def test_a_difference_inside_the_answer_names_its_path() -> None:
     told = Divergent(2, "grit.refs", "/refs/0/1", ID, None, 4, {"store": "s"})
     lines = teller().block(failed(divergence=told), {})
@@ -129,6 +131,7 @@ def test_a_difference_inside_the_answer_names_its_path() -> None:
     assert "  got          nothing, or null" in lines
 
 
+@pytest.mark.rule("suite.message.explains")
 def test_an_attached_implementation_is_named_by_its_address() -> None:
     assert teller(BAD, attach="unix:/run/x").block(failed(), {})[-1].endswith("--connect unix:/run/x")
 
@@ -184,6 +187,7 @@ GOOD = (good("grit/tree/a", RULE, seconds=1.25), good("harness/watch/x", "harnes
 SMALL = fake_book([RULE, "harness.frame.line"])
 
 
+@pytest.mark.rule("suite.report.scoped")
 def test_a_claim_names_all_it_rests_on() -> None:
     judgement = judge_run(GOOD, SMALL, ("grit",), ())
     (line,) = closing_lines(HEADER, GOOD, judgement, "r.jsonl")

@@ -20,6 +20,7 @@ def names(plan: object) -> list[str]:
     return [item.name for item in plan.items]  # type: ignore[attr-defined]
 
 
+@pytest.mark.rule("suite.request.shuffled")
 def test_order_follows_the_seed_as_the_spec_says() -> None:
     assert names(make_plan(reversed(CASES), (), (), Selection(), 1)) == GOLDEN
     assert names(make_plan(CASES, (), (), Selection(), 2)) != GOLDEN
@@ -62,6 +63,7 @@ def names_of_all(cases: Sequence[Case], properties: Sequence[Property]) -> list[
     return sorted([*(case.name for case in cases), *(prop.name for prop in properties)])
 
 
+@pytest.mark.rule("suite.verdict.twin")
 def test_a_filter_pulls_in_the_twin() -> None:
     cases = [accept(), reject(), accept("grit/tree/other")]
     plan = make_plan(cases, (), (), Selection(glob="*/bad"), 1)
@@ -69,6 +71,7 @@ def test_a_filter_pulls_in_the_twin() -> None:
     assert all(item.counted for item in plan.items)
 
 
+@pytest.mark.rule("suite.verdict.twin")
 def test_a_shard_pulls_in_the_twin_without_counting_it() -> None:
     good = next(f"grit/tree/good-{n}" for n in range(99) if shard_of(f"grit/tree/good-{n}", 2) == 0)
     bad = next(f"grit/tree/bad-{n}" for n in range(99) if shard_of(f"grit/tree/bad-{n}", 2) == 1)
@@ -140,12 +143,14 @@ def test_a_profile_without_those_it_builds_on_supports_no_claim() -> None:
     assert not alone.is_filtered
 
 
+@pytest.mark.rule("suite.rules.covered")
 def test_uncovered_rules_are_named() -> None:
     plan = make_plan(CASES, (), ("harness.frame.line",), Selection(), 1)
     book = fake_book(["grit.tree.key-order", "grit.blob.any", "harness.frame.line"])
     assert uncovered_rules(book, plan.items) == ("grit.blob.any",)
 
 
+@pytest.mark.rule("suite.request.shuffled")
 def test_case_order_is_the_hash_of_seed_and_name() -> None:
     assert case_order(1, "grit/tree/two-names") == case_order(1, "grit/tree/two-names")
     assert len({case_order(seed, "grit/tree/two-names") for seed in range(20)}) == 20

@@ -44,6 +44,7 @@ def test_echo_fails_at_hello() -> None:
     assert caught.value.rule == "harness.reply.one-answer"
 
 
+@pytest.mark.rule("suite.deadline.each")
 def test_hang_hangs_after_hello() -> None:
     subject = launcher("hang", scale=0.05).start()
     answers = subject.ask_each([GET, GET])
@@ -60,6 +61,7 @@ def test_it_dies_on_the_third_request_of_each_life() -> None:
     subject.kill()
 
 
+@pytest.mark.rule("suite.liveness.three")
 def test_slow_is_late() -> None:
     subject = launcher("slow", "1.5").start()
     assert [getattr(answer, "cause", answer) for answer in subject.ask_each([GET])] == ["late"]

@@ -71,6 +71,7 @@ def write(path: Path, outcomes: tuple[Outcome, ...] = OUTCOMES, **changes: Any) 
     return path
 
 
+@pytest.mark.rule("suite.rules.judged")
 @pytest.mark.parametrize(
     ("spoken", "spec"), [(["0.1"], "0.1"), (["0.1", "0.2"], "0.2"), (["7.0"], SPEC_VERSION), (None, SPEC_VERSION)]
 )
@@ -81,6 +82,7 @@ def test_the_header_names_the_version_that_is_judged_by(spoken: list[str] | None
     assert made["spec"] == spec
 
 
+@pytest.mark.rule("suite.exit.law", "suite.verdict.total")
 def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
     report = read_report(write(tmp_path / "deep" / "report.jsonl"))
     assert report.outcomes == OUTCOMES
@@ -95,6 +97,7 @@ def test_every_line_fits_the_schema(tmp_path: Path) -> None:
         assert violation("report", json.loads(line)) is None
 
 
+@pytest.mark.rule("suite.report.sealed")
 def test_a_report_that_was_cut_is_refused_at_every_line(tmp_path: Path) -> None:
     rows = write(tmp_path / "r").read_bytes().splitlines(keepends=True)
     for count in range(len(rows)):
@@ -103,6 +106,7 @@ def test_a_report_that_was_cut_is_refused_at_every_line(tmp_path: Path) -> None:
             read_report(tmp_path / "cut")
 
 
+@pytest.mark.rule("suite.report.sealed")
 def test_a_report_with_one_byte_changed_is_refused_at_every_byte(tmp_path: Path) -> None:
     raw = write(tmp_path / "r").read_bytes()
     body = raw[: raw.rstrip(b"\n").rfind(b"\n") + 1]
@@ -112,6 +116,7 @@ def test_a_report_with_one_byte_changed_is_refused_at_every_byte(tmp_path: Path)
             read_report(tmp_path / "changed")
 
 
+@pytest.mark.rule("suite.report.sealed")
 def test_a_footer_that_counts_wrongly_is_refused(tmp_path: Path) -> None:
     rows = write(tmp_path / "r").read_bytes().splitlines(keepends=True)
     footer = json.loads(rows[-1])
@@ -160,6 +165,7 @@ def without_times(raw: bytes) -> list[dict[str, Any]]:
     return lines
 
 
+@pytest.mark.rule("suite.report.stable")
 def test_two_runs_differ_in_times_only(tmp_path: Path) -> None:
     one, two = run_gate(tmp_path, "one"), run_gate(tmp_path, "two")
     assert without_times(one) == without_times(two)

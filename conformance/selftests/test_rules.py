@@ -92,6 +92,7 @@ def test_required_follows_claims_and_level(tmp_path: Path) -> None:
     assert book.required("wit") == ()
 
 
+@pytest.mark.rule("suite.rules.frozen")
 def test_newer_rules_run_unscored_once_the_version_is_frozen(tmp_path: Path) -> None:
     make_spec(tmp_path)
     only = [rule for rule in scan_rules(tmp_path) if rule.level == "SHOULD"]
@@ -101,6 +102,7 @@ def test_newer_rules_run_unscored_once_the_version_is_frozen(tmp_path: Path) -> 
     assert book.required("grit", level="SHOULD") == ("grit.tree.another",)
 
 
+@pytest.mark.rule("suite.rules.drift")
 def test_one_changed_word_under_an_old_id_is_drift(tmp_path: Path) -> None:
     make_spec(tmp_path)
     (tmp_path / "versions" / "0.1.txt").write_text(freeze_version(scan_rules(tmp_path)), encoding="utf-8")
@@ -126,6 +128,7 @@ def test_a_bad_version_line_is_one_clear_error(tmp_path: Path) -> None:
         load_rules(tmp_path)
 
 
+@pytest.mark.rule("suite.rules.drift")
 def test_the_exported_rules_are_current_and_the_frozen_ones_unchanged(capsys: pytest.CaptureFixture[str]) -> None:
     assert rules.main(["--check"]) == 0, capsys.readouterr().err
 

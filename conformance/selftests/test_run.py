@@ -54,6 +54,7 @@ def verdicts(outcomes: dict[str, Outcome]) -> dict[str, str]:
     return {name: found.verdict for name, found in outcomes.items()}
 
 
+@pytest.mark.rule("suite.verdict.total")
 def test_every_planned_case_gets_one_outcome_and_the_subject_is_closed() -> None:
     subject = FakeSubject(honest)
     found = run(subject, [*many(20), accept(), reject()])
@@ -85,6 +86,7 @@ def test_unsupported_fails_and_an_error_is_an_error() -> None:
     assert found["grit/tree/b"].detail == "out of luck"
 
 
+@pytest.mark.rule("suite.verdict.total")
 def test_what_is_not_claimed_is_never_asked() -> None:
     needs = [
         accept("grit/tree/a", requires=Requires(formats=("cbor-blake3",))),
@@ -116,6 +118,7 @@ class Fragile:
         return honest(op, args)
 
 
+@pytest.mark.rule("suite.crash.isolated")
 def test_a_death_marks_its_own_case_only() -> None:
     found = run(FakeSubject(Fragile("grit/tree/good-37")), many(100))
     assert [name for name, verdict in verdicts(found).items() if verdict != "pass"] == ["grit/tree/good-37"]
@@ -123,6 +126,7 @@ def test_a_death_marks_its_own_case_only() -> None:
     assert (told.verdict, told.cause, told.detail) == ("error", "dead:signal-SEGV", "stderr is empty")
 
 
+@pytest.mark.rule("suite.crash.isolated")
 def test_a_death_that_does_not_come_again_is_unreproduced() -> None:
     subject = FakeSubject(Fragile("grit/tree/good-3", once=True))
     told = run(subject, many(10))["grit/tree/good-3"]
@@ -130,11 +134,13 @@ def test_a_death_that_does_not_come_again_is_unreproduced() -> None:
     assert subject.kills == 1, "it is asked again in a fresh process"
 
 
+@pytest.mark.rule("suite.crash.not-refusal")
 def test_a_death_is_no_refusal() -> None:
     found = run(FakeSubject(Fragile("grit/tree/bad")), [accept(), reject()])
     assert verdicts(found) == {"grit/tree/good": "pass", "grit/tree/bad": "error"}
 
 
+@pytest.mark.rule("suite.liveness.three")
 def test_a_late_answer_is_an_error_and_the_process_goes_on() -> None:
     subject = FakeSubject(
         lambda op, args: SubjectFault("late", "6 s") if args["n"].endswith("-2") else honest(op, args)
@@ -165,6 +171,7 @@ def test_a_watch_fails_on_the_first_breach_of_its_rule() -> None:
     assert found["grit/tree/good-5"].verdict == "error"
 
 
+@pytest.mark.rule("suite.verdict.total")
 def test_it_gives_up_on_one_that_never_answers() -> None:
     subject = FakeSubject(lambda op, args: SubjectFault("hung:blocked", "no reply"))
     found = run(subject, many(50), watched=("harness.frame.line",))
@@ -241,6 +248,7 @@ def test_what_a_case_opened_is_closed_when_it_fails_early() -> None:
     assert [op for op, _ in subject.asked] == ["grit.open", "grit.put", "grit.close"]
 
 
+@pytest.mark.rule("suite.verdict.total")
 def test_one_that_never_said_hello_gets_a_line_for_each_case() -> None:
     plan = make_plan([accept(), reject()], (), ("harness.frame.line",), Selection(), 1)
     found = execute_nothing(plan, SubjectFault("dead:exit-1", "stderr: no such option", "harness.frame.line"), BOOK)
@@ -273,6 +281,7 @@ def test_a_property_that_holds_passes() -> None:
     assert found.requests > 100
 
 
+@pytest.mark.rule("suite.property.gate")
 def test_the_gate_sends_the_same_lines_in_every_run() -> None:
     def lines(**settings: Any) -> list[str]:
         subject = FakeSubject(summing(10**9))
@@ -325,6 +334,7 @@ def test_nothing_is_left_out_that_moves_a_runtime(tmp_path: Path) -> None:
     assert verdicts(run(FakeSubject(counting(10**9)), [case])) == {case.name: "pass"}, "what is expected is right"
 
 
+@pytest.mark.rule("suite.property.gate")
 def test_draws_do_not_depend_on_what_else_is_loaded() -> None:
     seen: list[int] = []
 
@@ -425,6 +435,7 @@ def test_a_failure_that_does_not_come_again_is_told_as_such() -> None:
     assert found.detail.startswith("not repeatable")
 
 
+@pytest.mark.rule("suite.verdict.own-fault")
 def test_an_exception_of_the_suite_is_no_verdict() -> None:
     def broken(trial: Trial, numbers: list[int]) -> None:
         raise ZeroDivisionError("in the property itself")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gritstone_conformance.attachment.protocol import MAX_INTEGER
 from gritstone_conformance.attachment.seqs import seq_number
 
 
+@pytest.mark.rule("suite.request.shuffled")
 def test_golden() -> None:
     first = [seq_number(1, index) for index in range(4)]
     assert first == [2927475272592727, 3777205058691159, 1816044964990907, 2356455173240687]
 
 
+@pytest.mark.rule("suite.request.shuffled")
 def test_numbers_fit_and_differ() -> None:
     numbers = {seq_number(seed, index) for seed in range(3) for index in range(1000)}
     assert len(numbers) == 3000

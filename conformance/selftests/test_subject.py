@@ -88,6 +88,7 @@ def test_large_requests_do_not_deadlock() -> None:
     assert subject.faults == []
 
 
+@pytest.mark.rule("suite.process.no-block")
 def test_the_child_never_waits_for_the_suite_to_read(tmp_path: Path) -> None:
     body = """
         sys.stderr.write('log ' * 100_000)
@@ -100,6 +101,7 @@ def test_the_child_never_waits_for_the_suite_to_read(tmp_path: Path) -> None:
     assert subject.faults == []
 
 
+@pytest.mark.rule("suite.process.no-block")
 def test_a_child_that_reads_no_more_cannot_stall_the_suite(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if count == 1:\n    time.sleep(600)\n")
     big = {"format": "framed-sha256", "bytes": "A" * (8 << 20)}
@@ -154,6 +156,7 @@ def test_without_deadline_nothing_is_late(tmp_path: Path) -> None:
     assert subject.faults == []
 
 
+@pytest.mark.rule("suite.crash.isolated")
 def test_death_blames_one_request_and_the_rest_can_be_asked_again(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if op == 'die.now':\n    sys.exit('out of cheese')\n")
     requests: list[Request] = [(f"no.such-{number}" if number != 37 else "die.now", {}) for number in range(100)]
@@ -183,6 +186,7 @@ def test_death_between_requests_is_noticed(tmp_path: Path) -> None:
     subject.close()
 
 
+@pytest.mark.rule("suite.liveness.three")
 def test_closed_output_of_a_living_process(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if op == 'ping':\n    os.close(1)\n    time.sleep(600)\n")
     assert causes(subject.ask_each([("ping", {})])) == ["dead:closed"]

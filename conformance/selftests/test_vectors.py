@@ -106,6 +106,7 @@ def test_a_file_is_written_as_it_was_read(tmp_path: Path) -> None:
     assert (again.cases, again.flags) == (file.cases, file.flags)
 
 
+@pytest.mark.rule("suite.vector.valid")
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -122,6 +123,7 @@ def test_a_set_that_is_not_its_digest_is_refused(tmp_path: Path, change: Callabl
         load_vectors(root)
 
 
+@pytest.mark.rule("suite.vector.valid")
 def test_names_stand_once(tmp_path: Path) -> None:
     files = small_set()
     files["grit/more.json"] = {**files["grit/tree.json"], "topic": "more"}
@@ -168,6 +170,7 @@ def change(path: str, *keys: str | int, to: Any) -> Callable[[dict[str, Any]], N
 REJECT = "grit/tree.reject.json"
 
 
+@pytest.mark.rule("suite.vector.valid", "suite.vector.twin", "suite.rules.known")
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -198,6 +201,7 @@ def test_the_lint_finds_each_fault(tmp_path: Path, spoil: Callable[[dict[str, An
     assert any(words in finding for finding in findings), findings
 
 
+@pytest.mark.rule("suite.vector.twin")
 def test_the_lint_finds_an_edit_that_is_too_large(tmp_path: Path) -> None:
     files = small_set()
     edit = files[REJECT]["cases"][0]["edit"]
@@ -248,12 +252,14 @@ def test_an_edit_inside_a_json_value() -> None:
     assert requests_of(twin)[0][1] == {"object": {"entries": [["a/b", 1]]}}, "the twin itself is not changed"
 
 
+@pytest.mark.rule("suite.vector.twin")
 def test_two_changes_are_no_edit() -> None:
     twin, case = two({"a": 1, "b": 1}, {"a": 2, "b": 2})
     with pytest.raises(DataError, match="differs in 2 arguments"):
         edit_between(twin, case)
 
 
+@pytest.mark.rule("suite.vector.valid", "suite.vector.twin", "suite.vector.origin", slow=True)
 def test_the_bundled_set_is_clean() -> None:
     assert lint_vectors(vectors_dir(), load_rules()) == []
     assert len(list(load_vectors().cases())) > 3000

@@ -35,6 +35,7 @@ def settled(
     return {found.case: found for found in settle(outcomes, plan(*cases, watched=watched))}
 
 
+@pytest.mark.rule("suite.verdict.twin")
 @pytest.mark.parametrize(
     ("twin", "verdict", "cause"),
     [("pass", "pass", None), ("fail", "error", "twin"), ("error", "error", "twin"), ("skip", "skip", None)],
@@ -45,6 +46,7 @@ def test_a_reject_passes_only_with_its_twin(twin: str, verdict: str, cause: str 
     assert (found.verdict, found.cause) == (verdict, cause)
 
 
+@pytest.mark.rule("suite.verdict.twin")
 def test_a_reject_whose_twin_is_not_in_the_run_does_not_pass() -> None:
     assert settled(outcome("grit/tree/bad"), cases=(BAD,))["grit/tree/bad"].verdict == "error"
 
@@ -116,6 +118,7 @@ def test_a_profile_conforms_when_every_required_rule_passes() -> None:
     assert judged.rule_counts() == {"required": 3, "pass": 3, "fail": 0, "error": 0, "skip": 0}
 
 
+@pytest.mark.rule("suite.exit.law")
 @pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize("verdict", ["fail", "error"])
 def test_one_bad_rule_is_enough(index: int, verdict: str) -> None:
@@ -150,6 +153,7 @@ def test_a_should_counts_only_when_strict() -> None:
     assert judge_run(outcomes, book, ("grit",), (), strict=True).exit == 1
 
 
+@pytest.mark.rule("suite.rules.judged", "suite.rules.frozen")
 def test_a_rule_that_is_newer_than_the_version_judged_by_does_not_count() -> None:
     """Spec: :rule:`suite.rules.judged`."""
     book = replace(fake_book([RULE, "grit.blob.any"]), versions={"0.1": ((RULE, "MUST", "0" * 16),)})
@@ -177,6 +181,7 @@ def test_a_part_of_the_cases_supports_no_claim() -> None:
     assert judge_run(ALL_GOOD, BOOK, ("grit",), (), whole=False).conforms == {}
 
 
+@pytest.mark.rule("suite.exit.law", "suite.exit.nothing")
 @pytest.mark.parametrize(
     ("executed", "profiles", "unexpected", "code"),
     [
@@ -198,12 +203,14 @@ def test_exit_law(executed: set[str], profiles: tuple[str, ...] | None, unexpect
     assert exit_code(frozenset(executed), profiles, unexpected) == code
 
 
+@pytest.mark.rule("suite.exit.nothing")
 def test_not_run_and_unproven_cases_were_not_executed() -> None:
     outcomes = [outcome(verdict="error", cause=cause) for cause in ("not-run", "not-started", "twin")]
     assert judge_run(outcomes, BOOK, ("grit",), ()).exit == 3
     assert judge_run([*outcomes, outcome(verdict="error", cause="hung:blocked")], BOOK, ("grit",), ()).exit == 1
 
 
+@pytest.mark.rule("suite.exit.nothing")
 def test_watches_alone_execute_nothing() -> None:
     assert judge_run(ALL_GOOD[2:], BOOK, ("harness",), ()).exit == 3
 
