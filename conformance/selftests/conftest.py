@@ -1,4 +1,7 @@
-"""Adds up what the tests of the zoo recorded and prints the numbers at the end, under ``-n`` too."""
+"""Adds up what the tests of the zoo recorded and prints the numbers at the end, under ``-n`` too.
+
+``--whole-zoo`` fails a session that hunted only a part of the zoo, or whose numbers leave something unproven.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,14 @@ import pytest
 
 from gritstone_conformance.rules import load_rules
 from selftests.mutate import load_mutants
-from selftests.zoo import Zoo
+from selftests.zoo import Summary, Zoo
 
 _COLLECTED = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--whole-zoo``."""
+    parser.addoption("--whole-zoo", action="store_true", help="fail unless all mutants are found and all MUSTs proven")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -19,11 +27,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[_COLLECTED] = sum(1 for item in items if item.get_closest_marker("zoo"))
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Tell the number to the process that prints, where this one is a worker."""
+    """Tell the number to the process that prints, where this one is a worker; judge the whole elsewhere."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["zoo"] = session.config.stash.get(_COLLECTED, 0)
+    elif session.config.getoption("--whole-zoo") and not _summary(session.config).is_whole and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -34,16 +45,21 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print the numbers of the mutants that this session hunted; nothing when it hunted none."""
+    summary = _summary(config)
+    if summary.zoo.size or config.getoption("--whole-zoo"):
+        terminalreporter.section("zoo")
+        for line in summary.lines():
+            terminalreporter.line(line)
+
+
+def _summary(config: pytest.Config) -> Summary:
     zoo = Zoo()
+    terminalreporter: Any = config.pluginmanager.getplugin("terminalreporter")
     for outcome, reports in terminalreporter.stats.items():
         for report in reports:
             if outcome in ("passed", "failed") and report.when == "call":
                 zoo.add(report.user_properties, passed=outcome == "passed")
-    if zoo.size == 0:
-        return
     catalogue = load_mutants().values()
-    counted = sum(1 for mutant in catalogue if not mutant.equivalent)
-    expected = max(config.stash.get(_COLLECTED, 0), counted)
-    terminalreporter.section("zoo")
-    for line in zoo.lines(load_rules().rules.values(), expected, len(catalogue) - counted):
-        terminalreporter.line(line)
+    equivalent = sum(1 for mutant in catalogue if mutant.equivalent)
+    expected = max(config.stash.get(_COLLECTED, 0), len(catalogue) - equivalent)
+    return Summary(zoo, tuple(load_rules().rules.values()), expected, equivalent)

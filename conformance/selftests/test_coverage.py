@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gritstone_conformance.cases import Case
 from gritstone_conformance.rules import RuleBook, load_rules
 from gritstone_conformance.running.plan import Planned, Selection, uncovered_rules
 from gritstone_conformance.running.verifying import load_data, plan_run
+from selftests.mutate import load_mutants
 
 DATA = load_data()
 ITEMS: tuple[Planned, ...] = plan_run(DATA, Selection(), 1).items
@@ -17,8 +20,17 @@ def binding(book: RuleBook) -> RuleBook:
     return RuleBook(book.spec, rules, book.versions, book.digest)
 
 
+@pytest.mark.rule("suite.rules.covered")
 def test_every_rule_has_a_case_or_a_reason() -> None:
     assert uncovered_rules(binding(load_rules()), ITEMS) == ()
+
+
+def test_every_must_has_a_mutant_or_a_dated_reason() -> None:
+    """Spec: :rule:`suite.rules.proven`."""
+    broken = {mutant.kills for mutant in load_mutants().values() if not mutant.equivalent}
+    musts = [rule for rule in load_rules().rules.values() if rule.level == "MUST"]
+    assert [rule.id for rule in musts if rule.id not in broken and rule.unproven is None] == []
+    assert [rule.id for rule in musts if rule.id in broken and rule.unproven is not None] == [], "the reason is stale"
 
 
 def test_a_watch_alone_covers_only_rules_that_any_line_can_break() -> None:
@@ -29,6 +41,7 @@ def test_a_watch_alone_covers_only_rules_that_any_line_can_break() -> None:
     assert left <= lines_only | {"harness.hello.closed", "harness.frame.stdout-clean", "harness.hello.honest"}
 
 
+@pytest.mark.rule("suite.rules.known")
 def test_every_named_rule_exists() -> None:
     known = set(DATA.book.rules)
     assert {rule for item in ITEMS for rule in item.rules if rule not in known} == set()
@@ -39,6 +52,7 @@ def test_names_say_the_profile_and_a_topic() -> None:
     assert {item.profile for item in ITEMS} == {"grit", "wit", "runtime", "wasm", "harness"}
 
 
+@pytest.mark.rule("suite.request.no-answer")
 def test_no_request_of_a_vector_names_its_case_or_rule() -> None:
     for item in ITEMS:
         if isinstance(item.source, Case):

@@ -7,13 +7,13 @@ only a part of the zoo says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gritstone_conformance.rules import Rule
 from selftests.mutate import Mutant, StaleMutantError, check_fresh
 
-__all__ = ["Zoo", "note", "note_kill"]
+__all__ = ["Summary", "Zoo", "note", "note_kill"]
 
 Recorder = Callable[[str, object], None]
 """The fixture ``record_property``."""
@@ -70,31 +70,64 @@ class Zoo:
         else:
             self.survivors.add(told["mutant"])
 
-    def lines(self, rules: Iterable[Rule], expected: int, equivalent: int) -> list[str]:
-        """Return the block that a session ends with.
 
-        Args:
-            rules: those of the spec.
-            expected: how many tests of the zoo there are, run or not.
-            equivalent: how many entries of the catalogue are out of the count.
-        """
-        musts = [rule for rule in rules if rule.level == "MUST"]
-        proven = {rule.id for rule in musts} & set(self.killed.values())
-        excluded = {rule.id: rule.unproven for rule in musts if rule.unproven is not None}
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the numbers of a session say about the rules.
+
+    Attributes:
+        zoo: what was hunted.
+        rules: those of the spec.
+        expected: how many mutants there are, hunted or not.
+        equivalent: how many entries of the catalogue are out of the count.
+    """
+
+    zoo: Zoo
+    rules: Sequence[Rule]
+    expected: int
+    equivalent: int
+
+    @property
+    def musts(self) -> set[str]:
+        """The ids of the rules that have to be proven."""
+        return {rule.id for rule in self.rules if rule.level == "MUST"}
+
+    @property
+    def proven(self) -> set[str]:
+        """The rules of which a mutant was found by their name."""
+        return self.musts & set(self.zoo.killed.values())
+
+    @property
+    def excluded(self) -> dict[str, str]:
+        """The rules that have no mutant, with the reason."""
+        return {rule.id: rule.unproven for rule in self.rules if rule.level == "MUST" and rule.unproven is not None}
+
+    @property
+    def unproven(self) -> set[str]:
+        """The rules that have neither a mutant that was found nor a reason."""
+        return self.musts - self.proven - set(self.excluded)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every mutant was hunted and found, and every rule is proven or excluded."""
+        return self.zoo.size >= self.expected and not (self.zoo.survivors or self.zoo.stale or self.unproven)
+
+    def lines(self) -> list[str]:
+        """Return the block that a session ends with."""
+        zoo = self.zoo
         lines = [
-            f"mutants {self.size} · killed by name {len(self.killed)} · survivors {len(self.survivors)} · "
-            f"loose {len(self.loose)} · rules {len(musts)} · mutant-proven {len(proven)} · "
-            f"excluded {len(excluded)} · stale {len(self.stale)}"
+            f"mutants {zoo.size} · killed by name {len(zoo.killed)} · survivors {len(zoo.survivors)} · "
+            f"loose {len(zoo.loose)} · rules {len(self.musts)} · mutant-proven {len(self.proven)} · "
+            f"excluded {len(self.excluded)} · stale {len(zoo.stale)}"
         ]
-        if self.size < expected:
-            lines.append(f"a part of the zoo: {self.size} of {expected} mutants were hunted in this session")
-        if equivalent:
-            lines.append(f"equivalent to the original by proof, not counted: {equivalent}")
-        lines += [f"survivor {name}" for name in sorted(self.survivors)]
-        lines += [f"stale {name}" for name in sorted(self.stale)]
-        lines += [f"loose {name}: {rules}" for name, rules in sorted(self.loose.items())]
-        lines += [f"excluded {rule}: {reason}" for rule, reason in sorted(excluded.items())]
-        missing = sorted({rule.id for rule in musts} - proven - set(excluded))
-        if self.size >= expected:
-            lines += [f"no mutant proves {rule}" for rule in missing]
+        if zoo.size < self.expected:
+            lines.append(f"a part of the zoo: {zoo.size} of {self.expected} mutants were hunted in this session")
+        if self.equivalent:
+            lines.append(f"equivalent to the original by proof, not counted: {self.equivalent}")
+        lines += [f"survivor {name}" for name in sorted(zoo.survivors)]
+        lines += [f"stale {name}" for name in sorted(zoo.stale)]
+        lines += [f"loose {name}: {rules}" for name, rules in sorted(zoo.loose.items())]
+        lines += [f"excluded {rule}: {reason}" for rule, reason in sorted(self.excluded.items())]
+        if zoo.size >= self.expected:
+            lines += [f"no mutant proves {rule}" for rule in sorted(self.unproven)]
         return lines
