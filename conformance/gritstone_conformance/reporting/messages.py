@@ -6,6 +6,7 @@ Where and how lines appear is the console's business.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import textwrap
@@ -19,11 +20,25 @@ from gritstone_conformance.cases import Case
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.excerpts import cut_middle, show_difference, show_request, show_value
 from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.running.expectations import Expectation, Stale, blamed_rule
 from gritstone_conformance.running.outcomes import VERDICTS, Outcome
 from gritstone_conformance.running.verdicts import UNCLAIMED, Judgement
 from gritstone_conformance.text import counted, printable, unfolded
 
-__all__ = ["SHOWN", "Teller", "closing_lines", "opening_lines", "profile_lines", "smallest_of_each"]
+__all__ = [
+    "SHOWN",
+    "Teller",
+    "closing_lines",
+    "expected_lines",
+    "known_failures",
+    "known_line",
+    "opening_lines",
+    "profile_lines",
+    "signature_key",
+    "smallest_of_each",
+    "subject_name",
+    "verdict_words",
+]
 
 SHOWN: Final = 10
 """How many signatures are shown in full."""
@@ -94,15 +109,24 @@ def closing_lines(
     header: Mapping[str, Json], outcomes: Sequence[Outcome], judgement: Judgement, where: str
 ) -> list[str]:
     """Return the lines that say what follows; a claim names all that it rests on."""
-    lines = _remarks(outcomes, judgement)
+    tail = f"   exit {judgement.exit}" if judgement.exit else ""
+    lines = [*_remarks(outcomes, judgement), *(line for entry in judgement.stale for line in entry.told())]
+    return [*lines, f"{'; '.join(verdict_words(header, outcomes, judgement))}{tail}   {where}"]
+
+
+def verdict_words(header: Mapping[str, Json], outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
+    """Return what follows from a run, in clauses; a claim names all that it rests on.
+
+    Spec: :rule:`suite.report.scoped`.
+    """
     iut = header["iut"]
     if judgement.exit == 3:
-        return [*lines, f"nothing was judged: {_nothing_words(iut)}   exit 3   {where}"]
+        return [f"nothing was judged: {_nothing_words(iut)}"]
     name = subject_name(iut)
     parts = []
-    if judgement.unexpected:
-        failing = len(_failing(outcomes, "MUST") or _failing(outcomes, "SHOULD"))
-        parts.append(f"{counted(failing, 'rule fails', 'rules fail')}, {counted(judgement.cases['error'], 'error')}")
+    counts = _count_words(outcomes, judgement)
+    if counts:
+        parts.append(", ".join(counts))
     good = ", ".join(profile for profile, yes in judgement.conforms.items() if yes)
     bad = ", ".join(profile for profile, yes in judgement.conforms.items() if not yes)
     if good:
@@ -112,8 +136,49 @@ def closing_lines(
         parts.append(f"{name} does not conform to {bad} of spec {header['spec']}")
     if not judgement.conforms and "bundle" not in iut:
         parts.append("a part of the cases: no claim follows")
-    tail = f"   exit {judgement.exit}" if judgement.exit else ""
-    return [*lines, f"{'; '.join(parts)}{tail}   {where}"]
+    return parts
+
+
+def _count_words(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
+    """Return how many rules fail and cases broke unforeseen, how many failures are known, and stale entries."""
+    known, stale = known_failures(outcomes), len(judgement.stale)
+    words = []
+    if judgement.unexpected > stale:
+        unforeseen = [outcome for outcome in outcomes if outcome.expected is None]
+        failing = len(_failing(unforeseen, "MUST") or _failing(unforeseen, "SHOULD"))
+        errors = sum(1 for outcome in unforeseen if outcome.verdict == "error")
+        words += [counted(failing, "rule fails", "rules fail"), counted(errors, "error")]
+    words += [f"{len(known)} known"] if known else []
+    return words + ([counted(stale, "stale entry", "stale entries")] if stale else [])
+
+
+def known_failures(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Return the failures that the implementer's file foresaw."""
+    return [outcome for outcome in outcomes if outcome.expected is not None]
+
+
+def known_line(outcome: Outcome, entry: Expectation, more: int = 0) -> str:
+    """Return the line about failures that an entry foresees.
+
+    Args:
+        outcome: one of them.
+        entry: what foresees them.
+        more: how many there are beside it.
+    """
+    others = f" and {more} more" if more else ""
+    return f"KNOWN {blamed_rule(outcome):<27} {outcome.case}{others}   {entry.words()}"
+
+
+def expected_lines(outcomes: Iterable[Outcome], stale: Sequence[Stale]) -> list[str]:
+    """Return a line for each entry that foresaw failures, and what to change where entries are stale."""
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in known_failures(outcomes):
+        groups.setdefault(json.dumps(outcome.expected, sort_keys=True), []).append(outcome)
+    lines = [
+        known_line(found[0], Expectation.from_json(found[0].expected or {}), len(found) - 1)
+        for found in groups.values()
+    ]
+    return [*lines, *(line for entry in stale for line in entry.told())]
 
 
 def _remarks(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
@@ -147,11 +212,12 @@ def _nothing_words(iut: Json) -> str:
 def smallest_of_each(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """Return the smallest failed or broken case of each rule and signature, failures first, in order of appearance.
 
-    Rejects that do not count because of their twins are left out: what broke the twin is what to look at.
+    Rejects that do not count because of their twins are left out: what broke the twin is what to look at. Known
+    failures are left out, too.
     """
     groups: dict[tuple[str, ...], Outcome] = {}
     for outcome in outcomes:
-        if outcome.verdict not in ("fail", "error") or outcome.cause == "twin":
+        if outcome.verdict not in ("fail", "error") or outcome.cause == "twin" or outcome.expected is not None:
             continue
         key = signature_key(outcome)
         if key not in groups or _weight(outcome) < _weight(groups[key]):
@@ -236,19 +302,29 @@ class Teller:
         return lines
 
     def _twin_lines(self, outcome: Outcome, verdicts: Mapping[str, str]) -> list[str]:
+        twin = self.twin_words(outcome, verdicts)
+        return [] if twin is None else self._labelled("twin", twin)
+
+    def twin_words(self, outcome: Outcome, verdicts: Mapping[str, str]) -> str | None:
+        """Return the twin of a reject, whether it passed and what was edited; None for a case without twin."""
         case = self._cases.get(outcome.case)
         if case is None or case.twin is None:
-            return []
+            return None
         state = {"pass": " passes", None: ""}.get(verdicts.get(case.twin), " does not pass")
-        return self._labelled("twin", f"{case.twin}{state} ({edit_words(case)})")
+        return f"{case.twin}{state} ({edit_words(case)})"
 
     def _again_lines(self, outcome: Outcome, replay: str | None) -> list[str]:
+        command = self.again(outcome, replay)
+        return [] if command is None else self._labelled("again", command)
+
+    def again(self, outcome: Outcome, replay: str | None = None) -> str | None:
+        """Return the command that shows a failure again, or None in an audit; arguments are those of :meth:`block`."""
         if "bundle" in (self._header["iut"] or {}):
-            return []
+            return None
         what = replay or (str(self._home / outcome.found) if outcome.found else outcome.case)
         if what == outcome.case and what not in self._cases:
-            return self._labelled("again", f"gritstone verify -k {shlex.quote(outcome.case)} {self._attach()}")
-        return self._labelled("again", f"gritstone replay {shlex.quote(what)} {self._attach()}")
+            return f"gritstone verify -k {shlex.quote(outcome.case)} {self._attach()}"
+        return f"gritstone replay {shlex.quote(what)} {self._attach()}"
 
     def _attach(self) -> str:
         if self._header["attach"] == "stdio":
