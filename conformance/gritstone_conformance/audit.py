@@ -20,6 +20,7 @@ from typing import Final
 
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.errors import UsageError
+from gritstone_conformance.histories import CASES as HISTORY_CASES
 from gritstone_conformance.histories import history_outcomes, history_words
 from gritstone_conformance.model.bundle import Bundle, scan
 from gritstone_conformance.model.continuing import check_continued
@@ -30,18 +31,19 @@ from gritstone_conformance.model.refusals import Defect
 from gritstone_conformance.model.values import Step
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import terminal_width
-from gritstone_conformance.reporting.messages import Teller, opening_lines
+from gritstone_conformance.reporting.messages import Teller, expected_lines, known_failures, opening_lines
 from gritstone_conformance.reporting.report import footer_line, header_line, timestamp, write_report
 from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.running.expect_files import expectations_of
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Planned, Watch, named_identity
 from gritstone_conformance.running.recording import Recorder
 from gritstone_conformance.running.settings import RunSettings
-from gritstone_conformance.running.verdicts import judge_run
-from gritstone_conformance.running.verifying import load_data, remove_old
+from gritstone_conformance.running.verdicts import Judgement, judge_run
+from gritstone_conformance.running.verifying import foreseen, load_data, remove_old
 from gritstone_conformance.text import counted
 
-__all__ = ["audit_outcomes", "run_command"]
+__all__ = ["CASES", "audit_outcomes", "run_command"]
 
 _CASES: Final = {
     "grit/audit/layout": ("grit.bundle.bytes",),
@@ -55,12 +57,16 @@ _CASES: Final = {
 }
 """Case to the rules it judges; a defect under any other rule is one of an object."""
 
+CASES: Final = {**_CASES, **HISTORY_CASES}
+"""Every case of an audit, and the rules that it judges."""
+
 _AFTER_LAYOUT: Final = frozenset(_CASES) - {"grit/audit/layout", "grit/audit/whole", "grit/audit/format"}
 
 
 def run_command(options: argparse.Namespace) -> int:
     """Audit the bundle that the options name, write the report; returns the exit code."""
     data, started = load_data(), timestamp()
+    settings = RunSettings(expect=expectations_of(options.expect))
     remove_old(options.report)
     with _mapped(options.bundle) as raw:
         bundle = scan(raw)
@@ -78,25 +84,36 @@ def run_command(options: argparse.Namespace) -> int:
     header = header_line(
         data.book,
         data.vectors.digest,
-        RunSettings(),
+        settings,
         attach="audit",
         command=(),
         iut=iut,
         shard=(0, 1),
         started=started,
     )
-    judgement = judge_run(outcomes, data.book, profiles, (), whole=False)
+    outcomes, stale = foreseen(data, header, outcomes)
+    judgement = judge_run(outcomes, data.book, profiles, (), whole=False, stale=stale)
     write_report(options.report, header, outcomes, footer_line(outcomes, judgement, 0, timestamp()))
     teller = Teller(data.book, {}, header, options.report.parent, terminal_width())
     lines = [f"{options.bundle}: {line}" if number else line for number, line in enumerate(opening_lines(header))]
     for outcome in outcomes:
-        lines += teller.block(outcome, {}) if outcome.verdict == "fail" else []
-    checks = counted(len(outcomes), "check")
-    state = "ok" if judgement.exit == 0 else f"not legal: {judgement.unexpected} of {checks} failed"
+        lines += teller.block(outcome, {}) if outcome.verdict == "fail" and outcome.expected is None else []
+    lines += expected_lines(outcomes, stale)
+    state = _state(outcomes, judgement)
     tail = f"   exit {judgement.exit}" if judgement.exit else ""
     for line in (*lines, f"bundle {state} · {summary}{tail}   {options.report}"):
         print(line)
     return judgement.exit
+
+
+def _state(outcomes: Sequence[Outcome], judgement: Judgement) -> str:
+    """Return what a bundle is; that its faults are known does not make it legal."""
+    known, stale = len(known_failures(outcomes)), len(judgement.stale)
+    failed = judgement.unexpected - stale + known
+    words = [f"not legal: {failed} of {counted(len(outcomes), 'check')} failed" if failed else "ok"]
+    words += [f"{known} known"] if known else []
+    words += [counted(stale, "stale entry", "stale entries")] if stale else []
+    return ", ".join(words)
 
 
 def _ask_continued(path: Path, verdict: Verdict) -> None:

@@ -88,6 +88,7 @@ def _dispatch(arguments: list[str]) -> int:
 def _verify(options: argparse.Namespace, arguments: list[str]) -> int:
     from gritstone_conformance.attachment.attaching import Target, terms_of
     from gritstone_conformance.reporting.console import Console
+    from gritstone_conformance.running.expect_files import expectations_of
     from gritstone_conformance.running.jobs import PartListener, verify_in_parts
     from gritstone_conformance.running.plan import Selection
     from gritstone_conformance.running.settings import RunSettings
@@ -102,6 +103,7 @@ def _verify(options: argparse.Namespace, arguments: list[str]) -> int:
         deadline_scale=1e9 if options.no_deadline else options.deadline_scale,
         search_s=options.span,
         strict=options.strict,
+        expect=expectations_of(options.expect),
         home=options.report.parent,
     )
     selection = Selection(

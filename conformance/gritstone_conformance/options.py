@@ -134,10 +134,17 @@ def _verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--search", action="store_true", help="draw anew, ten times the examples")
     parser.add_argument("--for", dest="span", type=span_s, metavar="SPAN", help="search for a span: 90s, 30m, 2h")
     parser.add_argument("--strict", action="store_true", help="count SHOULDs like MUSTs")
+    _expect(parser)
     parser.add_argument(
         "--report", type=Path, default=Path(".gritstone/report.jsonl"), metavar="FILE", help="default %(default)s"
     )
     parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
+
+
+def _expect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--expect", type=Path, metavar="FILE", help="failures that are known, as TOML; stale entries give exit 1"
+    )
 
 
 def _doctor(parser: argparse.ArgumentParser) -> None:
@@ -147,6 +154,7 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
 def _replay(parser: argparse.ArgumentParser) -> None:
     _attach(parser)
     parser.add_argument("case", help="a found file, the first digits of its name, or the name of a vector")
+    _expect(parser)
     parser.add_argument(
         "--home", type=Path, default=Path(".gritstone"), metavar="DIR", help="where found/ is (default %(default)s)"
     )
@@ -187,6 +195,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
 
 def _audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="FILE", help="an exported store, *.grit")
+    _expect(parser)
     parser.add_argument("--at-rest", action="store_true", help="the runtime had nothing left to do: ask what was lost")
     parser.add_argument(
         "--before", type=Path, metavar="FILE", help="an earlier export of the same store: ask whether it goes on"

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from gritstone_conformance.attachment.attaching import Target, terms_of
@@ -24,6 +25,9 @@ from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.reporting.messages import Teller
+from gritstone_conformance.reporting.report import timestamp
+from gritstone_conformance.running.expect_files import expectations_of
+from gritstone_conformance.running.expectations import Expectation, Expectations
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Plan, Selection, make_plan
 from gritstone_conformance.running.run import execute
@@ -38,6 +42,7 @@ __all__ = ["run_command"]
 def run_command(options: argparse.Namespace) -> int:
     """Play the case that the options name; returns the exit code."""
     target = Target.parse(options.iut, options.connect)
+    expected = expectations_of(options.expect)
     data = load_data()
     case = _case(options.case, options.home, data)
     seed = case.origin.get("seed", 1) if isinstance(case.origin.get("seed", 1), int) else 1
@@ -54,7 +59,14 @@ def run_command(options: argparse.Namespace) -> int:
     header: dict[str, Json] = {"attach": target.attach, "command": list(target.command), "iut": iut}
     verdicts = {outcome.case: outcome.verdict for outcome in result.outcomes}
     teller = Teller(data.book, data.vectors.by_name(), header, options.home, terminal_width())
-    return _tell(case, outcome, verdicts, teller, options.case)
+    known = None if expected is None else _entry(expected, outcome, case)
+    return _tell(case, outcome, verdicts, teller, options.case, known)
+
+
+def _entry(expected: Expectations, outcome: Outcome, case: Case) -> Expectation | None:
+    """Return the entry that foresees this today; of a found case, one that names what it was found by will do."""
+    today, source = timestamp()[:10], str(case.origin.get("from", outcome.case))
+    return expected.entry_for(outcome, today) or expected.entry_for(replace(outcome, case=source), today)
 
 
 def _case(word: str, home: Path, data: Data) -> Case:
@@ -87,9 +99,11 @@ def _played_name(case: Case) -> str:
     return case.name if case.judge == "exact" else str(case.origin.get("from", ""))
 
 
-def _tell(case: Case, outcome: Outcome, verdicts: Mapping[str, str], teller: Teller, word: str) -> int:
+def _tell(
+    case: Case, outcome: Outcome, verdicts: Mapping[str, str], teller: Teller, word: str, known: Expectation | None
+) -> int:
     was = was_signature(case)
-    tail = f"   was: {was}" if was else ""
+    tail = (f"   was: {was}" if was else "") + (f"   known: {known.words()}" if known else "")
     if outcome.verdict == "pass":
         print(f"FIXED  {case.name}{tail}")
         return 0

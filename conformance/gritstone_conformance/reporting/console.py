@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from gritstone_conformance.replies import Json
-from gritstone_conformance.reporting.messages import SHOWN, Teller, opening_lines, signature_key
+from gritstone_conformance.reporting.messages import SHOWN, Teller, known_line, opening_lines, signature_key
+from gritstone_conformance.running.expectations import Expectations
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Plan
 from gritstone_conformance.running.verifying import Data
@@ -52,6 +53,9 @@ class Console:
         self._started = time.monotonic()
         self._teller: Teller | None = None
         self._shown: set[tuple[str, ...]] = set()
+        self._expected: Expectations | None = None
+        self._known: set[tuple[str, str, str]] = set()
+        self._today = ""
         self._verdicts: dict[str, str] = {}
         self._wants_live = live
         self._live: Any = None
@@ -62,6 +66,8 @@ class Console:
         self._teller = Teller(self._data.book, self._data.vectors.by_name(), header, self._home, width)
         for line in (*opening_lines(header), *(f"note: {note}" for note in notes)):
             self._line(line)
+        self._today = header["today"]
+        self._expected = Expectations.from_json(header["expect"]) if "expect" in header else None
         if self._wants_live and header["iut"] is not None:
             self._live = _live_display(self._out, self._render())
             self._live.start()
@@ -102,6 +108,12 @@ class Console:
             print(text, file=self._out, flush=True)  # whoever reads a pipe sees a line when it is said
 
     def _show(self, outcome: Outcome) -> None:
+        entry = self._expected.entry_for(outcome, self._today) if self._expected is not None else None
+        if entry is not None:
+            if entry.key not in self._known:
+                self._line(known_line(outcome, entry))
+            self._known.add(entry.key)
+            return
         key = signature_key(outcome)
         if key in self._shown:
             return

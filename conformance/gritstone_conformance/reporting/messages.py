@@ -279,6 +279,8 @@ class Teller:
             first, *log = unfolded(outcome.detail)
             lines += self._labelled("detail", printable(first, 2 * self._width))
             lines += [f"{'':<15}{cut_middle(printable(line, 4 * self._width), self._width - 15)}" for line in log]
+        if outcome.poisoned_by is not None:
+            lines += self._labelled("poisoned by", outcome.poisoned_by)
         lines += self._twin_lines(outcome, verdicts)
         return lines + self._again_lines(outcome, replay)
 

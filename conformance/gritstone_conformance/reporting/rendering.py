@@ -10,12 +10,12 @@ from pathlib import Path
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.reporting.merging import merge_outcomes, merged_header, merged_restarts
-from gritstone_conformance.reporting.messages import Teller, opening_lines, smallest_of_each
+from gritstone_conformance.reporting.messages import Teller, expected_lines, opening_lines, smallest_of_each
 from gritstone_conformance.reporting.report import Report, footer_line, read_report, timestamp, write_report
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Selection
 from gritstone_conformance.running.verdicts import judge_run
-from gritstone_conformance.running.verifying import Data, ending_lines, load_data, plan_run, rejudge
+from gritstone_conformance.running.verifying import Data, ending_lines, foreseen, load_data, plan_run, rejudge
 
 __all__ = ["run_command", "told_lines"]
 
@@ -41,6 +41,7 @@ def told_lines(report: Report, path: Path, data: Data, width: int) -> list[str]:
         lines.append("note: the report was made with other rules than this suite has; sentences may differ")
     for outcome in smallest_of_each(report.outcomes):
         lines += teller.block(outcome, verdicts)
+    lines += expected_lines(report.outcomes, ())
     return lines + ending_lines(report.header, report.outcomes, rejudge(report, data.book), path)
 
 
@@ -57,12 +58,14 @@ def _merge(parts: Sequence[Report], data: Data, target: Path) -> Report:
     header, outcomes = merged_header(parts), merge_outcomes(parts)
     if header["vectors"] != data.vectors.digest or header["rules"] != data.book.digest:
         raise DataError("the parts were made with other rules or vectors than this suite has")
+    outcomes, stale = foreseen(data, header, outcomes)
     judgement = judge_run(
         outcomes,
         data.book.judging(header["spec"]),
         parts[0].profiles,
         parts[0].features,
         whole=_is_everything(outcomes, data, header["seed"]),
+        stale=stale,
     )
     write_report(target, header, outcomes, footer_line(outcomes, judgement, merged_restarts(parts), timestamp()))
     return read_report(target)

@@ -24,6 +24,7 @@ from gritstone_conformance import SUITE_VERSION
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.running.expectations import Expectations
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verdicts import Judgement, verdict_root
@@ -49,6 +50,11 @@ class Report:
     def profiles(self) -> tuple[str, ...]:
         """The claimed profiles; empty for an audit or when there was no hello."""
         return tuple((self.header["iut"] or {}).get("profiles", ()))
+
+    @property
+    def expectations(self) -> Expectations | None:
+        """The file of expected failures that the run was given, or None."""
+        return Expectations.from_json(self.header["expect"]) if "expect" in self.header else None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -103,6 +109,7 @@ def header_line(
         "deadline_scale": settings.deadline_scale,
         "today": started[:10],
         "started": started,
+        **({"expect": settings.expect.to_json()} if settings.expect is not None else {}),
     }
 
 
@@ -115,6 +122,7 @@ def footer_line(outcomes: Sequence[Outcome], judgement: Judgement, restarts: int
         "rules": judgement.rule_counts(),
         "conforms": dict(judgement.conforms),
         "unexpected": judgement.unexpected,
+        **({"stale": [entry.to_json() for entry in judgement.stale]} if judgement.stale else {}),
         "restarts": restarts,
         "verdicts": verdict_root(outcomes),
         "exit": judgement.exit,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from gritstone_conformance.running.expectations import Expectations
 from gritstone_conformance.trial import Property
 
 __all__ = ["RunSettings", "examples_of", "hypothesis_settings"]
@@ -31,6 +32,7 @@ class RunSettings:
         strict: whether a SHOULD counts like a MUST.
         home: where found cases and the engine's database go.
         saves: whether found cases are written.
+        expect: the failures that the implementer expects, or None.
     """
 
     profile: str = "gate"
@@ -41,6 +43,7 @@ class RunSettings:
     strict: bool = False
     home: Path = Path(".gritstone")
     saves: bool = True
+    expect: Expectations | None = None
 
 
 def examples_of(prop: Property, profile: str) -> int:

@@ -21,6 +21,7 @@ from typing import Final
 from gritstone_conformance.attachment.claims import covered_profiles, with_lower
 from gritstone_conformance.cases import Case
 from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.running.expectations import Stale
 from gritstone_conformance.running.outcomes import VERDICTS, Outcome
 from gritstone_conformance.running.plan import Plan, Planned, gives_control
 
@@ -29,6 +30,7 @@ __all__ = [
     "UNASKED",
     "UNCLAIMED",
     "Judgement",
+    "counts_against",
     "exit_code",
     "judge_run",
     "rule_verdicts",
@@ -52,8 +54,9 @@ class Judgement:
         required: the MUST rules that bind the claimer, by profile.
         rules: rule id to verdict, for every rule that a case of the run judges.
         conforms: profile to claim; empty when the run was too small to support one.
-        unexpected: how many cases count against the implementation.
+        unexpected: how many cases count against the implementation, and entries of expected failures that are stale.
         exit: the exit code.
+        stale: the entries that are stale.
     """
 
     cases: Mapping[str, int]
@@ -62,6 +65,7 @@ class Judgement:
     conforms: Mapping[str, bool]
     unexpected: int
     exit: int
+    stale: tuple[Stale, ...] = ()
 
     def rule_counts(self) -> dict[str, int]:
         """Return how many required rules have each verdict; a rule without any case counts as ``skip``."""
@@ -131,8 +135,11 @@ def judge_run(
     whole: bool = True,
     complete: bool | None = None,
     strict: bool = False,
+    stale: Sequence[Stale] = (),
 ) -> Judgement:
     """Draw the conclusions of a run.
+
+    What is expected changes what is unexpected, and so the exit code, and nothing else (:rule:`suite.expect.claim`).
 
     Args:
         outcomes: settled outcomes.
@@ -143,6 +150,7 @@ def judge_run(
         whole: whether nothing but whole profiles, with all they build on, was filtered; else no claim follows.
         complete: whether each profile that was asked for had all its cases, and so executed one; None: like ``whole``.
         strict: whether a SHOULD counts like a MUST.
+        stale: entries of expected failures that are not right any more.
     """
     judged = tuple(wanted) or tuple(profiles)
     rules = rule_verdicts(outcomes)
@@ -157,7 +165,8 @@ def judge_run(
         for name in (judged if whole else ())
         if name != "harness"
     }
-    against = sum(1 for outcome in outcomes if _counts_against(outcome, book, strict=strict))
+    unforeseen = (outcome for outcome in outcomes if outcome.expected is None)
+    against = len(stale) + sum(1 for outcome in unforeseen if counts_against(outcome, book, strict=strict))
     tally = Counter(outcome.verdict for outcome in outcomes)
     return Judgement(
         cases={verdict: tally[verdict] for verdict in VERDICTS},
@@ -166,6 +175,7 @@ def judge_run(
         conforms=conforms,
         unexpected=against,
         exit=exit_code(executed, judged if (whole if complete is None else complete) else None, against),
+        stale=tuple(stale),
     )
 
 
@@ -181,7 +191,7 @@ def exit_code(executed: frozenset[str], profiles: Sequence[str] | None, unexpect
     Args:
         executed: profiles of which at least one case was executed.
         profiles: the profiles that are claimed or asked for; None when only a part of the cases was selected.
-        unexpected: how many cases count against the implementation.
+        unexpected: how many cases count against the implementation, and stale entries.
 
     Returns:
         3 when nothing was executed, nothing is claimed or a claimed profile executed no case; else 1 or 0.
@@ -213,7 +223,7 @@ def _untouched(outcomes: Iterable[Outcome]) -> frozenset[str]:
     return frozenset(seen - touched)
 
 
-def _counts_against(outcome: Outcome, book: RuleBook, *, strict: bool) -> bool:
+def counts_against(outcome: Outcome, book: RuleBook, *, strict: bool) -> bool:
     """Return whether a case counts against the implementation; rules newer than the version judged by never do."""
     counted = ("MUST", "SHOULD") if strict else ("MUST",)
     broken = outcome.verdict in ("fail", "error") and outcome.level in counted

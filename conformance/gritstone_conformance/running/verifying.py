@@ -6,7 +6,7 @@ Puts the pieces together: data, plan, subject, console, report. ``jobs`` does th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -21,6 +21,7 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.messages import closing_lines, profile_lines
 from gritstone_conformance.reporting.report import Report, footer_line, header_line, timestamp, write_report
 from gritstone_conformance.rules import RuleBook, load_rules
+from gritstone_conformance.running.expectations import Expectations, Stale, foresee
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Plan, Selection, make_plan
 from gritstone_conformance.running.run import execute, execute_nothing
@@ -37,7 +38,9 @@ __all__ = [
     "check_selection",
     "conclude",
     "ending_lines",
+    "foreseen",
     "header_of",
+    "known_cases",
     "load_data",
     "plan_run",
     "rejudge",
@@ -137,6 +140,7 @@ def conclude(
 ) -> int:
     """Judge the outcomes, write the report, tell the last lines, and return the exit code."""
     iut = header["iut"] or {}
+    outcomes, stale = foreseen(data, header, outcomes)
     judgement = judge_run(
         outcomes,
         data.book.judging(header["spec"]),
@@ -146,10 +150,27 @@ def conclude(
         whole=selection.is_whole,
         complete=not selection.is_filtered,
         strict=settings.strict,
+        stale=stale,
     )
     write_report(report, header, outcomes, footer_line(outcomes, judgement, restarts, timestamp()))
     listener.end(ending_lines(header, outcomes, judgement, report))
     return judgement.exit
+
+
+def foreseen(
+    data: Data, header: Mapping[str, Json], outcomes: Sequence[Outcome]
+) -> tuple[tuple[Outcome, ...], tuple[Stale, ...]]:
+    """Return the outcomes with what the run's file of expected failures foresees, and its stale entries."""
+    if "expect" not in header:
+        return tuple(outcomes), ()
+    return foresee(Expectations.from_json(header["expect"]), outcomes, known_cases(data), header["today"])
+
+
+def known_cases(data: Data) -> dict[str, tuple[str, ...]]:
+    """Return every case that this suite has, those of an audit too, and the rules that each judges."""
+    from gritstone_conformance.audit import CASES  # which is built on this module
+
+    return {**CASES, **{item.name: item.rules for item in plan_run(data, Selection(), 1).items}}
 
 
 def ending_lines(
@@ -162,11 +183,18 @@ def ending_lines(
 
 def rejudge(report: Report, book: RuleBook) -> Judgement:
     """Return what a report says of rules and profiles; its exit code and its count stand as they were written."""
-    conforms = report.footer["conforms"]
-    book = book.judging(report.header["spec"])
-    return judge_run(
-        report.outcomes, book, report.profiles, report.features, wanted=tuple(conforms), whole=bool(conforms)
+    footer = report.footer
+    conforms = footer["conforms"]
+    judgement = judge_run(
+        report.outcomes,
+        book.judging(report.header["spec"]),
+        report.profiles,
+        report.features,
+        wanted=tuple(conforms),
+        whole=bool(conforms),
+        stale=tuple(map(Stale.from_json, footer.get("stale", ()))),
     )
+    return replace(judgement, unexpected=footer["unexpected"], exit=footer["exit"])
 
 
 def header_of(
