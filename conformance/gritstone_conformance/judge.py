@@ -13,12 +13,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
 
-__all__ = ["Difference", "compare", "substitute"]
+__all__ = ["Difference", "compare", "expectation_of", "substitute"]
+
+_ANY: Final[Json] = {"$": "any"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,22 @@ def compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json])
         return None
     words = f"expected {_expected_word(expect)} got {_reply_word(reply)}"
     return Difference("", dict(expect), _answer(reply), words)
+
+
+def expectation_of(reply: Reply) -> dict[str, Json]:
+    """Return the expectation that asks for the same answer again; how a cursor is spelled does not count.
+
+    Spec: :rule:`harness.reply.repeatable`.
+    """
+    match reply:
+        case Ok(value=value) | OffForm(value=value):
+            return {"ok": {**value, "cursor": _ANY} if isinstance(value.get("cursor"), str) else value}
+        case Refused(kind=kind, code=code):
+            return {"refused": kind, "code": code}
+        case Unsupported(feature=feature):
+            return {"unsupported": feature}
+        case Trouble():
+            return {"error": True}
 
 
 def _first_difference(expected: Json, got: Json, path: str, bindings: dict[str, Json]) -> tuple[str, Json, Json] | None:

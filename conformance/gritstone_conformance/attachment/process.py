@@ -18,7 +18,7 @@ import sys
 import time
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gritstone_conformance.attachment.stream import Ends
@@ -34,10 +34,14 @@ class Command:
     Attributes:
         argv: program and arguments.
         cwd: working directory; None: the suite's own.
+        env: variables that are set beside those of the suite.
+        umask: the mask of new files; -1: the suite's own.
     """
 
     argv: tuple[str, ...]
     cwd: str | None = None
+    env: tuple[tuple[str, str], ...] = ()
+    umask: int = -1
 
     @classmethod
     def parse(cls, command: str | Sequence[str]) -> Command:
@@ -52,7 +56,8 @@ class Command:
 
     def moved_to(self, cwd: str) -> Command:
         """Return the same command for another working directory; words that name files here become absolute."""
-        return Command(tuple(str(Path(word).resolve()) if _names_file(word) else word for word in self.argv), cwd)
+        argv = tuple(str(Path(word).resolve()) if _names_file(word) else word for word in self.argv)
+        return replace(self, argv=argv, cwd=cwd)
 
     def open(self) -> Process:
         """Start it; raises UsageError when the system cannot."""
@@ -77,6 +82,8 @@ class Process:
             self._child = subprocess.Popen(
                 command.argv,
                 cwd=command.cwd,
+                env={**os.environ, **dict(command.env)} if command.env else None,
+                umask=command.umask,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

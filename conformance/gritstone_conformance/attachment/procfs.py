@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["busy_seconds", "cpu_seconds", "group_members", "peak_rss_bytes", "reset_peak_rss", "rss_bytes"]
+__all__ = [
+    "busy_seconds",
+    "carriers",
+    "cpu_seconds",
+    "group_members",
+    "peak_rss_bytes",
+    "reset_peak_rss",
+    "rss_bytes",
+]
 
 _PROC: Final = Path("/proc")
 
@@ -99,3 +107,23 @@ def group_members(group: int) -> list[int]:
         if fields and int(fields[2]) == group and pid != group and fields[0] not in "ZX":
             members.append(pid)
     return sorted(members)
+
+
+def carriers(variable: str) -> dict[int, int] | None:
+    """Return the living processes that were started with ``NAME=value`` in their environment.
+
+    Returns:
+        Process to process group; None where environments cannot be read.
+    """
+    if not (_PROC / "self" / "environ").exists():
+        return None
+    found = {}
+    for path in _PROC.glob("[0-9]*/environ"):
+        try:
+            carries = variable.encode() in path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        fields = _read(path.with_name("stat")).rpartition(")")[2].split()
+        if carries and fields and fields[0] not in "ZX":
+            found[int(path.parent.name)] = int(fields[2])
+    return found

@@ -173,6 +173,18 @@ class Subject:
         """
         return Subject(opener or self._opener, self._terms, self._lineage)
 
+    def apart(self) -> Subject:
+        """Start another process of the same command that has faults, deadlines and restarts of its own.
+
+        Raises:
+            SubjectFault: it does not answer hello.
+        """
+        return Subject(self._opener, self._terms)
+
+    def hurry(self, *, on: bool) -> None:
+        """Give operations that hung once less time from now on, or their whole time again; see :class:`Pace`."""
+        self.pace.hasty = on
+
     def peak_rss_bytes(self) -> int | None:
         """Return the peak resident size in bytes since the last reset, or None where it cannot be read."""
         pid = self._ready().channel.pid
@@ -187,6 +199,10 @@ class Subject:
         """Return the seconds of processor time that it has used so far, or None where it cannot be read."""
         pid = self._ready().channel.pid
         return procfs.cpu_seconds(pid) if pid is not None else None
+
+    def leader(self) -> int | None:
+        """Return the process that leads the group, or None where it was connected to."""
+        return self._ready().channel.pid
 
     def log(self) -> bytes:
         """Return the last 64 KiB of the standard error of the process that ran last."""

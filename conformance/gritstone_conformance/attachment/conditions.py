@@ -1,0 +1,132 @@
+"""Conditions: what a process may find around itself that must change no answer.
+
+Each condition starts the same command elsewhere or with something else set. Where this machine cannot make one, it says
+what is missing, so that a table never shows as tried what was not.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from gritstone_conformance.attachment.process import Command
+
+__all__ = ["CONDITIONS", "Condition", "Missing", "with_hash_seed"]
+
+_PAD_BYTES: Final = 65_536
+_HASH_SEEDS: Final = ("PYTHONHASHSEED", "PERL_HASH_SEED")
+"""Variables that fix a seed; other languages seed each process anew, or have no seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why a condition cannot be made here."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition.
+
+    Attributes:
+        name: how it is called in a table.
+        made: the command under it, in a fresh directory; or what is missing.
+        is_reversed: whether the cases come in reversed order.
+    """
+
+    name: str
+    made: Callable[[Command, Path], Command | Missing]
+    is_reversed: bool = False
+
+
+def with_hash_seed(command: Command, seed: int) -> Command:
+    """Return the command with other hash seeds, as far as a variable sets them."""
+    return _with(command, dict.fromkeys(_HASH_SEEDS, str(seed)))
+
+
+def _with(command: Command, variables: dict[str, str]) -> Command:
+    return replace(command, env=(*command.env, *variables.items()))
+
+
+def _behind(command: Command, *words: str) -> Command | Missing:
+    """Return the command started by a program that becomes it."""
+    program = shutil.which(words[0])
+    return Missing(f"no {words[0]} here") if program is None else replace(command, argv=(*words, *command.argv))
+
+
+def _same(command: Command, place: Path) -> Command:
+    del place
+    return command
+
+
+def _hashes(command: Command, place: Path) -> Command:
+    del place
+    return with_hash_seed(command, 4097)
+
+
+def _locale(command: Command, place: Path) -> Command:
+    del place
+    return _with(command, {"LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR.UTF-8"})
+
+
+def _zone(command: Command, place: Path) -> Command:
+    del place
+    return _with(command, {"TZ": "Asia/Kathmandu"})
+
+
+def _elsewhere(command: Command, place: Path) -> Command:
+    moved, paths = command.moved_to(str(place)), os.environ.get("PYTHONPATH")
+    if paths is None:
+        return moved
+    absolute = (str(Path(entry).resolve()) for entry in paths.split(os.pathsep))  # entries are relative to here
+    return _with(moved, {"PYTHONPATH": os.pathsep.join(absolute)})
+
+
+def _mask(command: Command, place: Path) -> Command:
+    del place
+    return replace(command, umask=0o077)
+
+
+def _padded(command: Command, place: Path) -> Command:
+    del place
+    return _with(command, {"GRITSTONE_PADDING": "x" * _PAD_BYTES})
+
+
+def _one_processor(command: Command, place: Path) -> Command | Missing:
+    del place
+    if not hasattr(os, "sched_getaffinity"):
+        return Missing(f"no way to choose a processor on {sys.platform}")
+    return _behind(command, "taskset", "-c", str(min(os.sched_getaffinity(0))))
+
+
+def _fixed_addresses(command: Command, place: Path) -> Command | Missing:
+    del place
+    return _behind(command, "setarch", sysconfig.get_platform().rpartition("-")[2], "-R")
+
+
+def _later(command: Command, place: Path) -> Command | Missing:
+    del place
+    return _behind(command, "faketime", "-f", "+400d")
+
+
+CONDITIONS: Final = (
+    Condition("a fresh process", _same),
+    Condition("another hash seed", _hashes),
+    Condition("LC_ALL=tr_TR.UTF-8", _locale),
+    Condition("TZ=Asia/Kathmandu", _zone),
+    Condition("another working directory", _elsewhere),
+    Condition("umask 077", _mask),
+    Condition("64 KiB more environment", _padded),
+    Condition("one processor", _one_processor),
+    Condition("no address randomization", _fixed_addresses),
+    Condition("the clock 400 days later", _later),
+    Condition("cases in reversed order", _same, is_reversed=True),
+)
+"""All conditions; the first is none at all, and shows what differs by itself."""
