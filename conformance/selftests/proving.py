@@ -1,0 +1,132 @@
+"""Hunting a fault of the suite's own code: the selftests that are marked with its rule are played under it.
+
+    python mutate.py ID -- -m selftests.proving FILE TEST...
+
+A child process applies the edit before it imports the suite, plays the tests with pytest, and writes to ``FILE`` what
+became of them. A fault is *found* when a test fails in its own body by an assertion of its own. A test that ends in
+another exception, an assertion inside the suite, a test that cannot be collected or set up, and a child that is silent
+for too long have found nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pytest
+
+from selftests.marks import HERE, proofs_by_rule
+from selftests.mutate import Mutant
+
+__all__ = ["Told", "prove"]
+
+SUITE = HERE.parent / "gritstone_conformance"
+PATIENCE_S = 100
+"""How long a child may take."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What became of the tests.
+
+    Attributes:
+        passed: how many passed.
+        found: the tests that failed by an assertion of their own.
+        broken: the tests that ended in any other way, and how; what befell the child as a whole.
+    """
+
+    passed: int = 0
+    found: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+
+def prove(rule: str, home: Path, mutant: Mutant | None = None) -> Told:
+    """Play the tests that prove a rule, under a fault of the suite or without one.
+
+    Args:
+        rule: the rule.
+        home: an empty directory.
+        mutant: the fault; the test that it names in ``by`` is played first.
+    """
+    tests = [proof.test for proof in proofs_by_rule()[rule] if not proof.slow]
+    if mutant is not None and mutant.by is not None:
+        tests.sort(key=lambda test: test.partition("::")[2] != mutant.by)
+    told = home / "told.json"
+    words = (str(told), *(str(HERE / test) for test in tests))
+    command = (sys.executable, "-m", "selftests.proving", *words)
+    if mutant is not None:
+        command = mutant.command("selftests.proving", *words)
+    end = _play(command, home)
+    if not told.exists():
+        return Told(broken=[f"the child ended before any test did: {end}"])
+    return Told(**json.loads(told.read_bytes()))
+
+
+def _play(command: Sequence[str], home: Path) -> str:
+    """Run the child to its end, or until it was silent for too long; returns how it ended."""
+    child = subprocess.Popen(
+        command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        said, _ = child.communicate(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        return f"nothing for {PATIENCE_S} s"
+    return f"exit code {child.returncode}: {said[-2000:]}"
+
+
+class _Watcher:
+    """Takes down how each test ends; the first that finds the fault ends the session."""
+
+    def __init__(self) -> None:
+        self.told = Told()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Tell an assertion of the test from every other end."""
+        report = yield
+        if report.passed and report.when == "call":
+            self.told.passed += 1
+        if report.failed and call.excinfo is not None:
+            if report.when == "call" and _is_own_assertion(call.excinfo):
+                self.told.found.append(item.nodeid)
+                item.session.shouldstop = "found"
+            else:
+                self.told.broken.append(f"{item.nodeid}: {report.when}: {call.excinfo.exconly()}")
+        return report
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Take down what cannot be collected."""
+        if report.failed:
+            self.told.broken.append(f"{report.nodeid}: {report.longreprtext}")
+
+
+def _is_own_assertion(caught: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Return whether an assertion of a test failed, or of what it uses of pytest and the selftests."""
+    inside = Path(caught.traceback[-1].path)
+    return caught.errisinstance((AssertionError, pytest.fail.Exception)) and not inside.is_relative_to(SUITE)
+
+
+def main(words: Sequence[str]) -> int:
+    """Play tests in this process and write what became of them."""
+    path, *tests = words
+    watcher = _Watcher()
+    # what costs time or leaves traces and proves nothing here is left out
+    options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist", "--noconftest"]
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # the suite was imported before pytest, as it must be
+    code = pytest.main([*options, f"--basetemp={path}.tmp", *tests], plugins=[watcher])
+    Path(path).write_text(json.dumps(asdict(watcher.told)), encoding="utf-8")
+    return int(code)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

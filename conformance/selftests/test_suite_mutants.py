@@ -1,0 +1,117 @@
+"""The suite proves itself: a test names each rule that binds it, and finds each fault that is planted in its code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gritstone_conformance.rules import load_rules
+from selftests import proving
+from selftests.marks import Proof, proofs_by_rule
+from selftests.mutate import CATALOGUE, Edit, Mutant, read_mutants
+from selftests.proving import Told, prove
+from selftests.zoo import note
+
+BOOK = load_rules()
+PROOFS = proofs_by_rule()
+MUTANTS = {mutant.id: mutant for mutant in read_mutants(CATALOGUE / "suite.toml")}
+HUNTED = {name: mutant for name, mutant in MUTANTS.items() if not mutant.equivalent}
+BINDING = sorted(rule.id for rule in BOOK.rules.values() if rule.profile == "suite" and rule.level == "MUST")
+
+
+@pytest.mark.parametrize("rule", BINDING)
+def test_a_rule_that_binds_the_suite_has_a_test_and_a_fault(rule: str) -> None:
+    assert any(not proof.slow for proof in PROOFS.get(rule, ())), "no selftest is marked with it"
+    if BOOK.rules[rule].unproven is None:
+        assert rule in {mutant.kills for mutant in HUNTED.values()}, "no mutant in suite.toml breaks it"
+
+
+@pytest.mark.rule("suite.rules.known")
+def test_every_rule_that_a_test_is_marked_with_exists() -> None:
+    assert set(PROOFS) <= set(BOOK.rules)
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize("mutant", HUNTED.values(), ids=HUNTED)
+def test_a_fault_of_the_suite_is_found_by_a_test_that_names_its_rule(
+    mutant: Mutant, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    note(record_property, mutant)
+    assert mutant.is_of_suite
+    told = prove(mutant.kills, tmp_path, mutant)
+    assert told.found, told
+
+
+@pytest.mark.parametrize("rule", sorted({mutant.kills for mutant in HUNTED.values()}))
+def test_without_a_fault_the_same_tests_pass(rule: str, tmp_path: Path) -> None:
+    told = prove(rule, tmp_path)
+    assert told.passed
+    assert not told.found
+    assert not told.broken
+
+
+class Unlisted(Mutant):
+    """A fault that stands in no catalogue."""
+
+    def command(self, module: str, *args: str) -> tuple[str, ...]:
+        (edit,) = self.edits
+        mutant = f"mutate.Mutant('unlisted', '', (mutate.Edit({edit.file!r}, {edit.old!r}, {edit.new!r}),))"
+        program = (
+            "import sys\n"
+            "from selftests import mutate\n"
+            f"mutate.find_mutant = lambda name: {mutant}\n"
+            "sys.exit(mutate.main(sys.argv[1:]))\n"
+        )
+        return (sys.executable, "-c", program, self.id, "--", "-m", module, *args)
+
+
+def unlisted(old: str, new: str) -> Mutant:
+    return Unlisted("unlisted", "suite.divergence.first", (Edit("gritstone_conformance/judge.py", old, new),))
+
+
+def test_an_edit_that_breaks_the_import_finds_nothing(tmp_path: Path) -> None:
+    told = prove("suite.divergence.first", tmp_path, unlisted("import re\n", "import re, no_such_module\n"))
+    assert (told.passed, told.found, len(told.broken)) == (0, [], 1)
+    assert "no_such_module" in told.broken[0]
+
+
+COMPARES = '    if "any" in expect:\n'
+
+
+@pytest.mark.parametrize("line", ["assert not expect", "raise ZeroDivisionError", "raise SystemExit"])
+def test_an_exception_of_the_suite_is_no_assertion_of_a_test(tmp_path: Path, line: str) -> None:
+    told = prove("suite.divergence.first", tmp_path, unlisted(COMPARES, f"    {line}\n{COMPARES}"))
+    assert told.found == []
+    assert told.broken
+
+
+def test_a_child_that_is_silent_has_found_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proving, "PATIENCE_S", 3)
+    told = prove("suite.divergence.first", tmp_path, unlisted(COMPARES, f"    while True:\n        pass\n{COMPARES}"))
+    assert told == Told(broken=["the child ended before any test did: nothing for 3 s"])
+
+
+def test_a_fault_that_no_test_notices_is_a_survivor(tmp_path: Path) -> None:
+    told = prove("suite.divergence.first", tmp_path, unlisted('"nothing")', '"no answer")'))
+    assert told.passed
+    assert not told.found
+    assert not told.broken
+
+
+def test_marks_are_read_from_the_sources(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text(
+        "import pytest\n"
+        '@pytest.mark.rule("suite.a.b", "suite.c.d", slow=True)\n'
+        '@pytest.mark.parametrize("x", [1])\n'
+        "def test_one(x: int) -> None: ...\n"
+        '@pytest.mark.rule("suite.a.b")\n'
+        "def test_two() -> None: ...\n"
+        "def test_three() -> None: ...\n"
+    )
+    assert proofs_by_rule(tmp_path) == {
+        "suite.a.b": (Proof("test_a.py::test_one", slow=True), Proof("test_a.py::test_two")),
+        "suite.c.d": (Proof("test_a.py::test_one", slow=True),),
+    }
