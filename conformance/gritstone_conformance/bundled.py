@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["spec_dir", "vectors_dir"]
+__all__ = ["mutants_dir", "spec_dir", "vectors_dir"]
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -16,6 +16,12 @@ _PACKAGE = Path(__file__).resolve().parent
 def _find(name: str) -> Path:
     bundled = _PACKAGE / "_bundled" / name
     return bundled if bundled.is_dir() else _PACKAGE.parents[1] / name
+
+
+def mutants_dir() -> Path | None:
+    """Return the directory of the mutants that prove this suite, or None: they come with a checkout only."""
+    found = _PACKAGE.parent / "selftests" / "mutants"
+    return found if found.is_dir() else None
 
 
 def spec_dir() -> Path:

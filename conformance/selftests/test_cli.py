@@ -429,11 +429,13 @@ def test_doctor_says_that_nothing_stays(run: Callable[..., tuple[int, str, str]]
 
 def test_show_a_rule_with_cases_and_verdicts(run: Callable[..., tuple[int, str, str]]) -> None:
     run(*verify(REFERENCE, *TREES))
-    code, out, _ = run("show", "grit.tree.key-order", "--report", ".gritstone/report.jsonl")
-    assert code == 0
-    assert "MUST" in out.splitlines()[0]
-    assert "verdict: pass" in out
-    assert "vector    grit/tree/names-descending   pass" in out
+    for report in ((), ("--report", ".gritstone/report.jsonl")):
+        code, out, _ = run("show", "grit.tree.key-order", *report)
+        assert code == 0
+        assert "MUST" in out.splitlines()[0]
+        assert "verdict: pass" in out
+        assert "vector    grit/tree/names-descending   pass" in out
+        assert "mutant    framed-tree-takes-any-order" in out
 
 
 def test_show_a_case_and_its_lines(run: Callable[..., tuple[int, str, str]]) -> None:

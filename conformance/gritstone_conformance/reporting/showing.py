@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from gritstone_conformance.attachment.protocol import encode_request
 from gritstone_conformance.attachment.seqs import seq_number
@@ -14,6 +15,7 @@ from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.judge import substitute
+from gritstone_conformance.mutants import mutants_by_rule
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.reporting.excerpts import show_answer, show_request
@@ -30,6 +32,8 @@ from gritstone_conformance.vectors.found import locate
 
 __all__ = ["request_lines", "run_command"]
 
+_LAST_REPORT: Final = Path(".gritstone/report.jsonl")
+
 
 def run_command(options: argparse.Namespace) -> int:
     """Show what the options of ``gritstone show`` name; returns the exit code."""
@@ -41,7 +45,8 @@ def run_command(options: argparse.Namespace) -> int:
         sys.stdout.flush()
         sys.stdout.buffer.write(b"".join(request_lines(case, seed=1)))
         return 0
-    outcomes = read_report(options.report).outcomes if options.report is not None else ()
+    report = options.report or (_LAST_REPORT if _LAST_REPORT.exists() else None)
+    outcomes = read_report(report).outcomes if report is not None else ()
     items = plan_run(data, Selection(), 1).items
     if options.name in data.book.rules:
         lines = _rule_lines(data.book.rules[options.name], items, outcomes)
@@ -100,7 +105,7 @@ def _rule_lines(rule: Rule, items: Sequence[Planned], outcomes: Sequence[Outcome
         if rule.id in item.rules:
             said = by_name.get(item.name)
             lines.append(f"  {item.kind:<9} {item.name}" + (f"   {said.verdict}" if said else ""))
-    return lines
+    return lines + [f"  mutant    {name}" for name in mutants_by_rule().get(rule.id, ())]
 
 
 def _case_lines(case: Case, outcomes: Sequence[Outcome]) -> list[str]:

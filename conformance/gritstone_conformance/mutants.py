@@ -1,0 +1,36 @@
+"""The mutants that prove this suite, by the rule that each breaks; the selftests hunt them.
+
+Only their names are read here, for ``gritstone show`` and for the table from rule to case.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from gritstone_conformance.bundled import mutants_dir
+from gritstone_conformance.errors import DataError
+
+__all__ = ["mutants_by_rule"]
+
+
+def mutants_by_rule(catalogue: Path | None = None) -> dict[str, tuple[str, ...]]:
+    """Return rule id -> names of the mutants that must be found by its name, ascending.
+
+    Args:
+        catalogue: the directory; default: that of the checkout. Where there is none, nothing is known.
+
+    Raises:
+        DataError: a file of the catalogue is not of its form.
+    """
+    directory = catalogue or mutants_dir()
+    found: dict[str, list[str]] = {}
+    for file in [] if directory is None else sorted(directory.glob("*.toml")):
+        try:
+            entries = tomllib.loads(file.read_text(encoding="utf-8")).get("mutant", [])
+            for entry in entries:
+                if "equivalent" not in entry:
+                    found.setdefault(entry["kills"], []).append(entry["id"])
+        except (OSError, ValueError, KeyError, TypeError) as problem:
+            raise DataError(f"{file}: no file of mutants: {problem}") from problem
+    return {rule: tuple(sorted(found[rule])) for rule in sorted(found)}

@@ -1,0 +1,99 @@
+"""The verdicts of one implementation as they are kept in a repository: who was judged, by what, rule by rule.
+
+    python -m gritstone_conformance.reporting.verdict_files --write FILE REPORT
+    python -m gritstone_conformance.reporting.verdict_files --check FILE REPORT
+
+A report says much that changes from run to run; a verdict file holds what should not: the table from rule to case shows
+it, and CI compares it with each new report. Everything in it comes from the report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gritstone_conformance.errors import DataError, SuiteError
+from gritstone_conformance.reporting.report import Report, read_report
+from gritstone_conformance.running.verdicts import rule_verdicts
+
+__all__ = ["differences", "load_verdicts", "verdicts_of"]
+
+_MEMBERS = ("implementation", "spec", "suite", "vectors", "profiles", "verdicts")
+
+
+def verdicts_of(report: Report) -> dict[str, Any]:
+    """Return what a verdict file holds of a report; raises DataError for one without ``hello`` or of a part."""
+    header, iut = report.header, report.header["iut"]
+    if iut is None:
+        raise DataError("the report is of an implementation that never said who it is")
+    if not report.footer["conforms"]:
+        raise DataError("the report is of a selection; a verdict file is made of a whole run")
+    return {
+        "implementation": iut["implementation"],
+        "spec": header["spec"],
+        "suite": header["suite"],
+        "vectors": header["vectors"],
+        "profiles": report.profiles,
+        "verdicts": rule_verdicts(report.outcomes),
+    }
+
+
+def load_verdicts(file: Path) -> dict[str, Any]:
+    """Read a verdict file; raises DataError when it is none."""
+    try:
+        kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        missing = [name for name in _MEMBERS if name not in kept]
+    except (OSError, ValueError, TypeError) as problem:
+        raise DataError(f"{file}: no verdict file: {problem}") from problem
+    if missing:
+        raise DataError(f"{file}: no verdict file: {', '.join(missing)} missing")
+    return kept
+
+
+def differences(kept: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one line for each rule whose verdict differs, and for another implementation."""
+    names = kept["implementation"]["name"], found["implementation"]["name"]
+    if names[0] != names[1]:
+        yield f"kept of {names[0]}, found of {names[1]}"
+    before, now = kept["verdicts"], found["verdicts"]
+    for rule in sorted(before.keys() | now.keys()):
+        if before.get(rule) != now.get(rule):
+            yield f"{rule}: kept {before.get(rule, 'nothing')}, found {now.get(rule, 'nothing')}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write or check a verdict file; returns the exit code (0 equal, 1 different, 4 not readable)."""
+    parser = argparse.ArgumentParser(
+        prog="python -m gritstone_conformance.reporting.verdict_files", description="Keep the verdicts of a report."
+    )
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--write", metavar="FILE", type=Path, help="write the verdicts of the report to FILE")
+    action.add_argument("--check", metavar="FILE", type=Path, help="exit 1 unless FILE holds the report's verdicts")
+    parser.add_argument("report", metavar="REPORT", type=Path)
+    options = parser.parse_args(argv)
+    try:
+        found = verdicts_of(read_report(options.report))
+        if options.write is not None:
+            options.write.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            print(f"{options.write}: {len(found['verdicts'])} rules")
+            return 0
+        return _check(options.check, found)
+    except SuiteError as problem:
+        print(f"verdicts: {problem}", file=sys.stderr)
+        return 4
+
+
+def _check(file: Path, found: Mapping[str, Any]) -> int:
+    lines = list(differences(load_verdicts(file), found))
+    for line in lines:
+        print(f"verdicts: {line}", file=sys.stderr)
+    print(f"{file}: {len(found['verdicts'])} rules, {len(lines)} differ")
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
