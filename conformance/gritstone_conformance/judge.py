@@ -18,7 +18,7 @@ from typing import Any, Final
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
 
-__all__ = ["Difference", "compare", "expectation_of", "substitute"]
+__all__ = ["Difference", "compare", "difference_of", "expectation_of", "substitute"]
 
 _ANY: Final[Json] = {"$": "any"}
 
@@ -91,6 +91,11 @@ def compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json])
         return None
     words = f"expected {_expected_word(expect)} got {_reply_word(reply)}"
     return Difference("", dict(expect), _answer(reply), words)
+
+
+def difference_of(one: Json, other: Json) -> tuple[str, Json, Json] | None:
+    """Return the path of the first difference of two JSON values and what stands there in each, or None."""
+    return _first_difference(one, other, "", {})
 
 
 def expectation_of(reply: Reply) -> dict[str, Json]:

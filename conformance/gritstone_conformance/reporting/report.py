@@ -29,7 +29,7 @@ from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verdicts import Judgement, verdict_root
 
-__all__ = ["Report", "footer_line", "header_line", "read_report", "timestamp", "write_report"]
+__all__ = ["Report", "footer_line", "header_line", "read_report", "timestamp", "write_report", "write_sealed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,18 @@ def write_report(
     Raises:
         UsageError: it cannot be written there.
     """
-    body = b"".join(_line(part) for part in (header, *(outcome.to_json() for outcome in outcomes)))
+    write_sealed(path, header, (outcome.to_json() for outcome in outcomes), footer)
+
+
+def write_sealed(
+    path: Path, header: Mapping[str, Json], lines: Iterable[Mapping[str, Json]], footer: Mapping[str, Json]
+) -> None:
+    """Write lines between a header and a footer that seals them; the file appears whole or not at all.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
+    body = b"".join(_line(part) for part in (header, *lines))
     sealed = _line({**footer, "sha256": hashlib.sha256(body).hexdigest()})
     half = path.with_name(path.name + ".part")
     try:

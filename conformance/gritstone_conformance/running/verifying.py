@@ -24,7 +24,7 @@ from gritstone_conformance.rules import RuleBook, load_rules
 from gritstone_conformance.running.expectations import Expectations, Stale, foresee
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Plan, Selection, make_plan
-from gritstone_conformance.running.run import execute, execute_nothing
+from gritstone_conformance.running.run import RunResult, execute, execute_nothing
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verdicts import Judgement, judge_run
 from gritstone_conformance.running.watching import WATCHED
@@ -35,6 +35,7 @@ __all__ = [
     "Data",
     "Listener",
     "ListenerMaker",
+    "Player",
     "check_selection",
     "conclude",
     "ending_lines",
@@ -94,8 +95,17 @@ class Listener(Protocol):
 ListenerMaker: TypeAlias = Callable[[Data, Plan], Listener]
 
 
+Player: TypeAlias = Callable[[Plan, Subject, RuleBook, RunSettings, Callable[[Outcome], None]], RunResult]
+
+
 def verify(
-    target: Target, selection: Selection, settings: RunSettings, terms: Terms, report: Path, listener: ListenerMaker
+    target: Target,
+    selection: Selection,
+    settings: RunSettings,
+    terms: Terms,
+    report: Path,
+    listener: ListenerMaker,
+    player: Player = execute,
 ) -> int:
     """Verify one implementation and write the report.
 
@@ -106,6 +116,7 @@ def verify(
         terms: deadlines, memory, trace.
         report: where the report goes; an older one there is removed first.
         listener: makes the listener once data and plan are known.
+        player: plays the plan.
 
     Returns:
         The exit code.
@@ -124,7 +135,7 @@ def verify(
         return conclude(data, header, outcomes, 0, selection, settings, report, told)
     header = header_of(data, settings, target, subject.claims.raw, selection, started)
     told.begin(header, subject.notes)
-    result = execute(plan, subject, data.book, settings, told.notice)
+    result = player(plan, subject, data.book, settings, told.notice)
     return conclude(data, header, result.outcomes, result.restarts, selection, settings, report, told)
 
 
