@@ -197,10 +197,15 @@ class Trial:
         A request is ``(op, args, expect)``, or has a fourth member: the rule that its step judges.
         """
         target = self._target(on)
-        replies = target.ask_many([(request[0], request[1]) for request in requests])
+        try:
+            replies = target.ask_many([(request[0], request[1]) for request in requests])
+        except SubjectFault as fault:
+            self.steps += [self._step(request, rule) for request in requests[: fault.request + 1]]
+            raise
         values = []
-        for (op, args, expect, *own), reply in zip(requests, replies, strict=True):
-            judged = own[0] if own else rule
+        for request, reply in zip(requests, replies, strict=True):
+            op, args, expect, *_ = request
+            judged = _judged(request, rule)
             self.steps.append(Step(op, self._portable(args), expect, judged))
             self._note_handle(op, args)
             difference = compare(expect, reply, self.bindings)
@@ -211,8 +216,8 @@ class Trial:
 
     def observe(self, op: str, args: dict[str, Json], *, on: SubjectLike | None = None) -> Reply:
         """Send one request whose answer the property judges itself; follow with :meth:`fail` where it is wrong."""
-        reply = self._target(on).ask(op, args)
         self.steps.append(Step(op, self._portable(args), {"ok": {"$": "any"}}))
+        reply = self._target(on).ask(op, args)
         self._note_handle(op, args)
         return reply
 
@@ -273,6 +278,15 @@ class Trial:
             for root in self._roots:
                 shutil.rmtree(root, ignore_errors=True)
 
+    @property
+    def is_replayable(self) -> bool:
+        """Whether the steps alone, in one process, show again what happened."""
+        return self._replayable
+
+    def _step(self, request: Asked, rule: str | None) -> Step:
+        op, args, expect, *_ = request
+        return Step(op, self._portable(args), expect, _judged(request, rule))
+
     def _fresh(self, word: str) -> str:
         root = tempfile.mkdtemp(prefix="gritstone-")
         used = sum(1 for name in self._roots.values() if name.split("-")[0] == word)
@@ -303,3 +317,8 @@ class Trial:
 
     def _divergence(self, difference: Difference, rule: str | None, **told: Any) -> Divergence:
         return Divergence(difference, self.steps, rule or self._rule, replayable=self._replayable, **told)
+
+
+def _judged(request: Asked, rule: str | None) -> str | None:
+    """Return the rule that a request judges: its own, else the one that was given for all."""
+    return next((own for own in request[3:] if own is not None), rule)

@@ -96,6 +96,12 @@ class FakeSubject:
     def spawn(self) -> FakeSubject:
         return FakeSubject(self.answer, self.claims)
 
+    def apart(self) -> FakeSubject:
+        return self.spawn()
+
+    def hurry(self, *, on: bool) -> None:
+        pass
+
     def allow_guests(self, seconds: float) -> None:
         pass
 

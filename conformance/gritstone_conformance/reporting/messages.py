@@ -34,6 +34,7 @@ __all__ = [
     "known_line",
     "opening_lines",
     "profile_lines",
+    "skip_words",
     "signature_key",
     "smallest_of_each",
     "subject_name",
@@ -93,7 +94,7 @@ def profile_lines(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str
         counts = "   ".join(f"{tally[verdict]} {verdict}" for verdict in VERDICTS)
         seconds = sum(outcome.seconds for outcome in mine)
         lines.append(f"{profile:<8} {_rule_words(profile, judgement)}   {counts}   {seconds:.1f} s in cases")
-        lines += [f"{'':<8} {words}" for words in _skip_words(mine)]
+        lines += [f"{'':<8} {words}" for words in skip_words(mine)]
     return lines
 
 
@@ -237,7 +238,7 @@ def _weight(outcome: Outcome) -> tuple[int, int, str]:
     return (told.steps, len(str(told.args)), outcome.case) if told else (0, 0, outcome.case)
 
 
-def _skip_words(outcomes: Iterable[Outcome]) -> list[str]:
+def skip_words(outcomes: Iterable[Outcome]) -> list[str]:
     """Return in lines why cases were skipped: first what is not claimed, then everything else."""
     claims: Counter[str] = Counter()
     others: Counter[str] = Counter()

@@ -18,14 +18,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.running.ledger import CannotRestartError, Observed
 from gritstone_conformance.running.settings import RunSettings, hypothesis_settings
 from gritstone_conformance.trial import Divergence, Property, Trial
 
 __all__ = ["Tested", "check_property"]
+
+_ASKS_AGAIN: Final = ("property", "machine")
+"""Kinds of property whose requests may be asked again as a case: the others kill, or write lines of their own."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,8 @@ class Tested:
     Attributes:
         divergence: the smallest failure, or None.
         fault: the fault that ended it, or None.
+        trace: the requests of the example that met the fault, as a case, or None where they alone mean nothing.
+        earlier: what the broken process had been asked before that example.
         first_requests: requests of the example that failed first.
         unable: whether it needs a restart and the implementation was attached without one.
         repeatable: whether the smallest failure failed again when it was played once more.
@@ -45,6 +51,8 @@ class Tested:
 
     divergence: Divergence | None = None
     fault: SubjectFault | None = None
+    trace: Case | None = None
+    earlier: tuple[Case, ...] = ()
     first_requests: int = 0
     unable: bool = False
     repeatable: bool = True
@@ -109,9 +117,12 @@ class _Player:
             self._keep(divergence)
         except SubjectFault as fault:
             self.tested.fault = fault
+            self._keep_trace(trial)
             raise _EnoughError from fault
         else:
             self.tested.remark = trial.remark
+            if trial.is_replayable and trial.steps:
+                self._subject.past.note(self._case(trial), drawn=True)
         finally:
             trial.finish()
         self._check_swallowed(faults)
@@ -128,6 +139,15 @@ class _Player:
         elif _size(divergence) <= _size(best):
             self.tested.divergence = divergence
         raise divergence
+
+    def _keep_trace(self, trial: Trial) -> None:
+        """Keep the requests that led to a fault, where asking them again means the same."""
+        if trial.is_replayable and trial.steps and self._prop.kind in _ASKS_AGAIN:
+            self.tested.trace = self._case(trial)
+            self.tested.earlier = self._subject.past.before(self.tested.trace)
+
+    def _case(self, trial: Trial) -> Case:
+        return Case(self._prop.name, self._prop.rules, self._prop.requires, tuple(trial.steps))
 
     def _check_swallowed(self, faults: int) -> None:
         """End the property when a fault came while the trial cleaned up."""

@@ -14,6 +14,7 @@ from typing import Final, Protocol, Self
 
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Json, Reply
+from gritstone_conformance.running.past import Past
 from gritstone_conformance.trial import Claims, SubjectLike
 
 __all__ = ["Answer", "CannotRestartError", "Ledger", "Observed", "RunSubject"]
@@ -47,6 +48,12 @@ class RunSubject(SubjectLike, Protocol):
     def spawn(self) -> Self:
         """Start another process of the same command."""
 
+    def apart(self) -> Self:
+        """Start another process whose faults count for nothing."""
+
+    def hurry(self, *, on: bool) -> None:
+        """Give operations that hung once less time from now on, or their whole time again."""
+
 
 class CannotRestartError(BaseException):
     """A case needs a fresh process and the implementation was attached; no Exception, so that engines let it pass."""
@@ -60,11 +67,15 @@ class Ledger:
         requests: how many requests were sent.
         replies: how many were answered, faults not counted.
         hung: how many hung.
+        looked_into: kinds of fault whose causes were looked for.
+        looking_s: the seconds that took.
     """
 
     requests: int = 0
     replies: int = 0
     hung: int = 0
+    looked_into: list[str] = field(default_factory=list)
+    looking_s: float = 0.0
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def note(self, answers: Sequence[Answer]) -> None:
@@ -92,12 +103,17 @@ class Ledger:
 
 
 class Observed:
-    """A subject whose requests are counted; itself a ``SubjectLike``."""
+    """A subject whose requests are counted; itself a ``SubjectLike``.
+
+    Attributes:
+        past: what its process was asked.
+    """
 
     def __init__(self, subject: RunSubject, ledger: Ledger) -> None:
         self.subject = subject
         self.claims: Claims = subject.claims
         self.ledger = ledger
+        self.past = Past()
 
     def ask(self, op: str, args: dict[str, Json]) -> Reply:
         """Send one request; see :class:`~gritstone_conformance.trial.SubjectLike`."""
@@ -119,6 +135,8 @@ class Observed:
             return [SubjectFault("not-run", reason)]
         answers = self.subject.ask_each(requests)
         self.ledger.note(answers)
+        if answers and isinstance(answers[-1], SubjectFault) and answers[-1].cause != "late":
+            self.past.end()
         return answers
 
     def spawn(self) -> Observed:
@@ -126,6 +144,16 @@ class Observed:
         if self.subject.attached:
             raise CannotRestartError
         return Observed(self.subject.spawn(), self.ledger)
+
+    def apart(self) -> Observed:
+        """Start another process whose faults and requests count for nothing: to look into a fault."""
+        if self.subject.attached:
+            raise CannotRestartError
+        return Observed(self.subject.apart(), Ledger())
+
+    def hurry(self, *, on: bool) -> None:
+        """Give operations that hung once less time from now on, or their whole time again."""
+        self.subject.hurry(on=on)
 
     def allow_guests(self, seconds: float) -> None:
         """Give each transition and query so many seconds more from now on."""
@@ -135,14 +163,17 @@ class Observed:
         """Kill the process; the next request starts a fresh one."""
         if self.subject.attached:
             raise CannotRestartError
+        self.past.end()
         self.subject.kill()
 
     def strike(self) -> None:
         """Kill the process under an exchange, from another thread; who exchanges with it meets its death."""
+        self.past.end()
         self.subject.strike()
 
     def refresh(self) -> None:
         """Make the next request start a fresh process, or use a new connection."""
+        self.past.end()
         self.subject.kill()
 
     def close(self) -> None:

@@ -20,8 +20,10 @@ from gritstone_conformance.running.window import Played
 from gritstone_conformance.surroundings import surroundings
 from gritstone_conformance.trial import Divergence
 
-__all__ = ["Recorder", "excerpt"]
+__all__ = ["UNREPRODUCED", "Recorder", "excerpt"]
 
+UNREPRODUCED: Final = "unreproduced"
+"""How the detail of a fault begins that did not come again."""
 NO_RESTART: Final = "attached without restart"
 _LONGEST: Final = 400  # characters of one text that a report keeps
 _ITEMS: Final = 20  # entries of one list that a report keeps
@@ -83,7 +85,7 @@ class Recorder:
         self, outcome: Outcome, fault: SubjectFault, *, reproduced: bool = True, can_fail: bool = True
     ) -> Outcome:
         """Return the outcome of a case in which the implementation broke: a failure only of a rule it judges."""
-        detail = fault.detail if reproduced else f"unreproduced: {fault.detail}".rstrip(": ")
+        detail = fault.detail if reproduced else f"{UNREPRODUCED}: {fault.detail}".rstrip(": ")
         if can_fail and fault.rule is not None and fault.rule in outcome.rules:
             told = replace(outcome, cause=fault.cause, detail=detail)
             return self._failed(told, fault.rule, fault.cause, None)

@@ -17,17 +17,18 @@ from gritstone_conformance.attachment.claims import covered_profiles
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.running.engine import check_property
+from gritstone_conformance.running.blame import blame, may_look
+from gritstone_conformance.running.engine import Tested, check_property
 from gritstone_conformance.running.ledger import Ledger, Observed, RunSubject
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Plan, Planned
-from gritstone_conformance.running.recording import Recorder
+from gritstone_conformance.running.recording import UNREPRODUCED, Recorder
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.thinning import thin
 from gritstone_conformance.running.verdicts import UNASKED, settle
 from gritstone_conformance.running.window import Played, play_cases
 from gritstone_conformance.trial import Claims, Property
-from gritstone_conformance.vectors.found import case_of, copy_of, save
+from gritstone_conformance.vectors.found import case_of, case_of_death, copy_of, save
 
 __all__ = ["RunResult", "execute", "execute_nothing", "play_item"]
 
@@ -116,8 +117,12 @@ def _vectors(
             yield recorder.skipped(item, reason)
     for played in play_cases(able, subject):
         outcome = recorder.played(played)
-        saves = settings.saves and outcome.verdict == "fail"
-        yield _saved_vector(outcome, played, settings) if saves else outcome
+        if played.fault is not None and played.earlier:
+            yield _blamed(played.item, played.case, played.fault, played.earlier, outcome, subject, settings)
+        elif settings.saves and outcome.verdict == "fail":
+            yield _saved_vector(outcome, played, settings)
+        else:
+            yield outcome
 
 
 def _property(item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings, span_s: float) -> Outcome:
@@ -130,7 +135,7 @@ def _property(item: Planned, subject: Observed, recorder: Recorder, settings: Ru
     tested = check_property(item.source, subject, settings, span_s)
     divergence = tested.divergence
     if divergence is None or not divergence.steps:
-        return recorder.tested(item, tested)
+        return _broken_property(item, tested, recorder.tested(item, tested), subject, settings)
     case = case_of(item, divergence, settings.seed)
     thinned = thin(case, divergence, subject) if divergence.replayable else None
     if thinned is None:
@@ -140,6 +145,47 @@ def _property(item: Planned, subject: Observed, recorder: Recorder, settings: Ru
         case = case_of(item, thinned, settings.seed)
     outcome = recorder.tested(item, tested)
     return replace(outcome, found=save(case, settings.home)) if settings.saves else outcome
+
+
+def _broken_property(
+    item: Planned, tested: Tested, outcome: Outcome, subject: Observed, settings: RunSettings
+) -> Outcome:
+    """Return the outcome of a property that ended in a fault, once its cause was looked for."""
+    fault, trace = tested.fault, tested.trace
+    if outcome.verdict != "error" or fault is None or trace is None or not may_look(subject.ledger, fault):
+        return outcome
+    if not fault.cause.startswith(("dead:", "hung:", "memory")):
+        return outcome
+    return _blamed(item, trace, fault, tested.earlier, outcome, subject, settings, alone=True)
+
+
+def _blamed(
+    item: Planned,
+    case: Case,
+    fault: SubjectFault,
+    earlier: Sequence[Case],
+    outcome: Outcome,
+    subject: Observed,
+    settings: RunSettings,
+    *,
+    alone: bool = False,
+) -> Outcome:
+    """Return an ``error`` with what made the implementation break, and with the file that repeats it.
+
+    Spec: :rule:`suite.crash.blamed`.
+    """
+    blamed = blame(case, fault, earlier, subject, alone=alone)
+    detail = outcome.detail or ""
+    if blamed is None:
+        said = detail if detail.startswith(UNREPRODUCED) else f"{UNREPRODUCED}: {detail}".rstrip(": ")
+        return replace(outcome, detail=said)
+    detail = detail.removeprefix(UNREPRODUCED).removeprefix(": ")
+    told = replace(outcome, detail=": ".join(filter(None, (blamed.words(), detail))), poisoned_by=blamed.poison)
+    if not settings.saves:
+        return told
+    return replace(
+        told, found=save(case_of_death(item, blamed.case, blamed.words(), fault.cause, settings.seed), settings.home)
+    )
 
 
 def _unclaimed(item: Planned, claims: Claims) -> str | None:

@@ -25,9 +25,9 @@ from gritstone_conformance.running.places import Places, names_in
 from gritstone_conformance.running.plan import Planned
 from gritstone_conformance.running.window import play_cases
 from gritstone_conformance.schemas import fits
-from gritstone_conformance.trial import Divergence
+from gritstone_conformance.trial import Claims, Divergence
 
-__all__ = ["thin"]
+__all__ = ["Soundness", "thin"]
 
 _MOST_PLAYS: Final = 200
 _MOST_STEPS: Final = 20_000  # steps of all plays together
@@ -80,7 +80,7 @@ class _Player:
         self._case = case
         self._signature = signature
         self._subject = subject
-        self._limits = Limits.of(subject.claims.limits) if "grit" in subject.claims.profiles else Limits()
+        self._soundness = Soundness(case, subject.claims)
 
     @property
     def may_play(self) -> bool:
@@ -89,7 +89,7 @@ class _Player:
 
     def shows(self, steps: Sequence[Step]) -> bool:
         self.steps += len(steps)
-        if len(steps) < len(self._case.steps) and not self._is_sound(steps):
+        if len(steps) < len(self._case.steps) and not self._soundness.holds(steps):
             return False
         self.plays += 1
         case = replace(self._case, steps=tuple(steps))
@@ -101,9 +101,17 @@ class _Player:
         self.difference = difference
         return True
 
-    def _is_sound(self, steps: Sequence[Step]) -> bool:
+
+class Soundness:
+    """Tells whether some of the steps of a case may stand without the others."""
+
+    def __init__(self, case: Case, claims: Claims) -> None:
+        self._steps = case.steps
+        self._limits = Limits.of(claims.limits) if "grit" in claims.profiles else Limits()
+
+    def holds(self, steps: Sequence[Step]) -> bool:
         """Return whether what fewer steps expect is still right."""
-        if any(step.op.startswith(_RUNTIME) for step in self._case.steps) and _moves(steps) != _moves(self._case.steps):
+        if any(step.op.startswith(_RUNTIME) for step in self._steps) and _moves(steps) != _moves(self._steps):
             return False
         return _is_bound(steps) and _is_right(steps, self._limits)
 

@@ -5,7 +5,8 @@ after the other on one process: an implementation acts as if requests came one a
 that needs an earlier answer waits for it, alone with its case.
 
 A fault in a batch blames the case of the oldest unanswered request. That case is asked again alone in a fresh process,
-unless it was only late; the cases behind it, which only waited in the window, are sent again.
+unless it was only late; the cases behind it, which only waited in the window, are sent again. Whether what the broken
+process had seen before poisoned it is found out in ``blame``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from gritstone_conformance.running.ledger import Answer, Observed
 from gritstone_conformance.running.places import Places, names_in
 from gritstone_conformance.running.plan import Planned
 
-__all__ = ["Played", "play_cases", "segments"]
+__all__ = ["Played", "next_batch", "open_handles", "play_batch", "play_cases", "segments"]
 
 _BATCH_REQUESTS: Final = 512
 _BATCH_CHARS: Final = 4_000_000
@@ -43,6 +44,7 @@ class Played:
         reply: its reply.
         fault: what broke, or None.
         reproduced: whether the fault came again when the case was alone.
+        earlier: if it did not, what the broken process had been asked before.
         requests: how many requests were sent for it.
         seconds: how long it took; its share of a batch, by number of requests.
     """
@@ -55,6 +57,7 @@ class Played:
         self.reply: Reply | None = None
         self.fault: SubjectFault | None = None
         self.reproduced = True
+        self.earlier: tuple[Case, ...] = ()
         self.requests = 0
         self.seconds = 0.0
         self._names = tuple(names_in(step.args) for step in case.steps)
@@ -123,17 +126,22 @@ class Played:
 
     def closings(self) -> list[Request]:
         """Return the requests that close the stores which the steps up to this part open and do not close."""
-        handles: dict[Json, None] = {}
-        for step in self.case.steps[: self.part.stop]:
-            if step.op == "grit.open":
-                handles[step.args.get("store")] = None
-            elif step.op == "grit.close":
-                handles.pop(step.args.get("store"), None)
-        return [("grit.close", {"store": handle}) for handle in handles]
+        return [("grit.close", {"store": handle}) for handle in open_handles(self.case.steps[: self.part.stop])]
 
     def finish(self) -> None:
         """Remove the places of the case."""
         self._places.remove()
+
+
+def open_handles(steps: Iterable[Step]) -> list[Json]:
+    """Return the handles of the stores that steps open and do not close."""
+    handles: dict[Json, None] = {}
+    for step in steps:
+        if step.op == "grit.open":
+            handles[step.args.get("store")] = None
+        elif step.op == "grit.close":
+            handles.pop(step.args.get("store"), None)
+    return list(handles)
 
 
 def segments(steps: Sequence[Step], names: Sequence[frozenset[str]]) -> tuple[range, ...]:
@@ -160,8 +168,8 @@ def play_cases(items: Iterable[Planned], subject: Observed) -> Iterator[Played]:
     """Play vectors and yield each when it is decided; only after a fault is that not the order of the items."""
     waiting = deque(Played(item, item.source) for item in items if isinstance(item.source, Case))
     while waiting:
-        batch = _next_batch(waiting)
-        unjudged = _play_batch(batch, subject)
+        batch = next_batch(waiting)
+        unjudged = play_batch(batch, subject)
         for played in reversed(unjudged):
             played.start_over()
             waiting.appendleft(played)
@@ -175,7 +183,7 @@ def play_cases(items: Iterable[Planned], subject: Observed) -> Iterator[Played]:
                 return
 
 
-def _next_batch(waiting: deque[Played]) -> list[Played]:
+def next_batch(waiting: deque[Played]) -> list[Played]:
     """Take cases off the queue until a batch is full, or one has to wait for an answer; its next part comes next."""
     batch: list[Played] = []
     requests = chars = 0
@@ -193,13 +201,15 @@ def _chars(args: dict[str, Json]) -> int:
     return sum(len(value) for value in args.values() if isinstance(value, str))
 
 
-def _play_batch(batch: Sequence[Played], subject: Observed) -> list[Played]:
+def play_batch(batch: Sequence[Played], subject: Observed) -> list[Played]:
     """Play one part of each case; returns those that were not judged because the process broke before them."""
     started = time.perf_counter()
     asked: list[Request] = []
     starts: list[int] = []
     for played in batch:
         starts.append(len(asked))
+        if played.part.start == 0:
+            subject.past.note(played.case)
         asked += played.requests_now()
     answers = subject.ask_each(asked)
     share = (time.perf_counter() - started) / len(asked)
@@ -231,12 +241,13 @@ def _decided(played: Played, subject: Observed) -> Played:
 
 def _ask_again(guilty: Played, subject: Observed) -> None:
     """Ask the blamed case again, alone in a fresh process, and keep what then breaks it."""
-    first = guilty.fault
+    first, earlier = guilty.fault, subject.past.before(guilty.case)
     guilty.start_over()
     subject.refresh()
-    _play_batch([guilty], subject)
+    play_batch([guilty], subject)
     while guilty.go_on():
-        _play_batch([guilty], subject)
+        play_batch([guilty], subject)
     if guilty.fault is None or guilty.fault.cause == "not-run":
         guilty.reproduced = guilty.fault is not None
         guilty.fault = first
+    guilty.earlier = () if guilty.reproduced else earlier

@@ -17,11 +17,12 @@ from typing import Final
 from gritstone_conformance import SPEC_VERSION
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import UsageError
+from gritstone_conformance.replies import Json
 from gritstone_conformance.running.plan import Planned
 from gritstone_conformance.trial import Divergence
 from gritstone_conformance.vectors.files import VectorFile
 
-__all__ = ["case_of", "file_of", "locate", "save", "was_signature"]
+__all__ = ["case_of", "case_of_death", "file_of", "locate", "save", "was_signature"]
 
 _WAS: Final = re.compile(r"was: (.+)$")
 
@@ -39,6 +40,16 @@ def case_of(item: Planned, divergence: Divergence, seed: int) -> Case:
         origin={"by": "shrunk", "from": item.name, "seed": seed},
         judge="exact" if divergence.replayable else "history",
     )
+    return replace(unnamed, name=f"{unnamed.name}-{unnamed.identity()[:8]}")
+
+
+def case_of_death(item: Planned, case: Case, needs: str, cause: str, seed: int) -> Case:
+    """Return the case that a death or a hang leaves behind: its requests as one case, with the cause in the comment."""
+    topic = item.name.split("/")[1]
+    comment = "; ".join(filter(None, ("shrunk", needs, f"was: {cause}")))
+    origin: dict[str, Json] = {"by": "shrunk", "from": item.name, "seed": seed}
+    unnamed = replace(case, name=f"{item.profile}/{topic}/found", rules=item.rules, comment=comment, origin=origin)
+    unnamed = replace(unnamed, twin=None, edit=None, flags=(), status="active")
     return replace(unnamed, name=f"{unnamed.name}-{unnamed.identity()[:8]}")
 
 

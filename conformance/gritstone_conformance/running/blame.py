@@ -1,0 +1,258 @@
+"""Blame: what an implementation has to be asked so that a case makes it break.
+
+A case that breaks alone in a fresh process is to blame itself. One that does not may have been poisoned: everything
+that the broken process had been asked is asked again in a fresh one, and if the case breaks then, what was not needed
+is left out, half by half: first cases, then requests. What cannot be made to happen again is called unreproduced.
+
+The processes started here are apart from the run: their faults reach no watch, their restarts no breaker, so no other
+verdict depends on them. A search starts at most 2 log2 n + 8 of them for n cases and as many for n requests, and
+leaves out no more after half a minute; a run makes at most eight searches, and begins none after two minutes of them.
+While it leaves out, an operation that hung has the shortened deadline of shrinking, and the result is confirmed at the
+full one.
+
+Spec: :rule:`suite.crash.blamed`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, TypeVar
+
+from gritstone_conformance.cases import Case, Step
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.running.joining import joined
+from gritstone_conformance.running.ledger import Ledger, Observed
+from gritstone_conformance.running.plan import Planned
+from gritstone_conformance.running.thinning import Soundness
+from gritstone_conformance.running.window import Played, next_batch, play_batch
+
+__all__ = ["Blamed", "blame", "fewest", "may_look"]
+
+_MOST_SEARCHES: Final = 8
+_MOST_SECONDS: Final = 30.0
+_MOST_SECONDS_OF_ALL: Final = 120.0
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Blamed:
+    """What was found out about a case that broke.
+
+    Attributes:
+        earlier: the cases that have to be asked before it, in order; empty: it breaks alone.
+        is_exact: whether it takes each of them, as far as was tried.
+        case: the fewest requests that break it, as one case.
+    """
+
+    earlier: tuple[Case, ...]
+    is_exact: bool
+    case: Case
+
+    @property
+    def poison(self) -> str | None:
+        """The name of the last case that it takes, or None when it is not known which one that is."""
+        return self.earlier[-1].name if self.earlier and self.is_exact else None
+
+    def words(self) -> str:
+        """Say what it takes; empty when the case breaks alone."""
+        if not self.is_exact:
+            return (
+                f"only after earlier cases, {len(self.earlier)} are left and which of them it takes was not found out"
+            )
+        return f"only after {' and '.join(case.name for case in self.earlier)}" if self.earlier else ""
+
+
+def may_look(ledger: Ledger, fault: SubjectFault) -> bool:
+    """Return whether the cause of this fault is worth another search: none like it was looked into."""
+    return _may_search(ledger) and _kind(fault) not in ledger.looked_into
+
+
+def blame(case: Case, fault: SubjectFault, earlier: Sequence[Case], subject: Observed, *, alone: bool) -> Blamed | None:
+    """Find out what a case needs to break, or return None when it does not break again.
+
+    Args:
+        case: the case that broke.
+        fault: how.
+        earlier: what its process had been asked before, in order.
+        subject: the subject of the run; its process is left alone.
+        alone: whether the case was not yet asked alone in a fresh process.
+    """
+    ledger, started = subject.ledger, time.monotonic()
+    if subject.subject.attached or not _may_search(ledger):
+        return None
+    ledger.looked_into.append(_kind(fault))
+    search = _Search(case, fault.cause, subject, len(earlier))
+    try:
+        needed = _needed(search, list(earlier), alone=alone)
+        return None if needed is None else Blamed(*needed, _shortest(search, needed[0], subject))
+    finally:
+        search.close()
+        ledger.looking_s += time.monotonic() - started
+
+
+def _may_search(ledger: Ledger) -> bool:
+    return len(ledger.looked_into) < _MOST_SEARCHES and ledger.looking_s < _MOST_SECONDS_OF_ALL
+
+
+def _needed(search: _Search, earlier: list[Case], *, alone: bool) -> tuple[tuple[Case, ...], bool] | None:
+    if alone and search.breaks(()):
+        return (), True
+    if not earlier or not search.breaks(earlier):
+        return None
+    search.hurry(on=True)
+    needed, is_exact = fewest(earlier, search.breaks, lambda: search.may_go_on)
+    search.hurry(on=False)
+    return (tuple(needed), is_exact) if not search.is_hang or search.breaks(needed) else None
+
+
+def _shortest(search: _Search, earlier: Sequence[Case], subject: Observed) -> Case:
+    """Return the case with what it needs as one case, with as few requests as were found to do."""
+    whole = joined(earlier, search.case)
+    sound = Soundness(whole, subject.claims)
+
+    def breaks(steps: Sequence[Step]) -> bool:
+        kept = (*steps, whole.steps[-1])
+        return sound.holds(kept) and search.breaks((), replace(whole, steps=kept))
+
+    search.allow(len(whole.steps))
+    search.hurry(on=True)
+    steps = list(whole.steps[:-1])
+    if not breaks([]):
+        steps, _ = fewest(steps, breaks, lambda: search.may_go_on)
+    else:
+        steps = []
+    search.hurry(on=False)
+    short = replace(whole, steps=(*steps, whole.steps[-1]))
+    return short if len(short.steps) < len(whole.steps) and search.breaks((), short) else whole
+
+
+def fewest(items: list[_T], breaks: Callable[[list[_T]], bool], may_go_on: Callable[[], bool]) -> tuple[list[_T], bool]:
+    """Return the fewest of some items that still make it break, and whether all that could be tried was tried.
+
+    All of them together are known to make it break, and none of them not to. The shortest beginning that does ends
+    with an item that is needed; it is set aside, and the search goes on among those before it.
+    """
+    rest, needed = list(items), list[_T]()
+    while rest:
+        if needed and breaks(needed):
+            return needed, True
+        low, high = 0, len(rest)
+        while high - low > 1 and may_go_on():
+            middle = (low + high) // 2
+            low, high = (low, middle) if breaks([*rest[:middle], *needed]) else (middle, high)
+        if high - low > 1:
+            return [*rest[:high], *needed], False
+        needed = [rest[high - 1], *needed]
+        rest = rest[: high - 1]
+    return needed, True
+
+
+class _Search:
+    """Fresh processes, one for each try."""
+
+    def __init__(self, case: Case, cause: str, subject: Observed, count: int) -> None:
+        self.case = case
+        self._cause = cause
+        self._subject = subject
+        self._first: Observed | None = None
+        self._left = _most_tries(count)
+        self._until = time.monotonic() + _MOST_SECONDS
+
+    @property
+    def is_hang(self) -> bool:
+        """Whether it takes a deadline to see it."""
+        return self._cause.startswith("hung:")
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether there is room for two more tries, one of them to confirm."""
+        return self._left > 1 and time.monotonic() < self._until
+
+    def hurry(self, *, on: bool) -> None:
+        """Give what hung less time from now on, or its whole time again."""
+        if self._first is not None:
+            self._first.hurry(on=on)
+
+    def allow(self, count: int) -> None:
+        """Begin to count the tries anew."""
+        self._left = _most_tries(count)
+
+    def breaks(self, earlier: Sequence[Case], case: Case | None = None) -> bool:
+        """Return whether the case, or another one, breaks in a fresh process behind some others."""
+        self._left -= 1
+        guilty = case or self.case
+        try:
+            process = self._fresh()
+        except SubjectFault:
+            return False
+        try:
+            last = _play((*earlier, guilty), process)
+        finally:
+            process.refresh()
+        return last is not None and last.case is guilty and _is_alike(last, self._cause)
+
+    def close(self) -> None:
+        """End what is left."""
+        if self._first is not None:
+            self._first.refresh()
+
+    def _fresh(self) -> Observed:
+        if self._first is None:
+            self._first = self._subject.apart()
+            return self._first
+        return self._first.spawn()
+
+
+def _play(cases: Sequence[Case], process: Observed) -> Played | None:
+    """Play cases in order until one breaks the process; returns that one."""
+    waiting = deque(_played(case) for case in cases)
+    while waiting:
+        batch = next_batch(waiting)
+        try:
+            play_batch(batch, process)
+            for played in batch:
+                if played.fault is not None and played.fault.cause != "late":
+                    return played
+            if not batch[-1].is_last_part:
+                _go_on(batch[-1], waiting, process)
+        finally:
+            for played in batch:
+                if played not in waiting:
+                    played.finish()
+    return None
+
+
+def _go_on(played: Played, waiting: deque[Played], process: Observed) -> None:
+    if played.go_on():
+        waiting.appendleft(played)
+    else:
+        process.ask_each(played.closings())
+
+
+def _played(case: Case) -> Played:
+    return Played(Planned(case.name, "vector", partial(case.identity), case.rules, case.requires, case), case)
+
+
+def _most_tries(count: int) -> int:
+    return 2 * (max(count, 2) - 1).bit_length() + 8
+
+
+def _is_alike(played: Played, cause: str) -> bool:
+    """Return whether it broke at its last request, as it did: a death as a death, a hang as a hang."""
+    fault = played.fault
+    return fault is not None and _family(fault.cause) == _family(cause)
+
+
+def _family(cause: str) -> str:
+    return cause if cause.startswith("protocol:") else cause.split(":", 1)[0]
+
+
+def _kind(fault: SubjectFault) -> str:
+    """Return what faults are told apart by: the cause and the words, without their numbers."""
+    return f"{fault.cause} {re.sub('[0-9]+', '#', fault.detail)[:200]}"

@@ -1,0 +1,67 @@
+"""Joining: several cases, asked one after the other of one process, as one case.
+
+Each keeps its meaning: names that it binds and places that it uses get a number of their own, and the stores that it
+leaves open are closed behind it, as when it is played alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.replies import Json
+from gritstone_conformance.running.places import Places, names_in
+from gritstone_conformance.running.window import open_handles
+
+__all__ = ["joined"]
+
+_ANY_END: Final[dict[str, Json]] = {"any": [{"ok": {"$": "any"}}, {"error": True}]}
+_NUMBER: Final = re.compile(r"-\d+$")
+
+
+def joined(earlier: Sequence[Case], last: Case) -> Case:
+    """Return the last case with the steps of the earlier ones before its own; the same case where there are none."""
+    if not earlier:
+        return last
+    steps: list[Step] = []
+    for number, case in enumerate((*earlier, last)):
+        steps += (_renamed(step, number) for step in case.steps)
+        if case is not last:
+            steps += (Step("grit.close", {"store": handle}, _ANY_END) for handle in open_handles(case.steps))
+    requires = [case.requires for case in (*earlier, last)]
+    together = Requires(
+        *(
+            tuple(dict.fromkeys(name for each in requires for name in getattr(each, member)))
+            for member in ("formats", "features", "profiles")
+        )
+    )
+    return replace(last, steps=tuple(steps), requires=together, twin=None, edit=None, flags=())
+
+
+def _renamed(step: Step, number: int) -> Step:
+    names = (names_in(step.args) | names_in(step.expect)) - {"any"}
+    new = {name: _new_name(name, number) for name in names}
+    if not new:
+        return step
+    return replace(step, args=_rename(step.args, new), expect=_rename(step.expect, new))
+
+
+def _new_name(name: str, number: int) -> str:
+    """Return a name that no other case uses; a place stays a place."""
+    if not Places.is_place(name):
+        return f"{name}-{number}"
+    used = _NUMBER.search(name)
+    return f"{_NUMBER.sub('', name)}-{number}{int(used[0][1:]) if used else 0:03d}"
+
+
+def _rename(value: Json, new: dict[str, str]) -> Json:
+    if isinstance(value, dict):
+        if set(value) == {"$"}:
+            return {"$": new.get(value["$"], value["$"])}
+        return {key: _rename(item, new) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rename(item, new) for item in value]
+    return value
