@@ -1,4 +1,4 @@
-"""The command line: ``gritstone verify | doctor | replay | show | vectors | report | audit | resume``.
+"""The command line: ``gritstone verify | doctor | replay | show | vectors | report | audit | resume | accept | diff``.
 
 Decides which exit code a failure of each kind gives, and that every bad input is one line on stderr; what a command
 does is in its own module, imported when it is used.
@@ -31,6 +31,8 @@ _MODULES: Final = {
     "report": "reporting.rendering",
     "audit": "audit",
     "resume": "resume",
+    "accept": "reporting.accepting",
+    "diff": "reporting.comparing",
 }
 
 
@@ -87,6 +89,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _verify(options: argparse.Namespace, arguments: list[str]) -> int:
     from gritstone_conformance.attachment.attaching import Target, terms_of
+    from gritstone_conformance.comparing.command import is_asked_for, verify_and_compare
     from gritstone_conformance.reporting.console import Console
     from gritstone_conformance.running.expect_files import expectations_of
     from gritstone_conformance.running.jobs import PartListener, verify_in_parts
@@ -115,6 +118,8 @@ def _verify(options: argparse.Namespace, arguments: list[str]) -> int:
     def listen(data: Any, plan: Any) -> Any:
         return Console(data, plan, options.report.parent, sys.stdout, live=live)
 
+    if is_asked_for(options):
+        return verify_and_compare(options, target, selection, settings, terms_of(options, seed), listen)
     if options.jobs > 1:
         if options.shard is not None or options.connect is not None:
             raise UsageError("--jobs starts one adapter per shard: it goes with neither --shard nor --connect")

@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import math
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from gritstone_conformance import SPEC_VERSION, SUITE_VERSION
 from gritstone_conformance.errors import UsageError
+from gritstone_conformance.running.expectations import KINDS
 
 __all__ = ["make_parser", "scale", "shard", "size_bytes", "span_s"]
 
@@ -97,6 +99,10 @@ def make_parser() -> argparse.ArgumentParser:
     _report(commands.add_parser("report", help="tell what a report says, or merge shards", allow_abbrev=False))
     _audit(commands.add_parser("audit", help="check an exported bundle, no adapter needed", allow_abbrev=False))
     _resume(commands.add_parser("resume", help="let implementations go on from each other's cuts", allow_abbrev=False))
+    _accept(
+        commands.add_parser("accept", help="write the failures of a report into an expect file", allow_abbrev=False)
+    )
+    _diff(commands.add_parser("diff", help="compare two reports, or two versions of the spec", allow_abbrev=False))
     for command in commands.choices.values():
         command.epilog = _EPILOG
     return parser
@@ -138,6 +144,23 @@ def _verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", type=Path, default=Path(".gritstone/report.jsonl"), metavar="FILE", help="default %(default)s"
     )
+    parser.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="COMMAND",
+        help="also verify this adapter and compare the answers; may be repeated",
+    )
+    parser.add_argument(
+        "--resume",
+        action="append",
+        default=[],
+        metavar="COMMAND",
+        help="also let this adapter and the first go on from each other's cuts; may be repeated",
+    )
+    parser.add_argument(
+        "--battery", action="store_true", help="also ask anew in other surroundings: are the answers the same?"
+    )
     parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -163,7 +186,12 @@ def _replay(parser: argparse.ArgumentParser) -> None:
 def _show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", help="a rule id, a case name, a found file, or the first digits of its name")
     parser.add_argument("--raw", action="store_true", help="print the request lines of a case, ready to be piped")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="also show the verdicts in this report")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="show the verdicts in this report (default: .gritstone/report.jsonl, where it is)",
+    )
 
 
 def _vectors(parser: argparse.ArgumentParser) -> None:
@@ -203,6 +231,38 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", type=Path, default=Path(".gritstone/audit.jsonl"), metavar="FILE", help="default %(default)s"
     )
+
+
+def _accept(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("report", type=Path, metavar="REPORT", help="the report whose failures are accepted")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why these failures are expected")
+    parser.add_argument("--kind", choices=KINDS, default="bug", help="what they are (default %(default)s)")
+    parser.add_argument(
+        "--expires", type=_day, metavar="DATE", help="the last day, YYYY-MM-DD (a bug: 90 days after the report)"
+    )
+    parser.add_argument("--issue", metavar="URL", help="where it is discussed; a suite-dispute needs it")
+    parser.add_argument("--prune", action="store_true", help="remove stale entries")
+    parser.add_argument("--strict", action="store_true", help="accept broken SHOULDs, too")
+    parser.add_argument(
+        "--into", type=Path, metavar="FILE", help="the file (default: that of the run, or NAME.expect.toml here)"
+    )
+
+
+def _diff(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("reports", type=Path, nargs="*", metavar="REPORT", help="the old report and the new one")
+    parser.add_argument("--spec", nargs=2, metavar=("OLD", "NEW"), help="compare two versions of the spec instead")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="with --spec: what the upgrade means for this one")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _day(text: str) -> str:
+    try:
+        day = date.fromisoformat(text).isoformat()
+    except ValueError:
+        day = ""
+    if day != text:  # the week dates that Python reads, too
+        raise argparse.ArgumentTypeError(f"{text!r} is no day like 2027-03-01")
+    return text
 
 
 def _resume(parser: argparse.ArgumentParser) -> None:

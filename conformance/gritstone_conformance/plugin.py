@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("gritstone", "judge an implementation by the gritstone spec")
     group.addoption("--gritstone-iut", metavar="COMMAND", help="how to start the adapter; turns the suite on")
     group.addoption("--gritstone-seed", type=int, default=1, metavar="N", help="order and draws (default 1)")
+    group.addoption("--gritstone-expect", type=Path, metavar="FILE", help="failures that are known, as TOML")
     group.addoption(
         "--gritstone-report",
         type=Path,
@@ -37,9 +38,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the run's state, and let it hear what happens."""
     if config.getoption("gritstone_iut") is None:
         return
+    from gritstone_conformance.errors import UsageError
     from gritstone_conformance.items import RunState
 
-    config.pluginmanager.register(RunState(config), "gritstone-run")
+    try:
+        state = RunState(config)
+    except UsageError as problem:
+        raise pytest.UsageError(f"gritstone: {problem}") from problem
+    config.pluginmanager.register(state, "gritstone-run")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:

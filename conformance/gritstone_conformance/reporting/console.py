@@ -66,7 +66,7 @@ class Console:
         self._teller = Teller(self._data.book, self._data.vectors.by_name(), header, self._home, width)
         for line in (*opening_lines(header), *(f"note: {note}" for note in notes)):
             self._line(line)
-        self._today = header["today"]
+        self._today = header.get("today", "")
         self._expected = Expectations.from_json(header["expect"]) if "expect" in header else None
         if self._wants_live and header["iut"] is not None:
             self._live = _live_display(self._out, self._render())

@@ -21,7 +21,7 @@ from gritstone_conformance.errors import UsageError
 from gritstone_conformance.running.expectations import KINDS, Expectation, Expectations, is_glob
 from gritstone_conformance.text import printable
 
-__all__ = ["LARGEST_BYTES", "ExpectFile", "expectations_of", "parse_expectations", "read_expectations"]
+__all__ = ["LARGEST_BYTES", "NEVER", "ExpectFile", "expectations_of", "parse_expectations", "read_expectations"]
 
 LARGEST_BYTES: Final = 1 << 20
 
@@ -29,7 +29,7 @@ _TEXTS: Final = ("case", "rule", "signature", "kind", "reason", "issue")
 _KEYS: Final = frozenset({*_TEXTS, "expires", "matches"})
 _NEEDED: Final = ("signature", "kind", "reason")
 _MOST: Final = 1_000_000
-_NEVER: Final = ("not-run", "not-started")
+NEVER: Final = ("not-run", "not-started")
 """Causes that say nothing of a case, and so cannot be expected."""
 
 _QUOTED_OR_NOTED: Final = re.compile(
@@ -173,7 +173,7 @@ class _Reader:
         return Expectation(**members, lines=self._place)
 
     def _check_signature(self) -> None:
-        if self._entry["signature"] in _NEVER:
+        if self._entry["signature"] in NEVER:
             self._refuse("signature", f"{self._entry['signature']} says nothing of a case and cannot be expected")
 
     def _check_kind(self) -> None:

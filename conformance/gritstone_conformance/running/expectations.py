@@ -16,7 +16,7 @@ Spec: :rule:`suite.expect.strict`, :rule:`suite.expect.claim`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -30,12 +30,14 @@ __all__ = [
     "KINDS",
     "Expectation",
     "Expectations",
+    "Flaw",
     "Stale",
     "blamed_rule",
     "foresee",
     "is_glob",
     "quoted",
     "signature_of",
+    "weigh",
 ]
 
 KINDS: Final = ("bug", "wontfix", "out-of-scope", "suite-dispute")
@@ -100,11 +102,11 @@ class Expectation:
         """What no two entries may have in common."""
         return self.case or "", self.rule or "", self.signature
 
-    def selects(self, name: str, rules: Iterable[str]) -> bool:
+    def selects(self, name: str, rules: Collection[str]) -> bool:
         """Return whether it speaks of a case with this name that judges or breaks these rules."""
         if self.case is not None:
             return name == self.case or (is_glob(self.case) and fnmatchcase(name, self.case))
-        return self.rule in rules
+        return self.rule is not None and self.rule in rules
 
     def foresees(self, outcome: Outcome) -> bool:
         """Return whether it names this failure, whatever day it is and however many there are."""
@@ -165,8 +167,40 @@ class Expectations:
 
 
 @dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with one entry.
+
+    Attributes:
+        entry: the entry.
+        why: what is wrong, in words that are safe to print.
+        changes: what would make it right: a key and its new value as TOML, or None for a value that somebody has to
+            choose. Without any the entry has to go.
+    """
+
+    entry: Expectation
+    why: str
+    changes: Mapping[str, str | None] = field(default_factory=dict)
+
+    def stale(self, file: str) -> Stale:
+        """Return it as a report tells it."""
+        at = f"{printable(file)}:{self.entry.lines.get('first', 1)}"
+        return Stale(at, printable(self.entry.title), self.why, tuple(self._patch()))
+
+    def _patch(self) -> Iterator[str]:
+        lines, last = self.entry.lines, self.entry.lines.get("last", 1)
+        if not self.changes:
+            yield f"- lines {lines.get('first', 1)}-{last}"
+        for key, now in self.changes.items():
+            was = getattr(self.entry, key)
+            if key in lines:
+                yield f"- {lines[key]}: {key} = {printable(quoted(was) if key == 'signature' else str(was))}"
+            if now is not None:
+                yield f"+ {lines.get(key, last + 1)}: {key} = {printable(now)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Stale:
-    """An entry that is not right any more.
+    """An entry that is not right any more, as a report tells it.
 
     Attributes:
         at: ``file:line`` of the entry.
@@ -211,25 +245,31 @@ def foresee(
     Returns:
         The outcomes, with ``expected`` where an entry foresees them and nowhere else; and the stale entries.
     """
-    look = _Look(expectations, outcomes, known, today)
-    right: dict[str, Expectation] = {}
-    stale: list[Stale] = []
-    for index, entry in enumerate(expectations.entries):
-        found = look.at(index, entry, right)
-        if found is None:
-            right |= {outcome.case: entry for outcome in outcomes if entry.foresees(outcome)}
-        else:
-            why, patch = found
-            at = f"{printable(expectations.file)}:{entry.lines.get('first', 1)}"
-            stale.append(Stale(at, printable(entry.title), why, tuple(patch)))
+    right, flaws = weigh(expectations, outcomes, known, today)
     marked = (
         replace(outcome, expected=right[outcome.case].to_json() if outcome.case in right else None)
         for outcome in outcomes
     )
-    return tuple(marked), tuple(stale)
+    return tuple(marked), tuple(flaw.stale(expectations.file) for flaw in flaws)
 
 
-_Found = tuple[str, list[str]]
+def weigh(
+    expectations: Expectations, outcomes: Sequence[Outcome], known: Mapping[str, Sequence[str]], today: str
+) -> tuple[dict[str, Expectation], list[Flaw]]:
+    """Return the right entries by the case that each foresees, and what is wrong with the others; see :func:`foresee`.
+
+    Each failure belongs to one entry: the first right one that names it.
+    """
+    look = _Look(expectations, outcomes, known, today)
+    right: dict[str, Expectation] = {}
+    flaws: list[Flaw] = []
+    for index, entry in enumerate(expectations.entries):
+        flaw = look.at(index, entry, right)
+        if flaw is None:
+            right |= {outcome.case: entry for outcome in outcomes if entry.foresees(outcome)}
+        else:
+            flaws.append(flaw)
+    return right, flaws
 
 
 class _Look:
@@ -252,18 +292,18 @@ class _Look:
             watches = (out for out in outcomes if out.kind == "watch" and out.verdict != "fail")
             self._unasked |= {watch.case: watch.rules for watch in watches}
 
-    def at(self, index: int, entry: Expectation, right: Mapping[str, Expectation]) -> _Found | None:
-        """Return what is wrong with an entry and which lines to change, or None."""
+    def at(self, index: int, entry: Expectation, right: Mapping[str, Expectation]) -> Flaw | None:
+        """Return what is wrong with an entry, or None."""
         first = next((other for other in self._entries[:index] if other.key == entry.key), None)
         mine = [outcome for outcome in self._outcomes if entry.foresees(outcome)]
         first = first or next((right[outcome.case] for outcome in mine if outcome.case in right), None)
         if first is not None:
-            return f"foreseen already by the entry of line {first.lines.get('first', 1)}", _removed(entry)
+            return Flaw(entry, f"foreseen already by the entry of line {first.lines.get('first', 1)}")
         asked = [out for out in self._outcomes if entry.selects(out.case, {*out.rules, blamed_rule(out)})]
         if not asked and not any(entry.selects(name, rules) for name, rules in self._known.items()):
-            return _unknown(entry), _removed(entry)
+            return Flaw(entry, _unknown(entry))
         if entry.expires is not None and self._today > entry.expires:
-            return f"expired on {entry.expires}: mend it, or give a later day", _changed(entry, "expires")
+            return Flaw(entry, f"expired on {entry.expires}: mend it, or give a later day", {"expires": None})
         most, least = len(mine) + self._unasked_count(entry), len(mine)
         if least <= (entry.matches or 1) <= most:
             return None
@@ -276,12 +316,12 @@ class _Look:
         return sum(1 for name, rules in self._unasked.items() if entry.selects(name, rules))
 
     @staticmethod
-    def _counted_otherwise(entry: Expectation, mine: Sequence[Outcome]) -> _Found:
+    def _counted_otherwise(entry: Expectation, mine: Sequence[Outcome]) -> Flaw:
         names = " ".join(outcome.case for outcome in mine[:3]) + (" …" if len(mine) > 3 else "")
         why = f"foresees {counted(entry.matches or 1, 'failure')}, found {len(mine)}: {names}"
-        return why, _changed(entry, "matches", str(len(mine)))
+        return Flaw(entry, why, {"matches": str(len(mine))})
 
-    def _gone(self, entry: Expectation, asked: Sequence[Outcome]) -> _Found:
+    def _gone(self, entry: Expectation, asked: Sequence[Outcome]) -> Flaw:
         """Return what became of cases of which none fails as the entry says."""
         named = (out for out in asked if out.verdict in ("fail", "error"))
         others = [
@@ -291,16 +331,16 @@ class _Look:
         ]
         signatures = sorted({signature_of(out) for out in others})
         if len(signatures) == 1:
-            lines = _changed(entry, "signature", quoted(signatures[0]))
+            changes: dict[str, str | None] = {"signature": quoted(signatures[0])}
             if len(others) != (entry.matches or 1):
-                lines += _changed(entry, "matches", str(len(others)))
-            return "fails with another signature now", lines
+                changes["matches"] = str(len(others))
+            return Flaw(entry, "fails with another signature now", changes)
         if signatures:
-            return f"fails with other signatures now: {'; '.join(map(printable, signatures))}", _removed(entry)
+            return Flaw(entry, f"fails with other signatures now: {'; '.join(map(printable, signatures))}")
         skipped = [out for out in asked if out.verdict == "skip"]
         if asked and len(skipped) == len(asked):
-            return f"is skipped now: {printable(skipped[0].reason or '')}", _removed(entry)
-        return "passes now" if entry.rule is None else "no case fails on it like this now", _removed(entry)
+            return Flaw(entry, f"is skipped now: {printable(skipped[0].reason or '')}")
+        return Flaw(entry, "passes now" if entry.rule is None else "no case fails on it like this now")
 
 
 def _is_of_audit(name: str) -> bool:
@@ -311,17 +351,3 @@ def _unknown(entry: Expectation) -> str:
     if entry.rule is not None:
         return "no case judges a rule of this name"
     return "no case matches" if is_glob(entry.title) else "no case has this name"
-
-
-def _removed(entry: Expectation) -> list[str]:
-    return [f"- lines {entry.lines.get('first', 1)}-{entry.lines.get('last', 1)}"]
-
-
-def _changed(entry: Expectation, key: str, now: str | None = None) -> list[str]:
-    """Return the change of one line; without ``now`` the line is for the reader to change."""
-    line = entry.lines.get(key)
-    was = getattr(entry, key)
-    spelled = quoted(was) if key == "signature" else str(was)
-    if line is None:
-        return [f"+ {entry.lines.get('last', 1)}: {key} = {now}"]
-    return [f"- {line}: {key} = {printable(spelled)}", *([f"+ {line}: {key} = {printable(now)}"] if now else [])]

@@ -1,0 +1,194 @@
+"""``gritstone diff --spec``: which rules came, went or changed level from one version of the spec to another.
+
+A version is a frozen list, or the one in the making. With a report it says what an upgrade would mean for that
+implementation: rules that are newer than the version judged by were asked, too, and have their verdicts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gritstone_conformance.attachment.claims import covered_profiles
+from gritstone_conformance.errors import UsageError
+from gritstone_conformance.replies import Json
+from gritstone_conformance.reporting.messages import subject_name
+from gritstone_conformance.reporting.report import Report, read_report
+from gritstone_conformance.rules import RuleBook, load_rules
+from gritstone_conformance.running.verdicts import judge_run, rule_verdicts
+from gritstone_conformance.text import counted, printable
+
+__all__ = ["Preview", "VersionChange", "change_of", "compare_versions", "preview"]
+
+_VERDICTS: Final = ("fail", "error", "not asked", "pass")
+_SHOWN: Final = ("fail", "error", "not asked")
+
+
+@dataclass(frozen=True, slots=True)
+class VersionChange:
+    """The rules that differ between two versions, ascending.
+
+    Attributes:
+        old, new: the versions.
+        came, went: rule to its level.
+        levels: rule to its old and new level.
+    """
+
+    old: str
+    new: str
+    came: Mapping[str, str]
+    went: Mapping[str, str]
+    levels: Mapping[str, tuple[str, str]]
+
+    @property
+    def demanded(self) -> tuple[str, ...]:
+        """The rules that are MUST in the new version and were not in the old."""
+        risen = (rule for rule, (_, level) in self.levels.items() if level == "MUST")
+        return tuple(sorted([*(rule for rule, level in self.came.items() if level == "MUST"), *risen]))
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an upgrade would mean for one implementation.
+
+    Attributes:
+        name: its name and version.
+        rules: ``pass``, ``fail``, ``error`` and ``not asked`` to the new MUSTs that bind it.
+        unbound: how many new MUSTs do not bind it, for want of a claim.
+        conforms: profile to whether it conforms by the old and by the new version; empty for a part of the cases.
+    """
+
+    name: str
+    rules: Mapping[str, tuple[str, ...]]
+    unbound: int
+    conforms: Mapping[str, tuple[bool, bool]]
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether a new rule is broken, or a profile would no longer conform."""
+        lost = any(pair == (True, False) for pair in self.conforms.values())
+        return lost or bool(self.rules["fail"] or self.rules["error"])
+
+
+def compare_versions(old: str, new: str, report: Path | None, *, as_json: bool) -> int:
+    """Show what differs between two versions; returns 1 when an upgrade would break something, else 0."""
+    book = load_rules()
+    change = change_of(book, old, new)
+    seen = None if report is None else preview(book, change, read_report(report))
+    if as_json:
+        print(json.dumps(_to_json(change, seen)))
+    else:
+        for line in (*_change_lines(change), *(() if seen is None else _preview_lines(change, seen))):
+            print(line)
+    return 1 if seen is not None and seen.is_worse else 0
+
+
+def change_of(book: RuleBook, old: str, new: str) -> VersionChange:
+    """Return what differs between two versions.
+
+    Raises:
+        UsageError: the suite does not know a version.
+    """
+    before, after = _levels(book, old), _levels(book, new)
+    return VersionChange(
+        old,
+        new,
+        came={rule: after[rule] for rule in sorted(after.keys() - before.keys())},
+        went={rule: before[rule] for rule in sorted(before.keys() - after.keys())},
+        levels={
+            rule: (before[rule], after[rule])
+            for rule in sorted(before.keys() & after.keys())
+            if before[rule] != after[rule]
+        },
+    )
+
+
+def preview(book: RuleBook, change: VersionChange, report: Report) -> Preview:
+    """Return what the new version would mean for the implementation of a report."""
+    verdicts = rule_verdicts(report.outcomes)
+    bound = frozenset(("harness", *covered_profiles(report.profiles, report.features)))
+    claims = {*report.features, *(report.header["iut"] or {}).get("formats", ())}
+    sorted_out: dict[str, list[str]] = {verdict: [] for verdict in _VERDICTS}
+    unbound = 0
+    for rule_id in change.demanded:
+        rule = book.rules[rule_id]
+        if rule.profile == "suite":
+            continue
+        if rule.profile not in bound or not claims.issuperset(rule.needs):
+            unbound += 1
+        else:
+            said = verdicts.get(rule_id, "skip")
+            sorted_out["not asked" if said == "skip" else said].append(rule_id)
+    before, after = (_conforms(book, version, report) for version in (change.old, change.new))
+    return Preview(
+        name=subject_name(report.header["iut"]),
+        rules={verdict: tuple(rules) for verdict, rules in sorted_out.items()},
+        unbound=unbound,
+        conforms={profile: (claim, after[profile]) for profile, claim in before.items()},
+    )
+
+
+def _conforms(book: RuleBook, version: str, report: Report) -> Mapping[str, bool]:
+    claimed = report.footer["conforms"]
+    judged = book.judging(version)
+    return judge_run(
+        report.outcomes, judged, report.profiles, report.features, wanted=tuple(claimed), whole=bool(claimed)
+    ).conforms
+
+
+def _levels(book: RuleBook, version: str) -> dict[str, str]:
+    """Return rule to level of a frozen version, or of the one in the making."""
+    if version in book.versions:
+        return {rule: level for rule, level, _ in book.versions[version]}
+    if version == book.spec:
+        return {rule.id: rule.level for rule in book.rules.values()}
+    known = sorted({*book.versions, book.spec})
+    raise UsageError(f"--spec {printable(version)}: this suite knows {', '.join(known)}")
+
+
+def _change_lines(change: VersionChange) -> Iterator[str]:
+    for mark, rules in (("+", change.came), ("-", change.went)):
+        for rule, level in rules.items():
+            yield f"{mark} {rule:<36} {level}"
+    for rule, (was, now) in change.levels.items():
+        yield f"~ {rule:<36} {was} -> {now}"
+    counts = f"{len(change.came)} came, {len(change.went)} went, {len(change.levels)} changed level"
+    own = sum(1 for rule in (*change.came, *change.went, *change.levels) if rule.startswith("suite."))
+    yield f"spec {change.old} -> {change.new}: {counts}" + (f" ({own} bind the suite alone)" if own else "")
+
+
+def _preview_lines(change: VersionChange, seen: Preview) -> Iterator[str]:
+    for verdict in _SHOWN:
+        for rule in seen.rules[verdict]:
+            yield f"{verdict:<10} {rule}"
+    words = {True: "conforms", False: "does not conform"}
+    for profile, (was, now) in seen.conforms.items():
+        if was != now:
+            yield f"{profile:<10} {words[was]} -> {words[now]}"
+    asked = sum(map(len, seen.rules.values()))
+    parts = [f"{len(seen.rules[verdict])} {verdict}" for verdict in ("pass", "fail", "error", "not asked")]
+    beside = f"; {seen.unbound} more do not bind it" if seen.unbound else ""
+    told = f"of {counted(asked, 'new MUST')} that {'binds' if asked == 1 else 'bind'} it, {', '.join(parts)}{beside}"
+    yield f"{seen.name} under {change.new}: {told}{'   exit 1' if seen.is_worse else ''}"
+
+
+def _to_json(change: VersionChange, seen: Preview | None) -> dict[str, Json]:
+    told: dict[str, Json] = {
+        "old": change.old,
+        "new": change.new,
+        "came": dict(change.came),
+        "went": dict(change.went),
+        "levels": {rule: list(pair) for rule, pair in change.levels.items()},
+    }
+    if seen is not None:
+        told["upgrade"] = {
+            "implementation": seen.name,
+            "rules": {verdict: list(rules) for verdict, rules in seen.rules.items()},
+            "unbound": seen.unbound,
+            "conforms": {profile: list(pair) for profile, pair in seen.conforms.items()},
+            "exit": 1 if seen.is_worse else 0,
+        }
+    return told
