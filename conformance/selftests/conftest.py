@@ -17,8 +17,9 @@ _COLLECTED = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--whole-zoo``."""
+    """Add ``--whole-zoo``, and ``--part`` for the matrix."""
     parser.addoption("--whole-zoo", action="store_true", help="fail unless all mutants are found and all MUSTs proven")
+    parser.addoption("--part", default="0/1", metavar="K/N", help="play this part of the matrix (default: the whole)")
 
 
 @pytest.hookimpl(tryfirst=True)

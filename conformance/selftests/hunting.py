@@ -1,6 +1,8 @@
 """Hunting a mutant: the cases of the rule that it breaks are put to it until one fails by the name of that rule.
 
-Nothing is shrunk or saved, so a hunt takes as long as the first failure needs.
+Nothing is shrunk or saved, so a hunt takes as long as the first failure needs. The case that a mutant's entry calls
+``by`` is played first; it saves time and decides nothing, for all the others follow where it does not find the fault.
+``play_gate`` is the long way: every case of the gate, whatever fails.
 
 A fault of the wire is judged as in a run: by the watch of its rule, after the process has ended. Where ``hello`` itself
 was at fault no case can fail, for none is asked: there the rule that the fault names is the one that was found.
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from gritstone_conformance.attachment.launcher import Launcher
+from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.running.engine import check_property
@@ -22,6 +25,7 @@ from gritstone_conformance.running.ledger import Ledger, Observed
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Plan, Planned, Selection, Watch
 from gritstone_conformance.running.recording import Recorder
+from gritstone_conformance.running.run import execute
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verifying import Data, load_data, plan_run
 from gritstone_conformance.running.watching import WATCHED
@@ -29,7 +33,7 @@ from gritstone_conformance.running.window import play_cases
 from gritstone_conformance.trial import Claims, Property
 from selftests.mutate import Mutant
 
-__all__ = ["Found", "hunt"]
+__all__ = ["Found", "hunt", "play_gate"]
 
 _PATIENCE: Final = 0.2
 """Scale of the deadlines for a liar: hello 2 s and grace of twice that."""
@@ -72,9 +76,8 @@ def hunt(command: Sequence[str], mutant: Mutant, home: Path) -> Found:
         What failed, and what was played.
     """
     found = Found()
-    terms = Terms() if mutant.proxy is None else Terms(deadline_scale=_PATIENCE)
     try:
-        subject = Launcher.for_command(list(command), terms).start()
+        subject = _start(command, mutant)
     except SubjectFault as fault:
         found.failed |= _watched([fault])
         return found
@@ -93,6 +96,23 @@ def hunt(command: Sequence[str], mutant: Mutant, home: Path) -> Found:
         observed.close()
     found.failed |= _watched(subject.faults)
     return found
+
+
+def play_gate(command: Sequence[str], mutant: Mutant, home: Path) -> Found:
+    """Play the whole gate on a mutant, as a run does, and return what failed and what was executed."""
+    try:
+        subject = _start(command, mutant)
+    except SubjectFault as fault:
+        return Found(_watched([fault]))
+    settings = RunSettings(shrink_s=0.0, home=home, saves=False)
+    outcomes = execute(_plan(), subject, _data().book, settings, lambda _: None).outcomes
+    failed = {outcome.rule or "" for outcome in outcomes if outcome.verdict == "fail"}
+    return Found(failed, [outcome.case for outcome in outcomes if outcome.was_executed])
+
+
+def _start(command: Sequence[str], mutant: Mutant) -> Subject:
+    terms = Terms() if mutant.proxy is None else Terms(deadline_scale=_PATIENCE)
+    return Launcher.for_command(list(command), terms).start()
 
 
 def _quarry(mutant: Mutant, claims: Claims) -> list[Planned]:

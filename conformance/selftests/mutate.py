@@ -130,6 +130,12 @@ def _mutant(
     return Mutant(id, kills, edits, tuple(also), proxy, equivalent, by)
 
 
+def hunted() -> dict[str, Mutant]:
+    """Return the mutants that an adapter shows; a fault of the suite is shown by the selftests that name its rule."""
+    mutants = load_mutants().items()
+    return {name: mutant for name, mutant in mutants if not (mutant.is_of_suite or mutant.equivalent)}
+
+
 def find_mutant(name: str, path: Path = CATALOGUE) -> Mutant:
     """Return one mutant of a catalogue; reads only the file that names it, for each hunt starts with this."""
     for file in sorted(path.glob("*.toml")):
