@@ -16,7 +16,7 @@ __all__ = ["Level", "level", "surroundings"]
 
 _NEAR: Final = 3  # members before a name, and as many after it
 _DEEPEST: Final = 24  # levels, the innermost ones
-_WIDTH: Final = 60  # characters of one member
+_WIDTH: Final = 80  # characters of one member
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from gritstone_conformance.attachment.base64url import BadSpelling, decode_bytes
 from gritstone_conformance.replies import Json
 from gritstone_conformance.text import printable
 
-__all__ = ["cut_middle", "show_answer", "show_bytes", "show_difference", "show_request", "show_value"]
+__all__ = ["cut_middle", "short_ids", "show_answer", "show_bytes", "show_difference", "show_request", "show_value"]
 
 _BYTES_ARGS: Final = ("bytes", "bundle", "data")
 _EMPTY: Final = '""'
@@ -50,7 +50,7 @@ def show_request(op: str, args: Mapping[str, Json], width: int) -> str:
             plain.append(words)
             long.append(shown)
         elif isinstance(value, str):
-            shown = _short_ids(value) or _EMPTY
+            shown = short_ids(value) or _EMPTY
             plain.append(shown if name in ("format", "store") else f"{name} {shown}")
         else:
             long.append(f"{name} {show_value(value, width)}")
@@ -60,8 +60,8 @@ def show_request(op: str, args: Mapping[str, Json], width: int) -> str:
 def show_value(value: Json, width: int) -> str:
     """Return a JSON value in one line, ids shortened."""
     if isinstance(value, str):
-        return cut_middle(printable(_short_ids(value), 8 * width), width)
-    text = json.dumps(_with_short_ids(value), ensure_ascii=False, separators=(",", ":"))
+        return cut_middle(printable(short_ids(value), 8 * width), width)
+    text = json.dumps(_withshort_ids(value), ensure_ascii=False, separators=(",", ":"))
     return cut_middle(printable(text, max(len(text), 1)), width)
 
 
@@ -71,7 +71,7 @@ def show_difference(path: str, expected: Json, got: Json, width: int) -> list[tu
         return [("expected", show_answer(expected, width)), ("got", show_answer(got, width))]
     values = (("expected", expected), ("got", got))
     told = [(label, "nothing, or null" if value is None else show_value(value, width)) for label, value in values]
-    return [("path", cut_middle(printable(_short_ids(path), 4 * width), width)), *told]
+    return [("path", cut_middle(printable(short_ids(path), 4 * width), width)), *told]
 
 
 def show_answer(value: Json, width: int) -> str:
@@ -110,15 +110,16 @@ def _is_text(args: Mapping[str, Json]) -> bool:
     return args.get("format") != "cbor-blake3"
 
 
-def _short_ids(text: str) -> str:
+def short_ids(text: str) -> str:
+    """Return a text with every id in it cut to its first digits."""
     return _ID.sub(lambda match: f"{match[0][:_IDS_SHOWN]}…", text)
 
 
-def _with_short_ids(value: Json) -> Json:
+def _withshort_ids(value: Json) -> Json:
     if isinstance(value, str):
-        return _short_ids(value)
+        return short_ids(value)
     if isinstance(value, list):
-        return [_with_short_ids(item) for item in value]
+        return [_withshort_ids(item) for item in value]
     if isinstance(value, dict):
-        return {key: _with_short_ids(item) for key, item in value.items()}
+        return {key: _withshort_ids(item) for key, item in value.items()}
     return value

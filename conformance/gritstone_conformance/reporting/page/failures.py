@@ -1,0 +1,178 @@
+"""Failures on a page: one of each kind in full, worst first, so many that a page stays readable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from gritstone_conformance.reporting.excerpts import cut_middle, show_answer, show_request
+from gritstone_conformance.reporting.messages import signature_key, smallest_of_each
+from gritstone_conformance.reporting.page.graph import draw_graph
+from gritstone_conformance.reporting.page.markup import Node, element, prose
+from gritstone_conformance.reporting.page.material import WIDEST, Material
+from gritstone_conformance.reporting.page.tree import draw_tree
+from gritstone_conformance.running.outcomes import Divergent, Outcome
+from gritstone_conformance.text import counted, unfolded
+
+__all__ = ["MOST_SHOWN", "failures_section"]
+
+MOST_SHOWN: Final = 40
+_MOST_NAMED: Final = 100  # further cases of one kind
+_LOG_WIDTH: Final = 400
+
+
+def failures_section(material: Material) -> Node | None:
+    """Return the section of failures, or None where nothing failed."""
+    found = sorted(smallest_of_each(material.report.outcomes), key=lambda outcome: outcome.expected is not None)
+    if not found:
+        return None
+    same: dict[tuple[str, ...], list[str]] = {}
+    for outcome in material.report.outcomes:
+        if outcome.verdict in ("fail", "error"):
+            same.setdefault(signature_key(outcome), []).append(outcome.case)
+    shown = found[:MOST_SHOWN]
+    articles = [
+        _article(material, outcome, number, [case for case in same[signature_key(outcome)] if case != outcome.case])
+        for number, outcome in enumerate(shown, 1)
+    ]
+    more = len(found) - len(shown)
+    rest = element("p", {}, f"And {counted(more, 'more kind')} of failure: the list of rules has every case.")
+    head = element("h2", {"id": "failures-head"}, "Failures")
+    lead = element("p", {"class": "lead"}, _lead(len(found), sum(map(len, same.values()))))
+    return element(
+        "section",
+        {"id": "failures", "aria-labelledby": "failures-head"},
+        head,
+        lead,
+        *articles,
+        rest if more else None,
+    )
+
+
+def _lead(kinds: int, cases: int) -> str:
+    return f"{counted(kinds, 'kind')} of failure in {counted(cases, 'case')}; of each kind the smallest case."
+
+
+def _article(material: Material, outcome: Outcome, number: int, others: Sequence[str]) -> Node:
+    rule_id = outcome.rule or outcome.rules[0]
+    rule = material.book.rules.get(rule_id)
+    known = outcome.expected is not None
+    return element(
+        "details",
+        {
+            "class": "failure",
+            "id": f"failure-{number}",
+            "open": not known,
+            "data-verdict": "known" if known else outcome.verdict,
+            "data-level": outcome.level,
+            "data-profile": outcome.profile,
+        },
+        _summary(outcome, rule_id, known=known),
+        element("blockquote", {"class": "sentence", "cite": f"#rule-{rule_id}"}, *prose(rule.text)) if rule else None,
+        element("dl", {"class": "facts"}, *_facts(material, outcome)),
+        *_pictures(outcome),
+        _others(others),
+    )
+
+
+def _summary(outcome: Outcome, rule_id: str, *, known: bool) -> Node:
+    words = "known" if known else outcome.verdict
+    title = element("span", {"class": "rule-id"}, rule_id)
+    return element(
+        "summary",
+        {},
+        element(
+            "h3",
+            {},
+            element("span", {"class": f"verdict {words}"}, words),
+            " ",
+            title,
+            " ",
+            element("span", {"class": "level"}, outcome.level),
+        ),
+    )
+
+
+def _facts(material: Material, outcome: Outcome) -> Iterator[Node]:
+    yield from _fact("case", element("code", {}, outcome.case), f" {_origin(outcome)}")
+    if outcome.expected is not None:
+        yield from _fact("known", _known_words(outcome))
+    if outcome.cause is not None:
+        yield from _fact("cause", element("code", {}, outcome.cause))
+    if outcome.poisoned_by is not None:
+        yield from _fact("poisoned by", element("code", {}, outcome.poisoned_by), " — alone, the case does not fail")
+    if outcome.divergence is not None:
+        yield from _steps(outcome.divergence)
+    if outcome.detail:
+        yield from _fact("detail", element("pre", {}, *_log(outcome.detail)))
+    twin = material.teller.twin_words(outcome, material.verdicts)
+    if twin is not None:
+        yield from _fact("twin", twin)
+    again = material.teller.again(outcome, _digits(outcome))
+    if again is not None:
+        yield from _fact("again", element("pre", {"class": "command"}, again))
+
+
+def _fact(label: str, *words: Node | str | None) -> Iterator[Node]:
+    yield element("dt", {}, label)
+    yield element("dd", {}, *words)
+
+
+def _origin(outcome: Outcome) -> str:
+    if outcome.shrunk_from is not None and outcome.divergence is not None:
+        requests = counted(outcome.shrunk_from, "request")
+        return f"({outcome.kind}, shrunk from {requests} to {outcome.divergence.steps})"
+    return f"({outcome.kind})"
+
+
+def _known_words(outcome: Outcome) -> str:
+    entry = outcome.expected or {}
+    told = [f"{name}: {entry[name]}" for name in ("kind", "reason", "issue", "expires") if entry.get(name)]
+    return "; ".join(told) or "foreseen by the file of expected failures"
+
+
+def _steps(told: Divergent) -> Iterator[Node]:
+    place = f"step {told.step + 1} of {told.steps}"
+    yield from _fact(place, element("code", {}, show_request(told.op, told.args, WIDEST)))
+    if told.path:
+        yield from _fact("path", element("code", {}, told.path))
+    missing = "nothing, or null"
+    for label, value in (("expected", told.expected), ("got", told.got)):
+        words = missing if told.path and value is None else show_answer(value, WIDEST)
+        yield element("dt", {"class": label}, label)
+        yield element("dd", {"class": label}, element("code", {}, words))
+
+
+def _log(detail: str) -> Iterator[Node]:
+    return (element("span", {"class": "line"}, cut_middle(line, _LOG_WIDTH)) for line in unfolded(detail))
+
+
+def _digits(outcome: Outcome) -> str | None:
+    """Return the digits by which ``gritstone replay`` finds the counterexample, wherever the report lies."""
+    return None if outcome.found is None else outcome.found.rpartition("/")[2].removesuffix(".json")
+
+
+def _pictures(outcome: Outcome) -> Iterator[Node | None]:
+    told, history = outcome.divergence, outcome.history
+    if history is not None:
+        got = told.got if told is not None else outcome.detail
+        yield _figure(draw_tree("heads", history["path"], history["around"], "a legal history", got))
+        yield draw_graph(history)
+    elif told is not None:
+        root = "answer" if told.path.startswith("/refused") else "ok"
+        yield _figure(draw_tree(root, told.path, told.around or (), told.expected, told.got))
+
+
+def _figure(tree: Node | None) -> Node | None:
+    if tree is None:
+        return None
+    return element("figure", {}, tree, element("figcaption", {}, "The first difference, and what stands beside it."))
+
+
+def _others(cases: Sequence[str]) -> Node | None:
+    if not cases:
+        return None
+    names = [element("li", {}, element("code", {}, case)) for case in cases[:_MOST_NAMED]]
+    names += [element("li", {}, f"and {len(cases) - _MOST_NAMED} more")] if len(cases) > _MOST_NAMED else []
+    words = f"{counted(len(cases), 'more case')} of this kind"
+    return element("details", {"class": "others"}, element("summary", {}, words), element("ul", {}, *names))

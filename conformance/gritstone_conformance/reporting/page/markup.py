@@ -1,0 +1,110 @@
+"""Markup: elements of HTML and SVG, with every text made safe on the way in.
+
+Elements are those of the standard library's tree, which escapes when it writes. Control characters and direction
+overrides become visible escapes first, so nothing that an implementation wrote can be markup, or reorder what is read.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, TypeAlias
+from xml.etree import ElementTree as ET
+
+from gritstone_conformance.text import printable
+
+__all__ = ["Node", "digest_source", "element", "embedded", "joined", "prose", "safe", "write_html", "write_xml"]
+
+Node: TypeAlias = ET.Element
+
+_FLOWING: Final = frozenset(
+    {*("a", "b", "button", "circle", "code", "i", "input", "kbd", "label", "line", "output", "path", "pre", "rect")}
+    | {"select", "small", "span", "strong", "sub", "sup", "svg", "td", "text", "th", "title"}
+)
+"""Elements after which no line ends; all others do, so that two pages can be compared line by line."""
+
+_NOT_XML: Final = dict.fromkeys((65534, 65535))
+
+
+def safe(text: str) -> str:
+    """Return a text with everything that could mislead a reader or break a document spelled out."""
+    return printable(text, max(len(text), 1)).translate(_NOT_XML)
+
+
+def element(tag: str, attributes: Mapping[str, object] | None = None, *children: Node | str | None) -> Node:
+    """Return an element.
+
+    Args:
+        tag: its name.
+        attributes: names to values; those that are None or False are left out, True stands for the empty text.
+        children: elements and texts, in order; None is left out.
+    """
+    node = ET.Element(tag)
+    for name, value in (attributes or {}).items():
+        if value is not None and value is not False:
+            node.set(name, "" if value is True else safe(str(value)))
+    joined(node, children)
+    if tag not in _FLOWING:
+        node.tail = "\n"
+    return node
+
+
+def joined(node: Node, children: Iterable[Node | str | None]) -> Node:
+    """Add children to an element and return it."""
+    for child in children:
+        if isinstance(child, str):
+            _add_text(node, safe(child))
+        elif child is not None:
+            node.append(child)
+    return node
+
+
+def _add_text(node: Node, text: str) -> None:
+    if len(node):
+        node[-1].tail = (node[-1].tail or "") + text
+    else:
+        node.text = (node.text or "") + text
+
+
+_INLINE: Final = re.compile(r"``(?P<code>[^`]+)``|:(?P<role>[a-z]+):`(?P<text>[^`]*)`")
+
+
+def prose(text: str) -> Iterator[Node | str]:
+    """Yield a sentence of the spec with its inline markup as elements."""
+    at = 0
+    for match in _INLINE.finditer(text):
+        yield text[at : match.start()]
+        at = match.end()
+        if match["code"] is not None:
+            yield element("code", {}, match["code"])
+        elif match["role"] in ("sub", "sup"):
+            yield element(match["role"], {}, match["text"])
+        else:
+            yield f"RFC {match['text']}" if match["role"] == "rfc" else match["text"]
+    yield text[at:]
+
+
+def embedded(tag: str, source: str) -> Node:
+    """Return a ``style`` or ``script`` of the suite's own; its text is written as it stands."""
+    node = ET.Element(tag)
+    node.text = source
+    node.tail = "\n"
+    return node
+
+
+def digest_source(source: str) -> str:
+    """Return how a content security policy names an embedded text."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
+
+
+def write_html(root: Node) -> str:
+    """Return a page as text."""
+    return f"<!DOCTYPE html>\n{ET.tostring(root, encoding='unicode', method='html').rstrip()}\n"
+
+
+def write_xml(root: Node) -> str:
+    """Return a document of XML as text, with its declaration."""
+    text = ET.tostring(root, encoding="unicode", short_empty_elements=True)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text.rstrip()}\n'

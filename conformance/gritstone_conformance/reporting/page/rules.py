@@ -1,0 +1,108 @@
+"""Rules on a page: by profile, each with its sentence, its verdict and the cases that judge it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from gritstone_conformance.reporting.page.markup import Node, element, prose
+from gritstone_conformance.reporting.page.material import Material, duration
+from gritstone_conformance.rules import Rule
+from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.text import counted
+
+__all__ = ["SIGNS", "in_order", "rules_section"]
+
+SIGNS: Final = {"fail": "✗", "error": "!", "known": "○", "pass": "✓", "skip": "–"}
+"""Verdicts to signs, worst first; the word always stands beside the sign."""
+
+_PROFILES: Final = ("harness", "grit", "wit", "runtime", "wasm")
+
+
+def in_order(profiles: Sequence[str]) -> list[str]:
+    """Return names of profiles, each behind those that it builds on."""
+    return sorted(profiles, key=lambda name: (_PROFILES.index(name) if name in _PROFILES else 99, name))
+
+
+def rules_section(material: Material) -> Node:
+    """Return the section of all rules that were judged; where a claim follows, of all that bind the claimer, too."""
+    bound = material.judgement.required.values() if material.judgement.conforms else ()
+    asked = {*material.by_rule, *(rule for rules in bound for rule in rules)}
+    known = [material.book.rules[rule] for rule in sorted(asked) if rule in material.book.rules]
+    profiles = in_order(list({rule.profile for rule in known}))
+    groups = [_group(material, name, [rule for rule in known if rule.profile == name]) for name in profiles]
+    head = element("h2", {"id": "rules-head"}, "Rules")
+    return element("section", {"id": "rules", "aria-labelledby": "rules-head"}, head, *groups)
+
+
+def _group(material: Material, profile: str, rules: Sequence[Rule]) -> Node:
+    verdicts = {rule.id: _verdict(material, rule) for rule in rules}
+    tally = Counter(verdicts.values())
+    words = ", ".join(f"{tally[verdict]} {verdict}" for verdict in (*SIGNS, "not asked") if tally[verdict])
+    shown = sorted(rules, key=lambda rule: (_rank(verdicts[rule.id]), rule.id))
+    return element(
+        "details",
+        {"class": "profile", "id": f"profile-{profile}", "open": any(tally[bad] for bad in ("fail", "error"))},
+        element("summary", {}, element("h3", {}, profile), " ", element("span", {"class": "quiet"}, words)),
+        *(_rule(material, rule, verdicts[rule.id]) for rule in shown),
+    )
+
+
+def _verdict(material: Material, rule: Rule) -> str:
+    """Return the verdict on a rule; a failure whose every case was foreseen is a known one."""
+    verdict = material.judgement.rules.get(rule.id, "not asked")
+    if verdict not in ("fail", "error"):
+        return verdict
+    against = [each for each in material.by_rule.get(rule.id, ()) if each.verdict == verdict]
+    return "known" if against and all(each.expected is not None for each in against) else verdict
+
+
+def _rank(verdict: str) -> int:
+    return {"fail": 0, "error": 1, "known": 2}.get(verdict, 3)
+
+
+def _rule(material: Material, rule: Rule, verdict: str) -> Node:
+    cases = sorted(material.by_rule.get(rule.id, ()), key=lambda outcome: (_rank(outcome.verdict), outcome.case))
+    about = [rule.level, f"since {rule.since}", *(f"needs {need}" for need in rule.needs)]
+    about += [] if material.book.scores(rule.id) else [f"not in the list of spec {material.book.spec}: not counted"]
+    about.append(counted(len(cases), "case"))
+    return element(
+        "details",
+        {
+            "class": "rule",
+            "id": f"rule-{rule.id}",
+            "data-verdict": verdict,
+            "data-level": rule.level,
+            "data-profile": rule.profile,
+        },
+        element(
+            "summary",
+            {},
+            element("span", {"class": f"verdict {verdict.split(maxsplit=1)[0]}"}, _sign(verdict), " ", verdict),
+            " ",
+            element("span", {"class": "rule-id"}, rule.id),
+            " ",
+            element("span", {"class": "quiet about"}, " · ".join(about)),
+            element("span", {"class": "sentence"}, *prose(rule.text)),
+        ),
+        element("p", {"class": "quiet"}, f"Not tested: {rule.untested}") if rule.untested else None,
+        element("ul", {"class": "cases"}, *map(_case, cases)) if cases else None,
+    )
+
+
+def _case(outcome: Outcome) -> Node:
+    verdict = "known" if outcome.expected is not None and outcome.verdict in ("fail", "error") else outcome.verdict
+    why = outcome.reason or outcome.signature or outcome.cause
+    return element(
+        "li",
+        {"class": verdict},
+        None if verdict == "pass" else f"{_sign(verdict)} {verdict} ",
+        outcome.case,
+        element("i", {}, duration(outcome.seconds) if outcome.requests else ""),
+        element("small", {}, why) if why else None,
+    )
+
+
+def _sign(verdict: str) -> str:
+    return SIGNS.get(verdict, "·")

@@ -1,0 +1,75 @@
+"""Trees: the way to the first difference, name by name, what stands beside it folded away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from gritstone_conformance.replies import Json
+from gritstone_conformance.reporting.excerpts import short_ids, show_value
+from gritstone_conformance.reporting.page.markup import Node, element
+from gritstone_conformance.text import counted
+
+__all__ = ["draw_tree"]
+
+_WIDTH: Final = 120  # characters of a value in a tree
+
+
+def draw_tree(root: str, path: str, around: Sequence[Json], expected: Json, got: Json) -> Node | None:
+    """Return a path drawn as a tree, or None where there is no path.
+
+    Args:
+        root: what the path leads into.
+        path: the path, with or without a slash at its beginning.
+        around: the levels of the path, as a report line holds them; where there are none the bare names are drawn.
+        expected: what should stand at its end.
+        got: what stands there.
+    """
+    levels = list(around) or [_bare(name) for name in path.split("/") if name]
+    if not levels:
+        return None
+    inner = _leaf(levels[-1], expected, got)
+    for level, above in zip(levels[::-1], [*(each["member"] for each in levels[-2::-1]), root], strict=True):
+        inner = element("li", {"class": "on"}, _name(above), element("ul", {}, *_folded(level, inner)))
+    return element("ul", {"class": "tree"}, inner)
+
+
+def _bare(name: str) -> Json:
+    return {"member": name.replace("~1", "/").replace("~0", "~"), "before": [], "after": [], "left_out": 0}
+
+
+def _folded(level: Json, inner: Node) -> Iterator[Node]:
+    """Yield one level: what is on the path, its neighbours folded on both sides."""
+    if level["before"]:
+        yield _siblings(level["before"], "before")
+    yield inner
+    if level["after"] or level["left_out"]:
+        yield _siblings(level["after"], "after", level["left_out"])
+
+
+def _siblings(pairs: Sequence[Json], where: str, left_out: int = 0) -> Node:
+    words = f"{counted(len(pairs) + left_out, 'member')} {where if not left_out else 'more'}"
+    lines = [element("li", {}, _name(name), ": ", element("code", {}, text)) for name, text in pairs]
+    lines += [element("li", {}, f"and {left_out} more")] if left_out else []
+    folded = element("details", {}, element("summary", {}, words), element("ul", {}, *lines))
+    return element("li", {"class": "beside"}, folded)
+
+
+def _leaf(level: Json, expected: Json, got: Json) -> Node:
+    pair = (("expected", expected), ("got", got))
+    told = (
+        element("div", {"class": f"said {label}"}, element("b", {}, label), " ", element("code", {}, _shown(value)))
+        for label, value in pair
+    )
+    here = element(
+        "strong", {"class": "here"}, element("span", {"aria-hidden": "true"}, "▸ "), short_ids(level["member"])
+    )
+    return element("li", {"class": "on leaf"}, here, *told)
+
+
+def _name(name: str) -> Node:
+    return element("span", {"class": "name"}, short_ids(name))
+
+
+def _shown(value: Json) -> str:
+    return "nothing, or null" if value is None else show_value(value, _WIDTH)
