@@ -41,7 +41,7 @@ from gritstone_conformance.running.recording import Recorder
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verdicts import Judgement, judge_run
 from gritstone_conformance.running.verifying import foreseen, load_data, remove_old
-from gritstone_conformance.text import counted
+from gritstone_conformance.text import counted, say
 
 __all__ = ["CASES", "audit_outcomes", "run_command"]
 
@@ -102,7 +102,7 @@ def run_command(options: argparse.Namespace) -> int:
     state = _state(outcomes, judgement)
     tail = f"   exit {judgement.exit}" if judgement.exit else ""
     for line in (*lines, f"bundle {state} · {summary}{tail}   {options.report}"):
-        print(line)
+        say(line)
     return judgement.exit
 
 

@@ -20,9 +20,11 @@ from typing import Any, Final
 
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.options import make_parser
+from gritstone_conformance.text import printable, say
 
 __all__ = ["main"]
 
+_LONGEST: Final = 2000  # characters of a complaint
 _MODULES: Final = {
     "doctor": "doctor",
     "replay": "replay",
@@ -56,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except Exception as problem:  # noqa: BLE001 - the last place: a fault of the suite is exit 4, never a verdict
-        traceback.print_exc()
+        for line in traceback.format_exc().splitlines():
+            say(line[:_LONGEST], sys.stderr)
         return _complain(f"the suite itself failed: {type(problem).__name__}: {problem}", 4)
 
 
@@ -74,7 +77,7 @@ def _terminable() -> Iterator[None]:
 
 
 def _complain(problem: object, code: int) -> int:
-    print(f"gritstone: {' '.join(str(problem).split())}", file=sys.stderr)
+    say(f"gritstone: {printable(' '.join(str(problem).split()), _LONGEST)}", sys.stderr)
     return code
 
 

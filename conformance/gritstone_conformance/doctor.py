@@ -27,7 +27,7 @@ from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.reporting.excerpts import show_difference, show_request
 from gritstone_conformance.reporting.messages import subject_line
 from gritstone_conformance.rungs import Rung, reopening, rungs_for
-from gritstone_conformance.text import unfolded
+from gritstone_conformance.text import say, unfolded
 
 __all__ = ["ADVICE", "run_command"]
 
@@ -85,12 +85,12 @@ def run_command(options: argparse.Namespace) -> int:
         except StopIteration:
             break
         except _BadError as bad:
-            print(f"{number:>2} {bad.lines[0]}", flush=True)
+            say(f"{number:>2} {bad.lines[0]}")
             for line in bad.lines[1:]:
-                print(f"   {line}")
+                say(f"   {line}")
             return 1
         took_ms = (time.perf_counter() - started) * 1000
-        print(f"{number:>2} {name:<22} ok  {took_ms:>5.0f} ms   {words}".rstrip(), flush=True)
+        say(f"{number:>2} {name:<22} ok  {took_ms:>5.0f} ms   {words}".rstrip())
     return 0
 
 

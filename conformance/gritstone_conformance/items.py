@@ -25,6 +25,7 @@ from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Plan, Planned, Selection, Watch, case_order
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verifying import Data, conclude, header_of, load_data, plan_run, remove_old
+from gritstone_conformance.text import plain
 
 __all__ = ["CaseItem", "RunState", "SuiteFile"]
 
@@ -70,7 +71,7 @@ class CaseItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show a failed case as ``gritstone verify`` does; a fault of the suite with its traceback."""
         if isinstance(excinfo.value, CaseFailedError):
-            return str(excinfo.value)
+            return "\n".join(map(plain, str(excinfo.value).split("\n")))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, None, str]:
@@ -111,7 +112,7 @@ class RunState:
             try:
                 self._bench = Bench(self._target, self.plan, self.data, self._settings)
             except SubjectFault as fault:
-                pytest.exit(f"gritstone: hello failed: {fault}; `gritstone doctor` says more", 3)
+                pytest.exit(plain(f"gritstone: hello failed: {fault}; `gritstone doctor` says more"), 3)
         return self._bench
 
     def excuse(self, outcome: Outcome) -> None:
@@ -159,7 +160,7 @@ class RunState:
         if self._lines:
             terminalreporter.section("gritstone")
             for line in self._lines:
-                terminalreporter.write_line(line)
+                terminalreporter.write_line(plain(line))
 
     def begin(self, header: Any, notes: Any) -> None:
         """Do nothing: pytest shows what goes on."""

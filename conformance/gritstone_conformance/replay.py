@@ -33,6 +33,7 @@ from gritstone_conformance.running.plan import Plan, Selection, make_plan
 from gritstone_conformance.running.run import execute
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verifying import Data, load_data
+from gritstone_conformance.text import say
 from gritstone_conformance.vectors.files import read_vector_file
 from gritstone_conformance.vectors.found import locate, was_signature
 
@@ -50,7 +51,7 @@ def run_command(options: argparse.Namespace) -> int:
     try:
         subject = Subject(target.opener(), terms_of(options, seed))
     except SubjectFault as fault:
-        print(f"ERROR  {case.name}   hello failed: {fault}")
+        say(f"ERROR  {case.name}   hello failed: {fault}")
         return 1
     iut = subject.claims.raw
     settings = RunSettings(seed=seed, home=options.home, saves=False)
@@ -105,16 +106,16 @@ def _tell(
     was = was_signature(case)
     tail = (f"   was: {was}" if was else "") + (f"   known: {known.words()}" if known else "")
     if outcome.verdict == "pass":
-        print(f"FIXED  {case.name}{tail}")
+        say(f"FIXED  {case.name}{tail}")
         return 0
     if outcome.verdict == "skip":
         raise UsageError(f"{case.name} cannot be played: {outcome.reason}")
     if outcome.verdict == "error":
-        print(f"ERROR  {case.name}{tail}")
+        say(f"ERROR  {case.name}{tail}")
     elif was is None or was == outcome.signature:
-        print(f"FAILS  {case.name}{tail}")
+        say(f"FAILS  {case.name}{tail}")
     else:
-        print(f"DIFFERS  {case.name}{tail}   now: {outcome.signature}")
+        say(f"DIFFERS  {case.name}{tail}   now: {outcome.signature}")
     for line in teller.block(outcome, verdicts, replay=word):
-        print(line)
+        say(line)
     return 1

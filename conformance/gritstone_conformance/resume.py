@@ -29,7 +29,7 @@ from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import from_base64, to_base64
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.strategies.journeys import JOURNEYS, Itinerary, Journey
-from gritstone_conformance.text import printable
+from gritstone_conformance.text import plain, printable
 
 __all__ = ["Difference", "Host", "Matrix", "Stuck", "play_matrix", "run_command"]
 
@@ -340,7 +340,7 @@ def run_command(options: argparse.Namespace, out: TextIO | None = None) -> int:
     finally:
         for host in hosts:
             host.subject.close()
-    print("", *matrix.lines(), sep="\n", file=told)
+    print("", *map(plain, matrix.lines()), sep="\n", file=told)
     if not matrix.cuts:
         return 3
     return 1 if matrix.differences else 0

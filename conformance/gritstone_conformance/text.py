@@ -1,24 +1,38 @@
 """Text that an implementation wrote, made safe to show on a terminal or in a report.
 
-Control characters, direction overrides and lone surrogates become escapes: nothing an implementation prints can move
-the cursor, change colours or reorder what people read.
+Control characters, direction overrides, signs without width and lone surrogates become escapes: nothing an
+implementation prints can move the cursor, change colours or reorder what people read. What says something cuts it with
+:func:`printable`; whatever writes a line to a terminal does so by :func:`say`, or has it :func:`plain`.
+
+Spec: :rule:`suite.output.plain`.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Final
+import sys
+from typing import Final, TextIO
 
-__all__ = ["counted", "hex_bytes", "printable", "unfolded"]
+__all__ = ["counted", "hex_bytes", "json_plain", "plain", "printable", "say", "unfolded"]
 
-_UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_UNSAFE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def _escape(match: re.Match[str]) -> str:
     char = match.group()
     code = ord(char)
-    return _SHORT.get(char) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+    return _SHORT.get(char) or (
+        f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    )
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    return json.dumps(match.group())[1:-1]
 
 
 def printable(text: str | bytes, limit: int = 200) -> str:
@@ -32,6 +46,21 @@ def printable(text: str | bytes, limit: int = 200) -> str:
         text = text[: 4 * limit + 4].decode("utf-8", "backslashreplace")
     shown = _UNSAFE.sub(_escape, text[:limit])
     return shown + "…" if len(text) > limit else shown
+
+
+def plain(text: str) -> str:
+    """Return a line of any length with everything unsafe escaped; what is plain stays as it is."""
+    return _UNSAFE.sub(_escape, text)
+
+
+def json_plain(text: str) -> str:
+    """Return the text of a JSON document without line ends, with everything unsafe spelled as JSON escapes."""
+    return _UNSAFE.sub(_json_escape, text)
+
+
+def say(text: str, file: TextIO | None = None) -> None:
+    """Write one line, plain, and at once."""
+    print(plain(text), file=file or sys.stdout, flush=True)
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

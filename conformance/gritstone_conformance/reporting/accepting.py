@@ -26,7 +26,7 @@ from gritstone_conformance.running.expectations import Expectation, Flaw, blamed
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.verdicts import counts_against
 from gritstone_conformance.running.verifying import known_cases, load_data
-from gritstone_conformance.text import counted
+from gritstone_conformance.text import counted, say
 
 __all__ = ["default_file", "run_command"]
 
@@ -51,7 +51,7 @@ def run_command(options: argparse.Namespace) -> int:
     if work.file.lines != before.lines:
         _write(path, "".join(work.file.lines))
     for line in work.told():
-        print(line)
+        say(line)
     return 1 if work.flaws() else 0
 
 

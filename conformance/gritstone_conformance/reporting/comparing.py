@@ -20,7 +20,7 @@ from gritstone_conformance.reporting.upgrading import compare_versions
 from gritstone_conformance.running.expectations import blamed_rule, signature_of
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.verdicts import rule_verdicts
-from gritstone_conformance.text import counted, printable
+from gritstone_conformance.text import counted, printable, say
 
 __all__ = ["Comparison", "compare_reports", "run_command", "told"]
 
@@ -52,7 +52,7 @@ def run_command(options: argparse.Namespace) -> int:
         print(json.dumps(comparison.to_json(), ensure_ascii=True))
     else:
         for line in told(comparison):
-            print(line)
+            say(line)
     return 1 if comparison.is_worse else 0
 
 

@@ -20,6 +20,7 @@ from gritstone_conformance.running.expectations import Expectations
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Plan
 from gritstone_conformance.running.verifying import Data
+from gritstone_conformance.text import plain
 
 __all__ = ["Console", "terminal_width"]
 
@@ -100,6 +101,7 @@ class Console:
             self._live.stop()
 
     def _line(self, text: str, style: str = "") -> None:
+        text = plain(text)
         if self._live is not None:
             from rich.text import Text
 

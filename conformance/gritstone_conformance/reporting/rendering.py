@@ -16,6 +16,7 @@ from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Selection
 from gritstone_conformance.running.verdicts import judge_run
 from gritstone_conformance.running.verifying import Data, ending_lines, foreseen, load_data, plan_run, rejudge
+from gritstone_conformance.text import say
 
 __all__ = ["run_command", "told_lines"]
 
@@ -48,7 +49,7 @@ def told_lines(report: Report, path: Path, data: Data, width: int) -> list[str]:
 def _tell(report: Report, path: Path, data: Data) -> int:
     width = terminal_width() if sys.stdout.isatty() else 120
     for line in told_lines(report, path, data, width):
-        print(line)
+        say(line)
     code: int = report.footer["exit"]
     return code
 

@@ -28,6 +28,7 @@ from gritstone_conformance.running.expectations import Expectations
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verdicts import Judgement, verdict_root
+from gritstone_conformance.text import json_plain
 
 __all__ = ["Report", "footer_line", "header_line", "read_report", "timestamp", "write_report", "write_sealed"]
 
@@ -202,4 +203,4 @@ def _parse(row: bytes, number: int, path: Path) -> dict[str, Any]:
 
 
 def _line(members: Mapping[str, Json]) -> bytes:
-    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    return json_plain(json.dumps(members, separators=(",", ":"), ensure_ascii=False)).encode() + b"\n"

@@ -27,6 +27,7 @@ from gritstone_conformance.running.places import Places, names_in
 from gritstone_conformance.running.plan import Planned, Selection
 from gritstone_conformance.running.verdicts import rule_verdicts
 from gritstone_conformance.running.verifying import load_data, plan_run
+from gritstone_conformance.text import say
 from gritstone_conformance.vectors.files import read_vector_file
 from gritstone_conformance.vectors.found import locate
 
@@ -55,7 +56,7 @@ def run_command(options: argparse.Namespace) -> int:
     else:
         raise UsageError(_unknown(options.name, [*data.book.rules, *(item.name for item in items)]))
     for line in lines:
-        print(line)
+        say(line)
     return 0
 
 

@@ -19,7 +19,7 @@ from gritstone_conformance.reporting.messages import subject_name
 from gritstone_conformance.reporting.report import Report, read_report
 from gritstone_conformance.rules import RuleBook, load_rules
 from gritstone_conformance.running.verdicts import judge_run, rule_verdicts
-from gritstone_conformance.text import counted, printable
+from gritstone_conformance.text import counted, printable, say
 
 __all__ = ["Preview", "VersionChange", "change_of", "compare_versions", "preview"]
 
@@ -82,7 +82,7 @@ def compare_versions(old: str, new: str, report: Path | None, *, as_json: bool) 
         print(json.dumps(_to_json(change, seen)))
     else:
         for line in (*_change_lines(change), *(() if seen is None else _preview_lines(change, seen))):
-            print(line)
+            say(line)
     return 1 if seen is not None and seen.is_worse else 0
 
 
