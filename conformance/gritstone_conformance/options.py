@@ -161,6 +161,7 @@ def _verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--battery", action="store_true", help="also ask anew in other surroundings: are the answers the same?"
     )
+    _derived(parser)
     parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -219,6 +220,15 @@ def _report(parser: argparse.ArgumentParser) -> None:
         help="a report; several with --merge (default: .gritstone/report.jsonl)",
     )
     parser.add_argument("--merge", type=Path, metavar="FILE", help="merge the shards given into this report")
+    _derived(parser)
+
+
+def _derived(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as one HTML page, too")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write it as JUnit XML, too")
+    parser.add_argument(
+        "--badge", type=Path, metavar="FILE", help="write a badge as SVG; as JSON for a badge service if FILE is *.json"
+    )
 
 
 def _audit(parser: argparse.ArgumentParser) -> None:

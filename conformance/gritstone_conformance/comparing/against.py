@@ -1,0 +1,210 @@
+"""Against: the same requests to two implementations, and what the rules say to each difference of their answers.
+
+Each is judged in a run of its own, by the rules alone; the other one has no say. A difference in a case where one of them
+fails is *settled*: the rule says who is wrong. A difference that no rule objects to is a *dispute*: the text leaves it
+open, or says too little, and whoever writes the text should know.
+
+Spec: :rule:`suite.dispute.no-vote`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final, TextIO
+
+from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.comparing.overhearing import overhear
+from gritstone_conformance.comparing.transcripts import Parting, Script, Transcript, partings
+from gritstone_conformance.replies import Json
+from gritstone_conformance.reporting.comparison import Comparison, implementation_of
+from gritstone_conformance.reporting.console import terminal_width
+from gritstone_conformance.reporting.excerpts import show_answer, show_request, show_value
+from gritstone_conformance.reporting.report import read_report
+from gritstone_conformance.running.plan import Selection
+from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.verifying import ListenerMaker, verify
+from gritstone_conformance.text import counted, say
+
+__all__ = ["Finding", "Side", "compare_sides", "report_beside", "verify_against"]
+
+_SHOWN: Final = 10
+_EXECUTED: Final = ("pass", "fail")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One implementation and its run.
+
+    Attributes:
+        letter: stands for it.
+        name: name, version and language.
+        transcript: what it was asked and answered.
+    """
+
+    letter: str
+    name: str
+    transcript: Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference and what the rules say to it.
+
+    Attributes:
+        parting: where the two part.
+        letters: the one and the other.
+        broken: letter to the rule that it breaks by its answer; empty: no rule objects to either.
+    """
+
+    parting: Parting
+    letters: tuple[str, str]
+    broken: Mapping[str, str]
+
+    @property
+    def word(self) -> str:
+        """``settled`` or ``dispute``."""
+        return "settled" if self.broken else "dispute"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Groups findings that say the same."""
+        return (self.word, *self.letters, self.parting.signature, *self.broken.values())
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the line of a comparison."""
+        told = self.parting
+        return {
+            "type": "difference",
+            "finding": self.word,
+            "case": told.case,
+            "example": told.example,
+            "step": told.step,
+            "op": told.op,
+            "args": told.args,
+            "path": told.path,
+            "answers": dict(zip(self.letters, told.answers, strict=True)),
+            "broken": dict(self.broken),
+        }
+
+
+def compare_sides(one: Side, other: Side) -> tuple[list[Finding], list[str], int]:
+    """Hold two runs against each other, case by case.
+
+    Returns:
+        The findings in the order of the first run; the cases that they were not asked alike; how many were compared.
+    """
+    findings: list[Finding] = []
+    unlike: list[str] = []
+    compared = 0
+    for case, mine in one.transcript.scripts.items():
+        theirs = other.transcript.scripts.get(case)
+        if theirs is None or mine.verdict not in _EXECUTED or theirs.verdict not in _EXECUTED:
+            continue  # who does not claim it was not asked, who broke has not answered
+        compared += 1
+        found = list(partings(case, mine, theirs))
+        findings += [_judged(each, (one.letter, mine), (other.letter, theirs)) for each in found if not each.is_asked]
+        unlike += [case] if found and found[0].is_asked else []
+    return findings, unlike, compared
+
+
+def _judged(parting: Parting, one: tuple[str, Script], other: tuple[str, Script]) -> Finding:
+    """Say what the rules say: each of the two is wrong if its own answer failed, whatever the other answered."""
+    sides = (one, other)
+    broken = {letter: script.rule or "" for (letter, script), own in zip(sides, parting.blamed, strict=True) if own}
+    return Finding(parting, (one[0], other[0]), broken)
+
+
+def report_beside(report: Path, word: str) -> Path:
+    """Return the place of what belongs to a report: ``report.jsonl`` and ``b`` give ``report.b.jsonl``."""
+    return report.with_name(f"{report.stem}.{word}{report.suffix}")
+
+
+def verify_against(
+    targets: Sequence[Target],
+    selection: Selection,
+    settings: RunSettings,
+    terms: Terms,
+    report: Path,
+    listener: ListenerMaker,
+    out: TextIO,
+) -> int:
+    """Verify several implementations, each for itself, and compare the first with each of the others.
+
+    Args:
+        targets: the implementation and those it is compared with.
+        selection: which cases.
+        settings: how; the file of expected failures is that of the first.
+        terms: deadlines, memory, trace.
+        report: the report of the first; those of the others stand beside it.
+        listener: makes the listener of each run.
+        out: where people read.
+
+    Returns:
+        The exit code of the first: what others answer changes nothing in it.
+    """
+    sides: list[Side] = []
+    codes: list[int] = []
+    comparison = Comparison("against", settings.seed)
+    for number, target in enumerate(targets):
+        letter, transcript = chr(ord("A") + number), Transcript()
+        place = report if number == 0 else report_beside(report, letter.lower())
+        own = settings if number == 0 else replace(settings, expect=None)
+        codes.append(verify(target, selection, own, terms, place, listener, partial(overhear, transcript)))
+        written = implementation_of(letter, read_report(place).header, place.name)
+        comparison.implementations.append(written)
+        sides.append(Side(letter, written["title"], transcript))
+        print(file=out)
+    for other in sides[1:]:
+        for line in _pair_lines(comparison, sides[0], other):
+            say(line, out)
+    place = report_beside(report, "against")
+    comparison.write(place, exit_code=codes[0])
+    print(f"{place}", file=out)
+    return codes[0]
+
+
+def _pair_lines(comparison: Comparison, one: Side, other: Side) -> Iterator[str]:
+    """Compare two sides, note what was found, and yield it for people: the first of each kind."""
+    findings, unlike, compared = compare_sides(one, other)
+    comparison.lines += [finding.to_json() for finding in findings]
+    counts = {word: sum(1 for finding in findings if finding.word == word) for word in ("settled", "dispute")}
+    pair = {"letters": [one.letter, other.letter], "compared": compared, "unlike": unlike}
+    comparison.lines.append({"type": "pair", **pair, **counts})
+    yield f"{one.letter} {one.name} against {other.letter} {other.name}"
+    yield (
+        f"{counted(compared, 'case')} that both were asked · {counts['settled']} settled by a rule · "
+        f"{counted(counts['dispute'], 'dispute')} · {len(unlike)} not asked alike"
+    )
+    yield from _shown(findings)
+
+
+def _shown(findings: Iterable[Finding]) -> Iterator[str]:
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.key, []).append(finding)
+    ordered = sorted(groups.values(), key=lambda group: group[0].word != "settled")
+    for group in ordered[:_SHOWN]:
+        yield from _block(group[0], len(group) - 1)
+    if len(ordered) > _SHOWN:
+        yield f"... and {len(ordered) - _SHOWN} more kinds"
+
+
+def _block(finding: Finding, more: int) -> Iterator[str]:
+    told, room = finding.parting, terminal_width() - 15
+    title = f"{finding.word.upper()} {told.case}"
+    title += "".join(f"   {letter} fails {rule}" for letter, rule in finding.broken.items())
+    yield title + (f"   (and {counted(more, 'like it', 'like it')})" if more else "")
+    yield f"  {f'step {told.step + 1}':<12} {show_request(told.op, told.args, room)}"
+    if told.path:
+        yield f"  {'path':<12} {told.path}"
+    for letter, answer in zip(finding.letters, told.answers, strict=True):
+        said = show_value(answer, room) if told.path else show_answer(_plain(answer), room)
+        yield f"  {letter:<12} {'nothing, or null' if answer is None else said}"
+
+
+def _plain(answer: Json) -> Json:
+    return {name: value for name, value in answer.items() if value is not None} if isinstance(answer, dict) else answer

@@ -1,0 +1,116 @@
+"""Overhearing: a run that is played case by case, and what was asked and answered in each.
+
+It comes to the verdicts that any run comes to; only the window is not filled across cases, so it takes longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from gritstone_conformance.comparing.transcripts import Entry, Script, Transcript, entry_of
+from gritstone_conformance.replies import Json
+from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.running.ledger import Answer, Ledger, Observed, RunSubject
+from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.running.plan import Plan, Planned, Watch
+from gritstone_conformance.running.recording import Recorder
+from gritstone_conformance.running.run import RunResult, play_item
+from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.verdicts import settle
+from gritstone_conformance.trial import Divergence, Property, Trial
+
+__all__ = ["overhear"]
+
+
+class _Log:
+    """What was heard in the case that is on: entries by example, until one fails."""
+
+    def __init__(self) -> None:
+        self.examples: list[list[Entry]] = [[]]
+        self.failed: int | None = None
+
+    def note(self, requests: Sequence[tuple[str, dict[str, Json]]], answers: Sequence[Answer]) -> None:
+        if self.failed is None:
+            pairs = zip(requests, answers, strict=False)
+            self.examples[-1] += [entry_of(op, args, answer) for (op, args), answer in pairs]
+
+    @contextmanager
+    def example(self) -> Iterator[None]:
+        """Hear one example; what comes after one that failed is the search for a smaller one."""
+        if self.failed is None and self.examples[-1]:
+            self.examples.append([])
+        try:
+            yield
+        except Divergence:
+            if self.failed is None:
+                self.failed = len(self.examples) - 1
+            raise
+
+
+class _Overheard(Observed):
+    """A subject that is listened to, with every process that it starts."""
+
+    def __init__(self, subject: RunSubject, ledger: Ledger, log: _Log) -> None:
+        super().__init__(subject, ledger)
+        self.log = log
+
+    def ask_each(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Answer]:
+        answers = super().ask_each(requests)
+        self.log.note(requests, answers)
+        return answers
+
+    def spawn(self) -> _Overheard:
+        return _Overheard(super().spawn().subject, self.ledger, self.log)
+
+
+def overhear(
+    transcript: Transcript,
+    plan: Plan,
+    subject: RunSubject,
+    book: RuleBook,
+    settings: RunSettings,
+    notify: Callable[[Outcome], None],
+) -> RunResult:
+    """Play the whole plan, close the subject, and write the transcript; else as ``execute`` does."""
+    plan.check_identities()
+    recorder, found = Recorder(book), []
+    observed = _Overheard(subject, Ledger(), _Log())
+    try:
+        for item in plan.items:
+            if not isinstance(item.source, Watch):
+                found.append(_heard(item, observed, recorder, settings, transcript))
+                notify(found[-1])
+    finally:
+        observed.close()
+    for item in plan.of_kind("watch"):
+        found.append(recorder.watched(item, subject.faults, observed.ledger.judged))
+        notify(found[-1])
+    return RunResult(settle(found, plan), observed.claims, subject.restarts)
+
+
+def _heard(
+    item: Planned, observed: _Overheard, recorder: Recorder, settings: RunSettings, transcript: Transcript
+) -> Outcome:
+    log = observed.log = _Log()
+    outcome = play_item(_listening(item, log), observed, recorder, settings)
+    step = None
+    if outcome.verdict == "fail" and not isinstance(item.source, Property) and outcome.divergence is not None:
+        log.failed, step = 0, outcome.divergence.step
+    transcript.scripts[item.name] = Script.of(outcome.verdict, outcome.rule, log.examples, log.failed, step)
+    return outcome
+
+
+def _listening(item: Planned, log: _Log) -> Planned:
+    """Return the item; of a property it is told where each example begins, and which one fails."""
+    prop = item.source
+    if not isinstance(prop, Property):
+        return item
+
+    def body(trial: Trial, **drawn: Any) -> None:
+        with log.example():
+            prop.body(trial, **drawn)
+
+    return replace(item, source=replace(prop, body=body))

@@ -1,0 +1,66 @@
+"""Comparisons: sealed JSON lines about several runs, beside the report that each run has of its own.
+
+A comparison claims nothing: what conforms stands in reports. Its form is that of ``comparison.schema.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gritstone_conformance import SPEC_VERSION, SUITE_VERSION
+from gritstone_conformance.replies import Json
+from gritstone_conformance.reporting.messages import subject_name
+from gritstone_conformance.reporting.report import timestamp, write_sealed
+from gritstone_conformance.text import printable
+
+__all__ = ["Comparison", "implementation_of"]
+
+
+def implementation_of(letter: str, header: Mapping[str, Json], report: str | None = None) -> dict[str, Json]:
+    """Return an implementation as a comparison names it.
+
+    Args:
+        letter: stands for it in the lines.
+        header: the header of its report.
+        report: the name of its report in the same directory, if it has one.
+    """
+    iut = header["iut"]
+    language = "" if iut is None else f" ({printable(iut['implementation']['language'])})"
+    told = {"letter": letter, "title": f"{subject_name(iut)}{language}"}
+    told |= {"attach": header["attach"], "command": list(header["command"])}
+    return told if report is None else {**told, "report": report}
+
+
+@dataclass(slots=True)
+class Comparison:
+    """One comparison while it is made.
+
+    Attributes:
+        kind: ``against``, ``resume`` or ``battery``.
+        seed: the seed of the runs.
+        implementations: who is compared, by letter.
+        lines: what was found.
+    """
+
+    kind: str
+    seed: int
+    implementations: list[dict[str, Json]] = field(default_factory=list)
+    lines: list[dict[str, Json]] = field(default_factory=list)
+    started: str = field(default_factory=timestamp)
+
+    def write(self, path: Path, *, exit_code: int) -> None:
+        """Write and seal it; raises UsageError where that cannot be."""
+        header = {
+            "type": "header",
+            "comparison": 1,
+            "kind": self.kind,
+            "suite": SUITE_VERSION,
+            "spec": SPEC_VERSION,
+            "seed": self.seed,
+            "implementations": self.implementations,
+            "started": self.started,
+        }
+        footer = {"type": "footer", "lines": 1 + len(self.lines), "exit": exit_code, "finished": timestamp()}
+        write_sealed(path, header, self.lines, footer)
