@@ -84,9 +84,21 @@ def _complain(problem: object, code: int) -> int:
 def _dispatch(arguments: list[str]) -> int:
     options = make_parser().parse_args(arguments)
     if options.command == "verify":
-        return _verify(options, arguments)
+        return _verify_and_derive(options, arguments)
     module = importlib.import_module(f"gritstone_conformance.{_MODULES[options.command]}")
     code: int = module.run_command(options)
+    return code
+
+
+def _verify_and_derive(options: argparse.Namespace, arguments: list[str]) -> int:
+    """Verify, then make what is wanted beside the report; a part of a run makes nothing."""
+    if options.part or not any((options.html, options.junit, options.badge)):
+        return _verify(options, arguments)
+    from gritstone_conformance.reporting.deriving import derive, forget_derived
+
+    forget_derived(options)
+    code = _verify(options, arguments)
+    derive(options, options.report)
     return code
 
 

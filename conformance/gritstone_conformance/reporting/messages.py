@@ -30,12 +30,13 @@ __all__ = [
     "Teller",
     "closing_lines",
     "expected_lines",
+    "found_digits",
     "known_failures",
     "known_line",
     "opening_lines",
     "profile_lines",
-    "skip_words",
     "signature_key",
+    "skip_words",
     "smallest_of_each",
     "subject_name",
     "verdict_words",
@@ -224,6 +225,11 @@ def smallest_of_each(outcomes: Iterable[Outcome]) -> list[Outcome]:
         if key not in groups or _weight(outcome) < _weight(groups[key]):
             groups[key] = outcome
     return sorted(groups.values(), key=lambda outcome: (outcome.verdict != "fail", outcome.level != "MUST"))
+
+
+def found_digits(outcome: Outcome) -> str | None:
+    """Return the digits by which ``gritstone replay`` finds a counterexample, wherever the report lies."""
+    return None if outcome.found is None else outcome.found.rpartition("/")[2].removesuffix(".json")
 
 
 def signature_key(outcome: Outcome) -> tuple[str, ...]:

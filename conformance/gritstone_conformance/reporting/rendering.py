@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.reporting.console import terminal_width
+from gritstone_conformance.reporting.deriving import derive
 from gritstone_conformance.reporting.merging import merge_outcomes, merged_header, merged_restarts
 from gritstone_conformance.reporting.messages import Teller, expected_lines, opening_lines, smallest_of_each
 from gritstone_conformance.reporting.report import Report, footer_line, read_report, timestamp, write_report
@@ -27,10 +28,10 @@ def run_command(options: argparse.Namespace) -> int:
     data = load_data()
     if options.merge is not None:
         merged = _merge(reports, data, options.merge)
-        return _tell(merged, options.merge, data)
+        return _tell(merged, options.merge, data, options)
     if len(reports) > 1:
         raise UsageError("several reports need --merge FILE")
-    return _tell(reports[0], options.files[0], data)
+    return _tell(reports[0], options.files[0], data, options)
 
 
 def told_lines(report: Report, path: Path, data: Data, width: int) -> list[str]:
@@ -46,10 +47,11 @@ def told_lines(report: Report, path: Path, data: Data, width: int) -> list[str]:
     return lines + ending_lines(report.header, report.outcomes, rejudge(report, data.book), path)
 
 
-def _tell(report: Report, path: Path, data: Data) -> int:
+def _tell(report: Report, path: Path, data: Data, options: argparse.Namespace) -> int:
     width = terminal_width() if sys.stdout.isatty() else 120
     for line in told_lines(report, path, data, width):
         say(line)
+    derive(options, path)
     code: int = report.footer["exit"]
     return code
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from gritstone_conformance import SUITE_VERSION
+from gritstone_conformance.attachment.claims import shown_claims
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import RuleBook
@@ -103,7 +104,7 @@ def header_line(
         "shard": list(shard),
         "attach": attach,
         "command": list(command),
-        "iut": iut,
+        "iut": shown_claims(iut),
         "hypothesis": version("hypothesis"),
         "python": platform.python_version(),
         "platform": f"{sys.platform}-{platform.machine()}",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from gritstone_conformance.reporting.excerpts import cut_middle, show_answer, show_request
-from gritstone_conformance.reporting.messages import signature_key, smallest_of_each
+from gritstone_conformance.reporting.messages import found_digits, known_failures, signature_key, smallest_of_each
 from gritstone_conformance.reporting.page.graph import draw_graph
 from gritstone_conformance.reporting.page.markup import Node, element, prose
 from gritstone_conformance.reporting.page.material import WIDEST, Material
 from gritstone_conformance.reporting.page.tree import draw_tree
+from gritstone_conformance.running.expectations import Expectation
 from gritstone_conformance.running.outcomes import Divergent, Outcome
 from gritstone_conformance.text import counted, unfolded
 
@@ -23,16 +25,16 @@ _LOG_WIDTH: Final = 400
 
 def failures_section(material: Material) -> Node | None:
     """Return the section of failures, or None where nothing failed."""
-    found = sorted(smallest_of_each(material.report.outcomes), key=lambda outcome: outcome.expected is not None)
+    found = _of_each_kind(material.report.outcomes)
     if not found:
         return None
-    same: dict[tuple[str, ...], list[str]] = {}
+    same: dict[tuple[object, ...], list[str]] = {}
     for outcome in material.report.outcomes:
         if outcome.verdict in ("fail", "error"):
-            same.setdefault(signature_key(outcome), []).append(outcome.case)
+            same.setdefault(_kind(outcome), []).append(outcome.case)
     shown = found[:MOST_SHOWN]
     articles = [
-        _article(material, outcome, number, [case for case in same[signature_key(outcome)] if case != outcome.case])
+        _article(material, outcome, number, [case for case in same[_kind(outcome)] if case != outcome.case])
         for number, outcome in enumerate(shown, 1)
     ]
     more = len(found) - len(shown)
@@ -47,6 +49,17 @@ def failures_section(material: Material) -> Node | None:
         *articles,
         rest if more else None,
     )
+
+
+def _of_each_kind(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return the smallest failure of each kind, those that were foreseen last."""
+    by_name = {outcome.case: outcome for outcome in known_failures(outcomes)}
+    known = smallest_of_each(replace(outcome, expected=None) for outcome in by_name.values())
+    return [*smallest_of_each(outcomes), *(by_name[outcome.case] for outcome in known)]
+
+
+def _kind(outcome: Outcome) -> tuple[object, ...]:
+    return outcome.expected is not None, *signature_key(outcome)
 
 
 def _lead(kinds: int, cases: int) -> str:
@@ -96,7 +109,7 @@ def _summary(outcome: Outcome, rule_id: str, *, known: bool) -> Node:
 def _facts(material: Material, outcome: Outcome) -> Iterator[Node]:
     yield from _fact("case", element("code", {}, outcome.case), f" {_origin(outcome)}")
     if outcome.expected is not None:
-        yield from _fact("known", _known_words(outcome))
+        yield from _fact("known", Expectation.from_json(outcome.expected).words())
     if outcome.cause is not None:
         yield from _fact("cause", element("code", {}, outcome.cause))
     if outcome.poisoned_by is not None:
@@ -108,7 +121,7 @@ def _facts(material: Material, outcome: Outcome) -> Iterator[Node]:
     twin = material.teller.twin_words(outcome, material.verdicts)
     if twin is not None:
         yield from _fact("twin", twin)
-    again = material.teller.again(outcome, _digits(outcome))
+    again = material.teller.again(outcome, found_digits(outcome))
     if again is not None:
         yield from _fact("again", element("pre", {"class": "command"}, again))
 
@@ -125,12 +138,6 @@ def _origin(outcome: Outcome) -> str:
     return f"({outcome.kind})"
 
 
-def _known_words(outcome: Outcome) -> str:
-    entry = outcome.expected or {}
-    told = [f"{name}: {entry[name]}" for name in ("kind", "reason", "issue", "expires") if entry.get(name)]
-    return "; ".join(told) or "foreseen by the file of expected failures"
-
-
 def _steps(told: Divergent) -> Iterator[Node]:
     place = f"step {told.step + 1} of {told.steps}"
     yield from _fact(place, element("code", {}, show_request(told.op, told.args, WIDEST)))
@@ -145,11 +152,6 @@ def _steps(told: Divergent) -> Iterator[Node]:
 
 def _log(detail: str) -> Iterator[Node]:
     return (element("span", {"class": "line"}, cut_middle(line, _LOG_WIDTH)) for line in unfolded(detail))
-
-
-def _digits(outcome: Outcome) -> str | None:
-    """Return the digits by which ``gritstone replay`` finds the counterexample, wherever the report lies."""
-    return None if outcome.found is None else outcome.found.rpartition("/")[2].removesuffix(".json")
 
 
 def _pictures(outcome: Outcome) -> Iterator[Node | None]:

@@ -61,6 +61,7 @@ def make_page(report: Report, data: Data) -> str:
             {"id": "main"},
             profiles_section(material),
             _filters(material),
+            _stale(material),
             failures,
             rules_section(material),
             timings_section(material),
@@ -157,6 +158,18 @@ def _contents(*, has_failures: bool) -> Node:
         if place != "failures" or has_failures
     ]
     return element("nav", {"aria-label": "Contents"}, element("ul", {}, *links))
+
+
+def _stale(material: Material) -> Node | None:
+    """Return the entries of the file of expected failures that are stale, with the lines to change."""
+    if not material.judgement.stale:
+        return None
+    entries = [
+        element("li", {}, *(element("span", {"class": "line"}, line) for line in stale.told()))
+        for stale in material.judgement.stale
+    ]
+    head = element("h2", {"id": "stale-head"}, "Stale entries of expected failures")
+    return element("section", {"aria-labelledby": "stale-head"}, head, element("ul", {"class": "stale"}, *entries))
 
 
 def _filters(material: Material) -> Node:

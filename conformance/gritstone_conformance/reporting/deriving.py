@@ -1,0 +1,64 @@
+"""Deriving: the files that are made from a written report, and from nothing else.
+
+They are made after the run, from the lines that were sealed, so that whoever has the report can make the same files,
+byte for byte.
+
+Spec: :rule:`suite.report.derived`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gritstone_conformance.errors import UsageError
+from gritstone_conformance.reporting.badge import make_badge, make_endpoint
+from gritstone_conformance.reporting.junit import make_junit
+from gritstone_conformance.reporting.page.whole import make_page
+from gritstone_conformance.reporting.report import Report, read_report
+from gritstone_conformance.running.verifying import Data, load_data, remove_old
+
+if TYPE_CHECKING:
+    Maker = Callable[[Report, Data], str]
+
+__all__ = ["derive", "forget_derived"]
+
+
+def _wanted(options: argparse.Namespace) -> Iterator[tuple[Path, Maker]]:
+    if options.html is not None:
+        yield options.html, make_page
+    if options.junit is not None:
+        yield options.junit, make_junit
+    if options.badge is not None:
+        yield options.badge, make_endpoint if options.badge.suffix == ".json" else make_badge
+
+
+def forget_derived(options: argparse.Namespace) -> None:
+    """Remove the files of an older report, so that a run which is cut off leaves none."""
+    for path, _ in _wanted(options):
+        remove_old(path)
+
+
+def derive(options: argparse.Namespace, path: Path) -> None:
+    """Write the files that the options name from a report.
+
+    Args:
+        options: with ``html``, ``junit`` and ``badge``, each a path or None.
+        path: the report.
+
+    Raises:
+        UsageError: a file cannot be written.
+        DataError: the report is not valid.
+    """
+    wanted = list(_wanted(options))
+    if not wanted:
+        return
+    report, data = read_report(path), load_data()
+    for target, make in wanted:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(make(report, data).encode())
+        except OSError as problem:
+            raise UsageError(f"{target}: {problem.strerror or problem}") from problem
