@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import textwrap
 import threading
 import time
 from pathlib import Path
@@ -20,35 +19,14 @@ from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import DataError, SubjectFault, UsageError
 from gritstone_conformance.replies import OffForm, Ok, Refused, Trouble, Unsupported
+from selftests.scripts import HONEST, PATIENT, start_script
 
-HONEST = Path(__file__).resolve().parent / "planted" / "honest.py"
-PATIENT = Terms(deadline_scale=0.2)
 ID_ARGS = {"format": "framed-sha256", "bytes": "YmxvYiAxMQBjdABzAABoZWxsbw"}
 ID_OF_BLOB = {"id": "22878b77b2c12fc26f873116451d3c9d5092ccf77441cf80ad761422b28aa759"}
 
 
 def start_honest(terms: Terms = PATIENT) -> Subject:
     return Launcher.for_command([sys.executable, str(HONEST)], terms).start()
-
-
-def start_script(tmp_path: Path, body: str, terms: Terms = PATIENT) -> Subject:
-    """Start an adapter whose answer to each request is made by ``body``; it may use request, op, args, count, reply."""
-    script = tmp_path / "adapter.py"
-    script.write_text(
-        "import json, os, signal, sys, time\n"
-        f"sys.path.insert(0, {str(HONEST.parent)!r})\n"
-        "import honest\n"
-        "for count, line in enumerate(sys.stdin.buffer):\n"
-        "    request = json.loads(line)\n"
-        "    op, args = request['op'], request['args']\n"
-        "    reply = {'seq': request['seq'], **honest.answer(op, args)}\n"
-        + textwrap.indent(textwrap.dedent(body), "    ")
-        + "    sys.stdout.write(json.dumps(reply) + '\\n')\n"
-        "    sys.stdout.flush()\n"
-        "    if op == 'bye':\n"
-        "        break\n"
-    )
-    return Launcher.for_command([sys.executable, str(script)], terms).start()
 
 
 def causes(answers: list[Answer]) -> list[str]:

@@ -1,0 +1,219 @@
+"""Clocks, silence, death and what never ends: the suite tells them apart, is never blocked, and gives up in the end.
+
+Spec: :rule:`suite.deadline.each`, :rule:`suite.liveness.three`, :rule:`suite.liveness.bounded` and
+:rule:`suite.process.no-block`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from gritstone_conformance.attachment.breaker import Breaker
+from gritstone_conformance.attachment.conversation import Request
+from gritstone_conformance.attachment.forms import FORMS
+from gritstone_conformance.attachment.launcher import Launcher
+from gritstone_conformance.attachment.pace import Pace
+from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.replies import Ok
+from gritstone_conformance.running.plan import Selection, make_plan
+from gritstone_conformance.running.run import execute
+from gritstone_conformance.running.settings import RunSettings
+from selftests.fakes import FakeSubject, fake_book
+from selftests.liar import LIARS
+from selftests.scripts import HONEST, PATIENT, PLANTED, start_script, within
+
+HURRIED = Terms(deadline_scale=0.1)
+"""hello 1 s, ping 0.5 s, and grace of twice that."""
+
+PING: Request = ("ping", {})
+
+
+@pytest.mark.rule("suite.deadline.each")
+@pytest.mark.parametrize("size", [0, 100, 16 << 20])
+def test_every_operation_has_a_deadline(size: int) -> None:
+    for op in (*FORMS, "grit.zork", "zork"):
+        assert 0 < Pace(Terms()).deadline_s(op, size) <= 60, op
+        assert math.isclose(Pace(PATIENT).deadline_s(op, size), 0.2 * Pace(Terms()).deadline_s(op, size)), op
+
+
+@pytest.mark.rule("suite.deadline.each")
+@pytest.mark.parametrize("step", [10.0**6, -(10.0**6)], ids=["forward", "back"])
+def test_a_clock_that_is_changed_makes_nobody_late(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+    subject = Launcher.for_command([sys.executable, str(HONEST)], PATIENT).start()
+    leaps = count(1)
+    monkeypatch.setattr(time, "time", lambda: 10.0**9 + step * next(leaps))
+    answers = subject.ask_each([PING] * 3)
+    monkeypatch.undo()
+    subject.close()
+    assert answers == [Ok({})] * 3
+    assert subject.faults == []
+
+
+ENDS = {
+    "late": "time.sleep(0.9)",
+    "hung:spinning": "while True: pass",
+    "hung:blocked": "time.sleep(600)",
+    "hung:partial": "sys.stdout.write('{\"seq'); sys.stdout.flush(); time.sleep(600)",
+    "dead:exit-0": "sys.exit(0)",
+    "dead:exit-9": "sys.exit(9)",
+    "dead:signal-KILL": "os.kill(os.getpid(), signal.SIGKILL)",
+}
+
+
+@pytest.mark.rule("suite.liveness.three")
+@pytest.mark.parametrize("cause", ENDS)
+def test_late_and_hung_and_dead_are_told_apart(tmp_path: Path, cause: str) -> None:
+    subject = start_script(tmp_path, f"if op == 'ping':\n    {ENDS[cause]}\n", HURRIED)
+    (answer,) = subject.ask_each([PING])
+    assert isinstance(answer, SubjectFault), answer
+    assert answer.cause == cause
+    subject.kill()
+
+
+ENDLESS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "reads-no-more": ("time.sleep(600)", ("hung:blocked",)),
+    "closes-input": ("os.close(0); time.sleep(600)", ("hung:blocked",)),
+    "one-endless-line": ("while True: sys.stdout.write('x' * (1 << 20))", ("protocol:frame.limit",)),
+    "lines-without-end": (
+        "while True: sys.stdout.write('{}\\n' * (1 << 16))",
+        ("protocol:reply.order", "protocol:reply.one-answer"),
+    ),
+    "log-without-end": ("while True: sys.stderr.write('log ' * (1 << 16))", ("hung:spinning", "hung:blocked")),
+}
+
+
+@pytest.mark.rule("suite.process.no-block")
+@pytest.mark.parametrize("name", ENDLESS)
+def test_no_traffic_and_no_want_of_it_blocks_the_suite(tmp_path: Path, name: str) -> None:
+    body, causes = ENDLESS[name]
+    subject = start_script(tmp_path, f"if count == 1:\n    {body}\n", HURRIED)
+    big: Request = ("grit.id", {"format": "framed-sha256", "bytes": "A" * (1 << 20)})
+    answers = within(20, lambda: subject.ask_each([PING, *[big] * 6]))
+    assert [getattr(answer, "cause", None) in causes for answer in answers] == [True], answers
+    assert len(subject.log()) <= 64 << 10
+    subject.kill()
+
+
+Feed = Callable[[Breaker], None]
+"""One request to an implementation, as the breaker is told of it."""
+
+FEEDS: dict[str, tuple[Feed, int]] = {
+    "hangs": (lambda breaker: breaker.note_silence("grit.get"), 3),
+    "is-late": (lambda breaker: breaker.note_silence("grit.get", late=True), 10),
+    "hangs-in-one-operation": (
+        lambda breaker: (breaker.note_reply("ping"), breaker.note_silence("grit.get"))[-1],
+        10,
+    ),
+    "dies": (lambda breaker: (breaker.note_hello(good=True), breaker.note_restart())[-1], 100),
+    "never-says-hello": (lambda breaker: breaker.note_hello(good=False), 2),
+}
+
+
+@pytest.mark.rule("suite.liveness.bounded")
+@pytest.mark.parametrize("name", FEEDS)
+def test_the_breaker_opens_and_says_why(name: str) -> None:
+    feed, most = FEEDS[name]
+    breaker = Breaker()
+    for number in range(most):
+        assert breaker.reason is None, number
+        feed(breaker)
+    assert breaker.reason
+
+
+@pytest.mark.rule("suite.liveness.bounded")
+def test_what_now_and_then_fails_is_not_given_up() -> None:
+    breaker = Breaker()
+    for _ in range(50):
+        breaker.note_silence("grit.get")
+        breaker.note_reply("grit.get")
+    assert breaker.reason is None
+
+
+CASES = [
+    Case(
+        f"harness/many/ask-{number}",
+        ("harness.frame.line",),
+        Requires(),
+        (Step("grit.get", {"store": "s", "id": f"{number:064x}"}, {"refused": "missing"}),),
+    )
+    for number in range(400)
+]
+
+
+@pytest.mark.rule("suite.liveness.bounded")
+def test_of_many_cases_few_are_put_to_one_that_hangs() -> None:
+    subject = FakeSubject(lambda op, args: SubjectFault("hung:blocked", "no reply"))
+    result = execute(make_plan(CASES, (), (), Selection(), 1), subject, fake_book(), QUIET, lambda _: None)
+    assert len(subject.faults) <= 4
+    assert [outcome.cause for outcome in result.outcomes].count("not-run") >= len(CASES) - 4
+
+
+QUIET = RunSettings(saves=False)
+USUAL_S = {"late": 6.0, "hung": 5.0 * 3 + 2.0 + 1.0, "hello": 10.0 * 3 + 2.0 + 1.0}
+"""Seconds that a fault takes at the usual deadlines; the planted ``slow`` needs 6 s for each answer."""
+
+
+def command_of(name: str) -> list[str]:
+    if name not in LIARS:
+        return [sys.executable, str(PLANTED / f"{name}.py"), *(["0.6"] if name == "slow" else [])]
+    adapter = "always_refuse" if name in ("segv-in-reject", "class-bad", "two-answers") else "honest"
+    liar = [sys.executable, str(PLANTED.parent / "liar.py"), name]
+    return [*liar, "--", sys.executable, str(PLANTED / f"{adapter}.py")]
+
+
+def faults_of_a_run(name: str) -> list[SubjectFault]:
+    """Put cases to a planted implementation or a liar; returns what it was caught at.
+
+    A liar sits before an adapter, so that its start costs two; of what has to be started for each case, there are few.
+    """
+    cases = CASES[:8] if name in LIARS else CASES
+    launcher = Launcher.for_command(command_of(name), HURRIED)
+    try:
+        subject = launcher.start()
+    except SubjectFault as fault:
+        return [fault, fault]  # hello is tried twice
+    result = execute(make_plan(cases, (), (), Selection(), 1), subject, fake_book(), QUIET, lambda _: None)
+    assert len(result.outcomes) == len(cases)
+    return subject.faults
+
+
+CAUSES = {
+    "echo": "protocol:reply.one-answer",
+    "unsupported": "protocol:hello.honest",
+    "hang": "hung:blocked",
+    "dies_on_3rd": "dead:exit-3",
+    "slow": "late",
+    "null": None,
+    "always_ok": None,
+    "always_refuse": None,
+}
+IN_RESTARTS = ("other-hello", "ignores-term", "exits-3-at-bye", "lingers")
+"""Liars whose lie shows when a process ends or another one starts."""
+
+
+@pytest.mark.rule("suite.liveness.bounded", slow=True)
+@pytest.mark.parametrize("name", [*CAUSES, *LIARS])
+def test_each_planted_implementation_and_each_liar_is_over_and_named(name: str) -> None:
+    started = time.monotonic()
+    faults = faults_of_a_run(name)
+    assert time.monotonic() - started < 120
+    waited = [
+        USUAL_S["hello" if name == "no-flush" else fault.cause.partition(":")[0]] for fault in faults if is_wait(fault)
+    ]
+    assert sum(waited) < 120
+    cause = CAUSES[name] if name in CAUSES else LIARS[name].cause
+    if cause is not None and name not in IN_RESTARTS:
+        assert faults[0].cause == cause
+
+
+def is_wait(fault: SubjectFault) -> bool:
+    return fault.cause == "late" or fault.cause.startswith("hung:")
