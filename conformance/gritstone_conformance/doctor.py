@@ -7,7 +7,6 @@ to look at. Nothing here is a verdict.
 from __future__ import annotations
 
 import argparse
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cases import Step
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.reporting.excerpts import show_difference, show_request
 from gritstone_conformance.reporting.messages import subject_line
@@ -163,13 +163,16 @@ def _flush(subject: Subject) -> str:
 
 def _restart(subject: Subject) -> str:
     faults = len(subject.faults)
-    with tempfile.TemporaryDirectory(prefix="gritstone-") as directory:
+    directory = fresh_folder()
+    try:
         durable = reopening(subject.claims, directory)
         if durable is not None:
             _ask(subject, Rung("restart", durable[0], "a durable store is made in the directory it is given"))
         _guarded("restart", lambda: subject.ask("bye", {}))
         after = durable[1] if durable is not None else (Step("ping", {}, {"ok": {}}),)
         _ask(subject, Rung("restart", after, "what was answered must be there in the next process"))
+    finally:
+        remove_folder(directory)
     broken = subject.faults[faults:]
     if broken:
         raise _BadError(f"restart BAD: {broken[0]}", *_advice(broken[0].cause, broken[0].rule))

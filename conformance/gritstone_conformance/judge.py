@@ -17,10 +17,13 @@ from typing import Any, Final
 
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
+from gritstone_conformance.text import printable
 
 __all__ = ["Difference", "compare", "difference_of", "expectation_of", "substitute"]
 
 _ANY: Final[Json] = {"$": "any"}
+_LONGEST_PATH: Final = 400  # characters that a signature keeps
+_LONGEST_CODE: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ def compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json])
         if "code" not in expect or expect["code"] == reply.code:
             return None
         wanted, got = expect["code"] or "none", reply.code or "none"
-        words = f"expected refused:{reply.kind}:{wanted} got refused:{reply.kind}:{got}"
+        words = f"expected refused:{reply.kind}:{wanted} got refused:{reply.kind}:{printable(got, _LONGEST_CODE)}"
         return Difference("/refused/code", expect["code"], reply.code, words)
     if isinstance(reply, Unsupported) and "unsupported" in expect:
         return None
@@ -183,4 +186,4 @@ def _answer(reply: Reply) -> Json:
 
 def _general(path: str) -> str:
     """Return the path with list indexes and ids replaced by ``*``, so that signatures group."""
-    return re.sub(r"/(\d+|[0-9a-f]{64})(?=/|$)", "/*", path) or "/"
+    return printable(re.sub(r"/(\d+|[0-9a-f]{64})(?=/|$)", "/*", path), _LONGEST_PATH) or "/"

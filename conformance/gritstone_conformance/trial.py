@@ -10,8 +10,6 @@ to ask.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from gritstone_conformance.cases import Requires, Step
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.replies import Json, Ok, Reply
 from gritstone_conformance.surroundings import Level, surroundings
@@ -276,7 +275,7 @@ class Trial:
             pass  # the subject keeps it among its faults, where whoever plays the trial looks
         finally:
             for root in self._roots:
-                shutil.rmtree(root, ignore_errors=True)
+                remove_folder(root)
 
     @property
     def is_replayable(self) -> bool:
@@ -288,7 +287,7 @@ class Trial:
         return Step(op, self._portable(args), expect, _judged(request, rule))
 
     def _fresh(self, word: str) -> str:
-        root = tempfile.mkdtemp(prefix="gritstone-")
+        root = fresh_folder()
         used = sum(1 for name in self._roots.values() if name.split("-")[0] == word)
         self._roots[root] = f"{word}-{used}" if used else word
         return root

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from gritstone_conformance import SPEC_VERSIONS
@@ -16,6 +17,7 @@ from gritstone_conformance.attachment.forms import FORMS, form_problem
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Json
+from gritstone_conformance.text import printable
 from gritstone_conformance.trial import Claims
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "is_claimed",
     "judged_spec",
     "read_hello",
+    "shown_claims",
     "with_lower",
 ]
 
@@ -80,6 +83,11 @@ WASM_FLOORS: Final[dict[str, int]] = {"wasm_pages": 1_024, "object_bytes": 8_388
 WASM_MOST_PAGES: Final = 65_536
 EXECUTOR: Final = "wasm.executor"
 """The feature by which rules of ``wasm`` bind who claims no more than ``wit``; the profile ``wasm`` contains it."""
+
+_KNOWN: Final = {"formats": FORMATS, "profiles": PROFILES, "features": FEATURES, "limits": {**FLOORS, **WASM_FLOORS}}
+_MOST_NAMES: Final = 100  # of one list that a report keeps
+_LONGEST_NAME: Final = 200
+_MOST_NOTES: Final = 10
 
 _OP_FEATURES: Final = {
     "grit.transcode": "transcode",
@@ -162,11 +170,38 @@ def read_hello(value: dict[str, Json], terms: Terms) -> Hello:
         limits=_limits_in_force(value["limits"], terms),
         raw=value,
     )
-    notes = list(_unknown_names(value))
+    unknown = _unknown_names(value)
+    notes = list(islice(unknown, _MOST_NOTES))
+    if more := sum(1 for _ in unknown):
+        notes.append(f"and {more} more names that the spec does not know")
     if not speaks_spec:
         known = ", ".join(SPEC_VERSIONS)
         notes.append(f"it is written for spec {', '.join(value['spec'])}, not for {known}: nothing is claimed")
     return Hello(claims, (*_unclosed(value), *_limit_breaches(value, terms)), tuple(notes))
+
+
+def shown_claims(hello: Json) -> Json:
+    """Return the answer to ``hello`` as a report holds it: every name that the spec knows, and few of the others.
+
+    Spec: :rule:`suite.bounds.each`.
+    """
+    if not isinstance(hello, dict) or "implementation" not in hello:
+        return hello
+    shown = {name: _few(value, set(_KNOWN.get(name, ()))) for name, value in hello.items()}
+    return {**shown, "implementation": {name: _short(each) for name, each in hello["implementation"].items()}}
+
+
+def _few(value: Json, known: set[str]) -> Json:
+    if not isinstance(value, (list, dict)) or len(value) <= _MOST_NAMES:
+        return value
+    kept = [name for name in value if name in known]
+    kept += islice((name for name in value if name not in known), _MOST_NAMES - len(kept))
+    kept.sort(key={name: place for place, name in enumerate(value)}.__getitem__)
+    return kept if isinstance(value, list) else {name: value[name] for name in kept}
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…"
 
 
 def _plain_limits(value: dict[str, Json]) -> bool:
@@ -175,7 +210,7 @@ def _plain_limits(value: dict[str, Json]) -> bool:
 
 def _features_in_force(value: dict[str, Json]) -> tuple[str, ...]:
     """Return the features claimed, with the one that the profile ``wasm`` contains."""
-    features = tuple(value["features"])
+    features = tuple(_few(value["features"], set(FEATURES)))
     return (*features, EXECUTOR) if "wasm" in value["profiles"] and EXECUTOR not in features else features
 
 
@@ -232,6 +267,8 @@ def _wasm_limit_breaches(limits: dict[str, int]) -> Iterator[SubjectFault]:
 
 
 def _unknown_names(value: dict[str, Json]) -> Iterator[str]:
+    """Yield a note for each name that the spec does not know; the nearest known one is looked for only at first."""
+    told = 0
     known: Iterable[tuple[str, str, Iterable[str]]] = (
         ("format", "formats", FORMATS),
         ("profile", "profiles", PROFILES),
@@ -239,9 +276,11 @@ def _unknown_names(value: dict[str, Json]) -> Iterator[str]:
     )
     for word, member, names in known:
         for name in value[member]:
-            if name not in names:
-                near = difflib.get_close_matches(name, list(names), 1, 0.0)
-                yield f"unknown {word} {name!r}; the nearest known one is {near[0]!r}"
+            if name in names:
+                continue
+            told += 1
+            near = difflib.get_close_matches(name, list(names), 1, 0.0) if told <= _MOST_NOTES else [""]
+            yield f"unknown {word} {printable(name, 80)!r}; the nearest known one is {near[0]!r}"
 
 
 def is_claimed(op: str, args: dict[str, Json], claims: Claims) -> bool:

@@ -37,6 +37,9 @@ Answer: TypeAlias = Reply | SubjectFault
 _IN_FLIGHT_BYTES: Final = 1 << 20  # of unanswered requests, beyond the first
 _LONGEST_PAUSE_S: Final = 0.25
 _REMEMBERED: Final = 1024  # answered requests whose seq is still known
+_MOST_HELD: Final = 128 << 20  # bytes of the replies to requests that are asked together
+_MOST_VALUES: Final = 1_000_000  # in one reply, by its commas
+_MUCH: Final = 1 << 20  # bytes of a line in which so many values have room
 
 
 class Conversation:
@@ -63,6 +66,7 @@ class Conversation:
         self._liveness = Liveness(channel, self._stream, terms)
         self._unanswered: deque[tuple[str, int, int]] = deque()  # operation, bytes of the line, seq
         self._in_flight_bytes = 0
+        self._held_bytes = 0
         self._answered: deque[int] = deque(maxlen=_REMEMBERED)
         self._allowed_s = 0.0  # the deadline of the oldest unanswered request
         self._turn = 0.0  # when the oldest unanswered request became the oldest
@@ -77,6 +81,7 @@ class Conversation:
             DataError: a request is longer than ``frame_bytes``; a mistake of the suite.
         """
         answers: list[Answer] = []
+        self._held_bytes = 0
         try:
             self._expect_silence(look=len(requests) > 1)
             self._converse(requests, answers)
@@ -142,6 +147,8 @@ class Conversation:
             line = lines.popleft()
             if len(line) >= self.frame_bytes:
                 raise self._too_long(len(line) + 1)
+            if len(line) > _MUCH:
+                self._look_at_size(line)
             got, reply = parse_reply(line, first=not self._answered)
             if got != seq:
                 self._wrong_seq(got, seq, line)
@@ -215,6 +222,20 @@ class Conversation:
     def _late(self, op: str, waited_s: float, line: bytes, index: int) -> SubjectFault:
         words = f"{op} was answered after {waited_s:.3g} s, allowed are {self._allowed_s:.3g} s"
         return SubjectFault("late", f"{words}: {printable(line)}", None, index)
+
+    def _look_at_size(self, line: bytes) -> None:
+        """Take no more in than there is room for; raises SubjectFault ``memory``.
+
+        Spec: :rule:`suite.bounds.each`.
+        """
+        self._held_bytes += len(line)
+        values = line.count(b",")
+        if values <= _MOST_VALUES and self._held_bytes <= _MOST_HELD:
+            return
+        self._liveness.end()
+        if values > _MOST_VALUES:
+            raise SubjectFault("memory", f"a reply with {values} values, there is room for {_MOST_VALUES}")
+        raise SubjectFault("memory", f"replies of {self._held_bytes} bytes to requests asked together")
 
     def _too_long(self, size: int) -> ProtocolFault:
         return ProtocolFault("harness.frame.limit", f"a line of {size} bytes or more, allowed are {self.frame_bytes}")

@@ -134,7 +134,7 @@ class Liveness:
         Spec: :rule:`harness.process.ends`.
         """
         stream, until = self._stream, time.monotonic() + self._terms.scaled_s(_END_S)
-        while not self._gone() and (left := until - time.monotonic()) > 0:
+        while not (self._gone() or self._overflows()) and (left := until - time.monotonic()) > 0:
             stream.wait(left if stream.watches_exit or self._channel.attached else min(left, 0.01))
         surplus, gone, left_behind = list(stream.lines), self._gone(), self._left_behind(until)
         word = self._channel.kill() if gone else self.end()
@@ -149,6 +149,10 @@ class Liveness:
             detail = f"after {how} it left {len(left_behind)} processes behind; {self.log_words()}"
             return SubjectFault("hung:blocked", detail, rule)
         return None
+
+    def _overflows(self) -> bool:
+        """Return whether more has come than anybody reads any more; what it says is a fault already."""
+        return bool(self._stream.lines) or self._stream.partial_bytes >= self._terms.frame_bytes
 
     def _gone(self) -> bool:
         if self._channel.attached:
@@ -193,5 +197,7 @@ class Liveness:
         """Return whether so many further lines come soon; they stay in the stream."""
         stream, until = self._stream, time.monotonic() + self._terms.scaled_s(_LAST_WORDS_S)
         while len(stream.lines) < count and not stream.eof and (left := until - time.monotonic()) > 0:
+            if stream.partial_bytes >= self._terms.frame_bytes:
+                break
             stream.wait(left)
         return len(stream.lines) >= count

@@ -70,8 +70,8 @@ def encode_request(seq: int, op: str, args: Mapping[str, Json]) -> bytes:
 def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ProtocolFault("harness.json.plain", f"member {printable(twice)!r} stands twice")
     return members
 

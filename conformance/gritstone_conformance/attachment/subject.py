@@ -24,6 +24,7 @@ from gritstone_conformance.attachment.pace import Pace
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.replies import Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
+from gritstone_conformance.text import printable
 from gritstone_conformance.trial import Claims
 
 __all__ = ["Opener", "Subject"]
@@ -250,11 +251,11 @@ class Subject:
             case Ok(value=value) | OffForm(value=value):
                 hello = read_hello(value, self._terms)
             case Refused(kind=kind, message=message):
-                raise SubjectFault("adapter", f"hello was refused: {kind} {message or ''}".strip())
+                raise SubjectFault("adapter", printable(f"hello was refused: {kind} {message or ''}".strip(), 400))
             case Unsupported():
                 raise SubjectFault("protocol:hello.any-time", "hello is unsupported", "harness.hello.any-time")
             case Trouble(message=message):
-                raise SubjectFault("adapter", f"hello was answered with an error: {message}")
+                raise SubjectFault("adapter", printable(f"hello was answered with an error: {message}", 400))
         self._compare_hello(hello)
         conversation.window = hello.claims.limits["window"]
         conversation.frame_bytes = hello.claims.limits["frame_bytes"]
@@ -287,7 +288,7 @@ class Subject:
             return
         self._breaker.note_reply(op)
         if isinstance(answer, Unsupported) and is_claimed(op, args, self.claims):
-            detail = f"{op} is claimed, but answered unsupported: {answer.feature}"
+            detail = printable(f"{op} is claimed, but answered unsupported: {answer.feature}", 400)
             self.faults.append(SubjectFault("protocol:hello.honest", detail, "harness.hello.honest"))
 
     def _finish(self, conversation: Conversation, how: str) -> SubjectFault | None:

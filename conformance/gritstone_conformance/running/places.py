@@ -7,12 +7,11 @@ not exist yet, each in a fresh directory. Everything is removed when the case is
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.replies import Json
 
 __all__ = ["Places", "names_in"]
@@ -51,11 +50,11 @@ class Places:
         """Add to ``bindings`` every place among ``names`` that is not there yet."""
         for name in sorted(names):
             if name not in bindings and self.is_place(name):
-                root = tempfile.mkdtemp(prefix="gritstone-")
+                root = fresh_folder()
                 self._roots.append(root)
                 bindings[name] = root if name.startswith("dir") else str(Path(root) / "file")
 
     def remove(self) -> None:
         """Remove everything that was made."""
         while self._roots:
-            shutil.rmtree(self._roots.pop(), ignore_errors=True)
+            remove_folder(self._roots.pop())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from gritstone_conformance.errors import SubjectFault
@@ -27,6 +28,9 @@ UNREPRODUCED: Final = "unreproduced"
 NO_RESTART: Final = "attached without restart"
 _LONGEST: Final = 400  # characters of one text that a report keeps
 _ITEMS: Final = 20  # entries of one list that a report keeps
+_MEMBERS: Final = 100  # members of one object that a report keeps
+_VALUES: Final = 300  # values of all lists and objects in one another that a report keeps
+_LONGEST_DETAIL: Final = 8 << 10
 
 
 class Recorder:
@@ -61,7 +65,7 @@ class Recorder:
         told = Divergent(
             step=played.step,
             op=step.op,
-            path=difference.path,
+            path=str(excerpt(difference.path)),
             expected=excerpt(difference.expected),
             got=excerpt(difference.got),
             steps=len(case.steps),
@@ -85,7 +89,8 @@ class Recorder:
         self, outcome: Outcome, fault: SubjectFault, *, reproduced: bool = True, can_fail: bool = True
     ) -> Outcome:
         """Return the outcome of a case in which the implementation broke: a failure only of a rule it judges."""
-        detail = fault.detail if reproduced else f"{UNREPRODUCED}: {fault.detail}".rstrip(": ")
+        said = fault.detail[:_LONGEST_DETAIL]
+        detail = said if reproduced else f"{UNREPRODUCED}: {said}".rstrip(": ")
         if can_fail and fault.rule is not None and fault.rule in outcome.rules:
             told = replace(outcome, cause=fault.cause, detail=detail)
             return self._failed(told, fault.rule, fault.cause, None)
@@ -103,7 +108,7 @@ class Recorder:
         outcome = replace(self.blank(item, "pass"), requests=lines)
         for fault in faults:
             if fault.rule == rule:
-                return self._failed(replace(outcome, detail=fault.detail), rule, fault.cause, None)
+                return self._failed(replace(outcome, detail=fault.detail[:_LONGEST_DETAIL]), rule, fault.cause, None)
         return outcome if lines else replace(outcome, verdict="skip", reason="there was no line to judge")
 
     def _diverged(self, outcome: Outcome, tested: Tested, divergence: Divergence) -> Outcome:
@@ -112,7 +117,7 @@ class Recorder:
         told = Divergent(
             step=max(len(divergence.steps) - 1, 0),
             op=last.op if last else "",
-            path=difference.path,
+            path=str(excerpt(difference.path)),
             expected=excerpt(difference.expected),
             got=excerpt(difference.got),
             steps=len(divergence.steps),
@@ -133,12 +138,28 @@ class Recorder:
 
 
 def excerpt(value: Json) -> Json:
-    """Return a JSON value with long texts and lists cut in the middle; the whole stands in the case itself."""
-    if isinstance(value, str) and len(value) > _LONGEST:
-        return f"{value[: _LONGEST // 2]}…{len(value)} characters…{value[-_LONGEST // 4 :]}"
-    if isinstance(value, list):
-        kept = [excerpt(item) for item in value[:_ITEMS]]
-        return [*kept, f"…{len(value)} items…"] if len(value) > _ITEMS else kept
-    if isinstance(value, dict):
-        return {key: excerpt(item) for key, item in value.items()}
-    return value
+    """Return a JSON value with long texts, lists and objects cut; the whole stands in the case itself.
+
+    Spec: :rule:`suite.bounds.each`.
+    """
+    return _Cut().of(value)
+
+
+class _Cut:
+    """Cuts one value; however deep it goes, only so many values are kept."""
+
+    def __init__(self) -> None:
+        self._room = _VALUES
+
+    def of(self, value: Json) -> Json:
+        if isinstance(value, str) and len(value) > _LONGEST:
+            return f"{value[: _LONGEST // 2]}…{len(value)} characters…{value[-_LONGEST // 4 :]}"
+        if not isinstance(value, (list, dict)) or not value:
+            return value
+        count = min(len(value), _ITEMS if isinstance(value, list) else _MEMBERS, max(self._room, 0))
+        self._room -= count
+        if isinstance(value, list):
+            items = [self.of(item) for item in value[:count]]
+            return [*items, f"…{len(value)} items…"] if len(value) > count else items
+        members = {str(self.of(key)): self.of(item) for key, item in islice(value.items(), count)}
+        return {**members, "…": f"{len(value)} members"} if len(value) > count else members

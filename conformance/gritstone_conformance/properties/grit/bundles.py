@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from gritstone_conformance.folders import read_given
 from gritstone_conformance.model.formats import Format, other_format
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Blob, Tree
@@ -64,6 +65,13 @@ def nothing_else(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
         pair.export([name])
 
 
+def lower_case(trial: Trial, fmt: Format, graph: Graph) -> None:
+    """An export writes the targets of its references as 64 lower-case digits."""
+    pair = open_memory(trial, fmt)
+    fill(pair, graph)
+    pair.export()
+
+
 def names_of_none(trial: Trial, fmt: Format, graph: Graph) -> None:
     """An export of a name that is no reference, in the grammar or not, is refused with ``missing``."""
     pair = open_memory(trial, fmt)
@@ -80,7 +88,9 @@ def by_path(trial: Trial, fmt: Format, graph: Graph) -> None:
     fill(pair, graph)
     path = trial.path()
     pair.play(pair.export_file(path, []), pair.export_file(path))
-    written, expected = Path(path).read_bytes(), pair.model.export()
+    written, expected = read_given(path), pair.model.export()
+    if isinstance(written, str):
+        trial.fail("a file", written, words="no file was exported")
     if written != expected:
         trial.fail(f"{len(expected)} bytes", f"{len(written)} other bytes", words="the exported file is another bundle")
     other = open_memory(trial, fmt, "t")
@@ -230,6 +240,7 @@ PROPERTIES: Final = (
     *_refused("grit.bundle.exact", "not-the-closure", 12),
     *_refused("grit.bundle.bytes", "other-layout", 15),
     *_refused("grit.id.text", "respelled-ids", 25),
+    *each_format("bundle/lower-case", lower_case, "grit.id.text", given=draws.graph(2), examples=3),
     *_refused("grit.ref.grammar", "misnamed", 25),
     *_refused("grit.bundle.format", "unknown-format", 5),
     *_refused("grit.bundle.truncated", "trailing", 5),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
+from gritstone_conformance.folders import given_entries, read_given
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob, Tree
@@ -109,7 +109,7 @@ def no_trace(trial: Trial, fmt: Format) -> None:
 
 def _files(pair: Pair) -> Iterator[bytes]:
     assert pair.directory is not None
-    return (path.read_bytes() for path in Path(pair.directory).rglob("*") if path.is_file())
+    return (content for path in given_entries(pair.directory) if isinstance(content := read_given(path), bytes))
 
 
 _ERASE: Final = ("erase",)

@@ -11,6 +11,7 @@ from gritstone_conformance.attachment.process import Command
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.errors import SubjectFault, UsageError
+from gritstone_conformance.folders import given_entries, read_given
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.harness.probe import DONE, process_of
 from gritstone_conformance.properties.harness.samples import blob_of, format_of, opening, tree_of
@@ -81,11 +82,12 @@ def _busy(fmt: Format, directory: str, path: str) -> list[Asked]:
 def _snapshot(root: Path, without: Path) -> dict[str, str]:
     """Return what is below a directory, one part left out: name to kind and content."""
     found = {}
-    for path in sorted(root.rglob("*")):
+    for path in map(Path, given_entries(root)):
         if path == without or without in path.parents:
             continue
-        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "directory"
-        found[str(path.relative_to(root))] = content
+        content = read_given(path)
+        state = content if isinstance(content, str) else hashlib.sha256(content).hexdigest()
+        found[str(path.relative_to(root))] = state
     return found
 
 

@@ -1,0 +1,128 @@
+"""Folders that an implementation is given: what it leaves there is read with care and removed whatever it is.
+
+It may have put a link, a pipe or a device where a file should be, so nothing but a regular file is read, none that is
+larger than it can be, and no link is followed. It may have taken rights away, nested directories deeper than a path can
+name, or put a link in a folder's place: what is removed is what stands below the folder, or the link itself.
+
+Spec: :rule:`suite.files.given-only`, :rule:`suite.bounds.each`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import Final
+
+__all__ = ["MOST_FILE_BYTES", "fresh_folder", "given_entries", "read_given", "remove_folder"]
+
+MOST_FILE_BYTES: Final = 256 << 20
+"""The largest file of an implementation that is read."""
+
+_MOST_FILES: Final = 100_000
+_KINDS: Final = (
+    (stat.S_ISLNK, "a link"),
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_MOST_SECONDS: Final = 60.0
+_PIECE: Final = 1 << 20
+
+
+def fresh_folder() -> str:
+    """Return a new, empty, absolute directory for an implementation."""
+    return tempfile.mkdtemp(prefix="gritstone-")
+
+
+def read_given(path: str | os.PathLike[str], most: int = MOST_FILE_BYTES) -> bytes | str:
+    """Return the bytes of a file that an implementation wrote, or in words what stands there instead."""
+    try:
+        kind = os.lstat(path).st_mode
+        if not stat.S_ISREG(kind):
+            return next((words for is_kind, words in _KINDS if is_kind(kind)), "no file")
+        # it may be another thing by now: no link is followed, no pipe waited for
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as problem:
+        return f"no file that can be read: {problem.strerror}"
+    with os.fdopen(number, "rb", buffering=0) as file:
+        found = os.fstat(number)
+        if not stat.S_ISREG(found.st_mode):
+            return "no file"
+        if found.st_size > most:
+            return f"a file of {found.st_size} bytes"
+        pieces: list[bytes] = []
+        left = most + 1
+        while left > 0 and (piece := file.read(min(left, _PIECE))):
+            pieces.append(piece)
+            left -= len(piece)
+    return b"".join(pieces) if left > 0 else f"a file of more than {most} bytes"
+
+
+def given_entries(folder: str | os.PathLike[str]) -> Iterator[str]:
+    """Yield the paths of what is below a folder, 100,000 at most; no link is followed."""
+    waiting = [os.fspath(folder)]
+    left = _MOST_FILES
+    while waiting and left > 0:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                left -= 1
+                if left < 0:
+                    return
+                yield entry.path
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+
+
+def remove_folder(folder: str) -> None:
+    """Remove a folder with all that is in it; what the system does not let go is left, without a word."""
+    with contextlib.suppress(OSError):
+        if not stat.S_ISDIR(os.lstat(folder).st_mode):
+            os.unlink(folder)
+            return
+        until = time.monotonic() + _MOST_SECONDS
+        while _flatten(folder) and time.monotonic() < until:
+            pass
+        os.rmdir(folder)
+
+
+def _flatten(folder: str) -> bool:
+    """Remove files, and move what its directories hold up into the folder; returns whether directories are left.
+
+    So the way down is never longer than two names, however deep it went.
+    """
+    _take_rights(folder)
+    number = 0
+    more = False
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if not _is_directory(path):
+            os.unlink(path)
+            continue
+        _take_rights(path)
+        for inner in os.listdir(path):
+            below = os.path.join(path, inner)
+            if not _is_directory(below):
+                os.unlink(below)
+                continue
+            _take_rights(below)
+            while os.path.lexists(target := os.path.join(folder, f"gritstone-{number}")):
+                number += 1
+            os.rename(below, target)
+            more = True
+        os.rmdir(path)
+    return more
+
+
+def _is_directory(path: str) -> bool:
+    return stat.S_ISDIR(os.lstat(path).st_mode)
+
+
+def _take_rights(folder: str) -> None:
+    with contextlib.suppress(OSError):
+        os.chmod(folder, 0o700)  # a directory, no link: whoever calls has looked
