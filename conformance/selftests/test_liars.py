@@ -69,6 +69,7 @@ def faults_of(liar: str) -> list[SubjectFault]:
     return subject.faults
 
 
+@pytest.mark.rule("suite.liveness.three", "suite.liveness.bounded", slow=True)
 @pytest.mark.parametrize("name", SEEN_ON_THE_WIRE)
 def test_liar_is_named(name: str) -> None:
     started = time.monotonic()
@@ -101,6 +102,7 @@ def test_nothing_is_left_running(name: str) -> None:
     for _ in range(2):
         subject.ask_each([("ping", {})])
     subject.close()
+    assert subject.faults[0].cause == LIARS[name].cause, "the suite waited for who holds the pipe"
     heirs = [int(pid) for pid in re.findall(r"grandchild (\d+)", subject.faults[0].detail)]
     assert heirs, "the liar started nobody"
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,17 @@ import hypothesis
 import pytest
 
 from gritstone_conformance.bundled import spec_dir
+from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.bundle import scan, write
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.limits import FLOORS, Limits
 from gritstone_conformance.model.refusals import ok, refused
-from gritstone_conformance.model.store import Change
-from gritstone_conformance.model.subject import ModelSubject
+from gritstone_conformance.model.store import Change, Store
+from gritstone_conformance.model.subject import ModelSubject, World
 from gritstone_conformance.model.values import Blob, from_base64, from_json, to_base64
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.properties.grit import edges, scale
-from gritstone_conformance.replies import Json
+from gritstone_conformance.replies import Json, Ok, Reply
 from gritstone_conformance.rules import scan_rules
 from gritstone_conformance.running.settings import RunSettings, hypothesis_settings
 from gritstone_conformance.trial import Divergence, Property, Trial
@@ -61,9 +62,52 @@ def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scale, "_NOISE_S", 1.0)
 
 
+class Mortal(ModelSubject):
+    """Can be told at which write to die; each request that changes a durable store is one write."""
+
+    changes = frozenset({"grit.put", "grit.cas", "grit.import", "grit.prune"})
+
+    def __init__(self, world: World | None = None) -> None:
+        super().__init__(world, SMALL)
+        self.armed: tuple[int, str] = (0, "")
+
+    def spawn(self) -> Mortal:
+        return type(self)(self.world)
+
+    def ask(self, op: str, args: dict[str, Json]) -> Reply:
+        return self.ask_many([(op, args)])[0]
+
+    def ask_many(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:
+        replies: list[Reply] = []
+        for number, (op, args) in enumerate(requests):
+            if op == "fault.arm":
+                self.armed = (args["writes"], args["when"])
+                replies.append(Ok({}))
+                continue
+            before = {directory: store.copy() for directory, store in self.world.stores.items()}
+            replies.append(super().ask(op, args))
+            if op in self.changes and self.armed[0]:
+                left, when = self.armed
+                self.armed = (left - 1, when)
+                if left == 1:
+                    if when == "before":
+                        self.leave(before)
+                    self.kill()
+                    raise SubjectFault("dead:signal-KILL", "armed", request=number)
+        return replies
+
+    def kill(self) -> None:
+        self.armed = (0, "")
+        super().kill()
+
+    def leave(self, before: dict[str, Store]) -> None:
+        """Leave the disk as it was before the write."""
+        self.world.stores.update(before)
+
+
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
 def test_the_model_passes(prop: Property) -> None:
-    play(prop, ModelSubject(limits=SMALL), 5)
+    play(prop, Mortal() if "fault.kill" in prop.requires.features else ModelSubject(limits=SMALL), 5)
 
 
 def test_names_and_rules_are_in_order() -> None:
@@ -80,6 +124,7 @@ def test_every_rule_of_grit_has_a_property() -> None:
     assert wanted <= {rule for prop in PROPERTIES for rule in prop.rules}
 
 
+@pytest.mark.rule("suite.oracle.independent")
 def test_the_oracle_is_independent() -> None:
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -288,11 +333,21 @@ def test_a_planted_fault_is_found_by_the_name_of_its_rule(fault: Any, rule: str,
     assert rule in found
 
 
+@pytest.mark.rule("suite.property.control", slow=True)
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
 @pytest.mark.parametrize("answer", [refused("invalid"), refused("missing"), ok()], ids=["invalid", "missing", "ok"])
 def test_who_answers_everything_alike_passes_nothing(prop: Property, answer: Answer) -> None:
     with pytest.raises(Divergence):
         play(prop, Planted(lambda subject, op, args: dict(answer)), 3)
+
+
+def test_a_rule_for_several_requests_is_that_of_each_which_has_none() -> None:
+    """What is asked for the sake of a rule is blamed on that rule."""
+    trial = Trial(ModelSubject(limits=SMALL), "grit.store.missing")
+    for asked, rule in [(None, "grit.ref.fresh"), ("grit.ref.cas", "grit.ref.cas")]:
+        with pytest.raises(Divergence) as found:
+            trial.expect_many([("grit.nothing", {}, ok(), asked)], rule="grit.ref.fresh")
+        assert found.value.rule == rule
 
 
 class Forgetful(ModelSubject):
@@ -328,6 +383,15 @@ class ForgetsReferences(Forgetful):
     keeps_objects = True
 
 
+class ForgetsPuts(Forgetful):
+    """Writes references at once and objects at the end."""
+
+    def kill(self) -> None:
+        for directory, before in getattr(self, "opened", {}).items():
+            before.references = dict(self.world.stores[directory].references)
+        super().kill()
+
+
 class HalvesUpdates(ForgetsReferences):
     """Leaves one of several references behind."""
 
@@ -361,3 +425,39 @@ def test_a_store_that_does_not_survive_a_kill_is_found(subject: type[Forgetful],
         finally:
             trial.finish()
     assert rule in found
+
+
+class Tears(Mortal):
+    """Dies in the middle of a write: the last reference is as it was and the others are changed."""
+
+    def leave(self, before: dict[str, Store]) -> None:
+        for directory, store in before.items():
+            now = self.world.stores[directory]
+            name = sorted({*now.references, *store.references})[-1]
+            now.references = {each: target for each, target in now.references.items() if each != name}
+            now.references |= {name: store.references[name]} if name in store.references else {}
+
+
+class SweepsFirst(Mortal):
+    """Removes all objects before it puts back what is to be kept."""
+
+    def leave(self, before: dict[str, Store]) -> None:
+        for directory in before:
+            self.world.stores[directory].objects = {}
+
+
+@pytest.mark.parametrize(
+    ("subject", "rule", "name"),
+    [
+        (Tears, "grit.ref.atomic", "crash/update-at-each-write"),
+        (Tears, "grit.bundle.import-atomic", "crash/import-at-each-write"),
+        (SweepsFirst, "grit.prune.safe", "crash/prune-at-each-write"),
+        (Forgetful, "grit.ref.durable", "crash/answered-at-last"),
+        (ForgetsPuts, "grit.store.crash", "crash/answered-at-last"),
+    ],
+)
+def test_a_store_that_does_not_survive_any_write_is_found(subject: type[ModelSubject], rule: str, name: str) -> None:
+    (prop,) = (prop for prop in PROPERTIES if prop.name == f"grit/{name}-framed")
+    with pytest.raises(Divergence) as found:
+        play(prop, subject(), 1)
+    assert found.value.rule == rule

@@ -244,6 +244,7 @@ def test_a_planted_fault_is_found_by_the_name_of_its_rule(fault: Any, rule: str,
     assert rule in found
 
 
+@pytest.mark.rule("suite.property.control", slow=True)
 @pytest.mark.parametrize("prop", ALL, ids=lambda prop: prop.name)
 @pytest.mark.parametrize("answer", [refused("invalid"), refused("missing"), ok()], ids=["invalid", "missing", "ok"])
 def test_who_answers_everything_alike_passes_nothing(prop: Property, answer: Answer) -> None:

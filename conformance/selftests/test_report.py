@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +25,9 @@ from gritstone_conformance.running.plan import Selection, make_plan
 from gritstone_conformance.running.run import execute
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verdicts import judge_run, verdict_root
-from gritstone_conformance.running.verifying import header_of, load_data
+from gritstone_conformance.running.verifying import Data, conclude, header_of, load_data
 from gritstone_conformance.schemas import violation
+from gritstone_conformance.vectors.files import VectorSet
 from selftests.fakes import HELLO, FakeSubject, accept, fake_book, honest, reject
 
 BOOK = fake_book()
@@ -170,6 +174,49 @@ def test_two_runs_differ_in_times_only(tmp_path: Path) -> None:
     one, two = run_gate(tmp_path, "one"), run_gate(tmp_path, "two")
     assert without_times(one) == without_times(two)
     assert b'"verdict":"pass"' in one
+
+
+@pytest.mark.rule("suite.report.stable")
+def test_two_processes_with_other_hash_seeds_write_one_report(tmp_path: Path) -> None:
+    reports = []
+    for seed in ("1", "2"):
+        command = [sys.executable, "-m", "gritstone_conformance.cli", "verify", "-k", "grit/tree/n*"]
+        command += ["--iut", f"{sys.executable} -m gritstone.harness", "--report", f"{seed}.jsonl"]
+        done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True)
+        assert done.returncode == 0, done.stderr
+        reports.append(without_times((tmp_path / f"{seed}.jsonl").read_bytes()))
+    assert max(len(line.get("rules", ())) for line in reports[0]) > 1
+    assert reports[0] == reports[1]
+
+
+class Silent:
+    """A listener that wants to know nothing."""
+
+    def begin(self, header: Any, notes: Any) -> None:
+        pass
+
+    def notice(self, outcome: Outcome) -> None:
+        pass
+
+    def end(self, lines: Any) -> None:
+        pass
+
+
+@pytest.mark.rule("suite.exit.law", "suite.exit.nothing")
+@pytest.mark.parametrize(("outcomes", "code"), [(OUTCOMES, 1), (OUTCOMES[:1], 0), (OUTCOMES[3:], 3), ((), 3)])
+def test_the_exit_code_of_a_run_is_the_one_in_the_footer(
+    tmp_path: Path, outcomes: tuple[Outcome, ...], code: int
+) -> None:
+    data, path = Data(BOOK, VectorSet((), "0" * 64)), tmp_path / "r"
+    assert conclude(data, header(), outcomes, 0, Selection(), RunSettings(), path, Silent()) == code
+    assert read_report(path).footer["exit"] == code
+
+
+@pytest.mark.rule("suite.verdict.total")
+def test_each_outcome_is_one_line(tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in write(tmp_path / "r").read_bytes().splitlines()]
+    assert [line["case"] for line in lines[1:-1]] == [outcome.case for outcome in OUTCOMES]
+    assert [line["verdict"] for line in lines[1:-1]] == [outcome.verdict for outcome in OUTCOMES]
 
 
 def part(index: int, count: int, outcomes: tuple[Outcome, ...], **changes: Any) -> Report:

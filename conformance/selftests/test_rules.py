@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,46 @@ def test_one_changed_word_under_an_old_id_is_drift(tmp_path: Path) -> None:
     assert [line.split()[1] for line in drifted(load_rules(tmp_path))] == ["grit.tree.some-order"]
     make_spec(tmp_path, SOURCE.replace("grit.tree.another", "grit.tree.other"))
     assert "grit.tree.another is gone" in drifted(load_rules(tmp_path))[0]
+
+
+@pytest.mark.rule("suite.rules.drift")
+def test_a_changed_level_alone_is_drift(tmp_path: Path) -> None:
+    book = load_rules(make_spec(tmp_path))
+    rule = book.rules["grit.tree.some-order"]
+    listed = (rule.id, "SHOULD", rule.digest[:16])
+    assert drifted(replace(book, versions={"0.1": (listed,)})) != ()
+    assert drifted(replace(book, versions={"0.1": ((rule.id, "MUST", rule.digest[:16]),)})) == ()
+
+
+@pytest.mark.rule("suite.rules.frozen")
+def test_a_frozen_list_is_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(rules, "spec_dir", lambda: make_spec(tmp_path))
+    frozen = tmp_path / "versions" / f"{SPEC_VERSION}.txt"
+    assert rules.main(["--freeze"]) == 0
+    before = frozen.read_text(encoding="utf-8")
+    make_spec(tmp_path, SOURCE.replace("ascending", "descending"))
+    assert rules.main(["--freeze"]) == 4
+    assert "is frozen already" in capsys.readouterr().err
+    assert frozen.read_text(encoding="utf-8") == before
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.rule("suite.rules.known")
+def test_every_rule_that_a_text_or_a_docstring_refers_to_exists() -> None:
+    known = set(load_rules().rules)
+    files = (path for room in ("conformance", "reference", "docs", "spec") for path in (ROOT / room).rglob("*"))
+    unknown = {
+        (path.name, name)
+        for path in files
+        if path.suffix in (".py", ".rst") and not {"node_modules", "_build"} & set(path.parts)
+        for name in re.findall(r":rule:`([^`<>]+)`", path.read_text(encoding="utf-8"))
+        if name not in known and name not in ("id", "x")
+    }
+    assert unknown == set()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b'{"spec": "0.1"}', b'{"spec": "0.1", "rules": [{"id": 1}]}'])

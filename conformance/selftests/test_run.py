@@ -171,7 +171,7 @@ def test_a_watch_fails_on_the_first_breach_of_its_rule() -> None:
     assert found["grit/tree/good-5"].verdict == "error"
 
 
-@pytest.mark.rule("suite.verdict.total")
+@pytest.mark.rule("suite.verdict.total", "suite.liveness.bounded")
 def test_it_gives_up_on_one_that_never_answers() -> None:
     subject = FakeSubject(lambda op, args: SubjectFault("hung:blocked", "no reply"))
     found = run(subject, many(50), watched=("harness.frame.line",))
@@ -384,6 +384,24 @@ def test_a_fault_ends_a_property_at_once() -> None:
     found = run(subject, properties=[PROPERTY])["grit/tree/sums"]
     assert (found.verdict, found.cause) == ("error", "hung:spinning")
     assert len(subject.asked) <= 2
+
+
+@pytest.mark.rule("suite.crash.not-refusal")
+@pytest.mark.parametrize("cause", ["dead:exit-0", "dead:exit-1", "dead:signal-SEGV", "dead:closed", "hung:blocked"])
+def test_a_fault_is_no_answer_that_a_property_waits_for(cause: str) -> None:
+    def refusing(trial: Trial) -> None:
+        trial.expect("grit.id", {"n": "good"}, {"ok": {"id": 1}})
+        trial.expect("grit.id", {"n": "fatal"}, {"refused": "invalid"})
+
+    def answer(op: str, args: dict[str, Json]) -> Answer:
+        return SubjectFault(cause, "stderr is empty") if args["n"] == "fatal" else honest(op, args)
+
+    property_ = Property("grit/tree/refusing", (RULE,), refusing)
+    fatal = accept(
+        "grit/tree/fatal", steps=(Step("grit.id", {"n": "fatal"}, {"any": [{"refused": "invalid"}, {"ok": {}}]}),)
+    )
+    found = run(FakeSubject(answer), [fatal], properties=[property_])
+    assert [(told.verdict, told.cause) for told in found.values()] == [("error", cause)] * 2
 
 
 class FailsToClose(FakeSubject):

@@ -170,7 +170,7 @@ def change(path: str, *keys: str | int, to: Any) -> Callable[[dict[str, Any]], N
 REJECT = "grit/tree.reject.json"
 
 
-@pytest.mark.rule("suite.vector.valid", "suite.vector.twin", "suite.rules.known")
+@pytest.mark.rule("suite.vector.valid", "suite.vector.twin", "suite.vector.origin", "suite.rules.known")
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -305,6 +305,7 @@ def found_file(tmp_path: Path, expect: dict[str, Any]) -> Path:
     return path
 
 
+@pytest.mark.rule("suite.vector.origin")
 def test_a_found_case_is_filed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = write_set(tmp_path / "vectors", small_set())
     found = found_file(tmp_path, {"ok": {"id": A}})
@@ -312,6 +313,7 @@ def test_a_found_case_is_filed(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main([*given, "--comment", "id of one byte", "--rules", "grit.id.whole"]) == 0
     (case,) = (case for case in load_vectors(root).cases() if case.name == "grit/tree/found-00000000")
     assert (case.rules, case.comment) == (("grit.id.whole",), "id of one byte")
+    assert (case.origin["by"], case.origin["from"]) == ("regression", read_vector_file(found).cases[0].origin["from"])
     assert (root / "grit/found" / f"{case.identity()[:16]}.json").is_file()
     assert lint_vectors(root, load_rules()) == []
     capsys.readouterr()
