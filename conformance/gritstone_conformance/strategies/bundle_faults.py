@@ -106,6 +106,7 @@ def _line_respelled(tape: Tape, graph: Graph) -> bytes:
     word, name, digits = lines[at].split(" ")
     digits = digits if any(digit in "abcdef" for digit in digits) else "a" * 64
     others = [f"{word} {name} {digits.upper()}", f"{word} {name} {digits[:63]}", f"{word} {name} {digits}0"]
+    others += [f"{word} {name} {digits[:62]}", f"{word} {name} {digits}00"]
     others += [f"{word} {name}  {digits}", f"{word}\t{name} {digits}", f"Ref {name} {digits}", f"{lines[at]} "]
     others += [
         f" {lines[at]}",

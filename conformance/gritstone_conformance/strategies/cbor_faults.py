@@ -225,6 +225,7 @@ CBOR_FAULTS: Final = (
     ),
     Fault("grit.cbor.map-order", "tree", _on_item(_swap_pairs), "tree", 2),
     Fault("grit.cbor.map-order", "blob", _on_item(_swap_pairs), "blob", 2),
+    *(Fault("grit.cbor.map-order", f"{kind}-repeated", _on_item(_double_pair), kind, 1) for kind in ("tree", "blob")),
     Fault("grit.cbor.plain", "tag", _on_item(_tag)),
     Fault("grit.cbor.plain", "simple", _on_item(_simplify)),
     Fault("grit.cbor.one-item", "trailing", _trail),

@@ -9,6 +9,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.grammar import CBOR
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.values import Blob, Message, Object, Step, to_base64
@@ -142,6 +143,12 @@ PROPERTIES: Final = (
         "mailbox/key-order-encoded", in_order, "grit.mailbox.key-order", given=_several("mailbox"), examples=15
     ),
     *each_format("header/order-encoded", in_order, "grit.header.order", given=_several("blob", "message"), examples=15),
+    *each_format(
+        *("cbor/map-order-encoded", in_order, "grit.cbor.map-order"),
+        given=_several("tree", "blob", "message"),
+        examples=15,
+        formats=(CBOR,),
+    ),
     *each_format("object/one-spelling", one_spelling, "grit.object.one-spelling", given=_object_and_tape, examples=30),
     *each_format("header/none", no_headers, "grit.header.empty", given=draws.value("blob", "message"), examples=18),
     *each_format("step/absent-fields", absent_fields, "grit.step.fields", given=_five_ids, examples=12),

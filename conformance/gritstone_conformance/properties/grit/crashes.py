@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -23,15 +24,18 @@ from gritstone_conformance.properties.grit.pair import Pair, open_durable
 from gritstone_conformance.properties.grit.registry import each_format
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.strategies.graphs import Graph
-from gritstone_conformance.trial import SubjectLike, Trial
+from gritstone_conformance.trial import Asked, Property, SubjectLike, Trial
 
 __all__ = ["PROPERTIES"]
 
 _PUTS: Final = 120  # objects, more than a window holds
 _GARBAGE: Final = 600
 _NAMES: Final = ("tags/a", "tags/b", "x/c")
+_MOST_WRITES: Final = 64  # that one request may take; more are not tried
 
 Request = tuple[str, dict[str, Json]]
+_Work = Callable[[Pair], list[Asked]]
+"""Makes the requests during which a process dies."""
 
 
 def answered_writes(trial: Trial, fmt: Format, share: int) -> None:
@@ -56,6 +60,22 @@ def answered_writes(trial: Trial, fmt: Format, share: int) -> None:
             trial.expect(op, {**args, "store": "s"}, {"ok": {"id": {"$": "any"}}})
         else:
             trial.expect("ping", {}, {"ok": {}})
+
+
+def answered_at_last(trial: Trial, fmt: Format) -> None:
+    """What was answered is there after a kill, also if the kill follows the answer at once."""
+    victim = trial.spawn()
+    pair = open_durable(trial, fmt, "v", victim)
+    first, last = (fmt.encode(Blob((), data)) for data in (b"first", b"last"))
+    pair.play(pair.put(first))
+    pair.play(pair.point("tags/a", fmt.hash(first)))
+    victim.kill()
+    found = Pair(trial, pair.model, handle="s", directory=pair.directory)
+    found.play(found.open(create=False), found.refs(), rule="grit.ref.durable")
+    found.play(found.get(fmt.hash(first)), found.close(), rule="grit.store.crash")
+    pair.play(pair.open(create=False), pair.put(last))
+    victim.kill()
+    found.play(found.open(create=False), found.get(fmt.hash(last)), found.close(), rule="grit.store.crash")
 
 
 def _check_whole(trial: Trial, encodings: list[bytes], identities: list[bytes], answered: int) -> None:
@@ -126,11 +146,62 @@ def imported(trial: Trial, fmt: Format, share: int) -> None:
     pair.export()
 
 
-def _history(fmt: Format) -> Graph:
+def at_each_write(work: _Work, rule: str, trial: Trial, fmt: Format) -> None:
+    """Killed between any two durable writes of a request, the store is as before the request or as after it."""
+    victim = trial.spawn()
+    for number in range(1, _MOST_WRITES):
+        if not _dies_at(trial, fmt, victim, work, rule, number):
+            break
+
+
+def _dies_at(trial: Trial, fmt: Format, victim: SubjectLike, work: _Work, rule: str, number: int) -> bool:
+    """Let a process die before a write of its work and judge what it left; returns whether there was such a write."""
+    graph = _history(fmt, 5)
+    pair = open_durable(trial, fmt, "v", victim)
+    pair.play(*pair.take(graph.bundle()), pair.put(fmt.encode(Blob((), b"garbage"))))
+    states = [pair.model.copy()]
+    asked = work(pair)
+    states.append(pair.model)
+    trial.expect("fault.arm", {"writes": number, "when": "before"}, {"ok": {}}, on=victim)
+    died = True
+    try:
+        pair.play(*asked, pair.close())
+        states, died = [pair.model], False
+    except SubjectFault as fault:
+        if fault.cause != "dead:signal-KILL":
+            raise
+    found = Pair(trial, pair.model, handle="s", directory=pair.directory)
+    found.play(found.open(create=False))
+    listing = trial.observe("grit.refs", {"store": "s", "prefix": "", "after": None, "limit": 4096})
+    there = [state for state in states if state.refs() == {"ok": getattr(listing, "value", None)}]
+    if not there:
+        trial.fail([state.refs() for state in states], repr(listing)[:400], words="half a change is there", rule=rule)
+    found.model = there[0]
+    kept = there[0].closure(there[0].references.values()).found
+    found.play(*(found.get(identity) for identity in sorted(kept)), found.close(), rule=rule)
+    return died
+
+
+def _update(pair: Pair) -> list[Asked]:
+    return [pair.cas(*(Change(name, pair.model.references.get(name), None) for name in pair.model.references))]
+
+
+def _import(pair: Pair) -> list[Asked]:
+    more = Graph(pair.model.format)
+    leaves = [more.add(Blob((), b"leaf" + bytes((number,)))) for number in range(3)]
+    more.references = {f"x/{at}": leaf for at, leaf in enumerate(leaves)}
+    return pair.take(more.bundle())
+
+
+def _prune(pair: Pair) -> list[Asked]:
+    return [pair.prune()]
+
+
+def _history(fmt: Format, length: int = 60) -> Graph:
     """Return a graph with some hundred objects of several kinds and three references."""
     graph = Graph(fmt)
     last: bytes | None = None
-    for number in range(60):
+    for number in range(length):
         leaf = graph.add(Blob((), b"leaf" + number.to_bytes(2)))
         last = graph.add(Message(last, (), graph.add(Tree((("n", leaf),)))))
     assert last is not None
@@ -195,6 +266,14 @@ def _share(fmt: Format) -> Mapping[str, st.SearchStrategy[Any]]:
     return {"share": st.sampled_from([8, 4, 12, 2, 10, 6, 14, 16, 1, 3, 5, 7, 9, 11, 13, 15])}
 
 
+def _at_each_write(name: str, work: _Work, rule: str) -> tuple[Property, ...]:
+    return each_format(
+        *(f"crash/{name}-at-each-write", partial(at_each_write, work, rule), rule),
+        features=("durable", "fault.kill"),
+        kind="crash",
+    )
+
+
 PROPERTIES: Final = (
     *each_format(
         *("crash/answered-writes", answered_writes, "grit.store.crash", "grit.ref.durable", "grit.ref.atomic"),
@@ -202,6 +281,11 @@ PROPERTIES: Final = (
         features=("durable",),
         kind="crash",
         examples=3,
+    ),
+    *each_format(
+        *("crash/answered-at-last", answered_at_last, "grit.ref.durable", "grit.store.crash"),
+        features=("durable",),
+        kind="crash",
     ),
     *each_format(
         *("crash/prune", pruned, "grit.prune.safe"),
@@ -217,4 +301,7 @@ PROPERTIES: Final = (
         kind="crash",
         examples=2,
     ),
+    *_at_each_write("prune", _prune, "grit.prune.safe"),
+    *_at_each_write("update", _update, "grit.ref.atomic"),
+    *_at_each_write("import", _import, "grit.bundle.import-atomic"),
 )

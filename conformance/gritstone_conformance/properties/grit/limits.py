@@ -113,7 +113,8 @@ def claimed_lengths(trial: Trial, fmt: Format) -> None:
 
 def _cbor_claims() -> list[bytes]:
     """Return inputs that claim up to 2^64 - 1 bytes, items or pairs, at each place that has a length."""
-    places = (b"", b"\x83\x00", b"\x83\x00\xa0", b"\x82\x01", b"\x82\x01\xa1", b"\x83\x00\xa1", b"\x83\x00\xa1\x61a")
+    maps = (b"\x82\x01", b"\x82\x01\xa1", b"\x82\x03", b"\x82\x03\xa1", b"\x83\x00\xa1", b"\x83\x00\xa1\x61a")
+    places = (b"", b"\x83\x00", b"\x83\x00\xa0", *maps)
     sizes = [b"\x1a\x08\x00\x00\x00", b"\x1a\x3b\x9a\xca\x00", b"\x1a\xff\xff\xff\xff", b"\x1b" + b"\xff" * 8]
     sizes += [b"\x1b\x00\x00\x00\x01\x00\x00\x00\x00", b"\x1b\x7f" + b"\xff" * 7]
     majors = (2, 3, 4, 5)

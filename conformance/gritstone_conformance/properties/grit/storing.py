@@ -120,7 +120,9 @@ def one_format(trial: Trial, fmt: Format, graph: Graph) -> None:
     args = {"store": "t", "format": other.name, "backend": "durable", "dir": pair.directory}
     for create in (False, True):
         trial.expect("grit.open", {**args, "create": create}, {"refused": "rejected", "code": "format"})
-    pair.play(pair.open(create=True), pair.get(fmt.hash(data)), pair.has([fmt.hash(foreign), fmt.hash(data)]))
+    pair.play(pair.open(create=True))
+    trial.expect("grit.open", {**args, "create": False}, {"refused": "rejected", "code": "format"})
+    pair.play(pair.get(fmt.hash(data)), pair.has([fmt.hash(foreign), fmt.hash(data)]))
 
 
 def many_sizes(trial: Trial, fmt: Format) -> None:

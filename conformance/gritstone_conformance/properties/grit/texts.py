@@ -62,6 +62,8 @@ def near_twins(trial: Trial, fmt: Format, tape: Tape) -> None:
     names = list(dict.fromkeys(stem + text for pair in pairs for text in pair))
     together: list[Object] = [Tree(tuple((name, _ID) for name in names))]
     together.append(Blob(tuple((f"k{at}", text) for at, text in enumerate(names)), b""))
+    keys = [name for name in names if all("!" <= character <= "~" for character in name)]
+    together.append(Blob(tuple((key, "v") for key in keys), b""))
     _ask(trial, fmt, [*together, *(Tree(((name, _ID),)) for name in names)])
 
 
