@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from gritstone_conformance.reporting.messages import closing_lines, profile_lines
 from gritstone_conformance.running.expectations import Expectation, Expectations, Stale, foresee
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.verdicts import judge_run, rule_verdicts
-from selftests.fakes import fake_book
+from selftests.fakes import HELLO, fake_book
 
 ORDER, BLOB = "grit.tree.key-order", "grit.blob.any"
 LAX = "expected refused:invalid got ok"
@@ -226,6 +227,17 @@ def test_expected_failures_change_what_is_unexpected_and_nothing_else() -> None:
     assert after.conforms == before.conforms == {"grit": False}
     assert after.rules == before.rules == rule_verdicts(RUN)
     assert (after.cases, after.required) == (before.cases, before.required)
+
+
+@pytest.mark.rule("suite.expect.claim")
+def test_every_text_says_what_it_would_say_of_the_claim() -> None:
+    marked, stale = foresee(Expectations("f", "0" * 64, ALL), RUN, KNOWN, TODAY)
+    header = {"iut": HELLO, "spec": "0.1", "suite": "0.1.0", "vectors": "0" * 64}
+    before, after = judge_run(RUN, BOOK, ("grit",), ()), judge_run(marked, BOOK, ("grit",), (), stale=stale)
+    was, now = closing_lines(header, RUN, before, "r")[-1], closing_lines(header, marked, after, "r")[-1]
+    assert was == "1 rule fails, 1 error; fake 1 does not conform to grit of spec 0.1   exit 1   r"
+    assert now == "3 known; fake 1 does not conform to grit of spec 0.1   r"
+    assert profile_lines(marked, after) == profile_lines(RUN, before)
 
 
 @pytest.mark.rule("suite.expect.claim")
