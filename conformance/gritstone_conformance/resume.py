@@ -13,13 +13,15 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Final, TextIO, TypeAlias
 
 from gritstone_conformance import SPEC_VERSION, SUITE_VERSION
 from gritstone_conformance.attachment.attaching import Target, terms_of
 from gritstone_conformance.attachment.subject import Subject
+from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.model.bundle import read
 from gritstone_conformance.model.cores import first_difference
@@ -28,10 +30,11 @@ from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import from_base64, to_base64
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
+from gritstone_conformance.reporting.comparison import Comparison, implementation_of, report_beside
 from gritstone_conformance.strategies.journeys import JOURNEYS, Itinerary, Journey
 from gritstone_conformance.text import plain, printable
 
-__all__ = ["Difference", "Host", "Matrix", "Stuck", "play_matrix", "run_command"]
+__all__ = ["Difference", "Host", "Matrix", "Stuck", "play_matrix", "resume_beside", "run_command"]
 
 _CUT: Final = "tags/cut"
 _MAIL: Final = "tags/mail"
@@ -104,9 +107,10 @@ class Host:
             head = bytes.fromhex(self.ask("wit.step", **args)["step"])
             yield head
 
-    def carry(self, handle: str, names: Sequence[str]) -> bytes:
-        """Export references; returns the bundle."""
-        reply = self.ask("grit.export", store=handle, cursor=None, names=list(names))
+    def carry(self, handle: str, names: Sequence[str] | None = None) -> bytes:
+        """Export references, or all of them; returns the bundle."""
+        some = {} if names is None else {"names": list(names)}
+        reply = self.ask("grit.export", store=handle, cursor=None, **some)
         parts = [from_base64(reply["bytes"])]
         while reply["cursor"] is not None:
             reply = self.ask("grit.export", store=handle, cursor=reply["cursor"])
@@ -191,6 +195,15 @@ class Matrix:
         total = sum(self.cuts.values())
         what = f"{len(self.journeys)} journeys, {total} cuts, {self.steps} steps compared"
         return [*lines, f"{what}, {len(self.differences)} differences"]
+
+    def to_json(self) -> list[dict[str, Json]]:
+        """Return the lines of a comparison: each difference, then each ordered pair."""
+        found: list[dict[str, Json]] = [{"type": "difference", **asdict(each)} for each in self.differences]
+        differing = [(each.source, each.target) for each in self.differences]
+        for (source, target), cuts in sorted(self.cuts.items()):
+            differ = differing.count((source, target))
+            found.append({"type": "pair", "letters": [source, target], "cuts": cuts, "differ": differ})
+        return found
 
 
 def play_matrix(hosts: Sequence[Host], formats: Iterable[Format], journeys: Iterable[Journey]) -> Matrix:
@@ -321,26 +334,53 @@ def run_command(options: argparse.Namespace, out: TextIO | None = None) -> int:
     Raises:
         UsageError: fewer than one implementation, or more than 26.
     """
-    told = out or sys.stdout
     if len(options.iuts) > 26:  # letters
         raise UsageError("--iut: at most 26 implementations")
-    terms, hosts = terms_of(options), []
-    print(f"gritstone {SUITE_VERSION} · spec {SPEC_VERSION} · resume", file=told)
+    targets = [Target.parse(command, None) for command in options.iuts]
+    code, _ = _play_all(targets, options.glob, terms_of(options), out or sys.stdout)
+    return code
+
+
+def resume_beside(targets: Sequence[Target], glob: str | None, terms: Terms, report: Path, out: TextIO) -> int:
+    """Play the matrix beside a run, and write it beside the report; returns the exit code as :func:`run_command` does.
+
+    Spec: :rule:`suite.resume.matrix`.
+    """
+    print(file=out)
+    code, comparison = _play_all(targets, glob, terms, out)
+    place = report_beside(report, "resume")
+    comparison.write(place, exit_code=code)
+    print(place, file=out)
+    return code
+
+
+def _play_all(targets: Sequence[Target], glob: str | None, terms: Terms, out: TextIO) -> tuple[int, Comparison]:
+    from gritstone_conformance.comparing.lives import LIVES, play_lives  # which is built on this module
+
+    hosts: list[Host] = []
+    comparison = Comparison("resume", terms.seed)
+    print(f"gritstone {SUITE_VERSION} · spec {SPEC_VERSION} · resume", file=out)
     try:
-        for number, command in enumerate(options.iuts):
-            subject = Subject(Target.parse(command, None).opener(), terms)
+        for number, target in enumerate(targets):
+            subject, letter = Subject(target.opener(), terms), chr(ord("A") + number)
             claims = subject.claims
             hosts.append(Host(subject, f"{claims.name} {claims.version} ({claims.language})"))
-            print(f"{chr(ord('A') + number)}  {printable(hosts[-1].title)}", file=told)
-        chosen = [journey for journey in JOURNEYS if options.glob is None or fnmatchcase(journey.name, options.glob)]
-        matrix = play_matrix(hosts, FORMATS.values(), chosen)
+            header = {"iut": claims.raw, "attach": target.attach, "command": target.command}
+            comparison.implementations.append(implementation_of(letter, header))
+            print(f"{letter}  {printable(hosts[-1].title)}", file=out)
+        matrix = play_matrix(hosts, FORMATS.values(), [each for each in JOURNEYS if _is_chosen(each.name, glob)])
+        play_lives(matrix, hosts, FORMATS.values(), [each for each in LIVES if _is_chosen(each.name, glob)])
     except (Stuck, SubjectFault) as problem:
-        print(f"stopped: {printable(str(problem))}", file=told)
-        return 1
+        print(f"stopped: {printable(str(problem))}", file=out)
+        comparison.lines.append({"type": "stopped", "detail": printable(str(problem))})
+        return 1, comparison
     finally:
         for host in hosts:
             host.subject.close()
-    print("", *map(plain, matrix.lines()), sep="\n", file=told)
-    if not matrix.cuts:
-        return 3
-    return 1 if matrix.differences else 0
+    print("", *map(plain, matrix.lines()), sep="\n", file=out)
+    comparison.lines += matrix.to_json()
+    return (3 if not matrix.cuts else 1 if matrix.differences else 0), comparison
+
+
+def _is_chosen(name: str, glob: str | None) -> bool:
+    return glob is None or fnmatchcase(name, glob)

@@ -1,8 +1,8 @@
 """Against: the same requests to two implementations, and what the rules say to each difference of their answers.
 
-Each is judged in a run of its own, by the rules alone; the other one has no say. A difference in a case where one of them
-fails is *settled*: the rule says who is wrong. A difference that no rule objects to is a *dispute*: the text leaves it
-open, or says too little, and whoever writes the text should know.
+Each is judged in a run of its own, by the rules alone; the other one has no say. A difference in a case where one of
+them fails is *settled*: the rule says who is wrong. A difference that no rule objects to is a *dispute*: the text
+leaves it open, or says too little, and whoever writes the text should know.
 
 Spec: :rule:`suite.dispute.no-vote`.
 """
@@ -20,7 +20,7 @@ from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.comparing.overhearing import overhear
 from gritstone_conformance.comparing.transcripts import Parting, Script, Transcript, partings
 from gritstone_conformance.replies import Json
-from gritstone_conformance.reporting.comparison import Comparison, implementation_of
+from gritstone_conformance.reporting.comparison import Comparison, implementation_of, report_beside
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.reporting.excerpts import show_answer, show_request, show_value
 from gritstone_conformance.reporting.report import read_report
@@ -29,7 +29,7 @@ from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verifying import ListenerMaker, verify
 from gritstone_conformance.text import counted, say
 
-__all__ = ["Finding", "Side", "compare_sides", "report_beside", "verify_against"]
+__all__ = ["Finding", "Side", "compare_sides", "verify_against"]
 
 _SHOWN: Final = 10
 _EXECUTED: Final = ("pass", "fail")
@@ -116,11 +116,6 @@ def _judged(parting: Parting, one: tuple[str, Script], other: tuple[str, Script]
     sides = (one, other)
     broken = {letter: script.rule or "" for (letter, script), own in zip(sides, parting.blamed, strict=True) if own}
     return Finding(parting, (one[0], other[0]), broken)
-
-
-def report_beside(report: Path, word: str) -> Path:
-    """Return the place of what belongs to a report: ``report.jsonl`` and ``b`` give ``report.b.jsonl``."""
-    return report.with_name(f"{report.stem}.{word}{report.suffix}")
 
 
 def verify_against(

@@ -1,7 +1,7 @@
 """``gritstone verify`` with ``--against``, ``--battery`` or ``--resume``: what is done after, or instead of, one run.
 
-Decides the order (the run, or the runs, then the battery, then the matrix) and that the exit code is the first of 3, 1 and
-0 that any of them gives.
+Decides the order (the run, or the runs, then the battery, then the matrix) and that the exit code is the first of 3, 1
+and 0 that any of them gives.
 """
 
 from __future__ import annotations

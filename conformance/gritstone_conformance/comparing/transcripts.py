@@ -1,7 +1,7 @@
 """Transcripts: what was asked in each case of a run and what was answered, and where two of them first differ.
 
-Two runs with one seed ask alike as long as they are answered alike (:rule:`suite.property.gate`), so the first thing that
-differs in a case is an answer, unless the claims or limits of the two are different. Nothing is judged here.
+Two runs with one seed ask alike as long as they are answered alike (:rule:`suite.property.gate`), so the first thing
+that differs in a case is an answer, unless the claims or limits of the two are different. Nothing is judged here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import re
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,7 +35,7 @@ class Entry:
         op: the operation.
         key: names the request, paths of temporary files left out.
         args: its arguments, long texts shortened.
-        answer: ``ok``, ``refused``, ``unsupported`` or ``error`` as an expectation, long texts shortened; ``fault`` for none.
+        answer: the answer as an expectation, long texts shortened; ``fault`` where none came.
     """
 
     op: str
@@ -151,12 +151,19 @@ class Parting:
         return f"{self.op} {self.kinds[0]} {self.kinds[1]} {where}".rstrip()
 
 
-def partings(case: str, one: Script, other: Script) -> Iterator[Parting]:
-    """Yield where two scripts of a case part: the first difference of each example, up to one that failed."""
+def partings(case: str, one: Script, other: Script, until: Callable[[Entry], bool] | None = None) -> Iterator[Parting]:
+    """Yield where two scripts of a case part: the first difference of each example, up to one that failed.
+
+    Args:
+        case: its name.
+        one: what the one was asked and answered.
+        other: what the other was.
+        until: tells a request from which on an example is not compared.
+    """
     for example in range(min(len(one.examples), len(other.examples))):
         pairs = zip(one.entries(example), other.entries(example), strict=False)
         for step, (mine, theirs) in enumerate(pairs):
-            if "fault" in mine.answer or "fault" in theirs.answer:
+            if "fault" in mine.answer or "fault" in theirs.answer or (until is not None and until(mine)):
                 break  # a death is no answer: crash points lie where each one writes
             found = _parting(case, example, step, mine, theirs)
             if found is None:

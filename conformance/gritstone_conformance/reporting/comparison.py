@@ -15,7 +15,7 @@ from gritstone_conformance.reporting.messages import subject_name
 from gritstone_conformance.reporting.report import timestamp, write_sealed
 from gritstone_conformance.text import printable
 
-__all__ = ["Comparison", "implementation_of"]
+__all__ = ["Comparison", "implementation_of", "report_beside"]
 
 
 def implementation_of(letter: str, header: Mapping[str, Json], report: str | None = None) -> dict[str, Json]:
@@ -28,9 +28,14 @@ def implementation_of(letter: str, header: Mapping[str, Json], report: str | Non
     """
     iut = header["iut"]
     language = "" if iut is None else f" ({printable(iut['implementation']['language'])})"
-    told = {"letter": letter, "title": f"{subject_name(iut)}{language}"}
+    told: dict[str, Json] = {"letter": letter, "title": f"{subject_name(iut)}{language}"}
     told |= {"attach": header["attach"], "command": list(header["command"])}
     return told if report is None else {**told, "report": report}
+
+
+def report_beside(report: Path, word: str) -> Path:
+    """Return the place of what belongs to a report: ``report.jsonl`` and ``b`` give ``report.b.jsonl``."""
+    return report.with_name(f"{report.stem}.{word}{report.suffix}")
 
 
 @dataclass(slots=True)

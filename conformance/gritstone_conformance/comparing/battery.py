@@ -1,0 +1,206 @@
+"""The battery: one command in many surroundings, asked the same each time, and a table of what its answers hang on.
+
+Only time-free requests are compared, those on which no clock, free schedule or fresh entropy has a say. Each condition
+has processes of its own; the first changes nothing, so it shows what differs by itself. Verdicts count for nothing here.
+
+Spec: :rule:`suite.battery.table`, :rule:`harness.reply.repeatable`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, TextIO
+
+from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.conditions import CONDITIONS, Condition, Missing
+from gritstone_conformance.attachment.process import Command
+from gritstone_conformance.attachment.subject import Subject
+from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.comparing.overhearing import overhear
+from gritstone_conformance.comparing.transcripts import Entry, Parting, Script, Transcript, partings
+from gritstone_conformance.errors import SubjectFault, UsageError
+from gritstone_conformance.properties.harness.repeating import is_time_free
+from gritstone_conformance.replies import Json
+from gritstone_conformance.reporting.comparison import Comparison, implementation_of, report_beside
+from gritstone_conformance.reporting.console import terminal_width
+from gritstone_conformance.reporting.excerpts import show_value
+from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.running.plan import Plan, Planned, Selection
+from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.verifying import load_data, plan_run
+from gritstone_conformance.text import counted, printable
+from gritstone_conformance.trial import Property
+
+__all__ = ["Row", "run_battery"]
+
+_EXAMPLES: Final = 3
+_DRAWN: Final = ("property", "machine")  # the others are about processes, their deaths and the wire
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What became of one condition.
+
+    Attributes:
+        condition: its name.
+        cases: how many cases were compared.
+        differ: how many of them were answered otherwise.
+        first: the first difference, or None.
+        words: why it was not tried, or how the command broke; or None.
+        tried: whether a process ran under it.
+    """
+
+    condition: str
+    cases: int = 0
+    differ: int = 0
+    first: Parting | None = None
+    words: str | None = None
+    tried: bool = True
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing was seen that should not be."""
+        return not self.tried or (self.differ == 0 and self.words is None)
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the line of a comparison."""
+        line: dict[str, Json] = {"type": "condition", "condition": self.condition}
+        if not self.tried:
+            return {**line, "not_tried": self.words}
+        line |= {"cases": self.cases, "differ": self.differ}
+        if self.words is not None:
+            line["broke"] = self.words
+        if self.first is not None:
+            told = self.first
+            where = {"case": told.case, "example": told.example, "step": told.step, "op": told.op, "path": told.path}
+            line["first"] = {**where, "answers": list(told.answers)}
+        return line
+
+    def lines(self) -> Iterator[str]:
+        """Yield the row of the table, and the first difference below it."""
+        if not self.tried:
+            yield f"{self.condition:<28} {'not tried':>10}   {self.words}"
+            return
+        found = f"{self.differ} differ" if self.differ else "equal"
+        yield f"{self.condition:<28} {counted(self.cases, 'case'):>10}   {self.words or found}"
+        if self.first is not None:
+            told, room = self.first, terminal_width() - 15
+            yield f"  {'first':<12} {told.case}, step {told.step + 1}: {told.op} {printable(told.path)}".rstrip()
+            for label, answer in zip(("usual", "here"), told.answers, strict=True):
+                yield f"  {label:<12} {show_value(answer, room)}"
+
+
+def run_battery(
+    target: Target, selection: Selection, settings: RunSettings, terms: Terms, report: Path, out: TextIO
+) -> int:
+    """Ask one command in all surroundings, show the table, and write it beside the report.
+
+    Returns:
+        The exit code: 0 all answers are equal; 1 some are not; 3 nothing was compared.
+    """
+    data = load_data()
+    plan = _short(plan_run(data, selection, settings.seed))
+    quiet = replace(settings, expect=None, saves=False, shrink_s=0.0)
+    player = _Player(Command(target.command), data.book, quiet, replace(terms, trace=None))
+    comparison = Comparison("battery", settings.seed)
+    print(f"\nbattery · {counted(len(plan.items), 'case')} planned, time-free requests compared", file=out)
+    usual, raw = player.play(player.command, plan)
+    header = {"iut": raw, "attach": target.attach, "command": target.command}
+    comparison.implementations.append(implementation_of("A", header))
+    rows = []
+    for condition in CONDITIONS:
+        row = _tried(condition, player, plan, usual)
+        rows.append(row)
+        comparison.lines.append(row.to_json())
+        for line in row.lines():
+            print(line, file=out, flush=True)
+    code = _code(rows)
+    place = report_beside(report, "battery")
+    comparison.write(place, exit_code=code)
+    print(place, file=out)
+    return code
+
+
+def _code(rows: list[Row]) -> int:
+    if not all(row.is_good for row in rows):
+        return 1
+    return 0 if any(row.cases for row in rows) else 3
+
+
+def _short(plan: Plan) -> Plan:
+    """Return the plan with a few examples of each property that only asks."""
+    return replace(plan, items=tuple(short for item in plan.items if (short := _shortened(item)) is not None))
+
+
+def _shortened(item: Planned) -> Planned | None:
+    prop = item.source
+    if not isinstance(prop, Property):
+        return item if item.kind == "vector" else None
+    if prop.kind not in _DRAWN or prop.search_only:
+        return None
+    return replace(item, source=replace(prop, examples=min(prop.examples or _EXAMPLES, _EXAMPLES)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Player:
+    """Plays the plan on a fresh process of a command.
+
+    Attributes:
+        command: the command as it was given.
+    """
+
+    command: Command
+    book: RuleBook
+    settings: RunSettings
+    terms: Terms
+
+    def play(self, command: Command, plan: Plan) -> tuple[Transcript, Json]:
+        """Return what was asked and answered, and the answer to hello."""
+        subject, transcript = Subject(command, self.terms), Transcript()
+        overhear(transcript, plan, subject, self.book, self.settings, _nobody)
+        return transcript, subject.claims.raw
+
+
+def _nobody(outcome: object) -> None:
+    """Tell nobody."""
+
+
+def _tried(condition: Condition, player: _Player, plan: Plan, usual: Transcript) -> Row:
+    with tempfile.TemporaryDirectory(prefix="gritstone-") as place:
+        made = condition.made(player.command, Path(place))
+        if isinstance(made, Missing):
+            return Row(condition.name, words=made.why, tried=False)
+        turned = replace(plan, items=plan.items[::-1]) if condition.is_reversed else plan
+        try:
+            here, _ = player.play(made, turned)
+        except (SubjectFault, UsageError) as problem:
+            return Row(condition.name, words=f"does not start: {printable(str(problem))}")
+    return _row(condition.name, usual, here)
+
+
+def _row(name: str, usual: Transcript, here: Transcript) -> Row:
+    """Compare two transcripts case by case, in the order of the first."""
+    cases, differing = 0, []
+    for case, script in usual.scripts.items():
+        other = here.scripts.get(case)
+        if other is None or script.verdict == "skip":
+            continue
+        cases += 1
+        found = next(partings(case, script, other, until=_is_over), None) or _broken(case, script, other)
+        differing += [found] if found is not None else []
+    return Row(name, cases, len(differing), differing[0] if differing else None)
+
+
+def _is_over(entry: Entry) -> bool:
+    return not is_time_free(entry.op, entry.args)
+
+
+def _broken(case: str, script: Script, other: Script) -> Parting | None:
+    """Return the difference of a case in which one broke and the other did not."""
+    verdicts = (script.verdict, other.verdict)
+    if "error" not in verdicts or verdicts == ("error", "error"):
+        return None
+    return Parting(case, 0, 0, "", None, "", verdicts, verdicts)
