@@ -1,0 +1,232 @@
+"""``gritstone diff``: what is fixed and broken between two reports, and what another version of the spec would mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gritstone_conformance.cli import main
+from gritstone_conformance.reporting.comparing import compare_reports, told
+from gritstone_conformance.reporting.report import Report, footer_line, header_line, read_report, write_report
+from gritstone_conformance.reporting.upgrading import change_of, preview
+from gritstone_conformance.rules import load_rules
+from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.verdicts import judge_run
+from selftests.fakes import HELLO, fake_book
+
+ORDER, BLOB = "grit.tree.key-order", "grit.blob.any"
+LAX = "expected refused:invalid got ok"
+BOOK = fake_book([ORDER, BLOB])
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def outcome(name: str, verdict: str = "pass", **members: Any) -> Outcome:
+    if verdict == "fail":
+        members = {"rule": ORDER, "signature": LAX, **members}
+    if verdict == "error":
+        members = {"cause": "late", **members}
+    if verdict == "skip":
+        members = {"reason": "feature files is not claimed", **members}
+    digest = members.pop("digest", name.encode().hex().ljust(64, "0")[-64:])
+    return Outcome(name, digest, "vector", members.pop("rules", (ORDER,)), "MUST", verdict, **members)
+
+
+def report(*outcomes: Outcome, hello: dict[str, Any] = HELLO, **header: Any) -> Report:
+    settings = RunSettings()
+    made = header_line(
+        BOOK,
+        "f" * 64,
+        settings,
+        attach="stdio",
+        command=("x",),
+        iut=hello,
+        shard=(0, 1),
+        started="2027-01-01T00:00:00.000Z",
+    )
+    judgement = judge_run(outcomes, BOOK, hello["profiles"], hello["features"])
+    return Report({**made, **header}, outcomes, footer_line(outcomes, judgement, 0, "2027-01-01T00:00:01.000Z"))
+
+
+def saved(path: Path, one: Report) -> str:
+    write_report(path, one.header, one.outcomes, one.footer)
+    return str(path)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv: str) -> tuple[int, str, str]:
+        code = main(argv)
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return run
+
+
+GOOD = report(outcome("grit/tree/a"), outcome("grit/tree/b"), outcome("grit/blob/c", rules=(BLOB,)))
+BAD = report(outcome("grit/tree/a", "fail"), outcome("grit/tree/b"), outcome("grit/blob/c", rules=(BLOB,)))
+
+
+def test_a_case_that_fails_now_is_broken() -> None:
+    change = compare_reports(GOOD, BAD)
+    assert change.is_worse
+    assert told(change) == [
+        f"BROKEN  {ORDER:<28} grit/tree/a   {LAX}",
+        f"rule    {ORDER:<28} pass -> fail",
+        f"profile {'grit':<28} conforms -> does not conform",
+        "0 fixed   1 broken   0 still failing   exit 1",
+    ]
+
+
+def test_a_case_that_passes_now_is_fixed() -> None:
+    change = compare_reports(BAD, GOOD)
+    assert not change.is_worse
+    assert told(change) == [
+        f"FIXED   {ORDER:<28} grit/tree/a   was: {LAX}",
+        f"rule    {ORDER:<28} fail -> pass",
+        f"profile {'grit':<28} does not conform -> conforms",
+        "1 fixed   0 broken   0 still failing",
+    ]
+
+
+def test_what_still_fails_is_told_when_it_fails_otherwise() -> None:
+    other = report(outcome("grit/tree/a", "error"), *BAD.outcomes[1:])
+    assert told(compare_reports(BAD, BAD)) == ["0 fixed   0 broken   1 still failing"]
+    lines = told(compare_reports(BAD, other))
+    assert lines[0] == f"DIFFERS {ORDER:<28} grit/tree/a   was: {LAX}   now: error late"
+    assert lines[-1] == "0 fixed   0 broken   1 still failing (1 with another signature)"
+
+
+def test_cases_are_known_by_their_digests() -> None:
+    renamed = report(outcome("grit/tree/z", digest=BAD.outcomes[0].digest), *BAD.outcomes[1:])
+    assert [new.case for _, new in compare_reports(BAD, renamed).fixed] == ["grit/tree/z"]
+
+
+def test_new_and_retired_cases_are_counted_and_new_failures_told() -> None:
+    newer = report(*GOOD.outcomes[1:], outcome("grit/tree/n"), outcome("grit/tree/o", "fail"), vectors="e" * 64)
+    change = compare_reports(GOOD, newer)
+    assert (change.added, change.retired) == (("grit/tree/n", "grit/tree/o"), ("grit/tree/a",))
+    lines = told(change)
+    assert lines[0] == "vectors: ffffffff -> eeeeeeee"
+    assert f"NEW     {ORDER:<28} grit/tree/o   {LAX}" in lines
+    assert "1 newly failing   2 new cases   1 retired   exit 1" in lines[-1], "the profile conforms no more"
+    part = report(*GOOD.outcomes[:1])
+    part = replace(part, footer={**part.footer, "conforms": {}})
+    assert told(compare_reports(GOOD, part))[-1].endswith("2 cases asked before only")
+    assert told(compare_reports(part, GOOD))[-1].endswith("2 cases asked now only")
+
+
+def test_what_is_skipped_now_is_not_broken() -> None:
+    skipped = report(outcome("grit/tree/a", "skip"), *GOOD.outcomes[1:])
+    change = compare_reports(GOOD, skipped)
+    assert not change.is_worse
+    assert told(change)[-1].endswith("1 not judged now")
+    back = compare_reports(skipped, BAD)
+    assert [each.case for each in back.newly_failing] == ["grit/tree/a"]
+
+
+def test_other_versions_and_claims_are_told_in_words() -> None:
+    hello = {
+        **HELLO,
+        "implementation": {"name": "fake", "version": "2\x1b[2J", "language": "python"},
+        "features": ["durable"],
+    }
+    other = report(*GOOD.outcomes, hello=hello, spec="0.2", suite="0.2.0", seed=7)
+    assert told(compare_reports(GOOD, other))[:5] == [
+        "implementation: fake 1 -> fake 2\\x1b[2J",
+        "spec: 0.1 -> 0.2",
+        "suite: 0.1.0 -> 0.2.0",
+        "seed: 1 -> 7",
+        "claims features: durable",
+    ]
+    assert "claims no longer features: durable" in told(compare_reports(other, GOOD))
+
+
+def test_exit_codes_and_json(run: Run) -> None:
+    good, bad = saved(Path("good.jsonl"), GOOD), saved(Path("bad.jsonl"), BAD)
+    assert run("diff", good, good) == (0, "0 fixed   0 broken   0 still failing\n", "")
+    code, out, _ = run("diff", good, bad, "--json")
+    assert code == 1
+    members = json.loads(out)
+    assert members["exit"] == 1
+    assert members["broken"] == [
+        {"case": "grit/tree/a", "verdict": "fail", "rule": ORDER, "signature": LAX, "known": False}
+    ]
+    assert members["conforms"] == {"grit": [True, False]}
+    assert json.loads(run("diff", bad, good, "--json")[1])["fixed"] == ["grit/tree/a"]
+    Path(bad).write_bytes(Path(bad).read_bytes()[:-2])
+    assert run("diff", good, bad)[0] == 4
+    for argv in ((good,), (good, good, good), (), ("--spec", "0.1", "0.2", good), (good, good, "--report", good)):
+        code, out, err = run("diff", *argv)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+    assert run("diff", good, "none.jsonl")[0] == 2
+
+
+def test_versions_are_compared_by_their_lists(run: Run) -> None:
+    book = load_rules()
+    change = change_of(book, "0.1", "0.2")
+    before, after = ({rule for rule, _, _ in book.versions[version]} for version in ("0.1", "0.2"))
+    assert set(change.came) == after - before
+    assert set(change.went) == before - after
+    assert set(change_of(book, "0.2", "0.1").went) == set(change.came)
+    newest = change_of(book, "0.1", book.spec)
+    assert newest.came.keys() >= change.came.keys()
+    code, out, _ = run("diff", "--spec", "0.1", "0.2")
+    assert code == 0
+    assert out.count("\n+ ") == len(change.came) - 1
+    assert out.splitlines()[-1].startswith(f"spec 0.1 -> 0.2: {len(change.came)} came, 0 went, 0 changed level")
+    assert json.loads(run("diff", "--spec", "0.1", "0.2", "--json")[1])["came"] == dict(change.came)
+    code, _, err = run("diff", "--spec", "0.1", "9.9")
+    assert code == 2
+    assert "--spec 9.9: this suite knows 0.1, 0.2" in err
+
+
+LISTS = {"0.1": ((ORDER, "SHOULD", "0" * 16), (BLOB, "MUST", "0" * 16)), "0.2": ((ORDER, "MUST", "0" * 16),)}
+
+
+def test_a_changed_level_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = replace(fake_book([ORDER, BLOB]), versions=LISTS)
+    monkeypatch.setattr("gritstone_conformance.reporting.upgrading.load_rules", lambda: book)
+    assert run("diff", "--spec", "0.1", "0.2")[1].splitlines() == [
+        f"- {BLOB:<36} MUST",
+        f"~ {ORDER:<36} SHOULD -> MUST",
+        "spec 0.1 -> 0.2: 0 came, 1 went, 1 changed level",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words", "code"),
+    [
+        ("pass", "1 pass, 0 fail, 0 error, 0 not asked", 0),
+        ("fail", "0 pass, 1 fail, 0 error, 0 not asked   exit 1", 1),
+        ("skip", "0 pass, 0 fail, 0 error, 1 not asked", 0),
+    ],
+)
+def test_a_report_says_what_an_upgrade_would_mean(
+    run: Run, monkeypatch: pytest.MonkeyPatch, verdict: str, words: str, code: int
+) -> None:
+    lists = {"0.1": ((BLOB, "MUST", "0" * 16),), "0.2": ((ORDER, "MUST", "0" * 16), ("wit.step.x", "MUST", "0" * 16))}
+    book = replace(fake_book([ORDER, BLOB, "wit.step.x"]), versions=lists)
+    monkeypatch.setattr("gritstone_conformance.reporting.upgrading.load_rules", lambda: book)
+    one = report(outcome("grit/tree/a", verdict), outcome("grit/blob/c", rules=(BLOB,)))
+    seen = preview(book, change_of(book, "0.1", "0.2"), one)
+    assert seen.rules["not asked" if verdict == "skip" else verdict] == (ORDER,)
+    assert seen.unbound == 1
+    path = saved(Path("r.jsonl"), one)
+    got, out, _ = run("diff", "--spec", "0.1", "0.2", "--report", path)
+    assert got == code
+    assert out.splitlines()[-1] == (
+        f"fake 1 under 0.2: of 1 new MUST that binds it, {words.partition('   ')[0]}; 1 more do not bind it"
+        + ("   exit 1" if code else "")
+    )
+    upgrade = json.loads(run("diff", "--spec", "0.1", "0.2", "--report", path, "--json")[1])["upgrade"]
+    assert upgrade["exit"] == code
+    assert read_report(Path(path)).footer["exit"] in (0, 1)
