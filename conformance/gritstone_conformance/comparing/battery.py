@@ -1,7 +1,7 @@
 """The battery: one command in many surroundings, asked the same each time, and a table of what its answers hang on.
 
 Only time-free requests are compared, those on which no clock, free schedule or fresh entropy has a say. Each condition
-has processes of its own; the first changes nothing, so it shows what differs by itself. Verdicts count for nothing here.
+has processes of its own; the first changes nothing, so it shows what differs by itself. Verdicts do not count here.
 
 Spec: :rule:`suite.battery.table`, :rule:`harness.reply.repeatable`.
 """
