@@ -26,6 +26,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.intersphinx",
     "spec_rules",
+    "trace_tables",
     "spec_examples",
     "state_tables",
     "command_help",

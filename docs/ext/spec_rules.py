@@ -1,4 +1,4 @@
-"""Sphinx: the ``rule`` directive, the ``:rule:`` role, and the table rule -> cases.
+"""Sphinx: the ``rule`` directive and the ``:rule:`` role.
 
 A rule is a plain object type: one directive that makes an anchor, one role that links to it, an index. The sources are
 also read without Sphinx (``gritstone_conformance.rules``); the build fails when the exported ``rules.json`` is stale,
@@ -8,7 +8,6 @@ so the two readings cannot drift.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, ClassVar
 
 from docutils import nodes
@@ -25,24 +24,12 @@ from sphinx.util.nodes import make_refnode
 
 from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.errors import SuiteError
-from gritstone_conformance.rules import export_rules, load_rules, scan_rules
-from gritstone_conformance.running.plan import Selection
-from gritstone_conformance.running.verifying import load_data, plan_run
+from gritstone_conformance.rules import export_rules, scan_rules
 
 
 def anchor(rule_id: str) -> str:
     """Return the HTML anchor of a rule: stable, because ids are."""
     return "rule-" + rule_id.replace(".", "-")
-
-
-@cache
-def cases_by_rule() -> dict[str, tuple[str, ...]]:
-    """Return, per rule id, the names of the cases that the suite plans for it, ascending."""
-    found: dict[str, list[str]] = {}
-    for item in plan_run(load_data(), Selection(), seed=1).items:
-        for rule_id in item.rules:
-            found.setdefault(rule_id, []).append(item.name)
-    return {rule_id: tuple(sorted(names)) for rule_id, names in found.items()}
 
 
 class RuleDirective(SphinxDirective):
@@ -84,28 +71,6 @@ class RuleRole(XRefRole):
         """Resolve in the domain of the specification, whatever the primary domain is."""
         self.name = "spec:rule"
         return super().run()
-
-
-class RuleTable(SphinxDirective):
-    """``.. rule-table:: profile``: every rule of a profile with its level, sentence and the cases that judge it."""
-
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        """Return the table; it is made from the rules and the suite's own plan, never by hand."""
-        self.env.note_reread()
-        book, cases = load_rules(), cases_by_rule()
-        chosen = [rule for rule in book.rules.values() if rule.profile == self.arguments[0]]
-        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 24 50 26", ""]
-        lines += ["   * - Rule", "     - Sentence", "     - Cases"]
-        judged_by_selftests = "the suite's own tests name it"
-        for rule in chosen:
-            names = cases.get(rule.id, ())
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            shown = ", ".join(f"``{name}``" for name in names[:3]) + more
-            lines += [f"   * - :rule:`{rule.id}` {rule.level}", f"     - {rule.text}"]
-            lines += [f"     - {len(names)}: {shown}" if names else f"     - {rule.untested or judged_by_selftests}"]
-        return self.parse_text_to_nodes("\n".join(lines))
 
 
 class RuleDomain(Domain):
@@ -167,7 +132,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register directive, role and domain."""
     app.add_domain(RuleDomain)
     app.add_directive("rule", RuleDirective)
-    app.add_directive("rule-table", RuleTable)
     app.add_role("rule", RuleRole())
     app.connect("builder-inited", check_export)
     return {"parallel_read_safe": True}
