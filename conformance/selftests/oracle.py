@@ -1,0 +1,79 @@
+"""The model as an implementation in this process, put to recorded right answers: the vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from gritstone_conformance.cases import Case
+from gritstone_conformance.judge import compare, substitute
+from gritstone_conformance.model.wasm.host import GuestHost
+from gritstone_conformance.replies import Json, Reply
+from gritstone_conformance.running.places import Places, names_in
+from gritstone_conformance.vectors.files import load_vectors
+
+__all__ = ["Asked", "play_vector", "recorded_replies"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request of a vector, answered rightly.
+
+    Attributes:
+        case: the name of the vector.
+        op: the operation.
+        expect: what the vector expects.
+        reply: the answer.
+        bindings: what the names in the expectation stand for.
+    """
+
+    case: str
+    op: str
+    expect: Mapping[str, Json]
+    reply: Reply
+    bindings: dict[str, Json]
+
+
+def play_vector(case: Case) -> str | None:
+    """Let the model answer a vector; returns the first difference, or None.
+
+    Spec: :rule:`suite.mutant.oracle`.
+    """
+    for asked in _play(case):
+        difference = compare(asked.expect, asked.reply, asked.bindings)
+        if difference is not None:
+            return f"{asked.op}: {difference.signature}"
+    return None
+
+
+def recorded_replies() -> Iterator[Asked]:
+    """Yield the right replies of the vectors, one for each operation, form of what is expected and form of the reply."""
+    seen: set[object] = set()
+    for case in load_vectors().cases():
+        for asked in _play(case):
+            assert compare(asked.expect, asked.reply, asked.bindings) is None, case.name
+            kind = asked.op, repr(_form(asked.expect)), type(asked.reply), repr(_form(getattr(asked.reply, "value", 0)))
+            if kind not in seen:
+                seen.add(kind)
+                yield asked
+
+
+def _play(case: Case) -> Iterator[Asked]:
+    """Yield each step as the model answers it; who takes them binds the names."""
+    places, bindings, host = Places(), dict[str, Json](), GuestHost()
+    try:
+        for step in case.steps:
+            places.provide(names_in(step.args), bindings)
+            reply = host.ask(step.op, substitute(step.args, bindings))
+            yield Asked(case.name, step.op, step.expect, reply, bindings)
+    finally:
+        places.remove()
+
+
+def _form(value: Json) -> Json:
+    """Return a value without what its texts and numbers say; of a list what its first two items are like."""
+    if isinstance(value, dict):
+        return {key: _form(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_form(item) for item in value[:2]]
+    return type(value).__name__
