@@ -189,6 +189,14 @@ def test_unsupported_contradicts_a_claim(op: str, args: dict[str, Any], claimed:
     assert is_claimed(op, args, read_hello(HELLO, TERMS).claims) is claimed
 
 
+@pytest.mark.parametrize(
+    ("workers", "claimed"), [(1, True), (2, False), (None, True), ("2", True), ([2], True), ({}, True)]
+)
+def test_what_is_asked_off_schema_is_read_without_a_stumble(workers: Any, claimed: bool) -> None:
+    claims = read_hello({**HELLO, "profiles": ["grit", "wit", "runtime"]}, TERMS).claims
+    assert is_claimed("runtime.start", {"workers": workers}, claims) is claimed
+
+
 def test_nothing_of_grit_is_claimed_without_the_profile() -> None:
     claims = read_hello({**HELLO, "profiles": []}, TERMS).claims
     assert not is_claimed("grit.get", {"store": "s"}, claims)

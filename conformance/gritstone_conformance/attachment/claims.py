@@ -297,7 +297,8 @@ def is_claimed(op: str, args: dict[str, Json], claims: Claims) -> bool:
     features = {_OP_FEATURES[op]} if op in _OP_FEATURES else set()
     wanted = (("backend", "durable", "durable"), ("schedule", "chosen", "schedule"), ("clock", "suite", "clock"))
     features |= {feature for name, value, feature in wanted if args.get(name) == value}
-    if args.get("workers", 1) > 1:
+    workers = args.get("workers")  # anything, for the suite also asks off schema
+    if isinstance(workers, int) and workers > 1:
         features.add("threads")
     formats = [args.get("format")]
     if op == "grit.transcode":

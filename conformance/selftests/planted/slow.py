@@ -6,24 +6,11 @@ import json
 import sys
 import time
 
-HELLO = {
-    "protocol": 1,
-    "implementation": {"name": "slow", "version": "1", "language": "python"},
-    "spec": ["0.1"],
-    "formats": ["framed-sha256", "cbor-blake3"],
-    "profiles": ["grit"],
-    "features": [],
-    "limits": {
-        "object_bytes": 1 << 20,
-        "tree_depth": 1024,
-        "cas_names": 64,
-        "refs": 10_000,
-        "window": 64,
-        "frame_bytes": 16 << 20,
-    },
-}
+from selftests.planted.claims import hello
 
-SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 6.0
+HELLO = hello("slow")
+
+SECONDS = next((float(word) for word in sys.argv[1:] if word[0].isdigit()), 6.0)
 
 for line in sys.stdin:
     request = json.loads(line)

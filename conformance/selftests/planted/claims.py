@@ -1,0 +1,38 @@
+"""What the planted implementations say in ``hello``: they claim ``grit``, or all there is when the suite says so.
+
+``everything`` among the words of the command makes one claim all four profiles and every feature that they have.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+__all__ = ["hello"]
+
+FEATURES = (
+    *("durable", "files", "shared", "transcode", "erase", "damage", "external", "schedule", "clock", "effects"),
+    *("threads", "fault.kill", "wasm.executor", "wasm.continuation", "wasm.signature"),
+)
+
+
+def hello(name: str, profiles: tuple[str, ...] = ("grit",)) -> dict[str, Any]:
+    """Return what a planted implementation answers to ``hello``."""
+    everything = "everything" in sys.argv
+    return {
+        "protocol": 1,
+        "implementation": {"name": name, "version": "1", "language": "python"},
+        "spec": ["0.1", "0.2", "0.3", "0.4"] if everything else ["0.1"],
+        "formats": ["framed-sha256", "cbor-blake3"],
+        "profiles": ["grit", "wit", "runtime", "wasm"] if everything else list(profiles),
+        "features": list(FEATURES) if everything else [],
+        "limits": {
+            "object_bytes": (8 << 20) if everything else 1 << 20,
+            "tree_depth": 1024,
+            "cas_names": 64,
+            "refs": 10_000,
+            "window": 64,
+            "frame_bytes": 16 << 20,
+            **({"wasm_pages": 1024} if everything else {}),
+        },
+    }

@@ -1,0 +1,119 @@
+"""Who does nothing, echoes, agrees to or refuses everything, hangs or dies passes no rule, whatever it claims.
+
+Spec: :rule:`suite.mutant.zero`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from gritstone_conformance.attachment.launcher import Launcher
+from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.cases import Case
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.replies import Json, Ok, Refused, Unsupported
+from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.running.plan import Plan, Selection, make_plan
+from gritstone_conformance.running.run import execute, execute_nothing
+from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.verdicts import rule_verdicts
+from gritstone_conformance.running.verifying import Data, load_data, plan_run
+from gritstone_conformance.trial import Property, Trial
+from selftests.fakes import Answer, FakeSubject, accept, fake_book, honest, reject
+from selftests.scripts import PLANTED
+
+QUICK = RunSettings(saves=False, shrink_s=0.0)
+HURRIED = Terms(deadline_scale=0.1, hellos=1)
+NOTHING = ("null", "echo", "always_ok", "always_refuse", "unsupported", "hang", "dies_on_3rd", "slow")
+
+
+@cache
+def data() -> Data:
+    return load_data()
+
+
+@cache
+def gate() -> Plan:
+    return plan_run(data(), Selection(), 1)
+
+
+def outcomes_of(command: list[str], plan: Plan) -> tuple[Outcome, ...]:
+    """Play a plan on a command as a run does, and leave out what only serves people."""
+    try:
+        subject = Launcher.for_command(command, HURRIED).start()
+    except SubjectFault as fault:
+        return execute_nothing(plan, fault, data().book)
+    return execute(plan, subject, data().book, QUICK, lambda _: None).outcomes
+
+
+@pytest.mark.rule("suite.mutant.zero", slow=True)
+@pytest.mark.parametrize("name", NOTHING)
+def test_no_rule_passes_for_who_does_nothing(name: str) -> None:
+    words = ["everything", *(["0.7"] if name == "slow" else [])]
+    verdicts = rule_verdicts(outcomes_of([sys.executable, str(PLANTED / f"{name}.py"), *words], gate()))
+    assert {rule.partition(".")[0] for rule in verdicts} == {"grit", "wit", "runtime", "wasm", "harness"}
+    assert len(verdicts) > 250
+    assert [rule for rule, verdict in verdicts.items() if verdict == "pass"] == []
+
+
+@pytest.mark.rule("suite.mutant.zero", slow=True)
+def test_one_wrong_id_in_fifty_fails_its_rule() -> None:
+    proxy = [sys.executable, str(PLANTED / "one_wrong_id_in_50.py"), "--", sys.executable, "-m", "gritstone.harness"]
+    plan = plan_run(data(), Selection(rule="grit.id.whole"), 1)
+    assert rule_verdicts(outcomes_of(proxy, plan))["grit.id.whole"] == "fail"
+
+
+def echo(op: str, args: dict[str, Json]) -> Answer:
+    return Ok(args)
+
+
+LAZY: dict[str, Callable[[str, dict[str, Json]], Answer]] = {
+    "echo": echo,
+    "always-ok": lambda op, args: Ok({}),
+    "always-refuse": lambda op, args: Refused("invalid"),
+    "unsupported": lambda op, args: Unsupported(op),
+    "hang": lambda op, args: SubjectFault("hung:blocked", "no reply"),
+    "dies": lambda op, args: SubjectFault("dead:exit-3", "stderr is empty"),
+}
+RULES = {
+    "grit.tree.key-order": [accept(), reject()],
+    "harness.frame.line": [reject("harness/frame/bad", twin="harness/frame/good", rule="harness.frame.line")],
+    "harness.reply.order": [],
+    "grit.store.flat": [],
+}
+
+
+def controlled(trial: Trial) -> None:
+    trial.expect("grit.id", {"n": "good"}, {"ok": {"id": 1}})
+    trial.expect("grit.id", {"n": "bad"}, {"refused": "invalid"})
+
+
+def small_plan() -> Plan:
+    """Return a plan with a reject and its twin, a property with its control, a watch, and a case of the harness."""
+    empty = accept("harness/frame/good", value=2, rule="harness.frame.line")
+    cases: list[Case] = [accept(), reject(), empty]
+    cases.append(reject("harness/frame/bad", twin="harness/frame/good", rule="harness.frame.line"))
+    property_ = Property("grit/store/controlled", ("grit.store.flat",), controlled)
+    return make_plan(cases, [property_], ["harness.reply.order"], Selection(), 1)
+
+
+@pytest.mark.rule("suite.mutant.zero")
+@pytest.mark.parametrize("name", LAZY)
+def test_no_rule_of_a_small_plan_passes_either(name: str, tmp_path: Path) -> None:
+    found = execute(small_plan(), FakeSubject(LAZY[name]), fake_book(), QUICK, lambda _: None).outcomes
+    assert [rule for rule, verdict in rule_verdicts(found).items() if verdict == "pass"] == []
+    assert set(rule_verdicts(found)) == {*RULES}
+
+
+@pytest.mark.rule("suite.mutant.zero")
+def test_the_same_rules_pass_for_the_honest() -> None:
+    def right(op: str, args: dict[str, Json]) -> Answer:
+        return Ok({"id": 2}) if args["n"] == "harness/frame/good" else honest(op, args)
+
+    found = execute(small_plan(), FakeSubject(right), fake_book(), QUICK, lambda _: None).outcomes
+    assert set(rule_verdicts(found).values()) == {"pass"}
