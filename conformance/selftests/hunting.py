@@ -10,7 +10,10 @@ was at fault no case can fail, for none is asked: there the rule that the fault 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,7 +22,7 @@ from typing import Final
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
-from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.running.engine import check_property
 from gritstone_conformance.running.ledger import Ledger, Observed
 from gritstone_conformance.running.outcomes import Outcome
@@ -37,6 +40,8 @@ __all__ = ["Found", "hunt", "play_gate"]
 
 _PATIENCE: Final = 0.2
 """Scale of the deadlines for a liar: hello 2 s and grace of twice that."""
+_LISTENS_S: Final = 20.0
+"""How long a mutant may take until it listens."""
 _MATERIAL: Final = 40
 """Vectors that are put to a liar at once, where any line may hold the lie."""
 
@@ -75,9 +80,14 @@ def hunt(command: Sequence[str], mutant: Mutant, home: Path) -> Found:
     Returns:
         What failed, and what was played.
     """
+    with _attached(command, mutant, home) as launcher:
+        return _hunt(launcher, mutant, home)
+
+
+def _hunt(launcher: Launcher, mutant: Mutant, home: Path) -> Found:
     found = Found()
     try:
-        subject = _start(command, mutant)
+        subject = _start(launcher)
     except SubjectFault as fault:
         found.failed |= _watched([fault])
         return found
@@ -100,8 +110,13 @@ def hunt(command: Sequence[str], mutant: Mutant, home: Path) -> Found:
 
 def play_gate(command: Sequence[str], mutant: Mutant, home: Path) -> Found:
     """Play the whole gate on a mutant, as a run does, and return what failed and what was executed."""
+    with _attached(command, mutant, home) as launcher:
+        return _play_gate(launcher, home)
+
+
+def _play_gate(launcher: Launcher, home: Path) -> Found:
     try:
-        subject = _start(command, mutant)
+        subject = _start(launcher)
     except SubjectFault as fault:
         return Found(_watched([fault]))
     settings = RunSettings(shrink_s=0.0, home=home, saves=False)
@@ -110,9 +125,32 @@ def play_gate(command: Sequence[str], mutant: Mutant, home: Path) -> Found:
     return Found(failed, [outcome.case for outcome in outcomes if outcome.was_executed])
 
 
-def _start(command: Sequence[str], mutant: Mutant) -> Subject:
+def _start(launcher: Launcher) -> Subject:
+    """Start or connect; who listens may need a while before it does."""
+    until = time.monotonic() + _LISTENS_S
+    while True:
+        try:
+            return launcher.start()
+        except UsageError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
+@contextmanager
+def _attached(command: Sequence[str], mutant: Mutant, home: Path) -> Iterator[Launcher]:
+    """Say how to attach a mutant: by starting it, or, where the fault is in how it listens, at its socket."""
     terms = Terms() if mutant.proxy is None else Terms(deadline_scale=_PATIENCE)
-    return Launcher.for_command(list(command), terms).start()
+    if not mutant.listens:
+        yield Launcher.for_command(list(command), terms)
+        return
+    path = home / "socket"
+    server = subprocess.Popen([*command, "--listen", f"unix:{path}"])
+    try:
+        yield Launcher.for_address(f"unix:{path}", terms)
+    finally:
+        server.kill()
+        server.wait()
 
 
 def _quarry(mutant: Mutant, claims: Claims) -> list[Planned]:

@@ -330,7 +330,7 @@ def forgets(wire: Wire, request: Request) -> bytes:
     """Keep every process's durable stores apart, so that nobody sees what another one stored."""
     args = request["args"]
     if request["op"] == "grit.open" and args.get("backend") == "durable":
-        request = request | {"args": args | {"dir": f"{args['dir']}/{os.getpid()}"}}
+        request = request | {"args": args | {"dir": f"{args['dir']}-{os.getpid()}"}}
     return wire.answer(request) + b"\n"
 
 

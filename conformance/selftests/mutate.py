@@ -72,6 +72,7 @@ class Mutant:
         proxy: the liar that it is, or None; a liar has no edits.
         equivalent: the proof that nobody can tell it from the original, or None.
         by: the case to play first, for it is known to find the fault.
+        listens: whether it has to be attached at a socket, for only there the fault is seen.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Mutant:
     proxy: str | None = None
     equivalent: str | None = None
     by: str | None = None
+    listens: bool = False
 
     @property
     def is_of_suite(self) -> bool:
@@ -121,13 +123,14 @@ def _mutant(
     proxy: str | None = None,
     equivalent: str | None = None,
     by: str | None = None,
+    listens: bool = False,
 ) -> Mutant:
     edits: tuple[Edit, ...] = ()
     if file is not None and old is not None and new is not None:
         edits = (Edit(file, old, new), *(Edit(**edit) for edit in more))
     if bool(edits) == bool(proxy):
         raise ValueError(f"{id}: a mutant is an edit (file, old, new) or a liar (proxy)")
-    return Mutant(id, kills, edits, tuple(also), proxy, equivalent, by)
+    return Mutant(id, kills, edits, tuple(also), proxy, equivalent, by, listens)
 
 
 def hunted() -> dict[str, Mutant]:

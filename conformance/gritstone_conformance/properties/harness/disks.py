@@ -30,8 +30,8 @@ def dir_only(trial: Trial) -> None:
     (around / "sibling" / "file").write_bytes(b"untouched")
     (around / "cwd").mkdir()
     fmt = format_of(trial.claims)
-    process = _elsewhere(trial, str(around / "cwd"))
     before = _snapshot(around, around / "store")
+    process = _elsewhere(trial, str(around / "cwd"))
     try:
         trial.expect_many(_busy(fmt, str(around / "store"), str(around / "out.grit")), on=process)
         process.close()
