@@ -65,7 +65,8 @@ def extract(history: History, finding: Finding) -> dict[str, Json]:
         finding: the finding that is named.
     """
     graph = _graph(history)
-    kept = _ordered(graph, _nearest(history, graph, finding))
+    nearest = _nearest(history, graph, finding)
+    kept = [node for node in _ordered(history, graph) if node in nearest]
     numbers = {node: number for number, node in enumerate(kept)}
     lanes = _lanes(history, kept)
     illegal = numbers.get((finding.place.actor or b"", -1 if finding.place.index is None else finding.place.index))
@@ -152,20 +153,20 @@ def _starts(history: History, finding: Finding) -> list[_Node]:
     return [*found, *sorted(heads, key=lambda node: (node[0] != actor, node[0] != history.agent, node[0]))]
 
 
-def _ordered(graph: _Graph, kept: set[_Node]) -> list[_Node]:
-    """Return steps so that each comes after those it builds on; what lies on a cycle comes last."""
-    lacking = {node: sum(1 for each in graph.before.get(node, ()) if each in kept) for node in kept}
-    ready = sorted((node[1], node[0]) for node, count in lacking.items() if count == 0)
+def _ordered(history: History, graph: _Graph) -> list[_Node]:
+    """Return all steps so that each comes after those it builds on; what lies on a cycle comes last."""
+    nodes = [(actor, index) for actor, chain in history.chains.items() for index in range(len(chain))]
+    lacking = {node: len(graph.before.get(node, ())) for node in nodes}
+    ready = sorted((index, actor) for (actor, index), count in lacking.items() if count == 0)
     ordered: list[_Node] = []
     while ready:
         index, actor = heapq.heappop(ready)
         ordered.append((actor, index))
         for each in graph.after.get((actor, index), ()):
-            if each in lacking:
-                lacking[each] -= 1
-                if lacking[each] == 0:
-                    heapq.heappush(ready, (each[1], each[0]))
-    return [*ordered, *sorted(kept.difference(ordered))]
+            lacking[each] -= 1
+            if lacking[each] == 0:
+                heapq.heappush(ready, (each[1], each[0]))
+    return [*ordered, *sorted(set(nodes).difference(ordered))]
 
 
 def _lanes(history: History, kept: Sequence[_Node]) -> list[bytes]:

@@ -29,11 +29,17 @@ def rules_section(material: Material) -> Node:
     """Return the section of all rules that were judged; where a claim follows, of all that bind the claimer, too."""
     bound = material.judgement.required.values() if material.judgement.conforms else ()
     asked = {*material.by_rule, *(rule for rules in bound for rule in rules)}
-    known = [material.book.rules[rule] for rule in sorted(asked) if rule in material.book.rules]
-    profiles = in_order(list({rule.profile for rule in known}))
-    groups = [_group(material, name, [rule for rule in known if rule.profile == name]) for name in profiles]
+    rules = [material.book.rules.get(rule) or _unknown(material, rule) for rule in sorted(asked)]
+    profiles = in_order(list({rule.profile for rule in rules}))
+    groups = [_group(material, name, [rule for rule in rules if rule.profile == name]) for name in profiles]
     head = element("h2", {"id": "rules-head"}, "Rules")
     return element("section", {"id": "rules", "aria-labelledby": "rules-head"}, head, *groups)
+
+
+def _unknown(material: Material, rule: str) -> Rule:
+    """Return what stands for a rule of another suite."""
+    words = "The suite that made this page does not know this rule."
+    return Rule(rule, material.by_rule[rule][0].level, "?", (), words, "", "")
 
 
 def _group(material: Material, profile: str, rules: Sequence[Rule]) -> Node:

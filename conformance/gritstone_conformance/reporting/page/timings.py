@@ -52,7 +52,7 @@ def _row(material: Material, profile: str, mine: list[Outcome], longest: float) 
     return element(
         "tr",
         {},
-        element("th", {"scope": "row"}, element("a", {"href": f"#profile-{profile}"}, profile)),
+        element("th", {"scope": "row"}, profile),
         element("td", {"class": style}, words),
         element("td", {}, _rules(material, profile)),
         *(element("td", {"class": verdict if tally[verdict] else "none"}, str(tally[verdict])) for verdict in VERDICTS),
