@@ -172,6 +172,7 @@ def test_a_badge_says_what_the_footer_says(
     assert fills[1] == colour
 
 
+@pytest.mark.rule("suite.report.inert")
 def test_nothing_that_was_written_becomes_markup() -> None:
     page = make_page(specimen(), data())
     read = Reader(page)
@@ -186,6 +187,7 @@ def test_nothing_that_was_written_becomes_markup() -> None:
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", text)
 
 
+@pytest.mark.rule("suite.report.inert")
 def test_a_page_asks_for_nothing() -> None:
     read = Reader(make_page(specimen(), data()))
     for tag, attrs in read.tags:
