@@ -5,58 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gritstone_conformance.cli import main
 from gritstone_conformance.reporting.comparing import compare_reports, told
-from gritstone_conformance.reporting.report import Report, footer_line, header_line, read_report, write_report
+from gritstone_conformance.reporting.report import read_report
 from gritstone_conformance.reporting.upgrading import change_of, preview
 from gritstone_conformance.rules import load_rules
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.settings import RunSettings
-from gritstone_conformance.running.verdicts import judge_run
 from selftests.fakes import HELLO, fake_book
+from selftests.reports import LAX, made_outcome, made_report, saved
 
 ORDER, BLOB = "grit.tree.key-order", "grit.blob.any"
-LAX = "expected refused:invalid got ok"
 BOOK = fake_book([ORDER, BLOB])
 
 Run = Callable[..., tuple[int, str, str]]
 
 
-def outcome(name: str, verdict: str = "pass", **members: Any) -> Outcome:
-    if verdict == "fail":
-        members = {"rule": ORDER, "signature": LAX, **members}
-    if verdict == "error":
-        members = {"cause": "late", **members}
-    if verdict == "skip":
-        members = {"reason": "feature files is not claimed", **members}
-    digest = members.pop("digest", name.encode().hex().ljust(64, "0")[-64:])
-    return Outcome(name, digest, "vector", members.pop("rules", (ORDER,)), "MUST", verdict, **members)
-
-
-def report(*outcomes: Outcome, hello: dict[str, Any] = HELLO, **header: Any) -> Report:
-    settings = RunSettings()
-    made = header_line(
-        BOOK,
-        "f" * 64,
-        settings,
-        attach="stdio",
-        command=("x",),
-        iut=hello,
-        shard=(0, 1),
-        started="2027-01-01T00:00:00.000Z",
-    )
-    judgement = judge_run(outcomes, BOOK, hello["profiles"], hello["features"])
-    return Report({**made, **header}, outcomes, footer_line(outcomes, judgement, 0, "2027-01-01T00:00:01.000Z"))
-
-
-def saved(path: Path, one: Report) -> str:
-    write_report(path, one.header, one.outcomes, one.footer)
-    return str(path)
+report = partial(made_report, BOOK)
 
 
 @pytest.fixture
@@ -71,8 +39,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     return run
 
 
-GOOD = report(outcome("grit/tree/a"), outcome("grit/tree/b"), outcome("grit/blob/c", rules=(BLOB,)))
-BAD = report(outcome("grit/tree/a", "fail"), outcome("grit/tree/b"), outcome("grit/blob/c", rules=(BLOB,)))
+GOOD = report(made_outcome("grit/tree/a"), made_outcome("grit/tree/b"), made_outcome("grit/blob/c", rules=(BLOB,)))
+BAD = report(
+    made_outcome("grit/tree/a", "fail"), made_outcome("grit/tree/b"), made_outcome("grit/blob/c", rules=(BLOB,))
+)
 
 
 def test_a_case_that_fails_now_is_broken() -> None:
@@ -98,7 +68,7 @@ def test_a_case_that_passes_now_is_fixed() -> None:
 
 
 def test_what_still_fails_is_told_when_it_fails_otherwise() -> None:
-    other = report(outcome("grit/tree/a", "error"), *BAD.outcomes[1:])
+    other = report(made_outcome("grit/tree/a", "error"), *BAD.outcomes[1:])
     assert told(compare_reports(BAD, BAD)) == ["0 fixed   0 broken   1 still failing"]
     lines = told(compare_reports(BAD, other))
     assert lines[0] == f"DIFFERS {ORDER:<28} grit/tree/a   was: {LAX}   now: error late"
@@ -106,12 +76,14 @@ def test_what_still_fails_is_told_when_it_fails_otherwise() -> None:
 
 
 def test_cases_are_known_by_their_digests() -> None:
-    renamed = report(outcome("grit/tree/z", digest=BAD.outcomes[0].digest), *BAD.outcomes[1:])
+    renamed = report(made_outcome("grit/tree/z", digest=BAD.outcomes[0].digest), *BAD.outcomes[1:])
     assert [new.case for _, new in compare_reports(BAD, renamed).fixed] == ["grit/tree/z"]
 
 
 def test_new_and_retired_cases_are_counted_and_new_failures_told() -> None:
-    newer = report(*GOOD.outcomes[1:], outcome("grit/tree/n"), outcome("grit/tree/o", "fail"), vectors="e" * 64)
+    newer = report(
+        *GOOD.outcomes[1:], made_outcome("grit/tree/n"), made_outcome("grit/tree/o", "fail"), vectors="e" * 64
+    )
     change = compare_reports(GOOD, newer)
     assert (change.added, change.retired) == (("grit/tree/n", "grit/tree/o"), ("grit/tree/a",))
     lines = told(change)
@@ -125,7 +97,7 @@ def test_new_and_retired_cases_are_counted_and_new_failures_told() -> None:
 
 
 def test_what_is_skipped_now_is_not_broken() -> None:
-    skipped = report(outcome("grit/tree/a", "skip"), *GOOD.outcomes[1:])
+    skipped = report(made_outcome("grit/tree/a", "skip"), *GOOD.outcomes[1:])
     change = compare_reports(GOOD, skipped)
     assert not change.is_worse
     assert told(change)[-1].endswith("1 not judged now")
@@ -216,7 +188,7 @@ def test_a_report_says_what_an_upgrade_would_mean(
     lists = {"0.1": ((BLOB, "MUST", "0" * 16),), "0.2": ((ORDER, "MUST", "0" * 16), ("wit.step.x", "MUST", "0" * 16))}
     book = replace(fake_book([ORDER, BLOB, "wit.step.x"]), versions=lists)
     monkeypatch.setattr("gritstone_conformance.reporting.upgrading.load_rules", lambda: book)
-    one = report(outcome("grit/tree/a", verdict), outcome("grit/blob/c", rules=(BLOB,)))
+    one = report(made_outcome("grit/tree/a", verdict), made_outcome("grit/blob/c", rules=(BLOB,)))
     seen = preview(book, change_of(book, "0.1", "0.2"), one)
     assert seen.rules["not asked" if verdict == "skip" else verdict] == (ORDER,)
     assert seen.unbound == 1

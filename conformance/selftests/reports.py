@@ -1,0 +1,52 @@
+"""Reports that nothing was run for: made of outcomes, sealed like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gritstone_conformance.reporting.report import Report, footer_line, header_line, write_report
+from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.verdicts import judge_run
+from selftests.fakes import HELLO
+
+__all__ = ["made_outcome", "made_report", "saved"]
+
+LAX = "expected refused:invalid got ok"
+
+
+def made_outcome(name: str, verdict: str = "pass", **members: Any) -> Outcome:
+    """Return an outcome with what its verdict needs; its digest follows from its name."""
+    rules = members.pop("rules", ("grit.tree.key-order",))
+    if verdict == "fail":
+        members = {"rule": rules[0], "signature": LAX, **members}
+    if verdict == "error":
+        members = {"cause": "late", **members}
+    if verdict == "skip":
+        members = {"reason": "feature files is not claimed", **members}
+    digest = members.pop("digest", name.encode().hex().ljust(64, "0")[-64:])
+    return Outcome(name, digest, "vector", rules, members.pop("level", "MUST"), verdict, **members)
+
+
+def made_report(book: RuleBook, *outcomes: Outcome, hello: dict[str, Any] = HELLO, **header: Any) -> Report:
+    """Return a report of a whole run that had these outcomes; ``header`` replaces members of the header."""
+    made = header_line(
+        book,
+        "f" * 64,
+        RunSettings(),
+        attach="stdio",
+        command=("x",),
+        iut=hello,
+        shard=(0, 1),
+        started="2027-01-01T00:00:00.000Z",
+    )
+    judgement = judge_run(outcomes, book, hello["profiles"], hello["features"])
+    return Report({**made, **header}, outcomes, footer_line(outcomes, judgement, 0, "2027-01-01T00:00:01.000Z"))
+
+
+def saved(path: Path, report: Report) -> str:
+    """Write a report, sealed; return its path."""
+    write_report(path, report.header, report.outcomes, report.footer)
+    return str(path)
