@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--whole-zoo``, and ``--part`` for the matrix."""
     parser.addoption("--whole-zoo", action="store_true", help="fail unless all mutants are found and all MUSTs proven")
     parser.addoption("--part", default="0/1", metavar="K/N", help="play this part of the matrix (default: the whole)")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the files without a zoo where only that is asked for: reading them takes longer than many a hunt."""
+    if not config.getoption("--whole-zoo") or not collection_path.name.startswith("test_"):
+        return None
+    return "pytest.mark.zoo" not in collection_path.read_text(encoding="utf-8") or None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -47,7 +55,7 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print the numbers of the mutants that this session hunted; nothing when it hunted none."""
     summary = _summary(config)
-    if summary.zoo.size or config.getoption("--whole-zoo"):
+    if summary.zoo.hunted or config.getoption("--whole-zoo"):
         terminalreporter.section("zoo")
         for line in summary.lines():
             terminalreporter.line(line)

@@ -18,7 +18,6 @@ An entry of ``mutants/`` is one of three things:
 
 from __future__ import annotations
 
-import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
@@ -185,7 +184,9 @@ class _MutatingLoader(importlib.machinery.SourceFileLoader):
         return compile(apply_edits(self.mutant, self.file, source), self.path, "exec", dont_inherit=True)
 
 
-class _MutatingFinder(importlib.abc.MetaPathFinder):
+class _MutatingFinder:
+    """A finder for ``sys.meta_path``; its abstract base class would cost each child more than all else here."""
+
     def __init__(self, mutant: Mutant) -> None:
         self.mutant = mutant
         self.files = {edit.module: edit.file for edit in mutant.edits}
