@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -238,6 +239,15 @@ def test_every_text_says_what_it_would_say_of_the_claim() -> None:
     assert was == "1 rule fails, 1 error; fake 1 does not conform to grit of spec 0.1   exit 1   r"
     assert now == "3 known; fake 1 does not conform to grit of spec 0.1   r"
     assert profile_lines(marked, after) == profile_lines(RUN, before)
+
+
+@pytest.mark.parametrize(("strict", "unexpected"), [(False, 0), (True, 1)])
+def test_a_broken_should_may_be_foreseen(strict: bool, unexpected: int) -> None:
+    run = (replace(RUN[0], level="SHOULD"), replace(RUN[1], level="SHOULD"), *RUN[2:4])
+    marked, stale = foresee(Expectations("f", "0" * 64, (entry(case="grit/tree/a"),)), run, KNOWN, TODAY)
+    assert stale == ()
+    judgement = judge_run(marked, BOOK, ("grit",), (), stale=stale, strict=strict)
+    assert (judgement.unexpected, judgement.exit) == (unexpected, unexpected)
 
 
 @pytest.mark.rule("suite.expect.claim")
