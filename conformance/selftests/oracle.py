@@ -47,7 +47,7 @@ def play_vector(case: Case) -> str | None:
 
 
 def recorded_replies() -> Iterator[Asked]:
-    """Yield the right replies of the vectors, one for each operation, form of what is expected and form of the reply."""
+    """Yield the right replies of the vectors, one for each form of request, expectation and reply."""
     seen: set[object] = set()
     for case in load_vectors().cases():
         for asked in _play(case):

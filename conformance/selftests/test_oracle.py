@@ -12,7 +12,7 @@ from selftests.oracle import play_vector
 
 PROFILES = ("grit", "wit", "runtime", "wasm")
 SLOW = {"grit/depth/arrays"}
-"""Vectors that take more than a second; they are played with the checks switched off."""
+"""Vectors that take the model more than a second."""
 
 
 @pytest.mark.rule("suite.mutant.oracle")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from gritstone_conformance.rules import Rule
 from selftests.mutate import Mutant, StaleMutantError, check_fresh
 
-__all__ = ["Summary", "Zoo", "note", "note_kill"]
+__all__ = ["Summary", "Zoo", "note", "note_check", "note_kill"]
 
 Recorder = Callable[[str, object], None]
 """The fixture ``record_property``."""
@@ -35,6 +35,12 @@ def note_kill(record_property: Recorder, name: str, rule: str) -> None:
     record_property("kills", rule)
 
 
+def note_check(record_property: Recorder, check: str, rule: str) -> None:
+    """Record that this test switches off a check of the judge or the model, as ``rule`` demands."""
+    record_property("check", check)
+    record_property("kills", rule)
+
+
 @dataclass(slots=True)
 class Zoo:
     """What became of the mutants of one session.
@@ -44,12 +50,19 @@ class Zoo:
         survivors: mutants that were not found, or not by that name.
         loose: mutant -> rules that failed too and that its entry does not name.
         stale: mutants that do not apply.
+        checks: checks of judge and model that were switched off -> whether that was seen.
     """
 
     killed: dict[str, str] = field(default_factory=dict)
     survivors: set[str] = field(default_factory=set)
     loose: dict[str, str] = field(default_factory=dict)
     stale: set[str] = field(default_factory=set)
+    checks: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def hunted(self) -> int:
+        """How many tests of the zoo were played: mutants, and checks that were switched off."""
+        return self.size + len(self.checks)
 
     @property
     def size(self) -> int:
@@ -59,6 +72,8 @@ class Zoo:
     def add(self, properties: Iterable[tuple[str, object]], *, passed: bool) -> None:
         """Take the recorded properties of one test; a test that hunted nothing has none."""
         told = {name: str(value) for name, value in properties}
+        if "check" in told:
+            self.checks[told["check"]] = passed
         if "mutant" not in told:
             return
         if told.get("loose"):
@@ -110,7 +125,9 @@ class Summary:
     @property
     def is_whole(self) -> bool:
         """Whether every mutant was hunted and found, and every rule is proven or excluded."""
-        return self.zoo.size >= self.expected and not (self.zoo.survivors or self.zoo.stale or self.unproven)
+        zoo = self.zoo
+        is_all = zoo.hunted >= self.expected and all(zoo.checks.values())
+        return is_all and not (zoo.survivors or zoo.stale or self.unproven)
 
     def lines(self) -> list[str]:
         """Return the block that a session ends with."""
@@ -120,14 +137,19 @@ class Summary:
             f"loose {len(zoo.loose)} · rules {len(self.musts)} · mutant-proven {len(self.proven)} · "
             f"excluded {len(self.excluded)} · stale {len(zoo.stale)}"
         ]
-        if zoo.size < self.expected:
-            lines.append(f"a part of the zoo: {zoo.size} of {self.expected} mutants were hunted in this session")
+        if zoo.checks:
+            unseen = sorted(check for check, was_seen in zoo.checks.items() if not was_seen)
+            total = len(zoo.checks)
+            lines.append(f"checks of judge and model switched off {total} · seen {total - len(unseen)}")
+            lines += [f"unseen {check}" for check in unseen]
+        if zoo.hunted < self.expected:
+            lines.append(f"a part of the zoo: {zoo.hunted} of {self.expected} mutants were hunted in this session")
         if self.equivalent:
             lines.append(f"equivalent to the original by proof, not counted: {self.equivalent}")
         lines += [f"survivor {name}" for name in sorted(zoo.survivors)]
         lines += [f"stale {name}" for name in sorted(zoo.stale)]
         lines += [f"loose {name}: {rules}" for name, rules in sorted(zoo.loose.items())]
         lines += [f"excluded {rule}: {reason}" for rule, reason in sorted(self.excluded.items())]
-        if zoo.size >= self.expected:
+        if zoo.hunted >= self.expected:
             lines += [f"no mutant proves {rule}" for rule in sorted(self.unproven)]
         return lines

@@ -1,0 +1,134 @@
+"""What must come out right, and must not where a check is switched off: probes, the cheapest kinds first.
+
+Vectors, answered by the model; histories that were recorded; right replies that were changed, for the judge; properties
+on what the honest reference answered; and for what is left the selftests of the module.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+
+__all__ = ["BrokenError", "Probe", "audits", "changed_replies", "properties", "selftests", "vectors"]
+
+SELFTESTS: Final = {
+    "attachment/base64url": ("test_base64url.py",),
+    "attachment/claims": ("test_claims.py",),
+    "attachment/forms": ("test_forms.py",),
+    "attachment/protocol": ("test_protocol.py",),
+    "audit": ("test_audit.py",),
+    "histories": ("test_audit.py",),
+    "judge": ("test_alive.py", "test_verdicts.py"),
+    "model": ("test_model_store.py", "test_model_bundle.py", "test_model_wit.py", "test_model_wasm.py"),
+    "model/history": ("test_history.py", "test_history_wasm.py"),
+    "model/wasm": ("test_wasm_twins.py",),
+    "running/verdicts": ("test_verdicts.py",),
+}
+"""Module, or a folder above it, to the selftests that know it."""
+
+_EXAMPLES: Final = 4
+_SLOW: Final = frozenset({"grit/depth/arrays"})
+
+
+class BrokenError(Exception):
+    """A selftest ended by something else than what it asserts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Something that must come out right.
+
+    Attributes:
+        name: for people.
+        play: plays it; returns what is wrong, or None.
+    """
+
+    name: str
+    play: Callable[[], str | None]
+
+
+def vectors() -> Iterator[Probe]:
+    """Yield each vector, answered by the model; but for those that take seconds."""
+    from gritstone_conformance.vectors.files import load_vectors
+    from selftests.oracle import play_vector
+
+    for case in load_vectors().cases():
+        if case.name not in _SLOW:
+            yield Probe(case.name, functools.partial(play_vector, case))
+
+
+def audits() -> Iterator[Probe]:
+    """Yield each recorded history."""
+    from gritstone_conformance.vectors.audits import judge_audit, load_audits
+
+    for file in load_audits():
+        for audit in file.audits:
+            yield Probe(audit.name, functools.partial(judge_audit, audit))
+
+
+def changed_replies() -> Iterator[Probe]:
+    """Yield the right replies of each operation, which the judge must not take for right once they are changed."""
+    from selftests.alive import overlooked
+    from selftests.test_alive import replies
+
+    for op, recorded in replies().items():
+        for number, asked in enumerate(recorded):
+
+            def play(op: str = op, asked: object = asked) -> str | None:
+                return next(overlooked(op, asked.expect, asked.reply, asked.bindings), None)  # type: ignore[attr-defined]
+
+            yield Probe(f"{op}, reply {number} changed", play)
+
+
+def properties() -> Iterator[Probe]:
+    """Record the properties on the honest reference, and yield each with what was recorded.
+
+    Those are left out that need processes of their own, time, or a claim that the reference does not make.
+    """
+    from gritstone_conformance.attachment.launcher import Launcher
+    from gritstone_conformance.errors import SubjectFault
+    from gritstone_conformance.properties import load_properties
+    from gritstone_conformance.trial import Divergence
+    from selftests.cassette import Cassette
+
+    subject = Launcher.for_command([sys.executable, "-m", "gritstone.harness"]).start()
+    try:
+        for prop in load_properties():
+            if prop.kind in ("property", "machine") and not prop.search_only:
+                try:
+                    cassette = Cassette.record(prop, subject, _EXAMPLES)
+                except (Divergence, SubjectFault):
+                    continue
+                yield Probe(prop.name, cassette.replay)
+    finally:
+        subject.close()
+
+
+def selftests(modules: Sequence[str]) -> list[str]:
+    """Return the files of the selftests that know some modules."""
+    above = {module.rsplit("/", depth)[0] for module in modules for depth in range(module.count("/") + 1)}
+    return sorted({file for module in above for file in SELFTESTS.get(module, ())})
+
+
+def of_items(items: Sequence[pytest.Item]) -> Iterator[Probe]:
+    """Yield the tests of a session."""
+    for item in items:
+        yield Probe(item.nodeid, functools.partial(_play_item, item))
+
+
+def _play_item(item: pytest.Item) -> str | None:
+    from _pytest.runner import runtestprotocol
+
+    for report in runtestprotocol(item, log=False, nextitem=None):
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            words = "" if crash is None else str(crash.message).split("\n", 1)[0]
+            if report.when != "call" or not words.startswith(("assert", "AssertionError", "Failed")):
+                raise BrokenError(words)
+            return words
+    return None

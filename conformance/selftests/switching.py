@@ -1,0 +1,232 @@
+"""Switch off each check of judge and model, and find something recorded as right that then fails.
+
+    python -m selftests.switching CHECKS.json SEEN.json
+
+Judge and model are imported once, with a switch in each check. Every probe is played with all of them on, so that it is
+known in which probes a check accuses; then a child is forked for each check, which switches it off and plays those
+probes until one fails. Checks that no probe of one kind shows are left to the next kind.
+
+A check is *seen* when a probe says that something is wrong. Where the suite itself then breaks instead, it is seen
+too, for no gate would pass; but that is noted, and counts only when nothing says more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import importlib
+import io
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from selftests import probes
+from selftests.checks import Switchboard, find_checks, install
+from selftests.probes import Probe
+
+__all__ = ["Seen", "main"]
+
+_MOST_PROBES: Final = 12  # of one kind
+_CPU_S: Final = 5  # of one probe
+_MEMORY_BYTES: Final = 6 << 30
+_LANES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What became of a check that was switched off.
+
+    Attributes:
+        by: the probe that showed it, or None.
+        words: what it said, or why nothing did.
+        broke: whether the suite broke in that probe instead of finding something wrong.
+    """
+
+    by: str | None
+    words: str
+    broke: bool = False
+
+    @property
+    def is_found(self) -> bool:
+        """Whether a probe found something wrong."""
+        return self.by is not None and not self.broke
+
+
+class EndlessError(BaseException):
+    """A probe takes too long; no Exception, so that nothing on the way catches it."""
+
+
+class Hunter:
+    """Knows in which probes each check accuses, and plays them with the check off."""
+
+    def __init__(self, board: Switchboard, checks: Sequence[str]) -> None:
+        self.board = board
+        self.seen = {check: Seen(None, "it never accuses") for check in checks}
+
+    @property
+    def left(self) -> list[str]:
+        """The checks of which nothing was found wrong yet."""
+        return [check for check, seen in self.seen.items() if not seen.is_found]
+
+    def hunt(self, kind: Iterable[Probe]) -> None:
+        """Hunt the checks that are left with probes of one kind, each in a child of its own, two at a time."""
+        accused = self._learn(kind)
+        checks = [check for check in self.left if check in accused]
+        gc.collect()
+        gc.freeze()
+        caches = list(_caches())
+        lanes = [
+            _forked(functools.partial(_lane, functools.partial(self._probe, accused, caches), checks[lane::_LANES]))
+            for lane in range(_LANES)
+        ]
+        for lane in lanes:
+            for check, told in _result(lane, {}).items():
+                seen = Seen(**told)
+                if seen.is_found or self.seen[check].by is None:
+                    self.seen[check] = seen
+
+    def _learn(self, kind: Iterable[Probe]) -> dict[str, list[Probe]]:
+        """Play probes with every check on; returns those in which each check accuses."""
+        accused: dict[str, list[Probe]] = {}
+        left = set(self.left)
+        for probe in kind:
+            self.board.seen.clear()
+            wrong = probe.play()
+            assert wrong is None, f"{probe.name} fails with every check on: {wrong}"
+            for check in self.board.seen & left:
+                accused.setdefault(check, []).append(probe)
+            self.board.seen.clear()
+        return accused
+
+    def _probe(self, accused: dict[str, list[Probe]], caches: Sequence[Callable[[], None]], check: str) -> Seen:
+        """Switch a check off and play what it accused in until something is wrong."""
+        self.board.off = check
+        broke: Seen | None = None
+        for probe in _spread(accused[check]):
+            for clear in caches:
+                clear()
+            try:
+                with _bounded():
+                    wrong = probe.play()
+            except BaseException as problem:  # noqa: BLE001 - whatever the suite then breaks of
+                where = traceback.extract_tb(problem.__traceback__)[-1]
+                words = f"{type(problem).__name__} in {where.name}: {problem}"
+                if not type(problem).__name__.startswith("Deviated"):
+                    broke = broke or Seen(probe.name, words[:200], broke=True)
+            else:
+                if wrong is not None:
+                    return Seen(probe.name, wrong[:200])
+        return broke or Seen(None, f"nothing is wrong in {len(accused[check])} probes in which it accuses")
+
+
+def _spread(probes_: Sequence[Probe]) -> Sequence[Probe]:
+    """Return so many probes at most, from all over the list."""
+    count = len(probes_)
+    return (
+        [probes_[index * count // _MOST_PROBES] for index in range(_MOST_PROBES)] if count > _MOST_PROBES else probes_
+    )
+
+
+def _caches() -> Iterator[Callable[[], None]]:
+    for name, module in list(sys.modules.items()):
+        if name.startswith("gritstone_conformance.model"):
+            yield from (value.cache_clear for value in vars(module).values() if hasattr(value, "cache_clear"))
+
+
+def _lane(work: Callable[[str], Seen], checks: Sequence[str]) -> dict[str, Any]:
+    lost = asdict(Seen(None, "the child did not come to an end"))
+    return {check: _result(_forked(functools.partial(_quiet, work, check)), lost) for check in checks}
+
+
+def _quiet(work: Callable[[str], Seen], check: str) -> dict[str, Any]:
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return asdict(work(check))
+
+
+@contextlib.contextmanager
+def _bounded() -> Iterator[None]:
+    """Raise EndlessError where what is done takes too much processor time."""
+
+    def stop(number: int, frame: object) -> None:
+        raise EndlessError(f"{_CPU_S} s")
+
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, _CPU_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _forked(work: Callable[[], Any]) -> tuple[int, int]:
+    """Do work in a child; returns its process and the end of the pipe that gives its result."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        try:
+            with os.fdopen(writing, "w") as pipe:
+                json.dump(work(), pipe)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    return child, reading
+
+
+def _result(child: tuple[int, int], default: Any) -> Any:
+    process, reading = child
+    with os.fdopen(reading) as pipe:
+        text = pipe.read()
+    os.waitpid(process, 0)
+    try:
+        return json.loads(text)
+    except ValueError:
+        return default
+
+
+class _Session:
+    """A pytest session that hunts with its tests and reports none of them."""
+
+    def __init__(self, hunter: Hunter) -> None:
+        self.hunter = hunter
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Hunt in place of playing the tests."""
+        self.hunter.hunt(probes.of_items(session.items))
+        return True
+
+
+def main(argv: Sequence[str]) -> int:
+    """Hunt the checks that a file lists, and write what became of each."""
+    wanted, written = map(Path, argv)
+    board = install()
+    for file in sorted({check.file for check in find_checks().values()}):
+        # before pytest is there, which compiles modules in its own way
+        name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        importlib.import_module(f"gritstone_conformance.{name}")
+    hunter = Hunter(board, json.loads(wanted.read_bytes()))
+    for kind in (probes.vectors, probes.audits, probes.changed_replies, probes.properties):
+        if hunter.left:
+            hunter.hunt(kind())
+    files = probes.selftests([check.partition(":")[0] for check in hunter.left])
+    if files:
+        paths = [str(Path(__file__).with_name(name)) for name in files]
+        options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--noconftest", "--assert=plain"]
+        pytest.main([*options, *paths], plugins=[_Session(hunter)])
+    written.write_text(json.dumps({check: asdict(seen) for check, seen in hunter.seen.items()}, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
