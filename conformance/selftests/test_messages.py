@@ -243,6 +243,16 @@ def test_what_does_not_follow_is_not_claimed() -> None:
     assert "does not conform" in lines[1]
 
 
+def test_errors_of_one_cause_are_counted() -> None:
+    causes = ("hung:blocked", "adapter", "hung:blocked", "twin", "twin", "not-started", "not-started")
+    broken = [
+        failed(f"grit/x/{index}", verdict="error", cause=cause, rule=None, signature=None, divergence=None)
+        for index, cause in enumerate(causes)
+    ]
+    lines = closing_lines(HEADER, broken, judge_run(broken, SMALL, ("grit",), ()), "r.jsonl")
+    assert [line for line in lines if "with error" in line] == ["2 cases with error hung:blocked"]
+
+
 def test_a_should_that_is_not_kept_is_named() -> None:
     outcomes = (replace(failed(), level="SHOULD"), *GOOD)
     lines = closing_lines(HEADER, outcomes, judge_run(outcomes, SMALL, ("grit",), ()), "r.jsonl")

@@ -193,10 +193,19 @@ def _remarks(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
     failed = _failing(outcomes, "SHOULD")
     if failed:
         lines.append(f"{counted(len(failed), 'SHOULD')} not kept: {' '.join(sorted(failed))}")
+    lines += _error_counts(outcomes)
     unproven = sum(1 for outcome in outcomes if outcome.cause == "twin")
     if unproven:
         lines.append(f"{counted(unproven, 'case')} answered as expected but not counted: the twin did not pass")
     return lines
+
+
+def _error_counts(outcomes: Iterable[Outcome]) -> list[str]:
+    """Return how many cases broke with each cause that is shown once for all of them."""
+    unforeseen = (outcome for outcome in outcomes if outcome.verdict == "error" and outcome.expected is None)
+    causes = Counter(outcome.cause or "" for outcome in unforeseen)
+    shown = ((cause, number) for cause, number in sorted(causes.items()) if cause not in ("twin", "not-started"))
+    return [f"{number} cases with error {printable(cause)}" for cause, number in shown if number > 1]
 
 
 def _failing(outcomes: Iterable[Outcome], level: str) -> set[str]:
