@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cli import main
 from gritstone_conformance.model.formats import FORMATS
+from gritstone_conformance.resume import resume_beside
+from gritstone_conformance.schemas import violation
 from gritstone_conformance.strategies.guests import GUESTS
 from gritstone_conformance.strategies.journeys import JOURNEYS, Journey
 
@@ -21,6 +28,19 @@ REFERENCE = shlex.join([sys.executable, "-m", "gritstone.harness"])
 def mutant(name: str) -> str:
     """Return the command of the reference with a fault."""
     return shlex.join([sys.executable, str(HERE / "mutate.py"), name, "--", "-m", "gritstone.harness"])
+
+
+CUTS_OF_17 = 17  # seven steps in one format and eight in the other, and before the first of each
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of a comparison, each held against the schema, and the whole against its seal."""
+    rows = path.read_bytes().splitlines(keepends=True)
+    lines = [json.loads(row) for row in rows]
+    assert [violation("comparison", line) for line in lines] == [None] * len(lines)
+    assert lines[-1]["lines"] == len(lines) - 1
+    assert lines[-1]["sha256"] == hashlib.sha256(b"".join(rows[:-1])).hexdigest()
+    return lines
 
 
 @pytest.fixture
@@ -72,9 +92,39 @@ def test_who_goes_another_way_is_found(
 
 
 def test_who_runs_no_guests_plays_nothing(resume: Callable[..., tuple[int, list[str]]]) -> None:
-    code, lines = resume("--iut", f"{REFERENCE} --without wasm")
+    code, lines = resume("--iut", f"{REFERENCE} --without wasm", "-k", "[!l]*")
     assert code == 3
     assert lines[-1] == "0 journeys, 0 cuts, 0 steps compared, 0 differences"
+
+
+@pytest.mark.rule("suite.resume.matrix")
+def test_a_runtime_that_does_not_look_at_what_was_imported_is_found_at_every_cut_of_every_pair(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, lax = tmp_path / "report.jsonl", mutant("a-start-asks-no-head")
+    targets = [Target.parse(command, None) for command in (REFERENCE, lax)]
+    code = resume_beside(targets, "life-chosen-17", Terms(), report, sys.stdout)
+    assert code == 1
+    told = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("life-chosen-17, framed-sha256, A -> B, cut 3, step ") for line in told), told
+    header, *lines, footer = read_lines(tmp_path / "report.resume.jsonl")
+    assert [each["letter"] for each in header["implementations"]] == ["A", "B"]
+    assert footer["exit"] == code
+    pairs = {tuple(line["letters"]): line for line in lines if line["type"] == "pair"}
+    assert set(pairs) == {(one, other) for one in "AB" for other in "AB"}
+    assert {line["cuts"] for line in pairs.values()} == {CUTS_OF_17}
+    assert pairs["A", "A"]["differ"] == pairs["B", "A"]["differ"] == 0
+    assert pairs["A", "B"]["differ"] == pairs["B", "B"]["differ"] > 2
+    parted = {(line["source"], line["target"], line["cut"]) for line in lines if line["type"] == "difference"}
+    assert {("A", "B", 1), ("A", "B", 3), ("B", "B", 1), ("B", "B", 3)} <= parted
+
+
+@pytest.mark.rule("suite.resume.matrix")
+def test_a_history_that_is_illegal_after_a_resumption_is_found(resume: Callable[..., tuple[int, list[str]]]) -> None:
+    twice = mutant("an-injection-is-sent-again-at-a-start")
+    code, lines = resume("--iut", twice, "-k", "life-free-17")
+    assert code == 1
+    assert any("A -> A" in line and "history doubled" in line for line in lines), lines
 
 
 def test_a_host_that_ends_is_told(resume: Callable[..., tuple[int, list[str]]]) -> None:

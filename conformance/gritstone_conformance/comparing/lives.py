@@ -60,7 +60,8 @@ class Life:
         return build(Tape(b"".join(blocks)[:SCENARIO_TAPE]), fmt, fails=False, asks=False)
 
 
-LIVES: Final = tuple(Life(number, schedule) for schedule in ("chosen", "free") for number in range(4))
+_EVENTFUL: Final = (1, 8, 17, 21)
+LIVES: Final = tuple(Life(number, schedule) for schedule in ("chosen", "free") for number in _EVENTFUL)
 
 
 @dataclass(slots=True)
@@ -125,7 +126,7 @@ def _play(matrix: Matrix, crew: dict[str, Host], others: dict[str, Host], life: 
 
 
 def _note(matrix: Matrix, life: Life, fmt: Format, pair: tuple[str, str], cut: int, step: int, words: str) -> None:
-    matrix.differences.append(Difference(life.name, fmt.name, *pair, cut, step, words))
+    matrix.differences.append(Difference(life.name, fmt.name, *pair, cut, max(step, 1), words))
 
 
 def _straight(host: Host, life: Life, scenario: Scenario, fmt: Format) -> _Past:

@@ -18,11 +18,12 @@ from typing import Final
 from gritstone_conformance.cases import canonical_json
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.judge import difference_of, expectation_of
-from gritstone_conformance.replies import Json, Reply
+from gritstone_conformance.replies import Json, Ok, Reply
 
 __all__ = ["Entry", "Parting", "Script", "Transcript", "entry_of", "partings"]
 
 _PLACE: Final = re.compile(re.escape(tempfile.gettempdir()) + r"/gritstone-[^/]+")
+_CURSOR: Final = "a cursor"  # how it is spelled is nobody's business
 _LONG_CHARS: Final = 256
 _SHOWN_CHARS: Final = 64
 
@@ -47,8 +48,12 @@ class Entry:
 def entry_of(op: str, args: dict[str, Json], answer: Reply | SubjectFault) -> Entry:
     """Return the entry of a request."""
     plain = {name: _PLACE.sub("{place}", value) if isinstance(value, str) else value for name, value in args.items()}
+    if isinstance(plain.get("cursor"), str):
+        plain["cursor"] = _CURSOR
     key = hashlib.sha256(canonical_json([op, plain])).hexdigest()[:16]
     said = {"fault": answer.cause} if isinstance(answer, SubjectFault) else expectation_of(answer)
+    if isinstance(answer, Ok) and isinstance(answer.value.get("cursor"), str):
+        said["ok"]["cursor"] = _CURSOR
     return Entry(op, key, _shortened(plain), _shortened(said))
 
 

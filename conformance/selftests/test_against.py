@@ -1,0 +1,137 @@
+"""``gritstone verify --against``: each is judged by the rules, and what no rule objects to is a dispute."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gritstone_conformance.cli import main
+from gritstone_conformance.comparing.against import Side, compare_sides
+from gritstone_conformance.comparing.transcripts import Entry, Script, Transcript, entry_of
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.replies import Ok, Refused, Reply
+from selftests.test_resume import mutant, read_lines
+
+REFERENCE = shlex.join([sys.executable, "-m", "gritstone.harness"])
+WRONG = mutant("last-writer-wins")  # two of it answer alike
+CASE = "grit/cas/expected-other-target"
+
+
+def verdicts(report: Path) -> dict[str, str]:
+    lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
+    return {line["case"]: line["verdict"] for line in lines if line["type"] == "case"}
+
+
+def against(report: Path, *commands: str, glob: str) -> tuple[int, list[dict[str, Any]]]:
+    first, *others = commands
+    more = [word for other in others for word in ("--against", other)]
+    code = main(["verify", "--iut", first, *more, "-k", glob, "--report", str(report)])
+    return code, read_lines(report.with_name("report.against.jsonl"))
+
+
+@pytest.mark.rule("suite.dispute.no-vote")
+@pytest.mark.parametrize("right", ["A", "B", "C"])
+def test_two_that_are_wrong_alike_do_not_outvote_one_that_is_right(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], right: str
+) -> None:
+    commands = [REFERENCE if letter == right else WRONG for letter in "ABC"]
+    code, lines = against(tmp_path / "report.jsonl", *commands, glob=CASE)
+    names = {"A": "report.jsonl", "B": "report.b.jsonl", "C": "report.c.jsonl"}
+    found = {letter: verdicts(tmp_path / name)[CASE] for letter, name in names.items()}
+    assert found == {letter: "pass" if letter == right else "fail" for letter in "ABC"}
+    assert code == (0 if right == "A" else 1), "the code is that of the first"
+    differences = [line for line in lines if line["type"] == "difference"]
+    assert differences, "two of the three pairs differ, and those with the first are shown"
+    for line in differences:
+        assert line["finding"] == "settled"
+        assert set(line["broken"]) == set(line["answers"]) - {right}
+        assert right in line["answers"]
+    assert f"SETTLED {CASE}" in capsys.readouterr().out
+
+
+def script(*answers: Reply | SubjectFault, verdict: str = "pass", rule: str | None = None, step: int = 0) -> Script:
+    entries = [entry_of("grit.cas", {"store": "s", "n": number}, answer) for number, answer in enumerate(answers)]
+    failed = 0 if verdict == "fail" else None
+    return Script.of(verdict, rule, [entries], failed, step if verdict == "fail" else None)
+
+
+def compared(one: Script, other: Script) -> tuple[list[dict[str, Any]], list[str], int]:
+    sides = [Side(letter, letter, Transcript({"a/b": each})) for letter, each in (("A", one), ("B", other))]
+    findings, unlike, count = compare_sides(*sides)
+    return [finding.to_json() for finding in findings], unlike, count
+
+
+DONE, MISSING, STALE = Ok({}), Refused("missing"), Refused("rejected", "conflict")
+
+
+@pytest.mark.rule("suite.dispute.no-vote")
+def test_a_difference_that_no_rule_objects_to_is_a_dispute() -> None:
+    (line,), unlike, count = compared(script(DONE, MISSING), script(DONE, STALE))
+    assert (line["finding"], line["broken"], line["step"], line["path"]) == ("dispute", {}, 1, "")
+    expected = {"A": {"refused": "missing", "code": None}, "B": {"refused": "rejected", "code": "conflict"}}
+    assert line["answers"] == expected
+    assert (unlike, count) == ([], 1)
+
+
+@pytest.mark.rule("suite.dispute.no-vote")
+def test_what_fails_later_does_not_settle_an_earlier_difference() -> None:
+    one = script(MISSING, DONE, DONE)
+    other = script(STALE, DONE, MISSING, verdict="fail", rule="grit.cas.atomic", step=2)
+    lines, _, _ = compared(one, other)
+    assert [(line["finding"], line["step"]) for line in lines] == [("dispute", 0), ("settled", 2)]
+    assert lines[1]["broken"] == {"B": "grit.cas.atomic"}
+
+
+def test_both_can_be_wrong_in_two_ways() -> None:
+    one = script(MISSING, verdict="fail", rule="grit.cas.old")
+    other = script(STALE, verdict="fail", rule="grit.cas.old")
+    (line,), _, _ = compared(one, other)
+    assert line["broken"] == {"A": "grit.cas.old", "B": "grit.cas.old"}
+
+
+@pytest.mark.parametrize("verdict", ["skip", "error"])
+def test_what_one_was_not_asked_or_did_not_answer_is_not_compared(verdict: str) -> None:
+    assert compared(script(DONE), script(MISSING, verdict=verdict)) == ([], [], 0)
+
+
+def test_a_death_is_no_answer() -> None:
+    assert compared(script(DONE, DONE), script(DONE, SubjectFault("dead:signal-KILL", ""))) == ([], [], 1)
+
+
+def test_the_place_of_a_difference_inside_an_answer_is_named() -> None:
+    (line,), _, _ = compared(script(Ok({"refs": [["a", "1"]]})), script(Ok({"refs": [["a", "2"]]})))
+    assert (line["path"], line["answers"]) == ("/refs/0/1", {"A": "1", "B": "2"})
+
+
+def test_a_cursor_may_be_spelled_as_one_likes_and_a_path_is_no_difference() -> None:
+    assert compared(script(Ok({"cursor": "7"})), script(Ok({"cursor": "x7"}))) == ([], [], 1)
+    assert compared(script(Ok({"cursor": "7"})), script(Ok({"cursor": None})))[0][0]["finding"] == "dispute"
+    one, other = (entry_of("grit.open", {"dir": f"/tmp/gritstone-{name}/store"}, DONE) for name in ("ab12", "cd34"))
+    assert one == other
+
+
+def test_cases_that_are_asked_otherwise_are_counted() -> None:
+    entries = [[entry_of("grit.has", {"ids": [number]}, DONE)] for number in range(2)]
+    one, other = (Script.of("pass", None, [each]) for each in entries)
+    assert compared(one, other) == ([], ["a/b"], 1)
+
+
+def test_long_texts_are_kept_short_and_still_differ() -> None:
+    one, other = (entry_of("grit.get", {"id": "x"}, Ok({"bytes": "A" * 999 + end})) for end in "AQ")
+    assert isinstance(one, Entry)
+    assert len(str(one.answer)) < 300
+    assert one.answer != other.answer
+
+
+@pytest.mark.parametrize("option", [("--jobs", "2"), ("--search",), ("--shard", "0/2")])
+def test_what_does_not_go_together_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, ...]
+) -> None:
+    report = str(tmp_path / "report.jsonl")
+    assert main(["verify", "--iut", "true", "--against", "true", *option, "--report", report]) == 2
+    assert "go with neither" in capsys.readouterr().err

@@ -1,0 +1,100 @@
+"""``gritstone verify --battery``: answers that hang on the surroundings are found, and what was not tried is said."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gritstone_conformance.attachment.conditions import CONDITIONS, Missing
+from gritstone_conformance.attachment.process import Command
+from gritstone_conformance.cli import main
+from gritstone_conformance.comparing import battery
+from gritstone_conformance.comparing.transcripts import Script, entry_of, partings
+from gritstone_conformance.replies import Ok
+from selftests.test_resume import mutant, read_lines
+
+REFERENCE = shlex.join([sys.executable, "-m", "gritstone.harness"])
+GLOB = "grit/refs/*"
+FEW = tuple(each for each in CONDITIONS if each.name in ("a fresh process", "another hash seed"))
+
+
+def run(tmp_path: Path, command: str) -> tuple[int, dict[str, dict[str, Any]]]:
+    report = tmp_path / "report.jsonl"
+    code = main(["verify", "--iut", command, "-k", GLOB, "--battery", "--report", str(report)])
+    _, *lines, footer = read_lines(tmp_path / "report.battery.jsonl")
+    assert footer["exit"] in (0, 1)
+    return code, {line["condition"]: line for line in lines}
+
+
+@pytest.mark.rule("suite.battery.table")
+def test_a_list_in_hash_order_is_found_where_the_hash_seed_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+    monkeypatch.setattr(battery, "CONDITIONS", FEW)
+    code, rows = run(tmp_path, mutant("references-are-listed-in-hash-order"))
+    assert code == 1
+    assert rows["a fresh process"]["differ"] == 0
+    found = rows["another hash seed"]
+    assert found["differ"] > 0
+    assert found["first"]["op"] == "grit.refs"
+    assert found["first"]["path"].startswith("/refs/")
+    assert found["first"]["answers"][0] != found["first"]["answers"][1]
+    told = capsys.readouterr().out
+    assert f"first        {found['first']['case']}, step {found['first']['step'] + 1}: grit.refs /refs/" in told
+
+
+@pytest.mark.rule("suite.battery.table")
+def test_what_cannot_be_tried_is_shown_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    later = next(each for each in CONDITIONS if each.name == "the clock 400 days later")
+    monkeypatch.setattr(battery, "CONDITIONS", (FEW[0], later))
+    monkeypatch.setenv("PATH", "")
+    code, rows = run(tmp_path, REFERENCE)
+    assert code == 0
+    assert rows[later.name] == {"type": "condition", "condition": later.name, "not_tried": "no faketime here"}
+    assert "the clock 400 days later      not tried   no faketime here" in capsys.readouterr().out
+    assert rows["a fresh process"]["cases"] > 0
+
+
+def test_every_condition_starts_the_same_command_in_another_way(tmp_path: Path) -> None:
+    command = Command((sys.executable, "-c", "pass"))
+    made = {each.name: each.made(command, tmp_path) for each in CONDITIONS}
+    started = [each for each in made.values() if isinstance(each, Command)]
+    assert len({(each.argv, each.cwd, each.env, each.umask) for each in started}) == len(started) - 1, (
+        "but for the first"
+    )
+    assert all(each.argv[-3:] == command.argv for each in started)
+    assert len(made) == 11
+    assert all(isinstance(each, Command | Missing) for each in made.values())
+
+
+def test_a_command_that_does_not_start_under_a_condition_is_a_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = next(each for each in CONDITIONS if each.name == "another working directory")
+    monkeypatch.setattr(battery, "CONDITIONS", (elsewhere,))
+    program = (
+        "import pathlib, runpy, sys; sys.exit(3) if not pathlib.Path('here').exists() else "
+        "runpy.run_module('gritstone.harness', run_name='__main__', alter_sys=True)"
+    )
+    (tmp_path / "here").touch()
+    monkeypatch.chdir(tmp_path)
+    code, rows = run(tmp_path, shlex.join([sys.executable, "-c", program]))
+    assert code == 1
+    assert rows[elsewhere.name]["broke"].startswith("does not start: dead:exit-3")
+
+
+def test_nothing_behind_a_request_on_a_free_runtime_is_compared() -> None:
+    free = {"schedule": "free", "clock": "system"}
+    for start, differs in ((free, False), ({"schedule": "chosen", "clock": "suite"}, True)):
+        one, other = (
+            Script.of("pass", None, [[entry_of("runtime.start", start, Ok({})), entry_of("grit.refs", {}, Ok(value))]])
+            for value in ({"refs": []}, {"refs": [1]})
+        )
+        assert bool(list(partings("a/b", one, other, until=battery._is_over))) == differs
