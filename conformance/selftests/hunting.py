@@ -44,6 +44,8 @@ _LISTENS_S: Final = 20.0
 """How long a mutant may take until it listens."""
 _MATERIAL: Final = 40
 """Vectors that are put to a liar at once, where any line may hold the lie."""
+_LINES: Final = 10 * _MATERIAL
+"""Vectors after which a liar has had its chance."""
 
 
 @dataclass(slots=True)
@@ -167,7 +169,7 @@ def _watched(faults: Sequence[SubjectFault]) -> set[str]:
 def _look_at_lines(subject: Observed) -> None:
     """Ask for what a run asks for anyhow until a line is at fault: vectors, and a second process."""
     vectors = [item for item in _plan().of_kind("vector") if _is_claimed(item, subject.claims)]
-    for start in range(0, len(vectors), _MATERIAL):
+    for start in range(0, _LINES, _MATERIAL):
         list(play_cases(vectors[start : start + _MATERIAL], subject))
         if _watched(subject.subject.faults):
             return

@@ -43,13 +43,14 @@ def test_mutant_is_killed_by_name(
 def test_the_reference_passes_every_rule_that_is_hunted() -> None:
     """The control of all hunts: CI holds this file to what the gate finds, see ``tox -e conform``."""
     kept = load_verdicts(VERDICTS / "reference.json")["verdicts"]
-    rules = {mutant.kills for mutant in HUNTED.values()}
+    rules = {mutant.kills for mutant in HUNTED.values() if not mutant.listens}
     assert {rule: kept.get(rule) for rule in rules if kept.get(rule) != "pass"} == {}
 
 
-@pytest.mark.parametrize("rule", sorted({mutant.kills for mutant in HUNTED.values()})[::40])
+@pytest.mark.parametrize("rule", ["grit.tree.key-order", "harness.frame.line", "harness.connect.same"])
 def test_a_hunt_finds_nothing_in_the_reference(rule: str, tmp_path: Path) -> None:
-    found = hunt(REFERENCE_ADAPTER, Mutant("none", rule, ()), tmp_path)
+    none = Mutant("none", rule, (), listens=rule == "harness.connect.same")
+    found = hunt(REFERENCE_ADAPTER, none, tmp_path)
     assert found.played
     assert not found.failed
 
