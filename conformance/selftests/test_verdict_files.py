@@ -47,8 +47,8 @@ def test_what_is_kept_is_what_the_report_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("verdict", "name", "line"),
     [
-        ("fail", "acme", "grit.tree.key-order: kept pass, found fail"),
-        ("skip", "acme", "grit.tree.key-order: kept pass, found skip"),
+        ("fail", "acme", "grit.tree.key-order (MUST): kept pass, found fail"),
+        ("skip", "acme", "grit.tree.key-order (MUST): kept pass, found skip"),
         ("pass", "other", "kept of acme, found of other"),
     ],
 )
@@ -59,6 +59,16 @@ def test_a_difference_fails_the_check(
     main(["--write", str(kept), reported(tmp_path / "r.jsonl", "pass")])
     assert main(["--check", str(kept), reported(tmp_path / "other.jsonl", verdict, name=name)]) == 1
     assert line in capsys.readouterr().err
+
+
+def test_a_should_is_told_and_fails_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Speed is a SHOULD, and a busy machine is slow."""
+    kept, report = tmp_path / "acme.json", reported(tmp_path / "r.jsonl", "pass")
+    main(["--write", str(kept), report])
+    written = load_verdicts(kept)
+    kept.write_text(json.dumps({**written, "verdicts": {**written["verdicts"], "grit.store.flat": "pass"}}))
+    assert main(["--check", str(kept), report]) == 0
+    assert "grit.store.flat (SHOULD): kept pass, found nothing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("gone", [True, False])

@@ -3,8 +3,9 @@
     python -m gritstone_conformance.reporting.verdict_files --write FILE REPORT
     python -m gritstone_conformance.reporting.verdict_files --check FILE REPORT
 
-A report says much that changes from run to run; a verdict file holds what should not: the table from rule to case shows
-it, and CI compares it with each new report. Everything in it comes from the report.
+A report says much that changes from run to run; a verdict file holds what should not. The table from rule to verdict
+shows it, and CI compares it with each new report. Everything in it comes from the report. A difference fails where the
+rule is a MUST; a SHOULD may hang on how busy the machine is, so it is only told.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from gritstone_conformance.errors import DataError, SuiteError
 from gritstone_conformance.reporting.report import Report, read_report
+from gritstone_conformance.rules import load_rules
 from gritstone_conformance.running.verdicts import rule_verdicts
 
 __all__ = ["differences", "load_verdicts", "verdicts_of"]
@@ -54,25 +56,26 @@ def load_verdicts(file: Path) -> dict[str, Any]:
     return kept
 
 
-def differences(kept: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one line for each rule whose verdict differs, and for another implementation."""
+def differences(kept: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the level of each rule whose verdict differs, and how; another implementation is a MUST."""
     names = kept["implementation"]["name"], found["implementation"]["name"]
     if names[0] != names[1]:
-        yield f"kept of {names[0]}, found of {names[1]}"
-    before, now = kept["verdicts"], found["verdicts"]
+        yield "MUST", f"kept of {names[0]}, found of {names[1]}"
+    rules, before, now = load_rules().rules, kept["verdicts"], found["verdicts"]
     for rule in sorted(before.keys() | now.keys()):
         if before.get(rule) != now.get(rule):
-            yield f"{rule}: kept {before.get(rule, 'nothing')}, found {now.get(rule, 'nothing')}"
+            level = rules[rule].level if rule in rules else "MUST"
+            yield level, f"{rule} ({level}): kept {before.get(rule, 'nothing')}, found {now.get(rule, 'nothing')}"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Write or check a verdict file; returns the exit code (0 equal, 1 different, 4 not readable)."""
+    """Write or check a verdict file; returns the exit code (0 equal, 1 a MUST differs, 4 not readable)."""
     parser = argparse.ArgumentParser(
         prog="python -m gritstone_conformance.reporting.verdict_files", description="Keep the verdicts of a report."
     )
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--write", metavar="FILE", type=Path, help="write the verdicts of the report to FILE")
-    action.add_argument("--check", metavar="FILE", type=Path, help="exit 1 unless FILE holds the report's verdicts")
+    action.add_argument("--check", metavar="FILE", type=Path, help="exit 1 unless FILE holds the same of each MUST")
     parser.add_argument("report", metavar="REPORT", type=Path)
     options = parser.parse_args(argv)
     try:
@@ -88,11 +91,11 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _check(file: Path, found: Mapping[str, Any]) -> int:
-    lines = list(differences(load_verdicts(file), found))
-    for line in lines:
+    told = list(differences(load_verdicts(file), found))
+    for _, line in told:
         print(f"verdicts: {line}", file=sys.stderr)
-    print(f"{file}: {len(found['verdicts'])} rules, {len(lines)} differ")
-    return 1 if lines else 0
+    print(f"{file}: {len(found['verdicts'])} rules, {len(told)} differ")
+    return 1 if any(level == "MUST" for level, _ in told) else 0
 
 
 if __name__ == "__main__":
