@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NoReturn, TypeAlias
 
 from gritstone_conformance.attachment.forms import form_problem
@@ -34,12 +34,19 @@ Request: TypeAlias = tuple[str, dict[str, Json]]
 Answer: TypeAlias = Reply | SubjectFault
 """What became of one request."""
 
+Heard: TypeAlias = Callable[[Request, Answer], bool]
+"""Takes a request and what became of it; returns whether to wait for further answers."""
+
 _IN_FLIGHT_BYTES: Final = 1 << 20  # of unanswered requests, beyond the first
 _LONGEST_PAUSE_S: Final = 0.25
 _REMEMBERED: Final = 1024  # answered requests whose seq is still known
 _MOST_HELD: Final = 128 << 20  # bytes of the replies to requests that are asked together
 _MOST_VALUES: Final = 1_000_000  # in one reply, by its commas
 _MUCH: Final = 1 << 20  # bytes of a line in which so many values have room
+
+
+def _whatever(_request: Request, _answer: Answer) -> bool:
+    return True
 
 
 class Conversation:
@@ -71,11 +78,16 @@ class Conversation:
         self._allowed_s = 0.0  # the deadline of the oldest unanswered request
         self._turn = 0.0  # when the oldest unanswered request became the oldest
 
-    def exchange(self, requests: Sequence[Request]) -> list[Answer]:
+    def exchange(self, requests: Sequence[Request], heard: Heard = _whatever) -> list[Answer]:
         """Ask requests, pipelined, and return their answers in order.
 
         The list is shorter than ``requests`` when the talk broke off: its last item is then the fault of the guilty
         request, and those after it have no answer.
+
+        Args:
+            requests: what to ask.
+            heard: is told of each answer as it comes, and says whether there is sense in waiting for more; if not, the
+                process is ended.
 
         Raises:
             DataError: a request is longer than ``frame_bytes``; a mistake of the suite.
@@ -84,7 +96,7 @@ class Conversation:
         self._held_bytes = 0
         try:
             self._expect_silence(look=len(requests) > 1)
-            self._converse(requests, answers)
+            self._converse(requests, answers, heard)
         except ProtocolFault as fault:
             self._liveness.end()
             answers.append(self._broken(fault.cause, fault.detail, fault.rule, len(answers)))
@@ -137,7 +149,7 @@ class Conversation:
         self._turn = time.monotonic()
         self._liveness.watch_memory(self._turn)
 
-    def _converse(self, requests: Sequence[Request], answers: list[Answer]) -> None:
+    def _converse(self, requests: Sequence[Request], answers: list[Answer], heard: Heard) -> None:
         unanswered, lines, total, sent = self._unanswered, self._stream.lines, len(requests), 0
         while len(answers) < total:
             if sent < total and 2 * len(unanswered) <= self.window:
@@ -164,6 +176,9 @@ class Conversation:
             else:
                 self._pace.note_reply(op, waited_s)
                 answers.append(reply)
+            if not heard(requests[len(answers) - 1], answers[-1]):
+                self.kill()
+                return
 
     def _send(self, requests: Sequence[Request], sent: int) -> int:
         batch = []

@@ -120,19 +120,16 @@ class Subject:
         """Send requests pipelined within the window and return what became of each.
 
         Returns:
-            Replies and faults in order. After ``late`` the process goes on; every other fault ended it and is the last
-            item: the requests behind it were not answered and may be sent again.
+            Replies and faults in order. After ``late`` the process goes on, unless that was one too many; every other
+            fault ended it and is the last item: the requests behind it were not answered and may be sent again.
         """
         try:
             conversation = self._ready()
         except SubjectFault as fault:
             return [fault]
-        answers = conversation.exchange(requests)
-        for index, answer in enumerate(answers):
-            if type(answer) is not Ok and type(answer) is not Refused:
-                self._note(requests[index], answer)
-            else:
-                self._breaker.note_reply(requests[index][0])
+        answers = conversation.exchange(requests, self._heard)
+        if conversation.over and answers and isinstance(answers[-1], SubjectFault) and answers[-1].cause != "late":
+            self.faults.append(answers[-1])
         if conversation.hung:
             self._breaker.note_silence(requests[len(answers) - 1][0])
         if answers and requests[len(answers) - 1][0] == "bye" and isinstance(answers[-1], Ok):
@@ -279,12 +276,19 @@ class Subject:
             detail = f"another process answers hello with another {', '.join(changed)}"
             self.faults.append(SubjectFault("protocol:hello.stable", detail, "harness.hello.stable"))
 
+    def _heard(self, request: Request, answer: Answer) -> bool:
+        """Note one answer; returns whether there is sense in waiting for more."""
+        if type(answer) is Ok or type(answer) is Refused:
+            self._breaker.note_reply(request[0])
+        else:
+            self._note(request, answer)
+        return self._breaker.reason is None
+
     def _note(self, request: Request, answer: Answer) -> None:
         op, args = request
         if isinstance(answer, SubjectFault):
             self.faults.append(answer)
-            if answer.cause == "late":
-                self._breaker.note_silence(op, late=True)
+            self._breaker.note_silence(op, late=True)
             return
         self._breaker.note_reply(op)
         if isinstance(answer, Unsupported) and is_claimed(op, args, self.claims):
