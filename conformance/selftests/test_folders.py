@@ -1,0 +1,90 @@
+"""What an implementation leaves in its folders is read with care, and removed whatever it is."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from gritstone_conformance.folders import fresh_folder, given_entries, read_given, remove_folder
+from gritstone_conformance.replies import Json
+from gritstone_conformance.running.places import Places
+
+
+@pytest.mark.rule("suite.bounds.each")
+def test_nothing_but_a_file_of_its_size_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(1 << 40)
+    started = time.monotonic()
+    assert read_given(tmp_path / "file") == b"content"
+    assert read_given(tmp_path / "link") == "a link"
+    assert read_given(tmp_path / "endless") == "a link"
+    assert read_given("/dev/zero") == "a device"
+    assert read_given(tmp_path / "pipe") == "a pipe"
+    assert read_given(tmp_path / "huge") == f"a file of {1 << 40} bytes"
+    assert read_given(tmp_path) == "a directory"
+    assert str(read_given(tmp_path / "none")).startswith("no file that can be read")
+    assert read_given("/proc/self/maps", most=10) == "a file of more than 10 bytes"
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.rule("suite.files.given-only")
+def test_removing_a_folder_touches_nothing_that_its_links_name(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(b"mine")
+    folder = tmp_path / "folder"
+    (folder / "a" / "b").mkdir(parents=True)
+    for place in (folder, folder / "a", folder / "a" / "b"):
+        (place / "directory").symlink_to(outside)
+        (place / "file").symlink_to(outside / "file")
+    assert str(outside / "file") not in set(given_entries(folder))
+    remove_folder(str(folder))
+    assert not folder.exists()
+    assert (outside / "file").read_bytes() == b"mine"
+
+
+@pytest.mark.rule("suite.files.given-only")
+def test_a_link_in_place_of_a_folder_is_all_that_is_removed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(b"mine")
+    (tmp_path / "folder").symlink_to(outside)
+    remove_folder(str(tmp_path / "folder"))
+    assert not (tmp_path / "folder").is_symlink()
+    assert (outside / "file").exists()
+
+
+@pytest.mark.rule("suite.files.given-only")
+def test_no_folder_of_a_case_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    places, bindings = Places(), dict[str, Json]()
+    places.provide(["dir", "path"], bindings)
+    for folder in (Path(bindings["dir"]), Path(bindings["path"]).parent):
+        (folder / "locked").mkdir()
+        (folder / "locked" / "file").write_bytes(b"x")
+        (folder / "locked").chmod(0)
+    places.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.rule("suite.bounds.each")
+def test_directories_deeper_than_any_path_are_removed() -> None:
+    folder = fresh_folder()
+    here = os.open(folder, os.O_DIRECTORY)
+    try:
+        for _ in range(300):
+            os.mkdir("d" * 20, dir_fd=here)
+            below = os.open("d" * 20, os.O_DIRECTORY, dir_fd=here)
+            os.close(here)
+            here = below
+    finally:
+        os.close(here)
+    remove_folder(folder)
+    assert not Path(folder).exists()
