@@ -25,6 +25,7 @@ _OPTIONS: Final = (
     "--headless",
     "--remote-debugging-pipe",
     "--disable-gpu",
+    "--hide-scrollbars",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
     "--disable-component-update",
