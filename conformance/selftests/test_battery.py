@@ -92,9 +92,10 @@ def test_a_command_that_does_not_start_under_a_condition_is_a_difference(
 
 def test_nothing_behind_a_request_on_a_free_runtime_is_compared() -> None:
     free = {"schedule": "free", "clock": "system"}
+    answers: list[dict[str, Any]] = [{"refs": []}, {"refs": [1]}]
     for start, differs in ((free, False), ({"schedule": "chosen", "clock": "suite"}, True)):
         one, other = (
             Script.of("pass", None, [[entry_of("runtime.start", start, Ok({})), entry_of("grit.refs", {}, Ok(value))]])
-            for value in ({"refs": []}, {"refs": [1]})
+            for value in answers
         )
         assert bool(list(partings("a/b", one, other, until=battery._is_over))) == differs

@@ -13,9 +13,10 @@ from typing import TextIO
 from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import UsageError
+from gritstone_conformance.reporting.comparison import report_beside
 from gritstone_conformance.running.plan import Selection
 from gritstone_conformance.running.settings import RunSettings
-from gritstone_conformance.running.verifying import ListenerMaker, verify
+from gritstone_conformance.running.verifying import ListenerMaker, remove_old, verify
 
 __all__ = ["is_asked_for", "verify_and_compare"]
 
@@ -41,6 +42,8 @@ def verify_and_compare(
     """
     told = out or sys.stdout
     _check(options)
+    for kind in ("against", "battery", "resume"):
+        remove_old(report_beside(options.report, kind))
     if options.against:
         from gritstone_conformance.comparing.against import verify_against
 
@@ -56,7 +59,7 @@ def verify_and_compare(
         from gritstone_conformance.resume import resume_beside
 
         commands = [target, *(Target.parse(command, None) for command in options.resume)]
-        codes.append(resume_beside(commands, options.glob, terms, options.report, told))
+        codes.append(resume_beside(commands, None, terms, options.report, told))
     return next((code for code in (3, 1) if code in codes), 0)
 
 

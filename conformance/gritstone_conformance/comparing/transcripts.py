@@ -51,7 +51,7 @@ def entry_of(op: str, args: dict[str, Json], answer: Reply | SubjectFault) -> En
     if isinstance(plain.get("cursor"), str):
         plain["cursor"] = _CURSOR
     key = hashlib.sha256(canonical_json([op, plain])).hexdigest()[:16]
-    said = {"fault": answer.cause} if isinstance(answer, SubjectFault) else expectation_of(answer)
+    said: dict[str, Json] = {"fault": answer.cause} if isinstance(answer, SubjectFault) else expectation_of(answer)
     if isinstance(answer, Ok) and isinstance(answer.value.get("cursor"), str):
         said["ok"]["cursor"] = _CURSOR
     return Entry(op, key, _shortened(plain), _shortened(said))
