@@ -22,6 +22,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.properties.grit.deaths import is_sigkill
 from gritstone_conformance.properties.runtime.double import Terms
 from gritstone_conformance.properties.runtime.house import House
 from gritstone_conformance.properties.runtime.judging import check_export, export
@@ -56,18 +57,6 @@ DEATH_RULES: Final = (
 
 _ARGS: Final[dict[str, dict[str, Json]]] = {"prune": {"pins": []}}
 _ANSWERS: Final = {"collect": ("removed",), "prune": ("removed",), "import": ("objects", "refs")}
-
-
-_BY_SIGKILL: Final = frozenset({"dead:signal-KILL", "dead:exit-137", "dead:exit-247"})
-"""A death by SIGKILL, also as a launcher in front of the process passes it on: 128 + 9, or -9 as a byte."""
-
-
-def is_sigkill(fault: SubjectFault) -> bool:
-    """Return whether the process ended by SIGKILL.
-
-    Spec: :rule:`harness.fault.exact`.
-    """
-    return fault.cause in _BY_SIGKILL
 
 
 @dataclass(slots=True)
