@@ -31,7 +31,19 @@ def main(directory: str) -> None:
         run(sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(python), str(wheel), cwd=away)
         gritstone = str(environment / "bin" / "gritstone")
         run(gritstone, "vectors", "--lint", cwd=away)
-        run(gritstone, "verify", "--iut", f"{python} -m gritstone.harness", "-k", "grit/*", "--jobs", "2", cwd=away)
+        run(
+            gritstone,
+            "verify",
+            "--iut",
+            f"{python} -m gritstone.harness",
+            "-k",
+            "grit/*",
+            "--jobs",
+            "2",
+            "--html",
+            "report.html",
+            cwd=away,
+        )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,18 @@ from selftests.fakes import HELLO
 from selftests.forging import reforge
 from selftests.staging import drawn, play
 
-__all__ = ["HARM", "assemble", "data", "forged", "header", "passing", "seal", "specimen", "specimen_outcomes"]
+__all__ = [
+    "HARM",
+    "assemble",
+    "data",
+    "forged",
+    "forged_bundle",
+    "header",
+    "passing",
+    "seal",
+    "specimen",
+    "specimen_outcomes",
+]
 
 HARM: Final = (
     "</script><script>document.title='owned'</script><img src=http://x/> \u001b[31m \u202egnp.exe\u2028 \x00 &amp;"
@@ -42,14 +53,20 @@ def data() -> Data:
 
 
 @cache
-def forged() -> tuple[Verdict, Finding]:
-    """Return a history in which the second step of an actor reads nothing, and what is found."""
+def forged_bundle() -> bytes:
+    """Return a store in which the second step of an actor reads nothing."""
     bundle = play(drawn(FORMATS["cbor-blake3"], 25), 25).store.export()
     history = check_history(scan(bundle)).history
     assert history is not None
     actor = next(each for each, chain in history.chains.items() if each != history.agent and len(chain) > 4)
     first = history.chains[actor].steps[0]
-    verdict = check_history(scan(reforge(bundle, actor, 1, core=first.core, inbox=first.inbox)))
+    return reforge(bundle, actor, 1, core=first.core, inbox=first.inbox)
+
+
+@cache
+def forged() -> tuple[Verdict, Finding]:
+    """Return what is found in that store."""
+    verdict = check_history(scan(forged_bundle()))
     return verdict, verdict.findings[0]
 
 

@@ -29,7 +29,7 @@ from gritstone_conformance.reporting.page.whole import make_page, source
 from gritstone_conformance.reporting.report import Report, read_report
 from gritstone_conformance.running.expectations import Stale
 from gritstone_conformance.schemas import violation
-from selftests.specimen import HARM, assemble, data, forged, passing, seal, specimen, specimen_outcomes
+from selftests.specimen import HARM, assemble, data, forged, forged_bundle, passing, seal, specimen, specimen_outcomes
 
 MAKERS = {"html": make_page, "junit": make_junit, "svg": make_badge, "json": make_endpoint}
 ADAPTER = f"{sys.executable} -m gritstone.harness"
@@ -110,6 +110,19 @@ def test_a_member_of_the_report_that_changes_changes_what_is_made(form: str) -> 
     other = {**report.footer, "conforms": {"grit": False}, "exit": 1}
     assert MAKERS[form](replace(report, footer=other), data()) != before
     assert MAKERS[form](report, data()) == before
+
+
+def test_an_audit_leaves_a_history_to_be_drawn(tmp_path: Path) -> None:
+    (tmp_path / "store.grit").write_bytes(forged_bundle())
+    report = str(tmp_path / "audit.jsonl")
+    assert main(["audit", str(tmp_path / "store.grit"), "--report", report]) == 1
+    assert main(["report", report, *options_for(tmp_path)]) == 1
+    page = (tmp_path / "r.html").read_text()
+    assert page.count('class="illegal"') == 1
+    assert "Audit report" in page
+    assert "not legal" in page
+    for line in Path(report).read_bytes().splitlines():
+        assert violation("report", json.loads(line)) is None
 
 
 def test_an_older_page_is_gone_when_a_run_does_not_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
