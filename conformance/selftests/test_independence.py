@@ -1,0 +1,58 @@
+"""The suite stands alone: no module of it imports the reference, and it runs where the reference is not installed.
+
+Spec: :rule:`suite.oracle.independent`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from selftests.scripts import PLANTED
+
+WITHOUT = """
+import importlib, importlib.abc, pkgutil, sys
+
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] == "gritstone":
+            raise ModuleNotFoundError(f"no module named {name}")
+
+sys.meta_path.insert(0, Missing())
+"""
+IMPORTS_ALL = """
+import gritstone_conformance
+modules = list(pkgutil.walk_packages(gritstone_conformance.__path__, "gritstone_conformance."))
+for module in modules:
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+assert len(modules) > 150, len(modules)
+assert "gritstone" not in sys.modules
+"""
+VERIFIES = """
+from gritstone_conformance.cli import main
+code = main(["verify", "--iut", sys.argv[1], "-k", "grit/tree/*"])
+assert "gritstone" not in sys.modules
+raise SystemExit(code)
+"""
+
+
+def played(program: str, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT + program, *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.rule("suite.oracle.independent")
+def test_no_module_of_the_suite_needs_the_reference(tmp_path: Path) -> None:
+    done = played(IMPORTS_ALL, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.rule("suite.oracle.independent")
+def test_the_suite_judges_where_the_reference_is_not_installed(tmp_path: Path) -> None:
+    done = played(VERIFIES, tmp_path, f"{sys.executable} {PLANTED / 'always_ok.py'}")
+    assert done.returncode == 1, done.stderr
+    assert "always_ok 1" in done.stdout
