@@ -9,8 +9,9 @@ An entry of ``mutants/`` is one of three things:
 - ``file``, ``old``, ``new`` (and further edits in ``more``): the edits are applied to the source of their modules as
   these are imported. Nothing on disk changes. ``old`` must occur exactly once, else the mutant is *stale* and this
   program ends with exit code 70 before anything runs.
-- the same with a file of the suite, ``gritstone_conformance/…``: every Python that the program starts has the fault
-  too (a suite with ``--jobs``, a test that runs ``gritstone``), by a ``sitecustomize`` module on ``PYTHONPATH``.
+- the same with a file of the suite or of its selftests, ``gritstone_conformance/…``, ``selftests/…``: every Python that
+  the program starts has the fault too (a suite with ``--jobs``, a test that runs ``gritstone``), by a ``sitecustomize``
+  module on ``PYTHONPATH``.
 - ``proxy = "NAME"``: the program stays as it is; the liar ``NAME`` of ``liar.py`` stands before it.
 
 ``equivalent = "proof"`` takes an entry out of the count: nobody can tell it from the original, and why.
@@ -32,7 +33,7 @@ from types import ModuleType
 
 STALE = 70
 CATALOGUE = Path(__file__).with_name("mutants")
-OF_SUITE = "gritstone_conformance/"
+OF_SUITE = ("gritstone_conformance/", "selftests/")
 EVERYWHERE = Path(__file__).with_name("everywhere")
 """Holds the ``sitecustomize`` that applies the edits in ``$MUTANT_EDITS`` to each Python that is started."""
 

@@ -82,6 +82,7 @@ def test_mutant_is_fresh(mutant: Mutant) -> None:
     assert {mutant.kills, *mutant.also} <= set(load_rules().rules)
 
 
+@pytest.mark.rule("suite.mutant.fresh")
 def test_a_stale_mutant_is_refused() -> None:
     stale = Mutant("gone", "grit.id.zero", (Edit("x.py", "no such text", ""),))
     with pytest.raises(StaleMutantError, match="occurs 0 times"):

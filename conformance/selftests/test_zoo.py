@@ -13,8 +13,8 @@ import pytest
 
 from gritstone_conformance.rules import Rule
 from selftests.hunting import hunt
-from selftests.mutate import Mutant, read_mutants
-from selftests.zoo import Summary, Zoo
+from selftests.mutate import Edit, Mutant, StaleMutantError, read_mutants
+from selftests.zoo import Summary, Zoo, note, unproven_rules
 
 HERE = Path(__file__).resolve().parent
 MUTE = (
@@ -59,6 +59,7 @@ def test_a_fault_of_the_suite_is_in_every_process_of_it(tmp_path: Path) -> None:
     assert done.stdout.split() == ["9", "9"], done.stderr
 
 
+@pytest.mark.rule("suite.mutant.named")
 @pytest.mark.parametrize(
     ("liar", "kills", "is_found"),
     [
@@ -102,6 +103,34 @@ def test_numbers_are_of_what_was_hunted() -> None:
     assert Summary(zoo, rules, 3, 0).lines()[-1] == "no mutant proves grit.x.two"
 
 
+@pytest.mark.rule("suite.mutant.named")
+def test_a_death_is_no_fail_of_the_rule(tmp_path: Path) -> None:
+    """The case that met it has an error, which names no rule, or another one than the rule that is hunted."""
+    command = [sys.executable, str(HERE / "liar.py"), "exits-0", "--", sys.executable, "-m", "gritstone.harness"]
+    found = hunt(command, Mutant("exits-0", "grit.tree.key-order", (), by="grit/tree/names-descending"), tmp_path)
+    assert found.played[0] == "grit/tree/names-descending"
+    assert found.failed == set()
+
+
+@pytest.mark.rule("suite.mutant.fresh")
+def test_a_mutant_that_does_not_apply_fails_its_test() -> None:
+    for old in ("no such text", "e"):
+        recorded: list[tuple[str, object]] = []
+        stale = Mutant("stale", "suite.exit.law", (Edit("gritstone_conformance/errors.py", old, "x"),))
+        with pytest.raises(StaleMutantError, match="times in"):
+            note(lambda name, value, into=recorded: into.append((name, value)), stale)  # type: ignore[misc]
+        assert ("stale", "stale") in recorded
+
+
+@pytest.mark.rule("suite.rules.proven")
+def test_a_must_has_a_mutant_or_a_reason_and_never_both() -> None:
+    rules = [rule("grit.x.one"), rule("grit.x.two", "SHOULD"), rule("grit.x.three", unproven="why (2026-01-31)")]
+    assert unproven_rules(rules, {"grit.x.one"}) == []
+    assert unproven_rules(rules, set()) == ["grit.x.one: no mutant, no reason"]
+    assert unproven_rules(rules, {"grit.x.one", "grit.x.three"}) == ["grit.x.three: a mutant and a reason"]
+
+
+@pytest.mark.rule("suite.rules.proven")
 def test_a_whole_zoo_proves_each_rule_or_says_why_not() -> None:
     zoo = Zoo()
     zoo.add([("mutant", "a"), ("kills", "grit.x.one")], passed=True)

@@ -7,13 +7,13 @@ only a part of the zoo says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gritstone_conformance.rules import Rule
 from selftests.mutate import Mutant, StaleMutantError, check_fresh
 
-__all__ = ["Summary", "Zoo", "note", "note_check", "note_kill"]
+__all__ = ["Summary", "Zoo", "note", "note_check", "note_kill", "unproven_rules"]
 
 Recorder = Callable[[str, object], None]
 """The fixture ``record_property``."""
@@ -39,6 +39,17 @@ def note_check(record_property: Recorder, check: str, rule: str) -> None:
     """Record that this test switches off a check of the judge or the model, as ``rule`` demands."""
     record_property("check", check)
     record_property("kills", rule)
+
+
+def unproven_rules(rules: Iterable[Rule], broken: Container[str]) -> list[str]:
+    """Return a line for each MUST that has neither a mutant nor a reason, or both; ``broken`` has a mutant.
+
+    Spec: :rule:`suite.rules.proven`.
+    """
+    musts = [rule for rule in rules if rule.level == "MUST"]
+    neither = [f"{rule.id}: no mutant, no reason" for rule in musts if rule.id not in broken and rule.unproven is None]
+    both = [f"{rule.id}: a mutant and a reason" for rule in musts if rule.id in broken and rule.unproven is not None]
+    return neither + both
 
 
 @dataclass(slots=True)
