@@ -31,19 +31,8 @@ def main(directory: str) -> None:
         run(sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(python), str(wheel), cwd=away)
         gritstone = str(environment / "bin" / "gritstone")
         run(gritstone, "vectors", "--lint", cwd=away)
-        run(
-            gritstone,
-            "verify",
-            "--iut",
-            f"{python} -m gritstone.harness",
-            "-k",
-            "grit/*",
-            "--jobs",
-            "2",
-            "--html",
-            "report.html",
-            cwd=away,
-        )
+        adapter = f"{python} -m gritstone.harness"
+        run(gritstone, "verify", "--iut", adapter, "-k", "grit/*", "--jobs", "2", "--html", "report.html", cwd=away)
 
 
 if __name__ == "__main__":
