@@ -13,6 +13,8 @@ from pathlib import Path
 from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.comparing.transcripts import Script, entry_of, partings
+from gritstone_conformance.replies import Ok
 
 _REFERENCE = (sys.executable, "-m", "gritstone.harness")
 _REQUESTS = 512
@@ -83,3 +85,29 @@ class Echo:
     def teardown(self, window: int) -> None:
         self.subject.close()
         self.folder.cleanup()
+
+
+class Transcripts:
+    """What a comparison costs beside the run: keeping a request with its answer, and laying two runs side by side."""
+
+    unit = "us/request"
+
+    def setup(self) -> None:
+        self.args = {"store": "s", "bytes": encode_bytes(bytes(100))}
+        self.reply = Ok({"id": "0123456789abcdef" * 4})
+        entries = [entry_of("grit.put", {**self.args, "n": number}, self.reply) for number in range(_REQUESTS)]
+        self.scripts = [Script.of("pass", None, [entries]) for _ in range(2)]
+
+    def track_keeping(self) -> float:
+        """Return the processor time for one request that is kept, in microseconds."""
+        begun = time.process_time()
+        for _ in range(8):
+            Script.of("pass", None, [[entry_of("grit.put", self.args, self.reply) for _ in range(_REQUESTS)]])
+        return (time.process_time() - begun) / (8 * _REQUESTS) * 1e6
+
+    def track_comparing(self) -> float:
+        """Return the processor time for one pair of equal answers, in microseconds."""
+        begun = time.process_time()
+        for _ in range(8):
+            assert not list(partings("a/b", *self.scripts))
+        return (time.process_time() - begun) / (8 * _REQUESTS) * 1e6
