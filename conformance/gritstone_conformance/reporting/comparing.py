@@ -62,10 +62,13 @@ class Comparison:
 
     Attributes:
         scope: in words, what else than the implementation's answers differs: versions, seed, draws.
-        fixed, broken, still: pairs of the old and the new outcome of a case.
+        fixed: pairs of the old and the new outcome of cases that failed or broke and pass now.
+        broken: pairs of cases that passed and fail or break now.
+        still: pairs of cases that failed or broke, and do.
         newly_failing: cases that were not judged before, or not there, and fail now.
         unjudged: cases that passed or failed and are skipped now.
-        added, retired: names of cases that stand in one report only.
+        added: names of cases that stand in the new report only.
+        retired: names of cases that stand in the old report only.
         same_cases: whether both were made with the same cases, so that those can only be a matter of selection.
         rules: rule to its old and new verdict, where they differ; None where no case judges it.
         conforms: profile to its old and new claim, where they differ; None where nothing was claimed.

@@ -32,8 +32,10 @@ class VersionChange:
     """The rules that differ between two versions, ascending.
 
     Attributes:
-        old, new: the versions.
-        came, went: rule to its level.
+        old: the version that is left.
+        new: the version that is gone to.
+        came: rules of the new version alone, with their levels.
+        went: rules of the old version alone, with their levels.
         levels: rule to its old and new level.
     """
 
