@@ -30,7 +30,7 @@ def replies() -> dict[str, list[Asked]]:
     return found
 
 
-@pytest.mark.rule("suite.check.alive")
+@pytest.mark.rule("suite.check.alive", slow=True)
 @pytest.mark.parametrize("op", FORMS)
 def test_no_changed_reply_is_taken_for_the_right_one(op: str) -> None:
     assert any(isinstance(asked.reply, Ok) for asked in replies()[op]), "no right reply was recorded"
@@ -39,7 +39,7 @@ def test_no_changed_reply_is_taken_for_the_right_one(op: str) -> None:
         assert wrong == [], asked.case
 
 
-@pytest.mark.rule("suite.check.alive")
+@pytest.mark.rule("suite.check.alive", slow=True)
 @pytest.mark.parametrize("op", FORMS)
 def test_the_recorded_replies_have_their_form(op: str) -> None:
     for asked in replies()[op]:

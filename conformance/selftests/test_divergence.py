@@ -88,7 +88,7 @@ def test_the_first_place_of_an_answer_is_named() -> None:
         assert first_place(nested, {"b": [members, broken_from(place, members)], "c": 2}) == f"/b/1/m{place:02}"
 
 
-@pytest.mark.rule("suite.divergence.first")
+@pytest.mark.rule("suite.divergence.first", "suite.check.alive")
 def test_what_is_missing_or_too_much_is_named_at_its_place() -> None:
     assert first_place({"a": 1, "b": 2, "c": 3}, {"a": 1, "c": 4}) == "/b"
     assert first_place({"a": 1, "c": 3}, {"a": 1, "b": 2, "c": 4}) == "/b"

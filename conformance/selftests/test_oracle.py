@@ -16,6 +16,13 @@ SLOW = {"grit/depth/arrays"}
 
 
 @pytest.mark.rule("suite.mutant.oracle")
+def test_the_vectors_of_trees_are_answered_by_the_model() -> None:
+    cases = [case for case in load_vectors().cases() if case.name.startswith("grit/tree/")]
+    assert cases
+    assert {case.name: wrong for case in cases if (wrong := play_vector(case)) is not None} == {}
+
+
+@pytest.mark.rule("suite.mutant.oracle", slow=True)
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_vector_is_answered_by_the_model(profile: str) -> None:
     cases = [case for case in load_vectors().cases() if case.profile == profile and case.name not in SLOW]
