@@ -27,7 +27,7 @@ __all__ = ["PROPERTIES"]
 
 _FAMILY: Final = "GRITSTONE_FAMILY"
 _GONE_S: Final = 5.0
-_SIZE_BYTES: Final = 300_000  # every implementation takes objects of this size
+_SIZE_BYTES: Final = 100_000  # every implementation takes objects of this size
 _ROOM_BYTES: Final = 64 << 20
 _ROOM_TIMES: Final = 64
 _CLAIMED: Final = (200_000_000, 1_000_000_000, 1 << 40)  # lengths that are not there
