@@ -52,11 +52,12 @@ def invalid(trial: Trial, fmt: Format) -> None:
     """What is no proposal is refused as such, and makes no step; what is one beside it is not."""
     bench = Workbench(trial, fmt)
     actor, rule = bench.born(), "wit.proposal.valid"
-    other = bench.stage.tree(name=bench.stage.blob(b"other"))
+    other, third = (bench.stage.tree(name=bench.stage.blob(name)) for name in (b"other", b"third"))
     empty = bench.program(b"")
     head = actor.head
     first, second = actor.send(empty), actor.send(empty, "x")
     control = actor.send(bench.stage.tree(k=empty), "update", sender=other)
+    update, behind = (actor.send(bench.stage.tree(k=empty), "update", sender=third) for _ in range(2))
     read = bench.executor.shelf.mail(actor.value.inbox)[bench.outside]
     wrong: tuple[list[tuple[bytes, bytes]], ...] = (
         [],
@@ -67,11 +68,13 @@ def invalid(trial: Trial, fmt: Format) -> None:
         [(bench.outside, read)],
         [(bench.outside, second), (other, control)],
         [(other, bench.outside)],
+        sorted([(other, control), (third, update)]),
+        [(third, behind)],
     )
     for mail in wrong:
         bench.step(actor.identity, head, mail, rule=rule)
         bench.admit(actor.identity, head, mail, head or b"", rule=rule)
-    for mail in ([(bench.outside, first)], [(bench.outside, second)], [(other, control)]):
+    for mail in ([(bench.outside, first)], [(bench.outside, second)], [(other, control)], [(third, update)]):
         made = bench.step(actor.identity, head, mail, rule=rule)
         assert made is not None
         bench.admit(actor.identity, head, mail, made, rule=rule)

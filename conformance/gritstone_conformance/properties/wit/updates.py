@@ -137,6 +137,7 @@ def refusals(trial: Trial, fmt: Format) -> None:
     stage, rule = bench.stage, "wit.update.refused"
     puppet = stage.blob(PUPPET, ("ct", "s"))
     actor = bench.born(b"a", keep=puppet)
+    actor.tell(bench.program(programs.send(programs.SENDER, 0), puppet))  # so that there is an outbox to keep
     for content in (stage.blob(b"blob"), stage.tree(wit=stage.tree(x=puppet)), stage.tree(k=puppet)):
         actor.tell(content, "update", rule=rule)
     for number, lines in enumerate((b"", b"k\n", b"k", b"a/b\nk\n", b"\n", b"k\n\n", b"\xff\n")):
