@@ -81,17 +81,17 @@ def test_a_difference_that_no_rule_objects_to_is_a_dispute() -> None:
 @pytest.mark.rule("suite.dispute.no-vote")
 def test_what_fails_later_does_not_settle_an_earlier_difference() -> None:
     one = script(MISSING, DONE, DONE)
-    other = script(STALE, DONE, MISSING, verdict="fail", rule="grit.cas.atomic", step=2)
+    other = script(STALE, DONE, MISSING, verdict="fail", rule="grit.ref.atomic", step=2)
     lines, _, _ = compared(one, other)
     assert [(line["finding"], line["step"]) for line in lines] == [("dispute", 0), ("settled", 2)]
-    assert lines[1]["broken"] == {"B": "grit.cas.atomic"}
+    assert lines[1]["broken"] == {"B": "grit.ref.atomic"}
 
 
 def test_both_can_be_wrong_in_two_ways() -> None:
-    one = script(MISSING, verdict="fail", rule="grit.cas.old")
-    other = script(STALE, verdict="fail", rule="grit.cas.old")
+    one = script(MISSING, verdict="fail", rule="grit.ref.cas")
+    other = script(STALE, verdict="fail", rule="grit.ref.cas")
     (line,), _, _ = compared(one, other)
-    assert line["broken"] == {"A": "grit.cas.old", "B": "grit.cas.old"}
+    assert line["broken"] == {"A": "grit.ref.cas", "B": "grit.ref.cas"}
 
 
 @pytest.mark.parametrize("verdict", ["skip", "error"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -72,6 +74,59 @@ def test_every_condition_starts_the_same_command_in_another_way(tmp_path: Path) 
     assert all(each.argv[-3:] == command.argv for each in started)
     assert len(made) == 11
     assert all(isinstance(each, Command | Missing) for each in made.values())
+
+
+SEEN = """
+import json, os, pathlib, sys
+umask = os.umask(0)
+personality = pathlib.Path("/proc/self/personality")
+told = {
+    "cwd": os.getcwd(), "umask": umask, "pad": len(os.environ.get("GRITSTONE_PADDING", "")),
+    "TZ": os.environ.get("TZ"), "LC_ALL": os.environ.get("LC_ALL"), "seed": os.environ.get("PYTHONHASHSEED"),
+    "cpus": len(os.sched_getaffinity(0)), "fixed": bool(int(personality.read_text(), 16) & 0x40000),
+}
+sys.stdout.write(json.dumps(told))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at what Linux tells of a process")
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("another hash seed", {"seed": "4097"}),
+        ("LC_ALL=tr_TR.UTF-8", {"LC_ALL": "tr_TR.UTF-8"}),
+        ("TZ=Asia/Kathmandu", {"TZ": "Asia/Kathmandu"}),
+        ("umask 077", {"umask": 0o077}),
+        ("64 KiB more environment", {"pad": 65_536}),
+        ("one processor", {"cpus": 1}),
+        ("no address randomization", {"fixed": True}),
+    ],
+)
+def test_a_process_finds_what_its_condition_says(tmp_path: Path, name: str, expected: dict[str, Any]) -> None:
+    condition = next(each for each in CONDITIONS if each.name == name)
+    made = condition.made(Command((sys.executable, "-c", SEEN)), tmp_path)
+    if isinstance(made, Missing):
+        pytest.skip(made.why)
+    seen = output_of(made)
+    assert expected.items() <= seen.items()
+    assert seen["cwd"] == os.getcwd()
+
+
+def test_another_working_directory_is_the_one_given(tmp_path: Path) -> None:
+    condition = next(each for each in CONDITIONS if each.name == "another working directory")
+    made = condition.made(Command((sys.executable, "-c", SEEN)), tmp_path)
+    assert isinstance(made, Command)
+    assert output_of(made)["cwd"] == str(tmp_path)
+
+
+def output_of(command: Command) -> dict[str, Any]:
+    process = command.open()
+    assert process.wait_exit(60)
+    with os.fdopen(os.dup(process.ends.read)) as stream:
+        os.set_blocking(stream.fileno(), True)
+        told: dict[str, Any] = json.loads(stream.read())
+    process.kill()
+    return told
 
 
 def test_a_command_that_does_not_start_under_a_condition_is_a_difference(
