@@ -18,18 +18,26 @@ import pytest
 from gritstone_conformance.attachment import conversation, procfs
 from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.attachment.claims import shown_claims
+from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.protocol import ProtocolFault, parse_reply
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cli import main
+from gritstone_conformance.model.bundle import scan
+from gritstone_conformance.model.formats import FORMATS
+from gritstone_conformance.model.store import Store
+from gritstone_conformance.model.values import Blob
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import Console
 from gritstone_conformance.reporting.report import Report, read_report
 from gritstone_conformance.running import verifying
+from gritstone_conformance.running.engine import check_property
+from gritstone_conformance.running.ledger import Ledger, Observed
 from gritstone_conformance.running.plan import Selection
 from gritstone_conformance.running.recording import excerpt
 from gritstone_conformance.running.settings import RunSettings
-from gritstone_conformance.running.verifying import Data, verify
+from gritstone_conformance.running.verifying import Data, plan_run, verify
 from gritstone_conformance.text import json_plain, plain
+from gritstone_conformance.trial import Property
 from selftests.fakes import HELLO
 
 HERE = Path(__file__).resolve().parent
@@ -209,3 +217,44 @@ def test_what_a_report_keeps_of_hello_has_every_known_name() -> None:
     assert HELLO["limits"].items() <= shown["limits"].items()
     assert len(json.dumps(shown)) < 8000
     assert shown_claims(HELLO) == HELLO
+
+
+MISCHIEF = ADAPTER.with_name("mischief.py")
+
+
+@pytest.mark.rule("suite.bounds.each", slow=True)
+@pytest.mark.parametrize(("how", "seen"), [("pipe", "a pipe"), ("endless", "a link"), ("huge", "bytes")])
+def test_what_stands_in_place_of_an_exported_file_is_not_read(
+    how: str, seen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    words = (sys.executable, str(MISCHIEF), how, "--", sys.executable, "-m", "gritstone.harness")
+    subject = Observed(Launcher.for_command(words).start(), Ledger())
+    (item,) = plan_run(load(), Selection(glob="grit/bundle/by-path-framed"), 1).items
+    assert isinstance(item.source, Property)
+    try:
+        tested = check_property(item.source, subject, RunSettings(home=tmp_path / "home", shrink_s=0.0))
+    finally:
+        subject.close()
+    assert tested.divergence is not None
+    assert seen in str(tested.divergence.difference.got)
+    assert not list(tmp_path.glob("gritstone-*")), "folders were left behind"
+
+
+@pytest.mark.rule("suite.bounds.each")
+def test_a_bundle_that_claims_more_than_it_holds_costs_nothing() -> None:
+    """Each byte of a bundle is made as large as can be, and items claim 2 to the power of 63 members."""
+    fmt = FORMATS["cbor-blake3"]
+    store = Store(fmt)
+    for content in (b"one", b"two"):
+        store.put(fmt.encode(Blob((), content)), None)
+    good = store.export(None)
+    bombs = [good[:at] + b"\xff" + good[at + 1 :] for at in range(len(good))]
+    for head in (b"\x5b", b"\x7b", b"\x9b", b"\xbb", b"\xdb"):
+        bombs += [good[:at] + head + b"\x7f" + b"\xff" * 7 + good[at:] for at in range(0, len(good), 3)]
+    procfs.reset_peak_rss(os.getpid())
+    before, started = _own_peak() or 0, time.process_time()
+    for bomb in bombs:
+        assert scan(bomb).defects
+    assert time.process_time() - started < 20
+    assert (_own_peak() or 0) - before < 64 * MIB
