@@ -52,12 +52,18 @@ def prove(rule: str, home: Path, mutant: Mutant | None = None) -> Told:
     Args:
         rule: the rule.
         home: an empty directory.
-        mutant: the fault; the test that it names in ``by`` is played first.
+        mutant: the fault; the test that it names in ``by`` is played first, and alone where it finds the fault.
     """
     tests = [proof.test for proof in proofs_by_rule()[rule] if not proof.slow]
-    if mutant is not None and mutant.by is not None:
-        tests.sort(key=lambda test: test.partition("::")[2] != mutant.by)
+    known = [test for test in tests if mutant is not None and test.partition("::")[2] == mutant.by]
+    told = _prove(known, home, mutant) if known else Told()
+    others = [test for test in tests if test not in known]
+    return told if told.found or not others else _prove(others, home, mutant)
+
+
+def _prove(tests: Sequence[str], home: Path, mutant: Mutant | None) -> Told:
     told = home / "told.json"
+    told.unlink(missing_ok=True)
     words = (str(told), *(str(HERE / test) for test in tests))
     command = (sys.executable, "-m", "selftests.proving", *words)
     if mutant is not None:
