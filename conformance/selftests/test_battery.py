@@ -15,7 +15,7 @@ from gritstone_conformance.attachment.conditions import CONDITIONS, Missing
 from gritstone_conformance.attachment.process import Command
 from gritstone_conformance.cli import main
 from gritstone_conformance.comparing import battery
-from gritstone_conformance.comparing.transcripts import Script, entry_of, partings
+from gritstone_conformance.comparing.transcripts import Script, Transcript, entry_of, partings
 from gritstone_conformance.replies import Ok
 from selftests.test_resume import mutant, read_lines
 
@@ -143,6 +143,15 @@ def test_a_command_that_does_not_start_under_a_condition_is_a_difference(
     code, rows = run(tmp_path, shlex.join([sys.executable, "-c", program]))
     assert code == 1
     assert rows[elsewhere.name]["broke"].startswith("does not start: dead:exit-3")
+
+
+def test_a_case_that_is_asked_otherwise_is_neither_equal_nor_different() -> None:
+    one, other = (
+        Transcript({"a/b": Script.of("pass", None, [[entry_of("grit.has", {"ids": [number]}, Ok({"has": [True]}))]])})
+        for number in range(2)
+    )
+    row = battery._row("here", one, other)
+    assert (row.cases, row.differ, row.unlike, row.first) == (0, 0, 1, None)
 
 
 def test_nothing_behind_a_request_on_a_free_runtime_is_compared() -> None:

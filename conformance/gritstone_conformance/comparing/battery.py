@@ -48,6 +48,7 @@ class Row:
         condition: its name.
         cases: how many cases were compared.
         differ: how many of them were answered otherwise.
+        unlike: how many more were asked otherwise, as properties that measure time may do.
         first: the first difference, or None.
         words: why it was not tried, or how the command broke; or None.
         tried: whether a process ran under it.
@@ -56,6 +57,7 @@ class Row:
     condition: str
     cases: int = 0
     differ: int = 0
+    unlike: int = 0
     first: Parting | None = None
     words: str | None = None
     tried: bool = True
@@ -70,7 +72,7 @@ class Row:
         line: dict[str, Json] = {"type": "condition", "condition": self.condition}
         if not self.tried:
             return {**line, "not_tried": self.words}
-        line |= {"cases": self.cases, "differ": self.differ}
+        line |= {"cases": self.cases, "differ": self.differ, "unlike": self.unlike}
         if self.words is not None:
             line["broke"] = self.words
         if self.first is not None:
@@ -85,6 +87,7 @@ class Row:
             yield f"{self.condition:<28} {'not tried':>10}   {self.words}"
             return
         found = f"{self.differ} differ" if self.differ else "equal"
+        found += f", {self.unlike} not asked alike" if self.unlike else ""
         yield f"{self.condition:<28} {counted(self.cases, 'case'):>10}   {self.words or found}"
         if self.first is not None:
             told, room = self.first, terminal_width() - 15
@@ -141,7 +144,7 @@ def _shortened(item: Planned) -> Planned | None:
         return item if item.kind == "vector" else None
     if prop.kind not in _DRAWN or prop.search_only:
         return None
-    return replace(item, source=replace(prop, examples=min(prop.examples or _EXAMPLES, _EXAMPLES)))
+    return replace(item, source=replace(prop, examples=min(prop.examples or _EXAMPLES, _EXAMPLES), reach={}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,15 +186,18 @@ def _tried(condition: Condition, player: _Player, plan: Plan, usual: Transcript)
 
 def _row(name: str, usual: Transcript, here: Transcript) -> Row:
     """Compare two transcripts case by case, in the order of the first."""
-    cases, differing = 0, []
+    cases, unlike, differing = 0, 0, []
     for case, script in usual.scripts.items():
         other = here.scripts.get(case)
         if other is None or script.verdict == "skip":
             continue
-        cases += 1
         found = next(partings(case, script, other, until=_is_over), None) or _broken(case, script, other)
+        if found is not None and found.is_asked:
+            unlike += 1
+            continue
+        cases += 1
         differing += [found] if found is not None else []
-    return Row(name, cases, len(differing), differing[0] if differing else None)
+    return Row(name, cases, len(differing), unlike, differing[0] if differing else None)
 
 
 def _is_over(entry: Entry) -> bool:
