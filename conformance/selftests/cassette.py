@@ -12,15 +12,12 @@ from dataclasses import dataclass, field
 
 from gritstone_conformance.replies import Json, Reply
 from gritstone_conformance.trial import Claims, Divergence, Property, SubjectLike
+from selftests.probes import DeviatedError
 from selftests.test_properties_grit import play
 
-__all__ = ["Cassette", "DeviatedError"]
+__all__ = ["Cassette"]
 
 _Request = tuple[str, Json]
-
-
-class DeviatedError(BaseException):
-    """Something else was asked than what was recorded; no Exception, so that the engine lets it pass."""
 
 
 @dataclass(slots=True)

@@ -195,3 +195,10 @@ def test_problem_says_where_and_which(op: str, value: dict[str, Any], path: str,
     problem = form_problem(op, value)
     assert problem is not None
     assert (problem.path, problem.spelling) == (path, spelling)
+
+
+def test_lists_and_words_have_a_greatest_length() -> None:
+    assert form_problem("grit.has", {"has": [True] * 4096}) is None
+    assert form_problem("grit.has", {"has": [True] * 4097}) is not None
+    assert form_problem("hello", {**HELLO, "spec": ["1." + "1" * 14]}) is None
+    assert form_problem("hello", {**HELLO, "spec": ["1." + "1" * 15]}) is not None

@@ -179,9 +179,7 @@ class Agent:
         for identity, kinds in ((to, ("tree",)), (content, ("blob", "tree"))):
             value = self.shelf.look(identity)
             if isinstance(value, Defect):
-                erased = value.code == "erased"
-                if not erased or identity == to:
-                    defects.append(missing("runtime.agent.inject", value.words))
+                defects.append(missing("runtime.agent.inject", value.words))
             elif self.shelf.kind(identity) not in kinds:
                 defects.append(rejected("runtime.agent.inject", f"{identity.hex()} is of the wrong kind"))
         if not defects:

@@ -1,0 +1,34 @@
+"""A model that computes something else finds the honest reference wrong, by the name of the rule.
+
+Spec: :rule:`suite.mutant.oracle`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from selftests.mutate import CATALOGUE, Mutant, read_mutants
+from selftests.zoo import note
+
+MUTANTS = {mutant.id: mutant for mutant in read_mutants(CATALOGUE / "model.toml")}
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+def test_the_honest_reference_fails_by_a_wrong_model(
+    mutant: Mutant, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    note(record_property, mutant)
+    assert all(edit.file.startswith("gritstone_conformance/model/") for edit in mutant.edits)
+    command = mutant.command("selftests.doubting", mutant.id, str(tmp_path))
+    done = subprocess.run(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    found = json.loads((tmp_path / "found.json").read_bytes())
+    assert mutant.kills in found["failed"], found
