@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.rules import Rule
-from selftests.hunting import hunt
-from selftests.mutate import Edit, Mutant, StaleMutantError, read_mutants
+from selftests.hunting import hunt, play_gate
+from selftests.matrix import in_part
+from selftests.mutate import Edit, Mutant, StaleMutantError, hunted, read_mutants
 from selftests.zoo import Summary, Zoo, note, unproven_rules
 
 HERE = Path(__file__).resolve().parent
@@ -110,6 +111,22 @@ def test_a_death_is_no_fail_of_the_rule(tmp_path: Path) -> None:
     found = hunt(command, Mutant("exits-0", "grit.tree.key-order", (), by="grit/tree/names-descending"), tmp_path)
     assert found.played[0] == "grit/tree/names-descending"
     assert found.failed == set()
+
+
+@pytest.mark.parametrize(("liar", "is_found"), [("double", True), ("exits-0", False)])
+def test_the_matrix_plays_the_whole_gate(liar: str, is_found: bool, tmp_path: Path) -> None:
+    """On an adapter without a profile that is what the harness asks of all; the watches are judged at its end."""
+    command = [sys.executable, str(HERE / "liar.py"), liar, "--", sys.executable, str(HERE / "planted" / "honest.py")]
+    found = play_gate(command, Mutant(liar, "harness.reply.one", (), proxy=liar), tmp_path)
+    assert ("harness.reply.one" in found.failed) is is_found
+
+
+def test_the_parts_of_the_matrix_are_the_whole() -> None:
+    names = set(hunted())
+    parts = [{name for name in names if in_part(name, f"{number}/7")} for number in range(1, 8)]
+    assert set.union(*parts) == names
+    assert sum(map(len, parts)) == len(names)
+    assert all(in_part(name, "0/1") for name in names)
 
 
 @pytest.mark.rule("suite.mutant.fresh")
