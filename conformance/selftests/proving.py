@@ -128,7 +128,8 @@ def main(words: Sequence[str]) -> int:
     watcher = _Watcher()
     # what costs time or leaves traces and proves nothing here is left out
     options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist", "--noconftest"]
-    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # it was, as it must be
+    options += ["-p", "no:unraisableexception"]  # what a fault leaves open is found by nobody's assertion
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # the suite is there before
     code = pytest.main([*options, f"--basetemp={path}.tmp", *tests], plugins=[watcher])
     Path(path).write_text(json.dumps(asdict(watcher.told)), encoding="utf-8")
     return int(code)

@@ -150,6 +150,19 @@ def test_what_now_and_then_fails_is_not_given_up() -> None:
     assert breaker.reason is None
 
 
+@pytest.mark.rule("suite.liveness.bounded")
+def test_of_one_that_was_given_up_no_further_process_is_started(tmp_path: Path) -> None:
+    subject = start_script(
+        tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Terms(deadline_scale=0.1, grace=0.0)
+    )
+    for _ in range(10):
+        subject.ask_each([PING, ("no.reply", {})])
+    assert subject.given_up == "10 requests were late or hung in a row"
+    with pytest.raises(SubjectFault, match="10 requests were late or hung in a row") as caught:
+        subject.spawn()
+    assert caught.value.cause == "not-run"
+
+
 CASES = [
     Case(
         f"harness/many/ask-{number}",

@@ -167,8 +167,10 @@ class Subject:
         """Start another process of the same command (or of ``opener``); it shares faults and trace.
 
         Raises:
-            SubjectFault: it does not answer hello.
+            SubjectFault: it does not answer hello; this one was given up.
         """
+        if self._breaker.reason is not None:
+            raise SubjectFault("not-run", self._breaker.reason)
         return Subject(opener or self._opener, self._terms, self._lineage)
 
     def apart(self) -> Subject:
