@@ -154,6 +154,13 @@ def test_a_case_that_is_asked_otherwise_is_neither_equal_nor_different() -> None
     assert (row.cases, row.differ, row.unlike, row.first) == (0, 0, 1, None)
 
 
+def test_a_command_that_never_answers_hello_is_no_fault_of_the_suite(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", "--iut", "false", "-k", GLOB, "--battery", "--report", str(tmp_path / "report.jsonl")]) == 3
+    assert "stopped: dead:exit-1" in capsys.readouterr().out
+
+
 def test_nothing_behind_a_request_on_a_free_runtime_is_compared() -> None:
     free = {"schedule": "free", "clock": "system"}
     answers: list[dict[str, Any]] = [{"refs": []}, {"refs": [1]}]

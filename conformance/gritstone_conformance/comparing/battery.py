@@ -110,7 +110,11 @@ def run_battery(
     player = _Player(Command(target.command), data.book, quiet, replace(terms, trace=None))
     comparison = Comparison("battery", settings.seed)
     print(f"\nbattery · {counted(len(plan.items), 'case')} planned, time-free requests compared", file=out)
-    usual, raw = player.play(player.command, plan)
+    try:
+        usual, raw = player.play(player.command, plan)
+    except SubjectFault as problem:
+        print(f"stopped: {printable(str(problem))}", file=out)
+        return 3
     header = {"iut": raw, "attach": target.attach, "command": target.command}
     comparison.implementations.append(implementation_of("A", header))
     rows = []
