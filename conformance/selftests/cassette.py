@@ -71,7 +71,7 @@ class Cassette:
 
 
 class _Deck:
-    """A subject that answers from somewhere; its processes share one tape."""
+    """A subject that answers from somewhere, and is one process."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class _Deck:
         self.kill = self.close = kill
 
     def spawn(self) -> _Deck:
-        return _Deck(self.claims, self.ask_many, self.kill)
+        raise DeviatedError("it needs processes of its own")
 
     def ask(self, op: str, args: dict[str, Json]) -> Reply:
         return self.ask_many([(op, args)])[0]

@@ -29,6 +29,6 @@ def test_the_honest_reference_fails_by_a_wrong_model(
     done = subprocess.run(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
     )
-    assert done.returncode == 0, done.stdout[-2000:]
+    assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads((tmp_path / "found.json").read_bytes())
     assert mutant.kills in found["failed"], found

@@ -6,6 +6,7 @@ Spec: :rule:`suite.mutant.oracle`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -81,7 +82,13 @@ def test_texts_of_framed_objects_are_ascii() -> None:
 
 @pytest.mark.parametrize(
     ("data", "is_item"),
-    [(b"\x5f\x41a\xff", True), (b"\x5f\x5f\xff", False), (b"\x5f\x61a\xff", False), (b"\x7f\x61a\xff", True)],
+    [
+        (b"\x5f\x41a\xff", True),
+        (b"\x5f\x5f\xff", False),
+        (b"\x5f\x61a\xff", False),
+        (b"\x7f\x61a\xff", True),
+        (b"\x1c" + bytes(16), False),
+    ],
 )
 def test_chunks_of_strings(data: bytes, is_item: bool) -> None:
     assert is_one_item(data) == is_item
@@ -120,12 +127,11 @@ def test_what_the_other_format_cannot_say_is_not_transcoded() -> None:
 
     assert kinds(lambda: turned("a")) == frozenset()
     assert kinds(lambda: turned("\xe9"))
-    gone = b"\7" * 32
+    gone, bounds = b"\7" * 32, {"object_bytes": 1 << 20, "tree_depth": 1024}
     for name, classes in (("a", {"missing"}), ("\xe9", {"missing", *kinds(lambda: turned("\xe9"))})):
         tree = CBOR_BLAKE3.encode(Tree(((name, gone),)))
         data = write(CBOR_BLAKE3, {"tags/a": CBOR_BLAKE3.hash(tree)}, {CBOR_BLAKE3.hash(tree): tree, gone: None})
-        bounds = {"object_bytes": 1 << 20, "tree_depth": 1024}
-        assert kinds(lambda data=data: transcode(data, CBOR_BLAKE3, FRAMED_SHA256, **bounds)) == classes  # type: ignore[misc]
+        assert kinds(partial(transcode, data, CBOR_BLAKE3, FRAMED_SHA256, **bounds)) == classes
 
 
 def test_what_is_no_kind_is_no_object() -> None:
