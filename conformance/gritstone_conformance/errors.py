@@ -4,7 +4,7 @@
 
     SuiteError                 the suite, its data or its user is at fault
       UsageError               an option or a file given by the user is wrong          exit 2
-      DataError                a rule file, vector file or report is not valid         exit 4
+      DataError                a rule, vector, report or property is not valid         exit 4
     SubjectFault               the implementation broke instead of answering           verdict ``error``
     Divergence                 the implementation answered wrongly (in ``trial``)      verdict ``fail``
 """
@@ -25,7 +25,7 @@ class UsageError(SuiteError):
 
 
 class DataError(SuiteError):
-    """A rule file, a vector file or a report is not valid; exit code 4."""
+    """A rule file, a vector file, a report, or what a property draws, is not valid; exit code 4."""
 
 
 @dataclass(slots=True)

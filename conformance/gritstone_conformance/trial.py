@@ -10,7 +10,7 @@ to ask.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
@@ -126,6 +126,7 @@ class Property:
         examples: examples in the profile ``gate`` (None: the profile's own number).
         search_only: whether it is played in the profile ``search`` only, since it takes long or depends on luck.
         cost: what it costs in ``gate``, in vectors, so that jobs get equal shares (None: what its kind costs).
+        reach: situation -> the least share of the examples in ``gate`` that must come into it.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Property:
     examples: int | None = None
     search_only: bool = False
     cost: float | None = None
+    reach: Mapping[str, float] = field(default_factory=dict)
 
 
 class Trial:
@@ -146,6 +148,7 @@ class Trial:
 
     Attributes:
         remark: what a report says about the case where it passes, or None.
+        reached: the situations that this example came into.
     """
 
     def __init__(self, subject: SubjectLike, rule: str, spawn: Callable[[], SubjectLike] | None = None) -> None:
@@ -154,6 +157,7 @@ class Trial:
         self.steps: list[Step] = []
         self.bindings: dict[str, Json] = {}
         self.remark: str | None = None
+        self.reached: set[str] = set()
         self._rule = rule
         self._spawn = spawn
         self._extra: list[SubjectLike] = []
@@ -205,6 +209,7 @@ class Trial:
         for request, reply in zip(requests, replies, strict=True):
             op, args, expect, *_ = request
             judged = _judged(request, rule)
+            self._note_kind(op, expect)
             self.steps.append(Step(op, self._portable(args), expect, judged))
             self._note_handle(op, args)
             difference = compare(expect, reply, self.bindings)
@@ -241,6 +246,16 @@ class Trial:
             history: where it was found in a history, the extract around it.
         """
         raise self._divergence(Difference(path, expected, got, words), rule, history=history)
+
+    def reach(self, situation: str, here: object = True) -> None:
+        """Say that this example came into a situation, if ``here``; what follows from draws and model alone.
+
+        Of each request that is expected to be accepted or refused this is said already, as ``grit.cas refused``.
+
+        Spec: :rule:`suite.property.reach`.
+        """
+        if here:
+            self.reached.add(situation)
 
     def spends(self, units: int) -> None:
         """Say that guests will spend so many units in each call from now on, which takes its time; 0: as usual."""
@@ -307,6 +322,12 @@ class Trial:
             self._replayable = False
             return on
         return self.subject
+
+    def _note_kind(self, op: str, expect: dict[str, Json]) -> None:
+        if "refused" in expect:
+            self.reached.add(f"{op} refused")
+        elif "ok" in expect:
+            self.reached.add(f"{op} accepted")
 
     def _note_handle(self, op: str, args: dict[str, Json]) -> None:
         if op == "grit.open" and args["store"] not in self._handles:

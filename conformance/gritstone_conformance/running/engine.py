@@ -2,7 +2,7 @@
 
 Decides how an example ends: a Divergence is a failure and is shrunk on the live subject; a fault of the subject ends
 the property at once, for each further one would cost deadlines and restarts; any other exception is the suite's own
-and is passed on.
+and is passed on. So is a gate that found nothing but did not look where the property says that it looks.
 
 Shrinking keeps to the first failure's rule and signature, so that it cannot slip into another fault, and ends after a
 budget of seconds with the smallest failure so far.
@@ -14,14 +14,15 @@ import hashlib
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from gritstone_conformance.cases import Case
-from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.errors import DataError, SubjectFault
 from gritstone_conformance.running.ledger import CannotRestartError, Observed
 from gritstone_conformance.running.settings import RunSettings, hypothesis_settings
 from gritstone_conformance.trial import Divergence, Property, Trial
@@ -45,6 +46,8 @@ class Tested:
         unable: whether it needs a restart and the implementation was attached without one.
         repeatable: whether the smallest failure failed again when it was played once more.
         remark: what the last example that passed says of itself, or None.
+        examples: how many examples were played.
+        reached: situation -> how many of them came into it.
         requests: all requests that were sent.
         seconds: how long it took.
     """
@@ -57,6 +60,8 @@ class Tested:
     unable: bool = False
     repeatable: bool = True
     remark: str | None = None
+    examples: int = 0
+    reached: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     seconds: float = 0.0
 
@@ -73,6 +78,9 @@ def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: 
         subject: the subject; its process survives, its handles are closed.
         run: the settings; ``gate`` with equal seed sends equal requests.
         span_s: seconds that a search may go on drawing; 0: one round.
+
+    Raises:
+        DataError: a gate in which nothing was wrong did not reach what the property says that it reaches.
     """
     before = subject.ledger.requests
     started = time.perf_counter()
@@ -90,9 +98,23 @@ def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: 
     except CannotRestartError:
         player.tested.unable = True
     tested = player.tested
+    if run.profile == "gate" and tested.divergence is None and tested.fault is None and not tested.unable:
+        _check_reach(prop, tested)
     tested.requests = subject.ledger.requests - before
     tested.seconds = time.perf_counter() - started
     return tested
+
+
+def _check_reach(prop: Property, tested: Tested) -> None:
+    """Raise DataError for the first situation that too few examples came into.
+
+    Spec: :rule:`suite.property.reach`.
+    """
+    for situation, floor in prop.reach.items():
+        count = tested.reached[situation]
+        if count < floor * tested.examples:
+            told = f"{count} of {tested.examples} examples, the floor is {floor:.0%}"
+            raise DataError(f"{prop.name} does not reach what it says, {situation!r}: {told}")
 
 
 class _Player:
@@ -121,6 +143,8 @@ class _Player:
             raise _EnoughError from fault
         else:
             self.tested.remark = trial.remark
+            self.tested.examples += 1
+            self.tested.reached.update(trial.reached)
             if trial.is_replayable and trial.steps:
                 self._subject.past.note(self._case(trial), drawn=True)
         finally:

@@ -34,6 +34,7 @@ def round_trip(trial: Trial, fmt: Format, value: Object) -> None:
     data = fmt.encode(value)
     decoded = decoding(fmt, data, limits), encoding(fmt, fmt.decode(data), limits)
     trial.expect_many([*decoded, hashing(fmt, data, "grit.id.whole")])
+    trial.reach("an object that refers to others", not isinstance(value, Blob))
 
 
 def whole_hash(trial: Trial, fmt: Format, value: Object) -> None:
@@ -51,19 +52,24 @@ def whole_hash(trial: Trial, fmt: Format, value: Object) -> None:
 def in_order(trial: Trial, fmt: Format, value: Object, tape: Tape) -> None:
     """The headers of an object and its entries are written in the format's order, however they were given."""
     limits = Limits.of(trial.claims.limits)
-    given = [encoding(fmt, objects.shuffled(tape, value), limits) for _ in range(2)]
+    shuffled = [objects.shuffled(tape, value) for _ in range(2)]
+    trial.reach("given in another order", any(each != value for each in shuffled))
+    given = [encoding(fmt, each, limits) for each in shuffled]
     trial.expect_many([*given, decoding(fmt, fmt.encode(value), limits)])
 
 
 def one_spelling(trial: Trial, fmt: Format, value: Object, tape: Tape) -> None:
     """Encoding equal objects gives equal bytes and ids, in whatever order their headers or entries were given."""
     limits = Limits.of(trial.claims.limits)
-    trial.expect_many([encoding(fmt, objects.shuffled(tape, value), limits) for _ in range(3)])
+    shuffled = [objects.shuffled(tape, value) for _ in range(3)]
+    trial.reach("given in different orders", any(each != shuffled[0] for each in shuffled))
+    trial.expect_many([encoding(fmt, each, limits) for each in shuffled])
 
 
 def no_headers(trial: Trial, fmt: Format, value: Blob | Message) -> None:
     """A blob or message without headers has one encoding, in which the list or map of headers is empty."""
     limits = Limits.of(trial.claims.limits)
+    trial.reach("a blob" if isinstance(value, Blob) else "a message")
     bare = Blob((), value.data) if isinstance(value, Blob) else Message(value.previous, (), value.content)
     trial.expect_many([encoding(fmt, bare, limits), decoding(fmt, fmt.encode(bare), limits)])
 
@@ -134,27 +140,61 @@ def _several(*kinds: str) -> Given:
 
 PROPERTIES: Final = (
     *each_format(
-        "object/round-trip", round_trip, "grit.object.round-trip", "grit.id.whole", given=draws.value(), examples=36
+        "object/round-trip",
+        round_trip,
+        "grit.object.round-trip",
+        "grit.id.whole",
+        reach={"an object that refers to others": 0.3},
+        given=draws.value(),
+        examples=36,
     ),
     *each_format("object/accepted", accepted_means_equal, "grit.object.round-trip", given=draws.tape(96), examples=36),
     *each_format("id/whole", whole_hash, "grit.id.whole", given=draws.value(), examples=15),
-    *each_format("tree/key-order-encoded", in_order, "grit.tree.key-order", given=_several("tree"), examples=15),
     *each_format(
-        "mailbox/key-order-encoded", in_order, "grit.mailbox.key-order", given=_several("mailbox"), examples=15
+        "tree/key-order-encoded",
+        in_order,
+        "grit.tree.key-order",
+        reach={"given in another order": 0.2},
+        given=_several("tree"),
+        examples=15,
     ),
-    *each_format("header/order-encoded", in_order, "grit.header.order", given=_several("blob", "message"), examples=15),
+    *each_format(
+        "mailbox/key-order-encoded",
+        in_order,
+        "grit.mailbox.key-order",
+        reach={"given in another order": 0.2},
+        given=_several("mailbox"),
+        examples=15,
+    ),
+    *each_format(
+        "header/order-encoded",
+        in_order,
+        "grit.header.order",
+        reach={"given in another order": 0.2},
+        given=_several("blob", "message"),
+        examples=15,
+    ),
     *each_format(
         *("cbor/map-order-encoded", in_order, "grit.cbor.map-order"),
+        reach={"given in another order": 0.2},
         given=_several("tree", "blob", "message"),
         examples=15,
         formats=(CBOR,),
     ),
     *each_format("object/one-spelling", one_spelling, "grit.object.one-spelling", given=_object_and_tape, examples=30),
-    *each_format("header/none", no_headers, "grit.header.empty", given=draws.value("blob", "message"), examples=18),
+    *each_format(
+        "header/none",
+        no_headers,
+        "grit.header.empty",
+        reach={"a blob": 0.1},
+        given=draws.value("blob", "message"),
+        examples=18,
+    ),
     *each_format("step/absent-fields", absent_fields, "grit.step.fields", given=_five_ids, examples=12),
     *each_format("message/first", first_message, "grit.message.previous", given=draws.value("message"), examples=18),
     *each_format(
         *("object/edited", edited, "grit.object.total", "grit.object.class", "grit.object.round-trip"),
+        reach={"grit.decode refused": 0.15},
         given=draws.tape(96),
         examples=72,
     ),

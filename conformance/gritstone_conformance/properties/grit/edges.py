@@ -202,6 +202,7 @@ def _lengths(fmt: Format) -> Mapping[str, st.SearchStrategy[int]]:
 PROPERTIES: Final = (
     *each_format(
         *("graph/one-object-less", one_object_less, "grit.graph.edges", "grit.bundle.bytes"),
+        reach={"grit.export refused": 0.4},
         given=draws.graph_and_tape(2),
         examples=21,
     ),

@@ -56,7 +56,11 @@ def tombstones_travel(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> No
     """What is above an erased blob is got, exported with a tombstone, pruned, and imported elsewhere."""
     pair = open_memory(trial, fmt)
     fill(pair, graph)
-    for chosen in [tape.pick(graph.of_kind("blob")) for _ in range(2)]:
+    blobs = graph.of_kind("blob")
+    first = tape.pick(blobs)
+    erased = [first, tape.pick([blob for blob in blobs if blob != first] or blobs)]
+    trial.reach("two blobs are erased", erased[0] != erased[1])
+    for chosen in erased:
         pair.play(pair.erase(chosen))
     data = pair.export()
     pair.play(*(pair.get(identity) for identity in graph.values), pair.prune())

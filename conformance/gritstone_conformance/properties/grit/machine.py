@@ -136,9 +136,30 @@ def _cas_rule(pair: Pair, changes: list[Change]) -> str:
 
 
 PROPERTIES: Final = (
-    *each_format("store/commands-memory", in_memory, *_RULES, given=draws.script(24), kind="machine", examples=21),
+    *each_format(
+        "store/commands-memory",
+        in_memory,
+        *_RULES,
+        reach={
+            "grit.cas accepted": 0.15,
+            "grit.cas refused": 0.35,
+            "grit.get refused": 0.45,
+            "grit.import accepted": 0.4,
+            "grit.prune accepted": 0.35,
+            "grit.put refused": 0.45,
+        },
+        given=draws.script(24),
+        kind="machine",
+        examples=21,
+    ),
     *each_format(
         *("store/commands-erasing", erasing, *_RULES, "grit.erase.tombstone", "grit.erase.no-return"),
+        reach={
+            "grit.cas accepted": 0.1,
+            "grit.erase refused": 0.2,
+            "grit.prune accepted": 0.1,
+            "grit.put refused": 0.45,
+        },
         given=draws.script(24),
         features=("erase",),
         kind="machine",
@@ -146,6 +167,7 @@ PROPERTIES: Final = (
     ),
     *each_format(
         *("store/commands-durable", on_disk, *_RULES, "grit.ref.fresh", "grit.store.put-visible"),
+        reach={"grit.get refused": 0.1, "grit.put refused": 0.2},
         given=draws.script(24),
         features=("durable",),
         kind="machine",

@@ -34,6 +34,7 @@ def each_format(
     search_only: bool = False,
     formats: tuple[str, ...] = tuple(FORMATS),
     both: bool = False,
+    reach: Mapping[str, float] | None = None,
 ) -> tuple[Property, ...]:
     """Return one property per format.
 
@@ -49,6 +50,7 @@ def each_format(
         search_only: as in :class:`Property`.
         formats: for which formats; default: all.
         both: whether it needs an implementation that has both formats.
+        reach: as in :class:`Property`.
     """
     return tuple(
         Property(
@@ -61,6 +63,7 @@ def each_format(
             examples=examples,
             cost=cost,
             search_only=search_only,
+            reach=reach or {},
         )
         for format_name in formats
     )

@@ -67,6 +67,8 @@ def _unknown(claims: Claims) -> Mapping[str, st.SearchStrategy[Any]]:
 def unknown(trial: Trial, op: str, args: dict[str, Json]) -> None:
     """An unknown operation is answered ``unsupported`` with its own name, whatever its arguments are."""
     trial.expect("ping", {}, DONE)
+    trial.reach("close to a known one", op in _NEAR)
+    trial.reach("with arguments", args)
     reply = trial.observe(op, args)
     if not isinstance(reply, Unsupported):
         trial.fail({"unsupported": op}, repr(reply), words="expected unsupported got another answer")
@@ -106,7 +108,14 @@ def off_schema(op: str, args: dict[str, Json]) -> list[dict[str, Json]]:
 
 PROPERTIES = (
     Property("harness/reply/order", ("harness.reply.order", "harness.reply.one"), order, kind="wire"),
-    Property("harness/reply/unknown-op", ("harness.reply.total",), unknown, given=_unknown, examples=30),
+    Property(
+        "harness/reply/unknown-op",
+        ("harness.reply.total",),
+        unknown,
+        reach={"with arguments": 0.33},
+        given=_unknown,
+        examples=30,
+    ),
     Property("harness/reply/known-op", ("harness.hello.honest", "harness.reply.total"), known, kind="wire"),
     Property("harness/reply/fault-is-error", ("harness.reply.fault-is-error",), fault_is_error, kind="wire"),
 )

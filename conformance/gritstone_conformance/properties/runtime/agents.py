@@ -82,10 +82,14 @@ def injected(trial: Trial, fmt: Format, tape: Tape) -> None:
     stage = double.stage
     receivers = [stage.core(b"one"), stage.core(b"two"), double.agent]
     contents = [stage.program(b""), stage.blob(b"x", ("ct", "s")), stage.core(b"nobody")]
+    queued: set[bytes] = set()
     for _ in range(tape.within(2, 10)):
         headers = tape.pick(((), (("mt", "job"),), (("z", "1"), ("a", "2")), (("reply", "0" * 64),)))
         mode = tape.pick(("queue", "signal", "queue"))
-        double.inject(tape.pick(receivers), tape.pick(contents), mode=mode, headers=headers, rule=rule)
+        to = tape.pick(receivers)
+        trial.reach("signal after queue", mode == "signal" and to in queued)
+        queued |= {to} if mode == "queue" else set()
+        double.inject(to, tape.pick(contents), mode=mode, headers=headers, rule=rule)
         double.refs(rule=rule)
     double.run(rule=rule)
     double.export(rule="runtime.agent.steps")
@@ -254,6 +258,7 @@ PROPERTIES: Final = (
     *in_each_format("runtime/agent/half", half_agent, "runtime.agent.name", features=()),
     *in_each_format(
         *("runtime/agent/injected", injected, "runtime.agent.inject", "runtime.agent.steps"),
+        reach={"signal after queue": 0.1},
         given=tape(40),
         features=(),
         examples=16,
@@ -274,6 +279,7 @@ PROPERTIES: Final = (
     ),
     *in_each_format(
         *("runtime/effect/answered", effects, "runtime.effect.offered", "runtime.effect.linked", "runtime.agent.ack"),
+        reach={"runtime.resolve accepted": 0.2},
         given=tape(60),
         features=("external", "effects"),
         examples=13,

@@ -13,6 +13,7 @@ from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.properties.runtime.choosing import CHOSEN, born, choose_of
 from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms, start_args
+from gritstone_conformance.properties.runtime.situations import note_situations
 from gritstone_conformance.properties.wit.registry import Given, in_each_format
 from gritstone_conformance.strategies import programs, scenarios
 from gritstone_conformance.strategies.scenarios import Scenario
@@ -45,13 +46,17 @@ def exact(trial: Trial, fmt: Format, scenario: Scenario, tape: Tape) -> None:
 def exact_in_time(trial: Trial, fmt: Format, scenario: Scenario, tape: Tape) -> None:
     """The same with delays on the suite's clock."""
     terms = Terms(schedule="chosen", clock="suite", config=Config(10, 40, scenario.max_attempts))
-    _play(Double(trial, fmt, terms), scenario, tape)
+    _play(Double(trial, fmt, terms), scenario, tape, waits=True)
 
 
-def _play(double: Double, scenario: Scenario, tape: Tape) -> None:
+def _play(double: Double, scenario: Scenario, tape: Tape, *, waits: bool = False) -> None:
+    """Inject and choose in turn; with ``waits`` also what fails at first, so that its actor waits for the clock."""
+    note_situations(double.trial, scenario)
     double.load(scenario)
     for injection in scenario.injections:
         double.inject(injection.to, injection.content, mode=injection.mode, headers=injection.headers)
+        if waits and tape.below(4):
+            double.inject(tape.pick(scenario.actors), double.stage.program(programs.try_again(1)))
         for _ in range(tape.below(4)):
             _choose(double, tape)
     for _ in range(_MOST_CHOICES):
@@ -64,13 +69,16 @@ def _play(double: Double, scenario: Scenario, tape: Tape) -> None:
 def _choose(double: Double, tape: Tape) -> bool:
     """Make one choice, or move the time where there is none; returns whether there was anything to do."""
     count = double.ready(rule="runtime.schedule.exact")
+    double.trial.reach("more than one choice", count > 1)
     if count:
-        double.choose(tape.below(256), rule="runtime.schedule.exact")
+        step = double.choose(tape.below(256), rule="runtime.schedule.exact")
+        double.trial.reach("a choice makes no step", step is None)
         return True
     due = double.model.next_due_ms()
     if due is None:
         double.choose(0, rule="runtime.schedule.exact")
         return False
+    double.trial.reach("an actor waits for the clock")
     if tape.below(2):
         double.time(due - 1, rule="runtime.retry.delay")
         double.ready(rule="runtime.retry.delay")
@@ -232,6 +240,7 @@ PROPERTIES: Final = (
         "runtime/schedule/exact",
         exact,
         *_EXACT,
+        reach={"more than one choice": 0.1, "a choice makes no step": 0.05},
         given=_drawn(cleanups=True),
         features=("external", "schedule"),
         examples=20,
@@ -241,6 +250,7 @@ PROPERTIES: Final = (
         exact_in_time,
         *_EXACT,
         "runtime.retry.delay",
+        reach={"more than one choice": 0.15, "an actor waits for the clock": 0.1, "a choice makes no step": 0.1},
         given=_drawn(cleanups=False),
         features=("external", "schedule", "clock"),
         examples=20,

@@ -18,6 +18,7 @@ from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.runtime.double import GENESIS, Terms
 from gritstone_conformance.properties.runtime.house import House
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
+from gritstone_conformance.properties.runtime.situations import note_situations
 from gritstone_conformance.properties.wit.registry import Given, in_each_format
 from gritstone_conformance.strategies import programs, scenarios
 from gritstone_conformance.strategies.graphs import Graph
@@ -87,6 +88,7 @@ def midway(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
     """At any moment no head is ahead of its senders: what its step covers was sent by steps that are there too."""
     house = House(trial, fmt, _terms(scenario))
     house.start()
+    note_situations(trial, scenario)
     house.put(scenario.graph)
     for injection in scenario.injections:
         house.inject([injection])
@@ -103,6 +105,7 @@ def cut(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
     """With cleanups, collecting and pruning in between the history is legal, and whoever was collected is gone."""
     house = House(trial, fmt, _terms(scenario))
     house.start()
+    note_situations(trial, scenario)
     house.put(scenario.graph)
     half = len(scenario.injections) // 2
     house.inject(scenario.injections[:half])
@@ -121,6 +124,7 @@ def cut(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
 
 def resumed(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
     """A store that another runtime left at any moment goes on: mail that its heads hold unread is delivered."""
+    note_situations(trial, scenario)
     source, rng = Store(fmt), random.Random(seed)
     scenario.graph.fill(source)
     runtime = start(source, "test", Config(1, 2, scenario.max_attempts))
@@ -148,6 +152,7 @@ def two_runtimes(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> No
     names = ("r-one", "r-two")
     for name in names:
         house.start(name)
+    note_situations(trial, scenario)
     house.put(scenario.graph)
     for number, injection in enumerate(scenario.injections):
         house.inject([injection], names[number % 2])
@@ -252,6 +257,7 @@ PROPERTIES: Final = (
         _QUIET,
         "runtime.query.rest",
         "runtime.agent.inject",
+        reach={"signal after queue": 0.1, "mail after a pause": 0.35, "an update": 0.05},
         given=scenario(),
         examples=39,
     ),
@@ -269,6 +275,7 @@ PROPERTIES: Final = (
         *_RULES,
         "wit.cleanup.last",
         "runtime.prune.running",
+        reach={"mail after a pause": 0.06},
         given=scenario(cleanups=True),
         examples=16,
     ),
@@ -277,6 +284,7 @@ PROPERTIES: Final = (
         resumed,
         "runtime.recover.mail",
         *_RULES,
+        reach={"signal after queue": 0.1, "mail after a pause": 0.3},
         given=scenario(),
         examples=16,
     ),
@@ -285,6 +293,7 @@ PROPERTIES: Final = (
         two_runtimes,
         "runtime.head.cas",
         *_RULES,
+        reach={"mail after a pause": 0.07},
         given=scenario(),
         examples=13,
     ),

@@ -15,6 +15,7 @@ from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.runtime.double import MOST_STEPS, Terms, start_args
 from gritstone_conformance.properties.runtime.judging import check_export, export
+from gritstone_conformance.properties.runtime.situations import note_situations
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import Injection, Scenario
@@ -108,6 +109,7 @@ class House:
 
     def play_scenario(self, scenario: Scenario) -> None:
         """Send everything of a scenario, with its pauses, and run to rest."""
+        note_situations(self.trial, scenario)
         self.put(scenario.graph)
         batch: list[Injection] = []
         for number, injection in enumerate(scenario.injections):

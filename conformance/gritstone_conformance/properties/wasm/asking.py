@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gritstone_conformance.attachment.claims import EXECUTOR
@@ -76,7 +76,9 @@ def of_modules(
     examples: int | None = None,
     cost: float | None = None,
     search_only: bool = False,
+    reach: Mapping[str, float] | None = None,
 ) -> Property:
     """Return a property of modules alone: no store, no format."""
     requires = Requires((), (EXECUTOR,), ("wit",))
-    return Property(name, rules, body, given, requires, examples=examples, search_only=search_only, cost=cost)
+    more: dict[str, Any] = {"examples": examples, "cost": cost, "search_only": search_only, "reach": reach or {}}
+    return Property(name, rules, body, given, requires, **more)

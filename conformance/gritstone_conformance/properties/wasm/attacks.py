@@ -134,6 +134,14 @@ PROPERTIES: Final = (
     *_modules("bombs", "bomb", "recursion", cost=600),
     *_modules("compilations", "compile", cost=600),
     *of_executors("wasm/attack/pointers", pointers, _ALIVE, "wasm.abi.range", cost=600),
-    *of_executors("wasm/attack/permuted", permuted, _SURVIVES, _ALIVE, given=tape(60), examples=8),
+    *of_executors(
+        "wasm/attack/permuted",
+        permuted,
+        _SURVIVES,
+        _ALIVE,
+        reach={"wit.step refused": 0.12},
+        given=tape(60),
+        examples=8,
+    ),
     *of_executors("wasm/attack/small", small, _BOUNDED),
 )

@@ -143,6 +143,7 @@ def of_executors(
     cost: float | None = None,
     search_only: bool = False,
     kind: str = "property",
+    reach: Mapping[str, float] | None = None,
 ) -> tuple[Property, ...]:
     """Return one property per format, for who makes single steps of modules, with or without a runtime."""
     found = in_each_format(
@@ -155,6 +156,7 @@ def of_executors(
         examples=examples,
         cost=cost,
         search_only=search_only,
+        reach=reach,
     )
     return tuple(replace(prop, requires=replace(prop.requires, profiles=_profiles(features))) for prop in found)
 

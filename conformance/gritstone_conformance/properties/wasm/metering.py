@@ -52,6 +52,7 @@ PROPERTIES: Final = (
     of_modules("wasm/meter/refused", refused, "wasm.meter.exact"),
     of_modules(
         *("wasm/meter/drawn", drawn, "wasm.meter.exact"),
+        reach={"wasm.meter accepted": 0.4},
         given={"tape": from_tape(lambda tape: tape, TAPE)},
         examples=12,
     ),

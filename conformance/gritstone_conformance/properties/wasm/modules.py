@@ -134,6 +134,14 @@ PROPERTIES: Final = (
         given={"tape": from_tape(lambda tape: tape, 60)},
         examples=20,
     ),
-    of_modules("wasm/module/drawn", drawn, "wasm.module.language", "wasm.module.entry", given=_TAPE, examples=10),
+    of_modules(
+        "wasm/module/drawn",
+        drawn,
+        "wasm.module.language",
+        "wasm.module.entry",
+        reach={"wasm.admit accepted": 0.5, "wasm.admit refused": 0.5},
+        given=_TAPE,
+        examples=10,
+    ),
     of_modules("wasm/module/edited", edited, "wasm.module.language", given=_TAPE, examples=12),
 )

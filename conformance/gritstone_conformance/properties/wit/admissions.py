@@ -102,7 +102,8 @@ def altered(trial: Trial, fmt: Format, tape: Tape) -> None:
     good = bench.executor.shelf.step(made)
     for _ in range(6):
         step = _altered(bench, tape, good, last, sent)
-        bench.admit(actor.identity, head, mail, bench.add(step), rule="wit.admit.closed")
+        expect = bench.admit(actor.identity, head, mail, bench.add(step), rule="wit.admit.closed")
+        trial.reach("another step is admitted", step != good and "ok" in expect)
     bench.play()
 
 
@@ -228,6 +229,7 @@ PROPERTIES: Final = (
         "wit/admit/altered",
         altered,
         *dict.fromkeys(_RULES.values()),
+        reach={"another step is admitted": 0.25, "wit.admit refused": 0.5},
         given=tape(64),
         examples=26,
     ),

@@ -74,7 +74,9 @@ def reading(trial: Trial, fmt: Format, tape: Tape) -> None:
         word = tape.below(8)
         content = bench.program(programs.append("log", b"%x" % number))
         if word < 4:
-            actor.send(content, sender=sender, signal=tape.once_in(3))
+            is_signal = tape.once_in(3)
+            trial.reach("signal after queue", is_signal and sender in actor.tips)
+            actor.send(content, sender=sender, signal=is_signal)
         elif word == 4 and sender in actor.tips:
             _again(bench, actor, sender)
         elif actor.tips:
@@ -229,6 +231,7 @@ PROPERTIES: Final = (
     *in_each_format("wit/channel/most", most_unread, "wit.channel.unread", features=()),
     *in_each_format(
         *("wit/channel/reading", reading, "wit.channel.unread", "wit.channel.fresh", "wit.channel.same-id"),
+        reach={"signal after queue": 0.06},
         given=tape(60),
         examples=26,
     ),

@@ -188,6 +188,7 @@ PROPERTIES: Final = (
     *in_each_format("wit/proposal/absent", absent, "wit.transition.class"),
     *in_each_format(
         *("wit/proposal/fence", fence, "wit.proposal.fence", "wit.kind.precedence"),
+        reach={"wit.step refused": 0.4},
         given=tape(16),
         examples=20,
     ),

@@ -234,11 +234,17 @@ def leave(trial: Trial, fmt: Format) -> None:
 PROPERTIES: Final = (
     *in_each_format(
         *("wit/puppet/generated", generated, "wit.puppet.exact"),
+        reach={"wit.step refused": 0.15},
         given=tape(160),
         examples=52,
         cost=1_200,
     ),
-    *in_each_format(*("wit/puppet/noise", noise, "wit.puppet.total", "wit.puppet.exact"), given=tape(250), examples=39),
+    *in_each_format(
+        *("wit/puppet/noise", noise, "wit.puppet.total", "wit.puppet.exact"),
+        reach={"wit.step refused": 0.5},
+        given=tape(250),
+        examples=39,
+    ),
     *in_each_format("wit/puppet/cuts", every_cut, "wit.puppet.total"),
     *in_each_format("wit/puppet/edges", edges, "wit.puppet.exact"),
     *in_each_format("wit/puppet/handlers", handlers, "wit.puppet.exact"),

@@ -32,6 +32,7 @@ def in_each_format(
     examples: int | None = None,
     cost: float | None = None,
     search_only: bool = False,
+    reach: Mapping[str, float] | None = None,
 ) -> tuple[Property, ...]:
     """Return one property per format.
 
@@ -46,6 +47,7 @@ def in_each_format(
         examples: how many in the profile ``gate``; None: as many as the kind has.
         cost: as in :class:`Property`.
         search_only: as in :class:`Property`.
+        reach: as in :class:`Property`.
     """
     profile = "wit" if EXECUTOR in features else name.partition("/")[0].replace("harness", "runtime")
     return tuple(
@@ -59,6 +61,7 @@ def in_each_format(
             examples=examples,
             cost=cost,
             search_only=search_only,
+            reach=reach or {},
         )
         for format_name, fmt in FORMATS.items()
     )
@@ -68,6 +71,7 @@ def played_by_guests(prop: Property, *, examples: int | None, search_only: bool)
     """Return a property of :func:`in_each_format` in which the puppet's module plays every test actor.
 
     What the puppet has to do is then what :rule:`wasm.puppet.same` says; every other rule binds as it is.
+    There are no floors of reach, for its examples are few.
     """
     assert isinstance(prop.body, partial), f"{prop.name} was made by in_each_format"
     body, fmt = prop.body.args
@@ -83,6 +87,7 @@ def played_by_guests(prop: Property, *, examples: int | None, search_only: bool)
         examples=examples,
         cost=prop.cost if prop.cost is None or prop.given is None else prop.cost / 4,
         search_only=search_only or prop.search_only,
+        reach={},
     )
 
 
