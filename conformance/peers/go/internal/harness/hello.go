@@ -38,6 +38,7 @@ func hello(a *Adapter, args *arguments) (answer, error) {
 		return nil, grit.Refuse("rejected", "", "protocol 1 is the only one")
 	}
 	if a.hello == nil {
+		a.frame = int(frame)
 		a.hello = answer{
 			"protocol":       1,
 			"implementation": answer{"name": "gritstone-go-peer", "version": "0.1.0", "language": "go"},

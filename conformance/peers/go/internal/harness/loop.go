@@ -33,6 +33,7 @@ type answer map[string]any
 type Adapter struct {
 	handles map[string]*handle
 	hello   answer
+	frame   int // the longest reply, its LF included
 	runner  *guest.Runner
 }
 
@@ -46,9 +47,10 @@ type handle struct {
 }
 
 // New makes an adapter with no handle open.
-func New() *Adapter { return &Adapter{handles: map[string]*handle{}} }
+func New() *Adapter { return &Adapter{handles: map[string]*handle{}, frame: frameBytes} }
 
-// Serve answers each line until bye or the end of the input: harness.reply.order, harness.frame.flush.
+// Serve answers each line until bye or the end of the input: harness.reply.order, harness.frame.flush,
+// harness.frame.limit.
 func (a *Adapter) Serve(in io.Reader, out io.Writer) error {
 	reader, writer := bufio.NewReaderSize(in, 1<<20), bufio.NewWriterSize(out, 1<<20)
 	for {
@@ -60,7 +62,11 @@ func (a *Adapter) Serve(in io.Reader, out io.Writer) error {
 		if err := json.Unmarshal(line, &r); err != nil {
 			return fmt.Errorf("a line that is no request: %w", err)
 		}
-		if _, err := writer.Write(reply(r.Seq, a.carryOut(&r))); err != nil {
+		answered := reply(r.Seq, a.carryOut(&r))
+		if len(answered) > a.frame {
+			answered = reply(r.Seq, outcome{err: fmt.Errorf("the reply has %d bytes, over frame_bytes", len(answered))})
+		}
+		if _, err := writer.Write(answered); err != nil {
 			return err
 		}
 		if err := writer.Flush(); err != nil || r.Op == "bye" {
