@@ -67,6 +67,11 @@ def test_a_needless_check_is_as_it_was_when_that_was_proven(check: str) -> None:
     assert len(NEEDLESS[check]["proof"]) > 20
 
 
+@pytest.mark.xfail(reason="holes that are known; see needless.toml", strict=True)
+def test_no_check_is_open() -> None:
+    assert list(OPEN) == []
+
+
 @pytest.mark.parametrize("check", OPEN)
 def test_a_check_that_nothing_shows_is_as_it_was_when_that_was_found(check: str) -> None:
     assert CHECKS[check].source == OPEN[check]["source"]
