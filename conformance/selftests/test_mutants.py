@@ -30,8 +30,12 @@ REFERENCE_ADAPTER = (sys.executable, "-m", "gritstone.harness")
 @pytest.mark.zoo
 @pytest.mark.parametrize("mutant", HUNTED.values(), ids=HUNTED)
 def test_mutant_is_killed_by_name(
-    mutant: Mutant, tmp_path: Path, record_property: Callable[[str, object], None]
+    mutant: Mutant,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # some leave files where they run
     note(record_property, mutant)
     found = hunt(mutant.command("gritstone.harness"), mutant, tmp_path)
     loose = found.failed - {mutant.kills, *mutant.also}
