@@ -45,7 +45,7 @@ intersphinx_mapping: dict[str, tuple[str, None]] = {}  # builds work without a n
 _OTHERS = "hypothesis|st|lmdb|rich|pytest|_pytest|blake3|wasmtime|cryptography"
 _STDLIB = (
     "_thread|abc|argparse|asyncio|builtins|collections|contextlib|dataclasses|enum|functools|io|json|mmap|os|pathlib"
-    "|random|re|socket|subprocess|threading|types|typing"
+    "|random|re|socket|subprocess|threading|types|typing|xml"
 )
 _PLAIN = (
     "Any|BinaryIO|Callable|Final|Form|Generator|IO|Iterable|Iterator|Json|Look|Mapping|Path|Protocol|Reply|Sequence"
