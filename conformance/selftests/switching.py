@@ -206,10 +206,12 @@ class _Session:
 
     def __init__(self, hunter: Hunter) -> None:
         self.hunter = hunter
+        self.has_hunted = False
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Hunt in place of playing the tests."""
         self.hunter.hunt(probes.of_items(session.items))
+        self.has_hunted = True
         return True
 
 
@@ -229,7 +231,9 @@ def main(argv: Sequence[str]) -> int:
     if files:
         paths = [str(Path(__file__).with_name(name)) for name in files]
         options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--noconftest", "--assert=plain"]
-        pytest.main([*options, *paths], plugins=[_Session(hunter)])
+        session = _Session(hunter)
+        code = pytest.main([*options, *paths], plugins=[session])
+        assert session.has_hunted, f"the selftests could not be played: {code}"
     written.write_text(json.dumps({check: asdict(seen) for check, seen in hunter.seen.items()}, indent=1))
     return 0
 
