@@ -1,4 +1,4 @@
-"""The command line: ``gritstone verify | doctor | replay | show | vectors | report | audit | resume | accept | diff``.
+"""The command line: one word says which command, each of them in a module of its own.
 
 Decides which exit code a failure of each kind gives, and that every bad input is one line on stderr; what a command
 does is in its own module, imported when it is used.
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from gritstone_conformance.commands import START_HERE
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.options import make_parser
 from gritstone_conformance.text import printable, say
@@ -35,6 +36,8 @@ _MODULES: Final = {
     "resume": "resume",
     "accept": "reporting.accepting",
     "diff": "reporting.comparing",
+    "new-iut": "scaffolding",
+    "completion": "completing",
 }
 
 
@@ -82,7 +85,16 @@ def _complain(problem: object, code: int) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    options = make_parser().parse_args(arguments)
+    parser = make_parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks which words may follow
+        from gritstone_conformance.completing import answer_shell
+
+        answer_shell(parser)
+    if not arguments:
+        for line in START_HERE.splitlines():
+            say(line)
+        return 2
+    options = parser.parse_args(arguments)
     if options.command == "verify":
         return _verify_and_derive(options, arguments)
     module = importlib.import_module(f"gritstone_conformance.{_MODULES[options.command]}")

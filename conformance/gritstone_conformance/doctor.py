@@ -147,11 +147,15 @@ def _hello_words(subject: Subject) -> str:
     return "   ".join((subject_line(subject.claims.raw), *subject.notes))
 
 
-def _unclaimed(subject: Subject) -> tuple[str, str]:
+def _unclaimed(subject: Subject) -> tuple[str, ...]:
     if "grit" in subject.claims.raw["profiles"]:
         versions = " or ".join(f'"{version}"' for version in SPEC_VERSIONS)
         return "claims BAD: no version in `spec` is known here, so nothing is claimed", f"put {versions} into `spec`"
-    return "claims BAD: profile grit is not claimed", "claim `grit` in `profiles` to be judged at all"
+    return (
+        "claims BAD: profile grit is not claimed",
+        "advice    all that was asked is well. Claim `grit` in `profiles`, and its limits, to be judged at all;",
+        "          answer grit.id, then ask the doctor again: it shows the first request that is answered wrongly",
+    )
 
 
 def _flush(subject: Subject) -> str:

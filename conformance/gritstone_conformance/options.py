@@ -11,26 +11,19 @@ import math
 import re
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from gritstone_conformance import SPEC_VERSION, SUITE_VERSION
-from gritstone_conformance.errors import UsageError
+from gritstone_conformance.command_parser import EXIT_CODES, CommandParser, examples
+from gritstone_conformance.commands import COMMANDS
+from gritstone_conformance.completing import SHELLS
 from gritstone_conformance.running.expectations import KINDS
+from gritstone_conformance.scaffolding import SCAFFOLDS
 
 __all__ = ["make_parser", "scale", "shard", "size_bytes", "span_s"]
 
-_EPILOG: Final = """\
-exit codes: 0 nothing unexpected; 1 something unexpected; 2 wrong use; 3 a claimed profile (or nothing) executed no
-case; 4 the suite itself failed, or a rule, vector or report file is not valid"""
 _SPANS: Final = {"s": 1, "m": 60, "h": 3600}
 _SIZES: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see `{self.prog} --help`)")
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -81,30 +74,19 @@ def _jobs(text: str) -> int:
     return value
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> CommandParser:
     """Return the parser of all commands."""
-    parser = _Parser(
+    parser = CommandParser(
         prog="gritstone",
         description="Show that an agent runtime conforms to the gritstone spec, or where it does not.",
-        epilog=_EPILOG,
-        allow_abbrev=False,
+        epilog=f"{examples(_FIRST)}\n\n{EXIT_CODES}",
     )
     parser.add_argument("--version", action="version", version=f"gritstone {SUITE_VERSION}, spec {SPEC_VERSION}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    _verify(commands.add_parser("verify", help="judge an implementation, rule by rule", allow_abbrev=False))
-    _doctor(commands.add_parser("doctor", help="find out why an adapter does not work yet", allow_abbrev=False))
-    _replay(commands.add_parser("replay", help="play a found case again: fixed or not?", allow_abbrev=False))
-    _show(commands.add_parser("show", help="show a rule and its cases, or the lines of a case", allow_abbrev=False))
-    _vectors(commands.add_parser("vectors", help="list, check, export and add golden vectors", allow_abbrev=False))
-    _report(commands.add_parser("report", help="tell what a report says, or merge shards", allow_abbrev=False))
-    _audit(commands.add_parser("audit", help="check an exported bundle, no adapter needed", allow_abbrev=False))
-    _resume(commands.add_parser("resume", help="let implementations go on from each other's cuts", allow_abbrev=False))
-    _accept(
-        commands.add_parser("accept", help="write the failures of a report into an expect file", allow_abbrev=False)
-    )
-    _diff(commands.add_parser("diff", help="compare two reports, or two versions of the spec", allow_abbrev=False))
-    for command in commands.choices.values():
-        command.epilog = _EPILOG
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=CommandParser)
+    for name, add_options in _OPTIONS.items():
+        command = COMMANDS[name]
+        epilog = f"{examples(command.examples)}\n\n{EXIT_CODES}"
+        add_options(commands.add_parser(name, help=command.brief, description=command.purpose, epilog=epilog))
     return parser
 
 
@@ -281,3 +263,33 @@ def _resume(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-k", dest="glob", metavar="GLOB", help="only journeys whose name matches, e.g. 'counter*'")
     _terms(parser)
+
+
+def _new_iut(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("language", choices=sorted(SCAFFOLDS), metavar="LANGUAGE", help=", ".join(sorted(SCAFFOLDS)))
+    parser.add_argument("dir", type=Path, metavar="DIR", help="where to write it; made if it is not there")
+
+
+def _completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
+
+
+_FIRST: Final = (
+    "gritstone new-iut python my-runtime",
+    'gritstone doctor --iut "python my-runtime/adapter.py"',
+    'gritstone verify --iut "python -m gritstone.harness" --jobs 2',
+)
+_OPTIONS: Final = {
+    "verify": _verify,
+    "doctor": _doctor,
+    "new-iut": _new_iut,
+    "replay": _replay,
+    "show": _show,
+    "vectors": _vectors,
+    "report": _report,
+    "audit": _audit,
+    "resume": _resume,
+    "accept": _accept,
+    "diff": _diff,
+    "completion": _completion,
+}

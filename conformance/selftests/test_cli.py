@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 
 from gritstone_conformance import SPEC_VERSION
 from gritstone_conformance.cli import main
+from gritstone_conformance.commands import COMMANDS
 from gritstone_conformance.options import make_parser
 from gritstone_conformance.reporting.report import read_report
 
@@ -97,8 +99,15 @@ def test_exit_codes(run: Callable[..., tuple[int, str, str]], argv: tuple[str, .
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        ((), "COMMAND"),
         (("nonsense",), "invalid choice: 'nonsense'"),
+        (("verfy",), "invalid choice: 'verfy'; the nearest is verify"),
+        (
+            ("verify", "--itu", "x"),
+            "unrecognized arguments: --itu; the nearest is --iut (see `gritstone verify --help`)",
+        ),
+        (verify("x", "--repot", "y"), "unrecognized arguments: --repot y; the nearest is --report"),
+        (("new-iut", "pyton", "x"), "invalid choice: 'pyton'; the nearest is python"),
+        (("completion", "csh"), "invalid choice: 'csh'"),
         (("verify",), "one of the arguments --iut --connect is required"),
         (verify(REFERENCE, "--connect", "unix:/x"), "not allowed with argument --iut"),
         (("verify", "--connect", "http://x"), "neither unix:PATH nor tcp:HOST:PORT"),
@@ -150,14 +159,31 @@ def test_a_file_that_is_not_valid_is_one_line_and_exit_4(
     assert "bad: " in err
 
 
-def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    commands = next(action for action in make_parser()._actions if action.dest == "command").choices
-    assert set(commands or ()) == {"verify", "doctor", "replay", "show", "vectors", "report", "audit", "resume"}
-    for command in commands or ():
-        with pytest.raises(SystemExit) as caught:
-            main([command, "--help"])
-        assert caught.value.code == 0
-        assert "exit codes: 0 nothing unexpected" in capsys.readouterr().out
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_begins_with_the_purpose_and_ends_with_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([name, "--help"])
+    assert caught.value.code == 0
+    first = capsys.readouterr().out.partition("exit codes: 0 nothing unexpected")[0]
+    command = COMMANDS[name]
+    assert " ".join(first.split()).startswith(command.purpose)
+    assert first.rstrip().endswith(command.examples[-1])
+    assert 2 <= len(command.examples) <= 3
+
+
+@pytest.mark.parametrize("line", [line for command in COMMANDS.values() for line in command.examples])
+def test_examples_of_help_are_commands_that_exist(line: str) -> None:
+    words = shlex.split(re.sub(r'^eval "\$\((.*)\)"$', r"\1", line).partition(" | ")[0])
+    assert words.pop(0) == "gritstone"
+    assert make_parser().parse_args(words).command == words[0]
+
+
+def test_no_word_at_all_says_where_to_start(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, err = run()
+    assert (code, err) == (2, "")
+    found = [line.partition("    ")[0].split() for line in out.splitlines() if line.startswith("  gritstone")]
+    assert [words[1] for words in found] == ["new-iut", "doctor", "verify"]
+    assert len(out.splitlines()) < 10
 
 
 @pytest.mark.rule("suite.verdict.own-fault")
@@ -354,7 +380,7 @@ def test_doctor_climbs_to_the_top(run: Callable[..., tuple[int, str, str]]) -> N
         ("always_ok", "id framed-sha256 BAD", "the id is the hash of the whole object"),
         ("always_refuse", "id framed-sha256 BAD", "the id is the hash of the whole object"),
         ("echo", "hello BAD: protocol:reply.one-answer", "exactly one of ok, refused, unsupported, error"),
-        ("null", "claims BAD", "claim `grit`"),
+        ("null", "claims BAD", "Claim `grit`"),
     ],
 )
 def test_doctor_stops_at_the_first_bad_rung(

@@ -12,6 +12,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from gritstone_conformance.command_parser import EXIT_CODES, HelpFormatter
 from gritstone_conformance.options import make_parser
 
 _WIDTH = 100
@@ -29,14 +30,14 @@ def commands(parser: argparse.ArgumentParser) -> list[tuple[str, str, argparse.A
 
 def help_text(parser: argparse.ArgumentParser, *, epilog: bool) -> str:
     """Return what ``--help`` prints at a width of 100, with or without the list of exit codes."""
-    kept, parser.epilog = parser.epilog, parser.epilog if epilog else None
+    kept, parser.epilog = parser.epilog, parser.epilog if epilog else (parser.epilog or "").removesuffix(EXIT_CODES)
     parser.formatter_class = _Formatter
     text = parser.format_help()
     parser.epilog = kept
     return text
 
 
-class _Formatter(argparse.HelpFormatter):
+class _Formatter(HelpFormatter):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **{**options, "width": _WIDTH})
 

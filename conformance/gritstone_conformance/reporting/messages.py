@@ -216,7 +216,7 @@ def _nothing_words(iut: Json) -> str:
     if iut is None:
         return "hello was never answered"
     if not iut.get("profiles", True):
-        return "no profile is claimed"
+        return "no profile is claimed; claim `grit` in `hello`, then `gritstone doctor` tells what is not right yet"
     return "no case was executed of a profile that is claimed or was asked for"
 
 

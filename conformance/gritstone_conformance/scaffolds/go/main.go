@@ -1,0 +1,120 @@
+// The adapter through which the conformance suite asks my-runtime.
+// It reads one request per line on standard input and writes one reply per line on standard output. Standard output
+// belongs to replies; whatever else you have to say goes to os.Stderr.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+)
+
+type object = map[string]any
+type members = map[string]json.RawMessage
+
+// A nil list would be written as null, so empty ones are made.
+var claims = object{
+	"protocol":       1,
+	"implementation": object{"name": "my-runtime", "version": "0.1", "language": "go"},
+	"spec":           []string{"0.1"},           // the versions that you write this for
+	"formats":        []string{"framed-sha256"}, // "cbor-blake3" is the other one
+	// First "grit", then "wit", "runtime" and "wasm". Claim only what is answered: harness.hello.honest.
+	"profiles": []string{},
+	"features": []string{}, // what you have beyond that; harness.hello.closed says what each needs
+}
+
+// A profile needs limits, and each is judged (harness.hello.limits). These are the floors of grit:
+// "object_bytes": 1_048_576, "tree_depth": 1024, "cas_names": 64, "refs": 10_000,
+var limits = map[string]int{"window": 64, "frame_bytes": 16_777_216}
+
+// refused says that the input is at fault: its class is malformed, invalid, missing, rejected or exhausted.
+type refused object
+
+func (r refused) Error() string { return fmt.Sprint(r["message"]) }
+
+var version = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
+
+// hello says who answers and what is claimed; the smaller bound of both sides holds.
+func hello(args members) (object, error) {
+	var protocol []int
+	var suite, spec string
+	var window, frame int
+	into := object{"protocol": &protocol, "suite": &suite, "spec": &spec, "window": &window, "frame_bytes": &frame}
+	if err := fit(args, into); err != nil {
+		return nil, err
+	}
+	least := slices.Min(append(protocol, window, len(protocol)))
+	if !version.MatchString(spec) || suite == "" || least < 1 || frame < 4_194_304 {
+		return nil, errors.New("a value is out of bounds")
+	}
+	if !slices.Contains(protocol, 1) {
+		return nil, refused{"class": "rejected", "message": "only protocol 1 is spoken here"}
+	}
+	said, bounds := maps.Clone(claims), maps.Clone(limits)
+	bounds["window"], bounds["frame_bytes"] = min(window, limits["window"]), min(frame, limits["frame_bytes"])
+	said["limits"] = bounds
+	return said, nil
+}
+
+func nothing(args members) (object, error) { return object{}, fit(args, nil) }
+
+// fit reads the arguments, each into its place; one more or one less is an error.
+func fit(args members, into object) error {
+	for name, place := range into {
+		if value := args[name]; string(value) == "null" || json.Unmarshal(value, place) != nil {
+			return fmt.Errorf("%s does not fit", name)
+		}
+	}
+	if len(args) != len(into) {
+		return errors.New("a member too many")
+	}
+	return nil
+}
+
+// The operations. A name that is not here is answered `unsupported` (harness.reply.total), so the adapter is right at
+// any time while you add one after another. They are listed in spec/harness/operations.rst; bytes travel as base64url
+// without padding (harness.bytes.canonical). Start with grit.id, grit.decode and grit.encode, then ask the doctor.
+var operations = map[string]func(members) (object, error){"hello": hello, "ping": nothing, "bye": nothing}
+
+// answer carries one request out; arguments that do not fit are an error (harness.reply.fault-is-error).
+func answer(op string, args members) object {
+	operation, known := operations[op]
+	if !known {
+		return object{"unsupported": object{"feature": op}}
+	}
+	ok, err := operation(args)
+	if refusal, is := err.(refused); is {
+		return object{"refused": refusal}
+	} else if err != nil {
+		return object{"error": object{"message": err.Error()}}
+	}
+	return object{"ok": ok}
+}
+
+// main answers each line, and ends after bye or when the input ends (harness.process.ends).
+func main() {
+	// A Scanner would stop at lines of 64 KiB; a request may be as long as frame_bytes.
+	for input := bufio.NewReader(os.Stdin); ; {
+		line, err := input.ReadBytes('\n')
+		var request struct {
+			Seq  json.RawMessage
+			Op   string
+			Args members
+		}
+		if err != nil || json.Unmarshal(line, &request) != nil {
+			return
+		}
+		reply := answer(request.Op, request.Args)
+		reply["seq"] = request.Seq
+		written, _ := json.Marshal(reply)
+		os.Stdout.Write(append(written, '\n')) // not buffered, so flushed: harness.frame.flush
+		if request.Op == "bye" {
+			return
+		}
+	}
+}

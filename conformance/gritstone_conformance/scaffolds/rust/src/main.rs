@@ -1,0 +1,119 @@
+//! The adapter through which the conformance suite asks my-runtime.
+//!
+//! It reads one request per line on standard input and writes one reply per line on standard output. Standard output
+//! belongs to replies; whatever else you have to say goes to `eprintln!`.
+mod json;
+
+use json::{read, Json};
+use std::io::{self, BufRead, Write};
+
+/// What `hello` says, but for its limits.
+/// `spec` names the versions of the spec that you write this for; "cbor-blake3" is the other format.
+/// In `profiles` first "grit", then "wit", "runtime" and "wasm". Claim only what is answered: harness.hello.honest.
+/// In `features` what you have beyond that; harness.hello.closed says what each needs.
+const CLAIMS: &str = r#"{
+  "protocol": 1,
+  "implementation": {"name": "my-runtime", "version": "0.1", "language": "rust"},
+  "spec": ["0.1"],
+  "formats": ["framed-sha256"],
+  "profiles": [],
+  "features": []
+}"#;
+
+/// A profile needs limits, and each is judged (harness.hello.limits). These are the floors of grit:
+/// ("object_bytes", 1_048_576), ("tree_depth", 1024), ("cas_names", 64), ("refs", 10_000),
+const LIMITS: &[(&str, u64)] = &[("window", 64), ("frame_bytes", 16_777_216)];
+
+type Args = Vec<(String, Json)>;
+
+/// What is no `ok`.
+enum Fault {
+    /// The input is at fault: malformed, invalid, missing, rejected or exhausted, and a message.
+    Refused(&'static str, String),
+    /// This side is, or the arguments do not fit: harness.reply.fault-is-error.
+    Error(String),
+    /// Nobody claims this.
+    Unsupported(String),
+}
+
+/// Carries one request out. An operation that is not here is answered `unsupported` (harness.reply.total), so the
+/// adapter is right at any time while you add one after another. Names, arguments and answers are listed in
+/// spec/harness/operations.rst; bytes travel as base64url without padding (harness.bytes.canonical). Start with
+/// grit.id, grit.decode and grit.encode, and let the doctor tell you what is next.
+fn answer(op: &str, args: Args) -> Result<Json, Fault> {
+    match op {
+        "hello" => hello(taken(args, ["protocol", "suite", "spec", "frame_bytes", "window"])?),
+        "ping" | "bye" => taken(args, []).map(|_| Json::Map(vec![])),
+        _ => Err(Fault::Unsupported(op.into())),
+    }
+}
+
+/// Returns the arguments of these names; one more or one less is an error.
+fn taken<const N: usize>(args: Args, names: [&str; N]) -> Result<[Json; N], Fault> {
+    let given = args.len();
+    let found: Vec<Json> =
+        names.iter().filter_map(|name| args.iter().find(|arg| arg.0 == *name).map(|arg| arg.1.clone())).collect();
+    let fits = <[Json; N]>::try_from(found).ok().filter(|_| given == N);
+    fits.ok_or_else(|| Fault::Error(format!("takes {names:?} and no other arguments")))
+}
+
+/// Says who answers and what is claimed; the smaller bound of both sides holds.
+fn hello([protocol, suite, spec, frame, window]: [Json; 5]) -> Result<Json, Fault> {
+    let (Json::List(protocols), Json::Text(suite), Json::Text(spec), Json::Number(frame), Json::Number(window)) =
+        (protocol, suite, spec, frame, window)
+    else {
+        return Err(Fault::Error("an argument is of the wrong type".into()));
+    };
+    let version = spec.split('.').map(|part| part.parse::<u32>());
+    let small = protocols.iter().any(|one| !matches!(one, Json::Number(1..)));
+    let small = small || frame < 4_194_304 || window < 1;
+    if small || protocols.is_empty() || suite.is_empty() || version.filter(Result::is_ok).count() != 2 {
+        return Err(Fault::Error("an argument does not fit".into()));
+    }
+    if !protocols.contains(&Json::Number(1)) {
+        return Err(Fault::Refused("rejected", "only protocol 1 is spoken here".into()));
+    }
+    let limit = |(name, most): &(&str, u64)| {
+        let offered = match *name {
+            "window" => window,
+            "frame_bytes" => frame,
+            _ => u64::MAX,
+        };
+        (name.to_string(), Json::Number(offered.min(*most)))
+    };
+    let Ok(Json::Map(mut said)) = read(CLAIMS) else { unreachable!("CLAIMS is an object") };
+    said.push(("limits".into(), Json::Map(LIMITS.iter().map(limit).collect())));
+    Ok(Json::Map(said))
+}
+
+fn member(name: &str, value: Json) -> (String, Json) {
+    (name.into(), value)
+}
+
+fn object(name: &str, text: String) -> Json {
+    Json::Map(vec![member(name, Json::Text(text))])
+}
+
+/// Answers each line, and ends after `bye` or when the input ends (harness.process.ends).
+fn main() -> io::Result<()> {
+    for line in io::stdin().lock().lines() {
+        let Ok(Json::Map(mut request)) = read(&line?) else { continue };
+        request.sort_by(|one, other| one.0.cmp(&other.0));
+        let Ok([(_, Json::Map(args)), (_, Json::Text(op)), (_, seq)]) = <[_; 3]>::try_from(request) else { continue };
+        let answered = match answer(&op, args) {
+            Ok(ok) => member("ok", ok),
+            Err(Fault::Unsupported(feature)) => member("unsupported", object("feature", feature)),
+            Err(Fault::Error(message)) => member("error", object("message", message)),
+            Err(Fault::Refused(class, message)) => {
+                let told = vec![member("class", Json::Text(class.into())), member("message", Json::Text(message))];
+                member("refused", Json::Map(told))
+            }
+        };
+        println!("{}", Json::Map(vec![member("seq", seq), answered]));
+        io::stdout().flush()?; // harness.frame.flush: the suite waits for this line
+        if op == "bye" {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+"""What ``gritstone new-iut`` writes: right from the beginning, short, and never over a file.
+
+Spec: :rule:`suite.scaffold.climbs`.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gritstone_conformance.cli import main
+from gritstone_conformance.reporting.report import read_report
+from gritstone_conformance.scaffolding import SCAFFOLDS
+
+TOOLS = {"python": sys.executable, "javascript": "node", "go": "go", "rust": "cargo"}
+CLIMBED = ["start", "hello", "flush"]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs one command in a directory of its own and returns exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # it would flush for an adapter that does not
+
+    def run(*argv: str) -> tuple[int, str, str]:
+        code = main(argv)
+        return (code, *capfd.readouterr())
+
+    return run
+
+
+def written(run: Run, language: str, folder: str = "my tree") -> str:
+    """Write a scaffold, do what it says comes next; returns the command of its adapter."""
+    if shutil.which(TOOLS[language]) is None:
+        pytest.skip(f"needs {TOOLS[language]}")
+    code, out, err = run("new-iut", language, folder)
+    assert (code, err) == (0, "")
+    _, _, told = out.partition("next:\n")
+    *build, asks = [shlex.split(line) for line in told.splitlines()]
+    for command in build:
+        offline = ["--offline"] if command[0] == "cargo" else []
+        subprocess.run([*command, *offline], check=True, timeout=300)
+    assert asks[:3] == ["gritstone", "doctor", "--iut"]
+    return asks[3].replace("python ", f"{shlex.quote(sys.executable)} ", 1)
+
+
+@pytest.mark.rule("suite.scaffold.climbs")
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_a_scaffold_climbs_to_flush_and_nothing_is_judged(run: Run, language: str) -> None:
+    climbs(run, language)
+
+
+@pytest.mark.rule("suite.scaffold.climbs", slow=True)
+@pytest.mark.parametrize("language", ["go", "rust"])
+def test_a_scaffold_that_is_built_climbs_too(run: Run, language: str) -> None:
+    climbs(run, language)
+
+
+def climbs(run: Run, language: str) -> None:
+    iut = written(run, language)
+    code, out, _ = run("doctor", "--deadline-scale", "0.5", "--iut", iut)
+    good = [line.split()[1] for line in out.splitlines() if " ok " in line]
+    assert (code, good) == (1, CLIMBED), out
+    assert "4 claims BAD: profile grit is not claimed" in out
+    assert f"my-tree 0.1 ({language})" in out
+    code, out, _ = run("verify", "--iut", iut, "-k", "harness/*")
+    report = read_report(Path(".gritstone/report.jsonl"))
+    assert (code, report.footer["exit"]) == (3, 3), out
+    assert [outcome.case for outcome in report.outcomes if outcome.verdict == "fail"] == []
+    assert "nothing was judged: no profile is claimed; claim `grit` in `hello`, then ask `gritstone doctor`" in out
+
+
+@pytest.mark.rule("suite.scaffold.climbs")
+@pytest.mark.parametrize("language", SCAFFOLDS)
+def test_a_scaffold_is_short_and_says_where_to_go_on(run: Run, language: str) -> None:
+    assert run("new-iut", language, "here")[0] == 0
+    text = Path("here", SCAFFOLDS[language].adapter).read_text()
+    assert len(text.splitlines()) <= 120
+    for words in ("harness.hello.honest", "harness.hello.limits", "harness.frame.flush", "grit.id", "operations.rst"):
+        assert words in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.rule("suite.scaffold.climbs")
+@pytest.mark.parametrize("language", SCAFFOLDS)
+def test_nothing_is_written_over_a_file(run: Run, language: str) -> None:
+    scaffold = SCAFFOLDS[language]
+    for name in (scaffold.adapter, *scaffold.others):
+        folder = Path(f"taken-{Path(name).stem}")
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("mine")
+        code, out, err = run("new-iut", language, str(folder))
+        assert (code, out) == (2, "")
+        assert f"{folder / name} is there already" in err
+        assert [path for path in folder.rglob("*") if path.is_file()] == [folder / name]
+        assert (folder / name).read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(run: Run) -> None:
+    Path("file").write_text("")
+    code, out, err = run("new-iut", "python", "file/below")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_a_name_that_is_none_is_left_out(run: Run) -> None:
+    assert run("new-iut", "python", '"')[0] == 0
+    assert '"name": "my-runtime"' in Path('"', "adapter.py").read_text()
