@@ -12,8 +12,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 __all__ = ["DataError", "SubjectFault", "SuiteError", "UsageError"]
+
+
+_BY_SIGKILL: Final = frozenset({"dead:signal-KILL", "dead:exit-137", "dead:exit-247"})
+"""A death by SIGKILL, also as a launcher in front of the process passes it on: 128 + 9, or -9 as a byte."""
 
 
 class SuiteError(Exception):
@@ -34,7 +39,7 @@ class SubjectFault(Exception):  # noqa: N818 - a fault of the subject, not an er
 
     Attributes:
         cause: one of the causes of the liveness chapter, e.g. ``late``, ``hung:blocked``, ``dead:signal-SEGV``,
-            ``dead:exit-1``, ``protocol:not-json``, ``adapter``, ``memory``, ``not-run``.
+            ``dead:exit-1``, ``protocol:not-json``, ``adapter``, ``memory``, ``unharmed``, ``not-run``.
         detail: one line for people: the end of stderr, the offending bytes, the adapter's own message.
         rule: the harness rule that this breaks, or None where the cause alone breaks none.
         request: index of the guilty request among those asked together; the oldest unanswered.
@@ -44,6 +49,14 @@ class SubjectFault(Exception):  # noqa: N818 - a fault of the subject, not an er
     detail: str
     rule: str | None = None
     request: int = 0
+
+    @property
+    def is_sigkill(self) -> bool:
+        """Whether the process ended by SIGKILL.
+
+        Spec: :rule:`harness.fault.exact`.
+        """
+        return self.cause in _BY_SIGKILL
 
     def __str__(self) -> str:
         """Return cause and detail in one line."""

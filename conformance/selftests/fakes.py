@@ -63,7 +63,7 @@ class FakeSubject:
         self.faults: list[SubjectFault] = []
         self.restarts = 0
         self.attached = False
-        self.kills = 0
+        self.kills = self.deaths = 0
         self.closed = False
 
     def cpu_seconds(self) -> float | None:
@@ -88,6 +88,7 @@ class FakeSubject:
             answers.append(answer)
             if isinstance(answer, SubjectFault):
                 self.faults.append(answer)
+                self.deaths += answer.is_sigkill
                 if answer.cause != "late":
                     self.restarts += 1
                     break
@@ -107,9 +108,11 @@ class FakeSubject:
 
     def kill(self) -> None:
         self.kills += 1
+        self.deaths += 1
 
     def strike(self) -> None:
         self.kills += 1
+        self.deaths += 1
 
     def close(self) -> None:
         self.closed = True

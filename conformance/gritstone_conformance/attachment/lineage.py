@@ -24,11 +24,13 @@ class Lineage:
         pace: the deadlines.
         trace: where lines are traced to, or None.
         hello: the first answer to hello in the run, or None before it.
+        deaths: how many processes ended by SIGKILL, of their own or of the suite's.
     """
 
     def __init__(self, terms: Terms) -> None:
         self.faults: list[SubjectFault] = []
         self.pace = Pace(terms)
+        self.deaths = 0
         self._seed = terms.seed
         self._conversations = itertools.count()
         self.trace = Trace(terms.trace) if terms.trace is not None else None

@@ -64,6 +64,14 @@ class Subject:
         return self._lineage.faults
 
     @property
+    def deaths(self) -> int:
+        """How many processes, this one and all related ones, ended by SIGKILL while they were to be asked.
+
+        Spec: :rule:`suite.fault.landed`.
+        """
+        return self._lineage.deaths
+
+    @property
     def restarts(self) -> int:
         """Processes started in place of one that broke; deliberate kills do not count."""
         return self._breaker.restarts
@@ -130,6 +138,7 @@ class Subject:
         answers = conversation.exchange(requests, self._heard)
         if conversation.over and answers and isinstance(answers[-1], SubjectFault) and answers[-1].cause != "late":
             self.faults.append(answers[-1])
+            self._lineage.deaths += answers[-1].is_sigkill
         if conversation.hung:
             self._breaker.note_silence(requests[len(answers) - 1][0])
         if answers and requests[len(answers) - 1][0] == "bye" and isinstance(answers[-1], Ok):
@@ -139,7 +148,9 @@ class Subject:
     def kill(self) -> None:
         """SIGKILL the process group now; the next request starts a fresh process."""
         if self._conversation is not None:
-            self._conversation.kill()
+            was_alive = not self._conversation.over
+            end = SubjectFault(f"dead:{self._conversation.kill()}", "")
+            self._lineage.deaths += was_alive and end.is_sigkill
             self._told_to_end = True
 
     def strike(self) -> None:

@@ -131,10 +131,11 @@ class _Player:
         """Play one example; raises Divergence for the engine to shrink."""
         if time.perf_counter() > self._deadline:
             raise _EnoughError
-        faults = len(self._subject.subject.faults)
+        faults, deaths = len(self._subject.subject.faults), self._subject.subject.deaths
         trial = Trial(self._subject, self._prop.rules[0], self._subject.spawn)
         try:
             self._prop.body(trial, **drawn)
+            self._check_landed(deaths)
         except Divergence as divergence:
             self._keep(divergence)
         except SubjectFault as fault:
@@ -172,6 +173,14 @@ class _Player:
 
     def _case(self, trial: Trial) -> Case:
         return Case(self._prop.name, self._prop.rules, self._prop.requires, tuple(trial.steps))
+
+    def _check_landed(self, deaths: int) -> None:
+        """Raise SubjectFault where a crash case went well because nothing died.
+
+        Spec: :rule:`suite.fault.landed`.
+        """
+        if self._prop.kind == "crash" and self._subject.subject.deaths == deaths:
+            raise SubjectFault("unharmed", "the case needs a death, and no process died of it")
 
     def _check_swallowed(self, faults: int) -> None:
         """End the property when a fault came while the trial cleaned up."""

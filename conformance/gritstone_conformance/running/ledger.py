@@ -32,6 +32,10 @@ class RunSubject(SubjectLike, Protocol):
         """Everything that broke so far, in this process and all related ones."""
 
     @property
+    def deaths(self) -> int:
+        """How many processes, this one and all related ones, ended by SIGKILL while they were to be asked."""
+
+    @property
     def restarts(self) -> int:
         """Processes started in place of one that broke."""
 
