@@ -69,14 +69,18 @@ def spared(reach: Mapping[str, float], subject: FakeSubject) -> Result | None:
 
 @pytest.mark.rule("suite.property.reach")
 def test_who_failed_or_broke_is_not_held_against_floors() -> None:
-    failed = spared({"an even number": 0.99}, FakeSubject(lambda op, args: Ok({})))
+
+    def fails(op: str, args: dict[str, Json]) -> Reply:
+        return honest(op, args) if args["number"] < 100 else Ok({"more": 1})
+
+    failed = spared({"what nobody ever names": 0.99}, FakeSubject(fails))
     assert failed is not None
     assert failed.divergence is not None
 
-    def dies(op: str, args: dict[str, Json]) -> Reply:
-        raise SubjectFault("dead:exit-1", "")
+    def dies(op: str, args: dict[str, Json]) -> Reply | SubjectFault:
+        return honest(op, args) if args["number"] < 100 else SubjectFault("dead:exit-1", "")
 
-    broke = spared({"an even number": 0.99}, FakeSubject(dies))
+    broke = spared({"what nobody ever names": 0.99}, FakeSubject(dies))
     assert broke is not None
     assert broke.fault is not None
 
