@@ -16,7 +16,7 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.rungs import Rung, open_step, right_step
 from gritstone_conformance.trial import Claims
 
-__all__ = ["actor_rungs"]
+__all__ = ["actor_rungs", "start_step", "stopped_steps", "tree_bytes"]
 
 _STORE: Final = "doctor"
 _RUNTIME: Final = "doctor"
@@ -36,7 +36,8 @@ class _Round:
     agent_head: str
 
 
-def _tree(entries: list[tuple[str, str]], *, framed: bool) -> bytes:
+def tree_bytes(entries: list[tuple[str, str]], *, framed: bool) -> bytes:
+    """Return a tree of names and ids, given in the order of its format."""
     if framed:
         body = b"".join(name.encode() + b"\0" + bytes.fromhex(target) for name, target in entries)
         return f"tree {len(body)}\0".encode() + body
@@ -55,11 +56,11 @@ _CBOR_TEST: Final = "1946b30087b3b4b5f460912042ab79d6f0f834bed2da74335fd4a3ec9b1
 
 _ROUNDS: Final = {
     "framed-sha256": _Round(
-        agent_objects=(b"blob 10\0ct\0s\0\0test", _tree([("name", _FRAMED_TEST)], framed=True)),
+        agent_objects=(b"blob 10\0ct\0s\0\0test", tree_bytes([("name", _FRAMED_TEST)], framed=True)),
         core_objects=(
             b"blob 23\0ct\0s\0\0external:puppet/1",
             b"blob 7\0ct\0s\0\0a",
-            _tree([("name", _FRAMED_NAME), ("wit", _FRAMED_W), ("wit_query", _FRAMED_W)], framed=True),
+            tree_bytes([("name", _FRAMED_NAME), ("wit", _FRAMED_W), ("wit_query", _FRAMED_W)], framed=True),
         ),
         message=b"message 76\0" + bytes(32) + b"mt\0genesis\0\0" + bytes.fromhex(_FRAMED_A),
         agent="d291ab0946eb8710d869caa46c755b0c0fa9d087bd11b145c900b30871f738e8",
@@ -69,11 +70,11 @@ _ROUNDS: Final = {
         agent_head="5360739adaf0a81e5620cade3a994b80b5076f7ba549712009e3aeac88330dfb",
     ),
     "cbor-blake3": _Round(
-        agent_objects=(bytes.fromhex("8300a162637461734474657374"), _tree([("name", _CBOR_TEST)], framed=False)),
+        agent_objects=(bytes.fromhex("8300a162637461734474657374"), tree_bytes([("name", _CBOR_TEST)], framed=False)),
         core_objects=(
             bytes.fromhex("8300a162637461735165787465726e616c3a7075707065742f31"),
             bytes.fromhex("8300a162637461734161"),
-            _tree([("wit", _CBOR_W), ("name", _CBOR_NAME), ("wit_query", _CBOR_W)], framed=False),
+            tree_bytes([("wit", _CBOR_W), ("name", _CBOR_NAME), ("wit_query", _CBOR_W)], framed=False),
         ),
         message=bytes.fromhex("8402f6a1626d746767656e657369735820" + _CBOR_A),
         agent="573fd161edae834e58c402d7be08499147537548dc3517690ff3429badb42fa2",
@@ -118,11 +119,12 @@ def _wit(fmt: str, golden: _Round) -> Rung:
     )
 
 
-def _started(fmt: str, golden: _Round) -> tuple[Step, ...]:
+def start_step(agent: str, agent_id: str, store: str) -> Step:
+    """Return the step that starts the runtime ``doctor`` on a store; it must answer the id of the agent."""
     args: dict[str, Json] = {
         "runtime": _RUNTIME,
-        "store": _STORE,
-        "agent": "test",
+        "store": store,
+        "agent": agent,
         "schedule": "free",
         "clock": "system",
         "base_ms": 10,
@@ -130,16 +132,21 @@ def _started(fmt: str, golden: _Round) -> tuple[Step, ...]:
         "max_attempts": 2,
         "transition_ms": 0,
     }
-    return open_step(_STORE, fmt), right_step("runtime.start", args, agent=golden.agent)
+    return right_step("runtime.start", args, agent=agent_id)
 
 
-def _stopped() -> tuple[Step, ...]:
+def stopped_steps(store: str) -> tuple[Step, ...]:
+    """Return the steps that stop the runtime ``doctor`` and close its store."""
     stop = right_step("runtime.stop", {"runtime": _RUNTIME, "how": "drain"})
-    return stop, right_step("grit.close", {"store": _STORE})
+    return stop, right_step("grit.close", {"store": store})
+
+
+def _started(fmt: str, golden: _Round) -> tuple[Step, ...]:
+    return open_step(_STORE, fmt), start_step("test", golden.agent, _STORE)
 
 
 def _start(fmt: str, golden: _Round) -> Rung:
-    steps = (*_started(fmt, golden), *_stopped())
+    steps = (*_started(fmt, golden), *stopped_steps(_STORE))
     return Rung(f"agent {fmt}", steps, "the agent is the tree {name: blob {ct: s} test}; its id is answered")
 
 
@@ -159,6 +166,6 @@ def _run(fmt: str, golden: _Round) -> Rung:
         right_step("runtime.inject", injected, message=golden.message_id),
         right_step("runtime.run", {"runtime": _RUNTIME, "max_steps": 100}, cause="rest", steps={"$": "any"}, parked=[]),
         right_step("grit.refs", listed, refs=heads, more=False),
-        *_stopped(),
+        *stopped_steps(_STORE),
     )
     return Rung(f"run {fmt}", steps, "a head moves by compare-and-swap to the step that the transition gave")

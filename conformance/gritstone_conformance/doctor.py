@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from typing import Final, TypeVar
 
 from gritstone_conformance import SPEC_VERSIONS
@@ -23,6 +24,7 @@ from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cases import Step
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.folders import fresh_folder, remove_folder
+from gritstone_conformance.guest_rungs import guest_rungs
 from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.reporting.excerpts import show_difference, show_request
 from gritstone_conformance.reporting.messages import subject_line
@@ -104,7 +106,7 @@ def _climb(target: Target, terms: Terms) -> Iterator[tuple[str, str]]:
         yield "flush", _flush(subject)
         if "grit" not in subject.claims.profiles:
             raise _BadError(*_unclaimed(subject))
-        for rung in (*rungs_for(subject.claims), *actor_rungs(subject.claims)):
+        for rung in chain(*(rungs(subject.claims) for rungs in (rungs_for, actor_rungs, guest_rungs))):
             _ask(subject, rung)
             yield rung.name, ""
         yield "restart", _restart(subject)
