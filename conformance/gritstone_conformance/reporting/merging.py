@@ -1,14 +1,14 @@
 """Merging: the reports of all shards of one run become one report.
 
 Decides whether parts belong together and are all there. A watch stands in every part; the merged one is the worst of
-them. Every other case stands in exactly one part.
+them. Every other case stands in exactly one part, the one that it was dealt to.
 
-Invariant: the merged verdict root is that of the unsharded run.
+Invariant: the merged verdict root is that of the unsharded run. Spec: :rule:`suite.shard.union`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -45,19 +45,34 @@ def merged_header(parts: Sequence[Report]) -> dict[str, Json]:
     return {**first, "shard": [0, 1], "started": started, "today": started[:10]}
 
 
-def merge_outcomes(parts: Sequence[Report]) -> tuple[Outcome, ...]:
+def merge_outcomes(
+    parts: Sequence[Report],
+    place: Callable[[str], int | None] | None = None,
+    planned: Collection[str] | None = None,
+) -> tuple[Outcome, ...]:
     """Return the cases of all parts in the order of the plan.
 
+    Args:
+        parts: the parts.
+        place: case name -> the index of its part, None for what was not planned; None: cases may stand anywhere.
+        planned: the names of all cases, or None where they are not known.
+
     Raises:
-        DataError: a case other than a watch stands in two parts.
+        DataError: a case other than a watch stands in two parts or in a wrong one, or is missing.
     """
     merged: dict[str, Outcome] = {}
     for part in parts:
+        index = part.header["shard"][0]
         for outcome in part.outcomes:
+            if place is not None and outcome.kind != "watch" and place(outcome.case) != index:
+                raise DataError(f"{outcome.case} stands in part {index} and does not belong there")
             before = merged.get(outcome.case)
             if before is not None and outcome.kind != "watch":
                 raise DataError(f"{outcome.case} stands in two parts")
             merged[outcome.case] = outcome if before is None else _worse(before, outcome)
+    missing = sorted(set(planned or ()) - merged.keys())
+    if missing:
+        raise DataError(f"{len(missing)} cases stand in no part, among them {missing[0]}")
     seed = parts[0].header["seed"]
     return tuple(sorted(merged.values(), key=lambda outcome: case_order(seed, outcome.case)))
 

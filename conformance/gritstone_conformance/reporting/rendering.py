@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from gritstone_conformance.errors import DataError, UsageError
@@ -14,7 +15,7 @@ from gritstone_conformance.reporting.merging import merge_outcomes, merged_heade
 from gritstone_conformance.reporting.messages import Teller, expected_lines, opening_lines, smallest_of_each
 from gritstone_conformance.reporting.report import Report, footer_line, read_report, timestamp, write_report
 from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.plan import Selection
+from gritstone_conformance.running.plan import Selection, shard_of
 from gritstone_conformance.running.verdicts import judge_run
 from gritstone_conformance.running.verifying import Data, ending_lines, foreseen, load_data, plan_run, rejudge
 from gritstone_conformance.text import say
@@ -58,7 +59,8 @@ def _tell(report: Report, path: Path, data: Data, options: argparse.Namespace) -
 
 def _merge(parts: Sequence[Report], data: Data, target: Path) -> Report:
     """Write the merged report; it supports a claim only when the parts are all cases that this suite has."""
-    header, outcomes = merged_header(parts), merge_outcomes(parts)
+    header = merged_header(parts)
+    outcomes = merge_outcomes(parts, partial(shard_of, count=len(parts)))
     if header["vectors"] != data.vectors.digest or header["rules"] != data.book.digest:
         raise DataError("the parts were made with other rules or vectors than this suite has")
     outcomes, stale = foreseen(data, header, outcomes)

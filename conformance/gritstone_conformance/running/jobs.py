@@ -21,7 +21,7 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.merging import merge_outcomes, merged_header, merged_restarts
 from gritstone_conformance.reporting.report import read_report
 from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.plan import Selection
+from gritstone_conformance.running.plan import Plan, Selection, dealt
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verdicts import EXIT
 from gritstone_conformance.running.verifying import (
@@ -80,21 +80,21 @@ def verify_in_parts(
     with ExitStack() as children:
         running = [children.enter_context(_child(argv, index, jobs, part)) for index, part in enumerate(parts)]
         data = load_data()
-        told = listener(data, plan_run(data, selection, settings.seed))
+        plan = plan_run(data, selection, settings.seed)
+        told = listener(data, plan)
         relay(running, told)
         codes = [child.wait() for child in running]
     check_codes(codes)
-    return _merge(data, parts, selection, settings, report, told)
+    return _merge(data, parts, plan, settings, report, told)
 
 
-def _merge(
-    data: Data, parts: Sequence[Path], selection: Selection, settings: RunSettings, report: Path, told: Listener
-) -> int:
+def _merge(data: Data, parts: Sequence[Path], plan: Plan, settings: RunSettings, report: Path, told: Listener) -> int:
     read = [read_report(part) for part in parts]
     for part in parts:
         part.unlink()
-    header, outcomes = merged_header(read), merge_outcomes(read)
-    return conclude(data, header, outcomes, merged_restarts(read), selection, settings, report, told)
+    header, places = merged_header(read), dealt(plan.items, len(parts))
+    outcomes = merge_outcomes(read, places.get, places)
+    return conclude(data, header, outcomes, merged_restarts(read), plan.selection, settings, report, told)
 
 
 @contextmanager

@@ -28,6 +28,7 @@ __all__ = [
     "Selection",
     "Watch",
     "case_order",
+    "dealt",
     "gives_control",
     "make_plan",
     "named_identity",
