@@ -370,7 +370,8 @@ def test_doctor_climbs_to_the_top(run: Callable[..., tuple[int, str, str]]) -> N
     assert code == 0
     words = [line.split()[1] for line in out.splitlines()]
     rungs = ["start", "hello", "flush", "id", "decode", "reject", "encode", "store", "refs", "bundle"]
-    assert list(dict.fromkeys(words)) == [*rungs, "wit", "agent", "run", "restart"]
+    guests = ["admit", "strict", "meter", "guest", "query", "trap", "fuel", "life"]
+    assert list(dict.fromkeys(words)) == [*rungs, "wit", "agent", "run", *guests, "restart"]
     assert all(" ok " in line for line in out.splitlines())
 
 

@@ -74,7 +74,7 @@ def climbs(run: Run, language: str) -> None:
     report = read_report(Path(".gritstone/report.jsonl"))
     assert (code, report.footer["exit"]) == (3, 3), out
     assert [outcome.case for outcome in report.outcomes if outcome.verdict == "fail"] == []
-    assert "nothing was judged: no profile is claimed; claim `grit` in `hello`, then ask `gritstone doctor`" in out
+    assert "nothing was judged: no profile is claimed; claim `grit` in `hello`, then `gritstone doctor`" in out
 
 
 @pytest.mark.rule("suite.scaffold.climbs")
