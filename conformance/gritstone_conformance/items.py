@@ -2,7 +2,10 @@
 
 Each process that runs items (the only one, or an xdist worker) has a bench: one subject and what it played so far, so
 that a reject can be held against its twin. What came out travels as user properties of the test reports to the process
-that writes the gritstone report.
+that writes the gritstone report. Where a worker was lost, or the suite itself failed, there is none, and the exit code
+is 4.
+
+Spec: :rule:`suite.shard.union`, :rule:`suite.verdict.own-fault`.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import pytest
 from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Json
+from gritstone_conformance.reporting.merging import worse
 from gritstone_conformance.reporting.report import timestamp
 from gritstone_conformance.running.bench import Bench
 from gritstone_conformance.running.expect_files import expectations_of
@@ -24,6 +28,7 @@ from gritstone_conformance.running.expectations import blamed_rule
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Plan, Planned, Selection, Watch, case_order
 from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.verdicts import EXIT
 from gritstone_conformance.running.verifying import Data, conclude, header_of, load_data, plan_run, remove_old
 from gritstone_conformance.text import plain
 
@@ -95,10 +100,12 @@ class RunState:
         self._bench: Bench | None = None
         self._outcomes: dict[str, Outcome] = {}
         self._parts: list[dict[str, Json]] = []
-        self._lost: list[str] = []
+        self._lost: set[str] = set()
+        self._broken: list[str] = []
         self._lines: list[str] = []
         self.data: Data = load_data()
         self.plan: Plan = plan_run(self.data, Selection(), self._settings.seed)
+        self._names = {item.name for item in self.plan.items}
         if not self._is_worker:
             remove_old(self._report)
 
@@ -123,18 +130,20 @@ class RunState:
             pytest.xfail(f"{blamed_rule(outcome)}: {entry.words()}")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take in the outcome that travels with a report."""
-        for key, value in report.user_properties:
-            if key == _KEY and report.when == "call":
-                outcome = Outcome.from_json(json.loads(str(value)))
-                self._outcomes[outcome.case] = outcome
+        """Take in the outcome that travels with a report; a case that failed without one was not judged."""
+        told = dict(report.user_properties)
+        if _KEY in told and report.when == "call":
+            outcome = Outcome.from_json(json.loads(str(told[_KEY])))
+            self._outcomes[outcome.case] = outcome
+        elif report.failed and _KEY not in told and report.nodeid.partition("::")[2] in self._names:
+            self._broken.append(report.nodeid.partition("::")[2])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
         """Take in what an xdist worker leaves behind."""
         part = getattr(node, "workeroutput", {}).get(_KEY)
         if error or part is None:
-            self._lost.append(str(node.gateway.id))
+            self._lost.add(str(node.gateway.id))
         else:
             self._parts.append(json.loads(part))
 
@@ -148,8 +157,9 @@ class RunState:
             session.config.workeroutput[_KEY] = json.dumps(part)  # type: ignore[attr-defined]
             return
         self._parts = [part for part in self._parts if part is not None]
-        if self._lost:
-            self._lines = [f"no report: the parts of {', '.join(sorted(self._lost))} are missing"]
+        if self._lost or self._broken:
+            self._lines = self._complaints()
+            session.exitstatus = EXIT["suite"]
         elif self._parts:
             code = self._write()
             if code and session.exitstatus == 0:
@@ -172,15 +182,20 @@ class RunState:
         """Keep the last lines for the summary."""
         self._lines = list(lines)
 
+    def _complaints(self) -> list[str]:
+        """Return why there is no report."""
+        lost = [f"no report: the parts of {', '.join(sorted(self._lost))} are missing"] if self._lost else []
+        broken = [f"no report: the suite itself failed in {name}" for name in sorted(set(self._broken))]
+        return lost or broken
+
     def _write(self) -> int:
         """Write the report over all parts; it supports a claim only when every planned case is in it."""
         for part in self._parts:
             for line in part["watches"]:
                 watch = Outcome.from_json(line)
                 before = self._outcomes.get(watch.case)
-                if before is None or watch.verdict == "fail":
-                    self._outcomes[watch.case] = watch
-        whole = self._outcomes.keys() == {item.name for item in self.plan.items}
+                self._outcomes[watch.case] = watch if before is None else worse(before, watch)
+        whole = self._outcomes.keys() == self._names
         selection = Selection() if whole else Selection(glob="*")
         header = header_of(self.data, self._settings, self._target, self._parts[0]["iut"], Selection(), self._started)
         ordered = sorted(self._outcomes.values(), key=lambda outcome: case_order(self._settings.seed, outcome.case))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -25,21 +26,53 @@ def run_suite(where: Path, iut: str, *options: str) -> subprocess.CompletedProce
     return run_pytest(where, "--pyargs", "gritstone_conformance", "--gritstone-iut", iut, *options)
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
-def test_items_are_cases_and_the_report_is_that_of_verify(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]
-) -> None:
-    done = run_suite(tmp_path, REFERENCE, "-k", "grit/tree/ and not edited", *workers)
-    assert done.returncode == 0, done.stdout
-    assert "no claim follows" in done.stdout
-    report = read_report(tmp_path / ".gritstone/pytest.jsonl")
+@pytest.mark.rule("suite.shard.union", slow=True)
+def test_items_are_cases_and_the_report_is_that_of_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["verify", "--iut", REFERENCE, "-k", "grit/tree/*"]) == 0
     told = read_report(tmp_path / ".gritstone/report.jsonl")
-    verdicts = {found.case: found.verdict for found in report.outcomes if found.kind == "vector"}
-    assert verdicts == {found.case: found.verdict for found in told.outcomes if found.kind == "vector"}
-    assert report.header["iut"] == told.header["iut"]
-    assert report.footer["exit"] == 0
+    verdicts = {found.case: found.verdict for found in told.outcomes if found.kind == "vector"}
+    roots = set()
+    for workers in ((), ("-n", "2", "--dist", "worksteal")):
+        done = run_suite(tmp_path, REFERENCE, "-k", "grit/tree/ and not edited", *workers)
+        assert done.returncode == 0, done.stdout
+        assert "no claim follows" in done.stdout
+        report = read_report(tmp_path / ".gritstone/pytest.jsonl")
+        assert verdicts == {found.case: found.verdict for found in report.outcomes if found.kind == "vector"}
+        assert report.header["iut"] == told.header["iut"]
+        assert report.footer["exit"] == 0
+        roots.add(report.footer["verdicts"])
+    assert len(roots) == 1
+
+
+@pytest.mark.rule("suite.shard.union", slow=True)
+def test_without_the_part_of_a_worker_there_is_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "killing.py").write_text(
+        "import os, signal\n"
+        "def pytest_runtest_logfinish(nodeid):\n"
+        "    if os.environ.get('PYTEST_XDIST_WORKER') == 'gw0':\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    done = run_suite(tmp_path, REFERENCE, "-k", "grit/tree/ and not edited", "-n", "2", "-p", "killing")
+    assert done.returncode == 4, done.stdout
+    assert "no report: the parts of gw0 are missing" in done.stdout
+    assert not (tmp_path / ".gritstone/pytest.jsonl").exists()
+
+
+@pytest.mark.rule("suite.verdict.own-fault", slow=True)
+def test_a_fault_of_the_suite_in_an_item_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "breaking.py").write_text(
+        "from gritstone_conformance.running import bench\n"
+        "def breaks(*rest):\n"
+        "    raise ZeroDivisionError\n"
+        "bench.play_item = breaks\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    done = run_suite(tmp_path, REFERENCE, "-k", "grit/tree/two-names", "-p", "breaking")
+    assert done.returncode == 4, done.stdout
+    assert "no report: " in done.stdout
+    assert not (tmp_path / ".gritstone/pytest.jsonl").exists()
 
 
 def test_a_failure_is_told_as_verify_tells_it(tmp_path: Path) -> None:

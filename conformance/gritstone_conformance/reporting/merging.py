@@ -18,7 +18,7 @@ from gritstone_conformance.reporting.report import Report
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import case_order
 
-__all__ = ["merge_outcomes", "merged_header", "merged_restarts"]
+__all__ = ["merge_outcomes", "merged_header", "merged_restarts", "worse"]
 
 _OWN: Final = ("shard", "started", "today")  # members that may differ between parts
 _WORST_FIRST: Final = ("fail", "error", "pass", "skip")
@@ -69,7 +69,7 @@ def merge_outcomes(
             before = merged.get(outcome.case)
             if before is not None and outcome.kind != "watch":
                 raise DataError(f"{outcome.case} stands in two parts")
-            merged[outcome.case] = outcome if before is None else _worse(before, outcome)
+            merged[outcome.case] = outcome if before is None else worse(before, outcome)
     missing = sorted(set(planned or ()) - merged.keys())
     if missing:
         raise DataError(f"{len(missing)} cases stand in no part, among them {missing[0]}")
@@ -82,6 +82,7 @@ def merged_restarts(parts: Sequence[Report]) -> int:
     return sum(part.footer["restarts"] for part in parts)
 
 
-def _worse(one: Outcome, other: Outcome) -> Outcome:
+def worse(one: Outcome, other: Outcome) -> Outcome:
+    """Return the outcome of a watch that stands in two parts: the worse one, with the requests of both."""
     worst = min((one, other), key=lambda outcome: _WORST_FIRST.index(outcome.verdict))
     return replace(worst, requests=one.requests + other.requests, seconds=one.seconds + other.seconds)

@@ -66,10 +66,15 @@ class Bench:
         return {name: outcome.verdict for name, outcome in self._played.items()}
 
     def finish(self) -> dict[str, Json]:
-        """End the subject; returns its claims, its restarts and the lines of the watches."""
+        """End the subject; returns its claims, its restarts and the lines of the watches.
+
+        Watches need a control here, too: of what vouches for them elsewhere nothing is known.
+        """
+        watches = self._plan.of_kind("watch")
+        if watches and self._played:
+            self._support(watches[0])
         self._observed.close()
         lines = self._observed.ledger.judged
-        watches = self._plan.of_kind("watch")
         judged = [self._recorder.watched(item, self._subject.faults, lines) for item in watches]
         beside = (replace(self._items[name], counted=False) for name in self._played)
         plan = replace(self._plan, items=(*watches, *beside))
