@@ -230,7 +230,9 @@ def main(argv: Sequence[str]) -> int:
     files = probes.selftests([check.partition(":")[0] for check in hunter.left])
     if files:
         paths = [str(Path(__file__).with_name(name)) for name in files]
-        options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--noconftest", "--assert=plain"]
+        # the plugin of Hypothesis objects to strategies that were drawn from before it is loaded
+        blocked = ("no:cacheprovider", "no:xdist", "no:hypothesispytest")
+        options = ["-q", "--noconftest", "--assert=plain", *(word for name in blocked for word in ("-p", name))]
         session = _Session(hunter)
         code = pytest.main([*options, *paths], plugins=[session])
         assert session.has_hunted, f"the selftests could not be played: {code}"
