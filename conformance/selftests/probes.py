@@ -25,7 +25,9 @@ SELFTESTS: Final = {
     "audit": ("test_audit.py",),
     "judge": ("test_alive.py",),
     "model": ("test_model_checks.py", "test_model_store.py", "test_model_bundle.py"),
-    "model/wasm": ("test_wasm_twins.py", "test_model_wasm_engine.py", "test_history_wasm.py"),
+    "model/wasm": (
+        *("test_model_wasm_checks.py", "test_wasm_twins.py", "test_model_wasm_engine.py", "test_history_wasm.py"),
+    ),
 }
 """Module, or a folder above it, to the selftests that know it."""
 

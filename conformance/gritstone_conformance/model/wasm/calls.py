@@ -78,8 +78,7 @@ def find_call(shelf: Shelf, core: bytes, source: bytes, entry: str) -> Found:
     if manifest.pages > shelf.limits.wasm_pages:
         raise Failure("exhausted", f"{manifest.pages} pages", "wasm.manifest.not-lowered", "host")
     module_id = module_at(shelf, source, entry)
-    blob = None if module_id is None else shelf.blob(module_id)
-    if module_id is None or blob is None:
+    if module_id is None or (blob := shelf.blob(module_id)) is None:
         raise Failure("unresolved", f"{entry} leads to no module", "wasm.module.node", "node")
     module = _admitted(blob, entry, manifest.pages)
     state = state_at(shelf, core, manifest)

@@ -12,10 +12,10 @@ from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.nodes import is_wasm_core
 from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.values import Step
+from gritstone_conformance.model.values import Blob, Step
 from gritstone_conformance.model.wasm.calls import Found, find_call
 from gritstone_conformance.model.wasm.creators import creator_of
-from gritstone_conformance.model.wasm.documents import State
+from gritstone_conformance.model.wasm.documents import CT_CBOR, State
 from gritstone_conformance.model.wasm.grants import Audit
 from gritstone_conformance.model.wasm.image import manifest_at, read_image, state_at
 
@@ -96,12 +96,9 @@ class _Outside:
             if there is not None and not kept:
                 raise _nodes("a state that is not kept")
             return None
-        if there is None:
-            raise _nodes("no state")
         state = state_at(self.shelf, self.step.core, manifest)
-        blob = self.shelf.blob(there)
-        if blob is None or blob.data != state.encode():
-            raise _nodes("a state with other members than are granted")
+        if there != self.shelf.put(Blob(CT_CBOR, state.encode())):
+            raise _nodes("no state, or one with other members than are granted")
         return state
 
     def _check_state(self, state: State, tanks: int) -> None:

@@ -175,9 +175,10 @@ def _random(host: Host, room: tuple[int, int]) -> Reply:
 
 
 def _clock(host: Host) -> Reply:
-    if host.manifest.clock is None or host.state.clock is None:
+    if host.manifest.clock is None:
         raise denied("clock")
     value = host.state.clock
+    assert value is not None
     host.state = replace(host.state, clock=tick(value, host.manifest.clock[1]))
     return Reply(value)
 

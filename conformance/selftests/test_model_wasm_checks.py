@@ -1,0 +1,299 @@
+"""Checks of the model of ``wasm`` that no vector reaches: each refuses what it is there for, and nothing beside it.
+
+Spec: :rule:`suite.mutant.oracle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from gritstone_conformance.model.cores import WorkingTree, find
+from gritstone_conformance.model.failures import Declined, Failure
+from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256, Format
+from gritstone_conformance.model.limits import Limits
+from gritstone_conformance.model.mailroom import Mailroom
+from gritstone_conformance.model.proposals import Proposal
+from gritstone_conformance.model.puppet import Context
+from gritstone_conformance.model.refusals import Refusal
+from gritstone_conformance.model.shelf import Shelf
+from gritstone_conformance.model.store import Store
+from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree
+from gritstone_conformance.model.wasm import handoff, running
+from gritstone_conformance.model.wasm.abi import ERASED, INVALID, CannotTell, Host, Inputs, Problem, read_path
+from gritstone_conformance.model.wasm.calls import make_module_step
+from gritstone_conformance.model.wasm.documents import CT_CBOR, Manifest, State, encode_item, read_state
+from gritstone_conformance.model.wasm.machine import Trapped
+from gritstone_conformance.model.wasm.outside import outside_fault
+from gritstone_conformance.model.wasm.reading import READING
+from gritstone_conformance.strategies.assembler import Assembly
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.guests import guest_core
+from gritstone_conformance.strategies.host_calls import BUFFERS, Script, script_guest, slot
+from gritstone_conformance.strategies.waiters import waiter
+
+EITHER = pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
+KEEPS = {"image": True, "pages": 4}
+RANDOM = {"random": bytes(range(32)), "fuel": 1_000_000}
+
+
+def told(act: Callable[[], object]) -> tuple[str, ...]:
+    """Return how something ends: what it is refused with, or nothing."""
+    try:
+        act()
+    except Failure as failure:
+        return failure.kind, failure.rule, failure.code or ""
+    except Problem as problem:
+        return ("problem", str(problem.number))
+    except Refusal as refusal:
+        return tuple(sorted(refusal.kinds))
+    except (CannotTell, Declined, Trapped) as problem:
+        return (type(problem).__name__,)
+    return ()
+
+
+class Life:
+    """An actor that runs a module, and the shelf that it lives on.
+
+    Attributes:
+        proposal: what the newest step covered, or should have.
+        before: the step that this began from.
+        head: the newest step.
+    """
+
+    def __init__(self, module: bytes, manifest: Mapping[str, Any], fmt: Format = FRAMED_SHA256, **entries: Any) -> None:
+        graph = Graph(fmt)
+        own: dict[str, Any] = {name: graph.add(value) for name, value in entries.items()}
+        self.actor = guest_core(graph, b"a", module, manifest, **own)
+        store = Store(fmt)
+        store.keep(graph.encodings)
+        self.shelf = Shelf.over(store)
+        self.sender = self.shelf.put(Tree((("sender", self.shelf.put(Blob((), b"x"))),)))
+        self.tip: bytes | None = None
+        self.before: bytes | None = None
+        self.head: bytes | None = None
+        self.proposal = Proposal("genesis", ())
+
+    def run(self, script: Script | None = None, *, is_past: bool = False) -> None:
+        """Run the module on a message, the first on the genesis message; raises what the call raises."""
+        kind, content = "genesis", self.actor
+        if self.head is not None:
+            data = b"" if script is None else script.data()
+            kind, content = "ordinary", self.shelf.put(Blob((), data))
+        self.tip = self.shelf.put(Message(self.tip, (), content))
+        self.before, self.proposal = self.head, Proposal(kind, ((self.sender, self.tip),))
+        self.head = make_module_step(self.shelf, Context(self.actor, is_past=is_past), self.proposal, self.before)
+
+    def state(self, step: bytes | None) -> State:
+        """Return the state behind a step."""
+        assert step is not None
+        at = find(self.shelf, self.shelf.step(step).core, ("wasm", "state"))
+        blob = None if at is None else self.shelf.blob(at)
+        assert blob is not None
+        return read_state(blob.data)
+
+    def fault(self, path: str = "", node: State | Object | None = None, **more: Any) -> str | None:
+        """Return the rule that the newest step breaks from outside, with another node in its core, or other members."""
+        assert self.head is not None
+        step = self.shelf.step(self.head)
+        if node is not None:
+            value = Blob(CT_CBOR, node.encode()) if isinstance(node, State) else node
+            core = WorkingTree(self.shelf, self.shelf.names(step.core))
+            core.put(path.split("/"), self.shelf.put(value))
+            step = replace(step, core=core.seal())
+        made = self.shelf.put(replace(step, **more))
+        fault = outside_fault(self.shelf, self.actor, self.proposal, self.before, made)
+        return None if fault is None else fault.rule
+
+
+def lived(manifest: Mapping[str, Any], *scripts: Script, **entries: Any) -> Life:
+    """Return the life of a guest that does what scripts say, from its second step on."""
+    life = Life(script_guest(), manifest, **entries)
+    for script in (None, *scripts):
+        life.run(script)
+    return life
+
+
+def host(shelf: Shelf, *scope: bytes) -> Host:
+    """Return a host that knows some ids."""
+    return Host(shelf, Context(b""), Manifest(), State(), Inputs(()), READING, scope=set(scope))
+
+
+def test_a_guest_that_is_wound_up_may_only_wait() -> None:
+    woken: list[str] = []
+    winding = host(Shelf.over(Store(FRAMED_SHA256)))
+    winding.winding, winding.rewind = True, lambda: woken.append("again")
+    assert told(lambda: winding("fuel", [])) == ("Trapped",)
+    assert told(lambda: winding("wait", [])) == ()
+    assert woken == ["again"]
+
+
+def test_a_path_has_so_many_bytes() -> None:
+    names = "/".join(["a" * 255] * 16)  # 4,095 bytes
+    assert told(lambda: read_path(names.encode() + b"a", "cbor-blake3")) == ("problem", str(INVALID))
+    assert told(lambda: read_path(names.encode(), "cbor-blake3")) == ()
+    assert told(lambda: read_path(f"{names[:-1]}/a".encode(), "cbor-blake3")) == ()
+    assert told(lambda: read_path(f"{names}/a".encode(), "cbor-blake3")) == ("problem", str(INVALID))
+
+
+@EITHER
+@pytest.mark.parametrize("path", [b"code/main.wasm", b"code", b"code/other"])
+def test_a_node_leads_to_a_module(fmt: Format, path: bytes) -> None:
+    life = Life(script_guest(), {}, fmt, wit=Blob((), b"wasm:" + path))
+    expected = () if path.endswith(b"main.wasm") else ("unresolved", "wasm.module.node", "node")
+    assert told(life.run) == expected
+
+
+@pytest.mark.parametrize("suspends", [True, False])
+def test_a_host_that_suspends_nothing_resumes_nothing(suspends: bool) -> None:
+    life = Life(waiter() if suspends else script_guest(), KEEPS)
+    life.run()
+    life.shelf.limits = Limits(continuation=False)
+    assert told(life.run) == (("exhausted", "wasm.wait.host", "host") if suspends else ())
+
+
+@EITHER
+def test_who_gives_nothing_declines_but_not_at_first(fmt: Format) -> None:
+    nothing = Script().act("silent")
+    life = Life(script_guest(), {}, fmt, script=Blob((), nothing.data()))
+    assert told(life.run) == ("failed", "wasm.call.result", "")
+    life = Life(script_guest(), {}, fmt)
+    life.run()
+    assert told(partial(life.run, nothing)) == ("Declined",)
+
+
+@pytest.mark.parametrize(("frozen", "is_kept"), [("wasm/state", False), ("wasm/manifest", True)])
+def test_a_step_is_admitted_with_its_host_nodes(frozen: str, is_kept: bool) -> None:
+    life = Life(script_guest(), KEEPS, frozen=Blob((), f"{frozen}\n".encode()))
+    assert told(life.run) == (() if is_kept else ("illegal-step", "wit.frozen.kept", ""))
+
+
+@pytest.mark.parametrize(("tank", "is_paid"), [(1000, True), ((1 << 40) - 1000, False)])
+def test_tanks_of_children_are_in_the_tank(tank: int, is_paid: bool) -> None:
+    life = lived({"tank": 1 << 40, "spawn": "any"})
+    manifest = encode_item({"v": 1, "tank": tank})
+    birth = Script().call("input", 2, slot(1)).blob(manifest, 2, b"ct\0cbor\0").place(1, "wasm/manifest", 2, 3)
+    birth.call("message", slot(0), birth.text(b""), 0, slot(3), slot(4))
+    birth.call("mail", slot(0), slot(3), slot(4), slot(5))
+    ended = told(partial(life.run, birth.step(1, outbox=5)))
+    assert ended == (() if is_paid else ("failed", "wasm.grant.spawn-tank", "denied:spawn"))
+
+
+def test_who_is_adopted_has_a_step() -> None:
+    store = Store(FRAMED_SHA256)
+    shelf = Shelf.over(store)
+    blob = shelf.put(Blob((), b"x"))
+    actor = shelf.put(Tree((("wit", blob),)))
+    step = shelf.put(Step(None, actor, None, None, actor))
+    shelf.flush(store)
+    for target, classes in ((b"\7" * 32, ("missing",)), (blob, ("invalid",)), (step, ())):
+        store.references[f"moved/{actor.hex()}"] = target
+        assert told(partial(handoff.adopt, Mailroom(store, shelf), actor)) == classes
+
+
+def test_nodes_that_are_not_granted_are_not_there() -> None:
+    life = lived({}, Script())
+    assert life.fault() is None
+    assert life.fault("wasm/state", State()) == "wasm.image.nodes"
+    assert life.fault("wasm/module", Blob((), b"")) == "wasm.image.nodes"
+    assert life.fault("wasm/memory", Tree((("00", life.sender),))) == "wasm.image.nodes"
+
+
+def test_a_state_is_spelled_as_it_is_granted() -> None:
+    life = lived({"tank": 1 << 40}, Script())
+    state = life.state(life.head)
+    assert life.fault("wasm/state", state) is None
+    assert life.fault("wasm/state", replace(state, clock=0)) == "wasm.image.nodes"
+
+
+def test_every_call_spends() -> None:
+    life = lived({"tank": 1 << 40}, Script())
+    old = life.state(life.before)
+    rules = [life.fault("wasm/state", replace(old, used=old.used + spent)) for spent in (0, 1, -1)]
+    assert rules == ["wasm.fuel.used", None, "wasm.fuel.used"]
+
+
+def test_no_more_is_used_than_the_tank_holds() -> None:
+    life = lived({"tank": 1 << 40, "spawn": "any", "send": "any"}, Script())
+    old = life.state(life.before)
+    for tank, rule in ((1000, None), ((1 << 40) - old.used, "wasm.fuel.tank")):
+        manifest = life.shelf.put(Blob(CT_CBOR, encode_item({"v": 1, "tank": tank})))
+        child = life.shelf.put(Tree((("wasm", life.shelf.put(Tree((("manifest", manifest),)))),)))
+        birth = life.shelf.put(Message(None, (), child))
+        outbox = life.shelf.put(Mailbox(((child, birth),)))
+        assert life.fault("wasm/state", replace(old, used=old.used + tank + 1), outbox=outbox) == rule
+
+
+def test_randomness_goes_on_no_faster_than_it_is_paid_for() -> None:
+    draws = Script().call("random", BUFFERS, 40)
+    life = lived(RANDOM, draws, draws)
+    old, new = life.state(life.before), life.state(life.head)
+    assert old.random is not None
+    key, start = old.random
+    assert start == 40
+    most = 2 * (new.used - old.used)
+    rules = [life.fault("wasm/state", replace(new, random=(key, start + moved))) for moved in (0, most, -1, most + 1)]
+    assert rules == [None, None, "wasm.random.stream", "wasm.random.stream"]
+
+
+def test_an_update_leaves_the_image_alone() -> None:
+    life = lived({**KEEPS, "update": "any"}, Script())
+    assert life.head is not None
+    module = find(life.shelf, life.actor, ("code",))
+    node = find(life.shelf, life.actor, ("wit",))
+    assert module is not None
+    assert node is not None
+    content = life.shelf.put(Tree((("code", module), ("wit_update", node))))
+    tip = life.shelf.put(Message(life.tip, (("mt", "update"),), content))
+    life.before, life.proposal = life.head, Proposal("update", ((life.sender, tip),))
+    old = life.state(life.head)
+    assert (old.pages, old.suspended) == (1, False)
+    state = replace(old, used=old.used + 1)
+    assert life.fault("wasm/state", state) is None
+    for changed in (replace(state, pages=2), replace(state, mutable=(8,)), replace(state, suspended=True)):
+        assert life.fault("wasm/state", changed) == "wasm.call.update"
+
+
+@pytest.mark.parametrize("asked", ["headers", "size", "read"])
+def test_what_was_erased_has_nothing_to_read(asked: str) -> None:
+    store = Store(FRAMED_SHA256)
+    identity = FRAMED_SHA256.hash(FRAMED_SHA256.encode(Blob((("a", "b"),), b"x")))
+    store.keep({identity: FRAMED_SHA256.encode(Blob((("a", "b"),), b"x"))})
+    args = {"headers": ((0, 64),), "size": (), "read": (0, (0, 64))}[asked]
+
+    def ask() -> None:
+        READING[asked](host(Shelf.over(store), identity), identity, *args)
+
+    assert told(ask) == ()
+    assert "ok" in store.erase(identity)
+    assert told(ask) == ("problem", str(ERASED))
+
+
+def test_the_time_is_granted() -> None:
+    asks = Script().call("clock")
+    assert told(partial(lived({}).run, asks)) == ("failed", "wasm.manifest.deny", "denied:clock")
+    assert told(partial(lived({"clock": {"start": 4, "tick": 3}}).run, asks)) == ()
+
+
+def test_what_is_not_counted_to_its_end_is_not_said_to_be_exhausted(monkeypatch: pytest.MonkeyPatch) -> None:
+    guest = Assembly()
+    guest.entry([("loop", None, [("br", 0)]), "unreachable"])
+    monkeypatch.setattr(running, "MOST_UNITS", 1000)
+    for fuel, is_past, ended in (
+        (1001, True, ("CannotTell",)),
+        (1000, True, ("exhausted", "wasm.fuel.exact", "fuel")),
+        (1001, False, ("exhausted", "wasm.fuel.exact", "fuel")),
+    ):
+        life = Life(guest.binary(), {"fuel": fuel})
+        assert told(partial(life.run, is_past=is_past)) == ended
+
+
+def test_a_guest_is_told_that_it_is_wound_up() -> None:
+    for misuse, ended in (("spins in stop_rewind", ("failed", "wasm.wait.protocol", "trap:wait")), ("", ())):
+        life = Life(waiter(misuse), KEEPS)
+        life.run()
+        assert told(life.run) == ended
