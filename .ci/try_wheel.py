@@ -24,6 +24,8 @@ def main(directory: str) -> None:
     for needed in ("rules.json", "conventions.rst", "schemas/request.schema.json"):
         assert f"gritstone_conformance/_bundled/spec/{needed}" in names, f"{needed} is not in the wheel"
     assert "gritstone_conformance/_bundled/vectors/DIGEST" in names, "the vectors are not in the wheel"
+    for scaffold in ("python/adapter.py", "javascript/adapter.js", "go/main.go", "rust/src/main.rs"):
+        assert f"gritstone_conformance/scaffolds/{scaffold}" in names, f"{scaffold} is not in the wheel"
     with tempfile.TemporaryDirectory() as away:
         environment = Path(away) / "venv"
         run(sys.executable, "-m", "uv", "venv", "-q", "--python", sys.executable, str(environment), cwd=away)
@@ -31,6 +33,7 @@ def main(directory: str) -> None:
         run(sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(python), str(wheel), cwd=away)
         gritstone = str(environment / "bin" / "gritstone")
         run(gritstone, "vectors", "--lint", cwd=away)
+        run(gritstone, "new-iut", "python", "my-runtime", cwd=away)
         adapter = f"{python} -m gritstone.harness"
         run(gritstone, "verify", "--iut", adapter, "-k", "grit/*", "--jobs", "2", "--html", "report.html", cwd=away)
 
