@@ -18,16 +18,6 @@ from gritstone_conformance.options import make_parser
 _WIDTH = 100
 
 
-def commands(parser: argparse.ArgumentParser) -> list[tuple[str, str, argparse.ArgumentParser]]:
-    """Return name, purpose and parser of each command."""
-    found: list[tuple[str, str, argparse.ArgumentParser]] = []
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            purposes = {choice.dest: choice.help or "" for choice in action._choices_actions}
-            found += [(name, purposes[name], command) for name, command in action.choices.items()]
-    return found
-
-
 def help_text(parser: argparse.ArgumentParser, *, epilog: bool) -> str:
     """Return what ``--help`` prints at a width of 100, with or without the list of exit codes."""
     kept, parser.epilog = parser.epilog, parser.epilog if epilog else (parser.epilog or "").removesuffix(EXIT_CODES)
@@ -50,10 +40,9 @@ class CommandHelp(SphinxDirective):
         self.env.note_reread()
         parser = make_parser()
         made: list[nodes.Node] = [_literal(help_text(parser, epilog=True))]
-        for name, purpose, command in commands(parser):
+        for name, command in parser.commands().items():
             section = nodes.section(ids=[f"gritstone-{name}"], names=[f"gritstone {name}"])
             section += nodes.title("", "", nodes.literal("", f"gritstone {name}"))
-            section += nodes.paragraph("", f"{purpose[:1].upper()}{purpose[1:]}.")
             section += _literal(help_text(command, epilog=False))
             made.append(section)
         return made
