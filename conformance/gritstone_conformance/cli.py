@@ -34,6 +34,7 @@ _MODULES: Final = {
     "report": "reporting.rendering",
     "audit": "audit",
     "resume": "resume",
+    "campaign": "campaign.command",
     "accept": "reporting.accepting",
     "diff": "reporting.comparing",
     "new-iut": "scaffolding",

@@ -108,6 +108,14 @@ COMMANDS: Final = {
             f"gritstone resume --iut {_REFERENCE} -k 'counter*'",
         ),
     ),
+    "campaign": Command(
+        "search with the workers of a cluster",
+        "Deal one search to the workers of a Dask cluster, here or on several machines, and merge one report.",
+        (
+            f"gritstone campaign --workers 2 --for 30m --iut {_REFERENCE}",
+            f"gritstone campaign --scheduler tcp://10.0.0.7:8786 --for 8h --shards 64 --iut {_REFERENCE}",
+        ),
+    ),
     "accept": Command(
         "write the failures of a report into an expect file",
         "Write the failures of a report into an expect file, so that later runs fail only for new ones.",

@@ -82,6 +82,9 @@ _WORDS: Final[dict[tuple[str, str], Callable[..., list[str]]]] = {
     ("verify", "profile"): _profiles,
     ("verify", "rule"): _rule_ids,
     ("verify", "glob"): _case_names,
+    ("campaign", "profile"): _profiles,
+    ("campaign", "rule"): _rule_ids,
+    ("campaign", "glob"): _case_names,
     ("show", "name"): _names,
     ("replay", "case"): _cases,
 }

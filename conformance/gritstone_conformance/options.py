@@ -74,6 +74,13 @@ def _jobs(text: str) -> int:
     return value
 
 
+def _units(text: str) -> int:
+    value = _count(text)
+    if not 1 <= value <= 4096:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 4096")
+    return value
+
+
 def make_parser() -> CommandParser:
     """Return the parser of all commands."""
     parser = CommandParser(
@@ -111,11 +118,7 @@ def _terms(parser: argparse.ArgumentParser) -> None:
 
 def _verify(parser: argparse.ArgumentParser) -> None:
     _attach(parser)
-    parser.add_argument(
-        "--profile", action="append", default=[], metavar="NAME", help="only this profile; may be repeated"
-    )
-    parser.add_argument("-k", dest="glob", metavar="GLOB", help="only cases whose name matches, e.g. 'grit/tree/*'")
-    parser.add_argument("--rule", metavar="GLOB", help="only cases that judge a matching rule, e.g. 'grit.tree.*'")
+    _chosen(parser)
     parser.add_argument("--seed", type=_count, metavar="N", help="order and draws (gate: 1; search: drawn)")
     parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="run in N processes, one adapter each")
     parser.add_argument("--shard", type=shard, metavar="I/N", help="run the I-th of N parts (I from 0)")
@@ -145,6 +148,14 @@ def _verify(parser: argparse.ArgumentParser) -> None:
     )
     _derived(parser)
     parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
+
+
+def _chosen(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--profile", action="append", default=[], metavar="NAME", help="only this profile; may be repeated"
+    )
+    parser.add_argument("-k", dest="glob", metavar="GLOB", help="only cases whose name matches, e.g. 'grit/tree/*'")
+    parser.add_argument("--rule", metavar="GLOB", help="only cases that judge a matching rule, e.g. 'grit.tree.*'")
 
 
 def _expect(parser: argparse.ArgumentParser) -> None:
@@ -270,6 +281,30 @@ def _new_iut(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", type=Path, metavar="DIR", help="where to write it; made if it is not there")
 
 
+def _campaign(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask scheduler: tcp://HOST:PORT")
+    where.add_argument("--workers", type=_jobs, metavar="N", help="start N workers on this machine")
+    parser.add_argument("--iut", required=True, metavar="COMMAND", help="how each worker starts the adapter")
+    parser.add_argument(
+        "--for", dest="span", type=span_s, required=True, metavar="SPAN", help="search for about so long: 90s, 30m, 2h"
+    )
+    parser.add_argument("--shards", type=_units, metavar="N", help="deal the cases to N units (default: 4 a worker)")
+    _chosen(parser)
+    parser.add_argument("--seed", type=_count, metavar="N", help="order, and the first draws (default: drawn)")
+    parser.add_argument("--strict", action="store_true", help="count SHOULDs like MUSTs")
+    _expect(parser)
+    parser.add_argument(
+        "--deadline-scale", type=scale, default=1.0, metavar="X", help="multiply every deadline (default 1)"
+    )
+    parser.add_argument(
+        "--max-rss", type=size_bytes, default=2 << 30, metavar="SIZE", help="memory the adapter may use (default 2G)"
+    )
+    parser.add_argument(
+        "--report", type=Path, default=Path(".gritstone/campaign.jsonl"), metavar="FILE", help="default %(default)s"
+    )
+
+
 def _completion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
 
@@ -289,6 +324,7 @@ _OPTIONS: Final = {
     "report": _report,
     "audit": _audit,
     "resume": _resume,
+    "campaign": _campaign,
     "accept": _accept,
     "diff": _diff,
     "completion": _completion,

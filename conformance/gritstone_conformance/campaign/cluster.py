@@ -1,0 +1,147 @@
+"""The cluster: workers of Dask, each with room for one implementation at a time.
+
+All that the suite knows of Dask is here. A unit asks for the resource ``iut``, of which a worker has one, so that no
+two implementations share a worker; a unit whose worker was lost is played again by another one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from gritstone_conformance.campaign.unit import Part, Unit, play
+from gritstone_conformance.errors import DataError, UsageError
+
+__all__ = ["Cluster", "opened"]
+
+_RESOURCE: Final = {"iut": 1}
+_MISSING: Final = "campaign needs Dask: install the extra, pip install 'gritstone[campaign]'"
+_CONNECTS_S: Final = 15
+_STARTS_S: Final = 120
+
+
+class Cluster:
+    """Workers that are ready.
+
+    Attributes:
+        workers: how many there are.
+    """
+
+    def __init__(self, client: Any, distributed: Any) -> None:
+        self._client = client
+        self._distributed = distributed
+        self._refused: set[str] = set()
+        self.workers = len(self._ready())
+
+    def played(self, units: Sequence[Unit], patience_s: float, tell: Callable[[str], None]) -> Iterator[Part]:
+        """Let the workers play units; yields each part as it comes.
+
+        Args:
+            units: in the order of their numbers.
+            patience_s: seconds after which something must have gone wrong.
+            tell: is told of a worker that is refused.
+
+        Raises:
+            UsageError: no worker has the implementation that is meant.
+            DataError: a unit could not be played, or not in that time.
+        """
+        futures = [self._submit(unit) for unit in units]
+        coming = self._distributed.as_completed(futures, timeout=patience_s)
+        try:
+            for future in coming:
+                part = self._part(future)
+                if part.refused is None:
+                    yield part
+                else:
+                    coming.add(self._elsewhere(units[part.index], part, tell))
+        except TimeoutError as problem:
+            raise DataError(f"a unit was not played within {patience_s:.0f} s: are there workers left?") from problem
+        finally:
+            self._client.cancel(futures)
+
+    def _part(self, future: Any) -> Part:
+        if future.status != "finished":
+            problem = future.exception()
+            raise DataError(f"a unit could not be played: {type(problem).__name__}: {problem}")
+        part: Part = future.result()
+        return part
+
+    def _submit(self, unit: Unit, workers: Sequence[str] | None = None) -> Any:
+        return self._client.submit(_on_worker, unit, workers=workers, resources=_RESOURCE, pure=False, retries=1)
+
+    def _elsewhere(self, unit: Unit, part: Part, tell: Callable[[str], None]) -> Any:
+        """Have a unit played by any worker but those that were refused."""
+        if part.worker not in self._refused:
+            tell(f"worker {part.worker} is refused: {part.refused}")
+        self._refused.add(part.worker)
+        left = sorted(set(self._ready()) - self._refused)
+        if not left:
+            raise UsageError(f"no worker has the implementation that is here; the last one: {part.refused}")
+        return self._submit(unit, left)
+
+    def _ready(self) -> list[str]:
+        """Return the addresses of the workers that have room for an implementation."""
+        found: list[str] = self._client.run_on_scheduler(_addresses)
+        return found
+
+
+@contextmanager
+def opened(scheduler: str | None, workers: int) -> Iterator[Cluster]:
+    """Connect to a scheduler, or start so many workers on this machine; they end with the block.
+
+    Raises:
+        UsageError: Dask is not installed, the scheduler does not answer, or no worker is ready.
+    """
+    distributed, dask = _imported()
+    with tempfile.TemporaryDirectory(prefix="gritstone-") as folder, dask.config.set(_quiet(folder)):
+        if scheduler is None:
+            with _local(distributed, workers) as local, distributed.Client(local) as client:
+                client.wait_for_workers(workers, timeout=_STARTS_S)
+                yield Cluster(client, distributed)
+            return
+        try:
+            client = distributed.Client(scheduler, timeout=_CONNECTS_S)
+        except (OSError, ValueError, TimeoutError) as problem:
+            raise UsageError(f"--scheduler {scheduler}: {problem}") from problem
+        with client:
+            cluster = Cluster(client, distributed)
+            if not cluster.workers:
+                start = f"dask worker {scheduler} --nthreads 1 --resources iut=1"
+                raise UsageError(f"--scheduler {scheduler}: no worker has the resource iut; start some: {start}")
+            yield cluster
+
+
+def _quiet(folder: str) -> dict[str, Any]:
+    """Return the configuration under which Dask says nothing and writes into a folder."""
+    return {"logging.distributed": "critical", "temporary-directory": folder}
+
+
+def _local(distributed: Any, workers: int) -> Any:
+    return distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        resources=_RESOURCE,
+        dashboard_address=":0",
+        silence_logs=logging.CRITICAL,
+    )
+
+
+def _imported() -> tuple[Any, Any]:
+    try:
+        return importlib.import_module("distributed"), importlib.import_module("dask")
+    except ImportError as problem:
+        raise UsageError(_MISSING) from problem
+
+
+def _on_worker(unit: Unit) -> Part:
+    address: str = importlib.import_module("distributed").get_worker().address
+    return play(unit, address)
+
+
+def _addresses(dask_scheduler: Any) -> list[str]:
+    return [address for address, worker in dask_scheduler.workers.items() if worker.resources.get("iut", 0) >= 1]

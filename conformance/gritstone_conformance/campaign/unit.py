@@ -1,0 +1,155 @@
+"""A unit: one shard, searched for a span on the implementation of the machine that it comes to.
+
+It is played only where the implementation is the one that the campaign is about: the same files, byte for byte, and the
+same answer to ``hello``. What was found comes along, within bounds; it was shrunk where it was found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.subject import Subject
+from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.errors import SubjectFault, UsageError
+from gritstone_conformance.folders import fresh_folder, remove_folder
+from gritstone_conformance.replies import Json
+from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.running.plan import Selection
+from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.verifying import verify
+
+__all__ = ["Identity", "Part", "Unit", "identify", "play"]
+
+_MOST_FOUND: Final = 64  # files of one part
+_MOST_FOUND_BYTES: Final = 8 << 20  # of all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which implementation it is.
+
+    Attributes:
+        digest: SHA-256 (hex) over the files that the command names, the program first.
+        hello: what it answers to ``hello``, as JSON with sorted keys.
+    """
+
+    digest: str
+    hello: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one worker has to do.
+
+    Attributes:
+        command: starts the implementation.
+        identity: which one it has to be.
+        selection: the cases; its shard is the unit's number, and how many there are.
+        settings: how to play; the seed is that of the whole campaign.
+        terms: what the implementation is held to.
+    """
+
+    command: tuple[str, ...]
+    identity: Identity
+    selection: Selection
+    settings: RunSettings
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What came of a unit.
+
+    Attributes:
+        index: the number of the unit.
+        worker: who played it.
+        refused: why this worker must not play it, or None.
+        report: the sealed part; empty where it was refused.
+        found: name and bytes of the files that were found.
+    """
+
+    index: int
+    worker: str
+    refused: str | None = None
+    report: bytes = b""
+    found: tuple[tuple[str, bytes], ...] = ()
+
+
+class _Silent:
+    """Tells nobody; a :class:`~gritstone_conformance.running.verifying.Listener`."""
+
+    def begin(self, header: Mapping[str, Json], notes: Sequence[str]) -> None:
+        """Do nothing."""
+
+    def notice(self, outcome: Outcome) -> None:
+        """Do nothing."""
+
+    def end(self, lines: Sequence[str]) -> None:
+        """Do nothing."""
+
+
+def identify(command: Sequence[str], terms: Terms) -> Identity:
+    """Return which implementation a command starts here.
+
+    Raises:
+        UsageError: the command cannot be started.
+        SubjectFault: it does not answer ``hello``.
+    """
+    program = shutil.which(command[0]) or command[0]
+    files = [word for word in (program, *command[1:]) if Path(word).is_file()]
+    digest = hashlib.sha256(b"".join(hashlib.sha256(Path(file).read_bytes()).digest() for file in files))
+    subject = Subject(Target("stdio", tuple(command)).opener(), terms)
+    try:
+        return Identity(digest.hexdigest(), json.dumps(subject.claims.raw, sort_keys=True))
+    finally:
+        subject.close()
+
+
+def play(unit: Unit, worker: str) -> Part:
+    """Play a unit on this machine, where the implementation is the right one."""
+    index = unit.selection.shard[0]
+    refused = _difference(unit)
+    if refused is not None:
+        return Part(index, worker, refused)
+    home = fresh_folder()
+    try:
+        report = Path(home) / "part.jsonl"
+        target = Target("stdio", unit.command)
+        settings = replace(unit.settings, home=Path(home))
+        with warnings.catch_warnings():  # a worker draws random numbers of its own, in another thread
+            warnings.simplefilter("ignore")
+            verify(target, unit.selection, settings, unit.terms, report, lambda _data, _plan: _Silent())
+        return Part(index, worker, None, report.read_bytes(), _found(Path(home)))
+    finally:
+        remove_folder(home)
+
+
+def _difference(unit: Unit) -> str | None:
+    """Return in what the implementation of this machine is another one, or None."""
+    try:
+        here = identify(unit.command, unit.terms)
+    except (UsageError, SubjectFault) as problem:
+        return f"the implementation does not start there: {problem}"
+    if here.digest != unit.identity.digest:
+        return f"it has another file: {here.digest[:16]}, not {unit.identity.digest[:16]}"
+    return None if here.hello == unit.identity.hello else "its implementation answers hello in another way"
+
+
+def _found(home: Path) -> tuple[tuple[str, bytes], ...]:
+    """Return the files that were found, as far as there is room for them."""
+    kept: list[tuple[str, bytes]] = []
+    room = _MOST_FOUND_BYTES
+    for path in sorted((home / "found").glob("*.json"))[:_MOST_FOUND]:
+        data = path.read_bytes()
+        if len(data) <= room:
+            kept.append((path.name, data))
+            room -= len(data)
+    return tuple(kept)
