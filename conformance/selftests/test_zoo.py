@@ -139,6 +139,17 @@ def test_a_mutant_that_does_not_apply_fails_its_test() -> None:
         assert ("stale", "stale") in recorded
 
 
+def test_a_check_that_a_fail_shows_is_told_from_one_that_breaks_the_suite() -> None:
+    zoo = Zoo()
+    zoo.add([("check", "x:a#1"), ("kills", "suite.check.alive")], passed=True)
+    zoo.add([("check", "x:a#2"), ("kills", "suite.check.alive"), ("broke", "x:a#2")], passed=True)
+    zoo.add([("check", "x:a#3"), ("kills", "suite.check.alive")], passed=False)
+    assert Summary(zoo, (), 3, 0).lines()[1:] == [
+        "checks of judge and model switched off 3 · seen by a fail 1 · seen by the suite breaking 1 · unseen 1",
+        "unseen x:a#3",
+    ]
+
+
 @pytest.mark.rule("suite.rules.proven")
 def test_a_must_has_a_mutant_or_a_reason_and_never_both() -> None:
     rules = [rule("grit.x.one"), rule("grit.x.two", "SHOULD"), rule("grit.x.three", unproven="why (2026-01-31)")]

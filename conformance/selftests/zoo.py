@@ -35,10 +35,19 @@ def note_kill(record_property: Recorder, name: str, rule: str) -> None:
     record_property("kills", rule)
 
 
-def note_check(record_property: Recorder, check: str, rule: str) -> None:
-    """Record that this test switches off a check of the judge or the model, as ``rule`` demands."""
+def note_check(record_property: Recorder, check: str, rule: str, *, broke: bool = False) -> None:
+    """Record that this test switches off a check of the judge or the model, as ``rule`` demands.
+
+    Args:
+        record_property: the fixture.
+        check: which one.
+        rule: what demands it.
+        broke: whether nothing was found wrong, but the suite broke.
+    """
     record_property("check", check)
     record_property("kills", rule)
+    if broke:
+        record_property("broke", check)
 
 
 def unproven_rules(rules: Iterable[Rule], broken: Container[str]) -> list[str]:
@@ -62,6 +71,7 @@ class Zoo:
         loose: mutant -> rules that failed too and that its entry does not name.
         stale: mutants that do not apply.
         checks: checks of judge and model that were switched off -> whether that was seen.
+        broken: those of them that were seen only because the suite then breaks.
     """
 
     killed: dict[str, str] = field(default_factory=dict)
@@ -69,6 +79,7 @@ class Zoo:
     loose: dict[str, str] = field(default_factory=dict)
     stale: set[str] = field(default_factory=set)
     checks: dict[str, bool] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
 
     @property
     def hunted(self) -> int:
@@ -85,6 +96,8 @@ class Zoo:
         told = {name: str(value) for name, value in properties}
         if "check" in told:
             self.checks[told["check"]] = passed
+        if "broke" in told:
+            self.broken.add(told["broke"])
         if "mutant" not in told:
             return
         if told.get("loose"):
@@ -150,8 +163,11 @@ class Summary:
         ]
         if zoo.checks:
             unseen = sorted(check for check, was_seen in zoo.checks.items() if not was_seen)
-            total = len(zoo.checks)
-            lines.append(f"checks of judge and model switched off {total} · seen {total - len(unseen)}")
+            total, broken = len(zoo.checks), len(zoo.broken)
+            lines.append(
+                f"checks of judge and model switched off {total} · seen by a fail {total - len(unseen) - broken} · "
+                f"seen by the suite breaking {broken} · unseen {len(unseen)}"
+            )
             lines += [f"unseen {check}" for check in unseen]
         if zoo.hunted < self.expected:
             lines.append(f"a part of the zoo: {zoo.hunted} of {self.expected} mutants were hunted in this session")

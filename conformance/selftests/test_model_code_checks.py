@@ -1,0 +1,160 @@
+"""Checks of transitions, queries, marks, receipts and rest that no vector reaches: each refuses what it is there for.
+
+Spec: :rule:`suite.mutant.oracle`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from gritstone_conformance.model.bundle import scan
+from gritstone_conformance.model.executor import Executor, _Watch
+from gritstone_conformance.model.failures import Failure
+from gritstone_conformance.model.formats import FORMATS
+from gritstone_conformance.model.history import check_history
+from gritstone_conformance.model.limits import Limits
+from gritstone_conformance.model.proposals import Proposal
+from gritstone_conformance.model.puppet import Context
+from gritstone_conformance.model.queries import answer_query
+from gritstone_conformance.model.refusals import Refusal
+from gritstone_conformance.model.shelf import Shelf
+from gritstone_conformance.model.store import Store
+from gritstone_conformance.model.transition import Foreign, make_step
+from gritstone_conformance.model.values import Message, Step
+from gritstone_conformance.strategies import programs
+from selftests.forging import Scribe
+
+
+@pytest.fixture(params=FORMATS.values(), ids=list(FORMATS))
+def scribe(request: pytest.FixtureRequest) -> Scribe:
+    """Return a scribe with an agent, of either format."""
+    return Scribe.of(request.param)
+
+
+def told(scribe: Scribe, fault: str, *, at_rest: bool = False) -> list[str]:
+    """Return what is found of one fault in what a scribe wrote, in words."""
+    findings = check_history(scan(scribe.bundle()), at_rest=at_rest, is_whole=True).findings
+    return [finding.words for finding in findings if finding.fault == fault]
+
+
+def mark(scribe: Scribe, actor: bytes, sender: bytes, message: bytes) -> None:
+    """Mark an actor with a message that is said to fail."""
+    box = scribe.box({sender: message})
+    assert box is not None
+    scribe.marks[actor] = box
+
+
+def test_a_mark_names_a_message_that_was_sent(scribe: Scribe) -> None:
+    actor = scribe.stage.core(b"x")
+    mark(scribe, actor, scribe.agent, scribe.message(None, actor, "genesis"))
+    assert told(scribe, "mark") == ["it names no message that was sent and not read"]
+
+
+@pytest.mark.parametrize(("ops", "fails"), [(programs.fail(), True), (programs.leave("k"), False)])
+def test_a_mark_names_a_message_that_fails(scribe: Scribe, ops: bytes, fails: bool) -> None:
+    actor = scribe.born(b"a")
+    mark(scribe, actor, scribe.agent, scribe.inject(actor, scribe.stage.program(ops)))
+    assert told(scribe, "mark") == ([] if fails else ["the message it names does not fail"])
+
+
+def receipt(scribe: Scribe, to: bytes, reply: str, data: bytes = b"") -> None:
+    """Let the agent send a receipt."""
+    last = scribe.mail(scribe.step_of(scribe.agent).outbox).get(to)
+    headers = (("mt", "receipt"), ("reply", reply), ("class", "failed"))
+    message = scribe.stage.graph.add(Message(last, headers, scribe.stage.blob(data)))
+    scribe.act(scribe.agent, sends={to: message})
+
+
+def sent(scribe: Scribe) -> tuple[bytes, bytes]:
+    """Return an actor and a message that it sent."""
+    actor, other = scribe.born(b"a"), scribe.born(b"b")
+    message = scribe.message(None, scribe.stage.blob(b"x"))
+    scribe.act(actor, reads={scribe.agent: scribe.inject(actor, scribe.stage.blob(b"y"))}, sends={other: message})
+    return actor, message
+
+
+def test_the_content_of_a_receipt_is_empty(scribe: Scribe) -> None:
+    actor, message = sent(scribe)
+    receipt(scribe, actor, message.hex())
+    assert told(scribe, "receipt") == []
+    receipt(scribe, actor, message.hex(), b"x")
+    assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["has not the form of a receipt"]
+
+
+def test_a_receipt_spells_an_id_in_lower_case(scribe: Scribe) -> None:
+    actor, message = sent(scribe)
+    receipt(scribe, actor, message.hex().upper())
+    assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["answers nothing that its receiver sent"]
+
+
+def test_who_never_lived_is_sent_no_receipt(scribe: Scribe) -> None:
+    receipt(scribe, scribe.stage.core(b"x"), "07" * 32)
+    assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["answers nothing that its receiver sent"]
+
+
+def test_a_cleanup_waits_only_for_other_mail(scribe: Scribe) -> None:
+    actor = scribe.born(b"a")
+    cleanup = scribe.inject(actor, scribe.stage.blob(b"x"), "cleanup")
+    assert told(scribe, "lost", at_rest=True) == [f"{cleanup.hex()}, of the kind cleanup, was left unread"]
+    mail = scribe.message(None, scribe.stage.program(programs.leave("k")))
+    other = scribe.born(b"b")
+    scribe.act(other, reads={scribe.agent: scribe.inject(other, scribe.stage.blob(b"y"))}, sends={actor: mail})
+    assert told(scribe, "lost", at_rest=True) == []
+
+
+def test_a_transition_sleeps_no_longer_than_it_is_given() -> None:
+    watch = _Watch(10)
+    watch.sleep(10)
+    with pytest.raises(Failure, match="timeout"):
+        watch.sleep(1)
+    _Watch(0).sleep(1 << 20)
+
+
+def stored(scribe: Scribe, core: bytes, *, limits: Limits | None = None) -> tuple[Store, bytes]:
+    """Return a store of what a scribe wrote, and a step in it that has a core."""
+    step = scribe.stage.graph.add(Step(None, core, None, None, core))
+    store = Store(scribe.stage.graph.format, limits if limits is not None else Limits())
+    scribe.stage.graph.fill(store)
+    return store, step
+
+
+def test_an_absent_actor_has_no_proposal(scribe: Scribe) -> None:
+    absent = b"\7" * 32
+    genesis = scribe.message(None, absent, "genesis")
+    store, _ = stored(scribe, scribe.stage.core(b"a"))
+    with pytest.raises(Refusal, match="actor"):
+        Executor(store).admit(absent, None, [(scribe.agent, genesis)], genesis)
+
+
+def test_an_answer_that_was_erased_is_none(scribe: Scribe) -> None:
+    answer = scribe.stage.blob(b"x")
+    store, step = stored(scribe, scribe.stage.core(b"a", k=answer))
+    assert answer_query(Shelf.over(store), step, "get", b"k") == answer
+    store.erase(answer)
+    with pytest.raises(Refusal, match="erased"):
+        answer_query(Shelf.over(store), step, "get", b"k")
+
+
+def test_what_other_code_answers_cannot_be_told(scribe: Scribe) -> None:
+    store, step = stored(scribe, scribe.stage.core(b"a", b"external:other/1"))
+    with pytest.raises(Foreign):
+        answer_query(Shelf.over(store), step, "echo", b"")
+
+
+def run(scribe: Scribe, core: bytes, ops: bytes = b"", limits: Limits | None = None) -> None:
+    """Let an actor read one message whose content is a program."""
+    message = scribe.message(None, scribe.stage.program(ops))
+    store, step = stored(scribe, core, limits=limits)
+    make_step(Shelf.over(store), Context(core), Proposal("ordinary", ((scribe.agent, message),)), step)
+
+
+def test_what_other_code_gives_cannot_be_told(scribe: Scribe) -> None:
+    with pytest.raises(Foreign):
+        run(scribe, scribe.stage.core(b"a", b"external:other/1"))
+
+
+def test_an_object_that_is_too_large_makes_a_transition_fail(scribe: Scribe) -> None:
+    core, more = scribe.stage.core(b"a", k=scribe.stage.blob(b"x" * 600)), programs.append("k", b"x" * 600)
+    run(scribe, core, more, Limits(object_bytes=2000))
+    with pytest.raises(Failure, match="exhausted"):
+        run(scribe, core, more, Limits(object_bytes=1000))
