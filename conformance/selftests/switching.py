@@ -7,7 +7,7 @@ known in which probes a check accuses; then a child is forked for each check, wh
 probes until one fails. Checks that no probe of one kind shows are left to the next kind.
 
 A check is *seen* when a probe says that something is wrong. Where the suite itself then breaks instead, it is seen
-too, for no gate would pass; but that is noted, and counts only when nothing says more.
+too, for no gate would pass; but that is noted, and counts only when no probe of that kind says more.
 """
 
 from __future__ import annotations
@@ -56,11 +56,6 @@ class Seen:
     words: str
     broke: bool = False
 
-    @property
-    def is_found(self) -> bool:
-        """Whether a probe found something wrong."""
-        return self.by is not None and not self.broke
-
 
 class EndlessError(BaseException):
     """A probe takes too long; no Exception, so that nothing on the way catches it."""
@@ -75,25 +70,24 @@ class Hunter:
 
     @property
     def left(self) -> list[str]:
-        """The checks of which nothing was found wrong yet."""
-        return [check for check, seen in self.seen.items() if not seen.is_found]
+        """The checks that nothing showed yet."""
+        return [check for check, seen in self.seen.items() if seen.by is None]
 
-    def hunt(self, kind: Iterable[Probe]) -> None:
-        """Hunt the checks that are left with probes of one kind, each in a child of its own, two at a time."""
+    def hunt(self, kind: Iterable[Probe], most: int = _MOST_PROBES) -> None:
+        """Hunt the checks that are left with so many probes of one kind at most, two of them at a time."""
         accused = self._learn(kind)
         checks = [check for check in self.left if check in accused]
+        spread = {check: _spread(accused[check], most) for check in checks}
         gc.collect()
         gc.freeze()
         caches = list(_caches())
         lanes = [
-            _forked(functools.partial(_lane, functools.partial(self._probe, accused, caches), checks[lane::_LANES]))
+            _forked(functools.partial(_lane, functools.partial(self._probe, spread, caches), checks[lane::_LANES]))
             for lane in range(_LANES)
         ]
         for lane in lanes:
             for check, told in _result(lane, {}).items():
-                seen = Seen(**told)
-                if seen.is_found or self.seen[check].by is None:
-                    self.seen[check] = seen
+                self.seen[check] = Seen(**told)
 
     def _learn(self, kind: Iterable[Probe]) -> dict[str, list[Probe]]:
         """Play probes with every check on; returns those in which each check accuses."""
@@ -111,11 +105,11 @@ class Hunter:
             self.board.seen.clear()
         return accused
 
-    def _probe(self, accused: dict[str, list[Probe]], caches: Sequence[Callable[[], None]], check: str) -> Seen:
+    def _probe(self, accused: dict[str, Sequence[Probe]], caches: Sequence[Callable[[], None]], check: str) -> Seen:
         """Switch a check off and play what it accused in until something is wrong."""
         self.board.off = check
         broke: Seen | None = None
-        for probe in _spread(accused[check]):
+        for probe in accused[check]:
             for clear in caches:
                 clear()
             try:
@@ -135,12 +129,10 @@ class Hunter:
         return broke or Seen(None, f"nothing is wrong in {len(accused[check])} probes in which it accuses")
 
 
-def _spread(probes_: Sequence[Probe]) -> Sequence[Probe]:
+def _spread(probes_: Sequence[Probe], most: int) -> Sequence[Probe]:
     """Return so many probes at most, from all over the list."""
     count = len(probes_)
-    return (
-        [probes_[index * count // _MOST_PROBES] for index in range(_MOST_PROBES)] if count > _MOST_PROBES else probes_
-    )
+    return [probes_[index * count // most] for index in range(most)] if count > most else probes_
 
 
 def _caches() -> Iterator[Callable[[], None]]:
@@ -210,7 +202,7 @@ class _Session:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Hunt in place of playing the tests."""
-        self.hunter.hunt(probes.of_items(session.items))
+        self.hunter.hunt(probes.of_items(session.items), most=len(session.items))
         self.has_hunted = True
         return True
 
