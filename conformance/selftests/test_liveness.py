@@ -131,7 +131,7 @@ def never_says_hello(breaker: Breaker) -> None:
 
 @pytest.mark.rule("suite.liveness.bounded")
 @pytest.mark.parametrize(
-    ("feed", "most"), [(hangs, 3), (is_late, 10), (hangs_in_one_operation, 10), (dies, 100), (never_says_hello, 2)]
+    ("feed", "most"), [(hangs, 3), (is_late, 10), (hangs_in_one_operation, 5), (dies, 100), (never_says_hello, 2)]
 )
 def test_the_breaker_opens_and_says_why(feed: Feed, most: int) -> None:
     breaker = Breaker()
@@ -145,8 +145,9 @@ def test_the_breaker_opens_and_says_why(feed: Feed, most: int) -> None:
 def test_what_now_and_then_fails_is_not_given_up() -> None:
     breaker = Breaker()
     for _ in range(50):
+        for _ in range(20):
+            breaker.note_reply("grit.get")
         breaker.note_silence("grit.get")
-        breaker.note_reply("grit.get")
     assert breaker.reason is None
 
 
@@ -157,8 +158,8 @@ def test_of_one_that_was_given_up_no_further_process_is_started(tmp_path: Path) 
     )
     for _ in range(10):
         subject.ask_each([PING, ("no.reply", {})])
-    assert subject.given_up == "10 requests were late or hung in a row"
-    with pytest.raises(SubjectFault, match="10 requests were late or hung in a row") as caught:
+    assert subject.given_up == "5 requests hung, and 5 were answered"
+    with pytest.raises(SubjectFault, match="5 requests hung, and") as caught:
         subject.spawn()
     assert caught.value.cause == "not-run"
 
@@ -223,6 +224,8 @@ CAUSES = {
 }
 IN_A_WINDOW = {"swallow": "protocol:reply.order"}
 """What is called otherwise where many requests are under way: the reply to the next one comes instead."""
+IN_OTHER_ANSWERS = ("pads",)
+"""Liars whose lie is in answers that these requests do not ask for; the zoo hunts them with others."""
 IN_RESTARTS = ("other-hello", "ignores-term", "exits-3-at-bye", "lingers")
 """Liars whose lie shows when a process ends or another one starts."""
 
@@ -238,7 +241,7 @@ def test_each_planted_implementation_and_each_liar_is_over_and_named(name: str) 
     ]
     assert sum(waited) < 120
     cause = CAUSES[name] if name in CAUSES else IN_A_WINDOW.get(name, LIARS[name].cause)
-    if cause is not None and name not in IN_RESTARTS:
+    if cause is not None and name not in (*IN_RESTARTS, *IN_OTHER_ANSWERS):
         assert faults[0].cause == cause
 
 

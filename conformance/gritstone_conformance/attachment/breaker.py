@@ -9,6 +9,8 @@ from gritstone_conformance.text import counted
 __all__ = ["Breaker"]
 
 _SILENT_IN_A_ROW: Final = 10
+_HUNG: Final = 5  # each is waited for three deadlines long, and the process is killed
+_REPLIES_FOR_ONE_HUNG: Final = 20
 _DUMB_IN_A_ROW: Final = 3  # where nothing but hello was ever answered
 _RESTARTS: Final = 100
 
@@ -28,6 +30,8 @@ class Breaker:
         self.restarts = 0
         self.reason: str | None = None
         self._silent = 0
+        self._hung = 0
+        self._replies = 0
         self._silent_ops: set[str] = set()
         self._failed_hellos = 0
         self._is_dumb = True
@@ -36,12 +40,15 @@ class Breaker:
     def note_silence(self, op: str, *, late: bool = False) -> None:
         """Count a request whose reply came late or not at all."""
         self._silent += 1
+        self._hung += not late
         self._silent_ops.add(op)
         self._is_dumb = self._is_dumb and not late
         if self._silent >= _SILENT_IN_A_ROW:
             self.reason = f"{self._silent} requests were late or hung in a row"
         elif self._is_dumb and self._silent >= _DUMB_IN_A_ROW:
             self.reason = f"{self._silent} requests hung in a row, and nothing but hello was ever answered"
+        elif self._hung >= _HUNG and self._replies < self._hung * _REPLIES_FOR_ONE_HUNG:
+            self.reason = f"{self._hung} requests hung, and {self._replies} were answered"
 
     def note_reply(self, op: str) -> None:
         """Count a reply in time; it ends the row only if its operation was silent before.
@@ -49,6 +56,7 @@ class Breaker:
         (Otherwise an implementation whose ``grit.open`` works and whose ``grit.get`` hangs would never be given up.)
         """
         self._is_dumb = False
+        self._replies += 1
         if op in self._silent_ops:
             self._silent = 0
 
