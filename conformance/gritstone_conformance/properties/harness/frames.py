@@ -35,7 +35,7 @@ def _all_answers(trial: Trial) -> list[Asked]:
     asked: list[Asked] = [
         ("ping", {}, DONE),
         ("grit.nothing", {"text": '\u2028 \u00e9 \U0001f600 \\ " \x00 \x7f'}, {"unsupported": "grit.nothing"}),
-        ("ping", {"surplus": 1}, ERROR),
+        ("ping", {"surplus": 1}, ERROR, "harness.reply.fault-is-error"),
         ("grit.other-thing", {}, {"unsupported": "grit.other-thing"}),
     ]
     if not claims_grit(trial):
@@ -73,6 +73,7 @@ PROPERTIES = (
             "harness.reply.one",
             "harness.reply.one-answer",
             "harness.reply.class-closed",
+            "harness.reply.fault-is-error",
         ),
         conversation,
         kind="wire",
