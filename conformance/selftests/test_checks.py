@@ -50,6 +50,7 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.zoo
+@pytest.mark.xdist_group("checks")  # one hunt for all of them: the other worker hunts mutants meanwhile
 @pytest.mark.parametrize("check", HUNTED)
 def test_a_check_that_is_switched_off_is_seen(
     check: str, seen: dict[str, Seen], record_property: Callable[[str, object], None]
