@@ -48,6 +48,118 @@ def _const(value: int) -> tuple[str, int]:
     return "i32.const", value
 
 
+def _fill() -> tuple[Any, ...]:
+    """Return an instruction that spends about four thousand units: it writes over half of the page."""
+    return "memory.fill", _const(0x8000), _const(0), _const(0x8000)
+
+
+class _Waiter:
+    """One waiter while it is built."""
+
+    def __init__(self, misuse: str, burns: int) -> None:
+        self.guest = Assembly()
+        self._misuse = misuse
+        self._burns = burns
+        names = ("input", "covered", "blob", "place", "step", "result", "fuel", "wait")
+        self._at = {name: self.guest.grit(name) for name in names}
+        self.guest.memory(1)
+        self._state = self.guest.global_("i32", 0, mutable=True)
+        area = self.guest.global_("i32", _AREA)
+        self.guest.export("grit_wait_area", area, 3)
+        self.guest.data(_NAMES, b"count saw")
+
+    def quiet(self, name: str, *args: int) -> tuple[Any, ...]:
+        """Call a host function and drop what it returns."""
+        return "drop", ("call", self._at[name], *map(_const, args))
+
+    def add_winding(self) -> None:
+        """Export the five functions of the transformation that a compiler makes."""
+        deep: list[Any] = []
+        for _ in range(6 if self._is_deep else 0):  # frames that fit, but for that of the one who waits
+            deep = [("call", self.guest.function([], [], ["i32"] * 9_500, deep))]
+        for kind, value in (
+            ("start_unwind", _UNWINDING),
+            ("stop_unwind", _NORMAL),
+            ("start_rewind", _REWINDING),
+            ("stop_rewind", _NORMAL),
+        ):
+            parameters = ["i32"] if kind.startswith("start") else []
+            local_types = [] if parameters else ["i32"]
+            first = [*self._burn(kind), *(deep if kind == "start_unwind" else [])]
+            code = [*first, ("global.set", self._state, _const(value))]
+            self.guest.function(parameters, [], local_types, code, f"asyncify_{kind}")
+        self.guest.function([], ["i32"], [], [*self._lie(), ("global.get", self._state)], "asyncify_get_state")
+
+    def made(self) -> list[Any]:
+        """Return what a turn does before it waits."""
+        ids = {number: _IDS + 32 * number for number in range(10)}
+        return [
+            ("memory.fill", _const(_IDS), _const(0), _const(0x140)),
+            *(self.quiet("input", number, ids[number]) for number in (0, 1, 2, 4, 5)),
+            self.quiet("covered", 0, ids[6], ids[7]),
+            ("i32.store", _const(_COUNT), ("i32.add", ("i32.load", _const(_COUNT)), _const(1))),
+            self.quiet("blob", _COUNT, 4, 0, 0, ids[8]),
+            self.quiet("place", ids[2], _NAMES, 5, ids[8], ids[2]),
+            self.quiet("place", ids[2], _NAMES + 6, 3, ids[0], ids[2]),
+            self.quiet("step", ids[1], ids[0], ids[5], ids[4], ids[2], ids[9]),
+            *([] if self._misuse == "no result" else [self.quiet("result", ids[9])]),
+            *([self.quiet("result", ids[3])] if self._misuse == "result unset" else []),
+        ]
+
+    def main(self, made: list[Any]) -> int:
+        """Add the function that waits in each turn; returns its index."""
+        turn = [
+            ("if", None, self._is(_REWINDING), [*(self._rewinding() or ["nop"]), *self._burn("rewinding")], made),
+            self.quiet("wait"),
+            ("if", None, self._is(_UNWINDING), [*self._unwinding(), *self._burn("unwinding"), _const(99), "return"]),
+            ("br", 0),
+        ]
+        locals_ = ["i32"] * (9_000 if self._is_deep else 1)
+        return self.guest.function([], ["i32"], locals_, [("loop", None, turn), "unreachable"])
+
+    @property
+    def _is_deep(self) -> bool:
+        return self._misuse == "is too deep for start_unwind"
+
+    def _is(self, state: int) -> tuple[Any, ...]:
+        return "i32.eq", ("global.get", self._state), _const(state)
+
+    def _burn(self, kind: str) -> list[Any]:
+        units = 40_000 if self._misuse == f"spins in {kind}" else self._burns
+        turn = [
+            _fill(),
+            ("local.set", 0, ("i32.sub", ("local.get", 0), _const(4))),
+            ("br_if", 0, ("i32.gt_s", ("local.get", 0), _const(0))),
+        ]
+        return [("local.set", 0, _const(units)), ("loop", None, turn)] if units else []
+
+    def _lie(self) -> list[Any]:
+        """Return what ``asyncify_get_state`` does first: in one state it tells of one that there is not."""
+        wrong = {"another state when suspended": _UNWINDING, "another state when resumed": _REWINDING}
+        state = wrong.get(self._misuse)
+        return [] if state is None else [("if", None, self._is(state), [_const(3), "return"])]
+
+    def _unwinding(self) -> list[Any]:
+        """Return what goes wrong while the stack unwinds."""
+        return {
+            "calls while unwinding": [("drop", ("call", self._at["fuel"]))],
+            "waits while unwinding": [self.quiet("wait")],
+            "points beyond memory while unwinding": [self.quiet("input", 0, 0x10000)],
+            "spins while unwinding": [("loop", None, [_fill(), ("br", 0)])],
+            "traps while unwinding": ["unreachable"],
+            "reads beyond memory while unwinding": [("drop", ("i32.load", _const(0x10000)))],
+        }.get(self._misuse, [])
+
+    def _rewinding(self) -> list[Any]:
+        """Return what goes wrong before the stack is wound again."""
+        wrong: dict[str, list[Any]] = {
+            "returns before it is resumed": [_const(0), "return"],
+            "calls before it is resumed": [("drop", ("call", self._at["fuel"]))],
+            "traps when resumed": ["unreachable"],
+        }
+        return wrong.get(self._misuse, [])
+
+
 @cache
 def waiter(misuse: str = "", *, burns: int = 0, entry: str = "wit", initializes: bool = False) -> bytes:
     """Return the module of a waiter.
@@ -58,87 +170,11 @@ def waiter(misuse: str = "", *, burns: int = 0, entry: str = "wit", initializes:
         entry: the entry that waits; ``wit`` and ``wit_query`` are there in any case.
         initializes: whether ``_initialize`` waits.
     """
-    guest = Assembly()
-    names = ("input", "covered", "blob", "place", "step", "result", "fuel", "wait")
-    at = {name: guest.grit(name) for name in names}
-    guest.memory(1)
-    state = guest.global_("i32", 0, mutable=True)
-    area = guest.global_("i32", _AREA)
-    guest.export("grit_wait_area", area, 3)
-    guest.data(_NAMES, b"count saw")
-
-    def quiet(name: str, *args: int) -> tuple[Any, ...]:
-        return "drop", ("call", at[name], *map(_const, args))
-
-    def burn(kind: str) -> list[Any]:
-        units = 40_000 if misuse == f"spins in {kind}" else burns
-        fill = ("memory.fill", _const(0x8000), _const(0), _const(0x8000))
-        turn = [
-            fill,
-            ("local.set", 0, ("i32.sub", ("local.get", 0), _const(4))),
-            ("br_if", 0, ("i32.gt_s", ("local.get", 0), _const(0))),
-        ]
-        return [("local.set", 0, _const(units)), ("loop", None, turn)] if units else []
-
-    deep: list[Any] = []
-    is_deep = misuse == "is too deep for start_unwind"
-    for _ in range(6 if is_deep else 0):  # frames that fit, but for that of the one who waits
-        deep = [("call", guest.function([], [], ["i32"] * 9_500, deep))]
-    for kind, value in (
-        ("start_unwind", _UNWINDING),
-        ("stop_unwind", _NORMAL),
-        ("start_rewind", _REWINDING),
-        ("stop_rewind", _NORMAL),
-    ):
-        parameters = ["i32"] if kind.startswith("start") else []
-        local_types = [] if parameters else ["i32"]
-        guest.function(
-            parameters,
-            [],
-            local_types,
-            [*burn(kind), *(deep if kind == "start_unwind" else []), ("global.set", state, _const(value))],
-            f"asyncify_{kind}",
-        )
-    wrong = {"another state when suspended": _UNWINDING, "another state when resumed": _REWINDING}.get(misuse)
-    lie = [("if", None, ("i32.eq", ("global.get", state), _const(wrong)), [_const(3), "return"])] if wrong else []
-    guest.function([], ["i32"], [], [*lie, ("global.get", state)], "asyncify_get_state")
-
-    ids = {number: _IDS + 32 * number for number in range(10)}
-    made = [
-        *(("memory.fill", _const(_IDS), _const(0), _const(0x140)),),
-        *(quiet("input", number, ids[number]) for number in (0, 1, 2, 4, 5)),
-        quiet("covered", 0, ids[6], ids[7]),
-        ("i32.store", _const(_COUNT), ("i32.add", ("i32.load", _const(_COUNT)), _const(1))),
-        quiet("blob", _COUNT, 4, 0, 0, ids[8]),
-        quiet("place", ids[2], _NAMES, 5, ids[8], ids[2]),
-        quiet("place", ids[2], _NAMES + 6, 3, ids[0], ids[2]),
-        quiet("step", ids[1], ids[0], ids[5], ids[4], ids[2], ids[9]),
-        *([] if misuse == "no result" else [quiet("result", ids[9])]),
-        *([quiet("result", ids[3])] if misuse == "result unset" else []),
-    ]
-    spin = ("loop", None, [("memory.fill", _const(0x8000), _const(0), _const(0x8000)), ("br", 0)])
-    unwinding: dict[str, list[Any]] = {
-        "calls while unwinding": [("drop", ("call", at["fuel"]))],
-        "waits while unwinding": [quiet("wait")],
-        "points beyond memory while unwinding": [quiet("input", 0, 0x10000)],
-        "spins while unwinding": [spin],
-        "traps while unwinding": ["unreachable"],
-        "reads beyond memory while unwinding": [("drop", ("i32.load", _const(0x10000)))],
-    }
-    rewinding: dict[str, list[Any]] = {
-        "returns before it is resumed": [_const(0), "return"],
-        "calls before it is resumed": [("drop", ("call", at["fuel"]))],
-        "traps when resumed": ["unreachable"],
-    }
-    is_rewinding = ("i32.eq", ("global.get", state), _const(_REWINDING))
-    is_unwinding = ("i32.eq", ("global.get", state), _const(_UNWINDING))
-    turn = [
-        ("if", None, is_rewinding, [*rewinding.get(misuse, ["nop"]), *burn("rewinding")], made),
-        quiet("wait"),
-        ("if", None, is_unwinding, [*unwinding.get(misuse, []), *burn("unwinding"), _const(99), "return"]),
-        ("br", 0),
-    ]
-    main = guest.function([], ["i32"], ["i32"] * (9_000 if is_deep else 1), [("loop", None, turn), "unreachable"])
+    built = _Waiter(misuse, burns)
+    guest, quiet = built.guest, built.quiet
+    built.add_winding()
+    made = built.made()
+    main = built.main(made)
     look = guest.function([], ["i32"], [], [quiet("blob", 0, 0x600, 0, 0, _IDS), quiet("result", _IDS), _const(0)])
     still = guest.function([], ["i32"], [], [*made, _const(0)])
     guest.export("wit", main if entry == "wit" else still)
