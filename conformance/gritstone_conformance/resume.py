@@ -28,7 +28,8 @@ from gritstone_conformance.model.cores import first_difference
 from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.store import Store
-from gritstone_conformance.model.values import from_base64, to_base64
+from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.pieces import Endless, joined_pieces
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.reporting.comparison import Comparison, implementation_of, report_beside
 from gritstone_conformance.strategies.journeys import JOURNEYS, Itinerary, Journey
@@ -109,13 +110,15 @@ class Host:
 
     def carry(self, handle: str, names: Sequence[str] | None = None) -> bytes:
         """Export references, or all of them; returns the bundle."""
-        some = {} if names is None else {"names": list(names)}
-        reply = self.ask("grit.export", store=handle, cursor=None, **some)
-        parts = [from_base64(reply["bytes"])]
-        while reply["cursor"] is not None:
-            reply = self.ask("grit.export", store=handle, cursor=reply["cursor"])
-            parts.append(from_base64(reply["bytes"]))
-        return b"".join(parts)
+
+        def piece(cursor: str | None) -> dict[str, Json]:
+            some = {} if names is None or cursor is not None else {"names": list(names)}
+            return self.ask("grit.export", store=handle, cursor=cursor, **some)
+
+        try:
+            return joined_pieces(piece)
+        except Endless as problem:
+            raise Stuck(f"grit.export: {problem}") from problem
 
     def take(self, handle: str, data: bytes) -> None:
         """Import a bundle."""
@@ -332,7 +335,7 @@ def run_command(options: argparse.Namespace, out: TextIO | None = None) -> int:
         The exit code: 0 no difference; 1 a difference, or an adapter that broke; 3 nothing was played.
 
     Raises:
-        UsageError: fewer than one implementation, or more than 26.
+        UsageError: more than 26 implementations, or a command that cannot be started.
     """
     if len(options.iuts) > 26:  # letters
         raise UsageError("--iut: at most 26 implementations")

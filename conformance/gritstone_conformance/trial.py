@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
 from gritstone_conformance.cases import Requires, Step
 from gritstone_conformance.errors import SubjectFault
@@ -234,7 +234,7 @@ class Trial:
         words: str,
         rule: str | None = None,
         history: dict[str, Json] | None = None,
-    ) -> None:
+    ) -> NoReturn:
         """Raise a Divergence that the property found itself.
 
         Args:

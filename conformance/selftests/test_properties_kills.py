@@ -306,3 +306,29 @@ def test_every_script_runs_unharmed_and_is_whole() -> None:
         assert (ordeal.writes or 0) > 2
         assert ordeal.points == 0
         trial.finish()
+
+
+class DiesAtOnce(ModelHost):
+    """It kills itself at its first write, for whichever it was armed."""
+
+    def spawn(self) -> DiesAtOnce:
+        return type(self)(self.world)
+
+    def _write(self, store: Store, before: Store) -> None:
+        self._armed = None if self._armed is None else (1, "before")
+        super()._write(store, before)
+
+
+@pytest.mark.parametrize("name", ["talking", "failing"])
+def test_a_death_that_nobody_asked_for_is_the_fault_of_who_died(name: str) -> None:
+    with pytest.raises(SubjectFault) as caught:
+        play(PROPERTIES[f"runtime/crash/{name}-cbor"], DiesAtOnce())
+    assert caught.value.is_sigkill
+
+
+@pytest.mark.rule("suite.bounds.each")
+def test_who_dies_in_each_life_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gritstone_conformance.properties.runtime.kills._MOST_LIVES", 20)
+    with pytest.raises(Divergence) as caught:
+        play(PROPERTIES["runtime/crash/again-cbor"], DiesAtOnce())
+    assert caught.value.rule == "harness.fault.exact"

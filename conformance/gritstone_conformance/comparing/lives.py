@@ -215,7 +215,10 @@ def _refs(host: Host, handle: str) -> Json:
 
 def _parted(one: Json, other: Json) -> str:
     mine, theirs = dict(one), dict(other)
-    name = min(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
+    names = [name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)]
+    if not names:
+        return "the same references in another order"
+    name = min(names)
     said = " and ".join((each.get(name) or "none")[:12] for each in (mine, theirs))
     return f"{name[:18]} differs: {said}"
 

@@ -20,7 +20,6 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.store import Change, Store
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Tree, to_base64
-from gritstone_conformance.properties.grit.deaths import is_sigkill
 from gritstone_conformance.properties.grit.pair import Pair, open_durable
 from gritstone_conformance.properties.grit.registry import each_format
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
@@ -169,7 +168,7 @@ def _dies_at(trial: Trial, fmt: Format, victim: SubjectLike, work: _Work, rule: 
         pair.play(*asked, pair.close())
         states, died = [pair.model], False
     except SubjectFault as fault:
-        if not is_sigkill(fault):
+        if not fault.is_sigkill:
             raise
     found = Pair(trial, pair.model, handle="s", directory=pair.directory)
     found.play(found.open(create=False))

@@ -18,7 +18,7 @@ from gritstone_conformance.model.store import Change, Store
 from gritstone_conformance.model.values import Blob
 from gritstone_conformance.properties.grit.pair import Pair, open_durable, open_memory
 from gritstone_conformance.properties.runtime.double import Double, Terms
-from gritstone_conformance.properties.runtime.kills import NEVER, is_sigkill
+from gritstone_conformance.properties.runtime.kills import NEVER
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import programs
@@ -172,7 +172,7 @@ def _play(trial: Trial, victim: SubjectLike, drill: _Drill) -> int | None:
         try:
             trial.expect_many([asked], on=victim)
         except SubjectFault as fault:
-            if not is_sigkill(fault):
+            if not fault.is_sigkill:
                 if not fault.cause.startswith("dead:"):
                     raise
                 trial.fail("dead:signal-KILL", fault.cause, words="it died otherwise than by SIGKILL", rule=_EXACT)

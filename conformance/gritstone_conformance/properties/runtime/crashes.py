@@ -19,7 +19,7 @@ from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.properties.runtime.free import scenario
 from gritstone_conformance.properties.runtime.house import House
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
-from gritstone_conformance.properties.runtime.kills import DEATH_RULES, NEVER, Ordeal, is_sigkill
+from gritstone_conformance.properties.runtime.kills import DEATH_RULES, NEVER, Ordeal
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.scenarios import Scenario
@@ -62,7 +62,7 @@ def killed_at_first(trial: Trial, fmt: Format) -> None:
             house.play()
             trial.expect("fault.arm", {"writes": NEVER, "when": "before"}, ok(), on=victim)
         except SubjectFault as fault:
-            is_dead = is_sigkill(fault)
+            is_dead = fault.is_sigkill
             if not is_dead:
                 raise
         if not is_dead:

@@ -11,7 +11,9 @@ from gritstone_conformance.model.continuing import Sent, check_continued, check_
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import FAULTS, Finding
 from gritstone_conformance.model.history import Verdict, check_history
-from gritstone_conformance.model.values import from_base64
+from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.pieces import Endless, joined_pieces
+from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import SubjectLike, Trial
 
 __all__ = ["HISTORY_RULES", "check_export", "export", "fail_for"]
@@ -27,15 +29,15 @@ def export(
     trial: Trial, store: str = "s", on: SubjectLike | None = None, *, rule: str = "runtime.history.bundle"
 ) -> bytes:
     """Return the bundle of all references of a store; ``rule`` is broken where there is none."""
-    pieces: list[bytes] = []
-    cursor: str | None = None
-    while not pieces or cursor is not None:
-        args = {"store": store, "cursor": cursor}
-        any_piece = {"ok": {"bytes": {"$": "any"}, "cursor": {"$": "any"}}}
-        value = trial.expect("grit.export", args, any_piece, on=on, rule=rule)
-        pieces.append(from_base64(value["bytes"]))
-        cursor = value["cursor"]
-    return b"".join(pieces)
+    any_piece = ok(bytes={"$": "any"}, cursor={"$": "any"})
+
+    def piece(cursor: str | None) -> dict[str, Json]:
+        return trial.expect("grit.export", {"store": store, "cursor": cursor}, any_piece, on=on, rule=rule)
+
+    try:
+        return joined_pieces(piece)
+    except Endless as problem:
+        trial.fail("a last piece", str(problem), path="/cursor", words="pieces without end", rule=rule)
 
 
 def check_export(

@@ -22,7 +22,6 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import to_base64
-from gritstone_conformance.properties.grit.deaths import is_sigkill
 from gritstone_conformance.properties.runtime.double import Terms
 from gritstone_conformance.properties.runtime.house import House
 from gritstone_conformance.properties.runtime.judging import check_export, export
@@ -31,10 +30,13 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.scripts import Act, Script
 from gritstone_conformance.trial import Trial
 
-__all__ = ["DEATH_RULES", "NEVER", "Ordeal", "is_sigkill"]
+__all__ = ["DEATH_RULES", "NEVER", "Ordeal"]
 
 NEVER: Final = 1 << 40
 """More durable writes than anything here makes."""
+
+_MOST_LIVES: Final = 500
+"""More than any script needs, for each life is longer than the one before."""
 
 _FOUND: Final = {
     "bundle": "runtime.recover.step",
@@ -103,8 +105,7 @@ class Ordeal:
         house, known = self._begin()
         self._arm(NEVER, "before")
         before = self._count()
-        index = self._play(house, known, self._script.acts)
-        assert index is None, "nobody kills it here"
+        self._play(house, known, self._script.acts, may_die=False)
         self.writes = None if before is None else (self._count() or 0) - before
         self._conclude(house, known, {})
 
@@ -142,7 +143,7 @@ class Ordeal:
         """Die once, after some sixteenths of the time that the script takes."""
         house, known = self._begin()
         started = time.perf_counter()
-        self._play(house, known, self._script.acts)
+        self._play(house, known, self._script.acts, may_die=False)
         delay_s = (time.perf_counter() - started) * share / 16
         self._conclude(house, known, {})
         house, known = self._begin()
@@ -168,6 +169,9 @@ class Ordeal:
         lives = 1
         while index is not None:
             rest, lives = rest[index:], lives + 1
+            if lives > _MOST_LIVES:
+                words = "the script never ends unharmed"
+                self._trial.fail(f"at most {_MOST_LIVES} lives", lives, words=words, rule="harness.fault.exact")
             self._victim.kill()
             self.points += 1
             house = self._reopen(known)
@@ -212,8 +216,12 @@ class Ordeal:
         house.play()
         return house, known
 
-    def _play(self, house: House, known: _Known, acts: tuple[Act, ...]) -> int | None:
-        """Ask request after request; returns the index of the one at which the process died, or None."""
+    def _play(self, house: House, known: _Known, acts: tuple[Act, ...], *, may_die: bool = True) -> int | None:
+        """Ask request after request; returns the index of the one at which the process died, or None.
+
+        Raises:
+            SubjectFault: the process broke; also by SIGKILL, where it may not die.
+        """
         for index, act in enumerate((*acts, None)):
             try:
                 if act is None:
@@ -221,7 +229,7 @@ class Ordeal:
                 else:
                     self._perform(house, known, act)
             except SubjectFault as fault:
-                if not is_sigkill(fault):
+                if not (may_die and fault.is_sigkill):
                     raise
                 if act is not None and act.injection is not None:
                     each = act.injection

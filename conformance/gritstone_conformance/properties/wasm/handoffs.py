@@ -14,7 +14,7 @@ from gritstone_conformance.model.values import Mailbox, to_base64
 from gritstone_conformance.model.wasm.handoff import adopt, release
 from gritstone_conformance.properties.runtime.double import GENESIS
 from gritstone_conformance.properties.runtime.house import House
-from gritstone_conformance.properties.runtime.kills import NEVER, is_sigkill
+from gritstone_conformance.properties.runtime.kills import NEVER
 from gritstone_conformance.properties.wasm.doubles import KEEPS, GuestDouble
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.replies import Json
@@ -188,7 +188,7 @@ def _die(trial: Trial, store: House, op: str, actor: bytes, step: bytes, number:
         trial.expect(f"wasm.{op}", args, ok(step=step.hex()), on=victim, rule=_OWNER)
         trial.expect("fault.arm", {"writes": NEVER, "when": "before"}, ok(), on=victim)
     except SubjectFault as fault:
-        if not is_sigkill(fault):
+        if not fault.is_sigkill:
             raise
         return True
     return False

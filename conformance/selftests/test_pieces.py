@@ -1,0 +1,85 @@
+"""What comes piece by piece, or in any order, from an implementation that does not keep to the rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gritstone_conformance.comparing.lives import LIVES, play_lives
+from gritstone_conformance.model.formats import FORMATS
+from gritstone_conformance.model.host import ModelHost
+from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.pieces import Endless, joined_pieces
+from gritstone_conformance.properties.runtime.judging import export
+from gritstone_conformance.replies import Json
+from gritstone_conformance.resume import Host, Matrix, Stuck
+from gritstone_conformance.trial import Divergence, Trial
+
+CBOR = FORMATS["cbor-blake3"]
+
+
+class GivesCursors(ModelHost):
+    """Its exports have no end."""
+
+    def _answer(self, op: str, args: dict[str, Json]) -> dict[str, Json]:
+        return ok(bytes="", cursor="more") if op == "grit.export" else super()._answer(op, args)
+
+
+class ListsBackwards(ModelHost):
+    """It lists references in descending order."""
+
+    def _answer(self, op: str, args: dict[str, Json]) -> dict[str, Json]:
+        answer = super()._answer(op, args)
+        return ok(**{**answer["ok"], "refs": answer["ok"]["refs"][::-1]}) if op == "grit.refs" else answer
+
+    def spawn(self) -> ListsBackwards:
+        return type(self)(self.world)
+
+
+def test_pieces_are_put_together_in_order() -> None:
+    pieces: dict[str | None, tuple[bytes, str | None]] = {None: (b"a", "1"), "1": (b"", "2"), "2": (b"bc", None)}
+
+    def ask(cursor: str | None) -> dict[str, Json]:
+        data, further = pieces.pop(cursor)
+        return {"bytes": to_base64(data), "cursor": further}
+
+    assert joined_pieces(ask) == b"abc"
+    assert not pieces
+
+
+@pytest.mark.rule("suite.bounds.each")
+@pytest.mark.parametrize(("size", "most"), [(0, 1_024), (1, 1_024), (1 << 20, 257)])
+def test_an_export_without_end_is_given_up(size: int, most: int) -> None:
+    asked: list[Any] = []
+    data = to_base64(bytes(size))
+
+    def ask(cursor: str | None) -> dict[str, Json]:
+        asked.append(cursor)
+        return {"bytes": data, "cursor": "more"}
+
+    with pytest.raises(Endless, match=f"no end after {most} pieces"):
+        joined_pieces(ask)
+    assert len(asked) == most
+
+
+@pytest.mark.rule("suite.bounds.each")
+def test_who_exports_without_end_fails_the_case_and_stops_the_matrix() -> None:
+    subject = GivesCursors()
+    opened = {"store": "s", "format": CBOR.name, "backend": "memory", "create": True}
+    subject.ask("grit.open", opened)
+    with pytest.raises(Divergence) as caught:
+        export(Trial(subject, "runtime.history.bundle"))
+    assert (caught.value.rule, caught.value.difference.signature) == ("runtime.history.bundle", "pieces without end")
+    with pytest.raises(Stuck, match="no end after"):
+        Host(subject, "the model").carry("s")  # type: ignore[arg-type]
+
+
+def test_references_in_another_order_are_a_difference_like_any() -> None:
+    matrix = Matrix(("A", "B"))
+    hosts = [Host(ModelHost(), "one"), Host(ListsBackwards(), "other")]  # type: ignore[arg-type]
+    play_lives(matrix, hosts, [CBOR], LIVES[:1])
+    words = {(each.source, each.target): each.words for each in matrix.differences}
+    assert words["B", "B"] == words["A", "B"] == words["B", "A"] == "the same references in another order"
+    assert ("A", "A") not in words
