@@ -7,19 +7,19 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from gritstone_conformance.attachment.protocol import encode_request
 from gritstone_conformance.attachment.seqs import seq_number
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cases import Case
-from gritstone_conformance.errors import UsageError
+from gritstone_conformance.command_parser import nearest_words
+from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.judge import substitute
 from gritstone_conformance.mutants import mutants_by_rule
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.reporting.excerpts import show_answer, show_request
-from gritstone_conformance.reporting.messages import edit_words
+from gritstone_conformance.reporting.messages import LAST_REPORT, edit_words
 from gritstone_conformance.reporting.report import read_report
 from gritstone_conformance.rules import Rule
 from gritstone_conformance.running.outcomes import Outcome
@@ -33,8 +33,6 @@ from gritstone_conformance.vectors.found import locate
 
 __all__ = ["request_lines", "run_command"]
 
-_LAST_REPORT: Final = Path(".gritstone/report.jsonl")
-
 
 def run_command(options: argparse.Namespace) -> int:
     """Show what the options of ``gritstone show`` name; returns the exit code."""
@@ -46,7 +44,7 @@ def run_command(options: argparse.Namespace) -> int:
         sys.stdout.flush()
         sys.stdout.buffer.write(b"".join(request_lines(case, seed=1)))
         return 0
-    report = options.report or (_LAST_REPORT if _LAST_REPORT.exists() else None)
+    report = options.report or (LAST_REPORT if LAST_REPORT.exists() else None)
     outcomes = read_report(report).outcomes if report is not None else ()
     items = plan_run(data, Selection(), 1).items
     if options.name in data.book.rules:
@@ -83,7 +81,7 @@ def request_lines(case: Case, seed: int) -> list[bytes]:
         places.provide(names_in(step.args), bindings)
         try:
             asked.append((step.op, substitute(step.args, bindings)))
-        except Exception as problem:
+        except DataError as problem:  # a name that only an answer binds
             raise UsageError(f"{case.name} cannot be sent blindly: {problem}") from problem
     asked.append(("bye", {}))
     return [encode_request(seq_number(seed, index), op, args) for index, (op, args) in enumerate(asked)]
@@ -103,10 +101,17 @@ def _rule_lines(rule: Rule, items: Sequence[Planned], outcomes: Sequence[Outcome
         lines.append(f"  verdict: {verdict}")
     by_name = {outcome.case: outcome for outcome in outcomes}
     for item in sorted(items, key=lambda item: item.name):
-        if rule.id in item.rules:
-            said = by_name.get(item.name)
-            lines.append(f"  {item.kind:<9} {item.name}" + (f"   {said.verdict}" if said else ""))
+        said = by_name.get(item.name)
+        if rule.id in item.rules or (said is not None and said.rule == rule.id):
+            lines.append(f"  {item.kind:<9} {item.name}" + (f"   {_verdict_words(said)}" if said else ""))
     return lines + [f"  mutant    {name}" for name in mutants_by_rule().get(rule.id, ())]
+
+
+def _verdict_words(outcome: Outcome) -> str:
+    """Return the verdict, and of a failure its rule and the words that failures are grouped by."""
+    if outcome.verdict != "fail":
+        return outcome.verdict
+    return f"fail {outcome.rule}: {outcome.signature}"
 
 
 def _case_lines(case: Case, outcomes: Sequence[Outcome]) -> list[str]:
@@ -125,7 +130,4 @@ def _case_lines(case: Case, outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, known, 1, 0.5)
-    return f"{name}: no rule and no case of that name" + (f"; the nearest is {near[0]}" if near else "")
+    return f"{name}: no rule and no case of that name{nearest_words(name, known)}"

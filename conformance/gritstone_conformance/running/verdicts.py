@@ -57,6 +57,7 @@ class Judgement:
         unexpected: how many cases count against the implementation, and entries of expected failures that are stale.
         exit: the exit code.
         stale: the entries that are stale.
+        unscored: the rules of ``rules`` that the version judged by does not hold.
     """
 
     cases: Mapping[str, int]
@@ -66,6 +67,7 @@ class Judgement:
     unexpected: int
     exit: int
     stale: tuple[Stale, ...] = ()
+    unscored: tuple[str, ...] = ()
 
     def rule_counts(self) -> dict[str, int]:
         """Return how many required rules have each verdict; a rule without any case counts as ``skip``."""
@@ -154,11 +156,10 @@ def judge_run(
     """
     judged = tuple(wanted) or tuple(profiles)
     rules = rule_verdicts(outcomes)
-    untouched = _untouched(outcomes)
     asked = frozenset(outcome.profile for outcome in outcomes)
     bound = {name: ("harness", *_bound_by(name, features, asked)) for name in judged}
     closed = dict.fromkeys(("harness", *(lower for below in bound.values() for lower in below)))
-    required = {name: tuple(rule for rule in book.required(name, features) if rule not in untouched) for name in closed}
+    required = _required(outcomes, book, closed, features)
     executed = _executed(outcomes)
     conforms = {
         name: name in executed and all(rules.get(rule) == "pass" for lower in bound[name] for rule in required[lower])
@@ -167,9 +168,8 @@ def judge_run(
     }
     unforeseen = (outcome for outcome in outcomes if outcome.expected is None)
     against = len(stale) + sum(1 for outcome in unforeseen if counts_against(outcome, book, strict=strict))
-    tally = Counter(outcome.verdict for outcome in outcomes)
     return Judgement(
-        cases={verdict: tally[verdict] for verdict in VERDICTS},
+        cases=_tally(outcomes),
         required=required,
         rules=rules,
         conforms=conforms,
@@ -177,6 +177,19 @@ def judge_run(
         exit=exit_code(executed, judged if (whole if complete is None else complete) else None, against),
         stale=tuple(stale),
     )
+
+
+def _tally(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    tally = Counter(outcome.verdict for outcome in outcomes)
+    return {verdict: tally[verdict] for verdict in VERDICTS}
+
+
+def _required(
+    outcomes: Iterable[Outcome], book: RuleBook, profiles: Iterable[str], features: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the rules of each profile that its claimer has to keep, as far as a case of this run could ask them."""
+    untouched = _untouched(outcomes)
+    return {name: tuple(rule for rule in book.required(name, features) if rule not in untouched) for name in profiles}
 
 
 def _bound_by(profile: str, features: Sequence[str], asked: frozenset[str]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from                  what is there
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -217,9 +218,14 @@ def _main(imports: dict[str, int]) -> list[Any]:
     ]
     done = ("br_if", 1, ("i32.ge_u", _get(_I), _get(_COUNT)))
     loop = ("block", None, [("loop", None, [done, *turn])])
+    return [*read, loop, *_ending(host, quiet)]
+
+
+def _ending(host: Callable[..., tuple[Any, ...]], quiet: Callable[..., tuple[Any, ...]]) -> list[Any]:
+    """Return what gives the report: as the answer to a query, or in the core of a step."""
     at = {number: _END + 32 * (4 + number) for number in (0, 1, 2, 4, 5)}
     report = _END + 96
-    end = [
+    return [
         quiet("blob", 0, SHOWN, 0, 0, report),
         ("if", None, _get(_QUERY), [quiet("result", report), _const(0), "return"]),
         *(("memory.fill", _const(place), _const(0), _const(32)) for place in at.values()),
@@ -228,7 +234,6 @@ def _main(imports: dict[str, int]) -> list[Any]:
         quiet("step", at[1], at[0], at[5], at[4], at[2], report),
         host("result", report),
     ]
-    return [*read, loop, *end]
 
 
 def _when(number: int, code: list[Any]) -> tuple[Any, ...]:

@@ -141,14 +141,15 @@ class _Waiter:
 
     def _unwinding(self) -> list[Any]:
         """Return what goes wrong while the stack unwinds."""
-        return {
+        wrong: dict[str, list[Any]] = {
             "calls while unwinding": [("drop", ("call", self._at["fuel"]))],
             "waits while unwinding": [self.quiet("wait")],
             "points beyond memory while unwinding": [self.quiet("input", 0, 0x10000)],
             "spins while unwinding": [("loop", None, [_fill(), ("br", 0)])],
             "traps while unwinding": ["unreachable"],
             "reads beyond memory while unwinding": [("drop", ("i32.load", _const(0x10000)))],
-        }.get(self._misuse, [])
+        }
+        return wrong.get(self._misuse, [])
 
     def _rewinding(self) -> list[Any]:
         """Return what goes wrong before the stack is wound again."""

@@ -21,7 +21,7 @@ from gritstone_conformance.strategies import objects
 from gritstone_conformance.strategies.bulk import near_valid
 from gritstone_conformance.strategies.edits import edit
 from gritstone_conformance.strategies.tape import Tape, from_tape
-from gritstone_conformance.trial import Asked, Trial
+from gritstone_conformance.trial import Asked, Property, Trial
 
 __all__ = ["PROPERTIES"]
 
@@ -138,6 +138,12 @@ def _several(*kinds: str) -> Given:
     return lambda fmt: {"value": from_tape(partial(build, fmt), 64), "tape": from_tape(lambda tape: tape, 8)}
 
 
+def _keeping_order(name: str, rule: str, *kinds: str, **more: Any) -> tuple[Property, ...]:
+    """Return the properties that an object of these kinds is encoded in order, however it was given."""
+    reach = {"given in another order": 0.2}
+    return each_format(name, in_order, rule, reach=reach, given=_several(*kinds), examples=15, **more)
+
+
 PROPERTIES: Final = (
     *each_format(
         "object/round-trip",
@@ -150,37 +156,10 @@ PROPERTIES: Final = (
     ),
     *each_format("object/accepted", accepted_means_equal, "grit.object.round-trip", given=draws.tape(96), examples=36),
     *each_format("id/whole", whole_hash, "grit.id.whole", given=draws.value(), examples=15),
-    *each_format(
-        "tree/key-order-encoded",
-        in_order,
-        "grit.tree.key-order",
-        reach={"given in another order": 0.2},
-        given=_several("tree"),
-        examples=15,
-    ),
-    *each_format(
-        "mailbox/key-order-encoded",
-        in_order,
-        "grit.mailbox.key-order",
-        reach={"given in another order": 0.2},
-        given=_several("mailbox"),
-        examples=15,
-    ),
-    *each_format(
-        "header/order-encoded",
-        in_order,
-        "grit.header.order",
-        reach={"given in another order": 0.2},
-        given=_several("blob", "message"),
-        examples=15,
-    ),
-    *each_format(
-        *("cbor/map-order-encoded", in_order, "grit.cbor.map-order"),
-        reach={"given in another order": 0.2},
-        given=_several("tree", "blob", "message"),
-        examples=15,
-        formats=(CBOR,),
-    ),
+    *_keeping_order("tree/key-order-encoded", "grit.tree.key-order", "tree"),
+    *_keeping_order("mailbox/key-order-encoded", "grit.mailbox.key-order", "mailbox"),
+    *_keeping_order("header/order-encoded", "grit.header.order", "blob", "message"),
+    *_keeping_order("cbor/map-order-encoded", "grit.cbor.map-order", "tree", "blob", "message", formats=(CBOR,)),
     *each_format("object/one-spelling", one_spelling, "grit.object.one-spelling", given=_object_and_tape, examples=30),
     *each_format(
         "header/none",

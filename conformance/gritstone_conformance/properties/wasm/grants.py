@@ -230,37 +230,40 @@ def _draw_child(bench: GuestBench, tape: Tape, own: Mapping[str, Any], friend: b
     return bench.guest_core(script_guest(), manifest, tape.take(2).hex().encode(), **entries)
 
 
+_WIDER: Final[tuple[dict[str, Any], ...]] = (
+    {"fuel": 20_000_001},
+    {"pages": 5},
+    {"send": "any"},
+    {"spawn": "any"},
+    {"update": "any"},
+)
+_MORE: Final[tuple[dict[str, Any], ...]] = (
+    {"attempt": True},
+    {"query": True},
+    {"code": True},
+    {"raw": True},
+    {"pages": 4, "send": "reply", "spawn": "wasm"},
+)
+_FREE: Final[tuple[dict[str, Any], ...]] = (
+    {"image": True},
+    {"random": bytes(32)},
+    {"clock": {"start": 0, "tick": 1}},
+    {"mounts": {"a": "rw"}},
+    {"tank": 5},
+)
+"""What a child asks for: more than the parent of :func:`respects` has, what it lacks, and what costs it nothing."""
+
+
 def respects(trial: Trial, fmt: Format) -> None:
     """Each respect in which a child may be wider, by itself."""
     bench = GuestBench(trial, fmt)
     parent: dict[str, Any] = {"fuel": 20_000_000, "pages": 4, "spawn": "wasm", "send": "reply"}
     friend = bench.stage.tree(name=bench.stage.blob(b"friend"))
     blob = bench.stage.blob(b"there")
-    wider: tuple[dict[str, Any], ...] = (
-        {"fuel": 20_000_001},
-        {"pages": 5},
-        {"send": "any"},
-        {"spawn": "any"},
-        {"update": "any"},
-    )
-    more: tuple[dict[str, Any], ...] = (
-        {"attempt": True},
-        {"query": True},
-        {"code": True},
-        {"raw": True},
-        {"pages": 4, "send": "reply", "spawn": "wasm"},
-    )
-    free: tuple[dict[str, Any], ...] = (
-        {"image": True},
-        {"random": bytes(32)},
-        {"clock": {"start": 0, "tick": 1}},
-        {"mounts": {"a": "rw"}},
-        {"tank": 5},
-    )
     least = {"fuel": 1, "pages": 1}
     cores = [
         bench.guest_core(script_guest(), {**least, **each}, b"m%d" % at)
-        for at, each in enumerate((*wider, *more, *free))
+        for at, each in enumerate((*_WIDER, *_MORE, *_FREE))
     ]
     stranger = bench.stage.tree(name=blob)
     odd: list[dict[str, bytes]] = [{f"wasm_{name}": blob} for name in ("state", "module", "memory", "fork", "creator")]

@@ -166,67 +166,67 @@ def _with(bench: GuestBench, core: bytes, path: str, target: bytes | None) -> by
     return changed
 
 
+_GOOD: Final[dict[str, Any]] = {"v": 1, "used": 7, "pages": 2, "globals": [5]}
+"""The members of a state that is right."""
+
+_CHANGES: Final[tuple[dict[str, Any], ...]] = (
+    {},
+    {"globals": [0xFFFF_FFFF]},
+    {"globals": [1 << 32]},
+    {"globals": []},
+    {"globals": [1, 2]},
+    {"globals": [-1]},
+    {"globals": None},
+    {"pages": None},
+    {"pages": 0},
+    {"pages": 1},
+    {"pages": 6},
+    {"pages": 7},
+    {"used": None},
+    {"used": (1 << 63) - 1},
+    {"used": 1 << 63},
+    {"v": 2},
+    {"call": "wit"},
+    {"call": "wit_query"},
+    {"more": 1},
+    {"random": [bytes(32), 0]},
+    {"random": [bytes(31), 0]},
+    {"random": [bytes(32)]},
+    {"clock": 1 << 63},
+)
+"""What is changed in it; None: the member is left out. The first two are no defects."""
+
+
 def _defects(bench: GuestBench) -> Iterator[tuple[str, bytes | None]]:
     """Yield paths and what stands there instead: first some that are no defects, then one defect each."""
-    blob, tree = bench.stage.blob(b"x"), bench.stage.tree(x=bench.stage.blob(b"x"))
     page = bench.stage.blob(b"\1" + bytes(PAGE - 1))
-    yield from (("wasm/memory/00/01", page), ("wasm/memory/00/01", None), ("wasm/module", None), ("name", blob))
-    good: dict[str, Any] = {"v": 1, "used": 7, "pages": 2, "globals": [5]}
-    variants: tuple[dict[str, Any], ...] = (
-        {},
-        {"globals": [0xFFFF_FFFF]},
-        {"globals": [1 << 32]},
-        {"globals": []},
-        {"globals": [1, 2]},
-        {"globals": [-1]},
-        {"globals": None},
-        {"pages": None},
-        {"pages": 0},
-        {"pages": 1},
-        {"pages": 6},
-        {"pages": 7},
-        {"used": None},
-        {"used": (1 << 63) - 1},
-        {"used": 1 << 63},
-        {"v": 2},
-        {"call": "wit"},
-        {"call": "wit_query"},
-        {"more": 1},
-        {"random": [bytes(32), 0]},
-        {"random": [bytes(31), 0]},
-        {"random": [bytes(32)]},
-        {"clock": 1 << 63},
-    )
-    for changes in variants:
-        members = {name: value for name, value in {**good, **changes}.items() if value is not None}
+    yield from (("wasm/memory/00/01", page), ("wasm/memory/00/01", None), ("wasm/module", None))
+    yield "name", bench.stage.blob(b"x")
+    yield from _state_defects(bench)
+    yield from _memory_defects(bench)
+
+
+def _state_defects(bench: GuestBench) -> Iterator[tuple[str, bytes]]:
+    """Yield what stands at ``wasm/state``: documents with one change, then what is no such document."""
+    for changes in _CHANGES:
+        members = {name: value for name, value in {**_GOOD, **changes}.items() if value is not None}
         yield "wasm/state", bench.document(members)
-    yield from (("wasm/state", tree), ("wasm/state", blob), ("wasm/state", bench.add(Blob((), encode_item(good)))))
-    yield "wasm/state", bench.add(Blob((*CT_CBOR, ("a", "b")), encode_item(good)))
-    for path in (
-        "wasm/memory",
-        "wasm/memory/00",
-        "wasm/memory/0",
-        "wasm/memory/0g",
-        "wasm/memory/000",
-        "wasm/memory/0A",
-    ):
-        yield path, blob
-    for path in (
-        "wasm/memory/00/0",
-        "wasm/memory/00/0G",
-        "wasm/memory/00/02",
-        "wasm/memory/01/00",
-        "wasm/memory/zz/00",
-    ):
-        yield path, page
-    for bad in (
-        blob,
-        tree,
-        bench.stage.blob(bytes(PAGE)),
-        bench.stage.blob(b"\1" * (PAGE - 1)),
-        bench.stage.blob(b"\1" * (PAGE + 1)),
-    ):
-        yield "wasm/memory/00/00", bad
+    blob = bench.stage.blob(b"x")
+    yield from (("wasm/state", bench.stage.tree(x=blob)), ("wasm/state", blob))
+    yield "wasm/state", bench.add(Blob((), encode_item(_GOOD)))
+    yield "wasm/state", bench.add(Blob((*CT_CBOR, ("a", "b")), encode_item(_GOOD)))
+
+
+def _memory_defects(bench: GuestBench) -> Iterator[tuple[str, bytes]]:
+    """Yield what stands in the memory: blobs for trees, names that are no numbers or too large, pages that are none."""
+    blob, page = bench.stage.blob(b"x"), bench.stage.blob(b"\1" + bytes(PAGE - 1))
+    for name in ("", "/00", "/0", "/0g", "/000", "/0A"):
+        yield f"wasm/memory{name}", blob
+    for name in ("00/0", "00/0G", "00/02", "01/00", "zz/00"):
+        yield f"wasm/memory/{name}", page
+    for data in (bytes(PAGE), b"\1" * (PAGE - 1), b"\1" * (PAGE + 1)):
+        yield "wasm/memory/00/00", bench.stage.blob(data)
+    yield from (("wasm/memory/00/00", blob), ("wasm/memory/00/00", bench.stage.tree(x=blob)))
     yield "wasm/memory/00/00", bench.add(Blob((("a", "b"),), b"\1" * PAGE))
 
 
