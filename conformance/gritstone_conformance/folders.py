@@ -45,23 +45,33 @@ def read_given(path: str | os.PathLike[str], most: int = MOST_FILE_BYTES) -> byt
     try:
         kind = os.lstat(path).st_mode
         if not stat.S_ISREG(kind):
-            return next((words for is_kind, words in _KINDS if is_kind(kind)), "no file")
+            return _kind_words(kind)
         # it may be another thing by now: no link is followed, no pipe waited for
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            return _read_opened(number, most)
+        finally:
+            os.close(number)
     except OSError as problem:
         return f"no file that can be read: {problem.strerror}"
-    with os.fdopen(number, "rb", buffering=0) as file:
-        found = os.fstat(number)
-        if not stat.S_ISREG(found.st_mode):
-            return "no file"
-        if found.st_size > most:
-            return f"a file of {found.st_size} bytes"
-        pieces: list[bytes] = []
-        left = most + 1
-        while left > 0 and (piece := file.read(min(left, _PIECE))):
-            pieces.append(piece)
-            left -= len(piece)
+
+
+def _read_opened(number: int, most: int) -> bytes | str:
+    found = os.fstat(number)
+    if not stat.S_ISREG(found.st_mode):
+        return _kind_words(found.st_mode)
+    if found.st_size > most:
+        return f"a file of {found.st_size} bytes"
+    pieces: list[bytes] = []
+    left = most + 1
+    while left > 0 and (piece := os.read(number, min(left, _PIECE))):
+        pieces.append(piece)
+        left -= len(piece)
     return b"".join(pieces) if left > 0 else f"a file of more than {most} bytes"
+
+
+def _kind_words(kind: int) -> str:
+    return next((words for is_kind, words in _KINDS if is_kind(kind)), "no file")
 
 
 def given_entries(folder: str | os.PathLike[str]) -> Iterator[str]:
@@ -96,20 +106,10 @@ def _flatten(folder: str) -> bool:
 
     So the way down is never longer than two names, however deep it went.
     """
-    _take_rights(folder)
     number = 0
     more = False
-    for name in os.listdir(folder):
-        path = os.path.join(folder, name)
-        if not _is_directory(path):
-            os.unlink(path)
-            continue
-        _take_rights(path)
-        for inner in os.listdir(path):
-            below = os.path.join(path, inner)
-            if not _is_directory(below):
-                os.unlink(below)
-                continue
+    for path in _directories(folder):
+        for below in _directories(path):
             _take_rights(below)
             while os.path.lexists(target := os.path.join(folder, f"gritstone-{number}")):
                 number += 1
@@ -119,8 +119,17 @@ def _flatten(folder: str) -> bool:
     return more
 
 
-def _is_directory(path: str) -> bool:
-    return stat.S_ISDIR(os.lstat(path).st_mode)
+def _directories(folder: str) -> list[str]:
+    """Return the directories in a folder, with everything else in it removed."""
+    _take_rights(folder)
+    kept = []
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            kept.append(path)
+        else:
+            os.unlink(path)
+    return kept
 
 
 def _take_rights(folder: str) -> None:
