@@ -35,6 +35,43 @@ COUNTER = bytes.fromhex(
 """A guest that counts in its memory, and puts the count into its core."""
 
 
+_IMPORTS = """
+  (import "grit" "input" (func $input (param i32 i32) (result i32)))
+  (import "grit" "covered" (func $covered (param i32 i32 i32) (result i32)))
+  (import "grit" "link" (func $link (param i32 i32 i32) (result i32)))
+  (import "grit" "find" (func $find (param i32 i32 i32 i32) (result i32)))
+  (import "grit" "place" (func $place (param i32 i32 i32 i32 i32) (result i32)))
+  (import "grit" "mail" (func $mail (param i32 i32 i32 i32) (result i32)))
+  (import "grit" "message" (func $message (param i32 i32 i32 i32 i32) (result i32)))
+  (import "grit" "step" (func $step (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "grit" "result" (func $result (param i32) (result i32)))
+  (import "grit" "random" (func $random (param i32 i32) (result i32)))
+  (import "grit" "blob" (func $blob (param i32 i32 i32 i32 i32) (result i32)))
+"""
+
+_GUEST = """(module %s
+  (memory 1)
+  (data (i32.const 200) "wasm/peers/egress") (data (i32.const 300) "mt\\00effect.get\\00")
+  (data (i32.const 2000) "PATH")
+  (global $zero i32 (i32.const 1000)) (global $new i32 (i32.const 1040)) (global $actor i32 (i32.const 1080))
+  (global $last i32 (i32.const 1120)) (global $core i32 (i32.const 1160)) (global $out i32 (i32.const 1200))
+  (global $in i32 (i32.const 1240)) (global $letter i32 (i32.const 1280)) (global $content i32 (i32.const 1320))
+  (func (export "wit") (result i32)
+    (drop (call $input (i32.const 0) (global.get $actor))) (drop (call $input (i32.const 2) (global.get $core)))
+    (drop (call $input (i32.const 4) (global.get $out))) (drop (call $input (i32.const 5) (global.get $in)))
+    (if (i32.ge_s (call $input (i32.const 1) (global.get $last)) (i32.const 0)) (then
+      (drop (call $covered (i32.const 0) (global.get $new) (global.get $letter)))
+      (drop (call $link (global.get $letter) (i32.const 1) (global.get $content)))
+      ACT))
+    (drop (call $step (global.get $last) (global.get $actor) (global.get $in) (global.get $out) (global.get $core)
+      (global.get $new)))
+    (call $result (global.get $new))))
+"""
+
+_PLACE = """(drop (call $place (global.get $core) (i32.const 2000) (i32.const SIZE) (global.get $content)
+  (global.get $core)))"""
+
+
 @pytest.fixture(scope="session")
 def counter() -> bytes:
     return COUNTER
@@ -74,6 +111,21 @@ def wat() -> Callable[..., bytes]:
         return bytes(wasmtime.wat2wasm(text))
 
     return assemble
+
+
+@pytest.fixture(scope="session")
+def guest(wat: Callable[..., bytes]) -> Callable[..., bytes]:
+    """Make a module that does something for every message but the first: put its content at a path, or more.
+
+    In ``act``, PLACE puts the content at the path, and REMOVE removes what is there.
+    """
+
+    def make(path: str = "fs/workspace/out.txt", act: str = "PLACE") -> bytes:
+        text = (_GUEST % _IMPORTS).replace("ACT", act)
+        text = text.replace("PLACE", _PLACE).replace("REMOVE", _PLACE.replace("$content", "$zero"))
+        return wat(text.replace("SIZE", str(len(path))).replace("PATH", path.replace("\\", "\\\\")))
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,15 @@
-"""Executions: what code gets, what it cannot have, and going on, apart and elsewhere."""
+"""Executions: what code gets, what it cannot have, and going on when its fuel is gone."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gritstone.errors import Exhausted, Invalid, Malformed, Rejected
-from gritstone.grit import Change, MemoryEngine, Store, export_bundle
+from gritstone.errors import Rejected
+from gritstone.grit import Change, Store
 from gritstone.grit.formats import FORMATS
 from gritstone.grit.lmdb_store import LmdbEngine
 from gritstone.wasm import (
@@ -23,54 +22,14 @@ from gritstone.wasm import (
     SecurityViolation,
     Trapped,
     fork,
-    load,
     spawn,
 )
 from gritstone.wasm.documents import manifest_blob, read_manifest
 from gritstone.wasm.sandbox import Delivery
-from gritstone.wasm.signature import public_key
 from gritstone.wit.paths import ALPHABETS
-
-SECRET = bytes(range(32))
 
 Assemble = Callable[..., bytes]
 
-_IMPORTS = """
-  (import "grit" "input" (func $input (param i32 i32) (result i32)))
-  (import "grit" "covered" (func $covered (param i32 i32 i32) (result i32)))
-  (import "grit" "link" (func $link (param i32 i32 i32) (result i32)))
-  (import "grit" "find" (func $find (param i32 i32 i32 i32) (result i32)))
-  (import "grit" "place" (func $place (param i32 i32 i32 i32 i32) (result i32)))
-  (import "grit" "mail" (func $mail (param i32 i32 i32 i32) (result i32)))
-  (import "grit" "message" (func $message (param i32 i32 i32 i32 i32) (result i32)))
-  (import "grit" "step" (func $step (param i32 i32 i32 i32 i32 i32) (result i32)))
-  (import "grit" "result" (func $result (param i32) (result i32)))
-  (import "grit" "random" (func $random (param i32 i32) (result i32)))
-  (import "grit" "blob" (func $blob (param i32 i32 i32 i32 i32) (result i32)))
-"""
-
-_GUEST = """(module %s
-  (memory 1)
-  (data (i32.const 200) "wasm/peers/egress") (data (i32.const 300) "mt\\00effect.get\\00")
-  (data (i32.const 2000) "PATH")
-  (global $zero i32 (i32.const 1000)) (global $new i32 (i32.const 1040)) (global $actor i32 (i32.const 1080))
-  (global $last i32 (i32.const 1120)) (global $core i32 (i32.const 1160)) (global $out i32 (i32.const 1200))
-  (global $in i32 (i32.const 1240)) (global $letter i32 (i32.const 1280)) (global $content i32 (i32.const 1320))
-  (func (export "wit") (result i32)
-    (drop (call $input (i32.const 0) (global.get $actor))) (drop (call $input (i32.const 2) (global.get $core)))
-    (drop (call $input (i32.const 4) (global.get $out))) (drop (call $input (i32.const 5) (global.get $in)))
-    (if (i32.ge_s (call $input (i32.const 1) (global.get $last)) (i32.const 0)) (then
-      (drop (call $covered (i32.const 0) (global.get $new) (global.get $letter)))
-      (drop (call $link (global.get $letter) (i32.const 1) (global.get $content)))
-      ACT))
-    (drop (call $step (global.get $last) (global.get $actor) (global.get $in) (global.get $out) (global.get $core)
-      (global.get $new)))
-    (call $result (global.get $new))))
-"""
-
-_PLACE = """(drop (call $place (global.get $core) (i32.const 2000) (i32.const SIZE) (global.get $content)
-  (global.get $core)))"""
-_REMOVE = _PLACE.replace("$content", "$zero")
 _SEND = """
   (drop (call $find (global.get $core) (i32.const 200) (i32.const 17) (global.get $letter)))
   (drop (call $message (global.get $zero) (i32.const 300) (i32.const 14) (global.get $content) (global.get $new)))
@@ -78,35 +37,6 @@ _SEND = """
 _SPIN = "(loop (br 0))"
 _DRAW = """(drop (call $random (i32.const 1400) (i32.const 8)))
   (drop (call $blob (i32.const 1400) (i32.const 8) (i32.const 0) (i32.const 0) (global.get $content)))"""
-
-
-@pytest.fixture
-def guest(wat: Assemble) -> Callable[..., bytes]:
-    """Make a module that does something for every message but the first: put its content at a path, or more."""
-
-    def make(path: str = "fs/workspace/out.txt", act: str = _PLACE) -> bytes:
-        text = _GUEST % _IMPORTS
-        return wat(text.replace("ACT", act).replace("SIZE", str(len(path))).replace("PATH", path.replace("\\", "\\\\")))
-
-    return make
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "isolated"
-    (made / "src").mkdir(parents=True)
-    (made / "empty").mkdir()
-    (made / "src" / "a.txt").write_bytes(b"a")
-    (made / "b.txt").write_bytes(b"b")
-    return made
-
-
-def mounted(folder: Path, **more: Any) -> Environment:
-    return Environment(mounts={"/workspace": folder}, **more)
-
-
-def tree_of(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 # --- running ---------------------------------------------------------------------------------------------
@@ -217,31 +147,6 @@ def test_somebody_prunes_the_store(counter: bytes) -> None:
 # --- what it may not -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("path", "reason"),
-    [
-        ("fs/other/x", "denied:mount"),
-        ("fs/workspace", None),
-        ("wit", "denied:code"),
-        ("code/main.wasm", "denied:code"),
-        ("wasm/manifest", "denied:host"),
-        ("anything/else", None),
-    ],
-)
-def test_paths(guest: Callable[..., bytes], folder: Path, path: str, reason: str | None) -> None:
-    execution = spawn(guest(path), mounted(folder))
-    before = execution.snapshot_id
-    if reason is None:
-        assert execution.run(b"x").outcome == "step"
-        return
-    with pytest.raises(SecurityViolation) as caught:
-        execution.run(b"x")
-    assert caught.value.reason == reason
-    assert caught.value.snapshot_id == execution.snapshot_id == before
-    assert isinstance(caught.value, Rejected)
-    assert tree_of(folder) == {"src/a.txt": b"a", "b.txt": b"b"}
-
-
 def test_imports(wat: Assemble) -> None:
     body = '(import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))'
     with pytest.raises(SecurityViolation) as caught:
@@ -314,12 +219,12 @@ def test_egress_is_read_and_answered(guest: Callable[..., bytes]) -> None:
 def test_seeds(guest: Callable[..., bytes]) -> None:
     drawn = []
     for seed in (1, 1, (1).to_bytes(32, "big"), 2):
-        execution = spawn(guest("drawn", _DRAW + _PLACE), Environment(seed=seed))
+        execution = spawn(guest("drawn", _DRAW + "PLACE"), Environment(seed=seed))
         execution.run()
         drawn.append(execution.read("drawn"))
     assert drawn[0] == drawn[1] == drawn[2] != drawn[3]
     with pytest.raises(SecurityViolation) as caught:
-        spawn(guest("drawn", _DRAW + _PLACE)).run()
+        spawn(guest("drawn", _DRAW + "PLACE")).run()
     assert caught.value.reason == "denied:random"
 
 
@@ -373,110 +278,6 @@ def test_one_message_of_several_that_suffices(counter: bytes) -> None:
     assert [content for content, _ in execution.unread] == [b"one", b"two"]
 
 
-# --- files -----------------------------------------------------------------------------------------------
-
-
-def test_files(guest: Callable[..., bytes], folder: Path, tmp_path: Path) -> None:
-    execution = spawn(guest("fs/workspace/src/c.txt"), mounted(folder))
-    assert execution.files("/workspace") == {"b.txt": b"b", "src/a.txt": b"a"}
-    execution.run(b"c")
-    assert execution.diff("workspace").created == ("src/c.txt",)
-    out = tmp_path / "out"
-    execution.write_files("/workspace", out)
-    assert tree_of(out) == {"b.txt": b"b", "src/a.txt": b"a", "src/c.txt": b"c"}
-    assert tree_of(folder) == {"b.txt": b"b", "src/a.txt": b"a"}
-    with pytest.raises(Rejected):
-        execution.write_files("/workspace", out)
-
-
-def test_an_empty_mount(guest: Callable[..., bytes]) -> None:
-    execution = spawn(guest(), Environment(mounts={"workspace": None}))
-    assert execution.files("workspace") == {}
-    execution.run(b"x")
-    assert execution.files("workspace") == {"out.txt": b"x"}
-    assert execution.diff("workspace").created == ("out.txt",)
-
-
-def test_diff(guest: Callable[..., bytes], folder: Path) -> None:
-    execution = spawn(guest("fs/workspace/b.txt"), mounted(folder))
-    assert execution.diff("workspace") == type(execution.diff("workspace"))((), (), ())
-    execution.run(b"c")
-    assert execution.diff("workspace").modified == ("b.txt",)
-    other = spawn(guest("fs/workspace/src", _REMOVE), mounted(folder))
-    other.run()
-    assert other.diff("workspace").deleted == ("src/a.txt",)
-    assert other.fork().diff("workspace").deleted == (), "a fork begins with what is there"
-
-
-@pytest.mark.parametrize("what", ["link", "dangling", "link to a folder", "pipe"])
-def test_folders_come_in_whole_or_not(counter: bytes, folder: Path, tmp_path: Path, what: str) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "secret").write_bytes(b"s")
-    match what:
-        case "pipe":
-            os.mkfifo(folder / "src" / "x")
-        case "link":
-            (folder / "src" / "x").symlink_to(outside / "secret")
-        case "dangling":
-            (folder / "src" / "x").symlink_to("nowhere")
-        case _:
-            (folder / "src" / "x").symlink_to(outside)
-    with pytest.raises(Rejected):
-        spawn(counter, mounted(folder))
-    with pytest.raises(OSError, match="absent"):
-        spawn(counter, Environment(mounts={"w": folder / "absent"}))
-
-
-def test_names_that_cannot_be_written(counter: bytes, folder: Path) -> None:
-    (folder / "a\nb").write_bytes(b"")
-    with pytest.raises(Invalid):
-        spawn(counter, mounted(folder))
-
-
-def test_folders_in_each_other(counter: bytes, folder: Path) -> None:
-    deep = folder / ("x/" * 256)
-    deep.mkdir(parents=True)
-    (deep / "file").write_bytes(b"")
-    spawn(counter, mounted(folder))
-    (deep / "x").mkdir()
-    with pytest.raises(Exhausted):
-        spawn(counter, mounted(folder))
-
-
-def test_bounds(counter: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gritstone.wasm.folders.MOST_FILES", 4)
-    spawn(counter, mounted(folder))
-    monkeypatch.setattr("gritstone.wasm.folders.MOST_FILES", 3)
-    with pytest.raises(Exhausted):
-        spawn(counter, mounted(folder))
-    monkeypatch.undo()
-    with open(folder / "large", "wb") as file:
-        file.truncate(8_387_937)
-    with pytest.raises(Exhausted):
-        spawn(counter, mounted(folder))
-
-
-@pytest.mark.parametrize("name", ["a\\..\\b", "c:x", "x/y\\z", "x/" * 256 + "y"])
-def test_names_that_are_not_written_out(guest: Callable[..., bytes], folder: Path, tmp_path: Path, name: str) -> None:
-    execution = spawn(guest(f"fs/workspace/{name}"), mounted(folder))
-    execution.run(b"x")
-    assert name in execution.files("workspace")
-    with pytest.raises(Rejected):
-        execution.write_files("workspace", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_folder_to_write_to_is_no_link(guest: Callable[..., bytes], folder: Path, tmp_path: Path) -> None:
-    execution = spawn(guest(), mounted(folder))
-    real = tmp_path / "real"
-    real.mkdir()
-    (tmp_path / "link").symlink_to(real)
-    with pytest.raises(Rejected):
-        execution.write_files("workspace", tmp_path / "link")
-    execution.write_files("workspace", real)
-
-
 def test_a_text_and_its_evaluator(guest: Callable[..., bytes]) -> None:
     execution = spawn("print(1)", evaluator=guest("fs/code"))
     assert execution.read("fs/code") == b"print(1)"
@@ -514,127 +315,3 @@ def test_manifests_are_written_as_they_are_read() -> None:
     for manifest in (environment.manifest(), environment.manifest(reads=("code",)), Environment().manifest()):
         blob = manifest_blob(manifest)
         assert read_manifest(blob, ALPHABETS["cbor-blake3"].name) == manifest
-
-
-# --- forks and other places ------------------------------------------------------------------------------
-
-
-def test_forks(counter: bytes) -> None:
-    execution = spawn(counter)
-    execution.run()
-    forks = [execution.fork(), execution.fork()]
-    execution.run()
-    forks[0].run()
-    forks[0].run()
-    assert [one.read("count") for one in (execution, *forks)] == [bytes((n, 0, 0, 0)) for n in (3, 4, 2)]
-    assert execution.snapshot_id is not None
-    assert fork(execution.snapshot_id, sandbox=execution.sandbox).read("count") == bytes((3, 0, 0, 0))
-
-
-def test_a_fork_takes_over_what_was_not_read(counter: bytes) -> None:
-    execution = spawn(counter, Environment(max_fuel=3_820))
-    with pytest.raises(OutOfFuel):
-        execution.run(b"one")
-    branch = execution.fork()
-    assert branch.continue_(5_000).outcome == "step"
-    assert branch.read("count") == bytes((2, 0, 0, 0))
-    assert len(execution.unread) == 1
-
-
-def test_save_and_load(counter: bytes, tmp_path: Path) -> None:
-    execution = spawn(counter)
-    execution.run(b"one")
-    execution.save(tmp_path / "x.grit")
-    other = load(tmp_path / "x.grit")
-    assert other.snapshot_id == execution.snapshot_id
-    assert other.run(b"two").snapshot_id == execution.run(b"two").snapshot_id, "the same step, wherever it is made"
-    assert other.read("count") == bytes((3, 0, 0, 0))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.grit"]
-
-
-def test_what_was_not_read_goes_along(counter: bytes, tmp_path: Path) -> None:
-    execution = spawn(counter, Environment(max_fuel=3_820, on_timeout="checkpoint"))
-    execution.run(b"one", {"mt": "x"})
-    execution.run(b"two")
-    execution.save(tmp_path / "x.grit")
-    other = load(tmp_path / "x.grit")
-    assert other.unread == ((b"one", {"mt": "x"}), (b"two", {}))
-    assert other.continue_(5_000).outcome == "step"
-    assert other.read("count") == bytes((3, 0, 0, 0))
-    for one in (execution, other):
-        assert not [name for name, _ in one.sandbox.store.list_references("unread/")[0]]
-
-
-def test_it_moves_there_and_back(counter: bytes, tmp_path: Path) -> None:
-    here, there = Sandbox(), Sandbox()
-    execution = spawn(counter, sandbox=here)
-    execution.save(tmp_path / "x.grit", move=True)
-    with pytest.raises(Rejected):
-        execution.run()
-    assert execution.read("count") == bytes((1, 0, 0, 0))
-    moved = load(tmp_path / "x.grit", sandbox=there)
-    moved.run()
-    moved.save(tmp_path / "y.grit", move=True)
-    name = f"moved/{execution.actor.hex()}"
-    here.store.update_references([Change(name, here.place(execution.actor), None)])
-    again = load(tmp_path / "y.grit", sandbox=here)
-    again.run()
-    assert again.read("count") == bytes((3, 0, 0, 0))
-    assert execution.snapshot_id == again.snapshot_id
-
-
-def test_a_move_that_fails_does_not_happen(counter: bytes, tmp_path: Path) -> None:
-    execution = spawn(counter)
-    with pytest.raises(OSError, match="absent"):
-        execution.save(tmp_path / "absent" / "x.grit", move=True)
-    assert execution.run().outcome == "step"
-
-
-def test_signed(counter: bytes, tmp_path: Path) -> None:
-    execution = spawn(counter)
-    path = tmp_path / "x.grit"
-    execution.save(path, secret=SECRET)
-    assert load(path, keys=[public_key(SECRET)]).read("count") == bytes((1, 0, 0, 0))
-    with pytest.raises(Rejected) as caught:
-        load(path, keys=[b"k" * 32])
-    assert caught.value.code == "signature"
-    execution.run()
-    execution.save(path)
-    with pytest.raises(Rejected) as caught:
-        load(path, keys=[public_key(SECRET)])
-    assert caught.value.code == "signature"
-
-
-def test_files_that_are_no_execution(counter: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "x.grit"
-    path.write_bytes(b"")
-    with pytest.raises(Malformed):
-        load(path)
-    execution = spawn(counter)
-    store = execution.sandbox.store
-
-    def write(*names: str) -> None:
-        with store.snapshot() as snapshot:
-            path.write_bytes(b"".join(export_bundle(snapshot, list(names))))
-
-    head = f"heads/{execution.actor.hex()}"
-    agent = f"heads/{execution.sandbox.agent.hex()}"
-    store.update_references([Change("tags/x", None, execution.sandbox.place(execution.actor))])
-    for names in ([head, agent], [head, "runtime/agent"], ["tags/x"], [agent], [head, "tags/x"]):
-        write(*names)
-        sandbox = Sandbox()
-        before = sandbox.store.list_references()
-        with pytest.raises(Rejected):
-            load(path, sandbox=sandbox)
-        assert sandbox.store.list_references() == before
-    write(head)
-    assert load(path).snapshot_id == execution.snapshot_id
-
-
-def test_another_format(counter: bytes, tmp_path: Path) -> None:
-    execution = spawn(counter)
-    execution.save(tmp_path / "x.grit")
-    other = Sandbox(Store.open(MemoryEngine(), FORMATS["framed-sha256"]))
-    with pytest.raises(Rejected) as caught:
-        load(tmp_path / "x.grit", sandbox=other)
-    assert caught.value.code == "format"

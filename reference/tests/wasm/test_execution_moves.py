@@ -1,0 +1,136 @@
+"""Executions apart and elsewhere: forks, files that hold one, stores, and moves to another machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gritstone.errors import Malformed, Rejected
+from gritstone.grit import Change, MemoryEngine, Store, export_bundle
+from gritstone.grit.formats import FORMATS
+from gritstone.wasm import Environment, OutOfFuel, Sandbox, fork, load, spawn
+from gritstone.wasm.signature import public_key
+
+SECRET = bytes(range(32))
+
+
+def test_forks(counter: bytes) -> None:
+    execution = spawn(counter)
+    execution.run()
+    forks = [execution.fork(), execution.fork()]
+    execution.run()
+    forks[0].run()
+    forks[0].run()
+    assert [one.read("count") for one in (execution, *forks)] == [bytes((n, 0, 0, 0)) for n in (3, 4, 2)]
+    assert execution.snapshot_id is not None
+    assert fork(execution.snapshot_id, sandbox=execution.sandbox).read("count") == bytes((3, 0, 0, 0))
+
+
+def test_a_fork_takes_over_what_was_not_read(counter: bytes) -> None:
+    execution = spawn(counter, Environment(max_fuel=3_820))
+    with pytest.raises(OutOfFuel):
+        execution.run(b"one")
+    branch = execution.fork()
+    assert branch.continue_(5_000).outcome == "step"
+    assert branch.read("count") == bytes((2, 0, 0, 0))
+    assert len(execution.unread) == 1
+
+
+def test_save_and_load(counter: bytes, tmp_path: Path) -> None:
+    execution = spawn(counter)
+    execution.run(b"one")
+    execution.save(tmp_path / "x.grit")
+    other = load(tmp_path / "x.grit")
+    assert other.snapshot_id == execution.snapshot_id
+    assert other.run(b"two").snapshot_id == execution.run(b"two").snapshot_id, "the same step, wherever it is made"
+    assert other.read("count") == bytes((3, 0, 0, 0))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.grit"]
+
+
+def test_what_was_not_read_goes_along(counter: bytes, tmp_path: Path) -> None:
+    execution = spawn(counter, Environment(max_fuel=3_820, on_timeout="checkpoint"))
+    execution.run(b"one", {"mt": "x"})
+    execution.run(b"two")
+    execution.save(tmp_path / "x.grit")
+    other = load(tmp_path / "x.grit")
+    assert other.unread == ((b"one", {"mt": "x"}), (b"two", {}))
+    assert other.continue_(5_000).outcome == "step"
+    assert other.read("count") == bytes((3, 0, 0, 0))
+    for one in (execution, other):
+        assert not [name for name, _ in one.sandbox.store.list_references("unread/")[0]]
+
+
+def test_it_moves_there_and_back(counter: bytes, tmp_path: Path) -> None:
+    here, there = Sandbox(), Sandbox()
+    execution = spawn(counter, sandbox=here)
+    execution.save(tmp_path / "x.grit", move=True)
+    with pytest.raises(Rejected):
+        execution.run()
+    assert execution.read("count") == bytes((1, 0, 0, 0))
+    moved = load(tmp_path / "x.grit", sandbox=there)
+    moved.run()
+    moved.save(tmp_path / "y.grit", move=True)
+    name = f"moved/{execution.actor.hex()}"
+    here.store.update_references([Change(name, here.place(execution.actor), None)])
+    again = load(tmp_path / "y.grit", sandbox=here)
+    again.run()
+    assert again.read("count") == bytes((3, 0, 0, 0))
+    assert execution.snapshot_id == again.snapshot_id
+
+
+def test_a_move_that_fails_does_not_happen(counter: bytes, tmp_path: Path) -> None:
+    execution = spawn(counter)
+    with pytest.raises(OSError, match="absent"):
+        execution.save(tmp_path / "absent" / "x.grit", move=True)
+    assert execution.run().outcome == "step"
+
+
+def test_signed(counter: bytes, tmp_path: Path) -> None:
+    execution = spawn(counter)
+    path = tmp_path / "x.grit"
+    execution.save(path, secret=SECRET)
+    assert load(path, keys=[public_key(SECRET)]).read("count") == bytes((1, 0, 0, 0))
+    with pytest.raises(Rejected) as caught:
+        load(path, keys=[b"k" * 32])
+    assert caught.value.code == "signature"
+    execution.run()
+    execution.save(path)
+    with pytest.raises(Rejected) as caught:
+        load(path, keys=[public_key(SECRET)])
+    assert caught.value.code == "signature"
+
+
+def test_files_that_are_no_execution(counter: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "x.grit"
+    path.write_bytes(b"")
+    with pytest.raises(Malformed):
+        load(path)
+    execution = spawn(counter)
+    store = execution.sandbox.store
+
+    def write(*names: str) -> None:
+        with store.snapshot() as snapshot:
+            path.write_bytes(b"".join(export_bundle(snapshot, list(names))))
+
+    head = f"heads/{execution.actor.hex()}"
+    agent = f"heads/{execution.sandbox.agent.hex()}"
+    store.update_references([Change("tags/x", None, execution.sandbox.place(execution.actor))])
+    for names in ([head, agent], [head, "runtime/agent"], ["tags/x"], [agent], [head, "tags/x"]):
+        write(*names)
+        sandbox = Sandbox()
+        before = sandbox.store.list_references()
+        with pytest.raises(Rejected):
+            load(path, sandbox=sandbox)
+        assert sandbox.store.list_references() == before
+    write(head)
+    assert load(path).snapshot_id == execution.snapshot_id
+
+
+def test_another_format(counter: bytes, tmp_path: Path) -> None:
+    execution = spawn(counter)
+    execution.save(tmp_path / "x.grit")
+    other = Sandbox(Store.open(MemoryEngine(), FORMATS["framed-sha256"]))
+    with pytest.raises(Rejected) as caught:
+        load(tmp_path / "x.grit", sandbox=other)
+    assert caught.value.code == "format"
