@@ -24,7 +24,10 @@ SELFTESTS: Final = {
     "attachment/protocol": ("test_protocol.py",),
     "audit": ("test_audit.py",),
     "judge": ("test_alive.py",),
-    "model": ("test_model_checks.py", "test_model_code_checks.py", "test_model_store.py", "test_model_bundle.py"),
+    "model": (
+        *("test_model_checks.py", "test_model_code_checks.py", "test_model_store.py", "test_model_bundle.py"),
+        "test_model_wit.py",
+    ),
     "model/wasm": (
         *("test_model_wasm_checks.py", "test_wasm_twins.py", "test_model_wasm_engine.py", "test_history_wasm.py"),
     ),

@@ -25,7 +25,7 @@ from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree
 from gritstone_conformance.model.wasm import handoff, running
 from gritstone_conformance.model.wasm.abi import ERASED, INVALID, CannotTell, Host, Inputs, Problem, read_path
-from gritstone_conformance.model.wasm.calls import make_module_step
+from gritstone_conformance.model.wasm.calls import ask_module, make_module_step
 from gritstone_conformance.model.wasm.documents import CT_CBOR, Manifest, State, encode_item, read_state
 from gritstone_conformance.model.wasm.machine import Trapped
 from gritstone_conformance.model.wasm.outside import outside_fault
@@ -38,6 +38,7 @@ from gritstone_conformance.strategies.waiters import waiter
 
 EITHER = pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
 KEEPS = {"image": True, "pages": 4}
+NODE = Blob((), b"wasm:code/main.wasm")
 RANDOM = {"random": bytes(range(32)), "fuel": 1_000_000}
 
 
@@ -154,6 +155,44 @@ def test_a_host_that_suspends_nothing_resumes_nothing(suspends: bool) -> None:
     life.run()
     life.shelf.limits = Limits(continuation=False)
     assert told(life.run) == (("exhausted", "wasm.wait.host", "host") if suspends else ())
+
+
+@pytest.mark.parametrize(("pages", "is_run"), [(4, True), (3, False)])
+def test_a_host_runs_no_more_pages_than_it_has(pages: int, is_run: bool) -> None:
+    life = Life(script_guest(), KEEPS)
+    life.shelf.limits = Limits(wasm_pages=pages)
+    assert told(life.run) == (() if is_run else ("exhausted", "wasm.manifest.not-lowered", "host"))
+
+
+def ask(life: Life, script: Script) -> bytes | None:
+    """Let the newest step answer a query with what a script gives."""
+    assert life.head is not None
+    return ask_module(life.shelf, life.head, "q", script.data())
+
+
+@pytest.mark.parametrize(("given", "is_answer"), [(0, True), (1, False), (6, True)])
+def test_a_query_is_answered_with_a_blob_or_a_tree(given: int, is_answer: bool) -> None:
+    """Input 0 is the actor, 1 the step, and 6 the blob of arguments."""
+    answer = Script().call("input", given, slot(1)).call("result", slot(1)).act("silent")
+    ended = told(partial(ask, lived({}, Script(), wit_query=NODE), answer))
+    assert ended == (() if is_answer else ("failed", "wasm.call.query", ""))
+
+
+def test_who_is_asked_asks_nobody() -> None:
+    life = lived({"query": True}, Script(), wit_query=NODE)
+    asks = Script().call("input", 0, slot(1)).blob(b"", 2)
+    asks.call("query", slot(1), asks.text(b"q"), 1, slot(2), slot(3))
+    assert told(partial(life.run, asks)) == ()
+    assert told(partial(ask, life, asks)) == ("failed", "wasm.manifest.deny", "denied:query")
+
+
+def test_the_name_of_a_query_has_so_many_bytes() -> None:
+    life = lived({}, Script())
+    args = life.shelf.put(Blob((), b""))
+    asking = host(life.shelf, life.actor, args)
+    asking.manifest = Manifest(query=True)
+    for size, ended in ((65_535, ()), (65_536, ("problem", str(INVALID)))):
+        assert told(partial(READING["query"], asking, life.actor, b"q" * size, args, 0)) == ended
 
 
 @EITHER

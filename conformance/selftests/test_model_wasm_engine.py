@@ -11,6 +11,8 @@ from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.model.wasm.admission import admit
 from gritstone_conformance.model.wasm.machine import Machine, OutOfFuel, Trapped
 from gritstone_conformance.model.wasm.metering import meter
+from gritstone_conformance.strategies.assembler import Code
+from gritstone_conformance.strategies.endings import ending_with
 from gritstone_conformance.strategies.worked import WORKED, Worked
 
 PAGES = 256
@@ -38,6 +40,34 @@ def test_worked_example(worked: Worked) -> None:
     assert outcome(worked.module, worked.units + 10_000) == (worked.outcome, worked.units)
     assert outcome(worked.module, worked.units - 1) == ("fuel", worked.units - 1)
     assert outcome(worked.module, 0) == ("fuel", 0)
+
+
+def bulk(name: str, *operands: int) -> Code:
+    """Return a bulk instruction on constants, the segment that it reads before them."""
+    segment = (0,) if name == "init" else ()
+    return [(f"memory.{name}", *segment, *(("i32.const", operand) for operand in operands))]
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "outside"),
+    [
+        ("fill", (65_529, 1, 7), (65_530, 1, 7)),
+        ("fill", (65_536, 1, 0), (65_537, 1, 0)),
+        ("copy", (65_529, 0, 7), (65_530, 0, 7)),
+        ("copy", (0, 65_529, 7), (0, 65_530, 7)),
+        ("copy", (65_536, 65_536, 0), (65_536, 65_537, 0)),
+        ("copy", (65_536, 65_536, 0), (65_537, 65_536, 0)),
+        ("init", (65_529, 0, 7), (65_530, 0, 7)),
+        ("init", (0, 1, 7), (0, 2, 7)),
+    ],
+)
+def test_bulk_instructions_reach_the_last_byte(name: str, inside: tuple[int, ...], outside: tuple[int, ...]) -> None:
+    """A memory of one page, and a segment of eight bytes.
+
+    Spec: :ref:`wasm-traps`, :rule:`suite.mutant.oracle`.
+    """
+    assert outcome(ending_with(bulk(name, *inside)), 100_000)[0] == "declined"
+    assert outcome(ending_with(bulk(name, *outside)), 100_000)[0] == "trap:memory-bounds"
 
 
 def test_example_of_the_metered_form() -> None:

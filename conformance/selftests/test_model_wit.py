@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from gritstone_conformance.model import channels
 from gritstone_conformance.model.channels import change
 from gritstone_conformance.model.executor import Executor
 from gritstone_conformance.model.formats import FORMATS, Format
@@ -116,6 +117,18 @@ def test_unread(desk: Desk, tip: int, cursor: int | None, ids: tuple[int, ...], 
         chain.append(desk.message(previous, desk.agent, str(number)))
     found = desk.executor.unread(chain[tip], None if cursor is None else chain[cursor])
     assert found == {"ids": [chain[number].hex() for number in ids], "fresh": fresh}
+
+
+def test_no_more_is_listed_than_may_be(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spec: :rule:`wit.channel.unread`, :rule:`suite.mutant.oracle`."""
+    chain = [desk.message(None, desk.agent)]
+    while len(chain) < 4:
+        chain.append(desk.message(chain[-1], desk.agent))
+    monkeypatch.setattr(channels, "MOST_UNREAD", 3)
+    executor = desk.executor
+    assert executor.unread(chain[2], None) == {"ids": [each.hex() for each in chain[:3]], "fresh": True}
+    assert executor.unread(chain[3], chain[0]) == {"ids": [each.hex() for each in chain[1:]], "fresh": False}
+    assert refusal_of(lambda: executor.unread(chain[3], None)) == ({"exhausted"}, set())
 
 
 @pytest.mark.parametrize(
@@ -238,6 +251,23 @@ def test_admission_names_the_condition(desk: Desk) -> None:
         with pytest.raises(Refusal) as caught:
             desk.executor.admit(actor, first, mail, step)
         assert rule in {defect.rule for defect in caught.value.defects}, rule
+
+
+def test_a_step_names_an_actor_and_its_head(desk: Desk) -> None:
+    """Spec: :rule:`wit.transition.class`, :rule:`suite.mutant.oracle`."""
+    actor, genesis, first = desk.born()
+    other, _, foreign = desk.born(b"b")
+    mail = [(desk.agent, desk.message(genesis, desk.stage.program(b"")))]
+    absent = b"\7" * 32
+
+    def refused(actor: bytes, head: bytes | None) -> set[str]:
+        return refusal_of(lambda: desk.executor.step(actor, head, mail))[0]
+
+    assert refused(actor, absent) == {"missing"}
+    assert refused(actor, foreign) == refused(other, first) == refused(actor, actor) == {"invalid"}
+    assert refused(absent, absent) == {"missing"}
+    assert refused(absent, first) == {"missing", "invalid"}
+    assert desk.step(desk.executor.step(actor, first, mail)).previous == first
 
 
 def test_queries(desk: Desk) -> None:
