@@ -11,9 +11,6 @@ for too long have found nothing.
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from selftests import nursery
 from selftests.marks import HERE, proofs_by_rule
 from selftests.mutate import Mutant
 
@@ -65,27 +63,13 @@ def _prove(tests: Sequence[str], home: Path, mutant: Mutant | None) -> Told:
     told = home / "told.json"
     told.unlink(missing_ok=True)
     words = (str(told), *(str(HERE / test) for test in tests))
-    command = (sys.executable, "-m", "selftests.proving", *words)
+    command: Sequence[str] = ("-m", "selftests.proving", *words)
     if mutant is not None:
-        command = mutant.command("selftests.proving", *words)
-    end = _play(command, home)
+        _, *command = mutant.command("selftests.proving", *words)
+    end = nursery.run(command, home, PATIENCE_S)
     if not told.exists():
         return Told(broken=[f"the child ended before any test did: {end}"])
     return Told(**json.loads(told.read_bytes()))
-
-
-def _play(command: Sequence[str], home: Path) -> str:
-    """Run the child to its end, or until it was silent for too long; returns how it ended."""
-    child = subprocess.Popen(
-        command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        said, _ = child.communicate(timeout=PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.communicate()
-        return f"nothing for {PATIENCE_S} s"
-    return f"exit code {child.returncode}: {said[-2000:]}"
 
 
 class _Watcher:
