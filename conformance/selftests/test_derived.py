@@ -19,8 +19,8 @@ import pytest
 
 from gritstone_conformance.cli import main
 from gritstone_conformance.reporting.badge import make_badge, make_endpoint
+from gritstone_conformance.reporting.conclusions import verdict_words
 from gritstone_conformance.reporting.junit import make_junit
-from gritstone_conformance.reporting.messages import verdict_words
 from gritstone_conformance.reporting.page.failures import MOST_SHOWN
 from gritstone_conformance.reporting.page.graph import columns, draw_graph
 from gritstone_conformance.reporting.page.markup import element, prose, safe, write_html

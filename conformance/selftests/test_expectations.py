@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.reporting.messages import closing_lines, profile_lines
+from gritstone_conformance.reporting.conclusions import closing_lines, profile_lines
 from gritstone_conformance.running.expectations import Expectation, Expectations, Stale, foresee
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.verdicts import judge_run, rule_verdicts

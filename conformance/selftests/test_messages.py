@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.reporting.conclusions import closing_lines, profile_lines
 from gritstone_conformance.reporting.console import Console
 from gritstone_conformance.reporting.excerpts import (
     cut_middle,
@@ -17,15 +18,11 @@ from gritstone_conformance.reporting.excerpts import (
     show_bytes,
     show_difference,
     show_request,
+    show_sides,
     show_value,
 )
-from gritstone_conformance.reporting.messages import (
-    Teller,
-    closing_lines,
-    opening_lines,
-    profile_lines,
-    smallest_of_each,
-)
+from gritstone_conformance.reporting.messages import Teller, opening_lines, smallest_of_each
+from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.outcomes import Divergent, Outcome
 from gritstone_conformance.running.plan import Selection, make_plan
 from gritstone_conformance.running.verdicts import judge_run
@@ -115,7 +112,7 @@ def test_a_failure_is_explained() -> None:
         "  An implementation MUST keep grit.tree.key-order.",
         "  step 1 of 1  grit.decode  framed-sha256",
         "  expected     refused invalid",
-        '  got          ok  {"id":"3048fd0d…"}',
+        '  got          ok  {"id":"3048fd0d5fc3…"}',
         "  twin         grit/tree/good passes (offset 8: 61 -> 63)",
         "  again        gritstone replay .gritstone/found/9eb1d2cfc4507b4d.json --iut './acme -v'",
     ]
@@ -127,7 +124,7 @@ def test_a_difference_inside_the_answer_names_its_path() -> None:
     lines = teller().block(failed(divergence=told), {})
     assert "  step 3 of 4  grit.refs  s" in lines
     assert "  path         /refs/0/1" in lines
-    assert "  expected     3048fd0d…" in lines
+    assert "  expected     3048fd0d5fc3…" in lines
     assert "  got          nothing, or null" in lines
 
 
@@ -243,6 +240,60 @@ def test_what_does_not_follow_is_not_claimed() -> None:
     assert "does not conform" in lines[1]
 
 
+def test_cases_that_fail_in_the_same_way_are_counted_and_can_be_listed() -> None:
+    outcomes = (*(failed(f"grit/tree/{at}") for at in "abc"), failed("grit/tree/d", signature="another way"), *GOOD)
+    judgement = judge_run(outcomes, SMALL, ("grit",), ())
+    assert closing_lines(HEADER, outcomes, judgement, ".gritstone/report.jsonl")[0] == (
+        "2 more cases fail grit.tree.key-order in the same way: `gritstone show grit.tree.key-order` lists them"
+    )
+    first = closing_lines(HEADER, outcomes[2:], judgement, "a b.jsonl")[0]
+    assert "in the same way" not in first
+    elsewhere = closing_lines(HEADER, outcomes[1:], judgement, "a b.jsonl")[0]
+    assert elsewhere == (
+        "1 more case fails grit.tree.key-order in the same way: "
+        "`gritstone show grit.tree.key-order --report 'a b.jsonl'` lists them"
+    )
+
+
+def test_who_asks_for_a_rule_hears_of_others_in_one_line() -> None:
+    other = failed("grit/tree/other", rule="grit.tree.key-unique")
+    outcomes, asked = (other, *GOOD), "grit.tree.key-order"
+    book = fake_book([RULE, "grit.tree.key-unique", "harness.frame.line"])
+    part = judge_run(outcomes, book, ("grit",), (), whole=False)
+    assert profile_lines(outcomes, part, asked)[1].startswith("grit     1/1 rules asked   1 pass   1 fail")
+    told = closing_lines(HEADER, outcomes, part, "r.jsonl", asked)
+    assert told[0] == "the same cases fail by rules that were not asked for: grit.tree.key-unique"
+    assert "not asked for" not in closing_lines(HEADER, outcomes, part, "r.jsonl")[0]
+    out = io.StringIO()
+    shown = console(out, Selection(rule=asked))
+    shown.begin(HEADER, [])
+    shown.notice(other)
+    assert "FAIL" not in out.getvalue()
+    shown.notice(failed())
+    assert "FAIL grit.tree.key-order" in out.getvalue()
+
+
+def test_cases_that_only_vouch_for_others_have_no_line() -> None:
+    part = judge_run(GOOD, SMALL, ("grit",), (), wanted=("harness",), whole=False)
+    assert [line.split()[0] for line in profile_lines(GOOD, part)] == ["harness"]
+    bad = judge_run((failed(), *GOOD), SMALL, ("grit",), (), wanted=("harness",), whole=False)
+    assert profile_lines((failed(), *GOOD), bad)[1].startswith("grit     no MUST asked   1 pass   1 fail")
+
+
+@pytest.mark.rule("suite.rules.frozen")
+def test_rules_that_are_not_scored_are_said_to_be_so() -> None:
+    book = RuleBook("0.1", BOOK.rules, {"0.1": (("harness.frame.line", "MUST", "0" * 16),)}, "0" * 64)
+    outcomes = (failed(), *GOOD)
+    judgement = judge_run(outcomes, book, ("grit",), ())
+    assert closing_lines(HEADER, outcomes, judgement, "r.jsonl")[0] == (
+        "1 rule is newer than spec 0.1 and not scored: 1 fail: grit.tree.key-order"
+    )
+    assert "not scored: newer than spec 0.1" in Teller(book, {}, HEADER, Path(), 100).block(failed(), {})[0]
+    assert "not scored" not in teller().block(failed(), {})[0]
+    scored = judge_run(outcomes, BOOK, ("grit",), ())
+    assert not any("not scored" in line for line in closing_lines(HEADER, outcomes, scored, "r.jsonl"))
+
+
 def test_errors_of_one_cause_are_counted() -> None:
     causes = ("hung:blocked", "adapter", "hung:blocked", "twin", "twin", "not-started", "not-started")
     broken = [
@@ -274,8 +325,8 @@ def test_nothing_judged_is_said_so(iut: Any, words: str) -> None:
     assert "exit 3" in line
 
 
-def console(out: io.StringIO) -> Console:
-    plan = make_plan([accept(), reject()], (), (), Selection(), 1)
+def console(out: io.StringIO, selection: Selection | None = None) -> Console:
+    plan = make_plan([accept(), reject()], (), (), selection or Selection(), 1)
     return Console(Data(BOOK, VectorSet((), "0" * 64)), plan, Path(".gritstone"), out, live=False)
 
 
@@ -298,9 +349,22 @@ def test_the_last_words_of_a_process_stand_on_their_own_lines() -> None:
 def test_ids_are_short_wherever_they_stand() -> None:
     place = f"heads/{'ab' * 32}~1/inbox/{'cd' * 32}"
     told = dict(show_difference(place, "a legal history", f"{'0f' * 32} was not covered alone", 100))
-    assert told["path"] == "heads/abababab…~1/inbox/cdcdcdcd…"
-    assert told["got"] == "0f0f0f0f… was not covered alone"
+    assert told["path"] == "heads/abababababab…~1/inbox/cdcdcdcdcdcd…"
+    assert told["got"] == "0f0f0f0f0f0f… was not covered alone"
+    assert show_request("grit.get", {"id": "0f" * 32}, 80) == "grit.get  id 0f0f0f0f…"
     assert show_value("ab" * 31, 100) == "ab" * 31
+
+
+@pytest.mark.rule("suite.message.explains")
+def test_what_was_expected_and_what_was_got_never_look_alike() -> None:
+    one, other = "ab" * 32, "ab" * 31 + "ac"
+    assert show_sides("/id", one, other, 100) == (one, other)
+    assert show_sides("/id", one, "ac" * 32, 100) == ("abababababab…", "acacacacacac…")
+    long, longer = [0] * 90 + [1] + [2] * 90, [0] * 90 + [3] + [2] * 90
+    expected, got = show_sides("/refs", long, longer, 60)
+    assert (expected[:16], got[:16]) == ("…0,0,0,0,0,0,1,2", "…0,0,0,0,0,0,3,2")
+    assert max(len(expected), len(got)) <= 60
+    assert show_sides("", {"ok": {"id": one}}, {"refused": "missing"}, 100)[0] == 'ok  {"id":"abababababab…"}'
 
 
 def test_an_empty_text_is_shown() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from gritstone_conformance.reporting.messages import verdict_words
+from gritstone_conformance.reporting.conclusions import verdict_words
 from gritstone_conformance.reporting.page.markup import Node, element, write_xml
 from gritstone_conformance.reporting.page.material import Material, gather
 from gritstone_conformance.reporting.report import Report

@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from gritstone_conformance.replies import Json
-from gritstone_conformance.reporting.messages import SHOWN, Teller, known_line, opening_lines, signature_key
+from gritstone_conformance.reporting.messages import (
+    SHOWN,
+    Teller,
+    is_asked,
+    known_line,
+    opening_lines,
+    signature_key,
+)
 from gritstone_conformance.running.expectations import Expectations
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Plan
@@ -58,6 +65,7 @@ class Console:
         self._known: set[tuple[str, str, str]] = set()
         self._today = ""
         self._verdicts: dict[str, str] = {}
+        self._asked = plan.selection.rule or "*"
         self._wants_live = live
         self._live: Any = None
 
@@ -117,7 +125,7 @@ class Console:
             self._known.add(entry.key)
             return
         key = signature_key(outcome)
-        if key in self._shown:
+        if key in self._shown or not is_asked(outcome, self._asked):
             return
         self._shown.add(key)
         if len(self._shown) <= SHOWN and self._teller is not None:

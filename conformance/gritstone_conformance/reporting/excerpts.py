@@ -1,7 +1,8 @@
 """Excerpts: values of any size as one short line that people can read.
 
 Bytes are shown as text where they are text (``framed-sha256``) and as hex where they are not; what is long is cut in
-the middle, for the ends tell most. Nothing shown here can move a cursor or change a colour.
+the middle, for the ends tell most. What was expected and what was got are never cut until they look alike. Nothing
+shown here can move a cursor or change a colour.
 """
 
 from __future__ import annotations
@@ -9,18 +10,32 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Final
 
 from gritstone_conformance.attachment.base64url import BadSpelling, decode_bytes
 from gritstone_conformance.replies import Json
 from gritstone_conformance.text import printable
 
-__all__ = ["cut_middle", "short_ids", "show_answer", "show_bytes", "show_difference", "show_request", "show_value"]
+__all__ = [
+    "cut_middle",
+    "short_ids",
+    "show_answer",
+    "show_bytes",
+    "show_difference",
+    "show_request",
+    "show_sides",
+    "show_value",
+]
 
 _BYTES_ARGS: Final = ("bytes", "bundle", "data")
 _EMPTY: Final = '""'
 _ID: Final = re.compile(r"\b[0-9a-f]{64}\b")
 _IDS_SHOWN: Final = 8  # hex digits of an id that are kept
+_IDS_COMPARED: Final = 12  # where one is held against another
+_WHOLE: Final = 64
+_LEAD: Final = 12  # characters before the first one that differs
+_UNCUT: Final = 1 << 30
 
 
 def cut_middle(line: str, width: int) -> str:
@@ -57,27 +72,49 @@ def show_request(op: str, args: Mapping[str, Json], width: int) -> str:
     return cut_middle(printable("  ".join([op, ", ".join(plain), *long]), 4 * width), width)
 
 
-def show_value(value: Json, width: int) -> str:
-    """Return a JSON value in one line, ids shortened."""
+def show_value(value: Json, width: int, digits: int = _IDS_SHOWN) -> str:
+    """Return a JSON value in one line, ids shortened to their first digits."""
     if isinstance(value, str):
-        return cut_middle(printable(short_ids(value), 8 * width), width)
-    text = json.dumps(_withshort_ids(value), ensure_ascii=False, separators=(",", ":"))
+        return cut_middle(printable(short_ids(value, digits), 8 * width), width)
+    text = json.dumps(_with_short_ids(value, digits), ensure_ascii=False, separators=(",", ":"))
     return cut_middle(printable(text, max(len(text), 1)), width)
 
 
 def show_difference(path: str, expected: Json, got: Json, width: int) -> list[tuple[str, str]]:
     """Return labels with texts: where an answer leaves what was expected, what was expected, what was got."""
-    if not path:
-        return [("expected", show_answer(expected, width)), ("got", show_answer(got, width))]
-    values = (("expected", expected), ("got", got))
-    told = [(label, "nothing, or null" if value is None else show_value(value, width)) for label, value in values]
-    return [("path", cut_middle(printable(short_ids(path), 4 * width), width)), *told]
+    sides = zip(("expected", "got"), show_sides(path, expected, got, width), strict=True)
+    place = [("path", cut_middle(printable(short_ids(path, _IDS_COMPARED), 4 * width), width))] if path else []
+    return [*place, *sides]
 
 
-def show_answer(value: Json, width: int) -> str:
+def show_sides(path: str, expected: Json, got: Json, width: int) -> tuple[str, str]:
+    """Return what was expected and what was got, each in one line, so that they differ where the values do.
+
+    Ids show twelve digits, or all of them where twelve are not enough; two lines that their cut made equal are cut
+    before the first character that differs.
+    """
+    for digits in (_IDS_COMPARED, _WHOLE):
+        sides = tuple(_side(path, value, digits) for value in (expected, got))
+        if sides[0] != sides[1]:
+            break
+    shown = tuple(cut_middle(side, width) for side in sides)
+    if shown[0] == shown[1] and sides[0] != sides[1]:
+        start = max(0, next(at for at, (one, other) in enumerate(zip_longest(*sides)) if one != other) - _LEAD)
+        shown = tuple(cut_middle(f"…{side[start:]}", width) for side in sides)
+    return shown[0], shown[1]
+
+
+def _side(path: str, value: Json, digits: int) -> str:
+    """Return a value in one line that is not cut."""
+    if path:
+        return "nothing, or null" if value is None else show_value(value, _UNCUT, digits)
+    return show_answer(value, _UNCUT, digits)
+
+
+def show_answer(value: Json, width: int, digits: int = _IDS_SHOWN) -> str:
     """Return an expectation or an answer in words: ``refused invalid``, ``ok {…}``, ``nothing``."""
     if not isinstance(value, dict):
-        return "nothing" if value is None else show_value(value, width)
+        return "nothing" if value is None else show_value(value, width, digits)
     match sorted(value):
         case ["refused"]:
             return f"refused {value['refused']}"
@@ -86,13 +123,13 @@ def show_answer(value: Json, width: int) -> str:
         case ["unsupported"]:
             return "unsupported" if isinstance(value["unsupported"], dict) else f"unsupported {value['unsupported']}"
         case ["error"]:
-            return "error" if value["error"] is True else f"error: {show_value(value['error'], width)}"
+            return "error" if value["error"] is True else f"error: {show_value(value['error'], width, digits)}"
         case ["any"]:
-            return cut_middle(" or ".join(show_answer(option, width) for option in value["any"]), width)
+            return cut_middle(" or ".join(show_answer(option, width, digits) for option in value["any"]), width)
         case ["ok"]:
-            return f"ok  {show_value(value['ok'], width)}"
+            return f"ok  {show_value(value['ok'], width, digits)}"
         case _:
-            return show_value(value, width)
+            return show_value(value, width, digits)
 
 
 def _spelled_bytes(text: str, *, as_text: bool, width: int) -> tuple[str, str]:
@@ -110,16 +147,16 @@ def _is_text(args: Mapping[str, Json]) -> bool:
     return args.get("format") != "cbor-blake3"
 
 
-def short_ids(text: str) -> str:
+def short_ids(text: str, digits: int = _IDS_SHOWN) -> str:
     """Return a text with every id in it cut to its first digits."""
-    return _ID.sub(lambda match: f"{match[0][:_IDS_SHOWN]}…", text)
+    return text if digits >= _WHOLE else _ID.sub(lambda match: f"{match[0][:digits]}…", text)
 
 
-def _withshort_ids(value: Json) -> Json:
+def _with_short_ids(value: Json, digits: int) -> Json:
     if isinstance(value, str):
-        return short_ids(value)
+        return short_ids(value, digits)
     if isinstance(value, list):
-        return [_withshort_ids(item) for item in value]
+        return [_with_short_ids(item, digits) for item in value]
     if isinstance(value, dict):
-        return {key: _withshort_ids(item) for key, item in value.items()}
+        return {key: _with_short_ids(item, digits) for key, item in value.items()}
     return value

@@ -1,17 +1,16 @@
 """Messages: what people are told about a run, as plain lines, made from report lines alone.
 
 Decides which failures are shown in full (the smallest case of each rule and signature, at most ten), and the words.
-Where and how lines appear is the console's business.
+``conclusions`` says what follows from all of them; where and how lines appear is the console's business.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import textwrap
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
@@ -21,31 +20,28 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.excerpts import cut_middle, show_difference, show_request, show_value
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.expectations import Expectation, Stale, blamed_rule
-from gritstone_conformance.running.outcomes import VERDICTS, Outcome
-from gritstone_conformance.running.verdicts import UNCLAIMED, Judgement
+from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.text import counted, printable, unfolded
 
 __all__ = [
+    "LAST_REPORT",
     "SHOWN",
     "Teller",
-    "closing_lines",
     "expected_lines",
     "found_digits",
+    "is_asked",
     "known_failures",
     "known_line",
     "opening_lines",
-    "profile_lines",
     "signature_key",
-    "skip_words",
     "smallest_of_each",
     "subject_name",
-    "verdict_words",
 ]
 
 SHOWN: Final = 10
 """How many signatures are shown in full."""
-
-_LACKING: Final = re.compile(rf"\b(?:format|feature|profile) (\S+) {UNCLAIMED}$")  # also in the reason of a twin
+LAST_REPORT: Final = Path(".gritstone/report.jsonl")
+"""Where ``verify`` writes and ``show`` reads, unless told otherwise."""
 
 
 def opening_lines(header: Mapping[str, Json]) -> list[str]:
@@ -80,80 +76,6 @@ def subject_name(iut: Json) -> str:
     return printable(f"{iut['implementation']['name']} {iut['implementation']['version']}", 80)
 
 
-def profile_lines(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
-    """Return lines for each profile: rules passed, cases by verdict, seconds spent in cases, reasons of skips.
-
-    Rules passed are counted against those that are required; where no claim follows, against those that were asked.
-    """
-    lines = []
-    for profile in sorted({outcome.profile for outcome in outcomes}, key=lambda name: (name != "harness", name)):
-        mine = [outcome for outcome in outcomes if outcome.profile == profile]
-        if all(outcome.verdict == "skip" and outcome.reason == f"profile {profile} {UNCLAIMED}" for outcome in mine):
-            lines.append(f"{profile:<8} is not claimed: {counted(len(mine), 'case')} not asked")
-            continue
-        tally = Counter(outcome.verdict for outcome in mine)
-        counts = "   ".join(f"{tally[verdict]} {verdict}" for verdict in VERDICTS)
-        seconds = sum(outcome.seconds for outcome in mine)
-        lines.append(f"{profile:<8} {_rule_words(profile, judgement)}   {counts}   {seconds:.1f} s in cases")
-        lines += [f"{'':<8} {words}" for words in skip_words(mine)]
-    return lines
-
-
-def _rule_words(profile: str, judgement: Judgement) -> str:
-    verdicts = [judgement.rules.get(rule) for rule in judgement.required.get(profile, ())]
-    if not judgement.conforms:  # a part of the cases: what was not asked has not failed
-        asked = [verdict for verdict in verdicts if verdict not in (None, "skip")]
-        return f"{asked.count('pass')}/{len(asked)} rules asked"
-    return f"{verdicts.count('pass')}/{len(verdicts)} rules"
-
-
-def closing_lines(
-    header: Mapping[str, Json], outcomes: Sequence[Outcome], judgement: Judgement, where: str
-) -> list[str]:
-    """Return the lines that say what follows; a claim names all that it rests on."""
-    tail = f"   exit {judgement.exit}" if judgement.exit else ""
-    lines = [*_remarks(outcomes, judgement), *(line for entry in judgement.stale for line in entry.told())]
-    return [*lines, f"{'; '.join(verdict_words(header, outcomes, judgement))}{tail}   {where}"]
-
-
-def verdict_words(header: Mapping[str, Json], outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
-    """Return what follows from a run, in clauses; a claim names all that it rests on.
-
-    Spec: :rule:`suite.report.scoped`.
-    """
-    iut = header["iut"]
-    if judgement.exit == 3:
-        return [f"nothing was judged: {_nothing_words(iut)}"]
-    name = subject_name(iut)
-    parts = []
-    counts = _count_words(outcomes, judgement)
-    if counts:
-        parts.append(", ".join(counts))
-    good = ", ".join(profile for profile, yes in judgement.conforms.items() if yes)
-    bad = ", ".join(profile for profile, yes in judgement.conforms.items() if not yes)
-    if good:
-        scope = f"{' '.join(iut['formats'])}; suite {header['suite']}, vectors {header['vectors'][:8]}"
-        parts.append(f"{name} conforms to {good} of spec {header['spec']} ({scope})")
-    if bad:
-        parts.append(f"{name} does not conform to {bad} of spec {header['spec']}")
-    if not judgement.conforms and "bundle" not in iut:
-        parts.append("a part of the cases: no claim follows")
-    return parts
-
-
-def _count_words(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
-    """Return how many rules fail and cases broke unforeseen, how many failures are known, and stale entries."""
-    known, stale = known_failures(outcomes), len(judgement.stale)
-    words = []
-    if judgement.unexpected > stale:
-        unforeseen = [outcome for outcome in outcomes if outcome.expected is None]
-        failing = len(_failing(unforeseen, "MUST") or _failing(unforeseen, "SHOULD"))
-        errors = sum(1 for outcome in unforeseen if outcome.verdict == "error")
-        words += [counted(failing, "rule fails", "rules fail"), counted(errors, "error")]
-    words += [f"{len(known)} known"] if known else []
-    return words + ([counted(stale, "stale entry", "stale entries")] if stale else [])
-
-
 def known_failures(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """Return the failures that the implementer's file foresaw."""
     return [outcome for outcome in outcomes if outcome.expected is not None]
@@ -183,41 +105,9 @@ def expected_lines(outcomes: Iterable[Outcome], stale: Sequence[Stale]) -> list[
     return [*lines, *(line for entry in stale for line in entry.told())]
 
 
-def _remarks(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
-    """Return what stands between the profiles and the claim."""
-    lines = []
-    uncovered = [rule for rules in judgement.required.values() for rule in rules if rule not in judgement.rules]
-    if judgement.conforms and uncovered and judgement.exit != 3:
-        count = counted(len(uncovered), "required rule")
-        lines.append(f"{count} without a case in this suite: {' '.join(uncovered[:5])}")
-    failed = _failing(outcomes, "SHOULD")
-    if failed:
-        lines.append(f"{counted(len(failed), 'SHOULD')} not kept: {' '.join(sorted(failed))}")
-    lines += _error_counts(outcomes)
-    unproven = sum(1 for outcome in outcomes if outcome.cause == "twin")
-    if unproven:
-        lines.append(f"{counted(unproven, 'case')} answered as expected but not counted: the twin did not pass")
-    return lines
-
-
-def _error_counts(outcomes: Iterable[Outcome]) -> list[str]:
-    """Return how many cases broke with each cause that is shown once for all of them."""
-    unforeseen = (outcome for outcome in outcomes if outcome.verdict == "error" and outcome.expected is None)
-    causes = Counter(outcome.cause or "" for outcome in unforeseen)
-    shown = ((cause, number) for cause, number in sorted(causes.items()) if cause not in ("twin", "not-started"))
-    return [f"{number} cases with error {printable(cause)}" for cause, number in shown if number > 1]
-
-
-def _failing(outcomes: Iterable[Outcome], level: str) -> set[str]:
-    return {outcome.rule or "" for outcome in outcomes if outcome.verdict == "fail" and outcome.level == level}
-
-
-def _nothing_words(iut: Json) -> str:
-    if iut is None:
-        return "hello was never answered"
-    if not iut.get("profiles", True):
-        return "no profile is claimed; claim `grit` in `hello`, then `gritstone doctor` tells what is not right yet"
-    return "no case was executed of a profile that is claimed or was asked for"
+def is_asked(outcome: Outcome, asked: str) -> bool:
+    """Return whether a failure is of a rule that a glob asks for."""
+    return outcome.verdict != "fail" or fnmatchcase(blamed_rule(outcome), asked)
 
 
 def smallest_of_each(outcomes: Iterable[Outcome]) -> list[Outcome]:
@@ -253,18 +143,6 @@ def _weight(outcome: Outcome) -> tuple[int, int, str]:
     return (told.steps, len(str(told.args)), outcome.case) if told else (0, 0, outcome.case)
 
 
-def skip_words(outcomes: Iterable[Outcome]) -> list[str]:
-    """Return in lines why cases were skipped: first what is not claimed, then everything else."""
-    claims: Counter[str] = Counter()
-    others: Counter[str] = Counter()
-    for outcome in outcomes:
-        if outcome.verdict == "skip" and outcome.reason:
-            match = _LACKING.search(outcome.reason)
-            (claims if match else others)[match[1] if match else outcome.reason] += 1
-    told = (("not claimed: ", ", ", claims), ("skipped: ", "; ", others))
-    return [label + sep.join(f"{n} × {what}" for what, n in sorted(some.items())) for label, sep, some in told if some]
-
-
 class Teller:
     """Tells failures: it knows the rules' sentences, the twins, and the command to see a failure again."""
 
@@ -272,6 +150,7 @@ class Teller:
         self, book: RuleBook, cases: Mapping[str, Case], header: Mapping[str, Json], home: Path, width: int
     ) -> None:
         self._book = book
+        self._judging = book.judging(header.get("spec", book.spec))
         self._cases = cases
         self._header = header
         self._home = home
@@ -302,6 +181,8 @@ class Teller:
 
     def _title(self, outcome: Outcome) -> str:
         note = "" if outcome.level == "MUST" else f"   ({outcome.level})"
+        if outcome.verdict == "fail" and not self._judging.scores(blamed_rule(outcome)):
+            note += f"   (not scored: newer than spec {self._judging.spec})"
         if outcome.verdict == "error":
             return f"ERROR {outcome.case}   {printable(outcome.cause or '')}{note}"
         shrunk = ""

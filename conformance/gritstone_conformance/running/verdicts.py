@@ -176,6 +176,7 @@ def judge_run(
         unexpected=against,
         exit=exit_code(executed, judged if (whole if complete is None else complete) else None, against),
         stale=tuple(stale),
+        unscored=tuple(rule for rule in rules if not book.scores(rule)),
     )
 
 

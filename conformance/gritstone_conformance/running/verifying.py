@@ -18,7 +18,7 @@ from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import Json
-from gritstone_conformance.reporting.messages import closing_lines, profile_lines
+from gritstone_conformance.reporting.conclusions import closing_lines, profile_lines
 from gritstone_conformance.reporting.report import Report, footer_line, header_line, timestamp, write_report
 from gritstone_conformance.rules import RuleBook, load_rules
 from gritstone_conformance.running.expectations import Expectations, Stale, foresee
@@ -164,7 +164,7 @@ def conclude(
         stale=stale,
     )
     write_report(report, header, outcomes, footer_line(outcomes, judgement, restarts, timestamp()))
-    listener.end(ending_lines(header, outcomes, judgement, report))
+    listener.end(ending_lines(header, outcomes, judgement, report, selection.rule or "*"))
     return judgement.exit
 
 
@@ -185,11 +185,14 @@ def known_cases(data: Data) -> dict[str, tuple[str, ...]]:
 
 
 def ending_lines(
-    header: Mapping[str, Json], outcomes: Sequence[Outcome], judgement: Judgement, report: Path
+    header: Mapping[str, Json], outcomes: Sequence[Outcome], judgement: Judgement, report: Path, asked: str = "*"
 ) -> list[str]:
-    """Return lines for each profile and what follows; of an implementation that never spoke only the latter."""
-    profiles = [] if header["iut"] is None else profile_lines(outcomes, judgement)
-    return [*profiles, *closing_lines(header, outcomes, judgement, str(report))]
+    """Return lines for each profile and what follows; of an implementation that never spoke only the latter.
+
+    ``asked`` is the glob of the rules that were asked for.
+    """
+    profiles = [] if header["iut"] is None else profile_lines(outcomes, judgement, asked)
+    return [*profiles, *closing_lines(header, outcomes, judgement, str(report), asked)]
 
 
 def rejudge(report: Report, book: RuleBook) -> Judgement:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from gritstone_conformance.reporting.excerpts import cut_middle, show_answer, show_request
+from gritstone_conformance.reporting.excerpts import cut_middle, show_request, show_sides
 from gritstone_conformance.reporting.messages import found_digits, known_failures, signature_key, smallest_of_each
 from gritstone_conformance.reporting.page.graph import draw_graph
 from gritstone_conformance.reporting.page.markup import Node, element, prose
@@ -143,9 +143,8 @@ def _steps(told: Divergent) -> Iterator[Node]:
     yield from _fact(place, element("code", {}, show_request(told.op, told.args, WIDEST)))
     if told.path:
         yield from _fact("path", element("code", {}, told.path))
-    missing = "nothing, or null"
-    for label, value in (("expected", told.expected), ("got", told.got)):
-        words = missing if told.path and value is None else show_answer(value, WIDEST)
+    sides = show_sides(told.path, told.expected, told.got, WIDEST)
+    for label, words in zip(("expected", "got"), sides, strict=True):
         yield element("dt", {"class": label}, label)
         yield element("dd", {"class": label}, element("code", {}, words))
 

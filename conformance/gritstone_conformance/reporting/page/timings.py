@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from gritstone_conformance.reporting.messages import skip_words
+from gritstone_conformance.reporting.conclusions import skip_words
 from gritstone_conformance.reporting.page.markup import Node, element
 from gritstone_conformance.reporting.page.material import Material, duration
 from gritstone_conformance.reporting.page.rules import in_order

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gritstone_conformance.replies import Json
-from gritstone_conformance.reporting.excerpts import short_ids, show_value
+from gritstone_conformance.reporting.excerpts import short_ids, show_sides
 from gritstone_conformance.reporting.page.markup import Node, element
 from gritstone_conformance.text import counted
 
@@ -56,10 +56,10 @@ def _siblings(pairs: Sequence[Json], where: str, left_out: int = 0) -> Node:
 
 
 def _leaf(level: Json, expected: Json, got: Json) -> Node:
-    pair = (("expected", expected), ("got", got))
+    sides = zip(("expected", "got"), show_sides("/", expected, got, _WIDTH), strict=True)
     told = (
-        element("div", {"class": f"said {label}"}, element("b", {}, label), " ", element("code", {}, _shown(value)))
-        for label, value in pair
+        element("div", {"class": f"said {label}"}, element("b", {}, label), " ", element("code", {}, words))
+        for label, words in sides
     )
     here = element(
         "strong", {"class": "here"}, element("span", {"aria-hidden": "true"}, "▸ "), short_ids(level["member"])
@@ -69,7 +69,3 @@ def _leaf(level: Json, expected: Json, got: Json) -> Node:
 
 def _name(name: str) -> Node:
     return element("span", {"class": "name"}, short_ids(name))
-
-
-def _shown(value: Json) -> str:
-    return "nothing, or null" if value is None else show_value(value, _WIDTH)

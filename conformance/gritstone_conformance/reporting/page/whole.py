@@ -13,7 +13,7 @@ from datetime import datetime
 from importlib import resources
 
 from gritstone_conformance.replies import Json
-from gritstone_conformance.reporting.messages import verdict_words
+from gritstone_conformance.reporting.conclusions import verdict_words
 from gritstone_conformance.reporting.page.failures import failures_section
 from gritstone_conformance.reporting.page.markup import Node, digest_source, element, embedded, write_html
 from gritstone_conformance.reporting.page.material import Material, duration, gather

@@ -1,0 +1,203 @@
+"""Conclusions: the lines at the end of a run, from its outcomes to the claim and all that it rests on.
+
+What is said of a single failure is the business of ``messages``.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Final
+
+from gritstone_conformance.replies import Json
+from gritstone_conformance.reporting.messages import (
+    LAST_REPORT,
+    SHOWN,
+    is_asked,
+    known_failures,
+    signature_key,
+    subject_name,
+)
+from gritstone_conformance.running.expectations import blamed_rule
+from gritstone_conformance.running.outcomes import VERDICTS, Outcome
+from gritstone_conformance.running.verdicts import UNCLAIMED, Judgement
+from gritstone_conformance.text import counted, printable
+
+__all__ = ["closing_lines", "profile_lines", "skip_words", "verdict_words"]
+
+_LACKING: Final = re.compile(rf"\b(?:format|feature|profile) (\S+) {UNCLAIMED}$")  # also in the reason of a twin
+
+
+def profile_lines(outcomes: Sequence[Outcome], judgement: Judgement, asked: str = "*") -> list[str]:
+    """Return lines for each profile: rules passed, cases by verdict, seconds spent in cases, reasons of skips.
+
+    Rules passed are counted against those that are required; where no claim follows, against those that were asked.
+    A profile that nobody asked for has no line where its cases pass: they only vouch for others.
+
+    Args:
+        outcomes: of the run.
+        judgement: what follows from them.
+        asked: the glob of the rules that were asked for.
+    """
+    lines = []
+    for profile in sorted({outcome.profile for outcome in outcomes}, key=lambda name: (name != "harness", name)):
+        mine = [outcome for outcome in outcomes if outcome.profile == profile]
+        if all(outcome.verdict == "skip" and outcome.reason == f"profile {profile} {UNCLAIMED}" for outcome in mine):
+            lines.append(f"{profile:<8} is not claimed: {counted(len(mine), 'case')} not asked")
+            continue
+        tally = Counter(outcome.verdict for outcome in mine)
+        if profile not in judgement.required and tally["pass"] == len(mine):
+            continue
+        counts = "   ".join(f"{tally[verdict]} {verdict}" for verdict in VERDICTS)
+        seconds = sum(outcome.seconds for outcome in mine)
+        lines.append(f"{profile:<8} {_rule_words(profile, judgement, asked)}   {counts}   {seconds:.1f} s in cases")
+        lines += [f"{'':<8} {words}" for words in skip_words(mine)]
+    return lines
+
+
+def _rule_words(profile: str, judgement: Judgement, glob: str) -> str:
+    verdicts = [judgement.rules.get(rule) for rule in judgement.required.get(profile, ()) if fnmatchcase(rule, glob)]
+    words = "rules"
+    if not judgement.conforms:  # a part of the cases: what was not asked has not failed
+        verdicts = [verdict for verdict in verdicts if verdict not in (None, "skip")]
+        words = "rules asked"
+    return f"{verdicts.count('pass')}/{len(verdicts)} {words}" if verdicts else "no MUST asked"
+
+
+def closing_lines(
+    header: Mapping[str, Json], outcomes: Sequence[Outcome], judgement: Judgement, where: str, asked: str = "*"
+) -> list[str]:
+    """Return the lines that say what follows; a claim names all that it rests on."""
+    tail = f"   exit {judgement.exit}" if judgement.exit else ""
+    lines = [*_others_alike(outcomes, where, asked), *_unasked(outcomes, asked), *_unscored(header, judgement, asked)]
+    lines += [*_remarks(outcomes, judgement), *(line for entry in judgement.stale for line in entry.told())]
+    return [*lines, f"{'; '.join(verdict_words(header, outcomes, judgement))}{tail}   {where}"]
+
+
+def verdict_words(header: Mapping[str, Json], outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
+    """Return what follows from a run, in clauses; a claim names all that it rests on.
+
+    Spec: :rule:`suite.report.scoped`.
+    """
+    iut = header["iut"]
+    if judgement.exit == 3:
+        return [f"nothing was judged: {_nothing_words(iut)}"]
+    name = subject_name(iut)
+    parts = []
+    counts = _count_words(outcomes, judgement)
+    if counts:
+        parts.append(", ".join(counts))
+    good = ", ".join(profile for profile, yes in judgement.conforms.items() if yes)
+    bad = ", ".join(profile for profile, yes in judgement.conforms.items() if not yes)
+    if good:
+        scope = f"{' '.join(iut['formats'])}; suite {header['suite']}, vectors {header['vectors'][:8]}"
+        parts.append(f"{name} conforms to {good} of spec {header['spec']} ({scope})")
+    if bad:
+        parts.append(f"{name} does not conform to {bad} of spec {header['spec']}")
+    if not judgement.conforms and "bundle" not in iut:
+        parts.append("a part of the cases: no claim follows")
+    return parts
+
+
+def _count_words(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
+    """Return how many rules fail and cases broke unforeseen, how many failures are known, and stale entries."""
+    known, stale = known_failures(outcomes), len(judgement.stale)
+    words = []
+    if judgement.unexpected > stale:
+        unforeseen = [outcome for outcome in outcomes if outcome.expected is None]
+        failing = len(_failing(unforeseen, "MUST") or _failing(unforeseen, "SHOULD"))
+        errors = sum(1 for outcome in unforeseen if outcome.verdict == "error")
+        words += [counted(failing, "rule fails", "rules fail"), counted(errors, "error")]
+    words += [f"{len(known)} known"] if known else []
+    return words + ([counted(stale, "stale entry", "stale entries")] if stale else [])
+
+
+def _remarks(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
+    """Return what stands between the profiles and the claim."""
+    lines = []
+    uncovered = [rule for rules in judgement.required.values() for rule in rules if rule not in judgement.rules]
+    if judgement.conforms and uncovered and judgement.exit != 3:
+        count = counted(len(uncovered), "required rule")
+        lines.append(f"{count} without a case in this suite: {' '.join(uncovered[:5])}")
+    failed = _failing(outcomes, "SHOULD")
+    if failed:
+        lines.append(f"{counted(len(failed), 'SHOULD')} not kept: {' '.join(sorted(failed))}")
+    lines += _error_counts(outcomes)
+    unproven = sum(1 for outcome in outcomes if outcome.cause == "twin")
+    if unproven:
+        lines.append(f"{counted(unproven, 'case')} answered as expected but not counted: the twin did not pass")
+    return lines
+
+
+def _others_alike(outcomes: Sequence[Outcome], where: str, asked: str) -> list[str]:
+    """Return for each rule how many cases fail in the same way as one that is shown, and how to list them."""
+    failed = [outcome for outcome in outcomes if outcome.verdict == "fail" and outcome.expected is None]
+    kinds = Counter(signature_key(outcome) for outcome in failed)
+    more: Counter[str] = Counter()
+    for (_, rule, _), number in kinds.items():
+        more[rule] += number - 1
+    told = [rule for rule in sorted(more) if more[rule] and fnmatchcase(rule, asked)][:SHOWN]
+    report = "" if where == str(LAST_REPORT) else f" --report {shlex.quote(where)}"
+    return [
+        f"{counted(more[rule], 'more case fails', 'more cases fail')} {rule} in the same way: "
+        f"`gritstone show {rule}{report}` lists them"
+        for rule in told
+    ]
+
+
+def _unasked(outcomes: Iterable[Outcome], asked: str) -> list[str]:
+    """Return which rules that nobody asked for fail in the same cases."""
+    failing = (outcome for outcome in outcomes if outcome.verdict == "fail" and outcome.expected is None)
+    others = sorted({blamed_rule(outcome) for outcome in failing if not is_asked(outcome, asked)})
+    return [f"the same cases fail by rules that were not asked for: {' '.join(others)}"] if others else []
+
+
+def _unscored(header: Mapping[str, Json], judgement: Judgement, asked: str) -> list[str]:
+    """Return what became of the rules that are newer than the version judged by: they run and count for nothing.
+
+    Spec: :rule:`suite.rules.frozen`.
+    """
+    verdicts = {rule: judgement.rules[rule] for rule in judgement.unscored if fnmatchcase(rule, asked)}
+    told = {rule: verdict for rule, verdict in verdicts.items() if verdict != "skip"}
+    if not told:
+        return []
+    tally = Counter(told.values())
+    words = [f"{tally[verdict]} {verdict}" for verdict in VERDICTS if tally[verdict]]
+    bad = "".join(f" {rule}" for rule, verdict in told.items() if verdict != "pass")
+    newer = counted(len(told), "rule is", "rules are")
+    return [f"{newer} newer than spec {header['spec']} and not scored: {', '.join(words)}{':' if bad else ''}{bad}"]
+
+
+def _error_counts(outcomes: Iterable[Outcome]) -> list[str]:
+    """Return how many cases broke with each cause that is shown once for all of them."""
+    unforeseen = (outcome for outcome in outcomes if outcome.verdict == "error" and outcome.expected is None)
+    causes = Counter(outcome.cause or "" for outcome in unforeseen)
+    shown = ((cause, number) for cause, number in sorted(causes.items()) if cause not in ("twin", "not-started"))
+    return [f"{number} cases with error {printable(cause)}" for cause, number in shown if number > 1]
+
+
+def _failing(outcomes: Iterable[Outcome], level: str) -> set[str]:
+    return {outcome.rule or "" for outcome in outcomes if outcome.verdict == "fail" and outcome.level == level}
+
+
+def _nothing_words(iut: Json) -> str:
+    if iut is None:
+        return "hello was never answered"
+    if not iut.get("profiles", True):
+        return "no profile is claimed; claim `grit` in `hello`, then `gritstone doctor` tells what is not right yet"
+    return "no case was executed of a profile that is claimed or was asked for"
+
+
+def skip_words(outcomes: Iterable[Outcome]) -> list[str]:
+    """Return in lines why cases were skipped: first what is not claimed, then everything else."""
+    claims: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for outcome in outcomes:
+        if outcome.verdict == "skip" and outcome.reason:
+            match = _LACKING.search(outcome.reason)
+            (claims if match else others)[match[1] if match else outcome.reason] += 1
+    told = (("not claimed: ", ", ", claims), ("skipped: ", "; ", others))
+    return [label + sep.join(f"{n} × {what}" for what, n in sorted(some.items())) for label, sep, some in told if some]
