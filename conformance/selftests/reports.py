@@ -1,7 +1,9 @@
-"""Reports that nothing was run for: made of outcomes, sealed like any other."""
+"""Reports that nothing was run for, made of outcomes and sealed like any other; and the lines of comparisons."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,10 @@ from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verdicts import judge_run
+from gritstone_conformance.schemas import violation
 from selftests.fakes import HELLO
 
-__all__ = ["made_outcome", "made_report", "saved"]
+__all__ = ["comparison_lines", "made_outcome", "made_report", "saved"]
 
 LAX = "expected refused:invalid got ok"
 
@@ -50,3 +53,13 @@ def saved(path: Path, report: Report) -> str:
     """Write a report, sealed; return its path."""
     write_report(path, report.header, report.outcomes, report.footer)
     return str(path)
+
+
+def comparison_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of a comparison, each held against the schema, and the whole against its seal."""
+    rows = path.read_bytes().splitlines(keepends=True)
+    lines = [json.loads(row) for row in rows]
+    assert [violation("comparison", line) for line in lines] == [None] * len(lines)
+    assert lines[-1]["lines"] == len(lines) - 1
+    assert lines[-1]["sha256"] == hashlib.sha256(b"".join(rows[:-1])).hexdigest()
+    return lines

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,9 @@ from gritstone_conformance.comparing.against import Side, compare_sides
 from gritstone_conformance.comparing.transcripts import Entry, Script, Transcript, entry_of
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Ok, Refused, Reply
-from selftests.test_resume import mutant, read_lines
+from selftests.reports import comparison_lines
+from selftests.terminal import REFERENCE, mutant
 
-REFERENCE = shlex.join([sys.executable, "-m", "gritstone.harness"])
 WRONG = mutant("last-writer-wins")  # two of it answer alike
 CASE = "grit/cas/expected-other-target"
 
@@ -31,7 +29,7 @@ def against(report: Path, *commands: str, glob: str) -> tuple[int, list[dict[str
     first, *others = commands
     more = [word for other in others for word in ("--against", other)]
     code = main(["verify", "--iut", first, *more, "-k", glob, "--report", str(report)])
-    return code, read_lines(report.with_name("report.against.jsonl"))
+    return code, comparison_lines(report.with_name("report.against.jsonl"))
 
 
 @pytest.mark.rule("suite.dispute.no-vote")

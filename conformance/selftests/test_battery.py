@@ -17,9 +17,9 @@ from gritstone_conformance.cli import main
 from gritstone_conformance.comparing import battery
 from gritstone_conformance.comparing.transcripts import Script, Transcript, entry_of, partings
 from gritstone_conformance.replies import Ok
-from selftests.test_resume import mutant, read_lines
+from selftests.reports import comparison_lines
+from selftests.terminal import REFERENCE, mutant
 
-REFERENCE = shlex.join([sys.executable, "-m", "gritstone.harness"])
 GLOB = "grit/refs/*"
 FEW = tuple(each for each in CONDITIONS if each.name in ("a fresh process", "another hash seed"))
 
@@ -27,7 +27,7 @@ FEW = tuple(each for each in CONDITIONS if each.name in ("a fresh process", "ano
 def run(tmp_path: Path, command: str) -> tuple[int, dict[str, dict[str, Any]]]:
     report = tmp_path / "report.jsonl"
     code = main(["verify", "--iut", command, "-k", GLOB, "--battery", "--report", str(report)])
-    _, *lines, footer = read_lines(tmp_path / "report.battery.jsonl")
+    _, *lines, footer = comparison_lines(tmp_path / "report.battery.jsonl")
     assert footer["exit"] in (0, 1)
     return code, {line["condition"]: line for line in lines}
 

@@ -10,8 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -22,44 +21,7 @@ from gritstone_conformance.cli import main
 from gritstone_conformance.commands import COMMANDS
 from gritstone_conformance.options import make_parser
 from gritstone_conformance.reporting.report import read_report
-
-PLANTED = Path(__file__).parent / "planted"
-REFERENCE = shlex.join([sys.executable, "-m", "gritstone.harness"])
-
-
-def planted(name: str) -> str:
-    return shlex.join([sys.executable, str(PLANTED / f"{name}.py")])
-
-
-def bent(folder: Path, was: str, now: str) -> str:
-    """Return the command of an adapter that claims grit and answers ``grit.id``, with one place changed."""
-    source = (PLANTED / "honest.py").read_text(encoding="utf-8")
-    limits = '"object_bytes": 1 << 20, "tree_depth": 1024, "cas_names": 64, "refs": 10_000, '
-    claim = (('"profiles": []', '"profiles": ["grit"]'), ('"window": 64, ', f'"window": 64, {limits}'))
-    for old, new in (*claim, (was, now)):
-        assert old in source
-        source = source.replace(old, new, 1)
-    path = folder / "bent.py"
-    path.write_text(source, encoding="utf-8")
-    return shlex.join([sys.executable, str(path)])
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple]:  # type: ignore[type-arg]
-    """Return a function that runs one command in a directory of its own and returns exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*argv: str) -> tuple[int, str, str]:
-        code = main(argv)
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run
-
-
-def verify(iut: str, *options: str) -> tuple[str, ...]:
-    return ("verify", "--iut", iut, *options)
-
+from selftests.terminal import HERE, REFERENCE, Run, planted, verify
 
 TREES = ("-k", "grit/tree/*")
 
@@ -84,7 +46,7 @@ TREES = ("-k", "grit/tree/*")
         (verify(REFERENCE, "--profile", "nonsense"), 2),
     ],
 )
-def test_exit_codes(run: Callable[..., tuple[int, str, str]], argv: tuple[str, ...], code: int) -> None:
+def test_exit_codes(run: Run, argv: tuple[str, ...], code: int) -> None:
     got, out, err = run(*argv)
     assert got == code, (out, err)
     if code == 2:
@@ -137,9 +99,7 @@ def test_exit_codes(run: Callable[..., tuple[int, str, str]], argv: tuple[str, .
         (("vectors", "--add", "none.json"), "none.json: No such file"),
     ],
 )
-def test_wrong_use_is_one_line_and_exit_2(
-    run: Callable[..., tuple[int, str, str]], argv: tuple[str, ...], words: str
-) -> None:
+def test_wrong_use_is_one_line_and_exit_2(run: Run, argv: tuple[str, ...], words: str) -> None:
     code, out, err = run(*argv)
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
@@ -149,9 +109,7 @@ def test_wrong_use_is_one_line_and_exit_2(
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b'{"cases":[]}', b"[" * 100_000, b"null"])
 @pytest.mark.parametrize("argv", [("report", "bad"), ("replay", "./bad", "--iut", "cat"), ("vectors", "--add", "bad")])
-def test_a_file_that_is_not_valid_is_one_line_and_exit_4(
-    run: Callable[..., tuple[int, str, str]], argv: tuple[str, ...], content: bytes
-) -> None:
+def test_a_file_that_is_not_valid_is_one_line_and_exit_4(run: Run, argv: tuple[str, ...], content: bytes) -> None:
     Path("bad").write_bytes(content)
     code, out, err = run(*argv)
     assert (code, out) == (4, "")
@@ -178,7 +136,7 @@ def test_examples_of_help_are_commands_that_exist(line: str) -> None:
     assert make_parser().parse_args(words).command == words[0]
 
 
-def test_no_word_at_all_says_where_to_start(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_no_word_at_all_says_where_to_start(run: Run) -> None:
     code, out, err = run()
     assert (code, err) == (2, "")
     found = [line.partition("    ")[0].split() for line in out.splitlines() if line.startswith("  gritstone")]
@@ -187,9 +145,7 @@ def test_no_word_at_all_says_where_to_start(run: Callable[..., tuple[int, str, s
 
 
 @pytest.mark.rule("suite.verdict.own-fault")
-def test_a_fault_of_the_suite_is_exit_4(
-    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_of_the_suite_is_exit_4(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from gritstone_conformance.running import window
 
     def broken(*_: object) -> None:
@@ -202,7 +158,7 @@ def test_a_fault_of_the_suite_is_exit_4(
     assert not Path(".gritstone/report.jsonl").exists(), "no verdict comes out of it"
 
 
-def test_an_older_report_does_not_survive_a_run_that_fails(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_an_older_report_does_not_survive_a_run_that_fails(run: Run) -> None:
     assert run(*verify(REFERENCE, *TREES))[0] == 0
     assert Path(".gritstone/report.jsonl").exists()
     assert run(*verify("no-such-command"))[0] == 2
@@ -216,7 +172,7 @@ def children() -> set[str]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
-def test_nothing_is_left_running(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_nothing_is_left_running(run: Run) -> None:
     before = children()
     run(*verify(planted("always_ok"), *TREES))
     run(*verify("cat", *TREES))
@@ -228,7 +184,7 @@ def test_nothing_is_left_running(run: Callable[..., tuple[int, str, str]]) -> No
 def test_a_run_that_is_ended_from_outside_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     mark = f"--ended-from-outside={os.getpid()}"
     # one that answers hello and then nothing, so that the run is under way however slow this process is
-    iut = shlex.join([sys.executable, str(PLANTED / "hang.py"), mark])
+    iut = shlex.join([sys.executable, str(HERE / "planted" / "hang.py"), mark])
     command = [sys.executable, "-m", "gritstone_conformance.cli", *verify(iut, "-k", "grit/[bt]*/*")]
     # who is started in the background may have inherited that interrupts are ignored
     listen = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
@@ -256,7 +212,7 @@ def command_lines() -> Iterator[bytes]:
             yield path.read_bytes()
 
 
-def test_jobs_give_the_report_of_one_job(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_jobs_give_the_report_of_one_job(run: Run) -> None:
     only = ("-k", "grit/tree/*")
     code, out, err = run(*verify(REFERENCE, *only, "--report", "one.jsonl"))
     assert (code, err) == (0, "")
@@ -271,12 +227,12 @@ def test_jobs_give_the_report_of_one_job(run: Callable[..., tuple[int, str, str]
     assert out.splitlines()[:2] == merged.splitlines()[:2]
 
 
-def test_report_tells_the_run_before_again(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_report_tells_the_run_before_again(run: Run) -> None:
     assert run(*verify(REFERENCE, *TREES))[0] == 0
     assert run("report") == run("report", ".gritstone/report.jsonl")
 
 
-def test_shards_are_merged_by_hand(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_shards_are_merged_by_hand(run: Run) -> None:
     only = ("-k", "grit/tree/*")
     run(*verify(REFERENCE, *only, "--report", "whole.jsonl"))
     for index in range(2):
@@ -291,7 +247,7 @@ def test_shards_are_merged_by_hand(run: Callable[..., tuple[int, str, str]]) -> 
     assert "expected the shards 0 to 1 of 2, each once, got [0]" in err
 
 
-def test_a_job_that_cannot_start_ends_the_run(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_a_job_that_cannot_start_ends_the_run(run: Run) -> None:
     code, _, err = run(*verify("no-such-command", "--jobs", "2"))
     assert code == 2
     assert "2 of 2 jobs did not come to a verdict" in err
@@ -316,7 +272,7 @@ def lax(tmp_path: Path) -> str:
     return shlex.join([sys.executable, str(script)])
 
 
-def test_a_broken_line_is_named_replayed_and_mended(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+def test_a_broken_line_is_named_replayed_and_mended(run: Run, tmp_path: Path) -> None:
     broken = lax(tmp_path)
     code, out, _ = run(*verify(broken, "--rule", "grit.tree.key-order", "-k", "grit/tree/*"))
     assert code == 1
@@ -344,7 +300,7 @@ def test_a_broken_line_is_named_replayed_and_mended(run: Callable[..., tuple[int
     assert out.startswith("ERROR  grit/tree/")
 
 
-def test_a_shrunk_failure_is_replayed_too(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+def test_a_shrunk_failure_is_replayed_too(run: Run, tmp_path: Path) -> None:
     broken = lax(tmp_path)
     code, _, _ = run(*verify(broken, "-k", "grit/tree/key-order-d*framed"))
     assert code == 1
@@ -357,7 +313,7 @@ def test_a_shrunk_failure_is_replayed_too(run: Callable[..., tuple[int, str, str
         assert run("replay", f".gritstone/{outcome.found}", "--iut", REFERENCE)[0] == 0
 
 
-def test_replay_of_a_vector_by_its_name(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_replay_of_a_vector_by_its_name(run: Run) -> None:
     code, out, _ = run("replay", "grit/tree/names-descending", "--iut", REFERENCE)
     assert (code, out) == (0, "FIXED  grit/tree/names-descending\n")
     code, out, _ = run("replay", "grit/tree/names-descending", "--iut", planted("always_refuse"))
@@ -365,96 +321,7 @@ def test_replay_of_a_vector_by_its_name(run: Callable[..., tuple[int, str, str]]
     assert out.startswith("ERROR  grit/tree/names-descending")
 
 
-def test_doctor_climbs_to_the_top(run: Callable[..., tuple[int, str, str]]) -> None:
-    code, out, _ = run("doctor", "--iut", REFERENCE)
-    assert code == 0
-    words = [line.split()[1] for line in out.splitlines()]
-    rungs = ["start", "hello", "flush", "id", "decode", "reject", "encode", "store", "refs", "bundle"]
-    guests = ["admit", "strict", "meter", "guest", "query", "trap", "fuel", "life"]
-    assert list(dict.fromkeys(words)) == [*rungs, "wit", "agent", "run", *guests, "restart"]
-    assert all(" ok " in line for line in out.splitlines())
-
-
-@pytest.mark.parametrize(
-    ("name", "rung", "advice"),
-    [
-        ("always_ok", "id framed-sha256 BAD", "the id is the hash of the whole object"),
-        ("always_refuse", "id framed-sha256 BAD", "the id is the hash of the whole object"),
-        ("echo", "hello BAD: protocol:reply.one-answer", "exactly one of ok, refused, unsupported, error"),
-        ("null", "claims BAD", "Claim `grit`"),
-    ],
-)
-def test_doctor_stops_at_the_first_bad_rung(
-    run: Callable[..., tuple[int, str, str]], name: str, rung: str, advice: str
-) -> None:
-    code, out, _ = run("doctor", "--iut", planted(name))
-    assert code == 1
-    assert rung in out
-    assert advice in out
-    assert "\n" in out.split(rung)[1]
-
-
-@pytest.mark.parametrize(
-    ("liar", "advice"),
-    [
-        ("banner", "logs and banners belong on stderr"),
-        ("stale-seq", "copy `seq` from the request"),
-        ("double", "write exactly one reply per request"),
-    ],
-)
-def test_doctor_knows_what_to_do(run: Callable[..., tuple[int, str, str]], liar: str, advice: str) -> None:
-    command = shlex.join([sys.executable, str(PLANTED.parent / "liar.py"), liar, "--", *shlex.split(REFERENCE)])
-    code, out, _ = run("doctor", "--iut", command)
-    assert code == 1
-    assert advice in out
-
-
-def test_doctor_says_early_what_it_waits_for(run: Callable[..., tuple[int, str, str]]) -> None:
-    started = time.monotonic()
-    code, out, _ = run("doctor", "--deadline-scale", "0.3", "--iut", "sleep 60")
-    assert code == 1
-    assert "no reply to hello yet, waiting up to 4 s: is stdout flushed after each reply?\n 2 hello BAD: hung" in out
-    assert time.monotonic() - started < 9, "one hello with a short grace, not two with a long one"
-
-
-def test_doctor_knows_what_is_lacking(run: Callable[..., tuple[int, str, str]]) -> None:
-    code, out, _ = run("doctor", "--iut", planted("unsupported"))
-    assert code == 1
-    assert "advice    `hello` claims what needs grit.id: answer it, or do not claim it" in out
-
-
-def test_doctor_knows_a_reader_of_short_lines(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
-    short = "in iter(lambda: sys.stdin.buffer.readline(65536), b'')"
-    code, out, _ = run("doctor", "--iut", bent(tmp_path, "in sys.stdin.buffer", short))
-    assert code == 1
-    assert "id framed-sha256 BAD: dead:exit-1" in out
-    assert "asked     grit.id  framed-sha256, 1048576 bytes" in out
-    assert "advice    a line may be as long as `frame_bytes`" in out
-
-
-def test_doctor_sends_whoever_answers_error_to_its_message(
-    run: Callable[..., tuple[int, str, str]], tmp_path: Path
-) -> None:
-    code, out, _ = run("doctor", "--iut", bent(tmp_path, 're.compile("', 're.compile("!'))
-    assert code == 1
-    assert "id framed-sha256 BAD" in out
-    assert "advice    `error` means that your side broke" in out
-
-
-def test_doctor_knows_a_spec_that_nobody_wrote(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
-    code, out, _ = run("doctor", "--iut", bent(tmp_path, '"spec": ["0.1"]', '"spec": ["7.1"]'))
-    assert code == 1
-    assert "claims BAD: no version in `spec` is known here, so nothing is claimed" in out
-    assert 'put "0.1" or "0.2" or "0.3" or "0.4" into `spec`' in out
-
-
-def test_doctor_says_that_nothing_stays(run: Callable[..., tuple[int, str, str]]) -> None:
-    code, out, _ = run("doctor", "--iut", "true")
-    assert code == 1
-    assert "start BAD: it ended by itself (exit-0)" in out
-
-
-def test_show_a_rule_with_cases_and_verdicts(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_show_a_rule_with_cases_and_verdicts(run: Run) -> None:
     run(*verify(REFERENCE, *TREES))
     for report in ((), ("--report", ".gritstone/report.jsonl")):
         code, out, _ = run("show", "grit.tree.key-order", *report)
@@ -465,7 +332,7 @@ def test_show_a_rule_with_cases_and_verdicts(run: Callable[..., tuple[int, str, 
         assert "mutant    framed-tree-takes-any-order" in out
 
 
-def test_show_a_case_and_its_lines(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_show_a_case_and_its_lines(run: Run) -> None:
     _, out, _ = run("show", "grit/tree/names-descending")
     assert "twin         grit/tree/two-names (offset 8: 61 -> 63)" in out
     _, out, _ = run("show", "--raw", "grit/tree/names-descending")
@@ -474,7 +341,7 @@ def test_show_a_case_and_its_lines(run: Callable[..., tuple[int, str, str]]) -> 
     assert lines[0]["seq"] == 2927475272592727
 
 
-def test_the_trace_holds_every_line(run: Callable[..., tuple[int, str, str]]) -> None:
+def test_the_trace_holds_every_line(run: Run) -> None:
     run(*verify(REFERENCE, "-k", "grit/tree/two-names", "--trace", "trace.txt"))
     marks = [line[:2] for line in Path("trace.txt").read_text().splitlines()]
     assert marks.count("> ") == marks.count("< ") == 3

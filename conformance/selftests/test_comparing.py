@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from gritstone_conformance.cli import main
 from gritstone_conformance.reporting.comparing import compare_reports, told
 from gritstone_conformance.reporting.report import read_report
 from gritstone_conformance.reporting.upgrading import change_of, preview
 from gritstone_conformance.rules import load_rules
 from selftests.fakes import HELLO, fake_book
 from selftests.reports import LAX, made_outcome, made_report, saved
+from selftests.terminal import Run
 
 ORDER, BLOB = "grit.tree.key-order", "grit.blob.any"
 BOOK = fake_book([ORDER, BLOB])
 
-Run = Callable[..., tuple[int, str, str]]
-
-
 report = partial(made_report, BOOK)
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.chdir(tmp_path)
-
-    def run(*argv: str) -> tuple[int, str, str]:
-        code = main(argv)
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run
-
-
 GOOD = report(made_outcome("grit/tree/a"), made_outcome("grit/tree/b"), made_outcome("grit/blob/c", rules=(BLOB,)))
 BAD = report(
     made_outcome("grit/tree/a", "fail"), made_outcome("grit/tree/b"), made_outcome("grit/blob/c", rules=(BLOB,))

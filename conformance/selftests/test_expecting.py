@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shlex
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,12 +13,9 @@ from gritstone_conformance.cli import main
 from gritstone_conformance.reporting.report import Report, read_report
 from gritstone_conformance.running.expect_files import read_expectations
 from gritstone_conformance.schemas import violation
+from selftests.terminal import REFERENCE, Run, mutant
 
-HERE = Path(__file__).parent
-GOOD = shlex.join([sys.executable, "-m", "gritstone.harness"])
-LAX = shlex.join(
-    [sys.executable, str(HERE / "mutate.py"), "framed-tree-takes-any-order", "--", "-m", "gritstone.harness"]
-)
+LAX = mutant("framed-tree-takes-any-order")
 REPORT = Path(".gritstone/report.jsonl")
 FILE = Path("gritstone.expect.toml")
 BUG = """\
@@ -34,27 +29,12 @@ reason = "not yet"
 expires = 2099-12-31
 """
 
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs one command in a directory of its own and returns exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*argv: str) -> tuple[int, str, str]:
-        code = main(argv)
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run
-
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make one report of each implementation, ``lax.jsonl`` and ``good.jsonl``; return their folder."""
     folder = tmp_path_factory.mktemp("reports")
-    for name, iut in (("lax", LAX), ("good", GOOD)):
+    for name, iut in (("lax", LAX), ("good", REFERENCE)):
         main([*verify(iut), "--report", str(folder / f"{name}.jsonl")])
     return folder
 
@@ -91,7 +71,7 @@ def test_a_known_failure_is_exit_0_and_still_a_failure(run: Run) -> None:
 @pytest.mark.rule("suite.expect.strict", slow=True)
 def test_a_stale_entry_is_exit_1_and_shows_the_lines(run: Run) -> None:
     FILE.write_text(BUG)
-    code, out, _ = run(*verify(GOOD, "--expect", str(FILE)))
+    code, out, _ = run(*verify(REFERENCE, "--expect", str(FILE)))
     footer = read_report(REPORT).footer
     assert (code, footer["exit"], footer["unexpected"]) == (1, 1, 1)
     assert "STALE gritstone.expect.toml:3   grit/tree/third-name-out-of-order   passes now" in out
@@ -234,7 +214,7 @@ def test_jobs_are_judged_together(run: Run) -> None:
     assert code == 0, out
     assert known(read_report(REPORT)) == ["grit/tree/third-name-out-of-order"]
     assert out.count("KNOWN") == 1
-    code, out, _ = run(*verify(GOOD, "--expect", str(FILE), "--jobs", "2"))
+    code, out, _ = run(*verify(REFERENCE, "--expect", str(FILE), "--jobs", "2"))
     assert code == 1
     assert out.count("STALE") == 1
 
@@ -258,7 +238,7 @@ def test_an_audit_says_what_is_known(run: Run) -> None:
     assert "KNOWN grit." in out
     assert "bundle not legal: 1 of" in out
     assert ", 1 known · " in out
-    assert run(*verify(GOOD, "--expect", str(FILE)))[0] == 0, "a run asks nothing of an audit"
+    assert run(*verify(REFERENCE, "--expect", str(FILE)))[0] == 0, "a run asks nothing of an audit"
 
 
 def test_pytest_takes_the_same_file(tmp_path: Path) -> None:
@@ -269,7 +249,7 @@ def test_pytest_takes_the_same_file(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     assert "1 xfailed" in done.stdout
     assert "1 known; " in done.stdout
-    done = subprocess.run([*command, *options, GOOD], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*command, *options, REFERENCE], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert "STALE gritstone.expect.toml:3" in done.stdout
     (tmp_path / FILE).write_text("what?")

@@ -12,9 +12,9 @@ import pytest
 
 from gritstone_conformance.cli import main
 from gritstone_conformance.reporting.report import read_report
+from selftests.terminal import REFERENCE
 
 PLANTED = Path(__file__).parent / "planted"
-REFERENCE = shlex.join([sys.executable, "-m", "gritstone.harness"])
 
 
 def run_pytest(where: Path, *options: str) -> subprocess.CompletedProcess[str]:

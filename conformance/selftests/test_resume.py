@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,30 +13,15 @@ from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cli import main
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.resume import resume_beside
-from gritstone_conformance.schemas import violation
 from gritstone_conformance.strategies.guests import GUESTS
 from gritstone_conformance.strategies.journeys import JOURNEYS, Journey
+from selftests.reports import comparison_lines
+from selftests.terminal import REFERENCE, mutant
 
 HERE = Path(__file__).parent
-REFERENCE = shlex.join([sys.executable, "-m", "gritstone.harness"])
-
-
-def mutant(name: str) -> str:
-    """Return the command of the reference with a fault."""
-    return shlex.join([sys.executable, str(HERE / "mutate.py"), name, "--", "-m", "gritstone.harness"])
 
 
 CUTS_OF_17 = 17  # seven steps in one format and eight in the other, and before the first of each
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the lines of a comparison, each held against the schema, and the whole against its seal."""
-    rows = path.read_bytes().splitlines(keepends=True)
-    lines = [json.loads(row) for row in rows]
-    assert [violation("comparison", line) for line in lines] == [None] * len(lines)
-    assert lines[-1]["lines"] == len(lines) - 1
-    assert lines[-1]["sha256"] == hashlib.sha256(b"".join(rows[:-1])).hexdigest()
-    return lines
 
 
 @pytest.fixture
@@ -107,7 +88,7 @@ def test_a_runtime_that_does_not_look_at_what_was_imported_is_found_at_every_cut
     assert code == 1
     told = capsys.readouterr().out.splitlines()
     assert any(line.startswith("life-chosen-17, framed-sha256, A -> B, cut 3, step ") for line in told), told
-    header, *lines, footer = read_lines(tmp_path / "report.resume.jsonl")
+    header, *lines, footer = comparison_lines(tmp_path / "report.resume.jsonl")
     assert [each["letter"] for each in header["implementations"]] == ["A", "B"]
     assert footer["exit"] == code
     pairs = {tuple(line["letters"]): line for line in lines if line["type"] == "pair"}

@@ -9,31 +9,22 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from gritstone_conformance.cli import main
 from gritstone_conformance.reporting.report import read_report
 from gritstone_conformance.scaffolding import SCAFFOLDS
+from selftests.terminal import Run
 
 TOOLS = {"python": sys.executable, "javascript": "node", "go": "go", "rust": "cargo"}
 CLIMBED = ["start", "hello", "flush"]
-Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs one command in a directory of its own and returns exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # it would flush for an adapter that does not
-
-    def run(*argv: str) -> tuple[int, str, str]:
-        code = main(argv)
-        return (code, *capfd.readouterr())
-
-    return run
+@pytest.fixture(autouse=True)
+def _buffered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no variable flush for an adapter that does not."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
 
 def written(run: Run, language: str, folder: str = "my tree") -> str:

@@ -1,0 +1,48 @@
+"""One command at a terminal: the adapters that tests of the command line attach, and the words for it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+HERE: Final = Path(__file__).parent
+REFERENCE: Final = shlex.join([sys.executable, "-m", "gritstone.harness"])
+
+Run = Callable[..., tuple[int, str, str]]
+"""Runs one command in a directory of its own; returns exit code, stdout, stderr. The fixture ``run`` is one."""
+
+
+def planted(name: str) -> str:
+    """Return the command of a planted adapter."""
+    return shlex.join([sys.executable, str(HERE / "planted" / f"{name}.py")])
+
+
+def mutant(name: str) -> str:
+    """Return the command of the reference with a fault."""
+    return shlex.join([sys.executable, str(HERE / "mutate.py"), name, "--", "-m", "gritstone.harness"])
+
+
+def lying(name: str) -> str:
+    """Return the command of a liar before the reference."""
+    return shlex.join([sys.executable, str(HERE / "liar.py"), name, "--", *shlex.split(REFERENCE)])
+
+
+def bent(folder: Path, was: str, now: str) -> str:
+    """Return the command of an adapter that claims grit and answers ``grit.id``, with one place changed."""
+    source = (HERE / "planted" / "honest.py").read_text(encoding="utf-8")
+    limits = '"object_bytes": 1 << 20, "tree_depth": 1024, "cas_names": 64, "refs": 10_000, '
+    claim = (('"profiles": []', '"profiles": ["grit"]'), ('"window": 64, ', f'"window": 64, {limits}'))
+    for old, new in (*claim, (was, now)):
+        assert old in source
+        source = source.replace(old, new, 1)
+    path = folder / "bent.py"
+    path.write_text(source, encoding="utf-8")
+    return shlex.join([sys.executable, str(path)])
+
+
+def verify(iut: str, *options: str) -> tuple[str, ...]:
+    """Return the words of ``gritstone verify``."""
+    return ("verify", "--iut", iut, *options)

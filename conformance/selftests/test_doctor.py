@@ -1,0 +1,94 @@
+"""The doctor on the command line: how far it climbs, where it stops, and what it advises."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from selftests.terminal import REFERENCE, Run, bent, lying, planted
+
+
+def test_doctor_climbs_to_the_top(run: Run) -> None:
+    code, out, _ = run("doctor", "--iut", REFERENCE)
+    assert code == 0
+    words = [line.split()[1] for line in out.splitlines()]
+    rungs = ["start", "hello", "flush", "id", "decode", "reject", "encode", "store", "refs", "bundle"]
+    guests = ["admit", "strict", "meter", "guest", "query", "trap", "fuel", "life"]
+    assert list(dict.fromkeys(words)) == [*rungs, "wit", "agent", "run", *guests, "restart"]
+    assert all(" ok " in line for line in out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("name", "rung", "advice"),
+    [
+        ("always_ok", "id framed-sha256 BAD", "the id is the hash of the whole object"),
+        ("always_refuse", "id framed-sha256 BAD", "the id is the hash of the whole object"),
+        ("echo", "hello BAD: protocol:reply.one-answer", "exactly one of ok, refused, unsupported, error"),
+        ("null", "claims BAD", "Claim `grit`"),
+    ],
+)
+def test_doctor_stops_at_the_first_bad_rung(run: Run, name: str, rung: str, advice: str) -> None:
+    code, out, _ = run("doctor", "--iut", planted(name))
+    assert code == 1
+    assert rung in out
+    assert advice in out
+    assert "\n" in out.split(rung)[1]
+
+
+@pytest.mark.parametrize(
+    ("liar", "advice"),
+    [
+        ("banner", "logs and banners belong on stderr"),
+        ("stale-seq", "copy `seq` from the request"),
+        ("double", "write exactly one reply per request"),
+    ],
+)
+def test_doctor_knows_what_to_do(run: Run, liar: str, advice: str) -> None:
+    code, out, _ = run("doctor", "--iut", lying(liar))
+    assert code == 1
+    assert advice in out
+
+
+def test_doctor_says_early_what_it_waits_for(run: Run) -> None:
+    started = time.monotonic()
+    code, out, _ = run("doctor", "--deadline-scale", "0.3", "--iut", "sleep 60")
+    assert code == 1
+    assert "no reply to hello yet, waiting up to 4 s: is stdout flushed after each reply?\n 2 hello BAD: hung" in out
+    assert time.monotonic() - started < 9, "one hello with a short grace, not two with a long one"
+
+
+def test_doctor_knows_what_is_lacking(run: Run) -> None:
+    code, out, _ = run("doctor", "--iut", planted("unsupported"))
+    assert code == 1
+    assert "advice    `hello` claims what needs grit.id: answer it, or do not claim it" in out
+
+
+def test_doctor_knows_a_reader_of_short_lines(run: Run, tmp_path: Path) -> None:
+    short = "in iter(lambda: sys.stdin.buffer.readline(65536), b'')"
+    code, out, _ = run("doctor", "--iut", bent(tmp_path, "in sys.stdin.buffer", short))
+    assert code == 1
+    assert "id framed-sha256 BAD: dead:exit-1" in out
+    assert "asked     grit.id  framed-sha256, 1048576 bytes" in out
+    assert "advice    a line may be as long as `frame_bytes`" in out
+
+
+def test_doctor_sends_whoever_answers_error_to_its_message(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("doctor", "--iut", bent(tmp_path, 're.compile("', 're.compile("!'))
+    assert code == 1
+    assert "id framed-sha256 BAD" in out
+    assert "advice    `error` means that your side broke" in out
+
+
+def test_doctor_knows_a_spec_that_nobody_wrote(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("doctor", "--iut", bent(tmp_path, '"spec": ["0.1"]', '"spec": ["7.1"]'))
+    assert code == 1
+    assert "claims BAD: no version in `spec` is known here, so nothing is claimed" in out
+    assert 'put "0.1" or "0.2" or "0.3" or "0.4" into `spec`' in out
+
+
+def test_doctor_says_that_nothing_stays(run: Run) -> None:
+    code, out, _ = run("doctor", "--iut", "true")
+    assert code == 1
+    assert "start BAD: it ended by itself (exit-0)" in out
