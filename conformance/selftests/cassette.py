@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from gritstone_conformance.replies import Json, Reply
 from gritstone_conformance.trial import Claims, Divergence, Property, SubjectLike
+from selftests.playing import play
 from selftests.probes import DeviatedError
-from selftests.test_properties_grit import play
 
 __all__ = ["Cassette"]
 

@@ -3,54 +3,29 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 
 from gritstone_conformance.bundled import spec_dir
-from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.bundle import scan, write
 from gritstone_conformance.model.formats import FORMATS
-from gritstone_conformance.model.limits import FLOORS, Limits
 from gritstone_conformance.model.refusals import ok, refused
-from gritstone_conformance.model.store import Change, Store
-from gritstone_conformance.model.subject import ModelSubject, World
+from gritstone_conformance.model.store import Change
+from gritstone_conformance.model.subject import ModelSubject
 from gritstone_conformance.model.values import Blob, from_base64, from_json, to_base64
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.properties.grit import edges, scale
-from gritstone_conformance.replies import Json, Ok, Reply
+from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import scan_rules
-from gritstone_conformance.running.settings import RunSettings, hypothesis_settings
 from gritstone_conformance.trial import Divergence, Property, Trial
+from selftests.playing import SMALL, Mortal, play
 
 PROPERTIES = [prop for prop in load_properties() if prop.name.startswith("grit/")]
-SMALL = Limits.of(FLOORS)
 PACKAGE = Path(__file__).parents[1] / "gritstone_conformance"
-
-
-def play(prop: Property, subject: ModelSubject, examples: int) -> None:
-    """Play some examples of a property; raises the first Divergence."""
-
-    def example(**drawn: Any) -> None:
-        trial = Trial(subject, prop.rules[0], subject.spawn)
-        try:
-            prop.body(trial, **drawn)
-        finally:
-            trial.finish()
-
-    given = prop.given(subject.claims) if callable(prop.given) else prop.given
-    if not given:
-        example()
-        return
-    settings = hypothesis.settings(
-        parent=hypothesis_settings(prop, RunSettings()), max_examples=examples, phases=(hypothesis.Phase.generate,)
-    )
-    test: Any = hypothesis.given(**dict(given))(example)
-    hypothesis.seed(1)(settings(test))()
 
 
 @pytest.fixture(autouse=True)
@@ -60,49 +35,6 @@ def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scale, "_MANY", 1_100)
     monkeypatch.setattr(scale, "_STREAMED", 2)
     monkeypatch.setattr(scale, "_NOISE_S", 1.0)
-
-
-class Mortal(ModelSubject):
-    """Can be told at which write to die; each request that changes a durable store is one write."""
-
-    changes = frozenset({"grit.put", "grit.cas", "grit.import", "grit.prune"})
-
-    def __init__(self, world: World | None = None) -> None:
-        super().__init__(world, SMALL)
-        self.armed: tuple[int, str] = (0, "")
-
-    def spawn(self) -> Mortal:
-        return type(self)(self.world)
-
-    def ask(self, op: str, args: dict[str, Json]) -> Reply:
-        return self.ask_many([(op, args)])[0]
-
-    def ask_many(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:
-        replies: list[Reply] = []
-        for number, (op, args) in enumerate(requests):
-            if op == "fault.arm":
-                self.armed = (args["writes"], args["when"])
-                replies.append(Ok({}))
-                continue
-            before = {directory: store.copy() for directory, store in self.world.stores.items()}
-            replies.append(super().ask(op, args))
-            if op in self.changes and self.armed[0]:
-                left, when = self.armed
-                self.armed = (left - 1, when)
-                if left == 1:
-                    if when == "before":
-                        self.leave(before)
-                    self.kill()
-                    raise SubjectFault("dead:signal-KILL", "armed", request=number)
-        return replies
-
-    def kill(self) -> None:
-        self.armed = (0, "")
-        super().kill()
-
-    def leave(self, before: dict[str, Store]) -> None:
-        """Leave the disk as it was before the write."""
-        self.world.stores.update(before)
 
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
@@ -348,116 +280,3 @@ def test_a_rule_for_several_requests_is_that_of_each_which_has_none() -> None:
         with pytest.raises(Divergence) as found:
             trial.expect_many([("grit.nothing", {}, ok(), asked)], rule="grit.ref.fresh")
         assert found.value.rule == rule
-
-
-class Forgetful(ModelSubject):
-    """Answers before anything is written: what was done since the store was opened dies with the process."""
-
-    keeps_objects = False
-
-    def __init__(self, **rest: Any) -> None:
-        super().__init__(limits=SMALL, **rest)
-        self.opened: dict[str, Any] = {}
-
-    def spawn(self) -> Forgetful:
-        return type(self)(world=self.world)
-
-    def _answer(self, op: str, args: dict[str, Json]) -> Answer:
-        answer = super()._answer(op, args)
-        if op == "grit.open" and "dir" in args and "ok" in answer:
-            self.opened[args["dir"]] = self.world.stores[args["dir"]].copy()
-        return answer
-
-    def kill(self) -> None:
-        for directory, before in getattr(self, "opened", {}).items():
-            now = self.world.stores[directory]
-            if self.keeps_objects:
-                before.objects = dict(now.objects)
-            self.world.stores[directory] = before
-        super().kill()
-
-
-class ForgetsReferences(Forgetful):
-    """Writes objects at once and references at the end."""
-
-    keeps_objects = True
-
-
-class ForgetsPuts(Forgetful):
-    """Writes references at once and objects at the end."""
-
-    def kill(self) -> None:
-        for directory, before in getattr(self, "opened", {}).items():
-            before.references = dict(self.world.stores[directory].references)
-        super().kill()
-
-
-class HalvesUpdates(ForgetsReferences):
-    """Leaves one of several references behind."""
-
-    def kill(self) -> None:
-        halves = {directory: dict(self.world.stores[directory].references) for directory in self.opened}
-        super().kill()
-        for directory, references in halves.items():
-            self.world.stores[directory].references = dict(list(references.items())[:1])
-
-
-@pytest.mark.parametrize(
-    ("subject", "rule", "name"),
-    [
-        (Forgetful, "grit.store.crash", "crash/answered-writes"),
-        (ForgetsReferences, "grit.ref.durable", "crash/answered-writes"),
-        (HalvesUpdates, "grit.ref.atomic", "crash/answered-writes"),
-        (Forgetful, "grit.prune.safe", "crash/prune"),
-        (Forgetful, "grit.bundle.import-atomic", "crash/import"),
-    ],
-)
-def test_a_store_that_does_not_survive_a_kill_is_found(subject: type[Forgetful], rule: str, name: str) -> None:
-    (prop,) = (prop for prop in PROPERTIES if prop.name == f"grit/{name}-framed")
-    found = set()
-    for share in (16, 32, 64, 8):  # sixteenths of the time that it takes: at the latest everything was answered
-        process = subject()
-        trial = Trial(process, prop.rules[0], process.spawn)
-        try:
-            prop.body(trial, share=share)
-        except Divergence as divergence:
-            found.add(divergence.rule)
-        finally:
-            trial.finish()
-    assert rule in found
-
-
-class Tears(Mortal):
-    """Dies in the middle of a write: the last reference is as it was and the others are changed."""
-
-    def leave(self, before: dict[str, Store]) -> None:
-        for directory, store in before.items():
-            now = self.world.stores[directory]
-            name = sorted({*now.references, *store.references})[-1]
-            now.references = {each: target for each, target in now.references.items() if each != name}
-            now.references |= {name: store.references[name]} if name in store.references else {}
-
-
-class SweepsFirst(Mortal):
-    """Removes all objects before it puts back what is to be kept."""
-
-    def leave(self, before: dict[str, Store]) -> None:
-        for directory in before:
-            self.world.stores[directory].objects = {}
-
-
-@pytest.mark.parametrize(
-    ("subject", "rule", "name"),
-    [
-        (Tears, "grit.ref.atomic", "crash/update-at-each-write"),
-        (Tears, "grit.bundle.import-atomic", "crash/import-at-each-write"),
-        (SweepsFirst, "grit.prune.safe", "crash/prune-at-each-write"),
-        (Forgetful, "grit.ref.durable", "crash/answered-at-last"),
-        (ForgetsPuts, "grit.store.crash", "crash/answered-at-last"),
-    ],
-)
-def test_a_store_that_does_not_survive_any_write_is_found(subject: type[ModelSubject], rule: str, name: str) -> None:
-    (prop,) = (prop for prop in PROPERTIES if prop.name == f"grit/{name}-framed")
-    with pytest.raises(Divergence) as found:
-        play(prop, subject(), 1)
-    assert found.value.rule == rule

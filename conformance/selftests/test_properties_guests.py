@@ -19,7 +19,7 @@ from gritstone_conformance.strategies.guests import GUESTS
 from gritstone_conformance.strategies.journeys import JOURNEYS
 from gritstone_conformance.strategies.scenarios import core_of
 from gritstone_conformance.trial import Property
-from selftests.test_properties_grit import play
+from selftests.playing import play
 
 PROPERTIES = [
     prop

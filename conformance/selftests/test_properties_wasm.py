@@ -19,7 +19,7 @@ from gritstone_conformance.model.wasm.weights import ranges, weight
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import Divergence, Property
-from selftests.test_properties_grit import play
+from selftests.playing import play
 
 MINE = ("abi", "manifest", "grant", "image", "random", "clock", "wait", "host/limits", "call/updates", "call/pure")
 PROPERTIES = [

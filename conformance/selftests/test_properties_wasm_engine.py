@@ -32,7 +32,7 @@ from gritstone_conformance.model.wasm.reader import Reader
 from gritstone_conformance.model.wasm.segments import Segments
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.trial import Divergence, Property
-from selftests.test_properties_grit import play
+from selftests.playing import play
 from selftests.test_properties_wasm import Planted
 
 TOPICS = ("module", "meter", "fuel", "stack", "float", "memory", "outcome", "call")

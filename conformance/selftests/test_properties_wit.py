@@ -18,7 +18,7 @@ from gritstone_conformance.properties.wit import channels
 from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import scan_rules
 from gritstone_conformance.trial import Divergence, Property
-from selftests.test_properties_grit import SMALL, play
+from selftests.playing import SMALL, play
 
 ALL = [prop for prop in load_properties() if prop.name.startswith(("wit/", "runtime/")) and prop.kind != "crash"]
 TIMED = ("runtime/head/serial-*", "runtime/retry/delay-system-*", "runtime/receipt/out-of-time-*", "wit/channel/flat-*")
