@@ -73,6 +73,7 @@ class Mutant:
         equivalent: the proof that nobody can tell it from the original, or None.
         by: the case to play first, for it is known to find the fault.
         listens: whether it has to be attached at a socket, for only there the fault is seen.
+        waits: whether it is found by waiting for it in vain, so that its hunt waits less long than a run would.
     """
 
     id: str
@@ -83,6 +84,7 @@ class Mutant:
     equivalent: str | None = None
     by: str | None = None
     listens: bool = False
+    waits: bool = False
 
     @property
     def is_of_suite(self) -> bool:
@@ -124,13 +126,14 @@ def _mutant(
     equivalent: str | None = None,
     by: str | None = None,
     listens: bool = False,
+    waits: bool = False,
 ) -> Mutant:
     edits: tuple[Edit, ...] = ()
     if file is not None and old is not None and new is not None:
         edits = (Edit(file, old, new), *(Edit(**edit) for edit in more))
     if bool(edits) == bool(proxy):
         raise ValueError(f"{id}: a mutant is an edit (file, old, new) or a liar (proxy)")
-    return Mutant(id, kills, edits, tuple(also), proxy, equivalent, by, listens)
+    return Mutant(id, kills, edits, tuple(also), proxy, equivalent, by, listens, waits)
 
 
 def hunted() -> dict[str, Mutant]:

@@ -1,8 +1,8 @@
 """Running Python command lines in children that are forked from a process which has the libraries imported.
 
 Each fault of the suite is hunted in a process of its own, for its modules must be imported with the fault. The
-libraries have none and are the same for all: to import pytest and Hypothesis alone takes longer than most hunts. Nothing
-of the suite or of its selftests is imported before the fork.
+libraries have none and are the same for all: to import pytest and Hypothesis alone takes longer than most hunts.
+Nothing of the suite or of its selftests is imported before the fork.
 """
 
 from __future__ import annotations

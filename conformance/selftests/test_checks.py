@@ -33,7 +33,10 @@ HUNTED = [check for check in CHECKS if check not in NEEDLESS]
 
 @pytest.fixture(scope="session")
 def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
-    """Hunt the checks that this session asks for, once for all its workers."""
+    """Hunt the checks that this session asks for, once for all its workers.
+
+    ``--dist worksteal`` gives all these tests to one worker at first, so that the other hunts mutants meanwhile.
+    """
     asked = (getattr(item, "callspec", None) for item in request.session.items)
     wanted = sorted({spec.params["check"] for spec in asked if spec is not None and "check" in spec.params})
     own = tmp_path_factory.getbasetemp()
@@ -50,7 +53,6 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.zoo
-@pytest.mark.xdist_group("checks")  # one hunt for all of them: the other worker hunts mutants meanwhile
 @pytest.mark.parametrize("check", HUNTED)
 def test_a_check_that_is_switched_off_is_seen(
     check: str, seen: dict[str, Seen], record_property: Callable[[str, object], None]

@@ -277,7 +277,7 @@ def test_breaker_opens_after_three_hung_requests_where_nothing_but_hello_was_ans
 @pytest.mark.rule("suite.liveness.bounded")
 def test_breaker_opens_after_ten_late_replies(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if op == 'ping':\n    time.sleep(0.6)\n", Terms(deadline_scale=0.1))
-    found = causes(subject.ask_each([("ping", {})] * 60)) + causes(subject.ask_each([("grit.id", ID_ARGS)]))
+    found = causes(subject.ask_each([("ping", {})] * 12)) + causes(subject.ask_each([("grit.id", ID_ARGS)]))
     assert found == ["late"] * 10 + ["not-run"]
     subject.close()
 
