@@ -36,7 +36,7 @@ _MODULES: Final = {
     "resume": "resume",
     "campaign": "campaign.command",
     "accept": "reporting.accepting",
-    "diff": "reporting.comparing",
+    "diff": "reporting.changes",
     "new-iut": "scaffolding",
     "completion": "completing",
 }

@@ -1,4 +1,4 @@
-"""``gritstone diff``: what changed from one report to another, case by case, rule by rule, profile by profile.
+"""Changes: what became of an implementation from one report to another, case by case, rule by rule; ``gritstone diff``.
 
 Cases are the same when their digests are. *Broken* is what passed and fails or breaks now, and a profile that no longer
 conforms; only that gives exit code 1. ``upgrading`` compares versions of the spec.
@@ -22,7 +22,7 @@ from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.verdicts import rule_verdicts
 from gritstone_conformance.text import counted, printable, say
 
-__all__ = ["Comparison", "compare_reports", "run_command", "told"]
+__all__ = ["Changes", "changes_between", "run_command", "told"]
 
 _BAD: Final = ("fail", "error")
 _SCOPE: Final = (
@@ -47,17 +47,17 @@ def run_command(options: argparse.Namespace) -> int:
     if len(options.reports) != 2 or options.report is not None:
         raise UsageError("give two reports, the old one and the new one, or --spec OLD NEW")
     old, new = (read_report(path) for path in options.reports)
-    comparison = compare_reports(old, new)
+    changes = changes_between(old, new)
     if options.json:
-        print(json.dumps(comparison.to_json(), ensure_ascii=True))
+        print(json.dumps(changes.to_json(), ensure_ascii=True))
     else:
-        for line in told(comparison):
+        for line in told(changes):
             say(line)
-    return 1 if comparison.is_worse else 0
+    return 1 if changes.is_worse else 0
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Changes:
     """What changed between two reports.
 
     Attributes:
@@ -108,14 +108,14 @@ class Comparison:
         }
 
 
-def compare_reports(old: Report, new: Report) -> Comparison:
+def changes_between(old: Report, new: Report) -> Changes:
     """Return what changed from an old report to a new one."""
     before = {outcome.digest: outcome for outcome in old.outcomes}
     after = {outcome.digest: outcome for outcome in new.outcomes}
     pairs = [(before[digest], outcome) for digest, outcome in after.items() if digest in before]
     added = [outcome for digest, outcome in after.items() if digest not in before]
     asked_now = [now for was, now in pairs if was.verdict == "skip"]
-    return Comparison(
+    return Changes(
         scope=tuple(_scope(old, new)),
         fixed=_where(pairs, _BAD, ("pass",)),
         broken=_where(pairs, ("pass",), _BAD),
@@ -130,39 +130,39 @@ def compare_reports(old: Report, new: Report) -> Comparison:
     )
 
 
-def told(comparison: Comparison) -> list[str]:
-    """Return a comparison as lines for people; the last one sums up."""
-    lines = list(comparison.scope)
-    lines += [f"FIXED   {blamed_rule(old):<28} {old.case}   was: {_words(old)}" for old, _ in comparison.fixed]
-    lines += [f"BROKEN  {blamed_rule(new):<28} {new.case}   {_words(new)}" for _, new in comparison.broken]
-    lines += [f"NEW     {blamed_rule(new):<28} {new.case}   {_words(new)}" for new in comparison.newly_failing]
-    for old, new in comparison.still:
+def told(changes: Changes) -> list[str]:
+    """Return changes as lines for people; the last one sums up."""
+    lines = list(changes.scope)
+    lines += [f"FIXED   {blamed_rule(old):<28} {old.case}   was: {_words(old)}" for old, _ in changes.fixed]
+    lines += [f"BROKEN  {blamed_rule(new):<28} {new.case}   {_words(new)}" for _, new in changes.broken]
+    lines += [f"NEW     {blamed_rule(new):<28} {new.case}   {_words(new)}" for new in changes.newly_failing]
+    for old, new in changes.still:
         if signature_of(old) != signature_of(new):
             lines.append(f"DIFFERS {blamed_rule(new):<28} {new.case}   was: {_words(old)}   now: {_words(new)}")
-    for rule, (was, now) in comparison.rules.items():
+    for rule, (was, now) in changes.rules.items():
         lines.append(f"rule    {rule:<28} {was or 'no case'} -> {now or 'no case'}")
     words = {True: "conforms", False: "does not conform", None: "no claim"}
-    for profile, (claim, claims) in comparison.conforms.items():
+    for profile, (claim, claims) in changes.conforms.items():
         lines.append(f"profile {printable(profile):<28} {words[claim]} -> {words[claims]}")
-    return [*lines, _sum(comparison)]
+    return [*lines, _sum(changes)]
 
 
-def _sum(comparison: Comparison) -> str:
-    other = sum(1 for old, new in comparison.still if signature_of(old) != signature_of(new))
+def _sum(changes: Changes) -> str:
+    other = sum(1 for old, new in changes.still if signature_of(old) != signature_of(new))
     differing = f" ({other} with another signature)" if other else ""
     parts = [
-        f"{len(comparison.fixed)} fixed",
-        f"{len(comparison.broken)} broken",
-        f"{len(comparison.still)} still failing{differing}",
+        f"{len(changes.fixed)} fixed",
+        f"{len(changes.broken)} broken",
+        f"{len(changes.still)} still failing{differing}",
     ]
-    parts += [f"{len(comparison.newly_failing)} newly failing"] if comparison.newly_failing else []
-    parts += [f"{len(comparison.unjudged)} not judged now"] if comparison.unjudged else []
-    if comparison.same_cases:
-        one_sided = (len(comparison.added), "asked now only"), (len(comparison.retired), "asked before only")
+    parts += [f"{len(changes.newly_failing)} newly failing"] if changes.newly_failing else []
+    parts += [f"{len(changes.unjudged)} not judged now"] if changes.unjudged else []
+    if changes.same_cases:
+        one_sided = (len(changes.added), "asked now only"), (len(changes.retired), "asked before only")
         parts += [f"{counted(number, 'case')} {words}" for number, words in one_sided if number]
     else:
-        parts += [counted(len(comparison.added), "new case"), f"{len(comparison.retired)} retired"]
-    return "   ".join(parts) + ("   exit 1" if comparison.is_worse else "")
+        parts += [counted(len(changes.added), "new case"), f"{len(changes.retired)} retired"]
+    return "   ".join(parts) + ("   exit 1" if changes.is_worse else "")
 
 
 def _scope(old: Report, new: Report) -> Iterable[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gritstone_conformance.reporting.comparing import compare_reports, told
+from gritstone_conformance.reporting.changes import changes_between, told
 from gritstone_conformance.reporting.report import read_report
 from gritstone_conformance.reporting.upgrading import change_of, preview
 from gritstone_conformance.rules import load_rules
@@ -28,7 +28,7 @@ BAD = report(
 
 
 def test_a_case_that_fails_now_is_broken() -> None:
-    change = compare_reports(GOOD, BAD)
+    change = changes_between(GOOD, BAD)
     assert change.is_worse
     assert told(change) == [
         f"BROKEN  {ORDER:<28} grit/tree/a   {LAX}",
@@ -39,7 +39,7 @@ def test_a_case_that_fails_now_is_broken() -> None:
 
 
 def test_a_case_that_passes_now_is_fixed() -> None:
-    change = compare_reports(BAD, GOOD)
+    change = changes_between(BAD, GOOD)
     assert not change.is_worse
     assert told(change) == [
         f"FIXED   {ORDER:<28} grit/tree/a   was: {LAX}",
@@ -51,22 +51,22 @@ def test_a_case_that_passes_now_is_fixed() -> None:
 
 def test_what_still_fails_is_told_when_it_fails_otherwise() -> None:
     other = report(made_outcome("grit/tree/a", "error"), *BAD.outcomes[1:])
-    assert told(compare_reports(BAD, BAD)) == ["0 fixed   0 broken   1 still failing"]
-    lines = told(compare_reports(BAD, other))
+    assert told(changes_between(BAD, BAD)) == ["0 fixed   0 broken   1 still failing"]
+    lines = told(changes_between(BAD, other))
     assert lines[0] == f"DIFFERS {ORDER:<28} grit/tree/a   was: {LAX}   now: error late"
     assert lines[-1] == "0 fixed   0 broken   1 still failing (1 with another signature)"
 
 
 def test_cases_are_known_by_their_digests() -> None:
     renamed = report(made_outcome("grit/tree/z", digest=BAD.outcomes[0].digest), *BAD.outcomes[1:])
-    assert [new.case for _, new in compare_reports(BAD, renamed).fixed] == ["grit/tree/z"]
+    assert [new.case for _, new in changes_between(BAD, renamed).fixed] == ["grit/tree/z"]
 
 
 def test_new_and_retired_cases_are_counted_and_new_failures_told() -> None:
     newer = report(
         *GOOD.outcomes[1:], made_outcome("grit/tree/n"), made_outcome("grit/tree/o", "fail"), vectors="e" * 64
     )
-    change = compare_reports(GOOD, newer)
+    change = changes_between(GOOD, newer)
     assert (change.added, change.retired) == (("grit/tree/n", "grit/tree/o"), ("grit/tree/a",))
     lines = told(change)
     assert lines[0] == "vectors: ffffffff -> eeeeeeee"
@@ -74,16 +74,16 @@ def test_new_and_retired_cases_are_counted_and_new_failures_told() -> None:
     assert "1 newly failing   2 new cases   1 retired   exit 1" in lines[-1], "the profile conforms no more"
     part = report(*GOOD.outcomes[:1])
     part = replace(part, footer={**part.footer, "conforms": {}})
-    assert told(compare_reports(GOOD, part))[-1].endswith("2 cases asked before only")
-    assert told(compare_reports(part, GOOD))[-1].endswith("2 cases asked now only")
+    assert told(changes_between(GOOD, part))[-1].endswith("2 cases asked before only")
+    assert told(changes_between(part, GOOD))[-1].endswith("2 cases asked now only")
 
 
 def test_what_is_skipped_now_is_not_broken() -> None:
     skipped = report(made_outcome("grit/tree/a", "skip"), *GOOD.outcomes[1:])
-    change = compare_reports(GOOD, skipped)
+    change = changes_between(GOOD, skipped)
     assert not change.is_worse
     assert told(change)[-1].endswith("1 not judged now")
-    back = compare_reports(skipped, BAD)
+    back = changes_between(skipped, BAD)
     assert [each.case for each in back.newly_failing] == ["grit/tree/a"]
 
 
@@ -94,14 +94,14 @@ def test_other_versions_and_claims_are_told_in_words() -> None:
         "features": ["durable"],
     }
     other = report(*GOOD.outcomes, hello=hello, spec="0.2", suite="0.2.0", seed=7)
-    assert told(compare_reports(GOOD, other))[:5] == [
+    assert told(changes_between(GOOD, other))[:5] == [
         "implementation: fake 1 -> fake 2\\x1b[2J",
         "spec: 0.1 -> 0.2",
         "suite: 0.1.0 -> 0.2.0",
         "seed: 1 -> 7",
         "claims features: durable",
     ]
-    assert "claims no longer features: durable" in told(compare_reports(other, GOOD))
+    assert "claims no longer features: durable" in told(changes_between(other, GOOD))
 
 
 def test_exit_codes_and_json(run: Run) -> None:
