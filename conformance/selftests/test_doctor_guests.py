@@ -16,7 +16,8 @@ ROOM = Path(__file__).resolve().parents[1]
 PROXY = """
 import sys
 sys.path.insert(0, {room!r})
-from selftests.liar import LIARS, Liar, edited, serve
+from selftests.liar import LIARS, Liar, serve
+from selftests.lies import edited
 
 def change(request, reply):
     op, args, seq = request["op"], request["args"], request["seq"]
