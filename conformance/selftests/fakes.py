@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.rules import Rule, RuleBook, text_digest
-from gritstone_conformance.running.plan import Planned, named_identity
-from gritstone_conformance.trial import Claims, Property
+from gritstone_conformance.trial import Claims
 
 Answer = Reply | SubjectFault
 Request = tuple[str, dict[str, Json]]
@@ -163,9 +161,3 @@ def honest(op: str, args: dict[str, Json]) -> Answer:
     """Answer the cases of :func:`accept` and :func:`reject` as they expect."""
     del op
     return Refused("invalid") if "bad" in str(args.get("n")) else Ok({"id": 1})
-
-
-def planned_property(prop: Property) -> Planned:
-    return Planned(
-        prop.name, prop.kind, partial(named_identity, "property", prop.name), prop.rules, prop.requires, prop
-    )

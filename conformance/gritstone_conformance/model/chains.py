@@ -6,7 +6,6 @@ Spec: "Terms" of ``runtime/history``.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gritstone_conformance.model.channels import unread
@@ -123,8 +122,3 @@ class Channel:
     def unmatched(self, message: bytes) -> bool:
         """Return whether some position of a message was matched with no step."""
         return any(position not in self.matched for position in self.places.get(message, ()))
-
-
-def all_sent(channels: Mapping[tuple[bytes, bytes], Channel], sender: bytes) -> Iterator[tuple[bytes, Channel]]:
-    """Yield the receivers that an actor sent to, with their channels."""
-    return ((receiver, channel) for (who, receiver), channel in channels.items() if who == sender)

@@ -137,10 +137,6 @@ class Actor:
             self.trouble = Trouble()
         return self.trouble
 
-    def count_of(self, letter: Letter) -> int:
-        """Give the counted failures of a message."""
-        return 0 if self.trouble is None else self.trouble.counts.get(letter, 0)
-
     def covered(self, letters: list[Letter]) -> None:
         """Forget the trouble with messages that were read, and what was declined at the head before."""
         trouble = self.trouble

@@ -77,11 +77,6 @@ class Machine:
     # --- what there is to do ---------------------------------------------------------------------------
 
     @property
-    def is_idle(self) -> bool:
-        """Tell whether nothing is in progress and nobody is waiting for a turn."""
-        return not self.world.ready and not self.in_progress
-
-    @property
     def is_full(self) -> bool:
         """Tell whether as many runs wait for something as may."""
         return len(self.in_progress) >= self.config.most_in_progress

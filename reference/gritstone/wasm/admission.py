@@ -19,9 +19,8 @@ from gritstone.wasm.reader import I32
 from gritstone.wasm.validation import validate_body
 from gritstone.wit.failures import failure
 
-__all__ = ["DEFAULT_PAGES", "MODULE_BYTES", "AdmittedModule", "admit_module"]
+__all__ = ["MODULE_BYTES", "AdmittedModule", "admit_module"]
 
-DEFAULT_PAGES = 256  # pages of 64 KiB
 MODULE_BYTES = 8 << 20  # bytes
 _TYPES = 4_096
 _PARAMETERS = 64

@@ -149,10 +149,6 @@ def called(name: str) -> str:
     return name.replace(".", "_")
 
 
-_MODULAR: Final = {"add": "+", "sub": "-", "mul": "*"}
-_BITWISE: Final = {"and": "&", "or": "|", "xor": "^"}
-
-
 def _templates() -> dict[str, str]:
     found = {"i32.wrap_i64": "({0} & 0xffffffff)", "i64.extend_i32_u": "{0}"}
     found["i64.extend_i32_s"] = _extend(32, 64)
