@@ -88,3 +88,11 @@ def test_a_child_without_a_verdict_ends_the_run(codes: list[int], kind: type[Exc
 @pytest.mark.parametrize("codes", [[0, 0], [0, 1], [1, 3]])
 def test_children_with_verdicts_are_merged(codes: list[int]) -> None:
     check_codes(codes)
+
+
+def test_a_child_that_ends_within_a_line_has_told_what_came_before() -> None:
+    script = f'print({json.dumps(WATCH.to_json())!r}); print(\'{{"type": "case", "ca\', end=\'\')'
+    listener = Heard()
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+        relay([process], listener)
+    assert [outcome.case for outcome in listener.outcomes] == [WATCH.case]

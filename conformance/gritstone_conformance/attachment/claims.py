@@ -104,8 +104,9 @@ _OP_FEATURES: Final = {
     "wasm.verify": "wasm.signature",
 }
 _OP_PROFILES: Final = {"fault": "runtime"}
-_OF_EXECUTORS: Final = ("wasm.admit", "wasm.meter")
 """Prefix of operations to the profile they belong to, where that is not the prefix itself."""
+_OF_EXECUTORS: Final = ("wasm.admit", "wasm.meter")
+"""Operations that executors answer, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,8 @@ def read_hello(value: dict[str, Json], terms: Terms) -> Hello:
         notes.append(f"and {more} more names that the spec does not know")
     if not speaks_spec:
         known = ", ".join(SPEC_VERSIONS)
-        notes.append(f"it is written for spec {', '.join(value['spec'])}, not for {known}: nothing is claimed")
+        spoken = printable(", ".join(value["spec"]))
+        notes.append(f"it is written for spec {spoken}, not for {known}: nothing is claimed")
     return Hello(claims, (*_unclosed(value), *_limit_breaches(value, terms)), tuple(notes))
 
 

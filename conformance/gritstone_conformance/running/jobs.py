@@ -132,7 +132,8 @@ def _messages(children: Sequence[subprocess.Popen[bytes]]) -> Iterator[dict[str,
 
     def read(stream: IO[bytes]) -> None:
         for line in stream:
-            lines.put(line)
+            if line.endswith(b"\n"):  # else it ended in the middle of one, and its exit code says why
+                lines.put(line)
         lines.put(None)
 
     for child in children:
