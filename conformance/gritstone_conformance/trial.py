@@ -247,6 +247,11 @@ class Trial:
         """
         raise self._divergence(Difference(path, expected, got, words), rule, history=history)
 
+    def fail_slow(self, times: float, least_s: float, took_s: float, *, words: str) -> None:
+        """Raise a Divergence for what takes more than ``times`` as long as it should; says how to be sure."""
+        expected = f"less than {times} x {least_s:.6f} s"
+        self.fail(expected, f"{took_s:.6f} s; if the machine had other work, ask again while it rests", words=words)
+
     def reach(self, situation: str, here: object = True) -> None:
         """Say that this example came into a situation, if ``here``; what follows from draws and model alone.
 

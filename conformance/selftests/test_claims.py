@@ -159,7 +159,7 @@ def test_the_newest_version_that_both_sides_know_is_judged_by(spoken: list[str],
 def test_another_spec_claims_nothing() -> None:
     hello = read_hello({**HELLO, "spec": ["7.0"]}, TERMS)
     assert (hello.claims.profiles, hello.claims.features, hello.claims.formats) == ((), (), ())
-    assert hello.notes == ("it is written for spec 7.0, not for 0.1, 0.2, 0.3, 0.4: nothing is claimed",)
+    assert hello.notes == ("it is written for spec 7.0, not for 0.1, 0.2, 0.3, 0.4, 0.5: nothing is claimed",)
 
 
 def test_tables_name_only_what_they_know() -> None:

@@ -140,7 +140,10 @@ class Store:
         return ok(removed={"$": "any"} if loose else len(removed))
 
     def refs(self, prefix: str = "", after: str | None = None, limit: int = 4096) -> Expectation:
-        """List references in ascending order."""
+        """List references in ascending order.
+
+        Spec: :rule:`grit.ref.list`.
+        """
         names = sorted(name for name in self.references if name.startswith(prefix))
         if after is not None:
             names = [name for name in names if name.encode() > text_bytes(after)]

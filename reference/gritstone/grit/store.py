@@ -238,7 +238,7 @@ class Store:
         Returns:
             The references, and whether the same snapshot holds further ones.
 
-        Spec: :rule:`grit.ref.snapshot`.
+        Spec: :rule:`grit.ref.list`, :rule:`grit.ref.snapshot`.
         """
         found: list[tuple[str, ObjectId]] = []
         with self.snapshot() as snapshot:

@@ -253,7 +253,7 @@ def _strike(victim: SubjectLike, requests: list[Request], delay_s: float) -> int
     try:
         answered = len(victim.ask_many(requests))
     except SubjectFault as fault:
-        if fault.cause != "dead:signal-KILL":
+        if not fault.is_sigkill:
             raise
         answered = fault.request
     finally:

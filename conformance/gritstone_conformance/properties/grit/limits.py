@@ -64,7 +64,7 @@ def names_in_one_update(trial: Trial, fmt: Format) -> None:
     over = [Change(name, None, target if number < room else None) for number, name in enumerate(names)]
     if exact:
         pair.play(pair.cas(*over), pair.refs())
-    pair.play(pair.cas(*over[:limit]), pair.refs("", "tags/1"))
+    pair.play(pair.cas(*over[:limit]), pair.refs())
     checks = [Change(name, pair.model.references.get(name), pair.model.references.get(name)) for name in names]
     pair.play(pair.cas(*checks[:limit]), *([pair.cas(*checks)] if exact else []))
 
@@ -87,7 +87,7 @@ def references_in_one_store(trial: Trial, fmt: Format) -> None:
         pair.play(pair.cas(one_more), pair.refs("t/m"), pair.cas(Change("t/0", target, None), one_more))
         pair.play(pair.cas(Change("t/0", None, target)), pair.refs("t/m"), pair.cas(Change("t/more", target, None)))
         pair.play(pair.cas(Change("t/0", None, target)), pair.cas(Change("t/1", target, target)))
-    pair.play(pair.refs("t/", None, 2), pair.refs("t/", f"t/{count - 1}", 2))
+    pair.play(pair.refs("t/", None, 2), pair.refs("t/", f"t/{count - 1}", 2), rule="grit.ref.list")
 
 
 def _create(pair: Pair, names: list[str], target: bytes) -> Asked:
@@ -135,5 +135,5 @@ PROPERTIES: Final = (
     *each_format("object/size-limit", whole_object, "grit.object.size-limit", cost=700),
     *each_format("object/claimed-lengths", claimed_lengths, "grit.object.memory", "grit.object.round-trip"),
     *each_format("ref/names-limit", names_in_one_update, "grit.ref.limit"),
-    *each_format("ref/count-limit", references_in_one_store, "grit.ref.limit"),
+    *each_format("ref/count-limit", references_in_one_store, "grit.ref.limit", "grit.ref.list"),
 )

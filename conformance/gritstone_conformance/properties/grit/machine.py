@@ -22,7 +22,7 @@ _NAMES: Final = ("tags/a", "tags/b", "x-1/c.d")
 _RULES: Final = (
     *("grit.store.put-idempotent", "grit.store.put-strict", "grit.store.missing", "grit.store.immutable"),
     *("grit.ref.cas", "grit.ref.target", "grit.ref.duplicate", "grit.prune.exact", "grit.prune.dangling"),
-    *("grit.graph.edges", "grit.bundle.deterministic", "grit.bundle.bytes", "grit.ref.snapshot"),
+    *("grit.graph.edges", "grit.bundle.deterministic", "grit.bundle.bytes", "grit.ref.list"),
 )
 
 
@@ -80,7 +80,7 @@ def _requests(pair: Pair, script: Script, command: Command, number: int) -> Iter
         case "refs":
             after = (None, "tags/a", "tags", "z")[command.choice % 4]
             prefix = ("", "tags/", "x", "\u00e9")[command.choice // 4 % 4]
-            yield pair.refs(prefix, after, 1 + command.choice // 16 % 3, rule="grit.ref.snapshot")
+            yield pair.refs(prefix, after, 1 + command.choice // 16 % 3, rule="grit.ref.list")
         case "prune":
             pins = [identity] if command.choice % 3 == 0 else []
             yield pair.prune(pins, rule="grit.prune.exact")

@@ -116,15 +116,23 @@ def named_twice(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 def pages(trial: Trial, fmt: Format, tape: Tape) -> None:
-    """A list of references shows one moment: names with the prefix, after the given one, ascending, up to the limit."""
+    """A list of references has the names with the prefix, after the given one, ascending, up to the limit."""
     pair = open_memory(trial, fmt)
     (target,) = blobs(pair, 1)
     names = {texts.reference(tape) for _ in range(6)} | {"a/a", "a/a-b", "a/a.b", "a/a0", "a-b/a", "a0/a", "b/a"}
-    requests = [pair.cas(*(Change(name, None, target) for name in sorted(names)))]
+    requests = [pair.cas(*(Change(name, None, target) for name in sorted(names)), rule="grit.ref.cas")]
     for _ in range(8):
         prefix = tape.pick(("", "a", "a/", "a/a", "tags/", "z", "A", "a/a-", "\u00e9", "a/a.b.c"))
-        after = tape.pick((None, "a/a", "a", "a-", "b/a", "tags/", "zzzz", "", "\u00e9", "a/a.a"))
-        requests.append(pair.refs(prefix, after, tape.pick((1, 2, 3, 4096, len(names)))))
+        after = tape.pick((None, "a", "a-", "tags/", "zzzz", "", "\u00e9", "a/a.a", *sorted(names)))
+        named = [name for name in names if name.startswith(prefix)]
+        listed = [name for name in named if after is None or name > after]
+        limit = tape.pick((1, 2, 3, 4096, len(names), max(1, len(listed))))
+        trial.reach("prefix leaves some out", 0 < len(named) < len(names))
+        trial.reach("after is a name with the prefix", after in named)
+        trial.reach("after leaves some out", 0 < len(listed) < len(named))
+        trial.reach("limit leaves some out", limit < len(listed))
+        trial.reach("limit is the number", limit == len(listed))
+        requests.append(pair.refs(prefix, after, limit))
     pair.play(*requests)
 
 
@@ -162,7 +170,18 @@ PROPERTIES: Final = (
         examples=3,
     ),
     *each_format("ref/named-twice", named_twice, "grit.ref.duplicate", given=draws.tape(24), examples=12),
-    *each_format("ref/pages", pages, "grit.ref.snapshot", given=draws.tape(160), examples=15),
+    *each_format(
+        *("ref/pages", pages, "grit.ref.list", "grit.ref.cas"),
+        reach={
+            "prefix leaves some out": 0.5,
+            "after is a name with the prefix": 0.3,
+            "after leaves some out": 0.3,
+            "limit leaves some out": 0.2,
+            "limit is the number": 0.15,
+        },
+        given=draws.tape(160),
+        examples=15,
+    ),
     *each_format(
         *("ref/two-handles", fresh_elsewhere, "grit.ref.fresh", "grit.bundle.bytes"),
         given=draws.graph(4),

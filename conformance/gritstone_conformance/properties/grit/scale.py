@@ -20,6 +20,7 @@ _FEW, _MANY = 1_000, 25_000  # objects; what grows too much by 25,000 has grown 
 _TIMES: Final = 3  # how much longer an operation may take
 _BATCH: Final = 64  # operations of one measurement
 _ROUNDS: Final = 7  # measurements, of which the fastest counts
+_TRIES: Final = 3  # how often what took too long is measured again
 _NOISE_S: Final = 30e-6  # seconds per operation: below it the clock and the pipe are measured, not the store
 _BLOB_BYTES: Final = 1_000_000  # fits every implementation
 _STREAMED: Final = 260  # blobs: with a process of its own about the allowance, so that holding them shows
@@ -34,11 +35,15 @@ def flat(trial: Trial, fmt: Format) -> None:
     counts = ((small, _FEW), (large, _MANY if is_first(trial, fmt) else _FEW * 4))
     identities = {pair: _populate(pair, count) for pair, count in counts}
     for operation in (_puts, _gets, _asks, _updates):
-        few = min(_measure(small, operation, identities[small], number) for number in range(_ROUNDS))
-        many = min(_measure(large, operation, identities[large], number) for number in range(_ROUNDS))
-        if many > _TIMES * few and many - few > _NOISE_S * _BATCH:
+        few = many = float("inf")
+        for attempt in range(_TRIES):  # the machine may have had other things to do
+            few = min(few, _fastest(small, operation, identities[small], attempt))
+            many = min(many, _fastest(large, operation, identities[large], attempt))
+            if many <= _TIMES * few or many - few <= _NOISE_S * _BATCH:
+                break
+        else:
             words = f"{operation.__name__[1:]} take more than three times as long with many objects"
-            trial.fail(f"less than {_TIMES} x {few / _BATCH:.6f} s", f"{many / _BATCH:.6f} s", words=words)
+            trial.fail_slow(_TIMES, few / _BATCH, many / _BATCH, words=words)
 
 
 def _populate(pair: Pair, count: int) -> list[bytes]:
@@ -62,9 +67,12 @@ def _populate(pair: Pair, count: int) -> list[bytes]:
     return identities
 
 
-def _measure(
-    pair: Pair, operation: Callable[[Pair, list[bytes], int], list[Asked]], ids: list[bytes], at: int
-) -> float:
+def _fastest(pair: Pair, operation: _Operation, ids: list[bytes], attempt: int) -> float:
+    """Return the seconds of the fastest of some rounds; no round of another attempt did the same."""
+    return min(_measure(pair, operation, ids, attempt * _ROUNDS + number) for number in range(_ROUNDS))
+
+
+def _measure(pair: Pair, operation: _Operation, ids: list[bytes], at: int) -> float:
     requests = operation(pair, ids, at)
     started = time.perf_counter()
     pair.play(*requests)

@@ -396,7 +396,7 @@ def fans(trial: Trial, fmt: Format) -> None:
     few, many = (_routing_s(trial, fmt, entries) for entries in (_FEW, _MANY if is_first(trial, fmt) else _FEW * 4))
     if many > _TIMES * few and many - few > _NOISE_S:
         words = "routing one changed entry takes more than three times as long with a large outbox"
-        trial.fail(f"less than {_TIMES} x {few:.4f} s", f"{many:.4f} s", words=words)
+        trial.fail_slow(_TIMES, few, many, words=words)
 
 
 def _routing_s(trial: Trial, fmt: Format, entries: int) -> float:

@@ -139,7 +139,7 @@ def flat(trial: Trial, fmt: Format) -> None:
                 took = min(took, _fastest(measure, chain))
             else:
                 words = f"{measure.__name__} takes more than three times as long on a chain of {length} messages"
-                trial.fail(f"less than {_TIMES} x {least[measure]:.6f} s", f"{took:.6f} s", words=words)
+                trial.fail_slow(_TIMES, least[measure], took, words=words)
 
 
 class _Chain:

@@ -87,7 +87,7 @@ export class References {
     return this.#names().map((name) => [name, this.#targets.get(name)]);
   }
 
-  /** A page: {refs, more}. Spec: grit.ref.snapshot. */
+  /** A page: {refs, more}. Spec: grit.ref.list, grit.ref.snapshot. */
   list(prefix, after, limit) {
     const names = this.#names();
     const refs = [];

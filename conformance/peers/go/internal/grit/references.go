@@ -105,7 +105,7 @@ type Ref struct {
 	Target ID
 }
 
-// Refs lists references in ascending order from one snapshot, grit.ref.snapshot.
+// Refs lists references in ascending order from one snapshot, grit.ref.list and grit.ref.snapshot.
 func (s *Store) Refs(prefix string, after *string, limit int) (refs []Ref, more bool) {
 	names := []string{}
 	for name := range s.refs {
