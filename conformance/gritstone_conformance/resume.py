@@ -26,6 +26,7 @@ from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.model.bundle import read
 from gritstone_conformance.model.cores import first_difference
 from gritstone_conformance.model.formats import FORMATS, Format
+from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import to_base64
@@ -113,7 +114,10 @@ class Host:
 
         def piece(cursor: str | None) -> dict[str, Json]:
             some = {} if names is None or cursor is not None else {"names": list(names)}
-            return self.ask("grit.export", store=handle, cursor=cursor, **some)
+            given = self.ask("grit.export", store=handle, cursor=cursor, **some)
+            if "bytes" not in given:
+                raise Stuck("grit.export: the answer is that of an export to a file")
+            return given
 
         try:
             return joined_pieces(piece)
@@ -311,7 +315,16 @@ def _compare(
 
 
 def _difference(fmt: Format, one: bytes, other: bytes, bundles: tuple[bytes, bytes]) -> str:
-    """Say in words how two steps differ."""
+    """Say in words how two steps differ; where a bundle does not hold them whole, that they do."""
+    try:
+        where = _place_of_difference(fmt, one, other, bundles)
+    except Refusal as problem:
+        return f"steps differ: {one.hex()[:12]} and {other.hex()[:12]}; what was exported is not whole: {problem}"
+    return f"{where} differs: {one.hex()[:12]} and {other.hex()[:12]}"
+
+
+def _place_of_difference(fmt: Format, one: bytes, other: bytes, bundles: tuple[bytes, bytes]) -> str:
+    """Return the first field that differs, with the path into the core; raises Refusal."""
     store = Store(fmt)
     for data in bundles:
         store.keep({identity: frame for identity, frame in read(data).frames().items() if frame is not None})
@@ -325,7 +338,7 @@ def _difference(fmt: Format, one: bytes, other: bytes, bundles: tuple[bytes, byt
     where = names[0] if names else "?"
     if where == "core":
         where = f"core/{first_difference(shelf, mine.core, theirs.core)}".rstrip("/")
-    return f"{where} differs: {one.hex()[:12]} and {other.hex()[:12]}"
+    return where
 
 
 def run_command(options: argparse.Namespace, out: TextIO | None = None) -> int:

@@ -11,10 +11,12 @@ from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.model.wasm.host import GuestHost
 from gritstone_conformance.pieces import Endless, joined_pieces
 from gritstone_conformance.properties.runtime.judging import export
 from gritstone_conformance.replies import Json
-from gritstone_conformance.resume import Host, Matrix, Stuck
+from gritstone_conformance.resume import Host, Matrix, Stuck, play_matrix
+from gritstone_conformance.strategies.journeys import JOURNEYS
 from gritstone_conformance.trial import Divergence, Trial
 
 CBOR = FORMATS["cbor-blake3"]
@@ -74,6 +76,47 @@ def test_who_exports_without_end_fails_the_case_and_stops_the_matrix() -> None:
     assert (caught.value.rule, caught.value.difference.signature) == ("runtime.history.bundle", "pieces without end")
     with pytest.raises(Stuck, match="no end after"):
         Host(subject, "the model").carry("s")  # type: ignore[arg-type]
+
+
+class AnswersAsToAFile(ModelHost):
+    """It says how large its export is, and gives none."""
+
+    def _answer(self, op: str, args: dict[str, Json]) -> dict[str, Json]:
+        return ok(size=1, digest="0" * 64) if op == "grit.export" else super()._answer(op, args)
+
+
+def test_an_export_without_bytes_stops_the_matrix() -> None:
+    subject = AnswersAsToAFile()
+    subject.ask("grit.open", {"store": "s", "format": CBOR.name, "backend": "memory", "create": True})
+    with pytest.raises(Stuck, match="an export to a file"):
+        Host(subject, "the model").carry("s")  # type: ignore[arg-type]
+
+
+class InventsSteps(GuestHost):
+    """It makes up the ids of its steps, and exports what is no bundle, and takes it."""
+
+    made = 0
+
+    def spawn(self) -> InventsSteps:
+        return type(self)(self.world)
+
+    def _answer(self, op: str, args: dict[str, Json]) -> dict[str, Json]:
+        if op == "wit.step":
+            self.made += 1
+            return ok(step=f"{self.made:064x}")
+        invented = {
+            "grit.export": ok(bytes=to_base64(b"none"), cursor=None),
+            "grit.import": ok(objects=0, refs=0),
+            "grit.cas": ok(),
+        }
+        return invented.get(op) or super()._answer(op, args)
+
+
+def test_what_was_exported_need_not_hold_what_differs() -> None:
+    hosts = [Host(InventsSteps(), "one"), Host(InventsSteps(), "other")]  # type: ignore[arg-type]
+    hosts[1].subject.made = 100  # type: ignore[attr-defined]
+    matrix = play_matrix(hosts, [CBOR], JOURNEYS[:1])
+    assert "what was exported is not whole" in matrix.differences[0].words
 
 
 def test_references_in_another_order_are_a_difference_like_any() -> None:

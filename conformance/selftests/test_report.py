@@ -18,7 +18,14 @@ from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.cli import main
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.reporting.merging import merge_outcomes, merged_header
-from gritstone_conformance.reporting.report import Report, footer_line, header_line, read_report, write_report
+from gritstone_conformance.reporting.report import (
+    Report,
+    footer_line,
+    header_line,
+    read_report,
+    write_report,
+    write_sealed,
+)
 from gritstone_conformance.rules import load_rules
 from gritstone_conformance.running.outcomes import Divergent, Outcome
 from gritstone_conformance.running.plan import Selection, make_plan
@@ -143,6 +150,16 @@ def test_what_is_no_report_is_refused_in_one_line(tmp_path: Path, raw: bytes, wo
 def test_a_missing_report_is_the_users_mistake(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         read_report(tmp_path / "none")
+
+
+@pytest.mark.parametrize(("line", "member"), [(0, "today"), (-1, "conforms")])
+def test_a_sealed_report_whose_ends_lack_a_member_is_refused(tmp_path: Path, line: int, member: str) -> None:
+    rows = [json.loads(row) for row in write(tmp_path / "r.jsonl").read_bytes().splitlines()]
+    del rows[line][member]
+    footer = {name: value for name, value in rows[-1].items() if name != "sha256"}
+    write_sealed(tmp_path / "r.jsonl", rows[0], rows[1:-1], footer)
+    with pytest.raises(DataError, match=f"its {rows[line]['type']} has no {member}"):
+        read_report(tmp_path / "r.jsonl")
 
 
 def test_a_sealed_case_line_that_lacks_a_member_is_refused(tmp_path: Path) -> None:

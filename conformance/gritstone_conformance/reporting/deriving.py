@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.reporting.badge import make_badge, make_endpoint
@@ -20,13 +20,12 @@ from gritstone_conformance.reporting.page.whole import make_page
 from gritstone_conformance.reporting.report import Report, read_report
 from gritstone_conformance.running.verifying import Data, load_data, remove_old
 
-if TYPE_CHECKING:
-    Maker = Callable[[Report, Data], str]
-
 __all__ = ["derive", "forget_derived"]
 
+_Maker: TypeAlias = Callable[[Report, Data], str]
 
-def _wanted(options: argparse.Namespace) -> Iterator[tuple[Path, Maker]]:
+
+def _wanted(options: argparse.Namespace) -> Iterator[tuple[Path, _Maker]]:
     if options.html is not None:
         yield options.html, make_page
     if options.junit is not None:

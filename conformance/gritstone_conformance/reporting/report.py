@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gritstone_conformance import SUITE_VERSION
 from gritstone_conformance.attachment.claims import shown_claims
@@ -32,6 +32,13 @@ from gritstone_conformance.running.verdicts import Judgement, verdict_root
 from gritstone_conformance.text import json_plain
 
 __all__ = ["Report", "footer_line", "header_line", "read_report", "timestamp", "write_report", "write_sealed"]
+
+_HEADER: Final = (
+    *("suite", "spec", "rules", "vectors", "seed", "profile", "shard", "attach", "command", "iut", "hypothesis"),
+    *("python", "platform", "deadline_scale", "today", "started"),
+)
+_FOOTER: Final = ("cases", "rules", "conforms", "unexpected", "restarts", "verdicts", "exit", "finished")
+"""Members that the first and the last line of every report have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +185,10 @@ def read_report(path: Path) -> Report:
     if not lines or lines[0].get("type") != "header" or lines[0].get("report") != 1:
         raise DataError(f"{path}: no report: the first line is no header")
     _check_seal(lines[-1], rows, path)
+    for line, names in ((lines[0], _HEADER), (lines[-1], _FOOTER)):
+        missing = [name for name in names if name not in line]
+        if missing:
+            raise DataError(f"{path}: no report: its {line['type']} has no {missing[0]}")
     try:
         return Report(lines[0], tuple(Outcome.from_json(line) for line in lines[1:-1]), lines[-1])
     except DataError as problem:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from gritstone_conformance.attachment.claims import PROFILES
 from gritstone_conformance.reporting.page.markup import Node, element, prose
 from gritstone_conformance.reporting.page.material import Material, duration
 from gritstone_conformance.rules import Rule
@@ -17,12 +18,12 @@ __all__ = ["SIGNS", "in_order", "rules_section"]
 SIGNS: Final = {"fail": "✗", "error": "!", "known": "○", "pass": "✓", "skip": "–"}
 """Verdicts to signs, worst first; the word always stands beside the sign."""
 
-_PROFILES: Final = ("harness", "grit", "wit", "runtime", "wasm")
+_ORDER: Final = ("harness", *PROFILES)
 
 
 def in_order(profiles: Sequence[str]) -> list[str]:
     """Return names of profiles, each behind those that it builds on."""
-    return sorted(profiles, key=lambda name: (_PROFILES.index(name) if name in _PROFILES else 99, name))
+    return sorted(profiles, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
 
 
 def rules_section(material: Material) -> Node:
