@@ -1,4 +1,4 @@
-"""Runs commands for tests; adds up what those of the zoo recorded and prints the numbers at the end, under ``-n`` too.
+"""Adds up what the tests of the zoo recorded and prints the numbers at the end, under ``-n`` too; gives all a fixture.
 
 ``--whole-zoo`` fails a session that hunted only a part of the zoo, or whose numbers leave something unproven.
 """
@@ -12,24 +12,12 @@ import pytest
 
 from gritstone_conformance.rules import load_rules
 from selftests.mutate import load_mutants
-from selftests.terminal import Run
+from selftests.terminal import run
 from selftests.zoo import Summary, Zoo
 
+__all__ = ["run"]  # a fixture; hooks are found by their names
+
 _COLLECTED = pytest.StashKey[int]()
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs one command in a directory of its own and returns exit code, stdout, stderr."""
-    from gritstone_conformance.cli import main  # most sessions, and above all those of the zoo, need none of it
-
-    monkeypatch.chdir(tmp_path)
-
-    def run(*argv: str) -> tuple[int, str, str]:
-        code = main(argv)
-        return (code, *capfd.readouterr())
-
-    return run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

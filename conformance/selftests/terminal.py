@@ -1,4 +1,7 @@
-"""One command at a terminal: the adapters that tests of the command line attach, and the words for it."""
+"""One command at a terminal: the fixture that runs it, the words for it, and the adapters that are attached by it.
+
+``conftest.py`` gives the fixture to all tests; where there is none, ``-p selftests.terminal`` does.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 HERE: Final = Path(__file__).parent
 REFERENCE: Final = shlex.join([sys.executable, "-m", "gritstone.harness"])
 
 Run = Callable[..., tuple[int, str, str]]
 """Runs one command in a directory of its own; returns exit code, stdout, stderr. The fixture ``run`` is one."""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs one command in a directory of its own and returns exit code, stdout, stderr."""
+    from gritstone_conformance.cli import main  # most sessions, and above all those of the zoo, need none of it
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv: str) -> tuple[int, str, str]:
+        code = main(argv)
+        return (code, *capfd.readouterr())
+
+    return run
 
 
 def planted(name: str) -> str:
