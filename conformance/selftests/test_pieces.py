@@ -1,4 +1,4 @@
-"""What comes piece by piece, or in any order, from an implementation that does not keep to the rules."""
+"""Exports and listings of implementations that do not keep to the rules: each is told as what it is."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.model.wasm.host import GuestHost
 from gritstone_conformance.pieces import Endless, joined_pieces
+from gritstone_conformance.properties.runtime import operations
 from gritstone_conformance.properties.runtime.judging import export
 from gritstone_conformance.replies import Json
 from gritstone_conformance.resume import Host, Matrix, Stuck, play_matrix
@@ -117,6 +118,24 @@ def test_what_was_exported_need_not_hold_what_differs() -> None:
     hosts[1].subject.made = 100  # type: ignore[attr-defined]
     matrix = play_matrix(hosts, [CBOR], JOURNEYS[:1])
     assert "what was exported is not whole" in matrix.differences[0].words
+
+
+class HidesHeads(ModelHost):
+    """It lists no head of any actor."""
+
+    def spawn(self) -> HidesHeads:
+        return type(self)(self.world)
+
+    def _answer(self, op: str, args: dict[str, Json]) -> dict[str, Json]:
+        return ok(refs=[], more=False) if args.get("prefix") == "heads/" else super()._answer(op, args)
+
+
+def test_who_lists_no_head_fails_the_case_that_looks_for_one() -> None:
+    subject = HidesHeads()
+    (prop,) = (each for each in operations.PROPERTIES if each.name == "runtime/query/meanwhile-cbor")
+    with pytest.raises(Divergence) as caught:
+        prop.body(Trial(subject, prop.rules[0], subject.spawn))
+    assert caught.value.rule == "runtime.query.monotone"
 
 
 def test_references_in_another_order_are_a_difference_like_any() -> None:

@@ -360,7 +360,7 @@ def asked_meanwhile(trial: Trial, fmt: Format) -> None:
             steps.append(trial.expect("runtime.query", {**args, "actor": actor.hex()}, expect, rule=rule)["step"])
         refs = dict(trial.expect("grit.refs", listed, ok(refs={"$": "any"}, more=False))["refs"])
         for actor, steps in seen.items():
-            steps.append(refs[f"heads/{actor.hex()}"])
+            steps.append(refs.get(f"heads/{actor.hex()}", "none"))
     house.run()
     verdict = house.check()
     assert verdict.history is not None
