@@ -348,11 +348,12 @@ class Ordeal:
 
     def _check_listed(self, found: History, known: _Known) -> None:
         """Every head that was listed is on the chain of the head that is there; names and tags are as they were."""
+        gone = {actor.hex() for actor in self._gone(known)}
+        chains = {actor.hex(): chain for actor, chain in found.chains.items()}
         for name, target in known.listed.items():
             space, _, rest = name.partition("/")
-            if space == "heads" and bytes.fromhex(rest) not in self._gone(known):
-                chain = found.chains.get(bytes.fromhex(rest))
-                if chain is None or target not in chain.ids:
+            if space == "heads" and rest not in gone:
+                if rest not in chains or target not in chains[rest].ids:
                     words = "a head that was answered is lost"
                     self._trial.fail(name, "another chain", path="heads/*", words=words, rule="runtime.recover.step")
             elif space not in ("heads", "failed") and found.references.get(name) != target:

@@ -13,7 +13,8 @@ from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.model.wasm.host import GuestHost
 from gritstone_conformance.pieces import Endless, joined_pieces
-from gritstone_conformance.properties.runtime import operations
+from gritstone_conformance.properties.grit import sharing
+from gritstone_conformance.properties.runtime import crashes, operations
 from gritstone_conformance.properties.runtime.judging import export
 from gritstone_conformance.replies import Json
 from gritstone_conformance.resume import Host, Matrix, Stuck, play_matrix
@@ -136,6 +137,46 @@ def test_who_lists_no_head_fails_the_case_that_looks_for_one() -> None:
     with pytest.raises(Divergence) as caught:
         prop.body(Trial(subject, prop.rules[0], subject.spawn))
     assert caught.value.rule == "runtime.query.monotone"
+
+
+class ListsAnOddHead(ModelHost):
+    """It lists one head more, of what is no actor."""
+
+    def spawn(self) -> ListsAnOddHead:
+        return type(self)(self.world)
+
+    def _answer(self, op: str, args: dict[str, Json]) -> dict[str, Json]:
+        answer = super()._answer(op, args)
+        if op != "grit.refs" or "ok" not in answer:
+            return answer
+        return ok(refs=[["heads/nobody", "0" * 64], *answer["ok"]["refs"]], more=False)
+
+
+def test_who_lists_a_head_of_nobody_fails_the_case_that_listed_it() -> None:
+    subject = ListsAnOddHead()
+    (prop,) = (each for each in crashes.PROPERTIES if each.name == "runtime/crash/living-cbor")
+    with pytest.raises(Divergence) as caught:
+        prop.body(Trial(subject, prop.rules[0], subject.spawn))
+    assert (caught.value.rule, caught.value.difference.expected) == ("runtime.recover.step", "heads/nobody")
+
+
+class ExportsHalfALine(ModelHost):
+    """A reference line of its bundles has no target."""
+
+    def spawn(self) -> ExportsHalfALine:
+        return type(self)(self.world)
+
+    def _answer(self, op: str, args: dict[str, Json]) -> dict[str, Json]:
+        half = ok(bytes=to_base64(b"grit\nref tags/a\n\n"), cursor=None)
+        return half if op == "grit.export" else super()._answer(op, args)
+
+
+def test_who_exports_half_a_line_fails_the_case_that_reads_it() -> None:
+    subject = ExportsHalfALine()
+    (prop,) = (each for each in sharing.PROPERTIES if each.name == "grit/shared/readers-cbor")
+    with pytest.raises(Divergence) as caught:
+        prop.body(Trial(subject, prop.rules[0], subject.spawn))
+    assert caught.value.rule == "grit.ref.snapshot"
 
 
 def test_references_in_another_order_are_a_difference_like_any() -> None:
