@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from gritstone_conformance.cases import Case
 from gritstone_conformance.judge import compare, substitute
@@ -12,7 +12,7 @@ from gritstone_conformance.replies import Json, Reply
 from gritstone_conformance.running.places import Places, names_in
 from gritstone_conformance.vectors.files import load_vectors
 
-__all__ = ["Asked", "play_vector", "recorded_replies"]
+__all__ = ["Asked", "Forms", "play_vector", "recorded_replies"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,31 @@ class Asked:
     bindings: dict[str, Json]
 
 
-def play_vector(case: Case) -> str | None:
+@dataclass(slots=True)
+class Forms:
+    """Right replies of vectors, one for each form of request, expectation and reply.
+
+    Attributes:
+        kept: the first of each form.
+    """
+
+    kept: list[Asked] = field(default_factory=list)
+    _seen: set[object] = field(default_factory=set)
+
+    def note(self, asked: Asked) -> None:
+        """Keep a right reply if it is the first of its form."""
+        kind = asked.op, repr(_form(asked.expect)), type(asked.reply), repr(_form(getattr(asked.reply, "value", 0)))
+        if kind not in self._seen:
+            self._seen.add(kind)
+            self.kept.append(asked)
+
+
+def play_vector(case: Case, note: Callable[[Asked], None] | None = None) -> str | None:
     """Let the model answer a vector; returns the first difference, or None.
+
+    Args:
+        case: the vector.
+        note: is told of each right reply.
 
     Spec: :rule:`suite.mutant.oracle`.
     """
@@ -43,19 +66,17 @@ def play_vector(case: Case) -> str | None:
         difference = compare(asked.expect, asked.reply, asked.bindings)
         if difference is not None:
             return f"{asked.op}: {difference.signature}"
+        if note is not None:
+            note(asked)
     return None
 
 
-def recorded_replies() -> Iterator[Asked]:
-    """Yield the right replies of the vectors, one for each form of request, expectation and reply."""
-    seen: set[object] = set()
+def recorded_replies() -> list[Asked]:
+    """Return the right replies of the vectors, one for each form of request, expectation and reply."""
+    forms = Forms()
     for case in load_vectors().cases():
-        for asked in _play(case):
-            assert compare(asked.expect, asked.reply, asked.bindings) is None, case.name
-            kind = asked.op, repr(_form(asked.expect)), type(asked.reply), repr(_form(getattr(asked.reply, "value", 0)))
-            if kind not in seen:
-                seen.add(kind)
-                yield asked
+        assert play_vector(case, forms.note) is None, case.name
+    return forms.kept
 
 
 def _play(case: Case) -> Iterator[Asked]:

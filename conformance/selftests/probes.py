@@ -1,7 +1,7 @@
-"""What must come out right, and must not where a check is switched off: probes, the cheapest kinds first.
+"""What must come out right, and must not where a check is switched off: probes.
 
-Vectors, answered by the model; histories that were recorded; right replies that were changed, for the judge; properties
-on what the honest reference answered; and for what is left the selftests of the module.
+Selftests of the modules; vectors, answered by the model; histories that were recorded; right replies that were changed,
+for the judge. For what none of them shows: properties on what the honest reference answered.
 """
 
 from __future__ import annotations
@@ -11,28 +11,34 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-__all__ = ["BrokenError", "DeviatedError", "Probe", "audits", "changed_replies", "properties", "selftests", "vectors"]
+if TYPE_CHECKING:
+    from selftests.oracle import Asked
+
+__all__ = ["BrokenError", "DeviatedError", "Probe", "of_items", "properties", "recorded", "selftests"]
 
 SELFTESTS: Final = {
     "attachment/base64url": ("test_base64url.py",),
     "attachment/claims": ("test_claims.py",),
     "attachment/forms": ("test_forms.py",),
     "attachment/protocol": ("test_protocol.py",),
-    "audit": ("test_audit.py",),
-    "judge": ("test_alive.py",),
+    "audit": ("test_audit.py::test_what_went_on_is_asked_of_an_earlier_export",),
+    "judge": ("test_alive.py::test_the_kind_of_an_answer_counts",),
     "model": (
         *("test_model_checks.py", "test_model_code_checks.py", "test_model_store.py", "test_model_bundle.py"),
         "test_model_wit.py",
     ),
     "model/wasm": (
-        *("test_model_wasm_checks.py", "test_wasm_twins.py", "test_model_wasm_engine.py", "test_history_wasm.py"),
+        *("test_model_wasm_checks.py", "test_model_wasm_parts.py", "test_model_wasm_engine.py", "test_history_wasm.py"),
+        "test_wasm_twins.py::test_each_twin_has_its_defect_alone",
+        "test_wasm_twins.py::test_a_module_has_so_many_bytes",
+        "test_wasm_twins.py::test_the_first_of_several_defects_gives_the_code",
     ),
 }
-"""Module, or a folder above it, to the selftests that know it."""
+"""Module, or a folder above it, to the selftests that know it: files, or single tests of those that take long."""
 
 _SUITE: Final = Path(__file__).resolve().parents[1] / "gritstone_conformance"
 _EXAMPLES: Final = 4
@@ -61,17 +67,27 @@ class Probe:
     play: Callable[[], str | None]
 
 
-def vectors() -> Iterator[Probe]:
+def recorded() -> Iterator[Iterator[Probe]]:
+    """Yield each kind of what is recorded; the right replies that are changed are those that the vectors gave."""
+    from selftests.oracle import Forms
+
+    forms = Forms()
+    yield _vectors(forms.note)
+    yield _audits()
+    yield _changed_replies(forms.kept)
+
+
+def _vectors(note: Callable[[Asked], None]) -> Iterator[Probe]:
     """Yield each vector, answered by the model; but for those that take seconds."""
     from gritstone_conformance.vectors.files import load_vectors
     from selftests.oracle import play_vector
 
     for case in load_vectors().cases():
         if case.name not in _SLOW:
-            yield Probe(case.name, functools.partial(play_vector, case))
+            yield Probe(case.name, functools.partial(play_vector, case, note))
 
 
-def audits() -> Iterator[Probe]:
+def _audits() -> Iterator[Probe]:
     """Yield each recorded history."""
     from gritstone_conformance.vectors.audits import judge_audit, load_audits
 
@@ -80,16 +96,16 @@ def audits() -> Iterator[Probe]:
             yield Probe(audit.name, functools.partial(judge_audit, audit))
 
 
-def changed_replies() -> Iterator[Probe]:
+def _changed_replies(kept: Sequence[Asked]) -> Iterator[Probe]:
     """Yield the right replies of each operation, which the judge must not take for right once they are changed."""
     from selftests.alive import overlooked
-    from selftests.test_alive import replies
+    from selftests.test_alive import by_operation
 
-    for op, recorded in replies().items():
-        for number, asked in enumerate(recorded):
+    for op, replies in by_operation(kept).items():
+        for number, asked in enumerate(replies):
 
-            def play(op: str = op, asked: object = asked) -> str | None:
-                return next(overlooked(op, asked.expect, asked.reply, asked.bindings), None)  # type: ignore[attr-defined]
+            def play(op: str = op, asked: Asked = asked) -> str | None:
+                return next(overlooked(op, asked.expect, asked.reply, asked.bindings), None)
 
             yield Probe(f"{op}, reply {number} changed", play)
 
@@ -119,15 +135,16 @@ def properties() -> Iterator[Probe]:
 
 
 def selftests(modules: Sequence[str]) -> list[str]:
-    """Return the files of the selftests that know some modules."""
+    """Return the selftests that know some modules."""
     above = {module.rsplit("/", depth)[0] for module in modules for depth in range(module.count("/") + 1)}
     return sorted({file for module in above for file in SELFTESTS.get(module, ())})
 
 
 def of_items(items: Sequence[pytest.Item]) -> Iterator[Probe]:
-    """Yield the tests of a session."""
+    """Yield the tests of a session, but for those that draw what they play."""
     for item in items:
-        yield Probe(item.nodeid, functools.partial(_play_item, item))
+        if not getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            yield Probe(item.nodeid, functools.partial(_play_item, item))
 
 
 def _play_item(item: pytest.Item) -> str | None:

@@ -4,10 +4,10 @@
 
 Judge and model are imported once, with a switch in each check. Every probe is played with all of them on, so that it is
 known in which probes a check accuses; then a child is forked for each check, which switches it off and plays those
-probes until one fails. Checks that no probe of one kind shows are left to the next kind.
+probes, the quickest first, until one fails. Properties are played only for checks that nothing else shows.
 
 A check is *seen* when a probe says that something is wrong. Where the suite itself then breaks instead, it is seen
-too, for no gate would pass; but that is noted, and counts only when no probe of that kind says more.
+too, for no gate would pass; but that is noted, and counts only when no other probe says more.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ import os
 import resource
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pytest
 
@@ -37,9 +38,12 @@ from selftests.probes import DeviatedError, Probe
 __all__ = ["Seen", "main"]
 
 _MOST_PROBES: Final = 12  # of one kind
-_CPU_S: Final = 4  # of one probe
+_CPU_S: Final = 2  # of one probe
+_MOST_ENDLESS: Final = 2  # of one check
 _MEMORY_BYTES: Final = 6 << 30
 _LANES: Final = 2
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,56 +71,60 @@ class Hunter:
     def __init__(self, board: Switchboard, checks: Sequence[str]) -> None:
         self.board = board
         self.seen = {check: Seen(None, "it never accuses") for check in checks}
+        self._accused: dict[str, list[tuple[float, Probe]]] = {}  # with the seconds that each took
 
     @property
     def left(self) -> list[str]:
         """The checks that nothing showed yet."""
         return [check for check, seen in self.seen.items() if seen.by is None]
 
-    def hunt(self, kind: Iterable[Probe], most: int = _MOST_PROBES) -> None:
-        """Hunt the checks that are left with so many probes of one kind at most, two of them at a time."""
-        accused = self._learn(kind)
-        checks = [check for check in self.left if check in accused]
-        spread = {check: _spread(accused[check], most) for check in checks}
-        gc.collect()
-        gc.freeze()
-        caches = list(_caches())
-        lanes = [
-            _forked(functools.partial(_lane, functools.partial(self._probe, spread, caches), checks[lane::_LANES]))
-            for lane in range(_LANES)
-        ]
-        for lane in lanes:
-            for check, told in _result(lane, {}).items():
-                self.seen[check] = Seen(**told)
-
-    def _learn(self, kind: Iterable[Probe]) -> dict[str, list[Probe]]:
-        """Play probes with every check on; returns those in which each check accuses."""
-        accused: dict[str, list[Probe]] = {}
+    def learn(self, kind: Iterable[Probe], most: int = _MOST_PROBES) -> None:
+        """Play probes of one kind with every check on; keep so many at most of those in which a check accuses."""
+        accused: dict[str, list[tuple[float, Probe]]] = {}
         left = set(self.left)
         for probe in kind:
             self.board.seen.clear()
+            began = time.process_time()
             try:
                 wrong = probe.play()
             except DeviatedError:  # it draws from more than its seed
                 continue
             assert wrong is None, f"{probe.name} fails with every check on: {wrong}"
+            taken = time.process_time() - began
             for check in self.board.seen & left:
-                accused.setdefault(check, []).append(probe)
-            self.board.seen.clear()
-        return accused
+                accused.setdefault(check, []).append((taken, probe))
+        for check, found in accused.items():
+            self._accused.setdefault(check, []).extend(_spread(found, most))
 
-    def _probe(self, accused: dict[str, Sequence[Probe]], caches: Sequence[Callable[[], None]], check: str) -> Seen:
+    def hunt(self) -> None:
+        """Hunt the checks that are left with what was learned of them, two at a time."""
+        checks = [check for check in self.left if check in self._accused]
+        for found in self._accused.values():
+            found.sort(key=lambda each: each[0])
+        for clear in _caches():
+            clear()
+        gc.collect()
+        gc.freeze()
+        lanes = [_forked(functools.partial(_lane, self._play_without, checks[lane::_LANES])) for lane in range(_LANES)]
+        for lane in lanes:
+            for check, told in _result(lane, {}).items():
+                self.seen[check] = Seen(**told)
+        self._accused.clear()
+
+    def _play_without(self, check: str) -> Seen:
         """Switch a check off and play what it accused in until something is wrong."""
         self.board.off = check
         broke: Seen | None = None
-        for probe in accused[check]:
-            for clear in caches:
-                clear()
+        endless = 0
+        for _, probe in self._accused[check]:
             try:
                 with _bounded():
                     wrong = probe.play()
             except EndlessError as problem:
-                return Seen(probe.name, f"the suite does not come to an end: {problem}", broke=True)
+                broke = broke or Seen(probe.name, f"the suite does not come to an end: {problem}", broke=True)
+                endless += 1
+                if endless == _MOST_ENDLESS:
+                    break
             except DeviatedError:
                 continue
             except BaseException as problem:  # noqa: BLE001 - whatever the suite then breaks of
@@ -126,13 +134,13 @@ class Hunter:
             else:
                 if wrong is not None:
                     return Seen(probe.name, wrong[:200])
-        return broke or Seen(None, f"nothing is wrong in {len(accused[check])} probes in which it accuses")
+        return broke or Seen(None, f"nothing is wrong in {len(self._accused[check])} probes in which it accuses")
 
 
-def _spread(probes_: Sequence[Probe], most: int) -> Sequence[Probe]:
-    """Return so many probes at most, from all over the list."""
-    count = len(probes_)
-    return [probes_[index * count // most] for index in range(most)] if count > most else probes_
+def _spread(items: Sequence[T], most: int) -> Sequence[T]:
+    """Return so many items at most, from all over the list."""
+    count = len(items)
+    return [items[index * count // most] for index in range(most)] if count > most else items
 
 
 def _caches() -> Iterator[Callable[[], None]]:
@@ -202,20 +210,35 @@ class _Session:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Hunt in place of playing the tests."""
-        self.hunter.hunt(probes.of_items(session.items), most=len(session.items))
+        _hunt(self.hunter, session.items)
         self.has_hunted = True
         return True
 
 
-def _play_selftests(hunter: Hunter) -> None:
-    """Hunt the checks that are left with the selftests of their modules."""
-    files = probes.selftests([check.partition(":")[0] for check in hunter.left])
-    if not files:
+def _hunt(hunter: Hunter, items: Sequence[pytest.Item]) -> None:
+    """Hunt with selftests, all in which a check accuses, and with what is recorded."""
+    hunter.learn(probes.of_items(items), most=len(items))
+    for kind in probes.recorded():
+        hunter.learn(kind)
+    hunter.hunt()
+
+
+def _hunt_with_selftests(hunter: Hunter) -> None:
+    """Hunt with the selftests of the modules whose checks are left, among others."""
+    found = probes.selftests([check.partition(":")[0] for check in hunter.left])
+    if not found:
+        _hunt(hunter, ())
         return
-    paths = [str(Path(__file__).with_name(name)) for name in files]
+    paths = [str(Path(__file__).with_name(name)) for name in found]
     # the plugin of Hypothesis objects to strategies that were drawn from before it is loaded
     blocked = ("no:cacheprovider", "no:xdist", "no:hypothesispytest")
-    options = ["-q", "--noconftest", "--assert=plain", *(word for name in blocked for word in ("-p", name))]
+    options = [
+        "-q",
+        "--noconftest",
+        "--assert=plain",
+        "--tb=native",
+        *(word for name in blocked for word in ("-p", name)),
+    ]
     session = _Session(hunter)
     code = pytest.main([*options, *paths], plugins=[session])
     assert session.has_hunted, f"the selftests could not be played: {code}"
@@ -230,11 +253,10 @@ def main(argv: Sequence[str]) -> int:
         name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         importlib.import_module(f"gritstone_conformance.{name}")
     hunter = Hunter(board, json.loads(wanted.read_bytes()))
-    for kind in (probes.vectors, probes.audits, probes.changed_replies):
-        hunter.hunt(kind())
-    _play_selftests(hunter)
+    _hunt_with_selftests(hunter)
     if hunter.left:  # they take by far the longest
-        hunter.hunt(probes.properties())
+        hunter.learn(probes.properties())
+        hunter.hunt()
     written.write_text(json.dumps({check: asdict(seen) for check, seen in hunter.seen.items()}, indent=1))
     return 0
 

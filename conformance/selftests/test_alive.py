@@ -5,6 +5,7 @@ Spec: :rule:`suite.check.alive`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 import pytest
@@ -22,8 +23,13 @@ BY_HAND: dict[str, Json] = {"hello": HELLO, "ping": {}, "bye": {}, "fault.arm": 
 
 @cache
 def replies() -> dict[str, list[Asked]]:
+    return by_operation(recorded_replies())
+
+
+def by_operation(recorded: Iterable[Asked]) -> dict[str, list[Asked]]:
+    """Return right replies by operation, those by hand among them."""
     found: dict[str, list[Asked]] = {op: [] for op in FORMS}
-    for asked in recorded_replies():
+    for asked in recorded:
         found[asked.op].append(asked)
     for op, value in BY_HAND.items():
         found[op].append(Asked("by hand", op, {"ok": value}, Ok(value), {}))

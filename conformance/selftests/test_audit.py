@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gritstone_conformance.audit import _ask_continued
 from gritstone_conformance.cli import main
+from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.formats import FORMATS
+from gritstone_conformance.model.history import check_history
 from gritstone_conformance.reporting.report import read_report
 from gritstone_conformance.rungs import golden_bundle
 from gritstone_conformance.schemas import violation
@@ -147,3 +150,13 @@ def test_a_later_export_is_held_against_an_earlier_one(
         ]
     (tmp_path / "none.grit").write_bytes(golden_bundle(fmt))
     assert main(["audit", "new.grit", "--before", "none.grit"]) == 2
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_what_went_on_is_asked_of_an_earlier_export(fmt: str, tmp_path: Path) -> None:
+    old, new, rolled = exports(fmt)
+    for earlier, later, faults in ((old, new, set()), (new, rolled, {"rewound"}), (new, old, {"rewound"})):
+        (tmp_path / "earlier.grit").write_bytes(earlier)
+        verdict = check_history(scan(later))
+        _ask_continued(tmp_path / "earlier.grit", verdict)
+        assert {finding.fault for finding in verdict.findings} == faults

@@ -16,7 +16,7 @@ from gritstone_conformance.attachment.forms import FORMS, form_problem
 from gritstone_conformance.bundled import spec_dir
 
 ID = "0f" * 32
-HELLO = {
+HELLO: dict[str, Any] = {
     "protocol": 1,
     "implementation": {"name": "a", "version": "1", "language": "x", "source": "y"},
     "spec": ["0.1"],
@@ -195,6 +195,34 @@ def test_problem_says_where_and_which(op: str, value: dict[str, Any], path: str,
     problem = form_problem(op, value)
     assert problem is not None
     assert (problem.path, problem.spelling) == (path, spelling)
+
+
+LIMITS = HELLO["limits"]
+RUN = {"cause": "rest", "steps": 3, "parked": []}
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "path"),
+    [
+        ("hello", {**HELLO, "protocol": 0}, "/protocol"),
+        ("hello", {**HELLO, "formats": ["cbor-blake3", "cbor-blake3"]}, "/formats"),
+        ("hello", {**HELLO, "limits": {**LIMITS, "window": 0}}, "/limits/window"),
+        ("hello", {**HELLO, "limits": {**LIMITS, "more": -1}}, "/limits/more"),
+        ("hello", {**HELLO, "limits": {"window": 1, "frame_bytes": 4 << 20}}, "/limits/cas_names"),
+        ("grit.decode", {"object": {"kind": "tree", "entries": [[0, ID]]}, "id": ID}, "/object/entries/0/0"),
+        ("grit.decode", {"object": {"kind": "mailbox", "entries": [[ID, "x"]]}, "id": ID}, "/object/entries/0/1"),
+        ("grit.export", {"bytes": "AA", "cursor": ""}, "/cursor"),
+        ("grit.export", {"bytes": "AA", "cursor": 3}, "/cursor"),
+        ("grit.export", {"bytes": "AA"}, ""),
+        ("wit.query", {"result": "x"}, "/result"),
+        ("runtime.run", {**RUN, "cause": ""}, "/cause"),
+        ("runtime.effects", {"effects": [{**EFFECT, "effect": ID, "request": None}]}, "/effects/0/effect"),
+        ("wasm.fork", {}, ""),
+    ],
+)
+def test_each_form_finds_its_own_fault(op: str, value: dict[str, Any], path: str) -> None:
+    problem = form_problem(op, value)
+    assert (problem and problem.path) == path
 
 
 def test_lists_and_words_have_a_greatest_length() -> None:

@@ -102,6 +102,14 @@ def test_every_prefix_is_refused_in_one_of_two_ways() -> None:
         assert conditions(data[:length]) <= {("malformed", None), ("invalid", "digest")}, length
 
 
+def test_what_ends_in_its_end_is_cut_short() -> None:
+    data = demo(FRAMED_SHA256).bundle()
+    for length in range(len(data) - 41, len(data)):
+        rules = {defect.rule for defect in scan(data[:length]).defects}
+        assert (length, "grit.bundle.truncated" in rules) == (length, True)
+    assert scan(data).defects == []
+
+
 def test_conditions_of_the_graph() -> None:
     graph = demo(CBOR_BLAKE3)
     target = next(iter(graph.references.values()))

@@ -8,7 +8,7 @@ import pytest
 import wasmtime
 
 from gritstone_conformance.model.wasm.admission import NotAdmitted, admit
-from gritstone_conformance.model.wasm.instructions import BY_CODE
+from gritstone_conformance.model.wasm.instructions import BY_CODE, LIMITS
 from gritstone_conformance.model.wasm.metering import meter
 from gritstone_conformance.strategies import module_defects, module_sizes, twin_parts, twins
 from gritstone_conformance.strategies.module_sizes import SIZES, Size
@@ -32,13 +32,9 @@ def code(module: bytes, entry: str = "wit", pages: int = 256) -> str:
     return ""
 
 
-def test_each_twin_has_its_defect_alone() -> None:
-    wrong = [
-        (twin.name, code(twin.good, twin.entry), code(twin.bad, twin.entry))
-        for twin in TWINS
-        if (code(twin.good, twin.entry), code(twin.bad, twin.entry)) != ("", twin.code)
-    ]
-    assert wrong == []
+@pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.name)
+def test_each_twin_has_its_defect_alone(twin: Twin) -> None:
+    assert (code(twin.good, twin.entry), code(twin.bad, twin.entry)) == ("", twin.code)
 
 
 def test_the_good_ones_are_modules_for_another_engine() -> None:
@@ -78,6 +74,11 @@ def test_large_modules_are_built_to_their_size() -> None:
     assert len(large["module bytes"]) == next(size.limit for size in SIZES if size.name == "module bytes")
     assert code(large["module bytes"]) == ""
     assert code(large["module bytes"] + b"\0\1\0") == "limit"
+
+
+def test_a_module_has_so_many_bytes() -> None:
+    most = LIMITS["module_bytes"]
+    assert (code(bytes(most)), code(bytes(most + 1))) == ("module", "limit")
 
 
 def test_the_first_of_several_defects_gives_the_code() -> None:
