@@ -144,7 +144,8 @@ def _verify(options: argparse.Namespace, arguments: list[str]) -> int:
     live = sys.stdout.isatty() and not options.part
 
     def listen(data: Any, plan: Any) -> Any:
-        return Console(data, plan, options.report.parent, sys.stdout, live=live)
+        aside = None if options.quiet or options.part else sys.stderr
+        return Console(data, plan, options.report.parent, sys.stdout, live=live, aside=aside)
 
     if is_asked_for(options):
         return verify_and_compare(options, target, selection, settings, terms_of(options, seed), listen)

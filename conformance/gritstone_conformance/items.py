@@ -178,6 +178,9 @@ class RunState:
     def notice(self, outcome: Outcome) -> None:
         """Do nothing: pytest shows what goes on."""
 
+    def watch(self, case: str, seconds: float, tries: int) -> None:
+        """Do nothing: pytest shows what goes on."""
+
     def end(self, lines: Any) -> None:
         """Keep the last lines for the summary."""
         self._lines = list(lines)

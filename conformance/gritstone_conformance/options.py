@@ -147,6 +147,7 @@ def _verify(parser: argparse.ArgumentParser) -> None:
         "--battery", action="store_true", help="also ask anew in other surroundings: are the answers the same?"
     )
     _derived(parser)
+    parser.add_argument("--quiet", action="store_true", help="do not say on stderr what takes long")
     parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
 
 

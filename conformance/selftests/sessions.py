@@ -31,6 +31,7 @@ _TIMEOUT_S: Final = 300
 _SHOWN: Final = "/home/you"
 _FOUND: Final = re.compile(r"\.gritstone/found/[0-9a-f]{16}\.json")
 _TRACEBACK: Final = re.compile(r"(stderr:\n)(?: {5,}.*\n)*?(?= {5}[A-Za-z_.]+(?:Error|Invalid|Malformed)\b)")
+_ASIDE: Final = re.compile(r"^shrinking \S+: .*\n", re.MULTILINE)  # said on stderr by a slow machine only
 _FOLDS: Final = (
     (re.compile(r"\b\d+ ms\b"), "# ms"),
     (re.compile(r"\b\d+\.\d s\b"), "# s"),
@@ -122,7 +123,7 @@ def _with_own_finds(command: str, home: Path) -> str:
 def _shown(output: str, home: Path) -> str:
     for place, shown in ((home.resolve(), "toy"), (home, "toy"), (ROOT, "gritstone")):
         output = output.replace(str(place), f"{_SHOWN}/{shown}")
-    return _TRACEBACK.sub("\\1     …\n", output)
+    return _TRACEBACK.sub("\\1     …\n", _ASIDE.sub("", output))
 
 
 def main(names: list[str]) -> int:

@@ -26,12 +26,16 @@ class Heard:
     def __init__(self) -> None:
         self.headers: list[Mapping[str, Any]] = []
         self.outcomes: list[Outcome] = []
+        self.watched: list[tuple[str, float, int]] = []
 
     def begin(self, header: Mapping[str, Any], notes: Sequence[str]) -> None:
         self.headers.append(header)
 
     def notice(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
+
+    def watch(self, case: str, seconds: float, tries: int) -> None:
+        self.watched.append((case, seconds, tries))
 
     def end(self, lines: Sequence[str]) -> None:
         raise AssertionError("the parent draws its own conclusions")
@@ -46,6 +50,7 @@ def child(index: int, *outcomes: Outcome) -> Iterator[subprocess.Popen[bytes]]:
         "from gritstone_conformance.running.outcomes import Outcome\n"
         "part = PartListener(sys.stdout)\n"
         f"part.begin({{'shard': [{index}, 2], 'seed': 1}}, ['a note'])\n"
+        "part.watch('grit/a/b', 1.5, 3)\n"
         f"for line in json.loads({json.dumps([outcome.to_json() for outcome in outcomes])!r}):\n"
         "    part.notice(Outcome.from_json(line))\n"
         "part.end(['nothing of this is told'])\n"

@@ -215,6 +215,9 @@ class Silent:
     def notice(self, outcome: Outcome) -> None:
         pass
 
+    def watch(self, case: str, seconds: float, tries: int) -> None:
+        pass
+
     def end(self, lines: Any) -> None:
         pass
 

@@ -92,6 +92,9 @@ class _Silent:
     def notice(self, outcome: Outcome) -> None:
         """Do nothing."""
 
+    def watch(self, case: str, seconds: float, tries: int) -> None:
+        """Do nothing."""
+
     def end(self, lines: Sequence[str]) -> None:
         """Do nothing."""
 

@@ -27,12 +27,13 @@ from gritstone_conformance.running.expectations import Expectations
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Plan
 from gritstone_conformance.running.verifying import Data
-from gritstone_conformance.text import plain
+from gritstone_conformance.text import counted, plain, say
 
-__all__ = ["Console", "terminal_width"]
+__all__ = ["Aside", "Console", "terminal_width"]
 
 _BAR: Final = 20
 _PLAIN_WIDTH: Final = 120
+_EVERY_S: Final = 5.0  # between two lines aside
 
 
 def terminal_width() -> int:
@@ -49,9 +50,12 @@ class Console:
         home: the report's directory.
         out: where to write.
         live: whether to redraw lines; only sensible on a terminal.
+        aside: where to say what takes long, if lines are not redrawn; None: nowhere.
     """
 
-    def __init__(self, data: Data, plan: Plan, home: Path, out: TextIO, *, live: bool) -> None:
+    def __init__(
+        self, data: Data, plan: Plan, home: Path, out: TextIO, *, live: bool, aside: TextIO | None = None
+    ) -> None:
         self._data = data
         self._home = home
         self._out = out
@@ -68,6 +72,7 @@ class Console:
         self._asked = plan.selection.rule or "*"
         self._wants_live = live
         self._live: Any = None
+        self._aside = None if aside is None else Aside(aside)
 
     def begin(self, header: Mapping[str, Json], notes: Sequence[str]) -> None:
         """Show what is run on what."""
@@ -86,10 +91,21 @@ class Console:
         self._tallies.setdefault(outcome.profile, Counter())[outcome.verdict] += 1
         self._current[outcome.profile] = outcome.rules[0]
         self._verdicts[outcome.case] = outcome.verdict
+        if self._aside is not None:
+            self._aside.clear()
         if outcome.verdict in ("fail", "error"):
             self._show(outcome)
         if self._live is not None:
             self._live.update(self._render())
+
+    def watch(self, case: str, seconds: float, tries: int) -> None:
+        """Say that a failure is being shrunk: on the line of its profile, or aside."""
+        words = f"shrinking {case}: {seconds:.0f} s, {counted(tries, 'try', 'tries')}"
+        if self._live is not None:
+            self._current[case.split("/", 1)[0]] = words
+            self._live.update(self._render())
+        elif self._aside is not None:
+            self._aside.say(words, time.monotonic())
 
     def end(self, lines: Sequence[str]) -> None:
         """Stop redrawing and show the last lines."""
@@ -145,6 +161,35 @@ class Console:
         counts = f"{tally['fail']} fail   {tally['error']} error   {tally['skip']} skip"
         current = self._current.get(profile, "") if done < planned else ""
         return f"{profile:<8} {bar:<{_BAR}} {f'{done}/{planned}':>11}   {counts}   {seconds:.1f} s   {current}"
+
+
+class Aside:
+    """Words about what takes long: one line that is rewritten on a terminal, else a line every few seconds."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._rewrites = out.isatty()
+        self._said: float | None = None
+        self._shown = False
+
+    def say(self, words: str, now: float) -> None:
+        """Say something at a time in seconds; without a terminal not before it took five seconds."""
+        if self._rewrites:
+            self._out.write(f"\r{plain(words)[: terminal_width() - 1]}\x1b[K")
+            self._out.flush()
+            self._shown = True
+        elif self._said is None:
+            self._said = now
+        elif now - self._said >= _EVERY_S:
+            self._said = now
+            say(words, self._out)
+
+    def clear(self) -> None:
+        """Take the line away: what took long is over."""
+        if self._shown:
+            self._out.write("\r\x1b[K")
+            self._out.flush()
+        self._shown, self._said = False, None
 
 
 def _live_display(out: TextIO, first: Any) -> Any:

@@ -21,6 +21,7 @@ from gritstone_conformance.reporting.excerpts import cut_middle, show_difference
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.expectations import Expectation, Stale, blamed_rule
 from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.running.shrinking import CUTS
 from gritstone_conformance.text import counted, printable, unfolded
 
 __all__ = [
@@ -170,6 +171,8 @@ class Teller:
             lines += textwrap.wrap(rule.text, self._width - 2, initial_indent="  ", subsequent_indent="  ")
         if outcome.divergence is not None:
             lines += self._difference_lines(outcome)
+        if outcome.shrink_cut is not None:
+            lines += self._labelled("cut short", CUTS[outcome.shrink_cut])
         if outcome.detail:
             first, *log = unfolded(outcome.detail)
             lines += self._labelled("detail", printable(first, 2 * self._width))

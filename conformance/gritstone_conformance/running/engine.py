@@ -4,8 +4,8 @@ Decides how an example ends: a Divergence is a failure and is shrunk on the live
 the property at once, for each further one would cost deadlines and restarts; any other exception is the suite's own
 and is passed on. So is a gate that found nothing but did not look where the property says that it looks.
 
-Shrinking keeps to the first failure's rule and signature, so that it cannot slip into another fault, and ends after a
-budget of seconds with the smallest failure so far.
+Shrinking keeps to the first failure's rule and signature, so that it cannot slip into another fault, and ends with the
+smallest failure so far when ``shrinking`` says so.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError, SubjectFault
 from gritstone_conformance.running.ledger import CannotRestartError, Observed
 from gritstone_conformance.running.settings import RunSettings, hypothesis_settings
+from gritstone_conformance.running.shrinking import Shrink
 from gritstone_conformance.trial import Divergence, Property, Trial
 
 __all__ = ["Tested", "check_property"]
@@ -50,6 +51,7 @@ class Tested:
         reached: situation -> how many of them came into it.
         requests: all requests that were sent.
         seconds: how long it took.
+        shrink: how it is shrunk, or None where nothing diverged.
     """
 
     divergence: Divergence | None = None
@@ -64,6 +66,7 @@ class Tested:
     reached: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     seconds: float = 0.0
+    shrink: Shrink | None = None
 
 
 class _EnoughError(BaseException):
@@ -84,7 +87,7 @@ def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: 
     """
     before = subject.ledger.requests
     started = time.perf_counter()
-    player = _Player(prop, subject, run.shrink_s)
+    player = _Player(prop, subject, run)
     given = prop.given(subject.claims) if callable(prop.given) else prop.given
     try:
         if given:
@@ -120,16 +123,15 @@ def _check_reach(prop: Property, tested: Tested) -> None:
 class _Player:
     """Plays examples of one property and keeps the smallest failure."""
 
-    def __init__(self, prop: Property, subject: Observed, shrink_s: float) -> None:
+    def __init__(self, prop: Property, subject: Observed, run: RunSettings) -> None:
         self.tested = Tested()
         self._prop = prop
         self._subject = subject
-        self._shrink_s = shrink_s
-        self._deadline = float("inf")
+        self._run = run
 
     def play(self, drawn: dict[str, Any]) -> None:
         """Play one example; raises Divergence for the engine to shrink."""
-        if time.perf_counter() > self._deadline:
+        if self.tested.shrink is not None and not self.tested.shrink.may_go_on():
             raise _EnoughError
         faults, deaths = len(self._subject.subject.faults), self._subject.subject.deaths
         trial = Trial(self._subject, self._prop.rules[0], self._subject.spawn)
@@ -158,7 +160,8 @@ class _Player:
         if best is None:
             self.tested.divergence = divergence
             self.tested.first_requests = len(divergence.steps)
-            self._deadline = time.perf_counter() + self._shrink_s
+            kind = (divergence.rule, divergence.difference.signature)
+            self.tested.shrink = self._subject.ledger.shrinking.begin(self._prop.name, kind, self._run)
         elif (best.rule, best.difference.signature) != (divergence.rule, divergence.difference.signature):
             return
         elif _size(divergence) <= _size(best):

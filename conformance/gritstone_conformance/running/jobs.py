@@ -51,6 +51,10 @@ class PartListener:
         """Pass on an outcome."""
         self._tell(outcome.to_json())
 
+    def watch(self, case: str, seconds: float, tries: int) -> None:
+        """Pass on what is being shrunk."""
+        self._tell({"type": "shrinking", "case": case, "seconds": seconds, "tries": tries})
+
     def end(self, lines: Sequence[str]) -> None:
         """Say nothing: the parent draws its own conclusions."""
 
@@ -122,6 +126,8 @@ def relay(children: Sequence[subprocess.Popen[bytes]], told: Listener) -> None:
             if not begun:
                 told.begin({**message["header"], "shard": [0, 1]}, message["notes"])
             begun = True
+        elif message["type"] == "shrinking":
+            told.watch(message["case"], message["seconds"], message["tries"])
         elif message["case"] not in seen or message["verdict"] == "fail":
             seen.add(message["case"])
             told.notice(Outcome.from_json(message))

@@ -15,6 +15,7 @@ from typing import Final, Protocol, Self
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Json, Reply
 from gritstone_conformance.running.past import Past
+from gritstone_conformance.running.shrinking import Shrinking
 from gritstone_conformance.trial import Claims, SubjectLike
 
 __all__ = ["Answer", "CannotRestartError", "Ledger", "Observed", "RunSubject"]
@@ -73,6 +74,7 @@ class Ledger:
         hung: how many hung.
         looked_into: kinds of fault whose causes were looked for.
         looking_s: the seconds that took.
+        shrinking: what was spent on shrinking.
     """
 
     requests: int = 0
@@ -80,6 +82,7 @@ class Ledger:
     hung: int = 0
     looked_into: list[str] = field(default_factory=list)
     looking_s: float = 0.0
+    shrinking: Shrinking = field(default_factory=Shrinking)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def note(self, answers: Sequence[Answer]) -> None:

@@ -70,6 +70,8 @@ class Outcome:
         divergence: the first difference.
         found: the file of the counterexample, relative to the report's directory.
         shrunk_from: requests of the example that failed first.
+        shrink_cut: why shrinking it was cut short, or None.
+        shrink_s: how many of the seconds it was shrunk.
         history: the part of a history around the fault.
         poisoned_by: the earlier case without which this one does not fail.
         expected: the entry of the file of expected failures that foresaw this.
@@ -91,6 +93,8 @@ class Outcome:
     divergence: Divergent | None = None
     found: str | None = None
     shrunk_from: int | None = None
+    shrink_cut: str | None = None
+    shrink_s: float = 0.0
     history: Json = None
     poisoned_by: str | None = None
     expected: Mapping[str, Json] | None = None
@@ -121,8 +125,10 @@ class Outcome:
                 line[name] = getattr(self, name)
         if self.divergence is not None:
             line["divergence"] = self.divergence.to_json()
-        line |= {"requests": self.requests, "times": {"seconds": round(self.seconds, 6)}}
-        return line
+        times = {"seconds": round(self.seconds, 6)}
+        if self.shrunk_from is not None:
+            times["shrinking"] = round(self.shrink_s, 6)
+        return line | {"requests": self.requests, "times": times}
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> Outcome:
@@ -132,7 +138,9 @@ class Outcome:
             members |= {name: line[name] for name in _NOTES if name in line}
             if "divergence" in line:
                 members["divergence"] = Divergent(**line["divergence"])
-            return cls(rules=tuple(line["rules"]), seconds=line["times"].get("seconds", 0.0), **members)
+            times = line["times"]
+            spent = {"seconds": times.get("seconds", 0.0), "shrink_s": times.get("shrinking", 0.0)}
+            return cls(rules=tuple(line["rules"]), **spent, **members)
         except (KeyError, TypeError, AttributeError) as problem:
             raise DataError(f"no case line: {problem!r}") from problem
 
@@ -145,6 +153,7 @@ _NOTES: Final = (
     "reason",
     "found",
     "shrunk_from",
+    "shrink_cut",
     "history",
     "poisoned_by",
     "expected",

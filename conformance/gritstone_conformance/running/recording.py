@@ -126,6 +126,8 @@ class Recorder:
         )
         detail = None if tested.repeatable else "not repeatable: the same requests passed when they were sent again"
         outcome = replace(outcome, shrunk_from=tested.first_requests, detail=detail, history=divergence.history)
+        if tested.shrink is not None:
+            outcome = replace(outcome, shrink_cut=tested.shrink.cut, shrink_s=tested.shrink.seconds)
         if last is not None and not difference.path and "error" in got:
             return self._in_trouble(outcome, str(got["error"]), told)
         return self._failed(outcome, divergence.rule, difference.signature, told)

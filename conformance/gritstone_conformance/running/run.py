@@ -8,6 +8,7 @@ Invariant: every planned case has exactly one outcome.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -27,7 +28,7 @@ from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.thinning import thin
 from gritstone_conformance.running.verdicts import UNASKED, settle
 from gritstone_conformance.running.window import Played, play_cases
-from gritstone_conformance.trial import Claims, Property
+from gritstone_conformance.trial import Claims, Divergence, Property
 from gritstone_conformance.vectors.found import case_of, case_of_death, copy_of, save
 
 __all__ = ["RunResult", "execute", "execute_nothing", "play_item"]
@@ -136,15 +137,23 @@ def _property(item: Planned, subject: Observed, recorder: Recorder, settings: Ru
     divergence = tested.divergence
     if divergence is None or not divergence.steps:
         return _broken_property(item, tested, recorder.tested(item, tested), subject, settings)
-    case = case_of(item, divergence, settings.seed)
-    thinned = thin(case, divergence, subject) if divergence.replayable else None
-    if thinned is None:
-        case = replace(case, judge="history")
-    else:
-        tested.divergence = thinned
-        case = case_of(item, thinned, settings.seed)
+    case = _thinned(item, tested, divergence, subject, settings)
     outcome = recorder.tested(item, tested)
     return replace(outcome, found=save(case, settings.home)) if settings.saves else outcome
+
+
+def _thinned(item: Planned, tested: Tested, divergence: Divergence, subject: Observed, settings: RunSettings) -> Case:
+    """Return the case that a failure is kept as, once what it does not need was left out; ends its shrinking."""
+    case, started = case_of(item, divergence, settings.seed), time.perf_counter()
+    assert tested.shrink is not None, "what diverged is shrunk"
+    tested.shrink.turn(settings.shrink_tries)
+    thinned = thin(case, divergence, subject, tested.shrink) if divergence.replayable else None
+    tested.shrink.end()
+    tested.seconds += time.perf_counter() - started
+    if thinned is None:
+        return replace(case, judge="history")
+    tested.divergence = thinned
+    return case_of(item, thinned, settings.seed)
 
 
 def _broken_property(

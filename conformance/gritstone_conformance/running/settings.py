@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gritstone_conformance.running.expectations import Expectations
+from gritstone_conformance.running.shrinking import Watcher
 from gritstone_conformance.trial import Property
 
 __all__ = ["RunSettings", "examples_of", "hypothesis_settings"]
@@ -29,6 +30,9 @@ class RunSettings:
         deadline_scale: factor on every deadline.
         search_s: seconds that a search may take altogether, or None for ten times the examples.
         shrink_s: seconds that shrinking one failure may take.
+        shrink_all_s: seconds that shrinking all failures of a run may take.
+        shrink_tries: tries for a failure like one that was shrunk: so many examples, and as many traces.
+        watch: who is told of what is shrunk while that goes on, or None.
         strict: whether a SHOULD counts like a MUST.
         home: where found cases and the engine's database go.
         saves: whether found cases are written.
@@ -40,6 +44,9 @@ class RunSettings:
     deadline_scale: float = 1.0
     search_s: float | None = None
     shrink_s: float = 60.0
+    shrink_all_s: float = 180.0
+    shrink_tries: int = 100
+    watch: Watcher | None = None
     strict: bool = False
     home: Path = Path(".gritstone")
     saves: bool = True

@@ -6,11 +6,13 @@ left out, first all but the last, then by halves, as long as the last request is
 What is expected was the model's word on the whole trace. Without some of the requests it may be wrong, and the file
 would fail for ever: so the model answers what is left, too, and must answer as expected. What a runtime answers it is
 not asked; there only requests that change nothing are left out, and objects that nobody needed.
+
+It ends with the fewest so far when ``shrinking`` says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -23,6 +25,7 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.running.ledger import Observed
 from gritstone_conformance.running.places import Places, names_in
 from gritstone_conformance.running.plan import Planned
+from gritstone_conformance.running.shrinking import Shrink
 from gritstone_conformance.running.window import play_cases
 from gritstone_conformance.schemas import fits
 from gritstone_conformance.trial import Claims, Divergence
@@ -43,24 +46,27 @@ _LOOKS: Final = frozenset(
 """Operations without which a runtime goes the same way: who injects what is not whole is refused."""
 
 
-def thin(case: Case, divergence: Divergence, subject: Observed) -> Divergence | None:
+def thin(case: Case, divergence: Divergence, subject: Observed, shrink: Shrink) -> Divergence | None:
     """Return the divergence with the fewest steps that show it, or None when the steps alone do not show it.
 
     Args:
         case: the trace as a case.
         divergence: what was found.
         subject: plays candidates; at most 200, and no more once they have had 20,000 steps together.
+        shrink: says how long.
     """
-    player = _Player(case, divergence.difference.signature, subject)
+    player = _Player(case, divergence.difference.signature, subject, shrink)
     steps = list(case.steps)
     if not player.shows(steps):
         return None
-    if player.shows(steps[-1:]):
+    if player.may_play() and player.shows(steps[-1:]):
         steps = steps[-1:]
     size = len(steps) // 2
-    while size and player.may_play:
+    while size:
         start = 0
-        while start < len(steps) - 1 and player.may_play:
+        while start < len(steps) - 1:
+            if not player.may_play():
+                return Divergence(player.difference or divergence.difference, steps, divergence.rule)
             fewer = steps[:start] + steps[min(start + size, len(steps) - 1) :]
             if player.shows(fewer):
                 steps = fewer
@@ -73,19 +79,19 @@ def thin(case: Case, divergence: Divergence, subject: Observed) -> Divergence | 
 class _Player:
     """Plays candidates and remembers the difference that the smallest good one showed."""
 
-    def __init__(self, case: Case, signature: str, subject: Observed) -> None:
+    def __init__(self, case: Case, signature: str, subject: Observed, shrink: Shrink) -> None:
         self.plays = 0
         self.steps = 0
         self.difference: Difference | None = None
         self._case = case
         self._signature = signature
         self._subject = subject
-        self._soundness = Soundness(case, subject.claims)
+        self._shrink = shrink
+        self._soundness = Soundness(case, subject.claims, shrink.in_time)
 
-    @property
     def may_play(self) -> bool:
-        """Whether another play is within the budget."""
-        return self.plays < _MOST_PLAYS and self.steps < _MOST_STEPS
+        """Return whether another play is within the budget."""
+        return self.plays < _MOST_PLAYS and self.steps < _MOST_STEPS and self._shrink.may_go_on()
 
     def shows(self, steps: Sequence[Step]) -> bool:
         self.steps += len(steps)
@@ -103,38 +109,55 @@ class _Player:
 
 
 class Soundness:
-    """Tells whether some of the steps of a case may stand without the others."""
+    """Tells whether some of the steps of a case may stand without the others.
 
-    def __init__(self, case: Case, claims: Claims) -> None:
+    Args:
+        case: the case.
+        claims: what the implementation claims.
+        in_time: whether there is time to go on; when it is over, nothing is sound.
+    """
+
+    def __init__(self, case: Case, claims: Claims, in_time: Callable[[], bool] = lambda: True) -> None:
         self._steps = case.steps
         self._limits = Limits.of(claims.limits) if "grit" in claims.profiles else Limits()
+        self._in_time = in_time
+        self._whole: dict[int, bool] = {}  # step without names, by its identity -> whether its arguments fit the schema
 
     def holds(self, steps: Sequence[Step]) -> bool:
         """Return whether what fewer steps expect is still right."""
         if any(step.op.startswith(_RUNTIME) for step in self._steps) and _moves(steps) != _moves(self._steps):
             return False
-        return _is_bound(steps) and _is_right(steps, self._limits)
+        return _is_bound(steps) and self._is_right(steps)
+
+    def _is_right(self, steps: Sequence[Step]) -> bool:
+        """Return whether the model answers each step as it expects; only asked what depends on the steps before."""
+        model, places, bindings = ModelHost(limits=self._limits), Places(), dict[str, Json]()
+        try:
+            for step in steps:
+                if not self._in_time():
+                    return False
+                places.provide(names_in(step.args), bindings)
+                args = substitute(step.args, bindings)
+                if step.op not in _ASKED or not self._fits(step, args):
+                    continue
+                if compare(step.expect, model.ask(step.op, args), bindings) is not None:
+                    return False
+        finally:
+            places.remove()
+        return True
+
+    def _fits(self, step: Step, args: dict[str, Json]) -> bool:
+        """Return whether arguments fit the schema; that takes long for long ones, so it is remembered."""
+        if names_in(step.args):
+            return fits("request", f"args.{step.op}", args)
+        if id(step) not in self._whole:
+            self._whole[id(step)] = fits("request", f"args.{step.op}", args)
+        return self._whole[id(step)]
 
 
 def _moves(steps: Sequence[Step]) -> list[Step]:
     """Return the steps after which a runtime may go another way."""
     return [step for step in steps if step.op not in _LOOKS]
-
-
-def _is_right(steps: Sequence[Step], limits: Limits) -> bool:
-    """Return whether the model answers each step as it expects; it is only asked what depends on the steps before."""
-    model, places, bindings = ModelHost(limits=limits), Places(), dict[str, Json]()
-    try:
-        for step in steps:
-            places.provide(names_in(step.args), bindings)
-            args = substitute(step.args, bindings)
-            if step.op not in _ASKED or not fits("request", f"args.{step.op}", args):
-                continue
-            if compare(step.expect, model.ask(step.op, args), bindings) is not None:
-                return False
-    finally:
-        places.remove()
-    return True
 
 
 def _is_bound(steps: Sequence[Step]) -> bool:

@@ -88,6 +88,9 @@ class Listener(Protocol):
     def notice(self, outcome: Outcome) -> None:
         """Take one outcome as soon as it is known."""
 
+    def watch(self, case: str, seconds: float, tries: int) -> None:
+        """Hear that a failure of a case is being shrunk, for so long, with so many tries."""
+
     def end(self, lines: Sequence[str]) -> None:
         """Take the last lines for people."""
 
@@ -135,7 +138,7 @@ def verify(
         return conclude(data, header, outcomes, 0, selection, settings, report, told)
     header = header_of(data, settings, target, subject.claims.raw, selection, started)
     told.begin(header, subject.notes)
-    result = player(plan, subject, data.book, settings, told.notice)
+    result = player(plan, subject, data.book, replace(settings, watch=told.watch), told.notice)
     return conclude(data, header, result.outcomes, result.restarts, selection, settings, report, told)
 
 

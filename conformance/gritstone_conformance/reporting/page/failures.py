@@ -14,6 +14,7 @@ from gritstone_conformance.reporting.page.material import WIDEST, Material
 from gritstone_conformance.reporting.page.tree import draw_tree
 from gritstone_conformance.running.expectations import Expectation
 from gritstone_conformance.running.outcomes import Divergent, Outcome
+from gritstone_conformance.running.shrinking import CUTS
 from gritstone_conformance.text import counted, unfolded
 
 __all__ = ["MOST_SHOWN", "failures_section"]
@@ -116,6 +117,8 @@ def _facts(material: Material, outcome: Outcome) -> Iterator[Node]:
         yield from _fact("poisoned by", element("code", {}, outcome.poisoned_by), " — alone, the case does not fail")
     if outcome.divergence is not None:
         yield from _steps(outcome.divergence)
+    if outcome.shrink_cut is not None:
+        yield from _fact("cut short", CUTS[outcome.shrink_cut])
     if outcome.detail:
         yield from _fact("detail", element("pre", {}, *_log(outcome.detail)))
     twin = material.teller.twin_words(outcome, material.verdicts)
