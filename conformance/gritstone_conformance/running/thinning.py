@@ -56,24 +56,29 @@ def thin(case: Case, divergence: Divergence, subject: Observed, shrink: Shrink) 
         shrink: says how long.
     """
     player = _Player(case, divergence.difference.signature, subject, shrink)
-    steps = list(case.steps)
-    if not player.shows(steps):
+    if not player.shows(case.steps):
         return None
+    steps = _left_out(list(case.steps), player)
+    return Divergence(player.difference or divergence.difference, steps, divergence.rule)
+
+
+def _left_out(steps: list[Step], player: _Player) -> list[Step]:
+    """Return the steps without those that were found not to be needed, as far as there was room for plays."""
     if player.may_play() and player.shows(steps[-1:]):
-        steps = steps[-1:]
+        return steps[-1:]
     size = len(steps) // 2
     while size:
         start = 0
         while start < len(steps) - 1:
             if not player.may_play():
-                return Divergence(player.difference or divergence.difference, steps, divergence.rule)
+                return steps
             fewer = steps[:start] + steps[min(start + size, len(steps) - 1) :]
             if player.shows(fewer):
                 steps = fewer
             else:
                 start += size
         size //= 2
-    return Divergence(player.difference or divergence.difference, steps, divergence.rule)
+    return steps
 
 
 class _Player:
