@@ -39,11 +39,25 @@ __all__ = ["Seen", "main"]
 
 _MOST_PROBES: Final = 12  # of one kind
 _CPU_S: Final = 2  # of one probe
-_MOST_ENDLESS: Final = 2  # of one check
 _MEMORY_BYTES: Final = 6 << 30
 _LANES: Final = 2
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """A probe that was played with every check on.
+
+    Attributes:
+        probe: the probe.
+        kind: the number of its kind.
+        cpu_s: the seconds that it took.
+    """
+
+    probe: Probe
+    kind: int
+    cpu_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +85,8 @@ class Hunter:
     def __init__(self, board: Switchboard, checks: Sequence[str]) -> None:
         self.board = board
         self.seen = {check: Seen(None, "it never accuses") for check in checks}
-        self._accused: dict[str, list[tuple[float, Probe]]] = {}  # with the seconds that each took
+        self._accused: dict[str, list[_Played]] = {}
+        self._kinds = 0
 
     @property
     def left(self) -> list[str]:
@@ -80,8 +95,9 @@ class Hunter:
 
     def learn(self, kind: Iterable[Probe], most: int = _MOST_PROBES) -> None:
         """Play probes of one kind with every check on; keep so many at most of those in which a check accuses."""
-        accused: dict[str, list[tuple[float, Probe]]] = {}
+        accused: dict[str, list[_Played]] = {}
         left = set(self.left)
+        self._kinds += 1
         for probe in kind:
             self.board.seen.clear()
             began = time.process_time()
@@ -90,9 +106,9 @@ class Hunter:
             except DeviatedError:  # it draws from more than its seed
                 continue
             assert wrong is None, f"{probe.name} fails with every check on: {wrong}"
-            taken = time.process_time() - began
+            played = _Played(probe, self._kinds, time.process_time() - began)
             for check in self.board.seen & left:
-                accused.setdefault(check, []).append((taken, probe))
+                accused.setdefault(check, []).append(played)
         for check, found in accused.items():
             self._accused.setdefault(check, []).extend(_spread(found, most))
 
@@ -100,7 +116,7 @@ class Hunter:
         """Hunt the checks that are left with what was learned of them, two at a time."""
         checks = [check for check in self.left if check in self._accused]
         for found in self._accused.values():
-            found.sort(key=lambda each: each[0])
+            found.sort(key=lambda played: played.cpu_s)
         for clear in _caches():
             clear()
         gc.collect()
@@ -112,19 +128,23 @@ class Hunter:
         self._accused.clear()
 
     def _play_without(self, check: str) -> Seen:
-        """Switch a check off and play what it accused in until something is wrong."""
+        """Switch a check off and play what it accused in until something is wrong.
+
+        Of a kind in which one probe did not end, no other is played: they would all take their time.
+        """
         self.board.off = check
         broke: Seen | None = None
-        endless = 0
-        for _, probe in self._accused[check]:
+        endless: set[int] = set()
+        for played in self._accused[check]:
+            probe = played.probe
+            if played.kind in endless:
+                continue
             try:
                 with _bounded():
                     wrong = probe.play()
             except EndlessError as problem:
                 broke = broke or Seen(probe.name, f"the suite does not come to an end: {problem}", broke=True)
-                endless += 1
-                if endless == _MOST_ENDLESS:
-                    break
+                endless.add(played.kind)
             except DeviatedError:
                 continue
             except BaseException as problem:  # noqa: BLE001 - whatever the suite then breaks of

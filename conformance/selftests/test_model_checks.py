@@ -18,11 +18,12 @@ from gritstone_conformance.model.bundle import scan, write
 from gritstone_conformance.model.continuing import Sent, check_continued, check_sent
 from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.formats import CBOR_BLAKE3, FORMATS, FRAMED_SHA256, Format
+from gritstone_conformance.model.framed import _Body, _Cut, _read_header
 from gritstone_conformance.model.grammar import CBOR, FRAMED, check_value
 from gritstone_conformance.model.history import check_history
 from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.limits import Limits
-from gritstone_conformance.model.refusals import Refusal, refused
+from gritstone_conformance.model.refusals import Defect, Refusal, refused
 from gritstone_conformance.model.runtime import Config, start
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.store import Store
@@ -69,6 +70,27 @@ def test_a_name_that_says_it_is_too_long_is_invalid_even_where_it_is_cut_short()
     assert kinds(lambda: CBOR_BLAKE3.decode(b"\x82\x01\xa1\x78\x2cab")) == {"malformed"}
 
 
+@pytest.mark.parametrize(
+    ("data", "classes"),
+    [
+        (b"\x83\0\xa0\x41x", set()),
+        (b"\x82\0\xa0\x41x", {"malformed", "invalid"}),  # one element less than it has
+        (b"\x83\0\xbf\x41x", {"malformed", "invalid"}),  # headers that do not end
+        (b"\x80\0", {"malformed", "invalid"}),
+    ],
+)
+def test_arrays_and_what_is_behind_them(data: bytes, classes: set[str]) -> None:
+    assert kinds(lambda: CBOR_BLAKE3.decode(data)) == classes
+
+
+def test_fields_of_framed_objects_are_looked_at_one_by_one() -> None:
+    defects: list[Defect] = []
+    assert _read_header(b"none 1\0x", defects) == ("none", b"x")
+    with pytest.raises(_Cut):
+        _Body(b"abc", defects)._text("text")
+    assert [defect.rule for defect in defects] == ["grit.object.kinds", "grit.framed.terminator"]
+
+
 def test_texts_of_framed_objects_are_ascii() -> None:
     assert [defect.rule for defect in check_value("\xe9", FRAMED)] == ["grit.framed.ascii"]
     assert check_value("\xe9", CBOR) == []
@@ -82,9 +104,12 @@ def test_texts_of_framed_objects_are_ascii() -> None:
         (b"\x5f\x61a\xff", False),
         (b"\x7f\x61a\xff", True),
         (b"\x1c" + bytes(16), False),
+        (b"\xff", False),
+        (b"\0", True),
+        (b"\0\0", False),
     ],
 )
-def test_chunks_of_strings(data: bytes, is_item: bool) -> None:
+def test_items_and_chunks_of_strings(data: bytes, is_item: bool) -> None:
     assert is_one_item(data) == is_item
 
 

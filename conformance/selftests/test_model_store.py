@@ -30,6 +30,9 @@ def put(store: Store, value: Any) -> bytes:
 
 def test_absent(fmt: Format) -> None:
     store = Store(fmt)
+    lacking = store._lacking(ABSENT)
+    assert lacking is not None
+    assert (lacking.kind, lacking.rule) == ("missing", "grit.store.missing")
     assert store.get(ABSENT) == store.erase(ABSENT) == store.damage(ABSENT, 0, 1) == refused("missing")
     assert store.has([ABSENT]) == ok(has=[False])
     assert store.cas([Change("tags/a", None, ABSENT)]) == store.prune([ABSENT]) == refused("missing")

@@ -24,12 +24,22 @@ from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree
 from gritstone_conformance.model.wasm import handoff, running
-from gritstone_conformance.model.wasm.abi import ERASED, INVALID, CannotTell, Host, Inputs, Problem, read_path
+from gritstone_conformance.model.wasm.abi import (
+    ERASED,
+    INVALID,
+    KIND,
+    UNKNOWN,
+    CannotTell,
+    Host,
+    Inputs,
+    Problem,
+    read_path,
+)
 from gritstone_conformance.model.wasm.calls import ask_module, make_module_step
 from gritstone_conformance.model.wasm.documents import CT_CBOR, Manifest, State, encode_item, read_state
 from gritstone_conformance.model.wasm.machine import Trapped
 from gritstone_conformance.model.wasm.outside import outside_fault
-from gritstone_conformance.model.wasm.reading import READING
+from gritstone_conformance.model.wasm.reading import READING, _whole
 from gritstone_conformance.strategies.assembler import Assembly
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.guests import guest_core
@@ -307,9 +317,25 @@ def test_what_was_erased_has_nothing_to_read(asked: str) -> None:
     def ask() -> None:
         READING[asked](host(Shelf.over(store), identity), identity, *args)
 
-    assert told(ask) == ()
+    def whole() -> None:
+        _whole(host(Shelf.over(store), identity), identity)
+
+    assert told(ask) == told(whole) == ()
     assert "ok" in store.erase(identity)
-    assert told(ask) == ("problem", str(ERASED))
+    assert told(ask) == told(whole) == ("problem", str(ERASED))
+
+
+def test_what_is_read_was_told_and_is_a_blob() -> None:
+    shelf = Shelf.over(Store(FRAMED_SHA256))
+    blob = shelf.put(Blob((), b"x"))
+    tree = shelf.put(Tree((("a", blob),)))
+
+    def read(identity: bytes, *scope: bytes) -> tuple[str, ...]:
+        return told(partial(READING["read"], host(shelf, *scope), identity, 0, (0, 64)))
+
+    assert read(blob, blob) == ()
+    assert read(blob, tree) == ("problem", str(UNKNOWN))
+    assert read(tree, tree) == ("problem", str(KIND))
 
 
 def test_the_time_is_granted() -> None:

@@ -12,7 +12,7 @@ from gritstone_conformance.model.wasm.admission import admit
 from gritstone_conformance.model.wasm.machine import Machine, OutOfFuel, Trapped
 from gritstone_conformance.model.wasm.metering import meter
 from gritstone_conformance.strategies.assembler import Code
-from gritstone_conformance.strategies.endings import ending_with
+from gritstone_conformance.strategies.endings import CAUSES, ending_with
 from gritstone_conformance.strategies.worked import WORKED, Worked
 
 PAGES = 256
@@ -68,6 +68,15 @@ def test_bulk_instructions_reach_the_last_byte(name: str, inside: tuple[int, ...
     """
     assert outcome(ending_with(bulk(name, *inside)), 100_000)[0] == "declined"
     assert outcome(ending_with(bulk(name, *outside)), 100_000)[0] == "trap:memory-bounds"
+
+
+def test_a_function_is_called_by_all_of_its_type() -> None:
+    """What is called has no result, and would call itself without end.
+
+    Spec: :ref:`wasm-traps`, :rule:`suite.mutant.oracle`.
+    """
+    code = CAUSES["indirect-call"]["results alone are other"]
+    assert outcome(ending_with(code), 1_000_000)[0] == "trap:indirect-call"
 
 
 def test_example_of_the_metered_form() -> None:

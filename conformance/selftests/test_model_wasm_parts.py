@@ -5,16 +5,21 @@ Spec: :rule:`suite.mutant.oracle`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from gritstone_conformance.model.wasm.binary import _read_element, _read_export, _read_import
+from gritstone_conformance.model.wasm.admission import NotAdmitted, admit
+from gritstone_conformance.model.wasm.binary import _check_counts, _read_element, _read_export, _read_import, decode
 from gritstone_conformance.model.wasm.bodies import _block_type, read_body, read_expression
 from gritstone_conformance.model.wasm.documents import NoDocument, read_state
 from gritstone_conformance.model.wasm.machine import Trapped
-from gritstone_conformance.model.wasm.numeric import _div_s, _rem_s
+from gritstone_conformance.model.wasm.numeric import _div_s, _rem_s, _truncate
 from gritstone_conformance.model.wasm.reader import Malformed, Reader
+from gritstone_conformance.strategies.assembler import HEADER, Assembly
+from gritstone_conformance.strategies.worked import WORKED
 
 STATE = b"\xa2\x61v\x01\x64used\x00"
 IMAGE = b"\xa4\x61v\x01\x64used\x00\x65pages\x00\x67globals"
@@ -29,6 +34,7 @@ def test_states(data: bytes) -> None:
     "data",
     [
         b"\xa1\x61v\x01",  # no used
+        b"\xa3\x61v\x01\x64used\0\x67globals\x80",  # globals without pages
         b"\xa3\x61v\x01\x64call\x63wit\x64used\x00",  # a call without an image
         b"\x81\x61v",  # no map
         b"\x81" * 100_000,  # nested without end
@@ -68,6 +74,44 @@ def test_parts_of_modules(read: Callable[[bytes], object], good: bytes, bad: byt
     read(good)
     with pytest.raises(Malformed):
         read(bad)
+
+
+@pytest.mark.parametrize("read", [Reader.byte, Reader.u32, lambda part: part.take(1), lambda part: part.skip(1)])
+def test_a_part_ends_before_the_bytes_do(read: Callable[[Reader], object]) -> None:
+    part = Reader(b"\1\2", 0, 1)
+    read(part)
+    with pytest.raises(Malformed):
+        read(part)
+
+
+def test_sections_stand_once_and_in_their_order() -> None:
+    types, exports = b"\1\1\0", b"\7\1\0"
+    assert len(decode(HEADER + types + exports).sections) == 2
+    for sections in (types + types, exports + types):
+        with pytest.raises(Malformed):
+            decode(HEADER + sections)
+
+
+@pytest.mark.parametrize(("types", "is_one"), [(b"\1\x7f", True), (b"\2\x7f\x7f", False)])
+def test_a_select_is_of_one_type(types: bytes, is_one: bool) -> None:
+    guest = Assembly()
+    guest.entry([*(("i32.const", 0) for _ in range(3)), b"\x1c" + types])
+    with contextlib.nullcontext() if is_one else pytest.raises(NotAdmitted):
+        admit(guest.binary(), "wit", 1)
+
+
+def test_as_many_functions_as_bodies() -> None:
+    module = decode(WORKED["nothing"].module)
+    _check_counts(module)
+    with pytest.raises(Malformed):
+        _check_counts(replace(module, bodies=[]))
+
+
+@pytest.mark.parametrize("value", [0x7FF8 << 48, 0x43F << 52])
+def test_no_float_is_truncated_that_is_no_integer_of_that_size(value: int) -> None:
+    assert _truncate("f64", 32, True, True, value) in (0, (1 << 31) - 1)
+    with pytest.raises(Trapped):
+        _truncate("f64", 32, True, False, value)
 
 
 @pytest.mark.parametrize("act", [_div_s, _rem_s])

@@ -13,7 +13,7 @@ from gritstone_conformance.model.channels import change
 from gritstone_conformance.model.executor import Executor
 from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.model.illegal import KINDS
-from gritstone_conformance.model.proposals import message_kind
+from gritstone_conformance.model.proposals import _covers, message_kind, propose
 from gritstone_conformance.model.queries import PUPPET_WUT
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.store import Store
@@ -173,6 +173,18 @@ def test_kinds(mt: str, own: bool, lives: bool, kind: str) -> None:
     actor = b"\1" * 32
     message = Message(None, (("mt", mt),) if mt else (), actor if own else b"\2" * 32)
     assert message_kind(actor, message, lives=lives) == kind
+
+
+def test_no_proposal_is_what_waits_or_was_read(desk: Desk) -> None:
+    """Spec: :rule:`wit.proposal.valid`, :rule:`suite.mutant.oracle`."""
+    actor, genesis, first = desk.born()
+    told = desk.message(genesis, desk.agent)
+    shelf = desk.executor.shelf
+    assert propose(shelf, actor, first, [(desk.agent, told)]).kind == "ordinary"
+    assert _covers(shelf, told, genesis) == (told,)
+    assert refusal_of(lambda: propose(shelf, actor, None, [(desk.agent, told)])) == ({"invalid"}, {"proposal"})
+    assert refusal_of(lambda: propose(shelf, desk.agent, None, [(desk.agent, genesis)])) == ({"invalid"}, {"proposal"})
+    assert refusal_of(lambda: _covers(shelf, told, told)) == ({"invalid"}, {"proposal"})
 
 
 def test_golden_steps(desk: Desk) -> None:
