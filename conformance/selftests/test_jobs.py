@@ -72,6 +72,11 @@ def test_the_header_and_each_case_are_told_once() -> None:
     assert sorted(outcome.case for outcome in listener.outcomes) == [VECTOR.case, WATCH.case]
 
 
+@pytest.mark.rule("suite.shrink.bounded")
+def test_what_is_shrunk_in_a_part_is_told() -> None:
+    assert heard((), ()).watched == [("grit/a/b", 1.5, 3)] * 2
+
+
 def test_a_watch_that_failed_in_one_part_is_told() -> None:
     assert heard((WATCH, FAILED)).outcomes == [WATCH, FAILED]
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from gritstone_conformance.replies import Json, Ok
+from gritstone_conformance.reporting import console
 from gritstone_conformance.reporting.console import Aside
 from gritstone_conformance.reporting.messages import Teller
 from gritstone_conformance.running import shrinking
@@ -18,8 +19,9 @@ from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.shrinking import CUTS, Shrink, Shrinking
 from gritstone_conformance.trial import Property, Trial
-from selftests.fake_runs import BOOK, RULE, run
+from selftests.fake_runs import BOOK, RULE
 from selftests.fakes import HELLO, Answer, FakeSubject
+from selftests.terminal import Run, mutant
 
 CASES = tuple(f"grit/tree/sums-{number}" for number in range(6))
 
@@ -39,9 +41,8 @@ NUMBERS = {"numbers": st.lists(st.integers(0, 10_000), max_size=8)}
 
 def failing(**settings: Any) -> list[Outcome]:
     """Play several properties that fail in the same way; returns their outcomes in the order in which they ran."""
-    found = run(
-        FakeSubject(capped), properties=[Property(case, (RULE,), adding, NUMBERS) for case in CASES], **settings
-    )
+    properties = [Property(case, (RULE,), adding, NUMBERS) for case in CASES]
+    found = play(FakeSubject(capped), properties=properties, **settings)
     assert {outcome.verdict for outcome in found.values()} == {"fail"}
     return list(found.values())
 
@@ -122,6 +123,18 @@ def test_a_failure_that_was_cut_says_why() -> None:
     teller = Teller(BOOK, {}, header, Path(), 100)
     assert not any("cut short" in line for line in teller.block(first, {}))
     assert f"  cut short    {CUTS['alike']}" in teller.block(second, {})
+
+
+@pytest.mark.rule("suite.shrink.bounded", slow=True)
+def test_the_command_tells_on_stderr_unless_it_is_quiet(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shrinking, "_TICK_S", 0.0)
+    monkeypatch.setattr(console, "_EVERY_S", 0.0)
+    verify = ("verify", "--iut", mutant("a-list-begins-with-after"), "-k", "grit/ref/pages-framed")
+    code, out, err = run(*verify)
+    assert (code, "FAIL grit.ref.list" in out) == (1, True)
+    assert err.startswith("shrinking grit/ref/pages-framed: 0 s, ")
+    assert "shrinking grit" not in out
+    assert run(*verify, "--quiet")[::2] == (1, "")
 
 
 class Terminal(io.StringIO):
