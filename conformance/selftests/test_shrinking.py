@@ -20,6 +20,7 @@ from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.shrinking import CUTS, Shrink, Shrinking
 from gritstone_conformance.trial import Property, Trial
 from selftests.fake_runs import BOOK, RULE
+from selftests.fake_runs import run as play
 from selftests.fakes import HELLO, Answer, FakeSubject
 from selftests.terminal import Run, mutant
 
