@@ -13,7 +13,7 @@ import pytest
 from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.model.bundle import scan, write
 from gritstone_conformance.model.formats import FORMATS
-from gritstone_conformance.model.refusals import ok, refused
+from gritstone_conformance.model.refusals import Refusal, ok, refused
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.subject import ModelSubject
 from gritstone_conformance.model.values import Blob, from_base64, from_json, to_base64
@@ -117,7 +117,7 @@ def keeps_insertion_order(subject: ModelSubject, op: str, args: dict[str, Any]) 
     value = from_json(args["object"])
     try:
         good = FORMATS["framed-sha256"].encode(value)
-    except Exception:  # noqa: BLE001
+    except Refusal:
         return None
     head = good[: good.index(b"\0") + 1]
     data = head + b"".join(name.encode() + b"\0" + bytes.fromhex(target) for name, target in entries)

@@ -55,7 +55,7 @@ def save_actor(
             signature = sign_bundle(io.BytesIO(data), secret, store.limits)
             _replace(path.with_name(path.name + _SIGNATURE), signature)
         _replace(path, data)
-    except BaseException:
+    except BaseException:  # whatever it was: an actor that was not written out has not moved
         if move:
             adopt_actor(store, actor)
         raise

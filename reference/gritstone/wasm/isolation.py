@@ -228,7 +228,7 @@ class _Turn:
         assert process is not None, "nothing is said when the turn is over"
         try:
             answer = yield from self._serve(process.channel, head, body, answers)
-        except BaseException as error:
+        except BaseException as error:  # whatever broke the talk off, the process cannot be asked again
             trouble = self.fail(f"{type(error).__name__} {error}")
             if isinstance(error, InternalError) or not isinstance(error, Exception):
                 raise
