@@ -73,7 +73,7 @@ def compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json])
         return Difference("", dict(expect), _answer(reply), f"expected {words} got {_reply_word(reply)}")
     if "ok" in expect and isinstance(reply, Ok):
         fresh = dict(bindings)
-        found = _first_difference(expect["ok"], reply.value, "", fresh)
+        found = _first_difference(expect["ok"], reply.value, fresh)
         if found is None:
             bindings.update(fresh)
             return None
@@ -98,7 +98,7 @@ def compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json])
 
 def difference_of(one: Json, other: Json) -> tuple[str, Json, Json] | None:
     """Return the path of the first difference of two JSON values and what stands there in each, or None."""
-    return _first_difference(one, other, "", {})
+    return _first_difference(one, other, {})
 
 
 def expectation_of(reply: Reply) -> dict[str, Json]:
@@ -117,41 +117,45 @@ def expectation_of(reply: Reply) -> dict[str, Json]:
             return {"error": True}
 
 
-def _first_difference(expected: Json, got: Json, path: str, bindings: dict[str, Json]) -> tuple[str, Json, Json] | None:
-    if isinstance(expected, dict) and set(expected) == {"$"}:
-        name = expected["$"]
-        if name == "any" or bindings.setdefault(name, got) == got:
-            return None
-        return path, bindings[name], got
-    if isinstance(expected, dict) and isinstance(got, dict):
-        return _first_of(sorted(expected.keys() | got.keys()), expected, got, path, bindings)
-    if isinstance(expected, list) and isinstance(got, list):
+def _first_difference(expected: Json, got: Json, bindings: dict[str, Json]) -> tuple[str, Json, Json] | None:
+    kind = type(expected)
+    if kind is dict:
+        if expected.keys() == {"$"}:
+            name = expected["$"]
+            if name == "any" or bindings.setdefault(name, got) == got:
+                return None
+            return "", bindings[name], got
+        if type(got) is dict:
+            return _first_of(sorted(expected.keys() | got.keys()), expected, got, bindings)
+    elif kind is list and type(got) is list:
         longest = range(max(len(expected), len(got)))
-        return _first_of(longest, dict(enumerate(expected)), dict(enumerate(got)), path, bindings)
+        return _first_of(longest, dict(enumerate(expected)), dict(enumerate(got)), bindings)
     # bool is an int in Python, not in JSON
-    same = type(expected) is type(got) and expected == got
-    return None if same else (path, expected, got)
+    same = kind is type(got) and expected == got
+    return None if same else ("", expected, got)
 
 
 def _first_of(
-    keys: Iterable[str | int],
-    expected: Mapping[Any, Json],
-    got: Mapping[Any, Json],
-    path: str,
-    bindings: dict[str, Json],
+    keys: Iterable[str | int], expected: Mapping[Any, Json], got: Mapping[Any, Json], bindings: dict[str, Json]
 ) -> tuple[str, Json, Json] | None:
+    """Return the first difference below one of the keys; its path is put together on the way back from it."""
     for key in keys:
-        here = f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}"
         if key not in got:
             if expected[key] == {"$": "any"}:
                 continue
-            return here, expected[key], None
+            return _pointer(key), expected[key], None
         if key not in expected:
-            return here, None, got[key]
-        found = _first_difference(expected[key], got[key], here, bindings)
+            return _pointer(key), None, got[key]
+        found = _first_difference(expected[key], got[key], bindings)
         if found is not None:
-            return found
+            path, wanted, there = found
+            return _pointer(key) + path, wanted, there
     return None
+
+
+def _pointer(key: str | int) -> str:
+    """Return the part of a JSON Pointer that leads to a member or an item."""
+    return f"/{str(key).replace('~', '~0').replace('/', '~1')}"
 
 
 def _expected_word(expect: Mapping[str, Json]) -> str:

@@ -16,7 +16,7 @@ from gritstone.errors import Missing
 from gritstone.grit.formats import Format
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import Kind, Object, ObjectId
-from gritstone.wit.stencils import Stencils
+from gritstone.wit.stencils import stencils_of
 
 __all__ = ["Objects"]
 
@@ -47,7 +47,7 @@ class Objects:
         """
         self.format = format_
         self.limits = limits
-        self.stencils = Stencils(format_, limits)
+        self.stencils = stencils_of(format_, limits)
         self.young: dict[ObjectId, Object] = {}
         self._old: dict[ObjectId, Object] = {}
         self._bytes = 0

@@ -15,6 +15,7 @@ Spec: :rule:`grit.object.one-spelling`.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from operator import itemgetter
 from types import MappingProxyType
@@ -24,7 +25,7 @@ from gritstone.grit.formats import Format
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import ZERO_ID, Kind, Mailbox, Message, Object, Step, Tree
 
-__all__ = ["Stencils"]
+__all__ = ["Stencils", "stencils_of"]
 
 _ID_BYTES = 32
 _MOST_ENTRIES = 12
@@ -145,6 +146,12 @@ class Stencils:
         stencil = b"%b".join(pieces), None if numbers == list(range(count)) else pick, len(data)
         self._known[outline] = stencil
         return stencil
+
+
+@lru_cache(maxsize=8)
+def stencils_of(format_: Format, limits: Limits) -> Stencils:
+    """Give the stencils that all stores of a format and limits share: an outline looks the same in each of them."""
+    return Stencils(format_, limits)
 
 
 def _fill(stencil: _Stencil, ids: _Ids) -> bytes:
