@@ -14,7 +14,7 @@ from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.model.wasm.host import GuestHost
 from gritstone_conformance.pieces import Endless, joined_pieces
 from gritstone_conformance.properties.grit import sharing
-from gritstone_conformance.properties.runtime import crashes, operations
+from gritstone_conformance.properties.runtime import crashes, queries
 from gritstone_conformance.properties.runtime.judging import export
 from gritstone_conformance.replies import Json
 from gritstone_conformance.resume import Host, Matrix, Stuck, play_matrix
@@ -133,7 +133,7 @@ class HidesHeads(ModelHost):
 
 def test_who_lists_no_head_fails_the_case_that_looks_for_one() -> None:
     subject = HidesHeads()
-    (prop,) = (each for each in operations.PROPERTIES if each.name == "runtime/query/meanwhile-cbor")
+    (prop,) = (each for each in queries.PROPERTIES if each.name == "runtime/query/meanwhile-cbor")
     with pytest.raises(Divergence) as caught:
         prop.body(Trial(subject, prop.rules[0], subject.spawn))
     assert caught.value.rule == "runtime.query.monotone"

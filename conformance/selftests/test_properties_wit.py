@@ -13,7 +13,7 @@ from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.values import from_base64, to_base64
 from gritstone_conformance.properties import load_properties
-from gritstone_conformance.properties.runtime import operations
+from gritstone_conformance.properties.runtime import fanning
 from gritstone_conformance.properties.wit import channels
 from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import scan_rules
@@ -33,7 +33,7 @@ def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what takes seconds small."""
     monkeypatch.setattr(channels, "MOST_UNREAD", 64)
     monkeypatch.setattr("gritstone_conformance.model.channels.MOST_UNREAD", 64)
-    monkeypatch.setattr(operations, "_MANY", 500)
+    monkeypatch.setattr(fanning, "_MANY", 500)
 
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)

@@ -6,6 +6,7 @@ What comes out is judged by the history alone: see ``judging``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from gritstone_conformance.model.continuing import Sent
 from gritstone_conformance.model.evidence import History
@@ -21,7 +22,10 @@ from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import Injection, Scenario
 from gritstone_conformance.trial import Asked, SubjectLike, Trial
 
-__all__ = ["House"]
+__all__ = ["RAN", "House"]
+
+RAN: Final = {"any": [ok(cause=cause, steps={"$": "any"}, parked={"$": "any"}) for cause in ("max-steps", "rest")]}
+"""A run with ``max_steps``: it stops after about as many, or it came to rest before."""
 
 _SENT = {"any": [ok(message={"$": "any"}), refused("rejected")]}
 

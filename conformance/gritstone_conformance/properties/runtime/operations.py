@@ -1,4 +1,4 @@
-"""Running, asking, stopping: what waits costs nothing, what is slow holds up nobody, what is stopped is over."""
+"""Running and stopping: what waits costs nothing, what is slow holds up nobody, what is stopped is over."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from typing import Final
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
-from gritstone_conformance.model.values import Mailbox, Message, Step, Tree, to_base64
-from gritstone_conformance.properties.grit.pair import PIECE_BYTES
-from gritstone_conformance.properties.grit.registry import is_first
+from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms, start_args
-from gritstone_conformance.properties.runtime.house import House
-from gritstone_conformance.properties.wit.registry import in_each_format, tape
+from gritstone_conformance.properties.runtime.house import RAN, House
+from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import Injection, Stage
-from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
@@ -29,13 +26,7 @@ _SOME: Final = 30  # steps of a game that takes more
 _TRIES: Final = 3
 _STOP_S: Final = 5.0
 _NAP_MS: Final = 150
-_FEW, _MANY = 100, 10_000  # entries of an outbox
-_TIMES: Final = 3
-_ROUNDS: Final = 5
-_NOISE_S: Final = 0.05
 _HELD: Final = {"lost": "runtime.run.declined"}  # who is blamed where mail is left that waits for nothing
-_RAN: Final = {"any": [ok(cause=cause, steps={"$": "any"}, parked={"$": "any"}) for cause in ("max-steps", "rest")]}
-"""A run with ``max_steps``: it stops after about as many, or it came to rest before."""
 
 
 def _check_idle(trial: Trial, rule: str) -> None:
@@ -200,7 +191,7 @@ def independent(trial: Trial, fmt: Format) -> None:
         asked = {"runtime": house.runtime, "actor": players[1].hex(), "name": "get", "args": to_base64(b"bounces")}
         bounces = trial.expect("runtime.query", asked, ok(step={"$": "any"}, result={"$": "any"}), rule=rule)["result"]
         if bounces is None:  # else the runtime runs between requests as well, and the game goes on
-            trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": _SOME}, _RAN, rule=rule)
+            trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": _SOME}, RAN, rule=rule)
         first = time.perf_counter() - started
         house.run()
         seconds = time.perf_counter() - started
@@ -230,7 +221,7 @@ def stale(trial: Trial, fmt: Format) -> None:
     house.inject(Injection(each, GENESIS, each) for each in (actor, *others))
     house.run()
     house.inject([Injection(actor, (), nap), *(Injection(each, (), empty) for each in others)])
-    trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": 2}, _RAN, rule=rule)
+    trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": 2}, RAN, rule=rule)
     house.inject([Injection(actor, (), late, "signal")], "second")
     house.run("second")
     heads = {"store": house.handle, "prefix": "heads/", "after": None, "limit": 10}
@@ -317,60 +308,6 @@ def handles(trial: Trial, fmt: Format) -> None:
     double.play()
 
 
-def asked(trial: Trial, fmt: Format, tape: Tape) -> None:
-    """At rest the head answers, and never a step older than one that was acknowledged."""
-    double = Double(trial, fmt)
-    stage = double.stage
-    actors = [double.born(b"a"), double.born(b"b")]
-    for number in range(tape.within(1, 6)):
-        actor = tape.pick(actors)
-        double.tell(actor, stage.program(programs.append("log", b"%d" % number)))
-        for each in actors:
-            double.query(each, tape.pick(("step", "get", "wut", "nobody", "fail")), b"log", rule="runtime.query.rest")
-        double.refs(rule="runtime.query.rest")
-        double.query(actor, "step", rule="runtime.query.monotone")
-    double.query(stage.core(b"nobody"), "step", rule="wit.query.answers")
-    double.query(double.agent, "step", rule="wit.query.answers")
-    double.export(rule="wit.query.pure")
-
-
-def asked_meanwhile(trial: Trial, fmt: Format) -> None:
-    """While actors run, answers come from steps of the actor, and never from an older one than before.
-
-    How many steps there are between two answers is the runtime's business: it may have come to rest already.
-    """
-    rule = "runtime.query.monotone"
-    stage = Stage(Graph(fmt))
-    one, two = stage.core(b"one"), stage.core(b"two")
-    ball = stage.program(programs.send(0, 1), two, stage.program(programs.bounce(150)))
-    house = House(trial, fmt)
-    house.start()
-    house.put(stage.graph)
-    house.inject(Injection(each, GENESIS, each) for each in (one, two))
-    house.run()
-    house.inject([Injection(one, (), ball)])
-    args = {"runtime": house.runtime, "name": "step", "args": ""}
-    expect = ok(step={"$": "any"}, result={"$": "any"})
-    some = {"runtime": house.runtime, "max_steps": 7}
-    listed = {"store": house.handle, "prefix": "heads/", "after": None, "limit": 10}
-    seen: dict[bytes, list[str]] = {one: [], two: []}
-    for _ in range(15):
-        trial.expect("runtime.run", some, _RAN)
-        for actor, steps in seen.items():
-            steps.append(trial.expect("runtime.query", {**args, "actor": actor.hex()}, expect, rule=rule)["step"])
-        refs = dict(trial.expect("grit.refs", listed, ok(refs={"$": "any"}, more=False))["refs"])
-        for actor, steps in seen.items():
-            steps.append(refs.get(f"heads/{actor.hex()}", "none"))
-    house.run()
-    verdict = house.check()
-    assert verdict.history is not None
-    for actor, steps in seen.items():
-        places = {step.hex(): number for number, step in enumerate(verdict.history.chains[actor].ids)}
-        order = [places.get(step, -1) for step in steps]
-        if order != sorted(order) or -1 in order:
-            trial.fail("steps of the actor, none older than before", order, words="an answer goes back", rule=rule)
-
-
 def delays(trial: Trial, fmt: Format) -> None:
     """The next attempt begins no earlier than the delay, and no later than a second after it."""
     rule = "runtime.retry.delay-system"
@@ -391,53 +328,6 @@ def delays(trial: Trial, fmt: Format) -> None:
         trial.expect("grit.close", {"store": "s"}, ok())
 
 
-def fans(trial: Trial, fmt: Format) -> None:
-    """Routing a step that changes one entry of a large outbox costs hardly more than with a small one."""
-    few, many = (_routing_s(trial, fmt, entries) for entries in (_FEW, _MANY if is_first(trial, fmt) else _FEW * 4))
-    if many > _TIMES * few and many - few > _NOISE_S:
-        words = "routing one changed entry takes more than three times as long with a large outbox"
-        trial.fail_slow(_TIMES, few, many, words=words)
-
-
-def _routing_s(trial: Trial, fmt: Format, entries: int) -> float:
-    """Return the seconds by which a run takes longer than the transition alone, for an outbox of so many entries."""
-    stage = Stage(Graph(fmt))
-    graph, blob = stage.graph, stage.blob(b"")
-    hub, sender = stage.core(b"hub"), stage.tree(name=blob)
-    message = graph.add(Message(None, (), blob))
-    receivers = [graph.add(Tree(((f"{number:05}", blob),))) for number in range(entries)]
-    genesis = graph.add(Message(None, GENESIS, hub))
-    inbox = graph.add(Mailbox(((sender, genesis),)))
-    outbox = graph.add(Mailbox(tuple((receiver, message) for receiver in receivers)))
-    head = graph.add(Step(None, hub, inbox, outbox, hub))
-    says = [stage.program(programs.send(0, 0, f"{number}"), receivers[entries // 2]) for number in range(_ROUNDS)]
-    mail = [graph.add(Message(genesis, (), say)) for say in says]
-    box = graph.add(Mailbox(tuple((receivers[number], each) for number, each in enumerate(mail))))
-    graph.references = {f"heads/{hub.hex()}": head, "tags/mail": box}
-    house = House(trial, fmt)
-    house.start()
-    data = graph.bundle()
-    for at in range(0, len(data), PIECE_BYTES):
-        more = at + PIECE_BYTES < len(data)
-        piece = {"store": "s", "bytes": to_base64(data[at : at + PIECE_BYTES]), "more": more}
-        house.ask("grit.import", piece, ok(objects={"$": "any"}, refs={"$": "any"}))
-    house.stop()
-    house.start()
-    house.run()
-    alone, routed = [], []
-    for say, each in zip(says, mail, strict=True):
-        about = {"store": "s", "actor": hub.hex(), "head": head.hex(), "inbox": [[sender.hex(), each.hex()]]}
-        started = time.perf_counter()
-        trial.expect("wit.step", {**about, "attempt": 1}, ok(step={"$": "any"}))
-        alone.append(time.perf_counter() - started)
-        started = time.perf_counter()
-        house.inject([Injection(hub, (), say)])
-        house.run()
-        routed.append(time.perf_counter() - started)
-    house.close()
-    return max(min(routed) - min(alone), 0.0)
-
-
 PROPERTIES: Final = (
     *in_each_format(
         *("runtime/route/waiting", waiting_mail),
@@ -455,12 +345,5 @@ PROPERTIES: Final = (
     *in_each_format("runtime/head/serial", serial, "runtime.head.serial"),
     *in_each_format("runtime/stop/clean", stopped, "runtime.stop.clean", "runtime.run.cancel"),
     *in_each_format("runtime/stop/handles", handles, "runtime.stop.clean"),
-    *in_each_format(
-        *("runtime/query/rest", asked, "runtime.query.rest", "runtime.query.monotone", "wit.query.pure"),
-        given=tape(24),
-        examples=10,
-    ),
-    *in_each_format("runtime/query/meanwhile", asked_meanwhile, "runtime.query.monotone"),
-    *in_each_format("runtime/route/fans", fans, "runtime.route.fan"),
     *in_each_format("runtime/retry/delay-system", delays, "runtime.retry.delay-system", "runtime.retry.count"),
 )
