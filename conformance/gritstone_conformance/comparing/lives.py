@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
+from gritstone_conformance.comparing.matrix import Difference, Host, Matrix, Stuck
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.continuing import Sent, check_sent
 from gritstone_conformance.model.formats import Format
@@ -22,7 +23,6 @@ from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.runtime.double import Terms, start_args
 from gritstone_conformance.replies import Json, Ok
-from gritstone_conformance.resume import Difference, Host, Matrix, Stuck
 from gritstone_conformance.strategies.scenarios import SCENARIO_TAPE, Scenario, build
 from gritstone_conformance.strategies.tape import Tape
 
