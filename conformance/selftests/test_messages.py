@@ -277,7 +277,7 @@ def test_cases_that_only_vouch_for_others_have_no_line() -> None:
     part = judge_run(GOOD, SMALL, ("grit",), (), wanted=("harness",), whole=False)
     assert [line.split()[0] for line in profile_lines(GOOD, part)] == ["harness"]
     bad = judge_run((failed(), *GOOD), SMALL, ("grit",), (), wanted=("harness",), whole=False)
-    assert profile_lines((failed(), *GOOD), bad)[1].startswith("grit     no MUST asked   1 pass   1 fail")
+    assert profile_lines((failed(), *GOOD), bad)[1].startswith("grit     no MUST of grit asked   1 pass   1 fail")
 
 
 @pytest.mark.rule("suite.rules.frozen")

@@ -64,7 +64,7 @@ def _rule_words(profile: str, judgement: Judgement, glob: str) -> str:
     if not judgement.conforms:  # a part of the cases: what was not asked has not failed
         verdicts = [verdict for verdict in verdicts if verdict not in (None, "skip")]
         words = "rules asked"
-    return f"{verdicts.count('pass')}/{len(verdicts)} {words}" if verdicts else "no MUST asked"
+    return f"{verdicts.count('pass')}/{len(verdicts)} {words}" if verdicts else f"no MUST of {profile} asked"
 
 
 def closing_lines(
