@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fnmatch import fnmatch
+from inspect import unwrap
 from typing import Any
 from unittest.mock import patch
 
@@ -54,8 +55,7 @@ def test_the_model_passes(prop: Property) -> None:
     play(prop, GuestHost(), 1)
 
 
-plain_admit = admission.admit.__wrapped__
-plain_examine = admission._examine.__wrapped__
+plain_admit, plain_examine = unwrap(admission.admit), unwrap(admission._examine)
 split, check_body, source_of = segments.split, checking.check_body, compiling.source_of
 UNCACHED = (
     patch.object(admission, "_examine", plain_examine),

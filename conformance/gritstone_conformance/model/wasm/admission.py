@@ -5,16 +5,15 @@ Spec: :ref:`wasm-admission`, :ref:`wasm-limits`; :rule:`wasm.module.first`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
-from types import CodeType
-from typing import Final
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
 
 from gritstone_conformance.model.wasm.binary import FunctionType, Limits, Module, decode
 from gritstone_conformance.model.wasm.bodies import Body
 from gritstone_conformance.model.wasm.checking import Invalid
 from gritstone_conformance.model.wasm.instructions import COSTS, I32, LIMITS, host_types
+from gritstone_conformance.model.wasm.keeping import kept
 from gritstone_conformance.model.wasm.reader import Malformed
 from gritstone_conformance.model.wasm.segments import Segments, split
 from gritstone_conformance.model.wasm.validation import validate
@@ -47,7 +46,7 @@ class NotAdmitted(Exception):  # noqa: N818 - the words of the spec
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Function:
     """A function that the module defines.
 
@@ -56,12 +55,14 @@ class Function:
         body: its code.
         parts: its segments.
         frame: its stack units.
+        maker: makes it for one instance; there is none before it is called first.
     """
 
     kind: FunctionType
     body: Body
     parts: Segments
     frame: int
+    maker: Callable[..., Any] | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -74,7 +75,6 @@ class Admitted:
         imports: the names of the imported functions, in the order of their indices.
         kinds: the type of each function, imports first.
         exported: name of each exported function to its index.
-        codes: index of a function to its Python code, as far as it was compiled.
     """
 
     module: Module
@@ -82,7 +82,6 @@ class Admitted:
     imports: list[str]
     kinds: list[FunctionType]
     exported: dict[str, int]
-    codes: dict[int, CodeType] = field(default_factory=dict)
 
     def memory_limits(self, pages: int) -> Limits | None:
         """Return initial and largest size of the memory under a manifest, or None without memory."""
@@ -156,7 +155,7 @@ def _is_area(module: Module, kind: int, index: int) -> bool:
     return kind == 3 and module.globals[index].kind == I32 and not module.globals[index].mutable
 
 
-@lru_cache(maxsize=16)
+@kept
 def admit(data: bytes, entry: str, pages: int) -> Admitted:
     """Admit a module for an entry and the ``pages`` of a manifest.
 
@@ -177,7 +176,7 @@ def admit(data: bytes, entry: str, pages: int) -> Admitted:
     return Admitted(module, defined, names, [module.types[index] for index in indices], exported)
 
 
-@lru_cache(maxsize=16)
+@kept
 def _examine(data: bytes, pages: int) -> tuple[Module, list[Function]]:
     """Do checks 2 to 4."""
     module = decode(data)

@@ -19,7 +19,6 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Callable
-from types import CodeType
 from typing import Any, Final, TypeAlias
 
 from gritstone_conformance.model.wasm.admission import Admitted
@@ -205,10 +204,8 @@ class Machine:
         return function
 
     def _compile(self, index: int) -> Callable[..., Any]:
-        code = _code(self.admitted, index)
-        made: dict[str, Any] = {}
-        exec(code, _NAMES, made)  # noqa: S102 - source of our own making, from a validated module
-        function: Callable[..., Any] = made["make"](self, self.functions, self.globals, self.memory)
+        make = _maker(self.admitted, index)
+        function: Callable[..., Any] = make(self, self.functions, self.globals, self.memory)
         self.functions[index] = function
         return function
 
@@ -228,11 +225,12 @@ class Machine:
             todo += called_here
 
 
-def _code(admitted: Admitted, index: int) -> CodeType:
-    """Return the code of a function, compiled once for all instances."""
-    found = admitted.codes.get(index)
-    if found is None:
-        function = admitted.defined[index - len(admitted.imports)]
-        found = compile(source_of(admitted, function), f"<function {index}>", "exec")
-        admitted.codes[index] = found
-    return found
+def _maker(admitted: Admitted, index: int) -> Callable[..., Any]:
+    """Return what makes a function for an instance; it is compiled once for all instances."""
+    function = admitted.defined[index - len(admitted.imports)]
+    if function.maker is None:
+        code = compile(source_of(admitted, function), f"<function {index}>", "exec")
+        made: dict[str, Any] = {}
+        exec(code, _NAMES, made)  # noqa: S102 - source of our own making, from a validated module
+        function.maker = made["make"]
+    return function.maker
