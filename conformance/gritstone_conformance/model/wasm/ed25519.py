@@ -6,6 +6,7 @@ Spec: RFC 8032, sections 5.1 and 6.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 __all__ = ["public_key", "sign", "verifies"]
@@ -48,13 +49,20 @@ def _add(a: _Point, b: _Point) -> _Point:
     return e * f % _P, g * h % _P, f * g % _P, e * h % _P
 
 
+@lru_cache(maxsize=64)
+def _doublings(point: _Point) -> tuple[_Point, ...]:
+    """Return a point times 1, 2, 4 and so on, for every bit of a scalar; few points are ever multiplied."""
+    found = [point]
+    while len(found) < 256:
+        found.append(_add(found[-1], found[-1]))
+    return tuple(found)
+
+
 def _times(scalar: int, point: _Point) -> _Point:
     total: _Point = (0, 1, 1, 0)
-    while scalar:
-        if scalar & 1:
-            total = _add(total, point)
-        point = _add(point, point)
-        scalar >>= 1
+    for bit, power in enumerate(_doublings(point)):
+        if scalar >> bit & 1:
+            total = _add(total, power)
     return total
 
 
@@ -85,6 +93,7 @@ def _number(*parts: bytes) -> int:
     return int.from_bytes(hashlib.sha512(b"".join(parts)).digest(), "little") % _Q
 
 
+@lru_cache(maxsize=64)
 def public_key(secret: bytes) -> bytes:
     """Return the public key of a secret of 32 bytes."""
     return _encode(_times(_secrets(secret)[0], _BASE))
