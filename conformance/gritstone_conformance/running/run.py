@@ -8,8 +8,10 @@ Invariant: every planned case has exactly one outcome.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
@@ -34,6 +36,8 @@ from gritstone_conformance.vectors.found import case_of, case_of_death, copy_of,
 __all__ = ["RunResult", "execute", "execute_nothing", "play_item"]
 
 SEARCH_ONLY: Final = "played with --search only"
+_NEW_OBJECTS: Final = 20_000
+"""After so many Python looks for garbage, 700 otherwise, which takes a twelfth of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +82,30 @@ def execute(
             notify(outcome)
 
     try:
-        for kind, items in groupby(plan.items, key=lambda item: type(item.source)):
-            if kind is Case:
-                tell(_vectors(tuple(items), observed, recorder, settings))
-            elif kind is Property:
-                tell(_property(item, observed, recorder, settings, span_s) for item in items)
+        with _rare_collections():
+            for kind, items in groupby(plan.items, key=lambda item: type(item.source)):
+                if kind is Case:
+                    tell(_vectors(tuple(items), observed, recorder, settings))
+                elif kind is Property:
+                    tell(_property(item, observed, recorder, settings, span_s) for item in items)
     finally:
         observed.close()
     lines = observed.ledger.judged
     tell(recorder.watched(item, subject.faults, lines) for item in plan.of_kind("watch"))
     return RunResult(settle(found, plan), observed.claims, subject.restarts)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let Python look for garbage in cycles less often: the data of a run stays, and an example leaves few cycles."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def execute_nothing(plan: Plan, fault: SubjectFault, book: RuleBook) -> tuple[Outcome, ...]:
