@@ -255,6 +255,6 @@ def _check_counted(trial: Trial, op: str, work: Callable[[], object]) -> None:
 _FEATURES: Final = ("external", "durable", "fault.kill")
 
 PROPERTIES: Final = (
-    *in_each_format("harness/fault/exact", exact, _EXACT, _ALL, features=_FEATURES, kind="crash", cost=2_000),
+    *in_each_format("harness/fault/exact", exact, _EXACT, _ALL, features=_FEATURES, kind="crash", cost=1_200),
     *in_each_format("harness/fault/counted", counted, _ALL, _EXACT, features=_FEATURES),
 )
