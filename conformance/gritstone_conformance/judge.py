@@ -97,8 +97,8 @@ def compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json])
 
 
 def difference_of(one: Json, other: Json) -> tuple[str, Json, Json] | None:
-    """Return the path of the first difference of two JSON values and what stands there in each, or None."""
-    return _first_difference(one, other, {})
+    """Return the path of the first difference of two JSON values, and what stands there in each, or None."""
+    return _first_difference(one, other, None)
 
 
 def expectation_of(reply: Reply) -> dict[str, Json]:
@@ -117,10 +117,11 @@ def expectation_of(reply: Reply) -> dict[str, Json]:
             return {"error": True}
 
 
-def _first_difference(expected: Json, got: Json, bindings: dict[str, Json]) -> tuple[str, Json, Json] | None:
+def _first_difference(expected: Json, got: Json, bindings: dict[str, Json] | None) -> tuple[str, Json, Json] | None:
+    """Return the first difference; without bindings nothing is a name."""
     kind = type(expected)
     if kind is dict:
-        if expected.keys() == {"$"}:
+        if bindings is not None and expected.keys() == {"$"} and isinstance(expected["$"], str):
             name = expected["$"]
             if name == "any" or bindings.setdefault(name, got) == got:
                 return None
@@ -136,12 +137,12 @@ def _first_difference(expected: Json, got: Json, bindings: dict[str, Json]) -> t
 
 
 def _first_of(
-    keys: Iterable[str | int], expected: Mapping[Any, Json], got: Mapping[Any, Json], bindings: dict[str, Json]
+    keys: Iterable[str | int], expected: Mapping[Any, Json], got: Mapping[Any, Json], bindings: dict[str, Json] | None
 ) -> tuple[str, Json, Json] | None:
     """Return the first difference below one of the keys; its path is put together on the way back from it."""
     for key in keys:
         if key not in got:
-            if expected[key] == {"$": "any"}:
+            if bindings is not None and expected[key] == _ANY:
                 continue
             return _pointer(key), expected[key], None
         if key not in expected:

@@ -10,9 +10,9 @@ import pytest
 
 from gritstone_conformance.cli import main
 from gritstone_conformance.comparing.against import Side, compare_sides
-from gritstone_conformance.comparing.transcripts import Entry, Script, Transcript, entry_of
+from gritstone_conformance.comparing.transcripts import Entry, Reel, Script, Transcript, entry_of
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.replies import Ok, Refused, Reply
+from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from selftests.reports import comparison_lines
 from selftests.terminal import REFERENCE, mutant
 
@@ -124,6 +124,67 @@ def test_long_texts_are_kept_short_and_still_differ() -> None:
     assert isinstance(one, Entry)
     assert len(str(one.answer)) < 300
     assert one.answer != other.answer
+
+
+@pytest.mark.parametrize("answers", [(Ok({"$": "any"}), DONE), (Ok({"a": {"$": []}}), Ok({"a": 1}))])
+def test_nothing_that_is_answered_is_taken_for_a_name(answers: tuple[Reply, Reply]) -> None:
+    one, other = (script(answer) for answer in answers)
+    assert len(compared(one, other)[0]) == len(compared(other, one)[0]) == 1
+
+
+def test_an_answer_may_be_nested_as_deeply_as_it_likes() -> None:
+    deep: Json = {}
+    for _ in range(900):
+        deep = {"a": [deep]}
+    assert compared(script(Ok(deep)), script(Ok(deep))) == ([], [], 1)
+    assert len(compared(script(Ok(deep)), script(DONE))[0]) == 1
+
+
+def many(count: int, last: int) -> Ok:
+    return Ok({"ids": [*range(count), last]})
+
+
+@pytest.mark.rule("suite.bounds.each")
+def test_of_a_large_answer_only_length_and_digest_are_kept() -> None:
+    large, other = script(many(1 << 20, 0)), script(many(1 << 20, 1))
+    assert len(large.examples[0]) < 1000
+    (entry,) = large.entries(0)
+    assert len(entry.answer["ok"]) < 100
+    assert compared(large, large) == ([], [], 1)
+    for one in (other, script(DONE)):
+        (line,), _, _ = compared(large, one)
+        assert (line["finding"], line["path"], line["args"]) == ("dispute", "", {"store": "s", "n": 0})
+        assert len(json.dumps(line)) < 1000
+
+
+@pytest.mark.rule("suite.bounds.each")
+def test_an_example_keeps_so_many_answers_and_of_others_that_they_differ() -> None:
+    scripts = []
+    for end in (19, 0):
+        reel = Reel(room=60_000)
+        for at in range(20):
+            reel.add(entry_of("grit.has", {"n": at}, many(1000, at if at < 19 else end)))  # 4 KB
+        scripts.append(Script("pass", None, (reel.packed(),)))
+    kept = [isinstance(entry.answer["ok"], dict) for entry in scripts[0].entries(0)]
+    assert kept == [True] * kept.index(False) + [False] * (20 - kept.index(False))
+    assert 10 < kept.index(False) < 18
+    (line,), _, _ = compared(*scripts)
+    assert (line["step"], line["path"]) == (19, "")
+
+
+@pytest.mark.rule("suite.bounds.each")
+def test_a_run_that_kept_much_is_compared_by_digests_with_one_that_did_not() -> None:
+    small, full = Transcript(), Transcript(room=1)
+    for transcript in (small, full):
+        for case in ("a/b", "a/c"):
+            reel = transcript.reel()
+            reel.add(entry_of("grit.refs", {}, Ok({"refs": [case]})))
+            transcript.scripts[case] = Script("pass", None, (transcript.keep(reel),))
+    (first,), (second,) = (full.scripts[case].entries(0) for case in ("a/b", "a/c"))
+    assert (first.answer, second.answer["ok"][:9]) == ({"ok": {"refs": ["a/b"]}}, "…16 bytes")
+    assert compare_sides(Side("A", "A", small), Side("B", "B", full)) == ([], [], 2)
+    small.scripts["a/c"] = script(Ok({"refs": []}))
+    assert compare_sides(Side("A", "A", small), Side("B", "B", full))[1:] == (["a/c"], 2)
 
 
 @pytest.mark.parametrize("option", [("--jobs", "2"), ("--search",), ("--shard", "0/2")])

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from gritstone_conformance.comparing.transcripts import Entry, Script, Transcript, entry_of
+from gritstone_conformance.comparing.transcripts import Script, Transcript, entry_of
 from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.ledger import Answer, Ledger, Observed, RunSubject
@@ -28,26 +28,34 @@ __all__ = ["overhear"]
 class _Log:
     """What was heard in the case that is on: entries by example, until one fails."""
 
-    def __init__(self) -> None:
-        self.examples: list[list[Entry]] = [[]]
+    def __init__(self, transcript: Transcript) -> None:
+        self._transcript = transcript
+        self._reel = transcript.reel()
+        self._ended: list[bytes] = []
         self.failed: int | None = None
 
     def note(self, requests: Sequence[tuple[str, dict[str, Json]]], answers: Sequence[Answer]) -> None:
         if self.failed is None:
             pairs = zip(requests, answers, strict=False)
-            self.examples[-1] += [entry_of(op, args, answer) for (op, args), answer in pairs]
+            for (op, args), answer in pairs:
+                self._reel.add(entry_of(op, args, answer))
 
     @contextmanager
     def example(self) -> Iterator[None]:
         """Hear one example; what comes after one that failed is the search for a smaller one."""
-        if self.failed is None and self.examples[-1]:
-            self.examples.append([])
+        if self.failed is None and not self._reel.is_empty:
+            self._ended.append(self._transcript.keep(self._reel))
+            self._reel = self._transcript.reel()
         try:
             yield
         except Divergence:
             if self.failed is None:
-                self.failed = len(self.examples) - 1
+                self.failed = len(self._ended)
             raise
+
+    def examples(self) -> tuple[bytes, ...]:
+        """Return the entries of each example, packed, when the case is over."""
+        return (*self._ended, self._transcript.keep(self._reel))
 
 
 class _Overheard(Observed):
@@ -77,7 +85,7 @@ def overhear(
     """Play the whole plan, close the subject, and write the transcript; else as ``execute`` does."""
     plan.check_identities()
     recorder, found = Recorder(book), []
-    observed = _Overheard(subject, Ledger(), _Log())
+    observed = _Overheard(subject, Ledger(), _Log(transcript))
     try:
         for item in plan.items:
             if not isinstance(item.source, Watch):
@@ -94,12 +102,12 @@ def overhear(
 def _heard(
     item: Planned, observed: _Overheard, recorder: Recorder, settings: RunSettings, transcript: Transcript
 ) -> Outcome:
-    log = observed.log = _Log()
+    log = observed.log = _Log(transcript)
     outcome = play_item(_listening(item, log), observed, recorder, settings)
     step = None
     if outcome.verdict == "fail" and not isinstance(item.source, Property) and outcome.divergence is not None:
         log.failed, step = 0, outcome.divergence.step
-    transcript.scripts[item.name] = Script.of(outcome.verdict, outcome.rule, log.examples, log.failed, step)
+    transcript.scripts[item.name] = Script(outcome.verdict, outcome.rule, log.examples(), log.failed, step)
     return outcome
 
 

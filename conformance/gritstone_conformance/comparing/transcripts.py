@@ -2,6 +2,11 @@
 
 Two runs with one seed ask alike as long as they are answered alike (:rule:`suite.property.gate`), so the first thing
 that differs in a case is an answer, unless the claims or limits of the two are different. Nothing is judged here.
+
+What is kept is bounded, however much is answered: an answer is kept whole only where there is room for it, else its
+length and digest. Such answers still differ where they differ, only the place inside is not known.
+
+Spec: :rule:`suite.bounds.each`.
 """
 
 from __future__ import annotations
@@ -18,14 +23,19 @@ from typing import Final
 from gritstone_conformance.cases import canonical_json
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.judge import difference_of, expectation_of
-from gritstone_conformance.replies import Json, Ok, Reply
+from gritstone_conformance.replies import Json, OffForm, Ok, Reply
+from gritstone_conformance.running.recording import excerpt
 
-__all__ = ["Entry", "Parting", "Script", "Transcript", "entry_of", "partings"]
+__all__ = ["Entry", "Parting", "Reel", "Script", "Transcript", "entry_of", "partings"]
 
 _PLACE: Final = re.compile(re.escape(tempfile.gettempdir()) + r"/gritstone-[^/]+")
 _CURSOR: Final = "a cursor"  # how it is spelled is nobody's business
 _LONG_CHARS: Final = 256
 _SHOWN_CHARS: Final = 64
+_DEEPEST: Final = 100  # levels of an answer; no form of an answer has as many
+_ENTRY_BYTES: Final = 1 << 20  # of JSON, as for the two below
+_REEL_BYTES: Final = 16 << 20
+_TRANSCRIPT_BYTES: Final = 128 << 20  # packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +51,8 @@ class Entry:
 
     op: str
     key: str
-    args: Json
-    answer: Json
+    args: dict[str, Json]
+    answer: dict[str, Json]
 
 
 def entry_of(op: str, args: dict[str, Json], answer: Reply | SubjectFault) -> Entry:
@@ -52,20 +62,60 @@ def entry_of(op: str, args: dict[str, Json], answer: Reply | SubjectFault) -> En
         plain["cursor"] = _CURSOR
     key = hashlib.sha256(canonical_json([op, plain])).hexdigest()[:16]
     said: dict[str, Json] = {"fault": answer.cause} if isinstance(answer, SubjectFault) else expectation_of(answer)
-    if isinstance(answer, Ok) and isinstance(answer.value.get("cursor"), str):
+    if isinstance(answer, Ok | OffForm) and isinstance(answer.value.get("cursor"), str):
         said["ok"]["cursor"] = _CURSOR
     return Entry(op, key, _shortened(plain), _shortened(said))
 
 
-def _shortened(value: Json) -> Json:
+def _shortened(value: Json, levels: int = _DEEPEST) -> Json:
     if isinstance(value, str) and len(value) > _LONG_CHARS:
-        digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
-        return f"{value[:_SHOWN_CHARS]}…{len(value)} characters…SHA-256 {digest[:16]}"
+        return f"{value[:_SHOWN_CHARS]}…{len(value)} characters…SHA-256 {_digest(value)}"
+    if isinstance(value, (dict, list)) and not levels:
+        return "…nested too deeply…"
     if isinstance(value, dict):
-        return {name: _shortened(item) for name, item in value.items()}
+        return {name: _shortened(item, levels - 1) for name, item in value.items()}
     if isinstance(value, list):
-        return [_shortened(item) for item in value]
+        return [_shortened(item, levels - 1) for item in value]
     return value
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _without_place(entry: Entry) -> Entry:
+    """Return the entry with no more of an ``ok`` than its length and digest, and of arguments than what is plain."""
+    answer = entry.answer
+    if isinstance(answer.get("ok"), dict):
+        text = json.dumps(answer["ok"], sort_keys=True, separators=(",", ":"))
+        answer = {"ok": f"…{len(text)} bytes of JSON…SHA-256 {_digest(text)}"}
+    plain = {name: "…" if isinstance(value, (dict, list)) else value for name, value in entry.args.items()}
+    return Entry(entry.op, entry.key, plain, answer)
+
+
+class Reel:
+    """The entries of one example, packed as they come."""
+
+    def __init__(self, room: int = _REEL_BYTES) -> None:
+        self._packer = zlib.compressobj(1)
+        self._parts: list[bytes] = []
+        self._room = room
+        self.is_empty = True
+
+    def add(self, entry: Entry) -> None:
+        """Keep an entry, whole where there is room for it."""
+        self.is_empty = False
+        row = _row(entry)
+        if len(row) > min(self._room, _ENTRY_BYTES):
+            row = _row(_without_place(entry))
+        else:
+            self._room -= len(row)
+        self._parts.append(self._packer.compress(row))
+
+    def packed(self) -> bytes:
+        """Return what was kept; nothing is added afterwards."""
+        self._parts.append(self._packer.flush())
+        return b"".join(self._parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,27 +146,51 @@ class Script:
         step: int | None = None,
     ) -> Script:
         """Pack the entries of a case."""
-        packed = (zlib.compress(json.dumps([_row(each) for each in example]).encode(), 1) for example in examples)
-        return cls(verdict, rule, tuple(packed), failed, step)
+        return cls(verdict, rule, tuple(_packed(example) for example in examples), failed, step)
 
-    def entries(self, example: int) -> list[Entry]:
-        """Return the entries of one example."""
-        return [Entry(*row) for row in json.loads(zlib.decompress(self.examples[example]))]
+    def entries(self, example: int) -> Iterator[Entry]:
+        """Yield the entries of one example."""
+        for row in zlib.decompress(self.examples[example]).splitlines():
+            yield Entry(*json.loads(row))
 
     def failed_at(self, example: int, step: int) -> bool:
         """Return whether what failed may be the answer to this step."""
         return self.failed == example and self.step in (None, step)
 
 
-def _row(entry: Entry) -> list[Json]:
-    return [entry.op, entry.key, entry.args, entry.answer]
+def _row(entry: Entry) -> bytes:
+    row = [entry.op, entry.key, entry.args, entry.answer]
+    return json.dumps(row, separators=(",", ":")).encode() + b"\n"
+
+
+def _packed(entries: Sequence[Entry]) -> bytes:
+    reel = Reel()
+    for entry in entries:
+        reel.add(entry)
+    return reel.packed()
 
 
 @dataclass(slots=True)
 class Transcript:
-    """A run, case by case."""
+    """A run, case by case.
+
+    Attributes:
+        scripts: what became of each case, by its name.
+        room: how many bytes, packed, may still be kept of whole answers.
+    """
 
     scripts: dict[str, Script] = field(default_factory=dict)
+    room: int = _TRANSCRIPT_BYTES
+
+    def reel(self) -> Reel:
+        """Return a new reel, without room for whole answers once as much was kept as is allowed."""
+        return Reel() if self.room > 0 else Reel(room=0)
+
+    def keep(self, reel: Reel) -> bytes:
+        """Return what a reel holds, and count it."""
+        packed = reel.packed()
+        self.room -= len(packed)
+        return packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,13 +262,20 @@ def _parting(
 ) -> tuple[str, int, int, str, Json, str, tuple[Json, Json], tuple[str, str], bool] | None:
     kinds = (_kind(mine.answer), _kind(theirs.answer))
     if mine.key != theirs.key:
-        return case, example, step, mine.op, mine.args, "", (mine.args, theirs.args), kinds, True
+        args = excerpt(mine.args), excerpt(theirs.args)
+        return case, example, step, mine.op, args[0], "", args, kinds, True
+    if _is_without_place(mine) or _is_without_place(theirs):
+        mine, theirs = _without_place(mine), _without_place(theirs)
     found = difference_of(mine.answer, theirs.answer)
     if mine.op == "hello" or found is None:
         return None
     path, *answers = ("", mine.answer, theirs.answer) if kinds[0] != kinds[1] else found
-    path = path.removeprefix("/ok")
-    return case, example, step, mine.op, mine.args, path, (answers[0], answers[1]), kinds, False
+    where, both = str(excerpt(path.removeprefix("/ok"))), (excerpt(answers[0]), excerpt(answers[1]))
+    return case, example, step, mine.op, excerpt(mine.args), where, both, kinds, False
+
+
+def _is_without_place(entry: Entry) -> bool:
+    return isinstance(entry.answer.get("ok"), str)
 
 
 def _kind(answer: dict[str, Json]) -> str:
