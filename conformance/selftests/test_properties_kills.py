@@ -11,10 +11,11 @@ import pytest
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.host import ModelHost
+from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.subject import World
 from gritstone_conformance.properties.runtime import arming, crashes
-from gritstone_conformance.properties.runtime.kills import Ordeal
+from gritstone_conformance.properties.runtime.kills import NEVER, Ordeal
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import scripts
 from gritstone_conformance.trial import Divergence, Property, Trial
@@ -332,3 +333,39 @@ def test_who_dies_in_each_life_is_not_asked_for_ever(monkeypatch: pytest.MonkeyP
     with pytest.raises(Divergence) as caught:
         play(PROPERTIES["runtime/crash/again-cbor"], DiesAtOnce())
     assert caught.value.rule == "harness.fault.exact"
+
+
+class DiesWhenArmed(ModelHost):
+    """It dies at its first write once it is armed for any that can come, and counts as it likes."""
+
+    per_write = 1
+
+    def spawn(self) -> DiesWhenArmed:
+        return type(self)(self.world)
+
+    def _write(self, store: Store, before: Store) -> None:
+        if self._armed is not None and self._armed[0] < NEVER // 2:
+            self._armed = (1, self._armed[1])
+        super()._write(store, before)
+
+    def _fault_count(self) -> dict[str, Json]:
+        return ok(writes=self.per_write * super()._fault_count()["ok"]["writes"])
+
+
+class CountsWildly(DiesWhenArmed):
+    per_write = 1 << 30
+
+
+@pytest.mark.rule("suite.bounds.each")
+def test_who_dies_whatever_it_is_armed_for_is_wrong_and_not_asked_for_ever() -> None:
+    with pytest.raises(Divergence) as caught:
+        play(PROPERTIES["runtime/crash/first-cbor"], DiesWhenArmed())
+    assert caught.value.rule == "harness.fault.exact"
+
+
+@pytest.mark.rule("suite.bounds.each")
+@pytest.mark.parametrize("name", ["first", "long-talking"])
+def test_writes_without_number_are_tried_at_some_of_them(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gritstone_conformance.properties.runtime.kills._MOST_DEATHS", 8)
+    trial = play(PROPERTIES[f"runtime/crash/{name}-cbor"], CountsWildly())
+    assert (trial.remark or "").endswith("spread evenly")

@@ -32,7 +32,7 @@ from gritstone_conformance.strategies.scripts import (
     talking,
     updating,
 )
-from gritstone_conformance.trial import Property, Trial
+from gritstone_conformance.trial import Property, SubjectLike, Trial
 
 __all__ = ["PROPERTIES"]
 
@@ -50,34 +50,66 @@ def killed(make: _Make, most: int | None, trial: Trial, fmt: Format) -> None:
 
 def killed_at_first(trial: Trial, fmt: Format) -> None:
     """A death while a store gets its agent leaves both references or none, and the next start goes on from there."""
-    rule = "runtime.agent.bootstrap"
     victim = trial.spawn()
-    for number in range(1, _MOST_WRITES):
-        house = House(trial, fmt, directory=trial.directory(), process=victim)
-        house.play()
-        trial.expect("fault.arm", {"writes": number, "when": "before"}, ok(), on=victim)
-        is_dead = False
-        try:
-            house.start()
-            house.play()
-            trial.expect("fault.arm", {"writes": NEVER, "when": "before"}, ok(), on=victim)
-        except SubjectFault as fault:
-            is_dead = fault.is_sigkill
-            if not is_dead:
-                raise
-        if not is_dead:
-            house.close()
-            trial.remark = f"{number - 1} deaths, before every durable write"
-            break
-        victim.kill()
-        house = House(trial, fmt, directory=house.directory, process=victim, create=False, rule=rule)
+    writes = _writes_of_first(trial, fmt, victim)
+    if writes > _MOST_WRITES:
+        for index in range(_MOST_WRITES):
+            _dies_at_first(trial, fmt, victim, 1 + index * (writes - 1) // (_MOST_WRITES - 1))
+        trial.remark = f"{_MOST_WRITES} deaths, before as many durable writes, spread evenly"
+        return
+    number = 1
+    while _dies_at_first(trial, fmt, victim, number):
+        number += 1
+        if number > 2 * writes + 50:
+            words = "the start never ends unharmed"
+            trial.fail(f"at most {writes} writes", number, words=words, rule="harness.fault.exact")
+    trial.remark = f"{number - 1} deaths, before every durable write"
+
+
+def _writes_of_first(trial: Trial, fmt: Format, victim: SubjectLike) -> int:
+    """Return how many durable writes a start makes that makes an agent."""
+
+    def count() -> int:
+        writes: int = trial.expect("fault.count", {}, ok(writes={"$": "any"}), on=victim)["writes"]
+        return writes
+
+    house = House(trial, fmt, directory=trial.directory(), process=victim)
+    house.play()
+    trial.expect("fault.arm", {"writes": NEVER, "when": "before"}, ok(), on=victim)
+    before = count()
+    house.start()
+    house.play()
+    writes = count() - before
+    house.close()
+    return writes
+
+
+def _dies_at_first(trial: Trial, fmt: Format, victim: SubjectLike, number: int) -> bool:
+    """Die before a write of the start that makes an agent, and start again; returns whether there was one to die at."""
+    rule = "runtime.agent.bootstrap"
+    house = House(trial, fmt, directory=trial.directory(), process=victim)
+    house.play()
+    trial.expect("fault.arm", {"writes": number, "when": "before"}, ok(), on=victim)
+    try:
         house.start()
         house.play()
-        args: dict[str, Json] = {"store": house.handle, "prefix": "", "after": None, "limit": 10}
-        refs = trial.expect("grit.refs", args, ok(refs={"$": "any"}, more=False), on=victim, rule=rule)["refs"]
-        if [name.partition("/")[0] for name, _ in refs] != ["heads", "runtime"]:
-            trial.fail("an agent and its head", refs, words="a death leaves half an agent", rule=rule)
+        trial.expect("fault.arm", {"writes": NEVER, "when": "before"}, ok(), on=victim)
+    except SubjectFault as fault:
+        if not fault.is_sigkill:
+            raise
+    else:
         house.close()
+        return False
+    victim.kill()
+    house = House(trial, fmt, directory=house.directory, process=victim, create=False, rule=rule)
+    house.start()
+    house.play()
+    args: dict[str, Json] = {"store": house.handle, "prefix": "", "after": None, "limit": 10}
+    refs = trial.expect("grit.refs", args, ok(refs={"$": "any"}, more=False), on=victim, rule=rule)["refs"]
+    if [name.partition("/")[0] for name, _ in refs] != ["heads", "runtime"]:
+        trial.fail("an agent and its head", refs, words="a death leaves half an agent", rule=rule)
+    house.close()
+    return True
 
 
 def killed_again(make: _Make, stride: int, trial: Trial, fmt: Format) -> None:

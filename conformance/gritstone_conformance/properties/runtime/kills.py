@@ -38,6 +38,9 @@ NEVER: Final = 1 << 40
 _MOST_LIVES: Final = 500
 """More than any script needs, for each life is longer than the one before."""
 
+_MOST_DEATHS: Final = 1000
+"""Of a script that is killed before and after each of its writes; what is counted is the word of whoever counts."""
+
 _FOUND: Final = {
     "bundle": "runtime.recover.step",
     "unsent": "runtime.head.before-route",
@@ -116,7 +119,8 @@ class Ordeal:
             most: how many deaths there may be; where more are due, as many writes as that allows, spread evenly.
         """
         assert self.writes is not None, "it is rehearsed first"
-        if most is not None and 2 * self.writes > most:
+        most = most or _MOST_DEATHS
+        if 2 * self.writes > most:
             self._is_spread, numbers = True, most // 2
             for index in range(numbers):
                 for when in ("before", "after"):
