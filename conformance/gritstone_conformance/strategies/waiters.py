@@ -56,11 +56,21 @@ def _fill() -> tuple[Any, ...]:
 class _Waiter:
     """One waiter while it is built."""
 
-    def __init__(self, misuse: str, burns: int) -> None:
+    def __init__(self, misuse: str, burns: int, *, remembers: bool) -> None:
         self.guest = Assembly()
         self._misuse = misuse
         self._burns = burns
-        names = ("input", "covered", "blob", "place", "step", "result", "fuel", "wait")
+        names = (
+            "input",
+            "covered",
+            "blob",
+            "place",
+            "step",
+            "result",
+            "fuel",
+            "wait",
+            *(("kind",) if remembers else ()),
+        )
         self._at = {name: self.guest.grit(name) for name in names}
         self.guest.memory(1)
         self._state = self.guest.global_("i32", 0, mutable=True)
@@ -93,7 +103,10 @@ class _Waiter:
     def made(self) -> list[Any]:
         """Return what a turn does before it waits."""
         ids = {number: _IDS + 32 * number for number in range(10)}
+        asked = [] if "kind" not in self._at else [("call", self._at["kind"], _const(_IDS))]
+        kept = [("i32.store", _const(_COUNT + 4), each) for each in asked]
         return [
+            *kept,
             ("memory.fill", _const(_IDS), _const(0), _const(0x140)),
             *(self.quiet("input", number, ids[number]) for number in (0, 1, 2, 4, 5)),
             self.quiet("covered", 0, ids[6], ids[7]),
@@ -162,7 +175,9 @@ class _Waiter:
 
 
 @cache
-def waiter(misuse: str = "", *, burns: int = 0, entry: str = "wit", initializes: bool = False) -> bytes:
+def waiter(
+    misuse: str = "", *, burns: int = 0, entry: str = "wit", initializes: bool = False, remembers: bool = False
+) -> bytes:
     """Return the module of a waiter.
 
     Args:
@@ -170,8 +185,9 @@ def waiter(misuse: str = "", *, burns: int = 0, entry: str = "wit", initializes:
         burns: units that it spends on purpose, in thousands, at each of the four turns of winding, and between them.
         entry: the entry that waits; ``wit`` and ``wit_query`` are there in any case.
         initializes: whether ``_initialize`` waits.
+        remembers: whether it asks in each turn for the kind of an id that the turn before was given.
     """
-    built = _Waiter(misuse, burns)
+    built = _Waiter(misuse, burns, remembers=remembers)
     guest, quiet = built.guest, built.quiet
     built.add_winding()
     made = built.made()

@@ -268,6 +268,7 @@ def queries(trial: Trial, fmt: Format) -> None:
     long = spoken().act("grow", 1)
     for length in (0xFFFF, 0x1_0000):
         long.call("query", slot(ACTOR), 0xA000, length, slot(BLOB), slot(31))
+        long.call("query", slot(200), 0xA000, length, slot(BLOB), slot(31))
     world.tell(long, _FUNCTION)
     world.bench.play()
 
@@ -284,6 +285,7 @@ def erased(trial: Trial, fmt: Format) -> None:
             BLOB, "a", 30
         )
         script.call("query", slot(ACTOR), 0, 0, slot(BLOB), slot(31)).place(CORE, "other", BLOB, 32)
+        script.call("query", slot(BLOB), 0, 0, slot(BLOB), slot(31))  # the kind comes first
         script.blob(b"gone", BLOB, b"a\0b\0")
     bench.play()
     bench.erase(gone)

@@ -50,13 +50,28 @@ def fitting(trial: Trial, fmt: Format) -> None:
         for i in (0, 1, 6):
             out = BUFFERS + 0x2000 + 256 * number + 32 * i
             script.call("entry", slot(30), i, BUFFERS + 0x1000 + 256 * i, cap, out)
-    for cap in (0, 5, 6, 7):
-        script.call("headers", slot(BLOB), BUFFERS + 0x1A00, cap).call("query_name", BUFFERS + 0x1B00, cap)
+    for cap in (0, 1, 4, 5, 6, 7):
+        script.call("headers", slot(BLOB), BUFFERS + 0x1A00 + 16 * cap, cap).call("query_name", BUFFERS + 0x1B00, cap)
         script.call("entry", slot(INBOX), 0, BUFFERS + 0x1C00, 28 + cap, BUFFERS + 0x1D00)
     script.call("read", slot(BLOB), 1, BUFFERS + 0x1E00, 2).call("link", slot(BLOB), 0, BUFFERS + 0x1F00)
     script.call("find", slot(TREE), BUFFERS, 0, BUFFERS + 0x1F00).call("input", 6, BUFFERS + 0x1F00)
+    for name, args in _nothing(script):
+        script.call(name, *args, BUFFERS + 0x1F40)
     world.tell(script, "wasm.abi.buffer")
     world.bench.play()
+
+
+def _nothing(script: Script) -> tuple[HostCall, ...]:
+    """Return calls without their last output, all of which find nothing."""
+    no = script.text(b"no")
+    return (
+        HostCall.of("find", slot(TREE), no, 2),
+        HostCall.of("find", slot(INBOX), slot(ACTOR), 32),
+        HostCall.of("entry", slot(TREE), 99, BUFFERS + 0x1F60, 40),
+        HostCall.of("place", slot(TREE), no, 2, ZERO_AT),
+        HostCall.of("mail", slot(INBOX), slot(CORE), ZERO_AT),
+        HostCall.of("covered", 99, BUFFERS + 0x1F60),
+    )
 
 
 def overlapping(trial: Trial, fmt: Format) -> None:
@@ -80,11 +95,13 @@ def scope(trial: Trial, fmt: Format) -> None:
         for identity in (there, actor.identity, fmt.hash(b"nobody stored this"), bytes(32)):
             actor.tell(bench.stage.blob(_probes(identity).data()), rule="wasm.abi.scope")
     keys = Script().call("input", 3, slot(INBOX)).call("entry", slot(INBOX), 0, slot(40), 31, slot(41))
+    for identity in (bench.outside, actor.tips[bench.outside]):  # what was not written is not in scope
+        keys.call("kind", keys.text(identity))
     keys.call("kind", slot(40)).call("entry", slot(INBOX), 0, slot(40), 32, slot(41))
     keys.call("kind", slot(40)).call("kind", slot(41)).call("find", slot(INBOX), slot(40), 32, slot(42))
     keys.blob(b"x", 50).place(0, "n" * 32, 50, 51).call("entry", slot(51), 0, slot(52), 32, slot(53))
     keys.call("kind", slot(52)).call("kind", slot(53))  # a name is no id, be it as long as one
-    actor.tell(bench.stage.blob(keys.data()), rule="wasm.abi.scope")
+    bench.probe(actor, keys, rule="wasm.abi.scope", sender=there)
     bench.play()
 
 
@@ -269,6 +286,26 @@ def charges(trial: Trial, fmt: Format, tape: Tape) -> None:
     bench.play()
 
 
+def prices(trial: Trial, fmt: Format) -> None:
+    """Calls that find nothing, make too much, take things away or meet headers charge what the text says, at once."""
+    bench = GuestBench(trial, fmt)
+    script = Script().call("input", 0, slot(ACTOR)).call("input", 2, slot(CORE)).call("covered", 0, slot(20), slot(30))
+    headers = script.text(b"key\0value\0")
+    script.call("blob", headers, 3, headers, 10, slot(BLOB)).call("message", ZERO_AT, headers, 10, slot(BLOB), slot(31))
+    script.call("mail", ZERO_AT, slot(ACTOR), slot(31), slot(32)).call("entry", slot(32), 0, BUFFERS, 3, slot(33))
+    script.call("mail", slot(32), slot(20), ZERO_AT, slot(33)).call("mail", slot(32), slot(ACTOR), ZERO_AT, slot(33))
+    script.call("size", slot(CORE)).call("query", slot(ACTOR), BUFFERS, 3, slot(BLOB), slot(33))
+    script.call("link", slot(31), 0, slot(33)).find(CORE, "code/none/none", 33).find(CORE, "none", 33)
+    script.place(CORE, "code/main.wasm", 0, 33).place(CORE, "none/none", 0, 33).place(0, "a/b/c", BLOB, 34)
+    script.place(34, "a/b/c", 0, 33).place(34, "a/b", BLOB, 33).call("entry", slot(CORE), 99, BUFFERS, 0, slot(33))
+    script.act("grow", 128).call("blob", 0, 8_387_937, 0, 0, slot(33)).call("headers", slot(BLOB), BUFFERS, 9)
+    content = bench.stage.blob(script.call("headers", slot(BLOB), BUFFERS, 10).call("fail", 1, 0, 0).data())
+    needed = bench.needed(bench.guest_core(script_guest(), {"fuel": _MUCH}, script=content))
+    for fuel in (needed - 1, needed):
+        bench.run(script_guest(), {"fuel": fuel}, script=content, rule="wasm.fuel.host-call")
+    bench.play()
+
+
 def blind(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Results, errors, lengths, the order of entries and the units are the same in both formats."""
     reports = []
@@ -305,5 +342,6 @@ PROPERTIES: Final = (
     *of_executors("wasm/abi/wrong", wrong, "wasm.abi.order"),
     *in_one_format("wasm/abi/ends", ends, "wasm.abi.order", "wasm.abi.range", given=tape(4), examples=6),
     *of_executors("wasm/abi/charges", charges, "wasm.fuel.host-call", "wasm.abi.order", given=tape(8), examples=6),
+    *of_executors("wasm/abi/prices", prices, "wasm.fuel.host-call"),
     *of_executors("wasm/abi/blind", blind, "wasm.abi.format-blind", given=tape(40), examples=2),
 )

@@ -13,6 +13,7 @@ from gritstone_conformance.strategies.assembler import Assembly, Code
 from gritstone_conformance.strategies.caller import GRANTS, ORDERS, caller
 from gritstone_conformance.strategies.endings import CAUSES, ending_with, failing, returning
 from gritstone_conformance.strategies.guest_modules import making_step
+from gritstone_conformance.strategies.host_calls import Script, script_guest
 from gritstone_conformance.strategies.probes import number, zero
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.strategies.worked import counter
@@ -126,6 +127,7 @@ def initialize(trial: Trial, fmt: Format) -> None:
         bench.run(_counting(image=False, initialize=[counter(50)]), {"fuel": budget})
     for code in (["unreachable"], [("loop", None, [("br", 0)])], [("drop", ("i32.div_u", zero, zero))]):
         bench.run(_counting(image=True, initialize=code), _FUEL)
+    _initialize_elsewhere(bench)
     given = Assembly()
     imports = {name: given.grit(name) for name in ("input", "step", "result")}
     given.memory(1)
@@ -139,6 +141,17 @@ def initialize(trial: Trial, fmt: Format) -> None:
     known.entry([("call", kind, number(64))])
     bench.run(known.binary())  # an id from there is in scope here
     bench.play()
+
+
+def _initialize_elsewhere(bench: GuestBench) -> None:
+    """Ask a guest that counts how often it was initialised, in a query and in code of an update."""
+    look = bench.stage.blob(Script().act("get").data())
+    actor = bench.run(script_guest(initializes=True))
+    assert actor.head is not None
+    bench.query(actor.head, "q", Script().act("get").data(), rule="wasm.call.initialize")
+    code = bench.executor.shelf.names(actor.value.core)["code"]
+    update = bench.stage.tree(wit_update=bench.stage.blob(MAIN), code=code, script=look)
+    bench.probe_content(actor, update, "update", rule="wasm.call.initialize")
 
 
 def order(trial: Trial, fmt: Format) -> None:

@@ -78,6 +78,11 @@ def exact(trial: Trial, fmt: Format) -> None:
     for less in ({"clock": random["clock"], "tank": 1}, {"tank": 1 << 41}, {**random}):
         house.change(actor, wasm=house.manifest(less))
         _fork(house, _head(house, actor), 3)
+    plain = house.guest(b"granted later", "counter")
+    house.change(plain, wasm=house.manifest({**random, "tank": 9}))
+    _fork(house, _head(house, plain), 4)
+    house.tell(actor, house.stage.blob(b"clean"), "cleanup", rule=house.rule)
+    _fork(house, _head(house, actor), 5)
     house.compare()
 
 

@@ -69,6 +69,8 @@ def segments(trial: Trial, fmt: Format) -> None:
         [("block", None, [*trap, *tail]), zero],
         [("block", None, [*trap, ("br", 0), *tail]), *tail, zero],
         [("if", None, number(1), [*trap, *tail], tail), zero],
+        [("if", None, zero, [("br", 0), *tail], [*trap, *tail]), *tail, zero],
+        [*trap, ("drop", ("memory.grow", zero)), *tail, zero],
         [("loop", None, [*trap, *tail, ("br_if", 0, zero), *tail]), zero],
         [*trap, zero, "return", *tail, zero],
         [*trap, "unreachable", *tail, zero],
@@ -167,6 +169,8 @@ def seen(trial: Trial, fmt: Format) -> None:
     ):
         actor = bench.run(module, {"image": True, **limits}, rule="wasm.fuel.exact")
         actor.tell(bench.outside, rule="wasm.fuel.tank")
+    overdrawn = bench.document({"v": 1, "used": 9_000_000})
+    bench.run(module, {"tank": 1_000}, wasm_state=overdrawn, rule="wasm.fuel.tank")  # lowered since
     bench.play()
 
 

@@ -282,7 +282,9 @@ def updates(trial: Trial, fmt: Format) -> None:
     other = _with(bench, warm, "wit_update", bench.stage.blob(MAIN))  # that of the content counts
     actor = Actor(bench, _with(bench, other, "script", None))
     actor.tell(actor.identity, "genesis", rule=rule)
-    for content, mt in ((look, ""), (update, "update"), (look, ""), (update, "update")):
+    same = bench.executor.shelf.names(actor.identity)["code"]
+    alike = bench.stage.tree(wit_update=bench.stage.blob(MAIN), code=same, script=bench.stage.blob(script.data()))
+    for content, mt in ((look, ""), (update, "update"), (look, ""), (update, "update"), (alike, "update"), (look, "")):
         actor.tell(content, mt, rule=rule)
     blank = _with(bench, actor.value.core, "wasm/state", None)
     actor.head = bench.pretend(actor, blank)

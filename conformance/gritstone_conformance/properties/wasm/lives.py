@@ -44,9 +44,19 @@ def replaced(trial: Trial, fmt: Format) -> None:
     house.compare()
 
 
+def _renamed(house: GuestDouble) -> bytes:
+    """Add a module that does what ``random`` does, and is another one."""
+    return add_module(house.stage.graph, guest("random") + b"\0\2\1x")
+
+
 def renewed(trial: Trial, fmt: Format) -> None:
     """Other code at the module path gets a new instance, and what was used goes on; the same code keeps its memory."""
     house = GuestDouble(trial, fmt, "wasm.image.module")
+    drawing = house.guest(b"draws", "random", {**KEEPS, "random": bytes(32), "clock": {"start": 5, "tick": 3}})
+    for entries in ({}, {"code": house.stage.tree(**{"main.wasm": _renamed(house)})}):
+        house.change(drawing, k=house.stage.blob(b"v"), **entries)
+        house.ask_guest(drawing, b"\3\5")
+        house.refs(rule=house.rule)
     actor = house.guest(b"counter", "counter", KEEPS)
     for _ in range(2):
         house.ask_guest(actor, b"")

@@ -125,7 +125,20 @@ def creators(trial: Trial, fmt: Format) -> None:
             house.tell(mother, stage.program(programs.send(0, 1, "update"), actor, update), rule=rule)
             house.ask_guest(actor, b"")
             house.tell(actor, stage.blob(b"again"), "cleanup", rule=rule)
+    _forget_creator(house, rule)
     house.compare()
+
+
+def _forget_creator(house: GuestDouble, rule: str) -> None:
+    """Cut the history of an actor whose core does not name its creator, and then keep everybody from updating it."""
+    stage = house.stage
+    actor = house.guest(b"nobody's", "counter", {"update": "any"})
+    house.tell(actor, stage.blob(b"clean"), "cleanup", rule=rule)
+    house.play()
+    house.prune()
+    for wasm in (house.manifest(KEEPS), house.manifest({"update": "any"})):
+        house.change(actor, wasm=wasm, k=wasm)
+        house.refs(rule=rule)
 
 
 def frozen(trial: Trial, fmt: Format) -> None:

@@ -9,6 +9,7 @@ from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, in_one
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.properties.wit.workbench import Actor
 from gritstone_conformance.strategies.guests import add_module
+from gritstone_conformance.strategies.host_calls import Script, script_guest
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.strategies.waiters import MISUSES, waiter
 from gritstone_conformance.trial import Trial
@@ -74,6 +75,10 @@ def renewed(trial: Trial, fmt: Format) -> None:
     code = bench.stage.tree(**{"main.wasm": add_module(bench.stage.graph, waiter())})
     actor.tell(bench.stage.tree(wit_update=bench.stage.blob(MAIN), code=code), "update", rule=rule)
     actor.tell(empty, rule=rule)
+    quiet = bench.stage.tree(**{"main.wasm": add_module(bench.stage.graph, script_guest())})
+    script = bench.stage.blob(Script().data())
+    actor.tell(bench.stage.tree(wit_update=bench.stage.blob(MAIN), code=quiet, script=script), "update", rule=rule)
+    actor.tell(empty, rule=rule)
     other = bench.stage.tree(**{"main.wasm": add_module(bench.stage.graph, waiter(burns=4))})
     actor.tell(bench.stage.tree(code=other), "update", rule=rule)
     for _ in range(2):
@@ -84,6 +89,15 @@ def renewed(trial: Trial, fmt: Format) -> None:
         bench.stage.tree(wasm=bench.stage.tree(manifest=bench.document({"v": 1, **_IMAGE}))), "update", rule=rule
     )
     actor.tell(empty, rule=rule)
+    bench.play()
+
+
+def forgets(trial: Trial, fmt: Format) -> None:
+    """An id that was given before a call was suspended is unknown when it goes on."""
+    bench = GuestBench(trial, fmt)
+    actor = bench.run(waiter(remembers=True), _IMAGE, rule="wasm.abi.scope")
+    for _ in range(2):
+        actor.tell(bench.stage.blob(b""), rule="wasm.abi.scope")
     bench.play()
 
 
@@ -161,6 +175,7 @@ PROPERTIES: Final = (
     *of_executors("wasm/wait/host", host, "wasm.wait.host"),
     *of_executors("wasm/wait/resume", resume, "wasm.wait.resume", features=_CONTINUATION, given=tape(16), examples=4),
     *in_one_format("wasm/wait/renewed", renewed, "wasm.wait.resume", features=_CONTINUATION),
+    *in_one_format("wasm/wait/forgets", forgets, "wasm.abi.scope", features=_CONTINUATION),
     *of_executors("wasm/wait/equal", equal, "wasm.wait.equal", features=_CONTINUATION, given=tape(8), examples=2),
     *in_one_format("wasm/wait/fuel", fuel, "wasm.wait.fuel", features=_CONTINUATION),
     *in_one_format("wasm/wait/protocol", protocol, "wasm.wait.protocol", features=_CONTINUATION),
