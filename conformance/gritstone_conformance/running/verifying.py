@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -58,8 +59,9 @@ class Data:
     vectors: VectorSet
 
 
+@cache
 def load_data() -> Data:
-    """Load the bundled rules and vectors; raises DataError when they are not valid."""
+    """Load the bundled rules and vectors, once in a process; raises DataError when they are not valid."""
     return Data(load_rules(), load_vectors())
 
 
