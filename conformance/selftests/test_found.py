@@ -101,7 +101,11 @@ def test_a_promoted_vector_fails_its_mutant_and_passes_the_reference(
     assert outcome is not None
     assert outcome.found is not None
     root = tmp_path / "vectors"
-    shutil.copytree(vectors_dir(), root)
+    shutil.copytree(vectors_dir() / "schema", root / "schema")
+    (root / "grit").mkdir()
+    for name in ("blob.json", "headers.json", "headers.reject.json"):
+        shutil.copy(vectors_dir() / "grit" / name, root / "grit")
+    assert main(["vectors", "--root", str(root), "--digest", "--write"]) == 0
     found = str(tmp_path / outcome.found)
     told = ["--rules", mutant.kills, "--comment", "a header that was left out"]
     assert main(["vectors", "--root", str(root), "--add", found, *told]) == 0, capsys.readouterr()
