@@ -43,16 +43,16 @@ def test_every_guest_but_the_stamp_makes_a_journey() -> None:
 
 
 def test_two_of_the_same_agree_at_every_cut(resume: Callable[..., tuple[int, list[str]]]) -> None:
-    code, lines = resume("--iut", REFERENCE, "--iut", REFERENCE, "-k", "[cw]*er*")
+    code, lines = resume("--iut", REFERENCE, "--iut", REFERENCE, "-k", "[cw]*[rw]")
     assert code == 0
     assert lines[-1].endswith("steps compared, 0 differences")
-    assert lines[-1].startswith("3 journeys, ")
+    assert lines[-1].startswith("2 journeys, ")
     cuts = sum(2 * (len(journey.plan(fmt).messages) + 1) for journey in chosen() for fmt in FORMATS.values())
     assert f"{2 * cuts} cuts" in lines[-1], "two that stop, two that go on"
 
 
 def chosen() -> list[Journey]:
-    return [journey for journey in JOURNEYS if journey.name in ("counter", "waiter-shallow", "waiter-deep")]
+    return [journey for journey in JOURNEYS if journey.name in ("counter", "waiter-shallow")]
 
 
 @pytest.mark.parametrize(
