@@ -17,17 +17,18 @@ from gritstone_conformance.replies import Json
 __all__ = ["fits", "violation"]
 
 
-def violation(schema: str, document: Json) -> str | None:
+def violation(schema: str, document: Json, part: str | None = None) -> str | None:
     """Return the first violation of a schema in one line, or None.
 
     Args:
         schema: the schema's short name, e.g. ``vectors``, ``case`` or ``report``.
         document: a JSON value.
+        part: the name of a definition under its ``$defs`` that is meant instead of the whole.
 
     Raises:
         DataError: the bundled schemas cannot be read.
     """
-    worst = _deepest(_validator(schema).iter_errors(document))
+    worst = _deepest(_validator(schema, part).iter_errors(document))
     if worst is None:
         return None
     place = "".join(f"/{part}" for part in worst.absolute_path)

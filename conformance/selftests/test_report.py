@@ -158,7 +158,7 @@ def test_a_sealed_report_whose_ends_lack_a_member_is_refused(tmp_path: Path, lin
     del rows[line][member]
     footer = {name: value for name, value in rows[-1].items() if name != "sha256"}
     write_sealed(tmp_path / "r.jsonl", rows[0], rows[1:-1], footer)
-    with pytest.raises(DataError, match=f"its {rows[line]['type']} has no {member}"):
+    with pytest.raises(DataError, match=f"{member!r} is a required property"):
         read_report(tmp_path / "r.jsonl")
 
 
@@ -168,7 +168,7 @@ def test_a_sealed_case_line_that_lacks_a_member_is_refused(tmp_path: Path) -> No
     footer = json.loads(rows[-1])
     footer["sha256"] = hashlib.sha256(b"".join(rows[:-1])).hexdigest()
     (tmp_path / "r").write_bytes(b"".join(rows[:-1]) + json.dumps(footer).encode() + b"\n")
-    with pytest.raises(DataError, match="no case line"):
+    with pytest.raises(DataError, match=r"line 2 is no line of a report: /: .level. is a required property"):
         read_report(tmp_path / "r")
 
 

@@ -97,7 +97,7 @@ def verdict_words(header: Mapping[str, Json], outcomes: Sequence[Outcome], judge
         parts.append(f"{name} conforms to {good} of spec {header['spec']} ({scope})")
     if bad:
         parts.append(f"{name} does not conform to {bad} of spec {header['spec']}")
-    if not judgement.conforms and "bundle" not in iut:
+    if not judgement.conforms and "bundle" not in (iut or {}):
         parts.append("a part of the cases: no claim follows")
     return parts
 

@@ -13,17 +13,18 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, TypeVar
 
 from gritstone_conformance import SUITE_VERSION
 from gritstone_conformance.attachment.claims import shown_claims
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.replies import Json
+from gritstone_conformance.reporting.lines import check_line, parse_line
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.expectations import Expectations
 from gritstone_conformance.running.outcomes import Outcome
@@ -33,12 +34,8 @@ from gritstone_conformance.text import json_plain
 
 __all__ = ["Report", "footer_line", "header_line", "read_report", "timestamp", "write_report", "write_sealed"]
 
-_HEADER: Final = (
-    *("suite", "spec", "rules", "vectors", "seed", "profile", "shard", "attach", "command", "iut", "hypothesis"),
-    *("python", "platform", "deadline_scale", "today", "started"),
-)
-_FOOTER: Final = ("cases", "rules", "conforms", "unexpected", "restarts", "verdicts", "exit", "finished")
-"""Members that the first and the last line of every report have."""
+_T = TypeVar("_T")
+_U = TypeVar("_U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,25 +171,24 @@ def read_report(path: Path) -> Report:
 
     Raises:
         UsageError: it cannot be read.
-        DataError: it is no report, it was cut off, or it was changed after it was sealed.
+        DataError: it is no report, it was cut off, it was changed after it was sealed, or a line has not its form.
     """
     try:
         raw = path.read_bytes()
     except OSError as problem:
         raise UsageError(f"{path}: {problem.strerror or problem}") from problem
     rows = raw.splitlines(keepends=True)
-    lines = [_parse(row, number, path) for number, row in enumerate(rows, 1)]
+    lines = [_checked(parse_line, row, number, path) for number, row in enumerate(rows, 1)]
     if not lines or lines[0].get("type") != "header" or lines[0].get("report") != 1:
         raise DataError(f"{path}: no report: the first line is no header")
     _check_seal(lines[-1], rows, path)
-    for line, names in ((lines[0], _HEADER), (lines[-1], _FOOTER)):
-        missing = [name for name in names if name not in line]
-        if missing:
-            raise DataError(f"{path}: no report: its {line['type']} has no {missing[0]}")
-    try:
-        return Report(lines[0], tuple(Outcome.from_json(line) for line in lines[1:-1]), lines[-1])
-    except DataError as problem:
-        raise DataError(f"{path}: {problem}") from problem
+    outcomes: list[Outcome] = []
+    for number, line in enumerate(lines, 1):
+        if line.get("type") != ("header" if number == 1 else "footer" if number == len(lines) else "case"):
+            raise DataError(f"{path}: line {number} is no line of a case")
+        _checked(check_line, line, number, path)
+        outcomes += [_checked(Outcome.from_json, line, number, path)] if line["type"] == "case" else []
+    return Report(lines[0], tuple(outcomes), lines[-1])
 
 
 def _check_seal(footer: Mapping[str, Any], rows: list[bytes], path: Path) -> None:
@@ -204,14 +200,11 @@ def _check_seal(footer: Mapping[str, Any], rows: list[bytes], path: Path) -> Non
         raise DataError(f"{path}: the seal does not match: the report was changed")
 
 
-def _parse(row: bytes, number: int, path: Path) -> dict[str, Any]:
+def _checked(check: Callable[[_T], _U], given: _T, number: int, path: Path) -> _U:
     try:
-        line = json.loads(row)
-    except (ValueError, RecursionError) as problem:
-        raise DataError(f"{path}: line {number} is not JSON: {problem}") from problem
-    if not isinstance(line, dict):
-        raise DataError(f"{path}: line {number} is no JSON object")
-    return line
+        return check(given)
+    except DataError as problem:
+        raise DataError(f"{path}: line {number} {problem}") from problem
 
 
 def _line(members: Mapping[str, Json]) -> bytes:

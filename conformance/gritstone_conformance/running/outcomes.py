@@ -142,7 +142,7 @@ class Outcome:
             spent = {"seconds": times.get("seconds", 0.0), "shrink_s": times.get("shrinking", 0.0)}
             return cls(rules=tuple(line["rules"]), **spent, **members)
         except (KeyError, TypeError, AttributeError) as problem:
-            raise DataError(f"no case line: {problem!r}") from problem
+            raise DataError(f"is no line of a case: {problem!r}") from problem
 
 
 _NOTES: Final = (
