@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from gritstone.harness.claims import Claims
 from gritstone.harness.server import listen, serve_stdio
 from gritstone.harness.wire import ArgumentError
 
+_COLLECT_AT = 10_000
+"""How many more containers there may be before garbage is looked for; most of those of a request live as long as it."""
+
 
 def main() -> int:
     """Serve until told to stop; give the exit code."""
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AT)
     claims, address = Claims(), None
     if len(sys.argv) > 1:
         # Reading options takes longer than all the rest of a start without any.

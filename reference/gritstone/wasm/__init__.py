@@ -15,15 +15,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from gritstone.wasm.admission import AdmittedModule, admit_module
-from gritstone.wasm.guests import Guests
-from gritstone.wasm.metering import meter_module
-
 if TYPE_CHECKING:
+    from gritstone.wasm.admission import AdmittedModule, admit_module
     from gritstone.wasm.environment import Environment
     from gritstone.wasm.execution import Execution, fork, load
     from gritstone.wasm.folders import Diff
+    from gritstone.wasm.guests import Guests
     from gritstone.wasm.isolation import Isolated
+    from gritstone.wasm.metering import meter_module
     from gritstone.wasm.outcomes import Abandoned, Failed, Letter, OutOfFuel, Result, SecurityViolation, Trapped
     from gritstone.wasm.sandbox import Sandbox
     from gritstone.wasm.spawning import spawn
@@ -52,10 +51,12 @@ __all__ = [
 
 _BY_NEED = {
     "Abandoned": "outcomes",
+    "AdmittedModule": "admission",
     "Diff": "folders",
     "Environment": "environment",
     "Execution": "execution",
     "Failed": "outcomes",
+    "Guests": "guests",
     "Isolated": "isolation",
     "Letter": "outcomes",
     "OutOfFuel": "outcomes",
@@ -63,14 +64,16 @@ _BY_NEED = {
     "Sandbox": "sandbox",
     "SecurityViolation": "outcomes",
     "Trapped": "outcomes",
+    "admit_module": "admission",
     "fork": "execution",
     "load": "execution",
+    "meter_module": "metering",
     "spawn": "spawning",
 }
 
 
 def __getattr__(name: str) -> object:
-    """Load what an ordinary user needs, and a host does not."""
+    """Load a part when it is first asked for: a host that never meets a module starts without reading any of them."""
     module = _BY_NEED.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,7 @@
 """Guests: code of the form ``wasm:<path>``, and what else holds for actors that have it.
 
-This is what a host gives to ``Codes``. The engine is loaded when the first module is to run: many hosts never meet one.
+This is what a host gives to ``Codes``. What judges and runs modules is loaded when the first one comes: many hosts
+never meet one.
 
 Spec: :rule:`wasm.module.node`, :rule:`wasm.call.order`, :rule:`wasm.fork.no-run`, :rule:`wasm.grant.frozen`.
 """
@@ -11,7 +12,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from gritstone.grit.objects import ObjectId
-from gritstone.wasm.admission import admit_module
 from gritstone.wasm.cores import NODES, is_wasm_actor, node_path, wasm_path
 from gritstone.wasm.creator import refuses_update
 from gritstone.wit.code import Code, Run
@@ -92,6 +92,8 @@ class Guests:
         Raises:
             Rejected: it may not run.
         """
+        from gritstone.wasm.admission import admit_module
+
         admit_module(module, "wit", pages)
 
     def resolve(
