@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from gritstone_conformance.cases import Case
 from gritstone_conformance.judge import compare, substitute
@@ -12,7 +13,10 @@ from gritstone_conformance.replies import Json, Reply
 from gritstone_conformance.running.places import Places, names_in
 from gritstone_conformance.vectors.files import load_vectors
 
-__all__ = ["Asked", "Forms", "play_vector", "recorded_replies"]
+__all__ = ["SLOW", "Asked", "Forms", "play_vector", "recorded_replies"]
+
+SLOW: Final = {"grit/depth/arrays"}
+"""Vectors that take the model more than a second; others have replies of the same forms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,8 @@ def recorded_replies() -> list[Asked]:
     """Return the right replies of the vectors, one for each form of request, expectation and reply."""
     forms = Forms()
     for case in load_vectors().cases():
-        assert play_vector(case, forms.note) is None, case.name
+        if case.name not in SLOW:
+            assert play_vector(case, forms.note) is None, case.name
     return forms.kept
 
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 import pytest
 
 from gritstone_conformance.vectors.files import load_vectors
-from selftests.oracle import play_vector
+from selftests.oracle import SLOW, play_vector
 
 PROFILES = ("grit", "wit", "runtime", "wasm")
-SLOW = {"grit/depth/arrays"}
-"""Vectors that take the model more than a second."""
 
 
 @pytest.mark.rule("suite.mutant.oracle")
