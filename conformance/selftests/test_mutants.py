@@ -61,7 +61,7 @@ def test_a_hunt_finds_nothing_in_the_reference(rule: str, tmp_path: Path) -> Non
 
 def test_a_gate_tells_of_a_mutant_what_a_hunt_found(tmp_path: Path) -> None:
     """``gritstone verify`` comes to the same: exit code 1, and the rule in the report."""
-    mutant = MUTANTS["last-writer-wins"]
+    mutant = MUTANTS["framed-tree-takes-any-order"]
     report = tmp_path / "report.jsonl"
     argv = [
         "verify",
