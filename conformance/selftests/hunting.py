@@ -38,8 +38,8 @@ from selftests.mutate import Mutant
 
 __all__ = ["Found", "hunt", "play_gate"]
 
-_PATIENCE: Final = 0.2
-"""Scale of the deadlines for a liar and for who is found by waiting: hello 2 s and grace of twice that."""
+_PATIENCE: Final = (1.0, 0.2, 0.05)
+"""Scale of the deadlines; for a liar, or who is found by waiting: hello 2 s and grace of twice that; for who is both."""
 _LISTENS_S: Final = 20.0
 """How long a mutant may take until it listens."""
 _MATERIAL: Final = 40
@@ -142,7 +142,7 @@ def _start(launcher: Launcher) -> Subject:
 @contextmanager
 def _attached(command: Sequence[str], mutant: Mutant, home: Path) -> Iterator[Launcher]:
     """Say how to attach a mutant: by starting it, or, where the fault is in how it listens, at its socket."""
-    terms = Terms(deadline_scale=_PATIENCE if mutant.proxy or mutant.waits else 1.0)
+    terms = Terms(deadline_scale=_PATIENCE[bool(mutant.proxy) + mutant.waits])
     if not mutant.listens:
         yield Launcher.for_command(list(command), terms)
         return

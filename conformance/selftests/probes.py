@@ -26,7 +26,10 @@ SELFTESTS: Final = {
     "attachment/forms": ("test_forms.py",),
     "attachment/protocol": ("test_protocol.py",),
     "audit": ("test_audit.py::test_what_went_on_is_asked_of_an_earlier_export",),
-    "judge": ("test_alive.py::test_the_kind_of_an_answer_counts",),
+    "judge": (
+        "test_alive.py::test_the_kind_of_an_answer_counts",
+        "test_divergence.py::test_between_two_answers_nothing_stands_for_any_value",
+    ),
     "model": (
         *("test_model_checks.py", "test_model_code_checks.py", "test_model_store.py", "test_model_bundle.py"),
         "test_model_wit.py",

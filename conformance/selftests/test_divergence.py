@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.cases import Case, Requires, Step
-from gritstone_conformance.judge import Difference, compare
+from gritstone_conformance.judge import Difference, compare, difference_of
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.running.ledger import Ledger, Observed
 from gritstone_conformance.running.plan import Selection, make_plan
@@ -94,3 +94,11 @@ def test_what_is_missing_or_too_much_is_named_at_its_place() -> None:
     assert first_place({"a": 1, "c": 3}, {"a": 1, "b": 2, "c": 4}) == "/b"
     assert first_place({"a": [1, 2]}, {"a": [1]}) == "/a/1"
     assert first_place({"a": [1], "b": 1}, {"a": [1, 2], "b": 2}) == "/a/1"
+
+
+def test_between_two_answers_nothing_stands_for_any_value() -> None:
+    wild = {"$": "any"}
+    assert difference_of({"at": wild}, {"at": wild}) is None
+    assert difference_of({"at": wild}, {}) == ("/at", wild, None)
+    assert difference_of({"at": wild}, {"at": 1}) == ("/at", wild, 1)
+    assert difference_of([wild], []) == ("/0", wild, None)

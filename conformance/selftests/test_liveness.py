@@ -97,7 +97,7 @@ def test_no_traffic_and_no_want_of_it_blocks_the_suite(tmp_path: Path, name: str
     body, causes = ENDLESS[name]
     subject = start_script(tmp_path, f"if count == 1:\n    {body}\n", HURRIED)
     big: Request = ("grit.id", {"format": "framed-sha256", "bytes": "A" * (1 << 20)})
-    answers = within(10, lambda: subject.ask_each([PING, *[big] * 6]))
+    answers = within(5, lambda: subject.ask_each([PING, *[big] * 6]))
     assert [getattr(answer, "cause", None) in causes for answer in answers] == [True], answers
     assert len(subject.log()) <= 64 << 10
     subject.kill()

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from gritstone_conformance.model.wasm.admission import NotAdmitted, admit
-from gritstone_conformance.model.wasm.binary import _check_counts, _read_element, _read_export, _read_import, decode
+from gritstone_conformance.model.wasm.binary import _check_counts, _read_element, _read_export, _read_import, _read_type, decode
 from gritstone_conformance.model.wasm.bodies import _block_type, read_body, read_expression
 from gritstone_conformance.model.wasm.documents import NoDocument, read_state
 from gritstone_conformance.model.wasm.machine import Trapped
@@ -60,6 +60,7 @@ def whole(data: bytes) -> Reader:
     [
         (lambda data: whole(data).signed(32), b"\x80\x80\x80\x80\x78", b"\x80\x80\x80\x80\x40"),
         (lambda data: whole(data).signed(32), b"\xff\xff\xff\xff\x07", b"\xff\xff\xff\xff\x3f"),
+        (lambda data: _read_type(whole(data)), b"\x60\0\0", b"\0\0"),
         (lambda data: _read_import(whole(data)), b"\1a\1b\0\0", b"\1a\1b\4\0"),
         (lambda data: _read_export(whole(data)), b"\1a\3\0", b"\1a\4\0"),
         (lambda data: _read_element(whole(data)), b"\0\x41\0\x0b\0", b"\x08\x41\0\x0b\0"),
