@@ -34,12 +34,12 @@ from gritstone_conformance.running.verifying import Data, load_data, plan_run
 from gritstone_conformance.running.watching import WATCHED
 from gritstone_conformance.running.window import play_cases
 from gritstone_conformance.trial import Claims, Property
-from selftests.mutate import Mutant
+from selftests.mutate import Mutant, told
 
 __all__ = ["Found", "hunt", "play_gate"]
 
 _PATIENCE: Final = (1.0, 0.2, 0.05)
-"""Scale of the deadlines; for a liar, or who is found by waiting: hello 2 s and grace of twice that; for who is both."""
+"""Scale of the deadlines; of a liar, or of who is found by waiting (hello 2 s, grace of twice that); of who is both."""
 _LISTENS_S: Final = 20.0
 """How long a mutant may take until it listens."""
 _MATERIAL: Final = 40
@@ -143,16 +143,17 @@ def _start(launcher: Launcher) -> Subject:
 def _attached(command: Sequence[str], mutant: Mutant, home: Path) -> Iterator[Launcher]:
     """Say how to attach a mutant: by starting it, or, where the fault is in how it listens, at its socket."""
     terms = Terms(deadline_scale=_PATIENCE[bool(mutant.proxy) + mutant.waits])
-    if not mutant.listens:
-        yield Launcher.for_command(list(command), terms)
-        return
-    path = home / "socket"
-    server = subprocess.Popen([*command, "--listen", f"unix:{path}"])
-    try:
-        yield Launcher.for_address(f"unix:{path}", terms)
-    finally:
-        server.kill()
-        server.wait()
+    with told(mutant):
+        if not mutant.listens:
+            yield Launcher.for_command(list(command), terms)
+            return
+        path = home / "socket"
+        server = subprocess.Popen([*command, "--listen", f"unix:{path}"])
+        try:
+            yield Launcher.for_address(f"unix:{path}", terms)
+        finally:
+            server.kill()
+            server.wait()
 
 
 def _quarry(mutant: Mutant, claims: Claims) -> list[Planned]:

@@ -25,8 +25,8 @@ import json
 import os
 import runpy
 import sys
-import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -37,6 +37,7 @@ OF_SUITE = ("gritstone_conformance/", "selftests/")
 EVERYWHERE = Path(__file__).with_name("everywhere")
 """Holds the ``sitecustomize`` that applies the edits in ``$MUTANT_EDITS`` to each Python that is started."""
 
+_TOLD = "MUTANT_EDITS"
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -110,6 +111,8 @@ def load_mutants(path: Path = CATALOGUE) -> dict[str, Mutant]:
 
 def read_mutants(file: Path) -> list[Mutant]:
     """Read one file of a catalogue."""
+    import tomllib  # a child that is told the edits needs none
+
     return [_mutant(**entry) for entry in tomllib.loads(file.read_text(encoding="utf-8")).get("mutant", [])]
 
 
@@ -143,7 +146,7 @@ def hunted() -> dict[str, Mutant]:
 
 
 def find_mutant(name: str, path: Path = CATALOGUE) -> Mutant:
-    """Return one mutant of a catalogue; reads only the file that names it, for each hunt starts with this."""
+    """Return one mutant of a catalogue; reads only the file that names it."""
     for file in sorted(path.glob("*.toml")):
         if f'"{name}"' in file.read_text(encoding="utf-8"):
             for mutant in read_mutants(file):
@@ -219,13 +222,34 @@ def install(mutant: Mutant) -> None:
 
 def install_from_environment() -> None:
     """Install what ``$MUTANT_EDITS`` holds; the ``sitecustomize`` of each Python below a mutant calls it."""
-    name, edits = json.loads(os.environ["MUTANT_EDITS"])
-    install(Mutant(name, "", tuple(Edit(*edit) for edit in edits)))
+    install(_told())
+
+
+def _told() -> Mutant:
+    name, edits = json.loads(os.environ.get(_TOLD, '["", []]'))
+    return Mutant(name, "", tuple(Edit(*edit) for edit in edits))
+
+
+def _words(mutant: Mutant) -> str:
+    return json.dumps([mutant.id, [(edit.file, edit.old, edit.new) for edit in mutant.edits]])
+
+
+@contextmanager
+def told(mutant: Mutant) -> Iterator[None]:
+    """Tell each child that is started here the edits of a mutant of the reference, so that it need not look them up."""
+    before = os.environ.get(_TOLD)
+    os.environ[_TOLD] = _words(mutant)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_TOLD]
+        else:
+            os.environ[_TOLD] = before
 
 
 def _hand_down(mutant: Mutant) -> None:
-    edits = [(edit.file, edit.old, edit.new) for edit in mutant.edits]
-    os.environ["MUTANT_EDITS"] = json.dumps([mutant.id, edits])
+    os.environ[_TOLD] = _words(mutant)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(EVERYWHERE), os.environ.get("PYTHONPATH"))))
 
 
@@ -233,7 +257,9 @@ def main(argv: list[str]) -> int:
     """Install the fault and run the rest of the command line as Python would."""
     name, dashes, option, target, *rest = argv
     assert (dashes, option) == ("--", "-m"), "usage: mutate.py ID -- -m MODULE [ARG ...]"
-    mutant = find_mutant(name)
+    mutant = _told()
+    if mutant.id != name or not mutant.edits:
+        mutant = find_mutant(name)
     if mutant.proxy is not None:
         liar = str(Path(__file__).with_name("liar.py"))
         os.execv(sys.executable, [sys.executable, liar, mutant.proxy, "--", sys.executable, "-m", target, *rest])
