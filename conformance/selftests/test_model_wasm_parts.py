@@ -12,7 +12,14 @@ from dataclasses import replace
 import pytest
 
 from gritstone_conformance.model.wasm.admission import NotAdmitted, admit
-from gritstone_conformance.model.wasm.binary import _check_counts, _read_element, _read_export, _read_import, _read_type, decode
+from gritstone_conformance.model.wasm.binary import (
+    _check_counts,
+    _read_element,
+    _read_export,
+    _read_import,
+    _read_type,
+    decode,
+)
 from gritstone_conformance.model.wasm.bodies import _block_type, read_body, read_expression
 from gritstone_conformance.model.wasm.documents import NoDocument, read_state
 from gritstone_conformance.model.wasm.machine import Trapped
