@@ -11,11 +11,11 @@ from gritstone_conformance.errors import DataError
 from gritstone_conformance.mutants import mutants_by_rule
 from gritstone_conformance.reporting.report import footer_line, header_line, write_report
 from gritstone_conformance.reporting.verdict_files import load_verdicts, main
-from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verdicts import judge_run
 from selftests.fakes import HELLO, fake_book
 from selftests.mutate import load_mutants
+from selftests.reports import made_outcome
 
 BOOK = fake_book()
 DAY = "2026-01-02T03:04:05.678Z"
@@ -26,9 +26,7 @@ def reported(path: Path, verdict: str, *, name: str = "acme", whole: bool = True
     iut = {**HELLO, "implementation": {"name": name, "version": "1", "language": "x"}}
     told = {"attach": "stdio", "command": (), "shard": (0, 1), "started": DAY}
     header = header_line(BOOK, "0" * 64, RunSettings(), iut=iut, **told)  # type: ignore[arg-type]
-    rule = "grit.tree.key-order"
-    blamed = rule if verdict == "fail" else None
-    outcome = Outcome("grit/tree/a", "a" * 64, "vector", (rule,), "MUST", verdict, rule=blamed)
+    outcome = made_outcome("grit/tree/a", verdict)
     judgement = judge_run((outcome,), BOOK, ("grit",), (), whole=whole)
     write_report(path, header, (outcome,), footer_line((outcome,), judgement, 0, DAY))
     return str(path)
