@@ -111,7 +111,7 @@ def main(words: Sequence[str]) -> int:
     path, *tests = words
     watcher = _Watcher()
     # what costs time or leaves traces and proves nothing here is left out
-    options = ["-q", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist", "--noconftest"]
+    options = ["-q", "--tb=native", "-p", "no:cacheprovider", "--disable-plugin-autoload", "--noconftest"]
     options += ["-p", "selftests.terminal"]  # the one fixture of conftest.py
     options += ["-p", "no:unraisableexception"]  # what a fault leaves open is found by nobody's assertion
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # the suite is there before

@@ -294,15 +294,16 @@ def prices(trial: Trial, fmt: Format) -> None:
     script.call("blob", headers, 3, headers, 10, slot(BLOB)).call("message", ZERO_AT, headers, 10, slot(BLOB), slot(31))
     script.call("mail", ZERO_AT, slot(ACTOR), slot(31), slot(32)).call("entry", slot(32), 0, BUFFERS, 3, slot(33))
     script.call("mail", slot(32), slot(20), ZERO_AT, slot(33)).call("mail", slot(32), slot(ACTOR), ZERO_AT, slot(33))
-    script.call("size", slot(CORE)).call("link", slot(31), 0, slot(33)).find(CORE, "code/none/none", 33)
-    script.find(CORE, "none", 33)
+    script.call("size", slot(CORE)).call("query", slot(ACTOR), BUFFERS, 3, slot(BLOB), slot(33))
+    script.call("link", slot(31), 0, slot(33)).find(CORE, "code/none/none", 33).find(CORE, "none", 33)
     script.place(CORE, "code/main.wasm", 0, 33).place(CORE, "none/none", 0, 33).place(0, "a/b/c", BLOB, 34)
     script.place(34, "a/b/c", 0, 33).place(34, "a/b", BLOB, 33).call("entry", slot(CORE), 99, BUFFERS, 0, slot(33))
     script.act("grow", 128).call("blob", 0, 8_387_937, 0, 0, slot(33)).call("headers", slot(BLOB), BUFFERS, 9)
     content = bench.stage.blob(script.call("headers", slot(BLOB), BUFFERS, 10).call("fail", 1, 0, 0).data())
-    needed = bench.needed(bench.guest_core(script_guest(), {"fuel": _MUCH}, script=content))
+    grants = {"query": True}
+    needed = bench.needed(bench.guest_core(script_guest(), {**grants, "fuel": _MUCH}, script=content))
     for fuel in (needed - 1, needed):
-        bench.run(script_guest(), {"fuel": fuel}, script=content, rule="wasm.fuel.host-call")
+        bench.run(script_guest(), {**grants, "fuel": fuel}, script=content, rule="wasm.fuel.host-call")
     bench.play()
 
 
