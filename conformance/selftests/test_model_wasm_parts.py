@@ -17,6 +17,7 @@ from gritstone_conformance.model.wasm.binary import (
     _read_element,
     _read_export,
     _read_import,
+    _read_table,
     _read_type,
     decode,
 )
@@ -68,6 +69,7 @@ def whole(data: bytes) -> Reader:
         (lambda data: whole(data).signed(32), b"\x80\x80\x80\x80\x78", b"\x80\x80\x80\x80\x40"),
         (lambda data: whole(data).signed(32), b"\xff\xff\xff\xff\x07", b"\xff\xff\xff\xff\x3f"),
         (lambda data: _read_type(whole(data)), b"\x60\0\0", b"\0\0"),
+        (lambda data: _read_table(whole(data)), b"\x70\0\1", b"\0\1"),
         (lambda data: _read_import(whole(data)), b"\1a\1b\0\0", b"\1a\1b\4\0"),
         (lambda data: _read_export(whole(data)), b"\1a\3\0", b"\1a\4\0"),
         (lambda data: _read_element(whole(data)), b"\0\x41\0\x0b\0", b"\x08\x41\0\x0b\0"),
