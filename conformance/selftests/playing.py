@@ -18,13 +18,22 @@ from gritstone_conformance.trial import Property, Trial
 SMALL = Limits.of(FLOORS)
 
 
-def play(prop: Property, subject: ModelSubject, examples: int) -> None:
-    """Play some examples of a property; raises the first Divergence."""
+def play(
+    prop: Property,
+    subject: ModelSubject,
+    examples: int,
+    *,
+    seed: int = 1,
+    allowed: tuple[type[Exception], ...] = (),
+) -> None:
+    """Play some examples of a property; raises the first Divergence, and whatever else is not ``allowed``."""
 
     def example(**drawn: Any) -> None:
         trial = Trial(subject, prop.rules[0], subject.spawn)
         try:
             prop.body(trial, **drawn)
+        except allowed:
+            pass  # inside, for Hypothesis would play what failed again
         finally:
             trial.finish()
 
@@ -36,7 +45,7 @@ def play(prop: Property, subject: ModelSubject, examples: int) -> None:
         parent=hypothesis_settings(prop, RunSettings()), max_examples=examples, phases=(hypothesis.Phase.generate,)
     )
     test: Any = hypothesis.given(**dict(given))(example)
-    hypothesis.seed(1)(settings(test))()
+    hypothesis.seed(seed)(settings(test))()
 
 
 class Mortal(ModelSubject):

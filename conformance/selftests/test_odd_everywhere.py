@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import hypothesis
 import pytest
 
 from gritstone_conformance.attachment.forms import form_problem
@@ -19,8 +18,8 @@ from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.wasm.host import GuestHost
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import REFUSAL_CLASSES, Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
-from gritstone_conformance.running.settings import RunSettings, hypothesis_settings
-from gritstone_conformance.trial import Divergence, Property, Trial
+from gritstone_conformance.trial import Divergence, Property
+from selftests.playing import play
 
 LONG = ("grit/scale/", "grit/depth/", "wasm/everywhere/")
 FEATURES = set(GuestHost().claims.features)
@@ -91,28 +90,6 @@ def ending_within(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def play_once(prop: Property, subject: Odd, seed: int) -> None:
-    """Play one example; a failure and a fault are as good as a pass, everything else is raised."""
-
-    def example(**drawn: Any) -> None:
-        trial = Trial(subject, prop.rules[0], subject.spawn)
-        try:
-            prop.body(trial, **drawn)
-        except (Divergence, SubjectFault):
-            pass
-        finally:
-            trial.finish()
-
-    given = prop.given(subject.claims) if callable(prop.given) else prop.given
-    if not given:
-        example()
-        return
-    once = hypothesis.settings(
-        parent=hypothesis_settings(prop, RunSettings()), max_examples=1, phases=(hypothesis.Phase.generate,)
-    )
-    hypothesis.seed(seed)(once(hypothesis.given(**dict(given))(example)))()
-
-
 @pytest.mark.nightly
 @pytest.mark.rule("suite.verdict.own-fault", "suite.bounds.each", slow=True)
 @pytest.mark.parametrize("share", [0.005, 0.05, 0.4])
@@ -121,4 +98,4 @@ def test_no_answer_breaks_the_suite(prop: Property, share: float) -> None:
     subject = Odd()
     subject.source, subject.share = random.Random(f"{prop.name} {share}"), share
     with ending_within(120):
-        play_once(prop, subject, subject.source.getrandbits(32))
+        play(prop, subject, 1, seed=subject.source.getrandbits(32), allowed=(Divergence, SubjectFault))
