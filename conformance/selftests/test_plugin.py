@@ -49,8 +49,8 @@ def test_items_are_cases_and_the_report_is_that_of_verify(tmp_path: Path, monkey
 def test_without_the_part_of_a_worker_there_is_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "killing.py").write_text(
         "import os, signal\n"
-        "def pytest_runtest_logfinish(nodeid):\n"
-        "    if os.environ.get('PYTEST_XDIST_WORKER') == 'gw0':\n"
+        "def pytest_runtest_teardown(item):\n"
+        "    if getattr(item.config, 'workerinput', {}).get('workerid') == 'gw0':\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
