@@ -12,15 +12,6 @@ import pytest
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.reporting.conclusions import closing_lines, profile_lines
 from gritstone_conformance.reporting.console import Console
-from gritstone_conformance.reporting.excerpts import (
-    cut_middle,
-    show_answer,
-    show_bytes,
-    show_difference,
-    show_request,
-    show_sides,
-    show_value,
-)
 from gritstone_conformance.reporting.messages import Teller, opening_lines, smallest_of_each
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.outcomes import Divergent, Outcome
@@ -54,49 +45,6 @@ def failed(name: str = "grit/tree/bad", **members: Any) -> Outcome:
 
 def teller(*cases: Case, width: int = 100, **header: Any) -> Teller:
     return Teller(BOOK, {case.name: case for case in cases}, {**HEADER, **header}, Path(".gritstone"), width)
-
-
-def test_cut_middle_keeps_both_ends_and_the_width() -> None:
-    assert cut_middle("abcdef", 6) == "abcdef"
-    for width in range(2, 40):
-        line = cut_middle("x" * 30 + "y" * 30, width)
-        assert len(line) == width
-        assert "…" in line
-
-
-def test_bytes_are_shown_as_text_or_hex() -> None:
-    assert show_bytes(b"tree 3\0a\0\xff\n", as_text=True, width=80) == "tree 3␀a␀\\xff\\x0a"
-    assert show_bytes(b"\x82\x01\xa0", as_text=False, width=80) == "8201a0"
-    assert len(show_bytes(bytes(10_000), as_text=True, width=40)) == 40
-
-
-def test_a_request_is_one_line() -> None:
-    shown = show_request("grit.decode", {"format": "framed-sha256", "bytes": "dHJlZSAwAA"}, 100)
-    assert shown == "grit.decode  framed-sha256, 7 bytes  tree 0␀"
-    shown = show_request("grit.decode", {"format": "cbor-blake3", "bytes": "ggGg"}, 100)
-    assert shown == "grit.decode  cbor-blake3, 3 bytes  8201a0"
-    shown = show_request("grit.get", {"store": "s", "id": ID}, 100)
-    assert shown == "grit.get  s, id 3048fd0d…"
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        (None, "nothing"),
-        ({"refused": "missing", "code": "erased"}, "refused missing (erased)"),
-        ({"any": [{"refused": "invalid"}, {"refused": "malformed"}]}, "refused invalid or refused malformed"),
-        ({"ok": {"id": ID}}, 'ok  {"id":"3048fd0d…"}'),
-        ({"error": "\x1b[2J broke"}, "error: \\x1b[2J broke"),
-        ({"error": True}, "error"),
-        ({"unsupported": "grit.id"}, "unsupported grit.id"),
-    ],
-)
-def test_answers_in_words(value: Any, shown: str) -> None:
-    assert show_answer(value, 100) == shown
-
-
-def test_values_are_cut_to_the_width() -> None:
-    assert len(show_value({"bytes": "A" * 100_000}, 60)) == 60
 
 
 TREE = Step("grit.decode", {"format": "framed-sha256", "bytes": "dHJlZSAwAA"}, {"refused": "invalid"})
@@ -344,31 +292,6 @@ def test_the_last_words_of_a_process_stand_on_their_own_lines() -> None:
     at = shown.index("  detail       stderr:")
     assert shown[at + 1] == "                 … 10 lines before"
     assert shown[at + 13] == "                 ValueError: 1"
-
-
-def test_ids_are_short_wherever_they_stand() -> None:
-    place = f"heads/{'ab' * 32}~1/inbox/{'cd' * 32}"
-    told = dict(show_difference(place, "a legal history", f"{'0f' * 32} was not covered alone", 100))
-    assert told["path"] == "heads/abababababab…~1/inbox/cdcdcdcdcdcd…"
-    assert told["got"] == "0f0f0f0f0f0f… was not covered alone"
-    assert show_request("grit.get", {"id": "0f" * 32}, 80) == "grit.get  id 0f0f0f0f…"
-    assert show_value("ab" * 31, 100) == "ab" * 31
-
-
-@pytest.mark.rule("suite.message.explains")
-def test_what_was_expected_and_what_was_got_never_look_alike() -> None:
-    one, other = "ab" * 32, "ab" * 31 + "ac"
-    assert show_sides("/id", one, other, 100) == (one, other)
-    assert show_sides("/id", one, "ac" * 32, 100) == ("abababababab…", "acacacacacac…")
-    long, longer = [0] * 90 + [1] + [2] * 90, [0] * 90 + [3] + [2] * 90
-    expected, got = show_sides("/refs", long, longer, 60)
-    assert (expected[:16], got[:16]) == ("…0,0,0,0,0,0,1,2", "…0,0,0,0,0,0,3,2")
-    assert max(len(expected), len(got)) <= 60
-    assert show_sides("", {"ok": {"id": one}}, {"refused": "missing"}, 100)[0] == 'ok  {"id":"abababababab…"}'
-
-
-def test_an_empty_text_is_shown() -> None:
-    assert show_request("grit.refs", {"store": "s", "prefix": ""}, 80) == 'grit.refs  s, prefix ""'
 
 
 def test_a_failure_is_shown_when_it_is_found_and_once_per_kind() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Final
 
@@ -23,18 +23,21 @@ __all__ = [
     "show_answer",
     "show_bytes",
     "show_difference",
+    "show_first_byte",
     "show_request",
     "show_sides",
     "show_value",
 ]
 
 _BYTES_ARGS: Final = ("bytes", "bundle", "data")
+_BYTES_MEMBERS: Final = frozenset({*_BYTES_ARGS, "document", "module", "request", "signature"})  # of answers
 _EMPTY: Final = '""'
 _ID: Final = re.compile(r"\b[0-9a-f]{64}\b")
 _IDS_SHOWN: Final = 8  # hex digits of an id that are kept
 _IDS_COMPARED: Final = 12  # where one is held against another
 _WHOLE: Final = 64
-_LEAD: Final = 12  # characters before the first one that differs
+_LEAD: Final = 12  # characters, or bytes, before the first one that differs
+_APART: Final = 8  # bytes that are shown from the first one that differs
 _UNCUT: Final = 1 << 30
 
 
@@ -81,10 +84,53 @@ def show_value(value: Json, width: int, digits: int = _IDS_SHOWN) -> str:
 
 
 def show_difference(path: str, expected: Json, got: Json, width: int) -> list[tuple[str, str]]:
-    """Return labels with texts: where an answer leaves what was expected, what was expected, what was got."""
+    """Return labels with texts: where an answer leaves what was expected, what was expected, what was got.
+
+    Bytes have a further one, ``differs``: from which byte on.
+    """
     sides = zip(("expected", "got"), show_sides(path, expected, got, width), strict=True)
     place = [("path", cut_middle(printable(short_ids(path, _IDS_COMPARED), 4 * width), width))] if path else []
-    return [*place, *sides]
+    apart = show_first_byte(path, expected, got)
+    return [*place, *sides, *([("differs", apart)] if apart else [])]
+
+
+def show_first_byte(path: str, expected: Json, got: Json) -> str | None:
+    """Return from which byte on an answer differs: ``at byte 8, after "tree 68␀": 2000… expected, 6100… got``.
+
+    None where a path leads to no bytes, or to bytes whose first difference was cut out of the report.
+    """
+    if path.rpartition("/")[2] not in _BYTES_MEMBERS:
+        return None
+    (one, one_is_whole), (other, other_is_whole) = _head_of_bytes(expected), _head_of_bytes(got)
+    if one is None or other is None:
+        return None
+    at = _first_difference(one, other)
+    if (at == len(one) and not one_is_whole) or (at == len(other) and not other_is_whole) or one == other:
+        return None
+    before = show_bytes(one[max(0, at - _LEAD) : at], as_text=True, width=_UNCUT)
+    after = f', after {"…" if at > _LEAD else ""}"{before}"' if at else ""
+    return f"at byte {at}{after}: {_from_byte(one, at)} expected, {_from_byte(other, at)} got"
+
+
+def _head_of_bytes(text: Json) -> tuple[bytes | None, bool]:
+    """Return the bytes that a base64url text begins with, None if it is none; and whether these are all of them."""
+    if not isinstance(text, str):
+        return None, True
+    head, cut, _ = text.partition("…")
+    try:
+        return decode_bytes(head[: len(head) // 4 * 4] if cut else head), not cut
+    except BadSpelling:
+        return None, True
+
+
+def _from_byte(data: bytes, at: int) -> str:
+    """Return the bytes from an index on: as text where they are text, else as hex."""
+    if at == len(data):
+        return "the end"
+    some = data[at : at + _APART]
+    is_text = all(0x20 <= byte < 0x7F for byte in some)
+    shown = f'"{some.decode("ascii")}"' if is_text else some.hex()
+    return f"{shown}{'…' if len(data) > at + _APART else ''}"
 
 
 def show_sides(path: str, expected: Json, got: Json, width: int) -> tuple[str, str]:
@@ -99,9 +145,15 @@ def show_sides(path: str, expected: Json, got: Json, width: int) -> tuple[str, s
             break
     shown = tuple(cut_middle(side, width) for side in sides)
     if shown[0] == shown[1] and sides[0] != sides[1]:
-        start = max(0, next(at for at, (one, other) in enumerate(zip_longest(*sides)) if one != other) - _LEAD)
+        start = max(0, _first_difference(*sides) - _LEAD)
         shown = tuple(cut_middle(f"…{side[start:]}", width) for side in sides)
     return shown[0], shown[1]
+
+
+def _first_difference(one: Sequence[object], other: Sequence[object]) -> int:
+    """Return the first index at which two sequences differ; the length of both where they do not."""
+    pairs = enumerate(zip_longest(one, other))
+    return next((at for at, (each, its) in pairs if each != its), len(one))
 
 
 def _side(path: str, value: Json, digits: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from gritstone_conformance.reporting.excerpts import cut_middle, show_request, show_sides
+from gritstone_conformance.reporting.excerpts import cut_middle, show_first_byte, show_request, show_sides
 from gritstone_conformance.reporting.messages import found_digits, known_failures, signature_key, smallest_of_each
 from gritstone_conformance.reporting.page.graph import draw_graph
 from gritstone_conformance.reporting.page.markup import Node, element, prose
@@ -150,6 +150,9 @@ def _steps(told: Divergent) -> Iterator[Node]:
     for label, words in zip(("expected", "got"), sides, strict=True):
         yield element("dt", {"class": label}, label)
         yield element("dd", {"class": label}, element("code", {}, words))
+    apart = show_first_byte(told.path, told.expected, told.got)
+    if apart is not None:
+        yield from _fact("differs", element("code", {}, apart))
 
 
 def _log(detail: str) -> Iterator[Node]:
