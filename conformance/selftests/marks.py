@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 __all__ = ["Proof", "proofs_by_rule"]
@@ -29,6 +30,7 @@ class Proof:
     slow: bool = False
 
 
+@cache
 def proofs_by_rule(folder: Path = HERE) -> Mapping[str, tuple[Proof, ...]]:
     """Return the tests that are marked with each rule, ascending by rule id; the tests in the order of the files."""
     found: dict[str, list[Proof]] = {}
