@@ -129,6 +129,14 @@ def test_a_hang_is_looked_into_within_bounds(tmp_path: Path) -> None:
     assert others_pass(told, "grit/blob/n-020")
 
 
+def test_a_hang_that_needs_all_there_was_is_waited_for_no_second_time(tmp_path: Path) -> None:
+    _, told = run(tmp_path, "hangs", 2, 1, cases=[case_of(1), case_of(2)], terms=Terms(deadline_scale=0.1))
+    hung = told["grit/blob/n-002"]
+    assert (hung.verdict, hung.poisoned_by) == ("error", "grit/blob/n-001")
+    # that of the run, the case alone, the case behind the other one, the last request without the others
+    assert Counted.starts == 4
+
+
 def test_a_death_that_takes_a_number_of_cases_says_so_within_bounds(tmp_path: Path) -> None:
     _, told = run(tmp_path, "counts", 20, cases=[case_of(number) for number in range(1, 31)])
     dead = told["grit/blob/n-020"]

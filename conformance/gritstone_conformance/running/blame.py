@@ -108,7 +108,8 @@ def _needed(search: _Search, earlier: list[Case], *, alone: bool) -> tuple[tuple
     search.hurry(on=True)
     needed, is_exact = fewest(earlier, search.breaks, lambda: search.may_go_on)
     search.hurry(on=False)
-    return (tuple(needed), is_exact) if not search.is_hang or search.breaks(needed) else None
+    is_certain = not search.is_hang or len(needed) == len(earlier)  # they all were asked at the full deadline before
+    return (tuple(needed), is_exact) if is_certain or search.breaks(needed) else None
 
 
 def _shortest(search: _Search, earlier: Sequence[Case], subject: Observed) -> Case:
