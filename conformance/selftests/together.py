@@ -1,0 +1,27 @@
+"""Doing the same for many names at once: for what waits more than it computes, such as runs that end by deadlines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+__all__ = ["groups_of", "together"]
+
+_AT_ONCE: Final = 8
+"""Few enough that no deadline of one is missed because the others start at the same time."""
+
+Result = TypeVar("Result")
+
+
+def together(act: Callable[[str], Result], names: Iterable[str]) -> dict[str, Result]:
+    """Return what an act gives for each name; several are under way at the same time, in threads of their own."""
+    names = tuple(names)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return dict(zip(names, pool.map(act, names), strict=True))
+
+
+def groups_of(size: int, names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Cut names into groups, one for each test that takes its names together."""
+    names = tuple(names)
+    return [names[start : start + size] for start in range(0, len(names), size)]
