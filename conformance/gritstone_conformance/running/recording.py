@@ -15,6 +15,7 @@ from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Json, Trouble
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.engine import Tested
+from gritstone_conformance.running.insides import first_inside
 from gritstone_conformance.running.outcomes import Divergent, Outcome
 from gritstone_conformance.running.plan import Planned
 from gritstone_conformance.running.window import Played
@@ -74,7 +75,8 @@ class Recorder:
         )
         if isinstance(played.reply, Trouble):
             return self._in_trouble(outcome, played.reply.message, told)
-        return self._failed(outcome, step.rule or case.rules[0], difference.signature, told)
+        inside = first_inside(difference.path, difference.expected, difference.got)
+        return self._failed(replace(outcome, detail=inside), step.rule or case.rules[0], difference.signature, told)
 
     def tested(self, item: Planned, tested: Tested) -> Outcome:
         """Return the outcome of a property."""
@@ -124,7 +126,9 @@ class Recorder:
             args=excerpt(last.args if last else {}),
             around=[each.to_json() for each in divergence.around],
         )
-        detail = None if tested.repeatable else "not repeatable: the same requests passed when they were sent again"
+        detail = first_inside(difference.path, difference.expected, difference.got)
+        if not tested.repeatable:
+            detail = "not repeatable: the same requests passed when they were sent again"
         outcome = replace(outcome, shrunk_from=tested.first_requests, detail=detail, history=divergence.history)
         if tested.shrink is not None:
             outcome = replace(outcome, shrink_cut=tested.shrink.cut, shrink_s=tested.shrink.seconds)

@@ -1,0 +1,122 @@
+"""What is in bytes that are not the expected ones is told in words, object by object.
+
+Spec: :rule:`suite.message.explains`.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gritstone_conformance.attachment.base64url import encode_bytes
+from gritstone_conformance.model.bundle import write
+from gritstone_conformance.model.formats import CBOR_BLAKE3, FORMATS, FRAMED_SHA256, Format
+from gritstone_conformance.model.values import Blob, Object, Tree
+from gritstone_conformance.running.insides import first_inside
+
+FRAMED = FRAMED_SHA256
+LEAF = Blob((), b"leaf")
+
+
+def told(path: str, expected: bytes, got: bytes) -> str | None:
+    return first_inside(path, encode_bytes(expected), encode_bytes(got))
+
+
+def bundle(
+    *values: Object, fmt: Format = FRAMED, target: Object | None = None, erased: tuple[bytes, ...] = ()
+) -> bytes:
+    """Return a bundle of some values; ``tags/top`` leads to the target, else to the last of them."""
+    encodings = {fmt.hash(data): data for data in map(fmt.encode, values)}
+    top = fmt.hash(fmt.encode(target or values[-1]))
+    return write(fmt, {"tags/top": top}, {**encodings, **dict.fromkeys(erased)})
+
+
+def tree(*leaves: Object, fmt: Format = FRAMED) -> Tree:
+    return Tree(tuple((chr(0x61 + at), fmt.hash(fmt.encode(leaf))) for at, leaf in enumerate(leaves)))
+
+
+@pytest.mark.rule("suite.message.explains")
+@pytest.mark.parametrize("fmt", FORMATS.values(), ids=FORMATS)
+def test_an_object_is_told_by_the_field_that_differs(fmt: Format) -> None:
+    expected = fmt.encode(Blob((("a", "1"),), b"x"))
+    words = told("/bytes", expected, fmt.encode(Blob((("a", "2"),), b"x")))
+    assert words == "these bytes are a blob: /headers/0/1 differs: 1 expected, 2 got"
+    words = told("/bytes", expected, fmt.encode(tree(LEAF, fmt=fmt)))
+    assert words is not None
+    assert words.startswith("these bytes are a tree: ")
+
+
+@pytest.mark.rule("suite.message.explains")
+def test_bytes_that_are_no_object_are_told_by_what_is_wrong_with_them() -> None:
+    low, high = bytes([1]) * 32, bytes([2]) * 32
+    expected = FRAMED.encode(Tree((("a", low), ("b", high))))
+    turned = expected[:8] + expected[8 + 34 :] + expected[8 : 8 + 34]
+    words = told("/bytes", expected, turned)
+    assert words is not None
+    assert words.startswith("these bytes are no object of framed-sha256: ")
+    assert words.endswith("(grit.tree.key-order)")
+    words = told("/bytes", expected, CBOR_BLAKE3.encode(Tree((("a", low), ("b", high)))))
+    assert words == "these bytes are an object of cbor-blake3, not of framed-sha256"
+
+
+@pytest.mark.rule("suite.message.explains")
+def test_of_a_bundle_the_object_is_told_that_leads_to_nothing_else_that_is_wrong() -> None:
+    other = Blob((), b"reef")
+    small, wrong = tree(LEAF), tree(other)
+    words = told("/bundle", bundle(LEAF, small, tree(small)), bundle(other, wrong, tree(wrong)))
+    one, its = (FRAMED.hash(FRAMED.encode(value)).hex()[:12] for value in (LEAF, other))
+    assert words == (
+        f"the first object that differs is the blob {one}…, in whose place {its}… came: "
+        "/data differs: bGVhZg expected, cmVlZg got"
+    )
+
+
+def test_of_a_bundle_what_lacks_or_is_too_much_is_told() -> None:
+    expected = bundle(LEAF, tree(LEAF))
+    words = told("/bundle", expected, bundle(tree(LEAF)))
+    assert words is not None
+    assert words.startswith("the first object that differs is the blob ")
+    assert words.endswith(", which the bundle lacks")
+    words = told("/bundle", expected, bundle(LEAF, Blob((), b""), tree(LEAF)))
+    assert words is not None
+    assert words.endswith(", and nothing should lead to it")
+    identity = FRAMED.hash(FRAMED.encode(LEAF))
+    words = told("/bundle", expected, bundle(tree(LEAF), erased=(identity,)))
+    assert words is not None
+    assert words.endswith("…, which came as a tombstone")
+
+
+def test_of_a_bundle_format_reference_and_end_are_told() -> None:
+    expected = bundle(LEAF, tree(LEAF))
+    words = told("/bundle", expected, bundle(LEAF, tree(LEAF, fmt=CBOR_BLAKE3), fmt=CBOR_BLAKE3))
+    assert words == "this is a bundle of cbor-blake3, not of framed-sha256"
+    words = told("/bundle", expected, bundle(LEAF, tree(LEAF), target=LEAF))
+    assert words is not None
+    assert words.startswith("the reference tags/top differs: ")
+    words = told("/bundle", expected, expected[:-1] + bytes([expected[-1] ^ 1]))
+    assert words is not None
+    assert words.endswith("(grit.bundle.verify)")
+    words = told("/bundle", expected, b"no bundle")
+    assert words is not None
+    assert words.startswith("these bytes are no bundle: malformed, ")
+
+
+def test_only_objects_and_bundles_have_insides() -> None:
+    assert first_inside("/id", "AAAA", "AAAB") is None
+    assert first_inside("/bytes", "AAAA", None) is None
+    assert first_inside("/bytes", "AAAA", "AAAB") is None
+    assert first_inside("", {"ok": {"bytes": "AAAA"}}, {"refused": "invalid"}) is None
+    long = encode_bytes(FRAMED.encode(Blob((), bytes(1 << 20))))
+    assert first_inside("/bytes", long, encode_bytes(FRAMED.encode(LEAF))) is None
+
+
+EXPECTED = [bundle(LEAF, tree(LEAF)), *(fmt.encode(tree(LEAF)) for fmt in FORMATS.values())]
+
+
+@given(st.sampled_from(EXPECTED), st.data())
+def test_whatever_came_there_are_words_or_none(expected: bytes, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(expected)))
+    got = expected[:at] + data.draw(st.binary(max_size=40)) + expected[data.draw(st.integers(at, len(expected))) :]
+    words = told("/bytes", expected, got)
+    assert words is None or words.isprintable()
