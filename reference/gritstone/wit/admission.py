@@ -89,11 +89,11 @@ def admit(run: Run, result: ObjectId, whole: Whole, roots: Roots, *, trust_mail:
     expected = None if last is None or run.proposal.kind is MessageKind.CLEANUP else last.step_id
     if step.actor != run.actor or step.previous != expected:
         raise _foreign(run, step)
-    if not trust_mail:
-        _follow_mail(run, walk)
     inbox = _mailbox(walk, step.inbox)
     if not _covers_one(run, inbox):
         _check_inbox(run, inbox)
+    if not trust_mail:
+        _follow_mail(run, walk, inbox)
     if last is not None and step.outbox == last.step.outbox:
         outbox: Mapping[ObjectId, ObjectId] = last.outbox
         sent: Sent = []
@@ -128,14 +128,19 @@ def _mailbox(walk: Walk, mailbox: ObjectId | None) -> Mapping[ObjectId, ObjectId
     return value.entries
 
 
-def _follow_mail(run: Run, walk: Walk) -> None:
-    """Follow the covered messages, down to what the step before has read."""
-    if run.last is not None:
-        for cursor in run.last.inbox.values():
-            walk.found[cursor] = _MESSAGE_RANK
+def _follow_mail(run: Run, walk: Walk, inbox: Mapping[ObjectId, ObjectId]) -> None:
+    """Follow the messages that the step has read, down to what the step before has read.
+
+    Spec: :rule:`wit.admit.closed`, :rule:`wit.admit.kind`.
+    """
+    before = NO_IDS if run.last is None else run.last.inbox
+    for cursor in before.values():
+        walk.found[cursor] = _MESSAGE_RANK
     for sender, messages in run.proposal.covered:
-        walk.follow(sender, _TREE)
-        walk.follow(messages[-1], _MESSAGE)
+        cursor = inbox.get(sender)
+        if cursor is not None and cursor in messages:
+            walk.follow(sender, _TREE)
+            walk.follow(cursor, _MESSAGE)
 
 
 def _covers_one(run: Run, inbox: Mapping[ObjectId, ObjectId]) -> bool:

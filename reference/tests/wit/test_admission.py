@@ -76,6 +76,25 @@ def test_inbox(case: Case) -> None:
     case.refused(replace(case.good, inbox=put(both)), "wit.admit.inbox-proposed")
 
 
+def test_only_what_was_read_has_to_be_whole(bench: Any) -> None:
+    """A proposed message that a step leaves unread is not in its closure."""
+    actor, head = bench.born("a")
+    last = bench.position(head, actor)
+    read = bench.message(bench.blob(b"hi"), last.inbox[bench.outside])
+    unread = bench.message(b"\1" * 32, read)
+    executor = Executor(bench.objects, bench.codes)
+    proposal = read_proposal(executor.objects.load, actor, last, [(bench.outside, unread)])
+    run = executor.prepare(actor, last, proposal, 1)
+    for cursor, is_whole in ((read, True), (unread, False)):
+        step = bench.put(Step(head, actor, bench.put(Mailbox({bench.outside: cursor})), None, last.step.core))
+        if is_whole:
+            assert admit(run, step, executor.whole, executor.roots, trust_mail=False).position.step_id == step
+            continue
+        with pytest.raises(Rejected) as caught:
+            admit(run, step, executor.whole, executor.roots, trust_mail=False)
+        assert caught.value.rule == "wit.admit.closed"
+
+
 def test_outbox(case: Case) -> None:
     put, friend = case.bench.put, case.friend
     tip = case.last.outbox[friend]
