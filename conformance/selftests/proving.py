@@ -20,7 +20,7 @@ import pytest
 
 from selftests import nursery
 from selftests.marks import HERE, proofs_by_rule
-from selftests.mutate import Mutant
+from selftests.mutate import Mutant, told
 
 __all__ = ["Told", "prove"]
 
@@ -44,39 +44,41 @@ class Told:
     broken: list[str] = field(default_factory=list)
 
 
-def prove(rule: str, home: Path, mutant: Mutant | None = None) -> Told:
-    """Play the tests that prove a rule, under a fault of the suite or without one.
+def prove(mutant: Mutant, home: Path) -> Told:
+    """Play the tests that prove the rule that a fault of the suite breaks.
 
     Args:
-        rule: the rule.
-        home: an empty directory.
         mutant: the fault; the test that it names in ``by`` is played first, and alone where it finds the fault.
+        home: an empty directory.
     """
-    tests = [proof.test for proof in proofs_by_rule()[rule] if not proof.slow]
-    known = [test for test in tests if mutant is not None and test.partition("::")[2] == mutant.by]
+    tests = [proof.test for proof in proofs_by_rule()[mutant.kills] if not proof.slow]
+    known = [test for test in tests if test.partition("::")[2] == mutant.by]
     told = _prove(known, home, mutant) if known else Told()
     others = [test for test in tests if test not in known]
     return told if told.found or not others else _prove(others, home, mutant)
 
 
-def _prove(tests: Sequence[str], home: Path, mutant: Mutant | None) -> Told:
-    told = home / "told.json"
-    told.unlink(missing_ok=True)
-    words = (str(told), *(str(HERE / test) for test in tests))
-    command: Sequence[str] = ("-m", "selftests.proving", *words)
-    if mutant is not None:
-        _, *command = mutant.command("selftests.proving", *words)
-    end = nursery.run(command, home, PATIENCE_S)
-    if not told.exists():
+def _prove(tests: Sequence[str], home: Path, mutant: Mutant) -> Told:
+    written = home / "told.json"
+    written.unlink(missing_ok=True)
+    _, *command = mutant.command("selftests.proving", str(written), *(str(HERE / test) for test in tests))
+    with told(mutant):
+        end = nursery.run(command, home, PATIENCE_S, [edit.module for edit in mutant.edits])
+    if not written.exists():
         return Told(broken=[f"the child ended before any test did: {end}"])
-    return Told(**json.loads(told.read_bytes()))
+    return Told(**json.loads(written.read_bytes()))
 
 
 class _Watcher:
     """Takes down how each test ends; the first that finds the fault ends the session."""
 
-    def __init__(self) -> None:
+    def __init__(self, tests: Sequence[str]) -> None:
         self.told = Told()
+        self._files = {Path(test.partition("::")[0]) for test in tests}
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Look at no file beside those that are asked for."""
+        return (collection_path.suffix == ".py" and collection_path not in self._files) or None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -89,7 +91,7 @@ class _Watcher:
         if report.failed and call.excinfo is not None:
             if report.when == "call" and _is_own_assertion(call.excinfo):
                 self.told.found.append(item.nodeid)
-                item.session.shouldstop = "found"
+                item.session.shouldfail = "found"  # `shouldstop` would have its traceback drawn
             else:
                 self.told.broken.append(f"{item.nodeid}: {report.when}: {call.excinfo.exconly()}")
         return report
@@ -109,7 +111,7 @@ def _is_own_assertion(caught: pytest.ExceptionInfo[BaseException]) -> bool:
 def main(words: Sequence[str]) -> int:
     """Play tests in this process and write what became of them."""
     path, *tests = words
-    watcher = _Watcher()
+    watcher = _Watcher(tests)
     # what costs time or leaves traces and proves nothing here is left out
     options = ["-q", "--tb=native", "-p", "no:cacheprovider", "--disable-plugin-autoload", "--noconftest"]
     options += ["-p", "selftests.terminal"]  # the one fixture of conftest.py

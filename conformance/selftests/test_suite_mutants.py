@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from gritstone_conformance.rules import load_rules
 from selftests import proving
 from selftests.marks import Proof, proofs_by_rule
-from selftests.mutate import CATALOGUE, Edit, Mutant, read_mutants
+from selftests.mutate import CATALOGUE, Edit, Mutant, read_mutants, source_of
 from selftests.proving import Told, prove
 from selftests.zoo import note
 
@@ -41,13 +40,20 @@ def test_a_fault_of_the_suite_is_found_by_a_test_that_names_its_rule(
 ) -> None:
     note(record_property, mutant)
     assert mutant.is_of_suite
-    told = prove(mutant.kills, tmp_path, mutant)
+    told = prove(mutant, tmp_path)
     assert told.found, told
 
 
 CONTROLS = {"suite.exit.law", "suite.request.shuffled", "suite.verdict.twin"}
 """Played in every run. The others' tests pass there too, for they are selftests; that they pass as a hunt plays them,
 the nightly run asks of all."""
+
+
+def harmless(rule: str) -> Mutant:
+    """Return what edits all that faults of a rule edit, and changes nothing."""
+    files = sorted({edit.file for mutant in HUNTED.values() if mutant.kills == rule for edit in mutant.edits})
+    docstrings = [source_of(file).split('"""')[1] for file in files]
+    return Mutant("harmless", rule, tuple(Edit(file, text, text) for file, text in zip(files, docstrings, strict=True)))
 
 
 @pytest.mark.parametrize(
@@ -58,33 +64,19 @@ the nightly run asks of all."""
     ],
 )
 def test_without_a_fault_the_same_tests_pass(rule: str, tmp_path: Path) -> None:
-    told = prove(rule, tmp_path)
+    told = prove(harmless(rule), tmp_path)
     assert told.passed
     assert not told.found
     assert not told.broken
 
 
-class Unlisted(Mutant):
-    """A fault that stands in no catalogue."""
-
-    def command(self, module: str, *args: str) -> tuple[str, ...]:
-        (edit,) = self.edits
-        mutant = f"mutate.Mutant('unlisted', '', (mutate.Edit({edit.file!r}, {edit.old!r}, {edit.new!r}),))"
-        program = (
-            "import sys\n"
-            "from selftests import mutate\n"
-            f"mutate.find_mutant = lambda name: {mutant}\n"
-            "sys.exit(mutate.main(sys.argv[1:]))\n"
-        )
-        return (sys.executable, "-c", program, self.id, "--", "-m", module, *args)
-
-
 def unlisted(old: str, new: str) -> Mutant:
-    return Unlisted("unlisted", "suite.divergence.first", (Edit("gritstone_conformance/judge.py", old, new),))
+    """Return a fault that stands in no catalogue."""
+    return Mutant("unlisted", "suite.divergence.first", (Edit("gritstone_conformance/judge.py", old, new),))
 
 
 def test_an_edit_that_breaks_the_import_finds_nothing(tmp_path: Path) -> None:
-    told = prove("suite.divergence.first", tmp_path, unlisted("import re\n", "import re, no_such_module\n"))
+    told = prove(unlisted("import re\n", "import re, no_such_module\n"), tmp_path)
     assert (told.passed, told.found, len(told.broken)) == (0, [], 1)
     assert "no_such_module" in told.broken[0]
 
@@ -94,19 +86,19 @@ COMPARES = '    if "any" in expect:\n'
 
 @pytest.mark.parametrize("line", ["assert not expect", "raise ZeroDivisionError", "raise SystemExit"])
 def test_an_exception_of_the_suite_is_no_assertion_of_a_test(tmp_path: Path, line: str) -> None:
-    told = prove("suite.divergence.first", tmp_path, unlisted(COMPARES, f"    {line}\n{COMPARES}"))
+    told = prove(unlisted(COMPARES, f"    {line}\n{COMPARES}"), tmp_path)
     assert told.found == []
     assert told.broken
 
 
 def test_a_child_that_is_silent_has_found_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proving, "PATIENCE_S", 3)
-    told = prove("suite.divergence.first", tmp_path, unlisted(COMPARES, f"    while True:\n        pass\n{COMPARES}"))
+    told = prove(unlisted(COMPARES, f"    while True:\n        pass\n{COMPARES}"), tmp_path)
     assert told == Told(broken=["the child ended before any test did: nothing for 3 s"])
 
 
 def test_a_fault_that_no_test_notices_is_a_survivor(tmp_path: Path) -> None:
-    told = prove("suite.divergence.first", tmp_path, unlisted('"nothing")', '"no answer")'))
+    told = prove(unlisted('"nothing")', '"no answer")'), tmp_path)
     assert told.passed
     assert not told.found
     assert not told.broken

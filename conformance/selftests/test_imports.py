@@ -1,0 +1,105 @@
+"""Which modules import which is read from their sources, and none holds what it does not import.
+
+So a child that forgets a module with all that are bound to it holds nothing of it, and a fault in it is there as if the
+child had been started anew.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from selftests import nursery
+from selftests.holding import held_by
+from selftests.imports import HERE, bound_to, named_in, needed, sources
+
+PATIENCE_S = 100
+LISTS = """
+import json, sys
+import gritstone_conformance
+names = sorted(name for name in sys.modules if name.startswith(("gritstone_conformance", "selftests.")))
+has = hasattr(gritstone_conformance, "judge")
+from gritstone_conformance import judge
+from gritstone_conformance.running import window
+again = window.compare is judge.compare and judge is sys.modules["gritstone_conformance.judge"]
+with open(sys.argv[1], "w") as file:
+    json.dump([names, has, again], file)
+"""
+
+
+def of_ast(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            assert node.module, "a relative import"
+            yield from (f"{node.module}.{alias.name}".removesuffix(".*") for alias in node.names)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import a.b, c as d\n",
+        "from a.b import c as d, e  # why\n",
+        "from a import (\n    b,  # why (not)\n    c,\n)\n",
+        "if d:\n    from a import b\n    import c.d\n",
+        "from a import *\n",
+    ],
+)
+def test_imports_are_read_from_a_source(source: str) -> None:
+    assert set(of_ast(source)) <= set(named_in(source))
+
+
+@pytest.mark.nightly
+def test_no_import_is_missed() -> None:
+    for name, path in sources().items():
+        source = path.read_text(encoding="utf-8")
+        assert set(of_ast(source)) <= set(named_in(source)), name
+
+
+def test_who_imports_a_module_through_others_is_bound_to_it() -> None:
+    assert "gritstone_conformance.judge" in needed(["selftests.hunting"])
+    bound = bound_to(["gritstone_conformance.running.window"])
+    assert {"gritstone_conformance.running.window", "gritstone_conformance.cli", "selftests.hunting"} <= bound
+    assert "gritstone_conformance.judge" not in bound
+
+
+def test_no_module_holds_what_it_does_not_import(tmp_path: Path) -> None:
+    written = tmp_path / "held.json"
+    end = nursery.run([str(HERE / "holding.py"), str(written)], tmp_path, PATIENCE_S)
+    assert written.exists(), end
+    held = {name: set(modules) for name, modules in json.loads(written.read_bytes()).items()}
+    assert not held.pop("selftests"), "which is no file"
+    assert held.pop("libraries") <= {"selftests.nursery"}, "which multiprocessing runs"
+    assert {name: held[name] - needed([name]) for name in nursery.imported_before()} == {name: set() for name in held}
+
+
+@pytest.mark.parametrize(
+    "hides",
+    [
+        pytest.param(lambda thing: {"a": [(thing,)]}, id="in a dictionary"),
+        pytest.param(lambda thing: lambda: thing, id="in a closure"),
+        pytest.param(lambda thing: type("Local", (), {"member": thing}), id="in a class"),
+    ],
+)
+def test_what_a_module_holds_is_found_wherever_it_is(hides: Callable[[object], object]) -> None:
+    module = ModuleType("other")
+    module.__dict__["holds"] = hides(ast.parse)
+    assert held_by([module]) <= {"selftests.test_imports"}
+    module.__dict__["holds"] = hides(bound_to)
+    assert "selftests.imports" in held_by([module])
+
+
+def test_a_child_forgets_what_is_edited_and_all_that_are_bound_to_it(tmp_path: Path) -> None:
+    (tmp_path / "lists.py").write_text(LISTS)
+    words = [str(tmp_path / "lists.py"), str(tmp_path / "list.json")]
+    end = nursery.run(words, tmp_path, PATIENCE_S, ["gritstone_conformance.judge"])
+    assert (tmp_path / "list.json").exists(), end
+    names, has, again = json.loads((tmp_path / "list.json").read_bytes())
+    assert set(names) == set(nursery.imported_before()) - bound_to(["gritstone_conformance.judge"])
+    assert (has, again) == (False, True)
