@@ -134,8 +134,8 @@ def _follow_mail(run: Run, walk: Walk, inbox: Mapping[ObjectId, ObjectId]) -> No
     Spec: :rule:`wit.admit.closed`, :rule:`wit.admit.kind`.
     """
     before = NO_IDS if run.last is None else run.last.inbox
-    for cursor in before.values():
-        walk.found[cursor] = _MESSAGE_RANK
+    for read in before.values():
+        walk.found[read] = _MESSAGE_RANK
     for sender, messages in run.proposal.covered:
         cursor = inbox.get(sender)
         if cursor is not None and cursor in messages:
