@@ -11,6 +11,7 @@ was at fault no case can fail, for none is asked: there the rule that the fault 
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from gritstone_conformance.attachment.launcher import Launcher
+from gritstone_conformance.attachment.process import Command
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault, UsageError
@@ -34,6 +36,7 @@ from gritstone_conformance.running.verifying import Data, load_data, plan_run
 from gritstone_conformance.running.watching import WATCHED
 from gritstone_conformance.running.window import play_cases
 from gritstone_conformance.trial import Claims, Property
+from selftests.forked import Forking
 from selftests.mutate import Mutant, told
 
 __all__ = ["Found", "hunt", "play_gate"]
@@ -145,7 +148,7 @@ def _attached(command: Sequence[str], mutant: Mutant, home: Path) -> Iterator[La
     terms = Terms(deadline_scale=_PATIENCE[bool(mutant.proxy) + mutant.waits])
     with told(mutant):
         if not mutant.listens:
-            yield Launcher.for_command(list(command), terms)
+            yield Launcher(_opener(command, mutant), terms)
             return
         path = home / "socket"
         server = subprocess.Popen([*command, "--listen", f"unix:{path}"])
@@ -154,6 +157,14 @@ def _attached(command: Sequence[str], mutant: Mutant, home: Path) -> Iterator[La
         finally:
             server.kill()
             server.wait()
+
+
+def _opener(command: Sequence[str], mutant: Mutant) -> Command:
+    """Say how to start a mutant: the reference is forked where it has a fault, all else is started as a run does."""
+    plain = Command.parse(command)
+    if mutant.is_of_suite or mutant.anew or not mutant.edits or sys.platform != "linux":
+        return plain
+    return Forking(plain.argv, mutant=mutant, plain=plain)
 
 
 def _quarry(mutant: Mutant, claims: Claims) -> list[Planned]:

@@ -75,6 +75,8 @@ class Mutant:
         by: the case to play first, for it is known to find the fault.
         listens: whether it has to be attached at a socket, for only there the fault is seen.
         waits: whether it is found by waiting for it in vain, so that its hunt waits less long than a run would.
+        anew: whether each of its processes is started by itself, and none forked, for it shows in what all forks share:
+            the seed of hashes.
     """
 
     id: str
@@ -86,6 +88,7 @@ class Mutant:
     by: str | None = None
     listens: bool = False
     waits: bool = False
+    anew: bool = False
 
     @property
     def is_of_suite(self) -> bool:
@@ -130,13 +133,14 @@ def _mutant(
     by: str | None = None,
     listens: bool = False,
     waits: bool = False,
+    anew: bool = False,
 ) -> Mutant:
     edits: tuple[Edit, ...] = ()
     if file is not None and old is not None and new is not None:
         edits = (Edit(file, old, new), *(Edit(**edit) for edit in more))
     if bool(edits) == bool(proxy):
         raise ValueError(f"{id}: a mutant is an edit (file, old, new) or a liar (proxy)")
-    return Mutant(id, kills, edits, tuple(also), proxy, equivalent, by, listens, waits)
+    return Mutant(id, kills, edits, tuple(also), proxy, equivalent, by, listens, waits, anew)
 
 
 def hunted() -> dict[str, Mutant]:
@@ -191,7 +195,7 @@ class _MutatingLoader(importlib.machinery.SourceFileLoader):
         return compile(apply_edits(self.mutant, self.file, source), self.path, "exec", dont_inherit=True)
 
 
-class _MutatingFinder:
+class MutatingFinder:
     """A finder for ``sys.meta_path``; its abstract base class would cost each child more than all else here."""
 
     def __init__(self, mutant: Mutant) -> None:
@@ -217,7 +221,7 @@ class _MutatingFinder:
 
 def install(mutant: Mutant) -> None:
     """Let every module that is imported from now on have its edits."""
-    sys.meta_path.insert(0, _MutatingFinder(mutant))
+    sys.meta_path.insert(0, MutatingFinder(mutant))
 
 
 def install_from_environment() -> None:
@@ -266,6 +270,11 @@ def main(argv: list[str]) -> int:
     install(mutant)
     if mutant.is_of_suite:
         _hand_down(mutant)
+    return run(mutant, target, rest)
+
+
+def run(mutant: Mutant, target: str, rest: Sequence[str]) -> int:
+    """Run ``python -m target rest`` where the modules that are imported from now on have the fault."""
     sys.argv = [target, *rest]
     sys.path[0] = os.getcwd()  # as with `python -m`
     try:

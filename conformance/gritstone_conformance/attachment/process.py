@@ -79,17 +79,7 @@ class Process:
 
     def __init__(self, command: Command) -> None:
         try:
-            self._child = subprocess.Popen(
-                command.argv,
-                cwd=command.cwd,
-                env={**os.environ, **dict(command.env)} if command.env else None,
-                umask=command.umask,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                start_new_session=True,
-            )
+            self._child = self._start(command)
         except OSError as problem:
             raise UsageError(f"cannot start {command}: {problem.strerror or problem}") from problem
         self.pid = self._child.pid
@@ -99,6 +89,19 @@ class Process:
         self.ends = Ends(read, write, log, self._exit_fd)
         # not even a suite that ends in an exception leaves a child behind
         self._last_resort = weakref.finalize(self, _kill_group, self.pid)
+
+    def _start(self, command: Command) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command.argv,
+            cwd=command.cwd,
+            env={**os.environ, **dict(command.env)} if command.env else None,
+            umask=command.umask,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
 
     def exited(self) -> bool:
         """Return whether the leader has ended; does not reap it where the system allows that."""

@@ -257,7 +257,7 @@ def stopped(trial: Trial, fmt: Format) -> None:
     rule = "runtime.stop.clean"
     stage = Stage(Graph(fmt))
     actor, slow = stage.core(b"a"), stage.core(b"slow")
-    nap, long, quick = (stage.program(each) for each in (programs.sleep(150), programs.sleep(9000), b""))
+    nap, long, quick = (stage.program(each) for each in (programs.sleep(150), programs.sleep(7000), b""))
     house = House(trial, fmt)
     house.start()
     house.put(stage.graph)
