@@ -2,6 +2,9 @@
 
 Decides how a violation is told: one line with the place (JSON Pointer) and what is wrong there. Which documents are
 checked when is their readers' business: files that a person gives are always checked, bundled ones by the lint.
+
+A validator that can explain itself is slow. So ``compiled`` says whether a document fits, and the validator is asked
+what is wrong with one that does not, or where ``compiled`` is not sure.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from gritstone_conformance.bundled import spec_dir
+from gritstone_conformance.compiled import Compiler, UnsureError
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
 
@@ -28,6 +32,8 @@ def violation(schema: str, document: Json, part: str | None = None) -> str | Non
     Raises:
         DataError: the bundled schemas cannot be read.
     """
+    if _surely_fits(schema, part, document):
+        return None
     worst = _deepest(_validator(schema, part).iter_errors(document))
     if worst is None:
         return None
@@ -46,7 +52,16 @@ def fits(schema: str, part: str, document: Json) -> bool:
     Raises:
         DataError: the bundled schemas cannot be read.
     """
-    return bool(_validator(schema, part).is_valid(document))
+    known = _surely_fits(schema, part, document)
+    return bool(_validator(schema, part).is_valid(document)) if known is None else known
+
+
+def _surely_fits(schema: str, part: str | None, document: Json) -> bool | None:
+    """Return whether a document fits, or None where only the validator can tell."""
+    try:
+        return _compiler().check(_urn(schema) + ("" if part is None else f"#/$defs/{part}"))(document)
+    except UnsureError:
+        return None
 
 
 def _deepest(errors: Any) -> Any:
@@ -66,18 +81,32 @@ def _shortened(message: str) -> str:
 
 
 @cache
-def _validator(schema: str, part: str | None = None) -> Any:
-    from jsonschema import Draft202012Validator  # 0.1 s to import: only who checks pays
-    from referencing import Registry, Resource
-
+def _contents() -> dict[str, Json]:
+    """Return the schemas by their ``$id``."""
     try:
         contents = [json.loads(path.read_bytes()) for path in sorted((spec_dir() / "schemas").glob("*.schema.json"))]
     except (OSError, ValueError) as problem:
         raise DataError(f"{spec_dir() / 'schemas'}: {problem}") from problem
-    by_id = {content["$id"]: content for content in contents}
-    registry = Registry().with_resources((urn, Resource.from_contents(content)) for urn, content in by_id.items())
-    wanted = [urn for urn in by_id if urn.endswith(f":{schema}")]
+    return {content["$id"]: content for content in contents}
+
+
+def _urn(schema: str) -> str:
+    wanted = [urn for urn in _contents() if urn.endswith(f":{schema}")]
     if not wanted:
         raise DataError(f"no schema named {schema} in {spec_dir() / 'schemas'}")
-    root = by_id[wanted[0]] if part is None else {"$ref": f"{wanted[0]}#/$defs/{part}"}
+    return wanted[0]
+
+
+@cache
+def _compiler() -> Compiler:
+    return Compiler(_contents())
+
+
+@cache
+def _validator(schema: str, part: str | None = None) -> Any:
+    from jsonschema import Draft202012Validator  # 0.1 s to import: only who asks what is wrong pays
+    from referencing import Registry, Resource
+
+    registry = Registry().with_resources((urn, Resource.from_contents(each)) for urn, each in _contents().items())
+    root = _contents()[_urn(schema)] if part is None else {"$ref": f"{_urn(schema)}#/$defs/{part}"}
     return Draft202012Validator(root, registry=registry)
