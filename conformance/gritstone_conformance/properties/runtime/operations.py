@@ -257,7 +257,7 @@ def stopped(trial: Trial, fmt: Format) -> None:
     rule = "runtime.stop.clean"
     stage = Stage(Graph(fmt))
     actor, slow = stage.core(b"a"), stage.core(b"slow")
-    nap, long, quick = (stage.program(each) for each in (programs.sleep(150), programs.sleep(7000), b""))
+    nap, long = (stage.program(programs.sleep(milliseconds)) for milliseconds in (150, 7000))
     house = House(trial, fmt)
     house.start()
     house.put(stage.graph)
@@ -269,8 +269,7 @@ def stopped(trial: Trial, fmt: Format) -> None:
     house.start()
     house.run()
     house.check()
-    house.inject([Injection(slow, (), long), Injection(actor, (), quick)])
-    time.sleep(0.05)
+    house.inject([Injection(slow, (), long), Injection(actor, (), nap)])  # the nap keeps its step for the run
     any_cause = ok(cause={"$": "any"}, steps={"$": "any"}, parked={"$": "any"})
     house.ask("runtime.run", {"runtime": house.runtime, "max_steps": 1}, any_cause)
     house.play()
