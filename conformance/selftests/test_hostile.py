@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -169,6 +170,13 @@ def test_no_sign_that_moves_a_cursor_reaches_an_output(
 
 
 @pytest.mark.rule("suite.output.plain")
+@pytest.mark.parametrize("shown", [plain, json_plain])
+def test_no_such_sign_is_in_what_is_shown_of_a_text(shown: Callable[[str], str]) -> None:
+    assert UNSAFE.search(NASTY)
+    assert not UNSAFE.search(shown(NASTY))
+
+
+@pytest.mark.rule("suite.output.plain")
 def test_a_complaint_and_a_traceback_are_plain(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,9 +211,17 @@ def wide(depth: int) -> Json:
 
 
 @pytest.mark.rule("suite.bounds.each")
-@pytest.mark.parametrize("value", [wide(3), ["x" * 10**6] * 30, {"k" * 10**6: 1}], ids=["wide", "long", "name"])
-def test_what_a_report_keeps_of_a_value_is_bounded(value: Json) -> None:
-    assert len(json.dumps(excerpt(value))) < MOST_LINE / 2
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param(lambda: wide(2), id="wide"),
+        pytest.param(lambda: wide(3), id="wider"),
+        pytest.param(lambda: ["x" * 10**6] * 30, id="long"),
+        pytest.param(lambda: {"k" * 10**6: 1}, id="name"),
+    ],
+)
+def test_what_a_report_keeps_of_a_value_is_bounded(made: Callable[[], Json]) -> None:
+    assert len(json.dumps(excerpt(made()))) < MOST_LINE / 2
 
 
 @pytest.mark.rule("suite.bounds.each")

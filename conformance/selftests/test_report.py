@@ -194,6 +194,13 @@ def test_two_runs_differ_in_times_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.report.stable")
+def test_rules_stand_in_the_order_of_their_case() -> None:
+    rules = [f"grit.tree.rule-{number}" for number in range(30)]
+    for order in (rules, rules[::-1]):
+        assert replace(OUTCOMES[0], rules=tuple(order)).to_json()["rules"] == order
+
+
+@pytest.mark.rule("suite.report.stable")
 def test_two_processes_with_other_hash_seeds_write_one_report(tmp_path: Path) -> None:
     reports = []
     for seed in ("1", "2"):
