@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 __all__ = ["Vocabulary", "accuses", "is_pure", "leaves", "streams"]
@@ -53,6 +54,7 @@ class Vocabulary:
         return cls(made, flows, raisers, _predicates(functions, first))
 
 
+@cache  # asked many times of each function, and to write an annotation out takes long
 def _returns(node: ast.FunctionDef) -> str:
     return ast.unparse(node.returns) if node.returns is not None else ""
 
