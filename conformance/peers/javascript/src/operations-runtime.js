@@ -1,7 +1,7 @@
-// The operations of the profile runtime, and those of the feature fault.kill.
+// The operations of the profile runtime.
 
-import { arm, countWrites } from "./faults.js";
 import { Misfit } from "./refusal.js";
+import { Runtime } from "./runtime/runtime.js";
 import { bytes, effect, handle, id, list, oneOf, pair, record, text, u64, uint } from "./shapes.js";
 
 const runtime = handle;
@@ -30,9 +30,10 @@ const start = {
     { workers: uint(1, 64) },
   ),
   needs: startNeeds,
-  run: ({ runtime: word, store, ...config }, { handles, runtimes }) => ({
-    agent: runtimes.start(word, store, handles.get(store).store, config),
-  }),
+  run({ runtime: word, store, ...config }, { handles, runtimes }) {
+    const opened = handles.get(store).store;
+    return { agent: runtimes.start(word, store, () => new Runtime(opened, config)) };
+  },
 };
 
 const outcome = record({}, { ok: bytes, failed: text });
@@ -106,21 +107,5 @@ const edge = {
   },
 };
 
-const faults = {
-  "fault.arm": {
-    args: record({ writes: uint(1), when: oneOf("before", "after") }),
-    needs: needs("fault.kill"),
-    run({ writes, when }, { handles }) {
-      handles.sync(); // so that nothing is written between now and the reply
-      return done(arm(writes, when));
-    },
-  },
-  "fault.count": {
-    args: record({}),
-    needs: needs("fault.kill"),
-    run: () => ({ writes: countWrites() }),
-  },
-};
-
 /** The operations: name -> {args, needs(args): features, and onRuntime(args, runtime) or run(args, client)}. */
-export const RUNTIME_OPERATIONS = { ...always, ...chosen, ...edge, ...faults };
+export const RUNTIME_OPERATIONS = { ...always, ...chosen, ...edge };

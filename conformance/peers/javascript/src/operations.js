@@ -1,18 +1,17 @@
 // The operations: for each its arguments, what has to be claimed for them, and how it is carried out.
 //
 // The order of checks is that of the harness: is the operation known, do the arguments fit, is what they need claimed, is
-// the handle open, and then everything else.
+// the handle open, and then everything else. Those of wit, runtime and wasm are loaded when the first of them is asked for:
+// that takes longer than all the rest of a start.
 
 import { FORMATS, decodeObject, encodeObject, hashBytes } from "./formats.js";
 import { Handles } from "./handles.js";
 import { FEATURES, sayHello } from "./hello.js";
 import { FRAME_BYTES } from "./limits.js";
-import { RUNTIME_OPERATIONS } from "./operations-runtime.js";
-import { WASM_OPERATIONS } from "./operations-wasm.js";
-import { WIT_OPERATIONS } from "./operations-wit.js";
+import { FAULT_OPERATIONS } from "./operations-faults.js";
 import { Misfit, exhausted } from "./refusal.js";
 import * as shapes from "./shapes.js";
-import { Runtimes } from "./runtime/runtime.js";
+import { Runtimes } from "./runtime/runtimes.js";
 import { transcode } from "./transcode.js";
 
 const { bytes, flag, formatName, gritObject, handle, id, list, oneOf, orNone, path, record, text, uint, word } = shapes;
@@ -164,11 +163,21 @@ const OPERATIONS = new Map(
     ...objects,
     ...stores,
     ...bundles,
-    ...WIT_OPERATIONS,
-    ...RUNTIME_OPERATIONS,
-    ...WASM_OPERATIONS,
+    ...FAULT_OPERATIONS,
   }),
 );
+
+const LATER = new Map([
+  ["wit", async () => (await import("./operations-wit.js")).WIT_OPERATIONS],
+  ["runtime", async () => (await import("./operations-runtime.js")).RUNTIME_OPERATIONS],
+  ["wasm", async () => (await import("./operations-wasm.js")).WASM_OPERATIONS],
+]);
+
+async function load(profile) {
+  const operations = await LATER.get(profile)();
+  for (const [op, operation] of Object.entries(operations)) OPERATIONS.set(op, operation);
+  LATER.delete(profile);
+}
 
 /** One client of the adapter: what it has open and what it was told. */
 export class Client {
@@ -191,6 +200,11 @@ export class Client {
    * promise is rejected with, Misfit, Refusal, or anything else for our own faults.
    */
   carryOut(op, args) {
+    const [profile] = op.split(".", 1);
+    return LATER.has(profile) ? load(profile).then(() => this.#carryOut(op, args)) : this.#carryOut(op, args);
+  }
+
+  #carryOut(op, args) {
     const operation = OPERATIONS.get(op);
     if (operation === undefined) return { unsupported: { feature: op } };
     const parsed = operation.args(args, "args");

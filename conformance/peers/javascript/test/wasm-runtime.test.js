@@ -123,10 +123,11 @@ test("signatures bind the references of a bundle", () => {
   assert.equal(refusal(bundle.subarray(0, 40), signature, [key]), "malformed");
 });
 
-test("the operations of the profile", () => {
+test("the operations of the profile, which are loaded for the first of them", async () => {
   const client = new Client();
   const module = PUPPET.toString("base64url");
   const admit = (pages) => client.carryOut("wasm.admit", { module, entry: "wit", pages });
+  assert.deepEqual(await admit(256), { ok: {} });
   assert.deepEqual(admit(256), { ok: {} });
   assert.equal(refusalOf(() => admit(65_536)), "exhausted/exhausted:host");
   assert.equal(refusalOf(() => admit(0)), "rejected/unresolved:limit");

@@ -1,6 +1,6 @@
 // A runtime on a store: what is asked of it. How its runs go on is in the worker (worker.js).
 
-import { missing, rejected } from "../refusal.js";
+import { rejected } from "../refusal.js";
 import { Workspace } from "../wit/workspace.js";
 import { ensureAgent } from "./agent.js";
 import { SuiteClock, SystemClock } from "./clock.js";
@@ -135,42 +135,5 @@ export class Runtime {
 
   resolve(effect, outcome) {
     this.#worker.within(() => this.#effects.resolve(effect, outcome));
-  }
-}
-
-/** The runtimes of one client, by the words under which it started them. */
-export class Runtimes {
-  #started = new Map(); // word -> {runtime, store: the word of its store}
-
-  /** Throws Refusal missing. */
-  get(word) {
-    const started = this.#started.get(word);
-    if (started === undefined) throw missing("no runtime is started under this handle");
-    return started.runtime;
-  }
-
-  start(word, storeWord, store, config) {
-    if (this.#started.has(word)) throw rejected("a runtime is started under this handle already");
-    const runtime = new Runtime(store, config);
-    this.#started.set(word, { runtime, store: storeWord });
-    return runtime.agent;
-  }
-
-  async stop(word, how) {
-    await this.get(word).stop(how);
-    this.#started.delete(word);
-  }
-
-  /** Stop, now, those on a store, or all. */
-  endAll(storeWord = null) {
-    for (const [word, { runtime, store }] of [...this.#started]) {
-      if (storeWord !== null && store !== storeWord) continue;
-      runtime.end();
-      this.#started.delete(word);
-    }
-  }
-
-  wake() {
-    for (const { runtime } of this.#started.values()) runtime.wake();
   }
 }
