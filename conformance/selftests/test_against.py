@@ -85,6 +85,7 @@ def test_what_fails_later_does_not_settle_an_earlier_difference() -> None:
     assert lines[1]["broken"] == {"B": "grit.ref.atomic"}
 
 
+@pytest.mark.rule("suite.dispute.no-vote")
 def test_both_can_be_wrong_in_two_ways() -> None:
     one = script(MISSING, verdict="fail", rule="grit.ref.cas")
     other = script(STALE, verdict="fail", rule="grit.ref.cas")
