@@ -165,6 +165,27 @@ def test_of_one_that_was_given_up_no_further_process_is_started(tmp_path: Path) 
     assert caught.value.cause == "not-run"
 
 
+@pytest.mark.rule("suite.liveness.bounded")
+def test_of_one_that_said_hello_once_no_third_process_is_started(tmp_path: Path) -> None:
+    starts = tmp_path / "starts"
+    script = tmp_path / "adapter.py"
+    script.write_text(
+        "import os, runpy, sys\n"
+        f"with open({str(starts)!r}, 'a') as file:\n    file.write('.')\n"
+        f"if os.path.getsize({str(starts)!r}) > 1:\n    sys.exit(3)\n"
+        f"runpy.run_path({str(HONEST)!r}, run_name='__main__')\n"
+    )
+    subject = Launcher.for_command([sys.executable, str(script)], Terms(hellos=1)).start()
+    subject.kill()
+    assert isinstance(subject.ask_each([PING])[0], SubjectFault)
+    assert subject.given_up
+    with pytest.raises(SubjectFault) as caught:
+        subject.spawn()
+    assert (caught.value.cause, starts.read_text()) == ("not-run", "..")
+    assert isinstance(subject.ask_each([PING])[0], SubjectFault)
+    assert starts.read_text() == ".."
+
+
 CASES = [
     Case(
         f"harness/many/ask-{number}",

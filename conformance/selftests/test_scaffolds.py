@@ -5,11 +5,16 @@ Spec: :rule:`suite.scaffold.climbs`.
 
 from __future__ import annotations
 
+import io
+import json
+import runpy
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -46,6 +51,40 @@ def written(run: Run, language: str, folder: str = "my tree") -> str:
 @pytest.mark.parametrize("language", ["python", "javascript"])
 def test_a_scaffold_climbs_to_flush_and_nothing_is_judged(run: Run, language: str) -> None:
     climbs(run, language)
+
+
+class Line(io.BytesIO):
+    """One line of input, and then the end: what is read of it is asked for.
+
+    Attributes:
+        asks: is called before the end is told.
+    """
+
+    def __init__(self, line: bytes, asks: Callable[[], None]) -> None:
+        super().__init__(line)
+        self.asks = asks
+
+    def __next__(self) -> bytes:
+        line = self.readline()
+        if not line:
+            self.asks()
+            raise StopIteration
+        return line
+
+
+@pytest.mark.rule("suite.scaffold.climbs")
+def test_a_scaffold_has_answered_before_it_reads_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("new-iut", "python", "here")[0] == 0
+    seen = io.BytesIO()
+    came: list[bytes] = []
+    lines = Line(b'{"seq":7,"op":"ping","args":{}}\n', lambda: came.append(seen.getvalue()))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=lines))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(seen)))
+    runpy.run_path("here/adapter.py", run_name="__main__")
+    monkeypatch.undo()
+    (said,) = came
+    assert said, "it keeps its answer to itself"
+    assert json.loads(said) == {"seq": 7, "ok": {}}
 
 
 @pytest.mark.rule("suite.scaffold.climbs", slow=True)
