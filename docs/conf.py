@@ -31,6 +31,7 @@ extensions = [
     "state_tables",
     "command_help",
     "api_modules",
+    "navigation_titles",
 ]
 root_doc = "docs/index"
 include_patterns = ["docs/**", "spec/**"]
