@@ -235,7 +235,7 @@ def grit_import(session: Session, args: Arguments) -> Json:
     if "from" in args:
         return _import_from(handle, args["from"])
     if handle.arrived is None:
-        handle.arrived = handle.spool()
+        handle.arrived = handle.spool() if args["more"] else io.BytesIO()
     handle.arrived.write(args["bytes"])
     if args["more"]:
         return {"objects": 0, "refs": 0}
