@@ -24,7 +24,7 @@ from selftests.mutate import Mutant
 __all__ = ["Forking"]
 
 _PROGRAM: Final = "selftests.forkserver"
-_MOST: Final = 8
+_MOST: Final = 6
 """How many stand by at once."""
 _PATIENCE_S: Final = 60.0
 """How long one may take until it stands by."""

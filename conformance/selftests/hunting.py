@@ -74,6 +74,16 @@ def _plan() -> Plan:
     return plan_run(_data(), Selection(), 1)
 
 
+@cache
+def _about() -> dict[str, list[Planned]]:
+    """Return the cases of each rule."""
+    about: dict[str, list[Planned]] = {}
+    for item in _plan().items:
+        for rule in () if isinstance(item.source, Watch) else item.rules:
+            about.setdefault(rule, []).append(item)
+    return about
+
+
 def hunt(command: Sequence[str], mutant: Mutant, home: Path) -> Found:
     """Put the cases of a mutant's rule to it until one fails by the name of the rule.
 
@@ -168,8 +178,7 @@ def _opener(command: Sequence[str], mutant: Mutant) -> Command:
 
 
 def _quarry(mutant: Mutant, claims: Claims) -> list[Planned]:
-    items = (item for item in _plan().items if mutant.kills in item.rules and not isinstance(item.source, Watch))
-    claimed = (item for item in items if _is_claimed(item, claims))
+    claimed = (item for item in _about().get(mutant.kills, ()) if _is_claimed(item, claims))
     return sorted(claimed, key=lambda item: (item.name != mutant.by, *_rank(item, mutant.kills)))
 
 

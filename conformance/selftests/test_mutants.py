@@ -22,7 +22,8 @@ from selftests.zoo import note
 HERE = Path(__file__).resolve().parent
 VERDICTS = HERE.parents[1] / "docs" / "verdicts"
 MUTANTS = load_mutants()
-HUNTED = hunted()
+HUNTED = dict(sorted(hunted().items(), key=lambda entry: [edit.file for edit in entry[1].edits]))
+"""In the order of the files that are edited: those of one file are forked from the same process."""
 
 REFERENCE_ADAPTER = (sys.executable, "-m", "gritstone.harness")
 

@@ -6,6 +6,7 @@ All figures are sums over the process and its living descendants, so that a wrap
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,12 +102,17 @@ def cpu_seconds(pid: int) -> float | None:
 def group_members(group: int) -> list[int]:
     """Return the living processes of a process group other than its leader; empty where it cannot be read."""
     members = []
-    for stat in _PROC.glob("[0-9]*/stat"):
-        fields = _read(stat).rpartition(")")[2].split()
-        pid = int(stat.parent.name)
-        if fields and int(fields[2]) == group and pid != group and fields[0] not in "ZX":
-            members.append(pid)
+    for pid in map(int, filter(str.isdigit, os.listdir(_PROC) if _PROC.is_dir() else ())):
+        with contextlib.suppress(OSError):  # one that has gone
+            if os.getpgid(pid) == group != pid and _state(pid) not in "ZX":
+                members.append(pid)
     return sorted(members)
+
+
+def _state(pid: int) -> str:
+    """Return the letter for the state of a process; X, for one that is dead, where it cannot be read."""
+    fields = _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()
+    return fields[0] if fields else "X"
 
 
 def carriers(variable: str) -> dict[int, int] | None:
