@@ -175,7 +175,10 @@ def chains_of_any_length(trial: Trial, fmt: Format, length: int) -> None:
 
 
 def trees_of_any_depth(trial: Trial, fmt: Format) -> None:
-    """Trees nested up to ``tree_depth`` are walked, and deeper ones ``exhausted``, by export, prune and import."""
+    """Trees nested up to ``tree_depth`` are walked, and deeper ones ``exhausted``, by export, prune and import.
+
+    The deepest way is never the first that is walked: the tree below the top is met before and behind it as well.
+    """
     pair = open_memory(trial, fmt)
     limit = pair.model.limits.tree_depth
     if limit < FLOORS["tree_depth"]:
@@ -187,7 +190,8 @@ def trees_of_any_depth(trial: Trial, fmt: Format) -> None:
     pair.export()
     if not exact:
         return
-    deeper = graph.add(Tree((("t", top), ("u", next(iter(graph.values))))))
+    below = list(graph.values)[-2]
+    deeper = graph.add(Tree((("s", below), ("t", top), ("u", below))))
     pair.play(pair.put(graph.encodings[deeper]), pair.cas(Change("tags/deep", top, deeper)), pair.prune())
     pair.export()
     graph.references["tags/deep"] = deeper
