@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cli import main
+from gritstone_conformance.comparing import against as against_module
 from gritstone_conformance.comparing.against import Side, compare_sides
 from gritstone_conformance.comparing.transcripts import Entry, Reel, Script, Transcript, entry_of
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
+from gritstone_conformance.reporting.report import Report
+from gritstone_conformance.running.plan import Selection
+from gritstone_conformance.running.settings import RunSettings
+from selftests.fakes import HELLO
 from selftests.reports import comparison_lines
 from selftests.terminal import REFERENCE, mutant
 
@@ -50,6 +58,22 @@ def test_two_that_are_wrong_alike_do_not_outvote_one_that_is_right(
         assert set(line["broken"]) == set(line["answers"]) - {right}
         assert right in line["answers"]
     assert f"SETTLED {CASE}" in capsys.readouterr().out
+
+
+@pytest.mark.rule("suite.dispute.no-vote")
+@pytest.mark.parametrize("codes", [(0, 1, 1), (1, 0, 0), (3, 1, 0)])
+def test_the_code_is_that_of_the_first_whatever_the_others_end_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codes: tuple[int, ...]
+) -> None:
+    ends, header = iter(codes), {"iut": HELLO, "attach": "stdio", "command": ["adapter"]}
+    monkeypatch.setattr(against_module, "verify", lambda *_: next(ends))
+    monkeypatch.setattr(against_module, "read_report", lambda _: Report(header, (), {}))
+    targets = [Target.parse(command, None) for command in ("one", "two", "three")]
+    report = tmp_path / "report.jsonl"
+    given = (targets, Selection(), RunSettings(), Terms(), report, lambda *_: pytest.fail("nobody listens"))
+    assert against_module.verify_against(*given, sys.stdout) == codes[0]
+    *_, footer = comparison_lines(tmp_path / "report.against.jsonl")
+    assert footer["exit"] == codes[0]
 
 
 def script(*answers: Reply | SubjectFault, verdict: str = "pass", rule: str | None = None, step: int = 0) -> Script:

@@ -11,12 +11,19 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.attachment.conditions import CONDITIONS, Missing
+from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.conditions import CONDITIONS, Condition, Missing
 from gritstone_conformance.attachment.process import Command
+from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cli import main
 from gritstone_conformance.comparing import battery
 from gritstone_conformance.comparing.transcripts import Script, Transcript, entry_of, partings
 from gritstone_conformance.replies import Ok
+from gritstone_conformance.running.plan import Selection
+from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.verifying import Data
+from gritstone_conformance.vectors.files import VectorSet
+from selftests.fakes import HELLO, fake_book
 from selftests.reports import comparison_lines
 from selftests.terminal import REFERENCE, mutant
 
@@ -30,6 +37,29 @@ def run(tmp_path: Path, command: str) -> tuple[int, dict[str, dict[str, Any]]]:
     _, *lines, footer = comparison_lines(tmp_path / "report.battery.jsonl")
     assert footer["exit"] in (0, 1)
     return code, {line["condition"]: line for line in lines}
+
+
+def having(value: bool) -> Transcript:
+    return Transcript({"a/b": Script.of("pass", None, [[entry_of("grit.has", {"ids": [1]}, Ok({"has": [value]}))]])})
+
+
+@pytest.mark.rule("suite.battery.table")
+def test_each_condition_is_compared_with_the_usual_one_and_what_was_not_tried_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = iter([having(True), having(True), having(False)])
+    monkeypatch.setattr(battery._Player, "play", lambda *_: (next(answers), HELLO))
+    monkeypatch.setattr(battery, "load_data", lambda: Data(fake_book(), VectorSet((), "0" * 64)))
+    none = Condition("none", lambda *_: Missing("there is none"))
+    monkeypatch.setattr(battery, "CONDITIONS", (*FEW, none))
+    report = tmp_path / "report.jsonl"
+    target = Target.parse("adapter", None)
+    code = battery.run_battery(target, Selection(glob="none"), RunSettings(), Terms(), report, sys.stdout)
+    _, same, other, untried, _ = comparison_lines(tmp_path / "report.battery.jsonl")
+    assert code == 1
+    assert [(each["cases"], each["differ"]) for each in (same, other)] == [(1, 0), (1, 1)]
+    assert untried == {"type": "condition", "condition": "none", "not_tried": "there is none"}
+    assert f"{'none':<28}  not tried   there is none" in capsys.readouterr().out
 
 
 @pytest.mark.rule("suite.battery.table")
