@@ -13,12 +13,22 @@ from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 
-__all__ = ["HONEST", "PATIENT", "PLANTED", "start_script", "within"]
+__all__ = ["HONEST", "PATIENT", "PLANTED", "Brisk", "start_script", "within"]
 
 PLANTED: Final = Path(__file__).resolve().parent / "planted"
 HONEST: Final = PLANTED / "honest.py"
 PATIENT: Final = Terms(deadline_scale=0.2)
 """hello 2 s, ping 1 s, and grace of twice that: room for two interpreters to start on a busy machine."""
+
+
+class Brisk(Terms):
+    """Terms of a scale that leaves an interpreter no time to start: ``hello`` has what it takes on a busy machine."""
+
+    __slots__ = ()
+
+    def deadline_s(self, op: str, size_bytes: int) -> float | None:
+        return PATIENT.deadline_s(op, size_bytes) if op == "hello" else super().deadline_s(op, size_bytes)
+
 
 Result = TypeVar("Result")
 

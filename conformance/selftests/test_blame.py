@@ -26,6 +26,7 @@ from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.trial import Property, Trial
 from gritstone_conformance.vectors.files import read_vector_file
 from selftests.fakes import Answer, FakeSubject, accept, fake_book, honest
+from selftests.scripts import Brisk
 
 HERE = Path(__file__).resolve().parent
 ADAPTER = HERE / "planted" / "poisoned.py"
@@ -123,14 +124,14 @@ def test_a_death_that_does_not_come_again_is_unreproduced(tmp_path: Path, monkey
 
 @pytest.mark.rule("suite.crash.blamed", slow=True)
 def test_a_hang_is_looked_into_within_bounds(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "hangs", 20, 7, cases=[case_of(n) for n in range(1, 25)], terms=Terms(deadline_scale=0.05))
+    _, told = run(tmp_path, "hangs", 20, 7, cases=[case_of(n) for n in range(1, 25)], terms=Brisk(deadline_scale=0.05))
     hung = told["grit/blob/n-020"]
     assert (hung.verdict, hung.cause, hung.poisoned_by) == ("error", "hung:blocked", "grit/blob/n-007")
     assert others_pass(told, "grit/blob/n-020")
 
 
 def test_a_hang_that_needs_all_there_was_is_waited_for_no_second_time(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "hangs", 2, 1, cases=[case_of(1), case_of(2)], terms=Terms(deadline_scale=0.1))
+    _, told = run(tmp_path, "hangs", 2, 1, cases=[case_of(1), case_of(2)], terms=Brisk(deadline_scale=0.05))
     hung = told["grit/blob/n-002"]
     assert (hung.verdict, hung.poisoned_by) == ("error", "grit/blob/n-001")
     # that of the run, the case alone, the case behind the other one, the last request without the others

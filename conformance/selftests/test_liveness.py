@@ -29,11 +29,11 @@ from gritstone_conformance.running.run import execute
 from gritstone_conformance.running.settings import RunSettings
 from selftests.fakes import FakeSubject, fake_book
 from selftests.liar import LIARS
-from selftests.scripts import HONEST, PATIENT, PLANTED, start_script, within
+from selftests.scripts import HONEST, PATIENT, PLANTED, Brisk, start_script, within
 from selftests.together import groups_of, together
 
-HURRIED = Terms(deadline_scale=0.1)
-"""hello 1 s, ping 0.5 s, and grace of twice that."""
+HURRIED = Brisk(deadline_scale=0.1)
+"""ping 0.5 s, and grace of twice that."""
 
 PING: Request = ("ping", {})
 
@@ -155,7 +155,7 @@ def test_what_now_and_then_fails_is_not_given_up() -> None:
 @pytest.mark.rule("suite.liveness.bounded")
 def test_of_one_that_was_given_up_no_further_process_is_started(tmp_path: Path) -> None:
     subject = start_script(
-        tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Terms(deadline_scale=0.1, grace=0.0)
+        tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Brisk(deadline_scale=0.1, grace=0.0)
     )
     for _ in range(10):
         subject.ask_each([PING, ("no.reply", {})])
@@ -212,7 +212,7 @@ USUAL_S = {"late": 6.0, "hung": 5.0 * 3 + 2.0 + 1.0, "hello": 10.0 * 3 + 2.0 + 1
 
 def command_of(name: str) -> list[str]:
     if name not in LIARS:
-        return [sys.executable, str(PLANTED / f"{name}.py"), *(["1.2"] if name == "slow" else [])]
+        return [sys.executable, str(PLANTED / f"{name}.py"), *(["0.6"] if name == "slow" else [])]
     adapter = "always_refuse" if name in ("segv-in-reject", "class-bad", "two-answers") else "honest"
     liar = [sys.executable, str(PLANTED.parent / "liar.py"), name]
     return [*liar, "--", sys.executable, str(PLANTED / f"{adapter}.py")]
@@ -231,7 +231,7 @@ def faults_of_a_run(name: str) -> list[SubjectFault]:
 
 
 def faults_at(name: str, cases: Sequence[Case]) -> list[SubjectFault]:
-    launcher = Launcher.for_command(command_of(name), PATIENT)
+    launcher = Launcher.for_command(command_of(name), PATIENT if name == "huge-line" else HURRIED)
     try:
         subject = launcher.start()
     except SubjectFault as fault:
@@ -259,7 +259,7 @@ IN_RESTARTS = ("other-hello", "ignores-term", "exits-3-at-bye", "lingers")
 """Liars whose lie shows when a process ends or another one starts."""
 
 
-WAITED_FOR = ("blocks", "closes-stdin", "half-line", "hang", "huge-line", "no-flush", "slow", "spins", "swallow")
+WAITED_FOR = ("blocks", "closes-stdin", "half-line", "hang", "no-flush", "slow", "spins", "swallow")
 """Those that take the longest, and need the least processor time meanwhile."""
 OTHERS = [name for name in (*CAUSES, *LIARS) if name not in WAITED_FOR]
 

@@ -19,13 +19,14 @@ from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import DataError, SubjectFault, UsageError
 from gritstone_conformance.replies import OffForm, Ok, Refused, Trouble, Unsupported
-from selftests.scripts import HONEST, PATIENT, start_script
+from selftests.scripts import HONEST, PATIENT, Brisk, start_script
 
+USUAL = Terms()
 ID_ARGS = {"format": "framed-sha256", "bytes": "YmxvYiAxMQBjdABzAABoZWxsbw"}
 ID_OF_BLOB = {"id": "22878b77b2c12fc26f873116451d3c9d5092ccf77441cf80ad761422b28aa759"}
 
 
-def start_honest(terms: Terms = PATIENT) -> Subject:
+def start_honest(terms: Terms = USUAL) -> Subject:
     return Launcher.for_command([sys.executable, str(HONEST)], terms).start()
 
 
@@ -100,7 +101,8 @@ def test_ok_of_another_form_is_an_answer(tmp_path: Path) -> None:
 
 
 def test_late_reply_is_reported_and_the_process_goes_on(tmp_path: Path) -> None:
-    subject = start_script(tmp_path, "if op == 'grit.id':\n    time.sleep(1.6)\nreply['x'] = {'pid': os.getpid()}\n")
+    body = "if op == 'grit.id':\n    time.sleep(0.8)\nreply['x'] = {'pid': os.getpid()}\n"
+    subject = start_script(tmp_path, body, Brisk(deadline_scale=0.1))
     with pytest.raises(SubjectFault) as caught:
         subject.ask("grit.id", ID_ARGS)
     assert caught.value.cause == "late"
@@ -240,7 +242,7 @@ def test_end_of_input_ends_the_process() -> None:
 
 def test_processes_of_one_run_share_faults_and_have_seqs_of_their_own(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
-    subject = start_honest(Terms(deadline_scale=0.2, trace=trace))
+    subject = start_honest(Terms(trace=trace))
     other = subject.spawn()
     other.ask("ping", {})
     other.close()
@@ -259,7 +261,7 @@ def parse_seq(line: bytes) -> int:
 
 
 def test_breaker_opens_after_five_hung_requests(tmp_path: Path) -> None:
-    subject = start_script(tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Terms(deadline_scale=0.02))
+    subject = start_script(tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Brisk(deadline_scale=0.05))
     answers = [subject.ask_each([("ping", {}), ("no.reply", {}), ("ping", {})])[-1] for _ in range(6)]
     found = causes(answers)
     assert found[-1] == "not-run"
@@ -268,7 +270,7 @@ def test_breaker_opens_after_five_hung_requests(tmp_path: Path) -> None:
 
 
 def test_breaker_opens_after_three_hung_requests_where_nothing_but_hello_was_answered(tmp_path: Path) -> None:
-    subject = start_script(tmp_path, "if op != 'hello':\n    time.sleep(600)\n", Terms(deadline_scale=0.02))
+    subject = start_script(tmp_path, "if op != 'hello':\n    time.sleep(600)\n", Brisk(deadline_scale=0.05))
     found = causes([subject.ask_each([(op, {})])[-1] for op in ("ping", "grit.zork", "ping", "ping")])
     assert found == ["hung:blocked"] * 3 + ["not-run"]
     assert subject.given_up == "3 requests hung in a row, and nothing but hello was ever answered"
@@ -276,7 +278,7 @@ def test_breaker_opens_after_three_hung_requests_where_nothing_but_hello_was_ans
 
 @pytest.mark.rule("suite.liveness.bounded")
 def test_breaker_opens_after_ten_late_replies(tmp_path: Path) -> None:
-    subject = start_script(tmp_path, "if op == 'ping':\n    time.sleep(0.6)\n", Terms(deadline_scale=0.1))
+    subject = start_script(tmp_path, "if op == 'ping':\n    time.sleep(0.2)\n", Brisk(deadline_scale=0.02, grace=20.0))
     found = causes(subject.ask_each([("ping", {})] * 12)) + causes(subject.ask_each([("grit.id", ID_ARGS)]))
     assert found == ["late"] * 10 + ["not-run"]
     subject.close()
@@ -329,7 +331,7 @@ def test_hello_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_hurried_run_gives_less_time_to_what_hung_before(tmp_path: Path) -> None:
-    subject = start_script(tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Terms(deadline_scale=0.15))
+    subject = start_script(tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Brisk(deadline_scale=0.15))
     took = []
     for hasty in (False, True):
         subject.ask("ping", {})

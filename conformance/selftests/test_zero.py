@@ -26,10 +26,11 @@ from gritstone_conformance.running.verdicts import rule_verdicts
 from gritstone_conformance.running.verifying import Data, load_data, plan_run
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes import Answer, FakeSubject, accept, fake_book, honest, reject
-from selftests.scripts import PLANTED
+from selftests.scripts import PLANTED, Brisk
 
 QUICK = RunSettings(saves=False, shrink_s=0.0)
-HURRIED = Terms(deadline_scale=0.1, hellos=1)
+USUAL = Terms(hellos=1)
+WAITED_FOR = Brisk(deadline_scale=0.05, hellos=1)
 NOTHING = ("null", "echo", "always_ok", "always_refuse", "unsupported", "hang", "dies_on_3rd", "slow")
 
 
@@ -58,10 +59,10 @@ def gate() -> Plan:
     )
 
 
-def outcomes_of(command: list[str], plan: Plan) -> tuple[Outcome, ...]:
+def outcomes_of(command: list[str], plan: Plan, terms: Terms = USUAL) -> tuple[Outcome, ...]:
     """Play a plan on a command as a run does, and leave out what only serves people."""
     try:
-        subject = Launcher.for_command(command, HURRIED).start()
+        subject = Launcher.for_command(command, terms).start()
     except SubjectFault as fault:
         return execute_nothing(plan, fault, data().book)
     return execute(plan, subject, data().book, QUICK, lambda _: None).outcomes
@@ -70,8 +71,9 @@ def outcomes_of(command: list[str], plan: Plan) -> tuple[Outcome, ...]:
 @pytest.mark.rule("suite.mutant.zero", slow=True)
 @pytest.mark.parametrize("name", NOTHING)
 def test_no_rule_passes_for_who_does_nothing(name: str) -> None:
-    words = {"null": [], "slow": ["everything", "0.7"]}.get(name, ["everything"])
-    verdicts = rule_verdicts(outcomes_of([sys.executable, str(PLANTED / f"{name}.py"), *words], gate()))
+    words = {"null": [], "slow": ["everything", "0.4"]}.get(name, ["everything"])
+    terms = WAITED_FOR if name in ("hang", "slow") else USUAL
+    verdicts = rule_verdicts(outcomes_of([sys.executable, str(PLANTED / f"{name}.py"), *words], gate(), terms))
     assert {rule.partition(".")[0] for rule in verdicts} == {"grit", "wit", "runtime", "wasm", "harness"}
     assert len(verdicts) > 250
     assert [rule for rule, verdict in verdicts.items() if verdict == "pass"] == []
