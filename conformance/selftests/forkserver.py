@@ -22,6 +22,7 @@ Who stands by ends when nobody holds the other end of its socket.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib
 import importlib.machinery
@@ -29,9 +30,10 @@ import json
 import os
 import socket
 import sys
+import threading
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from selftests.mutate import STALE, Edit, Mutant, MutatingFinder, StaleMutantError, run
 
@@ -137,7 +139,7 @@ def _take_over(order: Order, passed: Sequence[int]) -> None:
     os.environ.update(order["environ"])
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> NoReturn:
     """Stand by, and be in each child that is started what Python would be if it was started with the fault."""
     for library in LIBRARIES:
         with contextlib.suppress(ImportError):
@@ -145,11 +147,28 @@ def main(argv: Sequence[str]) -> int:
     waypoint = Waypoint(socket.socket(fileno=int(argv[0])))
     sys.meta_path.insert(0, waypoint)
     try:
-        mutant = _approached(waypoint)
+        code: object = run(_approached(waypoint), f"{PACKAGE}.harness", ())
     except StaleMutantError as stale:
         print(stale, file=sys.stderr)
-        return STALE
-    return run(mutant, f"{PACKAGE}.harness", ())
+        code = STALE
+    except SystemExit as end:
+        code = end.code
+    except BaseException:  # noqa: BLE001 - whatever the mutant ends of
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    _end(code)
+
+
+def _end(code: object) -> NoReturn:
+    """End as Python does, but without taking down what is loaded: that is shared, and would be copied first."""
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
+    atexit._run_exitfuncs()
+    if not isinstance(code, int | None):
+        print(code, file=sys.stderr)
+        code = 1
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code or 0)
 
 
 def _approached(waypoint: Waypoint) -> Mutant:
@@ -162,4 +181,4 @@ def _approached(waypoint: Waypoint) -> Mutant:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -87,6 +87,28 @@ def test_what_is_forked_finds_itself_where_what_is_started_does(
     assert forked[2] == started[2] == "exit-7"
 
 
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        ("raise ValueError('no value')", "exit-1"),
+        ("sys.exit('no code')", "exit-1"),
+        ("sys.exit()", "exit-0"),
+        ("import atexit, os; atexit.register(os.write, 1, b'at last')", "exit-0"),
+        ("import os, threading; threading.Timer(0.2, os.write, (1, b'late')).start()", "exit-0"),
+        ("print('said')", "exit-0"),
+        ("import os; os._exit(3)", "exit-3"),
+    ],
+)
+def test_what_is_forked_ends_as_what_is_started(words: str, end: str) -> None:
+    mutant = Mutant("ends", "", (Edit("gritstone/harness/__main__.py", "    gc.freeze()\n", f"    {words}\n"),))
+    forking, plain = _commands(mutant)
+    with told(mutant):
+        (said, log, ended), started = _ended(forking.open()), _ended(plain.open())
+    assert (said, ended) == (started[0], started[2])
+    assert log.splitlines()[-1:] == started[1].splitlines()[-1:]
+    assert ended == end
+
+
 def test_a_stale_mutant_ends_as_a_started_one() -> None:
     mutant = Mutant("gone", "", (Edit("gritstone/errors.py", "no such text", ""),))
     _, log, end = _ended(_commands(mutant)[0].open())
