@@ -48,11 +48,13 @@ def prove(mutant: Mutant, home: Path) -> Told:
     """Play the tests that prove the rule that a fault of the suite breaks.
 
     Args:
-        mutant: the fault; the test that it names in ``by`` is played first, and alone where it finds the fault.
+        mutant: the fault; the test that it names in ``by``, with or without values of its parameters, is played first,
+            and alone where it finds the fault.
         home: an empty directory.
     """
     tests = [proof.test for proof in proofs_by_rule()[mutant.kills] if not proof.slow]
-    known = [test for test in tests if test.partition("::")[2] == mutant.by]
+    name, bracket, values = (mutant.by or "").partition("[")
+    known = [f"{test}{bracket}{values}" for test in tests if test.partition("::")[2] == name]
     told = _prove(known, home, mutant) if known else Told()
     others = [test for test in tests if test not in known]
     return told if told.found or not others else _prove(others, home, mutant)

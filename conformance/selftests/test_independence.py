@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from gritstone_conformance.judge import compare
+from gritstone_conformance.replies import Ok
 from selftests.scripts import PLANTED
 
 WITHOUT = """
@@ -49,6 +51,18 @@ def played(program: str, cwd: Path, *words: str) -> subprocess.CompletedProcess[
 def test_no_module_of_the_suite_needs_the_reference(tmp_path: Path) -> None:
     done = played(IMPORTS_ALL, tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.rule("suite.oracle.independent")
+def test_an_answer_is_judged_without_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "gritstone"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "gritstone", None)  # whoever imports it fails
+    try:
+        found = [compare({"ok": {"n": number}}, Ok({"n": 1}), {}) for number in (1, 2)]
+    except ImportError as problem:
+        pytest.fail(str(problem))
+    assert [difference is None for difference in found] == [True, False]
 
 
 @pytest.mark.rule("suite.oracle.independent")

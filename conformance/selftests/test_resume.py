@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cli import main
+from gritstone_conformance.comparing import lives
+from gritstone_conformance.comparing.matrix import Matrix
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.resume import resume_beside
 from gritstone_conformance.strategies.guests import GUESTS
@@ -76,6 +79,29 @@ def test_who_runs_no_guests_plays_nothing(resume: Callable[..., tuple[int, list[
     code, lines = resume("--iut", f"{REFERENCE} --without wasm", "-k", "[!l]*")
     assert code == 3
     assert lines[-1] == "0 journeys, 0 cuts, 0 steps compared, 0 differences"
+
+
+@pytest.mark.rule("suite.resume.matrix")
+def test_every_cut_of_every_pair_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts: dict[str, Any] = {letter: object() for letter in "ABC"}
+    others: dict[str, Any] = {letter: object() for letter in "ABC"}
+    pasts = {id(host): lives._Past([bytes(cut) for cut in range(4)]) for host in hosts.values()}
+    played: list[tuple[object, object, int]] = []
+
+    def resume(host: object, life: object, fmt: object, past: object, cut: int) -> tuple[str | None, int]:
+        played.append((host, past, cut))
+        return ("wrong" if cut == 3 else None), 2
+
+    monkeypatch.setattr(lives, "_straight", lambda host, *_: pasts[id(host)])
+    monkeypatch.setattr(lives, "_resume", resume)
+    matrix = Matrix(("A", "B", "C"))
+    lives._play(matrix, hosts, others, lives.LIVES[0], FORMATS["framed-sha256"])
+    lived = [pasts[id(host)] for host in hosts.values()]
+    assert played == [(other, past, cut) for other in others.values() for past in lived for cut in range(4)]
+    assert matrix.cuts == {(one, other): 4 for one in "ABC" for other in "ABC"}
+    assert matrix.steps == 2 * 4 * 9
+    found = [(each.source, each.target, each.cut, each.step) for each in matrix.differences]
+    assert sorted(found) == [(one, other, 3, 5) for one in "ABC" for other in "ABC"]
 
 
 @pytest.mark.rule("suite.resume.matrix")

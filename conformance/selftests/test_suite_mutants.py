@@ -33,6 +33,15 @@ def test_every_rule_that_a_test_is_marked_with_exists() -> None:
     assert set(PROOFS) <= set(BOOK.rules)
 
 
+def test_what_is_played_first_is_a_test_of_the_rule() -> None:
+    first = {(mutant.id, mutant.kills, mutant.by.partition("[")[0]) for mutant in HUNTED.values() if mutant.by}
+    assert [
+        (name, by)
+        for name, rule, by in sorted(first)
+        if by not in {proof.test.partition("::")[2] for proof in PROOFS[rule] if not proof.slow}
+    ] == []
+
+
 @pytest.mark.zoo
 @pytest.mark.parametrize("mutant", HUNTED.values(), ids=HUNTED)
 def test_a_fault_of_the_suite_is_found_by_a_test_that_names_its_rule(
