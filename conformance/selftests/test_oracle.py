@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from gritstone_conformance.vectors.files import load_vectors
+from gritstone_conformance.bundled import vectors_dir
+from gritstone_conformance.vectors.files import load_vectors, parse_vector_file
 from selftests.oracle import SLOW, play_vector
 
 PROFILES = ("grit", "wit", "runtime", "wasm")
@@ -15,8 +16,10 @@ PROFILES = ("grit", "wit", "runtime", "wasm")
 
 @pytest.mark.rule("suite.mutant.oracle")
 def test_the_vectors_of_trees_are_answered_by_the_model() -> None:
-    cases = [case for case in load_vectors().cases() if case.name.startswith("grit/tree/")]
-    assert cases
+    files = sorted((vectors_dir() / "grit").glob("tree*.json"))
+    parsed = [parse_vector_file(file.read_bytes(), file.name, check_schema=False) for file in files]
+    cases = [case for file in parsed for case in file.cases]
+    assert {case.name.rpartition("/")[0] for case in cases} == {"grit/tree"}
     assert {case.name: wrong for case in cases if (wrong := play_vector(case)) is not None} == {}
 
 

@@ -119,6 +119,7 @@ def test_draws_do_not_depend_on_what_else_is_loaded(monkeypatch: pytest.MonkeyPa
     assert set(seen) == {0}, "what it would collect is not drawn"
 
 
+@pytest.mark.rule("suite.found.small", "suite.found.replays")
 def test_a_failure_is_shrunk_saved_and_replayable(tmp_path: Path) -> None:
     found = run(FakeSubject(summing(1000)), properties=[PROPERTY], home=tmp_path)["grit/tree/sums"]
     assert (found.verdict, found.rule, found.signature) == ("fail", RULE, "expected value got value at /sum")
