@@ -14,6 +14,7 @@ from gritstone_conformance.properties.harness.probe import (
     ERROR,
     ask_apart,
     claims_grit,
+    mixed,
     process_of,
     spoilt,
 )
@@ -85,9 +86,11 @@ def fault_is_error(trial: Trial) -> None:
     """Arguments that do not fit the schema are answered ``error`` and never ``refused``; those that fit are not."""
     asked: list[Asked] = []
     well: list[Asked] = []
+    before: dict[str, dict[str, Json]] = {}
     for op, args in _claimed(trial):
-        asked += [(op, changed, ERROR) for changed in off_schema(op, args)]
+        asked += [(op, changed, ERROR) for changed in off_schema(op, args, before.get(op, {}))]
         well.append((op, args, ANSWERED))
+        before[op] = args
     ask_apart(trial, asked)
     trial.expect_many(well)
 
@@ -97,10 +100,16 @@ def _claimed(trial: Trial) -> list[tuple[str, dict[str, Json]]]:
     return every_request(trial.claims, hello, trial.directory(), trial.path())
 
 
-def off_schema(op: str, args: dict[str, Json]) -> list[dict[str, Json]]:
-    """Return the arguments with one place changed so that they do not fit the schema any more, each once."""
+def off_schema(op: str, args: dict[str, Json], other: dict[str, Json]) -> list[dict[str, Json]]:
+    """Return arguments that do not fit the schema, each once: ``args`` with one place changed, or mixed with others.
+
+    Args:
+        op: the operation.
+        args: arguments that fit.
+        other: others of the same operation; or none.
+    """
     found: dict[str, dict[str, Json]] = {}
-    for changed in spoilt(args):
+    for changed in (*spoilt(args), mixed(args, other), mixed(other, args)):
         if repr(changed) not in found and not fits("request", f"args.{op}", changed):
             found[repr(changed)] = changed
     return list(found.values())

@@ -6,7 +6,7 @@ together; one that is answered wrongly is asked once more alone, so that the fai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from gritstone_conformance.attachment.subject import Subject
@@ -14,7 +14,7 @@ from gritstone_conformance.judge import compare
 from gritstone_conformance.replies import REFUSAL_CLASSES, Json
 from gritstone_conformance.trial import Asked, SubjectLike, Trial
 
-__all__ = ["ANSWERED", "DONE", "ERROR", "ask_apart", "claims_grit", "process_of", "spoilt"]
+__all__ = ["ANSWERED", "DONE", "ERROR", "ask_apart", "claims_grit", "mixed", "process_of", "spoilt"]
 
 DONE: Final[dict[str, Json]] = {"ok": {}}
 ERROR: Final[dict[str, Json]] = {"error": True}
@@ -22,6 +22,12 @@ ANSWERED: Final[dict[str, Json]] = {"any": [{"ok": {"$": "any"}}, *({"refused": 
 """Carried out or refused: neither ``unsupported`` nor ``error``."""
 
 _WRONG_TYPES: Final[tuple[Json, ...]] = (None, True, 0, 4097, "", "A", [], [1], {}, {"a": 1})
+_LARGE_NUMBERS: Final = (65, 256, 1_001, 65_537, 1 << 32)
+"""Further numbers that are one more than the most that some member may be."""
+_LARGE_TEXT: Final = str(1 << 64)
+_LONG_TEXT: Final = 32  # characters more than a handle of one may have
+_LONG_LISTS: Final = (65, 4_097)
+"""One item more than a list with a bound may have."""
 
 
 def ask_apart(trial: Trial, requests: Sequence[Asked], *, rule: str | None = None) -> None:
@@ -33,17 +39,34 @@ def ask_apart(trial: Trial, requests: Sequence[Asked], *, rule: str | None = Non
 
 
 def spoilt(value: Json) -> Iterator[Any]:
-    """Yield a JSON value with one place changed: a member too many, a member less, a value of another type."""
-    if isinstance(value, dict):
-        yield {**value, "surplus": 1}
-        for name, item in value.items():
-            yield {other: kept for other, kept in value.items() if other != name}
-            for changed in (*_WRONG_TYPES, *spoilt(item)):
-                yield {**value, name: changed}
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            for changed in (*_WRONG_TYPES, *spoilt(item)):
-                yield [*value[:index], changed, *value[index + 1 :]]
+    """Yield a JSON value with one place changed: a member more or less, another type, a value beyond some bound."""
+    match value:
+        case dict():
+            yield {**value, "surplus": 1}
+            for name, item in value.items():
+                yield {other: kept for other, kept in value.items() if other != name}
+                for changed in (*_WRONG_TYPES, *spoilt(item)):
+                    yield {**value, name: changed}
+        case list():
+            for index, item in enumerate(value):
+                for changed in (*_WRONG_TYPES, *spoilt(item)):
+                    yield [*value[:index], changed, *value[index + 1 :]]
+            for item in value[-1:]:
+                yield [*value, item]
+                yield from ([item] * length for length in _LONG_LISTS)
+        case str():
+            yield from ("0" + value, value + value[-1:] * _LONG_TEXT, _LARGE_TEXT)
+        case int():
+            yield from _LARGE_NUMBERS
+
+
+def mixed(value: Mapping[str, Json], other: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the members of two JSON objects in one, at every depth; where they differ, ``other`` counts."""
+    found = dict(value)
+    for name, item in other.items():
+        before = found.get(name)
+        found[name] = mixed(before, item) if isinstance(before, dict) and isinstance(item, dict) else item
+    return found
 
 
 def claims_grit(trial: Trial) -> bool:

@@ -87,6 +87,8 @@ var (
 	specPattern   = regexp.MustCompile(`\A(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\z`)
 )
 
+const longestSpec = 16 // characters of a version of the spec
+
 func (a *arguments) matching(name string, pattern *regexp.Regexp) string {
 	text := a.text(name)
 	if !pattern.MatchString(text) {

@@ -28,7 +28,9 @@ func hello(a *Adapter, args *arguments) (answer, error) {
 	if len(offered) == 0 || args.text("suite") == "" {
 		args.fail("no protocol, or a suite without a name")
 	}
-	args.matching("spec", specPattern)
+	if len(args.matching("spec", specPattern)) > longestSpec {
+		args.fail("a spec of more than %d characters", longestSpec)
+	}
 	frame := min(args.number("frame_bytes", 4_194_304, maxUint), frameBytes)
 	requests := min(args.number("window", 1, maxUint), window)
 	if err := args.done(); err != nil {
