@@ -4,14 +4,14 @@ Decides how a violation is told: one line with the place (JSON Pointer) and what
 checked when is their readers' business: files that a person gives are always checked, bundled ones by the lint.
 
 A validator that can explain itself is slow. So ``compiled`` says whether a document fits, and the validator is asked
-what is wrong with one that does not, or where ``compiled`` is not sure.
+what is wrong with one that does not, or where ``compiled`` is not sure. It passes over the parts that surely fit.
 """
 
 from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.compiled import Compiler, UnsureError
@@ -19,6 +19,8 @@ from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
 
 __all__ = ["fits", "violation"]
+
+_DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def violation(schema: str, document: Json, part: str | None = None) -> str | None:
@@ -57,9 +59,13 @@ def fits(schema: str, part: str, document: Json) -> bool:
 
 
 def _surely_fits(schema: str, part: str | None, document: Json) -> bool | None:
-    """Return whether a document fits, or None where only the validator can tell."""
+    return _fits(_urn(schema) + ("" if part is None else f"#/$defs/{part}"), document)
+
+
+def _fits(ref: str, document: Json) -> bool | None:
+    """Return whether a document fits what a reference names, or None where only the validator can tell."""
     try:
-        return _compiler().check(_urn(schema) + ("" if part is None else f"#/$defs/{part}"))(document)
+        return _compiler().check(ref)(document)
     except UnsureError:
         return None
 
@@ -82,12 +88,23 @@ def _shortened(message: str) -> str:
 
 @cache
 def _contents() -> dict[str, Json]:
-    """Return the schemas by their ``$id``."""
+    """Return the schemas by their ``$id``; all references in them are absolute."""
     try:
         contents = [json.loads(path.read_bytes()) for path in sorted((spec_dir() / "schemas").glob("*.schema.json"))]
     except (OSError, ValueError) as problem:
         raise DataError(f"{spec_dir() / 'schemas'}: {problem}") from problem
-    return {content["$id"]: content for content in contents}
+    return {content["$id"]: _absolute(content, content["$id"]) for content in contents}
+
+
+def _absolute(schema: Json, urn: str) -> Json:
+    """Return a schema whose references name their file, and that leaves it to its user which validator that is."""
+    if isinstance(schema, list):
+        return [_absolute(each, urn) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    members = {name: _absolute(each, urn) for name, each in schema.items() if name != "$schema" or each != _DRAFT}
+    ref = members.get("$ref")
+    return {**members, "$ref": urn + ref} if isinstance(ref, str) and ref.startswith("#") else members
 
 
 def _urn(schema: str) -> str:
@@ -105,8 +122,16 @@ def _compiler() -> Compiler:
 @cache
 def _validator(schema: str, part: str | None = None) -> Any:
     from jsonschema import Draft202012Validator  # 0.1 s to import: only who asks what is wrong pays
-    from referencing import Registry, Resource
+    from jsonschema.validators import extend
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012
 
-    registry = Registry().with_resources((urn, Resource.from_contents(each)) for urn, each in _contents().items())
+    whole = Draft202012Validator.VALIDATORS["$ref"]
+
+    def follow(validator: Any, ref: str, instance: Json, parent: Json) -> Any:
+        return () if _fits(ref, instance) else whole(validator, ref, instance, parent)
+
+    resources = ((urn, DRAFT202012.create_resource(each)) for urn, each in _contents().items())
     root = _contents()[_urn(schema)] if part is None else {"$ref": f"{_urn(schema)}#/$defs/{part}"}
-    return Draft202012Validator(root, registry=registry)
+    kind: Any = extend(Draft202012Validator, {"$ref": follow})  # type: ignore[no-untyped-call]
+    return kind(root, registry=Registry().with_resources(resources))
