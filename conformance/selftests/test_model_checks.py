@@ -183,6 +183,20 @@ def test_what_is_closed_is_not_too_deep(fmt: Format, depth: int) -> None:
     )
 
 
+@EITHER
+def test_a_blob_that_is_erased_is_gone_from_the_shelf(fmt: Format) -> None:
+    store = Store(fmt)
+    data = fmt.encode(Blob((), b"read"))
+    store.put(data)
+    shelf = Shelf.over(store)
+    written = shelf.put(Blob((), b"written"))
+    shelf.flush(store)
+    for identity in (fmt.hash(data), written):
+        assert shelf.blob(identity) is not None
+        assert store.erase(identity) == {"ok": {}}
+        assert shelf.blob(identity) is None
+
+
 def opened(host: ModelHost, **more: Any) -> ModelHost:
     args = {"store": "s", "format": "framed-sha256", "backend": "memory", "create": True, **more}
     assert host.ask("grit.open", args) == Ok({})

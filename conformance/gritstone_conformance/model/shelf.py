@@ -1,13 +1,14 @@
 """A shelf: objects by id, as code of actors reads them and adds to them.
 
-It stands over a store or a bundle, keeps what it has read, and holds what was added apart, so that a transition leaves
-nothing behind unless somebody takes it over.
+It stands over a store or a bundle, keeps what it has read but for blobs, which may be erased underneath, and holds what
+was added apart, so that a transition leaves nothing behind unless somebody takes it over.
 
 Invariant: reading never changes what is underneath; an id that is absent or of the wrong kind raises Refusal.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NoReturn
 
 from gritstone_conformance.model.formats import Format
@@ -57,7 +58,7 @@ class Shelf:
         if value is not None:
             return value
         found = self._look(identity)
-        if not isinstance(found, Defect):
+        if not isinstance(found, Defect | Blob):
             self._values[identity] = found
         return found
 
@@ -124,8 +125,10 @@ class Shelf:
         if identity not in self._values:
             found = self._look(identity)
             if isinstance(found, Defect):
-                self.added[identity], found = data, value
-            self._values[identity] = found
+                self.added[identity] = data
+                self._values[identity] = value
+            elif not isinstance(found, Blob):
+                self._values[identity] = found
         return identity
 
     def put_mail(self, entries: dict[bytes, bytes]) -> bytes | None:
@@ -140,7 +143,7 @@ class Shelf:
 
     def flush(self, store: Store) -> None:
         """Hand what was added over to a store."""
-        store.keep(self.added)
+        self._hand_over(store, self.added)
         self.added = {}
 
     def flush_reached(self, store: Store, root: bytes | None) -> None:
@@ -154,9 +157,16 @@ class Shelf:
                 continue
             reached[identity] = self.added[identity]
             waiting += [edge.target for edge in edges(value)]
-        store.keep(reached)
+        self._hand_over(store, reached)
         self.added = {identity: data for identity, data in self.added.items() if identity not in reached}
         self.forget()
+
+    def _hand_over(self, store: Store, encodings: Mapping[bytes, bytes]) -> None:
+        """Let a store keep encodings; from now on it says whether a blob among them was erased."""
+        store.keep(encodings)
+        for identity in encodings:
+            if isinstance(self._values.get(identity), Blob):
+                del self._values[identity]
 
 
 def _wrong(identity: bytes, kind: str) -> NoReturn:
