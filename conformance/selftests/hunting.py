@@ -39,7 +39,7 @@ from gritstone_conformance.trial import Claims, Property
 from selftests.forked import Forking
 from selftests.mutate import Mutant, told
 
-__all__ = ["Found", "hunt", "play_gate"]
+__all__ = ["Found", "hunt", "opener", "play_gate"]
 
 _PATIENCE: Final = (1.0, 0.2, 0.05)
 """Scale of the deadlines; of a liar, or of who is found by waiting (hello 2 s, grace of twice that); of who is both."""
@@ -158,7 +158,7 @@ def _attached(command: Sequence[str], mutant: Mutant, home: Path) -> Iterator[La
     terms = Terms(deadline_scale=_PATIENCE[bool(mutant.proxy) + mutant.waits])
     with told(mutant):
         if not mutant.listens:
-            yield Launcher(_opener(command, mutant), terms)
+            yield Launcher(opener(command, mutant), terms)
             return
         path = home / "socket"
         server = subprocess.Popen([*command, "--listen", f"unix:{path}"])
@@ -169,7 +169,7 @@ def _attached(command: Sequence[str], mutant: Mutant, home: Path) -> Iterator[La
             server.wait()
 
 
-def _opener(command: Sequence[str], mutant: Mutant) -> Command:
+def opener(command: Sequence[str], mutant: Mutant) -> Command:
     """Say how to start a mutant: the reference is forked where it has a fault, all else is started as a run does."""
     plain = Command.parse(command)
     if mutant.is_of_suite or mutant.anew or not mutant.edits or sys.platform != "linux":

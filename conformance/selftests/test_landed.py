@@ -25,6 +25,7 @@ from gritstone_conformance.running.run import execute
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes import FakeSubject, fake_book
+from selftests.hunting import opener
 from selftests.mutate import hunted
 from selftests.unharmed import Unharmed
 
@@ -122,8 +123,9 @@ def test_a_kill_of_a_living_process_has_landed_and_one_of_a_dead_one_has_not() -
 
 def played(mutant: str, case: str, home: Path, kind: type[Observed]) -> str | None:
     """Play a case on a mutant; returns the rule that is broken, else the cause of the fault, or None."""
-    command = hunted()[mutant].command("gritstone.harness")
-    subject = kind(Launcher.for_command(command, Terms()).start(), Ledger())
+    planted = hunted()[mutant]
+    start = Launcher(opener(planted.command("gritstone.harness"), planted), Terms())
+    subject = kind(start.start(), Ledger())
     try:
         tested = check_property(CRASHES[case], subject, RunSettings(shrink_s=0.0, saves=False, home=home))
     finally:
