@@ -175,11 +175,10 @@ class Bundles(_WithStore):
         draw = random.Random(format_name)
         store = self.open(backend, format_name)
         blobs = store.put_group([(self.encoded(draw, 60), None) for _ in range(19_800)])
-        trees = []
-        for n in range(0, len(blobs), 99):
-            entries = {f"{m}": one for m, one in enumerate(blobs[n : n + 99]) if isinstance(one, bytes)}
-            trees.append(store.put(store.format.encode(Tree(entries), store.limits)))
-        root = Tree({f"{n}": tree for n, tree in enumerate(trees)})
+        leaves = [blobs[n : n + 99] for n in range(0, len(blobs), 99)]
+        listed = [Tree({f"{m}": one for m, one in enumerate(some) if isinstance(one, bytes)}) for some in leaves]
+        trees = store.put_group([(store.format.encode(tree, store.limits), None) for tree in listed])
+        root = Tree({f"{n}": tree for n, tree in enumerate(trees) if isinstance(tree, bytes)})
         store.update_references([Change("tags/all", None, store.put(store.format.encode(root, store.limits)))])
         with store.snapshot() as snapshot:
             self.bundle = b"".join(export_bundle(snapshot))
