@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -60,6 +60,52 @@ def test_no_import_is_missed() -> None:
     for name, path in sources().items():
         source = path.read_text(encoding="utf-8")
         assert set(of_ast(source)) <= set(named_in(source)), name
+
+
+@pytest.mark.nightly
+def test_no_module_changes_another_as_it_is_imported() -> None:
+    """By a statement, that is; what a decorator may have put there is a function, which is held."""
+    for name in nursery.imported_before():
+        tree = ast.parse(sources()[name].read_text(encoding="utf-8"))
+        assert [ast.unparse(each) for each in at_import(tree.body) if changes_something(each)] == [], name
+
+
+def at_import(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    for statement in body:
+        if isinstance(statement, ast.FunctionDef) or ast.unparse(statement).startswith("if __name__ =="):
+            continue
+        yield statement
+        for part in ("body", "orelse", "handlers", "finalbody"):
+            yield from at_import(getattr(statement, part, ()))
+
+
+def changes_something(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Expr):
+        return not isinstance(statement.value, ast.Constant)
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    return isinstance(statement, ast.Delete) or any(isinstance(each, ast.Attribute | ast.Subscript) for each in targets)
+
+
+def test_what_changes_something_is_told() -> None:
+    told = [
+        "a.append(1)",
+        "a.b = 1",
+        "a[1] = 2",
+        "a.b += 1",
+        "del a.b",
+        "if a:\n    b.c()",
+        "for a in b:\n    c[a] = 1",
+    ]
+    assert [each for each in told if not any(map(changes_something, at_import(ast.parse(each).body)))] == []
+    fine = [
+        "a = b.c()",
+        "'doc'",
+        "a: int = 1",
+        "def a(): b.c()",
+        "class A:\n    b = 1",
+        "if __name__ == '__main__':\n    a()",
+    ]
+    assert [each for each in fine if any(map(changes_something, at_import(ast.parse(each).body)))] == []
 
 
 def test_who_imports_a_module_through_others_is_bound_to_it() -> None:
