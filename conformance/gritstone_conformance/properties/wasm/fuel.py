@@ -154,7 +154,7 @@ def all_budgets(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 def seen(trial: Trial, fmt: Format) -> None:
-    """A guest that asks for its fuel sees what is left of any budget, and of the tank where that is less."""
+    """A guest that asks for its fuel sees what is left of its budget and of the tank; ``used`` stays within 63 bits."""
     bench = GuestBench(trial, fmt)
     probe = Probe()
     for _ in range(3):
@@ -171,6 +171,9 @@ def seen(trial: Trial, fmt: Format) -> None:
         actor.tell(bench.outside, rule="wasm.fuel.tank")
     overdrawn = bench.document({"v": 1, "used": 9_000_000})
     bench.run(module, {"tank": 1_000}, wasm_state=overdrawn, rule="wasm.fuel.tank")  # lowered since
+    for used in (_MOST - 1, 1 << 53):
+        worn = bench.document({"v": 1, "used": used})
+        bench.run(module, {"clock": {"start": 0, "tick": 1}}, wasm_state=worn, rule="wasm.fuel.used")
     bench.play()
 
 
@@ -207,7 +210,7 @@ PROPERTIES: Final = (
     *of_engines(
         "wasm/fuel/all-budgets", all_budgets, "wasm.fuel.exact", given=tape(TAPE), examples=2, search_only=True
     ),
-    *of_engines("wasm/fuel/seen", seen, "wasm.fuel.host-call", "wasm.fuel.exact", "wasm.fuel.tank"),
+    *of_engines("wasm/fuel/seen", seen, "wasm.fuel.host-call", "wasm.fuel.exact", "wasm.fuel.tank", "wasm.fuel.used"),
     *of_engines("wasm/fuel/endless", endless, "wasm.fuel.exact"),
     *of_engines("wasm/fuel/long", long_call, "wasm.fuel.no-engine", "wasm.fuel.exact"),
 )
