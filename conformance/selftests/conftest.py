@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -18,6 +18,8 @@ from selftests.zoo import Summary, Zoo
 __all__ = ["run"]  # a fixture; hooks are found by their names
 
 _COLLECTED = pytest.StashKey[int]()
+_LONGEST: Final = ("test_liveness", "test_tutorial", "test_zero", "test_zoo")
+"""Files with tests that take the longest: played first, so that no worker waits for another that plays one of them."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,8 +37,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Count the tests of the zoo before any filter drops some."""
+    """Count the tests of the zoo before any filter drops some; begin with the longest of the others."""
     config.stash[_COLLECTED] = sum(1 for item in items if item.get_closest_marker("zoo"))
+    if not config.getoption("--whole-zoo"):
+        items.sort(key=lambda item: item.path.stem not in _LONGEST)
 
 
 @pytest.hookimpl(trylast=True)
