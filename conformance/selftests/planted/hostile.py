@@ -58,14 +58,14 @@ def drip(_request: Request, line: bytes) -> NoReturn:
 
 def fork_bomb(_request: Request, line: bytes) -> bytes:
     for _ in range(30):
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", os.environ.get("HOSTILE", "")])
+        subprocess.Popen([sys.executable, "-IS", "-c", "import time; time.sleep(600)", os.environ.get("HOSTILE", "")])
     return line
 
 
 def leaves_home(_request: Request, _line: bytes) -> NoReturn:
     """Leave a child in a session of its own that holds every pipe, and die."""
     program = "import sys, time; time.sleep(600)"
-    subprocess.Popen([sys.executable, "-c", program, os.environ.get("HOSTILE", "")], start_new_session=True)
+    subprocess.Popen([sys.executable, "-IS", "-c", program, os.environ.get("HOSTILE", "")], start_new_session=True)
     os._exit(5)
 
 
