@@ -79,9 +79,9 @@ def run(words: Sequence[str], home: Path, patience_s: float, edited: Iterable[st
 
 def _become(words: Sequence[str], home: str, forgotten: Sequence[str], environ: Mapping[str, str]) -> None:
     """Be the Python that was started with these words, as the leader of a process group."""
+    os.setsid()
     gc.freeze()  # what is here stays, and need not be looked through again and again
     forget(forgotten)
-    os.setsid()
     os.chdir(home)
     os.environ.clear()
     os.environ.update(environ)
