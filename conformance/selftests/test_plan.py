@@ -55,6 +55,16 @@ def test_jobs_get_equal_shares_of_the_cost(count: int) -> None:
     assert max(costs) <= max(800, sum(costs) / count + 100)
 
 
+def test_what_is_only_searched_weighs_nothing_among_jobs() -> None:
+    searched = [
+        Property(f"grit/tree/long-{number}", ("grit.tree.key-order",), _nothing, cost=2_000, search_only=True)
+        for number in range(3)
+    ]
+    cases = [accept(f"grit/tree/case-{number}") for number in range(60)]
+    plans = [make_plan(cases, searched, (), Selection(shard=(index, 2), by_cost=True), 1) for index in range(2)]
+    assert [len(plan.of_kind("vector")) for plan in plans] == [30, 30]
+
+
 def _nothing(trial: Trial) -> None:
     pass
 

@@ -135,6 +135,8 @@ class Planned:
     @property
     def cost(self) -> float:
         """What it costs in ``gate``, in vectors."""
+        if isinstance(self.source, Property) and self.source.search_only:
+            return 1  # it is not played there
         if isinstance(self.source, Property) and self.source.cost is not None:
             return self.source.cost
         return _COSTS.get(self.kind, 1)
