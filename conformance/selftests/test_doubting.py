@@ -26,7 +26,7 @@ def test_the_honest_reference_fails_by_a_wrong_model(
     note(record_property, mutant)
     assert all(edit.file.startswith("gritstone_conformance/model/") for edit in mutant.edits)
     _, *command = mutant.command("selftests.doubting", mutant.id, str(tmp_path))
-    end = nursery.run(command, tmp_path, 120)
+    end = nursery.run(command, tmp_path, 120, [edit.module for edit in mutant.edits])
     told = tmp_path / "found.json"
     assert told.exists(), end
     found = json.loads(told.read_bytes())
