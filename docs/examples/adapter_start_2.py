@@ -48,7 +48,8 @@ def hello(*, protocol: list[int], suite: str, spec: str, frame_bytes: int, windo
     whole = all(type(number) is int for number in (*protocol, frame_bytes, window))
     if not (whole and protocol and min(*protocol, window) > 0 and frame_bytes >= 4_194_304):
         raise ValueError("a number that does not fit")
-    if not (isinstance(protocol, list) and isinstance(suite, str) and suite and re.fullmatch(r"\d+\.\d+", spec)):
+    version = len(spec) <= 16 and re.fullmatch(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)", spec)
+    if not (isinstance(protocol, list) and isinstance(suite, str) and suite and version):
         raise ValueError("a text or list that does not fit")
     if 1 not in protocol:
         raise RefusedError("rejected", message=f"{suite} of spec {spec} does not speak protocol 1")

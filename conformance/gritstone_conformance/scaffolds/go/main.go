@@ -37,7 +37,7 @@ type refused object
 
 func (r refused) Error() string { return fmt.Sprint(r["message"]) }
 
-var version = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
+var version = regexp.MustCompile(`^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$`)
 
 // hello says who answers and what is claimed; the smaller bound of both sides holds.
 func hello(args members) (object, error) {
@@ -49,7 +49,7 @@ func hello(args members) (object, error) {
 		return nil, err
 	}
 	least := slices.Min(append(protocol, window, len(protocol)))
-	if !version.MatchString(spec) || suite == "" || least < 1 || frame < 4_194_304 {
+	if len(spec) > 16 || !version.MatchString(spec) || suite == "" || least < 1 || frame < 4_194_304 {
 		return nil, errors.New("a value is out of bounds")
 	}
 	if !slices.Contains(protocol, 1) {

@@ -34,7 +34,8 @@ class Refused extends Error {
 function hello({ protocol, suite, spec, frame_bytes, window }) {
   const whole = (value, least) => Number.isSafeInteger(value) && value >= least;
   const numbers = Array.isArray(protocol) && protocol.length > 0 && protocol.every((one) => whole(one, 1));
-  const texts = typeof suite === "string" && suite !== "" && /^\d+\.\d+$/.test(spec);
+  const version = /^(?=.{3,16}$)(0|[1-9]\d*)\.(0|[1-9]\d*)$/;
+  const texts = typeof suite === "string" && suite !== "" && typeof spec === "string" && version.test(spec);
   if (!numbers || !texts || !whole(frame_bytes, 4_194_304) || !whole(window, 1)) throw new TypeError("does not fit");
   if (!protocol.includes(1)) throw new Refused("rejected", "only protocol 1 is spoken here");
   const { limits } = HELLO;

@@ -64,10 +64,11 @@ fn hello([protocol, suite, spec, frame, window]: [Json; 5]) -> Result<Json, Faul
     else {
         return Err(Fault::Error("an argument is of the wrong type".into()));
     };
-    let version = spec.split('.').map(|part| part.parse::<u32>());
+    let number = |part: &str| part.parse::<u64>().is_ok_and(|number| number.to_string() == part);
+    let version = spec.len() <= 16 && spec.split('.').count() == 2 && spec.split('.').all(number);
     let small = protocols.iter().any(|one| !matches!(one, Json::Number(1..)));
     let small = small || frame < 4_194_304 || window < 1;
-    if small || protocols.is_empty() || suite.is_empty() || version.filter(Result::is_ok).count() != 2 {
+    if small || protocols.is_empty() || suite.is_empty() || !version {
         return Err(Fault::Error("an argument does not fit".into()));
     }
     if !protocols.contains(&Json::Number(1)) {
