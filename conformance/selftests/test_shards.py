@@ -67,6 +67,7 @@ def parts_of(count: int, *, by_cost: bool = False) -> list[Report]:
 def test_a_case_belongs_to_the_part_that_its_name_gives() -> None:
     given = ["grit/tree/two-names", "grit/tree/names-descending", "grit/blob/hello", "grit/blob/empty"]
     assert [shard_of(name, 4) for name in given] == [0, 3, 2, 1]
+    assert [shard_of(name, 1000) for name in given] == [200, 563, 98, 193]
 
 
 @pytest.mark.rule("suite.shard.union")
