@@ -3,8 +3,8 @@
 Decides how a violation is told: one line with the place (JSON Pointer) and what is wrong there. Which documents are
 checked when is their readers' business: files that a person gives are always checked, bundled ones by the lint.
 
-A validator that can explain itself is slow. So ``compiled`` says whether a document fits, and the validator is asked
-what is wrong with one that does not, or where ``compiled`` is not sure. It passes over the parts that surely fit.
+A validator that can explain itself is slow. So jsonschema-rs says whether a document fits, and jsonschema is asked what
+is wrong with one that does not; it passes over the parts that fit.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import json
 from functools import cache
 from typing import Any, Final
 
+from jsonschema_rs import Draft202012Validator, Registry
+
 from gritstone_conformance.bundled import spec_dir
-from gritstone_conformance.compiled import Compiler, UnsureError
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
 
@@ -63,10 +64,10 @@ def _surely_fits(schema: str, part: str | None, document: Json) -> bool | None:
 
 
 def _fits(ref: str, document: Json) -> bool | None:
-    """Return whether a document fits what a reference names, or None where only the validator can tell."""
+    """Return whether a document fits what a reference names, or None for one that UTF-8 cannot spell."""
     try:
-        return _compiler().check(ref)(document)
-    except UnsureError:
+        return _checker(ref).is_valid(document)
+    except ValueError:
         return None
 
 
@@ -115,23 +116,27 @@ def _urn(schema: str) -> str:
 
 
 @cache
-def _compiler() -> Compiler:
-    return Compiler(_contents())
+def _checker(ref: str) -> Draft202012Validator:
+    return Draft202012Validator({"$ref": ref}, registry=_registry())
+
+
+@cache
+def _registry() -> Registry:
+    return Registry(list(_contents().items()))
 
 
 @cache
 def _validator(schema: str, part: str | None = None) -> Any:
-    from jsonschema import Draft202012Validator  # 0.1 s to import: only who asks what is wrong pays
-    from jsonschema.validators import extend
-    from referencing import Registry
+    import jsonschema  # 0.1 s to import: only who asks what is wrong pays
+    import referencing
     from referencing.jsonschema import DRAFT202012
 
-    whole = Draft202012Validator.VALIDATORS["$ref"]
+    whole = jsonschema.Draft202012Validator.VALIDATORS["$ref"]
 
     def follow(validator: Any, ref: str, instance: Json, parent: Json) -> Any:
         return () if _fits(ref, instance) else whole(validator, ref, instance, parent)
 
     resources = ((urn, DRAFT202012.create_resource(each)) for urn, each in _contents().items())
     root = _contents()[_urn(schema)] if part is None else {"$ref": f"{_urn(schema)}#/$defs/{part}"}
-    kind: Any = extend(Draft202012Validator, {"$ref": follow})  # type: ignore[no-untyped-call]
-    return kind(root, registry=Registry().with_resources(resources))
+    kind: Any = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"$ref": follow})  # type: ignore[no-untyped-call]
+    return kind(root, registry=referencing.Registry().with_resources(resources))
