@@ -21,7 +21,7 @@ _REQUESTS = 512
 _HELLO = {
     "protocol": 1,
     "implementation": {"name": "echo", "version": "1", "language": "python"},
-    "spec": ["0.1"],
+    "spec": ["0.6"],
     "formats": ["cbor-blake3"],
     "profiles": [],
     "features": [],

@@ -275,6 +275,7 @@ def _keep(options: argparse.Namespace) -> int:
     if options.freeze:
         if frozen.exists():
             raise DataError(f"{frozen.name} is frozen already; a new list needs a new spec version")
+        frozen.parent.mkdir(exist_ok=True)
         frozen.write_text(freeze_version(rules), encoding="utf-8")
     if not exported.exists() or exported.read_text(encoding="utf-8") != export_rules(rules):
         print("rules: rules.json is stale: run `python -m gritstone_conformance.rules --write`", file=sys.stderr)

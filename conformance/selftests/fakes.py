@@ -22,7 +22,7 @@ Request = tuple[str, dict[str, Json]]
 HELLO: dict[str, Json] = {
     "protocol": 1,
     "implementation": {"name": "fake", "version": "1", "language": "python"},
-    "spec": ["0.1"],
+    "spec": ["0.6"],
     "formats": ["framed-sha256"],
     "profiles": ["grit"],
     "features": [],

@@ -145,7 +145,7 @@ def specimen_outcomes() -> tuple[Outcome, ...]:
 
 def header(**changes: Any) -> dict[str, Any]:
     """Return a header with the digests of this suite."""
-    iut = {**HELLO, "implementation": {"name": "acme", "version": HARM, "language": "rust"}, "spec": ["0.3"]}
+    iut = {**HELLO, "implementation": {"name": "acme", "version": HARM, "language": "rust"}, "spec": ["0.6"]}
     made = header_line(
         data().book,
         data().vectors.digest,

@@ -24,7 +24,7 @@ LIMITS = {**FLOORS, "window": 64, "frame_bytes": 16 << 20}
 HELLO: dict[str, Any] = {
     "protocol": 1,
     "implementation": {"name": "a", "version": "1", "language": "x"},
-    "spec": ["0.1"],
+    "spec": ["0.6"],
     "formats": list(FORMATS),
     "profiles": ["grit"],
     "features": ["durable"],
@@ -148,10 +148,13 @@ def test_unknown_names_are_told_with_the_nearest_known_one() -> None:
 @pytest.mark.rule("suite.rules.judged")
 @pytest.mark.parametrize(
     ("spoken", "judged"),
-    [(["0.1"], "0.1"), (["0.2", "0.1"], "0.2"), (["0.1", "7.0"], "0.1"), (["7.0"], None), (["0.3", "0.1"], "0.3")],
+    [(["7.1"], "7.1"), (["7.2", "7.1"], "7.2"), (["7.1", "8.0"], "7.1"), (["8.0"], None), (["7.3", "7.1"], "7.3")],
 )
-def test_the_newest_version_that_both_sides_know_is_judged_by(spoken: list[str], judged: str | None) -> None:
+def test_newest_common_version_is_judged_by(
+    spoken: list[str], judged: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Spec: :rule:`suite.rules.judged`."""
+    monkeypatch.setattr("gritstone_conformance.attachment.claims.SPEC_VERSIONS", ("7.1", "7.2", "7.3"))
     assert judged_spec(spoken) == judged
     assert bool(read_hello({**HELLO, "spec": spoken}, TERMS).claims.profiles) == (judged is not None)
 
@@ -159,7 +162,7 @@ def test_the_newest_version_that_both_sides_know_is_judged_by(spoken: list[str],
 def test_another_spec_claims_nothing() -> None:
     hello = read_hello({**HELLO, "spec": ["7.0"]}, TERMS)
     assert (hello.claims.profiles, hello.claims.features, hello.claims.formats) == ((), (), ())
-    assert hello.notes == ("it is written for spec 7.0, not for 0.1, 0.2, 0.3, 0.4, 0.5: nothing is claimed",)
+    assert hello.notes == ("it is written for spec 7.0, not for 0.6: nothing is claimed",)
 
 
 def test_tables_name_only_what_they_know() -> None:

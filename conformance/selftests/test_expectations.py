@@ -233,11 +233,11 @@ def test_expected_failures_change_what_is_unexpected_and_nothing_else() -> None:
 @pytest.mark.rule("suite.expect.claim")
 def test_every_text_says_what_it_would_say_of_the_claim() -> None:
     marked, stale = foresee(Expectations("f", "0" * 64, ALL), RUN, KNOWN, TODAY)
-    header = {"iut": HELLO, "spec": "0.1", "suite": "0.1.0", "vectors": "0" * 64}
+    header = {"iut": HELLO, "spec": "0.6", "suite": "0.1.0", "vectors": "0" * 64}
     before, after = judge_run(RUN, BOOK, ("grit",), ()), judge_run(marked, BOOK, ("grit",), (), stale=stale)
     was, now = closing_lines(header, RUN, before, "r")[-1], closing_lines(header, marked, after, "r")[-1]
-    assert was == "1 rule fails, 1 error; fake 1 does not conform to grit of spec 0.1   exit 1   r"
-    assert now == "3 known; fake 1 does not conform to grit of spec 0.1   r"
+    assert was == "1 rule fails, 1 error; fake 1 does not conform to grit of spec 0.6   exit 1   r"
+    assert now == "3 known; fake 1 does not conform to grit of spec 0.6   r"
     assert profile_lines(marked, after) == profile_lines(RUN, before)
 
 

@@ -19,7 +19,7 @@ ID = "0f" * 32
 HELLO: dict[str, Any] = {
     "protocol": 1,
     "implementation": {"name": "a", "version": "1", "language": "x", "source": "y"},
-    "spec": ["0.1"],
+    "spec": ["0.6"],
     "formats": ["framed-sha256", "cbor-blake3"],
     "profiles": ["grit"],
     "features": ["durable"],

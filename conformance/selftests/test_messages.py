@@ -25,7 +25,7 @@ RULE = "grit.tree.key-order"
 BOOK = fake_book()
 HEADER: dict[str, Any] = {
     "suite": "0.1.0",
-    "spec": "0.1",
+    "spec": "0.6",
     "vectors": "9e3e384f" * 8,
     "seed": 1,
     "profile": "gate",
@@ -117,7 +117,7 @@ def test_the_smallest_of_each_kind_is_shown() -> None:
 
 def test_opening_lines() -> None:
     assert opening_lines(HEADER) == [
-        "gritstone 0.1.0 · spec 0.1 · vectors 9e3e384f · seed 1 · gate",
+        "gritstone 0.1.0 · spec 0.6 · vectors 9e3e384f · seed 1 · gate",
         "fake 1 (python) · framed-sha256 · grit · no features",
     ]
     hostile = {**HELLO, "implementation": {"name": "a\x1b[2Jb", "version": "1\n", "language": "c"}}
@@ -137,7 +137,7 @@ def test_a_claim_names_all_it_rests_on() -> None:
     judgement = judge_run(GOOD, SMALL, ("grit",), ())
     (line,) = closing_lines(HEADER, GOOD, judgement, "r.jsonl")
     scope = "(framed-sha256; suite 0.1.0, vectors 9e3e384f)"
-    assert line == f"fake 1 conforms to grit of spec 0.1 {scope}   r.jsonl"
+    assert line == f"fake 1 conforms to grit of spec 0.6 {scope}   r.jsonl"
     assert profile_lines(GOOD, judgement) == [
         "harness  1/1 rules   1 pass   0 fail   0 error   0 skip   0.0 s in cases",
         "grit     1/1 rules   1 pass   0 fail   0 error   0 skip   1.2 s in cases",
@@ -179,7 +179,7 @@ def test_what_does_not_follow_is_not_claimed() -> None:
     outcomes = (failed(), *GOOD)
     judgement = judge_run(outcomes, SMALL, ("grit",), ())
     (line,) = closing_lines(HEADER, outcomes, judgement, "r.jsonl")
-    assert line == "1 rule fails, 0 errors; fake 1 does not conform to grit of spec 0.1   exit 1   r.jsonl"
+    assert line == "1 rule fails, 0 errors; fake 1 does not conform to grit of spec 0.6   exit 1   r.jsonl"
     part = judge_run(GOOD, SMALL, ("grit",), (), whole=False)
     assert "no claim follows" in closing_lines(HEADER, GOOD, part, "r.jsonl")[0]
     missing = judge_run(GOOD, fake_book([RULE, "grit.blob.any", "harness.frame.line"]), ("grit",), ())
@@ -230,13 +230,13 @@ def test_cases_that_only_vouch_for_others_have_no_line() -> None:
 
 @pytest.mark.rule("suite.rules.frozen")
 def test_rules_that_are_not_scored_are_said_to_be_so() -> None:
-    book = RuleBook("0.1", BOOK.rules, {"0.1": (("harness.frame.line", "MUST", "0" * 16),)}, "0" * 64)
+    book = RuleBook("0.6", BOOK.rules, {"0.6": (("harness.frame.line", "MUST", "0" * 16),)}, "0" * 64)
     outcomes = (failed(), *GOOD)
     judgement = judge_run(outcomes, book, ("grit",), ())
     assert closing_lines(HEADER, outcomes, judgement, "r.jsonl")[0] == (
-        "1 rule is newer than spec 0.1 and not scored: 1 fail: grit.tree.key-order"
+        "1 rule is newer than spec 0.6 and not scored: 1 fail: grit.tree.key-order"
     )
-    assert "not scored: newer than spec 0.1" in Teller(book, {}, HEADER, Path(), 100).block(failed(), {})[0]
+    assert "not scored: newer than spec 0.6" in Teller(book, {}, HEADER, Path(), 100).block(failed(), {})[0]
     assert "not scored" not in teller().block(failed(), {})[0]
     scored = judge_run(outcomes, BOOK, ("grit",), ())
     assert not any("not scored" in line for line in closing_lines(HEADER, outcomes, scored, "r.jsonl"))

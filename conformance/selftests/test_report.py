@@ -84,10 +84,11 @@ def write(path: Path, outcomes: tuple[Outcome, ...] = OUTCOMES, **changes: Any) 
 
 @pytest.mark.rule("suite.rules.judged")
 @pytest.mark.parametrize(
-    ("spoken", "spec"), [(["0.1"], "0.1"), (["0.1", "0.2"], "0.2"), (["7.0"], SPEC_VERSION), (None, SPEC_VERSION)]
+    ("spoken", "spec"), [(["7.1"], "7.1"), (["7.1", "7.2"], "7.2"), (["8.0"], SPEC_VERSION), (None, SPEC_VERSION)]
 )
-def test_the_header_names_the_version_that_is_judged_by(spoken: list[str] | None, spec: str) -> None:
+def test_header_names_the_judged_version(spoken: list[str] | None, spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spec: :rule:`suite.rules.judged`."""
+    monkeypatch.setattr("gritstone_conformance.attachment.claims.SPEC_VERSIONS", ("7.1", "7.2"))
     iut = None if spoken is None else {**HELLO, "spec": spoken}
     made = header_of(load_data(), RunSettings(), Target("stdio"), iut, Selection(), "2026-01-02T03:04:05.678Z")
     assert made["spec"] == spec

@@ -286,7 +286,7 @@ def test_breaker_opens_after_ten_late_replies(tmp_path: Path) -> None:
 
 def test_breaker_opens_after_a_hundred_restarts(tmp_path: Path) -> None:
     script = tmp_path / "adapter"
-    hello = '{"protocol":1,"implementation":{"name":"sh","version":"1","language":"sh"},"spec":["0.1"],"formats":["a"],'
+    hello = '{"protocol":1,"implementation":{"name":"sh","version":"1","language":"sh"},"spec":["0.6"],"formats":["a"],'
     hello += '"profiles":[],"features":[],"limits":{"window":1,"frame_bytes":4194304}}'
     script.write_text(
         "#!/bin/sh\nread -r line\nseq=${line#*:}\nseq=${seq%%,*}\n"

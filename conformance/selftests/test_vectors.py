@@ -29,7 +29,7 @@ A, B = bytes(range(0x01, 0x21)).hex(), bytes(range(0x65, 0x85)).hex()
 
 def small_set() -> dict[str, dict[str, Any]]:
     """Return two files as the spec shows them: an accepted tree and the reject made of it."""
-    common = {"$schema": "urn:gritstone:schema:0.1:vectors", "spec": "0.1", "profile": "grit", "topic": "tree"}
+    common = {"$schema": "urn:gritstone:schema:0.6:vectors", "spec": "0.6", "profile": "grit", "topic": "tree"}
     flag = {"note": "a second encoding", "effect": "two ids", "bug": "a lax reader"}
     entries = [["a", A], ["b", B]]
     good = {

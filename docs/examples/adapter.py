@@ -19,7 +19,7 @@ LIMITS = {"object_bytes": 1048576, "tree_depth": 1024, "cas_names": 64, "refs": 
 HELLO = {
     "protocol": 1,
     "implementation": {"name": "toy", "version": "0.1", "language": "python"},
-    "spec": ["0.1"],
+    "spec": ["0.6"],
     "formats": ["framed-sha256"],
     "profiles": ["grit"],
     "features": [],
@@ -159,7 +159,7 @@ FEATURES = {("backend", "durable"): "durable"}
 
 @functools.cache
 def validator(op):
-    return Draft202012Validator({"$ref": f"urn:gritstone:schema:0.1:request#/$defs/args.{op}"}, registry=REGISTRY)
+    return Draft202012Validator({"$ref": f"urn:gritstone:schema:0.6:request#/$defs/args.{op}"}, registry=REGISTRY)
 
 
 def unclaimed(op, args):

@@ -4,7 +4,7 @@ import readline from "node:readline";
 const HELLO = {
   protocol: 1,
   implementation: { name: "toy", version: "0.1", language: "javascript" },
-  spec: ["0.1"],
+  spec: ["0.6"],
   formats: ["framed-sha256"],
   profiles: [],
   features: [],

@@ -6,7 +6,7 @@ import sys
 HELLO = {
     "protocol": 1,
     "implementation": {"name": "toy", "version": "0.1", "language": "python"},
-    "spec": ["0.1"],
+    "spec": ["0.6"],
     "formats": ["framed-sha256"],
     "profiles": [],
     "features": [],

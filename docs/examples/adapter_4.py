@@ -12,7 +12,7 @@ LIMITS = {"object_bytes": 1048576, "tree_depth": 1024, "cas_names": 64, "refs": 
 HELLO = {
     "protocol": 1,
     "implementation": {"name": "toy", "version": "0.1", "language": "python"},
-    "spec": ["0.1"],
+    "spec": ["0.6"],
     "formats": ["framed-sha256"],
     "profiles": ["grit"],
     "features": [],

@@ -8,7 +8,7 @@ from spelling import from_hex, from_text, to_hex, to_text
 from gritstone import errors, grit, wit
 from gritstone.wit import admission, channels, drive, position, queries, update, workspace
 
-HELLO["spec"] = ["0.2"]
+HELLO["spec"] = ["0.6"]
 HELLO["profiles"] += ["wit"]
 HELLO["features"] += ["external"]
 CODES = wit.Codes(wit.PUPPETS)

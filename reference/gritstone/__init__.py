@@ -5,5 +5,5 @@ from __future__ import annotations
 __all__ = ["SPEC_VERSION", "SPEC_VERSIONS", "__version__"]
 
 __version__ = "0.1.0"
-SPEC_VERSIONS = ("0.1", "0.2", "0.3", "0.4", "0.5")
+SPEC_VERSIONS = ("0.6",)
 SPEC_VERSION = SPEC_VERSIONS[-1]

@@ -18,7 +18,7 @@ from gritstone.harness.operations import OPERATIONS
 from gritstone.harness.wire import ArgumentError, write_object
 
 HEX = bytes(range(1, 33)).hex()
-HELLO = {"protocol": [1], "suite": "s", "spec": "0.1", "frame_bytes": 16_777_216, "window": 64}
+HELLO = {"protocol": [1], "suite": "s", "spec": "0.6", "frame_bytes": 16_777_216, "window": 64}
 
 
 def b64(data: bytes) -> str:

@@ -32,7 +32,7 @@ START: dict[str, Any] = {
 }
 
 GOOD: dict[str, list[dict[str, Any]]] = {
-    "hello": [{"protocol": [1], "suite": "s", "spec": "0.1", "frame_bytes": 4_194_304, "window": 1}],
+    "hello": [{"protocol": [1], "suite": "s", "spec": "0.6", "frame_bytes": 4_194_304, "window": 1}],
     "ping": [{}],
     "bye": [{}],
     "grit.id": [{"format": "framed-sha256", "bytes": "AAEC"}],
@@ -121,7 +121,7 @@ def judge() -> Any:
     registry: Any = Registry().with_resources(resources)
 
     def fits(op: str, args: Any) -> bool:
-        reference = {"$ref": f"urn:gritstone:schema:0.1:request#/$defs/args.{op}"}
+        reference = {"$ref": f"urn:gritstone:schema:0.6:request#/$defs/args.{op}"}
         return bool(Draft202012Validator(reference, registry=registry).is_valid(args))
 
     return fits

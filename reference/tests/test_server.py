@@ -16,7 +16,7 @@ import pytest
 from gritstone.harness import Adapter, Claims
 from gritstone.harness.server import serve
 
-HELLO = {"protocol": [1], "suite": "s", "spec": "0.1", "frame_bytes": 16_777_216, "window": 64}
+HELLO = {"protocol": [1], "suite": "s", "spec": "0.6", "frame_bytes": 16_777_216, "window": 64}
 
 
 def line(seq: int, op: str, args: dict[str, Any] | None = None) -> bytes:

@@ -34,7 +34,7 @@ __all__ = [
     "read_vector_file",
 ]
 
-VECTORS_SCHEMA = "urn:gritstone:schema:0.1:vectors"
+VECTORS_SCHEMA = "urn:gritstone:schema:0.6:vectors"
 
 
 @dataclass(frozen=True, slots=True)

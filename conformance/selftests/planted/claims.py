@@ -22,7 +22,7 @@ def hello(name: str, profiles: tuple[str, ...] = ("grit",)) -> dict[str, Any]:
     return {
         "protocol": 1,
         "implementation": {"name": name, "version": "1", "language": "python"},
-        "spec": ["0.1", "0.2", "0.3", "0.4", "0.5"] if everything else ["0.1"],
+        "spec": ["0.6"],
         "formats": ["framed-sha256", "cbor-blake3"],
         "profiles": ["grit", "wit", "runtime", "wasm"] if everything else list(profiles),
         "features": list(FEATURES) if everything else [],

@@ -12,7 +12,7 @@ from typing import Any
 HELLO = {
     "protocol": 1,
     "implementation": {"name": "honest", "version": "1", "language": "python"},
-    "spec": ["0.1"],
+    "spec": ["0.6"],
     "formats": ["framed-sha256"],
     "profiles": [],
     "features": [],

@@ -21,7 +21,7 @@ type members = map[string]json.RawMessage
 var claims = object{
 	"protocol":       1,
 	"implementation": object{"name": "my-runtime", "version": "0.1", "language": "go"},
-	"spec":           []string{"0.5"},           // the versions that you write this for
+	"spec":           []string{"0.6"},           // the versions that you write this for
 	"formats":        []string{"framed-sha256"}, // "cbor-blake3" is the other one
 	// First "grit", then "wit", "runtime" and "wasm". Claim only what is answered: harness.hello.honest.
 	"profiles": []string{},

@@ -14,7 +14,7 @@ HELLO: dict[str, Any] = {
     "protocol": 1,
     "implementation": {"name": "my-runtime", "version": "0.1", "language": "python"},
     # The versions of the spec that you write this for.
-    "spec": ["0.5"],
+    "spec": ["0.6"],
     # "cbor-blake3" is the other one.
     "formats": ["framed-sha256"],
     # First ["grit"], then "wit", "runtime" and "wasm". Claim only what is answered: harness.hello.honest.

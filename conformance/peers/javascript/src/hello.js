@@ -29,7 +29,7 @@ export function sayHello({ protocol, frame_bytes, window }, features) {
   return {
     protocol: PROTOCOL,
     implementation: { name: "gritstone-peer-javascript", version: "0.3.0", language: "javascript" },
-    spec: ["0.1", "0.2", "0.3", "0.4", "0.5"],
+    spec: ["0.6"],
     formats: [...FORMATS.keys()],
     profiles: ["grit", "wit", "runtime", "wasm"],
     features: [...features],

@@ -14,7 +14,7 @@ use std::io::{self, BufRead, Write};
 const CLAIMS: &str = r#"{
   "protocol": 1,
   "implementation": {"name": "my-runtime", "version": "0.1", "language": "rust"},
-  "spec": ["0.5"],
+  "spec": ["0.6"],
   "formats": ["framed-sha256"],
   "profiles": [],
   "features": []

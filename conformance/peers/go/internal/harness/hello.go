@@ -44,7 +44,7 @@ func hello(a *Adapter, args *arguments) (answer, error) {
 		a.hello = answer{
 			"protocol":       1,
 			"implementation": answer{"name": "gritstone-go-peer", "version": "0.1.0", "language": "go"},
-			"spec":           []string{"0.1", "0.2", "0.3", "0.4", "0.5"},
+			"spec":           []string{"0.6"},
 			"formats":        []string{grit.Framed.Name, grit.Cbor.Name},
 			"profiles":       profiles,
 			"features":       features,
