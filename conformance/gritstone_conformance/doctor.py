@@ -29,7 +29,7 @@ from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.reporting.excerpts import show_difference, show_request
 from gritstone_conformance.reporting.messages import subject_line
 from gritstone_conformance.rungs import Rung, reopening, rungs_for
-from gritstone_conformance.text import say, unfolded
+from gritstone_conformance.text import printable, say, unfolded
 
 __all__ = ["ADVICE", "run_command"]
 
@@ -196,6 +196,7 @@ def _ask(subject: Subject, rung: Rung) -> None:
 def _difference_lines(rung: Rung, step: Step, difference: Difference) -> Sequence[str]:
     told = show_difference(difference.path, difference.expected, difference.got, 100)
     seen = [f"{label:<9} {text}" for label, text in told]
+    seen += [f"message   {printable(difference.message)}"] if difference.message else []
     lacking = isinstance(difference.got, dict) and "unsupported" in difference.got
     advice = f"`hello` claims what needs {step.op}: answer it, or do not claim it" if lacking else rung.advice
     if isinstance(difference.got, dict) and "error" in difference.got:

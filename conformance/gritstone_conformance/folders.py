@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["MOST_FILE_BYTES", "fresh_folder", "given_entries", "read_given", "remove_folder"]
+__all__ = ["MOST_FILE_BYTES", "fresh_folder", "given_entries", "read_given", "remove_folder", "without_folders"]
 
 MOST_FILE_BYTES: Final = 256 << 20
 """The largest file of an implementation that is read."""
 
+_PREFIX: Final = "gritstone-"
+_FOLDER: Final = re.compile(re.escape(f"{tempfile.gettempdir()}/{_PREFIX}") + r"[a-z0-9_]+")
 _MOST_FILES: Final = 100_000
 _KINDS: Final = (
     (stat.S_ISLNK, "a link"),
@@ -37,7 +40,12 @@ _PIECE: Final = 1 << 20
 
 def fresh_folder() -> str:
     """Return a new, empty, absolute directory for an implementation."""
-    return tempfile.mkdtemp(prefix="gritstone-")
+    return tempfile.mkdtemp(prefix=_PREFIX)
+
+
+def without_folders(text: str) -> str:
+    """Return a text with the path of each folder made by :func:`fresh_folder` replaced by ``{place}``."""
+    return _FOLDER.sub("{place}", text)
 
 
 def read_given(path: str | os.PathLike[str], most: int = MOST_FILE_BYTES) -> bytes | str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from gritstone_conformance.errors import DataError
@@ -35,12 +35,14 @@ class Difference:
         expected: the expected value at the path (or the whole expectation).
         got: the value found there (or the whole answer).
         signature: stable text that groups failures, free of ids and indexes.
+        message: what the implementation wrote into a refusal, for people; never compared.
     """
 
     path: str
     expected: Json
     got: Json
     signature: str
+    message: str | None = field(default=None, compare=False)
 
 
 def substitute(value: Json, bindings: Mapping[str, Json]) -> Json:
@@ -63,10 +65,20 @@ def substitute(value: Json, bindings: Mapping[str, Json]) -> Json:
 def compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json]) -> Difference | None:
     """Return None when the reply satisfies the expectation, else the first difference.
 
-    Names bound by the reply are added to ``bindings`` only when it satisfies the expectation.
+    Names bound by the reply are added to ``bindings`` only when it satisfies the expectation. A difference carries the
+    message of a refusal; the message decides nothing.
+
+    Spec: :rule:`suite.message.refusal`.
     """
+    found = _compare(expect, reply, bindings)
+    if found is None or not isinstance(reply, Refused):
+        return found
+    return replace(found, message=reply.message)
+
+
+def _compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json]) -> Difference | None:
     if "any" in expect:
-        tried = [compare(option, reply, bindings) for option in expect["any"]]
+        tried = [_compare(option, reply, bindings) for option in expect["any"]]
         if any(difference is None for difference in tried):
             return None
         words = " or ".join(sorted({_expected_word(option) for option in expect["any"]}))

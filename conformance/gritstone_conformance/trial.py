@@ -19,7 +19,7 @@ from gritstone_conformance.cases import Requires, Step
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.judge import Difference, compare
-from gritstone_conformance.replies import Json, Ok, Reply
+from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.surroundings import Level, surroundings
 
 __all__ = ["Asked", "Claims", "Divergence", "Property", "SubjectLike", "Trial"]
@@ -164,6 +164,7 @@ class Trial:
         self._roots: dict[str, str] = {}  # absolute directory -> the name that stands for it in a case
         self._handles: list[str] = []
         self._replayable = True
+        self._message: str | None = None  # of the last refusal, as long as nothing else was observed
 
     def expect(
         self,
@@ -199,7 +200,7 @@ class Trial:
 
         A request is ``(op, args, expect)``, or has a fourth member: the rule that its step judges.
         """
-        target = self._target(on)
+        target, self._message = self._target(on), None
         try:
             replies = target.ask_many([(request[0], request[1]) for request in requests])
         except SubjectFault as fault:
@@ -222,6 +223,7 @@ class Trial:
         """Send one request whose answer the property judges itself; follow with :meth:`fail` where it is wrong."""
         self.steps.append(Step(op, self._portable(args), {"ok": {"$": "any"}}))
         reply = self._target(on).ask(op, args)
+        self._message = reply.message if isinstance(reply, Refused) else None
         self._note_handle(op, args)
         return reply
 
@@ -245,7 +247,7 @@ class Trial:
             rule: the rule that is broken; default: the property's first.
             history: where it was found in a history, the extract around it.
         """
-        raise self._divergence(Difference(path, expected, got, words), rule, history=history)
+        raise self._divergence(Difference(path, expected, got, words, self._message), rule, history=history)
 
     def fail_slow(self, times: float, least_s: float, took_s: float, *, words: str) -> None:
         """Raise a Divergence for what takes more than ``times`` as long as it should; says how to be sure."""

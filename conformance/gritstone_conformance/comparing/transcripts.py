@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,13 +21,13 @@ from typing import Final
 
 from gritstone_conformance.cases import canonical_json
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.folders import without_folders
 from gritstone_conformance.judge import difference_of, expectation_of
 from gritstone_conformance.replies import Json, OffForm, Ok, Reply
 from gritstone_conformance.running.recording import excerpt
 
 __all__ = ["Entry", "Parting", "Reel", "Script", "Transcript", "entry_of", "partings"]
 
-_PLACE: Final = re.compile(re.escape(tempfile.gettempdir()) + r"/gritstone-[^/]+")
 _CURSOR: Final = "a cursor"  # how it is spelled is nobody's business
 _LONG_CHARS: Final = 256
 _SHOWN_CHARS: Final = 64
@@ -57,7 +56,7 @@ class Entry:
 
 def entry_of(op: str, args: dict[str, Json], answer: Reply | SubjectFault) -> Entry:
     """Return the entry of a request."""
-    plain = {name: _PLACE.sub("{place}", value) if isinstance(value, str) else value for name, value in args.items()}
+    plain = {name: without_folders(value) if isinstance(value, str) else value for name, value in args.items()}
     if isinstance(plain.get("cursor"), str):
         plain["cursor"] = _CURSOR
     key = hashlib.sha256(canonical_json([op, plain])).hexdigest()[:16]

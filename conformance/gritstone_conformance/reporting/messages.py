@@ -41,6 +41,7 @@ __all__ = [
 
 SHOWN: Final = 10
 """How many signatures are shown in full."""
+_MESSAGE: Final = 500  # characters of the message of a refusal; a report keeps fewer
 LAST_REPORT: Final = Path(".gritstone/report.jsonl")
 """Where ``verify`` writes and ``show`` reads, unless told otherwise."""
 
@@ -201,6 +202,9 @@ class Teller:
         lines = [f"  {place:<12} {show_request(told.op, told.args, room)}"]
         for label, text in show_difference(told.path, told.expected, told.got, room):
             lines += self._labelled(label, text)
+        if told.message:
+            first, *more = textwrap.wrap(printable(told.message, _MESSAGE), room) or [""]
+            lines += [*self._labelled("message", first), *(f"{'':<15}{line}" for line in more)]
         return lines
 
     def _twin_lines(self, outcome: Outcome, verdicts: Mapping[str, str]) -> list[str]:

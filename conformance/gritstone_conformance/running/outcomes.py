@@ -32,6 +32,7 @@ class Divergent:
         steps: how many steps the case has.
         args: the arguments of the request, shortened for people; the whole is in the case.
         around: the levels of the path with their neighbours, outermost first, for people.
+        message: what the implementation wrote into its refusal, for people.
     """
 
     step: int
@@ -42,11 +43,12 @@ class Divergent:
     steps: int
     args: Json
     around: Json = None
+    message: str | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Return the ``divergence`` member."""
         told = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in told.items() if name != "around" or value}
+        return {name: value for name, value in told.items() if name not in ("around", "message") or value}
 
 
 @dataclass(frozen=True, slots=True)

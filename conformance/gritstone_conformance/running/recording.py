@@ -12,6 +12,8 @@ from itertools import islice
 from typing import Final
 
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.folders import without_folders
+from gritstone_conformance.judge import Difference
 from gritstone_conformance.replies import Json, Trouble
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.engine import Tested
@@ -72,6 +74,7 @@ class Recorder:
             steps=len(case.steps),
             args=excerpt(step.args),
             around=[each.to_json() for each in surroundings(played.reply, difference.path)],
+            message=_message(difference),
         )
         if isinstance(played.reply, Trouble):
             return self._in_trouble(outcome, played.reply.message, told)
@@ -125,6 +128,7 @@ class Recorder:
             steps=len(divergence.steps),
             args=excerpt(last.args if last else {}),
             around=[each.to_json() for each in divergence.around],
+            message=_message(difference),
         )
         detail = first_inside(difference.path, difference.expected, difference.got)
         if not tested.repeatable:
@@ -141,6 +145,14 @@ class Recorder:
 
     def _in_trouble(self, outcome: Outcome, message: str, told: Divergent) -> Outcome:
         return replace(outcome, verdict="error", cause="adapter", detail=message[:_LONGEST], divergence=told)
+
+
+def _message(difference: Difference) -> str | None:
+    """Return the message of a refusal as a report keeps it: bounded, and equal in runs with other temporary folders.
+
+    Spec: :rule:`suite.message.refusal`, :rule:`suite.report.stable`.
+    """
+    return None if difference.message is None else str(excerpt(without_folders(difference.message)))
 
 
 def excerpt(value: Json) -> Json:

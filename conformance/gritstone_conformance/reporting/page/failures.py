@@ -15,7 +15,7 @@ from gritstone_conformance.reporting.page.tree import draw_tree
 from gritstone_conformance.running.expectations import Expectation
 from gritstone_conformance.running.outcomes import Divergent, Outcome
 from gritstone_conformance.running.shrinking import CUTS
-from gritstone_conformance.text import counted, unfolded
+from gritstone_conformance.text import counted, printable, unfolded
 
 __all__ = ["MOST_SHOWN", "failures_section"]
 
@@ -150,6 +150,8 @@ def _steps(told: Divergent) -> Iterator[Node]:
     for label, words in zip(("expected", "got"), sides, strict=True):
         yield element("dt", {"class": label}, label)
         yield element("dd", {"class": label}, element("code", {}, words))
+    if told.message:
+        yield from _fact("message", element("code", {}, printable(told.message, _LOG_WIDTH)))
     apart = show_first_byte(told.path, told.expected, told.got)
     if apart is not None:
         yield from _fact("differs", element("code", {}, apart))
