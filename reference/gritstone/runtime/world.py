@@ -107,7 +107,7 @@ class World:
     def route(self, sender: ObjectId, sent: Sent) -> None:
         """Note the changed entries of an outbox as mail of their receivers.
 
-        Spec: :rule:`runtime.route.fan`, :rule:`runtime.route.self`, :rule:`runtime.route.wait`.
+        Spec: :rule:`runtime.route.fan`, :rule:`runtime.route.self`, :rule:`runtime.route.absent`.
         """
         for receiver_id, tip in sent:
             receiver = self.actors.get(receiver_id) or self.actor(receiver_id)

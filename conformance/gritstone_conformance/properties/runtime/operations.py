@@ -42,7 +42,7 @@ def _check_idle(trial: Trial, rule: str) -> None:
 
 def waiting_mail(trial: Trial, fmt: Format) -> None:
     """Mail for an actor that does not exist waits, in its order and at no cost, and is read after the genesis."""
-    rule = "runtime.route.wait"
+    rule = "runtime.route.absent"
     double = Double(trial, fmt)
     stage = double.stage
     sender, target = double.born(b"sender"), stage.core(b"target")
@@ -60,6 +60,28 @@ def waiting_mail(trial: Trial, fmt: Format) -> None:
     double.play()
     house = _waiting_house(trial, fmt)
     house.check()
+
+
+def genesis_behind(trial: Trial, fmt: Format) -> None:
+    """A genesis message behind other mail waits with it, until a genesis message that is first creates the actor."""
+    rule = "runtime.route.absent"
+    double = Double(trial, fmt)
+    stage = double.stage
+    sender, target, other = double.born(b"sender"), stage.core(b"target"), stage.core(b"other")
+    logs = [stage.program(programs.append("log", b"%d" % number)) for number in range(2)]
+    double.tell(target, logs[0], rule=rule)
+    double.tell(target, target, "genesis", rule=rule)
+    double.tell(target, logs[1], rule=rule)
+    double.refs(rule=rule)
+    double.restart(rule=rule)
+    double.run(rule=rule)
+    double.refs(rule=rule)
+    double.tell(sender, stage.program(programs.send(0, 0, "genesis"), target), rule=rule)
+    double.query(target, "get", b"log", rule=rule)
+    double.tell(other, logs[0], rule=rule)
+    double.tell(other, other, "genesis", "signal", rule=rule)
+    double.query(other, "get", b"log", rule=rule)
+    double.export(rule=rule)
 
 
 def _waiting_house(trial: Trial, fmt: Format) -> House:
@@ -328,9 +350,10 @@ def delays(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
+    *in_each_format("runtime/route/behind-mail", genesis_behind, "runtime.route.absent", "wit.genesis.first"),
     *in_each_format(
         *("runtime/route/waiting", waiting_mail),
-        *("runtime.route.wait", "wit.genesis.identity", "runtime.history.bundle"),
+        *("runtime.route.absent", "wit.genesis.identity", "runtime.history.bundle"),
         cost=1_000,
     ),
     *in_each_format("runtime/route/self", to_itself, "runtime.route.self"),
