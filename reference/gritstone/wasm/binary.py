@@ -344,6 +344,7 @@ def _start(reader: Reader, module: Module) -> None:
 
 
 def _elements(reader: Reader, module: Module) -> None:
+    functions = len(module.imported) + len(module.functions)
     for _ in reader.count():
         flags = reader.u32()
         if flags > 7:
@@ -359,12 +360,11 @@ def _elements(reader: Reader, module: Module) -> None:
         indices = () if has_expressions else tuple(reader.many(reader.u32))
         if not is_active or has_expressions:
             module.refuse(reader, "a segment of elements that is not active, by function index", flags)
-        _check_elements(reader, module, offset, indices)
+        _check_elements(reader, module, offset, indices, functions)
         module.elements.append(Elements(offset, indices))
 
 
-def _check_elements(reader: Reader, module: Module, offset: int, indices: tuple[int, ...]) -> None:
-    functions = len(module.imported) + len(module.functions)
+def _check_elements(reader: Reader, module: Module, offset: int, indices: tuple[int, ...], functions: int) -> None:
     if any(index >= functions for index in indices):
         module.refuse(reader, "an element that is no function")
     if not module.tables or offset + len(indices) > module.tables[0].least:

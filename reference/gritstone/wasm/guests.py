@@ -82,19 +82,18 @@ class Guests:
             self._engine = Engine(limit_ms=self._limit_ms)
         return self._engine
 
-    def admit(self, module: bytes, pages: int) -> None:
-        """Judge a module that is to make steps.
+    def admit(self, module_id: ObjectId, module: bytes, pages: int) -> None:
+        """Admit and compile a module that is to make steps; its first step then uses the result.
 
         Args:
+            module_id: the id of the blob that holds it.
             module: its bytes.
             pages: the largest memory that it may have.
 
         Raises:
-            Rejected: it may not run.
+            Rejected: the module is not admitted.
         """
-        from gritstone.wasm.admission import admit_module
-
-        admit_module(module, "wit", pages)
+        self.engine.prepare(module_id, module, "wit", pages)
 
     def resolve(
         self, workspace: Workspace, core: Mapping[str, ObjectId], node: str, source: Mapping[str, ObjectId]

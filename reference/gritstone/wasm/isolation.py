@@ -145,10 +145,10 @@ class Isolated(Guests):
             limit_ms=limit_ms,
         )
 
-    def admit(self, module: bytes, pages: int) -> None:
-        """Judge a module; see ``Guests``."""
+    def admit(self, module_id: ObjectId, module: bytes, pages: int) -> None:
+        """Admit and compile a module in the process; see ``Guests``."""
         turn = _Turn(self, self._take())
-        turn.say_still({"op": "admit", "pages": pages}, module, answer="admitted")
+        turn.say_still({"op": "admit", "id": module_id.hex(), "pages": pages}, module, answer="admitted")
         turn.end()
 
     def resolve(

@@ -88,9 +88,9 @@ class Sandbox:
         self.agent = agent or start_world(self.store, self._codes, _AGENT).agent
         self._executor = Executor(Objects(self.store.format, self.store.limits, self.store.get), self._codes)
 
-    def admit(self, module: bytes, pages: int) -> None:
-        """Judge a module where it would run; see ``Guests.admit``."""
-        self._guests.admit(module, pages)
+    def admit(self, module_id: ObjectId, module: bytes, pages: int) -> None:
+        """Admit and compile a module where it would run; see ``Guests.admit``."""
+        self._guests.admit(module_id, module, pages)
 
     def workspace(self) -> Workspace:
         """Give a place to read the store, and to make objects for it."""

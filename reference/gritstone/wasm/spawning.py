@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from gritstone.errors import Refusal
 from gritstone.grit.objects import NO_HEADERS, Blob, ObjectId, Tree
@@ -23,17 +24,21 @@ from gritstone.wit.workspace import Workspace
 
 __all__ = ["spawn"]
 
+Bytes: TypeAlias = bytes | bytearray | memoryview
+"""Any bytes-like object: ``bytes``, ``bytearray``, or a ``memoryview`` of one of them or of an ``array``."""
+
 _MODULE = "code/main.wasm"
+_MODULE_HEADERS = {"ct": "application/wasm"}
 _TEXT = "code"  # the mount with the text that an evaluator runs
 
 
 def spawn(
-    code: bytes | str, env: Environment | None = None, *, evaluator: bytes | None = None, sandbox: Sandbox | None = None
+    code: Bytes | str, env: Environment | None = None, *, evaluator: Bytes | None = None, sandbox: Sandbox | None = None
 ) -> Execution:
     """Begin to run code that is not trusted.
 
     Args:
-        code: a module; or a text, for an evaluator.
+        code: a module, as any bytes-like object; or a text, for an evaluator.
         env: what the code may have; None for nothing beyond the defaults.
         evaluator: a module that runs a text; it finds it in the file ``/code``, which it cannot change.
         sandbox: where to; None for one of its own, in memory.
@@ -57,13 +62,15 @@ def spawn(
     if isinstance(code, str) != (evaluator is not None):
         raise ValueError("a text needs an evaluator, and a module takes none")
     text = code if isinstance(code, str) else None
-    module = evaluator if evaluator is not None else code
-    assert isinstance(module, bytes), "a text has an evaluator"
+    given = code if evaluator is None else evaluator
+    assert not isinstance(given, str), "a text has an evaluator"
+    module = bytes(memoryview(given))
+    workspace = sandbox.workspace()
     try:
-        sandbox.admit(module, env.manifest().pages)
+        module_id = workspace.put(Blob(_MODULE_HEADERS, module))
+        sandbox.admit(module_id, module, env.manifest().pages)
     except Refusal as refusal:
         raise failed(refusal, None) from refusal
-    workspace = sandbox.workspace()
     core = _make_core(workspace, module, env, text=text, egress=sandbox.agent)
     actor = _unused(sandbox, workspace, core)
     workspace.keep(sandbox.store)
@@ -96,7 +103,7 @@ def _make_core(
     nodes = {"manifest": workspace.put(manifest_blob(manifest))}
     if env.network_egress:
         nodes["peers"] = workspace.put(Tree({"egress": egress}))
-    code = workspace.put(Tree({"main.wasm": workspace.put(Blob({"ct": "application/wasm"}, module))}))
+    code = workspace.put(Tree({"main.wasm": workspace.put(Blob(_MODULE_HEADERS, module))}))
     core = {"code": code, "wit": workspace.put(Blob(NO_HEADERS, f"wasm:{_MODULE}".encode()))}
     mounted = {name: target for name, target in folders.items() if target is not None}
     if mounted:

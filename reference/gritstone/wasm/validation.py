@@ -136,11 +136,18 @@ class _Checker:
         return self.refuse("an operand is missing")
 
     def pop(self, types: tuple[int, ...]) -> None:
-        """Take operands of these types."""
-        for kind in reversed(types):
-            found = self.pop_one()
-            if found != kind and found != _UNKNOWN:
-                self.refuse("an operand of another type")
+        """Take operands of these types, all at once: a call may take many, and dead code may repeat it."""
+        stack, top = self.stack, self.top
+        at = len(stack) - len(types)
+        if at < top.height:
+            if not top.dead:
+                self.refuse("an operand is missing")
+            types = types[top.height - at :]  # the others are unknown
+            at = top.height
+        found = tuple(stack[at:])
+        if found != types and any(one not in (kind, _UNKNOWN) for one, kind in zip(found, types, strict=True)):
+            self.refuse("an operand of another type")
+        del stack[at:]
 
     def open(self, opcode: int, takes: tuple[int, ...], gives: tuple[int, ...]) -> None:
         outside = self.top.dead or self.top.dead_outside

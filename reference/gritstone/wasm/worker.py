@@ -77,7 +77,7 @@ class Worker:
         draft, self._draft = self._draft, None
         match head["op"]:
             case "admit":
-                self._guests.admit(body, head["pages"])
+                self._guests.admit(read_id(head["id"]), body, head["pages"])
                 return _made("admitted", None)
             case "resolve":
                 self._code = self._resolve(head)

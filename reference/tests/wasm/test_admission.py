@@ -8,6 +8,7 @@ import pytest
 
 from gritstone.errors import Rejected
 from gritstone.wasm.admission import MODULE_BYTES, admit_module
+from gritstone.wasm.binary import Module
 from gritstone.wasm.interface import FUNCTIONS
 from gritstone.wasm.reader import I32, I64
 
@@ -133,3 +134,19 @@ def test_bodies_and_modules_have_a_longest_length(wat: Callable[..., bytes]) -> 
 def test_the_counter_is_admitted(counter: bytes) -> None:
     assert _code(counter, pages=2) is None
     assert _code(counter, pages=1) == "unresolved:limit"
+
+
+@pytest.mark.parametrize("count", [10, 4_000])
+def test_admission_counts_imports_once_for_all_element_segments(
+    count: int, monkeypatch: pytest.MonkeyPatch, wat: Callable[..., bytes]
+) -> None:
+    counted = []
+    imported = Module.imported
+
+    def count_imports(module: Module) -> list[int]:
+        counted.append(module)
+        return imported.__get__(module)
+
+    monkeypatch.setattr(Module, "imported", property(count_imports))
+    assert _code(wat(f"(module {_ATTEMPT} (table 1 funcref) {'(elem (i32.const 0))' * count} {_WIT})")) is None
+    assert len(counted) < 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,12 @@ from gritstone.wasm import (
     Sandbox,
     SecurityViolation,
     Trapped,
+    admission,
+    engine,
     fork,
     spawn,
 )
+from gritstone.wasm.admission import AdmittedModule, admit_module
 from gritstone.wasm.documents import manifest_blob, read_manifest
 from gritstone.wasm.sandbox import Delivery
 from gritstone.wit.paths import ALPHABETS
@@ -54,6 +58,26 @@ def test_a_counter(counter: bytes) -> None:
     assert execution.read("no/such") is execution.read("code") is None
     assert execution.result is not None
     assert execution.result.snapshot_id == execution.snapshot_id
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda data: memoryview(array("B", data))])
+def test_spawn_accepts_any_bytes_like_module(counter: bytes, kind: Callable[[bytes], Any]) -> None:
+    assert spawn(kind(counter)).snapshot_id == spawn(counter).snapshot_id
+
+
+def test_spawn_admits_a_module_once(counter: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    admitted = []
+
+    def admit(data: bytes, entry: str, pages: int) -> AdmittedModule:
+        admitted.append(entry)
+        return admit_module(data, entry, pages)
+
+    for module in (admission, engine):
+        monkeypatch.setattr(module, "admit_module", admit)
+    sandbox = Sandbox(guests=Guests())
+    for _ in range(2):
+        spawn(counter, sandbox=sandbox).run()
+    assert admitted == ["wit"]
 
 
 def test_nothing_is_kept_if_nobody_wants_it(counter: bytes) -> None:
