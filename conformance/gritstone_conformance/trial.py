@@ -227,6 +227,11 @@ class Trial:
         self._note_handle(op, args)
         return reply
 
+    def observe_apart(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:
+        """Send requests pipelined that no case can hold; the property judges the replies itself."""
+        self._replayable = False
+        return self.subject.ask_many(requests)
+
     def fail(
         self,
         expected: Json,

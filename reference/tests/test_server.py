@@ -12,9 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gritstone.grit import Store
 from gritstone.harness import Adapter, Claims
+from gritstone.harness.arguments import ARGUMENTS
 from gritstone.harness.server import serve
+from gritstone.harness.wire import ArgumentError
 
 HELLO = {"protocol": [1], "suite": "s", "spec": "0.6", "frame_bytes": 16_777_216, "window": 64}
 
@@ -66,6 +71,85 @@ def test_a_long_line_in_small_pieces_takes_linear_time() -> None:
     assert time.process_time() - begin < 5
 
 
+# --- bad requests ----------------------------------------------------------------------------------------
+
+DEEP = b'{"store":' + b"[" * 2_000 + b"]" * 2_000 + b"}"
+BAD_ARGS = [b"null", b"[]", b"0", b'"{}"', b"true", DEEP, b"9" * 5_000, b"{", b'"\xff"']
+PUT = line(9, "grit.put", {"store": "s", "bytes": "AA"})
+
+
+def durable(directory: Path) -> dict[str, Any]:
+    return {"store": "s", "format": "framed-sha256", "backend": "durable", "dir": str(directory), "create": True}
+
+
+def raw(seq: int, op: str, args: bytes) -> bytes:
+    return b'{"seq":%d,"op":"%s","args":%s}\n' % (seq, op.encode(), args)
+
+
+@pytest.mark.parametrize("op", ["ping", "grit.put", "grit.open"])
+@pytest.mark.parametrize("args", BAD_ARGS)
+def test_bad_args_are_answered_with_error_in_order(op: str, args: bytes) -> None:
+    (written,) = served(line(1, "ping") + raw(2, op, args) + raw(3, op, args) + line(4, "ping"))
+    replies = [json.loads(one) for one in written.splitlines()]
+    assert [one["seq"] for one in replies] == [1, 2, 3, 4]
+    assert ["error" in one for one in replies] == [False, True, True, False]
+
+
+def test_bad_args_in_a_group_of_puts_are_answered_with_error(tmp_path: Path) -> None:
+    bad = [raw(2, "grit.put", args) for args in BAD_ARGS] + [b'{"seq":2,"op":"grit.put"}\n', b'{"seq":2,"args":{}}\n']
+    for number, one in enumerate(bad):
+        first = line(1, "grit.open", durable(tmp_path / f"{number}"))
+        (written,) = served(first + PUT + PUT + one + PUT + PUT)
+        replies = [json.loads(one) for one in written.splitlines()]
+        assert [reply["seq"] for reply in replies] == [1, 9, 9, 2, 9, 9]
+        assert [next(iter(reply.keys() - {"seq"})) for reply in replies] == [
+            *("ok", "refused", "refused", "error", "refused", "refused")
+        ]
+
+
+def test_replies_before_a_line_without_seq_are_written() -> None:
+    written: list[bytes] = []
+    chunks = iter([PUT + PUT + b"hello?\n" + PUT, b""])
+    with pytest.raises(ArgumentError):
+        serve(Adapter(Claims()), lambda: next(chunks), written.append)
+    assert seqs(b"".join(written)) == [9, 9]
+
+
+def test_a_fault_in_a_group_of_puts_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(store: Store, *args: object) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(Store, "put_group", fail)
+    monkeypatch.setattr(Store, "put", fail)
+    (written,) = served(line(1, "grit.open", durable(tmp_path / "s")) + PUT + PUT + line(2, "ping"))
+    replies = [json.loads(one) for one in written.splitlines()]
+    assert [next(iter(reply.keys() - {"seq"})) for reply in replies] == ["ok", "error", "error", "ok"]
+
+
+PARTS = st.sampled_from(
+    [
+        *(b'{}[]",:\\\x00\xff\r '[n : n + 1] for n in range(13)),
+        b"null",
+        b"-1",
+        b"1e999",
+        b"NaN",
+        b'"\\ud800"',
+        b"[" * 1_500,
+    ]
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 9), PARTS), min_size=1, max_size=3), st.data())
+def test_hostile_lines_never_lose_a_reply(edits: list[tuple[int, int, bytes]], data: st.DataObject) -> None:
+    op = data.draw(st.sampled_from(sorted(set(ARGUMENTS) - {"bye"})))
+    start, rest = b'{"seq":7,"op":"%s",' % op.encode(), b'"args":{"store":"s","ids":[],"bytes":"AA"}}'
+    for place, length, part in edits:
+        at = place % len(rest)
+        rest = rest[:at] + part + rest[at + length :]
+    (written,) = served(line(1, "ping") + start + rest + b"\n" + line(2, "ping"))
+    assert seqs(written) == [1, 7, 2]
+
+
 # --- the process -----------------------------------------------------------------------------------------
 
 COMMAND = [sys.executable, "-m", "gritstone.harness"]
@@ -98,7 +182,7 @@ def test_what_is_no_request_ends_it() -> None:
     process = start()
     out, err = process.communicate(b"hello?\n", timeout=10)
     assert out == b""
-    assert b"no JSON" in err
+    assert b"request line is not JSON" in err
     assert process.returncode == 2
 
 

@@ -26,7 +26,7 @@ from typing import Any, Final, NoReturn
 from gritstone_conformance.replies import REFUSAL_CLASSES, Json, Ok, Refused, Reply, Trouble, Unsupported
 from gritstone_conformance.text import hex_bytes, printable
 
-__all__ = ["MAX_INTEGER", "ProtocolFault", "encode_request", "parse_json", "parse_reply"]
+__all__ = ["MAX_INTEGER", "ProtocolFault", "RawArgs", "encode_request", "parse_json", "parse_reply"]
 
 MAX_INTEGER: Final = 2**53 - 1
 _ANSWERS: Final = frozenset({"ok", "refused", "unsupported", "error"})
@@ -58,12 +58,30 @@ class ProtocolFault(Exception):  # noqa: N818 - a finding about the implementati
 _encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
+class RawArgs(dict[str, Json]):
+    """Arguments that are sent as the given JSON text, so that they need not be an object.
+
+    Attributes:
+        text: the JSON text, or None: the request has no member ``args``.
+    """
+
+    def __init__(self, text: str | None) -> None:
+        super().__init__()
+        self.text = text
+
+    def member(self) -> str:
+        """Return the member ``args`` with its comma, as it stands in the line."""
+        return "" if self.text is None else f',"args":{self.text}'
+
+
 def encode_request(seq: int, op: str, args: Mapping[str, Json]) -> bytes:
-    """Spell one request as a line with its LF.
+    """Spell one request as a line with its LF, with its members in the order ``seq``, ``op``, ``args``.
 
     Raises:
         UnicodeEncodeError: an argument holds a lone surrogate; the suite never sends one.
     """
+    if isinstance(args, RawArgs):
+        return f'{{"seq":{seq},"op":{_encode_json(op)}{args.member()}}}\n'.encode()
     return f'{{"seq":{seq},"op":{_encode_json(op)},"args":{_encode_json(args)}}}\n'.encode()
 
 

@@ -57,7 +57,7 @@ class Adapter:
             request that may take its time: what was answered before should not wait for it.
 
         Raises:
-            ArgumentError: a line is no request.
+            ArgumentError: a line cannot be answered; every line before it was.
         """
         at = 0
         while at < len(lines) and not self.ended:
@@ -81,6 +81,8 @@ class Adapter:
 
     def _answer(self, request: _Request) -> bytes:
         seq, op, args = request
+        if not op:
+            return write_frame(seq, "error", {"message": "the request has no operation"})
         if op not in ARGUMENTS:
             return write_frame(seq, "unsupported", {"feature": op})
         try:
@@ -119,15 +121,19 @@ class Adapter:
     # --- a group of puts -------------------------------------------------------------------------------
 
     def _is_durable(self, request: _Request) -> bool:
-        return self._session.handles.is_durable(request[2].get("store"))
+        args = request[2]
+        return type(args) is dict and self._session.handles.is_durable(args.get("store"))
 
     def _gather(self, group: list[_Request], lines: Sequence[bytes], at: int) -> int:
-        """Take further puts on the same handle; give the place of the first line that is none."""
+        """Append further puts on the same handle to a group; return the index of the first line that is not one."""
         store = group[0][2].get("store")
         size = len(lines[at - 1])
         while at < len(lines) and size < _GROUP_BYTES:
-            request = read_frame(lines[at])
-            if request[1] != "grit.put" or request[2].get("store") != store:
+            try:
+                request = read_frame(lines[at])
+            except ArgumentError:
+                break  # the group is answered first
+            if request[1] != "grit.put" or type(request[2]) is not dict or request[2].get("store") != store:
                 break
             size += len(lines[at])
             group.append(request)
@@ -139,8 +145,7 @@ class Adapter:
             values = [read_arguments(op, args) for _, op, args in group]
             store = self._session.handles[values[0]["store"]].store
             answers = store.put_group([(one["bytes"], one.get("id")) for one in values])
-        except (Refusal, ArgumentError):
-            # One of them does not even fit the schema, or there is no room for all: one at a time, then.
+        except Exception:  # noqa: BLE001 - each put is answered alone, where every fault is answered
             yield from map(self._answer, group)
             return
         for (seq, _, _), answer in zip(group, answers, strict=True):

@@ -8,12 +8,14 @@ Spec: :rule:`harness.frame.flush`, :rule:`harness.process.ends`, :rule:`harness.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from gritstone.harness.adapter import Adapter
 from gritstone.harness.claims import Claims
+from gritstone.harness.wire import ArgumentError
 
 if TYPE_CHECKING:
     import socket
@@ -52,20 +54,24 @@ def serve(adapter: Adapter, read: _Read, write: _Write) -> None:
 def _send(replies: Iterable[bytes], write: _Write) -> None:
     waiting: list[bytes] = []
     size = 0
-    for reply in replies:
-        waiting.append(reply)
-        size += len(reply)
-        if size >= _WRITE_BYTES or (waiting and not reply):
-            write(b"".join(waiting))
-            waiting, size = [], 0
-    write(b"".join(waiting))
+    try:
+        for reply in replies:
+            waiting.append(reply)
+            size += len(reply)
+            if size >= _WRITE_BYTES or (waiting and not reply):
+                ready, waiting, size = waiting, [], 0
+                write(b"".join(ready))
+    finally:
+        write(b"".join(waiting))  # also before a line that cannot be answered ends the session
 
 
 def serve_stdio(claims: Claims) -> None:
     """Serve standard input and output."""
     adapter = Adapter(claims)
-    serve(adapter, lambda: os.read(0, _READ_BYTES), _write_stdout)
-    adapter.close()
+    try:
+        serve(adapter, lambda: os.read(0, _READ_BYTES), _write_stdout)
+    finally:
+        adapter.close()
 
 
 def _write_stdout(data: bytes) -> None:
@@ -96,6 +102,8 @@ def _serve_client(client: socket.socket, claims: Claims) -> None:
         serve(adapter, lambda: client.recv(_READ_BYTES), client.sendall)
     except ConnectionError:
         pass  # the client is gone: as at its end of input
+    except ArgumentError as error:
+        print(f"gritstone.harness: closed a connection: {error}", file=sys.stderr)
     finally:
         adapter.close()
 

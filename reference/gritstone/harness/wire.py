@@ -37,6 +37,8 @@ _TO_URL = bytes.maketrans(b"+/", b"-_")
 _PADDING = (b"", None, b"==", b"=")
 _LOOSE_TAIL = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?")
 _ID = re.compile(r"[0-9a-f]{64}")
+_START = re.compile(rb'\{"seq":([0-9]{1,16}),"op":"([!#-\[\]-~]*)"[,}]')
+"""The start of a request line; it is all that is read of a line whose arguments cannot be read."""
 _read_json = JSONDecoder().raw_decode
 _write_json = JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
@@ -181,21 +183,32 @@ def read_frame(line: bytes) -> tuple[int, str, Json]:
     """Read one request line.
 
     Returns:
-        Its sequence number, operation and arguments.
+        Its sequence number, operation and arguments. The operation is empty if it is not a text, and the arguments are
+        None if they are missing or cannot be read; both are answered with ``error``.
 
     Raises:
-        ArgumentError: the line is no request.
+        ArgumentError: the line has no readable sequence number, so it cannot be answered.
+
+    Spec: :rule:`harness.reply.bad-args`, :rule:`harness.reply.deep-args`.
     """
     try:
         text = line.decode("utf-8")
         frame, end = _read_json(text)
-    except ValueError as error:
-        raise ArgumentError(f"no JSON: {error}") from None
+    except (ValueError, RecursionError) as error:
+        return _read_start(line, f"is not JSON: {error}")
     if end != len(text) and text[end:].strip(" \t"):
-        raise ArgumentError("no JSON: more than one value")
-    if type(frame) is not dict or type(frame.get("seq")) is not int or type(frame.get("op")) is not str:
-        raise ArgumentError("no request")
-    return frame["seq"], frame["op"], frame.get("args")
+        return _read_start(line, "holds more than one JSON value")
+    if type(frame) is not dict or type(frame.get("seq")) is not int:
+        return _read_start(line, "is not an object with an integer `seq`")
+    op = frame.get("op")
+    return frame["seq"], op if type(op) is str else "", frame.get("args")
+
+
+def _read_start(line: bytes, problem: str) -> tuple[int, str, None]:
+    start = _START.match(line)
+    if start is None:
+        raise ArgumentError(f"request line {problem}")
+    return int(start[1]), start[2].decode("ascii"), None
 
 
 def write_frame(seq: int, answer: str, content: Json) -> bytes:

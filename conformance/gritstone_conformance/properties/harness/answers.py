@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from hypothesis import strategies as st
 
 from gritstone_conformance.attachment.forms import FORMS
+from gritstone_conformance.attachment.protocol import RawArgs
+from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.properties.harness.probe import (
     ANSWERED,
     DONE,
@@ -18,8 +21,8 @@ from gritstone_conformance.properties.harness.probe import (
     process_of,
     spoilt,
 )
-from gritstone_conformance.properties.harness.samples import blob_of, every_request, format_of
-from gritstone_conformance.replies import Json, Unsupported
+from gritstone_conformance.properties.harness.samples import blob_of, every_request, format_of, opening
+from gritstone_conformance.replies import Json, Trouble, Unsupported
 from gritstone_conformance.schemas import fits
 from gritstone_conformance.trial import Asked, Claims, Property, Trial
 
@@ -100,6 +103,49 @@ def _claimed(trial: Trial) -> list[tuple[str, dict[str, Json]]]:
     return every_request(trial.claims, hello, trial.directory(), trial.path())
 
 
+_NOT_OBJECTS: Final = (None, "null", "[]", "[{}]", "0", '"{}"', "true", "false")
+"""JSON texts in place of an object; None: the member is absent."""
+_LEVELS: Final = (200, 2_000, 20_000)
+"""Levels of nested lists: readers of JSON give up at 64, 128, 1,000 or 10,000 levels."""
+
+
+def bad_args(trial: Trial) -> None:
+    """A known operation whose ``args`` are missing or are not an object is answered ``error``, and the talk goes on."""
+    ops = dict(_claimed(trial))
+    _expect_errors(trial, ((op, text) for op in ops for text in _NOT_OBJECTS), "args are not an object")
+    if "durable" in trial.claims.features:
+        directory = str(Path(trial.directory()) / "store")
+        trial.expect(*opening("s", format_of(trial.claims), directory), DONE)
+        among = [text for bad in _NOT_OBJECTS for text in (_PUT, _PUT, bad, _PUT)]
+        _expect_errors(trial, (("grit.put", text) for text in among), "args are not an object")
+    trial.expect_many([(op, args, ANSWERED) for op, args in _claimed(trial)])
+
+
+_PUT: Final = '{"store":"s"}'  # without bytes: an error too, and it stands between puts that can be read together
+
+
+def deep_args(trial: Trial) -> None:
+    """A known operation whose ``args`` are nested too deeply to be read is answered ``error``, and the talk goes on."""
+    ops = dict(_claimed(trial))
+    deep = {levels: f'{{"store":{"[" * levels}{"]" * levels}}}' for levels in _LEVELS}
+    asked = [(op, deep[levels]) for levels in _LEVELS[:-1] for op in ops]
+    _expect_errors(trial, [*asked, ("ping", deep[_LEVELS[-1]])], "args are nested deeply")
+    trial.expect("ping", {}, DONE)
+
+
+def _expect_errors(trial: Trial, asked: Iterable[tuple[str, str | None]], what: str) -> None:
+    requests = [(op, RawArgs(text)) for op, text in asked]
+    try:
+        replies = trial.observe_apart(requests)
+    except SubjectFault as fault:
+        if not fault.cause.startswith("dead:"):
+            raise
+        trial.fail("error", fault.cause, words=f"the process ended where {what}")
+    for (op, args), reply in zip(requests, replies, strict=True):
+        if not isinstance(reply, Trouble):
+            trial.fail("error", f"{op}{args.member():.80}: {reply!r}", words=f"expected error where {what}")
+
+
 def off_schema(op: str, args: dict[str, Json], other: dict[str, Json]) -> list[dict[str, Json]]:
     """Return arguments that do not fit the schema, each once: ``args`` with one place changed, or mixed with others.
 
@@ -126,5 +172,7 @@ PROPERTIES = (
         examples=30,
     ),
     Property("harness/reply/known-op", ("harness.hello.honest", "harness.reply.total"), known, kind="wire"),
+    Property("harness/reply/bad-args", ("harness.reply.bad-args",), bad_args, kind="wire"),
+    Property("harness/reply/deep-args", ("harness.reply.deep-args",), deep_args, kind="wire"),
     Property("harness/reply/fault-is-error", ("harness.reply.fault-is-error",), fault_is_error, kind="wire"),
 )

@@ -200,6 +200,7 @@ export class Client {
    * promise is rejected with, Misfit, Refusal, or anything else for our own faults.
    */
   carryOut(op, args) {
+    if (typeof op !== "string" || op === "") throw new Misfit("the request has no operation");
     const [profile] = op.split(".", 1);
     return LATER.has(profile) ? load(profile).then(() => this.#carryOut(op, args)) : this.#carryOut(op, args);
   }

@@ -11,6 +11,21 @@ const TOGETHER_MS = 20;
 const LINGER_MS = 3000; // the process has to end within 5 s of the end of its input
 const MESSAGE_CHARACTERS = 300;
 
+const START = /^\{"seq":([0-9]{1,16}),"op":"([!#-[\]-~]*)"[,}]/; // all that is read of a line that is not JSON
+
+/** Read one request line; arguments that cannot be read are null, which fits no operation. */
+function readRequest(line) {
+  try {
+    const { seq, op, args } = JSON.parse(line);
+    if (Number.isSafeInteger(seq)) return { seq, op, args };
+  } catch {
+    // as below
+  }
+  const [, seq, op] = START.exec(line) ?? [];
+  if (seq === undefined) throw new Error("a request line has no readable seq, so it cannot be answered");
+  return { seq: Number(seq), op, args: null };
+}
+
 const forPeople = (message) => String(message).slice(0, MESSAGE_CHARACTERS).toWellFormed();
 
 /** What an exception of an operation is answered with. */
@@ -83,7 +98,12 @@ export class Session {
   #run() {
     let began = Date.now();
     while (this.#lines.length > 0 && !this.#isBlocked && !this.#isWaiting && !this.#isOver) {
-      this.#carryOut(this.#lines.shift());
+      try {
+        this.#carryOut(this.#lines.shift());
+      } catch (error) {
+        this.#flush(); // what was answered before a line that cannot be answered
+        throw error;
+      }
       if (this.#isWaiting) break;
       const mayWait = this.#lines.length > 0 && this.#replies.length < WINDOW && Date.now() - began < TOGETHER_MS;
       if (mayWait && this.#client.handles.unsynced) continue;
@@ -94,7 +114,7 @@ export class Session {
   }
 
   #carryOut(line) {
-    const { seq, op, args } = JSON.parse(line.toString("utf8")); // the suite sends nothing else
+    const { seq, op, args } = readRequest(line.toString("utf8"));
     const answer = this.#answer(op, args);
     if (answer instanceof Promise) this.#wait(seq, answer);
     else this.#replies.push(this.#spell(seq, answer));

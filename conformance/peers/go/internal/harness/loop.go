@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"regexp"
 	"runtime/debug"
+	"strconv"
 
 	"gritstone.example/peer/internal/grit"
 	"gritstone.example/peer/internal/guest"
@@ -58,11 +60,11 @@ func (a *Adapter) Serve(in io.Reader, out io.Writer) error {
 		if err != nil {
 			return nil
 		}
-		var r request
-		if err := json.Unmarshal(line, &r); err != nil {
-			return fmt.Errorf("a line that is no request: %w", err)
+		r, err := readRequest(line)
+		if err != nil {
+			return err
 		}
-		answered := reply(r.Seq, a.carryOut(&r))
+		answered := reply(r.Seq, a.carryOut(r))
 		if len(answered) > a.frame {
 			answered = reply(r.Seq, outcome{err: fmt.Errorf("the reply has %d bytes, over frame_bytes", len(answered))})
 		}
@@ -73,6 +75,26 @@ func (a *Adapter) Serve(in io.Reader, out io.Writer) error {
 			return err
 		}
 	}
+}
+
+// start is all that is read of a line whose arguments cannot be read.
+var start = regexp.MustCompile(`\A\{"seq":([0-9]{1,16}),"op":"([!#-\[\]-~]*)"[,}]`)
+
+// readRequest reads a line; arguments that cannot be read stay empty, which fits no operation: harness.reply.bad-args,
+// harness.reply.deep-args.
+func readRequest(line []byte) (*request, error) {
+	var r request
+	problem := json.Unmarshal(line, &r)
+	var otherType *json.UnmarshalTypeError // of op; then it stays empty
+	if (problem == nil || errors.As(problem, &otherType)) && len(r.Seq) > 0 && r.Seq[0] >= '0' && r.Seq[0] <= '9' {
+		return &r, nil
+	}
+	found := start.FindSubmatch(line)
+	if found == nil {
+		return nil, fmt.Errorf("a request line has no readable seq, so it cannot be answered: %w", problem)
+	}
+	number, _ := strconv.ParseUint(string(found[1]), 10, 64) // 16 digits always fit
+	return &request{Seq: strconv.AppendUint(nil, number, 10), Op: string(found[2])}, nil
 }
 
 // outcome is an answer or an error.
@@ -89,6 +111,9 @@ func (a *Adapter) carryOut(r *request) (o outcome) {
 			o = outcome{err: fmt.Errorf("fault: %v", fault)}
 		}
 	}()
+	if r.Op == "" {
+		return outcome{err: errors.New("the request has no operation")}
+	}
 	operation, known := operations[r.Op]
 	if !known {
 		return outcome{err: &unsupported{r.Op}}
