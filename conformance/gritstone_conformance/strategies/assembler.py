@@ -131,7 +131,7 @@ def _take_immediates(instruction: Instruction, items: list[Any]) -> bytes:
         return uleb(align) + uleb(offset)
     out = b""
     for kind in instruction.immediates:
-        if kind == "zero":
+        if kind in ("zero", "table"):
             out += b"\0"
         elif kind == "blocktype" and items and isinstance(items[0], list | tuple):
             out += b"\x40"

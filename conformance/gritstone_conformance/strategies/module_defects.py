@@ -5,14 +5,15 @@ Spec: :rule:`wasm.module.first`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from typing import Any, Final
 
 from gritstone_conformance.model.wasm.instructions import LIMITS
 from gritstone_conformance.strategies.assembler import Assembly
 from gritstone_conformance.strategies.tape import Tape
 
-__all__ = ["DEFECTS", "PAGES", "draw_defects", "with_defects"]
+__all__ = ["DEFECTS", "PAGES", "draw_defects", "pairs", "with_defects"]
 
 PAGES: Final = 2  # of the manifest
 _ZERO: Final = ("i32.const", 0)
@@ -55,6 +56,9 @@ DEFECTS: Final[tuple[tuple[str, dict[str, Callable[[Assembly], object]]], ...]] 
             "a body cut short": _code(b"\x02\x40"),
             "a mutability of 2": lambda guest: guest.globals.append(b"\x7f\2\x41\0\x0b"),
             "memory.init without a data count": _code(b"\0\xfc\x08\0\0"),
+            "a reserved flag of a memory": lambda guest: guest.import_("grit", "m", b"\2\x08\1"),
+            "a reserved flag of a table": lambda guest: guest.import_("grit", "t", b"\1\x70\x02\1"),
+            "a table index beyond 32 bits": _code(b"\x41\0\x11\0\x80\x80\x80\x80\x10\x1a"),
         },
     ),
     (
@@ -83,6 +87,12 @@ DEFECTS: Final[tuple[tuple[str, dict[str, Callable[[Assembly], object]]], ...]] 
             "data outside": lambda guest: guest.data(7 << 16, b"a"),
             "a type of nothing": lambda guest: guest.import_("grit", "kind", b"\0\x63"),
             "memories of which one is too many": _twice(lambda guest: guest.memory(1)),
+            "two imported memories": _twice(lambda guest: guest.import_("grit", "m", b"\2\0\1")),
+            "two imported tables": _twice(lambda guest: guest.import_("grit", "t", b"\1\x70\0\1")),
+            "an alignment of 2 to the 5th": _code(b"\x41\0\x28\x05\0\x1a"),
+            "a memory index in an alignment": _code(b"\x41\0\x28\x42\0\0\x1a"),
+            "an alignment of 2 to the 32nd": _code(b"\x41\0\x2d\x20\0\x1a"),
+            "another table": _code(b"\x41\0\x11\0\x85\x80\0\x1a"),
         },
     ),
     (
@@ -106,16 +116,37 @@ DEFECTS: Final[tuple[tuple[str, dict[str, Callable[[Assembly], object]]], ...]] 
 """The checks in their order, each with its code and with defects that it finds."""
 
 
+_IMPORTED: Final = frozenset(
+    (
+        "a type of nothing",
+        "a reserved flag of a memory",
+        "a reserved flag of a table",
+        "two imported memories",
+        "two imported tables",
+    )
+)
+
+
 def with_defects(names: set[str]) -> bytes:
     """Return a guest with these defects."""
     guest = Assembly()
     guest.type([], ["i32"])
     named = [(name, change) for _, defects in DEFECTS for name, change in defects.items() if name in names]
-    early = {*DEFECTS[3][1], "a type of nothing"}
+    early = {*DEFECTS[3][1], *_IMPORTED}
     for _, change in sorted(named, key=lambda item: item[0] not in early):
         change(guest)
     guest.entry([_ZERO], name="other" if "no entry" in names else "wit")
     return guest.binary()
+
+
+def pairs() -> Iterator[tuple[bytes, str]]:
+    """Yield a module for each defect and each later check, with one defect of that check; and the code of the first."""
+    for rank, (code, defects) in enumerate(DEFECTS):
+        later = [cycle(others) for _, others in DEFECTS[rank + 1 :]]
+        for name in defects:
+            yield with_defects({name}), code
+            for others in later:
+                yield with_defects({name, next(others)}), code
 
 
 def draw_defects(tape: Tape) -> tuple[bytes, str]:

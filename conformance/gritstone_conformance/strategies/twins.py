@@ -14,7 +14,7 @@ from typing import Any, Final
 from gritstone_conformance.model.wasm.instructions import BY_CODE
 from gritstone_conformance.strategies.assembler import HEADER, Assembly, Code, assemble, uleb, vector
 
-__all__ = ["Twin", "base", "edited", "foreign_instructions", "language"]
+__all__ = ["Twin", "base", "edited", "foreign_instructions", "language", "table_indices"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,6 @@ _UNKNOWN: Final = (
     ("select of references", b"\xd0\x70\xd0\x70\x41\x00\x1c\x01\x70\x1a"),
     ("block of a reference", b"\x02\x70\xd0\x70\x0b\x1a"),
     ("block of a vector", b"\x02\x7b\xfd\x0c" + bytes(16) + b"\x0b\x1a"),
-    ("long table index", b"\x41\x00\x11\x01\x80\x00"),
     ("another table index", b"\x41\x00\x11\x01\x01"),
     ("long memory index of memory.size", b"\x3f\x80\x00\x1a"),
     ("another memory index of memory.size", b"\x3f\x01\x1a"),
@@ -104,6 +103,33 @@ def foreign_instructions() -> Iterator[Twin]:
     for name, data in (*_UNKNOWN, *spelled[::7]):
         dead = [("block", None, ["unreachable", data])], [("block", None, ["unreachable", len(data) * b"\x01"])]
         yield Twin(f"{name}, dead", "module", with_code(dead[1]), with_code(dead[0]))
+
+
+def table_indices() -> Iterator[Twin]:
+    """Yield each LEB128 spelling of table 0 in ``call_indirect``, next to an index or a spelling that is refused."""
+    for length in range(1, 6):
+        zero, one = (
+            bytes([value | 0x80] + [0x80] * (length - 2) + [0]) if length > 1 else bytes([value]) for value in (0, 1)
+        )
+        for live in (True, False):
+            good, bad = ([b"\x41\x00\x41\x00\x11\x01" + spelled] for spelled in (zero, one))
+            dead: list[Any] = [] if live else ["unreachable"]
+            where = "live" if live else "dead"
+            pair = with_code([*dead, *good]), with_code([*dead, *bad])
+            yield Twin(f"table 1 in {length} bytes, {where}", "module", *pair)
+    for name, spelled in (
+        ("in 6 bytes", b"\x80\x80\x80\x80\x80\x00"),
+        ("with bits beyond 32", b"\x80\x80\x80\x80\x10"),
+        ("of 2^32 - 1", b"\xff\xff\xff\xff\x0f"),
+    ):
+        code = [b"\x41\x00\x41\x00\x11\x01"]
+        good, bad = (with_code([code[0] + one]) for one in (b"\x80\x80\x80\x80\x00", spelled))
+        yield Twin(f"a table index {name}", "module", good, bad)
+    without = Assembly()
+    without.type([], ["i32"])
+    without.type(["i32"], [])
+    without.entry([b"\x41\x00\x41\x00\x11\x01\x80\x80\x80\x80\x00", ("i32.const", 0)])
+    yield Twin("table 0 that is not there", "module", with_code([]), without.binary())
 
 
 def _untyped() -> Iterator[tuple[str, Code, Code]]:

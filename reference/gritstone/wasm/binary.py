@@ -217,6 +217,8 @@ def _check_counts(module: Module, reader: Reader) -> None:
     """Check what can be said only at the end."""
     if len(module.bodies) != len(module.functions):
         reader.malformed("another number of bodies than of functions")
+    if len(module.tables) > 1 or len(module.memories) > 1:
+        module.refuse(reader, "more than one table or memory")
     if module.data_count is not None and module.data_count != len(module.segments):
         reader.malformed("another number of data segments than the data count says")
 
@@ -292,14 +294,10 @@ def _global_type(reader: Reader) -> tuple[int, bool]:
 
 def _tables(reader: Reader, module: Module) -> None:
     module.tables += [_table_type(reader, module) for _ in reader.count()]
-    if len(module.tables) > 1:
-        module.refuse(reader, "several tables")
 
 
 def _memories(reader: Reader, module: Module) -> None:
     module.memories += [_memory_type(reader, module) for _ in reader.count()]
-    if len(module.memories) > 1:
-        module.refuse(reader, "several memories")
 
 
 def _constant(reader: Reader, module: Module, kind: int) -> int:

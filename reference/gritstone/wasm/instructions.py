@@ -56,7 +56,7 @@ class Immediate(enum.Enum):
     BLOCK = "the type of a block"
     INDEX = "an index"
     TABLE = "labels"
-    INDIRECT = "the index of a type, and a zero"
+    INDIRECT = "the index of a type, and that of a table"
     TYPES = "types of values"
     ACCESS = "an alignment and an offset"
     ZERO = "a zero"
@@ -289,6 +289,14 @@ def _table(reader: Reader) -> object:
     return (*reader.many(reader.u32), reader.u32())
 
 
+def _indirect(reader: Reader) -> object:
+    """Read the immediates of ``call_indirect``: the index of a type, then that of a table; returns both.
+
+    Spec: :rule:`wasm.module.table-index`.
+    """
+    return reader.u32(), reader.u32()
+
+
 def _index_and_zero(reader: Reader) -> object:
     index = reader.u32()
     _zeros(1, reader)
@@ -306,7 +314,7 @@ _READERS: Mapping[Immediate, Callable[[Reader], object]] = {
     Immediate.BLOCK: _block,
     Immediate.INDEX: Reader.u32,
     Immediate.TABLE: _table,
-    Immediate.INDIRECT: _index_and_zero,
+    Immediate.INDIRECT: _indirect,
     Immediate.TYPES: lambda reader: tuple(reader.many(reader.value_type)),
     Immediate.ACCESS: _access,
     Immediate.ZERO: lambda reader: _zeros(1, reader),

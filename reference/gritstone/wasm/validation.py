@@ -251,10 +251,13 @@ class _Checker:
         self.pop(self.functions[index].parameters)
         self.stack += self.functions[index].results
 
-    def call_indirect(self, opcode: int, index: object) -> None:
-        assert isinstance(index, int)
-        if not self.module.tables or index >= len(self.module.types):
-            self.refuse("no table, or no such type")
+    def call_indirect(self, opcode: int, immediate: object) -> None:
+        assert isinstance(immediate, tuple)
+        index, table = immediate
+        if table >= len(self.module.tables):
+            self.refuse("there is no such table")
+        if index >= len(self.module.types):
+            self.refuse("there is no such type")
         self.pop((I32,))
         self.pop(self.module.types[index].parameters)
         self.stack += self.module.types[index].results

@@ -83,7 +83,7 @@ _READERS: Final[dict[str, Callable[[Reader], Any]]] = {
     "i64": lambda reader: reader.signed(64) & 0xFFFFFFFFFFFFFFFF,
     "f32": lambda reader: int.from_bytes(reader.take(4), "little"),
     "f64": lambda reader: int.from_bytes(reader.take(8), "little"),
-    **dict.fromkeys(("label", "function", "type", "local", "global", "data", "align", "offset"), Reader.u32),
+    **dict.fromkeys(("label", "function", "type", "table", "local", "global", "data", "align", "offset"), Reader.u32),
 }
 _OPENING: Final = (0x02, 0x03, 0x04)
 

@@ -172,7 +172,7 @@ class _Checker:
         self.apply(element(self.scope.functions, op.immediates[0], "function"))
 
     def call_indirect(self, op: Op) -> None:
-        element(self.scope.tables, 0, "table")
+        element(self.scope.tables, op.immediates[1], "table")
         kind = element(self.module.types, op.immediates[0], "type")
         self.pop(I32)
         self.apply(kind)

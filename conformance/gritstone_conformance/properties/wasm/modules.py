@@ -42,6 +42,11 @@ def instructions(trial: Trial) -> None:
     _ask_twins(trial, twins.foreign_instructions(), "wasm.module.language")
 
 
+def table_index(trial: Trial) -> None:
+    """``call_indirect`` names table 0 in any LEB128 spelling of 32 bits, and no other table."""
+    _ask_twins(trial, twins.table_indices(), "wasm.module.table-index")
+
+
 def state(trial: Trial) -> None:
     """What would leave state beside memory and integer globals is refused, and what is not simply placed."""
     _ask_twins(trial, twin_parts.state(), "wasm.module.state")
@@ -102,6 +107,14 @@ def first(trial: Trial, tape: Tape) -> None:
     trial.expect_many(asked)
 
 
+def first_of_two(trial: Trial) -> None:
+    """Each defect gives its code next to a defect of each later check."""
+    asked = []
+    for module, code in module_defects.pairs():
+        asked.append(answering("wasm.admit", module, not_admitted(code), None, "wit", module_defects.PAGES))
+    trial.expect_many(asked)
+
+
 def drawn(trial: Trial, tape: Tape) -> None:
     """Every guest is admitted for the entry that it has and the pages that it needs, and for no others."""
     entry = tape.pick(_ENTRIES)
@@ -123,12 +136,14 @@ _TAPE: Final = {"tape": from_tape(lambda tape: tape, TAPE)}
 PROPERTIES: Final = (
     of_modules("wasm/module/language", language, "wasm.module.language"),
     of_modules("wasm/module/instructions", instructions, "wasm.module.language"),
+    of_modules("wasm/module/table-index", table_index, "wasm.module.table-index"),
     of_modules("wasm/module/state", state, "wasm.module.state"),
     of_modules("wasm/module/import", imports, "wasm.module.import"),
     of_modules("wasm/module/entry", entries, "wasm.module.entry"),
     of_modules("wasm/module/limit", limits, "wasm.module.limit", cost=100),
     of_modules("wasm/module/limit-long", long_limits, "wasm.module.limit", search_only=True),
     of_modules("wasm/module/host-pages", host_pages, "wasm.manifest.not-lowered", "wasm.host.limits"),
+    of_modules("wasm/module/first-of-two", first_of_two, "wasm.module.first"),
     of_modules(
         *("wasm/module/first", first, "wasm.module.first"),
         given={"tape": from_tape(lambda tape: tape, 60)},

@@ -101,7 +101,7 @@ func init() {
 		opUnreachable: {"unreachable", ""}, 0x01: {"nop", ""}, opBlock: {"block", "b"}, opLoop: {"loop", "b"},
 		opIf: {"if", "b"}, opElse: {"else", ""}, opEnd: {"end", ""}, opBr: {"br", "x"}, opBrIf: {"br_if", "x"},
 		opBrTable: {"br_table", "Lx"}, opReturn: {"return", ""}, opCall: {"call", "x"},
-		opCallIndirect: {"call_indirect", "xz"}, opDrop: {"drop", ""}, opSelect: {"select", ""},
+		opCallIndirect: {"call_indirect", "xx"}, opDrop: {"drop", ""}, opSelect: {"select", ""},
 		opSelectTyped: {"select", "t"}, opLocalGet: {"local.get", "x"}, opLocalSet: {"local.set", "x"},
 		opLocalTee: {"local.tee", "x"}, opGlobalGet: {"global.get", "x"}, opGlobalSet: {"global.set", "x"},
 	} {

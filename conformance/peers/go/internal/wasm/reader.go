@@ -139,6 +139,7 @@ type instruction struct {
 	start, end int
 	block      blockType
 	index      uint32 // the first index; of a load or store the alignment; of br_table the default
+	second     uint32 // the last index: of call_indirect the table
 	value      int64  // of i32.const and i64.const
 	labels     []uint32
 	types      []ValueType
@@ -169,7 +170,7 @@ func (r *reader) next(in *instruction) {
 			if first {
 				in.index = index
 			}
-			first = false
+			in.second, first = index, false
 		case 'L':
 			in.labels = in.labels[:0]
 			for range r.u32() {

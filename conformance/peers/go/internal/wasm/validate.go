@@ -217,8 +217,8 @@ func (v *validator) instruction(in *instruction, results []ValueType) {
 		}
 		v.call(m.typeAt(m.functions[in.index]))
 	case opCallIndirect:
-		if len(m.tables) == 0 {
-			invalid("no table")
+		if int64(in.second) >= int64(len(m.tables)) {
+			invalid("no table %d", in.second)
 		}
 		v.expect(I32)
 		v.call(m.typeAt(in.index))

@@ -242,8 +242,7 @@ class Body {
   }
 
   #callIndirect(type) {
-    this.reader.skip(1);
-    if (this.module.tables.length === 0) invalid("there is no table");
+    if (this.reader.u32() >= this.module.tables.length) invalid("there is no such table");
     this.#expect(I32);
     this.#call(type);
   }

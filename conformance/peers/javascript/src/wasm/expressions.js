@@ -49,7 +49,7 @@ export function skipImmediates(reader, code) {
     case table.BLOCKTYPE: skipBlocktype(reader); break;
     case table.INDEX: reader.u32(); break;
     case table.LABELS: return skipLabels(reader);
-    case table.INDIRECT: reader.u32(); zero(reader); break;
+    case table.INDIRECT: reader.u32(); reader.u32(); break;
     case table.TYPES: skipTypes(reader); break;
     case table.MEMARG: reader.u32(); reader.u32(); break;
     case table.ZERO: zero(reader); break;

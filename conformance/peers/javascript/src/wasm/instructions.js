@@ -22,7 +22,7 @@ export const NONE = 0;
 export const BLOCKTYPE = 1;
 export const INDEX = 2; // label, function, local, global: unsigned, 32 bits
 export const LABELS = 3;
-export const INDIRECT = 4; // type zero
+export const INDIRECT = 4; // type table
 export const TYPES = 5;
 export const MEMARG = 6; // align offset
 export const ZERO = 7;
@@ -41,7 +41,7 @@ const FORM_OF = {
   local: INDEX,
   global: INDEX,
   "labels label": LABELS,
-  "type zero": INDIRECT,
+  "type table": INDIRECT,
   types: TYPES,
   "align offset": MEMARG,
   zero: ZERO,
@@ -63,7 +63,7 @@ const CONTROL = `
   00 unreachable - 1 dead      01 nop - 0 -                 02 block blocktype 0 -    03 loop blocktype 0 live
   04 if blocktype 1 live       05 else - 0 live             0b end - 0 live           0c br label 1 dead
   0d br_if label 1 live        0e br_table labels+label 1 dead                        0f return - 1 dead
-  10 call function 4 -         11 call_indirect type+zero 8 -                         1a drop - 1 -
+  10 call function 4 -         11 call_indirect type+table 8 -                         1a drop - 1 -
   1b select - 1 -              1c select types 1 -          20 local.get local 1 -    21 local.set local 1 -
   22 local.tee local 1 -       23 global.get global 1 -     24 global.set global 1 -
 `;
