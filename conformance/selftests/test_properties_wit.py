@@ -205,7 +205,7 @@ def offers_no_effects(host: Planted, op: str, args: dict[str, Any], ask: Ask) ->
 
 FAULTS = [
     (lists_newest_first, "wit.channel.unread", "wit/channel/unread-*"),
-    (knows_no_fresh_chain, "wit.channel.fresh", "wit/channel/*"),
+    (knows_no_fresh_chain, "wit.channel.superseded", "wit/channel/*"),
     *((admits_everything, rule, "wit/admit/*") for rule in ("wit.admit.previous", "wit.admit.outbox")),
     (admits_everything, "wit.admit.closed", "wit/admit/closures-*"),
     (sees_one_attempt, "wit.transition.attempt", "wit/transition/attempts-*"),
@@ -218,15 +218,15 @@ FAULTS = [
     (parks_nobody, "runtime.fail.mark", "runtime/fail/marked-*"),
     (starts_under_any_name, "runtime.agent.name", "runtime/agent/name-*"),
     (takes_receipts, "runtime.receipt.reserved", "runtime/agent/refused-*"),
-    (offers_mail_backwards, "runtime.agent.ack", "runtime/agent/acknowledged-*"),
-    (acknowledges_nothing, "runtime.agent.ack", "runtime/agent/acknowledged-*"),
+    (offers_mail_backwards, "runtime.agent.mail", "runtime/agent/acknowledged-*"),
+    (acknowledges_nothing, "runtime.agent.mail", "runtime/agent/acknowledged-*"),
     (lists_choices_backwards, "runtime.schedule.exact", "runtime/schedule/exact-*"),
     (collects_nobody, "runtime.life.collect", "runtime/life/collected-*"),
     (answers_as_first, "runtime.query.rest", "runtime/query/rest-*"),
     (answers_as_first, "runtime.query.monotone", "runtime/query/meanwhile-*"),
     (keeps_handles, "runtime.stop.clean", "runtime/stop/handles-*"),
     (has_no_clock, "runtime.retry.delay", "runtime/retry/delay-*"),
-    (offers_no_effects, "runtime.effect.offered", "runtime/effect/*"),
+    (offers_no_effects, "runtime.effect.open", "runtime/effect/*"),
 ]
 
 

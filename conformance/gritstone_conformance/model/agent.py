@@ -68,7 +68,7 @@ class Agent:
 
     Attributes:
         identity: the agent's id.
-        answered: effects that were answered while older mail of their sender was not.
+        answered: effects that are unread and were answered, since older mail of their sender was not.
     """
 
     mailroom: Mailroom
@@ -121,21 +121,21 @@ class Agent:
     def acknowledge(self, sender: bytes, message: bytes) -> None:
         """Move the cursor of a channel; raises Refusal.
 
-        Spec: :rule:`runtime.agent.ack`.
+        Spec: :rule:`runtime.agent.mail`.
         """
         inbox = self.mailroom.inbox(self.identity)
         if sender not in self.mailroom.heads and sender not in inbox:
-            raise Refusal([missing("runtime.agent.ack", "no such sender")])
+            raise Refusal([missing("runtime.agent.mail", "no such sender")])
         if inbox.get(sender) == message:
             return
         if (sender, message) not in self.mail():
-            raise Refusal([rejected("runtime.agent.ack", "the message is not listed")])
+            raise Refusal([rejected("runtime.agent.mail", "the message is not listed")])
         self.step({}, {sender: message})
 
     def effects(self) -> list[Effect]:
         """Return the open effects.
 
-        Spec: :rule:`runtime.effect.offered`.
+        Spec: :rule:`runtime.effect.open`.
         """
         return [
             Effect(sender, message, message_type(value)[len(EFFECT) :], self._data(value.content))
@@ -169,6 +169,7 @@ class Agent:
                 break
             read[effect.actor] = message
         self.step({effect.actor: reply}, read)
+        self.answered &= set(self.mail())
 
     def _data(self, content: bytes) -> bytes | None:
         blob = self.shelf.blob(content)

@@ -39,7 +39,7 @@ NOTHING: Final = Unread((), False)
 def unread(shelf: Shelf, tip: bytes | None, cursor: bytes | None) -> Unread:
     """Return U(tip, cursor); raises Refusal where a message on the way is absent.
 
-    Spec: :rule:`wit.channel.unread`, :rule:`wit.channel.fresh`.
+    Spec: :rule:`wit.channel.unread`, :rule:`wit.channel.superseded`.
     """
     if tip is None or tip == cursor:
         return NOTHING

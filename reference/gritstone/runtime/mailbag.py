@@ -3,7 +3,7 @@
 Each function changes the world, or refuses and changes nothing. The shell commits, and begins anew from the heads that
 are there if somebody else was faster.
 
-Spec: :rule:`runtime.agent.inject`, :rule:`runtime.agent.ack`, :rule:`runtime.effect.linked`.
+Spec: :rule:`runtime.agent.inject`, :rule:`runtime.agent.mail`, :rule:`runtime.effect.linked`.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _check_closed(world: World, to: ObjectId, content: ObjectId) -> None:
 def mail(world: World) -> list[Letter]:
     """List the mail to the agent: senders ascending, oldest message first.
 
-    Spec: :rule:`runtime.agent.ack`.
+    Spec: :rule:`runtime.agent.mail`.
     """
     agent = world.actor(world.agent)
     return [(sender, message) for sender, messages in unread_channels(world, agent) for message in messages]
@@ -125,23 +125,23 @@ def acknowledge(world: World, sender: ObjectId, message: ObjectId) -> None:
         Missing: the sender has no head, and nothing of it was ever acknowledged.
         Rejected: the message is neither mail nor the cursor.
 
-    Spec: :rule:`runtime.agent.ack`.
+    Spec: :rule:`runtime.agent.mail`.
     """
     cursor = agent_position(world).inbox.get(sender)
     if cursor == message:
         return
     known = world.actors.get(sender)
     if cursor is None and (known is None or known.head is None):
-        raise Missing("a sender without a head", rule="runtime.agent.ack", got=sender.hex())
+        raise Missing("a sender without a head", rule="runtime.agent.mail", got=sender.hex())
     if (sender, message) not in mail(world):
-        raise Rejected("no mail of this sender", rule="runtime.agent.ack", got=message.hex())
+        raise Rejected("no mail of this sender", rule="runtime.agent.mail", got=message.hex())
     adopt_agent_step(world, Workspace(world.objects), {}, {sender: message})
 
 
 def effects(world: World, answered: Answered) -> list[Effect]:
     """List the open effects; forgets answers that the cursor went beyond.
 
-    Spec: :rule:`runtime.effect.offered`.
+    Spec: :rule:`runtime.effect.open`.
     """
     letters = mail(world)
     answered.intersection_update(letters)

@@ -3,7 +3,7 @@
 A walk follows ``previous`` and costs as much as what is unread or new. Only the question whether two chains are the
 same one, when a message takes the place of another, may need the root of the old chain; ``Roots`` remembers roots.
 
-Spec: :rule:`wit.channel.unread`, :rule:`wit.channel.fresh`, :rule:`wit.channel.walk-cost`.
+Spec: :rule:`wit.channel.unread`, :rule:`wit.channel.superseded`, :rule:`wit.channel.walk-cost`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def unread(
         Invalid: one of them is no message.
         Exhausted: there are more than ``most``.
 
-    Spec: :rule:`wit.channel.unread`, :rule:`wit.channel.fresh`, :rule:`wit.channel.same-id`.
+    Spec: :rule:`wit.channel.unread`, :rule:`wit.channel.superseded`, :rule:`wit.channel.cursor`.
     """
     found: list[ObjectId] = []
     at = tip

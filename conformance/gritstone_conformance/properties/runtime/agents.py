@@ -135,7 +135,7 @@ def injections_refused(trial: Trial, fmt: Format) -> None:
 
 def acknowledged(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Mail to the outside is listed, in order, until it is acknowledged, superseded or withdrawn, and then no more."""
-    rule = "runtime.agent.ack"
+    rule = "runtime.agent.mail"
     double = Double(trial, fmt)
     actors = [double.born(b"a"), double.born(b"b")]
     note = double.stage.blob(b"note")
@@ -186,15 +186,15 @@ def mail_first(trial: Trial, fmt: Format) -> None:
     for asked in double.pair.take(source.export()):
         double.request(asked)
     double.start()
-    double.mail(rule="runtime.agent.ack")
+    double.mail(rule="runtime.agent.mail")
     double.ack(actor, said, rule=rule)
-    double.mail(rule="runtime.agent.ack")
+    double.mail(rule="runtime.agent.mail")
     double.export(rule=rule)
 
 
 def same_effects(trial: Trial, fmt: Format) -> None:
     """The same message of two senders is two effects: who is answered or acknowledged is one of them."""
-    rule = "runtime.effect.offered"
+    rule = "runtime.effect.open"
     double = Double(trial, fmt)
     stage = double.stage
     ask = stage.program(
@@ -232,22 +232,22 @@ def effects(trial: Trial, fmt: Format, tape: Tape) -> None:
         mt = tape.pick(("effect.http", "effect.x", "note", "effect.", "effects.y", "effect.a b"))
         mode = b"s" if tape.once_in(8) else b"q"
         double.tell(tape.pick(actors), stage.program(programs.send(0, 1, mt, mode), double.agent, request))
-        names = double.effects(rule="runtime.effect.offered")
+        names = double.effects(rule="runtime.effect.open")
         word = tape.below(8)
         if names and word < 4:
             name, answer = tape.pick(names), b"answer %d" % number
             double.resolve(name, tape.pick(("ok", "failed")), answer, rule="runtime.effect.linked")
             double.run(rule="runtime.effect.linked")
             double.refs(rule="runtime.effect.linked")
-            double.effects(rule="runtime.effect.offered")
+            double.effects(rule="runtime.effect.open")
             double.resolve(name, "ok", b"again", rule="runtime.effect.linked")
         elif word == 4:
-            listed = double.mail(rule="runtime.agent.ack")
+            listed = double.mail(rule="runtime.agent.mail")
             if listed:
-                double.ack(*tape.pick(listed), rule="runtime.agent.ack")
+                double.ack(*tape.pick(listed), rule="runtime.agent.mail")
         elif word == 5:
-            double.restart(rule="runtime.effect.offered")
-        double.effects(rule="runtime.effect.offered")
+            double.restart(rule="runtime.effect.open")
+        double.effects(rule="runtime.effect.open")
         double.mail(rule="runtime.effect.linked")
     double.export(rule="runtime.effect.linked")
 
@@ -268,17 +268,23 @@ PROPERTIES: Final = (
         features=(),
     ),
     *in_each_format(
-        *("runtime/agent/acknowledged", acknowledged, "runtime.agent.ack", "runtime.agent.steps", "runtime.route.rest"),
+        *(
+            "runtime/agent/acknowledged",
+            acknowledged,
+            "runtime.agent.mail",
+            "runtime.agent.steps",
+            "runtime.route.rest",
+        ),
         given=tape(40),
         examples=13,
     ),
-    *in_each_format("runtime/agent/mail-first", mail_first, "runtime.agent.steps", "runtime.agent.ack"),
+    *in_each_format("runtime/agent/mail-first", mail_first, "runtime.agent.steps", "runtime.agent.mail"),
     *in_each_format(
-        *("runtime/effect/same", same_effects, "runtime.effect.offered", "runtime.effect.linked"),
+        *("runtime/effect/same", same_effects, "runtime.effect.open", "runtime.effect.linked"),
         features=("external", "effects"),
     ),
     *in_each_format(
-        *("runtime/effect/answered", effects, "runtime.effect.offered", "runtime.effect.linked", "runtime.agent.ack"),
+        *("runtime/effect/answered", effects, "runtime.effect.open", "runtime.effect.linked", "runtime.agent.mail"),
         reach={"runtime.resolve accepted": 0.2},
         given=tape(60),
         features=("external", "effects"),

@@ -102,7 +102,7 @@ def beside(trial: Trial, fmt: Format) -> None:
             "runtime.choose", {"runtime": "second", "choice": 0}, ok(step=step.hex()), "runtime.head.cas"
         )
         double.query(actor, "get", b"log", rule=rule)
-        double.mail(rule="runtime.agent.ack")
+        double.mail(rule="runtime.agent.mail")
         double.ready(rule="runtime.schedule.exact")
         double.refs(rule="runtime.head.cas")
     double.export(rule="runtime.head.cas")
@@ -218,7 +218,7 @@ def held_effects(trial: Trial, fmt: Format) -> None:
     actor = double.born(b"a")
     request = stage.blob(b'{"url":"http://127.0.0.1:9/"}', ("ct", "j"))
     double.tell(actor, stage.program(programs.send(0, 1, "effect.http"), double.agent, request))
-    names = double.effects(rule="runtime.effect.offered")
+    names = double.effects(rule="runtime.effect.open")
     double.play()
     time.sleep(0.3)
     double.run(rule=rule)
@@ -256,7 +256,7 @@ PROPERTIES: Final = (
         examples=20,
     ),
     *in_each_format(
-        *("runtime/head/beside", beside, "runtime.head.cas", "runtime.query.monotone", "runtime.agent.ack"),
+        *("runtime/head/beside", beside, "runtime.head.cas", "runtime.query.monotone", "runtime.agent.mail"),
         features=("external", "schedule"),
     ),
     *in_each_format(

@@ -308,6 +308,6 @@ PROPERTIES: Final = (
         examples=16,
     ),
     *in_each_format("runtime/history/fenced", fenced, "wit.proposal.fence", *_RULES),
-    *in_each_format("runtime/history/overtaken", overtaken, "runtime.route.supersede", *_RULES),
+    *in_each_format("runtime/history/overtaken", overtaken, "runtime.route.superseded", *_RULES),
     *in_each_format("runtime/history/shapes", known_shapes, *_RULES, "runtime.route.self"),
 )

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from gritstone_conformance.properties.runtime import agents, chosen, crashes, failures, free, lives, operations, retries
+from gritstone_conformance.properties.runtime import (
+    agents,
+    chosen,
+    crashes,
+    failures,
+    free,
+    lives,
+    operations,
+    retries,
+    sendings,
+)
 from gritstone_conformance.properties.wit import admissions, channels, proposals, puppets, queries, transitions, updates
 from gritstone_conformance.properties.wit.registry import played_by_guests
 from gritstone_conformance.trial import Property
@@ -17,7 +27,7 @@ from gritstone_conformance.trial import Property
 __all__ = ["PROPERTIES"]
 
 _OF_WIT: Final = (admissions, channels, proposals, puppets, queries, transitions, updates)
-_OF_RUNTIME: Final = (agents, chosen, crashes, failures, free, lives, operations, retries)
+_OF_RUNTIME: Final = (agents, chosen, crashes, failures, free, lives, operations, retries, sendings)
 
 _LEFT_OUT: Final = frozenset(
     {

@@ -100,7 +100,7 @@ def _again(bench: Workbench, actor: Actor, sender: bytes) -> None:
     """Propose what may have been read already: where the tip is the cursor, nothing is new."""
     tip = actor.tips[sender]
     inbox = bench.executor.shelf.mail(actor.value.inbox)
-    actor.step((sender, tip), rule="wit.channel.same-id" if inbox.get(sender) == tip else "wit.channel.unread")
+    actor.step((sender, tip), rule="wit.channel.cursor" if inbox.get(sender) == tip else "wit.channel.unread")
 
 
 def superseded(trial: Trial, fmt: Format) -> None:
@@ -115,13 +115,13 @@ def superseded(trial: Trial, fmt: Format) -> None:
     actor.send(say[0], sender=other)
     signal = actor.send(say[2], sender=other, signal=True)
     actor.send(say[3], sender=other)
-    bench.unread(actor.tips[other], bench.executor.shelf.mail(actor.value.inbox)[other], rule="wit.channel.fresh")
-    actor.step((other, actor.tips[other]), rule="wit.channel.fresh")
+    bench.unread(actor.tips[other], bench.executor.shelf.mail(actor.value.inbox)[other], rule="wit.channel.superseded")
+    actor.step((other, actor.tips[other]), rule="wit.channel.superseded")
     signal = actor.send(say[2], "x", sender=other, signal=True)
-    actor.step((other, signal), rule="wit.channel.fresh")
+    actor.step((other, signal), rule="wit.channel.superseded")
     assert actor.send(say[2], "x", sender=other, signal=True) == signal
-    actor.step((other, signal), rule="wit.channel.same-id")
-    bench.unread(signal, signal, rule="wit.channel.same-id")
+    actor.step((other, signal), rule="wit.channel.cursor")
+    bench.unread(signal, signal, rule="wit.channel.cursor")
     bench.play()
 
 
@@ -224,20 +224,20 @@ def _fastest(measure: Callable[[_Chain], None], chain: _Chain) -> float:
 
 PROPERTIES: Final = (
     *in_each_format(
-        *("wit/channel/unread", unread, "wit.channel.unread", "wit.channel.fresh"),
+        *("wit/channel/unread", unread, "wit.channel.unread", "wit.channel.superseded"),
         given=tape(40),
         features=(),
         examples=26,
     ),
     *in_each_format("wit/channel/most", most_unread, "wit.channel.unread", features=()),
     *in_each_format(
-        *("wit/channel/reading", reading, "wit.channel.unread", "wit.channel.fresh", "wit.channel.same-id"),
+        *("wit/channel/reading", reading, "wit.channel.unread", "wit.channel.superseded", "wit.channel.cursor"),
         reach={"signal after queue": 0.06},
         given=tape(60),
         examples=26,
     ),
     *in_each_format(
-        *("wit/channel/superseded", superseded, "wit.channel.fresh", "wit.channel.same-id", "wit.channel.unread"),
+        *("wit/channel/superseded", superseded, "wit.channel.superseded", "wit.channel.cursor", "wit.channel.unread"),
     ),
     *in_each_format("wit/channel/flat", flat, "wit.channel.walk-cost", cost=2_000),
 )

@@ -39,14 +39,14 @@ export function inject(store, agent, { to, headers, content, mode }) {
   return message;
 }
 
-/** All mail to the agent, as [[sender, message id], ...]. Spec: runtime.agent.ack. */
+/** All mail to the agent, as [[sender, message id], ...]. Spec: runtime.agent.mail. */
 export function listMail(view, agent) {
   const channels = view.mailTo(agent);
   const senders = [...channels.keys()].sort();
   return senders.flatMap((sender) => channels.get(sender).all(view.read).map(({ id }) => [sender, id]));
 }
 
-/** Acknowledge mail up to a message. Throws Refusal missing, rejected. Spec: runtime.agent.ack. */
+/** Acknowledge mail up to a message. Throws Refusal missing, rejected. Spec: runtime.agent.mail. */
 export function acknowledge(store, view, agent, sender, message) {
   const head = agentHead(store, agent);
   if (!view.heads.has(sender) && !head.inbox.has(sender)) throw missing("nobody of this id has sent anything");
@@ -91,7 +91,7 @@ export class Effects {
     return answered;
   }
 
-  /** The open effects. Spec: runtime.effect.offered. */
+  /** The open effects. Spec: runtime.effect.open. */
   list() {
     return [...this.#open()].map(({ sender, id, message, kind }) => {
       const content = this.view.read(message.content);

@@ -16,7 +16,7 @@ export const typeOf = (message) => message.headers.find(([key]) => key === "mt")
  * The unread messages between a tip and a cursor (each an id or null): {messages: [{id, message}], fresh}, oldest first.
  *
  * The work is that of reading the unread messages, whatever is behind the cursor. Throws Refusal missing; invalid for
- * what is no message; exhausted for more than `most`. Spec: wit.channel.unread, wit.channel.fresh, wit.channel.walk-cost.
+ * what is no message; exhausted for more than `most`. Spec: wit.channel.unread, wit.channel.superseded, wit.channel.walk-cost.
  */
 export function findUnread(read, tip, cursor, most = Infinity) {
   const messages = [];
