@@ -52,7 +52,7 @@ def is_proposable(runtime: Runtime, actor: bytes, proposal: Proposal) -> bool:
 def cleanup_waits(runtime: Runtime, actor: bytes, sender: bytes) -> bool:
     """Return whether a cleanup from a sender has to wait for mail on another channel.
 
-    Spec: :rule:`wit.cleanup.last`.
+    Spec: :rule:`wit.cleanup.begin`.
     """
     return any(
         other != sender and runtime.mailroom.kind(actor, ids[0]) != "cleanup"

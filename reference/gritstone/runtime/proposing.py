@@ -10,7 +10,7 @@
 
 A free runtime takes the first control message it may, or else all ordinary mail it may. A chosen one lists.
 
-Spec: :rule:`runtime.schedule.exact`, :rule:`wit.proposal.fence`, :rule:`wit.cleanup.last`.
+Spec: :rule:`runtime.schedule.exact`, :rule:`wit.proposal.fence`, :rule:`wit.cleanup.begin`.
 """
 
 from __future__ import annotations

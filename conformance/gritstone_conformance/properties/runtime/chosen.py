@@ -110,7 +110,7 @@ def beside(trial: Trial, fmt: Format) -> None:
 
 def cleanups_wait(trial: Trial, fmt: Format) -> None:
     """A cleanup waits while another channel has unread mail whose oldest is no cleanup."""
-    rule = "wit.cleanup.last"
+    rule = "wit.cleanup.begin"
     double = Double(trial, fmt, CHOSEN)
     stage = double.stage
     actor, other = born(double, b"a"), born(double, b"b")
@@ -260,7 +260,7 @@ PROPERTIES: Final = (
         features=("external", "schedule"),
     ),
     *in_each_format(
-        *("runtime/schedule/cleanups", cleanups_wait, "wit.cleanup.last", "wit.cleanup.cut"),
+        *("runtime/schedule/cleanups", cleanups_wait, "wit.cleanup.begin", "wit.cleanup.cut"),
         features=("external", "schedule", "clock"),
     ),
     *in_each_format(

@@ -273,7 +273,7 @@ PROPERTIES: Final = (
         "runtime/history/cut",
         cut,
         *_RULES,
-        "wit.cleanup.last",
+        "wit.cleanup.begin",
         "runtime.prune.running",
         reach={"mail after a pause": 0.06},
         given=scenario(cleanups=True),

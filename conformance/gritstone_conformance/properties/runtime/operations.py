@@ -9,8 +9,9 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import to_base64
-from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms, start_args
+from gritstone_conformance.properties.runtime.double import GENESIS, MOST_STEPS, Double, Terms, start_args
 from gritstone_conformance.properties.runtime.house import RAN, House
+from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.graphs import Graph
@@ -178,13 +179,38 @@ def withdrawn(trial: Trial, fmt: Format) -> None:
     actor, other = double.born(b"a"), double.born(b"b")
     held = stage.program(programs.leave("k") + programs.append("log", b"held"))
     double.tell(other, stage.program(programs.send(0, 1), actor, held), rule=rule)
-    double.tell(actor, stage.program(programs.append("log", b"cleanup")), "cleanup", rule="wit.cleanup.last")
-    double.refs(rule="wit.cleanup.last")
+    double.tell(actor, stage.program(programs.append("log", b"cleanup")), "cleanup", rule="wit.cleanup.begin")
+    double.refs(rule="wit.cleanup.begin")
     double.tell(other, stage.program(programs.release(0), actor), rule=rule)
     double.refs(rule=rule)
     double.tell(actor, stage.program(programs.write("k", b"v")), rule=rule)
     double.query(actor, "get", b"log", rule=rule)
     double.export(rule=rule)
+
+
+def cleaned_meanwhile(trial: Trial, fmt: Format) -> None:
+    """Mail that arrives while a cleanup is being run makes no failure of it, and is covered afterwards."""
+    rule = "wit.cleanup.begin"
+    stage = Stage(Graph(fmt))
+    actor, other = stage.core(b"a"), stage.core(b"b")
+    slow = stage.program(programs.sleep(_NAP_MS) + programs.append("log", b"c"))
+    log = stage.program(programs.append("log", b"m"))
+    say = stage.program(programs.sleep(_NAP_MS // 4) + programs.send(0, 1), actor, log)
+    house = House(trial, fmt, Terms(config=Config(0, 0, 1)))
+    house.start()
+    house.put(stage.graph)
+    house.inject(Injection(each, GENESIS, each) for each in (actor, other))
+    house.run()
+    house.inject([Injection(actor, (("mt", "cleanup"),), slow), Injection(other, (), say)])
+    args = {"runtime": house.runtime, "max_steps": MOST_STEPS}
+    trial.expect("runtime.run", args, ok(cause="rest", steps={"$": "any"}, parked=[]), rule=rule)
+    verdict = house.check(is_whole=False)
+    assert verdict.history is not None
+    step = verdict.history.chains[actor].steps[-1]
+    data = verdict.history.shelf.blob(verdict.history.shelf.names(step.core).get("log", b""))
+    got = "" if data is None else data.data.decode()
+    if sorted(got) != ["c", "m"]:
+        trial.fail("c and m", got, words="a cleanup and the mail that arrives during it are both read", rule=rule)
 
 
 def independent(trial: Trial, fmt: Format) -> None:
@@ -359,8 +385,9 @@ PROPERTIES: Final = (
     *in_each_format("runtime/route/self", to_itself, "runtime.route.self"),
     *in_each_format("runtime/run/declined", declined, "runtime.run.declined", cost=1_000),
     *in_each_format("runtime/run/woken", woken, "runtime.run.declined"),
+    *in_each_format("runtime/cleanup/meanwhile", cleaned_meanwhile, "wit.cleanup.begin", *HISTORY_RULES),
     *in_each_format(
-        *("runtime/route/withdrawn", withdrawn, "runtime.route.rest", "wit.cleanup.last", "runtime.route.sent"),
+        *("runtime/route/withdrawn", withdrawn, "runtime.route.rest", "wit.cleanup.begin", "runtime.route.sent"),
     ),
     *in_each_format("runtime/run/independent", independent, "runtime.run.independent"),
     *in_each_format("runtime/head/stale", stale, "runtime.head.cas", "runtime.recover.continue"),

@@ -62,7 +62,7 @@ class Situation {
     }
   }
 
-  /** Spec: wit.cleanup.last. */
+  /** Spec: wit.cleanup.begin. */
   #isLast(proposal) {
     return this.fronts.every(({ sender, kind }) => kind === "cleanup" || proposal.entries.has(sender));
   }
