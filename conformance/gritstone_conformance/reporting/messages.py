@@ -176,7 +176,7 @@ class Teller:
             lines += self._labelled("cut short", CUTS[outcome.shrink_cut])
         if outcome.detail:
             first, *log = unfolded(outcome.detail)
-            lines += self._labelled("detail", printable(first, 2 * self._width))
+            lines += self._wrapped("detail", printable(first, 12 * self._width))
             lines += [f"{'':<15}{cut_middle(printable(line, 4 * self._width), self._width - 15)}" for line in log]
         if outcome.poisoned_by is not None:
             lines += self._labelled("poisoned by", outcome.poisoned_by)
@@ -203,8 +203,7 @@ class Teller:
         for label, text in show_difference(told.path, told.expected, told.got, room):
             lines += self._labelled(label, text)
         if told.message:
-            first, *more = textwrap.wrap(printable(told.message, _MESSAGE), room) or [""]
-            lines += [*self._labelled("message", first), *(f"{'':<15}{line}" for line in more)]
+            lines += self._wrapped("message", printable(told.message, _MESSAGE))
         return lines
 
     def _twin_lines(self, outcome: Outcome, verdicts: Mapping[str, str]) -> list[str]:
@@ -236,6 +235,10 @@ class Teller:
         if self._header["attach"] == "stdio":
             return f"--iut {shlex.quote(shlex.join(self._header['command']))}"
         return f"--connect {shlex.quote(self._header['attach'])}"
+
+    def _wrapped(self, label: str, text: str) -> list[str]:
+        first, *more = textwrap.wrap(text, self._width - 15) or [""]
+        return [*self._labelled(label, first), *(f"{'':<15}{line}" for line in more)]
 
     @staticmethod
     def _labelled(label: str, text: str) -> list[str]:

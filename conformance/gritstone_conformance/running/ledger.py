@@ -21,6 +21,7 @@ from gritstone_conformance.trial import Claims, SubjectLike
 __all__ = ["Answer", "CannotRestartError", "Ledger", "Observed", "RunSubject"]
 
 _HUNG_WITHOUT_ANY_REPLY: Final = 3  # each takes deadline, grace and kill: 17 s
+_MOST_EXPLAINED: Final = 40  # each starts a process
 
 Answer = Reply | SubjectFault
 
@@ -75,6 +76,7 @@ class Ledger:
         looked_into: kinds of fault whose causes were looked for.
         looking_s: the seconds that took.
         shrinking: what was spent on shrinking.
+        explained: kinds of failure whose objects were compared.
     """
 
     requests: int = 0
@@ -83,6 +85,7 @@ class Ledger:
     looked_into: list[str] = field(default_factory=list)
     looking_s: float = 0.0
     shrinking: Shrinking = field(default_factory=Shrinking)
+    explained: set[object] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def note(self, answers: Sequence[Answer]) -> None:
@@ -92,6 +95,12 @@ class Ledger:
             self.requests += len(answers)
             self.replies += len(answers) - len(faults)
             self.hung += sum(1 for fault in faults if fault.cause.startswith("hung:"))
+
+    def may_explain(self, kind: object) -> bool:
+        """Return whether the objects of a failure of this kind are to be compared: once each, and for few kinds."""
+        new = kind not in self.explained and len(self.explained) < _MOST_EXPLAINED
+        self.explained.add(kind)
+        return new
 
     @property
     def judged(self) -> int:

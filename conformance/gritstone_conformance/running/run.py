@@ -17,11 +17,13 @@ from itertools import groupby
 from typing import Final
 
 from gritstone_conformance.attachment.claims import covered_profiles
-from gritstone_conformance.cases import Case
+from gritstone_conformance.cases import Case, Step
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.judge import Difference
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.blame import blame, may_look
 from gritstone_conformance.running.engine import Tested, check_property
+from gritstone_conformance.running.fetching import first_field
 from gritstone_conformance.running.ledger import Ledger, Observed, RunSubject
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Plan, Planned
@@ -136,6 +138,8 @@ def _vectors(
             yield recorder.skipped(item, reason)
     for played in play_cases(able, subject):
         outcome = recorder.played(played)
+        if played.difference is not None:
+            outcome = _explained(outcome, played.case.steps[: played.step + 1], played.difference, subject)
         if played.fault is not None and played.earlier:
             yield _blamed(played.item, played.case, played.fault, played.earlier, outcome, subject, settings)
         elif settings.saves and outcome.verdict == "fail":
@@ -157,7 +161,17 @@ def _property(item: Planned, subject: Observed, recorder: Recorder, settings: Ru
         return _broken_property(item, tested, recorder.tested(item, tested), subject, settings)
     case = _thinned(item, tested, divergence, subject, settings)
     outcome = recorder.tested(item, tested)
+    if divergence.replayable and tested.divergence is not None:
+        outcome = _explained(outcome, tested.divergence.steps, tested.divergence.difference, subject)
     return replace(outcome, found=save(case, settings.home)) if settings.saves else outcome
+
+
+def _explained(outcome: Outcome, steps: Sequence[Step], difference: Difference, subject: Observed) -> Outcome:
+    """Return a failure between two ids with the first field in which their objects differ; once for each kind."""
+    kind = (outcome.rule, outcome.signature, difference.path)
+    if outcome.verdict != "fail" or outcome.detail is not None or not subject.ledger.may_explain(kind):
+        return outcome
+    return replace(outcome, detail=first_field(steps, difference, subject))
 
 
 def _thinned(item: Planned, tested: Tested, divergence: Divergence, subject: Observed, settings: RunSettings) -> Case:
