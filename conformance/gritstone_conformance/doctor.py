@@ -1,7 +1,9 @@
-"""``gritstone doctor``: climb from "does it start" to "does it restart", and stop at the first bad rung.
+"""``gritstone doctor``: try one easy question after another, from "does it start" to "does it restart".
 
-It tells an adapter that is wrong from an implementation that is wrong: each bad rung comes with what was seen and what
-to look at. Nothing here is a verdict.
+It distinguishes an adapter that is wrong from an implementation that is wrong: a bad rung comes with the request, the
+answer and advice. A bad answer does not end the climb, since its author may be unable to change it. Only where nothing
+more can be asked does it end: no start, no ``hello``, no claim, or a second request that hangs. Nothing here is a
+verdict.
 """
 
 from __future__ import annotations
@@ -11,8 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from itertools import chain
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, count
 from typing import Final, TypeVar
 
 from gritstone_conformance import SPEC_VERSIONS
@@ -29,7 +32,7 @@ from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.reporting.excerpts import show_difference, show_request
 from gritstone_conformance.reporting.messages import subject_line
 from gritstone_conformance.rungs import Rung, reopening, rungs_for
-from gritstone_conformance.text import printable, say, unfolded
+from gritstone_conformance.text import counted, printable, say, unfolded
 
 __all__ = ["ADVICE", "run_command"]
 
@@ -66,38 +69,74 @@ _LONG: Final = 65_535  # characters of arguments: more than some readers of line
 _PATIENCE_S: Final = 3.0  # of whoever looks on, until it is said what is waited for
 
 
-class _BadError(Exception):
-    """A rung is bad; holds the lines that say so."""
+_MOST_IN_FULL: Final = 5  # bad rungs; of the others only the first line is shown
+_MOST_HANGS: Final = 2  # rungs whose answer is waited for in vain
 
-    def __init__(self, *lines: str) -> None:
+
+class _BadError(Exception):
+    """A rung is bad.
+
+    Attributes:
+        lines: what was seen, and advice.
+        cause: why the implementation broke, or None where it answered wrongly.
+        is_lacking: whether it answered ``unsupported``.
+    """
+
+    def __init__(self, *lines: str, cause: str | None = None, is_lacking: bool = False) -> None:
         super().__init__(lines[0])
         self.lines = lines
+        self.cause = cause
+        self.is_lacking = is_lacking
+
+
+@dataclass(frozen=True, slots=True)
+class _Unasked:
+    """A rung that was not tried, and why."""
+
+    why: str
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Climb the ladder; returns 0 when every rung is good, 1 at the first bad one."""
+    """Climb the ladder; returns 0 when every rung is good, else 1."""
     target = Target.parse(options.iut, options.connect)
     ladder = _climb(target, replace(terms_of(options), grace=_GRACE, hellos=1))
-    number = 0
-    while True:
+    bad: list[str] = []
+    in_full = unasked = 0
+    for number in count(1):
         started = time.perf_counter()
-        number += 1
         try:
-            name, words = next(ladder)
+            name, seen = next(ladder)
         except StopIteration:
             break
-        except _BadError as bad:
-            say(f"{number:>2} {bad.lines[0]}")
-            for line in bad.lines[1:]:
-                say(f"   {line}")
+        except _BadError as fatal:
+            _say_bad(number, fatal, in_full=True)
             return 1
         took_ms = (time.perf_counter() - started) * 1000
-        say(f"{number:>2} {name:<22} ok  {took_ms:>5.0f} ms   {words}".rstrip())
-    return 0
+        match seen:
+            case _BadError():
+                shows = not bad or (in_full < _MOST_IN_FULL and not seen.is_lacking)
+                _say_bad(number, seen, in_full=shows)
+                in_full += shows
+                bad.append(name)
+            case _Unasked():
+                unasked += 1
+                say(f"{number:>2} {name:<22} not asked: {seen.why}")
+            case _:
+                say(f"{number:>2} {name:<22} ok  {took_ms:>5.0f} ms   {seen}".rstrip())
+    if bad:
+        rest = f", {unasked} not asked" if unasked else ""
+        say(f"{counted(len(bad), 'rung is', 'rungs are')} bad{rest}. Start with the first: {bad[0]}")
+    return 1 if bad else 0
 
 
-def _climb(target: Target, terms: Terms) -> Iterator[tuple[str, str]]:
-    """Yield each good rung; raises _BadError at the first bad one."""
+def _say_bad(number: int, bad: _BadError, *, in_full: bool) -> None:
+    say(f"{number:>2} {bad.lines[0]}")
+    for line in bad.lines[1:] if in_full else ():
+        say(f"   {line}")
+
+
+def _climb(target: Target, terms: Terms) -> Iterator[tuple[str, str | _BadError | _Unasked]]:
+    """Yield each rung with what was seen; raises _BadError where nothing more can be asked."""
     yield "start", _start(target)
     with _told_if_it_takes_long(terms):
         subject = _guarded("hello", lambda: Subject(target.opener(), terms))
@@ -106,12 +145,26 @@ def _climb(target: Target, terms: Terms) -> Iterator[tuple[str, str]]:
         yield "flush", _flush(subject)
         if "grit" not in subject.claims.profiles:
             raise _BadError(*_unclaimed(subject))
-        for rung in chain(*(rungs(subject.claims) for rungs in (rungs_for, actor_rungs, guest_rungs))):
-            _ask(subject, rung)
-            yield rung.name, ""
-        yield "restart", _restart(subject)
+        hangs = 0
+        for name, ask in _questions(subject):
+            if hangs == _MOST_HANGS or subject.given_up is not None:
+                yield name, _Unasked(subject.given_up or f"{hangs} rungs hung")
+                continue
+            try:
+                yield name, ask()
+            except _BadError as bad:
+                hangs += bad.cause is not None and bad.cause.startswith(("hung:", "late"))
+                subject.kill()  # the next rung begins in a fresh process, without the stores that this one left open
+                yield name, bad
     finally:
         subject.close()
+
+
+def _questions(subject: Subject) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Yield the rungs that ask an implementation which claims something; each raises _BadError when it is bad."""
+    for rung in chain(*(rungs(subject.claims) for rungs in (rungs_for, actor_rungs, guest_rungs))):
+        yield rung.name, partial(_ask, subject, rung)
+    yield "restart", partial(_restart, subject)
 
 
 def _start(target: Target) -> str:
@@ -185,19 +238,20 @@ def _restart(subject: Subject) -> str:
     return "bye, a new process, hello again" + (", references still there" if durable is not None else "")
 
 
-def _ask(subject: Subject, rung: Rung) -> None:
+def _ask(subject: Subject, rung: Rung) -> str:
     for step in rung.steps:
         reply = _guarded(rung.name, lambda step=step: subject.ask(step.op, step.args), step)  # type: ignore[misc]
         difference = compare(step.expect, reply, {})
         if difference is not None:
-            raise _BadError(*_difference_lines(rung, step, difference))
+            lacking = isinstance(difference.got, dict) and "unsupported" in difference.got
+            raise _BadError(*_difference_lines(rung, step, difference, lacking=lacking), is_lacking=lacking)
+    return ""
 
 
-def _difference_lines(rung: Rung, step: Step, difference: Difference) -> Sequence[str]:
+def _difference_lines(rung: Rung, step: Step, difference: Difference, *, lacking: bool) -> Sequence[str]:
     told = show_difference(difference.path, difference.expected, difference.got, 100)
     seen = [f"{label:<9} {text}" for label, text in told]
     seen += [f"message   {printable(difference.message)}"] if difference.message else []
-    lacking = isinstance(difference.got, dict) and "unsupported" in difference.got
     advice = f"`hello` claims what needs {step.op}: answer it, or do not claim it" if lacking else rung.advice
     if isinstance(difference.got, dict) and "error" in difference.got:
         advice = "`error` means that your side broke, or that it took the arguments for none: its message says why"
@@ -212,7 +266,7 @@ def _guarded(name: str, ask: Callable[[], _T], step: Step | None = None) -> _T:
         advice = _advice(fault.cause, fault.rule)
         if fault.rule is None and step is not None and len(str(step.args)) > _LONG:
             advice = ("advice    a line may be as long as `frame_bytes`: does your reader of lines take so much?",)
-        raise _BadError(*unfolded(f"{name} BAD: {fault}"), *asked, *advice) from fault
+        raise _BadError(*unfolded(f"{name} BAD: {fault}"), *asked, *advice, cause=fault.cause) from fault
 
 
 def _advice(cause: str, rule: str | None) -> tuple[str, ...]:

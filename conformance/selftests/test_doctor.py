@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance import SPEC_VERSIONS
-from selftests.terminal import REFERENCE, Run, bent, lying, planted
+from selftests.terminal import REFERENCE, Run, bent, lying, mutant, planted
 
 
 def test_doctor_climbs_to_the_top(run: Run) -> None:
@@ -88,6 +88,34 @@ def test_doctor_knows_a_spec_that_nobody_wrote(run: Run, tmp_path: Path) -> None
     assert "claims BAD: no version in `spec` is known here, so nothing is claimed" in out
     known = " or ".join(f'"{version}"' for version in SPEC_VERSIONS)
     assert f"put {known} into `spec`" in out
+
+
+def test_doctor_lists_every_rung_after_a_bad_answer(run: Run) -> None:
+    code, out, _ = run("doctor", "--iut", mutant("one-header-more"))
+    assert code == 1
+    good = [line.split()[1] for line in run("doctor", "--iut", REFERENCE)[1].splitlines()]
+    rungs = [line.split()[1] for line in out.splitlines()[:-1] if line[:2].strip().isdigit()]
+    assert rungs == good, "the rungs of a right implementation, in the same order"
+    bad = [line for line in out.splitlines() if " BAD: " in line]
+    assert len(bad) > 1
+    assert any(" ok " in line for line in out.splitlines()[out.splitlines().index(bad[0]) :])
+    last = out.splitlines()[-1]
+    assert last == f"{len(bad)} rungs are bad. Start with the first: {' '.join(bad[0].split()[1:3])}"
+
+
+def test_doctor_shows_five_bad_rungs_in_full(run: Run) -> None:
+    code, out, _ = run("doctor", "--iut", planted("always_refuse"))
+    assert code == 1
+    assert out.count(" BAD: ") > 5
+    assert out.count("   expected ") == out.count("   advice ") == 5
+
+
+def test_doctor_asks_no_more_after_two_requests_that_hang(run: Run, tmp_path: Path) -> None:
+    sleepy = bent(tmp_path, 'return {"unsupported": {"feature": op}}', 'return __import__("time").sleep(600) or {}')
+    code, out, _ = run("doctor", "--deadline-scale", "0.3", "--iut", sleepy)
+    assert code == 1
+    assert out.count(" BAD: ") == out.count(" BAD: hung:blocked") == 2
+    assert "not asked: 2 rungs hung" in out
 
 
 def test_doctor_says_that_nothing_stays(run: Run) -> None:
