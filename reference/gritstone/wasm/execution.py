@@ -302,15 +302,16 @@ def fork(snapshot_id: str, *, sandbox: Sandbox, fresh: bool = True, on_timeout: 
     Spec: :rule:`wasm.fork.exact`, :rule:`wasm.fork.no-run`.
     """
     step = bytes.fromhex(snapshot_id)
-    for number in range(2**53):
-        workspace = sandbox.workspace()
-        actor = fork_core(workspace, step, number, fresh=fresh)
-        if not sandbox.is_known(actor):
-            workspace.keep(sandbox.store)
-            execution = Execution(sandbox, actor, on_timeout)
-            execution.begin()
-            return execution
-    raise Rejected("all forks of this step are taken", rule="wasm.fork.exact", got=snapshot_id)
+
+    def is_taken(number: int) -> bool:
+        return sandbox.is_known(fork_core(sandbox.workspace(), step, number, fresh=fresh))
+
+    workspace = sandbox.workspace()
+    actor = fork_core(workspace, step, sandbox.numbers.take(step, is_taken), fresh=fresh)
+    workspace.keep(sandbox.store)
+    execution = Execution(sandbox, actor, on_timeout)
+    execution.begin()
+    return execution
 
 
 def load(

@@ -1,4 +1,4 @@
-"""Forks: the first core of an actor that goes on from a step of another one.
+"""Forks: the first core of an actor that goes on from a step of another one, and the numbers of forks.
 
 A fork copies ids, not memory: at most five objects are made, whatever the core holds. It takes over what the guest is
 and not what it was allowed to spend.
@@ -9,16 +9,20 @@ Spec: :rule:`wasm.fork.exact`, :rule:`wasm.fork.fuel`.
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 
-from gritstone.errors import Invalid
+from gritstone.errors import Invalid, Rejected
 from gritstone.grit.objects import Blob, ObjectId, Step, Tree
 from gritstone.wasm.cores import filter_state, is_wasm_actor, manifest_of, tree_at
 from gritstone.wasm.documents import Manifest, State, read_state, state_blob
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["fork_core", "fork_key"]
+__all__ = ["Numbers", "fork_core", "fork_key"]
 
+_MOST_NUMBER = 2**53 - 1
+_KEPT_NUMBERS = 1_024
 _KEY_PREFIX = b"gritstone wasm fork v1\0"
 
 
@@ -76,3 +80,48 @@ def _forked(state: State, manifest: Manifest, number: int, *, fresh: bool) -> St
         key = manifest.random if state.random is None else state.random[0]
         state = replace(state, random=(fork_key(key, number), 0))
     return state if manifest.tank is None else replace(state, used=max(state.used, manifest.tank))
+
+
+class Numbers:
+    """Find numbers that tell actors of one origin apart and that no actor has yet.
+
+    The next number of an origin is remembered. After a restart it is searched for in steps that double, so that the
+    number of tries is logarithmic in the number of actors.
+    """
+
+    def __init__(self) -> None:
+        self._next: OrderedDict[ObjectId, int] = OrderedDict()
+
+    def take(self, origin: ObjectId, is_taken: Callable[[int], bool]) -> int:
+        """Return a number that is not taken.
+
+        Args:
+            origin: what the numbers belong to: a step, or a core.
+            is_taken: whether an actor has a number.
+
+        Raises:
+            Rejected: there is none.
+        """
+        low = self._next.pop(origin, 0)
+        found = low if not is_taken(low) else _search(low, is_taken, origin)
+        self._next[origin] = found + 1
+        if len(self._next) > _KEPT_NUMBERS:
+            self._next.popitem(last=False)
+        return found
+
+
+def _search(low: int, is_taken: Callable[[int], bool], origin: ObjectId) -> int:
+    """Return a number that is not taken behind one that is."""
+    distance = 1
+    while is_taken(low + distance):
+        low, distance = low + distance, 2 * distance
+        if low + distance > _MOST_NUMBER:
+            raise Rejected("no free number is left", rule="wasm.fork.exact", got=origin.hex())
+    high = low + distance
+    while high - low > 1:
+        middle = (low + high) // 2
+        if is_taken(middle):
+            low = middle
+        else:
+            high = middle
+    return high

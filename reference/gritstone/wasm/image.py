@@ -20,7 +20,7 @@ from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.documents import State
 from gritstone.wasm.engine import Instance
 from gritstone.wasm.reader import I32
-from gritstone.wasm.resident import Resident
+from gritstone.wasm.resident import ZERO_PAGE, Change, Resident, touched_pages
 from gritstone.wit.failures import failure
 from gritstone.wit.workspace import Workspace
 
@@ -29,15 +29,13 @@ __all__ = [
     "Page",
     "check_state",
     "page_tree",
+    "read_changes",
     "read_image",
     "restore_image",
-    "write_changes",
-    "write_memory",
     "write_pages",
 ]
 
 _DIGITS = re.compile(r"[0-9a-f]{2}")
-_ZERO = bytes(PAGE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,7 @@ def _page_data(workspace: Workspace, page_id: ObjectId) -> bytes:
         if refusal.code != "erased":
             raise
         blob = None
-    if blob is None or blob.headers or len(blob.data) != PAGE_BYTES or blob.data == _ZERO:
+    if blob is None or blob.headers or len(blob.data) != PAGE_BYTES or blob.data == ZERO_PAGE:
         raise _defect("a page that is none")
     return blob.data
 
@@ -141,7 +139,7 @@ def restore_image(instance: Instance, state: State, pages: Mapping[int, Page] | 
     if state.pages > instance.pages:
         instance.grow(state.pages - instance.pages)
     if isinstance(pages, Resident):
-        pages.map_at(instance.address)
+        pages.map_at(instance.memory, instance.address)
     else:
         for segment in instance.prepared.admitted.module.segments:
             if segment.offset is not None:
@@ -151,8 +149,10 @@ def restore_image(instance: Instance, state: State, pages: Mapping[int, Page] | 
     instance.write_globals(state.globals)
 
 
-def write_memory(workspace: Workspace, instance: Instance, before: Mapping[int, Page]) -> ObjectId | None:
+def write_pages(workspace: Workspace, instance: Instance, before: Mapping[int, Page]) -> Mapping[int, ObjectId]:
     """Make the pages of an instance's memory.
+
+    Pages that the machine never had to make are zero, so they are not read: a memory of 4 GiB costs what of it is used.
 
     Args:
         workspace: where they are made.
@@ -160,39 +160,42 @@ def write_memory(workspace: Workspace, instance: Instance, before: Mapping[int, 
         before: pages that are known already; one that did not change is neither hashed nor made again.
 
     Returns:
-        What is to stand at ``wasm/memory``; None if all memory is zero.
+        The ids of the pages that are not all zero, by number.
 
     Spec: :rule:`wasm.image.nodes`, :rule:`wasm.image.zero`.
     """
-    return page_tree(workspace, write_pages(workspace, instance, before))
-
-
-def write_pages(workspace: Workspace, instance: Instance, before: Mapping[int, Page]) -> dict[int, ObjectId]:
-    """Make the pages of an instance's memory; gives those that are not all zero, by number. See ``write_memory``."""
+    if not instance.pages:
+        return {}
+    numbers = set(touched_pages(instance.address, instance.memory_bytes, written=False)) | before.keys()
+    for segment in instance.prepared.admitted.module.segments:
+        if segment.offset is not None and segment.size:  # an engine may map these pages from a file
+            last = (segment.offset + segment.size - 1) // PAGE_BYTES
+            numbers.update(range(segment.offset // PAGE_BYTES, last + 1))
     pages: dict[int, ObjectId] = {}
-    for number in range(instance.pages):
+    for number in sorted(numbers):
         data = instance.read(number * PAGE_BYTES, PAGE_BYTES)
         known = before.get(number)
         if known is not None and known.data == data:
             pages[number] = known.id
-        elif data != _ZERO:
+        elif data != ZERO_PAGE:
             pages[number] = workspace.put(Blob(NO_HEADERS, data))
     return pages
 
 
-def write_changes(workspace: Workspace, instance: Instance, resident: Resident) -> None:
-    """Make the pages of an instance that got its memory from a resident image, which becomes that of the instance.
+def read_changes(workspace: Workspace, instance: Instance, before: Resident) -> Mapping[int, Change]:
+    """Make the pages that an instance has changed whose memory was that of a resident image, and only those.
 
     Spec: :rule:`wasm.image.nodes`, :rule:`wasm.image.zero`.
     """
-    changed = resident.written(instance.address)
-    changed += range(resident.size // PAGE_BYTES, instance.pages)
-    resident.resize(instance.memory_bytes)
-    for number in changed:
+    changes: dict[int, Change] = {}
+    for number in touched_pages(instance.address, instance.memory_bytes, written=True):
         data = instance.read(number * PAGE_BYTES, PAGE_BYTES)
-        page_id = None if data == _ZERO else workspace.put(Blob(NO_HEADERS, data))
-        if page_id is None or page_id != resident.pages.get(number):
-            resident.write(number, page_id, data)
+        if before.over.get(number) == data:
+            continue
+        page_id = None if data == ZERO_PAGE else workspace.put(Blob(NO_HEADERS, data))
+        if page_id != before.pages.get(number):
+            changes[number] = page_id, data
+    return changes
 
 
 def page_tree(workspace: Workspace, pages: Mapping[int, ObjectId]) -> ObjectId | None:

@@ -6,29 +6,31 @@ Spec: :rule:`wasm.image.nodes`, :rule:`wasm.image.complete`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from gritstone.grit.objects import ObjectId
 from gritstone.wasm.admission import AdmittedModule
+from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.documents import State
 from gritstone.wasm.image import (
     NO_PAGES,
     Page,
     check_state,
     page_tree,
+    read_changes,
     read_image,
     restore_image,
-    write_changes,
     write_pages,
 )
 from gritstone.wasm.instance import Instance
-from gritstone.wasm.resident import LEAST_PAGES, Key, Resident, Residents
+from gritstone.wasm.resident import Key, Resident, Residents, copy_memory, copy_pages
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Image"]
 
 
 class Image:
-    """Be the image of one call.
+    """The image of one call.
 
     Attributes:
         counts: whether the call starts from it; else it is only written.
@@ -52,46 +54,41 @@ class Image:
         """
         check_state(state, admitted)
         self.counts = True
-        if memory is not None and (state.pages or 0) >= LEAST_PAGES:
+        size_bytes = (state.pages or 0) * PAGE_BYTES
+        if memory is not None and self._residents.are_wanted(size_bytes):
             self._key = workspace.objects.age, memory, state.pages or 0
-            found = self._residents.take(self._key)
+            found = self._residents.find(self._key)
             if found is not None:
                 self._pages = found
                 return
-        self._pages = read_image(workspace, state, memory, admitted)
+        pages = read_image(workspace, state, memory, admitted)
+        self._pages = pages
+        if self._key is not None:
+            with suppress(OSError):
+                resident = copy_pages({number: (page.id, page.data) for number, page in pages.items()}, size_bytes)
+                self._residents.put(self._key, resident)
+                self._pages = resident
 
     def restore(self, instance: Instance, state: State) -> None:
         """Give it to a new instance."""
         restore_image(instance, state, self._pages)
 
     def write(self, workspace: Workspace, instance: Instance) -> ObjectId | None:
-        """Write what an instance leaves; gives what is to stand at ``wasm/memory``."""
-        resident = self._pages
-        if isinstance(resident, Resident):
-            self._key = None
-            write_changes(workspace, instance, resident)
-            memory = page_tree(workspace, resident.pages)
+        """Write what an instance leaves; returns what is to stand at ``wasm/memory``.
+
+        The first call of an actor keeps its image in memory, too: an actor that has an image mostly goes on from it.
+        """
+        before, resident = self._pages, None
+        if isinstance(before, Resident):
+            resident = before.after(read_changes(workspace, instance, before))
+            pages = resident.pages
         else:
-            pages = write_pages(workspace, instance, resident)
-            memory = page_tree(workspace, pages)
-            # An actor that goes on in the same memory of objects will go on once more.
-            if self._key is None or not self._residents.are_wanted(workspace.objects.age):
-                return memory
-            resident = _resident(instance, pages)
-        if memory is not None:
-            self._residents.put((workspace.objects.age, memory, instance.pages), resident)
+            pages = write_pages(workspace, instance, before)
+        memory = page_tree(workspace, pages)
+        if memory is None or not self._residents.are_wanted(instance.memory_bytes):
+            return memory
+        with suppress(OSError):
+            if resident is None or resident.is_apart:
+                resident = copy_memory(pages, instance.memory)
+            self._residents.put((workspace.objects.age, memory, instance.pages), resident, self._key)
         return memory
-
-    def close(self) -> None:
-        """Put back what stays in memory, if nothing else has become of it."""
-        if self._key is not None and isinstance(self._pages, Resident):
-            self._residents.put(self._key, self._pages)
-            self._key = None
-
-
-def _resident(instance: Instance, pages: Mapping[int, ObjectId]) -> Resident:
-    made = Resident()
-    made.resize(instance.memory_bytes)
-    for number, page_id in pages.items():
-        made.write(number, page_id, instance.page(number))
-    return made

@@ -22,6 +22,7 @@ from gritstone.grit.store import Store
 from gritstone.runtime.agent import agent_step
 from gritstone.runtime.batch import Batch, commit
 from gritstone.runtime.starting import start_world
+from gritstone.wasm.forks import Numbers
 from gritstone.wasm.guests import Guests
 from gritstone.wasm.isolation import Isolated
 from gritstone.wasm.outcomes import Letter
@@ -68,6 +69,7 @@ class Sandbox:
     Attributes:
         store: the store.
         agent: the actor that stands for the outside.
+        numbers: gives each fork of a step, and each actor with one code and environment, a number of its own.
     """
 
     def __init__(self, store: Store | None = None, guests: Guests | None = None, *, isolated: bool = False) -> None:
@@ -83,6 +85,7 @@ class Sandbox:
         self.store = Store.open(MemoryEngine(), CBOR_BLAKE3) if store is None else store
         self._guests = guests or _shared_guests(isolated=isolated)
         self._codes = Codes({}, guests=self._guests)
+        self.numbers = Numbers()
         with self.store.snapshot() as snapshot:
             agent = snapshot.target("runtime/agent")
         self.agent = agent or start_world(self.store, self._codes, _AGENT).agent

@@ -113,9 +113,14 @@ def _make_core(
 
 def _unused(sandbox: Sandbox, workspace: Workspace, core: Mapping[str, ObjectId]) -> ObjectId:
     """Make a core that no actor of the store began with."""
-    actor = workspace.put(Tree(core))
-    number = 0
-    while sandbox.is_known(actor):
-        number += 1
-        actor = workspace.put(Tree({**core, "nonce": workspace.put(Blob({"ct": "s"}, str(number).encode()))}))
-    return actor
+
+    def number_core(target: Workspace, number: int) -> ObjectId:
+        if number == 0:
+            return target.put(Tree(core))
+        return target.put(Tree({**core, "nonce": target.put(Blob({"ct": "s"}, str(number).encode()))}))
+
+    def is_taken(number: int) -> bool:
+        return sandbox.is_known(number_core(sandbox.workspace(), number))
+
+    origin = number_core(sandbox.workspace(), 0)
+    return number_core(workspace, sandbox.numbers.take(origin, is_taken))

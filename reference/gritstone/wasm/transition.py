@@ -131,17 +131,13 @@ class GuestCode:
         """
         call, instance = yield from self._run(run.workspace, _inputs(run))
         if call.result is None:
-            self.image.close()
             if call.waiting.is_suspended:
                 raise trap("wait")
             return None if run.last is None else run.last.step_id
         spent = self.budget - instance.fuel
 
         def finish(position: Position) -> ObjectId:
-            try:
-                return self._finish(run, position, call, instance, spent)
-            finally:
-                self.image.close()
+            return self._finish(run, position, call, instance, spent)
 
         return Draft(call.result, finish)
 
@@ -151,7 +147,6 @@ class GuestCode:
         Spec: :rule:`wasm.call.query`, :rule:`wasm.random.still`.
         """
         call, _ = yield from self._run(question.workspace, _asked(question))
-        self.image.close()
         return call.result
 
     def _run(self, workspace: Workspace, inputs: Inputs) -> Generator[Request, Any, tuple[Call, Instance]]:
@@ -167,11 +162,7 @@ class GuestCode:
                 raise host_trouble("no memory for a guest") from error
 
         asks = self.manifest.query and inputs.query_name is None and self.prepared.imports("query")
-        try:
-            return (yield from play(run, may_ask=asks))
-        except BaseException:
-            self.image.close()
-            raise
+        return (yield from play(run, may_ask=asks))
 
     def _run_once(self, workspace: Workspace, inputs: Inputs, ask: Ask, prepared: Prepared) -> tuple[Call, Instance]:
         """Run the entry as one of the compilers has made it."""

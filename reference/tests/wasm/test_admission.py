@@ -145,7 +145,8 @@ def test_admission_counts_imports_once_for_all_element_segments(
 
     def count_imports(module: Module) -> list[int]:
         counted.append(module)
-        return imported.__get__(module)
+        found: list[int] = imported.__get__(module)
+        return found
 
     monkeypatch.setattr(Module, "imported", property(count_imports))
     assert _code(wat(f"(module {_ATTEMPT} (table 1 funcref) {'(elem (i32.const 0))' * count} {_WIT})")) is None

@@ -9,8 +9,12 @@ import pytest
 from gritstone.errors import Malformed, Rejected
 from gritstone.grit import Change, MemoryEngine, Store, export_bundle
 from gritstone.grit.formats import FORMATS
+from gritstone.grit.objects import ObjectId
 from gritstone.wasm import Environment, OutOfFuel, Sandbox, fork, load, spawn
+from gritstone.wasm import execution as execution_module
+from gritstone.wasm.forks import fork_core
 from gritstone.wasm.signature import public_key
+from gritstone.wit.workspace import Workspace
 
 SECRET = bytes(range(32))
 
@@ -25,6 +29,25 @@ def test_forks(counter: bytes) -> None:
     assert [one.read("count") for one in (execution, *forks)] == [bytes((n, 0, 0, 0)) for n in (3, 4, 2)]
     assert execution.snapshot_id is not None
     assert fork(execution.snapshot_id, sandbox=execution.sandbox).read("count") == bytes((3, 0, 0, 0))
+
+
+def test_making_a_fork_does_not_depend_on_its_siblings(counter: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def count_cores(workspace: Workspace, step_id: ObjectId, number: int, *, fresh: bool) -> ObjectId:
+        made.append(number)
+        return fork_core(workspace, step_id, number, fresh=fresh)
+
+    monkeypatch.setattr(execution_module, "fork_core", count_cores)
+    execution = spawn(counter)
+    actors = {execution.fork().actor for _ in range(30)}
+    assert len(actors) == 30
+    assert made == [number for number in range(30) for _ in range(2)]
+    made.clear()
+    again = Sandbox(execution.sandbox.store)
+    assert execution.snapshot_id is not None
+    assert fork(execution.snapshot_id, sandbox=again).actor not in actors
+    assert len(made) < 15
 
 
 def test_a_fork_takes_over_what_was_not_read(counter: bytes) -> None:

@@ -11,7 +11,7 @@ import pytest
 from gritstone.errors import Invalid, Missing, Rejected
 from gritstone.grit import Blob, Object, ObjectId, Step, Store, Tree
 from gritstone.wasm.documents import State, encode_item, read_state, state_blob
-from gritstone.wasm.forks import fork_core, fork_key
+from gritstone.wasm.forks import Numbers, fork_core, fork_key
 from gritstone.wit import Objects
 from gritstone.wit.paths import find
 from gritstone.wit.workspace import Workspace
@@ -213,3 +213,40 @@ def test_a_fork_has_no_fuel(bench: Any, counter: bytes) -> None:
     nodes = {name: (one,) for name, one in bench.wasm_of(fork, first).items()}
     filled = bench.tell(fork, first, bench.nested({"wasm": {**nodes, "manifest": (manifest,)}}), mt="update")
     assert count(bench, fork, bench.tell(fork, filled)) == 2
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2, 3, 400, 1_000_000])
+def test_a_free_number_is_found_in_few_tries_after_a_restart_and_in_one_then(taken: int) -> None:
+    tries: list[int] = []
+
+    def is_taken(number: int) -> bool:
+        tries.append(number)
+        return number < taken + len(made)
+
+    numbers, made = Numbers(), list[int]()
+    for _ in range(10):
+        tries.clear()
+        made.append(numbers.take(b"step", is_taken))
+        assert len(tries) <= (1 if len(made) > 1 else 2 * taken.bit_length() + 1)
+    assert made == list(range(taken, taken + 10))
+    assert numbers.take(b"another", lambda number: False) == 0
+
+
+def test_numbers_may_have_gaps_and_end() -> None:
+    gaps = {0, 1, 3, 7, 8}
+    numbers = Numbers()
+    for _ in range(5):
+        found = numbers.take(b"step", gaps.__contains__)
+        assert found not in gaps
+        gaps.add(found)
+    with pytest.raises(Rejected):
+        Numbers().take(b"step", lambda number: True)
+
+
+def test_what_is_remembered_of_numbers_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gritstone.wasm.forks._KEPT_NUMBERS", 2)
+    numbers = Numbers()
+    for origin in (b"1", b"2", b"1", b"3"):
+        numbers.take(origin, lambda number: False)
+    assert numbers.take(b"1", lambda number: False) == 2
+    assert numbers.take(b"2", lambda number: False) == 0

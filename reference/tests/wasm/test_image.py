@@ -13,7 +13,7 @@ from gritstone.grit import Blob, ObjectId, Store, Tree
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.documents import State
 from gritstone.wasm.engine import Instance
-from gritstone.wasm.image import NO_PAGES, read_image, restore_image, write_memory
+from gritstone.wasm.image import NO_PAGES, Page, page_tree, read_image, restore_image, write_pages
 from gritstone.wit import Objects
 from gritstone.wit.workspace import Workspace
 
@@ -38,6 +38,10 @@ def _state(instance: Instance) -> State:
     return State(pages=instance.pages, globals=tuple(instance.read_globals()))
 
 
+def _write(workspace: Workspace, instance: Instance, before: Mapping[int, Page]) -> ObjectId | None:
+    return page_tree(workspace, write_pages(workspace, instance, before))
+
+
 def _memory(instance: Instance) -> bytes:
     return instance.read(0, instance.memory_bytes)
 
@@ -49,12 +53,12 @@ def test_an_image_comes_back_whole(
     first = start(data)
     for turn in range(1, 4):
         assert first.run("wit") == turn
-        root = write_memory(workspace, first, NO_PAGES)
+        root = _write(workspace, first, NO_PAGES)
         state = _state(first)
         second = start(data)
         restore_image(second, state, read_image(workspace, state, root, second.prepared.admitted))
         assert (_memory(second), _state(second)) == (_memory(first), state)
-        assert write_memory(workspace, second, NO_PAGES) == root
+        assert _write(workspace, second, NO_PAGES) == root
         first = second
     assert first.read(10, 4) == bytes(4), "no data segment shines through"
     assert first.read_globals() == [2**32 - 25, 2**64 - 27]
@@ -66,23 +70,23 @@ def test_pages_that_did_not_change_are_not_made_again(
     instance = start(wat(_MODULE))
     instance.run("wit")
     instance.write(0, bytes(PAGE_BYTES))
-    root = write_memory(workspace, instance, NO_PAGES)
+    root = _write(workspace, instance, NO_PAGES)
     pages = read_image(workspace, _state(instance), root, instance.prepared.admitted)
     assert sorted(pages) == [1]
     instance.write(5, b"x")
     made = set(workspace.made)
-    again = write_memory(workspace, instance, pages)
+    again = _write(workspace, instance, pages)
     assert len(set(workspace.made) - made) == 3, "a page and the two trees above it"
     other = Workspace(workspace.objects)
-    assert write_memory(other, instance, NO_PAGES) == again
+    assert _write(other, instance, NO_PAGES) == again
 
 
 def test_memory_that_is_zero_has_no_pages(
     wat: Callable[..., bytes], start: Callable[..., Instance], workspace: Workspace
 ) -> None:
     instance = start(wat("i32.const 0", head="(memory 3)"))
-    assert write_memory(workspace, instance, NO_PAGES) is None
-    assert write_memory(workspace, start(wat("i32.const 0")), NO_PAGES) is None
+    assert _write(workspace, instance, NO_PAGES) is None
+    assert _write(workspace, start(wat("i32.const 0")), NO_PAGES) is None
 
 
 @settings(max_examples=25)
@@ -93,7 +97,7 @@ def test_pages_have_the_names_of_their_numbers(
     instance = start(wat("i32.const 0", head="(memory 301)"), pages=301)
     for number, mark in marks.items():
         instance.write(number * PAGE_BYTES + number, bytes((mark,)))
-    root = write_memory(workspace, instance, NO_PAGES)
+    root = _write(workspace, instance, NO_PAGES)
     names = set()
     if root is not None:
         for high, tree_id in _entries(workspace, root).items():

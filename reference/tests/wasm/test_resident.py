@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -11,13 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gritstone.errors import Refusal
-from gritstone.grit import CBOR_BLAKE3
+from gritstone.grit import CBOR_BLAKE3, ObjectId
+from gritstone.wasm import Environment, Execution, Sandbox, images, load, spawn
+from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
+from gritstone.wasm.documents import State
 from gritstone.wasm.guests import Guests
+from gritstone.wasm.image import Page, read_image
+from gritstone.wasm.instance import Instance
 from gritstone.wasm.isolation import Isolated
-from gritstone.wasm.resident import Resident, Residents
+from gritstone.wasm.resident import ZERO_PAGE, Residents, copy_memory
 from gritstone.wit import Executor, Objects, read_proposal
 from gritstone.wit.position import load_position
+from gritstone.wit.workspace import Workspace
 
 _PAGES = 20
 _WRITER = """(module
@@ -51,6 +60,23 @@ _WRITER = """(module
     (memory.fill (i32.const 0) (i32.const 0) (i32.const 8192))
     (i32.const 0)))"""
 """A guest that writes bytes where the message says, or grows its memory; beyond the memory it traps."""
+
+_FILLER = """(module
+  (import "grit" "input" (func $input (param i32 i32) (result i32)))
+  (import "grit" "step" (func $step (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "grit" "result" (func $result (param i32) (result i32)))
+  (memory PAGES)
+  (func (export "wit") (result i32)
+    (i32.store (i32.const 458752) (i32.add (i32.load (i32.const 458752)) (i32.const 1)))
+    (i32.store (i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 65600)) (i32.const 1))
+    (drop (call $input (i32.const 0) (i32.const 0)))
+    (drop (call $input (i32.const 1) (i32.const 32)))
+    (drop (call $input (i32.const 2) (i32.const 64)))
+    (drop (call $input (i32.const 5) (i32.const 96)))
+    (if (call $step (i32.const 32) (i32.const 0) (i32.const 96) (i32.const 160) (i32.const 64) (i32.const 128))
+      (then (return (i32.const 1))))
+    (call $result (i32.const 128))))"""
+"""A guest that counts in page 7 and writes to its last page but one."""
 
 _writes = st.lists(
     st.tuples(st.integers(8_192, (_PAGES + 3) * PAGE_BYTES), st.sampled_from([0, 1, 7])) | st.just((-1, 0)),
@@ -95,10 +121,15 @@ def writer(wat: Callable[..., bytes]) -> bytes:
 
 
 @pytest.fixture(scope="module")
+def filler(wat: Callable[..., bytes]) -> bytes:
+    return wat(_FILLER.replace("PAGES", "64"))
+
+
+@pytest.fixture(scope="module")
 def residents(guests: Guests) -> Residents:
     if isinstance(guests, Isolated):
         pytest.skip("they are in another process")
-    if not Residents.are_possible():
+    if not Residents.are_wanted(1 << 20):
         pytest.skip("the kernel does not say what was written to")
     return guests.engine.residents
 
@@ -127,7 +158,7 @@ def test_steps_are_the_same(
             assert state.pages is not None
 
 
-def test_images_stay_and_are_taken_by_one_alone(
+def test_images_stay_after_calls_that_start_from_them(
     make_bench: Callable[..., Any], writer: bytes, residents: Residents
 ) -> None:
     bench = make_bench(CBOR_BLAKE3)
@@ -139,17 +170,69 @@ def test_images_stay_and_are_taken_by_one_alone(
         content = core if turn == 0 else bench.blob(_orders([(100_000 + turn, turn)]))
         messages.append(bench.message(messages[-1], content))
         heads.append(_end(life, heads[-1], messages[-1]))
-    memory = bench.wasm_of(core, heads[-1])["memory"]
-    key = life.objects.age, memory, _PAGES
-    found = residents.take(key)
-    assert found is not None
-    assert residents.take(key) is None
-    residents.put(key, found)
-    # A call that fails, and one from an earlier step, leave the image as it is.
+
+    def are_kept() -> list[bool]:
+        memories = [bench.wasm_of(core, head)["memory"] for head in heads[1:]]
+        return [residents.find((life.objects.age, memory, _PAGES)) is not None for memory in memories]
+
+    assert are_kept() == [True] * 5
+    # A call that fails, and one from an earlier step, leave all images as they are.
     failing = bench.message(messages[-1], bench.blob(_orders([(_PAGES * PAGE_BYTES, 1)])))
     assert _end(life, heads[-1], failing) == "failed:trap:memory-bounds"
     assert _end(life, heads[-2], messages[-1]) == heads[-1]
-    assert residents.take(key) is not None
+    assert are_kept() == [True] * 5
+
+
+def test_first_runs_and_siblings_start_from_resident_images(
+    filler: bytes, residents: Residents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[State] = []
+
+    def count_images(
+        workspace: Workspace, state: State, memory: ObjectId | None, admitted: AdmittedModule
+    ) -> Mapping[int, Page]:
+        read.append(state)
+        return read_image(workspace, state, memory, admitted)
+
+    monkeypatch.setattr(images, "read_image", count_images)
+    execution = spawn(filler, sandbox=Sandbox(guests=Guests()))
+    execution.run()
+    children = [execution.fork() for _ in range(5)]
+    apart = load_copy(execution)
+    for one in (*children, execution, *children):
+        one.run()
+    assert read == []
+    apart.run()
+    assert len(read) == 1, "in another sandbox nothing is resident yet"
+    assert {one.read("wasm/state") for one in children} == {(apart.run(), apart.read("wasm/state"))[1]}
+    assert len(read) == 1
+
+
+def load_copy(execution: Execution) -> Execution:
+    """Return the execution, as it is in a sandbox of its own."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "saved"
+        execution.save(path)
+        return load(path, sandbox=Sandbox(guests=Guests()))
+
+
+def test_only_touched_pages_of_a_large_memory_are_read(
+    wat: Callable[..., bytes], residents: Residents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    read = Instance.read
+
+    def count_reads(instance: Instance, at: int, size: int) -> bytes:
+        sizes.append(size)
+        return read(instance, at, size)
+
+    monkeypatch.setattr(Instance, "read", count_reads)
+    module = wat(_FILLER.replace("PAGES", "65536"))  # 4 GiB
+    execution = spawn(module, Environment(max_memory_mb=4_096), sandbox=Sandbox(guests=Guests()))
+    execution.run()
+    assert len(sizes) < 1_000, "the kernel may give 2 MiB at once, which is 32 pages"
+    assert isinstance(execution.read("wasm/memory/00/07"), bytes)
+    assert isinstance(execution.read("wasm/memory/ff/fe"), bytes)
 
 
 def test_a_page_that_was_erased_is_missed(make_bench: Callable[..., Any], writer: bytes, residents: Residents) -> None:
@@ -167,11 +250,43 @@ def test_a_page_that_was_erased_is_missed(make_bench: Callable[..., Any], writer
     assert _end(life, head, message) == "unresolved:image"
 
 
-def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gritstone.wasm.resident._KEPT_BYTES", 3 * PAGE_BYTES)
+@pytest.mark.parametrize(("bound", "most"), [("_KEPT_BYTES", 3 * PAGE_BYTES), ("_KEPT_FILES", 3)])
+def test_kept_images_have_a_bound(monkeypatch: pytest.MonkeyPatch, bound: str, most: int) -> None:
+    monkeypatch.setattr(f"gritstone.wasm.resident.{bound}", most)
     residents, age = Residents(), object()
-    for number in range(4):
-        made = Resident()
-        made.resize(PAGE_BYTES)
-        residents.put((age, bytes((number,)), 1), made)
-    assert [residents.take((age, bytes((number,)), 1)) is not None for number in range(4)] == [False, True, True, True]
+    keys = [(age, bytes((number,)), 1) for number in range(4)]
+    for key in keys:
+        residents.put(key, copy_memory({}, memoryview(ZERO_PAGE)))
+    assert [residents.find(key) is not None for key in keys] == [False, True, True, True]
+    assert residents.size_bytes == 3 * PAGE_BYTES
+
+
+def test_images_that_were_left_are_kept_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gritstone.wasm.resident._KEPT_LEFT", 2)
+    residents, age = Residents(), object()
+    keys = [(age, bytes((number,)), 1) for number in range(5)]
+    image = copy_memory({}, memoryview(ZERO_PAGE))
+    residents.put(keys[0], image)
+    for number, (before, after) in enumerate(pairwise(keys)):
+        image = image.after({number: (b"i", bytes((number,)) * PAGE_BYTES)})
+        residents.put(after, image, before)
+    assert [residents.find(key) is not None for key in keys] == [False, False, True, True, True]
+    assert residents.size_bytes == (1 + 2 + 3 + 4) * PAGE_BYTES, "the file counts once, the pages that differ each time"
+
+
+def test_an_image_of_which_many_pages_differ_gets_a_file_of_its_own(
+    make_bench: Callable[..., Any], writer: bytes, residents: Residents
+) -> None:
+    bench = make_bench(CBOR_BLAKE3)
+    core = bench.core(writer, {"image": True, "pages": _PAGES})
+    life = Life(bench, core)
+    message, head, files = None, None, set()
+    for turn in range(40):
+        write = _orders([(PAGE_BYTES * (turn % 18 + 1), turn + 1)])
+        message = bench.message(message, bench.blob(write) if turn else core)
+        head = _end(life, head, message)
+        found = residents.find((life.objects.age, bench.wasm_of(core, head)["memory"], _PAGES))
+        assert found is not None
+        assert len(found.over) <= 16
+        files.add(found.file)
+    assert len(files) == 3
