@@ -119,6 +119,8 @@ class Channel:
         began = bisect_right(self.begins, self.last) > bisect_right(self.begins, open_ones[-1])
         return "stale" if began else "disorder"
 
-    def unmatched(self, message: bytes) -> bool:
-        """Return whether some position of a message was matched with no step."""
-        return any(position not in self.matched for position in self.places.get(message, ()))
+    def unmatched(self, message: bytes) -> int | None:
+        """Return the last position of a message that was matched with no step, or None."""
+        return max(
+            (position for position in self.places.get(message, ()) if position not in self.matched), default=None
+        )

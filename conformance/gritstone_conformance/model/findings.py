@@ -32,6 +32,7 @@ FAULTS: Final[dict[str, tuple[int, str]]] = {
     "thawed": (10, "wit.frozen.kept"),
     "cycle": (11, "runtime.history.acyclic"),
     "mark": (12, "runtime.fail.mark"),
+    "overtaken": (12, "runtime.fail.expected"),
     "receipt": (12, "runtime.receipt.form"),
     "no-loop": (12, "runtime.receipt.no-loop"),
     "name": (13, "grit.ref.target"),

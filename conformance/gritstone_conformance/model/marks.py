@@ -6,8 +6,10 @@ Spec: ``runtime/history``, ``runtime/failure``.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from gritstone_conformance.model.admission import admission_defects
+from gritstone_conformance.model.chains import Channel
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.failures import CLASSES, Declined, Failure, is_code
 from gritstone_conformance.model.findings import Finding, Place
@@ -18,6 +20,8 @@ from gritstone_conformance.model.transition import Foreign, make_step, update_is
 from gritstone_conformance.model.values import Blob, Message
 
 __all__ = ["check_marks"]
+
+_NOTHING: Final = Channel()
 
 
 def check_marks(history: History, matches: Matches) -> Iterator[Finding]:
@@ -35,13 +39,19 @@ def _of_mark(
     place = Place(name, actor)
     ((sender, failed),) = target.items()
     message = history.shelf.message(failed)
-    channel = history.channels.get((sender, actor))
-    if channel is None or not channel.unmatched(failed):
+    channel = history.channels.get((sender, actor), _NOTHING)
+    position = channel.unmatched(failed)
+    if position is None:
         if history.is_open(sender):
             history.unverified.append(f"{name}: what the sender sent is not known in full")
         else:
             yield Finding("mark", place, "it names no message that was sent and not read")
             return
+    elif any(
+        later > position and message_type(history.shelf.message(channel.messages[later])) != "update"
+        for later in channel.matched
+    ):
+        yield Finding("overtaken", place, "its actor read a later message of that sender, which is no update")
     kind = message_kind(actor, message, lives=actor in history.chains)
     if kind in ("update", "waiting"):
         yield Finding("mark", place, f"it names a message of the kind {kind}")

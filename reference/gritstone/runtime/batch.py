@@ -14,7 +14,7 @@ Spec: :rule:`runtime.head.cas`, :rule:`runtime.head.before-route`, :rule:`runtim
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gritstone.errors import Rejected
 from gritstone.grit.engine import Batch as EngineBatch
@@ -51,14 +51,19 @@ class Batch:
         return len(self._heads) + len(self._marks) + len(self._others)
 
     def move_head(self, actor: ObjectId, old: ObjectId | None, new: ObjectId | None) -> None:
-        """Move a head; ``old`` is where this batch, or the store, has it."""
+        """Move a head, or expect it where it is; ``old`` is where this batch, or the store, has it."""
         self._old_heads.setdefault(actor, old)
         self._heads[actor] = new
 
     def move_mark(self, actor: ObjectId, old: ObjectId | None, new: ObjectId | None) -> None:
-        """Set or remove a mark; ``old`` is what this batch, or the store, has."""
+        """Set or remove a mark, or expect it as it is; ``old`` is what this batch, or the store, has."""
         self._old_marks.setdefault(actor, old)
         self._marks[actor] = new
+
+    @property
+    def marks_before(self) -> Mapping[ObjectId, ObjectId | None]:
+        """Return the expected mark of each actor of which this batch moves or expects the mark."""
+        return self._old_marks
 
     def change(self, change: Change) -> None:
         """Change another reference."""

@@ -269,7 +269,10 @@ class Machine:
         return failure("timeout", "the transition took too long", expected=f"at most {self.config.transition_ms} ms")
 
     def _end(self, running: Running, outcome: Admitted | Refusal | None) -> None:
-        """Do what follows from an outcome."""
+        """Do what follows from an outcome.
+
+        Spec: :rule:`runtime.head.cas`, :rule:`runtime.head.mark`, :rule:`runtime.fail.expected`.
+        """
         actor = running.actor
         if running.waits_for is not None:
             self._close(running)
@@ -277,7 +280,7 @@ class Machine:
         actor.running = None
         if self._measures and not isinstance(outcome, Refusal) and self._took_too_long(running):
             outcome = self._timeout()
-        if running.base != actor.head:
+        if (running.base, running.mark) != (actor.head, actor.mark):
             actor.happen(Event.STALE)
         elif isinstance(outcome, Admitted):
             end_admitted(self.world, running, outcome)

@@ -76,7 +76,7 @@ def _heal(world: World, actor: Actor) -> None:
     Spec: :rule:`runtime.fail.heal`, :rule:`runtime.recover.heal`.
     """
     world.batch.move_mark(actor.actor_id, actor.mark, None)
-    actor.mark = actor.letter = actor.failure = actor.trouble = None
+    actor.mark = actor.letter = actor.trouble = None
 
 
 def end_declined(running: Running) -> None:
@@ -105,13 +105,15 @@ def end_failed(world: World, config: Config, running: Running, refusal: Refusal,
         actor.happen(Event.FAILED_MANY)
         return False
     (letter,) = letters
-    count = trouble.counts[letter] = trouble.counts.get(letter, 0) + 1
+    count = trouble.counts.get(letter, 0) + 1
     if count < config.max_attempts:
+        trouble.counts[letter] = count
         delay_ms = config.delay_ms(count)
         if delay_ms:
             trouble.delayed[letter] = now_ms + delay_ms
         actor.happen(Event.FAILED_AGAIN)
         return False
+    # The last failure is not counted here: what follows from it ends the count, or is discarded with its update.
     if proposal.kind is MessageKind.UPDATE:
         return True
     _mark(world, running, letter, refusal)
@@ -120,9 +122,10 @@ def end_failed(world: World, config: Config, running: Running, refusal: Refusal,
 
 
 def _mark(world: World, running: Running, letter: Letter, refusal: Refusal) -> None:
-    """Mark an actor, and tell the sender.
+    """Mark an actor, and send the sender a receipt; the update expects the head as it is.
 
-    Spec: :rule:`runtime.fail.mark`, :rule:`runtime.receipt.form`, :rule:`runtime.receipt.no-loop`.
+    Spec: :rule:`runtime.fail.mark`, :rule:`runtime.fail.expected`, :rule:`runtime.receipt.form`,
+    :rule:`runtime.receipt.no-loop`.
     """
     actor = running.actor
     sender, message = letter
@@ -131,6 +134,7 @@ def _mark(world: World, running: Running, letter: Letter, refusal: Refusal) -> N
     actor.mark, actor.letter, actor.failure = mark, letter, failure_class(refusal)
     _keep(world, workspace)
     world.batch.borrowed.add(message)
+    world.batch.move_head(actor.actor_id, actor.head, actor.head)
     world.batch.move_mark(actor.actor_id, None, mark)
     if sender != world.agent:
         headers = receipt_headers(message, refusal.code or "failed")

@@ -39,6 +39,7 @@ class Running:
     Attributes:
         actor: whose it is.
         base: the head that it began from; None before a first step.
+        mark: the mark that the actor had then; None if it had none.
         run: what its code sees.
         began_ms: when it began.
         is_over: whether it has ended or was abandoned.
@@ -47,11 +48,12 @@ class Running:
         asked: the steps that were asked, and the answers that were had.
     """
 
-    __slots__ = ("actor", "asked", "base", "began_ms", "is_over", "run", "stack", "waits_for")
+    __slots__ = ("actor", "asked", "base", "began_ms", "is_over", "mark", "run", "stack", "waits_for")
 
     def __init__(self, actor: Actor, run: Run, play: Generator[Request, Any, Any], began_ms: float) -> None:
         self.actor = actor
         self.base: ObjectId | None = actor.head
+        self.mark: ObjectId | None = actor.mark
         self.run = run
         self.began_ms = began_ms
         self.is_over = False

@@ -83,14 +83,16 @@ class World:
         return found
 
     def head_moved(self, actor: Actor, position: Position) -> None:
-        """Note where an actor is now.
+        """Note where an actor is now; the update expects its mark as it is.
 
-        Spec: :rule:`wasm.handoff.no-genesis`.
+        Spec: :rule:`runtime.head.mark`, :rule:`wasm.handoff.no-genesis`.
         """
         if actor.head is None:
             # Expected to be absent: nobody has brought the actor here to stand still since the heads were read.
             self.batch.change(Change(f"moved/{actor.actor_id.hex()}", None, None))
         self.batch.move_head(actor.actor_id, actor.head, position.step_id)
+        if actor.actor_id != self.agent:
+            self.batch.move_mark(actor.actor_id, actor.mark, actor.mark)
         actor.head = position.step_id
         if actor.position is None:
             self._placed.append(actor)
@@ -146,6 +148,8 @@ class World:
 
         Spec: :rule:`runtime.recover.mail`, :rule:`runtime.recover.step`.
         """
+        for actor_id, mark in self.batch.marks_before.items():
+            self._set_mark(self.actor(actor_id), mark)
         self.batch = Batch()
         self.forget()
         self._heads, self._marks, self.moved = self._read()
@@ -186,18 +190,25 @@ class World:
         mark = self._marks.get(actor.actor_id)
         if mark == actor.mark:
             return
+        is_unmarked = mark is None and actor.state is State.IRRECOVERABLE and actor.running is None
+        self._set_mark(actor, mark)
+        actor.failure = None
         if mark is None:
             actor.trouble = None
-        if mark is None and actor.state is State.IRRECOVERABLE and actor.running is None:
-            actor.mark = actor.letter = actor.failure = None
+        if is_unmarked:
             actor.happen(Event.UNMARKED)
+
+    def _set_mark(self, actor: Actor, mark: ObjectId | None) -> None:
+        if mark == actor.mark:
             return
-        actor.mark, actor.letter, actor.failure = mark, None, None
-        if mark is not None:
-            value = self.objects.load(mark)
-            if not isinstance(value, Mailbox):
-                raise InternalError("a mark that is no mailbox")
-            (actor.letter,) = value.entries.items()
+        actor.mark, actor.letter = mark, None
+        if mark is None:
+            actor.failure = None
+            return
+        value = self.objects.load(mark)
+        if not isinstance(value, Mailbox):
+            raise InternalError("a mark that is no mailbox")
+        (actor.letter,) = value.entries.items()
 
     def _read_mail(self) -> None:
         """Compare all outboxes with all inboxes."""

@@ -27,19 +27,21 @@ export class Outcomes {
     return null;
   }
 
-  #isStale({ actor, last, rewrites, proposal }) {
+  /** Spec: runtime.head.cas, runtime.head.mark, runtime.fail.expected. */
+  #isStale({ actor, last, mark, rewrites }) {
     const { backend } = this.store;
     if (rewrites !== backend.foreignRewrites) return true; // what the run refers to may be gone
     if (backend.references.target(headName(actor)) !== (last?.id ?? null)) return true;
     if (backend.references.target(movedName(actor)) !== null) return true; // spec: wasm.handoff.no-genesis
-    return proposal.kind !== "update" && backend.references.target(markName(actor)) !== null;
+    return backend.references.target(markName(actor)) !== mark;
   }
 
-  /** Spec: runtime.head.cas, runtime.fail.heal. */
-  #adopt({ actor, last, proposal }, workspace, { step, isRefused }) {
-    const changes = [{ name: headName(actor), old: last?.id ?? null, new: step }];
-    const mark = this.store.backend.references.target(markName(actor));
-    if (mark !== null && !isRefused) changes.push({ name: markName(actor), old: mark, new: null });
+  /** Spec: runtime.head.cas, runtime.head.mark, runtime.fail.heal. */
+  #adopt({ actor, last, mark, proposal }, workspace, { step, isRefused }) {
+    const changes = [
+      { name: headName(actor), old: last?.id ?? null, new: step },
+      { name: markName(actor), old: mark, new: isRefused ? mark : null },
+    ];
     workspace.commit(changes);
     this.memoOf(actor).forgetCounts(proposal.covered);
     return step;

@@ -27,6 +27,7 @@ export class Run {
     this.actor = actor;
     this.proposal = proposal;
     this.last = view.heads.get(actor) ?? null;
+    this.mark = view.marks.get(actor) ?? null;
     this.workspace = new Workspace(store);
     this.attempt = memo.attempt(proposal.covered);
     this.changes = memo.changes; // as they were when it began

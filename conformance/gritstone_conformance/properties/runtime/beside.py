@@ -1,0 +1,259 @@
+"""Two runtimes on one store: what one changes while a run of the other is in progress.
+
+Most cases have two processes on a durable store (feature ``shared``). The first begins a run that sleeps, and the
+second acts meanwhile. What is asserted holds for every order of the two, also where the first was done before the
+second began.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.runtime import Config
+from gritstone_conformance.model.store import Change
+from gritstone_conformance.model.values import Mailbox, to_base64
+from gritstone_conformance.properties.runtime.double import GENESIS, MOST_STEPS, Terms
+from gritstone_conformance.properties.runtime.house import RAN, House
+from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
+from gritstone_conformance.properties.wit.registry import in_each_format
+from gritstone_conformance.replies import Json, Ok, Reply
+from gritstone_conformance.strategies import programs
+from gritstone_conformance.strategies.casting import PUPPET
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.scenarios import Injection, Stage
+from gritstone_conformance.trial import SubjectLike, Trial
+
+__all__ = ["PROPERTIES"]
+
+_NAP_MS: Final = 600
+_PARKED: Final = ok(cause="rest", steps={"$": "any"}, parked={"$": "any"})
+_HEAD_START_S: Final = 0.25  # for the run that sleeps
+
+
+class _Pair:
+    """One durable store, with a process and a runtime on each side.
+
+    Attributes:
+        stage: adds objects.
+        actor: an actor that exists.
+        first: the side whose run sleeps.
+        second: the side that acts meanwhile.
+    """
+
+    def __init__(self, trial: Trial, fmt: Format, **entries: Callable[[Stage], bytes]) -> None:
+        self.trial = trial
+        self.stage = Stage(Graph(fmt))
+        self.actor = self.stage.core(b"a", **{name: make(self.stage) for name, make in entries.items()})
+        terms, directory = Terms(config=Config(0, 0, 1)), trial.directory()
+        self.first = House(trial, fmt, terms, directory=directory)
+        self.first.play()
+        self.second = House(trial, fmt, terms, directory=directory, process=trial.spawn(), handle="t", create=False)
+        self.second.play()
+
+    def begin(self) -> None:
+        """Put all objects, start both runtimes, and create the actor."""
+        self.first.put(self.stage.graph)
+        self.first.start()
+        self.first.inject([Injection(self.actor, GENESIS, self.actor)])
+        self.first.run()
+        self.second.start()
+        self.second.play()
+
+    def run_beside(self, meanwhile: Callable[[], None]) -> None:
+        """Run the first side to rest in a thread, and do something while it sleeps."""
+        args: dict[str, Json] = {"runtime": self.first.runtime, "max_steps": MOST_STEPS}
+        running = _Background(self.trial.subject, "runtime.run", args)
+        time.sleep(_HEAD_START_S)
+        try:
+            meanwhile()
+        finally:
+            reply = running.reply()
+        if not isinstance(reply, Ok):
+            self.trial.fail("rest", repr(reply)[:200], words="a run is refused", rule="runtime.route.rest")
+
+    def references(self) -> dict[str, str]:
+        """Return the head and the mark of the actor, as the second side lists them."""
+        return _references(self.second, self.actor)
+
+    def check(self, rule: str) -> None:
+        """Run both sides to rest and judge the history; ``rule`` is blamed for a mark that is out of place."""
+        self.second.run()
+        self.first.run()
+        self.first.sent += self.second.sent
+        self.first.check(rules={"mark": rule, "overtaken": rule})
+
+
+def _references(house: House, actor: bytes) -> dict[str, str]:
+    """Return the head and the mark of an actor, by the space of the reference."""
+    found = {}
+    for space in ("heads", "failed"):
+        args: dict[str, Json] = {"store": house.handle, "prefix": f"{space}/{actor.hex()}", "after": None, "limit": 1}
+        listed = house.trial.expect("grit.refs", args, ok(refs={"$": "any"}, more=False), on=house.process)
+        found |= {name.partition("/")[0]: target for name, target in listed["refs"]}
+    return found
+
+
+class _Background:
+    """A request that is asked in a thread of its own."""
+
+    def __init__(self, process: SubjectLike, op: str, args: dict[str, Json]) -> None:
+        self._found: list[Reply | SubjectFault] = []
+        self._thread = threading.Thread(target=self._ask, args=(process, op, args))
+        self._thread.start()
+
+    def _ask(self, process: SubjectLike, op: str, args: dict[str, Json]) -> None:
+        try:
+            self._found.append(process.ask(op, args))
+        except SubjectFault as fault:
+            self._found.append(fault)
+
+    def reply(self) -> Reply:
+        """Wait for the reply; raises SubjectFault."""
+        self._thread.join()
+        (found,) = self._found
+        if isinstance(found, SubjectFault):
+            raise found
+        return found
+
+
+def marked_after_the_head_moved(trial: Trial, fmt: Format) -> None:
+    """A run that fails after another runtime moved the head of its actor sets no mark and sends no receipt."""
+    rule = "runtime.fail.expected"
+    pair = _Pair(trial, fmt)
+    fails = pair.stage.program(programs.sleep(_NAP_MS) + programs.fail())
+    says = pair.stage.program(programs.append("log", b"late"))
+    pair.begin()
+    pair.first.inject([Injection(pair.actor, (), fails)])
+
+    def overtake() -> None:
+        pair.second.inject([Injection(pair.actor, (), says, "signal")])
+        pair.second.run()
+
+    pair.run_beside(overtake)
+    pair.check(rule)
+
+
+def adopted_over_a_mark(trial: Trial, fmt: Format) -> None:
+    """A run that began before another runtime marked the actor gives no step: the head stays where the mark is."""
+    rule = "runtime.head.mark"
+    pair = _Pair(trial, fmt)
+    sleeps = pair.stage.program(programs.sleep(_NAP_MS) + programs.append("log", b"z"))
+    fails = pair.stage.program(programs.fail())
+    pair.begin()
+    pair.first.inject([Injection(pair.actor, (), sleeps)])
+    marked: dict[str, str] = {}
+
+    def mark() -> None:
+        pair.second.inject([Injection(pair.actor, (), fails, "signal")])
+        pair.second.run()
+        marked.update(pair.references())
+
+    pair.run_beside(mark)
+    if "failed" in marked and pair.references() != marked:
+        words = "a marked actor ran something that is no update"
+        trial.fail(marked, pair.references(), words=words, rule=rule)
+    pair.check(rule)
+
+
+def adopted_over_a_mark_here(trial: Trial, fmt: Format) -> None:
+    """The same with two runtimes in one process, where the first sees the mark before its run ends."""
+    rule = "runtime.head.mark"
+    stage = Stage(Graph(fmt))
+    actor, others = stage.core(b"a"), [stage.core(b"other %d" % number) for number in range(3)]
+    sleeps = stage.program(programs.sleep(_NAP_MS) + programs.append("log", b"z"))
+    fails, empty = stage.program(programs.fail()), stage.program(b"")
+    house = House(trial, fmt, Terms(config=Config(0, 0, 1)))
+    house.start()
+    house.start("second")
+    house.put(stage.graph)
+    house.inject(Injection(each, GENESIS, each) for each in (actor, *others))
+    house.run()
+    house.inject([Injection(actor, (), sleeps), *(Injection(each, (), empty) for each in others)])
+    trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": 2}, RAN, rule="runtime.route.rest")
+    house.inject([Injection(actor, (), fails, "signal")], "second")
+    house.ask("runtime.run", {"runtime": "second", "max_steps": MOST_STEPS}, _PARKED, "runtime.fail.mark")
+    house.play()
+    before = _references(house, actor)
+    time.sleep(2 * _NAP_MS / 1000)
+    house.ask("runtime.run", {"runtime": house.runtime, "max_steps": MOST_STEPS}, _PARKED, "runtime.fail.mark")
+    house.play()
+    if "failed" in before and _references(house, actor) != before:
+        words = "a marked actor ran something that is no update"
+        trial.fail(before, _references(house, actor), words=words, rule=rule)
+    house.check(rules={"mark": rule, "overtaken": rule})
+
+
+def healed_unseen(trial: Trial, fmt: Format) -> None:
+    """An update whose run began before the actor was marked is run again, and then removes the mark."""
+    rule = "runtime.head.mark"
+    pair = _Pair(trial, fmt, on=lambda stage: stage.tree(job=stage.program(programs.fail())))
+    stage = pair.stage
+    fixed = stage.program(programs.append("log", b"w"))
+    ops = programs.sleep(_NAP_MS) + programs.put("on/job", 0) + programs.append("log", b"u")
+    update = stage.program(ops, fixed, wit_update=stage.blob(PUPPET, ("ct", "s")))
+    pair.begin()
+    job = Injection(pair.actor, (("mt", "job"),), stage.blob(b"work"))
+    pair.first.put(stage.graph)
+    pair.first.inject([Injection(pair.actor, (("mt", "update"),), update), job])
+
+    def mark() -> None:
+        """Mark the actor for the message behind the update, as an operator may."""
+        args = {"store": pair.second.handle, "prefix": "runtime/", "after": None, "limit": 1}
+        refs = ok(refs=[["runtime/agent", {"$": "any"}]], more=False)
+        agent = trial.expect("grit.refs", args, refs, on=pair.second.process)["refs"][0][1]
+        data = fmt.encode(Mailbox(((bytes.fromhex(agent), pair.first.sent[-1].message),)))
+        pair.second.ask(
+            "grit.put", {"store": pair.second.handle, "bytes": to_base64(data)}, ok(id=fmt.hash(data).hex())
+        )
+        change = Change(f"failed/{pair.actor.hex()}", None, fmt.hash(data)).to_json()
+        pair.second.ask("grit.cas", {"store": pair.second.handle, "changes": [change]}, ok())
+        pair.second.play()
+
+    pair.run_beside(mark)
+    if "failed" in pair.references():
+        trial.fail("no mark", "a mark", words="an update leaves a mark that its run did not see", rule=rule)
+    pair.check(rule)
+
+
+_SHARED: Final = ("external", "durable", "shared")
+
+PROPERTIES: Final = (
+    *in_each_format(
+        "runtime/shared/head-then-mark",
+        marked_after_the_head_moved,
+        "runtime.fail.expected",
+        *HISTORY_RULES,
+        features=_SHARED,
+        cost=900,
+    ),
+    *in_each_format(
+        "runtime/shared/mark-then-head",
+        adopted_over_a_mark,
+        "runtime.head.mark",
+        *HISTORY_RULES,
+        features=_SHARED,
+        cost=900,
+    ),
+    *in_each_format(
+        "runtime/head/mark-then-head",
+        adopted_over_a_mark_here,
+        "runtime.head.mark",
+        *HISTORY_RULES,
+        cost=900,
+    ),
+    *in_each_format(
+        "runtime/shared/mark-then-update",
+        healed_unseen,
+        "runtime.head.mark",
+        "runtime.fail.heal",
+        *HISTORY_RULES,
+        features=_SHARED,
+        cost=900,
+    ),
+)

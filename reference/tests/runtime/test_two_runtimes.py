@@ -1,0 +1,118 @@
+"""Two runtimes on one store: what one decides on heads or marks that the other has changed is discarded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gritstone.grit import Change, Mailbox
+
+NAP = b"Z\0\x28"  # 40 ms
+
+
+def mark_of(stage: Any, actor: bytes) -> Any:
+    target = stage.refs().get(f"failed/{actor.hex()}")
+    return None if target is None else stage.entries(target)
+
+
+def begin(stage: Any, **given: Any) -> tuple[Any, Any]:
+    """Start two runtimes; the first one is that of the stage."""
+    first = stage.start(suite_clock=False, max_attempts=1, **given)
+    second = stage.start(suite_clock=False, max_attempts=1, **given)
+    stage.runtime = first
+    return first, second
+
+
+def run_beside(stage: Any, meanwhile: Any) -> Any:
+    """Run the first runtime to rest; what happens meanwhile is hidden from it until it commits."""
+
+    async def play() -> Any:
+        import asyncio
+
+        running = asyncio.ensure_future(stage.runtime.run(None))
+        await asyncio.sleep(0.01)
+        await meanwhile()
+        return await running
+
+    return stage.wait(play())
+
+
+def test_a_mark_is_not_set_where_the_head_moved(stage: Any) -> None:
+    first, second = begin(stage)
+    (a,) = stage.born("a")
+    second.refresh()
+    fails, late = stage.program(NAP + b"F"), stage.program(b"A\3log\0\1l")
+    stage.inject(a, fails)
+    head = stage.refs()[f"heads/{first.agent.hex()}"]
+    second.refresh()
+
+    async def overtake() -> None:
+        await second.inject(a, late, signal=True)
+        await second.run()
+
+    assert run_beside(stage, overtake).parked == []
+    assert mark_of(stage, a) is None
+    assert stage.data(a, "log") == b"l"
+    assert stage.head(first.agent).previous == head  # one injection since, and no receipt
+
+
+def test_a_step_is_not_adopted_where_a_mark_was_set(stage: Any) -> None:
+    _, second = begin(stage)
+    (a,) = stage.born("a")
+    sleeps, fails = stage.program(NAP + b"A\3log\0\1z"), stage.program(b"F")
+    stage.inject(a, sleeps)
+    second.refresh()
+    head = stage.refs()[f"heads/{a.hex()}"]
+
+    async def mark() -> None:
+        await second.inject(a, fails, signal=True)
+        assert (await second.run()).parked == [(a, "failed")]
+
+    assert run_beside(stage, mark).parked == [(a, "unknown")]
+    assert stage.refs()[f"heads/{a.hex()}"] == head
+
+
+def test_a_discarded_mark_is_decided_again_with_the_same_attempt(stage: Any) -> None:
+    """The commit that sets the mark is refused for another head; the message is then run with attempt 2 of 2 again."""
+    first = stage.start(suite_clock=False, max_attempts=2, base_ms=0)
+    a, b = stage.born("a", "b")
+    other = stage.start(suite_clock=False, max_attempts=2, base_ms=0)
+    stage.runtime = first
+    bad = stage.tell(a, b"T\2")  # fails at the attempts 1 and 2, and would not at 3
+
+    async def interfere() -> None:
+        await other.inject(b, stage.program(b""))
+
+    before = len(stage.steps(a))
+    machine = first.machine
+    machine.work(100)  # both failures and the mark are in the batch, which expects the agent's head of its last commit
+    assert machine.world.actor(a).mark is not None
+    stage.wait(interfere())
+    machine.world.batch.move_head(first.agent, *2 * (machine.world.actor(first.agent).head,))
+    report = stage.run()
+    assert report.parked == [(a, "failed")]
+    assert mark_of(stage, a) == {first.agent: bad}
+    assert len(stage.steps(a)) == before
+
+
+def test_a_mark_of_another_runtime_in_place_of_ones_own_is_unknown(stage: Any) -> None:
+    first = stage.start(suite_clock=False, max_attempts=1)
+    (a,) = stage.born("a")
+    bad = stage.tell(a, b"F")
+    first.machine.work(100)
+    box = stage.put(Mailbox({first.agent: bad}))
+    stage.store.update_references([Change(f"failed/{a.hex()}", None, box)])
+    assert stage.run().parked == [(a, "unknown")]
+
+
+def test_an_update_that_is_discarded_leaves_the_mark_as_it_was(stage: Any) -> None:
+    first = stage.start(suite_clock=False, max_attempts=1)
+    (a,) = stage.born("a", on=stage.tree(job=stage.program(b"F")))
+    stage.inject(a, stage.blob(b""), "job")
+    assert stage.run().parked == [(a, "failed")]
+    stage.inject(a, stage.tree(on=stage.tree(job=stage.program(b""))), "update", signal=True)
+    first.machine.work(1)
+    assert first.machine.world.actor(a).mark is None
+    head, mark = (stage.refs()[f"{space}/{a.hex()}"] for space in ("heads", "failed"))
+    stage.store.update_references([Change(f"failed/{a.hex()}", mark, None)])  # the commit is refused for it
+    assert stage.run().parked == []
+    assert stage.refs()[f"heads/{a.hex()}"] != head
