@@ -142,12 +142,13 @@ def _lines(columns: dict[str, int], height: int) -> Iterator[str]:
 
 
 def _arrow(start: int, end: int, y: int, *, dashed: bool) -> Iterator[str]:
-    """Yield a shaft from line to line, its dot at the beginning and its head at the end."""
+    """Yield a shaft from line to line, or a loop at one line, its dot at the beginning and its head at the end."""
     back = 8 if end > start else -8
     dash = ' stroke-dasharray="5 3"' if dashed else ""
-    yield f'<path d="M{start} {y}H{end}" fill="none" stroke="currentColor"{dash}/>'
-    yield f'<circle cx="{start}" cy="{y}" r="3" fill="currentColor"/>'
-    yield f'<path d="M{end} {y}l{-back} -4v8z" fill="currentColor"/>'
+    above, below, shaft = (y - 4, y + 4, f"h20v8H{end}") if start == end else (y, y, f"H{end}")
+    yield f'<path d="M{start} {above}{shaft}" fill="none" stroke="currentColor"{dash}/>'
+    yield f'<circle cx="{start}" cy="{above}" r="3" fill="currentColor"/>'
+    yield f'<path d="M{end} {below}l{-back} -4v8z" fill="currentColor"/>'
 
 
 def _text(x: int, y: int, words: str, *, anchor: str = "start") -> str:

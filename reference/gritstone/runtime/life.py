@@ -63,8 +63,7 @@ def remove(world: World, actor_id: ObjectId) -> None:
     actor.head = actor.mark = actor.letter = actor.failure = actor.trouble = None
     actor.position = None
     actor.clear_mail()  # whatever it holds is what the actor sent itself
-    if actor.running is None:
-        actor.happen(Event.COLLECTED)
+    actor.happen(Event.COLLECTED)
 
 
 def _named(world: World) -> set[ObjectId]:

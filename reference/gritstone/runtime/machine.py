@@ -191,7 +191,7 @@ class Machine:
             over += len(due)
             if trouble is None or not trouble.delayed:
                 self._delayed.discard(actor)
-            if due and actor.running is None:
+            if due:
                 actor.happen(Event.DELAY_OVER)
                 self.world.enqueue(actor)
         return over

@@ -19,7 +19,7 @@ from gritstone.grit.references import Change
 from gritstone.grit.store import Store
 from gritstone.runtime.actors import Actor
 from gritstone.runtime.batch import Batch
-from gritstone.runtime.states import Event, State
+from gritstone.runtime.states import Event
 from gritstone.wit.admission import Sent
 from gritstone.wit.nodes import Codes
 from gritstone.wit.objects import Objects
@@ -148,8 +148,7 @@ class World:
 
         Spec: :rule:`runtime.recover.mail`, :rule:`runtime.recover.step`.
         """
-        for actor_id, mark in self.batch.marks_before.items():
-            self._set_mark(self.actor(actor_id), mark)
+        self._take_back_marks()
         self.batch = Batch()
         self.forget()
         self._heads, self._marks, self.moved = self._read()
@@ -190,13 +189,19 @@ class World:
         mark = self._marks.get(actor.actor_id)
         if mark == actor.mark:
             return
-        is_unmarked = mark is None and actor.state is State.IRRECOVERABLE and actor.running is None
         self._set_mark(actor, mark)
         actor.failure = None
         if mark is None:
             actor.trouble = None
-        if is_unmarked:
             actor.happen(Event.UNMARKED)
+
+    def _take_back_marks(self) -> None:
+        """Give actors the marks that they had before the batch, since the batch is dropped."""
+        for actor_id, mark in self.batch.marks_before.items():
+            actor = self.actor(actor_id)
+            self._set_mark(actor, mark)
+            if actor.running is None:
+                actor.state = actor.rest()
 
     def _set_mark(self, actor: Actor, mark: ObjectId | None) -> None:
         if mark == actor.mark:

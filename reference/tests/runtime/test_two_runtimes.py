@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gritstone.grit import Change, Mailbox
+import pytest
 
+from gritstone.grit import Change, Mailbox, Tree
+from gritstone.runtime.states import Event, State
+
+PUPPET = b"external:puppet/1"
 NAP = b"Z\0\x28"  # 40 ms
 
 
@@ -116,3 +120,41 @@ def test_an_update_that_is_discarded_leaves_the_mark_as_it_was(stage: Any) -> No
     stage.store.update_references([Change(f"failed/{a.hex()}", mark, None)])  # the commit is refused for it
     assert stage.run().parked == []
     assert stage.refs()[f"heads/{a.hex()}"] != head
+
+
+def test_a_mark_that_an_operator_removes_during_an_update(stage: Any) -> None:
+    """The run goes on, is found to be stale, and is made again."""
+    first = stage.start(suite_clock=False, max_attempts=1)
+    a, b = stage.born("a", "b")
+    stage.tell(a, b"F")
+    stage.run()
+    mark = stage.refs()[f"failed/{a.hex()}"]
+    update = stage.put(Tree({"program": stage.blob(NAP + b"A\3log\0\1u"), "wit_update": stage.blob(PUPPET, ct="s")}))
+    stage.inject(a, update, "update", signal=True)
+    stage.tell(b, b"")
+    stage.run(1)  # the step of b; the update sleeps
+    assert first.machine.world.actor(a).state is State.RUNNING
+    stage.store.update_references([Change(f"failed/{a.hex()}", mark, None)])
+    first.refresh()
+    assert first.machine.world.actor(a).state is State.RUNNING
+    assert stage.run().parked == []
+    assert stage.data(a, "log") == b"u"
+
+
+def test_a_delay_that_ends_during_a_run(stage: Any) -> None:
+    first = stage.start(suite_clock=False, max_attempts=2, base_ms=5, cap_ms=5)
+    a, b = stage.born("a", "b")
+    stage.tell(a, b"T\1A\3log\0\1x")
+    stage.tell(b, b"S\0q\0\1", **{"00": a, "01": stage.program(NAP + b"A\3log\0\1z")})
+    seen = set()
+    actor, happen = first.machine.world.actor(a), type(first.machine.world.actor(a)).happen
+
+    def watch(self: Any, event: Event) -> None:
+        seen.add((self.state, event))
+        happen(self, event)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(actor), "happen", watch)
+        stage.run()
+    assert (State.RUNNING, Event.DELAY_OVER) in seen
+    assert sorted(stage.data(a, "log")) == sorted(b"xz")

@@ -91,7 +91,7 @@ class _Pair:
 
 def _references(house: House, actor: bytes) -> dict[str, str]:
     """Return the head and the mark of an actor, by the space of the reference."""
-    found = {}
+    found: dict[str, str] = {}
     for space in ("heads", "failed"):
         args: dict[str, Json] = {"store": house.handle, "prefix": f"{space}/{actor.hex()}", "after": None, "limit": 1}
         listed = house.trial.expect("grit.refs", args, ok(refs={"$": "any"}, more=False), on=house.process)
@@ -207,7 +207,9 @@ def healed_unseen(trial: Trial, fmt: Format) -> None:
         args = {"store": pair.second.handle, "prefix": "runtime/", "after": None, "limit": 1}
         refs = ok(refs=[["runtime/agent", {"$": "any"}]], more=False)
         agent = trial.expect("grit.refs", args, refs, on=pair.second.process)["refs"][0][1]
-        data = fmt.encode(Mailbox(((bytes.fromhex(agent), pair.first.sent[-1].message),)))
+        message = pair.first.sent[-1].message
+        assert message is not None, "the injection was answered"
+        data = fmt.encode(Mailbox(((bytes.fromhex(agent), message),)))
         pair.second.ask(
             "grit.put", {"store": pair.second.handle, "bytes": to_base64(data)}, ok(id=fmt.hash(data).hex())
         )

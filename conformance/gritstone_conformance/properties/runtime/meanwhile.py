@@ -1,0 +1,100 @@
+"""What happens to an actor while a run of it is in progress: a delay ends, or the actor is collected."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.runtime import Config
+from gritstone_conformance.model.values import Blob, to_base64
+from gritstone_conformance.properties.runtime.double import GENESIS, Terms
+from gritstone_conformance.properties.runtime.house import RAN, House
+from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
+from gritstone_conformance.properties.wit.registry import in_each_format
+from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies import programs
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.scenarios import Injection, Stage
+from gritstone_conformance.trial import Trial
+
+__all__ = ["PROPERTIES"]
+
+_DELAY_MS: Final = 100
+_NAP_MS: Final = 400
+
+
+def delay_ends(trial: Trial, fmt: Format) -> None:
+    """A message whose delay ends while its actor sleeps in another run is run again after that run."""
+    rule = "runtime.retry.running"
+    stage = Stage(Graph(fmt))
+    actor, other = stage.core(b"a"), stage.core(b"other")
+    fails_once = stage.program(programs.try_again(1) + programs.append("log", b"x"))
+    sleeps = stage.program(programs.sleep(_NAP_MS) + programs.append("log", b"z"))
+    say = stage.program(programs.send(0, 1), actor, sleeps)
+    house = House(trial, fmt, Terms(config=Config(_DELAY_MS, _DELAY_MS, 3)))
+    house.start()
+    house.put(stage.graph)
+    house.inject(Injection(each, GENESIS, each) for each in (actor, other))
+    house.run()
+    house.inject([Injection(actor, (), fails_once), Injection(other, (), say)])
+    house.run()
+    args: dict[str, Json] = {"runtime": house.runtime, "actor": actor.hex(), "name": "get", "args": _LOG}
+    answer = trial.expect("runtime.query", args, ok(step={"$": "any"}, result={"$": "any"}), rule="runtime.query.rest")
+    wanted = {fmt.hash(fmt.encode(Blob((), data))).hex() for data in (b"xz", b"zx")}
+    if answer["result"] not in wanted:
+        words = "a message is not run again when its delay ends during a run"
+        trial.fail("both messages read", answer["result"], words=words, rule=rule)
+    house.check()
+
+
+def collected(trial: Trial, fmt: Format) -> None:
+    """The outcome of a run of a collected actor is not adopted; a genesis message creates the actor again."""
+    rule = "runtime.life.running"
+    stage = Stage(Graph(fmt))
+    creator, child = stage.core(b"creator"), stage.core(b"child")
+    create = stage.program(programs.send(0, 0, "genesis"), child)
+    nap = stage.program(programs.sleep(_NAP_MS) + programs.append("log", b"z"))
+    say, free = stage.program(programs.send(0, 1), child, nap), stage.program(programs.release(0), child)
+    house = House(trial, fmt, Terms(config=Config(0, 0, 1)))
+    house.start()
+    house.put(stage.graph)
+    house.inject([Injection(creator, GENESIS, creator), Injection(creator, (), create)])
+    house.run()
+    for content in (say, free):
+        house.inject([Injection(creator, (), content)])
+        house.play()
+        trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": 1}, RAN, rule="runtime.route.rest")
+    removed = trial.expect("runtime.collect", {"runtime": house.runtime}, ok(removed={"$": "any"}))["removed"]
+    house.run()
+    time.sleep(_NAP_MS / 1000)
+    house.run()
+    head: dict[str, Json] = {"store": house.handle, "prefix": f"heads/{child.hex()}", "after": None, "limit": 1}
+    if removed:  # else the run was over before the collection, which then finds the child with a newer head
+        trial.expect("grit.refs", head, ok(refs=[], more=False), rule=rule)
+    house.inject([Injection(creator, (), create)])
+    house.run()
+    trial.expect("grit.refs", head, ok(refs=[[f"heads/{child.hex()}", {"$": "any"}]], more=False), rule=rule)
+    house.check(is_whole=False, collected=[child])
+
+
+_LOG: Final = to_base64(b"log")
+
+PROPERTIES: Final = (
+    *in_each_format(
+        "runtime/retry/delay-ends-while-running",
+        delay_ends,
+        "runtime.retry.running",
+        *HISTORY_RULES,
+        cost=600,
+    ),
+    *in_each_format(
+        "runtime/life/collected-while-running",
+        collected,
+        "runtime.life.running",
+        "runtime.life.again",
+        *HISTORY_RULES,
+        cost=600,
+    ),
+)
