@@ -109,6 +109,14 @@ class RuleBook:
         """
         return self.spec not in self.versions or any(rule_id == listed for listed, _, _ in self.versions[self.spec])
 
+    def musts(self, profile: str) -> tuple[str, ...]:
+        """Return the MUST rules of a profile that count for a claim, whatever is claimed, ascending."""
+        return tuple(
+            rule.id
+            for rule in self.rules.values()
+            if rule.profile == profile and rule.level == "MUST" and self.scores(rule.id)
+        )
+
     def required(self, profile: str, claims: Iterable[str] = (), *, level: str = "MUST") -> tuple[str, ...]:
         """Return the ids that bind a claimer of ``profile`` at this level, ascending.
 

@@ -133,7 +133,7 @@ def test_a_place_that_cannot_be_written_is_the_users_mistake(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-@pytest.mark.rule("suite.report.scoped")
+@pytest.mark.rule("suite.report.claim")
 @pytest.mark.parametrize("form", MAKERS)
 def test_a_claim_names_its_scope(form: str) -> None:
     text = MAKERS[form](passing(), data())
@@ -145,7 +145,7 @@ def test_a_claim_names_its_scope(form: str) -> None:
         assert all(word in shown for word in (*SCOPE, f"vectors {data().vectors.digest[:8]}"))
 
 
-@pytest.mark.rule("suite.report.scoped")
+@pytest.mark.rule("suite.report.claim")
 @pytest.mark.parametrize("form", ["html", "svg", "json"])
 def test_what_does_not_conform_never_says_that_it_does(form: str) -> None:
     text = MAKERS[form](specimen(), data())
@@ -153,11 +153,15 @@ def test_what_does_not_conform_never_says_that_it_does(form: str) -> None:
     assert "does not conform to grit" in text
 
 
+_MUSTS = len(data().book.musts("grit"))
+BASIS = f"framed-sha256 · no features · {_MUSTS} of {_MUSTS} rules asked"
+
+
 @pytest.mark.parametrize(
     ("conforms", "exit_code", "message", "colour"),
     [
-        ({"grit": True, "wit": True}, 0, "grit wit", "#1c6437"),
-        ({"grit": True, "wit": False}, 1, "grit, not wit", "#874500"),
+        ({"grit": True, "wit": True}, 0, f"grit wit · {BASIS}", "#1c6437"),
+        ({"grit": True, "wit": False}, 1, f"grit, not wit · {BASIS}", "#874500"),
         ({"grit": False}, 1, "not grit", "#a12018"),
         ({"grit": False}, 0, "not grit", "#a12018"),  # failures that were foreseen
         ({}, 0, "no claim", "#5d584f"),

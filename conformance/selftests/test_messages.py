@@ -13,6 +13,7 @@ from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.reporting.conclusions import closing_lines, profile_lines
 from gritstone_conformance.reporting.console import Console
 from gritstone_conformance.reporting.messages import Teller, opening_lines, smallest_of_each
+from gritstone_conformance.reporting.report import footer_line
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.outcomes import Divergent, Outcome
 from gritstone_conformance.running.plan import Selection, make_plan
@@ -130,25 +131,53 @@ def good(name: str, rule: str, **members: Any) -> Outcome:
 
 GOOD = (good("grit/tree/a", RULE, seconds=1.25), good("harness/watch/x", "harness.frame.line"))
 SMALL = fake_book([RULE, "harness.frame.line"])
+NEEDS = {"grit.cbor.any": ("cbor-blake3",), "grit.store.lasts": ("durable",)}
+NEEDY = fake_book([RULE, "harness.frame.line", *NEEDS])
+NEEDY = replace(NEEDY, rules={name: replace(rule, needs=NEEDS.get(name, ())) for name, rule in NEEDY.rules.items()})
 
 
-@pytest.mark.rule("suite.report.scoped")
+@pytest.mark.rule("suite.report.claim")
 def test_a_claim_names_all_it_rests_on() -> None:
-    judgement = judge_run(GOOD, SMALL, ("grit",), ())
-    (line,) = closing_lines(HEADER, GOOD, judgement, "r.jsonl")
-    scope = "(framed-sha256; suite 0.1.0, vectors 9e3e384f)"
+    judgement = judge_run(GOOD, NEEDY, ("grit",), ("framed-sha256",))
+    line = closing_lines(HEADER, GOOD, judgement, "r.jsonl")[-1]
+    scope = "(framed-sha256; no features; 1 of 3 rules asked; suite 0.1.0, vectors 9e3e384f)"
     assert line == f"fake 1 conforms to grit of spec 0.6 {scope}   r.jsonl"
     assert profile_lines(GOOD, judgement) == [
-        "harness  1/1 rules   1 pass   0 fail   0 error   0 skip   0.0 s in cases",
-        "grit     1/1 rules   1 pass   0 fail   0 error   0 skip   1.2 s in cases",
+        "harness  1 of 1 rules asked, 1 pass   1 pass   0 fail   0 error   0 skip   0.0 s in cases",
+        "grit     1 of 3 rules asked, 1 pass   1 pass   0 fail   0 error   0 skip   1.2 s in cases",
     ]
+    able = {**HEADER, "iut": {**HELLO, "features": ["durable", "erase"]}}
+    assert "(framed-sha256; durable erase; 1 of 3 rules" in closing_lines(able, GOOD, judgement, "r.jsonl")[-1]
+
+
+@pytest.mark.rule("suite.report.unasked")
+def test_rules_that_were_not_asked_are_listed_with_the_reason() -> None:
+    reason = "its twin grit/a/b was skipped: feature durable is not claimed"
+    skipped = replace(good("grit/a/c", "grit.store.lasts", reason=reason), verdict="skip")
+    judgement = judge_run((*GOOD, skipped), NEEDY, ("grit",), ("framed-sha256",))
+    assert judgement.unasked == {
+        "grit.cbor.any": "cbor-blake3 is not claimed",
+        "grit.store.lasts": "feature durable is not claimed",
+    }
+    assert closing_lines(HEADER, (*GOOD, skipped), judgement, "r.jsonl")[:2] == [
+        "not asked: 1 rule, cbor-blake3 is not claimed: grit.cbor.any",
+        "not asked: 1 rule, feature durable is not claimed: grit.store.lasts",
+    ]
+    assert footer_line(GOOD, judgement, 0, "")["unasked"] == judgement.unasked
+    assert judge_run(GOOD, NEEDY, ("grit",), (), whole=False).unasked == {}
+
+
+def test_a_rule_of_a_claimed_format_that_fails_refutes_the_claim() -> None:
+    broken = failed("grit/cbor/a", rule="grit.cbor.any", signature="x")
+    outcomes = (*GOOD, replace(broken, rules=("grit.cbor.any",)))
+    assert judge_run(outcomes, NEEDY, ("grit",), ("cbor-blake3",)).conforms == {"grit": False}
 
 
 def test_a_part_of_the_cases_is_counted_against_what_was_asked() -> None:
     part = judge_run(GOOD, fake_book([RULE, "grit.blob.any", "harness.frame.line"]), ("grit",), (), whole=False)
-    assert profile_lines(GOOD, part)[1].startswith("grit     1/1 rules asked   1 pass")
+    assert profile_lines(GOOD, part)[1].startswith("grit     1 of 2 rules asked, 1 pass   1 pass")
     bad = judge_run((failed(), *GOOD), SMALL, ("grit",), (), whole=False)
-    assert profile_lines((failed(), *GOOD), bad)[1].startswith("grit     0/1 rules asked   1 pass   1 fail")
+    assert profile_lines((failed(), *GOOD), bad)[1].startswith("grit     1 of 1 rules asked, 0 pass   1 pass   1 fail")
 
 
 def test_skips_are_told_by_what_is_not_claimed() -> None:
@@ -184,7 +213,7 @@ def test_what_does_not_follow_is_not_claimed() -> None:
     assert "no claim follows" in closing_lines(HEADER, GOOD, part, "r.jsonl")[0]
     missing = judge_run(GOOD, fake_book([RULE, "grit.blob.any", "harness.frame.line"]), ("grit",), ())
     lines = closing_lines(HEADER, GOOD, missing, "r.jsonl")
-    assert lines[0] == "1 required rule without a case in this suite: grit.blob.any"
+    assert lines[0] == "not asked: 1 rule, no case in this suite: grit.blob.any"
     assert "does not conform" in lines[1]
 
 
@@ -208,7 +237,7 @@ def test_who_asks_for_a_rule_hears_of_others_in_one_line() -> None:
     outcomes, asked = (other, *GOOD), "grit.tree.key-order"
     book = fake_book([RULE, "grit.tree.key-unique", "harness.frame.line"])
     part = judge_run(outcomes, book, ("grit",), (), whole=False)
-    assert profile_lines(outcomes, part, asked)[1].startswith("grit     1/1 rules asked   1 pass   1 fail")
+    assert profile_lines(outcomes, part, asked)[1].startswith("grit     1 of 1 rules asked, 1 pass   1 pass   1 fail")
     told = closing_lines(HEADER, outcomes, part, "r.jsonl", asked)
     assert told[0] == "the same cases fail by rules that were not asked for: grit.tree.key-unique"
     assert "not asked for" not in closing_lines(HEADER, outcomes, part, "r.jsonl")[0]

@@ -115,7 +115,7 @@ ALL_GOOD = (
 def test_a_profile_conforms_when_every_required_rule_passes() -> None:
     judged = judge_run(ALL_GOOD, BOOK, ("grit",), ())
     assert (judged.conforms, judged.exit, judged.unexpected) == ({"grit": True}, 0, 0)
-    assert judged.rule_counts() == {"required": 3, "pass": 3, "fail": 0, "error": 0, "skip": 0}
+    assert judged.rule_counts() == {"total": 3, "required": 3, "pass": 3, "fail": 0, "error": 0, "skip": 0}
 
 
 @pytest.mark.rule("suite.exit.law")

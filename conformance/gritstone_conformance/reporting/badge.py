@@ -2,7 +2,7 @@
 
 The claim is that of the footer, which knows no expected failures, and it never stands without its scope.
 
-Spec: :rule:`suite.report.derived`, :rule:`suite.report.scoped`.
+Spec: :rule:`suite.report.derived`, :rule:`suite.report.claim`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from gritstone_conformance.reporting.conclusions import verdict_words
+from gritstone_conformance.reporting.conclusions import claim_scope, verdict_words
 from gritstone_conformance.reporting.page.markup import Node, element, write_xml
 from gritstone_conformance.reporting.page.material import Material, gather
 from gritstone_conformance.reporting.report import Report
@@ -79,6 +79,7 @@ def _message(material: Material) -> tuple[str, str]:
         return "nothing was judged", "lightgrey"
     if not conforms:
         return ("something fails", "red") if material.report.footer["unexpected"] else ("no claim", "lightgrey")
-    if not bad:
-        return good, "brightgreen"
-    return (f"{good}, not {bad}", "orange") if good else (f"not {bad}", "red")
+    if not good:
+        return f"not {bad}", "red"
+    scope = claim_scope(material.report.header["iut"], material.judgement).replace("; ", " · ")
+    return (f"{good}, not {bad} · {scope}", "orange") if bad else (f"{good} · {scope}", "brightgreen")

@@ -26,7 +26,7 @@ from gritstone_conformance.running.outcomes import VERDICTS, Outcome
 from gritstone_conformance.running.verdicts import UNCLAIMED, Judgement
 from gritstone_conformance.text import counted, printable
 
-__all__ = ["closing_lines", "profile_lines", "skip_words", "verdict_words"]
+__all__ = ["claim_scope", "closing_lines", "profile_lines", "skip_words", "unasked_lines", "verdict_words"]
 
 _LACKING: Final = re.compile(rf"\b(?:format|feature|profile) (\S+) {UNCLAIMED}$")  # also in the reason of a twin
 
@@ -34,7 +34,7 @@ _LACKING: Final = re.compile(rf"\b(?:format|feature|profile) (\S+) {UNCLAIMED}$"
 def profile_lines(outcomes: Sequence[Outcome], judgement: Judgement, asked: str = "*") -> list[str]:
     """Return lines for each profile: rules passed, cases by verdict, seconds spent in cases, reasons of skips.
 
-    Rules passed are counted against those that are required; where no claim follows, against those that were asked.
+    Rules passed are counted against the MUST rules that were asked, and these against all MUST rules of the profile.
     A profile that nobody asked for has no line where its cases pass: they only vouch for others.
 
     Args:
@@ -59,12 +59,8 @@ def profile_lines(outcomes: Sequence[Outcome], judgement: Judgement, asked: str 
 
 
 def _rule_words(profile: str, judgement: Judgement, glob: str) -> str:
-    verdicts = [judgement.rules.get(rule) for rule in judgement.required.get(profile, ()) if fnmatchcase(rule, glob)]
-    words = "rules"
-    if not judgement.conforms:  # a part of the cases: what was not asked has not failed
-        verdicts = [verdict for verdict in verdicts if verdict not in (None, "skip")]
-        words = "rules asked"
-    return f"{verdicts.count('pass')}/{len(verdicts)} {words}" if verdicts else f"no MUST of {profile} asked"
+    passed, asked, total = judgement.asked((profile,), glob)
+    return f"{asked} of {total} rules asked, {passed} pass" if asked else f"no MUST of {profile} asked"
 
 
 def closing_lines(
@@ -73,6 +69,7 @@ def closing_lines(
     """Return the lines that say what follows; a claim names all that it rests on."""
     tail = f"   exit {judgement.exit}" if judgement.exit else ""
     lines = [*_others_alike(outcomes, where, asked), *_unasked(outcomes, asked), *_unscored(header, judgement, asked)]
+    lines += unasked_lines(judgement) if judgement.exit != 3 else []
     lines += [*_remarks(outcomes, judgement), *(line for entry in judgement.stale for line in entry.told())]
     return [*lines, f"{'; '.join(verdict_words(header, outcomes, judgement))}{tail}   {where}"]
 
@@ -80,7 +77,7 @@ def closing_lines(
 def verdict_words(header: Mapping[str, Json], outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
     """Return what follows from a run, in clauses; a claim names all that it rests on.
 
-    Spec: :rule:`suite.report.scoped`.
+    Spec: :rule:`suite.report.claim`.
     """
     iut = header["iut"]
     if judgement.exit == 3:
@@ -93,13 +90,37 @@ def verdict_words(header: Mapping[str, Json], outcomes: Sequence[Outcome], judge
     good = ", ".join(profile for profile, yes in judgement.conforms.items() if yes)
     bad = ", ".join(profile for profile, yes in judgement.conforms.items() if not yes)
     if good:
-        scope = f"{' '.join(iut['formats'])}; suite {header['suite']}, vectors {header['vectors'][:8]}"
+        scope = f"{claim_scope(iut, judgement)}; suite {header['suite']}, vectors {header['vectors'][:8]}"
         parts.append(f"{name} conforms to {good} of spec {header['spec']} ({scope})")
     if bad:
         parts.append(f"{name} does not conform to {bad} of spec {header['spec']}")
     if not judgement.conforms and "bundle" not in (iut or {}):
         parts.append("a part of the cases: no claim follows")
     return parts
+
+
+def claim_scope(iut: Json, judgement: Judgement) -> str:
+    """Return what a claim rests on: formats, features, and how many MUST rules of the profiles that conform were asked.
+
+    Spec: :rule:`suite.report.claim`.
+    """
+    _, asked, total = judgement.asked(profile for profile, yes in judgement.conforms.items() if yes)
+    names = (" ".join(iut[name]) or f"no {name}" for name in ("formats", "features"))
+    return "; ".join([*map(printable, names), f"{asked} of {total} rules asked"])
+
+
+def unasked_lines(judgement: Judgement) -> list[str]:
+    """Return a line for each reason why MUST rules of the claimed profiles were not asked.
+
+    Spec: :rule:`suite.report.unasked`.
+    """
+    by_reason: dict[str, list[str]] = {}
+    for rule, why in judgement.unasked.items():
+        by_reason.setdefault(why, []).append(rule)
+    return [
+        f"not asked: {counted(len(rules), 'rule')}, {printable(why)}: {' '.join(rules)}"
+        for why, rules in sorted(by_reason.items())
+    ]
 
 
 def _count_words(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
@@ -118,10 +139,6 @@ def _count_words(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]
 def _remarks(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
     """Return what stands between the profiles and the claim."""
     lines = []
-    uncovered = [rule for rules in judgement.required.values() for rule in rules if rule not in judgement.rules]
-    if judgement.conforms and uncovered and judgement.exit != 3:
-        count = counted(len(uncovered), "required rule")
-        lines.append(f"{count} without a case in this suite: {' '.join(uncovered[:5])}")
     failed = _failing(outcomes, "SHOULD")
     if failed:
         lines.append(f"{counted(len(failed), 'SHOULD')} not kept: {' '.join(sorted(failed))}")

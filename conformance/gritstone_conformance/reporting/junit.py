@@ -24,7 +24,7 @@ from gritstone_conformance.running.verifying import Data
 __all__ = ["make_junit"]
 
 _OF_HEADER: Final = ("suite", "spec", "rules", "vectors", "seed", "profile", "attach", "iut", "platform", "started")
-_OF_FOOTER: Final = ("conforms", "verdicts", "exit")
+_OF_FOOTER: Final = ("rules", "conforms", "verdicts", "exit")
 
 
 def make_junit(report: Report, data: Data) -> str:

@@ -68,7 +68,7 @@ def _merge(parts: Sequence[Report], data: Data, target: Path) -> Report:
         outcomes,
         data.book.judging(header["spec"]),
         parts[0].profiles,
-        parts[0].features,
+        parts[0].claims,
         whole=_is_everything(outcomes, data, header["seed"]),
         stale=stale,
     )

@@ -67,6 +67,11 @@ class Report:
         """The claimed features."""
         return tuple((self.header["iut"] or {}).get("features", ()))
 
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The claimed formats and features: what the ``needs`` of a rule may name."""
+        return (*(self.header["iut"] or {}).get("formats", ()), *self.features)
+
 
 def timestamp() -> str:
     """Return now as the report spells it: UTC, milliseconds, a final Z."""
@@ -126,6 +131,7 @@ def footer_line(outcomes: Sequence[Outcome], judgement: Judgement, restarts: int
         "lines": 1 + len(outcomes),
         "cases": dict(judgement.cases),
         "rules": judgement.rule_counts(),
+        **({"unasked": dict(judgement.unasked)} if judgement.unasked else {}),
         "conforms": dict(judgement.conforms),
         "unexpected": judgement.unexpected,
         **({"stale": [entry.to_json() for entry in judgement.stale]} if judgement.stale else {}),

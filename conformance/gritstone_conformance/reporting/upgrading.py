@@ -137,7 +137,7 @@ def _conforms(book: RuleBook, version: str, report: Report) -> Mapping[str, bool
     claimed = report.footer["conforms"]
     judged = book.judging(version)
     return judge_run(
-        report.outcomes, judged, report.profiles, report.features, wanted=tuple(claimed), whole=bool(claimed)
+        report.outcomes, judged, report.profiles, report.claims, wanted=tuple(claimed), whole=bool(claimed)
     ).conforms
 
 

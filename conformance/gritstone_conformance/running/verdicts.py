@@ -13,9 +13,11 @@ The first of 4, 2, 3, 1 that holds is the exit code. Pure: looks at data only.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Final
 
 from gritstone_conformance.attachment.claims import covered_profiles, with_lower
@@ -42,6 +44,7 @@ UNCLAIMED: Final = "is not claimed"
 """How the reason of a skip ends whose format, feature or profile is not claimed."""
 UNASKED: Final = "is not asked for"
 """How the reason of a skip ends that needs a profile which was left out by ``--profile``."""
+_LACKING: Final = re.compile(rf"(?:format|feature|profile) \S+ {UNCLAIMED}$")  # also in the reason of a twin
 EXIT: Final = {"fine": 0, "unexpected": 1, "usage": 2, "nothing": 3, "suite": 4}
 
 
@@ -58,6 +61,8 @@ class Judgement:
         exit: the exit code.
         stale: the entries that are stale.
         unscored: the rules of ``rules`` that the version judged by does not hold.
+        musts: every MUST rule of the profiles in ``required``, by profile, whatever is claimed.
+        unasked: in a run of whole profiles, each rule of ``musts`` that was not asked, and why.
     """
 
     cases: Mapping[str, int]
@@ -68,12 +73,21 @@ class Judgement:
     exit: int
     stale: tuple[Stale, ...] = ()
     unscored: tuple[str, ...] = ()
+    musts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unasked: Mapping[str, str] = field(default_factory=dict)
 
     def rule_counts(self) -> dict[str, int]:
         """Return how many required rules have each verdict; a rule without any case counts as ``skip``."""
         wanted = [rule for rules in self.required.values() for rule in rules]
         tally = Counter(self.rules.get(rule, "skip") for rule in wanted)
-        return {"required": len(wanted), **{verdict: tally[verdict] for verdict in VERDICTS}}
+        total = sum(len(rules) for rules in self.musts.values())
+        return {"total": total, "required": len(wanted), **{verdict: tally[verdict] for verdict in VERDICTS}}
+
+    def asked(self, profiles: Iterable[str], glob: str = "*") -> tuple[int, int, int]:
+        """Return how many MUST rules of profiles passed, how many were asked, and how many there are."""
+        rules = [rule for name in profiles for rule in self.musts.get(name, ()) if fnmatchcase(rule, glob)]
+        verdicts = [self.rules.get(rule, "skip") for rule in rules]
+        return verdicts.count("pass"), len(verdicts) - verdicts.count("skip"), len(rules)
 
 
 def settle(outcomes: Iterable[Outcome], plan: Plan) -> tuple[Outcome, ...]:
@@ -131,7 +145,7 @@ def judge_run(
     outcomes: Sequence[Outcome],
     book: RuleBook,
     profiles: Sequence[str],
-    features: Sequence[str],
+    claims: Sequence[str],
     *,
     wanted: Sequence[str] = (),
     whole: bool = True,
@@ -147,7 +161,7 @@ def judge_run(
         outcomes: settled outcomes.
         book: the rules.
         profiles: what the implementation claims.
-        features: what it claims.
+        claims: the features and formats that it claims.
         wanted: the profiles that were asked for; empty: all that are claimed.
         whole: whether nothing but whole profiles, with all they build on, was filtered; else no claim follows.
         complete: whether each profile that was asked for had all its cases, and so executed one; None: like ``whole``.
@@ -157,9 +171,10 @@ def judge_run(
     judged = tuple(wanted) or tuple(profiles)
     rules = rule_verdicts(outcomes)
     asked = frozenset(outcome.profile for outcome in outcomes)
-    bound = {name: ("harness", *_bound_by(name, features, asked)) for name in judged}
+    bound = {name: ("harness", *_bound_by(name, claims, asked)) for name in judged}
     closed = dict.fromkeys(("harness", *(lower for below in bound.values() for lower in below)))
-    required = _required(outcomes, book, closed, features)
+    required = _required(outcomes, book, closed, claims)
+    musts = {name: book.musts(name) for name in closed}
     executed = _executed(outcomes)
     conforms = {
         name: name in executed and all(rules.get(rule) == "pass" for lower in bound[name] for rule in required[lower])
@@ -177,7 +192,31 @@ def judge_run(
         exit=exit_code(executed, judged if (whole if complete is None else complete) else None, against),
         stale=tuple(stale),
         unscored=tuple(rule for rule in rules if not book.scores(rule)),
+        musts=musts,
+        unasked=_unasked(outcomes, book, musts, claims, rules) if conforms else {},
     )
+
+
+def _unasked(
+    outcomes: Iterable[Outcome],
+    book: RuleBook,
+    musts: Mapping[str, tuple[str, ...]],
+    claims: Sequence[str],
+    rules: Mapping[str, str],
+) -> dict[str, str]:
+    """Return the MUST rules that no case asked, each with the reason, ascending by rule."""
+    reasons: dict[str, str] = {}
+    for outcome in outcomes:
+        if outcome.verdict == "skip" and outcome.reason:
+            lacking = _LACKING.search(outcome.reason)
+            for rule in outcome.rules:
+                reasons.setdefault(rule, lacking[0] if lacking else outcome.reason)
+    found = {}
+    for rule in sorted(rule for each in musts.values() for rule in each):
+        if rules.get(rule, "skip") == "skip":
+            lacks = sorted(set(book.rules[rule].needs) - set(claims))
+            found[rule] = reasons.get(rule) or (f"{lacks[0]} {UNCLAIMED}" if lacks else "no case in this suite")
+    return found
 
 
 def _tally(outcomes: Iterable[Outcome]) -> dict[str, int]:
@@ -186,17 +225,17 @@ def _tally(outcomes: Iterable[Outcome]) -> dict[str, int]:
 
 
 def _required(
-    outcomes: Iterable[Outcome], book: RuleBook, profiles: Iterable[str], features: Sequence[str]
+    outcomes: Iterable[Outcome], book: RuleBook, profiles: Iterable[str], claims: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
     """Return the rules of each profile that its claimer has to keep, as far as a case of this run could ask them."""
     untouched = _untouched(outcomes)
-    return {name: tuple(rule for rule in book.required(name, features) if rule not in untouched) for name in profiles}
+    return {name: tuple(rule for rule in book.required(name, claims) if rule not in untouched) for name in profiles}
 
 
-def _bound_by(profile: str, features: Sequence[str], asked: frozenset[str]) -> tuple[str, ...]:
+def _bound_by(profile: str, claims: Sequence[str], asked: frozenset[str]) -> tuple[str, ...]:
     """Return the profiles whose rules bind a claimer of one: those below it, and of an executor, if asked, ``wasm``."""
     below = with_lower(profile)
-    return covered_profiles(below, features) if "wasm" in asked else below
+    return covered_profiles(below, claims) if "wasm" in asked else below
 
 
 def exit_code(executed: frozenset[str], profiles: Sequence[str] | None, unexpected: int) -> int:

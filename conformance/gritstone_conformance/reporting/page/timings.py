@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from gritstone_conformance.reporting.conclusions import skip_words
+from gritstone_conformance.reporting.conclusions import skip_words, unasked_lines
 from gritstone_conformance.reporting.page.markup import Node, element
 from gritstone_conformance.reporting.page.material import Material, duration
 from gritstone_conformance.reporting.page.rules import in_order
 from gritstone_conformance.running.outcomes import VERDICTS, Outcome
+from gritstone_conformance.running.verdicts import Judgement
 from gritstone_conformance.text import counted
 
 __all__ = ["profiles_section", "timings_section"]
@@ -27,13 +28,19 @@ def profiles_section(material: Material) -> Node:
     table = element(
         "table",
         {},
-        element("caption", {}, "Rules passed of those required, and cases by verdict"),
+        element("caption", {}, "MUST rules that were asked, and cases by verdict"),
         element("thead", {}, element("tr", {}, *(element("th", {"scope": "col"}, head) for head in heads))),
         element("tbody", {}, *(_row(material, name, mine, longest) for name, mine in profiles.items())),
     )
     head = element("h2", {"id": "profiles-head"}, "Profiles")
     scroll = element("div", {"class": "scroll", "tabindex": "0", "role": "group", "aria-label": "Profiles"}, table)
-    return element("section", {"id": "profiles", "aria-labelledby": "profiles-head"}, head, scroll, _skips(profiles))
+    return element(
+        "section",
+        {"id": "profiles", "aria-labelledby": "profiles-head"},
+        head,
+        scroll,
+        _skips(profiles, material.judgement),
+    )
 
 
 def _by_profile(material: Material) -> dict[str, list[Outcome]]:
@@ -61,14 +68,13 @@ def _row(material: Material, profile: str, mine: list[Outcome], longest: float) 
 
 
 def _rules(material: Material, profile: str) -> str:
-    verdicts = [material.judgement.rules.get(rule) for rule in material.judgement.required.get(profile, ())]
-    if not material.judgement.conforms:  # a part of the cases: what was not asked has not failed
-        verdicts = [verdict for verdict in verdicts if verdict not in (None, "skip")]
-    return f"{verdicts.count('pass')} of {len(verdicts)}" if verdicts else "–"
+    passed, asked, total = material.judgement.asked((profile,))
+    return f"{asked} of {total} asked, {passed} pass" if asked else "–"
 
 
-def _skips(profiles: dict[str, list[Outcome]]) -> Node | None:
+def _skips(profiles: dict[str, list[Outcome]], judgement: Judgement) -> Node | None:
     lines = [f"{name} — {words}" for name, mine in profiles.items() for words in skip_words(mine)]
+    lines += unasked_lines(judgement)
     return element("ul", {"class": "quiet skips"}, *(element("li", {}, line) for line in lines)) if lines else None
 
 

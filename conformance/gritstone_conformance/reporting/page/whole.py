@@ -2,7 +2,7 @@
 
 Invariant: equal reports give equal pages, wherever and whenever they are made.
 
-Spec: :rule:`suite.report.derived`, :rule:`suite.report.scoped`.
+Spec: :rule:`suite.report.derived`, :rule:`suite.report.claim`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from gritstone_conformance.reporting.page.timings import profiles_section, timin
 from gritstone_conformance.reporting.report import Report
 from gritstone_conformance.running.outcomes import VERDICTS
 from gritstone_conformance.running.verifying import Data
-from gritstone_conformance.text import counted
 
 __all__ = ["make_page", "source"]
 
@@ -146,7 +145,8 @@ def _tally_words(material: Material) -> str:
     footer = material.report.footer
     said = ", ".join(f"{footer['cases'][verdict]} {verdict}" for verdict in VERDICTS)
     rules = footer["rules"]
-    claimed = f"{rules['pass']} of {counted(rules['required'], 'required rule')} pass; " if footer["conforms"] else ""
+    asked = rules["pass"] + rules["fail"] + rules["error"]
+    claimed = f"{asked} of {rules['total']} rules asked, {rules['pass']} pass; " if footer["conforms"] else ""
     return f"{claimed}{'cases' if claimed else 'Cases'}: {said}."
 
 
