@@ -5,6 +5,7 @@
     GritstoneError
       Refusal            the input is at fault; expected; carries .rule and .kind (the class sent on the wire)
         Malformed  Invalid  Missing  Rejected  Exhausted
+      StorageError       the medium or the database failed, and the files are not known to be damaged
       InternalError      we are at fault; never caught, never turned into a refusal
 
 A refusal says what, where, got and expected in its message, and keeps what a program may want in typed
@@ -24,6 +25,7 @@ __all__ = [
     "Missing",
     "Refusal",
     "Rejected",
+    "StorageError",
 ]
 
 
@@ -102,6 +104,10 @@ class Exhausted(Refusal):
     """Refuse because a declared limit is exceeded, or the store is full."""
 
     kind = "exhausted"
+
+
+class StorageError(GritstoneError):
+    """Report that the medium of a store or its database failed. The store may work again later."""
 
 
 class InternalError(GritstoneError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gritstone.errors import InternalError, Rejected
+from gritstone.errors import Missing, Rejected
 from gritstone.grit import lmdb_environment
 from gritstone.grit.engine import Table
 from gritstone.grit.lmdb_environment import MOVED, Environment, LmdbBatch, LmdbView
@@ -16,7 +16,7 @@ from gritstone.grit.lmdb_environment import MOVED, Environment, LmdbBatch, LmdbV
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[Environment]:
     made = Environment(tmp_path / "e.mdb", 3, 1 << 30)
-    made.open_tables()
+    made.make_tables()
     yield made
     made.close()
 
@@ -67,23 +67,38 @@ def test_a_view_ends_once(environment: Environment) -> None:
         view.get(Table.META, b"k")
 
 
-def test_a_number_without_encoding_is_our_fault(environment: Environment) -> None:
+def test_a_number_without_encoding_is_damage(environment: Environment) -> None:
     with environment.lmdb.begin(write=True, buffers=True) as txn:
         batch = LmdbBatch(txn, environment)
         batch.put(Table.OBJECTS, b"a", b"1")
         txn.drop(environment.encodings, delete=False)
-        with pytest.raises(InternalError):
+        with pytest.raises(Missing):
             batch.get(Table.OBJECTS, b"a")
 
 
-def test_moved(environment: Environment, tmp_path: Path) -> None:
-    assert not environment.moved()
+def test_successor(environment: Environment) -> None:
+    assert environment.successor() is None
     with environment.lmdb.begin(write=True) as txn:
-        txn.put(MOVED, b"4", db=environment.tables[Table.META])
-    assert environment.moved()
-    fresh = Environment(tmp_path / "fresh.mdb", 0, 1 << 20)
-    assert not fresh.moved()
-    fresh.close()
+        environment.put_meta(txn, MOVED, b"4")
+    assert environment.successor() == 4
+
+
+@pytest.mark.parametrize("moved", [b"3", b"0", b"", b"x", b"-4"])
+def test_a_successor_is_a_later_generation(environment: Environment, moved: bytes) -> None:
+    with environment.lmdb.begin(write=True) as txn:
+        environment.put_meta(txn, MOVED, moved)
+    with pytest.raises(Missing) as caught:
+        environment.successor()
+    assert caught.value.code == "corrupt"
+
+
+def test_an_environment_without_databases_is_damaged(tmp_path: Path) -> None:
+    empty = Environment(tmp_path / "empty.mdb", 0, 1 << 20)
+    for ask in (empty.check, empty.open_tables):
+        with pytest.raises(Missing) as caught:
+            ask()
+        assert caught.value.code == "corrupt"
+    empty.close()
 
 
 def test_memory_is_given_back_now_and_then(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:

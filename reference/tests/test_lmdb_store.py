@@ -15,7 +15,7 @@ from pathlib import Path
 import lmdb
 import pytest
 
-from gritstone.errors import Exhausted, Missing, Rejected
+from gritstone.errors import Exhausted, Missing, Rejected, StorageError
 from gritstone.grit import CBOR_BLAKE3, FRAMED_SHA256, Blob, Change, ObjectId, Store, Tree, export_bundle
 from gritstone.grit.engine import Table
 from gritstone.grit.lmdb_store import LmdbEngine, open_durable
@@ -148,7 +148,7 @@ def test_no_more_addresses_is_exhausted(tmp_path: Path) -> None:
         store = open_durable(sys.argv[1], FRAMED_SHA256)
         small = store.put(FRAMED_SHA256.encode(Blob({}, b"small"), store.limits))
         try:
-            store._engine._resize(1 << 40)
+            store._engine._grow(1 << 40)
         except Exhausted as refusal:
             print(refusal.rule)
         assert len(store.get(small)) == 13
@@ -459,7 +459,7 @@ def test_an_error_of_the_disk_is_not_full(durable: Store, monkeypatch: pytest.Mo
     def work(batch: object) -> None:
         raise lmdb.Error("mdb_txn_commit: Input/output error")
 
-    with pytest.raises(lmdb.Error):
+    with pytest.raises(StorageError):
         durable.update(work)
 
     room = os.statvfs_result((4096, 4096, 1, 0, 0, 0, 0, 0, 0, 255))

@@ -39,6 +39,10 @@ class Generations:
         """Give the data file of a generation."""
         return self.directory / f"grit-{number}.mdb"
 
+    def draft(self, number: int) -> Path:
+        """Return the name of a generation's data file while it is being written."""
+        return self.directory / f"grit-{number}.mdb.new"
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock of the directory. Not to be taken twice by one thread."""
@@ -55,8 +59,11 @@ class Generations:
         return min((int(match[1]) for match in found if match), default=None)
 
     def remove(self, number: int) -> None:
-        """Remove the files of a generation that has a successor in use. Needs the lock."""
-        path = self.path(number)
+        """Remove the files of a generation whose successor is open. Needs the lock."""
+        self.discard(self.path(number))
+
+    def discard(self, path: Path) -> None:
+        """Remove a data file and its lock file, if they exist. Needs the lock."""
         path.unlink(missing_ok=True)
         path.with_name(path.name + "-lock").unlink(missing_ok=True)
 
@@ -72,13 +79,10 @@ class Generations:
                 (self.directory / name).unlink(missing_ok=True)
 
     def publish(self, draft: Path, number: int) -> None:
-        """Give a written successor its name, durably. Needs the lock."""
+        """Rename a complete draft to its final name, durably. Needs the lock."""
         _sync(draft)
         draft.rename(self.path(number))
-        _sync(self.directory)
-
-    def sync(self) -> None:
-        """Make the names of new files durable."""
+        draft.with_name(draft.name + "-lock").unlink(missing_ok=True)
         _sync(self.directory)
 
 

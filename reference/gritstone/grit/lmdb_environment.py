@@ -4,30 +4,64 @@ Ids are random, and a batch of objects kept under their ids would dirty as many 
 the file. So ``objects`` leads from an id to a number, and ``encodings`` from the number to the bytes; numbers ascend,
 and a batch writes its bytes one after the other. Batches of small objects commit twice as fast.
 
+**Damage.** The pages of a file are checked before LMDB reads them (``lmdb_pages``). Objects are hashed when they are
+read. Each value of the other tables ends with a checksum of table, key and value; a wrong one is reported as damage.
+``layout`` in META names this arrangement. A file with another layout is not opened.
+
 Which generation is in use, and what happens when a map is full, is decided in ``lmdb_store``.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import lmdb
 
-from gritstone.errors import InternalError, Rejected
+from gritstone.errors import GritstoneError, Rejected, StorageError
 from gritstone.grit.engine import Table
+from gritstone.grit.lmdb_pages import check_header, check_pages, damaged
 from gritstone.grit.residency import drop_pages
 
-__all__ = ["MOVED", "Environment", "LmdbBatch", "LmdbView"]
+__all__ = ["MOVED", "Environment", "LmdbBatch", "LmdbView", "typed"]
 
 MOVED = b"moved"
 """In META: the generation that took over."""
 
+_LAYOUT_KEY, _LAYOUT = b"layout", b"1"  # in META
+_SEALED: dict[Table, int] = {table: crc32(table.value) for table in Table if table is not Table.OBJECTS}
+_SEAL_BYTES = 4
+_CHECKED_ENTRIES = 65_536  # of one table, when a file is opened
+_PASSED_ON = (lmdb.MapFullError, lmdb.MapResizedError, lmdb.ReadersFullError)
+_DAMAGE = (
+    lmdb.CorruptedError,
+    lmdb.PageNotFoundError,
+    lmdb.InvalidError,
+    lmdb.VersionMismatchError,
+    lmdb.IncompatibleError,
+    lmdb.NotFoundError,
+)
 _ENCODINGS = b"encodings"  # number -> encoding
 _LEAST_MAP_BYTES = 1 << 20
 _MAX_READERS = 1_022
 _RESIDENT_BYTES = 32 << 20
+
+
+def typed(error: lmdb.Error, path: Path) -> GritstoneError | lmdb.Error:
+    """Return the error to raise for one of LMDB's; those that the engine handles itself are returned as they are."""
+    if isinstance(error, _PASSED_ON):
+        return error
+    if isinstance(error, _DAMAGE):
+        return damaged(path, str(error))
+    return StorageError(f"{path}: {error}")
+
+
+def _seal(table: Table, key: bytes, value: bytes) -> bytes:
+    return value + crc32(value, crc32(key, _SEALED[table])).to_bytes(_SEAL_BYTES, "big")
 
 
 class Environment:
@@ -42,46 +76,143 @@ class Environment:
     """
 
     def __init__(self, path: Path, number: int, map_bytes: int) -> None:
+        """Open the environment of a file, or make one if the file is absent.
+
+        Raises:
+            Missing: the file is no LMDB environment or is cut short (code ``corrupt``).
+            StorageError: it cannot be opened.
+        """
         self.number = number
         self.views: set[LmdbView] = set()
-        while True:
-            try:
-                self.lmdb = lmdb.open(
-                    str(path),
-                    subdir=False,
-                    max_dbs=1 + len(Table),
-                    map_size=map_bytes,
-                    max_readers=_MAX_READERS,
-                    max_spare_txns=2,
-                    readahead=False,
-                )
-                break
-            except lmdb.MemoryError:
-                # The process may not reserve that many addresses.
-                if map_bytes <= _LEAST_MAP_BYTES:
-                    raise
-                map_bytes //= 2
         self.path = path
+        self.read_only = not (os.access(path.parent, os.W_OK) and (os.access(path, os.W_OK) or not path.exists()))
+        if path.exists():
+            check_header(path)
+        self.lmdb = _open_lmdb(path, map_bytes, read_only=self.read_only)
         self.touched_bytes = 0  # about what was read and written since pages were dropped
         self.tables: dict[Table, Any] = {}
         self.encodings: Any = None
 
-    def open_tables(self) -> None:
-        """Open the databases; makes them in a new environment. Slots of readers that were killed are given back."""
-        self.lmdb.reader_check()
-        with self.lmdb.begin(write=True) as txn:  # one commit, whatever is made
-            self.tables = {table: self.lmdb.open_db(table.value, txn=txn) for table in Table}
-            self.encodings = self.lmdb.open_db(_ENCODINGS, txn=txn)
+    def make_tables(self) -> None:
+        """Make the databases of a new environment."""
+        with self.lmdb.begin(write=True) as txn:  # one commit for all of them
+            self._bind_tables(txn, create=True)
+            self.put_meta(txn, _LAYOUT_KEY, _LAYOUT)
 
-    def moved(self) -> bool:
-        """Tell whether another generation took over, before the databases are opened."""
+    def check(self) -> None:
+        """Check the pages and the sealed tables, before anything else is read; see ``lmdb_pages`` for how much.
+
+        Raises:
+            Missing: the file is damaged (code ``corrupt``).
+            Rejected: it has another layout.
+        """
+        with self.begin_reading() as txn:
+            check_pages(self.path, txn.id())
+        try:
+            self._check_entries()
+        except lmdb.Error as error:
+            raise typed(error, self.path) from error
+
+    def _check_entries(self) -> None:
+        """Check the layout, and then the checksums of the first entries of each sealed table."""
+        tables = {table: self.lmdb.open_db(table.value, create=False) for table in _SEALED}
         with self.lmdb.begin() as txn:
-            names = {bytes(name) for name, _ in txn.cursor()}
-        if Table.META.value not in names:
-            return False
-        meta = self.lmdb.open_db(Table.META.value)
-        with self.lmdb.begin() as txn:
-            return txn.get(MOVED, db=meta) is not None
+            sealed = txn.get(_LAYOUT_KEY, db=tables[Table.META])
+            layout = None if sealed is None else self.unseal(Table.META, _LAYOUT_KEY, sealed)
+            if layout != _LAYOUT:
+                raise Rejected("unknown layout of a store", rule="grit.store.format", got=layout, expected=_LAYOUT)
+            for table, database in tables.items():
+                with txn.cursor(database) as cursor:
+                    for key, value in islice(cursor, _CHECKED_ENTRIES):
+                        self.unseal(table, key, value)
+
+    def open_tables(self) -> None:
+        """Open the databases. Reader slots of killed processes are released.
+
+        Raises:
+            Missing: there is no database of one of the names (code ``corrupt``).
+        """
+        try:
+            self.lmdb.reader_check()
+            if self.read_only:
+                self._bind_tables(None, create=False)
+            else:
+                with self.lmdb.begin(write=True) as txn:  # a handle of a reading transaction ends with it
+                    self._bind_tables(txn, create=False)
+        except lmdb.Error as error:
+            raise typed(error, self.path) from error
+
+    def _bind_tables(self, txn: lmdb.Transaction[bytes] | None, *, create: bool) -> None:
+        self.tables = {table: self.lmdb.open_db(table.value, txn=txn, create=create) for table in Table}
+        self.encodings = self.lmdb.open_db(_ENCODINGS, txn=txn, create=create)
+
+    def begin_reading(self) -> lmdb.Transaction[memoryview]:
+        """Begin a transaction that reads.
+
+        Raises:
+            StorageError: the database failed.
+        """
+        while True:
+            try:
+                return self.lmdb.begin(buffers=True)
+            except lmdb.MapResizedError:
+                self.follow_size()
+            except lmdb.ReadersFullError:
+                # Slots of readers that were killed are given back on demand only.
+                if not self.lmdb.reader_check():
+                    raise StorageError(f"{self.path}: too many readers") from None
+            except lmdb.Error as error:
+                raise typed(error, self.path) from error
+
+    def follow_size(self) -> None:
+        """Give the map the size that another process gave to it, which ends the views.
+
+        Raises:
+            StorageError: there are too few addresses.
+        """
+        self.end_views()
+        try:
+            self.lmdb.set_mapsize(0)
+        except lmdb.Error as error:
+            raise typed(error, self.path) from error
+
+    def get_meta(self, txn: lmdb.Transaction[Any], key: bytes) -> bytes | None:
+        """Return an entry of the engine in META; None if there is none.
+
+        Raises:
+            Missing: it is damaged (code ``corrupt``).
+        """
+        sealed = txn.get(key, db=self.tables[Table.META])
+        return None if sealed is None else self.unseal(Table.META, key, sealed)
+
+    def put_meta(self, txn: lmdb.Transaction[Any], key: bytes, value: bytes) -> None:
+        """Set an entry of the engine in META."""
+        txn.put(key, _seal(Table.META, key, value), db=self.tables[Table.META])
+
+    def unseal(self, table: Table, key: bytes, sealed: bytes | memoryview) -> bytes:
+        """Return a value without its checksum.
+
+        Raises:
+            Missing: the checksum is wrong (code ``corrupt``).
+        """
+        value = bytes(sealed[:-_SEAL_BYTES])
+        if _seal(table, key, value) != sealed:
+            raise damaged(self.path, f"{key[:250]!r} of the table {table.name.lower()} has a wrong checksum")
+        return value
+
+    def successor(self) -> int | None:
+        """Return the number of the generation that took over; None if this one is in use. Needs the tables.
+
+        Raises:
+            Missing: the entry is not the number of a later generation (code ``corrupt``).
+        """
+        with self.begin_reading() as txn:
+            moved = self.get_meta(txn, MOVED)
+        if moved is None:
+            return None
+        if not moved.isdigit() or int(moved) <= self.number:
+            raise damaged(self.path, f"a successor {moved!r} of generation {self.number}")
+        return int(moved)
 
     def touch(self, size_bytes: int) -> None:
         """Count what was read or written, and now and then give the memory of the map back."""
@@ -101,8 +232,37 @@ class Environment:
         self.lmdb.close()
 
 
+def _open_lmdb(path: Path, map_bytes: int, *, read_only: bool) -> lmdb.Environment:
+    lock = True
+    while True:
+        try:
+            return lmdb.open(
+                str(path),
+                subdir=False,
+                max_dbs=1 + len(Table),
+                map_size=map_bytes,
+                max_readers=_MAX_READERS,
+                max_spare_txns=2,
+                readahead=False,
+                readonly=read_only,
+                lock=lock,
+            )
+        except lmdb.MemoryError:
+            # The process may not reserve that many addresses.
+            if map_bytes <= _LEAST_MAP_BYTES:
+                raise
+            map_bytes //= 2
+        except lmdb.Error as error:
+            if not (read_only and lock):
+                raise typed(error, path) from error
+            lock = False  # the lock file cannot be written either
+
+
 class LmdbBatch:
     """Be the view and the batch: one transaction. See ``engine`` for what its methods promise.
+
+    Methods that read raise typed errors. Those that change something leave LMDB's errors to the engine, which knows
+    whether the disk is full.
 
     Attributes:
         deleted: whether bytes of an object were deleted or replaced.
@@ -121,25 +281,41 @@ class LmdbBatch:
         self.written_bytes = 0
 
     def get(self, table: Table, key: bytes) -> bytes | None:
-        """Give the value of a key, or None."""
-        value = self._txn.get(key, db=self._tables[table])
-        if value is None or table is not Table.OBJECTS:
-            return None if value is None else bytes(value)
-        encoding = self._txn.get(value, db=self._encodings)
+        """Give the value of a key, or None.
+
+        Raises:
+            Missing: the file is damaged (code ``corrupt``).
+        """
+        environment = self._environment
+        try:
+            value = self._txn.get(key, db=self._tables[table])
+            if value is None:
+                return None
+            if table is not Table.OBJECTS:
+                return environment.unseal(table, key, value)
+            encoding = self._txn.get(value, db=self._encodings)
+        except lmdb.Error as error:
+            raise typed(error, environment.path) from error
         if encoding is None:
-            raise InternalError(f"no encoding for the number of {key.hex()}")
-        self._environment.touch(len(encoding))
+            raise damaged(environment.path, f"no encoding for the number of {key.hex()}")
+        environment.touch(len(encoding))
         return bytes(encoding)
 
     def has(self, table: Table, key: bytes) -> bool:
         """Tell whether there is a value, without reading it."""
-        return self._txn.get(key, db=self._tables[table]) is not None
+        try:
+            return self._txn.get(key, db=self._tables[table]) is not None
+        except lmdb.Error as error:
+            raise typed(error, self._environment.path) from error
 
     def keys(self, table: Table, start: bytes) -> Iterator[bytes]:
         """Give keys in ascending byte order, from the first one >= ``start`` on."""
-        with self._txn.cursor(self._tables[table]) as cursor:
-            if cursor.set_range(start) if start else cursor.first():
-                yield from map(bytes, cursor.iternext(keys=True, values=False))
+        try:
+            with self._txn.cursor(self._tables[table]) as cursor:
+                if cursor.set_range(start) if start else cursor.first():
+                    yield from map(bytes, cursor.iternext(keys=True, values=False))
+        except lmdb.Error as error:
+            raise typed(error, self._environment.path) from error
 
     def count(self, table: Table) -> int:
         """Give the number of keys."""
@@ -148,15 +324,18 @@ class LmdbBatch:
     def put(self, table: Table, key: bytes, value: bytes) -> None:
         """Set the value of a key."""
         self.written_bytes += len(value)
-        if table is not Table.OBJECTS:
-            self._txn.put(key, value, db=self._tables[table])
-            return
+        if table is Table.OBJECTS:
+            self._put_object(key, value)
+        else:
+            self._txn.put(key, _seal(table, key, value), db=self._tables[table])
+
+    def _put_object(self, key: bytes, value: bytes) -> None:
         number = self._next_number()
-        if self._txn.put(key, number, overwrite=False, db=self._tables[table]):
+        if self._txn.put(key, number, overwrite=False, db=self._tables[Table.OBJECTS]):
             self._txn.put(number, value, append=True, db=self._encodings)
             self._last += 1
             return
-        known = self._txn.get(key, db=self._tables[table])
+        known = self._txn.get(key, db=self._tables[Table.OBJECTS])
         assert known is not None, "LMDB has just found the key"
         self.deleted = True
         self._txn.put(bytes(known), value, db=self._encodings)

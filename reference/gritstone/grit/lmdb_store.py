@@ -12,11 +12,13 @@ the slack of others; no write within the environment removes them for sure. ``sc
 3. Generation 7 is told that it moved to 8, and commits. From here on 8 is the store.
 4. The files of 7 are removed.
 
-Whoever dies before 3 leaves 7 in use; what there is of 8 is rubbish and goes with the next scrub. Whoever dies after
-3 leaves 7 to be removed by the next process that opens the directory or goes over. A process that has 7 open finds
-in its next view or update that it moved, and goes over to 8. A view that is open reads on in the old
-file, which has no name any more. The transaction that deletes an object also notes that its generation needs
-scrubbing, so a scrub that was killed is made up for by the next.
+A process that dies before 3 leaves 7 in use; what there is of 8 is removed by the next scrub. A process that dies
+after 3 leaves 7 to be removed by the next process that opens the directory or goes over. A process that has 7 open
+finds in its next view or update that it moved, and goes over to 8. A view that is open continues to read the old
+file, which has no name any more. A generation is removed only when its successor is open: in a copy of a directory
+that was taken during a scrub the successor can be absent, and the moved generation is then the only file with objects.
+The transaction that deletes an object also notes that its generation needs scrubbing, so the next scrub makes up for
+one that was killed.
 
 The cost of a scrub is that of copying the store. It is paid by ``erase`` only.
 
@@ -35,17 +37,19 @@ from typing import TypeVar
 
 import lmdb
 
-from gritstone.errors import Exhausted, Missing, Rejected
+from gritstone.errors import Exhausted, Missing, Rejected, StorageError
 from gritstone.grit.engine import Batch, Engine, Table, View
 from gritstone.grit.formats import Format
 from gritstone.grit.generations import Generations
 from gritstone.grit.limits import DEFAULT_LIMITS, Limits
-from gritstone.grit.lmdb_environment import MOVED, Environment, LmdbBatch, LmdbView
+from gritstone.grit.lmdb_environment import MOVED, Environment, LmdbBatch, LmdbView, typed
+from gritstone.grit.lmdb_pages import damaged
 from gritstone.grit.store import Store
 
 __all__ = ["LmdbEngine", "open_durable"]
 
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 
 _MAP_BYTES = 1 << 36  # addresses, neither memory nor disk; growing it later would end the views of this process
 _DELETED = b"deleted"  # in META: the generation in which objects were deleted since it was made
@@ -120,7 +124,6 @@ class LmdbEngine(Engine):
         self._holds_lock = False
         with self._locked():
             self._environment = self._open(create=create)
-        self._environment.open_tables()
 
     def view(self) -> AbstractContextManager[View]:
         """Open a view."""
@@ -129,22 +132,11 @@ class LmdbEngine(Engine):
     def begin_view(self) -> LmdbView:
         """Begin to read the present moment; goes over to a newer generation if there is one."""
         while True:
-            txn = self._begin_reading()
+            txn = self._environment.begin_reading()
             if txn.get(MOVED, db=self._environment.tables[Table.META]) is None:
                 return LmdbView(self._environment, txn)
             txn.abort()
             self._go_over()
-
-    def _begin_reading(self) -> lmdb.Transaction[memoryview]:
-        while True:
-            try:
-                return self._environment.lmdb.begin(buffers=True)
-            except lmdb.MapResizedError:
-                self._resize(0)
-            except lmdb.ReadersFullError:
-                # Slots of readers that were killed are given back on demand only.
-                if not self._environment.lmdb.reader_check():
-                    raise
 
     def end_view(self, view: LmdbView) -> None:
         """End a view; the last one of an older generation closes it."""
@@ -160,23 +152,17 @@ class LmdbEngine(Engine):
             Exhausted: the disk is full, or no more addresses can be had; nothing happened.
         """
         while True:
-            try:
-                done = self._try(work)
-            except lmdb.MapFullError:
-                self._resize(2 * self._environment.lmdb.info()["map_size"])
-            except lmdb.MapResizedError:
-                self._resize(0)
-            else:
-                if done:
-                    return done[0]
-                self._go_over()
+            done = self._in_map(lambda: self._try(work))
+            if done:
+                return done[0]
+            self._go_over()
 
     def scrub(self) -> None:
         """Go over to a new generation if objects were deleted in this one; see the module."""
         with self._locked():
-            while self._moved():
+            while self._environment.successor() is not None:
                 self._go_over_locked()
-            if self._write_successor(self._environment):
+            if self._in_map(self._try_successor):
                 self._go_over_locked()
 
     def close(self) -> None:
@@ -190,6 +176,8 @@ class LmdbEngine(Engine):
     def _try(self, work: Callable[[Batch], _T]) -> tuple[_T] | None:
         """Run work once; None if the generation moved before."""
         environment = self._environment
+        if environment.read_only:
+            raise Exhausted("the store cannot be written", rule="grit.store.full", got=str(environment.path))
         batch: LmdbBatch | None = None
         try:
             with environment.lmdb.begin(write=True, buffers=True) as txn:
@@ -199,27 +187,24 @@ class LmdbEngine(Engine):
                 batch = LmdbBatch(txn, environment)
                 result = work(batch)
                 if batch.deleted:
-                    txn.put(_DELETED, b"%d" % environment.number, db=meta)
+                    environment.put_meta(txn, _DELETED, b"%d" % environment.number)
             environment.touch(batch.written_bytes)
         except lmdb.Error as error:
-            if batch is not None and self._is_full(error, batch.written_bytes):
-                raise Exhausted("the disk is full", rule="grit.store.full", got=str(error)) from None
-            raise
+            raise self._refused(error, environment.path, batch.written_bytes if batch else 0) from error
         return (result,)
 
-    def _is_full(self, error: lmdb.Error, written_bytes: int) -> bool:
-        # Older releases of the binding carry no error number, so the text has to do.
-        text = str(error)
-        if any(reason in text for reason in _FULL):
-            return True
-        if _CUT_SHORT not in text:
-            return False
-        # LMDB reports a write that came out short as an I/O error.
-        room = os.statvfs(self._files.directory)
-        return room.f_bavail * room.f_frsize < written_bytes + _SLACK_BYTES
+    def _in_map(self, attempt: Callable[[], _R]) -> _R:
+        """Run an attempt to write, again after the map had to grow."""
+        while True:
+            try:
+                return attempt()
+            except lmdb.MapFullError:
+                self._grow(2 * self._environment.lmdb.info()["map_size"])
+            except lmdb.MapResizedError:
+                self._environment.follow_size()
 
-    def _resize(self, map_bytes: int) -> None:
-        """Change the size of the map: to ``map_bytes``, or with 0 to what another process has made it."""
+    def _grow(self, map_bytes: int) -> None:
+        """Let the map grow, which ends the views."""
         environment = self._environment
         environment.end_views()
         try:
@@ -228,8 +213,20 @@ class LmdbEngine(Engine):
             environment.close()
             with self._locked():
                 self._environment = self._open(create=False)
-            self._environment.open_tables()
             raise Exhausted("no more addresses can be had", rule="grit.store.full", got=map_bytes) from None
+
+    def _refused(self, error: lmdb.Error | OSError, path: Path, written_bytes: int) -> Exception:
+        """Return the error to raise for one that a write met."""
+        # Older releases of the binding carry no error number, so the text has to do.
+        text = str(error)
+        is_full = any(reason in text for reason in _FULL)
+        if _CUT_SHORT in text:
+            # LMDB reports a write that came out short as an I/O error.
+            room = os.statvfs(self._files.directory)
+            is_full = room.f_bavail * room.f_frsize < written_bytes + _SLACK_BYTES
+        if is_full:
+            return Exhausted("the disk is full", rule="grit.store.full", got=text)
+        return typed(error, path) if isinstance(error, lmdb.Error) else StorageError(text)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -247,62 +244,112 @@ class LmdbEngine(Engine):
     # --- generations -----------------------------------------------------------------------------------
 
     def _open(self, *, create: bool) -> Environment:
-        """Open the generation in use, and remove those it replaced. Needs the lock of the directory."""
-        while True:
-            number = self._files.first()
-            if number is None:
-                if not create:
-                    raise _no_store(self._files.directory)
-                environment = Environment(self._files.path(0), 0, self._map_bytes)
-                self._files.sync()
-                return environment
-            environment = Environment(self._files.path(number), number, self._map_bytes)
-            if not environment.moved():
-                return environment
-            environment.close()
-            self._files.remove(number)
+        """Open the generation in use, and remove those that it replaced. Needs the lock of the directory.
 
-    def _moved(self) -> bool:
-        with self._begin_reading() as txn:
-            return txn.get(MOVED, db=self._environment.tables[Table.META]) is not None
+        Raises:
+            Missing: there is no store, and ``create`` is false; or the generation in use is absent or damaged (code
+                ``corrupt``). No file was removed.
+        """
+        number = self._files.first()
+        if number is None:
+            if not create:
+                raise _no_store(self._files.directory)
+            self._create()
+            number = 0
+        return self._follow(number)
+
+    def _follow(self, number: int) -> Environment:
+        """Open the last generation in a chain of successors. The others are removed once the last one is open.
+
+        Raises:
+            Missing: a generation of the chain is absent or damaged (code ``corrupt``). No file was removed.
+        """
+        replaced: list[int] = []
+        while True:
+            environment = self._open_generation(number)
+            successor = environment.successor()
+            if successor is None:
+                break
+            environment.close()
+            replaced.append(number)
+            number = successor
+        if not environment.read_only:
+            for each in replaced:
+                self._files.remove(each)
+        return environment
+
+    def _open_generation(self, number: int) -> Environment:
+        path = self._files.path(number)
+        if not path.exists():
+            raise damaged(path, "the store moved on to this generation, and its file is not here")
+        environment = Environment(path, number, self._map_bytes)
+        try:
+            environment.check()
+            environment.open_tables()
+            environment.successor()
+        except BaseException:
+            environment.close()
+            raise
+        return environment
+
+    def _create(self) -> None:
+        """Write the first generation as a draft, and publish it whole: a file with a final name is never empty."""
+        draft = self._files.draft(0)
+        self._files.discard(draft)
+        try:
+            environment = Environment(draft, 0, self._map_bytes)
+            try:
+                environment.make_tables()
+            finally:
+                environment.close()
+            self._files.publish(draft, 0)
+        except (lmdb.Error, OSError) as error:
+            raise self._refused(error, draft, 0) from error
 
     def _go_over(self) -> None:
         with self._locked():
             self._go_over_locked()
 
     def _go_over_locked(self) -> None:
-        """Leave a generation that moved; its files go, unless they are gone already."""
+        """Leave a generation that moved. Its files are removed once the successor is open.
+
+        Raises:
+            Missing: the successor is absent or damaged (code ``corrupt``); this generation stays open.
+        """
         old = self._environment
+        successor = old.successor()
+        assert successor is not None, "only a generation that moved is left"
+        if not self._files.path(successor).exists() and not self._files.path(old.number).exists():
+            # Another process went further: it removed this generation first, and then its successor.
+            successor = self._files.first() or successor
+        self._environment = self._follow(successor)
         if old.views:
             self._left.append(old)
         else:
             old.close()
         self._files.remove(old.number)
-        self._environment = self._open(create=False)
-        self._environment.open_tables()
 
-    def _write_successor(self, old: Environment) -> bool:
-        """Write the next generation and hand over to it; False if nothing was deleted in this one."""
-        meta = old.tables[Table.META]
-        with old.lmdb.begin(write=True) as txn:
-            if txn.get(_DELETED, db=meta) != b"%d" % old.number:
-                return False
-            number = old.number + 1
-            draft = self._files.path(number).with_suffix(".mdb.new")
-            self._files.remove_rubbish(old.number)
-            self._copy(old, draft)
-            self._files.publish(draft, number)
-            txn.put(MOVED, b"%d" % number, db=meta)
-        return True
+    def _try_successor(self) -> bool:
+        """Write the next generation and hand over to it; False if nothing was deleted in this one.
 
-    def _copy(self, old: Environment, draft: Path) -> None:
+        Raises:
+            Exhausted: there is no room for a scrubbed copy.
+        """
+        old = self._environment
+        number = old.number + 1
+        draft = self._files.draft(number)
         try:
-            old.lmdb.copy(str(draft), compact=True)
-        except lmdb.Error as error:
-            draft.unlink(missing_ok=True)
-            if self._is_full(error, old.path.stat().st_size):
-                raise Exhausted("no room for a scrubbed copy", rule="grit.store.full", got=str(error)) from None
-            raise
+            with old.lmdb.begin(write=True) as txn:
+                if old.get_meta(txn, _DELETED) != b"%d" % old.number:
+                    return False
+                self._files.remove_rubbish(old.number)
+                old.lmdb.copy(str(draft), compact=True)
+                self._files.publish(draft, number)
+                old.put_meta(txn, MOVED, b"%d" % number)
+        except (lmdb.Error, OSError) as error:
+            self._files.discard(draft)
+            raise self._refused(error, draft, old.path.stat().st_size) from error
+        return True
 
 
 def _no_store(directory: Path) -> Missing:

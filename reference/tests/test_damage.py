@@ -1,0 +1,203 @@
+"""Damaged files of a durable store: no request ends the process, and no answer is wrong.
+
+Each damaged copy is opened and used in a child process, so that its death is seen. Every read has to give what was
+stored or be refused; every write has to succeed or be refused.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import lmdb
+import pytest
+
+from gritstone.grit import FRAMED_SHA256, Blob, Change, Store, Tree
+from gritstone.grit.lmdb_pages import read_pages
+from gritstone.grit.lmdb_store import open_durable
+
+_CHILD = """
+import sys
+from pathlib import Path
+from gritstone.errors import Missing, Rejected, StorageError
+from gritstone.grit import FRAMED_SHA256, Blob, Change
+from gritstone.grit.lmdb_store import open_durable
+
+def attempt(ask):
+    try:
+        return ask()
+    except (Missing, StorageError):
+        return None
+
+def judge(store, names, objects):
+    listed = attempt(lambda: dict(store.list_references()[0]))
+    if listed is not None and listed != names:
+        return f"wrong references {listed}"
+    for object_id, data in objects.items():
+        found = attempt(lambda: store.get(object_id))
+        if found is not None and found != data:
+            return "wrong bytes"
+    fresh = FRAMED_SHA256.encode(Blob({}, b"fresh" * 400), store.limits)
+    attempt(lambda: store.put(fresh))
+    name, target = sorted(names.items())[0]
+    attempt(lambda: store.update_references([Change(name, target, None)]))
+    attempt(lambda: store.erase(sorted(objects)[0]))
+    attempt(lambda: store.prune())
+    again = attempt(lambda: store.put(fresh))
+    return "opened" if again is None or attempt(lambda: store.get(again)) in (fresh, None) else "lost"
+
+def run(directory, names, objects):
+    try:
+        store = open_durable(directory, FRAMED_SHA256)
+    except (Missing, Rejected) as refusal:
+        return "refused" if refusal.code == "corrupt" or "unknown layout" in str(refusal) else f"refused {refusal}"
+    try:
+        return judge(store, names, objects)
+    finally:
+        store.close()
+
+for line in sys.stdin:
+    directory, names, objects = eval(line)
+    try:
+        print(run(Path(directory), names, objects), flush=True)
+    except BaseException as error:
+        print(f"{type(error).__name__}: {error}", flush=True)
+"""
+
+
+class Probe:
+    """Ask a child process to open damaged stores; it is started again when one of them has killed it."""
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[str] | None = None
+
+    def ask(self, directory: Path, names: dict[str, bytes], objects: dict[bytes, bytes]) -> str:
+        if self._child is None:
+            command = [sys.executable, "-c", _CHILD]
+            pipe = subprocess.PIPE
+            self._child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
+        assert self._child.stdin
+        assert self._child.stdout
+        self._child.stdin.write(repr((str(directory), names, objects)) + "\n")
+        self._child.stdin.flush()
+        answer = self._child.stdout.readline().strip()
+        if not answer:
+            self._child.wait()
+            answer, self._child = f"died {self._child.returncode}", None
+        return answer
+
+    def close(self) -> None:
+        if self._child is not None:
+            self._child.communicate()
+
+
+@pytest.fixture
+def probe() -> Iterator[Probe]:
+    made = Probe()
+    yield made
+    made.close()
+
+
+class Intact:
+    """An intact store of a few pages, and what it holds."""
+
+    def __init__(self, directory: Path) -> None:
+        self.objects: dict[bytes, bytes] = {}
+        store = open_durable(directory / "intact", FRAMED_SHA256)
+        blobs = [self._put(store, FRAMED_SHA256.encode(Blob({}, bytes([n]) * n * 150), store.limits)) for n in range(9)]
+        top = self._put(store, FRAMED_SHA256.encode(Tree({f"n{n}": one for n, one in enumerate(blobs)}), store.limits))
+        self.names = {"tags/top": top, "tags/leaf": blobs[3], "actors/a": top}
+        store.update_references([Change(name, None, target) for name, target in self.names.items()])
+        gone = store.put(FRAMED_SHA256.encode(Blob({}, b"gone"), store.limits))
+        store.erase(gone)
+        for n in range(2):  # the last two transactions agree about references and all other objects
+            self._put(store, FRAMED_SHA256.encode(Blob({}, b"last %d" % n), store.limits))
+        store.close()
+        self._name = "grit-1.mdb"
+        self.data = (directory / "intact" / self._name).read_bytes()
+        self.path = directory / "intact" / self._name
+        self._copy = directory / "copy"
+
+    def _put(self, store: Store, data: bytes) -> bytes:
+        object_id = store.put(data)
+        self.objects[object_id] = data
+        return object_id
+
+    def ask(self, probe: Probe, data: bytes | bytearray) -> str:
+        """Ask about a store with these bytes in place of its own."""
+        shutil.rmtree(self._copy, ignore_errors=True)
+        self._copy.mkdir()
+        (self._copy / self._name).write_bytes(data)
+        return probe.ask(self._copy, self.names, self.objects)
+
+
+@pytest.fixture
+def intact(tmp_path: Path) -> Iterator[Intact]:
+    memory = Path("/dev/shm")
+    if not memory.is_dir():
+        yield Intact(tmp_path)
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as directory:
+        yield Intact(Path(directory))
+
+
+def test_an_intact_store_opens(intact: Intact, probe: Probe) -> None:
+    assert intact.ask(probe, intact.data) == "opened"
+
+
+def test_cut_short(intact: Intact, probe: Probe) -> None:
+    size = len(intact.data)
+    cuts = {*range(0, 400, 7), *range(0, size, 512)}
+    cuts |= {page * 4096 + more for page in range(size // 4096) for more in (-1, 1, 16)}
+    for cut in sorted(one for one in cuts if 0 <= one < size):
+        assert intact.ask(probe, intact.data[:cut]) == "refused", cut
+
+
+def test_a_page_of_zeros(intact: Intact, probe: Probe) -> None:
+    answers = []
+    for page in range(len(intact.data) // 4096):
+        data = bytearray(intact.data)
+        data[page * 4096 : (page + 1) * 4096] = bytes(4096)
+        answers.append(intact.ask(probe, data))
+    assert set(answers) <= {"refused", "opened"}, answers
+    assert answers.count("refused") >= 8, "the pages with nodes"
+
+
+def test_a_page_in_place_of_another(intact: Intact, probe: Probe) -> None:
+    pages = len(intact.data) // 4096
+    for page in range(pages):
+        for other in range(pages):
+            data = bytearray(intact.data)
+            data[page * 4096 : (page + 1) * 4096] = intact.data[other * 4096 : (other + 1) * 4096]
+            answer = intact.ask(probe, data)
+            assert answer in ("refused", "opened"), (page, other, answer)
+
+
+def regions(intact: Intact) -> Iterator[int]:
+    """Give every offset at which a byte has a meaning."""
+    with lmdb.open(str(intact.path), subdir=False, lock=False, readonly=True) as environment:
+        pages = read_pages(intact.path, environment.info()["last_txnid"])
+    gaps = {page: (lower, upper) for page, lower, upper in pages.gaps}
+    for page, is_live in enumerate(pages.live):
+        lower, upper = gaps.get(page, (152 if page < 2 else 4096, 4096))
+        if is_live:
+            yield from range(page * 4096, page * 4096 + lower)
+            yield from range(page * 4096 + upper, (page + 1) * 4096)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_flipped_bit_at_every_byte(intact: Intact, probe: Probe, part: int) -> None:
+    wrong = []
+    for number, at in enumerate(regions(intact)):
+        if number % 4 != part:
+            continue
+        data = bytearray(intact.data)
+        data[at] ^= 1 << (number // 4) % 8
+        answer = intact.ask(probe, data)
+        if answer not in ("refused", "opened"):
+            wrong.append((at // 4096, at % 4096, (number // 4) % 8, answer))
+    assert wrong == []
