@@ -18,7 +18,15 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["MOST_FILE_BYTES", "fresh_folder", "given_entries", "read_given", "remove_folder", "without_folders"]
+__all__ = [
+    "MOST_FILE_BYTES",
+    "fresh_folder",
+    "given_entries",
+    "read_given",
+    "remove_folder",
+    "without_folders",
+    "write_given",
+]
 
 MOST_FILE_BYTES: Final = 256 << 20
 """The largest file of an implementation that is read."""
@@ -62,6 +70,13 @@ def read_given(path: str | os.PathLike[str], most: int = MOST_FILE_BYTES) -> byt
             os.close(number)
     except OSError as problem:
         return f"no file that can be read: {problem.strerror}"
+
+
+def write_given(path: str | os.PathLike[str], content: bytes) -> None:
+    """Replace the content of a file that an implementation wrote, or make the file again; no link is followed."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o644), "wb") as file:
+        file.write(content)
 
 
 def _read_opened(number: int, most: int) -> bytes | str:

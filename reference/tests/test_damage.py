@@ -16,7 +16,9 @@ from pathlib import Path
 import lmdb
 import pytest
 
+from gritstone.errors import Missing, Rejected
 from gritstone.grit import FRAMED_SHA256, Blob, Change, Store, Tree
+from gritstone.grit.engine import Table
 from gritstone.grit.lmdb_pages import read_pages
 from gritstone.grit.lmdb_store import open_durable
 
@@ -108,7 +110,10 @@ class Intact:
     def __init__(self, directory: Path) -> None:
         self.objects: dict[bytes, bytes] = {}
         store = open_durable(directory / "intact", FRAMED_SHA256)
-        blobs = [self._put(store, FRAMED_SHA256.encode(Blob({}, bytes([n]) * n * 150), store.limits)) for n in range(9)]
+        blobs = [
+            self._put(store, FRAMED_SHA256.encode(Blob({}, bytes([n]) * n * (3 if n < 8 else 700)), store.limits))
+            for n in range(9)
+        ]
         top = self._put(store, FRAMED_SHA256.encode(Tree({f"n{n}": one for n, one in enumerate(blobs)}), store.limits))
         self.names = {"tags/top": top, "tags/leaf": blobs[3], "actors/a": top}
         store.update_references([Change(name, None, target) for name, target in self.names.items()])
@@ -201,3 +206,65 @@ def test_a_flipped_bit_at_every_byte(intact: Intact, probe: Probe, part: int) ->
         if answer not in ("refused", "opened"):
             wrong.append((at // 4096, at % 4096, (number // 4) % 8, answer))
     assert wrong == []
+
+
+def test_an_unknown_layout_is_refused(tmp_path: Path) -> None:
+    directory = tmp_path / "store"
+    store = open_durable(directory, FRAMED_SHA256)
+    store.update(lambda batch: batch.put(Table.META, b"layout", b"2"))
+    store.close()
+    with pytest.raises(Rejected, match="layout"):
+        open_durable(directory, FRAMED_SHA256)
+
+
+def test_a_copied_reference_is_damage(tmp_path: Path) -> None:
+    """The checksum of one reference does not fit another name."""
+    directory = tmp_path / "store"
+    store = open_durable(directory, FRAMED_SHA256)
+    one = store.put(FRAMED_SHA256.encode(Blob({}, b"1"), store.limits))
+    store.update_references([Change("tags/aaaa", None, one)])
+    store.close()
+    (path,) = (each for each in directory.iterdir() if each.suffix == ".mdb")
+    path.write_bytes(path.read_bytes().replace(b"tags/aaaa", b"tags/aaab"))
+    with pytest.raises(Missing) as caught:
+        open_durable(directory, FRAMED_SHA256)
+    assert caught.value.code == "corrupt"
+
+
+_READ_ONLY = """
+import os, sys
+from gritstone.errors import Exhausted
+from gritstone.grit import FRAMED_SHA256, Blob, Change
+from gritstone.grit.lmdb_store import open_durable
+store = open_durable(sys.argv[1], FRAMED_SHA256)
+((name, target),) = store.list_references()[0]
+print(name, len(store.get(target)))
+for write in (
+    lambda: store.put(FRAMED_SHA256.encode(Blob({}, b"2"), store.limits)),
+    lambda: store.update_references([Change("tags/x", target, None)]),
+    lambda: store.erase(target),
+    lambda: store.prune(),
+):
+    try:
+        write()
+    except Exhausted as refusal:
+        print(refusal.rule)
+store.close()
+"""
+
+
+def test_a_read_only_medium_can_be_read(tmp_path: Path) -> None:
+    directory = tmp_path / "store"
+    store = open_durable(directory, FRAMED_SHA256)
+    one = store.put(FRAMED_SHA256.encode(Blob({}, b"1"), store.limits))
+    store.update_references([Change("tags/x", None, one)])
+    store.close()
+    mounted = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec "$2" -c "$3" "$1"'
+    command = ["unshare", "-rm", "sh", "-c", mounted, "sh", str(directory), sys.executable, _READ_ONLY]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("this system has no unshare")
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip("this system lets nobody mount")
+    assert done.stdout.splitlines() == ["tags/x 9", *["grit.store.full"] * 4], done.stderr

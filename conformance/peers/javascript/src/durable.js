@@ -13,7 +13,7 @@ import path from "node:path";
 import { durableWrite } from "./faults.js";
 import { readUpTo, syncFolder, withRoom, writeAll } from "./files.js";
 import { Lock } from "./lock.js";
-import { HEAD_BYTES, LogFile, hashedRecord, recordHead, updatePayload } from "./log.js";
+import { HEAD_BYTES, LogFile, damaged, hashedRecord, recordHead, updatePayload } from "./log.js";
 import { References } from "./references.js";
 import { missing, rejected } from "./refusal.js";
 import { FileSpool } from "./spool.js";
@@ -65,6 +65,7 @@ export class DurableBackend {
     if (!fs.existsSync(log)) withRoom(() => lock.hold(() => fs.existsSync(log) || makeLog(folder, format)));
     const backend = new DurableBackend(folder, lock);
     if (backend.format === format.name) return backend;
+    if (backend.format === undefined) throw damaged("it has no first record");
     backend.close();
     throw rejected(`the store is of the format ${backend.format}`, "format");
   }

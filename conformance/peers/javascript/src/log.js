@@ -6,7 +6,8 @@
 //            O  an object: payload is its encoding                         hash: its id
 //            U  an update: payload is JSON {tombstones, references}        hash: SHA-256 of the payload
 //
-// A killed writer leaves at most a last record that is too short; it is not read, and the next writer overwrites it. An
+// A killed writer leaves at most a last record that is too short; it is not read, and the next writer overwrites it. A whole
+// head or payload with a wrong checksum is damage, and nothing is written behind it. An
 // object whose payload is whole is taken as it is: whether it still hashes to its id is asked when it is read, so bytes
 // that were altered later spoil one object and not what follows it.
 
@@ -14,6 +15,7 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { durableWrite } from "./faults.js";
 import { readUpTo, withRoom, writeAll } from "./files.js";
+import { missing } from "./refusal.js";
 
 export const HEAD_BYTES = 44;
 const WINDOW_BYTES = 1 << 18;
@@ -29,6 +31,9 @@ function crc32(bytes) {
   for (const byte of bytes) crc = CRC_TABLE[(crc ^ byte) & 0xff] ^ (crc >>> 8);
   return (crc ^ 0xffffffff) >>> 0;
 }
+
+/** The refusal for a log with wrong bytes. Spec: grit.store.damaged. */
+export const damaged = (what) => missing(`the log of the store is damaged: ${what}`, "corrupt");
 
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
@@ -94,7 +99,8 @@ export class LogFile {
     const window = { start: 0, bytes: Buffer.alloc(0) };
     while (this.end + HEAD_BYTES <= size) {
       const head = this.#at(window, this.end, HEAD_BYTES, size);
-      if (head.length < HEAD_BYTES || crc32(head.subarray(0, 40)) !== head.readUInt32BE(40)) return;
+      if (head.length < HEAD_BYTES) return;
+      if (crc32(head.subarray(0, 40)) !== head.readUInt32BE(40)) throw damaged(`the head of the record at ${this.end}`);
       const record = {
         type: String.fromCharCode(head[0]),
         hash: head.toString("hex", 8, 40),
@@ -103,7 +109,7 @@ export class LogFile {
       };
       if (record.offset + record.size > size) return;
       record.payload = () => this.#at(window, record.offset, record.size, size);
-      if (record.type !== "O" && sha256(record.payload()) !== record.hash) return;
+      if (record.type !== "O" && sha256(record.payload()) !== record.hash) throw damaged(`the record at ${this.end}`);
       visit(record);
       this.end = record.offset + record.size;
     }
