@@ -22,7 +22,7 @@ from gritstone.grit import FORMATS, Blob, Mailbox, MemoryEngine, Message, Object
 from gritstone.grit.lmdb_store import open_durable
 from gritstone.grit.objects import NO_HEADERS
 from gritstone.runtime import Config, Report, Runtime
-from gritstone.wit import PUPPETS, Codes, Question, Run
+from gritstone.wit import PUPPETS, External, Laws, Question, Run
 from gritstone.wit.actors import BlobObject, Core, InboxMessage, Outbox, OutboxMessage, Wit
 from gritstone.wit.code import Play
 
@@ -95,8 +95,8 @@ class _WithRuntime:
             self.store = open_durable(Path(self.directory) / "store", format_)
         self.unsaved: list[tuple[bytes, None]] = []
         self.loop = asyncio.new_event_loop()
-        codes = Codes({**PUPPETS, "player": player.code, "bouncer": Bouncer()})
-        self.runtime = Runtime(self.store, codes, Config("bench", transition_ms=0))
+        laws = Laws(External({**PUPPETS, "player": player.code, "bouncer": Bouncer()}))
+        self.runtime = Runtime(self.store, laws, Config("bench", transition_ms=0))
 
     def teardown(self, *params: object) -> None:
         self.wait(self.runtime.stop(drain=False))
@@ -292,7 +292,7 @@ class Restart(_WithRuntime):
         self.born(self.actors)
 
     def time_start(self, backend: str) -> None:
-        Runtime(self.store, Codes(PUPPETS), Config("bench"))
+        Runtime(self.store, Laws(External(PUPPETS)), Config("bench"))
 
 
 class Idle(_WithRuntime):
@@ -326,7 +326,7 @@ class Idle(_WithRuntime):
         """Return the memory that a runtime needs for an actor at rest, in bytes."""
         tracemalloc.start()
         try:
-            runtime = Runtime(self.store, Codes(PUPPETS), Config("bench"))
+            runtime = Runtime(self.store, Laws(External(PUPPETS)), Config("bench"))
             assert len(runtime.machine.world.actors) == self.actors + 1
             return tracemalloc.get_traced_memory()[0] / self.actors
         finally:

@@ -24,7 +24,7 @@ from gritstone.wasm.engine import Engine
 from gritstone.wasm.forks import fork_core
 from gritstone.wasm.guests import Guests
 from gritstone.wasm.metering import meter_module
-from gritstone.wit import PUPPETS, Codes, Executor, Objects
+from gritstone.wit import PUPPETS, Executor, External, Laws, Objects
 from gritstone.wit.admission import Admitted
 from gritstone.wit.drive import Deadline, drive
 from gritstone.wit.position import Position
@@ -136,7 +136,7 @@ class _Player:
     def __init__(self, format_name: str, guests: Guests) -> None:
         self.guests = guests
         self.store = Store.open(MemoryEngine(), FORMATS[format_name])
-        self.executor = Executor(self.objects(), Codes(PUPPETS, guests=guests))
+        self.executor = Executor(self.objects(), Laws(External(PUPPETS), guests))
         self.outside = self.put(Tree({"name": self.blob(b"outside")}))
 
     def objects(self) -> Objects:

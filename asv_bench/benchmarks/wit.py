@@ -13,7 +13,7 @@ from typing import Any
 
 from gritstone.grit import FORMATS, Blob, MemoryEngine, Message, Object, ObjectId, Store, Tree, export_bundle
 from gritstone.runtime import Config, Runtime
-from gritstone.wit import PUPPETS, Codes, Executor, Objects, openapi
+from gritstone.wit import PUPPETS, Executor, External, Laws, Objects, openapi
 from gritstone.wit.admission import Admitted
 from gritstone.wit.drive import Deadline, drive
 from gritstone.wit.position import Position
@@ -84,7 +84,7 @@ class Transition(_Bench):
         handler = self.program(b"A\3log\0\1x")
         actor = self.core("a", on=self.put(Tree({"m": handler})))
         outside = self.core("outside")
-        self.executor = Executor(Objects(self.store.format, self.store.limits, self.store.get), Codes(PUPPETS))
+        self.executor = Executor(Objects(self.store.format, self.store.limits, self.store.get), Laws(External(PUPPETS)))
         genesis = self.put(Message(None, {"mt": "genesis"}, actor))
         born = self._run(actor, None, Proposal(MessageKind.GENESIS, ((outside, (genesis,)),)))
         headers = {"mt": "m"} if label == "handler" else {}
@@ -128,7 +128,7 @@ class Checker(_Bench):
     def setup(self, format_name: str) -> None:
         self.open(format_name)
         loop = asyncio.new_event_loop()
-        runtime = Runtime(self.store, Codes(PUPPETS), Config("bench"))
+        runtime = Runtime(self.store, Laws(External(PUPPETS)), Config("bench"))
         actors = [self.core(f"actor {n}") for n in range(2 * self.pairs)]
         ball = self.program(b"B" + (self.steps // len(actors) - 1).to_bytes(4, "big"))
         for actor in actors:

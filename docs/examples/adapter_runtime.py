@@ -3,7 +3,7 @@
 import asyncio
 
 from adapter import FEATURES, HELLO, OPERATIONS, handle, serve
-from adapter_wit import CODES
+from adapter_wit import LAWS
 from spelling import from_hex, from_text, to_hex, to_text
 
 from gritstone import errors
@@ -38,7 +38,7 @@ def start(args):
     if args["runtime"] in RUNTIMES:
         raise errors.Rejected("the handle is bound already", rule="harness.state.isolated")
     config = Config(args["agent"], **{name: args[name] for name in SETTINGS})
-    started = Runtime(store, CODES, config, suite_clock=args["clock"] == "suite")
+    started = Runtime(store, LAWS, config, suite_clock=args["clock"] == "suite")
     RUNTIMES[args["runtime"]] = started, args["store"], args["schedule"]
     return {"agent": to_hex(started.agent)}
 

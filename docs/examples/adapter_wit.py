@@ -11,7 +11,7 @@ from gritstone.wit import admission, channels, drive, position, queries, update,
 HELLO["spec"] = ["0.6"]
 HELLO["profiles"] += ["wit"]
 HELLO["features"] += ["external"]
-CODES = wit.Codes(wit.PUPPETS)
+LAWS = wit.Laws(wit.External(wit.PUPPETS))
 
 
 def mail(pairs):
@@ -25,7 +25,7 @@ def objects_of(args):
 
 def executor_and_run(args):
     """Read what a transition starts from: where the actor is, and what it is to read."""
-    executor = wit.Executor(objects_of(args), CODES)
+    executor = wit.Executor(objects_of(args), LAWS)
     actor, head = from_hex(args["actor"]), from_hex(args["head"])
     if not isinstance(executor.objects.look(actor), grit.Tree):
         raise errors.Invalid("an actor that is no tree", rule="wit.proposal.valid")
@@ -70,7 +70,7 @@ def merge(args):
 def query(args):
     made = workspace.Workspace(objects_of(args))
     asked = queries.read_asked_step(made, from_hex(args["step"]))
-    result = play(queries.ask_position(CODES, made, asked, args["name"], from_text(args["args"])))
+    result = play(queries.ask_position(LAWS, made, asked, args["name"], from_text(args["args"])))
     if result is not None:
         made.keep(handle(args))
     return {"result": to_hex(result)}

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from gritstone.grit import CBOR_BLAKE3, MemoryEngine, Store
 from gritstone.runtime import Config, Runtime
-from gritstone.wit import Codes
+from gritstone.wit import External, Laws
 from gritstone.wit.actors import BlobObject, MessageContext, OutboxMessage, TreeObject, Wit
 
 
@@ -51,7 +51,7 @@ def make_core() -> TreeObject:
 
 async def main() -> None:
     store = Store.open(MemoryEngine(), CBOR_BLAKE3)
-    runtime = Runtime(store, Codes({"chat": app.code}), Config("example"))
+    runtime = Runtime(store, Laws(External({"chat": app.code})), Config("example"))
     actor = runtime.keep(make_core())
     await runtime.inject(actor, actor, [("mt", "genesis")])
     messages = TreeObject()

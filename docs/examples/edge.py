@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gritstone import grit
 from gritstone.runtime import Config, Runtime
-from gritstone.wit import Codes
+from gritstone.wit import Laws
 from gritstone.wit.actors import BlobObject, Core, MessageContext, OutboxMessage, Sources, TreeObject, Wit
 
 app = Wit("advisor")
@@ -54,7 +54,7 @@ async def ask(runtime: Runtime, actor: bytes, question: str) -> None:
 async def main() -> None:
     source = Path(__file__).read_text()
     store = grit.Store.open(grit.MemoryEngine(), grit.FRAMED_SHA256)
-    runtime = Runtime(store, Codes({}, Sources()), Config("example"))
+    runtime = Runtime(store, Laws(Sources()), Config("example"))
     actor = runtime.keep(make_core(source))
     await runtime.inject(actor, actor, [("mt", "genesis")])
     await ask(runtime, actor, "How old is the moon?")

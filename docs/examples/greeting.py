@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gritstone.grit import FRAMED_SHA256, MemoryEngine, Store
 from gritstone.runtime import Config, Runtime
-from gritstone.wit import Codes
+from gritstone.wit import Laws
 from gritstone.wit.actors import BlobObject, Core, Sources, TreeObject, Wit
 
 app = Wit("greetings")
@@ -37,7 +37,7 @@ def make_core() -> TreeObject:
 
 async def main() -> None:
     store = Store.open(MemoryEngine(), FRAMED_SHA256)
-    runtime = Runtime(store, Codes({}, Sources()), Config("example"))
+    runtime = Runtime(store, Laws(Sources()), Config("example"))
     actor = runtime.keep(make_core())
     await runtime.inject(actor, actor, [("mt", "genesis")])
     for text in ("Hello.", "Good evening."):

@@ -24,7 +24,7 @@ def blob(data, **headers):
 
 
 async def play():
-    runtime = Runtime(store, wit.Codes(wit.PUPPETS), Config("demo"))
+    runtime = Runtime(store, wit.Laws(wit.External(wit.PUPPETS)), Config("demo"))
     puppet = blob(b"external:puppet/1", ct="s")
     alice, bob = (put(grit.Tree({"name": blob(name, ct="s"), "wit": puppet})) for name in (b"alice", b"bob"))
     for actor in (alice, bob):

@@ -10,7 +10,7 @@ from gritstone.harness.arguments import Arguments
 from gritstone.harness.operations import Session
 from gritstone.harness.runtimes import Bound, Runtimes
 from gritstone.harness.wire import Json, write_bytes
-from gritstone.harness.wit_operations import codes_of
+from gritstone.harness.wit_operations import laws_of
 from gritstone.runtime import Config, Runtime
 
 __all__ = ["FAULT_OPERATIONS", "RUNTIME_OPERATIONS"]
@@ -51,7 +51,7 @@ def runtime_start(session: Session, args: Arguments) -> Json:
         max_attempts=args["max_attempts"],
         transition_ms=args["transition_ms"],
     )
-    runtime = Runtime(store, codes_of(session), config, suite_clock=args["clock"] == "suite")
+    runtime = Runtime(store, laws_of(session), config, suite_clock=args["clock"] == "suite")
     runtimes.bind(args["runtime"], Bound(runtime, args["store"], args["schedule"] == "chosen"))
     return {"agent": runtime.agent.hex()}
 

@@ -21,7 +21,7 @@ from gritstone.wit.admission import admit
 from gritstone.wit.channels import MOST_LISTED, unread
 from gritstone.wit.code import Run
 from gritstone.wit.drive import Deadline, drive
-from gritstone.wit.nodes import Codes
+from gritstone.wit.laws import External, Law, Laws
 from gritstone.wit.objects import Objects
 from gritstone.wit.openapi import openapi
 from gritstone.wit.position import load_position
@@ -32,23 +32,27 @@ from gritstone.wit.transition import Executor
 from gritstone.wit.update import merge
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["WIT_OPERATIONS", "codes_of", "objects_of"]
+__all__ = ["WIT_OPERATIONS", "laws_of", "objects_of"]
 
 
-def codes_of(session: Session) -> Codes:
-    """Give what code nodes resolve to, as far as it is claimed."""
+def laws_of(session: Session) -> Laws:
+    """Return the laws of the profiles and features that are claimed."""
     claims = session.claims
     pages = claims.wasm_pages if "wasm" in claims.profiles else None
-    return _codes(
+    return _laws(
         is_external="external" in claims.features, wasm_pages=pages, suspends="wasm.continuation" in claims.features
     )
 
 
 @cache
-def _codes(*, is_external: bool, wasm_pages: int | None, suspends: bool) -> Codes:
-    """Make one table for all sessions with the same claims, since compiled modules are kept in it."""
-    guests = None if wasm_pages is None else Guests(most_pages=wasm_pages, suspends=suspends)
-    return Codes(PUPPETS if is_external else {}, guests=guests)
+def _laws(*, is_external: bool, wasm_pages: int | None, suspends: bool) -> Laws:
+    """Return one list for all sessions with the same claims, since compiled modules are kept in it."""
+    laws: list[Law] = []
+    if is_external:
+        laws.append(External(PUPPETS))
+    if wasm_pages is not None:
+        laws.append(Guests(most_pages=wasm_pages, suspends=suspends))
+    return Laws(*laws)
 
 
 def _no_time(seconds: float) -> None:
@@ -78,7 +82,7 @@ def _prepare(session: Session, args: Arguments, executor: Executor) -> Run:
 
 def wit_step(session: Session, args: Arguments) -> Json:
     store = session.handles[args["store"]].store
-    executor = Executor(objects_of(store), codes_of(session).within(args.get("transition_ms", 0)))
+    executor = Executor(objects_of(store), laws_of(session).within(args.get("transition_ms", 0)))
     run = _prepare(session, args, executor)
     deadline = Deadline(time.monotonic, args.get("transition_ms", 0))
     # Time matters only to whoever limits it: without a limit code has no clock here, and sleeping takes none.
@@ -90,7 +94,7 @@ def wit_step(session: Session, args: Arguments) -> Json:
 
 
 def wit_admit(session: Session, args: Arguments) -> Json:
-    executor = Executor(objects_of(session.handles[args["store"]].store), codes_of(session))
+    executor = Executor(objects_of(session.handles[args["store"]].store), laws_of(session))
     run = _prepare(session, args, executor)
     admit(run, args["step"], executor.whole, executor.roots, trust_mail=False)
     return {}
@@ -114,7 +118,7 @@ def wit_query(session: Session, args: Arguments) -> Json:
     store = session.handles[args["store"]].store
     workspace = Workspace(objects_of(store))
     position = read_asked_step(workspace, args["step"])
-    query = ask_position(codes_of(session), workspace, position, args["name"], args["args"])
+    query = ask_position(laws_of(session), workspace, position, args["name"], args["args"])
     answer = drive(query, _no_time, Deadline(time.monotonic, 0))
     if answer is not None:
         workspace.keep(store)

@@ -254,7 +254,7 @@ class Machine:
         position = None if actor is None else self.world.position(actor)
         if position is None:
             raise Missing("an actor without a head", rule="runtime.query.rest", got=request.actor.hex())
-        play = ask_position(self.world.executor.codes, workspace, position, request.name, request.args)
+        play = ask_position(self.world.executor.laws, workspace, position, request.name, request.args)
         return position.step_id, play
 
     def _close(self, running: Running) -> None:

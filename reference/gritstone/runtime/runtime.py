@@ -34,7 +34,7 @@ from gritstone.runtime.runs import Inquiry
 from gritstone.runtime.starting import start_world
 from gritstone.runtime.waiting import Waiting
 from gritstone.wit.code import Ask
-from gritstone.wit.nodes import Codes
+from gritstone.wit.laws import Laws
 from gritstone.wit.proposals import Proposal
 from gritstone.wit.workspace import Workspace
 
@@ -80,7 +80,7 @@ class Runtime:
     def __init__(
         self,
         store: Store,
-        codes: Codes,
+        laws: Laws,
         config: Config,
         *,
         suite_clock: bool = False,
@@ -90,7 +90,7 @@ class Runtime:
 
         Args:
             store: an open store; it stays open.
-            codes: what code nodes resolve to.
+            laws: the laws of the actors.
             config: how to run.
             suite_clock: whether time moves by ``set_time`` only.
             clock_s: a monotonic clock, in seconds, for everything else.
@@ -103,7 +103,7 @@ class Runtime:
         Spec: :rule:`runtime.recover.mail`, :rule:`runtime.agent.bootstrap`.
         """
         self.store = store
-        world = start_world(store, codes.within(0 if suite_clock else config.transition_ms), config.agent)
+        world = start_world(store, laws.within(0 if suite_clock else config.transition_ms), config.agent)
         self._waiting = Waiting(None if suite_clock else config.transition_ms, clock_s)
         self.machine = Machine(world, config, None if suite_clock else self._waiting.clock_ms)
         self._suite_clock = suite_clock

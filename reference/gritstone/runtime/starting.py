@@ -12,7 +12,7 @@ from gritstone.grit.store import Store
 from gritstone.runtime.agent import first_step, make_agent
 from gritstone.runtime.batch import Batch, commit
 from gritstone.runtime.world import World
-from gritstone.wit.nodes import Codes
+from gritstone.wit.laws import Laws
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["start_world"]
@@ -20,7 +20,7 @@ __all__ = ["start_world"]
 _AGENT = "runtime/agent"
 
 
-def start_world(store: Store, codes: Codes, name: str) -> World:
+def start_world(store: Store, laws: Laws, name: str) -> World:
     """Read the world of a store; make its agent if it has none.
 
     Raises:
@@ -28,7 +28,7 @@ def start_world(store: Store, codes: Codes, name: str) -> World:
         Rejected: the store has an agent of another name (code ``agent``); or half of one.
         Exhausted: the medium is full.
     """
-    world = World(store, codes)
+    world = World(store, laws)
     workspace = Workspace(world.objects)
     agent = make_agent(workspace, name)
     while not _is_there(store, agent):

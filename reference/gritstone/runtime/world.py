@@ -21,7 +21,7 @@ from gritstone.runtime.actors import Actor
 from gritstone.runtime.batch import Batch
 from gritstone.runtime.states import Event
 from gritstone.wit.admission import Sent
-from gritstone.wit.nodes import Codes
+from gritstone.wit.laws import Laws
 from gritstone.wit.objects import Objects
 from gritstone.wit.position import NO_IDS, Position, entries_of, load_position
 from gritstone.wit.transition import Executor
@@ -46,11 +46,11 @@ class World:
         moved: actors that were released to another store and make no step here.
     """
 
-    def __init__(self, store: Store, codes: Codes) -> None:
+    def __init__(self, store: Store, laws: Laws) -> None:
         self.store = store
         self.batch = Batch()
         self.objects = Objects(store.format, store.limits, self._fetch)
-        self.executor = Executor(self.objects, codes, trust_mail=True)
+        self.executor = Executor(self.objects, laws, trust_mail=True)
         self.actors: dict[ObjectId, Actor] = {}
         self.agent: ObjectId = b""
         self.ready: deque[Actor] = deque()

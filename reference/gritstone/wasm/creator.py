@@ -5,15 +5,12 @@ Spec: :rule:`wasm.grant.creator`, :rule:`wasm.grant.update`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from gritstone.grit.objects import Mailbox, ObjectId, Step
-from gritstone.wasm.capabilities import keeps_wasm
-from gritstone.wasm.cores import is_wasm_actor, valid_manifest, wasm_path
+from gritstone.wasm.cores import valid_manifest, wasm_path
 from gritstone.wit.code import Run
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["creator_of", "refuses_update"]
+__all__ = ["creator_of", "refuses_sender"]
 
 
 def creator_of(run: Run) -> ObjectId | None:
@@ -48,17 +45,12 @@ def _genesis_sender(workspace: Workspace, actor: ObjectId, first: Step) -> Objec
     return sender if workspace.message(message).content == actor else None
 
 
-def refuses_update(run: Run, content: Mapping[str, ObjectId], merged: Mapping[str, ObjectId] | None) -> bool:
-    """Tell whether a Wasm actor refuses an update; see ``nodes.Guests``.
+def refuses_sender(run: Run) -> bool:
+    """Return whether a Wasm actor refuses updates from the sender of this one.
 
     Spec: :rule:`wasm.grant.update`.
     """
-    workspace = run.workspace
-    if merged is not None:
-        return is_wasm_actor(workspace, run.core) and not keeps_wasm(workspace, run.core, merged)
-    if not is_wasm_actor(workspace, run.core):
-        return False
-    manifest = valid_manifest(workspace, run.core)
+    manifest = valid_manifest(run.workspace, run.core)
     if manifest is not None and manifest.update == "any":
         return False
     sender, _ = run.proposal.single()

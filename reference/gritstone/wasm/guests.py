@@ -1,7 +1,7 @@
 """Guests: code of the form ``wasm:<path>``, and what else holds for actors that have it.
 
-This is what a host gives to ``Codes``. What judges and runs modules is loaded when the first one comes: many hosts
-never meet one.
+A host registers it in its ``Laws``. The parts that admit and run modules are loaded when the first module comes: many
+hosts never meet one.
 
 Spec: :rule:`wasm.module.node`, :rule:`wasm.call.order`, :rule:`wasm.fork.no-run`, :rule:`wasm.grant.frozen`.
 """
@@ -12,10 +12,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from gritstone.grit.objects import ObjectId
-from gritstone.wasm.cores import NODES, is_wasm_actor, node_path, wasm_path
-from gritstone.wasm.creator import refuses_update
+from gritstone.wasm.capabilities import keeps_wasm
+from gritstone.wasm.cores import NODES, node_path, wasm_path
+from gritstone.wasm.creator import refuses_sender
+from gritstone.wasm.paths import module_path
 from gritstone.wit.code import Code, Run
-from gritstone.wit.paths import Path
+from gritstone.wit.laws import Law
+from gritstone.wit.paths import ALPHABETS, Path
 from gritstone.wit.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -30,14 +33,16 @@ def no_log(text: bytes) -> None:
     """Keep nothing of a log."""
 
 
-class Guests:
-    """Resolve ``wasm:<path>``; see ``nodes.Guests``.
+class Guests(Law):
+    """WebAssembly modules in the core: the form ``wasm:<path>``.
 
     Attributes:
         most_pages: the largest ``pages`` of a manifest that is carried out.
         suspends: whether calls can be suspended at ``wait``.
         log: takes what guests log.
     """
+
+    is_exclusive = True
 
     def __init__(
         self,
@@ -95,30 +100,47 @@ class Guests:
         """
         self.engine.prepare(module_id, module, "wit", pages)
 
+    def has(self, data: bytes, format_name: str) -> bool:
+        """Return whether the data names a module in a core."""
+        return module_path(data, ALPHABETS[format_name]) is not None
+
     def resolve(
-        self, workspace: Workspace, core: Mapping[str, ObjectId], node: str, source: Mapping[str, ObjectId]
-    ) -> Code | None:
-        """Give the code of a node; see ``nodes.Guests``."""
-        path = node_path(workspace, source, node)
-        if path is None and not is_wasm_actor(workspace, core):
-            return None
+        self,
+        workspace: Workspace,
+        core: Mapping[str, ObjectId],
+        node: str,
+        source: Mapping[str, ObjectId],
+        data: bytes | None,
+    ) -> Code:
+        """Return the code of a node; see ``Law.resolve``."""
         from gritstone.wasm.transition import prepare_call
 
+        path = None if data is None else module_path(data, ALPHABETS[workspace.objects.format.name])
         return prepare_call(self, workspace, core, node, source, path)
 
     def makes_first_step(self, workspace: Workspace, core: Mapping[str, ObjectId]) -> bool:
-        """Tell whether code makes a first step; see ``nodes.Guests``.
+        """Return whether code makes the first step: not that of a fork.
 
         Spec: :rule:`wasm.fork.no-run`.
         """
-        return wasm_path(workspace, core, "fork") is None or not is_wasm_actor(workspace, core)
+        return wasm_path(workspace, core, "fork") is None
 
-    def refuses_update(self, run: Run, content: Mapping[str, ObjectId], merged: Mapping[str, ObjectId] | None) -> bool:
-        """Tell whether an update is refused; see ``nodes.Guests``."""
-        return refuses_update(run, content, merged)
+    def refuses_update(self, run: Run, content: Mapping[str, ObjectId]) -> bool:
+        """Return whether the actor refuses updates from the sender.
 
-    def fixed_paths(self, workspace: Workspace, core: Mapping[str, ObjectId]) -> tuple[Path, ...]:
-        """Give the module paths of a core; see ``nodes.Guests``.
+        Spec: :rule:`wasm.grant.update`.
+        """
+        return refuses_sender(run)
+
+    def refuses_merge(self, run: Run, merged: Mapping[str, ObjectId]) -> bool:
+        """Return whether the merged core changes entries that only the host writes.
+
+        Spec: :rule:`wasm.grant.update`.
+        """
+        return not keeps_wasm(run.workspace, run.core, merged)
+
+    def frozen_paths(self, workspace: Workspace, core: Mapping[str, ObjectId]) -> tuple[Path, ...]:
+        """Return the module paths of a core.
 
         Spec: :rule:`wasm.grant.frozen`.
         """

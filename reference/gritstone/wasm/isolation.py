@@ -33,7 +33,7 @@ from typing import Any, TypeAlias
 from gritstone.errors import InternalError, Missing, Refusal
 from gritstone.grit.objects import ObjectId
 from gritstone.wasm.capabilities import audit
-from gritstone.wasm.cores import is_wasm_actor, manifest_of, node_path, tree_at
+from gritstone.wasm.cores import manifest_of, tree_at
 from gritstone.wasm.frames import Channel, Frame, Head, read_id, read_refusal, refusal_head, split
 from gritstone.wasm.guests import Guests, no_log
 from gritstone.wasm.outcomes import host_trouble
@@ -152,11 +152,14 @@ class Isolated(Guests):
         turn.end()
 
     def resolve(
-        self, workspace: Workspace, core: Mapping[str, ObjectId], node: str, source: Mapping[str, ObjectId]
-    ) -> Code | None:
-        """Give the code of a node; see ``nodes.Guests``."""
-        if node_path(workspace, source, node) is None and not is_wasm_actor(workspace, core):
-            return None
+        self,
+        workspace: Workspace,
+        core: Mapping[str, ObjectId],
+        node: str,
+        source: Mapping[str, ObjectId],
+        data: bytes | None,
+    ) -> Code:
+        """Return the code of a node; see ``Law.resolve``."""
         process, objects = self._take(), workspace.objects
         head = {
             "op": "resolve",

@@ -29,7 +29,7 @@ from gritstone.wasm.outcomes import Letter
 from gritstone.wit.admission import Admitted
 from gritstone.wit.channels import unread
 from gritstone.wit.drive import Deadline, drive
-from gritstone.wit.nodes import Codes
+from gritstone.wit.laws import Laws
 from gritstone.wit.objects import Objects
 from gritstone.wit.position import Position, load_position
 from gritstone.wit.proposals import read_proposal
@@ -84,12 +84,12 @@ class Sandbox:
             raise ValueError("isolated: the guests that are given say this already")
         self.store = Store.open(MemoryEngine(), CBOR_BLAKE3) if store is None else store
         self._guests = guests or _shared_guests(isolated=isolated)
-        self._codes = Codes({}, guests=self._guests)
+        self._laws = Laws(self._guests)
         self.numbers = Numbers()
         with self.store.snapshot() as snapshot:
             agent = snapshot.target("runtime/agent")
-        self.agent = agent or start_world(self.store, self._codes, _AGENT).agent
-        self._executor = Executor(Objects(self.store.format, self.store.limits, self.store.get), self._codes)
+        self.agent = agent or start_world(self.store, self._laws, _AGENT).agent
+        self._executor = Executor(Objects(self.store.format, self.store.limits, self.store.get), self._laws)
 
     def admit(self, module_id: ObjectId, module: bytes, pages: int) -> None:
         """Admit and compile a module where it would run; see ``Guests.admit``."""

@@ -27,7 +27,7 @@ from gritstone.wasm.engine import Engine
 from gritstone.wasm.frames import Channel, Frame, Head, join, read_id, read_refusal, refusal_head
 from gritstone.wasm.guests import Guests
 from gritstone.wit.code import Ask, Code, Draft, Question, Request
-from gritstone.wit.nodes import Codes
+from gritstone.wit.laws import Laws
 from gritstone.wit.objects import Objects
 from gritstone.wit.position import load_position, position_of
 from gritstone.wit.proposals import MessageKind, Proposal
@@ -100,16 +100,14 @@ class Worker:
         if self._objects is None or head["fresh"]:  # of another store, or something of it went
             self._objects = Objects(FORMATS[head["format"]], Limits(**head["limits"]), self._load)
         core, source = ({name: read_id(one) for name, one in head[key].items()} for key in ("core", "source"))
-        code = self._guests.resolve(Workspace(self._objects), core, head["node"], source)
-        assert code is not None, "the host has seen that it is ours"
-        return code
+        return Laws(self._guests).resolve(Workspace(self._objects), core, head["node"], source)
 
     def _step(self, code: Code, head: Head) -> Frame:
         objects, actor = self._read(), read_id(head["actor"])
         last = None if head["last"] is None else load_position(objects, read_id(head["last"]), actor)
         covered = tuple((read_id(sender), tuple(map(read_id, messages))) for sender, messages in head["covered"])
         proposal = Proposal(MessageKind(head["kind"]), covered)
-        run = Executor(objects, Codes({}, guests=self._guests)).prepare(actor, last, proposal, head["attempt"])
+        run = Executor(objects, Laws(self._guests)).prepare(actor, last, proposal, head["attempt"])
         result = self._drive(code.step(run))
         if not isinstance(result, Draft):
             return _made("made", result, run.workspace)

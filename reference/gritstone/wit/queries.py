@@ -12,7 +12,7 @@ from gritstone.errors import Exhausted, InternalError, Invalid, Missing, Refusal
 from gritstone.grit.objects import Kind, ObjectId
 from gritstone.wit.code import Draft, Question, Request
 from gritstone.wit.failures import failure, failure_class
-from gritstone.wit.nodes import Codes
+from gritstone.wit.laws import Laws
 from gritstone.wit.position import Position, position_of
 from gritstone.wit.workspace import Workspace
 
@@ -35,11 +35,11 @@ def read_asked_step(workspace: Workspace, step: ObjectId) -> Position:
         raise Rejected("no step", rule="wit.query.answers", got=str(refusal)) from None
 
 
-def ask_position(codes: Codes, workspace: Workspace, position: Position, name: str, args: bytes) -> Query:
+def ask_position(laws: Laws, workspace: Workspace, position: Position, name: str, args: bytes) -> Query:
     """Ask a step.
 
     Args:
-        codes: what code nodes resolve to.
+        laws: the laws of the actors.
         workspace: what is read; new objects of the answer are in it afterwards.
         position: the step.
         name: any text.
@@ -52,7 +52,7 @@ def ask_position(codes: Codes, workspace: Workspace, position: Position, name: s
     Spec: :rule:`wit.query.answers`.
     """
     try:
-        code = codes.resolve(workspace, position.core, "wit_query")
+        code = laws.resolve(workspace, position.core, "wit_query")
     except Exhausted as refusal:
         raise _as_failed(refusal) from refusal
     try:

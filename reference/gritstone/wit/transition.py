@@ -8,9 +8,9 @@
     update      the default update, or the node ``wit_update`` of the content
     duplicate   the cursor-only step
 
-Profiles above may refuse more updates, let the code of a first core make no step, and go on with a step once it is
-admitted (``nodes.Guests``, ``code.Draft``). Whoever makes it, the result is admitted here and nowhere else. Nothing is
-stored and no reference is set.
+The law of the actor may refuse more updates and may prevent code from making the first step (``laws.Law``); code may
+change its step once it is admitted (``code.Draft``). Every result is admitted here. Nothing is stored and no reference
+is set.
 
 Spec: the chapter *Transition* of ``wit``.
 """
@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from gritstone.errors import Exhausted, InternalError, Missing, Refusal
@@ -28,7 +27,7 @@ from gritstone.wit.admission import Admitted, admit
 from gritstone.wit.channels import Roots, new_roots
 from gritstone.wit.code import Code, Draft, Request, Run
 from gritstone.wit.failures import failure, failure_class
-from gritstone.wit.nodes import Codes
+from gritstone.wit.laws import Law, Laws
 from gritstone.wit.objects import Objects
 from gritstone.wit.position import Position
 from gritstone.wit.proposals import MessageKind, Proposal
@@ -48,14 +47,14 @@ class Executor:
 
     Attributes:
         objects: what is read.
-        codes: what code nodes resolve to.
+        laws: the laws of the actors.
         trust_mail: whether covered messages are known to be whole, because they come from heads.
         whole: what is known to be whole.
         roots: what is known of roots of chains.
     """
 
     objects: Objects
-    codes: Codes
+    laws: Laws
     trust_mail: bool = False
     whole: Whole = field(default_factory=new_whole)
     roots: Roots = field(default_factory=new_roots)
@@ -73,8 +72,7 @@ class Executor:
             tree = workspace.load(actor)
             assert isinstance(tree, Tree), "an actor is a tree"
             core_id, core = actor, tree.entries
-        guests = self.codes.guests
-        fixed = guests.fixed_paths(workspace, core) if guests is not None and "frozen" in core else ()
+        fixed = self.laws.frozen_paths(workspace, core) if "frozen" in core else ()
         return Run(workspace, actor, last, core_id, core, proposal, attempt, fixed)
 
     def transition(self, run: Run) -> Transition:
@@ -90,8 +88,7 @@ class Executor:
         kind = run.proposal.kind
         if kind is MessageKind.DUPLICATE:
             return self._judge(run, cursor_only(run))
-        guests = self.codes.guests
-        if kind is MessageKind.GENESIS and guests is not None and not guests.makes_first_step(run.workspace, run.core):
+        if kind is MessageKind.GENESIS and not self._law(run).makes_first_step(run.workspace, run.core):
             return self._judge(run, first_step(run))
         if kind is MessageKind.UPDATE:
             found = self._update(run)
@@ -99,7 +96,7 @@ class Executor:
                 return found
             code = found
         else:
-            code = self.codes.resolve(run.workspace, run.core, "wit")
+            code = self.laws.resolve(run.workspace, run.core, "wit")
         try:
             result = yield from code.step(run)
         except (InternalError, Missing):
@@ -132,6 +129,9 @@ class Executor:
             made.pop(step.outbox, None)
         self.objects.remember(made)
 
+    def _law(self, run: Run) -> Law:
+        return self.laws.of(run.workspace, run.core)
+
     def _judge(self, run: Run, result: ObjectId | None) -> Admitted | None:
         """Admit a result, unless it says that the code declined.
 
@@ -161,19 +161,18 @@ class Executor:
 
         Spec: :rule:`wit.update.code`, :rule:`wit.update.refused`, :rule:`wit.frozen.code`.
         """
-        workspace, guests = run.workspace, self.codes.guests
+        workspace, law = run.workspace, self._law(run)
         _, message_id = run.proposal.single()
         content_id = workspace.message(message_id).content
         content = workspace.tree(content_id)
-        if content is None or (guests is not None and guests.refuses_update(run, content.entries, None)):
+        if content is None or law.refuses_update(run, content.entries):
             return self.refuse_update(run)
         if "wit_update" in content.entries:
             if "frozen" in run.core:
                 return self.refuse_update(run)
-            return self.codes.resolve(workspace, run.core, "wit_update", content.entries)
-        refuses = None if guests is None else partial(guests.refuses_update, run, content.entries)
+            return self.laws.resolve(workspace, run.core, "wit_update", content.entries)
         try:
-            step = default_update(run, content_id, refuses)
+            step = default_update(run, content_id, law)
         except Exhausted as refusal:
             raise failure("exhausted", str(refusal)) from None
         if step is None:

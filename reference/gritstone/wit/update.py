@@ -5,12 +5,13 @@ Spec: :rule:`wit.update.merge`, :rule:`wit.update.replace`, :rule:`wit.update.ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from gritstone.errors import Invalid
 from gritstone.grit.objects import Blob, Mailbox, ObjectId, Step, Tree
 from gritstone.wit.code import Run
 from gritstone.wit.frozen import changed_path
+from gritstone.wit.laws import Law
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["cursor_only", "default_update", "first_step", "merge", "with_cursor"]
@@ -86,15 +87,13 @@ def first_step(run: Run) -> ObjectId:
     return workspace.put(Step(None, run.actor, workspace.put(Mailbox({sender: message})), None, run.core_id))
 
 
-def default_update(
-    run: Run, content: ObjectId, refuses: Callable[[Mapping[str, ObjectId]], bool] | None = None
-) -> ObjectId | None:
-    """Make the step of a default update; None if the update is refused.
+def default_update(run: Run, content: ObjectId, law: Law) -> ObjectId | None:
+    """Make the step of a default update; return None if the update is refused.
 
     Args:
         run: the transition.
         content: the tree that is merged into the core.
-        refuses: tells of the entries of the merged core whether the update is refused for them.
+        law: the law of the actor.
 
     Raises:
         Missing: something that has to be merged is absent.
@@ -113,6 +112,6 @@ def default_update(
         return None
     if changed_path(workspace, run.core, tree.entries, run.fixed) is not None:
         return None
-    if refuses is not None and refuses(tree.entries):
+    if law.refuses_merge(run, tree.entries):
         return None
     return workspace.put(Step(last.step_id, run.actor, with_cursor(run), last.step.outbox, merged))

@@ -14,7 +14,7 @@ from gritstone.grit import Blob, Format, Limits, MemoryEngine, Object, ObjectId,
 from gritstone.grit.engine import Engine
 from gritstone.grit.lmdb_store import LmdbEngine
 from gritstone.runtime import Config, Report, Runtime
-from gritstone.wit import PUPPETS, Codes
+from gritstone.wit import PUPPETS, External, Laws
 
 
 @dataclass
@@ -23,12 +23,12 @@ class Stage:
 
     store: Store
     loop: asyncio.AbstractEventLoop
-    codes: Codes = field(default_factory=lambda: Codes(PUPPETS))
+    laws: Laws = field(default_factory=lambda: Laws(External(PUPPETS)))
     runtime: Any = None
 
     def start(self, *, suite_clock: bool = True, **given: Any) -> Runtime:
         config: dict[str, Any] = {"agent": "test", "base_ms": 10, "cap_ms": 100, "max_attempts": 3, **given}
-        made = Runtime(self.store, self.codes, Config(**config), suite_clock=suite_clock)
+        made = Runtime(self.store, self.laws, Config(**config), suite_clock=suite_clock)
         self.runtime = made
         return made
 

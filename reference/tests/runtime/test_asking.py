@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gritstone.errors import Missing, Rejected
-from gritstone.wit import PUPPETS, Codes
+from gritstone.wit import PUPPETS, External, Laws
 from gritstone.wit.actors import BlobObject, Core, MessageContext, QueryContext, Wit
 from gritstone.wit.code import Sleep
 
@@ -60,7 +60,7 @@ class Sleeper:
 
 
 def prepared(stage: Any, **given: Any) -> list[bytes]:
-    stage.codes = Codes({**PUPPETS, "asked": app.code, "sleeper": Sleeper()})
+    stage.laws = Laws(External({**PUPPETS, "asked": app.code, "sleeper": Sleeper()}))
     stage.start(**given)
     cores = [
         stage.core("a", b"external:asked"),

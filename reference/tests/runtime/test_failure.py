@@ -194,9 +194,9 @@ def test_one_faulty_code_stops_nobody_else(stage: Any) -> None:
         def query(self, question: Any) -> Any:
             raise ZeroDivisionError
 
-    from gritstone.wit import PUPPETS, Codes
+    from gritstone.wit import PUPPETS, External, Laws
 
-    stage.codes = Codes({**PUPPETS, "broken": Broken()})
+    stage.laws = Laws(External({**PUPPETS, "broken": Broken()}))
     stage.start(max_attempts=1)
     bad = stage.core("bad", b"external:broken")
     stage.inject(bad, bad, "genesis")

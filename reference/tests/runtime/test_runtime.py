@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gritstone.errors import Missing, Rejected
-from gritstone.wit import PUPPETS, Codes
+from gritstone.wit import PUPPETS, External, Laws
 from gritstone.wit.actors import BlobObject, MessageContext, OutboxMessage, Wit
 
 
@@ -236,7 +236,7 @@ def test_coroutines_ask_and_wait(stage: Any) -> None:
         await asyncio.sleep(0)
         raise ValueError("no")
 
-    stage.codes = Codes({**PUPPETS, "asker": app.code})
+    stage.laws = Laws(External({**PUPPETS, "asker": app.code}))
     runtime = stage.start(suite_clock=False, max_attempts=1)
     (b,) = stage.born("b")
     a = stage.core("a", b"external:asker")

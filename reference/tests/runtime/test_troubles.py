@@ -13,7 +13,7 @@ from gritstone.errors import Exhausted, InternalError, Rejected
 from gritstone.grit import Change, Limits, Store
 from gritstone.grit.engine import Table
 from gritstone.runtime import world
-from gritstone.wit import PUPPETS, Codes, failure
+from gritstone.wit import PUPPETS, External, Laws, failure
 from gritstone.wit.code import Sleep
 
 
@@ -37,7 +37,7 @@ class Odd:
 
 
 def odd(stage: Any, **given: Any) -> bytes:
-    stage.codes = Codes({**PUPPETS, "odd": Odd()})
+    stage.laws = Laws(External({**PUPPETS, "odd": Odd()}))
     stage.start(**{"suite_clock": False, "max_attempts": 1, **given})
     actor: bytes = stage.core("odd", b"external:odd")
     stage.inject(actor, actor)

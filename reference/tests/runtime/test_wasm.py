@@ -13,20 +13,20 @@ import wasmtime
 from gritstone.grit import Blob
 from gritstone.wasm import Guests, Isolated
 from gritstone.wasm.documents import encode_item, read_state
-from gritstone.wit import PUPPETS, Codes, Sleep
+from gritstone.wit import PUPPETS, External, Laws, Sleep
 
 _GUESTS = Path(__file__).parents[3] / "vectors" / "wasm" / "guests"
 _PUPPET = {
     "raw": True, "code": True, "query": True, "attempt": True, "fuel": 10**9, "send": "any", "spawn": "any",
     "update": "any",
 }  # fmt: skip
-_CODES = Codes(PUPPETS, guests=Guests())
+_LAWS = Laws(External(PUPPETS), Guests())
 
 
 @pytest.fixture
 def land(stage: Any) -> Any:
     """Give a stage on which Wasm actors live."""
-    stage.codes = _CODES
+    stage.laws = _LAWS
     stage.start(max_attempts=1)
     return stage
 
@@ -85,7 +85,7 @@ def test_the_puppet_of_a_module_talks_to_the_other_one(land: Any) -> None:
 @pytest.mark.parametrize("is_isolated", [False, True])
 def test_guests_ask_each_other(land: Any, is_isolated: bool) -> None:
     if is_isolated:  # while one process waits for an answer, another one gives it
-        land.codes = Codes(PUPPETS, guests=Isolated())
+        land.laws = Laws(External(PUPPETS), Isolated())
         land.start(max_attempts=1)
     a, b, c = (born(land, core(land, name, _PUPPET)) for name in "abc")
     args = land.blob(b"what?")
@@ -111,7 +111,7 @@ def test_a_stop_while_a_guest_waits_for_an_answer(land: Any) -> None:
             return question.workspace.put(Blob({}, b"at last"))
 
     sleeper = Sleeper()
-    land.codes = Codes({**PUPPETS, "sleeper": sleeper}, guests=_CODES.guests)
+    land.laws = Laws(External({**PUPPETS, "sleeper": sleeper}), _LAWS.laws[1])
     land.start(suite_clock=False)
     a = born(land, core(land, "a", _PUPPET))
     b = land.core("b")

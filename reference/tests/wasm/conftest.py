@@ -18,7 +18,7 @@ from gritstone.wasm.documents import State, encode_item, read_state
 from gritstone.wasm.engine import Engine, Instance
 from gritstone.wasm.guests import Guests
 from gritstone.wasm.isolation import Isolated
-from gritstone.wit import PUPPETS, Codes, Executor, Objects, read_proposal
+from gritstone.wit import PUPPETS, Executor, External, Laws, Objects, read_proposal
 from gritstone.wit.drive import Deadline, drive
 from gritstone.wit.position import Position, load_position
 from gritstone.wit.queries import ask_position
@@ -156,13 +156,13 @@ class Bench:
 
     Attributes:
         store: the store.
-        codes: what code nodes resolve to.
+        laws: the laws of the actors.
         sender: who sends what nobody else does.
     """
 
     def __init__(self, format_: Format, guests: Guests) -> None:
         self.store = Store.open(MemoryEngine(), format_)
-        self.codes = Codes(PUPPETS, guests=guests)
+        self.laws = Laws(External(PUPPETS), guests)
         workspace = self.workspace
         self.sender = make_agent(workspace, "demo")
         first_step(workspace, self.sender)
@@ -222,7 +222,7 @@ class Bench:
         self, actor: ObjectId, head: ObjectId | None, *mail: tuple[ObjectId, ObjectId], attempt: int = 1
     ) -> ObjectId | str | None:
         """Run a transition; gives the step, None if it declined, or the code of the refusal."""
-        executor = Executor(self.workspace.objects, self.codes)
+        executor = Executor(self.workspace.objects, self.laws)
         last = None if head is None else load_position(executor.objects, head, actor)
         proposal = read_proposal(executor.objects.load, actor, last, list(mail))
         run = executor.prepare(actor, last, proposal, attempt)
@@ -258,7 +258,7 @@ class Bench:
         actor = workspace.load(step).actor  # type: ignore[union-attr]
         position = load_position(workspace, step, actor)
         try:
-            query = ask_position(self.codes, workspace, position, name, args)
+            query = ask_position(self.laws, workspace, position, name, args)
             answer = drive(query, time.sleep, Deadline(time.monotonic, 0))
         except Refusal as refusal:
             return refusal.code
@@ -281,9 +281,9 @@ def bench(format_: Format, guests: Guests) -> Bench:
 
 
 @pytest.fixture(scope="session")
-def quiescent(engine: Engine) -> Codes:
+def quiescent(engine: Engine) -> Laws:
     """Resolve nodes as a host that never suspends a call."""
-    return Codes({}, guests=Guests(engine=engine, suspends=False))
+    return Laws(Guests(engine=engine, suspends=False))
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ class Life:
 
 def _end(life: Life, head: Any, message: bytes) -> bytes | str | None:
     """Make a step with images that may stay; gives it as ``Bench.step`` does."""
-    executor = Executor(life.objects, life.bench.codes)
+    executor = Executor(life.objects, life.bench.laws)
     last = None if head is None else load_position(life.objects, head, life.actor)
     proposal = read_proposal(life.objects.load, life.actor, last, [(life.bench.sender, message)])
     play = executor.transition(executor.prepare(life.actor, last, proposal, 1))

@@ -206,7 +206,7 @@ def test_what_is_not_granted_any_more_is_removed(bench: Any, wat: Callable[..., 
 
 
 def test_a_suspended_call_of_a_host_that_never_suspends(bench: Any, wat: Callable[..., bytes], quiescent: Any) -> None:
-    bench.codes = quiescent
+    bench.laws = quiescent
     data = (
         '(module (import "grit" "wait" (func (result i32))) (global (export "grit_wait_area") i32 (i32.const 0))'
         '(func (export "asyncify_start_unwind") (export "asyncify_start_rewind") (param i32))'

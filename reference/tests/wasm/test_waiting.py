@@ -12,7 +12,7 @@ from gritstone.errors import Rejected
 from gritstone.wasm import load, spawn
 from gritstone.wasm.engine import Engine
 from gritstone.wasm.guests import Guests
-from gritstone.wit import Codes
+from gritstone.wit import Laws
 
 _MANIFEST = {"fuel": 1_000_000, "image": True, "pages": 4}
 
@@ -95,9 +95,9 @@ def waiter(wat: Assemble) -> Callable[[int], bytes]:
     return lambda depth: wat(text(_WAITER.replace("DEPTH", str(depth))))
 
 
-def host(bench: Any, **given: Any) -> Codes:
-    """Give the codes of another host."""
-    return Codes({}, guests=Guests(most_pages=1_024, **given))
+def host(bench: Any, **given: Any) -> Laws:
+    """Give the laws of another host."""
+    return Laws(Guests(most_pages=1_024, **given))
 
 
 def heads(bench: Any, module: bytes, count: int, *, elsewhere: bool = False) -> list[bytes]:
@@ -105,7 +105,7 @@ def heads(bench: Any, module: bytes, count: int, *, elsewhere: bool = False) -> 
     found = [bench.born(actor)]
     while len(found) < count:
         if elsewhere:
-            bench.codes = host(bench, engine=Engine())
+            bench.laws = host(bench, engine=Engine())
         found.append(bench.tell(actor, found[-1]))
     assert all(isinstance(one, bytes) for one in found), found
     return found
@@ -206,10 +206,10 @@ def test_denied_elsewhere_than_in_wit(bench: Any, wat: Assemble) -> None:
 def test_a_host_that_suspends_nothing(bench: Any, waiter: Callable[[int], bytes]) -> None:
     actor = bench.core(waiter(2), _MANIFEST)
     head = bench.born(actor)
-    bench.codes = host(bench, suspends=False)
+    bench.laws = host(bench, suspends=False)
     assert bench.born(actor) == "failed:denied:wait"
     assert bench.tell(actor, head) == "exhausted:host"
-    bench.codes = host(bench)
+    bench.laws = host(bench)
     assert counted(bench, bench.tell(actor, head)) == (2, 0)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gritstone.grit import Blob, Format, Limits, MemoryEngine, Message, Object, ObjectId, Store, Tree
 from gritstone.grit.store import put_unless_erased
-from gritstone.wit import PUPPETS, Code, Codes, Executor, Objects, read_proposal
+from gritstone.wit import PUPPETS, Code, Executor, External, Laws, Objects, read_proposal
 from gritstone.wit.drive import Deadline, drive
 from gritstone.wit.position import Position, load_position
 from gritstone.wit.workspace import Workspace
@@ -21,7 +21,7 @@ class Bench:
     """Hold a store, and play the runtime by hand."""
 
     store: Store
-    codes: Codes = field(default_factory=lambda: Codes(PUPPETS))
+    laws: Laws = field(default_factory=lambda: Laws(External(PUPPETS)))
 
     @property
     def objects(self) -> Objects:
@@ -76,7 +76,7 @@ class Bench:
         attempt: int = 1,
     ) -> ObjectId | None:
         """Run a transition and store its step; None if it declined."""
-        executor = Executor(self.objects, self.codes)
+        executor = Executor(self.objects, self.laws)
         last = None if head is None else self.position(head, actor)
         proposal = read_proposal(executor.objects.load, actor, last, list(mail))
         run = executor.prepare(actor, last, proposal, attempt)
@@ -105,7 +105,7 @@ class Bench:
         return step
 
     def register(self, name: str, code: Code) -> None:
-        self.codes = Codes({**self.codes.registered, name: code})
+        self.laws = Laws(External({name: code}), *self.laws.laws)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from gritstone.errors import Rejected
 from gritstone.grit import Blob, ObjectId, Tree
-from gritstone.wit import Codes
+from gritstone.wit import Laws
 from gritstone.wit.actors import (
     BlobObject,
     Core,
@@ -76,7 +76,7 @@ def told(bench: Any, app: Wit, content: ObjectId, mt: str, **entries: ObjectId) 
 
 def asked(bench: Any, position: Any, name: str, args: bytes = b"") -> Any:
     workspace = Workspace(bench.objects)
-    query = ask_position(bench.codes, workspace, read_asked_step(workspace, position.step_id), name, args)
+    query = ask_position(bench.laws, workspace, read_asked_step(workspace, position.step_id), name, args)
     found = drive(query, lambda seconds: None, Deadline(lambda: 0.0, 0))
     return None if found is None else workspace.load(found)
 
@@ -248,7 +248,7 @@ def hi(text: str, core: Core) -> None:
 
 
 def test_code_in_the_core(bench: Any) -> None:
-    bench.codes = Codes({}, Sources())
+    bench.laws = Laws(Sources())
     package = bench.tree(**{"__init__.py": bench.blob(b""), "very.py": bench.blob(b"def shout(t): return t.upper()")})
     modules = {"app.py": bench.blob(SOURCE), "loud": package, "plain.py": bench.blob(b"PLAIN = '.'")}
     actor, head = bench.born("a", b"/lib/code:app:app", lib=bench.tree(code=bench.tree(**modules)))
@@ -267,9 +267,9 @@ def test_code_in_the_core(bench: Any) -> None:
     "node", ["/lib:none:app", "/lib:bad:app", "/lib:app:none", "/lib:app:number", "/none:app:app", "/lib:sub.none:x"]
 )
 def test_code_that_is_none(bench: Any, node: str) -> None:
-    codes = Codes({}, Sources())
+    laws = Laws(Sources())
     files = {"app.py": "number = 1", "bad.py": "1 / 0", "sub": {"__init__.py": ""}}
     core = {"wit": bench.blob(node.encode()), "lib": bench.nested(files)}
     with pytest.raises(Rejected) as caught:
-        codes.resolve(bench.workspace, core, "wit")
+        laws.resolve(bench.workspace, core, "wit")
     assert caught.value.code == "unresolved"

@@ -25,7 +25,7 @@ class Case:
         self.head = bench.tell(self.actor, first, send, **{"00": self.friend})
         self.last: Position = bench.position(self.head, self.actor)
         self.message = bench.message(bench.blob(b"hi"), self.last.inbox[bench.outside])
-        executor = Executor(bench.objects, bench.codes)
+        executor = Executor(bench.objects, bench.laws)
         proposal = read_proposal(executor.objects.load, self.actor, self.last, [(bench.outside, self.message)])
         self.run: Run = executor.prepare(self.actor, self.last, proposal, 1)
         self.good = Step(
@@ -38,7 +38,7 @@ class Case:
 
     def admit(self, step: Step | ObjectId) -> Admitted:
         result = step if isinstance(step, bytes) else self.bench.put(step)
-        executor = Executor(self.bench.objects, self.bench.codes)
+        executor = Executor(self.bench.objects, self.bench.laws)
         return admit(self.run, result, executor.whole, executor.roots, trust_mail=False)
 
     def refused(self, step: Step | ObjectId, rule: str) -> None:
@@ -82,7 +82,7 @@ def test_only_what_was_read_has_to_be_whole(bench: Any) -> None:
     last = bench.position(head, actor)
     read = bench.message(bench.blob(b"hi"), last.inbox[bench.outside])
     unread = bench.message(b"\1" * 32, read)
-    executor = Executor(bench.objects, bench.codes)
+    executor = Executor(bench.objects, bench.laws)
     proposal = read_proposal(executor.objects.load, actor, last, [(bench.outside, unread)])
     run = executor.prepare(actor, last, proposal, 1)
     for cursor, is_whole in ((read, True), (unread, False)):

@@ -91,7 +91,7 @@ def test_merge(bench: Any) -> None:
 def test_wut_and_openapi(bench: Any) -> None:
     a, a1 = bench.born("a")
     workspace = Workspace(bench.objects)
-    query = ask_position(bench.codes, workspace, bench.position(a1, a), "wut", b"")
+    query = ask_position(bench.laws, workspace, bench.position(a1, a), "wut", b"")
     try:
         query.send(None)
     except StopIteration as stop:

@@ -16,7 +16,7 @@ from gritstone.wit.workspace import Workspace
 def ask(bench: Any, step: bytes, name: str, args: bytes = b"") -> Any:
     workspace = Workspace(bench.objects)
     position = read_asked_step(workspace, step)
-    found = drive(ask_position(bench.codes, workspace, position, name, args), time.sleep, Deadline(time.monotonic, 0))
+    found = drive(ask_position(bench.laws, workspace, position, name, args), time.sleep, Deadline(time.monotonic, 0))
     return None if found is None else workspace.load(found)
 
 

@@ -13,39 +13,60 @@ Spec: :rule:`wit.node.forms`, :rule:`wit.transition.no-stale`.
 from __future__ import annotations
 
 import builtins
+import re
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from gritstone.errors import Refusal
+from gritstone.errors import Invalid, Refusal
+from gritstone.grit.grammar import Alphabet
 from gritstone.grit.objects import Blob, ObjectId
 from gritstone.wit.actors.app import Wit
 from gritstone.wit.code import Code
 from gritstone.wit.failures import failure
-from gritstone.wit.paths import Path, find
+from gritstone.wit.laws import Law
+from gritstone.wit.paths import ALPHABETS, find, read_path
 from gritstone.wit.recent import Recent
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Sources"]
 
 _MOST_TREES = 256
+_FORM = re.compile(rb"/([^:]+):([A-Za-z0-9_.]+):([A-Za-z0-9_.]+)")
 
 
-class Sources:
-    """Load code from cores; see ``nodes.Loader``."""
+class Sources(Law):
+    """Python code in the core: the form ``/<path>:<module>:<function>``."""
 
     def __init__(self) -> None:
         self._trees: Recent[ObjectId, _Package] = Recent(_MOST_TREES)
 
-    def load(self, workspace: Workspace, core: Mapping[str, ObjectId], path: Path, module: str, function: str) -> Code:
-        """Give the code of a node.
+    def has(self, data: bytes, format_name: str) -> bool:
+        """Return whether the data names code in a core."""
+        match = _FORM.fullmatch(data)
+        return match is not None and _is_path(match[1], ALPHABETS[format_name])
+
+    def resolve(
+        self,
+        workspace: Workspace,
+        core: Mapping[str, ObjectId],
+        node: str,
+        source: Mapping[str, ObjectId],
+        data: bytes | None,
+    ) -> Code:
+        """Return the code of a node; see ``Law.resolve``.
 
         Raises:
-            Rejected: there is no such module or name, or it is no code, or raises (code ``unresolved``).
+            Rejected: the module or name does not exist, is not code, or raises (code ``unresolved``).
         """
-        tree_id = find(workspace, core, path)
+        match = _FORM.fullmatch(data or b"")
+        assert match is not None, "the law has the form"
+        path = read_path(match[1], ALPHABETS[workspace.objects.format.name])
+        return self._load(workspace, find(workspace, source, path), match[2].decode(), match[3].decode())
+
+    def _load(self, workspace: Workspace, tree_id: ObjectId | None, module: str, function: str) -> Code:
         if tree_id is None or workspace.tree(tree_id) is None:
-            raise _unresolved("no tree of modules", "/".join(path))
+            raise _unresolved("the path does not lead to a tree of modules", f"{module}:{function}")
         package = self._trees.get(tree_id)
         if package is None:
             package = _Package(tree_id)
@@ -125,6 +146,14 @@ class _Package:
             return module if fromlist else self.load(workspace, first)
 
         return load
+
+
+def _is_path(data: bytes, alphabet: Alphabet) -> bool:
+    try:
+        read_path(data, alphabet)
+    except Invalid:
+        return False
+    return True
 
 
 def _unresolved(what: str, where: str) -> Refusal:
