@@ -147,17 +147,33 @@ def test_no_word_at_all_says_where_to_start(run: Run) -> None:
     assert len(out.splitlines()) < 10
 
 
-@pytest.mark.rule("suite.verdict.own-fault")
-def test_a_fault_of_the_suite_is_exit_4(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.rule("suite.verdict.own-fault", "suite.verdict.own-case")
+def test_a_fault_of_the_suite_in_cases_is_exit_4_with_a_report(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from gritstone_conformance.running import window
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug in the judge")
 
     monkeypatch.setattr(window, "compare", broken)
+    code, out, _ = run(*verify(REFERENCE, *TREES))
+    assert code == 4
+    assert "the suite itself failed in " in out
+    report = read_report(Path(".gritstone/report.jsonl"))
+    assert report.footer["exit"] == 4
+    assert {outcome.cause for outcome in report.outcomes if outcome.verdict != "pass"} == {"suite"}
+
+
+@pytest.mark.rule("suite.verdict.own-fault")
+def test_a_fault_of_the_suite_is_exit_4(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gritstone_conformance.running import run as runs
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug in the ledger")
+
+    monkeypatch.setattr(runs, "settle", broken)
     code, _, err = run(*verify(REFERENCE, *TREES))
     assert code == 4
-    assert err.rstrip().endswith("gritstone: the suite itself failed: ZeroDivisionError: a bug in the judge")
+    assert err.rstrip().endswith("gritstone: the suite itself failed: ZeroDivisionError: a bug in the ledger")
     assert not Path(".gritstone/report.jsonl").exists(), "no verdict comes out of it"
 
 

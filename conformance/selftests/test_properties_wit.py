@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.bundled import spec_dir
+from gritstone_conformance.model.formats import FRAMED_SHA256
 from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.values import from_base64, to_base64
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.properties.runtime import fanning
+from gritstone_conformance.properties.runtime.lives import collected
 from gritstone_conformance.properties.wit import channels
 from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import scan_rules
-from gritstone_conformance.trial import Divergence, Property
+from gritstone_conformance.strategies.tape import Tape
+from gritstone_conformance.trial import Divergence, Property, Trial
 from selftests.playing import SMALL, play
 
 ALL = [prop for prop in load_properties() if prop.name.startswith(("wit/", "runtime/")) and prop.kind != "crash"]
@@ -54,6 +57,13 @@ def test_every_rule_has_a_property() -> None:
     rules = {rule for prop in load_properties() for rule in prop.rules}
     wanted = {rule.id for rule in scan_rules(spec_dir()) if rule.id.startswith(("wit.", "runtime."))}
     assert wanted <= rules
+
+
+def test_a_life_that_is_collected_leaves_nothing_open() -> None:
+    two_messages_before_a_genesis = bytes.fromhex("0102" + "0000" + 2 * "030001" + "0001")
+    trial = Trial(ModelHost(limits=SMALL), "runtime.life.collect")
+    collected(trial, FRAMED_SHA256, Tape(two_messages_before_a_genesis))
+    trial.finish()
 
 
 class Planted(ModelHost):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,15 @@ from hypothesis.internal.constants_ast import Constants
 from gritstone_conformance.cases import Step
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Json, Ok
+from gritstone_conformance.running import window
 from gritstone_conformance.running.plan import Selection, make_plan
 from gritstone_conformance.running.run import execute
 from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.verdicts import judge_run
 from gritstone_conformance.trial import Property, Trial
 from gritstone_conformance.vectors.files import read_vector_file
 from gritstone_conformance.vectors.found import locate, was_signature
-from selftests.fake_runs import BOOK, RULE, run, verdicts
+from selftests.fake_runs import BOOK, RULE, many, run, verdicts
 from selftests.fakes import Answer, FakeSubject, accept, fake_claims, honest
 
 
@@ -31,6 +35,16 @@ def adding(trial: Trial, numbers: list[int]) -> None:
     trial.expect("grit.id", {"numbers": []}, {"ok": {"sum": 0}})
     for number in numbers:
         trial.expect("grit.id", {"numbers": [number]}, {"ok": {"sum": number}})
+
+
+class Clock:
+    """A clock that only the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def summing(limit: int) -> Any:
@@ -228,13 +242,67 @@ def test_a_failure_that_does_not_come_again_is_told_as_such() -> None:
     assert found.detail.startswith("not repeatable")
 
 
-@pytest.mark.rule("suite.verdict.own-fault")
+@pytest.mark.rule("suite.verdict.own-fault", "suite.verdict.own-case")
 def test_an_exception_of_the_suite_is_no_verdict() -> None:
-    def broken(trial: Trial, numbers: list[int]) -> None:
-        raise ZeroDivisionError("in the property itself")
+    examples: list[int] = []
 
-    with pytest.raises(ZeroDivisionError):
-        run(FakeSubject(honest), properties=[Property("grit/tree/broken", (RULE,), broken, NUMBERS)])
+    def broken(trial: Trial, numbers: list[int]) -> None:
+        examples.append(len(numbers))
+        trial.expect("grit.id", {"numbers": numbers}, {"ok": {"sum": sum(numbers)}})
+        if len(numbers) > 3:
+            raise ZeroDivisionError("in the property itself")
+
+    properties = [PROPERTY, Property("grit/tree/broken", (RULE,), broken, NUMBERS)]
+    outcomes = run(FakeSubject(summing(10**9)), [accept()], properties)
+    found = outcomes["grit/tree/broken"]
+    assert (found.verdict, found.cause, found.rule) == ("error", "suite", None)
+    assert found.detail is not None
+    assert "ZeroDivisionError: in the property itself; drawn: {'numbers': [" in found.detail
+    assert examples.count(examples[-1]) == 1 or max(examples) == examples[-1], "it is not shrunk"
+    assert outcomes[PROPERTY.name].verdict == "pass"
+    judged = judge_run(tuple(outcomes.values()), BOOK, ["grit"], [])
+    assert (judged.exit, judged.unexpected) == (4, 0)
+
+
+@pytest.mark.rule("suite.verdict.own-case")
+def test_an_exception_of_the_suite_in_a_vector_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = many(12)
+    guilty = cases[5].name
+
+    def take(self: window.Played, answers: Sequence[Any]) -> bool:
+        if self.case.name == guilty:
+            raise ZeroDivisionError("a bug in the judge")
+        return honestly(self, answers)
+
+    honestly = window.Played.take
+    monkeypatch.setattr(window.Played, "take", take)
+    outcomes = run(FakeSubject(honest), cases)
+    assert {name: (found.verdict, found.cause) for name, found in outcomes.items()} == {
+        case.name: ("error", "suite") if case.name == guilty else ("pass", None) for case in cases
+    }
+
+
+@pytest.mark.rule("suite.search.span")
+def test_a_search_ends_with_its_span(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+
+    def slow(trial: Trial, numbers: list[int]) -> None:
+        clock.now += 1
+        adding(trial, numbers)
+
+    properties = [replace(PROPERTY, name=f"grit/tree/slow-{at}", body=slow) for at in range(4)]
+    for most in (10**9, 1000):  # the second fails, and shrinking would take long
+        clock.now = 0.0
+        outcomes = run(
+            FakeSubject(summing(most)), properties=properties, profile="search", search_s=40.0, home=tmp_path
+        )
+        assert 40 <= clock.now <= 42
+        assert ("fail" in {found.verdict for found in outcomes.values()}) is (most == 1000)
+    clock.now = 0.0
+    outcomes = run(FakeSubject(summing(10**9)), properties=properties, profile="search", search_s=0.5, home=tmp_path)
+    assert clock.now == 1
+    assert sorted(found.reason or "" for found in outcomes.values()) == ["", *["the time of the search was over"] * 3]
 
 
 @pytest.mark.parametrize("seed", range(4))

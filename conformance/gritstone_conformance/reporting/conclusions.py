@@ -22,7 +22,7 @@ from gritstone_conformance.reporting.messages import (
     subject_name,
 )
 from gritstone_conformance.running.expectations import blamed_rule
-from gritstone_conformance.running.outcomes import VERDICTS, Outcome
+from gritstone_conformance.running.outcomes import OWN_FAULT, VERDICTS, Outcome
 from gritstone_conformance.running.verdicts import UNCLAIMED, Judgement
 from gritstone_conformance.text import counted, printable
 
@@ -71,6 +71,9 @@ def closing_lines(
     lines = [*_others_alike(outcomes, where, asked), *_unasked(outcomes, asked), *_unscored(header, judgement, asked)]
     lines += unasked_lines(judgement) if judgement.exit != 3 else []
     lines += [*_remarks(outcomes, judgement), *(line for entry in judgement.stale for line in entry.told())]
+    own = sum(1 for outcome in outcomes if outcome.cause == OWN_FAULT)
+    if own:
+        lines.append(f"the suite itself failed in {counted(own, 'case')}: please report it, with {where}")
     return [*lines, f"{'; '.join(verdict_words(header, outcomes, judgement))}{tail}   {where}"]
 
 

@@ -97,7 +97,8 @@ def blame(case: Case, fault: SubjectFault, earlier: Sequence[Case], subject: Obs
 
 
 def _may_search(ledger: Ledger) -> bool:
-    return len(ledger.looked_into) < _MOST_SEARCHES and ledger.looking_s < _MOST_SECONDS_OF_ALL
+    is_in_time = ledger.looking_s < _MOST_SECONDS_OF_ALL and time.monotonic() < ledger.shrinking.until
+    return len(ledger.looked_into) < _MOST_SEARCHES and is_in_time
 
 
 def _needed(search: _Search, earlier: list[Case], *, alone: bool) -> tuple[tuple[Case, ...], bool] | None:
@@ -163,7 +164,7 @@ class _Search:
         self._subject = subject
         self._first: Observed | None = None
         self._left = _most_tries(count)
-        self._until = time.monotonic() + _MOST_SECONDS
+        self._until = min(time.monotonic() + _MOST_SECONDS, subject.ledger.shrinking.until)
 
     @property
     def is_hang(self) -> bool:

@@ -1,8 +1,9 @@
 """Properties on a live subject: Hypothesis draws and shrinks, the trial plays, the smallest failure is kept.
 
 Decides how an example ends: a Divergence is a failure and is shrunk on the live subject; a fault of the subject ends
-the property at once, for each further one would cost deadlines and restarts; any other exception is the suite's own
-and is passed on. So is a gate that found nothing but did not look where the property says that it looks.
+the property at once, for each further one would cost deadlines and restarts; any other exception is the suite's own,
+ends the property at once, and is passed on with the values that were drawn. So is a gate that found nothing but did not
+look where the property says that it looks.
 
 Shrinking keeps to the first failure's rule and signature, so that it cannot slip into another fault, and ends with the
 smallest failure so far when ``shrinking`` says so.
@@ -30,6 +31,7 @@ from gritstone_conformance.trial import Divergence, Property, Trial
 
 __all__ = ["Tested", "check_property"]
 
+_LONGEST_NOTE: Final = 2000  # characters of the drawn values that are told of a fault of the suite
 _ASKS_AGAIN: Final = ("property", "machine")
 """Kinds of property whose requests may be asked again as a case: the others kill, or write lines of their own."""
 
@@ -52,6 +54,7 @@ class Tested:
         requests: all requests that were sent.
         seconds: how long it took.
         shrink: how it is shrunk, or None where nothing diverged.
+        own_fault: the exception of the suite's own code that ended it, or None.
     """
 
     divergence: Divergence | None = None
@@ -67,33 +70,37 @@ class Tested:
     requests: int = 0
     seconds: float = 0.0
     shrink: Shrink | None = None
+    own_fault: Exception | None = None
 
 
 class _EnoughError(BaseException):
     """Leaves the engine: the budget is spent, or the subject broke. No Exception, so that the engine lets it pass."""
 
 
-def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: float = 0.0) -> Tested:
-    """Play a property's examples until one fails or all have passed, and again with other draws while there is time.
+def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: float | None = None) -> Tested:
+    """Play a property's examples until one fails, all have passed, or the time is over.
 
     Args:
         prop: the property.
         subject: the subject; its process survives, its handles are closed.
         run: the settings; ``gate`` with equal seed sends equal requests.
-        span_s: seconds that a search may go on drawing; 0: one round.
+        span_s: seconds for which a search draws examples, at least one; None: one round of examples.
 
     Raises:
+        Exception: the suite's own code failed; its notes hold the drawn values.
         DataError: a gate in which nothing was wrong did not reach what the property says that it reaches.
     """
     before = subject.ledger.requests
     started = time.perf_counter()
-    player = _Player(prop, subject, run)
+    until = None if span_s is None else time.monotonic() + span_s
+    player = _Player(prop, subject, run, until)
     given = prop.given(subject.claims) if callable(prop.given) else prop.given
     try:
         if given:
             _draw(prop, player, dict(given), run, run.seed)
-            while time.perf_counter() - started < span_s:
-                _draw(prop, player, dict(given), run, random.getrandbits(64))
+            draws = random.Random(f"{run.seed}:{prop.name}")
+            while until is not None:  # the player ends it
+                _draw(prop, player, dict(given), run, draws.getrandbits(64))
         else:
             player.play({})
     except (Divergence, _EnoughError):
@@ -101,6 +108,8 @@ def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: 
     except CannotRestartError:
         player.tested.unable = True
     tested = player.tested
+    if tested.own_fault is not None:
+        raise tested.own_fault
     if run.profile == "gate" and tested.divergence is None and tested.fault is None and not tested.unable:
         _check_reach(prop, tested)
     tested.requests = subject.ledger.requests - before
@@ -123,15 +132,16 @@ def _check_reach(prop: Property, tested: Tested) -> None:
 class _Player:
     """Plays examples of one property and keeps the smallest failure."""
 
-    def __init__(self, prop: Property, subject: Observed, run: RunSettings) -> None:
+    def __init__(self, prop: Property, subject: Observed, run: RunSettings, until: float | None) -> None:
         self.tested = Tested()
+        self._until = until
         self._prop = prop
         self._subject = subject
         self._run = run
 
     def play(self, drawn: dict[str, Any]) -> None:
         """Play one example; raises Divergence for the engine to shrink."""
-        if self.tested.shrink is not None and not self.tested.shrink.may_go_on():
+        if not self._may_go_on():
             raise _EnoughError
         faults, deaths = len(self._subject.subject.faults), self._subject.subject.deaths
         trial = Trial(self._subject, self._prop.rules[0], self._subject.spawn)
@@ -144,6 +154,10 @@ class _Player:
             self.tested.fault = fault
             self._keep_trace(trial)
             raise _EnoughError from fault
+        except Exception as problem:
+            problem.add_note(f"drawn: {drawn!r}"[:_LONGEST_NOTE])
+            self.tested.own_fault = problem
+            raise _EnoughError from problem
         else:
             self.tested.remark = trial.remark
             self.tested.examples += 1
@@ -153,6 +167,12 @@ class _Player:
         finally:
             trial.finish()
         self._check_swallowed(faults)
+
+    def _may_go_on(self) -> bool:
+        """Return whether there is time for another example."""
+        if self.tested.shrink is not None:
+            return self.tested.shrink.may_go_on()
+        return self._until is None or self.tested.examples == 0 or time.monotonic() < self._until
 
     def _keep(self, divergence: Divergence) -> None:
         """Keep a failure of the first one's kind when it is the smallest, and tell the engine of it."""

@@ -29,7 +29,7 @@ _TEXTS: Final = ("case", "rule", "signature", "kind", "reason", "issue")
 _KEYS: Final = frozenset({*_TEXTS, "expires", "matches"})
 _NEEDED: Final = ("signature", "kind", "reason")
 _MOST: Final = 1_000_000
-NEVER: Final = ("not-run", "not-started")
+NEVER: Final = ("not-run", "not-started", "suite")
 """Causes that say nothing of a case, and so cannot be expected."""
 
 _QUOTED_OR_NOTED: Final = re.compile(

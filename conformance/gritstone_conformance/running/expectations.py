@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
-from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.running.outcomes import OWN_FAULT, Outcome
 from gritstone_conformance.text import counted, printable
 
 __all__ = [
@@ -260,6 +260,7 @@ def weigh(
 
     Each failure belongs to one entry: the first right one that names it.
     """
+    outcomes = [outcome for outcome in outcomes if outcome.cause != OWN_FAULT]  # as if they were not asked
     look = _Look(expectations, outcomes, known, today)
     right: dict[str, Expectation] = {}
     flaws: list[Flaw] = []

@@ -14,9 +14,11 @@ from typing import Any, Final
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
 
-__all__ = ["VERDICTS", "Divergent", "Outcome"]
+__all__ = ["OWN_FAULT", "VERDICTS", "Divergent", "Outcome"]
 
 VERDICTS: Final = ("pass", "fail", "error", "skip")
+OWN_FAULT: Final = "suite"
+"""The cause of an ``error`` that the suite's own code made: it says nothing of the implementation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +162,4 @@ _NOTES: Final = (
     "poisoned_by",
     "expected",
 )
-_NEVER_ASKED: Final = frozenset({"not-run", "not-started", "twin"})
+_NEVER_ASKED: Final = frozenset({"not-run", "not-started", "twin", OWN_FAULT})

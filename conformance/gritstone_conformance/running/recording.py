@@ -6,9 +6,11 @@ value is kept for people. Laws that tie cases together are ``verdicts``' busines
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
 from gritstone_conformance.errors import SubjectFault
@@ -18,7 +20,7 @@ from gritstone_conformance.replies import Json, Trouble
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.engine import Tested
 from gritstone_conformance.running.insides import first_inside
-from gritstone_conformance.running.outcomes import Divergent, Outcome
+from gritstone_conformance.running.outcomes import OWN_FAULT, Divergent, Outcome
 from gritstone_conformance.running.plan import Planned
 from gritstone_conformance.running.window import Played
 from gritstone_conformance.surroundings import surroundings
@@ -100,6 +102,17 @@ class Recorder:
             told = replace(outcome, cause=fault.cause, detail=detail)
             return self._failed(told, fault.rule, fault.cause, None)
         return replace(outcome, verdict="error", cause=fault.cause, detail=detail, rule=fault.rule)
+
+    def own_fault(self, item: Planned, problem: Exception) -> Outcome:
+        """Return the outcome of a case in which the suite's own code raised an exception.
+
+        Spec: :rule:`suite.verdict.own-case`.
+        """
+        frames = traceback.extract_tb(problem.__traceback__)
+        where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+        said = f"the suite itself failed{where}: {type(problem).__name__}: {problem}"
+        told = [said, *getattr(problem, "__notes__", ())]
+        return replace(self.blank(item, "error"), cause=OWN_FAULT, detail="; ".join(told)[:_LONGEST_DETAIL])
 
     def watched(self, item: Planned, faults: Sequence[SubjectFault], lines: int) -> Outcome:
         """Return the outcome of a watch: whether any fault of the run broke its rule.

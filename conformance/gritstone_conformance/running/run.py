@@ -9,16 +9,18 @@ Invariant: every planned case has exactly one outcome.
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from typing import Final
 
 from gritstone_conformance.attachment.claims import covered_profiles
 from gritstone_conformance.cases import Case, Step
-from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.judge import Difference
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.blame import blame, may_look
@@ -38,6 +40,7 @@ from gritstone_conformance.vectors.found import case_of, case_of_death, copy_of,
 __all__ = ["RunResult", "execute", "execute_nothing", "play_item"]
 
 SEARCH_ONLY: Final = "played with --search only"
+SEARCH_OVER: Final = "the time of the search was over"
 _NEW_OBJECTS: Final = 20_000
 """After so many Python looks for garbage, 700 otherwise, which takes a twelfth of a run."""
 
@@ -76,7 +79,8 @@ def execute(
     observed = Observed(subject, Ledger())
     recorder = Recorder(book)
     found: list[Outcome] = []
-    span_s = (settings.search_s or 0.0) / max(1, sum(1 for item in plan.items if isinstance(item.source, Property)))
+    if settings.search_s is not None:
+        observed.ledger.shrinking.until = time.monotonic() + settings.search_s
 
     def tell(outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
@@ -89,7 +93,7 @@ def execute(
                 if kind is Case:
                     tell(_vectors(tuple(items), observed, recorder, settings))
                 elif kind is Property:
-                    tell(_property(item, observed, recorder, settings, span_s) for item in items)
+                    tell(_properties(tuple(items), observed, recorder, settings))
     finally:
         observed.close()
     lines = observed.ledger.judged
@@ -121,12 +125,61 @@ def execute_nothing(plan: Plan, fault: SubjectFault, book: RuleBook) -> tuple[Ou
 def play_item(item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings) -> Outcome:
     """Play one vector or property by itself; returns its outcome before any law that ties cases together."""
     if isinstance(item.source, Property):
-        return _property(item, subject, recorder, settings, 0.0)
+        return _own_faults_told(item, subject, recorder, partial(_property, item, subject, recorder, settings, None))
     (outcome,) = _vectors((item,), subject, recorder, settings)
     return outcome
 
 
+def _own_faults_told(item: Planned, subject: Observed, recorder: Recorder, play: Callable[[], Outcome]) -> Outcome:
+    """Return the outcome of a case, also where the suite's own code fails in it.
+
+    Spec: :rule:`suite.verdict.own-case`.
+    """
+    try:
+        return play()
+    except UsageError:
+        raise
+    except Exception as problem:  # noqa: BLE001 - a fault of the suite in one case does not end the run
+        subject.refresh()
+        return recorder.own_fault(item, problem)
+
+
+def _properties(
+    items: Sequence[Planned], subject: Observed, recorder: Recorder, settings: RunSettings
+) -> Iterator[Outcome]:
+    """Play properties; in a search with a span each has an equal share of the time that is left."""
+    until = subject.ledger.shrinking.until
+    for index, item in enumerate(items):
+        left_s = until - time.monotonic()
+        share_s = None if math.isinf(left_s) else left_s / (len(items) - index)
+        play = partial(_property, item, subject, recorder, settings, share_s)
+        yield _own_faults_told(item, subject, recorder, play)
+
+
 def _vectors(
+    items: Sequence[Planned], subject: Observed, recorder: Recorder, settings: RunSettings
+) -> Iterator[Outcome]:
+    """Play vectors together; after a fault of the suite those that are left are played one by one."""
+    told: set[str] = set()
+    try:
+        for outcome in _pipelined(items, subject, recorder, settings):
+            told.add(outcome.case)
+            yield outcome
+    except UsageError:
+        raise
+    except Exception:  # noqa: BLE001 - in which case it is, shows below
+        subject.refresh()
+        for item in items:
+            if item.name not in told:
+                yield _own_faults_told(item, subject, recorder, partial(_alone, item, subject, recorder, settings))
+
+
+def _alone(item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings) -> Outcome:
+    (outcome,) = _pipelined((item,), subject, recorder, settings)
+    return outcome
+
+
+def _pipelined(
     items: Sequence[Planned], subject: Observed, recorder: Recorder, settings: RunSettings
 ) -> Iterator[Outcome]:
     able: list[Planned] = []
@@ -148,11 +201,15 @@ def _vectors(
             yield outcome
 
 
-def _property(item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings, span_s: float) -> Outcome:
+def _property(
+    item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings, span_s: float | None
+) -> Outcome:
     assert isinstance(item.source, Property)
     reason = _unclaimed(item, subject.claims)
     if reason is None and item.source.search_only and settings.profile != "search":
         reason = SEARCH_ONLY
+    if reason is None and span_s is not None and span_s <= 0:
+        reason = SEARCH_OVER
     if reason is not None:
         return recorder.skipped(item, reason)
     tested = check_property(item.source, subject, settings, span_s)

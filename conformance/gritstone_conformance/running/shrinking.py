@@ -2,6 +2,7 @@
 
 The first case of a rule and signature is shrunk for a minute at most. Whatever fails in the same way later mostly has
 the same cause, so it gets a number of tries, which is the same in every run; and all cases together get three minutes.
+The span of a search ends all of it.
 What was cut says so in the report.
 
 Spec: :rule:`suite.shrink.bounded`.
@@ -9,6 +10,7 @@ Spec: :rule:`suite.shrink.bounded`.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ CUTS: Final = {
     "time": "the time for shrinking one failure was over",
     "alike": "an earlier case failed in the same way and was shrunk; this one got a few tries",
     "run": "the time for shrinking all failures of the run was over",
+    "span": "the time of the search was over",
 }
 """Why shrinking was cut short, as the report says it, and in words."""
 
@@ -111,9 +114,14 @@ class Shrink:
 
 
 class Shrinking:
-    """What a run has spent on shrinking."""
+    """What a run has spent on shrinking.
+
+    Attributes:
+        until: when the search ends, and all shrinking with it; infinite where it has no span.
+    """
 
     def __init__(self) -> None:
+        self.until = math.inf
         self._all: list[Shrink] = []
         self._kinds: set[tuple[str, str]] = set()
 
@@ -123,6 +131,9 @@ class Shrinking:
         tries = run.shrink_tries if kind in self._kinds else None
         self._kinds.add(kind)
         beyond = "time" if run.shrink_s <= left_s else "run"
-        shrink = Shrink(case, time.monotonic() + min(run.shrink_s, left_s), tries, beyond, run.watch)
+        until = time.monotonic() + min(run.shrink_s, left_s)
+        if self.until < until:
+            beyond, until = "span", self.until
+        shrink = Shrink(case, until, tries, beyond, run.watch)
         self._all.append(shrink)
         return shrink

@@ -24,7 +24,7 @@ from gritstone_conformance.attachment.claims import covered_profiles, with_lower
 from gritstone_conformance.cases import Case
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.expectations import Stale
-from gritstone_conformance.running.outcomes import VERDICTS, Outcome
+from gritstone_conformance.running.outcomes import OWN_FAULT, VERDICTS, Outcome
 from gritstone_conformance.running.plan import Plan, Planned, gives_control
 
 __all__ = [
@@ -118,6 +118,8 @@ def _settle_one(item: Planned, by_name: Mapping[str, Outcome], *, vouched: bool)
         verdict = "missing" if twin is None else twin.verdict
         if twin is not None and verdict == "skip":
             return replace(outcome, verdict="skip", reason=f"its twin {item.twin} was skipped: {twin.reason}")
+        if twin is not None and twin.cause == OWN_FAULT:
+            return replace(outcome, verdict="error", cause=OWN_FAULT, detail=f"in its twin {item.twin}: {twin.detail}")
         return replace(outcome, verdict="error", cause="twin", detail=f"its twin {item.twin}: {verdict}")
     if item.profile == "harness" and not vouched:
         return replace(outcome, verdict="error", cause="twin", detail="no answer with content was right in this run")
@@ -128,14 +130,15 @@ def rule_verdicts(outcomes: Iterable[Outcome]) -> dict[str, str]:
     """Return the verdict of each rule that a case judges, ascending by id.
 
     A failed case speaks against the rule it blames; the other rules it lists were not judged by it, which is an
-    ``error`` for a rule that nothing else judges.
+    ``error`` for a rule that nothing else judges. So is a case in which the suite failed.
     """
     found: dict[str, set[str]] = {}
     for outcome in outcomes:
         if outcome.verdict == "fail" and outcome.rule is not None:
             found.setdefault(outcome.rule, set()).add("fail")
         for rule in outcome.rules:
-            said = "undecided" if outcome.verdict == "fail" and rule != outcome.rule else outcome.verdict
+            is_undecided = outcome.cause == OWN_FAULT or (outcome.verdict == "fail" and rule != outcome.rule)
+            said = "undecided" if is_undecided else outcome.verdict
             found.setdefault(rule, set()).add(said)
     order = {"fail": "fail", "error": "error", "pass": "pass", "undecided": "error", "skip": "skip"}
     return {rule: next(order[said] for said in order if said in found[rule]) for rule in sorted(found)}
@@ -189,7 +192,9 @@ def judge_run(
         rules=rules,
         conforms=conforms,
         unexpected=against,
-        exit=exit_code(executed, judged if (whole if complete is None else complete) else None, against),
+        exit=EXIT["suite"]
+        if any(outcome.cause == OWN_FAULT for outcome in outcomes)
+        else exit_code(executed, judged if (whole if complete is None else complete) else None, against),
         stale=tuple(stale),
         unscored=tuple(rule for rule in rules if not book.scores(rule)),
         musts=musts,
@@ -277,7 +282,10 @@ def _untouched(outcomes: Iterable[Outcome]) -> frozenset[str]:
 
 
 def counts_against(outcome: Outcome, book: RuleBook, *, strict: bool) -> bool:
-    """Return whether a case counts against the implementation; rules newer than the version judged by never do."""
+    """Return whether a case counts against the implementation.
+
+    Rules newer than the version judged by never do, and neither does a fault of the suite.
+    """
     counted = ("MUST", "SHOULD") if strict else ("MUST",)
-    broken = outcome.verdict in ("fail", "error") and outcome.level in counted
+    broken = outcome.verdict in ("fail", "error") and outcome.level in counted and outcome.cause != OWN_FAULT
     return broken and book.scores(outcome.rule or outcome.rules[0])
