@@ -7,7 +7,8 @@ requests are written one by one.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from gritstone_conformance.model.choices import run_freely
@@ -20,7 +21,19 @@ from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import Injection, Scenario, Stage
 
-__all__ = ["SCRIPTS", "Act", "Script", "failing", "fanning", "living", "of_scenario", "talking", "updating"]
+__all__ = [
+    "SCRIPTS",
+    "Act",
+    "Script",
+    "asking",
+    "failing",
+    "fanning",
+    "living",
+    "marking",
+    "of_scenario",
+    "talking",
+    "updating",
+]
 
 _GENESIS: Final[Headers] = (("mt", "genesis"),)
 _UPDATE: Final[Headers] = (("mt", "update"),)
@@ -57,6 +70,7 @@ class Script:
         max_attempts: failures until an actor is marked.
         mortals: actors that ``collect`` removes.
         imported: the references that ``import`` brings.
+        found: for some faults, the rule that is violated where a death left them.
     """
 
     bundle: bytes
@@ -64,6 +78,7 @@ class Script:
     max_attempts: int = 2
     mortals: frozenset[bytes] = frozenset()
     imported: frozenset[str] = frozenset()
+    found: Mapping[str, str] = field(default_factory=dict)
 
 
 def _inject(to: bytes, content: bytes, headers: Headers = (), mode: str = "queue") -> Act:
@@ -177,6 +192,25 @@ def updating(fmt: Format, rounds: int = 3) -> Script:
     return Script(_bundle(stage.graph), tuple(acts), 4)
 
 
+def asking(fmt: Format) -> Script:
+    """Return a script of an actor that asks another for what a step of the same commit may have written."""
+    stage = Stage(Graph(fmt))
+    asked, asker = stage.core(b"asked"), stage.core(b"asker")
+    note = stage.program(programs.append("log", b"n"))
+    ask = stage.program(programs.query(0, "get", 1, "got"), asked, stage.blob(b"log"))
+    bundle = _bundle(stage.graph, *_genesis(asked, asker), _RUN, _inject(asked, note), _inject(asker, ask))
+    return Script(bundle, (_START, _RUN, _LOOK), found={"recompute": "runtime.head.asked"})
+
+
+def marking(fmt: Format) -> Script:
+    """Return a script of an actor that is marked for what a step of the same commit may have sent."""
+    stage = Stage(Graph(fmt))
+    boss, worker = stage.core(b"boss"), stage.core(b"worker")
+    say = stage.program(programs.send(0, 1), worker, stage.program(programs.fail()))
+    bundle = _bundle(stage.graph, *_genesis(boss, worker), _RUN, _inject(boss, say), max_attempts=1)
+    return Script(bundle, (_START, _RUN, _LOOK), 1, found={"mark": "runtime.fail.sent"})
+
+
 def of_scenario(scenario: Scenario) -> Script:
     """Return the script that sends everything of a scenario, with its pauses."""
     acts: list[Act] = [_START]
@@ -185,5 +219,5 @@ def of_scenario(scenario: Scenario) -> Script:
     return Script(_bundle(scenario.graph), (*acts, _RUN), scenario.max_attempts)
 
 
-SCRIPTS: Final = (talking, failing, living, fanning, updating)
+SCRIPTS: Final = (talking, failing, living, fanning, updating, asking, marking)
 """What makes a script for a format."""

@@ -280,7 +280,7 @@ class Machine:
         actor.running = None
         if self._measures and not isinstance(outcome, Refusal) and self._took_too_long(running):
             outcome = self._timeout()
-        if (running.base, running.mark) != (actor.head, actor.mark):
+        if running.is_stale or (running.base, running.mark) != (actor.head, actor.mark):
             actor.happen(Event.STALE)
         elif isinstance(outcome, Admitted):
             end_admitted(self.world, running, outcome)

@@ -6,7 +6,7 @@ What ends on top is the answer to the one below.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Container, Generator
 from typing import Any
 
 from gritstone.grit.objects import ObjectId
@@ -43,12 +43,13 @@ class Running:
         run: what its code sees.
         began_ms: when it began.
         is_over: whether it has ended or was abandoned.
+        is_stale: whether something that it has read was discarded with a refused update.
         waits_for: what it waits for; None while it runs.
         stack: the transition, and the queries above it, each with where it makes objects.
         asked: the steps that were asked, and the answers that were had.
     """
 
-    __slots__ = ("actor", "asked", "base", "began_ms", "is_over", "mark", "run", "stack", "waits_for")
+    __slots__ = ("actor", "asked", "base", "began_ms", "is_over", "is_stale", "mark", "run", "stack", "waits_for")
 
     def __init__(self, actor: Actor, run: Run, play: Generator[Request, Any, Any], began_ms: float) -> None:
         self.actor = actor
@@ -57,6 +58,7 @@ class Running:
         self.run = run
         self.began_ms = began_ms
         self.is_over = False
+        self.is_stale = False
         self.waits_for: Request | None = None
         self.asked: set[ObjectId] = set()
         self.stack: list[tuple[Generator[Request, Any, Any], Workspace]] = [(play, run.workspace)]
@@ -72,6 +74,14 @@ class Running:
             self.asked.add(answer)
         _, workspace = self.stack.pop()
         self.stack[-1][1].take_over(workspace)
+
+    def note_discarded(self, discarded: Container[ObjectId]) -> None:
+        """Note which objects were discarded with a refused update; a run that has read one of them is stale.
+
+        Spec: :rule:`runtime.head.before-route`, :rule:`runtime.head.asked`.
+        """
+        covered = (message for _, messages in self.run.proposal.covered for message in messages)
+        self.is_stale = self.is_stale or any(one in discarded for one in (*covered, *self.asked))
 
     def close(self) -> None:
         """Give everything up."""

@@ -144,11 +144,15 @@ class World:
     def reload(self) -> None:
         """Drop the batch and begin anew from the heads and marks that are there.
 
-        Runs in progress go on and are found to be stale. What is known of failures stays.
+        Runs in progress go on and are found to be stale if their head or mark changed or if they have read something of
+        the batch. What is known of failures stays.
 
         Spec: :rule:`runtime.recover.mail`, :rule:`runtime.recover.step`.
         """
         self._take_back_marks()
+        for actor in self.actors.values():
+            if actor.running is not None:
+                actor.running.note_discarded(self.batch.objects)
         self.batch = Batch()
         self.forget()
         self._heads, self._marks, self.moved = self._read()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gritstone.grit import Change, Mailbox, Tree
+from gritstone.grit import Change, Mailbox, Message, Tree
 from gritstone.runtime.states import Event, State
 
 PUPPET = b"external:puppet/1"
@@ -158,3 +158,37 @@ def test_a_delay_that_ends_during_a_run(stage: Any) -> None:
         stage.run()
     assert (State.RUNNING, Event.DELAY_OVER) in seen
     assert sorted(stage.data(a, "log")) == sorted(b"xz")
+
+
+def refuse_the_commit(stage: Any, actor: bytes) -> None:
+    """Mark an actor behind the back of the runtime, whose batch expects that it has no mark."""
+    box = stage.put(Mailbox({actor: stage.put(Message(None, {}, stage.blob(b"")))}))
+    stage.store.update_references([Change(f"failed/{actor.hex()}", None, box)])
+
+
+def test_a_run_that_asked_a_discarded_step_is_stale(stage: Any) -> None:
+    """The step that answered was in a commit that was refused, so it is on nobody's chain."""
+    first = stage.start(suite_clock=False, max_attempts=1)
+    x, a = stage.born("x", "a")
+    stage.blob(b"v")  # the answer is in the store, whoever gives it
+    stage.tell(x, b"W\1k\0\1v")
+    stage.tell(a, b"Q\0\3get\1\3got" + NAP, **{"00": x, "01": stage.blob(b"k")})
+    first.machine.work(100)  # x has made its step, and a has asked it; nothing is committed
+    refuse_the_commit(stage, x)
+    stage.run()
+    assert "k" not in stage.core_of(x)
+    assert "got" not in stage.core_of(a)
+
+
+def test_a_run_that_covers_a_message_of_a_discarded_step_is_stale(stage: Any) -> None:
+    """Also where somebody has stored an object of the same id."""
+    first = stage.start(suite_clock=False, max_attempts=1)
+    x, a = stage.born("x", "a")
+    says = stage.program(NAP + b"W\1k\0\1v")
+    stage.tell(x, b"S\0q\0\1", **{"00": a, "01": says})
+    first.machine.work(100)
+    stage.put(Message(None, {}, says))
+    refuse_the_commit(stage, x)
+    stage.run()
+    assert "k" not in stage.core_of(a)
+    assert len(stage.steps(a)) == 1

@@ -25,9 +25,11 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.scenarios import Scenario
 from gritstone_conformance.strategies.scripts import (
     Script,
+    asking,
     failing,
     fanning,
     living,
+    marking,
     of_scenario,
     talking,
     updating,
@@ -173,6 +175,8 @@ PROPERTIES: Final = (
         cost=2_500,
     ),
     *_each("living", partial(killed, living, _MOST_DEATHS), "runtime.recover.life", cost=1_400),
+    *_each("asking", partial(killed, asking, _MOST_DEATHS), "runtime.head.asked", cost=800),
+    *_each("marking", partial(killed, marking, _MOST_DEATHS), "runtime.fail.sent", cost=800),
     *in_each_format(
         *("runtime/crash/first", killed_at_first, "runtime.agent.bootstrap"),
         features=("durable", "fault.kill"),

@@ -320,7 +320,7 @@ class Ordeal:
             sent=known.sent,
             before=known.last,
             collected=self._gone(known),
-            rules={**_FOUND, "bundle": damage},
+            rules={**_FOUND, "bundle": damage, **script.found},
         )
         found = verdict.history
         assert found is not None
