@@ -31,6 +31,7 @@ _MODULES: Final = {
     "replay": "replay",
     "show": "reporting.showing",
     "vectors": "vectors.filing",
+    "schemas": "schemas",
     "report": "reporting.rendering",
     "audit": "audit",
     "resume": "resume",

@@ -86,6 +86,11 @@ COMMANDS: Final = {
             "gritstone vectors --lint",
         ),
     ),
+    "schemas": Command(
+        "print where the JSON Schemas are",
+        "Print the directory of the JSON Schemas of requests, replies, vectors and reports, or the path of one.",
+        ("gritstone schemas", "gritstone schemas report"),
+    ),
     "report": Command(
         "tell what a report says, or merge shards",
         "Tell again what a report says, make a page or a badge from it, or merge the reports of shards.",

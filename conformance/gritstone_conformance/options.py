@@ -204,6 +204,10 @@ def _vectors(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--twin", metavar="NAME", help="with --add: the accepted vector one edit away, for a reject")
 
 
+def _schemas(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", help="one schema, e.g. request, reply, vectors or report")
+
+
 def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files",
@@ -322,6 +326,7 @@ _OPTIONS: Final = {
     "replay": _replay,
     "show": _show,
     "vectors": _vectors,
+    "schemas": _schemas,
     "report": _report,
     "audit": _audit,
     "resume": _resume,

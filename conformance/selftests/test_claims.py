@@ -18,6 +18,7 @@ from gritstone_conformance.attachment.claims import (
 )
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.schemas import violation
 
 TERMS = Terms()
 LIMITS = {**FLOORS, "window": 64, "frame_bytes": 16 << 20}
@@ -69,6 +70,17 @@ def test_claims_are_closed(changed: dict[str, Any], words: str) -> None:
 )
 def test_limits_are_within_bounds(limits: dict[str, int], words: str) -> None:
     assert ("harness.hello.limits", words) in breaches(limits={**LIMITS, **limits})
+
+
+def test_no_limit_is_declared_as_null() -> None:
+    free = dict.fromkeys(("tree_depth", "cas_names", "refs"))
+    read = read_hello({**HELLO, "limits": {**LIMITS, **free}}, TERMS)
+    assert read.breaches == ()
+    assert {read.claims.limits[name] for name in free} == {2**53 - 1}
+    assert violation("reply-ok", {**HELLO, "limits": {**LIMITS, **free}}, "ok.hello") is None
+    for name in ("object_bytes", "window", "frame_bytes"):
+        with pytest.raises(SubjectFault):
+            read_hello({**HELLO, "limits": {**LIMITS, name: None}}, TERMS)
 
 
 def test_a_missing_limit_breaks_a_rule_and_is_replaced_by_its_floor() -> None:

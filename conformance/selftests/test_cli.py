@@ -349,6 +349,25 @@ def test_show_a_rule_with_cases_and_verdicts(run: Run) -> None:
         assert "mutant    framed-tree-takes-any-order" in out
 
 
+def test_show_a_property_and_a_watch(run: Run) -> None:
+    code, out, _ = run("show", "harness/reply/fault-is-error")
+    assert code == 0
+    assert out.startswith("harness/reply/fault-is-error · wire · harness.reply.fault-is-error")
+    assert "digest" in out
+    assert run("show", "harness/watch/frame-line")[1].startswith(
+        "harness/watch/frame-line · watch · harness.frame.line"
+    )
+
+
+def test_the_path_of_the_schemas_is_printed(run: Run) -> None:
+    folder = Path(run("schemas")[1].strip())
+    assert run("schemas", "report")[1].strip() == str(folder / "report.schema.json")
+    assert (folder / "report.schema.json").is_file()
+    code, _, err = run("schemas", "reports")
+    assert code == 2
+    assert "no schema is named reports; there are audits, case," in err
+
+
 def test_show_a_case_and_its_lines(run: Run) -> None:
     _, out, _ = run("show", "grit/tree/names-descending")
     assert "twin         grit/tree/two-names (offset 8: 61 -> 63)" in out

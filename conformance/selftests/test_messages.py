@@ -57,7 +57,7 @@ BAD = Case("grit/tree/bad", (RULE,), Requires(), (TREE,), twin="grit/tree/good",
 def test_a_failure_is_explained() -> None:
     lines = teller(BAD).block(failed(shrunk_from=41, found="found/9eb1d2cfc4507b4d.json"), {"grit/tree/good": "pass"})
     assert lines == [
-        "FAIL grit.tree.key-order          grit/tree/bad   shrunk: 41 requests -> 1",
+        "FAIL grit.tree.key-order          grit/tree/bad   shrunk: 41 requests -> 1   (MUST)",
         "  An implementation MUST keep grit.tree.key-order.",
         "  step 1 of 1  grit.decode  framed-sha256",
         "  expected     refused invalid",
@@ -89,7 +89,7 @@ def test_a_should_is_marked() -> None:
 def test_an_error_shows_what_was_seen_and_no_escape() -> None:
     broken = failed(verdict="error", cause="dead:exit-1", detail="stderr: \x1b[31mred\x07", divergence=None, rule=None)
     lines = teller().block(broken, {})
-    assert lines[0] == "ERROR grit/tree/bad   dead:exit-1"
+    assert lines[0] == "ERROR grit/tree/bad   dead:exit-1   (MUST)"
     assert lines[1] == "  detail       stderr: \\x1b[31mred\\x07"
 
 

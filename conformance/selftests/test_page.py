@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -21,7 +22,7 @@ from gritstone_conformance.reporting.page.markup import element, prose, safe, wr
 from gritstone_conformance.reporting.page.tree import draw_tree
 from gritstone_conformance.reporting.page.whole import make_page, source
 from gritstone_conformance.running.verifying import rejudge
-from selftests.specimen import HARM, assemble, data, forged, passing, specimen, specimen_outcomes
+from selftests.specimen import HARM, assemble, data, forged, header, passing, specimen, specimen_outcomes
 
 
 class Reader(HTMLParser):
@@ -53,6 +54,14 @@ def test_nothing_that_was_written_becomes_markup() -> None:
         text = make(specimen(), data())
         ET.fromstring(text)
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", text)
+
+
+def test_the_command_on_a_page_finds_the_counterexample_in_another_folder() -> None:
+    assert "gritstone replay 9eb1d2cfc4507b4d --iut" in make_page(specimen(), data())
+    elsewhere = assemble(specimen_outcomes(), header(folder="out/nightly run"))
+    again = "gritstone replay 'out/nightly run/found/9eb1d2cfc4507b4d.json' --iut"
+    assert html.unescape(make_page(elsewhere, data())).count(again) == 1
+    assert make_junit(elsewhere, data()).count(again) == 1
 
 
 @pytest.mark.rule("suite.report.inert")

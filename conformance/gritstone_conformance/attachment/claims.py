@@ -13,7 +13,8 @@ from itertools import islice
 from typing import Final
 
 from gritstone_conformance import SPEC_VERSIONS
-from gritstone_conformance.attachment.forms import FORMS, form_problem
+from gritstone_conformance.attachment.forms import FORMS, MAY_BE_UNLIMITED, form_problem
+from gritstone_conformance.attachment.protocol import MAX_INTEGER
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Json
@@ -168,7 +169,7 @@ def read_hello(value: dict[str, Json], terms: Terms) -> Hello:
         formats=tuple(value["formats"]) if speaks_spec else (),
         profiles=tuple(value["profiles"]) if speaks_spec else (),
         features=_features_in_force(value) if speaks_spec else (),
-        limits=_limits_in_force(value["limits"], terms),
+        limits=_limits_in_force(_plain(value["limits"]), terms),
         raw=value,
     )
     unknown = _unknown_names(value)
@@ -207,7 +208,8 @@ def _short(text: str) -> str:
 
 
 def _plain_limits(value: dict[str, Json]) -> bool:
-    return all(type(limit) is int for limit in value["limits"].values())
+    limits = value["limits"]
+    return all(type(limit) is int or (limit is None and name in MAY_BE_UNLIMITED) for name, limit in limits.items())
 
 
 def _features_in_force(value: dict[str, Json]) -> tuple[str, ...]:
@@ -218,6 +220,11 @@ def _features_in_force(value: dict[str, Json]) -> tuple[str, ...]:
 
 def _runs_modules(value: dict[str, Json]) -> bool:
     return "wasm" in covered_profiles(value["profiles"], value["features"])
+
+
+def _plain(declared: dict[str, int | None]) -> dict[str, int]:
+    """Return limits with a number for ``null``, which says that there is none."""
+    return {name: MAX_INTEGER if limit is None else limit for name, limit in declared.items()}
 
 
 def _limits_in_force(declared: dict[str, int], terms: Terms) -> dict[str, int]:
@@ -238,7 +245,7 @@ def _unclosed(value: dict[str, Json]) -> Iterator[SubjectFault]:
 
 
 def _limit_breaches(value: dict[str, Json], terms: Terms) -> Iterator[SubjectFault]:
-    limits = value["limits"]
+    limits = _plain(value["limits"])
     needed = FLOORS if "grit" in value["profiles"] else ("window", "frame_bytes")
     for name in needed:
         if name not in limits:

@@ -18,7 +18,7 @@ from gritstone_conformance.attachment.base64url import is_canonical
 from gritstone_conformance.replies import Json
 from gritstone_conformance.text import printable
 
-__all__ = ["FORMS", "FormProblem", "form_problem"]
+__all__ = ["FORMS", "MAY_BE_UNLIMITED", "FormProblem", "form_problem"]
 
 _ID: Final = re.compile("[0-9a-f]{64}")
 _SPEC: Final = re.compile(r"(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)")
@@ -27,6 +27,8 @@ _CLAIM: Final = re.compile("[a-z][a-z0-9.-]*")
 _MANY: Final = 4096  # ids and references in one reply
 _MIN_FRAME: Final = 4_194_304
 _GRIT_LIMITS: Final = frozenset({"object_bytes", "tree_depth", "cas_names", "refs"})
+MAY_BE_UNLIMITED: Final = frozenset({"tree_depth", "cas_names", "refs"})
+"""Limits that ``hello`` may answer with ``null``: there is none."""
 
 
 @dataclass(slots=True)
@@ -199,7 +201,8 @@ def _limits(value: Json, path: str) -> None:
     for name, least in (("window", 1), ("frame_bytes", _MIN_FRAME)):
         _uint(least)(value.get(name), f"{path}/{name}")
     for name, limit in value.items():
-        _uint()(limit, f"{path}/{name}")
+        if limit is not None or name not in MAY_BE_UNLIMITED:
+            _uint()(limit, f"{path}/{name}")
 
 
 _HELLO_MEMBERS: Final = _object(

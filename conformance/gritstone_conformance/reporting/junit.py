@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gritstone_conformance.replies import Json
-from gritstone_conformance.reporting.messages import found_digits
+from gritstone_conformance.reporting.messages import found_word
 from gritstone_conformance.reporting.page.markup import Node, element, safe, write_xml
 from gritstone_conformance.reporting.page.material import Material, gather
 from gritstone_conformance.reporting.report import Report
@@ -85,7 +85,7 @@ def _result(material: Material, outcome: Outcome) -> Node | None:
         return element("skipped", {"message": outcome.reason})
     if outcome.expected is not None:
         return element("skipped", {"message": f"known: {Expectation.from_json(outcome.expected).words()}"})
-    told = material.teller.block(outcome, material.verdicts, replay=found_digits(outcome))
+    told = material.teller.block(outcome, material.verdicts, replay=found_word(outcome, material.report.header))
     if outcome.verdict == "fail":
         message = f"{blamed_rule(outcome)}: {outcome.signature}"
         return _told("failure", {"type": outcome.rule, "message": message}, told)

@@ -20,7 +20,7 @@ from gritstone_conformance.running.plan import case_order
 
 __all__ = ["merge_outcomes", "merged_header", "merged_restarts", "worse"]
 
-_OWN: Final = ("shard", "started", "today")  # members that may differ between parts
+_OWN: Final = ("shard", "started", "today", "folder")  # members that may differ between parts
 _WORST_FIRST: Final = ("fail", "error", "pass", "skip")
 
 
@@ -42,6 +42,9 @@ def merged_header(parts: Sequence[Report]) -> dict[str, Json]:
     if any(part.header["shard"][1] != count for part in parts) or given != list(range(min(count, len(parts) + 1))):
         raise DataError(f"expected the shards 0 to {count - 1} of {count}, each once, got {given}")
     started = min(part.header["started"] for part in parts)
+    folders = {part.header.get("folder") for part in parts}
+    if len(folders) > 1:
+        first = {name: value for name, value in first.items() if name != "folder"}
     return {**first, "shard": [0, 1], "started": started, "today": started[:10]}
 
 

@@ -29,7 +29,7 @@ __all__ = [
     "SHOWN",
     "Teller",
     "expected_lines",
-    "found_digits",
+    "found_word",
     "is_asked",
     "known_failures",
     "known_line",
@@ -128,9 +128,13 @@ def smallest_of_each(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return sorted(groups.values(), key=lambda outcome: (outcome.verdict != "fail", outcome.level != "MUST"))
 
 
-def found_digits(outcome: Outcome) -> str | None:
-    """Return the digits by which ``gritstone replay`` finds a counterexample, wherever the report lies."""
-    return None if outcome.found is None else outcome.found.rpartition("/")[2].removesuffix(".json")
+def found_word(outcome: Outcome, header: Mapping[str, Json]) -> str | None:
+    """Return the word by which ``gritstone replay`` finds a counterexample: its digits, or its path elsewhere."""
+    if outcome.found is None:
+        return None
+    if "folder" in header:
+        return f"{header['folder']}/{outcome.found}"
+    return outcome.found.rpartition("/")[2].removesuffix(".json")
 
 
 def signature_key(outcome: Outcome) -> tuple[str, ...]:
@@ -184,7 +188,7 @@ class Teller:
         return lines + self._again_lines(outcome, replay)
 
     def _title(self, outcome: Outcome) -> str:
-        note = "" if outcome.level == "MUST" else f"   ({outcome.level})"
+        note = f"   ({outcome.level})"
         if outcome.verdict == "fail" and not self._judging.scores(blamed_rule(outcome)):
             note += f"   (not scored: newer than spec {self._judging.spec})"
         if outcome.verdict == "error":

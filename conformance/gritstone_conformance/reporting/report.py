@@ -28,9 +28,9 @@ from gritstone_conformance.reporting.lines import check_line, parse_line
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.expectations import Expectations
 from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.running.settings import DEFAULT_HOME, RunSettings
 from gritstone_conformance.running.verdicts import Judgement, verdict_root
-from gritstone_conformance.text import json_plain
+from gritstone_conformance.text import json_plain, printable
 
 __all__ = ["Report", "footer_line", "header_line", "read_report", "timestamp", "write_report", "write_sealed"]
 
@@ -120,6 +120,7 @@ def header_line(
         "deadline_scale": settings.deadline_scale,
         "today": started[:10],
         "started": started,
+        **({"folder": printable(str(settings.home), 1000)} if settings.home != DEFAULT_HOME else {}),
         **({"expect": settings.expect.to_json()} if settings.expect is not None else {}),
     }
 

@@ -28,6 +28,7 @@ from gritstone_conformance.running.plan import Planned, Selection
 from gritstone_conformance.running.verdicts import rule_verdicts
 from gritstone_conformance.running.verifying import load_data, plan_run
 from gritstone_conformance.text import say
+from gritstone_conformance.trial import Property
 from gritstone_conformance.vectors.files import read_vector_file
 from gritstone_conformance.vectors.found import locate
 
@@ -51,6 +52,8 @@ def run_command(options: argparse.Namespace) -> int:
         lines = _rule_lines(data.book.rules[options.name], items, outcomes)
     elif case is not None:
         lines = _case_lines(case, outcomes)
+    elif item := next((each for each in items if each.name == options.name), None):
+        lines = _item_lines(item, outcomes)
     else:
         raise UsageError(_unknown(options.name, [*data.book.rules, *(item.name for item in items)]))
     for line in lines:
@@ -126,6 +129,21 @@ def _case_lines(case: Case, outcomes: Sequence[Outcome]) -> list[str]:
     for outcome in outcomes:
         if outcome.case == case.name:
             lines.append(f"  {'verdict':<12} {outcome.verdict}")
+    return lines
+
+
+def _item_lines(item: Planned, outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the lines about a case that has no fixed requests: a property or a watch."""
+    needs = [*item.requires.formats, *item.requires.features, *item.requires.profiles]
+    lines = [f"{item.name} · {item.kind} · {' '.join(item.rules)}", f"  digest       {item.digest}"]
+    lines += [f"  {'needs':<12} {' '.join(needs)}"] if needs else []
+    if isinstance(item.source, Property):
+        first, *_ = (item.source.body.__doc__ or "").strip().splitlines() or [""]
+        lines += [f"  {'asks':<12} {first}"] if first else []
+    for outcome in outcomes:
+        if outcome.case == item.name:
+            lines.append(f"  {'verdict':<12} {_verdict_words(outcome)}")
+            lines += [f"  {'found':<12} {outcome.found}"] if outcome.found else []
     return lines
 
 

@@ -14,10 +14,12 @@ from gritstone_conformance.running.expectations import Expectations
 from gritstone_conformance.running.shrinking import Watcher
 from gritstone_conformance.trial import Property
 
-__all__ = ["RunSettings", "examples_of", "hypothesis_settings"]
+__all__ = ["DEFAULT_HOME", "RunSettings", "examples_of", "hypothesis_settings"]
 
 _GATE_EXAMPLES: Final = {"property": 100, "machine": 50, "wire": 100, "crash": 10}
 SEARCH_FACTOR: Final = 10
+DEFAULT_HOME: Final = Path(".gritstone")
+"""Where reports and found cases go, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class RunSettings:
     shrink_tries: int = 100
     watch: Watcher | None = None
     strict: bool = False
-    home: Path = Path(".gritstone")
+    home: Path = DEFAULT_HOME
     saves: bool = True
     expect: Expectations | None = None
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from gritstone_conformance.reporting.excerpts import cut_middle, show_first_byte, show_request, show_sides
-from gritstone_conformance.reporting.messages import found_digits, known_failures, signature_key, smallest_of_each
+from gritstone_conformance.reporting.messages import found_word, known_failures, signature_key, smallest_of_each
 from gritstone_conformance.reporting.page.graph import draw_graph
 from gritstone_conformance.reporting.page.markup import Node, element, prose
 from gritstone_conformance.reporting.page.material import WIDEST, Material
@@ -124,7 +124,7 @@ def _facts(material: Material, outcome: Outcome) -> Iterator[Node]:
     twin = material.teller.twin_words(outcome, material.verdicts)
     if twin is not None:
         yield from _fact("twin", twin)
-    again = material.teller.again(outcome, found_digits(outcome))
+    again = material.teller.again(outcome, found_word(outcome, material.report.header))
     if again is not None:
         yield from _fact("again", element("pre", {"class": "command"}, again))
 

@@ -233,7 +233,8 @@ def _subject_facts(iut: Json) -> Iterator[tuple[str, str]]:
     yield "implementation", f"{who['name']} {who['version']} ({who['language']}){source_words}"
     for name in ("formats", "profiles", "features"):
         yield name, ", ".join(iut[name]) or "none"
-    yield "limits", ", ".join(f"{name} {value}" for name, value in iut["limits"].items())
+    limits = {name: "unlimited" if value is None else value for name, value in iut["limits"].items()}
+    yield "limits", ", ".join(f"{name} {value}" for name, value in limits.items())
     for gap in iut.get("gaps", ()):
         yield "gap", ": ".join(str(gap[name]) for name in ("feature", "why", "issue") if gap.get(name))
 
