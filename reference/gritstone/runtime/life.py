@@ -8,26 +8,53 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from gritstone.errors import Exhausted
+from gritstone.grit.engine import Batch
 from gritstone.grit.objects import ObjectId
+from gritstone.grit.store import move_references
 from gritstone.runtime.states import Event
 from gritstone.runtime.world import World
 from gritstone.wit.position import Position
 
-__all__ = ["ended", "remove"]
+__all__ = ["collect"]
 
 _Outboxes: TypeAlias = dict[ObjectId, Mapping[ObjectId, ObjectId]]
 
 
-def ended(world: World) -> list[ObjectId]:
-    """List the actors that are at the end of their life, and those that come to it by their removal.
+def collect(world: World) -> list[ObjectId]:
+    """Remove heads and marks of the actors at the end of their life, in one update; return their ids in no order.
 
-    Whoever holds another comes before it, so that the first so many of them may be removed alone.
+    Heads and names are looked at within the update, so no other runtime can change one before it ends.
 
     Args:
         world: its batch is empty.
 
-    Spec: :rule:`runtime.life.collect`.
+    Raises:
+        Exhausted: the medium is full; nothing was removed.
+
+    Spec: :rule:`runtime.life.collect`, :rule:`runtime.life.seen`, :rule:`runtime.recover.life`.
     """
+
+    def look_and_remove(tables: Batch) -> list[ObjectId]:
+        if world.batch.names or not world.is_current():  # the engine may call this again
+            world.reload()
+        found = _ended(world)
+        for actor in found:
+            _remove(world, actor)
+        move_references(tables, world.batch.changes(), world.store.limits)
+        return found
+
+    try:
+        found = world.store.update(look_and_remove)
+    except Exhausted:
+        world.reload()
+        raise
+    world.committed()
+    return found
+
+
+def _ended(world: World) -> list[ObjectId]:
+    """List the actors that are at the end of their life, and those that come to it by their removal."""
     named = _named(world)
     positions = _positions(world)
     outboxes: _Outboxes = {actor: position.outbox for actor, position in positions.items()}
@@ -51,11 +78,8 @@ def ended(world: World) -> list[ObjectId]:
     return found
 
 
-def remove(world: World, actor_id: ObjectId) -> None:
-    """Remove head and mark of an actor, in the batch.
-
-    Spec: :rule:`runtime.recover.life`.
-    """
+def _remove(world: World, actor_id: ObjectId) -> None:
+    """Remove head and mark of an actor, in the batch."""
     actor = world.actor(actor_id)
     world.batch.move_head(actor_id, actor.head, None)
     if actor.mark is not None:

@@ -26,7 +26,7 @@ from gritstone.runtime.actors import Letter
 from gritstone.runtime.asking import answer
 from gritstone.runtime.batch import commit
 from gritstone.runtime.config import Config
-from gritstone.runtime.life import ended, remove
+from gritstone.runtime.life import collect
 from gritstone.runtime.machine import Machine
 from gritstone.runtime.mailbag import Answered, Effect, acknowledge, effects, inject, mail, resolve
 from gritstone.runtime.proposing import letters_of
@@ -381,20 +381,13 @@ class Runtime:
     async def collect(self) -> list[ObjectId]:
         """Remove the heads of actors at the end of their life; gives their ids, ascending.
 
-        Spec: :rule:`runtime.life.collect`.
+        Spec: :rule:`runtime.life.collect`, :rule:`runtime.life.seen`.
         """
-        world = self.machine.world
-        removed: set[ObjectId] = set()
-        while True:
-            await self._durably(lambda: None)
-            found = ended(world)
-            if not found:
-                return sorted(removed)
-            # In one update, but for its limit: holders come before what they hold, so that any part of it is right.
-            for actor in found[: self.store.limits.cas_names // 2]:
-                remove(world, actor)
-            if self._flush():
-                removed.update(found[: self.store.limits.cas_names // 2])
+        async with self._changing:
+            self._check_running()
+            while not self._flush():
+                pass
+            return sorted(collect(self.machine.world))
 
     # --- chosen schedules ------------------------------------------------------------------------------
 

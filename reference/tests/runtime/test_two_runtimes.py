@@ -192,3 +192,21 @@ def test_a_run_that_covers_a_message_of_a_discarded_step_is_stale(stage: Any) ->
     stage.run()
     assert "k" not in stage.core_of(a)
     assert len(stage.steps(a)) == 1
+
+
+def test_a_collection_sees_what_another_runtime_has_committed(any_stage: Any) -> None:
+    """Also where the collecting runtime has not looked since: it looks within its update."""
+    stage = any_stage
+    first = stage.start(max_attempts=1)
+    (creator,) = stage.born("creator")
+    child, free = stage.core("child"), stage.core("free")
+    for one in (child, free):
+        stage.tell(creator, b"S\0q\7genesis\0", **{"00": one})
+    stage.tell(creator, b"R\0R\1", **{"00": child, "01": free})
+    stage.run()
+    stage.start(max_attempts=1)
+    stage.tell(creator, b"S\0q\0\1", **{"00": child, "01": stage.program(b"L\1k")})
+    stage.run()
+    assert stage.wait(first.collect()) == [free]
+    assert f"heads/{child.hex()}" in stage.refs()
+    assert stage.wait(stage.runtime.collect()) == []

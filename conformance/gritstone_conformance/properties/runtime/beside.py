@@ -32,6 +32,7 @@ from gritstone_conformance.trial import SubjectLike, Trial
 __all__ = ["PROPERTIES"]
 
 _NAP_MS: Final = 600
+_CHILDREN: Final = 15
 _PARKED: Final = ok(cause="rest", steps={"$": "any"}, parked={"$": "any"})
 _HEAD_START_S: Final = 0.25  # for the run that sleeps
 
@@ -223,6 +224,71 @@ def healed_unseen(trial: Trial, fmt: Format) -> None:
     pair.check(rule)
 
 
+def held_while_collected(trial: Trial, fmt: Format) -> None:
+    """An actor that is there once another head or a name holds it stays, whatever a collection saw before that."""
+    rule = "runtime.life.seen"
+    pair = _Pair(trial, fmt)
+    stage, creator = pair.stage, pair.actor
+    children = [stage.core(b"child %d" % number) for number in range(_CHILDREN)]
+    waits = stage.program(programs.leave("k"))  # declined, so that the head of the child stays
+    creates = [stage.program(programs.send(0, 0, "genesis"), child) for child in children]
+    frees = [stage.program(programs.release(0), child) for child in children]
+    holds = [stage.program(programs.send(0, 1), child, waits) for child in children]
+    pair.begin()
+    kept: list[bytes] = []
+
+    def hold() -> None:
+        for number, child in enumerate(children):
+            for content in (creates[number], frees[number]):
+                pair.second.inject([Injection(creator, (), content)])
+                pair.second.run()
+            if number % 3:
+                pair.second.inject([Injection(creator, (), holds[number])])
+                pair.second.run()
+            elif "heads" in _references(pair.second, child):
+                change = Change(f"actors/c{number}", None, child).to_json()
+                pair.second.ask("grit.cas", {"store": pair.second.handle, "changes": [change]}, ok())
+            pair.second.play()
+            if "heads" in _references(pair.second, child):
+                kept.append(child)
+
+    with _Repeated(trial.subject, "runtime.collect", {"runtime": pair.first.runtime}):
+        hold()
+    for child in kept:
+        if "heads" not in _references(pair.second, child):
+            words = "an actor was collected that another head or a name held before"
+            trial.fail("its head", child.hex(), words=words, rule=rule)
+    pair.second.run()
+    pair.first.sent += pair.second.sent
+    pair.first.check(is_whole=False, collected=children)
+
+
+class _Repeated:
+    """A request that a thread asks again and again until the context is left, which raises what went wrong."""
+
+    def __init__(self, process: SubjectLike, op: str, args: dict[str, Json]) -> None:
+        self._ask = lambda: process.ask(op, args)
+        self._over = threading.Event()
+        self._fault: SubjectFault | None = None
+        self._thread = threading.Thread(target=self._repeat)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._over.set()
+        self._thread.join()
+        if self._fault is not None and error is None:
+            raise self._fault
+
+    def _repeat(self) -> None:
+        try:
+            while not self._over.is_set():
+                self._ask()
+        except SubjectFault as fault:
+            self._fault = fault
+
+
 _SHARED: Final = ("external", "durable", "shared")
 
 PROPERTIES: Final = (
@@ -254,6 +320,15 @@ PROPERTIES: Final = (
         healed_unseen,
         "runtime.head.mark",
         "runtime.fail.heal",
+        *HISTORY_RULES,
+        features=_SHARED,
+        cost=900,
+    ),
+    *in_each_format(
+        "runtime/shared/collected",
+        held_while_collected,
+        "runtime.life.seen",
+        "runtime.life.kept",
         *HISTORY_RULES,
         features=_SHARED,
         cost=900,
