@@ -50,6 +50,7 @@ const WRITE = {
   f32: (next) => float(32, next()),
   f64: (next) => float(64, next()),
   zero: () => [0],
+  table: () => [0],
   types: (next) => [1, TYPES[next()]],
   labels(next, peek) {
     const labels = [];
