@@ -19,7 +19,7 @@ from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.guests import add_module, guest
 from gritstone_conformance.strategies.scenarios import program_tree
 
-__all__ = ["JOURNEYS", "Itinerary", "Journey"]
+__all__ = ["JOURNEYS", "Itinerary", "Journey", "contents_of"]
 
 _Contents = Callable[[Graph], Sequence[bytes]]
 _KEY: Final = bytes(range(32))
@@ -53,6 +53,7 @@ class Journey:
         contents: adds the contents of its messages behind the genesis message, and returns their ids.
         features: what an implementation has to claim.
         entries: further entries of the core, each a blob's data or a tree of such.
+        module: the bytes of the module; None: the bundled guest of that name.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Journey:
     contents: _Contents
     features: tuple[str, ...] = ()
     entries: Mapping[str, Any] | None = None
+    module: bytes | None = None
 
     def plan(self, fmt: Format) -> Itinerary:
         """Return the journey in a format."""
@@ -68,7 +70,7 @@ class Journey:
         manifest = graph.add(Blob(CT_CBOR, encode_item({"v": 1, **self.manifest})))
         wit = graph.add(Blob((("ct", "s"),), b"wasm:code/main.wasm"))
         own = {
-            "code": graph.add(Tree((("main.wasm", add_module(graph, guest(self.guest))),))),
+            "code": graph.add(Tree((("main.wasm", add_module(graph, self.module or guest(self.guest))),))),
             "name": graph.add(Blob((("ct", "s"),), self.name.encode())),
             "wasm": graph.add(Tree((("manifest", manifest),))),
             "wit": wit,
@@ -88,12 +90,13 @@ def _add(graph: Graph, value: bytes | Mapping[str, Any]) -> bytes:
     return graph.add(Tree(tuple((name, _add(graph, one)) for name, one in value.items())))
 
 
-def _blobs(*contents: bytes) -> _Contents:
+def contents_of(*contents: bytes) -> _Contents:
+    """Return a function that adds a blob for each message and returns their ids."""
     return lambda graph: [graph.add(Blob((), content)) for content in contents]
 
 
 def _numbers(width: str, *values: int) -> _Contents:
-    return _blobs(*(struct.pack(f"<{width}", value) for value in values))
+    return contents_of(*(struct.pack(f"<{width}", value) for value in values))
 
 
 def _puppet(graph: Graph) -> list[bytes]:
@@ -114,11 +117,11 @@ _FILES: Final = (b"w\5box/a\3one", b"a\5box/a\4 two", b"r\5box/a", b"w\7box/b/c\
 _KEEPS: Final = {"image": True, "pages": 64}
 
 JOURNEYS: Final = (
-    Journey("counter", "counter", {**_KEEPS, "pages": 4}, _blobs(*[b""] * 6)),
+    Journey("counter", "counter", {**_KEEPS, "pages": 4}, contents_of(*[b""] * 6)),
     Journey("compute", "compute", {**_KEEPS, "fuel": 100_000_000}, _numbers("I", 10, 1_000, 0, 5_000)),
-    Journey("effects", "effects", {**_KEEPS, "send": "reply"}, _blobs(b"r", b"rs", b"x", b"rrr")),
-    Journey("files", "files", {**_KEEPS, "mounts": {"box": "rw"}}, _blobs(*_FILES)),
-    Journey("floats", "floats", _KEEPS, _blobs(*_FLOATS)),
+    Journey("effects", "effects", {**_KEEPS, "send": "reply"}, contents_of(b"r", b"rs", b"x", b"rrr")),
+    Journey("files", "files", {**_KEEPS, "mounts": {"box": "rw"}}, contents_of(*_FILES)),
+    Journey("floats", "floats", _KEEPS, contents_of(*_FLOATS)),
     Journey("grow", "grow", _KEEPS, _numbers("I", 1, 0, 30, 100, 5)),
     Journey("loops", "loops", {**_KEEPS, "tank": 1 << 40, "fuel": 1 << 32}, _numbers("Q", 1, 100_000, 7)),
     Journey("puppet", "puppet", {"fuel": 1_000_000_000, "raw": True, "code": True, "send": "any"}, _puppet),
@@ -126,15 +129,19 @@ JOURNEYS: Final = (
         "random",
         "random",
         {**_KEEPS, "random": _KEY, "clock": {"start": 5, "tick": 1 << 40}},
-        _blobs(b"\1\2\3", b"\x1f\x20\x21", b"", b"\xff\0\1", b"\x40"),
+        contents_of(b"\1\2\3", b"\x1f\x20\x21", b"", b"\xff\0\1", b"\x40"),
     ),
     Journey("recurse", "recurse", _KEEPS, _numbers("I", 1, 100, 2_000)),
-    Journey("tables", "tables", _KEEPS, _blobs(b"\1\2\3\4", b"", b"\4\4\1")),
+    Journey("tables", "tables", _KEEPS, contents_of(b"\1\2\3\4", b"", b"\4\4\1")),
     Journey(
-        "waiter-shallow", "waiter", _KEEPS, _blobs(b"\1\3", *[b""] * 4, b"\0\2", *[b""] * 3), ("wasm.continuation",)
+        "waiter-shallow",
+        "waiter",
+        _KEEPS,
+        contents_of(b"\1\3", *[b""] * 4, b"\0\2", *[b""] * 3),
+        ("wasm.continuation",),
     ),
     Journey(
-        "waiter-deep", "waiter", _KEEPS, _blobs(b"\x32\4", *[b""] * 6, b"\5\1", *[b""] * 2), ("wasm.continuation",)
+        "waiter-deep", "waiter", _KEEPS, contents_of(b"\x32\4", *[b""] * 6, b"\5\1", *[b""] * 2), ("wasm.continuation",)
     ),
 )
 """All journeys; of those that wait, the messages without bytes carry a suspended call on."""

@@ -12,7 +12,7 @@ build() {
     name=$1 source=$2 defines=$3
     shift 3
     # The linker is called by itself: clang would run a wasm-opt of its own choice if one is on the path.
-    "${CLANG:-clang}" --target=wasm32 -ffreestanding -Os -Wall -Wextra -Werror $defines -c "$source" -o "$out/$name.o"
+    "${CLANG:-clang}" --target=wasm32 -ffreestanding -Os -Wall -Wextra -Werror -DGRIT_SINGLE $defines -c "$source" -o "$out/$name.o"
     "${WASM_LD:-wasm-ld}" --no-entry --strip-all "$@" "$out/$name.o" -o "$out/$name.wasm"
     rm "$out/$name.o"
     passes=

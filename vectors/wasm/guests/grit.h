@@ -88,8 +88,15 @@ static inline i32 finish(const id *outbox, const id *core)
     return error ? error : result(&made);
 }
 
-/* The compiler calls these two by name. */
-void *memcpy(void *to, const void *from, __SIZE_TYPE__ n)
+/* The compiler calls these four by name. They are weak, so that each source file of a guest can include this header. In a
+   guest of one file, GRIT_SINGLE lets the compiler inline them. */
+#ifdef GRIT_SINGLE
+#define GRIT_LIBRARY
+#else
+#define GRIT_LIBRARY __attribute__((weak))
+#endif
+
+GRIT_LIBRARY void *memcpy(void *to, const void *from, __SIZE_TYPE__ n)
 {
     u8 *t = to;
     const u8 *f = from;
@@ -98,12 +105,32 @@ void *memcpy(void *to, const void *from, __SIZE_TYPE__ n)
     return to;
 }
 
-void *memset(void *to, int value, __SIZE_TYPE__ n)
+GRIT_LIBRARY void *memmove(void *to, const void *from, __SIZE_TYPE__ n)
+{
+    u8 *t = to;
+    const u8 *f = from;
+    if (t <= f)
+        return memcpy(to, from, n);
+    while (n--)
+        t[n] = f[n];
+    return to;
+}
+
+GRIT_LIBRARY void *memset(void *to, int value, __SIZE_TYPE__ n)
 {
     u8 *t = to;
     while (n--)
         *t++ = (u8)value;
     return to;
+}
+
+GRIT_LIBRARY int memcmp(const void *a, const void *b, __SIZE_TYPE__ n)
+{
+    const u8 *x = a, *y = b;
+    for (; n--; x++, y++)
+        if (*x != *y)
+            return *x < *y ? -1 : 1;
+    return 0;
 }
 
 #define TEXT(literal) (literal), (sizeof(literal) - 1)
