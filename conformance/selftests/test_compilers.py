@@ -17,6 +17,8 @@ from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.comparing.matrix import Host
 from gritstone_conformance.model.formats import FORMATS
+from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.replies import Refused
 from gritstone_conformance.resume import play_matrix
 from gritstone_conformance.strategies.guests import guests_dir
 from gritstone_conformance.strategies.journeys import JOURNEYS, Journey, contents_of
@@ -95,3 +97,27 @@ def test_guest_of_rust_std_makes_equal_steps(hosts: list[Host], tmp_path: Path) 
     contents = contents_of(b"s\2c\3", b"", b"c\1s\1s\4?\5", bytes(range(256)) * 4)
     grants = {"image": True, "pages": 64, "fuel": 10_000_000}
     assert_equal_steps(hosts, Journey("shapes", "shapes", grants, contents, module=module))
+
+
+VECTORS = """#include "grit.h"
+typedef float four __attribute__((vector_size(16)));
+EXPORT(wit) i32 wit(void)
+{
+    four a = {(float)fuel(), 2, 3, 4};
+    a = a * a + a;
+    return (i32)(a[0] + a[3]);
+}
+"""
+
+
+def test_refused_module_names_the_option_that_helps(hosts: list[Host], tmp_path: Path) -> None:
+    source = tmp_path / "vectors.c"
+    source.write_text(VECTORS, encoding="utf-8")
+    wide, plain = (build_c(tmp_path, source, options=(option,)) for option in ("-msimd128", "-mno-simd128"))
+    question = {"entry": "wit", "pages": 256}
+    for host in hosts:
+        assert host.ask("wasm.admit", module=to_base64(plain), **question) == {}
+    reply = hosts[0].subject.ask("wasm.admit", {"module": to_base64(wide), **question})
+    assert isinstance(reply, Refused)
+    assert reply.code == "unresolved:module"
+    assert "-mno-simd128" in reply.message

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gritstone.errors import Invalid, Malformed, Refusal
+from gritstone.wasm.advice import import_advice
 from gritstone.wasm.binary import FunctionType, Module, read_module
 from gritstone.wasm.interface import ENTRIES, FUNCTIONS, INITIALIZE, MODULE, RESERVED, WAIT_AREA, WAITING
 from gritstone.wasm.reader import I32
@@ -98,7 +99,9 @@ def _check_imports(module: Module) -> None:
     for entry in module.imports:
         name = f"{entry.module}.{entry.name}"
         if entry.module != MODULE or entry.type_index is None or entry.name not in FUNCTIONS:
-            raise _refusal("import", "wasm.module.import", "an import that nobody gives", ascii(name))
+            advice = import_advice(entry.module)
+            what = f"an import that no host provides ({advice})" if advice else "an import that no host provides"
+            raise _refusal("import", "wasm.module.import", what, ascii(name))
         if module.types[entry.type_index] != FUNCTIONS[entry.name]:
             raise _refusal("import", "wasm.module.import", "an import of another type", ascii(name))
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from gritstone.wasm.advice import opcode_advice, type_advice
 from gritstone.wasm.reader import F32, F64, I32, I64, Reader
 
 __all__ = [
@@ -242,7 +243,7 @@ def read_expression(reader: Reader) -> list[Instruction]:
             opcode = _PREFIX << 8 | min(reader.u32(), 0xFF)
         read = _READS.get(opcode)
         if read is None:
-            reader.malformed("no instruction of the language")
+            reader.malformed(_foreign(opcode))
         append((at, opcode, read(reader)))
         at = reader.at
         if opcode in _CONSTRUCTS:
@@ -251,6 +252,13 @@ def read_expression(reader: Reader) -> list[Instruction]:
                 return found
     reader.at = end
     return reader.malformed("an expression without an end")
+
+
+def _foreign(opcode: int) -> str:
+    """Return what is wrong with an opcode outside the language, and the compiler option that avoids it."""
+    what = f"instruction {opcode:#04x} is not in the language"
+    advice = opcode_advice(opcode)
+    return f"{what} ({advice})" if advice else what
 
 
 def _nest(constructs: list[int], opcode: int, reader: Reader) -> None:
@@ -275,7 +283,8 @@ def _block(reader: Reader) -> object:
     reader.at -= 1
     index = reader.signed(33)
     if index < 0:
-        reader.malformed("no type of a block")
+        advice = type_advice(first)
+        reader.malformed(f"block type {first:#04x} is not in the language" + (f" ({advice})" if advice else ""))
     return index
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from gritstone.errors import Malformed
+from gritstone.wasm.advice import type_advice
 
 __all__ = ["F32", "F64", "I32", "I64", "Reader", "signed", "unsigned"]
 
@@ -122,7 +123,8 @@ class Reader:
         """Read the type of a value."""
         kind = self.byte()
         if kind not in _VALUES:
-            self.malformed("no type of a number")
+            advice = type_advice(kind)
+            self.malformed(f"value type {kind:#04x} is not in the language" + (f" ({advice})" if advice else ""))
         return kind
 
     def malformed(self, what: str) -> NoReturn:
