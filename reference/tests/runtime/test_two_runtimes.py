@@ -202,6 +202,7 @@ def test_a_collection_sees_what_another_runtime_has_committed(any_stage: Any) ->
     child, free = stage.core("child"), stage.core("free")
     for one in (child, free):
         stage.tell(creator, b"S\0q\7genesis\0", **{"00": one})
+    stage.run()
     stage.tell(creator, b"R\0R\1", **{"00": child, "01": free})
     stage.run()
     stage.start(max_attempts=1)

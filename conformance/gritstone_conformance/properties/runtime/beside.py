@@ -267,7 +267,7 @@ class _Repeated:
     """A request that a thread asks again and again until the context is left, which raises what went wrong."""
 
     def __init__(self, process: SubjectLike, op: str, args: dict[str, Json]) -> None:
-        self._ask = lambda: process.ask(op, args)
+        self._request = (process, op, args)
         self._over = threading.Event()
         self._fault: SubjectFault | None = None
         self._thread = threading.Thread(target=self._repeat)
@@ -283,8 +283,9 @@ class _Repeated:
 
     def _repeat(self) -> None:
         try:
+            process, op, args = self._request
             while not self._over.is_set():
-                self._ask()
+                process.ask(op, args)
         except SubjectFault as fault:
             self._fault = fault
 
