@@ -22,12 +22,12 @@ from gritstone_conformance.cases import Requires
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.histories import CASES as HISTORY_CASES
 from gritstone_conformance.histories import history_outcomes, history_words
-from gritstone_conformance.model.bundle import Bundle, scan
+from gritstone_conformance.model.bundle import Bundle
 from gritstone_conformance.model.continuing import check_continued
 from gritstone_conformance.model.evidence import has_history, open_history
 from gritstone_conformance.model.findings import in_order
 from gritstone_conformance.model.history import Verdict, check_history
-from gritstone_conformance.model.refusals import Defect
+from gritstone_conformance.model.refusals import Defect, Refusal
 from gritstone_conformance.model.values import Step
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import terminal_width
@@ -42,6 +42,15 @@ from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verdicts import Judgement, judge_run
 from gritstone_conformance.running.verifying import foreseen, load_data, remove_old
 from gritstone_conformance.text import counted, say
+from gritstone_conformance.unordered import (
+    ORDER_CASE,
+    ORDER_RULES,
+    Reading,
+    order_lines,
+    order_outcome,
+    read_bundle,
+    with_file_ids,
+)
 
 __all__ = ["CASES", "audit_outcomes", "run_command"]
 
@@ -57,7 +66,7 @@ _CASES: Final = {
 }
 """Case to the rules it judges; a defect under any other rule is one of an object."""
 
-CASES: Final = {**_CASES, **HISTORY_CASES}
+CASES: Final = {**_CASES, ORDER_CASE: ORDER_RULES, **HISTORY_CASES}
 """Every case of an audit, and the rules that it judges."""
 
 _AFTER_LAYOUT: Final = frozenset(_CASES) - {"grit/audit/layout", "grit/audit/whole", "grit/audit/format"}
@@ -69,17 +78,20 @@ def run_command(options: argparse.Namespace) -> int:
     settings = RunSettings(expect=expectations_of(options.expect))
     remove_old(options.report)
     with _mapped(options.bundle) as raw:
-        bundle = scan(raw)
+        reading = _read(raw, options)
+        bundle, judged = reading.bundle, reading.judged
         outcomes = audit_outcomes(bundle, data.book)
+        outcomes += (order_outcome(Recorder(data.book), bundle),) if options.lenient else ()
         iut: dict[str, Json] = {"bundle": _digest(bundle, raw)}
         summary, profiles = _summary(bundle), ["grit"]
-        if not bundle.defects and has_history(bundle):
-            verdict = check_history(bundle, at_rest=options.at_rest)
+        if not judged.defects and has_history(judged):
+            verdict = check_history(judged, at_rest=options.at_rest)
             if options.before is not None:
-                _ask_continued(options.before, verdict)
+                _ask_continued(options.before, verdict, lenient=options.lenient)
             asked = {"at_rest": options.at_rest, "is_continued": options.before is not None}
-            outcomes += tuple(history_outcomes(verdict, Recorder(data.book), **asked))
-            summary, profiles = history_words(bundle, verdict, **asked), ["grit", "wit", "runtime"]
+            found = history_outcomes(verdict, Recorder(data.book), **asked)
+            outcomes += tuple(with_file_ids(outcome, reading.ids) for outcome in found)
+            summary, profiles = history_words(judged, verdict, **asked), ["grit", "wit", "runtime"]
         bundle.data = b""  # the map is closed with this block
     header = header_line(
         data.book,
@@ -91,11 +103,13 @@ def run_command(options: argparse.Namespace) -> int:
         shard=(0, 1),
         started=started,
     )
+    header |= {"lenient": True} if options.lenient else {}
     outcomes, stale = foreseen(data, header, outcomes)
     judgement = judge_run(outcomes, data.book, profiles, (), whole=False, stale=stale)
     write_report(options.report, header, outcomes, footer_line(outcomes, judgement, 0, timestamp()))
     teller = Teller(data.book, {}, header, options.report.parent, terminal_width())
     lines = [f"{options.bundle}: {line}" if number else line for number, line in enumerate(opening_lines(header))]
+    lines += order_lines(bundle)
     for outcome in outcomes:
         lines += teller.block(outcome, {}) if outcome.verdict == "fail" and outcome.expected is None else []
     lines += expected_lines(outcomes, stale)
@@ -104,6 +118,13 @@ def run_command(options: argparse.Namespace) -> int:
     for line in (*lines, f"bundle {state} · {summary}{tail}   {options.report}"):
         say(line)
     return judgement.exit
+
+
+def _read(raw: bytes | mmap.mmap, options: argparse.Namespace) -> Reading:
+    try:
+        return read_bundle(raw, lenient=options.lenient)
+    except Refusal as refusal:
+        raise UsageError(f"{options.bundle}: cannot be read leniently: {refusal.defects[0].words}") from refusal
 
 
 def _state(outcomes: Sequence[Outcome], judgement: Judgement) -> str:
@@ -116,13 +137,13 @@ def _state(outcomes: Sequence[Outcome], judgement: Judgement) -> str:
     return ", ".join(words)
 
 
-def _ask_continued(path: Path, verdict: Verdict) -> None:
+def _ask_continued(path: Path, verdict: Verdict, *, lenient: bool = False) -> None:
     """Add what check 15 finds between an earlier export of the store and a history; raises UsageError.
 
     That an actor without a head was collected in between has to be believed.
     """
     with _mapped(path) as raw:
-        earlier = scan(raw)
+        earlier = read_bundle(raw, lenient=lenient).judged
         if earlier.defects or not has_history(earlier):
             raise UsageError(f"{path}: no earlier export to go on from; audit it by itself first")
         if verdict.history is None or earlier.format is not verdict.history.shelf.format:

@@ -232,6 +232,11 @@ def _derived(parser: argparse.ArgumentParser) -> None:
 def _audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="FILE", help="an exported store, *.grit")
     _expect(parser)
+    parser.add_argument(
+        "--lenient",
+        action="store_true",
+        help="report objects whose maps are not in canonical order, and judge the history all the same",
+    )
     parser.add_argument("--at-rest", action="store_true", help="the runtime had nothing left to do: ask what was lost")
     parser.add_argument(
         "--before", type=Path, metavar="FILE", help="an earlier export of the same store: ask whether it goes on"

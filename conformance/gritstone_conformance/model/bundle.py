@@ -15,7 +15,8 @@ from mmap import mmap
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from gritstone_conformance.model.formats import FORMATS, Format
+from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256, Format
+from gritstone_conformance.model.framed import decode_in_any_order
 from gritstone_conformance.model.grammar import check_reference
 from gritstone_conformance.model.graph import TOMBSTONE, Tombstone, check_target, close
 from gritstone_conformance.model.refusals import Defect, Refusal, exhausted, invalid, malformed, missing, rejected
@@ -76,6 +77,8 @@ class Bundle:
         shapes: the decoded objects; of blobs only that they are blobs.
         defects: every condition that holds of it.
         readable: whether the frames could be followed to the end.
+        unordered: of a lenient reading, the objects whose maps are not in canonical order, each with its first defect.
+        lenient: whether such objects are read.
     """
 
     data: bytes | mmap
@@ -85,11 +88,20 @@ class Bundle:
     shapes: dict[bytes, Object | Tombstone] = field(default_factory=dict)
     defects: list[Defect] = field(default_factory=list)
     readable: bool = False
+    unordered: dict[bytes, Defect] = field(default_factory=dict)
+    lenient: bool = False
 
     def encoding(self, identity: bytes) -> bytes | None:
         """Return the encoding of a frame; None for a tombstone."""
         place = self.places[identity]
         return None if place is None else self.data[place[0] : place[1]]
+
+    def value_of(self, encoding: bytes) -> tuple[Object, tuple[Defect, ...]]:
+        """Decode an encoding as this bundle is read; the defects are those of order that a lenient reading allows."""
+        assert self.format is not None
+        if self.lenient and self.format is FRAMED_SHA256:
+            return decode_in_any_order(encoding)
+        return self.format.decode(encoding), ()
 
     def frames(self) -> dict[bytes, bytes | None]:
         """Return ids with their encodings; None for a tombstone."""
@@ -122,10 +134,18 @@ def read(
 
 
 def scan(
-    data: bytes | mmap, fmt: Format | None = None, *, object_bytes: int | None = None, tree_depth: int | None = None
+    data: bytes | mmap,
+    fmt: Format | None = None,
+    *,
+    object_bytes: int | None = None,
+    tree_depth: int | None = None,
+    lenient: bool = False,
 ) -> Bundle:
-    """Read a bundle as far as it can be read, keeping its defects with it."""
-    bundle = Bundle(data)
+    """Read a bundle as far as it can be read, keeping its defects with it.
+
+    A lenient reading keeps objects of ``framed-sha256`` whose maps are not in canonical order apart from the defects.
+    """
+    bundle = Bundle(data, lenient=lenient)
     at = _read_lines(bundle)
     if at < 0:
         return bundle
@@ -220,11 +240,13 @@ def _note_frame(bundle: Bundle, mark: bytes, place: tuple[int, int], last: bytes
         bundle.shapes[identity] = TOMBSTONE
         return identity
     try:
-        value = bundle.format.decode(content)
+        value, out_of_order = bundle.value_of(content)
     except Refusal as refusal:
         bundle.defects += refusal.defects
     else:
         bundle.shapes[identity] = _SHELL if isinstance(value, Blob) else value
+        if out_of_order:
+            bundle.unordered[identity] = out_of_order[0]
     return identity
 
 

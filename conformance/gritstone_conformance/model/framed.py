@@ -28,11 +28,12 @@ from gritstone_conformance.model.values import (
     kind_of,
 )
 
-__all__ = ["decode", "encode", "in_order"]
+__all__ = ["decode", "decode_in_any_order", "encode", "in_order"]
 
 _HEADER_BYTES = 28  # the longest header, its NUL included
 _LENGTH_DIGITS = 19
 _STEP_BYTES = 5 * 32
+_ORDER_RULES = frozenset({"grit.header.order", "grit.tree.key-order", "grit.mailbox.key-order"})
 
 _Value = TypeVar("_Value")
 
@@ -61,14 +62,41 @@ def decode(data: bytes) -> Object:
 
     Spec: :rule:`grit.object.class`.
     """
-    defects: list[Defect] = []
-    kind, body = _read_header(data, defects)
-    value = None
-    if kind in KINDS:
-        value = _Body(body, defects).read(kind)
+    value, defects = _read(data)
     if defects or value is None:
         raise Refusal(defects)
     return value
+
+
+def decode_in_any_order(data: bytes) -> tuple[Object, tuple[Defect, ...]]:
+    """Return the value of bytes whose maps may stand in any order, and a defect for each key out of order.
+
+    Raises:
+        Refusal: another condition holds, or a key stands twice.
+
+    Spec: :rule:`suite.audit.lenient`.
+    """
+    value, defects = _read(data)
+    if value is None or _repeats_a_key(value) or any(defect.rule not in _ORDER_RULES for defect in defects):
+        raise Refusal(defects)
+    return value, tuple(defects)
+
+
+def _read(data: bytes) -> tuple[Object | None, list[Defect]]:
+    defects: list[Defect] = []
+    kind, body = _read_header(data, defects)
+    return (_Body(body, defects).read(kind) if kind in KINDS else None), defects
+
+
+def _repeats_a_key(value: Object) -> bool:
+    match value:
+        case Tree(entries) | Mailbox(entries):
+            keys: list[object] = [key for key, _ in entries]
+        case Blob(headers) | Message(headers=headers):
+            keys = [key for key, _ in headers]
+        case _:
+            keys = []
+    return len(set(keys)) != len(keys)
 
 
 def _body(value: Object) -> bytes:

@@ -15,7 +15,7 @@ from gritstone_conformance.model.graph import Tombstone, leads
 from gritstone_conformance.model.refusals import Defect, Refusal, invalid, missing
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree
 
-__all__ = ["MAPPED_SPACES", "transcode", "translate"]
+__all__ = ["MAPPED_SPACES", "canonical", "transcode", "translate"]
 
 MAPPED_SPACES: Final = ("heads", "failed", "moved", "archived", "closed", "gone")
 """The spaces whose names are ids of actors."""
@@ -37,6 +37,28 @@ def transcode(data: bytes, source: Format, target: Format, *, object_bytes: int,
     frames, renamed = _translate_all(bundle, target, object_bytes)
     references = _rename(bundle.references, renamed)
     return write(target, references, frames)
+
+
+def canonical(bundle: Bundle) -> tuple[bytes, dict[bytes, bytes]]:
+    """Return a bundle that was read leniently with every map in order, and the new id of each object.
+
+    An object that was erased keeps its id.
+
+    Raises:
+        Refusal: a reference names an id that another object has now.
+
+    Spec: :rule:`suite.audit.lenient`.
+    """
+    assert bundle.format is not None
+    frames: dict[bytes, bytes | None] = {}
+    renamed: dict[bytes, bytes] = {}
+    for identity in _children_first(bundle):
+        encoding = bundle.encoding(identity)
+        if encoding is not None:
+            encoding = bundle.format.encode(translate(bundle.value_of(encoding)[0], renamed))
+        renamed[identity] = identity if encoding is None else bundle.format.hash(encoding)
+        frames[renamed[identity]] = encoding
+    return write(bundle.format, _rename(bundle.references, renamed), frames), renamed
 
 
 def translate(value: Object, renamed: Mapping[bytes, bytes]) -> Object:

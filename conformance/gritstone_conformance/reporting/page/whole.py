@@ -211,6 +211,8 @@ def _run_section(material: Material) -> Node:
 def _run_facts(material: Material) -> Iterator[tuple[str, str]]:
     header, footer = material.report.header, material.report.footer
     yield from _subject_facts(header["iut"])
+    if header.get("lenient"):
+        yield "reading", "lenient: maps may stand in any order"
     yield "attached", " ".join([header["attach"], shlex.join(header["command"])]).strip()
     yield "spec", f"{header['spec']}, rules {header['rules']}"
     yield "suite", f"{header['suite']}, vectors {header['vectors']}"
