@@ -79,6 +79,8 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("runtime.mail", {"mail": [[ID, ID]]}),
     ("runtime.ack", {}),
     ("runtime.collect", {"removed": [ID]}),
+    ("runtime.release", {"released": [ID]}),
+    ("runtime.cut", {"step": ID}),
     ("runtime.stop", {}),
     ("runtime.ready", {"choices": [{"actor": ID, "inbox": [[ID, ID]]}]}),
     ("runtime.choose", {"step": None}),

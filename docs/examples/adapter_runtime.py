@@ -84,6 +84,15 @@ def collect(args):
     return {"removed": [to_hex(actor) for actor in wait(runtime(args).collect())]}
 
 
+def release(args):
+    actors = [from_hex(actor) for actor in args["actors"]]
+    return {"released": [to_hex(actor) for actor in wait(runtime(args).release(actors))]}
+
+
+def cut(args):
+    return {"step": to_hex(wait(runtime(args).cut()))}
+
+
 # --- features: schedule, clock, effects ---
 
 
@@ -154,6 +163,8 @@ OPERATIONS |= {
     "runtime.mail": list_mail,
     "runtime.ack": acknowledge,
     "runtime.collect": collect,
+    "runtime.release": release,
+    "runtime.cut": cut,
     "runtime.ready": ready,
     "runtime.choose": choose,
     "runtime.time": set_time,

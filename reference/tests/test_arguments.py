@@ -86,6 +86,8 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "runtime.mail": [{"runtime": "r"}],
     "runtime.ack": [{"runtime": "r", "sender": HEX, "message": HEX}],
     "runtime.collect": [{"runtime": "r"}],
+    "runtime.release": [{"runtime": "r", "actors": [HEX]}, {"runtime": "r", "actors": [HEX] * 32}],
+    "runtime.cut": [{"runtime": "r"}],
     "runtime.stop": [{"runtime": "r", "how": "drain"}, {"runtime": "r", "how": "now"}],
     "runtime.ready": [{"runtime": "r"}],
     "runtime.choose": [{"runtime": "r", "choice": 0}],

@@ -267,6 +267,8 @@ FORMS: Final[dict[str, Form]] = {
     "runtime.mail": _object({"mail": _MAIL}),
     "runtime.ack": _NOTHING,
     "runtime.collect": _object({"removed": _list(_id)}),
+    "runtime.release": _object({"released": _list(_id)}),
+    "runtime.cut": _object({"step": _id}),
     "runtime.stop": _NOTHING,
     "runtime.ready": _object({"choices": _list(_object({"actor": _id, "inbox": _MAIL}))}),
     "runtime.choose": _object({"step": _ID_OR_NONE}),

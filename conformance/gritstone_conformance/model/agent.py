@@ -5,6 +5,7 @@ Spec: ``runtime/agent``, ``runtime/edge``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -91,7 +92,7 @@ class Agent:
         defects = self._wrong(to, headers, content)
         if defects:
             raise Refusal(defects)
-        old = self.mailroom.outbox(self.identity).get(to)
+        old = self.last_sent(to)
         message = self.shelf.put(Message(old if mode == "queue" else None, headers, content))
         if message == old:
             return message
@@ -101,18 +102,65 @@ class Agent:
         self.step({to: message}, {})
         return message
 
+    def last_sent(self, to: bytes) -> bytes | None:
+        """Return what the next message to an actor is queued behind: the entry, or what the actor read last.
+
+        Spec: :rule:`runtime.release.resume`.
+        """
+        entry = self.mailroom.outbox(self.identity).get(to)
+        if entry is not None or to == self.identity:
+            return entry
+        return self.mailroom.inbox_anywhere(to).get(self.identity)
+
     def step(self, sent: dict[bytes, bytes], read: dict[bytes, bytes]) -> None:
         """Make a step that sends and acknowledges.
 
-        Spec: :rule:`runtime.agent.steps`.
+        Spec: :rule:`runtime.agent.changes`.
         """
-        self.mailroom.set_head(self.identity, self.draft(sent, read))
+        inbox, outbox = self.mailroom.inbox(self.identity), self.mailroom.outbox(self.identity)
+        self._adopt(self.mailroom.heads[self.identity], {**inbox, **read}, {**outbox, **sent})
 
-    def draft(self, sent: dict[bytes, bytes], read: dict[bytes, bytes]) -> bytes:
-        """Store a step that sends and acknowledges and return its id."""
+    def release(self, actors: Iterable[bytes]) -> list[bytes]:
+        """Drop the entries for actors and return those of which there was one to drop, ascending; raises Refusal.
+
+        Spec: :rule:`runtime.release.entries`, :rule:`runtime.release.refused`.
+        """
+        named = set(actors)
+        inbox, outbox = dict(self.mailroom.inbox(self.identity)), dict(self.mailroom.outbox(self.identity))
+        if self.identity in named:
+            raise Refusal([rejected("runtime.release.refused", "it is the agent")])
+        for actor in sorted(named):
+            unread = self.mailroom.unread(self.identity, actor).ids or self.mailroom.unread(actor, self.identity).ids
+            if unread and not self.mailroom.is_away(actor):
+                raise Refusal([rejected("runtime.release.refused", f"mail of {actor.hex()} is unread", "busy")])
+        mute = {actor for actor in named if self.identity not in self.mailroom.outbox(actor)}
+        dropped = sorted((named & outbox.keys()) | (mute & inbox.keys()))
+        if dropped:
+            inbox = {sender: message for sender, message in inbox.items() if sender not in mute}
+            outbox = {receiver: message for receiver, message in outbox.items() if receiver not in named}
+            self._adopt(self.mailroom.heads[self.identity], inbox, outbox)
+        return dropped
+
+    def cut(self) -> bytes:
+        """Begin the chain again and return the head; raises Refusal.
+
+        Spec: :rule:`runtime.cut.step`.
+        """
         head = self.mailroom.heads[self.identity]
-        boxes = {**self.mailroom.inbox(self.identity), **read}, {**self.mailroom.outbox(self.identity), **sent}
-        return Draft(head, self.identity, *boxes, self.shelf.step(head).core).seal(self.shelf)
+        if self.shelf.step(head).previous is not None:
+            if self.mailroom.unread(self.identity, self.identity).ids:
+                raise Refusal([rejected("runtime.cut.step", "mail to itself is unread", "busy")])
+            note = self.shelf.put(
+                Message(None, (("cut", head.hex()), ("mt", "cleanup")), self.shelf.put(Blob((), b"")))
+            )
+            inbox, outbox = dict(self.mailroom.inbox(self.identity)), dict(self.mailroom.outbox(self.identity))
+            outbox.pop(self.identity, None)
+            self._adopt(None, {**inbox, self.identity: note}, outbox)
+        return self.mailroom.heads[self.identity]
+
+    def _adopt(self, previous: bytes | None, inbox: dict[bytes, bytes], outbox: dict[bytes, bytes]) -> None:
+        core = self.shelf.step(self.mailroom.heads[self.identity]).core
+        self.mailroom.set_head(self.identity, Draft(previous, self.identity, inbox, outbox, core).seal(self.shelf))
 
     def mail(self) -> list[tuple[bytes, bytes]]:
         """Return the mail to the outside: senders ascending, of each oldest first."""
@@ -160,7 +208,7 @@ class Agent:
             raise Refusal([missing("runtime.effect.linked", "no such effect is open")])
         content = self.shelf.put(Blob((("ct", "s"),) if outcome == "failed" else (), data))
         headers = (("mt", f"effect.{outcome}"), ("reply", effect.message.hex()))
-        previous = self.mailroom.outbox(self.identity).get(effect.actor)
+        previous = self.last_sent(effect.actor)
         reply = self.shelf.put(Message(previous, headers, content))
         self.answered.add((effect.actor, effect.message))
         read: dict[bytes, bytes] = {}

@@ -12,7 +12,7 @@ from gritstone_conformance.model.channels import unread
 from gritstone_conformance.model.findings import Place
 from gritstone_conformance.model.proposals import Covered, message_type
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.values import Step
+from gritstone_conformance.model.values import Blob, Step
 
 __all__ = ["Chain", "Channel", "read_chain"]
 
@@ -28,6 +28,8 @@ class Chain:
         inboxes: their inboxes as maps, not to be changed.
         outboxes: their outboxes as maps, not to be changed.
         cut: whether the first step is believed.
+        read_before: for the agent, (step, sender) of an entry that returns to the inbox, to what was dropped.
+        sent_before: the same for the outbox and its receivers.
     """
 
     actor: bytes
@@ -36,6 +38,8 @@ class Chain:
     inboxes: list[dict[bytes, bytes]]
     outboxes: list[dict[bytes, bytes]]
     cut: bool
+    read_before: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
+    sent_before: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of steps."""
@@ -49,7 +53,8 @@ class Chain:
         """Return what a step newly covers: senders ascending, of each oldest first."""
         old, new = self.before(index)[0], self.inboxes[index]
         moved = sorted(sender for sender, message in new.items() if old.get(sender) != message)
-        return tuple((sender, each) for sender in moved for each in unread(shelf, new[sender], old.get(sender)).ids)
+        cursors = {sender: old.get(sender, self.read_before.get((index, sender))) for sender in moved}
+        return tuple((sender, each) for sender in moved for each in unread(shelf, new[sender], cursors[sender]).ids)
 
     def place(self, index: int, field_path: str) -> Place:
         """Return a place in a step of the chain."""
@@ -57,7 +62,7 @@ class Chain:
         return Place(path, self.actor, index, self.ids[index])
 
 
-def read_chain(shelf: Shelf, actor: bytes, head: bytes) -> Chain:
+def read_chain(shelf: Shelf, actor: bytes, head: bytes, *, is_agent: bool = False) -> Chain:
     """Return the chain of a head."""
     ids = [head]
     steps = [shelf.step(head)]
@@ -68,8 +73,40 @@ def read_chain(shelf: Shelf, actor: bytes, head: bytes) -> Chain:
     steps.reverse()
     inboxes = [shelf.mail(step.inbox) for step in steps]
     outboxes = [shelf.mail(step.outbox) for step in steps]
+    if is_agent:
+        returns = _returns(inboxes), _returns(outboxes)
+        return Chain(actor, ids, steps, inboxes, outboxes, _is_note(shelf, inboxes[0].get(actor)), *returns)
     cut = any(message_type(shelf.message(message)) == "cleanup" for message in inboxes[0].values())
     return Chain(actor, ids, steps, inboxes, outboxes, cut)
+
+
+def _is_note(shelf: Shelf, message: bytes | None) -> bool:
+    """Return whether a message is the note of a cut of the agent's chain.
+
+    Spec: :rule:`runtime.cut.step`.
+    """
+    if message is None:
+        return False
+    note = shelf.message(message)
+    headers = dict(note.headers)
+    is_id = len(headers.get("cut", "")) == 64 and not set(headers.get("cut", "")) - set("0123456789abcdef")
+    is_empty = shelf.look(note.content) == Blob((), b"")
+    return note.previous is None and is_empty and is_id and headers == {"mt": "cleanup", "cut": headers["cut"]}
+
+
+def _returns(boxes: list[dict[bytes, bytes]]) -> dict[tuple[int, bytes], bytes]:
+    """Return (step, actor) of each entry that is there again after it was dropped, to what it was before."""
+    found: dict[tuple[int, bytes], bytes] = {}
+    dropped: dict[bytes, bytes] = {}
+    for index in range(1, len(boxes)):
+        before, after = boxes[index - 1], boxes[index]
+        if before is after:
+            continue
+        for actor in before.keys() - after.keys():
+            dropped[actor] = before[actor]
+        for actor in (after.keys() - before.keys()) & dropped.keys():
+            found[index, actor] = dropped.pop(actor)
+    return found
 
 
 @dataclass(slots=True)
@@ -83,6 +120,7 @@ class Channel:
         last: the position matched last, -1 before the first.
         places: message to its positions, ascending.
         begins: positions at which a chain begins, ascending.
+        begun: the first step of the receiver that covers a message of the chain it read last; None if not known yet.
     """
 
     messages: list[bytes] = field(default_factory=list)
@@ -91,6 +129,7 @@ class Channel:
     last: int = -1
     places: dict[bytes, list[int]] = field(default_factory=dict)
     begins: list[int] = field(default_factory=list)
+    begun: int | None = None
 
     def send(self, message: bytes, previous: bytes | None, step: int) -> None:
         """Note that a step sent a message."""

@@ -73,8 +73,9 @@ def open_history(bundle: Bundle) -> History:
     shelf.known = {value: identity for identity, value in bundle.shapes.items() if isinstance(value, Message | Tree)}
     heads = {bytes.fromhex(name[6:]): head for name, head in bundle.references.items() if name.startswith("heads/")}
     heads = {**_moved(bundle), **heads}
-    chains = {actor: read_chain(shelf, actor, head) for actor, head in sorted(heads.items())}
-    return History(shelf, dict(bundle.references), bundle.references.get("runtime/agent"), chains)
+    agent = bundle.references.get("runtime/agent")
+    chains = {actor: read_chain(shelf, actor, head, is_agent=actor == agent) for actor, head in sorted(heads.items())}
+    return History(shelf, dict(bundle.references), agent, chains)
 
 
 def _moved(bundle: Bundle) -> dict[bytes, bytes]:

@@ -14,7 +14,7 @@ __all__ = ["BLAME", "FAULTS", "Finding", "Place", "in_order", "named"]
 FAULTS: Final[dict[str, tuple[int, str]]] = {
     "bundle": (1, "runtime.history.bundle"),
     "bootstrap": (2, "runtime.agent.bootstrap"),
-    "agent-step": (2, "runtime.agent.steps"),
+    "agent-step": (2, "runtime.agent.changes"),
     "foreign": (3, "wit.admit.actor"),
     "uncut": (3, "wit.cleanup.cut"),
     "no-genesis": (4, "wit.genesis.identity"),

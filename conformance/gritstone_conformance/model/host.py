@@ -197,6 +197,12 @@ class ModelHost(ModelSubject):
     def _runtime_collect(self, started: _Started) -> _Expectation:
         return ok(removed=[actor.hex() for actor in started.runtime.collect()])
 
+    def _runtime_release(self, started: _Started, actors: list[str]) -> _Expectation:
+        return ok(released=[actor.hex() for actor in started.runtime.agent.release(map(_raw, actors))])
+
+    def _runtime_cut(self, started: _Started) -> _Expectation:
+        return ok(step=started.runtime.agent.cut().hex())
+
     def _runtime_stop(self, started: _Started, how: str) -> _Expectation:
         self._started = {name: each for name, each in self._started.items() if each is not started}
         return ok()

@@ -13,6 +13,7 @@ from gritstone_conformance.model.channels import Unread, unread
 from gritstone_conformance.model.proposals import message_kind
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.store import Store
+from gritstone_conformance.model.values import Step
 
 __all__ = ["Mailroom"]
 
@@ -64,6 +65,16 @@ class Mailroom:
         """Return the outbox of an actor's head."""
         head = self.heads.get(actor)
         return {} if head is None else self.shelf.mail(self.shelf.step(head).outbox)
+
+    def is_away(self, actor: bytes) -> bool:
+        """Return whether an actor is away."""
+        return any(f"{space}/{actor.hex()}" in self.store.references for space in ("moved", "gone"))
+
+    def inbox_anywhere(self, actor: bytes) -> Mapping[bytes, bytes]:
+        """Return the inbox of an actor's head, or of the step at which it stands still while it is away."""
+        place = self.heads.get(actor) or self.store.references.get(f"moved/{actor.hex()}")
+        step = None if place is None else self.shelf.look(place)
+        return self.shelf.mail(step.inbox) if isinstance(step, Step) else {}
 
     def unread(self, sender: bytes, actor: bytes) -> Unread:
         """Return the unread messages of one channel."""

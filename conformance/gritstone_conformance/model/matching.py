@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gritstone_conformance.model.chains import Chain, Channel
+from gritstone_conformance.model.channels import root
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.proposals import CONTROL, Covered, message_kind, message_type
@@ -76,13 +77,38 @@ def _match(
     position = channel.match(message)
     if position is not None:
         return position
-    fault = channel.fault(message)
-    if fault == "unsent" and history.is_open(sender):
+    if _is_doubtful(history, chain, index, (sender, message), channel):
         history.unverified.append(f"{message.hex()} was covered, and what its sender sent is not known in full")
         return None
-    place = chain.place(index, f"inbox/{sender.hex()}")
+    fault, place = channel.fault(message), chain.place(index, f"inbox/{sender.hex()}")
     findings.append(Finding(fault, place, f"{_WORDS[fault]}: {message.hex()}"))
     return None
+
+
+def _is_doubtful(history: History, chain: Chain, index: int, who: tuple[bytes, bytes], channel: Channel) -> bool:
+    """Return whether a message that could not be matched may have been sent all the same."""
+    sender, message = who
+    places = channel.places.get(message)
+    if places is None:
+        return history.is_open(sender) or (sender == history.agent and _is_overtaken(history, chain, index, channel))
+    return history.chains[sender].cut and all(channel.senders[position] == 0 for position in places)
+
+
+def _is_overtaken(history: History, chain: Chain, index: int, channel: Channel) -> bool:
+    """Return whether an actor began to read the chain of the agent that it read last only after a step.
+
+    It may have read what that step covers in a store from which it was adopted.
+
+    Spec: :rule:`wasm.handoff.agent`.
+    """
+    if channel.begun is None:
+        shelf, agent = history.shelf, history.agent
+        assert agent is not None, "it is the sender"
+        cursors = [box.get(agent) for box in chain.inboxes]
+        last = next((each for each in reversed(cursors) if each in channel.places), None)
+        wanted = None if last is None else root(shelf, last)
+        channel.begun = next((at for at, each in enumerate(cursors) if each and root(shelf, each) == wanted), 0)
+    return index < channel.begun
 
 
 _NOTHING = Channel()

@@ -259,7 +259,7 @@ class Runtime:
         if sender == self.agent.identity:
             self.shelf.flush(self.store)
         else:
-            previous = self.mailroom.outbox(self.agent.identity).get(sender)
+            previous = self.agent.last_sent(sender)
             self.agent.step({sender: receipt(self.shelf, previous, message, failure.kind, failure.code)}, {})
         self.store.references[f"failed/{actor.hex()}"] = mark
 

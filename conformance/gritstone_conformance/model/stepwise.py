@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from gritstone_conformance.model.agent import first_agent_step
 from gritstone_conformance.model.chains import Chain, Channel
-from gritstone_conformance.model.channels import change
+from gritstone_conformance.model.channels import Change, change, root, unread
 from gritstone_conformance.model.cores import thawed
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import Finding, Place
@@ -27,7 +27,7 @@ def check_steps(history: History) -> Iterator[Finding]:
         for index, step in enumerate(chain.steps):
             if step.actor != actor:
                 yield Finding("foreign", chain.place(index, "actor"), f"a step of {step.actor.hex()}")
-            yield from _of_inbox(chain, index)
+            yield from _of_inbox(history, chain, index)
             yield from _of_outbox(history, chain, index)
             if actor == history.agent:
                 yield from _of_agent(chain, index)
@@ -46,7 +46,8 @@ def _of_bootstrap(history: History) -> Iterator[Finding]:
     if chain is None:
         yield Finding("bootstrap", Place(f"heads/{history.agent.hex()}"), "the agent has no head")
         return
-    if chain.ids[0] != first_agent_step(history.shelf, history.agent):
+    is_cut = chain.cut and chain.steps[0].core == history.agent
+    if not is_cut and chain.ids[0] != first_agent_step(history.shelf, history.agent):
         yield Finding("bootstrap", chain.place(0, "inbox"), "the agent's first step is not that of the bootstrap")
     elif not _is_agent_core(history, history.agent):
         yield Finding("bootstrap", chain.place(0, "core"), "the agent's core has another form")
@@ -90,9 +91,11 @@ def _of_first(history: History, chain: Chain) -> Iterator[Finding]:
             yield Finding("crowded", chain.place(0, f"inbox/{sender.hex()}"), words)
 
 
-def _of_inbox(chain: Chain, index: int) -> Iterator[Finding]:
-    """Check 5, entries that vanish."""
+def _of_inbox(history: History, chain: Chain, index: int) -> Iterator[Finding]:
+    """Check 5, entries that vanish; the agent may release all but its own."""
     gone = chain.before(index)[0].keys() - chain.inboxes[index].keys()
+    if chain.actor == history.agent:
+        gone &= {history.agent}
     if gone:
         yield Finding("vanished", chain.place(index, f"inbox/{min(gone).hex()}"), "an entry of the inbox is gone")
 
@@ -101,12 +104,30 @@ def _of_outbox(history: History, chain: Chain, index: int) -> Iterator[Finding]:
     """Check 9; notes what the step sends."""
     shelf, old = history.shelf, chain.before(index)[1]
     for receiver, message in sorted(chain.outboxes[index].items() - old.items()):
-        changed = change(shelf, old.get(receiver), message)
+        if chain.actor == history.agent and receiver not in old:
+            changed = Change(_sent_again(history, chain, index, receiver, message), legal=True)
+        else:
+            changed = change(shelf, old.get(receiver), message)
         channel = history.channels.setdefault((chain.actor, receiver), Channel())
         for each in changed.sent:
             channel.send(each, shelf.message(each).previous, index)
         if not changed.legal:
             yield Finding("outbox", chain.place(index, f"outbox/{receiver.hex()}"), "it goes back, or forks its chain")
+
+
+def _sent_again(history: History, chain: Chain, index: int, receiver: bytes, message: bytes) -> tuple[bytes, ...]:
+    """Return what an entry of the agent sends that was absent: all that was not sent before on this channel.
+
+    Where the chain was cut, and does not hold the entry that was released, that is the newest message.
+    """
+    shelf, before = history.shelf, chain.sent_before.get((index, receiver))
+    walked = unread(shelf, message, before).ids
+    if before is None:
+        return walked[-1:] if chain.cut and index else walked
+    if not walked or shelf.message(walked[0]).previous is not None or root(shelf, message) != root(shelf, before):
+        return walked
+    known = set(unread(shelf, before, None).ids)
+    return tuple(each for each in walked if each not in known)
 
 
 def _of_core(history: History, chain: Chain, index: int) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ __all__ = [
     "living",
     "marking",
     "of_scenario",
+    "releasing",
     "talking",
     "updating",
 ]
@@ -44,8 +45,8 @@ class Act:
     """One request of a script.
 
     Attributes:
-        word: ``start``, ``inject``, ``run``, ``look`` (list the references), ``ask`` (an actor), ``collect``, ``prune``
-            or ``import``.
+        word: ``start``, ``inject``, ``run``, ``look`` (list the references), ``ask`` (an actor), ``collect``,
+            ``release``, ``cut``, ``prune`` or ``import``.
         injection: what ``inject`` sends.
         args: further arguments of the request.
     """
@@ -71,6 +72,7 @@ class Script:
         mortals: actors that ``collect`` removes.
         imported: the references that ``import`` brings.
         found: for some faults, the rule that is violated where a death left them.
+        is_whole: whether nothing of its history has to be believed.
     """
 
     bundle: bytes
@@ -79,6 +81,7 @@ class Script:
     mortals: frozenset[bytes] = frozenset()
     imported: frozenset[str] = frozenset()
     found: Mapping[str, str] = field(default_factory=dict)
+    is_whole: bool = True
 
 
 def _inject(to: bytes, content: bytes, headers: Headers = (), mode: str = "queue") -> Act:
@@ -164,7 +167,7 @@ def living(fmt: Format) -> Script:
     other.references = {"tags/one": other.add(Tree((("leaf", leaf),))), "tags/two": leaf, "x/three": leaf}
     brought = Act("import", args=(("bytes", to_base64(other.bundle())), ("more", False)))
     acts = (_START, _LOOK, brought, _LOOK, Act("collect"), Act("prune"), _LOOK)
-    return Script(bundle, acts, 1, frozenset(mortals), frozenset(other.references))
+    return Script(bundle, acts, 1, frozenset(mortals), frozenset(other.references), is_whole=False)
 
 
 def fanning(fmt: Format, width: int = 4) -> Script:
@@ -211,6 +214,18 @@ def marking(fmt: Format) -> Script:
     return Script(bundle, (_START, _RUN, _LOOK), 1, found={"mark": "runtime.fail.sent"})
 
 
+def releasing(fmt: Format) -> Script:
+    """Return a script that releases actors, tells them the same again, cuts the agent's chain and prunes."""
+    stage = Stage(Graph(fmt))
+    one, other = stage.core(b"one"), stage.core(b"other")
+    talk = stage.program(programs.append("log", b"t"))
+    told = (_inject(one, talk), _inject(other, talk), _RUN)
+    released = Act("release", args=(("actors", [one.hex(), other.hex()]),))
+    cut = Act("cut")
+    acts = (_START, *_genesis(one, other), *told, released, *told, released, cut, Act("prune"), *told, cut, released)
+    return Script(_bundle(stage.graph), (*acts, Act("prune"), *told), is_whole=False)
+
+
 def of_scenario(scenario: Scenario) -> Script:
     """Return the script that sends everything of a scenario, with its pauses."""
     acts: list[Act] = [_START]
@@ -219,5 +234,5 @@ def of_scenario(scenario: Scenario) -> Script:
     return Script(_bundle(scenario.graph), (*acts, _RUN), scenario.max_attempts)
 
 
-SCRIPTS: Final = (talking, failing, living, fanning, updating, asking, marking)
+SCRIPTS: Final = (talking, failing, living, fanning, updating, asking, marking, releasing)
 """What makes a script for a format."""

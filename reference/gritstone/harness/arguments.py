@@ -26,6 +26,7 @@ _Read: TypeAlias = Callable[[Json], Any]
 
 _MAX_UINT = 2**53 - 1
 _MAX_U64 = 2**64 - 1
+_MAX_RELEASED = 32
 _MAX_IDS = 4_096
 _MAX_KEYS = 64
 _SECRET_BYTES = 32
@@ -242,6 +243,8 @@ _ALL: Mapping[str, Mapping[str, _Read]] = {
     "runtime.mail": {"runtime": _handle},
     "runtime.ack": {"runtime": _handle, "sender": read_id, "message": read_id},
     "runtime.collect": {"runtime": _handle},
+    "runtime.release": {"runtime": _handle, "actors": _list(read_id, _MAX_RELEASED, least=1)},
+    "runtime.cut": {"runtime": _handle},
     "runtime.stop": {"runtime": _handle, "how": _one_of("drain", "now")},
     "runtime.ready": {"runtime": _handle},
     "runtime.choose": {"runtime": _handle, "choice": _any_uint},

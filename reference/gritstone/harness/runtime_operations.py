@@ -91,6 +91,16 @@ def runtime_collect(session: Session, args: Arguments) -> Json:
     return {"removed": [actor.hex() for actor in _runtimes(session).wait(runtime.collect())]}
 
 
+def runtime_release(session: Session, args: Arguments) -> Json:
+    runtime = _runtime(session, args)
+    return {"released": [actor.hex() for actor in _runtimes(session).wait(runtime.release(args["actors"]))]}
+
+
+def runtime_cut(session: Session, args: Arguments) -> Json:
+    runtime = _runtime(session, args)
+    return {"step": _runtimes(session).wait(runtime.cut()).hex()}
+
+
 def runtime_stop(session: Session, args: Arguments) -> Json:
     _runtimes(session).stop(args["runtime"], drain=args["how"] == "drain")
     return {}
@@ -156,6 +166,8 @@ RUNTIME_OPERATIONS: Mapping[str, Callable[[Session, Arguments], Json]] = Mapping
         "runtime.mail": runtime_mail,
         "runtime.ack": runtime_ack,
         "runtime.collect": runtime_collect,
+        "runtime.release": runtime_release,
+        "runtime.cut": runtime_cut,
         "runtime.stop": runtime_stop,
         "runtime.ready": runtime_ready,
         "runtime.choose": runtime_choose,

@@ -2,12 +2,13 @@
 
 Functions here make objects and say what the agent's next step would be; adopting it is the machine's.
 
-Spec: :rule:`runtime.agent.bootstrap`, :rule:`runtime.agent.steps`, :rule:`runtime.receipt.form`.
+Spec: :rule:`runtime.agent.bootstrap`, :rule:`runtime.agent.changes`, :rule:`runtime.receipt.form`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from gritstone.errors import Invalid, Rejected
 from gritstone.grit.objects import NO_HEADERS, Blob, Mailbox, Message, ObjectId, Step, Tree
@@ -15,9 +16,21 @@ from gritstone.wit.channels import Roots, root_of
 from gritstone.wit.position import Position
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["agent_step", "check_injection", "first_step", "make_agent", "receipt_headers", "signal_is_sent"]
+__all__ = [
+    "Entries",
+    "agent_step",
+    "check_injection",
+    "cut_step",
+    "first_step",
+    "make_agent",
+    "receipt_headers",
+    "signal_is_sent",
+]
 
 _MOST_NAME_BYTES = 255
+
+Entries: TypeAlias = Mapping[ObjectId, ObjectId | None]
+"""Changed entries of a mailbox; None removes an entry."""
 
 
 def make_agent(workspace: Workspace, name: str) -> ObjectId:
@@ -48,33 +61,55 @@ def first_step(workspace: Workspace, agent: ObjectId) -> ObjectId:
     return workspace.put(Step(None, agent, workspace.put(Mailbox({agent: genesis})), None, agent))
 
 
-def agent_step(
-    workspace: Workspace,
-    last: Position,
-    sent: Mapping[ObjectId, ObjectId],
-    read: Mapping[ObjectId, ObjectId],
-) -> Position:
+def agent_step(workspace: Workspace, last: Position, sent: Entries, read: Entries) -> Position:
     """Make the agent's next step.
 
     Args:
         workspace: where it is made.
         last: where the agent is.
-        sent: new entries of the outbox; at least one, or one of ``read``.
-        read: new entries of the inbox.
+        sent: changed entries of the outbox; at least one, or one of ``read``.
+        read: changed entries of the inbox.
 
-    Spec: :rule:`runtime.agent.steps`.
+    Spec: :rule:`runtime.agent.changes`.
     """
-    inbox, outbox = dict(last.inbox), dict(last.outbox)
-    inbox.update(read)
-    outbox.update(sent)
-    step = Step(
-        last.step_id,
-        last.step.actor,
-        workspace.put(Mailbox(inbox)) if read else last.step.inbox,
-        workspace.put(Mailbox(outbox)) if sent else last.step.outbox,
-        last.step.core,
-    )
+    return _step(workspace, last, last.step_id, (_changed(last.inbox, read), _changed(last.outbox, sent)))
+
+
+def cut_step(workspace: Workspace, last: Position) -> Position:
+    """Make the step that begins a new chain of the agent, in place of the one that ends with ``last``.
+
+    Its note names the step before as text. So it reaches nothing of the old chain, and no two cuts are equal.
+
+    Spec: :rule:`runtime.cut.step`.
+    """
+    agent = last.step.actor
+    headers = {"mt": "cleanup", "cut": last.step_id.hex()}
+    note = workspace.put(Message(None, headers, workspace.put(Blob(NO_HEADERS, b""))))
+    return _step(workspace, last, None, (_changed(last.inbox, {agent: note}), _changed(last.outbox, {agent: None})))
+
+
+def _changed(entries: Mapping[ObjectId, ObjectId], changes: Entries) -> Mapping[ObjectId, ObjectId]:
+    if not changes:
+        return entries
+    merged = {**entries, **changes}
+    return {actor: message for actor, message in merged.items() if message is not None}
+
+
+def _step(
+    workspace: Workspace,
+    last: Position,
+    previous: ObjectId | None,
+    boxes: tuple[Mapping[ObjectId, ObjectId], Mapping[ObjectId, ObjectId]],
+) -> Position:
+    inbox, outbox = boxes
+    inbox_id = last.step.inbox if inbox is last.inbox else _mailbox(workspace, inbox)
+    outbox_id = last.step.outbox if outbox is last.outbox else _mailbox(workspace, outbox)
+    step = Step(previous, last.step.actor, inbox_id, outbox_id, last.step.core)
     return Position(workspace.put(step), step, inbox, outbox, last.core)
+
+
+def _mailbox(workspace: Workspace, entries: Mapping[ObjectId, ObjectId]) -> ObjectId | None:
+    return workspace.put(Mailbox(entries)) if entries else None
 
 
 def check_injection(headers: list[tuple[str, str]]) -> Mapping[str, str]:

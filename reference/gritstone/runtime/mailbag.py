@@ -16,11 +16,10 @@ from gritstone.errors import Invalid, Missing, Refusal, Rejected
 from gritstone.grit.objects import NO_HEADERS, Blob, Kind, Message, ObjectId
 from gritstone.runtime.actors import Letter
 from gritstone.runtime.agent import check_injection, signal_is_sent
-from gritstone.runtime.outcomes import adopt_agent_step
+from gritstone.runtime.outcomes import adopt_agent_step, agent_position, last_sent
 from gritstone.runtime.proposing import unread_channels
 from gritstone.runtime.world import World
 from gritstone.wit.channels import load_message
-from gritstone.wit.position import Position
 from gritstone.wit.whole import Walk
 from gritstone.wit.workspace import Workspace
 
@@ -50,13 +49,6 @@ class Effect:
     request: bytes | None
 
 
-def agent_position(world: World) -> Position:
-    """Tell where the agent is."""
-    position = world.position(world.actor(world.agent))
-    assert position is not None, "the agent has a head"
-    return position
-
-
 def inject(world: World, to: ObjectId, headers: list[tuple[str, str]], content: ObjectId, *, signal: bool) -> ObjectId:
     """Send a message from the agent; give its id.
 
@@ -71,7 +63,7 @@ def inject(world: World, to: ObjectId, headers: list[tuple[str, str]], content: 
     """
     by_key = check_injection(headers)
     _check_closed(world, to, content)
-    tip = agent_position(world).outbox.get(to)
+    tip = last_sent(world, to)
     workspace = Workspace(world.objects)
     message = workspace.put(Message(None if signal else tip, by_key, content))
     if signal and signal_is_sent(workspace, world.executor.roots, tip, message):
@@ -179,7 +171,7 @@ def resolve(world: World, answered: Answered, effect: Letter, outcome: Mapping[s
     ((word, data),) = outcome.items()
     blob = Blob(NO_HEADERS, data) if isinstance(data, bytes) else Blob({"ct": "s"}, _utf8(data))
     headers = {"mt": f"effect.{word}", "reply": message.hex()}
-    tip = agent_position(world).outbox.get(sender)
+    tip = last_sent(world, sender)
     reply = workspace.put(Message(tip, headers, workspace.put(blob)))
     cursor = None
     for one, unread in mail(world):

@@ -17,10 +17,10 @@ Spec: the chapters *Failure* and *States* of ``runtime``.
 
 from __future__ import annotations
 
-from gritstone.errors import Refusal
+from gritstone.errors import Refusal, Rejected
 from gritstone.grit.objects import NO_HEADERS, Blob, Mailbox, Message, ObjectId
 from gritstone.runtime.actors import Actor, Letter
-from gritstone.runtime.agent import agent_step, receipt_headers
+from gritstone.runtime.agent import Entries, agent_step, cut_step, receipt_headers
 from gritstone.runtime.config import Config
 from gritstone.runtime.proposing import key_of, letters_of
 from gritstone.runtime.runs import Running
@@ -32,7 +32,7 @@ from gritstone.wit.position import Position
 from gritstone.wit.proposals import MessageKind
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["adopt_agent_step", "end_admitted", "end_declined", "end_failed"]
+__all__ = ["adopt_agent_step", "adopt_cut", "agent_position", "end_admitted", "end_declined", "end_failed", "last_sent"]
 
 
 def end_admitted(world: World, running: Running, admitted: Admitted, *, event: Event = Event.STEP_ADMITTED) -> None:
@@ -138,39 +138,78 @@ def _mark(world: World, running: Running, letter: Letter, refusal: Refusal) -> N
     world.batch.move_mark(actor.actor_id, None, mark)
     if sender != world.agent:
         headers = receipt_headers(message, refusal.code or "failed")
-        agent = world.actor(world.agent)
-        position = world.position(agent)
-        assert position is not None, "the agent has a head"
         content = workspace.put(Blob(NO_HEADERS, b""))
-        receipt = workspace.put(Message(position.outbox.get(sender), headers, content))
+        receipt = workspace.put(Message(last_sent(world, sender), headers, content))
         adopt_agent_step(world, workspace, {sender: receipt}, {})
 
 
-def adopt_agent_step(
-    world: World, workspace: Workspace, sent: dict[ObjectId, ObjectId], read: dict[ObjectId, ObjectId]
-) -> Position:
+def agent_position(world: World) -> Position:
+    """Return where the agent is."""
+    position = world.position(world.actor(world.agent))
+    assert position is not None, "the agent has a head"
+    return position
+
+
+def last_sent(world: World, to: ObjectId) -> ObjectId | None:
+    """Return the message that the agent's next message to an actor is queued behind; None where there is none.
+
+    It is the entry of the agent's outbox. Where that was released, it is what the actor read last; the next commit
+    then expects the actor to be where it was looked for.
+
+    Spec: :rule:`runtime.release.resume`.
+    """
+    found = agent_position(world).outbox.get(to)
+    if found is not None or to == world.agent:
+        return found
+    inbox = world.look_at(to)
+    return inbox.get(world.agent)
+
+
+def adopt_agent_step(world: World, workspace: Workspace, sent: Entries, read: Entries) -> Position:
     """Let the agent make a step.
 
     Args:
         world: where it is adopted.
         workspace: what was made for it.
-        sent: new entries of its outbox.
-        read: new entries of its inbox.
+        sent: changed entries of its outbox; None removes one.
+        read: changed entries of its inbox; None removes one.
 
-    Spec: :rule:`runtime.agent.steps`.
+    Spec: :rule:`runtime.agent.changes`.
     """
     agent = world.actor(world.agent)
-    last = world.position(agent)
-    assert last is not None, "the agent has a head"
-    position = agent_step(workspace, last, sent, read)
+    position = agent_step(workspace, agent_position(world), sent, read)
     _keep(world, workspace)
-    world.batch.borrowed.update(sent, read.values())
+    world.batch.borrowed.update(actor for actor, message in sent.items() if message is not None)
+    world.batch.borrowed.update(message for message in read.values() if message is not None)
     world.head_moved(agent, position)
     for sender, message in read.items():
         if agent.mail.get(sender) == message:
             agent.set_tip(sender, None)
-    world.route(world.agent, list(sent.items()))
+    for receiver, message in sent.items():
+        if message is None:
+            world.actor(receiver).set_tip(world.agent, None)
+    world.route(world.agent, [(receiver, message) for receiver, message in sent.items() if message is not None])
     return position
+
+
+def adopt_cut(world: World) -> ObjectId:
+    """Let the agent's chain begin again; returns the new head, or the head if it has no previous already.
+
+    Raises:
+        Rejected: mail of the agent to itself is not acknowledged (code ``busy``).
+
+    Spec: :rule:`runtime.cut.step`.
+    """
+    agent, last = world.actor(world.agent), agent_position(world)
+    if last.step.previous is None:
+        return last.step_id
+    if world.agent in agent.mail:
+        raise Rejected("mail of the agent to itself is not acknowledged", rule="runtime.cut.step", code="busy")
+    workspace = Workspace(world.objects)
+    position = cut_step(workspace, last)
+    _keep(world, workspace)
+    world.head_moved(agent, position)
+    return position.step_id
 
 
 def _keep(world: World, workspace: Workspace) -> None:

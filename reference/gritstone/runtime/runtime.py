@@ -29,7 +29,9 @@ from gritstone.runtime.config import Config
 from gritstone.runtime.life import collect
 from gritstone.runtime.machine import Machine
 from gritstone.runtime.mailbag import Answered, Effect, acknowledge, effects, inject, mail, resolve
+from gritstone.runtime.outcomes import adopt_cut
 from gritstone.runtime.proposing import letters_of
+from gritstone.runtime.releasing import release
 from gritstone.runtime.runs import Inquiry
 from gritstone.runtime.starting import start_world
 from gritstone.runtime.waiting import Waiting
@@ -388,6 +390,27 @@ class Runtime:
             while not self._flush():
                 pass
             return sorted(collect(self.machine.world))
+
+    async def release(self, actors: Sequence[ObjectId]) -> list[ObjectId]:
+        """Drop the agent's entries for actors; gives those of which one was dropped. See ``releasing.release``.
+
+        More actors than one update of references may name are released by several steps.
+        """
+        world, names = self.machine.world, list(dict.fromkeys(actors))
+        most = self.store.limits.cas_names // 2
+        dropped: list[ObjectId] = []
+        for begin in range(0, len(names), most):
+            part = names[begin : begin + most]
+            dropped += await self._durably(lambda part=part: release(world, part))  # type: ignore[misc]
+        return sorted(dropped)
+
+    async def cut(self) -> ObjectId:
+        """Begin the agent's chain again, so that a prune can free what it held; gives the agent's head.
+
+        Spec: :rule:`runtime.cut.step`.
+        """
+        world = self.machine.world
+        return await self._durably(lambda: adopt_cut(world))
 
     # --- chosen schedules ------------------------------------------------------------------------------
 

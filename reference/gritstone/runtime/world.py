@@ -82,6 +82,34 @@ class World:
             self._placed.append(actor)
         return found
 
+    def is_away(self, actor_id: ObjectId) -> bool:
+        """Return whether an actor makes no step in this store."""
+        return actor_id in self.moved
+
+    def look_at(self, actor_id: ObjectId) -> Mapping[ObjectId, ObjectId]:
+        """Return the inbox of an actor, also of one that is away; the next commit expects it to be there still.
+
+        Spec: :rule:`runtime.release.resume`.
+        """
+        self.expect(actor_id)
+        actor = self.actors.get(actor_id)
+        position = None if actor is None else self.position(actor)
+        if position is not None:
+            return position.inbox
+        name = f"moved/{actor_id.hex()}"
+        with self.store.snapshot() as snapshot:
+            target = snapshot.target(name) if actor_id in self.moved else None
+        if target is None:
+            return NO_IDS
+        self.batch.change(Change(name, target, target))
+        return self._mailboxes(actor_id, target)[0]
+
+    def expect(self, actor_id: ObjectId) -> None:
+        """Let the next commit be refused if the head of an actor is not the one that is known."""
+        actor = self.actors.get(actor_id)
+        head = None if actor is None else actor.head
+        self.batch.move_head(actor_id, head, head)
+
     def head_moved(self, actor: Actor, position: Position) -> None:
         """Note where an actor is now; the update expects its mark as it is.
 

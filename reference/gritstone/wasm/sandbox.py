@@ -4,7 +4,7 @@ Nothing here runs beside the caller: no loop, no thread that stays. A message an
 durable together, or not at all, so a call that failed leaves nothing. What stands in the store is a history like any
 other: the agent sends, the actor reads and writes.
 
-Spec: :rule:`wasm.call.atomic`, :rule:`runtime.agent.steps`.
+Spec: :rule:`wasm.call.atomic`, :rule:`runtime.agent.changes`.
 """
 
 from __future__ import annotations

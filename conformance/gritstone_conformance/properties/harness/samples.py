@@ -189,6 +189,8 @@ def _of_runtime(claims: Claims) -> list[Request]:
         ("runtime.mail", free),
         ("runtime.ack", free | mail),
         ("runtime.collect", free),
+        ("runtime.release", free | {"actors": [life.actor]}),
+        ("runtime.cut", free),
     ]
     if "effects" in claims.features:
         asked += [("runtime.effects", free), ("runtime.resolve", free | {"effect": effect, "outcome": {"ok": ""}})]

@@ -92,7 +92,7 @@ def injected(trial: Trial, fmt: Format, tape: Tape) -> None:
         double.inject(to, tape.pick(contents), mode=mode, headers=headers, rule=rule)
         double.refs(rule=rule)
     double.run(rule=rule)
-    double.export(rule="runtime.agent.steps")
+    double.export(rule="runtime.agent.changes")
 
 
 def injections_refused(trial: Trial, fmt: Format) -> None:
@@ -160,12 +160,12 @@ def acknowledged(trial: Trial, fmt: Format, tape: Tape) -> None:
     double.ack(actors[0], fmt.hash(b"absent"), rule=rule)
     double.refs(rule=rule)
     double.run(rule="runtime.route.rest")
-    double.export(rule="runtime.agent.steps")
+    double.export(rule="runtime.agent.changes")
 
 
 def mail_first(trial: Trial, fmt: Format) -> None:
     """Mail that waits for the agent before anything was injected is acknowledged by a step without an outbox."""
-    rule = "runtime.agent.steps"
+    rule = "runtime.agent.changes"
     graph = Graph(fmt)
     stage = Stage(graph)
     actor = stage.core(b"a")
@@ -257,7 +257,7 @@ PROPERTIES: Final = (
     *in_each_format("runtime/agent/name", other_name, "runtime.agent.name"),
     *in_each_format("runtime/agent/half", half_agent, "runtime.agent.name", features=()),
     *in_each_format(
-        *("runtime/agent/injected", injected, "runtime.agent.inject", "runtime.agent.steps"),
+        *("runtime/agent/injected", injected, "runtime.agent.inject", "runtime.agent.changes"),
         reach={"signal after queue": 0.1},
         given=tape(40),
         features=(),
@@ -272,13 +272,13 @@ PROPERTIES: Final = (
             "runtime/agent/acknowledged",
             acknowledged,
             "runtime.agent.mail",
-            "runtime.agent.steps",
+            "runtime.agent.changes",
             "runtime.route.rest",
         ),
         given=tape(40),
         examples=13,
     ),
-    *in_each_format("runtime/agent/mail-first", mail_first, "runtime.agent.steps", "runtime.agent.mail"),
+    *in_each_format("runtime/agent/mail-first", mail_first, "runtime.agent.changes", "runtime.agent.mail"),
     *in_each_format(
         *("runtime/effect/same", same_effects, "runtime.effect.open", "runtime.effect.linked"),
         features=("external", "effects"),

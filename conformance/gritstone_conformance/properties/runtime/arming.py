@@ -232,6 +232,8 @@ def counted(trial: Trial, fmt: Format) -> None:
     ((sender, message),) = double.mail()
     check("runtime.ack", lambda: double.ack(sender, message))
     check("runtime.collect", double.collect)
+    check("runtime.release", lambda: double.release(actor))
+    check("runtime.cut", double.cut)
     if "erase" in trial.claims.features:
         check("grit.erase", lambda: double.request(pair.erase(other)))
     pair.model.prune()

@@ -225,6 +225,26 @@ class Double:
         self.ask("runtime.collect", {}, ok(removed=[actor.hex() for actor in removed]), rule)
         return removed
 
+    def release(self, *actors: bytes, rule: str | None = None) -> list[bytes]:
+        """Release actors; returns those of which an entry was dropped."""
+        dropped: list[bytes] = []
+        try:
+            dropped = self.model.agent.release(actors)
+            expect = ok(released=[actor.hex() for actor in dropped])
+        except Refusal as refusal:
+            expect = refusal.expectation()
+        self.ask("runtime.release", {"actors": [actor.hex() for actor in actors]}, expect, rule)
+        return dropped
+
+    def cut(self, *, rule: str | None = None) -> bytes:
+        """Cut the agent's chain; returns its head."""
+        try:
+            expect = ok(step=self.model.agent.cut().hex())
+        except Refusal as refusal:
+            expect = refusal.expectation()
+        self.ask("runtime.cut", {}, expect, rule)
+        return self.model.mailroom.heads[self.agent]
+
     def refs(self, *, rule: str | None = None) -> None:
         """Ask that all references are those of the model."""
         self._waiting.append(self.pair.refs(rule=rule))

@@ -61,7 +61,13 @@ DEATH_RULES: Final = (
 """The rules that are judged after a death, besides those of any history."""
 
 _ARGS: Final[dict[str, dict[str, Json]]] = {"prune": {"pins": []}}
-_ANSWERS: Final = {"collect": ("removed",), "prune": ("removed",), "import": ("objects", "refs")}
+_ANSWERS: Final = {
+    "collect": ("removed",),
+    "release": ("released",),
+    "cut": ("step",),
+    "prune": ("removed",),
+    "import": ("objects", "refs"),
+}
 
 
 @dataclass(slots=True)
@@ -259,8 +265,9 @@ class Ordeal:
                 known.listed[f"heads/{args['actor']}"] = bytes.fromhex(value["step"])
         else:
             known.collecting |= act.word == "collect"
-            handle = {"runtime": house.runtime} if act.word == "collect" else {"store": house.handle}
-            op = "runtime.collect" if act.word == "collect" else f"grit.{act.word}"
+            is_asked = act.word in ("collect", "release", "cut")
+            handle = {"runtime": house.runtime} if is_asked else {"store": house.handle}
+            op = f"{'runtime' if is_asked else 'grit'}.{act.word}"
             expect = ok(**{name: {"$": "any"} for name in _ANSWERS[act.word]})
             self._trial.expect(op, {**handle, **_ARGS.get(act.word, {}), **dict(act.args)}, expect, on=self._victim)
 
@@ -316,7 +323,7 @@ class Ordeal:
             data,
             at_rest=False,
             max_attempts=script.max_attempts,
-            is_whole=not script.mortals,
+            is_whole=script.is_whole,
             sent=known.sent,
             before=known.last,
             collected=self._gone(known),
@@ -336,7 +343,7 @@ class Ordeal:
             export(trial, house.handle, self._victim),
             at_rest=True,
             max_attempts=script.max_attempts,
-            is_whole=not script.mortals,
+            is_whole=script.is_whole,
             sent=known.sent,
             before=known.last,
             collected=self._gone(known),

@@ -64,7 +64,7 @@ def to_outside(trial: Trial, fmt: Format) -> None:
                 double.ack(*listed[-1], rule="runtime.agent.mail")
         double.restart()
         double.mail(rule="runtime.agent.mail")
-    double.export(rule="runtime.agent.steps")
+    double.export(rule="runtime.agent.changes")
 
 
 def effects(trial: Trial, fmt: Format) -> None:
@@ -94,7 +94,7 @@ PROPERTIES: Final = (
         features=("external", "schedule", "clock"),
     ),
     *in_each_format(
-        "runtime/sending/outside", to_outside, "runtime.agent.mail", "wit.channel.cursor", "runtime.agent.steps"
+        "runtime/sending/outside", to_outside, "runtime.agent.mail", "wit.channel.cursor", "runtime.agent.changes"
     ),
     *in_each_format(
         "runtime/sending/effects",

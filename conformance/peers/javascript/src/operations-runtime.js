@@ -5,6 +5,7 @@ import { Runtime } from "./runtime/runtime.js";
 import { bytes, effect, handle, id, list, oneOf, pair, record, text, u64, uint } from "./shapes.js";
 
 const runtime = handle;
+const MOST_RELEASED = 32;
 
 function startNeeds({ schedule, clock, workers = 1 }) {
   const needed = [];
@@ -66,6 +67,14 @@ const always = {
   "runtime.collect": {
     args: record({ runtime }),
     onRuntime: (args, started) => ({ removed: started.collect() }),
+  },
+  "runtime.release": {
+    args: record({ runtime, actors: list(id, 1, MOST_RELEASED) }),
+    onRuntime: ({ actors }, started) => ({ released: started.release(actors) }),
+  },
+  "runtime.cut": {
+    args: record({ runtime }),
+    onRuntime: (args, started) => ({ step: started.cut() }),
   },
   "runtime.stop": {
     args: record({ runtime, how: oneOf("drain", "now") }),

@@ -47,23 +47,54 @@ export function ensureAgent(store, text) {
   });
 }
 
+/** Entries with some of them changed, each [actor, message]; null removes an entry. */
+function changedEntries(entries, changes) {
+  const merged = new Map([...entries, ...changes]);
+  for (const [actor, message] of changes) if (message === null) merged.delete(actor);
+  return merged;
+}
+
 /**
- * Make the next step of an agent, with some entries of its outbox and inbox changed, each [[actor, message], ...]. Gives
- * the change of its head. Spec: runtime.agent.steps.
+ * Make the next step of an agent, with some entries of its outbox and inbox changed, each [[actor, message], ...]; null
+ * removes an entry. Gives the change of its head. Spec: runtime.agent.changes.
  */
-export function advanceAgent(workspace, head, { outbox = [], inbox = [] }) {
+export function advanceAgent(workspace, head, { outbox = [], inbox = [], previous = head.id }) {
   const step = writeStep(workspace, {
     ...head,
-    previous: head.id,
-    inbox: new Map([...head.inbox, ...inbox]),
-    outbox: new Map([...head.outbox, ...outbox]),
+    previous,
+    inbox: changedEntries(head.inbox, inbox),
+    outbox: changedEntries(head.outbox, outbox),
   });
   return { name: headName(head.actor), old: head.id, new: step };
 }
 
+/**
+ * Make the step that begins a new chain of an agent: the change of its head. The note names the step before as text, so
+ * that nothing of the old chain is reached. Spec: runtime.cut.step.
+ */
+export function cutAgent(workspace, head) {
+  const headers = [["cut", head.id], ["mt", "cleanup"]];
+  const note = workspace.write({ kind: "message", previous: null, headers, content: workspace.writeBlob(Buffer.alloc(0)) });
+  return advanceAgent(workspace, head, { inbox: [[head.actor, note]], outbox: [[head.actor, null]], previous: null });
+}
+
+/**
+ * What the next message of an agent to an actor is queued behind, or null: the entry, or what the actor read last.
+ * Spec: runtime.release.resume.
+ */
+export function lastMessage(store, head, to) {
+  const entry = head.outbox.get(to) ?? null;
+  if (entry !== null || to === head.actor) return entry;
+  const { references } = store.backend;
+  const place = references.target(headName(to)) ?? references.target(movedName(to));
+  if (place === null || store.read(place)?.kind !== "step") return null;
+  return readStep((id) => store.read(id), place).inbox.get(head.actor) ?? null;
+}
+
 /** Make a message that an agent queues for an actor: its id. */
 export function queueMessage(workspace, head, to, headers, content) {
-  return workspace.write({ kind: "message", previous: head.outbox.get(to) ?? null, headers, content });
+  const previous = lastMessage(workspace.store, head, to);
+  return workspace.write({ kind: "message", previous, headers, content });
 }
 
 /** The head of an agent as it is now. */

@@ -4,7 +4,7 @@
 import { invalid, missing, rejected } from "../refusal.js";
 import { findRoot, typeOf } from "../wit/channels.js";
 import { Workspace } from "../wit/workspace.js";
-import { advanceAgent, agentHead, queueMessage } from "./agent.js";
+import { advanceAgent, agentHead, cutAgent, lastMessage, queueMessage } from "./agent.js";
 
 const RECEIPT = "receipt";
 const EFFECT = "effect.";
@@ -30,7 +30,7 @@ export function inject(store, agent, { to, headers, content, mode }) {
   const workspace = new Workspace(store);
   checkInjection(workspace, to, headers, content);
   const head = agentHead(store, agent);
-  const entry = head.outbox.get(to) ?? null;
+  const entry = lastMessage(store, head, to);
   const previous = mode === "queue" ? entry : null;
   const message = workspace.write({ kind: "message", previous, headers, content });
   if (message === entry) return message;
@@ -56,6 +56,40 @@ export function acknowledge(store, view, agent, sender, message) {
   const workspace = new Workspace(store);
   const change = advanceAgent(workspace, head, { inbox: [[sender, message]] });
   workspace.commit([change]);
+}
+
+function checkReleased(view, agent, actor) {
+  if (actor === agent) throw rejected("the agent cannot be released");
+  const isUnread = view.mailTo(actor).has(agent) || view.mailTo(agent).has(actor);
+  if (isUnread && !view.isAway(actor)) throw rejected("mail between the agent and the actor is unread", "busy");
+}
+
+/**
+ * Drop the agent's entries for actors: those of which one was dropped, ascending. The cursor of an actor stays while its
+ * head holds mail to the agent. Throws Refusal rejected. Spec: runtime.release.entries, runtime.release.refused.
+ */
+export function release(store, view, agent, actors) {
+  for (const actor of actors) checkReleased(view, agent, actor);
+  const head = agentHead(store, agent);
+  const sent = actors.filter((actor) => head.outbox.has(actor));
+  const read = actors.filter((actor) => head.inbox.has(actor) && view.sentTo(actor, agent) === null);
+  const dropped = [...new Set([...sent, ...read])].sort();
+  if (dropped.length === 0) return dropped;
+  const workspace = new Workspace(store);
+  const none = (list) => list.map((actor) => [actor, null]);
+  workspace.commit([advanceAgent(workspace, head, { outbox: none(sent), inbox: none(read) })]);
+  return dropped;
+}
+
+/** Begin the agent's chain again: its head. Throws Refusal rejected. Spec: runtime.cut.step, runtime.cut.unread. */
+export function cut(store, view, agent) {
+  const head = agentHead(store, agent);
+  if (head.previous === null) return head.id;
+  if (view.mailTo(agent).has(agent)) throw rejected("mail of the agent to itself is unread", "busy");
+  const workspace = new Workspace(store);
+  const change = cutAgent(workspace, head);
+  workspace.commit([change]);
+  return change.new;
 }
 
 /** The effects that wait at the edge, and which of them were answered while older mail of their sender was not. */

@@ -4,7 +4,7 @@ import { rejected } from "../refusal.js";
 import { Workspace } from "../wit/workspace.js";
 import { ensureAgent } from "./agent.js";
 import { SuiteClock, SystemClock } from "./clock.js";
-import { Effects, acknowledge, inject, listMail } from "./edge.js";
+import { Effects, acknowledge, cut, inject, listMail, release } from "./edge.js";
 import { collect } from "./life.js";
 import { messageKey } from "./memo.js";
 import { askHead } from "./run.js";
@@ -79,6 +79,16 @@ export class Runtime {
     const removed = this.#worker.within(() => collect(this.store, this.#view, this.agent));
     for (const actor of removed) this.#worker.forget(actor);
     return removed;
+  }
+
+  /** The actors of which the agent had an entry to drop. */
+  release(actors) {
+    return this.#worker.within(() => release(this.store, this.#view, this.agent, actors));
+  }
+
+  /** The head of the agent, whose chain begins with it. */
+  cut() {
+    return this.#worker.within(() => cut(this.store, this.#view, this.agent));
   }
 
   /** A promise of the end of a stop; `how` is drain or now. Spec: runtime.stop.clean. */

@@ -105,6 +105,11 @@ export class View {
     else this.mail.set(receiver, new Map([[sender, new Channel(tip, cursor)]]));
   }
 
+  /** Whether an actor makes no step here. */
+  isAway(actor) {
+    return this.moved.has(actor);
+  }
+
   /** The channels with mail to an actor: Map sender -> Channel. */
   mailTo(actor) {
     return this.mail.get(actor) ?? NONE;
