@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import random
 import signal
@@ -26,6 +27,7 @@ from gritstone_conformance.text import printable, say
 __all__ = ["main"]
 
 _LONGEST: Final = 2000  # characters of a complaint
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MODULES: Final = {
     "doctor": "doctor",
     "replay": "replay",
@@ -46,39 +48,93 @@ _MODULES: Final = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if sys.stdout is None:  # what is opened next would take the place of a closed standard output
+        return _complain("standard output is closed", 2)
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Callable[..., Any] | None = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")  # a terminal that cannot show a sign must not end the run
     try:
         with _terminable():
-            return _dispatch(arguments)
+            code = _dispatch(arguments)
+            sys.stdout.flush()
+            return code
     except UsageError as problem:
         return _complain(problem, 2)
     except DataError as problem:
         return _complain(problem, 4)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
+    except OSError as problem:
+        return _after_system_error(problem)
     except Exception as problem:  # noqa: BLE001 - the last place: a fault of the suite is exit 4, never a verdict
-        for line in traceback.format_exc().splitlines():
-            say(line[:_LONGEST], sys.stderr)
-        return _complain(f"the suite itself failed: {type(problem).__name__}: {problem}", 4)
+        return _own_fault(problem)
+
+
+def _own_fault(problem: Exception) -> int:
+    for line in traceback.format_exc().splitlines():
+        say(line[:_LONGEST], sys.stderr)
+    return _complain(f"the suite itself failed: {type(problem).__name__}: {problem}", 4)
+
+
+def _after_system_error(problem: OSError) -> int:
+    """Return the exit code after an error of the system, which may be that standard output cannot be written to.
+
+    Spec: :rule:`suite.output.lost`.
+    """
+    if isinstance(problem, BrokenPipeError):
+        _drop_output()
+        return 1
+    try:
+        os.write(sys.stdout.fileno(), b"\n")
+    except io.UnsupportedOperation:
+        return _own_fault(problem)
+    except OSError as lost:
+        _drop_output()
+        return _complain(f"cannot write to standard output: {lost.strerror}", 2)
+    return _own_fault(problem)
+
+
+def _drop_output() -> None:
+    """Let what is left for standard output go nowhere, so that Python does not complain of it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the run as Ctrl-C does, so that no implementation is left behind."""
+    """Let SIGTERM and SIGHUP end the run as Ctrl-C does, and a second signal end it at once.
+
+    Spec: :rule:`suite.signal.ends`.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heard: list[int] = []
+
+    def end(number: int, frame: object) -> None:
+        heard.append(number)
+        if len(heard) == 1:
+            raise KeyboardInterrupt
+        _end_at_once()
+
+    numbers = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]  # as under nohup
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if heard else handler)
+
+
+def _end_at_once() -> None:
+    """End all processes of implementations, remove their folders, and end; nothing waits any more."""
+    from gritstone_conformance.attachment.process import strike_all
+    from gritstone_conformance.folders import remove_folders
+
+    strike_all()
+    remove_folders()
+    _complain("interrupted", 130)
+    os._exit(130)
 
 
 def _complain(problem: object, code: int) -> int:

@@ -24,6 +24,7 @@ __all__ = [
     "given_entries",
     "read_given",
     "remove_folder",
+    "remove_folders",
     "without_folders",
     "write_given",
 ]
@@ -32,7 +33,10 @@ MOST_FILE_BYTES: Final = 256 << 20
 """The largest file of an implementation that is read."""
 
 _PREFIX: Final = "gritstone-"
-_FOLDER: Final = re.compile(re.escape(f"{tempfile.gettempdir()}/{_PREFIX}") + r"[a-z0-9_]+")
+_INNER: Final = "case"
+_FOLDER: Final = re.compile(re.escape(f"{tempfile.gettempdir()}/{_PREFIX}") + rf"[a-z0-9_]+/{_INNER}")
+_made: Final[set[str]] = set()
+"""Folders that were not removed yet."""
 _MOST_FILES: Final = 100_000
 _KINDS: Final = (
     (stat.S_ISLNK, "a link"),
@@ -47,8 +51,14 @@ _PIECE: Final = 1 << 20
 
 
 def fresh_folder() -> str:
-    """Return a new, empty, absolute directory for an implementation."""
-    return tempfile.mkdtemp(prefix=_PREFIX)
+    """Return a new, empty, absolute directory for an implementation, alone in a directory of its own.
+
+    So what an implementation puts next to it, as for a rename, is removed together with it.
+    """
+    folder = os.path.join(tempfile.mkdtemp(prefix=_PREFIX), _INNER)
+    os.mkdir(folder)
+    _made.add(folder)
+    return folder
 
 
 def without_folders(text: str) -> str:
@@ -112,8 +122,20 @@ def given_entries(folder: str | os.PathLike[str]) -> Iterator[str]:
                     waiting.append(entry.path)
 
 
+def remove_folders() -> None:
+    """Remove all folders made by :func:`fresh_folder` that are left."""
+    for folder in list(_made):
+        remove_folder(folder)
+
+
 def remove_folder(folder: str) -> None:
-    """Remove a folder with all that is in it; what the system does not let go is left, without a word."""
+    """Remove a folder with all that is in it; what the system does not let go is left, without a word.
+
+    Of one made by :func:`fresh_folder` everything next to it is removed, too.
+    """
+    if folder in _made:
+        _made.discard(folder)
+        folder = os.path.dirname(folder)
     with contextlib.suppress(OSError):
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
             os.unlink(folder)

@@ -10,8 +10,8 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -199,17 +199,73 @@ def test_nothing_is_left_running(run: Run) -> None:
     assert children() <= before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.rule("suite.signal.ends")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_ended_from_outside_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    ended(tmp_path, number, 1)
+
+
+@pytest.mark.rule("suite.signal.ends")
+def test_further_signals_end_a_run_as_the_first_does(tmp_path: Path) -> None:
+    ended(tmp_path, signal.SIGINT, 20, 0.001)
+
+
+CLEANING = """
+import time
+from gritstone_conformance import cli
+from gritstone_conformance.attachment.process import Command
+from gritstone_conformance.folders import fresh_folder
+
+with cli._terminable():
+    fresh_folder()
+    child = Command(("sleep", "600")).open()
+    try:
+        print(child.pid, flush=True)
+        time.sleep(600)
+    finally:
+        print("cleaning", flush=True)
+        time.sleep(600)
+"""
+
+
+@pytest.mark.rule("suite.signal.ends")
+def test_a_second_signal_ends_what_takes_long_to_end(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", CLEANING],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.readline() == "cleaning\n"
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "gritstone: interrupted\n")
+    assert list(tmp_path.iterdir()) == []
+    stat = Path(f"/proc/{child}/stat")
+    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def ended(tmp_path: Path, number: signal.Signals, times: int, pause_s: float = 0.0) -> None:
+    """Send signals to a run that waits for an implementation, and check that it leaves nothing."""
+    (tmp_path / "tmp").mkdir()
     mark = f"--ended-from-outside={os.getpid()}"
     # one that answers hello and then nothing, so that the run is under way however slow this process is
     iut = shlex.join([sys.executable, str(HERE / "planted" / "hang.py"), mark])
     command = [sys.executable, "-m", "gritstone_conformance.cli", *verify(iut, "-k", "grit/[bt]*/*")]
+
     # who is started in the background may have inherited that interrupts are ignored
-    listen = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    def listen() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
     with subprocess.Popen(
         command,
         cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -217,11 +273,44 @@ def test_a_run_that_is_ended_from_outside_leaves_nothing(tmp_path: Path, number:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("gritstone")
-        process.send_signal(number)
+        for _ in range(times):
+            process.send_signal(number)
+            time.sleep(pause_s)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (130, "gritstone: interrupted\n")
     assert not any(mark.encode() in line for line in command_lines())
     assert not (tmp_path / ".gritstone/report.jsonl").exists()
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.rule("suite.output.lost")
+@pytest.mark.parametrize(
+    ("redirect", "words"),
+    [("> /dev/full", "cannot write to standard output: No space left on device"), (">&-", "standard output is closed")],
+)
+@pytest.mark.parametrize("command", [("verify", "-k", "grit/tree/*"), ("show", "grit.tree.key-order"), ("doctor",)])
+def test_an_output_that_cannot_be_written_is_one_line(
+    tmp_path: Path, redirect: str, words: str, command: tuple[str, ...]
+) -> None:
+    iut = () if command[0] == "show" else ("--iut", REFERENCE)
+    line = shlex.join([sys.executable, "-m", "gritstone_conformance.cli", *command, *iut])
+    done = subprocess.run(["sh", "-c", f"{line} {redirect}"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, f"gritstone: {words}\n")
+
+
+@pytest.mark.rule("suite.report.writable")
+@pytest.mark.parametrize("more", [(), ("--jobs", "2")])
+def test_a_report_that_cannot_be_written_ends_a_run_before_it_begins(
+    run: Run, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").write_text("")
+    iut = shlex.join(["sh", "-c", f"echo >> {tmp_path}/started"])
+    for place in (tmp_path / "file/report.jsonl", Path("/proc/report.jsonl"), tmp_path):
+        code, _, err = run(*verify(iut, *TREES, "--report", str(place), *more))
+        assert (code, err.count("\n")) == (2, 1)
+        assert err.startswith(f"gritstone: {place}: ")
+    assert not (tmp_path / "started").exists()
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def command_lines() -> Iterator[bytes]:

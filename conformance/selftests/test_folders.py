@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -78,6 +79,23 @@ def test_no_folder_of_a_case_stays_behind(tmp_path: Path, monkeypatch: pytest.Mo
         (folder / "locked" / "file").write_bytes(b"x")
         (folder / "locked").chmod(0)
     places.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.rule("suite.files.given-only")
+def test_what_stands_next_to_a_folder_is_removed_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    kept = fresh_folder()
+    folder = Path(fresh_folder())
+    folder.with_name("dangling").symlink_to(tmp_path / "nothing")
+    folder.with_name("link").symlink_to(kept)
+    folder.with_name("new").mkdir()
+    (folder.with_name("new") / "file").write_text("x")
+    folder.rmdir()
+    folder.symlink_to(kept)
+    remove_folder(str(folder))
+    assert list(tmp_path.iterdir()) == [Path(kept).parent]
+    remove_folder(kept)
     assert list(tmp_path.iterdir()) == []
 
 

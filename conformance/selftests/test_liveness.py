@@ -80,6 +80,18 @@ def test_late_and_hung_and_dead_are_told_apart(tmp_path: Path, cause: str) -> No
     subject.kill()
 
 
+@pytest.mark.rule("suite.liveness.three")
+def test_one_that_writes_slowly_is_not_told_to_flush(tmp_path: Path) -> None:
+    slowly = "for letter in line: sys.stdout.write(letter); sys.stdout.flush(); time.sleep(0.05)"
+    body = f"if op == 'ping':\n    line = json.dumps({{'seq': request['seq'], 'ok': {{}}}}) + '\\n'\n    {slowly}\n"
+    subject = start_script(tmp_path, body, HURRIED)
+    (answer,) = subject.ask_each([PING])
+    assert isinstance(answer, SubjectFault), answer
+    assert (answer.cause, answer.rule) == ("hung:partial", None)
+    assert "it writes slowly: " in answer.detail
+    subject.kill()
+
+
 ENDLESS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reads-no-more": ("time.sleep(600)", ("hung:blocked",)),
     "closes-input": ("os.close(0); time.sleep(600)", ("hung:blocked",)),

@@ -294,15 +294,16 @@ def test_a_search_ends_with_its_span(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     properties = [replace(PROPERTY, name=f"grit/tree/slow-{at}", body=slow) for at in range(4)]
     for most in (10**9, 1000):  # the second fails, and shrinking would take long
         clock.now = 0.0
-        outcomes = run(
-            FakeSubject(summing(most)), properties=properties, profile="search", search_s=40.0, home=tmp_path
-        )
+        subject = FakeSubject(summing(most))
+        outcomes = run(subject, many(40), properties, profile="search", search_s=40.0, home=tmp_path)
         assert 40 <= clock.now <= 42
         assert ("fail" in {found.verdict for found in outcomes.values()}) is (most == 1000)
+        asked = [outcomes[each.name].requests for each in properties]
+        assert most == 1000 or min(asked) > max(asked) / 3, "they have equal shares"
     clock.now = 0.0
     outcomes = run(FakeSubject(summing(10**9)), properties=properties, profile="search", search_s=0.5, home=tmp_path)
     assert clock.now == 1
-    assert sorted(found.reason or "" for found in outcomes.values()) == ["", *["the time of the search was over"] * 3]
+    assert [found.reason for found in outcomes.values()] == ["the time of the search was over"] * 4
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -165,3 +166,12 @@ def test_without_a_terminal_a_line_comes_every_five_seconds() -> None:
     for second in range(13, 17):
         aside.say("another", float(second))
     assert "another" not in out.getvalue(), "what does not take long is not said"
+
+
+@pytest.mark.rule("suite.search.span")
+def test_the_span_of_a_search_ends_shrinking() -> None:
+    budget = Shrinking()
+    budget.until = time.monotonic() - 1
+    shrink = budget.begin("grit/a/b", (RULE, "words"), RunSettings())
+    assert not shrink.may_go_on()
+    assert shrink.cut == "span"

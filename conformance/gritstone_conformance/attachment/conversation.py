@@ -203,6 +203,7 @@ class Conversation:
         self._allowed_s = deadline = self._pace.deadline_s(op, size)
         pause = min(_LONGEST_PAUSE_S, deadline / 4)
         busy_before = deaf_since = None
+        partial_before = 0
         while True:
             stream.wait(pause)
             now = time.monotonic()
@@ -222,13 +223,16 @@ class Conversation:
             if waited_s <= deadline:
                 continue
             if busy_before is None:
-                busy_before = liveness.busy_s()
+                busy_before, partial_before = liveness.busy_s(), stream.partial_bytes
             if waited_s > deadline * (1 + self._terms.grace):
-                self._hang(op, waited_s, liveness.busy_s() - busy_before, deadline * self._terms.grace)
+                writes = stream.partial_bytes > partial_before
+                self._hang(op, waited_s, liveness.busy_s() - busy_before, deadline * self._terms.grace, writes=writes)
 
-    def _hang(self, op: str, waited_s: float, busy_s: float, grace_s: float) -> NoReturn:
+    def _hang(self, op: str, waited_s: float, busy_s: float, grace_s: float, *, writes: bool) -> NoReturn:
         self.hung = True
         self._pace.note_hang(op)
+        if writes:  # it would go on when provoked, too: slow, and not stuck in a buffer
+            raise self._liveness.slowness(op, waited_s)
         if len(self._unanswered) == 1 and busy_s < grace_s / 2:
             ping = encode_request(next(self._seqs), "ping", {})
             self._liveness.provoke(op, self._unanswered[0][2], ping, first=not self._answered)

@@ -117,6 +117,13 @@ class Liveness:
         self.end()
         return SubjectFault("hung:blocked", "it has closed its standard input")
 
+    def slowness(self, op: str, waited_s: float) -> SubjectFault:
+        """The grace is over and bytes still arrive: end the process and return that fault."""
+        partial = self._stream.partial_bytes
+        self.end()
+        words = f"no whole reply to {op} in {waited_s:.3g} s; it writes slowly: {partial} bytes without LF so far"
+        return SubjectFault("hung:partial", words)
+
     def silence(self, op: str, waited_s: float, busy_s: float, grace_s: float) -> SubjectFault:
         """The grace is over: end the process and return which kind of silence it was."""
         partial = self._stream.partial_bytes

@@ -24,7 +24,7 @@ from pathlib import Path
 from gritstone_conformance.attachment.stream import Ends
 from gritstone_conformance.errors import UsageError
 
-__all__ = ["Command", "Process"]
+__all__ = ["Command", "Process", "strike_all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ class Process:
         self.ends = Ends(read, write, log, self._exit_fd)
         # not even a suite that ends in an exception leaves a child behind
         self._last_resort = weakref.finalize(self, _kill_group, self.pid)
+        _running.add(self)
 
     def _start(self, command: Command) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -165,6 +166,16 @@ class Process:
         if self._exit_fd is not None:
             os.close(self._exit_fd)
             self._exit_fd = None
+
+
+_running: weakref.WeakSet[Process] = weakref.WeakSet()
+"""Processes, ended or not."""
+
+
+def strike_all() -> None:
+    """SIGKILL the groups of all processes that were not ended yet."""
+    for process in list(_running):
+        process.strike()
 
 
 def _kill_group(leader: int) -> None:

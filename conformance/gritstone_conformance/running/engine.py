@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 import time
 from collections import Counter
@@ -24,7 +25,7 @@ from typing import Any, Final
 
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError, SubjectFault
-from gritstone_conformance.running.ledger import CannotRestartError, Observed
+from gritstone_conformance.running.ledger import CannotRestartError, Observed, SpanOverError
 from gritstone_conformance.running.settings import RunSettings, hypothesis_settings
 from gritstone_conformance.running.shrinking import Shrink
 from gritstone_conformance.trial import Divergence, Property, Trial
@@ -54,6 +55,7 @@ class Tested:
         requests: all requests that were sent.
         seconds: how long it took.
         shrink: how it is shrunk, or None where nothing diverged.
+        is_cut: whether the end of the search broke an example off.
         own_fault: the exception of the suite's own code that ended it, or None.
     """
 
@@ -70,6 +72,7 @@ class Tested:
     requests: int = 0
     seconds: float = 0.0
     shrink: Shrink | None = None
+    is_cut: bool = False
     own_fault: Exception | None = None
 
 
@@ -95,6 +98,8 @@ def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: 
     until = None if span_s is None else time.monotonic() + span_s
     player = _Player(prop, subject, run, until)
     given = prop.given(subject.claims) if callable(prop.given) else prop.given
+    ledger = subject.ledger
+    ledger.until = math.inf if until is None else ledger.shrinking.until
     try:
         if given:
             _draw(prop, player, dict(given), run, run.seed)
@@ -107,6 +112,12 @@ def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: 
         pass  # the player keeps the smallest
     except CannotRestartError:
         player.tested.unable = True
+    except SpanOverError:
+        player.tested.is_cut = True
+        if player.tested.shrink is not None:
+            player.tested.shrink.cut = "span"
+    finally:
+        ledger.until = math.inf
     tested = player.tested
     if tested.own_fault is not None:
         raise tested.own_fault

@@ -7,6 +7,8 @@ it, is read from the subject when the watches are judged.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
@@ -18,7 +20,7 @@ from gritstone_conformance.running.past import Past
 from gritstone_conformance.running.shrinking import Shrinking
 from gritstone_conformance.trial import Claims, SubjectLike
 
-__all__ = ["Answer", "CannotRestartError", "Ledger", "Observed", "RunSubject"]
+__all__ = ["Answer", "CannotRestartError", "Ledger", "Observed", "RunSubject", "SpanOverError"]
 
 _HUNG_WITHOUT_ANY_REPLY: Final = 3  # each takes deadline, grace and kill: 17 s
 _MOST_EXPLAINED: Final = 40  # each starts a process
@@ -65,6 +67,10 @@ class CannotRestartError(BaseException):
     """A case needs a fresh process and the implementation was attached; no Exception, so that engines let it pass."""
 
 
+class SpanOverError(BaseException):
+    """The span of a search is over in the middle of an example; no Exception, so that engines let it pass."""
+
+
 @dataclass(slots=True)
 class Ledger:
     """Counts over all processes of a run.
@@ -76,6 +82,7 @@ class Ledger:
         looked_into: kinds of fault whose causes were looked for.
         looking_s: the seconds that took.
         shrinking: what was spent on shrinking.
+        until: when nothing more may be asked, since the span of a search is over.
         explained: kinds of failure whose objects were compared.
     """
 
@@ -85,6 +92,7 @@ class Ledger:
     looked_into: list[str] = field(default_factory=list)
     looking_s: float = 0.0
     shrinking: Shrinking = field(default_factory=Shrinking)
+    until: float = math.inf
     explained: set[object] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
@@ -145,7 +153,13 @@ class Observed:
         return replies
 
     def ask_each(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Answer]:
-        """Send several requests pipelined; returns what became of each, cut off after the fault that ended it."""
+        """Send several requests pipelined; returns what became of each, cut off after the fault that ended it.
+
+        Raises:
+            SpanOverError: the time of the search is over.
+        """
+        if time.monotonic() >= self.ledger.until:
+            raise SpanOverError
         reason = self.ledger.closed_because
         if reason is not None:
             return [SubjectFault("not-run", reason)]

@@ -88,12 +88,15 @@ def execute(
             notify(outcome)
 
     try:
+        behind = sum(1 for item in plan.items if isinstance(item.source, Property))
         with _rare_collections():
             for kind, items in groupby(plan.items, key=lambda item: type(item.source)):
                 if kind is Case:
                     tell(_vectors(tuple(items), observed, recorder, settings))
                 elif kind is Property:
-                    tell(_properties(tuple(items), observed, recorder, settings))
+                    properties = tuple(items)
+                    behind -= len(properties)
+                    tell(_properties(properties, behind, observed, recorder, settings))
     finally:
         observed.close()
     lines = observed.ledger.judged
@@ -145,13 +148,13 @@ def _own_faults_told(item: Planned, subject: Observed, recorder: Recorder, play:
 
 
 def _properties(
-    items: Sequence[Planned], subject: Observed, recorder: Recorder, settings: RunSettings
+    items: Sequence[Planned], behind: int, subject: Observed, recorder: Recorder, settings: RunSettings
 ) -> Iterator[Outcome]:
-    """Play properties; in a search with a span each has an equal share of the time that is left."""
+    """Play properties; in a search with a span they, and those behind them, have equal shares of the time left."""
     until = subject.ledger.shrinking.until
     for index, item in enumerate(items):
         left_s = until - time.monotonic()
-        share_s = None if math.isinf(left_s) else left_s / (len(items) - index)
+        share_s = None if math.isinf(left_s) else left_s / (len(items) - index + behind)
         play = partial(_property, item, subject, recorder, settings, share_s)
         yield _own_faults_told(item, subject, recorder, play)
 
@@ -213,6 +216,8 @@ def _property(
     if reason is not None:
         return recorder.skipped(item, reason)
     tested = check_property(item.source, subject, settings, span_s)
+    if tested.is_cut and not tested.examples:
+        return recorder.skipped(item, SEARCH_OVER)
     divergence = tested.divergence
     if divergence is None or not divergence.steps:
         return _broken_property(item, tested, recorder.tested(item, tested), subject, settings)

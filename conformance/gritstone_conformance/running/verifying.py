@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.attachment.claims import PROFILES, judged_spec
@@ -49,6 +49,10 @@ __all__ = [
     "remove_old",
     "verify",
 ]
+
+
+_PROBE_BYTES: Final = 1 << 16
+"""Written to find out whether a report can be written, so that a full disk is noticed as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +238,18 @@ def header_of(
 
 
 def remove_old(report: Path) -> None:
-    """Remove an older report, so that a run which is cut off leaves none that could be taken for its own."""
+    """Remove an older report, so that a run which is cut off leaves none, and check that a new one can be written.
+
+    Raises:
+        UsageError: it can not; nothing was run yet.
+
+    Spec: :rule:`suite.report.writable`.
+    """
+    half = report.with_name(report.name + ".part")  # as write_sealed does
     try:
         report.unlink(missing_ok=True)
+        report.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(bytes(_PROBE_BYTES))
+        half.unlink()
     except OSError as problem:
         raise UsageError(f"{report}: {problem.strerror or problem}") from problem
