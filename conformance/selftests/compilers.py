@@ -64,7 +64,7 @@ def build_rust(out: Path) -> bytes:
     if builds_std:
         surroundings |= {"RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": "-C linker=wasm-ld"}
         options = ("-Z", "build-std=std,panic_abort", "-Z", "build-std-features=")
-    command = (cargo, "build", "--quiet", "--release", "--target", _TARGET, *options)
+    command: tuple[str | Path, ...] = (cargo, "build", "--quiet", "--release", "--target", _TARGET, *options)
     _run(*command, cwd=crate, env=surroundings)
     return (target / _TARGET / "release" / "shapes.wasm").read_bytes()
 
