@@ -16,7 +16,7 @@ from gritstone_conformance.strategies.host_calls import BUFFERS, PAGE, ZERO_AT, 
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
-__all__ = ["PROPERTIES"]
+__all__ = ["PROPERTIES", "manifest_examples"]
 
 _STRICT: Final = "wasm.manifest.strict"
 _MOST: Final = (1 << 63) - 1
@@ -113,6 +113,18 @@ def _bent() -> Iterator[bytes]:
     yield b'{"v":1}'
 
 
+def manifest_examples() -> Iterator[bytes]:
+    """Yield documents that are manifests, and documents that differ from one in one member or in their spelling."""
+    yield from _by_member()
+    yield from _bent()
+
+
+def _by_member() -> Iterator[bytes]:
+    yield from map(encode_item, _GOOD)
+    for name in _FULL:
+        yield from (encode_item({"v": 1, name: value}) for value in _few(name))
+
+
 def documents(trial: Trial, fmt: Format, tape: Tape) -> None:
     """A member that is unknown, lacking, of a wrong type or beyond its bound makes it no manifest."""
     bench = GuestBench(trial, fmt)
@@ -130,11 +142,8 @@ def documents(trial: Trial, fmt: Format, tape: Tape) -> None:
 def members(trial: Trial, fmt: Format) -> None:
     """Each member has its values and no others."""
     bench = GuestBench(trial, fmt)
-    for good in _GOOD:
-        _ask(bench, encode_item(good))
-    for name in _FULL:
-        for value in _few(name):
-            _ask(bench, encode_item({"v": 1, name: value}))
+    for document in _by_member():
+        _ask(bench, document)
     bench.play()
 
 
