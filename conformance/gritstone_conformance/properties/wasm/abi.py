@@ -124,6 +124,23 @@ def inputs(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
+_UNSIGNED: Final = (0x7FFF_FFFF, 0x8000_0000, 0x8000_0001, 0xFFFF_FFFE, 0xFFFF_FFFF)
+"""Numbers that a host which reads parameters as signed takes for others."""
+
+
+def unsigned(trial: Trial, fmt: Format) -> None:
+    """Each parameter is read as unsigned: from 2^31 on it is past all inputs, fields, entries and data."""
+    world = World(trial, fmt)
+    for number in _UNSIGNED:
+        script = spoken().call("input", number, slot(30)).call("covered", number, slot(31), slot(32))
+        for wanted in KINDS:
+            script.call("read", slot(wanted), number, BUFFERS + 0x1800, 3)
+            script.call("link", slot(wanted), number, slot(33))
+            script.call("entry", slot(wanted), number, BUFFERS + 0x1A00, 40, slot(34))
+        world.tell(script, "wasm.abi.unsigned")
+    world.bench.play()
+
+
 def reading(trial: Trial, fmt: Format) -> None:
     """What is read of an object is what it holds, for every function and every kind of object."""
     world = World(trial, fmt)
@@ -329,6 +346,7 @@ _COST: Final = "wasm.fuel.host-call"
 
 PROPERTIES: Final = (
     *of_executors("wasm/abi/inputs", inputs, _FUNCTION, _COST),
+    *of_executors("wasm/abi/unsigned", unsigned, "wasm.abi.unsigned"),
     *of_executors("wasm/abi/reading", reading, _FUNCTION, _COST),
     *of_executors("wasm/abi/making", making, _FUNCTION, _COST),
     *in_one_format("wasm/abi/queries", queries, _FUNCTION, _COST),

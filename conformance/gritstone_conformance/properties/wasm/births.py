@@ -151,11 +151,25 @@ def tanks(trial: Trial, fmt: Format, tape: Tape) -> None:
         bench.probe(actor, _births(["c0", "c0"]), rule=rule)
         actor.tell(bench.stage.blob(sends("none", "none", b"genesis").data()), rule=rule)
         bench.probe(actor, sends("c0", "c0", b"genesis"), rule=rule)
+    _wrapping(bench, rule)
     born = {"child": bench.guest_core(script_guest(), {"fuel": 1, "tank": 99}), **_scripted(bench, _births(["child"]))}
     needed = bench.needed(bench.guest_core(script_guest(), {"tank": 1 << 40, "spawn": "wasm"}, **born))
     for tank in (needed, needed - 1):
         bench.run(script_guest(), {"tank": tank, "spawn": "wasm"}, rule=rule, also=born)
     bench.play()
+
+
+def _wrapping(bench: GuestBench, rule: str) -> None:
+    """Ask for births whose tanks, added up, pass 2^63 and 2^64: a sum in 64 bits comes out small again."""
+    most = (1 << 63) - 1
+    sizes = {"w0": most, "w1": most, "w2": 2, "w3": 1, "w4": most - 1}
+    entries = {
+        name: bench.guest_core(script_guest(), {"fuel": 1, "tank": size}, name.encode()) for name, size in sizes.items()
+    }
+    manifest = {"tank": most, "spawn": "any", "fuel": 10_000_000}
+    actor = bench.run(script_guest(), manifest, title=b"wraps", also=entries)
+    for names in (("w0", "w1"), ("w0", "w1", "w2"), ("w0", "w1", "w4", "w2"), ("w0", "w3"), ("w0",)):
+        bench.probe(actor, _births(list(names)), rule=rule)
 
 
 def _scripted(bench: GuestBench, script: Script) -> dict[str, bytes]:
