@@ -50,7 +50,7 @@ class Move:
 
 
 def data_files(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.iterdir() if not path.name.endswith("-lock"))
+    return sorted(path for path in directory.glob("grit-*") if not path.name.endswith("-lock"))
 
 
 def record(move: Move, directory: Path, links: Path) -> None:

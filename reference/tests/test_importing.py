@@ -161,9 +161,9 @@ def test_pruned_between_batches(engine: Engine, format_: Format, plant: Plant, m
     plain_update = engine.update
     calls = []
 
-    def update_then_prune(work):  # type: ignore[no-untyped-def]
+    def update_then_prune(work, *, freeing=False):  # type: ignore[no-untyped-def]
         calls.append(work)
-        result = plain_update(work)
+        result = plain_update(work, freeing=freeing)
         if len(calls) == 3:
             store_prune = Store(engine, format_)
             assert store_prune.prune() > 0

@@ -81,7 +81,7 @@ def test_only_files_of_its_own(tmp_path: Path) -> None:
     store.erase(one)
     store.close()
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
-    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["grit-1.mdb", "grit-1.mdb-lock"]
+    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["grit-1.mdb", "grit-1.mdb-lock", "reserve"]
 
 
 # --- growing ---------------------------------------------------------------------------------------------
@@ -362,7 +362,7 @@ def test_another_process_goes_over(durable: Store, tmp_path: Path) -> None:
         assert durable.has([bytes.fromhex(other.stdout.readline().strip().decode())]) == [True]
     other.communicate(timeout=10)
     assert other.returncode == 0
-    assert len(list((tmp_path / "store").iterdir())) == 2
+    assert len(list((tmp_path / "store").iterdir())) == 3
 
 
 _KILLED_SCRUB = """
@@ -441,7 +441,7 @@ def test_no_room_to_scrub(tmp_path: Path) -> None:
         """,
         tmp_path / "store",
     )
-    assert out.decode().split() == ["grit.store.full", "2", "40"]
+    assert out.decode().split() == ["grit.store.full", "3", "40"]
 
 
 def test_nothing_deleted_nothing_copied(durable: Store, tmp_path: Path) -> None:

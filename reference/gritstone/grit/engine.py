@@ -75,8 +75,12 @@ class Engine(Protocol):
     def view(self) -> AbstractContextManager[View]:
         """Open a view; leaving the context closes it."""
 
-    def update(self, work: Callable[[Batch], _T]) -> _T:
+    def update(self, work: Callable[[Batch], _T], *, freeing: bool = False) -> _T:
         """Change the tables by ``work`` and give what it returned.
+
+        Args:
+            work: see law 2.
+            freeing: whether this update makes room; it may then use room that the engine reserved for that.
 
         Raises:
             Exhausted: the medium is full; nothing happened.

@@ -214,6 +214,12 @@ class Environment:
             raise damaged(self.path, f"a successor {moved!r} of generation {self.number}")
         return int(moved)
 
+    def has_old_readers(self, transaction: int) -> bool:
+        """Tell whether a process reads a moment before a transaction."""
+        self.lmdb.reader_check()
+        words = [line.split() for line in self.lmdb.readers().splitlines()]
+        return any(line[-1].isdigit() and int(line[-1]) < transaction for line in words if line)
+
     def touch(self, size_bytes: int) -> None:
         """Count what was read or written, and now and then give the memory of the map back."""
         self.touched_bytes += size_bytes

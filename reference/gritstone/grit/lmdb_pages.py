@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 from gritstone.errors import Missing
 
-__all__ = ["Pages", "check_header", "check_pages", "damaged", "read_pages"]
+__all__ = ["Pages", "check_header", "check_pages", "count_free_pages", "damaged", "read_pages", "zero_unused"]
 
 _PAGE = Struct("=QHHHH")
 _OVERFLOW = Struct("=QHHI")
@@ -118,7 +118,7 @@ class Pages:
     Attributes:
         page_bytes: the size of a page.
         live: for each page of the file, 1 if it is in use.
-        gaps: pages with nodes, and where in the page their unused bytes begin and end.
+        gaps: where in the file the unused bytes of pages in use begin and end.
         complete: whether every page in use was found.
         last_page: the highest page that LMDB gave out.
         transaction: the moment: the number of the last transaction.
@@ -126,7 +126,7 @@ class Pages:
 
     page_bytes: int
     live: bytearray
-    gaps: list[tuple[int, int, int]]
+    gaps: list[tuple[int, int]]
     complete: bool
     last_page: int
     transaction: int
@@ -166,6 +166,46 @@ def read_pages(path: Path, transaction: int) -> Pages:
     """
     found: list[Pages] = []
     _repeat(path, lambda descriptor: found.append(_Walk(descriptor, transaction, None).run()))
+    return found[-1]
+
+
+def zero_unused(path: Path, pages: Pages) -> None:
+    """Overwrite every byte that is not in use with zeros, durably. Nobody else may write, or read an earlier moment.
+
+    Raises:
+        OSError: the medium failed.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        for begin, end in pages.gaps:
+            _zero(descriptor, begin, end)
+        file_pages = -(-os.fstat(descriptor).st_size // pages.page_bytes)
+        for page in range(2, file_pages):
+            if page >= len(pages.live) or not pages.live[page]:
+                _zero(descriptor, page * pages.page_bytes, (page + 1) * pages.page_bytes)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _zero(descriptor: int, begin: int, end: int) -> None:
+    data = os.pread(descriptor, end - begin, begin)
+    if data.strip(b"\0"):  # what is zero already may be a hole, and to write there would take room
+        os.pwrite(descriptor, bytes(len(data)), begin)
+
+
+def count_free_pages(path: Path, transaction: int) -> int:
+    """Return the number of pages that LMDB can use again without a larger file.
+
+    Args:
+        path: the file.
+        transaction: see ``check_pages``.
+
+    Raises:
+        Missing: the file is damaged (code ``corrupt``).
+    """
+    found: list[int] = []
+    _repeat(path, lambda descriptor: found.append(_Walk(descriptor, transaction, None, free_only=True).count_free()))
     return found[-1]
 
 
@@ -213,7 +253,7 @@ def _read_meta(descriptor: int, number: int, offset: int) -> _Meta:
 class _Walk:
     """One check of the pages in use at one moment."""
 
-    def __init__(self, descriptor: int, transaction: int, most: int | None) -> None:
+    def __init__(self, descriptor: int, transaction: int, most: int | None, *, free_only: bool = False) -> None:
         meta = next((one for one in _metas(descriptor) if one.transaction == transaction), None)
         if meta is None:
             raise _DamageError(f"no meta page of transaction {transaction}")
@@ -232,7 +272,14 @@ class _Walk:
         self._free: list[int] = []
         self._read = 0  # pages that were read, of long values the first
         self._add_database(b"", meta.free, is_free=True)
-        self._add_database(b"", meta.main, is_main=True)
+        if not free_only:
+            self._add_database(b"", meta.main, is_main=True)
+
+    def count_free(self) -> int:
+        """Return the number of free pages."""
+        while self._queue:
+            self._read_page(self._queue.popleft())
+        return len(self._free)
 
     def run(self) -> Pages:
         """Read pages level by level."""
@@ -272,7 +319,8 @@ class _Walk:
             raise _DamageError(f"page {place.page} says that it is page {page} with the flags {flags:#x}")
         if not _PAGE_BYTES < lower <= upper <= self._page_bytes or lower % 2 or upper % 2:
             raise _DamageError(f"page {page} has nodes from {upper} and offsets up to {lower}")
-        self._pages.gaps.append((page, lower, upper))
+        begin = page * self._page_bytes
+        self._pages.gaps.append((begin + lower, begin + upper))
         offsets = Struct(f"={(lower - _PAGE_BYTES) // 2}H").unpack_from(data, _PAGE_BYTES)
         if min(offsets) < upper or max(offsets) > self._page_bytes - _NODE_BYTES:
             raise _DamageError(f"page {page} has nodes outside of it")
@@ -350,6 +398,8 @@ class _Walk:
         page, _, flags, pages = _OVERFLOW.unpack(os.pread(self._descriptor, _OVERFLOW.size, first * self._page_bytes))
         if (page, flags, pages) != (first, _LONG, count):
             raise _DamageError(f"page {first} does not begin a value of {count} pages")
+        begin = first * self._page_bytes
+        self._pages.gaps.append((begin + _PAGE_BYTES + size_bytes, begin + count * self._page_bytes))
 
     def _read_free(self, data: bytes) -> None:
         """Read a list of free pages: how many they are, then their numbers, falling."""

@@ -20,9 +20,13 @@ that was taken during a scrub the successor can be absent, and the moved generat
 The transaction that deletes an object also notes that its generation needs scrubbing, so the next scrub makes up for
 one that was killed.
 
-The cost of a scrub is that of copying the store. It is paid by ``erase`` only.
+The cost of a scrub is that of copying the store. It is paid by ``erase`` only. If the medium has no room for a copy,
+the bytes that are not in use are overwritten in place; that needs no room, but nobody may read an earlier moment
+meanwhile.
 
-Spec: :rule:`grit.store.crash`, :rule:`grit.store.full`, :rule:`grit.erase.gone`, :rule:`grit.store.concurrent`.
+**A full medium.** Updates that free room may use the room of the reserve; see ``reserve``.
+
+Spec: :rule:`grit.store.crash`, :rule:`grit.store.full`, :rule:`grit.erase.gone`, :rule:`grit.store.serial`.
 """
 
 from __future__ import annotations
@@ -43,7 +47,8 @@ from gritstone.grit.formats import Format
 from gritstone.grit.generations import Generations
 from gritstone.grit.limits import DEFAULT_LIMITS, Limits
 from gritstone.grit.lmdb_environment import MOVED, Environment, LmdbBatch, LmdbView, typed
-from gritstone.grit.lmdb_pages import damaged
+from gritstone.grit.lmdb_pages import count_free_pages, damaged, read_pages, zero_unused
+from gritstone.grit.reserve import RESERVE_BYTES, Reserve
 from gritstone.grit.store import Store
 
 __all__ = ["LmdbEngine", "open_durable"]
@@ -121,9 +126,12 @@ class LmdbEngine(Engine):
         elif not directory.is_dir():
             raise _no_store(directory)
         self._files = Generations(directory)
+        self._reserve = Reserve(directory)
         self._holds_lock = False
         with self._locked():
             self._environment = self._open(create=create)
+            if not self._environment.read_only:
+                self._reserve.fill()
 
     def view(self) -> AbstractContextManager[View]:
         """Open a view."""
@@ -145,25 +153,49 @@ class LmdbEngine(Engine):
             self._left.remove(environment)
             environment.close()
 
-    def update(self, work: Callable[[Batch], _T]) -> _T:
+    def update(self, work: Callable[[Batch], _T], *, freeing: bool = False) -> _T:
         """Change the tables by ``work`` in one durable transaction.
 
         Raises:
             Exhausted: the disk is full, or no more addresses can be had; nothing happened.
         """
+        try:
+            return self._update(work, freeing=freeing)
+        except Exhausted:
+            if not freeing or not self._empty_reserve():
+                raise
+        try:
+            return self._update(work, freeing=freeing)
+        finally:
+            self._fill_reserve()
+
+    def _update(self, work: Callable[[Batch], _T], *, freeing: bool) -> _T:
         while True:
-            done = self._in_map(lambda: self._try(work))
+            done = self._in_map(lambda: self._try(work, freeing=freeing))
             if done:
                 return done[0]
             self._go_over()
+
+    def _empty_reserve(self) -> bool:
+        with self._locked():
+            return self._reserve.empty()
+
+    def _fill_reserve(self) -> bool:
+        with self._locked():
+            return self._reserve.fill()
 
     def scrub(self) -> None:
         """Go over to a new generation if objects were deleted in this one; see the module."""
         with self._locked():
             while self._environment.successor() is not None:
                 self._go_over_locked()
-            if self._in_map(self._try_successor):
-                self._go_over_locked()
+            try:
+                if self._in_map(self._try_successor):
+                    self._go_over_locked()
+            except Exhausted:
+                self._in_map(self._scrub_in_place)
+            finally:
+                self._reserve.fill()
 
     def close(self) -> None:
         """Close all environments. Open views end."""
@@ -173,7 +205,7 @@ class LmdbEngine(Engine):
 
     # --- transactions ----------------------------------------------------------------------------------
 
-    def _try(self, work: Callable[[Batch], _T]) -> tuple[_T] | None:
+    def _try(self, work: Callable[[Batch], _T], *, freeing: bool) -> tuple[_T] | None:
         """Run work once; None if the generation moved before."""
         environment = self._environment
         if environment.read_only:
@@ -188,10 +220,23 @@ class LmdbEngine(Engine):
                 result = work(batch)
                 if batch.deleted:
                     environment.put_meta(txn, _DELETED, b"%d" % environment.number)
+                if batch.written_bytes and not (freeing or self._reserve.is_full or self._fill_reserve()):
+                    self._check_free_pages(txn.id() - 1, batch.written_bytes)
             environment.touch(batch.written_bytes)
         except lmdb.Error as error:
             raise self._refused(error, environment.path, batch.written_bytes if batch else 0) from error
         return (result,)
+
+    def _check_free_pages(self, transaction: int, written_bytes: int) -> None:
+        """Refuse an update that would not leave room for one that frees room, since the reserve is not there.
+
+        Raises:
+            Exhausted: too few pages are free in the file.
+        """
+        path = self._environment.path
+        free_bytes = count_free_pages(path, transaction) * self._environment.lmdb.stat()["psize"]
+        if free_bytes < RESERVE_BYTES + 2 * written_bytes:
+            raise Exhausted("the disk is full", rule="grit.store.full", got=f"{free_bytes} bytes free in {path}")
 
     def _in_map(self, attempt: Callable[[], _R]) -> _R:
         """Run an attempt to write, again after the map had to grow."""
@@ -350,6 +395,24 @@ class LmdbEngine(Engine):
             self._files.discard(draft)
             raise self._refused(error, draft, old.path.stat().st_size) from error
         return True
+
+    def _scrub_in_place(self) -> None:
+        """Overwrite in this generation what is not in use, for want of room for the next one.
+
+        Raises:
+            Exhausted: another process reads an earlier moment, so nothing can be overwritten.
+        """
+        environment = self._environment
+        environment.end_views()
+        try:
+            with environment.lmdb.begin(write=True) as txn:  # nobody else writes
+                present = txn.id() - 1
+                if environment.has_old_readers(present):
+                    raise Exhausted("the disk is full, and the store is being read", rule="grit.store.full")
+                zero_unused(environment.path, read_pages(environment.path, present))
+                txn.delete(_DELETED, db=environment.tables[Table.META])
+        except (lmdb.Error, OSError) as error:
+            raise self._refused(error, environment.path, 0) from error
 
 
 def _no_store(directory: Path) -> Missing:

@@ -108,7 +108,7 @@ class MemoryEngine(Engine):
         """Open a view."""
         return _MemoryView(self._tables)
 
-    def update(self, work: Callable[[Batch], _T]) -> _T:
+    def update(self, work: Callable[[Batch], _T], *, freeing: bool = False) -> _T:
         """Change the tables by ``work``; never exhausted."""
         if self._tables.open_views:
             self._tables = self._tables.copy()

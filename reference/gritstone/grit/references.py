@@ -1,6 +1,6 @@
 """References: the grammar of their names, what each space may point to, and updates as data.
 
-Reading and writing references is the store's; this module only judges.
+Reading and writing references is the store's; this module judges, and counts their versions.
 
 Spec: :rule:`grit.ref.grammar`, :rule:`grit.ref.target`, :rule:`grit.ref.duplicate`.
 """
@@ -12,15 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gritstone.errors import Exhausted, Invalid, Rejected
+from gritstone.grit.engine import Batch, Table, View
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import Mailbox, Object, ObjectId, Step, Tree
 
-__all__ = ["Change", "check_changes", "check_name", "check_target"]
+__all__ = ["Change", "check_changes", "check_name", "check_target", "count_version", "references_version"]
 
 _ALNUM = "[a-z0-9]"
 _NAME = re.compile(rf"[a-z][a-z0-9-]{{0,31}}/(?!.*\.\.)(?=.{{1,200}}\Z){_ALNUM}(?:[a-z0-9._-]*{_ALNUM})?")
 _ACTOR_ID = re.compile(r"(?!0{64})[0-9a-f]{64}")
 _ACTOR_SPACES = ("heads", "failed")
+_VERSION_KEY = b"references"  # in META: how many updates changed references
+_VERSION_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +110,14 @@ def check_target(name: str, target: Object | None) -> None:
     if not good:
         kind = "a tombstone" if target is None else f"a {target.kind.word}"
         raise Rejected(f"{name} cannot point to this", rule="grit.ref.target", got=kind, expected=wanted)
+
+
+def references_version(view: View) -> bytes:
+    """Return a value that is another one after each update that changed references."""
+    return view.get(Table.META, _VERSION_KEY) or bytes(_VERSION_BYTES)
+
+
+def count_version(batch: Batch) -> None:
+    """Note that an update changes references."""
+    version = int.from_bytes(references_version(batch), "big") + 1
+    batch.put(Table.META, _VERSION_KEY, version.to_bytes(_VERSION_BYTES, "big"))

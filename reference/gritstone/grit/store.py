@@ -2,7 +2,7 @@
 
 This module holds all laws of a store. It decides what may be stored, erased, pruned and pointed to; the
 engine keeps the bytes. Everything that changes a store is one update of the engine, so each operation
-happens as a whole or not at all, and durably before it returns.
+happens as a whole or not at all, and durably before it returns. Only ``prune`` takes several updates.
 
 Spec: the chapters *store*, *references*, *graph* and *erasure* of ``grit``.
 """
@@ -18,7 +18,8 @@ from gritstone.grit.engine import Batch, Engine, Table
 from gritstone.grit.formats import Format
 from gritstone.grit.limits import DEFAULT_LIMITS, Limits
 from gritstone.grit.objects import Kind, ObjectId
-from gritstone.grit.references import Change, check_changes, check_target
+from gritstone.grit.pruning import prune
+from gritstone.grit.references import Change, check_changes, check_target, count_version
 from gritstone.grit.snapshot import Snapshot
 
 __all__ = ["Store", "move_references", "put_unless_erased"]
@@ -89,12 +90,12 @@ class Store:
         with self._engine.view() as view:
             return Snapshot(view, self.format, self.limits).has(object_ids)
 
-    def update(self, work: Callable[[Batch], _T]) -> _T:
+    def update(self, work: Callable[[Batch], _T], *, freeing: bool = False) -> _T:
         """Change tables in one update of the engine; see ``engine.Engine.update``.
 
         For the operations of this package that are built on a store; the caller keeps the laws.
         """
-        return self._engine.update(work)
+        return self._engine.update(work, freeing=freeing)
 
     # --- objects ---------------------------------------------------------------------------------------
 
@@ -189,39 +190,18 @@ class Store:
             batch.delete(Table.TOMBSTONES, object_id)
             batch.put(Table.OBJECTS, object_id, buried or b"")
 
-        buried = self._engine.update(bury)
+        buried = self._engine.update(bury, freeing=True)
         try:
             # Also when it was erased before: whoever erased it may have been killed before the bytes were gone.
             self._engine.scrub()
         except Exhausted:
             if buried is not None:
-                self._engine.update(dig_up)
+                self._engine.update(dig_up, freeing=True)
             raise
 
     def prune(self, pins: Iterable[ObjectId] = ()) -> int:
-        """Remove every object that no reference and no pin reaches; tombstones stay.
-
-        Returns:
-            How many objects were removed.
-
-        Raises:
-            Missing: something reachable, or a pin, is absent or corrupt; nothing was removed.
-            Invalid: an edge leads to a kind it may not lead to; nothing was removed.
-            Exhausted: trees are nested deeper than ``tree_depth``; nothing was removed.
-
-        Spec: :rule:`grit.prune.exact`, :rule:`grit.prune.safe`.
-        """
-        wanted = list(pins)
-
-        def sweep(batch: Batch) -> int:
-            snapshot = Snapshot(batch, self.format, self.limits)
-            kept = snapshot.closure([*wanted, *(target for _, target in snapshot.references())])
-            doomed = [object_id for object_id in batch.keys(Table.OBJECTS, b"") if object_id not in kept]
-            for object_id in doomed:
-                batch.delete(Table.OBJECTS, object_id)
-            return len(doomed)
-
-        return self._engine.update(sweep)
+        """Remove every object that no reference and no pin reaches; see ``pruning.prune``."""
+        return prune(self._engine, self.format, self.limits, pins)
 
     # --- references ------------------------------------------------------------------------------------
 
@@ -298,6 +278,8 @@ def move_references(batch: Batch, changes: Sequence[Change], limits: Limits) -> 
             batch.delete(Table.REFS, change.name.encode())
         else:
             batch.put(Table.REFS, change.name.encode(), change.new)
+    if moves:
+        count_version(batch)
     if any(change.old is None for change in moves) and batch.count(Table.REFS) > limits.refs:
         raise Exhausted("too many references", rule="grit.ref.limit", expected=f"at most {limits.refs} in one store")
 

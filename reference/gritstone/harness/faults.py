@@ -99,7 +99,7 @@ class CountedEngine(Engine):
         """Open a view."""
         return self._inner.view()
 
-    def update(self, work: Callable[[Batch], _T]) -> _T:
+    def update(self, work: Callable[[Batch], _T], *, freeing: bool = False) -> _T:
         """Change the tables by ``work``."""
         changed = False
 
@@ -112,7 +112,7 @@ class CountedEngine(Engine):
                 self._writes.begin()
             return result
 
-        result = self._inner.update(counted)
+        result = self._inner.update(counted, freeing=freeing)
         if changed:
             self._writes.end()
         return result

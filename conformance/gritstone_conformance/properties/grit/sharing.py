@@ -12,7 +12,7 @@ from typing import Final
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.store import Change
-from gritstone_conformance.model.values import Blob, Object, from_base64, to_base64
+from gritstone_conformance.model.values import Blob, Message, Object, from_base64, to_base64
 from gritstone_conformance.properties.grit import draws
 from gritstone_conformance.properties.grit.pair import Pair, open_durable
 from gritstone_conformance.properties.grit.references import blobs
@@ -25,6 +25,9 @@ __all__ = ["PROPERTIES"]
 
 _ROUNDS: Final = 12  # of a race
 _UPDATES: Final = 60  # of the writer that readers watch
+_GARBAGE: Final = 3_000  # messages of a chain that is pruned, each with a blob
+_BACK: Final = 60  # references that are set meanwhile, to messages all over the chain
+_BACK_STEP: Final = 49
 _NAMES: Final = ("tags/a", "tags/b", "x/c")
 
 Request = tuple[str, dict[str, Json]]
@@ -87,7 +90,7 @@ def _check_all_ok(trial: Trial, replies: Iterable[Reply]) -> None:
 def _check_whole(trial: Trial, reply: Reply) -> None:
     if not isinstance(reply, Ok):
         words = "a reader was refused because of a writer"
-        trial.fail("ok", repr(reply)[:200], words=words, rule="grit.store.concurrent")
+        trial.fail("ok", repr(reply)[:200], words=words, rule="grit.store.serial")
         return
     if "refs" in reply.value:
         lines = reply.value["refs"]
@@ -166,6 +169,36 @@ def seen_elsewhere(trial: Trial, fmt: Format, value: Object, graph: Graph) -> No
     first.export()
 
 
+def pruned_meanwhile(trial: Trial, fmt: Format) -> None:
+    """A reference that is set while another process prunes keeps its closure, or its target is gone already."""
+    pair = open_durable(trial, fmt)
+    (pruner, handle), *_ = _processes(trial, pair, fmt, others=1)
+    garbage = Graph(fmt)
+    messages: list[bytes] = []
+    for number in range(_GARBAGE):
+        leaf = garbage.add(Blob((), b"leaf" + number.to_bytes(2)))
+        messages.append(garbage.add(Message(messages[-1] if messages else None, (), leaf)))
+    garbage.references = {"tags/garbage": messages[-1]}
+    trial.expect_many(pair.take(garbage.bundle()))
+    pair.play(pair.point("tags/garbage", None))
+    work: list[Request] = []
+    for number in range(_BACK):
+        target = messages[number * _BACK_STEP]
+        change = Change(f"tags/b{number}", None, target).to_json()
+        work.append(("grit.cas", {"store": pair.handle, "changes": [change]}))
+        work += [("grit.has", {"store": pair.handle, "ids": [target.hex()]})] * 4
+    replies, pruned = _at_once([(trial.subject, work), (pruner, [("grit.prune", {"store": handle, "pins": []})])])
+    _check_all_ok(trial, pruned)
+    for number, reply in enumerate(replies[::5]):
+        if isinstance(reply, Ok):
+            pair.model.references[f"tags/b{number}"] = messages[number * _BACK_STEP]
+        elif not isinstance(reply, Refused) or reply.kind != "missing":
+            trial.fail("ok, or refused missing", repr(reply)[:200], words="an update failed because of a prune")
+    pair.model.prune()
+    pair.play(pair.refs())
+    pair.export()
+
+
 def _processes(trial: Trial, pair: Pair, fmt: Format, *, others: int | None = None) -> list[tuple[SubjectLike, str]]:
     """Return processes with the name of a handle on the pair's store in each; others first, the trial's own last."""
     count = others if others is not None else (3 if is_first(trial, fmt) else 1)
@@ -209,10 +242,11 @@ _SHARED: Final = ("durable", "shared")
 PROPERTIES: Final = (
     *each_format("shared/race", exactly_one_wins, "grit.ref.race", features=_SHARED),
     *each_format(
-        *("shared/readers", readers_see_whole_updates, "grit.ref.atomic", "grit.ref.snapshot", "grit.store.concurrent"),
+        *("shared/readers", readers_see_whole_updates, "grit.ref.atomic", "grit.ref.snapshot", "grit.store.serial"),
         features=_SHARED,
     ),
-    *each_format("shared/scripts", scripts_at_once, "grit.store.concurrent", features=_SHARED, cost=150),
+    *each_format("shared/prune", pruned_meanwhile, "grit.prune.meanwhile", features=_SHARED, cost=150),
+    *each_format("shared/scripts", scripts_at_once, "grit.store.serial", features=_SHARED, cost=150),
     *each_format(
         *("shared/seen-elsewhere", seen_elsewhere, "grit.ref.fresh", "grit.store.put-visible"),
         given=lambda fmt: {**draws.value()(fmt), **draws.graph(3)(fmt)},

@@ -1,0 +1,57 @@
+"""Room on the medium that is kept for what frees room.
+
+A copy-on-write database needs a few free pages to delete anything, so a store on a full medium could not free itself.
+``reserve``, a file of zeros next to the data files, keeps this room. An update that frees room empties it when the
+medium is full, and it is filled again as soon as there is room. While it is not full, an update that does not free
+room has to leave as many pages free inside the data file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["RESERVE_BYTES", "Reserve"]
+
+RESERVE_BYTES = 1 << 20
+
+
+class Reserve:
+    """The reserve of one directory. Those that change it hold the lock of the directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "reserve"
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the whole room is kept."""
+        try:
+            return os.stat(self._path).st_size >= RESERVE_BYTES
+        except OSError:
+            return False
+
+    def fill(self) -> bool:
+        """Take the room from the medium; returns whether there was as much."""
+        if self.is_full:
+            return True
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+            except OSError:
+                os.ftruncate(descriptor, 0)
+                return False
+            finally:
+                os.close(descriptor)
+        except OSError:
+            return False
+        return True
+
+    def empty(self) -> bool:
+        """Give the room to the medium; returns whether there was any."""
+        try:
+            had_room = os.stat(self._path).st_size > 0
+            os.truncate(self._path, 0)
+        except OSError:
+            return False
+        return had_room
