@@ -34,9 +34,9 @@ def choices(runtime: Runtime) -> list[Choice]:
 
 
 def is_proposable(runtime: Runtime, actor: bytes, proposal: Proposal) -> bool:
-    """Return whether a proposal is proposable: the five conditions of the text, and its actor is not moved away.
+    """Return whether a proposal is proposable: the five conditions of the text, and its actor is not away.
 
-    Spec: :rule:`wasm.handoff.no-genesis`.
+    Spec: :rule:`runtime.away.still`.
     """
     known = runtime.known(actor)
     return (
@@ -44,7 +44,7 @@ def is_proposable(runtime: Runtime, actor: bytes, proposal: Proposal) -> bool:
         and proposal.names not in known.declined
         and (not known.isolated or len(proposal.covered) == 1)
         and (not runtime.is_marked(actor) or proposal.kind == "update")
-        and f"moved/{actor.hex()}" not in runtime.store.references
+        and not runtime.mailroom.is_away(actor)
         and (proposal.kind != "cleanup" or not cleanup_waits(runtime, actor, proposal.covered[0][0]))
     )
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gritstone_conformance.model.away import stopped_at
 from gritstone_conformance.model.bundle import Bundle
 from gritstone_conformance.model.chains import Chain, Channel, read_chain
 from gritstone_conformance.model.graph import Tombstone
 from gritstone_conformance.model.refusals import Defect, missing
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.values import Blob, Message, Object, Step, Tree
+from gritstone_conformance.model.values import Blob, Message, Object, Tree
 
 __all__ = ["History", "has_history", "open_history"]
 
@@ -72,21 +73,7 @@ def open_history(bundle: Bundle) -> History:
     shelf.whole.update(bundle.shapes)
     shelf.known = {value: identity for identity, value in bundle.shapes.items() if isinstance(value, Message | Tree)}
     heads = {bytes.fromhex(name[6:]): head for name, head in bundle.references.items() if name.startswith("heads/")}
-    heads = {**_moved(bundle), **heads}
+    heads = {**stopped_at(bundle.references, bundle.shapes), **heads}
     agent = bundle.references.get("runtime/agent")
     chains = {actor: read_chain(shelf, actor, head, is_agent=actor == agent) for actor, head in sorted(heads.items())}
     return History(shelf, dict(bundle.references), agent, chains)
-
-
-def _moved(bundle: Bundle) -> dict[bytes, bytes]:
-    """Return the actors that were moved away, to the step at which they stand still.
-
-    Spec: "Handoff" in ``wasm/migration``.
-    """
-    found = {}
-    for name, target in bundle.references.items():
-        actor = name.removeprefix("moved/")
-        step = bundle.shapes.get(target)
-        if name.startswith("moved/") and isinstance(step, Step) and step.actor.hex() == actor:
-            found[step.actor] = target
-    return found

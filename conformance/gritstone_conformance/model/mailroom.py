@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from gritstone_conformance.model.away import away_targets, is_away
 from gritstone_conformance.model.channels import Unread, unread
 from gritstone_conformance.model.proposals import message_kind
 from gritstone_conformance.model.shelf import Shelf
@@ -68,13 +69,13 @@ class Mailroom:
 
     def is_away(self, actor: bytes) -> bool:
         """Return whether an actor is away."""
-        return any(f"{space}/{actor.hex()}" in self.store.references for space in ("moved", "gone"))
+        return is_away(self.store.references, actor)
 
     def inbox_anywhere(self, actor: bytes) -> Mapping[bytes, bytes]:
-        """Return the inbox of an actor's head, or of the step at which it stands still while it is away."""
-        place = self.heads.get(actor) or self.store.references.get(f"moved/{actor.hex()}")
-        step = None if place is None else self.shelf.look(place)
-        return self.shelf.mail(step.inbox) if isinstance(step, Step) else {}
+        """Return the inbox of an actor's head, or of the step at which it stopped if it is away."""
+        places = (self.heads.get(actor), *away_targets(self.store.references, actor))
+        steps = (self.shelf.look(place) for place in places if place is not None)
+        return next((self.shelf.mail(one.inbox) for one in steps if isinstance(one, Step) and one.actor == actor), {})
 
     def unread(self, sender: bytes, actor: bytes) -> Unread:
         """Return the unread messages of one channel."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gritstone_conformance.model.away import is_away
 from gritstone_conformance.model.channels import unread
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.failures import Declined, Failure
@@ -29,13 +30,13 @@ def check_rest(history: History) -> Iterator[Finding]:
             for sender, first in firsts.items()
         }
         marked = f"failed/{actor.hex()}" in history.references
-        moved = f"moved/{actor.hex()}" in history.references
+        away = is_away(history.references, actor)
         for sender, first in sorted(firsts.items()):
             kind = kinds[sender]
             others = {kinds[other] for other in firsts if other != sender}
             if (
                 kind == "waiting"
-                or moved
+                or away
                 or (marked and kind != "update")
                 or (kind == "cleanup" and others - {"cleanup"})
                 or _declines(history, actor, Proposal(kind, ((sender, first),)))

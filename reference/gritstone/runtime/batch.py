@@ -4,12 +4,13 @@ The runtime runs ahead of the store. What it adopts goes into a batch: new objec
 when the batch began. Then one update of the engine makes all of it true or none. So a step may read what another of the
 same batch sent, and many actors share the price of one commit.
 
-The update is a compare-and-swap of every head and mark in it. It also looks once more for what new objects lead to in
-the store (``borrowed``), since somebody may have pruned in the meantime. If anything is not as expected, nothing is
-changed, and the runtime begins anew from the heads that are there.
+The update is a compare-and-swap of every head and mark in it. It expects that no actor that made a step or got a mark
+is away (``present``). It also checks again that what new objects lead to is in the store (``borrowed``), since another
+client may have pruned it in the meantime. If anything is not as expected, nothing is changed, and the runtime begins
+again from the heads that are there.
 
 Spec: :rule:`runtime.head.cas`, :rule:`runtime.head.before-route`, :rule:`runtime.recover.mark`,
-:rule:`runtime.recover.heal`, :rule:`runtime.prune.running`.
+:rule:`runtime.recover.heal`, :rule:`runtime.away.expected`, :rule:`runtime.prune.running`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from gritstone.grit.engine import Table
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.references import Change
 from gritstone.grit.store import Store, move_references, put_unless_erased
+from gritstone.runtime.away import is_away
 
 __all__ = ["Batch", "commit"]
 
@@ -32,13 +34,15 @@ class Batch:
     Attributes:
         objects: new encodings by id.
         borrowed: ids in the store that new objects lead to.
+        present: actors that the update expects not to be away.
     """
 
-    __slots__ = ("_heads", "_marks", "_old_heads", "_old_marks", "_others", "borrowed", "objects")
+    __slots__ = ("_heads", "_marks", "_old_heads", "_old_marks", "_others", "borrowed", "objects", "present")
 
     def __init__(self) -> None:
         self.objects: dict[ObjectId, bytes] = {}
         self.borrowed: set[ObjectId] = set()
+        self.present: set[ObjectId] = set()
         self._old_heads: dict[ObjectId, ObjectId | None] = {}
         self._heads: dict[ObjectId, ObjectId | None] = {}
         self._old_marks: dict[ObjectId, ObjectId | None] = {}
@@ -91,6 +95,7 @@ def commit(store: Store, batch: Batch) -> bool:
 
     def swap(tables: EngineBatch) -> None:
         move_references(tables, changes, store.limits)
+        _check_present(tables, batch.present)
         _put_all(tables, batch.objects)
         _check_borrowed(tables, batch.borrowed, batch.objects)
 
@@ -112,6 +117,19 @@ def _put_all(tables: EngineBatch, objects: dict[ObjectId, bytes]) -> None:
     for object_id, data in objects.items():
         if get(Table.OBJECTS, object_id) != data:
             put(Table.OBJECTS, object_id, data)
+
+
+def _check_present(tables: EngineBatch, actors: Iterable[ObjectId]) -> None:
+    """Refuse if an actor is away.
+
+    Raises:
+        Rejected: an actor is away (code ``conflict``).
+
+    Spec: :rule:`runtime.away.expected`.
+    """
+    for actor in actors:
+        if is_away(tables, actor):
+            raise Rejected("an actor is away", rule="runtime.away.expected", code="conflict", got=actor.hex())
 
 
 def _check_borrowed(tables: EngineBatch, borrowed: Iterable[ObjectId], made: dict[ObjectId, bytes]) -> None:

@@ -122,10 +122,12 @@ def end_failed(world: World, config: Config, running: Running, refusal: Refusal,
 
 
 def _mark(world: World, running: Running, letter: Letter, refusal: Refusal) -> None:
-    """Mark an actor, and send the sender a receipt; the update expects the head as it is.
+    """Mark an actor, and send the sender a receipt.
 
-    Spec: :rule:`runtime.fail.mark`, :rule:`runtime.fail.expected`, :rule:`runtime.receipt.form`,
-    :rule:`runtime.receipt.no-loop`.
+    The update expects the head as it is, and that the actor is not away.
+
+    Spec: :rule:`runtime.fail.mark`, :rule:`runtime.fail.expected`, :rule:`runtime.away.expected`,
+    :rule:`runtime.receipt.form`, :rule:`runtime.receipt.no-loop`.
     """
     actor = running.actor
     sender, message = letter
@@ -135,6 +137,7 @@ def _mark(world: World, running: Running, letter: Letter, refusal: Refusal) -> N
     _keep(world, workspace)
     world.batch.borrowed.add(message)
     world.batch.move_head(actor.actor_id, actor.head, actor.head)
+    world.batch.present.add(actor.actor_id)
     world.batch.move_mark(actor.actor_id, None, mark)
     if sender != world.agent:
         headers = receipt_headers(message, refusal.code or "failed")

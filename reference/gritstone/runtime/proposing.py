@@ -57,9 +57,9 @@ def next_proposal(world: World, actor: Actor, most_covered: int) -> Proposal | N
         actor: not the agent; it is not running.
         most_covered: how many messages of one sender to take.
 
-    Spec: :rule:`wasm.handoff.no-genesis`.
+    Spec: :rule:`runtime.away.still`.
     """
-    if actor.actor_id in world.moved:
+    if world.is_away(actor.actor_id):
         return None
     if actor.trouble is None and actor.mark is None:
         proposal = _one_message(world, actor)
@@ -98,9 +98,9 @@ def _one_message(world: World, actor: Actor) -> Proposal | None:
 def choices(world: World, actor: Actor) -> list[Proposal]:
     """List what the suite may choose of one actor, in no order.
 
-    Spec: :rule:`runtime.schedule.exact`, :rule:`wasm.handoff.no-genesis`.
+    Spec: :rule:`runtime.schedule.exact`, :rule:`runtime.away.still`.
     """
-    if actor.actor_id in world.moved:
+    if world.is_away(actor.actor_id):
         return []
     channels = _channels(world, actor, None)
     _forget_isolated(world, actor)

@@ -43,7 +43,7 @@ class Running:
         run: what its code sees.
         began_ms: when it began.
         is_over: whether it has ended or was abandoned.
-        is_stale: whether something that it has read was discarded with a refused update.
+        is_stale: whether something that it has read was discarded with a refused update, or its actor is away.
         waits_for: what it waits for; None while it runs.
         stack: the transition, and the queries above it, each with where it makes objects.
         asked: the steps that were asked, and the answers that were had.

@@ -4,12 +4,11 @@ Everything here can be found out from heads and marks, and is, by ``reload``. St
 commit are in it already: the batch holds what the store does not have yet.
 
 Spec: :rule:`runtime.recover.mail`, :rule:`runtime.route.fan`, :rule:`runtime.recover.quiet`,
-:rule:`wasm.handoff.no-genesis`.
+:rule:`runtime.away.still`.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Mapping
 
@@ -18,6 +17,7 @@ from gritstone.grit.objects import Mailbox, ObjectId, Step
 from gritstone.grit.references import Change
 from gritstone.grit.store import Store
 from gritstone.runtime.actors import Actor
+from gritstone.runtime.away import away_actors, away_step
 from gritstone.runtime.batch import Batch
 from gritstone.runtime.states import Event
 from gritstone.wit.admission import Sent
@@ -29,7 +29,6 @@ from gritstone.wit.transition import Executor
 __all__ = ["World"]
 
 _MOST_POSITIONS = 8_192
-_ACTOR_NAME = re.compile("[0-9a-f]{64}")
 
 
 class World:
@@ -43,7 +42,7 @@ class World:
         agent: the id of the agent.
         batch: what is to be committed next.
         ready: actors that may have something to run, each once, in the order in which they shall.
-        moved: actors that were released to another store and make no step here.
+        away: actors that make no step here.
     """
 
     def __init__(self, store: Store, laws: Laws) -> None:
@@ -54,7 +53,7 @@ class World:
         self.actors: dict[ObjectId, Actor] = {}
         self.agent: ObjectId = b""
         self.ready: deque[Actor] = deque()
-        self.moved: frozenset[ObjectId] = frozenset()
+        self.away: frozenset[ObjectId] = frozenset()
         self._placed: list[Actor] = []
         self._heads: dict[ObjectId, ObjectId] = {}
         self._marks: dict[ObjectId, ObjectId] = {}
@@ -84,7 +83,7 @@ class World:
 
     def is_away(self, actor_id: ObjectId) -> bool:
         """Return whether an actor makes no step in this store."""
-        return actor_id in self.moved
+        return actor_id in self.away
 
     def look_at(self, actor_id: ObjectId) -> Mapping[ObjectId, ObjectId]:
         """Return the inbox of an actor, also of one that is away; the next commit expects it to be there still.
@@ -96,13 +95,15 @@ class World:
         position = None if actor is None else self.position(actor)
         if position is not None:
             return position.inbox
-        name = f"moved/{actor_id.hex()}"
-        with self.store.snapshot() as snapshot:
-            target = snapshot.target(name) if actor_id in self.moved else None
-        if target is None:
+        if actor_id not in self.away:
             return NO_IDS
-        self.batch.change(Change(name, target, target))
-        return self._mailboxes(actor_id, target)[0]
+        with self.store.snapshot() as snapshot:
+            stopped = away_step(snapshot, actor_id)
+        if stopped is None:
+            return NO_IDS
+        name, step = stopped
+        self.batch.change(Change(name, step, step))
+        return self._mailboxes(actor_id, step)[0]
 
     def expect(self, actor_id: ObjectId) -> None:
         """Let the next commit be refused if the head of an actor is not the one that is known."""
@@ -111,16 +112,14 @@ class World:
         self.batch.move_head(actor_id, head, head)
 
     def head_moved(self, actor: Actor, position: Position) -> None:
-        """Note where an actor is now; the update expects its mark as it is.
+        """Note where an actor is now; the update expects its mark as it is, and that it is not away.
 
-        Spec: :rule:`runtime.head.mark`, :rule:`wasm.handoff.no-genesis`.
+        Spec: :rule:`runtime.head.mark`, :rule:`runtime.away.expected`.
         """
-        if actor.head is None:
-            # Expected to be absent: nobody has brought the actor here to stand still since the heads were read.
-            self.batch.change(Change(f"moved/{actor.actor_id.hex()}", None, None))
         self.batch.move_head(actor.actor_id, actor.head, position.step_id)
         if actor.actor_id != self.agent:
             self.batch.move_mark(actor.actor_id, actor.mark, actor.mark)
+            self.batch.present.add(actor.actor_id)
         actor.head = position.step_id
         if actor.position is None:
             self._placed.append(actor)
@@ -166,16 +165,16 @@ class World:
             self._displace()
 
     def is_current(self) -> bool:
-        """Tell whether heads and marks, and what has moved, are in the store as they were last seen there."""
-        return self._read() == (self._heads, self._marks, self.moved)
+        """Return whether heads, marks and the actors that are away are in the store as they were last seen there."""
+        return self._read() == (self._heads, self._marks, self.away)
 
     def reload(self) -> None:
         """Drop the batch and begin anew from the heads and marks that are there.
 
-        Runs in progress go on and are found to be stale if their head or mark changed or if they have read something of
-        the batch. What is known of failures stays.
+        Runs in progress continue and are stale if their head or mark changed, if their actor is away, or if they have
+        read something of the batch. What is known of failures stays.
 
-        Spec: :rule:`runtime.recover.mail`, :rule:`runtime.recover.step`.
+        Spec: :rule:`runtime.recover.mail`, :rule:`runtime.recover.step`, :rule:`runtime.away.still`.
         """
         self._take_back_marks()
         for actor in self.actors.values():
@@ -183,7 +182,7 @@ class World:
                 actor.running.note_discarded(self.batch.objects)
         self.batch = Batch()
         self.forget()
-        self._heads, self._marks, self.moved = self._read()
+        self._heads, self._marks, self.away = self._read()
         for actor in self.actors.values():
             actor.clear_mail()
             actor.head = None
@@ -195,6 +194,8 @@ class World:
         for actor in self.actors.values():
             if actor.running is None:
                 actor.state = actor.rest()
+            elif actor.actor_id in self.away:
+                actor.running.is_stale = True
             self.enqueue(actor)
 
     def forget(self) -> None:
@@ -214,8 +215,8 @@ class World:
         with self.store.snapshot() as snapshot:
             heads = {bytes.fromhex(name[6:]): target for name, target in snapshot.references("heads/")}
             marks = {bytes.fromhex(name[7:]): target for name, target in snapshot.references("failed/")}
-            names = [name[6:] for name, _ in snapshot.references("moved/")]
-        return heads, marks, frozenset(bytes.fromhex(name) for name in names if _ACTOR_NAME.fullmatch(name))
+            away = away_actors(snapshot)
+        return heads, marks, away
 
     def _read_mark(self, actor: Actor) -> None:
         mark = self._marks.get(actor.actor_id)

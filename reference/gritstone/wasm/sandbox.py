@@ -17,9 +17,9 @@ from functools import cache
 from gritstone.errors import Rejected
 from gritstone.grit import CBOR_BLAKE3, MemoryEngine
 from gritstone.grit.objects import Blob, Message, ObjectId
-from gritstone.grit.references import Change
 from gritstone.grit.store import Store
 from gritstone.runtime.agent import agent_step
+from gritstone.runtime.away import away_step
 from gritstone.runtime.batch import Batch, commit
 from gritstone.runtime.starting import start_world
 from gritstone.wasm.forks import Numbers
@@ -113,7 +113,8 @@ class Sandbox:
     def place(self, actor: ObjectId) -> ObjectId | None:
         """Give the step that an actor stands at, also if it moved away; None before its first one."""
         with self.store.snapshot() as snapshot:
-            return snapshot.target(f"heads/{actor.hex()}") or snapshot.target(f"moved/{actor.hex()}")
+            head, stopped = snapshot.target(f"heads/{actor.hex()}"), away_step(snapshot, actor)
+        return head or (stopped and stopped[1])
 
     def is_known(self, actor: ObjectId) -> bool:
         """Tell whether an actor lives here, or did before it moved away."""
@@ -177,7 +178,7 @@ class Sandbox:
         batch.borrowed.update(admitted.borrowed)
         batch.move_head(self.agent, agent.step_id, after.step_id)
         batch.move_head(actor, None if last is None else last.step_id, position.step_id)
-        batch.change(Change(f"moved/{actor.hex()}", None, None))
+        batch.present.add(actor)
         if not commit(self.store, batch):
             self.forget()
             raise Rejected(

@@ -290,6 +290,50 @@ class _Repeated:
             self._fault = fault
 
 
+def _left_meanwhile(pair: _Pair, space: str, actor: bytes, injection: Injection) -> None:
+    """Let another process set a reference while a run of an actor is in progress, and compare what is left of it."""
+    rule = "runtime.away.expected"
+    pair.begin()
+    pair.first.inject([injection])
+    before: dict[str, str] = {}
+    left: list[bool] = []
+
+    def leave() -> None:
+        before.update(_references(pair.second, actor))
+        head = bytes.fromhex(before["heads"]) if "heads" in before else None
+        expected = Change(f"heads/{actor.hex()}", head, head), Change(f"{space}/{actor.hex()}", None, actor)
+        args: dict[str, Json] = {"store": pair.second.handle, "changes": [change.to_json() for change in expected]}
+        reply = pair.trial.observe("grit.cas", args, on=pair.second.process)
+        left.append(isinstance(reply, Ok))  # else the run was over before
+
+    pair.run_beside(leave)
+    found = _references(pair.second, actor)
+    if left == [True] and found != before:
+        pair.trial.fail(before, found, words="an actor that is away made a step or got a mark", rule=rule)
+    pair.check(rule)
+
+
+def left_before_the_head(trial: Trial, fmt: Format) -> None:
+    """A run gives no step if its actor is away when the run ends."""
+    pair = _Pair(trial, fmt)
+    slow = pair.stage.program(programs.sleep(_NAP_MS) + programs.append("log", b"z"))
+    _left_meanwhile(pair, "archived", pair.actor, Injection(pair.actor, (), slow))
+
+
+def left_before_the_birth(trial: Trial, fmt: Format) -> None:
+    """A run gives no first step if its actor is away when the run ends."""
+    pair = _Pair(trial, fmt)
+    child = pair.stage.core(b"child", program=pair.stage.blob(programs.sleep(_NAP_MS)))
+    _left_meanwhile(pair, "closed", child, Injection(child, GENESIS, child))
+
+
+def left_before_the_mark(trial: Trial, fmt: Format) -> None:
+    """A run that fails sets no mark if its actor is away when the run ends."""
+    pair = _Pair(trial, fmt)
+    slow = pair.stage.program(programs.sleep(_NAP_MS) + programs.fail())
+    _left_meanwhile(pair, "moved", pair.actor, Injection(pair.actor, (), slow))
+
+
 _SHARED: Final = ("external", "durable", "shared")
 
 PROPERTIES: Final = (
@@ -305,6 +349,30 @@ PROPERTIES: Final = (
         "runtime/shared/mark-then-head",
         adopted_over_a_mark,
         "runtime.head.mark",
+        *HISTORY_RULES,
+        features=_SHARED,
+        cost=900,
+    ),
+    *in_each_format(
+        "runtime/shared/away-then-head",
+        left_before_the_head,
+        "runtime.away.expected",
+        *HISTORY_RULES,
+        features=_SHARED,
+        cost=900,
+    ),
+    *in_each_format(
+        "runtime/shared/away-then-birth",
+        left_before_the_birth,
+        "runtime.away.expected",
+        *HISTORY_RULES,
+        features=_SHARED,
+        cost=900,
+    ),
+    *in_each_format(
+        "runtime/shared/away-then-mark",
+        left_before_the_mark,
+        "runtime.away.expected",
         *HISTORY_RULES,
         features=_SHARED,
         cost=900,

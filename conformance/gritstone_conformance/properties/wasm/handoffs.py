@@ -23,7 +23,7 @@ from gritstone_conformance.trial import Trial
 __all__ = ["PROPERTIES"]
 
 _OWNER: Final = "wasm.handoff.one-owner"
-_GENESIS: Final = "wasm.handoff.no-genesis"
+_STILL: Final = "runtime.away.still"
 _MOST_WRITES: Final = 12  # of one handoff
 
 
@@ -92,32 +92,32 @@ def refused(trial: Trial, fmt: Format) -> None:
 
 def waiting(trial: Trial, fmt: Format) -> None:
     """Who stands still makes no step, whatever it is sent, also after a start; its mail waits until it is adopted."""
-    house = GuestDouble(trial, fmt, _GENESIS)
+    house = GuestDouble(trial, fmt, _STILL)
     stage = house.stage
     actor, friend = house.guest(b"a", "counter", KEEPS), house.guest(b"b", "counter", KEEPS)
     _hand(house, "release", actor)
     for content, mt in ((stage.blob(b"mail"), ""), (stage.tree(k=stage.blob(b"v")), "update"), (actor, "genesis")):
-        house.tell(actor, content, mt, rule=_GENESIS)
+        house.tell(actor, content, mt, rule=_STILL)
         house.ask_guest(friend, b"")
-        house.refs(rule=_GENESIS)
-    house.restart(rule=_GENESIS)
-    house.run(rule=_GENESIS)
-    house.refs(rule=_GENESIS)
-    house.query(actor, "any", rule=_GENESIS)
+        house.refs(rule=_STILL)
+    house.restart(rule=_STILL)
+    house.run(rule=_STILL)
+    house.refs(rule=_STILL)
+    house.query(actor, "any", rule=_STILL)
     _hand(house, "adopt", actor)
-    house.run(rule=_GENESIS)
+    house.run(rule=_STILL)
     house.compare()
 
 
 def unborn(trial: Trial, fmt: Format) -> None:
     """A genesis message brings nobody to life who stands still here."""
-    house = GuestDouble(trial, fmt, _GENESIS)
+    house = GuestDouble(trial, fmt, _STILL)
     actor = house.guest(b"a", "counter", KEEPS)
     other = house.guest(b"b", "counter", KEEPS)
     _hand(house, "release", actor)
     house.inject(other, other, headers=GENESIS)
     house.inject(actor, actor, mode="signal", headers=GENESIS)
-    house.run(rule=_GENESIS)
+    house.run(rule=_STILL)
     house.compare()
 
 
@@ -204,8 +204,8 @@ def _owners(trial: Trial, store: House, actor: bytes, step: bytes) -> list[str]:
 
 PROPERTIES: Final = (
     *in_each_format("wasm/handoff/refused", refused, _OWNER, features=()),
-    *in_each_format("wasm/handoff/waiting", waiting, _GENESIS, features=()),
-    *in_each_format("wasm/handoff/unborn", unborn, _GENESIS, features=()),
+    *in_each_format("wasm/handoff/waiting", waiting, _STILL, features=()),
+    *in_each_format("wasm/handoff/unborn", unborn, _STILL, features=()),
     *in_each_format("wasm/handoff/there-and-back", there_and_back, _OWNER, "wasm.image.equal", features=()),
     *in_each_format(
         *("wasm/handoff/killed", killed, _OWNER), features=("durable", "fault.kill"), kind="crash", cost=600

@@ -11,6 +11,9 @@ export const headName = (actor) => `heads/${actor}`;
 export const markName = (actor) => `failed/${actor}`;
 export const movedName = (actor) => `moved/${actor}`;
 
+/** The spaces of references that say that an actor makes no step in this store. Spec: runtime.away.still. */
+export const AWAY_SPACES = ["archived", "closed", "gone", "moved"];
+
 /** Make the objects of an agent: {id, first: its first step}. */
 function writeAgent(workspace, name) {
   const id = workspace.write({ kind: "tree", entries: [["name", workspace.writeBlob(name, [["ct", "s"]])]] });
@@ -86,9 +89,13 @@ export function lastMessage(store, head, to) {
   const entry = head.outbox.get(to) ?? null;
   if (entry !== null || to === head.actor) return entry;
   const { references } = store.backend;
-  const place = references.target(headName(to)) ?? references.target(movedName(to));
-  if (place === null || store.read(place)?.kind !== "step") return null;
-  return readStep((id) => store.read(id), place).inbox.get(head.actor) ?? null;
+  for (const name of [headName(to), ...AWAY_SPACES.map((space) => `${space}/${to}`)]) {
+    const place = references.target(name);
+    if (place === null || store.read(place)?.kind !== "step") continue;
+    const step = readStep((id) => store.read(id), place);
+    if (step.actor === to) return step.inbox.get(head.actor) ?? null;
+  }
+  return null;
 }
 
 /** Make a message that an agent queues for an actor: its id. */

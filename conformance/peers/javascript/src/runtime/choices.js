@@ -16,7 +16,7 @@ class Situation {
     this.channels = view.mailTo(actor);
     this.exists = view.heads.has(actor);
     this.isMarked = view.marks.has(actor);
-    this.isMoved = view.moved.has(actor);
+    this.isAway = view.isAway(actor);
     this.isIsolated = memo.isIsolated((sender, id, size) => this.#isUnread(sender, id, size));
     this.fronts = [...this.channels.keys()].sort().map((sender) => this.#front(sender));
   }
@@ -70,7 +70,7 @@ class Situation {
   /** Whether a proposal that is one may be run. */
   isProposable(proposal) {
     const { kind, entries, covered } = proposal;
-    if (this.isMoved || kind === "waiting" || (this.isMarked && kind !== "update")) return false;
+    if (this.isAway || kind === "waiting" || (this.isMarked && kind !== "update")) return false;
     if (this.isIsolated && covered.length > 1) return false;
     if (covered.some(({ sender, id }) => this.memo.isDelayed(sender, id, this.now))) return false;
     return !this.memo.hasDeclined(entries) && (kind !== "cleanup" || this.#isLast(proposal));

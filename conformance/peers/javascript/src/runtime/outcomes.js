@@ -4,7 +4,7 @@
 import { Refusal, exhausted } from "../refusal.js";
 import { refuseUpdate } from "../wit/transition.js";
 import { Workspace } from "../wit/workspace.js";
-import { advanceAgent, agentHead, headName, markName, movedName, queueMessage } from "./agent.js";
+import { AWAY_SPACES, advanceAgent, agentHead, headName, markName, queueMessage } from "./agent.js";
 
 const MAX_DOUBLINGS = 64; // beyond them every delay is above every cap
 
@@ -27,12 +27,12 @@ export class Outcomes {
     return null;
   }
 
-  /** Spec: runtime.head.cas, runtime.head.mark, runtime.fail.expected. */
+  /** Spec: runtime.head.cas, runtime.head.mark, runtime.fail.expected, runtime.away.expected. */
   #isStale({ actor, last, mark, rewrites }) {
     const { backend } = this.store;
     if (rewrites !== backend.foreignRewrites) return true; // what the run refers to may be gone
     if (backend.references.target(headName(actor)) !== (last?.id ?? null)) return true;
-    if (backend.references.target(movedName(actor)) !== null) return true; // spec: wasm.handoff.no-genesis
+    if (AWAY_SPACES.some((space) => backend.references.target(`${space}/${actor}`) !== null)) return true;
     return backend.references.target(markName(actor)) !== mark;
   }
 

@@ -4,6 +4,7 @@
 import { changedKeys } from "../maps.js";
 import { Refusal } from "../refusal.js";
 import { readStep } from "../wit/steps.js";
+import { AWAY_SPACES } from "./agent.js";
 import { Channel } from "./channel.js";
 
 const NONE = new Map();
@@ -21,7 +22,7 @@ function readHead(read, id) {
 export class View {
   heads = new Map(); // actor -> step (steps.js)
   marks = new Map(); // actor -> id of the mailbox
-  moved = new Set(); // actors that stand still here
+  away = new Map(); // actor -> Set of the spaces in which it has a reference that says that it is away
   mail = new Map(); // receiver -> Map: sender -> Channel; only channels with mail
   touched = new Set(); // actors whose head, mark or mail has changed since somebody cleared this
   unmarked = new Set(); // actors that lost their mark, likewise
@@ -54,7 +55,7 @@ export class View {
     const names = new Set(references.all().map(([name]) => name));
     for (const actor of this.heads.keys()) names.add(`heads/${actor}`);
     for (const actor of this.marks.keys()) names.add(`failed/${actor}`);
-    for (const actor of this.moved) names.add(`moved/${actor}`);
+    for (const [actor, spaces] of this.away) for (const space of spaces) names.add(`${space}/${actor}`);
     return names;
   }
 
@@ -63,13 +64,21 @@ export class View {
     const space = name.slice(0, slash);
     if (space === "heads") this.#setHead(name.slice(slash + 1), target);
     else if (space === "failed") this.#setMark(name.slice(slash + 1), target);
-    else if (space === "moved") this.#setMoved(name.slice(slash + 1), target);
+    else if (AWAY_SPACES.includes(space)) this.#setAway(space, name.slice(slash + 1), target);
   }
 
-  #setMoved(actor, target) {
+  #setAway(space, actor, target) {
     this.touched.add(actor);
-    if (target === null) this.moved.delete(actor);
-    else this.moved.add(actor);
+    const spaces = this.away.get(actor) ?? new Set();
+    if (target === null) spaces.delete(space);
+    else spaces.add(space);
+    if (spaces.size === 0) this.away.delete(actor);
+    else this.away.set(actor, spaces);
+  }
+
+  /** Whether an actor makes no step here. */
+  isAway(actor) {
+    return this.away.has(actor);
   }
 
   #setMark(actor, target) {
@@ -103,11 +112,6 @@ export class View {
     } else if (channel !== undefined) Object.assign(channel, { tip, cursor });
     else if (channels !== undefined) channels.set(sender, new Channel(tip, cursor));
     else this.mail.set(receiver, new Map([[sender, new Channel(tip, cursor)]]));
-  }
-
-  /** Whether an actor makes no step here. */
-  isAway(actor) {
-    return this.moved.has(actor);
   }
 
   /** The channels with mail to an actor: Map sender -> Channel. */

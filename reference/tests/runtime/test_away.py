@@ -1,0 +1,62 @@
+"""Actors that are away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gritstone.errors import Missing
+from gritstone.grit.references import Change
+from gritstone.runtime.away import AWAY_SPACES, away_actors, away_names, away_step
+
+
+def point(stage: Any, name: str, target: Any, old: Any = None) -> None:
+    stage.store.update_references([Change(name, old, target)])
+
+
+@pytest.mark.parametrize("space", AWAY_SPACES)
+def test_a_genesis_message_does_not_create_an_actor_that_is_away(stage: Any, space: str) -> None:
+    core = stage.core("a")
+    name = f"{space}/{core.hex()}"
+    point(stage, name, core)
+    stage.start()
+    stage.inject(core, core, "genesis")
+    assert stage.run().steps == 0
+    with pytest.raises(Missing):
+        stage.wait(stage.runtime.query(core, "step"))
+    assert stage.head(core) is None
+    point(stage, name, None, core)
+    stage.start()
+    assert stage.run().steps == 1
+    assert stage.head(core) is not None
+
+
+def test_names_that_are_not_ids_name_no_actor(stage: Any) -> None:
+    blob = stage.blob(b"x")
+    actor = bytes(31) + b"\1"
+    for name in ("moved/x", "gone/" + "A" * 64, "closed/" + "0" * 63, "tags/" + actor.hex(), f"archived/{actor.hex()}"):
+        point(stage, name, blob)
+    with stage.store.snapshot() as snapshot:
+        assert away_actors(snapshot) == {actor}
+
+
+def test_the_first_reference_that_leads_to_a_step_says_where_an_actor_stopped(stage: Any) -> None:
+    stage.start()
+    core, other = stage.born("a", "b")
+    step, foreign = (stage.refs()[f"heads/{one.hex()}"] for one in (core, other))
+    first, second, third, fourth = away_names(core)
+    erased = stage.blob(b"erased")
+    point(stage, first, erased)
+    stage.store.erase(erased)
+    point(stage, second, foreign)
+    assert stopped(stage, core) is None
+    point(stage, fourth, step)
+    assert stopped(stage, core) == (fourth, step)
+    point(stage, third, step)
+    assert stopped(stage, core) == (third, step)
+
+
+def stopped(stage: Any, actor: Any) -> Any:
+    with stage.store.snapshot() as snapshot:
+        return away_step(snapshot, actor)
