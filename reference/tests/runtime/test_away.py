@@ -35,7 +35,7 @@ def test_a_genesis_message_does_not_create_an_actor_that_is_away(stage: Any, spa
 def test_names_that_are_not_ids_name_no_actor(stage: Any) -> None:
     blob = stage.blob(b"x")
     actor = bytes(31) + b"\1"
-    for name in ("moved/x", "gone/" + "A" * 64, "closed/" + "0" * 63, "tags/" + actor.hex(), f"archived/{actor.hex()}"):
+    for name in ("moved/x", "gone/" + "g" * 64, "closed/" + "0" * 63, "tags/" + actor.hex(), f"archived/{actor.hex()}"):
         point(stage, name, blob)
     with stage.store.snapshot() as snapshot:
         assert away_actors(snapshot) == {actor}
