@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.attachment.base64url import encode_bytes
-from gritstone_conformance.attachment.claims import read_hello
+from gritstone_conformance.attachment.claims import FLOORS, read_hello
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.properties.harness.probe import DONE, claims_grit, process_of
 from gritstone_conformance.properties.harness.samples import (
@@ -57,6 +57,20 @@ def any_time(trial: Trial) -> None:
     ]
     for request in asked:  # one at a time: the trace ends where it goes wrong
         trial.expect_many([request])
+
+
+def in_force(trial: Trial) -> None:
+    """Frame and window of the first hello hold after one that offers the same, and after one that offers the least."""
+    fmt, offer = format_of(trial.claims), process_of(trial.subject).terms.hello_args()
+    largest = exact_blob(fmt, trial.claims.limits["object_bytes"])
+    trial.expect(*opening("s", fmt), DONE)
+    trial.expect("grit.put", {"store": "s", "bytes": largest.bytes}, {"ok": {"id": largest.id}})
+    for later in (offer, {**offer, "frame_bytes": FLOORS["frame_bytes"], "window": 1}):
+        trial.expect("hello", later, {"ok": {"$": "any"}})
+        trial.expect("grit.put", {"store": "s", "bytes": largest.bytes}, {"ok": {"id": largest.id}})
+        trial.expect("grit.get", {"store": "s", "id": largest.id}, {"ok": {"bytes": largest.bytes}})
+        trial.expect_many([("ping", {}, DONE)] * trial.claims.limits["window"])
+    trial.expect("grit.close", {"store": "s"}, DONE)
 
 
 def stable(trial: Trial) -> None:
@@ -149,6 +163,7 @@ def depth(trial: Trial) -> None:
 _LIMITS = ("harness.hello.limits",)
 PROPERTIES = (
     Property("harness/hello/any-time", ("harness.hello.any-time",), any_time, kind="wire"),
+    Property("harness/hello/in-force", ("harness.hello.in-force",), in_force, requires=_GRIT, kind="wire"),
     Property("harness/hello/stable", ("harness.hello.stable",), stable, kind="wire"),
     Property("harness/hello/closed", ("harness.hello.closed", "harness.hello.any-time"), closed, kind="wire"),
     Property("harness/hello/limits-declared", (*_LIMITS, "harness.hello.any-time"), declared, kind="wire"),
