@@ -5,9 +5,9 @@ Each half is one update, and judges within that update what it needs to know, so
 ::
 
     release    heads/<actor> S -> none    moved/<actor> none -> S
-    adopt      moved/<actor> S -> none    heads/<actor> none -> S
+    adopt      moved/<actor> S -> none    heads/<actor> none -> S    heads/<agent> A -> A'' (at most two steps)
 
-Spec: :rule:`wasm.handoff.one-owner`.
+Spec: :rule:`wasm.handoff.one-owner`, :rule:`wasm.handoff.agent`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,17 @@ from gritstone.grit.engine import Batch
 from gritstone.grit.objects import Mailbox, ObjectId, Step
 from gritstone.grit.references import Change
 from gritstone.grit.snapshot import Snapshot
-from gritstone.grit.store import Store, move_references
+from gritstone.grit.store import Store, move_references, put_unless_erased
+from gritstone.runtime.agent import agent_step
+from gritstone.wit.channels import unread
+from gritstone.wit.objects import Objects
+from gritstone.wit.position import load_position
+from gritstone.wit.workspace import Workspace
 
 __all__ = ["adopt_actor", "release_actor"]
 
 _RULE = "wasm.handoff.one-owner"
+_AGENT = "wasm.handoff.agent"
 
 
 def release_actor(store: Store, actor: ObjectId) -> ObjectId:
@@ -64,10 +70,11 @@ def adopt_actor(store: Store, actor: ObjectId) -> ObjectId:
     Raises:
         Missing: it was not released here, or its step is absent.
         Invalid: what stands there is no step of the actor.
-        Rejected: it has a head.
+        Rejected: it has a head; or what it read of the store's agent last, and what the agent sent last, are not on one
+            chain (code ``mail``).
         Exhausted: the medium is full.
 
-    Spec: :rule:`wasm.handoff.one-owner`.
+    Spec: :rule:`wasm.handoff.one-owner`, :rule:`wasm.handoff.agent`.
     """
     head, moved = _names(actor)
 
@@ -81,10 +88,51 @@ def adopt_actor(store: Store, actor: ObjectId) -> ObjectId:
             raise Invalid("no step of the actor", rule=_RULE, got=step.hex())
         if snapshot.target(head) is not None:
             raise Rejected("the actor has a head", rule=_RULE, got=actor.hex())
-        move_references(batch, [Change(moved, step, None), Change(head, None, step)], store.limits)
+        changes = [Change(moved, step, None), Change(head, None, step), *_move_agent(batch, store, snapshot, step)]
+        move_references(batch, changes, store.limits)
         return step
 
     return store.update(adopt)
+
+
+def _move_agent(batch: Batch, store: Store, snapshot: Snapshot, step_id: ObjectId) -> list[Change]:
+    """Let the store's agent take note of what an adopted actor and an agent of its id wrote to each other elsewhere.
+
+    Returns:
+        The change of the agent's head, if there is one.
+
+    Raises:
+        Rejected: their chains do not fit together (code ``mail``).
+
+    Spec: :rule:`wasm.handoff.agent`.
+    """
+    agent = snapshot.target("runtime/agent")
+    head = None if agent is None else snapshot.target(f"heads/{agent.hex()}")
+    if agent is None or head is None:
+        return []
+    workspace = Workspace(Objects(store.format, store.limits, snapshot.get))
+    step = _step(snapshot, step_id)
+    actor = step.actor
+    read, said = _entries(snapshot, step.inbox).get(agent), _entries(snapshot, step.outbox).get(agent)
+    if read is None:
+        return []
+    at = load_position(workspace, head, agent)
+    sent = at.outbox.get(actor)
+    if sent is None or _leads_to(workspace, read, sent):
+        at = at if sent == read else agent_step(workspace, at, {actor: read}, {})
+    elif not _leads_to(workspace, sent, read):
+        raise Rejected("the agent's mail and what the actor read do not fit", rule=_AGENT, code="mail", got=actor.hex())
+    if said is not None and at.inbox.get(actor) != said:
+        at = agent_step(workspace, at, {}, {actor: said})
+    for object_id, data in workspace.encodings.items():
+        put_unless_erased(batch, object_id, data)
+    return [] if at.step_id == head else [Change(f"heads/{agent.hex()}", head, at.step_id)]
+
+
+def _leads_to(workspace: Workspace, tip: ObjectId, message: ObjectId) -> bool:
+    """Return whether a message is in the chain of another."""
+    _, is_fresh = unread(workspace.load, tip, message)
+    return not is_fresh
 
 
 def _names(actor: ObjectId) -> tuple[str, str]:

@@ -1,12 +1,14 @@
 """Handoff: the two updates by which an actor leaves a store and comes to stand in another.
 
-Spec: "Handoff" of ``wasm/migration``; :rule:`wasm.handoff.one-owner`.
+Spec: "Handoff" of ``wasm/migration``; :rule:`wasm.handoff.one-owner`, :rule:`wasm.handoff.agent`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gritstone_conformance.model.agent import Agent
+from gritstone_conformance.model.channels import unread
 from gritstone_conformance.model.mailroom import Mailroom
 from gritstone_conformance.model.refusals import Defect, Refusal, invalid, missing, rejected
 from gritstone_conformance.model.values import Step
@@ -39,7 +41,7 @@ def adopt(room: Mailroom, actor: bytes) -> bytes:
     """Let an actor that stands still go on here; returns its step.
 
     Raises:
-        Refusal: it does not stand still here, is here already, or has no step.
+        Refusal: it does not stand still here, is here already, has no step, or its mail does not fit that of the agent.
     """
     references = room.store.references
     head, moved = f"heads/{actor.hex()}", f"moved/{actor.hex()}"
@@ -52,9 +54,33 @@ def adopt(room: Mailroom, actor: bytes) -> bytes:
         raise Refusal([invalid(_RULE, "that is no step of the actor")])
     if head in references:
         raise Refusal([rejected(_RULE, "the actor is here")])
+    _note(room, value)
     references[head] = references.pop(moved)
     room.reload()
     return references[head]
+
+
+def _note(room: Mailroom, step: Step) -> None:
+    """Let the agent here note what it and the actor wrote to each other elsewhere; raises Refusal.
+
+    Spec: :rule:`wasm.handoff.agent`.
+    """
+    agent = Agent(room, room.store.references.get("runtime/agent", b""))
+    cursor = room.shelf.mail(step.inbox).get(agent.identity)
+    if agent.identity not in room.heads or cursor is None:
+        return
+    sent, said = room.outbox(agent.identity).get(step.actor), room.shelf.mail(step.outbox).get(agent.identity)
+    chain = _chain(room, sent)
+    if sent is not None and cursor not in chain and sent not in _chain(room, cursor):
+        raise Refusal([rejected("wasm.handoff.agent", "what it read is on another chain", "mail")])
+    if cursor not in chain:
+        agent.step({step.actor: cursor}, {})
+    if said is not None and room.inbox(agent.identity).get(step.actor) != said:
+        agent.step({}, {step.actor: said})
+
+
+def _chain(room: Mailroom, message: bytes | None) -> set[bytes]:
+    return set(unread(room.shelf, message, None).ids)
 
 
 def _hindrances(room: Mailroom, actor: bytes) -> Iterator[Defect]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Final
 
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.model.choices import run_freely
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.mailroom import Mailroom
 from gritstone_conformance.model.refusals import Refusal, ok
+from gritstone_conformance.model.runtime import Config, start
 from gritstone_conformance.model.store import Change
-from gritstone_conformance.model.values import Mailbox, to_base64
+from gritstone_conformance.model.values import Blob, Mailbox, to_base64
 from gritstone_conformance.model.wasm.handoff import adopt, release
 from gritstone_conformance.properties.runtime.double import GENESIS
 from gritstone_conformance.properties.runtime.house import House
+from gritstone_conformance.properties.runtime.judging import HISTORY_RULES, check_export
 from gritstone_conformance.properties.runtime.kills import NEVER
 from gritstone_conformance.properties.wasm.doubles import KEEPS, GuestDouble
 from gritstone_conformance.properties.wit.registry import in_each_format
@@ -24,6 +28,7 @@ __all__ = ["PROPERTIES"]
 
 _OWNER: Final = "wasm.handoff.one-owner"
 _STILL: Final = "runtime.away.still"
+_AGENT: Final = "wasm.handoff.agent"
 _MOST_WRITES: Final = 12  # of one handoff
 
 
@@ -106,6 +111,13 @@ def waiting(trial: Trial, fmt: Format) -> None:
     house.query(actor, "any", rule=_STILL)
     _hand(house, "adopt", actor)
     house.run(rule=_STILL)
+    _hand(house, "release", actor)
+    house.tell(actor, stage.blob(b"more"), rule=_STILL)
+    step = house.pair.model.references[f"moved/{actor.hex()}"]
+    both = Change(f"moved/{actor.hex()}", step, None), Change(f"heads/{actor.hex()}", None, step)
+    house.request(house.pair.cas(*both))
+    house.run(rule=_STILL)
+    house.refs(rule=_STILL)
     house.compare()
 
 
@@ -143,6 +155,80 @@ def there_and_back(trial: Trial, fmt: Format) -> None:
         bundle = data
         house.compare()
         trial.expect("grit.close", {"store": "s"}, {"ok": {}})
+
+
+def known_elsewhere(trial: Trial, fmt: Format) -> None:
+    """What an actor and the agent's id wrote to each other in another store is neither offered nor delivered again."""
+    actor, bundle = b"", b""
+    for stay in range(3):
+        house = GuestDouble(trial, fmt, _AGENT)
+        if stay == 0:
+            actor = _reply(house)
+        else:
+            for asked in house.pair.take(bundle, rule=_AGENT):
+                house.request(asked)
+            _hand(house, "adopt", actor)
+        house.mail(rule=_AGENT)
+        house.ask_guest(actor, b"s", "signal" if stay == 1 else "queue")
+        house.ask_guest(actor, b"s")
+        for sender, message in house.mail(rule=_AGENT):
+            house.ack(sender, message, rule=_AGENT)
+        house.mail(rule=_AGENT)
+        check_export(trial, house.export(rule=_AGENT), at_rest=True, is_whole=False)
+        _hand(house, "release", actor)
+        house.play()
+        bundle = house.pair.export([f"moved/{actor.hex()}"], rule=_AGENT) or b""
+        house.compare()
+        trial.expect("grit.close", {"store": "s"}, {"ok": {}})
+
+
+def at_home_again(trial: Trial, fmt: Format) -> None:
+    """An actor that comes back meets the agent that it left; a chain that forked is released first."""
+    for is_forked in (False, True):
+        house = GuestDouble(trial, fmt, _AGENT)
+        actor = _reply(house)
+        house.ask_guest(actor, b"s")
+        house.ack(*house.mail()[0])
+        _hand(house, "release", actor)
+        away, step = _elsewhere(house, actor)
+        if is_forked:
+            house.inject(actor, house.stage.blob(b"s"), "late", rule=_AGENT)
+        for data in away:
+            house.request(house.pair.put(data))
+        moved = f"moved/{actor.hex()}"
+        house.play()
+        house.stop()
+        house.request(house.pair.cas(Change(moved, house.pair.model.references[moved], step)))
+        house.start()
+        _hand(house, "adopt", actor)
+        if is_forked:
+            house.ask("runtime.release", {"actors": [actor.hex()]}, ok(released=[actor.hex()]), _AGENT)
+            house.model.agent.release([actor])
+            _hand(house, "adopt", actor)
+        house.mail(rule=_AGENT)
+        house.effects(rule=_AGENT)
+        house.ask_guest(actor, b"s")
+        house.mail(rule=_AGENT)
+        check_export(trial, house.export(rule=_AGENT), at_rest=True, is_whole=False)
+        house.compare()
+        trial.expect("grit.close", {"store": "s"}, {"ok": {}})
+
+
+def _elsewhere(house: GuestDouble, actor: bytes) -> tuple[list[bytes], bytes]:
+    """Let the model's actor live in another store of an agent of the same id; returns what it brings, and its step."""
+    store = house.pair.model.copy()
+    for name in [name for name in store.references if name != f"moved/{actor.hex()}"]:
+        del store.references[name]
+    before = set(store.objects)
+    other = start(store, "test", Config(0, 0, 1))
+    adopt(other.mailroom, actor)
+    for _ in range(2):
+        other.agent.inject(actor, (), other.shelf.put(Blob((), b"s")), "queue")
+        run_freely(other, random.Random(1))
+    for sender, message in other.agent.mail():
+        other.agent.acknowledge(sender, message)
+    step = release(other.mailroom, actor)
+    return [data for identity, data in store.objects.items() if identity not in before], step
 
 
 def killed(trial: Trial, fmt: Format) -> None:
@@ -207,6 +293,8 @@ PROPERTIES: Final = (
     *in_each_format("wasm/handoff/waiting", waiting, _STILL, features=()),
     *in_each_format("wasm/handoff/unborn", unborn, _STILL, features=()),
     *in_each_format("wasm/handoff/there-and-back", there_and_back, _OWNER, "wasm.image.equal", features=()),
+    *in_each_format("wasm/handoff/known-elsewhere", known_elsewhere, _AGENT, _OWNER, *HISTORY_RULES, features=()),
+    *in_each_format("wasm/handoff/at-home-again", at_home_again, _AGENT, _OWNER, *HISTORY_RULES, features=("effects",)),
     *in_each_format(
         *("wasm/handoff/killed", killed, _OWNER), features=("durable", "fault.kill"), kind="crash", cost=600
     ),
