@@ -95,6 +95,8 @@ class BundleReader:
         self._hashed = 0  # what was hashed of the buffer
         self._hasher = format_.hasher()
         self._last = ZERO_ID
+        self._count = 0  # as the end gives it
+        self._digest = b""  # as the end gives it
 
     def feed(self, piece: bytes) -> Iterator[Frame]:
         """Take the next piece and give the frames that it completes. The iterator must be exhausted.
@@ -130,11 +132,15 @@ class BundleReader:
 
         Raises:
             Malformed: the bundle is cut short.
+            Invalid: the digest (code ``digest``) or the count is wrong, or something does not fit together.
+            Exhausted: trees are nested too deep.
         """
         if self._state is not _State.DONE:
             raise Malformed(
                 "the bundle is cut short", rule="grit.bundle.truncated", offset=self._begin + self._waiting_bytes
             )
+        # Not before all bytes were seen: if bytes follow, the last 32 of them can be the right digest.
+        self._judge_end()
 
     # --- the buffer ------------------------------------------------------------------------------------
 
@@ -270,10 +276,14 @@ class BundleReader:
     def _read_end(self) -> None:
         if not self._has(_END_BYTES):
             return
-        count = int.from_bytes(self._take(9)[1:], "big")
+        self._count = int.from_bytes(self._take(9)[1:], "big")
         self._hash()
-        expected = self._hasher.digest()
-        digest = self._take(32)
+        self._digest = self._take(32)
+        self._hashed = self._at
+        self._state = _State.DONE
+
+    def _judge_end(self) -> None:
+        digest, expected = self._digest, self._hasher.digest()
         if digest != expected:
             raise Invalid(
                 "the digest is wrong",
@@ -283,10 +293,9 @@ class BundleReader:
                 expected=expected.hex(),
             )
         frames = len(self.graph.object_ids) + len(self.graph.tombstones)
-        if count != frames:
-            raise Invalid("the count is wrong", rule="grit.bundle.exact", got=count, expected=frames)
+        if self._count != frames:
+            raise Invalid("the count is wrong", rule="grit.bundle.exact", got=self._count, expected=frames)
         self.graph.check()
-        self._state = _State.DONE
 
 
 def object_frames(source: BinaryIO, limits: Limits) -> Iterator[bytes]:

@@ -68,6 +68,7 @@ class FrameGraph:
         self._roots: dict[ObjectId, list[str]] = {}
         self._places: dict[int, tuple[int, int]] = {}  # number -> its part of _edges, where that is kept
         self._edges = array("I")
+        self._wrong_root: Invalid | None = None  # the first one; a bundle that is cut is refused as that
         self._masks = _Masks()
 
     def add_reference(self, name: str, target: ObjectId) -> None:
@@ -76,11 +77,7 @@ class FrameGraph:
         self._allowed[self._number(target)] &= _ALL
 
     def add_object(self, object_id: ObjectId, value: Object) -> None:
-        """Add an object frame.
-
-        Raises:
-            Invalid: a reference to it wants another kind.
-        """
+        """Add an object frame."""
         number = self._add(object_id, value.kind, value)
         self.object_ids.append(object_id)
         kept = self._keep_edges or value.kind is Kind.TREE
@@ -96,11 +93,7 @@ class FrameGraph:
             self._places[number] = (start, len(self._edges))
 
     def add_tombstone(self, object_id: ObjectId) -> None:
-        """Add a tombstone frame; it counts as a blob.
-
-        Raises:
-            Invalid: a reference to it wants another kind.
-        """
+        """Add a tombstone frame; it counts as a blob."""
         self._add(object_id, Kind.BLOB, None)
         self.tombstones.append(object_id)
 
@@ -113,10 +106,12 @@ class FrameGraph:
         """Judge the whole graph, once every frame was added.
 
         Raises:
-            Invalid: the frames are not exactly the closure of the references, or an edge leads to a kind that
-                it may not lead to.
+            Invalid: the frames are not exactly the closure of the references, or a reference or an edge leads to a
+                kind that it may not lead to.
             Exhausted: trees are nested too deep.
         """
+        if self._wrong_root is not None:
+            raise self._wrong_root
         for (object_id, number), kind, allowed in zip(self._numbers.items(), self._kinds, self._allowed, strict=True):
             if kind == _NO_FRAME:
                 raise Invalid("no frame for an id", rule="grit.bundle.exact", got=object_id.hex())
@@ -137,8 +132,8 @@ class FrameGraph:
 
     def _add(self, object_id: ObjectId, kind: Kind, value: Object | None) -> int:
         if object_id in self._roots:
-            for name in self._roots[object_id]:
-                _check_root(name, value)
+            wrong = (_judge_root(name, value) for name in self._roots[object_id])
+            self._wrong_root = self._wrong_root or next(filter(None, wrong), None)
         number = self._numbers.get(object_id)
         if number is None:
             number = self._number(object_id)
@@ -192,8 +187,10 @@ class FrameGraph:
         return iter(self._edges[start:end])
 
 
-def _check_root(name: str, value: Object | None) -> None:
+def _judge_root(name: str, value: Object | None) -> Invalid | None:
+    """Return what is wrong with the target of a reference; None if nothing is."""
     try:
         check_target(name, value)
     except Rejected as refusal:
-        raise Invalid(refusal.message, rule="grit.bundle.exact", got=refusal.got, expected=refusal.expected) from None
+        return Invalid(refusal.message, rule="grit.bundle.exact", got=refusal.got, expected=refusal.expected)
+    return None
