@@ -26,6 +26,7 @@ from gritstone.grit.graph import edges
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import Kind, ObjectId
 from gritstone.grit.references import references_version
+from gritstone.grit.removals import count_removal
 from gritstone.grit.snapshot import Snapshot
 
 __all__ = ["prune"]
@@ -139,6 +140,8 @@ class _Prune:
             if object_id not in self.kept and batch.has(Table.OBJECTS, object_id):
                 batch.delete(Table.OBJECTS, object_id)
                 removed += 1
+        if removed:
+            count_removal(batch)
         return removed
 
     def _rescue(self, snapshot: Snapshot, most: int | None) -> bool:

@@ -17,6 +17,7 @@ from gritstone.grit.formats import Format
 from gritstone.grit.graph import closure
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import Kind, Object, ObjectId
+from gritstone.grit.removals import removals
 
 __all__ = ["Snapshot"]
 
@@ -103,6 +104,10 @@ class Snapshot:
             target = self.view.get(Table.REFS, name)
             assert target is not None, "a key of this view has a value in this view"
             yield name.decode("ascii"), target
+
+    def removals(self) -> int:
+        """Return how many updates have removed objects; see ``removals``."""
+        return removals(self.view)
 
     def closure(self, roots: Iterable[ObjectId]) -> dict[ObjectId, Kind]:
         """Collect what can be reached; see ``graph.closure``. A tombstone is a leaf and counts as a blob."""

@@ -5,9 +5,9 @@ when the batch began. Then one update of the engine makes all of it true or none
 same batch sent, and many actors share the price of one commit.
 
 The update is a compare-and-swap of every head and mark in it. It expects that no actor that made a step or got a mark
-is away (``present``). It also checks again that what new objects lead to is in the store (``borrowed``), since another
-client may have pruned it in the meantime. If anything is not as expected, nothing is changed, and the runtime begins
-again from the heads that are there.
+is away (``present``). It also checks again that what new objects lead to is in the store (``borrowed``), with its whole
+closure if objects were removed in the meantime. If anything is not as expected, nothing is changed, and the runtime
+begins again from the heads that are there.
 
 Spec: :rule:`runtime.head.cas`, :rule:`runtime.head.before-route`, :rule:`runtime.recover.mark`,
 :rule:`runtime.recover.heal`, :rule:`runtime.away.expected`, :rule:`runtime.prune.running`.
@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from gritstone.errors import Rejected
+from gritstone.errors import Invalid, Missing, Rejected
 from gritstone.grit.engine import Batch as EngineBatch
 from gritstone.grit.engine import Table
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.references import Change
+from gritstone.grit.snapshot import Snapshot
 from gritstone.grit.store import Store, move_references, put_unless_erased
 from gritstone.runtime.away import is_away
 
@@ -35,11 +36,23 @@ class Batch:
         objects: new encodings by id.
         borrowed: ids in the store that new objects lead to.
         present: actors that the update expects not to be away.
+        removals: the count of removals since which borrowed ids are known to have their closure; see ``removals``.
     """
 
-    __slots__ = ("_heads", "_marks", "_old_heads", "_old_marks", "_others", "borrowed", "objects", "present")
+    __slots__ = (
+        "_heads",
+        "_marks",
+        "_old_heads",
+        "_old_marks",
+        "_others",
+        "borrowed",
+        "objects",
+        "present",
+        "removals",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, removals: int = 0) -> None:
+        self.removals = removals
         self.objects: dict[ObjectId, bytes] = {}
         self.borrowed: set[ObjectId] = set()
         self.present: set[ObjectId] = set()
@@ -81,7 +94,7 @@ class Batch:
 
 
 def commit(store: Store, batch: Batch) -> bool:
-    """Make a batch durable.
+    """Make a batch durable; its ``removals`` are those of the update afterwards.
 
     Returns:
         Whether it happened; if not, a reference or an object is not as expected.
@@ -93,14 +106,18 @@ def commit(store: Store, batch: Batch) -> bool:
     if not changes:
         return True
 
-    def swap(tables: EngineBatch) -> None:
+    def swap(tables: EngineBatch) -> int:
         move_references(tables, changes, store.limits)
         _check_present(tables, batch.present)
         _put_all(tables, batch.objects)
         _check_borrowed(tables, batch.borrowed, batch.objects)
+        snapshot = Snapshot(tables, store.format, store.limits)
+        if snapshot.removals() != batch.removals:
+            _check_closed(snapshot, batch.borrowed)
+        return snapshot.removals()
 
     try:
-        store.update(swap)
+        batch.removals = store.update(swap)
     except Rejected as refusal:
         if refusal.code != "conflict":
             raise
@@ -152,3 +169,22 @@ def _check_borrowed(tables: EngineBatch, borrowed: Iterable[ObjectId], made: dic
                 code="conflict",
                 got=object_id.hex(),
             )
+
+
+def _check_closed(snapshot: Snapshot, borrowed: Iterable[ObjectId]) -> None:
+    """Refuse if something that borrowed ids reach is not there any more.
+
+    Raises:
+        Rejected: it is not (code ``conflict``).
+
+    Spec: :rule:`runtime.head.closed`.
+    """
+    try:
+        snapshot.closure(borrowed)
+    except (Missing, Invalid) as refusal:
+        raise Rejected(
+            "part of a closure was removed in the meantime",
+            rule="runtime.head.closed",
+            code="conflict",
+            got=str(refusal),
+        ) from refusal

@@ -143,6 +143,7 @@ class Machine:
         run = executor.prepare(actor.actor_id, self.world.position(actor), proposal, attempt)
         began = self._clock_ms() if self._measures and self._clock_ms is not None else 0.0
         running = Running(actor, run, executor.transition(run), began)
+        running.removals = self.world.removals
         actor.running = running
         self._proceed(running, None, None)
         return running
@@ -282,6 +283,8 @@ class Machine:
             outcome = self._timeout()
         if running.is_stale or (running.base, running.mark) != (actor.head, actor.mark):
             actor.happen(Event.STALE)
+        elif isinstance(outcome, Refusal) and running.removals != self.world.removals:
+            actor.happen(Event.STALE)  # what it has read may have been removed, so the failure may not be its own
         elif isinstance(outcome, Admitted):
             end_admitted(self.world, running, outcome)
             self.adopted += 1

@@ -44,12 +44,25 @@ class Running:
         began_ms: when it began.
         is_over: whether it has ended or was abandoned.
         is_stale: whether something that it has read was discarded with a refused update, or its actor is away.
+        removals: the count of removals of the store when it began.
         waits_for: what it waits for; None while it runs.
         stack: the transition, and the queries above it, each with where it makes objects.
         asked: the steps that were asked, and the answers that were had.
     """
 
-    __slots__ = ("actor", "asked", "base", "began_ms", "is_over", "is_stale", "mark", "run", "stack", "waits_for")
+    __slots__ = (
+        "actor",
+        "asked",
+        "base",
+        "began_ms",
+        "is_over",
+        "is_stale",
+        "mark",
+        "removals",
+        "run",
+        "stack",
+        "waits_for",
+    )
 
     def __init__(self, actor: Actor, run: Run, play: Generator[Request, Any, Any], began_ms: float) -> None:
         self.actor = actor
@@ -59,6 +72,7 @@ class Running:
         self.began_ms = began_ms
         self.is_over = False
         self.is_stale = False
+        self.removals = 0
         self.waits_for: Request | None = None
         self.asked: set[ObjectId] = set()
         self.stack: list[tuple[Generator[Request, Any, Any], Workspace]] = [(play, run.workspace)]

@@ -43,10 +43,12 @@ class World:
         batch: what is to be committed next.
         ready: actors that may have something to run, each once, in the order in which they shall.
         away: actors that make no step here.
+        removals: the count of removals of the store since which everything here was read; see ``removals``.
     """
 
     def __init__(self, store: Store, laws: Laws) -> None:
         self.store = store
+        self.removals = 0
         self.batch = Batch()
         self.objects = Objects(store.format, store.limits, self._fetch)
         self.executor = Executor(self.objects, laws, trust_mail=True)
@@ -160,7 +162,10 @@ class World:
             else:
                 known[bytes.fromhex(name)] = change.new
         self.objects.grew(len(self.batch.objects), sum(map(len, self.batch.objects.values())))
-        self.batch = Batch()
+        if self.batch.removals > self.removals:
+            self.removals = self.batch.removals
+            self.forget()
+        self.batch = Batch(self.removals)
         if len(self._placed) > _MOST_POSITIONS:
             self._displace()
 
@@ -180,8 +185,9 @@ class World:
         for actor in self.actors.values():
             if actor.running is not None:
                 actor.running.note_discarded(self.batch.objects)
-        self.batch = Batch()
         self.forget()
+        self.removals = self._count_removals()
+        self.batch = Batch(self.removals)
         self._heads, self._marks, self.away = self._read()
         for actor in self.actors.values():
             actor.clear_mail()
@@ -210,6 +216,10 @@ class World:
         for actor in self._placed:
             actor.position = None
         self._placed.clear()
+
+    def _count_removals(self) -> int:
+        with self.store.snapshot() as snapshot:
+            return snapshot.removals()
 
     def _read(self) -> tuple[dict[ObjectId, ObjectId], dict[ObjectId, ObjectId], frozenset[ObjectId]]:
         with self.store.snapshot() as snapshot:

@@ -90,6 +90,7 @@ class Sandbox:
             agent = snapshot.target("runtime/agent")
         self.agent = agent or start_world(self.store, self._laws, _AGENT).agent
         self._executor = Executor(Objects(self.store.format, self.store.limits, self.store.get), self._laws)
+        self._removals = self._count_removals()
 
     def admit(self, module_id: ObjectId, module: bytes, pages: int) -> None:
         """Admit and compile a module where it would run; see ``Guests.admit``."""
@@ -104,6 +105,11 @@ class Sandbox:
         self._executor.objects.forget()
         self._executor.whole.forget()
         self._executor.roots.forget()
+        self._removals = self._count_removals()
+
+    def _count_removals(self) -> int:
+        with self.store.snapshot() as snapshot:
+            return snapshot.removals()
 
     def head(self, actor: ObjectId) -> ObjectId | None:
         """Give the step that an actor stands at; None before its first one."""
@@ -166,7 +172,7 @@ class Sandbox:
         self, actor: ObjectId, last: Position | None, agent: Position, message: ObjectId, admitted: Admitted
     ) -> Delivery:
         """Let agent and actor make their steps at once."""
-        batch, workspace, position = Batch(), admitted.workspace, admitted.position
+        batch, workspace, position = Batch(self._removals), admitted.workspace, admitted.position
         sent = agent_step(workspace, agent, {actor: message}, {})
         tip = position.outbox.get(self.agent)
         after = sent
@@ -188,6 +194,8 @@ class Sandbox:
                 got=actor.hex(),
             )
         self._executor.adopt(admitted)
+        if batch.removals != self._removals:
+            self.forget()
         return Delivery(position, declined=False, sent=letters)
 
     def _letters(self, workspace: Workspace, tip: ObjectId, cursor: ObjectId | None) -> tuple[Letter, ...]:

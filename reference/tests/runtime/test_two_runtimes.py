@@ -211,3 +211,44 @@ def test_a_collection_sees_what_another_runtime_has_committed(any_stage: Any) ->
     assert stage.wait(first.collect()) == [free]
     assert f"heads/{child.hex()}" in stage.refs()
     assert stage.wait(stage.runtime.collect()) == []
+
+
+def test_a_step_whose_closure_was_removed_is_not_adopted(any_stage: Any, stage_on: Any) -> None:
+    """A prune that does not know the run, and a client that stores the tree again without its leaf."""
+    stage = any_stage
+    stage.start(suite_clock=False, max_attempts=1)
+    x, a = stage.born("x", "a")
+    stage.tell(x, b"W\6t/leaf\0\4leaf")
+    stage.run()
+    tree = stage.core_of(x)["t"]
+    data = stage.store.get(tree)
+    stage.tell(a, b"Q\0\3get\1\3got" + NAP, **{"00": x, "01": stage.blob(b"t")})
+
+    async def remove() -> None:
+        other = stage_on(stage.store).start(suite_clock=False, max_attempts=1)
+        await other.inject(x, stage.program(b"D\1t"), [("mt", "cleanup")])
+        other.machine.work(1)
+        await other.stop(drain=False)
+        stage.store.prune()
+        stage.store.put(data)
+
+    report = run_beside(stage, remove)
+    assert report.parked == []
+    assert "got" not in stage.core_of(a)
+    assert stage.bundle()
+
+
+def test_what_fails_because_of_a_prune_is_run_again(any_stage: Any) -> None:
+    """Its failure is not counted, since what it had read was removed by another process while it ran."""
+    stage = any_stage
+    first = stage.start(suite_clock=False, max_attempts=1)
+    (a,) = stage.born("a")
+    stage.tell(a, NAP + b"A\3log\0\1z")
+    first.machine.work(1)
+    (running,) = first.machine.in_progress
+    stage.blob(b"nobody reaches it")
+    stage.store.prune(first.pins())
+    first.machine.world.reload()
+    first.machine.expire(running)  # any failure
+    assert stage.run().parked == []
+    assert stage.data(a, "log") == b"z"

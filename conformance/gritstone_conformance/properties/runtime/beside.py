@@ -17,10 +17,10 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.store import Change
-from gritstone_conformance.model.values import Mailbox, to_base64
+from gritstone_conformance.model.values import Blob, Mailbox, Tree, to_base64
 from gritstone_conformance.properties.runtime.double import GENESIS, MOST_STEPS, Terms
 from gritstone_conformance.properties.runtime.house import RAN, House
-from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
+from gritstone_conformance.properties.runtime.judging import HISTORY_RULES, export
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.replies import Json, Ok, Reply
 from gritstone_conformance.strategies import programs
@@ -263,6 +263,38 @@ def held_while_collected(trial: Trial, fmt: Format) -> None:
     pair.first.check(is_whole=False, collected=children)
 
 
+def closed_no_more(trial: Trial, fmt: Format) -> None:
+    """What a run has read and another process pruned is not adopted, also where a part of it was stored again."""
+    rule = "runtime.head.closed"
+    pair = _Pair(trial, fmt)
+    stage, asker = pair.stage, pair.actor
+    asked = stage.core(b"asked")
+    writes, forgets = stage.program(programs.write("t/leaf", b"leaf")), stage.program(programs.delete("t"))
+    asks = stage.program(programs.query(0, "get", 1, "got") + programs.sleep(_NAP_MS), asked, stage.blob(b"t"))
+    leaf = fmt.hash(fmt.encode(Blob((), b"leaf")))
+    tree = fmt.encode(Tree((("leaf", leaf),)))
+    pair.begin()
+    pair.first.inject([Injection(asked, GENESIS, asked), Injection(asked, (), writes)])
+    pair.first.run()
+    pair.first.inject([Injection(asker, (), asks)])
+
+    def remove() -> None:
+        """Let the asked actor forget the tree, prune it, and store it again without its leaf."""
+        second = pair.second
+        second.inject([Injection(asked, (("mt", "cleanup"),), forgets)])
+        second.ask("runtime.run", {"runtime": second.runtime, "max_steps": 1}, RAN)
+        second.stop("now")  # what it ran itself would be kept by the prune
+        second.ask("grit.prune", {"store": second.handle, "pins": []}, ok(removed={"$": "any"}))
+        second.ask("grit.put", {"store": second.handle, "bytes": to_base64(tree)}, ok(id=fmt.hash(tree).hex()))
+        second.play()
+
+    pair.run_beside(remove)
+    pair.first.sent += pair.second.sent
+    pair.first.run()
+    export(trial, pair.first.handle, rule=rule)
+    pair.first.check(is_whole=False)
+
+
 class _Repeated:
     """A request that a thread asks again and again until the context is left, which raises what went wrong."""
 
@@ -398,6 +430,15 @@ PROPERTIES: Final = (
         held_while_collected,
         "runtime.life.seen",
         "runtime.life.kept",
+        *HISTORY_RULES,
+        features=_SHARED,
+        cost=900,
+    ),
+    *in_each_format(
+        "runtime/shared/closure",
+        closed_no_more,
+        "runtime.head.closed",
+        "runtime.prune.running",
         *HISTORY_RULES,
         features=_SHARED,
         cost=900,
