@@ -111,3 +111,12 @@ def test_every_definition_of_the_spec_means_the_same_to_both_validators() -> Non
 def test_a_text_that_utf_8_cannot_spell_is_judged_all_the_same() -> None:
     assert violation("vectors", {"\ud800": 1}) is not None
     assert not fits("reply-ok", "ok.hello", "\ud800")
+
+
+def test_audits_may_name_checks_of_other_profiles() -> None:
+    audits = json.loads((vectors_dir() / "audit/history.json").read_bytes())
+    audit = next(each for each in audits["audits"] if each["finding"])
+    for check, is_valid in ((1, True), (15, True), (16, True), (1_000, True), (0, False), (1.5, False), ("16", False)):
+        changed = {**audit, "finding": {**audit["finding"], "check": check}}
+        found = violation("audits", {**audits, "count": 1, "audits": [changed]})
+        assert (found is None) is is_valid, (check, found)
