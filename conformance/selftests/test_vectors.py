@@ -287,6 +287,27 @@ def test_only_rules_of_kills_and_times_have_neither_vector_nor_audit() -> None:
 LARGE = {"wasm/migration/waiter-shallow"}  # its other format would be as long again and say the same
 
 
+@pytest.mark.parametrize(
+    ("op", "topics", "most"),
+    [
+        ("grit.prune", {"prune"}, 18),
+        ("grit.export", {"bundle", "graph"}, 26),
+        ("grit.import", {"bundle", "graph"}, 18),
+        ("grit.erase", {"erase"}, 8),
+        ("grit.damage", {"damage"}, 6),
+        ("grit.transcode", {"transcode"}, 0),
+        ("grit.id", {"id"}, 0),
+        ("grit.encode", {"encode"}, 2),
+        ("grit.has", {"store"}, 60),
+        ("grit.get", {"store", "damage", "erase"}, 28),
+    ],
+)
+def test_an_absent_operation_breaks_few_vectors_of_other_topics(op: str, topics: set[str], most: int) -> None:
+    asking = [case.name for case in load_vectors().cases() if any(step.op == op for step in case.steps)]
+    others = [name for name in asking if name.startswith("grit/") and name.split("/")[1] not in topics]
+    assert len(others) <= most, others
+
+
 def test_every_vector_of_actors_is_there_in_both_formats() -> None:
     cases = [case for case in load_vectors().cases() if not case.name.startswith("grit/")]
     names = {case.name: case.requires.formats for case in cases if "/found-" not in case.name}
