@@ -22,7 +22,7 @@ from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Step
 from gritstone_conformance.model.wasm.abi import CannotTell
 from gritstone_conformance.model.wasm.calls import make_module_step
-from gritstone_conformance.model.wasm.creators import refuses_merge, refuses_sender
+from gritstone_conformance.model.wasm.creators import refused_merge, refuses_sender
 
 __all__ = ["Foreign", "code_of", "cursor_only", "make_step", "refusing_rule", "update_is_refused"]
 
@@ -101,7 +101,7 @@ def refusing_rule(shelf: Shelf, last: bytes, update: tuple[bytes, bytes]) -> str
     wit = shelf.names(merged).get("wit")
     if wit is None or shelf.kind(wit) != "blob" or thawed(shelf, core, merged) is not None:
         return "wit.update.refused"
-    return "wasm.grant.update" if is_wasm and refuses_merge(shelf, core, merged) else None
+    return refused_merge(shelf, core, merged) if is_wasm else None
 
 
 def _run_code(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> Draft | bytes:

@@ -286,9 +286,25 @@ def _compilations() -> Iterator[Attack]:
     yield _attack("compile: many types", lambda guest: guest.types.extend([b"\x60\0\0"] * 4_000))
     yield _attack("compile: many globals", lambda guest: [guest.global_("i64", -1, True) for _ in range(1_000)])
     yield _attack("compile: many exports", _many_exports)
+    yield from _metered_compilations()
     for times in (200, 2_000):
         dead = ["unreachable", *["unreachable", ("br", 0), "return"] * times]
         yield _attack(f"compile: {times} dead branches", _function(dead))
+
+
+def _metered_compilations() -> Iterator[Attack]:
+    """Bodies whose metered form is far dearer to compile than they are: a check per segment, times the locals."""
+
+    def body(local_count: int, code: bytes) -> _Change:
+        return lambda guest: (guest.memory(1), guest.function([], [], ["i32"] * local_count, [code]))
+
+    touches = b"".join(b"\x20" + uleb(one) + b"\x41\1\x6a\x21" + uleb(one) for one in range(1, 1_400))
+    branches = b"\x03\x40" + touches + b"\x20\0\x0d\0" * 12_000 + b"\x0b"
+    yield _attack("compile: branches over many locals", body(1_400, branches))
+    loops = b"\x03\x40" * 100 + touches + b"\x20\0\x0d\0\x0b" * 100
+    yield _attack("compile: loops over many locals", body(1_400, loops))
+    yield _attack("compile: sizes over many locals", body(1_400, touches + b"\x20\0\x40\0\x1a" * 12_000))
+    yield _attack("compile: branches alone", body(1, b"\x03\x40" + b"\x20\0\x0d\0" * 60_000 + b"\x0b"))
 
 
 def _many_exports(guest: Assembly) -> None:

@@ -16,7 +16,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gritstone.errors import Invalid, Malformed
-from gritstone.wasm.instructions import BLOCK, BR_TABLE, END, IF, LOOP, MEMORY_INIT, read_expression
+from gritstone.wasm.instructions import (
+    BLOCK,
+    BR_TABLE,
+    END,
+    IF,
+    LOOP,
+    MEMORY_INIT,
+    SEGMENT_ENDS,
+    SIZED,
+    read_expression,
+)
 from gritstone.wasm.reader import F32, F64, I32, I64, Reader
 
 __all__ = [
@@ -114,6 +124,7 @@ class Body:
         nesting: the largest number of constructs that are open at one place.
         labels: the largest number of labels of one ``br_table``, without the default.
         constructs: how many constructs there are.
+        segments: how many places there are at most where metering puts a check of F.
     """
 
     start: int
@@ -123,6 +134,7 @@ class Body:
     nesting: int
     labels: int
     constructs: int
+    segments: int
 
     @property
     def declared(self) -> int:
@@ -383,16 +395,17 @@ def _bodies(reader: Reader, module: Module) -> None:
         if sum(count for count, _ in runs) > 0xFFFF_FFFF:
             part.malformed("more locals than can be numbered")
         code = part.at
-        nesting, labels, constructs = _measure(part, module)
+        measured = _measure(part, module)
         if part.at != part.end:
             part.malformed("bytes after the end of a body")
-        module.bodies.append(Body(start, code, part.end, runs, nesting, labels, constructs))
+        module.bodies.append(Body(start, code, part.end, runs, *measured))
 
 
-def _measure(reader: Reader, module: Module) -> tuple[int, int, int]:
-    """Read the code of a body; gives what of it is limited, and how many constructs it has."""
-    nesting = depth = labels = constructs = 0
+def _measure(reader: Reader, module: Module) -> tuple[int, int, int, int]:
+    """Read the code of a body; gives what of it is limited, and how many constructs and segments it has."""
+    nesting = depth = labels = constructs = segments = 0
     for _, opcode, immediate in read_expression(reader):
+        segments += opcode in SEGMENT_ENDS or opcode in SIZED
         if opcode == END:
             depth -= 1
         elif opcode in _OPENERS:
@@ -404,7 +417,7 @@ def _measure(reader: Reader, module: Module) -> tuple[int, int, int]:
             labels = max(labels, len(immediate) - 1)
         elif opcode == MEMORY_INIT and module.data_count is None:
             reader.malformed("memory.init without a data count")
-    return nesting, labels, constructs
+    return nesting, labels, constructs, segments
 
 
 def _data(reader: Reader, module: Module) -> None:

@@ -3,15 +3,16 @@
 ::
 
     1  host     the path ``wasm`` is kept; after ``wit_update`` all of it but manifest and peers
-    2  code     code nodes, ``frozen`` and module paths are kept
+    2  code     a Wasm actor stays one; code nodes, ``frozen`` and module paths are kept
     3  mount    what is not mounted ``rw`` is kept
     4  send     each receiver of something new is a recipient
-    5  spawn    each new message passes, and the tanks of all births are paid
+    5  spawn    updates go to Wasm actors alone, each new message passes, and the tanks of all births are paid
 
 Only the result is looked at, never how the guest came to it; so an audit can do it from the history alone.
 
 Spec: :rule:`wasm.grant.host`, :rule:`wasm.grant.code`, :rule:`wasm.grant.mount`, :rule:`wasm.grant.send`,
-:rule:`wasm.grant.spawn`, :rule:`wasm.grant.send-update`, :rule:`wasm.grant.spawn-tank`.
+:rule:`wasm.grant.spawn`, :rule:`wasm.grant.send-update`, :rule:`wasm.grant.spawn-tank`,
+:rule:`wasm.grant.update-guests`, :rule:`wasm.grant.stays-guest`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Iterator, Mapping
 
 from gritstone.errors import Refusal
 from gritstone.grit.objects import Message, ObjectId
-from gritstone.wasm.cores import NODES, core_of, node_path, tree_at, valid_manifest, wasm_path
+from gritstone.wasm.cores import NODES, core_of, is_wasm_actor, node_path, tree_at, valid_manifest, wasm_path
 from gritstone.wasm.documents import Manifest
 from gritstone.wit.code import Run
 from gritstone.wit.failures import failure
@@ -28,7 +29,7 @@ from gritstone.wit.paths import Path, find
 from gritstone.wit.position import NO_IDS, Position
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["OPEN", "audit", "keeps_wasm"]
+__all__ = ["OPEN", "audit", "keeps_wasm", "stays_guest"]
 
 OPEN = frozenset(("manifest", "peers"))
 """Entries of ``wasm`` that an update may change."""
@@ -58,6 +59,8 @@ def audit(run: Run, manifest: Manifest, position: Position, *, is_update: bool) 
     workspace, old, new = run.workspace, run.core, position.core
     if not (keeps_wasm(workspace, old, new) if is_update else old.get("wasm") == new.get("wasm")):
         raise _denied("host")
+    if not stays_guest(workspace, old, new):
+        raise _denied("code", rule="wasm.grant.stays-guest")
     if not manifest.code and not is_update and _changes_code(workspace, old, new):
         raise _denied("code")
     if old.get("fs") != new.get("fs") and _changes_mounts(workspace, old, new, manifest):
@@ -65,6 +68,16 @@ def audit(run: Run, manifest: Manifest, position: Position, *, is_update: bool) 
     if run.last is not None and position.outbox == run.last.outbox:
         return 0
     return _Sending(run, manifest, position).judge()
+
+
+def stays_guest(workspace: Workspace, old: Mapping[str, ObjectId], new: Mapping[str, ObjectId]) -> bool:
+    """Return whether a core is one of a Wasm actor, or the core before was none.
+
+    Spec: :rule:`wasm.grant.stays-guest`, :rule:`wasm.grant.update-stays`.
+    """
+    if old.get("wit") == new.get("wit"):
+        return True
+    return is_wasm_actor(workspace, new) or not is_wasm_actor(workspace, old)
 
 
 def keeps_wasm(workspace: Workspace, old: Mapping[str, ObjectId], new: Mapping[str, ObjectId]) -> bool:
@@ -124,6 +137,8 @@ class _Sending:
         manifest = self._manifest
         if not all(self._is_recipient(to) for to, _ in self._new):
             raise _denied("send")
+        if not all(self._may_be_updated(to) for to, many in self._new if any(map(_is_update, many))):
+            raise _denied("spawn", rule="wasm.grant.update-guests")
         if manifest.spawn != "any" and not all(self._passes(to, one) for to, many in self._new for one in many):
             raise _denied("spawn")
         if manifest.tank is None:
@@ -149,6 +164,14 @@ class _Sending:
             self._peers = frozenset(entries.values())
         return actor in self._peers
 
+    def _may_be_updated(self, actor: ObjectId) -> bool:
+        """Return whether guests may update an actor: its first core, whose id it has, is that of a Wasm actor.
+
+        Spec: :rule:`wasm.grant.update-guests`.
+        """
+        core = core_of(self._run.workspace, actor)
+        return core is not None and is_wasm_actor(self._run.workspace, core)
+
     def _passes(self, to: ObjectId, message: Message) -> bool:
         """Judge a new message without ``spawn`` ``any``.
 
@@ -157,7 +180,7 @@ class _Sending:
         workspace = self._run.workspace
         if message.content == to and not (self._manifest.spawn == "wasm" and self._is_narrower(to)):
             return False
-        content = workspace.tree(message.content) if message.headers.get("mt") == "update" else None
+        content = workspace.tree(message.content) if _is_update(message) else None
         if content is None:
             return True
         entries = content.entries
@@ -215,6 +238,11 @@ def _has_wasm_nodes(workspace: Workspace, entries: Mapping[str, ObjectId]) -> bo
     return all(node not in entries or node_path(workspace, entries, node) is not None for node in NODES)
 
 
-def _denied(grant: str) -> Refusal:
-    rule = f"wasm.grant.{grant}"
+def _is_update(message: Message) -> bool:
+    return message.headers.get("mt") == "update"
+
+
+def _denied(grant: str, *, rule: str | None = None) -> Refusal:
+    """Make the refusal of a step; the rule is that of the grant unless it is given."""
+    rule = rule or f"wasm.grant.{grant}"
     return failure("failed", f"{grant} is not granted", rule=rule, detail=f"denied:{grant}")

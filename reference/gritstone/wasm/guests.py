@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from gritstone.grit.objects import ObjectId
-from gritstone.wasm.capabilities import keeps_wasm
+from gritstone.wasm.capabilities import keeps_wasm, stays_guest
 from gritstone.wasm.cores import NODES, node_path, wasm_path
 from gritstone.wasm.creator import refuses_sender
 from gritstone.wasm.paths import module_path
@@ -133,11 +133,11 @@ class Guests(Law):
         return refuses_sender(run)
 
     def refuses_merge(self, run: Run, merged: Mapping[str, ObjectId]) -> bool:
-        """Return whether the merged core changes entries that only the host writes.
+        """Return whether the merged core changes entries that only the host writes, or has code of another form.
 
-        Spec: :rule:`wasm.grant.update`.
+        Spec: :rule:`wasm.grant.update`, :rule:`wasm.grant.update-stays`.
         """
-        return not keeps_wasm(run.workspace, run.core, merged)
+        return not (keeps_wasm(run.workspace, run.core, merged) and stays_guest(run.workspace, run.core, merged))
 
     def frozen_paths(self, workspace: Workspace, core: Mapping[str, ObjectId]) -> tuple[Path, ...]:
         """Return the module paths of a core.

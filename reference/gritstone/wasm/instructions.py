@@ -34,7 +34,9 @@ __all__ = [
     "MEMORY_INIT",
     "NAN_RESULTS",
     "RETURN",
+    "SEGMENT_ENDS",
     "SHAPES",
+    "SIZED",
     "UNREACHABLE",
     "Immediate",
     "Instruction",
@@ -46,6 +48,12 @@ UNREACHABLE, NOP, BLOCK, LOOP, IF, ELSE, END = 0x00, 0x01, 0x02, 0x03, 0x04, 0x0
 BR, BR_IF, BR_TABLE, RETURN, CALL, CALL_INDIRECT = 0x0C, 0x0D, 0x0E, 0x0F, 0x10, 0x11
 MEMORY_GROW, MEMORY_INIT, MEMORY_COPY, MEMORY_FILL = 0x40, 0xFC08, 0xFC0A, 0xFC0B
 BULK: Final = frozenset({MEMORY_INIT, MEMORY_COPY, MEMORY_FILL})
+SIZED: Final = BULK | {MEMORY_GROW}
+"""Instructions that are charged by a size, which is checked in front of them."""
+
+SEGMENT_ENDS: Final = frozenset({LOOP, IF, ELSE, END, BR, BR_IF, BR_TABLE, RETURN, UNREACHABLE})
+"""Instructions that end a segment: what follows them is charged on its own."""
+
 _PREFIX = 0xFC
 _EMPTY_BLOCK = 0x40
 

@@ -27,9 +27,7 @@ from gritstone.wasm.binary import MAGIC, Body, FunctionType, Module
 from gritstone.wasm.instructions import (
     BLOCK,
     BR,
-    BR_IF,
     BR_TABLE,
-    BULK,
     COSTS,
     ELSE,
     END,
@@ -38,6 +36,8 @@ from gritstone.wasm.instructions import (
     MEMORY_GROW,
     NAN_RESULTS,
     RETURN,
+    SEGMENT_ENDS,
+    SIZED,
     UNREACHABLE,
     read_expression,
 )
@@ -58,11 +58,9 @@ _TYPES, _MEMORIES, _GLOBALS, _EXPORTS, _CODE = 1, 5, 6, 7, 10
 _MEMORY_KIND, _GLOBAL_KIND = 2, 3
 
 _STEPS = {BLOCK: 1, LOOP: 1, IF: 1, END: -1}
-_ENDERS = frozenset((LOOP, IF, ELSE, END, BR, BR_IF, BR_TABLE, RETURN, UNREACHABLE))
 _JUMPS = frozenset((BR, BR_TABLE, RETURN, UNREACHABLE))
-_SIZED = BULK | {MEMORY_GROW}
-_SCRATCH = dict(NAN_RESULTS) | dict.fromkeys(_SIZED, I32)
-_CHANGED = _ENDERS | _SCRATCH.keys()
+_SCRATCH = dict(NAN_RESULTS) | dict.fromkeys(SIZED, I32)
+_CHANGED = SEGMENT_ENDS | _SCRATCH.keys()
 _TRAP = b"\x04\x40\0\x0b"  # if, unreachable, end
 _SCALE_PAGES, _SCALE_BYTES = b"\x42\x0d\x86", b"\x42\x03\x88"  # shifted by 13 to the left, by 3 to the right
 _NAN = {F32: b"\x43\0\0\xc0\x7f", F64: b"\x44\0\0\0\0\0\0\xf8\x7f"}
@@ -241,7 +239,7 @@ def _meter_code(data: bytes, live: list[_Live], counters: _Counters, scratch: di
         parts.append(data[copied:start])
         parts += _meter_instruction(data[start:end], opcode, depth, counters, scratch)
         copied = _NOWHERE if opcode in _JUMPS else end
-        if opcode in _ENDERS:
+        if opcode in SEGMENT_ENDS:
             if cost:
                 parts[place] = counters.charge(b"\x42" + signed(cost))
             place, cost = len(parts), 0
@@ -255,7 +253,7 @@ def _meter_instruction(
     """Write one instruction again."""
     if opcode == RETURN:
         return b"\x0c", unsigned(depth)
-    if opcode in _SIZED:
+    if opcode in SIZED:
         local = scratch[I32]
         scale = _SCALE_PAGES if opcode == MEMORY_GROW else _SCALE_BYTES
         return b"\x22", local, counters.charge(b"\x20" + local + b"\xad" + scale), raw

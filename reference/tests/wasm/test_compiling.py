@@ -28,13 +28,25 @@ def _branches(count: int, wat: Callable[..., bytes]) -> bytes:
     return wat("(local i32)" + "(if (local.get 0) (then (local.set 0 (i32.const 1))))" * count + "(local.get 0)")
 
 
-@pytest.mark.parametrize("shape", ["100 loops", "1000 loops", "one loop", "branches"])
+def _checks(check: str, count: int, locals_: int, wat: Callable[..., bytes]) -> bytes:
+    """Make a loop over many locals without constructs in it, but with much that metering adds one for."""
+    touches = "".join(f"(local.set {at} (i32.add (local.get {at}) (i32.const 1)))" for at in range(1, locals_))
+    return wat(f"(local {'i32 ' * locals_}) (loop {touches} {check * count}) (i32.const 0)", head="(memory 1)")
+
+
+_SHAPES = ["100 loops", "1000 loops", "one loop", "branches", "branches over locals", "branches alone", "sizes"]
+
+
+@pytest.mark.parametrize("shape", _SHAPES)
 def test_what_takes_the_optimising_compiler_long_is_compiled_in_one_pass(wat: Callable[..., bytes], shape: str) -> None:
     data = {
         "100 loops": lambda: _nest(100, 1_000, wat),
         "1000 loops": lambda: _nest(1_000, 10, wat),
         "one loop": lambda: _nest(1, 9_000, wat),
         "branches": lambda: _branches(20_000, wat),
+        "branches over locals": lambda: _checks("(br_if 0 (local.get 0))", 12_000, 1_400, wat),
+        "branches alone": lambda: _checks("(br_if 0 (local.get 0))", 60_000, 1, wat),
+        "sizes": lambda: _checks("(drop (memory.grow (local.get 0)))", 2_000, 1_400, wat),
     }[shape]()
     assert is_costly(admit_module(data, "wit", 1))
     begin = time.process_time()

@@ -6,12 +6,13 @@ Spec: "Creator" and "Updates" of ``wasm/capabilities``.
 from __future__ import annotations
 
 from gritstone_conformance.model.cores import find
+from gritstone_conformance.model.nodes import module_path
 from gritstone_conformance.model.proposals import message_type
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.wasm.grants import keeps_host_nodes
 from gritstone_conformance.model.wasm.image import manifest_at
 
-__all__ = ["creator_of", "refuses_merge", "refuses_sender"]
+__all__ = ["creator_of", "refused_merge", "refuses_sender"]
 
 
 def creator_of(shelf: Shelf, step: bytes) -> bytes | None:
@@ -40,9 +41,11 @@ def refuses_sender(shelf: Shelf, step: bytes, sender: bytes) -> bool:
     return not takes_any and creator_of(shelf, step) != sender
 
 
-def refuses_merge(shelf: Shelf, core: bytes, merged: bytes) -> bool:
-    """Return whether a default update changes what is the host's.
+def refused_merge(shelf: Shelf, core: bytes, merged: bytes) -> str | None:
+    """Return the rule by which a Wasm actor refuses an update without code, or None where it does not.
 
-    Spec: :rule:`wasm.grant.update`.
+    Spec: :rule:`wasm.grant.update`, :rule:`wasm.grant.update-stays`.
     """
-    return not keeps_host_nodes(shelf, core, merged)
+    if not keeps_host_nodes(shelf, core, merged):
+        return "wasm.grant.update"
+    return "wasm.grant.update-stays" if module_path(shelf, merged, "wit") is None else None

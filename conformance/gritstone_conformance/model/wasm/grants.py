@@ -61,9 +61,11 @@ class Audit:
         """Raise Failure with the first grant that is lacking; tanks are looked at apart."""
         checks = (
             ("host", "wasm.grant.host", self._host),
+            ("code", "wasm.grant.stays-guest", self._stays),
             ("code", "wasm.grant.code", self._code),
             ("mount", "wasm.grant.mount", self._mount),
             ("send", "wasm.grant.send", self._send),
+            ("spawn", "wasm.grant.update-guests", self._updates_guests),
             ("spawn", "wasm.grant.spawn", self._spawn),
         )
         for grant, rule, passes in checks:
@@ -104,6 +106,14 @@ class Audit:
             return keeps_host_nodes(self.shelf, self.before, self.step.core)
         return self._keeps(("wasm",))
 
+    def _stays(self) -> bool:
+        """Return whether an actor that was a guest still is one.
+
+        Spec: :rule:`wasm.grant.stays-guest`.
+        """
+        was, stays = (module_path(self.shelf, core, "wit") is not None for core in (self.before, self.step.core))
+        return stays or not was
+
     def _code(self) -> bool:
         if self.manifest.code or self.updates:
             return True
@@ -140,6 +150,14 @@ class Audit:
     @cached_property
     def _born(self) -> frozenset[bytes]:
         return frozenset(to for to, message in self.new_messages if message.content == to)
+
+    def _updates_guests(self) -> bool:
+        """Return whether all updates go to actors that were born as guests.
+
+        Spec: :rule:`wasm.grant.update-guests`.
+        """
+        updated = {to for to, message in self.new_messages if message_type(message) == "update"}
+        return all(module_path(self.shelf, to, "wit") is not None for to in updated)
 
     def _spawn(self) -> bool:
         return self.manifest.spawn == "any" or all(self._passes(to, message) for to, message in self.new_messages)

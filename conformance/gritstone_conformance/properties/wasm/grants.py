@@ -215,7 +215,7 @@ def updates(trial: Trial, fmt: Format) -> None:
         "u7": stage.blob(b"no tree"),
         "u8": stage.tree(wit=stage.tree(a=stage.blob(b"b"))),
     }
-    friend = stage.tree(name=stage.blob(b"friend"))
+    friend = stage.tree(wit=stage.blob(MAIN))
     contents["child"] = bench.guest_core(script_guest(), {"fuel": 1, "pages": 1})
     for manifest in ({"send": "any"}, {"send": "any", "spawn": "wasm"}, {"send": "any", "spawn": "any"}):
         actor = bench.run(script_guest(), manifest, friend=friend, also=contents)
@@ -225,6 +225,91 @@ def updates(trial: Trial, fmt: Format) -> None:
                 bench.probe(actor, script, rule="wasm.grant.send-update")
         for to, content in (("", "u0"), ("", "u1"), ("child", "child")):
             bench.probe(actor, sends(to, content, b"update"), rule="wasm.grant.send-update")
+    bench.play()
+
+
+_NODES: Final = {
+    "guest": MAIN,
+    "another": b"wasm:x",
+    "source": b"/code:main:step",
+    "external": b"external:puppet/1",
+    "colon": b"wasm:a:b",
+    "bare": b"wasm:",
+    "upper": b"WASM:x",
+    "empty": b"",
+}
+"""Code nodes; the first two are of guests."""
+
+_SPELLINGS: Final = (b"update", b"Update", b"updates", b"update ", b"cleanup", b"")
+
+
+def _receivers(bench: GuestBench) -> dict[str, bytes]:
+    """Return the first cores of actors with code of any form, by a name."""
+    stage = bench.stage
+    receivers = {
+        name: stage.tree(wit=stage.blob(data), title=stage.blob(name.encode())) for name, data in _NODES.items()
+    }
+    receivers["none"] = stage.tree(title=stage.blob(b"none"))
+    receivers["tree"] = stage.tree(wit=stage.tree(a=stage.blob(MAIN)))
+    receivers["query"] = stage.tree(wit=stage.blob(b"external:puppet/1"), wit_query=stage.blob(MAIN))
+    return receivers
+
+
+def host_code(trial: Trial, fmt: Format) -> None:
+    """An update goes to actors whose first core is that of a guest, and to no other, whatever is granted."""
+    bench = GuestBench(trial, fmt)
+    stage, rule = bench.stage, "wasm.grant.update-guests"
+    receivers = _receivers(bench)
+    contents = {"plain": stage.tree(k=stage.blob(b"v")), "blob": stage.blob(b"no tree")}
+    contents["files"] = stage.tree(code=stage.tree(**{"main.py": stage.blob(b"import os")}))
+    everything = {"send": "any", "spawn": "any", "update": "any", "code": True, "raw": True}
+    for manifest in ({}, {"send": "reply"}, {"send": "any"}, {"spawn": "wasm", "tank": 1 << 40}, everything):
+        peers = stage.tree(**receivers)
+        actor = bench.run(script_guest(), manifest, also={**receivers, **contents, "wasm_peers": peers})
+        for to in receivers:
+            for content in contents if to in ("guest", "source") else ("plain",):
+                bench.probe(actor, sends(to, content, b"update"), rule=rule)
+            bench.probe(actor, sends(to, "plain", b"update", twice=True), rule=rule)
+        for mt in _SPELLINGS:
+            bench.probe(actor, sends("source", "files", mt), rule=rule)
+        bench.probe(actor, sends("", "plain", b"update"), rule=rule)
+        for to in ("guest", "source"):
+            bench.probe(actor, sends(to, to, b"update"), rule=rule)
+            bench.probe(actor, sends(to, "plain", b"update"), rule=rule, sender=receivers[to])
+            actor.tell(stage.blob(sends(to, "plain", b"job").data()), rule=rule)
+            bench.probe(actor, sends(to, "plain", b"update"), rule=rule)
+    bench.play()
+
+
+def erased(trial: Trial, fmt: Format) -> None:
+    """A receiver whose first core has an erased ``wit`` is not known to be a guest, so it is sent no update."""
+    bench = GuestBench(trial, fmt)
+    stage, node = bench.stage, bench.stage.blob(b"wasm:erased.wasm")
+    receiver = stage.tree(wit=node, title=stage.blob(b"erased"))
+    also = {"to": receiver, "plain": stage.tree(k=stage.blob(b"v")), "wasm_peers": stage.tree(p=receiver)}
+    actor = bench.run(script_guest(), {}, also=also)
+    for _ in range(2):
+        for mt in (b"update", b"job"):
+            bench.probe(actor, sends("to", "plain", mt), rule="wasm.grant.update-guests")
+        bench.play()
+        bench.erase(node)
+
+
+def stays(trial: Trial, fmt: Format) -> None:
+    """No step of a guest gives it code of another form at ``wit``, not even with ``code`` or after ``wit_update``."""
+    bench = GuestBench(trial, fmt)
+    stage, rule = bench.stage, "wasm.grant.stays-guest"
+    nodes = {name: stage.blob(data) for name, data in _NODES.items()}
+    actor = bench.run(script_guest(), {"code": True}, also={**nodes, "to": stage.tree(a=nodes["guest"])})
+    code = bench.executor.shelf.names(actor.value.core)["code"]
+    for name in nodes:
+        for path in ("wit", "wit_query"):
+            script = beginning().find(CORE, name, 10).place(CORE, path, 10, CORE).step(CORE)
+            bench.probe(actor, script, rule=rule)
+            content = stage.tree(wit_update=stage.blob(MAIN), code=code, script=stage.blob(script.data()))
+            bench.probe_content(actor, content, "update", rule=rule)
+    for child in (0, _TREE):
+        bench.probe(actor, _changes(("wit", child)), rule=rule)
     bench.play()
 
 
@@ -249,6 +334,9 @@ PROPERTIES: Final = (
     *of_executors("wasm/grant/mount", mount, "wasm.grant.mount"),
     *in_one_format("wasm/grant/send", send, "wasm.grant.send"),
     *in_one_format("wasm/grant/updates", updates, "wasm.grant.send-update"),
+    *of_executors("wasm/grant/host-code", host_code, "wasm.grant.update-guests"),
+    *of_executors("wasm/grant/erased-node", erased, "wasm.grant.update-guests", features=("erase",)),
+    *of_executors("wasm/grant/stays-guest", stays, "wasm.grant.stays-guest"),
     *in_one_format(
         "wasm/grant/first", first, "wasm.grant.host", "wasm.grant.code", "wasm.grant.mount", "wasm.grant.send"
     ),

@@ -6,6 +6,7 @@ from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.wasm.documents import CT_CBOR
+from gritstone_conformance.properties.runtime.double import GENESIS
 from gritstone_conformance.properties.wasm.doubles import KEEPS, GuestDouble
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
@@ -73,6 +74,45 @@ def merges(trial: Trial, fmt: Format) -> None:
     house.change(actor, wasm=stage.tree(manifest=blob))
     house.change(actor, wasm=house.manifest(KEEPS))
     house.ask_guest(actor, b"")
+    house.compare()
+
+
+def stays(trial: Trial, fmt: Format) -> None:
+    """An update without code leaves a guest with code of the form ``wasm:<path>``, or it is refused."""
+    house = GuestDouble(trial, fmt, "wasm.grant.update-stays")
+    stage = house.stage
+    for manifest in (KEEPS, {**KEEPS, "update": "any"}):
+        actor = house.guest(b"any" if "update" in manifest else b"own", "counter", manifest)
+        for node in (b"external:puppet/1", b"/code:main:step", b"wasm:a:b", b"", b"wasm:code/main.wasm"):
+            house.change(actor, wit=stage.blob(node), k=stage.blob(node))
+            house.ask_guest(actor, b"")
+        house.change(actor, wit=stage.tree(a=stage.blob(b"wasm:x")))
+        house.change(actor, wit_query=stage.blob(b"external:puppet/1"))
+        house.change(actor, wit=stage.blob(b"wasm:code/none.wasm"))
+        house.ask_guest(actor, b"")
+    house.compare()
+
+
+def from_guests(trial: Trial, fmt: Format) -> None:
+    """A guest updates a guest that lets it, and no actor of the host: a peer, one without a step yet, or its sender."""
+    house = GuestDouble(trial, fmt, "wasm.grant.update-guests")
+    stage = house.stage
+    node = stage.blob(b"external:puppet/1", ("ct", "s"))
+    born = stage.tree(wit=node, title=stage.blob(b"born"))
+    house.inject(born, born, headers=GENESIS, rule=house.rule)
+    house.run(rule=house.rule)
+    friend = house.guest(b"friend", "counter", {**KEEPS, "update": "any"})
+    update = stage.tree(k=stage.blob(b"v"))
+    for title, grants in ((b"all", _TEST), (b"peers", {"fuel": _TEST["fuel"], "raw": True})):
+        unborn = stage.tree(wit=node, title=stage.blob(title))
+        peers = stage.tree(a=born, b=unborn, c=friend)
+        guest_actor = house.guest(title, "puppet", grants, wasm={"peers": peers})
+        for to in (born, unborn, friend):
+            for mt in ("update", "job"):
+                program = stage.program(programs.send(0, 1, mt), to, update)
+                house.tell(guest_actor, program, mode="signal", rule=house.rule)
+                house.refs(rule=house.rule)
+    house.ask_guest(friend, b"")
     house.compare()
 
 
@@ -178,6 +218,8 @@ def frozen(trial: Trial, fmt: Format) -> None:
 PROPERTIES: Final = (
     *in_each_format("wasm/update/senders", senders, "wasm.grant.update", features=()),
     *in_each_format("wasm/update/merges", merges, "wasm.grant.update", features=()),
+    *in_each_format("wasm/update/stays", stays, "wasm.grant.update-stays", features=()),
+    *in_each_format("wasm/update/from-guests", from_guests, "wasm.grant.update-guests", features=()),
     *in_each_format("wasm/update/by-code", by_code, "wasm.grant.update", "wasm.call.update", features=()),
     *in_each_format("wasm/update/creators", creators, "wasm.grant.creator", "wasm.grant.update", features=()),
     *in_each_format("wasm/update/frozen", frozen, "wasm.grant.frozen", features=()),

@@ -98,8 +98,34 @@ func (a *auditor) host() error {
 	return err
 }
 
-// code asks that code nodes and modules were left alone: wasm.grant.code.
+// guest tells whether a core is that of a Wasm actor.
+func (c *call) guest(core grit.ID) (bool, error) {
+	o, err := c.overlay.Load(core)
+	if err != nil || o.Kind != grit.Tree {
+		return false, err
+	}
+	_, form, err := wit.NodePath(c.overlay, c.overlay.Store.Format, core, "wit")
+	return form, err
+}
+
+// stays tells whether a core is that of a Wasm actor, or the core before was none: wasm.grant.stays-guest.
+func (c *call) stays(before, after grit.ID) (bool, error) {
+	is, err := c.guest(after)
+	if err != nil || is {
+		return is, err
+	}
+	was, err := c.guest(before)
+	return !was, err
+}
+
+// code asks that code nodes and modules were left alone: wasm.grant.code, wasm.grant.stays-guest.
 func (a *auditor) code() error {
+	if stays, err := a.stays(a.before, a.after); err != nil || !stays {
+		if err == nil {
+			err = denied("code")
+		}
+		return err
+	}
 	if a.plan.manifest.code || a.byUpdate {
 		return nil
 	}
@@ -213,8 +239,19 @@ func (a *auditor) send() error {
 	return nil
 }
 
-// spawn asks that each new message may be sent: wasm.grant.spawn, wasm.grant.send-update.
+// spawn asks that each new message may be sent: wasm.grant.update-guests, wasm.grant.spawn, wasm.grant.send-update.
 func (a *auditor) spawn() error {
+	for _, s := range a.news {
+		if s.message.Header("mt") != "update" {
+			continue
+		}
+		if guest, err := a.guest(s.to); err != nil || !guest {
+			if err == nil {
+				err = denied("spawn")
+			}
+			return err
+		}
+	}
 	if a.plan.manifest.spawn == "any" {
 		return nil
 	}

@@ -43,8 +43,12 @@ func (r *Runner) MayUpdate(t *wit.Transition) (bool, error) {
 	return creator != grit.None && creator == t.Proposal.Covered[0].Sender, err
 }
 
-// KeepsHostNodes tells whether a merged core leaves alone what is the host's.
+// KeepsHostNodes tells whether a merged core leaves alone what is the host's, and is that of a Wasm actor:
+// wasm.grant.update, wasm.grant.update-stays.
 func (r *Runner) KeepsHostNodes(t *wit.Transition, merged grit.ID) (bool, error) {
 	c := &call{overlay: t.Overlay}
+	if stays, err := c.stays(t.Core, merged); err != nil || !stays {
+		return false, err
+	}
 	return c.keeps(t.Core, merged, "wasm", creatorsOwn)
 }

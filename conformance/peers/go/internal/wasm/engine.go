@@ -17,39 +17,42 @@ type Host interface {
 	Call(name string, instance *Instance, args []uint32) (uint64, error)
 }
 
-// Engine runs metered forms on wazero's compiler.
+// Engine runs metered forms on wazero's compiler, and those that it would compile for minutes on its interpreter.
 type Engine struct {
-	free, timed wazero.Runtime // without and with a look at the clock in each loop
-	traps       map[error]Trap
-	compiled    map[key]wazero.CompiledModule
-	order       []key // oldest first
+	runtimes map[mode]wazero.Runtime
+	traps    map[error]Trap
+	compiled map[key]wazero.CompiledModule
+	order    []key // oldest first
 }
+
+// mode is how a module is run: with a look at the clock in each loop, and without being compiled.
+type mode struct{ timed, interpreted bool }
 
 type key struct {
 	module [32]byte
 	pages  uint32
-	timed  bool
+	mode
 }
 
 const compiledModules = 32 // are kept
 
 // NewEngine makes an engine and learns its traps.
 func NewEngine() (*Engine, error) {
-	e := &Engine{compiled: map[key]wazero.CompiledModule{}}
+	e := &Engine{runtimes: map[mode]wazero.Runtime{}, compiled: map[key]wazero.CompiledModule{}}
 	ctx := context.Background()
-	for _, timed := range []bool{false, true} {
-		config := wazero.NewRuntimeConfigCompiler().WithDebugInfoEnabled(false).WithCloseOnContextDone(timed)
+	for _, m := range []mode{{}, {timed: true}, {interpreted: true}, {true, true}} {
+		config := wazero.NewRuntimeConfigCompiler()
+		if m.interpreted {
+			config = wazero.NewRuntimeConfigInterpreter()
+		}
+		config = config.WithDebugInfoEnabled(false).WithCloseOnContextDone(m.timed)
 		runtime := wazero.NewRuntimeWithConfig(ctx, config)
 		if err := defineHost(ctx, runtime); err != nil {
 			return nil, err
 		}
-		if timed {
-			e.timed = runtime
-		} else {
-			e.free = runtime
-		}
+		e.runtimes[m] = runtime
 	}
-	traps, err := learnTraps(ctx, e.free)
+	traps, err := learnTraps(ctx, e.runtimes[mode{}])
 	e.traps = traps
 	return e, err
 }
@@ -103,11 +106,7 @@ func (e *Engine) compile(ctx context.Context, m *Module, k key) (wazero.Compiled
 	if compiled := e.compiled[k]; compiled != nil {
 		return compiled, nil
 	}
-	runtime := e.free
-	if k.timed {
-		runtime = e.timed
-	}
-	compiled, err := runtime.CompileModule(ctx, m.engineForm(k.pages))
+	compiled, err := e.runtimes[k.mode].CompileModule(ctx, m.engineForm(k.pages))
 	if err != nil {
 		return nil, fmt.Errorf("the engine does not take a metered form: %w", err)
 	}
@@ -145,17 +144,13 @@ func (e *Engine) Instantiate(m *Module, pages uint32, budget uint64, deadline ti
 		i.ctx, i.cancel = context.WithDeadline(context.Background(), deadline)
 	}
 	i.ctx = context.WithValue(i.ctx, instanceKey{}, i)
-	k := key{sha256.Sum256(m.data), pages, !deadline.IsZero()}
+	k := key{sha256.Sum256(m.data), pages, mode{!deadline.IsZero(), m.costly()}}
 	compiled, err := e.compile(context.Background(), m, k)
 	if err != nil {
 		i.cancel()
 		return nil, err
 	}
-	runtime := e.free
-	if k.timed {
-		runtime = e.timed
-	}
-	i.module, err = runtime.InstantiateModule(i.ctx, compiled, moduleConfig())
+	i.module, err = e.runtimes[k.mode].InstantiateModule(i.ctx, compiled, moduleConfig())
 	if err != nil {
 		i.cancel()
 		return nil, i.outcome(err)

@@ -7,7 +7,7 @@ import { follow } from "../wit/paths.js";
 import { readStep } from "../wit/steps.js";
 import { isKept, keepsBelow, keepsHostNodes } from "./kept.js";
 import { isNarrower } from "./narrower.js";
-import { modulePath } from "./nodes.js";
+import { isWasmCore, modulePath, staysGuest } from "./nodes.js";
 import { manifestOf } from "./prepare.js";
 
 const NONE = new Map();
@@ -22,8 +22,9 @@ function checkHost({ read, before, after, isUpdate }) {
   demand(isUpdate ? keepsHostNodes(read, before, after) : isKept(read, before, after, ["wasm"]), "host");
 }
 
-/** Spec: wasm.grant.code. */
+/** Spec: wasm.grant.code, wasm.grant.stays-guest. */
 function checkCode({ workspace, read, before, after, isUpdate, manifest }) {
+  demand(staysGuest(workspace, before, after), "code");
   if (isUpdate || manifest.code !== undefined) return;
   const modules = ["wit", "wit_query"].map((name) => modulePath(workspace, before, name)).filter((names) => names !== null);
   for (const names of [...CODE_PATHS, ...modules]) demand(isKept(read, before, after, names), "code");
@@ -67,14 +68,18 @@ function isHarmless({ workspace, read }, content) {
   return ["wit", "wit_query"].every((name) => isCodeOfModule(workspace, content, name));
 }
 
-/** Spec: wasm.grant.spawn, wasm.grant.send-update. */
+const isUpdateMessage = ({ message }) => typeOf(message) === "update";
+
+/** Spec: wasm.grant.spawn, wasm.grant.send-update, wasm.grant.update-guests. */
 function checkNewMessage(audit, each, isRecipient) {
   const { workspace, manifest } = audit;
+  if (isUpdateMessage(each)) demand(isWasmCore(workspace, each.to), "spawn");
+  if (manifest.spawn === "any") return;
   if (isBirth(each)) {
     const { content } = each.message;
     demand(manifest.spawn === "wasm" && isNarrower(workspace, content, { manifest, isRecipient }), "spawn");
   }
-  if (typeOf(each.message) === "update") demand(isHarmless(audit, each.message.content), "spawn");
+  if (isUpdateMessage(each)) demand(isHarmless(audit, each.message.content), "spawn");
 }
 
 /** What the births take from the tank: the sum of the tanks of their cores. Spec: wasm.grant.spawn-tank. */
@@ -84,14 +89,14 @@ function tanksOf({ workspace, manifest }, births) {
 }
 
 function checkOutbox(audit, outbox) {
-  const { read, last, manifest } = audit;
+  const { read, last } = audit;
   const before = last?.outbox ?? NONE;
   const receivers = [...changedKeys(before, outbox)].filter((actor) => outbox.has(actor));
   const sent = receivers.flatMap((actor) => newMessages(read, actor, outbox.get(actor), before.get(actor) ?? null));
   const births = sent.filter(isBirth);
   const isRecipient = recipientsOf(audit, new Set(births.map(({ to }) => to)));
   for (const actor of receivers) demand(isRecipient(actor), "send");
-  if (manifest.spawn !== "any") for (const each of sent) checkNewMessage(audit, each, isRecipient);
+  for (const each of sent) checkNewMessage(audit, each, isRecipient);
   return tanksOf(audit, births);
 }
 

@@ -21,6 +21,9 @@ export function modulePath({ read, format }, tree, name) {
 /** Whether a core is that of a Wasm actor. */
 export const isWasmCore = (objects, core) => modulePath(objects, core, "wit") !== null;
 
+/** Whether a core is that of a Wasm actor, or the core before was none. Spec: wasm.grant.stays-guest, wasm.grant.update-stays. */
+export const staysGuest = (objects, before, after) => isWasmCore(objects, after) || !isWasmCore(objects, before);
+
 /** The module of a node in a tree: {id, data}, or null for the defect node. */
 export function findModule(objects, tree, name) {
   const names = modulePath(objects, tree, name);

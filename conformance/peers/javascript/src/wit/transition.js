@@ -24,8 +24,12 @@ function* runCode(run, tree, name) {
   return { step: yield* transit(run), isRefused: false };
 }
 
-/** Whether a merged core has no host nodes that the core before had not. Spec: wasm.grant.update. */
-const keepsRights = (workspace, before, after) => !isWasmCore(workspace, before) || keepsHostNodes(workspace.read, before, after);
+/**
+ * Whether a merged core has no host nodes that the core before had not, and still is that of a Wasm actor if that was.
+ * Spec: wasm.grant.update, wasm.grant.update-stays.
+ */
+const keepsRights = (workspace, before, after) =>
+  !isWasmCore(workspace, before) || (keepsHostNodes(workspace.read, before, after) && isWasmCore(workspace, after));
 
 /** The step of an update that brings no code. Spec: wit.update.merge, wit.update.refused. */
 function updateByMerge(run, content) {
