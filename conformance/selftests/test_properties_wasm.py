@@ -11,7 +11,6 @@ from unittest.mock import patch
 
 import pytest
 
-from gritstone_conformance.model import transition
 from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.wasm import abi, calls, documents, grants, image, machine, reading, running
 from gritstone_conformance.model.wasm.abi import Host, Problem, Reply, Use
@@ -184,9 +183,7 @@ FAULTS: list[tuple[str, str, tuple[Patch, ...]]] = [
     ("wasm.grant.spawn", "wasm/grant/respects", (patch.object(grants.Audit, "_peers_are_recipients", yes),)),
     ("wasm.grant.send-update", "wasm/grant/updates", (patch.object(grants.Audit, "_is_modest", yes),)),
     ("wasm.grant.update-guests", "wasm/grant/host-code", (patch.object(grants.Audit, "_updates_guests", yes),)),
-    ("wasm.grant.update-guests", "wasm/update/from-guests", (patch.object(grants.Audit, "_updates_guests", yes),)),
     ("wasm.grant.stays-guest", "wasm/grant/stays-guest", (patch.object(grants.Audit, "_stays", yes),)),
-    ("wasm.grant.update-stays", "wasm/update/stays", (patch.object(transition, "refused_merge", lambda *args: None),)),
     ("wasm.grant.spawn-tank", "wasm/grant/tanks", (patch.object(grants.Audit, "tanks", lambda self: 0),)),
     ("wasm.image.nodes", "wasm/image/nodes", (patch.object(calls, "put_image", lambda *args: None),)),
     ("wasm.image.zero", "wasm/image/zero", (patch.object(calls, "put_image", keeps_zero_pages),)),

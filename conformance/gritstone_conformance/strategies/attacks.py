@@ -296,7 +296,11 @@ def _metered_compilations() -> Iterator[Attack]:
     """Bodies whose metered form is far dearer to compile than they are: a check per segment, times the locals."""
 
     def body(local_count: int, code: bytes) -> _Change:
-        return lambda guest: (guest.memory(1), guest.function([], [], ["i32"] * local_count, [code]))
+        def change(guest: Assembly) -> None:
+            guest.memory(1)
+            guest.function([], [], ["i32"] * local_count, [code])
+
+        return change
 
     touches = b"".join(b"\x20" + uleb(one) + b"\x41\1\x6a\x21" + uleb(one) for one in range(1, 1_400))
     branches = b"\x03\x40" + touches + b"\x20\0\x0d\0" * 12_000 + b"\x0b"

@@ -144,7 +144,10 @@ class Executor:
         return admit(run, result, self.whole, self.roots, trust_mail=self.trust_mail)
 
     def _finish(self, run: Run, draft: Draft) -> Admitted | None:
-        """Admit a draft, let its code go on with it, and admit what comes of that."""
+        """Admit a draft, let its code go on with it, and admit what comes of that.
+
+        Code that leaves a draft can make any number of objects: those that the step does not lead to are not stored.
+        """
         admitted = self._judge(run, draft.step)
         if admitted is None:
             return None
@@ -152,9 +155,10 @@ class Executor:
             step = draft.finish(admitted.position)
         except Exhausted as refusal:
             raise _as_failure(refusal) from refusal
-        if step == admitted.position.step_id:
-            return admitted
-        return admit(run, step, self.whole, self.roots, trust_mail=self.trust_mail)
+        if step != admitted.position.step_id:
+            admitted = admit(run, step, self.whole, self.roots, trust_mail=self.trust_mail)
+        run.workspace.drop_unreached(step)
+        return admitted
 
     def _update(self, run: Run) -> Admitted | Code:
         """Answer an update, or give the code that does.

@@ -7,6 +7,7 @@ so: an executor that admits the step, or answers the query. A transition that fa
 from __future__ import annotations
 
 from gritstone.errors import Invalid, Missing
+from gritstone.grit.graph import edges
 from gritstone.grit.objects import Blob, Kind, Message, Object, ObjectId, Tree
 from gritstone.grit.store import Store, put_unless_erased
 from gritstone.wit.objects import Objects
@@ -94,6 +95,20 @@ class Workspace:
         """Add what was made elsewhere."""
         self.made.update(other.made)
         self.encodings.update(other.encodings)
+
+    def drop_unreached(self, root: ObjectId) -> None:
+        """Drop the objects made here that an object made here does not lead to."""
+        reached: set[ObjectId] = set()
+        waiting = [root]
+        while waiting:
+            object_id = waiting.pop()
+            value = self.made.get(object_id)
+            if value is not None and object_id not in reached:
+                reached.add(object_id)
+                waiting += [target for target, _ in edges(value)]
+        if len(reached) < len(self.made):
+            self.made = {object_id: self.made[object_id] for object_id in self.made if object_id in reached}
+            self.encodings = {object_id: self.encodings[object_id] for object_id in self.made}
 
     def keep(self, store: Store) -> None:
         """Store what was made here.

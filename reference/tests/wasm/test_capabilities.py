@@ -122,7 +122,8 @@ def test_code_is_kept(bench: Any) -> None:
     other = bench.blob(b"x")
     code = bench.nested({"main.wasm": b"another"})
     beside = bench.nested({"main.wasm": (bench.blob(_MODULE, ct="application/wasm"),), "more": b""})
-    for entries in ({"wit": other}, {"wit_query": other}, {"wit_update": other}, {"frozen": other}, {"code": code},
+    node = bench.blob(b"wasm:other.wasm")
+    for entries in ({"wit": node}, {"wit_query": other}, {"wit_update": other}, {"frozen": other}, {"code": code},
                     {"code": None}, {"code": other}):  # fmt: skip
         desk = Desk(bench)
         assert desk.audit(desk.core_with(**entries)) == denied("code")
@@ -131,6 +132,14 @@ def test_code_is_kept(bench: Any) -> None:
         assert granted.audit(granted.core_with(**entries)) == 0
     desk = Desk(bench)
     assert desk.audit(desk.core_with(code=beside)) == 0, "the module is where it was"
+
+
+@pytest.mark.parametrize("node", [b"external:puppet/1", b"/a:b:c", b"wasm:a:b", b"", {"a": b"wasm:a"}, None])
+@pytest.mark.parametrize("is_update", [False, True])
+def test_a_guest_stays_a_guest_whatever_is_granted(bench: Any, node: Any, is_update: bool) -> None:
+    desk = Desk(bench, {"code": True, "send": "any", "spawn": "any", "update": "any"})
+    put = {"wit": None} if node is None else dict(bench.workspace.load(bench.nested({"wit": node})).entries)
+    assert desk.audit(desk.core_with(**put), is_update=is_update) == denied("code")
 
 
 def test_the_module_of_queries_is_kept(bench: Any) -> None:
@@ -268,12 +277,28 @@ def test_a_child_may_have_the_recipients_of_its_parent(bench: Any) -> None:
 def test_updates_from_inside(bench: Any, content: Any, passes: bool) -> None:
     for ours in ({"send": "any"}, {"send": "any", "spawn": "wasm"}, {"spawn": "any"}):
         desk = Desk(bench, ours)
-        target = bench.nested({"name": b"target"})
+        target = bench.nested({"wit": b"wasm:code/main.wasm"})
         desk.outbox = {target: desk.message()}
         update = bench.blob(content) if isinstance(content, bytes) else bench.nested(content)
         message = desk.message(update, desk.outbox[target], mt="update")
         assert desk.audit(sent={target: message}) == (0 if passes or ours == {"spawn": "any"} else denied("spawn"))
         assert desk.audit(sent={target: desk.message(update, desk.outbox[target])}) == 0, "no update"
+
+
+@pytest.mark.parametrize("node", [b"external:puppet/1", b"/a:b:c", b"wasm:a:b", b"", {"a": b"wasm:a"}, None])
+@pytest.mark.parametrize("grants", [{}, {"send": "any", "spawn": "any", "code": True, "update": "any"}])
+def test_updates_go_to_actors_born_as_guests_alone(bench: Any, node: Any, grants: Mapping[str, Any]) -> None:
+    target = bench.nested({"name": b"target", **({} if node is None else {"wit": node})})
+    friend = bench.nested({"wit": b"wasm:a", "wit_query": b"/a:b:c"})
+    desk = Desk(bench, grants, wasm={"peers": {"target": (target,), "friend": (friend,)}})
+    for content in (bench.blob(b""), bench.nested({"note": b""})):
+        update, other = desk.message(content, mt="update"), desk.message(content, mt="Update")
+        assert desk.audit(sent={target: update}) == denied("spawn")
+        assert desk.audit(sent={target: desk.message(None, update)}) == denied("spawn")
+        assert desk.audit(sent={friend: update, target: update}) == denied("spawn")
+        assert desk.audit(sent={friend: update, target: other}) == 0
+    desk.outbox = {target: update}
+    assert desk.audit(sent={target: desk.message(None, update)}) == 0, "that was sent before, by whomever"
 
 
 def test_tanks_are_paid_once_for_each_birth(bench: Any) -> None:

@@ -80,6 +80,18 @@ def test_spawn_admits_a_module_once(counter: bytes, monkeypatch: pytest.MonkeyPa
     assert admitted == ["wit"]
 
 
+def test_objects_that_a_step_does_not_lead_to_are_not_stored(guest: Callable[..., bytes]) -> None:
+    make = """(loop
+      (i32.store (i32.const 3000) (i32.add (i32.load (i32.const 3000)) (i32.const 1)))
+      (drop (call $blob (i32.const 3000) (i32.const 4) (i32.const 0) (i32.const 0) (i32.const 3040)))
+      (br_if 0 (i32.lt_u (i32.load (i32.const 3000)) (i32.const 500))))"""
+    execution = spawn(guest("a", make + "PLACE"))
+    execution.sandbox.store.prune()
+    assert execution.run(b"x").outcome == "step"
+    assert execution.read("a") == b"x"
+    assert execution.sandbox.store.prune() < 10, "not one of 500"
+
+
 def test_nothing_is_kept_if_nobody_wants_it(counter: bytes) -> None:
     execution = spawn(counter, Environment(persistent=False))
     assert execution.run().fuel_spent is None
