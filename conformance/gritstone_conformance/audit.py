@@ -138,10 +138,7 @@ def _state(outcomes: Sequence[Outcome], judgement: Judgement) -> str:
 
 
 def _ask_continued(path: Path, verdict: Verdict, *, lenient: bool = False) -> None:
-    """Add what check 15 finds between an earlier export of the store and a history; raises UsageError.
-
-    That an actor without a head was collected in between has to be believed.
-    """
+    """Add what check 15 finds between an earlier export of the store and a history; raises UsageError."""
     with _mapped(path) as raw:
         earlier = read_bundle(raw, lenient=lenient).judged
         if earlier.defects or not has_history(earlier):
@@ -149,9 +146,7 @@ def _ask_continued(path: Path, verdict: Verdict, *, lenient: bool = False) -> No
         if verdict.history is None or earlier.format is not verdict.history.shelf.format:
             raise UsageError(f"{path}: it has another format than the later export")
         first = open_history(earlier)
-        gone = first.chains.keys() - verdict.history.chains.keys()
-        verdict.findings = in_order([*verdict.findings, *check_continued(first, verdict.history, gone)])
-        verdict.unverified += [f"heads/{actor.hex()}: that it was collected had to be believed" for actor in gone]
+        verdict.findings = in_order([*verdict.findings, *check_continued(first, verdict.history)])
         earlier.data = b""  # the map is closed with this block
 
 

@@ -6,7 +6,7 @@ Spec: ``runtime/history``, ``runtime/recovery``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gritstone_conformance.model.evidence import History
@@ -35,14 +35,19 @@ class Sent:
     message: bytes | None
 
 
-def check_continued(first: History, second: History, collected: Collection[bytes] = ()) -> Iterator[Finding]:
-    """Yield each head of the first that is not in the history of the second.
+def check_continued(first: History, second: History) -> Iterator[Finding]:
+    """Yield each head of the first that is not in the history of the second, and each end that is undone.
 
-    Spec: :rule:`runtime.recover.continue`, :rule:`runtime.head.cas`.
+    Spec: :rule:`runtime.recover.continue`, :rule:`runtime.head.cas`, :rule:`runtime.life.final`.
     """
+    for name, target in first.references.items():
+        if name.startswith("gone/") and target == first.agent and second.references.get(name) != target:
+            yield Finding("revived", Place(name), "the actor was collected and is not gone any more")
     for actor, chain in first.chains.items():
         later = second.chains.get(actor)
-        if actor in collected or (later is not None and (later.cut or chain.ids[-1] in later.ids)):
+        if f"gone/{actor.hex()}" in second.references or (
+            later is not None and (later.cut or chain.ids[-1] in later.ids)
+        ):
             continue
         words = "the actor has no head any more" if later is None else "an earlier head is not on the chain"
         yield Finding("rewound", Place(f"heads/{actor.hex()}", actor), words)

@@ -94,3 +94,6 @@ def _wrong_names(history: History) -> Iterator[Finding]:
     for name, target in history.references.items():
         if name.startswith("actors/") and not isinstance(history.shelf.look(target), Tree):
             yield Finding("name", Place(name), "it leads to no tree")
+        space, _, actor = name.partition("/")
+        if space in ("heads", "failed") and history.agent == history.references.get(f"gone/{actor}", b""):
+            yield Finding("returned", Place(name, bytes.fromhex(actor)), "its actor was collected")

@@ -190,15 +190,16 @@ class Runtime:
         return head, answer
 
     def collect(self) -> list[bytes]:
-        """Remove the actors at the end of their life; returns their ids, ascending.
+        """Collect the actors at the end of their life; returns their ids, ascending.
 
-        Spec: :rule:`runtime.life.collect`, :rule:`runtime.life.kept`.
+        Spec: :rule:`runtime.life.collected`, :rule:`runtime.life.held`.
         """
         removed: list[bytes] = []
         while ended := [actor for actor in self.mailroom.heads if self._has_ended(actor)]:
             for actor in ended:
                 self.mailroom.set_head(actor, None)
                 self.store.references.pop(f"failed/{actor.hex()}", None)
+                self.store.references[f"gone/{actor.hex()}"] = self.agent.identity
                 self._known.pop(actor, None)
             removed += ended
         return sorted(removed)
@@ -263,10 +264,13 @@ class Runtime:
             self.agent.step({sender: receipt(self.shelf, previous, message, failure.kind, failure.code)}, {})
         self.store.references[f"failed/{actor.hex()}"] = mark
 
+    def _is_gone(self, actor: bytes) -> bool:
+        return f"gone/{actor.hex()}" in self.store.references
+
     def _has_ended(self, actor: bytes) -> bool:
         if actor == self.agent.identity or set(self.mailroom.tips.get(actor, {})) - {actor}:
             return False
         named = any(target == actor for name, target in self.store.references.items() if name.startswith("actors/"))
         sent = self.mailroom.outbox(actor).items()
-        read = all(self.mailroom.inbox(to).get(actor) == tip for to, tip in sent if to != actor)
+        read = all(self.mailroom.inbox(to).get(actor) == tip or self._is_gone(to) for to, tip in sent if to != actor)
         return read and not named

@@ -4,7 +4,7 @@
 
     archived/<actor>    set aside; may be restored
     closed/<actor>      ended, and not to begin again
-    gone/<actor>        destroyed
+    gone/<actor>        collected, or destroyed
     moved/<actor>       continues in another store
 
 An actor with one of these references is away, whatever the target and whether the actor has a head or not. The
@@ -22,7 +22,7 @@ from gritstone.grit.engine import Batch, Table
 from gritstone.grit.objects import ObjectId, Step
 from gritstone.grit.snapshot import Snapshot
 
-__all__ = ["AWAY_SPACES", "away_actors", "away_names", "away_step", "is_away"]
+__all__ = ["AWAY_SPACES", "away_actors", "away_names", "away_step", "gone_name", "is_away"]
 
 AWAY_SPACES = ("archived", "closed", "gone", "moved")
 """The spaces, ascending."""
@@ -34,6 +34,11 @@ def away_names(actor: ObjectId) -> tuple[str, ...]:
     """Return the names of the references that say that an actor is away, ascending."""
     digits = actor.hex()
     return tuple(f"{space}/{digits}" for space in AWAY_SPACES)
+
+
+def gone_name(actor: ObjectId) -> str:
+    """Return the name of the reference that says that an actor was collected."""
+    return f"gone/{actor.hex()}"
 
 
 def away_actors(snapshot: Snapshot) -> frozenset[ObjectId]:

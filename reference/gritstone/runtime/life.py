@@ -1,6 +1,6 @@
 """End of life: which actors nobody holds any more, and their removal.
 
-Spec: :rule:`runtime.life.collect`, :rule:`runtime.life.kept`.
+Spec: :rule:`runtime.life.collected`, :rule:`runtime.life.held`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import TypeAlias
 from gritstone.errors import Exhausted
 from gritstone.grit.engine import Batch
 from gritstone.grit.objects import ObjectId
+from gritstone.grit.references import Change
 from gritstone.grit.store import move_references
+from gritstone.runtime.away import gone_name
 from gritstone.runtime.states import Event
 from gritstone.runtime.world import World
 from gritstone.wit.position import Position
@@ -32,7 +34,7 @@ def collect(world: World) -> list[ObjectId]:
     Raises:
         Exhausted: the medium is full; nothing was removed.
 
-    Spec: :rule:`runtime.life.collect`, :rule:`runtime.life.seen`, :rule:`runtime.recover.life`.
+    Spec: :rule:`runtime.life.collected`, :rule:`runtime.life.seen`, :rule:`runtime.recover.life`.
     """
 
     def look_and_remove(tables: Batch) -> list[ObjectId]:
@@ -67,7 +69,7 @@ def _ended(world: World) -> list[ObjectId]:
     waiting = [actor for actor, count in holds.items() if not count]
     while waiting:
         actor = waiting.pop()
-        if actor == world.agent or actor in named or not _is_read(actor, positions):
+        if actor == world.agent or actor in named or not _is_read(world, actor, positions):
             continue
         found.append(actor)
         for receiver in positions[actor].outbox:
@@ -79,9 +81,10 @@ def _ended(world: World) -> list[ObjectId]:
 
 
 def _remove(world: World, actor_id: ObjectId) -> None:
-    """Remove head and mark of an actor, in the batch."""
+    """Remove head and mark of an actor and note that it is gone, in the batch."""
     actor = world.actor(actor_id)
     world.batch.move_head(actor_id, actor.head, None)
+    world.batch.change(Change(gone_name(actor_id), None, world.agent))
     if actor.mark is not None:
         world.batch.move_mark(actor_id, actor.mark, None)
     actor.head = actor.mark = actor.letter = actor.failure = actor.trouble = None
@@ -104,15 +107,23 @@ def _positions(world: World) -> dict[ObjectId, Position]:
     return found
 
 
-def _is_read(actor: ObjectId, positions: Mapping[ObjectId, Position]) -> bool:
-    """Tell whether everything that an actor sent to others was read.
+def _is_read(world: World, actor: ObjectId, positions: Mapping[ObjectId, Position]) -> bool:
+    """Return whether everything that an actor sent to others was read, or never will be.
 
-    Spec: :rule:`runtime.life.kept`.
+    Spec: :rule:`runtime.life.held`.
     """
     for receiver, tip in positions[actor].outbox.items():
-        if receiver == actor:
+        if receiver == actor or _is_gone(world, receiver):
             continue
         other = positions.get(receiver)
         if other is None or other.inbox.get(actor) != tip:
             return False
     return True
+
+
+def _is_gone(world: World, actor: ObjectId) -> bool:
+    """Return whether an actor was collected, so that mail to it is never read."""
+    if not world.is_away(actor):
+        return False
+    with world.store.snapshot() as snapshot:
+        return snapshot.target(gone_name(actor)) is not None

@@ -65,6 +65,7 @@ class Change(enum.Enum):
 
     HEAD = "head"
     HEAD_REMOVED = "head-removed"
+    GONE = "gone"
     MARK = "mark"
     MARK_REMOVED = "mark-removed"
     RECEIPT = "receipt"
@@ -92,11 +93,11 @@ TRANSITIONS: Mapping[tuple[State, Event], Next] = MappingProxyType(
         (State.RUNNING, Event.STALE): (None, ()),
         (State.RUNNING, Event.ABANDONED): (None, ()),
         (State.RUNNING, Event.DELAY_OVER): (State.RUNNING, ()),
-        (State.RUNNING, Event.COLLECTED): (State.RUNNING, (Change.HEAD_REMOVED, Change.MARK_REMOVED)),
+        (State.RUNNING, Event.COLLECTED): (State.RUNNING, (Change.HEAD_REMOVED, Change.MARK_REMOVED, Change.GONE)),
         (State.RUNNING, Event.UNMARKED): (State.RUNNING, (Change.MARK_REMOVED,)),
-        (State.IDLE, Event.COLLECTED): (State.ABSENT, (Change.HEAD_REMOVED,)),
-        (State.BACKING_OFF, Event.COLLECTED): (State.ABSENT, (Change.HEAD_REMOVED,)),
-        (State.IRRECOVERABLE, Event.COLLECTED): (State.ABSENT, (Change.HEAD_REMOVED, Change.MARK_REMOVED)),
+        (State.IDLE, Event.COLLECTED): (State.ABSENT, (Change.HEAD_REMOVED, Change.GONE)),
+        (State.BACKING_OFF, Event.COLLECTED): (State.ABSENT, (Change.HEAD_REMOVED, Change.GONE)),
+        (State.IRRECOVERABLE, Event.COLLECTED): (State.ABSENT, (Change.HEAD_REMOVED, Change.MARK_REMOVED, Change.GONE)),
         (State.IRRECOVERABLE, Event.UNMARKED): (None, (Change.MARK_REMOVED,)),
     }
 )

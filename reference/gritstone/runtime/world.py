@@ -152,8 +152,11 @@ class World:
 
     def committed(self) -> None:
         """Note that the batch is in the store now, and begin another."""
+        collected: set[ObjectId] = set()
         for change in self.batch.changes():
             space, _, name = change.name.partition("/")
+            if space == "gone":
+                collected.add(bytes.fromhex(name))
             known = {"heads": self._heads, "failed": self._marks}.get(space)
             if known is None:
                 continue
@@ -161,6 +164,8 @@ class World:
                 known.pop(bytes.fromhex(name), None)
             else:
                 known[bytes.fromhex(name)] = change.new
+        if collected:
+            self.away |= collected
         self.objects.grew(len(self.batch.objects), sum(map(len, self.batch.objects.values())))
         if self.batch.removals > self.removals:
             self.removals = self.batch.removals

@@ -19,6 +19,7 @@ from gritstone.grit.references import Change
 from gritstone.grit.snapshot import Snapshot
 from gritstone.grit.store import Store, move_references, put_unless_erased
 from gritstone.runtime.agent import agent_step
+from gritstone.runtime.away import gone_name
 from gritstone.wit.channels import unread
 from gritstone.wit.objects import Objects
 from gritstone.wit.position import load_position
@@ -70,8 +71,8 @@ def adopt_actor(store: Store, actor: ObjectId) -> ObjectId:
     Raises:
         Missing: it was not released here, or its step is absent.
         Invalid: what stands there is no step of the actor.
-        Rejected: it has a head; or what it read of the store's agent last, and what the agent sent last, are not on one
-            chain (code ``mail``).
+        Rejected: it has a head, or was collected here; or what it read of the store's agent last, and what the agent
+            sent last, are not on one chain (code ``mail``).
         Exhausted: the medium is full.
 
     Spec: :rule:`wasm.handoff.one-owner`, :rule:`wasm.handoff.agent`.
@@ -88,6 +89,8 @@ def adopt_actor(store: Store, actor: ObjectId) -> ObjectId:
             raise Invalid("no step of the actor", rule=_RULE, got=step.hex())
         if snapshot.target(head) is not None:
             raise Rejected("the actor has a head", rule=_RULE, got=actor.hex())
+        if snapshot.target(gone_name(actor)) is not None:
+            raise Rejected("the actor was collected here", rule=_RULE, got=actor.hex())
         changes = [Change(moved, step, None), Change(head, None, step), *_move_agent(batch, store, snapshot, step)]
         move_references(batch, changes, store.limits)
         return step

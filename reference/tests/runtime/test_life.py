@@ -69,18 +69,34 @@ def release(stage: Any, actors: list[bytes]) -> None:
     assert actors
 
 
-def test_again(stage: Any) -> None:
+def test_a_collected_actor_has_no_second_life(stage: Any) -> None:
     runtime = stage.start()
     (a,) = stage.born("a")
     stage.tell(a, b"W\1k\0\1v")
     stage.run()
     release(stage, [a])
     assert stage.wait(runtime.collect()) == [a]
-    assert stage.head(a) is None
+    assert stage.refs()[f"gone/{a.hex()}"] == runtime.agent
     stage.inject(a, a, "genesis")
+    assert stage.run().cause == "rest"
+    assert stage.head(a) is None
+    stage.start()
+    assert stage.run().cause == "rest"
+    assert stage.head(a) is None
+
+
+def test_a_stale_runtime_creates_no_collected_actor(stage: Any) -> None:
+    first = stage.start()
+    a = stage.core("a")
+    stage.inject(a, a, "genesis")
+    second = stage.start()  # it has seen the genesis message, and no head
+    stage.runtime = first
     stage.run()
-    assert stage.head(a).previous is None
-    assert stage.core_of(a) == stage.entries(a)
+    release(stage, [a])
+    assert stage.wait(first.collect()) == [a]
+    before = stage.refs()
+    assert stage.wait(second.run()).cause == "rest"
+    assert stage.refs() == before
 
 
 def test_self_mail_is_no_hold(stage: Any) -> None:

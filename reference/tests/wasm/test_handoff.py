@@ -120,6 +120,8 @@ def test_adopt_is_refused(house: House) -> None:
         assert refused(adopt_actor, house, a) is Invalid
     house.store.update_references([Change(moved, other, head)])
     assert refused(adopt_actor, house, a) is Rejected
-    house.store.update_references([Change(f"heads/{a.hex()}", head, None)])
+    house.store.update_references([Change(f"heads/{a.hex()}", head, None), Change(f"gone/{a.hex()}", None, head)])
+    assert refused(adopt_actor, house, a) is Rejected
+    house.store.update_references([Change(f"gone/{a.hex()}", head, None)])
     house.store.update(lambda batch: batch.delete(Table.OBJECTS, head))
     assert refused(adopt_actor, house, a) is Missing

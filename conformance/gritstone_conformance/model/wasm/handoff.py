@@ -41,7 +41,8 @@ def adopt(room: Mailroom, actor: bytes) -> bytes:
     """Let an actor that stands still go on here; returns its step.
 
     Raises:
-        Refusal: it does not stand still here, is here already, has no step, or its mail does not fit that of the agent.
+        Refusal: it does not stand still here, is here already, is gone, has no step, or its mail does not fit that of
+            the agent.
     """
     references = room.store.references
     head, moved = f"heads/{actor.hex()}", f"moved/{actor.hex()}"
@@ -54,6 +55,8 @@ def adopt(room: Mailroom, actor: bytes) -> bytes:
         raise Refusal([invalid(_RULE, "that is no step of the actor")])
     if head in references:
         raise Refusal([rejected(_RULE, "the actor is here")])
+    if f"gone/{actor.hex()}" in references:
+        raise Refusal([rejected(_RULE, "the actor is gone")])
     _note(room, value)
     references[head] = references.pop(moved)
     room.reload()

@@ -260,7 +260,7 @@ def held_while_collected(trial: Trial, fmt: Format) -> None:
             trial.fail("its head", child.hex(), words=words, rule=rule)
     pair.second.run()
     pair.first.sent += pair.second.sent
-    pair.first.check(is_whole=False, collected=children)
+    pair.first.check(is_whole=False)
 
 
 def closed_no_more(trial: Trial, fmt: Format) -> None:
@@ -366,6 +366,35 @@ def left_before_the_mark(trial: Trial, fmt: Format) -> None:
     _left_meanwhile(pair, "moved", pair.actor, Injection(pair.actor, (), slow))
 
 
+def collected_meanwhile(trial: Trial, fmt: Format) -> None:
+    """A genesis that was begun before another runtime created and collected the actor creates nothing."""
+    rule = "runtime.life.final"
+    pair = _Pair(trial, fmt)
+    stage = pair.stage
+    child = stage.core(b"child", program=stage.blob(programs.sleep(_NAP_MS)))
+    make = stage.program(programs.send(0, 0, "genesis"), child)
+    free = stage.program(programs.release(0), child)
+    pair.begin()
+    args: dict[str, Json] = {"runtime": pair.second.runtime, "max_steps": MOST_STEPS}
+    late: list[_Background] = []
+
+    def begin_too() -> None:
+        late.append(_Background(pair.second.process or trial.subject, "runtime.run", args))
+
+    pair.first.inject([Injection(pair.actor, (), make)])
+    pair.run_beside(begin_too)
+    pair.first.inject([Injection(pair.actor, (), free)])
+    pair.first.run()
+    pair.first.ask("runtime.collect", {"runtime": pair.first.runtime}, ok(removed=[child.hex()]), rule)
+    pair.first.play()
+    late[0].reply()
+    pair.second.run()
+    pair.first.run()
+    if found := _references(pair.second, child):
+        trial.fail({}, found, words="an actor that is gone made a step", rule=rule)
+    pair.first.check(is_whole=False)
+
+
 _SHARED: Final = ("external", "durable", "shared")
 
 PROPERTIES: Final = (
@@ -376,6 +405,14 @@ PROPERTIES: Final = (
         *HISTORY_RULES,
         features=_SHARED,
         cost=900,
+    ),
+    *in_each_format(
+        "runtime/shared/collected-meanwhile",
+        collected_meanwhile,
+        "runtime.life.final",
+        *HISTORY_RULES,
+        features=_SHARED,
+        cost=1_200,
     ),
     *in_each_format(
         "runtime/shared/mark-then-head",
@@ -429,7 +466,7 @@ PROPERTIES: Final = (
         "runtime/shared/collected",
         held_while_collected,
         "runtime.life.seen",
-        "runtime.life.kept",
+        "runtime.life.held",
         *HISTORY_RULES,
         features=_SHARED,
         cost=900,

@@ -130,7 +130,6 @@ class House:
         *,
         at_rest: bool = True,
         is_whole: bool = True,
-        collected: Iterable[bytes] = (),
         rules: Mapping[str, str] | None = None,
     ) -> Verdict:
         """Export and judge the history, and that it goes on from the last export; ``rules`` as in ``check_export``."""
@@ -143,7 +142,6 @@ class House:
             is_whole=is_whole,
             sent=self.sent,
             before=self.last,
-            collected=list(collected),
             rules=rules,
         )
         self.last = verdict.history

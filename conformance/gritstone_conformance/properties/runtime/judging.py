@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gritstone_conformance.extracts import extract
@@ -49,7 +49,6 @@ def check_export(
     is_whole: bool = True,
     sent: Sequence[Sent] = (),
     before: History | None = None,
-    collected: Collection[bytes] = (),
     rules: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Judge an exported history; raises Divergence for the finding that is named.
@@ -62,14 +61,13 @@ def check_export(
         is_whole: whether no actor was ever collected and no history cut; then nothing may have to be believed.
         sent: what was injected.
         before: the history of an earlier export of the same store.
-        collected: actors that were collected in between.
         rules: for some faults, the rule that is broken where they are found in this place.
     """
     verdict = check_history(scan(data), at_rest=at_rest, max_attempts=max_attempts, is_whole=is_whole)
     findings: list[Finding] = list(verdict.findings)
     if not findings and verdict.history is not None:
         findings += check_sent(verdict.history, sent)
-        findings += check_continued(before, verdict.history, collected) if before is not None else ()
+        findings += check_continued(before, verdict.history) if before is not None else ()
     if findings:
         fail_for(trial, findings[0], (rules or {}).get(findings[0].fault), verdict.history)
     if is_whole and verdict.unverified:

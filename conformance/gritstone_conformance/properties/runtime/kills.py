@@ -78,13 +78,11 @@ class _Known:
         sent: what was injected, answered or not.
         last: the history that was seen last, or None.
         listed: the references that were listed last, and heads that answered a query since.
-        collecting: whether a collection was asked for.
     """
 
     sent: list[Sent] = field(default_factory=list)
     last: History | None = None
     listed: dict[str, bytes] = field(default_factory=dict)
-    collecting: bool = False
 
 
 class Ordeal:
@@ -264,7 +262,6 @@ class Ordeal:
             if "step" in value:
                 known.listed[f"heads/{args['actor']}"] = bytes.fromhex(value["step"])
         else:
-            known.collecting |= act.word == "collect"
             is_asked = act.word in ("collect", "release", "cut")
             handle = {"runtime": house.runtime} if is_asked else {"store": house.handle}
             op = f"{'runtime' if is_asked else 'grit'}.{act.word}"
@@ -326,13 +323,12 @@ class Ordeal:
             is_whole=script.is_whole,
             sent=known.sent,
             before=known.last,
-            collected=self._gone(known),
             rules={**_FOUND, "bundle": damage, **script.found},
         )
         found = verdict.history
         assert found is not None
         self._check_listed(found, known)
-        check_pairs(trial, found, self._gone(known))
+        check_pairs(trial, found)
         known.last = found
 
     def _judge_later(self, house: House, known: _Known, rules: Mapping[str, str] = _LATER) -> None:
@@ -346,7 +342,6 @@ class Ordeal:
             is_whole=script.is_whole,
             sent=known.sent,
             before=known.last,
-            collected=self._gone(known),
             rules=rules,
         )
         known.last = verdict.history
@@ -359,20 +354,16 @@ class Ordeal:
 
     def _check_listed(self, found: History, known: _Known) -> None:
         """Every head that was listed is on the chain of the head that is there; names and tags are as they were."""
-        gone = {actor.hex() for actor in self._gone(known)}
         chains = {actor.hex(): chain for actor, chain in found.chains.items()}
         for name, target in known.listed.items():
             space, _, rest = name.partition("/")
-            if space == "heads" and rest not in gone:
+            if space == "heads" and f"gone/{rest}" not in found.references:
                 if rest not in chains or target not in chains[rest].ids:
                     words = "a head that was answered is lost"
                     self._trial.fail(name, "another chain", path="heads/*", words=words, rule="runtime.recover.step")
             elif space not in ("heads", "failed") and found.references.get(name) != target:
                 words = "a reference that was answered is lost"
                 self._trial.fail(target.hex(), "another", path=name, words=words, rule="grit.ref.durable")
-
-    def _gone(self, known: _Known) -> frozenset[bytes]:
-        return self._script.mortals if known.collecting else frozenset()
 
     # --- arming ----------------------------------------------------------------------------------------
 

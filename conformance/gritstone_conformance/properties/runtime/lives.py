@@ -9,7 +9,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.store import Change
-from gritstone_conformance.properties.runtime.double import GENESIS, MOST_STEPS, Double, Terms
+from gritstone_conformance.properties.runtime.double import GENESIS, MOST_STEPS, Double, Terms, start_args
 from gritstone_conformance.properties.runtime.house import House
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
@@ -33,7 +33,7 @@ def _creator(double: Double) -> bytes:
 
 def collected(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Exactly those go that nobody holds, nobody names and whose mail was read; and those that it sets free."""
-    rule = "runtime.life.collect"
+    rule = "runtime.life.collected"
     double = Double(trial, fmt)
     stage = double.stage
     creator = _creator(double)
@@ -84,14 +84,14 @@ def _name(double: Double, name: str, target: bytes | None) -> None:
 
 def kept(trial: Trial, fmt: Format) -> None:
     """An entry of another keeps, a name keeps, unread mail keeps; an entry for oneself and other references do not."""
-    rule = "runtime.life.kept"
+    rule = "runtime.life.held"
     double = Double(trial, fmt)
     stage = double.stage
-    creator = _creator(double)
-    child, absent = stage.core(b"child"), stage.core(b"absent")
-    free = stage.program(programs.release(0), child)
+    creator, absent = _creator(double), stage.core(b"absent")
     empty = stage.program(b"")
     for reason in ("held", "named", "self", "mail", "outside"):
+        child = stage.core(reason.encode())
+        free = stage.program(programs.release(0), child)
         double.tell(creator, stage.program(programs.send(0, 0, "genesis"), child))
         if reason == "self":
             say = stage.program(programs.send(programs.ACTOR, 0), empty)
@@ -120,9 +120,29 @@ def kept(trial: Trial, fmt: Format) -> None:
     double.export(rule=rule)
 
 
+def mail_to_the_gone(trial: Trial, fmt: Format) -> None:
+    """Mail to an actor that is gone does not keep its sender."""
+    rule = "runtime.life.held"
+    double = Double(trial, fmt)
+    stage = double.stage
+    creator = _creator(double)
+    child, writer = stage.core(b"child"), stage.core(b"writer")
+    say = stage.program(programs.send(0, 1), child, stage.program(b""))
+    double.tell(creator, stage.program(programs.send(0, 0, "genesis"), writer))
+    double.tell(creator, stage.program(programs.send(0, 0, "genesis"), child))
+    double.tell(creator, stage.program(programs.release(0), child))
+    double.collect(rule=rule)
+    double.tell(creator, stage.program(programs.send(0, 1), writer, say))
+    double.collect(rule=rule)
+    double.tell(creator, stage.program(programs.release(0), writer))
+    double.collect(rule=rule)
+    double.refs(rule=rule)
+    double.export(rule=rule)
+
+
 def marked_too(trial: Trial, fmt: Format) -> None:
     """A mark goes with the head of its actor, and a mark without a head stays."""
-    rule = "runtime.life.collect"
+    rule = "runtime.life.collected"
     double = Double(trial, fmt)
     stage = double.stage
     creator = _creator(double)
@@ -137,23 +157,52 @@ def marked_too(trial: Trial, fmt: Format) -> None:
     double.export(rule=rule)
 
 
-def again(trial: Trial, fmt: Format) -> None:
-    """A genesis message to an actor that was collected creates it anew, with the same first step."""
-    rule = "runtime.life.again"
+def final(trial: Trial, fmt: Format) -> None:
+    """An actor that was collected has no second life: no genesis message creates it, also after a start."""
+    rule = "runtime.life.final"
     double = Double(trial, fmt)
     stage = double.stage
-    creator = _creator(double)
+    creator, other = _creator(double), double.born(b"other")
+    say = stage.program(programs.send(0, 1, "effect.x"), double.agent, stage.blob(b""))
     child = stage.core(b"child", program=stage.blob(programs.append("log", b"g")))
-    for number in range(3):
-        double.tell(creator, stage.program(programs.send(0, 0, "genesis"), child), rule=rule)
-        say = stage.program(programs.append("log", b"%d" % number))
-        double.tell(creator, stage.program(programs.send(0, 1), child, say), rule=rule)
+    double.tell(creator, stage.program(programs.send(0, 0, "genesis"), child), rule=rule)
+    double.tell(creator, stage.program(programs.send(0, 1), child, say), rule=rule)
+    for sender, message in double.mail():
+        double.ack(sender, message)
+    double.tell(creator, stage.program(programs.release(0), child))
+    double.collect(rule="runtime.life.collected")
+    double.refs(rule="runtime.life.collected")
+    for mode in (b"q", b"s"):
+        double.tell(creator, stage.program(programs.send(0, 0, "genesis", mode), child), rule=rule)
         double.query(child, "get", b"log", rule=rule)
-        double.tell(creator, stage.program(programs.release(0), child))
-        double.collect(rule="runtime.life.collect")
-        double.query(child, "get", b"log", rule=rule)
-        double.tell(creator, stage.program(programs.send(0, 1), child, say), rule=rule)
-        double.tell(creator, stage.program(programs.release(0), child))
+        double.restart(rule=rule)
+        double.run(rule=rule)
+        double.refs(rule=rule)
+    double.tell(other, stage.program(programs.send(0, 0), child), rule=rule)
+    double.tell(child, child, "genesis", rule=rule)
+    double.tell(child, say, rule=rule)
+    double.mail(rule=rule)
+    double.refs(rule=rule)
+    double.collect(rule="runtime.life.collected")
+    double.export(rule=rule)
+
+
+def ended_twice(trial: Trial, fmt: Format) -> None:
+    """Two runtimes on one store agree on who is gone."""
+    rule = "runtime.life.final"
+    double = Double(trial, fmt)
+    stage = double.stage
+    creator, child = _creator(double), stage.core(b"child")
+    double.ask_plainly("runtime.start", start_args(double.terms, runtime="second"), ok(agent=double.agent.hex()))
+    rest = ok(cause="rest", steps={"$": "any"}, parked=[])
+    double.tell(creator, stage.program(programs.send(0, 0, "genesis"), child), rule=rule)
+    double.tell(creator, stage.program(programs.release(0), child))
+    double.ask_plainly("runtime.run", {"runtime": "second", "max_steps": MOST_STEPS}, rest, rule)
+    double.collect(rule="runtime.life.collected")
+    double.ask_plainly("runtime.collect", {"runtime": "second"}, ok(removed=[]), rule)
+    double.tell(creator, stage.program(programs.send(0, 0, "genesis"), child), rule=rule)
+    double.ask_plainly("runtime.run", {"runtime": "second", "max_steps": MOST_STEPS}, rest, rule)
+    double.refs(rule=rule)
     double.export(rule=rule)
 
 
@@ -241,13 +290,15 @@ def pruned_meanwhile(trial: Trial, fmt: Format) -> None:
 
 PROPERTIES: Final = (
     *in_each_format(
-        *("runtime/life/collected", collected, "runtime.life.collect", "runtime.life.kept"),
+        *("runtime/life/collected", collected, "runtime.life.collected", "runtime.life.held"),
         given=tape(50),
         examples=16,
     ),
-    *in_each_format("runtime/life/kept", kept, "runtime.life.kept"),
-    *in_each_format("runtime/life/marked", marked_too, "runtime.life.collect"),
-    *in_each_format("runtime/life/again", again, "runtime.life.again", "runtime.life.collect"),
+    *in_each_format("runtime/life/kept", kept, "runtime.life.held"),
+    *in_each_format("runtime/life/marked", marked_too, "runtime.life.collected"),
+    *in_each_format("runtime/life/final", final, "runtime.life.final", "runtime.life.collected"),
+    *in_each_format("runtime/life/two-runtimes", ended_twice, "runtime.life.final", "runtime.life.collected"),
+    *in_each_format("runtime/life/mail-to-the-gone", mail_to_the_gone, "runtime.life.held"),
     *in_each_format(
         "runtime/name/inert", inert, "runtime.name.inert", reach={"grit.cas accepted": 0.12}, given=tape(24), examples=8
     ),

@@ -14,7 +14,7 @@ from gritstone_conformance.trial import Trial
 __all__ = ["check_heals", "check_pairs", "check_removals"]
 
 
-def check_pairs(trial: Trial, found: History, gone: Collection[bytes] = ()) -> None:
+def check_pairs(trial: Trial, found: History) -> None:
     """Every receipt has the mark that it tells of, unless an update or a collection removed it.
 
     That every mark has its receipt is asked by the history checker.
@@ -22,14 +22,16 @@ def check_pairs(trial: Trial, found: History, gone: Collection[bytes] = ()) -> N
     Args:
         trial: the trial.
         found: the history.
-        gone: actors that may have been collected, with their marks.
 
     Spec: :rule:`runtime.recover.mark`.
     """
     marks = _marks(found)
     for message in _receipts(found):
         actors = [receiver for (_, receiver), channel in found.channels.items() if message in channel.places]
-        if not any(marks.get(actor) == message or _was_updated(found, actor) or actor in gone for actor in actors):
+        if not any(
+            marks.get(actor) == message or _was_updated(found, actor) or f"gone/{actor.hex()}" in found.references
+            for actor in actors
+        ):
             words = "a receipt is there without its mark"
             trial.fail("a mark", message.hex(), words=words, rule="runtime.recover.mark")
 
@@ -82,7 +84,7 @@ def check_heals(trial: Trial, found: Mapping[str, bytes], listed: Mapping[str, b
 def check_removals(
     trial: Trial, found: Mapping[str, bytes], listed: Mapping[str, bytes], imported: Collection[str] = ()
 ) -> None:
-    """No actor lost its head and kept its mark, and the references of an import are all there or none is.
+    """No actor lost its head and kept its mark or is not gone; the references of an import are all there or none is.
 
     Args:
         trial: the trial.
@@ -97,6 +99,12 @@ def check_removals(
         if name.startswith("failed/") and head in listed and head not in found:
             words = "an actor lost its head and kept its mark"
             trial.fail("both or none", name, path="failed/*", words=words, rule="runtime.recover.life")
+    for name in listed:
+        if name.startswith("heads/") and not any(
+            f"{space}/{name[6:]}" in found for space in ("heads", "moved", "gone")
+        ):
+            words = "an actor lost its head and is not gone"
+            trial.fail("both or none", name, path="gone/*", words=words, rule="runtime.recover.life")
     there = [name for name in sorted(imported) if name in found]
     if there and len(there) != len(imported):
         words = "an import is there in part"

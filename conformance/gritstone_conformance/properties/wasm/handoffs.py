@@ -78,6 +78,10 @@ def refused(trial: Trial, fmt: Format) -> None:
     step = house.pair.model.references[head]
     house.play()
     house.stop()
+    gone = f"gone/{actor.hex()}"
+    house.request(house.pair.cas(Change(gone, None, house.agent)))
+    _hand(house, "adopt", actor)
+    house.request(house.pair.cas(Change(gone, house.agent, None)))
     for target in (house.pair.model.references[f"moved/{echo.hex()}"], actor, step):
         house.request(house.pair.cas(Change(head, house.pair.model.references[head], target)))
         _hand(house, "adopt", actor)

@@ -1,5 +1,7 @@
 // The end of life: which actors nobody holds any more.
 
+import { goneName, headName, markName } from "./agent.js";
+
 /** Counts who holds whom, and finds those whom nobody does. */
 class Lives {
   #holds = new Map(); // actor -> how many other heads have an entry for it
@@ -19,7 +21,8 @@ class Lives {
     if (head === undefined || actor === this.agent || this.#removed.has(actor)) return false;
     if ((this.#holds.get(actor) ?? 0) > 0 || this.named.has(actor)) return false;
     for (const [to, message] of head.outbox) {
-      if (to !== actor && this.view.heads.get(to)?.inbox.get(actor) !== message) return false;
+      const isRead = this.view.heads.get(to)?.inbox.get(actor) === message;
+      if (to !== actor && !isRead && !this.view.away.get(to)?.has("gone")) return false;
     }
     return true;
   }
@@ -41,17 +44,18 @@ class Lives {
 }
 
 /**
- * Remove the heads and marks of all actors at the end of their life, in one update: their ids, ascending. Inside a group.
- * Spec: runtime.life.collect, runtime.life.kept.
+ * Collect all actors at the end of their life, in one update: their ids, ascending. Inside a group.
+ * Spec: runtime.life.collected, runtime.life.held.
  */
 export function collect(store, view, agent) {
   const { references } = store.backend;
   const named = new Set(references.all().filter(([name]) => name.startsWith("actors/")).map(([, target]) => target));
   const removed = new Lives(view, agent, named).end();
   const changes = removed.flatMap((actor) => {
-    const head = { name: `heads/${actor}`, old: view.heads.get(actor).id, new: null };
+    const head = { name: headName(actor), old: view.heads.get(actor).id, new: null };
+    const gone = { name: goneName(actor), old: null, new: agent };
     const mark = view.marks.get(actor);
-    return mark === undefined ? [head] : [head, { name: `failed/${actor}`, old: mark, new: null }];
+    return mark === undefined ? [head, gone] : [head, gone, { name: markName(actor), old: mark, new: null }];
   });
   if (changes.length > 0) store.commit([], changes);
   return removed;

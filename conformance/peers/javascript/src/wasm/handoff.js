@@ -1,7 +1,7 @@
 // Handoff: an actor leaves a store, or comes to stand in another. Each half is one update of two references.
 
 import { invalid, missing, rejected } from "../refusal.js";
-import { advanceAgent, agentHead, headName, markName, movedName } from "../runtime/agent.js";
+import { advanceAgent, agentHead, goneName, headName, markName, movedName } from "../runtime/agent.js";
 import { View } from "../runtime/view.js";
 import { findUnread } from "../wit/channels.js";
 import { readStep } from "../wit/steps.js";
@@ -64,6 +64,7 @@ export function adopt(store, actor) {
     const step = store.read(moved);
     if (step?.kind !== "step" || step.actor !== actor) throw invalid("what was moved is no step of the actor");
     if (references.target(headName(actor)) !== null) throw rejected("the actor has a head");
+    if (references.target(goneName(actor)) !== null) throw rejected("the actor was collected here");
     const workspace = new Workspace(store);
     const changes = [{ name: movedName(actor), old: moved, new: null }, { name: headName(actor), old: null, new: moved }];
     workspace.commit([...changes, ...noteMail(store, workspace, moved)]);
