@@ -182,8 +182,10 @@ class Runtime:
         if left is not None and left <= 0:
             return "max-steps" if self._flush() else None
         self._tick()
-        machine.work(min(self._stride(), left or _STRIDE_STEPS))
+        adopted = machine.work(min(self._stride(), left or _STRIDE_STEPS))
         self._waiting.begin(machine)
+        if left is not None and adopted >= left:
+            return None  # enough, also where others are still in progress
         if world.ready:
             if self._commits or len(world.batch.objects) >= self._gather or self._is_wide():
                 self._flush()
@@ -193,6 +195,11 @@ class Runtime:
             return None
         if not self._flush() or world.ready:
             return None
+        return await self._wait_or_end()
+
+    async def _wait_or_end(self) -> str | None:
+        """Wait for what is in progress or delayed; gives a cause when there is neither."""
+        machine = self.machine
         if machine.in_progress:
             await self._waiting.wait(self._next_delay_s())
             return None

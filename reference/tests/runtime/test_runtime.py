@@ -290,3 +290,13 @@ def test_whoever_waits_for_a_commit_is_bounded(stage: Any) -> None:
     assert stage.wait(scenario()) <= 3
     sent = [step for step in stage.steps(runtime.agent) if step.outbox]
     assert len(sent) == 1 + 40
+
+
+def test_enough_steps_end_a_run_while_others_sleep(stage: Any) -> None:
+    stage.start(suite_clock=False)
+    a, b = stage.born("a", "b")
+    stage.tell(a, b"Z\1\xf4A\3log\0\1z")
+    stage.tell(b, b"")
+    report = stage.run(1)
+    assert (report.cause, report.steps) == ("max-steps", 1)
+    assert stage.data(a, "log") is None

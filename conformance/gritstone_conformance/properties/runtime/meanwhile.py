@@ -1,4 +1,4 @@
-"""What happens to an actor while a run of it is in progress: a delay ends, or the actor is collected."""
+"""What happens while a run is in progress: a delay ends, the actor is collected, the runtime is stopped."""
 
 from __future__ import annotations
 
@@ -80,6 +80,39 @@ def collected(trial: Trial, fmt: Format) -> None:
     house.check(is_whole=False)
 
 
+def drained(trial: Trial, fmt: Format) -> None:
+    """A stop with ``drain`` waits for an actor that sleeps, adopts its step, and begins no run of its further mail.
+
+    The sleeper has begun: another actor has slept and made a step since, and must not have held it up.
+    """
+    rule = "runtime.stop.drain"
+    stage = Stage(Graph(fmt))
+    sleeper, first, last = stage.core(b"sleeper"), stage.core(b"first"), stage.core(b"last")
+    long = stage.program(programs.sleep(3 * _DELAY_MS + _NAP_MS) + programs.append("log", b"z"))
+    behind = stage.tree(k=stage.blob(b"not read"))
+    short = stage.program(programs.sleep(2 * _DELAY_MS) + programs.send(0, 1), last, stage.program(b""))
+    house = House(trial, fmt, Terms(config=Config(0, 0, 1)))
+    house.start()
+    house.put(stage.graph)
+    house.inject(Injection(each, GENESIS, each) for each in (sleeper, first, last))
+    house.run()
+    update = Injection(sleeper, (("mt", "update"),), behind)
+    house.inject([Injection(sleeper, (), long), update, Injection(first, (), short)])
+    trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": 2}, RAN, rule="runtime.run.independent")
+    house.stop("drain")
+    verdict = house.check(at_rest=False)
+    assert verdict.history is not None, "the history is legal"
+    chain, shelf = verdict.history.chains[sleeper], verdict.history.shelf
+    read = [message for index in range(1, len(chain)) for _, message in chain.covered(shelf, index)]
+    wanted = [each.message for each in house.sent if each.to == sleeper and each.content in (long, behind)]
+    if read != wanted[:1]:
+        words = "a stop does not wait for what sleeps" if not read else "a stop begins another run"
+        trial.fail(1, len(read), words=words, rule=rule)
+    house.start()
+    house.run()
+    house.check()
+
+
 _LOG: Final = to_base64(b"log")
 
 PROPERTIES: Final = (
@@ -97,5 +130,13 @@ PROPERTIES: Final = (
         "runtime.life.final",
         *HISTORY_RULES,
         cost=600,
+    ),
+    *in_each_format(
+        "runtime/stop/drained",
+        drained,
+        "runtime.stop.drain",
+        "runtime.stop.clean",
+        *HISTORY_RULES,
+        cost=900,
     ),
 )
