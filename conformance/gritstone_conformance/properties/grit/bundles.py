@@ -15,6 +15,7 @@ from gritstone_conformance.properties.grit import draws
 from gritstone_conformance.properties.grit.pair import Pair, open_durable, open_memory
 from gritstone_conformance.properties.grit.pruning import fill
 from gritstone_conformance.properties.grit.registry import each_format
+from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import graphs
 from gritstone_conformance.strategies.bundle_faults import BUNDLE_FAULTS, redigest
 from gritstone_conformance.strategies.graphs import Graph
@@ -194,6 +195,40 @@ def one_moment(trial: Trial, fmt: Format) -> None:
     pair.export()
 
 
+def old_cursors(trial: Trial, fmt: Format) -> None:
+    """A cursor that was used, or that belongs to an ended export, is rejected, and the export in progress goes on."""
+    pair = open_memory(trial, fmt)
+    big = [fmt.encode(Blob((), bytes((number,)) * 900_000)) for number in range(4)]
+    pair.play(*(pair.put(data) for data in big))
+    pair.play(*(pair.point(f"tags/{number}", fmt.hash(data)) for number, data in enumerate(big)))
+    data = pair.model.export()
+    begin: dict[str, Json] = {"store": pair.handle, "cursor": None}
+    ended, _ = _next_piece(pair, begin, data, 0)
+    first, at = _next_piece(pair, begin, data, 0)
+    second, at = _next_piece(pair, {"store": pair.handle, "cursor": first}, data, at)
+    for old in (ended, first, first):
+        pair.old_cursor(old)
+    third, at = _next_piece(pair, {"store": pair.handle, "cursor": second}, data, at)
+    for old in (first, second):
+        pair.old_cursor(old)
+    pair.export_rest(third, data, at)
+    for old in (first, second, third):
+        pair.old_cursor(old)
+    again, at = _next_piece(pair, begin, data, 0)
+    for old in (first, second, third):
+        pair.old_cursor(old)
+    pair.export_rest(again, data, at)
+    pair.play(pair.close(), pair.open(create=True))
+    pair.old_cursor(again)
+
+
+def _next_piece(pair: Pair, args: dict[str, Json], data: bytes, at: int) -> tuple[str, int]:
+    """Ask for a piece that is not the last; returns the cursor behind it, and where it ends."""
+    cursor = pair.export_piece(args, data, at)
+    assert cursor is not None, "more than a piece is left"
+    return cursor, at + pair.last_piece
+
+
 def in_pieces(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     """A bundle may come in pieces of any size, others requests between them; a piece that is refused drops them all."""
     pair = open_memory(trial, fmt)
@@ -261,6 +296,7 @@ PROPERTIES: Final = (
     *each_format(
         "bundle/other-format", not_the_other_format, "grit.bundle.format", _ACCEPTED, given=draws.graph(2), examples=4
     ),
+    *each_format("bundle/old-cursors", old_cursors, "grit.bundle.cursor"),
     *each_format("bundle/one-moment", one_moment, "grit.ref.snapshot", "grit.prune.exact"),
     *each_format("bundle/in-pieces", in_pieces, "grit.bundle.bytes", given=draws.graph_and_tape(4), examples=12),
 )

@@ -178,7 +178,46 @@ def _dies_at(trial: Trial, fmt: Format, victim: SubjectLike, work: _Work, rule: 
         trial.fail([state.refs() for state in states], repr(listing)[:400], words="half a change is there", rule=rule)
     found.model = there[0]
     kept = there[0].closure(there[0].references.values()).found
-    found.play(*(found.get(identity) for identity in sorted(kept)), found.close(), rule=rule)
+    tombstones = {identity for state in states for identity in state.tombstones}
+    found.play(*(found.get(identity) for identity in sorted({*kept, *tombstones})), found.close(), rule=rule)
+    return died
+
+
+def erased(trial: Trial, fmt: Format) -> None:
+    """Killed between any two durable writes of an erasure, the blob is whole or erased, and can be erased again."""
+    victim = trial.spawn()
+    for number in range(1, _MOST_WRITES):
+        if not _erases_until(trial, fmt, victim, number):
+            break
+
+
+def _erases_until(trial: Trial, fmt: Format, victim: SubjectLike, number: int) -> bool:
+    """Let a process die before a write of an erasure and judge the blob; returns whether there was such a write."""
+    graph = _history(fmt, 5)
+    pair = open_durable(trial, fmt, "v", victim)
+    pair.play(*pair.take(graph.bundle()))
+    blob = graph.of_kind("blob")[2]
+    before = pair.model.copy()
+    asked = [pair.erase(blob)]
+    trial.expect("fault.arm", {"writes": number, "when": "before"}, {"ok": {}}, on=victim)
+    died = True
+    try:
+        pair.play(*asked, pair.close())
+        died = False
+    except SubjectFault as fault:
+        if not fault.is_sigkill:
+            raise
+    found = Pair(trial, pair.model, handle="s", directory=pair.directory)
+    found.play(found.open(create=False))
+    reply = trial.observe("grit.get", {"store": "s", "id": blob.hex()})
+    is_erased = isinstance(reply, Refused) and (reply.kind, reply.code) == ("missing", "erased")
+    if not is_erased:
+        if not died or reply != Ok({"bytes": to_base64(graph.encodings[blob])}):
+            trial.fail("the blob, or its tombstone", repr(reply)[:200], words="a blob is neither present nor erased")
+        found.model = before
+    found.play(found.has([blob]), found.refs(), found.erase(blob), found.get(blob), found.has([blob]))
+    found.export()
+    found.play(found.close())
     return died
 
 
@@ -190,7 +229,12 @@ def _import(pair: Pair) -> list[Asked]:
     more = Graph(pair.model.format)
     leaves = [more.add(Blob((), b"leaf" + bytes((number,)))) for number in range(3)]
     more.references = {f"x/{at}": leaf for at, leaf in enumerate(leaves)}
-    return pair.take(more.bundle())
+    if "erase" not in pair.trial.claims.features:
+        return pair.take(more.bundle())
+    elsewhere = Store(pair.model.format, pair.model.limits)
+    more.fill(elsewhere)
+    elsewhere.erase(leaves[1])
+    return pair.take(elsewhere.export())
 
 
 def _prune(pair: Pair) -> list[Asked]:
@@ -302,6 +346,11 @@ PROPERTIES: Final = (
         examples=2,
     ),
     *_at_each_write("prune", _prune, "grit.prune.safe"),
+    *each_format(
+        *("crash/erase-at-each-write", erased, "grit.erase.atomic"),
+        features=("durable", "erase", "fault.kill"),
+        kind="crash",
+    ),
     *_at_each_write("update", _update, "grit.ref.atomic"),
     *_at_each_write("import", _import, "grit.bundle.import-atomic"),
 )

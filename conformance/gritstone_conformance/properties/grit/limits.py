@@ -19,6 +19,7 @@ __all__ = ["PROPERTIES"]
 
 _CLAIMED_BYTES: Final = 67_108_864  # what a small input may raise the peak by
 _CHANGE_BYTES: Final = 256  # of a request, for one change; a limit whose update fits no frame is not tried
+_MOST_IDS: Final = 4_096  # of one ``grit.has``
 _MANY_REFERENCES: Final = 32_768  # beyond it, making ``refs`` references takes too long for a gate
 
 
@@ -77,13 +78,16 @@ def references_in_one_store(trial: Trial, fmt: Format) -> None:
         trial.fail("at least the floor", limits.refs, words="the limit refs is below its floor")
     exact = limits.refs <= _MANY_REFERENCES
     count = limits.refs if exact else FLOORS["refs"]
-    (target,) = blobs(pair, 1)
+    target, other = blobs(pair, 2)
     width = min(limits.cas_names, 4096)
     for start in range(0, count, width):
         names = [f"t/{number}" for number in range(start, min(start + width, count))]
         pair.play(_create(pair, names, target))
     if exact:
         one_more = Change("t/more", None, target)
+        moved, back = Change("t/0", target, other), Change("t/0", other, target)
+        pair.play(pair.cas(moved, one_more), pair.refs("t/0", None, 1), pair.cas(moved), pair.refs("t/0", None, 1))
+        pair.play(pair.cas(back, Change("t/1", target, other)), pair.cas(Change("t/1", other, target)))
         pair.play(pair.cas(one_more), pair.refs("t/m"), pair.cas(Change("t/0", target, None), one_more))
         pair.play(pair.cas(Change("t/0", None, target)), pair.refs("t/m"), pair.cas(Change("t/more", target, None)))
         pair.play(pair.cas(Change("t/0", None, target)), pair.cas(Change("t/1", target, target)))
@@ -95,6 +99,16 @@ def _create(pair: Pair, names: list[str], target: bytes) -> Asked:
     changes = [Change(name, None, target) for name in names]
     pair.model.references |= dict.fromkeys(names, target)
     return "grit.cas", {"store": pair.handle, "changes": [change.to_json() for change in changes]}, ok()
+
+
+def ids_in_one_question(trial: Trial, fmt: Format) -> None:
+    """``grit.has`` answers up to 4,096 ids, each in its place; the same id may occur again."""
+    pair = open_memory(trial, fmt)
+    encodings = [fmt.encode(Blob((), number.to_bytes(2))) for number in range(_MOST_IDS // 2)]
+    pair.play(*(pair.put(data) for data in encodings))
+    mixed = [fmt.hash(data if number % 2 else data + b"absent") for data in encodings for number in range(2)]
+    last = fmt.hash(encodings[-1])
+    pair.play(pair.has(mixed), pair.has(mixed[: _MOST_IDS - 1]), pair.has([last] * _MOST_IDS), pair.has([]))
 
 
 def claimed_lengths(trial: Trial, fmt: Format) -> None:
@@ -135,5 +149,6 @@ PROPERTIES: Final = (
     *each_format("object/size-limit", whole_object, "grit.object.size-limit", cost=700),
     *each_format("object/claimed-lengths", claimed_lengths, "grit.object.memory", "grit.object.round-trip"),
     *each_format("ref/names-limit", names_in_one_update, "grit.ref.limit"),
+    *each_format("store/most-ids", ids_in_one_question, "grit.store.has"),
     *each_format("ref/count-limit", references_in_one_store, "grit.ref.limit", "grit.ref.list"),
 )

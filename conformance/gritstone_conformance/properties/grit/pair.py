@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from gritstone_conformance.cases import Step
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.limits import Limits
-from gritstone_conformance.model.refusals import Refusal, ok
+from gritstone_conformance.model.refusals import Refusal, ok, refused
 from gritstone_conformance.model.store import Change, Store
 from gritstone_conformance.model.values import from_base64, to_base64
-from gritstone_conformance.replies import Json, Ok
+from gritstone_conformance.replies import Json, Ok, Refused
 from gritstone_conformance.trial import Asked, SubjectLike, Trial
 
 __all__ = ["PIECE_BYTES", "Pair", "open_durable", "open_memory"]
@@ -196,6 +196,15 @@ class Pair:
         if cursor is not None:
             self.trial.bindings[label] = cursor
         return cursor
+
+    def old_cursor(self, cursor: str) -> None:
+        """Ask for a piece with a cursor that must not be accepted."""
+        args: dict[str, Json] = {"store": self.handle, "cursor": cursor}
+        reply = self.trial.observe("grit.export", args, on=self.process)
+        self.trial.steps[-1] = Step("grit.export", self._relabel(args), refused("rejected"), "grit.bundle.cursor")
+        if not isinstance(reply, Refused) or reply.kind != "rejected":
+            words = "an old cursor is not rejected"
+            self.trial.fail(refused("rejected"), repr(reply)[:200], words=words, rule="grit.bundle.cursor")
 
     def _relabel(self, args: dict[str, Json]) -> dict[str, Json]:
         """Replace a cursor that was given by the name under which it is bound."""

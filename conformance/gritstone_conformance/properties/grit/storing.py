@@ -49,6 +49,22 @@ def seen_by_the_other_handle(trial: Trial, fmt: Format, value: Object) -> None:
     _miss_put_get(first, first.beside("t"), fmt, value)
 
 
+def handle_closed_beside_others(trial: Trial, fmt: Format) -> None:
+    """If one of several handles on a store is closed, the others stay bound, whichever was opened first."""
+    first = open_durable(trial, fmt, "s")
+    data, more = (fmt.encode(Blob((), content)) for content in (b"first", b"second"))
+    first.play(first.put(data), first.point("tags/a", fmt.hash(data)))
+    bundle = first.export()
+    assert bundle is not None
+    for closed, kept in ((first, first.beside("t")), (first.beside("u"), first.beside("v"))):
+        kept.play(kept.piece(bundle[:9], more=True, expect={"ok": {"objects": 0, "refs": 0}}))
+        closed.play(closed.close())
+        kept.play(kept.get(fmt.hash(data)), kept.refs(), kept.put(more), kept.get(fmt.hash(more)), kept.prune())
+        kept.play(kept.piece(bundle[9:], more=False, expect={"ok": {"objects": 1, "refs": 1}}))
+        kept.export()
+        closed.play(closed.open(create=False), closed.get(fmt.hash(data)))
+
+
 def _miss_put_get(writer: Pair, reader: Pair, fmt: Format, value: Object) -> None:
     for each in (value, Blob((), fmt.encode(value))):
         data = fmt.encode(each)
@@ -140,6 +156,7 @@ def many_sizes(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
+    *each_format("store/handle-closed", handle_closed_beside_others, "grit.store.handles", features=("durable",)),
     *each_format("store/put-strict", only_canonical, "grit.store.put-strict", given=draws.tape(80), examples=18),
     *each_format("store/put-twice", put_twice, "grit.store.put-idempotent", given=draws.graph(), examples=18),
     *each_format(
