@@ -120,6 +120,38 @@ def kept(trial: Trial, fmt: Format) -> None:
     double.export(rule=rule)
 
 
+def kept_in_trouble(trial: Trial, fmt: Format) -> None:
+    """What keeps an actor keeps it also while it is marked or has declined its mail, and nothing else does."""
+    rule = "runtime.life.held"
+    double = Double(trial, fmt)
+    stage = double.stage
+    creator, absent = _creator(double), stage.core(b"absent")
+    ask = stage.program(programs.send(0, 1), absent, stage.program(b""))
+    troubles = {"plain": b"", "marked": programs.fail(), "declined": programs.leave("k")}
+    children = []
+    for trouble, ops in troubles.items():
+        for reason in ("held", "named", "mail", "nothing"):
+            child = stage.core(f"{trouble} {reason}".encode())
+            children.append(child)
+            double.tell(creator, stage.program(programs.send(0, 0, "genesis"), child))
+            if reason == "mail":
+                double.tell(creator, stage.program(programs.send(0, 1), child, ask))
+            double.tell(creator, stage.program(programs.send(0, 1), child, stage.program(ops)))
+            if reason == "named":
+                _name(double, f"actors/{trouble}", child)
+            if reason != "held":
+                double.tell(creator, stage.program(programs.release(0), child))
+            double.collect(rule=rule)
+            double.refs(rule=rule)
+    for trouble in troubles:
+        _name(double, f"actors/{trouble}", None)
+    for child in children:
+        double.tell(creator, stage.program(programs.release(0), child))
+    double.collect(rule="runtime.life.collected")
+    double.refs(rule="runtime.life.collected")
+    double.export(rule=rule)
+
+
 def mail_to_the_gone(trial: Trial, fmt: Format) -> None:
     """Mail to an actor that is gone does not keep its sender."""
     rule = "runtime.life.held"
@@ -295,6 +327,9 @@ PROPERTIES: Final = (
         examples=16,
     ),
     *in_each_format("runtime/life/kept", kept, "runtime.life.held"),
+    *in_each_format(
+        "runtime/life/kept-in-trouble", kept_in_trouble, "runtime.life.held", "runtime.life.collected", cost=300
+    ),
     *in_each_format("runtime/life/marked", marked_too, "runtime.life.collected"),
     *in_each_format("runtime/life/final", final, "runtime.life.final", "runtime.life.collected"),
     *in_each_format("runtime/life/two-runtimes", ended_twice, "runtime.life.final", "runtime.life.collected"),

@@ -139,6 +139,37 @@ def declined(trial: Trial, fmt: Format) -> None:
     double.export(rule=rule)
 
 
+def declined_again(trial: Trial, fmt: Format) -> None:
+    """Each new message makes what was declined a choice again, however often; when it is declined again, it is none."""
+    rule = "runtime.run.declined"
+    double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 3)))
+    stage = double.stage
+    actor, senders = stage.core(b"a"), [stage.core(b"sender %d" % number) for number in range(2)]
+
+    def settle() -> None:
+        while double.ready(rule=rule):
+            double.choose(0, rule=rule)
+        double.refs(rule=rule)
+
+    for each in (actor, *senders):
+        double.inject(each, each, headers=GENESIS)
+    settle()
+    for number in range(6):
+        held = stage.program(programs.leave("k") + programs.append("log", b"%d" % number))
+        if number % 3 == 0:
+            double.inject(actor, held)
+        else:
+            double.inject(senders[number % 2], stage.program(programs.send(0, 1), actor, held))
+        settle()
+        double.play()
+    double.inject(
+        senders[0], stage.program(programs.send(0, 1, "", b"s"), actor, stage.program(programs.write("k", b"v")))
+    )
+    settle()
+    double.query(actor, "get", b"log", rule=rule)
+    double.export(rule=rule)
+
+
 def woken(trial: Trial, fmt: Format) -> None:
     """Mail behind a held message waits with it, and other channels wake both, also after a start."""
     stage = Stage(Graph(fmt))
@@ -384,6 +415,10 @@ PROPERTIES: Final = (
     ),
     *in_each_format("runtime/route/self", to_itself, "runtime.route.self"),
     *in_each_format("runtime/run/declined", declined, "runtime.run.declined", cost=1_000),
+    *in_each_format(
+        *("runtime/run/declined-again", declined_again, "runtime.run.declined", "runtime.schedule.exact"),
+        features=("external", "schedule"),
+    ),
     *in_each_format("runtime/run/woken", woken, "runtime.run.declined"),
     *in_each_format("runtime/cleanup/meanwhile", cleaned_meanwhile, "wit.cleanup.begin", *HISTORY_RULES),
     *in_each_format(
