@@ -15,7 +15,7 @@ from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.model.history import Verdict, check_history
 from gritstone_conformance.model.runtime import Config, Runtime, start
 from gritstone_conformance.model.store import Store
-from gritstone_conformance.model.values import Blob, Object, Tree
+from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Tree
 from gritstone_conformance.model.wasm.documents import CT_CBOR, State, encode_item, read_state
 from gritstone_conformance.model.wasm.fork import fork_core
 from gritstone_conformance.strategies.graphs import Graph
@@ -156,6 +156,10 @@ def test_a_forged_step_is_recomputed(fmt: Format, path: str, made: Callable[[Lif
     assert [finding.rule for finding in verdict.findings] == [rule]
 
 
+def code_of_the_host(life: Life) -> Object:
+    return Blob((), b"/code:main:step")
+
+
 OUTSIDE: list[tuple[str, Callable[[Life], Object | None], str]] = [
     ("wasm/state", used_too_much, "wasm.fuel.used"),
     ("wasm/state", random_rekeyed, "wasm.random.stream"),
@@ -169,6 +173,7 @@ OUTSIDE: list[tuple[str, Callable[[Life], Object | None], str]] = [
     ("wasm/other", a_blob, "wasm.grant.host"),
     ("wasm/manifest", a_blob, "wasm.grant.host"),
     ("wit_query", a_blob, "wasm.grant.code"),
+    ("wit", code_of_the_host, "wasm.grant.stays-guest"),
     ("fs/a", a_blob, "wasm.grant.mount"),
 ]
 
@@ -198,6 +203,23 @@ def test_an_update_from_anybody_is_not_carried_out(fmt: Format) -> None:
     store.references[f"heads/{life.actor.hex()}"] = forged
     found = check_history(scan(store.export()), is_whole=True).findings
     assert [finding.rule for finding in found] == ["wasm.grant.update"]
+
+
+@pytest.mark.parametrize(("node", "found"), [(b"wasm:x", []), (b"/code:main:step", ["wasm.grant.update-guests"])])
+def test_an_update_of_a_guest_is_found_where_it_was_sent(
+    fmt: Format, monkeypatch: pytest.MonkeyPatch, node: bytes, found: list[str]
+) -> None:
+    for grant in ("send", "spawn"):
+        monkeypatch.setitem(GRANTS, grant, "any")
+    life = Life(fmt)
+    life.say(ASKING)
+    receiver = life.add(Tree((("wit", life.add(Blob((), node))),)))
+    update = life.add(Message(None, (("mt", "update"),), life.add(Blob((), b"x"))))
+    step = life.runtime.shelf.step(life.runtime.mailroom.heads[life.actor])
+    forged = life.add(replace(step, outbox=life.add(Mailbox(((receiver, update),)))))
+    life.runtime.store.references[f"heads/{life.actor.hex()}"] = forged
+    verdict = check_history(scan(life.runtime.store.export()), is_whole=True)
+    assert [finding.rule for finding in verdict.findings] == found
 
 
 def test_what_cannot_be_seen_is_believed(fmt: Format) -> None:
