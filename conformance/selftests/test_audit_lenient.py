@@ -47,8 +47,10 @@ def disordered(data: bytes) -> tuple[bytes, set[str]]:
         encoding = read.encoding(identity)
         assert encoding is not None
         value = translate(FRAMED_SHA256.decode(encoding), renamed)
-        if isinstance(value, Mailbox | Tree):
-            value = type(value)(tuple(sorted(value.entries)))
+        if isinstance(value, Mailbox):
+            value = Mailbox(tuple(sorted(value.entries)))
+        elif isinstance(value, Tree):
+            value = Tree(tuple(sorted(value.entries)))
         spelled = backwards(value)
         renamed[identity] = FRAMED_SHA256.hash(spelled)
         frames[renamed[identity]] = spelled

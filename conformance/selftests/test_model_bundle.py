@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_demo(fmt: Format, size: int, digest: str, erased_size: int, erased_dige
     assert write(fmt, read(data).references, read(data).frames()) == data
 
 
-def conditions(data: bytes, fmt: Format | None = None, **limits: int) -> set[tuple[str, str | None]]:
+def conditions(data: bytes, fmt: Format | None = None, **limits: Any) -> set[tuple[str, str | None]]:
     return {(defect.kind, defect.code) for defect in scan(data, fmt, **limits).defects}
 
 

@@ -28,7 +28,7 @@ def _many_globals(guest: Assembly) -> None:
         guest.global_("i32", number)
 
 
-def _twice(change: Callable[[Assembly], None]) -> Callable[[Assembly], None]:
+def _twice(change: Callable[[Assembly], object]) -> Callable[[Assembly], None]:
     def changed(guest: Assembly) -> None:
         change(guest)
         change(guest)

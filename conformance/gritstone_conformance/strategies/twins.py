@@ -122,9 +122,9 @@ def table_indices() -> Iterator[Twin]:
         ("with bits beyond 32", b"\x80\x80\x80\x80\x10"),
         ("of 2^32 - 1", b"\xff\xff\xff\xff\x0f"),
     ):
-        code = [b"\x41\x00\x41\x00\x11\x01"]
-        good, bad = (with_code([code[0] + one]) for one in (b"\x80\x80\x80\x80\x00", spelled))
-        yield Twin(f"a table index {name}", "module", good, bad)
+        call = b"\x41\x00\x41\x00\x11\x01"
+        valid, invalid = (with_code([call + one]) for one in (b"\x80\x80\x80\x80\x00", spelled))
+        yield Twin(f"a table index {name}", "module", valid, invalid)
     without = Assembly()
     without.type([], ["i32"])
     without.type(["i32"], [])
