@@ -5,17 +5,22 @@ Spec: :rule:`suite.mutant.oracle`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 
+from gritstone_conformance import model
 from gritstone_conformance.model.bundle import scan
+from gritstone_conformance.model.cores import frozen_paths
 from gritstone_conformance.model.evidence import open_history
 from gritstone_conformance.model.executor import Executor, _Watch
 from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.history import check_history
+from gritstone_conformance.model.laws import Foreign
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.matching import _of_kinds
 from gritstone_conformance.model.proposals import Proposal
@@ -25,7 +30,7 @@ from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.stepwise import _of_first
 from gritstone_conformance.model.store import Store
-from gritstone_conformance.model.transition import Foreign, make_step
+from gritstone_conformance.model.transition import make_step
 from gritstone_conformance.model.values import Message, Step
 from gritstone_conformance.strategies import programs
 from selftests.forging import Scribe
@@ -187,3 +192,23 @@ def test_an_object_that_is_too_large_makes_a_transition_fail(scribe: Scribe) -> 
     core, more = scribe.stage.core(b"a", k=scribe.stage.blob(b"x" * 600)), programs.append("k", b"x" * 600)
     ends = [end_of(partial(run, scribe, core, more, Limits(object_bytes=size))) for size in (2000, 1000)]
     assert ends == [None, Failure]
+
+
+def test_the_model_of_wit_has_no_word_about_the_profiles_that_build_on_it() -> None:
+    """Every other profile registers in the list of laws, which alone imports it."""
+    folder = Path(model.__file__).parent
+    for name in ("transition", "queries", "cores", "host_code", "recompute", "admission", "proposals", "puppet"):
+        text = (folder / f"{name}.py").read_text(encoding="utf-8")
+        assert re.search("wasm|guest", text, re.IGNORECASE) is None, name
+
+
+@pytest.mark.parametrize("has_wasm", [True, False])
+def test_module_paths_are_frozen_in_every_frozen_core(scribe: Scribe, *, has_wasm: bool) -> None:
+    """Also where ``wit`` is other code and only ``wit_query`` names a module."""
+    stage = scribe.stage
+    node = stage.blob(b"wasm:code/m" if has_wasm else b"external:puppet/1")
+    tree = stage.tree(m=stage.blob(b"module"))
+    core = stage.core(b"a", code=tree, wit_query=node, frozen=stage.blob(b""))
+    store, _ = stored(scribe, core)
+    paths = frozen_paths(Shelf.over(store), core)
+    assert (["code", "m"] in (paths or [])) is has_wasm

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gritstone_conformance.model.grammar import check_name
-from gritstone_conformance.model.nodes import is_wasm_core, module_path
+from gritstone_conformance.model.laws import laws
 from gritstone_conformance.model.refusals import Refusal, invalid
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Tree
@@ -159,18 +159,9 @@ def frozen_paths(shelf: Shelf, core: bytes) -> list[list[str]] | None:
         return [[]]
     paths = [split_path(line, shelf.format.name) for line in lines.split(b"\n")[:-1]]
     listed = [path for path in paths if path is not None]
-    return [*([name] for name in NODES), *_modules(shelf, core), *listed] if len(listed) == len(paths) else [[]]
-
-
-def _modules(shelf: Shelf, core: bytes) -> list[list[str]]:
-    """Return the module paths of a Wasm actor, which are fixed like its nodes.
-
-    Spec: :rule:`wasm.grant.frozen`.
-    """
-    if not is_wasm_core(shelf, core):
-        return []
-    paths = [module_path(shelf, core, node) for node in ("wit", "wit_query")]
-    return [list(path) for path in paths if path is not None]
+    if len(listed) != len(paths):
+        return [[]]
+    return [*([name] for name in NODES), *(path for law in laws() for path in law.frozen_paths(shelf, core)), *listed]
 
 
 def thawed(shelf: Shelf, before: bytes, after: bytes) -> str | None:

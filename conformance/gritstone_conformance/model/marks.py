@@ -13,10 +13,11 @@ from gritstone_conformance.model.chains import Channel
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.failures import CLASSES, Declined, Failure, is_code
 from gritstone_conformance.model.findings import Finding, Place
+from gritstone_conformance.model.laws import Foreign
 from gritstone_conformance.model.matching import Matches
 from gritstone_conformance.model.proposals import Proposal, header, message_kind, message_type
 from gritstone_conformance.model.puppet import Context, Draft, Question
-from gritstone_conformance.model.transition import Foreign, make_step, update_is_refused
+from gritstone_conformance.model.transition import make_step, update_is_refused
 from gritstone_conformance.model.values import Blob, Message
 
 __all__ = ["check_marks"]

@@ -1,19 +1,16 @@
 """Queries: what the code of a step answers, and what is refused.
 
-Spec: ``wit/queries``, "A query" of ``wasm/transition``.
+Spec: ``wit/queries``.
 """
 
 from __future__ import annotations
 
 from gritstone_conformance.model.failures import Failure
-from gritstone_conformance.model.nodes import Code, code_at, is_wasm_core
-from gritstone_conformance.model.puppet_answers import PUPPET_WUT, answer_puppet
+from gritstone_conformance.model.laws import law_at
+from gritstone_conformance.model.puppet_answers import PUPPET_WUT
 from gritstone_conformance.model.refusals import Refusal, rejected
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.transition import Foreign
 from gritstone_conformance.model.values import Step
-from gritstone_conformance.model.wasm.abi import CannotTell
-from gritstone_conformance.model.wasm.calls import ask_module
 
 __all__ = ["PUPPET_WUT", "answer_query"]
 
@@ -30,17 +27,11 @@ def answer_query(shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | N
     value = shelf.get(step)
     if not isinstance(value, Step):
         raise Refusal([rejected("wit.query.answers", f"{step.hex()} is no step")])
-    code = code_at(shelf, value.core, "wit_query")
-    if code is Code.FOREIGN and not is_wasm_core(shelf, value.core):
-        raise Foreign
-    if not (code.is_puppet or code is Code.MODULE or is_wasm_core(shelf, value.core)):
+    law = law_at(shelf, value.core, "wit_query")
+    if law is None:
         raise Refusal([rejected("wit.query.answers", "no code resolves at wit_query", "unresolved")])
     try:
-        if code is Code.MODULE or is_wasm_core(shelf, value.core):
-            return ask_module(shelf, step, name, args)
-        return answer_puppet(shelf, step, name, args)
-    except CannotTell as problem:
-        raise Foreign from problem
+        return law.query(shelf, step, name, args)
     except Failure as failure:
         raise Refusal([rejected(failure.rule, f"the query failed: {failure}", _code(failure))]) from failure
 
@@ -48,7 +39,7 @@ def answer_query(shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | N
 def _code(failure: Failure) -> str:
     """Return the code of the refusal that tells of a query that failed.
 
-    Spec: :rule:`wasm.outcome.code`.
+    The own code of a failure, which other profiles define, stays.
     """
     if failure.kind in ("failed", "unresolved"):
         return failure.wire_code

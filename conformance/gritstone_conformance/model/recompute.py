@@ -1,7 +1,7 @@
 """Check 8: each step is what its transition gives.
 
-Steps are recomputed up to the first one of their actor that is wrong in itself; later ones build on it. The table of
-functions that can be recomputed is that of ``nodes``; steps of other code are counted apart.
+Steps are recomputed up to the first one of their actor that is wrong in itself; later ones build on it. The list of
+laws that can be recomputed is that of ``laws``; steps of other code are counted apart.
 
 Spec: "Recomputing a step" in ``runtime/history``.
 """
@@ -18,15 +18,14 @@ from gritstone_conformance.model.cores import find, first_difference
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.failures import Declined, Failure
 from gritstone_conformance.model.findings import Finding
+from gritstone_conformance.model.laws import Foreign, Law, law_of
 from gritstone_conformance.model.matching import Matches
-from gritstone_conformance.model.nodes import is_wasm_core
 from gritstone_conformance.model.proposals import Covered, Proposal, message_kind
 from gritstone_conformance.model.puppet import Context, Draft
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.transition import Foreign, cursor_only, make_step, refusing_rule
+from gritstone_conformance.model.transition import cursor_only, make_step, refusing_rule
 from gritstone_conformance.model.values import Step
-from gritstone_conformance.model.wasm.outside import outside_fault
 
 __all__ = ["LAST_ATTEMPT", "Recomputed", "recompute"]
 
@@ -129,10 +128,11 @@ class _Trial:
 
     def _from_outside(self, proposal: Proposal, last: bytes | None) -> Finding | None:
         """Return the finding where what can be seen of a step without running its module is wrong."""
-        seen = outside_fault(self.history.shelf, self.chain.actor, proposal, last, self.chain.ids[self.index])
+        shelf = self.history.shelf
+        seen = self._law().outside_fault(shelf, self.chain.actor, proposal, last, self.chain.ids[self.index])
         if seen is None:
             return None
-        return Finding("recompute", self.chain.place(self.index, "core/wasm"), str(seen), seen.rule)
+        return Finding("recompute", self.chain.place(self.index, self._law().outside_path), str(seen), seen.rule)
 
     def _was_refused(self, proposal: Proposal, last: bytes | None) -> bool:
         """Return whether the step is the answer to an update that failed as often as is allowed."""
@@ -164,7 +164,7 @@ class _Trial:
             field_path = f"inbox/{self.covered[0][0].hex()}"
             words = made if isinstance(made, str) else "the transition gives what is no step of the actor"
         rules = {"duplicate": "wit.genesis.again", "update": self._update_rule(proposal)}
-        rule = rules.get(proposal.kind, self._module_rule(field_path))
+        rule = rules.get(proposal.kind, self._law().broken_rule(field_path))
         return Finding("recompute", self.chain.place(self.index, field_path), words, rule)
 
     def _draft_of(self, made: bytes) -> Draft | None:
@@ -175,11 +175,9 @@ class _Trial:
         boxes = dict(self.history.shelf.mail(step.inbox)), dict(self.history.shelf.mail(step.outbox))
         return Draft(step.previous, step.actor, *boxes, step.core)
 
-    def _module_rule(self, field_path: str) -> str | None:
-        """Return the rule that a step of a module breaks, or None where no module made it."""
-        if not is_wasm_core(self.history.shelf, self.chain.steps[max(self.index - 1, 0)].core):
-            return None
-        return "wasm.image.nodes" if field_path.startswith("core/wasm") else "wasm.call.result"
+    def _law(self) -> Law:
+        """Return the law of the actor before the step."""
+        return law_of(self.history.shelf, self.chain.steps[self.index - 1].core if self.index else self.chain.actor)
 
     def _update_rule(self, proposal: Proposal) -> str:
         if proposal.kind != "update":

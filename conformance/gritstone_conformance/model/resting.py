@@ -12,10 +12,11 @@ from gritstone_conformance.model.channels import unread
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.failures import Declined, Failure
 from gritstone_conformance.model.findings import Finding, Place
+from gritstone_conformance.model.laws import Foreign
 from gritstone_conformance.model.proposals import Proposal, message_kind
 from gritstone_conformance.model.puppet import REFUSED, Context
 from gritstone_conformance.model.recompute import LAST_ATTEMPT
-from gritstone_conformance.model.transition import Foreign, make_step
+from gritstone_conformance.model.transition import make_step
 
 __all__ = ["check_rest"]
 

@@ -13,22 +13,14 @@ from typing import Final
 
 from gritstone_conformance.model.cores import merge, thawed
 from gritstone_conformance.model.failures import Failure
-from gritstone_conformance.model.illegal import spoil
-from gritstone_conformance.model.nodes import Code, code_at, is_wasm_core
+from gritstone_conformance.model.laws import Law, law_at, law_of
 from gritstone_conformance.model.proposals import Proposal
-from gritstone_conformance.model.puppet import Context, Draft, run_puppet
+from gritstone_conformance.model.puppet import Context, Draft
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Step
-from gritstone_conformance.model.wasm.abi import CannotTell
-from gritstone_conformance.model.wasm.calls import make_module_step
-from gritstone_conformance.model.wasm.creators import refused_merge, refuses_sender
 
-__all__ = ["Foreign", "code_of", "cursor_only", "make_step", "refusing_rule", "update_is_refused"]
-
-
-class Foreign(Exception):  # noqa: N818 - says what the code is
-    """The code is none that this suite can run; whatever it gives is believed."""
+__all__ = ["cursor_only", "make_step", "refusing_rule", "update_is_refused"]
 
 
 def make_step(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> Draft | bytes:
@@ -55,24 +47,6 @@ def cursor_only(shelf: Shelf, actor: bytes, proposal: Proposal, last: bytes) -> 
     return Draft(last, actor, inbox, dict(shelf.mail(step.outbox)), step.core)
 
 
-def code_of(shelf: Shelf, proposal: Proposal, last: bytes | None) -> Code | None:
-    """Return the code that makes the step, or None where no code runs.
-
-    Spec: :rule:`wit.transition.source`, :rule:`wit.transition.no-stale`.
-    """
-    content = shelf.message(proposal.covered[0][1]).content
-    match proposal.kind:
-        case "genesis":
-            return code_at(shelf, content, "wit")
-        case "update":
-            runs = _has_code(shelf, content) and not _is_frozen(shelf, _core(shelf, last))
-            return code_at(shelf, content, "wit_update") if runs else None
-        case "duplicate":
-            return None
-        case _:
-            return code_at(shelf, _core(shelf, last), "wit")
-
-
 def update_is_refused(shelf: Shelf, last: bytes, update: tuple[bytes, bytes]) -> bool:
     """Return whether the transition itself refuses an update.
 
@@ -87,44 +61,45 @@ def update_is_refused(shelf: Shelf, last: bytes, update: tuple[bytes, bytes]) ->
 def refusing_rule(shelf: Shelf, last: bytes, update: tuple[bytes, bytes]) -> str | None:
     """Return the rule by which the transition itself refuses an update, or None where it does not.
 
-    Spec: :rule:`wit.update.refused`, :rule:`wit.frozen.code`, :rule:`wasm.grant.update`.
+    Spec: :rule:`wit.update.refused`, :rule:`wit.frozen.code`.
     """
     core, content = _core(shelf, last), shelf.message(update[1]).content
     if not shelf.is_tree(content):
         return "wit.update.refused"
-    is_wasm = is_wasm_core(shelf, core)
-    if is_wasm and refuses_sender(shelf, last, update[0]):
-        return "wasm.grant.update"
+    law = law_of(shelf, core)
+    refused = law.refused_sender(shelf, last, update[0])
+    if refused is not None:
+        return refused
     if _has_code(shelf, content):
         return "wit.update.refused" if _is_frozen(shelf, core) else None
     merged = merge(shelf, core, content)
     wit = shelf.names(merged).get("wit")
     if wit is None or shelf.kind(wit) != "blob" or thawed(shelf, core, merged) is not None:
         return "wit.update.refused"
-    return refused_merge(shelf, core, merged) if is_wasm else None
+    return law.refused_merge(shelf, core, merged)
 
 
-def _run_code(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> Draft | bytes:
-    """Let the code make the step."""
-    code = code_of(shelf, proposal, last)
-    if code is Code.MODULE or (last is not None and is_wasm_core(shelf, _core(shelf, last))):
-        return _run_module(shelf, context, proposal, last)
-    if code is Code.FOREIGN:
-        raise Foreign
-    if code is None or not code.is_puppet:
+def _genesis(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> Draft | bytes:
+    """Answer the message that creates the actor."""
+    sender, message = proposal.covered[0]
+    core = shelf.message(message).content
+    if law_of(shelf, core).makes_first_step(shelf, core):
+        return _run(law_at(shelf, core, "wit"), shelf, context, proposal, last)
+    return Draft(None, context.actor, {sender: message}, {}, core)
+
+
+def _mail(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> Draft | bytes:
+    """Let the code of the core make the step.
+
+    Spec: :rule:`wit.transition.source`, :rule:`wit.transition.no-stale`.
+    """
+    return _run(law_at(shelf, _core(shelf, last), "wit"), shelf, context, proposal, last)
+
+
+def _run(law: Law | None, shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> Draft | bytes:
+    if law is None:
         raise Failure("unresolved", "no code resolves", "wit.node.forms")
-    first_core = shelf.message(proposal.covered[0][1]).content if last is None else None
-    work = run_puppet(shelf, context, proposal, last, first_core, stamps=code is Code.STAMP)
-    previous = None if proposal.kind == "cleanup" else last
-    draft = Draft(previous, context.actor, work.inbox, work.outbox, work.core.seal())
-    return spoil(work, draft)
-
-
-def _run_module(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> bytes:
-    try:
-        return make_module_step(shelf, context, proposal, last)
-    except CannotTell as problem:
-        raise Foreign from problem
+    return law.step(shelf, context, proposal, last)
 
 
 def _update(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> Draft | bytes:
@@ -139,7 +114,7 @@ def _update(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | No
     if update_is_refused(shelf, last, proposal.covered[0]):
         return draft
     if _has_code(shelf, content):
-        return _run_code(shelf, context, proposal, last)
+        return _run(law_at(shelf, core, "wit_update", content), shelf, context, proposal, last)
     return Draft(last, context.actor, draft.inbox, draft.outbox, merge(shelf, core, content))
 
 
@@ -153,9 +128,9 @@ def _duplicate(shelf: Shelf, context: Context, proposal: Proposal, last: bytes |
 
 
 MAKERS: Final[dict[str, Callable[[Shelf, Context, Proposal, bytes | None], Draft | bytes]]] = {
-    "genesis": _run_code,
-    "ordinary": _run_code,
-    "cleanup": _run_code,
+    "genesis": _genesis,
+    "ordinary": _mail,
+    "cleanup": _mail,
     "update": _update,
     "duplicate": _duplicate,
 }

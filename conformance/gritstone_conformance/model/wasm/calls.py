@@ -13,7 +13,6 @@ from typing import Final
 from gritstone_conformance.model.admission import admission_defects
 from gritstone_conformance.model.cores import WorkingTree
 from gritstone_conformance.model.failures import Declined, Failure
-from gritstone_conformance.model.nodes import is_wasm_core, module_at
 from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.puppet import Context
 from gritstone_conformance.model.shelf import Shelf
@@ -23,6 +22,7 @@ from gritstone_conformance.model.wasm.creators import creator_of
 from gritstone_conformance.model.wasm.documents import MOST, Manifest, State
 from gritstone_conformance.model.wasm.grants import Audit
 from gritstone_conformance.model.wasm.image import Image, manifest_at, put_image, put_state, read_image, state_at
+from gritstone_conformance.model.wasm.nodes import module_at
 from gritstone_conformance.model.wasm.running import Guest, Left, run_guest
 from gritstone_conformance.model.wasm.stand_in import stand_in
 
@@ -106,9 +106,6 @@ def make_module_step(shelf: Shelf, context: Context, proposal: Proposal, last: b
     content = shelf.message(proposal.covered[0][1]).content
     old = None if last is None else shelf.step(last)
     core = content if old is None else old.core
-    if old is None and is_wasm_core(shelf, core) and "fork" in _wasm_names(shelf, core):
-        sender, message = proposal.covered[0]
-        return shelf.put(Step(None, context.actor, shelf.put_mail({sender: message}), None, core))
     entry = _ENTRIES.get(proposal.kind, "wit")
     found = find_call(shelf, core, content if proposal.kind == "update" else core, entry)
     guest = _guest(shelf, context, proposal, last, found, entry)
@@ -140,11 +137,6 @@ def _guest(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | Non
         given,
         proposal.covered,
     )
-
-
-def _wasm_names(shelf: Shelf, core: bytes) -> dict[str, bytes]:
-    found = shelf.names(core).get("wasm")
-    return shelf.names(found) if found is not None and shelf.is_tree(found) else {}
 
 
 @dataclass(frozen=True, slots=True)

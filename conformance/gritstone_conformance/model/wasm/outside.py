@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from gritstone_conformance.model.cores import WorkingTree, find
 from gritstone_conformance.model.failures import Failure
-from gritstone_conformance.model.nodes import is_wasm_core
 from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Blob, Step
@@ -36,8 +35,6 @@ def outside_fault(shelf: Shelf, actor: bytes, proposal: Proposal, last: bytes | 
     """
     content = shelf.message(proposal.covered[0][1]).content
     core = content if last is None else shelf.step(last).core
-    if not is_wasm_core(shelf, core):
-        return None
     entry = "wit_update" if proposal.kind == "update" else "wit"
     try:
         found = find_call(shelf, core, content if entry == "wit_update" else core, entry)
