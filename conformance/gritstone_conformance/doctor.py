@@ -54,6 +54,7 @@ ADVICE: Final = {
     "harness.hello.honest": "claim only what is answered",
     "harness.hello.stable": "each process of the command must answer `hello` alike",
     "harness.process.ends": "after `bye`, or at the end of stdin, exit with code 0 within 5 s",
+    "harness.process.group": "keep the processes that you start in your process group, and end them before you end",
 }
 _CAUSES: Final = (
     ("dead:", "the process ended: its last words are on stderr; run the command by hand and type a request line"),

@@ -59,6 +59,7 @@ class FakeSubject:
         self.answer = answer
         self.asked: list[Request] = []
         self.faults: list[SubjectFault] = []
+        self.strays: list[SubjectFault] = []
         self.restarts = 0
         self.attached = False
         self.kills = self.deaths = 0

@@ -40,6 +40,7 @@ class Pipes:
     """
 
     attached = False
+    strays = 0
     pid = None
 
     def __init__(self) -> None:
@@ -65,6 +66,9 @@ class Pipes:
     def kill(self) -> str:
         self.killed = True
         return "closed"
+
+    def outside(self) -> set[int]:
+        return set()
 
     def strike(self) -> None:
         self.killed = True

@@ -57,6 +57,7 @@ class Connection:
 
     attached = True
     pid: int | None = None
+    strays = 0
 
     def __init__(self, address: Address) -> None:
         try:
@@ -69,6 +70,10 @@ class Connection:
         """Return False at once: whose process it is, and how it does, cannot be seen from here."""
         del seconds
         return False
+
+    def outside(self) -> set[int]:
+        """Return nothing: which processes belong to the other side cannot be seen from here."""
+        return set()
 
     def end_input(self) -> None:
         """Close the suite's half; nothing may be written afterwards."""

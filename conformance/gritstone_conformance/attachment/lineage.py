@@ -24,12 +24,14 @@ class Lineage:
         pace: the deadlines.
         trace: where lines are traced to, or None.
         hello: the first answer to hello in the run, or None before it.
+        strays: faults of :rule:`harness.process.group`: they break no case in which they come to light.
         deaths: how many processes ended by SIGKILL, of their own or of the suite's.
     """
 
     def __init__(self, terms: Terms) -> None:
         self.faults: list[SubjectFault] = []
         self.pace = Pace(terms)
+        self.strays: list[SubjectFault] = []
         self.deaths = 0
         self._seed = terms.seed
         self._conversations = itertools.count()

@@ -51,6 +51,12 @@ class Channel(Protocol):
     def ends(self) -> Ends:
         """The file descriptors of the suite's side."""
 
+    strays: int
+    """How many processes outside its group were ended with it; known once it was killed."""
+
+    def outside(self) -> set[int]:
+        """Return the living processes that it started and that left its group."""
+
     def wait_exit(self, seconds: float) -> bool:
         """Wait for the end of the process; returns whether it came."""
 
@@ -89,7 +95,7 @@ class Liveness:
         pid, most = self._channel.pid, self._terms.max_rss_bytes
         if pid is None or most is None:
             return
-        size = procfs.rss_bytes(pid)
+        size = procfs.rss_bytes(pid, self._channel.outside())
         if size is not None and size > most:
             self._channel.kill()
             raise SubjectFault("memory", f"resident size {size} bytes, allowed are {most}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import select
 import shlex
 import signal
@@ -17,14 +18,20 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
+from gritstone_conformance.attachment import procfs
 from gritstone_conformance.attachment.stream import Ends
 from gritstone_conformance.errors import UsageError
 
-__all__ = ["Command", "Process", "strike_all"]
+__all__ = ["FAMILY", "Command", "Process", "strike_all"]
+
+FAMILY: Final = "GRITSTONE_FAMILY"
+"""The variable by which processes are known that one process started, also where they left its group."""
+_MOST_ROUNDS: Final = 10  # of looking for processes outside the group, which may start further ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +80,18 @@ def _names_file(word: str) -> bool:
 
 
 class Process:
-    """A running child that leads its own process group."""
+    """A running child that leads its own process group.
+
+    Attributes:
+        strays: how many processes outside its group were ended with it; known once it was killed.
+    """
 
     attached = False
 
     def __init__(self, command: Command) -> None:
+        self.strays = 0
+        self._mark = f"{FAMILY}={dict(command.env).get(FAMILY) or secrets.token_hex(16)}"
+        self._before = procfs.all_pids()
         try:
             self._child = self._start(command)
         except OSError as problem:
@@ -95,7 +109,7 @@ class Process:
         return subprocess.Popen(
             command.argv,
             cwd=command.cwd,
-            env={**os.environ, **dict(command.env)} if command.env else None,
+            env={**os.environ, FAMILY: self._mark.partition("=")[2], **dict(command.env)},
             umask=command.umask,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -129,12 +143,18 @@ class Process:
             self._child.stdin.close()
 
     def kill(self) -> str:
-        """SIGKILL the group now and reap the leader; returns how it ended, ``exit-<code>`` or ``signal-<NAME>``."""
+        """SIGKILL the group and all that left it, and reap the leader; returns ``exit-<code>`` or ``signal-<NAME>``."""
         if self._last_resort.detach() is not None:
+            left = self.outside()
             _kill_group(self.pid)
+            self.strays = _kill_strays(left, self.outside)
             self._child.wait()
             self._close()
         return self._end_word()
+
+    def outside(self) -> set[int]:
+        """Return the living processes that it started and that left its group."""
+        return procfs.outside_group(self.pid, self._mark, self._before)
 
     def strike(self) -> None:
         """SIGKILL the group and leave the rest to whoever reads from it; for another thread."""
@@ -176,6 +196,20 @@ def strike_all() -> None:
     """SIGKILL the groups of all processes that were not ended yet."""
     for process in list(_running):
         process.strike()
+
+
+def _kill_strays(found: set[int], look: Callable[[], set[int]]) -> int:
+    """SIGKILL processes, and those that are found then, until there are none; returns how many there were."""
+    ended = set(found)
+    for _ in range(_MOST_ROUNDS):
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        found = look()
+        ended |= found
+        if not found:
+            break
+    return len(ended)
 
 
 def _kill_group(leader: int) -> None:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 __all__ = [
+    "all_pids",
     "busy_seconds",
     "carriers",
     "cpu_seconds",
     "group_members",
+    "outside_group",
     "peak_rss_bytes",
     "reset_peak_rss",
     "rss_bytes",
@@ -51,9 +53,44 @@ def _status_bytes(pid: int, field: str) -> int | None:
     return found
 
 
-def rss_bytes(pid: int) -> int | None:
-    """Return the resident size in bytes, or None where it cannot be read."""
-    return _status_bytes(pid, "VmRSS")
+def rss_bytes(pid: int, others: Iterable[int] = ()) -> int | None:
+    """Return the resident size in bytes, or None where it cannot be read.
+
+    Args:
+        pid: the process.
+        others: processes that count as its own, wherever they are now.
+    """
+    sizes = [_status_bytes(each, "VmRSS") for each in (pid, *(set(others) - set(_tree(pid))))]
+    return None if sizes[0] is None else sum(size or 0 for size in sizes)
+
+
+def all_pids() -> frozenset[int]:
+    """Return the numbers of all processes; empty where they cannot be read."""
+    return frozenset(int(name) for name in (os.listdir(_PROC) if _PROC.is_dir() else ()) if name.isdecimal())
+
+
+def outside_group(leader: int, variable: str, before: frozenset[int]) -> set[int]:
+    """Return the living processes that a leader started and that left its process group.
+
+    Those are found that descend from it now, and those that have ``NAME=value`` in their environment.
+
+    Args:
+        leader: the process that leads the group; it may have ended.
+        variable: what the leader was started with.
+        before: processes that were there before the leader; they are not looked at.
+    """
+    candidates = all_pids() - before
+    marked = variable.encode()
+    found = set()
+    for pid in candidates - {leader}:
+        with contextlib.suppress(OSError):  # one that has gone, or that belongs to another user
+            if os.getpgid(pid) != leader and marked in (_PROC / str(pid) / "environ").read_bytes().split(b"\0"):
+                found.add(pid)
+    for pid in set(_tree(leader)) - {leader}:
+        with contextlib.suppress(OSError):
+            if os.getpgid(pid) != leader:
+                found.add(pid)
+    return {pid for pid in found if _state(pid) not in "ZX"}
 
 
 def peak_rss_bytes(pid: int) -> int | None:

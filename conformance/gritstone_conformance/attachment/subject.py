@@ -64,6 +64,21 @@ class Subject:
         return self._lineage.faults
 
     @property
+    def strays(self) -> list[SubjectFault]:
+        """The processes that were found outside the group of the process that started them.
+
+        Spec: :rule:`harness.process.group`.
+        """
+        self._note_strays()
+        return self._lineage.strays
+
+    def _note_strays(self) -> None:
+        if self._conversation is not None and (count := self._conversation.channel.strays):
+            detail = f"{count} processes had left the process group when it was ended"
+            self._lineage.strays.append(SubjectFault("protocol:process.group", detail, "harness.process.group"))
+            self._conversation.channel.strays = 0
+
+    @property
     def deaths(self) -> int:
         """How many processes, this one and all related ones, ended by SIGKILL while they were to be asked.
 
@@ -152,6 +167,7 @@ class Subject:
             end = SubjectFault(f"dead:{self._conversation.kill()}", "")
             self._lineage.deaths += was_alive and end.is_sigkill
             self._told_to_end = True
+            self._note_strays()
 
     def strike(self) -> None:
         """SIGKILL the process group, from another thread; the thread that waits for its answers meets its death."""
@@ -253,6 +269,7 @@ class Subject:
         conversation = Conversation(
             self._open(), self._terms, self._lineage.pace, self._lineage.seqs(), self._lineage.trace
         )
+        self._note_strays()
         self._conversation, self._told_to_end = conversation, False
         answer = conversation.exchange([("hello", self._terms.hello_args())])[0]
         match answer:

@@ -94,7 +94,7 @@ def overhear(
     finally:
         observed.close()
     for item in plan.of_kind("watch"):
-        found.append(recorder.watched(item, subject.faults, observed.ledger.judged))
+        found.append(recorder.watched(item, [*subject.faults, *subject.strays], observed.ledger.judged))
         notify(found[-1])
     return RunResult(settle(found, plan), observed.claims, subject.restarts)
 

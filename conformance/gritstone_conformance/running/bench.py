@@ -75,7 +75,8 @@ class Bench:
             self._support(watches[0])
         self._observed.close()
         lines = self._observed.ledger.judged
-        judged = [self._recorder.watched(item, self._subject.faults, lines) for item in watches]
+        faults = [*self._subject.faults, *self._subject.strays]
+        judged = [self._recorder.watched(item, faults, lines) for item in watches]
         beside = (replace(self._items[name], counted=False) for name in self._played)
         plan = replace(self._plan, items=(*watches, *beside))
         return {

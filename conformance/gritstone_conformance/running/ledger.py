@@ -36,6 +36,10 @@ class RunSubject(SubjectLike, Protocol):
         """Everything that broke so far, in this process and all related ones."""
 
     @property
+    def strays(self) -> list[SubjectFault]:
+        """The processes that were found outside the group of the process that started them."""
+
+    @property
     def deaths(self) -> int:
         """How many processes, this one and all related ones, ended by SIGKILL while they were to be asked."""
 

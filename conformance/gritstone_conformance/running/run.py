@@ -100,7 +100,7 @@ def execute(
     finally:
         observed.close()
     lines = observed.ledger.judged
-    tell(recorder.watched(item, subject.faults, lines) for item in plan.of_kind("watch"))
+    tell(recorder.watched(item, [*subject.faults, *subject.strays], lines) for item in plan.of_kind("watch"))
     return RunResult(settle(found, plan), observed.claims, subject.restarts)
 
 

@@ -19,6 +19,7 @@ WATCHED: Final = (
     "harness.hello.stable",
     "harness.json.plain",
     "harness.process.ends",
+    "harness.process.group",
     "harness.reply.class-closed",
     "harness.reply.one",
     "harness.reply.one-answer",
