@@ -280,6 +280,48 @@ class Grid(_WithRuntime):
         assert report.steps >= self.side * self.side
 
 
+class ShortLives(_WithRuntime):
+    """Actors that are created and used once, and released and collected in groups of 50 or not; then a cut and a prune.
+
+    Without a release each injection writes a mailbox with an entry for every actor so far, so time and bytes grow with
+    the square of the number of actors.
+    """
+
+    params = (["kept", "released"], [250, 1_000])
+    param_names = ("agent", "actors")
+    repeat = 1
+    unit = "bytes"
+
+    def setup(self, agent: str, actors: int) -> None:
+        self.open("unsynced")
+        self.cores = [self.core(f"short {number}") for number in range(actors)]
+        self.said = self.program(b"S\0q\0\1", **{"00": self.runtime.agent, "01": self.put(Blob(NO_HEADERS, b"said"))})
+        self.save()
+
+    def _live(self, agent: str) -> None:
+        for begin in range(0, len(self.cores), 50):
+            for core in self.cores[begin : begin + 50]:
+                self.inject(core, core, "genesis")
+                self.inject(core, self.said)
+                self.wait(self.runtime.run())
+                for sender, message in self.runtime.mail():
+                    self.wait(self.runtime.acknowledge(sender, message))
+            if agent == "released":
+                self.wait(self.runtime.release(self.cores[begin : begin + 50]))
+                self.wait(self.runtime.release(self.wait(self.runtime.collect())))
+        self.wait(self.runtime.cut())
+        self.store.prune(self.runtime.pins())
+        self.runtime.forget()
+
+    def time_lives(self, agent: str, actors: int) -> None:
+        self._live(agent)
+
+    def track_bytes(self, agent: str, actors: int) -> int:
+        """Return how many bytes the files of the store take at the end."""
+        self._live(agent)
+        return sum(path.stat().st_blocks * 512 for path in Path(self.directory).rglob("*") if path.is_file())
+
+
 class Restart(_WithRuntime):
     """A runtime that starts on a store with 1,000 actors at rest."""
 

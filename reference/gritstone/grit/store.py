@@ -24,6 +24,8 @@ from gritstone.grit.snapshot import Snapshot
 
 __all__ = ["Store", "move_references", "put_unless_erased"]
 
+_LEAST_COMPACTED = 1_024  # objects that a prune removed
+
 _T = TypeVar("_T")
 
 _FORMAT_KEY = b"format"
@@ -200,8 +202,17 @@ class Store:
             raise
 
     def prune(self, pins: Iterable[ObjectId] = ()) -> int:
-        """Remove every object that no reference and no pin reaches; see ``pruning.prune``."""
-        return prune(self._engine, self.format, self.limits, pins)
+        """Remove every object that no reference and no pin reaches; see ``pruning.prune``.
+
+        If many objects were removed, and more than are left, the files of the engine are also made smaller.
+        """
+        removed = prune(self._engine, self.format, self.limits, pins)
+        if removed >= _LEAST_COMPACTED:
+            with self._engine.view() as view:
+                left = view.count(Table.OBJECTS)
+            if removed > left:
+                self._engine.scrub()
+        return removed
 
     # --- references ------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ class Batch:
 
     Attributes:
         objects: new encodings by id.
+        size_bytes: what they are long together.
         borrowed: ids in the store that new objects lead to.
         present: actors that the update expects not to be away.
         removals: the count of removals since which borrowed ids are known to have their closure; see ``removals``.
@@ -49,11 +50,13 @@ class Batch:
         "objects",
         "present",
         "removals",
+        "size_bytes",
     )
 
     def __init__(self, removals: int = 0) -> None:
         self.removals = removals
         self.objects: dict[ObjectId, bytes] = {}
+        self.size_bytes = 0
         self.borrowed: set[ObjectId] = set()
         self.present: set[ObjectId] = set()
         self._old_heads: dict[ObjectId, ObjectId | None] = {}
@@ -61,6 +64,11 @@ class Batch:
         self._old_marks: dict[ObjectId, ObjectId | None] = {}
         self._marks: dict[ObjectId, ObjectId | None] = {}
         self._others: list[Change] = []
+
+    def add(self, encodings: Mapping[ObjectId, bytes]) -> None:
+        """Add encodings of new objects."""
+        self.objects.update(encodings)
+        self.size_bytes += sum(map(len, encodings.values()))
 
     @property
     def names(self) -> int:

@@ -52,6 +52,7 @@ def collect(world: World) -> list[ObjectId]:
         world.reload()
         raise
     world.committed()
+    world.let_go(found)
     return found
 
 

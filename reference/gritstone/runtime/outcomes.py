@@ -48,7 +48,7 @@ def end_admitted(world: World, running: Running, admitted: Admitted, *, event: E
     """
     actor, position = running.actor, admitted.position
     batch, covered = world.batch, running.run.proposal.covered
-    batch.objects.update(admitted.workspace.encodings)
+    batch.add(admitted.workspace.encodings)
     for borrowed in admitted.borrowed:
         if borrowed not in batch.objects:
             batch.borrowed.add(borrowed)
@@ -216,5 +216,5 @@ def adopt_cut(world: World) -> ObjectId:
 
 
 def _keep(world: World, workspace: Workspace) -> None:
-    world.batch.objects.update(workspace.encodings)
+    world.batch.add(workspace.encodings)
     world.objects.remember(workspace.made)

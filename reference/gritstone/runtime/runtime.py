@@ -51,6 +51,7 @@ _T = TypeVar("_T")
 _STRIDE_STEPS = 512
 _NAMES_PER_STEP = 3
 _LEAST_GATHERED = 1_024  # objects
+_MOST_BATCH_BYTES = 16 << 20  # of new objects that wait for a commit
 _COMMIT_SHARE = 0.1
 
 
@@ -187,7 +188,7 @@ class Runtime:
         if left is not None and adopted >= left:
             return None  # enough, also where others are still in progress
         if world.ready:
-            if self._commits or len(world.batch.objects) >= self._gather or self._is_wide():
+            if self._commits or len(world.batch.objects) >= self._gather or self._is_large():
                 self._flush()
             if machine.is_full:
                 await self._waiting.wait(None)
@@ -213,7 +214,10 @@ class Runtime:
     def _stride(self) -> int:
         return max(1, min(_STRIDE_STEPS, self.store.limits.cas_names // (2 * _NAMES_PER_STEP)))
 
-    def _is_wide(self) -> bool:
+    def _is_large(self) -> bool:
+        """Return whether the batch has to be committed, however many objects it has."""
+        if self.machine.world.batch.size_bytes >= _MOST_BATCH_BYTES:
+            return True
         return self.machine.world.batch.names > self.store.limits.cas_names // 2
 
     def _tick(self) -> None:

@@ -34,7 +34,7 @@ def start_world(store: Store, laws: Laws, name: str) -> World:
     while not _is_there(store, agent):
         batch = Batch()
         head = first_step(workspace, agent)
-        batch.objects.update(workspace.encodings)
+        batch.add(workspace.encodings)
         batch.move_head(agent, None, head)
         batch.change(Change(_AGENT, None, agent))
         if commit(store, batch):

@@ -10,7 +10,7 @@ Spec: :rule:`runtime.recover.mail`, :rule:`runtime.route.fan`, :rule:`runtime.re
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from gritstone.errors import InternalError
 from gritstone.grit.objects import Mailbox, ObjectId, Step
@@ -28,7 +28,9 @@ from gritstone.wit.transition import Executor
 
 __all__ = ["World"]
 
-_MOST_POSITIONS = 8_192
+_KEPT_BYTES = 8 << 20  # of places of actors
+_POSITION_BYTES = 400  # of a place, roughly
+_ENTRY_BYTES = 200  # of one entry of a mailbox or core, roughly
 
 
 class World:
@@ -57,6 +59,7 @@ class World:
         self.ready: deque[Actor] = deque()
         self.away: frozenset[ObjectId] = frozenset()
         self._placed: list[Actor] = []
+        self._placed_bytes = 0
         self._heads: dict[ObjectId, ObjectId] = {}
         self._marks: dict[ObjectId, ObjectId] = {}
 
@@ -79,9 +82,17 @@ class World:
             return None
         found = actor.position
         if found is None:
-            found = actor.position = load_position(self.objects, actor.head, actor.actor_id)
-            self._placed.append(actor)
+            found = load_position(self.objects, actor.head, actor.actor_id)
+            self._place(actor, found)
         return found
+
+    def _place(self, actor: Actor, position: Position) -> None:
+        """Remember where an actor is."""
+        if actor.position is None:
+            self._placed.append(actor)
+            entries = len(position.inbox) + len(position.outbox) + len(position.core)
+            self._placed_bytes += _POSITION_BYTES + _ENTRY_BYTES * entries
+        actor.position = position
 
     def is_away(self, actor_id: ObjectId) -> bool:
         """Return whether an actor makes no step in this store."""
@@ -123,9 +134,7 @@ class World:
             self.batch.move_mark(actor.actor_id, actor.mark, actor.mark)
             self.batch.present.add(actor.actor_id)
         actor.head = position.step_id
-        if actor.position is None:
-            self._placed.append(actor)
-        actor.position = position
+        self._place(actor, position)
 
     def enqueue(self, actor: Actor) -> None:
         """Let an actor have its turn."""
@@ -166,13 +175,21 @@ class World:
                 known[bytes.fromhex(name)] = change.new
         if collected:
             self.away |= collected
-        self.objects.grew(len(self.batch.objects), sum(map(len, self.batch.objects.values())))
         if self.batch.removals > self.removals:
             self.removals = self.batch.removals
             self.forget()
         self.batch = Batch(self.removals)
-        if len(self._placed) > _MOST_POSITIONS:
+        if self._placed_bytes > _KEPT_BYTES:
             self._displace()
+
+    def let_go(self, actors: Iterable[ObjectId]) -> None:
+        """Forget actors of which nothing is left to know."""
+        for actor_id in actors:
+            actor = self.actors.get(actor_id)
+            if actor is None or actor.head is not None or actor.mark is not None:
+                continue
+            if not actor.mail and actor.running is None and actor.trouble is None and not actor.is_queued:
+                del self.actors[actor_id]
 
     def is_current(self) -> bool:
         """Return whether heads, marks and the actors that are away are in the store as they were last seen there."""
@@ -221,6 +238,7 @@ class World:
         for actor in self._placed:
             actor.position = None
         self._placed.clear()
+        self._placed_bytes = 0
 
     def _count_removals(self) -> int:
         with self.store.snapshot() as snapshot:

@@ -180,7 +180,7 @@ class Sandbox:
         if tip is not None and tip != agent.inbox.get(actor):
             letters = self._letters(workspace, tip, agent.inbox.get(actor))
             after = agent_step(workspace, sent, {}, {actor: tip})
-        batch.objects.update(workspace.encodings)
+        batch.add(workspace.encodings)
         batch.borrowed.update(admitted.borrowed)
         batch.move_head(self.agent, agent.step_id, after.step_id)
         batch.move_head(actor, None if last is None else last.step_id, position.step_id)

@@ -20,7 +20,8 @@ __all__ = ["MOST_LISTED", "Load", "Roots", "is_legal_change", "load_message", "n
 MOST_LISTED = 4_096
 """How many unread messages an operation lists."""
 
-_MOST_ROOTS = 65_536
+_KEPT_BYTES = 8 << 20  # in each generation
+_ROOT_BYTES = 250  # two ids and their place in a dictionary, roughly
 
 Load: TypeAlias = Callable[[ObjectId], Object]
 Roots: TypeAlias = Recent[ObjectId, ObjectId]
@@ -134,4 +135,4 @@ def root_of(load: Load, roots: Roots, tip: ObjectId) -> ObjectId:
 
 def new_roots() -> Roots:
     """Make an empty memory of roots."""
-    return Recent(_MOST_ROOTS)
+    return Recent(_KEPT_BYTES, _ROOT_BYTES)

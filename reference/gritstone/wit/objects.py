@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping
 from gritstone.errors import Missing
 from gritstone.grit.formats import Format
 from gritstone.grit.limits import Limits
-from gritstone.grit.objects import Kind, Object, ObjectId
+from gritstone.grit.objects import Blob, Kind, Mailbox, Object, ObjectId, Tree
 from gritstone.wit.stencils import stencils_of
 
 __all__ = ["Objects"]
 
-_KEPT_BYTES = 4 << 20  # of encodings and overhead, in each generation
+_KEPT_BYTES = 4 << 20  # of decoded objects, in each generation
 _OVERHEAD_BYTES = 400  # of a decoded object, roughly
+_ENTRY_BYTES = 200  # of one entry of a tree or mailbox, roughly
 
 
 class Objects:
@@ -66,9 +67,7 @@ class Objects:
             if found is None:
                 data = self._fetch(object_id)
                 found = self.format.decode(data, self.limits)
-                self._grow(len(data))
-            else:
-                self._grow(0)
+            self._grow(found)
             self.young[object_id] = found
         return found
 
@@ -95,24 +94,22 @@ class Objects:
         return Kind.BLOB if found is None else found.kind
 
     def remember(self, made: Mapping[ObjectId, Object]) -> None:
-        """Keep objects that were just made; ``grew`` is told of them later, of many at once."""
+        """Keep objects that were just made."""
+        for value in made.values():
+            self._grow(value)
         self.young.update(made)
-
-    def grew(self, count: int, size_bytes: int) -> None:
-        """Be told how many objects were remembered, and the sum of their encodings; lets go what is too much."""
-        self._bytes += size_bytes + count * _OVERHEAD_BYTES
-        if self._bytes > _KEPT_BYTES:
-            self._turn()
 
     def forget(self) -> None:
         """Forget everything, since something was erased or removed."""
         self.young, self._old, self._bytes = {}, {}, 0
         self.age = object()
 
-    def _grow(self, size_bytes: int) -> None:
-        self._bytes += size_bytes + _OVERHEAD_BYTES
+    def _grow(self, value: Object) -> None:
+        """Count an object before it is kept, and let the old generation go if the young one is full."""
+        self._bytes += _OVERHEAD_BYTES
+        if isinstance(value, Blob):
+            self._bytes += len(value.data)
+        elif isinstance(value, Tree | Mailbox):
+            self._bytes += _ENTRY_BYTES * len(value.entries)
         if self._bytes > _KEPT_BYTES:
-            self._turn()
-
-    def _turn(self) -> None:
-        self._old, self.young, self._bytes = self.young, {}, 0
+            self._old, self.young, self._bytes = self.young, {}, 0

@@ -2,7 +2,7 @@
 
 Two dictionaries: what was used since the last turn, and what was used before it. When the young one is full it
 becomes the old one, and what nobody asked for since is let go. So a look costs one look into a dictionary, and what
-is kept is at most twice what is allowed.
+is kept is at most twice what is allowed. What is allowed is a number of bytes, which values are estimated to take.
 """
 
 from __future__ import annotations
@@ -25,9 +25,14 @@ class Recent(Generic[_K, _V]):
 
     __slots__ = ("_most", "_old", "young")
 
-    def __init__(self, most: int) -> None:
-        """Remember at most twice ``most`` values, and what is added at once besides."""
-        self._most = most
+    def __init__(self, most_bytes: int, entry_bytes: int) -> None:
+        """Remember at most twice ``most_bytes``, and what is added at once besides.
+
+        Args:
+            most_bytes: what the young dictionary may take.
+            entry_bytes: what one key with its value takes in memory, roughly.
+        """
+        self._most = max(1, most_bytes // entry_bytes)
         self.young: dict[_K, _V] = {}
         self._old: dict[_K, _V] = {}
 

@@ -22,7 +22,8 @@ from gritstone.wit.workspace import Workspace
 
 __all__ = ["Walk", "Whole", "new_whole"]
 
-_MOST_RANKS = 131_072
+_KEPT_BYTES = 16 << 20  # in each generation
+_RANK_BYTES = 200  # an id, a number and their place in a dictionary, roughly
 
 Whole: TypeAlias = Recent[ObjectId, int]
 """The rank of ids that are known to be whole."""
@@ -30,7 +31,7 @@ Whole: TypeAlias = Recent[ObjectId, int]
 
 def new_whole() -> Whole:
     """Make an empty memory of what is whole."""
-    return Recent(_MOST_RANKS)
+    return Recent(_KEPT_BYTES, _RANK_BYTES)
 
 
 class Walk:

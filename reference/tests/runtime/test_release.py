@@ -190,3 +190,26 @@ def test_two_cuts_with_equal_boxes_are_two_steps(stage: Stage) -> None:
     second = stage.wait(runtime.cut())
     assert first != second
     assert boxes(stage)[1] == {}
+
+
+def test_many_short_lives_leave_little_behind(stage: Stage) -> None:
+    runtime = stage.start()
+    for number in range(3):
+        actors = stage.born(*[f"{number}-{each}" for each in range(40)])
+        for actor in actors:
+            tell_the_agent(stage, actor, b"S\0q\0\1")
+        stage.run()
+        for sender, message in runtime.mail():
+            stage.wait(runtime.acknowledge(sender, message))
+        release(stage, *actors)
+        assert stage.wait(runtime.collect()) == sorted(actors)
+        release(stage, *actors)
+        stage.wait(runtime.cut())
+        stage.store.prune(runtime.pins())
+        runtime.forget()
+        assert boxes(stage)[1] == {}
+        assert set(boxes(stage)[0]) == {runtime.agent}
+        assert set(runtime.machine.world.actors) == {runtime.agent}
+        with stage.store.snapshot() as snapshot:
+            reached = snapshot.closure([target for _, target in snapshot.references()])
+        assert len(list(reached)) < 12

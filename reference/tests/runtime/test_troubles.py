@@ -142,7 +142,7 @@ def test_few_are_covered_at_once(stage: Any) -> None:
 
 
 def test_few_positions_are_kept(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world, "_MOST_POSITIONS", 3)
+    monkeypatch.setattr(world, "_KEPT_BYTES", 3_000)
     stage.start()
     actors = stage.born(*"abcdef")
     for actor in actors:

@@ -31,7 +31,8 @@ from gritstone.wit.workspace import Workspace
 
 __all__ = ["Sources"]
 
-_MOST_TREES = 256
+_KEPT_BYTES = 16 << 20  # in each generation
+_PACKAGE_BYTES = 1 << 16  # the modules of one tree, roughly
 _FORM = re.compile(rb"/([^:]+):([A-Za-z0-9_.]+):([A-Za-z0-9_.]+)")
 
 
@@ -39,7 +40,7 @@ class Sources(Law):
     """Python code in the core: the form ``/<path>:<module>:<function>``."""
 
     def __init__(self) -> None:
-        self._trees: Recent[ObjectId, _Package] = Recent(_MOST_TREES)
+        self._trees: Recent[ObjectId, _Package] = Recent(_KEPT_BYTES, _PACKAGE_BYTES)
 
     def has(self, data: bytes, format_name: str) -> bool:
         """Return whether the data names code in a core."""
