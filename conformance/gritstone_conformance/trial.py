@@ -91,6 +91,7 @@ class Divergence(Exception):  # noqa: N818 - a finding, not an error
         replayable: whether the steps alone, in one process, show the fault again.
         around: what stands beside the difference in the answer, for people.
         history: the part of a history around the fault, for people, or None.
+        remark: what else a report says, or None.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Divergence(Exception):  # noqa: N818 - a finding, not an error
         self.replayable = replayable
         self.around = tuple(around)
         self.history = history
+        self.remark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
+from gritstone_conformance.attachment.claims import PROFILES
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.messages import (
     LAST_REPORT,
@@ -69,6 +70,7 @@ def closing_lines(
     """Return the lines that say what follows; a claim names all that it rests on."""
     tail = f"   exit {judgement.exit}" if judgement.exit else ""
     lines = [*_others_alike(outcomes, where, asked), *_unasked(outcomes, asked), *_unscored(header, judgement, asked)]
+    lines += _fix_first(outcomes)
     lines += unasked_lines(judgement) if judgement.exit != 3 else []
     lines += [*_remarks(outcomes, judgement), *(line for entry in judgement.stale for line in entry.told())]
     own = sum(1 for outcome in outcomes if outcome.cause == OWN_FAULT)
@@ -173,6 +175,21 @@ def _unasked(outcomes: Iterable[Outcome], asked: str) -> list[str]:
     failing = (outcome for outcome in outcomes if outcome.verdict == "fail" and outcome.expected is None)
     others = sorted({blamed_rule(outcome) for outcome in failing if not is_asked(outcome, asked)})
     return [f"the same cases fail by rules that were not asked for: {' '.join(others)}"] if others else []
+
+
+def _fix_first(outcomes: Iterable[Outcome]) -> list[str]:
+    """Return which failing rules others that fail build on: those of the lowest profile."""
+    by_profile: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        if outcome.verdict == "fail" and outcome.rule is not None and outcome.expected is None:
+            by_profile.setdefault(outcome.rule.partition(".")[0], set()).add(outcome.rule)
+    failing = [name for name in ("harness", *PROFILES) if name in by_profile]
+    if len(failing) < 2:
+        return []
+    lowest, *above = failing
+    rules = sorted(by_profile[lowest])
+    shown = [*rules[:SHOWN], f"and {len(rules) - SHOWN} more"] if len(rules) > SHOWN else rules
+    return [f"fix {lowest} first, failures of {' and '.join(above)} may follow from it: {' '.join(shown)}"]
 
 
 def _unscored(header: Mapping[str, Json], judgement: Judgement, asked: str) -> list[str]:

@@ -18,6 +18,7 @@ from gritstone_conformance.folders import without_folders
 from gritstone_conformance.judge import Difference
 from gritstone_conformance.replies import Json, Trouble
 from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.running.attribution import narrowed
 from gritstone_conformance.running.engine import Tested
 from gritstone_conformance.running.insides import first_inside
 from gritstone_conformance.running.outcomes import OWN_FAULT, Divergent, Outcome
@@ -81,7 +82,8 @@ class Recorder:
         if isinstance(played.reply, Trouble):
             return self._in_trouble(outcome, played.reply.message, told)
         inside = first_inside(difference.path, difference.expected, difference.got)
-        return self._failed(replace(outcome, detail=inside), step.rule or case.rules[0], difference.signature, told)
+        rule = narrowed(step.rule or case.rules[0], step, difference)
+        return self._failed(replace(outcome, detail=inside), rule, difference.signature, told)
 
     def tested(self, item: Planned, tested: Tested) -> Outcome:
         """Return the outcome of a property."""
@@ -143,7 +145,7 @@ class Recorder:
             around=[each.to_json() for each in divergence.around],
             message=_message(difference),
         )
-        detail = first_inside(difference.path, difference.expected, difference.got)
+        detail = divergence.remark or first_inside(difference.path, difference.expected, difference.got)
         if not tested.repeatable:
             detail = "not repeatable: the same requests passed when they were sent again"
         outcome = replace(outcome, shrunk_from=tested.first_requests, detail=detail, history=divergence.history)
@@ -151,7 +153,8 @@ class Recorder:
             outcome = replace(outcome, shrink_cut=tested.shrink.cut, shrink_s=tested.shrink.seconds)
         if last is not None and not difference.path and "error" in got:
             return self._in_trouble(outcome, str(got["error"]), told)
-        return self._failed(outcome, divergence.rule, difference.signature, told)
+        rule = divergence.rule if last is None else narrowed(divergence.rule, last, difference)
+        return self._failed(outcome, rule, difference.signature, told)
 
     def _failed(self, outcome: Outcome, rule: str, signature: str, told: Divergent | None) -> Outcome:
         return replace(outcome, verdict="fail", rule=rule, level=self.level(rule), signature=signature, divergence=told)

@@ -59,7 +59,9 @@ def thin(case: Case, divergence: Divergence, subject: Observed, shrink: Shrink) 
     if not player.shows(case.steps):
         return None
     steps = _left_out(list(case.steps), player)
-    return Divergence(player.difference or divergence.difference, steps, divergence.rule)
+    thinned = Divergence(player.difference or divergence.difference, steps, divergence.rule)
+    thinned.remark = divergence.remark
+    return thinned
 
 
 def _left_out(steps: list[Step], player: _Player) -> list[Step]:

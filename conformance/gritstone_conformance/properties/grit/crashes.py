@@ -22,6 +22,7 @@ from gritstone_conformance.model.store import Change, Store
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Tree, to_base64
 from gritstone_conformance.properties.grit.pair import Pair, open_durable
 from gritstone_conformance.properties.grit.registry import each_format
+from gritstone_conformance.properties.relying import relying
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.trial import Asked, Property, SubjectLike, Trial
@@ -115,12 +116,26 @@ def pruned(trial: Trial, fmt: Format, share: int) -> None:
         ("grit.import", {"bytes": to_base64(source.bundle()), "more": False}),
         ("grit.cas", {"changes": [gone]}),
     ]
-    pair, _ = _kill_during(trial, fmt, before, [("grit.prune", {"pins": []})], share)
-    graph.fill(pair.model)
-    pair.play(pair.open(create=False), pair.refs(), *(pair.get(identity) for identity in graph.encodings))
-    pair.export()
+    with relying(trial, partial(_idle, trial, fmt, graph, before), "a kill without a prune"):
+        pair, _ = _kill_during(trial, fmt, before, [("grit.prune", {"pins": []})], share)
+        graph.fill(pair.model)
+        pair.play(pair.open(create=False), pair.refs(), *(pair.get(identity) for identity in graph.encodings))
+        pair.export()
     trial.expect("grit.prune", {"store": "s", "pins": []}, {"ok": {"removed": {"$": "any"}}})
     pair.export()
+
+
+def _idle(trial: Trial, fmt: Format, graph: Graph, before: list[Request]) -> None:
+    """After a kill that meets no request, all references are as before and their closure is present."""
+    victim = trial.spawn()
+    pair = open_durable(trial, fmt, "idle", victim)
+    victim.ask_many(_with_handle(before, "idle"))
+    victim.kill()
+    found = Pair(trial, pair.model, handle="still", directory=pair.directory)
+    graph.fill(found.model)
+    found.play(found.open(create=False), found.refs(), rule="grit.ref.durable")
+    found.play(*(found.get(identity) for identity in graph.encodings), rule="grit.store.crash")
+    found.play(found.close())
 
 
 def imported(trial: Trial, fmt: Format, share: int) -> None:
@@ -332,7 +347,7 @@ PROPERTIES: Final = (
         kind="crash",
     ),
     *each_format(
-        *("crash/prune", pruned, "grit.prune.safe"),
+        *("crash/prune", pruned, "grit.prune.safe", "grit.store.crash", "grit.ref.durable"),
         given=_share,
         features=("durable",),
         kind="crash",

@@ -143,7 +143,7 @@ PROPERTIES: Final = (
         features=_ERASE,
         examples=18,
     ),
-    *each_format("erase/not-over-bytes", not_over_bytes, "grit.bundle.bytes", given=draws.graph(4), examples=8),
+    *each_format("erase/not-over-bytes", not_over_bytes, "grit.bundle.no-erase", given=draws.graph(4), examples=8),
     *each_format(
         "erase/blobs-only", blobs_only, "grit.erase.blob-only", given=draws.graph(), features=_ERASE, examples=12
     ),

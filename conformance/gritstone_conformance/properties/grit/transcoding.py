@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from gritstone_conformance.model.formats import CBOR_BLAKE3, Format, other_format
@@ -11,7 +12,9 @@ from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.transcode import MAPPED_SPACES, transcode
 from gritstone_conformance.model.values import Blob, Message, Tree, to_base64
 from gritstone_conformance.properties.grit import draws
+from gritstone_conformance.properties.grit.pair import open_memory
 from gritstone_conformance.properties.grit.registry import each_format, is_first
+from gritstone_conformance.properties.relying import relying
 from gritstone_conformance.strategies import graphs, objects
 from gritstone_conformance.strategies.bundle_faults import BUNDLE_FAULTS
 from gritstone_conformance.strategies.graphs import Graph
@@ -43,16 +46,25 @@ def there_and_back(trial: Trial, fmt: Format, graph: Graph) -> None:
     back = asking(trial, there, other, fmt, "grit.transcode.round-trip")
     assert back[2] == ok(bundle=to_base64(data)), "the model itself must come back"
     same = asking(trial, data, fmt, fmt, "grit.transcode.shape")
-    trial.expect_many([asking(trial, data, fmt, other, "grit.transcode.shape"), back, same])
+    with relying(trial, partial(_carried, trial, fmt, data), "importing and exporting the bundle"):
+        trial.expect_many([asking(trial, data, fmt, other, "grit.transcode.shape"), back, same])
+
+
+def _carried(trial: Trial, fmt: Format, data: bytes) -> None:
+    """A bundle that is imported into an empty store is exported again."""
+    pair = open_memory(trial, fmt, "carried")
+    pair.play(*pair.take(data), rule="grit.bundle.bytes")
+    pair.export(rule="grit.bundle.bytes")
 
 
 def back_again(trial: Trial, fmt: Format, graph: Graph) -> None:
     """If a bundle is accepted, transcoding the result back to the first format gives exactly the first bytes."""
     other, data = other_format(fmt), to_base64(graph.bundle())
     there = {"from": fmt.name, "to": other.name, "bundle": data}
-    given = trial.expect("grit.transcode", there, ok(bundle={"$": "any"}), rule="grit.transcode.shape")
-    back = {"from": other.name, "to": fmt.name, "bundle": given.get("bundle", "")}
-    trial.expect("grit.transcode", back, ok(bundle=data))
+    with relying(trial, partial(_carried, trial, fmt, graph.bundle()), "importing and exporting the bundle"):
+        given = trial.expect("grit.transcode", there, ok(bundle={"$": "any"}), rule="grit.transcode.shape")
+        back = {"from": other.name, "to": fmt.name, "bundle": given.get("bundle", "")}
+        trial.expect("grit.transcode", back, ok(bundle=data))
 
 
 def opaque(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -136,17 +148,18 @@ def long_and_deep(trial: Trial, fmt: Format) -> None:
 
 
 _TRANSCODE: Final = ("transcode",)
+_CARRIED: Final = "grit.bundle.bytes"
 
 PROPERTIES: Final = (
     *each_format(
-        *("transcode/there-and-back", there_and_back, "grit.transcode.shape", "grit.transcode.round-trip"),
+        *("transcode/there-and-back", there_and_back, "grit.transcode.shape", "grit.transcode.round-trip", _CARRIED),
         given=draws.graph(ascii_only=True),
         features=_TRANSCODE,
         examples=18,
         both=True,
     ),
     *each_format(
-        *("transcode/back-again", back_again, "grit.transcode.round-trip", "grit.transcode.shape"),
+        *("transcode/back-again", back_again, "grit.transcode.round-trip", "grit.transcode.shape", _CARRIED),
         given=draws.graph(ascii_only=True),
         features=_TRANSCODE,
         examples=12,

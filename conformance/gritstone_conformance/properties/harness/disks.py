@@ -65,7 +65,12 @@ def _busy(fmt: Format, directory: str, path: str) -> list[Asked]:
     tree = tree_of(fmt, "..escape", blob)
     put = [("grit.put", {"store": "s", "bytes": each.bytes}, {"ok": {"id": each.id}}) for each in (blob, tree)]
     invalid: list[Asked] = [
-        ("grit.cas", {"store": "s", "changes": [{"name": name, "old": None, "new": tree.id}]}, {"refused": "invalid"})
+        (
+            "grit.cas",
+            {"store": "s", "changes": [{"name": name, "old": None, "new": tree.id}]},
+            {"refused": "invalid"},
+            "grit.ref.grammar",
+        )
         for name in _ESCAPES
     ]
     changes = [{"name": name, "old": None, "new": tree.id} for name in _INNOCENT]

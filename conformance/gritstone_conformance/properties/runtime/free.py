@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from gritstone_conformance.model.refusals import Refusal, ok
 from gritstone_conformance.model.runtime import Config, start
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.properties.relying import relying
 from gritstone_conformance.properties.runtime.double import GENESIS, Terms
 from gritstone_conformance.properties.runtime.house import House
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
@@ -148,6 +150,19 @@ def resumed(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
 
 def two_runtimes(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
     """Two runtimes on one store do not fork a head: a head moves only from the step that was run."""
+    control = partial(_one_runtime, trial, fmt, scenario)
+    with relying(trial, control, "the scenario with one runtime", rule="runtime.head.cas"):
+        _two_runtimes(trial, fmt, scenario, seed)
+
+
+def _one_runtime(trial: Trial, fmt: Format, scenario: Scenario) -> None:
+    house = House(trial, fmt, _terms(scenario), handle="control")
+    house.start()
+    house.play_scenario(scenario)
+    house.check()
+
+
+def _two_runtimes(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
     house = House(trial, fmt, _terms(scenario))
     names = ("r-one", "r-two")
     for name in names:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.properties.relying import relying
 from gritstone_conformance.properties.runtime.double import GENESIS, MOST_STEPS, Double, Terms, start_args
 from gritstone_conformance.properties.runtime.house import RAN, House
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
@@ -288,6 +290,26 @@ def independent(trial: Trial, fmt: Format) -> None:
 
 def stale(trial: Trial, fmt: Format) -> None:
     """What a run gives whose head was moved meanwhile, by another runtime on the store, is not adopted."""
+    with relying(trial, partial(_unmoved, trial, fmt), "the same mail with one runtime", rule="runtime.head.cas"):
+        _moved_meanwhile(trial, fmt)
+
+
+def _unmoved(trial: Trial, fmt: Format) -> None:
+    stage = Stage(Graph(fmt))
+    actor = stage.core(b"a")
+    logs = [stage.program(programs.sleep(1) + programs.append("log", word)) for word in (b"z", b"y")]
+    house = House(trial, fmt, handle="control")
+    house.start()
+    house.put(stage.graph)
+    house.inject([Injection(actor, GENESIS, actor)])
+    house.run()
+    for log in logs:
+        house.inject([Injection(actor, (), log)])
+        house.run()
+    house.check()
+
+
+def _moved_meanwhile(trial: Trial, fmt: Format) -> None:
     rule = "runtime.head.cas"
     stage = Stage(Graph(fmt))
     actor, others = stage.core(b"a"), [stage.core(b"other %d" % number) for number in range(3)]

@@ -118,7 +118,7 @@ class Workbench:
         try:
             made: bytes | None = self.executor.step(actor, head, mail, attempt)
         except Refusal as refusal:
-            self.ask("wit.step", args, refusal.expectation(), rule)
+            self.ask("wit.step", args, refusal.expectation(), _admission_rule(refusal, rule))
             return None
         assert made is not None
         self.ask("wit.step", args, ok(step=made.hex()), rule)
@@ -219,3 +219,10 @@ class Workbench:
     def _about(actor: bytes, head: bytes | None, mail: Mail) -> dict[str, Json]:
         inbox = [[sender.hex(), message.hex()] for sender, message in mail]
         return {"actor": actor.hex(), "head": None if head is None else head.hex(), "inbox": inbox}
+
+
+def _admission_rule(refusal: Refusal, rule: str | None) -> str | None:
+    """Return the rule of admission by which a result is illegal, else the one given; classes are judged as such."""
+    if rule == "wit.transition.class":
+        return rule
+    return next((defect.rule for defect in refusal.defects if defect.rule.startswith("wit.admit.")), rule)

@@ -1,0 +1,107 @@
+"""Attribution: the rule that a wrong answer violates, where the answer itself shows that it is not the case's own.
+
+A case about one thing asks for many others on the way. Where the answer tells which of them is wrong, that rule is
+blamed:
+
+- ``grit.encode`` that writes a map in the order of the request violates the rule about the order of its keys, whatever
+  the case is about;
+- the same holds of a bundle from ``grit.export`` or ``grit.transcode`` in which nothing but the order of keys is wrong;
+- a golden bundle of a free schedule that differs in its bytes and is a legal history violates the rule on injecting:
+  every step of an actor follows from the mail, so what differs is what the agent did; an illegal one violates the rule
+  that the history checker names;
+- a valid proposal that ``wit.step`` refuses as none, or the other way round, violates the rule on proposals, whatever
+  the code would have done.
+
+Pure: looks at the request, the expectation and the answer.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gritstone_conformance.attachment.base64url import BadSpelling, decode_bytes
+from gritstone_conformance.cases import Step
+from gritstone_conformance.judge import Difference
+from gritstone_conformance.model.bundle import scan
+from gritstone_conformance.model.evidence import has_history
+from gritstone_conformance.model.formats import FRAMED_SHA256
+from gritstone_conformance.model.framed import decode_in_any_order
+from gritstone_conformance.model.history import check_history
+from gritstone_conformance.model.refusals import Refusal
+from gritstone_conformance.model.values import to_json
+from gritstone_conformance.replies import Json
+
+__all__ = ["narrowed"]
+
+_ORDER: Final = frozenset({"grit.tree.key-order", "grit.header.order", "grit.mailbox.key-order"})
+_ABOUT_CODE: Final = ("wit.puppet.", "wit.transition.", "wit.update.", "wit.frozen.")
+
+
+def narrowed(rule: str, step: Step, difference: Difference) -> str:
+    """Return the rule that a difference violates.
+
+    Args:
+        rule: the rule that the step, or its case, names.
+        step: the request.
+        difference: its first difference.
+    """
+    if step.op == "grit.encode" and difference.path == "/bytes":
+        return _order_rule(step.args, difference.got) or rule
+    if step.op in ("grit.export", "grit.transcode") and difference.path in ("/bytes", "/bundle"):
+        unordered = _unordered_rule(difference.got)
+        if unordered is not None:
+            return unordered
+    if step.op == "grit.export" and difference.path == "/bytes" and rule == "runtime.history.bundle":
+        return _history_rule(difference.got) or rule
+    if step.op == "wit.step" and rule.startswith(_ABOUT_CODE) and rule != "wit.transition.class":
+        codes = [_code(side, difference.path) for side in (difference.expected, difference.got)]
+        if codes.count("proposal") == 1:
+            return "wit.proposal.valid"
+    return rule
+
+
+def _code(side: Json, path: str) -> Json:
+    if path == "/refused/code":
+        return side
+    return side.get("code") if isinstance(side, dict) and not path else None
+
+
+def _history_rule(got: Json) -> str | None:
+    """Return the rule that a bundle violates as a history at rest, or where it is legal, the one on injecting."""
+    try:
+        bundle = scan(decode_bytes(got)) if isinstance(got, str) else None
+    except BadSpelling:
+        return None
+    if bundle is None or bundle.defects or not has_history(bundle):
+        return None
+    findings = check_history(bundle, at_rest=True).findings
+    return findings[0].rule if findings else "runtime.agent.inject"
+
+
+def _order_rule(args: dict[str, Json], got: Json) -> str | None:
+    """Return the rule about order that bytes of ``framed-sha256`` break whose keys stand as in the request."""
+    if args.get("format") != FRAMED_SHA256.name or not isinstance(got, str):
+        return None
+    try:
+        value, out_of_order = decode_in_any_order(decode_bytes(got))
+    except (BadSpelling, Refusal):
+        return None
+    is_kept = out_of_order and _keys(to_json(value)) == _keys(args.get("object"))
+    return out_of_order[0].rule if is_kept else None
+
+
+def _unordered_rule(got: Json) -> str | None:
+    """Return the rule that the objects of a bundle violate where nothing but the order of their keys is wrong."""
+    try:
+        bundle = scan(decode_bytes(got), lenient=True) if isinstance(got, str) else None
+    except BadSpelling:
+        return None
+    if bundle is None or bundle.defects or not bundle.unordered:
+        return None
+    return next(iter(bundle.unordered.values())).rule
+
+
+def _keys(value: Json) -> list[Json]:
+    """Return the keys of each map in an object's JSON form, in the order in which they stand."""
+    maps = [value.get(name) for name in ("entries", "headers")] if isinstance(value, dict) else []
+    return [[pair[0] for pair in each] for each in maps if isinstance(each, list)]
