@@ -62,7 +62,7 @@ class FakeSubject:
         self.strays: list[SubjectFault] = []
         self.restarts = 0
         self.attached = False
-        self.kills = self.deaths = 0
+        self.kills = self.deaths = self.log_bytes = 0
         self.closed = False
 
     def cpu_seconds(self) -> float | None:

@@ -16,6 +16,9 @@ from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.reporting.report import read_report
+from gritstone_conformance.running.plan import Selection, make_plan
+from gritstone_conformance.running.recording import Recorder
+from selftests.fakes import fake_book
 from selftests.scripts import PATIENT, start_script
 from selftests.terminal import Run, verify
 
@@ -105,6 +108,23 @@ def test_a_run_reports_a_process_that_is_started_at_exit(run: Run, tmp_path: Pat
     found = {outcome.case: outcome for outcome in read_report(Path(".gritstone/report.jsonl")).outcomes}
     assert found["harness/watch/process-group"].verdict == "fail"
     assert not is_running(child)
+
+
+@pytest.mark.rule("suite.log.size")
+@pytest.mark.parametrize("mib", [40, 24])
+def test_a_large_standard_error_is_mentioned(tmp_path: Path, mib: int) -> None:
+    chatty = f"if op == 'ping':\n    for _ in range({mib}): sys.stderr.write('x' * (1 << 20))\n"
+    subject = start_script(tmp_path, chatty, PATIENT)
+    subject.ask("ping", {})
+    subject.kill()
+    subject.ask("ping", {})
+    subject.close()
+    size = subject.log_bytes
+    assert 2 * mib << 20 <= size < (2 * mib + 1) << 20
+    (watch,) = make_plan((), (), ("harness.frame.stdout-clean",), Selection(), 1).items
+    recorder = Recorder(fake_book())
+    told = recorder.with_log_size(recorder.watched(watch, (), 1), size)
+    assert told.detail == ("at least 64 MiB were written to standard error" if mib == 40 else None)
 
 
 def adapter(tmp_path: Path, body: str) -> str:

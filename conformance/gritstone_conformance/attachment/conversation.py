@@ -126,6 +126,11 @@ class Conversation:
         self.over = True
         return self.channel.kill()
 
+    @property
+    def log_bytes(self) -> int:
+        """How many bytes came over standard error."""
+        return self._stream.log.total
+
     def log(self) -> bytes:
         """Return the last 64 KiB of standard error."""
         return self._stream.log.read()

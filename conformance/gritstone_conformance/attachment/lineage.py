@@ -24,6 +24,7 @@ class Lineage:
         pace: the deadlines.
         trace: where lines are traced to, or None.
         hello: the first answer to hello in the run, or None before it.
+        log_bytes: how many bytes came over standard error of all of them that have ended.
         strays: faults of :rule:`harness.process.group`: they break no case in which they come to light.
         deaths: how many processes ended by SIGKILL, of their own or of the suite's.
     """
@@ -31,6 +32,7 @@ class Lineage:
     def __init__(self, terms: Terms) -> None:
         self.faults: list[SubjectFault] = []
         self.pace = Pace(terms)
+        self.log_bytes = 0
         self.strays: list[SubjectFault] = []
         self.deaths = 0
         self._seed = terms.seed

@@ -13,16 +13,22 @@ _SHOWN_BYTES: Final = 4 << 10
 
 
 class LogTail:
-    """The last 64 KiB of a byte stream."""
+    """The last 64 KiB of a byte stream.
 
-    __slots__ = ("_kept",)
+    Attributes:
+        total: bytes that were added altogether.
+    """
+
+    __slots__ = ("_kept", "total")
 
     def __init__(self) -> None:
         self._kept = bytearray()
+        self.total = 0
 
     def add(self, data: bytes) -> None:
         """Append bytes; the oldest ones beyond 64 KiB are forgotten."""
         self._kept += data
+        self.total += len(data)
         if len(self._kept) > 2 * _KEPT_BYTES:  # rarely, so that a chatty process costs no copy per write
             del self._kept[:-_KEPT_BYTES]
 

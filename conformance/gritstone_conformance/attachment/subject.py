@@ -52,6 +52,7 @@ class Subject:
         self._lineage = lineage if lineage is not None else Lineage(terms)
         self._breaker = Breaker(terms.hellos)
         self._conversation: Conversation | None = None
+        self._log_noted = 0  # bytes of its standard error that the lineage knows of
         self._told_to_end = False  # the last talk ended because the suite wanted it: what follows is no restart
         hello = self._begin()
         self.claims: Claims = hello.claims
@@ -69,10 +70,20 @@ class Subject:
 
         Spec: :rule:`harness.process.group`.
         """
-        self._note_strays()
+        self._note_end()
         return self._lineage.strays
 
-    def _note_strays(self) -> None:
+    @property
+    def log_bytes(self) -> int:
+        """How many bytes came over standard error, in this process and all related ones that have ended."""
+        self._note_end()
+        return self._lineage.log_bytes
+
+    def _note_end(self) -> None:
+        """Note what is to be said of the process that ran last, once."""
+        if self._conversation is not None:
+            self._lineage.log_bytes += self._conversation.log_bytes - self._log_noted
+            self._log_noted = self._conversation.log_bytes
         if self._conversation is not None and (count := self._conversation.channel.strays):
             detail = f"{count} processes had left the process group when it was ended"
             self._lineage.strays.append(SubjectFault("protocol:process.group", detail, "harness.process.group"))
@@ -167,7 +178,7 @@ class Subject:
             end = SubjectFault(f"dead:{self._conversation.kill()}", "")
             self._lineage.deaths += was_alive and end.is_sigkill
             self._told_to_end = True
-            self._note_strays()
+            self._note_end()
 
     def strike(self) -> None:
         """SIGKILL the process group, from another thread; the thread that waits for its answers meets its death."""
@@ -269,8 +280,8 @@ class Subject:
         conversation = Conversation(
             self._open(), self._terms, self._lineage.pace, self._lineage.seqs(), self._lineage.trace
         )
-        self._note_strays()
-        self._conversation, self._told_to_end = conversation, False
+        self._note_end()
+        self._conversation, self._told_to_end, self._log_noted = conversation, False, 0
         answer = conversation.exchange([("hello", self._terms.hello_args())])[0]
         match answer:
             case SubjectFault():

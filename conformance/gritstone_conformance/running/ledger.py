@@ -40,6 +40,10 @@ class RunSubject(SubjectLike, Protocol):
         """The processes that were found outside the group of the process that started them."""
 
     @property
+    def log_bytes(self) -> int:
+        """How many bytes came over standard error of all processes."""
+
+    @property
     def deaths(self) -> int:
         """How many processes, this one and all related ones, ended by SIGKILL while they were to be asked."""
 

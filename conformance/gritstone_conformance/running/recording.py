@@ -36,6 +36,7 @@ _LONGEST: Final = 400  # characters of one text that a report keeps
 _ITEMS: Final = 20  # entries of one list that a report keeps
 _MEMBERS: Final = 100  # members of one object that a report keeps
 _VALUES: Final = 300  # values of all lists and objects in one another that a report keeps
+_LARGE_LOG_BYTES: Final = 64 << 20
 _LONGEST_DETAIL: Final = 8 << 10
 
 
@@ -130,6 +131,18 @@ class Recorder:
             if fault.rule == rule:
                 return self._failed(replace(outcome, detail=fault.detail[:_LONGEST_DETAIL]), rule, fault.cause, None)
         return outcome if lines else replace(outcome, verdict="skip", reason="there was no line to judge")
+
+    def with_log_size(self, watch: Outcome, size: int) -> Outcome:
+        """Return the watch of standard output, where it passed, with a remark on a large standard error.
+
+        The size is rounded down to a power of two, so that two runs say the same.
+
+        Spec: :rule:`suite.log.size`.
+        """
+        if watch.rules[0] != "harness.frame.stdout-clean" or watch.verdict != "pass" or size < _LARGE_LOG_BYTES:
+            return watch
+        least_mib = (1 << size.bit_length() - 1) >> 20
+        return replace(watch, detail=f"at least {least_mib} MiB were written to standard error")
 
     def _diverged(self, outcome: Outcome, tested: Tested, divergence: Divergence) -> Outcome:
         difference, last = divergence.difference, divergence.steps[-1] if divergence.steps else None

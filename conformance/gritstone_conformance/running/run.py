@@ -100,7 +100,9 @@ def execute(
     finally:
         observed.close()
     lines = observed.ledger.judged
-    tell(recorder.watched(item, [*subject.faults, *subject.strays], lines) for item in plan.of_kind("watch"))
+    faults = [*subject.faults, *subject.strays]
+    watches = (recorder.watched(item, faults, lines) for item in plan.of_kind("watch"))
+    tell(recorder.with_log_size(watch, subject.log_bytes) for watch in watches)
     return RunResult(settle(found, plan), observed.claims, subject.restarts)
 
 
