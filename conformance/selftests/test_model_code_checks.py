@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance import model
+from gritstone_conformance.model.away import is_away, stopped_at
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.cores import frozen_paths
 from gritstone_conformance.model.evidence import open_history
 from gritstone_conformance.model.executor import Executor, _Watch
 from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.formats import FORMATS
+from gritstone_conformance.model.graph import TOMBSTONE
 from gritstone_conformance.model.history import check_history
 from gritstone_conformance.model.laws import Foreign
 from gritstone_conformance.model.limits import Limits
@@ -212,3 +214,17 @@ def test_module_paths_are_frozen_in_every_frozen_core(scribe: Scribe, *, has_was
     store, _ = stored(scribe, core)
     paths = frozen_paths(Shelf.over(store), core)
     assert (["code", "m"] in (paths or [])) is has_wasm
+
+
+def test_an_actor_that_is_away_stopped_at_the_first_step_of_its_own() -> None:
+    actor, other = b"a" * 32, b"b" * 32
+    objects = {b"1": Step(None, actor, None, None, actor), b"2": Step(None, other, None, None, other), b"3": TOMBSTONE}
+    references = {
+        f"archived/{actor.hex()}": b"3",
+        f"closed/{actor.hex()}": b"2",
+        f"gone/{actor.hex()}": b"1",
+        f"moved/{other.hex()}": b"absent",
+        f"tags/{other.hex()}": b"2",
+    }
+    assert stopped_at(references, objects) == {actor: b"1"}
+    assert [is_away(references, each) for each in (actor, other, bytes(32))] == [True, True, False]
