@@ -41,7 +41,7 @@ class Law:
         raise NotImplementedError
 
     def step(self, shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> Draft | bytes:
-        """Return what the code gives; raises what :func:`transition.make_step` raises."""
+        """Return what the code gives; raises what ``transition.make_step`` raises."""
         raise NotImplementedError
 
     def query(self, shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | None:
