@@ -92,7 +92,7 @@ def move(tmp_path: Path) -> Move:
 
 
 def copies(states: list[State]) -> Iterator[State]:
-    """Give every copy whose files were listed in one state and read, in any order, in this one or in later ones."""
+    """Yield every copy whose files were listed in one state and read, in any order, in this one or in later ones."""
     seen = set()
     for first, state in enumerate(states):
         for read_at in itertools.product(range(first, len(states)), repeat=len(state)):

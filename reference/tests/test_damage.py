@@ -183,7 +183,7 @@ def test_a_page_in_place_of_another(intact: Intact, probe: Probe) -> None:
 
 
 def regions(intact: Intact) -> Iterator[int]:
-    """Give every offset at which a byte has a meaning."""
+    """Yield every offset at which a byte has a meaning."""
     with lmdb.open(str(intact.path), subdir=False, lock=False, readonly=True) as environment:
         pages = read_pages(intact.path, environment.info()["last_txnid"])
     unused = {at for begin, end in [*pages.gaps, (152, 4096), (4096 + 152, 2 * 4096)] for at in range(begin, end)}

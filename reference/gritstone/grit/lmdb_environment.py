@@ -165,7 +165,7 @@ class Environment:
                 raise typed(error, self.path) from error
 
     def follow_size(self) -> None:
-        """Give the map the size that another process gave to it, which ends the views.
+        """Adopt the map size that another process has set, which ends the views.
 
         Raises:
             StorageError: there are too few addresses.
@@ -215,7 +215,7 @@ class Environment:
         return int(moved)
 
     def has_old_readers(self, transaction: int) -> bool:
-        """Tell whether a process reads a moment before a transaction."""
+        """Return whether a process reads a state from before a transaction."""
         self.lmdb.reader_check()
         words = [line.split() for line in self.lmdb.readers().splitlines()]
         return any(line[-1].isdigit() and int(line[-1]) < transaction for line in words if line)
@@ -287,7 +287,7 @@ class LmdbBatch:
         self.written_bytes = 0
 
     def get(self, table: Table, key: bytes) -> bytes | None:
-        """Give the value of a key, or None.
+        """Return the value of a key, or None.
 
         Raises:
             Missing: the file is damaged (code ``corrupt``).

@@ -122,7 +122,7 @@ class _Prune:
         return [object_id for object_id in order if snapshot.view.has(Table.OBJECTS, object_id)]
 
     def _children(self, snapshot: Snapshot, object_id: ObjectId) -> Iterator[ObjectId]:
-        """Give what an object leads to; nothing for one that cannot be read."""
+        """Return the ids in an object; none for an object that cannot be read."""
         try:
             data = snapshot.get_unless_erased(object_id)
         except Missing:

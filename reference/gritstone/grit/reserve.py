@@ -48,7 +48,7 @@ class Reserve:
         return True
 
     def empty(self) -> bool:
-        """Give the room to the medium; returns whether there was any."""
+        """Free the reserved space; return whether there was any."""
         try:
             had_room = os.stat(self._path).st_size > 0
             os.truncate(self._path, 0)

@@ -262,7 +262,7 @@ class World:
             actor.happen(Event.UNMARKED)
 
     def _take_back_marks(self) -> None:
-        """Give actors the marks that they had before the batch, since the batch is dropped."""
+        """Restore the marks that actors had before the batch, because the batch is dropped."""
         for actor_id, mark in self.batch.marks_before.items():
             actor = self.actor(actor_id)
             self._set_mark(actor, mark)

@@ -96,7 +96,7 @@ def waiter(wat: Assemble) -> Callable[[int], bytes]:
 
 
 def host(bench: Any, **given: Any) -> Laws:
-    """Give the laws of another host."""
+    """Return the laws of another host."""
     return Laws(Guests(most_pages=1_024, **given))
 
 
