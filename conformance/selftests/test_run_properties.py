@@ -19,7 +19,7 @@ from gritstone_conformance.cases import Step
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Json, Ok
 from gritstone_conformance.running import window
-from gritstone_conformance.running.plan import Selection, make_plan
+from gritstone_conformance.running.plan import Selection, case_order, make_plan
 from gritstone_conformance.running.run import execute
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verdicts import judge_run
@@ -27,7 +27,7 @@ from gritstone_conformance.trial import Property, Trial
 from gritstone_conformance.vectors.files import read_vector_file
 from gritstone_conformance.vectors.found import locate, was_signature
 from selftests.fake_runs import BOOK, RULE, many, run, verdicts
-from selftests.fakes import Answer, FakeSubject, accept, fake_claims, honest
+from selftests.fakes import Answer, FakeSubject, accept, fake_claims, honest, reject
 
 
 def adding(trial: Trial, numbers: list[int]) -> None:
@@ -304,6 +304,47 @@ def test_a_search_ends_with_its_span(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     outcomes = run(FakeSubject(summing(10**9)), properties=properties, profile="search", search_s=0.5, home=tmp_path)
     assert clock.now == 1
     assert [found.reason for found in outcomes.values()] == ["the time of the search was over"] * 4
+
+
+@pytest.mark.rule("suite.search.span")
+def test_vectors_end_with_the_span_of_a_search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+
+    def slow(op: str, args: dict[str, Json]) -> Answer:
+        clock.now += 1
+        asked.append(str(args["n"]))
+        return honest(op, args)
+
+    asked: list[str] = []
+    cases = [*many(600), *(reject(f"grit/tree/bad-{at}", twin=f"grit/tree/good-{at}") for at in range(600))]
+    outcomes = run(FakeSubject(slow), cases, profile="search", search_s=200.0, home=tmp_path)
+    assert 200 <= clock.now <= 220
+    found = [outcome.verdict for outcome in outcomes.values()]
+    assert found.count("pass") > 50
+    assert found.count("pass") + found.count("skip") == 1200
+    skipped = {outcome.reason for outcome in outcomes.values() if outcome.verdict == "skip"}
+    assert skipped == {"the time of the search was over"}
+    assert len(set(asked)) > found.count("pass"), "rejects that ran before their twins are skipped as well"
+
+
+@pytest.mark.rule("suite.search.span")
+def test_a_span_without_a_control_skips_the_harness(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+
+    def late(trial: Trial) -> None:
+        trial.expect("grit.id", {}, {"ok": {"id": 1}})
+        clock.now += 100
+
+    names = (f"harness/frame/drawn-{at}" for at in range(100))
+    first = next(name for name in names if case_order(1, name) < case_order(1, "grit/tree/good-0"))
+    properties, watched = [Property(first, ("harness.frame.line",), late)], ("harness.frame.line",)
+    search: dict[str, Any] = {"profile": "search", "search_s": 40.0, "home": tmp_path}
+    outcomes = run(FakeSubject(honest), many(1), properties, watched, **search)
+    assert len(outcomes) == 3
+    assert {(each.verdict, each.reason) for each in outcomes.values()} == {("skip", "the time of the search was over")}
+    assert set(verdicts(run(FakeSubject(honest), many(1), properties, watched)).values()) == {"pass"}
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -32,7 +32,7 @@ from gritstone_conformance.running.plan import Plan, Planned
 from gritstone_conformance.running.recording import UNREPRODUCED, Recorder
 from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.thinning import thin
-from gritstone_conformance.running.verdicts import UNASKED, settle
+from gritstone_conformance.running.verdicts import SEARCH_OVER, UNASKED, settle
 from gritstone_conformance.running.window import Played, play_cases
 from gritstone_conformance.trial import Claims, Divergence, Property
 from gritstone_conformance.vectors.found import case_of, case_of_death, copy_of, save
@@ -40,7 +40,6 @@ from gritstone_conformance.vectors.found import case_of, case_of_death, copy_of,
 __all__ = ["RunResult", "execute", "execute_nothing", "play_item"]
 
 SEARCH_ONLY: Final = "played with --search only"
-SEARCH_OVER: Final = "the time of the search was over"
 _NEW_OBJECTS: Final = 20_000
 """After so many Python looks for garbage, 700 otherwise, which takes a twelfth of a run."""
 
@@ -194,7 +193,9 @@ def _pipelined(
             able.append(item)
         else:
             yield recorder.skipped(item, reason)
+    undecided = {item.name: item for item in able}
     for played in play_cases(able, subject):
+        del undecided[played.item.name]
         outcome = recorder.played(played)
         if played.difference is not None:
             outcome = _explained(outcome, played.case.steps[: played.step + 1], played.difference, subject)
@@ -204,6 +205,8 @@ def _pipelined(
             yield _saved_vector(outcome, played, settings)
         else:
             yield outcome
+    for item in undecided.values():
+        yield recorder.skipped(item, SEARCH_OVER)
 
 
 def _property(

@@ -29,6 +29,7 @@ from gritstone_conformance.running.plan import Plan, Planned, gives_control
 
 __all__ = [
     "EXIT",
+    "SEARCH_OVER",
     "UNASKED",
     "UNCLAIMED",
     "Judgement",
@@ -44,6 +45,8 @@ UNCLAIMED: Final = "is not claimed"
 """How the reason of a skip ends whose format, feature or profile is not claimed."""
 UNASKED: Final = "is not asked for"
 """How the reason of a skip ends that needs a profile which was left out by ``--profile``."""
+SEARCH_OVER: Final = "the time of the search was over"
+"""The reason of a skip of a case that was not started before the span of a search was over."""
 _LACKING: Final = re.compile(rf"(?:format|feature|profile) \S+ {UNCLAIMED}$")  # also in the reason of a twin
 EXIT: Final = {"fine": 0, "unexpected": 1, "usage": 2, "nothing": 3, "suite": 4}
 
@@ -94,19 +97,22 @@ def settle(outcomes: Iterable[Outcome], plan: Plan) -> tuple[Outcome, ...]:
     """Apply the laws that tie cases together, in the order of the plan; cases that only vouch are left out.
 
     A reject that was answered as expected passes only if its twin passed. A harness case passes only if somewhere an
-    answer with content was right: refusing or echoing everything must not score. Disputed cases are not scored.
+    answer with content was right: refusing or echoing everything must not score. If the span of a search ended before
+    such an answer could be asked for, it is skipped. Disputed cases are not scored.
     """
     by_name = {outcome.case: outcome for outcome in outcomes}
-    vouched = any(
-        by_name[item.name].verdict == "pass"
+    controls = [
+        by_name[item.name]
         for item in plan.items
         if isinstance(item.source, Case) and gives_control(item.source) and item.name in by_name
-    )
+    ]
+    vouched = any(control.verdict == "pass" for control in controls)
+    is_cut = any(control.reason == SEARCH_OVER for control in controls)
     counted = (item for item in plan.items if item.counted)
-    return tuple(_settle_one(item, by_name, vouched=vouched) for item in counted)
+    return tuple(_settle_one(item, by_name, vouched=vouched, is_cut=is_cut) for item in counted)
 
 
-def _settle_one(item: Planned, by_name: Mapping[str, Outcome], *, vouched: bool) -> Outcome:
+def _settle_one(item: Planned, by_name: Mapping[str, Outcome], *, vouched: bool, is_cut: bool) -> Outcome:
     outcome = by_name[item.name]
     if isinstance(item.source, Case) and isinstance(item.source.status, dict) and outcome.verdict != "skip":
         where = item.source.status.get("disputed", "?")
@@ -117,10 +123,14 @@ def _settle_one(item: Planned, by_name: Mapping[str, Outcome], *, vouched: bool)
     if item.twin is not None and (twin is None or twin.verdict != "pass"):
         verdict = "missing" if twin is None else twin.verdict
         if twin is not None and verdict == "skip":
-            return replace(outcome, verdict="skip", reason=f"its twin {item.twin} was skipped: {twin.reason}")
+            is_late = twin.reason == SEARCH_OVER  # one reason for all, or the summary would name every twin
+            reason = SEARCH_OVER if is_late else f"its twin {item.twin} was skipped: {twin.reason}"
+            return replace(outcome, verdict="skip", reason=reason)
         if twin is not None and twin.cause == OWN_FAULT:
             return replace(outcome, verdict="error", cause=OWN_FAULT, detail=f"in its twin {item.twin}: {twin.detail}")
         return replace(outcome, verdict="error", cause="twin", detail=f"its twin {item.twin}: {verdict}")
+    if item.profile == "harness" and not vouched and is_cut:
+        return replace(outcome, verdict="skip", reason=SEARCH_OVER)
     if item.profile == "harness" and not vouched:
         return replace(outcome, verdict="error", cause="twin", detail="no answer with content was right in this run")
     return outcome

@@ -11,6 +11,7 @@ process had seen before poisoned it is found out in ``blame``.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ from gritstone_conformance.running.plan import Planned
 __all__ = ["Played", "next_batch", "open_handles", "play_batch", "play_cases", "segments"]
 
 _BATCH_REQUESTS: Final = 512
+_BATCH_REQUESTS_IN_SPAN: Final = 16  # a search with a span can end between batches only
 _BATCH_CHARS: Final = 4_000_000
 _NOT_ASKED_AGAIN: Final = ("late", "not-run")  # the process went on; nothing was asked
 
@@ -165,10 +167,15 @@ def segments(steps: Sequence[Step], names: Sequence[frozenset[str]]) -> tuple[ra
 
 
 def play_cases(items: Iterable[Planned], subject: Observed) -> Iterator[Played]:
-    """Play vectors and yield each when it is decided; only after a fault is that not the order of the items."""
+    """Play vectors and yield each when it is decided; only after a fault is that not the order of the items.
+
+    Vectors that are undecided when the span of a search is over are not yielded.
+    """
+    until = subject.ledger.shrinking.until
+    most = _BATCH_REQUESTS if math.isinf(until) else _BATCH_REQUESTS_IN_SPAN
     waiting = deque(Played(item, item.source) for item in items if isinstance(item.source, Case))
-    while waiting:
-        batch = next_batch(waiting)
+    while waiting and time.monotonic() < until:
+        batch = next_batch(waiting, most)
         unjudged = play_batch(batch, subject)
         for played in reversed(unjudged):
             played.start_over()
@@ -181,13 +188,15 @@ def play_cases(items: Iterable[Planned], subject: Observed) -> Iterator[Played]:
             if played.fault is not None and played.fault.cause == "not-run":
                 yield from _left_over(waiting, played.fault)
                 return
+    for played in waiting:
+        played.finish()
 
 
-def next_batch(waiting: deque[Played]) -> list[Played]:
+def next_batch(waiting: deque[Played], most: int = _BATCH_REQUESTS) -> list[Played]:
     """Take cases off the queue until a batch is full, or one has to wait for an answer; its next part comes next."""
     batch: list[Played] = []
     requests = chars = 0
-    while waiting and requests < _BATCH_REQUESTS and chars < _BATCH_CHARS:
+    while waiting and requests < most and chars < _BATCH_CHARS:
         played = waiting.popleft()
         batch.append(played)
         if not played.is_last_part:
