@@ -32,10 +32,11 @@ class Mailroom:
         self.shelf = shelf
         self.heads: dict[bytes, bytes] = {}
         self.tips: dict[bytes, dict[bytes, bytes]] = {}
+        self._prunes = store.prunes
         self.reload()
 
     def reload(self) -> None:
-        """Take notice of heads that somebody else moved."""
+        """Read again what changed in the store: the heads that moved, and all objects if some were removed."""
         heads = {
             bytes.fromhex(name[6:]): target
             for name, target in self.store.references.items()
@@ -46,6 +47,9 @@ class Mailroom:
         for actor, head in heads.items():
             if self.heads.get(actor) != head:
                 self._note(actor, head)
+        if self._prunes != self.store.prunes:
+            self._prunes = self.store.prunes
+            self.shelf.reread()
 
     def set_head(self, actor: bytes, step: bytes | None) -> None:
         """Set or remove a head, with everything on the shelf stored."""

@@ -141,6 +141,13 @@ class Shelf:
             self._values.pop(identity, None)
         self.added = {}
 
+    def reread(self) -> None:
+        """Forget what was read, because objects underneath were removed. What was added stays."""
+        self._values = {identity: self._values[identity] for identity in self.added if identity in self._values}
+        for read in (self.nesting, self.roots, self._mail, self._names):
+            read.clear()
+        self.whole.clear()
+
     def flush(self, store: Store) -> None:
         """Hand what was added over to a store."""
         self._hand_over(store, self.added)

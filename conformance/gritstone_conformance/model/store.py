@@ -52,6 +52,7 @@ class Store:
         tombstones: ids of erased blobs.
         references: names to targets.
         loose: ids under which a refused import may or may not have left the right bytes.
+        prunes: how many prunes removed at least one object.
     """
 
     format: Format
@@ -62,6 +63,7 @@ class Store:
     references: dict[str, bytes] = field(default_factory=dict)
     loose: dict[bytes, bytes] = field(default_factory=dict)
     decoded: dict[bytes, Object] = field(default_factory=dict)
+    prunes: int = 0
 
     def put(self, data: bytes, identity: bytes | None = None) -> Expectation:
         """Store an object.
@@ -136,6 +138,7 @@ class Store:
         for identity in removed:
             del self.objects[identity]
         self.corrupt.difference_update(removed)
+        self.prunes += bool(removed)
         loose, self.loose = self.loose, {}
         return ok(removed={"$": "any"} if loose else len(removed))
 
