@@ -59,6 +59,21 @@ class ForgetsPuts(Forgetful):
         super().kill()
 
 
+class PrunesTooMuch(Forgetful):
+    """Keeps all that was done, unless something was pruned: then that dies with the process."""
+
+    pruned = False
+
+    def _answer(self, op: str, args: dict[str, Json]) -> Answer:
+        self.pruned |= op == "grit.prune"
+        return super()._answer(op, args)
+
+    def kill(self) -> None:
+        if not self.pruned:
+            self.opened.clear()
+        super().kill()
+
+
 class HalvesUpdates(ForgetsReferences):
     """Leaves one of several references behind."""
 
@@ -75,7 +90,8 @@ class HalvesUpdates(ForgetsReferences):
         (Forgetful, "grit.store.crash", "crash/answered-writes"),
         (ForgetsReferences, "grit.ref.durable", "crash/answered-writes"),
         (HalvesUpdates, "grit.ref.atomic", "crash/answered-writes"),
-        (Forgetful, "grit.prune.safe", "crash/prune"),
+        (PrunesTooMuch, "grit.prune.safe", "crash/prune"),
+        (Forgetful, "grit.ref.durable", "crash/prune"),
         (Forgetful, "grit.bundle.import-atomic", "crash/import"),
     ],
 )

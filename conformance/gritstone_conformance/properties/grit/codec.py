@@ -44,7 +44,7 @@ def whole_hash(trial: Trial, fmt: Format, value: Object) -> None:
     identity, anything = fmt.hash(data).hex(), {"$": "any"}
     op, args, *_ = encoding(fmt, value, limits)
     given = trial.expect(op, args, ok(bytes=anything, id=anything))
-    trial.expect("grit.id", {"format": fmt.name, "bytes": given["bytes"]}, ok(id=given["id"]))
+    trial.expect("grit.id", {"format": fmt.name, "bytes": given.get("bytes", "")}, ok(id=given.get("id", "")))
     op, args, *_ = decoding(fmt, data, limits)
     trial.expect(op, args, ok(object=anything, id=identity))
     trial.expect_many([hashing(fmt, each) for each in (data, b"", data[1:], data[:-1])])

@@ -111,6 +111,7 @@ _LEVELS: Final = (200, 2_000, 20_000)
 
 def bad_args(trial: Trial) -> None:
     """A known operation whose ``args`` are missing or are not an object is answered ``error``, and the talk goes on."""
+    trial.expect("ping", {}, DONE)  # an adapter that ends whatever it is asked has another fault
     ops = dict(_claimed(trial))
     _expect_errors(trial, ((op, text) for op in ops for text in _NOT_OBJECTS), "args are not an object")
     if "durable" in trial.claims.features:
@@ -126,6 +127,7 @@ _PUT: Final = '{"store":"s"}'  # without bytes: an error too, and it stands betw
 
 def deep_args(trial: Trial) -> None:
     """A known operation whose ``args`` are nested too deeply to be read is answered ``error``, and the talk goes on."""
+    trial.expect("ping", {}, DONE)
     ops = dict(_claimed(trial))
     deep = {levels: f'{{"store":{"[" * levels}{"]" * levels}}}' for levels in _LEVELS}
     asked = [(op, deep[levels]) for levels in _LEVELS[:-1] for op in ops]
