@@ -15,6 +15,9 @@ from gritstone_conformance.model.findings import BLAME, FAULTS, Finding
 from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.model.history import Verdict, check_history
 from gritstone_conformance.rules import scan_rules
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.programs import ACTOR, append, send
+from gritstone_conformance.strategies.scenarios import Injection, Scenario, Stage
 from selftests.forgeries import FORGED, base, lost
 from selftests.forging import Scribe, reforge
 from selftests.staging import ball_game, drawn, play, play_lowest
@@ -70,6 +73,25 @@ def test_cut_histories_are_legal(fmt: Format, seed: int) -> None:
     runtime.collect()
     verdict = check_history(scan(runtime.store.export()), at_rest=True, max_attempts=runtime.config.max_attempts)
     assert [str(finding) for finding in verdict.findings] == []
+
+
+def test_actor_may_send_itself_a_message_again_after_a_cut(fmt: Format) -> None:
+    stage = Stage(Graph(fmt))
+    actor = stage.core(b"a")
+    note = stage.program(append("log", b"."))
+    again = stage.program(send(ACTOR, 0, mode=b"s"), note)
+    mail = (
+        Injection(actor, (("mt", "genesis"),), actor),
+        Injection(actor, (), again),
+        Injection(actor, (("mt", "cleanup"),), stage.program(send(ACTOR, 0, mode=b"s"), again)),
+    )
+    runtime = play_lowest(Scenario(stage.graph, (actor,), mail))
+    verdict = check_history(scan(runtime.store.export()), at_rest=True)
+    assert [str(finding) for finding in verdict.findings] == []
+    assert verdict.history is not None
+    chain = verdict.history.chains[actor]
+    assert chain.cut
+    assert chain.inboxes[0][actor] == chain.inboxes[-1][actor] != chain.inboxes[1][actor]
 
 
 def flips(history: History, actor: bytes, index: int) -> dict[str, bytes | None]:

@@ -60,11 +60,14 @@ def _is_believed(history: History, chain: Chain, index: int) -> bool:
 
 
 def _believe_first(history: History, chain: Chain) -> None:
-    """Match what the first step of a cut history has read with its first position, before all else."""
+    """Match what the first step of a cut history has read with its first position, before all else.
+
+    If the sender's history is cut too, a position of a later step may be a second sending of the message.
+    """
     for sender, message in chain.inboxes[0].items():
         channel = history.channels.get((sender, chain.actor))
         places = channel.places.get(message) if channel is not None else None
-        if channel is not None and places:
+        if channel is not None and places and (channel.senders[places[0]] == 0 or not history.chains[sender].cut):
             channel.matched.add(places[0])
             channel.last = places[0]
 
