@@ -134,7 +134,9 @@ def test_the_place_of_a_difference_inside_an_answer_is_named() -> None:
 def test_a_cursor_may_be_spelled_as_one_likes_and_a_path_is_no_difference() -> None:
     assert compared(script(Ok({"cursor": "7"})), script(Ok({"cursor": "x7"}))) == ([], [], 1)
     assert compared(script(Ok({"cursor": "7"})), script(Ok({"cursor": None})))[0][0]["finding"] == "dispute"
-    one, other = (entry_of("grit.open", {"dir": f"/tmp/gritstone-{name}/store"}, DONE) for name in ("ab12", "cd34"))
+    one, other = (
+        entry_of("grit.open", {"dir": f"/tmp/gritstone-{name}/case/store"}, DONE) for name in ("ab12", "cd34")
+    )
     assert one == other
 
 

@@ -5,13 +5,17 @@ The history checker cannot see these, since each half alone is a legal history.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
+from typing import Final
 
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.proposals import header, message_type
 from gritstone_conformance.trial import Trial
 
 __all__ = ["check_heals", "check_pairs", "check_removals"]
+
+_HEAD: Final = re.compile("heads/[0-9a-f]{64}")
 
 
 def check_pairs(trial: Trial, found: History) -> None:
@@ -100,9 +104,7 @@ def check_removals(
             words = "an actor lost its head and kept its mark"
             trial.fail("both or none", name, path="failed/*", words=words, rule="runtime.recover.life")
     for name in listed:
-        if name.startswith("heads/") and not any(
-            f"{space}/{name[6:]}" in found for space in ("heads", "moved", "gone")
-        ):
+        if _HEAD.fullmatch(name) and not any(f"{space}/{name[6:]}" in found for space in ("heads", "moved", "gone")):
             words = "an actor lost its head and is not gone"
             trial.fail("both or none", name, path="gone/*", words=words, rule="runtime.recover.life")
     there = [name for name in sorted(imported) if name in found]
