@@ -173,11 +173,13 @@ def _verify_and_derive(options: argparse.Namespace, arguments: list[str]) -> int
 
 
 def _verify(options: argparse.Namespace, arguments: list[str]) -> int:
+    from dataclasses import replace
+
     from gritstone_conformance.attachment.attaching import Target, terms_of
     from gritstone_conformance.comparing.command import is_asked_for, verify_and_compare
     from gritstone_conformance.reporting.console import Console
     from gritstone_conformance.running.expect_files import expectations_of
-    from gritstone_conformance.running.jobs import PartListener, verify_in_parts
+    from gritstone_conformance.running.jobs import Part, PartListener, play_parts, verify_in_parts
     from gritstone_conformance.running.plan import Selection
     from gritstone_conformance.running.settings import RunSettings
     from gritstone_conformance.running.verifying import check_selection, verify
@@ -213,7 +215,13 @@ def _verify(options: argparse.Namespace, arguments: list[str]) -> int:
         return verify_in_parts(seeded, options.jobs, selection, settings, options.report, listen)
     terms = terms_of(options, seed)
     if options.part:
-        return verify(target, selection, settings, terms, options.report, lambda _data, _plan: PartListener(sys.stdout))
+
+        def play(part: Part) -> int:
+            shard = replace(selection, shard=(part.index, part.count))
+            shared = settings.share(part.share)
+            return verify(target, shard, shared, terms, part.report, lambda _data, _plan: PartListener(sys.stdout))
+
+        return play_parts(sys.stdin, sys.stdout, play)
     return verify(target, selection, settings, terms, options.report, listen)
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gritstone_conformance.errors import DataError, UsageError
-from gritstone_conformance.running.jobs import PartListener, check_codes, relay
+from gritstone_conformance.running.jobs import Part, PartListener, check_codes, parts_a_job, play_parts, relay
 from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.running.settings import RunSettings
 
 WATCH = Outcome("harness/watch/frame-line", "e" * 64, "watch", ("harness.frame.line",), "MUST", "pass")
 VECTOR = Outcome("grit/tree/a", "a" * 64, "vector", ("grit.tree.key-order",), "MUST", "pass")
@@ -55,8 +58,12 @@ def child(index: int, *outcomes: Outcome) -> Iterator[subprocess.Popen[bytes]]:
         "    part.notice(Outcome.from_json(line))\n"
         "part.end(['nothing of this is told'])\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+    with started(script) as process:
         yield process
+
+
+def started(script: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def heard(*told: tuple[Outcome, ...]) -> Heard:
@@ -103,6 +110,66 @@ def test_children_with_verdicts_are_merged(codes: list[int]) -> None:
 def test_a_child_that_ends_within_a_line_has_told_what_came_before() -> None:
     script = f'print({json.dumps(WATCH.to_json())!r}); print(\'{{"type": "case", "ca\', end=\'\')'
     listener = Heard()
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+    with started(script) as process:
         relay([process], listener)
     assert [outcome.case for outcome in listener.outcomes] == [WATCH.case]
+
+
+WORKER = """
+import os, pathlib, sys, time
+from gritstone_conformance.running.jobs import play_parts
+
+def play(part):
+    with open(f"ran-{part.index}", "x") as file:
+        file.write(str(os.getpid()))
+    while part.index == 0 and not pathlib.Path("ran-5").exists():
+        time.sleep(0.01)
+    return 0
+
+raise SystemExit(play_parts(sys.stdin, sys.stdout, play))
+"""
+
+
+def test_no_job_is_idle_while_parts_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    parts = [Part(index, 6, 1 / 3, tmp_path / str(index)) for index in range(6)]
+    with started(WORKER) as slow, started(WORKER) as quick:
+        relay([slow, quick], Heard(), parts)
+        assert (slow.wait(), quick.wait()) == (0, 0)
+    ran = [int((tmp_path / f"ran-{index}").read_text()) for index in range(6)]
+    assert ran == [slow.pid, *[quick.pid] * 5], "part 0 ends only after part 5 began"
+
+
+def test_a_child_that_ends_early_leaves_its_parts_to_nobody() -> None:
+    parts = [Part(index, 4, 0.5, Path(str(index))) for index in range(4)]
+    with started("raise SystemExit(2)") as one, started("raise SystemExit(2)") as two:
+        relay([one, two], Heard(), parts)
+        assert (one.wait(), two.wait()) == (2, 2)
+
+
+def test_a_part_is_read_as_it_was_ordered() -> None:
+    played: list[Part] = []
+
+    def play(part: Part) -> int:
+        played.append(part)
+        return 1
+
+    parts = [Part(3, 12, 0.25, Path("a b/c.jsonl.3-of-12")), Part(0, 1, 1.0, Path("c"))]
+    out = io.StringIO()
+    assert play_parts([part.to_line().decode() for part in parts], out, play) == 0
+    assert played == parts
+    assert out.getvalue().count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("cost", "jobs", "parts"), [(0, 2, 1), (9000, 1, 1), (60_000, 2, 4), (170_000, 2, 6), (170_000, 64, 1)]
+)
+def test_small_runs_have_fewer_parts(cost: float, jobs: int, parts: int) -> None:
+    assert parts_a_job(cost, jobs) == parts
+
+
+@pytest.mark.rule("suite.search.span")
+def test_a_part_has_its_share_of_the_time() -> None:
+    whole = RunSettings(search_s=60.0, shrink_all_s=180.0)
+    assert (whole.share(0.5).search_s, whole.share(0.5).shrink_all_s) == (30.0, 90.0)
+    assert RunSettings().share(0.5).search_s is None

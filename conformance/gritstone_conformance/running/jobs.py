@@ -1,7 +1,8 @@
-"""Jobs: one run over several processes of the suite, each with a shard and an implementation of its own.
+"""Jobs: one run over several processes of the suite, each of which runs several parts one after the other.
 
-A child tells its parent each outcome as a JSON line on stdout and writes a sealed part; the parent shows progress and
-merges the parts. A child that ends without a sealed part has failed, and with it the run.
+A part is a shard with an implementation process and a sealed report of its own, so that it does not matter which child
+runs it. The parent sends a child its next part as a JSON line on stdin. The child sends each outcome, and the end of
+the part, as JSON lines on stdout. The parent shows progress and merges the parts. If a child fails, the run fails.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, Final, TextIO
 
 from gritstone_conformance.errors import DataError, SuiteError, UsageError
 from gritstone_conformance.replies import Json
@@ -34,7 +36,58 @@ from gritstone_conformance.running.verifying import (
     remove_old,
 )
 
-__all__ = ["PartListener", "check_codes", "relay", "verify_in_parts"]
+__all__ = ["Part", "PartListener", "check_codes", "parts_a_job", "play_parts", "relay", "verify_in_parts"]
+
+_MOST_PARTS_A_JOB: Final = 6
+_LEAST_COST_OF_A_PART: Final = 7000.0  # so that the start of a part costs a few percent of it at most
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An order to a child: one shard.
+
+    Attributes:
+        index: which shard, from 0.
+        count: how many shards.
+        share: the part of a job's time that it may use.
+        report: where its sealed report goes.
+    """
+
+    index: int
+    count: int
+    share: float
+    report: Path
+
+    def to_line(self) -> bytes:
+        """Return the line that a child reads."""
+        members = {"index": self.index, "count": self.count, "share": self.share, "report": str(self.report)}
+        return json.dumps(members).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> Part:
+        """Return the part that a line orders."""
+        members = json.loads(line)
+        return cls(members["index"], members["count"], members["share"], Path(members["report"]))
+
+
+def parts_a_job(cost: float, jobs: int) -> int:
+    """Return how many parts each job runs on average, from what all cases cost."""
+    return max(1, min(_MOST_PARTS_A_JOB, int(cost / jobs / _LEAST_COST_OF_A_PART)))
+
+
+def play_parts(orders: Iterable[str], out: TextIO, play: Callable[[Part], int]) -> int:
+    """Run the parts that a parent orders, one after the other; returns the exit code of a child.
+
+    Args:
+        orders: lines of :meth:`Part.to_line`.
+        out: where the end of each part is told.
+        play: runs one part and writes its report.
+    """
+    for line in orders:
+        play(Part.from_line(line))
+        out.write(json.dumps({"type": "ended"}) + "\n")
+        out.flush()
+    return EXIT["fine"]
 
 
 class PartListener:
@@ -66,7 +119,7 @@ class PartListener:
 def verify_in_parts(
     argv: Sequence[str], jobs: int, selection: Selection, settings: RunSettings, report: Path, listener: ListenerMaker
 ) -> int:
-    """Run ``gritstone`` with the same arguments once per shard, and merge what comes out.
+    """Run ``gritstone`` with the same arguments once per job, let them run all parts, and merge what comes out.
 
     Args:
         argv: the arguments of this run; later options win, so the children's are added at the end.
@@ -80,16 +133,18 @@ def verify_in_parts(
         UsageError, DataError: a child could not do its part; its own line is on stderr already.
     """
     remove_old(report)
-    parts = [report.with_name(f"{report.name}.{index}-of-{jobs}") for index in range(jobs)]
     with ExitStack() as children:
-        running = [children.enter_context(_child(argv, index, jobs, part)) for index, part in enumerate(parts)]
+        running = [children.enter_context(_child(argv)) for _ in range(jobs)]
         data = load_data()
         plan = plan_run(data, selection, settings.seed)
         told = listener(data, plan)
-        relay(running, told)
+        rounds = parts_a_job(sum(item.cost for item in plan.items), jobs)
+        count = jobs * rounds
+        files = [report.with_name(f"{report.name}.{index}-of-{count}") for index in range(count)]
+        relay(running, told, [Part(index, count, 1 / rounds, file) for index, file in enumerate(files)])
         codes = [child.wait() for child in running]
-    check_codes([code for code, part in zip(codes, parts, strict=True) if code != EXIT["suite"] or not part.exists()])
-    return _merge(data, parts, plan, settings, report, told)
+    check_codes(codes)
+    return _merge(data, files, plan, settings, report, told)
 
 
 def _merge(data: Data, parts: Sequence[Path], plan: Plan, settings: RunSettings, report: Path, told: Listener) -> int:
@@ -102,27 +157,36 @@ def _merge(data: Data, parts: Sequence[Path], plan: Plan, settings: RunSettings,
 
 
 @contextmanager
-def _child(argv: Sequence[str], index: int, jobs: int, part: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _child(argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     """Start a child that does not outlive the block."""
-    own = ["--jobs", "1", "--shard", f"{index}/{jobs}", "--report", str(part), "--part"]
-    command = [sys.executable, "-m", "gritstone_conformance.cli", *argv, *own]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "gritstone_conformance.cli", *argv, "--jobs", "1", "--part"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE)
     try:
         yield process
     finally:
         if process.poll() is None:
             process.terminate()
         process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with suppress(BrokenPipeError):
+                    stream.close()
 
 
-def relay(children: Sequence[subprocess.Popen[bytes]], told: Listener) -> None:
-    """Pass on what the children tell until all have closed their output; a watch is passed on once."""
+def relay(children: Sequence[subprocess.Popen[bytes]], told: Listener, parts: Iterable[Part] = ()) -> None:
+    """Send each child a part whenever it has none, and pass on what the children tell; a watch is passed on once.
+
+    Returns when all children have closed their output.
+    """
     begun = False
     seen: set[str] = set()
-    for message in _messages(children):
-        if message["type"] == "begin":
+    waiting = iter(parts)
+    for child in children:
+        _order(child, next(waiting, None))
+    for child, message in _messages(children):
+        if message["type"] == "ended":
+            _order(child, next(waiting, None))
+        elif message["type"] == "begin":
             if not begun:
                 told.begin({**message["header"], "shard": [0, 1]}, message["notes"])
             begun = True
@@ -133,25 +197,38 @@ def relay(children: Sequence[subprocess.Popen[bytes]], told: Listener) -> None:
             told.notice(Outcome.from_json(message))
 
 
-def _messages(children: Sequence[subprocess.Popen[bytes]]) -> Iterator[dict[str, Json]]:
-    lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+def _order(child: subprocess.Popen[bytes], part: Part | None) -> None:
+    """Send a child a part, or the end of all."""
+    assert child.stdin is not None
+    with suppress(BrokenPipeError):  # it has ended, and its exit code says why
+        if part is None:
+            child.stdin.close()
+        else:
+            child.stdin.write(part.to_line())
+            child.stdin.flush()
 
-    def read(stream: IO[bytes]) -> None:
+
+def _messages(
+    children: Sequence[subprocess.Popen[bytes]],
+) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Json]]]:
+    lines: queue.SimpleQueue[tuple[subprocess.Popen[bytes], bytes | None]] = queue.SimpleQueue()
+
+    def read(child: subprocess.Popen[bytes], stream: IO[bytes]) -> None:
         for line in stream:
             if line.endswith(b"\n"):  # else it ended in the middle of one, and its exit code says why
-                lines.put(line)
-        lines.put(None)
+                lines.put((child, line))
+        lines.put((child, None))
 
     for child in children:
         assert child.stdout is not None
-        threading.Thread(target=read, args=(child.stdout,), daemon=True).start()
+        threading.Thread(target=read, args=(child, child.stdout), daemon=True).start()
     open_streams = len(children)
     while open_streams:
-        line = lines.get()
+        sender, line = lines.get()
         if line is None:
             open_streams -= 1
         else:
-            yield json.loads(line)
+            yield sender, json.loads(line)
 
 
 def check_codes(codes: Sequence[int]) -> None:

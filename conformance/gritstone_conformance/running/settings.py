@@ -6,7 +6,7 @@ database, and takes ten times the examples or as long as it is given.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +53,11 @@ class RunSettings:
     home: Path = DEFAULT_HOME
     saves: bool = True
     expect: Expectations | None = None
+
+    def share(self, part: float) -> RunSettings:
+        """Return the settings of a part that has this share of the time of a search and of shrinking."""
+        search_s = None if self.search_s is None else self.search_s * part
+        return replace(self, search_s=search_s, shrink_all_s=self.shrink_all_s * part)
 
 
 def examples_of(prop: Property, profile: str) -> int:
