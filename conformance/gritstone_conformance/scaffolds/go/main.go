@@ -5,8 +5,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -50,7 +50,7 @@ func hello(args members) (object, error) {
 	}
 	least := slices.Min(append(protocol, window, len(protocol)))
 	if len(spec) > 16 || !version.MatchString(spec) || suite == "" || least < 1 || frame < 4_194_304 {
-		return nil, errors.New("a value is out of bounds")
+		return nil, fmt.Errorf("a value is out of bounds")
 	}
 	if !slices.Contains(protocol, 1) {
 		return nil, refused{"class": "rejected", "message": "only protocol 1 is spoken here"}
@@ -70,8 +70,8 @@ func fit(args members, into object) error {
 			return fmt.Errorf("%s does not fit", name)
 		}
 	}
-	if len(args) != len(into) {
-		return errors.New("a member too many")
+	if args == nil || len(args) != len(into) {
+		return fmt.Errorf("args are not an object, or have a member too many")
 	}
 	return nil
 }
@@ -83,11 +83,10 @@ var operations = map[string]func(members) (object, error){"hello": hello, "ping"
 
 // answer carries one request out; arguments that do not fit are an error (harness.reply.fault-is-error).
 func answer(op string, args members) object {
-	operation, known := operations[op]
-	if !known {
+	if operations[op] == nil {
 		return object{"unsupported": object{"feature": op}}
 	}
-	ok, err := operation(args)
+	ok, err := operations[op](args)
 	if refusal, is := err.(refused); is {
 		return object{"refused": refusal}
 	} else if err != nil {
@@ -99,21 +98,22 @@ func answer(op string, args members) object {
 // main answers each line, and ends after bye or when the input ends (harness.process.ends).
 func main() {
 	// A Scanner would stop at lines of 64 KiB; a request may be as long as frame_bytes.
-	for input := bufio.NewReader(os.Stdin); ; {
-		line, err := input.ReadBytes('\n')
+	input := bufio.NewReader(os.Stdin)
+	for line, err := input.ReadBytes('\n'); err == nil; line, err = input.ReadBytes('\n') {
 		var request struct {
 			Seq  json.RawMessage
 			Op   string
 			Args members
 		}
-		if err != nil || json.Unmarshal(line, &request) != nil {
-			return
+		// Args that are not an object stay nil. A line that is nested too deeply is read without its args.
+		if json.Unmarshal(line, &request) != nil && request.Op == "" {
+			json.Unmarshal(append(bytes.Split(line, []byte(`,"args":`))[0], '}'), &request)
 		}
 		reply := answer(request.Op, request.Args)
 		reply["seq"] = request.Seq
 		written, _ := json.Marshal(reply)
 		os.Stdout.Write(append(written, '\n')) // not buffered, so flushed: harness.frame.flush
-		if request.Op == "bye" {
+		if request.Op == "bye" && reply["ok"] != nil {
 			return
 		}
 	}

@@ -66,6 +66,7 @@ function answer(op, args) {
   if (!OPERATIONS.has(op)) return { unsupported: { feature: op } };
   const [members, operation] = OPERATIONS.get(op);
   try {
+    if (args?.constructor !== Object) throw new TypeError("args are missing or are not an object");
     const given = Object.keys(args).sort().join();
     if (given !== [...members].sort().join()) throw new TypeError(`${op} takes (${members}), got (${given})`);
     return { ok: operation(args) };
@@ -90,8 +91,9 @@ async function* lines(stream) {
 
 // Answer each line, and end after `bye` or when the input ends (harness.process.ends).
 for await (const line of lines(process.stdin)) {
-  const { seq, op, args } = JSON.parse(line);
+  const { seq, op, args } = JSON.parse(line); // in Node it reads any depth (harness.reply.deep-args)
   // One write is a whole line, and nothing is held back (harness.frame.flush): the suite waits for it.
-  process.stdout.write(JSON.stringify({ seq, ...answer(op, args) }) + "\n");
-  if (op === "bye") break;
+  const reply = { seq, ...answer(op, args) };
+  process.stdout.write(JSON.stringify(reply) + "\n");
+  if (op === "bye" && reply.ok) break;
 }

@@ -12,9 +12,12 @@ pub enum Json {
     Map(Vec<(String, Json)>),
 }
 
+/// The limit of nesting: `value` calls itself, and its stack is finite (harness.reply.deep-args).
+const DEPTH: usize = 64;
+
 /// Reads one whole line.
 pub fn read(line: &str) -> Result<Json, String> {
-    let mut reader = Reader { line, at: 0 };
+    let mut reader = Reader { line, at: 0, depth: 0 };
     let value = reader.value()?;
     reader.blank();
     if reader.at == line.len() {
@@ -27,6 +30,7 @@ pub fn read(line: &str) -> Result<Json, String> {
 struct Reader<'a> {
     line: &'a str,
     at: usize,
+    depth: usize,
 }
 
 impl Reader<'_> {
@@ -54,6 +58,16 @@ impl Reader<'_> {
     }
 
     fn value(&mut self) -> Result<Json, String> {
+        if self.depth == DEPTH {
+            return Err(format!("more than {DEPTH} levels"));
+        }
+        self.depth += 1;
+        let value = self.shallow();
+        self.depth -= 1;
+        value
+    }
+
+    fn shallow(&mut self) -> Result<Json, String> {
         for (word, value) in [("null", Json::Null), ("true", Json::Bool(true)), ("false", Json::Bool(false))] {
             if self.takes(word) {
                 return Ok(value);
