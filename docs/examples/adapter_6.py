@@ -150,6 +150,8 @@ OPERATIONS = {
 def answer(op, args):
     if op not in OPERATIONS:
         return {"unsupported": {"feature": op}}
+    if not isinstance(args, dict):
+        return {"error": {"message": "args are missing or are not an object"}}
     try:
         return {"ok": OPERATIONS[op](args)}
     except errors.Refusal as refusal:
@@ -161,7 +163,11 @@ def answer(op, args):
 
 
 for line in sys.stdin:
-    request = json.loads(line)
-    print(json.dumps({"seq": request["seq"], **answer(request["op"], request["args"])}), flush=True)
-    if request["op"] == "bye":
+    try:
+        request = json.loads(line)
+    except RecursionError:  # args are nested too deeply: read the line without them
+        request = json.loads(line.partition(',"args":')[0] + "}")
+    reply = answer(request["op"], request.get("args"))
+    print(json.dumps({"seq": request["seq"], **reply}), flush=True)
+    if request["op"] == "bye" and "ok" in reply:
         break
