@@ -5,14 +5,16 @@
 A child process applies the edit before it imports the suite, plays the tests with pytest, and writes to ``FILE`` what
 became of them. A fault is *found* when a test fails in its own body by an assertion of its own. A test that ends in
 another exception, an assertion inside the suite, a test that cannot be collected or set up, and a child that is silent
-for too long have found nothing.
+for too long have found nothing. An exception that the suite's code raises in a case ends the test, although a run
+would record it in the outcome of the case; one that a test plants in its own code is recorded as in a run.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Generator, Sequence
+import traceback
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -97,6 +99,21 @@ class _Watcher:
             else:
                 self.told.broken.append(f"{item.nodeid}: {report.when}: {call.excinfo.exconly()}")
         return report
+
+    def pytest_collection_finish(self) -> None:
+        """Let an exception that the suite's own code raises in a case end the test."""
+        recording = sys.modules.get("gritstone_conformance.running.recording")
+        if recording is None:
+            return
+        recorded: Callable[..., object] = recording.Recorder.own_fault
+
+        def own_fault(recorder: object, item: object, problem: Exception) -> object:
+            planted_in = Path(traceback.extract_tb(problem.__traceback__)[-1].filename)
+            if planted_in.is_relative_to(HERE):
+                return recorded(recorder, item, problem)
+            raise problem
+
+        recording.Recorder.own_fault = own_fault
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Take down what cannot be collected."""
