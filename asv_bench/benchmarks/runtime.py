@@ -294,11 +294,13 @@ class ShortLives(_WithRuntime):
 
     def setup(self, agent: str, actors: int) -> None:
         self.open("unsynced")
-        self.cores = [self.core(f"short {number}") for number in range(actors)]
+        self.rounds = 0
+
+    def _live(self, agent: str, actors: int) -> None:
+        self.rounds += 1  # a collected actor never returns, so each round has actors of its own
+        self.cores = [self.core(f"short {self.rounds} {number}") for number in range(actors)]
         self.said = self.program(b"S\0q\0\1", **{"00": self.runtime.agent, "01": self.put(Blob(NO_HEADERS, b"said"))})
         self.save()
-
-    def _live(self, agent: str) -> None:
         for begin in range(0, len(self.cores), 50):
             for core in self.cores[begin : begin + 50]:
                 self.inject(core, core, "genesis")
@@ -314,11 +316,11 @@ class ShortLives(_WithRuntime):
         self.runtime.forget()
 
     def time_lives(self, agent: str, actors: int) -> None:
-        self._live(agent)
+        self._live(agent, actors)
 
     def track_bytes(self, agent: str, actors: int) -> int:
         """Return how many bytes the files of the store take at the end."""
-        self._live(agent)
+        self._live(agent, actors)
         return sum(path.stat().st_blocks * 512 for path in Path(self.directory).rglob("*") if path.is_file())
 
 

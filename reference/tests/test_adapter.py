@@ -291,9 +291,9 @@ def test_puts_that_come_together_commit_once(client: Any, tmp_path: Path, monkey
     updates: list[object] = []
     plain = LmdbEngine.update
 
-    def counting(self: LmdbEngine, work: Callable[[Batch], object]) -> object:
+    def counting(self: LmdbEngine, work: Callable[[Batch], object], *, freeing: bool = False) -> object:
         updates.append(work)
-        return plain(self, work)
+        return plain(self, work, freeing=freeing)
 
     monkeypatch.setattr(LmdbEngine, "update", counting)
     client.ok("grit.open", store="a", format="framed-sha256", backend="durable", dir=str(tmp_path / "s"), create=True)
