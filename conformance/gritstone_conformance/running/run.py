@@ -194,7 +194,7 @@ def _pipelined(
         else:
             yield recorder.skipped(item, reason)
     undecided = {item.name: item for item in able}
-    for played in play_cases(able, subject):
+    for played in play_cases(able, subject, subject.ledger.shrinking.until):
         del undecided[played.item.name]
         outcome = recorder.played(played)
         if played.difference is not None:

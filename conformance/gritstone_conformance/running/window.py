@@ -166,12 +166,11 @@ def segments(steps: Sequence[Step], names: Sequence[frozenset[str]]) -> tuple[ra
     return tuple(range(start, stop) for start, stop in zip(cuts, [*cuts[1:], len(steps)], strict=True))
 
 
-def play_cases(items: Iterable[Planned], subject: Observed) -> Iterator[Played]:
+def play_cases(items: Iterable[Planned], subject: Observed, until: float = math.inf) -> Iterator[Played]:
     """Play vectors and yield each when it is decided; only after a fault is that not the order of the items.
 
-    Vectors that are undecided when the span of a search is over are not yielded.
+    Vectors that are undecided at the time ``until``, when the span of a search is over, are not yielded.
     """
-    until = subject.ledger.shrinking.until
     most = _BATCH_REQUESTS if math.isinf(until) else _BATCH_REQUESTS_IN_SPAN
     waiting = deque(Played(item, item.source) for item in items if isinstance(item.source, Case))
     while waiting and time.monotonic() < until:
