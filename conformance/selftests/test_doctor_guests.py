@@ -97,9 +97,9 @@ def test_a_mistake_is_named_at_its_rung(
 ) -> None:
     code, out = doctor(mistaken(tmp_path, body), capfd)
     assert code == 1
-    assert rung in out
+    first_bad = next(line for line in out.splitlines() if "BAD" in line)
+    assert rung in first_bad
     assert words in out
-    assert out.count("BAD") == 1
 
 
 def test_an_executor_climbs_without_a_runtime(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -118,7 +118,7 @@ def test_a_hostile_adapter_is_named_within_the_bounds(
     try:
         ended = run(name, tmp_path)
     finally:
-        left = _kill_marked(mark, 0.5 if name == "leaves-home" else 5.0)
+        left = _kill_marked(mark, 5.0)
     cause = HARMS[name][1]
     assert ended.causes == ({cause} if cause else set()) or cause in ended.causes, ended.causes
     if ended.memory is not None:
@@ -126,7 +126,7 @@ def test_a_hostile_adapter_is_named_within_the_bounds(
     assert max(map(len, ended.raw.splitlines())) < MOST_LINE
     assert not UNSAFE.search(ended.said), UNSAFE.findall(ended.said)
     assert not UNSAFE.search(ended.raw.decode()), UNSAFE.findall(ended.raw.decode())
-    assert bool(left) == (name == "leaves-home")
+    assert left == 0
 
 
 def _kill_marked(mark: str, patience_s: float) -> int:
