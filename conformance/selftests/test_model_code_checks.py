@@ -20,7 +20,7 @@ from gritstone_conformance.model.evidence import open_history
 from gritstone_conformance.model.executor import Executor, _Watch
 from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.formats import FORMATS
-from gritstone_conformance.model.graph import TOMBSTONE
+from gritstone_conformance.model.graph import TOMBSTONE, Tombstone
 from gritstone_conformance.model.history import check_history
 from gritstone_conformance.model.laws import Foreign
 from gritstone_conformance.model.limits import Limits
@@ -33,7 +33,7 @@ from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.stepwise import _of_first
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.transition import make_step
-from gritstone_conformance.model.values import Message, Step
+from gritstone_conformance.model.values import Message, Object, Step
 from gritstone_conformance.strategies import programs
 from selftests.forging import Scribe
 
@@ -218,7 +218,11 @@ def test_module_paths_are_frozen_in_every_frozen_core(scribe: Scribe, *, has_was
 
 def test_an_actor_that_is_away_stopped_at_the_first_step_of_its_own() -> None:
     actor, other = b"a" * 32, b"b" * 32
-    objects = {b"1": Step(None, actor, None, None, actor), b"2": Step(None, other, None, None, other), b"3": TOMBSTONE}
+    objects: dict[bytes, Object | Tombstone] = {
+        b"1": Step(None, actor, None, None, actor),
+        b"2": Step(None, other, None, None, other),
+        b"3": TOMBSTONE,
+    }
     references = {
         f"archived/{actor.hex()}": b"3",
         f"closed/{actor.hex()}": b"2",
