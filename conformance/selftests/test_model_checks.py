@@ -18,7 +18,7 @@ from gritstone_conformance.model.bundle import scan, write
 from gritstone_conformance.model.continuing import Sent, check_continued, check_sent
 from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.formats import CBOR_BLAKE3, FORMATS, FRAMED_SHA256, Format
-from gritstone_conformance.model.framed import _Body, _Cut, _read_header
+from gritstone_conformance.model.framed import _Body, _Cut, _read_header, decode_in_any_order
 from gritstone_conformance.model.grammar import CBOR, FRAMED, check_value
 from gritstone_conformance.model.history import check_history
 from gritstone_conformance.model.host import ModelHost
@@ -63,6 +63,18 @@ def kinds(act: Callable[[], object]) -> frozenset[str]:
 )
 def test_framed_headers(data: bytes, classes: set[str]) -> None:
     assert kinds(lambda: FRAMED_SHA256.decode(data)) == classes
+
+
+@pytest.mark.parametrize(
+    ("data", "classes"),
+    [
+        (b"blob 9\0b\x001\0a\x002\0\0", set()),  # only the order is wrong
+        (b"blob 9\0a\x001\0a\x002\0\0", {"invalid"}),  # the same key twice
+        (b"blob 09\0b\x001\0a\x002\0\0", {"invalid"}),  # a leading zero in the length
+    ],
+)
+def test_decode_in_any_order_accepts_only_another_order(data: bytes, classes: set[str]) -> None:
+    assert kinds(lambda: decode_in_any_order(data)) == classes
 
 
 def test_a_name_that_says_it_is_too_long_is_invalid_even_where_it_is_cut_short() -> None:
@@ -268,6 +280,16 @@ def test_all_that_is_wrong_with_an_injection_is_told(fmt: Format, headers: tuple
     agent = start(Store(fmt), "test", Config(10, 100, 3)).agent
     absent = b"\7" * 32
     assert kinds(lambda: agent.inject(absent, headers, absent, "queue")) == {"missing", "invalid"}
+
+
+@EITHER
+def test_cut_is_rejected_while_mail_to_the_agent_is_unread(fmt: Format) -> None:
+    agent = start(Store(fmt), "test", Config(10, 100, 3)).agent
+    message = agent.inject(agent.identity, (), agent.identity, "queue")
+    assert kinds(agent.cut) == {"rejected"}
+    agent.acknowledge(agent.identity, message)
+    assert kinds(agent.cut) == frozenset()
+    assert agent.shelf.step(agent.mailroom.heads[agent.identity]).previous is None
 
 
 def put(host: ModelHost, value: Object) -> str:
