@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gritstone_conformance.model.agent import Agent, agent_core, first_agent_step
 from gritstone_conformance.model.cores import WorkingTree, find
 from gritstone_conformance.model.failures import Declined, Failure
 from gritstone_conformance.model.formats import FORMATS, FRAMED_SHA256, Format
@@ -242,6 +243,46 @@ def test_who_is_adopted_has_a_step() -> None:
     for target, classes in ((b"\7" * 32, ("missing",)), (blob, ("invalid",)), (step, ())):
         store.references[f"moved/{actor.hex()}"] = target
         assert told(partial(handoff.adopt, Mailroom(store, shelf), actor)) == classes
+
+
+def moved_actor(store: Store, shelf: Shelf, inbox: Mapping[bytes, bytes]) -> bytes:
+    """Store an actor that stopped at a step with an inbox and return its id."""
+    actor = shelf.put(Tree((("wit", shelf.put(Blob((), b"x"))),)))
+    step = shelf.put(Step(None, actor, shelf.put_mail(inbox), None, actor))
+    shelf.flush(store)
+    store.references[f"moved/{actor.hex()}"] = step
+    return actor
+
+
+@pytest.mark.parametrize(("is_gone", "classes"), [(False, ()), (True, ("rejected",))])
+def test_adopt_rejects_an_actor_that_is_gone(is_gone: bool, classes: tuple[str, ...]) -> None:
+    store = Store(FRAMED_SHA256)
+    shelf = Shelf.over(store)
+    actor = moved_actor(store, shelf, {})
+    if is_gone:
+        store.references[f"gone/{actor.hex()}"] = store.references[f"moved/{actor.hex()}"]
+    assert told(partial(handoff.adopt, Mailroom(store, shelf), actor)) == classes
+
+
+@pytest.mark.parametrize(("read", "classes"), [("first", ()), ("later", ()), ("other", ("rejected",))])
+def test_adopt_rejects_a_cursor_on_another_chain(read: str, classes: tuple[str, ...]) -> None:
+    store = Store(FRAMED_SHA256)
+    shelf = Shelf.over(store)
+    content = shelf.put(Blob((), b"x"))
+    first = shelf.put(Message(None, (), content))
+    cursors = {
+        "first": first,
+        "later": shelf.put(Message(first, (), content)),
+        "other": shelf.put(Message(None, (("mt", "other"),), content)),
+    }
+    identity = agent_core(shelf, "agent")
+    actor = moved_actor(store, shelf, {identity: cursors[read]})
+    room = Mailroom(store, shelf)
+    store.references["runtime/agent"] = identity
+    room.set_head(identity, first_agent_step(shelf, identity))
+    Agent(room, identity).step({actor: first}, {})
+    assert told(partial(handoff.adopt, room, actor)) == classes
+    assert room.outbox(identity)[actor] == (first if classes else cursors[read])
 
 
 def test_nodes_that_are_not_granted_are_not_there() -> None:

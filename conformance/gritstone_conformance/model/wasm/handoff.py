@@ -57,14 +57,17 @@ def adopt(room: Mailroom, actor: bytes) -> bytes:
         raise Refusal([rejected(_RULE, "the actor is here")])
     if f"gone/{actor.hex()}" in references:
         raise Refusal([rejected(_RULE, "the actor is gone")])
-    _note(room, value)
+    _inform_agent(room, value)
     references[head] = references.pop(moved)
     room.reload()
     return references[head]
 
 
-def _note(room: Mailroom, step: Step) -> None:
-    """Let the agent here note what it and the actor wrote to each other elsewhere; raises Refusal.
+def _inform_agent(room: Mailroom, step: Step) -> None:
+    """Move the head of the agent here by what it and the actor sent each other in another store.
+
+    Raises:
+        Refusal: the actor has read a message of the agent that is on another chain.
 
     Spec: :rule:`wasm.handoff.agent`.
     """
