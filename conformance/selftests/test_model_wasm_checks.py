@@ -245,7 +245,7 @@ def test_who_is_adopted_has_a_step() -> None:
         assert told(partial(handoff.adopt, Mailroom(store, shelf), actor)) == classes
 
 
-def moved_actor(store: Store, shelf: Shelf, inbox: Mapping[bytes, bytes]) -> bytes:
+def moved_actor(store: Store, shelf: Shelf, inbox: dict[bytes, bytes]) -> bytes:
     """Store an actor that stopped at a step with an inbox and return its id."""
     actor = shelf.put(Tree((("wit", shelf.put(Blob((), b"x"))),)))
     step = shelf.put(Step(None, actor, shelf.put_mail(inbox), None, actor))
