@@ -33,8 +33,16 @@ def _tree(pid: int) -> Iterator[int]:
     while waiting:
         current = waiting.pop()
         yield current
-        for children in _PROC.glob(f"{current}/task/*/children"):
+        for children in _of_tasks(current, "children"):
             waiting.extend(int(child) for child in _read(children).split())
+
+
+def _of_tasks(pid: int, name: str) -> list[Path]:
+    """Return a file of each thread of a process; none if the process has ended meanwhile."""
+    try:
+        return list(_PROC.glob(f"{pid}/task/*/{name}"))
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def _read(path: Path) -> str:
@@ -117,7 +125,7 @@ def busy_seconds(pid: int) -> float | None:
     """
     busy = None
     for member in _tree(pid):
-        tasks = [_read(path).split() for path in _PROC.glob(f"{member}/task/*/schedstat")]
+        tasks = [_read(path).split() for path in _of_tasks(member, "schedstat")]
         if tasks:
             busy = (busy or 0.0) + sum(int(task[0]) + int(task[1]) for task in tasks if len(task) == 3) / 1e9
         elif fields := _read(_PROC / str(member) / "stat").rpartition(")")[2].split():
@@ -130,7 +138,7 @@ def cpu_seconds(pid: int) -> float | None:
     """Return the seconds of processor time that its threads have used, or None where it cannot be read."""
     used = None
     for member in _tree(pid):
-        for path in _PROC.glob(f"{member}/task/*/schedstat"):
+        for path in _of_tasks(member, "schedstat"):
             fields = _read(path).split()
             used = (used or 0.0) + (int(fields[0]) / 1e9 if fields else 0.0)
     return used
