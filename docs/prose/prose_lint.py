@@ -44,7 +44,7 @@ LITERAL_DIRECTIVE = re.compile(
     r"\.\. (?:code-block|code|console|literalinclude|parsed-literal|raw|math|toctree|session|figure|image|csv-table)::"
 )
 INLINE = re.compile(r"``.+?``|:[\w:+.-]+:`[^`]*`|`[^`]*`__?|`[^`]*`|\|[^|\n]*\||<[^<>\n]*>|https?://\S+", re.DOTALL)
-NEUTRAL = re.compile(r"\bx+\b")
+NEUTRAL = re.compile(r"\bx+\b|\d")
 SCRIPT_TOKEN = re.compile(
     r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|/(?![/*])(?:\\.|[^/\\\n])+/[a-z]*(?=[,;.)\s])",
     re.DOTALL,
@@ -221,7 +221,8 @@ def proselint(path: str, words: str) -> list[Finding]:
     found: list[Finding] = []
     for result in LintFile(path, words).lint(PROSELINT) if words.strip() else []:
         start, end = result.check_result.span
-        if not NEUTRAL.search(used := words[start - 1 : end - 1]):
+        used = words[start - 1 : end - 1]
+        if "\n\n" not in used and not NEUTRAL.search(used):  # not across paragraphs, not in literals or numbers
             found.append(Finding(path, result.pos[0] - 1, shown(used), shown(result.check_result.message)))
     return found
 
