@@ -28,6 +28,7 @@ from gritstone_conformance.trial import Asked, Claims, Property, Trial
 
 __all__ = ["PROPERTIES", "off_schema"]
 
+_FAULT_IS_ERROR: Final = "harness.reply.fault-is-error"
 _LATER: Final = frozenset({"image", "session", "flow"})  # profiles to come
 
 
@@ -105,6 +106,8 @@ def _claimed(trial: Trial) -> list[tuple[str, dict[str, Json]]]:
 
 _NOT_OBJECTS: Final = (None, "null", "[]", "[{}]", "0", '"{}"', "true", "false")
 """JSON texts in place of an object; None: the member is absent."""
+_FEW_LEVELS: Final = 4
+"""Levels of nested lists that every reader of JSON accepts."""
 _LEVELS: Final = (200, 2_000, 20_000)
 """Levels of nested lists: readers of JSON give up at 64, 128, 1,000 or 10,000 levels."""
 
@@ -126,26 +129,33 @@ _PUT: Final = '{"store":"s"}'  # without bytes: an error too, and it stands betw
 
 
 def deep_args(trial: Trial) -> None:
-    """A known operation whose ``args`` are nested too deeply to be read is answered ``error``, and the talk goes on."""
+    """A known operation whose ``args`` are nested too deeply to be read is answered ``error``, and the talk goes on.
+
+    The same member with a few levels shows whether the adapter accepts it at any depth, which violates another rule.
+    """
     trial.expect("ping", {}, DONE)
     ops = dict(_claimed(trial))
-    deep = {levels: f'{{"store":{"[" * levels}{"]" * levels}}}' for levels in _LEVELS}
+    deep = {levels: f'{{"store":{"[" * levels}{"]" * levels}}}' for levels in (_FEW_LEVELS, *_LEVELS)}
+    few = [(op, deep[_FEW_LEVELS]) for op in ops]
+    _expect_errors(trial, few, "args do not fit the schema", rule=_FAULT_IS_ERROR)
     asked = [(op, deep[levels]) for levels in _LEVELS[:-1] for op in ops]
     _expect_errors(trial, [*asked, ("ping", deep[_LEVELS[-1]])], "args are nested deeply")
     trial.expect("ping", {}, DONE)
 
 
-def _expect_errors(trial: Trial, asked: Iterable[tuple[str, str | None]], what: str) -> None:
+def _expect_errors(
+    trial: Trial, asked: Iterable[tuple[str, str | None]], what: str, *, rule: str | None = None
+) -> None:
     requests = [(op, RawArgs(text)) for op, text in asked]
     try:
         replies = trial.observe_apart(requests)
     except SubjectFault as fault:
         if not fault.cause.startswith("dead:"):
             raise
-        trial.fail("error", fault.cause, words=f"the process ended where {what}")
+        trial.fail("error", fault.cause, words=f"the process ended where {what}", rule=rule)
     for (op, args), reply in zip(requests, replies, strict=True):
         if not isinstance(reply, Trouble):
-            trial.fail("error", f"{op}{args.member():.80}: {reply!r}", words=f"expected error where {what}")
+            trial.fail("error", f"{op}{args.member():.80}: {reply!r}", words=f"expected error where {what}", rule=rule)
 
 
 def off_schema(op: str, args: dict[str, Json], other: dict[str, Json]) -> list[dict[str, Json]]:
@@ -175,6 +185,6 @@ PROPERTIES = (
     ),
     Property("harness/reply/known-op", ("harness.hello.honest", "harness.reply.total"), known, kind="wire"),
     Property("harness/reply/bad-args", ("harness.reply.bad-args",), bad_args, kind="wire"),
-    Property("harness/reply/deep-args", ("harness.reply.deep-args",), deep_args, kind="wire"),
-    Property("harness/reply/fault-is-error", ("harness.reply.fault-is-error",), fault_is_error, kind="wire"),
+    Property("harness/reply/deep-args", ("harness.reply.deep-args", _FAULT_IS_ERROR), deep_args, kind="wire"),
+    Property("harness/reply/fault-is-error", (_FAULT_IS_ERROR,), fault_is_error, kind="wire"),
 )
