@@ -165,7 +165,7 @@ def all_or_none(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     name = tape.pick([*names, "tags/free"])
     pair.play(pair.put(other), pair.point(name, fmt.hash(other)), *pair.take(graph.bundle()), pair.refs())
     pair.play(pair.point(name, None), *pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs())
-    pair.play(*pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs(), pair.prune(rule="grit.prune.exact"))
+    pair.play(*pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs())
 
 
 def not_the_other_format(trial: Trial, fmt: Format, graph: Graph) -> None:
@@ -179,7 +179,7 @@ def not_the_other_format(trial: Trial, fmt: Format, graph: Graph) -> None:
     pair.play(*pair.take(graph.bundle(), rule=_ACCEPTED), pair.refs(rule=_ACCEPTED))
 
 
-def one_moment(trial: Trial, fmt: Format) -> None:
+def one_moment(trial: Trial, fmt: Format, *meanwhile: Callable[[Pair], object]) -> None:
     """A bundle in several pieces shows the moment at which its export began, whatever is done between them."""
     pair = open_memory(trial, fmt)
     big = [fmt.encode(Blob((), bytes((number,)) * 900_000)) for number in range(4)]
@@ -190,9 +190,16 @@ def one_moment(trial: Trial, fmt: Format) -> None:
     at = pair.last_piece
     late = fmt.encode(Blob((), b"late"))
     pair.play(pair.put(late), pair.cas(Change("tags/0", fmt.hash(big[0]), fmt.hash(late))))
-    pair.play(pair.point("tags/1", None), pair.point("tags/2", None), pair.prune(rule="grit.prune.exact"))
+    pair.play(pair.point("tags/1", None), pair.point("tags/2", None))
+    for each in meanwhile:
+        each(pair)
     pair.export_rest(cursor, data, at)
     pair.export()
+
+
+def one_moment_pruned(trial: Trial, fmt: Format) -> None:
+    """A bundle in several pieces shows the moment at which its export began, also after a prune between them."""
+    one_moment(trial, fmt, lambda pair: pair.play(pair.prune(rule="grit.prune.exact")))
 
 
 def old_cursors(trial: Trial, fmt: Format) -> None:
@@ -289,7 +296,7 @@ PROPERTIES: Final = (
         "bundle/every-prefix", every_prefix, "grit.bundle.truncated", _ACCEPTED, given=draws.graph(2), examples=2
     ),
     *each_format(
-        *("bundle/all-or-none", all_or_none, "grit.bundle.import-atomic", _ACCEPTED, "grit.prune.exact"),
+        *("bundle/all-or-none", all_or_none, "grit.bundle.import-atomic", _ACCEPTED),
         given=draws.graph_and_tape(1),
         examples=18,
     ),
@@ -297,6 +304,7 @@ PROPERTIES: Final = (
         "bundle/other-format", not_the_other_format, "grit.bundle.format", _ACCEPTED, given=draws.graph(2), examples=4
     ),
     *each_format("bundle/old-cursors", old_cursors, "grit.bundle.cursor"),
-    *each_format("bundle/one-moment", one_moment, "grit.ref.snapshot", "grit.prune.exact"),
+    *each_format("bundle/one-moment", one_moment, "grit.ref.snapshot"),
+    *each_format("bundle/one-moment-pruned", one_moment_pruned, "grit.ref.snapshot", "grit.prune.exact"),
     *each_format("bundle/in-pieces", in_pieces, "grit.bundle.bytes", given=draws.graph_and_tape(4), examples=12),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Final, TypeAlias
 
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree, to_base64
 from gritstone_conformance.properties.grit import draws
-from gritstone_conformance.properties.grit.pair import PIECE_BYTES, open_memory
+from gritstone_conformance.properties.grit.pair import PIECE_BYTES, Pair, open_memory
 from gritstone_conformance.properties.grit.registry import each_format, is_first
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import graphs
@@ -29,51 +30,74 @@ _CHAINS: Final = (50_000, 200_000)  # messages; the gate takes the first
 _DEEP: Final = 70_000  # trees; a limit beyond takes too long for a gate
 
 
-def one_object_less(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
-    """If any one object of a closed graph is absent, export and prune are ``missing``; if none is, they succeed."""
+_Walk: TypeAlias = Callable[[Pair, bool], None]
+"""Asks for one operation that follows all edges from the references; the second argument: whether it succeeds."""
+
+
+def _export(pair: Pair, succeeds: bool) -> None:
+    pair.export(rule="grit.bundle.bytes" if succeeds else None)
+
+
+def _prune(pair: Pair, succeeds: bool) -> None:
+    pair.play(pair.prune(rule="grit.prune.exact" if succeeds else None))
+
+
+def one_object_less(walk: _Walk, trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
+    """If any one object of a closed graph is absent, a walk is ``missing``; if none is, it succeeds."""
     pair = open_memory(trial, fmt)
     reached = graph.reached()
     absent = tape.pick(reached)
     pair.play(*(pair.put(graph.encodings[identity]) for identity in reached if identity != absent))
     kept = {name: target for name, target in graph.references.items() if target != absent}
     pair.play(*(pair.point(name, target) for name, target in kept.items()))
-    pair.export()
-    pair.play(pair.prune(), pair.put(graph.encodings[absent]))
-    pair.play(*(pair.point(name, target) for name, target in graph.references.items()), pair.prune())
-    pair.export(rule="grit.bundle.bytes")
+    walk(pair, False)
+    pair.play(pair.put(graph.encodings[absent]))
+    pair.play(*(pair.point(name, target) for name, target in graph.references.items()))
+    walk(pair, True)
 
 
-def each_edge_cut(trial: Trial, fmt: Format, tape: Tape) -> None:
+def each_edge_cut(walk: _Walk, trial: Trial, fmt: Format, tape: Tape) -> None:
     """Every id inside an object is an edge: for each of them, what it leads to is needed."""
     graph, parents = _one_of_each(fmt, tape)
     for parent in parents:
         for edge in edges(graph.values[parent]):
             pair = open_memory(trial, fmt)
             pair.play(*(pair.put(data) for identity, data in graph.encodings.items() if identity != edge.target))
-            pair.play(pair.point("tags/top", parent), pair.prune())
-            pair.export()
+            pair.play(pair.point("tags/top", parent))
+            walk(pair, False)
             pair.play(pair.put(graph.encodings[edge.target]))
-            pair.export(rule="grit.bundle.bytes")
+            walk(pair, True)
             pair.play(pair.close())
 
 
-def each_edge_astray(trial: Trial, fmt: Format, tape: Tape) -> None:
-    """An edge that leads to a kind that its place does not allow makes export, prune and import ``invalid``."""
+def each_edge_astray(walk: _Walk, trial: Trial, fmt: Format, tape: Tape) -> None:
+    """An edge that leads to a kind that its place does not allow makes a walk ``invalid``."""
     graph, parents = _one_of_each(fmt, tape)
     for parent in parents:
-        for spoiled, target in _astray(graph, graph.values[parent], tape):
+        for spoiled in _astray(graph, graph.values[parent], tape):
             pair = open_memory(trial, fmt)
-            pair.play(*(pair.put(data) for data in graph.encodings.values()), pair.point("tags/top", parent))
-            pair.export(rule="grit.bundle.bytes")
+            good = [graph.encodings[identity] for identity in (*_reached(graph, graph.values[parent]), parent)]
+            pair.play(*map(pair.put, good), pair.point("tags/top", parent))
+            walk(pair, True)
             data = fmt.encode(spoiled)
-            top = fmt.hash(data)
-            pair.play(pair.put(data), pair.point("tags/top", top), pair.prune())
-            pair.export()
-            pair.play(pair.point("tags/top", None), pair.prune(rule="grit.prune.exact"))
-            frames = {identity: graph.encodings[identity] for identity in _reached(graph, spoiled)}
-            pair.play(*pair.take(write(fmt, {"tags/top": top}, {**frames, top: data})), pair.refs())
+            needed = (graph.encodings[identity] for identity in _reached(graph, spoiled))
+            pair.play(*map(pair.put, (*needed, data)), pair.point("tags/top", fmt.hash(data)))
+            walk(pair, False)
             pair.play(pair.close())
-            assert target
+
+
+def each_edge_astray_imported(trial: Trial, fmt: Format, tape: Tape) -> None:
+    """An import of a bundle with an edge that leads to a kind that its place does not allow is ``invalid``."""
+    graph, parents = _one_of_each(fmt, tape)
+    for parent in parents:
+        pair = open_memory(trial, fmt)
+        good = {identity: graph.encodings[identity] for identity in (*_reached(graph, graph.values[parent]), parent)}
+        pair.play(*pair.take(write(fmt, {"tags/good": parent}, good), rule="grit.bundle.bytes"))
+        for spoiled in _astray(graph, graph.values[parent], tape):
+            data = fmt.encode(spoiled)
+            frames = {identity: graph.encodings[identity] for identity in _reached(graph, spoiled)}
+            pair.play(*pair.take(write(fmt, {"tags/top": fmt.hash(data)}, {**frames, fmt.hash(data): data})))
+        pair.play(pair.refs(), pair.close())
 
 
 def _one_of_each(fmt: Format, tape: Tape) -> tuple[Graph, list[bytes]]:
@@ -101,12 +125,11 @@ def _one_of_each(fmt: Format, tape: Tape) -> tuple[Graph, list[bytes]]:
     return graph, parents
 
 
-def _astray(graph: Graph, value: Object, tape: Tape) -> Iterator[tuple[Object, bytes]]:
+def _astray(graph: Graph, value: Object, tape: Tape) -> Iterator[Object]:
     """Yield the object with each of its edges in turn led to one object of a kind that it may not lead to."""
     for edge in edges(value):
         kinds = [kind for kind in ("blob", "tree", "message", "mailbox", "step") if kind not in edge.kinds]
-        wrong = tape.pick(graph.of_kind(tape.pick(kinds)))
-        yield _redirect(value, edge.target, wrong), wrong
+        yield _redirect(value, edge.target, tape.pick(graph.of_kind(tape.pick(kinds))))
 
 
 def _redirect(value: Object, old: bytes, new: bytes) -> Object:
@@ -205,18 +228,39 @@ def _lengths(fmt: Format) -> Mapping[str, st.SearchStrategy[int]]:
 
 PROPERTIES: Final = (
     *each_format(
-        *("graph/one-object-less", one_object_less, "grit.graph.edges", "grit.bundle.bytes"),
+        *("graph/one-object-less", partial(one_object_less, _export), "grit.graph.edges", "grit.bundle.bytes"),
         reach={"grit.export refused": 0.4},
         given=draws.graph_and_tape(2),
         examples=21,
     ),
     *each_format(
-        *("graph/each-edge-cut", each_edge_cut, "grit.graph.edges", "grit.bundle.bytes"),
+        *("graph/one-object-less-pruned", partial(one_object_less, _prune), "grit.graph.edges", "grit.prune.exact"),
+        reach={"grit.prune refused": 0.4},
+        given=draws.graph_and_tape(2),
+        examples=12,
+    ),
+    *each_format(
+        *("graph/each-edge-cut", partial(each_edge_cut, _export), "grit.graph.edges", "grit.bundle.bytes"),
         given=draws.tape(24),
         examples=2,
     ),
     *each_format(
-        *("graph/each-edge-astray", each_edge_astray, "grit.graph.kinds", "grit.bundle.bytes", "grit.prune.exact"),
+        *("graph/each-edge-cut-pruned", partial(each_edge_cut, _prune), "grit.graph.edges", "grit.prune.exact"),
+        given=draws.tape(24),
+        examples=1,
+    ),
+    *each_format(
+        *("graph/each-edge-astray", partial(each_edge_astray, _export), "grit.graph.kinds", "grit.bundle.bytes"),
+        given=draws.tape(64),
+        examples=3,
+    ),
+    *each_format(
+        *("graph/each-edge-astray-pruned", partial(each_edge_astray, _prune), "grit.graph.kinds", "grit.prune.exact"),
+        given=draws.tape(64),
+        examples=2,
+    ),
+    *each_format(
+        *("graph/each-edge-astray-imported", each_edge_astray_imported, "grit.graph.kinds", "grit.bundle.bytes"),
         given=draws.tape(64),
         examples=3,
     ),

@@ -28,6 +28,14 @@ def blob_gone(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     fill(pair, graph)
     chosen = tape.pick(graph.of_kind("blob"))
     pair.play(pair.get(chosen, rule="grit.store.immutable"), pair.erase(chosen), pair.get(chosen), pair.has([chosen]))
+    pair.play(pair.erase(chosen), pair.get(chosen), pair.erase(chosen), pair.has([chosen]))
+
+
+def gone_after_a_prune(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
+    """An erased blob stays ``missing/erased`` after a prune, whether a reference leads to it or not."""
+    pair = open_memory(trial, fmt)
+    fill(pair, graph)
+    chosen = tape.pick(graph.of_kind("blob"))
     pair.play(pair.erase(chosen), pair.prune(), pair.get(chosen), pair.erase(chosen), pair.has([chosen]))
     pair.play(*(pair.point(name, None) for name in graph.references), pair.prune(), pair.get(chosen))
 
@@ -38,7 +46,7 @@ def erased_on_disk(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     fill(pair, graph)
     chosen = tape.pick(graph.of_kind("blob"))
     pair.play(pair.erase(chosen), pair.close(), pair.open(create=False), pair.get(chosen), pair.has([chosen]))
-    pair.play(pair.put(graph.encodings[chosen], rule="grit.erase.no-return"), pair.erase(chosen), pair.prune())
+    pair.play(pair.put(graph.encodings[chosen], rule="grit.erase.no-return"), pair.erase(chosen))
     pair.play(pair.close(), pair.open(create=False), pair.get(chosen))
 
 
@@ -53,7 +61,25 @@ def no_way_back(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
 
 
 def tombstones_travel(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
-    """What is above an erased blob is got, exported with a tombstone, pruned, and imported elsewhere."""
+    """What is above an erased blob is got, exported with a tombstone, and imported elsewhere."""
+    pair = _with_two_erased(trial, fmt, graph, tape)
+    data = pair.export()
+    pair.play(*(pair.get(identity) for identity in graph.values))
+    if data is None:
+        return
+    other = open_memory(trial, fmt, "t")
+    other.play(*other.take(data), other.has(list(graph.values)), *(other.get(identity) for identity in graph.values))
+    other.export()
+
+
+def pruned_above(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
+    """A closure that holds erased blobs is pruned."""
+    pair = _with_two_erased(trial, fmt, graph, tape)
+    pair.play(pair.prune(), *(pair.get(identity) for identity in graph.values))
+
+
+def _with_two_erased(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> Pair:
+    """Return a store with a graph of which two blobs were erased, or its only one."""
     pair = open_memory(trial, fmt)
     fill(pair, graph)
     blobs = graph.of_kind("blob")
@@ -62,13 +88,7 @@ def tombstones_travel(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> No
     trial.reach("two blobs are erased", erased[0] != erased[1])
     for chosen in erased:
         pair.play(pair.erase(chosen))
-    data = pair.export()
-    pair.play(*(pair.get(identity) for identity in graph.values), pair.prune())
-    if data is None:
-        return
-    other = open_memory(trial, fmt, "t")
-    other.play(*other.take(data), other.has(list(graph.values)), *(other.get(identity) for identity in graph.values))
-    other.export()
+    return pair
 
 
 def not_over_bytes(trial: Trial, fmt: Format, graph: Graph) -> None:
@@ -126,6 +146,12 @@ PROPERTIES: Final = (
         examples=12,
     ),
     *each_format(
+        *("erase/blob-gone-pruned", gone_after_a_prune, "grit.erase.tombstone"),
+        given=draws.graph_and_tape(1, 4),
+        features=_ERASE,
+        examples=8,
+    ),
+    *each_format(
         *("erase/on-disk", erased_on_disk, "grit.erase.tombstone", "grit.erase.no-return"),
         given=draws.graph_and_tape(1, 3),
         features=("erase", "durable"),
@@ -139,6 +165,12 @@ PROPERTIES: Final = (
     ),
     *each_format(
         *("erase/above", tombstones_travel, "grit.erase.graph"),
+        given=draws.graph_and_tape(2),
+        features=_ERASE,
+        examples=18,
+    ),
+    *each_format(
+        *("erase/above-pruned", pruned_above, "grit.erase.graph"),
         given=draws.graph_and_tape(2),
         features=_ERASE,
         examples=18,

@@ -9,6 +9,7 @@ from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Step, Tree
 from gritstone_conformance.properties.grit import draws
 from gritstone_conformance.properties.grit.pair import Pair, open_durable, open_memory
+from gritstone_conformance.properties.grit.pruning import fill
 from gritstone_conformance.properties.grit.registry import each_format
 from gritstone_conformance.strategies import objects, texts
 from gritstone_conformance.strategies.graphs import Graph
@@ -136,8 +137,8 @@ def pages(trial: Trial, fmt: Format, tape: Tape) -> None:
     pair.play(*requests)
 
 
-def fresh_elsewhere(trial: Trial, fmt: Format, graph: Graph) -> None:
-    """Once an update or import was answered, every other handle sees the references as they are then."""
+def fresh_elsewhere(trial: Trial, fmt: Format) -> None:
+    """Once an update was answered, every other handle sees the references as they are then."""
     first = open_durable(trial, fmt, "s")
     second = first.beside("t")
     second.play(second.refs())
@@ -145,12 +146,31 @@ def fresh_elsewhere(trial: Trial, fmt: Format, graph: Graph) -> None:
     for number, target in enumerate((*targets, None)):
         writer, reader = (first, second) if number % 2 == 0 else (second, first)
         writer.play(writer.point("tags/a", target), reader.refs())
+
+
+def fresh_after_an_import(trial: Trial, fmt: Format, graph: Graph) -> None:
+    """Once an import was answered, every other handle sees the references as they are then, and exports them."""
+    first = open_durable(trial, fmt, "s")
+    second = first.beside("t")
+    second.play(second.refs())
     first.play(*first.take(graph.bundle(), rule="grit.bundle.bytes"), second.refs())
     second.export()
-    first.play(*(first.point(name, None) for name in graph.references), second.refs(), second.prune(), first.refs())
+    first.play(*(first.point(name, None) for name in graph.references), second.refs())
+    second.export()
+
+
+def fresh_for_a_prune(trial: Trial, fmt: Format, graph: Graph) -> None:
+    """A prune on another handle keeps and removes what the references lead to as they are then."""
+    first = open_durable(trial, fmt, "s")
+    second = first.beside("t")
+    second.play(second.prune())
+    fill(first, graph)
+    second.play(second.prune())
+    first.play(*(first.point(name, None) for name in graph.references), second.prune(), second.refs())
 
 
 PROPERTIES: Final = (
+    *each_format("ref/two-handles", fresh_elsewhere, "grit.ref.fresh", features=("durable",)),
     *each_format("ref/names", names_in_grammar, "grit.ref.grammar", given=draws.tape(160), examples=24),
     *each_format(
         "ref/like-a-map",
@@ -183,9 +203,15 @@ PROPERTIES: Final = (
         examples=15,
     ),
     *each_format(
-        *("ref/two-handles", fresh_elsewhere, "grit.ref.fresh", "grit.bundle.bytes"),
+        *("ref/two-handles-imported", fresh_after_an_import, "grit.ref.fresh", "grit.bundle.bytes"),
         given=draws.graph(4),
         features=("durable",),
         examples=6,
+    ),
+    *each_format(
+        *("ref/two-handles-pruned", fresh_for_a_prune, "grit.ref.fresh"),
+        given=draws.graph(4),
+        features=("durable",),
+        examples=3,
     ),
 )

@@ -75,8 +75,7 @@ def _dependent(store: str, fmt: Format, blob: Sample) -> list[Asked]:
         ("grit.cas", {**of, "changes": [cas]}, {"refused": "rejected", "code": "conflict"}),
         ("grit.cas", {**of, "changes": [back]}, DONE),
         ("grit.refs", listing, {"ok": {"refs": [], "more": False}}),
-        ("grit.prune", {**of, "pins": []}, {"ok": {"removed": 1}}),
-        (*has, {"ok": {"has": [False]}}),
+        (*has, {"ok": {"has": [True]}}),
         ("grit.close", of, DONE),
         (*has, {"refused": "missing"}),
     ]
