@@ -27,6 +27,7 @@ def fault_of(audit: Audit) -> str:
     return str((audit.finding or {}).get("fault", "legal"))
 
 
+@pytest.mark.rule("suite.audit.recorded")
 @pytest.mark.parametrize("name", BUNDLED)
 def test_the_checker_finds_what_is_in_a_bundle(name: str) -> None:
     assert judge_audit(BUNDLED[name]) is None

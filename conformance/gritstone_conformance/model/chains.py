@@ -6,6 +6,7 @@ Spec: "Terms" of ``runtime/history``.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gritstone_conformance.model.channels import unread
@@ -120,7 +121,6 @@ class Channel:
         last: the position matched last, -1 before the first.
         places: message to its positions, ascending.
         begins: positions at which a chain begins, ascending.
-        begun: the first step of the receiver that covers a message of the chain it read last; None if not known yet.
     """
 
     messages: list[bytes] = field(default_factory=list)
@@ -129,7 +129,6 @@ class Channel:
     last: int = -1
     places: dict[bytes, list[int]] = field(default_factory=dict)
     begins: list[int] = field(default_factory=list)
-    begun: int | None = None
 
     def send(self, message: bytes, previous: bytes | None, step: int) -> None:
         """Note that a step sent a message."""
@@ -142,11 +141,29 @@ class Channel:
 
     def match(self, message: bytes) -> int | None:
         """Match a covered message with its first position after the last, and return it; None where there is none."""
-        found = next((position for position in self.places.get(message, ()) if position > self.last), None)
-        if found is not None:
-            self.matched.add(found)
-            self.last = found
-        return found
+        places = self.places.get(message, [])
+        at = bisect_right(places, self.last)
+        if at == len(places):
+            return None
+        self.matched.add(places[at])
+        self.last = places[at]
+        return self.last
+
+    def can_match(self, messages: Iterable[bytes]) -> bool:
+        """Return whether all of these messages could be matched, in this order."""
+        last = self.last
+        for message in messages:
+            places = self.places.get(message, [])
+            at = bisect_right(places, last)
+            if at == len(places):
+                return False
+            last = places[at]
+        return True
+
+    def unmatch(self) -> None:
+        """Forget what was matched."""
+        self.matched.clear()
+        self.last = -1
 
     def fault(self, message: bytes) -> str:
         """Return the fault of a message that could not be matched."""

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gritstone_conformance.model.away import is_away
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import Finding, Place
 from gritstone_conformance.model.values import Headers
@@ -45,9 +46,8 @@ def check_continued(first: History, second: History) -> Iterator[Finding]:
             yield Finding("revived", Place(name), "the actor was collected and is not gone any more")
     for actor, chain in first.chains.items():
         later = second.chains.get(actor)
-        if f"gone/{actor.hex()}" in second.references or (
-            later is not None and (later.cut or chain.ids[-1] in later.ids)
-        ):
+        ended = f"gone/{actor.hex()}" in second.references
+        if ended or (is_away(second.references, actor) if later is None else later.cut or chain.ids[-1] in later.ids):
             continue
         words = "the actor has no head any more" if later is None else "an earlier head is not on the chain"
         yield Finding("rewound", Place(f"heads/{actor.hex()}", actor), words)

@@ -30,7 +30,7 @@ class History:
         channels: (sender, receiver) to what was sent.
         unverified: what had to be believed, in words.
         max_attempts: after how many failures actors are marked, where that is known.
-        is_whole: whether it is known that no actor was ever collected.
+        is_whole: whether it is known that no actor was ever collected or adopted.
     """
 
     shelf: Shelf
@@ -43,9 +43,14 @@ class History:
     is_whole: bool = False
 
     def is_open(self, actor: bytes) -> bool:
-        """Return whether what an actor did is not known in full: its history is cut, or it has no head."""
+        """Return whether what an actor did is not known in full.
+
+        It is not if its history is cut, it has no step here, or it continues in another store.
+        """
         chain = self.chains.get(actor)
-        return not self.is_whole if chain is None else chain.cut
+        if chain is None:
+            return not self.is_whole
+        return chain.cut or f"moved/{actor.hex()}" in self.references
 
     def actors(self) -> list[Chain]:
         """Return the chains of all actors but the agent."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from gritstone_conformance.model.chains import Chain, Channel
 from gritstone_conformance.model.channels import root
 from gritstone_conformance.model.evidence import History
-from gritstone_conformance.model.findings import Finding
+from gritstone_conformance.model.findings import Finding, Place
 from gritstone_conformance.model.proposals import CONTROL, Covered, message_kind, message_type
+from gritstone_conformance.model.shelf import Shelf
 
 __all__ = ["Matches", "match_all"]
 
@@ -42,12 +43,16 @@ def match_all(history: History) -> Matches:
             () if _is_believed(history, chain, index) else chain.covered(history.shelf, index)
             for index in range(len(chain))
         ]
+        elsewhere = _read_elsewhere(history, chain, covered)
         sources: list[list[tuple[bytes, int]]] = []
         for index, messages in enumerate(covered):
             sources.append([])
             for sender, message in messages:
-                position = _match(history, chain, index, sender, message, matches.findings)
-                if position is not None:
+                if sender == history.agent and index < elsewhere:
+                    history.unverified.append(f"{message.hex()} may have been covered in another store")
+                    continue
+                position = _match(history, chain.place(index, f"inbox/{sender.hex()}"), (sender, message), matches)
+                if position is not None and not history.is_open(sender):
                     sources[-1].append((sender, history.channels[sender, actor].senders[position]))
             if actor != history.agent and not _is_believed(history, chain, index):
                 matches.findings += _of_kinds(history, chain, index, messages)
@@ -60,58 +65,58 @@ def _is_believed(history: History, chain: Chain, index: int) -> bool:
 
 
 def _believe_first(history: History, chain: Chain) -> None:
-    """Match what the first step of a cut history has read with its first position, before all else.
-
-    If the sender's history is cut too, a position of a later step may be a second sending of the message.
-    """
+    """Match what the first step of a cut history has read with its first position, before all else."""
     for sender, message in chain.inboxes[0].items():
         channel = history.channels.get((sender, chain.actor))
         places = channel.places.get(message) if channel is not None else None
-        if channel is not None and places and (channel.senders[places[0]] == 0 or not history.chains[sender].cut):
+        if channel is not None and places:
             channel.matched.add(places[0])
             channel.last = places[0]
 
 
-def _match(
-    history: History, chain: Chain, index: int, sender: bytes, message: bytes, findings: list[Finding]
-) -> int | None:
+def _match(history: History, place: Place, who: tuple[bytes, bytes], matches: Matches) -> int | None:
     """Match one message and return its position; None where it has none, which is noted."""
-    channel = history.channels.get((sender, chain.actor), _NOTHING)
+    assert place.actor is not None, "it is the receiver"
+    sender, message = who
+    channel = history.channels.get((sender, place.actor), _NOTHING)
     position = channel.match(message)
     if position is not None:
         return position
-    if _is_doubtful(history, chain, index, (sender, message), channel):
+    if history.is_open(sender):
         history.unverified.append(f"{message.hex()} was covered, and what its sender sent is not known in full")
         return None
-    fault, place = channel.fault(message), chain.place(index, f"inbox/{sender.hex()}")
-    findings.append(Finding(fault, place, f"{_WORDS[fault]}: {message.hex()}"))
+    fault = channel.fault(message)
+    matches.findings.append(Finding(fault, place, f"{_WORDS[fault]}: {message.hex()}"))
     return None
 
 
-def _is_doubtful(history: History, chain: Chain, index: int, who: tuple[bytes, bytes], channel: Channel) -> bool:
-    """Return whether a message that could not be matched may have been sent all the same."""
-    sender, message = who
-    places = channel.places.get(message)
-    if places is None:
-        return history.is_open(sender) or (sender == history.agent and _is_overtaken(history, chain, index, channel))
-    return history.chains[sender].cut and all(channel.senders[position] == 0 for position in places)
+def _read_elsewhere(history: History, chain: Chain, covered: list[Covered]) -> int:
+    """Return how many steps of an actor may have read mail of the agent in another store, from which it was adopted.
 
-
-def _is_overtaken(history: History, chain: Chain, index: int, channel: Channel) -> bool:
-    """Return whether an actor began to read the chain of the agent that it read last only after a step.
-
-    It may have read what that step covers in a store from which it was adopted.
+    They may if not all of its mail can be matched; then they are those before the chain of the agent that it read last
+    of what the agent sent here began.
 
     Spec: :rule:`wasm.handoff.agent`.
     """
-    if channel.begun is None:
-        shelf, agent = history.shelf, history.agent
-        assert agent is not None, "it is the sender"
-        cursors = [box.get(agent) for box in chain.inboxes]
-        last = next((each for each in reversed(cursors) if each in channel.places), None)
-        wanted = None if last is None else root(shelf, last)
-        channel.begun = next((at for at, each in enumerate(cursors) if each and root(shelf, each) == wanted), 0)
-    return index < channel.begun
+    agent, shelf = history.agent, history.shelf
+    channel = history.channels.get((agent, chain.actor)) if agent is not None else None
+    if channel is None or agent is None or history.is_whole or chain.actor == agent or history.is_open(agent):
+        return 0
+    read = [message for messages in covered for sender, message in messages if sender == agent]
+    if channel.can_match(read):
+        return 0
+    cursors = [box.get(agent) for box in chain.inboxes]
+    at = next((index for index in reversed(range(len(cursors))) if cursors[index] in channel.places), 0)
+    wanted = _root(shelf, cursors[at])
+    while at and _root(shelf, cursors[at - 1]) == wanted:
+        at -= 1
+    if at:
+        channel.unmatch()
+    return at
+
+
+def _root(shelf: Shelf, message: bytes | None) -> bytes | None:
+    return None if message is None else root(shelf, message)
 
 
 _NOTHING = Channel()

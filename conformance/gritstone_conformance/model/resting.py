@@ -51,6 +51,8 @@ def _first_unread(history: History) -> dict[bytes, dict[bytes, bytes]]:
     """Return actors, the agent apart, to senders with mail for them, to the oldest unread message."""
     found: dict[bytes, dict[bytes, bytes]] = {}
     for sender, chain in history.chains.items():
+        if f"heads/{sender.hex()}" not in history.references:
+            continue
         for actor, tip in chain.outboxes[-1].items():
             inbox = history.chains[actor].inboxes[-1] if actor in history.chains else {}
             if actor != history.agent and inbox.get(sender) != tip:
