@@ -110,10 +110,9 @@ class Intact:
     def __init__(self, directory: Path) -> None:
         self.objects: dict[bytes, bytes] = {}
         store = open_durable(directory / "intact", FRAMED_SHA256)
-        blobs = [
-            self._put(store, FRAMED_SHA256.encode(Blob({}, bytes([n]) * n * (3 if n < 8 else 700)), store.limits))
-            for n in range(9)
-        ]
+        self.large = b"\x08" * 5600
+        bodies = [*(bytes([n]) * n * 3 for n in range(8)), self.large]
+        blobs = [self._put(store, FRAMED_SHA256.encode(Blob({}, body), store.limits)) for body in bodies]
         top = self._put(store, FRAMED_SHA256.encode(Tree({f"n{n}": one for n, one in enumerate(blobs)}), store.limits))
         self.names = {"tags/top": top, "tags/leaf": blobs[3], "actors/a": top}
         store.update_references([Change(name, None, target) for name, target in self.names.items()])
@@ -183,10 +182,12 @@ def test_a_page_in_place_of_another(intact: Intact, probe: Probe) -> None:
 
 
 def regions(intact: Intact) -> Iterator[int]:
-    """Yield every offset at which a byte has a meaning."""
+    """Yield every offset at which a byte has a meaning; of the bytes inside the large blob, which are alike, some."""
     with lmdb.open(str(intact.path), subdir=False, lock=False, readonly=True) as environment:
         pages = read_pages(intact.path, environment.info()["last_txnid"])
     unused = {at for begin, end in [*pages.gaps, (152, 4096), (4096 + 152, 2 * 4096)] for at in range(begin, end)}
+    large = intact.data.index(intact.large)
+    unused.update(at for at in range(large + 16, large + len(intact.large) - 16) if at % 31)
     for page, is_live in enumerate(pages.live):
         if is_live:
             yield from (at for at in range(page * 4096, (page + 1) * 4096) if at not in unused)
