@@ -152,6 +152,36 @@ def kept_in_trouble(trial: Trial, fmt: Format) -> None:
     double.export(rule=rule)
 
 
+def held_in_trouble(trial: Trial, fmt: Format) -> None:
+    """An actor holds others also while it is marked, has declined its mail or is away with a head."""
+    rule = "runtime.life.held"
+    double = Double(trial, fmt)
+    stage = double.stage
+    creator = _creator(double)
+    troubles = {"marked": programs.fail(), "declined": programs.leave("k"), "away": b"", "plain": b""}
+    holders = []
+    for trouble, ops in troubles.items():
+        holder, child = (stage.core(f"{trouble} {role}".encode()) for role in ("holder", "child"))
+        holders.append(holder)
+        for each in (holder, child):
+            double.tell(creator, stage.program(programs.send(0, 0, "genesis"), each))
+        say = stage.program(programs.send(0, 1), child, stage.program(b""))
+        double.tell(creator, stage.program(programs.send(0, 1), holder, say))
+        double.tell(creator, stage.program(programs.release(0), child))
+        double.tell(creator, stage.program(programs.send(0, 1), holder, stage.program(ops)))
+    double.stop()
+    _name(double, f"archived/{holders[2].hex()}", double.model.mailroom.heads[holders[2]])
+    double.start()
+    double.run(rule=rule)
+    double.collect(rule=rule)
+    double.refs(rule=rule)
+    for holder in holders:
+        double.tell(creator, stage.program(programs.release(0), holder))
+        double.collect(rule="runtime.life.collected")
+        double.refs(rule="runtime.life.collected")
+    double.export(rule=rule)
+
+
 def mail_to_the_gone(trial: Trial, fmt: Format) -> None:
     """Mail to an actor that is gone does not keep its sender."""
     rule = "runtime.life.held"
@@ -330,6 +360,7 @@ PROPERTIES: Final = (
     *in_each_format(
         "runtime/life/kept-in-trouble", kept_in_trouble, "runtime.life.held", "runtime.life.collected", cost=300
     ),
+    *in_each_format("runtime/life/held-in-trouble", held_in_trouble, "runtime.life.held", "runtime.life.collected"),
     *in_each_format("runtime/life/marked", marked_too, "runtime.life.collected"),
     *in_each_format("runtime/life/final", final, "runtime.life.final", "runtime.life.collected"),
     *in_each_format("runtime/life/two-runtimes", ended_twice, "runtime.life.final", "runtime.life.collected"),

@@ -113,6 +113,49 @@ def drained(trial: Trial, fmt: Format) -> None:
     house.check()
 
 
+def drained_together(trial: Trial, fmt: Format) -> None:
+    """A stop with ``drain`` waits for the last of several sleepers, marks those that fail, and tries nothing again."""
+    rule = "runtime.stop.drain"
+    stage = Stage(Graph(fmt))
+    titles = (b"long", b"longer", b"fails", b"again", b"first", b"last")
+    long, longer, fails, again, first, last = (stage.core(title) for title in titles)
+    append = programs.append("log", b"z")
+    sleeps = {actor: stage.program(programs.sleep(ms) + append) for actor, ms in ((long, 600), (longer, 1000))}
+    short = stage.program(programs.sleep(2 * _DELAY_MS) + programs.send(0, 1), last, stage.program(b""))
+    failing = stage.program(programs.sleep(800) + programs.fail())
+    retried = stage.program(programs.try_again(1) + append)
+    for config, actor, content in ((Config(0, 0, 1), fails, failing), (Config(700, 700, 2), again, retried)):
+        house = House(trial, fmt, Terms(config=config))
+        house.start()
+        house.put(stage.graph)
+        house.inject(Injection(each, GENESIS, each) for each in (*sleeps, actor, first, last))
+        house.run()
+        naps = [Injection(each, (), nap) for each, nap in sleeps.items()]
+        house.inject([*naps, Injection(actor, (), content), Injection(first, (), short)])
+        trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": 2}, RAN, rule="runtime.run.independent")
+        begun = _steps(house, actor)
+        house.stop("drain")
+        if any(_steps(house, each) != 2 for each in sleeps):
+            trial.fail(2, [_steps(house, each) for each in sleeps], words="a stop leaves a sleeper", rule=rule)
+        if _steps(house, actor) != begun:
+            trial.fail(begun, _steps(house, actor), words="a stop tries a message again", rule=rule)
+        marks: dict[str, Json] = {"store": house.handle, "prefix": f"failed/{fails.hex()}", "after": None, "limit": 1}
+        found = trial.expect("grit.refs", marks, ok(refs={"$": "any"}, more=False))["refs"]
+        if len(found) != (actor == fails):
+            trial.fail(int(actor == fails), found, words="a stop does not mark an actor that failed", rule=rule)
+        house.start()
+        house.run()
+        house.check()
+        house.close()
+
+
+def _steps(house: House, actor: bytes) -> int:
+    """Return how many steps an actor has made."""
+    verdict = house.check(at_rest=False)
+    assert verdict.history is not None, "the history is legal"
+    return len(verdict.history.chains[actor])
+
+
 _LOG: Final = to_base64(b"log")
 
 PROPERTIES: Final = (
@@ -136,6 +179,13 @@ PROPERTIES: Final = (
         drained,
         "runtime.stop.drain",
         "runtime.stop.clean",
+        *HISTORY_RULES,
+        cost=900,
+    ),
+    *in_each_format(
+        "runtime/stop/drained-together",
+        drained_together,
+        "runtime.stop.drain",
         *HISTORY_RULES,
         cost=900,
     ),

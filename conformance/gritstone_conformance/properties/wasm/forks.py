@@ -24,6 +24,13 @@ _MOST_N: Final = (1 << 53) - 1
 _KEY: Final = bytes(range(32))
 
 
+_FORKS: Final = (
+    *((0, "fresh"), (0, "replay"), (1, "fresh"), (2**31, "fresh"), (2**32 + 1, "fresh")),
+    *((_MOST_N, "fresh"), (_MOST_N, "replay"), (0, "fresh")),
+)
+"""Numbers and entropies of the forks of one step; the numbers cross the sizes of words."""
+
+
 def _fork(house: GuestDouble, step: bytes, number: int = 0, entropy: str = "fresh") -> bytes | None:
     """Ask for the first core of a fork; returns it, or None where that is refused."""
     house.fill()
@@ -67,7 +74,7 @@ def exact(trial: Trial, fmt: Format) -> None:
         actor = house.guest(b"a%d" % number, module, manifest)
         house.ask_guest(actor, b"\3\5")
         step = _head(house, actor)
-        for n, entropy in ((0, "fresh"), (0, "replay"), (1, "fresh"), (_MOST_N, "replay"), (0, "fresh")):
+        for n, entropy in _FORKS:
             fork = _fork(house, step, n, entropy)
         for _ in range(2):
             again = _bear(house, fork)
