@@ -41,10 +41,12 @@ PROSELINT = {
 }
 
 LITERAL_DIRECTIVE = re.compile(
-    r"\.\. (?:code-block|code|console|literalinclude|parsed-literal|raw|math|toctree|session|figure|image|csv-table)::"
+    r"\.\. (?:code-block|code|console|literalinclude|parsed-literal|raw|math|toctree|session|figure|image|csv-table"
+    r"|example)::"
 )
 INLINE = re.compile(r"``.+?``|:[\w:+.-]+:`[^`]*`|`[^`]*`__?|`[^`]*`|\|[^|\n]*\||<[^<>\n]*>|https?://\S+", re.DOTALL)
 NEUTRAL = re.compile(r"\bx+\b|\d")
+COLUMNS = re.compile(r"\S {2,}\S")  # a repetition across the columns of a table
 SCRIPT_TOKEN = re.compile(
     r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|/(?![/*])(?:\\.|[^/\\\n])+/[a-z]*(?=[,;.)\s])",
     re.DOTALL,
@@ -222,7 +224,8 @@ def proselint(path: str, words: str) -> list[Finding]:
     for result in LintFile(path, words).lint(PROSELINT) if words.strip() else []:
         start, end = result.check_result.span
         used = words[start - 1 : end - 1]
-        if "\n\n" not in used and not NEUTRAL.search(used):  # not across paragraphs, not in literals or numbers
+        # not across paragraphs or columns, not in literals or numbers
+        if "\n\n" not in used and not NEUTRAL.search(used) and not COLUMNS.search(used):
             found.append(Finding(path, result.pos[0] - 1, shown(used), shown(result.check_result.message)))
     return found
 
