@@ -27,11 +27,11 @@ from selftests.terminal import REFERENCE
 
 pytestmark = pytest.mark.compilers
 
-INDEPENDENT = Path(__file__).parents[1] / "peers"
+INDEPENDENT = Path(__file__).parents[1] / "implementations"
 ADAPTERS = (
     REFERENCE,
     f"node {shlex.quote(str(INDEPENDENT / 'javascript' / 'adapter.js'))}",
-    shlex.quote(str(INDEPENDENT / "go" / "peer")),
+    shlex.quote(str(INDEPENDENT / "go" / "adapter")),
 )
 LONG_TABLE_INDEX = b"\x80\x80\x80\x80\x00"
 CHOSEN = [journey for journey in JOURNEYS if journey.name in ("effects", "files", "floats", "puppet", "tables")]

@@ -19,14 +19,14 @@ def lines(turn: Turn) -> list[str]:
 
 
 def has_node() -> bool:
-    return shutil.which("node") is not None and (ROOT / "conformance/peers/javascript/node_modules").is_dir()
+    return shutil.which("node") is not None and (ROOT / "conformance/implementations/javascript/node_modules").is_dir()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_session_is_what_one_sees(name: str, tmp_path: Path) -> None:
     recorded = read_session(SESSIONS / f"{name}.txt")
     if any("node " in turn.command for turn in recorded) and not has_node():
-        pytest.skip("needs Node.js and the JavaScript peer's packages")
+        pytest.skip("needs Node.js and the JavaScript implementation's packages")
     seen = list(play_session(recorded, tmp_path))
     assert [lines(turn) for turn in seen] == [lines(turn) for turn in recorded]
 

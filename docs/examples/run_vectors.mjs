@@ -1,8 +1,8 @@
-// Run golden vectors in plain JavaScript, on the peer in conformance/peers/javascript: no suite, no adapter, no process.
+// Run golden vectors in plain JavaScript, on conformance/implementations/javascript: no suite, no adapter, no process.
 import { readFileSync, readdirSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
-import { Client } from "../../conformance/peers/javascript/src/operations.js";
-import { Refusal } from "../../conformance/peers/javascript/src/refusal.js";
+import { Client } from "../../conformance/implementations/javascript/src/operations.js";
+import { Refusal } from "../../conformance/implementations/javascript/src/refusal.js";
 
 const HAVE = { formats: ["framed-sha256", "cbor-blake3"], features: ["erase", "transcode", "damage"], profiles: ["grit"] };
 

@@ -1,6 +1,6 @@
 """Lines over file descriptors, without ever blocking and without a thread.
 
-One ``poll`` waits at once for replies, for room to write, for the log and for the end of the process, so a peer that
+One ``poll`` waits at once for replies, for room to write, for the log and for the end of the process, so a process that
 stops reading cannot stall a write, and a chatty one cannot fill its log pipe, while the suite waits for a reply.
 Between requests nobody needs to wait for anything.
 """

@@ -1,6 +1,6 @@
 """The lint of golden vectors: everything that a file cannot be trusted to get right by itself.
 
-One finding is one line: file, case, what is wrong. Whether the *values* are right is nobody's business here: a peer
+One finding is one line: file, case, what is wrong. The lint does not judge the values: an implementation
 and a third reading confirm them.
 """
 
