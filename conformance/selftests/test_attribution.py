@@ -5,6 +5,8 @@ Each planted fault is an entry of ``mutants/``; the cases are those that once re
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,11 @@ from gritstone_conformance.model.formats import FRAMED_SHA256
 from gritstone_conformance.properties.relying import relying
 from gritstone_conformance.replies import Json, Ok
 from gritstone_conformance.reporting.conclusions import closing_lines
+from gritstone_conformance.reporting.messages import smallest_of_each
 from gritstone_conformance.reporting.report import read_report
+from gritstone_conformance.rules import load_rules
 from gritstone_conformance.running.attribution import narrowed
+from gritstone_conformance.running.dependencies import DEPENDENCIES, linked, root_causes
 from gritstone_conformance.running.verdicts import judge_run
 from gritstone_conformance.trial import Property, Trial
 from selftests.fake_runs import run as run_fake
@@ -130,9 +135,39 @@ def test_a_case_that_passes_asks_no_control() -> None:
     assert found["grit/tree/x"].verdict == "pass"
 
 
-def test_the_lowest_profile_is_to_be_fixed_first() -> None:
-    low, high = failed(), failed("wit/step/x", rule="wit.step.any")
-    lines = closing_lines(HEADER, (low, high), judge_run((low, high), BOOK, ("grit",), ()), "r.jsonl")
-    assert "fix grit first, failures of wit may follow from it: grit.tree.key-order" in lines
-    alone = closing_lines(HEADER, (low,), judge_run((low,), BOOK, ("grit",), ()), "r.jsonl")
-    assert not any(line.startswith("fix ") for line in alone)
+@pytest.mark.rule("suite.report.depends")
+def test_a_failure_names_the_failed_rule_that_its_rule_depends_on() -> None:
+    base, above = failed(), failed("runtime/route/x", rule="runtime.route.sent")
+    both = linked((above, base))
+    assert [outcome.depends_on for outcome in both] == ["grit.tree.key-order", None]
+    assert [outcome.verdict for outcome in both] == ["fail", "fail"]
+    assert [outcome.depends_on for outcome in linked((above,))] == [None]
+    assert smallest_of_each(both) == [both[1], both[0]]
+    lines = closing_lines(HEADER, both, judge_run(both, BOOK, ("grit",), ()), "r.jsonl")
+    assert "fix grit.tree.key-order first: 1 failed rule depends on it: runtime.route.sent" in lines
+    assert "1 rule fails, 1 rule depends on a failed rule, 0 errors" in lines[-1]
+
+
+def test_a_chain_of_dependencies_leads_to_its_lowest_rule() -> None:
+    chain = ["runtime.life.seen", "runtime.fail.mark", "wit.proposal.valid", "grit.name.bytewise"]
+    assert root_causes(chain) == {
+        "runtime.life.seen": "wit.proposal.valid",
+        "runtime.fail.mark": "wit.proposal.valid",
+    }
+    assert root_causes(["grit.tree.key-order", "grit.header.order"]) == {}, "two rules of one line"
+
+
+def test_every_glob_of_the_dependencies_matches_a_rule() -> None:
+    rules = load_rules().rules
+    for bases, above in DEPENDENCIES:
+        for glob in (*bases, *above):
+            assert any(fnmatchcase(rule, glob) for rule in rules), glob
+        levels = {rules[rule].level for rule in rules for glob in bases if fnmatchcase(rule, glob)}
+        assert levels == {"MUST"}, bases
+
+
+def test_no_two_rules_depend_on_each_other() -> None:
+    bases = [
+        rule for rule in load_rules().rules for globs, _ in DEPENDENCIES if any(fnmatchcase(rule, g) for g in globs)
+    ]
+    assert all(len(root_causes(pair)) < 2 for pair in combinations(bases, 2))

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
-from gritstone_conformance.attachment.claims import PROFILES
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.messages import (
     LAST_REPORT,
@@ -70,7 +69,7 @@ def closing_lines(
     """Return the lines that say what follows; a claim names all that it rests on."""
     tail = f"   exit {judgement.exit}" if judgement.exit else ""
     lines = [*_others_alike(outcomes, where, asked), *_unasked(outcomes, asked), *_unscored(header, judgement, asked)]
-    lines += _fix_first(outcomes)
+    lines += _dependent(outcomes)
     lines += unasked_lines(judgement) if judgement.exit != 3 else []
     lines += [*_remarks(outcomes, judgement), *(line for entry in judgement.stale for line in entry.told())]
     own = sum(1 for outcome in outcomes if outcome.cause == OWN_FAULT)
@@ -134,9 +133,12 @@ def _count_words(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]
     words = []
     if judgement.unexpected > stale:
         unforeseen = [outcome for outcome in outcomes if outcome.expected is None]
-        failing = len(_failing(unforeseen, "MUST") or _failing(unforeseen, "SHOULD"))
+        failing = _failing(unforeseen, "MUST") or _failing(unforeseen, "SHOULD")
+        dependent = failing.intersection(outcome.rule or "" for outcome in unforeseen if outcome.depends_on)
         errors = sum(1 for outcome in unforeseen if outcome.verdict == "error")
-        words += [counted(failing, "rule fails", "rules fail"), counted(errors, "error")]
+        words.append(counted(len(failing - dependent), "rule fails", "rules fail"))
+        words += [f"{counted(len(dependent), 'rule depends', 'rules depend')} on a failed rule"] if dependent else []
+        words.append(counted(errors, "error"))
     words += [f"{len(known)} known"] if known else []
     return words + ([counted(stale, "stale entry", "stale entries")] if stale else [])
 
@@ -177,19 +179,20 @@ def _unasked(outcomes: Iterable[Outcome], asked: str) -> list[str]:
     return [f"the same cases fail by rules that were not asked for: {' '.join(others)}"] if others else []
 
 
-def _fix_first(outcomes: Iterable[Outcome]) -> list[str]:
-    """Return which failing rules others that fail build on: those of the lowest profile."""
-    by_profile: dict[str, set[str]] = {}
+def _dependent(outcomes: Iterable[Outcome]) -> list[str]:
+    """Return for each failed rule that others depend on the failed rules that do.
+
+    Spec: :rule:`suite.report.depends`.
+    """
+    by_base: dict[str, set[str]] = {}
     for outcome in outcomes:
-        if outcome.verdict == "fail" and outcome.rule is not None and outcome.expected is None:
-            by_profile.setdefault(outcome.rule.partition(".")[0], set()).add(outcome.rule)
-    failing = [name for name in ("harness", *PROFILES) if name in by_profile]
-    if len(failing) < 2:
-        return []
-    lowest, *above = failing
-    rules = sorted(by_profile[lowest])
-    shown = [*rules[:SHOWN], f"and {len(rules) - SHOWN} more"] if len(rules) > SHOWN else rules
-    return [f"fix {lowest} first, failures of {' and '.join(above)} may follow from it: {' '.join(shown)}"]
+        if outcome.depends_on is not None and outcome.rule is not None and outcome.expected is None:
+            by_base.setdefault(outcome.depends_on, set()).add(outcome.rule)
+    return [
+        f"fix {base} first: {counted(len(rules), 'failed rule depends', 'failed rules depend')} on it:"
+        f" {' '.join(sorted(rules))}"
+        for base, rules in sorted(by_base.items())
+    ]
 
 
 def _unscored(header: Mapping[str, Json], judgement: Judgement, asked: str) -> list[str]:

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -23,6 +24,7 @@ from gritstone_conformance.reporting.messages import (
     opening_lines,
     signature_key,
 )
+from gritstone_conformance.running.dependencies import root_causes
 from gritstone_conformance.running.expectations import Expectations
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Plan
@@ -65,6 +67,7 @@ class Console:
         self._started = time.monotonic()
         self._teller: Teller | None = None
         self._shown: set[tuple[str, ...]] = set()
+        self._failed: set[str] = set()
         self._expected: Expectations | None = None
         self._known: set[tuple[str, str, str]] = set()
         self._today = ""
@@ -93,6 +96,9 @@ class Console:
         self._verdicts[outcome.case] = outcome.verdict
         if self._aside is not None:
             self._aside.clear()
+        if outcome.verdict == "fail":
+            self._failed.add(outcome.rule or "")
+            outcome = replace(outcome, depends_on=root_causes(self._failed).get(outcome.rule or ""))
         if outcome.verdict in ("fail", "error"):
             self._show(outcome)
         if self._live is not None:

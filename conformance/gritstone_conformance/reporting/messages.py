@@ -114,7 +114,9 @@ def is_asked(outcome: Outcome, asked: str) -> bool:
 
 
 def smallest_of_each(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Return the smallest failed or broken case of each rule and signature, failures first, in order of appearance.
+    """Return the smallest failed or broken case of each rule and signature, in order of appearance.
+
+    Failures come first, and among these those that depend on no other one.
 
     Rejects that do not count because of their twins are left out: what broke the twin is what to look at. Known
     failures are left out, too.
@@ -126,7 +128,11 @@ def smallest_of_each(outcomes: Iterable[Outcome]) -> list[Outcome]:
         key = signature_key(outcome)
         if key not in groups or _weight(outcome) < _weight(groups[key]):
             groups[key] = outcome
-    return sorted(groups.values(), key=lambda outcome: (outcome.verdict != "fail", outcome.level != "MUST"))
+    return sorted(groups.values(), key=_urgency)
+
+
+def _urgency(outcome: Outcome) -> tuple[bool, bool, bool]:
+    return outcome.verdict != "fail", outcome.depends_on is not None, outcome.level != "MUST"
 
 
 def found_word(outcome: Outcome, header: Mapping[str, Json]) -> str | None:
@@ -185,6 +191,8 @@ class Teller:
             lines += [f"{'':<15}{cut_middle(printable(line, 4 * self._width), self._width - 15)}" for line in log]
         if outcome.poisoned_by is not None:
             lines += self._labelled("poisoned by", outcome.poisoned_by)
+        if outcome.depends_on is not None:
+            lines += self._labelled("depends on", f"{outcome.depends_on}, which failed")
         lines += self._twin_lines(outcome, verdicts)
         return lines + self._again_lines(outcome, replay)
 

@@ -78,6 +78,7 @@ class Outcome:
         shrink_s: how many of the seconds it was shrunk.
         history: the part of a history around the fault.
         poisoned_by: the earlier case without which this one does not fail.
+        depends_on: the failed rule that its rule depends on.
         expected: the entry of the file of expected failures that foresaw this.
     """
 
@@ -101,6 +102,7 @@ class Outcome:
     shrink_s: float = 0.0
     history: Json = None
     poisoned_by: str | None = None
+    depends_on: str | None = None
     expected: Mapping[str, Json] | None = None
 
     @property
@@ -160,6 +162,7 @@ _NOTES: Final = (
     "shrink_cut",
     "history",
     "poisoned_by",
+    "depends_on",
     "expected",
 )
 _NEVER_ASKED: Final = frozenset({"not-run", "not-started", "twin", OWN_FAULT})

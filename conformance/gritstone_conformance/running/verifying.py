@@ -22,6 +22,7 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.conclusions import closing_lines, profile_lines
 from gritstone_conformance.reporting.report import Report, footer_line, header_line, timestamp, write_report
 from gritstone_conformance.rules import RuleBook, load_rules
+from gritstone_conformance.running.dependencies import linked
 from gritstone_conformance.running.expectations import Expectations, Stale, foresee
 from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.plan import Plan, Selection, make_plan
@@ -180,9 +181,13 @@ def conclude(
 def foreseen(
     data: Data, header: Mapping[str, Json], outcomes: Sequence[Outcome]
 ) -> tuple[tuple[Outcome, ...], tuple[Stale, ...]]:
-    """Return the outcomes with what the run's file of expected failures foresees, and its stale entries."""
+    """Return the outcomes with what failures depend on and what the file of expected failures foresees.
+
+    The second member are the stale entries of that file.
+    """
+    outcomes = linked(outcomes)
     if "expect" not in header:
-        return tuple(outcomes), ()
+        return outcomes, ()
     return foresee(Expectations.from_json(header["expect"]), outcomes, known_cases(data), header["today"])
 
 

@@ -115,6 +115,8 @@ def _facts(material: Material, outcome: Outcome) -> Iterator[Node]:
         yield from _fact("cause", element("code", {}, outcome.cause))
     if outcome.poisoned_by is not None:
         yield from _fact("poisoned by", element("code", {}, outcome.poisoned_by), " — alone, the case does not fail")
+    if outcome.depends_on is not None:
+        yield from _fact("depends on", element("code", {}, outcome.depends_on), ", which failed")
     if outcome.divergence is not None:
         yield from _steps(outcome.divergence)
     if outcome.shrink_cut is not None:
