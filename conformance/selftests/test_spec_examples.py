@@ -48,3 +48,27 @@ def test_example_holds(name: str, members: dict[str, str]) -> None:
         assert to_json(value) == json.loads(members["object"]), name
         assert fmt.encode(value) == data
         assert fmt.hash(data).hex() == members["id"]
+
+
+def test_figure_of_an_object_shows_the_example() -> None:
+    texts = re.findall(
+        r"<text[^>]*>([^<]*)</text>", (spec_dir() / "figures" / "object.svg").read_text(encoding="utf-8")
+    )
+    cbor = next(members for name, members in EXAMPLES if name == "objects/cbor-blob-hello")
+    assert " ".join(text for text in texts if re.fullmatch(r"[0-9a-f]{2}( [0-9a-f]{2})+", text)) == cbor["bytes"]
+    parts = [part for text in texts if text.startswith(("blob SP", "ct NUL", "hello")) for part in text.split()]
+    framed = next(members for name, members in EXAMPLES if name == "objects/framed-blob-hello")
+    named = {"SP": b" ", "NUL": b"\0"}
+    assert b"".join(named.get(part, part.encode()) for part in parts).hex() == framed["bytes"].replace(" ", "")
+    shown = [text.removeprefix("id ").split("…") for text in texts if text.startswith("id ")]
+    assert [(len(first), len(last)) for first, last in shown] == [(8, 6), (8, 6)]
+    for (first, last), members in zip(shown, (framed, cbor), strict=True):
+        assert members["id"].startswith(first)
+        assert members["id"].endswith(last)
+
+
+def test_ids_of_the_introduction_are_those_of_the_puppet_chapter() -> None:
+    puppet = (spec_dir() / "wit" / "puppet.rst").read_text(encoding="utf-8")
+    ids = re.findall(r"step\s+([0-9a-f]{8})\.\.\.", (spec_dir() / "introduction.rst").read_text(encoding="utf-8"))
+    assert len(ids) == 2
+    assert all(f" {start}" in puppet for start in ids)
