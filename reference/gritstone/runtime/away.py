@@ -41,13 +41,13 @@ def gone_name(actor: ObjectId) -> str:
     return f"gone/{actor.hex()}"
 
 
-def away_actors(snapshot: Snapshot) -> frozenset[ObjectId]:
+def away_actors(snapshot: Snapshot) -> set[ObjectId]:
     """Return all actors that are away. A name that is not the text form of an id names no actor."""
     found: set[ObjectId] = set()
     for space in AWAY_SPACES:
         digits = (name.partition("/")[2] for name, _ in snapshot.references(f"{space}/"))
         found.update(bytes.fromhex(one) for one in digits if _ACTOR.fullmatch(one))
-    return frozenset(found)
+    return found
 
 
 def is_away(tables: Batch, actor: ObjectId) -> bool:

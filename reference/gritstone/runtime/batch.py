@@ -20,8 +20,9 @@ from collections.abc import Iterable, Mapping
 from gritstone.errors import Invalid, Missing, Rejected
 from gritstone.grit.engine import Batch as EngineBatch
 from gritstone.grit.engine import Table
+from gritstone.grit.limits import Limits
 from gritstone.grit.objects import ObjectId
-from gritstone.grit.references import Change
+from gritstone.grit.references import Change, references_version
 from gritstone.grit.snapshot import Snapshot
 from gritstone.grit.store import Store, move_references, put_unless_erased
 from gritstone.runtime.away import is_away
@@ -38,6 +39,7 @@ class Batch:
         borrowed: ids in the store that new objects lead to.
         present: actors that the update expects not to be away.
         removals: the count of removals since which borrowed ids are known to have their closure; see ``removals``.
+        versions: the versions of the references before and after the update; None if it was not made.
     """
 
     __slots__ = (
@@ -51,10 +53,12 @@ class Batch:
         "present",
         "removals",
         "size_bytes",
+        "versions",
     )
 
     def __init__(self, removals: int = 0) -> None:
         self.removals = removals
+        self.versions: tuple[bytes, bytes] | None = None
         self.objects: dict[ObjectId, bytes] = {}
         self.size_bytes = 0
         self.borrowed: set[ObjectId] = set()
@@ -94,6 +98,12 @@ class Batch:
         """Change another reference."""
         self._others.append(change)
 
+    def move_references(self, tables: EngineBatch, limits: Limits) -> None:
+        """Change the references within an update, and note their versions."""
+        before = references_version(tables)
+        move_references(tables, self.changes(), limits)
+        self.versions = before, references_version(tables)
+
     def changes(self) -> list[Change]:
         """Give all changes of references."""
         heads = [Change(f"heads/{actor.hex()}", old, self._heads[actor]) for actor, old in self._old_heads.items()]
@@ -110,12 +120,11 @@ def commit(store: Store, batch: Batch) -> bool:
     Raises:
         Exhausted: the medium is full, or there would be too many references.
     """
-    changes = batch.changes()
-    if not changes:
+    if not batch.changes():
         return True
 
     def swap(tables: EngineBatch) -> int:
-        move_references(tables, changes, store.limits)
+        batch.move_references(tables, store.limits)
         _check_present(tables, batch.present)
         _put_all(tables, batch.objects)
         _check_borrowed(tables, batch.borrowed, batch.objects)

@@ -12,7 +12,6 @@ from gritstone.errors import Exhausted
 from gritstone.grit.engine import Batch
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.references import Change
-from gritstone.grit.store import move_references
 from gritstone.runtime.away import gone_name
 from gritstone.runtime.states import Event
 from gritstone.runtime.world import World
@@ -43,7 +42,7 @@ def collect(world: World) -> list[ObjectId]:
         found = _ended(world)
         for actor in found:
             _remove(world, actor)
-        move_references(tables, world.batch.changes(), world.store.limits)
+        world.batch.move_references(tables, world.store.limits)
         return found
 
     try:

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 
 from gritstone.errors import InternalError
 from gritstone.grit.objects import Mailbox, ObjectId, Step
-from gritstone.grit.references import Change
+from gritstone.grit.references import Change, references_version
+from gritstone.grit.snapshot import Snapshot
 from gritstone.grit.store import Store
 from gritstone.runtime.actors import Actor
 from gritstone.runtime.away import away_actors, away_step
@@ -57,11 +58,12 @@ class World:
         self.actors: dict[ObjectId, Actor] = {}
         self.agent: ObjectId = b""
         self.ready: deque[Actor] = deque()
-        self.away: frozenset[ObjectId] = frozenset()
+        self.away: set[ObjectId] = set()
         self._placed: list[Actor] = []
         self._placed_bytes = 0
         self._heads: dict[ObjectId, ObjectId] = {}
         self._marks: dict[ObjectId, ObjectId] = {}
+        self._version: bytes | None = None  # of the references that were read; None if it is not known
 
     def _fetch(self, object_id: ObjectId) -> bytes:
         data = self.batch.objects.get(object_id)
@@ -173,8 +175,10 @@ class World:
                 known.pop(bytes.fromhex(name), None)
             else:
                 known[bytes.fromhex(name)] = change.new
-        if collected:
-            self.away |= collected
+        self.away |= collected
+        if self.batch.versions is not None:
+            before, after = self.batch.versions
+            self._version = after if before == self._version else None
         if self.batch.removals > self.removals:
             self.removals = self.batch.removals
             self.forget()
@@ -192,8 +196,18 @@ class World:
                 del self.actors[actor_id]
 
     def is_current(self) -> bool:
-        """Return whether heads, marks and the actors that are away are in the store as they were last seen there."""
-        return self._read() == (self._heads, self._marks, self.away)
+        """Return whether heads, marks and the actors that are away are in the store as they were last seen there.
+
+        They are compared only if an update that is not of this runtime changed references.
+        """
+        with self.store.snapshot() as snapshot:
+            version = references_version(snapshot.view)
+            if version == self._version:
+                return True
+            if _read(snapshot) != (self._heads, self._marks, self.away):
+                return False
+        self._version = version
+        return True
 
     def reload(self) -> None:
         """Drop the batch and begin anew from the heads and marks that are there.
@@ -208,9 +222,11 @@ class World:
             if actor.running is not None:
                 actor.running.note_discarded(self.batch.objects)
         self.forget()
-        self.removals = self._count_removals()
+        with self.store.snapshot() as snapshot:
+            self.removals = snapshot.removals()
+            self._version = references_version(snapshot.view)
+            self._heads, self._marks, self.away = _read(snapshot)
         self.batch = Batch(self.removals)
-        self._heads, self._marks, self.away = self._read()
         for actor in self.actors.values():
             actor.clear_mail()
             actor.head = None
@@ -239,17 +255,6 @@ class World:
             actor.position = None
         self._placed.clear()
         self._placed_bytes = 0
-
-    def _count_removals(self) -> int:
-        with self.store.snapshot() as snapshot:
-            return snapshot.removals()
-
-    def _read(self) -> tuple[dict[ObjectId, ObjectId], dict[ObjectId, ObjectId], frozenset[ObjectId]]:
-        with self.store.snapshot() as snapshot:
-            heads = {bytes.fromhex(name[6:]): target for name, target in snapshot.references("heads/")}
-            marks = {bytes.fromhex(name[7:]): target for name, target in snapshot.references("failed/")}
-            away = away_actors(snapshot)
-        return heads, marks, away
 
     def _read_mark(self, actor: Actor) -> None:
         mark = self._marks.get(actor.actor_id)
@@ -301,3 +306,10 @@ class World:
         if not isinstance(step, Step) or step.actor != actor_id:
             raise InternalError("a head that is no step of its actor")
         return entries_of(self.objects, step.inbox), entries_of(self.objects, step.outbox)
+
+
+def _read(snapshot: Snapshot) -> tuple[dict[ObjectId, ObjectId], dict[ObjectId, ObjectId], set[ObjectId]]:
+    """Return heads, marks and the actors that are away."""
+    heads = {bytes.fromhex(name[6:]): target for name, target in snapshot.references("heads/")}
+    marks = {bytes.fromhex(name[7:]): target for name, target in snapshot.references("failed/")}
+    return heads, marks, away_actors(snapshot)

@@ -8,6 +8,7 @@ import pytest
 
 from gritstone.errors import Missing
 from gritstone.grit.references import Change
+from gritstone.runtime import world
 from gritstone.runtime.away import AWAY_SPACES, away_actors, away_names, away_step
 
 
@@ -60,3 +61,47 @@ def test_the_first_reference_that_leads_to_a_step_says_where_an_actor_stopped(st
 def stopped(stage: Any, actor: Any) -> Any:
     with stage.store.snapshot() as snapshot:
         return away_step(snapshot, actor)
+
+
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    reads: list[None] = []
+
+    def read(snapshot: Any, read: Any = world._read) -> Any:
+        reads.append(None)
+        return read(snapshot)
+
+    monkeypatch.setattr(world, "_read", read)
+    return reads
+
+
+def test_references_are_read_again_only_after_an_update_by_others(
+    any_stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = any_stage
+    runtime = stage.start()
+    (actor,) = stage.born("a")
+    stage.wait(runtime.release([actor]))
+    reads = count_reads(monkeypatch)
+    assert stage.wait(runtime.collect()) == [actor]
+    stage.born("b", "c")
+    for _ in range(3):
+        runtime.refresh()
+    assert len(reads) == 0
+    point(stage, "tags/x", actor)
+    for _ in range(3):
+        runtime.refresh()
+    assert len(reads) == 1
+
+
+def test_an_update_by_others_before_a_commit_is_seen_after_it(any_stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = any_stage
+    runtime = stage.start()
+    first, second = stage.born("a", "b")
+    reads = count_reads(monkeypatch)
+    point(stage, f"closed/{first.hex()}", first)
+    stage.tell(second, b"")
+    assert len(reads) == 0
+    runtime.refresh()
+    stage.tell(first, b"")
+    assert stage.run().steps == 1, "the message to the second actor"
+    assert len(reads) == 2, "one to compare and one to reload"
