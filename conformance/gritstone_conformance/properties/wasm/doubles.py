@@ -8,16 +8,21 @@ from typing import Any, Final
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
+from gritstone_conformance.model.store import Change
 from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms
+from gritstone_conformance.strategies.casting import TEST_GRANTS
 from gritstone_conformance.strategies.guests import add_manifest, add_module, guest, guest_core
 from gritstone_conformance.trial import Trial
 
-__all__ = ["KEEPS", "GuestDouble"]
+__all__ = ["KEEPS", "PUPPET_GRANTS", "GuestDouble", "move_references"]
 
 _ONCE: Final = Terms(config=Config(0, 0, 1))
 
 KEEPS: Final = {"image": True, "pages": 8}
 """Members of a manifest with which a guest keeps its memory."""
+
+PUPPET_GRANTS: Final = {name: value for name, value in TEST_GRANTS.items() if name != "update"}
+"""What a puppet that is a module is granted, but for ``update``."""
 
 
 class GuestDouble(Double):
@@ -63,3 +68,12 @@ class GuestDouble(Double):
         """Hold references and the whole store against the model's."""
         self.refs(rule=self.rule)
         self.export(rule=self.rule)
+
+
+def move_references(house: GuestDouble, *moves: tuple[str, bytes | None]) -> None:
+    """Stop the runtime, set or remove references, and start it again."""
+    house.stop()
+    house.fill()
+    references = house.pair.model.references
+    house.request(house.pair.cas(*(Change(name, references.get(name), target) for name, target in moves)))
+    house.start(rule=house.rule)

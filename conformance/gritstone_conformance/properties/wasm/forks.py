@@ -11,9 +11,10 @@ from gritstone_conformance.model.refusals import Refusal, missing, ok
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.wasm.fork import fork_core
 from gritstone_conformance.properties.runtime.double import GENESIS
-from gritstone_conformance.properties.wasm.doubles import KEEPS, GuestDouble
+from gritstone_conformance.properties.wasm.doubles import KEEPS, PUPPET_GRANTS, GuestDouble, move_references
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
 from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
@@ -209,6 +210,33 @@ def suspended(trial: Trial, fmt: Format) -> None:
     house.compare()
 
 
+def updating(trial: Trial, fmt: Format) -> None:
+    """A fork updates guests and no actor of the host, like its parent, also where the receiver is away."""
+    house = GuestDouble(trial, fmt, "wasm.grant.update-guests")
+    stage = house.stage
+    host = stage.tree(wit=stage.blob(b"external:puppet/1", ("ct", "s")), title=stage.blob(b"host"))
+    house.inject(host, host, headers=GENESIS, rule=house.rule)
+    house.run(rule=house.rule)
+    friend = house.guest(b"friend", "counter", {**KEEPS, "update": "any"})
+    parent = house.guest(b"parent", "puppet", PUPPET_GRANTS)
+    house.tell(parent, stage.program(programs.append("log", b"x")), rule=house.rule)
+    fork = _bear(house, _fork(house, _head(house, parent), 2**32))
+    update = stage.tree(k=stage.blob(b"v"))
+    for space, sender in (("", parent), ("", fork), ("closed", fork), ("moved", fork), ("archived", parent)):
+        names = [f"{space}/{each.hex()}" for each in (host, friend)] if space else []
+        if names:
+            move_references(house, *((name, update) for name in names))
+        for to in (host, friend):
+            program = stage.program(programs.send(0, 1, "update"), to, update)
+            house.tell(sender, program, mode="signal", rule=house.rule)
+            house.change(sender, note=stage.blob(b"%s %d" % (space.encode(), to == host)))
+            house.refs(rule=house.rule)
+        if names:
+            move_references(house, *((name, None) for name in names))
+        house.run(rule=house.rule)
+    house.compare()
+
+
 PROPERTIES: Final = (
     *in_each_format("wasm/fork/exact", exact, "wasm.fork.exact", features=()),
     *in_each_format("wasm/fork/refused", refused, "wasm.fork.exact", features=()),
@@ -224,5 +252,6 @@ PROPERTIES: Final = (
     ),
     *in_each_format("wasm/fork/born-still", born_still, "wasm.fork.no-run", features=()),
     *in_each_format("wasm/fork/tank", empty_tank, "wasm.fork.fuel", features=()),
+    *in_each_format("wasm/fork/updating", updating, "wasm.grant.update-guests", features=("external",)),
     *in_each_format("wasm/fork/suspended", suspended, "wasm.fork.apart", features=("wasm.continuation",)),
 )

@@ -19,9 +19,10 @@ from gritstone_conformance.properties.runtime.double import GENESIS
 from gritstone_conformance.properties.runtime.house import House
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES, check_export
 from gritstone_conformance.properties.runtime.kills import NEVER
-from gritstone_conformance.properties.wasm.doubles import KEEPS, GuestDouble
+from gritstone_conformance.properties.wasm.doubles import KEEPS, PUPPET_GRANTS, GuestDouble, move_references
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies import programs
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
@@ -135,6 +136,59 @@ def unborn(trial: Trial, fmt: Format) -> None:
     house.inject(actor, actor, mode="signal", headers=GENESIS)
     house.run(rule=_STILL)
     house.compare()
+
+
+def beside_other_references(trial: Trial, fmt: Format) -> None:
+    """An actor with a head that is away is handed on as others are, unless it is gone, and stays away."""
+    for space in ("archived", "closed", "gone"):
+        house = GuestDouble(trial, fmt, _OWNER)
+        actor = house.guest(b"a", "counter", KEEPS)
+        head, name = f"heads/{actor.hex()}", f"{space}/{actor.hex()}"
+        move_references(house, (name, house.model.mailroom.heads[actor]))
+        house.ask_guest(actor, b"waits")
+        _hand(house, "release", actor)
+        move_references(house, (name, None))
+        house.run(rule=_STILL)
+        move_references(house, (name, house.model.mailroom.heads[actor]))
+        _hand(house, "release", actor)
+        _hand(house, "release", actor)
+        _hand(house, "adopt", actor)
+        if space == "gone":
+            move_references(house, (name, None))
+            _hand(house, "adopt", actor)
+            move_references(house, (name, house.pair.model.references[head]))
+        house.ask_guest(actor, b"waits")
+        house.refs(rule=_STILL)
+        move_references(house, (name, None))
+        house.run(rule=_STILL)
+        house.compare()
+        trial.expect("grit.close", {"store": "s"}, {"ok": {}})
+
+
+def unread_beside_other_references(trial: Trial, fmt: Format) -> None:
+    """Unread mail hinders a release also where its sender, or a receiver that has a head, is away."""
+    for space in ("archived", "closed", "gone", "moved"):
+        house = GuestDouble(trial, fmt, _OWNER)
+        stage = house.stage
+        actor, friend = (house.guest(title, "puppet", PUPPET_GRANTS) for title in (b"a", b"friend"))
+        at_actor, at_friend = f"archived/{actor.hex()}", f"{space}/{friend.hex()}"
+        heads = house.model.mailroom.heads
+        move_references(house, (at_actor, heads[actor]))
+        house.tell(friend, stage.program(programs.send(0, 1), actor, stage.program(b"")), rule=_OWNER)
+        move_references(house, (at_friend, heads[friend]))
+        _hand(house, "release", actor)
+        move_references(house, (at_actor, None))
+        house.run(rule=_OWNER)
+        house.tell(actor, stage.program(programs.send(0, 1), friend, stage.program(b"")), rule=_OWNER)
+        _hand(house, "release", actor)
+        head = house.pair.model.references[f"heads/{friend.hex()}"]
+        move_references(house, (f"heads/{friend.hex()}", None))
+        _hand(house, "release", actor)
+        _hand(house, "adopt", actor)
+        move_references(house, (at_friend, None), (f"heads/{friend.hex()}", head))
+        house.run(rule=_OWNER)
+        house.compare()
+        trial.expect("grit.close", {"store": "s"}, {"ok": {}})
 
 
 def there_and_back(trial: Trial, fmt: Format) -> None:
@@ -295,6 +349,8 @@ def _owners(trial: Trial, store: House, actor: bytes, step: bytes) -> list[str]:
 PROPERTIES: Final = (
     *in_each_format("wasm/handoff/refused", refused, _OWNER, features=()),
     *in_each_format("wasm/handoff/waiting", waiting, _STILL, features=()),
+    *in_each_format("wasm/handoff/beside-others", beside_other_references, _OWNER, _STILL, features=()),
+    *in_each_format("wasm/handoff/unread-beside-others", unread_beside_other_references, _OWNER, features=()),
     *in_each_format("wasm/handoff/unborn", unborn, _STILL, features=()),
     *in_each_format("wasm/handoff/there-and-back", there_and_back, _OWNER, "wasm.image.equal", features=()),
     *in_each_format("wasm/handoff/known-elsewhere", known_elsewhere, _AGENT, _OWNER, *HISTORY_RULES, features=()),

@@ -7,25 +7,21 @@ from typing import Final
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.wasm.documents import CT_CBOR
 from gritstone_conformance.properties.runtime.double import GENESIS
-from gritstone_conformance.properties.wasm.doubles import KEEPS, GuestDouble
+from gritstone_conformance.properties.wasm.doubles import KEEPS, PUPPET_GRANTS, GuestDouble
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
-from gritstone_conformance.strategies.casting import TEST_GRANTS
 from gritstone_conformance.strategies.guest_modules import wiping
 from gritstone_conformance.strategies.guests import add_module, guest
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
 
-_TEST: Final = {name: value for name, value in TEST_GRANTS.items() if name != "update"}
-"""What a puppet that is a module is granted, but for ``update``."""
-
 
 def senders(trial: Trial, fmt: Format) -> None:
     """An update from anybody but the creator is answered by the cursor-only step, unless ``update`` is ``any``."""
     house = GuestDouble(trial, fmt, "wasm.grant.update")
     stage = house.stage
-    stranger = house.guest(b"stranger", "puppet", _TEST)
+    stranger = house.guest(b"stranger", "puppet", PUPPET_GRANTS)
     update = stage.tree(k=stage.blob(b"v"))
     for title, manifest, wasm in (
         (b"own", KEEPS, {}),
@@ -103,15 +99,17 @@ def from_guests(trial: Trial, fmt: Format) -> None:
     house.run(rule=house.rule)
     friend = house.guest(b"friend", "counter", {**KEEPS, "update": "any"})
     update = stage.tree(k=stage.blob(b"v"))
-    for title, grants in ((b"all", _TEST), (b"peers", {"fuel": _TEST["fuel"], "raw": True})):
+    for title, grants in ((b"all", PUPPET_GRANTS), (b"peers", {"fuel": PUPPET_GRANTS["fuel"], "raw": True})):
         unborn = stage.tree(wit=node, title=stage.blob(title))
-        peers = stage.tree(a=born, b=unborn, c=friend)
+        mixed = stage.tree(wit=node, wasm=house.manifest(KEEPS), title=stage.blob(title))
+        peers = stage.tree(a=born, b=unborn, c=friend, d=mixed)
         guest_actor = house.guest(title, "puppet", grants, wasm={"peers": peers})
-        for to in (born, unborn, friend):
-            for mt in ("update", "job"):
-                program = stage.program(programs.send(0, 1, mt), to, update)
-                house.tell(guest_actor, program, mode="signal", rule=house.rule)
+        for to in (born, unborn, friend, mixed):
+            for number, kinds in enumerate((("update",), ("job",), ("update",), ("update", "job"))):
+                ops = b"".join(programs.send(0, 1, mt) for mt in kinds)
+                house.tell(guest_actor, stage.program(ops, to, update), mode="signal", rule=house.rule)
                 house.refs(rule=house.rule)
+                house.change(guest_actor, note=stage.blob(to + b"%d" % number))
     house.ask_guest(friend, b"")
     house.compare()
 
@@ -120,9 +118,9 @@ def by_code(trial: Trial, fmt: Format) -> None:
     """Code of an update runs for the creator alone; another form of ``wit_update`` runs nothing."""
     house = GuestDouble(trial, fmt, "wasm.grant.update")
     stage = house.stage
-    stranger = house.guest(b"stranger", "puppet", _TEST)
+    stranger = house.guest(b"stranger", "puppet", PUPPET_GRANTS)
     modules = stage.tree(**{"up.wasm": add_module(stage.graph, guest("puppet"))})
-    grants = {**_TEST, "image": True, "tank": 1 << 40}
+    grants = {**PUPPET_GRANTS, "image": True, "tank": 1 << 40}
     actor = house.guest(b"a", "counter", grants)
     house.ask_guest(actor, b"")
     works = programs.append("log", b"x") + programs.write("code/main.wasm", b"new")
@@ -149,7 +147,7 @@ def creators(trial: Trial, fmt: Format) -> None:
     rule = "wasm.grant.creator"
     house = GuestDouble(trial, fmt, rule)
     stage = house.stage
-    mother = house.guest(b"mother", "puppet", _TEST)
+    mother = house.guest(b"mother", "puppet", PUPPET_GRANTS)
     for number, manifest in enumerate((KEEPS, None, {"update": "any"}, {"tank": 1 << 40})):
         own = house.guest(b"own %d" % number, "counter", manifest)
         given = house.guest(b"given %d" % number, "counter", manifest, wasm={"creator": mother})
@@ -199,7 +197,7 @@ def frozen(trial: Trial, fmt: Format) -> None:
         ):
             house.change(actor, **change)
             house.ask_guest(actor, b"")
-        puppet = house.guest(b"puppet %d" % number, "puppet", _TEST, **entries)
+        puppet = house.guest(b"puppet %d" % number, "puppet", PUPPET_GRANTS, **entries)
         for path in ("code/main.wasm", "code/other.wasm", "code", "k", "free", "wit"):
             content = stage.program(programs.write(path, b"new"))
             house.tell(puppet, content, mode="signal", rule=rule)
