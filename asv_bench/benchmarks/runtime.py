@@ -287,7 +287,7 @@ class ShortLives(_WithRuntime):
     the square of the number of actors.
     """
 
-    params = (["kept", "released"], [250, 1_000])
+    params = (["kept", "released"], [125, 500])
     param_names = ("agent", "actors")
     repeat = 1
     unit = "bytes"
