@@ -36,7 +36,7 @@ def axes_of(class_: type) -> list[Any]:
 
 def is_large(name: str, params: tuple[Any, ...]) -> bool:
     if name == "ShortLives":
-        return params[1] > 125  # without a release, the time grows with the square of the number of actors
+        return bool(params[1] > 125)  # without a release, the time grows with the square of the number of actors
     return (name == "Bundles" and params[0] == "durable") or "10000" in "".join(map(str, params))
 
 
