@@ -10,7 +10,7 @@ from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.properties.runtime.double import GENESIS, MOST_STEPS, Double, Terms, start_args
-from gritstone_conformance.properties.runtime.house import House
+from gritstone_conformance.properties.runtime.house import RAN, House
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
 from gritstone_conformance.replies import Json
@@ -180,6 +180,35 @@ def held_in_trouble(trial: Trial, fmt: Format) -> None:
         double.collect(rule="runtime.life.collected")
         double.refs(rule="runtime.life.collected")
     double.export(rule=rule)
+
+
+def held_elsewhere(trial: Trial, fmt: Format) -> None:
+    """What another runtime of the process has changed since this one last looked decides what is collected."""
+    rule = "runtime.life.seen"
+    stage = Stage(Graph(fmt))
+    creator, child = stage.core(b"creator"), stage.core(b"child")
+    create, free = stage.program(programs.send(0, 0, "genesis"), child), stage.program(programs.release(0), child)
+    say = stage.program(programs.send(0, 1), child, stage.program(b""))
+    house = House(trial, fmt)
+    house.start()
+    house.start("second")
+    house.put(stage.graph)
+    house.inject([Injection(creator, GENESIS, creator)])
+    house.run()
+    for content in (create, free):
+        house.inject([Injection(creator, (), content)])
+        house.run()
+    house.inject([Injection(creator, (), say)], "second")
+    house.play()
+    trial.expect("runtime.run", {"runtime": "second", "max_steps": 1}, RAN, rule="runtime.route.rest")
+    house.ask("runtime.collect", {"runtime": house.runtime}, ok(removed=[]), rule)
+    house.run("second")
+    house.ask("runtime.collect", {"runtime": house.runtime}, ok(removed=[]), rule)
+    house.inject([Injection(creator, (), free)], "second")
+    house.run("second")
+    house.ask("runtime.collect", {"runtime": house.runtime}, ok(removed=[child.hex()]), "runtime.life.collected")
+    house.play()
+    house.check(is_whole=False)
 
 
 def mail_to_the_gone(trial: Trial, fmt: Format) -> None:
@@ -361,6 +390,9 @@ PROPERTIES: Final = (
         "runtime/life/kept-in-trouble", kept_in_trouble, "runtime.life.held", "runtime.life.collected", cost=300
     ),
     *in_each_format("runtime/life/held-in-trouble", held_in_trouble, "runtime.life.held", "runtime.life.collected"),
+    *in_each_format(
+        "runtime/life/held-elsewhere", held_elsewhere, "runtime.life.seen", "runtime.life.collected", *HISTORY_RULES
+    ),
     *in_each_format("runtime/life/marked", marked_too, "runtime.life.collected"),
     *in_each_format("runtime/life/final", final, "runtime.life.final", "runtime.life.collected"),
     *in_each_format("runtime/life/two-runtimes", ended_twice, "runtime.life.final", "runtime.life.collected"),
