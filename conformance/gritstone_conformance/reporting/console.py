@@ -67,7 +67,7 @@ class Console:
         self._started = time.monotonic()
         self._teller: Teller | None = None
         self._shown: set[tuple[str, ...]] = set()
-        self._failed: set[str] = set()
+        self._failed: set[tuple[str, str]] = set()
         self._expected: Expectations | None = None
         self._known: set[tuple[str, str, str]] = set()
         self._today = ""
@@ -97,7 +97,7 @@ class Console:
         if self._aside is not None:
             self._aside.clear()
         if outcome.verdict == "fail":
-            self._failed.add(outcome.rule or "")
+            self._failed.add((outcome.profile, outcome.rule or ""))
             outcome = replace(outcome, depends_on=root_causes(self._failed).get(outcome.rule or ""))
         if outcome.verdict in ("fail", "error"):
             self._show(outcome)

@@ -46,12 +46,19 @@ DEPENDENCIES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
 """Rules, and the globs of the rules that depend on them; the lowest first."""
 
 
-def root_causes(failed: Iterable[str]) -> dict[str, str]:
-    """Return for each failed rule that depends on another failed rule the lowest of those."""
-    rules = sorted(set(failed))
-    by_level = sorted(rules, key=_level)
+def root_causes(failures: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return for each failed rule that depends on another failed rule the lowest of those.
+
+    Others depend on a rule only if it failed in a case of its own profile: a case of a higher profile that reports it
+    may itself have met another fault.
+
+    Args:
+        failures: pairs of a profile, that of the case, and the rule by which the case failed.
+    """
+    pairs = set(failures)
+    by_level = sorted((rule for profile, rule in pairs if rule.startswith(f"{profile}.")), key=_order)
     found = {}
-    for rule in rules:
+    for rule in sorted({rule for _, rule in pairs}):
         base = next((base for base in by_level if _depends(rule, base)), None)
         if base is not None:
             found[rule] = base
@@ -64,11 +71,16 @@ def linked(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
     Spec: :rule:`suite.report.depends`.
     """
     kept = tuple(outcomes)
-    causes = root_causes(outcome.rule for outcome in kept if outcome.verdict == "fail" and outcome.rule is not None)
+    failed = (outcome for outcome in kept if outcome.verdict == "fail" and outcome.rule is not None)
+    causes = root_causes((outcome.profile, outcome.rule or "") for outcome in failed)
     return tuple(
         replace(outcome, depends_on=causes.get(outcome.rule or "")) if outcome.verdict == "fail" else outcome
         for outcome in kept
     )
+
+
+def _order(rule: str) -> tuple[int, str]:
+    return _level(rule), rule
 
 
 def _level(rule: str) -> int:

@@ -160,6 +160,7 @@ def bad_steps(trial: Trial, fmt: Format) -> None:
             double.tell(actor, stage.program(programs.send(0, 1), bystander, log), rule=rule)
         double.tell(actor, stage.program(programs.append("log", b"x") + programs.illegal(kind)), rule=rule)
         double.query(actor, "step", rule=rule)
+        double.request(double.pair.refs("failed/", rule="runtime.fail.mark"))
         double.refs(rule="wit.admit.trace")
     double.tell(bystander, log, rule=rule)
     double.export(rule="wit.admit.trace")
@@ -251,7 +252,9 @@ PROPERTIES: Final = (
     *in_each_format("runtime/fail/passing", passing, "runtime.fail.pass", "runtime.fail.mark"),
     *in_each_format("runtime/fail/genesis", genesis_fails, "runtime.fail.genesis"),
     *in_each_format("runtime/fail/unmarked", unmarked, "runtime.fail.mark"),
-    *in_each_format("runtime/fail/bad-steps", bad_steps, "runtime.fail.bad-step", "wit.admit.trace"),
+    *in_each_format(
+        "runtime/fail/bad-steps", bad_steps, "runtime.fail.bad-step", "wit.admit.trace", "runtime.fail.mark"
+    ),
     *in_each_format("runtime/fail/updates", failing_updates, "runtime.fail.update"),
     *in_each_format("runtime/receipt/out-of-time", out_of_time, "runtime.receipt.form", "runtime.fail.mark"),
     *in_each_format("runtime/receipt/sent", receipts, "runtime.receipt.form", "runtime.receipt.no-loop"),

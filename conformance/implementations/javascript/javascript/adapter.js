@@ -1,0 +1,99 @@
+// The adapter through which the conformance suite asks my-runtime.
+//
+// It reads one request per line on standard input and writes one reply per line on standard output. Standard output
+// belongs to replies; whatever else you have to say goes to console.error.
+
+const HELLO = {
+  protocol: 1,
+  implementation: { name: "my-runtime", version: "0.1", language: "javascript" },
+  // The versions of the spec that you write this for.
+  spec: ["0.6"],
+  // "cbor-blake3" is the other one.
+  formats: ["framed-sha256"],
+  // First ["grit"], then "wit", "runtime" and "wasm". Claim only what is answered: harness.hello.honest.
+  profiles: [],
+  // What you have beyond that; harness.hello.closed says what each needs.
+  features: [],
+  limits: {
+    // A profile needs limits, and each is judged (harness.hello.limits). These are the floors of grit:
+    // object_bytes: 1_048_576, tree_depth: 1024, cas_names: 64, refs: 10_000,
+    window: 64,
+    frame_bytes: 16_777_216,
+  },
+};
+
+// The input is at fault. Throw it with malformed, invalid, missing, rejected or exhausted.
+class Refused extends Error {
+  constructor(refusal, message, code) {
+    super(message);
+    this.answer = { class: refusal, message, ...(code && { code }) };
+  }
+}
+
+// Say who answers and what is claimed; the smaller bound of both sides holds.
+function hello({ protocol, suite, spec, frame_bytes, window }) {
+  const whole = (value, least) => Number.isSafeInteger(value) && value >= least;
+  const numbers = Array.isArray(protocol) && protocol.length > 0 && protocol.every((one) => whole(one, 1));
+  const version = /^(?=.{3,16}$)(0|[1-9]\d*)\.(0|[1-9]\d*)$/;
+  const texts = typeof suite === "string" && suite !== "" && typeof spec === "string" && version.test(spec);
+  if (!numbers || !texts || !whole(frame_bytes, 4_194_304) || !whole(window, 1)) throw new TypeError("does not fit");
+  if (!protocol.includes(1)) throw new Refused("rejected", "only protocol 1 is spoken here");
+  const { limits } = HELLO;
+  const bounds = {
+    window: Math.min(window, limits.window),
+    frame_bytes: Math.min(frame_bytes, limits.frame_bytes),
+  };
+  return { ...HELLO, limits: { ...limits, ...bounds } };
+}
+
+// The operations, each with the members of its arguments and a function. A name that is not here is answered
+// `unsupported` (harness.reply.total), so the adapter is right at any time while you add one after another:
+//
+//     "grit.id": [["format", "bytes"], ({ format, bytes }) => ({ id: myRuntime.idOf(format, bytesOf(bytes)) })],
+//
+// Names, arguments and answers are listed in spec/harness/operations.rst; bytes travel as base64url without padding
+// (harness.bytes.canonical). Start with grit.id, grit.decode and grit.encode, and let the doctor tell you what is next.
+const OPERATIONS = new Map(
+  Object.entries({
+    hello: [["protocol", "suite", "spec", "frame_bytes", "window"], hello],
+    ping: [[], () => ({})],
+    bye: [[], () => ({})],
+  }),
+);
+
+// Carry one request out; nothing that goes wrong in it may end the process.
+function answer(op, args) {
+  if (!OPERATIONS.has(op)) return { unsupported: { feature: op } };
+  const [members, operation] = OPERATIONS.get(op);
+  try {
+    if (args?.constructor !== Object) throw new TypeError("args are missing or are not an object");
+    const given = Object.keys(args).sort().join();
+    if (given !== [...members].sort().join()) throw new TypeError(`${op} takes (${members}), got (${given})`);
+    return { ok: operation(args) };
+  } catch (fault) {
+    if (fault instanceof Refused) return { refused: fault.answer };
+    return { error: { message: `${fault}` } }; // arguments that do not fit, or a fault of this side: fault-is-error
+  }
+}
+
+// Lines end at LF alone: a text may hold the other characters that `node:readline` would take for an end.
+async function* lines(stream) {
+  let begun = [];
+  for await (const chunk of stream) {
+    let start = 0;
+    for (let end; (end = chunk.indexOf(10, start)) >= 0; start = end + 1) {
+      yield Buffer.concat([...begun, chunk.subarray(start, end)]).toString();
+      begun = [];
+    }
+    begun.push(chunk.subarray(start));
+  }
+}
+
+// Answer each line, and end after `bye` or when the input ends (harness.process.ends).
+for await (const line of lines(process.stdin)) {
+  const { seq, op, args } = JSON.parse(line); // in Node it reads any depth (harness.reply.deep-args)
+  // One write is a whole line, and nothing is held back (harness.frame.flush): the suite waits for it.
+  const reply = { seq, ...answer(op, args) };
+  process.stdout.write(JSON.stringify(reply) + "\n");
+  if (op === "bye" && reply.ok) break;
+}
