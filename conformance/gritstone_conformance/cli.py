@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from gritstone_conformance.commands import START_HERE
+from gritstone_conformance.commands.catalogue import START_HERE
+from gritstone_conformance.commands.options import make_parser
 from gritstone_conformance.errors import DataError, UsageError
-from gritstone_conformance.options import make_parser
 from gritstone_conformance.text import printable, say
 
 __all__ = ["main"]
@@ -29,19 +29,19 @@ __all__ = ["main"]
 _LONGEST: Final = 2000  # characters of a complaint
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MODULES: Final = {
-    "doctor": "doctor",
-    "replay": "replay",
-    "show": "reporting.showing",
-    "vectors": "vectors.filing",
+    "doctor": "doctor.ladder",
+    "replay": "commands.replay",
+    "show": "commands.show",
+    "vectors": "commands.vectors",
     "schemas": "schemas",
-    "report": "reporting.rendering",
-    "audit": "audit",
-    "resume": "resume",
-    "campaign": "campaign.command",
-    "accept": "reporting.accepting",
-    "diff": "reporting.changes",
-    "new-iut": "scaffolding",
-    "completion": "completing",
+    "report": "commands.report",
+    "audit": "commands.audit",
+    "resume": "comparing.resuming",
+    "campaign": "commands.campaign",
+    "accept": "commands.accept",
+    "diff": "commands.diff",
+    "new-iut": "commands.new_iut",
+    "completion": "commands.completion",
 }
 
 
@@ -145,7 +145,7 @@ def _complain(problem: object, code: int) -> int:
 def _dispatch(arguments: list[str]) -> int:
     parser = make_parser()
     if "_ARGCOMPLETE" in os.environ:  # a shell asks which words may follow
-        from gritstone_conformance.completing import answer_shell
+        from gritstone_conformance.commands.completion import answer_shell
 
         answer_shell(parser)
     if not arguments:
@@ -176,12 +176,12 @@ def _verify(options: argparse.Namespace, arguments: list[str]) -> int:
     from dataclasses import replace
 
     from gritstone_conformance.attachment.attaching import Target, terms_of
-    from gritstone_conformance.comparing.command import is_asked_for, verify_and_compare
+    from gritstone_conformance.commands.verify import is_asked_for, verify_and_compare
+    from gritstone_conformance.planning.plan import Selection
+    from gritstone_conformance.planning.settings import RunSettings
     from gritstone_conformance.reporting.console import Console
-    from gritstone_conformance.running.expect_files import expectations_of
+    from gritstone_conformance.results.expect_files import expectations_of
     from gritstone_conformance.running.jobs import Part, PartListener, play_parts, verify_in_parts
-    from gritstone_conformance.running.plan import Selection
-    from gritstone_conformance.running.settings import RunSettings
     from gritstone_conformance.running.verifying import check_selection, verify
 
     target = Target.parse(options.iut, options.connect)

@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("gritstone_iut") is None:
         return
     from gritstone_conformance.errors import UsageError
-    from gritstone_conformance.items import RunState
+    from gritstone_conformance.pytest_run.items import RunState
 
     try:
         state = RunState(config)
@@ -52,6 +52,6 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
     """Collect the suite where this file is met, and nowhere else."""
     if parent.config.getoption("gritstone_iut") is None or file_path != Path(__file__):
         return None
-    from gritstone_conformance.items import SuiteFile
+    from gritstone_conformance.pytest_run.items import SuiteFile
 
     return SuiteFile.from_parent(parent, path=file_path)

@@ -20,7 +20,7 @@ from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
-from gritstone_conformance.surroundings import Level, surroundings
+from gritstone_conformance.results.surroundings import Level, surroundings
 
 __all__ = ["Asked", "Claims", "Divergence", "Property", "SubjectLike", "Trial"]
 

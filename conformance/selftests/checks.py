@@ -33,7 +33,7 @@ JUDGE: Final = (
     "judge.py",
     "histories.py",
     "audit.py",
-    "running/verdicts.py",
+    "results/judgement.py",
     "attachment/base64url.py",
     "attachment/claims.py",
     "attachment/forms.py",

@@ -11,8 +11,8 @@ from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.limits import FLOORS, Limits
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.subject import ModelSubject, World
+from gritstone_conformance.planning.settings import RunSettings, hypothesis_settings
 from gritstone_conformance.replies import Json, Ok, Reply
-from gritstone_conformance.running.settings import RunSettings, hypothesis_settings
 from gritstone_conformance.trial import Property, Trial
 
 SMALL = Limits.of(FLOORS)

@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gritstone_conformance.reporting.report import Report, footer_line, header_line, write_report
+from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.results.judgement import judge_run
+from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.report import Report, footer_line, header_line, write_report
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.settings import RunSettings
-from gritstone_conformance.running.verdicts import judge_run
 from gritstone_conformance.schemas import violation
 from selftests.fakes import HELLO
 

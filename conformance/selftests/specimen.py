@@ -8,17 +8,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from gritstone_conformance.extracts import extract
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.history import Verdict, check_history
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
-from gritstone_conformance.reporting.report import Report, footer_line, header_line, write_report
-from gritstone_conformance.running.expectations import Expectation
-from gritstone_conformance.running.outcomes import Divergent, Outcome
-from gritstone_conformance.running.settings import RunSettings
-from gritstone_conformance.running.verdicts import judge_run
+from gritstone_conformance.results.expectations import Expectation
+from gritstone_conformance.results.extracts import extract
+from gritstone_conformance.results.judgement import judge_run
+from gritstone_conformance.results.outcomes import Divergent, Outcome
+from gritstone_conformance.results.report import Report, footer_line, header_line, write_report
 from gritstone_conformance.running.verifying import Data, load_data
 from selftests.fakes import HELLO
 from selftests.forging import reforge

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.cli import main
-from gritstone_conformance.reporting.accepting import default_file
+from gritstone_conformance.commands.accept import default_file
+from gritstone_conformance.results.expect_files import read_expectations
+from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.rules import load_rules
-from gritstone_conformance.running.expect_files import read_expectations
-from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.running.verifying import Data, load_data
 from selftests.fakes import HELLO
 from selftests.reports import LAX, made_outcome, made_report, saved
@@ -41,7 +41,7 @@ def loaded() -> Data:
 def accept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Return a function that accepts outcomes in a directory of its own and returns exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("gritstone_conformance.reporting.accepting.load_data", loaded)
+    monkeypatch.setattr("gritstone_conformance.commands.accept.load_data", loaded)
 
     def accept(outcomes: tuple[Outcome, ...], *options: str) -> tuple[int, str, str]:
         report = saved(Path("r.jsonl"), made_report(BOOK, *outcomes))

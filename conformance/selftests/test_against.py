@@ -16,10 +16,10 @@ from gritstone_conformance.comparing import against as against_module
 from gritstone_conformance.comparing.against import Side, compare_sides
 from gritstone_conformance.comparing.transcripts import Entry, Reel, Script, Transcript, entry_of
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.planning.plan import Selection
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
-from gritstone_conformance.reporting.report import Report
-from gritstone_conformance.running.plan import Selection
-from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.results.report import Report
 from selftests.fakes import HELLO
 from selftests.reports import comparison_lines
 from selftests.terminal import REFERENCE, mutant

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gritstone_conformance.audit import _ask_continued
 from gritstone_conformance.cli import main
+from gritstone_conformance.commands.audit import _ask_continued
+from gritstone_conformance.doctor.rungs import golden_bundle
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.history import check_history
-from gritstone_conformance.reporting.report import read_report
-from gritstone_conformance.rungs import golden_bundle
+from gritstone_conformance.results.report import read_report
 from gritstone_conformance.schemas import violation
 from gritstone_conformance.strategies import programs
 from selftests.forging import Scribe

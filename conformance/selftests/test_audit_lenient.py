@@ -18,7 +18,7 @@ from gritstone_conformance.model.framed import decode_in_any_order, encode
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.transcode import _children_first, _rename, translate
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Tree
-from gritstone_conformance.reporting.report import Report, read_report
+from gritstone_conformance.results.report import Report, read_report
 from selftests.forging import reforge
 from selftests.test_audit import bundle, exports, in_order
 

@@ -18,9 +18,9 @@ from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cli import main
 from gritstone_conformance.comparing import battery
 from gritstone_conformance.comparing.transcripts import Script, Transcript, entry_of, partings
+from gritstone_conformance.planning.plan import Selection
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Ok
-from gritstone_conformance.running.plan import Selection
-from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verifying import Data
 from gritstone_conformance.vectors.files import VectorSet
 from selftests.fakes import HELLO, fake_book

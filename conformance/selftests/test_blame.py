@@ -17,12 +17,12 @@ from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.cli import main
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.planning.plan import Selection, make_plan
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
+from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.blame import fewest
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.plan import Selection, make_plan
 from gritstone_conformance.running.run import RunResult, execute
-from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.trial import Property, Trial
 from gritstone_conformance.vectors.files import read_vector_file
 from selftests.fakes import Answer, FakeSubject, accept, fake_book, honest

@@ -19,9 +19,9 @@ from gritstone_conformance.campaign.cluster import Cluster
 from gritstone_conformance.campaign.unit import Identity, Part, Unit, identify, play
 from gritstone_conformance.cli import main
 from gritstone_conformance.errors import DataError, UsageError
-from gritstone_conformance.reporting.report import read_report
-from gritstone_conformance.running.plan import Selection, shard_of
-from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.planning.plan import Selection, shard_of
+from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.results.report import read_report
 
 PLANTED = Path(__file__).parent / "planted"
 COMMAND = (sys.executable, "-m", "gritstone.harness")

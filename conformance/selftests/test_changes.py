@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gritstone_conformance.reporting.changes import changes_between, told
-from gritstone_conformance.reporting.report import read_report
+from gritstone_conformance.commands.diff import changes_between, told
 from gritstone_conformance.reporting.upgrading import change_of, preview
+from gritstone_conformance.results.report import read_report
 from gritstone_conformance.rules import load_rules
 from selftests.fakes import HELLO, fake_book
 from selftests.reports import LAX, made_outcome, made_report, saved

@@ -18,9 +18,9 @@ import pytest
 
 from gritstone_conformance import SPEC_VERSION
 from gritstone_conformance.cli import main
-from gritstone_conformance.commands import COMMANDS
-from gritstone_conformance.options import make_parser
-from gritstone_conformance.reporting.report import read_report
+from gritstone_conformance.commands.catalogue import COMMANDS
+from gritstone_conformance.commands.options import make_parser
+from gritstone_conformance.results.report import read_report
 from selftests.terminal import HERE, REFERENCE, Run, planted, verify
 
 TREES = ("-k", "grit/tree/*names*")

@@ -16,10 +16,10 @@ from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.comparing.matrix import Host
+from gritstone_conformance.comparing.resuming import play_matrix
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.replies import Refused
-from gritstone_conformance.resume import play_matrix
 from gritstone_conformance.strategies.guests import guests_dir
 from gritstone_conformance.strategies.journeys import JOURNEYS, Journey, contents_of
 from selftests.compilers import build_c, build_rust

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.cli import main
-from gritstone_conformance.completing import SHELLS
+from gritstone_conformance.commands.completion import SHELLS
 
 # what readline would do: the words of a line, and the cursor at its end
 ASK = """

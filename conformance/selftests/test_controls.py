@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import pytest
 
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.properties.grit.refused_bytes import PROPERTIES
 from gritstone_conformance.replies import Refused
 from gritstone_conformance.running.engine import check_property
 from gritstone_conformance.running.ledger import Ledger, Observed
-from gritstone_conformance.running.settings import RunSettings
 from selftests.fakes import FakeSubject
 
 QUICK = RunSettings(saves=False, shrink_s=0.0)

@@ -15,12 +15,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from gritstone_conformance.cli import main
+from gritstone_conformance.planning.plan import shard_of
 from gritstone_conformance.reporting.badge import make_badge, make_endpoint
 from gritstone_conformance.reporting.junit import make_junit
 from gritstone_conformance.reporting.page.whole import make_page
-from gritstone_conformance.reporting.report import Report, read_report
-from gritstone_conformance.running.expectations import Stale
-from gritstone_conformance.running.plan import shard_of
+from gritstone_conformance.results.expectations import Stale
+from gritstone_conformance.results.report import Report, read_report
 from gritstone_conformance.schemas import violation
 from selftests.specimen import assemble, data, forged_bundle, passing, seal, specimen
 

@@ -12,11 +12,11 @@ import pytest
 
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.judge import Difference, compare, difference_of
+from gritstone_conformance.planning.plan import Selection, make_plan
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.running.ledger import Ledger, Observed
-from gritstone_conformance.running.plan import Selection, make_plan
 from gritstone_conformance.running.run import execute
-from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.trial import Divergence, Trial
 from selftests.fakes import FakeSubject, fake_book
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gritstone_conformance.attachment.base64url import encode_bytes
-from gritstone_conformance.reporting.excerpts import (
+from gritstone_conformance.results.excerpts import (
     cut_middle,
     show_answer,
     show_bytes,

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.errors import UsageError
-from gritstone_conformance.running.expect_edits import spell_entry, with_changes, with_entries
-from gritstone_conformance.running.expect_files import LARGEST_BYTES, ExpectFile, parse_expectations, read_expectations
-from gritstone_conformance.running.expectations import Expectation
+from gritstone_conformance.results.expect_edits import spell_entry, with_changes, with_entries
+from gritstone_conformance.results.expect_files import LARGEST_BYTES, ExpectFile, parse_expectations, read_expectations
+from gritstone_conformance.results.expectations import Expectation
 from gritstone_conformance.schemas import violation
 
 PATH = Path("acme.expect.toml")

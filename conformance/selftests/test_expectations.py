@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.reporting.conclusions import closing_lines, profile_lines
-from gritstone_conformance.running.expectations import Expectation, Expectations, Stale, foresee
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.verdicts import judge_run, rule_verdicts
+from gritstone_conformance.results.expectations import Expectation, Expectations, Stale, foresee
+from gritstone_conformance.results.judgement import judge_run, rule_verdicts
+from gritstone_conformance.results.outcomes import Outcome
 from selftests.fakes import HELLO, fake_book
 
 ORDER, BLOB = "grit.tree.key-order", "grit.blob.any"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.cli import main
-from gritstone_conformance.reporting.report import Report, read_report
-from gritstone_conformance.running.expect_files import read_expectations
+from gritstone_conformance.results.expect_files import read_expectations
+from gritstone_conformance.results.report import Report, read_report
 from gritstone_conformance.schemas import violation
 from selftests.terminal import REFERENCE, Run, mutant
 

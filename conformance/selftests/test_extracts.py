@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance import extracts
-from gritstone_conformance.extracts import extract
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.findings import Finding, Place
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.history import Verdict, check_history
 from gritstone_conformance.replies import Ok, Refused
-from gritstone_conformance.surroundings import level, surroundings
+from gritstone_conformance.results import extracts
+from gritstone_conformance.results.extracts import extract
+from gritstone_conformance.results.surroundings import level, surroundings
 from selftests.forging import Scribe
 from selftests.specimen import forged
 from selftests.staging import ball_game, drawn, play, play_lowest

@@ -17,7 +17,7 @@ from gritstone_conformance.model.formats import FRAMED_SHA256
 from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.values import Blob, Step, Tree, from_base64, to_base64
 from gritstone_conformance.replies import Json, Ok, Refused
-from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.vectors.files import load_vectors
 from selftests.fake_runs import run
 from selftests.fakes import Answer, FakeSubject

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.cli import main
+from gritstone_conformance.commands.diff import changes_between, told
+from gritstone_conformance.commands.report import told_lines
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.badge import make_badge, make_endpoint
-from gritstone_conformance.reporting.changes import changes_between, told
 from gritstone_conformance.reporting.junit import make_junit
-from gritstone_conformance.reporting.lines import check_line
 from gritstone_conformance.reporting.page.whole import make_page
-from gritstone_conformance.reporting.rendering import told_lines
-from gritstone_conformance.reporting.report import Report, read_report
+from gritstone_conformance.results.report import Report, read_report
+from gritstone_conformance.results.report_lines import check_line
 from gritstone_conformance.schemas import violation
 from selftests.specimen import data, seal, specimen
 

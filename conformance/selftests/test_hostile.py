@@ -27,15 +27,15 @@ from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob
+from gritstone_conformance.planning.plan import Selection
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import Console
-from gritstone_conformance.reporting.report import Report, read_report
+from gritstone_conformance.results.report import Report, read_report
 from gritstone_conformance.running import verifying
 from gritstone_conformance.running.engine import check_property
 from gritstone_conformance.running.ledger import Ledger, Observed
-from gritstone_conformance.running.plan import Selection
 from gritstone_conformance.running.recording import excerpt
-from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verifying import Data, plan_run, verify
 from gritstone_conformance.text import json_plain, plain
 from gritstone_conformance.trial import Property

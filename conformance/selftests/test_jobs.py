@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.errors import DataError, UsageError
+from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.jobs import Part, PartListener, check_codes, parts_a_job, play_parts, relay
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.settings import RunSettings
 
 WATCH = Outcome("harness/watch/frame-line", "e" * 64, "watch", ("harness.frame.line",), "MUST", "pass")
 VECTOR = Outcome("grit/tree/a", "a" * 64, "vector", ("grit.tree.key-order",), "MUST", "pass")
@@ -50,7 +50,7 @@ def child(index: int, *outcomes: Outcome) -> Iterator[subprocess.Popen[bytes]]:
     script = (
         "import json, sys\n"
         "from gritstone_conformance.running.jobs import PartListener\n"
-        "from gritstone_conformance.running.outcomes import Outcome\n"
+        "from gritstone_conformance.results.outcomes import Outcome\n"
         "part = PartListener(sys.stdout)\n"
         f"part.begin({{'shard': [{index}, 2], 'seed': 1}}, ['a note'])\n"
         "part.watch('grit/a/b', 1.5, 3)\n"

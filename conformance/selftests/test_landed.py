@@ -14,15 +14,15 @@ import pytest
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.planning.plan import Selection, make_plan
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.properties.runtime.kills import DEATH_RULES
 from gritstone_conformance.replies import Json, Ok, Reply
+from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.engine import check_property
 from gritstone_conformance.running.ledger import Ledger, Observed
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.plan import Selection, make_plan
 from gritstone_conformance.running.run import execute
-from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes import FakeSubject, fake_book
 from selftests.hunting import opener

@@ -23,10 +23,10 @@ from gritstone_conformance.attachment.pace import Pace
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.planning.plan import Selection, make_plan
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Ok
-from gritstone_conformance.running.plan import Selection, make_plan
 from gritstone_conformance.running.run import execute
-from gritstone_conformance.running.settings import RunSettings
 from selftests.fakes import FakeSubject, fake_book
 from selftests.liar import LIARS
 from selftests.scripts import HONEST, PATIENT, PLANTED, Brisk, start_script, within

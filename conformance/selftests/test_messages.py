@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.reporting.conclusions import closing_lines, profile_lines
 from gritstone_conformance.reporting.console import Console
 from gritstone_conformance.reporting.messages import Teller, opening_lines, smallest_of_each
-from gritstone_conformance.reporting.report import footer_line
+from gritstone_conformance.results.judgement import judge_run
+from gritstone_conformance.results.outcomes import Divergent, Outcome
+from gritstone_conformance.results.report import footer_line
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.running.outcomes import Divergent, Outcome
-from gritstone_conformance.running.plan import Selection, make_plan
-from gritstone_conformance.running.verdicts import judge_run
 from gritstone_conformance.running.verifying import Data, ending_lines
 from gritstone_conformance.vectors.files import VectorSet
 from selftests.fakes import HELLO, accept, fake_book, reject

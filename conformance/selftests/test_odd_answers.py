@@ -8,17 +8,17 @@ import pytest
 
 from gritstone_conformance.comparing.lives import LIVES, play_lives
 from gritstone_conformance.comparing.matrix import Host, Matrix, Stuck
+from gritstone_conformance.comparing.resuming import play_matrix
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.host import ModelHost
+from gritstone_conformance.model.pieces import Endless, joined_pieces
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.model.wasm.host import GuestHost
-from gritstone_conformance.pieces import Endless, joined_pieces
 from gritstone_conformance.properties.grit import sharing
 from gritstone_conformance.properties.runtime import crashes, queries
 from gritstone_conformance.properties.runtime.judging import export
 from gritstone_conformance.replies import Json
-from gritstone_conformance.resume import play_matrix
 from gritstone_conformance.strategies.journeys import JOURNEYS
 from gritstone_conformance.trial import Divergence, Trial
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.cli import main
-from gritstone_conformance.reporting.report import read_report
+from gritstone_conformance.results.report import read_report
 from selftests.terminal import REFERENCE
 
 PLANTED = Path(__file__).parent / "planted"

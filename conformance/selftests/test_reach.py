@@ -14,12 +14,12 @@ import pytest
 from hypothesis import strategies as st
 
 from gritstone_conformance.errors import DataError, SubjectFault
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.running.engine import Tested as Result
 from gritstone_conformance.running.engine import check_property
 from gritstone_conformance.running.ledger import Ledger, Observed
-from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes import FakeSubject
 

@@ -19,7 +19,7 @@ from gritstone_conformance.reporting.messages import Teller
 from gritstone_conformance.reporting.page.failures import failures_section
 from gritstone_conformance.reporting.page.markup import write_html
 from gritstone_conformance.reporting.page.material import gather
-from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.schemas import violation
 from gritstone_conformance.trial import Property, Trial
 from selftests.fake_runs import BOOK, RULE, run

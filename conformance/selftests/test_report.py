@@ -17,8 +17,12 @@ from gritstone_conformance import SPEC_VERSION
 from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.cli import main
 from gritstone_conformance.errors import DataError, UsageError
-from gritstone_conformance.reporting.merging import merge_outcomes, merged_header
-from gritstone_conformance.reporting.report import (
+from gritstone_conformance.planning.plan import Selection, make_plan
+from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.results.judgement import judge_run, verdict_root
+from gritstone_conformance.results.merging import merge_outcomes, merged_header
+from gritstone_conformance.results.outcomes import Divergent, Outcome
+from gritstone_conformance.results.report import (
     Report,
     footer_line,
     header_line,
@@ -27,11 +31,7 @@ from gritstone_conformance.reporting.report import (
     write_sealed,
 )
 from gritstone_conformance.rules import load_rules
-from gritstone_conformance.running.outcomes import Divergent, Outcome
-from gritstone_conformance.running.plan import Selection, make_plan
 from gritstone_conformance.running.run import execute
-from gritstone_conformance.running.settings import RunSettings
-from gritstone_conformance.running.verdicts import judge_run, verdict_root
 from gritstone_conformance.running.verifying import Data, conclude, header_of, load_data
 from gritstone_conformance.schemas import violation
 from gritstone_conformance.vectors.files import VectorSet

@@ -19,10 +19,10 @@ from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.seqs import seq_number
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.planning.plan import Plan, Selection, case_order, make_plan
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
-from gritstone_conformance.running.plan import Plan, Selection, case_order, make_plan
 from gritstone_conformance.running.run import execute
-from gritstone_conformance.running.settings import RunSettings
 from selftests.fakes import fake_book
 
 RULE = "harness.frame.line"

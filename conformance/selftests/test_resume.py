@@ -14,8 +14,8 @@ from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cli import main
 from gritstone_conformance.comparing import lives
 from gritstone_conformance.comparing.matrix import Matrix
+from gritstone_conformance.comparing.resuming import resume_beside
 from gritstone_conformance.model.formats import FORMATS
-from gritstone_conformance.resume import resume_beside
 from gritstone_conformance.strategies.guests import GUESTS
 from gritstone_conformance.strategies.journeys import JOURNEYS, Journey
 from selftests.reports import comparison_lines

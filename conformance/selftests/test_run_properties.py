@@ -17,15 +17,15 @@ from hypothesis.internal.constants_ast import Constants
 
 from gritstone_conformance.cases import Step
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.planning.plan import Selection, case_order, make_plan
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json, Ok
+from gritstone_conformance.results.judgement import judge_run
 from gritstone_conformance.running import window
-from gritstone_conformance.running.plan import Selection, case_order, make_plan
+from gritstone_conformance.running.found import locate, was_signature
 from gritstone_conformance.running.run import execute
-from gritstone_conformance.running.settings import RunSettings
-from gritstone_conformance.running.verdicts import judge_run
 from gritstone_conformance.trial import Property, Trial
 from gritstone_conformance.vectors.files import read_vector_file
-from gritstone_conformance.vectors.found import locate, was_signature
 from selftests.fake_runs import BOOK, RULE, many, run, verdicts
 from selftests.fakes import Answer, FakeSubject, accept, fake_claims, honest, reject
 

@@ -18,8 +18,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from gritstone_conformance.reporting.report import read_report
-from gritstone_conformance.scaffolding import SCAFFOLDS
+from gritstone_conformance.commands.new_iut import SCAFFOLDS
+from gritstone_conformance.results.report import read_report
 from selftests.terminal import Run
 
 TOOLS = {"python": sys.executable, "javascript": "node", "go": "go", "rust": "cargo"}

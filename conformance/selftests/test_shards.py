@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.errors import DataError
+from gritstone_conformance.planning.plan import Selection, dealt, make_plan, shard_of
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json, Ok
-from gritstone_conformance.reporting.merging import merge_outcomes, merged_header
-from gritstone_conformance.reporting.report import Report
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.plan import Selection, dealt, make_plan, shard_of
+from gritstone_conformance.results.judgement import verdict_root
+from gritstone_conformance.results.merging import merge_outcomes, merged_header
+from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.report import Report
 from gritstone_conformance.running.run import execute
-from gritstone_conformance.running.settings import RunSettings
-from gritstone_conformance.running.verdicts import verdict_root
 from gritstone_conformance.running.verifying import load_data, plan_run
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes import Answer, FakeSubject, accept, fake_book, honest, reject

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json, Ok
 from gritstone_conformance.reporting import console
 from gritstone_conformance.reporting.console import Aside
 from gritstone_conformance.reporting.messages import Teller
+from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running import shrinking
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.shrinking import CUTS, Shrink, Shrinking
 from gritstone_conformance.trial import Property, Trial
 from selftests.fake_runs import BOOK, RULE

@@ -15,8 +15,8 @@ from gritstone_conformance.attachment.process import Command
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.reporting.report import read_report
-from gritstone_conformance.running.plan import Selection, make_plan
+from gritstone_conformance.planning.plan import Selection, make_plan
+from gritstone_conformance.results.report import read_report
 from gritstone_conformance.running.recording import Recorder
 from selftests.fakes import fake_book
 from selftests.scripts import PATIENT, start_script

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.errors import DataError
-from gritstone_conformance.mutants import mutants_by_rule
-from gritstone_conformance.reporting.report import footer_line, header_line, write_report
+from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.reporting.mutants import mutants_by_rule
 from gritstone_conformance.reporting.verdict_files import load_verdicts, main
-from gritstone_conformance.running.settings import RunSettings
-from gritstone_conformance.running.verdicts import judge_run
+from gritstone_conformance.results.judgement import judge_run
+from gritstone_conformance.results.report import footer_line, header_line, write_report
 from selftests.fakes import HELLO, fake_book
 from selftests.mutate import load_mutants
 from selftests.reports import made_outcome

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import gritstone_conformance
-from gritstone_conformance.doctor import ADVICE
+from gritstone_conformance.doctor.ladder import ADVICE
+from gritstone_conformance.planning.watches import WATCHED
 from gritstone_conformance.rules import load_rules
-from gritstone_conformance.running.watching import WATCHED
 
 WIRE = ("protocol", "claims", "liveness", "conversation", "subject", "stream", "process", "connection", "forms")
 

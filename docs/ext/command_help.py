@@ -12,8 +12,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from gritstone_conformance.command_parser import EXIT_CODES, HelpFormatter
-from gritstone_conformance.options import make_parser
+from gritstone_conformance.commands.options import make_parser
+from gritstone_conformance.commands.parser import EXIT_CODES, HelpFormatter
 
 _WIDTH = 100
 

@@ -20,10 +20,10 @@ from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.folders import fresh_folder, remove_folder
+from gritstone_conformance.planning.plan import Selection
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.plan import Selection
-from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.verifying import verify
 
 __all__ = ["Identity", "Part", "Unit", "identify", "play"]

@@ -19,13 +19,13 @@ from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.comparing.overhearing import overhear
 from gritstone_conformance.comparing.transcripts import Parting, Script, Transcript, partings
+from gritstone_conformance.planning.plan import Selection
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.comparison import Comparison, implementation_of, report_beside
 from gritstone_conformance.reporting.console import terminal_width
-from gritstone_conformance.reporting.excerpts import show_answer, show_request, show_value
-from gritstone_conformance.reporting.report import read_report
-from gritstone_conformance.running.plan import Selection
-from gritstone_conformance.running.settings import RunSettings
+from gritstone_conformance.results.excerpts import show_answer, show_request, show_value
+from gritstone_conformance.results.report import read_report
 from gritstone_conformance.running.verifying import ListenerMaker, verify
 from gritstone_conformance.text import counted, say
 

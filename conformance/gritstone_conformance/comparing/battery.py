@@ -22,14 +22,14 @@ from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.comparing.overhearing import overhear
 from gritstone_conformance.comparing.transcripts import Entry, Parting, Script, Transcript, partings
 from gritstone_conformance.errors import SubjectFault, UsageError
+from gritstone_conformance.planning.plan import Plan, Planned, Selection
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.properties.harness.repeating import is_time_free
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.comparison import Comparison, implementation_of, report_beside
 from gritstone_conformance.reporting.console import terminal_width
-from gritstone_conformance.reporting.excerpts import show_value
+from gritstone_conformance.results.excerpts import show_value
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.running.plan import Plan, Planned, Selection
-from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.verifying import load_data, plan_run
 from gritstone_conformance.text import counted, printable
 from gritstone_conformance.trial import Property

@@ -12,8 +12,8 @@ from typing import Final
 
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.pieces import Endless, joined_pieces
 from gritstone_conformance.model.values import to_base64
-from gritstone_conformance.pieces import Endless, joined_pieces
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.strategies.journeys import Itinerary, Journey
 

@@ -11,15 +11,15 @@ from dataclasses import replace
 from typing import Any
 
 from gritstone_conformance.comparing.transcripts import Script, Transcript, entry_of
+from gritstone_conformance.planning.plan import Plan, Planned, Watch
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
+from gritstone_conformance.results.judgement import settle
+from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.ledger import Answer, Ledger, Observed, RunSubject
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.plan import Plan, Planned, Watch
 from gritstone_conformance.running.recording import Recorder
 from gritstone_conformance.running.run import RunResult, play_item
-from gritstone_conformance.running.settings import RunSettings
-from gritstone_conformance.running.verdicts import settle
 from gritstone_conformance.trial import Divergence, Property, Trial
 
 __all__ = ["overhear"]

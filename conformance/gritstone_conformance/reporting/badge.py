@@ -13,7 +13,7 @@ from typing import Final
 from gritstone_conformance.reporting.conclusions import claim_scope, verdict_words
 from gritstone_conformance.reporting.page.markup import Node, element, write_xml
 from gritstone_conformance.reporting.page.material import Material, gather
-from gritstone_conformance.reporting.report import Report
+from gritstone_conformance.results.report import Report
 from gritstone_conformance.running.verifying import Data
 
 __all__ = ["make_badge", "make_endpoint"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from gritstone_conformance import SPEC_VERSION, SUITE_VERSION
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.messages import subject_name
-from gritstone_conformance.reporting.report import timestamp, write_sealed
+from gritstone_conformance.results.report import timestamp, write_sealed
 from gritstone_conformance.text import printable
 
 __all__ = ["Comparison", "implementation_of", "report_beside"]

@@ -21,9 +21,9 @@ from gritstone_conformance.reporting.messages import (
     signature_key,
     subject_name,
 )
-from gritstone_conformance.running.expectations import blamed_rule
-from gritstone_conformance.running.outcomes import OWN_FAULT, VERDICTS, Outcome
-from gritstone_conformance.running.verdicts import UNCLAIMED, Judgement
+from gritstone_conformance.results.expectations import blamed_rule
+from gritstone_conformance.results.judgement import UNCLAIMED, Judgement
+from gritstone_conformance.results.outcomes import OWN_FAULT, VERDICTS, Outcome
 from gritstone_conformance.text import counted, printable
 
 __all__ = ["claim_scope", "closing_lines", "profile_lines", "skip_words", "unasked_lines", "verdict_words"]

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from gritstone_conformance.planning.plan import Plan
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.messages import (
     SHOWN,
@@ -24,10 +25,9 @@ from gritstone_conformance.reporting.messages import (
     opening_lines,
     signature_key,
 )
+from gritstone_conformance.results.expectations import Expectations
+from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.dependencies import root_causes
-from gritstone_conformance.running.expectations import Expectations
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.plan import Plan
 from gritstone_conformance.running.verifying import Data
 from gritstone_conformance.text import counted, plain, say
 

@@ -16,9 +16,9 @@ from gritstone_conformance.attachment.claims import covered_profiles
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.messages import subject_name
-from gritstone_conformance.reporting.report import Report, read_report
+from gritstone_conformance.results.judgement import judge_run, rule_verdicts
+from gritstone_conformance.results.report import Report, read_report
 from gritstone_conformance.rules import RuleBook, load_rules
-from gritstone_conformance.running.verdicts import judge_run, rule_verdicts
 from gritstone_conformance.text import counted, printable, say
 
 __all__ = ["Preview", "VersionChange", "change_of", "compare_versions", "preview"]

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from gritstone_conformance.errors import DataError, SuiteError
-from gritstone_conformance.reporting.report import Report, read_report
+from gritstone_conformance.results.judgement import rule_verdicts
+from gritstone_conformance.results.report import Report, read_report
 from gritstone_conformance.rules import load_rules
-from gritstone_conformance.running.verdicts import rule_verdicts
 
 __all__ = ["differences", "load_verdicts", "verdicts_of"]
 

@@ -25,9 +25,9 @@ from typing import Final, TypeVar
 
 from gritstone_conformance.cases import Case, Step
 from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.planning.plan import Planned
 from gritstone_conformance.running.joining import joined
 from gritstone_conformance.running.ledger import Ledger, Observed
-from gritstone_conformance.running.plan import Planned
 from gritstone_conformance.running.thinning import Soundness
 from gritstone_conformance.running.window import Played, next_batch, play_batch
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Final
 
-from gritstone_conformance.running.outcomes import Outcome
+from gritstone_conformance.results.outcomes import Outcome
 
 __all__ = ["DEPENDENCIES", "linked", "root_causes"]
 

@@ -25,8 +25,8 @@ from typing import Any, Final
 
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError, SubjectFault
+from gritstone_conformance.planning.settings import RunSettings, hypothesis_settings
 from gritstone_conformance.running.ledger import CannotRestartError, Observed, SpanOverError
-from gritstone_conformance.running.settings import RunSettings, hypothesis_settings
 from gritstone_conformance.running.shrinking import Shrink
 from gritstone_conformance.trial import Divergence, Property, Trial
 

@@ -24,7 +24,7 @@ from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.values import Object, from_base64, kind_of, to_json
 from gritstone_conformance.model.wasm.host import GuestHost
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
-from gritstone_conformance.reporting.excerpts import show_first_byte, show_sides
+from gritstone_conformance.results.excerpts import show_first_byte, show_sides
 from gritstone_conformance.running.ledger import CannotRestartError, Observed
 from gritstone_conformance.running.places import Places, names_in
 from gritstone_conformance.schemas import fits

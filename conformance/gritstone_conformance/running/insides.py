@@ -20,7 +20,7 @@ from gritstone_conformance.model.graph import Tombstone, leads
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.values import Object, kind_of, to_json
 from gritstone_conformance.replies import Json
-from gritstone_conformance.reporting.excerpts import show_sides
+from gritstone_conformance.results.excerpts import show_sides
 
 __all__ = ["first_inside"]
 

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import IO, Final, TextIO
 
 from gritstone_conformance.errors import DataError, SuiteError, UsageError
+from gritstone_conformance.planning.plan import Plan, Selection, dealt
+from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
-from gritstone_conformance.reporting.merging import merge_outcomes, merged_header, merged_restarts
-from gritstone_conformance.reporting.report import read_report
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.plan import Plan, Selection, dealt
-from gritstone_conformance.running.settings import RunSettings
-from gritstone_conformance.running.verdicts import EXIT
+from gritstone_conformance.results.judgement import EXIT
+from gritstone_conformance.results.merging import merge_outcomes, merged_header, merged_restarts
+from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.report import read_report
 from gritstone_conformance.running.verifying import (
     Data,
     Listener,

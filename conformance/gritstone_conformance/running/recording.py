@@ -16,15 +16,15 @@ from typing import Final
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.folders import without_folders
 from gritstone_conformance.judge import Difference
+from gritstone_conformance.planning.plan import Planned
 from gritstone_conformance.replies import Json, Trouble
+from gritstone_conformance.results.outcomes import OWN_FAULT, Divergent, Outcome
+from gritstone_conformance.results.surroundings import surroundings
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.attribution import narrowed
 from gritstone_conformance.running.engine import Tested
 from gritstone_conformance.running.insides import first_inside
-from gritstone_conformance.running.outcomes import OWN_FAULT, Divergent, Outcome
-from gritstone_conformance.running.plan import Planned
 from gritstone_conformance.running.window import Played
-from gritstone_conformance.surroundings import surroundings
 from gritstone_conformance.trial import Divergence
 
 __all__ = ["UNREPRODUCED", "Recorder", "excerpt"]

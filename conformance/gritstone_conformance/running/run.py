@@ -22,20 +22,20 @@ from gritstone_conformance.attachment.claims import covered_profiles
 from gritstone_conformance.cases import Case, Step
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.judge import Difference
+from gritstone_conformance.planning.plan import Plan, Planned
+from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.results.judgement import SEARCH_OVER, UNASKED, settle
+from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.blame import blame, may_look
 from gritstone_conformance.running.engine import Tested, check_property
 from gritstone_conformance.running.fetching import first_field
+from gritstone_conformance.running.found import case_of, case_of_death, copy_of, save
 from gritstone_conformance.running.ledger import Ledger, Observed, RunSubject
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.plan import Plan, Planned
 from gritstone_conformance.running.recording import UNREPRODUCED, Recorder
-from gritstone_conformance.running.settings import RunSettings
 from gritstone_conformance.running.thinning import thin
-from gritstone_conformance.running.verdicts import SEARCH_OVER, UNASKED, settle
 from gritstone_conformance.running.window import Played, play_cases
 from gritstone_conformance.trial import Claims, Divergence, Property
-from gritstone_conformance.vectors.found import case_of, case_of_death, copy_of, save
 
 __all__ = ["RunResult", "execute", "execute_nothing", "play_item"]
 

@@ -17,19 +17,19 @@ from gritstone_conformance.attachment.claims import PROFILES, judged_spec
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault, UsageError
+from gritstone_conformance.planning.plan import Plan, Selection, make_plan
+from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.watches import WATCHED
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.conclusions import closing_lines, profile_lines
-from gritstone_conformance.reporting.report import Report, footer_line, header_line, timestamp, write_report
+from gritstone_conformance.results.expectations import Expectations, Stale, foresee
+from gritstone_conformance.results.judgement import Judgement, judge_run
+from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.report import Report, footer_line, header_line, timestamp, write_report
 from gritstone_conformance.rules import RuleBook, load_rules
 from gritstone_conformance.running.dependencies import linked
-from gritstone_conformance.running.expectations import Expectations, Stale, foresee
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.plan import Plan, Selection, make_plan
 from gritstone_conformance.running.run import RunResult, execute, execute_nothing
-from gritstone_conformance.running.settings import RunSettings
-from gritstone_conformance.running.verdicts import Judgement, judge_run
-from gritstone_conformance.running.watching import WATCHED
 from gritstone_conformance.text import unfolded
 from gritstone_conformance.vectors.files import VectorSet, load_vectors
 
@@ -193,7 +193,7 @@ def foreseen(
 
 def known_cases(data: Data) -> dict[str, tuple[str, ...]]:
     """Return every case that this suite has, those of an audit too, and the rules that each judges."""
-    from gritstone_conformance.audit import CASES  # which is built on this module
+    from gritstone_conformance.commands.audit import CASES  # which is built on this module
 
     return {**CASES, **{item.name: item.rules for item in plan_run(data, Selection(), 1).items}}
 

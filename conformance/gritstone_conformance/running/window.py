@@ -20,10 +20,10 @@ from typing import Final, TypeAlias
 from gritstone_conformance.cases import Case, Step
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.judge import Difference, compare, substitute
+from gritstone_conformance.planning.plan import Planned
 from gritstone_conformance.replies import Json, Reply
 from gritstone_conformance.running.ledger import Answer, Observed
 from gritstone_conformance.running.places import Places, names_in
-from gritstone_conformance.running.plan import Planned
 
 __all__ = ["Played", "next_batch", "open_handles", "play_batch", "play_cases", "segments"]
 

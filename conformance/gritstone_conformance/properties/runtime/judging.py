@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from gritstone_conformance.extracts import extract
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.continuing import Sent, check_continued, check_sent
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import FAULTS, Finding
 from gritstone_conformance.model.history import Verdict, check_history
+from gritstone_conformance.model.pieces import Endless, joined_pieces
 from gritstone_conformance.model.refusals import ok
-from gritstone_conformance.pieces import Endless, joined_pieces
 from gritstone_conformance.replies import Json
+from gritstone_conformance.results.extracts import extract
 from gritstone_conformance.trial import SubjectLike, Trial
 
 __all__ = ["HISTORY_RULES", "check_export", "export", "fail_for"]

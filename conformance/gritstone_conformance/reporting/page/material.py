@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gritstone_conformance.reporting.messages import Teller, subject_name
-from gritstone_conformance.reporting.report import Report
+from gritstone_conformance.results.judgement import Judgement
+from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.report import Report
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.running.outcomes import Outcome
-from gritstone_conformance.running.verdicts import Judgement
 from gritstone_conformance.running.verifying import Data, rejudge
 
 __all__ = ["WIDEST", "Material", "duration", "gather"]

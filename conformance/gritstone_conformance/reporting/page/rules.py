@@ -9,8 +9,8 @@ from typing import Final
 from gritstone_conformance.attachment.claims import PROFILES
 from gritstone_conformance.reporting.page.markup import Node, element, prose
 from gritstone_conformance.reporting.page.material import Material, duration
+from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.rules import Rule
-from gritstone_conformance.running.outcomes import Outcome
 from gritstone_conformance.text import counted
 
 __all__ = ["SIGNS", "in_order", "rules_section"]

@@ -10,8 +10,8 @@ from gritstone_conformance.reporting.conclusions import skip_words, unasked_line
 from gritstone_conformance.reporting.page.markup import Node, element
 from gritstone_conformance.reporting.page.material import Material, duration
 from gritstone_conformance.reporting.page.rules import in_order
-from gritstone_conformance.running.outcomes import VERDICTS, Outcome
-from gritstone_conformance.running.verdicts import Judgement
+from gritstone_conformance.results.judgement import Judgement
+from gritstone_conformance.results.outcomes import VERDICTS, Outcome
 from gritstone_conformance.text import counted
 
 __all__ = ["profiles_section", "timings_section"]

@@ -19,8 +19,8 @@ from gritstone_conformance.reporting.page.markup import Node, digest_source, ele
 from gritstone_conformance.reporting.page.material import Material, duration, gather
 from gritstone_conformance.reporting.page.rules import SIGNS, rules_section
 from gritstone_conformance.reporting.page.timings import profiles_section, timings_section
-from gritstone_conformance.reporting.report import Report
-from gritstone_conformance.running.outcomes import VERDICTS
+from gritstone_conformance.results.outcomes import VERDICTS
+from gritstone_conformance.results.report import Report
 from gritstone_conformance.running.verifying import Data
 
 __all__ = ["make_page", "source"]

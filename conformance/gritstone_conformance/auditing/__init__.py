@@ -1,0 +1,1 @@
+"""Judge an exported store by its bundle alone."""

@@ -1,0 +1,134 @@
+"""The history in an audited bundle: one case per check, and what an audit says of the whole.
+
+The model's checker finds; this module says which case fails. One fault is seen by several checks, and only the one that
+is named fails: the others are skipped, with what they saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from gritstone_conformance.cases import Requires
+from gritstone_conformance.model.bundle import Bundle
+from gritstone_conformance.model.evidence import History
+from gritstone_conformance.model.findings import FAULTS, Finding
+from gritstone_conformance.model.history import Verdict
+from gritstone_conformance.planning.plan import Planned, Watch, named_identity
+from gritstone_conformance.results.extracts import extract
+from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.running.recording import Recorder
+from gritstone_conformance.text import counted
+
+__all__ = ["CASES", "history_outcomes", "history_words"]
+
+_SLUGS: Final = {
+    2: "agent",
+    3: "actor",
+    4: "first",
+    5: "inbox",
+    6: "sent",
+    7: "alone",
+    8: "recompute",
+    9: "outbox",
+    10: "core",
+    11: "acyclic",
+    12: "marks",
+    13: "names",
+    14: "rest",
+    15: "continued",
+}
+"""Check to the slug of its case; check 1 is that of the bundle itself."""
+
+_NARROWED: Final = {8: ("wit.update.merge", "wit.update.refused", "wit.genesis.again")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    number: int
+    rules: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"runtime/audit/{_SLUGS[self.number]}"
+
+
+def _checks() -> Iterator[_Check]:
+    for number in _SLUGS:
+        own = [rule for check, rule in FAULTS.values() if check == number]
+        yield _Check(number, tuple(dict.fromkeys([*own, *_NARROWED.get(number, ())])))
+
+
+CASES: Final = {check.name: check.rules for check in _checks()}
+"""Case to the rules that it judges."""
+
+
+def history_outcomes(
+    verdict: Verdict, recorder: Recorder, *, at_rest: bool, is_continued: bool = False
+) -> list[Outcome]:
+    """Return one outcome per check of a history that could be read, in the order of the checks.
+
+    Args:
+        verdict: what the checker says.
+        recorder: makes outcomes.
+        at_rest: whether check 14 was asked.
+        is_continued: whether check 15 was asked.
+    """
+    outcomes = []
+    for check in _checks():
+        item = Planned(
+            check.name,
+            "audit",
+            partial(named_identity, "audit", check.name),
+            check.rules,
+            Requires(),
+            Watch(check.rules[0]),
+        )
+        seen = [finding for finding in verdict.findings if finding.check == check.number]
+        if seen and seen[0] is verdict.findings[0]:
+            outcomes.append(_failed(recorder, item, seen, verdict.history))
+        elif seen:
+            words = f"another finding is named; seen too: {seen[0].fault} at {seen[0].place.path}"
+            outcomes.append(recorder.skipped(item, words))
+        elif check.number == 14 and not at_rest:
+            outcomes.append(recorder.skipped(item, "nobody said that the store was at rest (--at-rest)"))
+        elif check.number == 15 and not is_continued:
+            outcomes.append(recorder.skipped(item, "there is no earlier export of the store (--before)"))
+        else:
+            outcomes.append(recorder.blank(item, "pass"))
+    return outcomes
+
+
+def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool, is_continued: bool = False) -> str:
+    """Return what an audit says of a history, on one line."""
+    assert bundle.format is not None
+    words = [
+        bundle.format.name,
+        counted(bundle.objects, "object"),
+        counted(verdict.actors, "actor"),
+        f"{counted(verdict.recomputed, 'step')} recomputed",
+        *([f"{verdict.structural} of other code"] if verdict.structural else []),
+        f"{len(verdict.findings)} illegal",
+        *([f"{len(verdict.unverified)} believed"] if verdict.unverified else []),
+    ]
+    seen = {finding.check for finding in verdict.findings}
+    words += ["at rest, nothing lost"] if at_rest and 14 not in seen else []
+    words += ["goes on from the earlier export"] if is_continued and 15 not in seen else []
+    unasked = [word for word, was_asked in (("rest", at_rest), ("continuation", is_continued)) if not was_asked]
+    words += [f"not asked: {', '.join(unasked)}"] if unasked else []
+    return " · ".join(words)
+
+
+def _failed(recorder: Recorder, item: Planned, seen: list[Finding], history: History | None) -> Outcome:
+    first = seen[0]
+    more = f" (and {len(seen) - 1} more)" if len(seen) > 1 else ""
+    return replace(
+        recorder.blank(item, "fail"),
+        rule=first.rule,
+        level=recorder.level(first.rule),
+        signature=f"history {first.fault}",
+        detail=f"{first.place.path}: {first.words}{more}",
+        history=extract(history, first) if history is not None else None,
+    )

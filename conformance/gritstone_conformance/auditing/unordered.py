@@ -1,0 +1,103 @@
+"""A lenient reading of a bundle: objects whose maps are not in canonical order are reported, and the history is judged.
+
+A store that was written before the canonical order was required holds such objects, and an audit that refuses them says
+nothing about the history. Here each of them is reported once. The graph is then written again with every map in order,
+the history is checked in that copy, and what is found there is told with the ids of the file.
+
+Spec: :rule:`suite.audit.lenient`.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final
+
+from gritstone_conformance.cases import Requires
+from gritstone_conformance.model.bundle import Bundle, scan
+from gritstone_conformance.model.transcode import canonical
+from gritstone_conformance.planning.plan import Planned, Watch, named_identity
+from gritstone_conformance.replies import Json
+from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.running.recording import Recorder
+from gritstone_conformance.text import counted
+
+__all__ = ["ORDER_CASE", "ORDER_RULES", "Reading", "order_lines", "order_outcome", "read_bundle", "with_file_ids"]
+
+ORDER_CASE: Final = "grit/audit/order"
+ORDER_RULES: Final = ("grit.tree.key-order", "grit.mailbox.key-order", "grit.header.order")
+_MOST_NAMED: Final = 100  # ids in a report line
+_ID: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(slots=True)
+class Reading:
+    """A bundle as it was read.
+
+    Attributes:
+        bundle: the bundle of the file.
+        judged: the bundle in which the history is checked: the same one, or a copy with every map in order.
+        ids: an id in the copy -> the id of that object in the file, both in hex, where they differ.
+    """
+
+    bundle: Bundle
+    judged: Bundle
+    ids: dict[str, str] = field(default_factory=dict)
+
+
+def read_bundle(raw: bytes | mmap.mmap, *, lenient: bool) -> Reading:
+    """Read a bundle strictly, or so that maps may stand in any order.
+
+    Raises:
+        Refusal: a reference names an id that another object has in canonical order.
+    """
+    bundle = scan(raw, lenient=lenient)
+    if bundle.defects or not bundle.unordered:
+        return Reading(bundle, bundle)
+    copy, renamed = canonical(bundle)
+    return Reading(bundle, scan(copy), {new.hex(): old.hex() for old, new in renamed.items() if old != new})
+
+
+def order_outcome(recorder: Recorder, bundle: Bundle) -> Outcome:
+    """Return the outcome of the case that reports the objects which are not in canonical order."""
+    identity = partial(named_identity, "audit", ORDER_CASE)
+    item = Planned(ORDER_CASE, "audit", identity, ORDER_RULES, Requires(), Watch(ORDER_RULES[0]))
+    if not bundle.unordered:
+        return recorder.blank(item, "pass")
+    first = next(iter(bundle.unordered.values()))
+    named = [f"{identity.hex()} {defect.rule}" for identity, defect in bundle.unordered.items()]
+    more = [f"and {len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
+    are = counted(len(named), "object is", "objects are")
+    return replace(
+        recorder.blank(item, "fail"),
+        rule=first.rule,
+        level=recorder.level(first.rule),
+        signature="audit order",
+        detail=f"{are} not in canonical order: {', '.join([*named[:_MOST_NAMED], *more])}",
+    )
+
+
+def order_lines(bundle: Bundle) -> list[str]:
+    """Return one line for each object that is not in canonical order."""
+    return [f"order {identity.hex()}   {defect.rule}: {defect.words}" for identity, defect in bundle.unordered.items()]
+
+
+def with_file_ids(outcome: Outcome, ids: Mapping[str, str]) -> Outcome:
+    """Return an outcome about a copy in canonical order with the ids of the file in its texts."""
+    if not ids:
+        return outcome
+    detail = None if outcome.detail is None else _restored(outcome.detail, ids)
+    return replace(outcome, detail=detail, history=_restored(outcome.history, ids))
+
+
+def _restored(value: Json, ids: Mapping[str, str]) -> Json:
+    if isinstance(value, str):
+        return _ID.sub(lambda match: ids.get(match[0], match[0]), value)
+    if isinstance(value, list):
+        return [_restored(each, ids) for each in value]
+    if isinstance(value, dict):
+        return {name: _restored(each, ids) for name, each in value.items()}
+    return value

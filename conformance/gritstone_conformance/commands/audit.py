@@ -1,0 +1,219 @@
+"""``gritstone audit``: judge an exported store by its bundle alone; no adapter, no process.
+
+Checks layout, completeness, digest, closure, kinds, reference names and targets, and that every object is the one
+encoding of its value. Where the bundle is of a store that a runtime was started on, the history in it is judged too.
+The model's reader and checker find what is wrong, this module says which case that fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import mmap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from gritstone_conformance.auditing.histories import CASES as HISTORY_CASES
+from gritstone_conformance.auditing.histories import history_outcomes, history_words
+from gritstone_conformance.auditing.unordered import (
+    ORDER_CASE,
+    ORDER_RULES,
+    Reading,
+    order_lines,
+    order_outcome,
+    read_bundle,
+    with_file_ids,
+)
+from gritstone_conformance.cases import Requires
+from gritstone_conformance.errors import UsageError
+from gritstone_conformance.model.bundle import Bundle
+from gritstone_conformance.model.continuing import check_continued
+from gritstone_conformance.model.evidence import has_history, open_history
+from gritstone_conformance.model.findings import in_order
+from gritstone_conformance.model.history import Verdict, check_history
+from gritstone_conformance.model.refusals import Defect, Refusal
+from gritstone_conformance.model.values import Step
+from gritstone_conformance.planning.plan import Planned, Watch, named_identity
+from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.replies import Json
+from gritstone_conformance.reporting.console import terminal_width
+from gritstone_conformance.reporting.messages import Teller, expected_lines, known_failures, opening_lines
+from gritstone_conformance.results.expect_files import expectations_of
+from gritstone_conformance.results.judgement import Judgement, judge_run
+from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.report import footer_line, header_line, timestamp, write_report
+from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.running.recording import Recorder
+from gritstone_conformance.running.verifying import foreseen, load_data, remove_old
+from gritstone_conformance.text import counted, say
+
+__all__ = ["CASES", "audit_outcomes", "run_command"]
+
+_CASES: Final = {
+    "grit/audit/layout": ("grit.bundle.bytes",),
+    "grit/audit/whole": ("grit.bundle.truncated",),
+    "grit/audit/format": ("grit.bundle.format",),
+    "grit/audit/digest": ("grit.bundle.verify",),
+    "grit/audit/closure": ("grit.bundle.exact", "grit.graph.edges"),
+    "grit/audit/kinds": ("grit.graph.kinds",),
+    "grit/audit/references": ("grit.ref.grammar", "grit.ref.target"),
+    "grit/audit/objects": ("grit.store.put-strict",),
+}
+"""Case to the rules it judges; a defect under any other rule is one of an object."""
+
+CASES: Final = {**_CASES, ORDER_CASE: ORDER_RULES, **HISTORY_CASES}
+"""Every case of an audit, and the rules that it judges."""
+
+_AFTER_LAYOUT: Final = frozenset(_CASES) - {"grit/audit/layout", "grit/audit/whole", "grit/audit/format"}
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Audit the bundle that the options name, write the report; returns the exit code."""
+    data, started = load_data(), timestamp()
+    settings = RunSettings(expect=expectations_of(options.expect))
+    remove_old(options.report)
+    with _mapped(options.bundle) as raw:
+        reading = _read(raw, options)
+        bundle, judged = reading.bundle, reading.judged
+        outcomes = audit_outcomes(bundle, data.book)
+        outcomes += (order_outcome(Recorder(data.book), bundle),) if options.lenient else ()
+        iut: dict[str, Json] = {"bundle": _digest(bundle, raw)}
+        summary, profiles = _summary(bundle), ["grit"]
+        if not judged.defects and has_history(judged):
+            verdict = check_history(judged, at_rest=options.at_rest)
+            if options.before is not None:
+                _ask_continued(options.before, verdict, lenient=options.lenient)
+            asked = {"at_rest": options.at_rest, "is_continued": options.before is not None}
+            found = history_outcomes(verdict, Recorder(data.book), **asked)
+            outcomes += tuple(with_file_ids(outcome, reading.ids) for outcome in found)
+            summary, profiles = history_words(judged, verdict, **asked), ["grit", "wit", "runtime"]
+        bundle.data = b""  # the map is closed with this block
+    header = header_line(
+        data.book,
+        data.vectors.digest,
+        settings,
+        attach="audit",
+        command=(),
+        iut=iut,
+        shard=(0, 1),
+        started=started,
+    )
+    header |= {"lenient": True} if options.lenient else {}
+    outcomes, stale = foreseen(data, header, outcomes)
+    judgement = judge_run(outcomes, data.book, profiles, (), whole=False, stale=stale)
+    write_report(options.report, header, outcomes, footer_line(outcomes, judgement, 0, timestamp()))
+    teller = Teller(data.book, {}, header, options.report.parent, terminal_width())
+    lines = [f"{options.bundle}: {line}" if number else line for number, line in enumerate(opening_lines(header))]
+    lines += order_lines(bundle)
+    for outcome in outcomes:
+        lines += teller.block(outcome, {}) if outcome.verdict == "fail" and outcome.expected is None else []
+    lines += expected_lines(outcomes, stale)
+    state = _state(outcomes, judgement)
+    tail = f"   exit {judgement.exit}" if judgement.exit else ""
+    for line in (*lines, f"bundle {state} · {summary}{tail}   {options.report}"):
+        say(line)
+    return judgement.exit
+
+
+def _read(raw: bytes | mmap.mmap, options: argparse.Namespace) -> Reading:
+    try:
+        return read_bundle(raw, lenient=options.lenient)
+    except Refusal as refusal:
+        raise UsageError(f"{options.bundle}: cannot be read leniently: {refusal.defects[0].words}") from refusal
+
+
+def _state(outcomes: Sequence[Outcome], judgement: Judgement) -> str:
+    """Return what a bundle is; that its faults are known does not make it legal."""
+    known, stale = len(known_failures(outcomes)), len(judgement.stale)
+    failed = judgement.unexpected - stale + known
+    words = [f"not legal: {failed} of {counted(len(outcomes), 'check')} failed" if failed else "ok"]
+    words += [f"{known} known"] if known else []
+    words += [counted(stale, "stale entry", "stale entries")] if stale else []
+    return ", ".join(words)
+
+
+def _ask_continued(path: Path, verdict: Verdict, *, lenient: bool = False) -> None:
+    """Add what check 15 finds between an earlier export of the store and a history; raises UsageError."""
+    with _mapped(path) as raw:
+        earlier = read_bundle(raw, lenient=lenient).judged
+        if earlier.defects or not has_history(earlier):
+            raise UsageError(f"{path}: no earlier export to go on from; audit it by itself first")
+        if verdict.history is None or earlier.format is not verdict.history.shelf.format:
+            raise UsageError(f"{path}: it has another format than the later export")
+        first = open_history(earlier)
+        verdict.findings = in_order([*verdict.findings, *check_continued(first, verdict.history)])
+        earlier.data = b""  # the map is closed with this block
+
+
+def audit_outcomes(bundle: Bundle, book: RuleBook) -> tuple[Outcome, ...]:
+    """Return one outcome per audit case, in the order of the checks."""
+    recorder = Recorder(book)
+    by_case: dict[str, list[Defect]] = {name: [] for name in _CASES}
+    for defect in bundle.defects:
+        by_case[_case_of(defect.rule)].append(defect)
+    outcomes = []
+    for name, rules in _CASES.items():
+        item = Planned(name, "audit", partial(named_identity, "audit", name), rules, Requires(), Watch(rules[0]))
+        found = by_case[name]
+        if found:
+            outcomes.append(_failed(recorder, item, found))
+        elif name in _AFTER_LAYOUT and not bundle.readable:
+            outcomes.append(recorder.skipped(item, "the bundle could not be read to its end"))
+        else:
+            outcomes.append(recorder.blank(item, "pass"))
+    return tuple(outcomes)
+
+
+def _failed(recorder: Recorder, item: Planned, found: Sequence[Defect]) -> Outcome:
+    first = found[0]
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return replace(
+        recorder.blank(item, "fail"),
+        rule=first.rule,
+        level=recorder.level(first.rule),
+        signature=f"audit {first.kind}",
+        detail=f"{first.words}{more}",
+    )
+
+
+def _case_of(rule: str) -> str:
+    return next((name for name, rules in _CASES.items() if rule in rules), "grit/audit/objects")
+
+
+def _summary(bundle: Bundle) -> str:
+    tombstones = len(bundle.places) - bundle.objects
+    kinds = Counter(type(shape) for shape in bundle.shapes.values())
+    words = (
+        bundle.format.name if bundle.format is not None else "no known format",
+        counted(bundle.objects, "object"),
+        counted(tombstones, "tombstone"),
+        counted(len(bundle.references), "reference"),
+        counted(kinds[Step], "step"),
+    )
+    return " · ".join(words)
+
+
+def _digest(bundle: Bundle, raw: bytes | mmap.mmap) -> str:
+    """Return the digest the bundle states when it is right, else the SHA-256 of the file."""
+    if bundle.readable and not any(defect.rule == "grit.bundle.verify" for defect in bundle.defects):
+        return bytes(raw[-32:]).hex()
+    return hashlib.sha256(raw).hexdigest()
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[bytes | mmap.mmap]:
+    """Map a file into memory, so that a bundle of any size can be read; an empty one cannot be mapped."""
+    try:
+        with path.open("rb") as file:
+            if path.stat().st_size == 0:
+                yield b""
+                return
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+                yield raw
+    except OSError as problem:
+        raise UsageError(f"{path}: {problem.strerror or problem}") from problem

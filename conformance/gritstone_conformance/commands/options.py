@@ -1,0 +1,342 @@
+"""Options: what the command line accepts, and what it says when it does not.
+
+Only spelling is decided here: values come out typed, and a wrong one is a UsageError of one line. Files are opened by
+the commands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from gritstone_conformance import SPEC_VERSION, SUITE_VERSION
+from gritstone_conformance.commands.catalogue import COMMANDS
+from gritstone_conformance.commands.completion import SHELLS
+from gritstone_conformance.commands.new_iut import SCAFFOLDS
+from gritstone_conformance.commands.parser import EXIT_CODES, CommandParser, examples
+from gritstone_conformance.results.expectations import KINDS
+
+__all__ = ["make_parser", "scale", "shard", "size_bytes", "span_s"]
+
+_SPANS: Final = {"s": 1, "m": 60, "h": 3600}
+_SIZES: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Read ``I/N`` with 0 <= I < N."""
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text, re.ASCII)
+    if match is None or int(match[1]) >= int(match[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not I/N with I from 0 to N-1")
+    return int(match[1]), int(match[2])
+
+
+def span_s(text: str) -> float:
+    """Read a span like ``90s``, ``30m`` or ``2h``; returns seconds."""
+    match = re.fullmatch(r"(\d{1,6})([smh])", text, re.ASCII)
+    if match is None or int(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no span like 90s, 30m or 2h")
+    return float(int(match[1]) * _SPANS[match[2]])
+
+
+def size_bytes(text: str) -> int:
+    """Read a size like ``2G``, ``512M`` or ``1000000``; returns bytes."""
+    match = re.fullmatch(r"(\d{1,15})([KMG]?)", text, re.ASCII)
+    if match is None or int(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size like 2G, 512M or 1000000")
+    return int(match[1]) * _SIZES[match[2]]
+
+
+def scale(text: str) -> float:
+    """Read a positive factor."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    return value
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"\d{1,15}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 up")
+    return int(text)
+
+
+def _jobs(text: str) -> int:
+    value = _count(text)
+    if not 1 <= value <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 256")
+    return value
+
+
+def _units(text: str) -> int:
+    value = _count(text)
+    if not 1 <= value <= 4096:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 4096")
+    return value
+
+
+def make_parser() -> CommandParser:
+    """Return the parser of all commands."""
+    parser = CommandParser(
+        prog="gritstone",
+        description="Show that an agent runtime conforms to the gritstone spec, or where it does not.",
+        epilog=f"{examples(_FIRST)}\n\n{EXIT_CODES}",
+    )
+    parser.add_argument("--version", action="version", version=f"gritstone {SUITE_VERSION}, spec {SPEC_VERSION}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=CommandParser)
+    for name, add_options in _OPTIONS.items():
+        command = COMMANDS[name]
+        epilog = f"{examples(command.examples)}\n\n{EXIT_CODES}"
+        add_options(commands.add_parser(name, help=command.brief, description=command.purpose, epilog=epilog))
+    return parser
+
+
+def _attach(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--iut", metavar="COMMAND", help="how to start the adapter; not run by a shell")
+    where.add_argument("--connect", metavar="ADDRESS", help="a listening adapter: unix:PATH or tcp:HOST:PORT")
+    _terms(parser)
+
+
+def _terms(parser: argparse.ArgumentParser) -> None:
+    patience = parser.add_mutually_exclusive_group()
+    patience.add_argument(
+        "--deadline-scale", type=scale, default=1.0, metavar="X", help="multiply every deadline (default 1)"
+    )
+    patience.add_argument("--no-deadline", action="store_true", help="wait for ever, e.g. for a debugger")
+    parser.add_argument(
+        "--max-rss", type=size_bytes, default=2 << 30, metavar="SIZE", help="memory the adapter may use (default 2G)"
+    )
+    parser.add_argument("--trace", type=Path, metavar="FILE", help="append every line sent and received to FILE")
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    _attach(parser)
+    _chosen(parser)
+    parser.add_argument("--seed", type=_count, metavar="N", help="order and draws (gate: 1; search: drawn)")
+    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="run in N processes, one adapter each")
+    parser.add_argument("--shard", type=shard, metavar="I/N", help="run the I-th of N parts (I from 0)")
+    parser.add_argument("--search", action="store_true", help="draw anew, ten times the examples")
+    parser.add_argument("--for", dest="span", type=span_s, metavar="SPAN", help="search for a span: 90s, 30m, 2h")
+    parser.add_argument("--strict", action="store_true", help="count SHOULDs like MUSTs")
+    _expect(parser)
+    parser.add_argument(
+        "--report", type=Path, default=Path(".gritstone/report.jsonl"), metavar="FILE", help="default %(default)s"
+    )
+    parser.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="COMMAND",
+        help="also verify this adapter and compare the answers; may be repeated",
+    )
+    parser.add_argument(
+        "--resume",
+        action="append",
+        default=[],
+        metavar="COMMAND",
+        help="also let this adapter and the first go on from each other's cuts; may be repeated",
+    )
+    parser.add_argument(
+        "--battery", action="store_true", help="also ask anew in other surroundings: are the answers the same?"
+    )
+    _derived(parser)
+    parser.add_argument("--quiet", action="store_true", help="do not say on stderr what takes long")
+    parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
+
+
+def _chosen(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--profile", action="append", default=[], metavar="NAME", help="only this profile; may be repeated"
+    )
+    parser.add_argument("-k", dest="glob", metavar="GLOB", help="only cases whose name matches, e.g. 'grit/tree/*'")
+    parser.add_argument("--rule", metavar="GLOB", help="only cases that judge a matching rule, e.g. 'grit.tree.*'")
+
+
+def _expect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--expect", type=Path, metavar="FILE", help="failures that are known, as TOML; stale entries give exit 1"
+    )
+
+
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    _attach(parser)
+
+
+def _replay(parser: argparse.ArgumentParser) -> None:
+    _attach(parser)
+    parser.add_argument("case", help="a found file, the first digits of its name, or the name of a vector")
+    _expect(parser)
+    parser.add_argument(
+        "--home", type=Path, default=Path(".gritstone"), metavar="DIR", help="where found/ is (default %(default)s)"
+    )
+
+
+def _show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="a rule id, a case name, a found file, or the first digits of its name")
+    parser.add_argument("--raw", action="store_true", help="print the request lines of a case, ready to be piped")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="show the verdicts in this report (default: .gritstone/report.jsonl, where it is)",
+    )
+
+
+def _vectors(parser: argparse.ArgumentParser) -> None:
+    action: Any = parser.add_mutually_exclusive_group()
+    action.add_argument("--path", action="store_true", help="print the directory of the bundled vectors")
+    action.add_argument("--lint", action="store_true", help="check every file, twin, edit, rule and DIGEST")
+    action.add_argument("--audits", action="store_true", help="hold this suite's checker of histories against audit/")
+    action.add_argument("--digest", action="store_true", help="print the vectors digest (with --write: renew DIGEST)")
+    action.add_argument("--export", type=Path, metavar="FILE", help="write all vectors as one JSON lines file")
+    action.add_argument("--add", type=Path, metavar="FILE", help="file a found case among the vectors")
+    parser.add_argument("--write", action="store_true", help="with --digest: write DIGEST")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="a directory of vectors other than the bundled one")
+    parser.add_argument("--rules", metavar="IDS", help="with --add: rule ids, separated by commas, the main one first")
+    parser.add_argument("--comment", metavar="TEXT", help="with --add: what the case shows")
+    parser.add_argument("--twin", metavar="NAME", help="with --add: the accepted vector one edit away, for a reject")
+
+
+def _schemas(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", help="one schema, e.g. request, reply, vectors or report")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files",
+        type=Path,
+        nargs="*",
+        default=[Path(".gritstone/report.jsonl")],
+        metavar="FILE",
+        help="a report; several with --merge (default: .gritstone/report.jsonl)",
+    )
+    parser.add_argument("--merge", type=Path, metavar="FILE", help="merge the shards given into this report")
+    _derived(parser)
+
+
+def _derived(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as one HTML page, too")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write it as JUnit XML, too")
+    parser.add_argument(
+        "--badge", type=Path, metavar="FILE", help="write a badge as SVG; as JSON for a badge service if FILE is *.json"
+    )
+
+
+def _audit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", type=Path, metavar="FILE", help="an exported store, *.grit")
+    _expect(parser)
+    parser.add_argument(
+        "--lenient",
+        action="store_true",
+        help="report objects whose maps are not in canonical order, and judge the history all the same",
+    )
+    parser.add_argument("--at-rest", action="store_true", help="the runtime had nothing left to do: ask what was lost")
+    parser.add_argument(
+        "--before", type=Path, metavar="FILE", help="an earlier export of the same store: ask whether it goes on"
+    )
+    parser.add_argument(
+        "--report", type=Path, default=Path(".gritstone/audit.jsonl"), metavar="FILE", help="default %(default)s"
+    )
+
+
+def _accept(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("report", type=Path, metavar="REPORT", help="the report whose failures are accepted")
+    parser.add_argument("--reason", required=True, metavar="TEXT", help="why these failures are expected")
+    parser.add_argument("--kind", choices=KINDS, default="bug", help="what they are (default %(default)s)")
+    parser.add_argument(
+        "--expires", type=_day, metavar="DATE", help="the last day, YYYY-MM-DD (a bug: 90 days after the report)"
+    )
+    parser.add_argument("--issue", metavar="URL", help="where it is discussed; a suite-dispute needs it")
+    parser.add_argument("--prune", action="store_true", help="remove stale entries")
+    parser.add_argument("--strict", action="store_true", help="accept broken SHOULDs, too")
+    parser.add_argument(
+        "--into", type=Path, metavar="FILE", help="the file (default: that of the run, or NAME.expect.toml here)"
+    )
+
+
+def _diff(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("reports", type=Path, nargs="*", metavar="REPORT", help="the old report and the new one")
+    parser.add_argument("--spec", nargs=2, metavar=("OLD", "NEW"), help="compare two versions of the spec instead")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="with --spec: what the upgrade means for this one")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _day(text: str) -> str:
+    try:
+        day = date.fromisoformat(text).isoformat()
+    except ValueError:
+        day = ""
+    if day != text:  # the week dates that Python reads, too
+        raise argparse.ArgumentTypeError(f"{text!r} is no day like 2027-03-01")
+    return text
+
+
+def _resume(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--iut", dest="iuts", action="append", required=True, metavar="COMMAND", help="an adapter; give two or more"
+    )
+    parser.add_argument("-k", dest="glob", metavar="GLOB", help="only journeys whose name matches, e.g. 'counter*'")
+    _terms(parser)
+
+
+def _new_iut(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("language", choices=sorted(SCAFFOLDS), metavar="LANGUAGE", help=", ".join(sorted(SCAFFOLDS)))
+    parser.add_argument("dir", type=Path, metavar="DIR", help="where to write it; made if it is not there")
+
+
+def _campaign(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask scheduler: tcp://HOST:PORT")
+    where.add_argument("--workers", type=_jobs, metavar="N", help="start N workers on this machine")
+    parser.add_argument("--iut", required=True, metavar="COMMAND", help="how each worker starts the adapter")
+    parser.add_argument(
+        "--for", dest="span", type=span_s, required=True, metavar="SPAN", help="search for about so long: 90s, 30m, 2h"
+    )
+    parser.add_argument("--shards", type=_units, metavar="N", help="deal the cases to N units (default: 4 a worker)")
+    _chosen(parser)
+    parser.add_argument("--seed", type=_count, metavar="N", help="order, and the first draws (default: drawn)")
+    parser.add_argument("--strict", action="store_true", help="count SHOULDs like MUSTs")
+    _expect(parser)
+    parser.add_argument(
+        "--deadline-scale", type=scale, default=1.0, metavar="X", help="multiply every deadline (default 1)"
+    )
+    parser.add_argument(
+        "--max-rss", type=size_bytes, default=2 << 30, metavar="SIZE", help="memory the adapter may use (default 2G)"
+    )
+    parser.add_argument(
+        "--report", type=Path, default=Path(".gritstone/campaign.jsonl"), metavar="FILE", help="default %(default)s"
+    )
+
+
+def _completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
+
+
+_FIRST: Final = (
+    "gritstone new-iut python my-runtime",
+    'gritstone doctor --iut "python my-runtime/adapter.py"',
+    'gritstone verify --iut "python -m gritstone.harness" --jobs 2',
+)
+_OPTIONS: Final = {
+    "verify": _verify,
+    "doctor": _doctor,
+    "new-iut": _new_iut,
+    "replay": _replay,
+    "show": _show,
+    "vectors": _vectors,
+    "schemas": _schemas,
+    "report": _report,
+    "audit": _audit,
+    "resume": _resume,
+    "campaign": _campaign,
+    "accept": _accept,
+    "diff": _diff,
+    "completion": _completion,
+}

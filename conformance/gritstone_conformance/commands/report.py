@@ -1,0 +1,81 @@
+"""``gritstone report``: tell what a report says, from its lines alone, and merge the reports of shards."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from gritstone_conformance.errors import DataError, UsageError
+from gritstone_conformance.planning.plan import Selection, shard_of
+from gritstone_conformance.reporting.console import terminal_width
+from gritstone_conformance.reporting.deriving import derive
+from gritstone_conformance.reporting.messages import Teller, expected_lines, opening_lines, smallest_of_each
+from gritstone_conformance.results.judgement import judge_run
+from gritstone_conformance.results.merging import merge_outcomes, merged_header, merged_restarts
+from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.report import Report, footer_line, read_report, timestamp, write_report
+from gritstone_conformance.running.verifying import Data, ending_lines, foreseen, load_data, plan_run, rejudge
+from gritstone_conformance.text import say
+
+__all__ = ["run_command", "told_lines"]
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Do what the options of ``gritstone report`` say; returns the exit code that the report states."""
+    reports = [read_report(path) for path in options.files]
+    data = load_data()
+    if options.merge is not None:
+        merged = _merge(reports, data, options.merge)
+        return _tell(merged, options.merge, data, options)
+    if len(reports) > 1:
+        raise UsageError("several reports need --merge FILE")
+    return _tell(reports[0], options.files[0], data, options)
+
+
+def told_lines(report: Report, path: Path, data: Data, width: int) -> list[str]:
+    """Return everything that a report says, in the words of ``verify``."""
+    teller = Teller(data.book, data.vectors.by_name(), report.header, path.parent, width)
+    verdicts = {outcome.case: outcome.verdict for outcome in report.outcomes}
+    lines = opening_lines(report.header)
+    if report.header["rules"] != data.book.digest:
+        lines.append("note: the report was made with other rules than this suite has; sentences may differ")
+    for outcome in smallest_of_each(report.outcomes):
+        lines += teller.block(outcome, verdicts)
+    lines += expected_lines(report.outcomes, ())
+    return lines + ending_lines(report.header, report.outcomes, rejudge(report, data.book), path)
+
+
+def _tell(report: Report, path: Path, data: Data, options: argparse.Namespace) -> int:
+    width = terminal_width() if sys.stdout.isatty() else 120
+    for line in told_lines(report, path, data, width):
+        say(line)
+    derive(options, path)
+    code: int = report.footer["exit"]
+    return code
+
+
+def _merge(parts: Sequence[Report], data: Data, target: Path) -> Report:
+    """Write the merged report; it supports a claim only when the parts are all cases that this suite has."""
+    header = merged_header(parts)
+    outcomes = merge_outcomes(parts, partial(shard_of, count=len(parts)))
+    if header["vectors"] != data.vectors.digest or header["rules"] != data.book.digest:
+        raise DataError("the parts were made with other rules or vectors than this suite has")
+    outcomes, stale = foreseen(data, header, outcomes)
+    judgement = judge_run(
+        outcomes,
+        data.book.judging(header["spec"]),
+        parts[0].profiles,
+        parts[0].claims,
+        whole=_is_everything(outcomes, data, header["seed"]),
+        stale=stale,
+    )
+    write_report(target, header, outcomes, footer_line(outcomes, judgement, merged_restarts(parts), timestamp()))
+    return read_report(target)
+
+
+def _is_everything(outcomes: Sequence[Outcome], data: Data, seed: int) -> bool:
+    planned = {item.name for item in plan_run(data, Selection(), seed).items}
+    return planned == {outcome.case for outcome in outcomes}

@@ -1,0 +1,1 @@
+"""The rungs of ``gritstone doctor``, from "does it start" to "does it restart"."""

@@ -1,0 +1,276 @@
+"""``gritstone doctor``: try one easy question after another, from "does it start" to "does it restart".
+
+It distinguishes an adapter that is wrong from an implementation that is wrong: a bad rung comes with the request, the
+answer and advice. A bad answer does not end the climb, since its author may be unable to change it. Only where nothing
+more can be asked does it end: no start, no ``hello``, no claim, or a second request that hangs. Nothing here is a
+verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, count
+from typing import Final, TypeVar
+
+from gritstone_conformance import SPEC_VERSIONS
+from gritstone_conformance.attachment.attaching import Target, terms_of
+from gritstone_conformance.attachment.connection import Address
+from gritstone_conformance.attachment.subject import Subject
+from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.cases import Step
+from gritstone_conformance.doctor.actor_rungs import actor_rungs
+from gritstone_conformance.doctor.guest_rungs import guest_rungs
+from gritstone_conformance.doctor.rungs import Rung, reopening, rungs_for
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.folders import fresh_folder, remove_folder
+from gritstone_conformance.judge import Difference, compare
+from gritstone_conformance.reporting.messages import subject_line
+from gritstone_conformance.results.excerpts import show_difference, show_request
+from gritstone_conformance.text import counted, printable, say, unfolded
+
+__all__ = ["ADVICE", "run_command"]
+
+_T = TypeVar("_T")
+ADVICE: Final = {
+    "harness.frame.stdout-clean": "logs and banners belong on stderr; stdout carries replies only",
+    "harness.frame.flush": "flush stdout after each reply; buffered output waits for more",
+    "harness.frame.line": "write one JSON object per line, UTF-8, ended by one LF, without CR or BOM",
+    "harness.frame.limit": "no reply line may be longer than `frame_bytes`",
+    "harness.json.plain": "no fractions, no integers beyond 2^53-1, each member once",
+    "harness.reply.order": "copy `seq` from the request; reply in the order of the requests",
+    "harness.reply.one": "write exactly one reply per request and nothing else",
+    "harness.reply.one-answer": "a reply has `seq` and exactly one of ok, refused, unsupported, error",
+    "harness.reply.class-closed": "the classes are malformed, invalid, missing, rejected, exhausted",
+    "harness.bytes.canonical": "base64url without padding, ids as 64 lower-case hex digits",
+    "harness.hello.any-time": "compare the answer to `hello` with reply-ok.schema.json, member by member",
+    "harness.hello.closed": "claim what each profile and feature builds on",
+    "harness.hello.limits": "each limit has a floor; `object_bytes` must fit in `frame_bytes`",
+    "harness.hello.honest": "claim only what is answered",
+    "harness.hello.stable": "each process of the command must answer `hello` alike",
+    "harness.process.ends": "after `bye`, or at the end of stdin, exit with code 0 within 5 s",
+    "harness.process.group": "keep the processes that you start in your process group, and end them before you end",
+}
+_CAUSES: Final = (
+    ("dead:", "the process ended: its last words are on stderr; run the command by hand and type a request line"),
+    ("hung:partial", "the reply has no LF at its end, or the rest of it was not flushed"),
+    ("hung:spinning", "it computes for ever: look at the last request"),
+    ("hung:", "no reply came: is stdin read line by line, and stdout flushed after each reply?"),
+    ("late", "the reply came too late: `--deadline-scale` gives more time while you look"),
+    ("adapter", "it answered `error`, which means: I broke"),
+    ("memory", "it uses more memory than `--max-rss` allows"),
+)
+_GRACE: Final = 0.2  # of a deadline: nobody wants to know here how late a reply would have come
+_LONG: Final = 65_535  # characters of arguments: more than some readers of lines take
+_PATIENCE_S: Final = 3.0  # of whoever looks on, until it is said what is waited for
+
+
+_MOST_IN_FULL: Final = 5  # bad rungs; of the others only the first line is shown
+_MOST_HANGS: Final = 2  # rungs whose answer is waited for in vain
+
+
+class _BadError(Exception):
+    """A rung is bad.
+
+    Attributes:
+        lines: what was seen, and advice.
+        cause: why the implementation broke, or None where it answered wrongly.
+        is_lacking: whether it answered ``unsupported``.
+    """
+
+    def __init__(self, *lines: str, cause: str | None = None, is_lacking: bool = False) -> None:
+        super().__init__(lines[0])
+        self.lines = lines
+        self.cause = cause
+        self.is_lacking = is_lacking
+
+
+@dataclass(frozen=True, slots=True)
+class _Unasked:
+    """A rung that was not tried, and why."""
+
+    why: str
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Climb the ladder; returns 0 when every rung is good, else 1."""
+    target = Target.parse(options.iut, options.connect)
+    ladder = _climb(target, replace(terms_of(options), grace=_GRACE, hellos=1))
+    bad: list[str] = []
+    in_full = unasked = 0
+    for number in count(1):
+        started = time.perf_counter()
+        try:
+            name, seen = next(ladder)
+        except StopIteration:
+            break
+        except _BadError as fatal:
+            _say_bad(number, fatal, in_full=True)
+            return 1
+        took_ms = (time.perf_counter() - started) * 1000
+        match seen:
+            case _BadError():
+                shows = not bad or (in_full < _MOST_IN_FULL and not seen.is_lacking)
+                _say_bad(number, seen, in_full=shows)
+                in_full += shows
+                bad.append(name)
+            case _Unasked():
+                unasked += 1
+                say(f"{number:>2} {name:<22} not asked: {seen.why}")
+            case _:
+                say(f"{number:>2} {name:<22} ok  {took_ms:>5.0f} ms   {seen}".rstrip())
+    if bad:
+        rest = f", {unasked} not asked" if unasked else ""
+        say(f"{counted(len(bad), 'rung is', 'rungs are')} bad{rest}. Start with the first: {bad[0]}")
+    return 1 if bad else 0
+
+
+def _say_bad(number: int, bad: _BadError, *, in_full: bool) -> None:
+    say(f"{number:>2} {bad.lines[0]}")
+    for line in bad.lines[1:] if in_full else ():
+        say(f"   {line}")
+
+
+def _climb(target: Target, terms: Terms) -> Iterator[tuple[str, str | _BadError | _Unasked]]:
+    """Yield each rung with what was seen; raises _BadError where nothing more can be asked."""
+    yield "start", _start(target)
+    with _told_if_it_takes_long(terms):
+        subject = _guarded("hello", lambda: Subject(target.opener(), terms))
+    try:
+        yield "hello", _hello_words(subject)
+        yield "flush", _flush(subject)
+        if "grit" not in subject.claims.profiles:
+            raise _BadError(*_unclaimed(subject))
+        hangs = 0
+        for name, ask in _questions(subject):
+            if hangs == _MOST_HANGS or subject.given_up is not None:
+                yield name, _Unasked(subject.given_up or f"{hangs} rungs hung")
+                continue
+            try:
+                yield name, ask()
+            except _BadError as bad:
+                hangs += bad.cause is not None and bad.cause.startswith(("hung:", "late"))
+                subject.kill()  # the next rung begins in a fresh process, without the stores that this one left open
+                yield name, bad
+    finally:
+        subject.close()
+
+
+def _questions(subject: Subject) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Yield the rungs that ask an implementation which claims something; each raises _BadError when it is bad."""
+    for rung in chain(*(rungs(subject.claims) for rungs in (rungs_for, actor_rungs, guest_rungs))):
+        yield rung.name, partial(_ask, subject, rung)
+    yield "restart", partial(_restart, subject)
+
+
+def _start(target: Target) -> str:
+    opener = target.opener()
+    if isinstance(opener, Address):
+        return f"will connect to {opener}"
+    process = opener.open()
+    ended = process.wait_exit(0.1)
+    word = process.kill()
+    if ended:
+        advice = _advice(f"dead:{word}", None)
+        raise _BadError(f"start BAD: it ended by itself ({word}) before anything was asked", *advice)
+    return f"{opener}"
+
+
+@contextmanager
+def _told_if_it_takes_long(terms: Terms) -> Iterator[None]:
+    """Say what is waited for, and how long at most, when a while has passed."""
+    deadline_s = terms.deadline_s("hello", 0)
+    longest = "for ever" if deadline_s is None else f"up to {deadline_s * (1 + terms.grace):.0f} s"
+    words = f"   no reply to hello yet, waiting {longest}: is stdout flushed after each reply?"
+    timer = threading.Timer(_PATIENCE_S, print, (words,), {"flush": True})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _hello_words(subject: Subject) -> str:
+    breaches = [fault for fault in subject.faults if fault.rule is not None]
+    if breaches:
+        raise _BadError(f"hello BAD: {breaches[0]}", *_advice(breaches[0].cause, breaches[0].rule))
+    return "   ".join((subject_line(subject.claims.raw), *subject.notes))
+
+
+def _unclaimed(subject: Subject) -> tuple[str, ...]:
+    if "grit" in subject.claims.raw["profiles"]:
+        versions = " or ".join(f'"{version}"' for version in SPEC_VERSIONS)
+        return "claims BAD: no version in `spec` is known here, so nothing is claimed", f"put {versions} into `spec`"
+    return (
+        "claims BAD: profile grit is not claimed",
+        "advice    all that was asked is well. Claim `grit` in `profiles`, and its limits, to be judged at all;",
+        "          answer grit.id, then ask the doctor again: it shows the first request that is answered wrongly",
+    )
+
+
+def _flush(subject: Subject) -> str:
+    for _ in range(3):
+        _guarded("flush", lambda: subject.ask("ping", {}))
+    _guarded("flush", lambda: subject.ask_many([("ping", {})] * subject.claims.limits["window"]))
+    return f"one at a time, and {subject.claims.limits['window']} at once"
+
+
+def _restart(subject: Subject) -> str:
+    faults = len(subject.faults)
+    directory = fresh_folder()
+    try:
+        durable = reopening(subject.claims, directory)
+        if durable is not None:
+            _ask(subject, Rung("restart", durable[0], "a durable store is made in the directory it is given"))
+        _guarded("restart", lambda: subject.ask("bye", {}))
+        after = durable[1] if durable is not None else (Step("ping", {}, {"ok": {}}),)
+        _ask(subject, Rung("restart", after, "what was answered must be there in the next process"))
+    finally:
+        remove_folder(directory)
+    broken = subject.faults[faults:]
+    if broken:
+        raise _BadError(f"restart BAD: {broken[0]}", *_advice(broken[0].cause, broken[0].rule))
+    return "bye, a new process, hello again" + (", references still there" if durable is not None else "")
+
+
+def _ask(subject: Subject, rung: Rung) -> str:
+    for step in rung.steps:
+        reply = _guarded(rung.name, lambda step=step: subject.ask(step.op, step.args), step)  # type: ignore[misc]
+        difference = compare(step.expect, reply, {})
+        if difference is not None:
+            lacking = isinstance(difference.got, dict) and "unsupported" in difference.got
+            raise _BadError(*_difference_lines(rung, step, difference, lacking=lacking), is_lacking=lacking)
+    return ""
+
+
+def _difference_lines(rung: Rung, step: Step, difference: Difference, *, lacking: bool) -> Sequence[str]:
+    told = show_difference(difference.path, difference.expected, difference.got, 100)
+    seen = [f"{label:<9} {text}" for label, text in told]
+    seen += [f"message   {printable(difference.message)}"] if difference.message else []
+    advice = f"`hello` claims what needs {step.op}: answer it, or do not claim it" if lacking else rung.advice
+    if isinstance(difference.got, dict) and "error" in difference.got:
+        advice = "`error` means that your side broke, or that it took the arguments for none: its message says why"
+    return f"{rung.name} BAD: {show_request(step.op, step.args, 100)}", *seen, f"advice    {advice}"
+
+
+def _guarded(name: str, ask: Callable[[], _T], step: Step | None = None) -> _T:
+    try:
+        return ask()
+    except SubjectFault as fault:
+        asked = () if step is None else (f"asked     {show_request(step.op, step.args, 100)}",)
+        advice = _advice(fault.cause, fault.rule)
+        if fault.rule is None and step is not None and len(str(step.args)) > _LONG:
+            advice = ("advice    a line may be as long as `frame_bytes`: does your reader of lines take so much?",)
+        raise _BadError(*unfolded(f"{name} BAD: {fault}"), *asked, *advice, cause=fault.cause) from fault
+
+
+def _advice(cause: str, rule: str | None) -> tuple[str, ...]:
+    if rule in ADVICE:
+        return (f"advice    {ADVICE[rule]}", f"rule      {rule}: `gritstone show {rule}`")
+    return tuple(f"advice    {words}" for start, words in _CAUSES if cause.startswith(start))[:1]

@@ -1,0 +1,1 @@
+"""What a run is asked to do: the selection, the plan and the settings."""

@@ -1,0 +1,103 @@
+"""The bench: one subject that cases are put to one by one, in any order, with what has to vouch for them.
+
+``run`` plays a whole plan and is faster; this is for runners that own the loop, as pytest does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.subject import Subject
+from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.planning.plan import Plan, Planned
+from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.replies import Json
+from gritstone_conformance.reporting.console import terminal_width
+from gritstone_conformance.reporting.messages import Teller
+from gritstone_conformance.results.judgement import settle
+from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.running.ledger import Ledger, Observed
+from gritstone_conformance.running.recording import Recorder
+from gritstone_conformance.running.run import play_item
+from gritstone_conformance.running.verifying import Data
+
+__all__ = ["Bench"]
+
+
+class Bench:
+    """A subject and what was played on it.
+
+    Attributes:
+        teller: tells failures of this subject.
+    """
+
+    def __init__(self, target: Target, plan: Plan, data: Data, settings: RunSettings) -> None:
+        """Start the subject.
+
+        Raises:
+            SubjectFault: it does not answer hello.
+        """
+        self._plan = plan
+        self._settings = settings
+        self._subject = Subject(target.opener(), Terms(seed=settings.seed))
+        self._observed = Observed(self._subject, Ledger())
+        self._recorder = Recorder(data.book)
+        self._played: dict[str, Outcome] = {}
+        self._items = {item.name: item for item in plan.items}
+        header: Mapping[str, Json] = {
+            "attach": target.attach,
+            "command": list(target.command),
+            "iut": self._subject.claims.raw,
+        }
+        self.teller = Teller(data.book, data.vectors.by_name(), header, settings.home, terminal_width())
+
+    def judge(self, item: Planned) -> Outcome:
+        """Play a case, and its twin or a control where it needs one; returns the settled outcome."""
+        support = self._support(item)
+        self._play(item)
+        plan = replace(self._plan, items=(item, *(replace(other, counted=False) for other in support)))
+        (outcome,) = settle((self._played[other.name] for other in plan.items), plan)
+        return outcome
+
+    def verdicts(self) -> Mapping[str, str]:
+        """Return the verdict of each case that was played here."""
+        return {name: outcome.verdict for name, outcome in self._played.items()}
+
+    def finish(self) -> dict[str, Json]:
+        """End the subject; returns its claims, its restarts and the lines of the watches.
+
+        Watches need a control here, too: of what vouches for them elsewhere nothing is known.
+        """
+        watches = self._plan.of_kind("watch")
+        if watches and self._played:
+            self._support(watches[0])
+        self._observed.close()
+        lines = self._observed.ledger.judged
+        faults = [*self._subject.faults, *self._subject.strays]
+        judged = [self._recorder.watched(item, faults, lines) for item in watches]
+        beside = (replace(self._items[name], counted=False) for name in self._played)
+        plan = replace(self._plan, items=(*watches, *beside))
+        return {
+            "iut": self._subject.claims.raw,
+            "restarts": self._subject.restarts,
+            "watches": [watch.to_json() for watch in settle((*judged, *self._played.values()), plan)],
+        }
+
+    def _support(self, item: Planned) -> list[Planned]:
+        """Play what has to vouch for a case: its twin, or for a harness case the first control that passes."""
+        if item.twin is not None and item.twin in self._items:
+            self._play(self._items[item.twin])
+            return [self._items[item.twin]]
+        if item.profile != "harness":
+            return []
+        for control in self._plan.controls():
+            self._play(control)
+            if self._played[control.name].verdict == "pass":
+                return [control]
+        return []
+
+    def _play(self, item: Planned) -> None:
+        if item.name not in self._played:
+            self._played[item.name] = play_item(item, self._observed, self._recorder, self._settings)

@@ -1,0 +1,213 @@
+"""Cases as pytest items, and the run that they are part of.
+
+Each process that runs items (the only one, or an xdist worker) has a bench: one subject and what it played so far, so
+that a reject can be held against its twin. What came out travels as user properties of the test reports to the process
+that writes the gritstone report. Where a worker was lost, or the suite itself failed, there is none, and the exit code
+is 4.
+
+Spec: :rule:`suite.shard.union`, :rule:`suite.verdict.own-fault`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.planning.plan import Plan, Planned, Selection, Watch, case_order
+from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.pytest_run.bench import Bench
+from gritstone_conformance.replies import Json
+from gritstone_conformance.results.expect_files import expectations_of
+from gritstone_conformance.results.expectations import blamed_rule
+from gritstone_conformance.results.judgement import EXIT
+from gritstone_conformance.results.merging import worse
+from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.report import timestamp
+from gritstone_conformance.running.verifying import Data, conclude, header_of, load_data, plan_run, remove_old
+from gritstone_conformance.text import plain
+
+__all__ = ["CaseItem", "RunState", "SuiteFile"]
+
+_KEY = "gritstone"
+
+
+class CaseFailedError(Exception):
+    """A case failed or broke; holds the lines that tell it."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+
+
+class SuiteFile(pytest.File):
+    """Collects every case of the plan but the watches, which are judged when the run is over."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Yield one item per vector and property, in the order of the plan."""
+        state = state_of(self.config)
+        for planned in state.plan.items:
+            if not isinstance(planned.source, Watch):
+                yield CaseItem.from_parent(self, name=planned.name, planned=planned)
+
+
+class CaseItem(pytest.Item):
+    """One case."""
+
+    def __init__(self, *, planned: Planned, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.planned = planned
+
+    def runtest(self) -> None:
+        """Play the case and its twin; fails, skips or passes as the suite says."""
+        bench = state_of(self.config).bench()
+        outcome = bench.judge(self.planned)
+        self.user_properties.append((_KEY, json.dumps(outcome.to_json())))
+        if outcome.verdict == "skip":
+            pytest.skip(outcome.reason or "")
+        state_of(self.config).excuse(outcome)
+        if outcome.verdict != "pass":
+            raise CaseFailedError(bench.teller.block(outcome, bench.verdicts()))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Show a failed case as ``gritstone verify`` does; a fault of the suite with its traceback."""
+        if isinstance(excinfo.value, CaseFailedError):
+            return "\n".join(map(plain, str(excinfo.value).split("\n")))
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Return what a report shows as the item's place."""
+        return self.path, None, self.name
+
+
+class RunState:
+    """What one pytest process knows of the run; hears of items, of workers and of the end."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._target = Target.parse(config.getoption("gritstone_iut"), None)
+        self._report: Path = config.getoption("gritstone_report")
+        self._started = timestamp()
+        self._settings = RunSettings(
+            seed=config.getoption("gritstone_seed"),
+            home=self._report.parent,
+            expect=expectations_of(config.getoption("gritstone_expect")),
+        )
+        self._bench: Bench | None = None
+        self._outcomes: dict[str, Outcome] = {}
+        self._parts: list[dict[str, Json]] = []
+        self._lost: set[str] = set()
+        self._broken: list[str] = []
+        self._lines: list[str] = []
+        self.data: Data = load_data()
+        self.plan: Plan = plan_run(self.data, Selection(), self._settings.seed)
+        self._names = {item.name for item in self.plan.items}
+        if not self._is_worker:
+            remove_old(self._report)
+
+    @property
+    def _is_worker(self) -> bool:
+        return hasattr(self._config, "workerinput")
+
+    def bench(self) -> Bench:
+        """Return the bench of this process; started when it is first needed."""
+        if self._bench is None:
+            try:
+                self._bench = Bench(self._target, self.plan, self.data, self._settings)
+            except SubjectFault as fault:
+                pytest.exit(plain(f"gritstone: hello failed: {fault}; `gritstone doctor` says more"), 3)
+        return self._bench
+
+    def excuse(self, outcome: Outcome) -> None:
+        """End an item as an expected failure if an entry names it; whether the entry is right is known at the end."""
+        expected = self._settings.expect
+        entry = expected.entry_for(outcome, self._started[:10]) if expected is not None else None
+        if entry is not None:
+            pytest.xfail(f"{blamed_rule(outcome)}: {entry.words()}")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take in the outcome that travels with a report; a case that failed without one was not judged."""
+        told = dict(report.user_properties)
+        if _KEY in told and report.when == "call":
+            outcome = Outcome.from_json(json.loads(str(told[_KEY])))
+            self._outcomes[outcome.case] = outcome
+        elif report.failed and _KEY not in told and report.nodeid.partition("::")[2] in self._names:
+            self._broken.append(report.nodeid.partition("::")[2])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+        """Take in what an xdist worker leaves behind."""
+        part = getattr(node, "workeroutput", {}).get(_KEY)
+        if error or part is None:
+            self._lost.add(str(node.gateway.id))
+        else:
+            self._parts.append(json.loads(part))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """End the implementation; write the report, or hand the part to the process that does."""
+        if self._bench is not None:
+            self._parts.append(self._bench.finish())
+        if self._is_worker:
+            part = self._parts[0] if self._parts else None
+            session.config.workeroutput[_KEY] = json.dumps(part)  # type: ignore[attr-defined]
+            return
+        self._parts = [part for part in self._parts if part is not None]
+        if self._lost or self._broken:
+            self._lines = self._complaints()
+            session.exitstatus = EXIT["suite"]
+        elif self._parts:
+            code = self._write()
+            if code and session.exitstatus == 0:
+                session.exitstatus = code
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say what follows."""
+        if self._lines:
+            terminalreporter.section("gritstone")
+            for line in self._lines:
+                terminalreporter.write_line(plain(line))
+
+    def begin(self, header: Any, notes: Any) -> None:
+        """Do nothing: pytest shows what goes on."""
+
+    def notice(self, outcome: Outcome) -> None:
+        """Do nothing: pytest shows what goes on."""
+
+    def watch(self, case: str, seconds: float, tries: int) -> None:
+        """Do nothing: pytest shows what goes on."""
+
+    def end(self, lines: Any) -> None:
+        """Keep the last lines for the summary."""
+        self._lines = list(lines)
+
+    def _complaints(self) -> list[str]:
+        """Return why there is no report."""
+        lost = [f"no report: the parts of {', '.join(sorted(self._lost))} are missing"] if self._lost else []
+        broken = [f"no report: the suite itself failed in {name}" for name in sorted(set(self._broken))]
+        return lost or broken
+
+    def _write(self) -> int:
+        """Write the report over all parts; it supports a claim only when every planned case is in it."""
+        for part in self._parts:
+            for line in part["watches"]:
+                watch = Outcome.from_json(line)
+                before = self._outcomes.get(watch.case)
+                self._outcomes[watch.case] = watch if before is None else worse(before, watch)
+        whole = self._outcomes.keys() == self._names
+        selection = Selection() if whole else Selection(glob="*")
+        header = header_of(self.data, self._settings, self._target, self._parts[0]["iut"], Selection(), self._started)
+        ordered = sorted(self._outcomes.values(), key=lambda outcome: case_order(self._settings.seed, outcome.case))
+        restarts = sum(part["restarts"] for part in self._parts)
+        return conclude(self.data, header, ordered, restarts, selection, self._settings, self._report, self)
+
+
+def state_of(config: pytest.Config) -> RunState:
+    """Return the run's state."""
+    state = config.pluginmanager.get_plugin("gritstone-run")
+    assert isinstance(state, RunState)
+    return state

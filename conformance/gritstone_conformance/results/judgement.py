@@ -1,0 +1,301 @@
+"""Verdicts: from outcomes of cases to rules, profiles and the exit code.
+
+::
+
+    case      a reject passes only with its twin; a harness case only beside a right answer with content
+    rule      fail if a case failed on it, else error, else pass, else skip
+    profile   conforms when each MUST that the claims touch passes, those of ``harness`` and of lower profiles included
+    exit      4 the suite broke   2 usage   3 a claimed profile (or nothing) executed no case   1 unexpected   0
+
+The first of 4, 2, 3, 1 that holds is the exit code. Pure: looks at data only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Final
+
+from gritstone_conformance.attachment.claims import covered_profiles, with_lower
+from gritstone_conformance.cases import Case
+from gritstone_conformance.planning.plan import Plan, Planned, gives_control
+from gritstone_conformance.results.expectations import Stale
+from gritstone_conformance.results.outcomes import OWN_FAULT, VERDICTS, Outcome
+from gritstone_conformance.rules import RuleBook
+
+__all__ = [
+    "EXIT",
+    "SEARCH_OVER",
+    "UNASKED",
+    "UNCLAIMED",
+    "Judgement",
+    "counts_against",
+    "exit_code",
+    "judge_run",
+    "rule_verdicts",
+    "settle",
+    "verdict_root",
+]
+
+UNCLAIMED: Final = "is not claimed"
+"""How the reason of a skip ends whose format, feature or profile is not claimed."""
+UNASKED: Final = "is not asked for"
+"""How the reason of a skip ends that needs a profile which was left out by ``--profile``."""
+SEARCH_OVER: Final = "the time of the search was over"
+"""The reason of a skip of a case that was not started before the span of a search was over."""
+_LACKING: Final = re.compile(rf"(?:format|feature|profile) \S+ {UNCLAIMED}$")  # also in the reason of a twin
+EXIT: Final = {"fine": 0, "unexpected": 1, "usage": 2, "nothing": 3, "suite": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a whole run says.
+
+    Attributes:
+        cases: verdict to number of cases.
+        required: the MUST rules that bind the claimer, by profile.
+        rules: rule id to verdict, for every rule that a case of the run judges.
+        conforms: profile to claim; empty when the run was too small to support one.
+        unexpected: how many cases count against the implementation, and entries of expected failures that are stale.
+        exit: the exit code.
+        stale: the entries that are stale.
+        unscored: the rules of ``rules`` that the version judged by does not hold.
+        musts: every MUST rule of the profiles in ``required``, by profile, whatever is claimed.
+        unasked: in a run of whole profiles, each rule of ``musts`` that was not asked, and why.
+    """
+
+    cases: Mapping[str, int]
+    required: Mapping[str, tuple[str, ...]]
+    rules: Mapping[str, str]
+    conforms: Mapping[str, bool]
+    unexpected: int
+    exit: int
+    stale: tuple[Stale, ...] = ()
+    unscored: tuple[str, ...] = ()
+    musts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unasked: Mapping[str, str] = field(default_factory=dict)
+
+    def rule_counts(self) -> dict[str, int]:
+        """Return how many required rules have each verdict; a rule without any case counts as ``skip``."""
+        wanted = [rule for rules in self.required.values() for rule in rules]
+        tally = Counter(self.rules.get(rule, "skip") for rule in wanted)
+        total = sum(len(rules) for rules in self.musts.values())
+        return {"total": total, "required": len(wanted), **{verdict: tally[verdict] for verdict in VERDICTS}}
+
+    def asked(self, profiles: Iterable[str], glob: str = "*") -> tuple[int, int, int]:
+        """Return how many MUST rules of profiles passed, how many were asked, and how many there are."""
+        rules = [rule for name in profiles for rule in self.musts.get(name, ()) if fnmatchcase(rule, glob)]
+        verdicts = [self.rules.get(rule, "skip") for rule in rules]
+        return verdicts.count("pass"), len(verdicts) - verdicts.count("skip"), len(rules)
+
+
+def settle(outcomes: Iterable[Outcome], plan: Plan) -> tuple[Outcome, ...]:
+    """Apply the laws that tie cases together, in the order of the plan; cases that only vouch are left out.
+
+    A reject that was answered as expected passes only if its twin passed. A harness case passes only if somewhere an
+    answer with content was right: refusing or echoing everything must not score. If the span of a search ended before
+    such an answer could be asked for, it is skipped. Disputed cases are not scored.
+    """
+    by_name = {outcome.case: outcome for outcome in outcomes}
+    controls = [
+        by_name[item.name]
+        for item in plan.items
+        if isinstance(item.source, Case) and gives_control(item.source) and item.name in by_name
+    ]
+    vouched = any(control.verdict == "pass" for control in controls)
+    is_cut = any(control.reason == SEARCH_OVER for control in controls)
+    counted = (item for item in plan.items if item.counted)
+    return tuple(_settle_one(item, by_name, vouched=vouched, is_cut=is_cut) for item in counted)
+
+
+def _settle_one(item: Planned, by_name: Mapping[str, Outcome], *, vouched: bool, is_cut: bool) -> Outcome:
+    outcome = by_name[item.name]
+    if isinstance(item.source, Case) and isinstance(item.source.status, dict) and outcome.verdict != "skip":
+        where = item.source.status.get("disputed", "?")
+        return replace(outcome, verdict="skip", reason=f"disputed ({where}); not scored: {outcome.verdict}")
+    if outcome.verdict != "pass":
+        return outcome
+    twin = by_name.get(item.twin) if item.twin is not None else None
+    if item.twin is not None and (twin is None or twin.verdict != "pass"):
+        verdict = "missing" if twin is None else twin.verdict
+        if twin is not None and verdict == "skip":
+            is_late = twin.reason == SEARCH_OVER  # one reason for all, or the summary would name every twin
+            reason = SEARCH_OVER if is_late else f"its twin {item.twin} was skipped: {twin.reason}"
+            return replace(outcome, verdict="skip", reason=reason)
+        if twin is not None and twin.cause == OWN_FAULT:
+            return replace(outcome, verdict="error", cause=OWN_FAULT, detail=f"in its twin {item.twin}: {twin.detail}")
+        return replace(outcome, verdict="error", cause="twin", detail=f"its twin {item.twin}: {verdict}")
+    if item.profile == "harness" and not vouched and is_cut:
+        return replace(outcome, verdict="skip", reason=SEARCH_OVER)
+    if item.profile == "harness" and not vouched:
+        return replace(outcome, verdict="error", cause="twin", detail="no answer with content was right in this run")
+    return outcome
+
+
+def rule_verdicts(outcomes: Iterable[Outcome]) -> dict[str, str]:
+    """Return the verdict of each rule that a case judges, ascending by id.
+
+    A failed case speaks against the rule it blames; the other rules it lists were not judged by it, which is an
+    ``error`` for a rule that nothing else judges. So is a case in which the suite failed.
+    """
+    found: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        if outcome.verdict == "fail" and outcome.rule is not None:
+            found.setdefault(outcome.rule, set()).add("fail")
+        for rule in outcome.rules:
+            is_undecided = outcome.cause == OWN_FAULT or (outcome.verdict == "fail" and rule != outcome.rule)
+            said = "undecided" if is_undecided else outcome.verdict
+            found.setdefault(rule, set()).add(said)
+    order = {"fail": "fail", "error": "error", "pass": "pass", "undecided": "error", "skip": "skip"}
+    return {rule: next(order[said] for said in order if said in found[rule]) for rule in sorted(found)}
+
+
+def judge_run(
+    outcomes: Sequence[Outcome],
+    book: RuleBook,
+    profiles: Sequence[str],
+    claims: Sequence[str],
+    *,
+    wanted: Sequence[str] = (),
+    whole: bool = True,
+    complete: bool | None = None,
+    strict: bool = False,
+    stale: Sequence[Stale] = (),
+) -> Judgement:
+    """Draw the conclusions of a run.
+
+    What is expected changes what is unexpected, and so the exit code, and nothing else (:rule:`suite.expect.claim`).
+
+    Args:
+        outcomes: settled outcomes.
+        book: the rules.
+        profiles: what the implementation claims.
+        claims: the features and formats that it claims.
+        wanted: the profiles that were asked for; empty: all that are claimed.
+        whole: whether nothing but whole profiles, with all they build on, was filtered; else no claim follows.
+        complete: whether each profile that was asked for had all its cases, and so executed one; None: like ``whole``.
+        strict: whether a SHOULD counts like a MUST.
+        stale: entries of expected failures that are not right any more.
+    """
+    judged = tuple(wanted) or tuple(profiles)
+    rules = rule_verdicts(outcomes)
+    asked = frozenset(outcome.profile for outcome in outcomes)
+    bound = {name: ("harness", *_bound_by(name, claims, asked)) for name in judged}
+    closed = dict.fromkeys(("harness", *(lower for below in bound.values() for lower in below)))
+    required = _required(outcomes, book, closed, claims)
+    musts = {name: book.musts(name) for name in closed}
+    executed = _executed(outcomes)
+    conforms = {
+        name: name in executed and all(rules.get(rule) == "pass" for lower in bound[name] for rule in required[lower])
+        for name in (judged if whole else ())
+        if name != "harness"
+    }
+    unforeseen = (outcome for outcome in outcomes if outcome.expected is None)
+    against = len(stale) + sum(1 for outcome in unforeseen if counts_against(outcome, book, strict=strict))
+    return Judgement(
+        cases=_tally(outcomes),
+        required=required,
+        rules=rules,
+        conforms=conforms,
+        unexpected=against,
+        exit=EXIT["suite"]
+        if any(outcome.cause == OWN_FAULT for outcome in outcomes)
+        else exit_code(executed, judged if (whole if complete is None else complete) else None, against),
+        stale=tuple(stale),
+        unscored=tuple(rule for rule in rules if not book.scores(rule)),
+        musts=musts,
+        unasked=_unasked(outcomes, book, musts, claims, rules) if conforms else {},
+    )
+
+
+def _unasked(
+    outcomes: Iterable[Outcome],
+    book: RuleBook,
+    musts: Mapping[str, tuple[str, ...]],
+    claims: Sequence[str],
+    rules: Mapping[str, str],
+) -> dict[str, str]:
+    """Return the MUST rules that no case asked, each with the reason, ascending by rule."""
+    reasons: dict[str, str] = {}
+    for outcome in outcomes:
+        if outcome.verdict == "skip" and outcome.reason:
+            lacking = _LACKING.search(outcome.reason)
+            for rule in outcome.rules:
+                reasons.setdefault(rule, lacking[0] if lacking else outcome.reason)
+    found = {}
+    for rule in sorted(rule for each in musts.values() for rule in each):
+        if rules.get(rule, "skip") == "skip":
+            lacks = sorted(set(book.rules[rule].needs) - set(claims))
+            found[rule] = reasons.get(rule) or (f"{lacks[0]} {UNCLAIMED}" if lacks else "no case in this suite")
+    return found
+
+
+def _tally(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    tally = Counter(outcome.verdict for outcome in outcomes)
+    return {verdict: tally[verdict] for verdict in VERDICTS}
+
+
+def _required(
+    outcomes: Iterable[Outcome], book: RuleBook, profiles: Iterable[str], claims: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the rules of each profile that its claimer has to keep, as far as a case of this run could ask them."""
+    untouched = _untouched(outcomes)
+    return {name: tuple(rule for rule in book.required(name, claims) if rule not in untouched) for name in profiles}
+
+
+def _bound_by(profile: str, claims: Sequence[str], asked: frozenset[str]) -> tuple[str, ...]:
+    """Return the profiles whose rules bind a claimer of one: those below it, and of an executor, if asked, ``wasm``."""
+    below = with_lower(profile)
+    return covered_profiles(below, claims) if "wasm" in asked else below
+
+
+def exit_code(executed: frozenset[str], profiles: Sequence[str] | None, unexpected: int) -> int:
+    """Return the exit code of a run that ended in verdicts.
+
+    Args:
+        executed: profiles of which at least one case was executed.
+        profiles: the profiles that are claimed or asked for; None when only a part of the cases was selected.
+        unexpected: how many cases count against the implementation, and stale entries.
+
+    Returns:
+        3 when nothing was executed, nothing is claimed or a claimed profile executed no case; else 1 or 0.
+    """
+    if not executed or (profiles is not None and not (profiles and executed.issuperset(profiles))):
+        return EXIT["nothing"]
+    return EXIT["unexpected"] if unexpected else EXIT["fine"]
+
+
+def verdict_root(outcomes: Iterable[Outcome]) -> str:
+    """Return the SHA-256 (hex) of the sorted lines ``digest verdict``: equal roots mean equal verdicts."""
+    lines = sorted(f"{outcome.digest} {outcome.verdict}\n" for outcome in outcomes)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _executed(outcomes: Iterable[Outcome]) -> frozenset[str]:
+    """Return the profiles of the executed cases; a watch asks nothing by itself."""
+    return frozenset(outcome.profile for outcome in outcomes if outcome.was_executed and outcome.kind != "watch")
+
+
+def _untouched(outcomes: Iterable[Outcome]) -> frozenset[str]:
+    """Return the rules whose every case was skipped because it requires what is not claimed, or not asked for."""
+    touched: set[str] = set()
+    seen: set[str] = set()
+    for outcome in outcomes:
+        seen.update(outcome.rules)
+        if outcome.verdict != "skip" or not (outcome.reason or "").endswith((UNCLAIMED, UNASKED)):
+            touched.update(outcome.rules)
+    return frozenset(seen - touched)
+
+
+def counts_against(outcome: Outcome, book: RuleBook, *, strict: bool) -> bool:
+    """Return whether a case counts against the implementation.
+
+    Rules newer than the version judged by never do, and neither does a fault of the suite.
+    """
+    counted = ("MUST", "SHOULD") if strict else ("MUST",)
+    broken = outcome.verdict in ("fail", "error") and outcome.level in counted and outcome.cause != OWN_FAULT
+    return broken and book.scores(outcome.rule or outcome.rules[0])

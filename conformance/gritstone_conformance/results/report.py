@@ -1,0 +1,218 @@
+"""Reports: JSON lines, a header, one line per case, and a footer that seals them.
+
+Decides the form and what makes a report valid: no footer, a wrong number of lines or a wrong hash, and it is refused,
+so that a run that was cut off cannot look like a good one. Everything that people are shown is made from these lines.
+
+Invariant: two ``gate`` runs of one command over the same data differ only in ``today``, ``started``, ``finished``,
+``times`` and the seal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gritstone_conformance import SUITE_VERSION
+from gritstone_conformance.attachment.claims import shown_claims
+from gritstone_conformance.errors import DataError, UsageError
+from gritstone_conformance.planning.settings import DEFAULT_HOME, RunSettings
+from gritstone_conformance.replies import Json
+from gritstone_conformance.results.expectations import Expectations
+from gritstone_conformance.results.judgement import Judgement, verdict_root
+from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.report_lines import check_line, parse_line
+from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.text import json_plain, printable
+
+__all__ = ["Report", "footer_line", "header_line", "read_report", "timestamp", "write_report", "write_sealed"]
+
+_T = TypeVar("_T")
+_U = TypeVar("_U")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A valid report.
+
+    Attributes:
+        header: the header line.
+        outcomes: the case lines, in order.
+        footer: the footer line.
+    """
+
+    header: Mapping[str, Json]
+    outcomes: tuple[Outcome, ...]
+    footer: Mapping[str, Json]
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The claimed profiles; empty for an audit or when there was no hello."""
+        return tuple((self.header["iut"] or {}).get("profiles", ()))
+
+    @property
+    def expectations(self) -> Expectations | None:
+        """The file of expected failures that the run was given, or None."""
+        return Expectations.from_json(self.header["expect"]) if "expect" in self.header else None
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The claimed features."""
+        return tuple((self.header["iut"] or {}).get("features", ()))
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The claimed formats and features: what the ``needs`` of a rule may name."""
+        return (*(self.header["iut"] or {}).get("formats", ()), *self.features)
+
+
+def timestamp() -> str:
+    """Return now as the report spells it: UTC, milliseconds, a final Z."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def header_line(
+    book: RuleBook,
+    vectors_digest: str,
+    settings: RunSettings,
+    *,
+    attach: str,
+    command: Sequence[str],
+    iut: Json,
+    shard: tuple[int, int],
+    started: str,
+) -> dict[str, Json]:
+    """Return the header of a run.
+
+    Args:
+        book: the rules.
+        vectors_digest: the vectors digest.
+        settings: how the run was done.
+        attach: ``stdio``, ``unix:PATH``, ``tcp:HOST:PORT`` or ``audit``.
+        command: the implementation's command line; empty when it was attached.
+        iut: what ``hello`` answered; None when it was not answered.
+        shard: index and number of shards.
+        started: when it started.
+    """
+    return {
+        "type": "header",
+        "report": 1,
+        "suite": SUITE_VERSION,
+        "spec": book.spec,
+        "rules": book.digest,
+        "vectors": vectors_digest,
+        "seed": settings.seed,
+        "profile": settings.profile,
+        "shard": list(shard),
+        "attach": attach,
+        "command": list(command),
+        "iut": shown_claims(iut),
+        "hypothesis": version("hypothesis"),
+        "python": platform.python_version(),
+        "platform": f"{sys.platform}-{platform.machine()}",
+        "deadline_scale": settings.deadline_scale,
+        "today": started[:10],
+        "started": started,
+        **({"folder": printable(str(settings.home), 1000)} if settings.home != DEFAULT_HOME else {}),
+        **({"expect": settings.expect.to_json()} if settings.expect is not None else {}),
+    }
+
+
+def footer_line(outcomes: Sequence[Outcome], judgement: Judgement, restarts: int, finished: str) -> dict[str, Json]:
+    """Return the footer without its seal; ``lines`` counts the header and the cases."""
+    return {
+        "type": "footer",
+        "lines": 1 + len(outcomes),
+        "cases": dict(judgement.cases),
+        "rules": judgement.rule_counts(),
+        **({"unasked": dict(judgement.unasked)} if judgement.unasked else {}),
+        "conforms": dict(judgement.conforms),
+        "unexpected": judgement.unexpected,
+        **({"stale": [entry.to_json() for entry in judgement.stale]} if judgement.stale else {}),
+        "restarts": restarts,
+        "verdicts": verdict_root(outcomes),
+        "exit": judgement.exit,
+        "finished": finished,
+    }
+
+
+def write_report(
+    path: Path, header: Mapping[str, Json], outcomes: Iterable[Outcome], footer: Mapping[str, Json]
+) -> None:
+    """Write and seal a report; the file appears whole or not at all.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
+    write_sealed(path, header, (outcome.to_json() for outcome in outcomes), footer)
+
+
+def write_sealed(
+    path: Path, header: Mapping[str, Json], lines: Iterable[Mapping[str, Json]], footer: Mapping[str, Json]
+) -> None:
+    """Write lines between a header and a footer that seals them; the file appears whole or not at all.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
+    body = b"".join(_line(part) for part in (header, *lines))
+    sealed = _line({**footer, "sha256": hashlib.sha256(body).hexdigest()})
+    half = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(body + sealed)
+        half.replace(path)
+    except OSError as problem:
+        raise UsageError(f"{path}: {problem.strerror or problem}") from problem
+
+
+def read_report(path: Path) -> Report:
+    """Read a report and check its seal.
+
+    Raises:
+        UsageError: it cannot be read.
+        DataError: it is no report, it was cut off, it was changed after it was sealed, or a line has not its form.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as problem:
+        raise UsageError(f"{path}: {problem.strerror or problem}") from problem
+    rows = raw.splitlines(keepends=True)
+    lines = [_checked(parse_line, row, number, path) for number, row in enumerate(rows, 1)]
+    if not lines or lines[0].get("type") != "header" or lines[0].get("report") != 1:
+        raise DataError(f"{path}: no report: the first line is no header")
+    _check_seal(lines[-1], rows, path)
+    outcomes: list[Outcome] = []
+    for number, line in enumerate(lines, 1):
+        if line.get("type") != ("header" if number == 1 else "footer" if number == len(lines) else "case"):
+            raise DataError(f"{path}: line {number} is no line of a case")
+        _checked(check_line, line, number, path)
+        outcomes += [_checked(Outcome.from_json, line, number, path)] if line["type"] == "case" else []
+    return Report(lines[0], tuple(outcomes), lines[-1])
+
+
+def _check_seal(footer: Mapping[str, Any], rows: list[bytes], path: Path) -> None:
+    if footer.get("type") != "footer" or not rows[-1].endswith(b"\n"):
+        raise DataError(f"{path}: not sealed: the last line is no footer, the run was cut off")
+    if footer.get("lines") != len(rows) - 1:
+        raise DataError(f"{path}: the footer counts {footer.get('lines')} lines, there are {len(rows) - 1}")
+    if footer.get("sha256") != hashlib.sha256(b"".join(rows[:-1])).hexdigest():
+        raise DataError(f"{path}: the seal does not match: the report was changed")
+
+
+def _checked(check: Callable[[_T], _U], given: _T, number: int, path: Path) -> _U:
+    try:
+        return check(given)
+    except DataError as problem:
+        raise DataError(f"{path}: line {number} {problem}") from problem
+
+
+def _line(members: Mapping[str, Json]) -> bytes:
+    return json_plain(json.dumps(members, separators=(",", ":"), ensure_ascii=False)).encode() + b"\n"

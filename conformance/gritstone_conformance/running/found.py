@@ -1,0 +1,104 @@
+"""Found cases: a failure as a vector file of one case that ``gritstone replay`` plays again.
+
+A property's shrunk trace becomes a case whose expectations are the model's. Whether its lines alone show the fault is
+tried out, not assumed: where they do not (the fault needs a race, a kill or a measurement), the case says ``judge:
+history`` and replay plays the property again instead.
+
+The signature it was found with stands at the end of the comment, after ``was:``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from gritstone_conformance import SPEC_VERSION
+from gritstone_conformance.cases import Case
+from gritstone_conformance.errors import UsageError
+from gritstone_conformance.planning.plan import Planned
+from gritstone_conformance.replies import Json
+from gritstone_conformance.trial import Divergence
+from gritstone_conformance.vectors.files import VectorFile
+
+__all__ = ["case_of", "case_of_death", "file_of", "locate", "save", "was_signature"]
+
+_WAS: Final = re.compile(r"was: (.+)$")
+
+
+def case_of(item: Planned, divergence: Divergence, seed: int) -> Case:
+    """Return the case that a failed property leaves behind; named after the first 8 hex digits of its identity."""
+    topic = item.name.split("/")[1]
+    rules = tuple(dict.fromkeys((divergence.rule, *item.rules)))
+    unnamed = Case(
+        name=f"{item.profile}/{topic}/found",
+        rules=rules,
+        requires=item.requires,
+        steps=divergence.steps,
+        comment=f"shrunk; was: {divergence.difference.signature}",
+        origin={"by": "shrunk", "from": item.name, "seed": seed},
+        judge="exact" if divergence.replayable else "history",
+    )
+    return replace(unnamed, name=f"{unnamed.name}-{unnamed.identity()[:8]}")
+
+
+def case_of_death(item: Planned, case: Case, needs: str, cause: str, seed: int) -> Case:
+    """Return the case that a death or a hang leaves behind: its requests as one case, with the cause in the comment."""
+    topic = item.name.split("/")[1]
+    comment = "; ".join(filter(None, ("shrunk", needs, f"was: {cause}")))
+    origin: dict[str, Json] = {"by": "shrunk", "from": item.name, "seed": seed}
+    unnamed = replace(case, name=f"{item.profile}/{topic}/found", rules=item.rules, comment=comment, origin=origin)
+    unnamed = replace(unnamed, twin=None, edit=None, flags=(), status="active")
+    return replace(unnamed, name=f"{unnamed.name}-{unnamed.identity()[:8]}")
+
+
+def copy_of(case: Case, signature: str) -> Case:
+    """Return a vector with the signature of its failure in the comment; it asks and expects the same."""
+    comment = _WAS.sub("", case.comment).rstrip("; ")
+    return replace(case, comment=f"{comment}; was: {signature}" if comment else f"was: {signature}")
+
+
+def file_of(case: Case) -> VectorFile:
+    """Return the file of one case; it explains no flags, so the case in it has none."""
+    return VectorFile(
+        path=f"{case.identity()[:16]}.json",
+        spec=SPEC_VERSION,
+        profile=case.profile,
+        topic=case.name.split("/")[1],
+        kind="reject" if case.twin is not None else "accept",
+        flags={},
+        cases=(replace(case, flags=()),),
+    )
+
+
+def save(case: Case, home: Path) -> str:
+    """Write a found case below ``home``; returns its path relative to ``home``."""
+    file = file_of(case)
+    target = home / "found" / file.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(file.to_text(), encoding="utf-8")
+    return f"found/{file.path}"
+
+
+def was_signature(case: Case) -> str | None:
+    """Return the signature that a found case was saved with, or None."""
+    match = _WAS.search(case.comment)
+    return match[1] if match else None
+
+
+def locate(word: str, home: Path) -> Path | None:
+    """Return the found file that a path or the start of a digest means, or None.
+
+    Raises:
+        UsageError: several files start so.
+    """
+    given = Path(word)
+    if given.suffix == ".json" or given.is_file():
+        return given
+    if not re.fullmatch(r"[0-9a-f]{4,16}", word):
+        return None
+    matches = sorted((home / "found").glob(f"{word}*.json"))
+    if len(matches) > 1:
+        raise UsageError(f"{word} starts {len(matches)} files of {home / 'found'}; give more digits")
+    return matches[0] if matches else None
