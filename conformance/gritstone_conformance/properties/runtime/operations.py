@@ -353,6 +353,22 @@ def serial(trial: Trial, fmt: Format) -> None:
     house.check()
 
 
+def many_steps(trial: Trial, fmt: Format) -> None:
+    """A run that may take more steps than a word of 32 bits counts goes to rest."""
+    stage = Stage(Graph(fmt))
+    actor = stage.core(b"a")
+    house = House(trial, fmt)
+    house.start()
+    house.put(stage.graph)
+    for most in (2**31, 2**32, 2**32 + 1, 2**53 - 1):
+        house.inject([Injection(actor, GENESIS, actor)])
+        house.play()
+        args = {"runtime": house.runtime, "max_steps": most}
+        rest = ok(cause="rest", steps={"$": "any"}, parked={"$": "any"})
+        trial.expect("runtime.run", args, rest, rule="runtime.route.rest")
+    house.check()
+
+
 def stopped(trial: Trial, fmt: Format) -> None:
     """After a stop nothing is adopted and nothing is left; ``now`` does not wait for what sleeps."""
     rule = "runtime.stop.clean"
@@ -429,6 +445,7 @@ def delays(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
+    *in_each_format("runtime/run/many-steps", many_steps, "runtime.route.rest", *HISTORY_RULES),
     *in_each_format("runtime/route/behind-mail", genesis_behind, "runtime.route.absent", "wit.genesis.first"),
     *in_each_format(
         *("runtime/route/waiting", waiting_mail),
