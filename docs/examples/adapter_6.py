@@ -55,9 +55,9 @@ def handle(args):
 
 def open_store(args):
     if args["store"] in HANDLES:
-        raise errors.Rejected("the handle is open already", rule="harness.state.isolated")
+        raise errors.Rejected("the handle is open already", rule="grit.store.open")
     if not args["create"]:
-        raise errors.Missing("a memory store is always new", rule="grit.store.format")
+        raise errors.Missing("a memory store is always new", rule="grit.store.open")
     HANDLES[args["store"]] = grit.Store(grit.MemoryEngine(), grit.FORMATS[args["format"]], GRIT_LIMITS)
     return {}
 

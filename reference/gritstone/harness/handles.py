@@ -2,7 +2,7 @@
 
 Several handles on one directory share one store, since a process may open an LMDB environment only once.
 
-Spec: :rule:`harness.state.isolated`, :rule:`harness.store.dir-only`.
+Spec: :rule:`grit.store.open`, :rule:`harness.state.isolated`, :rule:`harness.store.dir-only`.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Handles:
     def __getitem__(self, name: str) -> Handle:
         handle = self._open.get(name)
         if handle is None:
-            raise Missing("no such handle", rule="harness.reply.total", got=name)
+            raise Missing("no such handle", rule="grit.store.open", got=name)
         return handle
 
     def is_durable(self, name: object) -> bool:
@@ -128,7 +128,7 @@ class Handles:
             Rejected: it is.
         """
         if name in self._open:
-            raise Rejected("the handle is open already", rule="harness.state.isolated", got=name)
+            raise Rejected("the handle is open already", rule="grit.store.open", got=name)
 
     def open_memory(self, name: str, format_: Format, limits: Limits) -> None:
         """Make a new store that ends with its handle."""

@@ -113,7 +113,7 @@ def grit_open(session: Session, args: Arguments) -> Json:
     elif args["create"]:
         handles.open_memory(name, format_, limits)
     else:
-        raise Missing("there is no memory store to open", rule="grit.store.format")
+        raise Missing("there is no memory store to open", rule="grit.store.open")
     return {}
 
 
