@@ -98,7 +98,7 @@ def test_links_lead_somewhere_and_no_id_stands_twice() -> None:
 def test_a_page_shows_of_each_failure_what_the_text_shows() -> None:
     shown = " ".join("".join(Reader(make_page(specimen(), data())).texts).split())
     for words in (
-        "grit.tree.key-order MUST The entries of a tree MUST be written in ascending order",
+        "grit.tree.key-order MUST The encoder MUST write the entries of a tree in ascending order",
         "case grit/tree/names-descending (vector, shrunk from 41 requests to 1)",
         "step 1 of 1 grit.decode",
         "path /object/entries/1 expected ",
