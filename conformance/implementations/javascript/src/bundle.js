@@ -247,4 +247,3 @@ function* bundleBody(format, refs, ids, encodingOf) {
   }
   yield numbered(END, ids.length);
 }
-

@@ -37,7 +37,8 @@ function readHead(reader) {
   if (info < 24) return { major, value: info, shortest: true };
   if (info === 31) {
     if (major === SIMPLE) throw malformed("FF outside of an indefinite-length item");
-    if (major === 0 || major === 1 || major === 6) throw malformed("additional information 31 with major type 0, 1 or 6");
+    if (major === 0 || major === 1 || major === 6)
+      throw malformed("additional information 31 with major type 0, 1 or 6");
     throw invalid("an indefinite length");
   }
   if (info > 27) throw malformed("additional information 28 to 30");
@@ -171,7 +172,8 @@ function writePairs(pairs) {
 }
 
 const WRITE = {
-  headers: (headers) => writeMap(headers.map(([key, value]) => [writeText(UTF8.key, key), writeText(UTF8.value, value)])),
+  headers: (headers) =>
+    writeMap(headers.map(([key, value]) => [writeText(UTF8.key, key), writeText(UTF8.value, value)])),
   data: (data) => [string(BYTES, data)],
   names: (names) => writeFullMap(names.map(([name, id]) => [writeText(UTF8.name, name), writeId(id)])),
   pairs: writePairs,
@@ -183,5 +185,5 @@ const WRITE = {
 export function encodeCbor(object) {
   const fields = KINDS[object.kind];
   const start = [head(ARRAY, fields.length + 1), head(UINT, KIND_NAMES.indexOf(object.kind))];
-  return Buffer.concat([...start, ...fields.map(({ name, type }) => WRITE[type](object[name])).flat()]);
+  return Buffer.concat([...start, ...fields.flatMap(({ name, type }) => WRITE[type](object[name]))]);
 }

@@ -298,15 +298,19 @@ export class DurableBackend {
 
   #writeNext(next, isKept, newTombstones) {
     const { objects, tombstones, references, format } = this.#index;
-    writeLog(next, function* records(load) {
-      yield* hashedRecord("F", Buffer.from(format, "latin1"));
-      for (const [id, entry] of objects) {
-        if (!isKept(id)) continue;
-        yield recordHead("O", entry.size, id);
-        yield load(entry);
-      }
-      yield* hashedRecord("U", updatePayload([...tombstones, ...newTombstones], references.all()));
-    }, (entry) => this.load(entry));
+    writeLog(
+      next,
+      function* records(load) {
+        yield* hashedRecord("F", Buffer.from(format, "latin1"));
+        for (const [id, entry] of objects) {
+          if (!isKept(id)) continue;
+          yield recordHead("O", entry.size, id);
+          yield load(entry);
+        }
+        yield* hashedRecord("U", updatePayload([...tombstones, ...newTombstones], references.all()));
+      },
+      (entry) => this.load(entry),
+    );
   }
 }
 

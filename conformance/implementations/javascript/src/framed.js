@@ -145,6 +145,6 @@ const WRITE = {
 
 /** Encode one object. Throws Refusal invalid. Spec: grit.object.one-spelling, grit.object.encode-refuses. */
 export function encodeFramed(object) {
-  const body = Buffer.concat(KINDS[object.kind].map(({ name, type }) => WRITE[type](object[name])).flat());
+  const body = Buffer.concat(KINDS[object.kind].flatMap(({ name, type }) => WRITE[type](object[name])));
   return Buffer.concat([Buffer.from(`${object.kind} ${body.length}\0`, "latin1"), body]);
 }

@@ -69,7 +69,10 @@ const objects = {
 
 const stores = {
   "grit.open": {
-    args: record({ store: handle, format: formatName, backend: oneOf("memory", "durable"), create: flag }, { dir: path }),
+    args: record(
+      { store: handle, format: formatName, backend: oneOf("memory", "durable"), create: flag },
+      { dir: path },
+    ),
     check: (args) => demand((args.dir !== undefined) === (args.backend === "durable"), "dir: exactly when durable"),
     formats: (args) => [args.format],
     run(args, { handles }) {

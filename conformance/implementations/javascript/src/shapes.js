@@ -13,10 +13,12 @@ const matching = (pattern, what) => (value, where) => {
 };
 
 /** An integer from `least` to `most`. */
-export const uint = (least = 0, most = MOST) => (value, where) => {
-  if (!Number.isSafeInteger(value) || value < least || value > most) throw misfit(where, `not ${least} to ${most}`);
-  return value;
-};
+export const uint =
+  (least = 0, most = MOST) =>
+  (value, where) => {
+    if (!Number.isSafeInteger(value) || value < least || value > most) throw misfit(where, `not ${least} to ${most}`);
+    return value;
+  };
 
 /** Any text. */
 export const text = (value, where) => {
@@ -75,16 +77,21 @@ export const effect = matching(/^[0-9a-f]{64}\.[0-9a-f]{64}$/, "an effect");
 export const orNone = (shape) => (value, where) => (value === null ? null : shape(value, where));
 
 /** One of some texts. */
-export const oneOf = (...words) => (value, where) => {
-  if (!words.includes(value)) throw misfit(where, `not one of ${words.join(", ")}`);
-  return value;
-};
+export const oneOf =
+  (...words) =>
+  (value, where) => {
+    if (!words.includes(value)) throw misfit(where, `not one of ${words.join(", ")}`);
+    return value;
+  };
 
 /** A list of `least` to `most` values. */
-export const list = (shape, least = 0, most = MOST) => (value, where) => {
-  if (!Array.isArray(value) || value.length < least || value.length > most) throw misfit(where, "not a list of this size");
-  return value.map((item, i) => shape(item, `${where}[${i}]`));
-};
+export const list =
+  (shape, least = 0, most = MOST) =>
+  (value, where) => {
+    if (!Array.isArray(value) || value.length < least || value.length > most)
+      throw misfit(where, "not a list of this size");
+    return value.map((item, i) => shape(item, `${where}[${i}]`));
+  };
 
 /** A list of exactly two values. */
 export const pair = (first, second) => (value, where) => {
@@ -93,19 +100,25 @@ export const pair = (first, second) => (value, where) => {
 };
 
 /** A closed object; members in `optional` may be absent. */
-export const record = (members, optional = {}) => (value, where) => {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw misfit(where, "not an object");
-  const parsed = {};
-  for (const name of Object.keys(members)) {
-    if (!Object.hasOwn(value, name)) throw misfit(where, `without ${name}`);
-  }
-  for (const [name, member] of Object.entries(value)) {
-    const shape = Object.hasOwn(members, name) ? members[name] : Object.hasOwn(optional, name) ? optional[name] : null;
-    if (shape === null) throw misfit(where, "a member too many");
-    parsed[name] = shape(member, `${where}.${name}`);
-  }
-  return parsed;
-};
+export const record =
+  (members, optional = {}) =>
+  (value, where) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw misfit(where, "not an object");
+    const parsed = {};
+    for (const name of Object.keys(members)) {
+      if (!Object.hasOwn(value, name)) throw misfit(where, `without ${name}`);
+    }
+    for (const [name, member] of Object.entries(value)) {
+      const shape = Object.hasOwn(members, name)
+        ? members[name]
+        : Object.hasOwn(optional, name)
+          ? optional[name]
+          : null;
+      if (shape === null) throw misfit(where, "a member too many");
+      parsed[name] = shape(member, `${where}.${name}`);
+    }
+    return parsed;
+  };
 
 const kind = (name) => oneOf(name);
 const headers = list(pair(text, text));

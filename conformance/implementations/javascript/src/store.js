@@ -115,7 +115,8 @@ export class Store {
   }
 
   #checkReferences(changes) {
-    if (this.backend.references.sizeAfter(changes) > LIMITS.refs) throw exhausted(`more than ${LIMITS.refs} references`);
+    if (this.backend.references.sizeAfter(changes) > LIMITS.refs)
+      throw exhausted(`more than ${LIMITS.refs} references`);
   }
 
   /**

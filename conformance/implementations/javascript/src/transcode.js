@@ -35,7 +35,10 @@ function transcodeObjects(bundle, to) {
         top.object = bundle.object(top.id);
         eachEdge(top.object, (id) => newIds.has(id) || stack.push({ id, object: null }));
       } else {
-        const { bytes, id } = encodeObject(to, replaceEdges(top.object, (old) => newIds.get(old)));
+        const { bytes, id } = encodeObject(
+          to,
+          replaceEdges(top.object, (old) => newIds.get(old)),
+        );
         newIds.set(top.id, id);
         encodings.set(id, bytes);
         stack.pop();

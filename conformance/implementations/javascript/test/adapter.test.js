@@ -25,8 +25,14 @@ function fixed(reply) {
 test("the whole session of the specification", () => {
   const done = spawnSync(process.execPath, [ADAPTER], { input: `${lines(">").join("\n")}\n`, encoding: "utf8" });
   assert.equal(done.status, 0);
-  const replies = done.stdout.trimEnd().split("\n").map((line) => fixed(JSON.parse(line)));
-  assert.deepEqual(replies, lines("<").map((line) => fixed(JSON.parse(line))));
+  const replies = done.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => fixed(JSON.parse(line)));
+  assert.deepEqual(
+    replies,
+    lines("<").map((line) => fixed(JSON.parse(line))),
+  );
 });
 
 const request = (seq, op, args) => `${JSON.stringify({ seq, op, args })}\n`;
@@ -45,8 +51,14 @@ test("arguments that do not fit are errors, also those that are in Object.protot
     '{"seq":5,"op":"ping","args":{"__proto__":{}}}\n',
   ].join("");
   const done = spawnSync(process.execPath, [ADAPTER], { input, encoding: "utf8" });
-  const replies = done.stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
-  assert.deepEqual(replies.map((reply) => Object.keys(reply)[1]), ["error", "unsupported", "error", "unsupported", "error"]);
+  const replies = done.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    replies.map((reply) => Object.keys(reply)[1]),
+    ["error", "unsupported", "error", "unsupported", "error"],
+  );
   assert.equal(replies[3].unsupported.feature, "other");
 });
 
@@ -72,5 +84,8 @@ test("a listening adapter serves one connection after another", async (context) 
   assert.match(replies[1], /rejected/);
   const others = [];
   for await (const line of readline.createInterface({ input: second })) others.push(JSON.parse(line));
-  assert.deepEqual(others, [{ seq: 1, ok: {} }, { seq: 2, ok: {} }]);
+  assert.deepEqual(others, [
+    { seq: 1, ok: {} },
+    { seq: 2, ok: {} },
+  ]);
 });

@@ -6,9 +6,16 @@ import { Writer } from "../src/wasm/writer.js";
 
 const TYPES = { i32: I32, i64: I64, f32: F32, f64: F64 };
 const BY_NAME = new Map(INSTRUCTIONS.map((instruction) => [instruction.name, instruction]).reverse());
-BY_NAME.set("select_typed", INSTRUCTIONS.find(({ code }) => code === 0x1c));
+BY_NAME.set(
+  "select_typed",
+  INSTRUCTIONS.find(({ code }) => code === 0x1c),
+);
 
-export const types = (text) => text.split(" ").filter(Boolean).map((name) => TYPES[name]);
+export const types = (text) =>
+  text
+    .split(" ")
+    .filter(Boolean)
+    .map((name) => TYPES[name]);
 
 export function uleb(value) {
   const out = new Writer(16);
@@ -79,11 +86,14 @@ export function code(text) {
 export const vector = (items) => [...uleb(items.length), ...items.flat()];
 export const text = (name) => vector([...Buffer.from(name)]);
 export const functionType = ([params, results]) => [0x60, ...vector(types(params)), ...vector(types(results))];
-export const body = (locals, instructions) => vector([...vector(locals.map(([count, type]) => [...uleb(count), TYPES[type]])), ...code(instructions), 0x0b]);
+export const body = (locals, instructions) =>
+  vector([...vector(locals.map(([count, type]) => [...uleb(count), TYPES[type]])), ...code(instructions), 0x0b]);
 
-const limits = ([minimum, maximum]) => (maximum === undefined ? [0, ...uleb(minimum)] : [1, ...uleb(minimum), ...uleb(maximum)]);
+const limits = ([minimum, maximum]) =>
+  maximum === undefined ? [0, ...uleb(minimum)] : [1, ...uleb(minimum), ...uleb(maximum)];
 const section = (id, bytes) => (bytes === null ? [] : [id, ...uleb(bytes.length), ...bytes]);
-const filled = (items, write = (item) => item) => (items === undefined || items.length === 0 ? null : vector(items.map(write)));
+const filled = (items, write = (item) => item) =>
+  items === undefined || items.length === 0 ? null : vector(items.map(write));
 
 export const HEADER = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 export const sections = (...pairs) => Buffer.from([...HEADER, ...pairs.flatMap(([id, bytes]) => section(id, bytes))]);
@@ -107,8 +117,22 @@ export function assemble(parts) {
     [4, parts.table === undefined ? null : [1, 0x70, ...limits(parts.table)]],
     [5, parts.memory === undefined ? null : [1, ...limits(parts.memory)]],
     [6, filled(parts.globals, ([type, isMutable, init]) => [TYPES[type], isMutable ? 1 : 0, ...code(`${init} end`)])],
-    [7, filled(parts.exports ?? [["wit", "function", 0]], ([name, kind, index]) => [...text(name), KINDS[kind], ...uleb(index)])],
-    [9, filled(parts.elements, ([offset, functions]) => [0, ...code(`i32.const ${offset} end`), ...vector(functions.map(uleb))])],
+    [
+      7,
+      filled(parts.exports ?? [["wit", "function", 0]], ([name, kind, index]) => [
+        ...text(name),
+        KINDS[kind],
+        ...uleb(index),
+      ]),
+    ],
+    [
+      9,
+      filled(parts.elements, ([offset, functions]) => [
+        0,
+        ...code(`i32.const ${offset} end`),
+        ...vector(functions.map(uleb)),
+      ]),
+    ],
     [12, parts.passive === undefined ? null : uleb(data.length)],
     [10, filled(parts.functions, ({ locals = [], code: instructions }) => body(locals, instructions))],
     [11, filled(data)],
@@ -118,5 +142,9 @@ export function assemble(parts) {
 /** A module whose function 0, () -> i32, is `wit`. */
 export const witOf = (instructions, more = {}) => {
   const { types: others = [], functions = [], locals = [], ...rest } = more;
-  return assemble({ types: [["", "i32"], ...others], functions: [{ type: 0, locals, code: instructions }, ...functions], ...rest });
+  return assemble({
+    types: [["", "i32"], ...others],
+    functions: [{ type: 0, locals, code: instructions }, ...functions],
+    ...rest,
+  });
 };

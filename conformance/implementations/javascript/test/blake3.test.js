@@ -4,7 +4,9 @@ import { blake3 } from "@noble/hashes/blake3";
 import { Blake3 } from "../src/blake3.js";
 
 const bytes = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * i) >> 3));
-const SIZES = [0, 1, 63, 64, 65, 128, 1023, 1024, 1025, 2048, 2049, 3072, 3073, 4097, 8192, 8193, 16_384, 31_745, 200_000];
+const SIZES = [
+  0, 1, 63, 64, 65, 128, 1023, 1024, 1025, 2048, 2049, 3072, 3073, 4097, 8192, 8193, 16_384, 31_745, 200_000,
+];
 
 for (const size of SIZES) {
   test(`BLAKE3 of ${size} bytes, however they are cut`, () => {

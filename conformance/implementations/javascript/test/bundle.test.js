@@ -50,19 +50,32 @@ for (const format of [framed, cbor]) {
     assert.deepEqual(importSource(other, bufferSource(bytes)), { objects: 4, refs: 3 });
     assert.deepEqual(exported(other), bytes);
     const foreign = newStore(format === cbor ? framed : cbor);
-    assert.equal(refusalOf(() => importSource(foreign, bufferSource(bytes))), "rejected/format");
+    assert.equal(
+      refusalOf(() => importSource(foreign, bufferSource(bytes))),
+      "rejected/format",
+    );
   });
 
   test(`no prefix and no changed byte of a bundle of ${format.name} is taken`, () => {
     const bytes = exported(smallStore(format));
     const frames = bytes.indexOf("\n\n") + 2;
     for (let at = 0; at < bytes.length; at += 1) {
-      assert.equal(refusalOf(() => readBundle(format, bufferSource(bytes.subarray(0, at)))), "malformed");
+      assert.equal(
+        refusalOf(() => readBundle(format, bufferSource(bytes.subarray(0, at)))),
+        "malformed",
+      );
       const changed = Buffer.from(bytes);
       changed[at] ^= 1;
-      assert.notEqual(refusalOf(() => readBundle(format, bufferSource(changed))), "none");
+      assert.notEqual(
+        refusalOf(() => readBundle(format, bufferSource(changed))),
+        "none",
+      );
       if (at < frames || at >= bytes.length - 32) continue;
-      assert.notEqual(refusalOf(() => readBundle(format, bufferSource(withDigest(format, changed)))), "none", `at ${at}`);
+      assert.notEqual(
+        refusalOf(() => readBundle(format, bufferSource(withDigest(format, changed)))),
+        "none",
+        `at ${at}`,
+      );
     }
   });
 }
@@ -80,7 +93,10 @@ test("transcoding there and back gives the same bytes and renames what it should
 test("what has no spelling in the other format is refused", () => {
   const store = newStore(cbor);
   store.swap([{ name: "tags/a", old: null, new: put(store, tree(["é", put(store, blob(""))])) }]);
-  assert.equal(refusalOf(() => transcode(cbor, framed, exported(store))), "invalid");
+  assert.equal(
+    refusalOf(() => transcode(cbor, framed, exported(store))),
+    "invalid",
+  );
 });
 
 test("trees may be nested up to the limit, and chains have none", () => {
@@ -93,5 +109,8 @@ test("trees may be nested up to the limit, and chains have none", () => {
   assert.equal(store.prune([]), 0);
   assert.equal(importSource(newStore(framed), bufferSource(exported(store))).refs, 1);
   const deeper = put(store, tree(["a", top]));
-  assert.equal(refusalOf(() => store.prune([deeper])), "exhausted");
+  assert.equal(
+    refusalOf(() => store.prune([deeper])),
+    "exhausted",
+  );
 });

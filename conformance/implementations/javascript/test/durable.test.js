@@ -20,11 +20,17 @@ const open = (folder, create = false) => new Store(framed, DurableBackend.open(f
 
 test("a store is there for whoever opens it next, in its own format only", (context) => {
   const folder = path.join(folderFor(context), "new", "store");
-  assert.equal(refusalOf(() => open(folder)), "missing");
+  assert.equal(
+    refusalOf(() => open(folder)),
+    "missing",
+  );
   assert.equal(fs.existsSync(folder), false);
   const id = put(open(folder, true), blob("kept"));
   assert.deepEqual(open(folder).get(id), encodeObject(framed, blob("kept")).bytes);
-  assert.equal(refusalOf(() => DurableBackend.open(folder, cbor, true)), "rejected/format");
+  assert.equal(
+    refusalOf(() => DurableBackend.open(folder, cbor, true)),
+    "rejected/format",
+  );
 });
 
 test("a last record that is cut anywhere is not there, and the next one is", (context) => {
@@ -51,13 +57,25 @@ test("two openings see each other's writing, erasing and pruning", (context) => 
   const leaf = put(one, blob("some secret bytes"));
   const root = put(other, tree(["a", leaf]));
   one.swap([{ name: "tags/a", old: null, new: root }]);
-  assert.equal(refusalOf(() => other.swap([{ name: "tags/a", old: null, new: root }])), "rejected/conflict");
+  assert.equal(
+    refusalOf(() => other.swap([{ name: "tags/a", old: null, new: root }])),
+    "rejected/conflict",
+  );
   const stray = put(other, blob("stray"));
   assert.equal(one.prune([]), 1);
-  assert.equal(refusalOf(() => other.get(stray)), "missing");
+  assert.equal(
+    refusalOf(() => other.get(stray)),
+    "missing",
+  );
   other.erase(leaf);
-  assert.equal(refusalOf(() => one.get(leaf)), "missing/erased");
-  assert.equal(refusalOf(() => put(one, blob("some secret bytes"))), "rejected/erased");
+  assert.equal(
+    refusalOf(() => one.get(leaf)),
+    "missing/erased",
+  );
+  assert.equal(
+    refusalOf(() => put(one, blob("some secret bytes"))),
+    "rejected/erased",
+  );
   for (const name of fs.readdirSync(folder)) {
     const file = path.join(folder, name);
     if (fs.statSync(file).isFile()) assert.equal(fs.readFileSync(file).includes("secret"), false, name);
@@ -68,10 +86,19 @@ test("altered bytes are found, and mended by putting them again", (context) => {
   const store = open(folderFor(context), true);
   const id = put(store, blob("some bytes"));
   store.damage(id, 10, 255);
-  assert.equal(refusalOf(() => store.get(id)), "missing/corrupt");
-  assert.equal(refusalOf(() => store.erase(id)), "missing/corrupt");
+  assert.equal(
+    refusalOf(() => store.get(id)),
+    "missing/corrupt",
+  );
+  assert.equal(
+    refusalOf(() => store.erase(id)),
+    "missing/corrupt",
+  );
   put(store, blob("some bytes"));
-  assert.equal(refusalOf(() => store.get(id)), "none");
+  assert.equal(
+    refusalOf(() => store.get(id)),
+    "none",
+  );
 });
 
 const HOLDER = `
@@ -91,7 +118,10 @@ test("the lock of a killed process is taken over, and not before", async (contex
   assert.deepEqual(taken, ["1"]);
   setTimeout(() => holder.kill("SIGKILL"), 200);
   await new Promise((resolve) => holder.once("exit", resolve));
-  assert.equal(new Lock(folder).hold(() => "mine"), "mine");
+  assert.equal(
+    new Lock(folder).hold(() => "mine"),
+    "mine",
+  );
 });
 
 const ADDER = `
@@ -154,11 +184,15 @@ test("a group is there as a whole or not at all", (context) => {
   const store = open(folder, true);
   const target = encodeObject(framed, blob("target"));
   const change = { name: "tags/a", old: null, new: target.id };
-  assert.throws(() => store.backend.group(() => {
-    assert.equal(store.commit([[target.id, target.bytes]], [change]), true);
-    assert.deepEqual(store.get(target.id), target.bytes);
-    throw new Error("later");
-  }), /later/);
+  assert.throws(
+    () =>
+      store.backend.group(() => {
+        assert.equal(store.commit([[target.id, target.bytes]], [change]), true);
+        assert.deepEqual(store.get(target.id), target.bytes);
+        throw new Error("later");
+      }),
+    /later/,
+  );
   assert.deepEqual([store.has([target.id]), store.backend.references.target("tags/a")], [[false], null]);
   const log = path.join(folder, "log");
   const before = fs.statSync(log).size;

@@ -10,7 +10,14 @@ import { blob, cbor } from "./objects.js";
 
 const ADAPTER = fileURLToPath(new URL("../adapter.js", import.meta.url));
 const START = {
-  runtime: "r", store: "s", agent: "test", schedule: "chosen", clock: "suite", base_ms: 0, cap_ms: 0, max_attempts: 1,
+  runtime: "r",
+  store: "s",
+  agent: "test",
+  schedule: "chosen",
+  clock: "suite",
+  base_ms: 0,
+  cap_ms: 0,
+  max_attempts: 1,
   transition_ms: 0,
 };
 
@@ -18,7 +25,13 @@ const START = {
 function ask(...requests) {
   const input = requests.map(([op, args], seq) => `${JSON.stringify({ seq, op, args })}\n`).join("");
   const { signal, stdout } = spawnSync(process.execPath, [ADAPTER], { input, encoding: "utf8" });
-  return { signal, replies: stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line)) };
+  return {
+    signal,
+    replies: stdout
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line)),
+  };
 }
 
 test("killed at every durable write of a start and an injection, before and after it", (context) => {
@@ -28,7 +41,11 @@ test("killed at every durable write of a start and an injection, before and afte
   const agent = "573fd161edae834e58c402d7be08499147537548dc3517690ff3429badb42fa2";
   const opened = (dir, create) => ["grit.open", { store: "s", format: "cbor-blake3", backend: "durable", dir, create }];
   const inject = ["runtime.inject", { runtime: "r", to: agent, headers: [], content: content.id, mode: "signal" }];
-  const work = [["grit.put", { store: "s", bytes: content.bytes.toString("base64url") }], ["runtime.start", START], inject];
+  const work = [
+    ["grit.put", { store: "s", bytes: content.bytes.toString("base64url") }],
+    ["runtime.start", START],
+    inject,
+  ];
   const count = ["fault.count", {}];
   const whole = ask(opened(path.join(home, "whole"), true), count, ...work, count).replies;
   const writes = whole.at(-1).ok.writes - whole[1].ok.writes;
@@ -56,7 +73,10 @@ test("arguments of the new operations are checked, then features, then handles",
     ["runtime.start", START],
     ["runtime.time", { runtime: "r", now_ms: "18446744073709551616" }],
     ["runtime.time", { runtime: "r", now_ms: "0" }],
-    ["runtime.resolve", { runtime: "r", effect: `${"0".repeat(64)}.${"0".repeat(64)}`, outcome: { ok: "", failed: "" } }],
+    [
+      "runtime.resolve",
+      { runtime: "r", effect: `${"0".repeat(64)}.${"0".repeat(64)}`, outcome: { ok: "", failed: "" } },
+    ],
     ["runtime.stop", { runtime: "r", how: "now" }],
     ["fault.arm", { writes: 0, when: "before" }],
   );

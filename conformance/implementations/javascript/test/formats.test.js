@@ -8,7 +8,10 @@ import { blob, cbor, chapter, framed, refusalOf } from "./objects.js";
 function* examples() {
   for (const name of ["objects", "framed-sha256", "cbor-blake3"]) {
     for (const [, title, body] of chapter(`grit/${name}`).matchAll(/\.\. example:: (\S+)\n\n((?: {3}.*\n)+)/g)) {
-      const fields = body.trim().split("\n").map((line) => /^\s*(\w+): (.*)$/.exec(line).slice(1));
+      const fields = body
+        .trim()
+        .split("\n")
+        .map((line) => /^\s*(\w+): (.*)$/.exec(line).slice(1));
       yield { title, ...Object.fromEntries(fields) };
     }
   }
@@ -18,7 +21,11 @@ for (const example of examples()) {
   test(`the specification's example ${example.title}`, () => {
     const format = FORMATS.get(example.format);
     const bytes = Buffer.from(example.bytes.replaceAll(" ", ""), "hex");
-    if (example.refused) return assert.equal(refusalOf(() => decodeObject(format, bytes)), example.refused);
+    if (example.refused)
+      return assert.equal(
+        refusalOf(() => decodeObject(format, bytes)),
+        example.refused,
+      );
     const { object, id } = decodeObject(format, bytes);
     assert.equal(id, example.id);
     assert.deepEqual(spellObject(object), JSON.parse(example.object));
@@ -31,10 +38,19 @@ test("the limit on objects is exact", () => {
     const overhead = encodeObject(format, blob(Buffer.alloc(1_000_000))).bytes.length - 1_000_000;
     const { bytes } = encodeObject(format, blob(Buffer.alloc(LIMITS.object_bytes - overhead)));
     assert.equal(bytes.length, LIMITS.object_bytes);
-    assert.equal(refusalOf(() => decodeObject(format, bytes)), "none");
-    assert.equal(refusalOf(() => decodeObject(format, Buffer.alloc(LIMITS.object_bytes + 1))), "exhausted");
+    assert.equal(
+      refusalOf(() => decodeObject(format, bytes)),
+      "none",
+    );
+    assert.equal(
+      refusalOf(() => decodeObject(format, Buffer.alloc(LIMITS.object_bytes + 1))),
+      "exhausted",
+    );
     const more = blob(Buffer.alloc(LIMITS.object_bytes - overhead + 1));
-    assert.equal(refusalOf(() => encodeObject(format, more)), "exhausted");
+    assert.equal(
+      refusalOf(() => encodeObject(format, more)),
+      "exhausted",
+    );
   }
 });
 
@@ -57,21 +73,38 @@ test("whatever one changed byte is decoded to is encoded as these bytes", () => 
 
 test("a mailbox is encoded in the order of its keys, whatever the order it is given in", () => {
   const id = (byte) => byte.repeat(32);
-  const sorted = [[id("01"), id("aa")], [id("7f"), id("bb")], [id("80"), id("aa")]];
+  const sorted = [
+    [id("01"), id("aa")],
+    [id("7f"), id("bb")],
+    [id("80"), id("aa")],
+  ];
   for (const format of [framed, cbor]) {
     const { bytes } = encodeObject(format, { kind: "mailbox", entries: sorted });
     assert.deepEqual(decodeObject(format, bytes).object.entries, sorted);
     assert.deepEqual(encodeObject(format, { kind: "mailbox", entries: sorted.toReversed() }).bytes, bytes);
-    for (const bad of [[id("01"), id("cc")], [id("00"), id("aa")], [id("02"), id("00")]]) {
+    for (const bad of [
+      [id("01"), id("cc")],
+      [id("00"), id("aa")],
+      [id("02"), id("00")],
+    ]) {
       const object = { kind: "mailbox", entries: [...sorted, bad] };
-      assert.equal(refusalOf(() => encodeObject(format, object)), "invalid");
+      assert.equal(
+        refusalOf(() => encodeObject(format, object)),
+        "invalid",
+      );
     }
-    assert.equal(refusalOf(() => encodeObject(format, { kind: "mailbox", entries: [] })), "invalid");
+    assert.equal(
+      refusalOf(() => encodeObject(format, { kind: "mailbox", entries: [] })),
+      "invalid",
+    );
   }
 });
 
 test("deep nesting is refused without recursion", () => {
   for (const initial of [0x81, 0x9f, 0xc1, 0xd8]) {
-    assert.match(refusalOf(() => decodeObject(cbor, Buffer.alloc(1_000_000, initial))), /^(malformed|invalid)$/);
+    assert.match(
+      refusalOf(() => decodeObject(cbor, Buffer.alloc(1_000_000, initial))),
+      /^(malformed|invalid)$/,
+    );
   }
 });

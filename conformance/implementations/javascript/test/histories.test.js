@@ -14,7 +14,9 @@ const GENESIS = [["mt", "genesis"]];
 function bundleOf({ store }) {
   const refs = store.backend.references.all();
   const ids = store.closure(refs.map(([, target]) => target)).sort();
-  return Buffer.concat([...writeBundle(store.format, refs, ids, (id) => encodeObject(store.format, store.read(id)).bytes)]);
+  return Buffer.concat([
+    ...writeBundle(store.format, refs, ids, (id) => encodeObject(store.format, store.read(id)).bytes),
+  ]);
 }
 
 class Play {
@@ -69,7 +71,9 @@ async function playBouncing(format, code, config) {
   return play;
 }
 
-const GOLDEN = [...chapter("runtime/history").matchAll(/^ {3}(S\d| {2}) {2}(framed|cbor) +([\d,]+) bytes +digest ([0-9a-f]{64})$/gm)];
+const GOLDEN = [
+  ...chapter("runtime/history").matchAll(/^ {3}(S\d| {2}) {2}(framed|cbor) +([\d,]+) bytes +digest ([0-9a-f]{64})$/gm),
+];
 
 test("golden histories", async () => {
   const [S1, S3, S4] = [[], [], []];

@@ -21,7 +21,10 @@ function roundTable() {
 }
 
 const GENESIS = [["mt", "genesis"]];
-const FORMATS = [[framed, "framed"], [cbor, "cbor"]];
+const FORMATS = [
+  [framed, "framed"],
+  [cbor, "cbor"],
+];
 
 async function begin(format) {
   const bench = new Bench(format);
@@ -63,8 +66,10 @@ const idsBetween = (start, end) => TEXT.slice(TEXT.indexOf(start), TEXT.indexOf(
 
 test("every plain op", async () => {
   const wanted = idsBetween("The core of the step has", "*A handler.*");
-  const code = "57016b00017641036c6f670002616241036c6f670001635003632f64f250026d65f044016b44076e6f2f73756368" +
-    "57066e616d652f78000044066e616d652f78530071026869f2530071000153f173000153f071000152f153f37107" + "67656e65736973f3";
+  const code =
+    "57016b00017641036c6f670002616241036c6f670001635003632f64f250026d65f044016b44076e6f2f73756368" +
+    "57066e616d652f78000044066e616d652f78530071026869f2530071000153f173000153f071000152f153f37107" +
+    "67656e65736973f3";
   for (const [i, [format]] of FORMATS.entries()) {
     const { bench, agent, a, b, toA, a1 } = await begin(format);
     const content = bench.program(code, { "00": b, "01": bench.program("") });
@@ -96,7 +101,10 @@ test("merge", () => {
   for (const [i, [format]] of FORMATS.entries()) {
     const { blob, tree, workspace } = new Bench(format);
     const core = tree({
-      a: blob("1"), d: tree({ x: blob("2"), y: blob("3") }), e: tree({ z: blob("4") }), wit: blob("w"),
+      a: blob("1"),
+      d: tree({ x: blob("2"), y: blob("3") }),
+      e: tree({ z: blob("4") }),
+      wit: blob("w"),
     });
     const update = tree({ a: tree({ n: blob("5") }), d: tree({ y: blob("6") }), e: blob("7"), new: blob("8") });
     assert.equal(merge(workspace, core, update), (wanted ?? from)[i]);
@@ -125,15 +133,35 @@ const refusal = (code) => (error) => error.code === code;
 test("programs that fail leave nothing, whatever they did before", async () => {
   const { bench, agent, a, toA, a1 } = await begin(framed);
   const programs = [
-    "46", "5401", "99", "41", "4103", "57016b0005aa", "500161aa", "5300710001", "5002", "57002e0000", "5700000000",
-    "57012e0000", "570161000041", "5801 58ff", "580f", "4100", "4c016b", "5702 2f61 0000", "41037769740000 53f07200f0",
+    "46",
+    "5401",
+    "99",
+    "41",
+    "4103",
+    "57016b0005aa",
+    "500161aa",
+    "5300710001",
+    "5002",
+    "57002e0000",
+    "5700000000",
+    "57012e0000",
+    "570161000041",
+    "5801 58ff",
+    "580f",
+    "4100",
+    "4c016b",
+    "5702 2f61 0000",
+    "41037769740000 53f07200f0",
   ];
   for (const code of programs) {
     const message = bench.message(toA, [], bench.program(`57017a0000${code}`));
     await assert.rejects(bench.run(a, a1, [[agent.id, message]]), refusal("failed"), code);
   }
   const right = bench.message(toA, [], bench.program("54005a0000 57017a0000"));
-  assert.deepEqual(Object.keys(bench.entries(bench.step(await bench.run(a, a1, [[agent.id, right]])).core)).includes("z"), true);
+  assert.deepEqual(
+    Object.keys(bench.entries(bench.step(await bench.run(a, a1, [[agent.id, right]])).core)).includes("z"),
+    true,
+  );
 });
 
 test("illegal results are not admitted", async () => {
@@ -153,7 +181,10 @@ test("what is held stays unread, and others are read beside it", async () => {
   const held = bench.message(toA, [], bench.program("4c016b 57016c0000"));
   const other = bench.message(null, [], bench.program("57016b0000"));
   assert.equal(await bench.run(a, a1, [[agent.id, held]]), a1);
-  const a2 = await bench.run(a, a1, [[agent.id, held], [b, other]]);
+  const a2 = await bench.run(a, a1, [
+    [agent.id, held],
+    [b, other],
+  ]);
   const inbox = bench.step(a2).inbox;
   assert.deepEqual([inbox.get(b), inbox.get(agent.id)], [other, agent.id < b ? toA : held]);
   if (agent.id < b) assert.equal(bench.step(await bench.run(a, a2, [[agent.id, held]])).inbox.get(agent.id), held);
@@ -166,9 +197,14 @@ test("programs of any bytes end", async () => {
   const ops = [0x50, 0x57, 0x41, 0x44, 0x53, 0x52, 0x42, 0x51, 0x4c, 0x54, 0x5a, 0x58];
   for (let round = 0; round < 60; round += 1) {
     const bytes = Buffer.from({ length: 4096 }, (_, i) => (i % 7 === 0 ? ops[next() % ops.length] : next() % 6));
-    if (bytes.includes(0x5a)) bytes.forEach((byte, i) => { if (byte === 0x5a) bytes[i] = 0x57; });
+    if (bytes.includes(0x5a))
+      bytes.forEach((byte, i) => {
+        if (byte === 0x5a) bytes[i] = 0x57;
+      });
     const content = bench.tree({ program: bench.blob(bytes), "00": a, "01": bench.blob("") });
-    await bench.run(a, a1, [[agent.id, bench.message(toA, [], content)]]).catch((error) => assert.ok(error.refusalClass));
+    await bench
+      .run(a, a1, [[agent.id, bench.message(toA, [], content)]])
+      .catch((error) => assert.ok(error.refusalClass));
   }
   const copies = hex("5001 61 f3".repeat(800));
   const content = bench.tree({ program: bench.blob(copies) });

@@ -14,7 +14,22 @@ test("names within the grammar", () => {
 test("names outside the grammar", () => {
   const zero = "0".repeat(64);
   const long = "a".repeat(201);
-  const bad = ["", "a", "/a", "a/", "a/b/c", "A/b", "a/B", "1/a", "a/.b", "a/b.", "a/b..c", "a/é", "a/b\n", "runtime/x"];
+  const bad = [
+    "",
+    "a",
+    "/a",
+    "a/",
+    "a/b/c",
+    "A/b",
+    "a/B",
+    "1/a",
+    "a/.b",
+    "a/b.",
+    "a/b..c",
+    "a/é",
+    "a/b\n",
+    "runtime/x",
+  ];
   const noIds = [`heads/${zero}`, "heads/a", `failed/${ID}0`, `heads/${ID.toUpperCase()}`, `tags/${long}`, `${long}/a`];
   for (const name of [...bad, ...noIds]) assert.equal(splitName(name), null, name);
 });

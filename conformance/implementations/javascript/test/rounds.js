@@ -40,7 +40,9 @@ export class Bench {
     const workspace = new Workspace(this.store);
     const last = head === null ? null : this.step(head);
     const proposal = readProposal(this.read, actor, last, inbox);
-    const ask = () => { throw new Error("nobody is asked"); };
+    const ask = () => {
+      throw new Error("nobody is asked");
+    };
     const made = await drive(transit({ workspace, actor, last, proposal, attempt, ask }), 0);
     workspace.keep();
     return made === null ? head : made.step;
@@ -53,6 +55,12 @@ export class Bench {
 export function agentOf(bench, name) {
   const id = bench.tree({ name: bench.blob(name, [["ct", "s"]]) });
   const genesis = bench.message(null, [["mt", "genesis"]], id);
-  const first = bench.writeStep({ previous: null, actor: id, inbox: new Map([[id, genesis]]), outbox: new Map(), core: id });
+  const first = bench.writeStep({
+    previous: null,
+    actor: id,
+    inbox: new Map([[id, genesis]]),
+    outbox: new Map(),
+    core: id,
+  });
   return { id, first };
 }

@@ -5,7 +5,13 @@ import { framed, refusalOf } from "./objects.js";
 import { Bench } from "./rounds.js";
 
 const CONFIG = {
-  agent: "test", schedule: "chosen", clock: "suite", base_ms: 100, cap_ms: 300, max_attempts: 3, transition_ms: 0,
+  agent: "test",
+  schedule: "chosen",
+  clock: "suite",
+  base_ms: 100,
+  cap_ms: 300,
+  max_attempts: 3,
+  transition_ms: 0,
 };
 const GENESIS = [["mt", "genesis"]];
 const UPDATE = [["mt", "update"]];
@@ -46,7 +52,8 @@ class Play {
   /** Choose the last choice, which covers most, until there is none. */
   async all() {
     const steps = [];
-    for (let ready = this.ready; ready.length > 0; ready = this.ready) steps.push(await this.runtime.choose(ready.length - 1));
+    for (let ready = this.ready; ready.length > 0; ready = this.ready)
+      steps.push(await this.runtime.choose(ready.length - 1));
     return steps;
   }
 
@@ -90,7 +97,13 @@ test("injections that are refused make no step", async () => {
   assert.equal(of(a, bench.tree({ x: "1".repeat(64) })), "missing");
   assert.equal(of(a, before), "rejected");
   assert.equal(of(a, x, [["mt", "receipt"]]), "rejected");
-  assert.equal(of(a, x, [["k", "1"], ["k", "2"]]), "invalid");
+  assert.equal(
+    of(a, x, [
+      ["k", "1"],
+      ["k", "2"],
+    ]),
+    "invalid",
+  );
   assert.equal(play.target(`heads/${play.runtime.agent}`), before);
   const signal = play.send(a, x, [], "signal");
   const after = play.target(`heads/${play.runtime.agent}`);
@@ -169,9 +182,14 @@ test("messages that failed together are run one at a time", async () => {
   play.do(a, "46");
   play.do(a, "41036c6f67000163");
   assert.equal(play.ready.length, 2);
-  const singles = play.ready.filter(({ inbox }) => bench.read(inbox[0][1]).previous === play.head(a).inbox.get(play.runtime.agent));
+  const singles = play.ready.filter(
+    ({ inbox }) => bench.read(inbox[0][1]).previous === play.head(a).inbox.get(play.runtime.agent),
+  );
   assert.equal(singles.length, 1);
-  assert.equal(await play.runtime.choose(play.ready.findIndex(({ inbox }) => inbox[0][1] !== singles[0].inbox[0][1])), null);
+  assert.equal(
+    await play.runtime.choose(play.ready.findIndex(({ inbox }) => inbox[0][1] !== singles[0].inbox[0][1])),
+    null,
+  );
   assert.deepEqual(play.ready, singles);
   await play.all();
   assert.equal(bench.text(play.core(a).log), "ab");
@@ -197,7 +215,10 @@ test("a cleanup is the last thing that is read", async () => {
   play.send(a, bench.blob("x"), [["mt", "cleanup"]]);
   play.do(b, "5300710001", { "00": a, "01": bench.program("57016b0000") });
   await play.runtime.choose(play.ready.findIndex(({ actor }) => actor === b));
-  assert.deepEqual(play.ready.map(({ actor, inbox }) => [actor, inbox[0][0]]), [[a, b]]);
+  assert.deepEqual(
+    play.ready.map(({ actor, inbox }) => [actor, inbox[0][0]]),
+    [[a, b]],
+  );
   await play.all();
   assert.equal(play.head(a).previous, null);
 });
@@ -216,29 +237,59 @@ test("mail to the agent, acknowledgement and effects", async () => {
   const play = await Play.begun();
   const { a, bench, runtime } = play;
   const say = (type) => `530071${Buffer.from([type.length]).toString("hex")}${Buffer.from(type).toString("hex")}01`;
-  play.do(a, ["hi", "effect.x", "effect.", "effect.y"].map(say).join(""), { "00": runtime.agent, "01": bench.blob("x") });
+  play.do(a, ["hi", "effect.x", "effect.", "effect.y"].map(say).join(""), {
+    "00": runtime.agent,
+    "01": bench.blob("x"),
+  });
   await play.all();
   const mail = runtime.mail();
-  assert.deepEqual(mail.map(([sender]) => sender), [a, a, a, a]);
+  assert.deepEqual(
+    mail.map(([sender]) => sender),
+    [a, a, a, a],
+  );
   const effects = runtime.effects();
-  assert.deepEqual(effects.map(({ kind, message, request }) => [kind, message, request]), [["x", mail[1][1], "eA"], ["y", mail[3][1], "eA"]]);
+  assert.deepEqual(
+    effects.map(({ kind, message, request }) => [kind, message, request]),
+    [
+      ["x", mail[1][1], "eA"],
+      ["y", mail[3][1], "eA"],
+    ],
+  );
   runtime.resolve(effects[1].effect, { failed: "no" });
   assert.equal(play.head(runtime.agent).inbox.has(a), false);
-  assert.deepEqual(runtime.effects().map(({ kind }) => kind), ["x"]);
-  assert.equal(refusalOf(() => runtime.resolve(effects[1].effect, { failed: "no" })), "missing");
-  assert.equal(refusalOf(() => runtime.resolve(effects[0].effect, { failed: "\ud800" })), "invalid");
+  assert.deepEqual(
+    runtime.effects().map(({ kind }) => kind),
+    ["x"],
+  );
+  assert.equal(
+    refusalOf(() => runtime.resolve(effects[1].effect, { failed: "no" })),
+    "missing",
+  );
+  assert.equal(
+    refusalOf(() => runtime.resolve(effects[0].effect, { failed: "\ud800" })),
+    "invalid",
+  );
   runtime.acknowledge(a, mail[0][1]);
   runtime.resolve(effects[0].effect, { ok: Buffer.from("y") });
   assert.equal(play.head(runtime.agent).inbox.get(a), mail[1][1]);
   const answer = bench.read(play.head(runtime.agent).outbox.get(a));
   assert.deepEqual(Object.fromEntries(answer.headers), { mt: "effect.ok", reply: mail[1][1] });
   play.again();
-  assert.deepEqual(play.runtime.effects().map(({ kind }) => kind), ["y"]);
+  assert.deepEqual(
+    play.runtime.effects().map(({ kind }) => kind),
+    ["y"],
+  );
   play.runtime.acknowledge(a, mail[3][1]);
   play.runtime.acknowledge(a, mail[3][1]);
   assert.deepEqual(play.runtime.mail(), []);
-  assert.equal(refusalOf(() => play.runtime.acknowledge(a, mail[0][1])), "rejected");
-  assert.equal(refusalOf(() => play.runtime.acknowledge(play.bench.core("z"), mail[0][1])), "missing");
+  assert.equal(
+    refusalOf(() => play.runtime.acknowledge(a, mail[0][1])),
+    "rejected",
+  );
+  assert.equal(
+    refusalOf(() => play.runtime.acknowledge(play.bench.core("z"), mail[0][1])),
+    "missing",
+  );
 });
 
 test("actors whom nobody holds are collected, and can begin anew", async () => {
@@ -279,7 +330,10 @@ test("sleeping actors keep nobody waiting, and stop when told", async () => {
   const stray = bench.blob("stray");
   bench.workspace.keep();
   assert.equal(bench.store.prune([]), 1);
-  assert.equal(refusalOf(() => bench.store.get(stray)), "missing");
+  assert.equal(
+    refusalOf(() => bench.store.get(stray)),
+    "missing",
+  );
   const head = play.target(`heads/${a}`);
   await runtime.stop("now");
   assert.equal(play.target(`heads/${a}`), head);
@@ -317,10 +371,23 @@ test("queries ask the head", async () => {
   const { a, b, runtime, bench } = play;
   const { step, result } = runtime.query(a, "step", Buffer.alloc(0));
   assert.deepEqual([step, bench.text(result)], [play.target(`heads/${a}`), step]);
-  assert.equal(refusalOf(() => runtime.query(bench.core("z"), "step", Buffer.alloc(0))), "missing");
-  assert.equal(refusalOf(() => runtime.query(runtime.agent, "step", Buffer.alloc(0))), "rejected/unresolved");
-  assert.equal(refusalOf(() => runtime.query(a, "fail", Buffer.alloc(0))), "rejected/failed");
-  play.do(a, "5100 04 73746570 01 0171 5100 02 6e6f 01 0172 51 02 02 6e6f 01 0173", { "00": b, "01": bench.blob("x"), "02": bench.tree({ x: b }) });
+  assert.equal(
+    refusalOf(() => runtime.query(bench.core("z"), "step", Buffer.alloc(0))),
+    "missing",
+  );
+  assert.equal(
+    refusalOf(() => runtime.query(runtime.agent, "step", Buffer.alloc(0))),
+    "rejected/unresolved",
+  );
+  assert.equal(
+    refusalOf(() => runtime.query(a, "fail", Buffer.alloc(0))),
+    "rejected/failed",
+  );
+  play.do(a, "5100 04 73746570 01 0171 5100 02 6e6f 01 0172 51 02 02 6e6f 01 0173", {
+    "00": b,
+    "01": bench.blob("x"),
+    "02": bench.tree({ x: b }),
+  });
   await play.all();
   const { q, r, s } = play.core(a);
   assert.deepEqual([bench.text(q), r, bench.text(s)], [play.target(`heads/${b}`), undefined, "error"]);

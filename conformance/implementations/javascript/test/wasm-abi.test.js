@@ -23,8 +23,16 @@ class Desk {
     this.bench = new Bench(format);
     const { workspace } = this.bench;
     this.call = {
-      workspace, format, manifest, scope: new Set(), covered: [], queryName: null, attempt: 7, input: () => null,
-      mayUse: (grant) => manifest[grant] !== undefined, ...call,
+      workspace,
+      format,
+      manifest,
+      scope: new Set(),
+      covered: [],
+      queryName: null,
+      attempt: 7,
+      input: () => null,
+      mayUse: (grant) => manifest[grant] !== undefined,
+      ...call,
     };
     this.abi = new Abi(this.call);
   }
@@ -82,7 +90,10 @@ for (const format of [framed, cbor]) {
   test(`reading objects in ${name}`, () => {
     const desk = new Desk(format);
     const { bench } = desk;
-    const blob = bench.blob("hello", [["z", "1"], ["ab", "2"]]);
+    const blob = bench.blob("hello", [
+      ["z", "1"],
+      ["ab", "2"],
+    ]);
     const tree = bench.tree({ bb: blob, a: bench.tree({ x: blob }), c: blob });
     const message = bench.message(null, [["mt", "m"]], blob);
     const [atBlob, atTree, atMessage] = [blob, tree, message].map((id) => desk.known(id));
@@ -101,14 +112,23 @@ for (const format of [framed, cbor]) {
     assert.deepEqual(desk.serve("link", atMessage, 1, OUT), { result: 1, units: 104 + Math.ceil((32 + 139) / 8) });
     assert.equal(desk.out(), blob);
     assert.deepEqual(desk.serve("link", atMessage, 0, OUT), { result: ABSENT, units: 104 + Math.ceil(139 / 8) });
-    assert.deepEqual([desk.serve("link", atMessage, 2, OUT).result, desk.serve("link", atBlob, 2, OUT).result], [INVALID, KIND]);
-    const names = [0, 1, 2].map((i) => desk.bytes(OUT, desk.serve("entry", atTree, i, OUT, 255, SECOND_OUT).result).toString());
+    assert.deepEqual(
+      [desk.serve("link", atMessage, 2, OUT).result, desk.serve("link", atBlob, 2, OUT).result],
+      [INVALID, KIND],
+    );
+    const names = [0, 1, 2].map((i) =>
+      desk.bytes(OUT, desk.serve("entry", atTree, i, OUT, 255, SECOND_OUT).result).toString(),
+    );
     assert.deepEqual(names, ["a", "bb", "c"]);
     assert.deepEqual(desk.serve("entry", atTree, 1, OUT, 1, SECOND_OUT), { result: 2, units: 104 + 16 });
     assert.deepEqual(desk.serve("entry", atTree, 3, OUT, 255, SECOND_OUT), { result: ABSENT, units: 120 });
-    assert.deepEqual(desk.serve("find", atTree, desk.text("a/x"), OUT), { result: 1, units: 105 + Math.ceil((32 + 124 + 41) / 8) });
+    assert.deepEqual(desk.serve("find", atTree, desk.text("a/x"), OUT), {
+      result: 1,
+      units: 105 + Math.ceil((32 + 124 + 41) / 8),
+    });
     assert.deepEqual(desk.serve("find", atTree, desk.text("bb/x"), OUT), { result: ABSENT, units: 105 + 16 });
-    for (const path of ["", "/", "a/", "..", "a\0"]) assert.equal(desk.serve("find", atTree, desk.text(path), OUT).result, INVALID);
+    for (const path of ["", "/", "a/", "..", "a\0"])
+      assert.equal(desk.serve("find", atTree, desk.text(path), OUT).result, INVALID);
   });
 
   test(`making objects in ${name}`, () => {
@@ -125,11 +145,20 @@ for (const format of [framed, cbor]) {
     assert.equal(desk.serve("place", deep, desk.text("code/a/c"), zero, OUT).result, ABSENT);
     assert.equal(desk.serve("place", deep, desk.text("code/a/b"), zero, OUT).result, 0);
     assert.deepEqual(Object.keys(bench.entries(desk.out())).sort(), ["count", "wit"]);
-    assert.deepEqual(desk.serve("place", zero, desk.text("a/b"), blob, OUT), { result: 0, units: 1000 + Math.ceil(67 / 8) + Math.ceil((32 + 82) / 8) });
+    assert.deepEqual(desk.serve("place", zero, desk.text("a/b"), blob, OUT), {
+      result: 0,
+      units: 1000 + Math.ceil(67 / 8) + Math.ceil((32 + 82) / 8),
+    });
     const alone = desk.known(desk.out());
-    assert.deepEqual(desk.serve("place", alone, desk.text("a/b"), zero, OUT), { result: 0, units: 1009 + Math.ceil((32 + 82) / 8) });
+    assert.deepEqual(desk.serve("place", alone, desk.text("a/b"), zero, OUT), {
+      result: 0,
+      units: 1009 + Math.ceil((32 + 82) / 8),
+    });
     assert.equal(desk.out(), ZERO_ID);
-    const [actor, message] = [desk.known(bench.tree({ x: bench.blob("x") })), desk.known(bench.message(null, [], bench.blob("x")))];
+    const [actor, message] = [
+      desk.known(bench.tree({ x: bench.blob("x") })),
+      desk.known(bench.message(null, [], bench.blob("x"))),
+    ];
     assert.deepEqual(desk.serve("mail", zero, actor, message, OUT), { result: 0, units: 1012 + 13 });
     const mailbox = desk.known(desk.out());
     assert.deepEqual(desk.serve("mail", mailbox, blob, message, OUT).result, KIND);
@@ -149,14 +178,22 @@ for (const format of [framed, cbor]) {
     const desk = new Desk(format);
     desk.memory = new Uint8Array(9_000_000);
     const most = 8_388_000 - 64;
-    assert.deepEqual(desk.serve("blob", 0, most + 1, 0, 0, OUT), { result: LIMIT, units: 1000 + Math.ceil((most + 1) / 8) + 1_048_501 });
+    assert.deepEqual(desk.serve("blob", 0, most + 1, 0, 0, OUT), {
+      result: LIMIT,
+      units: 1000 + Math.ceil((most + 1) / 8) + 1_048_501,
+    });
     assert.equal(desk.serve("blob", 0, most, 0, 0, OUT).result, 0);
     const { bench } = desk;
     const blob = bench.blob("gone");
     bench.workspace.keep();
     bench.store.erase(blob);
     const at = desk.known(blob);
-    const results = [["kind", at], ["size", at], ["read", at, 0, OUT, 4], ["headers", at, OUT, 4]].map((call) => desk.serve(...call).result);
+    const results = [
+      ["kind", at],
+      ["size", at],
+      ["read", at, 0, OUT, 4],
+      ["headers", at, OUT, 4],
+    ].map((call) => desk.serve(...call).result);
     assert.deepEqual(results, [1, ERASED, ERASED, ERASED]);
     assert.equal(desk.serve("blob", desk.text("gone"), 0, 0, OUT).result, 0);
     assert.equal(desk.serve("read", OUT, 0, SECOND_OUT, 4).result, ERASED);
@@ -168,10 +205,22 @@ test("the order of what is wrong with a host call", () => {
   const unknown = desk.id(desk.bench.blob("y"));
   const blob = desk.known(desk.bench.blob("x"));
   const [path, length] = desk.text("a//b");
-  assert.equal(causeOf(() => desk.serve("find", unknown, path, length, MEMORY - 31)), "trap:memory-bounds");
-  assert.equal(causeOf(() => desk.serve("random", 0, 10)), "denied:random");
-  assert.equal(causeOf(() => desk.serve("random", MEMORY, 1)), "trap:memory-bounds");
-  assert.equal(causeOf(() => desk.serve("random", -1, -1)), "trap:memory-bounds");
+  assert.equal(
+    causeOf(() => desk.serve("find", unknown, path, length, MEMORY - 31)),
+    "trap:memory-bounds",
+  );
+  assert.equal(
+    causeOf(() => desk.serve("random", 0, 10)),
+    "denied:random",
+  );
+  assert.equal(
+    causeOf(() => desk.serve("random", MEMORY, 1)),
+    "trap:memory-bounds",
+  );
+  assert.equal(
+    causeOf(() => desk.serve("random", -1, -1)),
+    "trap:memory-bounds",
+  );
   assert.equal(desk.serve("log", MEMORY, 0).result, 0);
   assert.equal(desk.serve("find", unknown, path, length, OUT).result, UNKNOWN);
   assert.equal(desk.serve("find", blob, path, length, OUT).result, KIND);
@@ -179,7 +228,10 @@ test("the order of what is wrong with a host call", () => {
   assert.equal(desk.serve("input", 8, OUT).result, INVALID);
   assert.deepEqual(desk.serve("input", 0, OUT), { result: ABSENT, units: 100 });
   desk.fuel = 103n;
-  assert.equal(causeOf(() => desk.serve("kind", unknown)), "OutOfFuel");
+  assert.equal(
+    causeOf(() => desk.serve("kind", unknown)),
+    "OutOfFuel",
+  );
   desk.fuel = 104n;
   assert.deepEqual(desk.serve("kind", unknown), { result: UNKNOWN, units: 104 });
 });
@@ -212,19 +264,37 @@ test("queries, randomness, the clock, the attempt, and the end", () => {
   const desk = new Desk(framed, { manifest, ask, random: { key, position: 0n }, clock: 5n });
   const [actor, args] = [desk.known(desk.bench.tree({ x: desk.bench.blob("x") })), desk.known(desk.bench.blob("a"))];
   const query = () => desk.serve("query", actor, desk.text("q"), args, OUT);
-  answers.push(() => desk.bench.blob("answer"), () => null, () => { throw rejected("no"); });
+  answers.push(
+    () => desk.bench.blob("answer"),
+    () => null,
+    () => {
+      throw rejected("no");
+    },
+  );
   assert.deepEqual(query(), { result: 1, units: 10_009 + 4 });
   assert.equal(desk.out(), desk.bench.blob("answer"));
-  assert.deepEqual([query(), query()].map(({ result, units }) => [result, units]), [[ABSENT, 10_009], [FAILED, 10_009]]);
+  assert.deepEqual(
+    [query(), query()].map(({ result, units }) => [result, units]),
+    [
+      [ABSENT, 10_009],
+      [FAILED, 10_009],
+    ],
+  );
   assert.equal(desk.serve("query", actor, desk.put([0xff]), 1, args, OUT).result, INVALID);
   assert.deepEqual(desk.serve("random", OUT, 30), { result: 0, units: 115 });
   desk.serve("random", OUT + 30, 2);
   assert.equal(desk.out(), "43840600bc81db123e47ff9c26c205856b3b5d6fde6c428f87b8aa02ff9ce557");
   desk.call.random = { key, position: 2n ** 63n - 2n };
   assert.deepEqual(desk.serve("random", OUT, 2), { result: LIMIT, units: 101 });
-  assert.deepEqual([1, 2, 3].map(() => desk.serve("clock").result), [5n, 2n ** 62n + 5n, 5n]);
+  assert.deepEqual(
+    [1, 2, 3].map(() => desk.serve("clock").result),
+    [5n, 2n ** 62n + 5n, 5n],
+  );
   assert.equal(desk.serve("attempt").result, 7);
   assert.equal(desk.serve("fuel").result, desk.fuel);
   assert.equal(desk.serve("query_name", OUT, 10).result, ABSENT);
-  assert.equal(causeOf(() => desk.serve("fail", -1, desk.text("why"))), "guest:4294967295");
+  assert.equal(
+    causeOf(() => desk.serve("fail", -1, desk.text("why"))),
+    "guest:4294967295",
+  );
 });

@@ -1,7 +1,7 @@
 // Cores of Wasm actors for tests: documents, and the committed guests.
 
 import fs from "node:fs";
-import { ARRAY, BYTES, MAP, TEXT, UINT, head, string, writeMap } from "../src/cbor.js";
+import { ARRAY, BYTES, TEXT, UINT, head, string, writeMap } from "../src/cbor.js";
 import { agentOf, hex } from "./rounds.js";
 
 const CBOR = [["ct", "cbor"]];
@@ -19,7 +19,8 @@ export function encode(value) {
 }
 
 /** The bytes of a committed guest. */
-export const guest = (name) => fs.readFileSync(new URL(`../../../../vectors/wasm/guests/${name}.wasm`, import.meta.url));
+export const guest = (name) =>
+  fs.readFileSync(new URL(`../../../../vectors/wasm/guests/${name}.wasm`, import.meta.url));
 
 /** A document as a blob. */
 export const document = (bench, value) => bench.blob(encode({ v: 1, ...value }), CBOR);

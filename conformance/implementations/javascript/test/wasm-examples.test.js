@@ -20,7 +20,10 @@ function counter() {
 /** The ids of the chapter for a format: "A, s1" -> {id, units, used}. */
 function figures(format) {
   const [, lines] = new RegExp(`\\n {3}${format.name} *(?:units +used)?\\n((?: {3}\\S.*\\n)+)`).exec(text);
-  const rows = lines.trimEnd().split("\n").map((line) => /^ {3}(.{9})([0-9a-f]{64})(.*)$/.exec(line));
+  const rows = lines
+    .trimEnd()
+    .split("\n")
+    .map((line) => /^ {3}(.{9})([0-9a-f]{64})(.*)$/.exec(line));
   return new Map(rows.map(([, name, id, rest]) => [name.trim(), { id, rest: rest.trim().split(/ +/) }]));
 }
 
@@ -51,13 +54,23 @@ for (const format of [framed, cbor]) {
     const b = coreOf(bench, { wasm: bench.tree({ manifest: bench.blob(hex(MANIFEST), CBOR) }) });
     const ofA = await stepsOf(bench, a, 2);
     const ofB = await stepsOf(bench, b, 3);
-    const found = new Map([["A", a], ["B", b]]);
-    ofA.forEach((id, i) => found.set(`A, s${i + 1}`, id));
-    ofB.forEach((id, i) => found.set(`B, s${i + 1}`, id));
+    const found = new Map([
+      ["A", a],
+      ["B", b],
+    ]);
+    ofA.forEach((id, i) => {
+      found.set(`A, s${i + 1}`, id);
+    });
+    ofB.forEach((id, i) => {
+      found.set(`B, s${i + 1}`, id);
+    });
     const named = [...expected].filter(([name]) => found.has(name));
     assert.ok(named.length >= 3);
     for (const [name, { id }] of named) assert.equal(found.get(name), id, name);
-    assert.deepEqual([...ofA, ...ofB].map((id) => numberAt(bench, id)), [1, 1, 1, 2, 3]);
+    assert.deepEqual(
+      [...ofA, ...ofB].map((id) => numberAt(bench, id)),
+      [1, 1, 1, 2, 3],
+    );
     const wasm = bench.entries(bench.entries(bench.step(ofB[2]).core).wasm);
     assert.deepEqual(bench.read(wasm.state).data, hex(STATE_OF_S3));
   });

@@ -33,9 +33,14 @@ const RECURSIONS = {
   "an operand": witOf("i32.const 1 call 0 i32.add"),
   "i64 locals": witOf("i64.const 1 local.set 0 call 0 local.get 0 i32.wrap_i64 i32.add", { locals: [[1_000, "i64"]] }),
   "f64 locals": witOf("call 0 local.get 9999 i32.trunc_sat_f64_s i32.add", { locals: [[10_000, "f64"]] }),
-  "f64 operands": witOf(`${repeat(3_000, (i) => `f64.const ${i}`)} call 0 drop ${"f64.add ".repeat(2_999)} drop i32.const 0`),
+  "f64 operands": witOf(
+    `${repeat(3_000, (i) => `f64.const ${i}`)} call 0 drop ${"f64.add ".repeat(2_999)} drop i32.const 0`,
+  ),
   "many parameters and results": witOf("call 1 i32.const 0", {
-    types: [[i64s(64), i64s(16)], ["", ""]],
+    types: [
+      [i64s(64), i64s(16)],
+      ["", ""],
+    ],
     functions: [
       { type: 2, code: `${repeat(64, () => "i64.const 1")} call 2 ${"drop ".repeat(16)}` },
       { type: 1, code: `${repeat(64, (i) => `local.get ${i}`)} call 2` },
@@ -51,27 +56,56 @@ for (const [name, bytes] of Object.entries(RECURSIONS)) {
 }
 
 test("recursion that is optimized meanwhile", (context) => {
-  const terms = repeat(8, (i) => `local.get ${1 + i} i32.wrap_i64 i32.add local.get ${9 + i} i32.trunc_sat_f64_u i32.add`);
-  const sets = repeat(8, (i) =>
-    `local.get 0 i64.extend_i32_u i64.const ${i + 3} i64.mul local.set ${1 + i} local.get 0 f64.convert_i32_u local.set ${9 + i}`);
+  const terms = repeat(
+    8,
+    (i) => `local.get ${1 + i} i32.wrap_i64 i32.add local.get ${9 + i} i32.trunc_sat_f64_u i32.add`,
+  );
+  const sets = repeat(
+    8,
+    (i) =>
+      `local.get 0 i64.extend_i32_u i64.const ${i + 3} i64.mul local.set ${1 + i} local.get 0 f64.convert_i32_u local.set ${9 + i}`,
+  );
   const bytes = witOf(
     "loop - i32.const 40 call 1 drop local.get 0 i32.const 1 i32.add local.tee 0 i32.const 20000 i32.lt_u br_if 0 end i32.const 100000 call 1",
     {
-      locals: [[1, "i32"]], types: [["i32", "i32"]],
-      functions: [{
-        type: 1, locals: [[8, "i64"], [8, "f64"]],
-        code: `${sets} local.get 0 i32.eqz if i32 i32.const 7 else local.get 0 i32.const 1 i32.sub call 1 end ${terms}`,
-      }],
-    });
+      locals: [[1, "i32"]],
+      types: [["i32", "i32"]],
+      functions: [
+        {
+          type: 1,
+          locals: [
+            [8, "i64"],
+            [8, "f64"],
+          ],
+          code: `${sets} local.get 0 i32.eqz if i32 i32.const 7 else local.get 0 i32.const 1 i32.sub call 1 end ${terms}`,
+        },
+      ],
+    },
+  );
   const guest = start(context, bytes, { fuel: 10n ** 12n });
-  assert.equal(endOf(() => guest.call("wit")), "stack-overflow");
+  assert.equal(
+    endOf(() => guest.call("wit")),
+    "stack-overflow",
+  );
   assert.ok(10n ** 12n - guest.fuel > 20_000n * 40n * 100n); // it came as far as the last recursion
 });
 
 const HOSTED = witOf(
   "i32.const 3 memory.grow drop i32.const 200000 i32.const 7 i32.store8 0 0 i32.const 200000 i32.const -1 call 0 i32.const 200001 i32.load8_u 0 0 i32.add",
-  { memory: [1, 4], types: [["i32 i32", "i32"], ["", "i32"]], imports: [["input", 1]], functions: [{ type: 2, code: "unreachable" }],
-    exports: [["wit", "function", 1], ["other", "function", 2]] });
+  {
+    memory: [1, 4],
+    types: [
+      ["i32 i32", "i32"],
+      ["", "i32"],
+    ],
+    imports: [["input", 1]],
+    functions: [{ type: 2, code: "unreachable" }],
+    exports: [
+      ["wit", "function", 1],
+      ["other", "function", 2],
+    ],
+  },
+);
 
 test("the host sees memory and fuel as they are, and the guest what it makes of them", (context) => {
   const seen = [];
@@ -89,7 +123,10 @@ test("the host sees memory and fuel as they are, and the guest what it makes of 
 
 test("the host may call the guest meanwhile, and end it", (context) => {
   const host = (name, args, guest) => guest.call("other");
-  assert.equal(endOf(() => start(context, HOSTED, { host }).call("wit")), "unreachable");
+  assert.equal(
+    endOf(() => start(context, HOSTED, { host }).call("wit")),
+    "unreachable",
+  );
   const caught = (name, args, guest) => {
     assert.throws(() => guest.call("other"), Trap);
     guest.memory[200_001] = 1;
@@ -98,13 +135,25 @@ test("the host may call the guest meanwhile, and end it", (context) => {
   };
   assert.equal(start(context, HOSTED, { host: caught }).call("wit"), 2);
   const trouble = new Error("of the host");
-  assert.throws(() => start(context, HOSTED, { host: () => { throw trouble; } }).call("wit"), (error) => error === trouble);
+  assert.throws(
+    () =>
+      start(context, HOSTED, {
+        host: () => {
+          throw trouble;
+        },
+      }).call("wit"),
+    (error) => error === trouble,
+  );
   const poor = start(context, HOSTED, { host: (name, args, guest) => guest.charge(975_349) });
   assert.deepEqual([endOf(() => poor.call("wit")), poor.fuel], ["fuel", -1n]);
 });
 
 test("a restored instance: pages, memory, globals", (context) => {
-  const bytes = witOf("global.get 0 i32.const 100000 i32.load 2 0 i32.add", { memory: [1], data: [[0, "data"]], globals: [["i32", true, "i32.const 0"]] });
+  const bytes = witOf("global.get 0 i32.const 100000 i32.load 2 0 i32.add", {
+    memory: [1],
+    data: [[0, "data"]],
+    globals: [["i32", true, "i32.const 0"]],
+  });
   const guest = start(context, bytes);
   assert.deepEqual([guest.memory.subarray(0, 4).toString(), guest.getGlobals()], ["100,97,116,97", [0n]]);
   guest.growTo(2);
@@ -127,7 +176,11 @@ test("a guest that runs for ever lets others have their turn, and is ended", asy
 });
 
 test("memory that was given up is free again", () => {
-  const touch = admit(witOf("i32.const 0 i32.const 1 i32.const 33554432 memory.fill i32.const 0", { memory: [512] }), "wit", 1_024);
+  const touch = admit(
+    witOf("i32.const 0 i32.const 1 i32.const 33554432 memory.fill i32.const 0", { memory: [512] }),
+    "wit",
+    1_024,
+  );
   for (let i = 0; i < 24; i += 1) {
     const guest = new Guest(touch, () => 0);
     guest.fuel = 10_000_000n;
@@ -146,7 +199,9 @@ test("a process ends though a guest still runs", () => {
     guest.calling("wit").next();
     console.log("on its way");`;
   const done = spawnSync(process.execPath, ["--input-type=module", "-e", source], {
-    cwd: new URL("..", import.meta.url), encoding: "utf8", timeout: 20_000,
+    cwd: new URL("..", import.meta.url),
+    encoding: "utf8",
+    timeout: 20_000,
   });
   assert.deepEqual([done.status, done.stdout], [0, "on its way\n"]);
 });
@@ -154,5 +209,8 @@ test("a process ends though a guest still runs", () => {
 test("frames that never fit", (context) => {
   const wide = { types: [["", i64s(16)]], functions: [{ type: 1, code: repeat(16, () => "i64.const 1") }] };
   const calls = (count) => start(context, witOf(`${repeat(count, () => "call 1")} i32.const 7 return`, wide));
-  assert.deepEqual([4_000, 4_200, 65_000].map((count) => endOf(() => calls(count).call("wit"))), [7, "stack-overflow", "stack-overflow"]);
+  assert.deepEqual(
+    [4_000, 4_200, 65_000].map((count) => endOf(() => calls(count).call("wit"))),
+    [7, "stack-overflow", "stack-overflow"],
+  );
 });

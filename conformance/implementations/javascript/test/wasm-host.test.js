@@ -31,10 +31,24 @@ test("documents are read to the byte", () => {
   assert.ok(isManifest("a1 6176 01"));
   assert.ok(isManifest("a2 6176 01 64 6675656c 1b7fffffffffffffff"));
   const wrong = [
-    "", "a0", "a1 6176 02", "a1 6176 1801", "a1 6176 01 00", "bf 6176 01 ff", "a2 6176 01 61 78 01", "c0 a1 6176 01",
-    "a2 64 6675656c 01 6176 01", "a2 6176 01 64 6675656c 00", "a2 6176 01 64 6675656c 1b8000000000000000",
-    "a2 6176 01 65 696d616765 f4", "a2 6176 01 65 7061676573 1a00010001", "a2 6176 01 6176 01", "a2 6176 01 6476616c7565 f5",
-    "a2 6176 01 66 6d6f756e7473 a1 61 2f 62 726f", "a2 6176 01 66 6d6f756e7473 a1 60 62 726f", "a2 6176 01 64 73656e64 62 6e6f",
+    "",
+    "a0",
+    "a1 6176 02",
+    "a1 6176 1801",
+    "a1 6176 01 00",
+    "bf 6176 01 ff",
+    "a2 6176 01 61 78 01",
+    "c0 a1 6176 01",
+    "a2 64 6675656c 01 6176 01",
+    "a2 6176 01 64 6675656c 00",
+    "a2 6176 01 64 6675656c 1b8000000000000000",
+    "a2 6176 01 65 696d616765 f4",
+    "a2 6176 01 65 7061676573 1a00010001",
+    "a2 6176 01 6176 01",
+    "a2 6176 01 6476616c7565 f5",
+    "a2 6176 01 66 6d6f756e7473 a1 61 2f 62 726f",
+    "a2 6176 01 66 6d6f756e7473 a1 60 62 726f",
+    "a2 6176 01 64 73656e64 62 6e6f",
   ];
   for (const text of wrong) assert.ok(!isManifest(text), text);
   assert.equal(readManifest(cbor, { ...bytes("a1 6176 01"), headers: [] }), null);
@@ -42,8 +56,24 @@ test("documents are read to the byte", () => {
   assert.notEqual(readManifest(cbor, bytes("a2 6176 01 66 6d6f756e7473 a1 62 c3a9 62 726f")), null);
   assert.equal(readManifest(framed, bytes("a2 6176 01 66 6d6f756e7473 a1 62 c3a9 62 726f")), null);
   const isState = (value) => readState(cbor, { ...bytes(""), data: encode(value) }) !== null;
-  assert.ok(isState({ v: 1, used: 0, pages: 0, globals: [2n ** 64n - 1n], call: "wit", random: [Buffer.alloc(32), 0], clock: 1 }));
-  for (const rest of [{}, { used: 1, pages: 0 }, { used: 1, globals: [] }, { used: 1, call: "wit" }, { used: 2n ** 63n }]) {
+  assert.ok(
+    isState({
+      v: 1,
+      used: 0,
+      pages: 0,
+      globals: [2n ** 64n - 1n],
+      call: "wit",
+      random: [Buffer.alloc(32), 0],
+      clock: 1,
+    }),
+  );
+  for (const rest of [
+    {},
+    { used: 1, pages: 0 },
+    { used: 1, globals: [] },
+    { used: 1, call: "wit" },
+    { used: 2n ** 63n },
+  ]) {
     assert.ok(!isState({ v: 1, ...rest }));
   }
 });
@@ -59,7 +89,10 @@ test("what comes before guest code, in its order", async () => {
   assert.equal(await of({ manifest: { pages: 65_536 } }, Buffer.from("x")), "exhausted:host");
   assert.equal(await of({}, Buffer.from("x")), "unresolved:module");
   assert.equal(await of({ more: { code: bench.blob("x") } }), "unresolved:node");
-  assert.equal(await of({ manifest: { clock: { start: 0, tick: 1 } }, wasm: { state: bench.blob("x") } }), "unresolved:image");
+  assert.equal(
+    await of({ manifest: { clock: { start: 0, tick: 1 } }, wasm: { state: bench.blob("x") } }),
+    "unresolved:image",
+  );
   assert.equal(await of({ manifest: {}, wasm: { state: bench.blob("x") } }), "none");
   assert.equal(await of({ manifest: { fuel: 1 } }), "exhausted:fuel");
   assert.equal(await of({ manifest: { tank: 5 } }), "exhausted:fuel");
@@ -70,7 +103,9 @@ test("what comes before guest code, in its order", async () => {
 test("grants of a result", async () => {
   const bench = new Bench(framed);
   const refusal = async (code, manifest = {}, operands = {}) => {
-    const actor = await born(bench, manifest, { more: { fs: bench.tree({ old: bench.tree({ f: bench.blob("f") }) }) } });
+    const actor = await born(bench, manifest, {
+      more: { fs: bench.tree({ old: bench.tree({ f: bench.blob("f") }) }) },
+    });
     return actor.refusal(() => actor.run(code, operands));
   };
   const mounts = { old: "ro", new: "rw" };
@@ -122,9 +157,13 @@ test("updates of Wasm actors", async () => {
   const actor = await born(bench, {});
   assert.equal((await actor.take(change(), UPDATE, stranger)).core.x, undefined);
   assert.notEqual((await actor.take(change(), UPDATE)).core.x, undefined);
-  const peers = (await actor.take(change({ wasm: bench.tree({ peers: bench.tree({ a: stranger }) }) }), UPDATE)).wasm.peers;
+  const peers = (await actor.take(change({ wasm: bench.tree({ peers: bench.tree({ a: stranger }) }) }), UPDATE)).wasm
+    .peers;
   assert.notEqual(peers, undefined);
-  assert.equal((await actor.take(change({ wasm: bench.tree({ state: bench.blob("x") }), y: bench.blob("y") }), UPDATE)).core.y, undefined);
+  assert.equal(
+    (await actor.take(change({ wasm: bench.tree({ state: bench.blob("x") }), y: bench.blob("y") }), UPDATE)).core.y,
+    undefined,
+  );
   assert.equal((await actor.take(change({ wasm: bench.blob("x"), y: bench.blob("y") }), UPDATE)).core.y, undefined);
   const named = await born(bench, {}, { wasm: { creator: stranger } });
   assert.equal((await named.take(change(), UPDATE)).core.x, undefined);
@@ -132,9 +171,15 @@ test("updates of Wasm actors", async () => {
   const open = await born(bench, { update: "any" });
   assert.notEqual((await open.take(change(), UPDATE, stranger)).core.x, undefined);
   const node = bench.blob("wasm:u.wasm");
-  const byCode = (code) => bench.tree({ wit_update: node, "u.wasm": bench.blob(PUPPET), program: bench.blob(hex(code)) });
+  const byCode = (code) =>
+    bench.tree({ wit_update: node, "u.wasm": bench.blob(PUPPET), program: bench.blob(hex(code)) });
   const manifest = document(bench, { random: Buffer.alloc(32) });
-  const setManifest = bench.tree({ wit_update: node, "u.wasm": bench.blob(PUPPET), program: bench.blob(hex(put("wasm/manifest", 0))), "00": manifest });
+  const setManifest = bench.tree({
+    wit_update: node,
+    "u.wasm": bench.blob(PUPPET),
+    program: bench.blob(hex(put("wasm/manifest", 0))),
+    "00": manifest,
+  });
   assert.equal(await actor.refusal(() => actor.take(byCode(write("wasm/state", "x")), UPDATE)), "failed:denied:host");
   const updated = await actor.take(setManifest, UPDATE);
   assert.deepEqual([updated.wasm.manifest, updated.wasm.state], [manifest, undefined]);
@@ -194,7 +239,10 @@ test("a call that waits goes on in the next one, wherever that is made", async (
   await take([5, 3]);
   for (let i = 0; i < 4; i += 1) await take([9, 9]);
   assert.deepEqual(states, [undefined, "wit", "wit", "wit", "wit", undefined]);
-  assert.deepEqual(answers.map(([waited]) => waited), [0, 0, 1, 2, 3, 4]);
+  assert.deepEqual(
+    answers.map(([waited]) => waited),
+    [0, 0, 1, 2, 3, 4],
+  );
   const denied = new Actor(bench, coreOf(bench, guest("waiter")));
   await denied.take();
   assert.equal(await denied.refusal(() => denied.take(bench.blob([1, 1]))), "failed:denied:wait");
@@ -227,9 +275,15 @@ test("what a refused step was made of is neither stored nor taken to be there", 
   const known = () => ids.map((id) => [bench.store.has([id])[0], bench.store.knowledge.nesting(id)]);
   const make = write("a/deep", "never stored");
   assert.equal(await actor.refusal(() => actor.run(`${make} ${send(0xf1, 0xf2)}`)), "failed:denied:send"); // after its admission
-  assert.deepEqual(known(), [[false, undefined], [false, undefined]]);
+  assert.deepEqual(known(), [
+    [false, undefined],
+    [false, undefined],
+  ]);
   await actor.run(make);
-  assert.deepEqual(known(), [[true, 0], [true, 1]]);
+  assert.deepEqual(known(), [
+    [true, 0],
+    [true, 1],
+  ]);
 });
 
 test("images that do not fit their module", async () => {
@@ -249,7 +303,12 @@ test("images that do not fit their module", async () => {
   assert.equal(await refusal({}), "none");
   assert.equal(await refusal({}, memory("00", "00")), "failed:trap:unreachable"); // its code does not bear such a memory
   assert.equal(await refusal({}, { memory: bench.blob("x") }), "unresolved:image");
-  for (const [high, low] of [["00", "0A"], ["00", "ff"], ["0", "00"], ["00", "000"]]) {
+  for (const [high, low] of [
+    ["00", "0A"],
+    ["00", "ff"],
+    ["0", "00"],
+    ["00", "000"],
+  ]) {
     assert.equal(await refusal({}, memory(high, low)), "unresolved:image", low);
   }
   for (const bytes of [Buffer.alloc(65_536), Buffer.alloc(65_535, 1)]) {

@@ -12,7 +12,13 @@ import { witOf } from "./assembler.js";
 
 const PUPPET = guest("puppet");
 const CONFIG = {
-  agent: "test", schedule: "free", clock: "system", base_ms: 1, cap_ms: 1, max_attempts: 2, transition_ms: 2_000,
+  agent: "test",
+  schedule: "free",
+  clock: "system",
+  base_ms: 1,
+  cap_ms: 1,
+  max_attempts: 2,
+  transition_ms: 2_000,
 };
 const UPDATE = [["mt", "update"]];
 
@@ -78,19 +84,31 @@ test("an actor is handed off and stands still where it was moved from", async ()
   const { store } = bench;
   const actor = coreOf(bench, PUPPET);
   play.send(actor, actor);
-  assert.equal(refusalOf(() => release(store, actor)), "missing");
+  assert.equal(
+    refusalOf(() => release(store, actor)),
+    "missing",
+  );
   await play.runtime.run(10);
   play.runtime.end();
   const later = new Play({ schedule: "chosen" }, bench);
   const mail = later.send(actor, bench.program("57 01 78 0001 61"));
   assert.ok(mail);
-  assert.equal(refusalOf(() => release(store, actor)), "rejected/busy");
+  assert.equal(
+    refusalOf(() => release(store, actor)),
+    "rejected/busy",
+  );
   await later.runtime.choose(0);
   const head = play.target(`heads/${actor}`);
-  assert.equal(refusalOf(() => adopt(store, actor)), "missing");
+  assert.equal(
+    refusalOf(() => adopt(store, actor)),
+    "missing",
+  );
   assert.equal(release(store, actor), head);
   assert.deepEqual([play.target(`heads/${actor}`), play.target(`moved/${actor}`)], [null, head]);
-  assert.equal(refusalOf(() => release(store, actor)), "missing");
+  assert.equal(
+    refusalOf(() => release(store, actor)),
+    "missing",
+  );
   later.send(actor, actor, [["mt", "genesis"]]);
   assert.deepEqual(later.runtime.ready(), []);
   assert.equal(adopt(store, actor), head);
@@ -107,15 +125,35 @@ test("signatures bind the references of a bundle", () => {
     return Buffer.concat([...writeBundle(cbor, refs, ids, (id) => encodings.get(id))]);
   };
   const [one, two] = [bench.blob("1"), bench.blob("2")];
-  const bundle = bundleOf([["a/x", one], ["a/y", two]]);
+  const bundle = bundleOf([
+    ["a/x", one],
+    ["a/y", two],
+  ]);
   const signature = signBundle(bundle, Buffer.alloc(32, 7));
   const { key } = JSON.parse(signature);
   const refusal = (...args) => refusalOf(() => verifyBundle(...args));
   assert.equal(refusal(bundle, signature, [key]), "none");
   const wrong = [
-    [bundle, signature, []], [bundle, signature, ["f".repeat(64)]], [bundle, Buffer.from(`${signature} `), [key]],
-    [bundleOf([["a/x", one]]), signature, [key]], [bundleOf([["a/x", two], ["a/y", one]]), signature, [key]],
-    [bundleOf([["a/x", one], ["a/z", two]]), signature, [key]],
+    [bundle, signature, []],
+    [bundle, signature, ["f".repeat(64)]],
+    [bundle, Buffer.from(`${signature} `), [key]],
+    [bundleOf([["a/x", one]]), signature, [key]],
+    [
+      bundleOf([
+        ["a/x", two],
+        ["a/y", one],
+      ]),
+      signature,
+      [key],
+    ],
+    [
+      bundleOf([
+        ["a/x", one],
+        ["a/z", two],
+      ]),
+      signature,
+      [key],
+    ],
     [bundle, Buffer.from(signature.toString().replaceAll(key, "f".repeat(64))), ["f".repeat(64)]],
   ];
   for (const args of wrong) assert.equal(refusal(...args), "rejected/signature");
@@ -129,7 +167,13 @@ test("the operations of the profile, which are loaded for the first of them", as
   const admit = (pages) => client.carryOut("wasm.admit", { module, entry: "wit", pages });
   assert.deepEqual(await admit(256), { ok: {} });
   assert.deepEqual(admit(256), { ok: {} });
-  assert.equal(refusalOf(() => admit(65_536)), "exhausted/exhausted:host");
-  assert.equal(refusalOf(() => admit(0)), "rejected/unresolved:limit");
+  assert.equal(
+    refusalOf(() => admit(65_536)),
+    "exhausted/exhausted:host",
+  );
+  assert.equal(
+    refusalOf(() => admit(0)),
+    "rejected/unresolved:limit",
+  );
   client.close();
 });

@@ -27,15 +27,26 @@ test("unread messages, as in the table of the chapter", () => {
   const s = message(null, [], blob("s"));
   const s2 = message(s, [], blob("q"));
   const rows = [
-    [q1, null, [q1], true], [q3, null, [q1, q2, q3], true], [q3, q1, [q2, q3], false], [q3, q3, [], false],
-    [s2, q1, [s, s2], true], [s2, s, [s2], false], [q1, q2, [q1], true],
+    [q1, null, [q1], true],
+    [q3, null, [q1, q2, q3], true],
+    [q3, q1, [q2, q3], false],
+    [q3, q3, [], false],
+    [s2, q1, [s, s2], true],
+    [s2, s, [s2], false],
+    [q1, q2, [q1], true],
   ];
   for (const [tip, cursor, ids, fresh] of rows) {
     const found = findUnread(read, tip, cursor);
     assert.deepEqual([found.messages.map(({ id }) => id), found.fresh], [ids, fresh]);
   }
-  assert.equal(refusalOf(() => findUnread(read, q3, null, 2)), "exhausted");
-  assert.equal(refusalOf(() => findUnread(read, blob("q"), null)), "invalid");
+  assert.equal(
+    refusalOf(() => findUnread(read, q3, null, 2)),
+    "exhausted",
+  );
+  assert.equal(
+    refusalOf(() => findUnread(read, blob("q"), null)),
+    "invalid",
+  );
 });
 
 test("the kind of a message: the state of the actor first", () => {
@@ -65,7 +76,10 @@ test("what is no proposal", async () => {
   assert.equal(of([agent, blob("x")]), "invalid/proposal");
   assert.equal(of([agent, "1".repeat(64)]), "missing");
   assert.equal(of([agent, next]), "none");
-  assert.equal(refusalOf(() => readProposal(read, a, null, [[agent, message(null, GENESIS, blob("x"))]])), "invalid/proposal");
+  assert.equal(
+    refusalOf(() => readProposal(read, a, null, [[agent, message(null, GENESIS, blob("x"))]])),
+    "invalid/proposal",
+  );
 });
 
 test("a fork and a way back of an outbox entry are not admitted", async () => {
@@ -102,7 +116,10 @@ test("updates: merged, refused, frozen, by code", async () => {
   assert.deepEqual((await update(a1, genesis, tree({ wit: tree({ x: blob("x") }) }))).core, before);
   const merged = await update(a1, genesis, tree({ d: tree({ e: blob("1") }), name: blob("2") }));
   assert.equal(bench.text(merged.core.name), "2");
-  const byCode = tree({ wit_update: blob("external:puppet-stamp/1"), program: blob(Buffer.from("57016b000176", "hex")) });
+  const byCode = tree({
+    wit_update: blob("external:puppet-stamp/1"),
+    program: blob(Buffer.from("57016b000176", "hex")),
+  });
   const coded = await update(merged.id, merged.message, byCode);
   assert.deepEqual([bench.text(coded.core.k), bench.text(coded.core.stamp)], ["v", "."]);
   const frozen = await update(coded.id, coded.message, tree({ frozen: blob("d/e\n") }));
@@ -122,14 +139,26 @@ test("merging graphs in which pairs recur ends", () => {
     update = tree({ a: update, b: update });
   }
   assert.ok(merge(workspace, core, update));
-  assert.equal(refusalOf(() => merge(workspace, tree({ a: core }), tree({ a: update }))), "exhausted");
-  assert.equal(refusalOf(() => merge(workspace, core, blob("x"))), "invalid");
+  assert.equal(
+    refusalOf(() => merge(workspace, tree({ a: core }), tree({ a: update }))),
+    "exhausted",
+  );
+  assert.equal(
+    refusalOf(() => merge(workspace, core, blob("x"))),
+    "invalid",
+  );
 });
 
 test("code nodes resolve by their whole data only", async () => {
   const codes = [
-    " external:puppet/1", "external:puppet/1\n", "External:puppet/1", "external:Puppet/1", "external:absent/1", "",
-    "/a:b:c", "external:puppet/1/",
+    " external:puppet/1",
+    "external:puppet/1\n",
+    "External:puppet/1",
+    "external:Puppet/1",
+    "external:absent/1",
+    "",
+    "/a:b:c",
+    "external:puppet/1/",
   ];
   for (const code of codes) await assert.rejects(actor(code), (error) => error.code === "unresolved", code);
 });
@@ -142,11 +171,20 @@ test("wuts have one spelling and one form", () => {
   assert.equal(of(message('{"content":"blob","schema":{"a":-7},"summary":"\u00e9"}')), "none");
   assert.equal(of(nested(60)), "none");
   const wrong = [
-    message('{"content":"tree","schema":true}'), message('{"content":"Blob"}'), message('{"content":"any","more":1}'),
-    message('{"content":"blob","schema":{"a":1.5}}'), message('{"content":"blob","schema":{"a":-0}}'),
-    message('{"content":"blob","schema":{"a":9007199254740993}}'), message('{"content":"blob","schema":{"a":"\\ud800"}}'),
-    message('{"content":"blob","schema":{"a":1,"a":1}}'), '{"messages":{},"name":"","queries":{},"wut":2}',
-    '{"name":"","messages":{},"queries":{},"wut":1}', '{"messages":{},"name":"","queries":{},"wut":1} ', "", "[]", nested(61),
+    message('{"content":"tree","schema":true}'),
+    message('{"content":"Blob"}'),
+    message('{"content":"any","more":1}'),
+    message('{"content":"blob","schema":{"a":1.5}}'),
+    message('{"content":"blob","schema":{"a":-0}}'),
+    message('{"content":"blob","schema":{"a":9007199254740993}}'),
+    message('{"content":"blob","schema":{"a":"\\ud800"}}'),
+    message('{"content":"blob","schema":{"a":1,"a":1}}'),
+    '{"messages":{},"name":"","queries":{},"wut":2}',
+    '{"name":"","messages":{},"queries":{},"wut":1}',
+    '{"messages":{},"name":"","queries":{},"wut":1} ',
+    "",
+    "[]",
+    nested(61),
     '{"messages":{},"name":"","queries":{"":{"args":"none","returns":"any"}},"wut":1}',
     '{"messages":{},"name":"","queries":{"q":{"args":"none","returns":"any","schema":true}},"wut":1}',
     '{"messages":{},"name":"\\u00e9","queries":{},"wut":1}',

@@ -43,9 +43,13 @@ export function ensureAgent(store, text) {
     const there = references.target(AGENT);
     const head = references.target(headName(id));
     if (there !== null && there !== id) throw rejected("the store belongs to another agent", "agent");
-    if ((there === null) !== (head === null)) throw rejected("the store has an agent without a head, or a head without it");
+    if ((there === null) !== (head === null))
+      throw rejected("the store has an agent without a head, or a head without it");
     if (there !== null) return id;
-    const changes = [{ name: headName(id), old: null, new: first }, { name: AGENT, old: null, new: id }];
+    const changes = [
+      { name: headName(id), old: null, new: first },
+      { name: AGENT, old: null, new: id },
+    ];
     workspace.commit(changes);
     return id;
   });
@@ -77,8 +81,16 @@ export function advanceAgent(workspace, head, { outbox = [], inbox = [], previou
  * that nothing of the old chain is reached. Spec: runtime.cut.step.
  */
 export function cutAgent(workspace, head) {
-  const headers = [["cut", head.id], ["mt", "cleanup"]];
-  const note = workspace.write({ kind: "message", previous: null, headers, content: workspace.writeBlob(Buffer.alloc(0)) });
+  const headers = [
+    ["cut", head.id],
+    ["mt", "cleanup"],
+  ];
+  const note = workspace.write({
+    kind: "message",
+    previous: null,
+    headers,
+    content: workspace.writeBlob(Buffer.alloc(0)),
+  });
   return advanceAgent(workspace, head, { inbox: [[head.actor, note]], outbox: [[head.actor, null]], previous: null });
 }
 

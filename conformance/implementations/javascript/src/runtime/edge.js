@@ -12,14 +12,19 @@ const EFFECT = "effect.";
 function checkInjection(workspace, to, headers, content) {
   if (workspace.kind(to) !== "tree") throw rejected("the receiver is no tree");
   if (!["blob", "tree"].includes(workspace.kind(content))) throw rejected("the content is no blob or tree");
-  if (headers.some(([key, value]) => key === "mt" && value === RECEIPT)) throw rejected("nobody but the runtime sends receipts");
-  workspace.checkClosure([[to, ["tree"]], [content, ["blob", "tree"]]]);
+  if (headers.some(([key, value]) => key === "mt" && value === RECEIPT))
+    throw rejected("nobody but the runtime sends receipts");
+  workspace.checkClosure([
+    [to, ["tree"]],
+    [content, ["blob", "tree"]],
+  ]);
 }
 
 // A signal has no previous, so it can be in a chain as its root only.
 function checkSignal(workspace, entry, message) {
   if (workspace.isNew(message)) return;
-  if (findRoot(workspace.read, workspace.store.knowledge, entry) === message) throw rejected("it was sent and queued behind");
+  if (findRoot(workspace.read, workspace.store.knowledge, entry) === message)
+    throw rejected("it was sent and queued behind");
 }
 
 /**
@@ -43,7 +48,12 @@ export function inject(store, agent, { to, headers, content, mode }) {
 export function listMail(view, agent) {
   const channels = view.mailTo(agent);
   const senders = [...channels.keys()].sort();
-  return senders.flatMap((sender) => channels.get(sender).all(view.read).map(({ id }) => [sender, id]));
+  return senders.flatMap((sender) =>
+    channels
+      .get(sender)
+      .all(view.read)
+      .map(({ id }) => [sender, id]),
+  );
 }
 
 /** Acknowledge mail up to a message. Throws Refusal missing, rejected. Spec: runtime.agent.mail. */
@@ -152,8 +162,13 @@ export class Effects {
     const workspace = new Workspace(this.store);
     const head = agentHead(this.store, this.agent);
     const isOk = outcome.ok !== undefined;
-    const content = isOk ? workspace.writeBlob(outcome.ok) : workspace.writeBlob(Buffer.from(outcome.failed), [["ct", "s"]]);
-    const headers = [["mt", isOk ? "effect.ok" : "effect.failed"], ["reply", id]];
+    const content = isOk
+      ? workspace.writeBlob(outcome.ok)
+      : workspace.writeBlob(Buffer.from(outcome.failed), [["ct", "s"]]);
+    const headers = [
+      ["mt", isOk ? "effect.ok" : "effect.failed"],
+      ["reply", id],
+    ];
     const message = queueMessage(workspace, head, sender, headers, content);
     workspace.commit([advanceAgent(workspace, head, { outbox: [[sender, message]], inbox })]);
   }

@@ -49,7 +49,12 @@ class Lives {
  */
 export function collect(store, view, agent) {
   const { references } = store.backend;
-  const named = new Set(references.all().filter(([name]) => name.startsWith("actors/")).map(([, target]) => target));
+  const named = new Set(
+    references
+      .all()
+      .filter(([name]) => name.startsWith("actors/"))
+      .map(([, target]) => target),
+  );
   const removed = new Lives(view, agent, named).end();
   const changes = removed.flatMap((actor) => {
     const head = { name: headName(actor), old: view.heads.get(actor).id, new: null };

@@ -72,7 +72,8 @@ export class Memo {
 
   /** Whether a message is unread that was in a run which failed; `isUnread(sender, id, size)`. */
   isIsolated(isUnread) {
-    if (this.#isolated.length > 0) this.#isolated = this.#isolated.filter(({ sender, id, size }) => isUnread(sender, id, size));
+    if (this.#isolated.length > 0)
+      this.#isolated = this.#isolated.filter(({ sender, id, size }) => isUnread(sender, id, size));
     return this.#isolated.length > 0;
   }
 

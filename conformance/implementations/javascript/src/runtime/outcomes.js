@@ -86,7 +86,10 @@ export class Outcomes {
     const workspace = new Workspace(this.store);
     const mark = workspace.write({ kind: "mailbox", entries: [[sender, id]] });
     const head = last?.id ?? null;
-    const changes = [{ name: headName(actor), old: head, new: head }, { name: markName(actor), old: null, new: mark }];
+    const changes = [
+      { name: headName(actor), old: head, new: head },
+      { name: markName(actor), old: null, new: mark },
+    ];
     if (sender !== this.agent) changes.push(this.#receipt(workspace, sender, id, failure));
     workspace.commit(changes);
     this.memoOf(actor).parkedAs = { mark, failureClass: failure.failureClass };

@@ -32,7 +32,8 @@ export class Run {
     this.attempt = memo.attempt(proposal.covered);
     this.changes = memo.changes; // as they were when it began
     this.rewrites = store.backend.foreignRewrites;
-    this.ask = (workspace, actor, name, args) => askHead(view, workspace, { actor, name, args, ms: this.#limit.left }).result;
+    this.ask = (workspace, actor, name, args) =>
+      askHead(view, workspace, { actor, name, args, ms: this.#limit.left }).result;
     this.#limit = new TimeLimit(transitionMs);
     this.#transition = transit(this);
   }

@@ -171,7 +171,11 @@ export class Worker {
   }
 
   #schedule() {
-    if (!this.#isOver) this.#slice ??= setImmediate(() => { this.#slice = null; this.#slicing(() => {}); });
+    if (!this.#isOver)
+      this.#slice ??= setImmediate(() => {
+        this.#slice = null;
+        this.#slicing(() => {});
+      });
   }
 
   #slicing(first) {
@@ -230,7 +234,9 @@ export class Worker {
     this.#queueDue();
     this.#answerWaiting();
     if (this.#queue.size > 0 && !this.#full?.isAll) this.#schedule();
-    const waits = this.#delayed(this.#seenTime).map(({ until }) => (this.clock.isSuite ? Infinity : this.clock.wait(until)));
+    const waits = this.#delayed(this.#seenTime).map(({ until }) =>
+      this.clock.isSuite ? Infinity : this.clock.wait(until),
+    );
     if (this.#full !== null) waits.push(FULL_MS);
     clearTimeout(this.#delay);
     const wait = Math.min(...waits);

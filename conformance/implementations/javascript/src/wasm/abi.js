@@ -16,7 +16,8 @@ function layOut({ parts }, args) {
   for (const part of parts) {
     const value = args[at++] >>> 0;
     if (part === "number") layout.values.push(value);
-    else if (part === "id") layout.reads.push({ part, start: value, size: ID_BYTES, place: layout.values.push(null) - 1 });
+    else if (part === "id")
+      layout.reads.push({ part, start: value, size: ID_BYTES, place: layout.values.push(null) - 1 });
     else if (part === "out") layout.writes.push({ part, start: value, size: ID_BYTES });
     else {
       const size = args[at++] >>> 0;

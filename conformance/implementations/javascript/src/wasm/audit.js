@@ -26,7 +26,9 @@ function checkHost({ read, before, after, isUpdate }) {
 function checkCode({ workspace, read, before, after, isUpdate, manifest }) {
   demand(staysGuest(workspace, before, after), "code");
   if (isUpdate || manifest.code !== undefined) return;
-  const modules = ["wit", "wit_query"].map((name) => modulePath(workspace, before, name)).filter((names) => names !== null);
+  const modules = ["wit", "wit_query"]
+    .map((name) => modulePath(workspace, before, name))
+    .filter((names) => names !== null);
   for (const names of [...CODE_PATHS, ...modules]) demand(isKept(read, before, after, names), "code");
 }
 
@@ -54,7 +56,9 @@ function recipientsOf({ read, before, manifest, last, proposal }, births) {
   const named = new Set(tree?.kind === "tree" ? tree.entries.map(([, id]) => id) : []);
   const senders = new Set([...(last?.inbox ?? NONE).keys(), ...proposal.covered.map(({ sender }) => sender)]);
   return (actor) =>
-    named.has(actor) || manifest.send === "any" || (manifest.send === "reply" && senders.has(actor)) ||
+    named.has(actor) ||
+    manifest.send === "any" ||
+    (manifest.send === "reply" && senders.has(actor)) ||
     (manifest.spawn !== undefined && ((last?.outbox ?? NONE).has(actor) || births.has(actor)));
 }
 
@@ -108,7 +112,16 @@ export function auditStep({ workspace, actor, last, proposal }, call, id) {
   const { read } = workspace;
   const step = readStep(read, id);
   const before = last === null ? actor : last.core;
-  const audit = { workspace, read, last, proposal, manifest, before, after: step.core, isUpdate: entry === "wit_update" };
+  const audit = {
+    workspace,
+    read,
+    last,
+    proposal,
+    manifest,
+    before,
+    after: step.core,
+    isUpdate: entry === "wit_update",
+  };
   checkHost(audit);
   checkCode(audit);
   checkMounts(audit);

@@ -38,8 +38,22 @@ class Parts {
   counts = { functions: 0, bodies: 0, data: 0 };
   // what limits.js looks at
   largest = {
-    types: 0, parameters: 0, results: 0, functions: 0, body_bytes: 0, locals: 0, nesting: 0, br_table_labels: 0, imports: 0,
-    exports: 0, name_bytes: 0, globals: 0, table_elements: 0, data_segments: 0, element_segments: 0, memory_pages: 0,
+    types: 0,
+    parameters: 0,
+    results: 0,
+    functions: 0,
+    body_bytes: 0,
+    locals: 0,
+    nesting: 0,
+    br_table_labels: 0,
+    imports: 0,
+    exports: 0,
+    name_bytes: 0,
+    globals: 0,
+    table_elements: 0,
+    data_segments: 0,
+    element_segments: 0,
+    memory_pages: 0,
   };
 
   measure(name, found) {
@@ -186,13 +200,19 @@ const ANY_FEW = 2; // tables and memories: two are one too many already
 
 const SECTIONS = {
   1(reader, parts) {
-    parts.measure("types", vector(reader, parts.types, MODULE_LIMITS.types, () => {
-      if (reader.byte() !== 0x60) reader.fail("no function type");
-      return { params: valueTypes(reader, "parameters", parts), results: valueTypes(reader, "results", parts) };
-    }));
+    parts.measure(
+      "types",
+      vector(reader, parts.types, MODULE_LIMITS.types, () => {
+        if (reader.byte() !== 0x60) reader.fail("no function type");
+        return { params: valueTypes(reader, "parameters", parts), results: valueTypes(reader, "results", parts) };
+      }),
+    );
   },
   2(reader, parts) {
-    parts.measure("imports", vector(reader, parts.imports, MODULE_LIMITS.imports, () => readImport(reader, parts)));
+    parts.measure(
+      "imports",
+      vector(reader, parts.imports, MODULE_LIMITS.imports, () => readImport(reader, parts)),
+    );
   },
   3(reader, parts) {
     parts.counts.functions = vector(reader, parts.functions, MODULE_LIMITS.functions, () => reader.u32());
@@ -209,14 +229,20 @@ const SECTIONS = {
     parts.measure("globals", vector(reader, parts.globals, MODULE_LIMITS.globals, read));
   },
   7(reader, parts) {
-    parts.measure("exports", vector(reader, parts.exports, MODULE_LIMITS.exports, () => readExport(reader, parts)));
+    parts.measure(
+      "exports",
+      vector(reader, parts.exports, MODULE_LIMITS.exports, () => readExport(reader, parts)),
+    );
   },
   8(reader, parts) {
     parts.start = reader.u32();
   },
   9(reader, parts) {
     const most = MODULE_LIMITS.element_segments;
-    parts.measure("element_segments", vector(reader, parts.elements, most, () => readElement(reader, parts)));
+    parts.measure(
+      "element_segments",
+      vector(reader, parts.elements, most, () => readElement(reader, parts)),
+    );
   },
   10: readCode,
   11(reader, parts) {

@@ -144,21 +144,34 @@ class Body {
 
   #immediates(code, reader, module) {
     switch (FORM[code]) {
-      case table.CONST_I32: reader.s32(); return;
-      case table.CONST_I64: reader.s64(); return;
-      case table.CONST_F32: reader.skip(4); return;
-      case table.CONST_F64: reader.skip(8); return;
+      case table.CONST_I32:
+        reader.s32();
+        return;
+      case table.CONST_I64:
+        reader.s64();
+        return;
+      case table.CONST_F32:
+        reader.skip(4);
+        return;
+      case table.CONST_F64:
+        reader.skip(8);
+        return;
       case table.MEMARG:
         if (reader.u32() > ALIGN[code]) invalid("an alignment is larger than natural");
         reader.u32();
         break;
-      case table.ZERO: reader.skip(1); break;
-      case table.ZERO_ZERO: reader.skip(2); break;
+      case table.ZERO:
+        reader.skip(1);
+        break;
+      case table.ZERO_ZERO:
+        reader.skip(2);
+        break;
       case table.DATA_ZERO:
         if (reader.u32() >= (module.dataCount ?? 0)) invalid("no such data segment");
         reader.skip(1);
         break;
-      default: throw new Error(`form ${FORM[code]}`);
+      default:
+        throw new Error(`form ${FORM[code]}`);
     }
     if (module.memories.length === 0) invalid("there is no memory");
   }
@@ -166,21 +179,53 @@ class Body {
   #control(code) {
     const { reader, module } = this;
     switch (code) {
-      case 0x00: this.#neverOn(); break;
-      case 0x01: break;
-      case BLOCK: case LOOP: case IF: this.#construct(code); break;
-      case ELSE: this.#else(); break;
-      case END: this.#end(); break;
-      case 0x0c: this.#popAll(this.#label(reader.u32())); this.#neverOn(); break;
-      case 0x0d: this.#branchIf(this.#label(reader.u32())); break;
-      case 0x0e: this.#branchTable(reader.u32()); break;
-      case 0x0f: this.#popAll(this.type.results); this.#neverOn(); break;
-      case 0x10: this.#call(module.functions[reader.u32()] ?? invalid("no such function")); break;
-      case 0x11: this.#callIndirect(module.types[reader.u32()] ?? invalid("no such type")); break;
-      case 0x1a: this.#pop(); break;
-      case 0x1b: this.#select(); break;
-      case 0x1c: this.#selectTyped(reader.u32()); break;
-      default: this.#variable(code, reader.u32());
+      case 0x00:
+        this.#neverOn();
+        break;
+      case 0x01:
+        break;
+      case BLOCK:
+      case LOOP:
+      case IF:
+        this.#construct(code);
+        break;
+      case ELSE:
+        this.#else();
+        break;
+      case END:
+        this.#end();
+        break;
+      case 0x0c:
+        this.#popAll(this.#label(reader.u32()));
+        this.#neverOn();
+        break;
+      case 0x0d:
+        this.#branchIf(this.#label(reader.u32()));
+        break;
+      case 0x0e:
+        this.#branchTable(reader.u32());
+        break;
+      case 0x0f:
+        this.#popAll(this.type.results);
+        this.#neverOn();
+        break;
+      case 0x10:
+        this.#call(module.functions[reader.u32()] ?? invalid("no such function"));
+        break;
+      case 0x11:
+        this.#callIndirect(module.types[reader.u32()] ?? invalid("no such type"));
+        break;
+      case 0x1a:
+        this.#pop();
+        break;
+      case 0x1b:
+        this.#select();
+        break;
+      case 0x1c:
+        this.#selectTyped(reader.u32());
+        break;
+      default:
+        this.#variable(code, reader.u32());
     }
   }
 

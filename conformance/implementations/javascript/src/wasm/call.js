@@ -97,7 +97,9 @@ export class GuestCall {
       return yield* this.instance.calling(this.entry);
     } catch (error) {
       if (this.winding === null) throw error;
-      return winding(() => { throw error; });
+      return winding(() => {
+        throw error;
+      });
     }
   }
 
@@ -109,7 +111,9 @@ export class GuestCall {
   }
 
   #rewind() {
-    this.winding = new Rewinding(this.budget, () => { this.winding = null; });
+    this.winding = new Rewinding(this.budget, () => {
+      this.winding = null;
+    });
     this.winding.start(this.instance);
   }
 

@@ -68,7 +68,14 @@ const position = {
 };
 
 const mapOf = (readName, type) => ({
-  read: (reader, format) => new Map(readMap(reader, (from) => readName(from, format), (from) => type.read(from, format))),
+  read: (reader, format) =>
+    new Map(
+      readMap(
+        reader,
+        (from) => readName(from, format),
+        (from) => type.read(from, format),
+      ),
+    ),
 });
 
 const name = (reader, format) => textOf(format.grammar.name, readString(reader, TEXT));
@@ -86,7 +93,10 @@ const record = (members, optional) => ({
   },
   write(value) {
     const all = { ...members, ...optional };
-    const entries = Object.entries(value).map(([member, each]) => [string(TEXT, Buffer.from(member)), all[member].write(each)]);
+    const entries = Object.entries(value).map(([member, each]) => [
+      string(TEXT, Buffer.from(member)),
+      all[member].write(each),
+    ]);
     return Buffer.concat(writeMap(entries));
   },
 });
@@ -95,30 +105,36 @@ const one = small(1n, 1n);
 const u63 = number(0n, MOST_U63);
 const pages = small(0n, MOST_PAGES);
 
-const MANIFEST = record({ v: one }, {
-  fuel: number(1n, MOST_U63),
-  tank: u63,
-  pages,
-  image: yes,
-  random: key,
-  clock: record({ start: u63, tick: u63 }, {}),
-  attempt: yes,
-  query: yes,
-  send: oneOf("reply", "any"),
-  spawn: oneOf("wasm", "any"),
-  code: yes,
-  update: oneOf("any"),
-  raw: yes,
-  mounts: mapOf(name, oneOf("ro", "rw")),
-});
+const MANIFEST = record(
+  { v: one },
+  {
+    fuel: number(1n, MOST_U63),
+    tank: u63,
+    pages,
+    image: yes,
+    random: key,
+    clock: record({ start: u63, tick: u63 }, {}),
+    attempt: yes,
+    query: yes,
+    send: oneOf("reply", "any"),
+    spawn: oneOf("wasm", "any"),
+    code: yes,
+    update: oneOf("any"),
+    raw: yes,
+    mounts: mapOf(name, oneOf("ro", "rw")),
+  },
+);
 
-const STATE = record({ v: one, used: u63 }, {
-  pages,
-  globals: list(number(0n, MOST_U64)),
-  random: position,
-  clock: u63,
-  call: oneOf("wit"),
-});
+const STATE = record(
+  { v: one, used: u63 },
+  {
+    pages,
+    globals: list(number(0n, MOST_U64)),
+    random: position,
+    clock: u63,
+    call: oneOf("wit"),
+  },
+);
 
 /** What holds where nothing else is said. */
 export const DEFAULTS = Object.freeze({ fuel: 10_000_000n, pages: 256, mounts: new Map() });

@@ -37,7 +37,8 @@ class Exports {
   demand(name, type) {
     const { kind, index } = this.byName.get(name) ?? {};
     const isDefined = kind === FUNCTION && index >= this.imported;
-    if (!isDefined || !isOfType(this.spaces.functions[index], type)) throw unadmitted("export", `${name} is missing or another`);
+    if (!isDefined || !isOfType(this.spaces.functions[index], type))
+      throw unadmitted("export", `${name} is missing or another`);
   }
 
   demandWaitArea() {
@@ -52,7 +53,8 @@ export function checkExports(parts, valid, entry) {
   const exports = new Exports(parts, valid);
   exports.demand(entry, NUMBER);
   if (exports.byName.has("_initialize")) exports.demand("_initialize", NOTHING);
-  if (parts.exports.some(({ name }) => name.startsWith("grit:"))) throw unadmitted("export", "a name begins with grit:");
+  if (parts.exports.some(({ name }) => name.startsWith("grit:")))
+    throw unadmitted("export", "a name begins with grit:");
   if (!parts.imports.some(({ name }) => name === "wait")) return;
   for (const [name, type] of Object.entries(WINDING)) exports.demand(name, type);
   exports.demandWaitArea();

@@ -45,20 +45,49 @@ const zero = (reader) => {
 /** Pass the immediates of an instruction: the number of labels of br_table, the default not counted, and else 0. */
 export function skipImmediates(reader, code) {
   switch (FORM[code]) {
-    case table.NONE: break;
-    case table.BLOCKTYPE: skipBlocktype(reader); break;
-    case table.INDEX: reader.u32(); break;
-    case table.LABELS: return skipLabels(reader);
-    case table.INDIRECT: reader.u32(); reader.u32(); break;
-    case table.TYPES: skipTypes(reader); break;
-    case table.MEMARG: reader.u32(); reader.u32(); break;
-    case table.ZERO: zero(reader); break;
-    case table.ZERO_ZERO: zero(reader); zero(reader); break;
-    case table.DATA_ZERO: reader.u32(); zero(reader); break;
-    case table.CONST_I32: reader.s32(); break;
-    case table.CONST_I64: reader.s64(); break;
-    case table.CONST_F32: reader.skip(4); break;
-    default: reader.skip(8);
+    case table.NONE:
+      break;
+    case table.BLOCKTYPE:
+      skipBlocktype(reader);
+      break;
+    case table.INDEX:
+      reader.u32();
+      break;
+    case table.LABELS:
+      return skipLabels(reader);
+    case table.INDIRECT:
+      reader.u32();
+      reader.u32();
+      break;
+    case table.TYPES:
+      skipTypes(reader);
+      break;
+    case table.MEMARG:
+      reader.u32();
+      reader.u32();
+      break;
+    case table.ZERO:
+      zero(reader);
+      break;
+    case table.ZERO_ZERO:
+      zero(reader);
+      zero(reader);
+      break;
+    case table.DATA_ZERO:
+      reader.u32();
+      zero(reader);
+      break;
+    case table.CONST_I32:
+      reader.s32();
+      break;
+    case table.CONST_I64:
+      reader.s64();
+      break;
+    case table.CONST_F32:
+      reader.skip(4);
+      break;
+    default:
+      reader.skip(8);
   }
   return 0;
 }

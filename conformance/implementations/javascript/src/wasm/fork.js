@@ -39,7 +39,18 @@ export function forkCore(workspace, stepId, number, entropy) {
   const manifest = manifestOf(workspace, core);
   if (manifest === null) throw unresolved("wasm/manifest is no manifest", "manifest");
   const n = workspace.writeBlob(Buffer.from(String(number)), [["ct", "s"]]);
-  const nodes = new Map([["fork", workspace.write({ kind: "tree", entries: [["n", n], ["parent", core]] })]]);
+  const nodes = new Map([
+    [
+      "fork",
+      workspace.write({
+        kind: "tree",
+        entries: [
+          ["n", n],
+          ["parent", core],
+        ],
+      }),
+    ],
+  ]);
   if (keepsState(manifest)) {
     const state = storedState(workspace, core, manifest);
     nodes.set("state", writeState(workspace, forkState(state, manifest, number, entropy)));

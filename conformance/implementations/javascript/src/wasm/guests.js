@@ -34,7 +34,9 @@ class GuestThread {
       execArgv: [],
     });
     this.#worker.on("error", (error) => process.stderr.write(`${error.stack}\n`));
-    this.#worker.on("exit", () => { this.isOver = true; });
+    this.#worker.on("exit", () => {
+      this.isOver = true;
+    });
     this.#worker.unref();
     port1.unref();
     this.#channel = new Channel({ port: port1, signals, side: 0 });

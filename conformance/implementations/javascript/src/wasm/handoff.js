@@ -24,7 +24,13 @@ export function release(store, actor) {
     view.update();
     const isBusy = references.target(markName(actor)) !== null || hasMail(view, actor, view.heads.get(actor));
     if (isBusy) throw rejected("the actor is not at rest", "busy");
-    store.commit([], [{ name: headName(actor), old: head, new: null }, { name: movedName(actor), old: null, new: head }]);
+    store.commit(
+      [],
+      [
+        { name: headName(actor), old: head, new: null },
+        { name: movedName(actor), old: null, new: head },
+      ],
+    );
     return head;
   });
 }
@@ -45,7 +51,9 @@ function noteMail(store, workspace, place) {
   const before = agentHead(store, agent);
   const sent = before.outbox.get(actor);
   let head = before;
-  const advance = (boxes) => { head = readStep(workspace.read, advanceAgent(workspace, head, boxes).new); };
+  const advance = (boxes) => {
+    head = readStep(workspace.read, advanceAgent(workspace, head, boxes).new);
+  };
   if (sent === undefined || leadsTo(workspace.read, cursor, sent)) {
     if (sent !== cursor) advance({ outbox: [[actor, cursor]] });
   } else if (!leadsTo(workspace.read, sent, cursor)) {
@@ -66,7 +74,10 @@ export function adopt(store, actor) {
     if (references.target(headName(actor)) !== null) throw rejected("the actor has a head");
     if (references.target(goneName(actor)) !== null) throw rejected("the actor was collected here");
     const workspace = new Workspace(store);
-    const changes = [{ name: movedName(actor), old: moved, new: null }, { name: headName(actor), old: null, new: moved }];
+    const changes = [
+      { name: movedName(actor), old: moved, new: null },
+      { name: headName(actor), old: null, new: moved },
+    ];
     workspace.commit([...changes, ...noteMail(store, workspace, moved)]);
     return moved;
   });

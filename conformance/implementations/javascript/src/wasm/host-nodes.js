@@ -52,7 +52,8 @@ export function nodesAfter(run, call, tanks) {
   const { workspace, last, proposal } = run;
   if (call.entry === "wit_update") return afterUpdate(workspace, call, tanks);
   const nodes = afterWit(workspace, call, tanks);
-  const creator = proposal.kind === "cleanup" && call.manifest.update === undefined ? findCreator(workspace, last) : null;
+  const creator =
+    proposal.kind === "cleanup" && call.manifest.update === undefined ? findCreator(workspace, last) : null;
   return creator === null ? nodes : nodes.set("creator", creator);
 }
 

@@ -6,11 +6,18 @@ import { readState } from "./documents.js";
 
 const PAGE_BYTES = 65_536;
 const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);
-const GRANTED_BY = [["random", "random"], ["clock", "clock"], ["pages", "image"], ["globals", "image"], ["call", "image"]];
+const GRANTED_BY = [
+  ["random", "random"],
+  ["clock", "clock"],
+  ["pages", "image"],
+  ["globals", "image"],
+  ["call", "image"],
+];
 const DIGITS = /^[0-9a-f]{2}$/;
 
 /** Whether a manifest keeps state. */
-export const keepsState = ({ image, random, clock, tank }) => [image, random, clock, tank].some((each) => each !== undefined);
+export const keepsState = ({ image, random, clock, tank }) =>
+  [image, random, clock, tank].some((each) => each !== undefined);
 
 /** The state where none is stored. */
 export function initialState({ random, clock }) {
@@ -49,7 +56,10 @@ function readPages({ read }, memory, most) {
 }
 
 const isPage = (object) =>
-  object?.kind === "blob" && object.headers.length === 0 && object.data.length === PAGE_BYTES && !object.data.equals(ZERO_PAGE);
+  object?.kind === "blob" &&
+  object.headers.length === 0 &&
+  object.data.length === PAGE_BYTES &&
+  !object.data.equals(ZERO_PAGE);
 
 const fits = (value, bits) => BigInt.asUintN(bits, value) === value;
 

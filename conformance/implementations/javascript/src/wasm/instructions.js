@@ -74,35 +74,61 @@ const ARITHMETIC = "add sub mul div_s div_u rem_s rem_u and or xor shl shr_s shr
 const FLOAT_COMPARE = "eq ne lt gt le ge";
 const FLOAT_ONE = "abs neg ceil floor trunc nearest sqrt";
 const FLOAT_TWO = "add sub mul div min max copysign";
-const named = (type, names) => names.split(" ").map((name) => `${type}.${name}`).join(" ");
+const named = (type, names) =>
+  names
+    .split(" ")
+    .map((name) => `${type}.${name}`)
+    .join(" ");
 
 const FAMILIES = [
-  [0x28, "i32 -> i32", "i32.load"], [0x29, "i32 -> i64", "i64.load"], [0x2a, "i32 -> f32", "f32.load"],
+  [0x28, "i32 -> i32", "i32.load"],
+  [0x29, "i32 -> i64", "i64.load"],
+  [0x2a, "i32 -> f32", "f32.load"],
   [0x2b, "i32 -> f64", "f64.load"],
   [0x2c, "i32 -> i32", named("i32", "load8_s load8_u load16_s load16_u")],
   [0x30, "i32 -> i64", named("i64", "load8_s load8_u load16_s load16_u load32_s load32_u")],
-  [0x36, "i32 i32 ->", "i32.store"], [0x37, "i32 i64 ->", "i64.store"], [0x38, "i32 f32 ->", "f32.store"],
+  [0x36, "i32 i32 ->", "i32.store"],
+  [0x37, "i32 i64 ->", "i64.store"],
+  [0x38, "i32 f32 ->", "f32.store"],
   [0x39, "i32 f64 ->", "f64.store"],
-  [0x3a, "i32 i32 ->", named("i32", "store8 store16")], [0x3c, "i32 i64 ->", named("i64", "store8 store16 store32")],
-  [0x3f, "-> i32", "memory.size"], [0x40, "i32 -> i32", "memory.grow"],
-  [0x41, "-> i32", "i32.const"], [0x42, "-> i64", "i64.const"], [0x43, "-> f32", "f32.const"], [0x44, "-> f64", "f64.const"],
-  [0x45, "i32 -> i32", "i32.eqz"], [0x46, "i32 i32 -> i32", named("i32", COMPARE)],
-  [0x50, "i64 -> i32", "i64.eqz"], [0x51, "i64 i64 -> i32", named("i64", COMPARE)],
-  [0x5b, "f32 f32 -> i32", named("f32", FLOAT_COMPARE)], [0x61, "f64 f64 -> i32", named("f64", FLOAT_COMPARE)],
-  [0x67, "i32 -> i32", named("i32", "clz ctz popcnt")], [0x6a, "i32 i32 -> i32", named("i32", ARITHMETIC)],
-  [0x79, "i64 -> i64", named("i64", "clz ctz popcnt")], [0x7c, "i64 i64 -> i64", named("i64", ARITHMETIC)],
-  [0x8b, "f32 -> f32", named("f32", FLOAT_ONE)], [0x92, "f32 f32 -> f32", named("f32", FLOAT_TWO)],
-  [0x99, "f64 -> f64", named("f64", FLOAT_ONE)], [0xa0, "f64 f64 -> f64", named("f64", FLOAT_TWO)],
+  [0x3a, "i32 i32 ->", named("i32", "store8 store16")],
+  [0x3c, "i32 i64 ->", named("i64", "store8 store16 store32")],
+  [0x3f, "-> i32", "memory.size"],
+  [0x40, "i32 -> i32", "memory.grow"],
+  [0x41, "-> i32", "i32.const"],
+  [0x42, "-> i64", "i64.const"],
+  [0x43, "-> f32", "f32.const"],
+  [0x44, "-> f64", "f64.const"],
+  [0x45, "i32 -> i32", "i32.eqz"],
+  [0x46, "i32 i32 -> i32", named("i32", COMPARE)],
+  [0x50, "i64 -> i32", "i64.eqz"],
+  [0x51, "i64 i64 -> i32", named("i64", COMPARE)],
+  [0x5b, "f32 f32 -> i32", named("f32", FLOAT_COMPARE)],
+  [0x61, "f64 f64 -> i32", named("f64", FLOAT_COMPARE)],
+  [0x67, "i32 -> i32", named("i32", "clz ctz popcnt")],
+  [0x6a, "i32 i32 -> i32", named("i32", ARITHMETIC)],
+  [0x79, "i64 -> i64", named("i64", "clz ctz popcnt")],
+  [0x7c, "i64 i64 -> i64", named("i64", ARITHMETIC)],
+  [0x8b, "f32 -> f32", named("f32", FLOAT_ONE)],
+  [0x92, "f32 f32 -> f32", named("f32", FLOAT_TWO)],
+  [0x99, "f64 -> f64", named("f64", FLOAT_ONE)],
+  [0xa0, "f64 f64 -> f64", named("f64", FLOAT_TWO)],
   [0xa7, "i64 -> i32", "i32.wrap_i64"],
-  [0xa8, "f32 -> i32", named("i32", "trunc_f32_s trunc_f32_u")], [0xaa, "f64 -> i32", named("i32", "trunc_f64_s trunc_f64_u")],
+  [0xa8, "f32 -> i32", named("i32", "trunc_f32_s trunc_f32_u")],
+  [0xaa, "f64 -> i32", named("i32", "trunc_f64_s trunc_f64_u")],
   [0xac, "i32 -> i64", named("i64", "extend_i32_s extend_i32_u")],
-  [0xae, "f32 -> i64", named("i64", "trunc_f32_s trunc_f32_u")], [0xb0, "f64 -> i64", named("i64", "trunc_f64_s trunc_f64_u")],
+  [0xae, "f32 -> i64", named("i64", "trunc_f32_s trunc_f32_u")],
+  [0xb0, "f64 -> i64", named("i64", "trunc_f64_s trunc_f64_u")],
   [0xb2, "i32 -> f32", named("f32", "convert_i32_s convert_i32_u")],
-  [0xb4, "i64 -> f32", named("f32", "convert_i64_s convert_i64_u")], [0xb6, "f64 -> f32", "f32.demote_f64"],
+  [0xb4, "i64 -> f32", named("f32", "convert_i64_s convert_i64_u")],
+  [0xb6, "f64 -> f32", "f32.demote_f64"],
   [0xb7, "i32 -> f64", named("f64", "convert_i32_s convert_i32_u")],
-  [0xb9, "i64 -> f64", named("f64", "convert_i64_s convert_i64_u")], [0xbb, "f32 -> f64", "f64.promote_f32"],
-  [0xbc, "f32 -> i32", "i32.reinterpret_f32"], [0xbd, "f64 -> i64", "i64.reinterpret_f64"],
-  [0xbe, "i32 -> f32", "f32.reinterpret_i32"], [0xbf, "i64 -> f64", "f64.reinterpret_i64"],
+  [0xb9, "i64 -> f64", named("f64", "convert_i64_s convert_i64_u")],
+  [0xbb, "f32 -> f64", "f64.promote_f32"],
+  [0xbc, "f32 -> i32", "i32.reinterpret_f32"],
+  [0xbd, "f64 -> i64", "i64.reinterpret_f64"],
+  [0xbe, "i32 -> f32", "f32.reinterpret_i32"],
+  [0xbf, "i64 -> f64", "f64.reinterpret_i64"],
   [0xc0, "i32 -> i32", named("i32", "extend8_s extend16_s")],
   [0xc2, "i64 -> i64", named("i64", "extend8_s extend16_s extend32_s")],
   [PREFIXED + 0, "f32 -> i32", named("i32", "trunc_sat_f32_s trunc_sat_f32_u")],
@@ -119,7 +145,15 @@ const NAN_RESULTS = /^f..\.(add|sub|mul|div|sqrt|min|max|ceil|floor|trunc|neares
 function immediatesOf(name) {
   if (/\.(load|store)/.test(name)) return "align offset";
   if (name.endsWith(".const")) return name.slice(0, 3);
-  return { "memory.size": "zero", "memory.grow": "zero", "memory.fill": "zero", "memory.copy": "zero zero", "memory.init": "data zero" }[name] ?? "";
+  return (
+    {
+      "memory.size": "zero",
+      "memory.grow": "zero",
+      "memory.fill": "zero",
+      "memory.copy": "zero zero",
+      "memory.init": "data zero",
+    }[name] ?? ""
+  );
 }
 
 function costOf(name) {
@@ -127,7 +161,12 @@ function costOf(name) {
   return /\.(div|rem)_[su]$|^f..\.(div|sqrt)$/.test(name) ? 8 : 1;
 }
 
-const typesIn = (text) => text.trim().split(" ").filter(Boolean).map((name) => TYPE_OF[name]);
+const typesIn = (text) =>
+  text
+    .trim()
+    .split(" ")
+    .filter(Boolean)
+    .map((name) => TYPE_OF[name]);
 
 function* simple() {
   for (const [first, type, names] of FAMILIES) {
@@ -144,7 +183,13 @@ function* control() {
   for (const [, code, name, immediates, cost, segment] of CONTROL.matchAll(/(\w\w) (\S+) (\S+) (\d) (\S+)/g)) {
     const after = { "-": GOES_ON, live: LIVE, dead: DEAD }[segment];
     const more = { segment: after, operands: null, results: null, nan: null, size: null };
-    yield { code: parseInt(code, 16), name, immediates: immediates.replace("-", "").replace("+", " "), cost: Number(cost), ...more };
+    yield {
+      code: parseInt(code, 16),
+      name,
+      immediates: immediates.replace("-", "").replace("+", " "),
+      cost: Number(cost),
+      ...more,
+    };
   }
 }
 

@@ -6,7 +6,7 @@ import { Refusal, invalid } from "../refusal.js";
 import { place } from "./place.js";
 import { ABSENT, INVALID, LIMIT, demand } from "./problems.js";
 import { demandEdge, demandKind, demandKnown } from "./scope.js";
-import { MOST_WEIGHT, weightOf, weightOfHeaders } from "./weights.js";
+import { MOST_WEIGHT, weightOf } from "./weights.js";
 
 const OPTIONAL = { mayBeZero: true, isLifted: true };
 const NEEDED = { isLifted: true };

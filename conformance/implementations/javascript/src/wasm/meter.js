@@ -18,7 +18,8 @@ function blockTypesOf({ parts, valid }) {
   const indices = new Map();
   for (const { results } of valid.spaces.functions.slice(valid.imported)) {
     const key = results.join();
-    if (results.length > 1 && !indices.has(key)) indices.set(key, { results, index: parts.types.length + indices.size });
+    if (results.length > 1 && !indices.has(key))
+      indices.set(key, { results, index: parts.types.length + indices.size });
   }
   return indices;
 }
@@ -52,7 +53,10 @@ function writeExport(out, name, kind, index) {
 
 function addedExports({ valid, memory, mutables }) {
   const fuel = valid.spaces.globals.length;
-  const added = [["grit:fuel", GLOBAL_KIND, fuel], ["grit:depth", GLOBAL_KIND, fuel + 1]];
+  const added = [
+    ["grit:fuel", GLOBAL_KIND, fuel],
+    ["grit:depth", GLOBAL_KIND, fuel + 1],
+  ];
   if (memory !== null) added.push(["grit:memory", MEMORY_KIND, 0]);
   return [...added, ...mutables.map(({ index }) => [`grit:g${index}`, GLOBAL_KIND, index])];
 }
@@ -69,7 +73,9 @@ function codeSection(module, blockTypes, isRun) {
   const out = new Writer(4 * module.bytes.length);
   const bodies = new BodyMeter(module, blockTypes, out, isRun);
   out.uleb(module.valid.bodies.length);
-  module.valid.bodies.forEach((body, i) => bodies.write(body, module.valid.spaces.functions[module.valid.imported + i]));
+  module.valid.bodies.forEach((body, i) => {
+    bodies.write(body, module.valid.spaces.functions[module.valid.imported + i]);
+  });
   return out.written;
 }
 
@@ -86,7 +92,9 @@ function changedSections(module, isRun) {
   if (memory !== null) changed.set(SECTION_IDS.memory, memorySection(memory, isRun));
   const writeGlobals = (out) => out.put([...FUEL, ...DEPTH]);
   changed.set(SECTION_IDS.global, appended(bytes, section(SECTION_IDS.global), 2, writeGlobals));
-  const writeExports = (out) => exports.forEach((each) => writeExport(out, ...each));
+  const writeExports = (out) => {
+    for (const each of exports) writeExport(out, ...each);
+  };
   changed.set(SECTION_IDS.export, appended(bytes, section(SECTION_IDS.export), exports.length, writeExports));
   if (section(SECTION_IDS.code) !== undefined) changed.set(SECTION_IDS.code, codeSection(module, blockTypes, isRun));
   return changed;

@@ -11,7 +11,11 @@ const [UNREACHABLE, BLOCK, IF, ELSE, END, BR_IF, RETURN] = [0x00, 0x02, 0x04, 0x
 const ENTRY_COST = 2;
 const LOCALS_PER_UNIT = 8;
 
-const ADDED_LOCALS = [[USES_T, 0x7f], [USES_U, 0x7d], [USES_V, 0x7c]];
+const ADDED_LOCALS = [
+  [USES_T, 0x7f],
+  [USES_U, 0x7d],
+  [USES_V, 0x7c],
+];
 const UNREACHABLE_IF = [0x04, 0x40, 0x00, 0x0b]; // if 40, unreachable, end
 
 /** The bytes of what a writer does. */
@@ -141,7 +145,11 @@ export class BodyMeter {
   /** What comes before an instruction with a size and after one with a NaN, in this body. */
   #indexLocals({ uses }, first) {
     if (uses === 0) return;
-    const [t, u, v] = [first, first + (uses & USES_T ? 1 : 0), first + (uses & USES_T ? 1 : 0) + (uses & USES_U ? 1 : 0)];
+    const [t, u, v] = [
+      first,
+      first + (uses & USES_T ? 1 : 0),
+      first + (uses & USES_T ? 1 : 0) + (uses & USES_U ? 1 : 0),
+    ];
     const tee = (out, local) => {
       out.byte(0x22);
       out.uleb(local);
@@ -150,19 +158,24 @@ export class BodyMeter {
       out.byte(0x20);
       out.uleb(local);
     };
-    const canonical = (local, constant, equal) => bytesOf((out) => {
-      tee(out, local);
-      out.put(constant);
-      get(out, local);
-      get(out, local);
-      out.put([equal, 0x1b]);
-    });
-    this.before = SHIFTS.map((shift) => shift && bytesOf((out) => {
-      tee(out, t);
-      out.put(this.sequences.getFuel);
-      get(out, t);
-      out.put([0xad, ...shift]);
-    }));
+    const canonical = (local, constant, equal) =>
+      bytesOf((out) => {
+        tee(out, local);
+        out.put(constant);
+        get(out, local);
+        get(out, local);
+        out.put([equal, 0x1b]);
+      });
+    this.before = SHIFTS.map(
+      (shift) =>
+        shift &&
+        bytesOf((out) => {
+          tee(out, t);
+          out.put(this.sequences.getFuel);
+          get(out, t);
+          out.put([0xad, ...shift]);
+        }),
+    );
     this.canonical32 = uses & USES_U ? canonical(u, F32_NAN, 0x5b) : null;
     this.canonical64 = uses & USES_V ? canonical(v, F64_NAN, 0x61) : null;
   }

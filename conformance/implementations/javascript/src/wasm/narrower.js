@@ -16,7 +16,8 @@ function hasCodeOfModules(workspace, core) {
 function isManifestNarrower(manifest, of) {
   if (manifest.fuel > of.fuel || manifest.pages > of.pages) return false;
   if (FLAGS.some((flag) => manifest[flag] !== undefined && of[flag] === undefined)) return false;
-  if (Object.entries(ORDERS).some(([name, order]) => order.indexOf(manifest[name]) > order.indexOf(of[name]))) return false;
+  if (Object.entries(ORDERS).some(([name, order]) => order.indexOf(manifest[name]) > order.indexOf(of[name])))
+    return false;
   return of.tank === undefined || manifest.tank !== undefined;
 }
 

@@ -19,7 +19,8 @@ export function manifestOf({ read, format }, core) {
 
 /** Throws Failure exhausted for more pages than this host gives. Spec: wasm.manifest.not-lowered. */
 export function checkPages(pages) {
-  if (pages > LIMITS.wasm_pages) throw new Failure("exhausted", `${pages} pages, wasm_pages is ${LIMITS.wasm_pages}`, "host");
+  if (pages > LIMITS.wasm_pages)
+    throw new Failure("exhausted", `${pages} pages, wasm_pages is ${LIMITS.wasm_pages}`, "host");
 }
 
 /** What admits a module, as a failure where it does not. */

@@ -13,8 +13,14 @@ function asRefusal(error) {
 function inputsOf({ step, args }, workspace) {
   const { inbox, outbox } = workspace.read(step.id);
   return [
-    () => step.actor, () => step.id, () => step.core, () => inbox, () => outbox, () => null,
-    () => workspace.writeBlob(args), () => step.id,
+    () => step.actor,
+    () => step.id,
+    () => step.core,
+    () => inbox,
+    () => outbox,
+    () => null,
+    () => workspace.writeBlob(args),
+    () => step.id,
   ];
 }
 
@@ -53,7 +59,8 @@ function toItsEnd(running, ms) {
 function answerOf({ result }, below, workspace) {
   if (result === null) return null;
   const object = workspace.find(result);
-  if (object === undefined || !["blob", "tree"].includes(object?.kind ?? "blob")) throw failed("the answer is no blob or tree");
+  if (object === undefined || !["blob", "tree"].includes(object?.kind ?? "blob"))
+    throw failed("the answer is no blob or tree");
   below.takeOver(workspace, result);
   return result;
 }

@@ -11,7 +11,8 @@ const SECRET_HEAD = Buffer.from("302e020100300506032b657004220420", "hex"); // P
 const KEY_HEAD = Buffer.from("302a300506032b6570032100", "hex"); // SubjectPublicKeyInfo
 const KEY_BYTES = 32;
 
-const secretKey = (secret) => createPrivateKey({ key: Buffer.concat([SECRET_HEAD, secret]), format: "der", type: "pkcs8" });
+const secretKey = (secret) =>
+  createPrivateKey({ key: Buffer.concat([SECRET_HEAD, secret]), format: "der", type: "pkcs8" });
 
 const publicKey = (raw) => createPublicKey({ key: Buffer.concat([KEY_HEAD, raw]), format: "der", type: "spki" });
 

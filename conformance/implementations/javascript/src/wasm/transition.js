@@ -37,13 +37,17 @@ function inputsOf({ actor, last, proposal }, workspace) {
 function callOf(run, workspace, tree, entry) {
   const { proposal, attempt, ask } = run;
   const inputs = inputsOf(run, workspace);
-  return new GuestCall(workspace, { core: coreOf(run), tree, entry }, {
-    input: (which) => inputs[which](),
-    covered: proposal.covered,
-    queryName: null,
-    ask: (...asked) => ask(run.workspace, ...asked), // what is answered is made below, for whoever comes to need it
-    attempt,
-  });
+  return new GuestCall(
+    workspace,
+    { core: coreOf(run), tree, entry },
+    {
+      input: (which) => inputs[which](),
+      covered: proposal.covered,
+      queryName: null,
+      ask: (...asked) => ask(run.workspace, ...asked), // what is answered is made below, for whoever comes to need it
+      attempt,
+    },
+  );
 }
 
 /** The step with the host nodes in its core, admitted. Spec: wasm.call.result. */

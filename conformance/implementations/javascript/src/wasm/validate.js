@@ -9,7 +9,12 @@ import { unadmitted } from "./unadmitted.js";
 
 const MOST_PAGES = 65_536;
 const END = 0x0b;
-const CONSTANT = new Map([[0x41, I32], [0x42, I64], [0x43, F32], [0x44, F64]]);
+const CONSTANT = new Map([
+  [0x41, I32],
+  [0x42, I64],
+  [0x43, F32],
+  [0x44, F64],
+]);
 
 const demand = (condition, what) => {
   if (!condition) throw unadmitted("module", what);
@@ -34,7 +39,10 @@ const isInOrder = ({ minimum, maximum }) => maximum === null || minimum <= maxim
 function checkTypes({ tables, memories }) {
   demand(tables.length <= 1 && memories.length <= 1, "more than one table or memory");
   demand([...tables, ...memories].every(isInOrder), "a maximum is below its minimum");
-  demand(memories.every(({ minimum, maximum }) => Math.max(minimum, maximum ?? 0) <= MOST_PAGES), "a memory is too large");
+  demand(
+    memories.every(({ minimum, maximum }) => Math.max(minimum, maximum ?? 0) <= MOST_PAGES),
+    "a memory is too large",
+  );
 }
 
 /** Check that an expression is one constant of a type: its value where that is i32. Spec: wasm.module.state. */

@@ -13,7 +13,8 @@ export const weightOfHeaders = (headers) =>
   headers.reduce((sum, [key, value]) => sum + key.length + Buffer.byteLength(value) + 8, 0); // keys are ASCII
 
 /** Of a tree with some entries, of which the names count. */
-export const weightOfTree = (entries) => entries.reduce((sum, [name]) => sum + ENTRY_OF_TREE + Buffer.byteLength(name), 0);
+export const weightOfTree = (entries) =>
+  entries.reduce((sum, [name]) => sum + ENTRY_OF_TREE + Buffer.byteLength(name), 0);
 
 const WEIGH = {
   blob: ({ headers, data }) => 64 + data.length + weightOfHeaders(headers),

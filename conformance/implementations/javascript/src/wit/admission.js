@@ -19,7 +19,8 @@ function checkIdentity(step, { actor, last, proposal }) {
 
 function checkInbox(step, { last, proposal }) {
   const before = last?.inbox ?? NONE;
-  for (const sender of before.keys()) if (!step.inbox.has(sender)) throw illegal("a sender is not in the inbox any more");
+  for (const sender of before.keys())
+    if (!step.inbox.has(sender)) throw illegal("a sender is not in the inbox any more");
   const covered = new Set(proposal.covered.map(({ sender, id }) => `${sender} ${id}`));
   const moved = [...changedKeys(before, step.inbox)];
   if (moved.length === 0) throw illegal("nothing was read");
@@ -46,7 +47,10 @@ function checkCore(workspace, step, { actor, last }) {
 
 // What the step before reaches is whole, so of the mailboxes only what changed is looked at, down to what was there.
 function checkClosure(workspace, step, { last }) {
-  const edges = [[step.actor, TREE], [step.core, TREE]];
+  const edges = [
+    [step.actor, TREE],
+    [step.core, TREE],
+  ];
   const whole = new Map();
   for (const box of ["inbox", "outbox"]) {
     const before = last?.[box] ?? NONE;

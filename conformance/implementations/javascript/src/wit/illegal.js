@@ -52,7 +52,13 @@ function otherPrevious({ last, coreId, isCleanup }) {
 /** kind -> what of the step is altered. */
 const FIELDS = new Map([
   [0x01, otherPrevious],
-  [0x02, ({ sender, actor }) => { if (sender === actor) throw nothing(); return { actor: sender }; }],
+  [
+    0x02,
+    ({ sender, actor }) => {
+      if (sender === actor) throw nothing();
+      return { actor: sender };
+    },
+  ],
   [0x03, ({ workspace, last }) => ({ inbox: writeMailbox(workspace, last?.inbox ?? new Map()) })],
   [0x04, crowdInbox],
   [0x05, loseSender],
@@ -62,7 +68,13 @@ const FIELDS = new Map([
   [0x09, ({ workspace }) => ({ core: workspace.writeBlob(Buffer.alloc(0)) })],
   [0x0a, withoutCode],
   [0x0b, ({ id }) => ({ core: inverted(id) })],
-  [0x0e, ({ last }) => { if (last === null || last.previous === null) throw nothing(); return { previous: last.previous }; }],
+  [
+    0x0e,
+    ({ last }) => {
+      if (last === null || last.previous === null) throw nothing();
+      return { previous: last.previous };
+    },
+  ],
 ]);
 
 const INSTEAD = new Map([

@@ -29,8 +29,7 @@ function wholeCore({ core }) {
 }
 
 function resolve(state, ref) {
-  const found =
-    ref < ACTOR ? state.operands.get(ref.toString(16).padStart(2, "0")) : OF_THE_RUN.get(ref)?.(state);
+  const found = ref < ACTOR ? state.operands.get(ref.toString(16).padStart(2, "0")) : OF_THE_RUN.get(ref)?.(state);
   if (found === undefined) throw failed(`the ref ${ref} is to nothing`);
   return found;
 }
@@ -94,19 +93,77 @@ const op = (read, work, mayComeBeforeLeave = false) => ({ read, work, mayComeBef
 
 /** byte -> {read(reader): operands in order, work(state, operands), mayComeBeforeLeave}. Spec: wit.puppet.exact. */
 export const OPS = new Map([
-  [0x50, op((r) => [r.path(), r.u8()], (state, [path, ref]) => state.core.put(path, resolve(state, ref)))],
-  [0x57, op((r) => [r.path(), r.data()], (state, [path, data]) => state.core.write(path, data))],
+  [
+    0x50,
+    op(
+      (r) => [r.path(), r.u8()],
+      (state, [path, ref]) => state.core.put(path, resolve(state, ref)),
+    ),
+  ],
+  [
+    0x57,
+    op(
+      (r) => [r.path(), r.data()],
+      (state, [path, data]) => state.core.write(path, data),
+    ),
+  ],
   [0x41, op((r) => [r.path(), r.data()], append)],
-  [0x44, op((r) => [r.path()], (state, [path]) => state.core.delete(path))],
+  [
+    0x44,
+    op(
+      (r) => [r.path()],
+      (state, [path]) => state.core.delete(path),
+    ),
+  ],
   [0x53, op((r) => [r.u8(), r.u8(), r.text(), r.u8()], send)],
-  [0x52, op((r) => [r.u8()], (state, [ref]) => { state.outbox.delete(resolve(state, ref)); })],
+  [
+    0x52,
+    op(
+      (r) => [r.u8()],
+      (state, [ref]) => {
+        state.outbox.delete(resolve(state, ref));
+      },
+    ),
+  ],
   [0x42, op((r) => [r.u32()], bounce)],
   [0x51, op((r) => [r.u8(), r.text(), r.u8(), r.path()], query)],
   [0x4c, op((r) => [r.path()], leave, true)],
-  [0x54, op((r) => [r.u8()], ({ attempt }, [n]) => { if (attempt <= n) throw failed("one of the first attempts"); }, true)],
-  [0x46, op(() => [], () => { throw failed("as told"); })],
-  [0x5a, op((r) => [r.u16()], (state, [ms]) => ({ sleep: ms }), true)],
-  [0x58, op((r) => [r.u8()], (state, [kind]) => { state.illegal = { kind, sender: state.sender, id: state.id }; })],
+  [
+    0x54,
+    op(
+      (r) => [r.u8()],
+      ({ attempt }, [n]) => {
+        if (attempt <= n) throw failed("one of the first attempts");
+      },
+      true,
+    ),
+  ],
+  [
+    0x46,
+    op(
+      () => [],
+      () => {
+        throw failed("as told");
+      },
+    ),
+  ],
+  [
+    0x5a,
+    op(
+      (r) => [r.u16()],
+      (state, [ms]) => ({ sleep: ms }),
+      true,
+    ),
+  ],
+  [
+    0x58,
+    op(
+      (r) => [r.u8()],
+      (state, [kind]) => {
+        state.illegal = { kind, sender: state.sender, id: state.id };
+      },
+    ),
+  ],
 ]);
 
 function leave(state, [path]) {

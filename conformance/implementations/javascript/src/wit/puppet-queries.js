@@ -23,7 +23,12 @@ const ANSWERS = new Map([
   ["get", get],
   ["echo", ({ workspace, args }) => workspace.writeBlob(args)],
   ["step", ({ workspace, step }) => workspace.writeBlob(Buffer.from(step.id), [["ct", "s"]])],
-  ["fail", () => { throw failed("as asked"); }],
+  [
+    "fail",
+    () => {
+      throw failed("as asked");
+    },
+  ],
 ]);
 
 /** Answer a query {workspace, step, name, args}: an id, or null. Throws Failure failed. */

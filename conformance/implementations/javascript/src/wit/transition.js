@@ -16,7 +16,13 @@ import { findCode } from "./nodes.js";
 import { writeCursorStep } from "./steps.js";
 import { follow } from "./paths.js";
 
-const cursorStep = ({ workspace, last, proposal: { covered: [{ sender, id }] } }) => writeCursorStep(workspace, last, sender, id);
+const cursorStep = ({
+  workspace,
+  last,
+  proposal: {
+    covered: [{ sender, id }],
+  },
+}) => writeCursorStep(workspace, last, sender, id);
 
 function* runCode(run, tree, name) {
   const core = run.last === null ? run.actor : run.last.core;
@@ -45,8 +51,14 @@ function updateByMerge(run, content) {
 /** Spec: wit.update.code, wit.update.refused, wit.frozen.code. */
 function* update(run) {
   const { workspace, last, proposal } = run;
-  const [{ sender, message: { content } }] = proposal.covered;
-  if (workspace.read(content)?.kind !== "tree" || !mayUpdate(workspace, last, sender)) return { step: cursorStep(run), isRefused: true };
+  const [
+    {
+      sender,
+      message: { content },
+    },
+  ] = proposal.covered;
+  if (workspace.read(content)?.kind !== "tree" || !mayUpdate(workspace, last, sender))
+    return { step: cursorStep(run), isRefused: true };
   if (follow(workspace.read, content, ["wit_update"]) === null) return updateByMerge(run, content);
   if (isFrozen(workspace.read, last.core)) return { step: cursorStep(run), isRefused: true };
   return yield* runCode(run, content, "wit_update");
@@ -57,7 +69,12 @@ const BY_KIND = new Map([
   ["ordinary", (run) => runCode(run, run.last.core, "wit")],
   ["cleanup", (run) => runCode(run, run.last.core, "wit")],
   ["update", update],
-  ["duplicate", function* duplicate(run) { return { step: cursorStep(run), isRefused: false }; }],
+  [
+    "duplicate",
+    function* duplicate(run) {
+      return { step: cursorStep(run), isRefused: false };
+    },
+  ],
 ]);
 
 /**

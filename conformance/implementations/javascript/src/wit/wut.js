@@ -6,7 +6,10 @@ import { readCanonical } from "./canonical.js";
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const isText = (value) => typeof value === "string";
 const isSchema = (value) => typeof value === "boolean" || isObject(value);
-const oneOf = (...words) => (value) => words.includes(value);
+const oneOf =
+  (...words) =>
+  (value) =>
+    words.includes(value);
 
 function hasForm(value, members, optional = {}) {
   if (!isObject(value)) return false;
