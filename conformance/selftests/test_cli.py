@@ -383,7 +383,7 @@ def test_a_broken_line_is_named_replayed_and_mended(run: Run, tmp_path: Path) ->
     code, out, _ = run(*verify(broken, "--rule", "grit.tree.key-order", *TREES))
     assert code == 1
     assert "FAIL grit.tree.key-order" in out
-    assert "The entries of a tree MUST be written in ascending order" in out
+    assert "The encoder MUST write the entries of a tree in ascending order" in out
     assert "expected     refused invalid" in out
     assert "got          ok  " in out
     again = next(line for line in out.splitlines() if line.startswith("  again"))
