@@ -38,7 +38,7 @@ def test_prose_is_found_with_its_line(path: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("a.rst", "See ``anew`` and :rule:`runtime.anew`::\n\n    anew\n\n.. code-block:: text\n\n   anew\n"),
+        ("a.rst", "See ``anew`` and :ref:`runtime-anew`::\n\n    anew\n\n.. code-block:: text\n\n   anew\n"),
         ("a.py", 'anew = ["anew", tell]\n'),
         ("a.js", "const pattern = /anew tell/;\nanew(tell);\n"),
     ],
