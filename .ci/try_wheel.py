@@ -35,7 +35,7 @@ def main(directory: str) -> None:
         run(gritstone, "vectors", "--lint", cwd=away)
         run(gritstone, "new-iut", "python", "my-runtime", cwd=away)
         adapter = f"{python} -m gritstone.harness"
-        run(gritstone, "verify", "--iut", adapter, "-k", "grit/*", "--jobs", "2", "--html", "report.html", cwd=away)
+        run(gritstone, "verify", "--iut", adapter, "-k", "grit/tree/*", "--html", "report.html", cwd=away)
 
 
 if __name__ == "__main__":
