@@ -9,7 +9,7 @@ import { Session } from "./src/wire.js";
 
 function serveStandardStreams() {
   const session = new Session(new Client(), process.stdout, () => process.exit(0));
-  process.stdout.on("error", () => process.exit(1)); // nobody reads any more
+  process.stdout.on("error", () => process.exit(1)); // the reader is gone
   process.stdin.on("data", (chunk) => session.take(chunk));
   process.stdin.on("end", () => session.end(() => process.stdout.write("", () => process.exit(0))));
 }

@@ -152,7 +152,7 @@ export class DurableBackend {
 
   #forget() {
     this.#reopen(path.join(this.folder, "log"));
-    this.unsynced = true; // the same file, and who knows what of it
+    this.unsynced = true; // the same file, in an unknown state
     this.refresh();
   }
 

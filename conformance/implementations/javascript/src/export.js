@@ -19,7 +19,7 @@ function takeSnapshot(store, names) {
   backend.refresh();
   const refs = namedReferences(backend.references, names);
   const ids = store.closure(refs.map(([, target]) => target)).sort();
-  // Entries stay good while they are held, whatever is pruned, erased or written anew.
+  // Entries stay good while they are held, whatever is pruned, erased or written again.
   const entries = new Map(ids.map((id) => [id, backend.tombstones.has(id) ? null : store.entry(id)]));
   const release = backend.hold();
   const encodingOf = (id) => (entries.get(id) === null ? null : store.verified(id, entries.get(id)));

@@ -15,7 +15,7 @@ function readHeader(bytes) {
   if (end < 0) throw malformed("no NUL among the first 28 bytes");
   const header = bytes.toString("latin1", 0, end);
   const match = /^([^ ]+) ([0-9]{1,19})$/.exec(header);
-  // `.` and `$` play no tricks here: [^ ] takes any byte, a line feed too.
+  // [^ ] matches any byte, a line feed too, unlike `.` and `$`.
   if (match === null) throw malformed("the header is not kind, space, digits");
   const [, kind, digits] = match;
   if (!Object.hasOwn(KINDS, kind)) throw invalid("unknown kind");

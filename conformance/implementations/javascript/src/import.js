@@ -38,7 +38,7 @@ function* batches(bundle) {
   yield batch;
 }
 
-// The source may be a file that somebody is writing to, so what is stored is what hashes right now.
+// Another process may be writing to the source file, so only what hashes correctly now is stored.
 function encoding(store, bundle, id, frame) {
   const bytes = bundle.encoding(frame);
   if (hashBytes(store.format, bytes) !== id) throw new Error("the source of an import changed while it was read");
@@ -52,7 +52,7 @@ function commit(store, bundle) {
     const isStored = backend.find(id) !== undefined || backend.tombstones.has(id);
     if (isStored) continue;
     if (frame.kind === null) tombstones.push(id);
-    else store.keep(id, encoding(store, bundle, id, frame)); // pruned by somebody since its batch
+    else store.keep(id, encoding(store, bundle, id, frame)); // pruned by another process since its batch
   }
   const changes = store.newReferences(bundle.refs);
   if (tombstones.length + changes.length > 0) backend.update(tombstones, changes);

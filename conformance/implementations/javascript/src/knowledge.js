@@ -3,7 +3,7 @@
 
 const OBJECT_COST = 1 << 25; // bytes, roughly, in each of two generations
 const FACTS = 1 << 17; // in each of two generations
-const SMALL = 300; // bytes that an object costs besides its content, roughly
+const SMALL = 300; // bytes that an object costs in addition to its content, roughly
 
 /** A map that forgets what was not asked for lately: two generations, the older of which goes when the newer is full. */
 class Generations {

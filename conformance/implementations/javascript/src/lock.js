@@ -1,9 +1,9 @@
 // One lock for all processes that have a store open, out of nothing but atomic creation of symbolic links.
 //
-// The folder `lock` holds links named by numbers; the link with the highest number says who has the lock: its target is
-// `free`, or pid and start time of a process. Whoever finds it free, or its process dead, creates the next number; of
+// The folder `lock` holds links named by numbers; the link with the highest number names the holder: its target is
+// `free`, or pid and start time of a process. A process that finds it free, or its process dead, creates the next number; of
 // several only one can. Giving back creates one more number, `free`. A killed holder therefore needs no cleaning up, and
-// nobody ever removes the link that counts: older numbers are removed by a holder, a few behind the highest, and a
+// the link that counts is never removed: older numbers are removed by a holder, a few behind the highest, and a
 // process that was asleep and created a number which is no longer the highest sees that and takes it back. The link that
 // gives back is made before the lock is taken and then only renamed, so a full medium cannot keep the lock taken.
 
@@ -17,7 +17,7 @@ const LONGEST_WAIT_MS = 4;
 
 const pause = (milliseconds) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 
-/** State and start time of a process where the system tells, else null. */
+/** State and start time of a process where the system reports them, else null. */
 function processStat(pid) {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
@@ -48,7 +48,7 @@ function isAlive(owner) {
 /** A lock in a folder that exists. Not reentrant: one process takes it once at a time. */
 export class Lock {
   #folder;
-  #spare; // where the next `free` waits; not a number, so nobody takes it for a holder
+  #spare; // where the next `free` waits; not a number, so it is not taken for a holder
   #number = 0;
   #self = self();
 
@@ -57,7 +57,7 @@ export class Lock {
     this.#spare = path.join(folder, `free-${process.pid}`);
   }
 
-  /** Run `work` while nobody else holds the lock. Waits for as long as the holder lives. */
+  /** Run `work` while holding the lock. Waits for as long as another holder lives. */
   hold(work) {
     this.#prepare();
     for (let wait = 0; !this.#take(); wait = Math.min(wait + 0.2, LONGEST_WAIT_MS)) pause(wait);
@@ -109,7 +109,7 @@ export class Lock {
     try {
       return fs.readlinkSync(path.join(this.#folder, String(number)));
     } catch (error) {
-      if (error.code === "ENOENT") return null; // removed meanwhile: somebody holds a higher one
+      if (error.code === "ENOENT") return null; // removed meanwhile: another process holds a higher one
       throw error;
     }
   }

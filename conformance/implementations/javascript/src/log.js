@@ -1,4 +1,4 @@
-// The log file of a durable store: records one after another, appended only, and only by whoever holds the lock.
+// The log file of a durable store: records one after another, appended only, and only by the holder of the lock.
 //
 //   record = head payload
 //   head   = type (1 byte), 3 bytes 00, size of the payload (4 bytes), hash (32 bytes), CRC-32 of these 40 (4 bytes)
@@ -55,7 +55,7 @@ export function hashedRecord(type, payload) {
 /** The payload of a U record. */
 export const updatePayload = (tombstones, references) => Buffer.from(JSON.stringify({ tombstones, references }));
 
-/** An open log. It stays open for as long as somebody uses it, also when another file has taken its place. */
+/** An open log. It stays open for as long as it is used, also when another file has taken its place. */
 export class LogFile {
   #users = 1;
 

@@ -182,7 +182,7 @@ async function load(profile) {
   LATER.delete(profile);
 }
 
-/** One client of the adapter: what it has open and what it was told. */
+/** One client of the adapter: what it has open and the limits in force. */
 export class Client {
   handles = new Handles();
   runtimes = new Runtimes();

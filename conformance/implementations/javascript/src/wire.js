@@ -50,7 +50,7 @@ export class Session {
   #isBlocked = false; // the output wants no more for now
   #isWaiting = false; // for an operation to end
   #isOver = false;
-  #onIdle = null; // called once everything that came has been answered
+  #onIdle = null; // called once all received requests have been answered
 
   constructor(client, output, onBye) {
     this.#client = client;

@@ -14,7 +14,7 @@ const ADAPTER = fileURLToPath(new URL("../adapter.js", import.meta.url));
 const session = chapter("harness/frames").split(":name: harness-session")[1];
 const lines = (mark) => [...session.matchAll(new RegExp(`^ {3}${mark} (.*)$`, "gm"))].map(([, line]) => line);
 
-/** What of a reply is fixed: not who we are and not what is said for people. */
+/** The fixed part of a reply: without the implementation's name and the messages for people. */
 function fixed(reply) {
   const { refused, error, ok } = reply;
   if (ok?.implementation) return { seq: reply.seq, ok: ok.protocol };

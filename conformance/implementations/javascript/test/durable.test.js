@@ -18,7 +18,7 @@ function folderFor(context) {
 
 const open = (folder, create = false) => new Store(framed, DurableBackend.open(folder, framed, create));
 
-test("a store is there for whoever opens it next, in its own format only", (context) => {
+test("a store can be opened again, in its own format only", (context) => {
   const folder = path.join(folderFor(context), "new", "store");
   assert.equal(
     refusalOf(() => open(folder)),
@@ -82,7 +82,7 @@ test("two openings see each other's writing, erasing and pruning", (context) => 
   }
 });
 
-test("altered bytes are found, and mended by putting them again", (context) => {
+test("altered bytes are found, and fixed by putting them again", (context) => {
   const store = open(folderFor(context), true);
   const id = put(store, blob("some bytes"));
   store.damage(id, 10, 255);
@@ -168,7 +168,7 @@ test("a medium without room refuses and stays usable", (context) => {
   assert.match(done.stdout, /^(stored,exhausted|exhausted,exhausted),stored\n$/, done.stderr);
 });
 
-test("a log that another opening wrote anew and made longer is not cut", (context) => {
+test("a log that another opening rewrote and made longer is not cut", (context) => {
   const folder = folderFor(context);
   const [one, other] = [open(folder, true), open(folder)];
   const stray = put(other, blob("stray"));

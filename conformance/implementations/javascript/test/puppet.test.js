@@ -176,7 +176,7 @@ test("illegal results are not admitted", async () => {
   }
 });
 
-test("what is held stays unread, and others are read beside it", async () => {
+test("what is held stays unread, and others are read", async () => {
   const { bench, agent, a, b, toA, a1 } = await begin(framed);
   const held = bench.message(toA, [], bench.program("4c016b 57016c0000"));
   const other = bench.message(null, [], bench.program("57016b0000"));

@@ -41,7 +41,7 @@ export class Bench {
     const last = head === null ? null : this.step(head);
     const proposal = readProposal(this.read, actor, last, inbox);
     const ask = () => {
-      throw new Error("nobody is asked");
+      throw new Error("no actor is asked");
     };
     const made = await drive(transit({ workspace, actor, last, proposal, attempt, ask }), 0);
     workspace.keep();

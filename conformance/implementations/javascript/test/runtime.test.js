@@ -161,7 +161,7 @@ test("an operator takes a mark away, and the next runtime tries again with attem
   assert.equal(play.target(`failed/${play.a}`), null);
 });
 
-test("the sender of a message that failed gets one receipt, and nobody for a receipt", async () => {
+test("the sender of a message that failed gets one receipt, and none for a receipt", async () => {
   const play = await Play.begun({ max_attempts: 1 });
   const { a, b, bench, runtime } = play;
   play.do(a, "500a6f6e2f7265636569707400", { "00": bench.program("46") }); // a handler on/receipt that fails
@@ -316,7 +316,7 @@ test("actors that nothing references are collected and not created again", async
   assert.notEqual(other.target(`gone/${b}`), null);
 });
 
-test("sleeping actors keep nobody waiting, and stop when told", async () => {
+test("sleeping actors block no other actor, and stop on request", async () => {
   const play = await Play.begun({ schedule: "free", clock: "system", base_ms: 0, max_attempts: 1 });
   const { a, b, bench, runtime } = play;
   for (const to of [a, b]) play.do(to, "5a0064");

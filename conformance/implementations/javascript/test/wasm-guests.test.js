@@ -87,7 +87,7 @@ test("recursion that is optimized meanwhile", (context) => {
     endOf(() => guest.call("wit")),
     "stack-overflow",
   );
-  assert.ok(10n ** 12n - guest.fuel > 20_000n * 40n * 100n); // it came as far as the last recursion
+  assert.ok(10n ** 12n - guest.fuel > 20_000n * 40n * 100n); // it reached the last recursion
 });
 
 const HOSTED = witOf(
@@ -168,7 +168,7 @@ test("a guest that runs for ever lets others have their turn, and is ended", asy
   const forever = start(context, witOf("loop - br 0 end i32.const 0"), { fuel: 2n ** 62n });
   const calling = forever.calling("wit");
   for (let i = 0; i < 3; i += 1) assert.deepEqual(calling.next(), { value: { sleep: 1 }, done: false });
-  assert.equal(start(context, witOf("i32.const 4")).call("wit"), 4); // beside it
+  assert.equal(start(context, witOf("i32.const 4")).call("wit"), 4); // next to it
   forever.close();
   forever.close();
   await sleep(1);

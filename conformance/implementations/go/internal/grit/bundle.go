@@ -198,7 +198,7 @@ func (b *Bundle) readFrames(data, rest []byte, format *Format) error {
 	}
 }
 
-// checkClosure tells whether the frames are exactly the closure of the references.
+// checkClosure reports whether the frames are exactly the closure of the references.
 func (b *Bundle) checkClosure() error {
 	walk := NewWalk(b)
 	for _, ref := range b.Refs {

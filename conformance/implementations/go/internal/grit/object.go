@@ -119,7 +119,7 @@ func Refuse(class, code, format string, args ...any) *Refusal {
 	return &Refusal{class, code, fmt.Sprintf(format, args...)}
 }
 
-// IsRefusal tells whether an error is a refusal of a class.
+// IsRefusal reports whether an error is a refusal of a class.
 func IsRefusal(err error, class string) bool {
 	var refusal *Refusal
 	return errors.As(err, &refusal) && refusal.Class == class
@@ -129,7 +129,7 @@ func malformed(format string, args ...any) error { return Refuse("malformed", ""
 func invalid(format string, args ...any) error   { return Refuse("invalid", "", format, args...) }
 func exhausted(format string, args ...any) error { return Refuse("exhausted", "", format, args...) }
 
-// asciiText tells whether all bytes lie from low to 7E and none is a slash where slashes are not allowed.
+// asciiText reports whether all bytes lie from low to 7E and none is a slash where slashes are not allowed.
 func asciiText(text string, low byte, slash bool) bool {
 	for i := range len(text) {
 		if c := text[i]; c < low || c > 0x7e || c == '/' && !slash {
@@ -139,7 +139,7 @@ func asciiText(text string, low byte, slash bool) bool {
 	return true
 }
 
-// unicodeText tells whether a text is UTF-8 without control characters.
+// unicodeText reports whether a text is UTF-8 without control characters.
 func unicodeText(text string, slash bool) bool {
 	if !utf8.ValidString(text) {
 		return false
@@ -152,12 +152,12 @@ func unicodeText(text string, slash bool) bool {
 	return true
 }
 
-// ValidKey tells whether a text is a header key, grit.header.grammar.
+// ValidKey reports whether a text is a header key, grit.header.grammar.
 func ValidKey(text string) bool {
 	return len(text) >= 1 && len(text) <= 64 && asciiText(text, 0x21, true)
 }
 
-// ValidName tells whether a text is a name of a tree in this format, grit.name.grammar.
+// ValidName reports whether a text is a name of a tree in this format, grit.name.grammar.
 func (f *Format) ValidName(text string) bool {
 	if len(text) < 1 || len(text) > 255 || text == "." || text == ".." {
 		return false
@@ -168,7 +168,7 @@ func (f *Format) ValidName(text string) bool {
 	return unicodeText(text, false)
 }
 
-// ValidValue tells whether a text is a header value in this format, grit.header.grammar.
+// ValidValue reports whether a text is a header value in this format, grit.header.grammar.
 func (f *Format) ValidValue(text string) bool {
 	if len(text) > 65535 {
 		return false

@@ -12,7 +12,7 @@ var (
 	zeroName  = strings.Repeat("0", 64)
 )
 
-// ValidRef tells whether a text is the name of a reference, grit.ref.grammar.
+// ValidRef reports whether a text is the name of a reference, grit.ref.grammar.
 func ValidRef(name string) bool {
 	if !refName.MatchString(name) || strings.Contains(name, "..") {
 		return false
@@ -27,7 +27,7 @@ func ValidRef(name string) bool {
 	return true
 }
 
-// targetFits tells whether an object is what the space of a name wants, grit.ref.target.
+// targetFits reports whether an object is what the space of a name wants, grit.ref.target.
 func targetFits(name string, o *Object) bool {
 	space, rest, _ := strings.Cut(name, "/")
 	switch space {

@@ -57,7 +57,7 @@ func (s *Store) Get(id ID) ([]byte, error) {
 	return record.data, nil
 }
 
-// Has tells whether bytes are stored under an id.
+// Has reports whether bytes are stored under an id.
 func (s *Store) Has(id ID) bool { return s.objects[id] != nil }
 
 // Load gives an object, or an erased blob for a tombstone.
@@ -71,7 +71,7 @@ func (s *Store) Load(id ID) (*Object, error) {
 	return nil, Refuse("missing", "", "there is no %s", id)
 }
 
-// Erased tells whether there is a tombstone.
+// Erased reports whether there is a tombstone.
 func (s *Store) Erased(id ID) bool { return s.erased[id] }
 
 // Erase puts a tombstone in the place of a blob: grit.erase.blob-only.

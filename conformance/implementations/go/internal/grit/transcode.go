@@ -34,7 +34,7 @@ type transcoding struct {
 	ids      map[ID]ID // from old ids to new ones
 }
 
-// move encodes an object and all below it anew, with a stack of its own.
+// move encodes an object and all below it again, with a stack of its own.
 func (t *transcoding) move(root ID) error {
 	stack := []ID{root}
 	for len(stack) > 0 {

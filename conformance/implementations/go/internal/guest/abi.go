@@ -135,7 +135,7 @@ func (h *hostCall) give(k int, id grit.ID) {
 // object loads an object; a store that has lost it is trouble of the host.
 func (c *call) object(id grit.ID) (*grit.Object, error) { return c.overlay.Load(id) }
 
-// known tells whether an id may be passed: it is in scope, or the zero id where none is allowed: wasm.abi.scope.
+// known reports whether an id may be passed: it is in scope, or the zero id where none is allowed: wasm.abi.scope.
 func (c *call) known(id grit.ID, none, lifted bool) bool {
 	if id == grit.None {
 		return none
@@ -143,7 +143,7 @@ func (c *call) known(id grit.ID, none, lifted bool) bool {
 	return c.scope[id] || lifted && c.plan.manifest.raw
 }
 
-// isKind tells whether an id leads to one of some kinds; where raw lifts it, everything does, and none is anything.
+// isKind reports whether an id leads to one of some kinds; where raw lifts it, everything does, and none is anything.
 func (c *call) isKind(id grit.ID, lifted bool, kinds ...grit.Kind) (bool, error) {
 	if id == grit.None || lifted && c.plan.manifest.raw {
 		return true, nil

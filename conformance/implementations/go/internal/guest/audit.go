@@ -62,7 +62,7 @@ func (c *call) names(core grit.ID, path string) (names []string, tree bool, err 
 	return names, true, nil
 }
 
-// keeps tells whether, below a path, all that is not excepted is kept, and no blob stands at the path.
+// keeps reports whether, below a path, all that is not excepted is kept, and no blob stands at the path.
 func (c *call) keeps(before, after grit.ID, path string, excepted func(string) bool) (bool, error) {
 	old, _, err := c.names(before, path)
 	if err != nil {
@@ -98,7 +98,7 @@ func (a *auditor) host() error {
 	return err
 }
 
-// guest tells whether a core is that of a Wasm actor.
+// guest reports whether a core is that of a Wasm actor.
 func (c *call) guest(core grit.ID) (bool, error) {
 	o, err := c.overlay.Load(core)
 	if err != nil || o.Kind != grit.Tree {
@@ -108,7 +108,7 @@ func (c *call) guest(core grit.ID) (bool, error) {
 	return form, err
 }
 
-// stays tells whether a core is that of a Wasm actor, or the core before was none: wasm.grant.stays-guest.
+// stays reports whether a core is that of a Wasm actor, or the core before was none: wasm.grant.stays-guest.
 func (c *call) stays(before, after grit.ID) (bool, error) {
 	is, err := c.guest(after)
 	if err != nil || is {
@@ -187,7 +187,7 @@ func (a *auditor) collect() error {
 	return nil
 }
 
-// recipient tells whether an actor may be sent to.
+// recipient reports whether an actor may be sent to.
 func (a *auditor) recipient(actor grit.ID) (bool, error) {
 	manifest, t := a.plan.manifest, a.transition
 	if manifest.send == "any" {
@@ -331,7 +331,7 @@ func (a *auditor) manifestOf(core grit.ID) (*Manifest, bool, error) {
 	return readManifest(a.overlay, a.overlay.Store.Format, core)
 }
 
-// narrower tells whether a core is a Wasm core with no more rights than this one has.
+// narrower reports whether a core is a Wasm core with no more rights than this one has.
 func (a *auditor) narrower(core grit.ID) (bool, error) {
 	manifest := a.plan.manifest
 	child, ok, err := a.manifestOf(core)

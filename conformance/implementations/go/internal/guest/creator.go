@@ -33,7 +33,7 @@ func creatorOf(t *wit.Transition) (grit.ID, error) {
 	return grit.None, nil
 }
 
-// MayUpdate tells whether the sender of an update is the creator, or everybody may: wasm.grant.update.
+// MayUpdate reports whether the sender of an update is the creator, or any sender may: wasm.grant.update.
 func (r *Runner) MayUpdate(t *wit.Transition) (bool, error) {
 	manifest, ok, err := readManifest(t.Overlay, t.Overlay.Store.Format, t.Core)
 	if err != nil || ok && manifest.update {
@@ -43,7 +43,7 @@ func (r *Runner) MayUpdate(t *wit.Transition) (bool, error) {
 	return creator != grit.None && creator == t.Proposal.Covered[0].Sender, err
 }
 
-// KeepsHostNodes tells whether a merged core leaves alone what is the host's, and is that of a Wasm actor:
+// KeepsHostNodes reports whether a merged core leaves alone what is the host's, and is that of a Wasm actor:
 // wasm.grant.update, wasm.grant.update-stays.
 func (r *Runner) KeepsHostNodes(t *wit.Transition, merged grit.ID) (bool, error) {
 	c := &call{overlay: t.Overlay}

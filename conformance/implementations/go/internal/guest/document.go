@@ -64,7 +64,7 @@ func (m *Manifest) keepsState() bool {
 	return m.image || m.random != nil || m.clock != nil || m.hasTank
 }
 
-// readManifest reads the manifest of a core; ok is false where something is there that is none: wasm.manifest.strict.
+// readManifest reads the manifest of a core; ok is false where an invalid manifest is there: wasm.manifest.strict.
 func readManifest(reader grit.Reader, format *grit.Format, core grit.ID) (m *Manifest, ok bool, err error) {
 	m = &Manifest{fuel: 10_000_000, pages: 256}
 	id, err := wit.Follow(reader, core, "wasm/manifest")
@@ -88,7 +88,7 @@ func number(value any, low, high uint64) (uint64, bool) {
 	return n, ok && n >= low && n <= high
 }
 
-// member takes one member of the document, and tells whether it may be there.
+// member takes one member of the document, and reports whether it may be there.
 func (m *Manifest) member(format *grit.Format, member cbor.Member) (ok bool) {
 	word := func(target *string, words ...string) bool {
 		*target, ok = member.Value.(string)

@@ -133,7 +133,7 @@ func (a *arguments) id(name string) grit.ID {
 	return id
 }
 
-// idOrNone also tells whether the member is null; 64 zeros are an id.
+// idOrNone also reports whether the member is null; 64 zeros are an id.
 func (a *arguments) idOrNone(name string) (grit.ID, bool) {
 	raw := a.take(name)
 	if string(raw) == "null" {

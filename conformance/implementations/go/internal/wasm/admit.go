@@ -105,7 +105,7 @@ func (m *Module) checkImports() error {
 	return nil
 }
 
-// exportsFunction tells whether a function that the module defines is exported under a name with a type.
+// exportsFunction reports whether a function that the module defines is exported under a name with a type.
 func (m *Module) exportsFunction(name, signature string) (exported, fits bool) {
 	params, results, _ := strings.Cut(signature, ":")
 	want := FuncType{typesOf(params), typesOf(results)}
@@ -137,7 +137,7 @@ func (m *Module) checkExports(entry string) error {
 	return nil
 }
 
-// Waits tells whether wait is imported.
+// Waits reports whether wait is imported.
 func (m *Module) Waits() bool {
 	return slices.ContainsFunc(m.imports, func(e importEntry) bool { return e.name == "wait" })
 }
@@ -159,7 +159,7 @@ func (m *Module) checkWait() error {
 	return defect("export", "no grit_wait_area")
 }
 
-// Initializes tells whether _initialize is exported.
+// Initializes reports whether _initialize is exported.
 func (m *Module) Initializes() bool {
 	exported, _ := m.exportsFunction("_initialize", ":")
 	return exported
@@ -188,7 +188,7 @@ func (m *Module) MemorySizes(pages uint32) (initial, largest uint32, there bool)
 	return l.min, largest, true
 }
 
-// nullEntries tells whether the table has an element that no segment sets.
+// nullEntries reports whether the table has an element that no segment sets.
 func (m *Module) nullEntries() bool {
 	if len(m.tables) == 0 {
 		return false

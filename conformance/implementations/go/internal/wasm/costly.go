@@ -6,7 +6,7 @@ const (
 	manyBlocks = 16
 )
 
-// costly tells whether wazero's compiler would take long for a module: it takes time with the blocks of a body times the
+// costly reports whether wazero's compiler would take long for a module: it takes time with the blocks of a body times the
 // values that live through them, and metering makes a block of each segment.
 func (m *Module) costly() bool {
 	cost := uint64(0)

@@ -101,7 +101,7 @@ func engineTypes(types []ValueType) []api.ValueType {
 	return out
 }
 
-// compile gives the compiled engine form of a module, from the few that are kept or anew.
+// compile gives the compiled engine form of a module, from the few that are kept, or newly compiled.
 func (e *Engine) compile(ctx context.Context, m *Module, k key) (wazero.CompiledModule, error) {
 	if compiled := e.compiled[k]; compiled != nil {
 		return compiled, nil
@@ -184,7 +184,7 @@ func (i *Instance) Call(name string) (uint32, error) {
 	return uint32(results[0]), nil
 }
 
-// outcome tells what an error of the engine means: an error of the host, the time, fuel, stack units, or a trap.
+// outcome reports what an error of the engine means: an error of the host, the time, fuel, stack units, or a trap.
 func (i *Instance) outcome(err error) error {
 	var stopped *stop
 	var exit *sys.ExitError

@@ -16,7 +16,7 @@ func (noHost) Call(name string, _ *Instance, _ []uint32) (uint64, error) {
 	return 0, errors.New("no host call is expected: " + name)
 }
 
-// The figures of the chapter of worked examples, with an index past the table besides: outcome and F*.
+// The figures of the chapter of worked examples, and an index past the table: outcome and F*.
 var figures = []struct {
 	name, module, outcome string
 	units                 uint64

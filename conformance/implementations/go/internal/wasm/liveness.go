@@ -1,17 +1,17 @@
 package wasm
 
-// endsRun tells whether what follows an instruction is dead.
+// endsRun reports whether what follows an instruction is dead.
 func endsRun(op uint16) bool {
 	return op == opBr || op == opBrTable || op == opReturn || op == opUnreachable
 }
 
-// liveness tells which instructions of a body are live: wasm.fuel.segment.
+// liveness reports which instructions of a body are live: wasm.fuel.segment.
 type liveness struct {
 	dead bool
 	open int // constructs that were opened in dead code
 }
 
-// step takes the next instruction and tells whether it is live.
+// step takes the next instruction and reports whether it is live.
 func (l *liveness) step(op uint16) bool {
 	if !l.dead {
 		l.dead = endsRun(op)

@@ -221,7 +221,7 @@ func (w *rewriter) flush() {
 	w.segment, w.cost = w.segment[:0], 0
 }
 
-// sizes tells how the operand on top becomes a charge: a constant to shift by, and the shift.
+// sizes reports how the operand on top becomes a charge: a constant to shift by, and the shift.
 var sizes = map[uint16][2]byte{
 	opMemoryGrow: {13, 0x86}, opMemoryInit: {3, 0x88}, opMemoryCopy: {3, 0x88}, opMemoryFill: {3, 0x88},
 }

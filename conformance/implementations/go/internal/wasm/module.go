@@ -15,7 +15,7 @@ func sameTypes(a, b []ValueType) bool {
 	return true
 }
 
-// Equal tells whether two function types are the same.
+// Equal reports whether two function types are the same.
 func (t FuncType) Equal(other FuncType) bool {
 	return sameTypes(t.Params, other.Params) && sameTypes(t.Results, other.Results)
 }

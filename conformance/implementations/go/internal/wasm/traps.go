@@ -42,7 +42,7 @@ func innermost(err error) error {
 }
 
 // learnTraps finds out which error value stands for which trap. wazero keeps these values in an internal package, and
-// gives the very same value each time; so each trap is provoked once, and later errors are told by identity, never by
+// gives the very same value each time; so each trap is provoked once, and later errors are recognized by identity, never by
 // text: wasm.outcome.no-text.
 func learnTraps(ctx context.Context, runtime wazero.Runtime) (map[error]Trap, error) {
 	traps := map[error]Trap{}

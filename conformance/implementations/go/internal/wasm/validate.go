@@ -3,7 +3,7 @@ package wasm
 // invalid ends the validation of a module.
 func invalid(format string, values ...any) { panic(defect("module", format, values...)) }
 
-// validate tells whether a well-formed module is valid and keeps no state that an image would lack: wasm.module.state.
+// validate reports whether a well-formed module is valid and keeps no state that an image would lack: wasm.module.state.
 func (m *Module) validate() (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {

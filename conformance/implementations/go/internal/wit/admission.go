@@ -4,7 +4,7 @@ import (
 	"gritstone.example/implementation/internal/grit"
 )
 
-// Admit tells whether a result becomes a step: nil, or the failure illegal-step or exhausted. wit.admit.closed.
+// Admit reports whether a result becomes a step: nil, or the failure illegal-step or exhausted. wit.admit.closed.
 func (t *Transition) Admit(result grit.ID) error {
 	step, err := t.Overlay.Load(result)
 	if grit.IsRefusal(err, "missing") || err == nil && step.Kind != grit.Step {

@@ -20,7 +20,7 @@ const (
 	Ordinary  Kind = "ordinary"
 )
 
-// kindOf tells what an unread message is for an actor.
+// kindOf reports what an unread message is for an actor.
 func kindOf(actor grit.ID, hasStep bool, message *grit.Object) Kind {
 	switch mt := message.Header("mt"); {
 	case !hasStep && message.Content == actor:

@@ -12,7 +12,7 @@ import (
 // puppets are the names of the registered code; true: it stamps. wit.puppet.exact.
 var puppets = map[string]bool{"external:puppet/1": false, "external:puppet-stamp/1": true}
 
-// puppetNode tells whether a code node at the root of a tree names a puppet, and which.
+// puppetNode reports whether a code node at the root of a tree names a puppet, and which.
 func puppetNode(reader grit.Reader, tree grit.ID, node string) (stamps, ok bool, err error) {
 	id, err := Follow(reader, tree, node)
 	if err != nil || id == grit.None {
@@ -112,7 +112,7 @@ type program struct {
 	message *grit.Object
 	tree    *grit.Object // with the operands
 	rest    []byte
-	moved   bool // an op other than L, T and Z came
+	moved   bool // an op other than L, T and Z was read
 }
 
 // read runs the program for a message, if there is one: a handler of the core before that of the content.

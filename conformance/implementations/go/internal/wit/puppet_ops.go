@@ -40,7 +40,7 @@ func (r *program) op(op byte) error {
 		r.illegal = &illegalResult{byte(kind), r.Sender, r.Message}
 		return err
 	}
-	return puppetFailed("told to, or no op")
+	return puppetFailed("fails on request, or has no op")
 }
 
 func (r *program) change(op byte) error {
@@ -295,7 +295,7 @@ func (q *Query) askPuppet() (grit.ID, error) {
 	case "step":
 		blob.Headers, blob.Data = []grit.Header{{Key: "ct", Value: "s"}}, []byte(q.StepID.String())
 	case "fail":
-		return grit.None, puppetFailed("told to")
+		return grit.None, puppetFailed("fails on request")
 	case "get":
 		if len(q.Args) == 0 {
 			return q.Step.Core, nil

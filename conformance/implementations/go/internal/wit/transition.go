@@ -12,9 +12,9 @@ type Runner interface {
 	Transition(t *Transition) (grit.ID, error)
 	// Query answers with an id, or None.
 	Query(q *Query) (grit.ID, error)
-	// MayUpdate tells whether the sender of an update to a Wasm actor may send it.
+	// MayUpdate reports whether the sender of an update to a Wasm actor may send it.
 	MayUpdate(t *Transition) (bool, error)
-	// KeepsHostNodes tells whether a merged core leaves alone what is the host's.
+	// KeepsHostNodes reports whether a merged core leaves alone what is the host's.
 	KeepsHostNodes(t *Transition, merged grit.ID) (bool, error)
 }
 
@@ -36,7 +36,7 @@ type Transition struct {
 	admitted grit.ID               // the last result that was
 }
 
-// Request is what is asked of a transition.
+// Request holds the arguments of a transition.
 type Request struct {
 	Actor, Head grit.ID
 	HasHead     bool
@@ -98,7 +98,7 @@ func Step(store *grit.Store, runner Runner, r *Request) (grit.ID, error) {
 	return result, nil
 }
 
-// Admitted tells whether a step would be admitted as the result of a proposal.
+// Admitted reports whether a step would be admitted as the result of a proposal.
 func Admitted(store *grit.Store, runner Runner, r *Request, step grit.ID) error {
 	t, err := begin(store, runner, r)
 	if err != nil {

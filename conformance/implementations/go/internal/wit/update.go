@@ -51,7 +51,7 @@ func Merge(overlay *grit.Overlay, tree, update grit.ID) (grit.ID, error) {
 	return overlay.Make(merged)
 }
 
-// frozenPaths gives the frozen paths of a core; all tells that the core as a whole is frozen.
+// frozenPaths gives the frozen paths of a core; all reports that the core as a whole is frozen.
 func frozenPaths(reader grit.Reader, format *grit.Format, core grit.ID) (paths []string, frozen, all bool, err error) {
 	id, err := Follow(reader, core, "frozen")
 	if err != nil || id == grit.None {
@@ -87,7 +87,7 @@ func frozenPaths(reader grit.Reader, format *grit.Format, core grit.ID) (paths [
 	return paths, true, false, nil
 }
 
-// frozenKept tells whether each frozen path of a core leads to the same in another: wit.frozen.kept, wasm.grant.frozen.
+// frozenKept reports whether each frozen path of a core leads to the same in another: wit.frozen.kept, wasm.grant.frozen.
 func frozenKept(reader grit.Reader, format *grit.Format, before, after grit.ID) (bool, error) {
 	paths, frozen, all, err := frozenPaths(reader, format, before)
 	if err != nil || !frozen {
@@ -105,7 +105,7 @@ func frozenKept(reader grit.Reader, format *grit.Format, before, after grit.ID) 
 	return true, nil
 }
 
-// Kept tells whether a path leads to the same id in two trees, or to nothing in both.
+// Kept reports whether a path leads to the same id in two trees, or to nothing in both.
 func Kept(reader grit.Reader, before, after grit.ID, path string) (bool, error) {
 	old, err := Follow(reader, before, path)
 	if err != nil {

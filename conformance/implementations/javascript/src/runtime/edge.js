@@ -13,7 +13,7 @@ function checkInjection(workspace, to, headers, content) {
   if (workspace.kind(to) !== "tree") throw rejected("the receiver is no tree");
   if (!["blob", "tree"].includes(workspace.kind(content))) throw rejected("the content is no blob or tree");
   if (headers.some(([key, value]) => key === "mt" && value === RECEIPT))
-    throw rejected("nobody but the runtime sends receipts");
+    throw rejected("only the runtime sends receipts");
   workspace.checkClosure([
     [to, ["tree"]],
     [content, ["blob", "tree"]],
@@ -59,7 +59,7 @@ export function listMail(view, agent) {
 /** Acknowledge mail up to a message. Throws Refusal missing, rejected. Spec: runtime.agent.mail. */
 export function acknowledge(store, view, agent, sender, message) {
   const head = agentHead(store, agent);
-  if (!view.heads.has(sender) && !head.inbox.has(sender)) throw missing("nobody of this id has sent anything");
+  if (!view.heads.has(sender) && !head.inbox.has(sender)) throw missing("no actor of this id has sent a message");
   if (head.inbox.get(sender) === message) return;
   const channel = view.mailTo(agent).get(sender);
   if (channel === undefined || channel.numberOf(view.read, message) < 0) throw rejected("no such mail is unread");

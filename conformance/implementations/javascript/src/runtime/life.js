@@ -1,8 +1,8 @@
-// The end of life: which actors nobody holds any more.
+// Collection: which actors are not held any more.
 
 import { goneName, headName, markName } from "./agent.js";
 
-/** Counts who holds whom, and finds those whom nobody does. */
+/** Counts the holders of each actor, and finds actors without one. */
 class Lives {
   #holds = new Map(); // actor -> how many other heads have an entry for it
   #removed = new Set();

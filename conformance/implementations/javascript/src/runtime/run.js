@@ -12,7 +12,7 @@ export function askHead(view, workspace, { actor, name, args, ms }) {
   const head = view.heads.get(actor);
   if (head === undefined) throw missing("the actor has no head");
   const result = askStep(workspace, head.id, name, args, ms);
-  if (result !== null) workspace.borrowed.add(result); // what was asked may move on, and this would go with the next prune
+  if (result !== null) workspace.borrowed.add(result); // the queried actor may move on, and the next prune would remove this
   return { step: head.id, result };
 }
 

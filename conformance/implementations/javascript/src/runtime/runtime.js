@@ -1,4 +1,4 @@
-// A runtime on a store: what is asked of it. How its runs go on is in the worker (worker.js).
+// A runtime on a store: its operations. The worker (worker.js) has its runs.
 
 import { rejected } from "../refusal.js";
 import { Workspace } from "../wit/workspace.js";

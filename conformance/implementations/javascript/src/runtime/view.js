@@ -24,7 +24,7 @@ export class View {
   marks = new Map(); // actor -> id of the mailbox
   away = new Map(); // actor -> Set of the spaces in which it has a reference that says that it is away
   mail = new Map(); // receiver -> Map: sender -> Channel; only channels with mail
-  touched = new Set(); // actors whose head, mark or mail has changed since somebody cleared this
+  touched = new Set(); // actors whose head, mark or mail has changed since this was cleared
   unmarked = new Set(); // actors that lost their mark, likewise
   #references = null;
   #position = 0;

@@ -1,7 +1,7 @@
 // The worker of a runtime: begins runs, lets them go on where they slept, and hands their outcomes on.
 //
 // All of it happens in one thread, in slices of a few milliseconds. A slice holds the store, and what it commits is
-// appended as one write at its end; between slices requests are answered and whoever else has the store open gets it. A
+// appended as one write at its end; between slices requests are answered, and other processes get the store. A
 // transition that sleeps keeps nothing waiting.
 
 import { Refusal, exhausted } from "../refusal.js";
@@ -53,7 +53,7 @@ export class Worker {
 
   // ---- seeing what is there
 
-  /** See what everybody has written up to now. */
+  /** Read what all processes have written up to now. */
   look() {
     this.store.backend.refresh();
     this.#see();

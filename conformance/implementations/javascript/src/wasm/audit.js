@@ -65,7 +65,7 @@ function recipientsOf({ read, before, manifest, last, proposal }, births) {
 const isCodeOfModule = (workspace, tree, name) =>
   follow(workspace.read, tree, [name]) === null || modulePath(workspace, tree, name) !== null;
 
-/** Whether an update that is sent raises nobody's rights. Spec: wasm.grant.send-update. */
+/** Whether an update that is sent raises no actor's rights. Spec: wasm.grant.send-update. */
 function isHarmless({ workspace, read }, content) {
   if (read(content)?.kind !== "tree") return true;
   if (["wasm", "wit_update"].some((name) => follow(read, content, [name]) !== null)) return false;

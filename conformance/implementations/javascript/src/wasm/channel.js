@@ -29,7 +29,7 @@ export class Channel {
     Atomics.notify(this.#signals, 1 - this.#side);
   }
 
-  /** The next message, or null if none came for so many milliseconds. */
+  /** The next message, or null if none arrives within the given milliseconds. */
   receive(ms = Infinity) {
     for (;;) {
       const seen = Atomics.load(this.#signals, this.#side);

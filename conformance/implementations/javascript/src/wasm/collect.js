@@ -1,4 +1,4 @@
-// Garbage collection on demand. The engine does not count shared memory as garbage that presses, so whoever drops
+// Garbage collection on demand. The engine does not count shared memory as garbage that presses, so code that drops
 // memories has to say so, or they stay until there is no room for another.
 
 import v8 from "node:v8";

@@ -1,4 +1,4 @@
-// Who made a Wasm actor, and who may update it.
+// The creator of a Wasm actor, and the senders that may update it.
 
 import { follow } from "../wit/paths.js";
 import { readStep } from "../wit/steps.js";

@@ -1,4 +1,4 @@
-// Forks: the first core of a new actor that goes on from a step of another.
+// Forks: the first core of a new actor that resumes from a step of another.
 
 import { invalid } from "../refusal.js";
 import { unresolved } from "../wit/failure.js";

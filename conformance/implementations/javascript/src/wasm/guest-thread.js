@@ -1,4 +1,4 @@
-// The thread that guests run in. It does what it is told by the thread that serves them (guests.js), one command after the
+// The thread that guests run in. It runs the commands of the thread that serves them (guests.js), one command after the
 // other; while a host call waits for its answer it takes commands too, since the host may call the guest meanwhile.
 
 import { workerData } from "node:worker_threads";

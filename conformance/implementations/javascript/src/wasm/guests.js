@@ -1,4 +1,4 @@
-// Where guests run: threads beside the one that serves them. A thread of its own has a native stack of a size that we
+// Where guests run: threads next to the one that serves them. A thread of its own has a native stack of a size that we
 // choose, so stack units are what ends a recursion, and it can be ended from outside, so time is what ends a loop. Memory
 // is shared between both, so host calls are served on it where it is.
 

@@ -58,7 +58,7 @@ export const GOES_ON = 0;
 export const LIVE = 1;
 export const DEAD = 2;
 
-// Instructions whose operands depend on their surroundings: opcode name immediates cost segment
+// Instructions whose operands depend on their context: opcode name immediates cost segment
 const CONTROL = `
   00 unreachable - 1 dead      01 nop - 0 -                 02 block blocktype 0 -    03 loop blocktype 0 live
   04 if blocktype 1 live       05 else - 0 live             0b end - 0 live           0c br label 1 dead

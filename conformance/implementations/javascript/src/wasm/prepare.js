@@ -1,4 +1,4 @@
-// What a call needs before any guest code runs, looked up anew in the core each time, in the order in which defects count.
+// What a call needs before any guest code runs, looked up again in the core each time, in the order in which defects count.
 
 import { LIMITS } from "../limits.js";
 import { Failure, unresolved } from "../wit/failure.js";

@@ -53,7 +53,7 @@ export function answerByModule(query) {
 /** Wait for a generator, for some milliseconds, without letting others have their turn. */
 function toItsEnd(running, ms) {
   const end = performance.now() + ms;
-  while (!running.next().done) if (performance.now() > end) throw timedOut("the time of who asks is over");
+  while (!running.next().done) if (performance.now() > end) throw timedOut("the time of the asking actor is over");
 }
 
 function answerOf({ result }, below, workspace) {

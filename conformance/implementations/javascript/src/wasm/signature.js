@@ -22,7 +22,7 @@ const rawKey = (secret) => createPublicKey(secret).export({ format: "der", type:
 function signedText(bundle) {
   const source = bufferSource(bundle);
   const format = FORMATS.get(formatNameOf(source));
-  if (format === undefined) throw rejected("a bundle of a format that nobody knows", "format");
+  if (format === undefined) throw rejected("a bundle of an unknown format", "format");
   const { refs } = readBundle(format, source);
   const lines = ["gritstone signature 1", `format ${format.name}`, ...refs.map(([name, id]) => `ref ${name} ${id}`)];
   return Buffer.from(lines.map((line) => `${line}\n`).join(""), "utf8");

@@ -44,7 +44,7 @@ function callOf(run, workspace, tree, entry) {
       input: (which) => inputs[which](),
       covered: proposal.covered,
       queryName: null,
-      ask: (...asked) => ask(run.workspace, ...asked), // what is answered is made below, for whoever comes to need it
+      ask: (...asked) => ask(run.workspace, ...asked), // the answer is made below, when it is needed
       attempt,
     },
   );

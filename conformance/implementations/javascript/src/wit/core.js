@@ -1,10 +1,10 @@
 // The working core of the puppet: a tree that programs change. Trees are read when a path enters them, and made into
-// objects when somebody asks for an id, so what a program writes and overwrites costs no hash.
+// objects when an id is needed, so what a program writes and overwrites costs no hash.
 
 import { LIMITS } from "../limits.js";
 import { exhausted } from "../refusal.js";
 
-const NEAR_LIMIT = 1024; // bytes of a blob besides its headers and data, at most
+const NEAR_LIMIT = 1024; // bytes of a blob without its headers and data, at most
 
 // A node is one of
 //   {id}                               an id that was not looked at

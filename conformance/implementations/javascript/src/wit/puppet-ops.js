@@ -143,7 +143,7 @@ export const OPS = new Map([
     op(
       () => [],
       () => {
-        throw failed("as told");
+        throw failed("fails on request");
       },
     ),
   ],

@@ -1,4 +1,4 @@
-// The puppet: code that does what the messages it reads tell it. A function of the step before and of what it covers, but
+// The puppet: code that runs the programs in the messages it reads. A function of the step before and of what it covers, but
 // for the answers to its queries.
 
 import { WorkingCore } from "./core.js";

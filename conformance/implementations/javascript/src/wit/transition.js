@@ -2,7 +2,7 @@
 //
 // A run is {workspace, actor, last: a step (steps.js) or null, proposal (proposals.js), attempt, ask}, where
 // ask(workspace, actor, name, args) answers a query of code or throws a Refusal. Transitions are generators: they yield
-// {sleep: milliseconds} wherever they may wait, and whoever drives them decides how (drive.js).
+// {sleep: milliseconds} wherever they may wait, and their driver decides how (drive.js).
 
 import { Refusal } from "../refusal.js";
 import { mayUpdate } from "../wasm/creator.js";

@@ -1,5 +1,5 @@
 // What code sees of a store: everything that is there, and what it has made itself. Nothing is stored before keep(), so a
-// run that is given up leaves nothing behind, and an object that somebody prunes meanwhile is still stored with the step.
+// run that is given up leaves nothing behind, and an object that is pruned meanwhile is still stored with the step.
 
 import { encodeObject } from "../formats.js";
 import { LIMITS } from "../limits.js";
@@ -11,7 +11,7 @@ export class Workspace {
   #made = new Map(); // id -> {bytes, object}
   #below;
   #walk = null; // the last check of a closure
-  borrowed = new Set(); // ids that came from elsewhere than the step and the mail, and have to stay
+  borrowed = new Set(); // ids from other places than the step and the mail, which have to stay
 
   constructor(store, below = null) {
     this.store = store;
