@@ -53,7 +53,7 @@ class RuleDirective(SphinxDirective):
         title += nodes.literal("", rule_id)
         words = f" · {self.options['level']} · since {self.options['since']}"
         if self.options.get("needs"):
-            words += " · binds who claims " + ", ".join(self.options["needs"].split())
+            words += " · for implementations that claim " + ", ".join(self.options["needs"].split())
         title += nodes.Text(words)
         title += nodes.reference("", "¶", refid=anchor(rule_id), classes=["headerlink"])
         box += title
