@@ -15,14 +15,14 @@ import pytest
 from gritstone_conformance import model
 from gritstone_conformance.model.away import is_away, stopped_at
 from gritstone_conformance.model.bundle import scan
-from gritstone_conformance.model.cores import frozen_paths
 from gritstone_conformance.model.evidence import open_history
 from gritstone_conformance.model.executor import Executor, _Watch
 from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.formats import FORMATS
+from gritstone_conformance.model.freezing import frozen_paths
 from gritstone_conformance.model.graph import TOMBSTONE, Tombstone
 from gritstone_conformance.model.history import check_history
-from gritstone_conformance.model.laws import Foreign
+from gritstone_conformance.model.law import Foreign
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.matching import _of_kinds
 from gritstone_conformance.model.proposals import Proposal
@@ -197,7 +197,7 @@ def test_an_object_that_is_too_large_makes_a_transition_fail(scribe: Scribe) -> 
 
 
 def test_the_model_of_wit_has_no_word_about_the_profiles_that_build_on_it() -> None:
-    """Every other profile registers in the list of laws, which alone imports it."""
+    """Only the list of laws and the paths that are frozen name other profiles."""
     folder = Path(model.__file__).parent
     for name in ("transition", "queries", "cores", "host_code", "recompute", "admission", "proposals", "puppet"):
         text = (folder / f"{name}.py").read_text(encoding="utf-8")

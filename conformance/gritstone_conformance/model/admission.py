@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gritstone_conformance.model.channels import change
-from gritstone_conformance.model.cores import thawed
+from gritstone_conformance.model.freezing import thawed
 from gritstone_conformance.model.graph import Tombstone, leads
 from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.refusals import Defect

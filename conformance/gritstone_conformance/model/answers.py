@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gritstone_conformance.model.evidence import History
-from gritstone_conformance.model.laws import Foreign
+from gritstone_conformance.model.law import Foreign
 from gritstone_conformance.model.puppet import REFUSED, Question
 from gritstone_conformance.model.queries import answer_query
 from gritstone_conformance.model.refusals import Refusal

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from gritstone_conformance.model.grammar import check_name
-from gritstone_conformance.model.laws import laws
 from gritstone_conformance.model.refusals import Refusal, invalid
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Tree
 
-__all__ = ["NODES", "WorkingTree", "find", "first_difference", "frozen_paths", "merge", "split_path", "thawed"]
+__all__ = ["NODES", "WorkingTree", "find", "first_difference", "merge", "split_path"]
 
 NODES: Final = ("frozen", "wit", "wit_query", "wit_update")
 """The paths that a frozen core fixes whatever it lists."""
@@ -146,35 +145,6 @@ def _pairs(shelf: Shelf, core: bytes, update: bytes) -> list[tuple[bytes, bytes]
         for name, target in shelf.names(update).items()
         if name in old and shelf.is_tree(old[name]) and shelf.is_tree(target)
     ]
-
-
-def frozen_paths(shelf: Shelf, core: bytes) -> list[list[str]] | None:
-    """Return the paths that a core fixes; the empty path is all of it; None where it fixes nothing."""
-    target = shelf.names(core).get("frozen")
-    if target is None:
-        return None
-    blob = shelf.blob(target)
-    lines = b"" if blob is None else blob.data
-    if blob is None or (lines and not lines.endswith(b"\n")):
-        return [[]]
-    paths = [split_path(line, shelf.format.name) for line in lines.split(b"\n")[:-1]]
-    listed = [path for path in paths if path is not None]
-    if len(listed) != len(paths):
-        return [[]]
-    return [*([name] for name in NODES), *(path for law in laws() for path in law.frozen_paths(shelf, core)), *listed]
-
-
-def thawed(shelf: Shelf, before: bytes, after: bytes) -> str | None:
-    """Return the first path, ascending, that ``before`` fixes and ``after`` changes; None if there is none.
-
-    Spec: :rule:`wit.frozen.kept`.
-    """
-    changed = [
-        "/".join(path)
-        for path in frozen_paths(shelf, before) or ()
-        if find(shelf, before, path) != find(shelf, after, path)
-    ]
-    return min(changed) if changed else None
 
 
 def first_difference(shelf: Shelf, wanted: bytes, found: bytes) -> str:

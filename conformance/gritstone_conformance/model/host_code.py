@@ -10,7 +10,7 @@ from typing import Final
 
 from gritstone_conformance.model.cores import split_path
 from gritstone_conformance.model.illegal import spoil
-from gritstone_conformance.model.laws import Foreign, Law
+from gritstone_conformance.model.law import Foreign, Law
 from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.puppet import Context, Draft, run_puppet
 from gritstone_conformance.model.puppet_answers import answer_puppet

@@ -13,7 +13,7 @@ from gritstone_conformance.model.chains import Channel
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.failures import CLASSES, Declined, Failure, is_code
 from gritstone_conformance.model.findings import Finding, Place
-from gritstone_conformance.model.laws import Foreign
+from gritstone_conformance.model.law import Foreign
 from gritstone_conformance.model.matching import Matches
 from gritstone_conformance.model.proposals import Proposal, header, message_kind, message_type
 from gritstone_conformance.model.puppet import Context, Draft, Question

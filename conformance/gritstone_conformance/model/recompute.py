@@ -18,7 +18,8 @@ from gritstone_conformance.model.cores import find, first_difference
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.failures import Declined, Failure
 from gritstone_conformance.model.findings import Finding
-from gritstone_conformance.model.laws import Foreign, Law, law_of
+from gritstone_conformance.model.law import Foreign, Law
+from gritstone_conformance.model.laws import law_of
 from gritstone_conformance.model.matching import Matches
 from gritstone_conformance.model.proposals import Covered, Proposal, message_kind
 from gritstone_conformance.model.puppet import Context, Draft

@@ -12,7 +12,7 @@ from gritstone_conformance.model.channels import unread
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.failures import Declined, Failure
 from gritstone_conformance.model.findings import Finding, Place
-from gritstone_conformance.model.laws import Foreign
+from gritstone_conformance.model.law import Foreign
 from gritstone_conformance.model.proposals import Proposal, message_kind
 from gritstone_conformance.model.puppet import REFUSED, Context
 from gritstone_conformance.model.recompute import LAST_ATTEMPT

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from gritstone_conformance.model.agent import first_agent_step
 from gritstone_conformance.model.chains import Chain, Channel
 from gritstone_conformance.model.channels import Change, change, root, unread
-from gritstone_conformance.model.cores import thawed
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import Finding, Place
+from gritstone_conformance.model.freezing import thawed
 from gritstone_conformance.model.values import Blob, Tree
 
 __all__ = ["check_steps"]

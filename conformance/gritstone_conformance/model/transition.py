@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from gritstone_conformance.model.cores import merge, thawed
+from gritstone_conformance.model.cores import merge
 from gritstone_conformance.model.failures import Failure
-from gritstone_conformance.model.laws import Law, law_at, law_of
+from gritstone_conformance.model.freezing import thawed
+from gritstone_conformance.model.law import Law
+from gritstone_conformance.model.laws import law_at, law_of
 from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.puppet import Context, Draft
 from gritstone_conformance.model.refusals import Refusal

@@ -9,14 +9,14 @@ from typing import Final
 
 from gritstone_conformance.model.cores import find
 from gritstone_conformance.model.failures import Failure
-from gritstone_conformance.model.laws import Foreign, Law
+from gritstone_conformance.model.law import Foreign, Law
 from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.puppet import Context, Draft
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.wasm.abi import CannotTell
 from gritstone_conformance.model.wasm.calls import ask_module, make_module_step
 from gritstone_conformance.model.wasm.creators import refused_merge, refuses_sender
-from gritstone_conformance.model.wasm.nodes import module_names, module_path
+from gritstone_conformance.model.wasm.nodes import module_names
 from gritstone_conformance.model.wasm.outside import outside_fault
 
 __all__ = ["MODULES"]
@@ -60,14 +60,6 @@ class _Modules(Law):
     def refused_merge(self, shelf: Shelf, core: bytes, merged: bytes) -> str | None:
         """Return the rule of a merge that changes what an update may not change."""
         return refused_merge(shelf, core, merged)
-
-    def frozen_paths(self, shelf: Shelf, core: bytes) -> list[list[str]]:
-        """Return the module paths of a core.
-
-        Spec: :rule:`wasm.grant.frozen`.
-        """
-        paths = (module_path(shelf, core, node) for node in ("wit", "wit_query"))
-        return [path for path in paths if path is not None]
 
     def outside_fault(
         self, shelf: Shelf, actor: bytes, proposal: Proposal, last: bytes | None, made: bytes

@@ -9,10 +9,10 @@ import re
 from typing import Final
 
 from gritstone_conformance.model.cores import find, split_path
-from gritstone_conformance.model.laws import node_data
+from gritstone_conformance.model.law import node_data
 from gritstone_conformance.model.shelf import Shelf
 
-__all__ = ["is_wasm_core", "module_at", "module_names", "module_path"]
+__all__ = ["is_wasm_core", "module_at", "module_names", "module_path", "module_paths"]
 
 _MODULE: Final = re.compile(rb"wasm:([^:]+)", re.DOTALL)
 
@@ -27,6 +27,15 @@ def module_path(shelf: Shelf, core: bytes, node: str) -> list[str] | None:
     """Return the module path that a node of a core names, or None where it is not of the form ``wasm:<path>``."""
     data = node_data(shelf, core, node)
     return None if data is None else module_names(data, shelf.format.name)
+
+
+def module_paths(shelf: Shelf, core: bytes) -> list[list[str]]:
+    """Return the module paths of a core, which are fixed where the core fixes anything.
+
+    Spec: :rule:`wasm.grant.frozen`.
+    """
+    paths = (module_path(shelf, core, node) for node in ("wit", "wit_query"))
+    return [path for path in paths if path is not None]
 
 
 def module_at(shelf: Shelf, core: bytes, node: str) -> bytes | None:
