@@ -17,7 +17,7 @@ from typing import Any
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
 
-__all__ = ["Case", "Requires", "Step", "canonical_json"]
+__all__ = ["Case", "Requires", "Step", "canonical_json", "case_order"]
 
 
 def canonical_json(value: Json) -> bytes:
@@ -150,3 +150,8 @@ class Case:
         if self.judge != "exact":
             body["judge"] = self.judge
         return body
+
+
+def case_order(seed: int, name: str) -> str:
+    """Return the key by which cases are ordered: SHA-256 (hex) of ``seed:name``."""
+    return hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()

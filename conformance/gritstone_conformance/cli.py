@@ -10,7 +10,6 @@ import argparse
 import importlib
 import io
 import os
-import random
 import signal
 import sys
 import threading
@@ -28,21 +27,6 @@ __all__ = ["main"]
 
 _LONGEST: Final = 2000  # characters of a complaint
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_MODULES: Final = {
-    "doctor": "doctor.ladder",
-    "replay": "commands.replay",
-    "show": "commands.show",
-    "vectors": "commands.vectors",
-    "schemas": "schemas",
-    "report": "commands.report",
-    "audit": "commands.audit",
-    "resume": "comparing.resuming",
-    "campaign": "commands.campaign",
-    "accept": "commands.accept",
-    "diff": "commands.diff",
-    "new-iut": "commands.new_iut",
-    "completion": "commands.completion",
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -152,77 +136,10 @@ def _dispatch(arguments: list[str]) -> int:
         for line in START_HERE.splitlines():
             say(line)
         return 2
-    options = parser.parse_args(arguments)
-    if options.command == "verify":
-        return _verify_and_derive(options, arguments)
-    module = importlib.import_module(f"gritstone_conformance.{_MODULES[options.command]}")
+    options = parser.parse_args(arguments, argparse.Namespace(arguments=arguments))
+    module = importlib.import_module(f"gritstone_conformance.commands.{options.command.replace('-', '_')}")
     code: int = module.run_command(options)
     return code
-
-
-def _verify_and_derive(options: argparse.Namespace, arguments: list[str]) -> int:
-    """Verify, then make what is wanted beside the report; a part of a run makes nothing."""
-    if options.part or not any((options.html, options.junit, options.badge)):
-        return _verify(options, arguments)
-    from gritstone_conformance.reporting.deriving import derive, forget_derived
-
-    forget_derived(options)
-    code = _verify(options, arguments)
-    derive(options, options.report)
-    return code
-
-
-def _verify(options: argparse.Namespace, arguments: list[str]) -> int:
-    from dataclasses import replace
-
-    from gritstone_conformance.attachment.attaching import Target, terms_of
-    from gritstone_conformance.commands.verify import is_asked_for, verify_and_compare
-    from gritstone_conformance.planning.plan import Selection
-    from gritstone_conformance.planning.settings import RunSettings
-    from gritstone_conformance.reporting.console import Console
-    from gritstone_conformance.results.expect_files import expectations_of
-    from gritstone_conformance.running.jobs import Part, PartListener, play_parts, verify_in_parts
-    from gritstone_conformance.running.verifying import check_selection, verify
-
-    target = Target.parse(options.iut, options.connect)
-    searching = options.search or options.span is not None
-    seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32) if searching else 1
-    settings = RunSettings(
-        profile="search" if searching else "gate",
-        seed=seed,
-        deadline_scale=1e9 if options.no_deadline else options.deadline_scale,
-        search_s=options.span,
-        strict=options.strict,
-        expect=expectations_of(options.expect),
-        home=options.report.parent,
-    )
-    selection = Selection(
-        tuple(options.profile), options.glob, options.rule, options.shard or (0, 1), by_cost=options.part
-    )
-    check_selection(selection)
-    live = sys.stdout.isatty() and not options.part
-
-    def listen(data: Any, plan: Any) -> Any:
-        aside = None if options.quiet or options.part else sys.stderr
-        return Console(data, plan, options.report.parent, sys.stdout, live=live, aside=aside)
-
-    if is_asked_for(options):
-        return verify_and_compare(options, target, selection, settings, terms_of(options, seed), listen)
-    if options.jobs > 1:
-        if options.shard is not None or options.connect is not None:
-            raise UsageError("--jobs starts one adapter per shard: it goes with neither --shard nor --connect")
-        seeded = [*arguments, "--seed", str(seed)]
-        return verify_in_parts(seeded, options.jobs, selection, settings, options.report, listen)
-    terms = terms_of(options, seed)
-    if options.part:
-
-        def play(part: Part) -> int:
-            shard = replace(selection, shard=(part.index, part.count))
-            shared = settings.share(part.share)
-            return verify(target, shard, shared, terms, part.report, lambda _data, _plan: PartListener(sys.stdout))
-
-        return play_parts(sys.stdin, sys.stdout, play)
-    return verify(target, selection, settings, terms, options.report, listen)
 
 
 if __name__ == "__main__":

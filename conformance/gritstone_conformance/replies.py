@@ -1,14 +1,14 @@
-"""The four answers an implementation can give, as values.
+"""The four answers an implementation can give, and its claims, as values.
 
 Decides nothing about right or wrong; ``protocol`` builds these from lines, ``judge`` compares them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-__all__ = ["REFUSAL_CLASSES", "Json", "OffForm", "Ok", "Refused", "Reply", "Trouble", "Unsupported"]
+__all__ = ["REFUSAL_CLASSES", "Claims", "Json", "OffForm", "Ok", "Refused", "Reply", "Trouble", "Unsupported"]
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, str, list or dict with str keys."""
@@ -66,3 +66,17 @@ class Trouble:
 
 
 Reply: TypeAlias = Ok | OffForm | Refused | Unsupported | Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What an implementation said in ``hello``; ``limits`` in the units of the spec (bytes, counts)."""
+
+    name: str
+    version: str
+    language: str
+    formats: tuple[str, ...]
+    profiles: tuple[str, ...]
+    features: tuple[str, ...]
+    limits: dict[str, int]
+    raw: dict[str, Json] = field(default_factory=dict)

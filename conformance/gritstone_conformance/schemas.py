@@ -9,7 +9,6 @@ is wrong with one that does not; it passes over the parts that fit.
 
 from __future__ import annotations
 
-import argparse
 import json
 from functools import cache
 from typing import Any, Final
@@ -17,26 +16,12 @@ from typing import Any, Final
 from jsonschema_rs import Draft202012Validator, Registry
 
 from gritstone_conformance.bundled import spec_dir
-from gritstone_conformance.errors import DataError, UsageError
+from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
-from gritstone_conformance.text import printable, say
 
-__all__ = ["fits", "run_command", "violation"]
+__all__ = ["fits", "violation"]
 
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
-
-
-def run_command(options: argparse.Namespace) -> int:
-    """Print the directory of the schemas, or the path of the one that the options name; returns 0."""
-    folder = spec_dir() / "schemas"
-    if options.name is None:
-        say(str(folder))
-        return 0
-    names = sorted(path.name.removesuffix(".schema.json") for path in folder.glob("*.schema.json"))
-    if options.name not in names:
-        raise UsageError(f"no schema is named {printable(options.name)}; there are {', '.join(names)}")
-    say(str(folder / f"{options.name}.schema.json"))
-    return 0
 
 
 def violation(schema: str, document: Json, part: str | None = None) -> str | None:

@@ -19,27 +19,13 @@ from gritstone_conformance.cases import Requires, Step
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.judge import Difference, compare
-from gritstone_conformance.replies import Json, Ok, Refused, Reply
+from gritstone_conformance.replies import Claims, Json, Ok, Refused, Reply
 from gritstone_conformance.results.surroundings import Level, surroundings
 
-__all__ = ["Asked", "Claims", "Divergence", "Property", "SubjectLike", "Trial"]
+__all__ = ["Asked", "Divergence", "Property", "SubjectLike", "Trial"]
 
 
 _UNITS_A_SECOND: Final = 100_000_000  # that a guest is given time for
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """What an implementation said in ``hello``; ``limits`` in the units of the spec (bytes, counts)."""
-
-    name: str
-    version: str
-    language: str
-    formats: tuple[str, ...]
-    profiles: tuple[str, ...]
-    features: tuple[str, ...]
-    limits: dict[str, int]
-    raw: dict[str, Json] = field(default_factory=dict)
 
 
 Asked: TypeAlias = (

@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from gritstone_conformance.replies import Json, Reply
-from gritstone_conformance.trial import Claims, Divergence, Property, SubjectLike
+from gritstone_conformance.replies import Claims, Json, Reply
+from gritstone_conformance.trial import Divergence, Property, SubjectLike
 from selftests.playing import play
 from selftests.probes import DeviatedError
 

@@ -31,9 +31,10 @@ __all__ = ["Check", "Switchboard", "find_checks", "install", "switched"]
 ROOT: Final = Path(__file__).resolve().parents[1] / "gritstone_conformance"
 JUDGE: Final = (
     "judge.py",
-    "histories.py",
-    "audit.py",
+    "auditing/histories.py",
+    "auditing/objects.py",
     "results/judgement.py",
+    "running/settling.py",
     "attachment/base64url.py",
     "attachment/claims.py",
     "attachment/forms.py",

@@ -12,9 +12,8 @@ from typing import Any
 
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.replies import Json, Ok, Refused, Reply
+from gritstone_conformance.replies import Claims, Json, Ok, Refused, Reply
 from gritstone_conformance.rules import Rule, RuleBook, text_digest
-from gritstone_conformance.trial import Claims
 
 Answer = Reply | SubjectFault
 Request = tuple[str, dict[str, Json]]

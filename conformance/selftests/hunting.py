@@ -27,15 +27,16 @@ from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.planning.plan import Plan, Planned, Selection, Watch
 from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import Data, load_data, plan_run
 from gritstone_conformance.planning.watches import WATCHED
+from gritstone_conformance.replies import Claims
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.engine import check_property
 from gritstone_conformance.running.ledger import Ledger, Observed
 from gritstone_conformance.running.recording import Recorder
 from gritstone_conformance.running.run import execute
-from gritstone_conformance.running.verifying import Data, load_data, plan_run
 from gritstone_conformance.running.window import play_cases
-from gritstone_conformance.trial import Claims, Property
+from gritstone_conformance.trial import Property
 from selftests.forked import Forking
 from selftests.mutate import Mutant, told
 

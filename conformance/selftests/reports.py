@@ -7,10 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.planning.context import RunContext, header_line
 from gritstone_conformance.results.judgement import judge_run
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.results.report import Report, footer_line, header_line, write_report
+from gritstone_conformance.results.report import Report, footer_line, write_report
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.schemas import violation
 from selftests.fakes import HELLO
@@ -35,16 +36,8 @@ def made_outcome(name: str, verdict: str = "pass", **members: Any) -> Outcome:
 
 def made_report(book: RuleBook, *outcomes: Outcome, hello: dict[str, Any] = HELLO, **header: Any) -> Report:
     """Return a report of a whole run that had these outcomes; ``header`` replaces members of the header."""
-    made = header_line(
-        book,
-        "f" * 64,
-        RunSettings(),
-        attach="stdio",
-        command=("x",),
-        iut=hello,
-        shard=(0, 1),
-        started="2027-01-01T00:00:00.000Z",
-    )
+    context = RunContext(Target("stdio", ("x",)))
+    made = header_line(book, "f" * 64, context, hello, "2027-01-01T00:00:00.000Z")
     judgement = judge_run(outcomes, book, hello["profiles"], hello["features"])
     return Report({**made, **header}, outcomes, footer_line(outcomes, judgement, 0, "2027-01-01T00:00:01.000Z"))
 

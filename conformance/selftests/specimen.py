@@ -8,18 +8,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.history import Verdict, check_history
-from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.context import RunContext, header_line
+from gritstone_conformance.planning.suite import Data, load_data
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.expectations import Expectation
 from gritstone_conformance.results.extracts import extract
 from gritstone_conformance.results.judgement import judge_run
 from gritstone_conformance.results.outcomes import Divergent, Outcome
-from gritstone_conformance.results.report import Report, footer_line, header_line, write_report
-from gritstone_conformance.running.verifying import Data, load_data
+from gritstone_conformance.results.report import Report, footer_line, write_report
 from selftests.fakes import HELLO
 from selftests.forging import reforge
 from selftests.staging import drawn, play
@@ -146,16 +147,8 @@ def specimen_outcomes() -> tuple[Outcome, ...]:
 def header(**changes: Any) -> dict[str, Any]:
     """Return a header with the digests of this suite."""
     iut = {**HELLO, "implementation": {"name": "acme", "version": HARM, "language": "rust"}, "spec": ["0.6"]}
-    made = header_line(
-        data().book,
-        data().vectors.digest,
-        RunSettings(),
-        attach="stdio",
-        command=("./adapter", HARM),
-        iut=iut,
-        shard=(0, 1),
-        started="2026-01-02T03:04:05.678Z",
-    )
+    context = RunContext(Target("stdio", ("./adapter", HARM)))
+    made = header_line(data().book, data().vectors.digest, context, iut, "2026-01-02T03:04:05.678Z")
     return {**made, **changes}
 
 

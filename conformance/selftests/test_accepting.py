@@ -11,10 +11,10 @@ import pytest
 
 from gritstone_conformance.cli import main
 from gritstone_conformance.commands.accept import default_file
+from gritstone_conformance.planning.suite import Data, load_data
 from gritstone_conformance.results.expect_files import read_expectations
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.rules import load_rules
-from gritstone_conformance.running.verifying import Data, load_data
 from selftests.fakes import HELLO
 from selftests.reports import LAX, made_outcome, made_report, saved
 

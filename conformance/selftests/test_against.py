@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.attachment.attaching import Target
-from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cli import main
 from gritstone_conformance.comparing import against as against_module
 from gritstone_conformance.comparing.against import Side, compare_sides
 from gritstone_conformance.comparing.transcripts import Entry, Reel, Script, Transcript, entry_of
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.planning.plan import Selection
-from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.results.report import Report
 from selftests.fakes import HELLO
@@ -70,8 +68,9 @@ def test_the_code_is_that_of_the_first_whatever_the_others_end_with(
     monkeypatch.setattr(against_module, "read_report", lambda _: Report(header, (), {}))
     targets = [Target.parse(command, None) for command in ("one", "two", "three")]
     report = tmp_path / "report.jsonl"
-    given = (targets, Selection(), RunSettings(), Terms(), report, lambda *_: pytest.fail("nobody listens"))
-    assert against_module.verify_against(*given, sys.stdout) == codes[0]
+    context = RunContext(targets[0], report=report)
+    given = (context, targets[1:], lambda *_: pytest.fail("nobody listens"), sys.stdout)
+    assert against_module.verify_against(*given) == codes[0]
     *_, footer = comparison_lines(tmp_path / "report.against.jsonl")
     assert footer["exit"] == codes[0]
 

@@ -21,11 +21,11 @@ from gritstone_conformance.properties.relying import relying
 from gritstone_conformance.replies import Json, Ok
 from gritstone_conformance.reporting.conclusions import closing_lines
 from gritstone_conformance.reporting.messages import smallest_of_each
+from gritstone_conformance.results.dependencies import DEPENDENCIES, linked, root_causes
 from gritstone_conformance.results.judgement import judge_run
 from gritstone_conformance.results.report import read_report
 from gritstone_conformance.rules import load_rules
 from gritstone_conformance.running.attribution import narrowed
-from gritstone_conformance.running.dependencies import DEPENDENCIES, linked, root_causes
 from gritstone_conformance.trial import Property, Trial
 from selftests.fake_runs import run as run_fake
 from selftests.fakes import Answer, FakeSubject

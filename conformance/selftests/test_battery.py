@@ -14,14 +14,13 @@ import pytest
 from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.attachment.conditions import CONDITIONS, Condition, Missing
 from gritstone_conformance.attachment.process import Command
-from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cli import main
 from gritstone_conformance.comparing import battery
 from gritstone_conformance.comparing.transcripts import Script, Transcript, entry_of, partings
+from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.planning.plan import Selection
-from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import Data
 from gritstone_conformance.replies import Ok
-from gritstone_conformance.running.verifying import Data
 from gritstone_conformance.vectors.files import VectorSet
 from selftests.fakes import HELLO, fake_book
 from selftests.reports import comparison_lines
@@ -54,7 +53,7 @@ def test_each_condition_is_compared_with_the_usual_one_and_what_was_not_tried_is
     monkeypatch.setattr(battery, "CONDITIONS", (*FEW, none))
     report = tmp_path / "report.jsonl"
     target = Target.parse("adapter", None)
-    code = battery.run_battery(target, Selection(glob="none"), RunSettings(), Terms(), report, sys.stdout)
+    code = battery.run_battery(RunContext(target, Selection(glob="none"), report=report), sys.stdout)
     _, same, other, untried, _ = comparison_lines(tmp_path / "report.battery.jsonl")
     assert code == 1
     assert [(each["cases"], each["differ"]) for each in (same, other)] == [(1, 0), (1, 1)]

@@ -6,8 +6,8 @@ import pytest
 
 from gritstone_conformance.cases import Case
 from gritstone_conformance.planning.plan import Planned, Selection, uncovered_rules
+from gritstone_conformance.planning.suite import load_data, plan_run
 from gritstone_conformance.rules import RuleBook, load_rules
-from gritstone_conformance.running.verifying import load_data, plan_run
 from selftests.mutate import load_mutants
 from selftests.zoo import unproven_rules
 

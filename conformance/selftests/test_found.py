@@ -15,11 +15,11 @@ from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cli import main
 from gritstone_conformance.planning.plan import Selection
 from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import Data, load_data, plan_run
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.ledger import Ledger, Observed
 from gritstone_conformance.running.recording import Recorder
 from gritstone_conformance.running.run import play_item
-from gritstone_conformance.running.verifying import Data, load_data, plan_run
 from gritstone_conformance.trial import Property
 from gritstone_conformance.vectors.files import load_vectors
 from selftests.mutate import Mutant, find_mutant

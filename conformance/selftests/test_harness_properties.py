@@ -16,11 +16,10 @@ from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.properties.harness import answers, samples, spelling
-from gritstone_conformance.replies import Json
+from gritstone_conformance.replies import Claims, Json
 from gritstone_conformance.running.engine import check_property
 from gritstone_conformance.running.ledger import Ledger, Observed
 from gritstone_conformance.schemas import fits, violation
-from gritstone_conformance.trial import Claims
 from selftests.liar import LIARS
 
 HERE = Path(__file__).resolve().parent

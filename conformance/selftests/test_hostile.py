@@ -27,8 +27,10 @@ from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import Blob
+from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.planning.plan import Selection
 from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import Data, load_data, plan_run
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import Console
 from gritstone_conformance.results.report import Report, read_report
@@ -36,7 +38,7 @@ from gritstone_conformance.running import verifying
 from gritstone_conformance.running.engine import check_property
 from gritstone_conformance.running.ledger import Ledger, Observed
 from gritstone_conformance.running.recording import excerpt
-from gritstone_conformance.running.verifying import Data, plan_run, verify
+from gritstone_conformance.running.verifying import verify
 from gritstone_conformance.text import json_plain, plain
 from gritstone_conformance.trial import Property
 from selftests.fakes import HELLO
@@ -55,7 +57,7 @@ MOST_SECONDS = 120
 UNSAFE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
 )
-load = cache(verifying.load_data)
+load = cache(load_data)
 
 
 @dataclass
@@ -95,7 +97,7 @@ def run(name: str, home: Path) -> Ended:
 
     scale = 0.05 if name == "drip" else 0.2 if name.endswith("after-bye") else 1.0
     settings, terms = RunSettings(home=home, shrink_s=2), Terms(deadline_scale=scale)
-    verify(Target("stdio", command(name)), Selection(glob=glob), settings, terms, report, listen)
+    verify(RunContext(Target("stdio", command(name)), Selection(glob=glob), settings, terms, report), listen)
     assert time.monotonic() - started < MOST_SECONDS
     peak = _own_peak() if can else None
     return Ended(out.getvalue(), report.read_bytes(), read_report(report), None if peak is None else peak - before)

@@ -16,6 +16,7 @@ import pytest
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.report import Conclusion
 from gritstone_conformance.running.jobs import Part, PartListener, check_codes, parts_a_job, play_parts, relay
 
 WATCH = Outcome("harness/watch/frame-line", "e" * 64, "watch", ("harness.frame.line",), "MUST", "pass")
@@ -40,7 +41,7 @@ class Heard:
     def watch(self, case: str, seconds: float, tries: int) -> None:
         self.watched.append((case, seconds, tries))
 
-    def end(self, lines: Sequence[str]) -> None:
+    def end(self, conclusion: Conclusion) -> None:
         raise AssertionError("the parent draws its own conclusions")
 
 
@@ -56,7 +57,7 @@ def child(index: int, *outcomes: Outcome) -> Iterator[subprocess.Popen[bytes]]:
         "part.watch('grit/a/b', 1.5, 3)\n"
         f"for line in json.loads({json.dumps([outcome.to_json() for outcome in outcomes])!r}):\n"
         "    part.notice(Outcome.from_json(line))\n"
-        "part.end(['nothing of this is told'])\n"
+        "part.end(None)\n"
     )
     with started(script) as process:
         yield process

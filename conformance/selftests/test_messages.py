@@ -11,14 +11,14 @@ import pytest
 
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.planning.plan import Selection, make_plan
-from gritstone_conformance.reporting.conclusions import closing_lines, profile_lines
+from gritstone_conformance.planning.suite import Data
+from gritstone_conformance.reporting.conclusions import closing_lines, ending_lines, profile_lines
 from gritstone_conformance.reporting.console import Console
 from gritstone_conformance.reporting.messages import Teller, opening_lines, smallest_of_each
 from gritstone_conformance.results.judgement import judge_run
 from gritstone_conformance.results.outcomes import Divergent, Outcome
-from gritstone_conformance.results.report import footer_line
+from gritstone_conformance.results.report import Conclusion, footer_line
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.running.verifying import Data, ending_lines
 from gritstone_conformance.vectors.files import VectorSet
 from selftests.fakes import HELLO, accept, fake_book, reject
 
@@ -310,7 +310,7 @@ def console(out: io.StringIO, selection: Selection | None = None) -> Console:
 def test_an_implementation_that_never_spoke_has_no_profiles() -> None:
     dead = tuple(replace(outcome, verdict="error", cause="not-started") for outcome in GOOD)
     judgement = judge_run(dead, SMALL, (), ())
-    assert ending_lines({**HEADER, "iut": None}, dead, judgement, Path("r.jsonl")) == [
+    assert ending_lines(Conclusion({**HEADER, "iut": None}, dead, judgement, Path("r.jsonl"))) == [
         "nothing was judged: hello was never answered   exit 3   r.jsonl"
     ]
 
@@ -332,7 +332,7 @@ def test_a_failure_is_shown_when_it_is_found_and_once_per_kind() -> None:
     assert "grit/tree/a" in out.getvalue()
     shown.notice(failed("grit/tree/b"))
     assert "grit/tree/b" not in out.getvalue()
-    shown.end(["the end"])
+    shown.close(["the end"])
     assert out.getvalue().endswith("the end\n")
 
 
@@ -342,7 +342,7 @@ def test_ten_kinds_of_failure_are_shown() -> None:
     shown.begin(HEADER, [])
     for number in range(14):
         shown.notice(failed(f"grit/tree/n-{number}", signature=f"kind {number}"))
-    shown.end([])
+    shown.close([])
     assert out.getvalue().count("FAIL ") == 10
     assert "and 4 more kinds of failure: `gritstone report FILE` shows all" in out.getvalue()
 
@@ -357,6 +357,6 @@ def test_a_terminal_gets_a_line_per_profile() -> None:
     assert bar.startswith("grit     ██████████           ")
     assert "1/2   0 fail   0 error   0 skip   1.0 s   grit.tree.key-order" in bar
     shown.notice(failed())
-    shown.end(["the end"])
+    shown.close(["the end"])
     assert "FAIL grit.tree.key-order" in out.getvalue()
     assert out.getvalue().endswith("the end\n")

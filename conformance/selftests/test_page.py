@@ -21,7 +21,7 @@ from gritstone_conformance.reporting.page.graph import columns, draw_graph
 from gritstone_conformance.reporting.page.markup import element, prose, safe, write_html
 from gritstone_conformance.reporting.page.tree import draw_tree
 from gritstone_conformance.reporting.page.whole import make_page, source
-from gritstone_conformance.running.verifying import rejudge
+from gritstone_conformance.results.report import rejudge
 from selftests.specimen import HARM, assemble, data, forged, header, passing, specimen, specimen_outcomes
 
 

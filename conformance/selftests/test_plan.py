@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from gritstone_conformance.cases import Case, Requires
+from gritstone_conformance.cases import Case, Requires, case_order
 from gritstone_conformance.errors import DataError
-from gritstone_conformance.planning.plan import Selection, Watch, case_order, make_plan, shard_of, uncovered_rules
+from gritstone_conformance.planning.plan import Selection, Watch, make_plan, shard_of, uncovered_rules
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes import accept, fake_book, reject
 

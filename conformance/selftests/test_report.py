@@ -17,22 +17,17 @@ from gritstone_conformance import SPEC_VERSION
 from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.cli import main
 from gritstone_conformance.errors import DataError, UsageError
+from gritstone_conformance.planning.context import RunContext, header_line, header_of
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import Data, load_data
 from gritstone_conformance.results.judgement import judge_run, verdict_root
 from gritstone_conformance.results.merging import merge_outcomes, merged_header
 from gritstone_conformance.results.outcomes import Divergent, Outcome
-from gritstone_conformance.results.report import (
-    Report,
-    footer_line,
-    header_line,
-    read_report,
-    write_report,
-    write_sealed,
-)
+from gritstone_conformance.results.report import Report, footer_line, read_report, write_report, write_sealed
 from gritstone_conformance.rules import load_rules
 from gritstone_conformance.running.run import execute
-from gritstone_conformance.running.verifying import Data, conclude, header_of, load_data
+from gritstone_conformance.running.verifying import conclude
 from gritstone_conformance.schemas import violation
 from gritstone_conformance.vectors.files import VectorSet
 from selftests.fakes import HELLO, FakeSubject, accept, fake_book, honest, reject
@@ -62,16 +57,8 @@ OUTCOMES = (
 
 
 def header(**changes: Any) -> dict[str, Any]:
-    made = header_line(
-        BOOK,
-        "0" * 64,
-        RunSettings(),
-        attach="stdio",
-        command=("./adapter", "--fast"),
-        iut=HELLO,
-        shard=(0, 1),
-        started="2026-01-02T03:04:05.678Z",
-    )
+    context = RunContext(Target("stdio", ("./adapter", "--fast")))
+    made = header_line(BOOK, "0" * 64, context, HELLO, "2026-01-02T03:04:05.678Z")
     return {**made, **changes}
 
 
@@ -90,7 +77,7 @@ def test_header_names_the_judged_version(spoken: list[str] | None, spec: str, mo
     """Spec: :rule:`suite.rules.judged`."""
     monkeypatch.setattr("gritstone_conformance.attachment.claims.SPEC_VERSIONS", ("7.1", "7.2"))
     iut = None if spoken is None else {**HELLO, "spec": spoken}
-    made = header_of(load_data(), RunSettings(), Target("stdio"), iut, Selection(), "2026-01-02T03:04:05.678Z")
+    made = header_of(RunContext(Target("stdio")), load_data(), iut, "2026-01-02T03:04:05.678Z")
     assert made["spec"] == spec
 
 
@@ -226,7 +213,7 @@ class Silent:
     def watch(self, case: str, seconds: float, tries: int) -> None:
         pass
 
-    def end(self, lines: Any) -> None:
+    def end(self, conclusion: Any) -> None:
         pass
 
 
@@ -236,7 +223,7 @@ def test_the_exit_code_of_a_run_is_the_one_in_the_footer(
     tmp_path: Path, outcomes: tuple[Outcome, ...], code: int
 ) -> None:
     data, path = Data(BOOK, VectorSet((), "0" * 64)), tmp_path / "r"
-    assert conclude(data, header(), outcomes, 0, Selection(), RunSettings(), path, Silent()) == code
+    assert conclude(RunContext(Target("stdio"), report=path), data, header(), outcomes, 0, Silent()) == code
     assert read_report(path).footer["exit"] == code
 
 

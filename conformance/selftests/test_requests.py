@@ -18,8 +18,8 @@ import pytest
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.seqs import seq_number
 from gritstone_conformance.attachment.terms import Terms
-from gritstone_conformance.cases import Case, Requires, Step
-from gritstone_conformance.planning.plan import Plan, Selection, case_order, make_plan
+from gritstone_conformance.cases import Case, Requires, Step, case_order
+from gritstone_conformance.planning.plan import Plan, Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
 from gritstone_conformance.running.run import execute

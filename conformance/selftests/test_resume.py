@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.attachment.attaching import Target
-from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cli import main
 from gritstone_conformance.comparing import lives
 from gritstone_conformance.comparing.matrix import Matrix
 from gritstone_conformance.comparing.resuming import resume_beside
 from gritstone_conformance.model.formats import FORMATS
+from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.strategies.guests import GUESTS
 from gritstone_conformance.strategies.journeys import JOURNEYS, Journey
 from selftests.reports import comparison_lines
@@ -110,7 +110,7 @@ def test_a_runtime_that_does_not_look_at_what_was_imported_is_found_at_every_cut
 ) -> None:
     report, lax = tmp_path / "report.jsonl", mutant("a-start-asks-no-head")
     targets = [Target.parse(command, None) for command in (REFERENCE, lax)]
-    code = resume_beside(targets, "life-chosen-17", Terms(), report, sys.stdout)
+    code = resume_beside(RunContext(targets[0], report=report), targets[1:], "life-chosen-17", sys.stdout)
     assert code == 1
     told = capsys.readouterr().out.splitlines()
     assert any(line.startswith("life-chosen-17, framed-sha256, A -> B, cut 3, step ") for line in told), told

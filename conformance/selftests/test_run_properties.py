@@ -15,9 +15,9 @@ from hypothesis.configuration import storage_directory
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
-from gritstone_conformance.cases import Step
+from gritstone_conformance.cases import Step, case_order
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.planning.plan import Selection, case_order, make_plan
+from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json, Ok
 from gritstone_conformance.results.judgement import judge_run

@@ -15,13 +15,13 @@ import pytest
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.planning.plan import Selection, dealt, make_plan, shard_of
 from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import load_data, plan_run
 from gritstone_conformance.replies import Json, Ok
 from gritstone_conformance.results.judgement import verdict_root
 from gritstone_conformance.results.merging import merge_outcomes, merged_header
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Report
 from gritstone_conformance.running.run import execute
-from gritstone_conformance.running.verifying import load_data, plan_run
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes import Answer, FakeSubject, accept, fake_book, honest, reject
 from selftests.reports import made_report

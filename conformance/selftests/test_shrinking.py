@@ -16,9 +16,9 @@ from gritstone_conformance.replies import Json, Ok
 from gritstone_conformance.reporting import console
 from gritstone_conformance.reporting.console import Aside
 from gritstone_conformance.reporting.messages import Teller
-from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.outcomes import CUTS, Outcome
 from gritstone_conformance.running import shrinking
-from gritstone_conformance.running.shrinking import CUTS, Shrink, Shrinking
+from gritstone_conformance.running.shrinking import Shrink, Shrinking
 from gritstone_conformance.trial import Property, Trial
 from selftests.fake_runs import BOOK, RULE
 from selftests.fake_runs import run as play

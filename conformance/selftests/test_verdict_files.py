@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.errors import DataError
-from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.context import RunContext, header_line
 from gritstone_conformance.reporting.mutants import mutants_by_rule
 from gritstone_conformance.reporting.verdict_files import load_verdicts, main
 from gritstone_conformance.results.judgement import judge_run
-from gritstone_conformance.results.report import footer_line, header_line, write_report
+from gritstone_conformance.results.report import footer_line, write_report
 from selftests.fakes import HELLO, fake_book
 from selftests.mutate import load_mutants
 from selftests.reports import made_outcome
@@ -24,8 +25,7 @@ DAY = "2026-01-02T03:04:05.678Z"
 def reported(path: Path, verdict: str, *, name: str = "acme", whole: bool = True) -> str:
     """Write a report of one case; returns its path."""
     iut = {**HELLO, "implementation": {"name": name, "version": "1", "language": "x"}}
-    told = {"attach": "stdio", "command": (), "shard": (0, 1), "started": DAY}
-    header = header_line(BOOK, "0" * 64, RunSettings(), iut=iut, **told)  # type: ignore[arg-type]
+    header = header_line(BOOK, "0" * 64, RunContext(Target("stdio")), iut, DAY)
     outcome = made_outcome("grit/tree/a", verdict)
     judgement = judge_run((outcome,), BOOK, ("grit",), (), whole=whole)
     write_report(path, header, (outcome,), footer_line((outcome,), judgement, 0, DAY))

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.planning.plan import Plan, Selection, make_plan
-from gritstone_conformance.results.judgement import exit_code, judge_run, rule_verdicts, settle, verdict_root
+from gritstone_conformance.results.judgement import exit_code, judge_run, rule_verdicts, verdict_root
 from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.running.settling import settle
 from selftests.fakes import accept, fake_book, reject
 
 GOOD, BAD = accept(), reject()

@@ -19,11 +19,11 @@ from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.plan import Plan, Planned, Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import Data, load_data, plan_run
 from gritstone_conformance.replies import Json, Ok, Refused, Unsupported
 from gritstone_conformance.results.judgement import rule_verdicts
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.run import execute, execute_nothing
-from gritstone_conformance.running.verifying import Data, load_data, plan_run
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes import Answer, FakeSubject, accept, fake_book, honest, reject
 from selftests.scripts import PLANTED, Brisk

@@ -19,10 +19,10 @@ from sphinx.util.docutils import SphinxDirective
 
 from gritstone_conformance.attachment.claims import PROFILES
 from gritstone_conformance.planning.plan import Selection
+from gritstone_conformance.planning.suite import load_data, plan_run
 from gritstone_conformance.reporting.mutants import mutants_by_rule
 from gritstone_conformance.reporting.verdict_files import load_verdicts
 from gritstone_conformance.rules import Rule, load_rules
-from gritstone_conformance.running.verifying import load_data, plan_run
 from selftests.marks import proofs_by_rule
 
 _SHOWN: Final = 3  # names of cases or mutants in a row

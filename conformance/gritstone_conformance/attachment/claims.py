@@ -17,9 +17,8 @@ from gritstone_conformance.attachment.forms import FORMS, MAY_BE_UNLIMITED, form
 from gritstone_conformance.attachment.protocol import MAX_INTEGER
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.replies import Json
+from gritstone_conformance.replies import Claims, Json
 from gritstone_conformance.text import printable
-from gritstone_conformance.trial import Claims
 
 __all__ = [
     "FEATURES",

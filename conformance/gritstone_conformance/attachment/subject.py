@@ -23,9 +23,8 @@ from gritstone_conformance.attachment.liveness import Channel
 from gritstone_conformance.attachment.pace import Pace
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault, UsageError
-from gritstone_conformance.replies import Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
+from gritstone_conformance.replies import Claims, Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
 from gritstone_conformance.text import printable
-from gritstone_conformance.trial import Claims
 
 __all__ = ["Opener", "Subject"]
 

@@ -6,63 +6,22 @@ is named fails: the others are skipped, with what they saw.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Final
 
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.bundle import Bundle
 from gritstone_conformance.model.evidence import History
-from gritstone_conformance.model.findings import FAULTS, Finding
+from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.history import Verdict
 from gritstone_conformance.planning.plan import Planned, Watch, named_identity
+from gritstone_conformance.results.audit_cases import HISTORY_CHECKS
 from gritstone_conformance.results.extracts import extract
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.recording import Recorder
 from gritstone_conformance.text import counted
 
-__all__ = ["CASES", "history_outcomes", "history_words"]
-
-_SLUGS: Final = {
-    2: "agent",
-    3: "actor",
-    4: "first",
-    5: "inbox",
-    6: "sent",
-    7: "alone",
-    8: "recompute",
-    9: "outbox",
-    10: "core",
-    11: "acyclic",
-    12: "marks",
-    13: "names",
-    14: "rest",
-    15: "continued",
-}
-"""Check to the slug of its case; check 1 is that of the bundle itself."""
-
-_NARROWED: Final = {8: ("wit.update.merge", "wit.update.refused", "wit.genesis.again")}
-
-
-@dataclass(frozen=True, slots=True)
-class _Check:
-    number: int
-    rules: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return f"runtime/audit/{_SLUGS[self.number]}"
-
-
-def _checks() -> Iterator[_Check]:
-    for number in _SLUGS:
-        own = [rule for check, rule in FAULTS.values() if check == number]
-        yield _Check(number, tuple(dict.fromkeys([*own, *_NARROWED.get(number, ())])))
-
-
-CASES: Final = {check.name: check.rules for check in _checks()}
-"""Case to the rules that it judges."""
+__all__ = ["history_outcomes", "history_words"]
 
 
 def history_outcomes(
@@ -77,7 +36,7 @@ def history_outcomes(
         is_continued: whether check 15 was asked.
     """
     outcomes = []
-    for check in _checks():
+    for check in HISTORY_CHECKS:
         item = Planned(
             check.name,
             "audit",

@@ -21,14 +21,13 @@ from gritstone_conformance.model.bundle import Bundle, scan
 from gritstone_conformance.model.transcode import canonical
 from gritstone_conformance.planning.plan import Planned, Watch, named_identity
 from gritstone_conformance.replies import Json
+from gritstone_conformance.results.audit_cases import ORDER_CASE, ORDER_RULES
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.recording import Recorder
 from gritstone_conformance.text import counted
 
-__all__ = ["ORDER_CASE", "ORDER_RULES", "Reading", "order_lines", "order_outcome", "read_bundle", "with_file_ids"]
+__all__ = ["Reading", "order_lines", "order_outcome", "read_bundle", "with_file_ids"]
 
-ORDER_CASE: Final = "grit/audit/order"
-ORDER_RULES: Final = ("grit.tree.key-order", "grit.mailbox.key-order", "grit.header.order")
 _MOST_NAMED: Final = 100  # ids in a report line
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 

@@ -20,10 +20,12 @@ from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.folders import fresh_folder, remove_folder
+from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.planning.plan import Selection
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.report import Conclusion
 from gritstone_conformance.running.verifying import verify
 
 __all__ = ["Identity", "Part", "Unit", "identify", "play"]
@@ -95,7 +97,7 @@ class _Silent:
     def watch(self, case: str, seconds: float, tries: int) -> None:
         """Do nothing."""
 
-    def end(self, lines: Sequence[str]) -> None:
+    def end(self, conclusion: Conclusion) -> None:
         """Do nothing."""
 
 
@@ -125,11 +127,11 @@ def play(unit: Unit, worker: str) -> Part:
     home = fresh_folder()
     try:
         report = Path(home) / "part.jsonl"
-        target = Target("stdio", unit.command)
         settings = replace(unit.settings, home=Path(home))
+        context = RunContext(Target("stdio", unit.command), unit.selection, settings, unit.terms, report)
         with warnings.catch_warnings():  # a worker draws random numbers of its own, in another thread
             warnings.simplefilter("ignore")
-            verify(target, unit.selection, settings, unit.terms, report, lambda _data, _plan: _Silent())
+            verify(context, lambda _data, _plan: _Silent())
         return Part(index, worker, None, report.read_bytes(), _found(Path(home)))
     finally:
         remove_folder(home)

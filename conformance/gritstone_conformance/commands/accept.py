@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from gritstone_conformance.errors import UsageError
+from gritstone_conformance.planning.suite import known_cases, load_data
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.expect_edits import with_changes, with_entries
 from gritstone_conformance.results.expect_files import NEVER, ExpectFile, parse_expectations, read_expectations
@@ -25,7 +26,6 @@ from gritstone_conformance.results.expectations import Expectation, Flaw, blamed
 from gritstone_conformance.results.judgement import counts_against
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Report, read_report
-from gritstone_conformance.running.verifying import known_cases, load_data
 from gritstone_conformance.text import counted, say
 
 __all__ = ["default_file", "run_command"]

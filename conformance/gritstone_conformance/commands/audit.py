@@ -13,69 +13,41 @@ import mmap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Final
 
-from gritstone_conformance.auditing.histories import CASES as HISTORY_CASES
+from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.auditing.histories import history_outcomes, history_words
-from gritstone_conformance.auditing.unordered import (
-    ORDER_CASE,
-    ORDER_RULES,
-    Reading,
-    order_lines,
-    order_outcome,
-    read_bundle,
-    with_file_ids,
-)
-from gritstone_conformance.cases import Requires
+from gritstone_conformance.auditing.objects import audit_outcomes
+from gritstone_conformance.auditing.unordered import Reading, order_lines, order_outcome, read_bundle, with_file_ids
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.model.bundle import Bundle
 from gritstone_conformance.model.continuing import check_continued
 from gritstone_conformance.model.evidence import has_history, open_history
 from gritstone_conformance.model.findings import in_order
 from gritstone_conformance.model.history import Verdict, check_history
-from gritstone_conformance.model.refusals import Defect, Refusal
+from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.values import Step
-from gritstone_conformance.planning.plan import Planned, Watch, named_identity
+from gritstone_conformance.planning.context import RunContext, header_line
 from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import load_data
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.reporting.messages import Teller, expected_lines, known_failures, opening_lines
 from gritstone_conformance.results.expect_files import expectations_of
 from gritstone_conformance.results.judgement import Judgement, judge_run
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.results.report import footer_line, header_line, timestamp, write_report
-from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.results.report import footer_line, remove_old, timestamp, write_report
 from gritstone_conformance.running.recording import Recorder
-from gritstone_conformance.running.verifying import foreseen, load_data, remove_old
+from gritstone_conformance.running.verifying import foreseen
 from gritstone_conformance.text import counted, say
 
-__all__ = ["CASES", "audit_outcomes", "run_command"]
-
-_CASES: Final = {
-    "grit/audit/layout": ("grit.bundle.bytes",),
-    "grit/audit/whole": ("grit.bundle.truncated",),
-    "grit/audit/format": ("grit.bundle.format",),
-    "grit/audit/digest": ("grit.bundle.verify",),
-    "grit/audit/closure": ("grit.bundle.exact", "grit.graph.edges"),
-    "grit/audit/kinds": ("grit.graph.kinds",),
-    "grit/audit/references": ("grit.ref.grammar", "grit.ref.target"),
-    "grit/audit/objects": ("grit.store.put-strict",),
-}
-"""Case to the rules it judges; a defect under any other rule is one of an object."""
-
-CASES: Final = {**_CASES, ORDER_CASE: ORDER_RULES, **HISTORY_CASES}
-"""Every case of an audit, and the rules that it judges."""
-
-_AFTER_LAYOUT: Final = frozenset(_CASES) - {"grit/audit/layout", "grit/audit/whole", "grit/audit/format"}
+__all__ = ["run_command"]
 
 
 def run_command(options: argparse.Namespace) -> int:
     """Audit the bundle that the options name, write the report; returns the exit code."""
     data, started = load_data(), timestamp()
-    settings = RunSettings(expect=expectations_of(options.expect))
+    context = RunContext(Target("audit"), settings=RunSettings(expect=expectations_of(options.expect)))
     remove_old(options.report)
     with _mapped(options.bundle) as raw:
         reading = _read(raw, options)
@@ -93,16 +65,7 @@ def run_command(options: argparse.Namespace) -> int:
             outcomes += tuple(with_file_ids(outcome, reading.ids) for outcome in found)
             summary, profiles = history_words(judged, verdict, **asked), ["grit", "wit", "runtime"]
         bundle.data = b""  # the map is closed with this block
-    header = header_line(
-        data.book,
-        data.vectors.digest,
-        settings,
-        attach="audit",
-        command=(),
-        iut=iut,
-        shard=(0, 1),
-        started=started,
-    )
+    header = header_line(data.book, data.vectors.digest, context, iut, started)
     header |= {"lenient": True} if options.lenient else {}
     outcomes, stale = foreseen(data, header, outcomes)
     judgement = judge_run(outcomes, data.book, profiles, (), whole=False, stale=stale)
@@ -148,41 +111,6 @@ def _ask_continued(path: Path, verdict: Verdict, *, lenient: bool = False) -> No
         first = open_history(earlier)
         verdict.findings = in_order([*verdict.findings, *check_continued(first, verdict.history)])
         earlier.data = b""  # the map is closed with this block
-
-
-def audit_outcomes(bundle: Bundle, book: RuleBook) -> tuple[Outcome, ...]:
-    """Return one outcome per audit case, in the order of the checks."""
-    recorder = Recorder(book)
-    by_case: dict[str, list[Defect]] = {name: [] for name in _CASES}
-    for defect in bundle.defects:
-        by_case[_case_of(defect.rule)].append(defect)
-    outcomes = []
-    for name, rules in _CASES.items():
-        item = Planned(name, "audit", partial(named_identity, "audit", name), rules, Requires(), Watch(rules[0]))
-        found = by_case[name]
-        if found:
-            outcomes.append(_failed(recorder, item, found))
-        elif name in _AFTER_LAYOUT and not bundle.readable:
-            outcomes.append(recorder.skipped(item, "the bundle could not be read to its end"))
-        else:
-            outcomes.append(recorder.blank(item, "pass"))
-    return tuple(outcomes)
-
-
-def _failed(recorder: Recorder, item: Planned, found: Sequence[Defect]) -> Outcome:
-    first = found[0]
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return replace(
-        recorder.blank(item, "fail"),
-        rule=first.rule,
-        level=recorder.level(first.rule),
-        signature=f"audit {first.kind}",
-        detail=f"{first.words}{more}",
-    )
-
-
-def _case_of(rule: str) -> str:
-    return next((name for name, rules in _CASES.items() if rule in rules), "grit/audit/objects")
 
 
 def _summary(bundle: Bundle) -> str:

@@ -21,14 +21,16 @@ from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.campaign.cluster import Cluster, opened
 from gritstone_conformance.campaign.unit import Part, Unit, identify
 from gritstone_conformance.errors import SubjectFault, UsageError
+from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.planning.plan import Selection, shard_of
 from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import check_selection, load_data, plan_run
 from gritstone_conformance.reporting.console import Console
 from gritstone_conformance.results.expect_files import expectations_of
 from gritstone_conformance.results.merging import merge_outcomes, merged_header, merged_restarts
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.results.report import Report, read_report
-from gritstone_conformance.running.verifying import check_selection, conclude, load_data, plan_run, remove_old
+from gritstone_conformance.results.report import Report, read_report, remove_old
+from gritstone_conformance.running.verifying import conclude
 from gritstone_conformance.text import say
 
 __all__ = ["run_command"]
@@ -85,7 +87,8 @@ def _run(cluster: Cluster, first: Unit, count: int, target: Path) -> int:
         if outcome.kind == "watch":
             told.notice(outcome)
     kept = [_with_file(outcome, target.parent) for outcome in outcomes]
-    return conclude(data, header, kept, merged_restarts(parts), first.selection, settings, target, told)
+    context = RunContext(Target("stdio", first.command), first.selection, settings, first.terms, target)
+    return conclude(context, data, header, kept, merged_restarts(parts), told)
 
 
 def _dealt(first: Unit, count: int, span_s: float) -> list[Unit]:

@@ -23,6 +23,7 @@ from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.planning.plan import Plan, Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import Data, load_data
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import terminal_width
@@ -33,7 +34,6 @@ from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import timestamp
 from gritstone_conformance.running.found import locate, was_signature
 from gritstone_conformance.running.run import execute
-from gritstone_conformance.running.verifying import Data, load_data
 from gritstone_conformance.text import say
 from gritstone_conformance.vectors.files import read_vector_file
 

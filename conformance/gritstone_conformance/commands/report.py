@@ -10,14 +10,24 @@ from pathlib import Path
 
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.planning.plan import Selection, shard_of
+from gritstone_conformance.planning.suite import Data, load_data, plan_run
+from gritstone_conformance.reporting.conclusions import ending_lines
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.reporting.deriving import derive
 from gritstone_conformance.reporting.messages import Teller, expected_lines, opening_lines, smallest_of_each
 from gritstone_conformance.results.judgement import judge_run
 from gritstone_conformance.results.merging import merge_outcomes, merged_header, merged_restarts
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.results.report import Report, footer_line, read_report, timestamp, write_report
-from gritstone_conformance.running.verifying import Data, ending_lines, foreseen, load_data, plan_run, rejudge
+from gritstone_conformance.results.report import (
+    Conclusion,
+    Report,
+    footer_line,
+    read_report,
+    rejudge,
+    timestamp,
+    write_report,
+)
+from gritstone_conformance.running.verifying import foreseen
 from gritstone_conformance.text import say
 
 __all__ = ["run_command", "told_lines"]
@@ -45,7 +55,7 @@ def told_lines(report: Report, path: Path, data: Data, width: int) -> list[str]:
     for outcome in smallest_of_each(report.outcomes):
         lines += teller.block(outcome, verdicts)
     lines += expected_lines(report.outcomes, ())
-    return lines + ending_lines(report.header, report.outcomes, rejudge(report, data.book), path)
+    return lines + ending_lines(Conclusion(report.header, report.outcomes, rejudge(report, data.book), path))
 
 
 def _tell(report: Report, path: Path, data: Data, options: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from gritstone_conformance.commands.parser import nearest_words
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.judge import substitute
 from gritstone_conformance.planning.plan import Planned, Selection
+from gritstone_conformance.planning.suite import load_data, plan_run
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.reporting.messages import LAST_REPORT, edit_words
@@ -27,7 +28,6 @@ from gritstone_conformance.results.report import read_report
 from gritstone_conformance.rules import Rule
 from gritstone_conformance.running.found import locate
 from gritstone_conformance.running.places import Places, names_in
-from gritstone_conformance.running.verifying import load_data, plan_run
 from gritstone_conformance.text import say
 from gritstone_conformance.trial import Property
 from gritstone_conformance.vectors.files import read_vector_file

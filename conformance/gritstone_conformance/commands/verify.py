@@ -1,4 +1,4 @@
-"""``gritstone verify`` with ``--against``, ``--battery`` or ``--resume``: what is done after, or instead of, one run.
+"""``gritstone verify``: one run, over several processes if asked, and what is compared after it or instead of it.
 
 Decides the order (the run, or the runs, then the battery, then the matrix) and that the exit code is the first of 3, 1
 and 0 that any of them gives.
@@ -7,33 +7,91 @@ and 0 that any of them gives.
 from __future__ import annotations
 
 import argparse
+import random
 import sys
+from dataclasses import replace
 from typing import TextIO
 
-from gritstone_conformance.attachment.attaching import Target
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.attaching import Target, terms_of
 from gritstone_conformance.errors import UsageError
-from gritstone_conformance.planning.plan import Selection
+from gritstone_conformance.planning.context import RunContext
+from gritstone_conformance.planning.plan import Plan, Selection
 from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import Data, check_selection
 from gritstone_conformance.reporting.comparison import report_beside
-from gritstone_conformance.running.verifying import ListenerMaker, remove_old, verify
+from gritstone_conformance.reporting.console import Console
+from gritstone_conformance.results.expect_files import expectations_of
+from gritstone_conformance.results.report import remove_old
+from gritstone_conformance.running.jobs import Part, PartListener, play_parts, verify_in_parts
+from gritstone_conformance.running.verifying import Listener, ListenerMaker, verify
 
-__all__ = ["is_asked_for", "verify_and_compare"]
+__all__ = ["run_command", "verify_and_compare"]
 
 
-def is_asked_for(options: argparse.Namespace) -> bool:
-    """Return whether anything is compared in this run."""
-    return bool(options.against or options.resume or options.battery)
+def run_command(options: argparse.Namespace) -> int:
+    """Verify, then make what is wanted beside the report; a part of a run makes nothing."""
+    if options.part or not any((options.html, options.junit, options.badge)):
+        return _verify(options)
+    from gritstone_conformance.reporting.deriving import derive, forget_derived
+
+    forget_derived(options)
+    code = _verify(options)
+    derive(options, options.report)
+    return code
+
+
+def _verify(options: argparse.Namespace) -> int:
+    context = _context(options)
+    check_selection(context.selection)
+    live = sys.stdout.isatty() and not options.part
+
+    def listen(data: Data, plan: Plan) -> Listener:
+        aside = None if options.quiet or options.part else sys.stderr
+        return Console(data, plan, options.report.parent, sys.stdout, live=live, aside=aside)
+
+    if options.against or options.resume or options.battery:
+        return verify_and_compare(options, context, listen)
+    if options.jobs > 1:
+        if options.shard is not None or options.connect is not None:
+            raise UsageError("--jobs starts one adapter per shard: it goes with neither --shard nor --connect")
+        seeded = [*options.arguments, "--seed", str(context.settings.seed)]
+        return verify_in_parts(seeded, options.jobs, context, listen)
+    return _play_parts(context) if options.part else verify(context, listen)
+
+
+def _context(options: argparse.Namespace) -> RunContext:
+    target = Target.parse(options.iut, options.connect)
+    searching = options.search or options.span is not None
+    seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32) if searching else 1
+    settings = RunSettings(
+        profile="search" if searching else "gate",
+        seed=seed,
+        deadline_scale=1e9 if options.no_deadline else options.deadline_scale,
+        search_s=options.span,
+        strict=options.strict,
+        expect=expectations_of(options.expect),
+        home=options.report.parent,
+    )
+    selection = Selection(
+        tuple(options.profile), options.glob, options.rule, options.shard or (0, 1), by_cost=options.part
+    )
+    return RunContext(target, selection, settings, terms_of(options, seed), options.report)
+
+
+def _play_parts(context: RunContext) -> int:
+    """Run the parts that a parent orders on standard input."""
+
+    def play(part: Part) -> int:
+        shard = replace(context.selection, shard=(part.index, part.count))
+        shared = context.settings.share(part.share)
+        own = replace(context, selection=shard, settings=shared, report=part.report)
+        return verify(own, lambda _data, _plan: PartListener(sys.stdout))
+
+    return play_parts(sys.stdin, sys.stdout, play)
 
 
 def verify_and_compare(
-    options: argparse.Namespace,
-    target: Target,
-    selection: Selection,
-    settings: RunSettings,
-    terms: Terms,
-    listener: ListenerMaker,
-    out: TextIO | None = None,
+    options: argparse.Namespace, context: RunContext, listener: ListenerMaker, out: TextIO | None = None
 ) -> int:
     """Verify, and compare as the options say.
 
@@ -47,19 +105,19 @@ def verify_and_compare(
     if options.against:
         from gritstone_conformance.comparing.against import verify_against
 
-        targets = [target, *(Target.parse(command, None) for command in options.against)]
-        codes = [verify_against(targets, selection, settings, terms, options.report, listener, told)]
+        others = [Target.parse(command, None) for command in options.against]
+        codes = [verify_against(context, others, listener, told)]
     else:
-        codes = [verify(target, selection, settings, terms, options.report, listener)]
+        codes = [verify(context, listener)]
     if options.battery:
         from gritstone_conformance.comparing.battery import run_battery
 
-        codes.append(run_battery(target, selection, settings, terms, options.report, told))
+        codes.append(run_battery(context, told))
     if options.resume:
         from gritstone_conformance.comparing.resuming import resume_beside
 
-        commands = [target, *(Target.parse(command, None) for command in options.resume)]
-        codes.append(resume_beside(commands, None, terms, options.report, told))
+        others = [Target.parse(command, None) for command in options.resume]
+        codes.append(resume_beside(context, others, None, told))
     return next((code for code in (3, 1) if code in codes), 0)
 
 

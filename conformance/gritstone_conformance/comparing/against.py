@@ -12,15 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Final, TextIO
 
 from gritstone_conformance.attachment.attaching import Target
-from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.comparing.overhearing import overhear
 from gritstone_conformance.comparing.transcripts import Parting, Script, Transcript, partings
-from gritstone_conformance.planning.plan import Selection
-from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.comparison import Comparison, implementation_of, report_beside
 from gritstone_conformance.reporting.console import terminal_width
@@ -118,23 +115,12 @@ def _judged(parting: Parting, one: tuple[str, Script], other: tuple[str, Script]
     return Finding(parting, (one[0], other[0]), broken)
 
 
-def verify_against(
-    targets: Sequence[Target],
-    selection: Selection,
-    settings: RunSettings,
-    terms: Terms,
-    report: Path,
-    listener: ListenerMaker,
-    out: TextIO,
-) -> int:
+def verify_against(context: RunContext, others: Sequence[Target], listener: ListenerMaker, out: TextIO) -> int:
     """Verify several implementations, each for itself, and compare the first with each of the others.
 
     Args:
-        targets: the implementation and those it is compared with.
-        selection: which cases.
-        settings: how; the file of expected failures is that of the first.
-        terms: deadlines, memory, trace.
-        report: the report of the first; those of the others stand beside it.
+        context: the run of the first; the file of expected failures is of that run only.
+        others: the implementations that the first is compared with; their reports stand beside that of the first.
         listener: makes the listener of each run.
         out: where people read.
 
@@ -143,23 +129,28 @@ def verify_against(
     """
     sides: list[Side] = []
     codes: list[int] = []
-    comparison = Comparison("against", settings.seed)
-    for number, target in enumerate(targets):
+    comparison = Comparison("against", context.settings.seed)
+    for number, target in enumerate((context.target, *others)):
         letter, transcript = chr(ord("A") + number), Transcript()
-        place = report if number == 0 else report_beside(report, letter.lower())
-        own = settings if number == 0 else replace(settings, expect=None)
-        codes.append(verify(target, selection, own, terms, place, listener, partial(overhear, transcript)))
-        written = implementation_of(letter, read_report(place).header, place.name)
+        own = context if number == 0 else _beside(context, target, letter)
+        codes.append(verify(own, listener, partial(overhear, transcript)))
+        written = implementation_of(letter, read_report(own.report).header, own.report.name)
         comparison.implementations.append(written)
         sides.append(Side(letter, written["title"], transcript))
         print(file=out)
     for other in sides[1:]:
         for line in _pair_lines(comparison, sides[0], other):
             say(line, out)
-    place = report_beside(report, "against")
+    place = report_beside(context.report, "against")
     comparison.write(place, exit_code=codes[0])
     print(f"{place}", file=out)
     return codes[0]
+
+
+def _beside(context: RunContext, target: Target, letter: str) -> RunContext:
+    """Return the run of an implementation that the first is compared with."""
+    report = report_beside(context.report, letter.lower())
+    return replace(context, target=target, settings=replace(context.settings, expect=None), report=report)
 
 
 def _pair_lines(comparison: Comparison, one: Side, other: Side) -> Iterator[str]:

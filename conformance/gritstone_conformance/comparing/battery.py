@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TextIO
 
-from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.attachment.conditions import CONDITIONS, Condition, Missing
 from gritstone_conformance.attachment.process import Command
 from gritstone_conformance.attachment.subject import Subject
@@ -22,15 +21,16 @@ from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.comparing.overhearing import overhear
 from gritstone_conformance.comparing.transcripts import Entry, Parting, Script, Transcript, partings
 from gritstone_conformance.errors import SubjectFault, UsageError
-from gritstone_conformance.planning.plan import Plan, Planned, Selection
+from gritstone_conformance.planning.context import RunContext
+from gritstone_conformance.planning.plan import Plan, Planned
 from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import load_data, plan_run
 from gritstone_conformance.properties.harness.repeating import is_time_free
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.comparison import Comparison, implementation_of, report_beside
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.results.excerpts import show_value
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.running.verifying import load_data, plan_run
 from gritstone_conformance.text import counted, printable
 from gritstone_conformance.trial import Property
 
@@ -96,18 +96,16 @@ class Row:
                 yield f"  {label:<12} {show_value(answer, room)}"
 
 
-def run_battery(
-    target: Target, selection: Selection, settings: RunSettings, terms: Terms, report: Path, out: TextIO
-) -> int:
+def run_battery(context: RunContext, out: TextIO) -> int:
     """Ask one command in all surroundings, show the table, and write it beside the report.
 
     Returns:
         The exit code: 0 all answers are equal; 1 some are not; 3 nothing was compared.
     """
-    data = load_data()
-    plan = _short(plan_run(data, selection, settings.seed))
+    data, settings, target = load_data(), context.settings, context.target
+    plan = _short(plan_run(data, context.selection, settings.seed))
     quiet = replace(settings, expect=None, saves=False, shrink_s=0.0)
-    player = _Player(Command(target.command), data.book, quiet, replace(terms, trace=None))
+    player = _Player(Command(target.command), data.book, quiet, replace(context.terms, trace=None))
     comparison = Comparison("battery", settings.seed)
     print(f"\nbattery · {counted(len(plan.items), 'case')} planned, time-free requests compared", file=out)
     try:
@@ -125,7 +123,7 @@ def run_battery(
         for line in row.lines():
             print(line, file=out, flush=True)
     code = _code(rows)
-    place = report_beside(report, "battery")
+    place = report_beside(context.report, "battery")
     comparison.write(place, exit_code=code)
     print(place, file=out)
     return code

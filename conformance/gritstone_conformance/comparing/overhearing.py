@@ -14,12 +14,12 @@ from gritstone_conformance.comparing.transcripts import Script, Transcript, entr
 from gritstone_conformance.planning.plan import Plan, Planned, Watch
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
-from gritstone_conformance.results.judgement import settle
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.ledger import Answer, Ledger, Observed, RunSubject
 from gritstone_conformance.running.recording import Recorder
 from gritstone_conformance.running.run import RunResult, play_item
+from gritstone_conformance.running.settling import settle
 from gritstone_conformance.trial import Divergence, Property, Trial
 
 __all__ = ["overhear"]

@@ -9,33 +9,31 @@ Spec: :rule:`wasm.image.equal`, :rule:`wasm.wait.equal`, :rule:`wasm.same.everyw
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Final, TextIO, TypeAlias
 
 from gritstone_conformance import SPEC_VERSION, SUITE_VERSION
-from gritstone_conformance.attachment.attaching import Target, terms_of
+from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.comparing.lives import LIVES, play_lives
 from gritstone_conformance.comparing.matrix import MAIL, SENDER, Difference, Host, Matrix, Stuck
-from gritstone_conformance.errors import SubjectFault, UsageError
+from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.bundle import read
 from gritstone_conformance.model.cores import first_difference
 from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.store import Store
+from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.reporting.comparison import Comparison, implementation_of, report_beside
 from gritstone_conformance.strategies.journeys import JOURNEYS, Itinerary, Journey
 from gritstone_conformance.text import plain, printable
 
-__all__ = ["play_matrix", "resume_beside", "run_command"]
+__all__ = ["play_all", "play_matrix", "resume_beside"]
 
 _CUT: Final = "tags/cut"
 
@@ -170,36 +168,29 @@ def _place_of_difference(fmt: Format, one: bytes, other: bytes, bundles: tuple[b
     return where
 
 
-def run_command(options: argparse.Namespace, out: TextIO | None = None) -> int:
-    """Run ``gritstone resume``.
-
-    Returns:
-        The exit code: 0 no difference; 1 a difference, or an adapter that broke; 3 nothing was played.
-
-    Raises:
-        UsageError: more than 26 implementations, or a command that cannot be started.
-    """
-    if len(options.iuts) > 26:  # letters
-        raise UsageError("--iut: at most 26 implementations")
-    targets = [Target.parse(command, None) for command in options.iuts]
-    code, _ = _play_all(targets, options.glob, terms_of(options), out or sys.stdout)
-    return code
-
-
-def resume_beside(targets: Sequence[Target], glob: str | None, terms: Terms, report: Path, out: TextIO) -> int:
-    """Play the matrix beside a run, and write it beside the report; returns the exit code as :func:`run_command` does.
+def resume_beside(context: RunContext, others: Sequence[Target], glob: str | None, out: TextIO) -> int:
+    """Play the matrix beside a run, and write it beside the report; returns the exit code as :func:`play_all` does.
 
     Spec: :rule:`suite.resume.matrix`.
     """
     print(file=out)
-    code, comparison = _play_all(targets, glob, terms, out)
-    place = report_beside(report, "resume")
+    code, comparison = play_all([context.target, *others], glob, context.terms, out)
+    place = report_beside(context.report, "resume")
     comparison.write(place, exit_code=code)
     print(place, file=out)
     return code
 
 
-def _play_all(targets: Sequence[Target], glob: str | None, terms: Terms, out: TextIO) -> tuple[int, Comparison]:
+def play_all(targets: Sequence[Target], glob: str | None, terms: Terms, out: TextIO) -> tuple[int, Comparison]:
+    """Play the matrix over implementations and show it.
+
+    Returns:
+        The exit code (0 no difference; 1 a difference, or an adapter that broke; 3 nothing was played), and what was
+        compared.
+
+    Raises:
+        UsageError: a command cannot be started.
+    """
     hosts: list[Host] = []
     comparison = Comparison("resume", terms.seed)
     print(f"gritstone {SUITE_VERSION} · spec {SPEC_VERSION} · resume", file=out)

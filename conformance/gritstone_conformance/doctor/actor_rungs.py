@@ -13,8 +13,7 @@ from typing import Final
 from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.cases import Step
 from gritstone_conformance.doctor.rungs import Rung, open_step, right_step
-from gritstone_conformance.replies import Json
-from gritstone_conformance.trial import Claims
+from gritstone_conformance.replies import Claims, Json
 
 __all__ = ["actor_rungs", "start_step", "stopped_steps", "tree_bytes"]
 

@@ -16,8 +16,7 @@ from gritstone_conformance.cases import Case, Step
 from gritstone_conformance.doctor.actor_rungs import start_step, stopped_steps, tree_bytes
 from gritstone_conformance.doctor.rungs import Rung, right_step
 from gritstone_conformance.errors import DataError
-from gritstone_conformance.replies import Json
-from gritstone_conformance.trial import Claims
+from gritstone_conformance.replies import Claims, Json
 from gritstone_conformance.vectors.files import parse_vector_file
 
 __all__ = ["guest_rungs"]

@@ -1,4 +1,4 @@
-"""``gritstone doctor``: try one easy question after another, from "does it start" to "does it restart".
+"""The ladder of ``gritstone doctor``: one easy question after another, from "does it start" to "does it restart".
 
 It distinguishes an adapter that is wrong from an implementation that is wrong: a bad rung comes with the request, the
 answer and advice. A bad answer does not end the climb, since its author may be unable to change it. Only where nothing
@@ -8,18 +8,16 @@ verdict.
 
 from __future__ import annotations
 
-import argparse
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from itertools import chain, count
+from itertools import chain
 from typing import Final, TypeVar
 
 from gritstone_conformance import SPEC_VERSIONS
-from gritstone_conformance.attachment.attaching import Target, terms_of
+from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.attachment.connection import Address
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
@@ -32,9 +30,9 @@ from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.reporting.messages import subject_line
 from gritstone_conformance.results.excerpts import show_difference, show_request
-from gritstone_conformance.text import counted, printable, say, unfolded
+from gritstone_conformance.text import printable, unfolded
 
-__all__ = ["ADVICE", "run_command"]
+__all__ = ["ADVICE", "GRACE", "BadRungError", "UnaskedRung", "climb"]
 
 _T = TypeVar("_T")
 ADVICE: Final = {
@@ -65,16 +63,15 @@ _CAUSES: Final = (
     ("adapter", "it answered `error`, which means: I broke"),
     ("memory", "it uses more memory than `--max-rss` allows"),
 )
-_GRACE: Final = 0.2  # of a deadline: nobody wants to know here how late a reply would have come
+GRACE: Final = 0.2  # of a deadline: nobody wants to know here how late a reply would have come
 _LONG: Final = 65_535  # characters of arguments: more than some readers of lines take
 _PATIENCE_S: Final = 3.0  # of whoever looks on, until it is said what is waited for
 
 
-_MOST_IN_FULL: Final = 5  # bad rungs; of the others only the first line is shown
 _MOST_HANGS: Final = 2  # rungs whose answer is waited for in vain
 
 
-class _BadError(Exception):
+class BadRungError(Exception):
     """A rung is bad.
 
     Attributes:
@@ -91,53 +88,14 @@ class _BadError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Unasked:
+class UnaskedRung:
     """A rung that was not tried, and why."""
 
     why: str
 
 
-def run_command(options: argparse.Namespace) -> int:
-    """Climb the ladder; returns 0 when every rung is good, else 1."""
-    target = Target.parse(options.iut, options.connect)
-    ladder = _climb(target, replace(terms_of(options), grace=_GRACE, hellos=1))
-    bad: list[str] = []
-    in_full = unasked = 0
-    for number in count(1):
-        started = time.perf_counter()
-        try:
-            name, seen = next(ladder)
-        except StopIteration:
-            break
-        except _BadError as fatal:
-            _say_bad(number, fatal, in_full=True)
-            return 1
-        took_ms = (time.perf_counter() - started) * 1000
-        match seen:
-            case _BadError():
-                shows = not bad or (in_full < _MOST_IN_FULL and not seen.is_lacking)
-                _say_bad(number, seen, in_full=shows)
-                in_full += shows
-                bad.append(name)
-            case _Unasked():
-                unasked += 1
-                say(f"{number:>2} {name:<22} not asked: {seen.why}")
-            case _:
-                say(f"{number:>2} {name:<22} ok  {took_ms:>5.0f} ms   {seen}".rstrip())
-    if bad:
-        rest = f", {unasked} not asked" if unasked else ""
-        say(f"{counted(len(bad), 'rung is', 'rungs are')} bad{rest}. Start with the first: {bad[0]}")
-    return 1 if bad else 0
-
-
-def _say_bad(number: int, bad: _BadError, *, in_full: bool) -> None:
-    say(f"{number:>2} {bad.lines[0]}")
-    for line in bad.lines[1:] if in_full else ():
-        say(f"   {line}")
-
-
-def _climb(target: Target, terms: Terms) -> Iterator[tuple[str, str | _BadError | _Unasked]]:
-    """Yield each rung with what was seen; raises _BadError where nothing more can be asked."""
+def climb(target: Target, terms: Terms) -> Iterator[tuple[str, str | BadRungError | UnaskedRung]]:
+    """Yield each rung with what was seen; raises BadRungError where nothing more can be asked."""
     yield "start", _start(target)
     with _told_if_it_takes_long(terms):
         subject = _guarded("hello", lambda: Subject(target.opener(), terms))
@@ -145,15 +103,15 @@ def _climb(target: Target, terms: Terms) -> Iterator[tuple[str, str | _BadError 
         yield "hello", _hello_words(subject)
         yield "flush", _flush(subject)
         if "grit" not in subject.claims.profiles:
-            raise _BadError(*_unclaimed(subject))
+            raise BadRungError(*_unclaimed(subject))
         hangs = 0
         for name, ask in _questions(subject):
             if hangs == _MOST_HANGS or subject.given_up is not None:
-                yield name, _Unasked(subject.given_up or f"{hangs} rungs hung")
+                yield name, UnaskedRung(subject.given_up or f"{hangs} rungs hung")
                 continue
             try:
                 yield name, ask()
-            except _BadError as bad:
+            except BadRungError as bad:
                 hangs += bad.cause is not None and bad.cause.startswith(("hung:", "late"))
                 subject.kill()  # the next rung begins in a fresh process, without the stores that this one left open
                 yield name, bad
@@ -162,7 +120,7 @@ def _climb(target: Target, terms: Terms) -> Iterator[tuple[str, str | _BadError 
 
 
 def _questions(subject: Subject) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Yield the rungs that ask an implementation which claims something; each raises _BadError when it is bad."""
+    """Yield the rungs that ask an implementation which claims something; each raises BadRungError when it is bad."""
     for rung in chain(*(rungs(subject.claims) for rungs in (rungs_for, actor_rungs, guest_rungs))):
         yield rung.name, partial(_ask, subject, rung)
     yield "restart", partial(_restart, subject)
@@ -177,7 +135,7 @@ def _start(target: Target) -> str:
     word = process.kill()
     if ended:
         advice = _advice(f"dead:{word}", None)
-        raise _BadError(f"start BAD: it ended by itself ({word}) before anything was asked", *advice)
+        raise BadRungError(f"start BAD: it ended by itself ({word}) before anything was asked", *advice)
     return f"{opener}"
 
 
@@ -199,7 +157,7 @@ def _told_if_it_takes_long(terms: Terms) -> Iterator[None]:
 def _hello_words(subject: Subject) -> str:
     breaches = [fault for fault in subject.faults if fault.rule is not None]
     if breaches:
-        raise _BadError(f"hello BAD: {breaches[0]}", *_advice(breaches[0].cause, breaches[0].rule))
+        raise BadRungError(f"hello BAD: {breaches[0]}", *_advice(breaches[0].cause, breaches[0].rule))
     return "   ".join((subject_line(subject.claims.raw), *subject.notes))
 
 
@@ -235,7 +193,7 @@ def _restart(subject: Subject) -> str:
         remove_folder(directory)
     broken = subject.faults[faults:]
     if broken:
-        raise _BadError(f"restart BAD: {broken[0]}", *_advice(broken[0].cause, broken[0].rule))
+        raise BadRungError(f"restart BAD: {broken[0]}", *_advice(broken[0].cause, broken[0].rule))
     return "bye, a new process, hello again" + (", references still there" if durable is not None else "")
 
 
@@ -245,7 +203,7 @@ def _ask(subject: Subject, rung: Rung) -> str:
         difference = compare(step.expect, reply, {})
         if difference is not None:
             lacking = isinstance(difference.got, dict) and "unsupported" in difference.got
-            raise _BadError(*_difference_lines(rung, step, difference, lacking=lacking), is_lacking=lacking)
+            raise BadRungError(*_difference_lines(rung, step, difference, lacking=lacking), is_lacking=lacking)
     return ""
 
 
@@ -267,7 +225,7 @@ def _guarded(name: str, ask: Callable[[], _T], step: Step | None = None) -> _T:
         advice = _advice(fault.cause, fault.rule)
         if fault.rule is None and step is not None and len(str(step.args)) > _LONG:
             advice = ("advice    a line may be as long as `frame_bytes`: does your reader of lines take so much?",)
-        raise _BadError(*unfolded(f"{name} BAD: {fault}"), *asked, *advice, cause=fault.cause) from fault
+        raise BadRungError(*unfolded(f"{name} BAD: {fault}"), *asked, *advice, cause=fault.cause) from fault
 
 
 def _advice(cause: str, rule: str | None) -> tuple[str, ...]:

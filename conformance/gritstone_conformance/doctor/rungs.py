@@ -11,8 +11,7 @@ from typing import Final
 
 from gritstone_conformance.attachment.base64url import decode_bytes, encode_bytes
 from gritstone_conformance.cases import Step
-from gritstone_conformance.replies import Json
-from gritstone_conformance.trial import Claims
+from gritstone_conformance.replies import Claims, Json
 
 __all__ = ["Rung", "golden_bundle", "open_step", "reopening", "right_step", "rungs_for"]
 

@@ -19,8 +19,7 @@ from gritstone_conformance.model.refusals import Refusal, ok, refused
 from gritstone_conformance.model.store import Change, Store
 from gritstone_conformance.model.transcode import transcode
 from gritstone_conformance.model.values import from_base64, from_json, to_base64, to_json
-from gritstone_conformance.replies import Json, Ok, Refused, Reply, Unsupported
-from gritstone_conformance.trial import Claims
+from gritstone_conformance.replies import Claims, Json, Ok, Refused, Reply, Unsupported
 
 __all__ = ["FEATURES", "ModelSubject", "World"]
 

@@ -17,7 +17,7 @@ from functools import cached_property, partial
 from typing import Final, TypeAlias
 
 from gritstone_conformance.attachment.claims import with_lower
-from gritstone_conformance.cases import Case, Requires, canonical_json
+from gritstone_conformance.cases import Case, Requires, canonical_json, case_order
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.trial import Property
@@ -27,7 +27,6 @@ __all__ = [
     "Planned",
     "Selection",
     "Watch",
-    "case_order",
     "dealt",
     "gives_control",
     "make_plan",
@@ -175,11 +174,6 @@ class Plan:
     def controls(self) -> tuple[Planned, ...]:
         """Return the items that can vouch for harness cases, in order."""
         return tuple(item for item in self.items if _is_control(item))
-
-
-def case_order(seed: int, name: str) -> str:
-    """Return the key by which cases are ordered: SHA-256 (hex) of ``seed:name``."""
-    return hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()
 
 
 def shard_of(name: str, count: int) -> int:

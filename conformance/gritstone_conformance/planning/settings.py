@@ -6,15 +6,18 @@ database, and takes ten times the examples or as long as it is given.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from gritstone_conformance.results.expectations import Expectations
-from gritstone_conformance.running.shrinking import Watcher
 from gritstone_conformance.trial import Property
 
-__all__ = ["DEFAULT_HOME", "RunSettings", "examples_of", "hypothesis_settings"]
+__all__ = ["DEFAULT_HOME", "RunSettings", "Watcher", "examples_of", "hypothesis_settings"]
+
+Watcher: TypeAlias = Callable[[str, float, int], None]
+"""Is told now and then of the case that is shrunk, for how many seconds, and how many tries there were."""
 
 _GATE_EXAMPLES: Final = {"property": 100, "machine": 50, "wire": 100, "crash": 10}
 SEARCH_FACTOR: Final = 10

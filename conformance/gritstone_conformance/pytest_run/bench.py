@@ -13,15 +13,15 @@ from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.planning.plan import Plan, Planned
 from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import Data
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.reporting.messages import Teller
-from gritstone_conformance.results.judgement import settle
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.ledger import Ledger, Observed
 from gritstone_conformance.running.recording import Recorder
 from gritstone_conformance.running.run import play_item
-from gritstone_conformance.running.verifying import Data
+from gritstone_conformance.running.settling import settle
 
 __all__ = ["Bench"]
 

@@ -12,24 +12,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.cases import case_order
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.planning.plan import Plan, Planned, Selection, Watch, case_order
+from gritstone_conformance.planning.context import RunContext, header_of
+from gritstone_conformance.planning.plan import Plan, Planned, Selection, Watch
 from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import Data, load_data, plan_run
 from gritstone_conformance.pytest_run.bench import Bench
 from gritstone_conformance.replies import Json
+from gritstone_conformance.reporting.conclusions import ending_lines
 from gritstone_conformance.results.expect_files import expectations_of
 from gritstone_conformance.results.expectations import blamed_rule
 from gritstone_conformance.results.judgement import EXIT
 from gritstone_conformance.results.merging import worse
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.results.report import timestamp
-from gritstone_conformance.running.verifying import Data, conclude, header_of, load_data, plan_run, remove_old
+from gritstone_conformance.results.report import Conclusion, remove_old, timestamp
+from gritstone_conformance.running.verifying import conclude
 from gritstone_conformance.text import plain
 
 __all__ = ["CaseItem", "RunState", "SuiteFile"]
@@ -181,9 +186,9 @@ class RunState:
     def watch(self, case: str, seconds: float, tries: int) -> None:
         """Do nothing: pytest shows what goes on."""
 
-    def end(self, lines: Any) -> None:
+    def end(self, conclusion: Conclusion) -> None:
         """Keep the last lines for the summary."""
-        self._lines = list(lines)
+        self._lines = ending_lines(conclusion)
 
     def _complaints(self) -> list[str]:
         """Return why there is no report."""
@@ -200,10 +205,11 @@ class RunState:
                 self._outcomes[watch.case] = watch if before is None else worse(before, watch)
         whole = self._outcomes.keys() == self._names
         selection = Selection() if whole else Selection(glob="*")
-        header = header_of(self.data, self._settings, self._target, self._parts[0]["iut"], Selection(), self._started)
+        context = RunContext(self._target, settings=self._settings, report=self._report)
+        header = header_of(context, self.data, self._parts[0]["iut"], self._started)
         ordered = sorted(self._outcomes.values(), key=lambda outcome: case_order(self._settings.seed, outcome.case))
         restarts = sum(part["restarts"] for part in self._parts)
-        return conclude(self.data, header, ordered, restarts, selection, self._settings, self._report, self)
+        return conclude(replace(context, selection=selection), self.data, header, ordered, restarts, self)
 
 
 def state_of(config: pytest.Config) -> RunState:

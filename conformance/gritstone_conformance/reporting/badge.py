@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from gritstone_conformance.planning.suite import Data
 from gritstone_conformance.reporting.conclusions import claim_scope, verdict_words
 from gritstone_conformance.reporting.page.markup import Node, element, write_xml
 from gritstone_conformance.reporting.page.material import Material, gather
 from gritstone_conformance.results.report import Report
-from gritstone_conformance.running.verifying import Data
 
 __all__ = ["make_badge", "make_endpoint"]
 

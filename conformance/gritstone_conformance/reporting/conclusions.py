@@ -24,9 +24,18 @@ from gritstone_conformance.reporting.messages import (
 from gritstone_conformance.results.expectations import blamed_rule
 from gritstone_conformance.results.judgement import UNCLAIMED, Judgement
 from gritstone_conformance.results.outcomes import OWN_FAULT, VERDICTS, Outcome
+from gritstone_conformance.results.report import Conclusion
 from gritstone_conformance.text import counted, printable
 
-__all__ = ["claim_scope", "closing_lines", "profile_lines", "skip_words", "unasked_lines", "verdict_words"]
+__all__ = [
+    "claim_scope",
+    "closing_lines",
+    "ending_lines",
+    "profile_lines",
+    "skip_words",
+    "unasked_lines",
+    "verdict_words",
+]
 
 _LACKING: Final = re.compile(rf"\b(?:format|feature|profile) (\S+) {UNCLAIMED}$")  # also in the reason of a twin
 
@@ -241,3 +250,10 @@ def skip_words(outcomes: Iterable[Outcome]) -> list[str]:
             (claims if match else others)[match[1] if match else outcome.reason] += 1
     told = (("not claimed: ", ", ", claims), ("skipped: ", "; ", others))
     return [label + sep.join(f"{n} × {what}" for what, n in sorted(some.items())) for label, sep, some in told if some]
+
+
+def ending_lines(ended: Conclusion) -> list[str]:
+    """Return lines for each profile and what follows; of an implementation that never spoke only the latter."""
+    header, outcomes, judgement = ended.header, ended.outcomes, ended.judgement
+    profiles = [] if header["iut"] is None else profile_lines(outcomes, judgement, ended.asked)
+    return [*profiles, *closing_lines(header, outcomes, judgement, str(ended.report), ended.asked)]

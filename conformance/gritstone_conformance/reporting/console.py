@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from gritstone_conformance.planning.plan import Plan
+from gritstone_conformance.planning.suite import Data
 from gritstone_conformance.replies import Json
+from gritstone_conformance.reporting.conclusions import ending_lines
 from gritstone_conformance.reporting.messages import (
     SHOWN,
     Teller,
@@ -25,10 +27,10 @@ from gritstone_conformance.reporting.messages import (
     opening_lines,
     signature_key,
 )
+from gritstone_conformance.results.dependencies import root_causes
 from gritstone_conformance.results.expectations import Expectations
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.running.dependencies import root_causes
-from gritstone_conformance.running.verifying import Data
+from gritstone_conformance.results.report import Conclusion
 from gritstone_conformance.text import counted, plain, say
 
 __all__ = ["Aside", "Console", "terminal_width"]
@@ -113,7 +115,11 @@ class Console:
         elif self._aside is not None:
             self._aside.say(words, time.monotonic())
 
-    def end(self, lines: Sequence[str]) -> None:
+    def end(self, conclusion: Conclusion) -> None:
+        """Stop redrawing and show what follows from the run."""
+        self.close(ending_lines(conclusion))
+
+    def close(self, lines: Sequence[str]) -> None:
         """Stop redrawing and show the last lines."""
         if self._live is not None:
             self._live.stop()

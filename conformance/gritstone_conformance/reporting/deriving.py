@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from gritstone_conformance.errors import UsageError
+from gritstone_conformance.planning.suite import Data, load_data
 from gritstone_conformance.reporting.badge import make_badge, make_endpoint
 from gritstone_conformance.reporting.junit import make_junit
 from gritstone_conformance.reporting.page.whole import make_page
-from gritstone_conformance.results.report import Report, read_report
-from gritstone_conformance.running.verifying import Data, load_data, remove_old
+from gritstone_conformance.results.report import Report, read_report, remove_old
 
 __all__ = ["derive", "forget_derived"]
 

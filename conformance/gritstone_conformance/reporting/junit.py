@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from gritstone_conformance.planning.suite import Data
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.messages import found_word
 from gritstone_conformance.reporting.page.markup import Node, element, safe, write_xml
@@ -19,7 +20,6 @@ from gritstone_conformance.reporting.page.material import Material, gather
 from gritstone_conformance.results.expectations import Expectation, blamed_rule
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Report
-from gritstone_conformance.running.verifying import Data
 
 __all__ = ["make_junit"]
 

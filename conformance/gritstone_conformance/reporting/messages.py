@@ -19,9 +19,8 @@ from gritstone_conformance.cases import Case
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.excerpts import cut_middle, show_difference, show_request, show_value
 from gritstone_conformance.results.expectations import Expectation, Stale, blamed_rule
-from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.results.outcomes import CUTS, Outcome
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.running.shrinking import CUTS
 from gritstone_conformance.text import counted, printable, unfolded
 
 __all__ = [

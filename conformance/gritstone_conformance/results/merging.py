@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
+from gritstone_conformance.cases import case_order
 from gritstone_conformance.errors import DataError
-from gritstone_conformance.planning.plan import case_order
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Report

@@ -14,11 +14,20 @@ from typing import Any, Final
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
 
-__all__ = ["OWN_FAULT", "VERDICTS", "Divergent", "Outcome"]
+__all__ = ["CUTS", "OWN_FAULT", "VERDICTS", "Divergent", "Outcome"]
 
 VERDICTS: Final = ("pass", "fail", "error", "skip")
 OWN_FAULT: Final = "suite"
 """The cause of an ``error`` that the suite's own code made: it says nothing of the implementation."""
+
+
+CUTS: Final = {
+    "time": "the time for shrinking one failure was over",
+    "alike": "an earlier case failed in the same way and was shrunk; this one got a few tries",
+    "run": "the time for shrinking all failures of the run was over",
+    "span": "the time of the search was over",
+}
+"""Why shrinking was cut short, as the report says it, and in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,28 +11,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from gritstone_conformance import SUITE_VERSION
-from gritstone_conformance.attachment.claims import shown_claims
 from gritstone_conformance.errors import DataError, UsageError
-from gritstone_conformance.planning.settings import DEFAULT_HOME, RunSettings
 from gritstone_conformance.replies import Json
-from gritstone_conformance.results.expectations import Expectations
-from gritstone_conformance.results.judgement import Judgement, verdict_root
+from gritstone_conformance.results.expectations import Expectations, Stale
+from gritstone_conformance.results.judgement import Judgement, judge_run, verdict_root
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report_lines import check_line, parse_line
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.text import json_plain, printable
+from gritstone_conformance.text import json_plain
 
-__all__ = ["Report", "footer_line", "header_line", "read_report", "timestamp", "write_report", "write_sealed"]
+__all__ = [
+    "Conclusion",
+    "Report",
+    "footer_line",
+    "read_report",
+    "rejudge",
+    "remove_old",
+    "timestamp",
+    "write_report",
+    "write_sealed",
+]
+
+_PROBE_BYTES: Final = 1 << 16
+"""Written to find out whether a report can be written, so that a full disk is noticed as well."""
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -73,56 +80,28 @@ class Report:
         return (*(self.header["iut"] or {}).get("formats", ()), *self.features)
 
 
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What a run came to.
+
+    Attributes:
+        header: the header of its report.
+        outcomes: its settled outcomes.
+        judgement: what follows for rules and profiles.
+        report: where its report was written.
+        asked: the glob of the rules that were asked for.
+    """
+
+    header: Mapping[str, Json]
+    outcomes: Sequence[Outcome]
+    judgement: Judgement
+    report: Path
+    asked: str = "*"
+
+
 def timestamp() -> str:
     """Return now as the report spells it: UTC, milliseconds, a final Z."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def header_line(
-    book: RuleBook,
-    vectors_digest: str,
-    settings: RunSettings,
-    *,
-    attach: str,
-    command: Sequence[str],
-    iut: Json,
-    shard: tuple[int, int],
-    started: str,
-) -> dict[str, Json]:
-    """Return the header of a run.
-
-    Args:
-        book: the rules.
-        vectors_digest: the vectors digest.
-        settings: how the run was done.
-        attach: ``stdio``, ``unix:PATH``, ``tcp:HOST:PORT`` or ``audit``.
-        command: the implementation's command line; empty when it was attached.
-        iut: what ``hello`` answered; None when it was not answered.
-        shard: index and number of shards.
-        started: when it started.
-    """
-    return {
-        "type": "header",
-        "report": 1,
-        "suite": SUITE_VERSION,
-        "spec": book.spec,
-        "rules": book.digest,
-        "vectors": vectors_digest,
-        "seed": settings.seed,
-        "profile": settings.profile,
-        "shard": list(shard),
-        "attach": attach,
-        "command": list(command),
-        "iut": shown_claims(iut),
-        "hypothesis": version("hypothesis"),
-        "python": platform.python_version(),
-        "platform": f"{sys.platform}-{platform.machine()}",
-        "deadline_scale": settings.deadline_scale,
-        "today": started[:10],
-        "started": started,
-        **({"folder": printable(str(settings.home), 1000)} if settings.home != DEFAULT_HOME else {}),
-        **({"expect": settings.expect.to_json()} if settings.expect is not None else {}),
-    }
 
 
 def footer_line(outcomes: Sequence[Outcome], judgement: Judgement, restarts: int, finished: str) -> dict[str, Json]:
@@ -196,6 +175,40 @@ def read_report(path: Path) -> Report:
         _checked(check_line, line, number, path)
         outcomes += [_checked(Outcome.from_json, line, number, path)] if line["type"] == "case" else []
     return Report(lines[0], tuple(outcomes), lines[-1])
+
+
+def rejudge(report: Report, book: RuleBook) -> Judgement:
+    """Return what a report says of rules and profiles; its exit code and its count stand as they were written."""
+    footer = report.footer
+    conforms = footer["conforms"]
+    judgement = judge_run(
+        report.outcomes,
+        book.judging(report.header["spec"]),
+        report.profiles,
+        report.claims,
+        wanted=tuple(conforms),
+        whole=bool(conforms),
+        stale=tuple(map(Stale.from_json, footer.get("stale", ()))),
+    )
+    return replace(judgement, unexpected=footer["unexpected"], exit=footer["exit"])
+
+
+def remove_old(report: Path) -> None:
+    """Remove an older report, so that a run which is cut off leaves none, and check that a new one can be written.
+
+    Raises:
+        UsageError: it can not; nothing was run yet.
+
+    Spec: :rule:`suite.report.writable`.
+    """
+    half = report.with_name(report.name + ".part")  # as write_sealed does
+    try:
+        report.unlink(missing_ok=True)
+        report.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(bytes(_PROBE_BYTES))
+        half.unlink()
+    except OSError as problem:
+        raise UsageError(f"{report}: {problem.strerror or problem}") from problem
 
 
 def _check_seal(footer: Mapping[str, Any], rows: list[bytes], path: Path) -> None:

@@ -19,22 +19,15 @@ from pathlib import Path
 from typing import IO, Final, TextIO
 
 from gritstone_conformance.errors import DataError, SuiteError, UsageError
-from gritstone_conformance.planning.plan import Plan, Selection, dealt
-from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.context import RunContext
+from gritstone_conformance.planning.plan import Plan, dealt
+from gritstone_conformance.planning.suite import Data, load_data, plan_run
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.judgement import EXIT
 from gritstone_conformance.results.merging import merge_outcomes, merged_header, merged_restarts
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.results.report import read_report
-from gritstone_conformance.running.verifying import (
-    Data,
-    Listener,
-    ListenerMaker,
-    conclude,
-    load_data,
-    plan_run,
-    remove_old,
-)
+from gritstone_conformance.results.report import Conclusion, read_report, remove_old
+from gritstone_conformance.running.verifying import Listener, ListenerMaker, conclude
 
 __all__ = ["Part", "PartListener", "check_codes", "parts_a_job", "play_parts", "relay", "verify_in_parts"]
 
@@ -108,7 +101,7 @@ class PartListener:
         """Pass on what is being shrunk."""
         self._tell({"type": "shrinking", "case": case, "seconds": seconds, "tries": tries})
 
-    def end(self, lines: Sequence[str]) -> None:
+    def end(self, conclusion: Conclusion) -> None:
         """Say nothing: the parent draws its own conclusions."""
 
     def _tell(self, message: Mapping[str, Json]) -> None:
@@ -116,27 +109,24 @@ class PartListener:
         self._out.flush()
 
 
-def verify_in_parts(
-    argv: Sequence[str], jobs: int, selection: Selection, settings: RunSettings, report: Path, listener: ListenerMaker
-) -> int:
+def verify_in_parts(argv: Sequence[str], jobs: int, context: RunContext, listener: ListenerMaker) -> int:
     """Run ``gritstone`` with the same arguments once per job, let them run all parts, and merge what comes out.
 
     Args:
         argv: the arguments of this run; later options win, so the children's are added at the end.
         jobs: how many children.
-        selection: which cases, unsharded.
-        settings: how.
-        report: where the merged report goes.
+        context: the run, unsharded.
         listener: makes the listener once data and plan are known.
 
     Raises:
         UsageError, DataError: a child could not do its part; its own line is on stderr already.
     """
+    report = context.report
     remove_old(report)
     with ExitStack() as children:
         running = [children.enter_context(_child(argv)) for _ in range(jobs)]
         data = load_data()
-        plan = plan_run(data, selection, settings.seed)
+        plan = plan_run(data, context.selection, context.settings.seed)
         told = listener(data, plan)
         rounds = parts_a_job(sum(item.cost for item in plan.items), jobs)
         count = jobs * rounds
@@ -144,16 +134,16 @@ def verify_in_parts(
         relay(running, told, [Part(index, count, 1 / rounds, file) for index, file in enumerate(files)])
         codes = [child.wait() for child in running]
     check_codes(codes)
-    return _merge(data, files, plan, settings, report, told)
+    return _merge(context, data, plan, files, told)
 
 
-def _merge(data: Data, parts: Sequence[Path], plan: Plan, settings: RunSettings, report: Path, told: Listener) -> int:
+def _merge(context: RunContext, data: Data, plan: Plan, parts: Sequence[Path], told: Listener) -> int:
     read = [read_report(part) for part in parts]
     for part in parts:
         part.unlink()
     header, places = merged_header(read), dealt(plan.items, len(parts))
     outcomes = merge_outcomes(read, places.get, places)
-    return conclude(data, header, outcomes, merged_restarts(read), plan.selection, settings, report, told)
+    return conclude(context, data, header, outcomes, merged_restarts(read), told)
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from threading import Lock
 from typing import Final, Protocol, Self
 
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.replies import Json, Reply
+from gritstone_conformance.replies import Claims, Json, Reply
 from gritstone_conformance.running.past import Past
 from gritstone_conformance.running.shrinking import Shrinking
-from gritstone_conformance.trial import Claims, SubjectLike
+from gritstone_conformance.trial import SubjectLike
 
 __all__ = ["Answer", "CannotRestartError", "Ledger", "Observed", "RunSubject", "SpanOverError"]
 

@@ -24,7 +24,8 @@ from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.judge import Difference
 from gritstone_conformance.planning.plan import Plan, Planned
 from gritstone_conformance.planning.settings import RunSettings
-from gritstone_conformance.results.judgement import SEARCH_OVER, UNASKED, settle
+from gritstone_conformance.replies import Claims
+from gritstone_conformance.results.judgement import SEARCH_OVER, UNASKED
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.blame import blame, may_look
@@ -33,9 +34,10 @@ from gritstone_conformance.running.fetching import first_field
 from gritstone_conformance.running.found import case_of, case_of_death, copy_of, save
 from gritstone_conformance.running.ledger import Ledger, Observed, RunSubject
 from gritstone_conformance.running.recording import UNREPRODUCED, Recorder
+from gritstone_conformance.running.settling import settle
 from gritstone_conformance.running.thinning import thin
 from gritstone_conformance.running.window import Played, play_cases
-from gritstone_conformance.trial import Claims, Divergence, Property
+from gritstone_conformance.trial import Divergence, Property
 
 __all__ = ["RunResult", "execute", "execute_nothing", "play_item"]
 

@@ -12,24 +12,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
-__all__ = ["CUTS", "Shrink", "Shrinking", "Spending", "Watcher"]
+from gritstone_conformance.planning.settings import Watcher
 
-CUTS: Final = {
-    "time": "the time for shrinking one failure was over",
-    "alike": "an earlier case failed in the same way and was shrunk; this one got a few tries",
-    "run": "the time for shrinking all failures of the run was over",
-    "span": "the time of the search was over",
-}
-"""Why shrinking was cut short, as the report says it, and in words."""
+__all__ = ["Shrink", "Shrinking", "Spending"]
 
 _TICK_S: Final = 0.25  # between two words to the watcher
-
-Watcher: TypeAlias = Callable[[str, float, int], None]
-"""Is told now and then of the case that is shrunk, for how many seconds, and how many tries there were."""
 
 
 class Spending(Protocol):

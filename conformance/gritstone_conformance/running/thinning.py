@@ -22,13 +22,13 @@ from gritstone_conformance.judge import Difference, compare, substitute
 from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.planning.plan import Planned
-from gritstone_conformance.replies import Json
+from gritstone_conformance.replies import Claims, Json
 from gritstone_conformance.running.ledger import Observed
 from gritstone_conformance.running.places import Places, names_in
 from gritstone_conformance.running.shrinking import Shrink
 from gritstone_conformance.running.window import play_cases
 from gritstone_conformance.schemas import fits
-from gritstone_conformance.trial import Claims, Divergence
+from gritstone_conformance.trial import Divergence
 
 __all__ = ["Soundness", "thin"]
 

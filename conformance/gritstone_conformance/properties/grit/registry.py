@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.formats import FORMATS, Format
-from gritstone_conformance.trial import Claims, Property, Trial
+from gritstone_conformance.replies import Claims
+from gritstone_conformance.trial import Property, Trial
 
 __all__ = ["Given", "each_format", "is_first"]
 

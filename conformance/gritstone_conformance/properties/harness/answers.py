@@ -22,9 +22,9 @@ from gritstone_conformance.properties.harness.probe import (
     spoilt,
 )
 from gritstone_conformance.properties.harness.samples import blob_of, every_request, format_of, opening
-from gritstone_conformance.replies import Json, Trouble, Unsupported
+from gritstone_conformance.replies import Claims, Json, Trouble, Unsupported
 from gritstone_conformance.schemas import fits
-from gritstone_conformance.trial import Asked, Claims, Property, Trial
+from gritstone_conformance.trial import Asked, Property, Trial
 
 __all__ = ["PROPERTIES", "off_schema"]
 

@@ -16,10 +16,10 @@ from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.harness.probe import DONE, process_of
 from gritstone_conformance.properties.harness.samples import every_request, opening
 from gritstone_conformance.properties.runtime.double import Terms, start_args
-from gritstone_conformance.replies import Json
+from gritstone_conformance.replies import Claims, Json
 from gritstone_conformance.strategies.scenarios import SCENARIO_TAPE, Scenario, build
 from gritstone_conformance.strategies.tape import Tape
-from gritstone_conformance.trial import Asked, Claims, Property, Trial
+from gritstone_conformance.trial import Asked, Property, Trial
 
 __all__ = ["PROPERTIES", "is_time_free"]
 

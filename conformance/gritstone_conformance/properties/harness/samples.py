@@ -16,10 +16,9 @@ from gritstone_conformance.model.queries import PUPPET_WUT
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Step, Tree, to_json
 from gritstone_conformance.model.wasm.ed25519 import public_key
 from gritstone_conformance.model.wasm.signing import sign_bundle
-from gritstone_conformance.replies import Json
+from gritstone_conformance.replies import Claims, Json
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import PUPPET, Stage
-from gritstone_conformance.trial import Claims
 
 __all__ = ["Sample", "blob_of", "empty_bundle", "every_request", "exact_blob", "format_of", "opening", "tree_of"]
 

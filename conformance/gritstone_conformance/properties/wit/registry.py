@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from gritstone_conformance.attachment.claims import EXECUTOR
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.formats import FORMATS, Format
+from gritstone_conformance.replies import Claims
 from gritstone_conformance.strategies.casting import GuestFormat
 from gritstone_conformance.strategies.tape import from_tape
-from gritstone_conformance.trial import Claims, Divergence, Property, Trial
+from gritstone_conformance.trial import Divergence, Property, Trial
 
 __all__ = ["Given", "in_each_format", "played_by_guests", "tape"]
 

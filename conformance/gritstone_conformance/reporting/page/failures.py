@@ -13,8 +13,7 @@ from gritstone_conformance.reporting.page.material import WIDEST, Material
 from gritstone_conformance.reporting.page.tree import draw_tree
 from gritstone_conformance.results.excerpts import cut_middle, show_first_byte, show_request, show_sides
 from gritstone_conformance.results.expectations import Expectation
-from gritstone_conformance.results.outcomes import Divergent, Outcome
-from gritstone_conformance.running.shrinking import CUTS
+from gritstone_conformance.results.outcomes import CUTS, Divergent, Outcome
 from gritstone_conformance.text import counted, printable, unfolded
 
 __all__ = ["MOST_SHOWN", "failures_section"]

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gritstone_conformance.planning.suite import Data
 from gritstone_conformance.reporting.messages import Teller, subject_name
 from gritstone_conformance.results.judgement import Judgement
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.results.report import Report
+from gritstone_conformance.results.report import Report, rejudge
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.running.verifying import Data, rejudge
 
 __all__ = ["WIDEST", "Material", "duration", "gather"]
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from importlib import resources
 
+from gritstone_conformance.planning.suite import Data
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.conclusions import verdict_words
 from gritstone_conformance.reporting.page.failures import failures_section
@@ -21,7 +22,6 @@ from gritstone_conformance.reporting.page.rules import SIGNS, rules_section
 from gritstone_conformance.reporting.page.timings import profiles_section, timings_section
 from gritstone_conformance.results.outcomes import VERDICTS
 from gritstone_conformance.results.report import Report
-from gritstone_conformance.running.verifying import Data
 
 __all__ = ["make_page", "source"]
 

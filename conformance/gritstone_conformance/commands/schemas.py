@@ -1,0 +1,24 @@
+"""``gritstone schemas``: where the JSON Schemas are."""
+
+from __future__ import annotations
+
+import argparse
+
+from gritstone_conformance.bundled import spec_dir
+from gritstone_conformance.errors import UsageError
+from gritstone_conformance.text import printable, say
+
+__all__ = ["run_command"]
+
+
+def run_command(options: argparse.Namespace) -> int:
+    """Print the directory of the schemas, or the path of the one that the options name; returns 0."""
+    folder = spec_dir() / "schemas"
+    if options.name is None:
+        say(str(folder))
+        return 0
+    names = sorted(path.name.removesuffix(".schema.json") for path in folder.glob("*.schema.json"))
+    if options.name not in names:
+        raise UsageError(f"no schema is named {printable(options.name)}; there are {', '.join(names)}")
+    say(str(folder / f"{options.name}.schema.json"))
+    return 0

@@ -1,0 +1,86 @@
+"""The context of a run: which implementation, which cases, how, and where the report goes.
+
+The functions that start, perform and conclude a run pass it along as one value.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from gritstone_conformance import SUITE_VERSION
+from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.claims import judged_spec, shown_claims
+from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.planning.plan import Selection
+from gritstone_conformance.planning.settings import DEFAULT_HOME, RunSettings
+from gritstone_conformance.planning.suite import Data
+from gritstone_conformance.replies import Json
+from gritstone_conformance.rules import RuleBook
+from gritstone_conformance.text import printable
+
+__all__ = ["RunContext", "header_line", "header_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """One run.
+
+    Attributes:
+        target: what to verify.
+        selection: which cases.
+        settings: how.
+        terms: deadlines, memory, trace.
+        report: where the report goes; an older one there is removed first.
+    """
+
+    target: Target
+    selection: Selection = field(default_factory=Selection)
+    settings: RunSettings = field(default_factory=RunSettings)
+    terms: Terms = field(default_factory=Terms)
+    report: Path = DEFAULT_HOME / "report.jsonl"
+
+
+def header_line(book: RuleBook, vectors_digest: str, context: RunContext, iut: Json, started: str) -> dict[str, Json]:
+    """Return the header of a run.
+
+    Args:
+        book: the rules.
+        vectors_digest: the vectors digest.
+        context: the run; of an audit the target is attached as ``audit``, without a command.
+        iut: what ``hello`` answered; None when it was not answered.
+        started: when it started.
+    """
+    settings = context.settings
+    return {
+        "type": "header",
+        "report": 1,
+        "suite": SUITE_VERSION,
+        "spec": book.spec,
+        "rules": book.digest,
+        "vectors": vectors_digest,
+        "seed": settings.seed,
+        "profile": settings.profile,
+        "shard": list(context.selection.shard),
+        "attach": context.target.attach,
+        "command": list(context.target.command),
+        "iut": shown_claims(iut),
+        "hypothesis": version("hypothesis"),
+        "python": platform.python_version(),
+        "platform": f"{sys.platform}-{platform.machine()}",
+        "deadline_scale": settings.deadline_scale,
+        "today": started[:10],
+        "started": started,
+        **({"folder": printable(str(settings.home), 1000)} if settings.home != DEFAULT_HOME else {}),
+        **({"expect": settings.expect.to_json()} if settings.expect is not None else {}),
+    }
+
+
+def header_of(context: RunContext, data: Data, iut: Json, started: str) -> dict[str, Json]:
+    """Return the header of a run on an implementation; ``iut`` is what ``hello`` answered, or None."""
+    spoken = () if iut is None else iut["spec"]
+    book = data.book.judging(judged_spec(spoken) or data.book.spec)
+    return header_line(book, data.vectors.digest, context, iut, started)
