@@ -8,7 +8,7 @@ from typing import Final
 
 from gritstone_conformance.cases import Case
 from gritstone_conformance.judge import compare, substitute
-from gritstone_conformance.model.wasm.host import GuestHost
+from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.replies import Json, Reply
 from gritstone_conformance.running.places import Places, names_in
 from gritstone_conformance.vectors.files import load_vectors

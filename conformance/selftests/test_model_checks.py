@@ -30,7 +30,7 @@ from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.subject import World
 from gritstone_conformance.model.transcode import transcode
 from gritstone_conformance.model.values import Blob, Message, Object, Step, Tree, from_json, to_base64
-from gritstone_conformance.model.wasm.host import GuestHost
+from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.model.wellformed import is_one_item
 from gritstone_conformance.replies import Ok, Refused
 from gritstone_conformance.strategies.scenarios import Stage

@@ -14,7 +14,7 @@ from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.pieces import Endless, joined_pieces
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.values import to_base64
-from gritstone_conformance.model.wasm.host import GuestHost
+from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.properties.grit import sharing
 from gritstone_conformance.properties.runtime import crashes, queries
 from gritstone_conformance.properties.runtime.judging import export

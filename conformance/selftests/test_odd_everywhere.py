@@ -15,7 +15,7 @@ import pytest
 
 from gritstone_conformance.attachment.forms import form_problem
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.model.wasm.host import GuestHost
+from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import REFUSAL_CLASSES, Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
 from gritstone_conformance.trial import Divergence, Property

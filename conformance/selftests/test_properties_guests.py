@@ -8,8 +8,8 @@ from gritstone_conformance.model.formats import FRAMED_SHA256
 from gritstone_conformance.model.values import Blob, Tree
 from gritstone_conformance.model.wasm.documents import read_manifest
 from gritstone_conformance.model.wasm.ed25519 import public_key, sign, verifies
-from gritstone_conformance.model.wasm.host import GuestHost
 from gritstone_conformance.model.wasm.puppets import puppet_of
+from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.properties.wasm import forks, handoffs, lives, played, signatures, updates
 from gritstone_conformance.strategies.abuse import SMALL, pointer_attacks
 from gritstone_conformance.strategies.attacks import module_attacks

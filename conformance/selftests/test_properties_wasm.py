@@ -14,8 +14,8 @@ import pytest
 from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.wasm import abi, calls, documents, grants, image, machine, reading, running
 from gritstone_conformance.model.wasm.abi import Host, Problem, Reply, Use
-from gritstone_conformance.model.wasm.host import GuestHost
 from gritstone_conformance.model.wasm.weights import ranges, weight
+from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import Divergence, Property

@@ -25,12 +25,12 @@ from gritstone_conformance.model.wasm import (
 )
 from gritstone_conformance.model.wasm.bodies import Body
 from gritstone_conformance.model.wasm.documents import Manifest
-from gritstone_conformance.model.wasm.host import GuestHost
 from gritstone_conformance.model.wasm.image import manifest_at
 from gritstone_conformance.model.wasm.instructions import LIMITS
 from gritstone_conformance.model.wasm.machine import Machine, Trapped
 from gritstone_conformance.model.wasm.reader import Reader
 from gritstone_conformance.model.wasm.segments import Segments
+from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.trial import Divergence, Property
 from selftests.playing import play

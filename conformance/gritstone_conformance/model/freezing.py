@@ -6,8 +6,8 @@ Spec: ``wit/nodes``, ``wasm/capabilities``.
 from __future__ import annotations
 
 from gritstone_conformance.model.cores import NODES, find, split_path
+from gritstone_conformance.model.module_nodes import module_paths
 from gritstone_conformance.model.shelf import Shelf
-from gritstone_conformance.model.wasm.nodes import module_paths
 
 __all__ = ["frozen_paths", "thawed"]
 

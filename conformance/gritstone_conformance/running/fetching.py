@@ -22,7 +22,7 @@ from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.values import Object, from_base64, kind_of, to_json
-from gritstone_conformance.model.wasm.host import GuestHost
+from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.results.excerpts import show_first_byte, show_sides
 from gritstone_conformance.running.ledger import CannotRestartError, Observed

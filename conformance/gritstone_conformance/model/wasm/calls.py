@@ -13,6 +13,7 @@ from typing import Final
 from gritstone_conformance.model.admission import admission_defects
 from gritstone_conformance.model.cores import WorkingTree
 from gritstone_conformance.model.failures import Declined, Failure
+from gritstone_conformance.model.module_nodes import module_at
 from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.puppet import Context
 from gritstone_conformance.model.shelf import Shelf
@@ -22,7 +23,6 @@ from gritstone_conformance.model.wasm.creators import creator_of
 from gritstone_conformance.model.wasm.documents import MOST, Manifest, State
 from gritstone_conformance.model.wasm.grants import Audit
 from gritstone_conformance.model.wasm.image import Image, manifest_at, put_image, put_state, read_image, state_at
-from gritstone_conformance.model.wasm.nodes import module_at
 from gritstone_conformance.model.wasm.running import Guest, Left, run_guest
 from gritstone_conformance.model.wasm.stand_in import stand_in
 

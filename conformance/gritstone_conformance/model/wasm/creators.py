@@ -6,11 +6,11 @@ Spec: "Creator" and "Updates" of ``wasm/capabilities``.
 from __future__ import annotations
 
 from gritstone_conformance.model.cores import find
+from gritstone_conformance.model.module_nodes import module_path
 from gritstone_conformance.model.proposals import message_type
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.wasm.grants import keeps_host_nodes
 from gritstone_conformance.model.wasm.image import manifest_at
-from gritstone_conformance.model.wasm.nodes import module_path
 
 __all__ = ["creator_of", "refused_merge", "refuses_sender"]
 

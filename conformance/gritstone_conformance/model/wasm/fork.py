@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from gritstone_conformance.model.cores import WorkingTree, find
 from gritstone_conformance.model.failures import Failure
+from gritstone_conformance.model.module_nodes import is_wasm_core
 from gritstone_conformance.model.refusals import Refusal, invalid
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Blob, Step, Tree
 from gritstone_conformance.model.wasm.documents import CT_CBOR, Manifest, NoDocument, State, read_state
 from gritstone_conformance.model.wasm.image import manifest_at, put_state
-from gritstone_conformance.model.wasm.nodes import is_wasm_core
 from gritstone_conformance.model.wasm.streams import fork_key
 
 __all__ = ["fork_core"]

@@ -12,12 +12,12 @@ from typing import Final
 
 from gritstone_conformance.model.cores import find
 from gritstone_conformance.model.failures import Failure
+from gritstone_conformance.model.module_nodes import module_path
 from gritstone_conformance.model.proposals import message_type
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Message, Step
 from gritstone_conformance.model.wasm.documents import Manifest
 from gritstone_conformance.model.wasm.image import manifest_at
-from gritstone_conformance.model.wasm.nodes import module_path
 
 __all__ = ["Audit", "keeps_host_nodes"]
 

@@ -10,13 +10,13 @@ from typing import Final
 from gritstone_conformance.model.cores import find
 from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.law import Foreign, Law
+from gritstone_conformance.model.module_nodes import module_names
 from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.puppet import Context, Draft
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.wasm.abi import CannotTell
 from gritstone_conformance.model.wasm.calls import ask_module, make_module_step
 from gritstone_conformance.model.wasm.creators import refused_merge, refuses_sender
-from gritstone_conformance.model.wasm.nodes import module_names
 from gritstone_conformance.model.wasm.outside import outside_fault
 
 __all__ = ["MODULES"]
