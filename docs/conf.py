@@ -36,13 +36,13 @@ extensions = [
 root_doc = "docs/index"
 include_patterns = ["docs/**", "spec/**"]
 exclude_patterns = ["docs/_build", "docs/changes.d", "docs/ext"]
-# folders in which nobody need look for pages
+# folders without pages
 exclude_patterns += [".*", "asv_bench", "conformance", "reference", "vectors", "build", "dist"]
 highlight_language = "text"
 nitpicky = True
 suppress_warnings = ["ref.python"]  # two packages have a ``Json``; other names are made whole by ``api_modules``
 intersphinx_mapping: dict[str, tuple[str, None]] = {}  # builds work without a network
-# names of other projects, of the standard library and of plain typing, for which no inventory is at hand
+# names of other projects, of the standard library and of typing, without an inventory
 _OTHERS = "hypothesis|st|lmdb|rich|pytest|_pytest|blake3|wasmtime|cryptography"
 _STDLIB = (
     "_thread|abc|argparse|asyncio|builtins|collections|contextlib|dataclasses|enum|functools|io|json|mmap|os|pathlib"
@@ -74,6 +74,6 @@ html_css_files = ["gritstone.css"]
 
 
 def setup(app: Sphinx) -> None:
-    """Add a page for each module of Python where it is asked for; they take as long as everything else."""
+    """Add a page of the source of each Python module if the tag ``source`` is set, which takes as long as the rest."""
     if app.tags.has("source"):
         app.setup_extension("sphinx.ext.viewcode")

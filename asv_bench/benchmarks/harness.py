@@ -88,7 +88,7 @@ class Echo:
 
 
 class Transcripts:
-    """What a comparison costs beside the run: keeping a request with its answer, and laying two runs side by side."""
+    """The cost of a comparison in addition to the run: storing requests with replies, and comparing two runs."""
 
     unit = "us/request"
 

@@ -37,7 +37,7 @@ player = Wit("player")
 
 @player.message("ball")
 def on_ball(ball: BlobObject, message: InboxMessage, core: Core, outbox: Outbox) -> None:
-    """Count a ball, and play it back."""
+    """Count a message, and send it back."""
     left = int(ball.get_as_str()) - 1
     core.makeb_path("left").set_as_str(str(left))
     if left:
@@ -46,12 +46,12 @@ def on_ball(ball: BlobObject, message: InboxMessage, core: Core, outbox: Outbox)
 
 @player.message("serve")
 def on_serve(opponent: bytes, outbox: Outbox) -> None:
-    """Play the first ball."""
+    """Send the first message."""
     outbox.add(OutboxMessage.from_new(opponent[:32], BlobObject.from_str(opponent[32:].decode()), mt="ball"))
 
 
 class Bouncer:
-    """Be code that sends each message back and keeps nothing; the first one names the opponent."""
+    """Send each message back and store nothing; the first message names the other actor."""
 
     def step(self, run: Run) -> Play:
         yield from ()
@@ -108,7 +108,7 @@ class _WithRuntime:
         return self.loop.run_until_complete(coroutine)
 
     def put(self, value: Object) -> ObjectId:
-        """Make an object; it is stored with others before somebody needs it."""
+        """Make an object; it is stored with others before it is used."""
         data = self.store.format.encode(value, self.store.limits)
         self.unsaved.append((data, None))
         return self.store.format.object_id(data)
@@ -131,7 +131,7 @@ class _WithRuntime:
         return made
 
     def create(self, cores: Iterable[ObjectId]) -> None:
-        """Let cores make their first steps; their genesis messages share a few commits."""
+        """Create actors from cores; their genesis messages share a few commits."""
 
         async def send() -> None:
             server = asyncio.create_task(self.runtime.serve())

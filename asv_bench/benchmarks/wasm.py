@@ -1,7 +1,7 @@
 """Speed of ``wasm``: making a module ready, one call, host calls, metering, snapshots, forks, waiting.
 
 The guests are those of the vectors. ``track_`` values are ratios of two times that were taken in turns in one process:
-a step against the engine's own floor, metered code against the same code as it came, an incremental snapshot against a
+a step against the minimum of the engine, metered code against the original code, an incremental snapshot against a
 full one.
 """
 
@@ -131,7 +131,7 @@ _CALLING = """(module
 
 
 class _Player:
-    """Play the runtime of one actor on a memory store; each step is stored before the next one begins."""
+    """Act as the runtime of one actor on a memory store; each step is stored before the next one begins."""
 
     def __init__(self, format_name: str, guests: Guests) -> None:
         self.guests = guests
@@ -160,7 +160,7 @@ class _Player:
         return self.keep(self.make(None, MessageKind.GENESIS))
 
     def tell(self, content: ObjectId) -> None:
-        """Let a message be the next one that is read."""
+        """Set the next message to read."""
         self.tip = self.put(Message(self.tip, {}, content))
 
     def make(self, last: Position | None, kind: MessageKind = MessageKind.ORDINARY) -> Admitted:
@@ -191,7 +191,7 @@ def _filler(pages: int, changed: int) -> bytes:
 
 
 def _median_ratio(one: Callable[[], object], other: Callable[[], object], turns: int) -> float:
-    """Give the median over turns of the time of ``one`` by that of ``other``."""
+    """Return the median over turns of the time of ``one`` divided by that of ``other``."""
     ratios = []
     for _ in range(turns):
         seconds = []
@@ -320,7 +320,7 @@ class HostCalls:
 
 
 class Metering:
-    """Programs as they came and in their metered form."""
+    """Programs in their original and their metered form."""
 
     params = tuple(_PROGRAMS)
     param_names = ("program",)

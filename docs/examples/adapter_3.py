@@ -1,4 +1,4 @@
-"""An adapter that also encodes and decodes, and dies of what it cannot decode."""
+"""An adapter that also encodes and decodes, and exits on invalid input."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""An adapter that tells a refusal from a fault of its own."""
+"""An adapter that distinguishes a refusal from its own fault."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""An adapter that answers every operation of grit, but reads its arguments loosely."""
+"""An adapter that answers every operation of grit, but validates its arguments loosely."""
 
 import io
 import itertools

@@ -1,4 +1,4 @@
-"""The toy adapter with the profile ``wit``: what can be said of one actor without a scheduler."""
+"""The toy adapter with the profile ``wit``: operations on one actor, without a scheduler."""
 
 import time
 

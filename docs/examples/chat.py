@@ -1,4 +1,4 @@
-"""An actor that answers in a chat: it asks a model, which takes its time, and replies to whoever asked."""
+"""An actor that answers in a chat: it calls a slow model and replies to the sender."""
 
 import asyncio
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from gritstone.wit.actors import BlobObject, MessageContext, OutboxMessage, Tree
 
 @dataclass
 class ChatMessage:
-    """Say something."""
+    """Answer a message with the reply of the model."""
 
     from_name: str
     text: str

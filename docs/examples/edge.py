@@ -1,4 +1,4 @@
-"""An actor that asks the world by mail, a host that answers, and an update of code that is in use."""
+"""An actor that requests an effect, a host that answers it, and an update of code in use."""
 
 import asyncio
 import sys
@@ -27,7 +27,7 @@ async def on_answer(answer: str, core: Core) -> None:
 
 @app.query("talk")
 async def talk(core: Core) -> list[str]:
-    """Give the last question and its answer."""
+    """Return the last question and its answer."""
     return [core.blob(name).get_as_str() for name in ("question", "answer")]
 
 

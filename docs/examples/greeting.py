@@ -1,4 +1,4 @@
-"""An actor that keeps greetings. Its code lies in its own core; a runtime loads it from there and lets it live."""
+"""An actor that stores greetings. Its code is in its own core, from which a runtime loads and runs it."""
 
 import asyncio
 import datetime as dt
@@ -14,14 +14,14 @@ app = Wit("greetings")
 
 @app.message("greeting")
 async def handle_greeting(greeting: str, core: Core) -> None:
-    """Keep a greeting under the time at which it came."""
+    """Store a greeting under the time of its arrival."""
     greeting_key = f"{dt.datetime.now():%Y-%m-%d_%H.%M.%S.%f}.txt"
     core.makeb_path(f"my_greetings/{greeting_key}").set_as_str(greeting)
 
 
 @app.query("greetings", returns="blob")
 async def list_greetings(core: Core) -> list[str]:
-    """Give all greetings, the oldest first."""
+    """Return all greetings, the oldest first."""
     kept = await core.gett("my_greetings")
     return [(await kept.getb(key)).get_as_str() for key in kept]
 

@@ -1,4 +1,4 @@
-"""Let two actors talk, and export the store: ``history_demo.py FILE``; with ``--tampered`` somebody edits a state."""
+"""Run two actors and export the store: ``history_demo.py FILE``; ``--tampered`` edits a state afterwards."""
 
 import asyncio
 import dataclasses

@@ -26,7 +26,7 @@ function fill(value, bound) {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, fill(item, bound)]));
 }
 
-// Does what came equal what was expected? Binds names that are met for the first time.
+// Compares the actual with the expected value. Binds names at their first occurrence.
 function matches(want, got, bound) {
   if (isName(want) && want.$ === "any") return true;
   if (isName(want) && !bound.has(want.$)) return bound.set(want.$, got) && got !== undefined;

@@ -1,4 +1,4 @@
-"""How ids, bytes and objects are spelled on the wire, for the toy runtime."""
+"""Conversion of ids, bytes and objects to and from JSON, for the toy runtime."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""Run a module that nobody trusts: within limits, from checkpoint to checkpoint, in two branches, on two machines."""
+"""Run an untrusted module: within limits, from checkpoint to checkpoint, in two branches, on two machines."""
 
 import tempfile
 from pathlib import Path
@@ -23,7 +23,7 @@ def start(folder: Path) -> Execution:
 
 
 def reach_out(execution: Execution) -> None:
-    """Let the code try what it was not granted."""
+    """Run code that uses a permission that it was not granted."""
     try:
         execution.run(b"# this note wants to be the code")
     except SecurityViolation as violation:
@@ -32,7 +32,7 @@ def reach_out(execution: Execution) -> None:
 
 
 def work_hard(execution: Execution) -> None:
-    """Let the code run out of fuel, and go on with more."""
+    """Run the code out of fuel, and continue with more."""
     try:
         execution.run(b"! think about everything")
     except OutOfFuel as error:
@@ -51,7 +51,7 @@ def branch(execution: Execution) -> None:
 
 def carry(execution: Execution, folder: Path) -> None:
     """Move the execution to another machine; here both are this one."""
-    secret = bytes(range(32))  # of whoever sends it; the public key is known where it arrives
+    secret = bytes(range(32))  # of the sender; the receiver knows the public key
     execution.save(folder / "notes.grit", move=True, secret=secret)
     there = load(folder / "notes.grit", keys=[public_key(secret)])
     print("over there, at the same step:", there.snapshot_id == execution.snapshot_id)

@@ -60,7 +60,7 @@ def keep_sentence(_app: Sphinx, what: str, _name: str, _object: Any, _options: A
 
 
 def name_fully(_app: Sphinx, doctree: nodes.document) -> None:
-    """Give each Python name its full name, as the module sees it in which it is written.
+    """Replace each Python name by its full name, as seen in the module that contains it.
 
     Types of other projects are shown as they are: there is no page to link to, and looking for one takes long.
     """

@@ -38,7 +38,7 @@ class Titles:
         self._contents = {page: without_sections(contents) for page, contents in builder.env.tocs.items()}
 
     def offer(self, app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
-        """Let the theme have its tree from titles."""
+        """Build the navigation tree of the theme from titles."""
         if "toctree" in context:
             context["toctree"] = partial(self._make, app.env, context["toctree"])
 

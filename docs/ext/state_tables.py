@@ -22,7 +22,12 @@ from sphinx.util.docutils import SphinxDirective
 Machine = dict[str, Any]
 
 _RESTING = "resting"  # the word of the tables for whichever state fits
-_COLUMN, _ROW, _HEAD, _SIDE = 150, 34, 48, 430  # pixels: a state, a transition, the heading, the words beside
+_COLUMN, _ROW, _HEAD, _SIDE = (
+    150,
+    34,
+    48,
+    430,
+)  # pixels: a state, a transition, the heading, the text next to the diagram
 
 
 def load_machine(path: Path) -> Machine:
@@ -126,7 +131,7 @@ def draw(machine: Machine) -> str:
 
 
 def _event(row: Machine) -> str:
-    """Return what stands beside the arrow of a transition."""
+    """Return the text next to the arrow of a transition."""
     changes = f"  [{', '.join(row['change'])}]" if row["change"] else ""
     return f"{row['event']}{changes}"
 

@@ -72,7 +72,7 @@ def _proof(rule: Rule, names: Sequence[str]) -> str:
 
 
 def _verdict_lines(rule: Rule) -> list[str]:
-    """Return a line block: what each implementation came to."""
+    """Return a line block with the verdict of each implementation."""
     if rule.profile == "suite":
         return [_NONE]
     told = ((name, kept["verdicts"].get(rule.id)) for name, kept in kept_verdicts().items())

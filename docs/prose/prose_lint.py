@@ -51,6 +51,7 @@ SCRIPT_TOKEN = re.compile(
     r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|/(?![/*])(?:\\.|[^/\\\n])+/[a-z]*(?=[,;.)\s])",
     re.DOTALL,
 )
+INI_TOKEN = re.compile(r"^#[^\n]*|(?<=^description = )[^\n]*", re.MULTILINE)
 TOML_TOKEN = re.compile(r"#[^\n]*|'''.*?'''|\"\"\".*?\"\"\"|\"(?:\\.|[^\"\\\n])*\"|'[^'\n]*'", re.DOTALL)
 
 
@@ -179,7 +180,7 @@ def prose(path: str, text: str) -> str:
         return prose_of_markdown(text)
     if suffix == ".py":
         return prose_of_python(text)
-    return prose_of_tokens(text, TOML_TOKEN if suffix in {".toml", ".ini"} else SCRIPT_TOKEN)
+    return prose_of_tokens(text, {".toml": TOML_TOKEN, ".ini": INI_TOKEN}.get(suffix, SCRIPT_TOKEN))
 
 
 def docstrings(text: str) -> Iterator[tuple[int, str]]:

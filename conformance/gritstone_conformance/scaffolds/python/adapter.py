@@ -39,7 +39,7 @@ class RefusedError(Exception):
 
 
 def hello(*, protocol: list[int], suite: str, spec: str, frame_bytes: int, window: int) -> dict[str, Any]:
-    """Say who answers and what is claimed; the smaller bound of both sides holds."""
+    """Return name and claims; the smaller frame size of both sides applies."""
     whole = all(type(number) is int for number in (*protocol, frame_bytes, window))
     if not (whole and protocol and min(*protocol, window) > 0 and frame_bytes >= 4_194_304):
         raise ValueError("a number that does not fit")
@@ -54,7 +54,7 @@ def hello(*, protocol: list[int], suite: str, spec: str, frame_bytes: int, windo
 
 
 def ping() -> dict[str, Any]:
-    """Answer nothing: the suite only looks whether somebody is there."""
+    """Return an empty reply; the suite only checks that the adapter answers."""
     return {}
 
 
@@ -70,7 +70,7 @@ def bye() -> dict[str, Any]:
 #         return {"id": my_runtime.id_of(format, bytes_of(bytes)).hex()}
 #
 # Names, arguments and answers are listed in spec/harness/operations.rst; bytes travel as base64url without padding
-# (harness.bytes.canonical). Start with grit.id, grit.decode and grit.encode, and let the doctor tell you what is next.
+# (harness.bytes.canonical). Start with grit.id, grit.decode and grit.encode, then run the doctor to see what is next.
 OPERATIONS: dict[str, Callable[..., dict[str, Any]]] = {"hello": hello, "ping": ping, "bye": bye}
 
 
