@@ -147,7 +147,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Matrix:
-    """What came of it.
+    """The outcome of recomputing a step.
 
     Attributes:
         letters: one for each implementation, in the order given.

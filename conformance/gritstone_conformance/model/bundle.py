@@ -1,4 +1,4 @@
-"""Bundles: which bytes an export is, and every condition that holds of bytes that are none.
+"""Bundles: which bytes an export is, and every condition that invalid bytes violate.
 
 Writing is a generator of chunks, so that a bundle of any size can be made without holding it. Reading follows the
 table of the chapter; it keeps the frames' places, not their bytes, so it reads a memory-mapped file as it reads bytes.
@@ -71,7 +71,7 @@ class Bundle:
     """A bundle as it was read, right or wrong.
 
     Attributes:
-        format: its object format; None if nobody knows the name.
+        format: its object format; None if the name is unknown.
         references: names to targets.
         places: ids of frames to where the encoding lies in the bytes, None for a tombstone; in order.
         shapes: the decoded objects; of blobs only that they are blobs.

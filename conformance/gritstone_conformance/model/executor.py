@@ -51,7 +51,7 @@ class _Watch:
     slept_ms: int = 0
 
     def sleep(self, milliseconds: int) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.slept_ms += milliseconds
         if 0 < self.transition_ms < self.slept_ms:
             raise Failure("timeout", f"{self.slept_ms} ms are more than {self.transition_ms}")

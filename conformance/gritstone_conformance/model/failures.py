@@ -22,7 +22,7 @@ CLASSES: Final = {
     "timeout": "exhausted",
     "exhausted": "exhausted",
 }
-"""Class of a failure to the class of refusal that tells of it."""
+"""Class of a failure to the class of the refusal that reports it."""
 
 
 _GUEST: Final = re.compile("guest:(0|[1-9][0-9]{0,9})")
@@ -52,7 +52,7 @@ class Failure(Exception):  # noqa: N818 - the name of the spec
         kind: the class of the failure.
         rule: the rule that a wrong answer to it breaks.
         code: the code that a profile gives it, or None.
-        spent: the units that were spent until then, where somebody counted.
+        spent: the units that were spent until then, where they were counted.
     """
 
     def __init__(self, kind: str, words: str, rule: str = "wit.transition.class", code: str | None = None) -> None:
@@ -68,7 +68,7 @@ class Failure(Exception):  # noqa: N818 - the name of the spec
         return self.kind if self.code is None else f"{self.kind}:{self.code}"
 
     def refusal(self) -> Refusal:
-        """Return the refusal that tells of it."""
+        """Return the refusal that reports it."""
         return Refusal([Defect(CLASSES[self.kind], self.rule, str(self), self.wire_code)])
 
 

@@ -32,7 +32,7 @@ _Expectation = dict[str, Json]
 
 @dataclass(slots=True)
 class _Started:
-    """One started runtime: on which handle, and who moves it."""
+    """One started runtime: its handle, and whether the suite or the runtime schedules it."""
 
     runtime: Runtime
     store: str

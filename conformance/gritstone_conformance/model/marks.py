@@ -127,7 +127,7 @@ def _receipts(history: History, agent: bytes, sender: bytes) -> list[tuple[bytes
 
 
 def _of_receipts(history: History, agent: bytes) -> Iterator[Finding]:
-    """Yield a finding for each receipt that is none."""
+    """Yield a finding for each invalid receipt."""
     for who, receiver in sorted(history.channels):
         if who != agent:
             continue

@@ -122,7 +122,7 @@ def _root(shelf: Shelf, message: bytes | None) -> bytes | None:
 _NOTHING = Channel()
 
 _WORDS = {
-    "unsent": "a message that nobody sent on this channel",
+    "unsent": "a message that was not sent on this channel",
     "twice": "a message that was covered before",
     "stale": "a message that was superseded by one covered before",
     "disorder": "a message that was sent before one covered before",

@@ -27,10 +27,10 @@ def joined_pieces(ask: Callable[[str | None], dict[str, Json]]) -> bytes:
     """Return a bundle that comes in pieces.
 
     Args:
-        ask: asks for the piece at a cursor, the first one at None; returns ``bytes`` and ``cursor`` as they came.
+        ask: asks for the piece at a cursor, the first one at None; returns ``bytes`` and ``cursor`` as received.
 
     Raises:
-        Endless: more than 1,024 pieces, or 256 MiB, came, and a cursor for another one.
+        Endless: more than 1,024 pieces, or 256 MiB, were received, with a cursor for another one.
     """
     pieces: list[bytes] = []
     size = 0

@@ -81,7 +81,7 @@ def propose(shelf: Shelf, actor: bytes, last: bytes | None, mail: Mail) -> Propo
     """Return the proposal that mail is to an actor at a step, each message standing for the tip of its channel.
 
     Raises:
-        Refusal: it is none, or a message is absent.
+        Refusal: it is invalid, or a message is absent.
 
     Spec: :rule:`wit.proposal.valid`.
     """

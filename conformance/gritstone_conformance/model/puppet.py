@@ -1,7 +1,7 @@
 """The puppet: what the one test actor does with the messages that it reads.
 
 The algorithm of the chapter as it stands there: each op is a function of the turn, the work is a core, an inbox and an
-outbox as maps. What it gives is a draft of a step, which nobody has admitted.
+outbox as maps. It returns a draft of a step, which is not admitted yet.
 
 Spec: ``wit/puppet``.
 """
@@ -57,19 +57,19 @@ def refuse(question: Question) -> bytes | None:
 
 
 def pass_over(milliseconds: int) -> None:
-    """Let time pass, of which nobody here takes notice."""
+    """Ignore a request to wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What code is told besides the step and the proposal.
+    """The arguments of code in addition to the step and the proposal.
 
     Attributes:
         actor: the actor that is run.
         attempt: 1 for a first try.
         ask: what answers the op ``Q``.
-        sleep: is told of the milliseconds of the op ``Z``.
-        is_past: whether the transition was made before by somebody else, who alone knows its attempt.
+        sleep: is called with the milliseconds of the op ``Z``.
+        is_past: whether another runtime made the transition before and alone knows its attempt.
     """
 
     actor: bytes
@@ -124,7 +124,7 @@ class Turn:
     identity: bytes
     operands: Mapping[str, bytes]
     cursor: Cursor
-    quiet: bool = True  # no op but L, T and Z came yet
+    quiet: bool = True  # no op but L, T and Z was read yet
 
     def ref(self) -> bytes:
         """Read a ref and return the id that it stands for."""
@@ -153,7 +153,7 @@ def run_puppet(
 
     Args:
         shelf: objects.
-        context: what code is told.
+        context: further arguments of code.
         proposal: what is covered.
         last: the step to start from, or None.
         first_core: the content of the genesis message where there is no step.
@@ -308,7 +308,7 @@ def _query(turn: Turn) -> None:
 def _leave(turn: Turn) -> None:
     path = turn.cursor.path()
     if not turn.quiet:
-        raise Failure("failed", "an op came before L", "wit.puppet.exact")
+        raise Failure("failed", "an op precedes L", "wit.puppet.exact")
     if turn.work.core.find(path) is None:
         raise _Held
 

@@ -35,7 +35,7 @@ def answer_puppet(shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | 
         case "step":
             return shelf.put(Blob((("ct", "s"),), step.hex().encode()))
         case "fail":
-            raise Failure("failed", "it is told to", "wit.query.answers")
+            raise Failure("failed", "it fails on request", "wit.query.answers")
         case _:
             return None
 

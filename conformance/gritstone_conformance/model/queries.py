@@ -37,7 +37,7 @@ def answer_query(shelf: Shelf, step: bytes, name: str, args: bytes) -> bytes | N
 
 
 def _code(failure: Failure) -> str:
-    """Return the code of the refusal that tells of a query that failed.
+    """Return the code of the refusal that reports a failed query.
 
     The own code of a failure, which other profiles define, stays.
     """

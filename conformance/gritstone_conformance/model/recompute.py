@@ -36,7 +36,7 @@ LAST_ATTEMPT: Final = (1 << 32) - 1
 
 @dataclass(slots=True)
 class Recomputed:
-    """What came of it.
+    """The outcome of recomputing a step.
 
     Attributes:
         findings: the first step of each actor that is not what its transition gives.

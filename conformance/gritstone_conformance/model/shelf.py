@@ -1,7 +1,7 @@
 """A shelf: objects by id, as code of actors reads them and adds to them.
 
 It stands over a store or a bundle, keeps what it has read but for blobs, which may be erased underneath, and holds what
-was added apart, so that a transition leaves nothing behind unless somebody takes it over.
+was added apart, so that a transition leaves nothing behind unless its result is kept.
 
 Invariant: reading never changes what is underneath; an id that is absent or of the wrong kind raises Refusal.
 """
@@ -31,7 +31,7 @@ class Shelf:
         roots: ids of messages to the first message of their chain, as far as it is known.
         nesting: ids of trees to their nesting; what is in it has a whole closure.
         whole: ids of objects whose whole closure is there, with the right kinds.
-        known: trees and messages that are underneath, to their ids, as far as somebody noted them.
+        known: trees and messages that are underneath, to their ids, as far as they were noted.
     """
 
     def __init__(self, fmt: Format, look: Look, limits: Limits | None = None) -> None:
@@ -154,7 +154,7 @@ class Shelf:
         self.added = {}
 
     def flush_reached(self, store: Store, root: bytes | None) -> None:
-        """Hand over what an id reaches of what was added, and forget the rest: nobody has to store that."""
+        """Return the added objects that an id reaches, and forget the rest, which need not be stored."""
         reached: dict[bytes, bytes] = {}
         waiting = [] if root is None else [root]
         while waiting:
@@ -169,7 +169,7 @@ class Shelf:
         self.forget()
 
     def _hand_over(self, store: Store, encodings: Mapping[bytes, bytes]) -> None:
-        """Let a store keep encodings; from now on it says whether a blob among them was erased."""
+        """Move encodings to a store, which from now on reports whether a blob among them was erased."""
         store.keep(encodings)
         for identity in encodings:
             if isinstance(self._values.get(identity), Blob):

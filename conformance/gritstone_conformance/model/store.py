@@ -94,7 +94,7 @@ class Store:
         return ok(bytes=to_base64(self.objects[identity])) if defect is None else Refusal([defect]).expectation()
 
     def has(self, identities: Iterable[bytes]) -> Expectation:
-        """Say of each id whether bytes are stored under it."""
+        """Return for each id whether bytes are stored under it."""
         return ok(has=[{"$": "any"} if wanted in self.loose else wanted in self.objects for wanted in identities])
 
     def damage(self, identity: bytes, offset: int, xor: int) -> Expectation:
@@ -249,7 +249,7 @@ class Store:
     def _look(self, identity: bytes) -> Object | Tombstone | Defect:
         if identity in self.tombstones:
             return TOMBSTONE
-        assert identity not in self.loose, "the model cannot tell: a refused import may have left this object"
+        assert identity not in self.loose, "the model does not know: a refused import may have left this object"
         return self._lacking(identity) or self._value(identity)
 
     def _lacking(self, identity: bytes) -> Defect | None:

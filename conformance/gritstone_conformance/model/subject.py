@@ -105,7 +105,7 @@ class ModelSubject:
         return None
 
     def reset_peak_rss(self) -> bool:
-        """Say that it cannot."""
+        """Raise, since the operation is unsupported."""
         return False
 
     def cpu_seconds(self) -> float | None:

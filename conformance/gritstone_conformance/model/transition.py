@@ -1,6 +1,6 @@
 """The transition: from the step an actor is at and what it is given to read, to its next step.
 
-The kind of the proposal says who makes the step (``MAKERS``); every maker gives a draft, declines, or fails. A
+The kind of the proposal selects the maker of the step (``MAKERS``); each maker returns a draft, declines, or fails. A
 draft becomes a step when it is admitted, which ``admission`` decides.
 
 Spec: ``wit/transition``, ``wit/update``.
@@ -31,7 +31,7 @@ def make_step(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | 
     Raises:
         Declined: the code declines.
         Failure: the transition fails.
-        Foreign: nobody here can tell.
+        Foreign: the model cannot recompute this code.
         Refusal: something that it needs is absent.
     """
     try:
@@ -91,7 +91,7 @@ def _genesis(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | N
 
 
 def _mail(shelf: Shelf, context: Context, proposal: Proposal, last: bytes | None) -> Draft | bytes:
-    """Let the code of the core make the step.
+    """Make the step with the code of the core.
 
     Spec: :rule:`wit.transition.source`, :rule:`wit.transition.no-stale`.
     """
@@ -136,7 +136,7 @@ MAKERS: Final[dict[str, Callable[[Shelf, Context, Proposal, bytes | None], Draft
     "update": _update,
     "duplicate": _duplicate,
 }
-"""The kinds of proposal, and who makes the step."""
+"""The kinds of proposal, with the maker of the step for each."""
 
 
 def _core(shelf: Shelf, last: bytes | None) -> bytes:

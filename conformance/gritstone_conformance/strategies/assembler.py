@@ -214,7 +214,7 @@ class Assembly:
         return self.imported + len(self.functions) - 1
 
     def define(self, index: int, local_types: Sequence[str] = (), code: Code = ()) -> None:
-        """Give a declared function its body."""
+        """Set the body of a declared function."""
         groups: list[tuple[str, int]] = []
         for kind in local_types:
             count = groups.pop()[1] if groups and groups[-1][0] == kind else 0
@@ -222,7 +222,7 @@ class Assembly:
         self.define_raw(index, [uleb(count) + bytes([TYPES[kind]]) for kind, count in groups], encode_code(code))
 
     def define_raw(self, index: int, groups: Sequence[bytes], code: bytes) -> None:
-        """Give a declared function a body of groups of locals and of code without its ``end``."""
+        """Set the body of a declared function from groups of locals and code without its ``end``."""
         body = vector(groups) + code + b"\x0b"
         self.bodies[index] = uleb(len(body)) + body
 

@@ -1,6 +1,6 @@
 """Attacks on a host: modules that try to get out, to get at others, or to bring it down; ``abuse`` has further ones.
 
-Each has a name and a kind. What has to come of it is the model's to say; that the host is alive afterwards, and makes
+Each has a name and a kind. The model computes the expected outcome; that the host is alive afterwards, and makes
 the same steps as before, is asked after each group.
 
 Spec: :rule:`wasm.host.alive`, :rule:`wasm.host.bounded`, :rule:`wasm.call.survives`.
@@ -156,7 +156,7 @@ def _wrong_type(name: str, parameters: bytes, results: bytes) -> _Change:
 
 
 def _exports() -> Iterator[Attack]:
-    """Exports under names that the host needs for itself, and entries that are none."""
+    """Exports under names that the host reserves, and invalid entries."""
     for name in ("grit:fuel", "grit:depth", "grit:memory", "grit:g0", "grit:", "grit:x"):
         yield _attack(f"export: {name}", _reserved(name))
     for name in ("__proto__", "constructor", "hasOwnProperty", "then", "grit", "memory", "toString"):

@@ -119,7 +119,7 @@ def _line_respelled(tape: Tape, graph: Graph) -> bytes:
 
 
 def _line_misnamed(tape: Tape, graph: Graph) -> bytes:
-    """Give a reference a name that is outside the grammar, but of the form of a line."""
+    """Replace the name of a reference by one outside the grammar that still has the form of a line."""
     names = [name for _ in range(8) if _is_word(name := texts.bad_reference(tape))]
     target = next(iter(graph.references.values()))
     frames = _frames(_only_first(graph))
@@ -137,7 +137,7 @@ def _target_lost(tape: Tape, graph: Graph) -> bytes:
 
 
 def _target_of_other_kind(tape: Tape, graph: Graph) -> bytes:
-    """Let a reference of a space that wants a kind lead to another."""
+    """Point a reference, in a space that requires a kind, to an object of another kind."""
     reached = graph.reached()
     wanted: dict[str, str] = {"actors/a": "tree", "runtime/agent": "tree", f"heads/{'ab' * 32}": "step"}
     name = tape.pick(list(wanted))

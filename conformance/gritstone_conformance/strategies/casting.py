@@ -1,7 +1,7 @@
-"""Who plays the test actors: external code, or the puppet's module in their own cores.
+"""The code of the test actors: external code, or the puppet's module in their own cores.
 
 Properties name the puppets by ``PUPPET`` and ``STAMP``. In a ``GuestFormat`` the same names put nodes of
-the form ``wasm:<path>`` in their place, and the modules and the manifest of a test actor beside them.
+the form ``wasm:<path>`` in their place, and the modules and the manifest of a test actor next to them.
 
 Spec: "The puppet" in ``wasm/classes``.
 """
@@ -27,7 +27,7 @@ TEST_GRANTS: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("raw", "code", "query", "attempt"), True),
     **dict.fromkeys(("send", "spawn", "update"), "any"),
 }
-"""The members of the manifest of a test actor, besides ``v``."""
+"""The members of the manifest of a test actor without ``v``."""
 
 _NODES: Final = {PUPPET: b"wasm:code/puppet.wasm", STAMP: b"wasm:code/puppet-stamp.wasm"}
 
@@ -43,12 +43,12 @@ class GuestFormat(Format):
 
 
 def code_data(graph: Graph, data: bytes) -> bytes:
-    """Return the data of a code node: that which names the same puppet where modules play."""
+    """Return the data of a code node that names the same puppet where modules are the code."""
     return _NODES.get(data, data) if isinstance(graph.format, GuestFormat) else data
 
 
 def with_modules(graph: Graph, entries: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the entries of a core, or of an update with code, with what its code nodes need where modules play."""
+    """Return the entries of a core, or of an update with code, with what code nodes need where modules are the code."""
     if not isinstance(graph.format, GuestFormat):
         return dict(entries)
     own = {"code": add_modules(graph, "puppet", "puppet-stamp")}

@@ -109,13 +109,13 @@ def _retype(tape: Tape, item: Item) -> None:
 
 
 def _swap_elements(tape: Tape, item: Item) -> None:
-    """Let the kind stand after the first field."""
+    """Move the kind after the first field."""
     elements = _children(item)
     elements[0], elements[1] = elements[1], elements[0]
 
 
 def _resize_id(tape: Tape, item: Item) -> None:
-    """Give an id 31 or 33 bytes; where there is none, give the data another type."""
+    """Change an id to 31 or 33 bytes; without an id, change the type of the data."""
     places = [each for each in item.everywhere() if each.major == _BYTES and len(each.content) == 32]
     if _children(item)[0].argument == 0 or not places:
         _children(item)[-1].major = _TEXT
@@ -155,7 +155,7 @@ def _double_pair(tape: Tape, item: Item) -> None:
 
 
 def _rekey(tape: Tape, item: Item, major: int, content: bytes) -> None:
-    """Give a pair another key and put it where that key belongs."""
+    """Change the key of a pair and move the pair where that key belongs."""
     pairs = _pairs(item)
     at = tape.below(len(pairs))
     pairs[at] = (Item(major, len(content), content), pairs[at][1])

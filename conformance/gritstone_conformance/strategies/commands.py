@@ -1,4 +1,4 @@
-"""Sequences of commands on one store, as words and numbers: what a state machine plays.
+"""Sequences of commands on one store, as words and numbers, which a state machine runs.
 
 A command names objects of a graph by their place in it, so that any tape is a sequence that makes sense.
 """

@@ -23,7 +23,7 @@ LIMIT: Final[int] = COSTS["frame"]["limit"]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The function that calls itself: what it takes besides its counter, declares, and does with its operands.
+    """The function that calls itself: its parameters after the counter, its locals, and its use of operands.
 
     Attributes:
         name: what is special about it.

@@ -1,6 +1,6 @@
 """Small edits of any bytes, blind to what they mean: the way from valid bytes to near-valid ones.
 
-The result may still be valid, or even be what it was; whoever uses it asks the model.
+The result may still be valid, or even equal the original; callers ask the model.
 """
 
 from __future__ import annotations

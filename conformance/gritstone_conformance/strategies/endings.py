@@ -117,7 +117,7 @@ CAUSES: Final[dict[str, dict[str, Code]]] = {
         "through the table": [("call_indirect", 0, zero)],
     },
 }
-"""Trap code to its causes: name to code. The function stands in the table, at 0, beside another and null."""
+"""Trap code to its causes: name to code. The function is in the table at 0, next to another and null."""
 
 
 def _base() -> tuple[Assembly, dict[str, int]]:

@@ -70,7 +70,7 @@ def _doubled(tape: Tape, pairs: _Pairs) -> _Pairs:
 
 
 def _rekeyed(tape: Tape, pairs: _Pairs, key: bytes) -> _Pairs:
-    """Give a pair another key and put it where that key belongs, so that the order is right."""
+    """Change the key of a pair and move the pair where that key belongs, so that the order is right."""
     at = _at(tape, pairs)
     return sorted([*pairs[:at], (key, pairs[at][1]), *pairs[at + 1 :]])
 

@@ -1,7 +1,7 @@
 """Drawing guests: whole modules that are admitted, with everything in them that the language has.
 
 A drawn guest computes, and then answers a number, or makes the step of a program that covers what it is given. It
-imports what costs little and knows nothing of the core: ``fuel`` and ``log``, beside what makes the step.
+imports what costs little and knows nothing of the core: ``fuel`` and ``log``, next to what makes the step.
 """
 
 from __future__ import annotations

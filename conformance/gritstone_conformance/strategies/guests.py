@@ -1,6 +1,6 @@
 """Guests: the modules that come with the vectors, and the cores of actors that run them.
 
-The committed modules are what is used; their sources beside them show what they do. ``DIGEST`` names each by the
+The committed modules are used; the sources next to them show what they do. ``DIGEST`` names each by the
 SHA-256 of its bytes.
 """
 
@@ -47,7 +47,7 @@ def add_modules(graph: Graph, *names: str) -> bytes:
 
 
 def add_manifest(graph: Graph, members: Mapping[str, Any]) -> bytes:
-    """Add a manifest with these members besides ``v``, and return its id."""
+    """Add a manifest with ``v`` and these members, and return its id."""
     return graph.add(Blob(CT_CBOR, encode_item({"v": 1, **members})))
 
 

@@ -1,4 +1,4 @@
-"""Scripts of host calls: one guest that does what the message says, and lays what came of it into its step.
+"""Scripts of host calls: one guest that runs the calls in the message and stores their results in its step.
 
 The *script guest* is one module for all scripts. It reads a script from the content of the message that it covers
 (from ``script`` of that content, if it is a tree; in a query from the arguments), makes the host calls in it, and notes
@@ -45,7 +45,7 @@ SLOTS: Final = 0x1000
 BUFFERS: Final = 0x3000
 SHOWN: Final = 0x6000
 SPARE: Final = 0xA100
-"""A place with 16 bytes of a data segment; from here on to the end of the page nobody else writes."""
+"""A place with 16 bytes of a data segment; from here on to the end of the page nothing else is written."""
 ZERO_AT: Final = SLOTS
 """Slot 0, which no script writes: the zero id."""
 

@@ -31,8 +31,8 @@ class Itinerary:
 
     Attributes:
         graph: all that has to be there before the first step.
-        actor: who makes it.
-        sender: who sends its mail.
+        actor: the actor that makes it.
+        sender: the actor that sends its mail.
         messages: the mail, each queued behind the one before; the first is the genesis message.
     """
 

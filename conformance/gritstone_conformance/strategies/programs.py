@@ -138,7 +138,7 @@ def draw_ops(tape: Tape, stock: Stock, *, most: int = 5, fails: bool = True, ask
     Args:
         tape: decisions.
         stock: the operands.
-        most: the most ops, besides an ``L`` in front.
+        most: the most ops, without an ``L`` in front.
         fails: whether ops may be drawn that fail or spoil the step.
         asks: whether ``Q`` may be drawn.
     """

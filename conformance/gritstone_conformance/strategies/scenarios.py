@@ -1,4 +1,4 @@
-"""Scenarios: actors, and mail from outside, whose programs make them create, ask, tell, fail and change each other.
+"""Scenarios: actors, and mail from outside, whose programs make them create, query, signal, fail and change each other.
 
 Contents are built from the leaves up, so each sends only what was there before: a scenario always comes to rest.
 """
@@ -55,7 +55,7 @@ class Stage:
     graph: Graph
 
     def blob(self, data: bytes, *headers: tuple[str, str]) -> bytes:
-        """Add a blob; one whose data names a puppet names whoever plays it."""
+        """Add a blob; data that names a puppet is replaced by the name of its code."""
         return self.graph.add(Blob(headers, code_data(self.graph, data)))
 
     def tree(self, **entries: bytes) -> bytes:
@@ -158,7 +158,7 @@ class _Builder:
 
 
 def build(tape: Tape, fmt: Format, *, fails: bool = True, asks: bool = True, cleanups: bool = False) -> Scenario:
-    """Return a scenario of up to four actors and up to eight injections besides the genesis messages.
+    """Return a scenario of up to four actors, their genesis messages and up to eight further injections.
 
     Args:
         tape: decisions.

@@ -1,4 +1,4 @@
-"""Scripts: what is asked of one store with a runtime, request by request, while its process is killed.
+"""Scripts: requests to one store with a runtime, one by one, while its process is killed.
 
 A script is plain data. What it begins with is made by the model and imported from one bundle, so that only its own
 requests are written one by one.
@@ -114,7 +114,7 @@ def _bundle(graph: Graph, *acts: Act, max_attempts: int = 2) -> bytes:
 
 
 def talking(fmt: Format, rounds: int = 1) -> Script:
-    """Return a script of two actors: they begin, and send each other messages; one is told a signal too."""
+    """Return a script of two actors: they begin, and send each other messages; one also gets a signal."""
     stage = Stage(Graph(fmt))
     one, other = stage.core(b"one"), stage.core(b"other")
     talk = stage.program(programs.append("log", b"t") + programs.send(0, 1), other, stage.program(programs.bounce(2)))
@@ -171,7 +171,7 @@ def living(fmt: Format) -> Script:
 
 
 def fanning(fmt: Format, width: int = 4) -> Script:
-    """Return a script of a hub that creates workers, tells each something, and hears of all of them."""
+    """Return a script of a hub that creates workers, signals each, and gets a message from each."""
     stage = Stage(Graph(fmt))
     hub, workers = stage.core(b"hub"), [stage.core(b"worker %d" % number) for number in range(width)]
     back = stage.program(programs.append("log", b"b"))
@@ -215,7 +215,7 @@ def marking(fmt: Format) -> Script:
 
 
 def releasing(fmt: Format) -> Script:
-    """Return a script that releases actors, tells them the same again, cuts the agent's chain and prunes."""
+    """Return a script that releases actors, signals them again, cuts the agent's chain and prunes."""
     stage = Stage(Graph(fmt))
     one, other = stage.core(b"one"), stage.core(b"other")
     talk = stage.program(programs.append("log", b"t"))

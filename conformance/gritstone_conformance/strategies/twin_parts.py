@@ -1,4 +1,4 @@
-"""Modules beside ones that are admitted: each has one defect of state, imports or exports.
+"""Twins of admitted modules: each has one defect of state, imports or exports.
 
 Spec: :rule:`wasm.module.state`, :rule:`wasm.module.import`, :rule:`wasm.module.entry`.
 """
@@ -104,7 +104,7 @@ def state() -> Iterator[Twin]:
 
 
 def imports() -> Iterator[Twin]:
-    """Yield imports that are none of the ABI."""
+    """Yield imports that do not belong to the ABI."""
     for name, module, field, description in (
         ("another module", "env", "result", b"\0\0"),
         ("a module in capitals", "GRIT", "result", b"\0\0"),

@@ -1,4 +1,4 @@
-"""Modules beside ones that are admitted: each has one defect of language, and names the check that finds it.
+"""Twins of admitted modules: each has one defect of language, and names the check that finds it.
 
 A *twin* is a pair of modules that differ in the defect alone. The first is admitted, the second is not.
 
@@ -133,7 +133,7 @@ def table_indices() -> Iterator[Twin]:
 
 
 def _untyped() -> Iterator[tuple[str, Code, Code]]:
-    """Yield code that is well-formed and not valid, beside valid code."""
+    """Yield well-formed but invalid code, next to valid code."""
     zero: Any = ("i32.const", 0)
     yield "an operand of another type", [("i64.eqz", ("i64.const", 0)), "drop"], [("i64.eqz", zero), "drop"]
     yield "an operand that is missing", ["nop"], ["drop"]
@@ -182,7 +182,7 @@ def _untyped() -> Iterator[tuple[str, Code, Code]]:
 
 
 def _malformed() -> Iterator[tuple[str, bytes, bytes]]:
-    """Yield modules that do not decode, beside ones that do."""
+    """Yield modules that do not decode, next to ones that do."""
     good = with_code([])
     parts = sections(good)
     yield "another magic", good, b"\0bsm" + good[4:]
@@ -236,7 +236,7 @@ def sections(module: bytes) -> list[tuple[int, bytes]]:
 
 
 def _sizes() -> Iterator[tuple[str, Callable[[Assembly], None], Callable[[Assembly], None]]]:
-    """Yield memories, tables and locals of other languages, beside admitted ones."""
+    """Yield memories, tables and locals of other languages, next to admitted ones."""
     yield "a second memory", lambda guest: None, lambda guest: guest.memory(1)
     yield "a second table", lambda guest: None, lambda guest: guest.table(1)
     for name, spelled in (
@@ -283,7 +283,7 @@ def edited(change: Callable[[Assembly], object]) -> bytes:
 
 
 def language() -> Iterator[Twin]:
-    """Yield what is outside the language besides instructions: forms, types, sections, flags, and wrong types."""
+    """Yield modules outside the language for reasons other than instructions: forms, types, sections, flags."""
     for name, good, bad in _malformed():
         yield Twin(name, "module", good, bad)
     for name, code, wrong in _untyped():

@@ -147,7 +147,7 @@ class _Waiter:
         return [("local.set", 0, _const(units)), ("loop", None, turn)] if units else []
 
     def _lie(self) -> list[Any]:
-        """Return what ``asyncify_get_state`` does first: in one state it tells of one that there is not."""
+        """Return what ``asyncify_get_state`` does first: in one state it reports a state that does not exist."""
         wrong = {"another state when suspended": _UNWINDING, "another state when resumed": _REWINDING}
         state = wrong.get(self._misuse)
         return [] if state is None else [("if", None, self._is(state), [_const(3), "return"])]

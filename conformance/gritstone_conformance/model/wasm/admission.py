@@ -1,4 +1,4 @@
-"""Admission of a module: the closed order of checks, and what everybody needs of an admitted module.
+"""Admission of a module: the closed order of checks, and the parts of an admitted module that others use.
 
 Spec: :ref:`wasm-admission`, :ref:`wasm-limits`; :rule:`wasm.module.first`.
 """

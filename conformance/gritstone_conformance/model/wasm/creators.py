@@ -16,7 +16,7 @@ __all__ = ["creator_of", "refused_merge", "refuses_sender"]
 
 
 def creator_of(shelf: Shelf, step: bytes) -> bytes | None:
-    """Return the creator of a Wasm actor at a step, or None where its history is cut and tells none.
+    """Return the creator of a Wasm actor at a step, or None where its history is cut and names none.
 
     Spec: :rule:`wasm.grant.creator`.
     """

@@ -62,7 +62,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a Wasm actor has besides its memory.
+    """The state of a Wasm actor without its memory.
 
     Attributes:
         pages: the size of the memory of the image, or None where there is no image; so too ``mutable``.

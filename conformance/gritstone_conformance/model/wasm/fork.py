@@ -1,4 +1,4 @@
-"""Forks: the first core of an actor that goes on from where another one is.
+"""Forks: the first core of an actor that resumes from the state of another one.
 
 Spec: "Fork" of ``wasm/migration``; :rule:`wasm.fork.exact`, :rule:`wasm.fork.fuel`.
 """

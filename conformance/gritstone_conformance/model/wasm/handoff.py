@@ -19,7 +19,7 @@ _RULE = "wasm.handoff.one-owner"
 
 
 def release(room: Mailroom, actor: bytes) -> bytes:
-    """Let an actor stand still here; returns its step.
+    """Release an actor from this store; returns its step.
 
     Raises:
         Refusal: it has no head, stands still already, or is not at rest.
@@ -38,7 +38,7 @@ def release(room: Mailroom, actor: bytes) -> bytes:
 
 
 def adopt(room: Mailroom, actor: bytes) -> bytes:
-    """Let an actor that stands still go on here; returns its step.
+    """Adopt a released actor in this store; returns its step.
 
     Raises:
         Refusal: it does not stand still here, is here already, is gone, has no step, or its mail does not fit that of

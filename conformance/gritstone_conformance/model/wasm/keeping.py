@@ -1,6 +1,6 @@
 """Results that are kept while there is room: properties meet the same modules again and again.
 
-The room is counted in bytes of modules, since what is read of a module grows with it. What nobody asked for longest is
+The room is counted in bytes of modules, since what is read of a module grows with it. What was not asked for longest is
 let go; exceptions are not kept.
 """
 

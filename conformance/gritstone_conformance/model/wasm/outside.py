@@ -102,7 +102,7 @@ class _Outside:
         manifest, old = self.found.manifest, self.found.state
         spent = state.used - old.used - tanks
         if not 0 < spent <= self.found.budget:
-            raise Failure("failed", f"used grew by {spent} beside tanks", "wasm.fuel.used")
+            raise Failure("failed", f"used grew by {spent} without a change of tanks", "wasm.fuel.used")
         if manifest.tank is not None and state.used > manifest.tank:
             raise Failure("failed", "used is above the tank", "wasm.fuel.tank")
         if state.random is not None and old.random is not None:

@@ -1,4 +1,4 @@
-"""The functions of the ABI that tell a guest something.
+"""The functions of the ABI that return values to a guest.
 
 Spec: "Functions" of ``wasm/abi``.
 """

@@ -1,6 +1,6 @@
 """The puppet in the place of its module: known by its digest, so that it need not be interpreted.
 
-The committed module keeps no state, so neither its memory nor its units can be told from outside.
+The committed module keeps no state, so neither its memory nor its units can be observed from outside.
 
 Spec: "The puppet" of ``wasm/classes``; :rule:`wasm.puppet.same`.
 """
