@@ -165,18 +165,18 @@ def test_a_failure_names_the_failed_rule_that_its_rule_depends_on() -> None:
 
 
 def test_a_chain_of_dependencies_leads_to_its_lowest_rule() -> None:
-    chain = ["runtime.life.seen", "runtime.fail.mark", "wit.proposal.valid", "grit.name.bytewise"]
+    chain = ["runtime.collect.seen", "runtime.fail.mark", "wit.proposal.valid", "grit.name.bytewise"]
     assert causes(chain) == {
-        "runtime.life.seen": "wit.proposal.valid",
+        "runtime.collect.seen": "wit.proposal.valid",
         "runtime.fail.mark": "wit.proposal.valid",
     }
     assert causes(["grit.tree.key-order", "grit.header.order"]) == {}, "two rules of one line"
 
 
 def test_no_rule_depends_on_one_that_failed_in_cases_of_a_higher_profile_only() -> None:
-    failures = [("runtime", "runtime.life.seen"), ("runtime", "wit.proposal.valid")]
+    failures = [("runtime", "runtime.collect.seen"), ("runtime", "wit.proposal.valid")]
     assert root_causes(failures) == {}
-    assert root_causes([*failures, ("wit", "wit.proposal.valid")]) == {"runtime.life.seen": "wit.proposal.valid"}
+    assert root_causes([*failures, ("wit", "wit.proposal.valid")]) == {"runtime.collect.seen": "wit.proposal.valid"}
 
 
 def test_every_glob_of_the_dependencies_matches_a_rule() -> None:

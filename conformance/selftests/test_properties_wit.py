@@ -64,7 +64,7 @@ def test_every_rule_has_a_property() -> None:
 
 def test_a_life_that_is_collected_leaves_nothing_open() -> None:
     two_messages_before_a_genesis = bytes.fromhex("0102" + "0000" + 2 * "030001" + "0001")
-    trial = Trial(ModelHost(limits=SMALL), "runtime.life.collected")
+    trial = Trial(ModelHost(limits=SMALL), "runtime.collect.collected")
     collected(trial, FRAMED_SHA256, Tape(two_messages_before_a_genesis))
     trial.finish()
 
@@ -234,7 +234,7 @@ FAULTS = [
     (offers_mail_backwards, "runtime.agent.mail", "runtime/agent/acknowledged-*"),
     (acknowledges_nothing, "runtime.agent.mail", "runtime/agent/acknowledged-*"),
     (lists_choices_backwards, "runtime.schedule.exact", "runtime/schedule/exact-*"),
-    (collects_nobody, "runtime.life.collected", "runtime/life/collected-*"),
+    (collects_nobody, "runtime.collect.collected", "runtime/life/collected-*"),
     (answers_as_first, "runtime.query.rest", "runtime/query/rest-*"),
     (answers_as_first, "runtime.query.monotone", "runtime/query/meanwhile-*"),
     (keeps_handles, "runtime.stop.clean", "runtime/stop/handles-*"),

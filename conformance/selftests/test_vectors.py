@@ -270,14 +270,14 @@ KILLS = {  # what is durable when a process is killed, and what a start does aft
     "runtime.head.asked",
     "runtime.head.before-route",
     "runtime.head.serial",
-    "runtime.recover.heal",
-    "runtime.recover.life",
+    "runtime.recover.unmark",
+    "runtime.recover.collect",
     "runtime.recover.mark",
     "runtime.recover.step",
 }
 RUNNING = {  # times, and what happens while a run is in progress
     "runtime.away.expected",
-    "runtime.life.running",
+    "runtime.collect.running",
     "runtime.retry.delay-system",
     "runtime.retry.running",
     "runtime.route.fan",
@@ -288,7 +288,7 @@ RUNNING = {  # times, and what happens while a run is in progress
 SHARED = {  # another runtime, or a removal, changes the store during a run
     "runtime.head.closed",
     "runtime.head.mark",
-    "runtime.life.seen",
+    "runtime.collect.seen",
 }
 
 

@@ -39,7 +39,7 @@ class Sent:
 def check_continued(first: History, second: History) -> Iterator[Finding]:
     """Yield each head of the first that is not in the history of the second, and each end that is undone.
 
-    Spec: :rule:`runtime.recover.continue`, :rule:`runtime.head.cas`, :rule:`runtime.life.final`.
+    Spec: :rule:`runtime.recover.continue`, :rule:`runtime.head.cas`, :rule:`runtime.collect.final`.
     """
     for name, target in first.references.items():
         if name.startswith("gone/") and target == first.agent and second.references.get(name) != target:

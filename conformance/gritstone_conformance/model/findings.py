@@ -36,10 +36,10 @@ FAULTS: Final[dict[str, tuple[int, str]]] = {
     "receipt": (12, "runtime.receipt.form"),
     "no-loop": (12, "runtime.receipt.no-loop"),
     "name": (13, "grit.ref.target"),
-    "returned": (13, "runtime.life.final"),
+    "returned": (13, "runtime.collect.final"),
     "lost": (14, "runtime.route.rest"),
     "rewound": (15, "runtime.recover.continue"),
-    "revived": (15, "runtime.life.final"),
+    "revived": (15, "runtime.collect.final"),
     "forgotten": (15, "runtime.recover.injection"),
     "doubled": (15, "runtime.recover.injection"),
 }

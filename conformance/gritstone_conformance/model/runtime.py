@@ -192,7 +192,7 @@ class Runtime:
     def collect(self) -> list[bytes]:
         """Collect the actors at the end of their life; returns their ids, ascending.
 
-        Spec: :rule:`runtime.life.collected`, :rule:`runtime.life.held`.
+        Spec: :rule:`runtime.collect.collected`, :rule:`runtime.collect.held`.
         """
         removed: list[bytes] = []
         while ended := [actor for actor in self.mailroom.heads if self._has_ended(actor)]:

@@ -10,7 +10,7 @@ closure if objects were removed in the meantime. If anything is not as expected,
 begins again from the heads that are there.
 
 Spec: :rule:`runtime.head.cas`, :rule:`runtime.head.before-route`, :rule:`runtime.recover.mark`,
-:rule:`runtime.recover.heal`, :rule:`runtime.away.expected`, :rule:`runtime.prune.running`.
+:rule:`runtime.recover.unmark`, :rule:`runtime.away.expected`, :rule:`runtime.prune.running`.
 """
 
 from __future__ import annotations

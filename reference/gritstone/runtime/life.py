@@ -1,6 +1,6 @@
 """End of life: which actors nobody holds any more, and their removal.
 
-Spec: :rule:`runtime.life.collected`, :rule:`runtime.life.held`.
+Spec: :rule:`runtime.collect.collected`, :rule:`runtime.collect.held`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def collect(world: World) -> list[ObjectId]:
     Raises:
         Exhausted: the medium is full; nothing was removed.
 
-    Spec: :rule:`runtime.life.collected`, :rule:`runtime.life.seen`, :rule:`runtime.recover.life`.
+    Spec: :rule:`runtime.collect.collected`, :rule:`runtime.collect.seen`, :rule:`runtime.recover.collect`.
     """
 
     def look_and_remove(tables: Batch) -> list[ObjectId]:
@@ -110,7 +110,7 @@ def _positions(world: World) -> dict[ObjectId, Position]:
 def _is_read(world: World, actor: ObjectId, positions: Mapping[ObjectId, Position]) -> bool:
     """Return whether everything that an actor sent to others was read, or never will be.
 
-    Spec: :rule:`runtime.life.held`.
+    Spec: :rule:`runtime.collect.held`.
     """
     for receiver, tip in positions[actor].outbox.items():
         if receiver == actor or _is_gone(world, receiver):

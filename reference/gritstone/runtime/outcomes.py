@@ -44,7 +44,7 @@ def end_admitted(world: World, running: Running, admitted: Admitted, *, event: E
         admitted: the step.
         event: what happens, unless the step answers an update in some way of its own.
 
-    Spec: :rule:`runtime.fail.heal`, :rule:`runtime.head.once`.
+    Spec: :rule:`runtime.fail.unmark`, :rule:`runtime.head.once`.
     """
     actor, position = running.actor, admitted.position
     batch, covered = world.batch, running.run.proposal.covered
@@ -73,7 +73,7 @@ def end_admitted(world: World, running: Running, admitted: Admitted, *, event: E
 def _heal(world: World, actor: Actor) -> None:
     """Remove the mark of an actor that was updated, and begin anew with it.
 
-    Spec: :rule:`runtime.fail.heal`, :rule:`runtime.recover.heal`.
+    Spec: :rule:`runtime.fail.unmark`, :rule:`runtime.recover.unmark`.
     """
     world.batch.move_mark(actor.actor_id, actor.mark, None)
     actor.mark = actor.letter = actor.trouble = None

@@ -394,7 +394,7 @@ class Runtime:
     async def collect(self) -> list[ObjectId]:
         """Remove the heads of actors at the end of their life; gives their ids, ascending.
 
-        Spec: :rule:`runtime.life.collected`, :rule:`runtime.life.seen`.
+        Spec: :rule:`runtime.collect.collected`, :rule:`runtime.collect.seen`.
         """
         async with self._changing:
             self._check_running()

@@ -226,7 +226,7 @@ def healed_unseen(trial: Trial, fmt: Format) -> None:
 
 def held_while_collected(trial: Trial, fmt: Format) -> None:
     """An actor that is there once another head or a name holds it stays, whatever a collection saw before that."""
-    rule = "runtime.life.seen"
+    rule = "runtime.collect.seen"
     pair = _Pair(trial, fmt)
     stage, creator = pair.stage, pair.actor
     children = [stage.core(b"child %d" % number) for number in range(_CHILDREN)]
@@ -368,7 +368,7 @@ def left_before_the_mark(trial: Trial, fmt: Format) -> None:
 
 def collected_meanwhile(trial: Trial, fmt: Format) -> None:
     """A genesis that was begun before another runtime created and collected the actor creates nothing."""
-    rule = "runtime.life.final"
+    rule = "runtime.collect.final"
     pair = _Pair(trial, fmt)
     stage = pair.stage
     child = stage.core(b"child", program=stage.blob(programs.sleep(_NAP_MS)))
@@ -409,7 +409,7 @@ PROPERTIES: Final = (
     *in_each_format(
         "runtime/shared/collected-meanwhile",
         collected_meanwhile,
-        "runtime.life.final",
+        "runtime.collect.final",
         *HISTORY_RULES,
         features=_SHARED,
         cost=1_200,
@@ -457,7 +457,7 @@ PROPERTIES: Final = (
         "runtime/shared/mark-then-update",
         healed_unseen,
         "runtime.head.mark",
-        "runtime.fail.heal",
+        "runtime.fail.unmark",
         *HISTORY_RULES,
         features=_SHARED,
         cost=900,
@@ -465,8 +465,8 @@ PROPERTIES: Final = (
     *in_each_format(
         "runtime/shared/collected",
         held_while_collected,
-        "runtime.life.seen",
-        "runtime.life.held",
+        "runtime.collect.seen",
+        "runtime.collect.held",
         *HISTORY_RULES,
         features=_SHARED,
         cost=900,

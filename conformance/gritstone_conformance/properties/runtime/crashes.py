@@ -171,10 +171,10 @@ PROPERTIES: Final = (
         cost=2_000,
     ),
     *_each(
-        *("failing", partial(killed, failing, _MOST_DEATHS), "runtime.recover.mark", "runtime.recover.heal"),
+        *("failing", partial(killed, failing, _MOST_DEATHS), "runtime.recover.mark", "runtime.recover.unmark"),
         cost=2_500,
     ),
-    *_each("living", partial(killed, living, _MOST_DEATHS), "runtime.recover.life", cost=1_400),
+    *_each("living", partial(killed, living, _MOST_DEATHS), "runtime.recover.collect", cost=1_400),
     *_each("asking", partial(killed, asking, _MOST_DEATHS), "runtime.head.asked", cost=800),
     *_each("marking", partial(killed, marking, _MOST_DEATHS), "runtime.fail.sent", cost=800),
     *in_each_format(

@@ -57,7 +57,7 @@ def marked(trial: Trial, fmt: Format) -> None:
 
 def healed(trial: Trial, fmt: Format) -> None:
     """An admitted update unmarks, and what had failed is tried anew; a refused one leaves the mark."""
-    rule = "runtime.fail.heal"
+    rule = "runtime.fail.unmark"
     double = Double(trial, fmt)
     stage = double.stage
     actor, mender = double.born(b"a"), double.born(b"m")
@@ -248,7 +248,7 @@ def out_of_time(trial: Trial, fmt: Format) -> None:
 PROPERTIES: Final = (
     *in_each_format("runtime/retry/count", counted, "runtime.retry.count", "runtime.fail.mark"),
     *in_each_format("runtime/fail/marked", marked, "runtime.fail.mark", "runtime.fail.stop"),
-    *in_each_format("runtime/fail/healed", healed, "runtime.fail.heal", "runtime.fail.mark"),
+    *in_each_format("runtime/fail/healed", healed, "runtime.fail.unmark", "runtime.fail.mark"),
     *in_each_format("runtime/fail/passing", passing, "runtime.fail.pass", "runtime.fail.mark"),
     *in_each_format("runtime/fail/genesis", genesis_fails, "runtime.fail.genesis"),
     *in_each_format("runtime/fail/unmarked", unmarked, "runtime.fail.mark"),

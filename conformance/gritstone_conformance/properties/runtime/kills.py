@@ -55,7 +55,7 @@ _LATER: Final = {"lost": "runtime.recover.mail", "mark": "runtime.recover.mark",
 
 DEATH_RULES: Final = (
     *dict.fromkeys((*_FOUND.values(), *_LATER.values())),
-    *("runtime.recover.injection", "runtime.recover.continue", "runtime.recover.heal", "runtime.recover.life"),
+    *("runtime.recover.injection", "runtime.recover.continue", "runtime.recover.unmark", "runtime.recover.collect"),
     "grit.ref.durable",
 )
 """The rules that are judged after a death, besides those of any history."""
@@ -305,7 +305,7 @@ class Ordeal:
     def _judge_found(self, house: House, known: _Known) -> None:
         """Judge the store as a death left it: whole, nothing lost that was answered, nothing there in part."""
         trial, script = self._trial, self._script
-        damage = "runtime.recover.life" if script.mortals else "runtime.recover.step"
+        damage = "runtime.recover.collect" if script.mortals else "runtime.recover.step"
         data = export(trial, house.handle, self._victim, rule=damage)
         bundle = scan(data)
         if not bundle.defects and not has_history(bundle):

@@ -33,7 +33,7 @@ def _creator(double: Double) -> bytes:
 
 def collected(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Exactly those go that nobody holds, nobody names and whose mail was read; and those that it sets free."""
-    rule = "runtime.life.collected"
+    rule = "runtime.collect.collected"
     double = Double(trial, fmt)
     stage = double.stage
     creator = _creator(double)
@@ -84,7 +84,7 @@ def _name(double: Double, name: str, target: bytes | None) -> None:
 
 def kept(trial: Trial, fmt: Format) -> None:
     """An entry of another keeps, a name keeps, unread mail keeps; an entry for oneself and other references do not."""
-    rule = "runtime.life.held"
+    rule = "runtime.collect.held"
     double = Double(trial, fmt)
     stage = double.stage
     creator, absent = _creator(double), stage.core(b"absent")
@@ -122,7 +122,7 @@ def kept(trial: Trial, fmt: Format) -> None:
 
 def kept_in_trouble(trial: Trial, fmt: Format) -> None:
     """What keeps an actor keeps it also while it is marked or has declined its mail, and nothing else does."""
-    rule = "runtime.life.held"
+    rule = "runtime.collect.held"
     double = Double(trial, fmt)
     stage = double.stage
     creator, absent = _creator(double), stage.core(b"absent")
@@ -147,14 +147,14 @@ def kept_in_trouble(trial: Trial, fmt: Format) -> None:
         _name(double, f"actors/{trouble}", None)
     for child in children:
         double.tell(creator, stage.program(programs.release(0), child))
-    double.collect(rule="runtime.life.collected")
-    double.refs(rule="runtime.life.collected")
+    double.collect(rule="runtime.collect.collected")
+    double.refs(rule="runtime.collect.collected")
     double.export(rule=rule)
 
 
 def held_in_trouble(trial: Trial, fmt: Format) -> None:
     """An actor holds others also while it is marked, has declined its mail or is away with a head."""
-    rule = "runtime.life.held"
+    rule = "runtime.collect.held"
     double = Double(trial, fmt)
     stage = double.stage
     creator = _creator(double)
@@ -177,14 +177,14 @@ def held_in_trouble(trial: Trial, fmt: Format) -> None:
     double.refs(rule=rule)
     for holder in holders:
         double.tell(creator, stage.program(programs.release(0), holder))
-        double.collect(rule="runtime.life.collected")
-        double.refs(rule="runtime.life.collected")
+        double.collect(rule="runtime.collect.collected")
+        double.refs(rule="runtime.collect.collected")
     double.export(rule=rule)
 
 
 def held_elsewhere(trial: Trial, fmt: Format) -> None:
     """What another runtime of the process has changed since this one last looked decides what is collected."""
-    rule = "runtime.life.seen"
+    rule = "runtime.collect.seen"
     stage = Stage(Graph(fmt))
     creator, child = stage.core(b"creator"), stage.core(b"child")
     create, free = stage.program(programs.send(0, 0, "genesis"), child), stage.program(programs.release(0), child)
@@ -206,14 +206,14 @@ def held_elsewhere(trial: Trial, fmt: Format) -> None:
     house.ask("runtime.collect", {"runtime": house.runtime}, ok(removed=[]), rule)
     house.inject([Injection(creator, (), free)], "second")
     house.run("second")
-    house.ask("runtime.collect", {"runtime": house.runtime}, ok(removed=[child.hex()]), "runtime.life.collected")
+    house.ask("runtime.collect", {"runtime": house.runtime}, ok(removed=[child.hex()]), "runtime.collect.collected")
     house.play()
     house.check(is_whole=False)
 
 
 def mail_to_the_gone(trial: Trial, fmt: Format) -> None:
     """Mail to an actor that is gone does not keep its sender."""
-    rule = "runtime.life.held"
+    rule = "runtime.collect.held"
     double = Double(trial, fmt)
     stage = double.stage
     creator = _creator(double)
@@ -233,7 +233,7 @@ def mail_to_the_gone(trial: Trial, fmt: Format) -> None:
 
 def marked_too(trial: Trial, fmt: Format) -> None:
     """A mark goes with the head of its actor, and a mark without a head stays."""
-    rule = "runtime.life.collected"
+    rule = "runtime.collect.collected"
     double = Double(trial, fmt)
     stage = double.stage
     creator = _creator(double)
@@ -250,7 +250,7 @@ def marked_too(trial: Trial, fmt: Format) -> None:
 
 def final(trial: Trial, fmt: Format) -> None:
     """An actor that was collected has no second life: no genesis message creates it, also after a start."""
-    rule = "runtime.life.final"
+    rule = "runtime.collect.final"
     double = Double(trial, fmt)
     stage = double.stage
     creator, other = _creator(double), double.born(b"other")
@@ -261,8 +261,8 @@ def final(trial: Trial, fmt: Format) -> None:
     for sender, message in double.mail():
         double.ack(sender, message)
     double.tell(creator, stage.program(programs.release(0), child))
-    double.collect(rule="runtime.life.collected")
-    double.refs(rule="runtime.life.collected")
+    double.collect(rule="runtime.collect.collected")
+    double.refs(rule="runtime.collect.collected")
     for mode in (b"q", b"s"):
         double.tell(creator, stage.program(programs.send(0, 0, "genesis", mode), child), rule=rule)
         double.query(child, "get", b"log", rule=rule)
@@ -274,13 +274,13 @@ def final(trial: Trial, fmt: Format) -> None:
     double.tell(child, say, rule=rule)
     double.mail(rule=rule)
     double.refs(rule=rule)
-    double.collect(rule="runtime.life.collected")
+    double.collect(rule="runtime.collect.collected")
     double.export(rule=rule)
 
 
 def ended_twice(trial: Trial, fmt: Format) -> None:
     """Two runtimes on one store agree on who is gone."""
-    rule = "runtime.life.final"
+    rule = "runtime.collect.final"
     double = Double(trial, fmt)
     stage = double.stage
     creator, child = _creator(double), stage.core(b"child")
@@ -289,7 +289,7 @@ def ended_twice(trial: Trial, fmt: Format) -> None:
     double.tell(creator, stage.program(programs.send(0, 0, "genesis"), child), rule=rule)
     double.tell(creator, stage.program(programs.release(0), child))
     double.ask_plainly("runtime.run", {"runtime": "second", "max_steps": MOST_STEPS}, rest, rule)
-    double.collect(rule="runtime.life.collected")
+    double.collect(rule="runtime.collect.collected")
     double.ask_plainly("runtime.collect", {"runtime": "second"}, ok(removed=[]), rule)
     double.tell(creator, stage.program(programs.send(0, 0, "genesis"), child), rule=rule)
     double.ask_plainly("runtime.run", {"runtime": "second", "max_steps": MOST_STEPS}, rest, rule)
@@ -381,22 +381,28 @@ def pruned_meanwhile(trial: Trial, fmt: Format) -> None:
 
 PROPERTIES: Final = (
     *in_each_format(
-        *("runtime/life/collected", collected, "runtime.life.collected", "runtime.life.held"),
+        *("runtime/life/collected", collected, "runtime.collect.collected", "runtime.collect.held"),
         given=tape(50),
         examples=16,
     ),
-    *in_each_format("runtime/life/kept", kept, "runtime.life.held"),
+    *in_each_format("runtime/life/kept", kept, "runtime.collect.held"),
     *in_each_format(
-        "runtime/life/kept-in-trouble", kept_in_trouble, "runtime.life.held", "runtime.life.collected", cost=300
+        "runtime/life/kept-in-trouble", kept_in_trouble, "runtime.collect.held", "runtime.collect.collected", cost=300
     ),
-    *in_each_format("runtime/life/held-in-trouble", held_in_trouble, "runtime.life.held", "runtime.life.collected"),
     *in_each_format(
-        "runtime/life/held-elsewhere", held_elsewhere, "runtime.life.seen", "runtime.life.collected", *HISTORY_RULES
+        "runtime/life/held-in-trouble", held_in_trouble, "runtime.collect.held", "runtime.collect.collected"
     ),
-    *in_each_format("runtime/life/marked", marked_too, "runtime.life.collected"),
-    *in_each_format("runtime/life/final", final, "runtime.life.final", "runtime.life.collected"),
-    *in_each_format("runtime/life/two-runtimes", ended_twice, "runtime.life.final", "runtime.life.collected"),
-    *in_each_format("runtime/life/mail-to-the-gone", mail_to_the_gone, "runtime.life.held"),
+    *in_each_format(
+        "runtime/life/held-elsewhere",
+        held_elsewhere,
+        "runtime.collect.seen",
+        "runtime.collect.collected",
+        *HISTORY_RULES,
+    ),
+    *in_each_format("runtime/life/marked", marked_too, "runtime.collect.collected"),
+    *in_each_format("runtime/life/final", final, "runtime.collect.final", "runtime.collect.collected"),
+    *in_each_format("runtime/life/two-runtimes", ended_twice, "runtime.collect.final", "runtime.collect.collected"),
+    *in_each_format("runtime/life/mail-to-the-gone", mail_to_the_gone, "runtime.collect.held"),
     *in_each_format(
         "runtime/name/inert", inert, "runtime.name.inert", reach={"grit.cas accepted": 0.12}, given=tape(24), examples=8
     ),

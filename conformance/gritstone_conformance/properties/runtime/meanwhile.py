@@ -51,7 +51,7 @@ def delay_ends(trial: Trial, fmt: Format) -> None:
 
 def collected(trial: Trial, fmt: Format) -> None:
     """The outcome of a run of a collected actor is not adopted, and no genesis message creates it again."""
-    rule = "runtime.life.running"
+    rule = "runtime.collect.running"
     stage = Stage(Graph(fmt))
     creator, child = stage.core(b"creator"), stage.core(b"child")
     create = stage.program(programs.send(0, 0, "genesis"), child)
@@ -76,7 +76,7 @@ def collected(trial: Trial, fmt: Format) -> None:
     house.inject([Injection(creator, (), create)])
     house.run()
     if removed:
-        trial.expect("grit.refs", head, ok(refs=[], more=False), rule="runtime.life.final")
+        trial.expect("grit.refs", head, ok(refs=[], more=False), rule="runtime.collect.final")
     house.check(is_whole=False)
 
 
@@ -169,8 +169,8 @@ PROPERTIES: Final = (
     *in_each_format(
         "runtime/life/collected-while-running",
         collected,
-        "runtime.life.running",
-        "runtime.life.final",
+        "runtime.collect.running",
+        "runtime.collect.final",
         *HISTORY_RULES,
         cost=600,
     ),

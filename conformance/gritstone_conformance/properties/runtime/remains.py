@@ -73,7 +73,7 @@ def check_heals(trial: Trial, found: Mapping[str, bytes], listed: Mapping[str, b
         found: the references.
         listed: references as they were seen before.
 
-    Spec: :rule:`runtime.recover.heal`.
+    Spec: :rule:`runtime.recover.unmark`.
     """
     for name, mark in listed.items():
         head = f"heads/{name[7:]}"
@@ -82,7 +82,7 @@ def check_heals(trial: Trial, found: Mapping[str, bytes], listed: Mapping[str, b
         has_moved, is_marked = found[head] != listed[head], found.get(name) == mark
         if has_moved == is_marked:
             words = "an updated actor kept its mark" if has_moved else "a mark is gone and its actor was not updated"
-            trial.fail("both or none", name, path="failed/*", words=words, rule="runtime.recover.heal")
+            trial.fail("both or none", name, path="failed/*", words=words, rule="runtime.recover.unmark")
 
 
 def check_removals(
@@ -96,18 +96,18 @@ def check_removals(
         listed: references as they were seen before.
         imported: names that an import brings.
 
-    Spec: :rule:`runtime.recover.life`.
+    Spec: :rule:`runtime.recover.collect`.
     """
     for name in found:
         head = f"heads/{name[7:]}"
         if name.startswith("failed/") and head in listed and head not in found:
             words = "an actor lost its head and kept its mark"
-            trial.fail("both or none", name, path="failed/*", words=words, rule="runtime.recover.life")
+            trial.fail("both or none", name, path="failed/*", words=words, rule="runtime.recover.collect")
     for name in listed:
         if _HEAD.fullmatch(name) and not any(f"{space}/{name[6:]}" in found for space in ("heads", "moved", "gone")):
             words = "an actor lost its head and is not gone"
-            trial.fail("both or none", name, path="gone/*", words=words, rule="runtime.recover.life")
+            trial.fail("both or none", name, path="gone/*", words=words, rule="runtime.recover.collect")
     there = [name for name in sorted(imported) if name in found]
     if there and len(there) != len(imported):
         words = "an import is there in part"
-        trial.fail(sorted(imported), there, words=words, rule="runtime.recover.life")
+        trial.fail(sorted(imported), there, words=words, rule="runtime.recover.collect")

@@ -97,7 +97,7 @@ def long_delays(trial: Trial, fmt: Format) -> None:
 
 def healed_of_all(trial: Trial, fmt: Format) -> None:
     """With a mark, the counts, delays and isolation of the actor's other messages end as well."""
-    rule = "runtime.fail.heal"
+    rule = "runtime.fail.unmark"
     double = Double(trial, fmt, Terms(schedule="chosen", clock="suite", config=Config(10, 40, 3)))
     stage = double.stage
     actor, other, poisoner, mender = (born(double, title) for title in (b"a", b"b", b"p", b"m"))
@@ -247,7 +247,7 @@ PROPERTIES: Final = (
         features=("external", "schedule", "clock"),
     ),
     *in_each_format(
-        *("runtime/fail/healed-of-all", healed_of_all, "runtime.fail.heal", "runtime.retry.isolate"),
+        *("runtime/fail/healed-of-all", healed_of_all, "runtime.fail.unmark", "runtime.retry.isolate"),
         features=("external", "schedule", "clock"),
     ),
     *in_each_format(

@@ -45,7 +45,7 @@ class Lives {
 
 /**
  * Collect all actors at the end of their life, in one update: their ids, ascending. Inside a group.
- * Spec: runtime.life.collected, runtime.life.held.
+ * Spec: runtime.collect.collected, runtime.collect.held.
  */
 export function collect(store, view, agent) {
   const { references } = store.backend;

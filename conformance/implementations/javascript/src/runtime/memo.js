@@ -48,7 +48,7 @@ export class Memo {
     if (this.#counts.size > 0) for (const { sender, id } of covered) this.#counts.delete(messageKey(sender, id));
   }
 
-  /** The actor lost its mark: start again with it. Spec: runtime.fail.heal. */
+  /** The actor lost its mark: start again with it. Spec: runtime.fail.unmark. */
   noteUnmarked() {
     this.#counts.clear();
     this.#isolated = [];

@@ -36,7 +36,7 @@ export class Outcomes {
     return backend.references.target(markName(actor)) !== mark;
   }
 
-  /** Spec: runtime.head.cas, runtime.head.mark, runtime.fail.heal. */
+  /** Spec: runtime.head.cas, runtime.head.mark, runtime.fail.unmark. */
   #adopt({ actor, last, mark, proposal }, workspace, { step, isRefused }) {
     const changes = [
       { name: headName(actor), old: last?.id ?? null, new: step },

@@ -74,7 +74,7 @@ export class Runtime {
     this.#worker.within(() => acknowledge(this.store, this.#view, this.agent, sender, message));
   }
 
-  /** Runs in progress of what is collected are stale. Spec: runtime.life.collected. */
+  /** Runs in progress of what is collected are stale. Spec: runtime.collect.collected. */
   collect() {
     const removed = this.#worker.within(() => collect(this.store, this.#view, this.agent));
     for (const actor of removed) this.#worker.forget(actor);
