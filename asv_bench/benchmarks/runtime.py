@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 from gritstone.grit import FORMATS, Blob, Mailbox, MemoryEngine, Message, Object, ObjectId, Step, Store, Tree
 from gritstone.grit.lmdb_store import open_durable
 from gritstone.grit.objects import NO_HEADERS
+from gritstone.kit.actors import BlobObject, Core, InboxMessage, Outbox, OutboxMessage, Wit
 from gritstone.runtime import Config, Report, Runtime
 from gritstone.wit import PUPPETS, External, Laws, Question, Run
-from gritstone.wit.actors import BlobObject, Core, InboxMessage, Outbox, OutboxMessage, Wit
 from gritstone.wit.code import Play
 
 _T = TypeVar("_T")

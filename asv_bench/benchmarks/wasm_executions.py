@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import wasmtime
 
-from gritstone.wasm import Environment, Execution, Guests, Sandbox, spawn
+from gritstone.kit.executions import Environment, Execution, Sandbox, spawn
+from gritstone.wasm import Guests
 from gritstone_conformance.strategies.guests import guest
 
 _COUNTING = """(module

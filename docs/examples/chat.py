@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import asdict, dataclass
 
 from gritstone.grit import CBOR_BLAKE3, MemoryEngine, Store
+from gritstone.kit.actors import BlobObject, MessageContext, OutboxMessage, TreeObject, Wit
 from gritstone.runtime import Config, Runtime
 from gritstone.wit import External, Laws
-from gritstone.wit.actors import BlobObject, MessageContext, OutboxMessage, TreeObject, Wit
 
 
 @dataclass

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from gritstone import grit
+from gritstone.kit.actors import BlobObject, Core, MessageContext, OutboxMessage, Sources, TreeObject, Wit
 from gritstone.runtime import Config, Runtime
 from gritstone.wit import Laws
-from gritstone.wit.actors import BlobObject, Core, MessageContext, OutboxMessage, Sources, TreeObject, Wit
 
 app = Wit("advisor")
 

@@ -5,9 +5,9 @@ import datetime as dt
 from pathlib import Path
 
 from gritstone.grit import FRAMED_SHA256, MemoryEngine, Store
+from gritstone.kit.actors import BlobObject, Core, Sources, TreeObject, Wit
 from gritstone.runtime import Config, Runtime
 from gritstone.wit import Laws
-from gritstone.wit.actors import BlobObject, Core, Sources, TreeObject, Wit
 
 app = Wit("greetings")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import wasmtime
 
-from gritstone.wasm import Environment, Execution, OutOfFuel, SecurityViolation, load, spawn
+from gritstone.kit.executions import Environment, Execution, OutOfFuel, SecurityViolation, load, spawn
 from gritstone.wasm.signature import public_key
 
 

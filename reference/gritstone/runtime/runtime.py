@@ -41,8 +41,8 @@ from gritstone.wit.proposals import Proposal
 from gritstone.wit.workspace import Workspace
 
 if TYPE_CHECKING:
-    from gritstone.wit.actors.boxes import InboxMessage
-    from gritstone.wit.actors.values import Value
+    from gritstone.kit.actors.boxes import InboxMessage
+    from gritstone.kit.actors.values import Value
 
 __all__ = ["Report", "Runtime"]
 
@@ -326,7 +326,7 @@ class Runtime:
             Invalid: it is something else.
         """
         # Loaded by need, here and below: whoever talks to actors by ids does without.
-        from gritstone.wit.actors.values import open_value
+        from gritstone.kit.actors.values import open_value
 
         return open_value(Workspace(self.machine.world.objects), object_id)
 
@@ -370,7 +370,7 @@ class Runtime:
 
     def received(self) -> list[InboxMessage]:
         """Give the mail to the agent as actors see mail."""
-        from gritstone.wit.actors.boxes import InboxMessage
+        from gritstone.kit.actors.boxes import InboxMessage
 
         workspace = Workspace(self.machine.world.objects)
         return [InboxMessage(workspace, sender, message) for sender, message in self.mail()]

@@ -24,14 +24,14 @@ import wasmtime
 
 from gritstone.errors import InternalError, Refusal
 from gritstone.grit.objects import ObjectId
+from gritstone.optional.native_calls import define_function
+from gritstone.optional.resident_images import Residents
 from gritstone.wasm.admission import AdmittedModule, admit_module
 from gritstone.wasm.compiling import Ticker, is_costly, make_engine
+from gritstone.wasm.failures import host_failure
 from gritstone.wasm.instance import TRAPS, Host, Instance, Prepared, out_of_fuel, trap
 from gritstone.wasm.interface import FUNCTIONS, MODULE
 from gritstone.wasm.metering import meter_module
-from gritstone.wasm.native import define_function
-from gritstone.wasm.outcomes import host_trouble
-from gritstone.wasm.resident import Residents
 
 __all__ = ["TRAPS", "Engine", "Host", "Instance", "Prepared", "out_of_fuel", "trap"]
 
@@ -143,7 +143,7 @@ class Engine:
             linked, lacks = prepared.linked.instantiate(store), self._may_lack_memory
             return Instance(store, prepared, linked, host, self._calls, may_lack_memory=lacks)
         except wasmtime.WasmtimeError as error:
-            raise host_trouble(f"no room for an instance: {error}") from error
+            raise host_failure(f"no room for an instance: {error}") from error
 
     def _compile(self, admitted: AdmittedModule, *, is_steady: bool) -> Prepared:
         linker = self._linker(is_steady=is_steady)

@@ -15,12 +15,12 @@ from types import MappingProxyType
 
 from gritstone.errors import Missing, Refusal
 from gritstone.grit.objects import NO_HEADERS, Blob, ObjectId, Tree
+from gritstone.optional.resident_images import ZERO_PAGE, Change, Resident, touched_pages
 from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.documents import State
 from gritstone.wasm.engine import Instance
 from gritstone.wasm.reader import I32
-from gritstone.wasm.resident import ZERO_PAGE, Change, Resident, touched_pages
 from gritstone.wit.failures import failure
 from gritstone.wit.workspace import Workspace
 

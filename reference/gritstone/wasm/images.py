@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from gritstone.grit.objects import ObjectId
+from gritstone.optional.resident_images import Key, Resident, Residents, copy_memory, copy_pages
 from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.documents import State
@@ -23,7 +24,6 @@ from gritstone.wasm.image import (
     write_pages,
 )
 from gritstone.wasm.instance import Instance
-from gritstone.wasm.resident import Key, Resident, Residents, copy_memory, copy_pages
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Image"]

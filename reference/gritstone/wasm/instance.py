@@ -19,11 +19,11 @@ import wasmtime
 from wasmtime import TrapCode
 
 from gritstone.errors import Refusal
+from gritstone.optional.native_calls import Cell, Function, Memory, find_export
 from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
+from gritstone.wasm.failures import host_failure
 from gritstone.wasm.metering import DEPTH, FUEL, GLOBAL, MEMORY, STACK_UNITS
-from gritstone.wasm.native import Cell, Function, Memory, find_export
-from gritstone.wasm.outcomes import host_trouble
 from gritstone.wasm.reader import I32, I64
 from gritstone.wit.failures import failure
 
@@ -177,7 +177,7 @@ class Instance:
         try:
             mmap.mmap(-1, rest * PAGE_BYTES + _SPARE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
         except (OSError, MemoryError) as error:
-            raise host_trouble("no memory for all that a guest may have") from error
+            raise host_failure("no memory for all that a guest may have") from error
 
     def serve(self, name: str, arguments: Sequence[int]) -> int | None:
         """Let the host do what a function of ``grit`` does; keeps what ends the call."""
@@ -221,7 +221,7 @@ class Instance:
         if code is TrapCode.STACK_OVERFLOW and not self.prepared.is_steady:
             return NativeStackOverflow()
         if code is None or code not in TRAPS:
-            return host_trouble(f"the engine ended a run by itself: {error}")
+            return host_failure(f"the engine ended a run by itself: {error}")
         return trap(TRAPS[code])
 
     def constant(self, name: str) -> int:
@@ -305,7 +305,7 @@ class Instance:
         """
         assert self._memory is not None, "only a memory grows"
         if not self._memory.grow(pages):
-            raise host_trouble("no memory for a guest")
+            raise host_failure("no memory for a guest")
 
     def read_globals(self) -> list[int]:
         """Give the bits of the mutable globals, in the order of their indices."""

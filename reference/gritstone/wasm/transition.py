@@ -33,12 +33,12 @@ from gritstone.wasm.capabilities import audit
 from gritstone.wasm.cores import manifest_of, state_of, wasm_path
 from gritstone.wasm.creator import creator_of
 from gritstone.wasm.documents import Manifest, State, state_blob
+from gritstone.wasm.failures import host_failure
 from gritstone.wasm.guests import Guests
 from gritstone.wasm.hosting import host_nodes
 from gritstone.wasm.images import Image
 from gritstone.wasm.instance import Instance, NativeStackOverflow, Prepared, trap
 from gritstone.wasm.interface import INITIALIZE
-from gritstone.wasm.outcomes import host_trouble
 from gritstone.wasm.playing import Ask, play
 from gritstone.wasm.waiting import Waiting
 from gritstone.wit.code import Draft, Play, Question, Request, Run
@@ -159,7 +159,7 @@ class GuestCode:
                 steady = self.guests.engine.steady(self.module_id, self.prepared)
                 return self._run_once(workspace, inputs, ask, steady)
             except MemoryError as error:
-                raise host_trouble("no memory for a guest") from error
+                raise host_failure("no memory for a guest") from error
 
         asks = self.manifest.query and inputs.query_name is None and self.prepared.imports("query")
         return (yield from play(run, may_ask=asks))

@@ -16,7 +16,7 @@ from gritstone.errors import Missing
 from gritstone.grit.formats import Format
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import Blob, Kind, Mailbox, Object, ObjectId, Tree
-from gritstone.wit.stencils import stencils_of
+from gritstone.optional.encoding_templates import stencils_of
 
 __all__ = ["Objects"]
 

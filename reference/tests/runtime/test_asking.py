@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gritstone.errors import Missing, Rejected
+from gritstone.kit.actors import BlobObject, Core, MessageContext, QueryContext, Wit
 from gritstone.wit import PUPPETS, External, Laws
-from gritstone.wit.actors import BlobObject, Core, MessageContext, QueryContext, Wit
 from gritstone.wit.code import Sleep
 
 app = Wit("asked")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from gritstone.errors import Missing, Rejected
+from gritstone.kit.actors import BlobObject, MessageContext, OutboxMessage, Wit
 from gritstone.wit import PUPPETS, External, Laws
-from gritstone.wit.actors import BlobObject, MessageContext, OutboxMessage, Wit
 
 
 def test_ping_pong_in_pieces(any_stage: Any) -> None:

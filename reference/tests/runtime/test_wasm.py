@@ -11,7 +11,8 @@ import pytest
 import wasmtime
 
 from gritstone.grit import Blob
-from gritstone.wasm import Guests, Isolated
+from gritstone.optional.isolation import Isolated
+from gritstone.wasm import Guests
 from gritstone.wasm.documents import encode_item, read_state
 from gritstone.wit import PUPPETS, External, Laws, Sleep
 

@@ -12,12 +12,12 @@ import wasmtime
 from gritstone.errors import Refusal
 from gritstone.grit import Blob, Format, MemoryEngine, Message, ObjectId, Store, Tree
 from gritstone.grit.store import put_unless_erased
+from gritstone.optional.isolation import Isolated
 from gritstone.runtime.agent import first_step, make_agent
 from gritstone.wasm.cores import tree_at
 from gritstone.wasm.documents import State, encode_item, read_state
 from gritstone.wasm.engine import Engine, Instance
 from gritstone.wasm.guests import Guests
-from gritstone.wasm.isolation import Isolated
 from gritstone.wit import PUPPETS, Executor, External, Laws, Objects, read_proposal
 from gritstone.wit.drive import Deadline, drive
 from gritstone.wit.position import Position, load_position

@@ -13,23 +13,21 @@ from gritstone.errors import Rejected
 from gritstone.grit import Change, Store
 from gritstone.grit.formats import FORMATS
 from gritstone.grit.lmdb_store import LmdbEngine
-from gritstone.wasm import (
+from gritstone.kit.executions import (
     Environment,
     Execution,
     Failed,
-    Guests,
     OutOfFuel,
     Sandbox,
     SecurityViolation,
     Trapped,
-    admission,
-    engine,
     fork,
     spawn,
 )
+from gritstone.kit.executions.sandbox import Delivery
+from gritstone.wasm import Guests, admission, engine
 from gritstone.wasm.admission import AdmittedModule, admit_module
 from gritstone.wasm.documents import manifest_blob, read_manifest
-from gritstone.wasm.sandbox import Delivery
 from gritstone.wit.paths import ALPHABETS
 
 Assemble = Callable[..., bytes]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gritstone.errors import Exhausted, Invalid, Rejected
-from gritstone.wasm import Environment, SecurityViolation, spawn
+from gritstone.kit.executions import Environment, SecurityViolation, spawn
 
 
 @pytest.fixture
@@ -125,9 +125,9 @@ def test_folders_in_each_other(counter: bytes, folder: Path) -> None:
 
 
 def test_bounds(counter: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gritstone.wasm.folders.MOST_FILES", 4)
+    monkeypatch.setattr("gritstone.kit.executions.folders.MOST_FILES", 4)
     spawn(counter, mounted(folder))
-    monkeypatch.setattr("gritstone.wasm.folders.MOST_FILES", 3)
+    monkeypatch.setattr("gritstone.kit.executions.folders.MOST_FILES", 3)
     with pytest.raises(Exhausted):
         spawn(counter, mounted(folder))
     monkeypatch.undo()

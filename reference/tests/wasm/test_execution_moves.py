@@ -10,8 +10,8 @@ from gritstone.errors import Malformed, Rejected
 from gritstone.grit import Change, MemoryEngine, Store, export_bundle
 from gritstone.grit.formats import FORMATS
 from gritstone.grit.objects import ObjectId
-from gritstone.wasm import Environment, OutOfFuel, Sandbox, fork, load, spawn
-from gritstone.wasm import execution as execution_module
+from gritstone.kit.executions import Environment, OutOfFuel, Sandbox, fork, load, spawn
+from gritstone.kit.executions import execution as execution_module
 from gritstone.wasm.forks import fork_core
 from gritstone.wasm.signature import public_key
 from gritstone.wit.workspace import Workspace

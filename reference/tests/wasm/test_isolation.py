@@ -19,10 +19,12 @@ import pytest
 from gritstone.grit import MemoryEngine, Store
 from gritstone.grit.formats import FORMATS, Format
 from gritstone.grit.objects import Blob, Mailbox, Message, Step, Tree
-from gritstone.wasm import Abandoned, Environment, Failed, Guests, Isolated, Sandbox, spawn
-from gritstone.wasm import isolation as isolation_module
+from gritstone.kit.executions import Abandoned, Environment, Failed, Sandbox, spawn
+from gritstone.optional import isolation as isolation_module
+from gritstone.optional.frames import Channel
+from gritstone.optional.isolation import Isolated
+from gritstone.wasm import Guests
 from gritstone.wasm.cores import tree_at
-from gritstone.wasm.frames import Channel
 from gritstone.wit.workspace import Workspace
 
 GUESTS = sorted((Path(__file__).parents[3] / "vectors/wasm/guests").glob("*.wasm"))
@@ -256,7 +258,8 @@ def test_the_process_ends_with_the_host(spinning: bytes, tmp_path: Path) -> None
     (tmp_path / "spin.wasm").write_bytes(spinning)
     script = f"""if True:
         from pathlib import Path
-        from gritstone.wasm import Environment, Isolated, Sandbox, spawn
+        from gritstone.kit.executions import Environment, Sandbox, spawn
+        from gritstone.optional.isolation import Isolated
         guests = Isolated()
         env = Environment(max_fuel={MOST_FUEL})
         execution = spawn(Path("spin.wasm").read_bytes(), env, sandbox=Sandbox(guests=guests))

@@ -15,15 +15,16 @@ from hypothesis import strategies as st
 
 from gritstone.errors import Refusal
 from gritstone.grit import CBOR_BLAKE3, ObjectId
-from gritstone.wasm import Environment, Execution, Sandbox, images, load, spawn
+from gritstone.kit.executions import Environment, Execution, Sandbox, load, spawn
+from gritstone.optional.isolation import Isolated
+from gritstone.optional.resident_images import ZERO_PAGE, Residents, copy_memory
+from gritstone.wasm import images
 from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.documents import State
 from gritstone.wasm.guests import Guests
 from gritstone.wasm.image import Page, read_image
 from gritstone.wasm.instance import Instance
-from gritstone.wasm.isolation import Isolated
-from gritstone.wasm.resident import ZERO_PAGE, Residents, copy_memory
 from gritstone.wit import Executor, Objects, read_proposal
 from gritstone.wit.position import load_position
 from gritstone.wit.workspace import Workspace
@@ -252,7 +253,7 @@ def test_a_page_that_was_erased_is_missed(make_bench: Callable[..., Any], writer
 
 @pytest.mark.parametrize(("bound", "most"), [("_KEPT_BYTES", 3 * PAGE_BYTES), ("_KEPT_FILES", 3)])
 def test_kept_images_have_a_bound(monkeypatch: pytest.MonkeyPatch, bound: str, most: int) -> None:
-    monkeypatch.setattr(f"gritstone.wasm.resident.{bound}", most)
+    monkeypatch.setattr(f"gritstone.optional.resident_images.{bound}", most)
     residents, age = Residents(), object()
     keys = [(age, bytes((number,)), 1) for number in range(4)]
     for key in keys:
@@ -262,7 +263,7 @@ def test_kept_images_have_a_bound(monkeypatch: pytest.MonkeyPatch, bound: str, m
 
 
 def test_images_that_were_left_are_kept_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gritstone.wasm.resident._KEPT_LEFT", 2)
+    monkeypatch.setattr("gritstone.optional.resident_images._KEPT_LEFT", 2)
     residents, age = Residents(), object()
     keys = [(age, bytes((number,)), 1) for number in range(5)]
     image = copy_memory({}, memoryview(ZERO_PAGE))

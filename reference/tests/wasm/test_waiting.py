@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gritstone.errors import Rejected
-from gritstone.wasm import load, spawn
+from gritstone.kit.executions import load, spawn
 from gritstone.wasm.engine import Engine
 from gritstone.wasm.guests import Guests
 from gritstone.wit import Laws

@@ -11,8 +11,7 @@ import pytest
 
 from gritstone.errors import Rejected
 from gritstone.grit import Blob, ObjectId, Tree
-from gritstone.wit import Laws
-from gritstone.wit.actors import (
+from gritstone.kit.actors import (
     BlobObject,
     Core,
     Inbox,
@@ -25,6 +24,7 @@ from gritstone.wit.actors import (
     TreeObject,
     Wit,
 )
+from gritstone.wit import Laws
 from gritstone.wit.drive import Deadline, drive
 from gritstone.wit.queries import ask_position, read_asked_step
 from gritstone.wit.workspace import Workspace
@@ -235,7 +235,7 @@ def test_values(bench: Any) -> None:
 
 
 SOURCE = b"""
-from gritstone.wit.actors import Core, Wit
+from gritstone.kit.actors import Core, Wit
 import loud.very
 from plain import PLAIN
 

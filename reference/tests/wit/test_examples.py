@@ -13,9 +13,9 @@ import pytest
 
 from gritstone.grit import Format
 from gritstone.grit.lmdb_store import open_durable
+from gritstone.kit.actors import BlobObject, Sources, TreeObject
 from gritstone.runtime import Config, Runtime
 from gritstone.wit import External, Laws
-from gritstone.wit.actors import BlobObject, Sources, TreeObject
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 

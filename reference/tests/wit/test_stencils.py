@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gritstone.errors import Refusal
 from gritstone.grit import FORMATS, Blob, Limits, Mailbox, Message, Object, Step, Tree
-from gritstone.wit.stencils import Stencils
+from gritstone.optional.encoding_templates import Stencils
 
 ids = st.binary(min_size=32, max_size=32) | st.sampled_from([bytes(32), b"short", b"x" * 33])
 links = st.none() | ids

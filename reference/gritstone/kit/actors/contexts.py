@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gritstone.grit.objects import ObjectId
-from gritstone.wit.actors.boxes import Inbox, InboxMessage, Outbox
-from gritstone.wit.actors.values import Core, Value
+from gritstone.kit.actors.boxes import Inbox, InboxMessage, Outbox
+from gritstone.kit.actors.values import Core, Value
 
 __all__ = ["AskActor", "MessageContext", "QueryContext"]
 

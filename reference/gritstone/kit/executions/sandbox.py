@@ -18,14 +18,14 @@ from gritstone.errors import Rejected
 from gritstone.grit import CBOR_BLAKE3, MemoryEngine
 from gritstone.grit.objects import Blob, Message, ObjectId
 from gritstone.grit.store import Store
+from gritstone.kit.executions.outcomes import Letter
+from gritstone.optional.isolation import Isolated
 from gritstone.runtime.agent import agent_step
 from gritstone.runtime.away import away_step
 from gritstone.runtime.batch import Batch, commit
 from gritstone.runtime.starting import start_world
 from gritstone.wasm.forks import Numbers
 from gritstone.wasm.guests import Guests
-from gritstone.wasm.isolation import Isolated
-from gritstone.wasm.outcomes import Letter
 from gritstone.wit.admission import Admitted
 from gritstone.wit.channels import unread
 from gritstone.wit.drive import Deadline, drive

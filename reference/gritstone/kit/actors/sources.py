@@ -21,7 +21,7 @@ from typing import Any
 from gritstone.errors import Invalid, Refusal
 from gritstone.grit.grammar import Alphabet
 from gritstone.grit.objects import Blob, ObjectId
-from gritstone.wit.actors.app import Wit
+from gritstone.kit.actors.app import Wit
 from gritstone.wit.code import Code
 from gritstone.wit.failures import failure
 from gritstone.wit.laws import Law

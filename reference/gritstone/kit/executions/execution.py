@@ -15,14 +15,14 @@ from pathlib import Path
 
 from gritstone.errors import Refusal, Rejected
 from gritstone.grit.objects import NO_HEADERS, Blob, ObjectId, Tree
-from gritstone.wasm.carrying import Unread, load_actor, save_actor
+from gritstone.kit.executions.archive import Unread, load_actor, save_actor
+from gritstone.kit.executions.environment import mount_name
+from gritstone.kit.executions.folders import Diff, compare_files, list_files, read_file, read_files, write_folder
+from gritstone.kit.executions.outcomes import OutOfFuel, Result, failed
+from gritstone.kit.executions.sandbox import Delivery, Sandbox
 from gritstone.wasm.cores import manifest_of, state_of, tree_at
 from gritstone.wasm.documents import Manifest, manifest_blob
-from gritstone.wasm.environment import mount_name
-from gritstone.wasm.folders import Diff, compare_files, list_files, read_file, read_files, write_folder
 from gritstone.wasm.forks import fork_core
-from gritstone.wasm.outcomes import OutOfFuel, Result, failed
-from gritstone.wasm.sandbox import Delivery, Sandbox
 from gritstone.wit.paths import find
 from gritstone.wit.position import position_of
 from gritstone.wit.workspace import Workspace

@@ -14,12 +14,12 @@ from typing import TypeAlias
 
 from gritstone.errors import Refusal
 from gritstone.grit.objects import NO_HEADERS, Blob, ObjectId, Tree
+from gritstone.kit.executions.environment import Environment, mount_name
+from gritstone.kit.executions.execution import Execution
+from gritstone.kit.executions.folders import read_folder
+from gritstone.kit.executions.outcomes import failed
+from gritstone.kit.executions.sandbox import Sandbox
 from gritstone.wasm.documents import manifest_blob
-from gritstone.wasm.environment import Environment, mount_name
-from gritstone.wasm.execution import Execution
-from gritstone.wasm.folders import read_folder
-from gritstone.wasm.outcomes import failed
-from gritstone.wasm.sandbox import Sandbox
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["spawn"]

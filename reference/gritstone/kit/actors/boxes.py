@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from gritstone.grit.objects import Mailbox, Message, ObjectId
-from gritstone.wit.actors.values import BlobObject, TreeObject, Value, open_value
+from gritstone.kit.actors.values import BlobObject, TreeObject, Value, open_value
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Content", "Inbox", "InboxMessage", "Outbox", "OutboxMessage"]

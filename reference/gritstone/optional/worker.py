@@ -1,4 +1,4 @@
-"""The process of the guests of a host: ``python -m gritstone.wasm.worker``, started by ``isolation``.
+"""The process of the guests of a host: ``python -m gritstone.optional.worker``, started by ``isolation``.
 
 It has no store: it asks for each object by its id, gives back those that it made, and decides nothing. The host hashes
 what it is given and admits the step. It talks through its standard input, and it ends when the host ends.
@@ -23,8 +23,8 @@ from gritstone.errors import Refusal
 from gritstone.grit.formats import FORMATS
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import ObjectId
+from gritstone.optional.frames import Channel, Frame, Head, join, read_id, read_refusal, refusal_head
 from gritstone.wasm.engine import Engine
-from gritstone.wasm.frames import Channel, Frame, Head, join, read_id, read_refusal, refusal_head
 from gritstone.wasm.guests import Guests
 from gritstone.wit.code import Ask, Code, Draft, Question, Request
 from gritstone.wit.laws import Laws

@@ -23,9 +23,9 @@ from gritstone.grit.memory import MemoryEngine
 from gritstone.grit.objects import NO_HEADERS, Blob, Message, ObjectId
 from gritstone.grit.references import Change
 from gritstone.grit.store import Store
+from gritstone.kit.executions.sandbox import Sandbox
 from gritstone.wasm.cores import is_wasm_actor
 from gritstone.wasm.handoff import adopt_actor, release_actor
-from gritstone.wasm.sandbox import Sandbox
 from gritstone.wasm.signature import read_references, sign_bundle, verify_bundle
 from gritstone.wit.objects import Objects
 from gritstone.wit.position import load_position, position_of

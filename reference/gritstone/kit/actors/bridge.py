@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from gritstone.errors import InternalError, Refusal
 from gritstone.grit.objects import ObjectId
-from gritstone.wit.actors.values import Value, open_value
+from gritstone.kit.actors.values import Value, open_value
 from gritstone.wit.code import Ask, Await, Request
 from gritstone.wit.workspace import Workspace
 

@@ -10,8 +10,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from gritstone.wit.actors.binding import parameters_of
-from gritstone.wit.actors.handling import Handled, HandlerCode
+from gritstone.kit.actors.binding import parameters_of
+from gritstone.kit.actors.handling import Handled, HandlerCode
 from gritstone.wit.canonical import Json
 from gritstone.wit.code import Code
 from gritstone.wit.proposals import MessageKind

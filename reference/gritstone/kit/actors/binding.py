@@ -19,9 +19,9 @@ from dataclasses import dataclass, is_dataclass
 from typing import Any, get_type_hints
 
 from gritstone.errors import Invalid
-from gritstone.wit.actors.boxes import Inbox, InboxMessage, Outbox
-from gritstone.wit.actors.contexts import MessageContext, QueryContext
-from gritstone.wit.actors.values import BlobObject, Core, TreeObject, Value
+from gritstone.kit.actors.boxes import Inbox, InboxMessage, Outbox
+from gritstone.kit.actors.contexts import MessageContext, QueryContext
+from gritstone.kit.actors.values import BlobObject, Core, TreeObject, Value
 
 __all__ = ["Parameters", "parameters_of"]
 

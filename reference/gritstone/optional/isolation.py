@@ -32,11 +32,11 @@ from typing import Any, TypeAlias
 
 from gritstone.errors import InternalError, Missing, Refusal
 from gritstone.grit.objects import ObjectId
+from gritstone.optional.frames import Channel, Frame, Head, read_id, read_refusal, refusal_head, split
 from gritstone.wasm.capabilities import audit
 from gritstone.wasm.cores import manifest_of, tree_at
-from gritstone.wasm.frames import Channel, Frame, Head, read_id, read_refusal, refusal_head, split
+from gritstone.wasm.failures import host_failure
 from gritstone.wasm.guests import Guests, no_log
-from gritstone.wasm.outcomes import host_trouble
 from gritstone.wit.code import Ask, Code, Draft, Play, Question, Request, Run
 from gritstone.wit.position import Position, position_of
 from gritstone.wit.workspace import Workspace
@@ -64,7 +64,7 @@ class _Process:
         with there, ExitStack() as stack:
             stack.enter_context(here)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gritstone.wasm.worker", json.dumps(options)],
+                [sys.executable, "-m", "gritstone.optional.worker", json.dumps(options)],
                 stdin=there.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -193,7 +193,7 @@ class Isolated(Guests):
         try:
             return _Process(options, self._memory_mb << 20)
         except OSError as error:
-            raise host_trouble(f"no process for guests: {error}") from error
+            raise host_failure(f"no process for guests: {error}") from error
 
     def give_back(self, process: _Process) -> None:
         """Let others talk to a process."""
@@ -259,7 +259,7 @@ class _Turn:
         if self._process is not None:
             self._process.end()
         self.end()
-        return host_trouble(f"the process of guests has ended: {why}")
+        return host_failure(f"the process of guests has ended: {why}")
 
     def end(self) -> None:
         """Let others have the process."""

@@ -16,11 +16,11 @@ the decorators, ``handling`` what is done with handlers, ``bridge`` what lets a 
 
 from __future__ import annotations
 
-from gritstone.wit.actors.app import Wit
-from gritstone.wit.actors.boxes import Inbox, InboxMessage, Outbox, OutboxMessage
-from gritstone.wit.actors.contexts import MessageContext, QueryContext
-from gritstone.wit.actors.sources import Sources
-from gritstone.wit.actors.values import BlobObject, Core, TreeObject
+from gritstone.kit.actors.app import Wit
+from gritstone.kit.actors.boxes import Inbox, InboxMessage, Outbox, OutboxMessage
+from gritstone.kit.actors.contexts import MessageContext, QueryContext
+from gritstone.kit.actors.sources import Sources
+from gritstone.kit.actors.values import BlobObject, Core, TreeObject
 
 __all__ = [
     "BlobObject",

@@ -12,11 +12,11 @@ from typing import Any
 
 from gritstone.errors import Missing
 from gritstone.grit.objects import ObjectId, Step
-from gritstone.wit.actors.binding import Parameters
-from gritstone.wit.actors.boxes import Inbox, InboxMessage, Outbox
-from gritstone.wit.actors.bridge import Bridge
-from gritstone.wit.actors.contexts import MessageContext, QueryContext
-from gritstone.wit.actors.values import BlobObject, Core, TreeObject
+from gritstone.kit.actors.binding import Parameters
+from gritstone.kit.actors.boxes import Inbox, InboxMessage, Outbox
+from gritstone.kit.actors.bridge import Bridge
+from gritstone.kit.actors.contexts import MessageContext, QueryContext
+from gritstone.kit.actors.values import BlobObject, Core, TreeObject
 from gritstone.wit.canonical import Json
 from gritstone.wit.code import Play, Question, Request, Run
 from gritstone.wit.failures import failure

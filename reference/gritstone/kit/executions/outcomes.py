@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gritstone.errors import Missing, Refusal, Rejected
+from gritstone.errors import Refusal, Rejected
 
 __all__ = [
     "Abandoned",
@@ -28,7 +28,6 @@ __all__ = [
     "SecurityViolation",
     "Trapped",
     "failed",
-    "host_trouble",
 ]
 
 
@@ -71,14 +70,6 @@ _KINDS: Mapping[str, type[Failed]] = {
     "failed:guest": Trapped,
     "host": Abandoned,
 }
-
-
-def host_trouble(what: str) -> Refusal:
-    """Make the refusal that abandons a transition, since the host cannot carry it out now.
-
-    It is no outcome: it is treated as if the store lacked something, and the message stays unread.
-    """
-    return Missing(what, rule="wasm.host.alive", code="host")
 
 
 def failed(refusal: Refusal, snapshot_id: str | None) -> Failed:

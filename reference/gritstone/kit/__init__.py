@@ -1,0 +1,7 @@
+"""The kit: libraries for people who use the reference from Python. No profile depends on the kit.
+
+- ``actors``: write the code of an actor as decorated handlers.
+- ``executions``: run an untrusted module one message at a time, without a runtime.
+"""
+
+__all__: list[str] = []
