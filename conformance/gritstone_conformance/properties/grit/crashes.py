@@ -170,7 +170,7 @@ def at_each_write(work: _Work, rule: str, trial: Trial, fmt: Format) -> None:
 
 
 def _dies_at(trial: Trial, fmt: Format, victim: SubjectLike, work: _Work, rule: str, number: int) -> bool:
-    """Let a process die before a write of its work and judge what it left; returns whether there was such a write."""
+    """Kill a process before a write of its work and judge what it left; returns whether there was such a write."""
     graph = _history(fmt, 5)
     pair = open_durable(trial, fmt, "v", victim)
     pair.play(*pair.take(graph.bundle()), pair.put(fmt.encode(Blob((), b"garbage"))))
@@ -207,7 +207,7 @@ def erased(trial: Trial, fmt: Format) -> None:
 
 
 def _erases_until(trial: Trial, fmt: Format, victim: SubjectLike, number: int) -> bool:
-    """Let a process die before a write of an erasure and judge the blob; returns whether there was such a write."""
+    """Kill a process before a write of an erasure and judge the blob; returns whether there was such a write."""
     graph = _history(fmt, 5)
     pair = open_durable(trial, fmt, "v", victim)
     pair.play(*pair.take(graph.bundle()))

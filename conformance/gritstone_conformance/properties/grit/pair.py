@@ -1,7 +1,7 @@
 """A pair: one handle of the subject, and the model store that it must be like.
 
 Each method carries an operation out on the model and returns the request with the model's answer as its expectation;
-:meth:`Pair.play` then sends such requests pipelined. Requests must be played in the order in which they were made.
+:meth:`Pair.play` then sends such requests pipelined. Requests must be sent in the order in which they were made.
 """
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ class Pair:
 
 
 def open_memory(trial: Trial, fmt: Format, handle: str = "s") -> Pair:
-    """Open a new memory store beside a new model."""
+    """Open a new memory store next to a new model."""
     pair = Pair(trial, Store(fmt, Limits.of(trial.claims.limits, trial.claims.features)), handle=handle)
     pair.play(pair.open(create=True))
     return pair
@@ -233,7 +233,7 @@ def open_durable(
     handle: str = "s",
     process: SubjectLike | None = None,
 ) -> Pair:
-    """Make a durable store in a fresh directory beside a new model."""
+    """Make a durable store in a fresh directory next to a new model."""
     model = Store(fmt, Limits.of(trial.claims.limits, trial.claims.features))
     pair = Pair(trial, model, handle=handle, directory=trial.directory(), process=process)
     pair.play(pair.open(create=True))

@@ -98,7 +98,7 @@ def _check_whole(trial: Trial, reply: Reply) -> None:
     else:
         lines = [line.split()[1:] for line in _header(reply.value.get("bytes", "")) if line.startswith("ref ")]
         rule = "grit.ref.snapshot"
-    targets = {tuple(line[1:]) for line in lines}  # of a line that is none, whatever stands there
+    targets = {tuple(line[1:]) for line in lines}  # of an invalid line, whatever it contains
     if len(lines) not in (0, len(_NAMES)) or len(targets) > 1:
         trial.fail("all names with one target", lines, words="a reader saw half an update", rule=rule)
 
@@ -211,10 +211,10 @@ def _processes(trial: Trial, pair: Pair, fmt: Format, *, others: int | None = No
 
 
 def _at_once(work: list[tuple[SubjectLike, list[Request]]]) -> list[list[Reply]]:
-    """Let each process carry its requests out, all at the same time; returns their replies.
+    """Run each process's requests, all processes at the same time; returns their replies.
 
     Raises:
-        SubjectFault: the first of those that came.
+        SubjectFault: the first that was raised.
     """
     barrier = threading.Barrier(len(work))
     replies: list[list[Reply]] = [[] for _ in work]

@@ -116,7 +116,7 @@ def unknown_ids(trial: Trial, fmt: Format, value: Object) -> None:
 
 
 def damaged(trial: Trial, fmt: Format, tape: Tape) -> None:
-    """Bytes that do not hash to their id are given out by nobody; putting the right ones makes the object present."""
+    """Bytes that do not hash to their id are not returned; putting the right ones makes the object present."""
     pair = open_memory(trial, fmt)
     graph = graphs.build(Tape(tape.take(graphs.GRAPH_TAPE)), fmt, size=4)
     reached = graph.reached()

@@ -1,4 +1,4 @@
-"""Answers: every request gets one, in order, and a broken request is nobody's refusal."""
+"""Answers: every request gets one, in order, and a broken request is answered by an error, never by a refusal."""
 
 from __future__ import annotations
 

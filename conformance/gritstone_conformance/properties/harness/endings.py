@@ -1,4 +1,4 @@
-"""Endings: a process goes when it is told to, and a socket carries nothing else than the pipes do."""
+"""Endings: a process exits on request, and a socket carries exactly the bytes that the pipes carry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOT_SERVED: Final = "the next client was not served after the one before had go
 
 
 def after_bye(trial: Trial) -> None:
-    """After its reply to bye the process exits with code 0 within 5 seconds and leaves nobody behind."""
+    """After its reply to bye the process exits with code 0 within 5 seconds and leaves no other process behind."""
     process = trial.spawn()
     trial.expect_many(_some_state(trial), on=process)
     faults = process_of(process).faults
@@ -34,7 +34,7 @@ def after_bye(trial: Trial) -> None:
 
 
 def after_eof(trial: Trial) -> None:
-    """After the end of its input the process exits within 5 seconds and leaves nobody behind."""
+    """After the end of its input the process exits within 5 seconds and leaves no other process behind."""
     process = trial.spawn()
     trial.expect_many(_some_state(trial), on=process)
     fault = process_of(process).end_input()
@@ -62,7 +62,7 @@ def same_bytes(trial: Trial) -> None:
     with ExitStack() as connections:
         first, gone = _connect(subject, connections)
         if _heard(first, _LISTEN_S):
-            trial.fail("silence", "bytes", words="bytes came before the first request")
+            trial.fail("silence", "bytes", words="bytes were received before the first request")
         first.send(encode_request(0, "hello", subject.terms.hello_args()))
         if not _heard(first, soon_s):
             trial.fail("a reply", "silence", words=_NOT_SERVED)

@@ -31,7 +31,7 @@ _ANY: Final[dict[str, Json]] = {"any": []}
 def is_time_free(op: str, args: dict[str, Json]) -> bool:
     """Return whether neither a clock, nor a free schedule, nor fresh entropy has a say in the answer to a request.
 
-    A request on a runtime is judged by how the runtime was started; here only the start itself can tell.
+    A request on a runtime depends on how the runtime was started; here only the start itself shows that.
 
     Spec: :rule:`harness.reply.repeatable`.
     """
@@ -65,7 +65,7 @@ def repeatable(trial: Trial) -> None:
 
 
 def _requests(trial: Trial) -> list[Asked]:
-    """Return the requests, with directories of their own; ``_ANY`` stands where only the first answer can tell."""
+    """Return the requests, with directories of their own; ``_ANY`` stands where only the first answer is known."""
     hello = process_of(trial.subject).terms.hello_args()
     listed = every_request(trial.claims, hello, trial.directory(), trial.path())
     asked: list[Asked] = [(op, args, _ANY) for op, args in listed if _is_asked(op, args)]

@@ -15,7 +15,7 @@ __all__ = ["PROPERTIES"]
 
 
 def isolated(trial: Trial) -> None:
-    """A reply depends only on what was asked about its own handle: two stores in three orders answer the same."""
+    """A reply depends only on the requests on its own handle: two stores in three orders answer the same."""
     fmt = format_of(trial.claims)
     one, other = blob_of(fmt, b"one"), blob_of(fmt, b"other")
     left, right = _script("s", fmt, one, other), _script("t", fmt, other, one)

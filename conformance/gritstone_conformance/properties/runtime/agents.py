@@ -193,7 +193,7 @@ def mail_first(trial: Trial, fmt: Format) -> None:
 
 
 def same_effects(trial: Trial, fmt: Format) -> None:
-    """The same message of two senders is two effects: who is answered or acknowledged is one of them."""
+    """The same message of two senders is two effects: each is answered and acknowledged on its own."""
     rule = "runtime.effect.open"
     double = Double(trial, fmt)
     stage = double.stage

@@ -1,4 +1,4 @@
-"""Arming: a process that can kill itself does so at the write it was told, and at no other, and counts every write.
+"""Arming: a process kills itself at the write that was armed and at no other, and counts every write.
 
 Everything else that is said of killed runtimes rests on this: see ``crashes``.
 """
@@ -132,7 +132,7 @@ def _rehearse(trial: Trial, fmt: Format, victim: SubjectLike) -> list[int]:
 
 
 def _wrong_death(trial: Trial, fmt: Format, victim: SubjectLike, death: _Death) -> _Wrong | None:
-    """Let the process die at a write; returns what is wrong with where it died, or with what is there afterwards.
+    """Kill the process at a write; returns what is wrong with where it died, or with what is there afterwards.
 
     A process that looked at the stores of a death goes on to the next one; so half as many have to be started.
     """

@@ -41,7 +41,7 @@ def _move(double: Double, *changes: tuple[str, bytes | None]) -> None:
 
 
 def _leave(double: Double, space: str, actor: bytes) -> tuple[str, bytes]:
-    """Let an actor be away at its head, as the operations of other profiles do; returns the reference and the step."""
+    """Make an actor away at its head, as the operations of other profiles do; returns the reference and the step."""
     name, head = f"{space}/{actor.hex()}", double.model.mailroom.heads[actor]
     _move(double, (f"heads/{actor.hex()}", None), (name, head))
     return name, head
@@ -75,7 +75,7 @@ def still(trial: Trial, fmt: Format) -> None:
 
 
 def unborn(trial: Trial, fmt: Format) -> None:
-    """A genesis message creates no actor that is away, whoever sent it, also after a start, and creates it later."""
+    """A genesis message from any sender creates no actor that is away, also after a start, and creates it later."""
     for space in _SPACES:
         double = Double(trial, fmt)
         stage = double.stage
@@ -212,7 +212,7 @@ def meanwhile(trial: Trial, fmt: Format) -> None:
 
 
 def _leave_now(house: House, space: str, actors: tuple[bytes, ...], before: Mapping[str, str]) -> bool:
-    """Let actors be away if their heads are as listed; returns whether they were."""
+    """Make actors away if their heads are as listed; returns whether they were."""
     changes: list[Json] = []
     for actor in actors:
         name = f"heads/{actor.hex()}"

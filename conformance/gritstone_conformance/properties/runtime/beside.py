@@ -279,7 +279,7 @@ def closed_no_more(trial: Trial, fmt: Format) -> None:
     pair.first.inject([Injection(asker, (), asks)])
 
     def remove() -> None:
-        """Let the asked actor forget the tree, prune it, and store it again without its leaf."""
+        """Make the queried actor forget the tree, prune it, and store it again without its leaf."""
         second = pair.second
         second.inject([Injection(asked, (("mt", "cleanup"),), forgets)])
         second.ask("runtime.run", {"runtime": second.runtime, "max_steps": 1}, RAN)
@@ -323,7 +323,7 @@ class _Repeated:
 
 
 def _left_meanwhile(pair: _Pair, space: str, actor: bytes, injection: Injection) -> None:
-    """Let another process set a reference while a run of an actor is in progress, and compare what is left of it."""
+    """Set a reference from another process while a run of an actor is in progress, and compare what is left of it."""
     rule = "runtime.away.expected"
     pair.begin()
     pair.first.inject([injection])

@@ -87,7 +87,7 @@ def _choose(double: Double, tape: Tape) -> bool:
 
 
 def beside(trial: Trial, fmt: Format) -> None:
-    """What one runtime did on a store and let the process know is what another one on it tells and goes on from."""
+    """What one runtime did on a store and reported is what another runtime on it reports and resumes from."""
     rule = "runtime.query.monotone"
     double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 3)))
     stage = double.stage

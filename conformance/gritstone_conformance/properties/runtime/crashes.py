@@ -51,7 +51,7 @@ def killed(make: _Make, most: int | None, trial: Trial, fmt: Format) -> None:
 
 
 def killed_at_first(trial: Trial, fmt: Format) -> None:
-    """A death while a store gets its agent leaves both references or none, and the next start goes on from there."""
+    """A death while a store gets its agent leaves both references or none, and the next start resumes from there."""
     victim = trial.spawn()
     writes = _writes_of_first(trial, fmt, victim)
     if writes > _MOST_WRITES:
@@ -127,7 +127,7 @@ def drawn(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
 
 
 def sampled(trial: Trial, fmt: Format, share: int, which: int) -> None:
-    """The same for kills at moments of nobody's choice."""
+    """The same for kills at random moments."""
     ordeal = Ordeal(trial, fmt, _LONG[which](fmt))
     ordeal.at_times(share)
     trial.remark = "killed at some moments, sampled"

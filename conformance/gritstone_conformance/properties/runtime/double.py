@@ -1,4 +1,4 @@
-"""The double: a runtime of the subject beside the model's, asked the same, where only one thing can happen.
+"""The double: a runtime of the subject next to the model's, with the same requests, where only one thing can happen.
 
 With a chosen schedule that is always so. With a free one it is where, at each run, never more than one actor has
 something to read, and then only in one way; a script that leaves more open is a fault of the script. Every answer, and
@@ -286,7 +286,7 @@ class Double:
         self.fill()
 
     def fill(self) -> None:
-        """Let every object of the stage that is not in the store be put there."""
+        """Put every object of the stage that is not in the store."""
         encodings = list(self.stage.graph.encodings.items())[self._put :]
         self._put += len(encodings)
         for identity, data in encodings:
@@ -298,7 +298,7 @@ class Double:
         self._waiting.append((op, args, expect, rule))
 
     def _settle(self) -> str:
-        """Let the model do what can be done; there is never more than one thing."""
+        """Run the model until no step is possible; there is never more than one choice."""
         while True:
             listed = choices(self.model)
             assert len(listed) <= 1, "the script leaves open what a free schedule does"

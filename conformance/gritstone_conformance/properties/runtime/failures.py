@@ -1,4 +1,4 @@
-"""Failure: what is tried again and how often, what is marked, who is told, and what mends it."""
+"""Failure: what is retried and how often, what is marked, which senders get receipts, and what removes a mark."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def marked(trial: Trial, fmt: Format) -> None:
 
 
 def healed(trial: Trial, fmt: Format) -> None:
-    """An admitted update unmarks, and what had failed is tried anew; a refused one leaves the mark."""
+    """An admitted update unmarks, and what had failed is tried again; a refused one leaves the mark."""
     rule = "runtime.fail.unmark"
     double = Double(trial, fmt)
     stage = double.stage
@@ -167,7 +167,7 @@ def bad_steps(trial: Trial, fmt: Format) -> None:
 
 
 def failing_updates(trial: Trial, fmt: Format) -> None:
-    """An update that keeps failing is answered by the step that only reads, and marks nobody."""
+    """An update that keeps failing is answered by the step that only reads, and marks no actor."""
     rule = "runtime.fail.update"
     double = Double(trial, fmt, Terms(config=Config(0, 0, 2)))
     stage = double.stage
@@ -228,7 +228,7 @@ def receipts(trial: Trial, fmt: Format) -> None:
 
 
 def out_of_time(trial: Trial, fmt: Format) -> None:
-    """Naps of a transition add up; who ran out of time is marked, and mark and receipt tell the class ``timeout``."""
+    """Naps of a transition add up; an actor out of time is marked, and mark and receipt have the class ``timeout``."""
     rule = "runtime.receipt.form"
     double = Double(trial, fmt, Terms(config=Config(0, 0, 1), transition_ms=_LIMIT_MS))
     stage = double.stage

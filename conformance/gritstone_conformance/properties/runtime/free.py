@@ -31,7 +31,7 @@ __all__ = ["PROPERTIES", "scenario"]
 
 
 def scenario(*, fails: bool = True, asks: bool = True, cleanups: bool = False) -> Given:
-    """Draw ``scenario``, and ``seed``: a number for what is chosen besides."""
+    """Draw ``scenario``, and ``seed``: a number for the other choices."""
 
     def given(fmt: Format) -> dict[str, st.SearchStrategy[Any]]:
         drawn = scenarios.scenarios(fmt, fails=fails, asks=asks, cleanups=cleanups)
@@ -104,7 +104,7 @@ _AHEAD: Final = {"unsent": "runtime.head.before-route", "cycle": "runtime.head.b
 
 
 def cut(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
-    """With cleanups, collecting and pruning in between the history is legal, and whoever was collected is gone."""
+    """With cleanups, collecting and pruning in between the history is legal, and each collected actor is gone."""
     house = House(trial, fmt, _terms(scenario))
     house.start()
     note_situations(trial, scenario)
@@ -216,7 +216,7 @@ def known_shapes(trial: Trial, fmt: Format) -> None:
     house.play_scenario(Scenario(stage.graph, (hub,), mail))
     verdict = house.check()
     if verdict.actors != 21:
-        trial.fail(21, verdict.actors, words="not all actors came to be", rule="runtime.route.rest")
+        trial.fail(21, verdict.actors, words="not all actors were created", rule="runtime.route.rest")
 
 
 def fenced(trial: Trial, fmt: Format) -> None:

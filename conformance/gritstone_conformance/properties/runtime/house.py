@@ -25,7 +25,7 @@ from gritstone_conformance.trial import Asked, SubjectLike, Trial
 __all__ = ["RAN", "House"]
 
 RAN: Final = {"any": [ok(cause=cause, steps={"$": "any"}, parked={"$": "any"}) for cause in ("max-steps", "rest")]}
-"""A run with ``max_steps``: it stops after about as many, or it came to rest before."""
+"""A run with ``max_steps``: it stops after about as many, or was at rest before."""
 
 _SENT = {"any": [ok(message={"$": "any"}), refused("rejected")]}
 
@@ -96,7 +96,7 @@ class House:
                 self.sent.append(Sent(each.to, each.headers, each.content, each.mode, message))
 
     def run(self, runtime: str | None = None) -> dict[str, Json]:
-        """Let the runtime go to rest; returns what it says."""
+        """Run the runtime to rest; returns its reply."""
         self.play()
         args = {"runtime": runtime or self.runtime, "max_steps": MOST_STEPS}
         rest = ok(cause="rest", steps={"$": "any"}, parked={"$": "any"})
@@ -132,7 +132,7 @@ class House:
         is_whole: bool = True,
         rules: Mapping[str, str] | None = None,
     ) -> Verdict:
-        """Export and judge the history, and that it goes on from the last export; ``rules`` as in ``check_export``."""
+        """Export and judge the history, and that it resumes from the last export; ``rules`` as in ``check_export``."""
         self.play()
         verdict = check_export(
             self.trial,

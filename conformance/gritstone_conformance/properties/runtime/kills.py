@@ -1,6 +1,6 @@
-"""Killed and started again: how a script is played until its process dies, and what must hold after each death.
+"""Killed and started again: how a script is run until its process dies, and what must hold after each death.
 
-A *point* is one death. Its process plays the script on a new durable store, one request at a time, and is killed: by
+A *point* is one death. Its process runs the script on a new durable store, one request at a time, and is killed: by
 itself at a durable write that it was armed for (feature ``fault.kill``), else by the suite. What was answered by then
 is known. The process is started again, the store is opened as it is, and judged twice: as it was found, and after it
 went on to rest and the rest of the script was asked of it. The request that was not answered is asked again.
@@ -39,7 +39,7 @@ _MOST_LIVES: Final = 500
 """More than any script needs, for each life is longer than the one before."""
 
 _MOST_DEATHS: Final = 1000
-"""Of a script that is killed before and after each of its writes; what is counted is the word of whoever counts."""
+"""Of a script that is killed before and after each of its writes, as the process counts them."""
 
 _FOUND: Final = {
     "bundle": "runtime.recover.step",
@@ -58,7 +58,7 @@ DEATH_RULES: Final = (
     *("runtime.recover.injection", "runtime.recover.continue", "runtime.recover.unmark", "runtime.recover.collect"),
     "grit.ref.durable",
 )
-"""The rules that are judged after a death, besides those of any history."""
+"""The rules that are judged after a death, in addition to those of any history."""
 
 _ARGS: Final[dict[str, dict[str, Json]]] = {"prune": {"pins": []}}
 _ANSWERS: Final = {
@@ -108,7 +108,7 @@ class Ordeal:
     # --- deaths ----------------------------------------------------------------------------------------
 
     def rehearse(self) -> None:
-        """Play the script unharmed: what fails here does not fail because of a kill."""
+        """Run the script unharmed: what fails here does not fail because of a kill."""
         house, known = self._begin()
         self._arm(NEVER, "before")
         before = self._count()

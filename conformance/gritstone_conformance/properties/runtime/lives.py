@@ -27,12 +27,12 @@ _PAUSE_S: Final = 0.02
 
 
 def _creator(double: Double) -> bytes:
-    """Return an actor that does what it is told."""
+    """Return an actor that runs the program in each message."""
     return double.born(b"creator")
 
 
 def collected(trial: Trial, fmt: Format, tape: Tape) -> None:
-    """Exactly those go that nobody holds, nobody names and whose mail was read; and those that it sets free."""
+    """Actors that are not held, not named and whose mail was read are collected, with those that they set free."""
     rule = "runtime.collect.collected"
     double = Double(trial, fmt)
     stage = double.stage
@@ -316,7 +316,7 @@ def inert(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 def pruned(trial: Trial, fmt: Format) -> None:
-    """A prune beside a started runtime loses nothing that a reference reaches."""
+    """A prune next to a started runtime loses nothing that a reference reaches."""
     rule = "runtime.prune.running"
     double = Double(trial, fmt)
     stage = double.stage
@@ -362,8 +362,8 @@ def pruned_meanwhile(trial: Trial, fmt: Format) -> None:
         (sender, (Injection(sender, (), says[0]),)),  # the slow message is sent
         (other, (Injection(asker, (), asks), Injection(other, (), empty), Injection(other, (), empty, "signal"))),
         (sender, (Injection(sender, (), says[1]),)),  # while it is being run, it is superseded
-        (sender, (Injection(sender, (("mt", "cleanup"),), empty),)),  # who sent it forgets that
-        (asked, (Injection(asked, (("mt", "cleanup"),), forgets),)),  # and who was asked, what it said
+        (sender, (Injection(sender, (("mt", "cleanup"),), empty),)),  # the sender forgets that it sent
+        (asked, (Injection(asked, (("mt", "cleanup"),), forgets),)),  # and the queried actor forgets its answer
     ):
         before = _head(house, moves)
         house.inject(mail)

@@ -1,4 +1,4 @@
-"""Running and stopping: what waits costs nothing, what is slow holds up nobody, what is stopped is over."""
+"""Running and stopping: waiting costs nothing, a slow actor delays no other, and a stopped runtime is over."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SOME: Final = 30  # steps of a game that takes more
 _TRIES: Final = 3
 _STOP_S: Final = 5.0
 _NAP_MS: Final = 150
-_HELD: Final = {"lost": "runtime.run.declined"}  # who is blamed where mail is left that waits for nothing
+_HELD: Final = {"lost": "runtime.run.declined"}  # the rule that is named where mail is left that waits for nothing
 
 
 def _check_idle(trial: Trial, rule: str) -> None:
@@ -88,7 +88,7 @@ def genesis_behind(trial: Trial, fmt: Format) -> None:
 
 
 def _waiting_house(trial: Trial, fmt: Format) -> House:
-    """Let mail of three senders wait for an actor that a fourth creates: what is read in which steps is free."""
+    """Keep mail of three senders waiting for an actor that a fourth creates: the distribution over steps is free."""
     stage = Stage(Graph(fmt))
     target, maker = stage.core(b"target"), stage.core(b"maker")
     senders = [stage.core(b"sender %d" % number) for number in range(3)]
@@ -142,7 +142,7 @@ def declined(trial: Trial, fmt: Format) -> None:
 
 
 def declined_again(trial: Trial, fmt: Format) -> None:
-    """Each new message makes what was declined a choice again, however often; when it is declined again, it is none."""
+    """Each new message makes a declined message a choice again, however often; declined again, it is no choice."""
     rule = "runtime.run.declined"
     double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 3)))
     stage = double.stage

@@ -35,7 +35,7 @@ def _says(double: Double, mt: str = "") -> bytes:
 
 
 def dropped(trial: Trial, fmt: Format) -> None:
-    """A release drops the entries that nothing depends on, all in one step, and tells of which actors."""
+    """A release drops the entries that nothing depends on, all in one step, and reports of which actors."""
     double = Double(trial, fmt)
     actors = [double.born(b"%d" % number) for number in range(4)]
     log = double.stage.program(programs.append("log", b"t"))

@@ -19,7 +19,7 @@ _HEAD: Final = re.compile("heads/[0-9a-f]{64}")
 
 
 def check_pairs(trial: Trial, found: History) -> None:
-    """Every receipt has the mark that it tells of, unless an update or a collection removed it.
+    """Every receipt has the mark that it reports, unless an update or a collection removed it.
 
     That every mark has its receipt is asked by the history checker.
 
@@ -47,7 +47,7 @@ def _marks(found: History) -> dict[bytes, bytes]:
 
 
 def _receipts(found: History) -> Iterator[bytes]:
-    """Yield the messages of which receipts tell."""
+    """Yield the messages that receipts report."""
     for (sender, _), channel in found.channels.items():
         for identity in channel.messages if sender == found.agent else ():
             message = found.shelf.message(identity)

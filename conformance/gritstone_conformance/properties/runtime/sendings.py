@@ -18,7 +18,7 @@ _SCRIPTS: Final = ("E.F.E.", "E.FE.F.", "E.-E.F.", "E.-F.-E.", "EFE.F.E.", "EF-E
 
 
 def _programs(double: Double, to: bytes, contents: tuple[bytes, bytes], mt: str = "") -> dict[str, bytes]:
-    """Return what a sender is told for each letter of a script."""
+    """Return what a sender is sent for each letter of a script."""
     stage = double.stage
     return {
         "E": stage.program(programs.send(0, 1, mt, b"s"), to, contents[0]),

@@ -9,7 +9,7 @@ __all__ = ["note_situations"]
 
 
 def note_situations(trial: Trial, scenario: Scenario) -> None:
-    """Tell the trial which situations a scenario comes into.
+    """Report to the trial which situations a scenario reaches.
 
     Spec: :rule:`suite.property.reach`.
     """

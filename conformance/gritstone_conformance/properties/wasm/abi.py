@@ -38,11 +38,11 @@ GRANTS: Final[dict[str, Any]] = {
     "send": "any",
     "spawn": "any",
 }
-"""Everything that is granted to who calls functions."""
+"""All grants of a caller of functions."""
 
 MESSAGE, ACTOR, LAST, CORE, INBOX, OUTBOX, TREE, BLOB, _EMPTY = range(1, 10)
 KINDS: Final = (MESSAGE, LAST, CORE, INBOX, BLOB, _EMPTY, 0, 200)
-"""Slots with an id of each kind, a blob with headers and no data, the zero id, and an id that nobody gave."""
+"""Slots with an id of each kind, a blob with headers and no data, the zero id, and an unknown id."""
 
 _FUNCTION: Final = "wasm.abi.function"
 _LONG: Final = "/".join(["n" * 255] * 16)  # 4,095 bytes

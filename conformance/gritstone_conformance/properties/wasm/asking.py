@@ -51,7 +51,7 @@ def metering(module: bytes, rule: str | None = None, entry: str = "wit", pages: 
 def of_engines(
     name: str, body: Callable[..., None], *rules: str, given: Given | None = None, **more: Any
 ) -> tuple[Property, ...]:
-    """Return a property of what engines do, which no format changes: it is played in the first that is claimed.
+    """Return a property of engines, which no format changes: it is run in the first claimed format.
 
     Args:
         name: profile, topic and slug.

@@ -33,7 +33,7 @@ _PAGES: Final = 64
 
 
 class Target:
-    """A bench with an actor that counts in its memory, and that nobody else may touch."""
+    """A bench with an actor that counts in its memory, and that no other actor may touch."""
 
     def __init__(self, trial: Trial, fmt: Format) -> None:
         self.trial = trial
@@ -41,7 +41,7 @@ class Target:
         self.counter = self.bench.run(guest("counter"), {"image": True, "pages": 4}, title=b"counter", rule=_ALIVE)
 
     def count(self) -> None:
-        """Let the counter count, beside a new one, and send what waits."""
+        """Run the counter, next to a new one, and send what waits."""
         self.counter.tell(self.bench.stage.blob(b""), rule=_SURVIVES)
         self.bench.run(guest("counter"), title=b"new", rule=_SURVIVES)
         self.bench.play()

@@ -31,7 +31,7 @@ MAIN: Final = b"wasm:code/main.wasm"
 """The data of the code nodes of an actor on this bench."""
 
 Members = Mapping[str, Any] | bytes | None
-"""Members of a manifest beside ``v``, or its bytes; None: there is none."""
+"""Members of a manifest next to ``v``, or its bytes; None: there is none."""
 
 
 class GuestBench(Workbench):
@@ -96,7 +96,7 @@ class GuestBench(Workbench):
         return made
 
     def pretend(self, actor: Actor, core: bytes) -> bytes:
-        """Add a step behind the head of an actor that nobody made, with another core; returns its id."""
+        """Add a step with another core behind the head of an actor, without its code; returns its id."""
         return self.add(replace(actor.value, previous=actor.head, core=core))
 
     def probe(
@@ -145,7 +145,7 @@ def of_executors(
     kind: str = "property",
     reach: Mapping[str, float] | None = None,
 ) -> tuple[Property, ...]:
-    """Return one property per format, for who makes single steps of modules, with or without a runtime."""
+    """Return one property per format, for implementations of single steps of modules, with or without a runtime."""
     found = in_each_format(
         name,
         body,
@@ -169,7 +169,7 @@ def in_one_format(
     features: tuple[str, ...] = (),
     examples: int | None = None,
 ) -> tuple[Property, ...]:
-    """Return one property of what no format changes, for executors: it is played in the first that is claimed."""
+    """Return one property of what no format changes, for executors: it is run in the first claimed format."""
 
     def play(trial: Trial, **drawn: Any) -> None:
         body(trial, FORMATS[trial.claims.formats[0]], **drawn)
@@ -180,5 +180,5 @@ def in_one_format(
 
 
 def _profiles(features: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the profile that a case needs: who claims ``wasm`` claims ``wit``, and is an executor by that."""
+    """Return the profile that a case needs: a claim of ``wasm`` includes ``wit`` and the executor."""
     return ("wasm",) if "wasm.continuation" in features else ("wit",)

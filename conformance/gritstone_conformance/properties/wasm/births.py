@@ -134,7 +134,7 @@ def respects(trial: Trial, fmt: Format) -> None:
 
 
 def tanks(trial: Trial, fmt: Format, tape: Tape) -> None:
-    """The tanks of children are paid from the tank of who sends their birth, all at once, or the step is denied."""
+    """The tanks of children are paid from the tank of the sender of their birth, all at once, or the step is denied."""
     bench = GuestBench(trial, fmt)
     rule = "wasm.grant.spawn-tank"
     sizes = [tape.pick((0, 1, 1_000_000, 5_000_000, (1 << 63) - 1)) for _ in range(3)]

@@ -92,7 +92,7 @@ def scope(trial: Trial, fmt: Format) -> None:
     there = bench.stage.tree(t=bench.stage.blob(b"there"))
     for raw in (False, True):
         actor = bench.run(script_guest(), {**GRANTS, **({"raw": True} if raw else {})}, title=b"raw" if raw else b"a")
-        for identity in (there, actor.identity, fmt.hash(b"nobody stored this"), bytes(32)):
+        for identity in (there, actor.identity, fmt.hash(b"never stored"), bytes(32)):
             actor.tell(bench.stage.blob(_probes(identity).data()), rule="wasm.abi.scope")
     keys = Script().call("input", 3, slot(INBOX)).call("entry", slot(INBOX), 0, slot(40), 31, slot(41))
     for identity in (bench.outside, actor.tips[bench.outside]):  # what was not written is not in scope
@@ -228,7 +228,7 @@ _WRONG: Final = (
 
 
 def wrong(trial: Trial, fmt: Format) -> None:
-    """Of several things that are wrong with the arguments, the first in the order is told, for what it costs."""
+    """If several arguments are wrong, the first in the order is reported, at its cost."""
     world = World(trial, fmt)
     for rows in (_WRONG[: len(_WRONG) // 2], _WRONG[len(_WRONG) // 2 :]):
         script = spoken().act("store", BUFFERS + 0xF00, 0xFF)

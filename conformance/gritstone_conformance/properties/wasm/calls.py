@@ -1,4 +1,4 @@
-"""Calls: what gives the step, what is left where none is given, and that each call begins anew."""
+"""Calls: what makes the step, what is left where no step is made, and that each call starts from the core."""
 
 from __future__ import annotations
 

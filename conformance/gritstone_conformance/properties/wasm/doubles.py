@@ -26,7 +26,7 @@ PUPPET_GRANTS: Final = {name: value for name, value in TEST_GRANTS.items() if na
 
 
 class GuestDouble(Double):
-    """A runtime of the subject beside the model's; a message that fails is marked at once.
+    """A runtime of the subject next to the model's; a message that fails is marked at once.
 
     Attributes:
         rule: what is blamed.

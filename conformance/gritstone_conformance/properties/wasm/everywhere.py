@@ -60,7 +60,7 @@ _SURROUNDINGS: Final[tuple[dict[str, str], ...]] = (
 
 @contextmanager
 def _surrounded(names: dict[str, str]) -> Iterator[None]:
-    """Let processes that are started meanwhile have other variables in their environment."""
+    """Start processes with other variables in their environment within this context."""
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(names)
     try:
@@ -74,7 +74,7 @@ def _surrounded(names: dict[str, str]) -> Iterator[None]:
 
 
 def _travel(trial: Trial, fmt: Format, bench: GuestBench) -> list[Asked]:
-    """Let every guest make its journey in the model; returns all requests of it."""
+    """Run the journey of every guest in the model; returns all its requests."""
     for journey in JOURNEYS:
         if set(journey.features) <= set(trial.claims.features):
             way = journey.plan(fmt)

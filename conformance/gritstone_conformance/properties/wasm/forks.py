@@ -1,4 +1,4 @@
-"""Forks: the first core of an actor that goes on from where another one is, and the lives of both."""
+"""Forks: the first core of an actor that resumes from the state of another one, and the scenarios of both."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _head(house: GuestDouble, actor: bytes) -> bytes:
 
 
 def _bear(house: GuestDouble, core: bytes | None) -> bytes:
-    """Let a fork begin its life."""
+    """Start a fork."""
     assert core is not None, "the model forks it"
     house.inject(core, core, headers=GENESIS, rule=house.rule)
     house.run(rule=house.rule)
@@ -95,7 +95,7 @@ def exact(trial: Trial, fmt: Format) -> None:
 
 
 def refused(trial: Trial, fmt: Format) -> None:
-    """What is no step of a Wasm actor, and a manifest or state that is none, is not forked."""
+    """A step of no Wasm actor, and an invalid manifest or state, are not forked."""
     house = GuestDouble(trial, fmt, "wasm.fork.exact")
     stage = house.stage
     plain = stage.core(b"plain", b"external:absent")

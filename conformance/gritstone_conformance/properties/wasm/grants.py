@@ -149,7 +149,7 @@ def sends(to: str, content: str = "", mt: bytes = b"", *, twice: bool = False, p
 
 
 def _sends_both(one: str, other: str) -> Script:
-    """Return a script that sends the same to two that stand at paths of its core."""
+    """Return a script that sends the same to two actors at paths of its core."""
     script = beginning().find(CORE, one, 10).find(CORE, other, 14)
     script.call("input", 4, slot(_OUTBOX)).call("message", ZERO_AT, 0, 0, slot(_BLOB), slot(11))
     script.call("mail", slot(_OUTBOX), slot(10), slot(11), slot(13)).call(
@@ -159,7 +159,7 @@ def _sends_both(one: str, other: str) -> Script:
 
 
 def send(trial: Trial, fmt: Format) -> None:
-    """Who is no recipient is sent nothing: a peer, whom a reply is due, a child, and with ``any`` everybody is one."""
+    """An actor that is no recipient is sent nothing; a peer, one owed a reply, a child, and with ``any`` all are."""
     bench = GuestBench(trial, fmt)
     rule = "wasm.grant.send"
     other, peer = bench.stage.tree(name=bench.stage.blob(b"other")), bench.stage.tree(name=bench.stage.blob(b"peer"))
@@ -187,7 +187,7 @@ def send(trial: Trial, fmt: Format) -> None:
 
 
 def _send_again(bench: GuestBench, rule: str) -> None:
-    """Let an actor send to its child, and withdraw that, while it may give birth and once it may not any more."""
+    """Send from an actor to its child, and withdraw that, while it may give birth and once it may not any more."""
     child = bench.guest_core(script_guest(), {"fuel": 1, "pages": 1}, b"child")
     actor = bench.run(script_guest(), {"spawn": "wasm"}, title=b"mother", child=child)
     actor.tell(bench.stage.blob(sends("child", "child", b"genesis").data()), rule=rule)
@@ -201,7 +201,7 @@ def _send_again(bench: GuestBench, rule: str) -> None:
 
 
 def updates(trial: Trial, fmt: Format) -> None:
-    """An update that raises rights is not sent without ``spawn`` ``any``, not even to who was created here."""
+    """An update that raises rights is not sent without ``spawn`` ``any``, not even to an actor created here."""
     bench = GuestBench(trial, fmt)
     stage = bench.stage
     contents = {

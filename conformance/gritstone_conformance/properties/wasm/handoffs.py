@@ -50,7 +50,7 @@ def _reply(house: GuestDouble) -> bytes:
 
 
 def refused(trial: Trial, fmt: Format) -> None:
-    """Who is not here, stands still, or is not at rest is not released; who is here, or is none, is not adopted."""
+    """An absent, released or busy actor is not released; a present or invalid actor is not adopted."""
     house = GuestDouble(trial, fmt, _OWNER)
     stage = house.stage
     actor, echo = house.guest(b"a", "counter", KEEPS), _reply(house)
@@ -101,7 +101,7 @@ def refused(trial: Trial, fmt: Format) -> None:
 
 
 def waiting(trial: Trial, fmt: Format) -> None:
-    """Who stands still makes no step, whatever it is sent, also after a start; its mail waits until it is adopted."""
+    """A released actor makes no step, whatever it is sent, also after a start; its mail waits until it is adopted."""
     house = GuestDouble(trial, fmt, _STILL)
     stage = house.stage
     actor, friend = house.guest(b"a", "counter", KEEPS), house.guest(b"b", "counter", KEEPS)
@@ -127,7 +127,7 @@ def waiting(trial: Trial, fmt: Format) -> None:
 
 
 def unborn(trial: Trial, fmt: Format) -> None:
-    """A genesis message brings nobody to life who stands still here."""
+    """A genesis message creates no actor that was released here."""
     house = GuestDouble(trial, fmt, _STILL)
     actor = house.guest(b"a", "counter", KEEPS)
     other = house.guest(b"b", "counter", KEEPS)
@@ -273,7 +273,7 @@ def at_home_again(trial: Trial, fmt: Format) -> None:
 
 
 def _elsewhere(house: GuestDouble, actor: bytes) -> tuple[list[bytes], bytes]:
-    """Let the model's actor live in another store of an agent of the same id; returns what it brings, and its step."""
+    """Run the model's actor in another store of an agent of the same id; returns what it brings, and its step."""
     store = house.pair.model.copy()
     for name in [name for name in store.references if name != f"moved/{actor.hex()}"]:
         del store.references[name]

@@ -1,4 +1,4 @@
-"""State and image: what a step leaves of them, what the next call finds, and which of them nobody restores."""
+"""State and image: what a step leaves of them, what the next call finds, and which of them are not restored."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def _state_defects(bench: GuestBench) -> Iterator[tuple[str, bytes]]:
 
 
 def _memory_defects(bench: GuestBench) -> Iterator[tuple[str, bytes]]:
-    """Yield what stands in the memory: blobs for trees, names that are no numbers or too large, pages that are none."""
+    """Yield memory entries: blobs for trees, names that are no numbers or too large, invalid pages."""
     blob, page = bench.stage.blob(b"x"), bench.stage.blob(b"\1" + bytes(PAGE - 1))
     for name in ("", "/00", "/0", "/0g", "/000", "/0A"):
         yield f"wasm/memory{name}", blob

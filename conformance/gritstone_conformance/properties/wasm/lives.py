@@ -75,7 +75,7 @@ def renewed(trial: Trial, fmt: Format) -> None:
 
 
 _ENDS: Final = (b"", b"r", b"s", b"f", b"t", b"h", b"rf", b"?", b"x", b"rr")
-"""What ``effects`` is told: steps, failures of each kind, and what declines nothing."""
+"""The arguments of ``effects``: steps, failures of each kind, and what declines nothing."""
 
 
 def used(trial: Trial, fmt: Format, tape: Tape) -> None:

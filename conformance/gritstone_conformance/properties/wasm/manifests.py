@@ -79,7 +79,7 @@ _DEEPER: Final[tuple[Any, ...]] = (
 
 
 def _bent() -> Iterator[bytes]:
-    """Yield manifests in other spellings, and bytes that are none at all."""
+    """Yield manifests in other spellings, and bytes that are no manifest."""
     good = encode_item({"v": 1, "fuel": 1_000_000})
     yield from (
         b"",
@@ -231,7 +231,7 @@ def limits(trial: Trial, fmt: Format) -> None:
     store = ("i32.store", ("i32.const", last), ("i32.const", 1))
     module.entry([grown, store, written, "i32.or", full, "i32.or"])
     actor = bench.guest(module.binary(), {"fuel": 1 << 40, "pages": most})
-    expect = refused("rejected", "failed:guest:7")  # the model need not have so much memory
+    expect = refused("rejected", "failed:guest:7")  # the model need not have this memory
     message = actor.send(actor.identity, "genesis")
     bench.fill()
     mail = [[bench.outside.hex(), message.hex()]]

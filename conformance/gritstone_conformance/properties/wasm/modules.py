@@ -24,7 +24,7 @@ _LONG: Final = ("module bytes", "functions", "body bytes")
 
 
 def _ask_twins(trial: Trial, found: Iterator[Twin], rule: str) -> None:
-    """Ask for each module with a defect, and for the one beside it."""
+    """Request each module with a defect, and its twin without."""
     asked = {}
     for twin in found:
         asked[twin.good, twin.entry] = admitting(twin.good, rule, twin.entry)
@@ -48,7 +48,7 @@ def table_index(trial: Trial) -> None:
 
 
 def state(trial: Trial) -> None:
-    """What would leave state beside memory and integer globals is refused, and what is not simply placed."""
+    """A module that keeps state outside memory and integer globals is refused, and one that is not simply placed."""
     _ask_twins(trial, twin_parts.state(), "wasm.module.state")
 
 

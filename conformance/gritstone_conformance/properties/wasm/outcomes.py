@@ -31,7 +31,7 @@ _MERGED: Final = ("memory-bounds", "indirect-call", "unrepresentable")
 
 
 def traps(trial: Trial, fmt: Format) -> None:
-    """Every cause of a trap gives the code of that trap; those that engines tell apart give one."""
+    """Every cause of a trap gives the code of that trap; causes that engines distinguish give one code."""
     bench = GuestBench(trial, fmt)
     for code, causes in CAUSES.items():
         rule = "wasm.outcome.merged" if code in _MERGED else "wasm.outcome.code"

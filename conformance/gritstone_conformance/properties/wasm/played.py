@@ -1,6 +1,6 @@
-"""The properties of ``wit`` and ``runtime``, played by the puppet's module in place of external code.
+"""The properties of ``wit`` and ``runtime``, run with the puppet's module in place of external code.
 
-Left out is what tells the two apart on purpose: forms of code nodes, time that ``Z`` takes, limits of objects, and
+Left out is what distinguishes the two on purpose: forms of code nodes, time that ``Z`` takes, limits of objects, and
 counts of objects that nothing reaches.
 """
 
@@ -48,7 +48,7 @@ _IN_GATE: Final = frozenset(
         *("runtime/route/self", "runtime/query/rest", "runtime/life/collected"),
     }
 )
-"""What is played in ``gate``, with a quarter of the examples; the rest in ``search`` only."""
+"""What runs in ``gate``, with a quarter of the examples; the rest runs in ``search`` only."""
 
 
 def _played() -> Iterator[Property]:

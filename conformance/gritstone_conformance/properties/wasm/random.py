@@ -75,7 +75,7 @@ def still(trial: Trial, fmt: Format) -> None:
 
 
 def granted(trial: Trial, fmt: Format) -> None:
-    """A member that the manifest begins to grant starts anew, one that it ceases to grant is gone."""
+    """A member that the manifest begins to grant starts again, one that it ceases to grant is gone."""
     bench = GuestBench(trial, fmt)
     key, clock = {"random": bytes(range(32))}, {"clock": {"start": 100, "tick": 5}}
     actor = bench.run(script_guest(), {**key, **clock})

@@ -143,7 +143,7 @@ def broken(trial: Trial, fmt: Format) -> None:
     flipped = bundle[:-1] + bytes((bundle[-1] ^ 1,))
     for data in (bundle[:-9], flipped, unfit, b"", bundle + b"x"):
         expect = _unread(trial, fmt, data)
-        assert expect is not None, "nobody can read it"
+        assert expect is not None, "no implementation can read it"
         trial.expect("wasm.sign", {"bundle": to_base64(data), "secret": to_base64(secret)}, expect, rule=_COVERS)
         for text in (signature, b"{}"):
             args: dict[str, Json] = {"bundle": to_base64(data), "signature": to_base64(text), "keys": [key.hex()]}

@@ -1,4 +1,4 @@
-"""Snapshots on their way: one that was changed in any bit is taken by nobody."""
+"""Snapshots in transfer: one with any changed bit is refused."""
 
 from __future__ import annotations
 

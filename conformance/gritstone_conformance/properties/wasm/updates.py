@@ -143,7 +143,7 @@ def by_code(trial: Trial, fmt: Format) -> None:
 
 
 def creators(trial: Trial, fmt: Format) -> None:
-    """A cleanup leaves the creator in the core, so that after a prune updates of it, and of nobody else, are taken."""
+    """A cleanup leaves the creator in the core, so that after a prune its updates, and only those, are accepted."""
     rule = "wasm.grant.creator"
     house = GuestDouble(trial, fmt, rule)
     stage = house.stage
@@ -168,7 +168,7 @@ def creators(trial: Trial, fmt: Format) -> None:
 
 
 def _forget_creator(house: GuestDouble, rule: str) -> None:
-    """Cut the history of an actor whose core does not name its creator, and then keep everybody from updating it."""
+    """Cut the history of an actor whose core does not name its creator, and refuse updates of it from any sender."""
     stage = house.stage
     actor = house.guest(b"nobody's", "counter", {"update": "any"})
     house.tell(actor, stage.blob(b"clean"), "cleanup", rule=rule)

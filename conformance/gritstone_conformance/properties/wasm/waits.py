@@ -66,7 +66,7 @@ def resume(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 def renewed(trial: Trial, fmt: Format) -> None:
-    """Another module, or none of the image, drops the suspended call: the entry begins anew."""
+    """Another module, or none of the image, drops the suspended call: the entry starts again."""
     bench = GuestBench(trial, fmt)
     rule = "wasm.wait.resume"
     actor = bench.run(waiter(), _IMAGE)

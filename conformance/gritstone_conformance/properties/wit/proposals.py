@@ -49,7 +49,7 @@ def other_headers(trial: Trial, fmt: Format) -> None:
 
 
 def invalid(trial: Trial, fmt: Format) -> None:
-    """What is no proposal is refused as such, and makes no step; what is one beside it is not."""
+    """An invalid proposal is refused as such and makes no step; its valid twin makes one."""
     bench = Workbench(trial, fmt)
     actor, rule = bench.born(), "wit.proposal.valid"
     other, third = (bench.stage.tree(name=bench.stage.blob(name)) for name in (b"other", b"third"))

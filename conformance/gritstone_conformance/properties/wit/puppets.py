@@ -66,7 +66,7 @@ def generated(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 def _read(bench: Workbench, actor: Actor, tape: Tape) -> None:
-    """Let the actor read everything; what fails or is held is taken back."""
+    """Make the actor read everything; what fails or is held is taken back."""
     inbox = bench.executor.shelf.mail(actor.value.inbox)
     mail = [(sender, tip) for sender, tip in sorted(actor.tips.items()) if inbox.get(sender) != tip]
     if mail:
@@ -89,7 +89,7 @@ def noise(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 def every_cut(trial: Trial, fmt: Format) -> None:
-    """A program that ends within an operand fails; one that ends between two ops does what came before."""
+    """A program that ends within an operand fails; one that ends between two ops runs the ops before."""
     bench = Workbench(trial, fmt)
     actor = bench.born()
     head = actor.head

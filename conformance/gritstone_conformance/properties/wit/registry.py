@@ -42,8 +42,8 @@ def in_each_format(
         body: takes the trial, the format, and what ``given`` draws.
         rules: the rules it judges; the first is blamed where no step names another.
         given: what it draws, or None: it runs once.
-        features: what must be claimed besides the profile (``runtime`` for cases of ``harness``, ``wit`` for those of
-            executors of modules, which need not claim ``wasm``).
+        features: what must be claimed in addition to the profile (``runtime`` for cases of ``harness``, ``wit`` for
+            those of executors of modules, which need not claim ``wasm``).
         kind: as in :class:`Property`.
         examples: how many in the profile ``gate``; None: as many as the kind has.
         cost: as in :class:`Property`.
@@ -69,7 +69,7 @@ def in_each_format(
 
 
 def played_by_guests(prop: Property, *, examples: int | None, search_only: bool) -> Property:
-    """Return a property of :func:`in_each_format` in which the puppet's module plays every test actor.
+    """Return a property of :func:`in_each_format` in which the puppet's module is the code of every test actor.
 
     What the puppet has to do is then what :rule:`wasm.puppet.same` says; every other rule binds as it is.
     There are no floors of reach, for its examples are few.

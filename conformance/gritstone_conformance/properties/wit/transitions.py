@@ -1,4 +1,4 @@
-"""Transitions: whose code runs, when it declines, what it is told, and how it fails."""
+"""Transitions: whose code runs, when it declines, which arguments it gets, and how it fails."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def attempts(trial: Trial, fmt: Format) -> None:
 
 
 def classes(trial: Trial, fmt: Format) -> None:
-    """A failed transition is refused with the class and code of its cause, and the actor goes on from where it was."""
+    """A failed transition is refused with the class and code of its cause, and the actor resumes from where it was."""
     bench = Workbench(trial, fmt)
     rule = "wit.transition.class"
     actor = bench.born()

@@ -162,7 +162,7 @@ def refusals(trial: Trial, fmt: Format) -> None:
 
 
 def frozen(trial: Trial, fmt: Format, tape: Tape) -> None:
-    """Frozen paths keep their ids, or stay absent, in every step, whoever makes it; all others may change."""
+    """Frozen paths keep their ids, or stay absent, in every step of any maker; all others may change."""
     bench = Workbench(trial, fmt)
     stage = bench.stage
     lines = tape.pick(

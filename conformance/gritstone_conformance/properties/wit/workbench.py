@@ -1,7 +1,7 @@
-"""The workbench: one store of the subject on which the suite plays the runtime, beside the model's.
+"""The workbench: one store of the subject on which the suite acts as the runtime, next to the model's.
 
 Objects are added to a stage and put before the next request; each operation is carried out on the model at once, and
-asked of the subject when the bench is played, all requests pipelined. So a property reads like the scenario it is.
+asked of the subject when the bench runs, all requests pipelined. So a property reads like the scenario it is.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ class Actor:
 
 
 class Workbench:
-    """One store, with requests that wait to be played.
+    """One store, with requests that wait to be sent.
 
     Attributes:
         stage: adds objects.
-        outside: the id of a tree that stands for who sends from outside.
+        outside: the id of a tree that stands for the sender outside.
     """
 
     def __init__(self, trial: Trial, fmt: Format, handle: str = "s") -> None:
@@ -208,7 +208,7 @@ class Workbench:
             self.pair.play(*waiting)
 
     def fill(self) -> None:
-        """Let every object of the stage that is not in the store be put there."""
+        """Put every object of the stage that is not in the store."""
         encodings = list(self.stage.graph.encodings.items())[self._put :]
         self._put += len(encodings)
         for identity, data in encodings:
