@@ -204,6 +204,8 @@ class Store:
         limits = self.limits
         bundle = scan(data, self.format, object_bytes=limits.object_bytes, tree_depth=limits.tree_depth)
         defects = [*bundle.defects, *self._conflicts(bundle.references)]
+        if len(after := self.references | bundle.references) > limits.refs:
+            defects.append(exhausted("grit.ref.limit", f"{len(after)} references"))
         if defects:
             self._loosen(bundle)
             return Refusal(defects).expectation()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from gritstone_conformance.model.bundle import write
 from gritstone_conformance.model.formats import CBOR_BLAKE3, Format
 from gritstone_conformance.model.limits import FLOORS, Limits
 from gritstone_conformance.model.refusals import ok
@@ -15,7 +16,7 @@ from gritstone_conformance.properties.grit.references import blobs
 from gritstone_conformance.properties.grit.registry import each_format, is_first
 from gritstone_conformance.trial import Asked, Trial
 
-__all__ = ["PROPERTIES"]
+__all__ = ["PROPERTIES", "blob_of"]
 
 _CLAIMED_BYTES: Final = 67_108_864  # what a small input may raise the peak by
 _CHANGE_BYTES: Final = 256  # of a request, for one change; a limit whose update fits no frame is not tried
@@ -29,7 +30,7 @@ def whole_object(trial: Trial, fmt: Format) -> None:
     limits = pair.model.limits
     if limits.object_bytes < FLOORS["object_bytes"]:
         trial.fail("at least the floor", limits.object_bytes, words="the limit object_bytes is below its floor")
-    at, over = _blob_of(fmt, limits.object_bytes), _blob_of(fmt, limits.object_bytes + 1)
+    at, over = blob_of(fmt, limits.object_bytes), blob_of(fmt, limits.object_bytes + 1)
     data, junk = fmt.encode(at), bytes(limits.object_bytes + 1)
     for asked in (pair.put(data), pair.put(junk)):
         pair.play(asked)
@@ -41,7 +42,7 @@ def whole_object(trial: Trial, fmt: Format) -> None:
             pair.play(asked)
 
 
-def _blob_of(fmt: Format, size: int) -> Blob:
+def blob_of(fmt: Format, size: int) -> Blob:
     """Return the blob whose encoding has exactly so many bytes."""
     length = size - len(fmt.encode(Blob((), bytes(size // 2)))) + size // 2
     while len(fmt.encode(Blob((), bytes(length)))) > size:
@@ -91,6 +92,9 @@ def references_in_one_store(trial: Trial, fmt: Format) -> None:
         pair.play(pair.cas(one_more), pair.refs("t/m"), pair.cas(Change("t/0", target, None), one_more))
         pair.play(pair.cas(Change("t/0", None, target)), pair.refs("t/m"), pair.cas(Change("t/more", target, None)))
         pair.play(pair.cas(Change("t/0", None, target)), pair.cas(Change("t/1", target, target)))
+        frames = {target: pair.model.objects[target]}
+        pair.play(*pair.take(write(fmt, {"t/0": target, "t/more": target}, frames)), pair.refs("t/m"))
+        pair.play(*pair.take(write(fmt, {"t/0": target, "t/1": target}, frames)))
     pair.play(pair.refs("t/", None, 2), pair.refs("t/", f"t/{count - 1}", 2), rule="grit.ref.list")
 
 

@@ -12,6 +12,7 @@ from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.transcode import MAPPED_SPACES, transcode
 from gritstone_conformance.model.values import Blob, Message, Tree, to_base64
 from gritstone_conformance.properties.grit import draws
+from gritstone_conformance.properties.grit.limits import blob_of
 from gritstone_conformance.properties.grit.pair import open_memory
 from gritstone_conformance.properties.grit.registry import each_format, is_first
 from gritstone_conformance.properties.relying import relying
@@ -147,6 +148,19 @@ def long_and_deep(trial: Trial, fmt: Format) -> None:
     trial.expect_many([*requests, asking(trial, deep.bundle(), fmt, other)])
 
 
+def longer_in_the_new_format(trial: Trial, fmt: Format) -> None:
+    """An object that is longer than ``object_bytes`` in the new format is ``exhausted``; one of that length is not."""
+    other = other_format(fmt)
+    limit = trial.claims.limits["object_bytes"]
+    requests = []
+    for blob in (blob_of(fmt, limit), blob_of(other, limit)):
+        graph = Graph(fmt)
+        graph.references = {"tags/a": graph.add(blob)}
+        requests.append(asking(trial, graph.bundle(), fmt, other))
+    for request in requests:
+        trial.expect_many([request])
+
+
 _TRANSCODE: Final = ("transcode",)
 _CARRIED: Final = "grit.bundle.bytes"
 
@@ -205,6 +219,13 @@ PROPERTIES: Final = (
         *("transcode/long-and-deep", long_and_deep, "grit.graph.iterative"),
         features=_TRANSCODE,
         cost=700,
+        both=True,
+    ),
+    *each_format(
+        *("transcode/longer-than-allowed", longer_in_the_new_format, "grit.object.size-limit"),
+        features=_TRANSCODE,
+        cost=700,
+        formats=(CBOR_BLAKE3.name,),
         both=True,
     ),
 )
