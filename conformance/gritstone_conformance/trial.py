@@ -1,4 +1,4 @@
-"""A trial: one example of a property, played on a live subject against the model's word.
+"""A trial: one example of a property, run on a live subject and compared with the model.
 
 A property calls :meth:`Trial.expect` for each request, giving what the model says the answer must be. The first wrong
 answer raises :class:`Divergence`, which carries the requests so far as the steps of a case: so each failure that
@@ -46,7 +46,7 @@ class SubjectLike(Protocol):
         """Send requests pipelined within the window and return replies in order; raises SubjectFault."""
 
     def allow_guests(self, seconds: float) -> None:
-        """Give each transition and query so many seconds more from now on."""
+        """Add so many seconds to the deadline of each transition and query from now on."""
 
     def kill(self) -> None:
         """SIGKILL the process group now; the next ``ask`` starts a fresh process."""
@@ -55,7 +55,7 @@ class SubjectLike(Protocol):
         """SIGKILL the process group and clear nothing away: from another thread, while requests are unanswered."""
 
     def close(self) -> None:
-        """Say bye and wait for the end; kill what is left."""
+        """Send bye and wait for the end; kill what is left."""
 
     def peak_rss_bytes(self) -> int | None:
         """Return the peak resident size of the process since the last reset, or None where it cannot be read."""
@@ -75,7 +75,7 @@ class Divergence(Exception):  # noqa: N818 - a finding, not an error
         steps: all requests of the example so far, with the model's expectations; the last one failed.
         rule: the rule that is broken.
         replayable: whether the steps alone, in one process, show the fault again.
-        around: what stands beside the difference in the answer, for people.
+        around: what is next to the difference in the answer, for people.
         history: the part of a history around the fault, for people, or None.
         remark: what else a report says, or None.
     """
@@ -112,7 +112,7 @@ class Property:
         requires: claims it needs.
         kind: ``property``, ``machine``, ``crash`` or ``wire``; for the report and the budget of examples.
         examples: examples in the profile ``gate`` (None: the profile's own number).
-        search_only: whether it is played in the profile ``search`` only, since it takes long or depends on luck.
+        search_only: whether it runs in the profile ``search`` only, since it takes long or depends on luck.
         cost: what it costs in ``gate``, in vectors, so that jobs get equal shares (None: what its kind costs).
         reach: situation -> the least share of the examples in ``gate`` that must come into it.
     """
@@ -136,7 +136,7 @@ class Trial:
 
     Attributes:
         remark: what a report says about the case where it passes, or None.
-        reached: the situations that this example came into.
+        reached: the situations that this example reached.
     """
 
     def __init__(self, subject: SubjectLike, rule: str, spawn: Callable[[], SubjectLike] | None = None) -> None:
@@ -248,7 +248,7 @@ class Trial:
         self.fail(expected, f"{took_s:.6f} s; if the machine had other work, ask again while it rests", words=words)
 
     def reach(self, situation: str, here: object = True) -> None:
-        """Say that this example came into a situation, if ``here``; what follows from draws and model alone.
+        """Record that this example reached a situation, if ``here``; what follows from draws and model alone.
 
         Of each request that is expected to be accepted or refused this is said already, as ``grit.cas refused``.
 
@@ -258,7 +258,7 @@ class Trial:
             self.reached.add(situation)
 
     def spends(self, units: int) -> None:
-        """Say that guests will spend so many units in each call from now on, which takes its time; 0: as usual."""
+        """Announce that guests will spend so many units in each call from now on, which takes time; 0: as usual."""
         self.subject.allow_guests(units / _UNITS_A_SECOND)
 
     def spawn(self) -> SubjectLike:
@@ -287,7 +287,7 @@ class Trial:
             if handles:
                 self.subject.ask_many([("grit.close", {"store": handle}) for handle in handles])
         except SubjectFault:
-            pass  # the subject keeps it among its faults, where whoever plays the trial looks
+            pass  # the subject keeps it among its faults, which the caller checks
         finally:
             for root in self._roots:
                 remove_folder(root)

@@ -90,7 +90,7 @@ def test_a_unit_that_breaks_ends_the_campaign() -> None:
     client = Inline({}, ["tcp://a"])
     broken = SimpleNamespace(status="error", exception=lambda: ZeroDivisionError("x"))
     client.submit = lambda *_, **__: broken  # type: ignore[method-assign]
-    with pytest.raises(DataError, match="a unit could not be played: ZeroDivisionError: x"):
+    with pytest.raises(DataError, match="a unit could not be run: ZeroDivisionError: x"):
         played(client, [])
 
 

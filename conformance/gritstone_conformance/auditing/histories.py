@@ -52,7 +52,7 @@ def history_outcomes(
             words = f"another finding is named; seen too: {seen[0].fault} at {seen[0].place.path}"
             outcomes.append(recorder.skipped(item, words))
         elif check.number == 14 and not at_rest:
-            outcomes.append(recorder.skipped(item, "nobody said that the store was at rest (--at-rest)"))
+            outcomes.append(recorder.skipped(item, "the store was not declared to be at rest (--at-rest)"))
         elif check.number == 15 and not is_continued:
             outcomes.append(recorder.skipped(item, "there is no earlier export of the store (--before)"))
         else:
@@ -74,7 +74,7 @@ def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool, is_continu
     ]
     seen = {finding.check for finding in verdict.findings}
     words += ["at rest, nothing lost"] if at_rest and 14 not in seen else []
-    words += ["goes on from the earlier export"] if is_continued and 15 not in seen else []
+    words += ["resumes from the earlier export"] if is_continued and 15 not in seen else []
     unasked = [word for word, was_asked in (("rest", at_rest), ("continuation", is_continued)) if not was_asked]
     words += [f"not asked: {', '.join(unasked)}"] if unasked else []
     return " · ".join(words)

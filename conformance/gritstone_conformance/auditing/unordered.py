@@ -2,7 +2,7 @@
 
 A store that was written before the canonical order was required holds such objects, and an audit that refuses them says
 nothing about the history. Here each of them is reported once. The graph is then written again with every map in order,
-the history is checked in that copy, and what is found there is told with the ids of the file.
+the history is checked in that copy, and its findings are reported with the ids of the file.
 
 Spec: :rule:`suite.audit.lenient`.
 """

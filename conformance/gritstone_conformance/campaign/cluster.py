@@ -1,7 +1,7 @@
 """The cluster: workers of Dask, each with room for one implementation at a time.
 
 All that the suite knows of Dask is here. A unit asks for the resource ``iut``, of which a worker has one, so that no
-two implementations share a worker; a unit whose worker was lost is played again by another one.
+two implementations share a worker; a unit whose worker was lost is run again by another one.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ class Cluster:
         self.workers = len(self._ready())
 
     def played(self, units: Sequence[Unit], patience_s: float, tell: Callable[[str], None]) -> Iterator[Part]:
-        """Let the workers play units; yields each part as it comes.
+        """Run units on the workers; yields each part as it arrives.
 
         Args:
             units: in the order of their numbers.
             patience_s: seconds after which something must have gone wrong.
-            tell: is told of a worker that is refused.
+            tell: is called with the reason why a worker is refused.
 
         Raises:
             UsageError: no worker has the implementation that is meant.
-            DataError: a unit could not be played, or not in that time.
+            DataError: a unit could not be run, or not in that time.
         """
         futures = [self._submit(unit) for unit in units]
         coming = self._distributed.as_completed(futures, timeout=patience_s)
@@ -59,14 +59,14 @@ class Cluster:
                 else:
                     coming.add(self._elsewhere(units[part.index], part, tell))
         except TimeoutError as problem:
-            raise DataError(f"a unit was not played within {patience_s:.0f} s: are there workers left?") from problem
+            raise DataError(f"a unit was not run within {patience_s:.0f} s: are there workers left?") from problem
         finally:
             self._client.cancel(futures)
 
     def _part(self, future: Any) -> Part:
         if future.status != "finished":
             problem = future.exception()
-            raise DataError(f"a unit could not be played: {type(problem).__name__}: {problem}")
+            raise DataError(f"a unit could not be run: {type(problem).__name__}: {problem}")
         part: Part = future.result()
         return part
 
@@ -74,7 +74,7 @@ class Cluster:
         return self._client.submit(_on_worker, unit, workers=workers, resources=_RESOURCE, pure=False, retries=1)
 
     def _elsewhere(self, unit: Unit, part: Part, tell: Callable[[str], None]) -> Any:
-        """Have a unit played by any worker but those that were refused."""
+        """Submit a unit to any worker that was not refused."""
         if part.worker not in self._refused:
             tell(f"worker {part.worker} is refused: {part.refused}")
         self._refused.add(part.worker)

@@ -1,6 +1,6 @@
 """A unit: one shard, searched for a span on the implementation of the machine that it comes to.
 
-It is played only where the implementation is the one that the campaign is about: the same files, byte for byte, and the
+It is run only where the implementation is the one that the campaign is about: the same files, byte for byte, and the
 same answer to ``hello``. What was found comes along, within bounds; it was shrunk where it was found.
 """
 
@@ -55,7 +55,7 @@ class Unit:
         command: starts the implementation.
         identity: which one it has to be.
         selection: the cases; its shard is the unit's number, and how many there are.
-        settings: how to play; the seed is that of the whole campaign.
+        settings: how to run; the seed is that of the whole campaign.
         terms: what the implementation is held to.
     """
 
@@ -68,12 +68,12 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What came of a unit.
+    """The result of a unit.
 
     Attributes:
         index: the number of the unit.
-        worker: who played it.
-        refused: why this worker must not play it, or None.
+        worker: the worker that ran it.
+        refused: why this worker must not run it, or None.
         report: the sealed part; empty where it was refused.
         found: name and bytes of the files that were found.
     """
@@ -86,7 +86,7 @@ class Part:
 
 
 class _Silent:
-    """Tells nobody; a :class:`~gritstone_conformance.running.verifying.Listener`."""
+    """Reports nothing; a :class:`~gritstone_conformance.running.verifying.Listener`."""
 
     def begin(self, header: Mapping[str, Json], notes: Sequence[str]) -> None:
         """Do nothing."""
@@ -119,7 +119,7 @@ def identify(command: Sequence[str], terms: Terms) -> Identity:
 
 
 def play(unit: Unit, worker: str) -> Part:
-    """Play a unit on this machine, where the implementation is the right one."""
+    """Run a unit on this machine, where the implementation is the right one."""
     index = unit.selection.shard[0]
     refused = _difference(unit)
     if refused is not None:

@@ -1,4 +1,4 @@
-"""Comparing: implementations beside each other, and one beside itself.
+"""Comparing: implementations with each other, and one with itself.
 
 Who is right is never found out here: the rules say, by the judge that every run has. What is found out is where answers
 differ, what of that no rule forbids, and whether one goes on where another stopped.

@@ -1,8 +1,8 @@
 """Against: the same requests to two implementations, and what the rules say to each difference of their answers.
 
 Each is judged in a run of its own, by the rules alone; the other one has no say. A difference in a case where one of
-them fails is *settled*: the rule says who is wrong. A difference that no rule objects to is a *dispute*: the text
-leaves it open, or says too little, and whoever writes the text should know.
+them fails is *settled*: the rule names the wrong one. A difference that no rule objects to is a *dispute*: the text
+leaves it open, or says too little, and the authors of the text should know.
 
 Spec: :rule:`suite.dispute.no-vote`.
 """
@@ -100,7 +100,7 @@ def compare_sides(one: Side, other: Side) -> tuple[list[Finding], list[str], int
     for case, mine in one.transcript.scripts.items():
         theirs = other.transcript.scripts.get(case)
         if theirs is None or mine.verdict not in _EXECUTED or theirs.verdict not in _EXECUTED:
-            continue  # who does not claim it was not asked, who broke has not answered
+            continue  # unclaimed: not asked; broken: no answer
         compared += 1
         found = list(partings(case, mine, theirs))
         findings += [_judged(each, (one.letter, mine), (other.letter, theirs)) for each in found if not each.is_asked]
@@ -109,7 +109,7 @@ def compare_sides(one: Side, other: Side) -> tuple[list[Finding], list[str], int
 
 
 def _judged(parting: Parting, one: tuple[str, Script], other: tuple[str, Script]) -> Finding:
-    """Say what the rules say: each of the two is wrong if its own answer failed, whatever the other answered."""
+    """Return the judgement of the rules: each of the two is wrong if its own answer failed, whatever the other's is."""
     sides = (one, other)
     broken = {letter: script.rule or "" for (letter, script), own in zip(sides, parting.blamed, strict=True) if own}
     return Finding(parting, (one[0], other[0]), broken)
@@ -120,7 +120,7 @@ def verify_against(context: RunContext, others: Sequence[Target], listener: List
 
     Args:
         context: the run of the first; the file of expected failures is of that run only.
-        others: the implementations that the first is compared with; their reports stand beside that of the first.
+        others: the implementations that the first is compared with; their reports are written next to its report.
         listener: makes the listener of each run.
         out: where people read.
 

@@ -1,4 +1,4 @@
-"""The battery: one command in many surroundings, asked the same each time, and a table of what its answers hang on.
+"""The battery: one command in many environments with the same requests, and a table of what its answers depend on.
 
 Only time-free requests are compared, those on which no clock, free schedule or fresh entropy has a say. Each condition
 has processes of its own; the first changes nothing, so it shows what differs by itself. Verdicts do not count here.
@@ -97,7 +97,7 @@ class Row:
 
 
 def run_battery(context: RunContext, out: TextIO) -> int:
-    """Ask one command in all surroundings, show the table, and write it beside the report.
+    """Run one command in all environments, show the table, and write it next to the report.
 
     Returns:
         The exit code: 0 all answers are equal; 1 some are not; 3 nothing was compared.
@@ -151,7 +151,7 @@ def _shortened(item: Planned) -> Planned | None:
 
 @dataclass(frozen=True, slots=True)
 class _Player:
-    """Plays the plan on a fresh process of a command.
+    """Runs the plan on a fresh process of a command.
 
     Attributes:
         command: the command as it was given.
@@ -163,14 +163,14 @@ class _Player:
     terms: Terms
 
     def play(self, command: Command, plan: Plan) -> tuple[Transcript, Json]:
-        """Return what was asked and answered, and the answer to hello."""
+        """Return the requests with their answers, and the answer to hello."""
         subject, transcript = Subject(command, self.terms), Transcript()
         overhear(transcript, plan, subject, self.book, self.settings, _nobody)
         return transcript, subject.claims.raw
 
 
 def _nobody(outcome: object) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 def _tried(condition: Condition, player: _Player, plan: Plan, usual: Transcript) -> Row:

@@ -1,7 +1,7 @@
-"""Lives: a runtime stops after some steps, and another one goes on from its export until nothing is left to do.
+"""Lives: a runtime stops after some steps, and another one resumes from its export until nothing is left to do.
 
-With a chosen schedule the other makes the choices that were left, and all references are those of who never stopped.
-With a free one nobody can say what comes next, so the history that is left has to be legal and at rest.
+With a chosen schedule the other makes the choices that were left, and all references are those of a run without a stop.
+With a free one the next step is unknown, so the history that is left has to be legal and at rest.
 
 Spec: :rule:`suite.resume.matrix`, :rule:`harness.schedule.order`, :rule:`runtime.history.bundle`.
 """
@@ -82,7 +82,7 @@ class _Past:
 
 
 def play_lives(matrix: Matrix, hosts: Sequence[Host], formats: Iterable[Format], lives: Iterable[Life]) -> None:
-    """Play lives over all ordered pairs and all cuts, and add what came of it to the matrix.
+    """Run scenarios over all ordered pairs and all cuts, and add the results to the matrix.
 
     Raises:
         Stuck: an operation that a life needs was not answered.
@@ -130,7 +130,7 @@ def _note(matrix: Matrix, life: Life, fmt: Format, pair: tuple[str, str], cut: i
 
 
 def _straight(host: Host, life: Life, scenario: Scenario, fmt: Format) -> _Past:
-    """Lead a life to its end, and export at every cut."""
+    """Run a scenario to its end, and export at every cut."""
     handle, past = host.open(fmt), _Past()
     for data in scenario.graph.encodings.values():
         host.ask("grit.put", store=handle, bytes=to_base64(data))
@@ -152,7 +152,7 @@ def _straight(host: Host, life: Life, scenario: Scenario, fmt: Format) -> _Past:
 
 
 def _resume(host: Host, life: Life, fmt: Format, past: _Past, cut: int) -> tuple[str | None, int]:
-    """Go on from a cut; returns in words what is wrong, or None, and how many steps were made."""
+    """Resume from a cut; returns in words what is wrong, or None, and how many steps were made."""
     handle = host.open(fmt)
     host.take(handle, past.bundles[cut])
     runtime = _start(host, handle, life)
@@ -202,7 +202,7 @@ def _chosen(host: Host, runtime: str, wanted: Sequence[Json]) -> Iterator[Json]:
 
 
 def _freely(host: Host, runtime: str) -> Iterator[Json]:
-    """Let a free runtime make one step after the other; gives something after each."""
+    """Make one step after the other on a runtime with a free schedule; yields after each."""
     for _ in range(_MOST_STEPS):
         if host.ask("runtime.run", runtime=runtime, max_steps=1)["cause"] != "max-steps":
             return

@@ -1,6 +1,6 @@
-"""The matrix: implementations in processes of their own, what came of each pair and cut, and where they part.
+"""The matrix: implementations in processes of their own, the result of each pair and cut, and where they differ.
 
-Decides what an implementation has to answer so that one can go on where another stopped; who plays what is decided in
+Decides what an implementation has to answer so that one can resume where another stopped; the scenarios are in
 ``resume`` and ``lives``.
 """
 
@@ -21,7 +21,7 @@ __all__ = ["MAIL", "SENDER", "Difference", "Host", "Matrix", "Stuck"]
 
 MAIL: Final = "tags/mail"
 SENDER: Final = "tags/sender"
-"""References to the newest message of a journey and to who sends it."""
+"""References to the newest message of a journey and to its sender."""
 
 _PIECE_BYTES: Final = 1 << 20
 _MOST_SHOWN: Final = 10
@@ -67,7 +67,7 @@ class Host:
         self.ask("grit.close", store=handle)
 
     def put(self, handle: str, itinerary: Itinerary) -> None:
-        """Put the objects that a journey begins with, and name its mail and who sends it."""
+        """Put the objects that a journey begins with, and name its mail and the sender."""
         encodings = itinerary.graph.encodings.values()
         requests = [("grit.put", {"store": handle, "bytes": to_base64(data)}) for data in encodings]
         for reply in self.subject.ask_many(requests):
@@ -125,8 +125,8 @@ class Difference:
     Attributes:
         journey: the name of the journey.
         format: the name of the format.
-        source: who stopped.
-        target: who went on; the same for a straight run.
+        source: the implementation that stopped.
+        target: the implementation that resumed; the same for a straight run.
         cut: steps made before the bundle was carried over; 0 for a straight run.
         step: the number of the first step that differs, from 1.
         words: what differs.
@@ -151,9 +151,9 @@ class Matrix:
 
     Attributes:
         letters: one for each implementation, in the order given.
-        cuts: (from, to) -> cuts that were played.
+        cuts: (from, to) -> cuts that were run.
         steps: steps that were made and compared.
-        journeys: the names of those that somebody made.
+        journeys: the names of those that were made.
         differences: where heads are not equal.
     """
 

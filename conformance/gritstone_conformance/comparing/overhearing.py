@@ -1,4 +1,4 @@
-"""Overhearing: a run that is played case by case, and what was asked and answered in each.
+"""Overhearing: a run case by case, with the requests and answers of each case.
 
 It comes to the verdicts that any run comes to; only the window is not filled across cases, so it takes longer.
 """
@@ -82,7 +82,7 @@ def overhear(
     settings: RunSettings,
     notify: Callable[[Outcome], None],
 ) -> RunResult:
-    """Play the whole plan, close the subject, and write the transcript; else as ``execute`` does."""
+    """Run the whole plan, close the subject, and write the transcript; else as ``execute`` does."""
     plan.check_identities()
     recorder, found = Recorder(book), []
     observed = _Overheard(subject, Ledger(), _Log(transcript))
@@ -112,7 +112,7 @@ def _heard(
 
 
 def _listening(item: Planned, log: _Log) -> Planned:
-    """Return the item; of a property it is told where each example begins, and which one fails."""
+    """Return the item; a property also reports where each example begins, and which one fails."""
     prop = item.source
     if not isinstance(prop, Property):
         return item

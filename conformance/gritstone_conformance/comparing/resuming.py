@@ -2,7 +2,7 @@
 
 A *journey* is an actor and its mail, one message a step. Each implementation makes it straight through. Then, for each
 ordered pair and each cut k, another process of the second takes the bundle of the first after k steps and makes the
-rest. All heads must be those of the first straight run: nobody is asked for an opinion, and nobody is a reference.
+rest. All heads must be those of the first straight run: no implementation is the judge, and none is a reference.
 
 Spec: :rule:`wasm.image.equal`, :rule:`wasm.wait.equal`, :rule:`wasm.same.everywhere`.
 """
@@ -41,7 +41,7 @@ _Place: TypeAlias = "tuple[Journey, Format, str, str, int]"  # journey, format, 
 
 
 def play_matrix(hosts: Sequence[Host], formats: Iterable[Format], journeys: Iterable[Journey]) -> Matrix:
-    """Play all journeys over all ordered pairs and all cuts.
+    """Run all journeys over all ordered pairs and all cuts.
 
     Args:
         hosts: implementations, each with a process of its own.
@@ -73,7 +73,7 @@ def play_matrix(hosts: Sequence[Host], formats: Iterable[Format], journeys: Iter
 
 
 def _play(matrix: Matrix, crew: dict[str, Host], others: dict[str, Host], journey: Journey, fmt: Format) -> None:
-    """Play one journey in one format; ``others`` are further processes, which go on where those of the crew stopped."""
+    """Run one journey in one format; ``others`` are further processes, which resume where those of the crew stopped."""
     itinerary = journey.plan(fmt)
     runs = {letter: _straight(host, itinerary, fmt) for letter, host in crew.items() if host.takes(journey)}
     if not runs:
@@ -113,7 +113,7 @@ def _straight(host: Host, itinerary: Itinerary, fmt: Format) -> _Run:
 
 
 def _resume(matrix: Matrix, place: _Place, fresh: Host, itinerary: Itinerary, run: _Run) -> None:
-    """Let a process go on from a cut of a run, and compare."""
+    """Resume from a cut of a run in another process, and compare."""
     cut = place[4]
     handle = fresh.open(place[1])
     fresh.take(handle, run.baggage[cut])
@@ -142,7 +142,7 @@ def _compare(
 
 
 def _difference(fmt: Format, one: bytes, other: bytes, bundles: tuple[bytes, bytes]) -> str:
-    """Say in words how two steps differ; where a bundle does not hold them whole, that they do."""
+    """Return in words how two steps differ; if a bundle does not hold them whole, that they do."""
     try:
         where = _place_of_difference(fmt, one, other, bundles)
     except Refusal as problem:
@@ -169,7 +169,7 @@ def _place_of_difference(fmt: Format, one: bytes, other: bytes, bundles: tuple[b
 
 
 def resume_beside(context: RunContext, others: Sequence[Target], glob: str | None, out: TextIO) -> int:
-    """Play the matrix beside a run, and write it beside the report; returns the exit code as :func:`play_all` does.
+    """Run the matrix in addition to a run, and write it next to the report; returns the exit code of :func:`play_all`.
 
     Spec: :rule:`suite.resume.matrix`.
     """
@@ -182,7 +182,7 @@ def resume_beside(context: RunContext, others: Sequence[Target], glob: str | Non
 
 
 def play_all(targets: Sequence[Target], glob: str | None, terms: Terms, out: TextIO) -> tuple[int, Comparison]:
-    """Play the matrix over implementations and show it.
+    """Run the matrix over implementations and show it.
 
     Returns:
         The exit code (0 no difference; 1 a difference, or an adapter that broke; 3 nothing was played), and what was

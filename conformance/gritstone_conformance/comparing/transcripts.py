@@ -1,4 +1,4 @@
-"""Transcripts: what was asked in each case of a run and what was answered, and where two of them first differ.
+"""Transcripts: the requests and answers of each case of a run, and where two of them first differ.
 
 Two runs with one seed ask alike as long as they are answered alike (:rule:`suite.property.gate`), so the first thing
 that differs in a case is an answer, unless the claims or limits of the two are different. Nothing is judged here.
@@ -28,7 +28,7 @@ from gritstone_conformance.running.recording import excerpt
 
 __all__ = ["Entry", "Parting", "Reel", "Script", "Transcript", "entry_of", "partings"]
 
-_CURSOR: Final = "a cursor"  # how it is spelled is nobody's business
+_CURSOR: Final = "a cursor"  # its spelling is not compared
 _LONG_CHARS: Final = 256
 _SHOWN_CHARS: Final = 64
 _DEEPEST: Final = 100  # levels of an answer; no form of an answer has as many
@@ -45,7 +45,7 @@ class Entry:
         op: the operation.
         key: names the request, paths of temporary files left out.
         args: its arguments, long texts shortened.
-        answer: the answer as an expectation, long texts shortened; ``fault`` where none came.
+        answer: the answer as an expectation, long texts shortened; ``fault`` without an answer.
     """
 
     op: str
@@ -236,7 +236,7 @@ def partings(case: str, one: Script, other: Script, until: Callable[[Entry], boo
         case: its name.
         one: what the one was asked and answered.
         other: what the other was.
-        until: tells a request from which on an example is not compared.
+        until: the request from which on an example is not compared.
     """
     for example in range(min(len(one.examples), len(other.examples))):
         pairs = zip(one.entries(example), other.entries(example), strict=False)

@@ -84,7 +84,7 @@ class Selection:
         return filtered or self.profiles == ("harness",)
 
     def left_out(self, item: Planned) -> str | None:
-        """Return the profile for want of which a selected case is not played, or None: profiles were asked for."""
+        """Return the profile for want of which a selected case is not run, or None: profiles were asked for."""
         asked = {lower for name in self.profiles for lower in with_lower(name)} - {"harness"}
         return next((name for name in item.requires.profiles if asked and name not in asked), None)
 
@@ -104,7 +104,7 @@ class Planned:
     Attributes:
         name: the case name.
         kind: ``vector``, ``property``, ``machine``, ``crash``, ``wire`` or ``watch``.
-        identity: gives its identity, SHA-256 in hex; not worked out for cases that others play.
+        identity: its identity, SHA-256 in hex; not computed for cases that other parts run.
         rules: the rules it judges; a vector's steps may name more.
         requires: the claims it needs.
         source: the case, property or watch itself.
@@ -135,7 +135,7 @@ class Planned:
     def cost(self) -> float:
         """What it costs in ``gate``, in vectors."""
         if isinstance(self.source, Property) and self.source.search_only:
-            return 1  # it is not played there
+            return 1  # it is not run there
         if isinstance(self.source, Property) and self.source.cost is not None:
             return self.source.cost
         return _COSTS.get(self.kind, 1)
@@ -153,7 +153,7 @@ class Plan:
     Attributes:
         items: ascending by SHA-256 of ``seed:name``.
         seed: the seed.
-        selection: what was asked for.
+        selection: the requested selection.
     """
 
     items: tuple[Planned, ...]

@@ -1,6 +1,6 @@
 """Settings of a run: what the options say, as one value that is passed down.
 
-Two Hypothesis profiles, and only these: ``gate`` sends the same lines in every run; ``search`` draws anew, keeps a
+Two Hypothesis profiles, and only these: ``gate`` sends the same lines in every run; ``search`` draws others, keeps a
 database, and takes ten times the examples or as long as it is given.
 """
 
@@ -17,12 +17,12 @@ from gritstone_conformance.trial import Property
 __all__ = ["DEFAULT_HOME", "RunSettings", "Watcher", "examples_of", "hypothesis_settings"]
 
 Watcher: TypeAlias = Callable[[str, float, int], None]
-"""Is told now and then of the case that is shrunk, for how many seconds, and how many tries there were."""
+"""Called now and then with the case that is shrunk, for how many seconds, and how many tries there were."""
 
 _GATE_EXAMPLES: Final = {"property": 100, "machine": 50, "wire": 100, "crash": 10}
 SEARCH_FACTOR: Final = 10
 DEFAULT_HOME: Final = Path(".gritstone")
-"""Where reports and found cases go, unless told otherwise."""
+"""The default folder of reports and found cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class RunSettings:
         shrink_s: seconds that shrinking one failure may take.
         shrink_all_s: seconds that shrinking all failures of a run may take.
         shrink_tries: tries for a failure like one that was shrunk: so many examples, and as many traces.
-        watch: who is told of what is shrunk while that goes on, or None.
+        watch: is called with what is shrunk while that goes on, or None.
         strict: whether a SHOULD counts like a MUST.
         home: where found cases and the engine's database go.
         saves: whether found cases are written.

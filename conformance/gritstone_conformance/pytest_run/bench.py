@@ -1,6 +1,6 @@
 """The bench: one subject that cases are put to one by one, in any order, with what has to vouch for them.
 
-``run`` plays a whole plan and is faster; this is for runners that own the loop, as pytest does.
+``run`` runs a whole plan and is faster; this is for runners that own the loop, as pytest does.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ __all__ = ["Bench"]
 
 
 class Bench:
-    """A subject and what was played on it.
+    """A subject and what was run on it.
 
     Attributes:
-        teller: tells failures of this subject.
+        teller: reports failures of this subject.
     """
 
     def __init__(self, target: Target, plan: Plan, data: Data, settings: RunSettings) -> None:
@@ -54,7 +54,7 @@ class Bench:
         self.teller = Teller(data.book, data.vectors.by_name(), header, settings.home, terminal_width())
 
     def judge(self, item: Planned) -> Outcome:
-        """Play a case, and its twin or a control where it needs one; returns the settled outcome."""
+        """Run a case, and its twin or a control where it needs one; returns the settled outcome."""
         support = self._support(item)
         self._play(item)
         plan = replace(self._plan, items=(item, *(replace(other, counted=False) for other in support)))
@@ -62,7 +62,7 @@ class Bench:
         return outcome
 
     def verdicts(self) -> Mapping[str, str]:
-        """Return the verdict of each case that was played here."""
+        """Return the verdict of each case that was run here."""
         return {name: outcome.verdict for name, outcome in self._played.items()}
 
     def finish(self) -> dict[str, Json]:
@@ -86,7 +86,7 @@ class Bench:
         }
 
     def _support(self, item: Planned) -> list[Planned]:
-        """Play what has to vouch for a case: its twin, or for a harness case the first control that passes."""
+        """Run what has to vouch for a case: its twin, or for a harness case the first control that passes."""
         if item.twin is not None and item.twin in self._items:
             self._play(self._items[item.twin])
             return [self._items[item.twin]]

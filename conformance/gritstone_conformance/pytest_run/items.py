@@ -1,7 +1,7 @@
 """Cases as pytest items, and the run that they are part of.
 
-Each process that runs items (the only one, or an xdist worker) has a bench: one subject and what it played so far, so
-that a reject can be held against its twin. What came out travels as user properties of the test reports to the process
+Each process that runs items (the only one, or an xdist worker) has a bench: one subject and what it ran so far, so
+that a reject can be held against its twin. The outcome travels as user properties of the test reports to the process
 that writes the gritstone report. Where a worker was lost, or the suite itself failed, there is none, and the exit code
 is 4.
 
@@ -43,7 +43,7 @@ _KEY = "gritstone"
 
 
 class CaseFailedError(Exception):
-    """A case failed or broke; holds the lines that tell it."""
+    """A case failed or broke; holds the lines that report it."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
@@ -68,7 +68,7 @@ class CaseItem(pytest.Item):
         self.planned = planned
 
     def runtest(self) -> None:
-        """Play the case and its twin; fails, skips or passes as the suite says."""
+        """Run the case and its twin; fails, skips or passes as the suite says."""
         bench = state_of(self.config).bench()
         outcome = bench.judge(self.planned)
         self.user_properties.append((_KEY, json.dumps(outcome.to_json())))
@@ -171,7 +171,7 @@ class RunState:
                 session.exitstatus = code
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say what follows."""
+        """Print what follows."""
         if self._lines:
             terminalreporter.section("gritstone")
             for line in self._lines:
