@@ -24,7 +24,7 @@ from gritstone.grit.objects import NO_HEADERS
 from gritstone.kit.actors import BlobObject, Core, InboxMessage, Outbox, OutboxMessage, Wit
 from gritstone.runtime import Config, Report, Runtime
 from gritstone.wit import PUPPETS, External, Laws, Question, Run
-from gritstone.wit.code import Play
+from gritstone.wit.code import CodeRun
 
 _T = TypeVar("_T")
 
@@ -53,7 +53,7 @@ def on_serve(opponent: bytes, outbox: Outbox) -> None:
 class Bouncer:
     """Send each message back and store nothing; the first message names the other actor."""
 
-    def step(self, run: Run) -> Play:
+    def step(self, run: Run) -> CodeRun:
         yield from ()
         workspace, last = run.workspace, run.last
         inbox: dict[ObjectId, ObjectId] = {} if last is None else dict(last.inbox)
@@ -71,7 +71,7 @@ class Bouncer:
         boxes = workspace.put(Mailbox(inbox)), workspace.put(Mailbox(outbox)) if outbox else None
         return workspace.put(Step(None if last is None else last.step_id, run.actor, *boxes, run.core_id))
 
-    def query(self, question: Question) -> Play:
+    def query(self, question: Question) -> CodeRun:
         yield from ()
         return None
 

@@ -1,13 +1,14 @@
-"""Fast encoding: what two objects of one outline have in common is written once.
+"""Encoding templates: the parts that objects of the same shape have in common are encoded once.
 
-Ids have 32 bytes in every format, and no rule of order looks at the ids in values. So two objects that differ in
-nothing but such ids have encodings that differ in nothing but these bytes. A *stencil* is the encoding of a model
-object with ``%b`` in the places of its ids; another object of the same outline is the stencil with its own ids put in.
-The format's own encoder makes the model, so nothing here knows a format, and nothing is written that the encoder would
-not write.
+An id has 32 bytes in each format, and no rule of order depends on the ids in values. So the encodings of two objects
+that differ only in such ids differ only in these bytes. A *template* is the encoding of a model object with ``%b`` in
+the places of its ids. The encoding of another object of the same shape is the template with the ids of that object. The
+format's own encoder encodes the model, so this module does not depend on a format, and it writes only what that encoder
+would write.
 
-The outline is: of a step, which ids are none; of a message, its type and whether it has a previous; of a tree, its
-names; of a mailbox, its number of entries. Blobs, large maps and messages with other headers have no stencil.
+The shape consists of: for a step, which ids are absent; for a message, its type and whether it has a previous; for a
+tree, its names; for a mailbox, its number of entries. Blobs, large maps and messages with other headers have no
+template.
 
 Spec: :rule:`grit.object.one-spelling`.
 """
@@ -25,20 +26,20 @@ from gritstone.grit.formats import Format
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import ZERO_ID, Kind, Mailbox, Message, Object, Step, Tree
 
-__all__ = ["Stencils", "stencils_of"]
+__all__ = ["EncodingTemplates", "encoding_templates_of"]
 
 _ID_BYTES = 32
 _MOST_ENTRIES = 12
-_MOST_STENCILS = 1_024
+_MOST_TEMPLATES = 1_024
 _MARKS = sorted(sha256(b"mark %d" % number).digest() for number in range(2 * _MOST_ENTRIES))
 
 _Ids: TypeAlias = tuple[Any, ...]
-_Stencil: TypeAlias = tuple[bytes, Callable[[_Ids], _Ids] | None, int]
+_Template: TypeAlias = tuple[bytes, Callable[[_Ids], _Ids] | None, int]
 """A template for the ids; what picks those of its places, if they are not all of them as they come; and the length of
 the whole."""
 
 
-class Stencils:
+class EncodingTemplates:
     """Encode objects of one format, fast where the outline is a known one.
 
     Attributes:
@@ -52,7 +53,7 @@ class Stencils:
     def __init__(self, format_: Format, limits: Limits) -> None:
         self.format = format_
         self.limits = limits
-        self._known: dict[Hashable, _Stencil] = {}
+        self._known: dict[Hashable, _Template] = {}
         self.encoders: Mapping[Kind, Callable[[Any], bytes]] = MappingProxyType(
             {
                 Kind.STEP: self._encode_step,
@@ -79,11 +80,11 @@ class Stencils:
         previous, inbox, outbox = value.previous, value.inbox, value.outbox
         ids = (previous, value.actor, inbox, outbox, value.core)
         outline = (previous is None, inbox is None, outbox is None)
-        stencil = self._known.get(outline)
-        if stencil is None:
+        template = self._known.get(outline)
+        if template is None:
             marks = [None if one is None else mark for one, mark in zip(ids, _MARKS, strict=False)]
-            stencil = self._learn(outline, Step(marks[0], _MARKS[1], marks[2], marks[3], _MARKS[4]), 5)
-        return _fill(stencil, ids) or self._encode_plain(value)
+            template = self._learn(outline, Step(marks[0], _MARKS[1], marks[2], marks[3], _MARKS[4]), 5)
+        return _fill(template, ids) or self._encode_plain(value)
 
     def _encode_message(self, value: Message) -> bytes:
         previous, headers = value.previous, value.headers
@@ -93,39 +94,39 @@ class Stencils:
             if mt is None or len(headers) != 1:
                 return self._encode_plain(value)
         outline = (previous is None, mt)
-        stencil = self._known.get(outline)
-        if stencil is None:
+        template = self._known.get(outline)
+        if template is None:
             model = Message(None if previous is None else _MARKS[0], headers, _MARKS[1])
-            stencil = self._learn(outline, model, 2)
-        return _fill(stencil, (previous, value.content)) or self._encode_plain(value)
+            template = self._learn(outline, model, 2)
+        return _fill(template, (previous, value.content)) or self._encode_plain(value)
 
     def _encode_mailbox(self, value: Mailbox) -> bytes:
         entries = value.entries
         count = len(entries)
         if not 0 < count <= _MOST_ENTRIES:
             return self._encode_plain(value)
-        stencil = self._known.get(count)
-        if stencil is None:
+        template = self._known.get(count)
+        if template is None:
             model = Mailbox(dict(zip(_MARKS[:count], _MARKS[count : 2 * count], strict=True)))
-            stencil = self._learn(count, model, 2 * count)
+            template = self._learn(count, model, 2 * count)
         if count == 1:
             ids: _Ids = (*entries, *entries.values())
         else:
             keys = sorted(entries)
             ids = (*keys, *[entries[key] for key in keys])
-        return _fill(stencil, ids) or self._encode_plain(value)
+        return _fill(template, ids) or self._encode_plain(value)
 
     def _encode_tree(self, value: Tree) -> bytes:
         entries = value.entries
         outline = tuple(entries)
-        stencil = self._known.get(outline)
-        if stencil is None:
+        template = self._known.get(outline)
+        if template is None:
             if not 0 < len(entries) <= _MOST_ENTRIES:
                 return self._encode_plain(value)
-            stencil = self._learn(outline, Tree(dict(zip(entries, _MARKS, strict=False))), len(entries))
-        return _fill(stencil, tuple(entries.values())) or self._encode_plain(value)
+            template = self._learn(outline, Tree(dict(zip(entries, _MARKS, strict=False))), len(entries))
+        return _fill(template, tuple(entries.values())) or self._encode_plain(value)
 
-    def _learn(self, outline: Hashable, model: Object, count: int) -> _Stencil:
+    def _learn(self, outline: Hashable, model: Object, count: int) -> _Template:
         """Cut the encoding of a model at its marks; ``count`` of them are given whenever it is filled.
 
         Raises:
@@ -141,26 +142,26 @@ class Stencils:
         pieces.append(data[end:].replace(b"%", b"%%"))
         numbers = [number for _, number in places]
         pick = itemgetter(*numbers) if len(numbers) > 1 else itemgetter(slice(numbers[0], numbers[0] + 1))
-        if len(self._known) >= _MOST_STENCILS:
+        if len(self._known) >= _MOST_TEMPLATES:
             self._known.clear()
-        stencil = b"%b".join(pieces), None if numbers == list(range(count)) else pick, len(data)
-        self._known[outline] = stencil
-        return stencil
+        template = b"%b".join(pieces), None if numbers == list(range(count)) else pick, len(data)
+        self._known[outline] = template
+        return template
 
 
 @lru_cache(maxsize=8)
-def stencils_of(format_: Format, limits: Limits) -> Stencils:
-    """Give the stencils that all stores of a format and limits share: an outline looks the same in each of them."""
-    return Stencils(format_, limits)
+def encoding_templates_of(format_: Format, limits: Limits) -> EncodingTemplates:
+    """Return the templates that all stores with this format and these limits share."""
+    return EncodingTemplates(format_, limits)
 
 
-def _fill(stencil: _Stencil, ids: _Ids) -> bytes:
-    """Put ids into the places; no bytes if one of them is no id.
+def _fill(template: _Template, ids: _Ids) -> bytes:
+    """Return the template with ids in its places, or no bytes if one of them is invalid.
 
-    Ids of wrong lengths that add up right are not seen here. Nothing that holds such an id is admitted.
+    Ids of wrong lengths with the right total length are not found here. No object that contains such an id is admitted.
     """
-    template, pick, size = stencil
+    pattern, pick, size = template
     if pick is not None:
         ids = pick(ids)
-    data = template % ids
+    data = pattern % ids
     return data if len(data) == size and ZERO_ID not in ids else b""

@@ -31,7 +31,7 @@ from typing import Any, TypeAlias
 from gritstone.errors import Exhausted, Invalid, Malformed, Missing, Refusal, Rejected
 from gritstone.grit.objects import ObjectId
 
-__all__ = ["Channel", "Frame", "Head", "join", "read_id", "read_refusal", "refusal_head", "split"]
+__all__ = ["Frame", "FrameChannel", "Head", "join", "read_id", "read_refusal", "refusal_head", "split"]
 
 Head: TypeAlias = Mapping[str, Any]
 Frame: TypeAlias = tuple[Head, bytes]
@@ -43,7 +43,7 @@ _KINDS: Mapping[str, type[Refusal]] = {one.kind: one for one in (Malformed, Inva
 _FIELDS = ("message", "rule", "code", "offset", "got", "expected")
 
 
-class Channel:
+class FrameChannel:
     """Send and receive frames."""
 
     def __init__(self, end: socket.socket, most_bytes: int) -> None:

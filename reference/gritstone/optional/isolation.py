@@ -32,12 +32,12 @@ from typing import Any, TypeAlias
 
 from gritstone.errors import InternalError, Missing, Refusal
 from gritstone.grit.objects import ObjectId
-from gritstone.optional.frames import Channel, Frame, Head, read_id, read_refusal, refusal_head, split
+from gritstone.optional.frames import Frame, FrameChannel, Head, read_id, read_refusal, refusal_head, split
 from gritstone.wasm.capabilities import audit
 from gritstone.wasm.cores import manifest_of, tree_at
 from gritstone.wasm.failures import host_failure
 from gritstone.wasm.guests import Guests, no_log
-from gritstone.wit.code import Ask, Code, Draft, Play, Question, Request, Run
+from gritstone.wit.code import Ask, Code, CodeRun, Draft, Question, Request, Run
 from gritstone.wit.position import Position, position_of
 from gritstone.wit.workspace import Workspace
 
@@ -72,7 +72,7 @@ class _Process:
                 start_new_session=True,
             )
             stack.pop_all()
-        self.channel = Channel(here, most_bytes)
+        self.channel = FrameChannel(here, most_bytes)
         self.owner = os.getpid()
         self.age: object = None
         self._close = weakref.finalize(self, _end, self._process, here, self.owner)
@@ -272,7 +272,7 @@ class _Turn:
         self.end()
 
     def _serve(
-        self, channel: Channel, head: Head, body: bytes, answers: tuple[str, ...]
+        self, channel: FrameChannel, head: Head, body: bytes, answers: tuple[str, ...]
     ) -> Generator[Request, Any, _Answer | Refusal]:
         until = time.monotonic() + self._guests.wall_s
         workspace = self._workspace
@@ -308,7 +308,7 @@ class _Remote:
         self._turn = turn
         self._node = node
 
-    def step(self, run: Run) -> Play:
+    def step(self, run: Run) -> CodeRun:
         """Make a step."""
         turn = self._turn
         last = None if run.last is None else run.last.step_id
@@ -337,7 +337,7 @@ class _Remote:
         self._turn.end()
         return step
 
-    def query(self, question: Question) -> Play:
+    def query(self, question: Question) -> CodeRun:
         """Answer a query."""
         position = question.position
         head = {
@@ -384,7 +384,7 @@ def _load(workspace: Workspace, object_id: ObjectId) -> Frame:
         if made is None or refusal.code is not None:
             return refusal_head(refusal), b""
         found = made
-    return {"op": "object"}, objects.stencils.encoders[found.kind](found)
+    return {"op": "object"}, objects.templates.encoders[found.kind](found)
 
 
 def _ask(request: Ask) -> Generator[Request, Any, Head]:

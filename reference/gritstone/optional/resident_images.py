@@ -30,10 +30,10 @@ from gritstone.wasm.binary import PAGE_BYTES
 
 __all__ = [
     "ZERO_PAGE",
-    "Change",
     "Key",
-    "Resident",
-    "Residents",
+    "PageChange",
+    "ResidentImage",
+    "ResidentImages",
     "copy_memory",
     "copy_pages",
     "touched_pages",
@@ -55,7 +55,7 @@ _FAILED = ctypes.c_void_p(-1).value
 Key: TypeAlias = tuple[object, ObjectId, int]
 """Whose objects they are, the tree of the pages, and how many pages the memory has."""
 
-Change: TypeAlias = tuple[ObjectId | None, bytes]
+PageChange: TypeAlias = tuple[ObjectId | None, bytes]
 """The id and the bytes of a page that was written; without an id, a page that is all zero."""
 
 
@@ -94,7 +94,7 @@ class _File:
 
 
 @dataclass(frozen=True, slots=True)
-class Resident:
+class ResidentImage:
     """An image that stays in memory.
 
     Attributes:
@@ -113,13 +113,13 @@ class Resident:
         for number, data in self.over.items():
             memory[number * PAGE_BYTES : (number + 1) * PAGE_BYTES] = data
 
-    def after(self, changes: Mapping[int, Change]) -> Resident:
+    def after(self, changes: Mapping[int, PageChange]) -> ResidentImage:
         """Return the image that a guest leaves which has changed pages, by number."""
         if not changes:
             return self
         pages = {number: page_id for number, page_id in self.pages.items() if number not in changes}
         pages |= {number: page_id for number, (page_id, _) in changes.items() if page_id is not None}
-        return Resident(pages, {**self.over, **{number: data for number, (_, data) in changes.items()}}, self.file)
+        return ResidentImage(pages, {**self.over, **{number: data for number, (_, data) in changes.items()}}, self.file)
 
     @property
     def is_apart(self) -> bool:
@@ -127,7 +127,7 @@ class Resident:
         return len(self.over) > max(_LEAST_OWN, self.file.size_bytes // PAGE_BYTES // _OWN_PART)
 
 
-def copy_memory(pages: Mapping[int, ObjectId], memory: memoryview) -> Resident:
+def copy_memory(pages: Mapping[int, ObjectId], memory: memoryview) -> ResidentImage:
     """Make an image of a memory.
 
     Args:
@@ -139,10 +139,10 @@ def copy_memory(pages: Mapping[int, ObjectId], memory: memoryview) -> Resident:
     """
     runs = _runs(sorted(pages))
     parts = ((start * PAGE_BYTES, memory[start * PAGE_BYTES : end * PAGE_BYTES]) for start, end in runs)
-    return Resident(pages, {}, _File(len(memory), parts))
+    return ResidentImage(pages, {}, _File(len(memory), parts))
 
 
-def copy_pages(pages: Mapping[int, tuple[ObjectId, bytes]], size_bytes: int) -> Resident:
+def copy_pages(pages: Mapping[int, tuple[ObjectId, bytes]], size_bytes: int) -> ResidentImage:
     """Make an image of pages.
 
     Args:
@@ -153,10 +153,10 @@ def copy_pages(pages: Mapping[int, tuple[ObjectId, bytes]], size_bytes: int) -> 
         OSError: the machine has no room for it.
     """
     parts = ((number * PAGE_BYTES, data) for number, (_, data) in pages.items())
-    return Resident({number: one for number, (one, _) in pages.items()}, {}, _File(size_bytes, parts))
+    return ResidentImage({number: one for number, (one, _) in pages.items()}, {}, _File(size_bytes, parts))
 
 
-class Residents:
+class ResidentImages:
     """Keep images, those that were used last.
 
     An image that a call has gone on from is kept for its forks, but only a few of those are.
@@ -164,7 +164,7 @@ class Residents:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: OrderedDict[Key, Resident] = OrderedDict()
+        self._found: OrderedDict[Key, ResidentImage] = OrderedDict()
         self._left: OrderedDict[Key, None] = OrderedDict()
         self._uses: Counter[_File] = Counter()
         self._size = 0
@@ -174,7 +174,7 @@ class Residents:
         """How many bytes the kept images take: each file once, and all pages that differ from one."""
         return self._size
 
-    def find(self, key: Key) -> Resident | None:
+    def find(self, key: Key) -> ResidentImage | None:
         """Return an image if it is kept."""
         with self._lock:
             found = self._found.get(key)
@@ -184,7 +184,7 @@ class Residents:
                     self._left.move_to_end(key)
             return found
 
-    def put(self, key: Key, resident: Resident, left: Key | None = None) -> None:
+    def put(self, key: Key, resident: ResidentImage, left: Key | None = None) -> None:
         """Keep an image, and let go of what is too much.
 
         Args:

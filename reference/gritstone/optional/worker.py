@@ -23,7 +23,7 @@ from gritstone.errors import Refusal
 from gritstone.grit.formats import FORMATS
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import ObjectId
-from gritstone.optional.frames import Channel, Frame, Head, join, read_id, read_refusal, refusal_head
+from gritstone.optional.frames import Frame, FrameChannel, Head, join, read_id, read_refusal, refusal_head
 from gritstone.wasm.engine import Engine
 from gritstone.wasm.guests import Guests
 from gritstone.wit.code import Ask, Code, Draft, Question, Request
@@ -42,7 +42,7 @@ _STDIN = 0
 class Worker:
     """Run guests for a host, one call at a time."""
 
-    def __init__(self, channel: Channel, *, most_pages: int, suspends: bool, limit_ms: int) -> None:
+    def __init__(self, channel: FrameChannel, *, most_pages: int, suspends: bool, limit_ms: int) -> None:
         """Be ready.
 
         Args:
@@ -186,7 +186,7 @@ def main() -> None:
     _limit(resource.RLIMIT_DATA, memory_bytes)
     threading.Thread(target=_watch, name="watch", daemon=True).start()
     with socket.socket(fileno=os.dup(_STDIN)) as end:
-        Worker(Channel(end, memory_bytes), **options).serve()
+        Worker(FrameChannel(end, memory_bytes), **options).serve()
 
 
 if __name__ == "__main__":

@@ -14,19 +14,19 @@ from gritstone.wit.position import Position
 if TYPE_CHECKING:
     from gritstone.runtime.runs import Running
 
-__all__ = ["Actor", "Letter", "ProposalKey", "Trouble"]
+__all__ = ["Actor", "FailureState", "MessageKey", "ProposalKey"]
 
-Letter: TypeAlias = tuple[ObjectId, ObjectId]
+MessageKey: TypeAlias = tuple[ObjectId, ObjectId]
 """A sender and a message."""
 
-ProposalKey: TypeAlias = tuple[Letter, ...]
+ProposalKey: TypeAlias = tuple[MessageKey, ...]
 """A proposal as it is written, as a value."""
 
 _NO_MAIL: dict[ObjectId, ObjectId] = {}
 """The mail of all actors that have none; it is never written to."""
 
 
-class Trouble:
+class FailureState:
     """Hold what is known of an actor that had some: most never have.
 
     Attributes:
@@ -39,9 +39,9 @@ class Trouble:
     __slots__ = ("counts", "declined", "delayed", "isolated")
 
     def __init__(self) -> None:
-        self.counts: dict[Letter, int] = {}
-        self.delayed: dict[Letter, int] = {}
-        self.isolated: set[Letter] = set()
+        self.counts: dict[MessageKey, int] = {}
+        self.delayed: dict[MessageKey, int] = {}
+        self.isolated: set[MessageKey] = set()
         self.declined: set[ProposalKey] = set()
 
     @property
@@ -58,10 +58,10 @@ class Actor:
         head: the step it is at; None if it has none.
         position: that step, taken apart, if it was lately.
         mark: the target of its mark; None if it has none.
-        letter: the sender and message that the mark names.
+        message_key: the sender and message that the mark names.
         failure: the class of the failure that made the mark; None if it was made before this runtime.
         mail: the tip of each channel to it that has something unread.
-        trouble: failures and the like, if there are any.
+        failures: failures and the like, if there are any.
         running: the run in progress.
         is_queued: whether it waits for its turn.
         state: where it is in the table of states.
@@ -70,15 +70,15 @@ class Actor:
     __slots__ = (
         "actor_id",
         "failure",
+        "failures",
         "head",
         "is_queued",
-        "letter",
         "mail",
         "mark",
+        "message_key",
         "position",
         "running",
         "state",
-        "trouble",
     )
 
     def __init__(self, actor_id: ObjectId) -> None:
@@ -86,10 +86,10 @@ class Actor:
         self.head: ObjectId | None = None
         self.position: Position | None = None
         self.mark: ObjectId | None = None
-        self.letter: Letter | None = None
+        self.message_key: MessageKey | None = None
         self.failure: str | None = None
         self.mail = _NO_MAIL
-        self.trouble: Trouble | None = None
+        self.failures: FailureState | None = None
         self.running: Running | None = None
         self.is_queued = False
         self.state = State.ABSENT
@@ -101,12 +101,12 @@ class Actor:
 
     def rest(self) -> State:
         """Give the state that fits while nothing runs."""
-        trouble = self.trouble
-        if trouble is None and self.mark is None:
+        failures = self.failures
+        if failures is None and self.mark is None:
             return State.ABSENT if self.head is None else State.IDLE
         return resting_state(
             marked=self.mark is not None,
-            delayed=trouble is not None and bool(trouble.delayed),
+            delayed=failures is not None and bool(failures.delayed),
             exists=self.head is not None,
         )
 
@@ -122,30 +122,30 @@ class Actor:
             del mail[sender]
             if not mail:
                 self.mail = _NO_MAIL
-        if self.trouble is not None:
-            self.trouble.declined.clear()
+        if self.failures is not None:
+            self.failures.declined.clear()
 
     def clear_mail(self) -> None:
         """Note that nothing is known to be unread."""
         self.mail = _NO_MAIL
-        if self.trouble is not None:
-            self.trouble.declined.clear()
+        if self.failures is not None:
+            self.failures.declined.clear()
 
-    def have_trouble(self) -> Trouble:
+    def have_failures(self) -> FailureState:
         """Give what is known of its trouble, to add to it."""
-        if self.trouble is None:
-            self.trouble = Trouble()
-        return self.trouble
+        if self.failures is None:
+            self.failures = FailureState()
+        return self.failures
 
-    def covered(self, letters: list[Letter]) -> None:
+    def covered(self, message_keys: list[MessageKey]) -> None:
         """Forget the trouble with messages that were read, and what was declined at the head before."""
-        trouble = self.trouble
-        if trouble is None:
+        failures = self.failures
+        if failures is None:
             return
-        trouble.declined.clear()
-        for letter in letters:
-            trouble.counts.pop(letter, None)
-            trouble.delayed.pop(letter, None)
-            trouble.isolated.discard(letter)
-        if trouble.is_over:
-            self.trouble = None
+        failures.declined.clear()
+        for message_key in message_keys:
+            failures.counts.pop(message_key, None)
+            failures.delayed.pop(message_key, None)
+            failures.isolated.discard(message_key)
+        if failures.is_over:
+            self.failures = None

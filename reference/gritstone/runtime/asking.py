@@ -11,7 +11,7 @@ from typing import Any
 from gritstone.errors import Refusal
 from gritstone.grit.objects import ObjectId
 from gritstone.runtime.machine import Machine
-from gritstone.runtime.runs import MOST_NESTED, Inquiry
+from gritstone.runtime.runs import MOST_NESTED, PendingQuery
 from gritstone.wit.code import Ask, Await, Request, Sleep
 from gritstone.wit.failures import failure
 from gritstone.wit.workspace import Workspace
@@ -20,14 +20,14 @@ __all__ = ["answer"]
 
 
 async def answer(
-    machine: Machine, request: Ask, inquiry: Inquiry, *, takes_time: bool, nested: int = 0
+    machine: Machine, request: Ask, pending: PendingQuery, *, takes_time: bool, nested: int = 0
 ) -> tuple[ObjectId, ObjectId | None, Workspace]:
     """Ask an actor where it is now.
 
     Args:
         machine: who knows where it is.
         request: whom and what.
-        inquiry: what it belongs to; it learns what is asked.
+        pending: what it belongs to; it learns what is asked.
         takes_time: whether sleeping does.
         nested: how many queries wait for this one.
 
@@ -42,7 +42,7 @@ async def answer(
         raise failure("failed", "queries that wait for each other", rule="wit.query.answers")
     workspace = Workspace(machine.world.objects)
     step, play = machine.query(workspace, request)
-    inquiry.asked.add(step)
+    pending.asked.add(step)
     value: Any = None
     error: BaseException | None = None
     try:
@@ -51,13 +51,13 @@ async def answer(
                 wanted = play.send(value) if error is None else play.throw(error)
             except StopIteration as stop:
                 return step, stop.value, workspace
-            value, error = await _provide(machine, wanted, workspace, inquiry, takes_time=takes_time, nested=nested)
+            value, error = await _provide(machine, wanted, workspace, pending, takes_time=takes_time, nested=nested)
     finally:
         play.close()
 
 
 async def _provide(
-    machine: Machine, wanted: Request, workspace: Workspace, inquiry: Inquiry, *, takes_time: bool, nested: int
+    machine: Machine, wanted: Request, workspace: Workspace, pending: PendingQuery, *, takes_time: bool, nested: int
 ) -> tuple[Any, BaseException | None]:
     """Give what a query waits for, or the exception to raise in it."""
     try:
@@ -66,9 +66,9 @@ async def _provide(
                 await asyncio.sleep(milliseconds / 1000 if takes_time else 0)
                 return None, None
             case Ask():
-                _, found, below = await answer(machine, wanted, inquiry, takes_time=takes_time, nested=nested + 1)
+                _, found, below = await answer(machine, wanted, pending, takes_time=takes_time, nested=nested + 1)
                 if found is not None:
-                    inquiry.asked.add(found)
+                    pending.asked.add(found)
                 workspace.take_over(below)
                 return found, None
             case Await(awaitable):

@@ -21,8 +21,8 @@ from gritstone.grit.objects import ObjectId
 from gritstone.runtime.actors import Actor
 from gritstone.runtime.config import Config
 from gritstone.runtime.outcomes import end_admitted, end_declined, end_failed
-from gritstone.runtime.proposing import choices, key_of, letters_of, next_proposal
-from gritstone.runtime.runs import MOST_NESTED, Inquiry, Running
+from gritstone.runtime.proposing import choices, key_of, message_keys_of, next_proposal
+from gritstone.runtime.runs import MOST_NESTED, PendingQuery, Running
 from gritstone.runtime.states import Event, State
 from gritstone.runtime.world import World
 from gritstone.wit.admission import Admitted
@@ -67,7 +67,7 @@ class Machine:
         self.config = config
         self.now_ms = 0
         self.in_progress: set[Running] = set()
-        self.inquiries: set[Inquiry] = set()
+        self.pending_queries: set[PendingQuery] = set()
         self.adopted = 0
         self._clock_ms = clock_ms
         self._requests: list[Running] = []
@@ -85,7 +85,7 @@ class Machine:
     def due_ms(self) -> int | None:
         """Give the time of the next delay that ends; None if there is none."""
         return min(
-            (due for actor in self._delayed if actor.trouble for due in actor.trouble.delayed.values()), default=None
+            (due for actor in self._delayed if actor.failures for due in actor.failures.delayed.values()), default=None
         )
 
     @property
@@ -135,10 +135,10 @@ class Machine:
     def run(self, actor: Actor, proposal: Proposal) -> Running:
         """Begin a run, and go on with it as far as it goes."""
         actor.happen(_BEGIN[actor.state])
-        trouble = actor.trouble
+        failures = actor.failures
         attempt = 1
-        if trouble is not None and trouble.counts:
-            attempt += max(trouble.counts.get(letter, 0) for letter in letters_of(proposal))
+        if failures is not None and failures.counts:
+            attempt += max(failures.counts.get(message_key, 0) for message_key in message_keys_of(proposal))
         executor = self.world.executor
         run = executor.prepare(actor.actor_id, self.world.position(actor), proposal, attempt)
         began = self._clock_ms() if self._measures and self._clock_ms is not None else 0.0
@@ -185,12 +185,12 @@ class Machine:
         self.now_ms = now_ms
         over = 0
         for actor in list(self._delayed):
-            trouble = actor.trouble
-            due = [letter for letter, at in trouble.delayed.items() if at <= now_ms] if trouble is not None else []
-            for letter in due:
-                del actor.have_trouble().delayed[letter]
+            failures = actor.failures
+            due = [key for key, at in failures.delayed.items() if at <= now_ms] if failures is not None else []
+            for message_key in due:
+                del actor.have_failures().delayed[message_key]
             over += len(due)
-            if trouble is None or not trouble.delayed:
+            if failures is None or not failures.delayed:
                 self._delayed.discard(actor)
             if due:
                 actor.happen(Event.DELAY_OVER)
@@ -299,7 +299,7 @@ class Machine:
         actor = running.actor
         if failure_class(refusal) is None:
             # The store lacks something, or is damaged: no fault of the message. It stays as if it were declined.
-            actor.have_trouble().declined.add(key_of(running.run.proposal))
+            actor.have_failures().declined.add(key_of(running.run.proposal))
             actor.happen(Event.ABANDONED)
             return
         if end_failed(self.world, self.config, running, refusal, self.now_ms):
@@ -308,5 +308,5 @@ class Machine:
             running.run = again
             end_admitted(self.world, running, self.world.executor.refuse_update(again), event=Event.FAILED_LAST_UPDATE)
             self.adopted += 1
-        if actor.trouble is not None and actor.trouble.delayed:
+        if actor.failures is not None and actor.failures.delayed:
             self._delayed.add(actor)

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from gritstone.errors import Refusal, Rejected
 from gritstone.grit.objects import NO_HEADERS, Blob, Mailbox, Message, ObjectId
-from gritstone.runtime.actors import Actor, Letter
+from gritstone.runtime.actors import Actor, MessageKey
 from gritstone.runtime.agent import Entries, agent_step, cut_step, receipt_headers
 from gritstone.runtime.config import Config
-from gritstone.runtime.proposing import key_of, letters_of
+from gritstone.runtime.proposing import key_of, message_keys_of
 from gritstone.runtime.runs import Running
 from gritstone.runtime.states import Event
 from gritstone.runtime.world import World
@@ -59,8 +59,8 @@ def end_admitted(world: World, running: Running, admitted: Admitted, *, event: E
     elif actor.mark is not None:
         event = Event.UPDATE_ADMITTED
         _heal(world, actor)
-    if actor.trouble is not None:
-        actor.covered(letters_of(running.run.proposal))
+    if actor.failures is not None:
+        actor.covered(message_keys_of(running.run.proposal))
     mail, inbox = actor.mail, position.inbox
     for sender, _ in covered:
         if mail.get(sender) == inbox.get(sender):
@@ -76,7 +76,7 @@ def _heal(world: World, actor: Actor) -> None:
     Spec: :rule:`runtime.fail.unmark`, :rule:`runtime.recover.unmark`.
     """
     world.batch.move_mark(actor.actor_id, actor.mark, None)
-    actor.mark = actor.letter = actor.trouble = None
+    actor.mark = actor.message_key = actor.failures = None
 
 
 def end_declined(running: Running) -> None:
@@ -85,7 +85,7 @@ def end_declined(running: Running) -> None:
     Spec: :rule:`runtime.run.declined`.
     """
     actor = running.actor
-    actor.have_trouble().declined.add(key_of(running.run.proposal))
+    actor.have_failures().declined.add(key_of(running.run.proposal))
     actor.happen(Event.DECLINED)
 
 
@@ -98,30 +98,30 @@ def end_failed(world: World, config: Config, running: Running, refusal: Refusal,
     Spec: :rule:`runtime.retry.isolate`, :rule:`runtime.retry.count`, :rule:`runtime.fail.update`.
     """
     actor, proposal = running.actor, running.run.proposal
-    trouble = actor.have_trouble()
-    letters = letters_of(proposal)
-    if len(letters) > 1:
-        trouble.isolated.update(letters)
+    failures = actor.have_failures()
+    message_keys = message_keys_of(proposal)
+    if len(message_keys) > 1:
+        failures.isolated.update(message_keys)
         actor.happen(Event.FAILED_MANY)
         return False
-    (letter,) = letters
-    count = trouble.counts.get(letter, 0) + 1
+    (message_key,) = message_keys
+    count = failures.counts.get(message_key, 0) + 1
     if count < config.max_attempts:
-        trouble.counts[letter] = count
+        failures.counts[message_key] = count
         delay_ms = config.delay_ms(count)
         if delay_ms:
-            trouble.delayed[letter] = now_ms + delay_ms
+            failures.delayed[message_key] = now_ms + delay_ms
         actor.happen(Event.FAILED_AGAIN)
         return False
     # The last failure is not counted here: what follows from it ends the count, or is discarded with its update.
     if proposal.kind is MessageKind.UPDATE:
         return True
-    _mark(world, running, letter, refusal)
+    _mark(world, running, message_key, refusal)
     actor.happen(Event.FAILED_LAST)
     return False
 
 
-def _mark(world: World, running: Running, letter: Letter, refusal: Refusal) -> None:
+def _mark(world: World, running: Running, message_key: MessageKey, refusal: Refusal) -> None:
     """Mark an actor, and send the sender a receipt.
 
     The update expects the head as it is, and that the actor is not away.
@@ -130,10 +130,10 @@ def _mark(world: World, running: Running, letter: Letter, refusal: Refusal) -> N
     :rule:`runtime.receipt.form`, :rule:`runtime.receipt.no-loop`.
     """
     actor = running.actor
-    sender, message = letter
+    sender, message = message_key
     workspace = Workspace(world.objects)
     mark = workspace.put(Mailbox({sender: message}))
-    actor.mark, actor.letter, actor.failure = mark, letter, failure_class(refusal)
+    actor.mark, actor.message_key, actor.failure = mark, message_key, failure_class(refusal)
     _keep(world, workspace)
     world.batch.borrowed.add(message)
     world.batch.move_head(actor.actor_id, actor.head, actor.head)

@@ -18,13 +18,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gritstone.grit.objects import Message, ObjectId
-from gritstone.runtime.actors import Actor, Letter, ProposalKey
+from gritstone.runtime.actors import Actor, MessageKey, ProposalKey
 from gritstone.runtime.world import World
 from gritstone.wit.channels import load_message, unread
 from gritstone.wit.position import NO_IDS
 from gritstone.wit.proposals import MessageKind, Proposal, message_kind
 
-__all__ = ["choices", "key_of", "letters_of", "next_proposal", "unread_channels"]
+__all__ = ["choices", "key_of", "message_keys_of", "next_proposal", "unread_channels"]
 
 
 class _Channel:
@@ -61,7 +61,7 @@ def next_proposal(world: World, actor: Actor, most_covered: int) -> Proposal | N
     """
     if world.is_away(actor.actor_id):
         return None
-    if actor.trouble is None and actor.mark is None:
+    if actor.failures is None and actor.mark is None:
         proposal = _one_message(world, actor)
         if proposal is not None:
             return proposal
@@ -75,11 +75,11 @@ def next_proposal(world: World, actor: Actor, most_covered: int) -> Proposal | N
     ordinary = [one for one in channels if one.kind is MessageKind.ORDINARY]
     if not ordinary or actor.mark is not None:
         return None
-    trouble = actor.trouble
-    if trouble is None:
+    failures = actor.failures
+    if failures is None:
         return _together(ordinary)
-    free = [one for one in ordinary if (one.sender, one.messages[0]) not in trouble.delayed]
-    candidates = map(_single, free) if trouble.isolated else iter([_together(free)] if free else [])
+    free = [one for one in ordinary if (one.sender, one.messages[0]) not in failures.delayed]
+    candidates = map(_single, free) if failures.isolated else iter([_together(free)] if free else [])
     return next((one for one in candidates if _is_proposable(actor, one, channels)), None)
 
 
@@ -109,7 +109,7 @@ def choices(world: World, actor: Actor) -> list[Proposal]:
     found += [_together([one]) for one in ordinary]
     if ordinary:
         found.append(_together(ordinary))
-    if actor.trouble is not None and actor.trouble.delayed:
+    if actor.failures is not None and actor.failures.delayed:
         found = [one for one in found if one.kind is MessageKind.UPDATE]
     once = {key_of(one): one for one in found if _is_proposable(actor, one, channels)}
     return list(once.values())
@@ -162,14 +162,14 @@ def _is_proposable(actor: Actor, proposal: Proposal, channels: list[_Channel]) -
         return False
     if kind is MessageKind.CLEANUP and not _may_clean_up(actor, channels):
         return False
-    trouble = actor.trouble
-    if trouble is None:
+    failures = actor.failures
+    if failures is None:
         return True
-    if trouble.isolated and proposal.count > 1:
+    if failures.isolated and proposal.count > 1:
         return False
-    if trouble.delayed and any(letter in trouble.delayed for letter in letters_of(proposal)):
+    if failures.delayed and any(message_key in failures.delayed for message_key in message_keys_of(proposal)):
         return False
-    return key_of(proposal) not in trouble.declined
+    return key_of(proposal) not in failures.declined
 
 
 def _may_clean_up(actor: Actor, channels: list[_Channel]) -> bool:
@@ -177,17 +177,17 @@ def _may_clean_up(actor: Actor, channels: list[_Channel]) -> bool:
     return len(channels) == len(actor.mail) and all(one.kind is MessageKind.CLEANUP for one in channels)
 
 
-def letters_of(proposal: Proposal) -> list[Letter]:
+def message_keys_of(proposal: Proposal) -> list[MessageKey]:
     """List the covered messages with their senders."""
     return [(sender, message) for sender, messages in proposal.covered for message in messages]
 
 
 def _forget_isolated(world: World, actor: Actor) -> None:
     """End the isolation of an actor once none of the messages it is about is unread."""
-    trouble = actor.trouble
-    if trouble is None or not trouble.isolated:
+    failures = actor.failures
+    if failures is None or not failures.isolated:
         return
     left = {(sender, message) for sender, messages in unread_channels(world, actor) for message in messages}
-    trouble.isolated &= left
-    if trouble.is_over:
-        actor.trouble = None
+    failures.isolated &= left
+    if failures.is_over:
+        actor.failures = None

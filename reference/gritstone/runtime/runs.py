@@ -14,13 +14,13 @@ from gritstone.runtime.actors import Actor
 from gritstone.wit.code import Request, Run
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["MOST_NESTED", "Inquiry", "Running"]
+__all__ = ["MOST_NESTED", "PendingQuery", "Running"]
 
 MOST_NESTED = 32
 """How many queries may wait for each other."""
 
 
-class Inquiry:
+class PendingQuery:
     """Be a query from outside of any run, in progress.
 
     Attributes:

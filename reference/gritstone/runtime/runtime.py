@@ -22,17 +22,17 @@ from typing import TYPE_CHECKING, TypeVar
 from gritstone.errors import Exhausted, Rejected
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.store import Store
-from gritstone.runtime.actors import Letter
+from gritstone.runtime.actors import MessageKey
+from gritstone.runtime.agent_mailbox import Answered, Effect, acknowledge, effects, inject, mail, resolve
 from gritstone.runtime.asking import answer
 from gritstone.runtime.batch import commit
+from gritstone.runtime.collection import collect
 from gritstone.runtime.config import Config
-from gritstone.runtime.life import collect
 from gritstone.runtime.machine import Machine
-from gritstone.runtime.mailbag import Answered, Effect, acknowledge, effects, inject, mail, resolve
 from gritstone.runtime.outcomes import adopt_cut
-from gritstone.runtime.proposing import letters_of
+from gritstone.runtime.proposing import message_keys_of
 from gritstone.runtime.releasing import release
-from gritstone.runtime.runs import Inquiry
+from gritstone.runtime.runs import PendingQuery
 from gritstone.runtime.starting import start_world
 from gritstone.runtime.waiting import Waiting
 from gritstone.wit.code import Ask
@@ -301,9 +301,9 @@ class Runtime:
 
         Spec: :rule:`runtime.prune.running`.
         """
-        found = {one for inquiry in self.machine.inquiries for one in inquiry.asked}
+        found = {one for pending in self.machine.pending_queries for one in pending.asked}
         for running in self.machine.in_progress:
-            found.update(message for _, message in letters_of(running.run.proposal))
+            found.update(message for _, message in message_keys_of(running.run.proposal))
             found |= running.asked
             if running.base is not None:
                 found.add(running.base)
@@ -338,7 +338,7 @@ class Runtime:
         *,
         signal: bool = False,
     ) -> ObjectId:
-        """Send a message from the agent; gives its id once that is durable. See ``mailbag.inject``."""
+        """Send a message from the agent; gives its id once that is durable. See ``agent_mailbox.inject``."""
         world, pairs = self.machine.world, list(headers)
         return await self._durably(lambda: inject(world, to, pairs, content, signal=signal))
 
@@ -353,18 +353,18 @@ class Runtime:
         """
         await self._durably(lambda: None)
         request = Ask(actor, name, args)
-        inquiry = Inquiry()
-        self.machine.inquiries.add(inquiry)
+        pending = PendingQuery()
+        self.machine.pending_queries.add(pending)
         try:
-            step, found, workspace = await answer(self.machine, request, inquiry, takes_time=not self._suite_clock)
+            step, found, workspace = await answer(self.machine, request, pending, takes_time=not self._suite_clock)
         finally:
-            self.machine.inquiries.discard(inquiry)
+            self.machine.pending_queries.discard(pending)
         if found is not None:
             workspace.keep(self.store)
         return step, found
 
-    def mail(self) -> list[Letter]:
-        """List the mail to the agent. See ``mailbag.mail``."""
+    def mail(self) -> list[MessageKey]:
+        """List the mail to the agent. See ``agent_mailbox.mail``."""
         self._flush()
         return mail(self.machine.world)
 
@@ -376,17 +376,17 @@ class Runtime:
         return [InboxMessage(workspace, sender, message) for sender, message in self.mail()]
 
     async def acknowledge(self, sender: ObjectId, message: ObjectId) -> None:
-        """Acknowledge mail to the agent, up to a message. See ``mailbag.acknowledge``."""
+        """Acknowledge mail to the agent, up to a message. See ``agent_mailbox.acknowledge``."""
         world = self.machine.world
         await self._durably(lambda: acknowledge(world, sender, message))
 
     def effects(self) -> list[Effect]:
-        """List the open effects. See ``mailbag.effects``."""
+        """List the open effects. See ``agent_mailbox.effects``."""
         self._flush()
         return effects(self.machine.world, self._answered)
 
-    async def resolve(self, effect: Letter, outcome: dict[str, bytes | str]) -> None:
-        """Answer an open effect. See ``mailbag.resolve``."""
+    async def resolve(self, effect: MessageKey, outcome: dict[str, bytes | str]) -> None:
+        """Answer an open effect. See ``agent_mailbox.resolve``."""
         world, answered = self.machine.world, self._answered
         await self._durably(lambda: resolve(world, answered, effect, outcome))
         answered.add(effect)

@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 from gritstone.errors import InternalError
 
-__all__ = ["TRANSITIONS", "Change", "Event", "Next", "State", "follow", "resting_state"]
+__all__ = ["TRANSITIONS", "Event", "Next", "State", "Write", "follow", "resting_state"]
 
 
 class State(enum.Enum):
@@ -60,7 +60,7 @@ class Event(enum.Enum):
     __hash__ = object.__hash__
 
 
-class Change(enum.Enum):
+class Write(enum.Enum):
     """Name what changes durably with an event, all of it in one update."""
 
     HEAD = "head"
@@ -71,7 +71,7 @@ class Change(enum.Enum):
     RECEIPT = "receipt"
 
 
-Next: TypeAlias = tuple[State | None, tuple[Change, ...]]
+Next: TypeAlias = tuple[State | None, tuple[Write, ...]]
 """The state after the event, None for the one that fits at rest, and the durable changes."""
 
 TRANSITIONS: Mapping[tuple[State, Event], Next] = MappingProxyType(
@@ -82,23 +82,29 @@ TRANSITIONS: Mapping[tuple[State, Event], Next] = MappingProxyType(
         (State.BACKING_OFF, Event.PROPOSAL_PROPOSABLE): (State.RUNNING, ()),
         (State.IRRECOVERABLE, Event.UPDATE_PROPOSABLE): (State.RUNNING, ()),
         (State.IRRECOVERABLE, Event.DELAY_OVER): (None, ()),
-        (State.RUNNING, Event.STEP_ADMITTED): (None, (Change.HEAD,)),
-        (State.RUNNING, Event.UPDATE_ADMITTED): (None, (Change.HEAD, Change.MARK_REMOVED)),
-        (State.RUNNING, Event.UPDATE_REFUSED): (None, (Change.HEAD,)),
+        (State.RUNNING, Event.STEP_ADMITTED): (None, (Write.HEAD,)),
+        (State.RUNNING, Event.UPDATE_ADMITTED): (None, (Write.HEAD, Write.MARK_REMOVED)),
+        (State.RUNNING, Event.UPDATE_REFUSED): (None, (Write.HEAD,)),
         (State.RUNNING, Event.DECLINED): (None, ()),
         (State.RUNNING, Event.FAILED_MANY): (None, ()),
         (State.RUNNING, Event.FAILED_AGAIN): (None, ()),
-        (State.RUNNING, Event.FAILED_LAST): (None, (Change.MARK, Change.RECEIPT)),
-        (State.RUNNING, Event.FAILED_LAST_UPDATE): (None, (Change.HEAD,)),
+        (State.RUNNING, Event.FAILED_LAST): (None, (Write.MARK, Write.RECEIPT)),
+        (State.RUNNING, Event.FAILED_LAST_UPDATE): (None, (Write.HEAD,)),
         (State.RUNNING, Event.STALE): (None, ()),
         (State.RUNNING, Event.ABANDONED): (None, ()),
         (State.RUNNING, Event.DELAY_OVER): (State.RUNNING, ()),
-        (State.RUNNING, Event.COLLECTED): (State.RUNNING, (Change.HEAD_REMOVED, Change.MARK_REMOVED, Change.GONE)),
-        (State.RUNNING, Event.UNMARKED): (State.RUNNING, (Change.MARK_REMOVED,)),
-        (State.IDLE, Event.COLLECTED): (State.ABSENT, (Change.HEAD_REMOVED, Change.GONE)),
-        (State.BACKING_OFF, Event.COLLECTED): (State.ABSENT, (Change.HEAD_REMOVED, Change.GONE)),
-        (State.IRRECOVERABLE, Event.COLLECTED): (State.ABSENT, (Change.HEAD_REMOVED, Change.MARK_REMOVED, Change.GONE)),
-        (State.IRRECOVERABLE, Event.UNMARKED): (None, (Change.MARK_REMOVED,)),
+        (State.RUNNING, Event.COLLECTED): (
+            State.RUNNING,
+            (Write.HEAD_REMOVED, Write.MARK_REMOVED, Write.GONE),
+        ),
+        (State.RUNNING, Event.UNMARKED): (State.RUNNING, (Write.MARK_REMOVED,)),
+        (State.IDLE, Event.COLLECTED): (State.ABSENT, (Write.HEAD_REMOVED, Write.GONE)),
+        (State.BACKING_OFF, Event.COLLECTED): (State.ABSENT, (Write.HEAD_REMOVED, Write.GONE)),
+        (State.IRRECOVERABLE, Event.COLLECTED): (
+            State.ABSENT,
+            (Write.HEAD_REMOVED, Write.MARK_REMOVED, Write.GONE),
+        ),
+        (State.IRRECOVERABLE, Event.UNMARKED): (None, (Write.MARK_REMOVED,)),
     }
 )
 """State and event to what comes of them."""

@@ -192,7 +192,7 @@ class World:
             actor = self.actors.get(actor_id)
             if actor is None or actor.head is not None or actor.mark is not None:
                 continue
-            if not actor.mail and actor.running is None and actor.trouble is None and not actor.is_queued:
+            if not actor.mail and actor.running is None and actor.failures is None and not actor.is_queued:
                 del self.actors[actor_id]
 
     def is_current(self) -> bool:
@@ -245,7 +245,7 @@ class World:
     def forget(self) -> None:
         """Forget what was read from the store."""
         self.objects.forget()
-        self.executor.whole.forget()
+        self.executor.closures.forget()
         self.executor.roots.forget()
         self._displace()
 
@@ -263,7 +263,7 @@ class World:
         self._set_mark(actor, mark)
         actor.failure = None
         if mark is None:
-            actor.trouble = None
+            actor.failures = None
             actor.happen(Event.UNMARKED)
 
     def _take_back_marks(self) -> None:
@@ -277,14 +277,14 @@ class World:
     def _set_mark(self, actor: Actor, mark: ObjectId | None) -> None:
         if mark == actor.mark:
             return
-        actor.mark, actor.letter = mark, None
+        actor.mark, actor.message_key = mark, None
         if mark is None:
             actor.failure = None
             return
         value = self.objects.load(mark)
         if not isinstance(value, Mailbox):
             raise InternalError("a mark that is no mailbox")
-        (actor.letter,) = value.entries.items()
+        (actor.message_key,) = value.entries.items()
 
     def _read_mail(self) -> None:
         """Compare all outboxes with all inboxes."""

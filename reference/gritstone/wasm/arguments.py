@@ -15,12 +15,12 @@ from gritstone.grit.objects import ObjectId
 from gritstone.wasm.interface import INVALID
 from gritstone.wit.paths import Path, read_path, read_text
 
-__all__ = ["Answer", "Inputs", "headers_of", "path_of"]
+__all__ = ["EarlyResult", "Inputs", "headers_of", "path_of"]
 
 _PATH_BYTES, _PATH_NAMES = 4_096, 1_024
 
 
-class Answer(Exception):  # noqa: N818 - it is no error of ours
+class EarlyResult(Exception):  # noqa: N818 - it is no error of ours
     """End a host call with a result."""
 
     def __init__(self, result: int) -> None:
@@ -49,30 +49,30 @@ def path_of(data: bytes, alphabet: Alphabet) -> Path:
     """Read a path.
 
     Raises:
-        Answer: it is none.
+        EarlyResult: the text is invalid.
     """
     if not 1 <= len(data) <= _PATH_BYTES or data.count(b"/") >= _PATH_NAMES:
-        raise Answer(INVALID)
+        raise EarlyResult(INVALID)
     try:
         return read_path(data, alphabet)
     except Invalid:
-        raise Answer(INVALID) from None
+        raise EarlyResult(INVALID) from None
 
 
 def headers_of(data: bytes, alphabet: Alphabet) -> Mapping[str, str]:
     """Read a header list.
 
     Raises:
-        Answer: it is none.
+        EarlyResult: the text is invalid.
     """
     *parts, rest = data.split(b"\0")
     if rest or len(parts) % 2:
-        raise Answer(INVALID)
+        raise EarlyResult(INVALID)
     try:
         keys = [read_text(part, alphabet.key) for part in parts[::2]]
         values = [read_text(part, alphabet.value) for part in parts[1::2]]
     except Invalid:
-        raise Answer(INVALID) from None
+        raise EarlyResult(INVALID) from None
     if len(set(keys)) != len(keys):
-        raise Answer(INVALID)
+        raise EarlyResult(INVALID)
     return MappingProxyType(dict(zip(keys, values, strict=True)))

@@ -25,15 +25,15 @@ import wasmtime
 from gritstone.errors import InternalError, Refusal
 from gritstone.grit.objects import ObjectId
 from gritstone.optional.native_calls import define_function
-from gritstone.optional.resident_images import Residents
+from gritstone.optional.resident_images import ResidentImages
 from gritstone.wasm.admission import AdmittedModule, admit_module
 from gritstone.wasm.compiling import Ticker, is_costly, make_engine
 from gritstone.wasm.failures import host_failure
-from gritstone.wasm.instance import TRAPS, Host, Instance, Prepared, out_of_fuel, trap
+from gritstone.wasm.instance import TRAPS, HostCalls, Instance, Prepared, out_of_fuel, trap
 from gritstone.wasm.interface import FUNCTIONS, MODULE
 from gritstone.wasm.metering import meter_module
 
-__all__ = ["TRAPS", "Engine", "Host", "Instance", "Prepared", "out_of_fuel", "trap"]
+__all__ = ["TRAPS", "Engine", "HostCalls", "Instance", "Prepared", "out_of_fuel", "trap"]
 
 _KEPT_BYTES = 64 << 20  # of modules, as they were given; compiled they take a few times as much
 _KEPT_REFUSALS = 1_024
@@ -87,7 +87,7 @@ class Engine:
             is_steady: whether all modules are compiled in one pass, and not only those that take long otherwise.
             may_lack_memory: whether the process has a limit of memory; a run that can have met it is abandoned.
         """
-        self.residents = Residents()
+        self.residents = ResidentImages()
         self._limit_ms = limit_ms
         self._is_steady = is_steady
         self._may_lack_memory = may_lack_memory
@@ -130,7 +130,7 @@ class Engine:
         key = module_id, admitted.pages, True
         return self._prepared.get(key, len(admitted.module.data), lambda: self._compile(admitted, is_steady=True))
 
-    def instantiate(self, prepared: Prepared, host: Host) -> Instance:
+    def instantiate(self, prepared: Prepared, host: HostCalls) -> Instance:
         """Make an instance. No code of the guest runs.
 
         Raises:

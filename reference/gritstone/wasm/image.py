@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from gritstone.errors import Missing, Refusal
 from gritstone.grit.objects import NO_HEADERS, Blob, ObjectId, Tree
-from gritstone.optional.resident_images import ZERO_PAGE, Change, Resident, touched_pages
+from gritstone.optional.resident_images import ZERO_PAGE, PageChange, ResidentImage, touched_pages
 from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.documents import State
@@ -129,7 +129,7 @@ def _page_data(workspace: Workspace, page_id: ObjectId) -> bytes:
     return blob.data
 
 
-def restore_image(instance: Instance, state: State, pages: Mapping[int, Page] | Resident) -> None:
+def restore_image(instance: Instance, state: State, pages: Mapping[int, Page] | ResidentImage) -> None:
     """Give a new instance the memory and the globals of an image that was read for its module.
 
     Spec: :rule:`wasm.image.residue`, :rule:`wasm.image.complete`.
@@ -138,7 +138,7 @@ def restore_image(instance: Instance, state: State, pages: Mapping[int, Page] | 
     assert state.globals is not None, "the image was read"
     if state.pages > instance.pages:
         instance.grow(state.pages - instance.pages)
-    if isinstance(pages, Resident):
+    if isinstance(pages, ResidentImage):
         pages.map_at(instance.memory, instance.address)
     else:
         for segment in instance.prepared.admitted.module.segments:
@@ -182,12 +182,12 @@ def write_pages(workspace: Workspace, instance: Instance, before: Mapping[int, P
     return pages
 
 
-def read_changes(workspace: Workspace, instance: Instance, before: Resident) -> Mapping[int, Change]:
+def read_changes(workspace: Workspace, instance: Instance, before: ResidentImage) -> Mapping[int, PageChange]:
     """Make the pages that an instance has changed whose memory was that of a resident image, and only those.
 
     Spec: :rule:`wasm.image.nodes`, :rule:`wasm.image.zero`.
     """
-    changes: dict[int, Change] = {}
+    changes: dict[int, PageChange] = {}
     for number in touched_pages(instance.address, instance.memory_bytes, written=True):
         data = instance.read(number * PAGE_BYTES, PAGE_BYTES)
         if before.over.get(number) == data:

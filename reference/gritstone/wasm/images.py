@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from gritstone.grit.objects import ObjectId
-from gritstone.optional.resident_images import Key, Resident, Residents, copy_memory, copy_pages
+from gritstone.optional.resident_images import Key, ResidentImage, ResidentImages, copy_memory, copy_pages
 from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.documents import State
@@ -38,11 +38,11 @@ class Image:
 
     __slots__ = ("_key", "_pages", "_residents", "counts")
 
-    def __init__(self, residents: Residents) -> None:
+    def __init__(self, residents: ResidentImages) -> None:
         """Begin without an image."""
         self.counts = False
         self._residents = residents
-        self._pages: Mapping[int, Page] | Resident = NO_PAGES
+        self._pages: Mapping[int, Page] | ResidentImage = NO_PAGES
         self._key: Key | None = None
 
     def open(self, workspace: Workspace, state: State, memory: ObjectId | None, admitted: AdmittedModule) -> None:
@@ -79,7 +79,7 @@ class Image:
         The first call of an actor keeps its image in memory, too: an actor that has an image mostly goes on from it.
         """
         before, resident = self._pages, None
-        if isinstance(before, Resident):
+        if isinstance(before, ResidentImage):
             resident = before.after(read_changes(workspace, instance, before))
             pages = resident.pages
         else:

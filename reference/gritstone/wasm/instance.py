@@ -27,7 +27,7 @@ from gritstone.wasm.metering import DEPTH, FUEL, GLOBAL, MEMORY, STACK_UNITS
 from gritstone.wasm.reader import I32, I64
 from gritstone.wit.failures import failure
 
-__all__ = ["TRAPS", "Host", "Instance", "NativeStackOverflow", "Prepared", "out_of_fuel", "trap"]
+__all__ = ["TRAPS", "HostCalls", "Instance", "NativeStackOverflow", "Prepared", "out_of_fuel", "trap"]
 
 _MOST_FUEL = 2**63 - 1  # F is above, which is below 0 with a sign, if a charge found too little
 _SPENT = 2**64 - 1
@@ -55,7 +55,7 @@ class NativeStackOverflow(Exception):  # noqa: N818 - it is no error of ours
     """
 
 
-class Host(Protocol):
+class HostCalls(Protocol):
     """Be what a guest calls."""
 
     def call(self, instance: Instance, name: str, arguments: Sequence[int]) -> int | None:
@@ -117,7 +117,7 @@ class Instance:
         store: wasmtime.Store,
         prepared: Prepared,
         instance: wasmtime.Instance,
-        host: Host,
+        host: HostCalls,
         calls: threading.local,
         *,
         may_lack_memory: bool = False,

@@ -28,20 +28,20 @@ from typing import Any
 from gritstone.errors import Refusal
 from gritstone.grit.objects import NO_HEADERS, Blob, Mailbox, ObjectId
 from gritstone.wasm.arguments import Inputs
-from gritstone.wasm.call import Call
 from gritstone.wasm.capabilities import audit
 from gritstone.wasm.cores import manifest_of, state_of, wasm_path
 from gritstone.wasm.creator import creator_of
 from gritstone.wasm.documents import Manifest, State, state_blob
 from gritstone.wasm.failures import host_failure
+from gritstone.wasm.guest_thread import Ask, play
 from gritstone.wasm.guests import Guests
+from gritstone.wasm.host_functions import GuestCall
 from gritstone.wasm.hosting import host_nodes
 from gritstone.wasm.images import Image
 from gritstone.wasm.instance import Instance, NativeStackOverflow, Prepared, trap
 from gritstone.wasm.interface import INITIALIZE
-from gritstone.wasm.playing import Ask, play
 from gritstone.wasm.waiting import Waiting
-from gritstone.wit.code import Draft, Play, Question, Request, Run
+from gritstone.wit.code import CodeRun, Draft, Question, Request, Run
 from gritstone.wit.failures import failure
 from gritstone.wit.paths import Path, find
 from gritstone.wit.position import Position
@@ -124,7 +124,7 @@ class GuestCode:
             return manifest.fuel
         return min(manifest.fuel, max(0, manifest.tank - self.state.used))
 
-    def step(self, run: Run) -> Play:
+    def step(self, run: Run) -> CodeRun:
         """Make a step.
 
         Spec: :rule:`wasm.call.result`, :rule:`wasm.call.atomic`.
@@ -141,7 +141,7 @@ class GuestCode:
 
         return Draft(call.result, finish)
 
-    def query(self, question: Question) -> Play:
+    def query(self, question: Question) -> CodeRun:
         """Answer a query.
 
         Spec: :rule:`wasm.call.query`, :rule:`wasm.random.still`.
@@ -149,10 +149,10 @@ class GuestCode:
         call, _ = yield from self._run(question.workspace, _asked(question))
         return call.result
 
-    def _run(self, workspace: Workspace, inputs: Inputs) -> Generator[Request, Any, tuple[Call, Instance]]:
+    def _run(self, workspace: Workspace, inputs: Inputs) -> Generator[Request, Any, tuple[GuestCall, Instance]]:
         """Run the entry to its end, in an instance of its own; gives the call and the instance."""
 
-        def run(ask: Ask) -> tuple[Call, Instance]:
+        def run(ask: Ask) -> tuple[GuestCall, Instance]:
             try:
                 return self._run_once(workspace, inputs, ask, self.prepared)
             except NativeStackOverflow:
@@ -164,11 +164,13 @@ class GuestCode:
         asks = self.manifest.query and inputs.query_name is None and self.prepared.imports("query")
         return (yield from play(run, may_ask=asks))
 
-    def _run_once(self, workspace: Workspace, inputs: Inputs, ask: Ask, prepared: Prepared) -> tuple[Call, Instance]:
+    def _run_once(
+        self, workspace: Workspace, inputs: Inputs, ask: Ask, prepared: Prepared
+    ) -> tuple[GuestCall, Instance]:
         """Run the entry as one of the compilers has made it."""
         state = self.state
         waiting = Waiting(self.budget)
-        call = Call(workspace, self.manifest, inputs, ask, self.guests.log, waiting, state.random, state.clock)
+        call = GuestCall(workspace, self.manifest, inputs, ask, self.guests.log, waiting, state.random, state.clock)
         instance = self._instance(call, prepared)
         waiting.is_granted = self.guests.suspends and self.manifest.image and self.entry == "wit"
         resumes = self.image.counts and state.call == self.entry
@@ -177,7 +179,7 @@ class GuestCode:
             raise failure("failed", "the guest failed", rule="wasm.outcome.guest", detail=f"guest:{code}")
         return call, instance
 
-    def _instance(self, call: Call, prepared: Prepared) -> Instance:
+    def _instance(self, call: GuestCall, prepared: Prepared) -> Instance:
         """Make the instance of a call: restored, or new and initialised.
 
         Spec: :rule:`wasm.call.initialize`, :rule:`wasm.call.fresh`, :rule:`wasm.image.prepared`.
@@ -190,7 +192,7 @@ class GuestCode:
             instance.run(INITIALIZE)
         return instance
 
-    def _finish(self, run: Run, position: Position, call: Call, instance: Instance, spent: int) -> ObjectId:
+    def _finish(self, run: Run, position: Position, call: GuestCall, instance: Instance, spent: int) -> ObjectId:
         """Audit an admitted step, and put the host nodes into its core; gives the id of the step with them.
 
         Spec: :rule:`wasm.image.nodes`, :rule:`wasm.grant.spawn-tank`.

@@ -22,12 +22,12 @@ from typing import TypeAlias
 from gritstone.errors import Refusal
 from gritstone.grit.objects import Blob, Kind, Mailbox, Message, ObjectId, Step, Tree
 from gritstone.wit.channels import Roots, is_legal_change
+from gritstone.wit.closure_cache import ClosureCache, Walk
 from gritstone.wit.code import Run
 from gritstone.wit.failures import failure, illegal_step
 from gritstone.wit.frozen import changed_path
 from gritstone.wit.position import NO_IDS, Position
 from gritstone.wit.proposals import MessageKind
-from gritstone.wit.whole import Walk, Whole
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Admitted", "Sent", "admit"]
@@ -65,13 +65,13 @@ class Admitted:
         self.refused_update = False
 
 
-def admit(run: Run, result: ObjectId, whole: Whole, roots: Roots, *, trust_mail: bool) -> Admitted:
+def admit(run: Run, result: ObjectId, closures: ClosureCache, roots: Roots, *, trust_mail: bool) -> Admitted:
     """Judge a result.
 
     Args:
         run: the transition that gave it.
         result: any id.
-        whole: what is known to be whole; not changed.
+        closures: the ids that are known to be present with everything that they reach; not changed.
         roots: roots of chains that are known; more are added.
         trust_mail: whether the covered messages are known to be whole.
 
@@ -81,7 +81,7 @@ def admit(run: Run, result: ObjectId, whole: Whole, roots: Roots, *, trust_mail:
 
     Spec: :rule:`wit.admit.closed`, :rule:`wit.admit.kind`, :rule:`wit.admit.trace`.
     """
-    walk = Walk(run.workspace, whole)
+    walk = Walk(run.workspace, closures)
     step = run.workspace.made.get(result) or walk.look(result)
     if type(step) is not Step:
         raise illegal_step("the result is no step", "wit.admit.kind", got=result.hex())

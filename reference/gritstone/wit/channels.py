@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from gritstone.errors import Exhausted, Invalid
 from gritstone.grit.objects import Message, Object, ObjectId
-from gritstone.wit.recent import Recent
+from gritstone.wit.bounded_cache import BoundedCache
 
 __all__ = ["MOST_LISTED", "Load", "Roots", "is_legal_change", "load_message", "new_roots", "root_of", "unread"]
 
@@ -24,7 +24,7 @@ _KEPT_BYTES = 8 << 20  # in each generation
 _ROOT_BYTES = 250  # two ids and their place in a dictionary, roughly
 
 Load: TypeAlias = Callable[[ObjectId], Object]
-Roots: TypeAlias = Recent[ObjectId, ObjectId]
+Roots: TypeAlias = BoundedCache[ObjectId, ObjectId]
 """The root of a chain by its newest message."""
 
 
@@ -135,4 +135,4 @@ def root_of(load: Load, roots: Roots, tip: ObjectId) -> ObjectId:
 
 def new_roots() -> Roots:
     """Make an empty memory of roots."""
-    return Recent(_KEPT_BYTES, _ROOT_BYTES)
+    return BoundedCache(_KEPT_BYTES, _ROOT_BYTES)

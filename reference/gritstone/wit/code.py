@@ -23,7 +23,7 @@ from gritstone.wit.position import Position
 from gritstone.wit.proposals import Proposal
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["Ask", "Await", "Code", "Draft", "Play", "Question", "Request", "Run", "Sleep"]
+__all__ = ["Ask", "Await", "Code", "CodeRun", "Draft", "Question", "Request", "Run", "Sleep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Await:
 
 Request: TypeAlias = Sleep | Ask | Await
 
-Play: TypeAlias = Generator[Request, Any, "ObjectId | Draft | None"]
+CodeRun: TypeAlias = Generator[Request, Any, "ObjectId | Draft | None"]
 """A transition or query in progress; it returns an id. A query may return None, for none, and no draft."""
 
 
@@ -140,8 +140,8 @@ class Question:
 class Code(Protocol):
     """Make steps and answer queries."""
 
-    def step(self, run: Run) -> Play:
+    def step(self, run: Run) -> CodeRun:
         """Give the id of the next step or a draft of it, or the id of ``run.last`` to decline."""
 
-    def query(self, question: Question) -> Play:
+    def query(self, question: Question) -> CodeRun:
         """Give the id of a blob or tree, or None for none."""

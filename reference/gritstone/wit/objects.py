@@ -16,7 +16,7 @@ from gritstone.errors import Missing
 from gritstone.grit.formats import Format
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import Blob, Kind, Mailbox, Object, ObjectId, Tree
-from gritstone.optional.encoding_templates import stencils_of
+from gritstone.optional.encoding_templates import encoding_templates_of
 
 __all__ = ["Objects"]
 
@@ -31,12 +31,12 @@ class Objects:
     Attributes:
         format: the format of the store.
         limits: the limits of the store.
-        stencils: how objects of this store are encoded.
+        templates: how objects of this store are encoded.
         young: objects that were used lately. Whoever is in a hurry looks here first; nobody else writes to it.
         age: another one each time that everything is forgotten, for those who remember something of it elsewhere.
     """
 
-    __slots__ = ("_bytes", "_fetch", "_old", "age", "format", "limits", "stencils", "young")
+    __slots__ = ("_bytes", "_fetch", "_old", "age", "format", "limits", "templates", "young")
 
     def __init__(self, format_: Format, limits: Limits, fetch: Callable[[ObjectId], bytes]) -> None:
         """Read from what gives the bytes of an id.
@@ -48,7 +48,7 @@ class Objects:
         """
         self.format = format_
         self.limits = limits
-        self.stencils = stencils_of(format_, limits)
+        self.templates = encoding_templates_of(format_, limits)
         self.young: dict[ObjectId, Object] = {}
         self._old: dict[ObjectId, Object] = {}
         self._bytes = 0

@@ -25,6 +25,7 @@ from gritstone.errors import Exhausted, InternalError, Missing, Refusal
 from gritstone.grit.objects import ObjectId, Tree
 from gritstone.wit.admission import Admitted, admit
 from gritstone.wit.channels import Roots, new_roots
+from gritstone.wit.closure_cache import ClosureCache, new_closure_cache
 from gritstone.wit.code import Code, Draft, Request, Run
 from gritstone.wit.failures import failure, failure_class
 from gritstone.wit.laws import Law, Laws
@@ -32,7 +33,6 @@ from gritstone.wit.objects import Objects
 from gritstone.wit.position import Position
 from gritstone.wit.proposals import MessageKind, Proposal
 from gritstone.wit.update import cursor_only, default_update, first_step
-from gritstone.wit.whole import Whole, new_whole
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Executor", "Transition"]
@@ -49,14 +49,14 @@ class Executor:
         objects: what is read.
         laws: the laws of the actors.
         trust_mail: whether covered messages are known to be whole, because they come from heads.
-        whole: what is known to be whole.
+        closures: the ids that are known to be present with everything that they reach.
         roots: what is known of roots of chains.
     """
 
     objects: Objects
     laws: Laws
     trust_mail: bool = False
-    whole: Whole = field(default_factory=new_whole)
+    closures: ClosureCache = field(default_factory=new_closure_cache)
     roots: Roots = field(default_factory=new_roots)
 
     def prepare(self, actor: ObjectId, last: Position | None, proposal: Proposal, attempt: int) -> Run:
@@ -111,7 +111,7 @@ class Executor:
 
         Spec: :rule:`wit.update.refused`.
         """
-        admitted = admit(run, cursor_only(run), self.whole, self.roots, trust_mail=self.trust_mail)
+        admitted = admit(run, cursor_only(run), self.closures, self.roots, trust_mail=self.trust_mail)
         admitted.refused_update = True
         return admitted
 
@@ -120,7 +120,7 @@ class Executor:
 
         The step and its mailboxes are not remembered: whoever goes on from it has them, and nobody else asks.
         """
-        self.whole.update(admitted.ranks)
+        self.closures.update(admitted.ranks)
         step, made = admitted.position.step, admitted.workspace.made
         made.pop(admitted.position.step_id, None)
         if step.inbox is not None:
@@ -141,7 +141,7 @@ class Executor:
             raise failure("failed", "the code gave no id")
         if run.last is not None and result == run.last.step_id:
             return None
-        return admit(run, result, self.whole, self.roots, trust_mail=self.trust_mail)
+        return admit(run, result, self.closures, self.roots, trust_mail=self.trust_mail)
 
     def _finish(self, run: Run, draft: Draft) -> Admitted | None:
         """Admit a draft, let its code go on with it, and admit what comes of that.
@@ -156,7 +156,7 @@ class Executor:
         except Exhausted as refusal:
             raise _as_failure(refusal) from refusal
         if step != admitted.position.step_id:
-            admitted = admit(run, step, self.whole, self.roots, trust_mail=self.trust_mail)
+            admitted = admit(run, step, self.closures, self.roots, trust_mail=self.trust_mail)
         run.workspace.drop_unreached(step)
         return admitted
 
@@ -181,7 +181,7 @@ class Executor:
             raise failure("exhausted", str(refusal)) from None
         if step is None:
             return self.refuse_update(run)
-        return admit(run, step, self.whole, self.roots, trust_mail=self.trust_mail)
+        return admit(run, step, self.closures, self.roots, trust_mail=self.trust_mail)
 
 
 def _as_failure(error: Exception) -> Refusal:

@@ -30,7 +30,7 @@ class Workspace:
         self.objects = objects
         self.made: dict[ObjectId, Object] = {}
         self.encodings: dict[ObjectId, bytes] = {}
-        self._encoders = objects.stencils.encoders
+        self._encoders = objects.templates.encoders
         self._hash = objects.format.object_id
 
     def put(self, value: Object) -> ObjectId:

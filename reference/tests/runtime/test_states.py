@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gritstone.errors import InternalError
-from gritstone.runtime.states import TRANSITIONS, Change, Event, State, follow, resting_state
+from gritstone.runtime.states import TRANSITIONS, Event, State, Write, follow, resting_state
 
 SPEC = json.loads((Path(__file__).parents[3] / "spec" / "runtime" / "states.json").read_text())
 
@@ -17,7 +17,7 @@ SPEC = json.loads((Path(__file__).parents[3] / "spec" / "runtime" / "states.json
 def test_names() -> None:
     assert {state.value for state in State} == set(SPEC["states"])
     assert {event.value for event in Event} == set(SPEC["events"])
-    assert {change.value for change in Change} == set(SPEC["changes"])
+    assert {change.value for change in Write} == set(SPEC["changes"])
 
 
 def test_the_table() -> None:

@@ -21,7 +21,7 @@ from gritstone.grit.formats import FORMATS, Format
 from gritstone.grit.objects import Blob, Mailbox, Message, Step, Tree
 from gritstone.kit.executions import Abandoned, Environment, Failed, Sandbox, spawn
 from gritstone.optional import isolation as isolation_module
-from gritstone.optional.frames import Channel
+from gritstone.optional.frames import FrameChannel
 from gritstone.optional.isolation import Isolated
 from gritstone.wasm import Guests
 from gritstone.wasm.cores import tree_at
@@ -291,7 +291,7 @@ class _Liar:
 
     def __init__(self, answers: list[bytes]) -> None:
         here, self._there = socket.socketpair()
-        self.channel = Channel(here, 1 << 20)
+        self.channel = FrameChannel(here, 1 << 20)
         self._here = here
         self.age: object = None
         self.is_usable = True

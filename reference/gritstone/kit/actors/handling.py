@@ -18,7 +18,7 @@ from gritstone.kit.actors.bridge import Bridge
 from gritstone.kit.actors.contexts import MessageContext, QueryContext
 from gritstone.kit.actors.values import BlobObject, Core, TreeObject
 from gritstone.wit.canonical import Json
-from gritstone.wit.code import Play, Question, Request, Run
+from gritstone.wit.code import CodeRun, Question, Request, Run
 from gritstone.wit.failures import failure
 from gritstone.wit.proposals import MessageKind
 from gritstone.wit.update import merge
@@ -53,7 +53,7 @@ class HandlerCode:
         self.queries: dict[str, Handled] = {}
         self.controls: dict[MessageKind, Handled] = {}
 
-    def step(self, run: Run) -> Play:
+    def step(self, run: Run) -> CodeRun:
         """Make a step; see ``Code.step``."""
         workspace, last = run.workspace, run.last
         messages = [InboxMessage(workspace, sender, one) for sender, covered in run.proposal.covered for one in covered]
@@ -76,7 +76,7 @@ class HandlerCode:
         boxes = inbox.persist(workspace), outbox.persist(workspace)
         return workspace.put(Step(previous, run.actor, *boxes, core.persist(workspace)))
 
-    def query(self, question: Question) -> Play:
+    def query(self, question: Question) -> CodeRun:
         """Answer a query; see ``Code.query``."""
         workspace, position = question.workspace, question.position
         handled = self.queries.get(question.name)

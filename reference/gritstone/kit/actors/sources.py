@@ -22,11 +22,11 @@ from gritstone.errors import Invalid, Refusal
 from gritstone.grit.grammar import Alphabet
 from gritstone.grit.objects import Blob, ObjectId
 from gritstone.kit.actors.app import Wit
+from gritstone.wit.bounded_cache import BoundedCache
 from gritstone.wit.code import Code
 from gritstone.wit.failures import failure
 from gritstone.wit.laws import Law
 from gritstone.wit.paths import ALPHABETS, find, read_path
-from gritstone.wit.recent import Recent
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Sources"]
@@ -40,7 +40,7 @@ class Sources(Law):
     """Python code in the core: the form ``/<path>:<module>:<function>``."""
 
     def __init__(self) -> None:
-        self._trees: Recent[ObjectId, _Package] = Recent(_KEPT_BYTES, _PACKAGE_BYTES)
+        self._trees: BoundedCache[ObjectId, _Package] = BoundedCache(_KEPT_BYTES, _PACKAGE_BYTES)
 
     def has(self, data: bytes, format_name: str) -> bool:
         """Return whether the data names code in a core."""

@@ -11,10 +11,10 @@ from gritstone.kit.executions.folders import Diff
 from gritstone.kit.executions.outcomes import (
     Abandoned,
     Failed,
-    Letter,
     OutOfFuel,
     Result,
     SecurityViolation,
+    SentMessage,
     Trapped,
 )
 from gritstone.kit.executions.sandbox import Sandbox
@@ -26,11 +26,11 @@ __all__ = [
     "Environment",
     "Execution",
     "Failed",
-    "Letter",
     "OutOfFuel",
     "Result",
     "Sandbox",
     "SecurityViolation",
+    "SentMessage",
     "Trapped",
     "fork",
     "load",

@@ -22,10 +22,10 @@ from gritstone.errors import Refusal, Rejected
 __all__ = [
     "Abandoned",
     "Failed",
-    "Letter",
     "OutOfFuel",
     "Result",
     "SecurityViolation",
+    "SentMessage",
     "Trapped",
     "failed",
 ]
@@ -85,7 +85,7 @@ def failed(refusal: Refusal, snapshot_id: str | None) -> Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class SentMessage:
     """Be a message that the code has sent out.
 
     Attributes:
@@ -116,4 +116,4 @@ class Result:
     snapshot_id: str | None
     fuel_spent: int | None
     error: Failed | None = None
-    sent: tuple[Letter, ...] = ()
+    sent: tuple[SentMessage, ...] = ()

@@ -18,7 +18,7 @@ from gritstone.errors import Rejected
 from gritstone.grit import CBOR_BLAKE3, MemoryEngine
 from gritstone.grit.objects import Blob, Message, ObjectId
 from gritstone.grit.store import Store
-from gritstone.kit.executions.outcomes import Letter
+from gritstone.kit.executions.outcomes import SentMessage
 from gritstone.optional.isolation import Isolated
 from gritstone.runtime.agent import agent_step
 from gritstone.runtime.away import away_step
@@ -60,7 +60,7 @@ class Delivery:
 
     position: Position | None
     declined: bool
-    sent: tuple[Letter, ...] = ()
+    sent: tuple[SentMessage, ...] = ()
 
 
 class Sandbox:
@@ -103,7 +103,7 @@ class Sandbox:
     def forget(self) -> None:
         """Forget what was read from the store, since something was erased or pruned."""
         self._executor.objects.forget()
-        self._executor.whole.forget()
+        self._executor.closures.forget()
         self._executor.roots.forget()
         self._removals = self._count_removals()
 
@@ -176,9 +176,9 @@ class Sandbox:
         sent = agent_step(workspace, agent, {actor: message}, {})
         tip = position.outbox.get(self.agent)
         after = sent
-        letters: tuple[Letter, ...] = ()
+        messages: tuple[SentMessage, ...] = ()
         if tip is not None and tip != agent.inbox.get(actor):
-            letters = self._letters(workspace, tip, agent.inbox.get(actor))
+            messages = self._sent_messages(workspace, tip, agent.inbox.get(actor))
             after = agent_step(workspace, sent, {}, {actor: tip})
         batch.add(workspace.encodings)
         batch.borrowed.update(admitted.borrowed)
@@ -196,14 +196,16 @@ class Sandbox:
         self._executor.adopt(admitted)
         if batch.removals != self._removals:
             self.forget()
-        return Delivery(position, declined=False, sent=letters)
+        return Delivery(position, declined=False, sent=messages)
 
-    def _letters(self, workspace: Workspace, tip: ObjectId, cursor: ObjectId | None) -> tuple[Letter, ...]:
+    def _sent_messages(self, workspace: Workspace, tip: ObjectId, cursor: ObjectId | None) -> tuple[SentMessage, ...]:
         """Give what an actor has sent to the outside."""
         found, _ = unread(workspace.load, tip, cursor)
-        letters = []
+        messages = []
         for one in found:
             message = workspace.message(one)
             value = workspace.look(message.content)
-            letters.append(Letter(one.hex(), dict(message.headers), value.data if isinstance(value, Blob) else None))
-        return tuple(letters)
+            messages.append(
+                SentMessage(one.hex(), dict(message.headers), value.data if isinstance(value, Blob) else None)
+            )
+        return tuple(messages)

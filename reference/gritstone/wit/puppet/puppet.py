@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from gritstone.errors import Invalid
 from gritstone.grit.objects import NO_HEADERS, Blob, Mailbox, Message, ObjectId, Step
-from gritstone.wit.code import Code, Play, Question, Run
+from gritstone.wit.code import Code, CodeRun, Question, Run
 from gritstone.wit.failures import failure
 from gritstone.wit.paths import ALPHABETS, find, read_path
 from gritstone.wit.proposals import MessageKind
@@ -47,7 +47,7 @@ class Puppet:
 
     # --- steps -----------------------------------------------------------------------------------------
 
-    def step(self, run: Run) -> Play:
+    def step(self, run: Run) -> CodeRun:
         """Make a step; see ``Code.step``."""
         last, workspace = run.last, run.workspace
         act = Act(run)
@@ -124,7 +124,7 @@ class Puppet:
 
     # --- queries ---------------------------------------------------------------------------------------
 
-    def query(self, question: Question) -> Play:
+    def query(self, question: Question) -> CodeRun:
         """Answer a query; see ``Code.query``."""
         yield from ()
         put = question.workspace.put

@@ -17,7 +17,7 @@ from gritstone.errors import Refusal
 from gritstone.grit import CBOR_BLAKE3, ObjectId
 from gritstone.kit.executions import Environment, Execution, Sandbox, load, spawn
 from gritstone.optional.isolation import Isolated
-from gritstone.optional.resident_images import ZERO_PAGE, Residents, copy_memory
+from gritstone.optional.resident_images import ZERO_PAGE, ResidentImages, copy_memory
 from gritstone.wasm import images
 from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
@@ -127,10 +127,10 @@ def filler(wat: Callable[..., bytes]) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def residents(guests: Guests) -> Residents:
+def residents(guests: Guests) -> ResidentImages:
     if isinstance(guests, Isolated):
         pytest.skip("they are in another process")
-    if not Residents.are_wanted(1 << 20):
+    if not ResidentImages.are_wanted(1 << 20):
         pytest.skip("the kernel does not say what was written to")
     return guests.engine.residents
 
@@ -138,7 +138,7 @@ def residents(guests: Guests) -> Residents:
 @settings(max_examples=25)
 @given(turns=st.lists(_writes, min_size=3, max_size=7), forgets=st.sets(st.integers(0, 6), max_size=1))
 def test_steps_are_the_same(
-    make_bench: Callable[..., Any], writer: bytes, residents: Residents, turns: Any, forgets: set[int]
+    make_bench: Callable[..., Any], writer: bytes, residents: ResidentImages, turns: Any, forgets: set[int]
 ) -> None:
     bench = make_bench(CBOR_BLAKE3)
     core = bench.core(writer, {"image": True, "pages": _PAGES + 2})
@@ -160,7 +160,7 @@ def test_steps_are_the_same(
 
 
 def test_images_stay_after_calls_that_start_from_them(
-    make_bench: Callable[..., Any], writer: bytes, residents: Residents
+    make_bench: Callable[..., Any], writer: bytes, residents: ResidentImages
 ) -> None:
     bench = make_bench(CBOR_BLAKE3)
     core = bench.core(writer, {"image": True, "pages": _PAGES})
@@ -185,7 +185,7 @@ def test_images_stay_after_calls_that_start_from_them(
 
 
 def test_first_runs_and_siblings_start_from_resident_images(
-    filler: bytes, residents: Residents, monkeypatch: pytest.MonkeyPatch
+    filler: bytes, residents: ResidentImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[State] = []
 
@@ -218,7 +218,7 @@ def load_copy(execution: Execution) -> Execution:
 
 
 def test_only_touched_pages_of_a_large_memory_are_read(
-    wat: Callable[..., bytes], residents: Residents, monkeypatch: pytest.MonkeyPatch
+    wat: Callable[..., bytes], residents: ResidentImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
     read = Instance.read
@@ -236,7 +236,9 @@ def test_only_touched_pages_of_a_large_memory_are_read(
     assert isinstance(execution.read("wasm/memory/ff/fe"), bytes)
 
 
-def test_a_page_that_was_erased_is_missed(make_bench: Callable[..., Any], writer: bytes, residents: Residents) -> None:
+def test_a_page_that_was_erased_is_missed(
+    make_bench: Callable[..., Any], writer: bytes, residents: ResidentImages
+) -> None:
     bench = make_bench(CBOR_BLAKE3)
     core = bench.core(writer, {"image": True, "pages": _PAGES})
     life = Life(bench, core)
@@ -254,7 +256,7 @@ def test_a_page_that_was_erased_is_missed(make_bench: Callable[..., Any], writer
 @pytest.mark.parametrize(("bound", "most"), [("_KEPT_BYTES", 3 * PAGE_BYTES), ("_KEPT_FILES", 3)])
 def test_kept_images_have_a_bound(monkeypatch: pytest.MonkeyPatch, bound: str, most: int) -> None:
     monkeypatch.setattr(f"gritstone.optional.resident_images.{bound}", most)
-    residents, age = Residents(), object()
+    residents, age = ResidentImages(), object()
     keys = [(age, bytes((number,)), 1) for number in range(4)]
     for key in keys:
         residents.put(key, copy_memory({}, memoryview(ZERO_PAGE)))
@@ -264,7 +266,7 @@ def test_kept_images_have_a_bound(monkeypatch: pytest.MonkeyPatch, bound: str, m
 
 def test_images_that_were_left_are_kept_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gritstone.optional.resident_images._KEPT_LEFT", 2)
-    residents, age = Residents(), object()
+    residents, age = ResidentImages(), object()
     keys = [(age, bytes((number,)), 1) for number in range(5)]
     image = copy_memory({}, memoryview(ZERO_PAGE))
     residents.put(keys[0], image)
@@ -276,7 +278,7 @@ def test_images_that_were_left_are_kept_up_to_a_number(monkeypatch: pytest.Monke
 
 
 def test_an_image_of_which_many_pages_differ_gets_a_file_of_its_own(
-    make_bench: Callable[..., Any], writer: bytes, residents: Residents
+    make_bench: Callable[..., Any], writer: bytes, residents: ResidentImages
 ) -> None:
     bench = make_bench(CBOR_BLAKE3)
     core = bench.core(writer, {"image": True, "pages": _PAGES})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gritstone.errors import Refusal
 from gritstone.grit import FORMATS, Blob, Limits, Mailbox, Message, Object, Step, Tree
-from gritstone.optional.encoding_templates import Stencils
+from gritstone.optional.encoding_templates import EncodingTemplates
 
 ids = st.binary(min_size=32, max_size=32) | st.sampled_from([bytes(32), b"short", b"x" * 33])
 links = st.none() | ids
@@ -37,7 +37,7 @@ def outcome(encode: Callable[[Object], bytes], value: Object) -> bytes | str:
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_same_bytes_same_refusals(name: str) -> None:
     format_, limits = FORMATS[name], Limits()
-    stencils = Stencils(format_, limits)
+    stencils = EncodingTemplates(format_, limits)
 
     @given(st.lists(objects, min_size=1, max_size=5))
     def check(values: list[Object]) -> None:
@@ -67,7 +67,7 @@ def vars_of(value: Object) -> list[bytes]:
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_many_outlines(name: str) -> None:
     format_, limits = FORMATS[name], Limits()
-    stencils = Stencils(format_, limits)
+    stencils = EncodingTemplates(format_, limits)
     for number in range(3_000):
         value = Tree({f"n{number}": b"i" * 32, "a": b"j" * 32})
         assert stencils.encode(value) == format_.encode(value, limits)

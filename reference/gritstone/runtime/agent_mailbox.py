@@ -14,13 +14,13 @@ from typing import TypeAlias
 
 from gritstone.errors import Invalid, Missing, Refusal, Rejected
 from gritstone.grit.objects import NO_HEADERS, Blob, Kind, Message, ObjectId
-from gritstone.runtime.actors import Letter
+from gritstone.runtime.actors import MessageKey
 from gritstone.runtime.agent import check_injection, signal_is_sent
 from gritstone.runtime.outcomes import adopt_agent_step, agent_position, last_sent
 from gritstone.runtime.proposing import unread_channels
 from gritstone.runtime.world import World
 from gritstone.wit.channels import load_message
-from gritstone.wit.whole import Walk
+from gritstone.wit.closure_cache import Walk
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Answered", "Effect", "acknowledge", "effects", "inject", "mail", "resolve"]
@@ -28,7 +28,7 @@ __all__ = ["Answered", "Effect", "acknowledge", "effects", "inject", "mail", "re
 _PREFIX = "effect."
 _CONTENT = frozenset({Kind.BLOB, Kind.TREE})
 
-Answered: TypeAlias = set[Letter]
+Answered: TypeAlias = set[MessageKey]
 """Effects that were answered, as far as the cursor of their channel is not beyond them."""
 
 
@@ -89,7 +89,7 @@ def _check_closed(world: World, to: ObjectId, content: ObjectId) -> None:
         raise Rejected("a receiver that is no tree", rule="runtime.agent.inject", got=to.hex())
     if kinds[1] not in _CONTENT:
         raise Rejected("a content that is neither blob nor tree", rule="runtime.agent.inject", got=content.hex())
-    walk = Walk(Workspace(world.objects), world.executor.whole)
+    walk = Walk(Workspace(world.objects), world.executor.closures)
     try:
         walk.follow(to, _CONTENT)
         walk.follow(content, _CONTENT)
@@ -98,10 +98,10 @@ def _check_closed(world: World, to: ObjectId, content: ObjectId) -> None:
         with world.store.snapshot() as snapshot:
             snapshot.closure([one for one in (to, content) if one not in world.batch.objects])
     else:
-        world.executor.whole.update(walk.found)
+        world.executor.closures.update(walk.found)
 
 
-def mail(world: World) -> list[Letter]:
+def mail(world: World) -> list[MessageKey]:
     """List the mail to the agent: senders ascending, oldest message first.
 
     Spec: :rule:`runtime.agent.mail`.
@@ -135,10 +135,10 @@ def effects(world: World, answered: Answered) -> list[Effect]:
 
     Spec: :rule:`runtime.effect.open`.
     """
-    letters = mail(world)
-    answered.intersection_update(letters)
+    message_keys = mail(world)
+    answered.intersection_update(message_keys)
     found = []
-    for sender, message_id in letters:
+    for sender, message_id in message_keys:
         message = load_message(world.objects.load, message_id)
         mt = message.headers.get("mt", "")
         if mt.startswith(_PREFIX) and mt != _PREFIX and (sender, message_id) not in answered:
@@ -148,7 +148,7 @@ def effects(world: World, answered: Answered) -> list[Effect]:
     return found
 
 
-def resolve(world: World, answered: Answered, effect: Letter, outcome: Mapping[str, bytes | str]) -> None:
+def resolve(world: World, answered: Answered, effect: MessageKey, outcome: Mapping[str, bytes | str]) -> None:
     """Answer an open effect.
 
     Args:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gritstone.wit.recent import Recent
+from gritstone.wit.bounded_cache import BoundedCache
 
 
 def test_what_is_used_stays() -> None:
-    recent: Recent[int, int] = Recent(10_000, 1_000)
+    recent: BoundedCache[int, int] = BoundedCache(10_000, 1_000)
     for number in range(1_000):
         recent.put(number, number)
         assert recent.get(0) == 0
@@ -15,7 +15,7 @@ def test_what_is_used_stays() -> None:
 
 
 def test_it_is_bounded() -> None:
-    recent: Recent[int, int] = Recent(10_000, 1_000)
+    recent: BoundedCache[int, int] = BoundedCache(10_000, 1_000)
     for number in range(1_000):
         recent.put(number, number)
     assert sum(recent.get(number) is not None for number in range(1_000)) <= 20
@@ -26,7 +26,7 @@ def test_it_is_bounded() -> None:
 
 
 def test_zero_is_a_value() -> None:
-    recent: Recent[str, int] = Recent(1, 1)
+    recent: BoundedCache[str, int] = BoundedCache(1, 1)
     recent.put("a", 0)
     recent.put("b", 1)
     assert recent.get("a") == 0

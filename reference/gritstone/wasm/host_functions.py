@@ -1,8 +1,8 @@
 """One call of a guest: the functions that it imports, on the objects that it may see.
 
-``Call.call`` takes every host call through the same order: ranges, charge A, grant, then the method of the function.
-A method checks its arguments, charges B once, and has its effect; it ends early by raising ``Answer``. Ids get into
-scope when they are written, and nowhere else.
+``GuestCall.call`` handles each host call in the same order: ranges, charge A, grant, then the method of the function.
+The method checks its arguments, charges B once, and has its effect; to end early it raises ``EarlyResult``. An id
+enters the scope when it is written for the guest, and at no other time.
 
 Spec: :rule:`wasm.abi.function`, :rule:`wasm.abi.order`, :rule:`wasm.abi.range`, :rule:`wasm.abi.scope`,
 :rule:`wasm.abi.buffer`, :rule:`wasm.abi.format-blind`, :rule:`wasm.fuel.host-call`.
@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from gritstone.errors import Refusal
 from gritstone.grit.objects import ZERO_ID, Blob, Kind, Mailbox, Message, Object, ObjectId, Step, Tree
-from gritstone.wasm.arguments import Answer, Inputs, headers_of, path_of
+from gritstone.wasm.arguments import EarlyResult, Inputs, headers_of, path_of
 from gritstone.wasm.documents import Manifest
 from gritstone.wasm.engine import Instance, trap
 from gritstone.wasm.interface import (
@@ -41,7 +41,7 @@ from gritstone.wit.failures import failure
 from gritstone.wit.paths import ALPHABETS, Path
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["Call"]
+__all__ = ["GuestCall"]
 
 _KINDS = {Kind.BLOB: 1, Kind.TREE: 2, Kind.MESSAGE: 3, Kind.MAILBOX: 4, Kind.STEP: 5}
 _CONTENT = frozenset((Kind.BLOB, Kind.TREE))
@@ -52,7 +52,7 @@ _MOST_U63 = 2**63 - 1
 
 
 @dataclass(slots=True)
-class Call:
+class GuestCall:
     """Serve one call.
 
     Attributes:
@@ -80,7 +80,7 @@ class Call:
     scope: set[ObjectId] = field(default_factory=set)
 
     def call(self, instance: Instance, name: str, arguments: Sequence[int]) -> int | None:
-        """Do what a function does; see ``Host.call``."""
+        """Do what a function does; see ``HostCalls.call``."""
         if self.waiting.is_winding:
             return self.waiting.resume(instance, name)
         method, ranges, units, is_granted, is_long = _PLANS[name]
@@ -98,7 +98,7 @@ class Call:
             raise failure("failed", f"{name} is not granted", rule=rule, detail=f"denied:{name}")
         try:
             result = method(self, instance, *arguments)
-        except Answer as answer:
+        except EarlyResult as answer:
             result = answer.result
         if result is not None and result > 0x7FFF_FFFF and not is_long:
             result -= 1 << 32
@@ -130,9 +130,9 @@ class Call:
         for place, one in enumerate(ids):
             if one == ZERO_ID:
                 if place not in none:
-                    raise Answer(UNKNOWN)
+                    raise EarlyResult(UNKNOWN)
             elif one not in self.scope and not (self.manifest.raw and place in free):
-                raise Answer(UNKNOWN)
+                raise EarlyResult(UNKNOWN)
 
     def _look(self, object_id: ObjectId, *kinds: Kind) -> Object | None:
         """Give an object of one of these kinds; None for a tombstone, also where the guest made the same blob again."""
@@ -140,7 +140,7 @@ class Call:
         if type(found) is Blob and object_id in self.workspace.made and self.workspace.is_erased(object_id):
             found = None
         if (Kind.BLOB if found is None else found.kind) not in kinds:
-            raise Answer(KIND)
+            raise EarlyResult(KIND)
         return found
 
     def _edge(self, object_id: ObjectId, *kinds: Kind) -> None:
@@ -458,7 +458,7 @@ class Call:
 
 _OTHERWISE = {"kind": "_kind_of", "headers": "_header_list"}
 _METHODS: Mapping[str, Callable[..., int | None]] = MappingProxyType(
-    {name: getattr(Call, _OTHERWISE.get(name, f"_{name}")) for name in FUNCTIONS}
+    {name: getattr(GuestCall, _OTHERWISE.get(name, f"_{name}")) for name in FUNCTIONS}
 )
 """The method of each function."""
 

@@ -87,7 +87,7 @@ def _remove(world: World, actor_id: ObjectId) -> None:
     world.batch.change(Change(gone_name(actor_id), None, world.agent))
     if actor.mark is not None:
         world.batch.move_mark(actor_id, actor.mark, None)
-    actor.head = actor.mark = actor.letter = actor.failure = actor.trouble = None
+    actor.head = actor.mark = actor.message_key = actor.failure = actor.failures = None
     actor.position = None
     actor.clear_mail()  # whatever it holds is what the actor sent itself
     actor.happen(Event.COLLECTED)

@@ -25,9 +25,9 @@ from gritstone.grit import (
 from gritstone.runtime.agent import make_agent
 from gritstone.wasm.arguments import Inputs
 from gritstone.wasm.binary import PAGE_BYTES
-from gritstone.wasm.call import Call
 from gritstone.wasm.documents import DEFAULT_MANIFEST, Clock
 from gritstone.wasm.engine import Engine, Instance
+from gritstone.wasm.host_functions import GuestCall
 from gritstone.wasm.interface import ABSENT, ERASED, FAILED, INVALID, KIND, LIMIT, UNKNOWN
 from gritstone.wasm.stream import random_bytes
 from gritstone.wasm.waiting import Waiting
@@ -52,15 +52,15 @@ def workspace(format_: Format) -> Workspace:
 
 
 class Desk:
-    """Call functions of ``grit`` as a guest would, with arguments that are laid into its memory."""
+    """GuestCall functions of ``grit`` as a guest would, with arguments that are laid into its memory."""
 
-    def __init__(self, call: Call, instance: Instance) -> None:
+    def __init__(self, call: GuestCall, instance: Instance) -> None:
         self.call = call
         self.instance = instance
         self.spent = 0
 
     def ask(self, name: str, *arguments: int | bytes) -> int:
-        """Call a function; bytes are laid out, and their pointer is passed."""
+        """GuestCall a function; bytes are laid out, and their pointer is passed."""
         at, plain = 1_024, []
         for one in arguments:
             if isinstance(one, bytes):
@@ -87,7 +87,7 @@ class Desk:
 
 @pytest.fixture
 def desk(wat: Callable[..., bytes], engine: Engine, workspace: Workspace) -> Desk:
-    call = Call(workspace, DEFAULT_MANIFEST, Inputs({}), _nobody, lambda text: None, Waiting(0))
+    call = GuestCall(workspace, DEFAULT_MANIFEST, Inputs({}), _nobody, lambda text: None, Waiting(0))
     instance = engine.instantiate(engine.prepare(b"desk", wat("i32.const 0", head="(memory 2)"), "wit", 256), call)
     instance.fuel = _BUDGET
     return Desk(call, instance)
@@ -96,7 +96,7 @@ def desk(wat: Callable[..., bytes], engine: Engine, workspace: Workspace) -> Des
 # --- a guest ---------------------------------------------------------------------------------------------
 
 
-def _counter_call(workspace: Workspace, counter: bytes) -> Call:
+def _counter_call(workspace: Workspace, counter: bytes) -> GuestCall:
     module = workspace.put(Blob({"ct": "application/wasm"}, counter))
     wit = workspace.put(Blob({}, b"wasm:code/main.wasm"))
     core = workspace.put(Tree({"code": workspace.put(Tree({"main.wasm": module})), "wit": wit}))
@@ -104,7 +104,7 @@ def _counter_call(workspace: Workspace, counter: bytes) -> Call:
     genesis = workspace.put(Message(None, {"mt": "genesis"}, core))
     inbox = workspace.put(Mailbox({agent: genesis}))
     inputs = Inputs({0: core, 2: core, 5: inbox}, ((agent, genesis),))
-    return Call(workspace, DEFAULT_MANIFEST, inputs, _nobody, lambda text: None, Waiting(0))
+    return GuestCall(workspace, DEFAULT_MANIFEST, inputs, _nobody, lambda text: None, Waiting(0))
 
 
 def test_the_counter_makes_its_step(engine: Engine, workspace: Workspace, counter: bytes) -> None:
@@ -334,7 +334,7 @@ def test_the_last_result_counts(desk: Desk) -> None:
 
 
 def test_objects_have_a_largest_weight(wat: Callable[..., bytes], engine: Engine, workspace: Workspace) -> None:
-    call = Call(workspace, DEFAULT_MANIFEST, Inputs({}), _nobody, lambda text: None, Waiting(0))
+    call = GuestCall(workspace, DEFAULT_MANIFEST, Inputs({}), _nobody, lambda text: None, Waiting(0))
     data = wat("i32.const 0", head="(memory 140)")
     instance = engine.instantiate(engine.prepare(data, data, "wit", 256), call)
     instance.fuel = _BUDGET

@@ -1,9 +1,9 @@
-"""What is known to be there with everything it reaches.
+"""A cache of ids that are known to be present together with everything that they reach.
 
-An executor that admitted a step need not walk what it walked then. ``Whole`` remembers, for each id that was walked,
-its *rank*: 0 for a blob or tombstone, for a tree how deep trees are nested in it, and below 0 for other kinds. A
-``Walk`` follows what is new. It keeps its findings to itself until the step is adopted, since they are about objects
-that nobody stored yet.
+An executor does not walk again what it walked when it admitted an earlier step. For each walked id the ``ClosureCache``
+holds a *rank*: 0 for a blob or tombstone, the nesting depth for a tree, a negative number for other kinds. A ``Walk``
+follows the new objects. It keeps its results separate until the step is adopted, because those objects are not stored
+yet.
 
 Spec: :rule:`wit.admit.closed`, :rule:`wit.admit.kind`.
 """
@@ -16,51 +16,51 @@ from typing import TypeAlias
 from gritstone.errors import Missing, Refusal
 from gritstone.grit.graph import Edge, edges
 from gritstone.grit.objects import Kind, Object, ObjectId
+from gritstone.wit.bounded_cache import BoundedCache
 from gritstone.wit.failures import failure, illegal_step
-from gritstone.wit.recent import Recent
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["Walk", "Whole", "new_whole"]
+__all__ = ["ClosureCache", "Walk", "new_closure_cache"]
 
 _KEPT_BYTES = 16 << 20  # in each generation
 _RANK_BYTES = 200  # an id, a number and their place in a dictionary, roughly
 
-Whole: TypeAlias = Recent[ObjectId, int]
-"""The rank of ids that are known to be whole."""
+ClosureCache: TypeAlias = BoundedCache[ObjectId, int]
+"""Ranks by id."""
 
 
-def new_whole() -> Whole:
-    """Make an empty memory of what is whole."""
-    return Recent(_KEPT_BYTES, _RANK_BYTES)
+def new_closure_cache() -> ClosureCache:
+    """Return an empty closure cache."""
+    return BoundedCache(_KEPT_BYTES, _RANK_BYTES)
 
 
 class Walk:
-    """Follow what one result reaches and nobody has followed before.
+    """A walk over the objects that one result reaches and that were not walked before.
 
     Attributes:
-        workspace: where what is new was made.
-        found: ranks of what was walked now.
-        borrowed: ids where the walk stepped out of what was made, into the store.
+        workspace: the workspace that contains the new objects.
+        found: the ranks of the objects that this walk visited.
+        borrowed: the ids at which the walk left the new objects and entered the store.
     """
 
-    __slots__ = ("_whole", "borrowed", "found", "workspace")
+    __slots__ = ("_closures", "borrowed", "found", "workspace")
 
-    def __init__(self, workspace: Workspace, whole: Whole) -> None:
+    def __init__(self, workspace: Workspace, closures: ClosureCache) -> None:
         self.workspace = workspace
-        self._whole = whole
+        self._closures = closures
         self.found: dict[ObjectId, int] = {}
         self.borrowed: list[ObjectId] = []
 
     def follow(self, target: ObjectId, allowed: frozenset[Kind]) -> int:
-        """Make sure that an id leads to an allowed kind and is whole; give its rank.
+        """Return the rank of an id after checking that its kind is allowed and that its closure is present.
 
         Raises:
-            Rejected: it is not (code ``illegal-step``).
+            Rejected: a check failed (code ``illegal-step``).
             Exhausted: trees are nested deeper than ``tree_depth`` (code ``exhausted``).
         """
         rank = self.found.get(target)
         if rank is None:
-            rank = self._whole.get(target)
+            rank = self._closures.get(target)
             if rank is None:
                 rank = self._walk(target)
             if target not in self.workspace.made:
@@ -70,11 +70,11 @@ class Walk:
         return rank
 
     def knows(self, target: ObjectId) -> bool:
-        """Tell whether following an id costs nothing."""
-        return target in self.found or self._whole.get(target) is not None
+        """Return whether the rank of an id is known without a walk."""
+        return target in self.found or self._closures.get(target) is not None
 
     def look(self, target: ObjectId) -> Object | None:
-        """Give an object; None for a tombstone.
+        """Return an object, or None for a tombstone.
 
         Raises:
             Rejected: it is absent or damaged (code ``illegal-step``).
@@ -115,10 +115,10 @@ class Walk:
     def _step_into(
         self, target: ObjectId, allowed: frozenset[Kind], path: list[tuple[ObjectId, Kind, Iterator[Edge]]]
     ) -> int | None:
-        """Give the rank of what an edge leads to; None if it has to be walked first."""
+        """Return the rank of the target of an edge, or None if it must be walked first."""
         rank = self.found.get(target)
         if rank is None:
-            rank = self._whole.get(target)
+            rank = self._closures.get(target)
         value = None
         if rank is None:
             value = self.look(target)
@@ -148,7 +148,7 @@ def _wrong_kind(target: ObjectId, kind: Kind, allowed: frozenset[Kind]) -> Refus
 
 
 def _leaf_rank(value: Object | None) -> int:
-    """Give the rank of a blob or tombstone, and something else for what has edges."""
+    """Return 0 for a blob or tombstone, and 1 for an object with edges."""
     return 0 if value is None or value.kind is Kind.BLOB else 1
 
 
