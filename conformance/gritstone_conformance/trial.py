@@ -139,7 +139,13 @@ class Trial:
         reached: the situations that this example reached.
     """
 
-    def __init__(self, subject: SubjectLike, rule: str, spawn: Callable[[], SubjectLike] | None = None) -> None:
+    def __init__(
+        self,
+        subject: SubjectLike,
+        rule: str,
+        spawn: Callable[[], SubjectLike] | None = None,
+        instead: Callable[[Asked], Sequence[Asked]] | None = None,
+    ) -> None:
         self.subject = subject
         self.claims = subject.claims
         self.steps: list[Step] = []
@@ -148,6 +154,7 @@ class Trial:
         self.reached: set[str] = set()
         self._rule = rule
         self._spawn = spawn
+        self._instead = instead
         self._extra: list[SubjectLike] = []
         self._roots: dict[str, str] = {}  # absolute directory -> the name that stands for it in a case
         self._handles: list[str] = []
@@ -188,6 +195,17 @@ class Trial:
 
         A request is ``(op, args, expect)``, or has a fourth member: the rule that its step judges.
         """
+        if self._instead is None:
+            return self._expect_each(requests, rule, on)
+        values = []
+        for request in requests:
+            made = self._expect_each(list(self._instead(request)), rule, on)
+            values.append(made[-1] if made else {})
+        return values
+
+    def _expect_each(
+        self, requests: Sequence[Asked], rule: str | None, on: SubjectLike | None
+    ) -> list[dict[str, Json]]:
         target, self._message = self._target(on), None
         try:
             replies = target.ask_many([(request[0], request[1]) for request in requests])

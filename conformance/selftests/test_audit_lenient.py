@@ -16,7 +16,7 @@ from gritstone_conformance.model.bundle import Bundle, scan, write
 from gritstone_conformance.model.formats import CBOR_BLAKE3, FRAMED_SHA256
 from gritstone_conformance.model.framed import decode_in_any_order, encode
 from gritstone_conformance.model.refusals import Refusal
-from gritstone_conformance.model.transcode import _children_first, _rename, translate
+from gritstone_conformance.model.transcode import _rename, children_first, translate
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Tree
 from gritstone_conformance.results.report import Report, read_report
 from selftests.forging import reforge
@@ -43,7 +43,7 @@ def disordered(data: bytes) -> tuple[bytes, set[str]]:
     frames: dict[bytes, bytes | None] = {}
     renamed: dict[bytes, bytes] = {}
     changed: set[str] = set()
-    for identity in _children_first(read):
+    for identity in children_first(read):
         encoding = read.encoding(identity)
         assert encoding is not None
         value = translate(FRAMED_SHA256.decode(encoding), renamed)

@@ -15,7 +15,7 @@ from gritstone_conformance.model.graph import Tombstone, leads
 from gritstone_conformance.model.refusals import Defect, Refusal, invalid, missing
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, Step, Tree
 
-__all__ = ["MAPPED_SPACES", "canonical", "transcode", "translate"]
+__all__ = ["MAPPED_SPACES", "canonical", "children_first", "transcode", "translate"]
 
 MAPPED_SPACES: Final = ("heads", "failed", "moved", "archived", "closed", "gone")
 """The spaces whose names are ids of actors."""
@@ -52,7 +52,7 @@ def canonical(bundle: Bundle) -> tuple[bytes, dict[bytes, bytes]]:
     assert bundle.format is not None
     frames: dict[bytes, bytes | None] = {}
     renamed: dict[bytes, bytes] = {}
-    for identity in _children_first(bundle):
+    for identity in children_first(bundle):
         encoding = bundle.encoding(identity)
         if encoding is not None:
             encoding = bundle.format.encode(translate(bundle.value_of(encoding)[0], renamed))
@@ -88,7 +88,7 @@ def _translate_all(
     frames: dict[bytes, bytes | None] = {}
     renamed: dict[bytes, bytes] = {}
     defects: list[Defect] = []
-    for identity in _children_first(bundle):
+    for identity in children_first(bundle):
         try:
             encoding = target.encode_within(translate(_value(bundle, identity), renamed), object_bytes)
         except Refusal as refusal:
@@ -120,7 +120,8 @@ def _value(bundle: Bundle, identity: bytes) -> Object:
     return bundle.format.decode(encoding)
 
 
-def _children_first(bundle: Bundle) -> list[bytes]:
+def children_first(bundle: Bundle) -> list[bytes]:
+    """Return the ids of the frames of a valid bundle, each after those that it leads to."""
     settled: dict[bytes, None] = {}
     for start in bundle.places:
         waiting = [start]

@@ -27,6 +27,7 @@ from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError, SubjectFault
 from gritstone_conformance.planning.settings import RunSettings, hypothesis_settings
 from gritstone_conformance.running.ledger import CannotRestartError, Observed, SpanOverError
+from gritstone_conformance.running.set_up import set_up_of
 from gritstone_conformance.running.shrinking import Shrink
 from gritstone_conformance.trial import Divergence, Property, Trial
 
@@ -155,7 +156,8 @@ class _Player:
         if not self._may_go_on():
             raise _EnoughError
         faults, deaths = len(self._subject.subject.faults), self._subject.subject.deaths
-        trial = Trial(self._subject, self._prop.rules[0], self._subject.spawn)
+        instead = set_up_of(self._prop.name, self._subject)
+        trial = Trial(self._subject, self._prop.rules[0], self._subject.spawn, instead)
         try:
             self._prop.body(trial, **drawn)
             self._check_landed(deaths)

@@ -92,6 +92,7 @@ class Ledger:
         shrinking: what was spent on shrinking.
         until: when nothing more may be asked, since the span of a search is over.
         explained: kinds of failure whose objects were compared.
+        imports: whether ``grit.import`` is carried out, as far as that was asked.
     """
 
     requests: int = 0
@@ -102,6 +103,7 @@ class Ledger:
     shrinking: Shrinking = field(default_factory=Shrinking)
     until: float = math.inf
     explained: set[object] = field(default_factory=set)
+    imports: bool | None = None
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def note(self, answers: Sequence[Answer]) -> None:

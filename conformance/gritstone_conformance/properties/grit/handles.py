@@ -125,5 +125,5 @@ PROPERTIES: Final = (
         features=("durable",),
         cost=800,
     ),
-    *each_format("bundle/changed-meanwhile", changed_meanwhile, _MOMENT, "grit.prune.exact", features=("durable",)),
+    *each_format("bundle/changed-and-pruned", changed_meanwhile, _MOMENT, "grit.prune.exact", features=("durable",)),
 )

@@ -9,7 +9,7 @@ from gritstone_conformance.model.illegal import KINDS
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.store import Change
-from gritstone_conformance.model.values import Blob, Message
+from gritstone_conformance.model.values import Blob, Message, to_base64
 from gritstone_conformance.properties.runtime.double import GENESIS, MOST_STEPS, Double, Terms
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
@@ -237,11 +237,12 @@ def out_of_time(trial: Trial, fmt: Format) -> None:
     failed = stage.graph.add(Message(None, (), naps))
     asked = double.inject(sender, stage.program(programs.send(0, 1), slow, naps))
     headers = (("mt", "receipt"), ("reply", failed.hex()), ("class", "timeout"))
-    receipt = fmt.hash(fmt.encode(Message(asked, headers, fmt.hash(fmt.encode(Blob((), b""))))))
+    receipt = fmt.encode(Message(asked, headers, fmt.hash(fmt.encode(Blob((), b"")))))
     double.play()
     parked = ok(cause="rest", steps={"$": "any"}, parked=[[slow.hex(), "timeout"]])
     trial.expect("runtime.run", {"runtime": "r", "max_steps": MOST_STEPS}, parked, rule="runtime.fail.mark")
-    trial.expect("grit.has", {"store": "s", "ids": [receipt.hex()]}, ok(has=[True]), rule=rule)
+    kept = ok(bytes=to_base64(receipt))
+    trial.expect("grit.get", {"store": "s", "id": fmt.hash(receipt).hex()}, kept, rule=rule)
     trial.expect("grit.close", {"store": "s"}, ok())
 
 

@@ -206,7 +206,7 @@ def cleanup(trial: Trial, fmt: Format) -> None:
     pair.play(pair.cas(Change(name, None, old)), pair.cas(Change(name, old, actor.head)))
     trial.expect("grit.prune", {"store": pair.handle, "pins": []}, {"ok": {"removed": {"$": "any"}}}, rule=rule)
     pair.model.prune()
-    pair.play(pair.has([old, actor.head], rule=rule))
+    pair.play(pair.get(old, rule=rule), pair.get(actor.head, rule=rule))
     pair.export(rule=rule)
     again = Workbench(trial, fmt, "t")
     other = again.born(b"b")
