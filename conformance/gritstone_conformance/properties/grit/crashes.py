@@ -20,6 +20,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.store import Change, Store
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Tree, to_base64
+from gritstone_conformance.properties.grit.erasing import files
 from gritstone_conformance.properties.grit.pair import Pair, open_durable
 from gritstone_conformance.properties.grit.registry import each_format
 from gritstone_conformance.properties.relying import relying
@@ -32,6 +33,7 @@ __all__ = ["PROPERTIES"]
 _PUTS: Final = 120  # objects, more than a window holds
 _GARBAGE: Final = 600
 _NAMES: Final = ("tags/a", "tags/b", "x/c")
+_MARKER: Final = b"the bytes of a blob that is erased"
 _MOST_WRITES: Final = 64  # that one request may take; more are not tried
 
 Request = tuple[str, dict[str, Json]]
@@ -209,9 +211,10 @@ def erased(trial: Trial, fmt: Format) -> None:
 def _erases_until(trial: Trial, fmt: Format, victim: SubjectLike, number: int) -> bool:
     """Kill a process before a write of an erasure and judge the blob; returns whether there was such a write."""
     graph = _history(fmt, 5)
+    blob = graph.add(Blob((), _MARKER))
+    graph.references["tags/blob"] = blob
     pair = open_durable(trial, fmt, "v", victim)
     pair.play(*pair.take(graph.bundle()))
-    blob = graph.of_kind("blob")[2]
     before = pair.model.copy()
     asked = [pair.erase(blob)]
     trial.expect("fault.arm", {"writes": number, "when": "before"}, {"ok": {}}, on=victim)
@@ -231,6 +234,9 @@ def _erases_until(trial: Trial, fmt: Format, victim: SubjectLike, number: int) -
             trial.fail("the blob, or its tombstone", repr(reply)[:200], words="a blob is neither present nor erased")
         found.model = before
     found.play(found.has([blob]), found.refs(), found.erase(blob), found.get(blob), found.has([blob]))
+    if any(_MARKER in content for content in files(found)):
+        words = "erased bytes stay in a file after a kill"
+        trial.fail("no file with the bytes", "a file with the bytes", words=words, rule="grit.erase.gone")
     found.export()
     found.play(found.close())
     return died
@@ -362,7 +368,7 @@ PROPERTIES: Final = (
     ),
     *_at_each_write("prune", _prune, "grit.prune.safe"),
     *each_format(
-        *("crash/erase-at-each-write", erased, "grit.erase.atomic"),
+        *("crash/erase-at-each-write", erased, "grit.erase.atomic", "grit.erase.gone"),
         features=("durable", "erase", "fault.kill"),
         kind="crash",
     ),

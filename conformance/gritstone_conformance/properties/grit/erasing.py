@@ -17,7 +17,7 @@ from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
-__all__ = ["PROPERTIES"]
+__all__ = ["PROPERTIES", "files"]
 
 _SIZES: Final = (24, 300, 5000, 70_000)  # bytes; small ones share a page of a file, large ones have pages of their own
 
@@ -121,17 +121,18 @@ def no_trace(trial: Trial, fmt: Format) -> None:
     top = fmt.encode(Tree(tuple((f"n{number}", fmt.hash(data)) for number, data in enumerate(encodings))))
     pair.play(*(pair.put(data) for data in (*encodings, top)), pair.point("tags/top", fmt.hash(top)))
     pair.export()
-    if not any(mark in content for mark in marks for content in _files(pair)):
+    if not any(mark in content for mark in marks for content in files(pair)):
         return  # what is stored cannot be read from outside, so that it is gone cannot be seen either
     for data in encodings:
         pair.play(pair.erase(fmt.hash(data)))
     for mark in marks:
-        if any(mark[:24] in content for content in _files(pair)):
+        if any(mark[:24] in content for content in files(pair)):
             trial.fail("no file with the bytes", "a file with the bytes", words="erased bytes stay in a file")
     pair.export()
 
 
-def _files(pair: Pair) -> Iterator[bytes]:
+def files(pair: Pair) -> Iterator[bytes]:
+    """Return the contents of the files under the directory of a durable store that can be read."""
     assert pair.directory is not None
     return (content for path in given_entries(pair.directory) if isinstance(content := read_given(path), bytes))
 

@@ -14,6 +14,7 @@ from gritstone_conformance.properties.grit.asking import decoding, encoding
 from gritstone_conformance.properties.grit.pair import Pair, open_memory
 from gritstone_conformance.properties.grit.references import blobs
 from gritstone_conformance.properties.grit.registry import each_format, is_first
+from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.trial import Asked, Trial
 
 __all__ = ["PROPERTIES", "blob_of"]
@@ -21,6 +22,7 @@ __all__ = ["PROPERTIES", "blob_of"]
 _CLAIMED_BYTES: Final = 67_108_864  # what a small input may raise the peak by
 _CHANGE_BYTES: Final = 256  # of a request, for one change; a limit whose update fits no frame is not tried
 _MOST_IDS: Final = 4_096  # of one ``grit.has``
+_MOST_LISTED: Final = 4_096  # references in one reply
 _MANY_REFERENCES: Final = 32_768  # beyond it, making ``refs`` references takes too long for a gate
 
 
@@ -69,6 +71,11 @@ def names_in_one_update(trial: Trial, fmt: Format) -> None:
     pair.play(pair.cas(*over[:limit]), pair.refs())
     checks = [Change(name, pair.model.references.get(name), pair.model.references.get(name)) for name in names]
     pair.play(pair.cas(*checks[:limit]), *([pair.cas(*checks)] if exact else []))
+    removed = Change(names[0], target, None)
+    if exact:
+        pair.play(pair.cas(removed, *checks[1:]), pair.refs(names[0], None, 1))
+    pair.play(pair.cas(removed, *checks[1:limit]), pair.refs(names[0], None, 1))
+    pair.play(pair.cas(*checks[1:limit], Change(names[0], None, target)), pair.refs())
 
 
 def references_in_one_store(trial: Trial, fmt: Format) -> None:
@@ -96,6 +103,32 @@ def references_in_one_store(trial: Trial, fmt: Format) -> None:
         pair.play(*pair.take(write(fmt, {"t/0": target, "t/more": target}, frames)), pair.refs("t/m"))
         pair.play(*pair.take(write(fmt, {"t/0": target, "t/1": target}, frames)))
     pair.play(pair.refs("t/", None, 2), pair.refs("t/", f"t/{count - 1}", 2), rule="grit.ref.list")
+    pair.play(*(pair.refs("t/", None, limit) for limit in (_MOST_LISTED - 1, _MOST_LISTED)), rule="grit.ref.list")
+
+
+def references_of_a_bundle(trial: Trial, fmt: Format) -> None:
+    """An import after which a store has ``refs`` references is accepted; with one more it is ``exhausted``."""
+    pair = open_memory(trial, fmt)
+    limit = pair.model.limits.refs
+    if limit > _MANY_REFERENCES:
+        trial.remark = f"not tried: the limit is above {_MANY_REFERENCES}"
+        return
+    (target,) = blobs(pair, 1)
+    width = min(pair.model.limits.cas_names, 4096)
+    names = [f"t/{number}" for number in range(limit - 2)]
+    for start in range(0, len(names), width):
+        pair.play(_create(pair, names[start : start + width], target))
+
+    def take(*chosen: str) -> list[Asked]:
+        graph = Graph(fmt)
+        leaf = graph.add(Blob((), bytes(3)))
+        graph.references = dict.fromkeys(chosen, leaf)
+        assert leaf == target
+        return [*pair.take(graph.bundle()), pair.refs("u/")]
+
+    pair.play(*take("u/a", "u/b", "u/c"), *take("t/0", "u/a"), *take("u/b", "u/c"), *take("t/1", "u/a", "u/b"))
+    pair.play(*take("t/0", "t/1", "u/a", "u/b"), *take("u/b"), *take(), *take("u/c"), *take("t/0", "u/c"))
+    pair.play(pair.point("u/a", None), *take("u/c", "u/d"), *take("t/0", "u/c"), *take("u/d"))
 
 
 def _create(pair: Pair, names: list[str], target: bytes) -> Asked:
@@ -155,4 +188,5 @@ PROPERTIES: Final = (
     *each_format("ref/names-limit", names_in_one_update, "grit.ref.limit"),
     *each_format("store/most-ids", ids_in_one_question, "grit.store.has"),
     *each_format("ref/count-limit", references_in_one_store, "grit.ref.limit", "grit.ref.list"),
+    *each_format("ref/import-limit", references_of_a_bundle, "grit.ref.limit"),
 )

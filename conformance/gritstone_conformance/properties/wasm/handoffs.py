@@ -16,6 +16,7 @@ from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Blob, Mailbox, to_base64
 from gritstone_conformance.model.wasm.handoff import adopt, release
 from gritstone_conformance.properties.runtime.double import GENESIS
+from gritstone_conformance.properties.runtime.halves import Half, kill_at_each_write
 from gritstone_conformance.properties.runtime.house import House
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES, check_export
 from gritstone_conformance.properties.runtime.kills import NEVER
@@ -323,6 +324,33 @@ def killed(trial: Trial, fmt: Format) -> None:
     trial.remark = f"{deaths} deaths, before and after every durable write"
 
 
+def killed_with_an_agent(trial: Trial, fmt: Format) -> None:
+    """Whatever write it is killed at, an adoption moved the agent's head with the actor's, or neither."""
+    here = GuestDouble(trial, fmt, _AGENT)
+    actor = _reply(here)
+    for _ in range(2):
+        here.ask_guest(actor, b"s")
+        for sender, message in here.mail():
+            here.ack(sender, message)
+    _hand(here, "release", actor)
+    here.play()
+    bundle = here.pair.model.export([f"moved/{actor.hex()}"])
+    trial.expect("grit.close", {"store": "s"}, ok())
+    there = GuestDouble(trial, fmt, _AGENT)
+    for asked in there.pair.take(bundle):
+        there.request(asked)
+    there.play()
+    trial.expect("grit.close", {"store": "s"}, ok())
+    model, mailroom, halves = there.pair.model, there.model.mailroom, []
+    for op, half in (("adopt", adopt), ("release", release)):
+        before = model.export()
+        mailroom.reload()
+        answer = ok(step=half(mailroom, actor).hex())
+        halves.append(Half(before, f"wasm.{op}", {"actor": actor.hex()}, answer, dict(model.references), _AGENT))
+    assert halves[1].before != halves[0].before
+    kill_at_each_write(trial, fmt, halves)
+
+
 def _die(trial: Trial, store: House, op: str, actor: bytes, step: bytes, number: int, when: str) -> bool:
     """Ask for a half of a handoff with the death due; returns whether it died."""
     victim = store.process
@@ -357,5 +385,11 @@ PROPERTIES: Final = (
     *in_each_format("wasm/handoff/at-home-again", at_home_again, _AGENT, _OWNER, *HISTORY_RULES, features=("effects",)),
     *in_each_format(
         *("wasm/handoff/killed", killed, _OWNER), features=("durable", "fault.kill"), kind="crash", cost=600
+    ),
+    *in_each_format(
+        *("wasm/handoff/killed-with-an-agent", killed_with_an_agent, _AGENT),
+        features=("durable", "fault.kill"),
+        kind="crash",
+        cost=600,
     ),
 )

@@ -1,0 +1,175 @@
+"""Operations that change references in one update, killed at each durable write: all is as before, or as after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.runtime import Config
+from gritstone_conformance.model.values import to_base64
+from gritstone_conformance.properties.runtime.double import Double, Terms
+from gritstone_conformance.properties.runtime.house import House
+from gritstone_conformance.properties.runtime.kills import NEVER
+from gritstone_conformance.properties.wit.registry import in_each_format
+from gritstone_conformance.replies import Json
+from gritstone_conformance.strategies import programs
+from gritstone_conformance.trial import Property, SubjectLike, Trial
+
+__all__ = ["PROPERTIES", "Half", "kill_at_each_write"]
+
+_MOST_WRITES: Final = 40  # of one request
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """One request that changes references.
+
+    Attributes:
+        before: the store before it.
+        op: the operation.
+        args: its arguments, without the handle.
+        answer: what the reply to it is.
+        after: the references after it.
+        rule: the rule that is violated where a kill leaves a part of it.
+    """
+
+    before: bytes
+    op: str
+    args: dict[str, Json]
+    answer: dict[str, Json]
+    after: dict[str, bytes]
+    rule: str
+
+    @property
+    def of_runtime(self) -> bool:
+        """Whether a runtime is asked, and not a store."""
+        return self.op.startswith("runtime.")
+
+
+def kill_at_each_write(trial: Trial, fmt: Format, halves: list[Half]) -> None:
+    """Kill a process before each durable write of some requests, and judge which references are there."""
+    victim, deaths = trial.spawn(), 0
+    for half in halves:
+        for number in range(1, _MOST_WRITES):
+            is_dead = _dies(trial, fmt, victim, half, number)
+            deaths += is_dead
+            if not is_dead:
+                break
+    trial.remark = f"{deaths} deaths, before every durable write"
+
+
+def _dies(trial: Trial, fmt: Format, victim: SubjectLike, half: Half, number: int) -> bool:
+    """Let a process die at a write of a request and judge what it left; returns whether there was such a write."""
+    store = House(trial, fmt, directory=trial.directory(), process=victim)
+    data: dict[str, Json] = {"bytes": to_base64(half.before), "more": False}
+    store.ask("grit.import", {"store": "s", **data}, ok(objects={"$": "any"}, refs={"$": "any"}))
+    if half.of_runtime:
+        store.start()
+    store.play()
+    before = _references(trial, store, half.rule)
+    handle: dict[str, Json] = {"runtime": store.runtime} if half.of_runtime else {"store": "s"}
+    trial.expect("fault.arm", {"writes": number, "when": "before"}, ok(), on=victim)
+    try:
+        trial.expect(half.op, {**handle, **half.args}, half.answer, on=victim, rule=half.rule)
+        trial.expect("fault.arm", {"writes": NEVER, "when": "before"}, ok(), on=victim)
+    except SubjectFault as fault:
+        if not fault.is_sigkill:
+            raise
+        victim.kill()
+        store = House(trial, fmt, directory=store.directory, process=victim, create=False, rule=half.rule)
+        store.play()
+        is_dead = True
+    else:
+        is_dead = False
+    after = {name: target.hex() for name, target in half.after.items()}
+    found = _references(trial, store, half.rule)
+    if found != after and (not is_dead or found != before):
+        words = "a kill leaves a part of an update" if is_dead else "not the references that were expected"
+        trial.fail(after, found, path="refs", words=words, rule=half.rule)
+    if found == before != after:
+        if half.of_runtime:
+            store.start()
+            store.play()
+        trial.expect(half.op, {**handle, **half.args}, half.answer, on=victim, rule=half.rule)
+        if (found := _references(trial, store, half.rule)) != after:
+            trial.fail(after, found, path="refs", words="the request cannot be repeated after a kill", rule=half.rule)
+    store.close()
+    return is_dead
+
+
+def _references(trial: Trial, store: House, rule: str) -> dict[str, str]:
+    args: dict[str, Json] = {"store": store.handle, "prefix": "", "after": None, "limit": 4096}
+    expect = ok(refs={"$": "any"}, more=False)
+    return dict(trial.expect("grit.refs", args, expect, on=store.process, rule=rule)["refs"])
+
+
+def released(trial: Trial, fmt: Format) -> None:
+    """A release drops the entries of all named actors in one update, from the outbox and the inbox."""
+    double = _double(trial, fmt)
+    actors = [double.born(b"%d" % number) for number in range(3)]
+    says = double.stage.program(programs.send(0, 1), double.agent, double.stage.blob(b"said"))
+    for actor in actors[:2]:
+        double.tell(actor, says)
+        double.ack(*double.mail()[0])
+        double.tell(actor, double.stage.program(programs.release(0), double.agent))
+    kill_at_each_write(trial, fmt, [_half(double, "release", actors, "runtime.release.entries")])
+
+
+def cut(trial: Trial, fmt: Format) -> None:
+    """A cut moves the agent's head by one update, from its head before."""
+    double = _double(trial, fmt)
+    double.tell(double.born(), double.stage.program(programs.append("log", b"t")))
+    kill_at_each_write(trial, fmt, [_half(double, "cut", [], "runtime.cut.step")])
+
+
+def collected(trial: Trial, fmt: Format) -> None:
+    """A collection removes each actor with its head and its mark in one update, and sets ``gone``."""
+    double = _double(trial, fmt)
+    stage = double.stage
+    creator, mortals = double.born(b"creator"), [stage.core(b"%d" % number) for number in range(3)]
+    for mortal in mortals:
+        double.tell(creator, stage.program(programs.send(0, 0, "genesis"), mortal))
+    double.tell(creator, stage.program(programs.send(0, 1), mortals[0], stage.program(programs.fail())))
+    double.tell(mortals[1], stage.program(programs.send(0, 0, "genesis"), stage.core(b"below")))
+    double.release(mortals[1])
+    free = b"".join(programs.release(number) for number in range(3))
+    double.tell(creator, stage.program(free, *mortals))
+    kill_at_each_write(trial, fmt, [_half(double, "collect", [], "runtime.life.collected")])
+
+
+def _double(trial: Trial, fmt: Format) -> Double:
+    return Double(trial, fmt, Terms(config=Config(0, 0, 1)))
+
+
+def _half(double: Double, word: str, actors: list[bytes], rule: str) -> Half:
+    """Carry an operation of the runtime out on the model; returns it as it is before."""
+    double.fill()
+    double.play()
+    double.ask_plainly("grit.close", {"store": "s"}, ok())
+    double.play()
+    before = double.pair.model.export()
+    args: dict[str, Json] = {}
+    answers: dict[str, Callable[[], dict[str, Json]]] = {
+        "release": lambda: ok(released=[actor.hex() for actor in double.model.agent.release(actors)]),
+        "cut": lambda: ok(step=double.model.agent.cut().hex()),
+        "collect": lambda: ok(removed=[actor.hex() for actor in double.model.collect()]),
+    }
+    if actors:
+        args = {"actors": [actor.hex() for actor in actors]}
+    answer = answers[word]()
+    return Half(before, f"runtime.{word}", args, answer, dict(double.pair.model.references), rule)
+
+
+def _each(name: str, body: Callable[[Trial, Format], None], rule: str) -> tuple[Property, ...]:
+    return in_each_format(name, body, rule, features=("external", "durable", "fault.kill"), kind="crash", cost=600)
+
+
+PROPERTIES: Final = (
+    *_each("runtime/release/killed", released, "runtime.release.entries"),
+    *_each("runtime/cut/killed", cut, "runtime.cut.step"),
+    *_each("runtime/life/killed", collected, "runtime.life.collected"),
+)
