@@ -80,13 +80,13 @@ def _after_system_error(problem: OSError) -> int:
 
 
 def _drop_output() -> None:
-    """Let what is left for standard output go nowhere, so that Python does not complain of it at its end."""
+    """Discard the remaining standard output, so that Python reports no error when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the run as Ctrl-C does, and a second signal end it at once.
+    """End the run on SIGTERM and SIGHUP as on Ctrl-C, and at once on a second signal.
 
     Spec: :rule:`suite.signal.ends`.
     """

@@ -31,7 +31,7 @@ from gritstone_conformance.text import counted, say
 __all__ = ["default_file", "run_command"]
 
 _DAYS: Final = 90
-"""How long a bug is expected when nobody says until when."""
+"""How long a bug is expected if no date is given."""
 
 
 def run_command(options: argparse.Namespace) -> int:

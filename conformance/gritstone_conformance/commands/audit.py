@@ -105,7 +105,7 @@ def _ask_continued(path: Path, verdict: Verdict, *, lenient: bool = False) -> No
     with _mapped(path) as raw:
         earlier = read_bundle(raw, lenient=lenient).judged
         if earlier.defects or not has_history(earlier):
-            raise UsageError(f"{path}: no earlier export to go on from; audit it by itself first")
+            raise UsageError(f"{path}: contains defects or no history; audit it separately first")
         if verdict.history is None or earlier.format is not verdict.history.shelf.format:
             raise UsageError(f"{path}: it has another format than the later export")
         first = open_history(earlier)

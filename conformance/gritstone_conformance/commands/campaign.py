@@ -66,7 +66,7 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def _run(cluster: Cluster, first: Unit, count: int, target: Path) -> int:
-    """Have all units played; tell, merge and judge what comes back."""
+    """Run all units; print, merge and judge their results."""
     data, settings = load_data(), first.settings
     plan = plan_run(data, first.selection, settings.seed)
     told = Console(data, plan, target.parent, sys.stdout, live=sys.stdout.isatty())
@@ -98,7 +98,7 @@ def _dealt(first: Unit, count: int, span_s: float) -> list[Unit]:
 
 
 def _taken_in(part: Part, home: Path) -> Report:
-    """Return the report of a part, its seal checked, and write what was found beside the report of the whole."""
+    """Return the report of a part with a valid seal, and write its counterexamples next to the merged report."""
     for name, data in part.found:
         place = home / "found" / Path(name).name
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -166,7 +166,7 @@ def _sum(changes: Changes) -> str:
 
 
 def _scope(old: Report, new: Report) -> Iterable[str]:
-    """Yield what differs between the runs beside the answers; of a digest the first digits."""
+    """Yield the differences between the runs apart from the replies; of a digest the first digits."""
     was, now = (subject_name(report.header["iut"]) for report in (old, new))
     if was != now:
         yield f"implementation: {was} -> {now}"

@@ -1,4 +1,4 @@
-"""``gritstone replay``: play one case again and say whether what it showed is mended.
+"""``gritstone replay``: run one case again and report whether it is fixed.
 
 ::
 
@@ -41,7 +41,7 @@ __all__ = ["run_command"]
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Play the case that the options name; returns the exit code."""
+    """Run the case that the options name; return the exit code."""
     target = Target.parse(options.iut, options.connect)
     expected = expectations_of(options.expect)
     data = load_data()
@@ -79,7 +79,7 @@ def _case(word: str, home: Path, data: Data) -> Case:
         raise UsageError(f"{word}: no found file, no digits of one in {home / 'found'}, and no vector of that name")
     file = read_vector_file(path)
     if len(file.cases) != 1:
-        raise UsageError(f"{path}: holds {len(file.cases)} cases, replay plays one; give the name of a vector")
+        raise UsageError(f"{path}: contains {len(file.cases)} cases, expected one; use the name of a vector")
     return file.cases[0]
 
 
@@ -109,7 +109,7 @@ def _tell(
         say(f"FIXED  {case.name}{tail}")
         return 0
     if outcome.verdict == "skip":
-        raise UsageError(f"{case.name} cannot be played: {outcome.reason}")
+        raise UsageError(f"{case.name} cannot be run: {outcome.reason}")
     if outcome.verdict == "error":
         say(f"ERROR  {case.name}{tail}")
     elif was is None or was == outcome.signature:

@@ -1,4 +1,4 @@
-"""``gritstone report``: tell what a report says, from its lines alone, and merge the reports of shards."""
+"""``gritstone report``: print a report from its lines, and merge the reports of shards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``gritstone resume``: implementations go on from each other's cuts."""
+"""``gritstone resume``: resume implementations from each other's snapshots."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run_command(options: argparse.Namespace, out: TextIO | None = None) -> int:
     """Run ``gritstone resume``.
 
     Returns:
-        The exit code: 0 no difference; 1 a difference, or an adapter that broke; 3 nothing was played.
+        The exit code: 0 no difference; 1 a difference or a failed adapter; 3 nothing was run.
 
     Raises:
         UsageError: more than 26 implementations, or a command that cannot be started.

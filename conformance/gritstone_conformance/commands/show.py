@@ -75,7 +75,7 @@ def request_lines(case: Case, seed: int) -> list[bytes]:
     """Return the lines that a process is sent for one case: hello, its steps, bye.
 
     Raises:
-        UsageError: a step needs an earlier answer, which nobody gives here.
+        UsageError: a step needs an earlier reply, which does not exist here.
     """
     bindings: dict[str, Json] = {}
     places = Places()

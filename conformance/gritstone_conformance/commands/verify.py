@@ -29,7 +29,7 @@ __all__ = ["run_command", "verify_and_compare"]
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Verify, then make what is wanted beside the report; a part of a run makes nothing."""
+    """Verify, then write the requested files next to the report; a part of a run writes none."""
     if options.part or not any((options.html, options.junit, options.badge)):
         return _verify(options)
     from gritstone_conformance.reporting.deriving import derive, forget_derived

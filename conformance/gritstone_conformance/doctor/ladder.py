@@ -141,7 +141,7 @@ def _start(target: Target) -> str:
 
 @contextmanager
 def _told_if_it_takes_long(terms: Terms) -> Iterator[None]:
-    """Say what is waited for, and how long at most, when a while has passed."""
+    """Print the reason for waiting, and the maximum time, after a delay."""
     deadline_s = terms.deadline_s("hello", 0)
     longest = "for ever" if deadline_s is None else f"up to {deadline_s * (1 + terms.grace):.0f} s"
     words = f"   no reply to hello yet, waiting {longest}: is stdout flushed after each reply?"
