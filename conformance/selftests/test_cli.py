@@ -125,7 +125,7 @@ def test_help_begins_with_the_purpose_and_ends_with_examples(name: str, capsys: 
     with pytest.raises(SystemExit) as caught:
         main([name, "--help"])
     assert caught.value.code == 0
-    first = capsys.readouterr().out.partition("exit codes: 0 nothing unexpected")[0]
+    first = capsys.readouterr().out.partition("exit codes: 0 no unexpected result")[0]
     command = COMMANDS[name]
     assert " ".join(first.split()).startswith(command.purpose)
     assert first.rstrip().endswith(command.examples[-1])

@@ -27,7 +27,7 @@ def test_doctor_climbs_to_the_top(run: Run) -> None:
         ("always_ok", "id framed-sha256 BAD", "the id is the hash of the whole object"),
         ("always_refuse", "id framed-sha256 BAD", "the id is the hash of the whole object"),
         ("echo", "hello BAD: protocol:reply.one-answer", "exactly one of ok, refused, unsupported, error"),
-        ("null", "claims BAD", "Claim `grit`"),
+        ("null", "claims BAD", "claim `grit`"),
     ],
 )
 def test_doctor_stops_at_the_first_bad_rung(run: Run, name: str, rung: str, advice: str) -> None:
@@ -56,14 +56,14 @@ def test_doctor_says_early_what_it_waits_for(run: Run) -> None:
     started = time.monotonic()
     code, out, _ = run("doctor", "--deadline-scale", "0.3", "--iut", "sleep 60")
     assert code == 1
-    assert "no reply to hello yet, waiting up to 4 s: is stdout flushed after each reply?\n 2 hello BAD: hung" in out
+    assert "no reply to hello yet, waiting up to 4 s: flush stdout after each reply\n 2 hello BAD: hung" in out
     assert time.monotonic() - started < 9, "one hello with a short grace, not two with a long one"
 
 
 def test_doctor_knows_what_is_lacking(run: Run) -> None:
     code, out, _ = run("doctor", "--iut", planted("unsupported"))
     assert code == 1
-    assert "advice    `hello` claims what needs grit.id: answer it, or do not claim it" in out
+    assert "advice    a claim in `hello` requires grit.id: implement it, or remove the claim" in out
 
 
 def test_doctor_knows_a_reader_of_short_lines(run: Run, tmp_path: Path) -> None:
@@ -79,15 +79,15 @@ def test_doctor_sends_whoever_answers_error_to_its_message(run: Run, tmp_path: P
     code, out, _ = run("doctor", "--iut", bent(tmp_path, 're.compile("', 're.compile("!'))
     assert code == 1
     assert "id framed-sha256 BAD" in out
-    assert "advice    `error` means that your side broke" in out
+    assert "advice    `error` means that the adapter failed" in out
 
 
 def test_doctor_knows_a_spec_that_nobody_wrote(run: Run, tmp_path: Path) -> None:
     code, out, _ = run("doctor", "--iut", bent(tmp_path, '"spec": ["0.6"]', '"spec": ["7.1"]'))
     assert code == 1
-    assert "claims BAD: no version in `spec` is known here, so nothing is claimed" in out
+    assert "claims BAD: this suite supports no version in `spec`, so nothing is claimed" in out
     known = " or ".join(f'"{version}"' for version in SPEC_VERSIONS)
-    assert f"put {known} into `spec`" in out
+    assert f"add {known} to `spec`" in out
 
 
 def test_doctor_lists_every_rung_after_a_bad_answer(run: Run) -> None:
@@ -121,4 +121,4 @@ def test_doctor_asks_no_more_after_two_requests_that_hang(run: Run, tmp_path: Pa
 def test_doctor_says_that_nothing_stays(run: Run) -> None:
     code, out, _ = run("doctor", "--iut", "true")
     assert code == 1
-    assert "start BAD: it ended by itself (exit-0)" in out
+    assert "start BAD: it exited (exit-0) before" in out

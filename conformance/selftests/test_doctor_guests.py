@@ -48,12 +48,12 @@ def doctor(iut: str, capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
         (
             'if op == "wasm.admit": return {"seq": seq, "unsupported": {"feature": op}}',
             "admit BAD: wasm.admit",
-            "advice    `hello` claims what needs wasm.admit: answer it, or do not claim it",
+            "advice    a claim in `hello` requires wasm.admit: implement it, or remove the claim",
         ),
         (
             'if op == "wasm.admit": return {"seq": seq, "ok": {}}',
             "strict BAD: wasm.admit",
-            "advice    the text decides what a module may hold, not the engine",
+            "advice    the spec, not the engine, defines valid modules",
         ),
         (
             'if op == "wasm.meter": return {"seq": seq, "ok": {"module": args["module"]}}',
@@ -63,7 +63,7 @@ def doctor(iut: str, capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
         (
             'if op == "wit.step" and args["store"] == "s": return {"seq": seq, "ok": {"step": args["actor"]}}',
             "guest framed-sha256 BAD: wit.step",
-            "advice    the first step of the counter of the text",
+            "advice    the first step of the counter in the spec",
         ),
         (
             'if op == "wit.query": return {"seq": seq, "ok": {"result": None}}',
@@ -73,7 +73,7 @@ def doctor(iut: str, capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
         (
             'if "trap" in refusal: return {"seq": seq, "error": {"message": "wasm trap: unreachable"}}',
             "trap framed-sha256 BAD: wit.step",
-            "advice    `error` means that your side broke",
+            "advice    `error` means that the adapter failed",
         ),
         (
             'if "trap" in refusal: raise SystemExit(134)',
@@ -83,12 +83,12 @@ def doctor(iut: str, capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
         (
             'if "fuel" in refusal: return {"seq": seq, "ok": {"step": args["head"]}}',
             "fuel framed-sha256 BAD: wit.step",
-            "advice    count the module as its creator wrote it",
+            "advice    count the original module",
         ),
         (
             'if op == "grit.refs" and len(args["prefix"]) > 64: return {"seq": seq, "ok": {"refs": [], "more": False}}',
             "life framed-sha256 BAD: grit.refs",
-            "advice    an actor whose code is a module lives like any other",
+            "advice    an actor whose code is a module runs like any other",
         ),
     ],
 )

@@ -1,15 +1,15 @@
-"""The exceptions of gritstone, by whose fault they are.
+"""The exceptions of gritstone.
 
 ::
 
     GritstoneError
-      Refusal            the input is at fault; expected; carries .rule and .kind (the class sent on the wire)
+      Refusal            the input is rejected; expected; has .rule and .kind (the class that is sent on the wire)
         Malformed  Invalid  Missing  Rejected  Exhausted
       StorageError       the medium or the database failed, and the files are not known to be damaged
-      InternalError      we are at fault; never caught, never turned into a refusal
+      InternalError      a defect of gritstone; never caught, never converted to a refusal
 
-A refusal says what, where, got and expected in its message, and keeps what a program may want in typed
-fields. The five classes are closed: a profile adds codes, never classes.
+The message of a refusal states what was wrong, where, what was expected and what was received. Typed fields hold the
+same values for programs. The set of five classes is closed: a profile adds codes, never classes.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ __all__ = [
 
 
 class GritstoneError(Exception):
-    """Be the root of everything that gritstone raises on purpose."""
+    """The base class of all exceptions that gritstone raises on purpose."""
 
 
 class Refusal(GritstoneError):  # noqa: N818 - the word of the spec
-    """Refuse an input.
+    """The rejection of an input.
 
     Attributes:
-        kind: the refusal class as it is sent: one of the five words.
-        rule: the id of the rule that the input breaks.
-        code: a word of the closed table of the profile, or None.
-        offset: where in the input the trouble is, in bytes, or None if it has no place.
-        got: what was found, printable, or None.
-        expected: what would have been right, printable, or None.
+        kind: the refusal class as it is sent: one of five words.
+        rule: the id of the rule that the input violates.
+        code: a code from the closed table of the profile, or None.
+        offset: the position of the error in the input in bytes, or None if it has no position.
+        got: the received value, printable, or None.
+        expected: a description of valid values, printable, or None.
     """
 
     kind: ClassVar[str]
@@ -77,38 +77,38 @@ class Refusal(GritstoneError):  # noqa: N818 - the word of the spec
 
 
 class Malformed(Refusal):
-    """Refuse bytes whose fields cannot be found."""
+    """The bytes cannot be split into fields."""
 
     kind = "malformed"
 
 
 class Invalid(Refusal):
-    """Refuse what can be taken apart but is not the one encoding of an allowed value."""
+    """The bytes can be split into fields but are not the one encoding of a valid value."""
 
     kind = "invalid"
 
 
 class Missing(Refusal):
-    """Refuse because an object, reference, store or file is not there (codes: erased, corrupt)."""
+    """An object, reference, store or file is absent (codes: erased, corrupt)."""
 
     kind = "missing"
 
 
 class Rejected(Refusal):
-    """Refuse because the state or a policy forbids it (codes: erased, format, conflict)."""
+    """The state or a policy forbids the operation (codes: erased, format, conflict)."""
 
     kind = "rejected"
 
 
 class Exhausted(Refusal):
-    """Refuse because a declared limit is exceeded, or the store is full."""
+    """A declared limit is exceeded, or the store is full."""
 
     kind = "exhausted"
 
 
 class StorageError(GritstoneError):
-    """Report that the medium of a store or its database failed. The store may work again later."""
+    """The medium of a store or its database failed. The store may work again later."""
 
 
 class InternalError(GritstoneError):
-    """Report a fault of gritstone itself. Never caught, never turned into a refusal."""
+    """A defect of gritstone itself. Never caught, never converted to a refusal."""

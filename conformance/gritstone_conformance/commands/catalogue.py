@@ -1,6 +1,6 @@
-"""The commands: what each is for, in one sentence, with examples that work.
+"""The commands: the purpose of each in one sentence, with working examples.
 
-``verify`` and ``doctor`` of the examples ask the reference; put the command of your adapter in its place.
+The examples of ``verify`` and ``doctor`` use the reference; replace it by the command of your adapter.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ __all__ = ["COMMANDS", "START_HERE", "Command"]
 _REFERENCE: Final = '"python -m gritstone.harness"'
 
 START_HERE: Final = """\
-gritstone shows that an agent runtime conforms to its spec, or where it does not. To begin:
+gritstone tests whether an agent runtime conforms to the gritstone spec. To begin:
 
-  gritstone new-iut python my-runtime                      write an adapter to start from (javascript, go, rust, too)
-  gritstone doctor --iut "python my-runtime/adapter.py"    what is wrong with the adapter, and what comes next
-  gritstone verify --iut "python my-runtime/adapter.py"    the verdict, rule by rule
+  gritstone new-iut python my-runtime                      create an adapter (also: javascript, go, rust)
+  gritstone doctor --iut "python my-runtime/adapter.py"    check the adapter step by step
+  gritstone verify --iut "python my-runtime/adapter.py"    test the implementation rule by rule
 
-All commands: `gritstone --help`. What one does, with examples: `gritstone verify --help`."""
+All commands: `gritstone --help`. Help and examples of a command: `gritstone verify --help`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Command:
     """One command.
 
     Attributes:
-        brief: what it does, for the list of commands.
+        brief: a short description for the list of commands.
         purpose: the first sentence of its help.
         examples: command lines that work, two or three.
     """
@@ -39,8 +39,8 @@ class Command:
 
 COMMANDS: Final = {
     "verify": Command(
-        "judge an implementation, rule by rule",
-        "Ask an implementation through its adapter, judge the answers rule by rule, and write a report.",
+        "test an implementation, rule by rule",
+        "Test an implementation through its adapter, judge it rule by rule, and write a report.",
         (
             f"gritstone verify --iut {_REFERENCE} --jobs 2",
             f"gritstone verify --iut {_REFERENCE} --profile grit -k 'grit/tree/*'",
@@ -48,21 +48,21 @@ COMMANDS: Final = {
         ),
     ),
     "doctor": Command(
-        "find out why an adapter does not work yet",
-        "Ask an adapter one easy question after another, and say what is wrong with the first bad answer.",
+        "check an adapter step by step",
+        "Send an adapter one simple request after another, and explain the first wrong replies.",
         (
             f"gritstone doctor --iut {_REFERENCE}",
             "gritstone doctor --iut ./my-adapter --no-deadline --trace lines.txt",
         ),
     ),
     "new-iut": Command(
-        "write an adapter to start from",
-        "Write an adapter that answers hello and claims nothing yet, and say what to do next.",
+        "create an adapter",
+        "Create an adapter that answers hello and claims nothing yet, and print the next commands.",
         ("gritstone new-iut python my-runtime", "gritstone new-iut rust my-runtime/adapter"),
     ),
     "replay": Command(
-        "play a found case again: fixed or not?",
-        "Play one case again, a failure that was found or a golden vector, and say whether it is fixed.",
+        "repeat a failed case",
+        "Run one case again, a saved failure or a golden vector, and report whether it is fixed.",
         (
             f"gritstone replay grit/tree/names-descending --iut {_REFERENCE}",
             "gritstone replay .gritstone/found/9eb1d2cfc4507b4d.json --iut ./my-adapter",
@@ -70,7 +70,7 @@ COMMANDS: Final = {
     ),
     "show": Command(
         "show a rule and its cases, or the lines of a case",
-        "Show what a rule says and which cases judge it, or what a case asks and expects.",
+        "Show the text of a rule and the cases that test it, or the requests and expected replies of a case.",
         (
             "gritstone show grit.tree.key-order",
             "gritstone show grit/tree/names-descending",
@@ -79,7 +79,7 @@ COMMANDS: Final = {
     ),
     "vectors": Command(
         "list, check, export and add golden vectors",
-        "List the golden vectors, check them, write them as one file, or add one that was found.",
+        "List the golden vectors, check them, export them as one file, or add a saved failure.",
         (
             "gritstone vectors --path",
             "gritstone vectors --export vectors.jsonl",
@@ -87,13 +87,13 @@ COMMANDS: Final = {
         ),
     ),
     "schemas": Command(
-        "print where the JSON Schemas are",
+        "print the path of the JSON Schemas",
         "Print the directory of the JSON Schemas of requests, replies, vectors and reports, or the path of one.",
         ("gritstone schemas", "gritstone schemas report"),
     ),
     "report": Command(
-        "tell what a report says, or merge shards",
-        "Tell again what a report says, make a page or a badge from it, or merge the reports of shards.",
+        "print a report, or merge shards",
+        "Print a report, make a page or a badge from it, or merge the reports of shards.",
         (
             "gritstone report",
             "gritstone report .gritstone/report.jsonl --html report.html --junit report.xml",
@@ -101,13 +101,13 @@ COMMANDS: Final = {
         ),
     ),
     "audit": Command(
-        "check an exported bundle, no adapter needed",
-        "Check an exported store, every object, reference and step of the history in it; no adapter is needed.",
+        "check an exported bundle, without an adapter",
+        "Check an exported store without an adapter: every object, reference and step of its history.",
         ("gritstone audit export.grit", "gritstone audit export.grit --before older.grit --at-rest"),
     ),
     "resume": Command(
-        "let implementations go on from each other's cuts",
-        "Stop each implementation in the middle of its work, and let each other one go on from there.",
+        "resume from the snapshots of other implementations",
+        "Stop each implementation during its work, and resume in each other one from the exported store.",
         (
             f"gritstone resume --iut ./my-adapter --iut {_REFERENCE}",
             f"gritstone resume --iut {_REFERENCE} -k 'counter*'",
@@ -115,27 +115,27 @@ COMMANDS: Final = {
     ),
     "campaign": Command(
         "search with the workers of a cluster",
-        "Deal one search to the workers of a Dask cluster, here or on several machines, and merge one report.",
+        "Distribute one search to the workers of a Dask cluster on one or more machines, and merge one report.",
         (
             f"gritstone campaign --workers 2 --for 30m --iut {_REFERENCE}",
             f"gritstone campaign --scheduler tcp://10.0.0.7:8786 --for 8h --shards 64 --iut {_REFERENCE}",
         ),
     ),
     "accept": Command(
-        "write the failures of a report into an expect file",
-        "Write the failures of a report into an expect file, so that later runs fail only for new ones.",
+        "list the failures of a report as expected",
+        "Write the failures of a report to a file of expected failures, so that later runs fail only for new ones.",
         (
             "gritstone accept .gritstone/report.jsonl --reason 'before the rewrite of the store'",
-            "gritstone accept .gritstone/report.jsonl --reason 'all mended' --prune",
+            "gritstone accept .gritstone/report.jsonl --reason 'all fixed' --prune",
         ),
     ),
     "diff": Command(
         "compare two reports, or two versions of the spec",
-        "Say what changed between two reports, or between two versions of the spec.",
+        "Print the changes between two reports, or between two versions of the spec.",
         ("gritstone diff old.jsonl new.jsonl", "gritstone diff --spec 0.1 0.3 --report .gritstone/report.jsonl"),
     ),
     "completion": Command(
-        "print a script that completes words in your shell",
+        "print a completion script for your shell",
         "Print a script that lets your shell complete commands, options, profiles, rules and cases.",
         (
             'eval "$(gritstone completion bash)"',

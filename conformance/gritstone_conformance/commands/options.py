@@ -85,7 +85,7 @@ def make_parser() -> CommandParser:
     """Return the parser of all commands."""
     parser = CommandParser(
         prog="gritstone",
-        description="Show that an agent runtime conforms to the gritstone spec, or where it does not.",
+        description="Test whether an agent runtime conforms to the gritstone spec.",
         epilog=f"{examples(_FIRST)}\n\n{EXIT_CODES}",
     )
     parser.add_argument("--version", action="version", version=f"gritstone {SUITE_VERSION}, spec {SPEC_VERSION}")
@@ -99,8 +99,8 @@ def make_parser() -> CommandParser:
 
 def _attach(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--iut", metavar="COMMAND", help="how to start the adapter; not run by a shell")
-    where.add_argument("--connect", metavar="ADDRESS", help="a listening adapter: unix:PATH or tcp:HOST:PORT")
+    where.add_argument("--iut", metavar="COMMAND", help="command that starts the adapter; not run by a shell")
+    where.add_argument("--connect", metavar="ADDRESS", help="address of a running adapter: unix:PATH or tcp:HOST:PORT")
     _terms(parser)
 
 
@@ -109,7 +109,7 @@ def _terms(parser: argparse.ArgumentParser) -> None:
     patience.add_argument(
         "--deadline-scale", type=scale, default=1.0, metavar="X", help="multiply every deadline (default 1)"
     )
-    patience.add_argument("--no-deadline", action="store_true", help="wait for ever, e.g. for a debugger")
+    patience.add_argument("--no-deadline", action="store_true", help="wait without limit, e.g. for a debugger")
     parser.add_argument(
         "--max-rss", type=size_bytes, default=2 << 30, metavar="SIZE", help="memory the adapter may use (default 2G)"
     )
@@ -119,12 +119,14 @@ def _terms(parser: argparse.ArgumentParser) -> None:
 def _verify(parser: argparse.ArgumentParser) -> None:
     _attach(parser)
     _chosen(parser)
-    parser.add_argument("--seed", type=_count, metavar="N", help="order and draws (gate: 1; search: drawn)")
+    parser.add_argument(
+        "--seed", type=_count, metavar="N", help="seed of the order and the drawn values (gate: 1; search: random)"
+    )
     parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="run in N processes, one adapter each")
     parser.add_argument("--shard", type=shard, metavar="I/N", help="run the I-th of N parts (I from 0)")
-    parser.add_argument("--search", action="store_true", help="draw anew, ten times the examples")
-    parser.add_argument("--for", dest="span", type=span_s, metavar="SPAN", help="search for a span: 90s, 30m, 2h")
-    parser.add_argument("--strict", action="store_true", help="count SHOULDs like MUSTs")
+    parser.add_argument("--search", action="store_true", help="draw new values, and ten times as many")
+    parser.add_argument("--for", dest="span", type=span_s, metavar="SPAN", help="search for this long: 90s, 30m, 2h")
+    parser.add_argument("--strict", action="store_true", help="treat SHOULD rules like MUST rules")
     _expect(parser)
     parser.add_argument(
         "--report", type=Path, default=Path(".gritstone/report.jsonl"), metavar="FILE", help="default %(default)s"
@@ -134,20 +136,18 @@ def _verify(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="COMMAND",
-        help="also verify this adapter and compare the answers; may be repeated",
+        help="also verify this adapter and compare the replies; may be repeated",
     )
     parser.add_argument(
         "--resume",
         action="append",
         default=[],
         metavar="COMMAND",
-        help="also let this adapter and the first go on from each other's cuts; may be repeated",
+        help="also resume this adapter and the first from each other's snapshots; may be repeated",
     )
-    parser.add_argument(
-        "--battery", action="store_true", help="also ask anew in other surroundings: are the answers the same?"
-    )
+    parser.add_argument("--battery", action="store_true", help="also compare the replies in other environments")
     _derived(parser)
-    parser.add_argument("--quiet", action="store_true", help="do not say on stderr what takes long")
+    parser.add_argument("--quiet", action="store_true", help="suppress progress output on stderr")
     parser.add_argument("--part", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -156,12 +156,12 @@ def _chosen(parser: argparse.ArgumentParser) -> None:
         "--profile", action="append", default=[], metavar="NAME", help="only this profile; may be repeated"
     )
     parser.add_argument("-k", dest="glob", metavar="GLOB", help="only cases whose name matches, e.g. 'grit/tree/*'")
-    parser.add_argument("--rule", metavar="GLOB", help="only cases that judge a matching rule, e.g. 'grit.tree.*'")
+    parser.add_argument("--rule", metavar="GLOB", help="only cases that test a matching rule, e.g. 'grit.tree.*'")
 
 
 def _expect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--expect", type=Path, metavar="FILE", help="failures that are known, as TOML; stale entries give exit 1"
+        "--expect", type=Path, metavar="FILE", help="file of expected failures (TOML); stale entries give exit code 1"
     )
 
 
@@ -171,21 +171,25 @@ def _doctor(parser: argparse.ArgumentParser) -> None:
 
 def _replay(parser: argparse.ArgumentParser) -> None:
     _attach(parser)
-    parser.add_argument("case", help="a found file, the first digits of its name, or the name of a vector")
+    parser.add_argument("case", help="a saved case, the first digits of its name, or the name of a vector")
     _expect(parser)
     parser.add_argument(
-        "--home", type=Path, default=Path(".gritstone"), metavar="DIR", help="where found/ is (default %(default)s)"
+        "--home",
+        type=Path,
+        default=Path(".gritstone"),
+        metavar="DIR",
+        help="folder that contains found/ (default %(default)s)",
     )
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", help="a rule id, a case name, a found file, or the first digits of its name")
-    parser.add_argument("--raw", action="store_true", help="print the request lines of a case, ready to be piped")
+    parser.add_argument("name", help="a rule id, a case name, a saved case, or the first digits of its name")
+    parser.add_argument("--raw", action="store_true", help="print the request lines of a case, for a pipe")
     parser.add_argument(
         "--report",
         type=Path,
         metavar="FILE",
-        help="show the verdicts in this report (default: .gritstone/report.jsonl, where it is)",
+        help="show the verdicts of this report (default: .gritstone/report.jsonl, if it exists)",
     )
 
 
@@ -193,15 +197,17 @@ def _vectors(parser: argparse.ArgumentParser) -> None:
     action: Any = parser.add_mutually_exclusive_group()
     action.add_argument("--path", action="store_true", help="print the directory of the bundled vectors")
     action.add_argument("--lint", action="store_true", help="check every file, twin, edit, rule and DIGEST")
-    action.add_argument("--audits", action="store_true", help="hold this suite's checker of histories against audit/")
-    action.add_argument("--digest", action="store_true", help="print the vectors digest (with --write: renew DIGEST)")
-    action.add_argument("--export", type=Path, metavar="FILE", help="write all vectors as one JSON lines file")
-    action.add_argument("--add", type=Path, metavar="FILE", help="file a found case among the vectors")
+    action.add_argument("--audits", action="store_true", help="check this suite's history checker with audit/")
+    action.add_argument("--digest", action="store_true", help="print the vectors digest (with --write: update DIGEST)")
+    action.add_argument("--export", type=Path, metavar="FILE", help="write all vectors to one file of JSON lines")
+    action.add_argument("--add", type=Path, metavar="FILE", help="add a saved case to the vectors")
     parser.add_argument("--write", action="store_true", help="with --digest: write DIGEST")
     parser.add_argument("--root", type=Path, metavar="DIR", help="a directory of vectors other than the bundled one")
     parser.add_argument("--rules", metavar="IDS", help="with --add: rule ids, separated by commas, the main one first")
-    parser.add_argument("--comment", metavar="TEXT", help="with --add: what the case shows")
-    parser.add_argument("--twin", metavar="NAME", help="with --add: the accepted vector one edit away, for a reject")
+    parser.add_argument("--comment", metavar="TEXT", help="with --add: description of the case")
+    parser.add_argument(
+        "--twin", metavar="NAME", help="with --add: for a reject, the accepted vector that differs by one edit"
+    )
 
 
 def _schemas(parser: argparse.ArgumentParser) -> None:
@@ -217,15 +223,18 @@ def _report(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a report; several with --merge (default: .gritstone/report.jsonl)",
     )
-    parser.add_argument("--merge", type=Path, metavar="FILE", help="merge the shards given into this report")
+    parser.add_argument("--merge", type=Path, metavar="FILE", help="merge the given shards into this report")
     _derived(parser)
 
 
 def _derived(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report as one HTML page, too")
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="write it as JUnit XML, too")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also write the report as one HTML page")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="also write the report as JUnit XML")
     parser.add_argument(
-        "--badge", type=Path, metavar="FILE", help="write a badge as SVG; as JSON for a badge service if FILE is *.json"
+        "--badge",
+        type=Path,
+        metavar="FILE",
+        help="also write a badge as SVG, or as JSON for a badge service if FILE is *.json",
     )
 
 
@@ -235,11 +244,13 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lenient",
         action="store_true",
-        help="report objects whose maps are not in canonical order, and judge the history all the same",
+        help="report objects whose maps are not in canonical order, and still judge the history",
     )
-    parser.add_argument("--at-rest", action="store_true", help="the runtime had nothing left to do: ask what was lost")
     parser.add_argument(
-        "--before", type=Path, metavar="FILE", help="an earlier export of the same store: ask whether it goes on"
+        "--at-rest", action="store_true", help="the runtime had nothing left to do: also check for lost mail"
+    )
+    parser.add_argument(
+        "--before", type=Path, metavar="FILE", help="an earlier export of the same store: also check the continuation"
     )
     parser.add_argument(
         "--report", type=Path, default=Path(".gritstone/audit.jsonl"), metavar="FILE", help="default %(default)s"
@@ -249,22 +260,27 @@ def _audit(parser: argparse.ArgumentParser) -> None:
 def _accept(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("report", type=Path, metavar="REPORT", help="the report whose failures are accepted")
     parser.add_argument("--reason", required=True, metavar="TEXT", help="why these failures are expected")
-    parser.add_argument("--kind", choices=KINDS, default="bug", help="what they are (default %(default)s)")
+    parser.add_argument("--kind", choices=KINDS, default="bug", help="kind of these failures (default %(default)s)")
     parser.add_argument(
-        "--expires", type=_day, metavar="DATE", help="the last day, YYYY-MM-DD (a bug: 90 days after the report)"
+        "--expires",
+        type=_day,
+        metavar="DATE",
+        help="last day, YYYY-MM-DD (default for a bug: 90 days after the report)",
     )
-    parser.add_argument("--issue", metavar="URL", help="where it is discussed; a suite-dispute needs it")
+    parser.add_argument("--issue", metavar="URL", help="link to the discussion; required for suite-dispute")
     parser.add_argument("--prune", action="store_true", help="remove stale entries")
-    parser.add_argument("--strict", action="store_true", help="accept broken SHOULDs, too")
+    parser.add_argument("--strict", action="store_true", help="also accept violated SHOULD rules")
     parser.add_argument(
-        "--into", type=Path, metavar="FILE", help="the file (default: that of the run, or NAME.expect.toml here)"
+        "--into", type=Path, metavar="FILE", help="file to write (default: that of the run, or NAME.expect.toml)"
     )
 
 
 def _diff(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("reports", type=Path, nargs="*", metavar="REPORT", help="the old report and the new one")
     parser.add_argument("--spec", nargs=2, metavar=("OLD", "NEW"), help="compare two versions of the spec instead")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="with --spec: what the upgrade means for this one")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="with --spec: show the effect on the implementation of this report"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -280,7 +296,12 @@ def _day(text: str) -> str:
 
 def _resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--iut", dest="iuts", action="append", required=True, metavar="COMMAND", help="an adapter; give two or more"
+        "--iut",
+        dest="iuts",
+        action="append",
+        required=True,
+        metavar="COMMAND",
+        help="command of an adapter; two or more",
     )
     parser.add_argument("-k", dest="glob", metavar="GLOB", help="only journeys whose name matches, e.g. 'counter*'")
     _terms(parser)
@@ -288,21 +309,32 @@ def _resume(parser: argparse.ArgumentParser) -> None:
 
 def _new_iut(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("language", choices=sorted(SCAFFOLDS), metavar="LANGUAGE", help=", ".join(sorted(SCAFFOLDS)))
-    parser.add_argument("dir", type=Path, metavar="DIR", help="where to write it; made if it is not there")
+    parser.add_argument("dir", type=Path, metavar="DIR", help="folder to write to; created if necessary")
 
 
 def _campaign(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask scheduler: tcp://HOST:PORT")
     where.add_argument("--workers", type=_jobs, metavar="N", help="start N workers on this machine")
-    parser.add_argument("--iut", required=True, metavar="COMMAND", help="how each worker starts the adapter")
     parser.add_argument(
-        "--for", dest="span", type=span_s, required=True, metavar="SPAN", help="search for about so long: 90s, 30m, 2h"
+        "--iut", required=True, metavar="COMMAND", help="command with which each worker starts the adapter"
     )
-    parser.add_argument("--shards", type=_units, metavar="N", help="deal the cases to N units (default: 4 a worker)")
+    parser.add_argument(
+        "--for",
+        dest="span",
+        type=span_s,
+        required=True,
+        metavar="SPAN",
+        help="search for about this long: 90s, 30m, 2h",
+    )
+    parser.add_argument(
+        "--shards", type=_units, metavar="N", help="split the cases into N units (default: 4 per worker)"
+    )
     _chosen(parser)
-    parser.add_argument("--seed", type=_count, metavar="N", help="order, and the first draws (default: drawn)")
-    parser.add_argument("--strict", action="store_true", help="count SHOULDs like MUSTs")
+    parser.add_argument(
+        "--seed", type=_count, metavar="N", help="seed of the order and the first values (default: random)"
+    )
+    parser.add_argument("--strict", action="store_true", help="treat SHOULD rules like MUST rules")
     _expect(parser)
     parser.add_argument(
         "--deadline-scale", type=scale, default=1.0, metavar="X", help="multiply every deadline (default 1)"

@@ -1,7 +1,7 @@
-"""The parser of the command line: how help looks, and what is said to a wrong word.
+"""The parser of the command line: the format of help texts and of usage errors.
 
-Help begins with what a command is for and ends with examples. A word that nobody knows is answered in one line with the
-nearest one that is known.
+Help begins with the purpose of a command and ends with examples. The error for an unknown word is one line that names
+the most similar known word.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from gritstone_conformance.errors import UsageError
 __all__ = ["EXIT_CODES", "CommandParser", "HelpFormatter", "examples", "nearest_words"]
 
 EXIT_CODES: Final = """\
-exit codes: 0 nothing unexpected; 1 something unexpected; 2 wrong use; 3 a claimed profile (or nothing) executed no
-case; 4 the suite itself failed, or a rule, vector or report file is not valid"""
+exit codes: 0 no unexpected result; 1 at least one; 2 usage error; 3 no case of a claimed profile was run; 4 the suite
+itself failed, or a rule, vector or report file is invalid"""
 
 
 def examples(lines: Iterable[str]) -> str:
@@ -27,7 +27,7 @@ def examples(lines: Iterable[str]) -> str:
 
 
 def nearest_words(word: str, known: Iterable[str]) -> str:
-    """Return ``; the nearest is X``, or nothing where no known word is near."""
+    """Return ``; the nearest is X``, or nothing if no known word is similar."""
     near = difflib.get_close_matches(word, list(known), 1, 0.5)
     return f"; the nearest is {near[0]}" if near else ""
 
@@ -44,19 +44,19 @@ class HelpFormatter(argparse.HelpFormatter):
 
 
 class CommandParser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and the nearest word that would be right."""
+    """A parser whose errors are one line and name the most similar valid word."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"formatter_class": HelpFormatter, **options}, allow_abbrev=False)
         self._words: list[str] = []
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Keep the words, so that a complaint can name the one that is wrong."""
+        """Store the words, so that an error can name the wrong one."""
         self._words = list(args or ())
         return super().parse_known_args(args, namespace)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Refuse the words that no command took."""
+        """Refuse words that no command accepts."""
         found, rest = self.parse_known_args(args, namespace)
         if rest:
             command = self.commands().get(getattr(found, "command", ""), self)
@@ -75,7 +75,7 @@ class CommandParser(argparse.ArgumentParser):
         return nearest_words(word.partition("=")[0], self._option_string_actions) if word.startswith("-") else ""
 
     def error(self, message: str) -> NoReturn:
-        """Raise a UsageError; a word that no option is, is the likelier reason that something lacks."""
+        """Raise a UsageError; if an argument is missing, an unknown option is the more likely reason."""
         if "required" in message:
             for word in self._words:
                 if (
@@ -94,7 +94,7 @@ class CommandParser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, f"invalid choice: {value!r}{near or f' (choose from {known})'}")
 
     def format_help(self) -> str:
-        """Return the help: what it is for, how it is used, the options, examples."""
+        """Return the help: purpose, usage, options, examples."""
         formatter = self._get_formatter()
         formatter.add_text(self.description)
         formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)

@@ -146,7 +146,7 @@ def _started(fmt: str, golden: _Round) -> tuple[Step, ...]:
 
 def _start(fmt: str, golden: _Round) -> Rung:
     steps = (*_started(fmt, golden), *stopped_steps(_STORE))
-    return Rung(f"agent {fmt}", steps, "the agent is the tree {name: blob {ct: s} test}; its id is answered")
+    return Rung(f"agent {fmt}", steps, "the agent is the tree {name: blob {ct: s} test}; reply with its id")
 
 
 def _run(fmt: str, golden: _Round) -> Rung:

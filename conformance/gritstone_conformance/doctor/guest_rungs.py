@@ -123,9 +123,11 @@ class _Vectors:
 
 
 def _of_modules(vectors: _Vectors) -> Iterator[Rung]:
-    least = "the least module exports wit, takes nothing and returns an i32; `pages` is what the manifest would say"
+    least = (
+        "the smallest module exports wit without parameters and returns an i32; `pages` is the value of the manifest"
+    )
     yield Rung("admit", vectors.steps("module", "least"), least)
-    strict = "the text decides what a module may hold, not the engine: decode and validate before you compile"
+    strict = "the spec, not the engine, defines valid modules: decode and validate before you compile"
     yield Rung("strict", vectors.steps("module", "no-simd", rejected=True), strict)
     exact = "the metered form is fixed byte for byte: compare it with the example of the chapter on metering"
     yield Rung("meter", vectors.steps("meter", "least"), exact)
@@ -133,13 +135,15 @@ def _of_modules(vectors: _Vectors) -> Iterator[Rung]:
 
 def _of_guests(vectors: _Vectors, fmt: str, asked: _Asked) -> Iterator[Rung]:
     opened, imported, first, *_, closed = vectors.steps("counter", f"core-a{asked.suffix}")
-    words = "the first step of the counter of the text: a fresh memory for each call, and the core that the guest gave"
+    words = (
+        "the first step of the counter in the spec: a new memory for each call, and the core that the guest returned"
+    )
     yield Rung(f"guest {fmt}", (opened, imported, first, closed), words)
     yield _query(vectors, fmt, asked)
     opened, imported, _, _, trapped, closed = vectors.steps("fuel", f"unreachable{asked.suffix}")
-    words = "a trap is refused as rejected, and its code names it; it is no `error`, and ends no process"
+    words = "a trap is refused as rejected, with its code; it is not an `error` and does not end the process"
     yield Rung(f"trap {fmt}", (opened, imported, trapped, closed), words)
-    words = "count the module as its creator wrote it; with the budget the call ends, with a unit less it is exhausted"
+    words = "count the original module; with this budget the call ends, with one unit less it is exhausted"
     yield Rung(f"fuel {fmt}", vectors.steps("fuel", f"return{asked.suffix}"), words)
 
 
@@ -187,6 +191,4 @@ def _life(vectors: _Vectors, fmt: str, asked: _Asked) -> Rung:
         right_step("grit.refs", listed, refs=[[f"heads/{actor}", asked.life]], more=False),
         *stopped_steps(_STORE),
     )
-    return Rung(
-        f"life {fmt}", steps, "an actor whose code is a module lives like any other, with the steps of the text"
-    )
+    return Rung(f"life {fmt}", steps, "an actor whose code is a module runs like any other, with the steps in the spec")

@@ -47,28 +47,28 @@ ADVICE: Final = {
     "harness.reply.class-closed": "the classes are malformed, invalid, missing, rejected, exhausted",
     "harness.bytes.canonical": "base64url without padding, ids as 64 lower-case hex digits",
     "harness.hello.any-time": "compare the answer to `hello` with reply-ok.schema.json, member by member",
-    "harness.hello.closed": "claim what each profile and feature builds on",
+    "harness.hello.closed": "also claim the profiles and features on which each of them depends",
     "harness.hello.limits": "each limit has a floor; `object_bytes` must fit in `frame_bytes`",
-    "harness.hello.honest": "claim only what is answered",
-    "harness.hello.stable": "each process of the command must answer `hello` alike",
+    "harness.hello.honest": "claim only operations that the adapter supports",
+    "harness.hello.stable": "each process of the command must answer `hello` equally",
     "harness.process.ends": "after `bye`, or at the end of stdin, exit with code 0 within 5 s",
     "harness.process.group": "keep the processes that you start in your process group, and end them before you end",
 }
 _CAUSES: Final = (
-    ("dead:", "the process ended: its last words are on stderr; run the command by hand and type a request line"),
+    ("dead:", "the process exited: see the end of stderr; run the command by hand and type a request line"),
     ("hung:partial", "the reply has no LF at its end, or the rest of it was not flushed"),
-    ("hung:spinning", "it computes for ever: look at the last request"),
-    ("hung:", "no reply came: is stdin read line by line, and stdout flushed after each reply?"),
-    ("late", "the reply came too late: `--deadline-scale` gives more time while you look"),
-    ("adapter", "it answered `error`, which means: I broke"),
+    ("hung:spinning", "it computes without end: see the last request"),
+    ("hung:", "no reply: read stdin line by line, and flush stdout after each reply"),
+    ("late", "the reply was too late: `--deadline-scale` gives more time for debugging"),
+    ("adapter", "it answered `error`: the adapter reports a fault of its own"),
     ("memory", "it uses more memory than `--max-rss` allows"),
 )
-GRACE: Final = 0.2  # of a deadline: nobody wants to know here how late a reply would have come
-_LONG: Final = 65_535  # characters of arguments: more than some readers of lines take
-_PATIENCE_S: Final = 3.0  # of whoever looks on, until it is said what is waited for
+GRACE: Final = 0.2  # of a deadline: how late a reply would arrive is not measured here
+_LONG: Final = 65_535  # characters of arguments: more than some line readers accept
+_PATIENCE_S: Final = 3.0  # before the reason for waiting is printed
 
 
-_MOST_HANGS: Final = 2  # rungs whose answer is waited for in vain
+_MOST_HANGS: Final = 2  # rungs without a reply
 
 
 class BadRungError(Exception):
@@ -89,7 +89,7 @@ class BadRungError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UnaskedRung:
-    """A rung that was not tried, and why."""
+    """A rung that was not run, with the reason."""
 
     why: str
 
@@ -135,7 +135,7 @@ def _start(target: Target) -> str:
     word = process.kill()
     if ended:
         advice = _advice(f"dead:{word}", None)
-        raise BadRungError(f"start BAD: it ended by itself ({word}) before anything was asked", *advice)
+        raise BadRungError(f"start BAD: it exited ({word}) before the first request", *advice)
     return f"{opener}"
 
 
@@ -143,8 +143,8 @@ def _start(target: Target) -> str:
 def _told_if_it_takes_long(terms: Terms) -> Iterator[None]:
     """Print the reason for waiting, and the maximum time, after a delay."""
     deadline_s = terms.deadline_s("hello", 0)
-    longest = "for ever" if deadline_s is None else f"up to {deadline_s * (1 + terms.grace):.0f} s"
-    words = f"   no reply to hello yet, waiting {longest}: is stdout flushed after each reply?"
+    longest = "without limit" if deadline_s is None else f"up to {deadline_s * (1 + terms.grace):.0f} s"
+    words = f"   no reply to hello yet, waiting {longest}: flush stdout after each reply"
     timer = threading.Timer(_PATIENCE_S, print, (words,), {"flush": True})
     timer.daemon = True
     timer.start()
@@ -164,11 +164,14 @@ def _hello_words(subject: Subject) -> str:
 def _unclaimed(subject: Subject) -> tuple[str, ...]:
     if "grit" in subject.claims.raw["profiles"]:
         versions = " or ".join(f'"{version}"' for version in SPEC_VERSIONS)
-        return "claims BAD: no version in `spec` is known here, so nothing is claimed", f"put {versions} into `spec`"
+        return (
+            "claims BAD: this suite supports no version in `spec`, so nothing is claimed",
+            f"add {versions} to `spec`",
+        )
     return (
         "claims BAD: profile grit is not claimed",
-        "advice    all that was asked is well. Claim `grit` in `profiles`, and its limits, to be judged at all;",
-        "          answer grit.id, then ask the doctor again: it shows the first request that is answered wrongly",
+        "advice    all requests were answered correctly. To be tested, claim `grit` in `profiles` with its limits,",
+        "          answer grit.id, and run the doctor again: it shows the first wrong replies",
     )
 
 
@@ -185,10 +188,10 @@ def _restart(subject: Subject) -> str:
     try:
         durable = reopening(subject.claims, directory)
         if durable is not None:
-            _ask(subject, Rung("restart", durable[0], "a durable store is made in the directory it is given"))
+            _ask(subject, Rung("restart", durable[0], "a durable store is created in the given directory"))
         _guarded("restart", lambda: subject.ask("bye", {}))
         after = durable[1] if durable is not None else (Step("ping", {}, {"ok": {}}),)
-        _ask(subject, Rung("restart", after, "what was answered must be there in the next process"))
+        _ask(subject, Rung("restart", after, "the next process must find confirmed data"))
     finally:
         remove_folder(directory)
     broken = subject.faults[faults:]
@@ -211,9 +214,9 @@ def _difference_lines(rung: Rung, step: Step, difference: Difference, *, lacking
     told = show_difference(difference.path, difference.expected, difference.got, 100)
     seen = [f"{label:<9} {text}" for label, text in told]
     seen += [f"message   {printable(difference.message)}"] if difference.message else []
-    advice = f"`hello` claims what needs {step.op}: answer it, or do not claim it" if lacking else rung.advice
+    advice = f"a claim in `hello` requires {step.op}: implement it, or remove the claim" if lacking else rung.advice
     if isinstance(difference.got, dict) and "error" in difference.got:
-        advice = "`error` means that your side broke, or that it took the arguments for none: its message says why"
+        advice = "`error` means that the adapter failed or rejected the arguments: see its message"
     return f"{rung.name} BAD: {show_request(step.op, step.args, 100)}", *seen, f"advice    {advice}"
 
 
@@ -224,7 +227,7 @@ def _guarded(name: str, ask: Callable[[], _T], step: Step | None = None) -> _T:
         asked = () if step is None else (f"asked     {show_request(step.op, step.args, 100)}",)
         advice = _advice(fault.cause, fault.rule)
         if fault.rule is None and step is not None and len(str(step.args)) > _LONG:
-            advice = ("advice    a line may be as long as `frame_bytes`: does your reader of lines take so much?",)
+            advice = ("advice    a line may be as long as `frame_bytes`: check the limit of your line reader",)
         raise BadRungError(*unfolded(f"{name} BAD: {fault}"), *asked, *advice, cause=fault.cause) from fault
 
 

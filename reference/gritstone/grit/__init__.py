@@ -1,7 +1,7 @@
 """Profile ``grit``: objects, formats, stores, references, bundles.
 
-What most callers need is exported here. The durable store is ``gritstone.grit.lmdb_store``, which this package
-does not import: who keeps everything in memory needs no LMDB.
+This package exports what most callers need. The durable store is ``gritstone.grit.lmdb_store``. This package does not
+import it, so a program that keeps everything in memory does not need LMDB.
 """
 
 from __future__ import annotations

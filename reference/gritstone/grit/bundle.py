@@ -1,4 +1,4 @@
-"""Reading bundles: bytes in, verified frames out, without I/O.
+"""The reader of bundles: accepts bytes and returns verified frames, without I/O.
 
 ::
 
@@ -10,11 +10,11 @@
     FRAMES    x id                                  FRAMES
     FRAMES    z count digest                        DONE
 
-A ``BundleReader`` is fed with pieces of any size and gives the frames that they complete; ``finish`` then
-says whether the whole was a bundle. Nothing is trusted until ``finish`` has returned. It judges everything
-that can be known from the bundle alone: spelling, order, objects, edges, kinds, nesting, count, digest.
+A ``BundleReader`` accepts pieces of any size and yields the frames that they complete. ``finish`` then checks whether
+the pieces were a complete bundle. Do not trust a frame until ``finish`` has returned. The reader checks everything that
+can be checked from the bundle alone: syntax, order, objects, edges, kinds, nesting, count, digest.
 
-Memory: what ``framegraph`` keeps for each frame, and one object.
+Memory: the data that ``framegraph`` keeps for each frame, and one object.
 
 Spec: :rule:`grit.bundle.exact`, :rule:`grit.bundle.verify`, :rule:`grit.bundle.truncated`.
 """
@@ -43,11 +43,11 @@ _END_BYTES = 1 + 8 + 32
 
 
 class Frame(NamedTuple):
-    """Carry one frame. A named tuple, since a bundle has many and few live long.
+    """One frame. It is a named tuple because a bundle has many frames, and few of them are kept for long.
 
     Attributes:
-        object_id: its id.
-        offset: where the encoding (for a tombstone: what follows the frame) begins, in bytes of the bundle.
+        object_id: the id of the object.
+        offset: where the encoding begins in the bundle, in bytes; for a tombstone, the end of the frame.
         data: the encoding; None for a tombstone.
         value: the object; None for a tombstone.
     """
@@ -66,15 +66,15 @@ class _State(enum.Enum):
 
 
 class BundleReader:
-    """Read one bundle of one format, piece by piece.
+    """A reader of one bundle of one format, piece by piece.
 
     Attributes:
-        references: names and targets, in the order of the bundle; complete once a frame was given.
-        graph: what is known of the frames so far.
+        references: names and targets, in the order of the bundle; complete when the first frame was yielded.
+        graph: the graph of the frames that were read so far.
     """
 
     def __init__(self, format_: Format, limits: Limits, *, keep_edges: bool = False) -> None:
-        """Begin to read.
+        """Create a reader that has read nothing.
 
         Args:
             format_: the format that the bundle must have.
@@ -88,22 +88,22 @@ class BundleReader:
         self._state = _State.FORMAT
         self._waiting: list[bytes] = []  # pieces that do not make a whole line or frame yet
         self._waiting_bytes = 0
-        self._wanted_bytes = 1  # how many make it worth while to look
+        self._wanted_bytes = 1  # the number of waiting bytes from which parsing can proceed
         self._buffer = b""
-        self._begin = 0  # of the buffer in the bundle
-        self._at = 0  # what was read of the buffer
-        self._hashed = 0  # what was hashed of the buffer
+        self._begin = 0  # offset of the buffer in the bundle
+        self._at = 0  # bytes of the buffer that were read
+        self._hashed = 0  # bytes of the buffer that were hashed
         self._hasher = format_.hasher()
         self._last = ZERO_ID
-        self._count = 0  # as the end gives it
-        self._digest = b""  # as the end gives it
+        self._count = 0  # from the end frame
+        self._digest = b""  # from the end frame
 
     def feed(self, piece: bytes) -> Iterator[Frame]:
-        """Take the next piece and give the frames that it completes. The iterator must be exhausted.
+        """Accept the next piece and yield the frames that it completes. The iterator must be exhausted.
 
         Raises:
             Malformed: the bytes cannot be split into lines and frames, or an object is malformed.
-            Invalid: something is out of order, repeated, not an encoding, or does not fit together.
+            Invalid: a line or frame is out of order, repeated, not a valid encoding, or inconsistent with the others.
             Exhausted: a frame is longer than ``object_bytes``, or trees are nested too deep.
             Rejected: the bundle has another format (code ``format``).
         """
@@ -120,37 +120,39 @@ class BundleReader:
             self._read_line(line)
         while self._state is _State.FRAMES:
             frame = self._read_frame()
-            if frame is None:  # the piece is used up, or that was the end
+            if frame is None:  # the piece is used up, or the end frame was read
                 break
             yield frame
         if self._state is _State.DONE and self._at != len(self._buffer):
-            raise Malformed("bytes after the end", rule="grit.bundle.truncated", offset=self._offset)
+            raise Malformed(
+                "the bundle has bytes after its end frame", rule="grit.bundle.truncated", offset=self._offset
+            )
         self._keep_rest()
 
     def finish(self) -> None:
-        """Judge the whole, once all pieces were fed.
+        """Check the bundle as a whole after all pieces were fed.
 
         Raises:
-            Malformed: the bundle is cut short.
-            Invalid: the digest (code ``digest``) or the count is wrong, or something does not fit together.
+            Malformed: the bundle is truncated.
+            Invalid: the digest (code ``digest``) or the count is wrong, or the graph is invalid.
             Exhausted: trees are nested too deep.
         """
         if self._state is not _State.DONE:
             raise Malformed(
-                "the bundle is cut short", rule="grit.bundle.truncated", offset=self._begin + self._waiting_bytes
+                "the bundle is truncated", rule="grit.bundle.truncated", offset=self._begin + self._waiting_bytes
             )
-        # Not before all bytes were seen: if bytes follow, the last 32 of them can be the right digest.
+        # This check waits until all bytes were read: if more bytes follow, the last 32 of them can be the right digest.
         self._judge_end()
 
     # --- the buffer ------------------------------------------------------------------------------------
 
     @property
     def _offset(self) -> int:
-        """Tell where the reader stands in the bundle."""
+        """Return the offset in the bundle of the next byte to read."""
         return self._begin + self._at
 
     def _hash(self) -> None:
-        """Hash what was read."""
+        """Hash the bytes that were read."""
         self._hasher.update(memoryview(self._buffer)[self._hashed : self._at])
         self._hashed = self._at
 
@@ -162,7 +164,7 @@ class BundleReader:
         self._buffer, self._at, self._hashed = b"", 0, 0
 
     def _has(self, size_bytes: int) -> bool:
-        """Tell whether so many bytes are at hand; if not, they are what is waited for."""
+        """Return whether ``size_bytes`` bytes are available; if not, the reader waits until they are."""
         at_hand = len(self._buffer) - self._at
         if at_hand < size_bytes:
             self._wanted_bytes = size_bytes
@@ -179,7 +181,12 @@ class BundleReader:
         end = self._buffer.find(b"\n", self._at, self._at + _MAX_LINE_BYTES)
         if end < 0:
             if self._has(_MAX_LINE_BYTES):
-                raise Malformed("a line too long", rule="grit.bundle.bytes", offset=self._offset)
+                raise Malformed(
+                    "a header line of the bundle is too long",
+                    rule="grit.bundle.bytes",
+                    offset=self._offset,
+                    expected=f"at most {_MAX_LINE_BYTES} bytes",
+                )
             self._wanted_bytes = 1
             return None
         return self._take(end + 1 - self._at)[:-1]
@@ -187,7 +194,13 @@ class BundleReader:
     def _read_line(self, line: bytes) -> None:
         if self._offset == len(line) + 1:
             if line + b"\n" != BUNDLE_LINE:
-                raise Malformed("no bundle", rule="grit.bundle.bytes", offset=0, got=line[:40])
+                raise Malformed(
+                    "the first line is not that of a bundle",
+                    rule="grit.bundle.bytes",
+                    offset=0,
+                    expected=BUNDLE_LINE.rstrip(b"\n"),
+                    got=line[:40],
+                )
         elif self._state is _State.FORMAT:
             self._read_format(line)
         elif line:
@@ -198,7 +211,13 @@ class BundleReader:
     def _read_format(self, line: bytes) -> None:
         match = _FORMAT_LINE.fullmatch(line)
         if match is None:
-            raise Malformed("no format line", rule="grit.bundle.bytes", offset=self._offset, got=line[:40])
+            raise Malformed(
+                "the second line of the bundle is not a format line",
+                rule="grit.bundle.bytes",
+                offset=self._offset,
+                expected="'format NAME'",
+                got=line[:40],
+            )
         name = match[1].decode()
         if name != self._format.name:
             raise Rejected(
@@ -213,11 +232,22 @@ class BundleReader:
     def _read_reference(self, line: bytes) -> None:
         match = _REF_LINE.fullmatch(line)
         if match is None:
-            raise Malformed("no reference line", rule="grit.bundle.bytes", offset=self._offset, got=line)
+            raise Malformed(
+                "a header line of the bundle is not a reference line",
+                rule="grit.bundle.bytes",
+                offset=self._offset,
+                expected="'ref NAME HEX'",
+                got=line,
+            )
         name, target = match[1].decode("ascii"), bytes.fromhex(match[2].decode())
         check_name(name)
         if self.references and name <= self.references[-1][0]:
-            raise Invalid("references out of order", rule="grit.bundle.deterministic", got=name)
+            raise Invalid(
+                "the references of the bundle are out of order or repeated",
+                rule="grit.bundle.deterministic",
+                expected=f"a name above {self.references[-1][0]}",
+                got=name,
+            )
         self.references.append((name, target))
         self.graph.add_reference(name, target)
 
@@ -235,7 +265,13 @@ class BundleReader:
                 self._read_end()
                 return None
             case other:
-                raise Malformed("no frame", rule="grit.bundle.bytes", offset=self._offset, got=f"{other:02x}")
+                raise Malformed(
+                    "unknown frame type",
+                    rule="grit.bundle.bytes",
+                    offset=self._offset,
+                    expected="6f (o), 78 (x) or 7a (z)",
+                    got=f"{other:02x}",
+                )
 
     def _read_object(self) -> Frame | None:
         buffer, start = self._buffer, self._at + 9
@@ -261,14 +297,17 @@ class BundleReader:
             return None
         object_id = self._take(33)[1:]
         if object_id == ZERO_ID:
-            raise Invalid("a tombstone of the all-zero id", rule="grit.id.zero", offset=self._offset)
+            raise Invalid("a tombstone has the all-zero id", rule="grit.id.zero", offset=self._offset)
         self.graph.add_tombstone(self._ascend(object_id))
         return Frame(object_id, self._offset, None, None)
 
     def _ascend(self, object_id: ObjectId) -> ObjectId:
         if object_id <= self._last:
             raise Invalid(
-                "frames out of order", rule="grit.bundle.deterministic", offset=self._offset, got=object_id.hex()
+                "the frames of the bundle are out of order or repeated",
+                rule="grit.bundle.deterministic",
+                offset=self._offset,
+                got=object_id.hex(),
             )
         self._last = object_id
         return object_id
@@ -286,7 +325,7 @@ class BundleReader:
         digest, expected = self._digest, self._hasher.digest()
         if digest != expected:
             raise Invalid(
-                "the digest is wrong",
+                "the digest of the bundle is wrong",
                 rule="grit.bundle.verify",
                 code="digest",
                 got=digest.hex(),
@@ -294,16 +333,16 @@ class BundleReader:
             )
         frames = len(self.graph.object_ids) + len(self.graph.tombstones)
         if self._count != frames:
-            raise Invalid("the count is wrong", rule="grit.bundle.exact", got=self._count, expected=frames)
+            raise Invalid("the frame count is wrong", rule="grit.bundle.exact", got=self._count, expected=frames)
         self.graph.check()
 
 
 def object_frames(source: BinaryIO, limits: Limits) -> Iterator[bytes]:
-    """Find the object frames of a bundle that was verified before, without judging it again.
+    """Yield the encodings of the object frames of a bundle that was verified before, without checking it again.
 
     Args:
         source: at the first byte of the bundle.
-        limits: bounds what is read at once, should the source have changed.
+        limits: ``object_bytes`` bounds one read, in case the source has changed.
 
     Yields:
         The encodings.

@@ -1,10 +1,10 @@
 """The object format ``cbor-blake3``: one item of deterministic CBOR (RFC 8949, section 4.2.1).
 
 ``encode_cbor`` and ``decode_cbor`` are driven by ``objects.FIELDS``: a reader and a writer for each shape
-of field, put together per kind when the module is loaded. The reader accepts exactly what the writer
-writes. It goes once from front to back and refuses at the first element that does not fit, so nesting is
-refused and never followed; a head that CBOR does not know, or that the bytes do not complete, makes the
-refusal ``malformed``, everything else ``invalid``.
+of field, combined per kind when the module is loaded. The reader accepts exactly the bytes that the writer
+writes. It reads the bytes once and rejects the first element that does not match, so it never descends into
+nested items. If the bytes are not well-formed CBOR or are truncated, the refusal is ``malformed``; otherwise it is
+``invalid``.
 
 Spec: :rule:`grit.cbor.shape`, :rule:`grit.cbor.depth`.
 """
@@ -74,7 +74,7 @@ def decode_cbor(data: bytes, limits: Limits) -> Object:
 
     Args:
         data: the whole object.
-        limits: bounds; longer data is refused before it is looked at.
+        limits: ``object_bytes`` applies; longer data is rejected before it is read.
 
     Returns:
         An object whose maps are in the order of the bytes: shorter keys first.
@@ -82,7 +82,7 @@ def decode_cbor(data: bytes, limits: Limits) -> Object:
     Raises:
         Exhausted: the data is longer than ``limits.object_bytes``.
         Malformed: the data is not one well-formed CBOR item.
-        Invalid: it is one, but not what ``encode_cbor`` would have written.
+        Invalid: the item differs from what ``encode_cbor`` writes.
 
     Spec: :rule:`grit.object.total`, :rule:`grit.object.round-trip`, :rule:`grit.object.class`.
     """
@@ -98,12 +98,12 @@ def decode_cbor(data: bytes, limits: Limits) -> Object:
         value, offset = read(data, offset)
         values.append(value)
     if offset != len(data):
-        raise Malformed("bytes after the item", rule="grit.cbor.one-item", offset=offset)
+        raise Malformed("the object has bytes after its CBOR item", rule="grit.cbor.one-item", offset=offset)
     return make(*values)
 
 
 def cbor_kind(data: bytes) -> Kind | None:
-    """Tell the kind of an encoding from its first two bytes alone; None if it is none of the five."""
+    """Return the kind of an encoding from its first two bytes alone; None if they name no kind."""
     return _KIND_OF_START.get(data[:2])
 
 
@@ -111,7 +111,7 @@ def cbor_kind(data: bytes) -> Kind | None:
 
 
 def write_head(major: int, argument: int) -> bytes:
-    """Write the shortest head.
+    """Return the shortest head for a major type and an argument.
 
     Spec: :rule:`grit.cbor.shortest`.
     """
@@ -125,11 +125,11 @@ _TEXT_HEADS = [write_head(_TEXT, size) for size in range(256)]
 
 
 def read_head(data: bytes, offset: int, major: int) -> tuple[int, int]:
-    """Read a head of one major type: its argument and the offset after it.
+    """Read a head of one major type; return its argument and the offset after it.
 
     Raises:
-        Malformed: the bytes end within it, or CBOR has no such head.
-        Invalid: it is of another major type, indefinite, or longer than its argument needs.
+        Malformed: the bytes end within the head, or CBOR does not define such a head.
+        Invalid: the head has another major type, is indefinite, or is longer than its argument needs.
 
     Spec: :rule:`grit.cbor.shortest`, :rule:`grit.cbor.definite`, :rule:`grit.cbor.plain`.
     """
@@ -141,20 +141,22 @@ def read_head(data: bytes, offset: int, major: int) -> tuple[int, int]:
         return info, offset + 1
     argument, after = _any_head(data, offset)
     if argument is None:
-        raise Invalid("a head of indefinite length", rule="grit.cbor.definite", offset=offset)
+        raise Invalid("a CBOR item has an indefinite length", rule="grit.cbor.definite", offset=offset)
     if initial >> 5 != major:
         rule = "grit.cbor.plain" if initial >> 5 >= 6 else "grit.cbor.shape"
-        raise Invalid("another type", rule=rule, offset=offset, expected=_MAJORS[major], got=_MAJORS[initial >> 5])
+        raise Invalid("wrong CBOR type", rule=rule, offset=offset, expected=_MAJORS[major], got=_MAJORS[initial >> 5])
     if argument < _FLOORS[info - 24]:
-        raise Invalid("a head longer than it need be", rule="grit.cbor.shortest", offset=offset, got=argument)
+        raise Invalid("a CBOR head is not in its shortest form", rule="grit.cbor.shortest", offset=offset, got=argument)
     return argument, after
 
 
 def _any_head(data: bytes, offset: int) -> tuple[int | None, int]:
-    """Read a head of any major type outside of indefinite items; the argument of an indefinite one is None."""
+    """Read a head of any major type outside of indefinite items; return None as the argument of an indefinite one."""
     major, info = data[offset] >> 5, data[offset] & 31
     if 28 <= info <= 30 or (info == 31 and major in (0, 1, 6, 7)):
-        raise Malformed("CBOR has no such head here", rule="grit.cbor.shape", offset=offset, got=f"{data[offset]:02x}")
+        raise Malformed(
+            "the byte is not a valid CBOR head here", rule="grit.cbor.shape", offset=offset, got=f"{data[offset]:02x}"
+        )
     if info == 31:
         return None, offset + 1
     if info < 24:
@@ -164,24 +166,24 @@ def _any_head(data: bytes, offset: int) -> tuple[int | None, int]:
         raise _cut(len(data))
     argument = int.from_bytes(data[offset + 1 : after], "big")
     if major == 7 and info == 24 and argument < 32:
-        raise Malformed("a simple value in a long form", rule="grit.cbor.shape", offset=offset)
+        raise Malformed("a CBOR simple value is not in its shortest form", rule="grit.cbor.shape", offset=offset)
     return argument, after
 
 
 def _cut(offset: int) -> Malformed:
-    return Malformed("the bytes end within the item", rule="grit.cbor.shape", offset=offset)
+    return Malformed("the CBOR item is truncated", rule="grit.cbor.shape", offset=offset)
 
 
 def _foreign_start(data: bytes) -> Malformed | Invalid:
-    """Say why data does not begin as an object does: an array of the right length and the number of a kind."""
+    """Return the refusal for data that does not begin with an array of the right length and the number of a kind."""
     count, offset = read_head(data, 0, _ARRAY)
     if count == 0:
-        return Invalid("an array without kind", rule="grit.cbor.shape", offset=0)
+        return Invalid("the array of an object is empty: it has no kind", rule="grit.cbor.shape", offset=0)
     number, _ = read_head(data, offset, _UNSIGNED)
     for kind in Kind:
         if kind.value == number:
             return Invalid(
-                f"a {kind.word} of another number of elements",
+                f"a {kind.word} has the wrong number of elements",
                 rule="grit.cbor.shape",
                 offset=0,
                 expected=1 + len(FIELDS[kind]),
@@ -202,7 +204,7 @@ def _read_string(data: bytes, offset: int, major: int) -> tuple[bytes, int]:
 
 
 class _Texts:
-    """Read the texts of one grammar; what was found right is kept, since the same few stand in most objects."""
+    """Return a reader of the texts of one grammar; it caches valid texts, since most objects have the same few."""
 
     def __init__(self, grammar: Grammar) -> None:
         self._grammar = grammar
@@ -212,7 +214,9 @@ class _Texts:
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise Invalid("no UTF-8", rule="grit.cbor.utf8", got=raw[error.start : error.end]) from None
+            raise Invalid(
+                "a text is not valid UTF-8", rule="grit.cbor.utf8", got=raw[error.start : error.end]
+            ) from None
         self._grammar.check(text)
         return text
 
@@ -243,7 +247,7 @@ def _read_data(data: bytes, offset: int) -> tuple[bytes, int]:
 
 def _check_id(value: ObjectId) -> None:
     if len(value) != _ID_BYTES:
-        raise Invalid("an id is not 32 bytes", rule="grit.object.encode-refuses", got=f"{len(value)} bytes")
+        raise Invalid("an id is not 32 bytes long", rule="grit.object.encode-refuses", got=f"{len(value)} bytes")
     if value == ZERO_ID:
         raise Invalid("an id is all zero", rule="grit.id.zero")
 
@@ -265,7 +269,7 @@ def _read_id(data: bytes, offset: int) -> tuple[ObjectId, int]:
             raise Invalid("an id is all zero", rule="grit.id.zero", offset=offset)
         return value, end
     value, _ = _read_string(data, offset, _BYTES)
-    raise Invalid("an id is not 32 bytes", rule="grit.cbor.shape", offset=offset, got=f"{len(value)} bytes")
+    raise Invalid("an id is not 32 bytes long", rule="grit.cbor.shape", offset=offset, got=f"{len(value)} bytes")
 
 
 def _read_link(data: bytes, offset: int) -> tuple[ObjectId | None, int]:
@@ -280,7 +284,7 @@ def _read_link(data: bytes, offset: int) -> tuple[ObjectId | None, int]:
 def _write_headers(headers: Mapping[str, str]) -> Sequence[bytes]:
     if not headers:
         return (b"\xa0",)
-    # No encoded key is the beginning of another, so whole pairs sort as their keys do.
+    # An encoded key is never a prefix of another, so pairs sort in the order of their keys.
     return [write_head(_MAP, len(headers)), *sorted([_header(key, headers[key]) for key in headers])]
 
 
@@ -292,7 +296,7 @@ def _any_header(key: str, value: str) -> bytes:
     return _write_text(key, UNICODE.key) + _write_text(value, UNICODE.value)
 
 
-# The same few headers stand in most objects, so what was found right once is kept.
+# Most objects have the same few headers, so valid ones are cached.
 _short_header = lru_cache(1_024)(_any_header)
 
 
@@ -341,18 +345,18 @@ def _write_named_ids(entries: Mapping[str, ObjectId]) -> Sequence[bytes]:
 
 
 def _judge_entries(entries: Mapping[str, ObjectId]) -> Invalid | InternalError:
-    """Say why the entries of a tree cannot be encoded."""
+    """Return the error for entries of a tree that cannot be encoded."""
     if not entries:
-        return Invalid("a tree has no entry", rule="grit.tree.non-empty")
+        return Invalid("a tree has no entries", rule="grit.tree.non-empty")
     for name, target in entries.items():
         UNICODE.name.check(name)
         _check_id(target)
-    return InternalError("a good tree was not encoded")
+    return InternalError("a valid tree was not encoded")
 
 
 @cache
 def _entry_pattern() -> re.Pattern[bytes]:
-    """Match one good entry with a name that is not very long, as key with head and id; or else all the rest."""
+    """Match one valid entry with a name that is not very long, as key with head and id; otherwise all the rest."""
     heads = [re.escape(write_head(_TEXT, size)) + b".{%d}" % size for size in range(1, _LONGEST_TRIED_BYTES + 1)]
     return re.compile(b"(%b)%b(.{32})|.++" % (b"|".join(heads), re.escape(_ID_HEAD)), re.DOTALL)
 
@@ -380,10 +384,10 @@ def _read_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], i
 
 
 def _judge_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
-    """Walk the entries of a tree one by one; this is what says what is wrong with them."""
+    """Read the entries of a tree one by one, and raise the refusal for the first invalid one."""
     count, offset = read_head(data, offset, _MAP)
     if not count:
-        raise Invalid("a tree has no entry", rule="grit.tree.non-empty", offset=offset)
+        raise Invalid("a tree has no entries", rule="grit.tree.non-empty", offset=offset)
     entries: dict[str, ObjectId] = {}
     last = b""
     for _ in range(count):
@@ -406,7 +410,7 @@ def _write_keyed_ids(entries: Mapping[ObjectId, ObjectId]) -> Sequence[bytes]:
     sizes = {*map(len, keys), *map(len, ids)}
     if sizes != {_ID_BYTES} or ZERO_ID in entries or ZERO_ID in ids:
         if not entries:
-            raise Invalid("a mailbox has no entry", rule="grit.mailbox.non-empty")
+            raise Invalid("a mailbox has no entries", rule="grit.mailbox.non-empty")
         for one in (*keys, *ids):
             _check_id(one)
     parts: list[bytes] = [_ID_HEAD] * (1 + 4 * len(keys))
@@ -433,10 +437,10 @@ def _read_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectI
 
 
 def _judge_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectId], int]:
-    """Walk the entries of a mailbox one by one; this is what says what is wrong with them."""
+    """Read the entries of a mailbox one by one, and raise the refusal for the first invalid one."""
     count, offset = read_head(data, offset, _MAP)
     if not count:
-        raise Invalid("a mailbox has no entry", rule="grit.mailbox.non-empty", offset=offset)
+        raise Invalid("a mailbox has no entries", rule="grit.mailbox.non-empty", offset=offset)
     entries: dict[ObjectId, ObjectId] = {}
     last = b""
     for _ in range(count):
@@ -449,12 +453,12 @@ def _judge_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, Object
 
 
 def _ascend(key: bytes, last: bytes, offset: int, rule: str) -> bytes:
-    """Take the next encoded key if it is above the last one.
+    """Return the next encoded key if it is above the last one.
 
     Spec: :rule:`grit.cbor.map-order`.
     """
     if key <= last:
-        raise Invalid("a key is not above the one before it", rule=rule, offset=offset, got=(last, key))
+        raise Invalid("map keys do not ascend", rule=rule, offset=offset, expected=f"a key above {last!r}", got=key)
     return key
 
 

@@ -1,4 +1,4 @@
-"""Writing bundles: a snapshot and names in, bytes in pieces out.
+"""The writer of bundles: accepts a snapshot and names, and yields the bytes in pieces.
 
 Memory: the ids of the frames and one object at a time.
 
@@ -23,37 +23,37 @@ _PIECE_BYTES = 1 << 16
 
 
 def write_head(format_: Format, references: Iterable[tuple[str, ObjectId]]) -> bytes:
-    """Write everything before the first frame; references come in ascending order of name."""
+    """Return the bytes before the first frame; ``references`` must be in ascending order of name."""
     lines = [f"ref {name} {target.hex()}\n" for name, target in references]
     return BUNDLE_LINE + f"format {format_.name}\n{''.join(lines)}\n".encode("ascii")
 
 
 def frame_of(object_id: ObjectId, data: bytes | None) -> bytes:
-    """Write one frame: an object, or a tombstone if there is no data."""
+    """Return one frame: an object, or a tombstone if ``data`` is None."""
     if data is None:
         return b"x" + object_id
     return b"o" + len(data).to_bytes(8, "big") + data
 
 
 def write_end(count: int) -> bytes:
-    """Write the end without its digest."""
+    """Return the end frame without its digest."""
     return b"z" + count.to_bytes(8, "big")
 
 
 def export_bundle(snapshot: Snapshot, names: Iterable[str] | None = None) -> Iterator[bytes]:
-    """Write a bundle of references and everything that their targets lead to.
+    """Write a bundle of references and everything that is reachable from their targets.
 
     Args:
-        snapshot: what to export; it must last until the iterator is done.
-        names: which references; None for all. A name given twice counts once.
+        snapshot: what to export; it must stay open until the iterator is exhausted.
+        names: which references; None for all. A repeated name counts once.
 
     Returns:
-        The bytes of the bundle, in pieces of any size. The closure is formed before this function returns, objects
-        are read when their piece is asked for. The last piece ends with the digest.
+        The bytes of the bundle, in pieces of any size. The closure is computed before this function returns; objects
+        are read when their piece is requested. The last piece ends with the digest.
 
     Raises:
-        Missing: a name is no reference; or an object is absent or corrupt.
-        Invalid: an edge leads to a kind it may not lead to.
+        Missing: the store has no reference of a name; or an object is absent or corrupt.
+        Invalid: an edge leads to an object of a forbidden kind.
         Exhausted: trees are nested deeper than ``tree_depth``.
 
     Spec: :rule:`grit.bundle.bytes`, :rule:`grit.bundle.deterministic`, :rule:`grit.store.verify`.
@@ -65,7 +65,7 @@ def export_bundle(snapshot: Snapshot, names: Iterable[str] | None = None) -> Ite
 
 
 def sealed(format_: Format, parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Gather the parts of a bundle into larger pieces, and put the digest behind them."""
+    """Join the parts of a bundle into larger pieces, and append the digest."""
     hasher = format_.hasher()
     waiting: list[bytes] = []
     size = 0
@@ -93,7 +93,7 @@ def _find(snapshot: Snapshot, names: Iterable[str]) -> list[tuple[str, ObjectId]
 
 
 def pieces(parts: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
-    """Cut a stream of bytes anew: every piece but the last has exactly ``size_bytes``; an empty stream has none."""
+    """Split a stream into pieces of ``size_bytes``; the last one may be shorter. An empty stream has no pieces."""
     buffer = bytearray()
     for part in parts:
         buffer += part

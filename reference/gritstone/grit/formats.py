@@ -1,6 +1,6 @@
 """The two object formats as values: how each encodes, decodes and hashes.
 
-A store has one format for life; whoever needs a codec or a hash takes it from the ``Format`` it was given.
+The format of a store never changes. Code that needs a codec or a hash takes it from the ``Format`` of the store.
 
 Spec: :rule:`grit.id.whole`.
 """
@@ -25,26 +25,26 @@ __all__ = ["CBOR_BLAKE3", "FORMATS", "FRAMED_SHA256", "Format", "Hasher"]
 
 
 class Hasher(Protocol):
-    """Hash bytes that come in pieces."""
+    """A hash function over bytes that arrive in pieces."""
 
     def update(self, data: bytes | memoryview, /) -> object:
-        """Take the next piece."""
+        """Add the next piece."""
 
     def digest(self) -> bytes:
-        """Give the 32 bytes of the hash of all pieces so far."""
+        """Return the 32 bytes of the hash of all pieces so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """Bundle what makes an object format.
+    """An object format.
 
     Attributes:
-        name: as it stands in stores, bundles and requests.
-        encode: gives the bytes of an object; see ``encode_framed``.
-        decode: gives the object of bytes; see ``decode_framed``.
-        kind_of: tells the kind of bytes that are known to be an encoding, without decoding them.
-        object_id: hashes one whole encoding.
-        hasher: makes a hasher for bytes that come in pieces.
+        name: the name in stores, bundles and requests.
+        encode: returns the bytes of an object; see ``encode_framed``.
+        decode: returns the object of bytes; see ``decode_framed``.
+        kind_of: returns the kind of bytes that are known to be an encoding, without decoding them.
+        object_id: hashes one complete encoding.
+        hasher: creates a hasher for bytes that arrive in pieces.
     """
 
     name: str
@@ -61,7 +61,7 @@ def _sha256_id(data: bytes) -> ObjectId:
 
 @cache
 def _blake3() -> Callable[..., Hasher]:
-    # Loading the extension takes a good part of a start; who has stores of the other format only never does.
+    # Loading the extension takes a large part of the start-up time, so it is loaded only for stores of this format.
     from blake3 import blake3
 
     return blake3

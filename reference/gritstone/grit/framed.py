@@ -1,11 +1,11 @@
 """The object format ``framed-sha256``: ``kind SP length NUL body``.
 
 ``encode_framed`` and ``decode_framed`` are driven by ``objects.FIELDS``: a reader and a writer for each
-shape of field, put together per kind when the module is loaded. Reading goes once over the bytes, from
-front to back; the maps are first tried as a whole with a pattern for what is right, and only where that
-fails are they walked entry by entry to say what is wrong.
+shape of field, combined per kind when the module is loaded. The reader reads the bytes once, from front to
+back. It first matches each map as a whole with a pattern for valid maps. Only if that fails does it read the map
+entry by entry to find the error.
 
-Ids, limits on the graph and everything about stores are left to others.
+Ids, limits of the graph and stores are the subject of other modules.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _HEADER = re.compile(rb"([^ \0]+) ([0-9]{1,19})\0")
 _KIND_OF_WORD = {kind.word.encode(): kind for kind in Kind}
 
 _NAMES = re.compile(r"(?:[ -.0-~]{1,255}+\0)++")
-# One entry, or else all the rest at once, so that a search never looks at a byte twice.
+# One entry, or otherwise all the rest at once, so that a search never reads a byte twice.
 _ENTRY = re.compile(rb"([ -.0-~]{1,255}+)\0(.{32})|.++", re.DOTALL)
 _HEADERS = re.compile(rb"(?:[!-~]{1,64}+\0[ -~]{0,65535}+\0)++\0")
 _PAIRS = Struct("32s32s")
@@ -72,7 +72,7 @@ def decode_framed(data: bytes, limits: Limits) -> Object:
 
     Args:
         data: the whole object, header included.
-        limits: bounds; longer data is refused before it is looked at.
+        limits: ``object_bytes`` applies; longer data is rejected before it is read.
 
     Returns:
         An object whose maps are in the order of the bytes, which is ascending.
@@ -80,7 +80,7 @@ def decode_framed(data: bytes, limits: Limits) -> Object:
     Raises:
         Exhausted: the data is longer than ``limits.object_bytes``.
         Malformed: the fields cannot be found.
-        Invalid: the fields are there but are not what ``encode_framed`` would have written.
+        Invalid: the fields can be found but differ from what ``encode_framed`` writes.
 
     Spec: :rule:`grit.object.total`, :rule:`grit.object.round-trip`, :rule:`grit.object.class`.
     """
@@ -95,16 +95,16 @@ def decode_framed(data: bytes, limits: Limits) -> Object:
 
 
 def framed_kind(data: bytes) -> Kind | None:
-    """Tell the kind of an encoding from its first word alone; None if it is none of the five."""
+    """Return the kind of an encoding from its first word alone; None if the word names no kind."""
     return _KIND_OF_WORD.get(data[: data.find(b" ", 0, _HEADER_BYTES)])
 
 
 def _judge_header(data: bytes) -> Malformed | Invalid:
-    """Say what is wrong with a header."""
+    """Return the refusal for an invalid header."""
     match = _HEADER.match(data, 0, _HEADER_BYTES)
     if match is None:
         return Malformed(
-            "no header",
+            "the object does not begin with a header",
             rule="grit.framed.header",
             offset=0,
             expected="kind SP length NUL",
@@ -116,7 +116,7 @@ def _judge_header(data: bytes) -> Malformed | Invalid:
     size = len(data) - match.end()
     if int(digits) != size:
         return Malformed(
-            "the body has another length than the header says",
+            "the length of the body differs from the length in the header",
             rule="grit.framed.length",
             offset=match.end(),
             expected=f"{int(digits)} bytes",
@@ -146,7 +146,7 @@ def _any_header(key: str, value: str) -> bytes:
     return b"%b\0%b\0" % (ASCII.key.check(key), ASCII.value.check(value))
 
 
-# The same few headers stand in most objects, so what was found right once is kept.
+# Most objects have the same few headers, so valid ones are cached.
 _short_header = lru_cache(1_024)(_any_header)
 
 
@@ -176,7 +176,7 @@ _short_headers = lru_cache(1_024)(_any_headers)
 
 
 def _judge_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
-    """Walk a list of headers key by key; this is what says what is wrong with it."""
+    """Read a list of headers key by key, and raise the refusal for the first invalid one."""
     headers: dict[str, str] = {}
     last = ""
     while not data.startswith(b"\0", offset):
@@ -193,7 +193,7 @@ def _read_text(data: bytes, offset: int, grammar: Grammar) -> tuple[str, int]:
     end = data.find(b"\0", offset)
     if end < 0:
         raise Malformed(
-            f"no {grammar.label} with its NUL before the body ends", rule="grit.framed.terminator", offset=offset
+            f"the body ends within a {grammar.label}: its NUL is missing", rule="grit.framed.terminator", offset=offset
         )
     text = data[offset:end].decode("latin-1")
     grammar.check(text)
@@ -201,7 +201,7 @@ def _read_text(data: bytes, offset: int, grammar: Grammar) -> tuple[str, int]:
 
 
 def _disorder(label: str, key: object, last: object, offset: int, rule: str) -> Invalid:
-    return Invalid(f"a {label} is not above the one before it", rule=rule, offset=offset, got=(last, key))
+    return Invalid(f"{label}s do not ascend", rule=rule, offset=offset, expected=f"a {label} above {last!r}", got=key)
 
 
 # --- data ------------------------------------------------------------------------------------------------
@@ -220,7 +220,12 @@ def _read_data(data: bytes, offset: int) -> tuple[bytes, int]:
 
 def _write_id(value: ObjectId) -> bytes:
     if len(value) != _ID_BYTES:
-        raise Invalid("an id is not 32 bytes", rule="grit.object.encode-refuses", got=f"{len(value)} bytes")
+        raise Invalid(
+            "an id has the wrong length",
+            rule="grit.object.encode-refuses",
+            expected="32 bytes",
+            got=f"{len(value)} bytes",
+        )
     if value == ZERO_ID:
         raise Invalid("an id is all zero", rule="grit.id.zero")
     return value
@@ -234,7 +239,13 @@ def _read_link(data: bytes, offset: int) -> tuple[ObjectId | None, int]:
     end = offset + _ID_BYTES
     value = data[offset:end]
     if len(value) != _ID_BYTES:
-        raise Malformed("an id is cut short", rule="grit.framed.fill", offset=offset, got=f"{len(value)} bytes")
+        raise Malformed(
+            "an id is truncated",
+            rule="grit.framed.fill",
+            offset=offset,
+            expected="32 bytes",
+            got=f"{len(value)} bytes",
+        )
     return (None if value == ZERO_ID else value), end
 
 
@@ -270,7 +281,7 @@ def _write_named_ids(entries: Mapping[str, ObjectId]) -> bytes:
 
 def _refuse_entries(entries: Mapping[str, ObjectId]) -> None:
     if not entries:
-        raise Invalid("a tree has no entry", rule="grit.tree.non-empty")
+        raise Invalid("a tree has no entries", rule="grit.tree.non-empty")
     for name, target in entries.items():
         ASCII.name.check(name)
         _write_id(target)
@@ -294,9 +305,9 @@ def _read_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], i
 
 
 def _judge_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
-    """Walk the entries of a tree one by one; this is what says what is wrong with them."""
+    """Read the entries of a tree one by one, and raise the refusal for the first invalid one."""
     if offset == len(data):
-        raise Invalid("a tree has no entry", rule="grit.tree.non-empty", offset=offset)
+        raise Invalid("a tree has no entries", rule="grit.tree.non-empty", offset=offset)
     entries: dict[str, ObjectId] = {}
     last = ""
     while offset < len(data):
@@ -319,7 +330,7 @@ def _write_keyed_ids(entries: Mapping[ObjectId, ObjectId]) -> bytes:
     sizes = {*map(len, keys), *map(len, ids)}
     if sizes != {_ID_BYTES} or ZERO_ID in ids or ZERO_ID in entries:
         if not entries:
-            raise Invalid("a mailbox has no entry", rule="grit.mailbox.non-empty")
+            raise Invalid("a mailbox has no entries", rule="grit.mailbox.non-empty")
         for one in (*keys, *ids):
             _write_id(one)
     return b"".join(map(b"".join, zip(keys, ids, strict=True)))
@@ -329,7 +340,10 @@ def _read_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectI
     size = len(data) - offset
     if size % _PAIRS.size:
         raise Malformed(
-            "the body of a mailbox is no multiple of 64 bytes", rule="grit.framed.fill", got=f"{size} bytes"
+            "the body of a mailbox has an invalid size",
+            rule="grit.framed.fill",
+            expected="a multiple of 64 bytes",
+            got=f"{size} bytes",
         )
     pairs = list(_PAIRS.iter_unpack(memoryview(data)[offset:]))
     entries = dict(pairs)
@@ -341,9 +355,9 @@ def _read_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectI
 
 
 def _refuse_pairs(pairs: list[tuple[ObjectId, ObjectId]], offset: int) -> None:
-    """Say what is wrong with the entries of a mailbox."""
+    """Return the refusal for invalid entries of a mailbox."""
     if not pairs:
-        raise Invalid("a mailbox has no entry", rule="grit.mailbox.non-empty", offset=offset)
+        raise Invalid("a mailbox has no entries", rule="grit.mailbox.non-empty", offset=offset)
     last = ZERO_ID
     for at, (key, value) in zip(range(offset, offset + 64 * len(pairs), 64), pairs, strict=True):
         if ZERO_ID in (key, value):
@@ -376,7 +390,7 @@ _READERS: dict[Shape, _Reader] = {
 
 
 def _decoder(kind: Kind) -> _Decoder:
-    """Put the readers of a kind's fields together."""
+    """Return a decoder that runs the readers of the fields of a kind."""
     make = KINDS[kind]
     if all(field.shape in (Shape.ID, Shape.LINK) for field in FIELDS[kind]):
         return _fixed_decoder(kind)
@@ -388,14 +402,14 @@ def _decoder(kind: Kind) -> _Decoder:
             value, offset = read(data, offset)
             values.append(value)
         if offset != len(data):
-            raise Malformed("bytes after the last field", rule="grit.framed.fill", offset=offset)
+            raise Malformed("the body has bytes after its last field", rule="grit.framed.fill", offset=offset)
         return make(*values)
 
     return decode
 
 
 def _fixed_decoder(kind: Kind) -> _Decoder:
-    """Read a kind that has nothing but ids at fixed places."""
+    """Return a decoder for a kind that has only ids at fixed offsets."""
     make: Callable[..., Object] = KINDS[kind]
     readers = [_READERS[field.shape] for field in FIELDS[kind]]
     layout = Struct("32s" * len(readers))
@@ -403,7 +417,7 @@ def _fixed_decoder(kind: Kind) -> _Decoder:
     def decode(data: bytes, offset: int) -> Object:
         if len(data) - offset != layout.size:
             raise Malformed(
-                "the body has an impossible size",
+                "the body has the wrong size",
                 rule="grit.framed.fill",
                 expected=f"{layout.size} bytes",
                 got=len(data) - offset,

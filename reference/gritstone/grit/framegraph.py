@@ -1,11 +1,11 @@
-"""Judge the graph that the frames of a bundle make, while they come in any order, without keeping them.
+"""The graph of the frames of a bundle: checks it while the frames arrive in any order, without keeping them.
 
-Each id that occurs gets a number. By number the graph keeps one byte for the kind of its frame and one for
-the kinds that all edges to it allow, and for trees (or, if asked, for all objects) the numbers that their edges lead
-to: four bytes an edge.
+Each id gets a number. For each number the graph keeps one byte for the kind of its frame and one byte for the kinds
+that all edges to it allow. For trees (on request, for all objects) it also keeps the numbers of the targets of their
+edges: four bytes per edge.
 
-That each frame is reached needs no walk: objects are named by their hashes, so the graph has no cycle, and
-if every frame is the target of a reference or of an edge, the way up from it can only end at a reference.
+A walk is not needed to check that each frame is reachable. Ids are hashes, so the graph has no cycle. If every frame
+is the target of a reference or of an edge, each path upwards ends at a reference.
 
 Spec: :rule:`grit.bundle.exact`, :rule:`grit.graph.kinds`, :rule:`grit.graph.iterative`.
 """
@@ -23,7 +23,7 @@ from gritstone.grit.references import check_target
 __all__ = ["FrameGraph"]
 
 _NO_FRAME = 0xFF
-_UNREACHED = 0x20  # a bit beside those of the kinds, gone with the first edge
+_UNREACHED = 0x20  # a bit in addition to those of the kinds; the first edge clears it
 _KINDS = tuple(Kind)
 
 
@@ -36,7 +36,7 @@ _CODES = {kind: kind.value for kind in Kind}
 
 
 class _Masks(dict[frozenset[Kind], int]):
-    """Make the mask of a set of kinds when it is first asked for."""
+    """Return the mask of a set of kinds; compute it at the first use."""
 
     def __missing__(self, kinds: frozenset[Kind]) -> int:
         mask = self[kinds] = _mask(kinds)
@@ -44,19 +44,19 @@ class _Masks(dict[frozenset[Kind], int]):
 
 
 class FrameGraph:
-    """Collect references and frames, then ``check`` them.
+    """A graph of references and frames: add them, then ``check`` them.
 
     Attributes:
-        object_ids: those of object frames, in the order they came.
-        tombstones: those of tombstone frames.
+        object_ids: the ids of object frames, in the order in which they were added.
+        tombstones: the ids of tombstone frames.
     """
 
     def __init__(self, tree_depth: int, *, keep_edges: bool = False) -> None:
-        """Begin with nothing.
+        """Create an empty graph.
 
         Args:
             tree_depth: how many trees may be nested in each other.
-            keep_edges: whether ``children_first`` will be asked for.
+            keep_edges: whether ``children_first`` will be called.
         """
         self.object_ids: list[ObjectId] = []
         self.tombstones: list[ObjectId] = []
@@ -66,13 +66,13 @@ class FrameGraph:
         self._kinds = bytearray()  # by number: the kind of the frame
         self._allowed = bytearray()  # by number: one bit for each kind that all edges allow
         self._roots: dict[ObjectId, list[str]] = {}
-        self._places: dict[int, tuple[int, int]] = {}  # number -> its part of _edges, where that is kept
+        self._places: dict[int, tuple[int, int]] = {}  # number -> its range in _edges, if its edges are kept
         self._edges = array("I")
-        self._wrong_root: Invalid | None = None  # the first one; a bundle that is cut is refused as that
+        self._wrong_root: Invalid | None = None  # the first one; raised late, so a truncated bundle is reported as such
         self._masks = _Masks()
 
     def add_reference(self, name: str, target: ObjectId) -> None:
-        """Add a reference; all come before the first frame."""
+        """Add a reference; all references must be added before the first frame."""
         self._roots.setdefault(target, []).append(name)
         self._allowed[self._number(target)] &= _ALL
 
@@ -98,12 +98,12 @@ class FrameGraph:
         self.tombstones.append(object_id)
 
     def holds(self, object_id: ObjectId) -> bool:
-        """Tell whether a frame of this id was added."""
+        """Return whether a frame of this id was added."""
         number = self._numbers.get(object_id)
         return number is not None and self._kinds[number] != _NO_FRAME
 
     def check(self) -> None:
-        """Judge the whole graph, once every frame was added.
+        """Check the whole graph after every frame was added.
 
         Raises:
             Invalid: the frames are not exactly the closure of the references, or a reference or an edge leads to a
@@ -114,16 +114,16 @@ class FrameGraph:
             raise self._wrong_root
         for (object_id, number), kind, allowed in zip(self._numbers.items(), self._kinds, self._allowed, strict=True):
             if kind == _NO_FRAME:
-                raise Invalid("no frame for an id", rule="grit.bundle.exact", got=object_id.hex())
+                raise Invalid("the bundle has no frame for an id", rule="grit.bundle.exact", got=object_id.hex())
             if allowed & _UNREACHED:
-                raise Invalid("a frame that nothing reaches", rule="grit.bundle.exact", got=object_id.hex())
+                raise Invalid("the bundle has an unreachable frame", rule="grit.bundle.exact", got=object_id.hex())
             if not allowed >> kind & 1:
                 word = _KINDS[kind].word
                 raise Invalid(f"an edge leads to {object_id.hex()}, a {word}", rule="grit.graph.kinds", got=number)
         self._check_nesting()
 
     def children_first(self) -> Iterator[ObjectId]:
-        """Give the ids of all frames of a checked graph, each after everything that its edges lead to.
+        """Yield the ids of all frames of a checked graph, each after the targets of its edges.
 
         Needs ``keep_edges``.
         """
@@ -141,7 +141,7 @@ class FrameGraph:
         return number
 
     def _number(self, object_id: ObjectId) -> int:
-        """Give the number of an id, a new one if it has none."""
+        """Return the number of an id; assign one if it has none."""
         number = self._numbers.setdefault(object_id, len(self._kinds))
         if number == len(self._kinds):
             self._kinds.append(_NO_FRAME)
@@ -149,7 +149,7 @@ class FrameGraph:
         return number
 
     def _check_nesting(self) -> None:
-        """Refuse trees that are nested too deep; few trees cannot be."""
+        """Reject trees that are nested too deep; skip the walk if there are too few trees for that."""
         is_tree = Kind.TREE.value
         trees = [number for number in self._places if self._kinds[number] == is_tree]
         if len(trees) <= self._tree_depth:
@@ -168,7 +168,7 @@ class FrameGraph:
                 nesting[tree] = own
 
     def _post_order(self, numbers: range | list[int]) -> Iterator[int]:
-        """Give numbers and all that kept edges lead to from them, each once, children before parents."""
+        """Yield numbers and everything reachable from them by kept edges, each once, children before parents."""
         done = bytearray(len(self._kinds))
         for root in numbers:
             path = [] if done[root] else [(root, self._below(root))]
@@ -188,7 +188,7 @@ class FrameGraph:
 
 
 def _judge_root(name: str, value: Object | None) -> Invalid | None:
-    """Return what is wrong with the target of a reference; None if nothing is."""
+    """Return the refusal for the target of a reference; None if the target is valid."""
     try:
         check_target(name, value)
     except Rejected as refusal:

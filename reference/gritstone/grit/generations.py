@@ -4,10 +4,10 @@
 
     grit-7.mdb  grit-7.mdb-lock       the environment in use, and LMDB's lock file
     grit-8.mdb.new                    a successor that is being written
-    grit-8.mdb                        a successor; in use once 7 says that it moved
+    grit-8.mdb                        a successor; in use as soon as 7 records that it moved
 
-Several processes share a directory. Whoever lists or changes which files there are holds the lock of the directory
-itself, which ends with the process. What is inside of an environment is LMDB's to lock.
+Several processes share a directory. A process that lists, creates or removes files holds the lock of the directory
+itself, which is released when the process ends. LMDB locks the content of an environment.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _FILE = re.compile(r"grit-(0|[1-9][0-9]{0,17})\.mdb")
 
 @dataclass(frozen=True, slots=True)
 class Generations:
-    """Name, list and remove the files of one directory.
+    """The generation files of one directory.
 
     Attributes:
-        directory: where they are; it exists.
+        directory: where the files are; it exists.
     """
 
     directory: Path
 
     def path(self, number: int) -> Path:
-        """Give the data file of a generation."""
+        """Return the path of the data file of a generation."""
         return self.directory / f"grit-{number}.mdb"
 
     def draft(self, number: int) -> Path:
@@ -45,7 +45,7 @@ class Generations:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock of the directory. Not to be taken twice by one thread."""
+        """Hold the lock of the directory. A thread must not acquire it twice."""
         descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -54,7 +54,7 @@ class Generations:
             os.close(descriptor)
 
     def first(self) -> int | None:
-        """Give the lowest generation that has a data file; None if there is none. Needs the lock."""
+        """Return the lowest generation that has a data file; None if there is none. Needs the lock."""
         found = (_FILE.fullmatch(name) for name in os.listdir(self.directory))
         return min((int(match[1]) for match in found if match), default=None)
 
@@ -68,7 +68,7 @@ class Generations:
         path.with_name(path.name + "-lock").unlink(missing_ok=True)
 
     def remove_rubbish(self, number: int) -> None:
-        """Remove what earlier scrubs left that did not come to their end. Needs the lock.
+        """Remove the files that incomplete scrubs left. Needs the lock.
 
         Args:
             number: the generation in use; its files stay.

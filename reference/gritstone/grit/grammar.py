@@ -1,7 +1,7 @@
 """The grammar of names, header keys and header values, in both alphabets.
 
-Each format has one ``Alphabet``. Text is compared as bytes: nothing here folds case, normalizes or trims.
-The judge of one text is ``Grammar.check``; codecs may first try many texts at once with patterns of their own.
+Each format has one ``Alphabet``. Text is compared as bytes: this module does not fold case, normalize or trim.
+``Grammar.check`` decides about one text; codecs may first match many texts at once with their own patterns.
 
 Spec: :rule:`grit.name.grammar`, :rule:`grit.header.grammar`, :rule:`grit.name.bytewise`.
 """
@@ -18,17 +18,17 @@ __all__ = ["ASCII", "UNICODE", "Alphabet", "Grammar"]
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """Say what one kind of text may be.
+    """The grammar of one kind of text.
 
     Attributes:
-        label: what people call the text.
-        rule: the rule that a text outside of the grammar breaks.
-        allowed: matches a string of allowed characters, all of which the encoding has.
-        encoding: how text becomes bytes.
-        foreign_rule: the rule that a text breaks which the encoding cannot express.
+        label: the name of the text in messages.
+        rule: the rule that a text outside of the grammar violates.
+        allowed: matches a string of allowed characters; the encoding can express all of them.
+        encoding: the text encoding.
+        foreign_rule: the rule that a text violates if the encoding cannot express it.
         least_bytes: the shortest text, in encoded bytes.
         most_bytes: the longest text, in encoded bytes.
-        reserved: texts that are not allowed although they fit.
+        reserved: texts that match the grammar but are not allowed.
     """
 
     label: str
@@ -41,7 +41,7 @@ class Grammar:
     reserved: tuple[str, ...] = ()
 
     def check(self, text: str) -> bytes:
-        """Judge one text and give its bytes.
+        """Check one text and return its bytes.
 
         Raises:
             Invalid: a character or the length is outside of the grammar, or the text is reserved.
@@ -59,23 +59,23 @@ class Grammar:
             size = len(text.encode(self.encoding))
         except UnicodeEncodeError as error:
             return Invalid(
-                f"a {self.label} holds a character that {self.encoding} has not",
+                f"a {self.label} has a character that {self.encoding} cannot express",
                 rule=self.foreign_rule,
                 got=ascii(text[error.start]),
             )
         if not self.least_bytes <= size <= self.most_bytes:
             return Invalid(
-                f"a {self.label} has a length out of bounds",
+                f"the length of a {self.label} is out of range",
                 rule=self.rule,
                 got=f"{size} bytes",
-                expected=f"{self.least_bytes} to {self.most_bytes}",
+                expected=f"{self.least_bytes} to {self.most_bytes} bytes",
             )
-        return Invalid(f"a {self.label} that is not allowed", rule=self.rule, got=ascii(text))
+        return Invalid(f"a {self.label} is reserved or has a forbidden character", rule=self.rule, got=ascii(text))
 
 
 @dataclass(frozen=True, slots=True)
 class Alphabet:
-    """Hold the three grammars of one format."""
+    """The three grammars of one format."""
 
     name: Grammar
     key: Grammar

@@ -1,8 +1,8 @@
-"""Edges and closures: every id inside an object is an edge, and there is one way to follow them.
+"""Edges and closures: every id inside an object is an edge, and one walk follows them.
 
-A walk keeps its own stack and the kinds of the ids it has met, and reads each object once, so neither the
-length of a chain nor the depth of a tree can break it. Trees are walked depth first, which makes their
-nesting known; everything else waits in one list.
+A walk keeps its own stack and the kinds of the visited ids, and reads each object once, so neither a long chain nor a
+deep tree can overflow the call stack. Trees are walked depth first, which yields their nesting; all other objects wait
+in one list.
 
 Spec: :rule:`grit.graph.edges`, :rule:`grit.graph.kinds`, :rule:`grit.graph.iterative`.
 """
@@ -19,10 +19,10 @@ from gritstone.grit.objects import FIELDS, Field, Kind, Object, ObjectId, Shape
 __all__ = ["Edge", "Load", "check_edge", "closure", "edges"]
 
 Edge: TypeAlias = tuple[ObjectId, frozenset[Kind]]
-"""Where an edge leads, and the kinds it may lead to."""
+"""The target of an edge, and the allowed kinds of the target."""
 
 Load: TypeAlias = Callable[[ObjectId], Object | Kind]
-"""Give the object of an id, or only its kind if it has no edges (a blob, or a tombstone, which counts as one).
+"""Return the object of an id, or only its kind if it has no edges (a blob, or a tombstone, which counts as a blob).
 
 Raises ``Missing`` if the id is neither present nor erased.
 """
@@ -31,7 +31,7 @@ _Lister: TypeAlias = Callable[[Object], list[Edge]]
 
 
 def edges(value: Object) -> list[Edge]:
-    """Give the edges of an object in their order.
+    """Return the edges of an object in their order.
 
     Spec: :rule:`grit.graph.edges`.
     """
@@ -39,7 +39,7 @@ def edges(value: Object) -> list[Edge]:
 
 
 def _lister(kind: Kind) -> _Lister:
-    """Put together what lists the edges of a kind: those of its map, or those of its single fields."""
+    """Return a function that lists the edges of a kind: those of its map, or those of its single fields."""
     fields = [field for field in FIELDS[kind] if field.leads_to]
     if not fields:
         return lambda value: []
@@ -63,16 +63,16 @@ _LISTERS = {kind: _lister(kind) for kind in Kind}
 
 
 def check_edge(target: ObjectId, kind: Kind, allowed: frozenset[Kind]) -> None:
-    """Judge one edge.
+    """Check one edge.
 
     Raises:
-        Invalid: it leads to a kind that it may not lead to.
+        Invalid: the target has a forbidden kind.
 
     Spec: :rule:`grit.graph.kinds`.
     """
     if kind not in allowed:
         raise Invalid(
-            f"an edge leads to {target.hex()}",
+            f"an edge leads to {target.hex()}, which has a forbidden kind",
             rule="grit.graph.kinds",
             got=f"a {kind.word}",
             expected=" or ".join(sorted(one.word for one in allowed)),
@@ -80,19 +80,19 @@ def check_edge(target: ObjectId, kind: Kind, allowed: frozenset[Kind]) -> None:
 
 
 def closure(roots: Iterable[ObjectId], load: Load, tree_depth: int) -> dict[ObjectId, Kind]:
-    """Collect everything that can be reached.
+    """Return the ids and kinds of everything reachable.
 
     Args:
-        roots: where to begin; of any kind.
+        roots: where to begin; objects of any kind.
         load: called once for each id of the closure.
         tree_depth: how many trees may be nested in each other.
 
     Returns:
-        The kind of each id of the closure, in no particular order.
+        The kind of each id of the closure. The order is unspecified.
 
     Raises:
         Missing: an id is absent or corrupt.
-        Invalid: an edge leads to a kind that it may not lead to.
+        Invalid: an edge leads to an object of a forbidden kind.
         Exhausted: trees are nested deeper than ``tree_depth``.
 
     Spec: :rule:`grit.graph.edges`, :rule:`grit.graph.iterative`.
@@ -104,7 +104,7 @@ _ANY = frozenset(Kind)
 
 
 class _Walk:
-    """Hold the state of one walk."""
+    """The state of one walk."""
 
     __slots__ = ("_kinds", "_load", "_nesting", "_tree_depth")
 
@@ -128,7 +128,7 @@ class _Walk:
         return self._kinds
 
     def _enter(self, target: ObjectId, allowed: frozenset[Kind]) -> Object | None:
-        """Follow an edge; give the object if its own edges are still to be followed."""
+        """Follow an edge; return the object if its own edges are still to be followed."""
         kind = self._kinds.get(target)
         value: Object | None = None
         if kind is None:

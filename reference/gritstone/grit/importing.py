@@ -1,11 +1,11 @@
-"""Taking a bundle over into a store.
+"""The import of a bundle into a store.
 
-The source is read once to verify it, and nothing is stored before that. A small bundle is kept meanwhile and
-stored in one update, references and all. A large one is read a second time: its objects are stored in
-batches, and one last update sets tombstones and references, after it has put again whatever somebody pruned
-in the meantime. The second reading trusts only bytes whose hash the first one has seen.
+The source is read once to verify it, and nothing is stored before that. A small bundle is kept in memory and stored in
+one update, including its references. A large one is read a second time: its objects are stored in batches, and a last
+update sets tombstones and references, after it has stored again the objects that were pruned in the meantime. The
+second read accepts only bytes whose hash the first read has verified.
 
-Memory: what ``framegraph`` keeps for each frame, and one batch.
+Memory: the data that ``framegraph`` keeps for each frame, and one batch.
 
 Spec: :rule:`grit.bundle.import-atomic`, :rule:`grit.erase.no-return`, :rule:`grit.bundle.stream`.
 """
@@ -31,7 +31,7 @@ _BATCH_BYTES = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """Count what a bundle held, new or not.
+    """The number of frames and references of a bundle, new or not.
 
     Attributes:
         objects: object frames.
@@ -43,15 +43,15 @@ class Imported:
 
 
 def import_bundle(store: Store, source: BinaryIO) -> Imported:
-    """Take a bundle over.
+    """Import a bundle.
 
     Args:
-        store: of the format of the bundle.
-        source: the bundle from its first byte to its last; it must be able to seek.
+        store: a store of the format of the bundle.
+        source: the bundle from its first byte to its last; it must support ``seek``.
 
     Raises:
-        Malformed: it cannot be split into lines, frames and fields.
-        Invalid: something in it is not as it must be (code ``digest`` if only the digest is wrong).
+        Malformed: the bundle cannot be split into lines, frames and fields.
+        Invalid: the bundle is not valid (code ``digest`` if only the digest is wrong).
         Rejected: it has another format (code ``format``), or a reference has another target in the store (code
             ``conflict``).
         Exhausted: an object is longer than ``object_bytes``, trees are nested deeper than ``tree_depth``, the store
@@ -91,7 +91,11 @@ def _verified(store: Store, reader: BundleReader, source: BinaryIO) -> Iterator[
     for data in object_frames(source, store.limits):
         object_id = store.format.object_id(data)
         if not reader.graph.holds(object_id):
-            raise Malformed("the bundle changed while it was read", rule="grit.bundle.verify")
+            raise Malformed(
+                "the bundle changed between the two reads: an object has a new id",
+                rule="grit.bundle.verify",
+                got=object_id.hex(),
+            )
         yield object_id, data
 
 
@@ -122,7 +126,7 @@ def _completion(
     *,
     stored: bool,
 ) -> Callable[[Batch], None]:
-    """Make the last update: objects (unless all were stored and still are), tombstones, references."""
+    """Return the last update: objects (unless all were stored and still are), tombstones, references."""
 
     def complete(batch: Batch) -> None:
         if not stored or any(not batch.has(Table.OBJECTS, one) for one in reader.graph.object_ids):
@@ -137,7 +141,7 @@ def _completion(
 
 
 def _changes(batch: Batch, reader: BundleReader) -> Iterator[Change]:
-    """Expect each reference to be absent or equal."""
+    """Yield changes that expect each reference to be absent or equal."""
     for name, target in reader.references:
         found = batch.get(Table.REFS, name.encode())
         yield Change(name, None if found is None else target, target)

@@ -1,4 +1,4 @@
-"""The limits that an implementation declares: each is exact, at it accepted, one over it exhausted.
+"""The limits that an implementation declares. Each is exact: the limit is accepted, one more is exhausted.
 
 Spec: :rule:`grit.object.size-limit`, :rule:`grit.ref.limit`.
 """
@@ -14,13 +14,13 @@ __all__ = ["DEFAULT_LIMITS", "Limits"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bound what one store and one codec take.
+    """The limits of one store and one codec.
 
     Attributes:
-        object_bytes: bytes of one whole encoding.
-        tree_depth: trees nested in each other that export and transcoding walk; a tree of blobs counts 1.
-        cas_names: names in one update of references.
-        refs: references in one store.
+        object_bytes: the maximum length of one encoding.
+        tree_depth: the maximum nesting of trees in export and transcoding; a tree of blobs counts 1.
+        cas_names: the maximum number of names in one update of references.
+        refs: the maximum number of references in one store.
     """
 
     object_bytes: int = 67_108_864  # bytes
@@ -29,7 +29,7 @@ class Limits:
     refs: int = 1_000_000  # references
 
     def check_object_bytes(self, size_bytes: int) -> None:
-        """Refuse an encoding that is too long.
+        """Reject an encoding that is too long.
 
         Raises:
             Exhausted: ``size_bytes`` is over ``object_bytes``.

@@ -1,14 +1,14 @@
 """One generation of a durable store that is open in this process: LMDB's environment, and transactions in it.
 
-Ids are random, and a batch of objects kept under their ids would dirty as many pages as it has objects, all over
-the file. So ``objects`` leads from an id to a number, and ``encodings`` from the number to the bytes; numbers ascend,
-and a batch writes its bytes one after the other. Batches of small objects commit twice as fast.
+Ids are random. If objects were stored under their ids, a batch would write one page per object, spread over the whole
+file. Therefore ``objects`` maps an id to a number, and ``encodings`` maps the number to the bytes. Numbers ascend, so a
+batch writes its bytes consecutively. Batches of small objects commit twice as fast.
 
 **Damage.** The pages of a file are checked before LMDB reads them (``lmdb_pages``). Objects are hashed when they are
-read. Each value of the other tables ends with a checksum of table, key and value; a wrong one is reported as damage.
-``layout`` in META names this arrangement. A file with another layout is not opened.
+read. Each value of the other tables ends with a checksum of table, key and value; a wrong checksum is reported as
+damage. ``layout`` in META names this layout. A file with another layout is rejected.
 
-Which generation is in use, and what happens when a map is full, is decided in ``lmdb_store``.
+``lmdb_store`` decides which generation is in use, and handles a full map.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gritstone.grit.residency import drop_pages
 __all__ = ["MOVED", "Environment", "LmdbBatch", "LmdbView", "typed"]
 
 MOVED = b"moved"
-"""In META: the generation that took over."""
+"""In META: the number of the successor generation."""
 
 _LAYOUT_KEY, _LAYOUT = b"layout", b"1"  # in META
 _SEALED: dict[Table, int] = {table: crc32(table.value) for table in Table if table is not Table.OBJECTS}
@@ -52,7 +52,7 @@ _RESIDENT_BYTES = 32 << 20
 
 
 def typed(error: lmdb.Error, path: Path) -> GritstoneError | lmdb.Error:
-    """Return the error to raise for one of LMDB's; those that the engine handles itself are returned as they are."""
+    """Return the error to raise for an LMDB error; errors that the engine handles itself are returned unchanged."""
     if isinstance(error, _PASSED_ON):
         return error
     if isinstance(error, _DAMAGE):
@@ -65,22 +65,22 @@ def _seal(table: Table, key: bytes, value: bytes) -> bytes:
 
 
 class Environment:
-    """Hold one generation that is open in this process.
+    """One generation that is open in this process.
 
     Attributes:
         number: the generation.
-        views: those that are open; they end with the environment.
+        views: the open views; they end with the environment.
         lmdb: LMDB's environment.
-        tables: LMDB's databases, once they were opened.
-        encodings: the database of encodings, once it was opened.
+        tables: LMDB's databases, after they were opened.
+        encodings: the database of encodings, after it was opened.
     """
 
     def __init__(self, path: Path, number: int, map_bytes: int) -> None:
-        """Open the environment of a file, or make one if the file is absent.
+        """Open the environment of a file; create it if the file is absent.
 
         Raises:
-            Missing: the file is no LMDB environment or is cut short (code ``corrupt``).
-            StorageError: it cannot be opened.
+            Missing: the file is not an LMDB environment or is truncated (code ``corrupt``).
+            StorageError: the file cannot be opened.
         """
         self.number = number
         self.views: set[LmdbView] = set()
@@ -89,12 +89,12 @@ class Environment:
         if path.exists():
             check_header(path)
         self.lmdb = _open_lmdb(path, map_bytes, read_only=self.read_only)
-        self.touched_bytes = 0  # about what was read and written since pages were dropped
+        self.touched_bytes = 0  # approximately the bytes that were read and written since pages were dropped
         self.tables: dict[Table, Any] = {}
         self.encodings: Any = None
 
     def make_tables(self) -> None:
-        """Make the databases of a new environment."""
+        """Create the databases of a new environment."""
         with self.lmdb.begin(write=True) as txn:  # one commit for all of them
             self._bind_tables(txn, create=True)
             self.put_meta(txn, _LAYOUT_KEY, _LAYOUT)
@@ -120,7 +120,9 @@ class Environment:
             sealed = txn.get(_LAYOUT_KEY, db=tables[Table.META])
             layout = None if sealed is None else self.unseal(Table.META, _LAYOUT_KEY, sealed)
             if layout != _LAYOUT:
-                raise Rejected("unknown layout of a store", rule="grit.store.format", got=layout, expected=_LAYOUT)
+                raise Rejected(
+                    "the store has an unknown layout", rule="grit.store.format", got=layout, expected=_LAYOUT
+                )
             for table, database in tables.items():
                 with txn.cursor(database) as cursor:
                     for key, value in islice(cursor, _CHECKED_ENTRIES):
@@ -130,7 +132,7 @@ class Environment:
         """Open the databases. Reader slots of killed processes are released.
 
         Raises:
-            Missing: there is no database of one of the names (code ``corrupt``).
+            Missing: a database is absent (code ``corrupt``).
         """
         try:
             self.lmdb.reader_check()
@@ -158,9 +160,9 @@ class Environment:
             except lmdb.MapResizedError:
                 self.follow_size()
             except lmdb.ReadersFullError:
-                # Slots of readers that were killed are given back on demand only.
+                # LMDB releases slots of killed readers on demand only.
                 if not self.lmdb.reader_check():
-                    raise StorageError(f"{self.path}: too many readers") from None
+                    raise StorageError(f"{self.path}: too many readers, at most {_MAX_READERS}") from None
             except lmdb.Error as error:
                 raise typed(error, self.path) from error
 
@@ -168,7 +170,7 @@ class Environment:
         """Adopt the map size that another process has set, which ends the views.
 
         Raises:
-            StorageError: there are too few addresses.
+            StorageError: the address space is too small.
         """
         self.end_views()
         try:
@@ -177,10 +179,10 @@ class Environment:
             raise typed(error, self.path) from error
 
     def get_meta(self, txn: lmdb.Transaction[Any], key: bytes) -> bytes | None:
-        """Return an entry of the engine in META; None if there is none.
+        """Return an entry of the engine in META; None if it is absent.
 
         Raises:
-            Missing: it is damaged (code ``corrupt``).
+            Missing: the entry is damaged (code ``corrupt``).
         """
         sealed = txn.get(key, db=self.tables[Table.META])
         return None if sealed is None else self.unseal(Table.META, key, sealed)
@@ -197,11 +199,11 @@ class Environment:
         """
         value = bytes(sealed[:-_SEAL_BYTES])
         if _seal(table, key, value) != sealed:
-            raise damaged(self.path, f"{key[:250]!r} of the table {table.name.lower()} has a wrong checksum")
+            raise damaged(self.path, f"wrong checksum of the key {key[:250]!r} in the table {table.name.lower()}")
         return value
 
     def successor(self) -> int | None:
-        """Return the number of the generation that took over; None if this one is in use. Needs the tables.
+        """Return the number of the successor generation; None if this one is in use. Needs the tables.
 
         Raises:
             Missing: the entry is not the number of a later generation (code ``corrupt``).
@@ -211,7 +213,7 @@ class Environment:
         if moved is None:
             return None
         if not moved.isdigit() or int(moved) <= self.number:
-            raise damaged(self.path, f"a successor {moved!r} of generation {self.number}")
+            raise damaged(self.path, f"generation {self.number} has the invalid successor {moved!r}")
         return int(moved)
 
     def has_old_readers(self, transaction: int) -> bool:
@@ -221,19 +223,19 @@ class Environment:
         return any(line[-1].isdigit() and int(line[-1]) < transaction for line in words if line)
 
     def touch(self, size_bytes: int) -> None:
-        """Count what was read or written, and now and then give the memory of the map back."""
+        """Count the bytes that were read or written, and release the memory of the map from time to time."""
         self.touched_bytes += size_bytes
         if self.touched_bytes >= _RESIDENT_BYTES:
             self.touched_bytes = 0
             drop_pages(self.path)
 
     def end_views(self) -> None:
-        """End what reads in the map, since the map is about to change."""
+        """End the views, because the map is about to change."""
         for view in list(self.views):
             view.end()
 
     def close(self) -> None:
-        """Close the environment and end what reads in it."""
+        """Close the environment and end its views."""
         self.end_views()
         self.lmdb.close()
 
@@ -254,7 +256,7 @@ def _open_lmdb(path: Path, map_bytes: int, *, read_only: bool) -> lmdb.Environme
                 lock=lock,
             )
         except lmdb.MemoryError:
-            # The process may not reserve that many addresses.
+            # The address space of the process is limited.
             if map_bytes <= _LEAST_MAP_BYTES:
                 raise
             map_bytes //= 2
@@ -265,14 +267,14 @@ def _open_lmdb(path: Path, map_bytes: int, *, read_only: bool) -> lmdb.Environme
 
 
 class LmdbBatch:
-    """Be the view and the batch: one transaction. See ``engine`` for what its methods promise.
+    """A view and batch: one transaction. See ``engine`` for the guarantees of its methods.
 
-    Methods that read raise typed errors. Those that change something leave LMDB's errors to the engine, which knows
-    whether the disk is full.
+    Methods that read raise typed errors. Methods that write pass LMDB's errors to the engine, which knows whether the
+    disk is full.
 
     Attributes:
         deleted: whether bytes of an object were deleted or replaced.
-        written_bytes: how many bytes of values were put.
+        written_bytes: the total size of the values that were put.
     """
 
     __slots__ = ("_encodings", "_environment", "_last", "_tables", "_txn", "deleted", "written_bytes")
@@ -282,7 +284,7 @@ class LmdbBatch:
         self._environment = environment
         self._tables = environment.tables
         self._encodings = environment.encodings
-        self._last = -1  # the number given last to an encoding, once it is known; 0 if none was
+        self._last = -1  # the highest number of an encoding (0 if there is none); -1 until it was read
         self.deleted = False
         self.written_bytes = 0
 
@@ -303,19 +305,19 @@ class LmdbBatch:
         except lmdb.Error as error:
             raise typed(error, environment.path) from error
         if encoding is None:
-            raise damaged(environment.path, f"no encoding for the number of {key.hex()}")
+            raise damaged(environment.path, f"the object {key.hex()} has no encoding")
         environment.touch(len(encoding))
         return bytes(encoding)
 
     def has(self, table: Table, key: bytes) -> bool:
-        """Tell whether there is a value, without reading it."""
+        """Return whether the key has a value, without reading it."""
         try:
             return self._txn.get(key, db=self._tables[table]) is not None
         except lmdb.Error as error:
             raise typed(error, self._environment.path) from error
 
     def keys(self, table: Table, start: bytes) -> Iterator[bytes]:
-        """Give keys in ascending byte order, from the first one >= ``start`` on."""
+        """Yield keys in ascending byte order, from the first one >= ``start``."""
         try:
             with self._txn.cursor(self._tables[table]) as cursor:
                 if cursor.set_range(start) if start else cursor.first():
@@ -324,7 +326,7 @@ class LmdbBatch:
             raise typed(error, self._environment.path) from error
 
     def count(self, table: Table) -> int:
-        """Give the number of keys."""
+        """Return the number of keys."""
         return self._txn.stat(self._tables[table])["entries"]
 
     def put(self, table: Table, key: bytes, value: bytes) -> None:
@@ -347,7 +349,7 @@ class LmdbBatch:
         self._txn.put(bytes(known), value, db=self._encodings)
 
     def delete(self, table: Table, key: bytes) -> None:
-        """Remove a key; one that is absent stays absent."""
+        """Remove a key; do nothing if it is absent."""
         number = self._txn.pop(key, db=self._tables[table])
         if number is not None and table is Table.OBJECTS:
             self.deleted = True
@@ -361,7 +363,7 @@ class LmdbBatch:
 
 
 class LmdbView(LmdbBatch):
-    """Read in a transaction that lasts until it is ended."""
+    """A view: a transaction that lasts until ``end`` is called."""
 
     __slots__ = ()
 
@@ -370,7 +372,7 @@ class LmdbView(LmdbBatch):
         environment.views.add(self)
 
     def end(self) -> None:
-        """End the transaction; again is fine."""
+        """End the transaction; do nothing if it has ended."""
         if self in self._environment.views:
             self._environment.views.discard(self)
             self._txn.abort()
@@ -378,7 +380,7 @@ class LmdbView(LmdbBatch):
 
 
 class _Ended:
-    """Stand in for the transaction of a view that has ended, for whoever still reads."""
+    """A replacement for the transaction of a view that has ended; each access raises ``Rejected``."""
 
     def __getattr__(self, name: str) -> Any:
         raise Rejected("the view has ended: the map of the store had to grow", rule="grit.ref.snapshot")

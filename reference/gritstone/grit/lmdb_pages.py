@@ -1,6 +1,6 @@
-"""Checking the pages of an LMDB file, since LMDB trusts them.
+"""Check the pages of an LMDB file, since LMDB trusts them.
 
-LMDB maps its file and follows the numbers in it. A file that was cut short ends the process by ``SIGBUS``, and a page
+LMDB maps its file and follows the numbers in it. A truncated file ends the process by ``SIGBUS``, and a page
 that was overwritten can make LMDB abort or read outside the page. ``check_header`` therefore runs before LMDB opens a
 file, and ``check_pages`` before anything is read from it.
 
@@ -14,7 +14,7 @@ file, and ``check_pages`` before anything is read from it.
 
 The check reads the pages level by level from the roots, at most ``_MOST_PAGES`` of them: the time to open a store must
 not grow with it. A store of up to about 2,000 pages is checked completely, a larger one from the roots down. Bytes of
-objects are not looked at here; they are hashed when they are read.
+objects are not checked here; they are hashed when they are read.
 
 Written for the files of LMDB 0.9 on machines with 64 bits.
 """
@@ -50,17 +50,17 @@ _LONG_VALUE, _SUB_DATABASE = 1, 2
 _NONE = (1 << 64) - 1
 _MOST_KEY_BYTES = 511
 _MOST_PAGES = 2_048  # pages that one check reads
-_MOST_UNWRITTEN_PAGES = 131_072  # that one transaction of LMDB may give out at the end of a file and not use
-_ATTEMPTS = 4  # another process may be writing what is read
+_MOST_UNWRITTEN_PAGES = 131_072  # that one LMDB transaction may allocate at the end of a file and not use
+_ATTEMPTS = 4  # another process may write the page that is read
 
 
 def damaged(path: Path, what: str) -> Missing:
-    """Return the refusal for a file of a store that is absent, cut short or altered."""
+    """Return the refusal for a file of a store that is absent, truncated or altered."""
     return Missing("a file of the store is damaged", rule="grit.store.damaged", code="corrupt", got=f"{path}: {what}")
 
 
 class _DamageError(Exception):
-    """What is wrong with a file."""
+    """A file is damaged; the message states how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ class _Meta:
 
 @dataclass(slots=True)
 class _Database:
-    """One database: what its record says, and what was counted.
+    """One database: the counts in its record, and the actual counts.
 
     Attributes:
         name: its name; empty for the databases of LMDB itself.
         is_free: whether it is LMDB's list of free pages, whose keys are numbers.
-        said: branch pages, leaf pages, overflow pages and entries by the record.
-        counted: the same, as found.
+        said: branch pages, leaf pages, overflow pages and entries according to the record.
+        counted: the same, as counted.
         depth: levels.
         is_main: whether its values are records of databases.
     """
@@ -97,11 +97,11 @@ class _Place(NamedTuple):
     """A page that is still to be read.
 
     Attributes:
-        database: where it belongs.
-        page: its number.
-        level: its level in the database; the root has 1.
-        least: no key in it is less.
-        bound: every key in it is less; None for no bound.
+        database: the database that the page belongs to.
+        page: the number of the page.
+        level: the level of the page in the database; the root has 1.
+        least: the lower bound (inclusive) of the keys in the page.
+        bound: the upper bound (exclusive) of the keys in the page; None if there is none.
     """
 
     database: _Database
@@ -120,8 +120,8 @@ class Pages:
         live: for each page of the file, 1 if it is in use.
         gaps: where in the file the unused bytes of pages in use begin and end.
         complete: whether every page in use was found.
-        last_page: the highest page that LMDB gave out.
-        transaction: the moment: the number of the last transaction.
+        last_page: the highest page that LMDB allocated.
+        transaction: the number of the last transaction at that moment.
     """
 
     page_bytes: int
@@ -133,7 +133,7 @@ class Pages:
 
 
 def check_header(path: Path) -> None:
-    """Check what LMDB reads when it opens a file: its first two pages and its size.
+    """Check the data that LMDB reads when it opens a file: its first two pages and its size.
 
     Raises:
         Missing: the file is damaged (code ``corrupt``).
@@ -155,7 +155,7 @@ def check_pages(path: Path, transaction: int) -> None:
 
 
 def read_pages(path: Path, transaction: int) -> Pages:
-    """Check all pages in use, whatever it takes, and return them.
+    """Check all pages in use, however many there are, and return them.
 
     Args:
         path: the file.
@@ -170,7 +170,9 @@ def read_pages(path: Path, transaction: int) -> Pages:
 
 
 def zero_unused(path: Path, pages: Pages) -> None:
-    """Overwrite every byte that is not in use with zeros, durably. Nobody else may write, or read an earlier moment.
+    """Overwrite every byte that is not in use with zeros, durably.
+
+    The caller must exclude other writers and readers of earlier moments.
 
     Raises:
         OSError: the medium failed.
@@ -190,12 +192,12 @@ def zero_unused(path: Path, pages: Pages) -> None:
 
 def _zero(descriptor: int, begin: int, end: int) -> None:
     data = os.pread(descriptor, end - begin, begin)
-    if data.strip(b"\0"):  # what is zero already may be a hole, and to write there would take room
+    if data.strip(b"\0"):  # a zero range may be a hole; writing to it would need space
         os.pwrite(descriptor, bytes(len(data)), begin)
 
 
 def count_free_pages(path: Path, transaction: int) -> int:
-    """Return the number of pages that LMDB can use again without a larger file.
+    """Return the number of pages that LMDB can reuse without enlarging the file.
 
     Args:
         path: the file.
@@ -236,17 +238,17 @@ def _newest(metas: list[_Meta]) -> _Meta:
 def _read_meta(descriptor: int, number: int, offset: int) -> _Meta:
     head = os.pread(descriptor, _PAGE_BYTES + _META.size, offset)
     if len(head) < _PAGE_BYTES + _META.size:
-        raise _DamageError(f"it ends before page {number}")
+        raise _DamageError(f"the file ends before page {number}")
     page, _, flags, _, _ = _PAGE.unpack_from(head)
     magic, version, _, _, free, main, last_page, transaction = _META.unpack_from(head, _PAGE_BYTES)
     page_bytes = _DATABASE.unpack(free)[0]
     if (page, flags, magic, version) != (number, _META_PAGE, _MAGIC, _VERSION):
-        raise _DamageError(f"page {number} is no meta page of this version of LMDB")
+        raise _DamageError(f"page {number} is not a meta page of this version of LMDB")
     if page_bytes not in (1 << n for n in range(9, 17)) or (number and page_bytes != offset):
-        raise _DamageError(f"page {number} gives pages of {page_bytes} bytes")
+        raise _DamageError(f"page {number} has the invalid page size {page_bytes}")
     size = os.fstat(descriptor).st_size
     if size < 2 * page_bytes or not 1 <= last_page <= size // page_bytes + _MOST_UNWRITTEN_PAGES:
-        raise _DamageError(f"it has {size} bytes, and its last page is {last_page}")
+        raise _DamageError(f"the file is too small: {size} bytes, and its last page is {last_page}")
     return _Meta(page_bytes, free, main, last_page, transaction)
 
 
@@ -256,12 +258,12 @@ class _Walk:
     def __init__(self, descriptor: int, transaction: int, most: int | None, *, free_only: bool = False) -> None:
         meta = next((one for one in _metas(descriptor) if one.transaction == transaction), None)
         if meta is None:
-            raise _DamageError(f"no meta page of transaction {transaction}")
+            raise _DamageError(f"the file has no meta page of transaction {transaction}")
         self._descriptor = descriptor
         self._page_bytes = meta.page_bytes
         self._last_page = meta.last_page
         file_pages = os.fstat(descriptor).st_size // meta.page_bytes
-        # Pages that were given out and not used may lie behind the end of the file. Then all others have to be known.
+        # Pages that were allocated and not used may be after the end of the file. Then all others must be known.
         self._most = most if file_pages > meta.last_page else None
         self._pages = Pages(
             meta.page_bytes, bytearray(min(file_pages, meta.last_page + 1)), [], True, meta.last_page, transaction
@@ -270,7 +272,7 @@ class _Walk:
         self._queue: deque[_Place] = deque()
         self._databases: list[_Database] = []
         self._free: list[int] = []
-        self._read = 0  # pages that were read, of long values the first
+        self._read = 0  # pages that were read; of long values only the first
         self._add_database(b"", meta.free, is_free=True)
         if not free_only:
             self._add_database(b"", meta.main, is_main=True)
@@ -293,7 +295,7 @@ class _Walk:
                 raise _DamageError(f"the database {database.name!r} has {database.counted}, not {database.said}")
         free, live = set(self._free), self._pages.live
         if len(free) != len(self._free) or any(page < len(live) and live[page] for page in free):
-            raise _DamageError("a page is free and in use, or free twice")
+            raise _DamageError("a page is both free and in use, or free twice")
         return self._pages
 
     def _add_database(self, name: bytes, record: bytes, *, is_free: bool = False, is_main: bool = False) -> None:
@@ -316,17 +318,17 @@ class _Walk:
         page, _, flags, lower, upper = _PAGE.unpack_from(data)
         is_leaf = place.level == place.database.depth
         if page != place.page or flags != (_LEAF if is_leaf else _BRANCH):
-            raise _DamageError(f"page {place.page} says that it is page {page} with the flags {flags:#x}")
+            raise _DamageError(f"page {place.page} has the number {page} and the flags {flags:#x} in its header")
         if not _PAGE_BYTES < lower <= upper <= self._page_bytes or lower % 2 or upper % 2:
             raise _DamageError(f"page {page} has nodes from {upper} and offsets up to {lower}")
         begin = page * self._page_bytes
         self._pages.gaps.append((begin + lower, begin + upper))
         offsets = Struct(f"={(lower - _PAGE_BYTES) // 2}H").unpack_from(data, _PAGE_BYTES)
         if min(offsets) < upper or max(offsets) > self._page_bytes - _NODE_BYTES:
-            raise _DamageError(f"page {page} has nodes outside of it")
+            raise _DamageError(f"page {page} has nodes outside its bounds")
         used = (self._read_leaf if is_leaf else self._read_branch)(place, data, offsets)
         if upper + used != self._page_bytes:
-            raise _DamageError(f"the nodes of page {page} do not fill it from {upper}")
+            raise _DamageError(f"the nodes of page {page} do not fill it from byte {upper}")
 
     def _use(self, number: int, count: int) -> None:
         self._read += 1
@@ -346,7 +348,7 @@ class _Walk:
             keys.append(data[at + _NODE_BYTES : at + _NODE_BYTES + size])
             children.append(low | high << 16 | top << 32)
             used += (_NODE_BYTES + size + 1) & ~1
-        keys[0] = place.least  # the first key of a branch page counts as the least one
+        keys[0] = place.least  # the first key of a branch page counts as its lower bound
         _check_order(place, keys)
         if len(keys) < 2:
             raise _DamageError(f"the branch page {place.page} has {len(keys)} nodes")
@@ -405,7 +407,7 @@ class _Walk:
         """Read a list of free pages: how many they are, then their numbers, falling."""
         count = _NUMBER.unpack_from(data)[0] if len(data) >= _NUMBER.size else _NONE
         if len(data) % _NUMBER.size or not count < len(data) // _NUMBER.size:
-            raise _DamageError("a list of free pages is cut short")
+            raise _DamageError("a list of free pages is truncated")
         free = Struct(f"={count}Q").unpack_from(data, _NUMBER.size)
         if free and not (free[0] <= self._last_page and free[-1] >= 2):
             raise _DamageError("a free page is outside of the file")

@@ -1,30 +1,29 @@
-"""The engine that lives in a directory: LMDB.
+"""The engine that keeps its tables in a directory: LMDB.
 
 An update is one write transaction and is on the disk before it returns; several processes may have the
-directory open. When the map is full the transaction is given up, the map doubled, and the work run again.
+directory open. When the map is full the transaction is aborted, the map doubled, and the work run again.
 
-**Scrubbing.** LMDB copies pages when it writes, so a deleted value stays in free pages, and pieces of it in
-the slack of others; no write within the environment removes them for sure. ``scrub`` therefore makes a new
-*generation*: a compacted copy, which holds the used bytes of live pages and nothing else, in a file of its own.
+**Scrubbing.** LMDB copies pages when it writes, so a deleted value stays in free pages, and parts of it in
+unused bytes of others. A write within the environment is not certain to remove them. ``scrub`` therefore makes a new
+*generation*: a compacted copy, which has only the used bytes of live pages, in a separate file.
 
 1. While the write lock of generation 7 is held, its compacted copy is written as ``grit-8.mdb.new`` and synced.
 2. The copy is renamed to ``grit-8.mdb``, and the directory synced.
-3. Generation 7 is told that it moved to 8, and commits. From here on 8 is the store.
+3. Generation 7 records that it moved to 8, and commits. From now on 8 is the store.
 4. The files of 7 are removed.
 
-A process that dies before 3 leaves 7 in use; what there is of 8 is removed by the next scrub. A process that dies
-after 3 leaves 7 to be removed by the next process that opens the directory or goes over. A process that has 7 open
-finds in its next view or update that it moved, and goes over to 8. A view that is open continues to read the old
-file, which has no name any more. A generation is removed only when its successor is open: in a copy of a directory
+A process that dies before 3 leaves 7 in use; the next scrub removes the files of 8. A process that dies
+after 3 leaves 7 to be removed by the next process that opens the directory or switches. A process that has 7 open
+notices in its next view or update that it moved, and switches to 8. A view that is open continues to read the old
+file, which no longer has a name. A generation is removed only when its successor is open: in a copy of a directory
 that was taken during a scrub the successor can be absent, and the moved generation is then the only file with objects.
-The transaction that deletes an object also notes that its generation needs scrubbing, so the next scrub makes up for
-one that was killed.
+The transaction that deletes an object also records that its generation needs scrubbing, so the next scrub completes
+the work of one that was killed.
 
-The cost of a scrub is that of copying the store. It is paid by ``erase`` only. If the medium has no room for a copy,
-the bytes that are not in use are overwritten in place; that needs no room, but nobody may read an earlier moment
-meanwhile.
+A scrub costs as much as copying the store. Only ``erase`` needs it. If the medium has no space for a copy, the unused
+bytes are overwritten in place. That needs no space, but is impossible while a process reads an earlier moment.
 
-**A full medium.** Updates that free room may use the room of the reserve; see ``reserve``.
+***A full medium.** Updates that free space may use the space of the reserve; see ``reserve``.
 
 Spec: :rule:`grit.store.crash`, :rule:`grit.store.full`, :rule:`grit.erase.gone`, :rule:`grit.store.serial`.
 """
@@ -56,7 +55,7 @@ __all__ = ["LmdbEngine", "open_durable"]
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-_MAP_BYTES = 1 << 36  # addresses, neither memory nor disk; growing it later would end the views of this process
+_MAP_BYTES = 1 << 36  # address space, neither memory nor disk; growing it later would end the views of this process
 _DELETED = b"deleted"  # in META: the generation in which objects were deleted since it was made
 _FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)))
 _CUT_SHORT = os.strerror(errno.EIO)
@@ -71,18 +70,18 @@ def open_durable(
     limits: Limits = DEFAULT_LIMITS,
     map_bytes: int = _MAP_BYTES,
 ) -> Store:
-    """Open the store of a directory, or make one. A process may open a directory only once at a time.
+    """Open the store of a directory, or create one. A process may open a directory only once at a time.
 
     Args:
-        directory: where the store lives; made if absent and ``create`` is true. Its parent must exist.
+        directory: where the store is; created if absent and ``create`` is true. Its parent must exist.
         format_: the format of the store.
-        create: whether to make a store where there is none.
+        create: whether to create a store if there is none.
         limits: what the store accepts.
-        map_bytes: addresses to reserve at first; the map grows by need.
+        map_bytes: the initial address space to reserve; the map grows on demand.
 
     Raises:
         Missing: there is no store, and ``create`` is false.
-        Rejected: it has another format (code ``format``).
+        Rejected: the store has another format (code ``format``).
 
     Spec: :rule:`grit.store.format`, :rule:`harness.store.reopen`.
     """
@@ -111,13 +110,13 @@ class _OpenView(AbstractContextManager[View]):
 
 
 class LmdbEngine(Engine):
-    """Keep the tables in a directory. See ``engine`` for the laws, and the module for how bytes leave."""
+    """Tables in a directory. See ``engine`` for the laws, and the module for how bytes are removed."""
 
     def __init__(self, directory: Path, *, create: bool, map_bytes: int = _MAP_BYTES) -> None:
-        """Open the environment in use, or make one.
+        """Open the environment in use, or create one.
 
         Raises:
-            Missing: there is none, and ``create`` is false.
+            Missing: there is no store, and ``create`` is false.
         """
         self._map_bytes = map_bytes
         self._left: list[Environment] = []  # older generations that views of this process still read
@@ -138,7 +137,7 @@ class LmdbEngine(Engine):
         return _OpenView(self)
 
     def begin_view(self) -> LmdbView:
-        """Begin to read the present moment; goes over to a newer generation if there is one."""
+        """Begin to read the present state; switch to a newer generation if there is one."""
         while True:
             txn = self._environment.begin_reading()
             if txn.get(MOVED, db=self._environment.tables[Table.META]) is None:
@@ -157,7 +156,7 @@ class LmdbEngine(Engine):
         """Change the tables by ``work`` in one durable transaction.
 
         Raises:
-            Exhausted: the disk is full, or no more addresses can be had; nothing happened.
+            Exhausted: the disk is full, or the address space is; nothing changed.
         """
         try:
             return self._update(work, freeing=freeing)
@@ -185,7 +184,7 @@ class LmdbEngine(Engine):
             return self._reserve.fill()
 
     def scrub(self) -> None:
-        """Go over to a new generation if objects were deleted in this one; see the module."""
+        """Switch to a new generation if objects were deleted in this one; see the module."""
         with self._locked():
             while self._environment.successor() is not None:
                 self._go_over_locked()
@@ -206,7 +205,7 @@ class LmdbEngine(Engine):
     # --- transactions ----------------------------------------------------------------------------------
 
     def _try(self, work: Callable[[Batch], _T], *, freeing: bool) -> tuple[_T] | None:
-        """Run work once; None if the generation moved before."""
+        """Run work once; return None if the generation moved before."""
         environment = self._environment
         if environment.read_only:
             raise Exhausted("the store cannot be written", rule="grit.store.full", got=str(environment.path))
@@ -228,10 +227,10 @@ class LmdbEngine(Engine):
         return (result,)
 
     def _check_free_pages(self, transaction: int, written_bytes: int) -> None:
-        """Refuse an update that would not leave room for one that frees room, since the reserve is not there.
+        """Reject an update that would not leave space for one that frees space; called if there is no reserve.
 
         Raises:
-            Exhausted: too few pages are free in the file.
+            Exhausted: the file has too few free pages.
         """
         path = self._environment.path
         free_bytes = count_free_pages(path, transaction) * self._environment.lmdb.stat()["psize"]
@@ -239,7 +238,7 @@ class LmdbEngine(Engine):
             raise Exhausted("the disk is full", rule="grit.store.full", got=f"{free_bytes} bytes free in {path}")
 
     def _in_map(self, attempt: Callable[[], _R]) -> _R:
-        """Run an attempt to write, again after the map had to grow."""
+        """Run an attempt to write; repeat it if the map had to grow."""
         while True:
             try:
                 return attempt()
@@ -249,7 +248,7 @@ class LmdbEngine(Engine):
                 self._environment.follow_size()
 
     def _grow(self, map_bytes: int) -> None:
-        """Let the map grow, which ends the views."""
+        """Enlarge the map, which ends the views."""
         environment = self._environment
         environment.end_views()
         try:
@@ -258,15 +257,15 @@ class LmdbEngine(Engine):
             environment.close()
             with self._locked():
                 self._environment = self._open(create=False)
-            raise Exhausted("no more addresses can be had", rule="grit.store.full", got=map_bytes) from None
+            raise Exhausted("the address space is exhausted", rule="grit.store.full", got=map_bytes) from None
 
     def _refused(self, error: lmdb.Error | OSError, path: Path, written_bytes: int) -> Exception:
-        """Return the error to raise for one that a write met."""
-        # Older releases of the binding carry no error number, so the text has to do.
+        """Return the error to raise for an error of a write."""
+        # Older releases of the binding have no error number, so the text is checked.
         text = str(error)
         is_full = any(reason in text for reason in _FULL)
         if _CUT_SHORT in text:
-            # LMDB reports a write that came out short as an I/O error.
+            # LMDB reports an incomplete write as an I/O error.
             room = os.statvfs(self._files.directory)
             is_full = room.f_bavail * room.f_frsize < written_bytes + _SLACK_BYTES
         if is_full:
@@ -275,7 +274,7 @@ class LmdbEngine(Engine):
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the lock of the directory, unless this engine holds it already."""
+        """Acquire the lock of the directory, unless this engine holds it already."""
         if self._holds_lock:
             yield
             return
@@ -304,7 +303,7 @@ class LmdbEngine(Engine):
         return self._follow(number)
 
     def _follow(self, number: int) -> Environment:
-        """Open the last generation in a chain of successors. The others are removed once the last one is open.
+        """Open the last generation in a chain of successors, and then remove the others.
 
         Raises:
             Missing: a generation of the chain is absent or damaged (code ``corrupt``). No file was removed.
@@ -326,7 +325,7 @@ class LmdbEngine(Engine):
     def _open_generation(self, number: int) -> Environment:
         path = self._files.path(number)
         if not path.exists():
-            raise damaged(path, "the store moved on to this generation, and its file is not here")
+            raise damaged(path, "the store moved to this generation, and its file is absent")
         environment = Environment(path, number, self._map_bytes)
         try:
             environment.check()
@@ -338,7 +337,7 @@ class LmdbEngine(Engine):
         return environment
 
     def _create(self) -> None:
-        """Write the first generation as a draft, and publish it whole: a file with a final name is never empty."""
+        """Write the first generation as a draft, and publish it complete: a file with a final name is never empty."""
         draft = self._files.draft(0)
         self._files.discard(draft)
         try:
@@ -356,16 +355,16 @@ class LmdbEngine(Engine):
             self._go_over_locked()
 
     def _go_over_locked(self) -> None:
-        """Leave a generation that moved. Its files are removed once the successor is open.
+        """Leave a generation that moved. Its files are removed after the successor was opened.
 
         Raises:
             Missing: the successor is absent or damaged (code ``corrupt``); this generation stays open.
         """
         old = self._environment
         successor = old.successor()
-        assert successor is not None, "only a generation that moved is left"
+        assert successor is not None, "the generation has not moved"
         if not self._files.path(successor).exists() and not self._files.path(old.number).exists():
-            # Another process went further: it removed this generation first, and then its successor.
+            # Another process has moved further: it removed this generation first, and then its successor.
             successor = self._files.first() or successor
         self._environment = self._follow(successor)
         if old.views:
@@ -375,10 +374,10 @@ class LmdbEngine(Engine):
         self._files.remove(old.number)
 
     def _try_successor(self) -> bool:
-        """Write the next generation and hand over to it; False if nothing was deleted in this one.
+        """Write the next generation and record it as successor; return False if nothing was deleted in this one.
 
         Raises:
-            Exhausted: there is no room for a scrubbed copy.
+            Exhausted: there is not enough space for a scrubbed copy.
         """
         old = self._environment
         number = old.number + 1
@@ -397,7 +396,7 @@ class LmdbEngine(Engine):
         return True
 
     def _scrub_in_place(self) -> None:
-        """Overwrite in this generation what is not in use, for want of room for the next one.
+        """Overwrite the unused bytes of this generation, because there is no space for the next one.
 
         Raises:
             Exhausted: another process reads an earlier moment, so nothing can be overwritten.
@@ -405,7 +404,7 @@ class LmdbEngine(Engine):
         environment = self._environment
         environment.end_views()
         try:
-            with environment.lmdb.begin(write=True) as txn:  # nobody else writes
+            with environment.lmdb.begin(write=True) as txn:  # excludes other writers
                 present = txn.id() - 1
                 if environment.has_old_readers(present):
                     raise Exhausted("the disk is full, and the store is being read", rule="grit.store.full")
@@ -416,4 +415,4 @@ class LmdbEngine(Engine):
 
 
 def _no_store(directory: Path) -> Missing:
-    return Missing("no store here", rule="grit.store.format", got=str(directory))
+    return Missing("the directory has no store", rule="grit.store.format", got=str(directory))

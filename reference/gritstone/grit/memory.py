@@ -1,8 +1,8 @@
-"""The engine that lives in the process: four dictionaries.
+"""The engine in memory: four dictionaries.
 
-A view shares the dictionaries; the first update while a view is open copies them (their values are
-shared), so a view costs nothing unless somebody writes while it is open. An update writes in place and
-keeps what it replaced, so that a failed one can be taken back.
+A view shares the dictionaries. The first update while a view is open copies them (their values are shared), so a view
+costs nothing if there is no update while it is open. An update writes in place and records the replaced values, so that
+a failed update can be undone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 
 
 class _Tables:
-    """Hold the dictionaries of one moment, and the sorted keys of those that were scanned."""
+    """The dictionaries of one moment, and the sorted keys of those that were scanned."""
 
     __slots__ = ("open_views", "order", "rows")
 
@@ -35,7 +35,7 @@ class _Tables:
 
 
 class _MemoryBatch:
-    """Be the view and the batch: the same dictionaries, with a list of what to take back."""
+    """A view and batch: the same dictionaries, with a list of the changes to undo."""
 
     __slots__ = ("_tables", "_undo")
 
@@ -99,7 +99,7 @@ class _MemoryView(AbstractContextManager[View]):
 
 
 class MemoryEngine(Engine):
-    """Keep the tables in dictionaries; nothing outlives the object. See ``engine`` for the laws."""
+    """Tables in dictionaries; the data ends with the object. See ``engine`` for the laws."""
 
     def __init__(self) -> None:
         self._tables = _Tables({table: {} for table in Table})
@@ -126,5 +126,5 @@ class MemoryEngine(Engine):
         """Do nothing: there are no files."""
 
     def close(self) -> None:
-        """Let the tables go."""
+        """Release the tables."""
         self._tables = _Tables({table: {} for table in Table})

@@ -1,11 +1,11 @@
 """The five kinds of object, and the one table of their fields.
 
-``FIELDS`` is the only place that says which fields a kind has, in which order, and where their ids may
-lead. Both formats, the JSON form of the harness, and the edges of the graph are driven by it.
+``FIELDS`` alone defines the fields of each kind, their order, and the allowed kinds of the objects that their ids name.
+Both formats, the JSON form of the harness, and the edges of the graph are derived from it.
 
-Objects are values: frozen, and their maps are private copies behind read-only views (a ``MappingProxyType`` is
-taken as it is: whoever makes one has given the map away). A constructor does not judge its arguments; encoding
-does, because what is allowed depends on the format.
+Objects are values: frozen, and their maps are private copies behind read-only views (a ``MappingProxyType`` is used as
+it is: its creator must not change the map afterwards). A constructor does not check its arguments; encoding does,
+because the allowed values depend on the format.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ ObjectId: TypeAlias = bytes
 """32 bytes, never all zero; as text 64 lower-case hex digits."""
 
 ZERO_ID: ObjectId = bytes(32)
-"""What is never an id; ``framed-sha256`` writes it for *none*."""
+"""32 zero bytes: never an id; ``framed-sha256`` writes it for *none*."""
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Kind(enum.Enum):
-    """Name the five kinds; the value is the number that ``cbor-blake3`` writes.
+    """The five kinds; the value is the number that ``cbor-blake3`` writes.
 
     Spec: :rule:`grit.object.kinds`.
     """
@@ -54,17 +54,17 @@ class Kind(enum.Enum):
     MAILBOX = 3
     STEP = 4
 
-    # The members are keys of small dictionaries in hot paths; Enum would hash their names anew each time.
+    # The members are keys of small dictionaries in hot paths; Enum would hash their names again each time.
     __hash__ = object.__hash__
 
     @property
     def word(self) -> str:
-        """Give the name that ``framed-sha256`` and the harness write."""
+        """Return the name that ``framed-sha256`` and the harness write."""
         return self.name.lower()
 
 
 class Shape(enum.Enum):
-    """Say what a field holds."""
+    """The type of a field."""
 
     HEADERS = "map from header key to header value, possibly empty"
     DATA = "any bytes"
@@ -78,13 +78,13 @@ class Shape(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Describe one field of a kind.
+    """One field of a kind.
 
     Attributes:
         name: the attribute of the object and the member of its JSON form.
-        shape: what it holds.
-        leads_to: the kinds that its ids (a map's values) may name.
-        keys_lead_to: the kinds that the keys of a ``KEYED_IDS`` map may name.
+        shape: the type of the field.
+        leads_to: the allowed kinds of the objects that its ids (a map's values) name.
+        keys_lead_to: the allowed kinds of the objects that the keys of a ``KEYED_IDS`` map name.
     """
 
     name: str
@@ -123,10 +123,10 @@ FIELDS: Mapping[Kind, tuple[Field, ...]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Hold bytes with headers.
+    """Bytes with headers.
 
     Attributes:
-        headers: by key; a decoded one is in the order of its encoding. Order is no part of the value.
+        headers: by key; a decoded map is in the order of its encoding. The order is not part of the value.
         data: possibly empty.
     """
 
@@ -141,10 +141,10 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """Name blobs and trees.
+    """A map from names to blobs and trees.
 
     Attributes:
-        entries: by name; at least one. Order is no part of the value.
+        entries: by name; at least one. The order is not part of the value.
 
     Spec: :rule:`grit.tree.non-empty`.
     """
@@ -159,7 +159,7 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Say something, after an earlier message of the same channel or as its first.
+    """A message: the first of a channel, or the successor of an earlier message of it.
 
     Spec: :rule:`grit.message.previous`, :rule:`grit.message.content`.
     """
@@ -176,10 +176,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """Give the last message of each channel.
+    """The last message of each channel.
 
     Attributes:
-        entries: message id by actor id; at least one. Order is no part of the value.
+        entries: message id by actor id; at least one. The order is not part of the value.
 
     Spec: :rule:`grit.mailbox.non-empty`.
     """
@@ -194,7 +194,7 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Record one change of an actor's state.
+    """One change of the state of an actor.
 
     Spec: :rule:`grit.step.fields`.
     """
@@ -212,4 +212,4 @@ Object: TypeAlias = Blob | Tree | Message | Mailbox | Step
 KINDS: Mapping[Kind, type[Object]] = MappingProxyType(
     {Kind.BLOB: Blob, Kind.TREE: Tree, Kind.MESSAGE: Message, Kind.MAILBOX: Mailbox, Kind.STEP: Step}
 )
-"""The class of each kind; its constructor takes the fields in the order of ``FIELDS``."""
+"""The class of each kind; its constructor accepts the fields in the order of ``FIELDS``."""

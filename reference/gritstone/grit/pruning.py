@@ -1,15 +1,15 @@
-"""Removing objects that no reference and no pin reaches, in many short updates.
+"""The removal of objects that are unreachable from all references and pins, in many short updates.
 
-One update that removed everything would keep all other writers waiting for as long as it takes. A prune therefore
+A single update that removed everything would block all other writers until it ends. A prune therefore
 
-1. forms the closure of all references and the pins in a view, and orders the objects outside it, parents before
+1. computes the closure of all references and the pins in a view, and orders the objects outside it, parents before
    children;
-2. removes them in this order, up to ``_MOST_REMOVED`` of them in one update. Each update first looks whether references
-   changed since the closure was formed. If they did, objects that they reach are kept.
+2. removes them in this order, up to ``_MOST_REMOVED`` of them in one update. Each update first checks whether
+   references changed since the closure was computed. If they did, the objects that they reach are kept.
 
-An object that is still there has all the objects that it leads to, since it is removed before them. So a reference that
-is set during a prune, to an object that is there, has its whole closure, and keeps it. The same holds after a kill
-between two updates.
+If an object is present, all objects that are reachable from it are present, since it is removed before them. So a
+reference that is set during a prune to a present object has its whole closure, and keeps it. The same is true after a
+kill between two updates.
 
 Spec: :rule:`grit.prune.exact`, :rule:`grit.prune.safe`, :rule:`grit.prune.meanwhile`.
 """
@@ -36,22 +36,22 @@ _MOST_RESCUED = 4_096  # objects that one update reads
 
 
 def prune(engine: Engine, format_: Format, limits: Limits, pins: Iterable[ObjectId]) -> int:
-    """Remove every object that no reference and no pin reaches; tombstones stay.
+    """Remove every object that is unreachable from all references and pins; tombstones stay.
 
     Args:
         engine: where the objects are.
         format_: their format.
         limits: ``tree_depth`` applies.
-        pins: what is kept in addition to what references reach.
+        pins: ids that are kept with their closures, in addition to the closures of references.
 
     Returns:
-        How many objects were removed.
+        The number of removed objects.
 
     Raises:
-        Missing: something reachable, or a pin, is absent or corrupt; nothing was removed.
-        Invalid: an edge leads to a kind it may not lead to; nothing was removed.
-        Exhausted: trees are nested deeper than ``tree_depth``, and nothing was removed; or the medium is so full that
-            not even one object can be removed.
+        Missing: a reachable object, or a pin, is absent or corrupt; nothing was removed.
+        Invalid: an edge leads to an object of a forbidden kind; nothing was removed.
+        Exhausted: trees are nested deeper than ``tree_depth``, and nothing was removed; or the medium is too full to
+            remove even one object.
 
     Spec: :rule:`grit.prune.exact`, :rule:`grit.prune.safe`.
     """
@@ -59,11 +59,11 @@ def prune(engine: Engine, format_: Format, limits: Limits, pins: Iterable[Object
 
 
 class _Prune:
-    """Hold the state of one prune.
+    """The state of one prune.
 
     Attributes:
-        kept: what references and pins reach, as far as it is known.
-        version: the version of the references from which ``kept`` was formed.
+        kept: the ids that are known to be reachable from references and pins.
+        version: the version of the references from which ``kept`` was computed.
     """
 
     def __init__(self, engine: Engine, format_: Format, limits: Limits) -> None:
@@ -74,7 +74,7 @@ class _Prune:
         self.version = b""
 
     def run(self, pins: Iterable[ObjectId]) -> int:
-        """Prune; returns how many objects were removed."""
+        """Prune; return the number of removed objects."""
         with self._engine.view() as view:
             snapshot = self._snapshot(view)
             self.version = references_version(view)
@@ -102,7 +102,7 @@ class _Prune:
         return Snapshot(view, self._format, self._limits)
 
     def _parents_first(self, snapshot: Snapshot) -> list[ObjectId]:
-        """Return what is not kept, every object before those that it leads to."""
+        """Return the ids that are not kept, each before the targets of its edges."""
         order: list[ObjectId] = []
         seen: set[ObjectId] = set()
         for root in snapshot.view.keys(Table.OBJECTS, b""):
@@ -122,7 +122,7 @@ class _Prune:
         return [object_id for object_id in order if snapshot.view.has(Table.OBJECTS, object_id)]
 
     def _children(self, snapshot: Snapshot, object_id: ObjectId) -> Iterator[ObjectId]:
-        """Return the ids in an object; none for an object that cannot be read."""
+        """Return the ids in an object; an empty result for an object that cannot be read."""
         try:
             data = snapshot.get_unless_erased(object_id)
         except Missing:
@@ -132,7 +132,10 @@ class _Prune:
         return iter([target for target, _ in edges(snapshot.format.decode(data, snapshot.limits))])
 
     def _remove(self, portion: list[ObjectId], batch: Batch) -> int | None:
-        """Remove a portion, but what references reach by now; None if too much has to be read to know that."""
+        """Remove a portion, except the objects that references reach now.
+
+        Return None if too many objects must be read to determine that.
+        """
         if references_version(batch) != self.version and not self._rescue(self._snapshot(batch), _MOST_RESCUED):
             return None
         removed = 0
@@ -145,7 +148,7 @@ class _Prune:
         return removed
 
     def _rescue(self, snapshot: Snapshot, most: int | None) -> bool:
-        """Keep what references reach; False if more than ``most`` objects would have to be read."""
+        """Keep the objects that references reach; return False if that needs more than ``most`` reads."""
         version = references_version(snapshot.view)
         waiting = [target for _, target in snapshot.references() if target not in self.kept]
         found = set(waiting)

@@ -1,6 +1,6 @@
-"""References: the grammar of their names, what each space may point to, and updates as data.
+"""References: the grammar of their names, the allowed targets of each space, and updates as data.
 
-Reading and writing references is the store's; this module judges, and counts their versions.
+The store reads and writes references; this module checks them and counts their versions.
 
 Spec: :rule:`grit.ref.grammar`, :rule:`grit.ref.target`, :rule:`grit.ref.duplicate`.
 """
@@ -28,12 +28,12 @@ _VERSION_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Ask that one reference go from one target to another.
+    """A request to change the target of one reference.
 
     Attributes:
         name: space, slash, name.
-        old: the target that is expected now; None if the reference is expected to be absent.
-        new: the target afterwards; None to remove the reference. Equal to ``old``: a pure check.
+        old: the expected current target; None if the reference must be absent.
+        new: the target afterwards; None to remove the reference. If it equals ``old``, the change is only a check.
     """
 
     name: str
@@ -42,28 +42,37 @@ class Change:
 
 
 def check_name(name: str) -> None:
-    """Judge the name of a reference.
+    """Check the name of a reference.
 
     Raises:
-        Invalid: it is outside of the grammar, or of what its space allows.
+        Invalid: the name is outside of the grammar, or of the names that its space allows.
 
     Spec: :rule:`grit.ref.grammar`.
     """
     if _NAME.fullmatch(name) is None:
-        raise Invalid("no name of a reference", rule="grit.ref.grammar", got=ascii(name[:250]))
+        raise Invalid(
+            "the name of a reference is invalid", rule="grit.ref.grammar", expected="SPACE/NAME", got=ascii(name[:250])
+        )
     space, _, rest = name.partition("/")
     if space in _ACTOR_SPACES and _ACTOR_ID.fullmatch(rest) is None:
-        raise Invalid(f"{space}/ takes the id of an actor in hex", rule="grit.ref.grammar", got=ascii(name))
+        raise Invalid(
+            "the name of a reference is invalid",
+            rule="grit.ref.grammar",
+            expected=f"{space}/ and the id of an actor in hex",
+            got=ascii(name),
+        )
     if space == "runtime" and rest != "agent":
-        raise Invalid("runtime/ has the one reference agent", rule="grit.ref.grammar", got=ascii(name))
+        raise Invalid(
+            "the name of a reference is invalid", rule="grit.ref.grammar", expected="runtime/agent", got=ascii(name)
+        )
 
 
 def check_changes(changes: Sequence[Change], limits: Limits) -> None:
-    """Judge an update before anything is read.
+    """Check an update before the store is read.
 
     Raises:
         Exhausted: more changes than ``limits.cas_names``.
-        Invalid: a bad name, or a name twice.
+        Invalid: a name is invalid or repeated.
 
     Spec: :rule:`grit.ref.limit`, :rule:`grit.ref.duplicate`.
     """
@@ -78,19 +87,19 @@ def check_changes(changes: Sequence[Change], limits: Limits) -> None:
     for change in changes:
         check_name(change.name)
         if change.name in seen:
-            raise Invalid("a name twice in one update", rule="grit.ref.duplicate", got=change.name)
+            raise Invalid("a name is repeated in one update", rule="grit.ref.duplicate", got=change.name)
         seen.add(change.name)
 
 
 def check_target(name: str, target: Object | None) -> None:
-    """Judge what a reference would point to.
+    """Check the target of a reference.
 
     Args:
-        name: within the grammar.
+        name: a valid name.
         target: the object; None for a tombstone, which counts as a blob.
 
     Raises:
-        Rejected: the object is not what the space of ``name`` wants.
+        Rejected: the space of ``name`` does not allow the object.
 
     Spec: :rule:`grit.ref.target`.
     """
@@ -109,15 +118,15 @@ def check_target(name: str, target: Object | None) -> None:
             return
     if not good:
         kind = "a tombstone" if target is None else f"a {target.kind.word}"
-        raise Rejected(f"{name} cannot point to this", rule="grit.ref.target", got=kind, expected=wanted)
+        raise Rejected(f"the target of {name} is not allowed", rule="grit.ref.target", got=kind, expected=wanted)
 
 
 def references_version(view: View) -> bytes:
-    """Return a value that is another one after each update that changed references."""
+    """Return a value that differs after each update that changed references."""
     return view.get(Table.META, _VERSION_KEY) or bytes(_VERSION_BYTES)
 
 
 def count_version(batch: Batch) -> None:
-    """Note that an update changes references."""
+    """Record that an update changes references."""
     version = int.from_bytes(references_version(batch), "big") + 1
     batch.put(Table.META, _VERSION_KEY, version.to_bytes(_VERSION_BYTES, "big"))

@@ -1,6 +1,6 @@
-"""A count of the updates that removed objects, kept in the store.
+"""The number of updates that removed objects, kept in the store.
 
-Whoever has found that an object has its whole closure may believe it as long as the count is the same.
+After a check that the closure of an object is complete, the result stays valid while the number is the same.
 
 Spec: :rule:`runtime.head.closed`.
 """
@@ -16,10 +16,10 @@ _BYTES = 8
 
 
 def removals(view: View) -> int:
-    """Return how many updates have removed objects from the store."""
+    """Return the number of updates that removed objects from the store."""
     return int.from_bytes(view.get(Table.META, _KEY) or b"", "big")
 
 
 def count_removal(batch: Batch) -> None:
-    """Note that an update removes objects."""
+    """Record that an update removes objects."""
     batch.put(Table.META, _KEY, (removals(batch) + 1).to_bytes(_BYTES, "big"))

@@ -1,9 +1,9 @@
-"""Room on the medium that is kept for what frees room.
+"""Space on the medium that is reserved for updates that free space.
 
 A copy-on-write database needs a few free pages to delete anything, so a store on a full medium could not free itself.
-``reserve``, a file of zeros next to the data files, keeps this room. An update that frees room empties it when the
-medium is full, and it is filled again as soon as there is room. While it is not full, an update that does not free
-room has to leave as many pages free inside the data file.
+``reserve``, a file of zeros next to the data files, keeps this space. An update that frees space empties it when the
+medium is full, and it is filled again as soon as there is space. While it is not full, an update that does not free
+space must leave as many pages free inside the data file.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ RESERVE_BYTES = 1 << 20
 
 
 class Reserve:
-    """The reserve of one directory. Those that change it hold the lock of the directory."""
+    """The reserve of one directory. A caller that changes it must hold the lock of the directory."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / "reserve"
 
     @property
     def is_full(self) -> bool:
-        """Whether the whole room is kept."""
+        """Whether all of the space is reserved."""
         try:
             return os.stat(self._path).st_size >= RESERVE_BYTES
         except OSError:
             return False
 
     def fill(self) -> bool:
-        """Take the room from the medium; returns whether there was as much."""
+        """Reserve the space; return whether the medium had enough."""
         if self.is_full:
             return True
         try:

@@ -1,10 +1,10 @@
-"""Giving back the memory of a mapped file.
+"""Release the memory of a mapped file.
 
-LMDB maps its whole file, and every page that was read counts as resident memory of the process until the system
-needs the room. Who walks a store of a gigabyte would seem to need a gigabyte. Dropping the pages from the mapping
+LMDB maps its whole file, and every page that was read counts as resident memory of the process until the system needs
+the memory. A walk over a store of a gigabyte would appear to need a gigabyte. Dropping the pages from the mapping
 loses nothing: they stay in the system's cache, and are mapped again when they are read again.
 
-Only where Linux tells what is mapped; elsewhere nothing happens.
+This works only on Linux, which lists the mappings of a process; on other systems the function does nothing.
 
 Spec: :rule:`grit.bundle.stream`.
 """
@@ -29,7 +29,7 @@ def drop_pages(path: Path) -> None:
     """
     if not _MAPS.exists():
         return
-    # Loaded by need: only large stores come here.
+    # Loaded on demand: only large stores need it.
     import ctypes
 
     real = str(path.resolve())

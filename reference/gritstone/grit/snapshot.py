@@ -1,7 +1,7 @@
-"""Verified reading: objects, tombstones and references of a store as of one moment.
+"""Verified reads: objects, tombstones and references of a store at one moment.
 
-Nothing leaves a snapshot that was not hashed again. A snapshot reads through a view or a batch of an engine
-and holds nothing itself.
+A snapshot hashes each object again before it returns it. It reads through a view or a batch of an engine and has no
+state of its own.
 
 Spec: :rule:`grit.store.verify`, :rule:`grit.store.missing`, :rule:`grit.ref.snapshot`.
 """
@@ -26,10 +26,10 @@ _MAX_NAME_BYTES = 233
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Read a store as of one moment.
+    """A store at one moment.
 
     Attributes:
-        view: where to read; the snapshot ends with it.
+        view: the view to read; the snapshot ends with it.
         format: the format of the store.
         limits: the limits of the store.
     """
@@ -39,10 +39,10 @@ class Snapshot:
     limits: Limits
 
     def get(self, object_id: ObjectId) -> bytes:
-        """Give the bytes of an object, hashed again.
+        """Return the bytes of an object, after hashing them again.
 
         Raises:
-            Missing: absent; erased (code ``erased``); or what is stored does not hash to the id (``corrupt``).
+            Missing: the object is absent, erased (code ``erased``), or its bytes do not hash to the id (``corrupt``).
 
         Spec: :rule:`grit.store.verify`, :rule:`grit.store.missing`.
         """
@@ -52,10 +52,10 @@ class Snapshot:
         return self._verified(object_id, data)
 
     def get_unless_erased(self, object_id: ObjectId) -> bytes | None:
-        """Give the bytes of an object, hashed again; None if it was erased.
+        """Return the bytes of an object, after hashing them again; None if it was erased.
 
         Raises:
-            Missing: absent; or what is stored does not hash to the id (code ``corrupt``).
+            Missing: the object is absent, or its bytes do not hash to the id (code ``corrupt``).
         """
         data = self.view.get(Table.OBJECTS, object_id)
         if data is not None:
@@ -65,7 +65,7 @@ class Snapshot:
         raise self._missing(object_id)
 
     def load(self, object_id: ObjectId) -> Object:
-        """Give an object.
+        """Return an object.
 
         Raises:
             Missing: as ``get``.
@@ -73,21 +73,21 @@ class Snapshot:
         return self.format.decode(self.get(object_id), self.limits)
 
     def is_erased(self, object_id: ObjectId) -> bool:
-        """Tell whether there is a tombstone."""
+        """Return whether the id has a tombstone."""
         return self.view.has(Table.TOMBSTONES, object_id)
 
     def has(self, object_ids: Iterable[ObjectId]) -> list[bool]:
-        """Tell for each id whether bytes are stored under it; a tombstone is none."""
+        """Return for each id whether bytes are stored under it; a tombstone has no bytes."""
         has = self.view.has
         return [has(Table.OBJECTS, object_id) for object_id in object_ids]
 
     def target(self, name: str) -> ObjectId | None:
-        """Give the target of a reference; None if there is none. Any text may be asked for."""
+        """Return the target of a reference; None if there is none. ``name`` may be any text."""
         key = name.encode("utf-8", "surrogatepass")
         return self.view.get(Table.REFS, key) if 0 < len(key) <= _MAX_NAME_BYTES else None
 
     def references(self, prefix: str = "", after: str | None = None) -> Iterator[tuple[str, ObjectId]]:
-        """Give references in ascending byte order of name.
+        """Yield references in ascending byte order of name.
 
         Args:
             prefix: only names that start with it.
@@ -95,7 +95,7 @@ class Snapshot:
         """
         start = prefix.encode("utf-8", "surrogatepass")
         beyond = b"" if after is None else after.encode("utf-8", "surrogatepass")
-        # Engines bound the length of a key; a start cut short is only a little early.
+        # Engines limit the length of a key; a truncated start only begins a little earlier.
         for name in self.view.keys(Table.REFS, max(start, beyond)[: _MAX_NAME_BYTES + 1]):
             if name <= beyond or name < start:
                 continue
@@ -106,11 +106,11 @@ class Snapshot:
             yield name.decode("ascii"), target
 
     def removals(self) -> int:
-        """Return how many updates have removed objects; see ``removals``."""
+        """Return the number of updates that removed objects; see ``removals``."""
         return removals(self.view)
 
     def closure(self, roots: Iterable[ObjectId]) -> dict[ObjectId, Kind]:
-        """Collect what can be reached; see ``graph.closure``. A tombstone is a leaf and counts as a blob."""
+        """Return everything reachable; see ``graph.closure``. A tombstone is a leaf and counts as a blob."""
         return closure(roots, self._load_or_kind, self.limits.tree_depth)
 
     def _load_or_kind(self, object_id: ObjectId) -> Object | Kind:
@@ -121,10 +121,15 @@ class Snapshot:
 
     def _verified(self, object_id: ObjectId, data: bytes) -> bytes:
         if self.format.object_id(data) != object_id:
-            raise Missing("stored bytes are damaged", rule="grit.store.verify", code="corrupt", got=object_id.hex())
+            raise Missing(
+                "the stored bytes of an object are damaged",
+                rule="grit.store.verify",
+                code="corrupt",
+                got=object_id.hex(),
+            )
         return data
 
     def _missing(self, object_id: ObjectId) -> Missing:
         if self.is_erased(object_id):
             return Missing("the blob was erased", rule="grit.erase.tombstone", code="erased", got=object_id.hex())
-        return Missing("no such object", rule="grit.store.missing", got=object_id.hex())
+        return Missing("the store does not have the object", rule="grit.store.missing", got=object_id.hex())

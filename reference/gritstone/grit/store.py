@@ -1,8 +1,8 @@
-"""A store: objects of one format, tombstones and references, kept in any engine.
+"""A store: objects of one format, tombstones and references, in any engine.
 
-This module holds all laws of a store. It decides what may be stored, erased, pruned and pointed to; the
-engine keeps the bytes. Everything that changes a store is one update of the engine, so each operation
-happens as a whole or not at all, and durably before it returns. Only ``prune`` takes several updates.
+This module defines all laws of a store. It decides which objects may be stored, erased, pruned and referenced; the
+engine keeps the bytes. Each change of a store is one update of the engine, so each operation takes effect completely or
+not at all, and durably before it returns. Only ``prune`` needs several updates.
 
 Spec: the chapters *store*, *references*, *graph* and *erasure* of ``grit``.
 """
@@ -32,7 +32,7 @@ _FORMAT_KEY = b"format"
 
 
 class Store:
-    """Keep objects and references; see the module for what it decides.
+    """Objects and references; see the module for the laws.
 
     Attributes:
         format: the one format of the store.
@@ -46,11 +46,11 @@ class Store:
 
     @classmethod
     def open(cls, engine: Engine, format_: Format, *, create: bool = True, limits: Limits = DEFAULT_LIMITS) -> Store:
-        """Open the store that an engine keeps, or make one.
+        """Open the store of an engine, or create one.
 
         Raises:
-            Rejected: it has another format (code ``format``).
-            Missing: there is none, and ``create`` is false.
+            Rejected: the store has another format (code ``format``).
+            Missing: there is no store, and ``create`` is false.
 
         Spec: :rule:`grit.store.format`.
         """
@@ -58,7 +58,7 @@ class Store:
             declared = view.get(Table.META, _FORMAT_KEY)
         if declared is None:
             if not create:
-                raise Missing("no store here", rule="grit.store.format")
+                raise Missing("the engine has no store", rule="grit.store.format")
             declared = engine.update(lambda batch: _declare(batch, format_))
         if declared != format_.name.encode():
             raise Rejected(
@@ -71,31 +71,31 @@ class Store:
         return cls(engine, format_, limits)
 
     def close(self) -> None:
-        """Close the engine. Nothing may be asked afterwards."""
+        """Close the engine. The store must not be used afterwards."""
         self._engine.close()
 
     # --- reading ---------------------------------------------------------------------------------------
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
-        """Read as of one moment, until the context is left."""
+        """Return a snapshot of the present moment; it ends with the context."""
         with self._engine.view() as view:
             yield Snapshot(view, self.format, self.limits)
 
     def get(self, object_id: ObjectId) -> bytes:
-        """Give the bytes of an object, hashed again; see ``Snapshot.get``."""
+        """Return the bytes of an object, after hashing them again; see ``Snapshot.get``."""
         with self._engine.view() as view:
             return Snapshot(view, self.format, self.limits).get(object_id)
 
     def has(self, object_ids: Iterable[ObjectId]) -> list[bool]:
-        """Tell for each id whether bytes are stored under it; a tombstone is none."""
+        """Return for each id whether bytes are stored under it; a tombstone has no bytes."""
         with self._engine.view() as view:
             return Snapshot(view, self.format, self.limits).has(object_ids)
 
     def update(self, work: Callable[[Batch], _T], *, freeing: bool = False) -> _T:
         """Change tables in one update of the engine; see ``engine.Engine.update``.
 
-        For the operations of this package that are built on a store; the caller keeps the laws.
+        For the operations of this package that are built on a store; the caller must obey the laws.
         """
         return self._engine.update(work, freeing=freeing)
 
@@ -105,16 +105,16 @@ class Store:
         """Store one object.
 
         Args:
-            data: its whole encoding in the format of the store.
-            expected_id: what the caller believes its id to be.
+            data: its complete encoding in the format of the store.
+            expected_id: the id that the caller expects, or None.
 
         Returns:
-            The id. The object may have been there before. Edges are not looked at.
+            The id. The object may have been present before. Edges are not checked.
 
         Raises:
-            Malformed: as decoding.
-            Invalid: as decoding; or the id is not ``expected_id`` (code ``digest``).
-            Exhausted: longer than ``object_bytes``; or the medium is full.
+            Malformed: as for decoding.
+            Invalid: as for decoding; or the id is not ``expected_id`` (code ``digest``).
+            Exhausted: the data is longer than ``object_bytes``; or the medium is full.
             Rejected: a blob of this id was erased (code ``erased``).
 
         Spec: :rule:`grit.store.put-strict`, :rule:`grit.store.put-idempotent`, :rule:`grit.erase.no-return`.
@@ -127,13 +127,13 @@ class Store:
         """Store several objects in one update.
 
         Args:
-            group: encodings, each with the id that the caller believes it to have, or None.
+            group: encodings, each with the id that the caller expects, or None.
 
         Returns:
-            For each, its id or what ``put`` would have raised for it. The others are stored all the same.
+            For each, its id, or the refusal that ``put`` would raise for it. A refusal does not affect the others.
 
         Raises:
-            Exhausted: the medium is full; none was stored.
+            Exhausted: the medium is full; nothing was stored.
         """
         answers: list[ObjectId | Refusal] = []
         for data, expected_id in group:
@@ -157,7 +157,7 @@ class Store:
         object_id = self.format.object_id(data)
         if expected_id is not None and object_id != expected_id:
             raise Invalid(
-                "the bytes have another id",
+                "the id of the bytes is not the expected one",
                 rule="grit.store.put-strict",
                 code="digest",
                 got=object_id.hex(),
@@ -166,12 +166,12 @@ class Store:
         return object_id
 
     def erase(self, object_id: ObjectId) -> None:
-        """Remove the bytes of a blob for ever and leave a tombstone; again is fine.
+        """Remove the bytes of a blob permanently and leave a tombstone; do so again without an error.
 
         Raises:
-            Missing: absent, or damaged (code ``corrupt``), so that nobody knows whether it is a blob.
-            Rejected: it is no blob.
-            Exhausted: there is no room to make the bytes go; the blob is as before.
+            Missing: the object is absent, or damaged (code ``corrupt``), so its kind is unknown.
+            Rejected: the object is not a blob.
+            Exhausted: there is not enough space to remove the bytes; the blob is unchanged.
 
         Spec: :rule:`grit.erase.gone`, :rule:`grit.erase.tombstone`, :rule:`grit.erase.blob-only`.
         """
@@ -194,7 +194,7 @@ class Store:
 
         buried = self._engine.update(bury, freeing=True)
         try:
-            # Also when it was erased before: whoever erased it may have been killed before the bytes were gone.
+            # Also if it was erased before: that erasure may have been killed before the bytes were removed.
             self._engine.scrub()
         except Exhausted:
             if buried is not None:
@@ -202,9 +202,9 @@ class Store:
             raise
 
     def prune(self, pins: Iterable[ObjectId] = ()) -> int:
-        """Remove every object that no reference and no pin reaches; see ``pruning.prune``.
+        """Remove every object that is unreachable from all references and pins; see ``pruning.prune``.
 
-        If many objects were removed, and more than are left, the files of the engine are also made smaller.
+        If many objects were removed, and more than are left, the files of the engine are also compacted.
         """
         removed = prune(self._engine, self.format, self.limits, pins)
         if removed >= _LEAST_COMPACTED:
@@ -224,10 +224,10 @@ class Store:
         Args:
             prefix: only names that start with it.
             after: only names greater than it; None for all.
-            limit: at most so many; None for all.
+            limit: the maximum number of references; None for all.
 
         Returns:
-            The references, and whether the same snapshot holds further ones.
+            The references, and whether the same snapshot has more of them.
 
         Spec: :rule:`grit.ref.list`, :rule:`grit.ref.snapshot`.
         """
@@ -240,12 +240,12 @@ class Store:
         return found, False
 
     def update_references(self, changes: Sequence[Change]) -> None:
-        """Make all changes at once, if every expectation holds.
+        """Make all changes atomically if every expectation is met.
 
         Raises:
-            Invalid: a bad name, or a name twice.
+            Invalid: a name is invalid or repeated.
             Exhausted: more changes than ``cas_names``, or more references than ``refs`` afterwards.
-            Rejected: an expectation does not hold (code ``conflict``); or a target of a wrong kind.
+            Rejected: an expectation is not met (code ``conflict``); or the space of a name does not allow the target.
             Missing: a target is absent, erased or corrupt.
 
         Spec: :rule:`grit.ref.cas`, :rule:`grit.ref.atomic`, :rule:`grit.ref.limit`.
@@ -265,10 +265,10 @@ class Store:
 
 
 def move_references(batch: Batch, changes: Sequence[Change], limits: Limits) -> None:
-    """Compare and swap within an update; targets were judged by the caller.
+    """Compare and swap within an update; the caller must have checked the targets.
 
     Raises:
-        Rejected: an expectation does not hold (code ``conflict``).
+        Rejected: an expectation is not met (code ``conflict``).
         Exhausted: there would be more references than ``limits.refs``.
 
     Spec: :rule:`grit.ref.cas`, :rule:`grit.ref.limit`.
@@ -277,7 +277,7 @@ def move_references(batch: Batch, changes: Sequence[Change], limits: Limits) -> 
         found = batch.get(Table.REFS, change.name.encode())
         if found != change.old:
             raise Rejected(
-                f"{change.name} is not as expected",
+                f"the reference {change.name} does not have the expected target",
                 rule="grit.ref.cas",
                 code="conflict",
                 got="absent" if found is None else found.hex(),
@@ -296,9 +296,9 @@ def move_references(batch: Batch, changes: Sequence[Change], limits: Limits) -> 
 
 
 def put_unless_erased(batch: Batch, object_id: ObjectId, data: bytes) -> bool:
-    """Store an encoding under its id within an update; False if a tombstone forbids it.
+    """Store an encoding under its id within an update; return False if a tombstone forbids it.
 
-    Bytes that were damaged behind the store's back are replaced by the right ones.
+    If the stored bytes are damaged, they are replaced by the correct ones.
     """
     if batch.has(Table.TOMBSTONES, object_id):
         return False
@@ -308,7 +308,7 @@ def put_unless_erased(batch: Batch, object_id: ObjectId, data: bytes) -> bool:
 
 
 def _declare(batch: Batch, format_: Format) -> bytes:
-    """Say what format the store has, unless another process said so just before."""
+    """Record the format of the store, unless another process has just done so; return the recorded format."""
     declared = batch.get(Table.META, _FORMAT_KEY)
     if declared is None:
         declared = format_.name.encode()

@@ -1,8 +1,8 @@
-"""Transcoding: the same graph in the other format.
+"""Transcoding: rewrites a bundle as the same graph in the other format.
 
-Every id that is an edge is replaced by the id of what it leads to, so objects are rewritten children first.
-The source is read once to verify it and to learn where each object stands, and each object a second time to rewrite
-it; the new objects wait in a spool until their order is known. Memory: a few words for each frame and edge, and one
+Every id that is an edge is replaced by the new id of its target, so objects are rewritten children first. The source is
+read once to verify it and to record the offset of each object, and each object a second time to rewrite it. The new
+objects are kept in a spool file until their order is known. Memory: a few words for each frame and edge, and one
 object.
 
 Spec: :rule:`grit.transcode.shape`, :rule:`grit.transcode.round-trip`, :rule:`grit.transcode.opaque`.
@@ -43,20 +43,20 @@ def transcode(source: BinaryIO, spool: BinaryIO, formats: tuple[Format, Format],
     """Rewrite a bundle in another format.
 
     Args:
-        source: the bundle from its first byte to its last; it must be able to seek.
-        spool: an empty file to write to and read from, as large as the result.
-        formats: that of the source, and the wanted one.
+        source: the bundle from its first byte to its last; it must support ``seek``.
+        spool: an empty file to write to and read from; it grows to the size of the result.
+        formats: the format of the source, and the new format.
         limits: ``object_bytes`` and ``tree_depth`` apply.
 
     Yields:
-        The bytes of the new bundle, in pieces of any size. Nothing comes before the whole source was judged.
+        The bytes of the new bundle, in pieces of any size, after the whole source was verified.
 
     Raises:
-        Malformed: as import.
-        Invalid: as import; or a text, or the name of a reference, cannot be written in the new format.
+        Malformed: as for import.
+        Invalid: as for import; or a text, or the name of a reference, cannot be written in the new format.
         Rejected: the source has another format (code ``format``).
-        Missing: the source holds a tombstone (code ``erased``).
-        Exhausted: as import; or an object is too long in the new format.
+        Missing: the source has a tombstone (code ``erased``).
+        Exhausted: as for import; or an object is too long in the new format.
 
     Spec: :rule:`grit.transcode.shape`, :rule:`grit.transcode.refuse`.
     """
@@ -67,7 +67,7 @@ def transcode(source: BinaryIO, spool: BinaryIO, formats: tuple[Format, Format],
 
 
 class _Transcoding:
-    """Hold the state of one transcoding."""
+    """The state of one transcoding."""
 
     def __init__(self, source: BinaryIO, spool: BinaryIO, formats: tuple[Format, Format], limits: Limits) -> None:
         self._source = source
@@ -87,14 +87,14 @@ class _Transcoding:
         self._reader.finish()
         for object_id in self._reader.graph.tombstones:
             raise Missing(
-                "the new id of an erased blob cannot be known",
+                "the new id of an erased blob is unknown",
                 rule="grit.transcode.refuse",
                 code="erased",
                 got=object_id.hex(),
             )
 
     def rewrite(self) -> None:
-        """Give every object its new id, children first, and spool its new encoding."""
+        """Compute the new id of every object, children first, and write its new encoding to the spool."""
         for object_id in self._reader.graph.children_first():
             value = self._load(object_id)
             data = self._new.encode(_with_new_ids(value, self._new_ids), self._limits)
@@ -127,7 +127,7 @@ class _Transcoding:
             return f"{space}/{new_id.hex()}"
         if named in self._spooled:
             raise Invalid(
-                "a reference is named by an id that only the new bundle has",
+                "the name of a reference has an id that only the new bundle has",
                 rule="grit.transcode.round-trip",
                 got=name,
             )
