@@ -1,21 +1,33 @@
 """Images: the memory and the mutable globals of a guest, as objects of its core.
 
-A page is a blob of 64 KiB under ``wasm/memory/<hi>/<lo>``; one that is all zero is absent. So equal memories have equal
-ids, and a page that did not change is the same object. Globals and the size of the memory stand in the state.
+A page is a blob of 64 KiB at ``wasm/memory/<hi>/<lo>``; a page of zeros is absent. So equal memories have equal ids,
+and an unchanged page is the same object. The state contains the globals and the size of the memory. ``CallImage`` uses
+an image that stayed in memory if there is one; the result is the same.
 
-Spec: :rule:`wasm.image.complete`, :rule:`wasm.image.zero`, :rule:`wasm.image.residue`, :rule:`wasm.image.strict`.
+Spec: :rule:`wasm.image.nodes`, :rule:`wasm.image.complete`, :rule:`wasm.image.zero`, :rule:`wasm.image.residue`,
+:rule:`wasm.image.strict`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from gritstone.errors import Missing, Refusal
 from gritstone.grit.objects import NO_HEADERS, Blob, ObjectId, Tree
-from gritstone.optional.resident_images import ZERO_PAGE, PageChange, ResidentImage, touched_pages
+from gritstone.optional.resident_images import (
+    ZERO_PAGE,
+    Key,
+    PageChange,
+    ResidentImage,
+    ResidentImages,
+    copy_memory,
+    copy_pages,
+    touched_pages,
+)
 from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.documents import State
@@ -26,6 +38,7 @@ from gritstone.wit.workspace import Workspace
 
 __all__ = [
     "NO_PAGES",
+    "CallImage",
     "Page",
     "check_state",
     "page_tree",
@@ -40,7 +53,7 @@ _DIGITS = re.compile(r"[0-9a-f]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Be a page that is not all zero."""
+    """A page that is not all zero."""
 
     id: ObjectId
     data: bytes
@@ -49,20 +62,85 @@ class Page:
 NO_PAGES: Mapping[int, Page] = MappingProxyType({})
 
 
+class CallImage:
+    """The image that one call starts from, and the one that it leaves.
+
+    Attributes:
+        counts: whether the call starts from an image; otherwise it only leaves one.
+    """
+
+    __slots__ = ("_key", "_pages", "_residents", "counts")
+
+    def __init__(self, residents: ResidentImages) -> None:
+        """Start without an image."""
+        self.counts = False
+        self._residents = residents
+        self._pages: Mapping[int, Page] | ResidentImage = NO_PAGES
+        self._key: Key | None = None
+
+    def open(self, workspace: Workspace, state: State, memory: ObjectId | None, admitted: AdmittedModule) -> None:
+        """Find the image that the call starts from; see ``read_image``.
+
+        Raises:
+            Rejected: the image has a defect (code ``unresolved:image``).
+            Missing: the store lacks a part of it.
+        """
+        check_state(state, admitted)
+        self.counts = True
+        size_bytes = (state.pages or 0) * PAGE_BYTES
+        if memory is not None and self._residents.are_wanted(size_bytes):
+            self._key = workspace.objects.age, memory, state.pages or 0
+            found = self._residents.find(self._key)
+            if found is not None:
+                self._pages = found
+                return
+        pages = read_image(workspace, state, memory, admitted)
+        self._pages = pages
+        if self._key is not None:
+            with suppress(OSError):
+                resident = copy_pages({number: (page.id, page.data) for number, page in pages.items()}, size_bytes)
+                self._residents.put(self._key, resident)
+                self._pages = resident
+
+    def restore(self, instance: Instance, state: State) -> None:
+        """Restore the image in a new instance."""
+        restore_image(instance, state, self._pages)
+
+    def write(self, workspace: Workspace, instance: Instance) -> ObjectId | None:
+        """Write the image that an instance leaves, and return the id for ``wasm/memory``, or None.
+
+        The image of the first call is also kept in memory, because the next call usually starts from it.
+        """
+        before, resident = self._pages, None
+        if isinstance(before, ResidentImage):
+            resident = before.after(read_changes(workspace, instance, before))
+            pages = resident.pages
+        else:
+            pages = write_pages(workspace, instance, before)
+        memory = page_tree(workspace, pages)
+        if memory is None or not self._residents.are_wanted(instance.memory_bytes):
+            return memory
+        with suppress(OSError):
+            if resident is None or resident.is_apart:
+                resident = copy_memory(pages, instance.memory)
+            self._residents.put((workspace.objects.age, memory, instance.pages), resident, self._key)
+        return memory
+
+
 def read_image(
     workspace: Workspace, state: State, memory: ObjectId | None, admitted: AdmittedModule
 ) -> Mapping[int, Page]:
-    """Read the pages of an image that counts, and judge it.
+    """Read and check the pages of the image that a call starts from.
 
     Args:
-        workspace: gives objects.
-        state: the state beside it.
-        memory: what stands at ``wasm/memory``.
-        admitted: the module that it is to be restored for.
+        workspace: provides objects.
+        state: the state of the same core.
+        memory: the id at ``wasm/memory``.
+        admitted: the module that it is restored for.
 
     Raises:
-        Rejected: it has a defect (code ``unresolved:image``).
-        Missing: the store has lost something of it.
+        Rejected: the image has a defect (code ``unresolved:image``).
+        Missing: the store lacks a part of it.
 
     Spec: :rule:`wasm.image.strict`.
     """
@@ -77,10 +155,10 @@ def read_image(
 
 
 def check_state(state: State, admitted: AdmittedModule) -> None:
-    """Judge what a state says of an image.
+    """Check the part of a state that belongs to the image.
 
     Raises:
-        Rejected: it has a defect (code ``unresolved:image``).
+        Rejected: the image has a defect (code ``unresolved:image``).
     """
     if state.pages is None or state.globals is None:
         raise _defect("a state without an image")
@@ -97,7 +175,7 @@ def check_state(state: State, admitted: AdmittedModule) -> None:
 
 
 def _bounds(admitted: AdmittedModule) -> tuple[int, int]:
-    """Give the least and the most pages that the memory of a module has."""
+    """Return the minimum and the maximum number of pages of the memory of a module."""
     if not admitted.module.memories:
         return 0, 0
     limits = admitted.module.memories[0]
@@ -105,7 +183,7 @@ def _bounds(admitted: AdmittedModule) -> tuple[int, int]:
 
 
 def _named(workspace: Workspace, tree_id: ObjectId | None) -> Iterator[tuple[int, ObjectId]]:
-    """Give the entries of a tree whose names are two digits; none of none."""
+    """Yield the entries of a tree whose names are two hexadecimal digits; nothing for no tree."""
     if tree_id is None:
         return
     tree = workspace.tree(tree_id)
@@ -130,7 +208,7 @@ def _page_data(workspace: Workspace, page_id: ObjectId) -> bytes:
 
 
 def restore_image(instance: Instance, state: State, pages: Mapping[int, Page] | ResidentImage) -> None:
-    """Give a new instance the memory and the globals of an image that was read for its module.
+    """Restore in a new instance the memory and the globals of an image that was read for its module.
 
     Spec: :rule:`wasm.image.residue`, :rule:`wasm.image.complete`.
     """
@@ -150,14 +228,14 @@ def restore_image(instance: Instance, state: State, pages: Mapping[int, Page] | 
 
 
 def write_pages(workspace: Workspace, instance: Instance, before: Mapping[int, Page]) -> Mapping[int, ObjectId]:
-    """Make the pages of an instance's memory.
+    """Store the pages of an instance's memory.
 
-    Pages that the machine never had to make are zero, so they are not read: a memory of 4 GiB costs what of it is used.
+    Pages that the operating system never allocated are zero and are not read, so the cost depends on the used pages.
 
     Args:
-        workspace: where they are made.
-        instance: whose memory.
-        before: pages that are known already; one that did not change is neither hashed nor made again.
+        workspace: where the pages are stored.
+        instance: the instance.
+        before: known pages; an unchanged one is neither hashed nor stored again.
 
     Returns:
         The ids of the pages that are not all zero, by number.
@@ -183,7 +261,7 @@ def write_pages(workspace: Workspace, instance: Instance, before: Mapping[int, P
 
 
 def read_changes(workspace: Workspace, instance: Instance, before: ResidentImage) -> Mapping[int, PageChange]:
-    """Make the pages that an instance has changed whose memory was that of a resident image, and only those.
+    """Store only the pages that an instance changed after it started from a resident image.
 
     Spec: :rule:`wasm.image.nodes`, :rule:`wasm.image.zero`.
     """
@@ -199,7 +277,7 @@ def read_changes(workspace: Workspace, instance: Instance, before: ResidentImage
 
 
 def page_tree(workspace: Workspace, pages: Mapping[int, ObjectId]) -> ObjectId | None:
-    """Make the tree of pages; None if there are none."""
+    """Store the tree of pages and return its id; None if there are no pages."""
     trees: dict[str, dict[str, ObjectId]] = {}
     for number, page_id in pages.items():
         trees.setdefault(f"{number >> 8:02x}", {})[f"{number & 0xFF:02x}"] = page_id

@@ -37,7 +37,7 @@ from gritstone.wasm.guest_thread import Ask, play
 from gritstone.wasm.guests import Guests
 from gritstone.wasm.host_functions import GuestCall
 from gritstone.wasm.hosting import host_nodes
-from gritstone.wasm.images import Image
+from gritstone.wasm.image import CallImage
 from gritstone.wasm.instance import Instance, NativeStackOverflow, Prepared, trap
 from gritstone.wasm.interface import INITIALIZE
 from gritstone.wasm.waiting import Waiting
@@ -86,7 +86,7 @@ def prepare_call(
         raise failure("unresolved", f"{node}: no module", rule="wasm.module.node", detail="node")
     prepared = guests.engine.prepare(module_id, module.data, node, manifest.pages)
     state = state_of(workspace, core, manifest)
-    image = Image(guests.engine.residents)
+    image = CallImage(guests.engine.residents)
     if manifest.image and node != "wit_update" and wasm_path(workspace, core, "module") == module_id:
         image.open(workspace, state, wasm_path(workspace, core, "memory"), prepared.admitted)
         if state.call is not None and node == "wit" and not guests.suspends:
@@ -114,7 +114,7 @@ class GuestCode:
     prepared: Prepared
     manifest: Manifest
     state: State
-    image: Image
+    image: CallImage
 
     @property
     def budget(self) -> int:

@@ -57,7 +57,7 @@ class Await:
     """Ask to wait for something asynchronous.
 
     Attributes:
-        awaitable: a coroutine or the like that nobody awaits yet.
+        awaitable: an awaitable that is not awaited yet.
     """
 
     awaitable: Awaitable[Any]
@@ -66,68 +66,56 @@ class Await:
 Request: TypeAlias = Sleep | Ask | Await
 
 CodeRun: TypeAlias = Generator[Request, Any, "ObjectId | Draft | None"]
-"""A transition or query in progress; it returns an id. A query may return None, for none, and no draft."""
+"""A transition or query in progress. A transition returns an id or a draft; a query returns an id or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Be a step that is not the one to make yet.
+    """A step that its code changes once it is admitted.
 
     Attributes:
-        step: its id; None or that of ``Run.last`` as if it were returned itself.
-        finish: is called when it is admitted, with where the actor would be; gives the id of the step to make in its
-            stead, or the same.
+        step: its id; None and the id of ``Run.last`` mean the same as when code returns them.
+        finish: called with the position after the admitted step; returns the id of the step to make, which may be the
+            same.
     """
 
     step: ObjectId | None
     finish: Callable[[Position], ObjectId]
 
 
+@dataclass(slots=True, eq=False)
 class Run:
-    """Be one transition of one actor with one proposal, as its code sees it.
+    """One transition of one actor with one proposal, as its code sees it.
 
     Attributes:
-        workspace: what it reads and where it makes objects.
-        actor: the actor.
-        last: where it is; None before its first step.
-        core: the entries of the core it starts from; for a first step those of the content.
-        core_id: the id of that core.
-        proposal: what is to be read.
-        attempt: 1 for a first try.
-        fixed: paths that are frozen besides those that the core lists, if it lists any.
+        workspace: reads objects and collects new ones.
+        actor: the id of the actor.
+        last: its position; None before its first step.
+        core_id: the id of the core.
+        core: the entries of the core that the transition starts from; for a first step, the entries of the content.
+        proposal: the messages to read.
+        attempt: 1 for the first attempt.
+        fixed: frozen paths in addition to those that the core lists, if it lists any.
     """
 
-    __slots__ = ("actor", "attempt", "core", "core_id", "fixed", "last", "proposal", "workspace")
-
-    def __init__(
-        self,
-        workspace: Workspace,
-        actor: ObjectId,
-        last: Position | None,
-        core_id: ObjectId,
-        core: Mapping[str, ObjectId],
-        proposal: Proposal,
-        attempt: int,
-        fixed: tuple[Path, ...] = (),
-    ) -> None:
-        self.workspace = workspace
-        self.actor = actor
-        self.last = last
-        self.core_id = core_id
-        self.core = core
-        self.proposal = proposal
-        self.attempt = attempt
-        self.fixed = fixed
+    workspace: Workspace
+    actor: ObjectId
+    last: Position | None
+    core_id: ObjectId
+    core: Mapping[str, ObjectId]
+    proposal: Proposal
+    attempt: int
+    fixed: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Be one query of one step, as its code sees it.
+    """One query of one step, as its code sees it.
 
     Attributes:
-        workspace: what it reads and where it makes objects.
-        position: the step that is asked.
-        name: which query; any text.
+        workspace: reads objects and collects new ones.
+        position: the queried step.
+        name: the name of the query; any text.
         args: its arguments.
     """
 
@@ -138,10 +126,10 @@ class Question:
 
 
 class Code(Protocol):
-    """Make steps and answer queries."""
+    """Code of an actor: it makes steps and answers queries."""
 
     def step(self, run: Run) -> CodeRun:
-        """Give the id of the next step or a draft of it, or the id of ``run.last`` to decline."""
+        """Return the id of the next step, a draft of it, or the id of ``run.last`` to decline."""
 
     def query(self, question: Question) -> CodeRun:
-        """Give the id of a blob or tree, or None for none."""
+        """Return the id of a blob or tree, or None."""

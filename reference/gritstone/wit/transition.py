@@ -1,4 +1,4 @@
-"""The transition: from where an actor is and what it is to read, to its next step.
+"""The transition: from the position of an actor and a proposal to its next step.
 
 ::
 
@@ -43,14 +43,14 @@ Transition = Generator[Request, Any, Admitted | None]
 
 @dataclass(frozen=True, slots=True)
 class Executor:
-    """Run transitions on the objects of one store.
+    """An executor of transitions on the objects of one store.
 
     Attributes:
-        objects: what is read.
+        objects: the objects of the store.
         laws: the laws of the actors.
-        trust_mail: whether covered messages are known to be whole, because they come from heads.
+        trust_mail: whether the closures of covered messages are known to be present, because they come from heads.
         closures: the ids that are known to be present with everything that they reach.
-        roots: what is known of roots of chains.
+        roots: the known roots of chains.
     """
 
     objects: Objects
@@ -60,7 +60,7 @@ class Executor:
     roots: Roots = field(default_factory=new_roots)
 
     def prepare(self, actor: ObjectId, last: Position | None, proposal: Proposal, attempt: int) -> Run:
-        """Put together what the code of one transition sees.
+        """Return what the code of one transition sees.
 
         Raises:
             Missing: the content of a genesis message is absent.
@@ -79,17 +79,17 @@ class Executor:
         """Run one transition and admit its result.
 
         Raises:
-            Rejected: it failed (codes ``failed``, ``unresolved``, ``illegal-step``).
-            Exhausted: it failed (code ``exhausted``).
-            Missing: the store lacks something that the transition needs.
+            Rejected: the transition failed (codes ``failed``, ``unresolved``, ``illegal-step``).
+            Exhausted: the transition failed (code ``exhausted``).
+            Missing: the store lacks an object that the transition needs.
 
         Spec: :rule:`wit.transition.source`, :rule:`wit.transition.declined`.
         """
         kind = run.proposal.kind
         if kind is MessageKind.DUPLICATE:
-            return self._judge(run, cursor_only(run))
+            return self._admit(run, cursor_only(run))
         if kind is MessageKind.GENESIS and not self._law(run).makes_first_step(run.workspace, run.core):
-            return self._judge(run, first_step(run))
+            return self._admit(run, first_step(run))
         if kind is MessageKind.UPDATE:
             found = self._update(run)
             if isinstance(found, Admitted):
@@ -102,23 +102,23 @@ class Executor:
         except (InternalError, Missing):
             raise
         except Exception as error:
-            # The door between us and code that anybody wrote: its faults are its failures.
+            # The code may be anything: each exception of it is a failure of the transition.
             raise _as_failure(error) from error
         return self._finish(run, result) if isinstance(result, Draft) else self._judge(run, result)
 
     def refuse_update(self, run: Run) -> Admitted:
-        """Answer an update with the cursor-only step.
+        """Return the cursor-only step as the result of a refused update.
 
         Spec: :rule:`wit.update.refused`.
         """
-        admitted = admit(run, cursor_only(run), self.closures, self.roots, trust_mail=self.trust_mail)
+        admitted = self._admit(run, cursor_only(run))
         admitted.refused_update = True
         return admitted
 
     def adopt(self, admitted: Admitted) -> None:
-        """Remember what is known of a step, now that it and what it reaches is stored or will be.
+        """Add a step to the caches when it and everything that it reaches is stored or about to be stored.
 
-        The step and its mailboxes are not remembered: whoever goes on from it has them, and nobody else asks.
+        The step and its mailboxes are not added: the next transition already has them, and nothing else reads them.
         """
         self.closures.update(admitted.ranks)
         step, made = admitted.position.step, admitted.workspace.made
@@ -132,8 +132,11 @@ class Executor:
     def _law(self, run: Run) -> Law:
         return self.laws.of(run.workspace, run.core)
 
+    def _admit(self, run: Run, step: ObjectId) -> Admitted:
+        return admit(run, step, self.closures, self.roots, trust_mail=self.trust_mail)
+
     def _judge(self, run: Run, result: ObjectId | None) -> Admitted | None:
-        """Admit a result, unless it says that the code declined.
+        """Admit the result of code, or return None if the code declined.
 
         Spec: :rule:`wit.transition.declined`.
         """
@@ -141,12 +144,12 @@ class Executor:
             raise failure("failed", "the code gave no id")
         if run.last is not None and result == run.last.step_id:
             return None
-        return admit(run, result, self.closures, self.roots, trust_mail=self.trust_mail)
+        return self._admit(run, result)
 
     def _finish(self, run: Run, draft: Draft) -> Admitted | None:
-        """Admit a draft, let its code go on with it, and admit what comes of that.
+        """Admit a draft, let its code finish it, and admit the result.
 
-        Code that leaves a draft can make any number of objects: those that the step does not lead to are not stored.
+        Code that returns a draft can make any number of objects. Those that the step does not reach are not stored.
         """
         admitted = self._judge(run, draft.step)
         if admitted is None:
@@ -156,12 +159,12 @@ class Executor:
         except Exhausted as refusal:
             raise _as_failure(refusal) from refusal
         if step != admitted.position.step_id:
-            admitted = admit(run, step, self.closures, self.roots, trust_mail=self.trust_mail)
+            admitted = self._admit(run, step)
         run.workspace.drop_unreached(step)
         return admitted
 
     def _update(self, run: Run) -> Admitted | Code:
-        """Answer an update, or give the code that does.
+        """Return the result of an update, or the code that handles it.
 
         Spec: :rule:`wit.update.code`, :rule:`wit.update.refused`, :rule:`wit.frozen.code`.
         """
@@ -181,11 +184,11 @@ class Executor:
             raise failure("exhausted", str(refusal)) from None
         if step is None:
             return self.refuse_update(run)
-        return admit(run, step, self.closures, self.roots, trust_mail=self.trust_mail)
+        return self._admit(run, step)
 
 
 def _as_failure(error: Exception) -> Refusal:
-    """Turn what code raised into a failure.
+    """Return the failure for an exception that code raised.
 
     Spec: :rule:`wit.transition.class`.
     """

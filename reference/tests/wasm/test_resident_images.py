@@ -18,7 +18,6 @@ from gritstone.grit import CBOR_BLAKE3, ObjectId
 from gritstone.kit.executions import Environment, Execution, Sandbox, load, spawn
 from gritstone.optional.isolation import Isolated
 from gritstone.optional.resident_images import ZERO_PAGE, ResidentImages, copy_memory
-from gritstone.wasm import images
 from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.documents import State
@@ -195,7 +194,7 @@ def test_first_runs_and_siblings_start_from_resident_images(
         read.append(state)
         return read_image(workspace, state, memory, admitted)
 
-    monkeypatch.setattr(images, "read_image", count_images)
+    monkeypatch.setattr("gritstone.wasm.image.read_image", count_images)
     execution = spawn(filler, sandbox=Sandbox(guests=Guests()))
     execution.run()
     children = [execution.fork() for _ in range(5)]
