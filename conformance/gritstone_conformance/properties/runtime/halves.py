@@ -138,7 +138,7 @@ def collected(trial: Trial, fmt: Format) -> None:
     double.release(mortals[1])
     free = b"".join(programs.release(number) for number in range(3))
     double.tell(creator, stage.program(free, *mortals))
-    kill_at_each_write(trial, fmt, [_half(double, "collect", [], "runtime.life.collected")])
+    kill_at_each_write(trial, fmt, [_half(double, "collect", [], "runtime.collect.collected")])
 
 
 def _double(trial: Trial, fmt: Format) -> Double:
@@ -171,5 +171,5 @@ def _each(name: str, body: Callable[[Trial, Format], None], rule: str) -> tuple[
 PROPERTIES: Final = (
     *_each("runtime/release/killed", released, "runtime.release.entries"),
     *_each("runtime/cut/killed", cut, "runtime.cut.step"),
-    *_each("runtime/life/killed", collected, "runtime.life.collected"),
+    *_each("runtime/collect/killed", collected, "runtime.collect.collected"),
 )
