@@ -52,7 +52,7 @@ class Shrink:
         tries_left: tries that are left now, or None: as many as fit into the time.
         beyond: what cut it if its time is over.
         watch: who is told.
-        cut: why it was cut short, one of :data:`CUTS`, or None.
+        cut: why it was cut short, one of ``results.outcomes.CUTS``, or None.
         seconds: how long it took; known at its end.
     """
 
