@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NoReturn, Protocol, TypeAlias
+from typing import Any, Final, NoReturn, Protocol, TypeAlias, TypedDict
 
 from gritstone_conformance.cases import Requires, Step
 from gritstone_conformance.errors import SubjectFault
@@ -22,7 +22,7 @@ from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.replies import Claims, Json, Ok, Refused, Reply
 from gritstone_conformance.results.surroundings import Level, surroundings
 
-__all__ = ["Asked", "Divergence", "Property", "SubjectLike", "Trial"]
+__all__ = ["Asked", "Divergence", "Property", "PropertyOptions", "SubjectLike", "Trial"]
 
 
 _UNITS_A_SECOND: Final = 100_000_000  # that a guest is given time for
@@ -127,6 +127,16 @@ class Property:
     search_only: bool = False
     cost: float | None = None
     reach: Mapping[str, float] = field(default_factory=dict)
+
+
+class PropertyOptions(TypedDict, total=False):
+    """Members of :class:`Property` that registrations pass on as they are."""
+
+    kind: str
+    examples: int | None
+    search_only: bool
+    cost: float | None
+    reach: Mapping[str, float]
 
 
 class Trial:

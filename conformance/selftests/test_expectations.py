@@ -10,7 +10,7 @@ import pytest
 
 from gritstone_conformance.reporting.conclusions import closing_lines, profile_lines
 from gritstone_conformance.results.expectations import Expectation, Expectations, Stale, foresee
-from gritstone_conformance.results.judgement import judge_run, rule_verdicts
+from gritstone_conformance.results.judgement import Scope, judge_run, rule_verdicts
 from gritstone_conformance.results.outcomes import Outcome
 from selftests.fakes import HELLO, fake_book
 
@@ -246,7 +246,7 @@ def test_a_broken_should_may_be_foreseen(strict: bool, unexpected: int) -> None:
     run = (replace(RUN[0], level="SHOULD"), replace(RUN[1], level="SHOULD"), *RUN[2:4])
     marked, stale = foresee(Expectations("f", "0" * 64, (entry(case="grit/tree/a"),)), run, KNOWN, TODAY)
     assert stale == ()
-    judgement = judge_run(marked, BOOK, ("grit",), (), stale=stale, strict=strict)
+    judgement = judge_run(marked, BOOK, ("grit",), (), stale=stale, scope=Scope(strict=strict))
     assert (judgement.unexpected, judgement.exit) == (unexpected, unexpected)
 
 

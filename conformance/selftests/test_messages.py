@@ -15,7 +15,7 @@ from gritstone_conformance.planning.suite import Data
 from gritstone_conformance.reporting.conclusions import closing_lines, ending_lines, profile_lines
 from gritstone_conformance.reporting.console import Console
 from gritstone_conformance.reporting.messages import Teller, opening_lines, smallest_of_each
-from gritstone_conformance.results.judgement import judge_run
+from gritstone_conformance.results.judgement import Scope, judge_run
 from gritstone_conformance.results.outcomes import Divergent, Outcome
 from gritstone_conformance.results.report import Conclusion, footer_line
 from gritstone_conformance.rules import RuleBook
@@ -164,7 +164,7 @@ def test_rules_that_were_not_asked_are_listed_with_the_reason() -> None:
         "not asked: 1 rule, feature durable is not claimed: grit.store.lasts",
     ]
     assert footer_line(GOOD, judgement, 0, "")["unasked"] == judgement.unasked
-    assert judge_run(GOOD, NEEDY, ("grit",), (), whole=False).unasked == {}
+    assert judge_run(GOOD, NEEDY, ("grit",), (), scope=Scope(whole=False)).unasked == {}
 
 
 def test_a_rule_of_a_claimed_format_that_fails_refutes_the_claim() -> None:
@@ -174,9 +174,10 @@ def test_a_rule_of_a_claimed_format_that_fails_refutes_the_claim() -> None:
 
 
 def test_a_part_of_the_cases_is_counted_against_what_was_asked() -> None:
-    part = judge_run(GOOD, fake_book([RULE, "grit.blob.any", "harness.frame.line"]), ("grit",), (), whole=False)
+    book = fake_book([RULE, "grit.blob.any", "harness.frame.line"])
+    part = judge_run(GOOD, book, ("grit",), (), scope=Scope(whole=False))
     assert profile_lines(GOOD, part)[1].startswith("grit     1 of 2 rules asked, 1 pass   1 pass")
-    bad = judge_run((failed(), *GOOD), SMALL, ("grit",), (), whole=False)
+    bad = judge_run((failed(), *GOOD), SMALL, ("grit",), (), scope=Scope(whole=False))
     assert profile_lines((failed(), *GOOD), bad)[1].startswith("grit     1 of 1 rules asked, 0 pass   1 pass   1 fail")
 
 
@@ -209,7 +210,7 @@ def test_what_does_not_follow_is_not_claimed() -> None:
     judgement = judge_run(outcomes, SMALL, ("grit",), ())
     (line,) = closing_lines(HEADER, outcomes, judgement, "r.jsonl")
     assert line == "1 rule fails, 0 errors; fake 1 does not conform to grit of spec 0.6   exit 1   r.jsonl"
-    part = judge_run(GOOD, SMALL, ("grit",), (), whole=False)
+    part = judge_run(GOOD, SMALL, ("grit",), (), scope=Scope(whole=False))
     assert "no claim follows" in closing_lines(HEADER, GOOD, part, "r.jsonl")[0]
     missing = judge_run(GOOD, fake_book([RULE, "grit.blob.any", "harness.frame.line"]), ("grit",), ())
     lines = closing_lines(HEADER, GOOD, missing, "r.jsonl")
@@ -236,7 +237,7 @@ def test_who_asks_for_a_rule_hears_of_others_in_one_line() -> None:
     other = failed("grit/tree/other", rule="grit.tree.key-unique")
     outcomes, asked = (other, *GOOD), "grit.tree.key-order"
     book = fake_book([RULE, "grit.tree.key-unique", "harness.frame.line"])
-    part = judge_run(outcomes, book, ("grit",), (), whole=False)
+    part = judge_run(outcomes, book, ("grit",), (), scope=Scope(whole=False))
     assert profile_lines(outcomes, part, asked)[1].startswith("grit     1 of 1 rules asked, 1 pass   1 pass   1 fail")
     told = closing_lines(HEADER, outcomes, part, "r.jsonl", asked)
     assert told[0] == "the same cases fail by rules that were not asked for: grit.tree.key-unique"
@@ -251,9 +252,9 @@ def test_who_asks_for_a_rule_hears_of_others_in_one_line() -> None:
 
 
 def test_cases_that_only_vouch_for_others_have_no_line() -> None:
-    part = judge_run(GOOD, SMALL, ("grit",), (), wanted=("harness",), whole=False)
+    part = judge_run(GOOD, SMALL, ("grit",), (), scope=Scope(wanted=("harness",), whole=False))
     assert [line.split()[0] for line in profile_lines(GOOD, part)] == ["harness"]
-    bad = judge_run((failed(), *GOOD), SMALL, ("grit",), (), wanted=("harness",), whole=False)
+    bad = judge_run((failed(), *GOOD), SMALL, ("grit",), (), scope=Scope(wanted=("harness",), whole=False))
     assert profile_lines((failed(), *GOOD), bad)[1].startswith("grit     no MUST of grit asked   1 pass   1 fail")
 
 

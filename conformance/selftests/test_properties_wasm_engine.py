@@ -11,13 +11,13 @@ from unittest.mock import patch
 
 import pytest
 
+from gritstone_conformance.model import wasm_host
 from gritstone_conformance.model.wasm import (
     admission,
     bodies,
     calls,
     checking,
     compiling,
-    host,
     machine,
     metering,
     segments,
@@ -59,7 +59,7 @@ plain_admit, plain_examine = unwrap(admission.admit), unwrap(admission._examine)
 split, check_body, source_of = segments.split, checking.check_body, compiling.source_of
 UNCACHED = (
     patch.object(admission, "_examine", plain_examine),
-    patch.object(host, "admit", plain_admit),
+    patch.object(wasm_host, "admit", plain_admit),
     patch.object(calls, "admit", plain_admit),
 )
 """Nothing that was worked out without the fault is used again."""

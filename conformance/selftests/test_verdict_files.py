@@ -12,7 +12,7 @@ from gritstone_conformance.errors import DataError
 from gritstone_conformance.planning.context import RunContext, header_line
 from gritstone_conformance.reporting.mutants import mutants_by_rule
 from gritstone_conformance.reporting.verdict_files import load_verdicts, main
-from gritstone_conformance.results.judgement import judge_run
+from gritstone_conformance.results.judgement import Scope, judge_run
 from gritstone_conformance.results.report import footer_line, write_report
 from selftests.fakes import HELLO, fake_book
 from selftests.mutate import load_mutants
@@ -27,7 +27,7 @@ def reported(path: Path, verdict: str, *, name: str = "acme", whole: bool = True
     iut = {**HELLO, "implementation": {"name": name, "version": "1", "language": "x"}}
     header = header_line(BOOK, "0" * 64, RunContext(Target("stdio")), iut, DAY)
     outcome = made_outcome("grit/tree/a", verdict)
-    judgement = judge_run((outcome,), BOOK, ("grit",), (), whole=whole)
+    judgement = judge_run((outcome,), BOOK, ("grit",), (), scope=Scope(whole=whole))
     write_report(path, header, (outcome,), footer_line((outcome,), judgement, 0, DAY))
     return str(path)
 

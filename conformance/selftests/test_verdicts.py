@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.planning.plan import Plan, Selection, make_plan
-from gritstone_conformance.results.judgement import exit_code, judge_run, rule_verdicts, verdict_root
+from gritstone_conformance.results.judgement import Scope, exit_code, judge_run, rule_verdicts, verdict_root
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.settling import settle
 from selftests.fakes import accept, fake_book, reject
@@ -141,9 +141,9 @@ def test_only_a_rule_that_the_claims_do_not_touch_may_be_skipped(reason: str, co
 
 
 def test_a_profile_that_was_asked_for_alone_must_have_executed_a_case() -> None:
-    alone = judge_run(ALL_GOOD, BOOK, ("grit",), (), wanted=("wit",), whole=False, complete=True)
+    alone = judge_run(ALL_GOOD, BOOK, ("grit",), (), scope=Scope(wanted=("wit",), whole=False, complete=True))
     assert (alone.conforms, alone.exit) == ({}, 3)
-    assert judge_run(ALL_GOOD, BOOK, ("grit",), (), wanted=("wit",), whole=False).exit == 0
+    assert judge_run(ALL_GOOD, BOOK, ("grit",), (), scope=Scope(wanted=("wit",), whole=False)).exit == 0
 
 
 def test_a_should_counts_only_when_strict() -> None:
@@ -151,7 +151,7 @@ def test_a_should_counts_only_when_strict() -> None:
     outcomes = [outcome(), outcome("grit/store/flat", "fail", rules=("grit.store.flat",), level="SHOULD")]
     assert judge_run(outcomes, book, ("grit",), ()).exit == 0
     assert judge_run(outcomes, book, ("grit",), ()).conforms == {"grit": True}
-    assert judge_run(outcomes, book, ("grit",), (), strict=True).exit == 1
+    assert judge_run(outcomes, book, ("grit",), (), scope=Scope(strict=True)).exit == 1
 
 
 @pytest.mark.rule("suite.rules.judged", "suite.rules.frozen")
@@ -179,7 +179,7 @@ def test_rules_of_executors_bind_who_claims_the_feature() -> None:
 
 
 def test_a_part_of_the_cases_supports_no_claim() -> None:
-    assert judge_run(ALL_GOOD, BOOK, ("grit",), (), whole=False).conforms == {}
+    assert judge_run(ALL_GOOD, BOOK, ("grit",), (), scope=Scope(whole=False)).conforms == {}
 
 
 @pytest.mark.rule("suite.exit.law", "suite.exit.nothing")

@@ -34,7 +34,7 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.reporting.messages import Teller, expected_lines, known_failures, opening_lines
 from gritstone_conformance.results.expect_files import expectations_of
-from gritstone_conformance.results.judgement import Judgement, judge_run
+from gritstone_conformance.results.judgement import Judgement, Scope, judge_run
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import footer_line, remove_old, timestamp, write_report
 from gritstone_conformance.running.recording import Recorder
@@ -68,7 +68,7 @@ def run_command(options: argparse.Namespace) -> int:
     header = header_line(data.book, data.vectors.digest, context, iut, started)
     header |= {"lenient": True} if options.lenient else {}
     outcomes, stale = foreseen(data, header, outcomes)
-    judgement = judge_run(outcomes, data.book, profiles, (), whole=False, stale=stale)
+    judgement = judge_run(outcomes, data.book, profiles, (), Scope(whole=False), stale)
     write_report(options.report, header, outcomes, footer_line(outcomes, judgement, 0, timestamp()))
     teller = Teller(data.book, {}, header, options.report.parent, terminal_width())
     lines = [f"{options.bundle}: {line}" if number else line for number, line in enumerate(opening_lines(header))]

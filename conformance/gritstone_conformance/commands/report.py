@@ -15,7 +15,7 @@ from gritstone_conformance.reporting.conclusions import ending_lines
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.reporting.deriving import derive
 from gritstone_conformance.reporting.messages import Teller, expected_lines, opening_lines, smallest_of_each
-from gritstone_conformance.results.judgement import judge_run
+from gritstone_conformance.results.judgement import Scope, judge_run
 from gritstone_conformance.results.merging import merge_outcomes, merged_header, merged_restarts
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import (
@@ -79,8 +79,8 @@ def _merge(parts: Sequence[Report], data: Data, target: Path) -> Report:
         data.book.judging(header["spec"]),
         parts[0].profiles,
         parts[0].claims,
-        whole=_is_everything(outcomes, data, header["seed"]),
-        stale=stale,
+        Scope(whole=_is_everything(outcomes, data, header["seed"])),
+        stale,
     )
     write_report(target, header, outcomes, footer_line(outcomes, judgement, merged_restarts(parts), timestamp()))
     return read_report(target)

@@ -114,7 +114,8 @@ def _play(matrix: Matrix, crew: dict[str, Host], others: dict[str, Host], life: 
     first = next(iter(pasts.values()), None)
     for letter, past in pasts.items():
         if life.schedule == "chosen" and first is not None and past.refs != first.refs:
-            _note(matrix, life, fmt, (letter, letter), 0, len(past.made), _parted(first.refs, past.refs))
+            parted, step = _parted(first.refs, past.refs), max(len(past.made), 1)
+            matrix.differences.append(Difference(life.name, fmt.name, letter, letter, 0, step, parted))
     for target in pasts:
         for source, past in pasts.items():
             for cut in range(len(past.bundles)):
@@ -122,11 +123,8 @@ def _play(matrix: Matrix, crew: dict[str, Host], others: dict[str, Host], life: 
                 words, steps = _resume(others[target], life, fmt, past, cut)
                 matrix.steps += steps
                 if words is not None:
-                    _note(matrix, life, fmt, (source, target), cut, cut + steps, words)
-
-
-def _note(matrix: Matrix, life: Life, fmt: Format, pair: tuple[str, str], cut: int, step: int, words: str) -> None:
-    matrix.differences.append(Difference(life.name, fmt.name, *pair, cut, max(step, 1), words))
+                    step = max(cut + steps, 1)
+                    matrix.differences.append(Difference(life.name, fmt.name, source, target, cut, step, words))
 
 
 def _straight(host: Host, life: Life, scenario: Scenario, fmt: Format) -> _Past:

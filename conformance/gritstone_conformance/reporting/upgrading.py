@@ -16,7 +16,7 @@ from gritstone_conformance.attachment.claims import covered_profiles
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.messages import subject_name
-from gritstone_conformance.results.judgement import judge_run, rule_verdicts
+from gritstone_conformance.results.judgement import Scope, judge_run, rule_verdicts
 from gritstone_conformance.results.report import Report, read_report
 from gritstone_conformance.rules import RuleBook, load_rules
 from gritstone_conformance.text import counted, printable, say
@@ -137,7 +137,7 @@ def _conforms(book: RuleBook, version: str, report: Report) -> Mapping[str, bool
     claimed = report.footer["conforms"]
     judged = book.judging(version)
     return judge_run(
-        report.outcomes, judged, report.profiles, report.claims, wanted=tuple(claimed), whole=bool(claimed)
+        report.outcomes, judged, report.profiles, report.claims, Scope(tuple(claimed), bool(claimed))
     ).conforms
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "UNASKED",
     "UNCLAIMED",
     "Judgement",
+    "Scope",
     "counts_against",
     "exit_code",
     "judge_run",
@@ -107,16 +108,29 @@ def rule_verdicts(outcomes: Iterable[Outcome]) -> dict[str, str]:
     return {rule: next(order[said] for said in order if said in found[rule]) for rule in sorted(found)}
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which cases a run could have, and what counts in it.
+
+    Attributes:
+        wanted: the profiles that were asked for; empty: all that are claimed.
+        whole: whether nothing but whole profiles, with all they build on, was filtered; else no claim follows.
+        complete: whether each profile that was asked for had all its cases, and so executed one; None: like ``whole``.
+        strict: whether a SHOULD counts like a MUST.
+    """
+
+    wanted: Sequence[str] = ()
+    whole: bool = True
+    complete: bool | None = None
+    strict: bool = False
+
+
 def judge_run(
     outcomes: Sequence[Outcome],
     book: RuleBook,
     profiles: Sequence[str],
     claims: Sequence[str],
-    *,
-    wanted: Sequence[str] = (),
-    whole: bool = True,
-    complete: bool | None = None,
-    strict: bool = False,
+    scope: Scope | None = None,
     stale: Sequence[Stale] = (),
 ) -> Judgement:
     """Draw the conclusions of a run.
@@ -128,13 +142,11 @@ def judge_run(
         book: the rules.
         profiles: what the implementation claims.
         claims: the features and formats that it claims.
-        wanted: the profiles that were asked for; empty: all that are claimed.
-        whole: whether nothing but whole profiles, with all they build on, was filtered; else no claim follows.
-        complete: whether each profile that was asked for had all its cases, and so executed one; None: like ``whole``.
-        strict: whether a SHOULD counts like a MUST.
+        scope: which cases the run could have; None: all of them.
         stale: entries of expected failures that are not right any more.
     """
-    judged = tuple(wanted) or tuple(profiles)
+    scope = scope if scope is not None else Scope()
+    judged = tuple(scope.wanted) or tuple(profiles)
     rules = rule_verdicts(outcomes)
     asked = frozenset(outcome.profile for outcome in outcomes)
     bound = {name: ("harness", *_bound_by(name, claims, asked)) for name in judged}
@@ -144,11 +156,12 @@ def judge_run(
     executed = _executed(outcomes)
     conforms = {
         name: name in executed and all(rules.get(rule) == "pass" for lower in bound[name] for rule in required[lower])
-        for name in (judged if whole else ())
+        for name in (judged if scope.whole else ())
         if name != "harness"
     }
     unforeseen = (outcome for outcome in outcomes if outcome.expected is None)
-    against = len(stale) + sum(1 for outcome in unforeseen if counts_against(outcome, book, strict=strict))
+    is_complete = scope.whole if scope.complete is None else scope.complete
+    against = len(stale) + sum(1 for outcome in unforeseen if counts_against(outcome, book, strict=scope.strict))
     return Judgement(
         cases=_tally(outcomes),
         required=required,
@@ -157,7 +170,7 @@ def judge_run(
         unexpected=against,
         exit=EXIT["suite"]
         if any(outcome.cause == OWN_FAULT for outcome in outcomes)
-        else exit_code(executed, judged if (whole if complete is None else complete) else None, against),
+        else exit_code(executed, judged if is_complete else None, against),
         stale=tuple(stale),
         unscored=tuple(rule for rule in rules if not book.scores(rule)),
         musts=musts,

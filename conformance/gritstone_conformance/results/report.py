@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.expectations import Expectations, Stale
-from gritstone_conformance.results.judgement import Judgement, judge_run, verdict_root
+from gritstone_conformance.results.judgement import Judgement, Scope, judge_run, verdict_root
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report_lines import check_line, parse_line
 from gritstone_conformance.rules import RuleBook
@@ -186,9 +186,8 @@ def rejudge(report: Report, book: RuleBook) -> Judgement:
         book.judging(report.header["spec"]),
         report.profiles,
         report.claims,
-        wanted=tuple(conforms),
-        whole=bool(conforms),
-        stale=tuple(map(Stale.from_json, footer.get("stale", ()))),
+        Scope(tuple(conforms), bool(conforms)),
+        tuple(map(Stale.from_json, footer.get("stale", ()))),
     )
     return replace(judgement, unexpected=footer["unexpected"], exit=footer["exit"])
 

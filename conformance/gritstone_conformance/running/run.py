@@ -222,7 +222,8 @@ def _pipelined(
         if played.difference is not None:
             outcome = _explained(outcome, played.case.steps[: played.step + 1], played.difference, subject)
         if played.fault is not None and played.earlier:
-            yield _blamed(played.item, played.case, played.fault, played.earlier, outcome, subject, settings)
+            death = _Death(played.case, played.fault, played.earlier)
+            yield _blamed(played.item, death, outcome, subject, settings)
         elif settings.saves and outcome.verdict == "fail":
             yield _saved_vector(outcome, played, settings)
         else:
@@ -290,25 +291,32 @@ def _broken_property(
         return outcome
     if not fault.cause.startswith(("dead:", "hung:", "memory")):
         return outcome
-    return _blamed(item, trace, fault, tested.earlier, outcome, subject, settings, alone=True)
+    return _blamed(item, _Death(trace, fault, tested.earlier, alone=True), outcome, subject, settings)
 
 
-def _blamed(
-    item: Planned,
-    case: Case,
-    fault: SubjectFault,
-    earlier: Sequence[Case],
-    outcome: Outcome,
-    subject: Observed,
-    settings: RunSettings,
-    *,
-    alone: bool = False,
-) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class _Death:
+    """What an implementation broke in.
+
+    Attributes:
+        case: the case that broke.
+        fault: how it broke.
+        earlier: the cases before it in the same process.
+        alone: whether the case was not yet asked alone in a fresh process.
+    """
+
+    case: Case
+    fault: SubjectFault
+    earlier: Sequence[Case]
+    alone: bool = False
+
+
+def _blamed(item: Planned, death: _Death, outcome: Outcome, subject: Observed, settings: RunSettings) -> Outcome:
     """Return an ``error`` with what made the implementation break, and with the file that repeats it.
 
     Spec: :rule:`suite.crash.blamed`.
     """
-    blamed = blame(case, fault, earlier, subject, alone=alone)
+    blamed = blame(death.case, death.fault, death.earlier, subject, alone=death.alone)
     detail = outcome.detail or ""
     if blamed is None:
         said = detail if detail.startswith(UNREPRODUCED) else f"{UNREPRODUCED}: {detail}".rstrip(": ")
@@ -317,9 +325,8 @@ def _blamed(
     told = replace(outcome, detail=": ".join(filter(None, (blamed.words(), detail))), poisoned_by=blamed.poison)
     if not settings.saves:
         return told
-    return replace(
-        told, found=save(case_of_death(item, blamed.case, blamed.words(), fault.cause, settings.seed), settings.home)
-    )
+    found = case_of_death(item, blamed.case, blamed.words(), death.fault.cause, settings.seed)
+    return replace(told, found=save(found, settings.home))
 
 
 def _unclaimed(item: Planned, claims: Claims) -> str | None:

@@ -18,7 +18,7 @@ from gritstone_conformance.planning.suite import Data, known_cases, load_data, p
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.dependencies import linked
 from gritstone_conformance.results.expectations import Expectations, Stale, foresee
-from gritstone_conformance.results.judgement import judge_run
+from gritstone_conformance.results.judgement import Scope, judge_run
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Conclusion, footer_line, remove_old, timestamp, write_report
 from gritstone_conformance.rules import RuleBook
@@ -95,11 +95,8 @@ def conclude(
         data.book.judging(header["spec"]),
         iut.get("profiles", ()),
         (*iut.get("formats", ()), *iut.get("features", ())),
-        wanted=selection.profiles,
-        whole=selection.is_whole,
-        complete=not selection.is_filtered,
-        strict=context.settings.strict,
-        stale=stale,
+        Scope(selection.profiles, selection.is_whole, not selection.is_filtered, context.settings.strict),
+        stale,
     )
     write_report(context.report, header, outcomes, footer_line(outcomes, judgement, restarts, timestamp()))
     listener.end(Conclusion(header, outcomes, judgement, context.report, selection.rule or "*"))

@@ -6,7 +6,7 @@ Spec: "Functions" of ``wasm/abi``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from gritstone_conformance.model.values import ZERO, Blob, Mailbox, Message, Object, Step, Tree
 from gritstone_conformance.model.wasm.abi import ABSENT, LIMIT, Host, Reply, Use, read_headers, read_path
@@ -27,7 +27,8 @@ def _message(host: Host, previous: bytes, headers: bytes, content: bytes, out: i
     return _made(host, Message(_maybe(previous), pairs, content), out)
 
 
-def _step(host: Host, previous: bytes, actor: bytes, inbox: bytes, outbox: bytes, core: bytes, out: int) -> Reply:
+def _step(host: Host, *operands: Any) -> Reply:
+    previous, actor, inbox, outbox, core, out = operands
     host.check(
         Use(previous, ("step",), maybe=True, edge=True),
         Use(actor, ("tree",), edge=True),

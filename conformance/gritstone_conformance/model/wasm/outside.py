@@ -5,7 +5,7 @@ Spec: ``wasm/classes``: an auditor that does not run modules.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gritstone_conformance.model.cores import WorkingTree, find
 from gritstone_conformance.model.failures import Failure
@@ -44,19 +44,17 @@ def outside_fault(shelf: Shelf, actor: bytes, proposal: Proposal, last: bytes | 
     return None
 
 
+@dataclass(frozen=True, slots=True)
 class _Outside:
     """One step that is looked at from outside."""
 
-    def __init__(
-        self, shelf: Shelf, proposal: Proposal, last: bytes | None, core: bytes, step: Step, found: Found, updates: bool
-    ) -> None:
-        self.shelf = shelf
-        self.proposal = proposal
-        self.last = last
-        self.core = core
-        self.step = step
-        self.found = found
-        self.updates = updates
+    shelf: Shelf
+    proposal: Proposal
+    last: bytes | None
+    core: bytes
+    step: Step
+    found: Found
+    updates: bool
 
     def check(self) -> None:
         """Raise Failure where something is wrong."""

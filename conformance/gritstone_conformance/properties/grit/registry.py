@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 from hypothesis import strategies as st
 
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.replies import Claims
-from gritstone_conformance.trial import Property, Trial
+from gritstone_conformance.trial import Property, PropertyOptions, Trial
 
 __all__ = ["Given", "each_format", "is_first"]
 
@@ -29,13 +29,9 @@ def each_format(
     *rules: str,
     given: Given | None = None,
     features: tuple[str, ...] = (),
-    kind: str = "property",
-    examples: int | None = None,
-    cost: float | None = None,
-    search_only: bool = False,
     formats: tuple[str, ...] = tuple(FORMATS),
     both: bool = False,
-    reach: Mapping[str, float] | None = None,
+    **options: Unpack[PropertyOptions],
 ) -> tuple[Property, ...]:
     """Return one property per format.
 
@@ -45,13 +41,9 @@ def each_format(
         rules: the rules it judges; the first is blamed where no step names another.
         given: what it draws, or None: it runs once.
         features: what must be claimed.
-        kind: as in :class:`Property`.
-        examples: how many in the profile ``gate``; None: as many as the kind has.
-        cost: as in :class:`Property`.
-        search_only: as in :class:`Property`.
         formats: for which formats; default: all.
         both: whether it needs an implementation that has both formats.
-        reach: as in :class:`Property`.
+        options: as in :class:`Property`.
     """
     return tuple(
         Property(
@@ -60,11 +52,7 @@ def each_format(
             body=partial(_play, body, FORMATS[format_name]),
             given=None if given is None else partial(_given, given, FORMATS[format_name]),
             requires=Requires(tuple(FORMATS) if both else (format_name,), features, ("grit",)),
-            kind=kind,
-            examples=examples,
-            cost=cost,
-            search_only=search_only,
-            reach=reach or {},
+            **options,
         )
         for format_name in formats
     )

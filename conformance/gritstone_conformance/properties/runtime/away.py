@@ -11,7 +11,7 @@ from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms
-from gritstone_conformance.properties.runtime.house import RAN, House
+from gritstone_conformance.properties.runtime.house import RAN, House, Opening
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
 from gritstone_conformance.replies import Json, Ok
@@ -234,7 +234,7 @@ def killed(trial: Trial, fmt: Format) -> None:
     actors = {space: stage.core(space.encode()) for space in _SPACES}
     says = stage.program(programs.append("log", b"x"))
     directory, victim = trial.directory(), trial.spawn()
-    house = House(trial, fmt, directory=directory, process=victim)
+    house = House(trial, fmt, opening=Opening(directory=directory, process=victim))
     house.start()
     house.put(stage.graph)
     house.inject(Injection(each, GENESIS, each) for each in actors.values())
@@ -252,7 +252,7 @@ def killed(trial: Trial, fmt: Format) -> None:
     house.play()
     before = _references(house)
     victim.kill()
-    again = House(trial, fmt, directory=directory, process=victim, create=False)
+    again = House(trial, fmt, opening=Opening(directory=directory, process=victim, create=False))
     again.sent = house.sent
     again.start()
     again.run()

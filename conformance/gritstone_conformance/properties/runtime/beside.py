@@ -19,7 +19,7 @@ from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Blob, Mailbox, Tree, to_base64
 from gritstone_conformance.properties.runtime.double import GENESIS, MOST_STEPS, Terms
-from gritstone_conformance.properties.runtime.house import RAN, House
+from gritstone_conformance.properties.runtime.house import RAN, House, Opening
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES, export
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.replies import Json, Ok, Reply
@@ -52,9 +52,9 @@ class _Pair:
         self.stage = Stage(Graph(fmt))
         self.actor = self.stage.core(b"a", **{name: make(self.stage) for name, make in entries.items()})
         terms, directory = Terms(config=Config(0, 0, 1)), trial.directory()
-        self.first = House(trial, fmt, terms, directory=directory)
+        self.first = House(trial, fmt, terms, Opening(directory=directory))
         self.first.play()
-        self.second = House(trial, fmt, terms, directory=directory, process=trial.spawn(), handle="t", create=False)
+        self.second = House(trial, fmt, terms, Opening(directory, trial.spawn(), "t", create=False))
         self.second.play()
 
     def begin(self) -> None:

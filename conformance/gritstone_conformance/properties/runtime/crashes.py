@@ -17,7 +17,7 @@ from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.properties.runtime.free import scenario
-from gritstone_conformance.properties.runtime.house import House
+from gritstone_conformance.properties.runtime.house import House, Opening
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
 from gritstone_conformance.properties.runtime.kills import DEATH_RULES, NEVER, Ordeal
 from gritstone_conformance.properties.wit.registry import in_each_format
@@ -75,7 +75,7 @@ def _writes_of_first(trial: Trial, fmt: Format, victim: SubjectLike) -> int:
         writes: int = trial.expect("fault.count", {}, ok(writes={"$": "any"}), on=victim)["writes"]
         return writes
 
-    house = House(trial, fmt, directory=trial.directory(), process=victim)
+    house = House(trial, fmt, opening=Opening(directory=trial.directory(), process=victim))
     house.play()
     trial.expect("fault.arm", {"writes": NEVER, "when": "before"}, ok(), on=victim)
     before = count()
@@ -89,7 +89,7 @@ def _writes_of_first(trial: Trial, fmt: Format, victim: SubjectLike) -> int:
 def _dies_at_first(trial: Trial, fmt: Format, victim: SubjectLike, number: int) -> bool:
     """Die before a write of the start that makes an agent, and start again; returns whether there was one to die at."""
     rule = "runtime.agent.bootstrap"
-    house = House(trial, fmt, directory=trial.directory(), process=victim)
+    house = House(trial, fmt, opening=Opening(directory=trial.directory(), process=victim))
     house.play()
     trial.expect("fault.arm", {"writes": number, "when": "before"}, ok(), on=victim)
     try:
@@ -103,7 +103,7 @@ def _dies_at_first(trial: Trial, fmt: Format, victim: SubjectLike, number: int) 
         house.close()
         return False
     victim.kill()
-    house = House(trial, fmt, directory=house.directory, process=victim, create=False, rule=rule)
+    house = House(trial, fmt, opening=Opening(directory=house.directory, process=victim, create=False), rule=rule)
     house.start()
     house.play()
     args: dict[str, Json] = {"store": house.handle, "prefix": "", "after": None, "limit": 10}

@@ -18,7 +18,7 @@ from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.relying import relying
 from gritstone_conformance.properties.runtime.double import GENESIS, Terms
-from gritstone_conformance.properties.runtime.house import House
+from gritstone_conformance.properties.runtime.house import House, Opening
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
 from gritstone_conformance.properties.runtime.situations import note_situations
 from gritstone_conformance.properties.wit.registry import Given, in_each_format
@@ -156,7 +156,7 @@ def two_runtimes(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> No
 
 
 def _one_runtime(trial: Trial, fmt: Format, scenario: Scenario) -> None:
-    house = House(trial, fmt, _terms(scenario), handle="control")
+    house = House(trial, fmt, _terms(scenario), Opening(handle="control"))
     house.start()
     house.play_scenario(scenario)
     house.check()

@@ -12,7 +12,7 @@ from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.runtime.double import Double, Terms
-from gritstone_conformance.properties.runtime.house import House
+from gritstone_conformance.properties.runtime.house import House, Opening
 from gritstone_conformance.properties.runtime.kills import NEVER
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.replies import Json
@@ -64,7 +64,7 @@ def kill_at_each_write(trial: Trial, fmt: Format, halves: list[Half]) -> None:
 
 def _dies(trial: Trial, fmt: Format, victim: SubjectLike, half: Half, number: int) -> bool:
     """Let a process die at a write of a request and judge what it left; returns whether there was such a write."""
-    store = House(trial, fmt, directory=trial.directory(), process=victim)
+    store = House(trial, fmt, opening=Opening(trial.directory(), victim))
     data: dict[str, Json] = {"bytes": to_base64(half.before), "more": False}
     store.ask("grit.import", {"store": "s", **data}, ok(objects={"$": "any"}, refs={"$": "any"}))
     if half.of_runtime:
@@ -80,7 +80,7 @@ def _dies(trial: Trial, fmt: Format, victim: SubjectLike, half: Half, number: in
         if not fault.is_sigkill:
             raise
         victim.kill()
-        store = House(trial, fmt, directory=store.directory, process=victim, create=False, rule=half.rule)
+        store = House(trial, fmt, opening=Opening(store.directory, victim, create=False), rule=half.rule)
         store.play()
         is_dead = True
     else:

@@ -6,6 +6,7 @@ What comes out is judged by the history alone: see ``judging``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from gritstone_conformance.model.continuing import Sent
@@ -15,19 +16,36 @@ from gritstone_conformance.model.history import Verdict
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.runtime.double import MOST_STEPS, Terms, start_args
-from gritstone_conformance.properties.runtime.judging import check_export, export
+from gritstone_conformance.properties.runtime.judging import StoreFacts, check_export, export
 from gritstone_conformance.properties.runtime.situations import note_situations
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import Injection, Scenario
 from gritstone_conformance.trial import Asked, SubjectLike, Trial
 
-__all__ = ["RAN", "House"]
+__all__ = ["RAN", "House", "Opening"]
 
 RAN: Final = {"any": [ok(cause=cause, steps={"$": "any"}, parked={"$": "any"}) for cause in ("max-steps", "rest")]}
 """A run with ``max_steps``: it stops after about as many, or was at rest before."""
 
 _SENT = {"any": [ok(message={"$": "any"}), refused("rejected")]}
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a house opens its store.
+
+    Attributes:
+        directory: where a durable store is; None for one in memory.
+        process: the process that has the store; None for the trial's subject.
+        handle: the handle of the store.
+        create: whether the store is created.
+    """
+
+    directory: str | None = None
+    process: SubjectLike | None = None
+    handle: str = "s"
+    create: bool = True
 
 
 class House:
@@ -43,26 +61,24 @@ class House:
         trial: Trial,
         fmt: Format,
         terms: Terms | None = None,
+        opening: Opening | None = None,
         *,
-        directory: str | None = None,
-        process: SubjectLike | None = None,
-        handle: str = "s",
-        create: bool = True,
         rule: str | None = None,
     ) -> None:
         self.trial = trial
         self.fmt = fmt
         self.terms = terms if terms is not None else Terms()
-        self.directory = directory
-        self.process = process
-        self.handle = handle
+        opening = opening if opening is not None else Opening()
+        self.directory = directory = opening.directory
+        self.process = opening.process
+        self.handle = handle = opening.handle
         self.sent: list[Sent] = []
         self.last: History | None = None
         self._waiting: list[Asked] = []
         backend: dict[str, Json] = (
             {"backend": "memory"} if directory is None else {"backend": "durable", "dir": directory}
         )
-        self.ask("grit.open", {"store": handle, "format": fmt.name, **backend, "create": create}, ok(), rule)
+        self.ask("grit.open", {"store": handle, "format": fmt.name, **backend, "create": opening.create}, ok(), rule)
 
     @property
     def runtime(self) -> str:
@@ -138,10 +154,7 @@ class House:
             self.trial,
             export(self.trial, self.handle, self.process),
             at_rest=at_rest,
-            max_attempts=self.terms.config.max_attempts,
-            is_whole=is_whole,
-            sent=self.sent,
-            before=self.last,
+            known=StoreFacts(self.terms.config.max_attempts, is_whole, self.sent, self.last),
             rules=rules,
         )
         self.last = verdict.history

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from gritstone_conformance.model.bundle import scan
@@ -16,13 +17,30 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.results.extracts import extract
 from gritstone_conformance.trial import SubjectLike, Trial
 
-__all__ = ["HISTORY_RULES", "check_export", "export", "fail_for"]
+__all__ = ["HISTORY_RULES", "StoreFacts", "check_export", "export", "fail_for"]
 
 HISTORY_RULES: Final = (
     *dict.fromkeys(rule for _, rule in FAULTS.values()),
     *("wit.update.merge", "wit.update.refused", "wit.genesis.again"),
 )
 """Every rule that the history checker can name."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What is known of a store besides its export.
+
+    Attributes:
+        max_attempts: after how many failures actors are marked.
+        is_whole: whether no actor was ever collected and no history cut; then nothing may have to be believed.
+        sent: what was injected.
+        before: the history of an earlier export of the same store.
+    """
+
+    max_attempts: int | None = None
+    is_whole: bool = True
+    sent: Sequence[Sent] = ()
+    before: History | None = None
 
 
 def export(
@@ -45,10 +63,7 @@ def check_export(
     data: bytes,
     *,
     at_rest: bool,
-    max_attempts: int | None = None,
-    is_whole: bool = True,
-    sent: Sequence[Sent] = (),
-    before: History | None = None,
+    known: StoreFacts | None = None,
     rules: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Judge an exported history; raises Divergence for the finding that is named.
@@ -57,20 +72,18 @@ def check_export(
         trial: the trial.
         data: the bundle.
         at_rest: whether the runtime said that it is at rest.
-        max_attempts: after how many failures actors are marked.
-        is_whole: whether no actor was ever collected and no history cut; then nothing may have to be believed.
-        sent: what was injected.
-        before: the history of an earlier export of the same store.
+        known: what else is known of the store.
         rules: for some faults, the rule that is broken where they are found in this place.
     """
-    verdict = check_history(scan(data), at_rest=at_rest, max_attempts=max_attempts, is_whole=is_whole)
+    known = known if known is not None else StoreFacts()
+    verdict = check_history(scan(data), at_rest=at_rest, max_attempts=known.max_attempts, is_whole=known.is_whole)
     findings: list[Finding] = list(verdict.findings)
     if not findings and verdict.history is not None:
-        findings += check_sent(verdict.history, sent)
-        findings += check_continued(before, verdict.history) if before is not None else ()
+        findings += check_sent(verdict.history, known.sent)
+        findings += check_continued(known.before, verdict.history) if known.before is not None else ()
     if findings:
         fail_for(trial, findings[0], (rules or {}).get(findings[0].fault), verdict.history)
-    if is_whole and verdict.unverified:
+    if known.is_whole and verdict.unverified:
         trial.fail(
             "nothing to believe", verdict.unverified[0], words="history unverified", rule="runtime.history.bundle"
         )

@@ -23,8 +23,8 @@ from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.runtime.double import Terms
-from gritstone_conformance.properties.runtime.house import House
-from gritstone_conformance.properties.runtime.judging import check_export, export
+from gritstone_conformance.properties.runtime.house import House, Opening
+from gritstone_conformance.properties.runtime.judging import StoreFacts, check_export, export
 from gritstone_conformance.properties.runtime.remains import check_heals, check_pairs, check_removals
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.scripts import Act, Script
@@ -216,7 +216,7 @@ class Ordeal:
     def _begin(self) -> tuple[House, _Known]:
         """Make a new store with what the script begins with."""
         trial, victim = self._trial, self._victim
-        house = House(trial, self._fmt, self._terms, directory=trial.directory(), process=victim)
+        house = House(trial, self._fmt, self._terms, Opening(directory=trial.directory(), process=victim))
         self._directory = house.directory
         known = _Known(last=self._origin if self._origin.agent is not None else None)
         data: dict[str, Json] = {"bytes": to_base64(self._script.bundle), "more": False}
@@ -293,10 +293,10 @@ class Ordeal:
     def _reopen(self, known: _Known) -> House:
         """Open the store in a fresh process, as the death left it."""
         house = House(
-            *(self._trial, self._fmt, self._terms),
-            directory=self._directory,
-            process=self._victim,
-            create=False,
+            self._trial,
+            self._fmt,
+            self._terms,
+            Opening(self._directory, self._victim, create=False),
             rule="runtime.recover.step",
         )
         house.play()
@@ -319,10 +319,7 @@ class Ordeal:
             trial,
             data,
             at_rest=False,
-            max_attempts=script.max_attempts,
-            is_whole=script.is_whole,
-            sent=known.sent,
-            before=known.last,
+            known=StoreFacts(script.max_attempts, script.is_whole, known.sent, known.last),
             rules={**_FOUND, "bundle": damage, **script.found},
         )
         found = verdict.history
@@ -338,10 +335,7 @@ class Ordeal:
             trial,
             export(trial, house.handle, self._victim),
             at_rest=True,
-            max_attempts=script.max_attempts,
-            is_whole=script.is_whole,
-            sent=known.sent,
-            before=known.last,
+            known=StoreFacts(script.max_attempts, script.is_whole, known.sent, known.last),
             rules=rules,
         )
         known.last = verdict.history

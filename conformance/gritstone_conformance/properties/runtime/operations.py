@@ -12,7 +12,7 @@ from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.relying import relying
 from gritstone_conformance.properties.runtime.double import GENESIS, MOST_STEPS, Double, Terms, start_args
-from gritstone_conformance.properties.runtime.house import RAN, House
+from gritstone_conformance.properties.runtime.house import RAN, House, Opening
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
@@ -94,7 +94,7 @@ def _waiting_house(trial: Trial, fmt: Format) -> House:
     senders = [stage.core(b"sender %d" % number) for number in range(3)]
     log = stage.program(programs.append("log", b"x"))
     say = stage.program(programs.send(0, 1) + programs.send(0, 1, "two"), target, log)
-    house = House(trial, fmt, handle="t")
+    house = House(trial, fmt, opening=Opening(handle="t"))
     house.start()
     house.put(stage.graph)
     house.inject(Injection(each, GENESIS, each) for each in (*senders, maker))
@@ -298,7 +298,7 @@ def _unmoved(trial: Trial, fmt: Format) -> None:
     stage = Stage(Graph(fmt))
     actor = stage.core(b"a")
     logs = [stage.program(programs.sleep(1) + programs.append("log", word)) for word in (b"z", b"y")]
-    house = House(trial, fmt, handle="control")
+    house = House(trial, fmt, opening=Opening(handle="control"))
     house.start()
     house.put(stage.graph)
     house.inject([Injection(actor, GENESIS, actor)])

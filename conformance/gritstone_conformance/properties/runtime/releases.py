@@ -7,7 +7,7 @@ from typing import Final
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms
-from gritstone_conformance.properties.runtime.judging import HISTORY_RULES, check_export
+from gritstone_conformance.properties.runtime.judging import HISTORY_RULES, StoreFacts, check_export
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.tape import Tape
@@ -26,7 +26,7 @@ _PRUNE: Final = "runtime.cut.prune"
 
 def _judge(trial: Trial, double: Double, rule: str) -> None:
     """The store is the model's, byte for byte, and its history is legal."""
-    check_export(trial, double.export(rule=rule), at_rest=True, is_whole=False)
+    check_export(trial, double.export(rule=rule), at_rest=True, known=StoreFacts(is_whole=False))
 
 
 def _says(double: Double, mt: str = "") -> bytes:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Unpack
 
 from gritstone_conformance.attachment.claims import EXECUTOR
 from gritstone_conformance.cases import Requires
@@ -14,7 +14,7 @@ from gritstone_conformance.model.wasm.admission import NotAdmitted, admit
 from gritstone_conformance.model.wasm.metering import meter
 from gritstone_conformance.properties.wit.registry import Given
 from gritstone_conformance.replies import Json
-from gritstone_conformance.trial import Asked, Property, Trial
+from gritstone_conformance.trial import Asked, Property, PropertyOptions, Trial
 
 __all__ = ["admitting", "answering", "metering", "not_admitted", "of_engines", "of_modules"]
 
@@ -49,7 +49,7 @@ def metering(module: bytes, rule: str | None = None, entry: str = "wit", pages: 
 
 
 def of_engines(
-    name: str, body: Callable[..., None], *rules: str, given: Given | None = None, **more: Any
+    name: str, body: Callable[..., None], *rules: str, given: Given | None = None, **options: Unpack[PropertyOptions]
 ) -> tuple[Property, ...]:
     """Return a property of engines, which no format changes: it is run in the first claimed format.
 
@@ -58,14 +58,14 @@ def of_engines(
         body: takes the trial, the format, and what ``given`` draws.
         rules: the rules it judges.
         given: what it draws, whatever the format, or None.
-        more: members of :class:`Property`.
+        options: as in :class:`Property`.
     """
 
     def play(trial: Trial, **drawn: Any) -> None:
         body(trial, FORMATS[trial.claims.formats[0]], **drawn)
 
     draws = None if given is None else given(next(iter(FORMATS.values())))
-    return (Property(name, rules, play, draws, Requires((), (EXECUTOR,), ("wit",)), **more),)
+    return (Property(name, rules, play, draws, Requires((), (EXECUTOR,), ("wit",)), **options),)
 
 
 def of_modules(
@@ -73,12 +73,8 @@ def of_modules(
     body: Callable[..., None],
     *rules: str,
     given: Any = None,
-    examples: int | None = None,
-    cost: float | None = None,
-    search_only: bool = False,
-    reach: Mapping[str, float] | None = None,
+    **options: Unpack[PropertyOptions],
 ) -> Property:
     """Return a property of modules alone: no store, no format."""
     requires = Requires((), (EXECUTOR,), ("wit",))
-    more: dict[str, Any] = {"examples": examples, "cost": cost, "search_only": search_only, "reach": reach or {}}
-    return Property(name, rules, body, given, requires, **more)
+    return Property(name, rules, body, given, requires, **options)

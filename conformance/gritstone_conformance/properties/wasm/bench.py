@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from gritstone_conformance.cases import Requires
 from gritstone_conformance.model.executor import Executor
@@ -23,7 +23,7 @@ from gritstone_conformance.properties.wit.workbench import Actor, Workbench
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.guests import add_module
 from gritstone_conformance.strategies.host_calls import Script
-from gritstone_conformance.trial import Property, Trial
+from gritstone_conformance.trial import Property, PropertyOptions, Trial
 
 __all__ = ["MAIN", "GuestBench", "in_one_format", "of_executors"]
 
@@ -139,25 +139,10 @@ def of_executors(
     *rules: str,
     given: Given | None = None,
     features: tuple[str, ...] = (),
-    examples: int | None = None,
-    cost: float | None = None,
-    search_only: bool = False,
-    kind: str = "property",
-    reach: Mapping[str, float] | None = None,
+    **options: Unpack[PropertyOptions],
 ) -> tuple[Property, ...]:
     """Return one property per format, for implementations of single steps of modules, with or without a runtime."""
-    found = in_each_format(
-        name,
-        body,
-        *rules,
-        given=given,
-        features=("wasm.executor", *features),
-        kind=kind,
-        examples=examples,
-        cost=cost,
-        search_only=search_only,
-        reach=reach,
-    )
+    found = in_each_format(name, body, *rules, given=given, features=("wasm.executor", *features), **options)
     return tuple(replace(prop, requires=replace(prop.requires, profiles=_profiles(features))) for prop in found)
 
 

@@ -17,8 +17,8 @@ from gritstone_conformance.model.values import Blob, Mailbox, to_base64
 from gritstone_conformance.model.wasm.handoff import adopt, release
 from gritstone_conformance.properties.runtime.double import GENESIS
 from gritstone_conformance.properties.runtime.halves import Half, kill_at_each_write
-from gritstone_conformance.properties.runtime.house import House
-from gritstone_conformance.properties.runtime.judging import HISTORY_RULES, check_export
+from gritstone_conformance.properties.runtime.house import House, Opening
+from gritstone_conformance.properties.runtime.judging import HISTORY_RULES, StoreFacts, check_export
 from gritstone_conformance.properties.runtime.kills import NEVER
 from gritstone_conformance.properties.wasm.doubles import KEEPS, PUPPET_GRANTS, GuestDouble, move_references
 from gritstone_conformance.properties.wit.registry import in_each_format
@@ -233,7 +233,7 @@ def known_elsewhere(trial: Trial, fmt: Format) -> None:
         for sender, message in house.mail(rule=_AGENT):
             house.ack(sender, message, rule=_AGENT)
         house.mail(rule=_AGENT)
-        check_export(trial, house.export(rule=_AGENT), at_rest=True, is_whole=False)
+        check_export(trial, house.export(rule=_AGENT), at_rest=True, known=StoreFacts(is_whole=False))
         _hand(house, "release", actor)
         house.play()
         bundle = house.pair.export([f"moved/{actor.hex()}"], rule=_AGENT) or b""
@@ -268,7 +268,7 @@ def at_home_again(trial: Trial, fmt: Format) -> None:
         house.effects(rule=_AGENT)
         house.ask_guest(actor, b"s")
         house.mail(rule=_AGENT)
-        check_export(trial, house.export(rule=_AGENT), at_rest=True, is_whole=False)
+        check_export(trial, house.export(rule=_AGENT), at_rest=True, known=StoreFacts(is_whole=False))
         house.compare()
         trial.expect("grit.close", {"store": "s"}, {"ok": {}})
 
@@ -304,14 +304,15 @@ def killed(trial: Trial, fmt: Format) -> None:
     for op, bundle, finished in (("release", at_home, "moved"), ("adopt", still, "heads")):
         for number in range(1, _MOST_WRITES):
             deaths += 1
-            store = House(trial, fmt, directory=trial.directory(), process=victim)
+            store = House(trial, fmt, opening=Opening(trial.directory(), victim))
             data: dict[str, Json] = {"bytes": to_base64(bundle), "more": False}
             store.ask("grit.import", {"store": "s", **data}, ok(objects={"$": "any"}, refs={"$": "any"}))
             store.play()
-            is_dead = _die(trial, store, op, actor, step, (number + 1) // 2, ("before", "after")[number % 2])
+            death: dict[str, Json] = {"writes": (number + 1) // 2, "when": ("before", "after")[number % 2]}
+            is_dead = _die(trial, store, op, actor, step, death)
             if is_dead:
                 victim.kill()
-                store = House(trial, fmt, directory=store.directory, process=victim, create=False, rule=_OWNER)
+                store = House(trial, fmt, opening=Opening(store.directory, victim, create=False), rule=_OWNER)
             found = _owners(trial, store, actor, step)
             if found == ["heads", "moved"] or not found or (not is_dead and found != [finished]):
                 trial.fail("exactly one of heads and moved", found, words="not one owner after a death", rule=_OWNER)
@@ -351,10 +352,10 @@ def killed_with_an_agent(trial: Trial, fmt: Format) -> None:
     kill_at_each_write(trial, fmt, halves)
 
 
-def _die(trial: Trial, store: House, op: str, actor: bytes, step: bytes, number: int, when: str) -> bool:
+def _die(trial: Trial, store: House, op: str, actor: bytes, step: bytes, death: dict[str, Json]) -> bool:
     """Ask for a half of a handoff with the death due; returns whether it died."""
     victim = store.process
-    trial.expect("fault.arm", {"writes": number, "when": when}, ok(), on=victim)
+    trial.expect("fault.arm", death, ok(), on=victim)
     try:
         args: dict[str, Json] = {"store": "s", "actor": actor.hex()}
         trial.expect(f"wasm.{op}", args, ok(step=step.hex()), on=victim, rule=_OWNER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 from hypothesis import strategies as st
 
@@ -15,7 +15,7 @@ from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.replies import Claims
 from gritstone_conformance.strategies.casting import GuestFormat
 from gritstone_conformance.strategies.tape import from_tape
-from gritstone_conformance.trial import Divergence, Property, Trial
+from gritstone_conformance.trial import Divergence, Property, PropertyOptions, Trial
 
 __all__ = ["Given", "in_each_format", "played_by_guests", "tape"]
 
@@ -29,11 +29,7 @@ def in_each_format(
     *rules: str,
     given: Given | None = None,
     features: tuple[str, ...] = ("external",),
-    kind: str = "property",
-    examples: int | None = None,
-    cost: float | None = None,
-    search_only: bool = False,
-    reach: Mapping[str, float] | None = None,
+    **options: Unpack[PropertyOptions],
 ) -> tuple[Property, ...]:
     """Return one property per format.
 
@@ -44,11 +40,7 @@ def in_each_format(
         given: what it draws, or None: it runs once.
         features: what must be claimed in addition to the profile (``runtime`` for cases of ``harness``, ``wit`` for
             those of executors of modules, which need not claim ``wasm``).
-        kind: as in :class:`Property`.
-        examples: how many in the profile ``gate``; None: as many as the kind has.
-        cost: as in :class:`Property`.
-        search_only: as in :class:`Property`.
-        reach: as in :class:`Property`.
+        options: as in :class:`Property`.
     """
     profile = "wit" if EXECUTOR in features else name.partition("/")[0].replace("harness", "runtime")
     return tuple(
@@ -58,11 +50,7 @@ def in_each_format(
             body=partial(_play, body, fmt),
             given=None if given is None else partial(_given, given, fmt),
             requires=Requires((format_name,), features, (profile,)),
-            kind=kind,
-            examples=examples,
-            cost=cost,
-            search_only=search_only,
-            reach=reach or {},
+            **options,
         )
         for format_name, fmt in FORMATS.items()
     )
