@@ -1,8 +1,8 @@
-"""The adapter: gritstone enters by everyone's door.
+"""The adapter: runs gritstone in the suite like any other implementation.
 
 ``python -m gritstone.harness`` speaks newline-delimited JSON on standard input and output, or on a socket.
-``wire`` spells values, ``arguments`` holds the closed schemas, ``operations`` translates, ``adapter`` keeps
-order, ``server`` moves bytes.
+``wire`` encodes and decodes values, ``arguments`` has the closed schemas, ``operations`` runs requests, ``adapter``
+answers them in order, and ``server`` transfers bytes.
 """
 
 from __future__ import annotations

@@ -10,16 +10,16 @@ from gritstone.harness.server import listen, serve_stdio
 from gritstone.harness.wire import ArgumentError
 
 _COLLECT_AT = 10_000
-"""How many more containers there may be before garbage is looked for; most of those of a request live as long as it."""
+"""The number of new containers that starts a garbage collection; most containers of a request end with the request."""
 
 
 def main() -> int:
-    """Serve until told to stop; give the exit code."""
+    """Serve until a client sends ``bye``; return the exit code."""
     gc.freeze()
     gc.set_threshold(_COLLECT_AT)
     claims, address = Claims(), None
     if len(sys.argv) > 1:
-        # Reading options takes longer than all the rest of a start without any.
+        # Loading the option parser takes longer than the rest of a start without options.
         from gritstone.harness.options import read_options
 
         claims, address = read_options(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""The adapter: request lines in, reply lines out, in order, without I/O of its own.
+"""The adapter: accepts request lines and returns reply lines, in order, without I/O.
 
 ::
 
@@ -8,7 +8,7 @@
     the operation      a Refusal: refused;  anything else that it raises: error
 
 Consecutive ``grit.put`` requests on one durable store that arrive together are stored in one update. Their
-replies, and what any later request sees, are those of one put after the other; but they cost one commit.
+replies and the effects on later requests are the same as for separate puts, but they cost one commit.
 
 Spec: :rule:`harness.reply.order`, :rule:`harness.reply.total`, :rule:`harness.state.sequential`.
 """
@@ -36,10 +36,10 @@ _CHOSEN = (("backend", "durable", "durable"), ("schedule", "chosen", "schedule")
 
 
 class Adapter:
-    """Answer one client.
+    """The session of one client.
 
     Attributes:
-        ended: whether ``bye`` was answered; nothing must be read after it.
+        ended: whether ``bye`` was answered; the caller must not read further input.
     """
 
     def __init__(self, claims: Claims) -> None:
@@ -53,8 +53,8 @@ class Adapter:
             lines: whole request lines, without their LF.
 
         Yields:
-            For each request, in order, its reply line with its LF, until ``bye``. And nothing, as no bytes, before a
-            request that may take its time: what was answered before should not wait for it.
+            For each request, in order, its reply line with its LF, until ``bye``. Before a request that may take long,
+            empty bytes: the caller should send the earlier replies first.
 
         Raises:
             ArgumentError: a line cannot be answered; every line before it was.
@@ -95,14 +95,14 @@ class Adapter:
             return write_frame(seq, "refused", _refusal(refusal))
         except ArgumentError as error:
             return write_frame(seq, "error", {"message": str(error)})
-        except Exception as error:  # noqa: BLE001 - the door: our own faults are answered, too, as faults
+        except Exception as error:  # noqa: BLE001 - defects of gritstone are answered too, as errors
             return write_frame(seq, "error", _fault(error))
         if len(reply) > self._session.claims.frame_bytes:
-            return write_frame(seq, "error", {"message": f"a reply of {len(reply)} bytes does not fit a frame"})
+            return write_frame(seq, "error", {"message": f"the reply is too long for a frame: {len(reply)} bytes"})
         return reply
 
     def _unclaimed(self, op: str, values: Arguments) -> str | None:
-        """Give the profile, feature or format that a request needs and that is not claimed."""
+        """Return the profile, feature or format that a request needs and that is not claimed."""
         claims = self._session.claims
         if op.startswith("wasm.") and "wasm" not in claims.profiles:
             return "wasm"
@@ -145,7 +145,7 @@ class Adapter:
             values = [read_arguments(op, args) for _, op, args in group]
             store = self._session.handles[values[0]["store"]].store
             answers = store.put_group([(one["bytes"], one.get("id")) for one in values])
-        except Exception:  # noqa: BLE001 - each put is answered alone, where every fault is answered
+        except Exception:  # noqa: BLE001 - each put is then answered separately, and its error with it
             yield from map(self._answer, group)
             return
         for (seq, _, _), answer in zip(group, answers, strict=True):
@@ -163,7 +163,7 @@ def _refusal(refusal: Refusal) -> Json:
 
 
 def _fault(error: Exception) -> Json:
-    # Loaded by need: it takes a good part of a start.
+    # Loaded on demand: it takes a large part of a start.
     import traceback
 
     traceback.print_exception(error, file=sys.stderr)

@@ -1,8 +1,8 @@
-"""The closed schema of each operation's arguments, as one table.
+"""The closed schemas of the arguments of all operations, as one table.
 
-A member is read and checked in one go: ids become 32 bytes, base64url becomes bytes, objects become objects.
-Anything that does not fit raises ``ArgumentError``. The same shapes for other readers stand in
-``spec/schemas/request.schema.json``; ``reference/tests/test_arguments.py`` holds the two together.
+A member is decoded and checked at once: ids become 32 bytes, base64url becomes bytes, JSON objects become objects.
+A value that does not match raises ``ArgumentError``. ``spec/schemas/request.schema.json`` has the same schemas for
+other readers; ``reference/tests/test_arguments.py`` compares the two.
 
 Spec: :rule:`harness.reply.fault-is-error`, :rule:`harness.bytes.canonical`.
 """
@@ -42,7 +42,7 @@ _SPEC = re.compile(r"(?=.{1,16}\Z)(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)")
 def _uint(least: int, most: int) -> _Read:
     def read(value: Json) -> int:
         if type(value) is not int or not least <= value <= most:
-            raise ArgumentError(f"no integer from {least} to {most}")
+            raise ArgumentError(f"expected an integer from {least} to {most}")
         return value
 
     return read
@@ -51,7 +51,7 @@ def _uint(least: int, most: int) -> _Read:
 def _word(pattern: re.Pattern[str]) -> _Read:
     def read(value: Json) -> str:
         if type(value) is not str or pattern.fullmatch(value) is None:
-            raise ArgumentError(f"no text of the form {pattern.pattern}")
+            raise ArgumentError(f"expected a text of the form {pattern.pattern}")
         return value
 
     return read
@@ -59,25 +59,25 @@ def _word(pattern: re.Pattern[str]) -> _Read:
 
 def _text(value: Json) -> str:
     if type(value) is not str:
-        raise ArgumentError("no text")
+        raise ArgumentError("expected a text")
     return value
 
 
 def _full_text(value: Json) -> str:
     if not _text(value):
-        raise ArgumentError("an empty text")
+        raise ArgumentError("expected a text that is not empty")
     return str(value)
 
 
 def _path(value: Json) -> str:
     if not _text(value).startswith("/"):
-        raise ArgumentError("no absolute path")
+        raise ArgumentError("expected an absolute path")
     return str(value)
 
 
 def _bool(value: Json) -> bool:
     if type(value) is not bool:
-        raise ArgumentError("no boolean")
+        raise ArgumentError("expected a boolean")
     return value
 
 
@@ -88,7 +88,7 @@ def _or_none(read: _Read) -> _Read:
 def _list(read: _Read, most: int = _MAX_UINT, least: int = 0) -> _Read:
     def read_list(value: Json) -> list[Any]:
         if type(value) is not list or not least <= len(value) <= most:
-            raise ArgumentError("no list of the right length")
+            raise ArgumentError(f"expected a list of {least} to {most} items")
         return [read(item) for item in value]
 
     return read_list
@@ -97,7 +97,7 @@ def _list(read: _Read, most: int = _MAX_UINT, least: int = 0) -> _Read:
 def _one_of(*words: str) -> _Read:
     def read(value: Json) -> str:
         if type(value) is not str or value not in words:
-            raise ArgumentError(f"none of {', '.join(words)}")
+            raise ArgumentError(f"expected one of {', '.join(words)}")
         return value
 
     return read
@@ -108,12 +108,12 @@ _CHANGE_MEMBERS = {"name", "old", "new"}
 
 def _change(value: Json) -> Change:
     if type(value) is not dict or value.keys() != _CHANGE_MEMBERS:
-        raise ArgumentError("no change of a reference")
+        raise ArgumentError("expected a change of a reference")
     return Change(_text(value["name"]), _optional_id(value["old"]), _optional_id(value["new"]))
 
 
 def _object(value: Json) -> Object | Invalid:
-    """Read an object; a repeated key is a refusal that has to wait until the format was looked at."""
+    """Read an object; a repeated key is a refusal that must wait until the format was checked."""
     try:
         return read_object(value)
     except Invalid as refusal:
@@ -126,19 +126,19 @@ def _optional_id(value: Json) -> ObjectId | None:
 
 def _mail(value: Json) -> tuple[ObjectId, ObjectId]:
     if type(value) is not list or len(value) != 2:
-        raise ArgumentError("no pair of sender and message")
+        raise ArgumentError("expected a pair of sender and message")
     return read_id(value[0]), read_id(value[1])
 
 
 def _header(value: Json) -> tuple[str, str]:
     if type(value) is not list or len(value) != 2:
-        raise ArgumentError("no pair of header key and value")
+        raise ArgumentError("expected a pair of header key and value")
     return _text(value[0]), _text(value[1])
 
 
 def _u64(value: Json) -> int:
     if type(value) is not str or _U64.fullmatch(value) is None or int(value) > _MAX_U64:
-        raise ArgumentError(f"no text of an integer from 0 to {_MAX_U64}")
+        raise ArgumentError(f"expected a text of an integer from 0 to {_MAX_U64}")
     return int(value)
 
 
@@ -149,14 +149,14 @@ def _effect(value: Json) -> tuple[ObjectId, ObjectId]:
 
 def _outcome(value: Json) -> dict[str, bytes | str]:
     if type(value) is not dict or value.keys() not in ({"ok"}, {"failed"}):
-        raise ArgumentError("neither an ok nor a failed outcome")
+        raise ArgumentError("expected an outcome `ok` or `failed`")
     return {"ok": read_bytes(value["ok"])} if "ok" in value else {"failed": _text(value["failed"])}
 
 
 def _secret(value: Json) -> bytes:
     secret = read_bytes(value)
     if len(secret) != _SECRET_BYTES:
-        raise ArgumentError(f"a secret of {len(secret)} bytes")
+        raise ArgumentError(f"wrong length of a secret: {len(secret)} bytes")
     return secret
 
 
@@ -268,7 +268,7 @@ _CHOICES: Mapping[str, Callable[[Arguments], bool]] = {
     "grit.export": lambda args: ("to" in args) != ("cursor" in args),
     "grit.import": lambda args: args.keys() in ({"store", "from"}, {"store", "bytes", "more"}),
 }
-"""What the members of an operation must fulfil together."""
+"""The conditions on several members of an operation together."""
 
 ARGUMENTS: Mapping[str, Mapping[str, tuple[_Read, bool]]] = MappingProxyType(
     {
@@ -276,7 +276,7 @@ ARGUMENTS: Mapping[str, Mapping[str, tuple[_Read, bool]]] = MappingProxyType(
         for op, members in _ALL.items()
     }
 )
-"""Members by operation: how each is read, and whether it must be there."""
+"""Members by operation: how each is read, and whether it is required."""
 
 _REQUIRED = {op: {name for name, (_, needed) in members.items() if needed} for op, members in ARGUMENTS.items()}
 
@@ -289,17 +289,17 @@ def read_arguments(op: str, args: Json) -> Arguments:
     """
     members = ARGUMENTS[op]
     if type(args) is not dict or not _REQUIRED[op] <= args.keys():
-        raise ArgumentError(f"{op}: a member is missing")
+        raise ArgumentError(f"{op}: a required member is missing")
     values: Arguments = {}
     for name, value in args.items():
         member = members.get(name)
         if member is None:
-            raise ArgumentError(f"{op}: no member {name!a}")
+            raise ArgumentError(f"{op}: unknown member {name!a}")
         try:
             values[name] = member[0](value)
         except ArgumentError as error:
             raise ArgumentError(f"{op}: {name}: {error}") from None
     choice = _CHOICES.get(op)
     if choice is not None and not choice(values):
-        raise ArgumentError(f"{op}: members that do not go together")
+        raise ArgumentError(f"{op}: the members contradict each other")
     return values

@@ -1,4 +1,4 @@
-"""What the adapter claims: formats, profiles, features and limits, and what a ``hello`` makes of them.
+"""The claims of the adapter: formats, profiles, features and limits, and how ``hello`` changes them.
 
 Spec: :rule:`harness.hello.honest`, :rule:`harness.hello.stable`, :rule:`harness.hello.limits`.
 """
@@ -45,15 +45,15 @@ _LINE_OVERHEAD_BYTES = 1_024
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Say what is claimed.
+    """The claims.
 
     Attributes:
         formats: names of object formats, at least one.
         profiles: names of profiles.
         features: names of features; ``connect`` only while serving a socket.
-        limits: as configured; ``object_bytes`` shrinks to what a frame carries.
-        window: unanswered requests.
-        frame_bytes: bytes of one line with its LF.
+        limits: as configured; ``object_bytes`` is reduced to what a frame can carry.
+        window: the most unanswered requests.
+        frame_bytes: the maximum length of one line with its LF.
         wasm_pages: the largest memory of a Wasm actor, in pages of 64 KiB.
     """
 
@@ -74,7 +74,7 @@ class Claims:
         return replace(self, profiles=tuple(one for one in self.profiles if one not in lost), features=features)
 
     def within(self, frame_bytes: int, window: int) -> Claims:
-        """Shrink to what the other side offers.
+        """Reduce the claims to the offer of the other side.
 
         Spec: :rule:`harness.hello.limits`, :rule:`wasm.host.limits`.
         """
@@ -85,13 +85,13 @@ class Claims:
         return agreement if limits.object_bytes >= _WASM_OBJECT_BYTES else agreement.without({"wasm"})
 
     def hello(self, args: Arguments) -> Json:
-        """Answer ``hello`` with what is in force.
+        """Return the reply to ``hello``: the claims in force.
 
         Raises:
-            Rejected: no protocol in common.
+            Rejected: there is no common protocol.
         """
         if _PROTOCOL not in args["protocol"]:
-            raise Rejected("no protocol in common", rule="harness.hello.any-time", got=args["protocol"])
+            raise Rejected("there is no common protocol", rule="harness.hello.any-time", got=args["protocol"])
         limits = {
             "object_bytes": self.limits.object_bytes,
             "tree_depth": self.limits.tree_depth,

@@ -1,7 +1,7 @@
-"""Dying on demand: durable writes are counted, and one of them can be the last thing the process does.
+"""Kills on demand: counts durable writes, and ends the process at a given one.
 
-A durable write is an update of a durable engine that changes something. ``before`` dies in the transaction, once all
-changes are made and nothing is committed; ``after`` dies once the commit has returned.
+A durable write is an update of a durable engine that changes something. ``before`` ends the process in the transaction,
+after all changes were made and before the commit; ``after`` ends it after the commit has returned.
 
 Spec: :rule:`harness.fault.exact`, :rule:`harness.fault.counts-all`.
 """
@@ -22,10 +22,10 @@ _T = TypeVar("_T")
 
 
 class Writes:
-    """Count the durable writes of this process.
+    """The count of the durable writes of this process.
 
     Attributes:
-        count: how many there were.
+        count: the number of writes so far.
     """
 
     def __init__(self) -> None:
@@ -34,21 +34,21 @@ class Writes:
         self._when = ""
 
     def arm(self, writes: int, when: str) -> None:
-        """Die at a write.
+        """End the process at a write.
 
         Args:
-            writes: at the how many-th from now, at least 1.
-            when: ``before`` or ``after`` it.
+            writes: the number of the write, counted from now; at least 1.
+            when: ``before`` or ``after`` that write.
         """
         self._last, self._when = self.count + writes, when
 
     def begin(self) -> None:
-        """Be told that something is about to be written."""
+        """Record that a write is about to be committed."""
         if self._when == "before" and self.count + 1 == self._last:
             _die()
 
     def end(self) -> None:
-        """Be told that something was written."""
+        """Record that a write was committed."""
         self.count += 1
         if self._when == "after" and self.count == self._last:
             _die()
@@ -59,7 +59,7 @@ def _die() -> None:
 
 
 class _CountedBatch:
-    """See whether a batch changes anything."""
+    """A batch that records whether it changes anything."""
 
     __slots__ = ("_inner", "changed")
 
@@ -89,7 +89,7 @@ class _CountedBatch:
 
 
 class CountedEngine(Engine):
-    """Pass everything on to a durable engine, and count what it writes."""
+    """An engine that forwards to a durable engine, and counts its writes."""
 
     def __init__(self, inner: Engine, writes: Writes) -> None:
         self._inner = inner
@@ -118,7 +118,7 @@ class CountedEngine(Engine):
         return result
 
     def scrub(self) -> None:
-        """Scrub; whoever reads the store sees no difference."""
+        """Scrub; readers of the store see no difference."""
         self._inner.scrub()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Handles: names that the suite gives to open stores, and what is in progress on them.
+"""Handles: names that the suite gives to open stores, and their transfers in progress.
 
 Several handles on one directory share one store, since a process may open an LMDB environment only once.
 
@@ -29,7 +29,7 @@ _PIECE_BYTES = 1 << 20
 
 
 class Export:
-    """Give a bundle in pieces, from one snapshot."""
+    """An export: yields a bundle in pieces, from one snapshot."""
 
     def __init__(self, store: Store, names: list[str] | None, label: str) -> None:
         self._label = label
@@ -42,12 +42,12 @@ class Export:
 
     @property
     def cursor(self) -> str | None:
-        """Give the text that asks for the next piece; None if there is none."""
+        """Return the cursor of the next piece; None if there is none."""
         return None if self._next is None else f"{self._label}.{self._given}"
 
     def take(self) -> bytes:
-        """Give the next piece."""
-        assert self._next is not None, "whoever has a cursor has a piece to come"
+        """Return the next piece."""
+        assert self._next is not None, "a cursor exists only while a piece is left"
         piece, self._next = self._next, next(self._pieces, None)
         self._given += 1
         return piece
@@ -60,14 +60,14 @@ class Export:
 
 @dataclass(slots=True)
 class Handle:
-    """Hold an open store and the transfers in progress on it.
+    """An open store and its transfers in progress.
 
     Attributes:
         store: the store, perhaps shared with other handles.
-        directory: where it lives; None for a memory store.
+        directory: where the store is; None for a memory store.
         export: the export in progress.
-        exports: how many exports were begun.
-        arrived: the pieces of the import in progress.
+        exports: the number of exports that were begun.
+        arrived: the received pieces of the import in progress.
     """
 
     store: Store
@@ -83,16 +83,16 @@ class Handle:
             self.export = None
 
     def end_import(self) -> None:
-        """Drop the pieces that have arrived."""
+        """Drop the received pieces."""
         if self.arrived is not None:
             self.arrived.close()
             self.arrived = None
 
     def spool(self) -> BinaryIO:
-        """Make a place for the pieces of a bundle: without a name, inside of the directory of the store."""
+        """Create a file for the pieces of a bundle: without a name, in the directory of the store."""
         if self.directory is None:
             return io.BytesIO()
-        # Loaded by need: it takes a good part of a start.
+        # Loaded on demand: it takes a large part of a start.
         import tempfile
 
         return tempfile.TemporaryFile(dir=self.directory)
@@ -100,10 +100,10 @@ class Handle:
 
 @dataclass(slots=True)
 class Handles:
-    """Keep all open handles of one client.
+    """All open handles of one client.
 
     Attributes:
-        writes: counts what is written durably.
+        writes: counts the durable writes.
     """
 
     writes: Writes = field(default_factory=Writes)
@@ -113,38 +113,38 @@ class Handles:
     def __getitem__(self, name: str) -> Handle:
         handle = self._open.get(name)
         if handle is None:
-            raise Missing("no such handle", rule="grit.store.open", got=name)
+            raise Missing("the store handle is not open", rule="grit.store.open", got=name)
         return handle
 
     def is_durable(self, name: object) -> bool:
-        """Tell whether a name is that of an open durable store."""
+        """Return whether a name is the handle of an open durable store."""
         handle = self._open.get(name) if isinstance(name, str) else None
         return handle is not None and handle.directory is not None
 
     def check_free(self, name: str) -> None:
-        """Refuse a name that is in use.
+        """Reject a name that is in use.
 
         Raises:
-            Rejected: it is.
+            Rejected: the name is in use.
         """
         if name in self._open:
-            raise Rejected("the handle is open already", rule="grit.store.open", got=name)
+            raise Rejected("the store handle is open already", rule="grit.store.open", got=name)
 
     def open_memory(self, name: str, format_: Format, limits: Limits) -> None:
-        """Make a new store that ends with its handle."""
+        """Create a store that ends with its handle."""
         self._open[name] = Handle(Store.open(MemoryEngine(), format_, limits=limits), None)
 
     def open_durable(self, name: str, directory: str, format_: Format, limits: Limits, *, create: bool) -> None:
-        """Open the store of a directory, or make one.
+        """Open the store of a directory, or create one.
 
         Raises:
-            Missing: there is none, and ``create`` is false.
-            Rejected: it has another format (code ``format``).
+            Missing: there is no store, and ``create`` is false.
+            Rejected: the store has another format (code ``format``).
         """
         real = os.path.realpath(directory)
         store, users = self._shared.get(real, (None, 0))
         if store is None:
-            # LMDB is loaded by the first durable store only: most runs start faster without it.
+            # LMDB is loaded only for the first durable store: most runs start faster without it.
             from gritstone.grit.lmdb_store import LmdbEngine
 
             engine = CountedEngine(LmdbEngine(Path(real), create=create), self.writes)
@@ -162,7 +162,7 @@ class Handles:
         """Close a handle; the last one of a store closes the store.
 
         Raises:
-            Missing: it is not open.
+            Missing: the handle is not open.
         """
         handle = self[name]
         handle.end_export()

@@ -1,7 +1,7 @@
-"""The operations: what each request asks of gritstone, and how its answer is spelled.
+"""The operations: run each request in gritstone, and encode its result.
 
-An operation takes read arguments and gives the content of ``ok``; what it raises is answered by ``adapter``.
-It translates and has no opinion: every rule about objects and stores is judged in ``gritstone.grit``.
+An operation accepts decoded arguments and returns the content of ``ok``; ``adapter`` answers what it raises.
+It only translates: ``gritstone.grit`` checks all rules about objects and stores.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FEATURE_OF", "OPERATIONS", "Session"]
 
-_AROUND_BYTES = 64  # of a reply line, around one long text
+_AROUND_BYTES = 64  # of a reply line, in addition to one long text
 
 FEATURE_OF = {
     "grit.transcode": "transcode",
@@ -45,11 +45,11 @@ FEATURE_OF = {
     "wasm.sign": "wasm.signature",
     "wasm.verify": "wasm.signature",
 }
-"""Operations that belong to a feature as a whole."""
+"""Operations that need a feature."""
 
 
 class Session:
-    """Hold what one client has: claims in force, handles of stores, and runtimes once there are any."""
+    """The state of one client: claims in force, handles of stores, and runtimes, if there are any."""
 
     def __init__(self, claims: Claims) -> None:
         self.claims = claims
@@ -58,7 +58,7 @@ class Session:
         self.runtimes: Runtimes | None = None
 
     def removed(self, store: Store) -> None:
-        """Tell the runtimes of a store that something was taken out of it."""
+        """Notify the runtimes of a store that objects were removed from it."""
         if self.runtimes is not None:
             self.runtimes.forget(store)
 
@@ -73,7 +73,7 @@ def hello(session: Session, args: Arguments) -> Json:
     agreed = session.claims.within(args["frame_bytes"], args["window"])
     answer = agreed.hello(args)
     if not session.greeted:
-        # A later hello is answered, but what is in force stays.
+        # A later hello is answered, but the claims in force stay.
         session.claims, session.greeted = agreed, True
     return answer
 
@@ -113,7 +113,7 @@ def grit_open(session: Session, args: Arguments) -> Json:
     elif args["create"]:
         handles.open_memory(name, format_, limits)
     else:
-        raise Missing("there is no memory store to open", rule="grit.store.open")
+        raise Missing("a memory store cannot be opened again", rule="grit.store.open")
     return {}
 
 
@@ -176,7 +176,9 @@ def grit_damage(session: Session, args: Arguments) -> Json:
             Snapshot(batch, store.format, store.limits).get(object_id)
             return
         if offset >= len(data):
-            raise Rejected("no such byte", rule="grit.store.verify", got=offset, expected=f"below {len(data)}")
+            raise Rejected(
+                "the offset is outside the object", rule="grit.store.verify", got=offset, expected=f"below {len(data)}"
+            )
         altered = bytearray(data)
         altered[offset] ^= args["xor"]
         batch.put(Table.OBJECTS, object_id, bytes(altered))
@@ -218,7 +220,7 @@ def _export_piece(handle: Handle, cursor: str | None, names: list[str] | None) -
         handle.export = Export(handle.store, names, f"{handle.exports}")
     export = handle.export
     if export is None or (cursor is not None and cursor != export.cursor):
-        raise Rejected("no such cursor", rule="grit.ref.snapshot", got=ascii(cursor))
+        raise Rejected("the cursor is unknown", rule="grit.ref.snapshot", got=ascii(cursor))
     try:
         piece = export.take()
     except Refusal:
@@ -252,7 +254,7 @@ def _import_from(handle: Handle, path: str) -> Json:
         with open(path, "rb") as file:
             imported = import_bundle(handle.store, file)
     except FileNotFoundError:
-        raise Missing("no such file", rule="grit.bundle.stream", got=ascii(path)) from None
+        raise Missing("the file is absent", rule="grit.bundle.stream", got=ascii(path)) from None
     return {"objects": imported.objects, "refs": imported.references}
 
 
@@ -261,7 +263,7 @@ def grit_transcode(session: Session, args: Arguments) -> Json:
     parts = transcode(io.BytesIO(args["bundle"]), io.BytesIO(), formats, session.claims.limits)
     bundle = write_bytes(b"".join(parts))
     if len(bundle) > session.claims.frame_bytes - _AROUND_BYTES:
-        raise Exhausted("the new bundle does not fit into a line", rule="harness.frame.limit", got=len(bundle))
+        raise Exhausted("the new bundle is too long for a frame", rule="harness.frame.limit", got=len(bundle))
     return {"bundle": bundle}
 
 

@@ -24,7 +24,7 @@ _MOST_PAGES = 65_536
 
 
 def read_options(argv: Sequence[str]) -> tuple[Claims, str | None]:
-    """Read options.
+    """Parse options.
 
     Returns:
         The claims, and the address to listen on; None for standard input and output.
@@ -51,7 +51,7 @@ def read_options(argv: Sequence[str]) -> tuple[Claims, str | None]:
     if given.get("wasm_pages", 0) > _MOST_PAGES:
         parser.error(f"wasm_pages: at most {_MOST_PAGES}")
     if options.listen is not None and options.listen.partition(":")[0] not in ("unix", "tcp"):
-        parser.error(f"--listen: {options.listen!r} is neither unix:PATH nor tcp:HOST:PORT")
+        parser.error(f"--listen: got {options.listen!r}, expected unix:PATH or tcp:HOST:PORT")
     claims = Claims()
     if options.format:
         claims = replace(claims, formats=tuple(sorted(set(options.format), reverse=True)))

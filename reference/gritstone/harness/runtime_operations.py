@@ -23,20 +23,20 @@ def _runtimes(session: Session) -> Runtimes:
 
 
 def _runtime(session: Session, args: Arguments) -> Runtime:
-    """Give the runtime of a request, with heads and marks as they are now."""
+    """Return the runtime of a request, with the present heads and marks."""
     runtime = _runtimes(session)[args["runtime"]].runtime
     runtime.refresh()
     return runtime
 
 
 def _with_schedule(session: Session, args: Arguments, *, chosen: bool) -> Runtime:
-    """Give the runtime of a request that only makes sense with one kind of schedule.
+    """Return the runtime of a request that needs one kind of schedule.
 
     Raises:
-        Rejected: it has the other kind.
+        Rejected: the runtime has the other kind.
     """
     if _runtimes(session)[args["runtime"]].chosen is not chosen:
-        raise Rejected("not with this schedule", rule="runtime.schedule.exact", expected="chosen" if chosen else "free")
+        raise Rejected("wrong kind of schedule", rule="runtime.schedule.exact", expected="chosen" if chosen else "free")
     return _runtime(session, args)
 
 

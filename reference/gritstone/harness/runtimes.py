@@ -1,6 +1,6 @@
 """Runtimes of one client: by handle, with the event loop they share.
 
-Nothing of a runtime runs between two requests. What is in progress then goes on with the next request that runs it.
+A runtime does not run between two requests. Its work in progress continues with the next request that runs it.
 
 Spec: :rule:`runtime.stop.clean`, :rule:`harness.schedule.only-chosen`.
 """
@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Be a runtime with a handle.
+    """A runtime with a handle.
 
     Attributes:
         runtime: the runtime.
@@ -38,7 +38,7 @@ class Bound:
 
 
 class Runtimes:
-    """Keep the runtimes of one client."""
+    """The runtimes of one client."""
 
     def __init__(self) -> None:
         self._bound: dict[str, Bound] = {}
@@ -47,47 +47,47 @@ class Runtimes:
     def __getitem__(self, name: str) -> Bound:
         bound = self._bound.get(name)
         if bound is None:
-            raise Missing("no such handle", rule="harness.reply.total", got=name)
+            raise Missing("the runtime handle is not open", rule="harness.reply.total", got=name)
         return bound
 
     def check_free(self, name: str) -> None:
-        """Refuse a name that is in use.
+        """Reject a name that is in use.
 
         Raises:
-            Rejected: it is.
+            Rejected: the name is in use.
         """
         if name in self._bound:
-            raise Rejected("the handle is bound already", rule="harness.state.isolated", got=name)
+            raise Rejected("the runtime handle is open already", rule="harness.state.isolated", got=name)
 
     def bind(self, name: str, bound: Bound) -> None:
-        """Give a runtime a handle."""
+        """Register a runtime under a handle."""
         self._bound[name] = bound
 
     def wait(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        """Run a coroutine to its end, and whatever else is in progress meanwhile."""
+        """Run a coroutine to its end, and other work in progress in the meantime."""
         return self._loop.run_until_complete(coroutine)
 
     def stop(self, name: str, *, drain: bool) -> None:
         """Stop a runtime and free its handle.
 
         Raises:
-            Missing: there is none.
+            Missing: the handle is not open.
         """
         bound = self[name]
         del self._bound[name]
         self.wait(bound.runtime.stop(drain=drain))
 
     def stop_on(self, store: str) -> None:
-        """Stop all runtimes of a store's handle at once."""
+        """Stop all runtimes of a store handle at once."""
         for name in [name for name, bound in self._bound.items() if bound.store == store]:
             self.stop(name, drain=False)
 
     def pins(self, store: Store) -> set[ObjectId]:
-        """Give what a prune of a store has to leave."""
+        """Return the ids that a prune of a store has to keep."""
         return {one for bound in self._bound.values() if bound.runtime.store is store for one in bound.runtime.pins()}
 
     def forget(self, store: Store) -> None:
-        """Let the runtimes of a store forget what they read."""
+        """Drop the cached data of the runtimes of a store."""
         for bound in self._bound.values():
             if bound.runtime.store is store:
                 bound.runtime.forget()

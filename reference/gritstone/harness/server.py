@@ -1,6 +1,6 @@
-"""Moving bytes between a client and an adapter: standard input and output, or a socket.
+"""The transfer of bytes between a client and an adapter: standard input and output, or a socket.
 
-Replies are gathered while whole requests are at hand and always written before waiting for more input.
+Replies are collected while complete requests are available, and always written before the server waits for input.
 
 Spec: :rule:`harness.frame.flush`, :rule:`harness.process.ends`, :rule:`harness.connect.same`.
 """
@@ -33,8 +33,8 @@ def serve(adapter: Adapter, read: _Read, write: _Write) -> None:
     """Answer requests until ``bye`` or the end of input.
 
     Args:
-        adapter: who answers.
-        read: gives some bytes, at least one, as soon as there are any; none at the end of input.
+        adapter: answers the requests.
+        read: returns at least one byte as soon as there is input, and empty bytes at the end of input.
         write: sends all bytes before it returns.
     """
     pending: list[bytes] = []
@@ -81,11 +81,11 @@ def _write_stdout(data: bytes) -> None:
 
 
 def listen(address: str, claims: Claims) -> None:
-    """Serve one client after the other on a socket; never returns.
+    """Serve one client after the other on a socket; never return.
 
     Args:
         address: ``unix:PATH`` or ``tcp:HOST:PORT``.
-        claims: what is claimed; ``connect`` is added to the features.
+        claims: the claims; ``connect`` is added to the features.
     """
     connected = replace(claims, features=(*claims.features, "connect"))
     with _bound(address) as server:
@@ -101,7 +101,7 @@ def _serve_client(client: socket.socket, claims: Claims) -> None:
     try:
         serve(adapter, lambda: client.recv(_READ_BYTES), client.sendall)
     except ConnectionError:
-        pass  # the client is gone: as at its end of input
+        pass  # the client has disconnected: as at the end of input
     except ArgumentError as error:
         print(f"gritstone.harness: closed a connection: {error}", file=sys.stderr)
     finally:
@@ -109,7 +109,7 @@ def _serve_client(client: socket.socket, claims: Claims) -> None:
 
 
 def _bound(address: str) -> socket.socket:
-    # Loaded by need: standard streams do without.
+    # Loaded on demand: standard streams do not need it.
     import socket
 
     scheme, _, rest = address.partition(":")

@@ -1,6 +1,6 @@
-"""All operations by name; those of a profile are loaded when the first of them is asked for.
+"""All operations by name; the operations of a profile are loaded when the first of them is requested.
 
-So a suite that asks for objects and stores only waits for nothing else.
+A suite that uses only objects and stores does not wait for the other profiles to load.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Operation: TypeAlias = Callable[[Session, Arguments], Json]
 
 
 def operation(op: str) -> Operation:
-    """Give what answers an operation that ``arguments`` has a schema for."""
+    """Return the function of an operation that has a schema in ``arguments``."""
     return _operations(op.partition(".")[0])[op]
 
 

@@ -22,11 +22,11 @@ __all__ = ["WASM_OPERATIONS"]
 
 
 def _admit(session: Session, args: Arguments) -> AdmittedModule:
-    """Judge the module of a request.
+    """Check the module of a request.
 
     Raises:
-        Exhausted: it asks for more memory than there is (code ``exhausted:host``).
-        Rejected: it may not run.
+        Exhausted: the module requests more memory than this host has (code ``exhausted:host``).
+        Rejected: the module is not admitted.
 
     Spec: :rule:`wasm.host.limits`, :rule:`wasm.module.first`.
     """
@@ -34,7 +34,7 @@ def _admit(session: Session, args: Arguments) -> AdmittedModule:
     if args["pages"] > most:
         raise failure(
             "exhausted",
-            "more pages than this host has",
+            "the module requests more pages than this host has",
             rule="wasm.host.limits",
             detail="host",
             got=args["pages"],

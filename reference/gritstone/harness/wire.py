@@ -1,7 +1,7 @@
-"""How values are spelled on the wire: bytes, ids, objects, replies.
+"""The encoding of values on the wire: bytes, ids, objects, replies.
 
-Reading is strict: a value has one spelling, and any other raises ``ArgumentError``, which is answered with
-``error`` and never with a refusal.
+Decoding is strict: a value has one encoding, and any other raises ``ArgumentError``, which is answered with ``error``
+and never with a refusal.
 
 Spec: :rule:`harness.bytes.canonical`, :rule:`harness.json.plain`, :rule:`harness.reply.one-answer`.
 """
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 Json: TypeAlias = Any
-"""What JSON can hold."""
+"""A JSON value."""
 
 _TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
 _TO_URL = bytes.maketrans(b"+/", b"-_")
@@ -38,34 +38,34 @@ _PADDING = (b"", None, b"==", b"=")
 _LOOSE_TAIL = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?")
 _ID = re.compile(r"[0-9a-f]{64}")
 _START = re.compile(rb'\{"seq":([0-9]{1,16}),"op":"([!#-\[\]-~]*)"[,}]')
-"""The start of a request line; it is all that is read of a line whose arguments cannot be read."""
+"""The start of a request line; nothing else is read of a line whose arguments cannot be read."""
 _read_json = JSONDecoder().raw_decode
 _write_json = JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 class ArgumentError(GritstoneError):
-    """Report arguments that do not fit the schema of their operation."""
+    """The arguments do not match the schema of their operation."""
 
 
 # --- bytes and ids ---------------------------------------------------------------------------------------
 
 
 def read_bytes(text: Json) -> bytes:
-    """Read unpadded base64url in its one spelling.
+    """Decode unpadded base64url in its one encoding.
 
     Raises:
-        ArgumentError: it is spelled in another way, or is no text.
+        ArgumentError: the value is not a text, or is not in that encoding.
 
     Spec: :rule:`harness.bytes.canonical`.
     """
     if type(text) is not str:
-        raise ArgumentError("bytes: no text")
+        raise ArgumentError("bytes: expected a text")
     padding = _PADDING[len(text) & 3]
     if padding is None:
-        raise ArgumentError("bytes: one character is left over")
+        raise ArgumentError("bytes: the length of the base64url text is invalid: one character is left over")
     try:
         data = binascii.a2b_base64(text.encode("ascii").translate(_TO_STANDARD) + padding, strict_mode=True)
-    except ValueError as error:  # not ASCII, or not of the alphabet
+    except ValueError as error:  # not ASCII, or not in the alphabet
         raise ArgumentError(f"bytes: {error}") from None
     if padding and _LOOSE_TAIL.fullmatch(text, len(text) & ~3) is None:
         raise ArgumentError("bytes: unused bits of the last character are not zero")
@@ -73,18 +73,18 @@ def read_bytes(text: Json) -> bytes:
 
 
 def write_bytes(data: bytes) -> str:
-    """Write unpadded base64url."""
+    """Encode unpadded base64url."""
     return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
 
 
 def read_id(text: Json) -> ObjectId:
-    """Read an id in its text form.
+    """Decode an id from its text form.
 
     Raises:
-        ArgumentError: it is not 64 lower-case hexadecimal digits.
+        ArgumentError: the value is not 64 lower-case hexadecimal digits.
     """
     if type(text) is not str or _ID.fullmatch(text) is None:
-        raise ArgumentError("id: not 64 lower-case hexadecimal digits")
+        raise ArgumentError("id: expected 64 lower-case hexadecimal digits")
     return bytes.fromhex(text)
 
 
@@ -93,20 +93,20 @@ def read_id(text: Json) -> ObjectId:
 
 def _read_pairs(pairs: Json, read_key: Callable[[Json], Any], read_value: Callable[[Json], Any]) -> Mapping[Any, Any]:
     if type(pairs) is not list:
-        raise ArgumentError("object: a map is a list of pairs")
+        raise ArgumentError("object: expected a list of pairs for a map")
     entries = {}
     for pair in pairs:
         if type(pair) is not list or len(pair) != 2:
-            raise ArgumentError("object: no pair")
+            raise ArgumentError("object: expected a pair")
         entries[read_key(pair[0])] = read_value(pair[1])
     if len(entries) != len(pairs):
-        raise Invalid("a key twice", rule="grit.object.encode-refuses")
+        raise Invalid("a key is repeated in a map", rule="grit.object.encode-refuses")
     return entries
 
 
 def _read_text(text: Json) -> str:
     if type(text) is not str:
-        raise ArgumentError("object: no text")
+        raise ArgumentError("object: expected a text")
     return text
 
 
@@ -138,25 +138,25 @@ _KIND_OF_WORD = {kind.word: kind for kind in Kind}
 
 
 def read_object(form: Json) -> Object:
-    """Read an object of grit; a value that no format can encode is read all the same, except a repeated key.
+    """Decode an object of grit; also accept a value that no format can encode, except a repeated key.
 
     Raises:
-        ArgumentError: it is not of the form of ``object.schema.json``.
-        Invalid: a key occurs twice in a map, which an object cannot even hold.
+        ArgumentError: the value does not match ``object.schema.json``.
+        Invalid: a map has a key more than once, which an object cannot represent.
     """
     word = form.get("kind") if type(form) is dict else None
     kind = _KIND_OF_WORD.get(word) if type(word) is str else None
     if kind is None:
-        raise ArgumentError("object: no kind")
+        raise ArgumentError("object: unknown or missing kind")
     fields = FIELDS[kind]
     if len(form) != 1 + len(fields) or not all(field.name in form for field in fields):
-        raise ArgumentError(f"object: not the fields of a {kind.word}")
+        raise ArgumentError(f"object: a {kind.word} has missing or unknown fields")
     make: Callable[..., Object] = KINDS[kind]
     return make(*_read_fields(form, fields))
 
 
 def _read_fields(form: dict[str, Json], fields: tuple[Field, ...]) -> list[Any]:
-    """Read all fields, so that a form that does not fit the schema is found before a repeated key."""
+    """Decode all fields, so that a mismatch with the schema is reported before a repeated key."""
     values, repeated = [], None
     for field in fields:
         try:
@@ -169,7 +169,7 @@ def _read_fields(form: dict[str, Json], fields: tuple[Field, ...]) -> list[Any]:
 
 
 def write_object(value: Object) -> Json:
-    """Write an object of grit, its pairs in the order of its maps."""
+    """Encode an object of grit, its pairs in the order of its maps."""
     form: dict[str, Json] = {"kind": value.kind.word}
     for field in FIELDS[value.kind]:
         form[field.name] = _WRITERS[field.shape](getattr(value, field.name))
@@ -180,7 +180,7 @@ def write_object(value: Object) -> Json:
 
 
 def read_frame(line: bytes) -> tuple[int, str, Json]:
-    """Read one request line.
+    """Decode one request line.
 
     Returns:
         Its sequence number, operation and arguments. The operation is empty if it is not a text, and the arguments are

@@ -1,6 +1,6 @@
 """The operations of the profile ``wit``; see ``operations`` for what an operation is.
 
-Each request reads the store anew: nothing is remembered from one to the next.
+Each request reads the store again: nothing is cached between requests.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def laws_of(session: Session) -> Laws:
 
 @cache
 def _laws(*, is_external: bool, wasm_pages: int | None, suspends: bool) -> Laws:
-    """Return one list for all sessions with the same claims, since compiled modules are kept in it."""
+    """Return one list for all sessions with the same claims, since it caches compiled modules."""
     laws: list[Law] = []
     if is_external:
         laws.append(External(PUPPETS))
@@ -56,25 +56,25 @@ def _laws(*, is_external: bool, wasm_pages: int | None, suspends: bool) -> Laws:
 
 
 def _no_time(seconds: float) -> None:
-    """Let no time pass."""
+    """Return at once, without waiting."""
 
 
 def objects_of(store: Store) -> Objects:
-    """Give the objects of a store, with nothing remembered."""
+    """Return the objects of a store, without a cache."""
     return Objects(store.format, store.limits, store.get)
 
 
 def _prepare(session: Session, args: Arguments, executor: Executor) -> Run:
-    """Read what a transition starts from.
+    """Read the start of a transition.
 
     Raises:
         Missing: actor, head or a message is absent.
-        Invalid: the actor is no tree; the head is no step of it; the messages are no proposal.
+        Invalid: the actor is not a tree; the head is not a step of it; the messages are not a valid proposal.
     """
     actor: ObjectId = args["actor"]
     objects = executor.objects
     if not isinstance(objects.look(actor), Tree):
-        raise Invalid("an actor that is no tree", rule="wit.proposal.valid", got=actor.hex())
+        raise Invalid("the actor is not a tree", rule="wit.proposal.valid", got=actor.hex())
     last = None if args["head"] is None else load_position(objects, args["head"], actor)
     proposal = read_proposal(objects.load, actor, last, args["inbox"])
     return executor.prepare(actor, last, proposal, args.get("attempt", 1))
@@ -85,7 +85,7 @@ def wit_step(session: Session, args: Arguments) -> Json:
     executor = Executor(objects_of(store), laws_of(session).within(args.get("transition_ms", 0)))
     run = _prepare(session, args, executor)
     deadline = Deadline(time.monotonic, args.get("transition_ms", 0))
-    # Time matters only to whoever limits it: without a limit code has no clock here, and sleeping takes none.
+    # Time matters only with a limit: without a limit, code has no clock here, and sleeping takes no time.
     admitted = drive(executor.transition(run), time.sleep if deadline.limit_ms else _no_time, deadline)
     if admitted is None:
         return {"step": args["head"].hex()}

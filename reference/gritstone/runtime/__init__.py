@@ -1,7 +1,8 @@
 """Profile ``runtime``: heads, routing, recovery, failure and lifetime of actors.
 
-``machine`` decides what happens, without any I/O, along the table in ``states``. ``world`` is what it knows of heads
-and mail, ``proposing`` what may be run, ``outcomes`` what comes of it, ``batch`` what is made durable at once.
+``machine`` decides what happens, without any I/O, by the table in ``states``. ``world`` keeps heads and mail,
+``proposing`` computes what may run, ``outcomes`` applies results, and ``batch`` collects changes that become durable at
+once.
 ``runtime`` is the asyncio shell around it.
 """
 

@@ -1,4 +1,4 @@
-"""What a runtime knows of an actor: its head and mark, its mail, and what is forgotten when the runtime ends.
+"""The state that a runtime keeps of an actor: its head and mark, its mail, and data that ends with the runtime.
 
 Mail is kept as one id per channel with something unread, the tip. Everything else follows from the objects.
 """
@@ -23,17 +23,17 @@ ProposalKey: TypeAlias = tuple[MessageKey, ...]
 """A proposal as it is written, as a value."""
 
 _NO_MAIL: dict[ObjectId, ObjectId] = {}
-"""The mail of all actors that have none; it is never written to."""
+"""The mail of all actors without mail; it is never changed."""
 
 
 class FailureState:
-    """Hold what is known of an actor that had some: most never have.
+    """Failures and the like of an actor; most actors never have any.
 
     Attributes:
         counts: counted failures by message.
-        delayed: the time before which a message is not tried again, in milliseconds.
+        delayed: the time before which a message is not retried, in milliseconds.
         isolated: messages of a run that failed and covered several, as far as they may be unread.
-        declined: proposals that the code declined since something last changed.
+        declined: proposals that the code declined since the last change.
     """
 
     __slots__ = ("counts", "declined", "delayed", "isolated")
@@ -46,21 +46,21 @@ class FailureState:
 
     @property
     def is_over(self) -> bool:
-        """Tell whether nothing is left of it."""
+        """Return whether all fields are empty."""
         return not (self.counts or self.delayed or self.isolated or self.declined)
 
 
 class Actor:
-    """Be one actor.
+    """One actor.
 
     Attributes:
         actor_id: its id.
-        head: the step it is at; None if it has none.
-        position: that step, taken apart, if it was lately.
+        head: its head; None if it has none.
+        position: the decoded head, if it is cached.
         mark: the target of its mark; None if it has none.
         message_key: the sender and message that the mark names.
-        failure: the class of the failure that made the mark; None if it was made before this runtime.
-        mail: the tip of each channel to it that has something unread.
+        failure: the class of the failure that set the mark; None if an earlier runtime set it.
+        mail: the tip of each channel to it that has unread messages.
         failures: failures and the like, if there are any.
         running: the run in progress.
         is_queued: whether it waits for its turn.
@@ -95,12 +95,12 @@ class Actor:
         self.state = State.ABSENT
 
     def happen(self, event: Event) -> None:
-        """Follow the table of states; whatever the event changes was changed before."""
+        """Follow the table of states; the caller must have applied the changes of the event before."""
         following, _ = TRANSITIONS.get((self.state, event)) or follow(self.state, event)
         self.state = following or self.rest()
 
     def rest(self) -> State:
-        """Give the state that fits while nothing runs."""
+        """Return the state of the actor while it does not run."""
         failures = self.failures
         if failures is None and self.mark is None:
             return State.ABSENT if self.head is None else State.IDLE
@@ -111,7 +111,7 @@ class Actor:
         )
 
     def set_tip(self, sender: ObjectId, tip: ObjectId | None) -> None:
-        """Note that a channel has something unread; or, without a tip, that it has not."""
+        """Record that a channel has unread messages up to a tip; without a tip, that it has none."""
         mail = self.mail
         if tip is not None:
             if mail is _NO_MAIL:
@@ -126,19 +126,19 @@ class Actor:
             self.failures.declined.clear()
 
     def clear_mail(self) -> None:
-        """Note that nothing is known to be unread."""
+        """Record that there is no unread mail."""
         self.mail = _NO_MAIL
         if self.failures is not None:
             self.failures.declined.clear()
 
     def have_failures(self) -> FailureState:
-        """Give what is known of its trouble, to add to it."""
+        """Return its failures to add to them; create the record if it is absent."""
         if self.failures is None:
             self.failures = FailureState()
         return self.failures
 
     def covered(self, message_keys: list[MessageKey]) -> None:
-        """Forget the trouble with messages that were read, and what was declined at the head before."""
+        """Remove the failures of messages that were read, and the proposals that were declined at the previous head."""
         failures = self.failures
         if failures is None:
             return

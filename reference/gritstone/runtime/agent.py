@@ -1,6 +1,6 @@
-"""The agent: the actor that stands for the outside, and whose steps the runtime makes.
+"""The agent: the actor that represents the outside, and whose steps the runtime makes.
 
-Functions here make objects and say what the agent's next step would be; adopting it is the machine's.
+Functions here make objects and return the agent's next step; the machine adopts it.
 
 Spec: :rule:`runtime.agent.bootstrap`, :rule:`runtime.agent.changes`, :rule:`runtime.receipt.form`.
 """
@@ -34,10 +34,10 @@ Entries: TypeAlias = Mapping[ObjectId, ObjectId | None]
 
 
 def make_agent(workspace: Workspace, name: str) -> ObjectId:
-    """Make the agent's core, whose id is the agent's.
+    """Make the agent's core, whose id is the id of the agent.
 
     Raises:
-        Invalid: the name is empty, longer than 255 bytes, or no UTF-8.
+        Invalid: the name is empty, longer than 255 bytes, or cannot be encoded in UTF-8.
 
     Spec: :rule:`runtime.agent.bootstrap`.
     """
@@ -47,7 +47,10 @@ def make_agent(workspace: Workspace, name: str) -> ObjectId:
         data = b""
     if not 1 <= len(data) <= _MOST_NAME_BYTES:
         raise Invalid(
-            "no name for an agent", rule="runtime.agent.bootstrap", got=ascii(name[:80]), expected="1 to 255 bytes"
+            "the name of the agent is invalid",
+            rule="runtime.agent.bootstrap",
+            got=ascii(name[:80]),
+            expected="1 to 255 bytes",
         )
     return workspace.put(Tree({"name": workspace.put(Blob({"ct": "s"}, data))}))
 
@@ -65,8 +68,8 @@ def agent_step(workspace: Workspace, last: Position, sent: Entries, read: Entrie
     """Make the agent's next step.
 
     Args:
-        workspace: where it is made.
-        last: where the agent is.
+        workspace: the workspace that receives the objects.
+        last: the position of the agent.
         sent: changed entries of the outbox; at least one, or one of ``read``.
         read: changed entries of the inbox.
 
@@ -78,7 +81,8 @@ def agent_step(workspace: Workspace, last: Position, sent: Entries, read: Entrie
 def cut_step(workspace: Workspace, last: Position) -> Position:
     """Make the step that begins a new chain of the agent, in place of the one that ends with ``last``.
 
-    Its note names the step before as text. So it reaches nothing of the old chain, and no two cuts are equal.
+    Its note names the previous step as text. So no object of the old chain is reachable from it, and two cuts are never
+    equal.
 
     Spec: :rule:`runtime.cut.step`.
     """
@@ -113,48 +117,50 @@ def _mailbox(workspace: Workspace, entries: Mapping[ObjectId, ObjectId]) -> Obje
 
 
 def check_injection(headers: list[tuple[str, str]]) -> Mapping[str, str]:
-    """Judge the headers of an injection, apart from their grammar.
+    """Check the headers of an injection, except their grammar.
 
     Raises:
-        Invalid: a key twice.
-        Rejected: they are those of a receipt.
+        Invalid: a key is repeated.
+        Rejected: they are the headers of a receipt.
 
     Spec: :rule:`runtime.receipt.reserved`.
     """
     by_key = dict(headers)
     if len(by_key) != len(headers):
-        raise Invalid("a header twice", rule="runtime.agent.inject")
+        raise Invalid("a header key is repeated", rule="runtime.agent.inject")
     if by_key.get("mt") == "receipt":
-        raise Rejected("only a mark sends receipts", rule="runtime.receipt.reserved")
+        raise Rejected("the headers are reserved for receipts", rule="runtime.receipt.reserved")
     return by_key or NO_HEADERS
 
 
 def signal_is_sent(workspace: Workspace, roots: Roots, tip: ObjectId | None, signal: ObjectId) -> bool:
-    """Tell whether a signal is the tip of its channel already.
+    """Return whether a signal is the tip of its channel already.
 
     Args:
-        workspace: gives objects.
-        roots: roots of chains that are known; more are added.
+        workspace: returns objects.
+        roots: known roots of chains; more are added.
         tip: the entry of the outbox.
-        signal: a message without previous; a chain can hold it as its root only.
+        signal: a message without previous; only the root of a chain can equal it.
 
     Raises:
-        Rejected: it is an older message of the chain, so that sending it would go back.
+        Rejected: it is an older message of the chain, so sending it would move the channel back.
 
     Spec: :rule:`runtime.agent.inject`.
     """
     if tip is None or tip == signal:
         return tip == signal
     if root_of(workspace.load, roots, tip) == signal:
-        raise Rejected("the chain holds that message already", rule="runtime.agent.inject", got=signal.hex())
+        raise Rejected(
+            "the channel already has the message before its tip", rule="runtime.agent.inject", got=signal.hex()
+        )
     return False
 
 
 def receipt_headers(message: ObjectId, failure: str) -> Mapping[str, str]:
-    """Give the headers of a receipt.
+    """Return the headers of a receipt.
 
     Args:
-        message: what failed.
+        message: the message that failed.
         failure: the code of its last failure: a class, perhaps with a code of its own after a colon.
 
     Spec: :rule:`runtime.receipt.form`.

@@ -1,7 +1,7 @@
-"""What the outside does with mail: inject, list, acknowledge, answer effects.
+"""Operations on mail from the outside: inject, list, acknowledge, answer effects.
 
-Each function changes the world, or refuses and changes nothing. The shell commits, and begins anew from the heads that
-are there if somebody else was faster.
+Each function changes the world, or raises a refusal and changes nothing. The shell commits; if another process changed
+the store first, it begins again from the heads in the store.
 
 Spec: :rule:`runtime.agent.inject`, :rule:`runtime.agent.mail`, :rule:`runtime.effect.linked`.
 """
@@ -29,18 +29,18 @@ _PREFIX = "effect."
 _CONTENT = frozenset({Kind.BLOB, Kind.TREE})
 
 Answered: TypeAlias = set[MessageKey]
-"""Effects that were answered, as far as the cursor of their channel is not beyond them."""
+"""Answered effects that are not before the cursor of their channel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Be an open effect.
+    """An open effect.
 
     Attributes:
-        sender: the actor that asks for it.
-        message: the message that does.
-        kind: what kind of effect.
-        request: the data of the content; None if that is no blob, or an erased one.
+        sender: the actor that requests it.
+        message: the message that requests it.
+        kind: the kind of effect.
+        request: the data of the content; None if the content is not a blob, or is erased.
     """
 
     sender: ObjectId
@@ -50,13 +50,13 @@ class Effect:
 
 
 def inject(world: World, to: ObjectId, headers: list[tuple[str, str]], content: ObjectId, *, signal: bool) -> ObjectId:
-    """Send a message from the agent; give its id.
+    """Send a message from the agent; return its id.
 
     Raises:
-        Missing: receiver or content, or something that they reach, is absent.
-        Rejected: the receiver is no tree, the content neither blob nor tree; the headers are those of a receipt; or
-            the signal is an older message of its channel.
-        Invalid: the headers cannot be encoded, or have a key twice.
+        Missing: receiver or content, or an object reachable from them, is absent.
+        Rejected: the receiver is not a tree; the content is neither blob nor tree; the headers are those of a receipt;
+            or the signal is an older message of its channel.
+        Invalid: the headers cannot be encoded, or repeat a key.
         Exhausted: the message is too long; or trees are nested too deep.
 
     Spec: :rule:`runtime.agent.inject`.
@@ -74,11 +74,11 @@ def inject(world: World, to: ObjectId, headers: list[tuple[str, str]], content: 
 
 
 def _check_closed(world: World, to: ObjectId, content: ObjectId) -> None:
-    """Make sure that receiver and content are of the right kinds and whole; walks what nobody has walked before.
+    """Check that receiver and content have the right kinds and complete closures; skip what was checked before.
 
     Raises:
-        Missing: something that they reach is absent.
-        Rejected: they are of other kinds.
+        Missing: an object reachable from them is absent.
+        Rejected: they have other kinds.
         Exhausted: trees are nested too deep.
     """
     kinds = []
@@ -86,15 +86,15 @@ def _check_closed(world: World, to: ObjectId, content: ObjectId) -> None:
         value = world.objects.look(one)
         kinds.append(Kind.BLOB if value is None else value.kind)
     if kinds[0] is not Kind.TREE:
-        raise Rejected("a receiver that is no tree", rule="runtime.agent.inject", got=to.hex())
+        raise Rejected("the receiver is not a tree", rule="runtime.agent.inject", got=to.hex())
     if kinds[1] not in _CONTENT:
-        raise Rejected("a content that is neither blob nor tree", rule="runtime.agent.inject", got=content.hex())
+        raise Rejected("the content is neither a blob nor a tree", rule="runtime.agent.inject", got=content.hex())
     walk = Walk(Workspace(world.objects), world.executor.closures)
     try:
         walk.follow(to, _CONTENT)
         walk.follow(content, _CONTENT)
     except Refusal:
-        # A walk refuses steps; what is wrong with an injection is said by the store.
+        # The walk rejects steps; the store raises the refusal for an injection.
         with world.store.snapshot() as snapshot:
             snapshot.closure([one for one in (to, content) if one not in world.batch.objects])
     else:
@@ -114,7 +114,7 @@ def acknowledge(world: World, sender: ObjectId, message: ObjectId) -> None:
     """Move the cursor of a channel to the agent.
 
     Raises:
-        Missing: the sender has no head, and nothing of it was ever acknowledged.
+        Missing: the sender has no head, and no message of it was ever acknowledged.
         Rejected: the message is neither mail nor the cursor.
 
     Spec: :rule:`runtime.agent.mail`.
@@ -124,14 +124,14 @@ def acknowledge(world: World, sender: ObjectId, message: ObjectId) -> None:
         return
     known = world.actors.get(sender)
     if cursor is None and (known is None or known.head is None):
-        raise Missing("a sender without a head", rule="runtime.agent.mail", got=sender.hex())
+        raise Missing("the sender has no head", rule="runtime.agent.mail", got=sender.hex())
     if (sender, message) not in mail(world):
-        raise Rejected("no mail of this sender", rule="runtime.agent.mail", got=message.hex())
+        raise Rejected("the message is not mail of this sender", rule="runtime.agent.mail", got=message.hex())
     adopt_agent_step(world, Workspace(world.objects), {}, {sender: message})
 
 
 def effects(world: World, answered: Answered) -> list[Effect]:
-    """List the open effects; forgets answers that the cursor went beyond.
+    """List the open effects; forget answers that are before the cursor.
 
     Spec: :rule:`runtime.effect.open`.
     """
@@ -152,20 +152,20 @@ def resolve(world: World, answered: Answered, effect: MessageKey, outcome: Mappi
     """Answer an open effect.
 
     Args:
-        world: where it is open.
-        answered: what was answered before; this effect is added by ``note_answer`` once it is committed.
+        world: the world in which it is open.
+        answered: the effects that were answered before; ``note_answer`` adds this one after it is committed.
         effect: sender and message.
         outcome: ``ok`` with bytes, or ``failed`` with a text.
 
     Raises:
-        Missing: it is not open.
+        Missing: the effect is not open.
         Invalid: the text cannot be encoded.
         Exhausted: the answer is too long.
 
     Spec: :rule:`runtime.effect.linked`.
     """
     if effect not in [(one.sender, one.message) for one in effects(world, answered)]:
-        raise Missing("no such open effect", rule="runtime.effect.linked", got=".".join(one.hex() for one in effect))
+        raise Missing("the effect is not open", rule="runtime.effect.linked", got=".".join(one.hex() for one in effect))
     sender, message = effect
     workspace = Workspace(world.objects)
     ((word, data),) = outcome.items()
@@ -186,4 +186,6 @@ def _utf8(text: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise Invalid("a text that is no UTF-8", rule="runtime.effect.linked", got=ascii(text[error.start])) from None
+        raise Invalid(
+            "the text cannot be encoded in UTF-8", rule="runtime.effect.linked", got=ascii(text[error.start])
+        ) from None

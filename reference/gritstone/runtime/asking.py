@@ -1,4 +1,4 @@
-"""Asking an actor from outside of any run.
+"""Queries of an actor from outside of any run.
 
 Spec: :rule:`runtime.query.rest`.
 """
@@ -22,24 +22,24 @@ __all__ = ["answer"]
 async def answer(
     machine: Machine, request: Ask, pending: PendingQuery, *, takes_time: bool, nested: int = 0
 ) -> tuple[ObjectId, ObjectId | None, Workspace]:
-    """Ask an actor where it is now.
+    """Query an actor at its present head.
 
     Args:
-        machine: who knows where it is.
-        request: whom and what.
-        pending: what it belongs to; it learns what is asked.
-        takes_time: whether sleeping does.
-        nested: how many queries wait for this one.
+        machine: the machine of the actor.
+        request: the actor and the query.
+        pending: the query in progress; it records the steps that are queried.
+        takes_time: whether sleeping takes time.
+        nested: the number of queries that wait for this one.
 
     Returns:
-        The step that was asked, the id of the answer or none, and what was made for it.
+        The step that was queried, the id of the answer or None, and the objects that were made for it.
 
     Raises:
         Missing: the actor has no head.
-        Rejected: nothing answers there, or it failed.
+        Rejected: no code answers the query, or the query failed.
     """
     if nested >= MOST_NESTED:
-        raise failure("failed", "queries that wait for each other", rule="wit.query.answers")
+        raise failure("failed", "queries are nested too deep", rule="wit.query.answers")
     workspace = Workspace(machine.world.objects)
     step, play = machine.query(workspace, request)
     pending.asked.add(step)
@@ -59,7 +59,7 @@ async def answer(
 async def _provide(
     machine: Machine, wanted: Request, workspace: Workspace, pending: PendingQuery, *, takes_time: bool, nested: int
 ) -> tuple[Any, BaseException | None]:
-    """Give what a query waits for, or the exception to raise in it."""
+    """Return the result that a query waits for, or the exception to raise in it."""
     try:
         match wanted:
             case Sleep(milliseconds):
@@ -75,5 +75,5 @@ async def _provide(
                 return await awaitable, None
     except Refusal as refusal:
         return None, refusal
-    except Exception as error:  # noqa: BLE001 - it belongs to the code that waits, which is told of it
+    except Exception as error:  # noqa: BLE001 - it is raised in the code that waits
         return None, error

@@ -1,4 +1,4 @@
-"""Away: the references that say that an actor makes no step in this store.
+"""Away: the references that record that an actor makes no step in this store.
 
 ::
 
@@ -31,18 +31,18 @@ _ACTOR = re.compile("[0-9a-f]{64}")
 
 
 def away_names(actor: ObjectId) -> tuple[str, ...]:
-    """Return the names of the references that say that an actor is away, ascending."""
+    """Return the names of the references that record that an actor is away, ascending."""
     digits = actor.hex()
     return tuple(f"{space}/{digits}" for space in AWAY_SPACES)
 
 
 def gone_name(actor: ObjectId) -> str:
-    """Return the name of the reference that says that an actor was collected."""
+    """Return the name of the reference that records that an actor was collected."""
     return f"gone/{actor.hex()}"
 
 
 def away_actors(snapshot: Snapshot) -> set[ObjectId]:
-    """Return all actors that are away. A name that is not the text form of an id names no actor."""
+    """Return all actors that are away. A name that is not the text form of an id is ignored."""
     found: set[ObjectId] = set()
     for space in AWAY_SPACES:
         digits = (name.partition("/")[2] for name, _ in snapshot.references(f"{space}/"))

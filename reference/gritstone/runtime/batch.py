@@ -1,13 +1,13 @@
-"""A batch: what several steps change, made durable by one update.
+"""A batch: the changes of several steps, which one update makes durable.
 
-The runtime runs ahead of the store. What it adopts goes into a batch: new objects, heads and marks with what each was
-when the batch began. Then one update of the engine makes all of it true or none. So a step may read what another of the
-same batch sent, and many actors share the price of one commit.
+The runtime runs ahead of the store. Adopted steps go into a batch: new objects, and heads and marks with their values
+when the batch began. Then one update of the engine applies all of it or nothing. So a step may read messages of another
+step in the same batch, and many actors share the cost of one commit.
 
 The update is a compare-and-swap of every head and mark in it. It expects that no actor that made a step or got a mark
-is away (``present``). It also checks again that what new objects lead to is in the store (``borrowed``), with its whole
-closure if objects were removed in the meantime. If anything is not as expected, nothing is changed, and the runtime
-begins again from the heads that are there.
+is away (``present``). It also checks again that the store has the objects that new objects lead to (``borrowed``), with
+their closure if objects were removed in the meantime. If an expectation is not met, nothing is changed, and the runtime
+begins again from the heads in the store.
 
 Spec: :rule:`runtime.head.cas`, :rule:`runtime.head.before-route`, :rule:`runtime.recover.mark`,
 :rule:`runtime.recover.unmark`, :rule:`runtime.away.expected`, :rule:`runtime.prune.running`.
@@ -31,14 +31,14 @@ __all__ = ["Batch", "commit"]
 
 
 class Batch:
-    """Gather what is to be changed at once.
+    """The changes of one update.
 
     Attributes:
         objects: new encodings by id.
-        size_bytes: what they are long together.
+        size_bytes: the total size of the new encodings.
         borrowed: ids in the store that new objects lead to.
         present: actors that the update expects not to be away.
-        removals: the count of removals since which borrowed ids are known to have their closure; see ``removals``.
+        removals: the count of removals at which the closures of borrowed ids were complete; see ``removals``.
         versions: the versions of the references before and after the update; None if it was not made.
     """
 
@@ -76,16 +76,16 @@ class Batch:
 
     @property
     def names(self) -> int:
-        """Give the number of references that it changes."""
+        """Return the number of references that it changes."""
         return len(self._heads) + len(self._marks) + len(self._others)
 
     def move_head(self, actor: ObjectId, old: ObjectId | None, new: ObjectId | None) -> None:
-        """Move a head, or expect it where it is; ``old`` is where this batch, or the store, has it."""
+        """Move a head, or expect it unchanged; ``old`` is its value in this batch, or in the store."""
         self._old_heads.setdefault(actor, old)
         self._heads[actor] = new
 
     def move_mark(self, actor: ObjectId, old: ObjectId | None, new: ObjectId | None) -> None:
-        """Set or remove a mark, or expect it as it is; ``old`` is what this batch, or the store, has."""
+        """Set or remove a mark, or expect it unchanged; ``old`` is its value in this batch, or in the store."""
         self._old_marks.setdefault(actor, old)
         self._marks[actor] = new
 
@@ -99,23 +99,23 @@ class Batch:
         self._others.append(change)
 
     def move_references(self, tables: EngineBatch, limits: Limits) -> None:
-        """Change the references within an update, and note their versions."""
+        """Change the references within an update, and record their versions."""
         before = references_version(tables)
         move_references(tables, self.changes(), limits)
         self.versions = before, references_version(tables)
 
     def changes(self) -> list[Change]:
-        """Give all changes of references."""
+        """Return all changes of references."""
         heads = [Change(f"heads/{actor.hex()}", old, self._heads[actor]) for actor, old in self._old_heads.items()]
         marks = [Change(f"failed/{actor.hex()}", old, self._marks[actor]) for actor, old in self._old_marks.items()]
         return heads + marks + self._others
 
 
 def commit(store: Store, batch: Batch) -> bool:
-    """Make a batch durable; its ``removals`` are those of the update afterwards.
+    """Make a batch durable, and set its ``removals`` to the count in the update.
 
     Returns:
-        Whether it happened; if not, a reference or an object is not as expected.
+        Whether the batch was applied; if not, a reference or an object is not as expected.
 
     Raises:
         Exhausted: the medium is full, or there would be too many references.
@@ -154,7 +154,7 @@ def _put_all(tables: EngineBatch, objects: dict[ObjectId, bytes]) -> None:
 
 
 def _check_present(tables: EngineBatch, actors: Iterable[ObjectId]) -> None:
-    """Refuse if an actor is away.
+    """Check that no actor is away.
 
     Raises:
         Rejected: an actor is away (code ``conflict``).
@@ -167,7 +167,7 @@ def _check_present(tables: EngineBatch, actors: Iterable[ObjectId]) -> None:
 
 
 def _check_borrowed(tables: EngineBatch, borrowed: Iterable[ObjectId], made: dict[ObjectId, bytes]) -> None:
-    """Refuse if something that new objects lead to is not there any more.
+    """Check that the objects that new objects lead to are still in the store.
 
     Raises:
         Rejected: it is not (code ``conflict``).
@@ -189,7 +189,7 @@ def _check_borrowed(tables: EngineBatch, borrowed: Iterable[ObjectId], made: dic
 
 
 def _check_closed(snapshot: Snapshot, borrowed: Iterable[ObjectId]) -> None:
-    """Refuse if something that borrowed ids reach is not there any more.
+    """Check that everything reachable from borrowed ids is still in the store.
 
     Raises:
         Rejected: it is not (code ``conflict``).

@@ -1,4 +1,4 @@
-"""End of life: which actors nobody holds any more, and their removal.
+"""End of life: finds the actors that are no longer needed, and removes them.
 
 Spec: :rule:`runtime.collect.collected`, :rule:`runtime.collect.held`.
 """
@@ -23,9 +23,9 @@ _Outboxes: TypeAlias = dict[ObjectId, Mapping[ObjectId, ObjectId]]
 
 
 def collect(world: World) -> list[ObjectId]:
-    """Remove heads and marks of the actors at the end of their life, in one update; return their ids in no order.
+    """Remove heads and marks of the actors at the end of their life, in one update; return their ids, unordered.
 
-    Heads and names are looked at within the update, so no other runtime can change one before it ends.
+    Heads and names are read within the update, so no other runtime can change them before it ends.
 
     Args:
         world: its batch is empty.
@@ -56,7 +56,7 @@ def collect(world: World) -> list[ObjectId]:
 
 
 def _ended(world: World) -> list[ObjectId]:
-    """List the actors that are at the end of their life, and those that come to it by their removal."""
+    """Return the actors at the end of their life, and those that reach it because the first ones are removed."""
     named = _named(world)
     positions = _positions(world)
     outboxes: _Outboxes = {actor: position.outbox for actor, position in positions.items()}
@@ -81,7 +81,7 @@ def _ended(world: World) -> list[ObjectId]:
 
 
 def _remove(world: World, actor_id: ObjectId) -> None:
-    """Remove head and mark of an actor and note that it is gone, in the batch."""
+    """Remove head and mark of an actor and record that it is gone, in the batch."""
     actor = world.actor(actor_id)
     world.batch.move_head(actor_id, actor.head, None)
     world.batch.change(Change(gone_name(actor_id), None, world.agent))
@@ -89,7 +89,7 @@ def _remove(world: World, actor_id: ObjectId) -> None:
         world.batch.move_mark(actor_id, actor.mark, None)
     actor.head = actor.mark = actor.message_key = actor.failure = actor.failures = None
     actor.position = None
-    actor.clear_mail()  # whatever it holds is what the actor sent itself
+    actor.clear_mail()  # any mail that is left is from the actor to itself
     actor.happen(Event.COLLECTED)
 
 

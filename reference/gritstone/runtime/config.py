@@ -9,18 +9,18 @@ __all__ = ["Config"]
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Say how a runtime runs.
+    """The settings of a runtime.
 
     Attributes:
         agent: the name of the agent; 1 to 255 bytes of UTF-8.
         base_ms: the delay after the first counted failure of a message, in milliseconds.
         cap_ms: the longest delay, in milliseconds.
         max_attempts: counted failures of a message until its actor is marked.
-        transition_ms: time that a transition is given, in milliseconds; 0 for any.
+        transition_ms: the time limit of a transition, in milliseconds; 0 for none.
         most_covered: messages of one sender that a free runtime proposes at once.
         most_in_progress: transitions that may wait for something at the same time.
         most_waiting: injections, answers and the like that may wait for a commit at the same time.
-        commit_objects: new objects that a free runtime gathers at most before it commits.
+        commit_objects: the most new objects that a free runtime collects before it commits.
     """
 
     agent: str
@@ -34,13 +34,13 @@ class Config:
     commit_objects: int = 16_384
 
     def delay_ms(self, count: int) -> int:
-        """Give the delay after a counted failure.
+        """Return the delay after a counted failure.
 
         Args:
-            count: how many there are by now, at least 1.
+            count: the number of counted failures including this one, at least 1.
 
         Spec: :rule:`runtime.retry.delay`.
         """
-        # A count may be large; two to its power need not be computed to know that it is over the cap.
+        # A count may be large; the power of two need not be computed if it is over the cap.
         doublings = min(count - 1, 64)
         return min(self.cap_ms, self.base_ms << doublings)

@@ -1,11 +1,11 @@
 """The machine: the runtime without I/O, without a clock and without tasks.
 
-Events go in: ``work`` (there is time to run something), ``resume`` (what a run waited for is there), ``expire`` (its
-time is over), ``tick`` (the time is now this); the world is told what became of the batch. Effects come out:
-``take_requests`` (runs that wait for something that only a shell can do) and ``world.batch`` (what is to be made
-durable). In between, states follow the table of ``states``.
+Inputs are events: ``work`` (run something), ``resume`` (the result that a run waited for has arrived), ``expire`` (the
+time of a run is over), ``tick`` (set the time), and the result of a commit, which the world receives. Outputs are
+effects: ``take_requests`` (runs that wait for something that only a shell can do) and ``world.batch`` (changes to make
+durable). In between, actors change state by the table of ``states``.
 
-Running code is not I/O: code is a generator that reads objects and yields when it needs more. A run that needs nothing
+Running code is not I/O: code is a generator that reads objects and yields when it has to wait. A run that does not wait
 goes from its proposal to its adopted step in one call.
 
 Spec: :rule:`runtime.head.serial`, :rule:`runtime.run.independent`, :rule:`runtime.retry.delay`.
@@ -43,11 +43,11 @@ _BEGIN = {
 
 
 class Machine:
-    """Decide what happens.
+    """The decisions of the runtime.
 
     Attributes:
-        world: what the heads say.
-        config: how to run.
+        world: the actors according to their heads.
+        config: the settings.
         now_ms: the time of delays, in milliseconds.
         in_progress: runs that wait for something.
         inquiries: queries from outside that have not ended.
@@ -59,9 +59,9 @@ class Machine:
 
         Args:
             world: loaded from the store.
-            config: how to run.
-            clock_ms: gives the time that transitions are measured by, in milliseconds; None where they take none,
-                because somebody else makes the time.
+            config: the settings.
+            clock_ms: returns the time by which transitions are measured, in milliseconds; None if they take no time,
+                because a client sets the time.
         """
         self.world = world
         self.config = config
@@ -78,23 +78,23 @@ class Machine:
 
     @property
     def is_full(self) -> bool:
-        """Tell whether as many runs wait for something as may."""
+        """Return whether the number of waiting runs is at its limit."""
         return len(self.in_progress) >= self.config.most_in_progress
 
     @property
     def due_ms(self) -> int | None:
-        """Give the time of the next delay that ends; None if there is none."""
+        """Return the time at which the next delay ends; None if there is none."""
         return min(
             (due for actor in self._delayed if actor.failures for due in actor.failures.delayed.values()), default=None
         )
 
     @property
     def has_delays(self) -> bool:
-        """Tell whether a message is delayed."""
+        """Return whether a message is delayed."""
         return self.due_ms is not None
 
     def choices(self) -> list[tuple[Actor, Proposal]]:
-        """List what may be chosen, in order.
+        """Return the choices, in order.
 
         Spec: :rule:`runtime.schedule.exact`, :rule:`harness.schedule.order`.
         """
@@ -105,17 +105,17 @@ class Machine:
         return sorted(found, key=lambda one: (one[0].actor_id, b"".join(map(b"".join, key_of(one[1])))))
 
     def take_requests(self) -> list[Running]:
-        """Give the runs that have begun to wait for something since the last time."""
+        """Return the runs that have begun to wait since the last call."""
         requests, self._requests = self._requests, []
         return requests
 
     # --- events ----------------------------------------------------------------------------------------
 
     def work(self, most_steps: int) -> int:
-        """Run what is ready, until nothing is, or until enough steps were adopted.
+        """Run ready actors until none is ready or enough steps were adopted.
 
         Returns:
-            How many steps were adopted.
+            The number of adopted steps.
         """
         world, most_covered = self.world, self.config.most_covered
         ready = world.ready
@@ -133,7 +133,7 @@ class Machine:
         return self.adopted - begin
 
     def run(self, actor: Actor, proposal: Proposal) -> Running:
-        """Begin a run, and go on with it as far as it goes."""
+        """Begin a run, and continue it until it ends or waits."""
         actor.happen(_BEGIN[actor.state])
         failures = actor.failures
         attempt = 1
@@ -149,7 +149,7 @@ class Machine:
         return running
 
     def resume(self, running: Running, answer: Any, error: BaseException | None) -> None:
-        """Go on with a run whose request was answered; nothing happens if it was given up."""
+        """Continue a run whose request was answered; do nothing if the run was abandoned."""
         if running.is_over:
             return
         running.waits_for = None
@@ -165,7 +165,7 @@ class Machine:
             self._end(running, self._timeout())
 
     def abandon(self, running: Running) -> None:
-        """Give a run up.
+        """Abandon a run.
 
         Spec: :rule:`runtime.run.cancel`.
         """
@@ -178,7 +178,7 @@ class Machine:
         """Set the time of delays.
 
         Returns:
-            For how many messages the delay is over now.
+            The number of messages whose delay has ended.
 
         Spec: :rule:`runtime.retry.delay`.
         """
@@ -200,7 +200,7 @@ class Machine:
     # --- runs ------------------------------------------------------------------------------------------
 
     def _proceed(self, running: Running, answer: Any, error: BaseException | None) -> None:
-        """Go on with a run until it ends or waits."""
+        """Continue a run until it ends or waits."""
         stack = running.stack
         while True:
             play = stack[-1][0]
@@ -233,9 +233,9 @@ class Machine:
         self._requests.append(running)
 
     def _ask(self, running: Running, request: Ask) -> Refusal | None:
-        """Begin a query that a run waits for; gives the refusal if it cannot be begun."""
+        """Begin a query that a run waits for; return the refusal if it cannot begin."""
         if len(running.stack) > MOST_NESTED:
-            return failure("failed", "queries that wait for each other", rule="wit.query.answers")
+            return failure("failed", "queries are nested too deep", rule="wit.query.answers")
         workspace = Workspace(self.world.objects)
         try:
             running.push(*self.query(workspace, request), workspace)
@@ -244,17 +244,17 @@ class Machine:
         return None
 
     def query(self, workspace: Workspace, request: Ask) -> tuple[ObjectId, Query]:
-        """Begin to ask an actor; gives its head and the query.
+        """Begin to query an actor; return its head and the query.
 
         Raises:
-            Missing: it has no head.
+            Missing: the actor has no head.
 
         Spec: :rule:`runtime.query.rest`, :rule:`runtime.query.monotone`.
         """
         actor = self.world.actors.get(request.actor)
         position = None if actor is None else self.world.position(actor)
         if position is None:
-            raise Missing("an actor without a head", rule="runtime.query.rest", got=request.actor.hex())
+            raise Missing("the actor has no head", rule="runtime.query.rest", got=request.actor.hex())
         play = ask_position(self.world.executor.laws, workspace, position, request.name, request.args)
         return position.step_id, play
 
@@ -270,7 +270,7 @@ class Machine:
         return failure("timeout", "the transition took too long", expected=f"at most {self.config.transition_ms} ms")
 
     def _end(self, running: Running, outcome: Admitted | Refusal | None) -> None:
-        """Do what follows from an outcome.
+        """Apply an outcome.
 
         Spec: :rule:`runtime.head.cas`, :rule:`runtime.head.mark`, :rule:`runtime.fail.expected`.
         """
@@ -284,7 +284,9 @@ class Machine:
         if running.is_stale or (running.base, running.mark) != (actor.head, actor.mark):
             actor.happen(Event.STALE)
         elif isinstance(outcome, Refusal) and running.removals != self.world.removals:
-            actor.happen(Event.STALE)  # what it has read may have been removed, so the failure may not be its own
+            actor.happen(
+                Event.STALE
+            )  # an object that it has read may have been removed, which may have caused the failure
         elif isinstance(outcome, Admitted):
             end_admitted(self.world, running, outcome)
             self.adopted += 1
@@ -298,7 +300,7 @@ class Machine:
     def _fail(self, running: Running, refusal: Refusal) -> None:
         actor = running.actor
         if failure_class(refusal) is None:
-            # The store lacks something, or is damaged: no fault of the message. It stays as if it were declined.
+            # An object of the store is absent or damaged: the message is not the cause. It stays as if declined.
             actor.have_failures().declined.add(key_of(running.run.proposal))
             actor.happen(Event.ABANDONED)
             return

@@ -1,16 +1,16 @@
-"""What comes of a run: the durable change that the table of states names, and what is remembered of a failure.
+"""The outcome of a run: the durable change that the table of states names, and the record of a failure.
 
 ::
 
     step-admitted        the head moves; what it sent is routed
     update-admitted      the same for a marked actor, and the mark is removed
     update-refused       the head moves to the cursor-only step
-    declined             not run again until something changed
+    declined             not run again until something changes
     failed-many          the messages are run one at a time from now on
     failed-again         the message is delayed
     failed-last          a mark, and a receipt
     failed-last-update   the head moves to the cursor-only step
-    stale                nothing
+    stale                no change
 
 Spec: the chapters *Failure* and *States* of ``runtime``.
 """
@@ -39,10 +39,10 @@ def end_admitted(world: World, running: Running, admitted: Admitted, *, event: E
     """Adopt a step.
 
     Args:
-        world: where it is adopted.
-        running: the run that it comes from.
+        world: the world that adopts it.
+        running: the run that made it.
         admitted: the step.
-        event: what happens, unless the step answers an update in some way of its own.
+        event: the event, unless the step answers an update, which determines the event.
 
     Spec: :rule:`runtime.fail.unmark`, :rule:`runtime.head.once`.
     """
@@ -71,7 +71,7 @@ def end_admitted(world: World, running: Running, admitted: Admitted, *, event: E
 
 
 def _heal(world: World, actor: Actor) -> None:
-    """Remove the mark of an actor that was updated, and begin anew with it.
+    """Remove the mark of an actor that was updated, and reset its failures.
 
     Spec: :rule:`runtime.fail.unmark`, :rule:`runtime.recover.unmark`.
     """
@@ -80,7 +80,7 @@ def _heal(world: World, actor: Actor) -> None:
 
 
 def end_declined(running: Running) -> None:
-    """Note that a proposal was declined.
+    """Record that a proposal was declined.
 
     Spec: :rule:`runtime.run.declined`.
     """
@@ -93,7 +93,7 @@ def end_failed(world: World, config: Config, running: Running, refusal: Refusal,
     """Count a failure, or run the messages one at a time from now on.
 
     Returns:
-        Whether the run was that of an update that has now to be refused; then nothing has happened yet.
+        Whether the run was that of an update that must now be refused; in that case nothing has changed yet.
 
     Spec: :rule:`runtime.retry.isolate`, :rule:`runtime.retry.count`, :rule:`runtime.fail.update`.
     """
@@ -113,7 +113,7 @@ def end_failed(world: World, config: Config, running: Running, refusal: Refusal,
             failures.delayed[message_key] = now_ms + delay_ms
         actor.happen(Event.FAILED_AGAIN)
         return False
-    # The last failure is not counted here: what follows from it ends the count, or is discarded with its update.
+    # The last failure is not counted here: its consequence ends the count, or is discarded with its update.
     if proposal.kind is MessageKind.UPDATE:
         return True
     _mark(world, running, message_key, refusal)
@@ -124,7 +124,7 @@ def end_failed(world: World, config: Config, running: Running, refusal: Refusal,
 def _mark(world: World, running: Running, message_key: MessageKey, refusal: Refusal) -> None:
     """Mark an actor, and send the sender a receipt.
 
-    The update expects the head as it is, and that the actor is not away.
+    The update expects the head unchanged, and that the actor is not away.
 
     Spec: :rule:`runtime.fail.mark`, :rule:`runtime.fail.expected`, :rule:`runtime.away.expected`,
     :rule:`runtime.receipt.form`, :rule:`runtime.receipt.no-loop`.
@@ -147,17 +147,17 @@ def _mark(world: World, running: Running, message_key: MessageKey, refusal: Refu
 
 
 def agent_position(world: World) -> Position:
-    """Return where the agent is."""
+    """Return the position of the agent."""
     position = world.position(world.actor(world.agent))
     assert position is not None, "the agent has a head"
     return position
 
 
 def last_sent(world: World, to: ObjectId) -> ObjectId | None:
-    """Return the message that the agent's next message to an actor is queued behind; None where there is none.
+    """Return the message that precedes the agent's next message to an actor; None if there is none.
 
-    It is the entry of the agent's outbox. Where that was released, it is what the actor read last; the next commit
-    then expects the actor to be where it was looked for.
+    It is the entry of the agent's outbox. If that was released, it is the message that the actor read last; the next
+    commit then expects the head of the actor unchanged.
 
     Spec: :rule:`runtime.release.resume`.
     """
@@ -169,11 +169,11 @@ def last_sent(world: World, to: ObjectId) -> ObjectId | None:
 
 
 def adopt_agent_step(world: World, workspace: Workspace, sent: Entries, read: Entries) -> Position:
-    """Let the agent make a step.
+    """Make a step of the agent.
 
     Args:
-        world: where it is adopted.
-        workspace: what was made for it.
+        world: the world that adopts it.
+        workspace: the objects that were made for it.
         sent: changed entries of its outbox; None removes one.
         read: changed entries of its inbox; None removes one.
 
@@ -196,7 +196,7 @@ def adopt_agent_step(world: World, workspace: Workspace, sent: Entries, read: En
 
 
 def adopt_cut(world: World) -> ObjectId:
-    """Let the agent's chain begin again; returns the new head, or the head if it has no previous already.
+    """Begin a new chain of the agent; return the new head, or the present head if it has no previous.
 
     Raises:
         Rejected: mail of the agent to itself is not acknowledged (code ``busy``).
@@ -207,7 +207,7 @@ def adopt_cut(world: World) -> ObjectId:
     if last.step.previous is None:
         return last.step_id
     if world.agent in agent.mail:
-        raise Rejected("mail of the agent to itself is not acknowledged", rule="runtime.cut.step", code="busy")
+        raise Rejected("mail from the agent to itself is not acknowledged", rule="runtime.cut.step", code="busy")
     workspace = Workspace(world.objects)
     position = cut_step(workspace, last)
     _keep(world, workspace)

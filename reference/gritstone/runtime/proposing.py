@@ -1,4 +1,4 @@
-"""What may be run: the unread channels of an actor, and the proposals that are proposable.
+"""The proposals: the unread channels of an actor, and the proposals that may run.
 
 ::
 
@@ -8,7 +8,8 @@
                   4  the actor is not marked, or an update
                   5  a cleanup only while all other channels have no mail or a cleanup first
 
-A free runtime takes the first control message it may, or else all ordinary mail it may. A chosen one lists.
+A free runtime takes the first proposable control message, or else all proposable ordinary mail. A runtime with a chosen
+schedule lists the proposals.
 
 Spec: :rule:`runtime.schedule.exact`, :rule:`wit.proposal.fence`, :rule:`wit.cleanup.begin`.
 """
@@ -28,10 +29,10 @@ __all__ = ["choices", "key_of", "message_keys_of", "next_proposal", "unread_chan
 
 
 class _Channel:
-    """Be a channel with unread mail.
+    """A channel with unread mail.
 
     Attributes:
-        sender: who sent it.
+        sender: the actor that sent the messages.
         kind: the kind of the oldest message.
         messages: the oldest message, if it is a control message; else the longest run of ordinary ones.
     """
@@ -45,17 +46,17 @@ class _Channel:
 
 
 def key_of(proposal: Proposal) -> ProposalKey:
-    """Give a proposal as a value."""
+    """Return a proposal as a value."""
     return tuple([(sender, messages[-1]) for sender, messages in proposal.covered])
 
 
 def next_proposal(world: World, actor: Actor, most_covered: int) -> Proposal | None:
-    """Choose what a free runtime runs next of an actor; None if nothing is proposable.
+    """Return the proposal of an actor that a free runtime runs next; None if none is proposable.
 
     Args:
-        world: where mail is.
+        world: the world that has the mail.
         actor: not the agent; it is not running.
-        most_covered: how many messages of one sender to take.
+        most_covered: the most messages of one sender to take.
 
     Spec: :rule:`runtime.away.still`.
     """
@@ -84,7 +85,7 @@ def next_proposal(world: World, actor: Actor, most_covered: int) -> Proposal | N
 
 
 def _one_message(world: World, actor: Actor) -> Proposal | None:
-    """Propose the one message there is, which is what most runs are about; None if there is more to think of."""
+    """Propose the only unread message, which is the common case; None if the case is not that simple."""
     mail, position = actor.mail, actor.position
     if len(mail) != 1 or position is None:
         return None
@@ -96,7 +97,7 @@ def _one_message(world: World, actor: Actor) -> Proposal | None:
 
 
 def choices(world: World, actor: Actor) -> list[Proposal]:
-    """List what the suite may choose of one actor, in no order.
+    """Return the proposals of one actor that the suite may choose, unordered.
 
     Spec: :rule:`runtime.schedule.exact`, :rule:`runtime.away.still`.
     """
@@ -124,7 +125,7 @@ def unread_channels(world: World, actor: Actor) -> list[tuple[ObjectId, list[Obj
 
 
 def _channels(world: World, actor: Actor, most: int | None) -> list[_Channel]:
-    """Take the mail of an actor apart: without channels whose oldest message has to wait."""
+    """Return the channels of an actor, without those whose oldest message has to wait."""
     position = world.position(actor)
     exists = position is not None
     inbox = NO_IDS if position is None else position.inbox
@@ -156,7 +157,7 @@ def _single(channel: _Channel) -> Proposal:
 
 
 def _is_proposable(actor: Actor, proposal: Proposal, channels: list[_Channel]) -> bool:
-    """Judge a proposal by the five conditions."""
+    """Check a proposal by the five conditions."""
     kind = proposal.kind
     if actor.mark is not None and kind is not MessageKind.UPDATE:
         return False
@@ -173,7 +174,7 @@ def _is_proposable(actor: Actor, proposal: Proposal, channels: list[_Channel]) -
 
 
 def _may_clean_up(actor: Actor, channels: list[_Channel]) -> bool:
-    """Tell whether all mail begins with a cleanup; an actor that exists has no mail that waits."""
+    """Return whether all mail begins with a cleanup; mail to an actor that exists never waits."""
     return len(channels) == len(actor.mail) and all(one.kind is MessageKind.CLEANUP for one in channels)
 
 
@@ -183,7 +184,7 @@ def message_keys_of(proposal: Proposal) -> list[MessageKey]:
 
 
 def _forget_isolated(world: World, actor: Actor) -> None:
-    """End the isolation of an actor once none of the messages it is about is unread."""
+    """End the isolation of an actor after all messages that it is about were read."""
     failures = actor.failures
     if failures is None or not failures.isolated:
         return

@@ -1,4 +1,4 @@
-"""Release: the agent drops its entries for actors that it has nothing unread with.
+"""Release: the agent drops its entries for actors if no mail between them is unread.
 
 Spec: :rule:`runtime.release.entries`, :rule:`runtime.release.refused`.
 """
@@ -22,15 +22,16 @@ _RULE = "runtime.release.refused"
 def release(world: World, actors: Sequence[ObjectId]) -> list[ObjectId]:
     """Drop the agent's entries for actors.
 
-    The entry of the outbox is always dropped: what the actor read last says how to go on. The entry of the inbox is
-    kept while the head of the actor holds mail to the agent, since only this entry says that it was acknowledged.
+    The entry of the outbox is always dropped: the message that the actor read last determines how to continue. The
+    entry of the inbox is kept while the head of the actor has mail to the agent, since only this entry records that it
+    was acknowledged.
 
     Returns:
         The actors of which at least one entry was dropped, ascending.
 
     Raises:
-        Rejected: the agent is named; or there is unread mail between the agent and an actor that is not away (code
-            ``busy``).
+        Rejected: the agent is among them; or there is unread mail between the agent and an actor that is not away
+            (code ``busy``).
 
     Spec: :rule:`runtime.release.entries`.
     """
@@ -54,16 +55,16 @@ def release(world: World, actors: Sequence[ObjectId]) -> list[ObjectId]:
 
 
 def _check_read(world: World, actor_id: ObjectId) -> None:
-    """Refuse an actor with unread mail to or from the agent, unless it is away.
+    """Reject an actor with unread mail to or from the agent, unless it is away.
 
     Raises:
-        Rejected: there is some (code ``busy``).
+        Rejected: there is unread mail (code ``busy``).
     """
     if world.is_away(actor_id):
         return
     actor = world.actors.get(actor_id)
     if actor is not None and world.agent in actor.mail:
-        raise Rejected("mail of the agent is unread", rule=_RULE, code="busy", got=actor_id.hex())
+        raise Rejected("mail from the agent is unread", rule=_RULE, code="busy", got=actor_id.hex())
     if actor_id in world.actor(world.agent).mail:
         raise Rejected("mail to the agent is not acknowledged", rule=_RULE, code="busy", got=actor_id.hex())
 

@@ -1,7 +1,7 @@
-"""A run in progress: a transition that may be waiting for something, and the queries that it waits for.
+"""A run in progress: a transition, which may be waiting, and the queries that it waits for.
 
-The transition is at the bottom of a stack of generators. A query that it makes of another actor goes on top, and so on.
-What ends on top is the answer to the one below.
+The transition is at the bottom of a stack of generators. A query that it makes of another actor is pushed on top, and
+so on. The result of the top generator is the answer to the one below.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from gritstone.wit.workspace import Workspace
 __all__ = ["MOST_NESTED", "PendingQuery", "Running"]
 
 MOST_NESTED = 32
-"""How many queries may wait for each other."""
+"""The maximum nesting of queries."""
 
 
 class PendingQuery:
-    """Be a query from outside of any run, in progress.
+    """A query in progress from outside of any run.
 
     Attributes:
-        asked: the steps that were asked, and the answers that were had on the way.
+        asked: the steps that were queried, and the answers received so far.
     """
 
     __slots__ = ("asked",)
@@ -34,20 +34,20 @@ class PendingQuery:
 
 
 class Running:
-    """Be a run in progress.
+    """A run in progress.
 
     Attributes:
-        actor: whose it is.
-        base: the head that it began from; None before a first step.
+        actor: the actor that runs.
+        base: the head when the run began; None before a first step.
         mark: the mark that the actor had then; None if it had none.
-        run: what its code sees.
+        run: the run as its code sees it.
         began_ms: when it began.
         is_over: whether it has ended or was abandoned.
-        is_stale: whether something that it has read was discarded with a refused update, or its actor is away.
+        is_stale: whether an object that it has read was discarded with a refused update, or its actor is away.
         removals: the count of removals of the store when it began.
-        waits_for: what it waits for; None while it runs.
-        stack: the transition, and the queries above it, each with where it makes objects.
-        asked: the steps that were asked, and the answers that were had.
+        waits_for: the request that it waits for; None while it runs.
+        stack: the transition, and the queries above it, each with the workspace of its objects.
+        asked: the steps that were queried, and the answers received.
     """
 
     __slots__ = (
@@ -78,19 +78,19 @@ class Running:
         self.stack: list[tuple[Generator[Request, Any, Any], Workspace]] = [(play, run.workspace)]
 
     def push(self, step: ObjectId, play: Generator[Request, Any, Any], workspace: Workspace) -> None:
-        """Begin a query of a step that what was on top waits for."""
+        """Begin a query of a step for the generator on top, which waits for it."""
         self.asked.add(step)
         self.stack.append((play, workspace))
 
     def pop(self, answer: ObjectId | None) -> None:
-        """End the query on top; what it made goes to whoever asked, since its answer may be among it."""
+        """End the query on top; its objects go to the generator below, since the answer may be among them."""
         if answer is not None:
             self.asked.add(answer)
         _, workspace = self.stack.pop()
         self.stack[-1][1].take_over(workspace)
 
     def note_discarded(self, discarded: Container[ObjectId]) -> None:
-        """Note which objects were discarded with a refused update; a run that has read one of them is stale.
+        """Record the objects that were discarded with a refused update; a run that has read one of them is stale.
 
         Spec: :rule:`runtime.head.before-route`, :rule:`runtime.head.asked`.
         """
@@ -98,7 +98,7 @@ class Running:
         self.is_stale = self.is_stale or any(one in discarded for one in (*covered, *self.asked))
 
     def close(self) -> None:
-        """Give everything up."""
+        """Abandon the run and its queries."""
         self.is_over = True
         while self.stack:
             self.stack.pop()[0].close()

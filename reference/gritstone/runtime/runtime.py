@@ -1,10 +1,10 @@
 """A runtime: the machine under a thin asyncio shell.
 
 The shell does what the machine cannot: it reads the clock, waits, runs coroutines, and commits. There is no task per
-step; a run that waits for nothing never meets the event loop. Nothing is acknowledged before it is committed.
+step; a run that does not wait never uses the event loop. Nothing is acknowledged before it is committed.
 
-Mail is no queue here: it is a difference between heads, and what an actor has to read stays in the store. How many runs
-and changes from outside may wait is bounded by ``Config``.
+Mail is not a queue: it is a difference between heads, and unread messages stay in the store. ``Config`` bounds the
+number of runs and changes from outside that may wait.
 
 Spec: the chapters *Running, asking, stopping*, *Heads* and *Recovery* of ``runtime``.
 """
@@ -57,11 +57,11 @@ _COMMIT_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Say how it went.
+    """The result of a run to rest.
 
     Attributes:
         cause: ``rest``, ``waiting`` or ``max-steps``.
-        steps: how many steps of actors were adopted.
+        steps: the number of adopted steps of actors.
         parked: marked actors, ascending, each with the class of its last failure, or ``unknown``.
     """
 
@@ -71,13 +71,13 @@ class Report:
 
 
 class Runtime:
-    """Let actors live in a store.
+    """The runtime of the actors of a store.
 
-    Belongs to one event loop. Use ``run`` to go to rest, or ``serve`` to go on until it is stopped.
+    It belongs to one event loop. Use ``run`` to run until rest, or ``serve`` to run until it is stopped.
 
     Attributes:
         store: the store.
-        machine: who decides what happens.
+        machine: the machine, which makes the decisions.
     """
 
     def __init__(
@@ -94,13 +94,13 @@ class Runtime:
         Args:
             store: an open store; it stays open.
             laws: the laws of the actors.
-            config: how to run.
-            suite_clock: whether time moves by ``set_time`` only.
+            config: the settings.
+            suite_clock: whether only ``set_time`` changes the time.
             clock_s: a monotonic clock, in seconds, for everything else.
 
         Raises:
-            Invalid: the name of the agent is none.
-            Rejected: the store has another agent (code ``agent``), or half of one.
+            Invalid: the name of the agent is invalid.
+            Rejected: the store has another agent (code ``agent``), or an incomplete one.
             Exhausted: the medium is full.
 
         Spec: :rule:`runtime.recover.mail`, :rule:`runtime.agent.bootstrap`.
@@ -120,19 +120,19 @@ class Runtime:
 
     @property
     def agent(self) -> ObjectId:
-        """Give the id of the agent."""
+        """Return the id of the agent."""
         return self.machine.world.agent
 
     # --- running ---------------------------------------------------------------------------------------
 
     async def run(self, max_steps: int | None = None) -> Report:
-        """Go to rest.
+        """Run until rest.
 
         Args:
-            max_steps: stop earlier, once so many steps were adopted.
+            max_steps: stop earlier, after this number of adopted steps.
 
         Raises:
-            Rejected: somebody else runs or serves it.
+            Rejected: another caller runs or serves it.
             Exhausted: the medium is full.
 
         Spec: :rule:`runtime.route.rest`.
@@ -141,23 +141,23 @@ class Runtime:
             return await self._to_rest(max_steps)
 
     async def serve(self) -> None:
-        """Go on until stopped; while there is nothing to do it costs nothing.
+        """Run until stopped; waits without cost while there is nothing to do.
 
         Raises:
-            Rejected: somebody else runs or serves it.
+            Rejected: another caller runs or serves it.
             Exhausted: the medium is full.
         """
         with self._driving():
             while not self._stopped:
                 await self._to_rest(None)
-                if not self._stopped:  # else what wakes has done so
+                if not self._stopped:  # otherwise the caller that wakes it has done so
                     await self._waiting.wait(self._next_delay_s())
 
     @contextmanager
     def _driving(self) -> Iterator[None]:
-        """Be the one who commits what others change meanwhile."""
+        """Become the caller that commits the changes of all others."""
         if self._driven:
-            raise Rejected("the runtime is run already", rule="runtime.route.rest")
+            raise Rejected("the runtime is running already", rule="runtime.route.rest")
         self._driven = True
         try:
             yield
@@ -176,7 +176,7 @@ class Runtime:
                 return Report(cause, machine.adopted - begin, self.parked())
 
     async def _go_on(self, left: int | None) -> str | None:
-        """Do what there is to do; gives a cause when there is nothing."""
+        """Work; return a cause if there is nothing to do."""
         machine, world = self.machine, self.machine.world
         if self._stopped:
             return "rest"
@@ -186,7 +186,7 @@ class Runtime:
         adopted = machine.work(min(self._stride(), left or _STRIDE_STEPS))
         self._waiting.begin(machine)
         if left is not None and adopted >= left:
-            return None  # enough, also where others are still in progress
+            return None  # enough, also if others are still in progress
         if world.ready:
             if self._commits or len(world.batch.objects) >= self._gather or self._is_large():
                 self._flush()
@@ -199,7 +199,7 @@ class Runtime:
         return await self._wait_or_end()
 
     async def _wait_or_end(self) -> str | None:
-        """Wait for what is in progress or delayed; gives a cause when there is neither."""
+        """Wait for runs in progress and delayed messages; return a cause if there is neither."""
         machine = self.machine
         if machine.in_progress:
             await self._waiting.wait(self._next_delay_s())
@@ -236,10 +236,10 @@ class Runtime:
     # --- durability ------------------------------------------------------------------------------------
 
     def _flush(self) -> bool:
-        """Commit what there is; false if somebody else was faster, and the world was read anew.
+        """Commit the batch; return false if another process changed the store first, and the world was read again.
 
         Raises:
-            Exhausted: the medium is full; the world was read anew.
+            Exhausted: the medium is full; the world was read again.
 
         Spec: :rule:`runtime.head.cas`, :rule:`runtime.head.before-route`.
         """
@@ -264,14 +264,14 @@ class Runtime:
         return done
 
     def _measure(self, begin_ms: float) -> None:
-        """Gather more for the next commit if commits take much of the time."""
+        """Collect more for the next commit if commits take much of the time."""
         end_ms = self._waiting.clock_ms()
         if end_ms - begin_ms > _COMMIT_SHARE * (end_ms - self._committed_ms):
             self._gather = min(2 * self._gather, self.machine.config.commit_objects)
         self._committed_ms = end_ms
 
     async def _durably(self, change: Callable[[], _T]) -> _T:
-        """Change the world, and come back when that is committed; again from new heads if it was refused."""
+        """Change the world, and return when that is committed; repeat it from new heads if the commit was refused."""
         async with self._changing:
             while True:
                 self._check_running()
@@ -288,16 +288,16 @@ class Runtime:
                     return result
 
     def refresh(self) -> None:
-        """Look whether somebody else moved heads or marks."""
+        """Check whether another process moved heads or marks."""
         if not self._driven and not self.machine.world.is_current():
             self.machine.world.reload()
 
     def forget(self) -> None:
-        """Forget what was read from the store, since something was erased or pruned."""
+        """Drop cached data of the store, since something was erased or pruned."""
         self.machine.world.forget()
 
     def pins(self) -> set[ObjectId]:
-        """Give what runs and queries in progress have read, and a prune has to leave.
+        """Return the ids that runs and queries in progress have read, and that a prune has to keep.
 
         Spec: :rule:`runtime.prune.running`.
         """
@@ -312,20 +312,20 @@ class Runtime:
     # --- the outside -----------------------------------------------------------------------------------
 
     def keep(self, value: Value) -> ObjectId:
-        """Store a blob or tree, to be sent or to be somebody's first core; gives its id."""
+        """Store a blob or tree, to be sent or to be the first core of an actor; return its id."""
         workspace = Workspace(self.machine.world.objects)
         object_id = value.persist(workspace)
         workspace.keep(self.store)
         return object_id
 
     def open(self, object_id: ObjectId) -> Value:
-        """Give a blob or tree of the store as actors see it.
+        """Return a blob or tree of the store as actors see it.
 
         Raises:
-            Missing: it is absent or erased.
-            Invalid: it is something else.
+            Missing: the object is absent or erased.
+            Invalid: the object has another kind.
         """
-        # Loaded by need, here and below: whoever talks to actors by ids does without.
+        # Loaded on demand, here and below: clients that use ids do not need it.
         from gritstone.kit.actors.values import open_value
 
         return open_value(Workspace(self.machine.world.objects), object_id)
@@ -338,16 +338,16 @@ class Runtime:
         *,
         signal: bool = False,
     ) -> ObjectId:
-        """Send a message from the agent; gives its id once that is durable. See ``agent_mailbox.inject``."""
+        """Send a message from the agent; return its id when it is durable. See ``agent_mailbox.inject``."""
         world, pairs = self.machine.world, list(headers)
         return await self._durably(lambda: inject(world, to, pairs, content, signal=signal))
 
     async def query(self, actor: ObjectId, name: str, args: bytes = b"") -> tuple[ObjectId, ObjectId | None]:
-        """Ask an actor; gives the step that was asked, and the id of the answer or None.
+        """Query an actor; return the step that was queried, and the id of the answer or None.
 
         Raises:
             Missing: the actor has no head.
-            Rejected: nothing answers there (code ``unresolved``), or it failed (code ``failed``).
+            Rejected: no code answers the query (code ``unresolved``), or the query failed (code ``failed``).
 
         Spec: :rule:`runtime.query.rest`, :rule:`runtime.query.monotone`, :rule:`wit.query.pure`.
         """
@@ -369,7 +369,7 @@ class Runtime:
         return mail(self.machine.world)
 
     def received(self) -> list[InboxMessage]:
-        """Give the mail to the agent as actors see mail."""
+        """Return the mail to the agent as actors see mail."""
         from gritstone.kit.actors.boxes import InboxMessage
 
         workspace = Workspace(self.machine.world.objects)
@@ -392,7 +392,7 @@ class Runtime:
         answered.add(effect)
 
     async def collect(self) -> list[ObjectId]:
-        """Remove the heads of actors at the end of their life; gives their ids, ascending.
+        """Remove the heads of actors at the end of their life; return their ids, ascending.
 
         Spec: :rule:`runtime.collect.collected`, :rule:`runtime.collect.seen`.
         """
@@ -403,7 +403,7 @@ class Runtime:
             return sorted(collect(self.machine.world))
 
     async def release(self, actors: Sequence[ObjectId]) -> list[ObjectId]:
-        """Drop the agent's entries for actors; gives those of which one was dropped. See ``releasing.release``.
+        """Drop the agent's entries for actors; return the actors of which one was dropped. See ``releasing.release``.
 
         More actors than one update of references may name are released by several steps.
         """
@@ -416,7 +416,7 @@ class Runtime:
         return sorted(dropped)
 
     async def cut(self) -> ObjectId:
-        """Begin the agent's chain again, so that a prune can free what it held; gives the agent's head.
+        """Begin a new chain of the agent, so that a prune can free the old one; return the agent's head.
 
         Spec: :rule:`runtime.cut.step`.
         """
@@ -426,18 +426,18 @@ class Runtime:
     # --- chosen schedules ------------------------------------------------------------------------------
 
     def ready(self) -> list[tuple[ObjectId, Proposal]]:
-        """List what may be chosen. See ``Machine.choices``."""
+        """Return the choices. See ``Machine.choices``."""
         self._tick()
         return [(actor.actor_id, proposal) for actor, proposal in self.machine.choices()]
 
     async def choose(self, choice: int) -> ObjectId | None:
-        """Run one choice; gives the new head, or None if there is none.
+        """Run one choice; return the new head, or None if there is none.
 
         Args:
             choice: modulo the number of choices.
 
         Raises:
-            Rejected: there is no choice.
+            Rejected: there are no choices.
 
         Spec: :rule:`runtime.schedule.exact`.
         """
@@ -455,21 +455,25 @@ class Runtime:
         return actor.head if actor.head != before else None
 
     def set_time(self, now_ms: int) -> int:
-        """Move the suite's clock; gives the number of delays that are over.
+        """Set the suite's clock; return the number of delays that have ended.
 
         Raises:
-            Rejected: the clock is the system's, or would go back.
+            Rejected: the runtime uses the system clock, or the clock would go back.
 
         Spec: :rule:`harness.clock.only-suite`.
         """
         if not self._suite_clock or now_ms < self.machine.now_ms:
-            raise Rejected("no time to set", rule="harness.clock.only-suite", got=now_ms)
+            raise Rejected(
+                "the time cannot be set: the clock is not the suite's, or would go back",
+                rule="harness.clock.only-suite",
+                got=now_ms,
+            )
         return self.machine.tick(now_ms)
 
     # --- stopping --------------------------------------------------------------------------------------
 
     async def stop(self, *, drain: bool) -> None:
-        """Stop: begin nothing more, and with ``drain`` let what is in progress end.
+        """Stop: begin no more runs; with ``drain``, wait for the runs in progress.
 
         Spec: :rule:`runtime.stop.clean`.
         """
@@ -481,9 +485,9 @@ class Runtime:
         for running in list(machine.in_progress):
             machine.abandon(running)
         await self._waiting.close()
-        with contextlib.suppress(Exhausted):  # there is no room for it, so it has not happened
+        with contextlib.suppress(Exhausted):  # there is no space for it, so it was not applied
             self._flush()
-        self._waiting.wake()  # whoever serves has nothing to wait for any more
+        self._waiting.wake()  # ``serve`` has nothing left to wait for
 
     def _check_running(self) -> None:
         if self._stopped:

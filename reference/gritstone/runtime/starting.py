@@ -1,4 +1,4 @@
-"""Starting on a store: the agent is found or made, and the world is read.
+"""The start on a store: finds or creates the agent, and reads the world.
 
 Spec: :rule:`runtime.agent.bootstrap`, :rule:`runtime.agent.name`.
 """
@@ -21,11 +21,11 @@ _AGENT = "runtime/agent"
 
 
 def start_world(store: Store, laws: Laws, name: str) -> World:
-    """Read the world of a store; make its agent if it has none.
+    """Read the world of a store; create its agent if it has none.
 
     Raises:
-        Invalid: this is no name for an agent.
-        Rejected: the store has an agent of another name (code ``agent``); or half of one.
+        Invalid: the name of the agent is invalid.
+        Rejected: the store has an agent of another name (code ``agent``), or an incomplete one.
         Exhausted: the medium is full.
     """
     world = World(store, laws)
@@ -45,10 +45,10 @@ def start_world(store: Store, laws: Laws, name: str) -> World:
 
 
 def _is_there(store: Store, agent: ObjectId) -> bool:
-    """Tell whether a store has this agent.
+    """Return whether a store has this agent.
 
     Raises:
-        Rejected: it has another one, or half of one.
+        Rejected: the store has another agent, or an incomplete one.
     """
     with store.snapshot() as snapshot:
         found = snapshot.target(_AGENT)
@@ -62,5 +62,5 @@ def _is_there(store: Store, agent: ObjectId) -> bool:
             expected=found.hex(),
         )
     if (found is None) != (head is None):
-        raise Rejected("the store has half an agent", rule="runtime.agent.bootstrap", got=agent.hex())
+        raise Rejected("the agent of the store is incomplete", rule="runtime.agent.bootstrap", got=agent.hex())
     return found is not None

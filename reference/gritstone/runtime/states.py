@@ -1,7 +1,7 @@
-"""The states of an actor, and the one table of what leads from one to another.
+"""The states of an actor, and the table of transitions between them.
 
-``TRANSITIONS`` is ``spec/runtime/states.json`` as Python; ``reference/tests/runtime/test_states.py`` holds the two
-together. Every change of state goes through ``follow``: a pair that is not in the table is a fault of ours.
+``TRANSITIONS`` is ``spec/runtime/states.json`` as Python; ``reference/tests/runtime/test_states.py`` compares the two.
+Every change of state uses ``follow``: a pair that is not in the table is a defect of gritstone.
 
 ::
 
@@ -25,7 +25,7 @@ __all__ = ["TRANSITIONS", "Event", "Next", "State", "Write", "follow", "resting_
 
 
 class State(enum.Enum):
-    """Name the states."""
+    """The states."""
 
     ABSENT = "absent"
     IDLE = "idle"
@@ -33,12 +33,12 @@ class State(enum.Enum):
     IRRECOVERABLE = "irrecoverable"
     RUNNING = "running"
 
-    # The members are keys in a hot path; Enum would hash their names anew each time.
+    # The members are keys in a hot path; Enum would hash their names again each time.
     __hash__ = object.__hash__
 
 
 class Event(enum.Enum):
-    """Name what happens to an actor."""
+    """The events of an actor."""
 
     GENESIS_PROPOSABLE = "genesis-proposable"
     PROPOSAL_PROPOSABLE = "proposal-proposable"
@@ -61,7 +61,7 @@ class Event(enum.Enum):
 
 
 class Write(enum.Enum):
-    """Name what changes durably with an event, all of it in one update."""
+    """The durable changes of an event, which are all made in one update."""
 
     HEAD = "head"
     HEAD_REMOVED = "head-removed"
@@ -72,7 +72,7 @@ class Write(enum.Enum):
 
 
 Next: TypeAlias = tuple[State | None, tuple[Write, ...]]
-"""The state after the event, None for the one that fits at rest, and the durable changes."""
+"""The state after the event (None: the resting state of the actor), and the durable changes."""
 
 TRANSITIONS: Mapping[tuple[State, Event], Next] = MappingProxyType(
     {
@@ -107,11 +107,11 @@ TRANSITIONS: Mapping[tuple[State, Event], Next] = MappingProxyType(
         (State.IRRECOVERABLE, Event.UNMARKED): (None, (Write.MARK_REMOVED,)),
     }
 )
-"""State and event to what comes of them."""
+"""State and event to their result."""
 
 
 def resting_state(*, marked: bool, delayed: bool, exists: bool) -> State:
-    """Tell the state of an actor that is not running."""
+    """Return the state of an actor that is not running."""
     if marked:
         return State.IRRECOVERABLE
     if delayed:
@@ -120,12 +120,12 @@ def resting_state(*, marked: bool, delayed: bool, exists: bool) -> State:
 
 
 def follow(state: State, event: Event) -> Next:
-    """Give what the table has for a state and an event.
+    """Return the entry of the table for a state and an event.
 
     Raises:
-        InternalError: it has no such pair.
+        InternalError: the table does not have the pair.
     """
     found = TRANSITIONS.get((state, event))
     if found is None:
-        raise InternalError(f"{event.value} cannot happen to an actor that is {state.value}")
+        raise InternalError(f"invalid event {event.value} for an actor in the state {state.value}")
     return found

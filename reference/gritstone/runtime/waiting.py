@@ -1,4 +1,4 @@
-"""Waiting: timers and tasks for what runs wait for, on the event loop.
+"""Waiting: timers and tasks on the event loop for the runs that wait.
 
 Spec: :rule:`runtime.run.independent`, :rule:`runtime.stop.clean`.
 """
@@ -18,13 +18,13 @@ __all__ = ["Waiting"]
 
 
 class Waiting:
-    """Wait for runs, and wake who drives them."""
+    """The timers and tasks of waiting runs; wakes the caller that drives the runs."""
 
     def __init__(self, transition_ms: int | None, clock_s: Callable[[], float]) -> None:
         """Begin to measure time.
 
         Args:
-            transition_ms: time that a transition is given; 0 for any, None where it takes none.
+            transition_ms: the time limit of a transition; 0 for none, None if transitions take no time.
             clock_s: a monotonic clock, in seconds.
         """
         self._clock_s = clock_s
@@ -36,11 +36,11 @@ class Waiting:
         self._fault: BaseException | None = None
 
     def clock_ms(self) -> float:
-        """Give the time since the beginning, in milliseconds."""
+        """Return the time since the beginning, in milliseconds."""
         return (self._clock_s() - self._origin_s) * 1000
 
     def begin(self, machine: Machine) -> None:
-        """Begin to wait for what runs have asked for since the last time."""
+        """Begin to wait for the requests of runs since the last call."""
         loop = asyncio.get_running_loop()
         for running in machine.take_requests():
             if running.is_over:
@@ -58,10 +58,10 @@ class Waiting:
                 self._timers[running] = loop.call_later(max(0.0, left_ms / 1000), self._expire, machine, running)
 
     async def wait(self, timeout_s: float | None) -> None:
-        """Wait until something happened, or the time is over.
+        """Wait until something happens or the time is over.
 
         Raises:
-            BaseException: what went wrong in the machine meanwhile.
+            BaseException: an error of the machine in the meantime.
         """
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._awake.wait(), timeout_s)
@@ -95,10 +95,10 @@ class Waiting:
         self._do(lambda: machine.expire(running))
 
     def _do(self, event: Callable[[], None]) -> None:
-        """Let something happen in the machine; a fault of it is told to whoever waits."""
+        """Call the machine; an error is raised in the caller that waits."""
         try:
             event()
-        except BaseException as fault:  # noqa: BLE001 - raised again where somebody can see it
+        except BaseException as fault:  # noqa: BLE001 - raised again in the caller that waits
             self._fault = fault
         self._awake.set()
 
@@ -107,12 +107,12 @@ class Waiting:
         error: BaseException | None = None
         try:
             answer = await awaitable
-        except Exception as raised:  # noqa: BLE001 - it belongs to the code that waits, which is told of it
+        except Exception as raised:  # noqa: BLE001 - it is raised in the code that waits
             error = raised
         self._resume(machine, running, answer, error)
 
 
 def _let_go(request: Request | None) -> None:
-    """Close what nobody will await."""
+    """Close a coroutine that will not be awaited."""
     if isinstance(request, Await) and isinstance(request.awaitable, Coroutine):
         request.awaitable.close()

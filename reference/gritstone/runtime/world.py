@@ -1,7 +1,7 @@
-"""The world of a runtime: its actors, as the heads have it, and what is to be committed.
+"""The world of a runtime: its actors according to their heads, and the batch to commit.
 
-Everything here can be found out from heads and marks, and is, by ``reload``. Steps that were adopted since the last
-commit are in it already: the batch holds what the store does not have yet.
+``reload`` computes everything here from heads and marks. Steps that were adopted since the last commit are included:
+the batch has what the store does not have yet.
 
 Spec: :rule:`runtime.recover.mail`, :rule:`runtime.route.fan`, :rule:`runtime.recover.quiet`,
 :rule:`runtime.away.still`.
@@ -29,24 +29,24 @@ from gritstone.wit.transition import Executor
 
 __all__ = ["World"]
 
-_KEPT_BYTES = 8 << 20  # of places of actors
-_POSITION_BYTES = 400  # of a place, roughly
-_ENTRY_BYTES = 200  # of one entry of a mailbox or core, roughly
+_KEPT_BYTES = 8 << 20  # of cached positions of actors
+_POSITION_BYTES = 400  # of a position, approximately
+_ENTRY_BYTES = 200  # of one entry of a mailbox or core, approximately
 
 
 class World:
-    """Know the actors of one store.
+    """The actors of one store.
 
     Attributes:
         store: the store.
-        objects: its objects, and those of the batch.
+        objects: the objects of the store and of the batch.
         executor: runs transitions on them.
         actors: all actors that have a head, a mark or mail; the agent among them.
         agent: the id of the agent.
-        batch: what is to be committed next.
-        ready: actors that may have something to run, each once, in the order in which they shall.
+        batch: the changes of the next commit.
+        ready: actors that may have something to run, each once, in the order of their turns.
         away: actors that make no step here.
-        removals: the count of removals of the store since which everything here was read; see ``removals``.
+        removals: the count of removals of the store when everything here was read; see ``removals``.
     """
 
     def __init__(self, store: Store, laws: Laws) -> None:
@@ -63,7 +63,7 @@ class World:
         self._placed_bytes = 0
         self._heads: dict[ObjectId, ObjectId] = {}
         self._marks: dict[ObjectId, ObjectId] = {}
-        self._version: bytes | None = None  # of the references that were read; None if it is not known
+        self._version: bytes | None = None  # of the references that were read; None if it is unknown
 
     def _fetch(self, object_id: ObjectId) -> bytes:
         data = self.batch.objects.get(object_id)
@@ -72,14 +72,14 @@ class World:
     # --- actors ----------------------------------------------------------------------------------------
 
     def actor(self, actor_id: ObjectId) -> Actor:
-        """Give an actor, existing or not."""
+        """Return an actor, existing or not."""
         found = self.actors.get(actor_id)
         if found is None:
             found = self.actors[actor_id] = Actor(actor_id)
         return found
 
     def position(self, actor: Actor) -> Position | None:
-        """Tell where an actor is; None if it has no head."""
+        """Return the position of an actor; None if it has no head."""
         if actor.head is None:
             return None
         found = actor.position
@@ -89,7 +89,7 @@ class World:
         return found
 
     def _place(self, actor: Actor, position: Position) -> None:
-        """Remember where an actor is."""
+        """Cache the position of an actor."""
         if actor.position is None:
             self._placed.append(actor)
             entries = len(position.inbox) + len(position.outbox) + len(position.core)
@@ -101,7 +101,7 @@ class World:
         return actor_id in self.away
 
     def look_at(self, actor_id: ObjectId) -> Mapping[ObjectId, ObjectId]:
-        """Return the inbox of an actor, also of one that is away; the next commit expects it to be there still.
+        """Return the inbox of an actor, also of one that is away; the next commit expects its head unchanged.
 
         Spec: :rule:`runtime.release.resume`.
         """
@@ -121,13 +121,13 @@ class World:
         return self._mailboxes(actor_id, step)[0]
 
     def expect(self, actor_id: ObjectId) -> None:
-        """Let the next commit be refused if the head of an actor is not the one that is known."""
+        """Expect the known head of an actor in the next commit."""
         actor = self.actors.get(actor_id)
         head = None if actor is None else actor.head
         self.batch.move_head(actor_id, head, head)
 
     def head_moved(self, actor: Actor, position: Position) -> None:
-        """Note where an actor is now; the update expects its mark as it is, and that it is not away.
+        """Record the new head of an actor; the update expects its mark unchanged, and that it is not away.
 
         Spec: :rule:`runtime.head.mark`, :rule:`runtime.away.expected`.
         """
@@ -139,7 +139,7 @@ class World:
         self._place(actor, position)
 
     def enqueue(self, actor: Actor) -> None:
-        """Let an actor have its turn."""
+        """Put an actor in the queue of ready actors."""
         if not actor.is_queued and actor.running is None and actor.mail and actor.actor_id != self.agent:
             actor.is_queued = True
             self.ready.append(actor)
@@ -147,7 +147,7 @@ class World:
     # --- mail ------------------------------------------------------------------------------------------
 
     def route(self, sender: ObjectId, sent: Sent) -> None:
-        """Note the changed entries of an outbox as mail of their receivers.
+        """Record the changed entries of an outbox as mail of their receivers.
 
         Spec: :rule:`runtime.route.fan`, :rule:`runtime.route.self`, :rule:`runtime.route.absent`.
         """
@@ -162,7 +162,7 @@ class World:
     # --- heads and marks -------------------------------------------------------------------------------
 
     def committed(self) -> None:
-        """Note that the batch is in the store now, and begin another."""
+        """Record that the batch is in the store now, and begin another."""
         collected: set[ObjectId] = set()
         for change in self.batch.changes():
             space, _, name = change.name.partition("/")
@@ -187,7 +187,7 @@ class World:
             self._displace()
 
     def let_go(self, actors: Iterable[ObjectId]) -> None:
-        """Forget actors of which nothing is left to know."""
+        """Drop actors without any state."""
         for actor_id in actors:
             actor = self.actors.get(actor_id)
             if actor is None or actor.head is not None or actor.mark is not None:
@@ -196,9 +196,9 @@ class World:
                 del self.actors[actor_id]
 
     def is_current(self) -> bool:
-        """Return whether heads, marks and the actors that are away are in the store as they were last seen there.
+        """Return whether heads, marks and the actors that are away are unchanged in the store since they were read.
 
-        They are compared only if an update that is not of this runtime changed references.
+        They are compared only if an update of another process or runtime changed references.
         """
         with self.store.snapshot() as snapshot:
             version = references_version(snapshot.view)
@@ -210,10 +210,10 @@ class World:
         return True
 
     def reload(self) -> None:
-        """Drop the batch and begin anew from the heads and marks that are there.
+        """Drop the batch and begin again from the heads and marks in the store.
 
         Runs in progress continue and are stale if their head or mark changed, if their actor is away, or if they have
-        read something of the batch. What is known of failures stays.
+        read something of the batch. The record of failures stays.
 
         Spec: :rule:`runtime.recover.mail`, :rule:`runtime.recover.step`, :rule:`runtime.away.still`.
         """
@@ -243,14 +243,14 @@ class World:
             self.enqueue(actor)
 
     def forget(self) -> None:
-        """Forget what was read from the store."""
+        """Drop cached data of the store."""
         self.objects.forget()
         self.executor.closures.forget()
         self.executor.roots.forget()
         self._displace()
 
     def _displace(self) -> None:
-        """Let go of where actors are; it is read again when somebody asks."""
+        """Drop the cached positions of actors; they are read again on demand."""
         for actor in self._placed:
             actor.position = None
         self._placed.clear()
@@ -283,7 +283,7 @@ class World:
             return
         value = self.objects.load(mark)
         if not isinstance(value, Mailbox):
-            raise InternalError("a mark that is no mailbox")
+            raise InternalError("the target of a mark is not a mailbox")
         (actor.message_key,) = value.entries.items()
 
     def _read_mail(self) -> None:
@@ -304,7 +304,7 @@ class World:
     ) -> tuple[Mapping[ObjectId, ObjectId], Mapping[ObjectId, ObjectId]]:
         step = self.objects.load(head)
         if not isinstance(step, Step) or step.actor != actor_id:
-            raise InternalError("a head that is no step of its actor")
+            raise InternalError("the target of a head is not a step of its actor")
         return entries_of(self.objects, step.inbox), entries_of(self.objects, step.outbox)
 
 
