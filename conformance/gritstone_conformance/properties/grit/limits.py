@@ -148,6 +148,16 @@ def ids_in_one_question(trial: Trial, fmt: Format) -> None:
     pair.play(pair.has(mixed), pair.has(mixed[: _MOST_IDS - 1]), pair.has([last] * _MOST_IDS), pair.has([]))
 
 
+def far_offsets(trial: Trial, fmt: Format) -> None:
+    """A damage at an offset past the encoding is ``rejected`` and changes nothing, also past 32 bits."""
+    pair = open_memory(trial, fmt)
+    data = fmt.encode(Blob((), b"whole"))
+    identity = fmt.hash(data)
+    pair.play(pair.put(data))
+    for offset in (len(data), 1 << 31, 1 << 32, (1 << 32) + 1, (1 << 53) - 1):
+        pair.play(pair.damage(identity, offset, 1), pair.get(identity), rule="grit.store.verify")
+
+
 def claimed_lengths(trial: Trial, fmt: Format) -> None:
     """Decoding up to 1,024 bytes, whatever lengths they state, raises the peak of memory by at most 64 MiB."""
     limits = Limits.of(trial.claims.limits)
@@ -185,6 +195,7 @@ def _framed_claims() -> list[bytes]:
 PROPERTIES: Final = (
     *each_format("object/size-limit", whole_object, "grit.object.size-limit", cost=700),
     *each_format("object/claimed-lengths", claimed_lengths, "grit.object.memory", "grit.object.round-trip"),
+    *each_format("damage/far-offsets", far_offsets, "grit.store.verify", features=("damage",)),
     *each_format("ref/names-limit", names_in_one_update, "grit.ref.limit"),
     *each_format("store/most-ids", ids_in_one_question, "grit.store.has"),
     *each_format("ref/count-limit", references_in_one_store, "grit.ref.limit", "grit.ref.list"),

@@ -16,6 +16,7 @@ from gritstone_conformance.properties.harness.samples import (
     opening,
     tree_of,
 )
+from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import Asked, Property, Trial
 
 __all__ = ["PROPERTIES"]
@@ -26,6 +27,9 @@ _BATCH: Final = 1_000
 _CHANGE_BYTES: Final = 160  # of a line for each change of a reference
 _SHORT_LINE: Final = 256  # bytes of a line around an object
 _GRIT: Final = Requires(profiles=("grit",))
+_RUNTIME: Final = Requires(profiles=("grit", "wit", "runtime"))
+_HALF_PIECE: Final = 1 << 19  # bytes; an export of four of them takes several pieces
+_MOST_PIECES: Final = 64
 
 
 def any_time(trial: Trial) -> None:
@@ -73,6 +77,61 @@ def in_force(trial: Trial) -> None:
             trial.expect("grit.put", {"store": "s", "bytes": value.bytes}, {"ok": {"id": value.id}})
             trial.expect("grit.get", {"store": "s", "id": value.id}, {"ok": {"bytes": value.bytes}})
         trial.expect_many([("ping", {}, DONE)] * limits["window"])
+    trial.expect("grit.close", {"store": "s"}, DONE)
+
+
+def later_offers(trial: Trial) -> None:
+    """After a later hello that is refused, or that offers more, what the first put in force still holds."""
+    fmt, offer, limits = format_of(trial.claims), process_of(trial.subject).terms.hello_args(), trial.claims.limits
+    at, above = (exact_blob(fmt, limits["object_bytes"] + more) for more in (0, 1))
+    trial.expect(*opening("s", fmt), DONE)
+    least = {**offer, "frame_bytes": FLOORS["frame_bytes"], "window": 1}
+    most = {**offer, "frame_bytes": 1 << 40, "window": 1 << 20}
+    refused = {"refused": "rejected"}
+    for later, reply in (
+        ({**least, "protocol": [2]}, refused),
+        (most, {"ok": {"$": "any"}}),
+        ({**most, "protocol": [2]}, refused),
+        (least, {"ok": {"$": "any"}}),
+    ):
+        trial.expect("hello", later, reply)
+        trial.expect("grit.id", {"format": fmt.name, "bytes": at.bytes}, {"ok": {"id": at.id}})
+        trial.expect("grit.id", {"format": fmt.name, "bytes": above.bytes}, {"refused": "exhausted"})
+        trial.expect_many([("ping", {}, DONE)] * limits["window"])
+    trial.expect("grit.close", {"store": "s"}, DONE)
+
+
+def exports_stay(trial: Trial) -> None:
+    """An export in progress goes on after a later hello."""
+    fmt, hello = format_of(trial.claims), process_of(trial.subject).terms.hello_args()
+    again: Asked = ("hello", hello, {"ok": trial.claims.raw})
+    trial.expect(*opening("s", fmt), DONE)
+    blobs = [exact_blob(fmt, _HALF_PIECE + number) for number in range(4)]
+    for number, blob in enumerate(blobs):
+        change = {"name": f"tags/n{number}", "old": None, "new": blob.id}
+        trial.expect("grit.put", {"store": "s", "bytes": blob.bytes}, {"ok": {"id": blob.id}})
+        trial.expect("grit.cas", {"store": "s", "changes": [change]}, DONE)
+    reply: dict[str, Json] = {"ok": {"bytes": {"$": "any"}, "cursor": {"$": "any"}}}
+    cursor: Json = None
+    for _ in range(_MOST_PIECES):
+        cursor = trial.expect("grit.export", {"store": "s", "cursor": cursor}, reply)["cursor"]
+        trial.expect_many([again])
+        if cursor is None:
+            break
+    trial.expect("grit.close", {"store": "s"}, DONE)
+
+
+def runtimes_stay(trial: Trial) -> None:
+    """A runtime that was started goes on after a later hello."""
+    fmt, hello = format_of(trial.claims), process_of(trial.subject).terms.hello_args()
+    trial.expect(*opening("s", fmt), DONE)
+    settings = {"schedule": "free", "clock": "system", "base_ms": 1, "cap_ms": 1, "max_attempts": 1, "transition_ms": 0}
+    args = {"runtime": "r", "store": "s", "agent": "a", **settings}
+    trial.expect("runtime.start", args, {"ok": {"agent": {"$": "any"}}})
+    for _ in range(2):
+        trial.expect("hello", hello, {"ok": trial.claims.raw})
+        trial.expect("runtime.mail", {"runtime": "r"}, {"ok": {"mail": []}})
+    trial.expect("runtime.stop", {"runtime": "r", "how": "now"}, DONE)
     trial.expect("grit.close", {"store": "s"}, DONE)
 
 
@@ -167,6 +226,9 @@ _LIMITS = ("harness.hello.limits",)
 PROPERTIES = (
     Property("harness/hello/any-time", ("harness.hello.any-time",), any_time, kind="wire"),
     Property("harness/hello/in-force", ("harness.hello.in-force",), in_force, requires=_GRIT, kind="wire"),
+    Property("harness/hello/later-offers", ("harness.hello.in-force",), later_offers, requires=_GRIT, kind="wire"),
+    Property("harness/hello/exports-stay", ("harness.hello.any-time",), exports_stay, requires=_GRIT, kind="wire"),
+    Property("harness/hello/runtimes-stay", ("harness.hello.any-time",), runtimes_stay, requires=_RUNTIME, kind="wire"),
     Property("harness/hello/stable", ("harness.hello.stable",), stable, kind="wire"),
     Property("harness/hello/closed", ("harness.hello.closed", "harness.hello.any-time"), closed, kind="wire"),
     Property("harness/hello/limits-declared", (*_LIMITS, "harness.hello.any-time"), declared, kind="wire"),

@@ -171,5 +171,5 @@ def _each(name: str, body: Callable[[Trial, Format], None], rule: str) -> tuple[
 PROPERTIES: Final = (
     *_each("runtime/release/killed", released, "runtime.release.entries"),
     *_each("runtime/cut/killed", cut, "runtime.cut.step"),
-    *_each("runtime/collect/killed", collected, "runtime.collect.collected"),
+    *_each("runtime/life/killed", collected, "runtime.collect.collected"),
 )

@@ -226,7 +226,41 @@ def updates_pass(trial: Trial, fmt: Format) -> None:
         trial.expect("grit.close", {"store": "s"}, ok())
 
 
+def declined_until_mail_changes(trial: Trial, fmt: Format) -> None:
+    """The actor's own mail, and mail that is withdrawn, make what was declined a choice again."""
+    rule = "runtime.run.declined"
+    double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 2)))
+    stage = double.stage
+    actor, other = stage.core(b"a"), stage.core(b"b")
+    held = stage.program(programs.leave("k") + programs.append("log", b"held"))
+    own = stage.program(programs.send(0, 1), actor, held)
+
+    def settle() -> None:
+        while double.ready(rule=rule):
+            double.choose(0, rule=rule)
+        double.refs(rule=rule)
+
+    for core in (actor, other):
+        double.inject(core, core, headers=GENESIS)
+    settle()
+    double.inject(actor, own)
+    settle()
+    for content in (held, held):
+        double.inject(other, stage.program(programs.send(0, 1), actor, content))
+        settle()
+    double.inject(other, stage.program(programs.release(0), actor))
+    settle()
+    double.inject(actor, stage.program(programs.write("k", b"v")))
+    settle()
+    double.query(actor, "get", b"log", rule=rule)
+    double.export(rule=rule)
+
+
 PROPERTIES: Final = (
+    *in_each_format(
+        *("runtime/run/declined-until-mail-changes", declined_until_mail_changes, "runtime.run.declined"),
+        features=("external", "schedule"),
+    ),
     *in_each_format(
         *("runtime/retry/isolated", isolated, "runtime.retry.isolate"), features=("external", "schedule", "clock")
     ),
