@@ -20,7 +20,7 @@ from gritstone.grit.store import put_unless_erased
 from gritstone.wasm.admission import admit_module
 from gritstone.wasm.cores import tree_at
 from gritstone.wasm.documents import encode_item
-from gritstone.wasm.engine import Engine
+from gritstone.wasm.engine import WasmEngine
 from gritstone.wasm.forks import fork_core
 from gritstone.wasm.guests import Guests
 from gritstone.wasm.metering import meter_module
@@ -220,7 +220,7 @@ class Readying:
         meter_module(self.admitted)
 
     def time_prepare(self, name: str) -> None:
-        Engine().prepare(b"1", self.module, "wit", 256)
+        WasmEngine().prepare(b"1", self.module, "wit", 256)
 
     def track_meter_megabytes(self, name: str) -> float:
         start = time.perf_counter()

@@ -10,18 +10,18 @@ import pytest
 from gritstone.errors import Missing, Rejected
 from gritstone.grit import lmdb_environment
 from gritstone.grit.engine import Table
-from gritstone.grit.lmdb_environment import MOVED, Environment, LmdbBatch, LmdbView
+from gritstone.grit.lmdb_environment import MOVED, LmdbBatch, LmdbEnvironment, LmdbView
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> Iterator[Environment]:
-    made = Environment(tmp_path / "e.mdb", 3, 1 << 30)
+def environment(tmp_path: Path) -> Iterator[LmdbEnvironment]:
+    made = LmdbEnvironment(tmp_path / "e.mdb", 3, 1 << 30)
     made.make_tables()
     yield made
     made.close()
 
 
-def test_encodings_are_numbered_in_order(environment: Environment) -> None:
+def test_encodings_are_numbered_in_order(environment: LmdbEnvironment) -> None:
     for keys in ([b"c", b"a"], [b"b"]):
         with environment.lmdb.begin(write=True, buffers=True) as txn:
             batch = LmdbBatch(txn, environment)
@@ -40,7 +40,7 @@ WORKS: list[Callable[[LmdbBatch], None]] = [
 
 
 @pytest.mark.parametrize("work", WORKS, ids=["replace", "delete"])
-def test_what_needs_scrubbing_is_noted(environment: Environment, work: Callable[[LmdbBatch], None]) -> None:
+def test_what_needs_scrubbing_is_noted(environment: LmdbEnvironment, work: Callable[[LmdbBatch], None]) -> None:
     with environment.lmdb.begin(write=True, buffers=True) as txn:
         LmdbBatch(txn, environment).put(Table.OBJECTS, b"a", b"1")
     with environment.lmdb.begin(write=True, buffers=True) as txn:
@@ -49,7 +49,7 @@ def test_what_needs_scrubbing_is_noted(environment: Environment, work: Callable[
         assert batch.deleted
 
 
-def test_references_need_no_scrubbing(environment: Environment) -> None:
+def test_references_need_no_scrubbing(environment: LmdbEnvironment) -> None:
     with environment.lmdb.begin(write=True, buffers=True) as txn:
         batch = LmdbBatch(txn, environment)
         batch.put(Table.REFS, b"r", b"12345")
@@ -58,7 +58,7 @@ def test_references_need_no_scrubbing(environment: Environment) -> None:
         assert batch.written_bytes == 5
 
 
-def test_a_view_ends_once(environment: Environment) -> None:
+def test_a_view_ends_once(environment: LmdbEnvironment) -> None:
     view = LmdbView(environment, environment.lmdb.begin(buffers=True))
     assert view.get(Table.META, b"k") is None
     environment.end_views()
@@ -67,7 +67,7 @@ def test_a_view_ends_once(environment: Environment) -> None:
         view.get(Table.META, b"k")
 
 
-def test_a_number_without_encoding_is_damage(environment: Environment) -> None:
+def test_a_number_without_encoding_is_damage(environment: LmdbEnvironment) -> None:
     with environment.lmdb.begin(write=True, buffers=True) as txn:
         batch = LmdbBatch(txn, environment)
         batch.put(Table.OBJECTS, b"a", b"1")
@@ -76,7 +76,7 @@ def test_a_number_without_encoding_is_damage(environment: Environment) -> None:
             batch.get(Table.OBJECTS, b"a")
 
 
-def test_successor(environment: Environment) -> None:
+def test_successor(environment: LmdbEnvironment) -> None:
     assert environment.successor() is None
     with environment.lmdb.begin(write=True) as txn:
         environment.put_meta(txn, MOVED, b"4")
@@ -84,7 +84,7 @@ def test_successor(environment: Environment) -> None:
 
 
 @pytest.mark.parametrize("moved", [b"3", b"0", b"", b"x", b"-4"])
-def test_a_successor_is_a_later_generation(environment: Environment, moved: bytes) -> None:
+def test_a_successor_is_a_later_generation(environment: LmdbEnvironment, moved: bytes) -> None:
     with environment.lmdb.begin(write=True) as txn:
         environment.put_meta(txn, MOVED, moved)
     with pytest.raises(Missing) as caught:
@@ -93,7 +93,7 @@ def test_a_successor_is_a_later_generation(environment: Environment, moved: byte
 
 
 def test_an_environment_without_databases_is_damaged(tmp_path: Path) -> None:
-    empty = Environment(tmp_path / "empty.mdb", 0, 1 << 20)
+    empty = LmdbEnvironment(tmp_path / "empty.mdb", 0, 1 << 20)
     for ask in (empty.check, empty.open_tables):
         with pytest.raises(Missing) as caught:
             ask()
@@ -101,7 +101,7 @@ def test_an_environment_without_databases_is_damaged(tmp_path: Path) -> None:
     empty.close()
 
 
-def test_memory_is_given_back_now_and_then(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_given_back_now_and_then(environment: LmdbEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped: list[Path] = []
     monkeypatch.setattr(lmdb_environment, "drop_pages", dropped.append)
     for _ in range(5):

@@ -27,7 +27,7 @@ from gritstone.grit.engine import Table
 from gritstone.grit.lmdb_pages import check_header, check_pages, damaged
 from gritstone.grit.residency import drop_pages
 
-__all__ = ["MOVED", "Environment", "LmdbBatch", "LmdbView", "typed"]
+__all__ = ["MOVED", "LmdbBatch", "LmdbEnvironment", "LmdbView", "typed"]
 
 MOVED = b"moved"
 """In META: the number of the successor generation."""
@@ -64,7 +64,7 @@ def _seal(table: Table, key: bytes, value: bytes) -> bytes:
     return value + crc32(value, crc32(key, _SEALED[table])).to_bytes(_SEAL_BYTES, "big")
 
 
-class Environment:
+class LmdbEnvironment:
     """One generation that is open in this process.
 
     Attributes:
@@ -279,7 +279,7 @@ class LmdbBatch:
 
     __slots__ = ("_encodings", "_environment", "_last", "_tables", "_txn", "deleted", "written_bytes")
 
-    def __init__(self, txn: lmdb.Transaction[memoryview], environment: Environment) -> None:
+    def __init__(self, txn: lmdb.Transaction[memoryview], environment: LmdbEnvironment) -> None:
         self._txn = txn
         self._environment = environment
         self._tables = environment.tables
@@ -367,7 +367,7 @@ class LmdbView(LmdbBatch):
 
     __slots__ = ()
 
-    def __init__(self, environment: Environment, txn: lmdb.Transaction[memoryview]) -> None:
+    def __init__(self, environment: LmdbEnvironment, txn: lmdb.Transaction[memoryview]) -> None:
         super().__init__(txn, environment)
         environment.views.add(self)
 

@@ -45,7 +45,7 @@ from gritstone.grit.engine import Batch, Engine, Table, View
 from gritstone.grit.formats import Format
 from gritstone.grit.generations import Generations
 from gritstone.grit.limits import DEFAULT_LIMITS, Limits
-from gritstone.grit.lmdb_environment import MOVED, Environment, LmdbBatch, LmdbView, typed
+from gritstone.grit.lmdb_environment import MOVED, LmdbBatch, LmdbEnvironment, LmdbView, typed
 from gritstone.grit.lmdb_pages import count_free_pages, damaged, read_pages, zero_unused
 from gritstone.grit.reserve import RESERVE_BYTES, Reserve
 from gritstone.grit.store import Store
@@ -119,7 +119,7 @@ class LmdbEngine(Engine):
             Missing: there is no store, and ``create`` is false.
         """
         self._map_bytes = map_bytes
-        self._left: list[Environment] = []  # older generations that views of this process still read
+        self._left: list[LmdbEnvironment] = []  # older generations that views of this process still read
         if create:
             directory.mkdir(exist_ok=True)
         elif not directory.is_dir():
@@ -287,7 +287,7 @@ class LmdbEngine(Engine):
 
     # --- generations -----------------------------------------------------------------------------------
 
-    def _open(self, *, create: bool) -> Environment:
+    def _open(self, *, create: bool) -> LmdbEnvironment:
         """Open the generation in use, and remove those that it replaced. Needs the lock of the directory.
 
         Raises:
@@ -302,7 +302,7 @@ class LmdbEngine(Engine):
             number = 0
         return self._follow(number)
 
-    def _follow(self, number: int) -> Environment:
+    def _follow(self, number: int) -> LmdbEnvironment:
         """Open the last generation in a chain of successors, and then remove the others.
 
         Raises:
@@ -322,11 +322,11 @@ class LmdbEngine(Engine):
                 self._files.remove(each)
         return environment
 
-    def _open_generation(self, number: int) -> Environment:
+    def _open_generation(self, number: int) -> LmdbEnvironment:
         path = self._files.path(number)
         if not path.exists():
             raise damaged(path, "the store moved to this generation, and its file is absent")
-        environment = Environment(path, number, self._map_bytes)
+        environment = LmdbEnvironment(path, number, self._map_bytes)
         try:
             environment.check()
             environment.open_tables()
@@ -341,7 +341,7 @@ class LmdbEngine(Engine):
         draft = self._files.draft(0)
         self._files.discard(draft)
         try:
-            environment = Environment(draft, 0, self._map_bytes)
+            environment = LmdbEnvironment(draft, 0, self._map_bytes)
             try:
                 environment.make_tables()
             finally:

@@ -24,7 +24,7 @@ from gritstone.grit.formats import FORMATS
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import ObjectId
 from gritstone.optional.frames import Frame, FrameChannel, Head, join, read_id, read_refusal, refusal_head
-from gritstone.wasm.engine import Engine
+from gritstone.wasm.engine import WasmEngine
 from gritstone.wasm.guests import Guests
 from gritstone.wit.code import Ask, Code, Draft, Question, Request
 from gritstone.wit.laws import Laws
@@ -51,7 +51,7 @@ class Worker:
             suspends: as for ``Guests``.
             limit_ms: as for ``Guests``.
         """
-        engine = Engine(limit_ms=limit_ms, may_lack_memory=True)
+        engine = WasmEngine(limit_ms=limit_ms, may_lack_memory=True)
         self._channel = channel
         self._guests = Guests(most_pages=most_pages, suspends=suspends, log=self._log, engine=engine)
         self._objects: Objects | None = None

@@ -35,12 +35,12 @@ __all__ = [
     "Body",
     "Data",
     "Elements",
-    "Export",
     "FunctionType",
     "Global",
     "Import",
-    "Limits",
     "Module",
+    "ModuleExport",
+    "SizeLimits",
     "read_module",
 ]
 
@@ -70,7 +70,7 @@ class Import:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SizeLimits:
     """Bound a memory in pages, or a table in elements."""
 
     least: int
@@ -88,7 +88,7 @@ class Global:
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
+class ModuleExport:
     """Be an export: 0 a function, 1 a table, 2 a memory, 3 a global."""
 
     name: str
@@ -162,10 +162,10 @@ class Module:
     types: list[FunctionType] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
     functions: list[int] = field(default_factory=list)
-    tables: list[Limits] = field(default_factory=list)
-    memories: list[Limits] = field(default_factory=list)
+    tables: list[SizeLimits] = field(default_factory=list)
+    memories: list[SizeLimits] = field(default_factory=list)
     globals: list[Global] = field(default_factory=list)
-    exports: list[Export] = field(default_factory=list)
+    exports: list[ModuleExport] = field(default_factory=list)
     start: int | None = None
     elements: list[Elements] = field(default_factory=list)
     data_count: int | None = None
@@ -273,7 +273,7 @@ def _functions(reader: Reader, module: Module) -> None:
     module.functions = [_type_index(reader, module) for _ in reader.count()]
 
 
-def _limits(reader: Reader, module: Module) -> Limits:
+def _limits(reader: Reader, module: Module) -> SizeLimits:
     flags = reader.byte()
     if flags > 1:
         reader.malformed("limits of a kind that the language has not")
@@ -281,16 +281,16 @@ def _limits(reader: Reader, module: Module) -> Limits:
     most = reader.u32() if flags else None
     if most is not None and most < least:
         module.refuse(reader, "limits whose most is below their least", most)
-    return Limits(least, most)
+    return SizeLimits(least, most)
 
 
-def _table_type(reader: Reader, module: Module) -> Limits:
+def _table_type(reader: Reader, module: Module) -> SizeLimits:
     if reader.byte() != _FUNCREF:
         reader.malformed("a table of no functions")
     return _limits(reader, module)
 
 
-def _memory_type(reader: Reader, module: Module) -> Limits:
+def _memory_type(reader: Reader, module: Module) -> SizeLimits:
     limits = _limits(reader, module)
     if max(limits.least, limits.most or 0) > _MAX_PAGES:
         module.refuse(reader, "a memory above 4 GiB")
@@ -345,7 +345,7 @@ def _exports(reader: Reader, module: Module) -> None:
         if name in names:
             module.refuse(reader, "two exports of one name", ascii(name))
         names.add(name)
-        module.exports.append(Export(name, kind, index))
+        module.exports.append(ModuleExport(name, kind, index))
 
 
 def _start(reader: Reader, module: Module) -> None:

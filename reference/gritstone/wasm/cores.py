@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from gritstone.errors import Refusal
 from gritstone.grit.objects import Blob, ObjectId, Tree
-from gritstone.wasm.documents import DEFAULT_MANIFEST, Manifest, State, read_manifest, read_state
+from gritstone.wasm.documents import DEFAULT_MANIFEST, GuestState, Manifest, read_manifest, read_state
 from gritstone.wasm.paths import module_path
 from gritstone.wit.paths import ALPHABETS, Path, find
 from gritstone.wit.workspace import Workspace
@@ -97,7 +97,7 @@ def valid_manifest(workspace: Workspace, core: Mapping[str, ObjectId]) -> Manife
         return None
 
 
-def state_of(workspace: Workspace, core: Mapping[str, ObjectId], manifest: Manifest) -> State:
+def state_of(workspace: Workspace, core: Mapping[str, ObjectId], manifest: Manifest) -> GuestState:
     """Read the state of a core as its manifest grants it: the initial one where there is none.
 
     Raises:
@@ -106,12 +106,12 @@ def state_of(workspace: Workspace, core: Mapping[str, ObjectId], manifest: Manif
     Spec: :rule:`wasm.image.strict`.
     """
     if not manifest.keeps_state:
-        return State()
+        return GuestState()
     target = wasm_path(workspace, core, "state")
-    return filter_state(State() if target is None else read_state(workspace.look(target)), manifest)
+    return filter_state(GuestState() if target is None else read_state(workspace.look(target)), manifest)
 
 
-def filter_state(state: State, manifest: Manifest) -> State:
+def filter_state(state: GuestState, manifest: Manifest) -> GuestState:
     """Leave out of a state what a manifest does not grant, and add what it grants and the state lacks."""
     random = clock = None
     if manifest.random is not None:
@@ -120,7 +120,7 @@ def filter_state(state: State, manifest: Manifest) -> State:
         clock = manifest.clock.start if state.clock is None else state.clock
     if manifest.image:
         return replace(state, random=random, clock=clock)
-    return State(state.used, random=random, clock=clock)
+    return GuestState(state.used, random=random, clock=clock)
 
 
 def core_of(workspace: Workspace, actor: ObjectId) -> Mapping[str, ObjectId] | None:

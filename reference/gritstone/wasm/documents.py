@@ -1,7 +1,7 @@
 """Documents: what stands in ``wasm`` of a core, in CBOR, and how it is read and written.
 
 A document is a blob with the header ``ct: cbor`` alone and one item in deterministic encoding. ``Manifest`` says what a
-guest may do, ``State`` what of it is kept. Both are read strictly: what is written again is what was read.
+guest may do, ``GuestState`` what of it is kept. Both are read strictly: what is written again is what was read.
 
 Spec: :rule:`wasm.manifest.strict`, :rule:`wasm.image.strict`.
 """
@@ -22,8 +22,8 @@ from gritstone.wit.failures import failure
 __all__ = [
     "DEFAULT_MANIFEST",
     "Clock",
+    "GuestState",
     "Manifest",
-    "State",
     "decode_item",
     "encode_item",
     "manifest_blob",
@@ -302,7 +302,7 @@ def manifest_blob(manifest: Manifest) -> Blob:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class GuestState:
     """Hold what is kept of an actor besides its memory.
 
     Attributes:
@@ -322,7 +322,7 @@ class State:
     call: str | None = None
 
 
-def read_state(value: Object | None) -> State:
+def read_state(value: Object | None) -> GuestState:
     """Read a state.
 
     Args:
@@ -343,10 +343,10 @@ def read_state(value: Object | None) -> State:
     for name in ("globals", "random"):
         if name in members:
             members[name] = tuple(members[name])
-    return State(**members)
+    return GuestState(**members)
 
 
-def state_blob(state: State) -> Blob:
+def state_blob(state: GuestState) -> Blob:
     """Make the document of a state."""
     members = {name: getattr(state, name) for name in _STATE if name != "v"}
     return Blob(_HEADERS, encode_item({"v": 1} | {name: item for name, item in members.items() if item is not None}))

@@ -33,7 +33,7 @@ from gritstone.wasm.instance import TRAPS, HostCalls, Instance, Prepared, out_of
 from gritstone.wasm.interface import FUNCTIONS, MODULE
 from gritstone.wasm.metering import meter_module
 
-__all__ = ["TRAPS", "Engine", "HostCalls", "Instance", "Prepared", "out_of_fuel", "trap"]
+__all__ = ["TRAPS", "HostCalls", "Instance", "Prepared", "WasmEngine", "out_of_fuel", "trap"]
 
 _KEPT_BYTES = 64 << 20  # of modules, as they were given; compiled they take a few times as much
 _KEPT_REFUSALS = 1_024
@@ -72,7 +72,7 @@ class _Kept(Generic[_K, _V]):
         return [made for made, _ in self._found.values()]
 
 
-class Engine:
+class WasmEngine:
     """Compile modules, and make instances of them.
 
     Attributes:
@@ -175,7 +175,7 @@ class Engine:
         return function
 
 
-def _close(reference: weakref.ref[Engine]) -> None:
+def _close(reference: weakref.ref[WasmEngine]) -> None:
     engine = reference()
     if engine is not None:
         engine.close()

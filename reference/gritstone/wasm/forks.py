@@ -16,7 +16,7 @@ from dataclasses import replace
 from gritstone.errors import Invalid, Rejected
 from gritstone.grit.objects import Blob, ObjectId, Step, Tree
 from gritstone.wasm.cores import filter_state, is_wasm_actor, manifest_of, tree_at
-from gritstone.wasm.documents import Manifest, State, read_state, state_blob
+from gritstone.wasm.documents import GuestState, Manifest, read_state, state_blob
 from gritstone.wit.workspace import Workspace
 
 __all__ = ["Numbers", "fork_core", "fork_key"]
@@ -64,14 +64,14 @@ def fork_core(workspace: Workspace, step_id: ObjectId, number: int, *, fresh: bo
     nodes = dict(tree_at(workspace, core.entries.get("wasm")))
     manifest = manifest_of(workspace, core.entries)
     if manifest.keeps_state:
-        state = read_state(workspace.look(nodes["state"])) if "state" in nodes else filter_state(State(), manifest)
+        state = read_state(workspace.look(nodes["state"])) if "state" in nodes else filter_state(GuestState(), manifest)
         nodes["state"] = workspace.put(state_blob(_forked(state, manifest, number, fresh=fresh)))
     label = workspace.put(Blob({"ct": "s"}, str(number).encode()))
     nodes["fork"] = workspace.put(Tree({"n": label, "parent": step.core}))
     return workspace.put(Tree({**core.entries, "wasm": workspace.put(Tree(nodes))}))
 
 
-def _forked(state: State, manifest: Manifest, number: int, *, fresh: bool) -> State:
+def _forked(state: GuestState, manifest: Manifest, number: int, *, fresh: bool) -> GuestState:
     """Give the state that a fork begins with.
 
     Spec: :rule:`wasm.fork.fuel`.

@@ -22,7 +22,7 @@ from gritstone.wit.paths import ALPHABETS, Path
 from gritstone.wit.workspace import Workspace
 
 if TYPE_CHECKING:
-    from gritstone.wasm.engine import Engine
+    from gritstone.wasm.engine import WasmEngine
 
 __all__ = ["Guests", "no_log"]
 
@@ -50,7 +50,7 @@ class Guests(Law):
         most_pages: int = _MOST_PAGES,
         suspends: bool = True,
         log: Callable[[bytes], None] = no_log,
-        engine: Engine | None = None,
+        engine: WasmEngine | None = None,
         limit_ms: int = 0,
     ) -> None:
         """Be ready to run guests.
@@ -78,13 +78,13 @@ class Guests(Law):
         return Guests(most_pages=self.most_pages, suspends=self.suspends, log=self.log, limit_ms=limit_ms)
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> WasmEngine:
         """Give what runs modules."""
         if self._engine is None:
             # Loaded by need: it takes longer than the start of a host that never runs a guest.
-            from gritstone.wasm.engine import Engine
+            from gritstone.wasm.engine import WasmEngine
 
-            self._engine = Engine(limit_ms=self._limit_ms)
+            self._engine = WasmEngine(limit_ms=self._limit_ms)
         return self._engine
 
     def admit(self, module_id: ObjectId, module: bytes, pages: int) -> None:

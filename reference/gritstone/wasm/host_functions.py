@@ -35,7 +35,7 @@ from gritstone.wasm.interface import (
 )
 from gritstone.wasm.reader import I64
 from gritstone.wasm.stream import random_bytes
-from gritstone.wasm.waiting import Waiting
+from gritstone.wasm.waiting import Suspension
 from gritstone.wasm.weights import WEIGHT_LIMIT, mailbox_weight, placed_weights, tree_weight, weight
 from gritstone.wit.failures import failure
 from gritstone.wit.paths import ALPHABETS, Path
@@ -73,7 +73,7 @@ class GuestCall:
     inputs: Inputs
     ask: Callable[[ObjectId, str, bytes], ObjectId | None]
     log: Callable[[bytes], None]
-    waiting: Waiting
+    waiting: Suspension
     random: tuple[bytes, int] | None = None
     clock: int | None = None
     result: ObjectId | None = None

@@ -30,7 +30,7 @@ from gritstone.optional.resident_images import (
 )
 from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
-from gritstone.wasm.documents import State
+from gritstone.wasm.documents import GuestState
 from gritstone.wasm.engine import Instance
 from gritstone.wasm.reader import I32
 from gritstone.wit.failures import failure
@@ -78,7 +78,7 @@ class CallImage:
         self._pages: Mapping[int, Page] | ResidentImage = NO_PAGES
         self._key: Key | None = None
 
-    def open(self, workspace: Workspace, state: State, memory: ObjectId | None, admitted: AdmittedModule) -> None:
+    def open(self, workspace: Workspace, state: GuestState, memory: ObjectId | None, admitted: AdmittedModule) -> None:
         """Find the image that the call starts from; see ``read_image``.
 
         Raises:
@@ -102,7 +102,7 @@ class CallImage:
                 self._residents.put(self._key, resident)
                 self._pages = resident
 
-    def restore(self, instance: Instance, state: State) -> None:
+    def restore(self, instance: Instance, state: GuestState) -> None:
         """Restore the image in a new instance."""
         restore_image(instance, state, self._pages)
 
@@ -128,7 +128,7 @@ class CallImage:
 
 
 def read_image(
-    workspace: Workspace, state: State, memory: ObjectId | None, admitted: AdmittedModule
+    workspace: Workspace, state: GuestState, memory: ObjectId | None, admitted: AdmittedModule
 ) -> Mapping[int, Page]:
     """Read and check the pages of the image that a call starts from.
 
@@ -154,7 +154,7 @@ def read_image(
     return pages
 
 
-def check_state(state: State, admitted: AdmittedModule) -> None:
+def check_state(state: GuestState, admitted: AdmittedModule) -> None:
     """Check the part of a state that belongs to the image.
 
     Raises:
@@ -207,7 +207,7 @@ def _page_data(workspace: Workspace, page_id: ObjectId) -> bytes:
     return blob.data
 
 
-def restore_image(instance: Instance, state: State, pages: Mapping[int, Page] | ResidentImage) -> None:
+def restore_image(instance: Instance, state: GuestState, pages: Mapping[int, Page] | ResidentImage) -> None:
     """Restore in a new instance the memory and the globals of an image that was read for its module.
 
     Spec: :rule:`wasm.image.residue`, :rule:`wasm.image.complete`.

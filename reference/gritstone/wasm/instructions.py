@@ -40,7 +40,7 @@ __all__ = [
     "UNREACHABLE",
     "Immediate",
     "Instruction",
-    "Shape",
+    "InstructionShape",
     "read_expression",
 ]
 
@@ -78,7 +78,7 @@ class Immediate(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class InstructionShape:
     """Say what an instruction looks like and does to the operands.
 
     Attributes:
@@ -183,21 +183,23 @@ _SPECIAL_ROWS = (
 """Instructions whose operands depend on where they stand."""
 
 
-def _build() -> Mapping[int, Shape]:
+def _build() -> Mapping[int, InstructionShape]:
     """Put the table together."""
-    shapes: dict[int, Shape] = {}
+    shapes: dict[int, InstructionShape] = {}
     for first, last, takes, gives in _PLAIN_ROWS:
         for opcode in range(first, last + 1):
-            shapes[opcode] = Shape(Immediate.NONE, _types(takes), _types(gives))
+            shapes[opcode] = InstructionShape(Immediate.NONE, _types(takes), _types(gives))
     for first, takes, gives, aligns in _ACCESS_ROWS:
         for opcode, align in enumerate(aligns, first):
-            shapes[opcode] = Shape(Immediate.ACCESS, _types(takes), _types(gives), memory=True, align=int(align))
+            shapes[opcode] = InstructionShape(
+                Immediate.ACCESS, _types(takes), _types(gives), memory=True, align=int(align)
+            )
     for opcode, takes, gives, immediate in _OTHER_ROWS:
         is_constant = opcode in range(0x41, 0x45)
-        shapes[opcode] = Shape(immediate, _types(takes), _types(gives), memory=not is_constant)
+        shapes[opcode] = InstructionShape(immediate, _types(takes), _types(gives), memory=not is_constant)
     for immediate, opcodes in _SPECIAL_ROWS:
         for opcode in opcodes:
-            shapes[opcode] = Shape(immediate)
+            shapes[opcode] = InstructionShape(immediate)
     return MappingProxyType(shapes)
 
 

@@ -31,7 +31,7 @@ from gritstone.wasm.arguments import Inputs
 from gritstone.wasm.capabilities import audit
 from gritstone.wasm.cores import manifest_of, state_of, wasm_path
 from gritstone.wasm.creator import creator_of
-from gritstone.wasm.documents import Manifest, State, state_blob
+from gritstone.wasm.documents import GuestState, Manifest, state_blob
 from gritstone.wasm.failures import host_failure
 from gritstone.wasm.guest_thread import Ask, play
 from gritstone.wasm.guests import Guests
@@ -40,7 +40,7 @@ from gritstone.wasm.hosting import host_nodes
 from gritstone.wasm.image import CallImage
 from gritstone.wasm.instance import Instance, NativeStackOverflow, Prepared, trap
 from gritstone.wasm.interface import INITIALIZE
-from gritstone.wasm.waiting import Waiting
+from gritstone.wasm.waiting import Suspension
 from gritstone.wit.code import CodeRun, Draft, Question, Request, Run
 from gritstone.wit.failures import failure
 from gritstone.wit.paths import Path, find
@@ -113,7 +113,7 @@ class GuestCode:
     module_id: ObjectId
     prepared: Prepared
     manifest: Manifest
-    state: State
+    state: GuestState
     image: CallImage
 
     @property
@@ -169,7 +169,7 @@ class GuestCode:
     ) -> tuple[GuestCall, Instance]:
         """Run the entry as one of the compilers has made it."""
         state = self.state
-        waiting = Waiting(self.budget)
+        waiting = Suspension(self.budget)
         call = GuestCall(workspace, self.manifest, inputs, ask, self.guests.log, waiting, state.random, state.clock)
         instance = self._instance(call, prepared)
         waiting.is_granted = self.guests.suspends and self.manifest.image and self.entry == "wit"

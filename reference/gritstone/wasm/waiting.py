@@ -23,7 +23,7 @@ from gritstone.errors import Exhausted, Refusal
 from gritstone.wasm.engine import Instance, trap
 from gritstone.wasm.interface import WAIT_AREA
 
-__all__ = ["WINDING_UNITS", "Waiting"]
+__all__ = ["WINDING_UNITS", "Suspension"]
 
 WINDING_UNITS = 1 << 24
 _UNWINDING, _REWINDING = 1, 2  # what ``asyncify_get_state`` gives
@@ -37,7 +37,7 @@ class _Phase(enum.Enum):
     REWINDING = enum.auto()
 
 
-class Waiting:
+class Suspension:
     """Know how far one call is with its winding.
 
     Attributes:

@@ -15,8 +15,8 @@ from gritstone.grit.store import put_unless_erased
 from gritstone.optional.isolation import Isolated
 from gritstone.runtime.agent import first_step, make_agent
 from gritstone.wasm.cores import tree_at
-from gritstone.wasm.documents import State, encode_item, read_state
-from gritstone.wasm.engine import Engine, Instance
+from gritstone.wasm.documents import GuestState, encode_item, read_state
+from gritstone.wasm.engine import Instance, WasmEngine
 from gritstone.wasm.guests import Guests
 from gritstone.wit import PUPPETS, Executor, External, Laws, Objects, read_proposal
 from gritstone.wit.drive import Deadline, drive
@@ -85,12 +85,12 @@ class Nobody:
 
 
 @pytest.fixture(scope="session")
-def engine() -> Engine:
-    return Engine()
+def engine() -> WasmEngine:
+    return WasmEngine()
 
 
 @pytest.fixture(scope="session")
-def start(engine: Engine) -> Callable[..., Instance]:
+def start(engine: WasmEngine) -> Callable[..., Instance]:
     """Make an instance of a module that calls nobody, with fuel."""
 
     def instantiate(data: bytes, budget: int = 10_000_000_000, pages: int = 256) -> Instance:
@@ -215,7 +215,7 @@ class Bench:
     def wasm_of(self, actor: ObjectId, step: ObjectId) -> Mapping[str, ObjectId]:
         return tree_at(self.workspace, self.core_of(actor, step).get("wasm"))
 
-    def state(self, actor: ObjectId, step: ObjectId) -> State:
+    def state(self, actor: ObjectId, step: ObjectId) -> GuestState:
         return read_state(self.workspace.load(self.wasm_of(actor, step)["state"]))
 
     def step(
@@ -267,11 +267,11 @@ class Bench:
 
 
 @pytest.fixture(scope="session", params=["optimised", "one pass", "isolated"])
-def guests(request: pytest.FixtureRequest, engine: Engine) -> Guests:
+def guests(request: pytest.FixtureRequest, engine: WasmEngine) -> Guests:
     """Give what runs guests, by each of the compilers, here and elsewhere."""
     if request.param == "isolated":
         return Isolated(most_pages=1_024)
-    return Guests(engine=engine if request.param == "optimised" else Engine(is_steady=True), most_pages=1_024)
+    return Guests(engine=engine if request.param == "optimised" else WasmEngine(is_steady=True), most_pages=1_024)
 
 
 @pytest.fixture
@@ -281,7 +281,7 @@ def bench(format_: Format, guests: Guests) -> Bench:
 
 
 @pytest.fixture(scope="session")
-def quiescent(engine: Engine) -> Laws:
+def quiescent(engine: WasmEngine) -> Laws:
     """Resolve nodes as a host that never suspends a call."""
     return Laws(Guests(engine=engine, suspends=False))
 

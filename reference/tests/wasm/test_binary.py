@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gritstone.errors import Malformed
-from gritstone.wasm.binary import Data, Elements, Limits, read_module
+from gritstone.wasm.binary import Data, Elements, SizeLimits, read_module
 from gritstone.wasm.reader import Reader, signed, unsigned
 
 
@@ -57,8 +57,8 @@ def test_sections_are_taken_apart(wat: Callable[..., bytes]) -> None:
             '(data (i32.const 65533) "abc") (data "passive"))'
         )
     )
-    assert module.memories == [Limits(1, 2)]
-    assert module.tables == [Limits(3, None)]
+    assert module.memories == [SizeLimits(1, 2)]
+    assert module.tables == [SizeLimits(3, None)]
     assert module.elements == [Elements(1, (1,))]
     assert module.segments == [Data(65533, 3), Data(None, 7)]
     assert [(one.name, one.type_index) for one in module.imports] == [("wait", 0)]

@@ -14,7 +14,7 @@ import pytest
 from gritstone.errors import Exhausted
 from gritstone.wasm.admission import admit_module
 from gritstone.wasm.compiling import is_costly
-from gritstone.wasm.engine import Engine, Instance
+from gritstone.wasm.engine import Instance, WasmEngine
 
 
 def _nest(depth: int, locals_: int, wat: Callable[..., bytes]) -> bytes:
@@ -50,7 +50,7 @@ def test_what_takes_the_optimising_compiler_long_is_compiled_in_one_pass(wat: Ca
     }[shape]()
     assert is_costly(admit_module(data, "wit", 1))
     begin = time.process_time()
-    instance = Engine().instantiate(Engine().prepare(data, data, "wit", 1), _Nobody())
+    instance = WasmEngine().instantiate(WasmEngine().prepare(data, data, "wit", 1), _Nobody())
     assert time.process_time() - begin < 15, "far below what the other compiler takes"
     instance.fuel = 10**6
     assert instance.run("wit") == 0
@@ -73,9 +73,9 @@ _DEEP += '(func (export "wit") (result i32) (i32.wrap_i64 (call $f (i64.const 1)
 _SCRIPT = """
 import sys
 from gritstone.errors import Refusal
-from gritstone.wasm.engine import Engine
+from gritstone.wasm.engine import WasmEngine
 from gritstone.wasm.instance import NativeStackOverflow
-engine = Engine(limit_ms=int(sys.argv[1]), is_steady=bool(int(sys.argv[2])))
+engine = WasmEngine(limit_ms=int(sys.argv[1]), is_steady=bool(int(sys.argv[2])))
 for line in sys.stdin:
     data = bytes.fromhex(line)
     prepared = engine.prepare(data, data, "wit", 1)
@@ -133,7 +133,7 @@ def _deep_bodies(wat: Callable[..., bytes]) -> list[bytes]:
 
 @pytest.mark.parametrize("is_steady", [False, True])
 def test_a_run_has_its_time(wat: Callable[..., bytes], is_steady: bool) -> None:
-    engine = Engine(limit_ms=100, is_steady=is_steady)
+    engine = WasmEngine(limit_ms=100, is_steady=is_steady)
     endless, quick = wat("(loop (br 0)) unreachable"), wat("(i32.const 7)")
     for data in (endless, quick) * 2:
         instance = engine.instantiate(engine.prepare(data, data, "wit", 1), _Nobody())
@@ -154,7 +154,7 @@ def test_a_run_has_its_time(wat: Callable[..., bytes], is_steady: bool) -> None:
 
 def test_compiled_code_is_kept_by_size(wat: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gritstone.wasm.engine._KEPT_BYTES", 100)
-    engine = Engine()
+    engine = WasmEngine()
     first, second = wat("(i32.const 1)"), wat("(i32.const 2)")
     kept = engine.prepare(first, first, "wit", 1)
     assert engine.prepare(first, first, "wit", 1) is kept

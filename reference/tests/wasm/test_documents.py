@@ -15,8 +15,8 @@ from gritstone.grit.objects import NO_HEADERS, Blob, Tree
 from gritstone.wasm.documents import (
     DEFAULT_MANIFEST,
     Clock,
+    GuestState,
     Manifest,
-    State,
     decode_item,
     encode_item,
     read_manifest,
@@ -131,18 +131,18 @@ def test_the_place_of_a_document_holds_nothing_else() -> None:
 @pytest.mark.parametrize(
     "state",
     [
-        State(),
-        State(used=2**63 - 1, pages=2, globals=()),
-        State(pages=0, globals=(2**64 - 1, 0), random=(bytes(32), 7), clock=0, call="wit"),
+        GuestState(),
+        GuestState(used=2**63 - 1, pages=2, globals=()),
+        GuestState(pages=0, globals=(2**64 - 1, 0), random=(bytes(32), 7), clock=0, call="wit"),
     ],
 )
-def test_a_state_comes_back(state: State) -> None:
+def test_a_state_comes_back(state: GuestState) -> None:
     assert read_state(state_blob(state)) == state
 
 
 def test_the_state_of_the_counter_after_three_steps() -> None:
     text = "a46176016475736564192cc765706167657302" + "67676c6f62616c7380"
-    assert state_blob(State(used=11_463, pages=2, globals=())).data.hex() == text
+    assert state_blob(GuestState(used=11_463, pages=2, globals=())).data.hex() == text
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gritstone.errors import Missing, Refusal, Rejected
-from gritstone.wasm.engine import Engine, Instance, trap
+from gritstone.wasm.engine import Instance, WasmEngine, trap
 
 
 class Host:
@@ -32,7 +32,7 @@ _ASKING = """(module (import "grit" "attempt" (func $attempt (result i32))) (glo
   (if (i32.eq (call $attempt) (i32.const 7)) (then unreachable)) (global.get $g)))"""
 
 
-def _code(engine: Engine, data: bytes, answer: int | BaseException) -> object:
+def _code(engine: WasmEngine, data: bytes, answer: int | BaseException) -> object:
     instance = engine.instantiate(engine.prepare(data, data, "wit", 1), Host(answer))
     instance.fuel = 1_000
     try:
@@ -41,7 +41,7 @@ def _code(engine: Engine, data: bytes, answer: int | BaseException) -> object:
         return refusal.code
 
 
-def test_threads_do_not_take_each_others_ends(engine: Engine, wat: Callable[..., bytes]) -> None:
+def test_threads_do_not_take_each_others_ends(engine: WasmEngine, wat: Callable[..., bytes]) -> None:
     data = wat(_ASKING)
     wanted: list[tuple[int | BaseException, object]] = [
         (1, 1),
@@ -54,7 +54,7 @@ def test_threads_do_not_take_each_others_ends(engine: Engine, wat: Callable[...,
     assert found == [code for _, code in wanted]
 
 
-def test_trouble_of_the_host_goes_through_as_it_is(engine: Engine, wat: Callable[..., bytes]) -> None:
+def test_trouble_of_the_host_goes_through_as_it_is(engine: WasmEngine, wat: Callable[..., bytes]) -> None:
     data = wat(_ASKING)
     lost = Missing("lost", rule="wit.query.answers")
     instance = engine.instantiate(engine.prepare(data, data, "wit", 1), Host(lost))
@@ -64,7 +64,7 @@ def test_trouble_of_the_host_goes_through_as_it_is(engine: Engine, wat: Callable
     assert caught.value is lost
 
 
-def test_a_host_charge_that_finds_too_little_spends_all(engine: Engine, wat: Callable[..., bytes]) -> None:
+def test_a_host_charge_that_finds_too_little_spends_all(engine: WasmEngine, wat: Callable[..., bytes]) -> None:
     data = wat(_ASKING)
     instance = engine.instantiate(engine.prepare(data, data, "wit", 1), Host(1))
     instance.fuel = 22
@@ -73,13 +73,13 @@ def test_a_host_charge_that_finds_too_little_spends_all(engine: Engine, wat: Cal
     assert (caught.value.code, instance.fuel) == ("exhausted:fuel", 0)
 
 
-def test_names_decide_nothing(engine: Engine, wat: Callable[..., bytes]) -> None:
+def test_names_decide_nothing(engine: WasmEngine, wat: Callable[..., bytes]) -> None:
     data = wat('(module (func $out_of_fuel (export "all fuel consumed") unreachable) (func (export "wit") (result i32)'
                "call $out_of_fuel i32.const 0))")  # fmt: skip
     assert _code(engine, data, 1) == "failed:trap:unreachable"
 
 
-def test_a_module_is_compiled_once(engine: Engine, wat: Callable[..., bytes]) -> None:
+def test_a_module_is_compiled_once(engine: WasmEngine, wat: Callable[..., bytes]) -> None:
     data = wat(_ASKING)
     assert engine.prepare(data, data, "wit", 1) is engine.prepare(data, data, "wit", 1)
     assert engine.prepare(data, data, "wit", 1) is not engine.prepare(data, data, "wit", 2)

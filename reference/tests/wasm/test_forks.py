@@ -10,14 +10,14 @@ import pytest
 
 from gritstone.errors import Invalid, Missing, Rejected
 from gritstone.grit import Blob, Object, ObjectId, Step, Store, Tree
-from gritstone.wasm.documents import State, encode_item, read_state, state_blob
+from gritstone.wasm.documents import GuestState, encode_item, read_state, state_blob
 from gritstone.wasm.forks import Numbers, fork_core, fork_key
 from gritstone.wit import Objects
 from gritstone.wit.paths import find
 from gritstone.wit.workspace import Workspace
 
 KEY = bytes(range(32))
-_FULL = State(used=70, pages=1, globals=(1, 2), random=(b"r" * 32, 99), clock=12, call="wit")
+_FULL = GuestState(used=70, pages=1, globals=(1, 2), random=(b"r" * 32, 99), clock=12, call="wit")
 
 Keep = Callable[[Store, Object], ObjectId]
 
@@ -43,7 +43,9 @@ class Stage:
         core = self.tree(wit=self.blob(wit), other=self.blob(b"o"), **more)
         return self.put(Step(None, core, None, None, core))
 
-    def wasm(self, manifest: Mapping[str, object] | None, state: State | None = None, **more: ObjectId) -> ObjectId:
+    def wasm(
+        self, manifest: Mapping[str, object] | None, state: GuestState | None = None, **more: ObjectId
+    ) -> ObjectId:
         """Put a step with host nodes."""
         nodes = dict(more)
         if manifest is not None:
@@ -73,7 +75,7 @@ class Stage:
             assert tree is not None
         return dict(tree.entries)
 
-    def state(self, core: ObjectId) -> State:
+    def state(self, core: ObjectId) -> GuestState:
         return read_state(self.workspace().look(self.entries(core, "wasm")["state"]))
 
 
@@ -119,17 +121,17 @@ def test_a_core_without_host_nodes(stage: Stage) -> None:
         ({"image": True}, _FULL, True, _FULL),
         ({"random": KEY}, _FULL, False, _FULL),
         ({"random": KEY}, _FULL, True, replace(_FULL, random=(fork_key(b"r" * 32, 3), 0))),
-        ({"random": KEY}, State(used=1), True, State(used=1, random=(fork_key(KEY, 3), 0))),
-        ({"random": KEY}, State(used=1), False, State(used=1)),
+        ({"random": KEY}, GuestState(used=1), True, GuestState(used=1, random=(fork_key(KEY, 3), 0))),
+        ({"random": KEY}, GuestState(used=1), False, GuestState(used=1)),
         ({"tank": 71}, _FULL, True, replace(_FULL, used=71)),
         ({"tank": 69}, _FULL, True, _FULL),
-        ({"image": True}, None, True, State()),
-        ({"random": KEY, "clock": {"start": 4, "tick": 1}}, None, False, State(random=(KEY, 0), clock=4)),
-        ({"random": KEY, "tank": 9}, None, True, State(used=9, random=(fork_key(KEY, 3), 0))),
+        ({"image": True}, None, True, GuestState()),
+        ({"random": KEY, "clock": {"start": 4, "tick": 1}}, None, False, GuestState(random=(KEY, 0), clock=4)),
+        ({"random": KEY, "tank": 9}, None, True, GuestState(used=9, random=(fork_key(KEY, 3), 0))),
     ],
 )
 def test_the_state(
-    stage: Stage, manifest: Mapping[str, object], before: State | None, fresh: bool, after: State
+    stage: Stage, manifest: Mapping[str, object], before: GuestState | None, fresh: bool, after: GuestState
 ) -> None:
     assert stage.state(stage.fork(stage.wasm(manifest, before), 3, fresh=fresh)) == after
 

@@ -26,11 +26,11 @@ from gritstone.runtime.agent import make_agent
 from gritstone.wasm.arguments import Inputs
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.documents import DEFAULT_MANIFEST, Clock
-from gritstone.wasm.engine import Engine, Instance
+from gritstone.wasm.engine import Instance, WasmEngine
 from gritstone.wasm.host_functions import GuestCall
 from gritstone.wasm.interface import ABSENT, ERASED, FAILED, INVALID, KIND, LIMIT, UNKNOWN
 from gritstone.wasm.stream import random_bytes
-from gritstone.wasm.waiting import Waiting
+from gritstone.wasm.waiting import Suspension
 from gritstone.wit import Objects
 from gritstone.wit.workspace import Workspace
 
@@ -86,8 +86,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(wat: Callable[..., bytes], engine: Engine, workspace: Workspace) -> Desk:
-    call = GuestCall(workspace, DEFAULT_MANIFEST, Inputs({}), _nobody, lambda text: None, Waiting(0))
+def desk(wat: Callable[..., bytes], engine: WasmEngine, workspace: Workspace) -> Desk:
+    call = GuestCall(workspace, DEFAULT_MANIFEST, Inputs({}), _nobody, lambda text: None, Suspension(0))
     instance = engine.instantiate(engine.prepare(b"desk", wat("i32.const 0", head="(memory 2)"), "wit", 256), call)
     instance.fuel = _BUDGET
     return Desk(call, instance)
@@ -104,10 +104,10 @@ def _counter_call(workspace: Workspace, counter: bytes) -> GuestCall:
     genesis = workspace.put(Message(None, {"mt": "genesis"}, core))
     inbox = workspace.put(Mailbox({agent: genesis}))
     inputs = Inputs({0: core, 2: core, 5: inbox}, ((agent, genesis),))
-    return GuestCall(workspace, DEFAULT_MANIFEST, inputs, _nobody, lambda text: None, Waiting(0))
+    return GuestCall(workspace, DEFAULT_MANIFEST, inputs, _nobody, lambda text: None, Suspension(0))
 
 
-def test_the_counter_makes_its_step(engine: Engine, workspace: Workspace, counter: bytes) -> None:
+def test_the_counter_makes_its_step(engine: WasmEngine, workspace: Workspace, counter: bytes) -> None:
     call = _counter_call(workspace, counter)
     prepared = engine.prepare(b"counter", counter, "wit", 256)
     instance = engine.instantiate(prepared, call)
@@ -134,7 +134,7 @@ def test_the_counter_makes_its_step(engine: Engine, workspace: Workspace, counte
     ],
 )  # fmt: skip
 def test_a_host_call_ends_the_call(
-    wat: Callable[..., bytes], engine: Engine, workspace: Workspace, counter: bytes, body: str, code: str
+    wat: Callable[..., bytes], engine: WasmEngine, workspace: Workspace, counter: bytes, body: str, code: str
 ) -> None:
     head = (
         '(import "grit" "fail" (func $fail (param i32 i32 i32))) (import "grit" "clock" (func $clock (result i64)))'
@@ -333,8 +333,8 @@ def test_the_last_result_counts(desk: Desk) -> None:
     assert desk.call.result is None
 
 
-def test_objects_have_a_largest_weight(wat: Callable[..., bytes], engine: Engine, workspace: Workspace) -> None:
-    call = GuestCall(workspace, DEFAULT_MANIFEST, Inputs({}), _nobody, lambda text: None, Waiting(0))
+def test_objects_have_a_largest_weight(wat: Callable[..., bytes], engine: WasmEngine, workspace: Workspace) -> None:
+    call = GuestCall(workspace, DEFAULT_MANIFEST, Inputs({}), _nobody, lambda text: None, Suspension(0))
     data = wat("i32.const 0", head="(memory 140)")
     instance = engine.instantiate(engine.prepare(data, data, "wit", 256), call)
     instance.fuel = _BUDGET

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gritstone.errors import Rejected
 from gritstone.grit import Blob, ObjectId, Store, Tree
 from gritstone.wasm.binary import PAGE_BYTES
-from gritstone.wasm.documents import State
+from gritstone.wasm.documents import GuestState
 from gritstone.wasm.engine import Instance
 from gritstone.wasm.image import NO_PAGES, Page, page_tree, read_image, restore_image, write_pages
 from gritstone.wit import Objects
@@ -34,8 +34,8 @@ def workspace(memory_store: Store) -> Workspace:
     return Workspace(Objects(memory_store.format, memory_store.limits, memory_store.get))
 
 
-def _state(instance: Instance) -> State:
-    return State(pages=instance.pages, globals=tuple(instance.read_globals()))
+def _state(instance: Instance) -> GuestState:
+    return GuestState(pages=instance.pages, globals=tuple(instance.read_globals()))
 
 
 def _write(workspace: Workspace, instance: Instance, before: Mapping[int, Page]) -> ObjectId | None:
@@ -147,7 +147,7 @@ def test_defects_of_pages(
 ) -> None:
     admitted = start(wat(_MODULE)).prepared.admitted
     root = workspace.put(Tree({names[0]: workspace.put(Tree({names[1]: _page(workspace, data)}))}))
-    state = State(pages=2, globals=(0, 0))
+    state = GuestState(pages=2, globals=(0, 0))
     if is_good:
         assert [page.data for page in read_image(workspace, state, root, admitted).values()] == [data]
         return
@@ -158,7 +158,7 @@ def test_defects_of_pages(
 
 def test_defects_of_kinds(wat: Callable[..., bytes], start: Callable[..., Instance], workspace: Workspace) -> None:
     admitted = start(wat(_MODULE)).prepared.admitted
-    state = State(pages=2, globals=(0, 0))
+    state = GuestState(pages=2, globals=(0, 0))
     page = _page(workspace, _ONES)
     tree = workspace.put(Tree({"00": page}))
     for root in (page, tree, workspace.put(Tree({"00": workspace.put(Tree({"00": tree}))}))):
@@ -172,18 +172,18 @@ def test_defects_of_kinds(wat: Callable[..., bytes], start: Callable[..., Instan
 @pytest.mark.parametrize(
     ("state", "is_good"),
     [
-        (State(pages=1, globals=(2**32 - 1, 2**64 - 1)), True),
-        (State(pages=4, globals=(0, 0)), True),
-        (State(pages=0, globals=(0, 0)), False),
-        (State(pages=5, globals=(0, 0)), False),
-        (State(pages=1, globals=(2**32, 0)), False),
-        (State(pages=1, globals=(0,)), False),
-        (State(pages=1, globals=(0, 0, 0)), False),
-        (State(), False),
+        (GuestState(pages=1, globals=(2**32 - 1, 2**64 - 1)), True),
+        (GuestState(pages=4, globals=(0, 0)), True),
+        (GuestState(pages=0, globals=(0, 0)), False),
+        (GuestState(pages=5, globals=(0, 0)), False),
+        (GuestState(pages=1, globals=(2**32, 0)), False),
+        (GuestState(pages=1, globals=(0,)), False),
+        (GuestState(pages=1, globals=(0, 0, 0)), False),
+        (GuestState(), False),
     ],
 )
 def test_defects_of_states(
-    wat: Callable[..., bytes], start: Callable[..., Instance], workspace: Workspace, state: State, is_good: bool
+    wat: Callable[..., bytes], start: Callable[..., Instance], workspace: Workspace, state: GuestState, is_good: bool
 ) -> None:
     admitted = start(wat(_MODULE)).prepared.admitted
     if is_good:

@@ -20,7 +20,7 @@ from gritstone.optional.isolation import Isolated
 from gritstone.optional.resident_images import ZERO_PAGE, ResidentImages, copy_memory
 from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
-from gritstone.wasm.documents import State
+from gritstone.wasm.documents import GuestState
 from gritstone.wasm.guests import Guests
 from gritstone.wasm.image import Page, read_image
 from gritstone.wasm.instance import Instance
@@ -186,10 +186,10 @@ def test_images_stay_after_calls_that_start_from_them(
 def test_first_runs_and_siblings_start_from_resident_images(
     filler: bytes, residents: ResidentImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[State] = []
+    read: list[GuestState] = []
 
     def count_images(
-        workspace: Workspace, state: State, memory: ObjectId | None, admitted: AdmittedModule
+        workspace: Workspace, state: GuestState, memory: ObjectId | None, admitted: AdmittedModule
     ) -> Mapping[int, Page]:
         read.append(state)
         return read_image(workspace, state, memory, admitted)

@@ -10,7 +10,7 @@ import pytest
 
 from gritstone.errors import Rejected
 from gritstone.kit.executions import load, spawn
-from gritstone.wasm.engine import Engine
+from gritstone.wasm.engine import WasmEngine
 from gritstone.wasm.guests import Guests
 from gritstone.wit import Laws
 
@@ -105,7 +105,7 @@ def heads(bench: Any, module: bytes, count: int, *, elsewhere: bool = False) -> 
     found = [bench.born(actor)]
     while len(found) < count:
         if elsewhere:
-            bench.laws = host(bench, engine=Engine())
+            bench.laws = host(bench, engine=WasmEngine())
         found.append(bench.tell(actor, found[-1]))
     assert all(isinstance(one, bytes) for one in found), found
     return found
