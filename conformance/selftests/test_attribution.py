@@ -40,6 +40,8 @@ PLANTED = (
     ("a-second-genesis-runs", "wit/genesis/handler-in-the-core", "wit.genesis.again"),
     ("any-previous-is-admitted", "wit/update/failing-code-framed", "wit.admit.previous"),
     ("a-wrong-proposal-is-rejected", "wit/puppet/leave-framed", "wit.proposal.valid"),
+    ("a-wrong-proposal-is-rejected", "wit/transition/no-stale-framed", "wit.proposal.valid"),
+    ("what-is-absent-is-a-tombstone", "wit/puppet/generated-framed", "wit.admit.closed"),
     ("a-run-that-is-stale-is-adopted", "runtime/head/stale-framed", "runtime.head.cas"),
     ("what-is-queued-has-no-previous", "runtime/golden/s3-free", "runtime.agent.inject"),
     ("a-receipt-is-queued-behind-nothing", "runtime/receipt/sent-cbor", "runtime.receipt.form"),
@@ -171,6 +173,9 @@ def test_a_chain_of_dependencies_leads_to_its_lowest_rule() -> None:
         "runtime.fail.mark": "wit.proposal.valid",
     }
     assert causes(["grit.tree.key-order", "grit.header.order"]) == {}, "two rules of one line"
+    assert causes(["runtime.release.resume", "runtime.receipt.form"]) == {
+        "runtime.release.resume": "runtime.receipt.form"
+    }
 
 
 def test_no_rule_depends_on_one_that_failed_in_cases_of_a_higher_profile_only() -> None:

@@ -41,7 +41,10 @@ DEPENDENCIES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("runtime.head.cas",), ("runtime.*", "wasm.*")),
     (("runtime.agent.inject",), ("runtime.*", "wasm.*")),
     (("runtime.fail.mark",), ("runtime.*",)),
-    (("runtime.receipt.form",), ("runtime.effect.*", "runtime.receipt.*", "runtime.fail.*", "runtime.history.*")),
+    (
+        ("runtime.receipt.form",),
+        ("runtime.effect.*", "runtime.receipt.*", "runtime.fail.*", "runtime.history.*", "runtime.release.*"),
+    ),
 )
 """Rules, and the globs of the rules that depend on them; the lowest first."""
 
