@@ -50,7 +50,7 @@ NEEDED: Final = {
         "crash/import-at-each-write": "the bundle has tombstones",
         "erase/not-over-bytes": "the model erases",
     },
-    "damage": {"store/damaged": "the feature is required"},
+    "damage": {"store/damaged": "the feature is required", "damage/*": "the cases are about the operation"},
 }
 """What a case needs an operation for that none of its rules names."""
 
