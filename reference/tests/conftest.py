@@ -49,13 +49,13 @@ B = bytes(range(0x65, 0x85))
 
 @pytest.fixture(params=sorted(FORMATS))
 def format_(request: pytest.FixtureRequest) -> Format:
-    """Give each format."""
+    """Return each format."""
     return FORMATS[request.param]
 
 
 @pytest.fixture(params=["memory", "lmdb"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """Give an empty engine of each kind."""
+    """Return an empty engine of each kind."""
     made: Engine = MemoryEngine() if request.param == "memory" else LmdbEngine(tmp_path / "store", create=True)
     yield made
     made.close()
@@ -63,13 +63,13 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def store(engine: Engine, format_: Format) -> Store:
-    """Give an empty store of each kind and format."""
+    """Return an empty store of each kind and format."""
     return Store.open(engine, format_, limits=Limits(tree_depth=2_000))
 
 
 @pytest.fixture
 def memory_store(format_: Format) -> Store:
-    """Give an empty memory store of each format."""
+    """Return an empty memory store of each format."""
     return Store.open(MemoryEngine(), format_)
 
 
@@ -182,7 +182,7 @@ def client(attach: Callable[[Claims], Client]) -> Client:
 
 @pytest.fixture(params=["memory", "durable"])
 def opened(request: pytest.FixtureRequest, client: Client, format_: Format, tmp_path: Path) -> Client:
-    """Give a client with the store ``s`` open."""
+    """Return a client with the store ``s`` open."""
     place = {"dir": str(tmp_path / "store")} if request.param == "durable" else {}
     client.ok("grit.open", store="s", format=format_.name, backend=request.param, create=True, **place)
     return client

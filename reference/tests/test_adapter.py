@@ -28,12 +28,12 @@ def b64(data: bytes) -> str:
 # --- the order of checks ---------------------------------------------------------------------------------
 
 
-def test_unknown_operations(client: Any) -> None:
+def test_unknown_operations_are_unsupported(client: Any) -> None:
     assert client.ask("grit.zork", x=1) == {"unsupported": {"feature": "grit.zork"}}
     assert client.ask("x") == {"unsupported": {"feature": "x"}}
 
 
-def test_arguments_before_claims_before_handles(attach: Any) -> None:
+def test_arguments_are_checked_before_claims_and_handles(attach: Any) -> None:
     client = attach(Claims(formats=("framed-sha256",)).without({"erase", "files", "durable"}))
     assert "error" in client.ask("grit.erase", store="s")
     assert client.ask("grit.erase", store="s", id=HEX) == {"unsupported": {"feature": "erase"}}
@@ -52,7 +52,9 @@ def test_arguments_before_claims_before_handles(attach: Any) -> None:
     assert client.refused("grit.export", store="s", cursor=None) == ("missing", None)
 
 
-def test_faults_are_errors(client: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_internal_faults_are_answered_with_error(
+    client: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def broken(session: object, args: object) -> None:
         raise ZeroDivisionError("oops")
 
@@ -63,7 +65,7 @@ def test_faults_are_errors(client: Any, monkeypatch: pytest.MonkeyPatch, capsys:
     assert "error" in client.ask("grit.id", format="framed-sha256")
 
 
-def test_a_reply_that_does_not_fit_a_frame(client: Any) -> None:
+def test_reply_longer_than_a_frame_is_an_error(client: Any) -> None:
     client.ok("hello", **HELLO | {"frame_bytes": 4_194_304})
     tree = Tree({f"{n:05}": bytes(31) + b"1" for n in range(75_000)})
     data = FORMATS["framed-sha256"].encode(tree, Limits())
@@ -71,7 +73,7 @@ def test_a_reply_that_does_not_fit_a_frame(client: Any) -> None:
     assert "error" in reply
 
 
-def test_no_request(client: Any) -> None:
+def test_line_without_request_raises_argument_error(client: Any) -> None:
     with pytest.raises(ArgumentError):
         list(client.adapter.answer([b"hello?"]))
 
@@ -79,7 +81,7 @@ def test_no_request(client: Any) -> None:
 # --- talking ---------------------------------------------------------------------------------------------
 
 
-def test_hello_again(client: Any) -> None:
+def test_second_hello_keeps_the_claims(client: Any) -> None:
     first = client.ok("hello", **HELLO)
     client.ok("grit.open", store="s", format="framed-sha256", backend="memory", create=True)
     assert client.ok("hello", **HELLO) == first
@@ -88,7 +90,7 @@ def test_hello_again(client: Any) -> None:
     assert client.ok("hello", **HELLO | {"frame_bytes": 2**40}) == first
 
 
-def test_bye_is_the_last(client: Any) -> None:
+def test_nothing_is_answered_after_bye(client: Any) -> None:
     assert client.together(("ping", {}), ("bye", {}), ("ping", {})) == [{"ok": {}}, {"ok": {}}]
     assert client.adapter.ended
 
@@ -96,7 +98,7 @@ def test_bye_is_the_last(client: Any) -> None:
 # --- objects ---------------------------------------------------------------------------------------------
 
 
-def test_objects(client: Any, format_: Format) -> None:
+def test_objects_are_encoded_and_decoded(client: Any, format_: Format) -> None:
     value = Tree({"b": bytes.fromhex(HEX), "aa": bytes.fromhex(HEX)})
     data = format_.encode(value, Limits())
     object_id = format_.object_id(data).hex()
@@ -111,7 +113,7 @@ def test_objects(client: Any, format_: Format) -> None:
     assert client.refused("grit.decode", format=format_.name, bytes="") == ("malformed", None)
 
 
-def test_object_bytes_is_exact(attach: Any) -> None:
+def test_object_bytes_limit_is_exact(attach: Any) -> None:
     client = attach(Claims(limits=Limits(object_bytes=1_048_576)))
     client.ok("hello", **HELLO)
     assert client.ok("grit.id", format="framed-sha256", bytes=b64(bytes(1_048_576)))
@@ -121,7 +123,7 @@ def test_object_bytes_is_exact(attach: Any) -> None:
 # --- stores ----------------------------------------------------------------------------------------------
 
 
-def test_handles(opened: Any, format_: Format) -> None:
+def test_handles_are_opened_and_closed(opened: Any, format_: Format) -> None:
     memory = {"format": format_.name, "backend": "memory"}
     assert opened.refused("grit.open", store="s", create=True, **memory) == ("rejected", None)
     assert opened.refused("grit.open", store="t", create=False, **memory) == ("missing", None)
@@ -131,7 +133,7 @@ def test_handles(opened: Any, format_: Format) -> None:
     opened.ok("grit.open", store="s", create=True, **memory)
 
 
-def test_objects_in_stores(opened: Any, put: Callable[[Object], str]) -> None:
+def test_objects_are_stored_and_read(opened: Any, put: Callable[[Object], str]) -> None:
     blob = put(Blob({}, b"x"))
     data = opened.ok("grit.get", store="s", id=blob)["bytes"]
     assert opened.ok("grit.put", store="s", bytes=data, id=blob) == {"id": blob}
@@ -150,7 +152,7 @@ def test_objects_in_stores(opened: Any, put: Callable[[Object], str]) -> None:
     assert opened.ok("grit.prune", store="s", pins=[blob]) == {"removed": 0}
 
 
-def test_references(opened: Any, put: Callable[[Object], str]) -> None:
+def test_references_are_set_and_listed(opened: Any, put: Callable[[Object], str]) -> None:
     blob = put(Blob({}, b"x"))
     opened.ok("grit.cas", store="s", changes=[{"name": f"tags/{n}", "old": None, "new": blob} for n in range(3)])
     assert opened.ok("grit.refs", store="s", prefix="tags/", after="tags/0", limit=1) == {
@@ -227,7 +229,9 @@ def test_a_refused_export_makes_no_file(opened: Any, tmp_path: Path) -> None:
     assert target.read_bytes().startswith(b"gritstone bundle 1\n")
 
 
-def test_imports(opened: Any, put: Callable[[Object], str], tmp_path: Path, format_: Format) -> None:
+def test_bundles_are_imported_in_pieces(
+    opened: Any, put: Callable[[Object], str], tmp_path: Path, format_: Format
+) -> None:
     blob = put(Blob({}, b"x"))
     opened.ok("grit.cas", store="s", changes=[{"name": "tags/x", "old": None, "new": blob}])
     path = tmp_path / "a.grit"
@@ -248,7 +252,7 @@ def test_imports(opened: Any, put: Callable[[Object], str], tmp_path: Path, form
     assert opened.ok("grit.import", store="t", bytes=new, more=False) == {"objects": 1, "refs": 1}
 
 
-def test_a_transcoded_bundle_that_does_not_fit_a_line_is_exhausted(
+def test_transcoded_bundle_longer_than_a_line_is_exhausted(
     opened: Any, put: Callable[[Object], str], format_: Format, attach: Any
 ) -> None:
     target = put(Blob({}, b"x" * 200))
@@ -264,7 +268,7 @@ def test_a_transcoded_bundle_that_does_not_fit_a_line_is_exhausted(
 # --- durable stores --------------------------------------------------------------------------------------
 
 
-def test_two_handles_one_store(client: Any, tmp_path: Path) -> None:
+def test_two_handles_share_one_store(client: Any, tmp_path: Path) -> None:
     place = {"backend": "durable", "dir": str(tmp_path / "store"), "create": True}
     (tmp_path / "link").symlink_to(tmp_path / "store")
     client.ok("grit.open", store="a", format="framed-sha256", **place)
@@ -281,13 +285,13 @@ def test_two_handles_one_store(client: Any, tmp_path: Path) -> None:
     assert client.refused("grit.get", store="a", id=blob) == ("missing", "erased")
 
 
-def test_no_store_there(client: Any, tmp_path: Path) -> None:
+def test_open_rejects_a_directory_without_store(client: Any, tmp_path: Path) -> None:
     place = {"backend": "durable", "dir": str(tmp_path / "store"), "create": False}
     assert client.refused("grit.open", store="a", format="framed-sha256", **place) == ("missing", None)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_puts_that_come_together_commit_once(client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_puts_that_arrive_together_commit_once(client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     updates: list[object] = []
     plain = LmdbEngine.update
 
@@ -319,7 +323,7 @@ def test_puts_that_come_together_commit_once(client: Any, tmp_path: Path, monkey
     assert [next(iter(reply)) for reply in replies] == ["ok", "refused", "error"]
 
 
-def test_steps_and_heads(opened: Any, put: Callable[[Object], str]) -> None:
+def test_steps_are_stored_and_become_heads(opened: Any, put: Callable[[Object], str]) -> None:
     tree = put(Tree({"a": bytes.fromhex(put(Blob({}, b"")))}))
     step = put(Step(None, bytes.fromhex(tree), None, None, bytes.fromhex(tree)))
     head = {"name": f"heads/{tree}", "old": None, "new": step}

@@ -129,7 +129,7 @@ def judge() -> Any:
     return fits
 
 
-def test_every_operation_of_the_schema() -> None:
+def test_all_operations_of_the_schema_are_known() -> None:
     definitions = json.loads((SCHEMAS / "request.schema.json").read_text())["$defs"]
     assert set(ARGUMENTS) == {name.removeprefix("args.") for name in definitions if name.startswith("args.")}
     assert set(GOOD) == set(ARGUMENTS)
@@ -139,7 +139,7 @@ CASES = [pytest.param(op, args, id=f"{op}-{n}") for op, some in GOOD.items() for
 
 
 @pytest.mark.parametrize(("op", "args"), CASES)
-def test_good_arguments(judge: Any, op: str, args: dict[str, Any]) -> None:
+def test_valid_arguments_are_accepted(judge: Any, op: str, args: dict[str, Any]) -> None:
     assert judge(op, args)
     assert read_arguments(op, args).keys() == args.keys()
 
@@ -153,7 +153,7 @@ def _accepted(op: str, args: Any) -> bool:
 
 
 @pytest.mark.parametrize(("op", "args"), CASES)
-def test_one_change_away(judge: Any, op: str, args: dict[str, Any]) -> None:
+def test_arguments_with_one_defect_are_rejected(judge: Any, op: str, args: dict[str, Any]) -> None:
     variants: list[Any] = [{name: value for name, value in args.items() if name != gone} for gone in args]
     variants += [args | {"more-members": 1}, None, [], list(args)]
     for name in args:
@@ -168,7 +168,7 @@ def test_one_change_away(judge: Any, op: str, args: dict[str, Any]) -> None:
             assert _accepted(op, variant) == judge(op, variant), variant
 
 
-def test_lists_have_a_most(judge: Any) -> None:
+def test_lists_have_a_maximum_length(judge: Any) -> None:
     for count in (4_096, 4_097):
         args = {**GOOD["wit.admit"][0], "inbox": [[HEX, HEX]] * count}
         assert _accepted("wit.admit", args) == judge("wit.admit", args) == (count == 4_096)
@@ -183,13 +183,13 @@ def _is_relative_path(args: Any) -> bool:
     return any(isinstance(args.get(name), str) and args[name] and args[name][0] != "/" for name in members)
 
 
-def test_values_are_read() -> None:
+def test_values_are_decoded() -> None:
     values = read_arguments("grit.cas", GOOD["grit.cas"][1])
     assert values["changes"] == [Change("", None, bytes.fromhex(HEX)), Change("x", bytes.fromhex(HEX), None)]
     assert read_arguments("grit.put", GOOD["grit.put"][1])["id"] == bytes.fromhex(HEX)
     assert read_arguments("grit.encode", GOOD["grit.encode"][0])["object"] == Tree({"a": bytes.fromhex(HEX)})
 
 
-def test_a_repeated_key_waits() -> None:
+def test_repeated_key_is_reported_last() -> None:
     form = {"kind": "tree", "entries": [["a", HEX], ["a", HEX]]}
     assert isinstance(read_arguments("grit.encode", {"format": "zork", "object": form})["object"], Invalid)

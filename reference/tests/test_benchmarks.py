@@ -54,13 +54,13 @@ def cases() -> list[Any]:
 
 
 @pytest.mark.parametrize(("class_", "params"), cases())
-def test_runs(class_: Any, params: tuple[Any, ...]) -> None:
+def test_every_benchmark_runs_once(class_: Any, params: tuple[Any, ...]) -> None:
     benchmark = class_()
     for name in SMALL.keys() & set(dir(class_)):
         setattr(benchmark, name, SMALL[name])
     try:
         benchmark.setup(*params)
-    except NotImplementedError as reason:  # so asv is told that a case cannot run here
+    except NotImplementedError as reason:  # this is how asv learns that a case cannot run here
         pytest.skip(str(reason))
     try:
         for name in measured(class_):

@@ -39,7 +39,7 @@ def read_with(reader: BundleReader, data: bytes, step: int | None) -> list[Frame
 
 @pytest.fixture
 def demo(memory_store: Store, keep: Keep) -> bytes:
-    """Give a small bundle: two references, a tree, a blob, a tombstone."""
+    """Return a small bundle: two references, a tree, a blob, a tombstone."""
     blob = keep(memory_store, Blob({"ct": "s"}, b"hello"))
     gone = keep(memory_store, Blob({}, b"gone"))
     tree = keep(memory_store, Tree({"greeting": blob, "gone": gone}))
@@ -65,20 +65,20 @@ def test_any_cut_gives_the_same_frames(memory_store: Store, demo: bytes, step: i
             assert frame.value == memory_store.format.decode(frame.data, DEFAULT_LIMITS)
 
 
-def test_references_come_with_it(memory_store: Store, demo: bytes) -> None:
+def test_references_are_read_with_the_frames(memory_store: Store, demo: bytes) -> None:
     reader = BundleReader(memory_store.format, DEFAULT_LIMITS)
     list(reader.feed(demo))
     reader.finish()
     assert [name for name, _ in reader.references] == ["tags/a", "tags/b"]
 
 
-def test_every_prefix_is_refused(memory_store: Store, demo: bytes) -> None:
+def test_every_prefix_is_rejected(memory_store: Store, demo: bytes) -> None:
     for end in range(len(demo)):
         with pytest.raises(Malformed):
             read(memory_store, demo[:end])
 
 
-def test_every_changed_byte_is_refused(memory_store: Store, demo: bytes) -> None:
+def test_every_changed_byte_is_rejected(memory_store: Store, demo: bytes) -> None:
     for at in range(len(demo)):
         changed = bytearray(demo)
         changed[at] ^= 1
@@ -86,7 +86,7 @@ def test_every_changed_byte_is_refused(memory_store: Store, demo: bytes) -> None
             read(memory_store, bytes(changed))
 
 
-def test_every_changed_byte_of_a_frame_is_refused_also_with_a_new_digest(memory_store: Store, demo: bytes) -> None:
+def test_changed_frame_bytes_are_rejected_despite_a_new_digest(memory_store: Store, demo: bytes) -> None:
     for at in range(demo.index(b"\n\n") + 2, len(demo) - 32):
         for flip in (1, 0x80):
             changed = bytearray(demo)
@@ -95,19 +95,19 @@ def test_every_changed_byte_of_a_frame_is_refused_also_with_a_new_digest(memory_
                 read(memory_store, sealed(memory_store, bytes(changed)))
 
 
-def test_only_the_digest(memory_store: Store, demo: bytes) -> None:
+def test_wrong_digest_has_the_code_digest(memory_store: Store, demo: bytes) -> None:
     with pytest.raises(Invalid) as caught:
         read(memory_store, demo[:-1] + bytes([demo[-1] ^ 1]))
     assert caught.value.code == "digest"
 
 
-def test_more_bytes(memory_store: Store, demo: bytes) -> None:
+def test_bytes_after_the_end_are_rejected(memory_store: Store, demo: bytes) -> None:
     for step in (None, 1):
         with pytest.raises(Malformed):
             read(memory_store, demo + b"\n", step)
 
 
-def test_count(memory_store: Store, demo: bytes) -> None:
+def test_wrong_frame_count_is_rejected(memory_store: Store, demo: bytes) -> None:
     wrong = demo[:-40] + (4).to_bytes(8, "big") + bytes(32)
     with pytest.raises(Invalid):
         read(memory_store, sealed(memory_store, wrong))
@@ -146,20 +146,20 @@ LINES = {
 
 
 @pytest.mark.parametrize(("data", "kind"), [pytest.param(*case, id=name) for name, case in LINES.items()])
-def test_lines_and_frames(data: bytes, kind: type[Refusal]) -> None:
+def test_invalid_lines_and_frames_are_rejected(data: bytes, kind: type[Refusal]) -> None:
     with pytest.raises(Refusal) as caught:
         read_with(BundleReader(FRAMED_SHA256, DEFAULT_LIMITS), data, 1)
     assert type(caught.value) is kind
     assert caught.value.code == ("format" if kind is Rejected else None)
 
 
-def test_a_claimed_length_is_not_waited_for() -> None:
+def test_excessive_claimed_length_is_rejected_at_once() -> None:
     reader = BundleReader(FRAMED_SHA256, Limits(object_bytes=100))
     with pytest.raises(Exhausted):
         list(reader.feed(HEAD + b"\no" + (101).to_bytes(8, "big")))
 
 
-def test_graphs_of_every_kind(memory_store: Store, plant: Plant) -> None:
+def test_invalid_graphs_are_rejected(memory_store: Store, plant: Plant) -> None:
     plant(memory_store, 5)
     with memory_store.snapshot() as snapshot:
         data = b"".join(export_bundle(snapshot))

@@ -81,13 +81,13 @@ INVALID = {
 
 
 @pytest.mark.parametrize("data", [pytest.param(bytes.fromhex(text), id=name) for name, text in MALFORMED.items()])
-def test_malformed(data: bytes) -> None:
+def test_decode_rejects_malformed_bytes(data: bytes) -> None:
     with pytest.raises(Malformed):
         decode_cbor(data, DEFAULT_LIMITS)
 
 
 @pytest.mark.parametrize("data", [pytest.param(bytes.fromhex(text), id=name) for name, text in INVALID.items()])
-def test_invalid(data: bytes) -> None:
+def test_decode_rejects_invalid_items(data: bytes) -> None:
     with pytest.raises(Invalid):
         decode_cbor(data, DEFAULT_LIMITS)
 
@@ -111,25 +111,25 @@ def test_invalid(data: bytes) -> None:
         (MALFORMED["trailing"], "grit.cbor.one-item"),
     ],
 )
-def test_the_rule_is_named(text: str, rule: str) -> None:
+def test_refusal_names_the_violated_rule(text: str, rule: str) -> None:
     with pytest.raises(Refusal) as caught:
         decode_cbor(bytes.fromhex(text), DEFAULT_LIMITS)
     assert caught.value.rule == rule
 
 
 @pytest.mark.parametrize("head", [b"\x81", b"\x82", b"\xa1", b"\xc1", b"\x9f", b"\x83\x00", b"\x5f"])
-def test_nesting_is_refused_not_followed(head: bytes) -> None:
+def test_decode_rejects_nesting_without_recursion(head: bytes) -> None:
     with pytest.raises(Refusal):
         decode_cbor(head * 1_000_000, DEFAULT_LIMITS)
 
 
-def test_rubbish_is_read_once() -> None:
+def test_decode_of_rubbish_takes_linear_time() -> None:
     size = 4 << 20
     for filler in (b"a", b"x\x3f", b"aX "):
         with pytest.raises(Refusal):
             decode_cbor(b"\x82\x01\xba" + (size // 40).to_bytes(4, "big") + (filler * size)[:size], DEFAULT_LIMITS)
 
 
-def test_kind_of_other_bytes() -> None:
+def test_kind_of_other_bytes_is_none() -> None:
     assert cbor_kind(b"\x83\x05\xa0\x40") is None
     assert cbor_kind(b"") is None

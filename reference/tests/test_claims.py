@@ -9,7 +9,7 @@ from gritstone.grit import Limits
 from gritstone.harness import Claims
 
 
-def test_defaults() -> None:
+def test_default_claims_are_complete() -> None:
     answer = Claims().within(16_777_216, 64).hello({"protocol": [1, 9]})
     assert answer["protocol"] == 1
     assert answer["limits"] == {
@@ -30,21 +30,21 @@ def test_defaults() -> None:
     assert set(answer["profiles"]) == {"grit", "wit", "runtime", "wasm"}
 
 
-def test_objects_fit_frames() -> None:
+def test_object_bytes_limit_fits_a_frame() -> None:
     assert Claims().within(2**40, 1).limits.object_bytes == 8_388_608
     assert Claims().within(4_194_304, 1).limits.object_bytes == 4_194_304 * 3 // 4 - 1_024
     assert Claims(limits=Limits(object_bytes=1_048_576)).within(4_194_304, 1).limits.object_bytes == 1_048_576
     assert Claims().within(4_194_304, 9).window == 9
 
 
-def test_without() -> None:
+def test_dropped_feature_drops_dependent_features() -> None:
     left = {"files", "transcode", "damage", "external", "schedule", "clock", "effects"}
     left |= {"wasm.continuation", "wasm.signature"}
     assert set(Claims().without({"durable", "erase"}).features) == left
     assert "transcode" not in Claims(formats=("framed-sha256",)).without(set()).features
 
 
-def test_without_modules() -> None:
+def test_dropped_wasm_profile_drops_its_features() -> None:
     for claims in (Claims().without({"wasm"}), Claims().within(11_000_000, 64)):
         answer = claims.hello({"protocol": [1]})
         assert "wasm" not in answer["profiles"]
@@ -53,6 +53,6 @@ def test_without_modules() -> None:
     assert Claims().within(11_200_000, 64).limits.object_bytes == 8_388_608
 
 
-def test_no_protocol_in_common() -> None:
+def test_hello_rejects_unknown_protocols() -> None:
     with pytest.raises(Rejected):
         Claims().hello({"protocol": [2]})

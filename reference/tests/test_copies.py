@@ -124,7 +124,7 @@ def open_copy(directory: Path, move: Move) -> str:
     return "opened"
 
 
-def test_every_copy_opens_whole_or_is_refused(move: Move, tmp_path: Path) -> None:
+def test_copy_opens_complete_or_is_rejected(move: Move, tmp_path: Path) -> None:
     assert len(move.states) >= 6, "before, buried, draft, published, moved, removed"
     outcomes = []
     for copy in copies(move.states):
@@ -142,12 +142,12 @@ def test_every_copy_opens_whole_or_is_refused(move: Move, tmp_path: Path) -> Non
     assert set(outcomes) == {"opened", "refused"}
 
 
-def test_every_copy_by_hard_links_opens_whole_or_is_refused(move: Move, tmp_path: Path) -> None:
+def test_hard_linked_copy_opens_complete_or_is_rejected(move: Move, tmp_path: Path) -> None:
     outcomes = [open_copy(directory, move) for directory in move.links.values()]
     assert set(outcomes) == {"opened", "refused"}
 
 
-def test_a_moved_generation_alone_is_kept(move: Move, tmp_path: Path) -> None:
+def test_moved_generation_without_successor_is_kept(move: Move, tmp_path: Path) -> None:
     directory = tmp_path / "copy"
     directory.mkdir()
     moved = next(state["grit-0.mdb"] for state in reversed(move.states) if "grit-0.mdb" in state)
@@ -161,7 +161,7 @@ def test_a_moved_generation_alone_is_kept(move: Move, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 4096, 10_000])
-def test_a_moved_generation_is_kept_while_its_successor_is_cut_short(move: Move, tmp_path: Path, size: int) -> None:
+def test_moved_generation_is_kept_if_its_successor_is_cut(move: Move, tmp_path: Path, size: int) -> None:
     directory = tmp_path / "copy"
     directory.mkdir()
     moved = next(state["grit-0.mdb"] for state in reversed(move.states) if "grit-0.mdb" in state)
@@ -173,7 +173,7 @@ def test_a_moved_generation_is_kept_while_its_successor_is_cut_short(move: Move,
     assert (directory / "grit-0.mdb").read_bytes() == moved
 
 
-def test_a_process_whose_successor_is_absent_is_refused(tmp_path: Path) -> None:
+def test_switch_to_an_absent_successor_is_rejected(tmp_path: Path) -> None:
     directory = tmp_path / "store"
     store = open_durable(directory, FRAMED_SHA256)
     kept = store.put(blob(b"kept"))

@@ -149,11 +149,11 @@ def intact(tmp_path: Path) -> Iterator[Intact]:
         yield Intact(Path(directory))
 
 
-def test_an_intact_store_opens(intact: Intact, probe: Probe) -> None:
+def test_intact_store_opens(intact: Intact, probe: Probe) -> None:
     assert intact.ask(probe, intact.data) == "opened"
 
 
-def test_cut_short(intact: Intact, probe: Probe) -> None:
+def test_truncated_file_is_rejected(intact: Intact, probe: Probe) -> None:
     size = len(intact.data)
     cuts = {*range(0, 400, 7), *range(0, size, 512)}
     cuts |= {page * 4096 + more for page in range(size // 4096) for more in (-1, 1, 16)}
@@ -161,7 +161,7 @@ def test_cut_short(intact: Intact, probe: Probe) -> None:
         assert intact.ask(probe, intact.data[:cut]) == "refused", cut
 
 
-def test_a_page_of_zeros(intact: Intact, probe: Probe) -> None:
+def test_zeroed_page_is_rejected_or_harmless(intact: Intact, probe: Probe) -> None:
     answers = []
     for page in range(len(intact.data) // 4096):
         data = bytearray(intact.data)
@@ -171,7 +171,7 @@ def test_a_page_of_zeros(intact: Intact, probe: Probe) -> None:
     assert answers.count("refused") >= 8, "the pages with nodes"
 
 
-def test_a_page_in_place_of_another(intact: Intact, probe: Probe) -> None:
+def test_misplaced_page_is_rejected_or_harmless(intact: Intact, probe: Probe) -> None:
     pages = len(intact.data) // 4096
     for page in range(pages):
         for other in range(pages):
@@ -194,7 +194,7 @@ def regions(intact: Intact) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_a_flipped_bit_at_every_byte(intact: Intact, probe: Probe, part: int) -> None:
+def test_flipped_bits_are_rejected_or_harmless(intact: Intact, probe: Probe, part: int) -> None:
     wrong = []
     for number, at in enumerate(regions(intact)):
         if number % 4 != part:
@@ -207,7 +207,7 @@ def test_a_flipped_bit_at_every_byte(intact: Intact, probe: Probe, part: int) ->
     assert wrong == []
 
 
-def test_an_unknown_layout_is_refused(tmp_path: Path) -> None:
+def test_unknown_layout_is_rejected(tmp_path: Path) -> None:
     directory = tmp_path / "store"
     store = open_durable(directory, FRAMED_SHA256)
     store.update(lambda batch: batch.put(Table.META, b"layout", b"2"))
@@ -216,7 +216,7 @@ def test_an_unknown_layout_is_refused(tmp_path: Path) -> None:
         open_durable(directory, FRAMED_SHA256)
 
 
-def test_a_copied_reference_is_damage(tmp_path: Path) -> None:
+def test_copied_reference_value_is_damage(tmp_path: Path) -> None:
     """The checksum of one reference does not fit another name."""
     directory = tmp_path / "store"
     store = open_durable(directory, FRAMED_SHA256)
@@ -252,7 +252,7 @@ store.close()
 """
 
 
-def test_a_read_only_medium_can_be_read(tmp_path: Path) -> None:
+def test_read_only_medium_is_readable(tmp_path: Path) -> None:
     directory = tmp_path / "store"
     store = open_durable(directory, FRAMED_SHA256)
     one = store.put(FRAMED_SHA256.encode(Blob({}, b"1"), store.limits))
@@ -266,5 +266,5 @@ def test_a_read_only_medium_can_be_read(tmp_path: Path) -> None:
     except FileNotFoundError:
         pytest.skip("this system has no unshare")
     if "unshare" in done.stderr or "mount:" in done.stderr:
-        pytest.skip("this system lets nobody mount")
+        pytest.skip("this system does not permit mounts")
     assert done.stdout.splitlines() == ["tags/x 9", *["grit.store.full"] * 4], done.stderr

@@ -45,7 +45,7 @@ def test_keys_ascend_from_a_start(engine: Engine) -> None:
         assert view.count(Table.REFS) == 4
 
 
-def test_tables_are_apart(engine: Engine) -> None:
+def test_tables_are_independent(engine: Engine) -> None:
     put(engine, Table.OBJECTS, a="object")
     put(engine, Table.REFS, a="reference")
     assert read(engine, Table.OBJECTS) == {"a": "object"}
@@ -92,7 +92,7 @@ def test_work_that_raises_changes_nothing(engine: Engine) -> None:
     assert read(engine, Table.OBJECTS) == {"a": "1", "b": "2"}
 
 
-def test_a_value_given_is_the_stores_own(engine: Engine) -> None:
+def test_stored_value_is_a_private_copy(engine: Engine) -> None:
     put(engine, Table.OBJECTS, a="1")
     with engine.view() as view:
         first = view.get(Table.OBJECTS, b"a")
@@ -101,7 +101,7 @@ def test_a_value_given_is_the_stores_own(engine: Engine) -> None:
     assert isinstance(first, bytes)
 
 
-def test_scrub_keeps_what_is_there(engine: Engine) -> None:
+def test_scrub_keeps_present_values(engine: Engine) -> None:
     put(engine, Table.OBJECTS, a="1", b="2")
     put(engine, Table.META, m="5")
     engine.update(lambda batch: batch.delete(Table.OBJECTS, b"a"))

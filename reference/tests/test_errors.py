@@ -26,7 +26,7 @@ from gritstone.errors import (
         (Exhausted, "exhausted"),
     ],
 )
-def test_classes(kind: type[Refusal], word: str) -> None:
+def test_refusal_classes_have_their_kinds(kind: type[Refusal], word: str) -> None:
     refusal = kind("no", rule="grit.x.y")
     assert refusal.kind == word
     assert refusal.rule == "grit.x.y"
@@ -41,5 +41,5 @@ def test_text_says_what_where_expected_and_got() -> None:
     assert str(Missing("nothing", rule="grit.x.y")) == "nothing"
 
 
-def test_our_own_fault_is_no_refusal() -> None:
+def test_internal_error_is_not_a_refusal() -> None:
     assert not issubclass(InternalError, Refusal)

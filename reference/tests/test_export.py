@@ -45,7 +45,7 @@ def bundle(store: Store, names: list[str] | None = None) -> bytes:
         return b"".join(export_bundle(snapshot, names))
 
 
-def test_golden(store: Store, keep: Keep) -> None:
+def test_export_matches_golden_bytes(store: Store, keep: Keep) -> None:
     def found(names: list[str] | None = None) -> tuple[int, str]:
         data = bundle(store, names)
         return len(data), data[-32:].hex()
@@ -61,7 +61,7 @@ def test_golden(store: Store, keep: Keep) -> None:
     assert found() == golden["erased"]
 
 
-def test_bytes_depend_on_nothing_else(store: Store, plant: Plant, keep: Keep) -> None:
+def test_export_depends_only_on_the_closure(store: Store, plant: Plant, keep: Keep) -> None:
     other = Store.open(MemoryEngine(), store.format)
     keep(other, Blob({}, b"rubbish"))
     plant(other, 4)
@@ -71,13 +71,13 @@ def test_bytes_depend_on_nothing_else(store: Store, plant: Plant, keep: Keep) ->
     assert bundle(store) == bundle(other, [*names[::-1], *names])
 
 
-def test_names_that_are_no_references(store: Store) -> None:
+def test_export_rejects_absent_references(store: Store) -> None:
     for name in ("tags/none", "../x", "", "x" * 600):
         with pytest.raises(Missing):
             bundle(store, [name])
 
 
-def test_a_hole_and_damage(store: Store, keep: Keep) -> None:
+def test_export_rejects_absent_and_damaged_objects(store: Store, keep: Keep) -> None:
     blob = keep(store, Blob({}, b"x"))
     store.update_references([Change("tags/x", None, keep(store, Tree({"a": blob})))])
     store.update(lambda batch: batch.put(Table.OBJECTS, blob, b"rubbish"))
@@ -90,7 +90,7 @@ def test_a_hole_and_damage(store: Store, keep: Keep) -> None:
     assert caught.value.code is None
 
 
-def test_wrong_kinds_and_depth(format_: Format, keep: Keep) -> None:
+def test_export_rejects_wrong_kinds_and_depth(format_: Format, keep: Keep) -> None:
     store = Store.open(MemoryEngine(), format_, limits=Limits(tree_depth=20))
     blob = keep(store, Blob({}, b""))
     store.update_references([Change("a/a", None, keep(store, Tree({"m": keep(store, Message(None, {}, blob))})))])
@@ -105,7 +105,7 @@ def test_wrong_kinds_and_depth(format_: Format, keep: Keep) -> None:
         bundle(store, ["b/c"])
 
 
-def test_pieces() -> None:
+def test_pieces_have_the_requested_size() -> None:
     assert list(pieces([], 4)) == []
     assert list(pieces([b"abc", b"", b"de", b"fghijklmnop"], 4)) == [b"abcd", b"efgh", b"ijkl", b"mnop"]
     assert list(pieces([b"abcde"], 4)) == [b"abcd", b"e"]

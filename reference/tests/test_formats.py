@@ -112,7 +112,7 @@ CBOR_GOLDEN: list[tuple[str, Object, str]] = [
 
 
 @pytest.mark.parametrize(("value", "framed_id"), [pytest.param(v, f, id=n) for n, v, f, _ in GOLDEN])
-def test_framed_golden(value: Object, framed_id: str) -> None:
+def test_framed_matches_golden_bytes(value: Object, framed_id: str) -> None:
     data = FRAMED_SHA256.encode(value, DEFAULT_LIMITS)
     assert hashlib.sha256(data).hexdigest() == framed_id == FRAMED_SHA256.object_id(data).hex()
     assert FRAMED_SHA256.decode(data, DEFAULT_LIMITS) == value
@@ -122,7 +122,7 @@ def test_framed_golden(value: Object, framed_id: str) -> None:
     ("value", "cbor_id"),
     [pytest.param(v, c, id=n) for n, v, _, c in GOLDEN] + [pytest.param(v, c, id=n) for n, v, c in CBOR_GOLDEN],
 )
-def test_cbor_golden(value: Object, cbor_id: str) -> None:
+def test_cbor_matches_golden_bytes(value: Object, cbor_id: str) -> None:
     data = CBOR_BLAKE3.encode(value, DEFAULT_LIMITS)
     assert blake3(data).hexdigest() == cbor_id == CBOR_BLAKE3.object_id(data).hex()
     assert CBOR_BLAKE3.decode(data, DEFAULT_LIMITS) == value
@@ -194,7 +194,7 @@ def test_cbor_round_trip(value: Object) -> None:
 
 
 @given(value=ascii_objects, seed=st.randoms(use_true_random=False))
-def test_one_spelling(value: Object, seed: Any) -> None:
+def test_decoded_bytes_encode_to_themselves(value: Object, seed: Any) -> None:
     for attribute in ("headers", "entries"):
         pairs = list(getattr(value, attribute, {}).items())
         if pairs:
@@ -216,7 +216,7 @@ def _decode_totally(format_: Format, encoded: bytes) -> None:
 @given(junk=st.binary(max_size=200))
 @example(b"blob 7x")
 @example(b"")
-def test_any_bytes(format_: Format, junk: bytes) -> None:
+def test_any_bytes_decode_or_are_rejected(format_: Format, junk: bytes) -> None:
     _decode_totally(format_, junk)
     for kind in Kind:
         _decode_totally(FRAMED_SHA256, b"%b %d\0%b" % (kind.word.encode(), len(junk), junk))
@@ -241,12 +241,12 @@ def edited(draw: st.DrawFn, valid: st.SearchStrategy[bytes]) -> bytes:
 
 
 @given(near=edited(ascii_objects.map(lambda value: FRAMED_SHA256.encode(value, DEFAULT_LIMITS))))
-def test_framed_near_valid(near: bytes) -> None:
+def test_framed_near_valid_bytes_are_judged_exactly(near: bytes) -> None:
     _decode_totally(FRAMED_SHA256, near)
 
 
 @given(near=edited(wide_objects.map(lambda value: CBOR_BLAKE3.encode(value, DEFAULT_LIMITS))))
-def test_cbor_near_valid(near: bytes) -> None:
+def test_cbor_near_valid_bytes_are_judged_exactly(near: bytes) -> None:
     _decode_totally(CBOR_BLAKE3, near)
 
 
@@ -284,7 +284,7 @@ BAD_VALUES: list[tuple[str, Object]] = [
 
 
 @pytest.mark.parametrize("value", [pytest.param(value, id=name) for name, value in BAD_VALUES])
-def test_encode_refuses(format_: Format, value: Object) -> None:
+def test_encode_rejects_invalid_values(format_: Format, value: Object) -> None:
     with pytest.raises(Invalid):
         format_.encode(value, DEFAULT_LIMITS)
 
@@ -294,7 +294,7 @@ def test_encode_refuses(format_: Format, value: Object) -> None:
     [Tree({"\u00e9": A}), Blob({"a": "\u00e9"}, b"")],
     ids=["name", "header-value"],
 )
-def test_framed_refuses_what_only_cbor_has(value: Object) -> None:
+def test_framed_rejects_non_ascii_texts(value: Object) -> None:
     with pytest.raises(Invalid) as caught:
         FRAMED_SHA256.encode(value, DEFAULT_LIMITS)
     assert caught.value.rule == "grit.framed.ascii"
@@ -302,7 +302,7 @@ def test_framed_refuses_what_only_cbor_has(value: Object) -> None:
 
 
 @pytest.mark.parametrize("name", ["...", " ", "a..b", ".a", "a.", "-", "a" * 255, "A b"])
-def test_odd_names_are_good(format_: Format, name: str) -> None:
+def test_unusual_names_are_accepted(format_: Format, name: str) -> None:
     encoded = format_.encode(Tree({name: A, "other": B}), DEFAULT_LIMITS)
     assert format_.decode(encoded, DEFAULT_LIMITS) == Tree({name: A, "other": B})
 
@@ -321,7 +321,7 @@ def test_size_limit_is_exact(format_: Format) -> None:
 
 
 @pytest.mark.parametrize("count", [23, 24, 255, 256, 70_000])
-def test_large_maps(format_: Format, count: int) -> None:
+def test_large_maps_round_trip(format_: Format, count: int) -> None:
     tree = Tree({f"{n:x}": n.to_bytes(32, "big") for n in range(1, count + 1)})
     encoded = format_.encode(tree, DEFAULT_LIMITS)
     assert format_.decode(encoded, DEFAULT_LIMITS) == tree
@@ -330,7 +330,7 @@ def test_large_maps(format_: Format, count: int) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 23, 24, 63, 64, 254, 255])
-def test_names_of_each_head(format_: Format, length: int) -> None:
+def test_names_of_all_head_lengths_round_trip(format_: Format, length: int) -> None:
     tree = Tree({"n" * length: A, "m" * length: B, "z": A})
     assert format_.decode(format_.encode(tree, DEFAULT_LIMITS), DEFAULT_LIMITS) == tree
 

@@ -80,13 +80,13 @@ INVALID = {
 
 
 @pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in MALFORMED.items()])
-def test_malformed(data: bytes) -> None:
+def test_decode_rejects_malformed_bytes(data: bytes) -> None:
     with pytest.raises(Malformed):
         decode_framed(data, DEFAULT_LIMITS)
 
 
 @pytest.mark.parametrize("data", [pytest.param(data, id=name) for name, data in INVALID.items()])
-def test_invalid(data: bytes) -> None:
+def test_decode_rejects_invalid_fields(data: bytes) -> None:
     with pytest.raises(Invalid):
         decode_framed(data, DEFAULT_LIMITS)
 
@@ -109,13 +109,13 @@ def test_invalid(data: bytes) -> None:
         (MALFORMED["value-open"], "grit.framed.terminator"),
     ],
 )
-def test_the_rule_is_named(data: bytes, rule: str) -> None:
+def test_refusal_names_the_violated_rule(data: bytes, rule: str) -> None:
     with pytest.raises(Refusal) as caught:
         decode_framed(data, DEFAULT_LIMITS)
     assert caught.value.rule == rule
 
 
-def test_rubbish_is_read_once() -> None:
+def test_decode_of_rubbish_takes_linear_time() -> None:
     size = 4 << 20
     for filler in (b"a", b"ab\0", b"ab\0" + b"\1" * 31):
         body = (filler * size)[:size]
@@ -123,6 +123,6 @@ def test_rubbish_is_read_once() -> None:
             decode_framed(framed(b"tree", body), DEFAULT_LIMITS)
 
 
-def test_kind_of_other_bytes() -> None:
+def test_kind_of_other_bytes_is_none() -> None:
     assert framed_kind(b"commit 1\0\0") is None
     assert framed_kind(b"") is None

@@ -47,31 +47,31 @@ def judged(
 TREE: dict[int, Object | None] = {1: BLOB, 2: Tree({"a": name(1)}), 3: Tree({"a": name(2), "b": name(1)})}
 
 
-def test_exact_closure() -> None:
+def test_exact_closure_is_accepted() -> None:
     assert judged(TREE, {"tags/x": 3}) is None
     assert judged({}, {}) is None
     assert judged(TREE | {1: None}, {"tags/x": 3}) is None
 
 
 @pytest.mark.parametrize("gone", [1, 2, 3])
-def test_frame_less(gone: int) -> None:
+def test_missing_frame_is_rejected(gone: int) -> None:
     assert judged({n: v for n, v in TREE.items() if n != gone}, {"tags/x": 3}) is Invalid
 
 
-def test_frame_more() -> None:
+def test_unreachable_frame_is_rejected() -> None:
     assert judged(TREE | {9: BLOB}, {"tags/x": 3}) is Invalid
     assert judged(TREE, {"tags/x": 2}) is Invalid
     assert judged(TREE, {}) is Invalid
     assert judged({9: None}, {}) is Invalid
 
 
-def test_kinds() -> None:
+def test_edges_to_wrong_kinds_are_rejected() -> None:
     assert judged({1: BLOB, 2: Message(None, {}, name(1)), 3: Tree({"a": name(2)})}, {"tags/x": 3}) is Invalid
     assert judged({1: None, 2: Step(None, name(1), None, None, name(1))}, {"tags/x": 2}) is Invalid
     assert judged({1: BLOB, 2: Mailbox({name(1): name(1)})}, {"tags/x": 2}) is Invalid
 
 
-def test_roots() -> None:
+def test_references_to_wrong_kinds_are_rejected() -> None:
     step: dict[int, Object | None] = {1: BLOB, 2: Tree({"a": name(1)}), 3: Step(None, name(2), None, None, name(2))}
     assert judged(step, {f"heads/{name(2).hex()}": 3}) is None
     assert judged(step, {f"heads/{name(1).hex()}": 3}) is Invalid
@@ -82,7 +82,7 @@ def test_roots() -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 50])
-def test_nesting(depth: int) -> None:
+def test_trees_nested_too_deep_are_exhausted(depth: int) -> None:
     trees: dict[int, Object | None] = {1: BLOB, 2: Tree({"a": name(1)})}
     for n in range(3, depth + 2):
         trees[n] = Tree({"a": name(n - 1), "b": name(2)} if n > 3 else {"a": name(2)})
@@ -102,7 +102,7 @@ def test_nesting_of_wide_trees_takes_linear_time() -> None:
     graph.check()
 
 
-def test_what_it_holds() -> None:
+def test_graph_lists_the_added_frames() -> None:
     graph = FrameGraph(3)
     graph.add_reference("tags/x", name(1))
     assert not graph.holds(name(1))

@@ -63,7 +63,7 @@ store.close()
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_full_store_frees_itself(tmp_path: Path, seed: int) -> None:
+def test_full_store_can_free_space(tmp_path: Path, seed: int) -> None:
     mounted = 'mount -t tmpfs -o size=4m tmpfs "$1" && exec "$2" -c "$3" "$1" "$4"'
     command = ["unshare", "-rm", "sh", "-c", mounted, "sh", str(tmp_path), sys.executable, _ROUNDS, str(seed)]
     try:
@@ -71,5 +71,5 @@ def test_a_full_store_frees_itself(tmp_path: Path, seed: int) -> None:
     except FileNotFoundError:
         pytest.skip("this system has no unshare")
     if "unshare" in done.stderr or "mount:" in done.stderr:
-        pytest.skip("this system lets nobody mount")
+        pytest.skip("this system does not permit mounts")
     assert done.stdout.split() == ["done"], done.stderr

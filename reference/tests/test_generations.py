@@ -11,7 +11,7 @@ import pytest
 from gritstone.grit.generations import Generations
 
 
-def test_first(tmp_path: Path) -> None:
+def test_first_returns_the_lowest_generation(tmp_path: Path) -> None:
     files = Generations(tmp_path)
     assert files.first() is None
     for name in ("grit-10.mdb", "grit-9.mdb.new", "grit-8.mdb-lock", "grit-07.mdb", "other"):
@@ -21,7 +21,7 @@ def test_first(tmp_path: Path) -> None:
     assert files.first() == 9
 
 
-def test_remove_and_rubbish(tmp_path: Path) -> None:
+def test_remove_deletes_replaced_and_rubbish_files(tmp_path: Path) -> None:
     files = Generations(tmp_path)
     for name in (
         "grit-1.mdb",
@@ -40,7 +40,7 @@ def test_remove_and_rubbish(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["grit-2.mdb", "grit-2.mdb-lock", "mine"]
 
 
-def test_publish(tmp_path: Path) -> None:
+def test_publish_renames_the_draft(tmp_path: Path) -> None:
     files = Generations(tmp_path)
     draft = tmp_path / "grit-1.mdb.new"
     draft.write_bytes(b"x")
@@ -56,7 +56,7 @@ def _hold(directory: Path, held: multiprocessing.synchronize.Event) -> None:
 
 
 @pytest.mark.parametrize("attempt", range(2))
-def test_one_process_at_a_time(tmp_path: Path, attempt: int) -> None:
+def test_lock_excludes_other_processes(tmp_path: Path, attempt: int) -> None:
     context = multiprocessing.get_context("spawn")
     held = context.Event()
     child = context.Process(target=_hold, args=(tmp_path, held))

@@ -58,12 +58,12 @@ def test_closure_loads_each_object_once() -> None:
     assert sorted(world.loaded) == sorted(world.objects)
 
 
-def test_closure_of_nothing() -> None:
+def test_closure_without_roots_is_empty() -> None:
     assert closure([], World(FULL).load, 10) == {}
 
 
 @pytest.mark.parametrize("gone", sorted(FULL))
-def test_any_object_gone_is_missing(gone: int) -> None:
+def test_closure_with_an_absent_object_is_missing(gone: int) -> None:
     world = World({n: value for n, value in FULL.items() if n != gone})
     with pytest.raises(Missing):
         closure([name(9)], world.load, 10)
@@ -88,14 +88,14 @@ WRONG: list[Object] = [
 
 @pytest.mark.parametrize("value", WRONG)
 @pytest.mark.parametrize("met_before", [False, True])
-def test_kinds(value: Object, met_before: bool) -> None:
+def test_edge_to_a_wrong_kind_is_invalid(value: Object, met_before: bool) -> None:
     world = World(FULL | {99: value})
     with pytest.raises(Invalid) as caught:
         closure([name(99), name(9)] if met_before else [name(9), name(99)], world.load, 10)
     assert caught.value.rule == "grit.graph.kinds"
 
 
-def test_long_chains() -> None:
+def test_long_chains_do_not_recurse() -> None:
     chain: dict[int, Object] = {1: BLOB, 2: Message(None, {}, name(1))}
     for n in range(3, 200_003):
         chain[n] = Message(name(n - 1), {}, name(1))
@@ -110,7 +110,7 @@ def nested(depth: int) -> dict[int, Object]:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 1_000])
-def test_depth_is_exact(depth: int) -> None:
+def test_depth_limit_is_exact(depth: int) -> None:
     trees = nested(depth)
     root = [name(depth + 1)]
     assert len(closure(root, World(trees).load, depth)) == depth + 1
@@ -118,7 +118,7 @@ def test_depth_is_exact(depth: int) -> None:
         closure(root, World(trees).load, depth - 1)
 
 
-def test_depth_counts_from_above_also_where_the_lower_part_was_met_before() -> None:
+def test_depth_includes_subtrees_visited_before() -> None:
     trees = nested(6)
     every_tree = [name(n) for n in range(2, 8)]
     assert len(closure(every_tree, World(trees).load, 6)) == 7
@@ -127,12 +127,12 @@ def test_depth_counts_from_above_also_where_the_lower_part_was_met_before() -> N
             closure(roots, World(trees).load, 5)
 
 
-def test_depth_begins_anew_below_a_message() -> None:
+def test_depth_restarts_below_a_message() -> None:
     trees = nested(3) | {50: Message(None, {}, name(4)), 51: Mailbox({name(4): name(50)})}
     assert len(closure([name(51)], World(trees).load, 3)) == 6
 
 
-def test_wide_sharing_costs_little() -> None:
+def test_shared_subtrees_are_walked_once() -> None:
     layers: dict[int, Object] = {1: BLOB, 2: Tree({"b": name(1)})}
     for n in range(3, 60):
         layers[n] = Tree({f"{m}": name(n - 1) for m in range(50)})

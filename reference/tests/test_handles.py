@@ -11,7 +11,7 @@ from gritstone.grit import FRAMED_SHA256, Change, Limits
 from gritstone.harness.handles import Export, Handles
 
 
-def test_names() -> None:
+def test_handle_names_are_unique() -> None:
     handles = Handles()
     with pytest.raises(Missing):
         handles["a"]
@@ -27,7 +27,7 @@ def test_names() -> None:
         handles["a"]
 
 
-def test_the_spool_of_a_durable_store_has_no_name(tmp_path: Path) -> None:
+def test_spool_of_a_durable_store_has_no_name(tmp_path: Path) -> None:
     handles = Handles()
     handles.open_durable("a", str(tmp_path / "s"), FRAMED_SHA256, Limits(), create=True)
     assert handles.is_durable("a")
@@ -39,7 +39,7 @@ def test_the_spool_of_a_durable_store_has_no_name(tmp_path: Path) -> None:
     handles.close_all()
 
 
-def test_a_refused_export_leaves_nothing_open() -> None:
+def test_rejected_export_leaves_nothing_open() -> None:
     handles = Handles()
     handles.open_memory("a", FRAMED_SHA256, Limits())
     store = handles["a"].store

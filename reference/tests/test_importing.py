@@ -47,7 +47,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.usefixtures("way")
-def test_there_and_back(store: Store, plant: Plant) -> None:
+def test_export_and_import_round_trip(store: Store, plant: Plant) -> None:
     source = Store.open(MemoryEngine(), store.format)
     plant(source, 6)
     data = bundle(source)
@@ -65,7 +65,7 @@ def _ids(store: Store) -> list[ObjectId]:
 
 
 @pytest.mark.usefixtures("way")
-def test_source_need_not_begin_at_zero(store: Store, plant: Plant) -> None:
+def test_source_may_begin_at_any_offset(store: Store, plant: Plant) -> None:
     source = Store.open(MemoryEngine(), store.format)
     plant(source, 7)
     file = io.BytesIO(b"before" + bundle(source))
@@ -93,7 +93,7 @@ def test_conflict_changes_no_reference(store: Store, plant: Plant, keep: Keep) -
 
 
 @pytest.mark.usefixtures("way")
-def test_tombstones(store: Store, keep: Keep) -> None:
+def test_tombstones_are_imported(store: Store, keep: Keep) -> None:
     source = Store.open(MemoryEngine(), store.format)
     blobs = [keep(source, Blob({}, bytes([n]) * 50)) for n in range(4)]
     source.update_references([Change("t/t", None, keep(source, Tree({f"{n}": one for n, one in enumerate(blobs)})))])
@@ -125,7 +125,7 @@ def test_damaged_objects_are_stored_again(store: Store, plant: Plant) -> None:
 
 
 @pytest.mark.usefixtures("way")
-def test_refused_bundles_change_nothing(store: Store, plant: Plant) -> None:
+def test_rejected_bundles_change_nothing(store: Store, plant: Plant) -> None:
     source = Store.open(MemoryEngine(), store.format)
     plant(source, 10)
     data = bundle(source)
@@ -137,14 +137,14 @@ def test_refused_bundles_change_nothing(store: Store, plant: Plant) -> None:
 
 
 @pytest.mark.parametrize("format_", [FRAMED_SHA256], indirect=False)
-def test_other_format(format_: Format) -> None:
+def test_other_format_is_rejected(format_: Format) -> None:
     source = Store.open(MemoryEngine(), CBOR_BLAKE3)
     with pytest.raises(Rejected) as caught:
         import_bundle(Store.open(MemoryEngine(), format_), io.BytesIO(bundle(source)))
     assert caught.value.code == "format"
 
 
-def test_too_many_references(format_: Format, plant: Plant) -> None:
+def test_too_many_references_are_exhausted(format_: Format, plant: Plant) -> None:
     source = Store.open(MemoryEngine(), format_)
     plant(source, 11)
     data = bundle(source)
@@ -153,7 +153,9 @@ def test_too_many_references(format_: Format, plant: Plant) -> None:
     import_bundle(Store.open(MemoryEngine(), format_, limits=Limits(refs=5, cas_names=1)), io.BytesIO(data))
 
 
-def test_pruned_between_batches(engine: Engine, format_: Format, plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_pruned_between_batches_are_restored(
+    engine: Engine, format_: Format, plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(importing, "_BATCH_BYTES", 100)
     source = Store.open(MemoryEngine(), format_)
     plant(source, 12)
@@ -175,7 +177,7 @@ def test_pruned_between_batches(engine: Engine, format_: Format, plant: Plant, m
     assert bundle(store) == bundle(source)
 
 
-def test_a_file_that_changes_meanwhile(
+def test_source_that_changes_is_malformed(
     format_: Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: Keep
 ) -> None:
     monkeypatch.setattr(importing, "_BATCH_BYTES", 100)

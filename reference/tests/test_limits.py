@@ -8,7 +8,7 @@ from gritstone.errors import Exhausted
 from gritstone.grit import DEFAULT_LIMITS, Limits
 
 
-def test_exact() -> None:
+def test_object_size_limit_is_exact() -> None:
     limits = Limits(object_bytes=100)
     limits.check_object_bytes(100)
     with pytest.raises(Exhausted) as caught:

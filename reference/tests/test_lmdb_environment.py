@@ -40,7 +40,7 @@ WORKS: list[Callable[[LmdbBatch], None]] = [
 
 
 @pytest.mark.parametrize("work", WORKS, ids=["replace", "delete"])
-def test_what_needs_scrubbing_is_noted(environment: LmdbEnvironment, work: Callable[[LmdbBatch], None]) -> None:
+def test_deleted_objects_request_a_scrub(environment: LmdbEnvironment, work: Callable[[LmdbBatch], None]) -> None:
     with environment.lmdb.begin(write=True, buffers=True) as txn:
         LmdbBatch(txn, environment).put(Table.OBJECTS, b"a", b"1")
     with environment.lmdb.begin(write=True, buffers=True) as txn:
@@ -49,7 +49,7 @@ def test_what_needs_scrubbing_is_noted(environment: LmdbEnvironment, work: Calla
         assert batch.deleted
 
 
-def test_references_need_no_scrubbing(environment: LmdbEnvironment) -> None:
+def test_deleted_references_request_no_scrub(environment: LmdbEnvironment) -> None:
     with environment.lmdb.begin(write=True, buffers=True) as txn:
         batch = LmdbBatch(txn, environment)
         batch.put(Table.REFS, b"r", b"12345")
@@ -76,7 +76,7 @@ def test_a_number_without_encoding_is_damage(environment: LmdbEnvironment) -> No
             batch.get(Table.OBJECTS, b"a")
 
 
-def test_successor(environment: LmdbEnvironment) -> None:
+def test_successor_is_recorded_in_meta(environment: LmdbEnvironment) -> None:
     assert environment.successor() is None
     with environment.lmdb.begin(write=True) as txn:
         environment.put_meta(txn, MOVED, b"4")
@@ -84,7 +84,7 @@ def test_successor(environment: LmdbEnvironment) -> None:
 
 
 @pytest.mark.parametrize("moved", [b"3", b"0", b"", b"x", b"-4"])
-def test_a_successor_is_a_later_generation(environment: LmdbEnvironment, moved: bytes) -> None:
+def test_successor_must_be_a_later_generation(environment: LmdbEnvironment, moved: bytes) -> None:
     with environment.lmdb.begin(write=True) as txn:
         environment.put_meta(txn, MOVED, moved)
     with pytest.raises(Missing) as caught:
@@ -101,7 +101,7 @@ def test_an_environment_without_databases_is_damaged(tmp_path: Path) -> None:
     empty.close()
 
 
-def test_memory_is_given_back_now_and_then(environment: LmdbEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_released_periodically(environment: LmdbEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped: list[Path] = []
     monkeypatch.setattr(lmdb_environment, "drop_pages", dropped.append)
     for _ in range(5):

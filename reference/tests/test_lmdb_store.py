@@ -52,7 +52,7 @@ def run(script: str, *args: object) -> bytes:
 # --- opening ---------------------------------------------------------------------------------------------
 
 
-def test_reopen(tmp_path: Path) -> None:
+def test_reopened_store_has_its_content(tmp_path: Path) -> None:
     directory = tmp_path / "store"
     store = open_durable(directory, FRAMED_SHA256)
     one = store.put(blob(b"1"))
@@ -67,7 +67,7 @@ def test_reopen(tmp_path: Path) -> None:
     store.close()
 
 
-def test_open_makes_nothing_unless_asked(tmp_path: Path) -> None:
+def test_open_creates_nothing_unless_requested(tmp_path: Path) -> None:
     with pytest.raises(Missing):
         open_durable(tmp_path / "none", FRAMED_SHA256, create=False)
     with pytest.raises(Missing):
@@ -75,7 +75,7 @@ def test_open_makes_nothing_unless_asked(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_files_of_its_own(tmp_path: Path) -> None:
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
     store = open_durable(tmp_path / "store", FRAMED_SHA256)
     one = store.put(blob(b"1"))
     store.erase(one)
@@ -97,7 +97,7 @@ def test_the_map_grows_until_the_write_fits(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_map_that_another_process_grew(tmp_path: Path) -> None:
+def test_map_grown_by_another_process_is_adopted(tmp_path: Path) -> None:
     directory = tmp_path / "store"
     store = open_durable(directory, FRAMED_SHA256, map_bytes=1 << 20)
     for n in range(3):
@@ -139,7 +139,7 @@ def test_a_full_disk_is_exhausted(tmp_path: Path) -> None:
     assert out.decode().strip() == "grit.store.full"
 
 
-def test_no_more_addresses_is_exhausted(tmp_path: Path) -> None:
+def test_full_address_space_is_exhausted(tmp_path: Path) -> None:
     out = run(
         """
         import resource
@@ -262,7 +262,7 @@ for n in range(1_000_000):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_killed_at_any_moment(tmp_path: Path, seed: int) -> None:
+def test_kill_at_any_moment_keeps_the_store(tmp_path: Path, seed: int) -> None:
     writer = child(_WRITER, tmp_path / "store")
     assert writer.stdout
     answered = [writer.stdout.readline()]
@@ -318,7 +318,7 @@ def test_erased_bytes_are_in_no_file(durable: Store, tmp_path: Path, size: int) 
     )
 
 
-def test_bytes_that_were_damaged_and_put_again_are_gone_too(durable: Store, tmp_path: Path) -> None:
+def test_replaced_damaged_bytes_are_in_no_file(durable: Store, tmp_path: Path) -> None:
     secret = random.Random(5).randbytes(500)
     object_id = durable.put(blob(secret))
     durable.update(lambda batch: batch.put(Table.OBJECTS, object_id, blob(secret)[:-1] + b"!"))
@@ -339,7 +339,7 @@ def test_a_view_outlives_the_generation(durable: Store) -> None:
     durable.erase(kept[0])
 
 
-def test_another_process_goes_over(durable: Store, tmp_path: Path) -> None:
+def test_other_process_switches_to_the_new_generation(durable: Store, tmp_path: Path) -> None:
     other = child(
         """
         store = open_durable(sys.argv[1], FRAMED_SHA256)
@@ -388,7 +388,7 @@ store.erase(object_id)
 
 @pytest.mark.parametrize("point", ["before-rename", "before-commit", "before-removal"])
 @pytest.mark.parametrize("other_is_open", [False, True])
-def test_killed_while_scrubbing(tmp_path: Path, point: str, other_is_open: bool) -> None:
+def test_kill_during_a_scrub_keeps_the_store(tmp_path: Path, point: str, other_is_open: bool) -> None:
     directory = tmp_path / "store"
     store = open_durable(directory, FRAMED_SHA256)
     secret = random.Random(3).randbytes(800)
@@ -416,7 +416,7 @@ def test_killed_while_scrubbing(tmp_path: Path, point: str, other_is_open: bool)
     store.close()
 
 
-def test_no_room_to_scrub(tmp_path: Path) -> None:
+def test_scrub_without_space_overwrites_in_place(tmp_path: Path) -> None:
     out = run(
         """
         import resource, signal
@@ -444,7 +444,7 @@ def test_no_room_to_scrub(tmp_path: Path) -> None:
     assert out.decode().split() == ["grit.store.full", "3", "40"]
 
 
-def test_nothing_deleted_nothing_copied(durable: Store, tmp_path: Path) -> None:
+def test_scrub_without_deletions_copies_nothing(durable: Store, tmp_path: Path) -> None:
     durable.put(blob(b"1"))
     durable.erase(durable.put(blob(b"2")))
     before = {path.name: path.stat().st_ino for path in (tmp_path / "store").iterdir()}
@@ -455,7 +455,7 @@ def test_nothing_deleted_nothing_copied(durable: Store, tmp_path: Path) -> None:
 # --- errors that are not refusals ------------------------------------------------------------------------
 
 
-def test_an_error_of_the_disk_is_not_full(durable: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_error_is_not_reported_as_full(durable: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def work(batch: object) -> None:
         raise lmdb.Error("mdb_txn_commit: Input/output error")
 

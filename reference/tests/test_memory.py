@@ -6,14 +6,14 @@ from gritstone.grit import MemoryEngine
 from gritstone.grit.engine import Table
 
 
-def test_engines_are_apart() -> None:
+def test_engines_are_independent() -> None:
     one, other = MemoryEngine(), MemoryEngine()
     one.update(lambda batch: batch.put(Table.META, b"k", b"v"))
     with other.view() as view:
         assert view.get(Table.META, b"k") is None
 
 
-def test_close_lets_everything_go() -> None:
+def test_close_releases_all_values() -> None:
     engine = MemoryEngine()
     engine.update(lambda batch: batch.put(Table.META, b"k", b"v"))
     engine.close()
@@ -21,7 +21,7 @@ def test_close_lets_everything_go() -> None:
         assert view.count(Table.META) == 0
 
 
-def test_a_view_of_the_past_survives_many_updates() -> None:
+def test_old_view_survives_many_updates() -> None:
     engine = MemoryEngine()
     engine.update(lambda batch: batch.put(Table.REFS, b"k", b"0"))
     with engine.view() as first:

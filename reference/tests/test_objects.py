@@ -19,7 +19,7 @@ def test_the_table_names_the_attributes_in_order() -> None:
         assert [field.name for field in FIELDS[kind]] == [field.name for field in fields(class_)]
 
 
-def test_every_id_may_lead_somewhere() -> None:
+def test_every_id_field_allows_some_kind() -> None:
     for kind in Kind:
         for field in FIELDS[kind]:
             holds_ids = field.shape not in (Shape.HEADERS, Shape.DATA)
@@ -27,7 +27,7 @@ def test_every_id_may_lead_somewhere() -> None:
             assert bool(field.keys_lead_to) == (field.shape is Shape.KEYED_IDS)
 
 
-def test_words() -> None:
+def test_kind_words_are_lower_case() -> None:
     assert [kind.word for kind in Kind] == ["blob", "tree", "message", "mailbox", "step"]
 
 
@@ -40,17 +40,17 @@ def test_maps_are_private_copies() -> None:
         tree.entries["c"] = A  # type: ignore[index]
 
 
-def test_read_only_views_are_taken_as_they_are() -> None:
+def test_read_only_views_are_not_copied() -> None:
     view = MappingProxyType({"a": "b"})
     assert Blob(view, b"").headers is view
 
 
-def test_frozen() -> None:
+def test_objects_are_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         Step(None, A, None, None, A).core = A  # type: ignore[misc]
 
 
-def test_order_is_no_part_of_the_value() -> None:
+def test_order_is_not_part_of_the_value() -> None:
     assert Tree({"a": A, "b": A}) == Tree({"b": A, "a": A})
     assert Message(None, {"a": "1", "b": "2"}, A) == Message(None, {"b": "2", "a": "1"}, A)
     assert Mailbox({A: A}) != Mailbox({A: bytes(31) + b"x"})

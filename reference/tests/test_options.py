@@ -9,11 +9,11 @@ from gritstone.harness.claims import ALL_FEATURES
 from gritstone.harness.options import read_options
 
 
-def test_none() -> None:
+def test_no_options_give_the_default_claims() -> None:
     assert read_options([]) == (Claims(), None)
 
 
-def test_all() -> None:
+def test_all_options_are_parsed() -> None:
     argv = ["--listen", "unix:/tmp/x", "--tree-depth", "2000", "--cas-names", "64", "--refs", "10000", "--window", "3"]
     argv += ["--frame-bytes", "5000000", "--object-bytes", "2000000", "--without", "shared", "--without", "damage"]
     claims, address = read_options(argv)
@@ -24,7 +24,7 @@ def test_all() -> None:
     assert set(claims.features) == set(ALL_FEATURES) - gone
 
 
-def test_wasm() -> None:
+def test_without_wasm_drops_the_profile() -> None:
     claims, _ = read_options(["--wasm-pages", "65536", "--without", "wasm.continuation"])
     assert claims.wasm_pages == 65_536
     assert set(claims.features) == set(ALL_FEATURES) - {"wasm.continuation"}
@@ -42,7 +42,7 @@ def test_one_format_cannot_transcode() -> None:
 @pytest.mark.parametrize(
     "options", ["--refs 9999", "--listen file:/x", "--window 0", "--wasm-pages 65537", "--without zork"]
 )
-def test_bad_ones(options: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_options_are_rejected(options: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         read_options(options.split())
     assert caught.value.code == 2

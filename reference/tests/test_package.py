@@ -53,7 +53,7 @@ def test_public_names_have_docstrings(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
-def test_sizes(path: Path) -> None:
+def test_module_has_at_most_500_lines(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 500
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef):
@@ -61,7 +61,7 @@ def test_sizes(path: Path) -> None:
             assert node.end_lineno - node.lineno < 50, node.name
 
 
-def test_median_size() -> None:
+def test_median_module_size_is_small() -> None:
     assert statistics.median(len(path.read_text().splitlines()) for path in FILES) <= 150
 
 
@@ -75,17 +75,17 @@ def test_grit_does_not_import_lmdb() -> None:
     assert not {"lmdb", "blake3", "gritstone.harness", "gritstone_conformance"} & modules
 
 
-def test_the_harness_imports_heavy_things_by_need() -> None:
+def test_harness_loads_heavy_modules_on_demand() -> None:
     modules = imported_by("import gritstone.harness.server")
     assert not {"lmdb", "blake3", "argparse", "hypothesis", "gritstone_conformance"} & modules
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
-def test_reference_and_suite_are_two_doors(path: Path) -> None:
+def test_reference_does_not_name_the_suite(path: Path) -> None:
     assert "gritstone_conformance" not in path.read_text()
 
 
-def test_rules_that_are_named_exist() -> None:
+def test_named_rules_exist() -> None:
     rules = {rule["id"] for rule in json.loads((ROOT.parents[1] / "spec" / "rules.json").read_text())["rules"]}
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -96,7 +96,7 @@ def test_rules_that_are_named_exist() -> None:
                         assert word in rules, f"{named(path)}: {word}"
 
 
-def test_start_up_is_fast() -> None:
+def test_start_up_needs_little_processor_time() -> None:
     """Processor time, since the machine may be busy: much less than the 120 ms that a start may take on an idle one."""
     hello = {"protocol": [1], "suite": "s", "spec": "0.6", "frame_bytes": 16_777_216, "window": 64}
     line = json.dumps({"seq": 1, "op": "hello", "args": hello}).encode() + b"\n"

@@ -90,13 +90,13 @@ def check_closed(store: Store) -> None:
         list(export_bundle(snapshot))
 
 
-def test_an_update_removes_a_bounded_number_of_objects(store: Store, watched: Watched) -> None:
+def test_one_update_removes_a_bounded_number_of_objects(store: Store, watched: Watched) -> None:
     chain(store, 20)
     assert store.prune() == 60
     assert watched.sizes == [4] * 15
 
 
-def test_parents_go_before_their_children(store: Store, watched: Watched) -> None:
+def test_parents_are_removed_before_children(store: Store, watched: Watched) -> None:
     """Between any two updates, every object that is there has its closure, whatever the order of arrival."""
     for seed in range(20):
         draw = random.Random(seed)
@@ -115,7 +115,7 @@ def test_parents_go_before_their_children(store: Store, watched: Watched) -> Non
 
 @pytest.mark.parametrize("at", range(15))
 @pytest.mark.parametrize("which", [0, 7, 19])
-def test_a_reference_set_meanwhile_keeps_its_closure(store: Store, watched: Watched, at: int, which: int) -> None:
+def test_reference_set_during_a_prune_keeps_its_closure(store: Store, watched: Watched, at: int, which: int) -> None:
     messages = chain(store, 20)
     is_set: list[bool] = []
 
@@ -135,7 +135,7 @@ def test_a_reference_set_meanwhile_keeps_its_closure(store: Store, watched: Watc
     assert store.prune() == 0
 
 
-def test_much_that_is_reached_again_is_not_read_in_an_update(
+def test_large_rescued_closures_are_read_outside_updates(
     store: Store, watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pruning, "_MOST_RESCUED", 3)
@@ -155,7 +155,7 @@ def test_much_that_is_reached_again_is_not_read_in_an_update(
     assert calls.count(0) == 2, "the first update found out that it had to read too much"
 
 
-def test_references_that_move_at_every_update(store: Store, watched: Watched) -> None:
+def test_prune_ends_if_references_move_at_every_update(store: Store, watched: Watched) -> None:
     garbage = chain(store, 20)
     targets = chain(store, 40, "kept")[::-1]
     store.update_references([Change("tags/busy", None, targets[0])])
@@ -171,7 +171,7 @@ def test_references_that_move_at_every_update(store: Store, watched: Watched) ->
     check_closed(store)
 
 
-def test_a_full_medium_makes_smaller_updates(store: Store, watched: Watched) -> None:
+def test_full_medium_makes_smaller_updates(store: Store, watched: Watched) -> None:
     chain(store, 5)
     watched.room_for = 1
     assert store.prune() == 15
@@ -182,7 +182,7 @@ def test_a_full_medium_makes_smaller_updates(store: Store, watched: Watched) -> 
         store.prune()
 
 
-def test_stopped_between_two_updates(store: Store, watched: Watched) -> None:
+def test_kill_between_updates_keeps_closures(store: Store, watched: Watched) -> None:
     kept, garbage = chain(store, 5), chain(store, 20, "garbage")
     store.update_references([Change("tags/kept", None, kept[0])])
 

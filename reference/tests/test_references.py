@@ -65,12 +65,12 @@ BAD = [
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_good_names(name: str) -> None:
+def test_valid_names_are_accepted(name: str) -> None:
     check_name(name)
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_names(name: str) -> None:
+def test_invalid_names_are_rejected(name: str) -> None:
     with pytest.raises(Invalid) as caught:
         check_name(name)
     assert caught.value.rule == "grit.ref.grammar"
@@ -99,7 +99,7 @@ VALUES: list[Object | None] = [
         ("moved/x", set(range(8))),
     ],
 )
-def test_targets(name: str, right: set[int]) -> None:
+def test_targets_are_checked_by_space(name: str, right: set[int]) -> None:
     for at, value in enumerate(VALUES):
         if at in right:
             check_target(name, value)
@@ -108,7 +108,7 @@ def test_targets(name: str, right: set[int]) -> None:
                 check_target(name, value)
 
 
-def test_changes() -> None:
+def test_changes_are_checked_before_reading() -> None:
     limits = Limits(cas_names=2)
     check_changes([Change("a/b", None, A), Change("a/c", A, None)], limits)
     with pytest.raises(Exhausted):

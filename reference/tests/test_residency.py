@@ -19,7 +19,7 @@ def resident_file_bytes() -> int:
 
 
 @pytest.mark.skipif(not STATUS.exists(), reason="needs Linux")
-def test_pages_go_and_come_back(tmp_path: Path) -> None:
+def test_dropped_pages_are_read_again(tmp_path: Path) -> None:
     path = tmp_path / "a file"
     path.write_bytes(b"x" * (32 << 20))
     link = tmp_path / "link"
@@ -32,7 +32,7 @@ def test_pages_go_and_come_back(tmp_path: Path) -> None:
         assert mapped[:].count(b"x") == 32 << 20
 
 
-def test_nothing_happens_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_systems_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drop_pages(tmp_path / "not mapped")
     monkeypatch.setattr(residency, "_MAPS", tmp_path / "none")
     drop_pages(tmp_path / "not mapped")

@@ -70,7 +70,7 @@ def chosen(opened: Any, put: Put) -> Stage:
     return Stage(opened, put, schedule="chosen")
 
 
-def test_starting(opened: Any, stage: Stage, put: Put) -> None:
+def test_start_returns_the_agent(opened: Any, stage: Stage, put: Put) -> None:
     start = {"runtime": "q", **START}
     assert stage.refs("runtime/") == {"runtime/agent": stage.agent}
     assert opened.refused("runtime.start", **{**start, "store": "other"}) == ("missing", None)
@@ -84,7 +84,7 @@ def test_starting(opened: Any, stage: Stage, put: Put) -> None:
     }
 
 
-def test_handles_that_are_not_bound(opened: Any, stage: Stage) -> None:
+def test_unknown_handles_are_missing(opened: Any, stage: Stage) -> None:
     for op, args in (
         ("runtime.run", {"max_steps": 1}),
         ("runtime.mail", {}),
@@ -98,7 +98,7 @@ def test_handles_that_are_not_bound(opened: Any, stage: Stage) -> None:
         assert opened.refused(op, runtime="other", **args) == ("missing", None), op
 
 
-def test_injecting_and_running(opened: Any, stage: Stage) -> None:
+def test_injected_message_is_run(opened: Any, stage: Stage) -> None:
     a = stage.core("a")
     stage.inject(a, a, mt="genesis")
     assert stage.run() == {"cause": "rest", "steps": 1, "parked": []}
@@ -122,7 +122,7 @@ def test_injecting_and_running(opened: Any, stage: Stage) -> None:
         assert opened.refused("runtime.inject", **{**inject, **change}) == (refusal, None), change
 
 
-def test_failures_and_the_suites_clock(opened: Any, stage: Stage) -> None:
+def test_failures_delay_on_the_suite_clock(opened: Any, stage: Stage) -> None:
     a = stage.core("a")
     stage.inject(a, a)
     stage.run()
@@ -136,12 +136,12 @@ def test_failures_and_the_suites_clock(opened: Any, stage: Stage) -> None:
     assert list(stage.refs("failed/")) == [f"failed/{a}"]
 
 
-def test_the_systems_clock_is_not_set(opened: Any, put: Put) -> None:
+def test_setting_the_system_clock_is_rejected(opened: Any, put: Put) -> None:
     Stage(opened, put, clock="system")
     assert opened.refused("runtime.time", runtime="r", now_ms="1") == ("rejected", None)
 
 
-def test_queries(opened: Any, stage: Stage, put: Put) -> None:
+def test_queries_return_step_and_answer(opened: Any, stage: Stage, put: Put) -> None:
     a = stage.core("a")
     stage.inject(a, a)
     stage.run()
@@ -156,7 +156,7 @@ def test_queries(opened: Any, stage: Stage, put: Put) -> None:
     )
 
 
-def test_mail(opened: Any, stage: Stage) -> None:
+def test_mail_is_listed_and_acknowledged(opened: Any, stage: Stage) -> None:
     a = stage.core("a")
     stage.inject(a, a)
     stage.tell(a, b"S\xf1q\3one\xf2S\xf1q\3two\xf2")
@@ -169,7 +169,7 @@ def test_mail(opened: Any, stage: Stage) -> None:
     assert opened.refused("runtime.ack", **{**acknowledge, "message": ABSENT}) == ("rejected", None)
 
 
-def test_effects(opened: Any, stage: Stage, put: Put) -> None:
+def test_effects_are_listed_and_answered(opened: Any, stage: Stage, put: Put) -> None:
     a = stage.core("a")
     stage.inject(a, a)
     stage.tell(a, b"S\xf1q\x08effect.x\0S\xf1q\x08effect.y\xf2", **{"00": put(Blob({}, b"do"))})
@@ -185,7 +185,7 @@ def test_effects(opened: Any, stage: Stage, put: Put) -> None:
     assert opened.ok("runtime.effects", runtime="r") == {"effects": []}
 
 
-def test_choices(opened: Any, chosen: Stage) -> None:
+def test_choices_are_listed_and_run(opened: Any, chosen: Stage) -> None:
     stage = chosen
     a, b = (stage.core(name) for name in "ab")
     for actor in (a, b):
@@ -203,12 +203,12 @@ def test_choices(opened: Any, chosen: Stage) -> None:
     assert opened.refused("runtime.run", runtime="r", max_steps=1) == ("rejected", None)
 
 
-def test_a_free_runtime_is_not_chosen_for(opened: Any, stage: Stage) -> None:
+def test_choose_rejects_a_free_runtime(opened: Any, stage: Stage) -> None:
     assert opened.refused("runtime.ready", runtime="r") == ("rejected", None)
     assert opened.refused("runtime.choose", runtime="r", choice=0) == ("rejected", None)
 
 
-def test_collecting(opened: Any, stage: Stage) -> None:
+def test_collect_returns_the_removed_actors(opened: Any, stage: Stage) -> None:
     a, b = (stage.core(name) for name in "ab")
     stage.inject(a, a)
     stage.tell(a, b"S\0q\0\0", **{"00": b})
@@ -221,7 +221,7 @@ def test_collecting(opened: Any, stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("how", ["drain", "now"])
-def test_stopping(opened: Any, stage: Stage, put: Put, how: str) -> None:
+def test_stop_frees_the_handle(opened: Any, stage: Stage, put: Put, how: str) -> None:
     assert opened.ok("runtime.stop", runtime="r", how=how) == {}
     assert opened.refused("runtime.mail", runtime="r") == ("missing", None)
     assert Stage(opened, put).agent == stage.agent
@@ -232,7 +232,7 @@ def test_closing_a_store_stops_its_runtimes(opened: Any, stage: Stage) -> None:
     assert opened.refused("runtime.mail", runtime="r") == ("missing", None)
 
 
-def test_a_prune_leaves_what_is_running(opened: Any, put: Put) -> None:
+def test_prune_keeps_objects_of_runs(opened: Any, put: Put) -> None:
     stage = Stage(opened, put, clock="system")
     a = stage.core("a")
     stage.inject(a, a)
@@ -246,7 +246,7 @@ def test_a_prune_leaves_what_is_running(opened: Any, put: Put) -> None:
     assert stage.run() == {"cause": "rest", "steps": 1, "parked": []}
 
 
-def test_an_erased_blob_is_forgotten(opened: Any, stage: Stage, put: Put) -> None:
+def test_erased_blob_is_dropped_from_caches(opened: Any, stage: Stage, put: Put) -> None:
     a = stage.core("a")
     stage.inject(a, a)
     stage.tell(a, b"P\1k\0", **{"00": put(Blob({}, b"secret"))})
@@ -268,7 +268,7 @@ def test_an_erased_blob_is_forgotten(opened: Any, stage: Stage, put: Put) -> Non
         ("fault.kill", "fault.arm", {"writes": 1, "when": "before"}),
     ],
 )
-def test_what_is_not_claimed(attach: Any, feature: str, op: str, args: dict[str, Any]) -> None:
+def test_unclaimed_operations_are_unsupported(attach: Any, feature: str, op: str, args: dict[str, Any]) -> None:
     client = attach(Claims().without({feature}))
     assert client.ask(op, **args) == {"unsupported": {"feature": feature}}
 

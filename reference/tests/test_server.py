@@ -47,12 +47,12 @@ def seqs(data: bytes) -> list[int]:
     return [json.loads(one)["seq"] for one in data.splitlines()]
 
 
-def test_everything_is_written_before_waiting() -> None:
+def test_replies_are_written_before_waiting() -> None:
     rounds = served(line(1, "ping"), line(2, "ping") + line(3, "ping"), line(4, "ping"))
     assert [seqs(one) for one in rounds] == [[1], [2, 3], [4]]
 
 
-def test_lines_in_pieces() -> None:
+def test_lines_may_arrive_in_pieces() -> None:
     text = line(1, "ping") + line(2, "ping")
     rounds = served(*(text[at : at + 7] for at in range(0, len(text), 7)))
     assert [seqs(one) for one in rounds if one] == [[1], [2]]
@@ -140,7 +140,7 @@ PARTS = st.sampled_from(
 
 
 @given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 9), PARTS), min_size=1, max_size=3), st.data())
-def test_hostile_lines_never_lose_a_reply(edits: list[tuple[int, int, bytes]], data: st.DataObject) -> None:
+def test_hostile_lines_do_not_lose_replies(edits: list[tuple[int, int, bytes]], data: st.DataObject) -> None:
     op = data.draw(st.sampled_from(sorted(set(ARGUMENTS) - {"bye"})))
     start, rest = b'{"seq":7,"op":"%s",' % op.encode(), b'"args":{"store":"s","ids":[],"bytes":"AA"}}'
     for place, length, part in edits:
@@ -159,7 +159,7 @@ def start(*options: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*COMMAND, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def test_a_session_and_its_end() -> None:
+def test_session_ends_with_bye() -> None:
     process = start()
     out, err = process.communicate(line(5, "hello", HELLO) + line(6, "bye"), timeout=10)
     assert seqs(out) == [5, 6]
@@ -167,7 +167,7 @@ def test_a_session_and_its_end() -> None:
     assert process.returncode == 0
 
 
-def test_the_end_of_input() -> None:
+def test_end_of_input_ends_the_session() -> None:
     process = start("--object-bytes", "1048576", "--without", "erase", "--format", "cbor-blake3")
     out, _ = process.communicate(line(5, "hello", HELLO), timeout=10)
     ok = json.loads(out)["ok"]
@@ -178,7 +178,7 @@ def test_the_end_of_input() -> None:
     assert process.returncode == 0
 
 
-def test_what_is_no_request_ends_it() -> None:
+def test_unreadable_request_ends_the_session() -> None:
     process = start()
     out, err = process.communicate(b"hello?\n", timeout=10)
     assert out == b""
@@ -186,7 +186,7 @@ def test_what_is_no_request_ends_it() -> None:
     assert process.returncode == 2
 
 
-def test_bad_options() -> None:
+def test_invalid_options_are_reported() -> None:
     for options in (["--object-bytes", "5"], ["--listen", "zork"], ["--format", "zork"], ["--nope"]):
         process = start(*options)
         _, err = process.communicate(timeout=10)
@@ -235,7 +235,7 @@ def asked(client: socket.socket, data: bytes, replies: int) -> list[Any]:
     return [json.loads(one) for one in received.splitlines()]
 
 
-def test_one_client_after_the_other(listening: Any) -> None:
+def test_socket_serves_clients_in_turn(listening: Any) -> None:
     opening = {"store": "s", "format": "framed-sha256", "backend": "memory", "create": True}
     for end in ("bye", "close", "bye"):
         with listening() as client:

@@ -30,7 +30,7 @@ def test_unknown_is_missing_without_code(store: Store) -> None:
     assert caught.value.code is None
 
 
-def test_load(store: Store, keep: Keep) -> None:
+def test_load_returns_objects_and_tombstones(store: Store, keep: Keep) -> None:
     blob = keep(store, Blob({"a": "b"}, b"c"))
     with store.snapshot() as snapshot:
         assert snapshot.load(blob) == Blob({"a": "b"}, b"c")
@@ -60,7 +60,7 @@ def test_references_by_prefix_and_after(store: Store, keep: Keep) -> None:
             assert snapshot.target(odd) is None
 
 
-def test_closure_takes_a_tombstone_for_a_blob(store: Store, keep: Keep) -> None:
+def test_closure_counts_a_tombstone_as_a_blob(store: Store, keep: Keep) -> None:
     blob = keep(store, Blob({}, b"x"))
     tree = keep(store, Tree({"a": blob}))
     store.erase(blob)

@@ -39,7 +39,7 @@ def encoded(store: Store, value: Object) -> bytes:
 # --- opening ---------------------------------------------------------------------------------------------
 
 
-def test_one_format_for_life(engine: Engine) -> None:
+def test_store_keeps_its_format(engine: Engine) -> None:
     with pytest.raises(Missing):
         Store.open(engine, FRAMED_SHA256, create=False)
     store = Store.open(engine, FRAMED_SHA256)
@@ -53,7 +53,7 @@ def test_one_format_for_life(engine: Engine) -> None:
 # --- putting and getting ---------------------------------------------------------------------------------
 
 
-def test_put_get_has(store: Store) -> None:
+def test_put_object_is_returned_by_get(store: Store) -> None:
     data = encoded(store, Blob({"a": "b"}, b"data"))
     object_id = store.put(data)
     assert object_id == store.format.object_id(data)
@@ -64,14 +64,14 @@ def test_put_get_has(store: Store) -> None:
     assert store.has([]) == []
 
 
-def test_put_is_strict(store: Store) -> None:
+def test_put_rejects_invalid_encodings(store: Store) -> None:
     for data, kind in ((b"", Malformed), (b"tree 0\0" if store.format is FRAMED_SHA256 else b"\x82\x01\xa0", Invalid)):
         with pytest.raises(kind):
             store.put(data)
         assert store.has([store.format.object_id(data)]) == [False]
 
 
-def test_put_checks_the_id_that_came_along(store: Store) -> None:
+def test_put_checks_the_expected_id(store: Store) -> None:
     data = encoded(store, Blob({}, b"x"))
     with pytest.raises(Invalid) as caught:
         store.put(data, A)
@@ -83,13 +83,13 @@ def test_put_does_not_follow_edges(store: Store, keep: Keep) -> None:
     keep(store, Tree({"nowhere": A}))
 
 
-def test_put_of_the_other_format(store: Store) -> None:
+def test_put_rejects_the_other_format(store: Store) -> None:
     other = CBOR_BLAKE3 if store.format is FRAMED_SHA256 else FRAMED_SHA256
     with pytest.raises(Refusal):
         store.put(other.encode(Blob({}, b"x"), store.limits))
 
 
-def test_seen_after_a_miss(store: Store) -> None:
+def test_object_put_after_a_miss_is_found(store: Store) -> None:
     data = encoded(store, Blob({}, b"late"))
     object_id = store.format.object_id(data)
     with pytest.raises(Missing):
@@ -98,7 +98,7 @@ def test_seen_after_a_miss(store: Store) -> None:
     assert store.get(object_id) == data
 
 
-def test_put_group(store: Store, keep: Keep) -> None:
+def test_put_group_stores_valid_members(store: Store, keep: Keep) -> None:
     erased = keep(store, Blob({}, b"gone"))
     store.erase(erased)
     good, other = encoded(store, Blob({}, b"1")), encoded(store, Blob({}, b"2"))
@@ -117,7 +117,7 @@ def test_put_group(store: Store, keep: Keep) -> None:
 
 
 @pytest.mark.parametrize("engine", ["memory"], indirect=True)
-def test_size_limit(engine: Engine, format_: Format) -> None:
+def test_object_size_limit_is_exact(engine: Engine, format_: Format) -> None:
     data = format_.encode(Blob({}, bytes(1_000)), Limits())
     Store.open(engine, format_, limits=Limits(object_bytes=len(data))).put(data)
     with pytest.raises(Exhausted):
@@ -127,7 +127,7 @@ def test_size_limit(engine: Engine, format_: Format) -> None:
 # --- erasing ---------------------------------------------------------------------------------------------
 
 
-def test_erase(store: Store, keep: Keep) -> None:
+def test_erase_removes_bytes_and_leaves_a_tombstone(store: Store, keep: Keep) -> None:
     blob = keep(store, Blob({}, b"secret"))
     tree = keep(store, Tree({"a": blob}))
     store.update_references([Change("tags/x", None, tree), Change("tags/y", None, blob)])
@@ -186,7 +186,7 @@ def test_prune_keeps_the_closure(store: Store, plant: Plant, keep: Keep) -> None
     assert store.prune() == 2
 
 
-def test_prune_of_everything(store: Store, keep: Keep) -> None:
+def test_prune_without_references_removes_everything(store: Store, keep: Keep) -> None:
     blob = keep(store, Blob({}, b"x"))
     assert store.prune() == 1
     with pytest.raises(Missing):
@@ -199,7 +199,7 @@ def test_prune_of_everything(store: Store, keep: Keep) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_prune_refuses_a_hole(store: Store, plant: Plant, keep: Keep, seed: int) -> None:
+def test_prune_rejects_an_incomplete_closure(store: Store, plant: Plant, keep: Keep, seed: int) -> None:
     plant(store, seed)
     rubbish = keep(store, Blob({}, b"rubbish"))
     with store.snapshot() as snapshot:
@@ -213,7 +213,7 @@ def test_prune_refuses_a_hole(store: Store, plant: Plant, keep: Keep, seed: int)
     assert store.has([rubbish]) == [True]
 
 
-def test_prune_refuses_wrong_kinds(store: Store, keep: Keep) -> None:
+def test_prune_rejects_wrong_kinds(store: Store, keep: Keep) -> None:
     message = keep(store, Message(None, {}, keep(store, Blob({}, b""))))
     wrong = keep(store, Tree({"a": message}))
     with pytest.raises(Invalid):
@@ -221,7 +221,7 @@ def test_prune_refuses_wrong_kinds(store: Store, keep: Keep) -> None:
     assert store.has([wrong, message]) == [True, True]
 
 
-def test_prune_refuses_depth(engine: Engine, format_: Format, keep: Keep) -> None:
+def test_prune_rejects_trees_nested_too_deep(engine: Engine, format_: Format, keep: Keep) -> None:
     store = Store.open(engine, format_, limits=Limits(tree_depth=30))
     tree = keep(store, Blob({}, b""))
     for _ in range(30):
@@ -235,7 +235,7 @@ def test_prune_refuses_depth(engine: Engine, format_: Format, keep: Keep) -> Non
 # --- references ------------------------------------------------------------------------------------------
 
 
-def test_compare_and_swap(store: Store, keep: Keep) -> None:
+def test_references_are_compared_and_swapped(store: Store, keep: Keep) -> None:
     one, two = keep(store, Blob({}, b"1")), keep(store, Blob({}, b"2"))
     store.update_references([Change("tags/a", None, one), Change("tags/b", None, two)])
     for stale in (Change("tags/a", None, two), Change("tags/a", two, one), Change("tags/c", one, two)):
@@ -248,7 +248,7 @@ def test_compare_and_swap(store: Store, keep: Keep) -> None:
     store.update_references([])
 
 
-def test_a_pure_check_does_not_look_at_the_target(store: Store, keep: Keep) -> None:
+def test_check_without_change_ignores_the_target(store: Store, keep: Keep) -> None:
     blob = keep(store, Blob({}, b"1"))
     store.update_references([Change("tags/a", None, blob)])
     store.erase(blob)
@@ -257,7 +257,7 @@ def test_a_pure_check_does_not_look_at_the_target(store: Store, keep: Keep) -> N
         store.update_references([Change("tags/b", blob, blob)])
 
 
-def test_targets(store: Store, plant: Plant) -> None:
+def test_update_checks_targets(store: Store, plant: Plant) -> None:
     ids = plant(store, 3)
     actor = ids["tree0"].hex()
     for name, good, bad in (
@@ -281,7 +281,7 @@ def test_targets(store: Store, plant: Plant) -> None:
 
 
 @pytest.mark.parametrize("engine", ["memory", "lmdb"], indirect=True)
-def test_limits_of_references(engine: Engine, format_: Format, keep: Keep) -> None:
+def test_reference_limits_are_exact(engine: Engine, format_: Format, keep: Keep) -> None:
     store = Store.open(engine, format_, limits=Limits(cas_names=4, refs=6))
     blob = keep(store, Blob({}, b""))
     store.update_references([Change(f"a/{n}", None, blob) for n in range(4)])
@@ -296,7 +296,7 @@ def test_limits_of_references(engine: Engine, format_: Format, keep: Keep) -> No
     store.update_references([Change("a/1", blob, blob), Change("c/0", None, None)])
 
 
-def test_pages(store: Store, keep: Keep) -> None:
+def test_references_are_listed_in_pages(store: Store, keep: Keep) -> None:
     blob = keep(store, Blob({}, b""))
     names = [f"tags/{n:02}" for n in range(10)]
     store.update_references([Change(name, None, blob) for name in names])

@@ -43,7 +43,7 @@ def recoded(data: bytes, old: Format, new: Format, limits: Limits = DEFAULT_LIMI
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_the_same_plan_gives_the_transcoded_bundle(format_: Format, plant: Plant, seed: int) -> None:
+def test_transcoding_equals_building_in_the_format(format_: Format, plant: Plant, seed: int) -> None:
     new = OTHER[format_.name]
     one, other = Store.open(MemoryEngine(), format_), Store.open(MemoryEngine(), new)
     plant(one, seed)
@@ -55,7 +55,7 @@ def test_the_same_plan_gives_the_transcoded_bundle(format_: Format, plant: Plant
     import_bundle(Store.open(MemoryEngine(), new), io.BytesIO(bundle(other)))
 
 
-def test_names_in_the_six_spaces_follow(memory_store: Store, keep: Keep) -> None:
+def test_names_in_the_six_spaces_are_rewritten(memory_store: Store, keep: Keep) -> None:
     old, new = memory_store.format, OTHER[memory_store.format.name]
     blob = keep(memory_store, Blob({}, b"x"))
     tree = keep(memory_store, Tree({"a": blob}))
@@ -68,7 +68,7 @@ def test_names_in_the_six_spaces_follow(memory_store: Store, keep: Keep) -> None
     assert sorted(found) == sorted([f"{name.split('/')[0]}/{target.hex()}" for name in hexes[:4]] + [hexes[4]])
 
 
-def test_ids_in_data_stay(memory_store: Store, keep: Keep) -> None:
+def test_ids_in_data_are_unchanged(memory_store: Store, keep: Keep) -> None:
     old, new = memory_store.format, OTHER[memory_store.format.name]
     inner = keep(memory_store, Blob({}, b"x"))
     outer = Blob({"id": inner.hex()}, inner + inner.hex().encode())
@@ -83,7 +83,7 @@ def test_ids_in_data_stay(memory_store: Store, keep: Keep) -> None:
         assert snapshot.load(loaded.entries["outer"]) == outer
 
 
-def test_long_chains(memory_store: Store, keep: Keep) -> None:
+def test_long_chains_are_transcoded(memory_store: Store, keep: Keep) -> None:
     old, new = memory_store.format, OTHER[memory_store.format.name]
     content = keep(memory_store, Blob({}, b""))
     message: ObjectId | None = None
@@ -94,7 +94,7 @@ def test_long_chains(memory_store: Store, keep: Keep) -> None:
     assert recoded(recoded(data, old, new), new, old) == data
 
 
-def test_refusals(memory_store: Store, keep: Keep) -> None:
+def test_invalid_bundles_are_rejected(memory_store: Store, keep: Keep) -> None:
     old, new = memory_store.format, OTHER[memory_store.format.name]
     with pytest.raises(Rejected) as rejected:
         recoded(bundle(memory_store), new, old)
@@ -113,7 +113,7 @@ def test_refusals(memory_store: Store, keep: Keep) -> None:
 
 
 @pytest.mark.parametrize("value", [Tree({"\u00e9": bytes(31) + b"1"}), Blob({"a": "\u00e9"}, b"")])
-def test_what_framed_cannot_spell(value: Object, keep: Keep) -> None:
+def test_texts_outside_ascii_are_rejected_in_framed(value: Object, keep: Keep) -> None:
     store = Store.open(MemoryEngine(), CBOR_BLAKE3)
     if isinstance(value, Tree):
         value = Tree({"\u00e9": keep(store, Blob({}, b""))})
@@ -123,7 +123,7 @@ def test_what_framed_cannot_spell(value: Object, keep: Keep) -> None:
     assert recoded(bundle(store), CBOR_BLAKE3, CBOR_BLAKE3) == bundle(store)
 
 
-def test_a_name_that_would_not_come_back(keep: Keep) -> None:
+def test_name_that_would_not_round_trip_is_rejected(keep: Keep) -> None:
     blob = Blob({}, b"x")
     store = Store.open(MemoryEngine(), FRAMED_SHA256)
     new_id = CBOR_BLAKE3.object_id(CBOR_BLAKE3.encode(blob, DEFAULT_LIMITS))
@@ -137,7 +137,7 @@ def test_a_name_that_would_not_come_back(keep: Keep) -> None:
     recoded(bundle(store), FRAMED_SHA256, CBOR_BLAKE3)
 
 
-def test_too_long_in_the_new_format(keep: Keep) -> None:
+def test_object_too_long_in_the_new_format_is_exhausted(keep: Keep) -> None:
     store = Store.open(MemoryEngine(), FRAMED_SHA256)
     tree = Tree({"a" * 100: keep(store, Blob({}, b"")), "b": keep(store, Blob({}, b"1"))})
     size = len(FRAMED_SHA256.encode(tree, DEFAULT_LIMITS))

@@ -32,7 +32,7 @@ def module(data: bytes = NOTHING, **more: Any) -> dict[str, Any]:
     return {"module": b64(data), "entry": "wit", "pages": 256} | more
 
 
-def test_a_module_is_admitted_and_metered(client: Any) -> None:
+def test_module_is_admitted_and_metered(client: Any) -> None:
     assert client.ok("wasm.admit", **module()) == {}
     metered = unb64(client.ok("wasm.meter", **module())["module"])
     assert metered.startswith(EMPTY)
@@ -52,16 +52,16 @@ def test_a_module_is_admitted_and_metered(client: Any) -> None:
         (module(b"\0asm", pages=4_097), ("exhausted", "exhausted:host")),
     ],
 )
-def test_a_module_is_refused(client: Any, op: str, args: dict[str, Any], refusal: tuple[str, str]) -> None:
+def test_invalid_module_is_rejected(client: Any, op: str, args: dict[str, Any], refusal: tuple[str, str]) -> None:
     assert client.refused(op, **args) == refusal
 
 
-def test_without_the_profile(attach: Any) -> None:
+def test_operations_need_the_wasm_profile(attach: Any) -> None:
     client = attach(Claims().without({"wasm"}))
     assert client.ask("wasm.admit", **module()) == {"unsupported": {"feature": "wasm"}}
 
 
-def test_without_signatures(attach: Any) -> None:
+def test_operations_need_the_signature_feature(attach: Any) -> None:
     client = attach(Claims().without({"wasm.signature"}))
     args = {"bundle": "", "secret": "A" * 43}
     assert client.ask("wasm.sign", **args) == {"unsupported": {"feature": "wasm.signature"}}
@@ -79,7 +79,7 @@ def start(put: Any, wit: bytes = b"wasm:code/x.wasm") -> tuple[str, str]:
     return core, put(Step(None, actor, None, None, actor))
 
 
-def test_fork(opened: Any, put: Any) -> None:
+def test_fork_stores_the_first_step(opened: Any, put: Any) -> None:
     _, step = start(put)
     core = opened.ok("wasm.fork", store="s", step=step, n=7, entropy="fresh")["core"]
     assert opened.ok("grit.has", store="s", ids=[core])["has"] == [True]
@@ -91,7 +91,7 @@ def test_fork(opened: Any, put: Any) -> None:
     assert opened.refused("wasm.fork", store="t", step=step, n=0, entropy="fresh") == ("missing", None)
 
 
-def test_handoff(opened: Any, put: Any) -> None:
+def test_handoff_releases_and_adopts(opened: Any, put: Any) -> None:
     actor, step = start(put)
     assert opened.refused("wasm.release", store="s", actor=actor) == ("missing", None)
     change = {"name": f"heads/{actor}", "old": None, "new": step}
@@ -106,7 +106,7 @@ def test_handoff(opened: Any, put: Any) -> None:
     assert opened.refused("wasm.release", store="s", actor=actor) == ("rejected", "busy")
 
 
-def test_signature(opened: Any, put: Any) -> None:
+def test_signatures_are_made_and_verified(opened: Any, put: Any) -> None:
     _, step = start(put)
     opened.ok("grit.cas", store="s", changes=[{"name": "tags/x", "old": None, "new": step}])
     bundle = opened.ok("grit.export", store="s", cursor=None)["bytes"]

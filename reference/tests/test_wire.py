@@ -29,7 +29,7 @@ B = bytes(range(0x65, 0x85))
 @pytest.mark.parametrize(
     ("text", "data"), [("", b""), ("AA", b"\0"), ("AAE", b"\0\1"), ("AAEC", b"\0\1\2"), ("-_-_", b"\xfb\xff\xbf")]
 )
-def test_bytes(text: str, data: bytes) -> None:
+def test_base64url_bytes_are_decoded(text: str, data: bytes) -> None:
     assert read_bytes(text) == data
     assert write_bytes(data) == text
 
@@ -38,20 +38,20 @@ def test_bytes(text: str, data: bytes) -> None:
     "text",
     ["A", "AB", "AAF", "AA==", "+/+/", "AA=", "=", "AAEC\n", "AA EC", "\u00e9A", "AAEA=", "====", "AAAAA", None, 1],
 )
-def test_other_spellings_of_bytes(text: object) -> None:
+def test_other_encodings_of_bytes_are_rejected(text: object) -> None:
     with pytest.raises(ArgumentError):
         read_bytes(text)
 
 
 @given(st.binary(max_size=100))
-def test_bytes_come_back(data: bytes) -> None:
+def test_bytes_round_trip(data: bytes) -> None:
     text = write_bytes(data)
     assert text == base64.urlsafe_b64encode(data).decode().rstrip("=")
     assert read_bytes(text) == data
 
 
 @given(st.text("AQgwBCD-_+/= \n", max_size=9))
-def test_bytes_have_one_spelling(text: str) -> None:
+def test_bytes_have_one_encoding(text: str) -> None:
     try:
         data = read_bytes(text)
     except ArgumentError:
@@ -63,7 +63,7 @@ def test_bytes_have_one_spelling(text: str) -> None:
     "text",
     ["", A.hex()[:-1], A.hex() + "0", A.hex().upper() + "", A.hex() + "\n", "g" * 64, " " * 64, None, 5, [A.hex()]],
 )
-def test_ids(text: object) -> None:
+def test_ids_are_lower_case_hex(text: object) -> None:
     assert read_id(B.hex()) == B
     if text == A.hex().upper():
         assert text != A.hex()
@@ -84,7 +84,7 @@ OBJECTS: list[Object] = [
 
 
 @pytest.mark.parametrize("value", OBJECTS)
-def test_objects_come_back(value: Object) -> None:
+def test_objects_round_trip(value: Object) -> None:
     form = json.loads(json.dumps(write_object(value)))
     assert form["kind"] == value.kind.word
     assert read_object(form) == value
@@ -117,7 +117,7 @@ BAD_FORMS: list[object] = [
 
 
 @pytest.mark.parametrize("form", BAD_FORMS)
-def test_other_forms_of_objects(form: object) -> None:
+def test_other_forms_of_objects_are_rejected(form: object) -> None:
     with pytest.raises(ArgumentError):
         read_object(form)
 
@@ -130,12 +130,12 @@ def test_other_forms_of_objects(form: object) -> None:
         {"kind": "mailbox", "entries": [[A.hex(), A.hex()], [A.hex(), B.hex()]]},
     ],
 )
-def test_a_repeated_key_is_refused(form: object) -> None:
+def test_repeated_key_is_rejected(form: object) -> None:
     with pytest.raises(Invalid):
         read_object(form)
 
 
-def test_frames() -> None:
+def test_request_lines_are_decoded() -> None:
     assert read_frame(b'{"seq": 1, "op": "ping", "args": {}}') == (1, "ping", {})
     assert write_frame(7, "ok", {"a": [("\u00e9", None)]}) == '{"seq":7,"ok":{"a":[["\u00e9",null]]}}\n'.encode()
     assert read_frame(b'{"seq": 1, "op": "ping", "args": {}} ') == (1, "ping", {})

@@ -46,7 +46,7 @@ class Stage:
         return self.tree(program=self.put(Blob({}, code)), **operands)
 
     def start(self, head: str | None, message: str) -> dict[str, Any]:
-        """Give what a transition starts from."""
+        """Return the start of a transition."""
         return {"store": "s", "actor": self.core, "head": head, "inbox": [[self.sender, message]]}
 
     def step(self, head: str | None, message: str, **more: Any) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def stage(put: Put) -> Stage:
 
 @pytest.fixture
 def born(opened: Any, stage: Stage) -> str:
-    """Give the first step of the actor."""
+    """Return the first step of the actor."""
     return str(opened.ok("wit.step", **stage.step(None, stage.genesis))["step"])
 
 
@@ -74,7 +74,7 @@ def test_a_step_is_stored_and_no_reference_is_set(opened: Any, stage: Stage, bor
     assert opened.ok("wit.admit", **stage.start(born, message), step=step) == {}
 
 
-def test_declining_answers_the_head(opened: Any, stage: Stage, born: str) -> None:
+def test_declined_transition_returns_the_head(opened: Any, stage: Stage, born: str) -> None:
     message = stage.message(stage.program(b"L\1k"), stage.genesis)
     assert opened.ok("wit.step", **stage.step(born, message)) == {"step": born}
 
@@ -100,7 +100,7 @@ def test_sleeping_takes_no_time_without_a_limit(opened: Any, stage: Stage, born:
     assert opened.ok("wit.step", **stage.step(born, message))["step"] != born
 
 
-def test_code_that_is_not_claimed_does_not_resolve(attach: Any) -> None:
+def test_unclaimed_code_is_unresolved(attach: Any) -> None:
     client = attach(Claims().without({"external"}))
     client.ok("grit.open", store="s", format="framed-sha256", backend="memory", create=True)
     encode = client.adapter._session.claims.limits
@@ -114,7 +114,7 @@ def test_code_that_is_not_claimed_does_not_resolve(attach: Any) -> None:
     assert client.refused("wit.step", **stage.step(None, stage.genesis)) == ("rejected", "unresolved")
 
 
-def test_what_is_no_transition(opened: Any, stage: Stage, born: str, put: Put) -> None:
+def test_invalid_transitions_are_rejected(opened: Any, stage: Stage, born: str, put: Put) -> None:
     blob = put(Blob({}, b""))
     message = stage.message(blob, stage.genesis)
     good = stage.start(born, message)
@@ -137,7 +137,7 @@ def test_what_is_no_transition(opened: Any, stage: Stage, born: str, put: Put) -
         assert opened.refused("wit.admit", **good, step=step) == ("rejected", "illegal-step")
 
 
-def test_unread(opened: Any, stage: Stage, put: Put) -> None:
+def test_unread_lists_messages_oldest_first(opened: Any, stage: Stage, put: Put) -> None:
     second = stage.message(stage.core, stage.genesis)
     third = stage.message(stage.core, second)
     assert opened.ok("wit.unread", store="s", tip=third, cursor=stage.genesis) == {
@@ -150,7 +150,7 @@ def test_unread(opened: Any, stage: Stage, put: Put) -> None:
     assert opened.refused("wit.unread", store="s", tip=stage.core, cursor=None) == ("invalid", None)
 
 
-def test_too_many_unread(client: Any) -> None:
+def test_unread_is_bounded(client: Any) -> None:
     from gritstone.grit import FRAMED_SHA256, Limits
 
     client.ok("grit.open", store="s", format="framed-sha256", backend="memory", create=True)
@@ -165,7 +165,7 @@ def test_too_many_unread(client: Any) -> None:
     assert client.refused("wit.unread", store="s", tip=ids[-1], cursor=None) == ("exhausted", None)
 
 
-def test_merge(opened: Any, stage: Stage, put: Put) -> None:
+def test_merge_returns_the_merged_tree(opened: Any, stage: Stage, put: Put) -> None:
     a, b = put(Blob({}, b"a")), put(Blob({}, b"b"))
     core = opened.ok("wit.merge", store="s", core=stage.tree(x=a, y=a), update=stage.tree(y=b, z=b))["core"]
     assert core == stage.tree(x=a, y=b, z=b)
@@ -178,7 +178,7 @@ def test_merge(opened: Any, stage: Stage, put: Put) -> None:
         assert opened.refused("wit.merge", store="s", **args) == (refusal, None)
 
 
-def test_query(opened: Any, stage: Stage, born: str, put: Put) -> None:
+def test_query_returns_the_answer(opened: Any, stage: Stage, born: str, put: Put) -> None:
     found = opened.ok("wit.query", store="s", step=born, name="echo", args=b64(b"hi"))["result"]
     assert found == put(Blob({}, b"hi"))
     assert opened.ok("wit.query", store="s", step=born, name="other", args="") == {"result": None}
@@ -191,7 +191,7 @@ def test_query(opened: Any, stage: Stage, born: str, put: Put) -> None:
     assert opened.refused("wit.query", store="s", step=step, name="echo", args="") == ("rejected", "unresolved")
 
 
-def test_openapi(opened: Any, born: str, stage: Stage, format_: Any) -> None:
+def test_openapi_returns_the_document(opened: Any, born: str, stage: Stage, format_: Any) -> None:
     wut = opened.ok("wit.query", store="s", step=born, name="wut", args="")["result"]
     data = format_.decode(unb64(opened.ok("grit.get", store="s", id=wut)["bytes"]), Claims().limits).data
     document = json.loads(unb64(opened.ok("wit.openapi", actor=stage.core, wut=b64(data))["document"]))

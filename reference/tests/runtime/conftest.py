@@ -94,7 +94,7 @@ class Stage:
         return None if target is None else self.load(target).data
 
     def steps(self, actor: ObjectId) -> list[Any]:
-        """Give the chain of an actor, oldest first."""
+        """Return the chain of an actor, oldest first."""
         found = []
         at = self.refs().get(f"heads/{actor.hex()}")
         while at is not None:
@@ -123,13 +123,13 @@ def any_store(request: pytest.FixtureRequest, format_: Format, tmp_path: Path) -
 
 @pytest.fixture
 def stage(format_: Format, loop: asyncio.AbstractEventLoop) -> Stage:
-    """Give a stage on a memory store, of each format."""
+    """Return a stage on a memory store, of each format."""
     return Stage(Store.open(MemoryEngine(), format_, limits=Limits(tree_depth=1_100)), loop)
 
 
 @pytest.fixture
 def any_stage(any_store: Store, loop: asyncio.AbstractEventLoop) -> Stage:
-    """Give a stage on a store of each kind and format."""
+    """Return a stage on a store of each kind and format."""
     return Stage(any_store, loop)
 
 

@@ -10,7 +10,7 @@ from gritstone.errors import Exhausted, Invalid, Missing, Rejected
 from gritstone.grit import Message, Tree
 
 
-def test_what_is_sent(any_stage: Any) -> None:
+def test_injection_sends_a_message(any_stage: Any) -> None:
     runtime = any_stage.start()
     (a,) = any_stage.born("a")
     tip = any_stage.entries(any_stage.head(runtime.agent).outbox)[a]
@@ -27,7 +27,7 @@ def test_what_is_sent(any_stage: Any) -> None:
         any_stage.inject(a, content, "m", signal=True)
 
 
-def test_refusals(stage: Any) -> None:
+def test_injection_rejects_invalid_messages(stage: Any) -> None:
     runtime = stage.start()
     (a,) = stage.born("a")
     steps = len(stage.steps(runtime.agent))
@@ -54,7 +54,7 @@ def test_refusals(stage: Any) -> None:
     assert stage.inject(a, gone)
 
 
-def test_mail_and_acknowledgement(any_stage: Any) -> None:
+def test_acknowledged_mail_is_not_listed(any_stage: Any) -> None:
     runtime = any_stage.start()
     a, b = any_stage.born("a", "b")
     for actor in (a, b):
@@ -79,7 +79,7 @@ def test_mail_and_acknowledgement(any_stage: Any) -> None:
     assert [sender for sender, _ in again.mail()] == [b, b]
 
 
-def test_effects(stage: Any) -> None:
+def test_effects_are_listed_and_answered(stage: Any) -> None:
     runtime = stage.start()
     (a,) = stage.born("a")
     content = stage.blob(b"ask")
@@ -106,7 +106,7 @@ def test_effects(stage: Any) -> None:
     assert [one.kind for one in stage.runtime.effects()] == ["y"]  # answered out of order: open again
 
 
-def test_a_cursor_over_what_was_answered_before(stage: Any) -> None:
+def test_cursor_passes_answered_effects(stage: Any) -> None:
     runtime = stage.start()
     (a,) = stage.born("a")
     stage.tell(a, b"S\xf1q\x08effect.x\xf2S\xf1q\x08effect.y\xf2")
@@ -118,7 +118,7 @@ def test_a_cursor_over_what_was_answered_before(stage: Any) -> None:
     assert runtime.mail() == []
 
 
-def test_what_is_sent_is_whole_now(stage: Any) -> None:
+def test_injection_checks_the_present_closure(stage: Any) -> None:
     runtime = stage.start()
     (a,) = stage.born("a")
     loose = stage.tree(y=stage.blob(b"loose"))
@@ -133,7 +133,7 @@ def test_what_is_sent_is_whole_now(stage: Any) -> None:
         stage.inject(a, stage.tree(y=b"z" * 32))
 
 
-def test_trees_that_are_nested_too_deep(stage: Any) -> None:
+def test_injection_rejects_trees_nested_too_deep(stage: Any) -> None:
     stage.start()
     (a,) = stage.born("a")
     limit = stage.store.limits.tree_depth

@@ -49,7 +49,7 @@ async def ask(content: bytes, ctx: MessageContext, core: Core) -> None:
 
 
 class Sleeper:
-    """Be code whose queries sleep."""
+    """Code whose queries sleep."""
 
     def step(self, run: Any) -> Any:
         return (yield from PUPPETS["puppet/1"].step(run))
@@ -78,7 +78,7 @@ def asked(stage: Any, actor: bytes, name: str, args: bytes = b"") -> Any:
     return None if found is None else stage.load(found)
 
 
-def test_from_outside(stage: Any) -> None:
+def test_query_from_outside_returns_step_and_answer(stage: Any) -> None:
     a, b, c = prepared(stage, suite_clock=False)
     assert asked(stage, a, "slow").data == b"at last"
     assert asked(stage, a, "forward", b + b"slow").data == b"at last"
@@ -90,7 +90,7 @@ def test_from_outside(stage: Any) -> None:
         assert caught.value.code == "failed"
 
 
-def test_what_a_query_asks_is_kept_while_it_waits(stage: Any) -> None:
+def test_queried_steps_are_kept_while_a_query_waits(stage: Any) -> None:
     a, b, _ = prepared(stage, suite_clock=False)
     runtime = stage.runtime
     steps = {stage.refs()[f"heads/{one.hex()}"] for one in (a, b)}
@@ -108,7 +108,7 @@ def test_what_a_query_asks_is_kept_while_it_waits(stage: Any) -> None:
     assert runtime.pins() == set()
 
 
-def test_sleeping_takes_no_time_on_the_suites_clock(stage: Any) -> None:
+def test_query_sleep_takes_no_time_on_the_suite_clock(stage: Any) -> None:
     _, _, c = prepared(stage)
     assert asked(stage, c, "long").kind.word == "tree"
 
@@ -116,14 +116,14 @@ def test_sleeping_takes_no_time_on_the_suites_clock(stage: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "found"), [("slow", b"at last"), ("bad", b"failed"), ("itself", b"failed"), ("forward", b"failed")]
 )
-def test_from_within_a_run(stage: Any, name: str, found: bytes) -> None:
+def test_query_within_a_run_is_answered(stage: Any, name: str, found: bytes) -> None:
     a, b, _ = prepared(stage, suite_clock=False, max_attempts=1)
     stage.inject(a, stage.blob(b + name.encode()), "ask")
     assert stage.run().parked == []
     assert stage.data(a, "found") == found
 
 
-def test_whoever_has_no_head(stage: Any) -> None:
+def test_query_rejects_an_actor_without_head(stage: Any) -> None:
     a, _, _ = prepared(stage, suite_clock=False, max_attempts=1)
     stage.inject(a, stage.blob(b"z" * 32 + b"slow"), "ask")
     assert stage.run().parked == []

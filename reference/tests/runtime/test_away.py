@@ -17,7 +17,7 @@ def point(stage: Any, name: str, target: Any, old: Any = None) -> None:
 
 
 @pytest.mark.parametrize("space", AWAY_SPACES)
-def test_a_genesis_message_does_not_create_an_actor_that_is_away(stage: Any, space: str) -> None:
+def test_genesis_does_not_create_an_actor_that_is_away(stage: Any, space: str) -> None:
     core = stage.core("a")
     name = f"{space}/{core.hex()}"
     point(stage, name, core)
@@ -33,7 +33,7 @@ def test_a_genesis_message_does_not_create_an_actor_that_is_away(stage: Any, spa
     assert stage.head(core) is not None
 
 
-def test_names_that_are_not_ids_name_no_actor(stage: Any) -> None:
+def test_away_ignores_names_that_are_not_ids(stage: Any) -> None:
     blob = stage.blob(b"x")
     actor = bytes(31) + b"\1"
     for name in ("moved/x", "gone/" + "g" * 64, "closed/" + "0" * 63, "tags/" + actor.hex(), f"archived/{actor.hex()}"):
@@ -42,7 +42,7 @@ def test_names_that_are_not_ids_name_no_actor(stage: Any) -> None:
         assert away_actors(snapshot) == {actor}
 
 
-def test_the_first_reference_that_leads_to_a_step_says_where_an_actor_stopped(stage: Any) -> None:
+def test_stopping_step_is_that_of_the_first_reference(stage: Any) -> None:
     stage.start()
     core, other = stage.born("a", "b")
     step, foreign = (stage.refs()[f"heads/{one.hex()}"] for one in (core, other))
@@ -74,9 +74,7 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     return reads
 
 
-def test_references_are_read_again_only_after_an_update_by_others(
-    any_stage: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_references_are_reread_only_after_foreign_updates(any_stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = any_stage
     runtime = stage.start()
     (actor,) = stage.born("a")
@@ -93,7 +91,7 @@ def test_references_are_read_again_only_after_an_update_by_others(
     assert len(reads) == 1
 
 
-def test_an_update_by_others_before_a_commit_is_seen_after_it(any_stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_foreign_update_before_a_commit_is_seen_after_it(any_stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = any_stage
     runtime = stage.start()
     first, second = stage.born("a", "b")

@@ -21,7 +21,7 @@ def prepared(stage: Any) -> tuple[Batch, bytes, bytes]:
     return batch, a, head
 
 
-def test_a_batch(any_stage: Any) -> None:
+def test_batch_applies_all_changes(any_stage: Any) -> None:
     batch, a, head = prepared(any_stage)
     mark = any_stage.put(any_stage.load(any_stage.load(head).inbox))
     batch.move_head(a, head, mark)
@@ -34,7 +34,7 @@ def test_a_batch(any_stage: Any) -> None:
     assert commit(any_stage.store, Batch())
 
 
-def test_a_head_that_is_another_one(any_stage: Any) -> None:
+def test_commit_is_refused_if_a_head_has_moved(any_stage: Any) -> None:
     batch, a, head = prepared(any_stage)
     new = any_stage.store.format.object_id(b"x")
     batch.objects[new] = b"x"
@@ -45,7 +45,7 @@ def test_a_head_that_is_another_one(any_stage: Any) -> None:
     assert any_stage.store.has([new]) == [False]
 
 
-def test_something_that_was_pruned(any_stage: Any) -> None:
+def test_commit_is_refused_if_an_object_was_pruned(any_stage: Any) -> None:
     batch, a, head = prepared(any_stage)
     loose, erased = any_stage.blob(b"loose"), any_stage.blob(b"erased")
     batch.move_head(a, head, head)
@@ -56,7 +56,7 @@ def test_something_that_was_pruned(any_stage: Any) -> None:
     assert not commit(any_stage.store, batch)
 
 
-def test_too_many_references(stage: Any, stage_on: Any) -> None:
+def test_commit_rejects_too_many_references(stage: Any, stage_on: Any) -> None:
     stage.start()
     small = Store(stage.store._engine, stage.store.format, Limits(refs=4))
     other = stage_on(small)

@@ -32,7 +32,7 @@ def ended(stage: Any) -> set[bytes]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_exactly_those(stage: Any, seed: int) -> None:
+def test_collection_removes_exactly_the_dead_actors(stage: Any, seed: int) -> None:
     draw = random.Random(seed)
     runtime = stage.start(max_attempts=1)
     actors = stage.born(*"abcdefgh")
@@ -69,7 +69,7 @@ def release(stage: Any, actors: list[bytes]) -> None:
     assert actors
 
 
-def test_a_collected_actor_has_no_second_life(stage: Any) -> None:
+def test_collected_actor_is_not_created_again(stage: Any) -> None:
     runtime = stage.start()
     (a,) = stage.born("a")
     stage.tell(a, b"W\1k\0\1v")
@@ -85,7 +85,7 @@ def test_a_collected_actor_has_no_second_life(stage: Any) -> None:
     assert stage.head(a) is None
 
 
-def test_a_stale_runtime_creates_no_collected_actor(stage: Any) -> None:
+def test_stale_runtime_does_not_create_a_collected_actor(stage: Any) -> None:
     first = stage.start()
     a = stage.core("a")
     stage.inject(a, a, "genesis")
@@ -99,7 +99,7 @@ def test_a_stale_runtime_creates_no_collected_actor(stage: Any) -> None:
     assert stage.refs() == before
 
 
-def test_self_mail_is_no_hold(stage: Any) -> None:
+def test_mail_to_itself_does_not_hold_an_actor(stage: Any) -> None:
     runtime = stage.start()
     (a,) = stage.born("a")
     stage.tell(a, b"S\xf0q\0\0", **{"00": stage.program(b"L\1k")})
@@ -110,7 +110,7 @@ def test_self_mail_is_no_hold(stage: Any) -> None:
     assert stage.run().cause == "rest"
 
 
-def test_prune_beside_a_run(any_stage: Any) -> None:
+def test_prune_during_a_run_keeps_its_objects(any_stage: Any) -> None:
     runtime = any_stage.start(suite_clock=False)
     a, b = any_stage.born("a", "b")
     content = any_stage.program(b"Z\0\x50P\4kept\0", **{"00": any_stage.blob(b"kept")})

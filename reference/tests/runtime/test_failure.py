@@ -26,7 +26,7 @@ def receipts(stage: Any, to: bytes) -> list[Any]:
     return found
 
 
-def test_isolation(stage: Any) -> None:
+def test_failed_messages_are_isolated(stage: Any) -> None:
     stage.start(max_attempts=1)
     (a,) = stage.born("a")
     stage.tell(a, b"A\3log\0\1x")
@@ -40,14 +40,14 @@ def test_isolation(stage: Any) -> None:
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2, 3, 4])
-def test_counts(stage: Any, failing: int) -> None:
+def test_failures_are_counted_per_message(stage: Any, failing: int) -> None:
     stage.start(max_attempts=3, base_ms=0)
     (a,) = stage.born("a")
     stage.tell(a, b"T" + bytes([failing]))
     assert bool(stage.run().parked) == (failing >= 3)
 
 
-def test_delays_on_the_suites_clock(stage: Any) -> None:
+def test_failures_delay_on_the_suite_clock(stage: Any) -> None:
     runtime = stage.start(max_attempts=6, base_ms=10, cap_ms=35)
     (a,) = stage.born("a")
     stage.tell(a, b"T\4W\4done\0\0")
@@ -62,7 +62,7 @@ def test_delays_on_the_suites_clock(stage: Any) -> None:
     assert stage.data(a, "done") == b""
 
 
-def test_other_mail_meanwhile_leaves_the_count(stage: Any) -> None:
+def test_other_mail_does_not_change_the_failure_count(stage: Any) -> None:
     runtime = stage.start(max_attempts=3, base_ms=10, cap_ms=10)
     a, b = stage.born("a", "b")
     stage.tell(a, b"T\2W\4done\0\0")
@@ -76,7 +76,7 @@ def test_other_mail_meanwhile_leaves_the_count(stage: Any) -> None:
     assert stage.data(a, "done") == b""
 
 
-def test_receipts(stage: Any) -> None:
+def test_mark_sends_a_receipt(stage: Any) -> None:
     stage.start(max_attempts=1)
     a, b = stage.born("a", "b")
     stage.tell(a, b"S\0q\0\1", **{"00": b, "01": stage.program(b"F")})
@@ -89,7 +89,7 @@ def test_receipts(stage: Any) -> None:
     assert stage.entries(stage.head(a).inbox)[stage.runtime.agent]
 
 
-def test_a_receipt_causes_no_receipt(stage: Any) -> None:
+def test_failed_receipt_sends_no_receipt(stage: Any) -> None:
     stage.start(max_attempts=1)
     handler = stage.tree(receipt=stage.program(b"F"))
     a, b = stage.born("a", "b", on=handler)
@@ -100,7 +100,7 @@ def test_a_receipt_causes_no_receipt(stage: Any) -> None:
     assert receipts(stage, b) == receipts(stage, stage.runtime.agent) == []
 
 
-def test_healing(any_stage: Any) -> None:
+def test_update_heals_a_marked_actor(any_stage: Any) -> None:
     stage = any_stage
     stage.start(max_attempts=1)
     (a,) = stage.born("a")
@@ -123,7 +123,7 @@ def test_healing(any_stage: Any) -> None:
     assert mark(stage, a) is None
 
 
-def test_an_update_of_another_sender_heals_and_the_message_is_tried_anew(stage: Any) -> None:
+def test_foreign_update_heals_and_the_message_is_retried(stage: Any) -> None:
     stage.start(max_attempts=1)
     a, b = stage.born("a", "b")
     stage.inject(a, stage.tree(wit=stage.blob(b"external:absent")), "update")
@@ -136,7 +136,7 @@ def test_an_update_of_another_sender_heals_and_the_message_is_tried_anew(stage: 
     assert stage.data(a, "k") == b"v"
 
 
-def test_with_the_mark_end_the_delays_of_other_messages(stage: Any) -> None:
+def test_mark_ends_the_delays_of_other_messages(stage: Any) -> None:
     runtime = stage.start(max_attempts=2, base_ms=10, cap_ms=10)
     a, b, c = stage.born("a", "b", "c")
     stage.tell(b, b"S\0q\0\1", **{"00": a, "01": stage.program(b"F")})
@@ -147,12 +147,12 @@ def test_with_the_mark_end_the_delays_of_other_messages(stage: Any) -> None:
     runtime.set_time(10)
     assert stage.run().parked == [(a, "failed")]
     stage.tell(c, b"S\0q\6update\1", **{"00": a, "01": stage.tree(k=stage.blob(b""))})
-    assert stage.run().parked == []  # both were tried anew, and failed for the first time again
+    assert stage.run().parked == []  # both were retried, and failed for the first time again
     assert runtime.set_time(15) == 0
     assert runtime.set_time(20) == 2
 
 
-def test_genesis_that_fails(stage: Any) -> None:
+def test_failing_genesis_marks_the_actor(stage: Any) -> None:
     runtime = stage.start(max_attempts=1)
     bad = stage.core("a", program=stage.blob(b"F"))
     message = stage.inject(bad, bad, "genesis")
@@ -166,7 +166,7 @@ def test_genesis_that_fails(stage: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", range(1, 15))
-def test_illegal_steps_are_failures(stage: Any, kind: int) -> None:
+def test_illegal_steps_count_as_failures(stage: Any, kind: int) -> None:
     stage.start(max_attempts=2, base_ms=0)
     a, b = stage.born("a", "b")
     stage.tell(a, b"S\0q\0\1S\0q\0\1", **{"00": b, "01": stage.program(b"")})
@@ -177,7 +177,7 @@ def test_illegal_steps_are_failures(stage: Any, kind: int) -> None:
     assert stage.refs()[f"heads/{a.hex()}"] == heads[f"heads/{a.hex()}"]
 
 
-def test_an_update_that_fails_marks_nobody(stage: Any) -> None:
+def test_failing_update_does_not_mark_the_actor(stage: Any) -> None:
     stage.start(max_attempts=2, base_ms=0)
     (a,) = stage.born("a")
     message = stage.inject(a, stage.program(b"F", wit_update=stage.blob(b"external:puppet/1")), "update")
@@ -186,7 +186,7 @@ def test_an_update_that_fails_marks_nobody(stage: Any) -> None:
     assert stage.core_of(a) == stage.entries(a)
 
 
-def test_one_faulty_code_stops_nobody_else(stage: Any) -> None:
+def test_failing_code_does_not_stop_other_actors(stage: Any) -> None:
     class Broken:
         def step(self, run: Any) -> Any:
             raise ZeroDivisionError

@@ -18,7 +18,7 @@ from gritstone.wit.code import Sleep
 
 
 class Odd:
-    """Be code that does what the type of a message says."""
+    """Code that does what the type of a message names."""
 
     def step(self, run: Any) -> Any:
         mt = run.workspace.message(run.proposal.covered[0][1][0]).headers.get("mt", "")
@@ -45,20 +45,20 @@ def odd(stage: Any, **given: Any) -> bytes:
     return actor
 
 
-def test_a_transition_that_never_waits_may_take_too_long(stage: Any) -> None:
+def test_transition_without_waits_times_out(stage: Any) -> None:
     actor = odd(stage, transition_ms=5)
     stage.inject(actor, stage.blob(b""), "busy")
     assert stage.run().parked == [(actor, "timeout")]
 
 
-def test_a_fault_of_ours_is_told_to_whoever_runs(stage: Any) -> None:
+def test_internal_error_is_raised_in_run(stage: Any) -> None:
     actor = odd(stage)
     stage.inject(actor, stage.blob(b""), "broken")
     with pytest.raises(InternalError):
         stage.run()
 
 
-def test_a_receipt_has_the_code_of_the_failure(stage: Any) -> None:
+def test_receipt_has_the_code_of_the_failure(stage: Any) -> None:
     actor = odd(stage)
     (a,) = stage.born("a")
     stage.tell(a, b"S\0q\5coded\1", **{"00": actor, "01": stage.blob(b"")})
@@ -68,7 +68,7 @@ def test_a_receipt_has_the_code_of_the_failure(stage: Any) -> None:
     assert receipt.headers["code"] == "mine"
 
 
-def test_only_one_runs_it(stage: Any) -> None:
+def test_second_run_is_rejected(stage: Any) -> None:
     runtime = stage.start(suite_clock=False)
 
     async def scenario() -> None:
@@ -83,7 +83,7 @@ def test_only_one_runs_it(stage: Any) -> None:
     stage.wait(scenario())
 
 
-def test_whoever_serves_is_cancelled_and_nothing_waits_for_ever(any_stage: Any) -> None:
+def test_cancelled_serve_leaves_no_waiter(any_stage: Any) -> None:
     runtime = any_stage.start(suite_clock=False)
     (a,) = any_stage.born("a")
     content = any_stage.program(b"W\1k\0\1v")
@@ -102,7 +102,7 @@ def test_whoever_serves_is_cancelled_and_nothing_waits_for_ever(any_stage: Any) 
     assert any_stage.data(a, "k") == b"v"
 
 
-def test_a_full_store_is_told_to_whoever_waits(stage: Any, stage_on: Callable[[Store], Any]) -> None:
+def test_full_store_is_raised_in_all_waiters(stage: Any, stage_on: Callable[[Store], Any]) -> None:
     stage.start()
     small = stage_on(Store(stage.store._engine, stage.store.format, Limits(refs=3)))
     runtime = small.start(suite_clock=False)
@@ -121,7 +121,7 @@ def test_a_full_store_is_told_to_whoever_waits(stage: Any, stage_on: Callable[[S
     assert len(small.refs()) <= 3
 
 
-def test_few_may_wait_at_once(stage: Any) -> None:
+def test_number_of_waiting_runs_is_bounded(stage: Any) -> None:
     stage.start(suite_clock=False, most_in_progress=1)
     a, b = stage.born("a", "b")
     for actor in (a, b):
@@ -132,7 +132,7 @@ def test_few_may_wait_at_once(stage: Any) -> None:
     assert [stage.data(actor, "done") for actor in (a, b)] == [b"", b""]
 
 
-def test_few_are_covered_at_once(stage: Any) -> None:
+def test_number_of_covered_messages_is_bounded(stage: Any) -> None:
     stage.start(most_covered=2)
     (a,) = stage.born("a")
     for letter in b"abcde":
@@ -141,7 +141,7 @@ def test_few_are_covered_at_once(stage: Any) -> None:
     assert stage.data(a, "log") == b"abcde"
 
 
-def test_few_positions_are_kept(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_positions_are_bounded(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world, "_KEPT_BYTES", 3_000)
     stage.start()
     actors = stage.born(*"abcdef")
@@ -151,14 +151,14 @@ def test_few_positions_are_kept(stage: Any, monkeypatch: pytest.MonkeyPatch) -> 
     assert all(stage.data(actor, "k") == b"v" for actor in actors)
 
 
-def test_a_choice_that_sleeps(stage: Any) -> None:
+def test_choice_that_sleeps_completes(stage: Any) -> None:
     runtime = stage.start(suite_clock=False)
     a = stage.core("a", program=stage.blob(b"Z\0\x0a"))
     stage.inject(a, a)
     assert stage.wait(runtime.choose(0)) == stage.refs()[f"heads/{a.hex()}"]
 
 
-def test_a_head_that_moves_while_a_run_sleeps(stage: Any, stage_on: Callable[[Store], Any]) -> None:
+def test_run_is_stale_if_its_head_moves(stage: Any, stage_on: Callable[[Store], Any]) -> None:
     stage.start(suite_clock=False)
     (a,) = stage.born("a")
     other = stage_on(stage.store)
@@ -177,7 +177,7 @@ def test_a_head_that_moves_while_a_run_sleeps(stage: Any, stage_on: Callable[[St
     assert stage.data(a, "log") == b"x"
 
 
-def test_something_that_the_store_lost_is_no_failure(stage: Any) -> None:
+def test_missing_object_is_not_counted_as_a_failure(stage: Any) -> None:
     stage.start(max_attempts=1)
     (a,) = stage.born("a")
     content = stage.program(b"W\1k\0\1v")
@@ -195,7 +195,7 @@ def test_something_that_the_store_lost_is_no_failure(stage: Any) -> None:
     assert stage.data(a, "k") == b"v"
 
 
-def test_a_mark_that_somebody_removes(stage: Any) -> None:
+def test_removed_mark_lets_the_actor_run(stage: Any) -> None:
     runtime = stage.start(max_attempts=1)
     (a,) = stage.born("a")
     stage.tell(a, b"F")

@@ -46,7 +46,7 @@ def lowest(stage: Any) -> None:
         stage.wait(stage.runtime.choose(largest))
 
 
-def test_bootstrap(any_stage: Any) -> None:
+def test_bootstrap_matches_golden_ids(any_stage: Any) -> None:
     agent = any_stage.start().agent
     name = any_stage.store.format.name
     assert agent.hex() == AGENT[name]
@@ -56,7 +56,7 @@ def test_bootstrap(any_stage: Any) -> None:
     assert any_stage.refs() == expected
 
 
-def test_one_round(any_stage: Any) -> None:
+def test_one_round_matches_golden_ids(any_stage: Any) -> None:
     any_stage.start()
     a, b = any_stage.born("a", "b")
     p1 = any_stage.program(bytes.fromhex("57016b000176"))
@@ -67,7 +67,9 @@ def test_one_round(any_stage: Any) -> None:
 
 @pytest.mark.parametrize(("name", "program", "attempts"), [("S3", b"B\0\0\0\3", 3), ("S4", b"F", 1)])
 @pytest.mark.parametrize("chosen", [False, True])
-def test_bounce_and_receipt(any_stage: Any, name: str, program: bytes, attempts: int, chosen: bool) -> None:
+def test_bounce_and_receipt_match_golden_ids(
+    any_stage: Any, name: str, program: bytes, attempts: int, chosen: bool
+) -> None:
     any_stage.start(max_attempts=attempts)
     a, b = any_stage.core("a"), any_stage.core("b")
     any_stage.inject(a, a, "genesis")

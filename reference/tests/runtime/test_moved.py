@@ -15,7 +15,7 @@ def name_of(space: str, actor: bytes) -> str:
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["the same runtime", "another start"])
-def test_nothing_runs_while_moved(stage: Any, again: bool) -> None:
+def test_moved_actor_does_not_run(stage: Any, again: bool) -> None:
     stage.start()
     (actor,) = stage.born("a")
     head = release_actor(stage.store, actor)
@@ -36,7 +36,7 @@ def test_nothing_runs_while_moved(stage: Any, again: bool) -> None:
     assert stage.head(actor).previous is not None
 
 
-def test_a_chosen_schedule_offers_nothing(stage: Any) -> None:
+def test_moved_actor_has_no_choices(stage: Any) -> None:
     runtime = stage.start()
     (actor,) = stage.born("a")
     release_actor(stage.store, actor)
@@ -48,8 +48,8 @@ def test_a_chosen_schedule_offers_nothing(stage: Any) -> None:
     assert len(runtime.ready()) == 1
 
 
-def test_a_birth_that_comes_too_late(stage: Any) -> None:
-    """The actor is brought here by an import while its genesis message waits, and nobody tells the runtime."""
+def test_late_genesis_does_not_create_a_moved_actor(stage: Any) -> None:
+    """The actor is brought here by an import while its genesis message waits, without a notice to the runtime."""
     stage.start()
     actor = stage.core("a")
     stage.inject(actor, actor, "genesis")
@@ -61,7 +61,7 @@ def test_a_birth_that_comes_too_late(stage: Any) -> None:
     assert refs[name_of("moved", actor)] == step
 
 
-def test_other_names_mean_nothing(stage: Any) -> None:
+def test_other_names_in_moved_are_ignored(stage: Any) -> None:
     stage.start()
     stage.store.update_references([Change("moved/away", None, stage.blob(b""))])
     stage.runtime.refresh()

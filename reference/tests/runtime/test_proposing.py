@@ -17,7 +17,7 @@ def choose(stage: Any, actor: bytes, mailbox: dict[bytes, bytes]) -> Any:
     return stage.wait(stage.runtime.choose(listed(stage).index((actor, mailbox))))
 
 
-def test_the_four_sorts(stage: Any) -> None:
+def test_choices_list_all_four_sorts(stage: Any) -> None:
     runtime = stage.start()
     agent = runtime.agent
     a, b = stage.born("a", "b")
@@ -44,7 +44,7 @@ def test_the_four_sorts(stage: Any) -> None:
     assert listed(stage) == [(a, {b: tip})]
 
 
-def test_nothing_to_choose(stage: Any) -> None:
+def test_choose_without_choices_is_rejected(stage: Any) -> None:
     stage.start()
     with pytest.raises(Rejected):
         stage.wait(stage.runtime.choose(0))
@@ -54,14 +54,14 @@ def test_nothing_to_choose(stage: Any) -> None:
     assert message
 
 
-def test_numbers_wrap_around(stage: Any) -> None:
+def test_choice_numbers_wrap_around(stage: Any) -> None:
     stage.start()
     a = stage.core("a")
     stage.inject(a, a)
     assert stage.wait(stage.runtime.choose(7)) == stage.refs()[f"heads/{a.hex()}"]
 
 
-def test_declined_isolated_delayed(stage: Any) -> None:
+def test_choices_omit_declined_and_delayed_messages(stage: Any) -> None:
     runtime = stage.start(base_ms=10)
     agent = runtime.agent
     (a,) = stage.born("a")

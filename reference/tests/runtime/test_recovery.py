@@ -18,7 +18,7 @@ CONFIG = {"max_attempts": 1, "base_ms": 0}
 
 
 def prepare(stage: Any) -> dict[str, bytes]:
-    """Let two actors exchange messages, a third send to one that fails, and a fourth create a fifth."""
+    """Run two actors that exchange messages, a third that sends to a failing one, and a fourth that creates a fifth."""
     stage.start(**CONFIG)
     a, b, c, d, e = stage.born("a", "b", "c", "d", "e")
     child = stage.core("child")
@@ -66,7 +66,7 @@ def on_disk(format_: Format, tmp_path: Path, stage_on: Callable[[Any], Any]) -> 
 
 
 @pytest.mark.parametrize("steps", [1, 100])
-def test_killed_at_each_durable_write(on_disk: Callable[[str], tuple[Any, Handles]], steps: int) -> None:
+def test_kill_at_each_durable_write_recovers(on_disk: Callable[[str], tuple[Any, Handles]], steps: int) -> None:
     stage, handles = on_disk("undisturbed")
     actors = prepare(stage)
     before = handles.writes.count
@@ -107,7 +107,7 @@ def killed(work: Callable[[], None]) -> None:
     assert os.WTERMSIG(status) == signal.SIGKILL
 
 
-def test_killed_while_it_starts(on_disk: Callable[[str], tuple[Any, Handles]]) -> None:
+def test_kill_during_the_start_recovers(on_disk: Callable[[str], tuple[Any, Handles]]) -> None:
     def start(when: str) -> None:
         stage, handles = on_disk(when)
         handles.writes.arm(1, when)
@@ -123,7 +123,7 @@ def test_killed_while_it_starts(on_disk: Callable[[str], tuple[Any, Handles]]) -
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_an_injection_that_was_acknowledged_is_there(on_disk: Callable[[str], tuple[Any, Handles]], when: str) -> None:
+def test_acknowledged_injection_survives_a_kill(on_disk: Callable[[str], tuple[Any, Handles]], when: str) -> None:
     def inject(acknowledged: int) -> None:
         stage, handles = on_disk("s")
         stage.start(**CONFIG)

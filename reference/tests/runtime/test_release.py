@@ -44,7 +44,7 @@ def test_release_drops_the_entry_of_the_outbox(any_stage: Stage) -> None:
     assert any_stage.head(any_stage.runtime.agent).outbox is None
 
 
-def test_a_message_after_a_release_is_queued_behind_what_was_read(stage: Stage) -> None:
+def test_message_after_a_release_follows_the_read_message(stage: Stage) -> None:
     stage.start()
     (a,) = stage.born("a")
     first = stage.tell(a, b"W\1k\0\1x")
@@ -61,7 +61,7 @@ def test_a_message_after_a_release_is_queued_behind_what_was_read(stage: Stage) 
     assert stage.entries(stage.head(a).inbox)[stage.runtime.agent] == again
 
 
-def test_a_signal_that_was_read_last_makes_no_step_after_a_release(stage: Stage) -> None:
+def test_released_signal_that_was_read_makes_no_step(stage: Stage) -> None:
     stage.start()
     (a,) = stage.born("a")
     signal = stage.tell(a, b"W\1k\0\1x", signal=True)
@@ -83,7 +83,7 @@ def test_release_refuses_unread_mail_to_the_actor(stage: Stage) -> None:
     assert stage.refs() == before
 
 
-def test_release_refuses_mail_that_was_not_acknowledged(stage: Stage) -> None:
+def test_release_refuses_unacknowledged_mail(stage: Stage) -> None:
     runtime = stage.start()
     (a,) = stage.born("a")
     tell_the_agent(stage, a, b"S\0q\0\1")
@@ -162,7 +162,7 @@ def test_cut_begins_a_chain_without_previous(any_stage: Stage) -> None:
     any_stage.run()
 
 
-def test_cut_keeps_what_is_unread(stage: Stage) -> None:
+def test_cut_keeps_unread_mail(stage: Stage) -> None:
     runtime = stage.start()
     (a,) = stage.born("a")
     tell_the_agent(stage, a, b"S\0q\10effect.x\1")
@@ -179,7 +179,7 @@ def test_cut_keeps_what_is_unread(stage: Stage) -> None:
     assert runtime.effects() == offered
 
 
-def test_two_cuts_with_equal_boxes_are_two_steps(stage: Stage) -> None:
+def test_cuts_with_equal_boxes_are_different_steps(stage: Stage) -> None:
     runtime = stage.start()
     (a,) = stage.born("a")
     release(stage, a)
@@ -192,7 +192,7 @@ def test_two_cuts_with_equal_boxes_are_two_steps(stage: Stage) -> None:
     assert boxes(stage)[1] == {}
 
 
-def test_many_short_lives_leave_little_behind(stage: Stage) -> None:
+def test_many_short_lived_actors_leave_little_data(stage: Stage) -> None:
     runtime = stage.start()
     for number in range(3):
         actors = stage.born(*[f"{number}-{each}" for each in range(40)])

@@ -14,7 +14,7 @@ from gritstone.kit.actors import BlobObject, MessageContext, OutboxMessage, Wit
 from gritstone.wit import PUPPETS, External, Laws
 
 
-def test_ping_pong_in_pieces(any_stage: Any) -> None:
+def test_ping_pong_resumes_after_max_steps(any_stage: Any) -> None:
     any_stage.start()
     a, b = any_stage.born("a", "b")
     any_stage.tell(a, b"S\0q\0\1", **{"00": b, "01": any_stage.program(b"B\0\0\0\x14")})
@@ -29,7 +29,7 @@ def test_ping_pong_in_pieces(any_stage: Any) -> None:
     assert any_stage.data(b, "bounces") == b"\0\0\0\x14"
 
 
-def test_order_signals_and_leaving(stage: Any) -> None:
+def test_order_signals_and_leaving_are_respected(stage: Any) -> None:
     stage.start()
     (a,) = stage.born("a")
     for letter in b"abc":
@@ -63,7 +63,7 @@ def test_mail_waits_for_a_genesis(stage: Any) -> None:
     assert len(stage.steps(b)) == 3  # the second genesis moves only the cursor
 
 
-def test_cleanup_waits(stage: Any) -> None:
+def test_cleanup_waits_for_other_mail(stage: Any) -> None:
     stage.start()
     a, b = stage.born("a", "b")
     stage.tell(b, b"S\0q\7cleanup\1", **{"00": a, "01": stage.program(b"A\3log\0\1c")})
@@ -77,7 +77,7 @@ def test_cleanup_waits(stage: Any) -> None:
     assert stage.store.prune() > 0
 
 
-def test_actors_are_independent(stage: Any) -> None:
+def test_slow_actor_does_not_block_others(stage: Any) -> None:
     stage.start(suite_clock=False)
     actors = stage.born(*(f"sleeper{n}" for n in range(10)))
     begin = time.monotonic()
@@ -88,7 +88,7 @@ def test_actors_are_independent(stage: Any) -> None:
     assert all(stage.data(actor, "done") == b"" for actor in actors)
 
 
-def test_transitions_have_a_time(stage: Any) -> None:
+def test_transition_times_out(stage: Any) -> None:
     stage.start(suite_clock=False, max_attempts=1, transition_ms=40)
     a, b = stage.born("a", "b")
     stage.tell(a, b"Z\x27\x10")
@@ -97,7 +97,7 @@ def test_transitions_have_a_time(stage: Any) -> None:
     assert stage.data(b, "done") == b""
 
 
-def test_the_suites_clock_takes_no_time(stage: Any) -> None:
+def test_suite_clock_does_not_advance_in_transitions(stage: Any) -> None:
     stage.start(transition_ms=1)
     (a,) = stage.born("a")
     stage.tell(a, b"Z\xff\xffW\4done\0\0")
@@ -109,7 +109,7 @@ def test_the_suites_clock_takes_no_time(stage: Any) -> None:
         stage.start(suite_clock=False).set_time(5)
 
 
-def test_delays_on_the_systems_clock(stage: Any) -> None:
+def test_failures_delay_on_the_system_clock(stage: Any) -> None:
     stage.start(suite_clock=False, base_ms=30, cap_ms=30)
     (a,) = stage.born("a")
     stage.tell(a, b"T\2W\4done\0\0")
@@ -119,7 +119,7 @@ def test_delays_on_the_systems_clock(stage: Any) -> None:
     assert stage.data(a, "done") == b""
 
 
-def test_queries(any_stage: Any) -> None:
+def test_queries_are_answered_or_rejected(any_stage: Any) -> None:
     runtime = any_stage.start()
     a, b = any_stage.born("a", "b")
     any_stage.tell(a, b"Q\0\4step\1\3hisQ\0\4fail\1\3badQ\0\4none\1\3bad", **{"00": b, "01": any_stage.blob(b"")})
@@ -138,7 +138,7 @@ def test_queries(any_stage: Any) -> None:
     assert any_stage.refs() == before
 
 
-def test_two_runtimes_on_one_store(any_stage: Any, stage_on: Callable[[Any], Any]) -> None:
+def test_two_runtimes_share_one_store(any_stage: Any, stage_on: Callable[[Any], Any]) -> None:
     other = stage_on(any_stage.store)
     any_stage.start()
     other.start()
@@ -157,7 +157,7 @@ def test_two_runtimes_on_one_store(any_stage: Any, stage_on: Callable[[Any], Any
     assert len(sent) == 2 + 1 + 12
 
 
-def test_stopping(stage: Any) -> None:
+def test_stop_ends_the_runtime(stage: Any) -> None:
     for drain in (True, False):
         runtime = stage.start(suite_clock=False)
         (a,) = stage.born(f"a{drain}")
@@ -178,7 +178,7 @@ def test_stopping(stage: Any) -> None:
     assert stage.data(a, "done") == b""
 
 
-def test_serving_gathers_injections(any_stage: Any) -> None:
+def test_serve_batches_injections(any_stage: Any) -> None:
     runtime = any_stage.start(suite_clock=False)
     (a,) = any_stage.born("a")
     contents = [any_stage.program(b"A\3log\0\1" + bytes([65 + n])) for n in range(20)]
@@ -196,7 +196,7 @@ def test_serving_gathers_injections(any_stage: Any) -> None:
     assert any_stage.data(a, "log") == bytes(range(65, 85))
 
 
-def test_an_idle_runtime_costs_nothing(stage: Any) -> None:
+def test_idle_runtime_does_not_work(stage: Any) -> None:
     runtime = stage.start(suite_clock=False)
     stage.born(*(f"a{n}" for n in range(50)))
 
@@ -213,7 +213,7 @@ def test_an_idle_runtime_costs_nothing(stage: Any) -> None:
     assert stage.wait(idle()) < 0.02
 
 
-def test_coroutines_ask_and_wait(stage: Any) -> None:
+def test_coroutines_query_and_wait(stage: Any) -> None:
     app = Wit("asker")
 
     @app.message("go")
@@ -250,7 +250,7 @@ def test_coroutines_ask_and_wait(stage: Any) -> None:
     assert stage.run().parked == [(a, "failed")]
 
 
-def test_nothing_begins_once_it_is_stopped(any_stage: Any) -> None:
+def test_stopped_runtime_begins_no_run(any_stage: Any) -> None:
     runtime = any_stage.start(suite_clock=False)
     a, b = any_stage.born("a", "b")
     any_stage.tell(a, b"S\0q\0\1", **{"00": b, "01": any_stage.program(b"B\0\0\x27\x10")})
@@ -271,7 +271,7 @@ def test_nothing_begins_once_it_is_stopped(any_stage: Any) -> None:
     assert any_stage.refs() == before
 
 
-def test_whoever_waits_for_a_commit_is_bounded(stage: Any) -> None:
+def test_number_of_commit_waiters_is_bounded(stage: Any) -> None:
     runtime = stage.start(suite_clock=False, most_waiting=3)
     (a,) = stage.born("a")
     content = stage.program(b"")
@@ -292,7 +292,7 @@ def test_whoever_waits_for_a_commit_is_bounded(stage: Any) -> None:
     assert len(sent) == 1 + 40
 
 
-def test_enough_steps_end_a_run_while_others_sleep(stage: Any) -> None:
+def test_max_steps_ends_a_run_while_others_sleep(stage: Any) -> None:
     stage.start(suite_clock=False)
     a, b = stage.born("a", "b")
     stage.tell(a, b"Z\1\xf4A\3log\0\1z")

@@ -11,13 +11,13 @@ from gritstone.grit import Change
 
 
 @pytest.mark.parametrize("name", ["", "x" * 256, "\u00e9" * 128, "\ud800"])
-def test_no_names(stage: Any, name: str) -> None:
+def test_start_rejects_invalid_agent_names(stage: Any, name: str) -> None:
     with pytest.raises(Invalid):
         stage.start(agent=name)
     assert stage.refs() == {}
 
 
-def test_another_name(stage: Any) -> None:
+def test_start_rejects_another_agent_name(stage: Any) -> None:
     stage.start(agent="one")
     before = stage.refs()
     with pytest.raises(Rejected) as caught:
@@ -27,7 +27,7 @@ def test_another_name(stage: Any) -> None:
     assert stage.start(agent="one")
 
 
-def test_half_an_agent(stage: Any) -> None:
+def test_start_rejects_an_incomplete_agent(stage: Any) -> None:
     stage.start()
     refs = stage.refs()
     agent, head = f"heads/{refs['runtime/agent'].hex()}", None
@@ -41,7 +41,7 @@ def test_half_an_agent(stage: Any) -> None:
         stage.start()
 
 
-def test_a_restart_at_rest_is_quiet(any_stage: Any) -> None:
+def test_restart_at_rest_writes_nothing(any_stage: Any) -> None:
     any_stage.start()
     a, b = any_stage.born("a", "b")
     any_stage.tell(a, b"S\0q\0\1S\xf1q\0\xf2", **{"00": b, "01": any_stage.program(b"B\0\0\0\5")})
@@ -54,7 +54,7 @@ def test_a_restart_at_rest_is_quiet(any_stage: Any) -> None:
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
-def test_restarts_lose_nothing(any_stage: Any, stride: int) -> None:
+def test_restart_keeps_all_mail(any_stage: Any, stride: int) -> None:
     any_stage.start()
     a, b = any_stage.born("a", "b")
     any_stage.tell(a, b"S\0q\0\1", **{"00": b, "01": any_stage.program(b"B\0\0\0\7")})

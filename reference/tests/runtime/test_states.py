@@ -14,13 +14,13 @@ from gritstone.runtime.states import TRANSITIONS, Event, State, Write, follow, r
 SPEC = json.loads((Path(__file__).parents[3] / "spec" / "runtime" / "states.json").read_text())
 
 
-def test_names() -> None:
+def test_state_names_match_the_spec() -> None:
     assert {state.value for state in State} == set(SPEC["states"])
     assert {event.value for event in Event} == set(SPEC["events"])
     assert {change.value for change in Write} == set(SPEC["changes"])
 
 
-def test_the_table() -> None:
+def test_transition_table_matches_the_spec() -> None:
     table = [
         {
             "state": state.value,
@@ -33,14 +33,14 @@ def test_the_table() -> None:
     assert table == SPEC["transitions"]
 
 
-def test_resting() -> None:
+def test_resting_state_follows_mark_and_delay() -> None:
     for marked, delayed, exists in itertools.product((False, True), repeat=3):
         facts = {"mark": marked, "delayed": delayed, "head": exists}
         row = next(one for one in SPEC["resting"] if one["when"].items() <= facts.items())
         assert resting_state(marked=marked, delayed=delayed, exists=exists).value == row["state"]
 
 
-def test_what_cannot_happen() -> None:
+def test_follow_rejects_pairs_outside_the_table() -> None:
     for pair in itertools.product(State, Event):
         if pair in TRANSITIONS:
             assert follow(*pair) == TRANSITIONS[pair]

@@ -40,7 +40,7 @@ def run_beside(stage: Any, meanwhile: Any) -> Any:
     return stage.wait(play())
 
 
-def test_a_mark_is_not_set_where_the_head_moved(stage: Any) -> None:
+def test_mark_is_not_set_if_the_head_moved(stage: Any) -> None:
     first, second = begin(stage)
     (a,) = stage.born("a")
     second.refresh()
@@ -59,7 +59,7 @@ def test_a_mark_is_not_set_where_the_head_moved(stage: Any) -> None:
     assert stage.head(first.agent).previous == head  # one injection since, and no receipt
 
 
-def test_a_step_is_not_adopted_where_a_mark_was_set(stage: Any) -> None:
+def test_step_is_not_adopted_if_a_mark_was_set(stage: Any) -> None:
     _, second = begin(stage)
     (a,) = stage.born("a")
     sleeps, fails = stage.program(NAP + b"A\3log\0\1z"), stage.program(b"F")
@@ -75,7 +75,7 @@ def test_a_step_is_not_adopted_where_a_mark_was_set(stage: Any) -> None:
     assert stage.refs()[f"heads/{a.hex()}"] == head
 
 
-def test_a_discarded_mark_is_decided_again_with_the_same_attempt(stage: Any) -> None:
+def test_discarded_mark_is_retried_with_the_same_attempt(stage: Any) -> None:
     """The commit that sets the mark is refused for another head; the message is then run with attempt 2 of 2 again."""
     first = stage.start(suite_clock=False, max_attempts=2, base_ms=0)
     a, b = stage.born("a", "b")
@@ -98,7 +98,7 @@ def test_a_discarded_mark_is_decided_again_with_the_same_attempt(stage: Any) -> 
     assert len(stage.steps(a)) == before
 
 
-def test_a_mark_of_another_runtime_in_place_of_ones_own_is_unknown(stage: Any) -> None:
+def test_foreign_mark_has_an_unknown_failure(stage: Any) -> None:
     first = stage.start(suite_clock=False, max_attempts=1)
     (a,) = stage.born("a")
     bad = stage.tell(a, b"F")
@@ -108,7 +108,7 @@ def test_a_mark_of_another_runtime_in_place_of_ones_own_is_unknown(stage: Any) -
     assert stage.run().parked == [(a, "unknown")]
 
 
-def test_an_update_that_is_discarded_leaves_the_mark_as_it_was(stage: Any) -> None:
+def test_discarded_update_keeps_the_mark(stage: Any) -> None:
     first = stage.start(suite_clock=False, max_attempts=1)
     (a,) = stage.born("a", on=stage.tree(job=stage.program(b"F")))
     stage.inject(a, stage.blob(b""), "job")
@@ -122,7 +122,7 @@ def test_an_update_that_is_discarded_leaves_the_mark_as_it_was(stage: Any) -> No
     assert stage.refs()[f"heads/{a.hex()}"] != head
 
 
-def test_a_mark_that_an_operator_removes_during_an_update(stage: Any) -> None:
+def test_mark_removed_during_an_update_is_respected(stage: Any) -> None:
     """The run goes on, is found to be stale, and is made again."""
     first = stage.start(suite_clock=False, max_attempts=1)
     a, b = stage.born("a", "b")
@@ -141,7 +141,7 @@ def test_a_mark_that_an_operator_removes_during_an_update(stage: Any) -> None:
     assert stage.data(a, "log") == b"u"
 
 
-def test_a_delay_that_ends_during_a_run(stage: Any) -> None:
+def test_delay_that_ends_during_a_run_is_respected(stage: Any) -> None:
     first = stage.start(suite_clock=False, max_attempts=2, base_ms=5, cap_ms=5)
     a, b = stage.born("a", "b")
     stage.tell(a, b"T\1A\3log\0\1x")
@@ -166,11 +166,11 @@ def refuse_the_commit(stage: Any, actor: bytes) -> None:
     stage.store.update_references([Change(f"failed/{actor.hex()}", None, box)])
 
 
-def test_a_run_that_asked_a_discarded_step_is_stale(stage: Any) -> None:
-    """The step that answered was in a commit that was refused, so it is on nobody's chain."""
+def test_run_that_queried_a_discarded_step_is_stale(stage: Any) -> None:
+    """The step that answered was in a commit that was refused, so no chain has it."""
     first = stage.start(suite_clock=False, max_attempts=1)
     x, a = stage.born("x", "a")
-    stage.blob(b"v")  # the answer is in the store, whoever gives it
+    stage.blob(b"v")  # the store has the answer, whatever its origin
     stage.tell(x, b"W\1k\0\1v")
     stage.tell(a, b"Q\0\3get\1\3got" + NAP, **{"00": x, "01": stage.blob(b"k")})
     first.machine.work(100)  # x has made its step, and a has asked it; nothing is committed
@@ -180,8 +180,8 @@ def test_a_run_that_asked_a_discarded_step_is_stale(stage: Any) -> None:
     assert "got" not in stage.core_of(a)
 
 
-def test_a_run_that_covers_a_message_of_a_discarded_step_is_stale(stage: Any) -> None:
-    """Also where somebody has stored an object of the same id."""
+def test_run_covering_a_discarded_message_is_stale(stage: Any) -> None:
+    """Also if another process has stored an object of the same id."""
     first = stage.start(suite_clock=False, max_attempts=1)
     x, a = stage.born("x", "a")
     says = stage.program(NAP + b"W\1k\0\1v")
@@ -194,7 +194,7 @@ def test_a_run_that_covers_a_message_of_a_discarded_step_is_stale(stage: Any) ->
     assert len(stage.steps(a)) == 1
 
 
-def test_a_collection_sees_what_another_runtime_has_committed(any_stage: Any) -> None:
+def test_collection_sees_commits_of_another_runtime(any_stage: Any) -> None:
     """Also where the collecting runtime has not looked since: it looks within its update."""
     stage = any_stage
     first = stage.start(max_attempts=1)
@@ -213,7 +213,7 @@ def test_a_collection_sees_what_another_runtime_has_committed(any_stage: Any) ->
     assert stage.wait(stage.runtime.collect()) == []
 
 
-def test_a_step_whose_closure_was_removed_is_not_adopted(any_stage: Any, stage_on: Any) -> None:
+def test_step_with_a_pruned_closure_is_not_adopted(any_stage: Any, stage_on: Any) -> None:
     """A prune that does not know the run, and a client that stores the tree again without its leaf."""
     stage = any_stage
     stage.start(suite_clock=False, max_attempts=1)
@@ -238,7 +238,7 @@ def test_a_step_whose_closure_was_removed_is_not_adopted(any_stage: Any, stage_o
     assert stage.bundle()
 
 
-def test_what_fails_because_of_a_prune_is_run_again(any_stage: Any) -> None:
+def test_failure_caused_by_a_prune_is_retried(any_stage: Any) -> None:
     """Its failure is not counted, since what it had read was removed by another process while it ran."""
     stage = any_stage
     first = stage.start(suite_clock=False, max_attempts=1)
@@ -246,7 +246,7 @@ def test_what_fails_because_of_a_prune_is_run_again(any_stage: Any) -> None:
     stage.tell(a, NAP + b"A\3log\0\1z")
     first.machine.work(1)
     (running,) = first.machine.in_progress
-    stage.blob(b"nobody reaches it")
+    stage.blob(b"unreachable")
     stage.store.prune(first.pins())
     first.machine.world.reload()
     first.machine.expire(running)  # any failure

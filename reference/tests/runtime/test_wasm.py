@@ -26,7 +26,7 @@ _LAWS = Laws(External(PUPPETS), Guests())
 
 @pytest.fixture
 def land(stage: Any) -> Any:
-    """Give a stage on which Wasm actors live."""
+    """Return a stage on which Wasm actors live."""
     stage.laws = _LAWS
     stage.start(max_attempts=1)
     return stage
@@ -73,7 +73,7 @@ def receipts(stage: Any, to: bytes) -> list[dict[str, str]]:
     return found
 
 
-def test_the_puppet_of_a_module_talks_to_the_other_one(land: Any) -> None:
+def test_wasm_puppet_talks_to_the_plain_puppet(land: Any) -> None:
     a = born(land, core(land, "a", _PUPPET))
     (b,) = land.born("b")
     program = land.program(b"W\3got\0\2hi")
@@ -84,7 +84,7 @@ def test_the_puppet_of_a_module_talks_to_the_other_one(land: Any) -> None:
 
 
 @pytest.mark.parametrize("is_isolated", [False, True])
-def test_guests_ask_each_other(land: Any, is_isolated: bool) -> None:
+def test_guests_query_each_other(land: Any, is_isolated: bool) -> None:
     if is_isolated:  # while one process waits for an answer, another one gives it
         land.laws = Laws(External(PUPPETS), Isolated())
         land.start(max_attempts=1)
@@ -98,7 +98,7 @@ def test_guests_ask_each_other(land: Any, is_isolated: bool) -> None:
     assert land.data(c, "not") == b"error"
 
 
-def test_a_stop_while_a_guest_waits_for_an_answer(land: Any) -> None:
+def test_stop_while_a_guest_waits_ends_the_guest(land: Any) -> None:
     """What it asked sleeps; the run is given up, and made again after the next start."""
 
     class Sleeper:
@@ -135,7 +135,7 @@ def test_a_stop_while_a_guest_waits_for_an_answer(land: Any) -> None:
 
 
 @pytest.mark.parametrize("module", ["counter", "puppet"])
-def test_fuel_that_is_raised(land: Any, module: str) -> None:
+def test_raised_fuel_lets_the_guest_continue(land: Any, module: str) -> None:
     """The same messages lead to the same core as with that fuel at once."""
     members = {"image": True, "pages": 64} if module == "counter" else _PUPPET
     enough = {**members, "fuel": 10**6}
@@ -157,7 +157,7 @@ def test_fuel_that_is_raised(land: Any, module: str) -> None:
         assert state(land, actor) == state(land, twin)
 
 
-def test_receipts_say_why(land: Any) -> None:
+def test_receipt_names_the_wasm_failure(land: Any) -> None:
     (a,) = land.born("a")
     failing = born(land, core(land, "b", _PUPPET))
     poor = born(land, core(land, "c", {**_PUPPET, "fuel": 10**5}))
@@ -174,7 +174,7 @@ def test_receipts_say_why(land: Any) -> None:
     assert found == {("failed", "guest:1"), ("exhausted", "fuel"), ("unresolved", "manifest")}
 
 
-def test_updates_of_strangers_are_read_and_do_nothing(land: Any) -> None:
+def test_updates_of_strangers_are_read_without_effect(land: Any) -> None:
     owner, stranger = land.born("a", "b")
     actor = core(land, "c", {**_PUPPET, "fuel": 10**8})
     guarded = land.tree(manifest=manifest(land, {**{k: v for k, v in _PUPPET.items() if k != "update"}}))
@@ -189,7 +189,7 @@ def test_updates_of_strangers_are_read_and_do_nothing(land: Any) -> None:
     assert land.runtime.parked() == []
 
 
-def test_a_tank_runs_dry_and_is_refilled(land: Any) -> None:
+def test_empty_tank_marks_and_a_refill_heals(land: Any) -> None:
     actor = born(land, core(land, "a", {"tank": 10_000, "image": True, "pages": 64}, "counter"))
     (friend,) = land.born("friend")
     for _ in range(3):
@@ -206,7 +206,7 @@ def test_a_tank_runs_dry_and_is_refilled(land: Any) -> None:
     assert state(land, actor).used > used
 
 
-def test_the_first_step_of_a_fork(land: Any) -> None:
+def test_fork_makes_its_first_step(land: Any) -> None:
     fork = land.tree(n=land.blob(b"0", ct="s"))
     actor = born(land, core(land, "a", {"fuel": 1}, fork=fork))
     step = land.head(actor)
@@ -214,7 +214,7 @@ def test_the_first_step_of_a_fork(land: Any) -> None:
     assert land.entries(step.inbox).keys() == {land.runtime.agent}
 
 
-def test_a_guest_whose_time_is_over_is_stopped(land: Any) -> None:
+def test_guest_is_stopped_when_its_time_is_over(land: Any) -> None:
     """It has fuel for years; others go on."""
     land.start(suite_clock=False, max_attempts=3, base_ms=1, transition_ms=400)
     endless = wasmtime.wat2wasm('(module (func (export "wit") (result i32) (loop (br 0)) unreachable))')

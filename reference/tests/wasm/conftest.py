@@ -78,7 +78,7 @@ def counter() -> bytes:
 
 
 class Nobody:
-    """Be a host that no guest calls."""
+    """A host that guests do not call."""
 
     def call(self, instance: Instance, name: str, arguments: Sequence[int]) -> int | None:
         raise AssertionError(name)
@@ -91,7 +91,7 @@ def engine() -> WasmEngine:
 
 @pytest.fixture(scope="session")
 def start(engine: WasmEngine) -> Callable[..., Instance]:
-    """Make an instance of a module that calls nobody, with fuel."""
+    """Make an instance of a module that calls no host functions, with fuel."""
 
     def instantiate(data: bytes, budget: int = 10_000_000_000, pages: int = 256) -> Instance:
         instance = engine.instantiate(engine.prepare(data, data, "wit", pages), Nobody())
@@ -130,7 +130,7 @@ def guest(wat: Callable[..., bytes]) -> Callable[..., bytes]:
 
 @pytest.fixture(scope="session")
 def judge() -> Callable[[bytes], bool]:
-    """Give the judgement of the engine about a module, with the features of the language alone."""
+    """Return the result of the engine for a module, with the features of the language alone."""
     config = wasmtime.Config()
     config.wasm_simd = False
     config.wasm_relaxed_simd = False
@@ -152,12 +152,12 @@ def judge() -> Callable[[bytes], bool]:
 
 
 class Bench:
-    """Hold a store, and play the runtime of Wasm actors by hand; what fails is given as its code.
+    """A store and the runtime of Wasm actors, driven by hand; a failure is returned as its code.
 
     Attributes:
         store: the store.
         laws: the laws of the actors.
-        sender: who sends what nobody else does.
+        sender: the default sender of messages.
     """
 
     def __init__(self, format_: Format, guests: Guests) -> None:
@@ -170,7 +170,7 @@ class Bench:
 
     @property
     def workspace(self) -> Workspace:
-        """Read the store anew."""
+        """Read the store again."""
         return Workspace(Objects(self.store.format, self.store.limits, self.store.get))
 
     def keep(self, workspace: Workspace) -> None:
@@ -268,7 +268,7 @@ class Bench:
 
 @pytest.fixture(scope="session", params=["optimised", "one pass", "isolated"])
 def guests(request: pytest.FixtureRequest, engine: WasmEngine) -> Guests:
-    """Give what runs guests, by each of the compilers, here and elsewhere."""
+    """Return an engine for guests, with each of the compilers, in this process and in another."""
     if request.param == "isolated":
         return Isolated(most_pages=1_024)
     return Guests(engine=engine if request.param == "optimised" else WasmEngine(is_steady=True), most_pages=1_024)
@@ -276,7 +276,7 @@ def guests(request: pytest.FixtureRequest, engine: WasmEngine) -> Guests:
 
 @pytest.fixture
 def bench(format_: Format, guests: Guests) -> Bench:
-    """Give a bench for each format."""
+    """Return a bench for each format."""
     return Bench(format_, guests)
 
 

@@ -77,7 +77,7 @@ def _table(targets: int) -> str:
         ),
     ],
 )  # fmt: skip
-def test_a_module_and_its_twin(wat: Callable[..., bytes], good: str, bad: str | None, code: str) -> None:
+def test_module_and_metered_twin_are_admitted(wat: Callable[..., bytes], good: str, bad: str | None, code: str) -> None:
     if bad is None:
         good, bad = "", good
     assert _code(wat(f"(module {good} {_WIT})")) is None
@@ -94,7 +94,7 @@ def test_every_function_can_be_imported(wat: Callable[..., bytes]) -> None:
 
 
 @pytest.mark.parametrize("entry", ["wit", "wit_query", "wit_update"])
-def test_the_entry_is_named_as_its_node(wat: Callable[..., bytes], entry: str) -> None:
+def test_entry_has_the_name_of_its_node(wat: Callable[..., bytes], entry: str) -> None:
     assert _code(wat(f"(module {_WIT.replace('wit', entry)})"), entry) is None
     assert _code(wat("(module)"), entry) == "unresolved:export"
     assert _code(wat(f'(module (func (export "{entry}")))'), entry) == "unresolved:export"
@@ -103,7 +103,7 @@ def test_the_entry_is_named_as_its_node(wat: Callable[..., bytes], entry: str) -
     assert _code(wat(f'(module {_ATTEMPT} (export "{entry}" (func 0)))'), entry) == "unresolved:export"
 
 
-def test_the_first_failure_counts(wat: Callable[..., bytes]) -> None:
+def test_first_failure_is_reported(wat: Callable[..., bytes]) -> None:
     defects = [
         ("module", "(func (drop (ref.null func)))"),
         ("limit", "(memory 257)"),
@@ -118,7 +118,7 @@ def test_the_first_failure_counts(wat: Callable[..., bytes]) -> None:
             assert _code(wat(f"(module {text} {_WIT})")) == f"unresolved:{pair[0][0]}", text
 
 
-def test_bodies_and_modules_have_a_longest_length(wat: Callable[..., bytes]) -> None:
+def test_lengths_of_bodies_and_modules_are_limited(wat: Callable[..., bytes]) -> None:
     body = 262_144 - 2  # a count of locals and an end
     assert _code(wat(f"(module (func {'nop ' * body}) {_WIT})")) is None
     assert _code(wat(f"(module (func {'nop ' * (body + 1)}) {_WIT})")) == "unresolved:limit"
@@ -131,13 +131,13 @@ def test_bodies_and_modules_have_a_longest_length(wat: Callable[..., bytes]) -> 
     assert _code(start + custom + bytes(padding) + b"\0\1\0") == "unresolved:limit"
 
 
-def test_the_counter_is_admitted(counter: bytes) -> None:
+def test_counter_example_is_admitted(counter: bytes) -> None:
     assert _code(counter, pages=2) is None
     assert _code(counter, pages=1) == "unresolved:limit"
 
 
 @pytest.mark.parametrize("count", [10, 4_000])
-def test_admission_counts_imports_once_for_all_element_segments(
+def test_imports_are_counted_once_for_element_segments(
     count: int, monkeypatch: pytest.MonkeyPatch, wat: Callable[..., bytes]
 ) -> None:
     counted = []

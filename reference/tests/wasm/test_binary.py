@@ -15,14 +15,14 @@ from gritstone.wasm.reader import Reader, signed, unsigned
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_an_unsigned_number_comes_back(value: int) -> None:
+def test_unsigned_numbers_round_trip(value: int) -> None:
     data = unsigned(value)
     reader = Reader(data, 0, len(data))
     assert (reader.u32(), reader.at) == (value, len(data))
 
 
 @given(st.sampled_from([32, 33, 64]), st.data())
-def test_a_signed_number_comes_back(bits: int, data: st.DataObject) -> None:
+def test_signed_numbers_round_trip(bits: int, data: st.DataObject) -> None:
     value = data.draw(st.integers(-(1 << bits - 1), (1 << bits - 1) - 1))
     raw = signed(value)
     reader = Reader(raw, 0, len(raw))
@@ -30,7 +30,7 @@ def test_a_signed_number_comes_back(bits: int, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("raw", ["8080808010", "808080808000", "ffffffff1f", "80"])
-def test_a_number_above_its_bits_is_malformed(raw: str) -> None:
+def test_unsigned_number_out_of_range_is_malformed(raw: str) -> None:
     data = bytes.fromhex(raw)
     with pytest.raises(Malformed):
         Reader(data, 0, len(data)).u32()
@@ -43,13 +43,13 @@ def test_signed_numbers_may_be_long(raw: str, value: int) -> None:
 
 
 @pytest.mark.parametrize("raw", ["8080808070", "ffffffff0f", "ffffffffff00"])
-def test_a_signed_number_above_its_bits_is_malformed(raw: str) -> None:
+def test_signed_number_out_of_range_is_malformed(raw: str) -> None:
     data = bytes.fromhex(raw)
     with pytest.raises(Malformed):
         Reader(data, 0, len(data)).signed(32)
 
 
-def test_sections_are_taken_apart(wat: Callable[..., bytes]) -> None:
+def test_sections_are_decoded(wat: Callable[..., bytes]) -> None:
     module = read_module(
         wat(
             '(module (import "grit" "wait" (func (result i32))) (memory 1 2) (table 3 funcref) (global (mut i64) '
@@ -84,7 +84,7 @@ def test_sections_are_taken_apart(wat: Callable[..., bytes]) -> None:
         "(func) (elem declare func 0)",
     ],
 )
-def test_what_the_language_has_not_is_refused(wat: Callable[..., bytes], text: str) -> None:
+def test_foreign_features_are_rejected(wat: Callable[..., bytes], text: str) -> None:
     try:
         module = read_module(wat(f"(module {text})"))
     except Malformed:
@@ -92,7 +92,7 @@ def test_what_the_language_has_not_is_refused(wat: Callable[..., bytes], text: s
     assert module.invalid is not None
 
 
-def test_every_cut_is_malformed(counter: bytes) -> None:
+def test_every_truncated_module_is_malformed(counter: bytes) -> None:
     read_module(counter)
     for size in range(8, len(counter)):
         try:
@@ -104,7 +104,7 @@ def test_every_cut_is_malformed(counter: bytes) -> None:
 
 @settings(max_examples=300)
 @given(st.data())
-def test_any_bytes_are_taken_or_refused(counter: bytes, data: st.DataObject) -> None:
+def test_any_bytes_are_decoded_or_rejected(counter: bytes, data: st.DataObject) -> None:
     changed = bytearray(counter)
     for _ in range(data.draw(st.integers(1, 3))):
         changed[data.draw(st.integers(8, len(changed) - 1))] = data.draw(st.integers(0, 255))

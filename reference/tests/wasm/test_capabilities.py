@@ -1,4 +1,4 @@
-"""The audit: what a step may have done, whoever made it."""
+"""The audit: what a step may have done, for steps of any origin."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Desk:
         return object_id
 
     def core_with(self, **entries: bytes | None) -> dict[str, bytes]:
-        """Give the core with other entries; None takes one away."""
+        """Return the core with other entries; None removes one."""
         entries = {**self.core, **entries}
         return {name: target for name, target in entries.items() if target is not None}
 
@@ -85,7 +85,7 @@ def denied(grant: str) -> str:
     return f"failed:denied:{grant}"
 
 
-def test_nothing_is_denied_that_changes_nothing(bench: Any) -> None:
+def test_unchanged_core_is_never_denied(bench: Any) -> None:
     assert Desk(bench).audit() == 0
     desk = Desk(bench)
     assert desk.audit(desk.core_with(note=bench.blob(b"x"))) == 0
@@ -136,7 +136,7 @@ def test_code_is_kept(bench: Any) -> None:
 
 @pytest.mark.parametrize("node", [b"external:puppet/1", b"/a:b:c", b"wasm:a:b", b"", {"a": b"wasm:a"}, None])
 @pytest.mark.parametrize("is_update", [False, True])
-def test_a_guest_stays_a_guest_whatever_is_granted(bench: Any, node: Any, is_update: bool) -> None:
+def test_guest_stays_a_guest_with_any_grant(bench: Any, node: Any, is_update: bool) -> None:
     desk = Desk(bench, {"code": True, "send": "any", "spawn": "any", "update": "any"})
     put = {"wit": None} if node is None else dict(bench.workspace.load(bench.nested({"wit": node})).entries)
     assert desk.audit(desk.core_with(**put), is_update=is_update) == denied("code")
@@ -167,7 +167,7 @@ def test_mounts(bench: Any, fs: Any, granted: bool) -> None:
     assert desk.audit(desk.core_with(fs=new)) == (0 if granted else denied("mount"))
 
 
-def test_a_mount_may_be_made_and_removed_whole(bench: Any) -> None:
+def test_mount_may_be_created_and_removed_whole(bench: Any) -> None:
     desk = Desk(bench, {"mounts": {"a": "rw"}})
     assert desk.audit(desk.core_with(fs=bench.nested({"a": b""}))) == 0
     other = Desk(bench, {"mounts": {"a": "rw"}}, fs={"a": b""})
@@ -188,7 +188,7 @@ def test_recipients(bench: Any) -> None:
     assert free.audit(sent={stranger: free.message()}) == 0
 
 
-def test_what_is_unchanged_or_removed_is_no_sending(bench: Any) -> None:
+def test_unchanged_and_removed_entries_are_not_sent(bench: Any) -> None:
     stranger = bench.nested({"name": b"stranger"})
     desk = Desk(bench)
     tip = desk.message()
@@ -242,7 +242,7 @@ def test_births(bench: Any, ours: Any, theirs: Any, entries: Any, passes: bool) 
     assert desk.audit(sent={child: desk.message(child, mt="genesis")}) == code
 
 
-def test_a_birth_anywhere_among_the_new_messages_counts(bench: Any) -> None:
+def test_birth_behind_other_messages_counts(bench: Any) -> None:
     desk = Desk(bench, {"spawn": "wasm"})
     child = desk.child({"raw": True})
     birth = desk.message(child)
@@ -251,7 +251,7 @@ def test_a_birth_anywhere_among_the_new_messages_counts(bench: Any) -> None:
     assert desk.audit(sent={child: desk.message(previous=birth)}) == 0, "the birth is not new"
 
 
-def test_a_child_may_have_the_recipients_of_its_parent(bench: Any) -> None:
+def test_child_may_have_recipients_of_its_parent(bench: Any) -> None:
     peer = bench.nested({"name": b"peer"})
     desk = Desk(bench, {"spawn": "wasm"}, wasm={"peers": {"p": (peer,)}})
     sibling = desk.child(note=b"sibling")
@@ -287,7 +287,7 @@ def test_updates_from_inside(bench: Any, content: Any, passes: bool) -> None:
 
 @pytest.mark.parametrize("node", [b"external:puppet/1", b"/a:b:c", b"wasm:a:b", b"", {"a": b"wasm:a"}, None])
 @pytest.mark.parametrize("grants", [{}, {"send": "any", "spawn": "any", "code": True, "update": "any"}])
-def test_updates_go_to_actors_born_as_guests_alone(bench: Any, node: Any, grants: Mapping[str, Any]) -> None:
+def test_updates_reach_only_actors_born_as_guests(bench: Any, node: Any, grants: Mapping[str, Any]) -> None:
     target = bench.nested({"name": b"target", **({} if node is None else {"wit": node})})
     friend = bench.nested({"wit": b"wasm:a", "wit_query": b"/a:b:c"})
     desk = Desk(bench, grants, wasm={"peers": {"target": (target,), "friend": (friend,)}})
@@ -301,7 +301,7 @@ def test_updates_go_to_actors_born_as_guests_alone(bench: Any, node: Any, grants
     assert desk.audit(sent={target: desk.message(None, update)}) == 0, "that was sent before, by whomever"
 
 
-def test_tanks_are_paid_once_for_each_birth(bench: Any) -> None:
+def test_tank_is_paid_once_per_birth(bench: Any) -> None:
     desk = Desk(bench, {"spawn": "wasm", "tank": 10})
     rich, poor = desk.child({"tank": 1_000}), desk.child({"tank": 1})
     none = desk.child()

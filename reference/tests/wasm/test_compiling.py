@@ -38,7 +38,7 @@ _SHAPES = ["100 loops", "1000 loops", "one loop", "branches", "branches over loc
 
 
 @pytest.mark.parametrize("shape", _SHAPES)
-def test_what_takes_the_optimising_compiler_long_is_compiled_in_one_pass(wat: Callable[..., bytes], shape: str) -> None:
+def test_slow_modules_are_compiled_in_one_pass(wat: Callable[..., bytes], shape: str) -> None:
     data = {
         "100 loops": lambda: _nest(100, 1_000, wat),
         "1000 loops": lambda: _nest(1_000, 10, wat),
@@ -94,7 +94,7 @@ for line in sys.stdin:
 
 @pytest.mark.parametrize("is_steady", ["0", "1"])
 @pytest.mark.parametrize("limit_ms", ["0", "10000"])
-def test_settings_and_deep_stacks_end_no_process(wat: Callable[..., bytes], is_steady: str, limit_ms: str) -> None:
+def test_deep_stacks_do_not_end_the_process(wat: Callable[..., bytes], is_steady: str, limit_ms: str) -> None:
     """In a process of its own, whose end would be seen."""
     lines = "\n".join(data.hex() for data in [wat(_DEEP), *_deep_bodies(wat)])
     command = [sys.executable, "-c", _SCRIPT, limit_ms, is_steady]
@@ -102,9 +102,7 @@ def test_settings_and_deep_stacks_end_no_process(wat: Callable[..., bytes], is_s
     assert run.stdout.split() == ["failed:trap:stack-overflow"] * 4
 
 
-def test_code_that_takes_more_stack_than_its_units_is_run_as_it_was_written(
-    bench: Any, wat: Callable[..., bytes]
-) -> None:
+def test_code_with_large_frames_runs_unoptimised(bench: Any, wat: Callable[..., bytes]) -> None:
     module = _deep_bodies(wat)[0]
     assert bench.born(bench.core(module, {"fuel": 10**9})) == "failed:trap:stack-overflow"
 
@@ -132,7 +130,7 @@ def _deep_bodies(wat: Callable[..., bytes]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("is_steady", [False, True])
-def test_a_run_has_its_time(wat: Callable[..., bytes], is_steady: bool) -> None:
+def test_run_times_out(wat: Callable[..., bytes], is_steady: bool) -> None:
     engine = WasmEngine(limit_ms=100, is_steady=is_steady)
     endless, quick = wat("(loop (br 0)) unreachable"), wat("(i32.const 7)")
     for data in (endless, quick) * 2:
@@ -148,7 +146,7 @@ def test_a_run_has_its_time(wat: Callable[..., bytes], is_steady: bool) -> None:
         assert 0.1 <= time.monotonic() - begin < 10
     deadline = time.monotonic() + 10
     while any(thread.name == "ticks" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline, "the clock stops when nobody needs it"
+        assert time.monotonic() < deadline, "the clock stops when it is not needed"
         time.sleep(0.01)
 
 

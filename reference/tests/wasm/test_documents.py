@@ -37,12 +37,12 @@ def _manifest(**members: Any) -> Manifest:
 
 
 @given(_ITEMS)
-def test_items_are_written_as_another_codec_writes_them(item: Any) -> None:
+def test_items_equal_those_of_another_codec(item: Any) -> None:
     assert encode_item(item) == cbor2.dumps(item, canonical=True)
 
 
 @given(st.binary(max_size=12))
-def test_what_is_read_is_what_would_be_written(data: bytes) -> None:
+def test_decoded_documents_encode_to_themselves(data: bytes) -> None:
     try:
         item = decode_item(data)
     except Refusal:
@@ -68,7 +68,7 @@ def test_what_is_read_is_what_would_be_written(data: bytes) -> None:
         "81" * 9 + "00",
     ],
 )
-def test_other_items_are_refused(text: str) -> None:
+def test_other_items_are_rejected(text: str) -> None:
     with pytest.raises(Refusal):
         decode_item(bytes.fromhex(text))
 
@@ -106,13 +106,13 @@ def test_a_manifest_is_read() -> None:
         {"other": 1},
     ],
 )
-def test_what_is_no_manifest_is_refused(members: dict[str, Any]) -> None:
+def test_invalid_manifests_are_rejected(members: dict[str, Any]) -> None:
     with pytest.raises(Rejected) as caught:
         _manifest(**members)
     assert caught.value.code == "unresolved:manifest"
 
 
-def test_the_place_of_a_document_holds_nothing_else() -> None:
+def test_document_blob_has_no_other_content() -> None:
     good = encode_item({"v": 1})
     mounts = encode_item({"v": 1, "mounts": {"é": "ro"}})
     for value in (
@@ -136,7 +136,7 @@ def test_the_place_of_a_document_holds_nothing_else() -> None:
         GuestState(pages=0, globals=(2**64 - 1, 0), random=(bytes(32), 7), clock=0, call="wit"),
     ],
 )
-def test_a_state_comes_back(state: GuestState) -> None:
+def test_states_round_trip(state: GuestState) -> None:
     assert read_state(state_blob(state)) == state
 
 
@@ -159,7 +159,7 @@ def test_the_state_of_the_counter_after_three_steps() -> None:
         {"used": 0, "clock": 2**63},
     ],
 )
-def test_what_is_no_state_is_refused(members: dict[str, Any]) -> None:
+def test_invalid_states_are_rejected(members: dict[str, Any]) -> None:
     with pytest.raises(Rejected) as caught:
         read_state(Blob(_CT, cbor2.dumps({"v": 1} | members, canonical=True)))
     assert caught.value.code == "unresolved:image"

@@ -14,7 +14,7 @@ from gritstone.wasm.engine import Instance, WasmEngine, trap
 
 
 class Host:
-    """Answer ``attempt`` as it was told."""
+    """Return the configured answer to ``attempt``."""
 
     def __init__(self, answer: int | BaseException) -> None:
         self.answer = answer
@@ -41,7 +41,7 @@ def _code(engine: WasmEngine, data: bytes, answer: int | BaseException) -> objec
         return refusal.code
 
 
-def test_threads_do_not_take_each_others_ends(engine: WasmEngine, wat: Callable[..., bytes]) -> None:
+def test_threads_keep_their_own_results(engine: WasmEngine, wat: Callable[..., bytes]) -> None:
     data = wat(_ASKING)
     wanted: list[tuple[int | BaseException, object]] = [
         (1, 1),
@@ -54,7 +54,7 @@ def test_threads_do_not_take_each_others_ends(engine: WasmEngine, wat: Callable[
     assert found == [code for _, code in wanted]
 
 
-def test_trouble_of_the_host_goes_through_as_it_is(engine: WasmEngine, wat: Callable[..., bytes]) -> None:
+def test_host_exceptions_pass_unchanged(engine: WasmEngine, wat: Callable[..., bytes]) -> None:
     data = wat(_ASKING)
     lost = Missing("lost", rule="wit.query.answers")
     instance = engine.instantiate(engine.prepare(data, data, "wit", 1), Host(lost))
@@ -64,7 +64,7 @@ def test_trouble_of_the_host_goes_through_as_it_is(engine: WasmEngine, wat: Call
     assert caught.value is lost
 
 
-def test_a_host_charge_that_finds_too_little_spends_all(engine: WasmEngine, wat: Callable[..., bytes]) -> None:
+def test_unaffordable_charge_spends_all_fuel(engine: WasmEngine, wat: Callable[..., bytes]) -> None:
     data = wat(_ASKING)
     instance = engine.instantiate(engine.prepare(data, data, "wit", 1), Host(1))
     instance.fuel = 22
@@ -73,7 +73,7 @@ def test_a_host_charge_that_finds_too_little_spends_all(engine: WasmEngine, wat:
     assert (caught.value.code, instance.fuel) == ("exhausted:fuel", 0)
 
 
-def test_names_decide_nothing(engine: WasmEngine, wat: Callable[..., bytes]) -> None:
+def test_export_names_do_not_affect_the_result(engine: WasmEngine, wat: Callable[..., bytes]) -> None:
     data = wat('(module (func $out_of_fuel (export "all fuel consumed") unreachable) (func (export "wit") (result i32)'
                "call $out_of_fuel i32.const 0))")  # fmt: skip
     assert _code(engine, data, 1) == "failed:trap:unreachable"
@@ -89,7 +89,7 @@ def test_a_module_is_compiled_once(engine: WasmEngine, wat: Callable[..., bytes]
         assert caught.value.code == "unresolved:export"
 
 
-def test_counts_that_are_stated_take_no_memory() -> None:
+def test_stated_counts_allocate_no_memory() -> None:
     script = """
 import resource
 from gritstone.wasm.admission import admit_module

@@ -78,7 +78,7 @@ def test_spawn_admits_a_module_once(counter: bytes, monkeypatch: pytest.MonkeyPa
     assert admitted == ["wit"]
 
 
-def test_objects_that_a_step_does_not_lead_to_are_not_stored(guest: Callable[..., bytes]) -> None:
+def test_unreachable_objects_of_a_step_are_not_stored(guest: Callable[..., bytes]) -> None:
     make = """(loop
       (i32.store (i32.const 3000) (i32.add (i32.load (i32.const 3000)) (i32.const 1)))
       (drop (call $blob (i32.const 3000) (i32.const 4) (i32.const 0) (i32.const 0) (i32.const 3040)))
@@ -90,7 +90,7 @@ def test_objects_that_a_step_does_not_lead_to_are_not_stored(guest: Callable[...
     assert execution.sandbox.store.prune() < 10, "not one of 500"
 
 
-def test_nothing_is_kept_if_nobody_wants_it(counter: bytes) -> None:
+def test_execution_without_a_store_keeps_nothing(counter: bytes) -> None:
     execution = spawn(counter, Environment(persistent=False))
     assert execution.run().fuel_spent is None
     assert execution.read("count") == bytes((1, 0, 0, 0))
@@ -141,7 +141,7 @@ def test_a_store_of_ones_own(tmp_path: Path, counter: bytes, name: str) -> None:
     engine.close()
 
 
-def test_somebody_else_moves_it(counter: bytes) -> None:
+def test_foreign_move_is_detected(counter: bytes) -> None:
     sandbox = Sandbox()
     execution = spawn(counter, sandbox=sandbox)
     name, head = f"heads/{execution.actor.hex()}", sandbox.head(execution.actor)
@@ -158,7 +158,7 @@ def test_somebody_else_moves_it(counter: bytes) -> None:
     assert caught.value.code == "conflict"
 
 
-def test_somebody_prunes_the_store(counter: bytes) -> None:
+def test_foreign_prune_is_survived(counter: bytes) -> None:
     class Hasty(Sandbox):
         wanted = False
 
@@ -265,7 +265,7 @@ def test_seeds(guest: Callable[..., bytes]) -> None:
 # --- fuel ------------------------------------------------------------------------------------------------
 
 
-def test_out_of_fuel_and_on(counter: bytes) -> None:
+def test_execution_continues_after_refuelling(counter: bytes) -> None:
     execution = spawn(counter, Environment(max_fuel=3_820))
     before = execution.snapshot_id
     for _ in range(2):
@@ -304,7 +304,7 @@ def test_a_checkpoint_before_the_first_step(counter: bytes) -> None:
     assert execution.read("count") == bytes((1, 0, 0, 0))
 
 
-def test_one_message_of_several_that_suffices(counter: bytes) -> None:
+def test_one_of_several_messages_suffices(counter: bytes) -> None:
     execution = spawn(counter, Environment(max_fuel=3_820, on_timeout="checkpoint"))
     for content in (b"one", b"two"):
         execution.run(content)
@@ -339,7 +339,7 @@ def test_a_text_and_its_evaluator(guest: Callable[..., bytes]) -> None:
         {"mounts": {"/a": ".", "a": "."}},
     ],
 )
-def test_environments_that_are_none(values: Any) -> None:
+def test_invalid_environments_are_rejected(values: Any) -> None:
     with pytest.raises(ValueError, match=next(iter(values)).removesuffix("s")):
         Environment(**values)
 

@@ -39,7 +39,7 @@ class Stage:
         return self.put(Tree(entries))
 
     def step(self, wit: bytes = b"wasm:code/x.wasm", **more: ObjectId) -> ObjectId:
-        """Put a step whose core has these entries besides its node."""
+        """Put a step whose core has these entries in addition to its node."""
         core = self.tree(wit=self.blob(wit), other=self.blob(b"o"), **more)
         return self.put(Step(None, core, None, None, core))
 
@@ -218,7 +218,7 @@ def test_a_fork_has_no_fuel(bench: Any, counter: bytes) -> None:
 
 
 @pytest.mark.parametrize("taken", [0, 1, 2, 3, 400, 1_000_000])
-def test_a_free_number_is_found_in_few_tries_after_a_restart_and_in_one_then(taken: int) -> None:
+def test_free_fork_number_is_found_in_few_tries(taken: int) -> None:
     tries: list[int] = []
 
     def is_taken(number: int) -> bool:
@@ -245,7 +245,7 @@ def test_numbers_may_have_gaps_and_end() -> None:
         Numbers().take(b"step", lambda number: True)
 
 
-def test_what_is_remembered_of_numbers_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_of_fork_numbers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gritstone.wasm.forks._KEPT_NUMBERS", 2)
     numbers = Numbers()
     for origin in (b"1", b"2", b"1", b"3"):

@@ -38,7 +38,7 @@ class House:
         return self.put(Mailbox(mail)) if mail else None
 
     def place(self, name: str, inbox: Mail | None = None, outbox: Mail | None = None) -> ObjectId:
-        """Give an actor a head; gives that."""
+        """Set the head of an actor, and return it."""
         actor = self.actor(name)
         head = self.put(Step(None, actor, self.mailbox(inbox or {}), self.mailbox(outbox or {}), actor))
         self.store.update_references([Change(f"heads/{actor.hex()}", None, head)])

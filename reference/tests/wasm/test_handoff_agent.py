@@ -48,7 +48,7 @@ class House:
             self.loop.run_until_complete(self.runtime.run())
 
     def talk(self, actor: ObjectId) -> None:
-        """Let the actor send something to the agent, which acknowledges it."""
+        """Make the actor send a message to the agent, which acknowledges it."""
         say = {"program": self.put(Blob({}, b"S\0q\0\1")), "00": self.runtime.agent, "01": self.put(Blob({}, b"said"))}
         self.tell(actor, self.put(Tree(say)))
         ((sender, message),) = self.runtime.mail()

@@ -42,7 +42,7 @@ _BUDGET = 10**9
 
 
 def _nobody(actor: ObjectId, name: str, args: bytes) -> ObjectId | None:
-    raise Rejected("nobody answers", rule="wit.query.answers")
+    raise Rejected("no code answers", rule="wit.query.answers")
 
 
 @pytest.fixture
@@ -291,7 +291,7 @@ def test_mail_is_put_and_removed(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("text", [b"a", b"a\0", b"a\0b", b"a\0b\0a\0c\0", b"\0b\0", b"a b\0c\0", b"a\0\n\0"])
-def test_what_is_no_header_list_is_invalid(desk: Desk, text: bytes) -> None:
+def test_invalid_header_lists_are_rejected(desk: Desk, text: bytes) -> None:
     assert desk.ask("blob", b"", 0, text, len(text), 0) == INVALID
     assert desk.ask("message", b"\1" * 32, text, len(text), b"\1" * 32, 0) == INVALID
 
@@ -365,7 +365,7 @@ def test_a_range_does_not_wrap(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("name", ["random", "clock", "attempt", "query", "wait"])
-def test_what_is_not_granted_is_denied(desk: Desk, name: str) -> None:
+def test_ungranted_functions_are_denied(desk: Desk, name: str) -> None:
     arguments: Mapping[str, tuple[int, ...]] = {"random": (0, 1), "query": (0, 0, 0, 0, 0)}
     before = desk.instance.fuel
     with pytest.raises(Rejected) as caught:
@@ -429,7 +429,7 @@ def test_queries_are_asked(desk: Desk) -> None:
     assert desk.ask("query", actor, b"q", 1, actor, 0) == KIND
 
 
-def test_what_was_erased_is_a_blob(desk: Desk, format_: Format) -> None:
+def test_erased_object_counts_as_a_blob(desk: Desk, format_: Format) -> None:
     store = Store.open(MemoryEngine(), format_)
     blob = store.put(format_.encode(Blob({}, b"x"), store.limits))
     store.erase(blob)

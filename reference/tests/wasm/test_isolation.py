@@ -74,7 +74,7 @@ def spinning(later: Callable[[str], bytes]) -> bytes:
 
 
 def _life(module: bytes, format_: Format, guests: Guests) -> Iterator[Any]:
-    """Say what comes of some messages."""
+    """Return the results of some messages."""
     env = Environment(mounts={"/work": None}, network_egress=True, max_fuel=3_000_000, seed=7, on_timeout="checkpoint")
     sandbox = Sandbox(Store.open(MemoryEngine(), format_), guests)
     try:
@@ -94,7 +94,7 @@ def _life(module: bytes, format_: Format, guests: Guests) -> Iterator[Any]:
 
 @pytest.mark.parametrize("path", GUESTS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_all_is_the_same(path: Path, name: str, isolated: Isolated) -> None:
+def test_isolated_results_equal_plain_results(path: Path, name: str, isolated: Isolated) -> None:
     here = list(_life(path.read_bytes(), FORMATS[name], Guests()))
     assert list(_life(path.read_bytes(), FORMATS[name], isolated)) == here
 
@@ -179,7 +179,7 @@ def test_a_process_that_dies_between_calls(counter: bytes) -> None:
     assert _only(guests) is not process
 
 
-def test_a_guest_that_eats_memory(later: Callable[[str], bytes], counter: bytes) -> None:
+def test_guest_with_growing_memory_is_stopped(later: Callable[[str], bytes], counter: bytes) -> None:
     sandbox = Sandbox(guests=Isolated(memory_mb=384))
     _abandoned(spawn(later(_HOARD), Environment(max_fuel=MOST_FUEL, persistent=False), sandbox=sandbox))
     assert spawn(counter, sandbox=sandbox).run().outcome == "step"
@@ -187,7 +187,7 @@ def test_a_guest_that_eats_memory(later: Callable[[str], bytes], counter: bytes)
 
 @pytest.mark.parametrize("body", [_GROW, ""], ids=["asks", "does not ask"])
 def test_a_guest_that_may_have_more_than_there_is(wat: Callable[..., bytes], body: str, counter: bytes) -> None:
-    # It is told -1 where it is told a number elsewhere, so no run of it counts, whatever it did.
+    # It receives -1 instead of a number, so none of its runs counts.
     sandbox = Sandbox(guests=Isolated(memory_mb=384, most_pages=65_536))
     module = wat(_FIRST_OR.replace(_IS_LATER, "(i32.const 1)") % body)
     with pytest.raises(Abandoned):
@@ -209,7 +209,7 @@ def test_more_memory_than_there_will_be(counter: bytes) -> None:
     assert caught.value.code == "exhausted:host"
 
 
-def test_a_loop_without_end(spinning: bytes, counter: bytes) -> None:
+def test_endless_loop_is_stopped(spinning: bytes, counter: bytes) -> None:
     guests = Isolated(wall_s=2)
     sandbox = Sandbox(guests=guests)
     execution = spawn(spinning, Environment(max_fuel=MOST_FUEL), sandbox=sandbox)
@@ -277,7 +277,7 @@ def test_the_process_ends_with_the_host(spinning: bytes, tmp_path: Path) -> None
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except FileNotFoundError:
             return
-        if state == "Z":  # ended, and nobody has asked for it yet
+        if state == "Z":  # ended, and not yet waited for
             return
         time.sleep(0.05)
     pytest.fail("it is still there")
@@ -337,7 +337,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_process_that_says_what_nobody_understands(counter: bytes, lie: str) -> None:
+def test_process_with_unreadable_output_is_an_error(counter: bytes, lie: str) -> None:
     guests = Isolated()
     execution = spawn(counter, sandbox=Sandbox(guests=guests))
     liar: Any = _Liar(LIES[lie])
@@ -409,6 +409,6 @@ def test_a_process_that_skips_the_audit(counter: bytes) -> None:
     assert _lied(execution, _says("made", _forged(execution, _touch("note")))) == "host"
 
 
-def test_a_process_that_makes_a_step_that_is_none(counter: bytes) -> None:
+def test_process_with_an_invalid_step_is_rejected(counter: bytes) -> None:
     execution = spawn(counter, sandbox=Sandbox(guests=Isolated()))
     assert _lied(execution, _says("draft", (bytes(32), []))) == "illegal-step"

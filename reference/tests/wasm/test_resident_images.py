@@ -89,7 +89,7 @@ def _orders(writes: list[tuple[int, int]]) -> bytes:
 
 
 class Life:
-    """Be one actor that is run in one memory of objects, so that its images may stay."""
+    """One actor that runs with one memory of objects, so that its images can stay."""
 
     def __init__(self, bench: Any, actor: bytes) -> None:
         self.bench = bench
@@ -112,7 +112,7 @@ def _end(life: Life, head: Any, message: bytes) -> bytes | str | None:
         life.bench.keep(stop.value.workspace)
         found: bytes = stop.value.position.step_id
         return found
-    raise AssertionError("nobody is asked")
+    raise AssertionError("unexpected query")
 
 
 @pytest.fixture(scope="module")
@@ -263,7 +263,7 @@ def test_kept_images_have_a_bound(monkeypatch: pytest.MonkeyPatch, bound: str, m
     assert residents.size_bytes == 3 * PAGE_BYTES
 
 
-def test_images_that_were_left_are_kept_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_unused_images_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gritstone.optional.resident_images._KEPT_LEFT", 2)
     residents, age = ResidentImages(), object()
     keys = [(age, bytes((number,)), 1) for number in range(5)]
@@ -276,7 +276,7 @@ def test_images_that_were_left_are_kept_up_to_a_number(monkeypatch: pytest.Monke
     assert residents.size_bytes == (1 + 2 + 3 + 4) * PAGE_BYTES, "the file counts once, the pages that differ each time"
 
 
-def test_an_image_of_which_many_pages_differ_gets_a_file_of_its_own(
+def test_image_with_many_changed_pages_gets_its_own_file(
     make_bench: Callable[..., Any], writer: bytes, residents: ResidentImages
 ) -> None:
     bench = make_bench(CBOR_BLAKE3)

@@ -78,10 +78,10 @@ def test_another_format() -> None:
     for format_ in FORMATS.values():
         bundle = bundle_of(Store.open(MemoryEngine(), format_))
         signatures.add(sign_bundle(BytesIO(bundle), SECRET))
-    assert len(signatures) == 2, "the format alone tells two empty bundles apart"
+    assert len(signatures) == 2, "only the format distinguishes two empty bundles"
 
 
-def test_every_byte_of_the_signature(bundle: bytes) -> None:
+def test_every_changed_signature_byte_is_rejected(bundle: bytes) -> None:
     signature = sign_bundle(BytesIO(bundle), SECRET)
     for at in range(len(signature)):
         broken = bytearray(signature)
@@ -98,7 +98,7 @@ def test_only_one_form(bundle: bytes, change: tuple[bytes, bytes]) -> None:
     assert not accepts(bundle, signature.replace(key, key.upper()))
 
 
-def test_only_trusted_keys(bundle: bytes) -> None:
+def test_untrusted_keys_are_rejected(bundle: bytes) -> None:
     other = bytes(range(1, 33))
     signature = sign_bundle(BytesIO(bundle), other)
     assert not accepts(bundle, signature)
@@ -107,7 +107,7 @@ def test_only_trusted_keys(bundle: bytes) -> None:
         verify_bundle(BytesIO(bundle), signature, [])
 
 
-def test_bundles_that_are_none(bundle: bytes) -> None:
+def test_invalid_bundles_are_rejected(bundle: bytes) -> None:
     signature = sign_bundle(BytesIO(bundle), SECRET)
     for broken in (b"", bundle[:-1], b"gritstone bundle 2" + bundle[18:]):
         with pytest.raises(Malformed):

@@ -1,4 +1,4 @@
-"""Transitions of Wasm actors: order of defects, host nodes, images, updates, queries, and whose creator somebody is."""
+"""Transitions of Wasm actors: order of defects, host nodes, images, updates, queries, and creators."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_another_module_is_a_fresh_start(bench: Any, wat: Callable[..., bytes]) 
     assert state.used > bench.state(core, second).used
 
 
-def test_what_is_not_granted_any_more_is_removed(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_revoked_grants_are_removed(bench: Any, wat: Callable[..., bytes]) -> None:
     data = guest(wat, _COUNT)
     core, _, second = seconds(bench, bench.core(data, {"image": True}))
     assert bench.wasm_of(core, second).keys() == {"manifest", "state", "module", "memory"}
@@ -205,7 +205,7 @@ def test_what_is_not_granted_any_more_is_removed(bench: Any, wat: Callable[..., 
     assert bench.state(core, third).used > bench.state(core, second).used
 
 
-def test_a_suspended_call_of_a_host_that_never_suspends(bench: Any, wat: Callable[..., bytes], quiescent: Any) -> None:
+def test_foreign_suspended_call_is_rejected(bench: Any, wat: Callable[..., bytes], quiescent: Any) -> None:
     bench.laws = quiescent
     data = (
         '(module (import "grit" "wait" (func (result i32))) (global (export "grit_wait_area") i32 (i32.const 0))'
@@ -289,7 +289,7 @@ def test_how_a_call_ends(bench: Any, wat: Callable[..., bytes], body: str, outco
     assert bench.born(bench.core(data)) == (outcome or "failed")
 
 
-def test_a_call_that_failed_leaves_nothing_to_the_next(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_failed_call_leaves_no_state(bench: Any, wat: Callable[..., bytes]) -> None:
     body = _COUNT + "(if (i32.eq (i32.load (i32.const 1024)) (call $attempt)) (then unreachable))"
     core = bench.core(guest(wat, body), {"image": True, "attempt": True})
     message = (bench.sender, bench.message(None, core))
@@ -298,7 +298,7 @@ def test_a_call_that_failed_leaves_nothing_to_the_next(bench: Any, wat: Callable
     assert number(bench, core, first) == 1
 
 
-def test_a_query_that_is_asked_in_a_transition_is_answered_on_a_thread(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_query_in_a_transition_runs_on_a_thread(bench: Any, wat: Callable[..., bytes]) -> None:
     body = """(drop (call $input (i32.const 0) (i32.const 300)))
       (drop (call $blob (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 340)))
       (i32.store (i32.const 1024) (call $query (i32.const 300) (i32.const 0) (i32.const 1) (i32.const 340)
@@ -342,7 +342,7 @@ def test_updates_of_strangers(bench: Any, wat: Callable[..., bytes], way: str) -
         assert stranger in bench.position(core, after).inbox
 
 
-def test_a_named_creator_takes_the_place_of_the_sender(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_named_creator_replaces_the_sender(bench: Any, wat: Callable[..., bytes]) -> None:
     other = bench.nested({"name": b"other"})
     core = bench.core(guest(wat, "nop"), {}, wasm={"creator": (other,)})
     first = bench.born(core)
@@ -395,7 +395,7 @@ def test_module_paths_of_a_frozen_core(bench: Any, wat: Callable[..., bytes]) ->
         assert (bench.core_of(core, after) != bench.core_of(core, first)) is takes
 
 
-def test_a_core_that_is_frozen_whole_takes_no_host_nodes(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_fully_frozen_core_accepts_no_host_nodes(bench: Any, wat: Callable[..., bytes]) -> None:
     data = wat(
         f"""(module {_IMPORTS} (memory 1) (func (export "wit") (result i32)
           (drop (call $input (i32.const 0) (i32.const 32)))
@@ -423,12 +423,12 @@ def test_the_first_step_of_a_fork_runs_nothing(bench: Any, wat: Callable[..., by
     assert bench.tell(core, first) == "unresolved:node"
 
 
-def test_other_actors_may_have_anything_at_fork(bench: Any) -> None:
+def test_other_actors_may_use_the_fork_entry(bench: Any) -> None:
     core = bench.nested({"wit": b"external:absent/x", "wasm": {"fork": b""}})
     assert bench.born(core) == "unresolved"
 
 
-def test_an_erased_blob_stays_erased_when_a_guest_makes_it_again(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_erased_blob_made_again_stays_erased(bench: Any, wat: Callable[..., bytes]) -> None:
     body = """(drop (call $blob (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 300)))
       (i32.store (i32.const 1024) (call $read (i32.const 300) (i32.const 0) (i32.const 340) (i32.const 8)))"""
     core = bench.core(guest(wat, body))

@@ -90,7 +90,7 @@ def _codes(draw: st.DrawFn) -> bytes:
 
 @settings(max_examples=1500)
 @given(_codes())
-def test_bodies_are_judged_as_the_engine_judges_them(judge: Callable[[bytes], bool], code: bytes) -> None:
+def test_validation_agrees_with_the_engine(judge: Callable[[bytes], bool], code: bytes) -> None:
     data = _module(code)
     try:
         _height(data)
@@ -113,7 +113,7 @@ def test_bodies_are_judged_as_the_engine_judges_them(judge: Callable[[bytes], bo
         ("i32.const 9 i32.const 9 i32.const 1 if (param i32 i32) (result i32) i32.add else drop end", 3),
     ],
 )
-def test_the_height_is_that_of_live_operands(wat: Callable[..., bytes], text: str, height: int) -> None:
+def test_stack_height_counts_live_operands(wat: Callable[..., bytes], text: str, height: int) -> None:
     assert _height(wat(text)) == height
 
 
@@ -133,13 +133,13 @@ def test_nesting_and_labels_are_counted(wat: Callable[..., bytes]) -> None:
         "i32.const 0 i32.atomic.load drop i32.const 0",
     ],
 )
-def test_what_the_language_has_not_is_refused(wat: Callable[..., bytes], text: str) -> None:
+def test_foreign_features_are_rejected(wat: Callable[..., bytes], text: str) -> None:
     data = wat(text, head='(memory 1) (table 1 funcref) (data "a") (elem func)')
     with pytest.raises(Refusal):
         _height(data)
 
 
-def test_many_locals_take_no_memory(judge: Callable[[bytes], bool]) -> None:
+def test_many_locals_allocate_no_memory(judge: Callable[[bytes], bool]) -> None:
     body = bytes.fromhex("01ffffffff0f7f" + "20feffffff0f" + "0b")
     data = MAGIC + _section(1, b"\x60\0\1\x7f") + _section(3, b"\0") + _section(10, unsigned(len(body)) + body)
     assert _height(data) == 1

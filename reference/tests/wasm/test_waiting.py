@@ -217,7 +217,7 @@ def test_a_host_that_suspends_nothing(bench: Any, waiter: Callable[[int], bytes]
 
 
 def suspending(after: str = "", before: str = "") -> str:
-    """Give an entry that does something after its ``wait`` returned because it is to unwind, or before it."""
+    """Return an entry that acts after its ``wait`` returned because it is to unwind, or before it."""
     return f'(func (export "wit") (result i32) {before} (call $make) (drop (call $wait)) {after} (i32.const 0))'
 
 

@@ -18,14 +18,14 @@ from gritstone.wit.workspace import Workspace
 
 @dataclass
 class Bench:
-    """Hold a store, and play the runtime by hand."""
+    """A store and the runtime, driven by hand."""
 
     store: Store
     laws: Laws = field(default_factory=lambda: Laws(External(PUPPETS)))
 
     @property
     def objects(self) -> Objects:
-        """Read the store anew."""
+        """Read the store again."""
         return Objects(self.store.format, self.store.limits, self.store.get)
 
     @property
@@ -62,7 +62,7 @@ class Bench:
 
     @property
     def outside(self) -> ObjectId:
-        """Give an id that sends."""
+        """Return the id of a sender."""
         return self.tree(name=self.blob(b"test", ct="s"))
 
     def position(self, step: ObjectId, actor: ObjectId) -> Position:
@@ -90,14 +90,14 @@ class Bench:
     def born(
         self, name: str = "a", wit: bytes = b"external:puppet/1", **entries: ObjectId
     ) -> tuple[ObjectId, ObjectId]:
-        """Make an actor; gives its id and first step. Its genesis message came from ``outside``."""
+        """Make an actor; return its id and first step. Its genesis message is from ``outside``."""
         actor = self.core(name, wit, **entries)
         head = self.step(actor, None, [(self.outside, self.message(actor, mt="genesis"))])
         assert head is not None
         return actor, head
 
     def tell(self, actor: ObjectId, head: ObjectId, program: bytes, attempt: int = 1, **operands: ObjectId) -> ObjectId:
-        """Let an actor run a program that is queued behind what it read from ``outside``."""
+        """Make an actor run a program that is queued behind what it read from ``outside``."""
         previous = self.position(head, actor).inbox[self.outside]
         message = self.message(self.program(program, **operands), previous)
         step = self.step(actor, head, [(self.outside, message)], attempt)
@@ -110,5 +110,5 @@ class Bench:
 
 @pytest.fixture
 def bench(format_: Format) -> Bench:
-    """Give a bench for each format."""
+    """Return a bench for each format."""
     return Bench(Store.open(MemoryEngine(), format_, limits=Limits(tree_depth=1_100, object_bytes=1_048_576)))

@@ -81,7 +81,7 @@ def asked(bench: Any, position: Any, name: str, args: bytes = b"") -> Any:
     return None if found is None else workspace.load(found)
 
 
-def test_greetings(bench: Any) -> None:
+def test_greetings_actor_keeps_and_returns_greetings(bench: Any) -> None:
     position = told(bench, greetings, bench.blob(b"hello"), "greeting")
     assert bench.objects.load(position.core["my_greetings"]) == Tree({"5.txt": bench.blob(b"hello", ct="s")})
     assert asked(bench, position, "count").data == b'{"count":1}'
@@ -95,7 +95,7 @@ def test_greetings(bench: Any) -> None:
     assert wut["queries"]["count"] == {"args": "blob", "returns": "blob"}
 
 
-def test_chat(bench: Any) -> None:
+def test_chat_actor_replies_to_the_sender(bench: Any) -> None:
     one = bench.blob(json.dumps({"from_name": "user", "text": "hi"}).encode())
     position = told(bench, chat, bench.tree(**{"1": one}), "new_user_message")
     reply = bench.objects.load(position.outbox[bench.outside])
@@ -106,12 +106,12 @@ def test_chat(bench: Any) -> None:
     assert caught.value.code == "failed"
 
 
-def test_a_message_without_handler_is_read(bench: Any) -> None:
+def test_message_without_handler_is_read(bench: Any) -> None:
     position = told(bench, greetings, bench.blob(b"x"), "other")
     assert position.step.core == position.step.actor
 
 
-def test_what_handlers_get(bench: Any) -> None:
+def test_handlers_receive_value_and_context(bench: Any) -> None:
     app = Wit()
     seen: dict[str, Any] = {}
 
@@ -148,7 +148,7 @@ def with_hints(handler: Any, **hints: Any) -> Any:
     return handler
 
 
-def test_controls(bench: Any) -> None:
+def test_control_messages_call_their_handlers(bench: Any) -> None:
     app = Wit()
     app.genesis(with_hints(lambda core: core.makeb_path("born").set_as_str("yes"), core=Core))
     app.cleanup(with_hints(lambda core: core.remove("born"), core=Core))
@@ -169,7 +169,7 @@ def test_controls(bench: Any) -> None:
     assert "born" not in cut.core
 
 
-def test_an_update_without_handler_is_merged(bench: Any) -> None:
+def test_update_without_handler_is_merged(bench: Any) -> None:
     app = Wit()
     bench.register("app", app.code)
     actor, head = bench.born("a", b"external:app")
@@ -179,7 +179,7 @@ def test_an_update_without_handler_is_merged(bench: Any) -> None:
     assert {"x", "wit_update", "wit"} <= set(core)
 
 
-def test_hold(bench: Any) -> None:
+def test_held_message_stays_unread(bench: Any) -> None:
     app = Wit()
 
     @app.message()
@@ -191,7 +191,7 @@ def test_hold(bench: Any) -> None:
     assert told(bench, app, bench.blob(b"x"), "", key=bench.blob(b"")).inbox
 
 
-def test_queries_get_bytes_and_context(bench: Any) -> None:
+def test_queries_receive_bytes_and_context(bench: Any) -> None:
     app = Wit()
 
     @app.query("raw")
@@ -212,7 +212,7 @@ def test_queries_get_bytes_and_context(bench: Any) -> None:
     assert asked(bench, position, "tree") == Tree(position.core)
 
 
-def test_values(bench: Any) -> None:
+def test_values_round_trip(bench: Any) -> None:
     workspace = bench.workspace
     root = bench.nested({"a": {"b": "1", "c": "2"}, "d": "3"})
     tree = TreeObject(workspace, root)
@@ -266,7 +266,7 @@ def test_code_in_the_core(bench: Any) -> None:
 @pytest.mark.parametrize(
     "node", ["/lib:none:app", "/lib:bad:app", "/lib:app:none", "/lib:app:number", "/none:app:app", "/lib:sub.none:x"]
 )
-def test_code_that_is_none(bench: Any, node: str) -> None:
+def test_invalid_code_fails(bench: Any, node: str) -> None:
     laws = Laws(Sources())
     files = {"app.py": "number = 1", "bad.py": "1 / 0", "sub": {"__init__.py": ""}}
     core = {"wit": bench.blob(node.encode()), "lib": bench.nested(files)}

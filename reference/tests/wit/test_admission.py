@@ -53,19 +53,19 @@ def case(bench: Any) -> Case:
     return Case(bench)
 
 
-def test_a_good_step(case: Case) -> None:
+def test_valid_step_is_admitted(case: Case) -> None:
     admitted = case.admit(case.good)
     assert admitted.position.inbox == {case.bench.outside: case.message}
     assert admitted.sent == []
 
 
-def test_actor_and_previous(case: Case) -> None:
+def test_actor_and_previous_must_match(case: Case) -> None:
     case.refused(replace(case.good, actor=case.friend), "wit.admit.actor")
     case.refused(replace(case.good, previous=None), "wit.admit.previous")
     case.refused(replace(case.good, previous=case.last.step.previous), "wit.admit.previous")
 
 
-def test_inbox(case: Case) -> None:
+def test_inbox_must_move_along_its_channels(case: Case) -> None:
     put, outside = case.bench.put, case.bench.outside
     unsent = put(Message(case.message, {}, case.bench.blob(b"x")))
     case.refused(replace(case.good, inbox=None), "wit.admit.inbox-keep")
@@ -76,7 +76,7 @@ def test_inbox(case: Case) -> None:
     case.refused(replace(case.good, inbox=put(both)), "wit.admit.inbox-proposed")
 
 
-def test_only_what_was_read_has_to_be_whole(bench: Any) -> None:
+def test_only_read_messages_need_a_closure(bench: Any) -> None:
     """A proposed message that a step leaves unread is not in its closure."""
     actor, head = bench.born("a")
     last = bench.position(head, actor)
@@ -95,7 +95,7 @@ def test_only_what_was_read_has_to_be_whole(bench: Any) -> None:
         assert caught.value.rule == "wit.admit.closed"
 
 
-def test_outbox(case: Case) -> None:
+def test_outbox_must_continue_its_channels(case: Case) -> None:
     put, friend = case.bench.put, case.friend
     tip = case.last.outbox[friend]
     older = case.bench.objects.load(tip).previous
@@ -116,7 +116,7 @@ def test_outbox(case: Case) -> None:
     assert case.admit(replace(case.good, outbox=None)).sent == [(friend, None)]
 
 
-def test_core(case: Case) -> None:
+def test_core_must_be_a_tree_with_wit(case: Case) -> None:
     put, core = case.bench.put, dict(case.last.core)
     case.refused(replace(case.good, core=case.bench.blob(b"")), "wit.admit.kind")
     case.refused(replace(case.good, core=b"z" * 32), "wit.admit.closed")
@@ -130,19 +130,19 @@ def test_core(case: Case) -> None:
     assert case.admit(replace(case.good, core=fine)).position.core["new"] == case.actor
 
 
-def test_results_that_are_no_step(case: Case) -> None:
+def test_results_other_than_steps_are_rejected(case: Case) -> None:
     case.refused(case.actor, "wit.admit.kind")
     case.refused(b"z" * 32, "wit.admit.closed")
 
 
-def test_tombstones_are_there(case: Case) -> None:
+def test_tombstones_count_as_present(case: Case) -> None:
     blob = case.bench.blob(b"secret")
     core = case.bench.put(Tree({**case.last.core, "new": blob}))
     case.bench.store.erase(blob)
     assert case.admit(replace(case.good, core=core))
 
 
-def test_nesting(case: Case) -> None:
+def test_trees_nested_too_deep_are_exhausted(case: Case) -> None:
     put, core, limit = case.bench.put, dict(case.last.core), case.bench.store.limits.tree_depth
     tree = core["k"]
     for _ in range(limit - 1):

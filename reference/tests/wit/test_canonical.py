@@ -21,13 +21,13 @@ values = st.recursive(
 
 
 @given(values)
-def test_as_the_rfc_has_it(value: Any) -> None:
+def test_examples_of_rfc_8785_are_encoded(value: Any) -> None:
     data = write_canonical(value)
     assert data == rfc8785.dumps(value)
     assert read_canonical(data) == value
 
 
-def test_order_of_code_units() -> None:
+def test_members_are_sorted_by_code_units() -> None:
     assert write_canonical({"\uffee": 1, "\U0001f600": 2}) == '{"\U0001f600":2,"\uffee":1}'.encode()
 
 
@@ -39,17 +39,17 @@ def test_order_of_code_units() -> None:
         *(b"[" * 65 + b"]" * 65, b"[" * 100_000, b'"\\u000A"'),
     ],
 )
-def test_other_spellings(data: bytes) -> None:
+def test_other_encodings_are_rejected(data: bytes) -> None:
     with pytest.raises(Invalid):
         read_canonical(data)
 
 
-def test_the_deepest() -> None:
+def test_nesting_limit_is_exact() -> None:
     data = b"[" * 64 + b"]" * 64
     assert write_canonical(read_canonical(data)) == data
 
 
 @pytest.mark.parametrize("value", [1.5, b"x", {1: 2}, 2**53, "\ud800", {"\ud800": 1}, object()])
-def test_no_values(value: Any) -> None:
+def test_values_outside_json_are_rejected(value: Any) -> None:
     with pytest.raises((Invalid, AttributeError)):
         write_canonical(value)

@@ -19,7 +19,7 @@ def chain(bench: Any, length: int, label: bytes = b"") -> list[bytes]:
     return made
 
 
-def test_every_cursor(bench: Any) -> None:
+def test_unread_returns_messages_after_any_cursor(bench: Any) -> None:
     load = bench.objects.load
     for length in range(6):
         made = chain(bench, length)
@@ -31,21 +31,21 @@ def test_every_cursor(bench: Any) -> None:
         assert unread(load, tip, b"c" * 32) == (made, bool(made))
 
 
-def test_a_signal_supersedes(bench: Any) -> None:
+def test_signal_supersedes_earlier_messages(bench: Any) -> None:
     load = bench.objects.load
     old, new = chain(bench, 2), chain(bench, 2, b"s")
     assert unread(load, new[1], old[0]) == (new, True)
     assert unread(load, new[1], new[0]) == (new[1:], False)
 
 
-def test_the_cursor_is_never_loaded(bench: Any) -> None:
+def test_cursor_is_never_loaded(bench: Any) -> None:
     message = bench.message(bench.blob(b"x"), b"c" * 32)
     assert unread(bench.objects.load, message, b"c" * 32) == ([message], False)
     with pytest.raises(Missing):
         unread(bench.objects.load, message, None)
 
 
-def test_refusals(bench: Any) -> None:
+def test_broken_channels_are_rejected(bench: Any) -> None:
     made = chain(bench, 5)
     with pytest.raises(Exhausted):
         unread(bench.objects.load, made[-1], None, 4)
@@ -54,7 +54,7 @@ def test_refusals(bench: Any) -> None:
         unread(bench.objects.load, bench.blob(b"no message"), None)
 
 
-def test_legal_changes(bench: Any) -> None:
+def test_legal_changes_are_accepted(bench: Any) -> None:
     trunk = chain(bench, 4)
     fork = [*trunk[:2], bench.message(bench.blob(b"fork"), trunk[1])]
     other = chain(bench, 2, b"other")
@@ -71,7 +71,7 @@ def test_legal_changes(bench: Any) -> None:
     assert root_of(bench.objects.load, roots, trunk[3]) == trunk[0]
 
 
-def test_the_walk_costs_what_is_new(bench: Any) -> None:
+def test_walk_reads_only_new_messages(bench: Any) -> None:
     made = chain(bench, 400)
     loaded: list[bytes] = []
     objects = bench.objects

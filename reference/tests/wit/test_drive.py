@@ -25,7 +25,7 @@ def play(*requests: Any) -> Any:
 
 
 class Clock:
-    """Be a clock that only sleeping moves."""
+    """A clock that only sleeping moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -37,7 +37,7 @@ class Clock:
         self.now += seconds
 
 
-def test_answers() -> None:
+def test_requests_are_answered() -> None:
     async def give(value: Any) -> Any:
         await asyncio.sleep(0)
         if isinstance(value, Exception):
@@ -50,7 +50,7 @@ def test_answers() -> None:
     assert clock.now == pytest.approx(0.07)
 
 
-def test_deadlines() -> None:
+def test_deadlines_time_out() -> None:
     clock = Clock()
     with pytest.raises(Exhausted) as caught:
         drive(play(Sleep(2_000)), clock.sleep, Deadline(clock, 50))

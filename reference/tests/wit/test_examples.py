@@ -36,7 +36,7 @@ def load(name: str) -> Any:
         ("chat", ["head_reply {'from_name': 'assistant', 'text': 'You said: Are you there?'}"]),
     ],
 )
-def test_programs(name: str, expected: list[str]) -> None:
+def test_example_programs_run(name: str, expected: list[str]) -> None:
     run = subprocess.run([sys.executable, EXAMPLES / f"{name}.py"], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines() == expected
     assert run.stderr == ""
@@ -67,7 +67,7 @@ def test_greetings_outlive_the_runtime(format_: Format, tmp_path: Path) -> None:
     assert asyncio.run(session("two")) == ["one", "two"]
 
 
-def test_code_in_a_core_is_updated_while_it_lives(format_: Format, tmp_path: Path) -> None:
+def test_code_in_a_core_can_be_updated(format_: Format, tmp_path: Path) -> None:
     greeting = load("greeting")
 
     async def session() -> list[str]:

@@ -53,7 +53,7 @@ def check(bench: Any, **steps: ObjectId | None) -> None:
         assert step.hex() == gold[name.replace("_", " ")], name
 
 
-def test_one_round(bench: Any) -> None:
+def test_one_round_matches_golden_ids(bench: Any) -> None:
     a, a1 = bench.born("a")
     b, b1 = bench.born("b")
     p1 = bench.program(bytes.fromhex("57016b000176"))
@@ -63,7 +63,7 @@ def test_one_round(bench: Any) -> None:
     check(bench, a1=a1, b1=b1, a2=a2, b2=b2)
 
 
-def test_every_plain_op(bench: Any) -> None:
+def test_every_plain_op_matches_golden_ids(bench: Any) -> None:
     a, a1 = bench.born("a")
     step = bench.tell(a, a1, EVERY_OP, **{"00": bench.core("b"), "01": bench.program(b"")})
     check(bench, every_op=step)
@@ -71,7 +71,7 @@ def test_every_plain_op(bench: Any) -> None:
     assert len(bench.position(step, a).outbox) == 3
 
 
-def test_a_handler(bench: Any) -> None:
+def test_handler_matches_golden_ids(bench: Any) -> None:
     a, a1 = bench.born("a")
     handler = bench.program(HANDLER, **{"00": bench.blob(b"op")})
     genesis = bench.position(a1, a).inbox[bench.outside]
@@ -82,13 +82,13 @@ def test_a_handler(bench: Any) -> None:
     check(bench, installs=installs, handles=handles, both=bench.step(a, a1, [(bench.outside, second)]))
 
 
-def test_merge(bench: Any) -> None:
+def test_merge_matches_golden_ids(bench: Any) -> None:
     core = bench.nested({"a": 1, "d": {"x": 2, "y": 3}, "e": {"z": 4}, "wit": "w"})
     update = bench.nested({"a": {"n": 5}, "d": {"y": 6}, "e": 7, "new": 8})
     check(bench, merge=merge(bench.workspace, core, update))
 
 
-def test_wut_and_openapi(bench: Any) -> None:
+def test_wut_and_openapi_match_golden_bytes(bench: Any) -> None:
     a, a1 = bench.born("a")
     workspace = Workspace(bench.objects)
     query = ask_position(bench.laws, workspace, bench.position(a1, a), "wut", b"")

@@ -33,13 +33,13 @@ from gritstone.wit import PUPPETS, External, Laws
         b"",
     ],
 )
-def test_unresolved(bench: Any, data: bytes) -> None:
+def test_unresolved_code_is_reported(bench: Any, data: bytes) -> None:
     with pytest.raises(Rejected) as caught:
         bench.laws.resolve(bench.workspace, {"wit": bench.blob(data)}, "wit")
     assert caught.value.code == "unresolved"
 
 
-def test_resolved_and_not(bench: Any) -> None:
+def test_external_names_resolve_if_registered(bench: Any) -> None:
     for name, code in PUPPETS.items():
         node = bench.blob(f"external:{name}".encode(), any="header")
         assert bench.laws.resolve(bench.workspace, {"wit": node}, "wit") is code
@@ -56,7 +56,7 @@ def test_external_rejects_names_that_are_never_registered(name: str) -> None:
         Laws(External({name: PUPPETS["puppet/1"]}))
 
 
-def test_the_first_law_with_the_form_decides(bench: Any) -> None:
+def test_first_law_with_the_form_decides(bench: Any) -> None:
     first, second = External({"a": PUPPETS["puppet/1"]}), External({"a": Held(), "b": Held()})
     laws = Laws(first, second)
     for name, wanted in (("a", first), ("b", second)):
@@ -65,7 +65,7 @@ def test_the_first_law_with_the_form_decides(bench: Any) -> None:
         assert laws.resolve(bench.workspace, core, "wit") is wanted.registered[name]
 
 
-def test_an_actor_without_a_law_has_the_rules_of_wit(bench: Any) -> None:
+def test_actor_without_law_has_the_rules_of_wit(bench: Any) -> None:
     law = Laws().of(bench.workspace, {"wit": bench.blob(b"external:puppet/1")})
     assert law.makes_first_step(bench.workspace, {})
     assert law.frozen_paths(bench.workspace, {}) == ()
@@ -131,7 +131,7 @@ def updated(bench: Any, core: dict[str, Any], update: dict[str, Any], wit: bytes
     return bool(bench.position(step, actor).step.core != bench.position(head, actor).step.core)
 
 
-def test_a_law_refuses_updates_of_its_actors_only(strict: Any) -> None:
+def test_law_refuses_updates_of_its_actors_only(strict: Any) -> None:
     assert updated(strict, {"a": "1"}, {"a": "2"})
     assert not updated(strict, {"a": "1"}, {"a": "2", "refused": "1"})
     assert not updated(strict, {"a": "1"}, {"b": "2"})
@@ -140,7 +140,7 @@ def test_a_law_refuses_updates_of_its_actors_only(strict: Any) -> None:
 
 
 @pytest.mark.parametrize("wit", [b"external:strict/1", b"external:puppet/1"])
-def test_a_law_adds_frozen_paths_to_every_frozen_core(strict: Any, wit: bytes) -> None:
+def test_law_adds_frozen_paths_to_frozen_cores(strict: Any, wit: bytes) -> None:
     core: dict[str, Any] = {"data": {"fixed": "1", "free": "1"}}
     change = {"data": {"fixed": "2"}}
     assert updated(strict, core, change, wit)
@@ -149,7 +149,7 @@ def test_a_law_adds_frozen_paths_to_every_frozen_core(strict: Any, wit: bytes) -
     assert updated(strict, core, {"data": {"free": "2"}}, wit)
 
 
-def test_a_law_keeps_code_from_making_the_first_step(strict: Any) -> None:
+def test_law_can_deny_the_first_step_to_code(strict: Any) -> None:
     ran = strict.laws.laws[1].code.ran
     strict.born("a", b"external:strict/1")
     assert len(ran) == 1
@@ -159,7 +159,7 @@ def test_a_law_keeps_code_from_making_the_first_step(strict: Any) -> None:
     assert (step.core, step.outbox) == (actor, None)
 
 
-def test_an_exclusive_law_resolves_every_node_of_its_actors(strict: Any) -> None:
+def test_exclusive_law_resolves_all_nodes_of_its_actors(strict: Any) -> None:
     of_puppet, of_strict = strict.blob(b"external:puppet/1"), strict.blob(b"external:strict/1")
     puppet, code = PUPPETS["puppet/1"], strict.laws.laws[1].code
     for core, content, wanted in (
@@ -173,7 +173,7 @@ def test_an_exclusive_law_resolves_every_node_of_its_actors(strict: Any) -> None
         assert (query, update) == wanted
 
 
-def test_a_limit_of_time_reaches_the_laws_that_can_interrupt(bench: Any) -> None:
+def test_time_limit_reaches_interruptible_laws(bench: Any) -> None:
     class Limited(External):
         limit_ms = 0
 
@@ -190,7 +190,7 @@ def test_a_limit_of_time_reaches_the_laws_that_can_interrupt(bench: Any) -> None
     assert found[1].limit_ms == 5
 
 
-def test_wit_has_no_word_about_the_profiles_that_build_on_it() -> None:
+def test_wit_does_not_name_profiles_built_on_it() -> None:
     """Every other profile registers in the list of laws."""
     folder = Path(wit.__file__).parent
     words = re.compile("wasm|webassembly|guest", re.IGNORECASE)

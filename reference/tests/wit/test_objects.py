@@ -11,7 +11,7 @@ from gritstone.grit import Blob, Kind
 from gritstone.wit import Objects
 
 
-def test_read_once(bench: Any) -> None:
+def test_objects_are_read_once(bench: Any) -> None:
     asked: list[bytes] = []
     blob = bench.blob(b"x")
 
@@ -29,7 +29,7 @@ def test_read_once(bench: Any) -> None:
     assert asked == [blob, blob]
 
 
-def test_it_lets_go(bench: Any) -> None:
+def test_cache_releases_objects(bench: Any) -> None:
     objects = bench.objects
     kept = bench.blob(b"kept")
     for number in range(300):
@@ -44,7 +44,7 @@ def test_it_lets_go(bench: Any) -> None:
         objects.load(bytes(range(32)))
 
 
-def test_tombstones_and_absence(bench: Any) -> None:
+def test_tombstones_differ_from_absence(bench: Any) -> None:
     blob = bench.blob(b"secret")
     bench.store.erase(blob)
     assert bench.objects.look(blob) is None
@@ -56,7 +56,7 @@ def test_tombstones_and_absence(bench: Any) -> None:
         bench.objects.look(b"a" * 32)
 
 
-def test_a_workspace_keeps_to_itself(bench: Any) -> None:
+def test_workspace_does_not_change_the_store(bench: Any) -> None:
     workspace = bench.workspace
     made = workspace.put(Blob({}, b"new"))
     assert workspace.load(made) == Blob({}, b"new")

@@ -29,12 +29,12 @@ A, B = b"a" * 32, b"b" * 32
         (True, "", B, "ordinary"),
     ],
 )
-def test_the_first_row_that_fits(exists: bool, mt: str, content: bytes, kind: str) -> None:
+def test_first_matching_row_names_the_kind(exists: bool, mt: str, content: bytes, kind: str) -> None:
     message = Message(None, {"mt": mt} if mt else {}, content)
     assert message_kind(A, message, exists=exists) is MessageKind(kind)
 
 
-def test_order_and_kind(bench: Any) -> None:
+def test_proposals_are_ordered_and_of_one_kind(bench: Any) -> None:
     actor, head = bench.born()
     last = bench.position(head, actor)
     other = bench.core("other")
@@ -48,7 +48,7 @@ def test_order_and_kind(bench: Any) -> None:
     assert proposal.mailbox == {bench.outside: second, other: third}
 
 
-def test_no_proposals(bench: Any) -> None:
+def test_invalid_proposals_are_rejected(bench: Any) -> None:
     actor, head = bench.born()
     last = bench.position(head, actor)
     outside, genesis = bench.outside, last.inbox[bench.outside]

@@ -24,7 +24,7 @@ def test_any_bytes_are_a_program(data: bytes, name: str) -> None:
         assert len(values) == len(OPERANDS[letter])
 
 
-def test_reading() -> None:
+def test_programs_are_decoded() -> None:
     assert read_program(b"W\3a/b\0\1vF", "framed-sha256") == (("W", (("a", "b"), b"v")), ("F", ()))
     assert read_program(b"S\0q\2hi\xf2", "framed-sha256") == (("S", (0, 0x71, "hi", 0xF2)),)
     fail = ("F", ())
@@ -40,7 +40,7 @@ steps = st.lists(st.tuples(st.sampled_from(["put", "tree", "delete", "find", "st
 
 
 @given(steps)
-def test_a_working_core_is_a_map_of_maps(actions: list[tuple[str, tuple[str, ...]]]) -> None:
+def test_working_core_equals_nested_maps(actions: list[tuple[str, tuple[str, ...]]]) -> None:
     format_ = FORMATS["cbor-blake3"]
     store = Store.open(MemoryEngine(), format_)
     workspace = Workspace(Objects(format_, Limits(), store.get))
@@ -110,7 +110,7 @@ def fails(bench: Any, program: bytes, **operands: ObjectId) -> None:
     assert caught.value.code == "failed"
 
 
-def test_refs(bench: Any) -> None:
+def test_references_name_earlier_objects(bench: Any) -> None:
     blob = bench.blob(b"x")
     position = after(bench, b"P\1o\0P\1a\xf0P\1s\xf1P\1c\xf2P\1w\xf3", **{"00": blob})
     assert position.core["o"] == blob
@@ -121,7 +121,7 @@ def test_refs(bench: Any) -> None:
     fails(bench, b"D\4nameD\3witD\x09wit_queryP\1x\xf3")
 
 
-def test_append_and_bounces(bench: Any) -> None:
+def test_append_and_bounce_limits_are_respected(bench: Any) -> None:
     blob = bench.blob(b"x", h="v")
     position = after(bench, b"P\1o\0A\1o\0\1yA\1n\0\1z", **{"00": blob})
     assert bench.objects.load(position.core["o"]) == Blob({"h": "v"}, b"xy")
@@ -134,7 +134,7 @@ def test_append_and_bounces(bench: Any) -> None:
     assert not position.outbox
 
 
-def test_send_and_release(bench: Any) -> None:
+def test_send_and_release_change_the_outbox(bench: Any) -> None:
     friend = bench.core("friend")
     position = after(bench, b"S\0q\0\xf2S\0q\2mt\xf0S\0s\0\xf1", **{"00": friend})
     assert bench.objects.load(position.outbox[friend]).previous is None
@@ -143,7 +143,7 @@ def test_send_and_release(bench: Any) -> None:
     fails(bench, b"S\0x\0\xf2", **{"00": friend})
 
 
-def test_leave(bench: Any) -> None:
+def test_leave_defers_the_message(bench: Any) -> None:
     actor, head = bench.born("a")
     genesis = bench.position(head, actor).inbox[bench.outside]
     held = bench.message(bench.program(b"T\0Z\0\0L\1kW\1x\0\1y"), genesis)
@@ -157,7 +157,7 @@ def test_leave(bench: Any) -> None:
     fails(bench, b"W\1k\0\0L\1k")
 
 
-def test_erased(bench: Any) -> None:
+def test_erased_objects_are_handled(bench: Any) -> None:
     blob = bench.blob(b"secret")
     actor, head = bench.born("a")
     previous = bench.position(head, actor).inbox[bench.outside]
@@ -175,7 +175,7 @@ def test_erased(bench: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", range(1, 15))
-def test_every_illegal_kind(bench: Any, kind: int) -> None:
+def test_every_illegal_kind_is_rejected(bench: Any, kind: int) -> None:
     friend = bench.core("friend")
     actor, head = bench.born("a")
     head = bench.tell(actor, head, b"S\0q\0\xf2S\0q\0\xf2", **{"00": friend})
@@ -185,14 +185,14 @@ def test_every_illegal_kind(bench: Any, kind: int) -> None:
 
 
 @pytest.mark.parametrize("kind", [0, 15, 255, 7, 0x0E])
-def test_nothing_to_alter(bench: Any, kind: int) -> None:
+def test_illegal_step_without_target_fails(bench: Any, kind: int) -> None:
     actor, head = bench.born("a")
     with pytest.raises(Rejected) as caught:
         bench.tell(actor, head, b"X" + bytes([kind]))
     assert caught.value.code == "failed"
 
 
-def test_a_queue_of_messages(bench: Any) -> None:
+def test_queued_messages_run_in_order(bench: Any) -> None:
     actor, head = bench.born("a", b"external:puppet-stamp/1")
     message = bench.position(head, actor).inbox[bench.outside]
     for letter in b"abc":

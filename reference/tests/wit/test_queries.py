@@ -20,7 +20,7 @@ def ask(bench: Any, step: bytes, name: str, args: bytes = b"") -> Any:
     return None if found is None else workspace.load(found)
 
 
-def test_the_puppet_answers(bench: Any) -> None:
+def test_puppet_answers_queries(bench: Any) -> None:
     actor, head = bench.born("a", d=bench.nested({"x": 1}))
     assert ask(bench, head, "echo", b"\0hi").data == b"\0hi"
     assert dict(ask(bench, head, "step").headers) == {"ct": "s"}
@@ -37,7 +37,7 @@ def test_the_puppet_answers(bench: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "args"), [("fail", b""), ("get", b"a//b"), ("get", b"/"), ("get", b".."), ("get", b"e")]
 )
-def test_failures(bench: Any, name: str, args: bytes) -> None:
+def test_failing_queries_are_failures(bench: Any, name: str, args: bytes) -> None:
     erased = bench.blob(b"secret")
     _, head = bench.born("a", e=erased)
     bench.store.erase(erased)
@@ -46,7 +46,7 @@ def test_failures(bench: Any, name: str, args: bytes) -> None:
     assert caught.value.code == "failed"
 
 
-def test_refusals(bench: Any) -> None:
+def test_unanswerable_queries_are_rejected(bench: Any) -> None:
     actor, head = bench.born("a")
     for step, kind, code in ((b"z" * 32, Missing, None), (actor, Rejected, None)):
         with pytest.raises(kind) as caught:
@@ -75,7 +75,7 @@ class Fake:
         return self.answer
 
 
-def test_answers_that_are_none(bench: Any) -> None:
+def test_invalid_answers_are_failures(bench: Any) -> None:
     _, head = bench.born("a", wit_query=bench.blob(b"external:fake"))
     message = bench.message(bench.blob(b"x"))
     for answer in (b"z" * 32, b"short", message, ValueError("x"), head):

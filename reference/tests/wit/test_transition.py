@@ -12,7 +12,7 @@ from gritstone.wit import failure
 
 
 class Fake:
-    """Be code that does what a test says."""
+    """Code that does what a test sets."""
 
     def __init__(self, do: Any) -> None:
         self.do = do
@@ -66,20 +66,22 @@ def raiser(error: BaseException) -> Any:
         (Missing("x", rule="r.r.r"), Missing, None),
     ],
 )
-def test_what_code_raises(bench: Any, error: Exception, kind: type[Exception], code: str | None) -> None:
+def test_exceptions_of_code_become_failures(
+    bench: Any, error: Exception, kind: type[Exception], code: str | None
+) -> None:
     actor, head = born(bench, raiser(error))
     with pytest.raises(kind) as caught:
         tell(bench, actor, head)
     assert getattr(caught.value, "code", None) == code
 
 
-def test_our_own_faults_are_no_failures(bench: Any) -> None:
+def test_internal_errors_are_not_failures(bench: Any) -> None:
     actor, head = born(bench, raiser(InternalError("ours")))
     with pytest.raises(InternalError):
         tell(bench, actor, head)
 
 
-def test_declined(bench: Any) -> None:
+def test_declining_makes_no_step(bench: Any) -> None:
     actor, head = born(bench, lambda run: run.last.step_id)
     assert tell(bench, actor, head) is None
     bench.register("fake", Fake(lambda run: None))
@@ -88,7 +90,7 @@ def test_declined(bench: Any) -> None:
     assert caught.value.code == "failed"
 
 
-def test_a_large_object_is_exhausted(bench: Any) -> None:
+def test_large_object_is_exhausted(bench: Any) -> None:
     actor, head = born(bench, lambda run: run.workspace.put(Blob({}, bytes(1_048_577))))
     with pytest.raises(Exhausted) as caught:
         tell(bench, actor, head)
@@ -106,7 +108,7 @@ def test_control_messages_run_no_code(bench: Any) -> None:
         tell(bench, actor, head, mt="cleanup")
 
 
-def test_the_code_is_that_of_the_core_before(bench: Any) -> None:
+def test_code_of_the_previous_core_runs(bench: Any) -> None:
     actor, head = bench.born("a")
     node = bench.blob(b"external:puppet-stamp/1")
     plain = bench.position(head, actor).core["wit"]
@@ -118,7 +120,7 @@ def test_the_code_is_that_of_the_core_before(bench: Any) -> None:
     assert bench.objects.load(bench.position(once, actor).core["stamp"]).data == b"."
 
 
-def test_cleanup_cuts(bench: Any) -> None:
+def test_cleanup_cuts_the_chain(bench: Any) -> None:
     actor, head = bench.born("a")
     previous = bench.position(head, actor).inbox[bench.outside]
     message = bench.message(bench.program(b"W\1k\0\1v"), previous, mt="cleanup")
@@ -127,7 +129,7 @@ def test_cleanup_cuts(bench: Any) -> None:
     assert "k" in step.core
 
 
-def test_attempts(bench: Any) -> None:
+def test_attempt_numbers_are_passed_to_code(bench: Any) -> None:
     actor, head = bench.born("a")
     for attempt in (1, 2):
         with pytest.raises(Rejected):

@@ -28,7 +28,7 @@ def merged(old: Any, new: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_merge_is_that_of_maps(name: str) -> None:
+def test_merge_equals_merge_of_maps(name: str) -> None:
     format_ = FORMATS[name]
 
     @given(trees, trees)
@@ -40,7 +40,7 @@ def test_merge_is_that_of_maps(name: str) -> None:
 
 
 class _Nested:
-    """Put nested dictionaries; a fixture is not given anew to each example."""
+    """Put nested dictionaries; a fixture is not created again for each example."""
 
     def __init__(self, format_: Format) -> None:
         store = Store.open(MemoryEngine(), format_)
@@ -54,14 +54,14 @@ class _Nested:
         return self.workspace.put(Blob({"v": f"{value}"}, b""))
 
 
-def test_merging_is_for_trees(bench: Any) -> None:
+def test_merge_rejects_other_kinds(bench: Any) -> None:
     tree, blob = bench.nested({"a": 1}), bench.blob(b"x")
     for pair in ((tree, blob), (blob, tree)):
         with pytest.raises(Invalid):
             merge(bench.workspace, *pair)
 
 
-def test_deep_merges_need_no_stack(bench: Any) -> None:
+def test_deep_merges_do_not_recurse(bench: Any) -> None:
     core = update = bench.nested({"end": 1})
     other = bench.nested({"other": 1})
     expected = bench.nested({"end": 1, "other": 1})
@@ -80,13 +80,13 @@ def update(bench: Any, actor: bytes, head: bytes, content: bytes) -> Any:
     return after
 
 
-def test_default_update(bench: Any) -> None:
+def test_update_without_code_merges(bench: Any) -> None:
     actor, head = bench.born("a", d=bench.nested({"x": 1, "y": 2}))
     after = update(bench, actor, head, bench.nested({"d": {"y": 3}, "e": 4}))
     assert after.step.core == bench.core("a", d=bench.nested({"x": 1, "y": 3}), e=bench.blob(b"4"))
 
 
-def test_refused_updates(bench: Any) -> None:
+def test_refused_updates_keep_the_core(bench: Any) -> None:
     actor, head = bench.born("a", frozen=bench.blob(b"f/g\n"), f=bench.nested({"g": 1}), wit_query=bench.blob(b"q"))
     for content in (
         bench.blob(b"no tree"),
@@ -100,7 +100,7 @@ def test_refused_updates(bench: Any) -> None:
     assert update(bench, actor, head, bench.nested({"f": {"h": 2}})).step.core != actor
 
 
-def test_update_by_code(bench: Any) -> None:
+def test_update_code_makes_the_core(bench: Any) -> None:
     actor, head = bench.born("a", wit_update=bench.blob(b"external:puppet-stamp/1"))
     node = bench.blob(b"external:puppet/1")
     program = bench.program(b"W\1k\0\1v", wit_update=node, ignored=bench.blob(b"x"))
@@ -112,7 +112,7 @@ def test_update_by_code(bench: Any) -> None:
     assert caught.value.code == "unresolved"
 
 
-def test_frozen_paths(bench: Any) -> None:
+def test_frozen_paths_reject_updates(bench: Any) -> None:
     always = (("frozen",), ("wit",), ("wit_query",), ("wit_update",))
     workspace = bench.workspace
     for data, expected in {
@@ -132,7 +132,7 @@ def test_frozen_paths(bench: Any) -> None:
     assert frozen_paths(workspace, {"frozen": blob}) is None
 
 
-def test_what_thaws(bench: Any) -> None:
+def test_changed_path_names_the_first_frozen_change(bench: Any) -> None:
     workspace, one, two = bench.workspace, bench.blob(b"1"), bench.blob(b"2")
     old = {"frozen": bench.blob(b"a/b\n"), "a": bench.tree(b=one, c=one), "wit": one}
     assert changed_path(workspace, old, {**old, "a": bench.tree(b=one, c=two)}) is None

@@ -32,7 +32,7 @@ def changed(*path: Any, to: Any) -> bytes:
     return write_canonical(value)
 
 
-def test_a_good_one() -> None:
+def test_valid_wut_is_decoded() -> None:
     data = write_canonical(GOOD)
     assert read_wut(data) == GOOD
     assert wut_blob(GOOD["name"], GOOD["messages"], GOOD["queries"]).data == data
@@ -62,14 +62,14 @@ def test_a_good_one() -> None:
         json.dumps(GOOD).encode(),
     ],
 )
-def test_no_wut(data: bytes) -> None:
+def test_invalid_wuts_are_rejected(data: bytes) -> None:
     with pytest.raises(Invalid):
         read_wut(data)
     with pytest.raises(Invalid):
         openapi(bytes(32), data)
 
 
-def test_the_document() -> None:
+def test_openapi_document_matches_the_wut() -> None:
     document = json.loads(openapi(b"\x01" * 32, write_canonical(GOOD)))
     assert document["servers"] == [{"url": f"/actors/{'01' * 32}"}]
     assert document["info"] == {"title": "n\u00e4me", "version": "1"}
@@ -84,7 +84,7 @@ def test_the_document() -> None:
     assert json.loads(openapi(bytes(32), empty))["paths"] == {}
 
 
-def test_the_deepest_wut_has_a_document() -> None:
+def test_wut_at_the_nesting_limit_has_a_document() -> None:
     schema: dict[str, Any] = {}
     for _ in range(60):
         schema = {"not": schema}
