@@ -19,7 +19,7 @@ from gritstone.wit import PUPPETS, External, Laws
 
 @dataclass
 class Stage:
-    """Hold a store, an event loop, and the runtime that was started last."""
+    """A store, an event loop, and the runtime that was started last."""
 
     store: Store
     loop: asyncio.AbstractEventLoop

@@ -19,7 +19,7 @@ Mail = Mapping[ObjectId, ObjectId]
 
 
 class House:
-    """Hold actors, each with a head."""
+    """Actors, each with a head."""
 
     def __init__(self, store: Store, keep: Keep) -> None:
         self.store = store
@@ -67,7 +67,7 @@ def test_there_and_back(house: House, keep: Keep) -> None:
     import_bundle(other.store, BytesIO(bundle))
     assert adopt_actor(other.store, a) == head
     assert other.references() == {f"heads/{a.hex()}": head}
-    assert adopt_actor(house.store, a) == head, "who wants it back"
+    assert adopt_actor(house.store, a) == head, "adopting again restores the head"
     assert house.references().keys() == {f"heads/{a.hex()}", f"heads/{b.hex()}"}
 
 

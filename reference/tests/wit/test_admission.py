@@ -15,7 +15,7 @@ from gritstone.wit.position import Position
 
 
 class Case:
-    """Hold an actor at its second step, and a message to it."""
+    """An actor at its second step, and a message to it."""
 
     def __init__(self, bench: Any) -> None:
         self.bench = bench
