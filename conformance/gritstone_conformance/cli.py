@@ -1,7 +1,7 @@
-"""The command line: one word says which command, each of them in a module of its own.
+"""The command line: the first word selects a command, each implemented in its own module.
 
-Decides which exit code a failure of each kind gives, and that every bad input is one line on stderr; what a command
-does is in its own module, imported when it is used.
+This module maps each kind of failure to its exit code and prints one line on stderr for every invalid input. It imports
+the module of a command when the command is used.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from gritstone_conformance.text import printable, say
 
 __all__ = ["main"]
 
-_LONGEST: Final = 2000  # characters of a complaint
+_LONGEST: Final = 2000  # characters of an error message
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if sys.stdout is None:  # what is opened next would take the place of a closed standard output
+    if sys.stdout is None:  # the next opened file would get the descriptor of the closed standard output
         return _complain("standard output is closed", 2)
     for stream in (sys.stdout, sys.stderr):
         reconfigure: Callable[..., Any] | None = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="backslashreplace")  # a terminal that cannot show a sign must not end the run
+            reconfigure(errors="backslashreplace")  # a terminal that cannot display a character must not end the run
     try:
         with _terminable():
             code = _dispatch(arguments)
@@ -62,7 +62,7 @@ def _own_fault(problem: Exception) -> int:
 
 
 def _after_system_error(problem: OSError) -> int:
-    """Return the exit code after an error of the system, which may be that standard output cannot be written to.
+    """Return the exit code after a system error, for example if standard output cannot be written.
 
     Spec: :rule:`suite.output.lost`.
     """
@@ -111,7 +111,7 @@ def _terminable() -> Iterator[None]:
 
 
 def _end_at_once() -> None:
-    """End all processes of implementations, remove their folders, and end; nothing waits any more."""
+    """End all processes of implementations, remove their folders, and exit at once."""
     from gritstone_conformance.attachment.process import strike_all
     from gritstone_conformance.folders import remove_folders
 
@@ -128,7 +128,7 @@ def _complain(problem: object, code: int) -> int:
 
 def _dispatch(arguments: list[str]) -> int:
     parser = make_parser()
-    if "_ARGCOMPLETE" in os.environ:  # a shell asks which words may follow
+    if "_ARGCOMPLETE" in os.environ:  # the shell requests the possible next words
         from gritstone_conformance.commands.completion import answer_shell
 
         answer_shell(parser)

@@ -101,7 +101,7 @@ def test_another_signature_is_a_new_entry_and_the_old_one_goes_when_asked(accept
     other = (made_outcome("grit/tree/b", "fail", signature="expected ok got value at /id"),)
     code, out, _ = accept(other)
     assert code == 1
-    assert "1 stale entry left: change the lines, or give --prune" in out
+    assert "1 stale entry left: change the lines, or use --prune" in out
     assert entries() == [("grit/tree/b", LAX, None), (ORDER, "expected ok got value at /id", 1)]
     assert accept(other, "--prune") == (0, "fake.expect.toml: 1 removed\n", "")
     assert entries() == [(ORDER, "expected ok got value at /id", 1)]

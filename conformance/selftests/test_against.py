@@ -219,4 +219,4 @@ def test_what_does_not_go_together_is_said(
 ) -> None:
     report = str(tmp_path / "report.jsonl")
     assert main(["verify", "--iut", "true", "--against", "true", *option, "--report", report]) == 2
-    assert "go with neither" in capsys.readouterr().err
+    assert "cannot be combined with" in capsys.readouterr().err

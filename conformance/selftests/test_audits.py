@@ -135,9 +135,9 @@ def test_what_is_no_json_is_told(tmp_path: Path) -> None:
 
 def test_the_command_that_judges_them_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["vectors", "--root", str(write_audits(tmp_path, lambda content: None)), "--audits"]) == 0
-    assert capsys.readouterr().out == "audits: 2 judged, 0 otherwise than expected\n"
+    assert capsys.readouterr().out == "audits: 2 judged, 0 with an unexpected result\n"
     wrong = tmp_path / "wrong"
     wrong.mkdir()
     write_audits(wrong, lambda content: content["audits"][0].update(at_rest=False))
     assert main(["vectors", "--root", str(wrong), "--audits"]) == 4
-    assert "audits: 2 judged, 1 otherwise than expected" in capsys.readouterr().out
+    assert "audits: 2 judged, 1 with an unexpected result" in capsys.readouterr().out

@@ -79,26 +79,26 @@ def test_exit_codes(run: Run, argv: tuple[str, ...], code: int) -> None:
         (("verify", "--connect", "unix:/no/such/socket"), "cannot connect to unix:/no/such/socket"),
         (verify(""), "the command of the implementation is empty"),
         (verify("'unbalanced"), "No closing quotation"),
-        (verify("x", "--jobs", "0"), "'0' is no number from 1 to 256"),
-        (verify("x", "--shard", "2/2"), "'2/2' is not I/N with I from 0 to N-1"),
+        (verify("x", "--jobs", "0"), "invalid number '0': expected an integer from 1 to 256"),
+        (verify("x", "--shard", "2/2"), "invalid shard '2/2': expected I/N with I from 0 to N-1"),
         (verify("x", "--shard", "0/2", "--jobs", "2"), "--jobs starts one adapter per shard"),
-        (verify("x", "--for", "30"), "'30' is no span like 90s, 30m or 2h"),
-        (verify("x", "--max-rss", "lots"), "'lots' is no size"),
-        (verify("x", "--deadline-scale", "nan"), "'nan' is no positive number"),
+        (verify("x", "--for", "30"), "invalid span '30': expected a number and a unit, such as 90s, 30m or 2h"),
+        (verify("x", "--max-rss", "lots"), "invalid size 'lots'"),
+        (verify("x", "--deadline-scale", "nan"), "invalid factor 'nan': expected a positive number"),
         (verify("x", "--deadline-scale", "2", "--no-deadline"), "not allowed with argument"),
         (verify("x", "--rule", "grit.tree.name-order"), f"no rule of spec {SPEC_VERSION} matches"),
         (verify("x", "--seed", "-1"), "--seed"),
         (verify("x", "--report", "/dev/null/x"), "/dev/null/x: Not a directory"),
         (verify("x", "--trace", "/no/such/directory/x"), "No such file or directory"),
-        (("replay", "nothing", "--iut", "x"), "nothing: no found file"),
+        (("replay", "nothing", "--iut", "x"), "nothing: expected a saved case"),
         (("replay", "none.json", "--iut", "x"), "none.json: No such file"),
         (("show", "grit.tree.key-ordre"), "the nearest is grit.tree.key-order"),
-        (("show", "--raw", "grit/none"), "no vector of that name"),
+        (("show", "--raw", "grit/none"), "expected the name of a vector"),
         (("report", "none.jsonl"), "none.jsonl: No such file"),
         (("audit", "none.grit"), "none.grit: No such file"),
         (("audit", "."), "Is a directory"),
-        (("vectors", "--root", "none"), "none: no directory of vectors"),
-        (("vectors", "--write"), "--write goes with --digest"),
+        (("vectors", "--root", "none"), "none: not a directory of vectors"),
+        (("vectors", "--write"), "--write requires --digest"),
         (("vectors", "--add", "none.json"), "none.json: No such file"),
     ],
 )
@@ -454,7 +454,7 @@ def test_the_path_of_the_schemas_is_printed(run: Run) -> None:
     assert (folder / "report.schema.json").is_file()
     code, _, err = run("schemas", "reports")
     assert code == 2
-    assert "no schema is named reports; there are audits, case," in err
+    assert "unknown schema reports: expected one of audits, case," in err
 
 
 def test_show_a_case_and_its_lines(run: Run) -> None:

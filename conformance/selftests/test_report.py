@@ -293,4 +293,4 @@ def test_the_text_is_made_from_the_lines_alone(tmp_path: Path, capsys: pytest.Ca
 def test_several_reports_need_merge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(write(tmp_path / "r"))
     assert main(["report", path, path]) == 2
-    assert capsys.readouterr().err == "gritstone: several reports need --merge FILE\n"
+    assert capsys.readouterr().err == "gritstone: several reports require --merge FILE\n"

@@ -128,7 +128,7 @@ def test_nothing_is_written_over_a_file(run: Run, language: str) -> None:
         (folder / name).write_text("mine")
         code, out, err = run("new-iut", language, str(folder))
         assert (code, out) == (2, "")
-        assert f"{folder / name} is there already" in err
+        assert f"{folder / name} already exists" in err
         assert [path for path in folder.rglob("*") if path.is_file()] == [folder / name]
         assert (folder / name).read_text() == "mine"
 

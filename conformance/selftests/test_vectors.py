@@ -355,7 +355,7 @@ def test_a_found_case_is_filed(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert lint_vectors(root, load_rules()) == []
     capsys.readouterr()
     assert main([*given, "--comment", "again", "--rules", "grit.id.whole"]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "with the same name or steps" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -364,8 +364,8 @@ def test_a_found_case_is_filed(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (["--rules", "grit.id.whole"], "give --comment"),
         (["--comment", "x"], "give --rules"),
         (["--comment", "x", "--rules", "grit.id.hole"], "grit.id.hole is no rule"),
-        (["--comment", "x", "--rules", "grit.id.whole"], "give --twin NAME"),
-        (["--comment", "x", "--rules", "grit.id.whole", "--twin", "grit/x/y"], "no such vector"),
+        (["--comment", "x", "--rules", "grit.id.whole"], "--twin requires"),
+        (["--comment", "x", "--rules", "grit.id.whole", "--twin", "grit/x/y"], "unknown vector"),
         (["--comment", "x", "--rules", "grit.id.whole", "--twin", "grit/tree/two-names"], "does not have the same op"),
     ],
 )

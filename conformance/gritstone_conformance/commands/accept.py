@@ -1,8 +1,8 @@
-"""``gritstone accept``: write what a report shows to fail into the file of expected failures.
+"""``gritstone accept``: write the failures of a report to the file of expected failures.
 
-Decides which entries are written: one for each rule and signature, with the number of its cases. An entry that names
-another number of the same failures is corrected; other stale entries go with ``--prune``. Everything else in the file
-stays as it is, and what was accepted once is not written again.
+Writes one entry for each rule and signature, with the number of its cases. Corrects an entry with the wrong number of
+the same failures; ``--prune`` removes other stale entries. Everything else in the file remains unchanged, and a failure
+that an entry already names is not written again.
 
 Spec: :rule:`suite.expect.strict`.
 """
@@ -35,7 +35,7 @@ _DAYS: Final = 90
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Write the entries; returns 0, or 1 when stale entries are left in the file."""
+    """Write the entries; return 0, or 1 if stale entries remain in the file."""
     report = read_report(options.report)
     path = options.into or default_file(report.header)
     data = load_data()
@@ -43,7 +43,7 @@ def run_command(options: argparse.Namespace) -> int:
     failed = [outcome for outcome in report.outcomes if counts_against(outcome, book, strict=options.strict)]
     never = [outcome for outcome in failed if outcome.cause in NEVER]
     if never:
-        raise UsageError(f"{options.report}: {counted(len(never), 'case')} not run: what they do is not known")
+        raise UsageError(f"{options.report}: {counted(len(never), 'case')} not run: their result is unknown")
     before = read_expectations(path) if path.exists() else parse_expectations(path, b"")
     work = _Accepting(options, report, known_cases(data), before)
     work.correct()
@@ -56,7 +56,7 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def default_file(header: Mapping[str, Json]) -> Path:
-    """Return the file that the run was given, if it is there, else ``NAME.expect.toml`` of the implementation here."""
+    """Return the file that the run used, if it exists, else ``NAME.expect.toml`` in the current directory."""
     given = Path(header.get("expect", {}).get("file", ""))
     if given.is_file():
         return given
@@ -65,7 +65,7 @@ def default_file(header: Mapping[str, Json]) -> Path:
 
 
 class _Accepting:
-    """The file while it is changed; every change is read again, so that only what can be read is written."""
+    """The file while it is changed; every change is parsed again, so that only a valid file is written."""
 
     def __init__(
         self, options: argparse.Namespace, report: Report, known: Mapping[str, Sequence[str]], file: ExpectFile
@@ -77,22 +77,22 @@ class _Accepting:
         self._counts = {"added": 0, "changed": 0, "removed": 0}
         self._expires = options.expires
         if self._expires is not None and self._expires < self._today:
-            raise UsageError(f"--expires {self._expires}: that day was over on {self._today}, when the report was made")
+            raise UsageError(f"--expires {self._expires}: the day is before {self._today}, the day of the report")
         self.file = file
 
     def flaws(self) -> list[Flaw]:
-        """Return what is wrong with the entries as they are now."""
+        """Return the flaws of the current entries."""
         return self._weighed()[1]
 
     def correct(self) -> None:
-        """Correct numbers, renew days if one is given, and remove what else is stale if that is asked."""
+        """Correct counts, renew days if ``--expires`` is given, and remove other stale entries with ``--prune``."""
         while changes := [(flaw.entry, values) for flaw in self.flaws() if (values := self._values(flaw)) is not None]:
             self._counts["changed"] += sum(1 for _, values in changes if values)
             self._counts["removed"] += sum(1 for _, values in changes if not values)
             self._read(with_changes(self.file, changes))
 
     def add(self, failed: Sequence[Outcome]) -> None:
-        """Add entries for the failures that none of the file names."""
+        """Add entries for the failures that no entry of the file names."""
         entries = self.file.expectations.entries
         unnamed = [outcome for outcome in failed if not any(entry.foresees(outcome) for entry in entries)]
         added = [entry for group in _groups(unnamed) for entry in self._entries_for(group)]
@@ -100,20 +100,20 @@ class _Accepting:
         self._read(with_entries(self.file, added))
 
     def told(self) -> Iterator[str]:
-        """Yield what was done, and what is left to do."""
+        """Yield lines about the changes made and the stale entries left."""
         done = [f"{count} {what}" for what, count in self._counts.items() if count]
         yield f"{self.file.path}: {', '.join(done) if done else 'nothing to change'}"
         flaws = self.flaws()
         for flaw in flaws:
             yield from flaw.stale(self.file.expectations.file).told()
         if flaws:
-            yield f"{counted(len(flaws), 'stale entry', 'stale entries')} left: change the lines, or give --prune"
+            yield f"{counted(len(flaws), 'stale entry', 'stale entries')} left: change the lines, or use --prune"
 
     def _weighed(self) -> tuple[dict[str, Expectation], list[Flaw]]:
         return weigh(self.file.expectations, self._report.outcomes, self._known, self._today)
 
     def _values(self, flaw: Flaw) -> dict[str, str] | None:
-        """Return the new values for an entry, none for one that goes, or None for one that stays."""
+        """Return the new values for an entry, an empty dict to remove it, or None to keep it."""
         if set(flaw.changes) == {"matches"}:
             return {key: value for key, value in flaw.changes.items() if value is not None}
         fails = any(flaw.entry.foresees(outcome) for outcome in self._report.outcomes)
@@ -122,7 +122,7 @@ class _Accepting:
         return {} if self._options.prune else None
 
     def _entries_for(self, group: Sequence[Outcome]) -> Iterator[Expectation]:
-        """Yield one entry for failures of one rule and signature, or one for each where another entry would overlap."""
+        """Yield one entry for failures of one rule and signature, or one for each if another entry would overlap."""
         entry = self._entry(blamed_rule(group[0]), signature_of(group[0]))
         mine = [outcome for outcome in self._report.outcomes if entry.foresees(outcome)]
         if any(other.foresees(outcome) for other in self.file.expectations.entries for outcome in mine):

@@ -1,8 +1,8 @@
 """``gritstone audit``: judge an exported store by its bundle alone; no adapter, no process.
 
-Checks layout, completeness, digest, closure, kinds, reference names and targets, and that every object is the one
-encoding of its value. Where the bundle is of a store that a runtime was started on, the history in it is judged too.
-The model's reader and checker find what is wrong, this module says which case that fails.
+Checks layout, completeness, digest, closure, kinds, reference names and targets, and that every object is the canonical
+encoding of its value. If a runtime was started on the store, its history is judged too. The model's reader and checker
+find the defects; this module maps them to cases.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = ["run_command"]
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Audit the bundle that the options name, write the report; returns the exit code."""
+    """Audit the bundle that the options name, write the report, and return the exit code."""
     data, started = load_data(), timestamp()
     context = RunContext(Target("audit"), settings=RunSettings(expect=expectations_of(options.expect)))
     remove_old(options.report)
@@ -91,7 +91,7 @@ def _read(raw: bytes | mmap.mmap, options: argparse.Namespace) -> Reading:
 
 
 def _state(outcomes: Sequence[Outcome], judgement: Judgement) -> str:
-    """Return what a bundle is; that its faults are known does not make it legal."""
+    """Return the state of a bundle in words; known faults do not make it legal."""
     known, stale = len(known_failures(outcomes)), len(judgement.stale)
     failed = judgement.unexpected - stale + known
     words = [f"not legal: {failed} of {counted(len(outcomes), 'check')} failed" if failed else "ok"]
@@ -101,13 +101,13 @@ def _state(outcomes: Sequence[Outcome], judgement: Judgement) -> str:
 
 
 def _ask_continued(path: Path, verdict: Verdict, *, lenient: bool = False) -> None:
-    """Add what check 15 finds between an earlier export of the store and a history; raises UsageError."""
+    """Add the findings of check 15 between an earlier export of the store and a history; raises UsageError."""
     with _mapped(path) as raw:
         earlier = read_bundle(raw, lenient=lenient).judged
         if earlier.defects or not has_history(earlier):
             raise UsageError(f"{path}: contains defects or no history; audit it separately first")
         if verdict.history is None or earlier.format is not verdict.history.shelf.format:
-            raise UsageError(f"{path}: it has another format than the later export")
+            raise UsageError(f"{path}: its format differs from that of the later export")
         first = open_history(earlier)
         verdict.findings = in_order([*verdict.findings, *check_continued(first, verdict.history)])
         earlier.data = b""  # the map is closed with this block
@@ -127,7 +127,7 @@ def _summary(bundle: Bundle) -> str:
 
 
 def _digest(bundle: Bundle, raw: bytes | mmap.mmap) -> str:
-    """Return the digest the bundle states when it is right, else the SHA-256 of the file."""
+    """Return the digest in the bundle if it is correct, else the SHA-256 of the file."""
     if bundle.readable and not any(defect.rule == "grit.bundle.verify" for defect in bundle.defects):
         return bytes(raw[-32:]).hex()
     return hashlib.sha256(raw).hexdigest()

@@ -1,6 +1,6 @@
-"""``gritstone campaign``: one search, dealt to the workers of a cluster and merged into one report.
+"""``gritstone campaign``: one search, distributed to the workers of a cluster and merged into one report.
 
-Decides the units and their spans; a part that is missing, doubled or of another run is refused by the merge.
+Decides the units and their spans. The merge rejects a missing or duplicate part and a part of another run.
 
 Spec: :rule:`suite.shard.union`.
 """
@@ -35,12 +35,12 @@ from gritstone_conformance.text import say
 
 __all__ = ["run_command"]
 
-_UNITS_A_WORKER: Final = 4  # so that a worker that is lost costs little
+_UNITS_A_WORKER: Final = 4  # a lost worker then costs little
 _SPARE_S: Final = 1800.0  # beyond the span, for vectors, first rounds and shrinking
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Do what the options of ``gritstone campaign`` say; returns the exit code."""
+    """Run ``gritstone campaign``; return the exit code."""
     seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32)
     selection = Selection(tuple(options.profile), options.glob, options.rule)
     check_selection(selection)
@@ -110,5 +110,5 @@ def _taken_in(part: Part, home: Path) -> Report:
 
 
 def _with_file(outcome: Outcome, home: Path) -> Outcome:
-    """Return an outcome without the name of a file that there was no room for."""
+    """Return an outcome without its found file if that file was not transferred."""
     return outcome if outcome.found is None or (home / outcome.found).exists() else replace(outcome, found=None)

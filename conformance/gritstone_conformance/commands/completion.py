@@ -1,7 +1,7 @@
-"""``gritstone completion``: a shell completes the words of the command line.
+"""``gritstone completion``: print a script that lets a shell complete the command line.
 
-The script that a shell is given asks this program, by argcomplete, which words are possible: commands and options from
-the parser itself; profiles, rules and cases from the files of the suite, of which no more are read than the word needs.
+The script asks this program, by argcomplete, for the possible words: commands and options from the parser; profiles,
+rules and cases from the files of the suite. Only the files that the word requires are read.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def answer_shell(parser: CommandParser) -> None:
-    """Answer a shell that asks for the words which may stand at the cursor; does not return."""
+    """Print the possible words at the cursor for the shell; does not return."""
     import argcomplete
 
     for name, command in parser.commands().items():
@@ -56,7 +56,7 @@ def _rule_ids(prefix: str, **_: Any) -> list[str]:
 
 
 def _case_names(prefix: str, **_: Any) -> list[str]:
-    """Return topics, ``grit/tree/``, and below one the names of its vectors."""
+    """Return topics such as ``grit/tree/``, and for one topic the names of its vectors."""
     root = vectors_dir()
     files = [(f"{path.parent.name}/{path.name.partition('.')[0]}/", path) for path in root.glob("[!as]*/*.json")]
     if prefix.count("/") < 2:

@@ -1,7 +1,7 @@
-"""Changes: what became of an implementation from one report to another, case by case, rule by rule; ``gritstone diff``.
+"""``gritstone diff``: the changes of an implementation between two reports, by case and by rule.
 
-Cases are the same when their digests are. *Broken* is what passed and fails or breaks now, and a profile that no longer
-conforms; only that gives exit code 1. ``upgrading`` compares versions of the spec.
+Two cases are the same if their digests are equal. A case is *broken* if it passed before and fails or breaks now; a
+profile is broken if it no longer conforms. Only these give exit code 1. ``upgrading`` compares versions of the spec.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ _SCOPE: Final = (
     ("seed", "seed"),
     ("hypothesis", "hypothesis"),
 )
-"""Header members that say what was judged by, and the words for them."""
+"""Header members that identify the suite and the spec of the run, and their labels."""
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Compare what the options name; returns 1 when something is broken, else 0."""
+    """Compare the reports or versions that the options name; return 1 if something is broken, else 0."""
     if options.spec is not None:
         if options.reports:
-            raise UsageError("--spec OLD NEW takes no reports but one with --report FILE")
+            raise UsageError("--spec OLD NEW accepts no REPORT arguments: name one report with --report FILE")
         old_version, new_version = options.spec
         return compare_versions(old_version, new_version, options.report, as_json=options.json)
     if len(options.reports) != 2 or options.report is not None:
-        raise UsageError("give two reports, the old one and the new one, or --spec OLD NEW")
+        raise UsageError("expected two reports, the old one and the new one, or --spec OLD NEW")
     old, new = (read_report(path) for path in options.reports)
     changes = changes_between(old, new)
     if options.json:
@@ -58,20 +58,20 @@ def run_command(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed between two reports.
+    """The changes between two reports.
 
     Attributes:
-        scope: in words, what else than the implementation's answers differs: versions, seed, draws.
-        fixed: pairs of the old and the new outcome of cases that failed or broke and pass now.
-        broken: pairs of cases that passed and fail or break now.
-        still: pairs of cases that failed or broke, and do.
-        newly_failing: cases that were not judged before, or not there, and fail now.
-        unjudged: cases that passed or failed and are skipped now.
-        added: names of cases that stand in the new report only.
-        retired: names of cases that stand in the old report only.
-        same_cases: whether both were made with the same cases, so that those can only be a matter of selection.
-        rules: rule to its old and new verdict, where they differ; None where no case judges it.
-        conforms: profile to its old and new claim, where they differ; None where nothing was claimed.
+        scope: descriptions of the differences apart from the implementation's replies: versions, seed, drawn values.
+        fixed: pairs of the old and the new outcome of cases that failed or broke before and pass now.
+        broken: such pairs of cases that passed before and fail or break now.
+        still: such pairs of cases that failed or broke in both reports.
+        newly_failing: cases that were absent or not judged before, and fail now.
+        unjudged: cases that passed or failed before and are skipped now.
+        added: names of cases that are only in the new report.
+        retired: names of cases that are only in the old report.
+        same_cases: whether both suites have the same cases, so that added and retired cases result from the selection.
+        rules: rule to its old and new verdict, if they differ; None if no case judges it.
+        conforms: profile to its old and new claim, if they differ; None if nothing was claimed.
     """
 
     scope: tuple[str, ...]
@@ -92,7 +92,7 @@ class Changes:
         return bool(self.broken) or any(pair == (True, False) for pair in self.conforms.values())
 
     def to_json(self) -> dict[str, Json]:
-        """Return the whole as one JSON object."""
+        """Return all changes as one JSON object."""
         return {
             "broken": [_failure(new) for _, new in self.broken],
             "fixed": [old.case for old, _ in self.fixed],
@@ -109,7 +109,7 @@ class Changes:
 
 
 def changes_between(old: Report, new: Report) -> Changes:
-    """Return what changed from an old report to a new one."""
+    """Return the changes from an old report to a new one."""
     before = {outcome.digest: outcome for outcome in old.outcomes}
     after = {outcome.digest: outcome for outcome in new.outcomes}
     pairs = [(before[digest], outcome) for digest, outcome in after.items() if digest in before]
@@ -131,7 +131,7 @@ def changes_between(old: Report, new: Report) -> Changes:
 
 
 def told(changes: Changes) -> list[str]:
-    """Return changes as lines for people; the last one sums up."""
+    """Return the changes as readable lines; the last one is a summary."""
     lines = list(changes.scope)
     lines += [f"FIXED   {blamed_rule(old):<28} {old.case}   was: {_words(old)}" for old, _ in changes.fixed]
     lines += [f"BROKEN  {blamed_rule(new):<28} {new.case}   {_words(new)}" for _, new in changes.broken]
@@ -166,7 +166,7 @@ def _sum(changes: Changes) -> str:
 
 
 def _scope(old: Report, new: Report) -> Iterable[str]:
-    """Yield the differences between the runs apart from the replies; of a digest the first digits."""
+    """Yield the differences between the runs apart from the replies; digests are shortened to their first digits."""
     was, now = (subject_name(report.header["iut"]) for report in (old, new))
     if was != now:
         yield f"implementation: {was} -> {now}"

@@ -1,4 +1,4 @@
-"""``gritstone doctor``: climb the ladder and show each rung, with what is wrong and advice where one is bad."""
+"""``gritstone doctor``: check an adapter step by step, and show each result; advice follows each bad one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gritstone_conformance.text import counted, say
 
 __all__ = ["run_command"]
 
-_MOST_IN_FULL: Final = 5  # bad rungs; of the others only the first line is shown
+_MOST_IN_FULL: Final = 5  # bad rungs; for further ones only the first line is shown
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Climb the ladder; returns 0 when every rung is good, else 1."""
+    """Run all rungs; return 0 if every rung is good, else 1."""
     target = Target.parse(options.iut, options.connect)
     ladder = climb(target, replace(terms_of(options), grace=GRACE, hellos=1))
     bad: list[str] = []

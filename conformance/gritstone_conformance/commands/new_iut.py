@@ -1,7 +1,7 @@
-"""``gritstone new-iut``: the beginning of an adapter, in one of a few languages, and what to do with it.
+"""``gritstone new-iut``: create a minimal adapter in one of a few languages, and print the next commands.
 
-What is written is right and claims nothing: it climbs the ladder of the doctor up to the rungs of the first profile. No
-file is ever overwritten.
+The adapter is correct and claims nothing: it passes the rungs of the doctor before those of the first profile. Existing
+files are never overwritten.
 
 Spec: :rule:`suite.scaffold.climbs`.
 """
@@ -26,13 +26,13 @@ _NAME: Final = "my-runtime"  # in the templates
 
 @dataclass(frozen=True, slots=True)
 class Scaffold:
-    """What is written for one language.
+    """The files and commands of one language.
 
     Attributes:
-        adapter: the file that is the adapter; the others are what the language needs.
-        others: further files.
-        build: commands to be given in a shell, or none; ``{dir}`` is the folder.
-        iut: what starts the adapter.
+        adapter: the file that contains the adapter.
+        others: further files that the language requires.
+        build: shell commands that build the adapter, or an empty text; ``{dir}`` is the folder.
+        iut: the command that starts the adapter.
     """
 
     adapter: str
@@ -55,7 +55,7 @@ SCAFFOLDS: Final = {
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Write the files, say what comes next, return 0; nothing is written if one of them is there already."""
+    """Write the files, print the next commands, and return 0; write nothing if one of the files exists."""
     scaffold = SCAFFOLDS[options.language]
     folder: Path = options.dir
     for path in _written(folder, options.language, scaffold):
@@ -74,7 +74,7 @@ def _written(folder: Path, language: str, scaffold: Scaffold) -> list[Path]:
     names = (scaffold.adapter, *scaffold.others)
     for name in names:
         if (folder / name).exists():
-            raise UsageError(f"{folder / name} is there already, and nothing is overwritten: name another folder")
+            raise UsageError(f"{folder / name} already exists and is not overwritten: choose another folder")
     try:
         return [_write(folder / name, _filled(_TEMPLATES / language / name, folder)) for name in names]
     except OSError as problem:
@@ -83,12 +83,12 @@ def _written(folder: Path, language: str, scaffold: Scaffold) -> list[Path]:
 
 def _write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8", newline="\n") as file:  # never over a file, whatever happened meanwhile
+    with path.open("x", encoding="utf-8", newline="\n") as file:  # never overwrite a file created meanwhile
         file.write(text)
     return path
 
 
 def _filled(template: Path, folder: Path) -> str:
-    """Return a template with the folder's name as that of the implementation, as far as it is a plain name."""
+    """Return a template with the folder's name as the implementation's name, reduced to plain characters."""
     name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")
     return template.read_text(encoding="utf-8").replace(_NAME, name[:64] or _NAME)

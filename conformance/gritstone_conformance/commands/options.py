@@ -1,7 +1,7 @@
-"""Options: what the command line accepts, and what it says when it does not.
+"""The options of the command line and their validation.
 
-Only spelling is decided here: values come out typed, and a wrong one is a UsageError of one line. Files are opened by
-the commands.
+This module checks only the syntax: it returns typed values, and raises a UsageError of one line for an invalid one.
+The commands open the files.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def shard(text: str) -> tuple[int, int]:
     """Read ``I/N`` with 0 <= I < N."""
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text, re.ASCII)
     if match is None or int(match[1]) >= int(match[2]):
-        raise argparse.ArgumentTypeError(f"{text!r} is not I/N with I from 0 to N-1")
+        raise argparse.ArgumentTypeError(f"invalid shard {text!r}: expected I/N with I from 0 to N-1")
     return int(match[1]), int(match[2])
 
 
@@ -38,7 +38,7 @@ def span_s(text: str) -> float:
     """Read a span like ``90s``, ``30m`` or ``2h``; returns seconds."""
     match = re.fullmatch(r"(\d{1,6})([smh])", text, re.ASCII)
     if match is None or int(match[1]) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no span like 90s, 30m or 2h")
+        raise argparse.ArgumentTypeError(f"invalid span {text!r}: expected a number and a unit, such as 90s, 30m or 2h")
     return float(int(match[1]) * _SPANS[match[2]])
 
 
@@ -46,7 +46,7 @@ def size_bytes(text: str) -> int:
     """Read a size like ``2G``, ``512M`` or ``1000000``; returns bytes."""
     match = re.fullmatch(r"(\d{1,15})([KMG]?)", text, re.ASCII)
     if match is None or int(match[1]) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size like 2G, 512M or 1000000")
+        raise argparse.ArgumentTypeError(f"invalid size {text!r}: expected bytes, such as 1000000, 512M or 2G")
     return int(match[1]) * _SIZES[match[2]]
 
 
@@ -57,27 +57,27 @@ def scale(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+        raise argparse.ArgumentTypeError(f"invalid factor {text!r}: expected a positive number")
     return value
 
 
 def _count(text: str) -> int:
     if not re.fullmatch(r"\d{1,15}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 up")
+        raise argparse.ArgumentTypeError(f"invalid number {text!r}: expected an integer of at least 0")
     return int(text)
 
 
 def _jobs(text: str) -> int:
     value = _count(text)
     if not 1 <= value <= 256:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 256")
+        raise argparse.ArgumentTypeError(f"invalid number {text!r}: expected an integer from 1 to 256")
     return value
 
 
 def _units(text: str) -> int:
     value = _count(text)
     if not 1 <= value <= 4096:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 4096")
+        raise argparse.ArgumentTypeError(f"invalid number {text!r}: expected an integer from 1 to 4096")
     return value
 
 
@@ -289,8 +289,8 @@ def _day(text: str) -> str:
         day = date.fromisoformat(text).isoformat()
     except ValueError:
         day = ""
-    if day != text:  # the week dates that Python reads, too
-        raise argparse.ArgumentTypeError(f"{text!r} is no day like 2027-03-01")
+    if day != text:  # Python also parses week dates
+        raise argparse.ArgumentTypeError(f"invalid day {text!r}: expected YYYY-MM-DD, such as 2027-03-01")
     return text
 
 

@@ -51,7 +51,7 @@ class CommandParser(argparse.ArgumentParser):
         self._words: list[str] = []
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Store the words, so that an error can name the wrong one."""
+        """Store the arguments, so that an error can name the wrong one."""
         self._words = list(args or ())
         return super().parse_known_args(args, namespace)
 

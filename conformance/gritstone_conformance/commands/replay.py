@@ -2,9 +2,9 @@
 
 ::
 
-    FIXED    answered as expected now                                              exit 0
-    FAILS    answered wrongly, as it was found (or as it is now, for a vector)     exit 1
-    DIFFERS  answered wrongly in another way than it was found                     exit 1
+    FIXED    the reply is now as expected                                          exit 0
+    FAILS    wrong reply, the same as when it was found (or any, for a vector)     exit 1
+    DIFFERS  wrong reply, but not the same as when it was found                    exit 1
     ERROR    the implementation broke                                              exit 1
 
 A case whose lines alone do not show the fault is replayed as the property that found it, with the same seed.
@@ -65,7 +65,7 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def _entry(expected: Expectations, outcome: Outcome, case: Case) -> Expectation | None:
-    """Return the entry that foresees this today; of a found case, one that names what it was found by will do."""
+    """Return the entry that expects this failure today; for a found case, also one that names its original failure."""
     today, source = timestamp()[:10], str(case.origin.get("from", outcome.case))
     return expected.entry_for(outcome, today) or expected.entry_for(replace(outcome, case=source), today)
 
@@ -76,7 +76,9 @@ def _case(word: str, home: Path, data: Data) -> Case:
         return known
     path = locate(word, home)
     if path is None:
-        raise UsageError(f"{word}: no found file, no digits of one in {home / 'found'}, and no vector of that name")
+        raise UsageError(
+            f"{word}: expected a saved case, the first digits of one in {home / 'found'}, or a vector's name"
+        )
     file = read_vector_file(path)
     if len(file.cases) != 1:
         raise UsageError(f"{path}: contains {len(file.cases)} cases, expected one; use the name of a vector")
@@ -84,7 +86,7 @@ def _case(word: str, home: Path, data: Data) -> Case:
 
 
 def _plan(case: Case, data: Data, seed: int) -> Plan:
-    """Plan the case, or the property that stands for it, with what has to vouch for it."""
+    """Plan the case, or the property that replaces it, with the cases that its verdict depends on."""
     name = _played_name(case)
     identity = case.identity()
     others = [other for other in data.vectors.cases() if other.name != case.name and other.identity() != identity]

@@ -34,24 +34,24 @@ __all__ = ["run_command", "told_lines"]
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Do what the options of ``gritstone report`` say; returns the exit code that the report states."""
+    """Run ``gritstone report``; return the exit code that the report states."""
     reports = [read_report(path) for path in options.files]
     data = load_data()
     if options.merge is not None:
         merged = _merge(reports, data, options.merge)
         return _tell(merged, options.merge, data, options)
     if len(reports) > 1:
-        raise UsageError("several reports need --merge FILE")
+        raise UsageError("several reports require --merge FILE")
     return _tell(reports[0], options.files[0], data, options)
 
 
 def told_lines(report: Report, path: Path, data: Data, width: int) -> list[str]:
-    """Return everything that a report says, in the words of ``verify``."""
+    """Return the content of a report as the lines that ``verify`` prints."""
     teller = Teller(data.book, data.vectors.by_name(), report.header, path.parent, width)
     verdicts = {outcome.case: outcome.verdict for outcome in report.outcomes}
     lines = opening_lines(report.header)
     if report.header["rules"] != data.book.digest:
-        lines.append("note: the report was made with other rules than this suite has; sentences may differ")
+        lines.append("note: the rules of the report differ from those of this suite; their texts may differ")
     for outcome in smallest_of_each(report.outcomes):
         lines += teller.block(outcome, verdicts)
     lines += expected_lines(report.outcomes, ())
@@ -68,11 +68,11 @@ def _tell(report: Report, path: Path, data: Data, options: argparse.Namespace) -
 
 
 def _merge(parts: Sequence[Report], data: Data, target: Path) -> Report:
-    """Write the merged report; it supports a claim only when the parts are all cases that this suite has."""
+    """Write the merged report; it supports a claim only if the parts contain all cases of this suite."""
     header = merged_header(parts)
     outcomes = merge_outcomes(parts, partial(shard_of, count=len(parts)))
     if header["vectors"] != data.vectors.digest or header["rules"] != data.book.digest:
-        raise DataError("the parts were made with other rules or vectors than this suite has")
+        raise DataError("the rules or vectors of the parts differ from those of this suite")
     outcomes, stale = foreseen(data, header, outcomes)
     judgement = judge_run(
         outcomes,

@@ -1,4 +1,4 @@
-"""``gritstone schemas``: where the JSON Schemas are."""
+"""``gritstone schemas``: print where the JSON Schemas are."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def run_command(options: argparse.Namespace) -> int:
         return 0
     names = sorted(path.name.removesuffix(".schema.json") for path in folder.glob("*.schema.json"))
     if options.name not in names:
-        raise UsageError(f"no schema is named {printable(options.name)}; there are {', '.join(names)}")
+        raise UsageError(f"unknown schema {printable(options.name)}: expected one of {', '.join(names)}")
     say(str(folder / f"{options.name}.schema.json"))
     return 0

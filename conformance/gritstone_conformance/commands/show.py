@@ -1,4 +1,4 @@
-"""``gritstone show``: a rule with its cases and verdicts, or a vector or found case with its steps or request lines."""
+"""``gritstone show``: show a rule with its cases and verdicts, or a case with its steps or request lines."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run_command(options: argparse.Namespace) -> int:
     case = data.vectors.by_name().get(options.name) or _found_case(options.name)
     if options.raw:
         if case is None:
-            raise UsageError(f"{options.name}: no vector of that name and no found file; --raw shows these")
+            raise UsageError(f"{options.name}: --raw expected the name of a vector or a saved case")
         sys.stdout.flush()
         sys.stdout.buffer.write(b"".join(request_lines(case, seed=1)))
         return 0
@@ -67,12 +67,12 @@ def _found_case(word: str) -> Case | None:
         return None
     file = read_vector_file(path)
     if len(file.cases) != 1:
-        raise UsageError(f"{path}: holds {len(file.cases)} cases; give the name of one")
+        raise UsageError(f"{path}: contains {len(file.cases)} cases, expected one; use the name of a vector")
     return file.cases[0]
 
 
 def request_lines(case: Case, seed: int) -> list[bytes]:
-    """Return the lines that a process is sent for one case: hello, its steps, bye.
+    """Return the request lines of one case: hello, its steps, bye.
 
     Raises:
         UsageError: a step needs an earlier reply, which does not exist here.
@@ -84,8 +84,8 @@ def request_lines(case: Case, seed: int) -> list[bytes]:
         places.provide(names_in(step.args), bindings)
         try:
             asked.append((step.op, substitute(step.args, bindings)))
-        except DataError as problem:  # a name that only an answer binds
-            raise UsageError(f"{case.name} cannot be sent blindly: {problem}") from problem
+        except DataError as problem:  # a name that only a reply binds
+            raise UsageError(f"{case.name}: --raw is impossible: {problem}") from problem
     asked.append(("bye", {}))
     return [encode_request(seq_number(seed, index), op, args) for index, (op, args) in enumerate(asked)]
 
@@ -111,7 +111,7 @@ def _rule_lines(rule: Rule, items: Sequence[Planned], outcomes: Sequence[Outcome
 
 
 def _verdict_words(outcome: Outcome) -> str:
-    """Return the verdict, and of a failure its rule and the words that failures are grouped by."""
+    """Return the verdict, and for a failure also its rule and signature."""
     if outcome.verdict != "fail":
         return outcome.verdict
     return f"fail {outcome.rule}: {outcome.signature}"
@@ -148,4 +148,4 @@ def _item_lines(item: Planned, outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
-    return f"{name}: no rule and no case of that name{nearest_words(name, known)}"
+    return f"{name}: unknown rule or case{nearest_words(name, known)}"

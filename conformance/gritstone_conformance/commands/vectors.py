@@ -1,4 +1,4 @@
-"""``gritstone vectors``: list, check, export and add golden vectors; hold the checker of histories against audits."""
+"""``gritstone vectors``: list, check, export and add golden vectors; check the history checker with ``audit/``."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ __all__ = ["run_command"]
 
 
 def run_command(options: argparse.Namespace) -> int:
-    """Do what the options of ``gritstone vectors`` say; returns the exit code."""
+    """Run ``gritstone vectors``; return the exit code."""
     root = options.root or vectors_dir()
     if not root.is_dir():
-        raise UsageError(f"{root}: no directory of vectors")
+        raise UsageError(f"{root}: not a directory of vectors")
     if options.write and not options.digest:
-        raise UsageError("--write goes with --digest")
+        raise UsageError("--write requires --digest")
     if options.path:
         print(root)
     elif options.lint:
@@ -59,7 +59,7 @@ def _lint(root: Path) -> int:
     findings = lint_vectors(root, load_rules())
     for finding in findings:
         print(finding)
-    print(f"vectors: {len(findings)} findings in {root}")
+    print(f"vectors: {len(findings)} problems in {root}")
     return 4 if findings else 0
 
 
@@ -68,7 +68,7 @@ def _audits(root: Path) -> int:
     wrong = [words for audit in audits if (words := judge_audit(audit)) is not None]
     for words in wrong:
         print(words)
-    print(f"audits: {len(audits)} judged, {len(wrong)} otherwise than expected")
+    print(f"audits: {len(audits)} judged, {len(wrong)} with an unexpected result")
     return 4 if wrong else 0
 
 
@@ -83,7 +83,7 @@ def _digest(root: Path, *, write: bool) -> None:
 
 
 def _export(vectors: VectorSet, target: Path) -> None:
-    """Write one case per line, with its digest, for readers that want one file."""
+    """Write all cases to one file, one case per line, with its digest."""
     lines = (
         json.dumps({"digest": case.identity(), "kind": file.kind, **case.to_json()}, ensure_ascii=False) + "\n"
         for file in vectors.files
@@ -96,7 +96,7 @@ def _export(vectors: VectorSet, target: Path) -> None:
 
 
 def _add(options: argparse.Namespace, root: Path) -> None:
-    """File a found case under ``<profile>/found/`` and renew ``DIGEST``."""
+    """Add a found case to ``<profile>/found/`` and update ``DIGEST``."""
     book, vectors = load_rules(), load_vectors(root)
     given = read_vector_file(options.add)
     if len(given.cases) != 1:
@@ -121,39 +121,39 @@ def _rules(given: str | None, case: Case, book: RuleBook) -> tuple[str, ...]:
     rules = tuple(re.split(r"[,\s]+", text.strip())) if text.strip() else case.rules
     for rule in rules:
         if rule not in book.rules:
-            raise UsageError(f"{rule} is no rule of spec {book.spec}")
+            raise UsageError(f"unknown rule {rule}: expected a rule of spec {book.spec}")
     return rules
 
 
 def _comment(given: str | None) -> str:
-    text = (given if given is not None else _asked("comment, what the case shows: ", "--comment")).strip()
+    text = (given if given is not None else _asked("comment, a description of the case: ", "--comment")).strip()
     if not text:
-        raise UsageError("a vector needs a comment that says what it shows")
+        raise UsageError("the comment is empty: a vector requires a description")
     return text
 
 
 def _asked(question: str, option: str) -> str:
     if not sys.stdin.isatty():
-        raise UsageError(f"give {option}: there is no terminal to ask on")
+        raise UsageError(f"{option} is required if there is no terminal for input")
     return input(question)
 
 
 def _with_twin(case: Case, name: str | None, vectors: VectorSet) -> Case:
-    """Return the case with the twin and the edit that a case of nothing but refusals needs."""
+    """Return the case with the twin and the edit that a case whose every reply is a refusal requires."""
     if name is None:
         if case.twin is None and all("refused" in step.expect for step in case.steps):
-            raise UsageError("every answer is a refusal: give --twin NAME, an accepted vector one edit away")
+            raise UsageError("every reply is a refusal: --twin requires the name of an accepted vector one edit away")
         return case
     twin = vectors.by_name().get(name)
     if twin is None:
-        raise UsageError(f"--twin {name}: no such vector")
+        raise UsageError(f"--twin {name}: unknown vector")
     try:
         edit = edit_between(twin, case)
     except DataError as problem:
         raise UsageError(f"--twin {name}: {problem}") from problem
     allowed = most_edit_bytes(case, edit)
     if edit_bytes(edit) > allowed:
-        raise UsageError(f"--twin {name}: the edit has {edit_bytes(edit)} bytes, allowed are {allowed}")
+        raise UsageError(f"--twin {name}: the edit has {edit_bytes(edit)} bytes, expected at most {allowed}")
     return replace(case, twin=name, edit=edit)
 
 
@@ -161,4 +161,4 @@ def _check_new(case: Case, vectors: VectorSet) -> None:
     identity = case.identity()
     for other in vectors.cases():
         if other.name == case.name or other.identity() == identity:
-            raise UsageError(f"{other.name} is there already")
+            raise UsageError(f"{other.name} is a vector with the same name or steps")

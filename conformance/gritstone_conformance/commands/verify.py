@@ -1,7 +1,7 @@
-"""``gritstone verify``: one run, over several processes if asked, and what is compared after it or instead of it.
+"""``gritstone verify``: run the suite, over several processes if requested, and compare implementations.
 
-Decides the order (the run, or the runs, then the battery, then the matrix) and that the exit code is the first of 3, 1
-and 0 that any of them gives.
+Decides the order (the run, or the runs, then the battery, then the matrix). The exit code is the first of 3, 1 and 0
+that any of them returns.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _verify(options: argparse.Namespace) -> int:
         return verify_and_compare(options, context, listen)
     if options.jobs > 1:
         if options.shard is not None or options.connect is not None:
-            raise UsageError("--jobs starts one adapter per shard: it goes with neither --shard nor --connect")
+            raise UsageError("--jobs starts one adapter per shard: it cannot be combined with --shard or --connect")
         seeded = [*options.arguments, "--seed", str(context.settings.seed)]
         return verify_in_parts(seeded, options.jobs, context, listen)
     return _play_parts(context) if options.part else verify(context, listen)
@@ -79,7 +79,7 @@ def _context(options: argparse.Namespace) -> RunContext:
 
 
 def _play_parts(context: RunContext) -> int:
-    """Run the parts that a parent orders on standard input."""
+    """Run the parts that the parent process requests on standard input."""
 
     def play(part: Part) -> int:
         shard = replace(context.selection, shard=(part.index, part.count))
@@ -96,7 +96,7 @@ def verify_and_compare(
     """Verify, and compare as the options say.
 
     Raises:
-        UsageError: options that do not go together.
+        UsageError: options that cannot be combined.
     """
     told = out or sys.stdout
     _check(options)
@@ -123,8 +123,8 @@ def verify_and_compare(
 
 def _check(options: argparse.Namespace) -> None:
     if options.jobs > 1 or options.shard is not None or options.search or options.span is not None:
-        raise UsageError("--against, --resume and --battery go with neither --jobs, --shard, --search nor --for")
+        raise UsageError("--against, --resume and --battery cannot be combined with --jobs, --shard, --search or --for")
     if options.connect is not None and (options.resume or options.battery):
-        raise UsageError("--resume and --battery start processes: they do not go with --connect")
+        raise UsageError("--resume and --battery start processes: they cannot be combined with --connect")
     if len(options.against) > 25 or len(options.resume) > 25:
-        raise UsageError("--against and --resume take at most 25 further implementations")
+        raise UsageError("--against and --resume accept at most 25 further implementations")
