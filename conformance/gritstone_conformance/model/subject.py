@@ -7,6 +7,7 @@ wrong. Where the text leaves freedom the first of the allowed answers is given. 
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -152,14 +153,15 @@ class ModelSubject:
     ) -> dict[str, Json]:
         if store in self._handles:
             return refused("rejected")
-        found = self.world.stores.get(dir) if dir is not None else None
+        place = os.path.normpath(dir) if dir is not None else None
+        found = self.world.stores.get(place) if place is not None else None
         if found is None and not create:
             return refused("missing")
         if found is not None and found.format is not FORMATS[format]:
             return refused("rejected", "format")
         opened = found if found is not None else Store(FORMATS[format], self.limits)
-        if dir is not None:
-            self.world.stores[dir] = opened
+        if place is not None:
+            self.world.stores[place] = opened
         self._handles[store] = _Handle(opened)
         return ok()
 

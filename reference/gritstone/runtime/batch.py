@@ -98,10 +98,10 @@ class Batch:
         """Change another reference."""
         self._others.append(change)
 
-    def move_references(self, tables: EngineBatch, limits: Limits) -> None:
+    def move_references(self, tables: EngineBatch, changes: list[Change], limits: Limits) -> None:
         """Change the references within an update, and record their versions."""
         before = references_version(tables)
-        move_references(tables, self.changes(), limits)
+        move_references(tables, changes, limits)
         self.versions = before, references_version(tables)
 
     def changes(self) -> list[Change]:
@@ -120,11 +120,12 @@ def commit(store: Store, batch: Batch) -> bool:
     Raises:
         Exhausted: the medium is full, or there would be too many references.
     """
-    if not batch.changes():
+    changes = batch.changes()
+    if not changes:
         return True
 
     def swap(tables: EngineBatch) -> int:
-        batch.move_references(tables, store.limits)
+        batch.move_references(tables, changes, store.limits)
         _check_present(tables, batch.present)
         _put_all(tables, batch.objects)
         _check_borrowed(tables, batch.borrowed, batch.objects)

@@ -42,7 +42,7 @@ def collect(world: World) -> list[ObjectId]:
         found = _ended(world)
         for actor in found:
             _remove(world, actor)
-        world.batch.move_references(tables, world.store.limits)
+        world.batch.move_references(tables, world.batch.changes(), world.store.limits)
         return found
 
     try:
