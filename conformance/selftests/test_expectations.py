@@ -115,17 +115,17 @@ STALE = {
     ),
     "fewer": (
         entry(case="grit/tree/*", matches=3),
-        "foresees 3 failures, found 2: grit/tree/a grit/tree/b",
+        "expects 3 failures, found 2: grit/tree/a grit/tree/b",
         ["- 9: matches = 3", "+ 9: matches = 2"],
     ),
     "more": (
         entry(rule=ORDER, matches=1),
-        "foresees 1 failure, found 2: grit/tree/a grit/tree/b",
+        "expects 1 failure, found 2: grit/tree/a grit/tree/b",
         ["- 9: matches = 1", "+ 9: matches = 2"],
     ),
     "expired": (
         entry(case="grit/tree/a", kind="bug", expires="2027-01-14"),
-        "expired on 2027-01-14: mend it, or give a later day",
+        "expired on 2027-01-14: fix the failure, or set a later day",
         ["- 8: expires = 2027-01-14"],
     ),
     "no such case": (entry(case="grit/tree/aa"), "no case has this name", ["- lines 3-9"]),
@@ -157,7 +157,7 @@ def test_an_entry_that_is_stale_foresees_nothing_and_names_the_lines_to_change(k
 def test_a_failure_belongs_to_one_entry(second: Expectation) -> None:
     foreseen, stale = judged(entry(), second)
     assert foreseen == {"grit/tree/a": "so it is"}
-    assert [each.why for each in stale] == ["foreseen already by the entry of line 3"]
+    assert [each.why for each in stale] == ["already covered by the entry of line 3"]
 
 
 @pytest.mark.rule("suite.expect.strict")

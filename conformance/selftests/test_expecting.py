@@ -168,7 +168,7 @@ def test_a_new_entry_never_overlaps_one_that_is_right(run: Run) -> None:
     ("options", "words"),
     [
         (("--reason", " "), "reason must be a text that is not empty"),
-        (("--reason", "r", "--kind", "suite-dispute"), "needs the URL of its issue"),
+        (("--reason", "r", "--kind", "suite-dispute"), "requires issue, the URL"),
         (("--reason", "r", "--kind", "suite-dispute", "--issue", "17"), "issue must be a URL"),
         (("--reason", "r", "--expires", "soon"), "invalid day 'soon': expected YYYY-MM-DD"),
         (("--reason", "r", "--expires", "2027-W01-1"), "invalid day '2027-W01-1': expected YYYY-MM-DD"),
@@ -204,7 +204,7 @@ def test_shards_are_judged_by_what_they_ran_and_again_when_they_are_merged(run: 
     assert sum(len(known(read_report(Path(part)))) for part in parts) == 6
     code, out, _ = run("report", "--merge", "whole.jsonl", *parts)
     assert code == 1
-    assert "foresees 7 failures, found 6: " in out
+    assert "expects 7 failures, found 6: " in out
     assert known(read_report(Path("whole.jsonl"))) == []
 
 
@@ -254,4 +254,4 @@ def test_pytest_takes_the_same_file(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("what?")
     done = subprocess.run([*command, *options, LAX], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "gritstone.expect.toml:1: no TOML" in done.stderr
+    assert "gritstone.expect.toml:1: invalid TOML" in done.stderr

@@ -120,13 +120,13 @@ def test_a_footer_that_counts_wrongly_is_refused(tmp_path: Path) -> None:
     rows = write(tmp_path / "r").read_bytes().splitlines(keepends=True)
     footer = json.loads(rows[-1])
     (tmp_path / "r").write_bytes(b"".join(rows[:-1]) + json.dumps({**footer, "lines": 9}).encode() + b"\n")
-    with pytest.raises(DataError, match="the footer counts 9 lines, there are 5"):
+    with pytest.raises(DataError, match="the footer states 9 lines, the file has 5"):
         read_report(tmp_path / "r")
 
 
 @pytest.mark.parametrize(
     ("raw", "words"),
-    [(b"", "no header"), (b"{}\n", "no header"), (b"nonsense\n", "line 1 is not JSON"), (b"[]\n", "no JSON object")],
+    [(b"", "not a header"), (b"{}\n", "not a header"), (b"nonsense\n", "line 1 is not JSON"), (b"[]\n", "not a JSON")],
 )
 def test_what_is_no_report_is_refused_in_one_line(tmp_path: Path, raw: bytes, words: str) -> None:
     (tmp_path / "r").write_bytes(raw)
@@ -156,7 +156,7 @@ def test_a_sealed_case_line_that_lacks_a_member_is_refused(tmp_path: Path) -> No
     footer = json.loads(rows[-1])
     footer["sha256"] = hashlib.sha256(b"".join(rows[:-1])).hexdigest()
     (tmp_path / "r").write_bytes(b"".join(rows[:-1]) + json.dumps(footer).encode() + b"\n")
-    with pytest.raises(DataError, match=r"line 2 is no line of a report: /: .level. is a required property"):
+    with pytest.raises(DataError, match=r"line 2 is not a valid report line: /: .level. is a required property"):
         read_report(tmp_path / "r")
 
 
@@ -259,7 +259,7 @@ def test_a_merged_watch_is_the_worst() -> None:
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        ([], "nothing to merge"),
+        ([], "no reports to merge"),
         ([part(0, 2, ())], "expected the shards 0 to 1 of 2"),
         ([part(0, 2, ()), part(0, 2, ())], "expected the shards 0 to 1 of 2"),
         ([part(0, 2, ()), part(1, 3, ())], "expected the shards 0 to 1 of 2"),
@@ -273,7 +273,7 @@ def test_parts_that_do_not_belong_together_are_refused(parts: list[Report], word
 
 
 def test_a_case_in_two_parts_is_refused() -> None:
-    with pytest.raises(DataError, match="stands in two parts"):
+    with pytest.raises(DataError, match="is in two parts"):
         merge_outcomes([part(0, 2, OUTCOMES[:1]), part(1, 2, OUTCOMES[:1])])
 
 

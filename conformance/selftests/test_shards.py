@@ -127,9 +127,9 @@ def test_a_part_that_lacks_a_case_or_holds_one_of_another_is_refused() -> None:
     stray = next(outcome for outcome in one.outcomes if outcome.kind == "vector")
     kept = [outcome for outcome in one.outcomes if outcome != stray]
     planned = [outcome.case for report in (one, two) for outcome in report.outcomes]
-    refused([part(0, 2, kept), two], f"1 cases stand in no part, among them {stray.case}", planned=planned)
-    refused([part(0, 2, kept), part(1, 2, [*two.outcomes, stray])], f"{stray.case} stands in part 1 and does not")
-    refused([one, part(1, 2, [*two.outcomes, stray])], f"{stray.case} stands in part 1 and does not")
+    refused([part(0, 2, kept), two], f"1 cases are in no part, among them {stray.case}", planned=planned)
+    refused([part(0, 2, kept), part(1, 2, [*two.outcomes, stray])], f"{stray.case} is in part 1, but was assigned")
+    refused([one, part(1, 2, [*two.outcomes, stray])], f"{stray.case} is in part 1, but was assigned")
     doubled = [part(0, 2, [stray]), part(1, 2, [replace(stray, verdict="fail")])]
-    with pytest.raises(DataError, match="stands in two parts"):
+    with pytest.raises(DataError, match="is in two parts"):
         merge_outcomes(doubled)

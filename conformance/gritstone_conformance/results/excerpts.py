@@ -1,8 +1,8 @@
 """Excerpts: values of any size as one short line that people can read.
 
 Bytes are shown as text where they are text (``framed-sha256``) and as hex where they are not; what is long is cut in
-the middle, for the ends tell most. What was expected and what was got are never cut until they look alike. Nothing
-shown here can move a cursor or change a colour.
+the middle, because the ends are the most useful part. Expected and actual values are never cut so far that they look
+equal. The output contains no control characters.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def show_first_byte(path: str, expected: Json, got: Json) -> str | None:
 
 
 def _head_of_bytes(text: Json) -> tuple[bytes | None, bool]:
-    """Return the bytes that a base64url text begins with, None if it is none; and whether these are all of them."""
+    """Return the bytes at the start of a base64url text, None if it is invalid; and whether these are all of them."""
     if not isinstance(text, str):
         return None, True
     head, cut, _ = text.partition("…")
@@ -185,13 +185,13 @@ def show_answer(value: Json, width: int, digits: int = _IDS_SHOWN) -> str:
 
 
 def _spelled_bytes(text: str, *, as_text: bool, width: int) -> tuple[str, str]:
-    """Return how many bytes a base64url text holds, and the bytes; an excerpt of one says so itself."""
+    """Return the size of the bytes that a base64url text encodes, and the bytes; an excerpt is marked as one."""
     if "…" in text:
         return text.split("…")[1].replace("characters", "base64url characters"), cut_middle(text, width)
     try:
         data = decode_bytes(text)
     except BadSpelling:
-        return "no canonical base64url", cut_middle(text, width)
+        return "not canonical base64url", cut_middle(text, width)
     return f"{len(data)} bytes", show_bytes(data, as_text=as_text, width=width)
 
 

@@ -1,6 +1,6 @@
-"""Edits of a file of expected failures, line by line: whatever is not edited stays, comments and ends of line too.
+"""Edits of a file of expected failures, line by line; all other text remains, with comments and line ends.
 
-Pure: a file that was read goes in, its new text comes out. What has to change is decided elsewhere.
+Pure: takes a parsed file and returns its new text. Other modules decide which changes are made.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def with_entries(file: ExpectFile, entries: Iterable[Expectation]) -> str:
 
 
 def with_changes(file: ExpectFile, changes: Sequence[tuple[Expectation, Mapping[str, str]]]) -> str:
-    """Return the text with values of entries replaced, and without the entries for which nothing is given.
+    """Return the text with values of entries replaced, and without the entries that have no new values.
 
-    A comment that stands on the lines right above an entry goes with it, but for one at the top of the file. A new
-    key comes last in its entry; what stands behind a value on its line is kept.
+    A comment directly above a removed entry is removed with it, unless it is at the top of the file. A new key becomes
+    the last one of its entry. The text after a value on its line remains.
     """
     lines = list(file.lines)
     for entry, values in sorted(changes, key=lambda change: change[0].lines["first"], reverse=True):

@@ -1,7 +1,7 @@
 """Files of expected failures: TOML, written by the implementer, read strictly.
 
-Decides the form of a file and where each entry stands; every fault of it is a UsageError of one line with the line
-number. CRLF is as good as LF. A byte order mark is refused: few TOML readers take it.
+Checks the form of a file and finds the lines of each entry; every fault raises a UsageError of one line with the line
+number. CRLF is accepted like LF. A byte order mark is rejected: few TOML readers accept one.
 
 Spec: :rule:`suite.expect.strict`; the form is that of ``expect.schema.json``.
 """
@@ -30,7 +30,7 @@ _KEYS: Final = frozenset({*_TEXTS, "expires", "matches"})
 _NEEDED: Final = ("signature", "kind", "reason")
 _MOST: Final = 1_000_000
 NEVER: Final = ("not-run", "not-started", "suite")
-"""Causes that say nothing of a case, and so cannot be expected."""
+"""Causes that give no information about a case, and so cannot be expected."""
 
 _QUOTED_OR_NOTED: Final = re.compile(
     r'"""(?:[^\\]|\\.)*?"""(?:"{1,2}(?!"))?'
@@ -46,7 +46,7 @@ _KEY: Final = re.compile(r"[ \t]*([A-Za-z0-9_-]+)[ \t]*=")
 
 @dataclass(frozen=True, slots=True)
 class ExpectFile:
-    """A file that was read: what it says, and its text, line by line.
+    """A parsed file: its entries, and its text, line by line.
 
     Attributes:
         path: where it is.
@@ -68,7 +68,7 @@ def read_expectations(path: Path) -> ExpectFile:
     """Read a file of expected failures.
 
     Raises:
-        UsageError: it cannot be read, or is not of the form; with the number of the line.
+        UsageError: it cannot be read, or is invalid; with the line number.
     """
     try:
         with path.open("rb") as file:
@@ -79,14 +79,14 @@ def read_expectations(path: Path) -> ExpectFile:
 
 
 def expectations_of(path: Path | None) -> Expectations | None:
-    """Return what the file of an option says, or None without one; raises UsageError."""
+    """Return the entries of the file that an option names, or None without one; raises UsageError."""
     return None if path is None else read_expectations(path).expectations
 
 
 def parse_expectations(path: Path, raw: bytes) -> ExpectFile:
-    """Return what the bytes of a file say; raises UsageError like :func:`read_expectations`."""
+    """Parse the bytes of a file; raises UsageError like :func:`read_expectations`."""
     if len(raw) > LARGEST_BYTES:
-        raise UsageError(f"{path}: larger than {LARGEST_BYTES} bytes, which no list of expected failures should be")
+        raise UsageError(f"{path}: the file is too large: expected at most {LARGEST_BYTES} bytes")
     if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise UsageError(f"{path}:1: begins with a byte order mark; save it as UTF-8 without one")
     try:
@@ -99,19 +99,19 @@ def parse_expectations(path: Path, raw: bytes) -> ExpectFile:
     except (ValueError, RecursionError) as problem:
         found = re.search(r"at line (\d+)", str(problem))
         line = int(found[1]) if found else text.count("\n") + 1
-        raise UsageError(f"{path}:{line}: no TOML: {printable(str(problem))}") from problem
+        raise UsageError(f"{path}:{line}: invalid TOML: {printable(str(problem))}") from problem
     entries = tuple(_entries(path, members, _masked(text)))
     made = Expectations(str(path), hashlib.sha256(raw).hexdigest(), entries)
     return ExpectFile(path, made, tuple(_lines(text)))
 
 
 def _lines(text: str) -> list[str]:
-    """Return the lines of a text that LF ends; TOML knows no other end."""
+    """Return the lines of a text, split at LF, the only line end in TOML."""
     return [line for line in re.split(r"(?<=\n)", text) if line]
 
 
 def _masked(text: str) -> list[str]:
-    """Return the lines with comments left out and everything in quotes overwritten, so that keys can be told."""
+    """Return the lines without comments and with quoted text overwritten, so that keys can be recognized."""
 
     def mask(match: re.Match[str]) -> str:
         found = match.group()
@@ -128,13 +128,13 @@ def _entries(path: Path, members: Mapping[str, Any], lines: list[str]) -> Iterat
     found = members.get("expect", [])
     places = _places(lines)
     if not isinstance(found, list) or len(found) != len(places):
-        raise UsageError(f"{path}:{places[0]['first'] if places else 1}: write each entry as a table [[expect]]")
+        raise UsageError(f"{path}:{places[0]['first'] if places else 1}: each entry must be a table [[expect]]")
     for entry, place in zip(found, places, strict=True):
         yield _Reader(path, entry, place).expectation()
 
 
 def _places(lines: list[str]) -> list[dict[str, int]]:
-    """Return the lines of each entry: its first and last one, and that of each key."""
+    """Return the line numbers of each entry: the first, the last, and that of each key."""
     places: list[dict[str, int]] = []
     for number, line in enumerate(lines, 1):
         if _HEADER.match(line):
@@ -148,7 +148,7 @@ def _places(lines: list[str]) -> list[dict[str, int]]:
 
 
 class _Reader:
-    """Checks one entry, key by key; the first fault is told."""
+    """Checks one entry, key by key, and reports the first fault."""
 
     def __init__(self, path: Path, entry: Mapping[str, Any], place: Mapping[str, int]) -> None:
         self._path = path
@@ -158,7 +158,7 @@ class _Reader:
     def expectation(self) -> Expectation:
         for key in self._entry:
             if key not in _KEYS:
-                self._refuse(key, f"unknown key {printable(key)!r}; an entry knows {', '.join(sorted(_KEYS))}")
+                self._refuse(key, f"unknown key {printable(key)!r}; expected one of {', '.join(sorted(_KEYS))}")
         for key in _TEXTS:
             if key in self._entry and not (isinstance(self._entry[key], str) and self._entry[key].strip()):
                 self._refuse(key, f"{key} must be a text that is not empty")
@@ -166,7 +166,7 @@ class _Reader:
             if key not in self._entry:
                 self._refuse("first", f"the entry has no {key}")
         if ("case" in self._entry) == ("rule" in self._entry):
-            self._refuse("first", "an entry names either a case or a rule")
+            self._refuse("first", "an entry must have exactly one of case and rule")
         self._check_signature()
         self._check_kind()
         members = {**self._entry, "expires": self._expires(), "matches": self._matches()}
@@ -174,7 +174,9 @@ class _Reader:
 
     def _check_signature(self) -> None:
         if self._entry["signature"] in NEVER:
-            self._refuse("signature", f"{self._entry['signature']} says nothing of a case and cannot be expected")
+            self._refuse(
+                "signature", f"signature {self._entry['signature']} does not describe a case; it is invalid here"
+            )
 
     def _check_kind(self) -> None:
         kind, issue = self._entry["kind"], self._entry.get("issue")
@@ -183,9 +185,9 @@ class _Reader:
         if issue is not None and not re.fullmatch(r"https?://[^\s/]\S*", issue):
             self._refuse("issue", "issue must be a URL that begins with https:// or http://")
         if kind == "suite-dispute" and issue is None:
-            self._refuse("first", "a suite-dispute needs the URL of its issue")
+            self._refuse("first", "a suite-dispute requires issue, the URL of the discussion")
         if kind == "bug" and "expires" not in self._entry:
-            self._refuse("first", "a bug needs a day on which it expires, expires = YYYY-MM-DD")
+            self._refuse("first", "a bug requires its last day, expires = YYYY-MM-DD")
 
     def _expires(self) -> str | None:
         value = self._entry.get("expires")
@@ -199,12 +201,12 @@ class _Reader:
         value, name = self._entry.get("matches"), self._entry.get("case")
         if value is None:
             if name is None or is_glob(name):
-                self._refuse("first", "an entry with a rule or a glob needs matches, the number of cases")
+                self._refuse("first", "an entry with a rule or a glob requires matches, the number of cases")
             return None
         if type(value) is not int or not 1 <= value <= _MOST:
             self._refuse("matches", f"matches must be a number from 1 to {_MOST}")
         if name is not None and not is_glob(name) and value != 1:
-            self._refuse("matches", "the name of one case matches 1")
+            self._refuse("matches", "matches must be 1 if case is the name of one case")
         return value
 
     def _refuse(self, key: str, words: str) -> NoReturn:

@@ -1,14 +1,14 @@
-"""Expected failures: what an implementer's file foresees, and when an entry has gone stale.
+"""Expected failures: the entries of an implementer's file, and the conditions that make an entry stale.
 
-An entry names cases, a signature and a reason. It foresees the failures that it names only while it is wholly right:
-a *stale* one foresees nothing and counts against the run itself. Pure: looks at data only; ``expect_files`` reads.
+An entry names cases, a signature and a reason. It covers the failures that it names only while it is completely
+correct: a *stale* entry covers nothing and counts against the run itself. Pure; ``expect_files`` reads the file.
 
 ::
 
-    stale when   its cases pass, or fail with another signature, or more or fewer of them fail than it says;
-                 its last day is over; an earlier entry foresees the same; no case has its name or judges its rule
+    stale if     its cases pass, or fail with another signature, or more or fewer of them fail than it states;
+                 its last day is over; an earlier entry covers the same; no case has its name or judges its rule
 
-Of cases that were not asked (another shard, a filter) nothing is said: with them an entry may still be right.
+Cases that were not run (another shard, a filter) do not make an entry stale: it may be correct with them.
 
 Spec: :rule:`suite.expect.strict`, :rule:`suite.expect.claim`.
 """
@@ -47,12 +47,12 @@ _MEMBERS: Final = ("case", "rule", "signature", "kind", "reason", "issue", "expi
 
 
 def signature_of(outcome: Outcome) -> str:
-    """Return what names a failure: the signature of a ``fail``, the cause of an ``error``."""
+    """Return the identity of a failure: the signature of a ``fail``, the cause of an ``error``."""
     return (outcome.signature if outcome.verdict == "fail" else outcome.cause) or ""
 
 
 def blamed_rule(outcome: Outcome) -> str:
-    """Return the rule that a failure speaks against: the broken one, else the first that the case judges."""
+    """Return the rule that a failure counts against: the violated one, else the first that the case judges."""
     return outcome.rule or outcome.rules[0]
 
 
@@ -62,7 +62,7 @@ def is_glob(name: str) -> bool:
 
 
 def quoted(text: str) -> str:
-    """Return a text as TOML spells it, on one line."""
+    """Return a text as a TOML string on one line."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -71,15 +71,15 @@ class Expectation:
     """One entry of the file.
 
     Attributes:
-        signature: of the failures that it foresees.
+        signature: of the failures that it covers.
         kind: ``bug``, ``wontfix``, ``out-of-scope`` or ``suite-dispute``.
-        reason: why, for people.
+        reason: why they are expected, for readers.
         case: name of a case, or a glob; None when ``rule`` is given.
-        rule: the rule that the failures speak against.
-        issue: where it is discussed.
+        rule: the rule that the failures count against.
+        issue: the URL of the discussion.
         expires: the last day (``YYYY-MM-DD``) on which it holds.
-        matches: how many cases it foresees; None: one.
-        lines: where it stands: ``first`` and ``last`` line, and the line of each key.
+        matches: how many cases it covers; None: one.
+        lines: its line numbers: ``first``, ``last``, and the line of each key.
     """
 
     signature: str
@@ -99,38 +99,38 @@ class Expectation:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What no two entries may have in common."""
+        """The value that must differ between any two entries."""
         return self.case or "", self.rule or "", self.signature
 
     def selects(self, name: str, rules: Collection[str]) -> bool:
-        """Return whether it speaks of a case with this name that judges or breaks these rules."""
+        """Return whether it names a case with this name that judges or violates these rules."""
         if self.case is not None:
             return name == self.case or (is_glob(self.case) and fnmatchcase(name, self.case))
         return self.rule is not None and self.rule in rules
 
     def foresees(self, outcome: Outcome) -> bool:
-        """Return whether it names this failure, whatever day it is and however many there are."""
+        """Return whether it names this failure, regardless of the day and the number of failures."""
         failed = outcome.verdict in ("fail", "error")
         return failed and signature_of(outcome) == self.signature and self.selects(outcome.case, [blamed_rule(outcome)])
 
     def words(self) -> str:
-        """Return kind, last day, reason and issue for people, safe to print."""
+        """Return kind, last day, reason and issue as text that is safe to print."""
         until = f" until {self.expires}" if self.expires else ""
         issue = f" ({printable(self.issue)})" if self.issue else ""
         return f"{self.kind}{until}: {printable(self.reason)}{issue}"
 
     def to_json(self) -> dict[str, Json]:
-        """Return the entry as a report holds it."""
+        """Return the entry as it is stored in a report."""
         members = {name: getattr(self, name) for name in _MEMBERS if getattr(self, name) is not None}
         return {**members, "lines": dict(self.lines)}
 
     @classmethod
     def from_json(cls, members: Mapping[str, Any]) -> Expectation:
-        """Build from what a report holds; raises DataError when it is no entry."""
+        """Build from the stored form; raises DataError for an invalid entry."""
         try:
             return cls(**members)
         except TypeError as problem:
-            raise DataError(f"no entry of an expect file: {problem}") from problem
+            raise DataError(f"invalid entry of expected failures: {problem}") from problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Expectations:
     """A file of expected failures.
 
     Attributes:
-        file: its path, as it was given.
+        file: its path, as on the command line.
         sha256: of its bytes, in hex.
         entries: in their order.
     """
@@ -158,23 +158,23 @@ class Expectations:
             entries = tuple(Expectation.from_json(entry) for entry in members["entries"])
             return cls(members["file"], members["sha256"], entries)
         except (KeyError, TypeError) as problem:
-            raise DataError(f"no expect member: {problem!r}") from problem
+            raise DataError(f"invalid member `expect`: {problem!r}") from problem
 
     def entry_for(self, outcome: Outcome, today: str) -> Expectation | None:
-        """Return the first entry of this day that names a failure; whether it is right is known at the end only."""
+        """Return the first entry valid today that names a failure; it may prove stale at the end."""
         valid = (entry for entry in self.entries if entry.expires is None or today <= entry.expires)
         return next((entry for entry in valid if entry.foresees(outcome)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What is wrong with one entry.
+    """A fault of one entry.
 
     Attributes:
         entry: the entry.
-        why: what is wrong, in words that are safe to print.
-        changes: what would make it right: a key and its new value as TOML, or None for a value that somebody has to
-            choose. Without any the entry has to go.
+        why: the fault, as text that is safe to print.
+        changes: the changes that correct it: a key and its new value as TOML, or None for a value that the user must
+            choose. If it is empty, the entry must be removed.
     """
 
     entry: Expectation
@@ -182,7 +182,7 @@ class Flaw:
     changes: Mapping[str, str | None] = field(default_factory=dict)
 
     def stale(self, file: str) -> Stale:
-        """Return it as a report tells it."""
+        """Return it as a report shows it."""
         at = f"{printable(file)}:{self.entry.lines.get('first', 1)}"
         return Stale(at, printable(self.entry.title), self.why, tuple(self._patch()))
 
@@ -200,12 +200,12 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """An entry that is not right any more, as a report tells it.
+    """An entry that is no longer correct, as a report shows it.
 
     Attributes:
         at: ``file:line`` of the entry.
-        entry: what it names.
-        why: what is wrong with it.
+        entry: the case, glob or rule that it names.
+        why: its fault.
         patch: the lines to change: ``- lines 12-18``, or ``- 14: old`` and ``+ 14: new``.
     """
 
@@ -224,26 +224,26 @@ class Stale:
         try:
             return cls(members["at"], members["entry"], members["why"], tuple(members["patch"]))
         except (KeyError, TypeError) as problem:
-            raise DataError(f"no stale entry: {problem!r}") from problem
+            raise DataError(f"invalid stale entry: {problem!r}") from problem
 
     def told(self) -> list[str]:
-        """Return it as lines for people."""
+        """Return it as readable lines."""
         return [f"STALE {self.at}   {self.entry}   {self.why}", *(f"      {line}" for line in self.patch)]
 
 
 def foresee(
     expectations: Expectations, outcomes: Sequence[Outcome], known: Mapping[str, Sequence[str]], today: str
 ) -> tuple[tuple[Outcome, ...], tuple[Stale, ...]]:
-    """Judge every entry by a run, and mark the failures that right ones foresee.
+    """Judge every entry by a run, and mark the failures that correct entries cover.
 
     Args:
         expectations: the file.
         outcomes: settled outcomes of the run.
-        known: every case that this suite has, asked or not, and the rules that it judges.
+        known: every case of this suite, run or not, and the rules that it judges.
         today: the day of the run, ``YYYY-MM-DD``.
 
     Returns:
-        The outcomes, with ``expected`` where an entry foresees them and nowhere else; and the stale entries.
+        The outcomes, with ``expected`` set exactly on those that an entry covers; and the stale entries.
     """
     right, flaws = weigh(expectations, outcomes, known, today)
     marked = (
@@ -256,11 +256,11 @@ def foresee(
 def weigh(
     expectations: Expectations, outcomes: Sequence[Outcome], known: Mapping[str, Sequence[str]], today: str
 ) -> tuple[dict[str, Expectation], list[Flaw]]:
-    """Return the right entries by the case that each foresees, and what is wrong with the others; see :func:`foresee`.
+    """Return the correct entries by the case that each covers, and the flaws of the others; see :func:`foresee`.
 
-    Each failure belongs to one entry: the first right one that names it.
+    Each failure belongs to one entry: the first correct one that names it.
     """
-    outcomes = [outcome for outcome in outcomes if outcome.cause != OWN_FAULT]  # as if they were not asked
+    outcomes = [outcome for outcome in outcomes if outcome.cause != OWN_FAULT]  # as if they had not been run
     look = _Look(expectations, outcomes, known, today)
     right: dict[str, Expectation] = {}
     flaws: list[Flaw] = []
@@ -274,7 +274,7 @@ def weigh(
 
 
 class _Look:
-    """A run, as an entry is held against it."""
+    """A run that entries are compared with."""
 
     def __init__(
         self,
@@ -289,7 +289,7 @@ class _Look:
         self._today = today
         seen = {outcome.case for outcome in outcomes}
         self._unasked = {name: tuple(rules) for name, rules in known.items() if name not in seen}
-        if any(not _is_of_audit(name) for name in self._unasked):  # a watch sees no more of a run than its part
+        if any(not _is_of_audit(name) for name in self._unasked):  # a watch sees only its part of a run
             watches = (out for out in outcomes if out.kind == "watch" and out.verdict != "fail")
             self._unasked |= {watch.case: watch.rules for watch in watches}
 
@@ -299,19 +299,19 @@ class _Look:
         mine = [outcome for outcome in self._outcomes if entry.foresees(outcome)]
         first = first or next((right[outcome.case] for outcome in mine if outcome.case in right), None)
         if first is not None:
-            return Flaw(entry, f"foreseen already by the entry of line {first.lines.get('first', 1)}")
+            return Flaw(entry, f"already covered by the entry of line {first.lines.get('first', 1)}")
         asked = [out for out in self._outcomes if entry.selects(out.case, {*out.rules, blamed_rule(out)})]
         if not asked and not any(entry.selects(name, rules) for name, rules in self._known.items()):
             return Flaw(entry, _unknown(entry))
         if entry.expires is not None and self._today > entry.expires:
-            return Flaw(entry, f"expired on {entry.expires}: mend it, or give a later day", {"expires": None})
+            return Flaw(entry, f"expired on {entry.expires}: fix the failure, or set a later day", {"expires": None})
         most, least = len(mine) + self._unasked_count(entry), len(mine)
         if least <= (entry.matches or 1) <= most:
             return None
         return self._counted_otherwise(entry, mine) if mine else self._gone(entry, asked)
 
     def _unasked_count(self, entry: Expectation) -> int:
-        """Return how many cases that were not asked it may speak of; a rule of the wire, any case may break."""
+        """Return how many cases that were not run it may name; any case may violate a rule of ``harness``."""
         if entry.rule is not None and entry.rule.startswith("harness."):
             return len(self._unasked)
         return sum(1 for name, rules in self._unasked.items() if entry.selects(name, rules))
@@ -319,11 +319,11 @@ class _Look:
     @staticmethod
     def _counted_otherwise(entry: Expectation, mine: Sequence[Outcome]) -> Flaw:
         names = " ".join(outcome.case for outcome in mine[:3]) + (" …" if len(mine) > 3 else "")
-        why = f"foresees {counted(entry.matches or 1, 'failure')}, found {len(mine)}: {names}"
+        why = f"expects {counted(entry.matches or 1, 'failure')}, found {len(mine)}: {names}"
         return Flaw(entry, why, {"matches": str(len(mine))})
 
     def _gone(self, entry: Expectation, asked: Sequence[Outcome]) -> Flaw:
-        """Return what became of cases of which none fails as the entry says."""
+        """Return the flaw of an entry if none of its cases fails as it states."""
         named = (out for out in asked if out.verdict in ("fail", "error"))
         others = [
             out
@@ -341,7 +341,7 @@ class _Look:
         skipped = [out for out in asked if out.verdict == "skip"]
         if asked and len(skipped) == len(asked):
             return Flaw(entry, f"is skipped now: {printable(skipped[0].reason or '')}")
-        return Flaw(entry, "passes now" if entry.rule is None else "no case fails on it like this now")
+        return Flaw(entry, "passes now" if entry.rule is None else "no case violates the rule in this way now")
 
 
 def _is_of_audit(name: str) -> bool:

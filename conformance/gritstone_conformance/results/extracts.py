@@ -1,7 +1,7 @@
 """Extracts: the part of a history around a finding, small enough for a line of a report.
 
-Says what was there (actors, steps, messages), not how it is drawn. What is nearest to the finding, along chains and
-messages, is kept; the rest is counted.
+An extract lists actors, steps and messages, but not how they are drawn. It contains those nearest to the finding, along
+chains and messages; the rest is only counted.
 
 Spec: ``harness/reports``; "Terms" of ``runtime/history``.
 """
@@ -37,8 +37,8 @@ class _Letter:
 
     Attributes:
         kind: its ``mt``.
-        sent: the step that sent it, or None where no step did.
-        read: the step that covers it, or None where no step does.
+        sent: the step that sent it, or None if no step did.
+        read: the step that covers it, or None if no step does.
         receiver: the actor that it was sent to.
     """
 
@@ -58,10 +58,10 @@ class _Graph:
 
 
 def extract(history: History, finding: Finding) -> dict[str, Json]:
-    """Return the ``history`` member of a case line: the surroundings of a finding.
+    """Return the ``history`` member of a case line: the context of a finding.
 
     Args:
-        history: the history as it was judged.
+        history: the judged history.
         finding: the finding that is named.
     """
     graph = _graph(history)
@@ -131,7 +131,7 @@ def _unread(history: History) -> Iterator[_Letter]:
 
 
 def _nearest(history: History, graph: _Graph, finding: Finding) -> set[_Node]:
-    """Return the steps nearest to a finding, at most so many and of so many actors."""
+    """Return the steps nearest to a finding, up to the limits of steps and actors."""
     kept: set[_Node] = set()
     actors: set[bytes] = set()
     waiting = deque(_starts(history, finding))
@@ -154,7 +154,7 @@ def _starts(history: History, finding: Finding) -> list[_Node]:
 
 
 def _ordered(history: History, graph: _Graph) -> list[_Node]:
-    """Return all steps so that each comes after those it builds on; what lies on a cycle comes last."""
+    """Return all steps in an order in which each follows those that it depends on; steps on a cycle are last."""
     nodes = [(actor, index) for actor, chain in history.chains.items() for index in range(len(chain))]
     lacking = {node: len(graph.before.get(node, ())) for node in nodes}
     ready = sorted((index, actor) for (actor, index), count in lacking.items() if count == 0)
@@ -181,7 +181,7 @@ def _actor(history: History, actor: bytes) -> dict[str, Json]:
 
 
 def _messages(graph: _Graph, numbers: dict[_Node, int], lanes: list[bytes]) -> Iterator[dict[str, Json]]:
-    """Yield the messages that touch what is kept, those of covered mail first."""
+    """Yield the messages from or to the kept steps, those of covered mail first."""
     for letter in graph.letters:
         told: dict[str, Json] = {"type": letter.kind[:_LONGEST_TYPE]} if letter.kind else {}
         if letter.sent is not None:
@@ -196,7 +196,7 @@ def _messages(graph: _Graph, numbers: dict[_Node, int], lanes: list[bytes]) -> I
 
 
 def _around(history: History, finding: Finding) -> Iterator[Level]:
-    """Yield the levels of a finding's path: a step, its field, and what stands beside each name in it."""
+    """Yield the levels of a finding's path: a step, its field, and the neighbours of each name in it."""
     actor, index = finding.place.actor, finding.place.index
     chain = history.chains.get(actor) if actor is not None else None
     _, _, tail = finding.place.path.partition("/")

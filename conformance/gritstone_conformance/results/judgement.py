@@ -4,7 +4,7 @@
 
     rule      fail if a case failed on it, else error, else pass, else skip
     profile   conforms when each MUST that the claims touch passes, those of ``harness`` and of lower profiles included
-    exit      4 the suite broke   2 usage   3 a claimed profile (or nothing) executed no case   1 unexpected   0
+    exit      4 the suite failed   2 usage   3 a claimed profile (or nothing) executed no case   1 unexpected   0
 
 The first of 4, 2, 3, 1 that holds is the exit code. Pure: looks at data only.
 """
@@ -39,30 +39,30 @@ __all__ = [
 ]
 
 UNCLAIMED: Final = "is not claimed"
-"""How the reason of a skip ends whose format, feature or profile is not claimed."""
+"""The end of a skip reason if the format, feature or profile is not claimed."""
 UNASKED: Final = "is not asked for"
-"""How the reason of a skip ends that needs a profile which was left out by ``--profile``."""
+"""The end of a skip reason if the case requires a profile that ``--profile`` excludes."""
 SEARCH_OVER: Final = "the time of the search was over"
-"""The reason of a skip of a case that was not started before the span of a search was over."""
+"""The skip reason of a case that was not started before the end of a search."""
 _LACKING: Final = re.compile(rf"(?:format|feature|profile) \S+ {UNCLAIMED}$")  # also in the reason of a twin
 EXIT: Final = {"fine": 0, "unexpected": 1, "usage": 2, "nothing": 3, "suite": 4}
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a whole run says.
+    """The results of a whole run.
 
     Attributes:
         cases: verdict to number of cases.
         required: the MUST rules that bind the claimer, by profile.
         rules: rule id to verdict, for every rule that a case of the run judges.
-        conforms: profile to claim; empty when the run was too small to support one.
+        conforms: profile to claim; empty if the run was too small to support one.
         unexpected: how many cases count against the implementation, and entries of expected failures that are stale.
         exit: the exit code.
         stale: the entries that are stale.
-        unscored: the rules of ``rules`` that the version judged by does not hold.
+        unscored: the rules of ``rules`` that are not part of the judged spec version.
         musts: every MUST rule of the profiles in ``required``, by profile, whatever is claimed.
-        unasked: in a run of whole profiles, each rule of ``musts`` that was not asked, and why.
+        unasked: in a run of whole profiles, each rule of ``musts`` that no case tested, and why.
     """
 
     cases: Mapping[str, int]
@@ -84,7 +84,7 @@ class Judgement:
         return {"total": total, "required": len(wanted), **{verdict: tally[verdict] for verdict in VERDICTS}}
 
     def asked(self, profiles: Iterable[str], glob: str = "*") -> tuple[int, int, int]:
-        """Return how many MUST rules of profiles passed, how many were asked, and how many there are."""
+        """Return how many MUST rules of profiles passed, how many were tested, and how many exist."""
         rules = [rule for name in profiles for rule in self.musts.get(name, ()) if fnmatchcase(rule, glob)]
         verdicts = [self.rules.get(rule, "skip") for rule in rules]
         return verdicts.count("pass"), len(verdicts) - verdicts.count("skip"), len(rules)
@@ -93,8 +93,8 @@ class Judgement:
 def rule_verdicts(outcomes: Iterable[Outcome]) -> dict[str, str]:
     """Return the verdict of each rule that a case judges, ascending by id.
 
-    A failed case speaks against the rule it blames; the other rules it lists were not judged by it, which is an
-    ``error`` for a rule that nothing else judges. So is a case in which the suite failed.
+    A failed case counts against the rule that it blames. It does not judge its other rules; a rule that no other case
+    judges gets ``error``. A case in which the suite failed also gives ``error``.
     """
     found: dict[str, set[str]] = {}
     for outcome in outcomes:
@@ -113,10 +113,10 @@ class Scope:
     """Which cases a run could have, and what counts in it.
 
     Attributes:
-        wanted: the profiles that were asked for; empty: all that are claimed.
+        wanted: the requested profiles; empty: all claimed ones.
         whole: whether nothing but whole profiles, with all they build on, was filtered; else no claim follows.
         complete: whether each profile that was asked for had all its cases, and so executed one; None: like ``whole``.
-        strict: whether a SHOULD counts like a MUST.
+        strict: whether SHOULD rules count like MUST rules.
     """
 
     wanted: Sequence[str] = ()
@@ -133,17 +133,17 @@ def judge_run(
     scope: Scope | None = None,
     stale: Sequence[Stale] = (),
 ) -> Judgement:
-    """Draw the conclusions of a run.
+    """Return the conclusions of a run.
 
-    What is expected changes what is unexpected, and so the exit code, and nothing else (:rule:`suite.expect.claim`).
+    Expected failures affect only ``unexpected`` and with it the exit code (:rule:`suite.expect.claim`).
 
     Args:
         outcomes: settled outcomes.
         book: the rules.
-        profiles: what the implementation claims.
+        profiles: the profiles that it claims.
         claims: the features and formats that it claims.
         scope: which cases the run could have; None: all of them.
-        stale: entries of expected failures that are not right any more.
+        stale: entries of expected failures that are no longer correct.
     """
     scope = scope if scope is not None else Scope()
     judged = tuple(scope.wanted) or tuple(profiles)

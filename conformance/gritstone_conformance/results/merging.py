@@ -1,7 +1,7 @@
-"""Merging: the reports of all shards of one run become one report.
+"""Merging: combine the reports of all shards of one run into one report.
 
-Decides whether parts belong together and are all there. A watch stands in every part; the merged one is the worst of
-them. Every other case stands in exactly one part, the one that it was dealt to.
+Checks that the parts belong together and are complete. A watch is in every part, and the merged outcome is the worst of
+them. Every other case is in exactly one part, the one that it was assigned to.
 
 Invariant: the merged verdict root is that of the unsharded run. Spec: :rule:`suite.shard.union`.
 """
@@ -28,10 +28,10 @@ def merged_header(parts: Sequence[Report]) -> dict[str, Json]:
     """Return the header of the whole.
 
     Raises:
-        DataError: the parts are not of one run, or one is missing or there twice.
+        DataError: the parts are of different runs, or one is missing or duplicate.
     """
     if not parts:
-        raise DataError("nothing to merge")
+        raise DataError("no reports to merge")
     first = parts[0].header
     for part in parts[1:]:
         for name in first.keys() | part.header.keys():
@@ -57,35 +57,35 @@ def merge_outcomes(
 
     Args:
         parts: the parts.
-        place: case name -> the index of its part, None for what was not planned; None: cases may stand anywhere.
-        planned: the names of all cases, or None where they are not known.
+        place: case name -> the index of its part, None for an unplanned case; None: a case may be in any part.
+        planned: the names of all cases, or None if they are unknown.
 
     Raises:
-        DataError: a case other than a watch stands in two parts or in a wrong one, or is missing.
+        DataError: a case other than a watch is in two parts or in the wrong one, or is missing.
     """
     merged: dict[str, Outcome] = {}
     for part in parts:
         index = part.header["shard"][0]
         for outcome in part.outcomes:
             if place is not None and outcome.kind != "watch" and place(outcome.case) != index:
-                raise DataError(f"{outcome.case} stands in part {index} and does not belong there")
+                raise DataError(f"{outcome.case} is in part {index}, but was assigned to another part")
             before = merged.get(outcome.case)
             if before is not None and outcome.kind != "watch":
-                raise DataError(f"{outcome.case} stands in two parts")
+                raise DataError(f"{outcome.case} is in two parts")
             merged[outcome.case] = outcome if before is None else worse(before, outcome)
     missing = sorted(set(planned or ()) - merged.keys())
     if missing:
-        raise DataError(f"{len(missing)} cases stand in no part, among them {missing[0]}")
+        raise DataError(f"{len(missing)} cases are in no part, among them {missing[0]}")
     seed = parts[0].header["seed"]
     return tuple(sorted(merged.values(), key=lambda outcome: case_order(seed, outcome.case)))
 
 
 def merged_restarts(parts: Sequence[Report]) -> int:
-    """Return the restarts of all parts together."""
+    """Return the sum of the restarts of all parts."""
     return sum(part.footer["restarts"] for part in parts)
 
 
 def worse(one: Outcome, other: Outcome) -> Outcome:
-    """Return the outcome of a watch that stands in two parts: the worse one, with the requests of both."""
+    """Return the merged outcome of a watch in two parts: the worse one, with the requests of both."""
     worst = min((one, other), key=lambda outcome: _WORST_FIRST.index(outcome.verdict))
     return replace(worst, requests=one.requests + other.requests, seconds=one.seconds + other.seconds)

@@ -1,6 +1,6 @@
-"""Outcomes: what became of one case, as it stands in a report line.
+"""Outcomes: the result of one case, as stored in a report line.
 
-Plain data with one JSON form; ``verdicts`` draws conclusions from outcomes, ``report`` writes and reads them.
+Plain data with one JSON form; ``judgement`` draws conclusions from outcomes, ``report`` writes and reads them.
 
 Invariant: ``Outcome.from_json(outcome.to_json()) == outcome``.
 """
@@ -18,7 +18,7 @@ __all__ = ["CUTS", "OWN_FAULT", "VERDICTS", "Divergent", "Outcome"]
 
 VERDICTS: Final = ("pass", "fail", "error", "skip")
 OWN_FAULT: Final = "suite"
-"""The cause of an ``error`` that the suite's own code made: it says nothing of the implementation."""
+"""The cause of an ``error`` in the suite's own code; it gives no information about the implementation."""
 
 
 CUTS: Final = {
@@ -27,23 +27,23 @@ CUTS: Final = {
     "run": "the time for shrinking all failures of the run was over",
     "span": "the time of the search was over",
 }
-"""Why shrinking was cut short, as the report says it, and in words."""
+"""Why shrinking was cut short: the value in the report, and its description."""
 
 
 @dataclass(frozen=True, slots=True)
 class Divergent:
-    """Where a case first left what was expected.
+    """The first difference between the expected and the actual replies of a case.
 
     Attributes:
         step: index of the step, from 0.
         op: its operation.
-        path: JSON Pointer into the answer; empty when the kind of answer differs.
-        expected: what the case or the model says.
-        got: what was answered.
+        path: JSON Pointer into the reply; empty if the kind of reply differs.
+        expected: the value that the case or the model expects.
+        got: the actual value.
         steps: how many steps the case has.
-        args: the arguments of the request, shortened for people; the whole is in the case.
-        around: the levels of the path with their neighbours, outermost first, for people.
-        message: what the implementation wrote into its refusal, for people.
+        args: the arguments of the request, shortened for display; the case has them in full.
+        around: the levels of the path with their neighbours, outermost first, for display.
+        message: the text of the implementation's refusal, for display.
     """
 
     step: int
@@ -69,26 +69,26 @@ class Outcome:
     Attributes:
         case: the case name.
         digest: the case's identity, SHA-256 in hex.
-        kind: what sort of case it is.
+        kind: the kind of the case.
         rules: the rules it judges.
-        level: MUST, SHOULD or MAY: of the broken rule, else of ``rules[0]``.
+        level: MUST, SHOULD or MAY: of the violated rule, else of ``rules[0]``.
         verdict: ``pass``, ``fail``, ``error`` or ``skip``.
         requests: how many requests it took.
         seconds: how long it took.
-        rule: the broken rule.
+        rule: the violated rule.
         signature: groups failures; free of ids.
         cause: why the implementation broke.
-        detail: one line for people.
+        detail: one readable line.
         reason: why it was skipped.
         divergence: the first difference.
         found: the file of the counterexample, relative to the report's directory.
         shrunk_from: requests of the example that failed first.
         shrink_cut: why shrinking it was cut short, or None.
-        shrink_s: how many of the seconds it was shrunk.
+        shrink_s: how many of the seconds were spent on shrinking.
         history: the part of a history around the fault.
         poisoned_by: the earlier case without which this one does not fail.
         depends_on: the failed rule that its rule depends on.
-        expected: the entry of the file of expected failures that foresaw this.
+        expected: the entry of the file of expected failures that covers this failure.
     """
 
     case: str
@@ -121,7 +121,7 @@ class Outcome:
 
     @property
     def was_executed(self) -> bool:
-        """Whether the implementation was asked and the case says something about it."""
+        """Whether the case was run and gives information about the implementation."""
         return self.verdict in ("pass", "fail") or (self.verdict == "error" and self.cause not in _NEVER_ASKED)
 
     def to_json(self) -> dict[str, Json]:
@@ -147,7 +147,7 @@ class Outcome:
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> Outcome:
-        """Build from a report line; raises DataError when it is none."""
+        """Build from a report line; raises DataError if the line is invalid."""
         try:
             members = {name: line[name] for name in ("case", "digest", "kind", "level", "verdict", "requests")}
             members |= {name: line[name] for name in _NOTES if name in line}
@@ -157,7 +157,7 @@ class Outcome:
             spent = {"seconds": times.get("seconds", 0.0), "shrink_s": times.get("shrinking", 0.0)}
             return cls(rules=tuple(line["rules"]), **spent, **members)
         except (KeyError, TypeError, AttributeError) as problem:
-            raise DataError(f"is no line of a case: {problem!r}") from problem
+            raise DataError(f"is not a valid case line: {problem!r}") from problem
 
 
 _NOTES: Final = (

@@ -1,7 +1,7 @@
 """Reports: JSON lines, a header, one line per case, and a footer that seals them.
 
-Decides the form and what makes a report valid: no footer, a wrong number of lines or a wrong hash, and it is refused,
-so that a run that was cut off cannot look like a good one. Everything that people are shown is made from these lines.
+Defines the form and the validity of a report. A report without a footer, or with a wrong number of lines or a wrong
+hash, is rejected, so that an interrupted run cannot look complete. Everything shown to users is made from these lines.
 
 Invariant: two ``gate`` runs of one command over the same data differ only in ``today``, ``started``, ``finished``,
 ``times`` and the seal.
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 _PROBE_BYTES: Final = 1 << 16
-"""Written to find out whether a report can be written, so that a full disk is noticed as well."""
+"""Written in advance to check that a report can be written; this also detects a full disk."""
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -76,20 +76,20 @@ class Report:
 
     @property
     def claims(self) -> tuple[str, ...]:
-        """The claimed formats and features: what the ``needs`` of a rule may name."""
+        """The claimed formats and features, which the ``needs`` of a rule may name."""
         return (*(self.header["iut"] or {}).get("formats", ()), *self.features)
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What a run came to.
+    """The result of a run.
 
     Attributes:
         header: the header of its report.
         outcomes: its settled outcomes.
-        judgement: what follows for rules and profiles.
+        judgement: the conclusions for rules and profiles.
         report: where its report was written.
-        asked: the glob of the rules that were asked for.
+        asked: the glob of the requested rules.
     """
 
     header: Mapping[str, Json]
@@ -100,7 +100,7 @@ class Conclusion:
 
 
 def timestamp() -> str:
-    """Return now as the report spells it: UTC, milliseconds, a final Z."""
+    """Return the current time as reports write it: UTC, milliseconds, a final Z."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -125,7 +125,7 @@ def footer_line(outcomes: Sequence[Outcome], judgement: Judgement, restarts: int
 def write_report(
     path: Path, header: Mapping[str, Json], outcomes: Iterable[Outcome], footer: Mapping[str, Json]
 ) -> None:
-    """Write and seal a report; the file appears whole or not at all.
+    """Write and seal a report; the file appears completely or not at all.
 
     Raises:
         UsageError: it cannot be written there.
@@ -136,7 +136,7 @@ def write_report(
 def write_sealed(
     path: Path, header: Mapping[str, Json], lines: Iterable[Mapping[str, Json]], footer: Mapping[str, Json]
 ) -> None:
-    """Write lines between a header and a footer that seals them; the file appears whole or not at all.
+    """Write lines between a header and a footer that seals them; the file appears completely or not at all.
 
     Raises:
         UsageError: it cannot be written there.
@@ -157,7 +157,7 @@ def read_report(path: Path) -> Report:
 
     Raises:
         UsageError: it cannot be read.
-        DataError: it is no report, it was cut off, it was changed after it was sealed, or a line has not its form.
+        DataError: it is not a report, is incomplete, was changed after it was sealed, or has an invalid line.
     """
     try:
         raw = path.read_bytes()
@@ -166,19 +166,19 @@ def read_report(path: Path) -> Report:
     rows = raw.splitlines(keepends=True)
     lines = [_checked(parse_line, row, number, path) for number, row in enumerate(rows, 1)]
     if not lines or lines[0].get("type") != "header" or lines[0].get("report") != 1:
-        raise DataError(f"{path}: no report: the first line is no header")
+        raise DataError(f"{path}: not a report: the first line is not a header")
     _check_seal(lines[-1], rows, path)
     outcomes: list[Outcome] = []
     for number, line in enumerate(lines, 1):
         if line.get("type") != ("header" if number == 1 else "footer" if number == len(lines) else "case"):
-            raise DataError(f"{path}: line {number} is no line of a case")
+            raise DataError(f"{path}: line {number} is not a case line")
         _checked(check_line, line, number, path)
         outcomes += [_checked(Outcome.from_json, line, number, path)] if line["type"] == "case" else []
     return Report(lines[0], tuple(outcomes), lines[-1])
 
 
 def rejudge(report: Report, book: RuleBook) -> Judgement:
-    """Return what a report says of rules and profiles; its exit code and its count stand as they were written."""
+    """Return the judgement of a report; its exit code and its count are those that the report states."""
     footer = report.footer
     conforms = footer["conforms"]
     judgement = judge_run(
@@ -193,10 +193,10 @@ def rejudge(report: Report, book: RuleBook) -> Judgement:
 
 
 def remove_old(report: Path) -> None:
-    """Remove an older report, so that a run which is cut off leaves none, and check that a new one can be written.
+    """Remove an older report, so that an interrupted run leaves none, and check that a new one can be written.
 
     Raises:
-        UsageError: it can not; nothing was run yet.
+        UsageError: it cannot be written; nothing was run yet.
 
     Spec: :rule:`suite.report.writable`.
     """
@@ -212,9 +212,9 @@ def remove_old(report: Path) -> None:
 
 def _check_seal(footer: Mapping[str, Any], rows: list[bytes], path: Path) -> None:
     if footer.get("type") != "footer" or not rows[-1].endswith(b"\n"):
-        raise DataError(f"{path}: not sealed: the last line is no footer, the run was cut off")
+        raise DataError(f"{path}: not sealed: the last line is not a footer; the run was interrupted")
     if footer.get("lines") != len(rows) - 1:
-        raise DataError(f"{path}: the footer counts {footer.get('lines')} lines, there are {len(rows) - 1}")
+        raise DataError(f"{path}: the footer states {footer.get('lines')} lines, the file has {len(rows) - 1}")
     if footer.get("sha256") != hashlib.sha256(b"".join(rows[:-1])).hexdigest():
         raise DataError(f"{path}: the seal does not match: the report was changed")
 

@@ -1,7 +1,7 @@
-"""Lines of a report as they are read: JSON that the report's schema allows, and numbers that lead to what is there.
+"""Reading and checking of report lines: JSON that the report's schema allows, with valid indexes.
 
-Reports are read from others. A seal says that nothing was changed since, not that the content has the right form; what
-is made from a report relies on what is checked here.
+Reports may come from others. The seal shows that nothing was changed since, not that the content is valid; everything
+made from a report relies on the checks here.
 """
 
 from __future__ import annotations
@@ -26,41 +26,41 @@ def parse_line(row: bytes) -> dict[str, Any]:
     """Read one line.
 
     Raises:
-        DataError: it is no JSON object, or holds a number or text that no report can hold.
+        DataError: it is not a JSON object, or contains a number or text that is invalid in a report.
     """
     try:
         line = json.loads(row, parse_int=_integer, parse_float=_fraction, parse_constant=_integer)
         if b"\\u" in row:
             json.dumps(line, ensure_ascii=False).encode()
     except UnicodeEncodeError as problem:
-        raise DataError("holds a lone surrogate") from problem
+        raise DataError("contains a lone surrogate") from problem
     except (ValueError, RecursionError) as problem:
         raise DataError(f"is not JSON: {problem}") from problem
     if not isinstance(line, dict):
-        raise DataError("is no JSON object")
+        raise DataError("is not a JSON object")
     return line
 
 
 def _integer(text: str) -> int:
     if len(text) > 17 or abs(value := int(text)) > _GREATEST:
-        raise ValueError(f"{text[:20]} is no number of a report")
+        raise ValueError(f"{text[:20]} is not a valid number in a report")
     return value
 
 
 def _fraction(text: str) -> float:
     if not abs(value := float(text)) <= _GREATEST:
-        raise ValueError(f"{text[:20]} is no number of a report")
+        raise ValueError(f"{text[:20]} is not a valid number in a report")
     return value
 
 
 def check_line(line: Mapping[str, Any]) -> None:
-    """Check a line; raises DataError with the place of what is wrong."""
+    """Check a line; raises DataError with the place of the fault."""
     if _is_too_deep(line):
         raise DataError(f"is nested more than {_DEEPEST} levels deep")
     part = next((name for name in _PARTS if name == line.get("type")), None)
     wrong = violation("report", dict(line), part) or next(_beyond_the_schema(line), None)
     if wrong is not None:
-        raise DataError(f"is no line of a report: {wrong}")
+        raise DataError(f"is not a valid report line: {wrong}")
 
 
 def _is_too_deep(value: Json) -> bool:
@@ -76,10 +76,10 @@ def _is_too_deep(value: Json) -> bool:
 
 
 def _beyond_the_schema(line: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a right form still leaves wrong: moments that no calendar has, numbers that lead nowhere."""
+    """Yield the faults that the schema does not find: impossible dates and indexes out of range."""
     for name in ("started", "finished"):
         if name in line and not _is_moment(line[name]):
-            yield f"/{name}: no moment of any day"
+            yield f"/{name}: not a valid date and time"
     if "history" in line:
         yield from _nowhere(line["history"])
 

@@ -1,6 +1,6 @@
-"""Surroundings: what stands beside each name on the way to a difference, so that it can be drawn as a tree.
+"""The neighbours of each name on the path to a difference, so that it can be drawn as a tree.
 
-An answer may be large, so of each level only the nearest members are kept, and of each of them one short line.
+A reply may be large, so each level keeps only the nearest members, each as one short line.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Level:
 
     Attributes:
         member: the name, or the index in a list.
-        before: names and short values of those that stand before it.
-        after: of those that stand after it.
-        left_out: how many more there are.
+        before: names and short values of the members before it.
+        after: those of the members after it.
+        left_out: how many further members were omitted.
     """
 
     member: str
@@ -36,13 +36,13 @@ class Level:
     left_out: int = 0
 
     def to_json(self) -> dict[str, Json]:
-        """Return the level as it stands in a report line."""
+        """Return the level as it is stored in a report line."""
         near = {name: [list(pair) for pair in getattr(self, name)] for name in ("before", "after")}
         return {"member": self.member, **near, "left_out": self.left_out}
 
 
 def surroundings(reply: Reply | None, path: str) -> tuple[Level, ...]:
-    """Return the levels of a JSON Pointer into what ``ok`` holds, outermost first; none for other replies."""
+    """Return the levels of a JSON Pointer into the value of ``ok``, outermost first; none for other replies."""
     if not isinstance(reply, Ok | OffForm) or not path:
         return ()
     levels = []
@@ -56,7 +56,7 @@ def surroundings(reply: Reply | None, path: str) -> tuple[Level, ...]:
 
 
 def level(member: str, members: Sequence[tuple[str, Json]]) -> Level:
-    """Return one level: a name among the members of an object; it need not be there itself."""
+    """Return one level: a name among the members of an object; the name itself may be absent."""
     names = [name for name, _ in members]
     at = names.index(member) if member in names else len(names)
     before, after = members[max(0, at - _NEAR) : at], members[at + 1 : at + 1 + _NEAR]
