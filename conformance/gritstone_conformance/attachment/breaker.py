@@ -38,7 +38,7 @@ class Breaker:
         self._most_failed_hellos = hellos
 
     def note_silence(self, op: str, *, late: bool = False) -> None:
-        """Count a request whose reply came late or not at all."""
+        """Count a request whose reply was late or missing."""
         self._silent += 1
         self._hung += not late
         self._silent_ops.add(op)

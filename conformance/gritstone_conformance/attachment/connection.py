@@ -44,7 +44,7 @@ class Address:
         raise UsageError(f"address {text!r} is neither unix:PATH nor tcp:HOST:PORT")
 
     def open(self) -> Connection:
-        """Connect; raises UsageError when nobody listens."""
+        """Connect; raises UsageError if no process listens at the address."""
         return Connection(self)
 
     def __str__(self) -> str:

@@ -122,7 +122,7 @@ class Subject:
         return self._lineage.pace
 
     def allow_guests(self, seconds: float) -> None:
-        """Give each transition and query so many seconds more from now on; see :class:`Pace`."""
+        """Extend the deadline of each later transition and query by this number of seconds; see :class:`Pace`."""
         self.pace.guest_s = seconds
 
     def ask(self, op: str, args: dict[str, Json]) -> Reply:
@@ -185,7 +185,7 @@ class Subject:
             self._conversation.channel.strike()
 
     def close(self) -> None:
-        """Say bye, wait for the end, kill what is left; what goes wrong is added to :attr:`faults`.
+        """Send bye, wait for the process to end, and kill the rest of its group; faults are added to :attr:`faults`.
 
         Spec: :rule:`harness.process.ends`.
         """
@@ -219,7 +219,7 @@ class Subject:
         return Subject(self._opener, self._terms)
 
     def hurry(self, *, on: bool) -> None:
-        """Give operations that hung once less time from now on, or their whole time again; see :class:`Pace`."""
+        """Shorten the deadlines of operations that hung before, or restore the full ones; see :class:`Pace`."""
         self.pace.hasty = on
 
     def peak_rss_bytes(self) -> int | None:

@@ -1,4 +1,4 @@
-"""The rungs of ``wasm`` on the ladder of ``gritstone doctor``, for hosts and for who only executes single steps.
+"""The rungs of ``wasm`` in ``gritstone doctor``, for hosts and for executors of single steps.
 
 What is asked stands among the golden vectors: the least module, the counter of the text, a trap, a budget. The query is
 one of the puppet as a module; its ids are golden ones, and nothing is computed here.

@@ -1,4 +1,4 @@
-"""The rungs of the ladder that ``gritstone doctor`` climbs: for each, what is asked and what must be answered.
+"""The rungs of ``gritstone doctor``: the requests of each and the expected replies.
 
 Values are the golden ones of the spec, for the two formats; nothing is computed here.
 """

@@ -182,7 +182,7 @@ def _others_alike(outcomes: Sequence[Outcome], where: str, asked: str) -> list[s
 
 
 def _unasked(outcomes: Iterable[Outcome], asked: str) -> list[str]:
-    """Return which rules that nobody asked for fail in the same cases."""
+    """Return the rules that were not requested and fail in the same cases."""
     failing = (outcome for outcome in outcomes if outcome.verdict == "fail" and outcome.expected is None)
     others = sorted({blamed_rule(outcome) for outcome in failing if not is_asked(outcome, asked)})
     return [f"the same cases fail by rules that were not asked for: {' '.join(others)}"] if others else []

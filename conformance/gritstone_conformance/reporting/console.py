@@ -107,7 +107,7 @@ class Console:
             self._live.update(self._render())
 
     def watch(self, case: str, seconds: float, tries: int) -> None:
-        """Say that a failure is being shrunk: on the line of its profile, or aside."""
+        """Show that a failure is being shrunk: on the line of its profile, or on stderr."""
         words = f"shrinking {case}: {seconds:.0f} s, {counted(tries, 'try', 'tries')}"
         if self._live is not None:
             self._current[case.split("/", 1)[0]] = words

@@ -60,7 +60,7 @@ class Blamed:
         return self.earlier[-1].name if self.earlier and self.is_exact else None
 
     def words(self) -> str:
-        """Say what it takes; empty when the case breaks alone."""
+        """Return the required earlier cases in words; empty if the case breaks alone."""
         if not self.is_exact:
             return (
                 f"only after earlier cases, {len(self.earlier)} are left and which of them it takes was not found out"
@@ -182,7 +182,7 @@ class _Search:
             self._first.hurry(on=on)
 
     def allow(self, count: int) -> None:
-        """Begin to count the tries anew."""
+        """Reset the count of tries."""
         self._left = _most_tries(count)
 
     def breaks(self, earlier: Sequence[Case], case: Case | None = None) -> bool:

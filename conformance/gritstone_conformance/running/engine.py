@@ -82,7 +82,7 @@ class _EnoughError(BaseException):
 
 
 def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: float | None = None) -> Tested:
-    """Play a property's examples until one fails, all have passed, or the time is over.
+    """Run a property's examples until one fails, all have passed, or the time is over.
 
     Args:
         prop: the property.
@@ -152,7 +152,7 @@ class _Player:
         self._run = run
 
     def play(self, drawn: dict[str, Any]) -> None:
-        """Play one example; raises Divergence for the engine to shrink."""
+        """Run one example; raises Divergence for the engine to shrink."""
         if not self._may_go_on():
             raise _EnoughError
         faults, deaths = len(self._subject.subject.faults), self._subject.subject.deaths

@@ -59,7 +59,7 @@ class RunSubject(SubjectLike, Protocol):
         """Send requests pipelined; returns replies and faults in order, cut off after the fault that ended it."""
 
     def allow_guests(self, seconds: float) -> None:
-        """Give each transition and query so many seconds more from now on."""
+        """Extend the deadline of each later transition and query by this number of seconds."""
 
     def spawn(self) -> Self:
         """Start another process of the same command."""
@@ -68,7 +68,7 @@ class RunSubject(SubjectLike, Protocol):
         """Start another process whose faults count for nothing."""
 
     def hurry(self, *, on: bool) -> None:
-        """Give operations that hung once less time from now on, or their whole time again."""
+        """Shorten the deadlines of operations that hung before, or restore the full ones."""
 
 
 class CannotRestartError(BaseException):
@@ -192,11 +192,11 @@ class Observed:
         return Observed(self.subject.apart(), Ledger())
 
     def hurry(self, *, on: bool) -> None:
-        """Give operations that hung once less time from now on, or their whole time again."""
+        """Shorten the deadlines of operations that hung before, or restore the full ones."""
         self.subject.hurry(on=on)
 
     def allow_guests(self, seconds: float) -> None:
-        """Give each transition and query so many seconds more from now on."""
+        """Extend the deadline of each later transition and query by this number of seconds."""
         self.subject.allow_guests(seconds)
 
     def kill(self) -> None:
@@ -217,7 +217,7 @@ class Observed:
         self.subject.kill()
 
     def close(self) -> None:
-        """Say bye and wait for the end."""
+        """Send bye and wait for the process to end."""
         self.subject.close()
 
     def peak_rss_bytes(self) -> int | None:

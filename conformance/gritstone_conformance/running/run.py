@@ -65,7 +65,7 @@ class RunResult:
 def execute(
     plan: Plan, subject: RunSubject, book: RuleBook, settings: RunSettings, notify: Callable[[Outcome], None]
 ) -> RunResult:
-    """Play the whole plan and close the subject.
+    """Run the whole plan and close the subject.
 
     Args:
         plan: what to play.
