@@ -40,12 +40,12 @@ the whole."""
 
 
 class EncodingTemplates:
-    """Encode objects of one format, fast where the outline is a known one.
+    """An encoder for objects of one format that is fast if the shape of the object is known.
 
     Attributes:
         format: the format.
-        limits: what the encoder accepts.
-        encoders: by kind what encodes an object; the same bytes, and the same refusals, as the format's encoder.
+        limits: the limits of the encoder.
+        encoders: the encode function by kind, with the same bytes and refusals as the format's encoder.
     """
 
     __slots__ = ("_known", "encoders", "format", "limits")
@@ -127,10 +127,10 @@ class EncodingTemplates:
         return _fill(template, tuple(entries.values())) or self._encode_plain(value)
 
     def _learn(self, outline: Hashable, model: Object, count: int) -> _Template:
-        """Cut the encoding of a model at its marks; ``count`` of them are given whenever it is filled.
+        """Split the encoding of a model at its marks; each fill supplies ``count`` ids.
 
         Raises:
-            Invalid: as encoding; the outline itself is not allowed.
+            Invalid: the model cannot be encoded, so the shape itself is not allowed.
         """
         data = self.format.encode(model, self.limits)
         places = sorted((data.find(mark), number) for number, mark in enumerate(_MARKS) if mark in data)

@@ -1,18 +1,18 @@
-"""Frames: what a host and the process of its guests say to each other.
+"""Frames: the messages between a host and its guest process.
 
-A frame is a head, which is a JSON object, and a body of bytes. Nothing in it is ever run, so who reads one needs no
-trust in who wrote it.
+A frame is a head, which is a JSON object, and a body of bytes. A frame is never executed, so the receiver does not have
+to trust the sender.
 
 ::
 
-    the host says                                the process answers
+    the host sends                               the process answers
       admit          a module                      admitted, refusal
       resolve        a node                        resolved, refusal
-      step, query    behind resolved               made, draft, refusal
-      finish         behind a draft                made, refusal
+      step, query    after resolved                made, draft, refusal
+      finish         after a draft                 made, refusal
 
     the process asks meanwhile                   the host answers
-      load           for an object                 object, refusal
+      load           an object                     object, refusal
       ask            another actor                 answer, refusal
       log                                          nothing
 
@@ -36,7 +36,7 @@ __all__ = ["Frame", "FrameChannel", "Head", "join", "read_id", "read_refusal", "
 Head: TypeAlias = Mapping[str, Any]
 Frame: TypeAlias = tuple[Head, bytes]
 
-_LENGTHS = struct.Struct(">QQ")  # of the head and of the body
+_LENGTHS = struct.Struct(">QQ")  # lengths of the head and of the body
 _ID_BYTES = 32
 _MOST_HEAD_BYTES = 64 << 20
 _KINDS: Mapping[str, type[Refusal]] = {one.kind: one for one in (Malformed, Invalid, Missing, Rejected, Exhausted)}
@@ -44,14 +44,14 @@ _FIELDS = ("message", "rule", "code", "offset", "got", "expected")
 
 
 class FrameChannel:
-    """Send and receive frames."""
+    """A channel that sends and receives frames."""
 
     def __init__(self, end: socket.socket, most_bytes: int) -> None:
-        """Talk through a socket.
+        """Use a socket.
 
         Args:
-            end: one end of a stream.
-            most_bytes: how long a body may be that is received.
+            end: one end of a stream socket.
+            most_bytes: the maximum length of a received body.
         """
         self._end = end
         self._most_bytes = most_bytes
@@ -60,12 +60,12 @@ class FrameChannel:
         """Send a frame.
 
         Args:
-            head: its head.
-            body: its body.
-            until: when to give up, by the monotonic clock; None for never.
+            head: the head of the frame.
+            body: the body of the frame.
+            until: the deadline on the monotonic clock; None for no deadline.
 
         Raises:
-            OSError: nobody is there any more, or the time is over.
+            OSError: the peer has closed the connection, or the deadline has passed.
         """
         text = json.dumps(head).encode()
         self._end.settimeout(_left(until))
@@ -75,19 +75,19 @@ class FrameChannel:
         """Receive a frame.
 
         Args:
-            until: when to give up, by the monotonic clock; None for never.
+            until: the deadline on the monotonic clock; None for no deadline.
 
         Raises:
-            EOFError: nobody is there any more.
-            OSError: the same; or the time is over.
-            ValueError: this is no frame, or it is too long.
+            EOFError: the peer has closed the connection.
+            OSError: the connection failed, or the deadline has passed.
+            ValueError: the received bytes are not a frame, or the frame is too long.
         """
         head_bytes, body_bytes = _LENGTHS.unpack(self._read(_LENGTHS.size, until))
         if head_bytes > _MOST_HEAD_BYTES or body_bytes > self._most_bytes:
             raise ValueError("a frame that is too long")
         head = json.loads(self._read(head_bytes, until))
         if not isinstance(head, dict):
-            raise ValueError("a head that is no object")  # noqa: TRY004 - of what was received, not of an argument
+            raise ValueError("a head that is no object")  # noqa: TRY004 - invalid data, not an invalid argument
         return head, bytes(self._read(body_bytes, until))
 
     def _read(self, count: int, until: float | None) -> bytearray:
@@ -115,8 +115,8 @@ def read_id(text: str) -> ObjectId:
     """Read the id of an object.
 
     Raises:
-        TypeError: it is none.
-        ValueError: the same.
+        TypeError: the text is not an id.
+        ValueError: the text is not an id.
     """
     object_id = bytes.fromhex(text)
     if len(object_id) != _ID_BYTES:
@@ -125,16 +125,16 @@ def read_id(text: str) -> ObjectId:
 
 
 def join(parts: Iterable[bytes]) -> tuple[list[int], bytes]:
-    """Put the encodings of objects into one body; gives how long each is, and the body."""
+    """Join the encodings of objects into one body; return the length of each encoding, and the body."""
     listed = list(parts)
     return [len(one) for one in listed], b"".join(listed)
 
 
 def split(sizes: Iterable[int], body: bytes) -> list[bytes]:
-    """Take a body apart.
+    """Split a body into parts of the given sizes.
 
     Raises:
-        ValueError: it is longer or shorter.
+        ValueError: the body is longer or shorter than the sum of the sizes.
     """
     parts = []
     at = 0
@@ -147,18 +147,18 @@ def split(sizes: Iterable[int], body: bytes) -> list[bytes]:
 
 
 def refusal_head(refusal: Refusal) -> Head:
-    """Write a refusal."""
+    """Return the head of a refusal."""
     values = ((name, getattr(refusal, name)) for name in _FIELDS)
     fields = {name: value if isinstance(value, int | str | None) else str(value) for name, value in values}
     return {"op": "refusal", "kind": refusal.kind, **fields}
 
 
 def read_refusal(head: Head) -> Refusal:
-    """Read a refusal.
+    """Return the refusal of a head.
 
     Raises:
-        LookupError: it is none.
-        TypeError: the same.
+        LookupError: the head is not a refusal.
+        TypeError: the head is not a refusal.
     """
     fields = {name: head[name] for name in _FIELDS}
     if not isinstance(head["rule"], str) or not isinstance(head["code"], str | None):

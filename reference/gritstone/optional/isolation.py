@@ -1,17 +1,18 @@
-"""Isolation: guests in a process of their own, with a limit on its memory and on its time.
+"""Isolation: guests run in a separate process with a limit on memory and on time.
 
-Modules are admitted, metered, compiled and run there. Here is the store, and here steps are admitted and audited: the
-process asks for objects by id and gives back those it made, which are decoded and hashed again. What it says is data,
-and is never run. So whoever has taken it over makes no step that the actor may not make, and writes none; what he can
-do is read what the store has, refuse calls, and lie in host nodes.
+The process admits, meters, compiles and runs modules. The host has the store, and admits and audits steps. The process
+requests objects by id and returns the objects that it made; the host decodes and hashes these again. All output of the
+process is data that is never executed. So an attacker who controls the process cannot make or write a step that the
+actor may not make. The attacker can read objects of the store, refuse calls, and forge host nodes.
+
 
 ::
 
-    it dies, takes too long, or says what nobody understands     the call is abandoned, the process is ended
-    it cannot have the memory that a guest may have              the same
-    anything else                                                as without isolation, with the same ids
+    it exits, times out, or sends an invalid frame               the call is abandoned, the process is ended
+    it cannot allocate the memory that a guest may have          the same
+    any other outcome                                            as without isolation, with the same ids
 
-A process serves one call after another. While it waits for the answer of another actor, a second one serves that.
+A process serves one call at a time. While it waits for the answer of another actor, a second process serves that query.
 
 Spec: :rule:`wasm.host.alive`, :rule:`wasm.host.bounded`, :rule:`wasm.same.everywhere`.
 """
@@ -44,19 +45,19 @@ from gritstone.wit.workspace import Workspace
 __all__ = ["Isolated"]
 
 _PAGES_A_MB = 16
-_HOST_NODES = ("state", "module", "memory", "creator")  # what is put into a step behind a call
+_HOST_NODES = ("state", "module", "memory", "creator")  # the entries that are added to a step after a call
 
 _Answer: TypeAlias = tuple[str, ObjectId | None]
 """What was answered, and the id of it."""
 
 
 class _Process:
-    """Be a process that runs guests, as long as somebody holds it.
+    """A process that runs guests; it ends when it is no longer referenced.
 
     Attributes:
-        channel: to it.
-        owner: the process that started it.
-        age: that of the objects which it has read; see ``Objects``.
+        channel: the channel to the process.
+        owner: the id of the process that started it.
+        age: the age of the objects that it has read; see ``Objects``.
     """
 
     def __init__(self, options: Mapping[str, Any], most_bytes: int) -> None:
@@ -79,16 +80,16 @@ class _Process:
 
     @property
     def pid(self) -> int:
-        """Give its number."""
+        """Return the process id."""
         return int(self._process.pid)
 
     @property
     def is_usable(self) -> bool:
-        """Tell whether it is alive, as far as is known, and our own."""
+        """Return whether the process is believed to be alive and was started by this process."""
         return self.owner == os.getpid() and self._process.poll() is None
 
     def end(self) -> None:
-        """End it, whatever it does."""
+        """End the process unconditionally."""
         self._close()
 
 
@@ -100,10 +101,10 @@ def _end(process: subprocess.Popen[bytes], end: socket.socket, owner: int) -> No
 
 
 class Isolated(Guests):
-    """Run guests in a process of their own; for the rest see ``Guests``.
+    """Guests that run in a separate process; for everything else see ``Guests``.
 
     Attributes:
-        wall_s: how many seconds the process may take until it answers.
+        wall_s: the maximum time in seconds until the process answers.
     """
 
     def __init__(
@@ -116,15 +117,16 @@ class Isolated(Guests):
         log: Callable[[bytes], None] = no_log,
         limit_ms: int = 0,
     ) -> None:
-        """Be ready; the process is started by the first call.
+        """Create the guests; the first call starts the process.
 
         Args:
-            memory_mb: how much memory the process may have, in MiB.
-            wall_s: how many seconds it may take until it answers; then it is ended, and the call is abandoned.
-            most_pages: as for ``Guests``; None for half of the memory.
-            suspends: as for ``Guests``.
-            log: as for ``Guests``.
-            limit_ms: as for ``Guests``: a call that takes longer has the outcome ``timeout``.
+            memory_mb: the maximum memory of the process in MiB.
+            wall_s: the maximum time in seconds until the process answers; then the process is ended and the call is
+                abandoned.
+            most_pages: as in ``Guests``; None for half of the memory.
+            suspends: as in ``Guests``.
+            log: as in ``Guests``.
+            limit_ms: as in ``Guests``: a call that takes longer has the outcome ``timeout``.
         """
         pages = memory_mb * _PAGES_A_MB // 2 if most_pages is None else most_pages
         super().__init__(most_pages=pages, suspends=suspends, log=log, limit_ms=limit_ms)
@@ -133,7 +135,7 @@ class Isolated(Guests):
         self._idle: list[_Process] = []
 
     def within(self, limit_ms: int) -> Isolated:
-        """Give guests of this kind with another limit of time; see ``Guests``."""
+        """Return guests of this class with another time limit; see ``Guests``."""
         if limit_ms == self._limit_ms:
             return self
         return Isolated(
@@ -178,7 +180,7 @@ class Isolated(Guests):
     # --- the process -----------------------------------------------------------------------------------
 
     def _take(self) -> _Process:
-        """Take a process that nobody else talks to."""
+        """Return a process that is not in use."""
         with suppress(IndexError):
             while True:
                 process = self._idle.pop()
@@ -196,55 +198,55 @@ class Isolated(Guests):
             raise host_failure(f"no process for guests: {error}") from error
 
     def give_back(self, process: _Process) -> None:
-        """Let others talk to a process."""
+        """Return a process to the pool."""
         self._idle.append(process)
 
 
 class _Turn:
-    """Hold a process as long as one call needs it."""
+    """The use of one process for the duration of one call."""
 
     def __init__(self, guests: Isolated, process: _Process, workspace: Workspace | None = None) -> None:
-        """Hold one.
+        """Begin to use a process.
 
         Args:
-            guests: whom it belongs to.
+            guests: the owner of the process.
             process: the process.
-            workspace: gives the objects that it asks for, and takes those that it made.
+            workspace: supplies the objects that the process requests, and receives those that it made.
         """
         self._guests = guests
         self._process: _Process | None = process
         self._workspace = workspace
 
     def say(self, head: Head, body: bytes = b"", *, answers: tuple[str, ...]) -> Generator[Request, Any, _Answer]:
-        """Say something, and serve the process until it answers.
+        """Send a frame, and serve the requests of the process until it answers.
 
         Args:
-            head: what is said.
-            body: the same.
-            answers: what can be answered, besides a refusal.
+            head: the head of the frame.
+            body: the body of the frame.
+            answers: the expected answers, in addition to a refusal.
 
         Raises:
-            Refusal: that is the answer.
-            Missing: there is none (code ``host``); the process is ended.
+            Refusal: the process answered with a refusal.
+            Missing: the process did not answer (code ``host``); it is ended.
         """
         process = self._process
         assert process is not None, "nothing is said when the turn is over"
         try:
             answer = yield from self._serve(process.channel, head, body, answers)
-        except BaseException as error:  # whatever broke the talk off, the process cannot be asked again
+        except BaseException as error:  # after any failure the state of the process is unknown, so it is not used again
             trouble = self.fail(f"{type(error).__name__} {error}")
             if isinstance(error, InternalError) or not isinstance(error, Exception):
                 raise
             raise trouble from error
         if isinstance(answer, Refusal):
-            if answer.code == "host":  # what it lacks it has used up
+            if answer.code == "host":  # the process has exhausted a resource
                 process.end()
             self.end()
             raise answer
         return answer
 
     def say_still(self, head: Head, body: bytes = b"", *, answer: str) -> ObjectId | None:
-        """Say something during which nobody is asked; gives the id of the answer."""
+        """Send a frame that allows no requests meanwhile; return the id of the answer."""
         talk = self.say(head, body, answers=(answer,))
         try:
             next(talk)
@@ -252,23 +254,23 @@ class _Turn:
             _, result = stop.value
             return None if result is None else bytes(result)
         talk.close()
-        raise self.fail("it asks where nobody can be asked")
+        raise self.fail("it sent a request during an operation without requests")
 
     def fail(self, why: str) -> Refusal:
-        """End the process; gives the refusal that abandons the call."""
+        """End the process; return the refusal that abandons the call."""
         if self._process is not None:
             self._process.end()
         self.end()
         return host_failure(f"the process of guests has ended: {why}")
 
     def end(self) -> None:
-        """Let others have the process."""
+        """Return the process to the pool."""
         process, self._process = self._process, None
         if process is not None:
             self._guests.give_back(process)
 
     def __del__(self) -> None:
-        """Let others have the process of a code that nobody ran, or of a draft that was not admitted."""
+        """Return the process of code that never ran, or of a draft that was not admitted, to the pool."""
         self.end()
 
     def _serve(
@@ -302,7 +304,7 @@ class _Turn:
 
 
 class _Remote:
-    """Be the code of one call; see ``code.Code``."""
+    """The code of one call; see ``code.Code``."""
 
     def __init__(self, turn: _Turn, node: str) -> None:
         self._turn = turn
@@ -329,7 +331,7 @@ class _Remote:
         return result
 
     def _finish(self, run: Run, position: Position) -> ObjectId:
-        """Audit an admitted step here, and let the process put the host nodes into it; see ``Draft``."""
+        """Audit an admitted step in the host, and let the process add the host nodes; see ``Draft``."""
         audit(run, manifest_of(run.workspace, run.core), position, is_update=self._node == "wit_update")
         step = self._turn.say_still({"op": "finish", "step": position.step_id.hex()}, answer="made")
         if step is None or not _has_only_nodes(run.workspace, position, step):
@@ -356,7 +358,7 @@ def _hex(entries: Mapping[str, ObjectId]) -> dict[str, str]:
 
 
 def _has_only_nodes(workspace: Workspace, position: Position, step_id: ObjectId) -> bool:
-    """Tell whether a step is another one, but for host nodes.
+    """Return whether a step differs from the position only in host nodes.
 
     Spec: :rule:`wasm.image.nodes`.
     """
@@ -375,7 +377,7 @@ def _without_nodes(workspace: Workspace, position: Position) -> tuple[object, ..
 
 
 def _load(workspace: Workspace, object_id: ObjectId) -> Frame:
-    """Give an object as it stands in the store, or else as it was made before the call."""
+    """Return an object as stored, or else as made before the call."""
     objects = workspace.objects
     try:
         found = objects.load(object_id)
@@ -388,7 +390,7 @@ def _load(workspace: Workspace, object_id: ObjectId) -> Frame:
 
 
 def _ask(request: Ask) -> Generator[Request, Any, Head]:
-    """Ask another actor."""
+    """Query another actor."""
     try:
         answer: ObjectId | None = yield request
     except Refusal as refusal:

@@ -1,7 +1,7 @@
-"""The engine's C interface, for what its Python one does slowly, or with a state that all threads share.
+"""The C interface of the engine, for operations that its Python interface does slowly or with state shared by threads.
 
-Values are read and written in place, without objects of their own; and what a host function raises stays with the
-thread that it was raised on.
+Values are read and written in place without intermediate objects. An exception of a host function stays on the thread
+that raised it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TEXT = ctypes.create_string_buffer(b"ended by the host")
 
 
 def _direct(name: str, result: Any, *arguments: Any) -> Any:
-    """Give a function of the engine that takes addresses as numbers, which is much the fastest."""
+    """Return a function of the engine that takes addresses as integers, which is the fastest way to call it."""
     function = vars(raw)["dll"][name]
     function.restype, function.argtypes = result, arguments
     return function
@@ -41,14 +41,14 @@ _memory_data = _direct("wasmtime_memory_data", _ADDRESS, _ADDRESS, _ADDRESS)
 _export_get = _direct(
     "wasmtime_instance_export_get", ctypes.c_bool, _ADDRESS, _ADDRESS, ctypes.c_char_p, _SIZE, _ADDRESS
 )
-_WORDS = 4  # of 32 bits in the room of one parameter or result
+_WORDS = 4  # 32-bit words in the slot of one parameter or result
 _ENTER = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 _ROOM = [ctypes.c_uint32 * (_WORDS * max(count, 1)) for count in range(7)]
 """The room of so many parameters, or of one result."""
 
 
 def find_export(store: wasmtime.Store, instance: wasmtime.Instance, name: bytes) -> Any:
-    """Give what an instance exports under a name that it has."""
+    """Return the export of an instance with this name; the export must exist."""
     found = raw.wasmtime_extern_t()
     if not _export_get(_context(store), ctypes.addressof(instance._instance), name, len(name), ctypes.addressof(found)):
         raise InternalError(f"nothing is exported as {name!r}")
@@ -62,12 +62,12 @@ def _context(store: wasmtime.Store) -> int:
 
 
 class Cell:
-    """Be a mutable global of an integer type."""
+    """A mutable global of an integer type."""
 
     __slots__ = ("_context", "_export", "_global", "_mask", "_raw", "_room", "_store", "_value")
 
     def __init__(self, store: wasmtime.Store, export: Any, kind: int) -> None:
-        self._store = store  # keeps alive what the context points to
+        self._store = store  # keeps alive the memory that the context points to
         self._context = _context(store)
         self._export = export
         self._global = ctypes.addressof(export.global_)
@@ -77,30 +77,30 @@ class Cell:
         self._mask = _MASK32 if kind == I32 else _MASK32 << 32 | _MASK32
 
     def read(self) -> int:
-        """Give its bits, without sign."""
+        """Return the value as unsigned bits."""
         _global_get(self._context, self._global, self._room)
         bits: int = self._value.i64
         return bits & self._mask
 
     def write(self, bits: int) -> None:
-        """Set its bits."""
+        """Set the bits of the value."""
         self._value.i64 = bits
         if _global_set(self._context, self._global, self._room):
             raise InternalError("a global cannot be set")
 
 
 class Memory:
-    """Be the memory of an instance.
+    """The memory of an instance.
 
     Attributes:
-        view: all of it, as it was when ``look`` was called.
-        size: how long it was then.
+        view: the whole memory as of the last call of ``look``.
+        size: the length in bytes as of the last call of ``look``.
     """
 
     __slots__ = ("_context", "_export", "_memory", "_store", "size", "view")
 
     def __init__(self, store: wasmtime.Store, export: Any) -> None:
-        self._store = store  # keeps alive what the view shows
+        self._store = store  # keeps alive the memory that the view shows
         self._context = _context(store)
         self._export = export
         self._memory = ctypes.addressof(export.memory)
@@ -109,14 +109,14 @@ class Memory:
         self.look()
 
     def look(self) -> None:
-        """Look how long it is now, and where it lies; it can move when it grows."""
+        """Update the view and the size; the memory can move when it grows."""
         size = _memory_size(self._context, self._memory)
         if size != self.size:
             room = (ctypes.c_ubyte * size).from_address(_memory_data(self._context, self._memory))
             self.view, self.size = memoryview(room).cast("B"), size
 
     def grow(self, pages: int) -> bool:
-        """Make it longer; tells whether that could be done."""
+        """Grow the memory; return whether this succeeded."""
         before = ctypes.c_uint64()
         error = raw._wasmtime_memory_grow(
             self._store._context(), ctypes.byref(self._export.memory), pages, ctypes.byref(before)
@@ -129,21 +129,21 @@ class Memory:
 
 
 class Function:
-    """Be an exported function with parameters of i32 and at most one result, of i32."""
+    """An exported function with parameters of i32 and at most one result, of i32."""
 
     __slots__ = ("_context", "_function", "_store")
 
     def __init__(self, store: wasmtime.Store, export: Any) -> None:
-        self._store = store  # keeps alive what the context points to
+        self._store = store  # keeps alive the memory that the context points to
         self._context = store._context()
         self._function = ctypes.byref(export.func)
 
     def call(self, arguments: Sequence[int]) -> int:
-        """Call it; gives its result without sign, and anything if it has none.
+        """Call the function; return its unsigned result, which is arbitrary if the function has none.
 
         Raises:
-            Trap: it trapped.
-            WasmtimeError: the engine ended it in another way.
+            Trap: the function trapped.
+            WasmtimeError: the engine ended the call for another reason.
         """
         count = max(len(arguments), 1)
         room = (raw.wasmtime_val_raw_t * count)()
@@ -171,17 +171,17 @@ def define_function(
     type_: FunctionType,
     function: Callable[[Sequence[int]], int | None],
 ) -> object:
-    """Let imports of a name call a function.
+    """Define a function for the imports of a name.
 
     Args:
-        linker: what links the imports.
-        module: the module that they name.
-        name: the name.
-        type_: parameters, all i32, and at most one result.
-        function: takes the parameters without sign; whatever it raises ends the run with a trap.
+        linker: the linker that resolves the imports.
+        module: the module name of the imports.
+        name: the name of the imports.
+        type_: the type of the function: parameters of i32, and at most one result.
+        function: receives the parameters unsigned; an exception that it raises ends the run with a trap.
 
     Returns:
-        What has to be kept as long as the linker is used.
+        An object that must be kept as long as the linker is used.
     """
     room_of = _ROOM[len(type_.parameters)].from_address
     end, shape = _WORDS * len(type_.parameters), _shape(type_)
@@ -191,7 +191,7 @@ def define_function(
         room = room_of(values)
         try:
             result = function(room[0:end:_WORDS])
-        except BaseException:  # noqa: BLE001 - nothing may pass through the engine; the caller has kept it
+        except BaseException:  # noqa: BLE001 - an exception must not pass through the engine; the caller has kept it
             made = ffi.wasmtime_trap_new(_TEXT, len(_TEXT) - 1)
             return ctypes.cast(made, ctypes.c_void_p).value or 0
         if result is not None:

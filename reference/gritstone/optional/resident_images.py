@@ -7,7 +7,7 @@ leaves is another image that shares the file; when many pages differ, it gets a 
 
 An image never changes, so any number of calls start from it at once: a parent and all its forks share one file.
 
-An image is found by the id of its tree, so it is right whatever became of the call that left it. Where the kernel does
+An image is found by the id of its tree, so it is correct whatever happened to the call that left it. If the kernel does
 not report written pages, there are no resident images, and all pages are compared.
 
 Spec: :rule:`wasm.image.complete`, :rule:`wasm.image.residue`, :rule:`wasm.image.nodes`.
@@ -41,14 +41,14 @@ __all__ = [
 
 ZERO_PAGE = bytes(PAGE_BYTES)
 
-_LEAST_BYTES = 16 * PAGE_BYTES  # smaller memories are compared as fast
+_LEAST_BYTES = 16 * PAGE_BYTES  # smaller memories are compared as fast without an image
 _KEPT_BYTES = 512 << 20
-_KEPT_FILES = 64  # each takes a descriptor
+_KEPT_FILES = 64  # each uses a file descriptor
 _KEPT_LEFT = 16  # images
 _LEAST_OWN = 16  # pages
 _OWN_PART = 8
 _PAGEMAP = "/proc/self/pagemap"
-_ENTRY = 8  # bytes for each page of the machine
+_ENTRY = 8  # bytes of the page map for each page of the machine
 _PRESENT, _SWAPPED, _OF_FILE = 63, 62, 61
 _FAILED = ctypes.c_void_p(-1).value
 
@@ -60,17 +60,17 @@ PageChange: TypeAlias = tuple[ObjectId | None, bytes]
 
 
 class _File:
-    """A file in memory that nobody writes to once it is made."""
+    """A file in memory that is not written after its creation."""
 
     def __init__(self, size_bytes: int, parts: Iterable[tuple[int, bytes | memoryview]]) -> None:
-        """Make one that is zero but for its parts.
+        """Create a file that is zero except for its parts.
 
         Args:
-            size_bytes: how long it is.
-            parts: bytes, and where they begin.
+            size_bytes: the length of the file.
+            parts: pairs of an offset and the bytes there.
 
         Raises:
-            OSError: the machine has no room for it.
+            OSError: the machine has not enough memory.
         """
         self.size_bytes = size_bytes
         self._descriptor = os.memfd_create("image", os.MFD_CLOEXEC)
@@ -86,7 +86,7 @@ class _File:
             os.close(descriptor)
 
     def map_at(self, address: int) -> None:
-        """Put a private mapping of the file where the memory of a guest begins that is at least as long."""
+        """Map the file privately over the start of a guest's memory, which must be at least as long."""
         flags = mmap.MAP_PRIVATE | _MAP_FIXED
         found = _mmap()(address, self.size_bytes, mmap.PROT_READ | mmap.PROT_WRITE, flags, self._descriptor, 0)
         if found == _FAILED:
@@ -108,13 +108,13 @@ class ResidentImage:
     file: _File
 
     def map_at(self, memory: memoryview, address: int) -> None:
-        """Let the memory of a guest, which is at least as long as the image and otherwise new, hold it."""
+        """Map the image into the memory of a guest, which must be at least as long as the image and otherwise zero."""
         self.file.map_at(address)
         for number, data in self.over.items():
             memory[number * PAGE_BYTES : (number + 1) * PAGE_BYTES] = data
 
     def after(self, changes: Mapping[int, PageChange]) -> ResidentImage:
-        """Return the image that a guest leaves which has changed pages, by number."""
+        """Return the image that results from changed pages, by number."""
         if not changes:
             return self
         pages = {number: page_id for number, page_id in self.pages.items() if number not in changes}
@@ -123,19 +123,19 @@ class ResidentImage:
 
     @property
     def is_apart(self) -> bool:
-        """Whether so many pages differ from the file that a file of its own is better."""
+        """Return whether so many pages differ from the file that the image should have its own file."""
         return len(self.over) > max(_LEAST_OWN, self.file.size_bytes // PAGE_BYTES // _OWN_PART)
 
 
 def copy_memory(pages: Mapping[int, ObjectId], memory: memoryview) -> ResidentImage:
-    """Make an image of a memory.
+    """Create an image of a memory.
 
     Args:
         pages: the ids of the pages that are not all zero, by number.
-        memory: all of the memory.
+        memory: the whole memory.
 
     Raises:
-        OSError: the machine has no room for it.
+        OSError: the machine has not enough memory.
     """
     runs = _runs(sorted(pages))
     parts = ((start * PAGE_BYTES, memory[start * PAGE_BYTES : end * PAGE_BYTES]) for start, end in runs)
@@ -143,23 +143,23 @@ def copy_memory(pages: Mapping[int, ObjectId], memory: memoryview) -> ResidentIm
 
 
 def copy_pages(pages: Mapping[int, tuple[ObjectId, bytes]], size_bytes: int) -> ResidentImage:
-    """Make an image of pages.
+    """Create an image of pages.
 
     Args:
         pages: the ids and the bytes of the pages that are not all zero, by number.
-        size_bytes: how long the memory is.
+        size_bytes: the length of the memory.
 
     Raises:
-        OSError: the machine has no room for it.
+        OSError: the machine has not enough memory.
     """
     parts = ((number * PAGE_BYTES, data) for number, (_, data) in pages.items())
     return ResidentImage({number: one for number, (one, _) in pages.items()}, {}, _File(size_bytes, parts))
 
 
 class ResidentImages:
-    """Keep images, those that were used last.
+    """A cache of recently used images.
 
-    An image that a call has gone on from is kept for its forks, but only a few of those are.
+    An image from which a call has started is kept for its forks, but only a few such images are kept.
     """
 
     def __init__(self) -> None:
@@ -171,11 +171,11 @@ class ResidentImages:
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes the kept images take: each file once, and all pages that differ from one."""
+        """Return the total size of the kept images: each file once, and all pages that differ from a file."""
         return self._size
 
     def find(self, key: Key) -> ResidentImage | None:
-        """Return an image if it is kept."""
+        """Return the image of a key, or None if it is not kept."""
         with self._lock:
             found = self._found.get(key)
             if found is not None:
@@ -185,12 +185,12 @@ class ResidentImages:
             return found
 
     def put(self, key: Key, resident: ResidentImage, left: Key | None = None) -> None:
-        """Keep an image, and let go of what is too much.
+        """Store an image, and drop images beyond the limits.
 
         Args:
-            key: what it is found by.
+            key: the key of the image.
             resident: the image.
-            left: what the image is found by that the call has started from.
+            left: the key of the image from which the call started.
         """
         with self._lock:
             self._remove(key)
@@ -221,20 +221,20 @@ class ResidentImages:
 
     @staticmethod
     def are_wanted(size_bytes: int) -> bool:
-        """Return whether an image of so many bytes can be kept and is worth it."""
+        """Return whether an image of ``size_bytes`` bytes can be kept and is worth keeping."""
         return _LEAST_BYTES <= size_bytes <= _KEPT_BYTES and _kernel_reports()
 
 
 def touched_pages(address: int, size_bytes: int, *, written: bool) -> list[int]:
-    """List the pages of a memory that the machine has pages for, by their numbers.
+    """Return the numbers of the pages of a memory that the machine has allocated.
 
     Args:
-        address: where the memory begins.
-        size_bytes: how long it is.
-        written: whether pages do not count that still are those of a file which is mapped there.
+        address: the address of the memory.
+        size_bytes: the length of the memory.
+        written: whether to leave out pages that are still those of a file mapped there.
 
     Returns:
-        Ascending numbers; all of them if the memory is small, or if the kernel does not report it.
+        Ascending numbers; all pages if the memory is small, or if the kernel does not report them.
     """
     if size_bytes < _LEAST_BYTES or not _kernel_reports():
         return list(range(size_bytes // PAGE_BYTES))
@@ -259,7 +259,7 @@ def _touched(address: int, size_bytes: int, *, written: bool) -> list[int]:
 
 @cache
 def _kernel_reports() -> bool:
-    """Return whether the kernel reports what was written to: tried once."""
+    """Return whether the kernel reports written pages, as found by one trial."""
     try:
         room = mmap.mmap(-1, 4 * PAGE_BYTES)
     except OSError:
@@ -281,7 +281,7 @@ def _kernel_reports() -> bool:
 
 
 def _runs(numbers: list[int]) -> list[tuple[int, int]]:
-    """Return the runs of ascending numbers: where each begins, and where it has ended."""
+    """Return the runs of ascending numbers, each as its first number and the number after its last one."""
     runs: list[tuple[int, int]] = []
     for number in numbers:
         if runs and runs[-1][1] == number:
@@ -291,7 +291,7 @@ def _runs(numbers: list[int]) -> list[tuple[int, int]]:
     return runs
 
 
-_MAP_FIXED = 0x10  # of Linux
+_MAP_FIXED = 0x10  # the value on Linux
 
 
 @cache

@@ -1,7 +1,7 @@
-"""The process of the guests of a host: ``python -m gritstone.optional.worker``, started by ``isolation``.
+"""The guest process of a host: ``python -m gritstone.optional.worker``, started by ``isolation``.
 
-It has no store: it asks for each object by its id, gives back those that it made, and decides nothing. The host hashes
-what it is given and admits the step. It talks through its standard input, and it ends when the host ends.
+The process has no store: it requests each object by id and returns the objects that it made. It makes no decisions: the
+host hashes the returned objects and admits the step. The channel is its standard input. It ends when the host ends.
 
 Spec: :rule:`wasm.host.alive`, :rule:`wasm.host.bounded`.
 """
@@ -40,16 +40,16 @@ _STDIN = 0
 
 
 class Worker:
-    """Run guests for a host, one call at a time."""
+    """A server that runs guests for a host, one call at a time."""
 
     def __init__(self, channel: FrameChannel, *, most_pages: int, suspends: bool, limit_ms: int) -> None:
-        """Be ready.
+        """Create a worker.
 
         Args:
-            channel: to the host.
-            most_pages: as for ``Guests``.
-            suspends: as for ``Guests``.
-            limit_ms: as for ``Guests``.
+            channel: the channel to the host.
+            most_pages: as in ``Guests``.
+            suspends: as in ``Guests``.
+            limit_ms: as in ``Guests``.
         """
         engine = WasmEngine(limit_ms=limit_ms, may_lack_memory=True)
         self._channel = channel
@@ -59,10 +59,10 @@ class Worker:
         self._draft: tuple[Workspace, Draft] | None = None
 
     def serve(self) -> None:
-        """Do what the host says, until it is gone.
+        """Serve the requests of the host until it closes the channel.
 
         Raises:
-            EOFError: it is gone.
+            EOFError: the host has closed the channel.
         """
         while True:
             head, body = self._channel.receive()
@@ -97,7 +97,7 @@ class Worker:
         raise ValueError(head["op"])
 
     def _resolve(self, head: Head) -> Code:
-        if self._objects is None or head["fresh"]:  # of another store, or something of it went
+        if self._objects is None or head["fresh"]:  # another store, or an object was removed from it
             self._objects = Objects(FORMATS[head["format"]], Limits(**head["limits"]), self._load)
         core, source = ({name: read_id(one) for name, one in head[key].items()} for key in ("core", "source"))
         return Laws(self._guests).resolve(Workspace(self._objects), core, head["node"], source)
@@ -122,7 +122,7 @@ class Worker:
         return _made("made", result, workspace)
 
     def _drive(self, play: Generator[Request, Any, ObjectId | Draft | None]) -> ObjectId | Draft | None:
-        """Run code to its end; the host answers what it asks."""
+        """Run code to its end; requests of the code are sent to the host."""
         answer: ObjectId | None = None
         error: Refusal | None = None
         while True:
@@ -158,7 +158,7 @@ class Worker:
 
 
 def _made(op: str, result: ObjectId | None, workspace: Workspace | None = None, *, before: int = 0) -> Frame:
-    """Give a result, and the objects of a workspace but for so many that the host has already."""
+    """Return a result with the objects of a workspace, without the first ``before``, which the host has already."""
     made = () if workspace is None else islice(workspace.encodings.values(), before, None)
     sizes, body = join(made)
     return {"op": op, "id": None if result is None else result.hex(), "sizes": sizes}, body
@@ -171,7 +171,7 @@ def _limit(what: int, most: int) -> None:
 
 
 def _watch() -> None:
-    """End the process when the host is gone, whatever a guest does then."""
+    """End the process when the host ends, whatever a guest does at that time."""
     poll = select.poll()
     poll.register(_STDIN, 0)
     poll.poll()
