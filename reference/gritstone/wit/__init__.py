@@ -1,9 +1,9 @@
-"""Profile ``wit``: the transition function of an actor, and everything that can be said of it without a scheduler.
+"""Profile ``wit``: the transition function of an actor, and everything that is specified without a scheduler.
 
-``channels`` and ``proposals`` say what may be read, ``transition`` runs code on it, ``admission`` judges what comes
-out, ``update`` and ``frozen`` say what may replace a core, ``queries``, ``wut`` and ``openapi`` what can be asked.
-``code`` is the interface of all code, ``laws`` the list in which every kind of code registers, ``puppet`` the one
-test actor. Nothing here does any I/O.
+``channels`` and ``proposals`` define what may be read, ``transition`` runs code on it, ``admission`` checks the result,
+``update`` and ``frozen`` define what may replace a core, and ``queries``, ``wut`` and ``openapi`` answer queries.
+``code`` is the interface of all code, ``laws`` is the list in which every kind of code is registered, and ``puppet`` is
+the test actor. This package does no I/O.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""Admission: what code gave back becomes a step of the actor only if it passes here.
+"""Admission: the checks that the result of code passes before it becomes a step of the actor.
 
 ::
 
-    1  closed, kinds     every edge of what is new leads to the right kind, and what it reaches is there
-    2  actor, previous   the actor's own, from the step it was run from
-    3  inbox             keys stay; cursors move along what the proposal covers; at least one moves
+    1  closed, kinds     every new edge leads to an allowed kind, and everything that it reaches is present
+    2  actor, previous   the step is of the same actor and follows the step of the transition
+    3  inbox             keys are kept; cursors move along the proposal; at least one moves
     4  outbox            every change is legal
     5  core              a blob at ``wit``; frozen paths unchanged
 
-Cost: what is new in the step. The closure of the step before is whole, so whatever is unchanged is not followed;
-whether the covered messages are whole is asked only where nobody admitted the steps that sent them.
+Cost: the new part of the step. The closure of the previous step is complete, so unchanged parts are not followed.
+Whether the covered messages are complete is checked only if the steps that sent them were not admitted here.
 
 Spec: the chapter *Admission* of ``wit``.
 """
@@ -35,7 +35,7 @@ __all__ = ["Admitted", "Sent", "admit"]
 _TREE = frozenset({Kind.TREE})
 _MESSAGE = frozenset({Kind.MESSAGE})
 _CONTENT = frozenset({Kind.BLOB, Kind.TREE})
-_MANY = 16  # entries of an outbox, from which on it pays to find the changed ones at once
+_MANY = 16  # minimum entries of an outbox for which finding all changed ones at once is faster
 _MESSAGE_RANK = -Kind.MESSAGE.value
 
 Sent: TypeAlias = list[tuple[ObjectId, ObjectId | None]]
@@ -43,15 +43,15 @@ Sent: TypeAlias = list[tuple[ObjectId, ObjectId | None]]
 
 
 class Admitted:
-    """Be a step that may become the head.
+    """A step that may become the head.
 
     Attributes:
-        position: the step, taken apart.
+        position: the decoded step.
         sent: changed entries of the outbox.
-        workspace: what was made for it.
-        ranks: what was found out about what it reaches.
-        borrowed: ids outside of what was made and of the step before, that the step leads to.
-        refused_update: whether it answers an update without doing what it asks.
+        workspace: the objects that were made for it.
+        ranks: the ranks of the objects that it reaches.
+        borrowed: ids that the step leads to and that are neither new nor of the previous step.
+        refused_update: whether it answers an update without applying it.
     """
 
     __slots__ = ("borrowed", "position", "ranks", "refused_update", "sent", "workspace")
@@ -66,18 +66,18 @@ class Admitted:
 
 
 def admit(run: Run, result: ObjectId, closures: ClosureCache, roots: Roots, *, trust_mail: bool) -> Admitted:
-    """Judge a result.
+    """Check the result of a transition.
 
     Args:
-        run: the transition that gave it.
+        run: the transition.
         result: any id.
         closures: the ids that are known to be present with everything that they reach; not changed.
-        roots: roots of chains that are known; more are added.
-        trust_mail: whether the covered messages are known to be whole.
+        roots: known roots of chains; more are added.
+        trust_mail: whether the closures of the covered messages are known to be present.
 
     Raises:
-        Rejected: it is not admitted (code ``illegal-step``).
-        Exhausted: trees are nested too deep (code ``exhausted``).
+        Rejected: the result is not admitted (code ``illegal-step``).
+        Exhausted: trees are nested too deeply (code ``exhausted``).
 
     Spec: :rule:`wit.admit.closed`, :rule:`wit.admit.kind`, :rule:`wit.admit.trace`.
     """
@@ -107,7 +107,7 @@ def admit(run: Run, result: ObjectId, closures: ClosureCache, roots: Roots, *, t
 
 
 def _foreign(run: Run, step: Step) -> Refusal:
-    """Say whose step it is, or after which.
+    """Return the refusal of a step of another actor, or with another previous step.
 
     Spec: :rule:`wit.admit.actor`, :rule:`wit.admit.previous`, :rule:`wit.cleanup.cut`.
     """
@@ -129,7 +129,7 @@ def _mailbox(walk: Walk, mailbox: ObjectId | None) -> Mapping[ObjectId, ObjectId
 
 
 def _follow_mail(run: Run, walk: Walk, inbox: Mapping[ObjectId, ObjectId]) -> None:
-    """Follow the messages that the step has read, down to what the step before has read.
+    """Follow the messages that the step has read, down to those that the previous step has read.
 
     Spec: :rule:`wit.admit.closed`, :rule:`wit.admit.kind`.
     """
@@ -144,7 +144,7 @@ def _follow_mail(run: Run, walk: Walk, inbox: Mapping[ObjectId, ObjectId]) -> No
 
 
 def _covers_one(run: Run, inbox: Mapping[ObjectId, ObjectId]) -> bool:
-    """Tell whether an inbox differs by a cursor that moved as proposed, of the one sender that is proposed."""
+    """Return whether the only difference of an inbox is the proposed cursor of the only proposed sender."""
     covered = run.proposal.covered
     if len(covered) != 1:
         return False
@@ -155,7 +155,7 @@ def _covers_one(run: Run, inbox: Mapping[ObjectId, ObjectId]) -> bool:
 
 
 def _check_inbox(run: Run, inbox: Mapping[ObjectId, ObjectId]) -> None:
-    """Check how the inbox changed.
+    """Check the changes of the inbox.
 
     Spec: :rule:`wit.admit.inbox-keep`, :rule:`wit.admit.inbox-proposed`, :rule:`wit.admit.inbox-cursor`,
     :rule:`wit.admit.progress`.
@@ -180,7 +180,7 @@ def _check_inbox(run: Run, inbox: Mapping[ObjectId, ObjectId]) -> None:
 
 
 def _check_outbox(run: Run, walk: Walk, outbox: Mapping[ObjectId, ObjectId], roots: Roots) -> Sent:
-    """Check how the outbox changed, and follow what is new in it.
+    """Check the changes of the outbox, and follow its new messages.
 
     Spec: :rule:`wit.admit.outbox`.
     """
@@ -197,7 +197,7 @@ def _check_outbox(run: Run, walk: Walk, outbox: Mapping[ObjectId, ObjectId], roo
             walk.follow(receiver, _TREE)
         message = run.workspace.made.get(new)
         if type(message) is Message and message.previous == old:
-            # One message behind the tip, or the first one: what most steps send.
+            # Most steps send one message whose previous is the tip, or a first message.
             walk.follow(message.content, _CONTENT)
             walk.found[new] = _MESSAGE_RANK
             continue
@@ -214,7 +214,7 @@ def _check_outbox(run: Run, walk: Walk, outbox: Mapping[ObjectId, ObjectId], roo
 
 
 def _check_core(run: Run, walk: Walk, core_id: ObjectId) -> Mapping[str, ObjectId]:
-    """Check the core, and follow what is new in it.
+    """Check the core, and follow its new objects.
 
     Spec: :rule:`wit.admit.core`, :rule:`wit.frozen.kept`.
     """
@@ -238,9 +238,9 @@ def _check_core(run: Run, walk: Walk, core_id: ObjectId) -> Mapping[str, ObjectI
 
 
 def _follow_changes(run: Run, walk: Walk, core: Mapping[str, ObjectId]) -> None:
-    """Follow what a core has in other places than the core before.
+    """Follow the objects of a core that are at other paths than in the previous core.
 
-    What stands in its old place was within the limit of depth there, so it is within it here.
+    An object at the same path was within the limit of depth before, so it still is.
     """
     workspace = run.workspace
     limit = workspace.objects.limits.tree_depth

@@ -1,7 +1,7 @@
 """Canonical JSON (RFC 8785), for values whose numbers are integers.
 
-Members ascend by their UTF-16 code units; there is no white space; one escape per character that needs one. Reading
-accepts exactly what writing gives.
+Members ascend by their UTF-16 code units; there is no white space; each character that needs an escape has exactly one.
+The reader accepts exactly what the writer writes.
 
 Spec: :rule:`wit.wut.form`, :rule:`wit.wut.openapi`.
 """
@@ -31,15 +31,15 @@ _CLOSERS = {ord("["): ord("]"), ord("{"): ord("}")}
 
 
 def write_canonical(value: Json, *, deepest: int = MAX_DEPTH) -> bytes:
-    """Write a value.
+    """Return the canonical JSON of a value.
 
     Args:
-        value: what is written.
-        deepest: how deep lists and dictionaries may be nested.
+        value: the value.
+        deepest: the maximum nesting depth of lists and dictionaries.
 
     Raises:
-        Invalid: it holds something that is not a value of this module, an integer out of range, a lone surrogate, or
-            lists and dictionaries nested deeper.
+        Invalid: the value contains an unsupported type, an integer out of range, or a lone surrogate, or its lists and
+            dictionaries are nested too deeply.
     """
     parts: list[str] = []
     _write(value, parts, deepest)
@@ -47,10 +47,10 @@ def write_canonical(value: Json, *, deepest: int = MAX_DEPTH) -> bytes:
 
 
 def read_canonical(data: bytes) -> Json:
-    """Read what ``write_canonical`` would have written, and nothing else.
+    """Return the value of canonical JSON, in exactly the form that ``write_canonical`` writes.
 
     Raises:
-        Invalid: it is anything else.
+        Invalid: the data is not canonical JSON.
     """
     if _depth(data) > MAX_DEPTH:
         raise Invalid("JSON nested too deep", rule="wit.wut.form", expected=f"at most {MAX_DEPTH}")
@@ -123,7 +123,7 @@ def _refuse(text: str) -> NoReturn:
 
 
 def _depth(data: bytes) -> int:
-    """Tell how deep lists and dictionaries are nested, without following them."""
+    """Return the nesting depth of lists and dictionaries; the count is not recursive."""
     deepest = depth = 0
     in_text = escaped = False
     for byte in data:

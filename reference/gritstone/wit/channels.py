@@ -1,7 +1,7 @@
-"""Channels: what is unread between a tip and a cursor, and which changes of an outbox are legal.
+"""Channels: the unread messages between a tip and a cursor, and the legal changes of an outbox.
 
-A walk follows ``previous`` and costs as much as what is unread or new. Only the question whether two chains are the
-same one, when a message takes the place of another, may need the root of the old chain; ``Roots`` remembers roots.
+A walk follows ``previous`` and costs as much as there are unread or new messages. The root of the old chain is needed
+only to decide whether two chains are the same when one message replaces another; ``Roots`` caches roots.
 
 Spec: :rule:`wit.channel.unread`, :rule:`wit.channel.superseded`, :rule:`wit.channel.walk-cost`.
 """
@@ -21,7 +21,7 @@ MOST_LISTED = 4_096
 """How many unread messages an operation lists."""
 
 _KEPT_BYTES = 8 << 20  # in each generation
-_ROOT_BYTES = 250  # two ids and their place in a dictionary, roughly
+_ROOT_BYTES = 250  # the approximate size of two ids and their place in a dictionary
 
 Load: TypeAlias = Callable[[ObjectId], Object]
 Roots: TypeAlias = BoundedCache[ObjectId, ObjectId]
@@ -29,11 +29,11 @@ Roots: TypeAlias = BoundedCache[ObjectId, ObjectId]
 
 
 def load_message(load: Load, object_id: ObjectId) -> Message:
-    """Give a message.
+    """Return a message.
 
     Raises:
         Missing: it is absent.
-        Invalid: it is something else.
+        Invalid: the object is not a message.
     """
     value = load(object_id)
     if type(value) is not Message:
@@ -47,17 +47,17 @@ def unread(
     """List the unread messages of a channel.
 
     Args:
-        load: gives objects.
-        tip: the newest message; None if there is none.
-        cursor: the message that was read last; None if none was. It is compared and never loaded.
-        most: how many there may be; None for any number.
+        load: returns objects.
+        tip: the newest message; None if the channel is empty.
+        cursor: the last message that was read; None if there is none. It is compared and never loaded.
+        most: the maximum number of messages; None for any number.
 
     Returns:
-        The messages, oldest first; and whether the chain is fresh.
+        The messages, oldest first, and whether the chain is fresh.
 
     Raises:
         Missing: the tip, or a message on the way, is absent.
-        Invalid: one of them is no message.
+        Invalid: one of them is not a message.
         Exhausted: there are more than ``most``.
 
     Spec: :rule:`wit.channel.unread`, :rule:`wit.channel.superseded`, :rule:`wit.channel.cursor`.
@@ -75,17 +75,17 @@ def unread(
 
 
 def is_legal_change(load: Load, roots: Roots, old: ObjectId | None, new: ObjectId | None) -> bool:
-    """Judge the change of one entry of an outbox.
+    """Return whether the change of one entry of an outbox is legal.
 
     Args:
-        load: gives objects.
-        roots: roots that are known; more are added.
-        old: the entry before; None if there was none.
-        new: the entry after; None if there is none.
+        load: returns objects.
+        roots: known roots; more are added.
+        old: the previous entry; None if there was none.
+        new: the new entry; None if it was removed.
 
     Raises:
         Missing: a message of a chain is absent.
-        Invalid: something in a chain is no message.
+        Invalid: an object in a chain is not a message.
 
     Spec: :rule:`wit.admit.outbox`, :rule:`wit.channel.walk-cost`.
     """
@@ -107,16 +107,16 @@ def is_legal_change(load: Load, roots: Roots, old: ObjectId | None, new: ObjectI
 
 
 def root_of(load: Load, roots: Roots, tip: ObjectId) -> ObjectId:
-    """Find the message without previous of a chain.
+    """Return the first message of a chain, which has no previous.
 
     Args:
-        load: gives objects.
-        roots: roots that are known; this one is added.
+        load: returns objects.
+        roots: known roots; this one is added.
         tip: the newest message of the chain.
 
     Raises:
         Missing: a message of the chain is absent.
-        Invalid: something in the chain is no message.
+        Invalid: an object in the chain is not a message.
     """
     at = tip
     while True:
@@ -134,5 +134,5 @@ def root_of(load: Load, roots: Roots, tip: ObjectId) -> ObjectId:
 
 
 def new_roots() -> Roots:
-    """Make an empty memory of roots."""
+    """Return an empty cache of roots."""
     return BoundedCache(_KEPT_BYTES, _ROOT_BYTES)

@@ -23,7 +23,7 @@ from gritstone.wit.workspace import Workspace
 __all__ = ["ClosureCache", "Walk", "new_closure_cache"]
 
 _KEPT_BYTES = 16 << 20  # in each generation
-_RANK_BYTES = 200  # an id, a number and their place in a dictionary, roughly
+_RANK_BYTES = 200  # the approximate size of an id, a number and their place in a dictionary
 
 ClosureCache: TypeAlias = BoundedCache[ObjectId, int]
 """Ranks by id."""

@@ -1,12 +1,12 @@
-"""Code: what an executor runs, and what code may ask of it.
+"""Code: what an executor runs, and the requests that code may make.
 
 Code is sans-IO. A transition or query is a generator: it reads and makes objects in its workspace, yields a
 ``Request`` for whatever takes time or needs another actor, is sent the answer, and returns an id. Most code never
-yields, and then costs no more than a call. Whoever drives it decides what time is and who is asked.
+yields, and then costs no more than a call. The driver of the generator decides how time passes and which actors answer.
 
 ::
 
-    Sleep      go on after that time            answered with None
+    Sleep      continue after that time         answered with None
     Ask        query another actor              answered with an id or None; a refusal is thrown in
     Await      wait for something asynchronous  answered with its result; its exception is thrown in
 """
@@ -28,10 +28,10 @@ __all__ = ["Ask", "Await", "Code", "CodeRun", "Draft", "Question", "Request", "R
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Ask to go on later.
+    """A request to continue later.
 
     Attributes:
-        milliseconds: after how long.
+        milliseconds: the time to wait.
     """
 
     milliseconds: int
@@ -39,11 +39,11 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask for the answer of another actor to a query.
+    """A query of another actor.
 
     Attributes:
-        actor: whom.
-        name: which query.
+        actor: the id of the queried actor.
+        name: the name of the query.
         args: its arguments.
     """
 
@@ -54,7 +54,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Await:
-    """Ask to wait for something asynchronous.
+    """A request to wait for something asynchronous.
 
     Attributes:
         awaitable: an awaitable that is not awaited yet.

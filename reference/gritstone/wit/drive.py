@@ -19,76 +19,76 @@ _T = TypeVar("_T")
 
 
 class Deadline:
-    """Measure the time that a transition is given.
+    """The time limit of a transition.
 
     Attributes:
-        limit_ms: how many milliseconds; 0 for any.
+        limit_ms: the limit in milliseconds; 0 for no limit.
     """
 
     __slots__ = ("_begin", "_now", "limit_ms")
 
     def __init__(self, now: Callable[[], float], limit_ms: int) -> None:
-        """Begin to measure.
+        """Start the clock.
 
         Args:
             now: a monotonic clock, in seconds.
-            limit_ms: how many milliseconds; 0 for any.
+            limit_ms: the limit in milliseconds; 0 for no limit.
         """
         self._now = now
         self._begin = now()
         self.limit_ms = limit_ms
 
     def left_s(self) -> float | None:
-        """Give the seconds that are left; None for any number of them."""
+        """Return the seconds that are left; None if there is no limit."""
         if not self.limit_ms:
             return None
         return max(0.0, self._begin + self.limit_ms / 1000 - self._now())
 
     def check(self) -> None:
-        """Refuse if the time is over.
+        """Raise a refusal if the time is over.
 
         Raises:
-            Exhausted: it is (code ``timeout``).
+            Exhausted: the time is over (code ``timeout``).
         """
         if self.left_s() == 0.0:
             raise self.over()
 
     def over(self) -> Refusal:
-        """Make the refusal of what took too long."""
+        """Return the refusal of a run that exceeded the limit."""
         return failure("timeout", "the transition took too long", expected=f"at most {self.limit_ms} ms")
 
 
-def drive(play: Generator[Request, Any, _T], sleep: Callable[[float], None], deadline: Deadline) -> _T:
-    """Run code to its end. There are no heads, so every ``Ask`` is refused.
+def drive(code: Generator[Request, Any, _T], sleep: Callable[[float], None], deadline: Deadline) -> _T:
+    """Run code to its end. No heads are available, so every ``Ask`` is refused.
 
     Args:
-        play: the transition or query.
-        sleep: passes the time, in seconds.
-        deadline: how long it may take.
+        code: the transition or query.
+        sleep: waits for a time in seconds.
+        deadline: the time limit.
 
     Raises:
-        Refusal: whatever the code is refused with.
-        Exhausted: it took too long (code ``timeout``).
+        Refusal: the code was refused.
+        Exhausted: the code took too long (code ``timeout``).
     """
-    runner = asyncio.Runner()  # it makes no loop before something is awaited
+    runner = asyncio.Runner()  # it creates no event loop until something is awaited
     try:
-        return _drive(play, sleep, deadline, runner)
+        return _drive(code, sleep, deadline, runner)
     finally:
-        play.close()
+        code.close()
         runner.close()
 
 
 def _drive(
-    play: Generator[Request, Any, _T], sleep: Callable[[float], None], deadline: Deadline, runner: asyncio.Runner
+    code: Generator[Request, Any, _T], sleep: Callable[[float], None], deadline: Deadline, runner: asyncio.Runner
 ) -> _T:
     answer: Any = None
     error: BaseException | None = None
     while True:
         try:
-            request = play.send(answer) if error is None else play.throw(error)
+            request = code.send(answer) if error is None else code.throw(error)
         except StopIteration as stop:
             deadline.check()
-            return stop.value  # type: ignore[no-any-return] # a generator's value has no type here
+            return stop.value  # type: ignore[no-any-return] # the value of the generator is untyped here
         answer, error = None, None
         match request:
             case Sleep(milliseconds):
@@ -102,10 +102,10 @@ def _drive(
 
 
 def _wait(awaitable: Awaitable[Any], deadline: Deadline, runner: asyncio.Runner) -> tuple[Any, BaseException | None]:
-    """Give what an awaitable gives, or what it raises.
+    """Return the result of an awaitable, or the exception that it raised.
 
     Raises:
-        Exhausted: it took too long (code ``timeout``).
+        Exhausted: the awaitable took too long (code ``timeout``).
     """
 
     async def finish() -> tuple[Any, BaseException | None]:
@@ -113,7 +113,7 @@ def _wait(awaitable: Awaitable[Any], deadline: Deadline, runner: asyncio.Runner)
         try:
             async with timeout:
                 return await awaitable, None
-        except Exception as error:  # noqa: BLE001 - it belongs to the code, which is told of it
+        except Exception as error:  # noqa: BLE001 - it belongs to the code, which receives it
             if timeout.expired():
                 raise deadline.over() from None
             return None, error

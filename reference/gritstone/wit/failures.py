@@ -1,7 +1,8 @@
-"""Failures of transitions and queries: which words there are, and how each is refused.
+"""Failures of transitions and queries: the failure words, and the refusal of each.
 
-A failure is a ``Refusal`` whose code begins with one of the five words. So code fails by raising what ``failure``
-gives, an executor tells a failure from its own trouble by ``failure_class``, and the adapter sends it as it is.
+A failure is a ``Refusal`` whose code begins with one of the five words. Code fails by raising the result of
+``failure``. An executor distinguishes a failure from its own errors with ``failure_class``, and the adapter sends the
+code unchanged.
 
 Spec: :rule:`wit.transition.class`.
 """
@@ -36,26 +37,26 @@ def failure(
     got: object = None,
     expected: object = None,
 ) -> Refusal:
-    """Make the refusal of a failure.
+    """Return the refusal of a failure.
 
     Args:
         word: one of ``FAILURES``.
-        message: what, where.
-        rule: the rule it comes from.
-        detail: a code that a profile gives its failure, written after the word with a colon between.
-        got: what was found.
-        expected: what would have been right.
+        message: what is wrong, and where.
+        rule: the rule of the failure.
+        detail: a more specific code of a profile, written after the word and a colon.
+        got: the actual value.
+        expected: the expected value.
     """
     code = word if detail is None else f"{word}:{detail}"
     return FAILURES[word](message, rule=rule, code=code, got=got, expected=expected)
 
 
 def illegal_step(message: str, rule: str, *, got: object = None, expected: object = None) -> Refusal:
-    """Make the refusal of a result that is not admitted."""
+    """Return the refusal of a result that is not admitted."""
     return failure("illegal-step", message, rule=rule, got=got, expected=expected)
 
 
 def failure_class(refusal: Refusal) -> str | None:
-    """Give the class of a failure; None if the refusal is none."""
+    """Return the class of a failure; None if the refusal is not a failure."""
     word = (refusal.code or "").partition(":")[0]
     return word if word in FAILURES and type(refusal) is FAILURES[word] else None

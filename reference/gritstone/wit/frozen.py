@@ -1,4 +1,4 @@
-"""Frozen cores: which paths may not change.
+"""Frozen cores: the paths that must not change.
 
 Spec: :rule:`wit.frozen.kept`.
 """
@@ -18,7 +18,7 @@ _ALWAYS: tuple[Path, ...] = (("frozen",), ("wit",), ("wit_query",), ("wit_update
 
 
 def frozen_paths(workspace: Workspace, core: Mapping[str, ObjectId]) -> tuple[Path, ...] | None:
-    """List the frozen paths of a core that has an entry ``frozen``.
+    """Return the frozen paths of a core that has an entry ``frozen``.
 
     Returns:
         The paths; None if every path is frozen.
@@ -42,16 +42,16 @@ def frozen_paths(workspace: Workspace, core: Mapping[str, ObjectId]) -> tuple[Pa
 def changed_path(
     workspace: Workspace, old: Mapping[str, ObjectId], new: Mapping[str, ObjectId], fixed: tuple[Path, ...] = ()
 ) -> str | None:
-    """Find a frozen path that leads to something else than before.
+    """Return the first frozen path that leads to another object than before.
 
     Args:
-        workspace: gives objects.
-        old: the entries of the core before, which fixes the paths.
-        new: the entries of the core after.
-        fixed: paths that are frozen besides, if any is.
+        workspace: supplies objects.
+        old: the entries of the previous core, which define the frozen paths.
+        new: the entries of the new core.
+        fixed: frozen paths in addition to those that the core lists, if it lists any.
 
     Returns:
-        The first such path; None if there is none, or nothing is frozen.
+        The path; None if the frozen paths are unchanged, or nothing is frozen.
 
     Raises:
         Missing: a tree on the way is absent.

@@ -65,14 +65,14 @@ class Law:
         """Return the code of a node.
 
         Args:
-            workspace: gives objects.
+            workspace: supplies objects.
             core: the entries of the core of the actor.
             node: ``wit``, ``wit_query`` or ``wit_update``.
             source: the entries that hold the node: those of the core, or of the content of an update.
             data: the data of the node; of this form, unless the law is exclusive. None if the node is not a blob.
 
         Raises:
-            Rejected: there is no code (code ``unresolved``, which may continue after a colon).
+            Rejected: the node does not resolve (code ``unresolved``, which may continue after a colon).
             Exhausted: this host does not run the code (code ``exhausted``, which may continue after a colon).
         """
         raise NotImplementedError
@@ -171,7 +171,7 @@ class Laws:
         return self if laws == self.laws else Laws(*laws)
 
     def of(self, workspace: Workspace, core: Mapping[str, ObjectId]) -> Law:
-        """Return the law of the actor with this core; one that adds nothing if no code resolves."""
+        """Return the law of the actor with this core; if no code resolves, a law that adds nothing."""
         return self._at(workspace, core, "wit")[0] or _NO_LAW
 
     def resolve(
@@ -184,14 +184,14 @@ class Laws:
         """Return the code of a node.
 
         Args:
-            workspace: gives objects.
+            workspace: supplies objects.
             core: the entries of the core.
             node: ``wit``, ``wit_query`` or ``wit_update``.
             content: the entries of the content of an update if node and code are there; None if they are in the core.
 
         Raises:
-            Rejected: it does not resolve (code ``unresolved``).
-            Exhausted: this host does not run it (code ``exhausted``).
+            Rejected: the node does not resolve (code ``unresolved``).
+            Exhausted: this host does not run the code (code ``exhausted``).
             Missing: the blob of the node is absent.
 
         Spec: :rule:`wit.node.forms`.
@@ -211,7 +211,7 @@ class Laws:
         return tuple(path for law in self.laws for path in law.frozen_paths(workspace, core))
 
     def _at(self, workspace: Workspace, entries: Mapping[str, ObjectId], node: str) -> tuple[Law | None, bytes | None]:
-        """Return the first law that has the form of a node, and the data of the node; each None if there is none."""
+        """Return the first law that has the form of a node, and the data of the node; either is None if absent."""
         target = entries.get(node)
         blob = None if target is None else workspace.look(target)
         if not isinstance(blob, Blob):

@@ -1,11 +1,11 @@
-"""Objects of a store by id, decoded once and remembered for a while.
+"""A cache of the decoded objects of a store.
 
-Objects never change, so what was read and verified once may be kept. Only an erased blob may not: whoever erases
-tells, and everything is forgotten. What a transition makes is added when its step is adopted, so that the next step
-of the actor reads nothing from the store.
+Objects never change, so an object that was read and verified may be kept. The exception is an erased blob: the eraser
+calls ``forget``, which drops everything. The objects of a transition are added when its step is adopted, so the next
+step of the actor reads nothing from the store.
 
-There are two generations. What is used is in the young one, or comes into it; when that has grown too large it becomes
-the old one, and what nobody asked for since is let go.
+There are two generations. A used object is in the young one or is moved there. When the young one is full, it becomes
+the old one, and the objects of the previous old one are dropped.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from gritstone.optional.encoding_templates import encoding_templates_of
 
 __all__ = ["Objects"]
 
-_KEPT_BYTES = 4 << 20  # of decoded objects, in each generation
-_OVERHEAD_BYTES = 400  # of a decoded object, roughly
-_ENTRY_BYTES = 200  # of one entry of a tree or mailbox, roughly
+_KEPT_BYTES = 4 << 20  # maximum size of decoded objects in each generation
+_OVERHEAD_BYTES = 400  # the approximate size of a decoded object without its entries
+_ENTRY_BYTES = 200  # the approximate size of one entry of a tree or mailbox
 
 
 class Objects:
-    """Read the objects of one store.
+    """A cached reader of the objects of one store.
 
     Attributes:
         format: the format of the store.
         limits: the limits of the store.
-        templates: how objects of this store are encoded.
-        young: objects that were used lately. Whoever is in a hurry looks here first; nobody else writes to it.
-        age: another one each time that everything is forgotten, for those who remember something of it elsewhere.
+        templates: the encoder of objects of this store.
+        young: recently used objects. Callers may read it directly for speed, and must not write to it.
+        age: changes each time that everything is forgotten, for callers that cache objects elsewhere.
     """
 
     __slots__ = ("_bytes", "_fetch", "_old", "age", "format", "limits", "templates", "young")
 
     def __init__(self, format_: Format, limits: Limits, fetch: Callable[[ObjectId], bytes]) -> None:
-        """Read from what gives the bytes of an id.
+        """Create an empty cache.
 
         Args:
             format_: the format of the bytes.
-            limits: bounds of decoding and encoding.
-            fetch: gives bytes that hash to the id; raises ``Missing``, with the code ``erased`` for a tombstone.
+            limits: the limits of decoding and encoding.
+            fetch: returns bytes that hash to the id; raises ``Missing``, with the code ``erased`` for a tombstone.
         """
         self.format = format_
         self.limits = limits
@@ -56,10 +56,10 @@ class Objects:
         self.age = object()
 
     def load(self, object_id: ObjectId) -> Object:
-        """Give an object.
+        """Return an object.
 
         Raises:
-            Missing: absent, erased (code ``erased``) or damaged (code ``corrupt``).
+            Missing: the object is absent, erased (code ``erased``) or damaged (code ``corrupt``).
         """
         found = self.young.get(object_id)
         if found is None:
@@ -72,10 +72,10 @@ class Objects:
         return found
 
     def look(self, object_id: ObjectId) -> Object | None:
-        """Give an object; None for a tombstone.
+        """Return an object; None for a tombstone.
 
         Raises:
-            Missing: absent or damaged.
+            Missing: the object is absent or damaged.
         """
         try:
             return self.load(object_id)
@@ -85,27 +85,27 @@ class Objects:
             raise
 
     def kind(self, object_id: ObjectId) -> Kind:
-        """Tell the kind of an object; a tombstone counts as a blob.
+        """Return the kind of an object; a tombstone counts as a blob.
 
         Raises:
-            Missing: absent or damaged.
+            Missing: the object is absent or damaged.
         """
         found = self.look(object_id)
         return Kind.BLOB if found is None else found.kind
 
     def remember(self, made: Mapping[ObjectId, Object]) -> None:
-        """Keep objects that were just made."""
+        """Add objects that were just made."""
         for value in made.values():
             self._grow(value)
         self.young.update(made)
 
     def forget(self) -> None:
-        """Forget everything, since something was erased or removed."""
+        """Remove all objects, because an object was erased or removed from the store."""
         self.young, self._old, self._bytes = {}, {}, 0
         self.age = object()
 
     def _grow(self, value: Object) -> None:
-        """Count an object before it is kept, and let the old generation go if the young one is full."""
+        """Count an object before it is added, and drop the old generation if the young one is full."""
         self._bytes += _OVERHEAD_BYTES
         if isinstance(value, Blob):
             self._bytes += len(value.data)

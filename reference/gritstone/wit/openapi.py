@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document that follows from a wut and the id of an actor.
+"""The OpenAPI 3.1 document that is derived from a wut and the id of an actor.
 
 Spec: :rule:`wit.wut.openapi`.
 """
@@ -18,17 +18,17 @@ _DEEPER = 4
 
 
 def openapi(actor: ObjectId, wut: bytes) -> bytes:
-    """Describe the messages and queries of an actor.
+    """Return a description of the messages and queries of an actor.
 
     Args:
-        actor: its id; it need not exist.
-        wut: canonical JSON.
+        actor: the id of the actor, which need not exist.
+        wut: the wut as canonical JSON.
 
     Returns:
         Canonical JSON.
 
     Raises:
-        Invalid: ``wut`` is none.
+        Invalid: ``wut`` is not a valid wut.
 
     Spec: :rule:`wit.wut.openapi`.
     """

@@ -1,4 +1,4 @@
-"""Paths: names joined by slashes, and what they lead to from the root of a core.
+"""Paths: names joined by slashes, and the objects that they lead to from the root of a core.
 
 Spec: :rule:`wit.frozen.kept`, :rule:`wit.puppet.exact`.
 """
@@ -25,10 +25,10 @@ ALPHABETS: Mapping[str, Alphabet] = MappingProxyType({FRAMED_SHA256.name: ASCII,
 
 
 def read_text(data: bytes, grammar: Grammar) -> str:
-    """Read bytes as a text of one grammar.
+    """Return the text that bytes encode in a grammar.
 
     Raises:
-        Invalid: they are none.
+        Invalid: the bytes do not match the grammar.
     """
     try:
         text = data.decode(grammar.encoding)
@@ -39,28 +39,28 @@ def read_text(data: bytes, grammar: Grammar) -> str:
 
 
 def read_path(data: bytes, alphabet: Alphabet) -> Path:
-    """Read a path.
+    """Return the path that bytes encode.
 
     Args:
-        data: the names, encoded, with slashes between.
+        data: the encoded names, separated by slashes.
         alphabet: the grammars of the format.
 
     Raises:
-        Invalid: no name, or one that is not a name of the format.
+        Invalid: the path is empty, or a name is not a name of the format.
     """
     return tuple(read_text(name, alphabet.name) for name in data.split(b"/"))
 
 
 def find(workspace: Workspace, entries: Mapping[str, ObjectId], path: Sequence[str]) -> ObjectId | None:
-    """Follow a path from a root.
+    """Return the id that a path leads to.
 
     Args:
-        workspace: gives objects.
-        entries: those of the root.
+        workspace: supplies objects.
+        entries: the entries of the root.
         path: one or more names.
 
     Returns:
-        What the path leads to; None if a name is absent on the way or stands below a blob.
+        The id; None if a name on the way is absent or is below a blob.
 
     Raises:
         Missing: a tree on the way is absent.

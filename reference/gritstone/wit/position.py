@@ -1,4 +1,4 @@
-"""Where an actor is: a step with its mailboxes and its core, taken apart."""
+"""The position of an actor: a step with its mailboxes and its core, decoded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_IDS: Mapping[ObjectId, ObjectId] = MappingProxyType({})
 
 
 class Position:
-    """Hold a step and what its fields lead to.
+    """A step and the objects that its fields lead to.
 
     Attributes:
         step_id: the id of the step.
@@ -44,11 +44,11 @@ class Position:
 
 
 def entries_of(source: Objects | Workspace, mailbox: ObjectId | None) -> Mapping[ObjectId, ObjectId]:
-    """Give the entries of an inbox or outbox; none has none.
+    """Return the entries of an inbox or outbox; None has no entries.
 
     Raises:
-        Missing: it is absent.
-        Invalid: it is no mailbox.
+        Missing: the mailbox is absent.
+        Invalid: the object is not a mailbox.
     """
     if mailbox is None:
         return NO_IDS
@@ -59,11 +59,11 @@ def entries_of(source: Objects | Workspace, mailbox: ObjectId | None) -> Mapping
 
 
 def position_of(source: Objects | Workspace, step_id: ObjectId) -> Position:
-    """Take a step apart.
+    """Return the position of a step.
 
     Raises:
-        Missing: it, or what its fields lead to, is absent.
-        Invalid: it is no step, or a field leads to a wrong kind.
+        Missing: the step, or an object that its fields lead to, is absent.
+        Invalid: the object is not a step, or a field leads to a wrong kind.
     """
     step = source.look(step_id)
     if not isinstance(step, Step):
@@ -75,11 +75,11 @@ def position_of(source: Objects | Workspace, step_id: ObjectId) -> Position:
 
 
 def load_position(source: Objects | Workspace, step_id: ObjectId, actor: ObjectId) -> Position:
-    """Take a step of one actor apart.
+    """Return the position of a step of one actor.
 
     Raises:
         Missing: as ``position_of``.
-        Invalid: as ``position_of``; or it is a step of another actor.
+        Invalid: as ``position_of``; or the step is of another actor.
     """
     position = position_of(source, step_id)
     if position.step.actor != actor:

@@ -1,4 +1,4 @@
-"""Kinds of message, and proposals: what may be read together.
+"""Kinds of message, and proposals: the messages that may be read together.
 
 Spec: :rule:`wit.kind.precedence`, :rule:`wit.proposal.valid`, :rule:`wit.proposal.fence`.
 """
@@ -18,7 +18,7 @@ __all__ = ["Covered", "MessageKind", "Proposal", "message_kind", "read_proposal"
 
 
 class MessageKind(enum.Enum):
-    """Say what an unread message is for its receiver."""
+    """The purpose of an unread message for its receiver."""
 
     GENESIS = "genesis"
     WAITING = "waiting"
@@ -35,10 +35,10 @@ Covered: TypeAlias = tuple[tuple[ObjectId, tuple[ObjectId, ...]], ...]
 
 
 class Proposal:
-    """Say which messages a transition is to read.
+    """The messages that a transition is to read.
 
     Attributes:
-        kind: the one kind of all of them.
+        kind: the kind that all of them have.
         covered: the messages, by sender.
     """
 
@@ -50,26 +50,26 @@ class Proposal:
 
     @property
     def count(self) -> int:
-        """Give the number of covered messages."""
+        """Return the number of covered messages."""
         return sum(len(messages) for _, messages in self.covered)
 
     @property
     def mailbox(self) -> dict[ObjectId, ObjectId]:
-        """Give the proposal as it is written: by sender, ascending, the last message."""
+        """Return the written form of the proposal: the last message by sender, ascending."""
         return {sender: messages[-1] for sender, messages in self.covered}
 
     def single(self) -> tuple[ObjectId, ObjectId]:
-        """Give sender and message of a proposal that covers one."""
+        """Return the sender and the message of a proposal that covers one message."""
         ((sender, (message,)),) = self.covered
         return sender, message
 
 
 def message_kind(actor: ObjectId, message: Message, *, exists: bool) -> MessageKind:
-    """Tell what a message is for an actor.
+    """Return the kind of a message for an actor.
 
     Args:
         actor: the receiver.
-        message: an unread one.
+        message: an unread message.
         exists: whether the actor has a step.
 
     Spec: :rule:`wit.kind.precedence`, :rule:`wit.genesis.identity`.
@@ -86,17 +86,17 @@ def message_kind(actor: ObjectId, message: Message, *, exists: bool) -> MessageK
 def read_proposal(
     load: Load, actor: ObjectId, last: Position | None, pairs: Sequence[tuple[ObjectId, ObjectId]]
 ) -> Proposal:
-    """Read a proposal in which each message stands for the tip of its channel.
+    """Return the proposal in which each message is the last covered one of its channel.
 
     Args:
-        load: gives objects.
+        load: returns objects.
         actor: the receiver.
-        last: where it is; None before its first step.
+        last: the position of the receiver; None before its first step.
         pairs: senders and messages, in any order.
 
     Raises:
-        Invalid: it is no proposal (code ``proposal``).
-        Missing: a message, or one on the way to its cursor, is absent.
+        Invalid: the pairs are not a valid proposal (code ``proposal``).
+        Missing: a message, or one between it and its cursor, is absent.
 
     Spec: :rule:`wit.proposal.valid`.
     """

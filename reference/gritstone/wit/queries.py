@@ -1,4 +1,4 @@
-"""Queries: what a step answers.
+"""Queries: the answers of a step.
 
 Spec: :rule:`wit.query.pure`, :rule:`wit.query.answers`.
 """
@@ -23,11 +23,11 @@ Query = Generator[Request, Any, ObjectId | None]
 
 
 def read_asked_step(workspace: Workspace, step: ObjectId) -> Position:
-    """Take a step apart that is to be asked.
+    """Return the position of a step to be queried.
 
     Raises:
-        Missing: the step, or what its fields lead to, is absent.
-        Rejected: the id is that of something else.
+        Missing: the step, or an object that its fields lead to, is absent.
+        Rejected: the object is not a step.
     """
     try:
         return position_of(workspace, step)
@@ -36,18 +36,18 @@ def read_asked_step(workspace: Workspace, step: ObjectId) -> Position:
 
 
 def ask_position(laws: Laws, workspace: Workspace, position: Position, name: str, args: bytes) -> Query:
-    """Ask a step.
+    """Query a step.
 
     Args:
         laws: the laws of the actors.
-        workspace: what is read; new objects of the answer are in it afterwards.
+        workspace: supplies objects; the new objects of the answer are added to it.
         position: the step.
         name: any text.
         args: any bytes.
 
     Raises:
-        Missing: something that the code needs is absent.
-        Rejected: no code (code ``unresolved``), or it failed (code ``failed``).
+        Missing: an object that the code needs is absent.
+        Rejected: there is no code (code ``unresolved``), or it failed (code ``failed``).
 
     Spec: :rule:`wit.query.answers`.
     """
@@ -64,7 +64,7 @@ def ask_position(laws: Laws, workspace: Workspace, position: Position, name: str
     except InternalError:
         raise
     except Exception as error:
-        # The door between us and code that anybody wrote: its faults are its failures.
+        # The code is arbitrary: each exception of it is a failure of the query.
         raise _failed(f"{type(error).__name__}: {error}", None) from error
     if answer is None:
         return None
@@ -75,7 +75,7 @@ def ask_position(laws: Laws, workspace: Workspace, position: Position, name: str
 
 
 def _as_failed(refusal: Refusal) -> Refusal:
-    """Make a failure of a query of what its code was refused with; codes of a profile stay."""
+    """Return the failure of a query for a refusal that its code raised; codes of a profile are kept."""
     word = failure_class(refusal)
     detail = (refusal.code or "").partition(":")[2] if word in ("failed", "exhausted") else ""
     return _failed(str(refusal), "timeout" if word == "timeout" else detail or None)

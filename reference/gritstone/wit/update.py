@@ -1,4 +1,4 @@
-"""Updates: the merge of trees, which updates are refused, and the cursor-only step.
+"""Updates: the merge of trees, the updates that are refused, and the cursor-only step.
 
 Spec: :rule:`wit.update.merge`, :rule:`wit.update.replace`, :rule:`wit.update.keep`, :rule:`wit.update.refused`.
 """
@@ -18,14 +18,14 @@ __all__ = ["cursor_only", "default_update", "first_step", "merge", "with_cursor"
 
 
 def merge(workspace: Workspace, core: ObjectId, update: ObjectId) -> ObjectId:
-    """Merge two trees; the walk keeps its own stack, however deep they are.
+    """Merge two trees without recursion, so that their depth does not matter.
 
     Returns:
-        The id of the tree, which is in the workspace or is ``core``.
+        The id of the merged tree, which is in the workspace or is ``core``.
 
     Raises:
-        Missing: one of them, or a tree that both have a name for, is absent.
-        Invalid: one of them is no tree.
+        Missing: one of them, or a tree under a name that both have, is absent.
+        Invalid: one of them is not a tree.
         Exhausted: a merged tree is longer than ``object_bytes``.
 
     Spec: :rule:`wit.update.merge`.
@@ -33,7 +33,7 @@ def merge(workspace: Workspace, core: ObjectId, update: ObjectId) -> ObjectId:
     roots = [workspace.tree(one) for one in (core, update)]
     if roots[0] is None or roots[1] is None:
         raise Invalid("only trees are merged", rule="wit.update.merge", expected="a tree")
-    # Merged entries, what is still to come of the update, and the name under which the parent gets the result.
+    # The merged entries, the remaining entries of the update, and the name under which the parent stores the result.
     path: list[tuple[dict[str, ObjectId], Iterator[tuple[str, ObjectId]], str]] = []
     path.append((dict(roots[0].entries), iter(roots[1].entries.items()), ""))
     while True:
@@ -55,7 +55,7 @@ def merge(workspace: Workspace, core: ObjectId, update: ObjectId) -> ObjectId:
 def _pair(
     workspace: Workspace, old: ObjectId | None, new: ObjectId
 ) -> tuple[Mapping[str, ObjectId], Mapping[str, ObjectId]] | None:
-    """Give the entries of both sides, if both are trees and differ."""
+    """Return the entries of both sides if both are trees and differ."""
     if old is None or old == new:
         return None
     below, above = workspace.tree(old), workspace.tree(new)
@@ -63,14 +63,14 @@ def _pair(
 
 
 def with_cursor(run: Run) -> ObjectId:
-    """Make the inbox of ``run.last`` with the cursor at the one message of the proposal."""
+    """Store the inbox of ``run.last`` with the cursor at the one message of the proposal; return its id."""
     assert run.last is not None, "only an actor that has a step gets here"
     sender, message = run.proposal.single()
     return run.workspace.put(Mailbox({**run.last.inbox, sender: message}))
 
 
 def cursor_only(run: Run) -> ObjectId:
-    """Make the step that differs from the one before by nothing but the cursor.
+    """Store the step that differs from the previous one only in the cursor; return its id.
 
     Spec: :rule:`wit.genesis.again`, :rule:`wit.update.refused`.
     """
@@ -81,14 +81,14 @@ def cursor_only(run: Run) -> ObjectId:
 
 
 def first_step(run: Run) -> ObjectId:
-    """Make the first step that has read its genesis message, keeps its core and has sent nothing."""
+    """Store the first step that has read its genesis message, keeps its core and has sent nothing; return its id."""
     sender, message = run.proposal.single()
     workspace = run.workspace
     return workspace.put(Step(None, run.actor, workspace.put(Mailbox({sender: message})), None, run.core_id))
 
 
 def default_update(run: Run, content: ObjectId, law: Law) -> ObjectId | None:
-    """Make the step of a default update; return None if the update is refused.
+    """Store the step of a default update and return its id; return None if the update is refused.
 
     Args:
         run: the transition.
@@ -96,7 +96,7 @@ def default_update(run: Run, content: ObjectId, law: Law) -> ObjectId | None:
         law: the law of the actor.
 
     Raises:
-        Missing: something that has to be merged is absent.
+        Missing: a tree to be merged is absent.
         Exhausted: the merged core is longer than ``object_bytes``.
 
     Spec: :rule:`wit.update.merge`, :rule:`wit.update.refused`, :rule:`wit.frozen.kept`.

@@ -1,7 +1,7 @@
-"""What one transition or query reads and makes.
+"""The objects that one transition or query reads and makes.
 
-A workspace reads the store and keeps what is put into it to itself. Nothing of it is stored before somebody decides
-so: an executor that admits the step, or answers the query. A transition that fails leaves nothing behind.
+A workspace reads the store and buffers new objects. They are stored only when the executor decides so: it admits the
+step, or answers the query. A transition that fails leaves nothing in the store.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ __all__ = ["Workspace"]
 
 
 class Workspace:
-    """Read objects, and make some.
+    """A reader of stored objects and a buffer of new ones.
 
     Attributes:
-        objects: what is read.
-        made: objects that were put here, by id.
-        encodings: their encodings, by id.
+        objects: the stored objects.
+        made: the new objects, by id.
+        encodings: the encodings of the new objects, by id.
     """
 
     __slots__ = ("_encoders", "_hash", "encodings", "made", "objects")
@@ -34,11 +34,11 @@ class Workspace:
         self._hash = objects.format.object_id
 
     def put(self, value: Object) -> ObjectId:
-        """Make an object.
+        """Add a new object; return its id.
 
         Raises:
-            Invalid: it has no encoding in the format.
-            Exhausted: it is longer than ``object_bytes``.
+            Invalid: the object has no encoding in the format.
+            Exhausted: the object is longer than ``object_bytes``.
         """
         data = self._encoders[value.kind](value)
         object_id = self._hash(data)
@@ -47,44 +47,44 @@ class Workspace:
         return object_id
 
     def load(self, object_id: ObjectId) -> Object:
-        """Give an object; see ``Objects.load``."""
+        """Return an object; see ``Objects.load``."""
         found = self.made.get(object_id) or self.objects.young.get(object_id)
         return self.objects.load(object_id) if found is None else found
 
     def look(self, object_id: ObjectId) -> Object | None:
-        """Give an object; None for a tombstone; see ``Objects.look``."""
+        """Return an object; None for a tombstone; see ``Objects.look``."""
         found = self.made.get(object_id) or self.objects.young.get(object_id)
         return self.objects.look(object_id) if found is None else found
 
     def kind(self, object_id: ObjectId) -> Kind:
-        """Tell the kind of an object; a tombstone counts as a blob."""
+        """Return the kind of an object; a tombstone counts as a blob."""
         found = self.look(object_id)
         return Kind.BLOB if found is None else found.kind
 
     def tree(self, object_id: ObjectId) -> Tree | None:
-        """Give a tree; None if the id is that of something else.
+        """Return a tree; None if the object is not a tree.
 
         Raises:
-            Missing: absent or damaged.
+            Missing: the object is absent or damaged.
         """
         value = self.look(object_id)
         return value if type(value) is Tree else None
 
     def blob(self, object_id: ObjectId) -> Blob | None:
-        """Give a blob; None if the id is that of something else.
+        """Return a blob; None if the object is not a blob.
 
         Raises:
-            Missing: absent, damaged, or erased (code ``erased``).
+            Missing: the object is absent, damaged, or erased (code ``erased``).
         """
         value = self.load(object_id)
         return value if type(value) is Blob else None
 
     def message(self, object_id: ObjectId) -> Message:
-        """Give a message.
+        """Return a message.
 
         Raises:
-            Missing: absent or damaged.
-            Invalid: the id is that of something else.
+            Missing: the object is absent or damaged.
+            Invalid: the object is not a message.
         """
         value = self.load(object_id)
         if type(value) is not Message:
@@ -92,12 +92,12 @@ class Workspace:
         return value
 
     def take_over(self, other: Workspace) -> None:
-        """Add what was made elsewhere."""
+        """Add the new objects of another workspace."""
         self.made.update(other.made)
         self.encodings.update(other.encodings)
 
     def drop_unreached(self, root: ObjectId) -> None:
-        """Drop the objects made here that an object made here does not lead to."""
+        """Remove the new objects that the root does not reach through new objects."""
         reached: set[ObjectId] = set()
         waiting = [root]
         while waiting:
@@ -111,7 +111,7 @@ class Workspace:
             self.encodings = {object_id: self.encodings[object_id] for object_id in self.made}
 
     def keep(self, store: Store) -> None:
-        """Store what was made here.
+        """Write the new objects to the store.
 
         Raises:
             Exhausted: the medium is full.
@@ -121,7 +121,7 @@ class Workspace:
             store.update(lambda batch: [put_unless_erased(batch, object_id, data) for object_id, data in made])
 
     def is_erased(self, object_id: ObjectId) -> bool:
-        """Tell whether the store has a tombstone, whatever was made here."""
+        """Return whether the store has a tombstone for an id, whether or not a new object has the id."""
         try:
             self.objects.load(object_id)
         except Missing as refusal:
@@ -129,7 +129,7 @@ class Workspace:
         return False
 
     def is_absent(self, object_id: ObjectId) -> bool:
-        """Tell whether there is neither an object nor a tombstone."""
+        """Return whether there is neither an object nor a tombstone."""
         try:
             self.look(object_id)
         except Missing as refusal:

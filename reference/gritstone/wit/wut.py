@@ -1,4 +1,4 @@
-"""``wut``: how an actor describes itself, as a value.
+"""``wut``: the description of an actor by itself, as a value.
 
 Spec: :rule:`wit.wut.form`.
 """
@@ -17,10 +17,10 @@ _TYPES = {"content": ("blob", "tree", "any"), "args": ("blob", "none"), "returns
 
 
 def read_wut(data: bytes) -> Json:
-    """Read a wut.
+    """Return the value of a wut.
 
     Raises:
-        Invalid: it is no canonical JSON, or not of the form of a wut.
+        Invalid: the data is not canonical JSON, or does not have the form of a wut.
     """
     value = read_canonical(data)
     if not isinstance(value, dict) or value.keys() != {"wut", "name", "messages", "queries"}:
@@ -35,15 +35,15 @@ def read_wut(data: bytes) -> Json:
 
 
 def wut_blob(name: str, messages: Mapping[str, Mapping[str, Json]], queries: Mapping[str, Mapping[str, Json]]) -> Blob:
-    """Make the answer to the query ``wut``.
+    """Return the answer to the query ``wut``.
 
     Args:
-        name: what to call the actor.
-        messages: by ``mt``: ``content``, perhaps ``schema`` and ``summary``.
-        queries: by name: ``args``, ``returns``, perhaps ``schema`` and ``summary``.
+        name: the name of the actor.
+        messages: by ``mt``: ``content``, and optionally ``schema`` and ``summary``.
+        queries: by name: ``args``, ``returns``, and optionally ``schema`` and ``summary``.
 
     Raises:
-        Invalid: this is no wut.
+        Invalid: the result is not a wut.
     """
     value = {
         "wut": 1,
@@ -72,7 +72,7 @@ def _check_one(name: str, members: dict[str, Json], types: tuple[str, ...]) -> N
         if members[kind] not in _TYPES[kind]:
             raise _bad(f"{name}: {kind}", got=ascii(members[kind]), expected=" or ".join(_TYPES[kind]))
     if "schema" in members and (members[types[0]] != "blob" or not isinstance(members["schema"], bool | dict)):
-        raise _bad(f"{name}: a schema that is none, or of what is no blob")
+        raise _bad(f"{name}: invalid schema, or a schema of something other than a blob")
     if "summary" in members and not isinstance(members["summary"], str):
         raise _bad(f"{name}: a summary that is no text")
 

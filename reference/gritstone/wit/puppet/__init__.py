@@ -1,7 +1,7 @@
-"""The puppet: the one test actor, which does what the messages it reads tell it.
+"""The puppet: the test actor, which performs the operations in the messages that it reads.
 
-``program`` reads programs, ``core`` holds a working core, ``act`` runs the operations, ``illegal`` alters results, and
-``puppet`` puts them together as ``Code``.
+``program`` reads programs, ``core`` has the working core, ``act`` runs the operations, ``illegal`` alters results, and
+``puppet`` combines them as ``Code``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The operations of the puppet, on a working core and outbox.
 
-One method per operation, in the order of the table of the spec. ``Act`` is one transition; ``begin`` turns to the next
-message, ``perform`` runs one operation for it.
+There is one method per operation, in the order of the table in the specification. ``Act`` is one transition; ``begin``
+starts the next message, and ``perform`` runs one operation of it.
 
 Spec: :rule:`wit.puppet.exact`.
 """
@@ -29,16 +29,16 @@ _OPERAND_NAMES = tuple(f"{number:02x}" for number in range(0xF0))
 
 
 class Act:
-    """Hold the state of one transition.
+    """The state of one transition.
 
     Attributes:
         run: the transition.
         core: the working core.
         outbox: the working outbox.
-        sender: who sent the message whose turn it is.
-        message_id: the id of that message.
-        message: that message.
-        held: whether an operation held it.
+        sender: the sender of the current message.
+        message_id: the id of the current message.
+        message: the current message.
+        held: whether an operation held the current message.
         illegal: the kind, sender and message of the last ``X``.
     """
 
@@ -58,16 +58,16 @@ class Act:
         self.illegal: tuple[int, ObjectId, ObjectId] | None = None
 
     def begin(self, sender: ObjectId, message_id: ObjectId, message: Message, operands: Mapping[str, ObjectId]) -> None:
-        """Turn to a message."""
+        """Start the next message."""
         self.sender, self.message_id, self.message = sender, message_id, message
         self._operands = operands
         self.held = self._busy = False
 
     def perform(self, letter: str, operands: tuple[Any, ...]) -> Generator[Request, Any, None] | None:
-        """Run one operation; gives what is still to be driven, if it asks for something.
+        """Run one operation; return a generator to drive if the operation makes a request.
 
         Raises:
-            Rejected: it fails (code ``failed``).
+            Rejected: the operation fails (code ``failed``).
         """
         if letter != "L" and letter != "T" and letter != "Z":
             self._busy = True
@@ -76,7 +76,7 @@ class Act:
     # --- operands --------------------------------------------------------------------------------------
 
     def ref(self, byte: int) -> ObjectId:
-        """Give the id of a ref."""
+        """Return the id that a ref denotes."""
         if byte < _OWN:
             target = self._operands.get(_OPERAND_NAMES[byte])
             if target is None:
@@ -90,10 +90,10 @@ class Act:
             return self.message.content
         if byte == _CORE:
             return self.core.store()
-        raise _fail("a ref that is none")
+        raise _fail(f"invalid ref: {byte}")
 
     def data(self, target: ObjectId) -> Blob:
-        """Give a blob whose data or headers are needed."""
+        """Return a blob whose data or headers are needed."""
         try:
             blob = self.run.workspace.blob(target)
         except Missing as refusal:
@@ -107,15 +107,15 @@ class Act:
     # --- operations ------------------------------------------------------------------------------------
 
     def put(self, path: Path, ref: int) -> None:
-        """Let a path lead to the id."""
+        """Set a path to an id."""
         self.core.put(path, self.ref(ref))
 
     def write(self, path: Path, data: bytes) -> None:
-        """Let a path lead to a blob without headers."""
+        """Set a path to a new blob without headers."""
         self.core.put(path, self.run.workspace.put(Blob(NO_HEADERS, data)))
 
     def append(self, path: Path, data: bytes) -> None:
-        """Add data to the end of a blob, or write it."""
+        """Append data to a blob, or write it if there is none."""
         target = self.core.find(path)
         if target is None:
             self.write(path, data)
@@ -124,11 +124,11 @@ class Act:
         self.core.put(path, self.run.workspace.put(Blob(blob.headers, blob.data + data)))
 
     def delete(self, path: Path) -> None:
-        """Remove what a path leads to, and trees that are empty then."""
+        """Remove the entry at a path, and the trees that become empty."""
         self.core.delete(path)
 
     def send(self, to: int, mode: int, mt: str, content: int) -> None:
-        """Put a message into the outbox."""
+        """Add a message to the outbox."""
         receiver = self.ref(to)
         if self.run.workspace.kind(receiver) is not Kind.TREE or mode not in (_QUEUE, _SIGNAL):
             raise _fail("no receiver, or no mode")
@@ -153,7 +153,7 @@ class Act:
             self._send(self.sender, _QUEUE, self.message.headers, self.message.content)
 
     def query(self, actor: int, name: str, args: int, path: Path) -> Generator[Request, Any, None]:
-        """Ask an actor, and let a path lead to the answer."""
+        """Query an actor, and set a path to the answer."""
         request = Ask(self.ref(actor), name, self.data(self.ref(args)).data)
         return self._query(request, path)
 
@@ -184,7 +184,7 @@ class Act:
         raise _fail("the program says so")
 
     def sleep(self, milliseconds: int) -> Generator[Request, Any, None]:
-        """Let time pass."""
+        """Wait."""
         yield Sleep(milliseconds)
 
     def alter(self, kind: int) -> None:

@@ -1,4 +1,4 @@
-"""A core while it is worked on: trees are taken apart where something changes, and put together once at the end."""
+"""A working core: only trees that change are expanded, and they are stored once at the end."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["WorkingCore"]
 
 
 class _Branch:
-    """Be a tree that is worked on.
+    """A tree that is being changed.
 
     Attributes:
-        entries: what it has, but for the trees below it that are worked on, too.
-        branches: those, by name.
-        tree_id: its id; None since something changed.
+        entries: its entries, except for the trees below it that are being changed.
+        branches: those trees, by name.
+        tree_id: the id of the tree; None after a change.
     """
 
     __slots__ = ("branches", "entries", "tree_id")
@@ -33,7 +33,7 @@ class _Branch:
         return not self.entries and not self.branches
 
     def store(self, workspace: Workspace) -> ObjectId:
-        """Make the tree as it is now."""
+        """Store the tree in its current state; return its id."""
         if self.tree_id is None:
             entries = self.entries
             if self.branches:
@@ -46,7 +46,7 @@ class _Branch:
 
 
 class WorkingCore:
-    """Hold a core that changes."""
+    """A core that is being changed."""
 
     __slots__ = ("_root", "_workspace")
 
@@ -55,7 +55,7 @@ class WorkingCore:
         self._root = _Branch(core_id, entries)
 
     def find(self, path: Sequence[str]) -> ObjectId | None:
-        """Give what a path leads to; None if that is nothing."""
+        """Return the id that a path leads to; None if there is none."""
         branch = self._root
         workspace = self._workspace
         for at, name in enumerate(path, 1):
@@ -67,7 +67,7 @@ class WorkingCore:
         return branch.store(workspace)
 
     def _find_below(self, target: ObjectId, path: Sequence[str]) -> ObjectId | None:
-        """Follow a path from a tree that nobody works on."""
+        """Follow a path from a tree that is not being changed."""
         found: ObjectId | None = target
         for name in path:
             tree = None if found is None else self._workspace.tree(found)
@@ -77,7 +77,7 @@ class WorkingCore:
         return found
 
     def put(self, path: Sequence[str], target: ObjectId) -> None:
-        """Let a path lead to an id; names on the way that are absent or lead to a blob become trees."""
+        """Set a path to an id; names on the way that are absent or lead to a blob become trees."""
         branch = self._root
         branch.tree_id = None
         for name in path[:-1]:
@@ -92,7 +92,7 @@ class WorkingCore:
             branch.branches.pop(path[-1], None)
 
     def delete(self, path: Sequence[str]) -> None:
-        """Remove what a path leads to, and the trees above it that are empty then."""
+        """Remove the entry at a path, and the trees above it that become empty."""
         if self.find(path) is None:
             return
         branch = self._root
@@ -113,18 +113,18 @@ class WorkingCore:
             branch = above
 
     def store(self) -> ObjectId:
-        """Make the tree as it is now.
+        """Store the tree in its current state; return its id.
 
         Raises:
-            Rejected: it has no entry (code ``failed``).
-            Exhausted: it is longer than ``object_bytes``.
+            Rejected: the tree has no entries (code ``failed``).
+            Exhausted: the tree is longer than ``object_bytes``.
         """
         if self._root.is_empty:
             raise failure("failed", "the core is empty", rule="wit.puppet.exact")
         return self._root.store(self._workspace)
 
     def _branch(self, branch: _Branch, name: str) -> _Branch | None:
-        """Take a tree below a branch apart; None if there is none."""
+        """Return the expanded tree below a branch; None if there is none."""
         below = branch.branches.get(name)
         if below is not None:
             return below

@@ -1,6 +1,6 @@
-"""The operation ``X``: results that no executor may admit.
+"""The operation ``X``: results that an executor must not admit.
 
-Each kind is one function: it alters the parts of the step that was computed, or gives another id altogether.
+Each kind is one function: it alters the fields of the computed step, or returns a different id.
 
 Spec: :rule:`wit.puppet.exact`.
 """
@@ -23,12 +23,12 @@ __all__ = ["KINDS", "alter"]
 
 @dataclass(frozen=True, slots=True)
 class _Altering:
-    """Hold what an illegal result is made of.
+    """The inputs of an illegal result.
 
     Attributes:
         run: the transition.
-        step: the step as it would be.
-        sender: x, the sender of the message that held the ``X``.
+        step: the computed step.
+        sender: x, the sender of the message that contained the ``X``.
         message: m, the id of that message.
     """
 
@@ -58,15 +58,15 @@ _Result = Step | ObjectId
 
 
 def alter(run: Run, step: Step, illegal: tuple[int, ObjectId, ObjectId]) -> ObjectId:
-    """Give an illegal result in place of a step.
+    """Return an illegal result in place of a step.
 
     Args:
         run: the transition.
-        step: the step as it would be.
+        step: the computed step.
         illegal: the kind, the sender and the message.
 
     Raises:
-        Rejected: there is no such kind, or nothing to alter (code ``failed``).
+        Rejected: the kind is unknown, or there is nothing to alter (code ``failed``).
     """
     kind, sender, message = illegal
     make = KINDS.get(kind)

@@ -1,7 +1,7 @@
-"""Programs of the puppet: bytes, read in one pass into operations.
+"""Programs of the puppet: bytes that are parsed in one pass into operations.
 
-Reading never fails. Bytes that are no operation end the program with one that fails, so that whatever stands before
-them happens first, as if they had been read then.
+Parsing never fails. If bytes are not a valid operation, the program ends with an operation that fails. So the
+operations before these bytes are still performed first.
 
 Spec: :rule:`wit.puppet.exact`, :rule:`wit.puppet.total`.
 """
@@ -26,7 +26,7 @@ _MOST_KEPT_BYTES = 512
 
 
 class _Reader:
-    """Read operands from front to back, never beyond the end."""
+    """A reader of operands that never reads beyond the end."""
 
     def __init__(self, data: bytes, alphabet: Alphabet) -> None:
         self.data = data
@@ -84,14 +84,14 @@ OPERANDS: Mapping[str, tuple[_Read, ...]] = MappingProxyType(
 
 
 def read_program(data: bytes, format_name: str) -> tuple[Op, ...]:
-    """Read a program.
+    """Return the operations of a program.
 
     Args:
         data: any bytes.
-        format_name: the object format, whose names and header values count.
+        format_name: the name of the object format, which defines valid names and header values.
 
     Returns:
-        Its operations; the last one is ``F`` if the bytes after it are no operation.
+        The operations; the last one is ``F`` if the bytes after it are not a valid operation.
     """
     return (_read_short if len(data) <= _MOST_KEPT_BYTES else _read)(data, format_name)
 
@@ -113,5 +113,5 @@ def _read(data: bytes, format_name: str) -> tuple[Op, ...]:
     return tuple(ops)
 
 
-# Runtimes read the same few programs again and again.
+# Runtimes read the same few programs repeatedly.
 _read_short = lru_cache(maxsize=1_024)(_read)

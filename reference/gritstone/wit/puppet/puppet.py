@@ -39,10 +39,10 @@ _WUT = wut_blob(
 
 
 class Puppet:
-    """Do what messages say."""
+    """The code of the puppet."""
 
     def __init__(self, *, stamp: bool) -> None:
-        """Make a puppet; one with ``stamp`` leaves a trace of each message it reads."""
+        """Create a puppet; with ``stamp`` it records each message that it reads."""
         self._stamp = stamp
 
     # --- steps -----------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ class Puppet:
         return put(step) if act.illegal is None else alter(run, step, act.illegal)
 
     def _program(self, act: Act, message: Message) -> tuple[tuple[Op, ...], Mapping[str, ObjectId]]:
-        """Find the program of a message and its operands: a handler in the core, or the content's own."""
+        """Return the program of a message with its operands: a handler in the core, or the program of the content."""
         if "mt" in message.headers:
             handler = self._handler(act, message.headers["mt"])
             found = None if handler is None else self._program_of(act.run.workspace, handler)
@@ -99,7 +99,7 @@ class Puppet:
 
     @staticmethod
     def _program_of(workspace: Workspace, root: ObjectId) -> tuple[tuple[Op, ...], Mapping[str, ObjectId]] | None:
-        """Read the program of a program tree, if it is one."""
+        """Return the program of a program tree; None if the tree is not one."""
         tree = workspace.tree(root)
         target = None if tree is None else tree.entries.get("program")
         if tree is None or target is None:
@@ -113,7 +113,7 @@ class Puppet:
 
     @staticmethod
     def _handler(act: Act, mt: str) -> ObjectId | None:
-        """Find what the core has for messages of a type."""
+        """Return the handler of the core for messages of a type."""
         if act.core.find(_HANDLERS) is None:
             return None
         try:
