@@ -361,9 +361,9 @@ def test_a_found_case_is_filed(tmp_path: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--rules", "grit.id.whole"], "give --comment"),
-        (["--comment", "x"], "give --rules"),
-        (["--comment", "x", "--rules", "grit.id.hole"], "grit.id.hole is no rule"),
+        (["--rules", "grit.id.whole"], "--comment is required"),
+        (["--comment", "x"], "--rules is required"),
+        (["--comment", "x", "--rules", "grit.id.hole"], "unknown rule grit.id.hole"),
         (["--comment", "x", "--rules", "grit.id.whole"], "--twin requires"),
         (["--comment", "x", "--rules", "grit.id.whole", "--twin", "grit/x/y"], "unknown vector"),
         (["--comment", "x", "--rules", "grit.id.whole", "--twin", "grit/tree/two-names"], "does not have the same op"),
