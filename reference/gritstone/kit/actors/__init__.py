@@ -1,4 +1,4 @@
-"""Writing actors in Python: decorated handlers, and objects that read and write themselves.
+"""Actors in Python: decorated handlers, and mutable objects for their data.
 
 ::
 
@@ -8,10 +8,10 @@
     async def on_greeting(greeting: str, core: Core) -> None:
         core.makeb_path("greetings/last").set_as_str(greeting)
 
-``app`` is code: register it under an external name, or let a core name it where it lies. ``values`` holds blobs, trees
-and the core, ``boxes`` inbox and outbox, ``contexts`` what a handler may ask for, ``binding`` how it gets it, ``app``
-the decorators, ``handling`` what is done with handlers, ``bridge`` what lets a coroutine ask other actors, and
-``sources`` code that lies in a core.
+``app`` is code: register it under an external name, or name it in a core that contains its module. ``values`` defines
+blobs, trees and the core, ``boxes`` inbox and outbox, ``contexts`` what a handler may use, ``binding`` how parameters
+receive it, ``app`` the decorators, ``handling`` the code that calls handlers, ``bridge`` how a coroutine queries other
+actors, and ``sources`` code in a core.
 """
 
 from __future__ import annotations

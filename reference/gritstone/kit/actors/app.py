@@ -1,7 +1,6 @@
-"""The decorators that put an actor's code together from handlers.
+"""The decorators that assemble the code of an actor from handlers.
 
-A handler is a function or a coroutine function. What it gets is said in ``binding``, what is done with it in
-``handling``.
+A handler is a function or a coroutine function. ``binding`` defines its parameters, and ``handling`` when it is called.
 """
 
 from __future__ import annotations
@@ -22,27 +21,27 @@ _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
 
 class Wit:
-    """Gather the handlers of an actor.
+    """A collection of the handlers of an actor.
 
     Attributes:
-        code: what the handlers make up; register it, or let a core lead to the ``Wit`` itself.
+        code: the code that calls the handlers; register it, or let a core lead to the ``Wit`` itself.
     """
 
     def __init__(self, name: str = "wit") -> None:
-        """Begin without handlers.
+        """Create a collection without handlers.
 
         Args:
-            name: what the actor is called in its ``wut``.
+            name: the name of the actor in its ``wut``.
         """
         self._code = HandlerCode(name)
 
     @property
     def code(self) -> Code:
-        """Give the code."""
+        """Return the code."""
         return self._code
 
     def message(self, mt: str = "", *, schema: Json = None) -> Callable[[_Handler], _Handler]:
-        """Handle messages of a type.
+        """Register a handler for messages of a type.
 
         Args:
             mt: the type; the empty text for messages without one.
@@ -58,10 +57,10 @@ class Wit:
         return register
 
     def query(self, name: str, *, returns: str = "any", schema: Json = None) -> Callable[[_Handler], _Handler]:
-        """Answer a query.
+        """Register a handler for a query.
 
         Args:
-            name: its name.
+            name: the name of the query.
             returns: ``blob``, ``tree`` or ``any``, for ``wut``.
             schema: the JSON Schema of the arguments, for ``wut``.
         """
@@ -76,15 +75,15 @@ class Wit:
         return register
 
     def genesis(self, handler: _Handler) -> _Handler:
-        """Handle the message that creates the actor."""
+        """Register the handler of the message that creates the actor."""
         return self._control(MessageKind.GENESIS, handler)
 
     def update(self, handler: _Handler) -> _Handler:
-        """Handle an update whose node ``wit_update`` leads here. Without such a handler it is merged."""
+        """Register the handler of updates whose node ``wit_update`` leads here. Without it, updates are merged."""
         return self._control(MessageKind.UPDATE, handler)
 
     def cleanup(self, handler: _Handler) -> _Handler:
-        """Handle a message that asks to let the past go."""
+        """Register the handler of messages that request a cleanup."""
         return self._control(MessageKind.CLEANUP, handler)
 
     def _control(self, kind: MessageKind, handler: _Handler) -> _Handler:
@@ -93,7 +92,7 @@ class Wit:
 
 
 def _notes(handler: Callable[..., Any], schema: Json) -> dict[str, Json]:
-    """Give what a wut says of a handler besides its types."""
+    """Return the description of a handler in a wut, without its types."""
     notes = {} if schema is None else {"schema": schema}
     summary = inspect.getdoc(handler)
     return notes if summary is None else {**notes, "summary": summary.partition("\n")[0]}

@@ -1,13 +1,13 @@
-"""What a handler gets for its parameters: by what each is annotated with, and queries also by name.
+"""The arguments of a handler: chosen by the annotation of each parameter, and for queries also by its name.
 
 ::
 
-    Core, Inbox, Outbox, InboxMessage, MessageContext, QueryContext     what the context has
+    Core, Inbox, Outbox, InboxMessage, MessageContext, QueryContext     the object of the context
     anything else in a message handler                                  the content, as that type
     anything else in a query                                            the member of that name of the JSON arguments
 
-A content or argument is given as ``str``, ``bytes``, ``BlobObject``, ``TreeObject``, a dataclass (made of a JSON
-object), or whatever JSON it holds.
+A content or argument is passed as ``str``, ``bytes``, ``BlobObject``, ``TreeObject``, a dataclass (created from a JSON
+object), or the JSON value that it holds.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _CONTEXT: Mapping[type, Callable[[Any], Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Say what a handler wants.
+    """The parameters of a handler.
 
     Attributes:
-        from_context: how to get what the context has, by parameter.
+        from_context: by parameter, a function that gets the argument from the context.
         others: the types of all other parameters, in order; None without annotation.
-        needed: those of them that have no default.
+        needed: those of the other parameters that have no default.
     """
 
     from_context: Mapping[str, Callable[[Any], Any]]
@@ -51,17 +51,17 @@ class Parameters:
 
     @property
     def content_type(self) -> str:
-        """Say what a message handler takes as content: ``blob``, ``tree`` or ``any``."""
+        """Return the type of content that a message handler accepts: ``blob``, ``tree`` or ``any``."""
         wanted = next(iter(self.others.values()), None)
         if wanted is None or wanted in (Value, Any):
             return "any"
         return "tree" if wanted is TreeObject else "blob"
 
     def bind_message(self, context: MessageContext) -> dict[str, Any]:
-        """Give the arguments of a message handler.
+        """Return the arguments of a message handler.
 
         Raises:
-            Invalid: the content is not what the handler takes.
+            Invalid: the content does not have the type that the handler accepts.
         """
         values = {name: get(context) for name, get in self.from_context.items()}
         for name, wanted in self.others.items():
@@ -69,10 +69,10 @@ class Parameters:
         return values
 
     def bind_query(self, context: QueryContext) -> dict[str, Any]:
-        """Give the arguments of a query handler.
+        """Return the arguments of a query handler.
 
         Raises:
-            Invalid: the arguments are not what the handler takes.
+            Invalid: the arguments do not have the types that the handler accepts.
         """
         values = {name: get(context) for name, get in self.from_context.items()}
         if not self.others:
@@ -86,10 +86,10 @@ class Parameters:
 
 
 def parameters_of(handler: Callable[..., Any]) -> Parameters:
-    """Look at the parameters of a handler.
+    """Return the parameters of a handler.
 
     Raises:
-        TypeError: it has parameters that cannot be given by name.
+        TypeError: the handler has parameters that cannot be passed by name.
     """
     hints = get_type_hints(handler)
     from_context: dict[str, Callable[[Any], Any]] = {}

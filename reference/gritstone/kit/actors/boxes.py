@@ -1,4 +1,4 @@
-"""Inbox and outbox as an actor sees them."""
+"""The inbox and outbox of an actor."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Content = Value | ObjectId
 
 
 class InboxMessage:
-    """Be a message to the actor.
+    """A message to the actor.
 
     Attributes:
-        sender_id: who sent it.
-        message_id: its id.
+        sender_id: the id of the sender.
+        message_id: the id of the message.
         headers: its headers.
         content_id: the id of its content.
     """
@@ -36,24 +36,24 @@ class InboxMessage:
 
     @property
     def mt(self) -> str:
-        """Give its type; the empty text if it has none."""
+        """Return the type; the empty text if the message has none."""
         return self.headers.get("mt", "")
 
     @property
     def content(self) -> Value:
-        """Give its content."""
+        """Return the content."""
         return open_value(self._workspace, self.content_id)
 
     async def get_content(self) -> Value:
-        """Give its content."""
+        """Return the content."""
         return self.content
 
 
 class Inbox:
-    """Say what the actor has read, and what it is asked to read.
+    """The messages that the actor has read, and those that it is asked to read.
 
     Attributes:
-        cursors: the message read last, by sender.
+        cursors: the last message that was read, by sender.
     """
 
     def __init__(self, cursors: Mapping[ObjectId, ObjectId], messages: list[InboxMessage]) -> None:
@@ -65,31 +65,31 @@ class Inbox:
         return iter(self._messages)
 
     def read(self, message: InboxMessage) -> None:
-        """Count a message as read."""
+        """Mark a message as read."""
         self.cursors[message.sender_id] = message.message_id
 
     def hold(self, message: InboxMessage) -> None:
-        """Leave a message unread, and those behind it."""
+        """Leave a message and those after it unread."""
         self._held.add(message.sender_id)
 
     def is_held(self, message: InboxMessage) -> bool:
-        """Tell whether a message, or one before it, is to stay unread."""
+        """Return whether a message, or one before it, is to stay unread."""
         return message.sender_id in self._held
 
     def persist(self, workspace: Workspace) -> ObjectId | None:
-        """Make the mailbox; gives its id."""
+        """Store the mailbox; return its id."""
         return workspace.put(Mailbox(self.cursors)) if self.cursors else None
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """Be a message that the actor sends.
+    """A message that the actor sends.
 
     Attributes:
-        recipient_id: to whom.
-        content: what it carries.
+        recipient_id: the id of the recipient.
+        content: its content.
         mt: its type; the empty text for none.
-        is_signal: whether it takes the place of what is unread.
+        is_signal: whether it replaces unread messages.
         headers: further headers.
     """
 
@@ -103,20 +103,20 @@ class OutboxMessage:
     def from_new(
         cls, recipient_id: ObjectId, content: Content, mt: str = "", *, is_signal: bool = False
     ) -> OutboxMessage:
-        """Make a message to somebody."""
+        """Create a message to an actor."""
         return cls(recipient_id, content, mt, is_signal)
 
     @classmethod
     def from_reply(cls, message: InboxMessage, content: Content, mt: str = "") -> OutboxMessage:
-        """Make the answer to a message; its header ``reply`` says to which."""
+        """Create the reply to a message; the header ``reply`` contains the id of that message."""
         return cls(message.sender_id, content, mt, headers={"reply": message.message_id.hex()})
 
 
 class Outbox:
-    """Say what the actor has sent, and send more.
+    """The messages that the actor has sent; new ones are added here.
 
     Attributes:
-        tips: the message sent last, by recipient.
+        tips: the last message that was sent, by recipient.
     """
 
     def __init__(self, workspace: Workspace, tips: Mapping[ObjectId, ObjectId]) -> None:
@@ -124,7 +124,7 @@ class Outbox:
         self.tips = dict(tips)
 
     def add(self, message: OutboxMessage) -> ObjectId:
-        """Send a message; gives its id."""
+        """Send a message; return its id."""
         content = message.content
         if isinstance(content, BlobObject | TreeObject):
             content = content.persist(self._workspace)
@@ -135,15 +135,15 @@ class Outbox:
         return sent
 
     def add_genesis(self, core: TreeObject | ObjectId) -> ObjectId:
-        """Create an actor by its first core; gives the id of the actor."""
+        """Create an actor by its first core; return the id of the actor."""
         actor = core.persist(self._workspace) if isinstance(core, TreeObject) else core
         self.add(OutboxMessage(actor, actor, "genesis"))
         return actor
 
     def release(self, recipient_id: ObjectId) -> None:
-        """Withdraw what is unread, and let go of the recipient."""
+        """Withdraw the unread messages to a recipient, and remove the entry."""
         self.tips.pop(recipient_id, None)
 
     def persist(self, workspace: Workspace) -> ObjectId | None:
-        """Make the mailbox; gives its id, or None if there is no entry."""
+        """Store the mailbox; return its id, or None if it has no entries."""
         return workspace.put(Mailbox(self.tips)) if self.tips else None

@@ -1,8 +1,7 @@
-"""Between a transition and a coroutine: the transition waits for it, and asks other actors for it meanwhile.
+"""A bridge between a transition and a coroutine: the transition waits for the coroutine, and makes queries for it.
 
-Code is a generator that yields requests; a handler may be a coroutine that awaits anything asyncio has. So the
-coroutine runs as a task, and the transition asks to await the next thing that happens to it: that it ended, or that it
-wants to ask an actor.
+Code is a generator that yields requests; a handler may be a coroutine that awaits any asyncio object. So the coroutine
+runs as a task, and the transition requests to await the next event of that task: its end, or a query of an actor.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _T = TypeVar("_T")
 
 
 class Bridge:
-    """Let the coroutine of one transition or query run, and ask."""
+    """A runner of the coroutine of one transition or query, and of its queries."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -33,11 +32,11 @@ class Bridge:
         self._task: asyncio.Task[Any] | None = None
 
     async def ask(self, actor: ObjectId, name: str, args: bytes = b"") -> Value | None:
-        """Ask an actor; to be awaited by the coroutine, or by what it awaits.
+        """Query an actor; to be awaited by the coroutine, or by what it awaits.
 
         Raises:
-            Missing: it has no head.
-            Rejected: nothing answers there, or it failed.
+            Missing: the actor has no head.
+            Rejected: the actor does not answer queries, or its code failed.
         """
         if self._task is None:
             raise InternalError("only a coroutine that is waited for can ask")
@@ -49,7 +48,7 @@ class Bridge:
         return None if found is None else open_value(self._workspace, found)
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> Generator[Request, Any, _T]:
-        """Run a coroutine from within a transition or query; gives what it returns."""
+        """Run a coroutine within a transition or query; return its result."""
         try:
             while True:
                 event = yield Await(self._next(coroutine))
@@ -61,7 +60,7 @@ class Bridge:
                     answer, refused = (yield request), None
                 except Refusal as refusal:
                     answer, refused = None, refusal
-                if reply.done():  # the coroutine gave up waiting
+                if reply.done():  # the coroutine no longer waits
                     continue
                 if refused is None:
                     reply.set_result(answer)
@@ -75,7 +74,7 @@ class Bridge:
                 coroutine.close()
 
     async def _next(self, coroutine: Coroutine[Any, Any, Any]) -> tuple[Ask, asyncio.Future[ObjectId | None]] | None:
-        """Wait for the next thing that happens; None if the coroutine ended."""
+        """Wait for the next query of the coroutine; return None if it ended."""
         if self._task is None:
             self._task = asyncio.create_task(coroutine)
         while not self._task.done():

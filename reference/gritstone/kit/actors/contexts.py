@@ -1,4 +1,4 @@
-"""What a handler may ask for besides the content of its message."""
+"""The contexts of handlers: what a handler may use in addition to the content of its message."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ AskActor = Callable[[ObjectId, str, bytes], Awaitable[Value | None]]
 
 @dataclass(frozen=True, slots=True)
 class MessageContext:
-    """Be all there is to know in a transition.
+    """The context of a handler in a transition.
 
     Attributes:
-        actor_id: the actor.
+        actor_id: the id of the actor.
         core: its core, which may be changed.
-        inbox: what it has read.
-        outbox: what it has sent.
-        message: the message whose turn it is.
-        attempt: 1 for a first try.
-        query: asks another actor; only coroutines can wait for it.
+        inbox: the messages that it has read.
+        outbox: the messages that it has sent.
+        message: the current message.
+        attempt: 1 for the first attempt.
+        query: queries another actor; only coroutines can await it.
     """
 
     actor_id: ObjectId
@@ -38,20 +38,20 @@ class MessageContext:
     query: AskActor
 
     def hold(self) -> None:
-        """Leave the message unread, and those behind it, until there is other mail."""
+        """Leave the message and those after it unread until other messages arrive."""
         self.inbox.hold(self.message)
 
 
 @dataclass(frozen=True, slots=True)
 class QueryContext:
-    """Be all there is to know in a query.
+    """The context of a handler in a query.
 
     Attributes:
-        actor_id: the actor.
-        step_id: the step that is asked.
-        core: its core; changes of it are lost.
+        actor_id: the id of the actor.
+        step_id: the id of the queried step.
+        core: its core; changes to it are discarded.
         args: the arguments.
-        query: asks another actor; only coroutines can wait for it.
+        query: queries another actor; only coroutines can await it.
     """
 
     actor_id: ObjectId

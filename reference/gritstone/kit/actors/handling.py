@@ -1,6 +1,6 @@
-"""Handlers as code: messages one after the other, each by the handler of its type.
+"""Code made of handlers: each message is passed to the handler of its type, in order.
 
-A message without a handler is just read. If a handler raises, the whole transition fails and nothing of it stays.
+A message without a handler is marked as read. If a handler raises, the whole transition fails and has no effect.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["Handled", "HandlerCode"]
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """Be a handler, what it wants, and what a wut says of it."""
+    """A handler, its parameters, and its description in a wut."""
 
     handler: Callable[..., Any]
     parameters: Parameters
@@ -38,10 +38,10 @@ class Handled:
 
 
 class HandlerCode:
-    """Be code that handlers make up.
+    """Code made of handlers.
 
     Attributes:
-        name: what the actor is called in its ``wut``.
+        name: the name of the actor in its ``wut``.
         messages: handlers of ordinary messages, by type.
         queries: handlers of queries, by name.
         controls: handlers of control messages, by kind.
@@ -89,7 +89,7 @@ class HandlerCode:
         return _answer_id(workspace, answer)
 
     def _handle(self, run: Run, context: MessageContext, bridge: Bridge) -> Generator[Request, Any, Core]:
-        """Run the handler of one message; gives the core afterwards."""
+        """Run the handler of one message; return the core after it."""
         kind = run.proposal.kind
         ordinary = kind is MessageKind.ORDINARY
         handled = self.messages.get(context.message.mt) if ordinary else self.controls.get(kind)
@@ -108,7 +108,7 @@ class HandlerCode:
 
 
 def _call(handled: Handled, arguments: dict[str, Any], bridge: Bridge) -> Generator[Request, Any, Any]:
-    """Call a handler; a coroutine is run to its end. What it lacks is its own fault, not the store's."""
+    """Call a handler; run a coroutine to its end. A missing object is a fault of the handler, not the store."""
     try:
         result = handled.handler(**arguments)
         if inspect.iscoroutine(result):
@@ -119,7 +119,7 @@ def _call(handled: Handled, arguments: dict[str, Any], bridge: Bridge) -> Genera
 
 
 def _answer_id(workspace: Workspace, answer: Any) -> ObjectId | None:
-    """Make an object of what a query handler returned."""
+    """Store the result of a query handler as an object; return its id."""
     match answer:
         case None | bytes():
             return answer

@@ -1,11 +1,11 @@
-"""Code that lies in a core: Python modules, loaded from the tree that a node names.
+"""Code in a core: Python modules, loaded from the tree that a node names.
 
 The node ``/code:greetings:app`` means: in the tree at ``code``, the module ``greetings`` (the blob ``greetings.py``, or
 ``__init__.py`` in the tree ``greetings``), and in it the name ``app``: a ``Wit``, or anything else that is ``Code``. A
 module imports others of the same tree by their names, before it imports those of the host.
 
-What is loaded is remembered by the id of the tree, so code that was replaced is loaded anew, and code that was put back
-is still there. Code from a core runs with all rights of the process: it is for hosts that trust their actors.
+Loaded modules are cached by the id of the tree, so replaced code is loaded again, and restored code is found in the
+cache. Code from a core runs with all rights of the process: use it only on hosts that trust their actors.
 
 Spec: :rule:`wit.node.forms`, :rule:`wit.transition.no-stale`.
 """
@@ -32,7 +32,7 @@ from gritstone.wit.workspace import Workspace
 __all__ = ["Sources"]
 
 _KEPT_BYTES = 16 << 20  # in each generation
-_PACKAGE_BYTES = 1 << 16  # the modules of one tree, roughly
+_PACKAGE_BYTES = 1 << 16  # the approximate size of the modules of one tree
 _FORM = re.compile(rb"/([^:]+):([A-Za-z0-9_.]+):([A-Za-z0-9_.]+)")
 
 
@@ -77,7 +77,7 @@ class Sources(Law):
             for name in function.split("."):
                 found = getattr(found, name)
         except Exception as error:
-            # The door between us and a module that anybody wrote.
+            # The module is arbitrary: each exception of it means that it does not resolve.
             raise _unresolved(f"{type(error).__name__}: {error}", f"{module}:{function}") from error
         code: Code = found.code if isinstance(found, Wit) else found
         if not (callable(getattr(code, "step", None)) and callable(getattr(code, "query", None))):
@@ -86,17 +86,17 @@ class Sources(Law):
 
 
 class _Package:
-    """Hold the modules of one tree."""
+    """The modules of one tree."""
 
     def __init__(self, tree_id: ObjectId) -> None:
         self._tree_id = tree_id
         self._modules: dict[str, ModuleType] = {}
 
     def load(self, workspace: Workspace, name: str) -> ModuleType:
-        """Give a module; loads it and those above it when first asked for.
+        """Return a module; load it and its parent packages on first use.
 
         Raises:
-            ModuleNotFoundError: the tree has none of this name.
+            ModuleNotFoundError: the tree has no module of this name.
         """
         found = self._modules.get(name)
         if found is not None:
@@ -112,7 +112,7 @@ class _Package:
         module.__dict__["__file__"] = file
         self._modules[name] = module
         try:
-            exec(compile(data, file, "exec"), module.__dict__)  # noqa: S102 - running code from cores is the point
+            exec(compile(data, file, "exec"), module.__dict__)  # noqa: S102 - running code from cores is the purpose
         except BaseException:
             del self._modules[name]
             raise
@@ -132,7 +132,7 @@ class _Package:
         return None
 
     def _importer(self, workspace: Workspace) -> Callable[..., Any]:
-        """Make the import function of the modules of this tree."""
+        """Return the import function of the modules of this tree."""
 
         def load(
             name: str, globals_: Any = None, locals_: Any = None, fromlist: tuple[str, ...] = (), level: int = 0

@@ -1,9 +1,9 @@
-"""Blobs and trees as an actor sees them: read when they are looked at, written when the step is made.
+"""Mutable blobs and trees for actors: they are read on first access, and written when the step is made.
 
-A tree opens its entries one by one, as they are asked for, and only what was changed becomes new objects. Reading is
-offered asynchronously, since a store may be far away; in this process it never waits, so the plain methods do the same.
+A tree opens each entry when it is accessed, and only changed objects are stored again. Reading has an asynchronous form
+because a store may be remote; in this process it never waits, so the synchronous methods do the same.
 
-A blob says what it holds in its header ``ct``: ``b`` bytes, ``s`` text, ``j`` JSON.
+The header ``ct`` of a blob is the type of its data: ``b`` bytes, ``s`` text, ``j`` JSON.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _B = TypeVar("_B", bound="BlobObject")
 
 
 class BlobObject:
-    """Be a blob that can be changed.
+    """A mutable blob.
 
     Attributes:
-        headers: its headers; change them by ``set_as_*`` or by giving others.
+        headers: its headers; change them with ``set_as_*`` or by assignment.
         data: its bytes.
     """
 
@@ -36,45 +36,45 @@ class BlobObject:
 
     @classmethod
     def from_str(cls: type[_B], text: str) -> _B:
-        """Make a blob of text."""
+        """Create a blob of text."""
         return cls({"ct": "s"}, text.encode())
 
     @classmethod
     def from_bytes(cls: type[_B], data: bytes) -> _B:
-        """Make a blob of bytes."""
+        """Create a blob of bytes."""
         return cls({"ct": "b"}, data)
 
     @classmethod
     def from_json(cls: type[_B], value: Any) -> _B:
-        """Make a blob of JSON."""
+        """Create a blob of JSON."""
         return cls({"ct": "j"}, _write_json(value))
 
     def set_as_str(self, text: str) -> None:
-        """Hold text."""
+        """Set the data to text."""
         self.headers, self.data = {**self.headers, "ct": "s"}, text.encode()
 
     def set_as_bytes(self, data: bytes) -> None:
-        """Hold bytes."""
+        """Set the data to bytes."""
         self.headers, self.data = {**self.headers, "ct": "b"}, data
 
     def set_as_json(self, value: Any) -> None:
-        """Hold JSON."""
+        """Set the data to JSON."""
         self.headers, self.data = {**self.headers, "ct": "j"}, _write_json(value)
 
     def get_as_str(self) -> str:
-        """Give the data as text."""
+        """Return the data as text."""
         return self.data.decode()
 
     def get_as_bytes(self) -> bytes:
-        """Give the data."""
+        """Return the data."""
         return self.data
 
     def get_as_json(self) -> Any:
-        """Give the data as what JSON it holds."""
+        """Return the JSON value of the data."""
         return json.loads(self.data)
 
     def persist(self, workspace: Workspace) -> ObjectId:
-        """Make the blob, unless it is there already; gives its id."""
+        """Store the blob unless it is unchanged; return its id."""
         if self._stored is None or self._stored[1:] != (self.headers, self.data):
             object_id = workspace.put(Blob(self.headers, self.data))
             self._stored = object_id, self.headers, self.data
@@ -85,21 +85,21 @@ class BlobObject:
 
 
 class TreeObject:
-    """Be a tree that can be changed.
+    """A mutable tree.
 
-    Paths are names joined by slashes; a name is a path of one.
+    Paths are names joined by slashes; a name is a path of length one.
     """
 
     def __init__(self, workspace: Workspace | None = None, object_id: ObjectId | None = None) -> None:
-        """Open a tree, or begin an empty one.
+        """Open a tree, or create an empty one.
 
         Args:
-            workspace: where it is read.
-            object_id: its id; None for an empty one.
+            workspace: where the tree is read.
+            object_id: the id of the tree; None for an empty one.
 
         Raises:
-            Missing: it is absent.
-            Invalid: it is no tree.
+            Missing: the tree is absent.
+            Invalid: the object is not a tree.
         """
         self._workspace = workspace
         self._stored = object_id
@@ -122,22 +122,22 @@ class TreeObject:
     # --- reading ---------------------------------------------------------------------------------------
 
     async def get(self, path: str) -> Value | None:
-        """Give what a path leads to; None if that is nothing."""
+        """Return the value at a path; None if there is none."""
         return self._find(path)
 
     async def getb(self, path: str) -> BlobObject:
-        """Give the blob that a path leads to; see ``blob``."""
+        """Return the blob at a path; see ``blob``."""
         return self.blob(path)
 
     async def gett(self, path: str) -> TreeObject:
-        """Give the tree that a path leads to; see ``tree``."""
+        """Return the tree at a path; see ``tree``."""
         return self.tree(path)
 
     def blob(self, path: str) -> BlobObject:
-        """Give the blob that a path leads to.
+        """Return the blob at a path.
 
         Raises:
-            Missing: there is none.
+            Missing: there is no blob at the path.
         """
         found = self._find(path)
         if not isinstance(found, BlobObject):
@@ -145,10 +145,10 @@ class TreeObject:
         return found
 
     def tree(self, path: str) -> TreeObject:
-        """Give the tree that a path leads to.
+        """Return the tree at a path.
 
         Raises:
-            Missing: there is none.
+            Missing: there is no tree at the path.
         """
         found = self._find(path)
         if not isinstance(found, TreeObject):
@@ -158,13 +158,13 @@ class TreeObject:
     # --- changing --------------------------------------------------------------------------------------
 
     def add(self, path: str, value: Value | ObjectId) -> None:
-        """Let a path lead to a value; names on the way that are absent or lead to a blob become trees."""
+        """Set the value at a path; names on the way that are absent or lead to a blob become trees."""
         *way, name = path.split("/")
         tree = self.maket_path("/".join(way)) if way else self
         tree._entries[name] = value
 
     def makeb_path(self, path: str) -> BlobObject:
-        """Give the blob that a path leads to, or make an empty one there."""
+        """Return the blob at a path; if there is none, create an empty one."""
         found = self._find(path)
         if isinstance(found, BlobObject):
             return found
@@ -173,7 +173,7 @@ class TreeObject:
         return blob
 
     def maket_path(self, path: str) -> TreeObject:
-        """Give the tree that a path leads to, or make an empty one there; it needs an entry before the step is made."""
+        """Return the tree at a path; or an empty one created there, which needs an entry before the step is made."""
         tree = self
         for name in path.split("/"):
             found = tree._open(name)
@@ -183,17 +183,17 @@ class TreeObject:
         return tree
 
     def remove(self, path: str) -> None:
-        """Let a path lead to nothing."""
+        """Remove the entry at a path."""
         *way, name = path.split("/")
         tree = self._find("/".join(way)) if way else self
         if isinstance(tree, TreeObject):
             tree._entries.pop(name, None)
 
     def persist(self, workspace: Workspace) -> ObjectId:
-        """Make the tree and what changed below it; gives its id.
+        """Store the tree and the changes below it; return its id.
 
         Raises:
-            Invalid: a tree has no entry, or a name is none.
+            Invalid: a tree has no entries, or a name is invalid.
         """
         entries = {
             name: value if isinstance(value, bytes) else value.persist(workspace)
@@ -215,13 +215,13 @@ class TreeObject:
     def _open(self, name: str) -> Value | None:
         value = self._entries.get(name)
         if isinstance(value, bytes):
-            assert self._workspace is not None, "who holds an id knows where it leads"
+            assert self._workspace is not None, "an unread id requires a workspace"
             value = self._entries[name] = open_value(self._workspace, value)
         return value
 
 
 class Core(TreeObject):
-    """Be the core of an actor."""
+    """The core of an actor."""
 
 
 Value = BlobObject | TreeObject
@@ -232,8 +232,8 @@ def open_value(workspace: Workspace, object_id: ObjectId) -> Value:
     """Open a blob or tree.
 
     Raises:
-        Missing: it is absent or erased.
-        Invalid: it is something else.
+        Missing: the object is absent or erased.
+        Invalid: the object is neither a blob nor a tree.
     """
     value = workspace.load(object_id)
     if isinstance(value, Blob):

@@ -1,7 +1,7 @@
-"""Carrying: an actor in a file, with all that its step reaches, and what it has not read.
+"""Archives: an actor in a file, with everything that its step reaches, and its unread messages.
 
-A bundle of an actor has its one head, or says that it moved; and, if there is mail that it could not read yet, that.
-Nothing else of a bundle is taken over, whoever made it.
+The bundle of an actor contains its head, or its reference ``moved/``, and its unread messages, if any. A
+bundle with other references is rejected.
 
 Spec: :rule:`wasm.image.equal`, :rule:`wasm.handoff.one-owner`, :rule:`wasm.sign.trust`.
 """
@@ -55,7 +55,7 @@ def save_actor(
             signature = sign_bundle(io.BytesIO(data), secret, store.limits)
             _replace(path.with_name(path.name + _SIGNATURE), signature)
         _replace(path, data)
-    except BaseException:  # whatever it was: an actor that was not written out has not moved
+    except BaseException:  # whatever the error: an actor that was not written to the file has not moved
         if move:
             adopt_actor(store, actor)
         raise
@@ -63,7 +63,7 @@ def save_actor(
 
 @contextmanager
 def _mail(sandbox: Sandbox, actor: ObjectId, unread: tuple[Unread, ...]) -> Iterator[list[str]]:
-    """Name what an actor has not read, as long as it is exported."""
+    """Set a reference to the unread messages of an actor for the duration of the export."""
     place = sandbox.place(actor)
     assert place is not None, "it is here"
     workspace = sandbox.workspace()
@@ -88,7 +88,7 @@ def _export(store: Store, names: list[str]) -> bytes:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write a file as a whole, or leave the one that is there."""
+    """Replace a file atomically; on failure the existing file is kept."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(data)
@@ -98,9 +98,9 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 def load_actor(sandbox: Sandbox, path: Path, keys: Collection[bytes] | None) -> tuple[ObjectId, tuple[Unread, ...]]:
-    """Take over the bundle of an actor; see ``load``."""
+    """Import the bundle of an actor; see ``load``."""
     store = sandbox.store
-    source = io.BytesIO(path.read_bytes())  # what is judged is what is taken over, whoever writes the file meanwhile
+    source = io.BytesIO(path.read_bytes())  # check and import the same bytes, even if the file is changed meanwhile
     if keys is not None:
         verify_bundle(source, path.with_name(path.name + _SIGNATURE).read_bytes(), keys, store.limits)
         source.seek(0)
@@ -124,7 +124,7 @@ def load_actor(sandbox: Sandbox, path: Path, keys: Collection[bytes] | None) -> 
 
 
 def _scratch(store: Store, source: BinaryIO) -> Workspace:
-    """Read a bundle without taking it over."""
+    """Read a bundle without importing it."""
     scratch = Store.open(MemoryEngine(), store.format, limits=store.limits)
     source.seek(0)
     import_bundle(scratch, source)
@@ -132,7 +132,7 @@ def _scratch(store: Store, source: BinaryIO) -> Workspace:
 
 
 def _read_mail(workspace: Workspace, names: Mapping[str, ObjectId], label: str) -> tuple[Unread, ...]:
-    """Read what an actor has not read, oldest first."""
+    """Read the unread messages of an actor, oldest first."""
     place = names.get(f"heads/{label}") or names[f"moved/{label}"]
     position = load_position(workspace, place, bytes.fromhex(label))
     if not is_wasm_actor(workspace, position.core):

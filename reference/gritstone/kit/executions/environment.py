@@ -1,6 +1,6 @@
-"""The environment of code that is not trusted: what it may have, said once, and denied otherwise.
+"""The environment of untrusted code: everything that it may use; everything else is denied.
 
-It becomes the manifest of the core, so what was granted travels with the code, and can be audited.
+It becomes the manifest of the core, so the grants are transferred with the code and can be audited.
 
 Spec: :rule:`wasm.manifest.deny`, :rule:`wasm.manifest.not-lowered`.
 """
@@ -23,10 +23,10 @@ _SEED_BYTES = 32
 
 
 def mount_name(mount: str) -> str:
-    """Give the name of a mount, which may be written with a slash before it.
+    """Return the name of a mount, which may be written with a leading slash.
 
     Raises:
-        ValueError: it is no one name.
+        ValueError: the mount is not a single name.
     """
     name = mount.removeprefix("/")
     if not name or "/" in name:
@@ -36,18 +36,18 @@ def mount_name(mount: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Say what code may have. What is not said here it does not get.
+    """The grants of code. Everything that is not granted is denied.
 
     Attributes:
         max_memory_mb: the largest memory, in MiB.
-        mounts: folders of this machine by the name under which the code sees a copy of them, as ``/workspace``; None
-            for one that is empty.
-        network_egress: whether the code may send messages out. Nothing is done with them here: who runs the code reads
-            them in the result, does what they ask or does not, and answers with a message.
-        max_fuel: units that one call may spend.
-        on_timeout: what happens when they are spent: ``raise`` an ``OutOfFuel``, or give a result that is a
+        mounts: folders of this machine, by the name under which the code sees a copy, as ``/workspace``; None for an
+            empty one.
+        network_egress: whether the code may send messages out. The sandbox does nothing with them: the caller reads
+            them in the result, decides whether to do what they request, and answers with a message.
+        max_fuel: the maximum units that one call may spend.
+        on_timeout: what happens when they are spent: ``raise`` an ``OutOfFuel``, or return a result that is a
             ``checkpoint`` to continue from.
-        seed: where the random stream begins, as an integer or as 32 bytes; None for no randomness.
+        seed: the start of the random stream, as an integer or as 32 bytes; None for no randomness.
         persistent: whether memory and globals are kept from call to call.
     """
 
@@ -60,10 +60,10 @@ class Environment:
     persistent: bool = True
 
     def __post_init__(self) -> None:
-        """Judge what can be judged without looking at any folder.
+        """Check the values that can be checked without reading any folder.
 
         Raises:
-            ValueError: a value is out of bounds.
+            ValueError: a value is out of range.
         """
         if not 1 <= self.max_memory_mb <= _MOST_MB:
             raise ValueError(f"max_memory_mb: from 1 to {_MOST_MB}")
@@ -87,10 +87,10 @@ class Environment:
         return self.seed
 
     def manifest(self, *, reads: tuple[str, ...] = ()) -> Manifest:
-        """Give the manifest.
+        """Return the manifest.
 
         Args:
-            reads: mounts more, that the code may read only.
+            reads: additional mounts, which the code may only read.
         """
         mounts = {mount_name(one): "rw" for one in self.mounts} | dict.fromkeys(reads, "ro")
         return Manifest(

@@ -1,7 +1,7 @@
-"""Executions: code that is not trusted, run a message at a time, stopped, forked, saved and carried away.
+"""Executions: untrusted code that is run one message at a time, and can be stopped, forked, saved and moved.
 
-An execution is an actor. Where it stands is a step in a store, so a snapshot is the id of a step, and there is nothing
-to tear down: a call that failed has changed nothing, and what was made before stays.
+An execution is an actor. Its position is a step in a store, so a snapshot is the id of a step, and no teardown is
+needed: a failed call has no effect, and earlier steps are kept.
 
 Spec: the chapters *Snapshot* and *Fork, resume, migration* of ``wasm``.
 """
@@ -33,13 +33,13 @@ _RULE = "wasm.call.atomic"
 
 
 class Execution:
-    """Run code that is not trusted; ``spawn``, ``fork`` and ``load`` make one.
+    """An execution of untrusted code; ``spawn``, ``fork`` and ``load`` create one.
 
     Attributes:
-        sandbox: where it lives.
+        sandbox: the sandbox that it runs in.
         on_timeout: what happens when the fuel is spent: ``raise`` or ``checkpoint``.
-        unread: messages that ran out of fuel, oldest first; ``continue_`` gives them again.
-        result: what came of the last run.
+        unread: messages that ran out of fuel, oldest first; ``continue_`` delivers them again.
+        result: the result of the last run.
     """
 
     def __init__(
@@ -53,35 +53,35 @@ class Execution:
 
     @property
     def actor(self) -> ObjectId:
-        """Give the id of the actor."""
+        """Return the id of the actor."""
         return self._actor
 
     @property
     def snapshot_id(self) -> str | None:
-        """Give the step that it stands at, in hex; None before its first one."""
+        """Return the id of its current step in hex; None before its first step."""
         head = self.sandbox.place(self._actor)
         return None if head is None else head.hex()
 
     @property
     def manifest(self) -> Manifest:
-        """Give what the code may have, as its core says."""
+        """Return the manifest in its core."""
         return manifest_of(self.sandbox.workspace(), self._core())
 
     # --- running ---------------------------------------------------------------------------------------
 
     def run(self, content: bytes = b"", headers: Mapping[str, str] = NO_HEADERS) -> Result:
-        """Give the code a message, and let it make a step.
+        """Deliver a message to the code, and run the step.
 
         Args:
             content: the data of the message.
             headers: its headers.
 
         Raises:
-            OutOfFuel: the fuel does not suffice. The message is kept for ``continue_``.
-            SecurityViolation: the code tried what it was not granted.
-            Trapped: the code went wrong.
-            Failed: the call failed in another way.
-            Rejected: there is nothing to run here; or the headers mean something else.
+            OutOfFuel: the fuel is insufficient. The message is kept for ``continue_``.
+            SecurityViolation: the code tried something that it was not granted.
+            Trapped: the code trapped, or reported that it failed.
+            Failed: the call failed for another reason.
+            Rejected: the execution cannot run here, or the headers have another meaning.
 
         Spec: :rule:`wasm.call.atomic`.
         """
@@ -91,16 +91,16 @@ class Execution:
         return self._give((content, headers))
 
     def continue_(self, fuel: int | None = None) -> Result:
-        """Go on with what was not finished: messages that ran out of fuel, or a call that waits.
+        """Continue unfinished work: messages that ran out of fuel, or a suspended call.
 
         Args:
-            fuel: units for each call from now on; None to leave them as they are.
+            fuel: the units for each call from now on; None to keep the current value.
 
         Returns:
-            What came of the last message.
+            The result of the last message.
 
         Raises:
-            Rejected: there is nothing to go on with; and as ``run``.
+            Rejected: there is nothing to continue; and as ``run``.
 
         Spec: :rule:`wasm.fuel.resume`.
         """
@@ -121,7 +121,7 @@ class Execution:
             self.unread += tuple(waiting)
 
     def begin(self, fuel: int | None = None) -> Result:
-        """Let the code make its first step, as ``spawn`` does; with other fuel it is another actor."""
+        """Run the first step of the code, as ``spawn`` does; other fuel makes it another actor."""
         if fuel is not None:
             workspace = self.sandbox.workspace()
             core = tree_at(workspace, self._actor)
@@ -140,7 +140,7 @@ class Execution:
         return result
 
     def _deliver(self, message: Unread | None) -> Result:
-        """Deliver a message, or that of the birth."""
+        """Deliver a message, or the genesis message for None."""
         before = self._used()
         content, headers = self._actor, {"mt": "genesis"}
         if message is not None:
@@ -168,7 +168,7 @@ class Execution:
         return Result(outcome, self.snapshot_id, spent, sent=delivery.sent)
 
     def _check_here(self) -> None:
-        """Refuse to run what is not here.
+        """Raise a refusal if the execution is not here.
 
         Raises:
             Rejected: the execution moved away, or has not begun.
@@ -179,20 +179,20 @@ class Execution:
     # --- its core --------------------------------------------------------------------------------------
 
     def _core(self) -> Mapping[str, ObjectId]:
-        """Give the entries of the core that it has now."""
+        """Return the entries of its current core."""
         workspace = self.sandbox.workspace()
         head = self.sandbox.place(self._actor)
         return tree_at(workspace, self._actor) if head is None else position_of(workspace, head).core
 
     def _used(self) -> int | None:
-        """Give the units that were spent so far; None if nobody counts."""
+        """Return the units that were spent so far; None if they are not counted."""
         manifest = self.manifest
         if not manifest.keeps_state or self.snapshot_id is None:
             return None
         return state_of(self.sandbox.workspace(), self._core(), manifest).used
 
     def _waits(self) -> bool:
-        """Tell whether a call was suspended."""
+        """Return whether a call is suspended."""
         manifest = self.manifest
         return manifest.image and state_of(self.sandbox.workspace(), self._core(), manifest).call is not None
 
@@ -208,30 +208,30 @@ class Execution:
     # --- files -----------------------------------------------------------------------------------------
 
     def read(self, path: str) -> bytes | None:
-        """Give the data of a blob in the core; None if there is none at the path.
+        """Return the data of a blob in the core; None if there is none at the path.
 
         Args:
-            path: names with slashes between.
+            path: names separated by slashes.
 
         Raises:
-            Missing: it was erased.
+            Missing: the blob was erased.
         """
         workspace = self.sandbox.workspace()
         target = find(workspace, self._core(), path.split("/"))
         return None if target is None or workspace.tree(target) is not None else read_file(workspace, target)
 
     def files(self, mount: str) -> dict[str, bytes]:
-        """Give the files of a mount, as the code left them, by path.
+        """Return the files of a mount, as the code left them, by path.
 
         Raises:
-            Exhausted: there are too many, or they are too large.
-            Missing: one was erased.
+            Exhausted: there are too many files, or they are too large.
+            Missing: a file was erased.
         """
         workspace = self.sandbox.workspace()
         return read_files(workspace, find(workspace, self._core(), ("fs", mount_name(mount))))
 
     def diff(self, mount: str) -> Diff:
-        """Tell which files of a mount are other ones than when the execution began."""
+        """Return the changes to the files of a mount since the start of the execution."""
         workspace = self.sandbox.workspace()
         path = ("fs", mount_name(mount))
         cores = tree_at(workspace, self._actor), self._core()
@@ -239,21 +239,21 @@ class Execution:
         return compare_files(before, after)
 
     def write_files(self, mount: str, folder: str | PathLike[str]) -> None:
-        """Write the files of a mount into a folder that is empty, or not there yet.
+        """Write the files of a mount into a folder that is empty or does not exist.
 
         Raises:
-            Rejected: the folder is not empty, or a name means something to a file system; nothing was written.
-            OSError: the file system does not let us.
+            Rejected: the folder is not empty, or a name has a meaning in the file system; nothing was written.
+            OSError: the file system reported an error.
         """
         write_folder(self.files(mount), Path(folder))
 
     # --- elsewhere -----------------------------------------------------------------------------------
 
     def fork(self, *, fresh: bool = True) -> Execution:
-        """Make an execution that goes on from where this one stands. Neither touches the other.
+        """Create an execution that resumes from the current step of this one. The two are independent.
 
         Args:
-            fresh: whether it has a random stream of its own, or the same one.
+            fresh: whether it has its own random stream, or that of its parent.
 
         Raises:
             Rejected: the execution is not here.
@@ -266,16 +266,16 @@ class Execution:
         return made
 
     def save(self, path: str | PathLike[str], *, move: bool = False, secret: bytes | None = None) -> None:
-        """Write the execution into a file, with all that it needs, to be loaded anywhere.
+        """Write the execution to a file, with everything that it needs, to be loaded anywhere.
 
         Args:
-            path: the file; one that is there is replaced.
-            move: whether the execution moves away, and stands still here from now on.
-            secret: of Ed25519, 32 bytes: the file is signed, in ``<path>.sig``.
+            path: the file; an existing one is replaced.
+            move: whether the execution moves away, and can no longer run here.
+            secret: an Ed25519 secret of 32 bytes, to sign the file in ``<path>.sig``.
 
         Raises:
             Rejected: the execution is not here.
-            OSError: the file system does not let us.
+            OSError: the file system reported an error.
 
         Spec: :rule:`wasm.image.equal`, :rule:`wasm.handoff.one-owner`.
         """
@@ -287,17 +287,17 @@ class Execution:
 
 
 def fork(snapshot_id: str, *, sandbox: Sandbox, fresh: bool = True, on_timeout: str = "raise") -> Execution:
-    """Make an execution that goes on from a snapshot.
+    """Create an execution that resumes from a snapshot.
 
     Args:
-        snapshot_id: a step of the store, in hex.
-        sandbox: where it is.
-        fresh: whether it has a random stream of its own, or that of its parent.
+        snapshot_id: the id of a step of the store, in hex.
+        sandbox: the sandbox of the step.
+        fresh: whether it has its own random stream, or that of its parent.
         on_timeout: as for ``Environment``.
 
     Raises:
-        Missing: there is no such step.
-        Invalid: it is no step of code that runs here.
+        Missing: the step is absent.
+        Invalid: the object is not a step of code that runs here.
 
     Spec: :rule:`wasm.fork.exact`, :rule:`wasm.fork.no-run`.
     """
@@ -321,21 +321,21 @@ def load(
     keys: Collection[bytes] | None = None,
     on_timeout: str = "raise",
 ) -> Execution:
-    """Make an execution of a file that ``save`` wrote. None of its code runs before it is told to.
+    """Create an execution from a file that ``save`` wrote. Loading runs none of its code.
 
     Args:
         path: the file.
-        sandbox: where to; None for one of its own, in memory.
-        keys: public keys that are trusted; None to take a file that nobody signed. The signature is in ``<path>.sig``.
+        sandbox: the sandbox to load into; None for a new one in memory.
+        keys: trusted public keys; None to accept a file without a signature. The signature is in ``<path>.sig``.
         on_timeout: as for ``Environment``.
 
     Raises:
         OSError: a file cannot be read.
-        Malformed: it is no such file.
-        Invalid: it is damaged.
-        Rejected: the signature does not hold (code ``signature``); or the file has another format, or holds something
-            else; or the execution is at another step here (code ``conflict``).
-        Exhausted: it is too large.
+        Malformed: the file is not a bundle.
+        Invalid: the file is damaged.
+        Rejected: the signature is invalid (code ``signature``); or the file has another format, or other contents; or
+            the execution is at another step here (code ``conflict``).
+        Exhausted: the file is too large.
 
     Spec: :rule:`wasm.sign.trust`, :rule:`wasm.image.equal`, :rule:`wasm.handoff.one-owner`.
     """
@@ -345,6 +345,6 @@ def load(
 
 
 def _with_fuel(workspace: Workspace, core: Mapping[str, ObjectId], fuel: int) -> ObjectId:
-    """Make the tree ``wasm`` of a core with another budget."""
+    """Store the tree ``wasm`` of a core with another budget; return its id."""
     manifest = workspace.put(manifest_blob(replace(manifest_of(workspace, core), fuel=fuel)))
     return workspace.put(Tree({**tree_at(workspace, core.get("wasm")), "manifest": manifest}))

@@ -1,8 +1,8 @@
-"""Folders: how files of this machine get into a core, and out of it again.
+"""Folders: how files of this machine are copied into a core and out of it.
 
-A folder comes in whole or not at all: plain files and folders, no links, devices or sockets, within bounds. It goes
-out into an empty folder only, under names that mean nothing special to a file system. Whatever a guest has made of its
-files while it ran, nothing but these files is ever read or written.
+A folder is read completely or not at all: plain files and folders within limits, and no links, devices or sockets. It
+is written only into an empty folder, under names that have no meaning in a file system. Whatever a guest has done to
+its files, only these files are read or written.
 
 Spec: :rule:`wasm.grant.nothing-else`.
 """
@@ -31,10 +31,10 @@ __all__ = [
     "write_folder",
 ]
 
-MOST_FILES = 65_536  # in one folder, folders in it included
+MOST_FILES = 65_536  # in one folder, including its subfolders
 MOST_BYTES = 268_435_456  # of all files of one folder
-_DEEPEST = 256  # folders in each other
-_FILE_BYTES = 8_387_936  # what a guest can make itself, without headers
+_DEEPEST = 256  # maximum nesting depth of folders
+_FILE_BYTES = 8_387_936  # the largest blob that a guest itself can make, without headers
 _RULE = "wasm.grant.nothing-else"
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -43,12 +43,12 @@ _FOREIGN = frozenset("\\/:\0")
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """Tell two states of the files of a mount apart; paths are relative to the mount.
+    """The difference between two states of the files of a mount; paths are relative to the mount.
 
     Attributes:
         created: files that are new.
-        modified: files with other bytes.
-        deleted: files that are gone.
+        modified: files whose bytes differ.
+        deleted: files that no longer exist.
     """
 
     created: tuple[str, ...]
@@ -57,7 +57,7 @@ class Diff:
 
 
 class _Bounds:
-    """Count what was met, and refuse what is too much."""
+    """A counter of files and bytes that raises a refusal above the limits."""
 
     def __init__(self) -> None:
         self._files = self._bytes = 0
@@ -78,16 +78,16 @@ class _Bounds:
 
 
 def read_folder(workspace: Workspace, folder: Path) -> ObjectId | None:
-    """Make a tree of a folder. Folders without files in them are left out.
+    """Store a folder as a tree; folders that contain no files are left out.
 
     Returns:
-        The id of the tree; None if there is no file.
+        The id of the tree; None if there are no files.
 
     Raises:
-        OSError: it is no folder, or cannot be read.
-        Rejected: it holds something that is neither a plain file nor a folder.
+        OSError: the folder does not exist, or cannot be read.
+        Rejected: the folder contains something other than plain files and folders.
         Invalid: a name cannot be written in the format.
-        Exhausted: it is too large, or a file is.
+        Exhausted: the folder or a file is too large.
     """
     return _read(workspace, folder, _Bounds(), 0)
 
@@ -112,7 +112,7 @@ def _read(workspace: Workspace, folder: Path, bounds: _Bounds, depth: int) -> Ob
 
 
 def _read_plain(path: Path) -> bytes:
-    """Read a plain file; a link is not followed, and nothing else is waited for."""
+    """Read a plain file, without following a link or blocking on another kind of file."""
     if path.is_symlink():
         raise Rejected("a link in a folder", rule=_RULE, got=ascii(str(path)))
     with open(os.open(path, _READ), "rb") as file:
@@ -130,11 +130,11 @@ def _read_plain(path: Path) -> bytes:
 
 
 def list_files(workspace: Workspace, root: ObjectId | None) -> dict[str, ObjectId]:
-    """List the files below a tree by their paths, ascending; none of a blob, and of nothing.
+    """Return the files below a tree by their paths, ascending; a blob or None has no files.
 
     Raises:
-        Missing: something is absent.
-        Exhausted: there are too many.
+        Missing: an object is absent.
+        Exhausted: there are too many files.
     """
     bounds = _Bounds()
     return dict(sorted(_walk(workspace, root, bounds)))
@@ -154,11 +154,11 @@ def _walk(workspace: Workspace, root: ObjectId | None, bounds: _Bounds) -> Itera
 
 
 def read_file(workspace: Workspace, target: ObjectId) -> bytes:
-    """Give the data of a file.
+    """Return the data of a file.
 
     Raises:
-        Missing: it is absent or erased.
-        Invalid: it is no blob.
+        Missing: the file is absent or erased.
+        Invalid: the object is not a blob.
     """
     blob = workspace.blob(target)
     if blob is None:
@@ -167,12 +167,12 @@ def read_file(workspace: Workspace, target: ObjectId) -> bytes:
 
 
 def read_files(workspace: Workspace, root: ObjectId | None) -> dict[str, bytes]:
-    """Give the data of all files below a tree, by their paths.
+    """Return the data of all files below a tree, by their paths.
 
     Raises:
-        Missing: one is absent or erased.
-        Invalid: one is no blob.
-        Exhausted: there are too many, or they are too large.
+        Missing: a file is absent or erased.
+        Invalid: a file is not a blob.
+        Exhausted: there are too many files, or they are too large.
     """
     bounds = _Bounds()
     found = {}
@@ -183,7 +183,7 @@ def read_files(workspace: Workspace, root: ObjectId | None) -> dict[str, bytes]:
 
 
 def compare_files(before: Mapping[str, ObjectId], after: Mapping[str, ObjectId]) -> Diff:
-    """Tell what has changed."""
+    """Return the difference between two states."""
     return Diff(
         tuple(path for path in after if path not in before),
         tuple(path for path, target in after.items() if before.get(path, target) != target),
@@ -195,15 +195,15 @@ def compare_files(before: Mapping[str, ObjectId], after: Mapping[str, ObjectId])
 
 
 def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
-    """Write files into a folder that is empty, or not there yet.
+    """Write files into a folder that is empty or does not exist.
 
     Args:
         files: data by path, with slashes between names.
-        folder: where to. Its parent is there.
+        folder: the destination. Its parent must exist.
 
     Raises:
-        Rejected: the folder is not empty, or a name means something to a file system; nothing was written.
-        OSError: the file system does not let us.
+        Rejected: the folder is not empty, or a name has a meaning in the file system; nothing was written.
+        OSError: the file system reported an error.
     """
     for path in files:
         names = path.split("/")

@@ -1,13 +1,13 @@
-"""What came of a run, for whoever runs code that they do not trust.
+"""The outcomes of runs of untrusted code.
 
 ::
 
     Rejected
       Failed                a call ended without a step
-        SecurityViolation   it tried what it was not granted
+        SecurityViolation   it tried something that it was not granted
         OutOfFuel           it needs more fuel than it has
-        Trapped             the code itself went wrong
-        Abandoned           this host could not carry it out now
+        Trapped             the code trapped, or reported that it failed
+        Abandoned           this host could not run it now
 
 Spec: :rule:`wasm.outcome.code`.
 """
@@ -32,12 +32,12 @@ __all__ = [
 
 
 class Failed(Rejected):
-    """Say that a call ended without a step. Nothing of it is left.
+    """An error for a call that ended without a step. The call has no effect.
 
     Attributes:
         code: the class and the code of the outcome, as ``failed:trap:unreachable``.
         reason: the code alone, as ``trap:unreachable``.
-        snapshot_id: the step that the execution still stands at, in hex; None before its first one.
+        snapshot_id: the id of the current step of the execution, in hex; None before its first step.
     """
 
     def __init__(self, message: str, *, rule: str, code: str | None, snapshot_id: str | None) -> None:
@@ -47,19 +47,19 @@ class Failed(Rejected):
 
 
 class SecurityViolation(Failed):
-    """Say that the code tried what it was not granted, or asks for what nobody has."""
+    """An error for code that tried something that it was not granted, or requires something that no host grants."""
 
 
 class OutOfFuel(Failed):
-    """Say that the code needs more fuel than it has; it can go on with more."""
+    """An error for code that needs more fuel than it has; the call can be continued with more."""
 
 
 class Trapped(Failed):
-    """Say that the code itself went wrong: it trapped, or said that it failed."""
+    """An error for code that trapped, or reported that it failed."""
 
 
 class Abandoned(Failed):
-    """Say that this host could not carry the call out now. It is no outcome of the code: it can be called again."""
+    """An error for a call that this host could not run now. It is not an outcome of the code; it can be retried."""
 
 
 _KINDS: Mapping[str, type[Failed]] = {
@@ -73,11 +73,11 @@ _KINDS: Mapping[str, type[Failed]] = {
 
 
 def failed(refusal: Refusal, snapshot_id: str | None) -> Failed:
-    """Make the error of a refused call.
+    """Return the error of a refused call.
 
     Args:
-        refusal: why.
-        snapshot_id: where the execution stands.
+        refusal: the refusal.
+        snapshot_id: the id of the current step of the execution.
     """
     kind = _KINDS.get(":".join((refusal.code or "").split(":")[:2]), Failed)
     message = str(refusal) if refusal.code is None else f"{refusal.code}: {refusal}"
@@ -86,12 +86,12 @@ def failed(refusal: Refusal, snapshot_id: str | None) -> Failed:
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """Be a message that the code has sent out.
+    """A message that the code has sent out.
 
     Attributes:
-        message_id: its id, in hex; an answer names it in the header ``reply``.
+        message_id: its id, in hex; the header ``reply`` of an answer contains it.
         headers: its headers.
-        content: the data of its content; None if that is a tree.
+        content: the data of its content; None if the content is a tree.
     """
 
     message_id: str
@@ -101,15 +101,15 @@ class SentMessage:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Say what came of a run.
+    """The result of a run.
 
     Attributes:
-        outcome: ``step``; ``suspended``, if the code waits inside of the call; ``declined``, if it did not want the
-            message; or the code of an error that was not raised.
-        snapshot_id: the step that the execution stands at, in hex; None before its first one.
-        fuel_spent: units that the calls spent; None if the core keeps no count.
-        error: what was not raised.
-        sent: what the code has sent out.
+        outcome: ``step``; ``suspended``, if the code waits within the call; ``declined``, if it declined the message;
+            or the code of an error that was not raised.
+        snapshot_id: the id of the current step of the execution, in hex; None before its first step.
+        fuel_spent: the units that the calls spent; None if they are not counted.
+        error: the error that was not raised.
+        sent: the messages that the code has sent out.
     """
 
     outcome: str

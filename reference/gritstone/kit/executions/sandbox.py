@@ -1,8 +1,7 @@
-"""A sandbox: a store in which code that is not trusted makes its steps, one message at a time.
+"""A sandbox: a store in which untrusted code makes its steps, one message at a time.
 
-Nothing here runs beside the caller: no loop, no thread that stays. A message and the step that reads it are made
-durable together, or not at all, so a call that failed leaves nothing. What stands in the store is a history like any
-other: the agent sends, the actor reads and writes.
+The sandbox has no event loop and no permanent thread. A message and the step that reads it are stored in one update, so
+a failed call has no effect. The store contains a usual history: the agent sends, the actor reads and writes.
 
 Spec: :rule:`wasm.call.atomic`, :rule:`runtime.agent.changes`.
 """
@@ -44,18 +43,18 @@ _RULE = "wasm.call.atomic"
 
 @cache
 def _shared_guests(*, isolated: bool) -> Guests:
-    """Give what runs guests, and keeps compiled modules, where nobody says otherwise."""
+    """Return the guests that run modules, and cache compiled ones, for all sandboxes without their own."""
     return Isolated() if isolated else Guests()
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Say what became of a message.
+    """The result of delivering a message.
 
     Attributes:
-        position: where the actor is; that before if it declined.
-        declined: whether it declined.
-        sent: what it has sent to the outside.
+        position: the new position of the actor; the old one if it declined.
+        declined: whether the actor declined the message.
+        sent: the messages that it has sent to the outside.
     """
 
     position: Position | None
@@ -64,21 +63,21 @@ class Delivery:
 
 
 class Sandbox:
-    """Hold executions in one store.
+    """A set of executions in one store.
 
     Attributes:
         store: the store.
-        agent: the actor that stands for the outside.
-        numbers: gives each fork of a step, and each actor with one code and environment, a number of its own.
+        agent: the id of the actor that represents the outside.
+        numbers: assigns unique numbers to the forks of a step, and to the actors with the same code and environment.
     """
 
     def __init__(self, store: Store | None = None, guests: Guests | None = None, *, isolated: bool = False) -> None:
-        """Be ready.
+        """Create a sandbox.
 
         Args:
-            store: an open store; it stays open. None for one in memory.
-            guests: what runs modules; None for what everybody shares.
-            isolated: whether modules run in a process of their own; ``guests=Isolated(...)`` does so with other limits.
+            store: an open store, which is never closed here; None for a new one in memory.
+            guests: the guests that run modules; None for the shared ones.
+            isolated: whether modules run in a separate process; ``guests=Isolated(...)`` does so with other limits.
         """
         if isolated and guests is not None:
             raise ValueError("isolated: the guests that are given say this already")
@@ -93,15 +92,15 @@ class Sandbox:
         self._removals = self._count_removals()
 
     def admit(self, module_id: ObjectId, module: bytes, pages: int) -> None:
-        """Admit and compile a module where it would run; see ``Guests.admit``."""
+        """Admit and compile a module in advance; see ``Guests.admit``."""
         self._guests.admit(module_id, module, pages)
 
     def workspace(self) -> Workspace:
-        """Give a place to read the store, and to make objects for it."""
+        """Return a new workspace, which reads the store and makes objects for it."""
         return Workspace(self._executor.objects)
 
     def forget(self) -> None:
-        """Forget what was read from the store, since something was erased or pruned."""
+        """Clear the cache of the store, because an object was erased or pruned."""
         self._executor.objects.forget()
         self._executor.closures.forget()
         self._executor.roots.forget()
@@ -112,37 +111,36 @@ class Sandbox:
             return snapshot.removals()
 
     def head(self, actor: ObjectId) -> ObjectId | None:
-        """Give the step that an actor stands at; None before its first one."""
+        """Return the head of an actor; None before its first step."""
         with self.store.snapshot() as snapshot:
             return snapshot.target(f"heads/{actor.hex()}")
 
     def place(self, actor: ObjectId) -> ObjectId | None:
-        """Give the step that an actor stands at, also if it moved away; None before its first one."""
+        """Return the current step of an actor, also if it moved away; None before its first step."""
         with self.store.snapshot() as snapshot:
             head, stopped = snapshot.target(f"heads/{actor.hex()}"), away_step(snapshot, actor)
         return head or (stopped and stopped[1])
 
     def is_known(self, actor: ObjectId) -> bool:
-        """Tell whether an actor lives here, or did before it moved away."""
+        """Return whether an actor is here, or was here before it moved away."""
         return self.place(actor) is not None
 
     def position(self, actor: ObjectId) -> Position | None:
-        """Tell where an actor is; None before its first step."""
+        """Return the position of an actor; None before its first step."""
         head = self.head(actor)
         return None if head is None else load_position(self._executor.objects, head, actor)
 
     def deliver(self, actor: ObjectId, content: ObjectId, headers: Mapping[str, str]) -> Delivery:
-        """Give an actor a message, and make the step that reads it.
+        """Deliver a message to an actor, and run the step that reads it.
 
         Args:
-            actor: whom; for its first step the content is its core, which is its id.
+            actor: the receiver; for its first step the content is its core, whose id is the id of the actor.
             content: a blob or tree of the store.
-            headers: those of the message.
+            headers: the headers of the message.
 
         Raises:
             Refusal: the call failed; nothing was changed.
-            Rejected: somebody else moved the actor, or pruned the store, meanwhile (code ``conflict``); nothing was
-                changed.
+            Rejected: the actor was moved or the store was pruned concurrently (code ``conflict``); nothing was changed.
         """
         executor = self._executor
         last, agent = self.position(actor), self.position(self.agent)
@@ -160,7 +158,7 @@ class Sandbox:
         return self._commit(actor, last, agent, message, admitted)
 
     def _previous(self, actor: ObjectId, last: Position | None, agent: Position) -> ObjectId | None:
-        """Say behind which message the next one goes: what the actor has read, or what waits for it."""
+        """Return the previous of the next message: the message that the actor has read last, or the unread tip."""
         tip = agent.outbox.get(actor)
         cursor = None if last is None else last.inbox.get(self.agent)
         if tip is None or cursor is None or tip == cursor:
@@ -171,7 +169,7 @@ class Sandbox:
     def _commit(
         self, actor: ObjectId, last: Position | None, agent: Position, message: ObjectId, admitted: Admitted
     ) -> Delivery:
-        """Let agent and actor make their steps at once."""
+        """Store the steps of agent and actor in one update."""
         batch, workspace, position = Batch(self._removals), admitted.workspace, admitted.position
         sent = agent_step(workspace, agent, {actor: message}, {})
         tip = position.outbox.get(self.agent)
@@ -188,7 +186,7 @@ class Sandbox:
         if not commit(self.store, batch):
             self.forget()
             raise Rejected(
-                "somebody else moved the actor, or pruned the store",
+                "the actor was moved, or the store was pruned, concurrently",
                 rule="runtime.head.cas",
                 code="conflict",
                 got=actor.hex(),
@@ -199,7 +197,7 @@ class Sandbox:
         return Delivery(position, declined=False, sent=messages)
 
     def _sent_messages(self, workspace: Workspace, tip: ObjectId, cursor: ObjectId | None) -> tuple[SentMessage, ...]:
-        """Give what an actor has sent to the outside."""
+        """Return the messages that an actor has sent to the outside."""
         found, _ = unread(workspace.load, tip, cursor)
         messages = []
         for one in found:

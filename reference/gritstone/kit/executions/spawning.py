@@ -1,7 +1,7 @@
-"""Spawning: from code and an environment to an execution.
+"""Spawning: the creation of an execution from code and an environment.
 
-What the code may have is written into its first core, and folders are copied into it. After that nothing of this
-machine is looked at any more.
+The grants of the code are written into its first core, and folders are copied into it. After that, the execution reads
+nothing else of this machine.
 
 Spec: :rule:`wasm.manifest.deny`, :rule:`wasm.grant.nothing-else`.
 """
@@ -29,30 +29,30 @@ Bytes: TypeAlias = bytes | bytearray | memoryview
 
 _MODULE = "code/main.wasm"
 _MODULE_HEADERS = {"ct": "application/wasm"}
-_TEXT = "code"  # the mount with the text that an evaluator runs
+_TEXT = "code"  # the mount with the source text that an evaluator runs
 
 
 def spawn(
     code: Bytes | str, env: Environment | None = None, *, evaluator: Bytes | None = None, sandbox: Sandbox | None = None
 ) -> Execution:
-    """Begin to run code that is not trusted.
+    """Create an execution of untrusted code and run its first step.
 
     Args:
-        code: a module, as any bytes-like object; or a text, for an evaluator.
-        env: what the code may have; None for nothing beyond the defaults.
-        evaluator: a module that runs a text; it finds it in the file ``/code``, which it cannot change.
-        sandbox: where to; None for one of its own, in memory.
+        code: a module, as a bytes-like object; or a source text, for an evaluator.
+        env: the grants of the code; None for the defaults.
+        evaluator: a module that runs a source text, which it reads from the read-only file ``/code``.
+        sandbox: the sandbox to run in; None for a new one in memory.
 
     Returns:
         The execution, which has made its first step; or, under ``checkpoint``, has run out of fuel before it.
 
     Raises:
-        SecurityViolation: the code wants what nobody has, or what it was not granted.
-        OutOfFuel: the fuel does not suffice for the first step.
-        Trapped: the code went wrong.
-        Failed: it is no code that runs, or failed in another way.
-        Rejected: a folder holds what cannot be mounted.
-        Invalid: a name in a folder cannot be written.
+        SecurityViolation: the code requires something that no host grants, or that it was not granted.
+        OutOfFuel: the fuel is insufficient for the first step.
+        Trapped: the code trapped, or reported that it failed.
+        Failed: the code is not a module that may run, or failed for another reason.
+        Rejected: a folder contains something that cannot be mounted.
+        Invalid: a name in a folder cannot be written in the format.
         Exhausted: a folder is too large.
 
     Spec: :rule:`wasm.manifest.deny`, :rule:`wasm.module.first`.
@@ -82,14 +82,14 @@ def spawn(
 def _make_core(
     workspace: Workspace, module: bytes, env: Environment, *, text: str | None = None, egress: ObjectId
 ) -> dict[str, ObjectId]:
-    """Make the entries of the first core of an execution.
+    """Return the entries of the first core of an execution.
 
     Args:
-        workspace: where they are made.
+        workspace: where the objects are made.
         module: the code.
-        env: what it may have.
-        text: what it is to evaluate.
-        egress: whom it may send to, if it may send.
+        env: the grants of the code.
+        text: the source text for an evaluator.
+        egress: the actor that it may send to, if any.
     """
     folders = {
         mount_name(mount): None if folder is None else read_folder(workspace, Path(folder))
@@ -112,7 +112,7 @@ def _make_core(
 
 
 def _unused(sandbox: Sandbox, workspace: Workspace, core: Mapping[str, ObjectId]) -> ObjectId:
-    """Make a core that no actor of the store began with."""
+    """Return the id of a core that is not the first core of an actor in the store."""
 
     def number_core(target: Workspace, number: int) -> ObjectId:
         if number == 0:
