@@ -1,7 +1,7 @@
-"""Admission: which modules may run.
+"""Admission: the checks that decide whether a module may run.
 
-The first failure counts: its length, that it is well-formed, its limits, that it is valid, its imports, its exports.
-Since limits come before validation, that takes no longer than the module is long.
+The checks run in this order, and the first failure is reported: length, well-formedness, limits, validity, imports,
+exports. Since limits are checked before validation, validation takes time linear in the length of the module.
 
 Spec: :rule:`wasm.module.first`, :rule:`wasm.module.import`, :rule:`wasm.module.entry`, :rule:`wasm.module.state`,
 :rule:`wasm.module.limit`.
@@ -45,12 +45,12 @@ _INITIALIZE_TYPE = FunctionType((), ())
 
 @dataclass(frozen=True, slots=True)
 class AdmittedModule:
-    """Be a module that may run.
+    """A module that may run.
 
     Attributes:
         module: the module.
-        heights: the largest number of operands of each body after any live instruction.
-        pages: the largest memory that it may have.
+        heights: the maximum number of operands of each body after any live instruction.
+        pages: the maximum size of its memory in pages.
     """
 
     module: Module
@@ -59,15 +59,15 @@ class AdmittedModule:
 
 
 def admit_module(data: bytes, entry: str, pages: int) -> AdmittedModule:
-    """Judge a module.
+    """Check whether a module may run.
 
     Args:
-        data: its bytes.
-        entry: the node that it is run for.
-        pages: the largest memory that it may have.
+        data: the bytes of the module.
+        entry: the code node that the module is run for.
+        pages: the maximum size of its memory in pages.
 
     Raises:
-        Rejected: it may not run (codes ``unresolved:module``, ``:import``, ``:export``, ``:limit``).
+        Rejected: the module may not run (codes ``unresolved:module``, ``:import``, ``:export``, ``:limit``).
 
     Spec: :rule:`wasm.module.first`.
     """
@@ -128,7 +128,7 @@ def _check_exports(module: Module, types: list[FunctionType], entry: str) -> Non
 
 
 def _counts(module: Module, pages: int) -> Iterator[tuple[str, int, int]]:
-    """Give what is limited: what it is, how much there is, how much there may be."""
+    """Yield each limited quantity: its name, its value, and its limit."""
     yield "types", len(module.types), _TYPES
     for type_ in module.types:
         yield "parameters", len(type_.parameters), _PARAMETERS

@@ -1,7 +1,7 @@
-"""Which compiler option keeps a module inside the language, for the messages of refused modules.
+"""The compiler options that keep a module within the language, for the messages of refused modules.
 
-A table of opcodes that compilers write when a later feature of WebAssembly is enabled, and of modules that their
-libraries import from. The text helps a person; no decision depends on it.
+The tables contain opcodes that compilers write when a later feature of WebAssembly is enabled, and modules from which
+their libraries import. The text is for people; no decision depends on it.
 """
 
 from __future__ import annotations

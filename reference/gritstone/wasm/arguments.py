@@ -1,4 +1,4 @@
-"""What a call is given, and how the texts are read that a guest passes.
+"""The inputs of a call, and the parsing of texts that a guest passes.
 
 Spec: :rule:`wasm.abi.function`.
 """
@@ -20,8 +20,8 @@ __all__ = ["EarlyResult", "Inputs", "headers_of", "path_of"]
 _PATH_BYTES, _PATH_NAMES = 4_096, 1_024
 
 
-class EarlyResult(Exception):  # noqa: N818 - it is no error of ours
-    """End a host call with a result."""
+class EarlyResult(Exception):  # noqa: N818 - it is not an error
+    """An exception that ends a host call with a result."""
 
     def __init__(self, result: int) -> None:
         super().__init__(result)
@@ -30,13 +30,13 @@ class EarlyResult(Exception):  # noqa: N818 - it is no error of ours
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Hold what a call is given.
+    """The inputs of a call.
 
     Attributes:
-        ids: what ``input`` gives, by number; none is absent.
+        ids: the ids that ``input`` returns, by number; None for an absent one.
         covered: the covered messages with their senders, in order.
         query_name: the name of the query; None in a transition.
-        attempt: which attempt this is.
+        attempt: the number of the attempt.
     """
 
     ids: Mapping[int, ObjectId]
@@ -46,7 +46,7 @@ class Inputs:
 
 
 def path_of(data: bytes, alphabet: Alphabet) -> Path:
-    """Read a path.
+    """Return the path that bytes encode.
 
     Raises:
         EarlyResult: the text is invalid.
@@ -60,7 +60,7 @@ def path_of(data: bytes, alphabet: Alphabet) -> Path:
 
 
 def headers_of(data: bytes, alphabet: Alphabet) -> Mapping[str, str]:
-    """Read a header list.
+    """Return the header list that bytes encode.
 
     Raises:
         EarlyResult: the text is invalid.

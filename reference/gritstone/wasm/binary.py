@@ -1,11 +1,11 @@
-"""The binary form of core modules: from bytes to sections, strictly.
+"""The binary format of core modules: strict decoding from bytes to sections.
 
-``read_module`` takes a module apart once from front to back. It keeps the bytes of what need not be understood (bodies,
-data), so that whoever writes the module again can copy them. It follows nothing and allocates no more than the bytes
-hold: a count is never trusted before its elements were read. What the bodies say is judged by ``validation``.
+``read_module`` decodes a module in one pass. It keeps the bytes of parts that are not decoded (bodies, data), so that
+metering can copy them. It does not recurse, and allocates no more than the size of the input: a count is not trusted
+until its elements were read. Instructions are checked by ``validation``.
 
-Malformed is what the grammar of the binary form does not give; Invalid what it gives, but the language of admissible
-modules does not have.
+Malformed means that the bytes do not match the grammar of the binary format. Invalid means that they match it, but the
+module is outside the language of admissible modules.
 
 Spec: :rule:`wasm.module.language`.
 """
@@ -54,7 +54,7 @@ _FUNCREF = 0x70
 
 @dataclass(frozen=True, slots=True)
 class FunctionType:
-    """Say what a function takes and gives, as types of values."""
+    """The type of a function: the types of its parameters and results."""
 
     parameters: tuple[int, ...]
     results: tuple[int, ...]
@@ -62,7 +62,7 @@ class FunctionType:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """Be an import; ``type_index`` is None if it is no function."""
+    """An import; ``type_index`` is None if it is not a function."""
 
     module: str
     name: str
@@ -71,7 +71,7 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class SizeLimits:
-    """Bound a memory in pages, or a table in elements."""
+    """The limits of a memory in pages, or of a table in elements."""
 
     least: int
     most: int | None
@@ -79,7 +79,7 @@ class SizeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Global:
-    """Be a global; ``start`` and ``end`` are where its whole entry stands."""
+    """A global; ``start`` and ``end`` delimit its whole entry."""
 
     type: int
     mutable: bool
@@ -89,7 +89,7 @@ class Global:
 
 @dataclass(frozen=True, slots=True)
 class ModuleExport:
-    """Be an export: 0 a function, 1 a table, 2 a memory, 3 a global."""
+    """An export: 0 is a function, 1 a table, 2 a memory, 3 a global."""
 
     name: str
     kind: int
@@ -98,7 +98,7 @@ class ModuleExport:
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """Be an active segment of function indices."""
+    """An active segment of function indices."""
 
     offset: int
     functions: tuple[int, ...]
@@ -106,7 +106,7 @@ class Elements:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Be a data segment; ``offset`` is None if it is passive."""
+    """A data segment; ``offset`` is None if it is passive."""
 
     offset: int | None
     size: int
@@ -114,17 +114,17 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """Be where a body stands.
+    """The location and the sizes of a function body.
 
     Attributes:
-        start: where its declared locals begin.
-        code: where its instructions begin.
-        end: where it ends.
+        start: the offset of its declared locals.
+        code: the offset of its instructions.
+        end: the offset after its last byte.
         locals: the declared locals, as runs of a count and a type.
-        nesting: the largest number of constructs that are open at one place.
-        labels: the largest number of labels of one ``br_table``, without the default.
-        constructs: how many constructs there are.
-        segments: how many places there are at most where metering puts a check of F.
+        nesting: the maximum number of nested constructs.
+        labels: the maximum number of labels of one ``br_table``, without the default.
+        constructs: the number of constructs.
+        segments: an upper bound for the number of places where metering inserts a check of F.
     """
 
     start: int
@@ -138,23 +138,23 @@ class Body:
 
     @property
     def declared(self) -> int:
-        """Count the declared locals."""
+        """Return the number of declared locals."""
         return sum(count for count, _ in self.locals)
 
 
 @dataclass(slots=True)
 class Module:
-    """Be a module that was taken apart.
+    """A decoded module.
 
     Attributes:
-        data: its bytes.
-        sections: where the content of each section that is not custom begins and ends, by its number.
+        data: the bytes of the module.
+        sections: the start and the end of the content of each section that is not custom, by its number.
         functions: the type index of each function that it defines.
-        tables: its tables, the imported ones first; so are memories and globals.
+        tables: its tables, the imported ones first; memories and globals have the same order.
         start: its start function.
-        data_count: what its data count section says.
-        imported_globals: how many of its globals are imported.
-        invalid: the first thing that is not valid, as far as that was seen.
+        data_count: the value of its data count section.
+        imported_globals: the number of imported globals.
+        invalid: the first violation that was found while decoding, if any.
     """
 
     data: bytes
@@ -176,16 +176,16 @@ class Module:
 
     @property
     def imported(self) -> list[int]:
-        """Give the type index of each imported function."""
+        """Return the type index of each imported function."""
         return [entry.type_index for entry in self.imports if entry.type_index is not None]
 
     def refuse(self, reader: Reader, what: str, got: object = None) -> None:
-        """Keep that something is not valid, unless something was not before it."""
+        """Record a violation, unless an earlier one is recorded."""
         if self.invalid is None:
             self.invalid = Invalid(what, rule=_RULE, offset=reader.at, got=got)
 
     def function_types(self) -> list[FunctionType]:
-        """Give the type of each function by its index."""
+        """Return the type of each function by its index."""
         return [self.types[index] for index in (*self.imported, *self.functions)]
 
 
@@ -193,10 +193,10 @@ class Module:
 
 
 def read_module(data: bytes) -> Module:
-    """Take a module apart.
+    """Decode a module.
 
     Raises:
-        Malformed: the bytes are no module of the language.
+        Malformed: the bytes are not a module of the language.
 
     Spec: :rule:`wasm.module.language`.
     """
@@ -226,7 +226,7 @@ def read_module(data: bytes) -> Module:
 
 
 def _check_counts(module: Module, reader: Reader) -> None:
-    """Check what can be said only at the end."""
+    """Check the counts that are known only after the last section."""
     if len(module.bodies) != len(module.functions):
         reader.malformed("another number of bodies than of functions")
     if len(module.tables) > 1 or len(module.memories) > 1:
@@ -313,7 +313,7 @@ def _memories(reader: Reader, module: Module) -> None:
 
 
 def _constant(reader: Reader, module: Module, kind: int) -> int:
-    """Read an expression that has to be one constant; gives its value, without sign, if it is an i32."""
+    """Read an expression that must be one constant; return its value, without sign, if it is an i32."""
     first, *more = read_expression(reader)
     if len(more) != 1 or _CONSTANTS.get(first[1]) != kind:
         module.refuse(reader, "an expression that is not one constant of its type")
@@ -402,7 +402,7 @@ def _bodies(reader: Reader, module: Module) -> None:
 
 
 def _measure(reader: Reader, module: Module) -> tuple[int, int, int, int]:
-    """Read the code of a body; gives what of it is limited, and how many constructs and segments it has."""
+    """Read the code of a body; return its limited quantities, and its numbers of constructs and segments."""
     nesting = depth = labels = constructs = segments = 0
     for _, opcode, immediate in read_expression(reader):
         segments += opcode in SEGMENT_ENDS or opcode in SIZED

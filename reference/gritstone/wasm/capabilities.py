@@ -1,14 +1,14 @@
-"""Capabilities: what a step may have done under the manifest of the core that it started from.
+"""Capabilities: what a step may do under the manifest of the core that it starts from.
 
 ::
 
-    1  host     the path ``wasm`` is kept; after ``wit_update`` all of it but manifest and peers
-    2  code     a Wasm actor stays one; code nodes, ``frozen`` and module paths are kept
-    3  mount    what is not mounted ``rw`` is kept
-    4  send     each receiver of something new is a recipient
-    5  spawn    updates go to Wasm actors alone, each new message passes, and the tanks of all births are paid
+    1  host     the path ``wasm`` is kept; after ``wit_update``, all of it except manifest and peers
+    2  code     the actor stays a Wasm actor; code nodes, ``frozen`` and module paths are kept
+    3  mount    paths that are not mounted ``rw`` are kept
+    4  send     each receiver of a new message is a recipient
+    5  spawn    updates go only to Wasm actors, each new message passes, and the tanks of all births are paid
 
-Only the result is looked at, never how the guest came to it; so an audit can do it from the history alone.
+Only the result is checked, not the run of the guest. So an audit can do the same checks from the history alone.
 
 Spec: :rule:`wasm.grant.host`, :rule:`wasm.grant.code`, :rule:`wasm.grant.mount`, :rule:`wasm.grant.send`,
 :rule:`wasm.grant.spawn`, :rule:`wasm.grant.send-update`, :rule:`wasm.grant.spawn-tank`,
@@ -40,11 +40,11 @@ _HOST_NODES = ("state", "module", "memory", "fork", "creator")
 
 
 def audit(run: Run, manifest: Manifest, position: Position, *, is_update: bool) -> int:
-    """Look at an admitted step.
+    """Check an admitted step.
 
     Args:
         run: the transition.
-        manifest: that of the core before.
+        manifest: the manifest of the previous core.
         position: the step.
         is_update: whether ``wit_update`` made it.
 
@@ -52,7 +52,7 @@ def audit(run: Run, manifest: Manifest, position: Position, *, is_update: bool) 
         The sum of the tanks of all births, if the manifest has a tank.
 
     Raises:
-        Rejected: something is not granted (code ``failed:denied:`` and the grant).
+        Rejected: the step does something that is not granted (code ``failed:denied:`` and the grant).
 
     Spec: :rule:`wasm.manifest.deny`.
     """
@@ -71,7 +71,7 @@ def audit(run: Run, manifest: Manifest, position: Position, *, is_update: bool) 
 
 
 def stays_guest(workspace: Workspace, old: Mapping[str, ObjectId], new: Mapping[str, ObjectId]) -> bool:
-    """Return whether a core is one of a Wasm actor, or the core before was none.
+    """Return whether a core is that of a Wasm actor, or the previous core was not.
 
     Spec: :rule:`wasm.grant.stays-guest`, :rule:`wasm.grant.update-stays`.
     """
@@ -81,7 +81,7 @@ def stays_guest(workspace: Workspace, old: Mapping[str, ObjectId], new: Mapping[
 
 
 def keeps_wasm(workspace: Workspace, old: Mapping[str, ObjectId], new: Mapping[str, ObjectId]) -> bool:
-    """Tell whether a core has a tree ``wasm`` or none, and nothing of it but manifest and peers has changed.
+    """Return whether a core has a tree ``wasm`` or nothing there, and only manifest and peers in it have changed.
 
     Spec: :rule:`wasm.grant.host`, :rule:`wasm.grant.update`.
     """
@@ -94,7 +94,7 @@ def keeps_wasm(workspace: Workspace, old: Mapping[str, ObjectId], new: Mapping[s
 
 
 def _changed(workspace: Workspace, before: ObjectId | None, after: ObjectId | None) -> set[str]:
-    """Give the names that lead to something else in two trees."""
+    """Return the names under which two trees have different entries."""
     old, new = tree_at(workspace, before), tree_at(workspace, after)
     return {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
 
@@ -117,7 +117,7 @@ def _changes_mounts(
 
 
 class _Sending:
-    """Be what a step sends, and to whom it may."""
+    """The messages that a step sends, and the grants that they are checked against."""
 
     def __init__(self, run: Run, manifest: Manifest, position: Position) -> None:
         self._run = run
@@ -129,10 +129,10 @@ class _Sending:
         self._peers: frozenset[ObjectId] | None = None
 
     def judge(self) -> int:
-        """Check the receivers, then the messages; gives the sum of the tanks of all births.
+        """Check the receivers, then the messages; return the sum of the tanks of all births.
 
         Raises:
-            Rejected: one is not granted.
+            Rejected: a receiver or message is not granted.
         """
         manifest = self._manifest
         if not all(self._is_recipient(to) for to, _ in self._new):
@@ -146,7 +146,7 @@ class _Sending:
         return sum(self._tank(to) * sum(one.content == to for one in many) for to, many in self._new)
 
     def _is_recipient(self, actor: ObjectId) -> bool:
-        """Tell whether something may be sent to an actor.
+        """Return whether the step may send to an actor.
 
         Spec: :rule:`wasm.grant.send`.
         """
@@ -165,7 +165,7 @@ class _Sending:
         return actor in self._peers
 
     def _may_be_updated(self, actor: ObjectId) -> bool:
-        """Return whether guests may update an actor: its first core, whose id it has, is that of a Wasm actor.
+        """Return whether guests may update an actor: the id of the actor is that of its first core, which must be Wasm.
 
         Spec: :rule:`wasm.grant.update-guests`.
         """
@@ -173,7 +173,7 @@ class _Sending:
         return core is not None and is_wasm_actor(self._run.workspace, core)
 
     def _passes(self, to: ObjectId, message: Message) -> bool:
-        """Judge a new message without ``spawn`` ``any``.
+        """Return whether a new message is allowed without ``spawn`` ``any``.
 
         Spec: :rule:`wasm.grant.spawn`, :rule:`wasm.grant.send-update`.
         """
@@ -187,7 +187,7 @@ class _Sending:
         return "wasm" not in entries and "wit_update" not in entries and _has_wasm_nodes(workspace, entries)
 
     def _is_narrower(self, actor: ObjectId) -> bool:
-        """Tell whether a core gives no rights that the manifest does not have."""
+        """Return whether a core grants only rights that the manifest grants."""
         workspace, ours = self._run.workspace, self._manifest
         core = core_of(workspace, actor)
         if core is None or "wit" not in core or not _has_wasm_nodes(workspace, core):
@@ -218,14 +218,14 @@ class _Sending:
         return tree is not None and all(map(self._is_recipient, tree.entries.values()))
 
     def _tank(self, actor: ObjectId) -> int:
-        """Give the tank of a core; 0 if it has none."""
+        """Return the tank of a core; 0 if it has none."""
         core = core_of(self._run.workspace, actor)
         manifest = None if core is None else valid_manifest(self._run.workspace, core)
         return 0 if manifest is None or manifest.tank is None else manifest.tank
 
 
 def _new_messages(workspace: Workspace, tip: ObjectId, known: ObjectId | None) -> Iterator[Message]:
-    """Give the messages from a tip down to, and without, the one known before; or to the root."""
+    """Yield the messages from a tip down to the known one, which is excluded, or down to the root."""
     at: ObjectId | None = tip
     while at is not None and at != known:
         message = workspace.message(at)
@@ -234,7 +234,7 @@ def _new_messages(workspace: Workspace, tip: ObjectId, known: ObjectId | None) -
 
 
 def _has_wasm_nodes(workspace: Workspace, entries: Mapping[str, ObjectId]) -> bool:
-    """Tell whether the code nodes that are there are of the form ``wasm:<path>``."""
+    """Return whether the code nodes that exist are of the form ``wasm:<path>``."""
     return all(node not in entries or node_path(workspace, entries, node) is not None for node in NODES)
 
 
@@ -243,6 +243,6 @@ def _is_update(message: Message) -> bool:
 
 
 def _denied(grant: str, *, rule: str | None = None) -> Refusal:
-    """Make the refusal of a step; the rule is that of the grant unless it is given."""
+    """Return the refusal of a step; the rule defaults to that of the grant."""
     rule = rule or f"wasm.grant.{grant}"
     return failure("failed", f"{grant} is not granted", rule=rule, detail=f"denied:{grant}")

@@ -1,13 +1,13 @@
-"""Compilers: which of the engine's two compiles a module, and with which settings.
+"""Compilers: the choice between the two compilers of the engine, and their settings.
 
-The optimising compiler takes time out of proportion to a body with many constructs and many locals: a module of 45 KB
-can keep it for minutes. Metering adds to the constructs: it puts an ``if`` in front of each segment and of each
-instruction that is charged by a size. So the cost of a module is estimated from its metered form, and modules above a
-bound go to the other compiler, which compiles in one pass. What a module does is the same with both, since whatever it
-can notice is written into it.
+The compile time of the optimising compiler is not linear for a body with many constructs and many locals: a module of
+45 KB can take minutes. Metering adds constructs: it inserts an ``if`` before each segment and before each instruction
+that is charged by a size. So the cost of a module is estimated from its metered form, and modules above a limit are
+compiled with the other compiler, which compiles in one pass. A module behaves the same with both, because everything
+that it can observe is compiled into it.
 
-Settings that end the process are not used: a test makes each engine in a process of its own. The Python interface of
-the engine names one compiler only; the other one is chosen by its number.
+Settings that end the process are not used: a test creates each engine in a separate process. The Python interface of
+the engine has a name for only one compiler; the other one is selected by its number.
 
 Spec: :rule:`wasm.host.alive`, :rule:`wasm.same.everywhere`.
 """
@@ -31,7 +31,7 @@ STACK_BYTES = 2 << 20
 TICK_MS = 10
 """How exactly the time of a run is measured."""
 
-_ONE_PASS = 2  # the number of the compiler
+_ONE_PASS = 2  # the number of the one-pass compiler
 _MOST_COST = 160_000  # about a second of the optimising compiler
 _MANY_LOCALS = 64
 _MANY_SEGMENTS = 400
@@ -39,15 +39,16 @@ _MANY_BYTES = 4
 
 
 def is_costly(admitted: AdmittedModule) -> bool:
-    """Tell whether the optimising compiler could take too long for a module."""
+    """Return whether the optimising compiler could take too long for a module."""
     return sum(map(_cost, admitted.module.bodies)) > _MOST_COST
 
 
 def _cost(body: Body) -> int:
-    """Estimate what the optimising compiler takes for the metered form of a body.
+    """Return the estimated cost of the optimising compiler for the metered form of a body.
 
-    Measured with bodies that are made to hurt it: blocks times the values that may live through them, two terms for
-    what is quadratic in locals and in blocks alone, and one for the length, since a module may have many bodies.
+    The formula was fitted to bodies that are expensive to compile: the product of blocks and values that may be live in
+    them, two terms that are quadratic in locals and in blocks alone, and one for the length, as a module may have many
+    bodies.
     """
     blocks = body.constructs + body.segments
     values = body.declared + body.nesting + 8
@@ -56,11 +57,11 @@ def _cost(body: Body) -> int:
 
 
 def make_engine(*, is_steady: bool, has_limit: bool) -> wasmtime.Engine:
-    """Make an engine that compiles the language and nothing beyond it.
+    """Return an engine that compiles exactly the language.
 
     Args:
         is_steady: whether it compiles in one pass.
-        has_limit: whether it looks at a clock while it runs.
+        has_limit: whether it checks a clock while it runs.
     """
     config = wasmtime.Config()
     config.wasm_simd = False
@@ -80,10 +81,10 @@ def make_engine(*, is_steady: bool, has_limit: bool) -> wasmtime.Engine:
 
 
 class Ticker:
-    """Move the clocks of engines, as long as something runs on them.
+    """A thread that advances the clocks of engines while a run has a time limit.
 
-    The thread ends by itself once every run that began has had all its ticks, so that nothing is left to be stopped. It
-    counts them: on a machine that is busy a tick takes longer.
+    The thread ends by itself after every started run has had all its ticks, so it need not be stopped. It counts ticks:
+    on a busy machine a tick takes longer.
     """
 
     def __init__(self) -> None:
@@ -93,11 +94,11 @@ class Ticker:
         self._is_running = False
 
     def start(self, store: wasmtime.Store, engine: wasmtime.Engine, limit_ms: int) -> None:
-        """Begin to measure what runs in a store."""
+        """Start the time limit of a run in a store."""
         ticks = -(-limit_ms // TICK_MS) + 1
         with self._lock:
             self._engines[id(engine)] = engine
-            store.set_epoch_deadline(ticks)  # from the tick that the engine is at, so there must be none meanwhile
+            store.set_epoch_deadline(ticks)  # relative to the current tick, so no tick may occur meanwhile
             self._left = max(self._left, ticks + 1)
             if not self._is_running:
                 self._is_running = True

@@ -1,6 +1,6 @@
-"""What stands in the core of a Wasm actor, and how it is found: its nodes, its manifest and its state.
+"""The nodes, the manifest and the state in the core of a Wasm actor.
 
-Everything is looked up in the core anew for each call.
+Everything is looked up in the core again for each call.
 
 Spec: :rule:`wasm.module.node`, :rule:`wasm.manifest.strict`, :rule:`wasm.manifest.deny`.
 """
@@ -31,13 +31,13 @@ __all__ = [
     "wasm_path",
 ]
 
-_KEPT_BYTES = 4_096  # of a manifest; longer ones are read each time
+_KEPT_BYTES = 4_096  # maximum length of a cached manifest; longer ones are read each time
 NODES = ("wit", "wit_query")
 """The code nodes of a core."""
 
 
 def node_path(workspace: Workspace, entries: Mapping[str, ObjectId], node: str) -> Path | None:
-    """Give the module path of a node; None if the node is not of the form ``wasm:<path>``, or absent.
+    """Return the module path of a node; None if the node is not of the form ``wasm:<path>``, or absent.
 
     Spec: :rule:`wasm.module.node`.
     """
@@ -49,26 +49,26 @@ def node_path(workspace: Workspace, entries: Mapping[str, ObjectId], node: str) 
 
 
 def is_wasm_actor(workspace: Workspace, core: Mapping[str, ObjectId]) -> bool:
-    """Tell whether a core has at ``wit`` a blob of the form ``wasm:<path>``."""
+    """Return whether the entry ``wit`` of a core is a blob of the form ``wasm:<path>``."""
     return node_path(workspace, core, "wit") is not None
 
 
 def wasm_path(workspace: Workspace, core: Mapping[str, ObjectId], *names: str) -> ObjectId | None:
-    """Give what a path below ``wasm`` leads to."""
+    """Return the id at a path below ``wasm``."""
     return find(workspace, core, ("wasm", *names))
 
 
 def tree_at(workspace: Workspace, target: ObjectId | None) -> Mapping[str, ObjectId]:
-    """Give the entries of a tree; none of a blob, and of nothing."""
+    """Return the entries of a tree; a blob or None has no entries."""
     tree = None if target is None else workspace.tree(target)
     return {} if tree is None else tree.entries
 
 
 def manifest_of(workspace: Workspace, core: Mapping[str, ObjectId]) -> Manifest:
-    """Read the manifest of a core; the default one if there is none.
+    """Return the manifest of a core; the default manifest if there is none.
 
     Raises:
-        Rejected: what stands there is none (code ``unresolved:manifest``).
+        Rejected: the object is not a valid manifest (code ``unresolved:manifest``).
     """
     target = wasm_path(workspace, core, "manifest")
     if target is None:
@@ -83,12 +83,12 @@ def manifest_of(workspace: Workspace, core: Mapping[str, ObjectId]) -> Manifest:
 
 @lru_cache(maxsize=256)
 def _manifest(header: tuple[str, str], data: bytes, format_name: str) -> Manifest:
-    """Read a manifest that is a blob with one header, as all are that are one; the same bytes say the same."""
+    """Return the manifest of a blob with one header, which every valid one has; equal bytes have an equal result."""
     return read_manifest(Blob(dict((header,)), data), ALPHABETS[format_name].name)
 
 
 def valid_manifest(workspace: Workspace, core: Mapping[str, ObjectId]) -> Manifest | None:
-    """Read the manifest of a core; the default one if there is none, None if it is invalid."""
+    """Return the manifest of a core; the default manifest if there is none, None if it is invalid."""
     try:
         return manifest_of(workspace, core)
     except Refusal as refusal:
@@ -98,10 +98,10 @@ def valid_manifest(workspace: Workspace, core: Mapping[str, ObjectId]) -> Manife
 
 
 def state_of(workspace: Workspace, core: Mapping[str, ObjectId], manifest: Manifest) -> GuestState:
-    """Read the state of a core as its manifest grants it: the initial one where there is none.
+    """Return the state of a core as its manifest grants it; the initial state if there is none.
 
     Raises:
-        Rejected: the manifest keeps state, and what stands there is none (code ``unresolved:image``).
+        Rejected: the manifest keeps state, and the object is not a valid state (code ``unresolved:image``).
 
     Spec: :rule:`wasm.image.strict`.
     """
@@ -112,7 +112,7 @@ def state_of(workspace: Workspace, core: Mapping[str, ObjectId], manifest: Manif
 
 
 def filter_state(state: GuestState, manifest: Manifest) -> GuestState:
-    """Leave out of a state what a manifest does not grant, and add what it grants and the state lacks."""
+    """Remove from a state what a manifest does not grant, and add the initial values of grants that the state lacks."""
     random = clock = None
     if manifest.random is not None:
         random = state.random or (manifest.random, 0)
@@ -124,6 +124,6 @@ def filter_state(state: GuestState, manifest: Manifest) -> GuestState:
 
 
 def core_of(workspace: Workspace, actor: ObjectId) -> Mapping[str, ObjectId] | None:
-    """Give the entries of an actor read as a core; None if it is no tree."""
+    """Return the entries of the first core of an actor, which has the same id; None if it is not a tree."""
     value = workspace.look(actor)
     return value.entries if isinstance(value, Tree) else None

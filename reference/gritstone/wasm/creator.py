@@ -1,4 +1,4 @@
-"""The creator of a Wasm actor, and which updates the actor takes.
+"""The creator of a Wasm actor, and the updates that the actor accepts.
 
 Spec: :rule:`wasm.grant.creator`, :rule:`wasm.grant.update`.
 """
@@ -14,7 +14,7 @@ __all__ = ["creator_of", "refuses_sender"]
 
 
 def creator_of(run: Run) -> ObjectId | None:
-    """Give the creator of an actor; None if it has none.
+    """Return the creator of an actor; None if it has none.
 
     Raises:
         Missing: a step between the last and the first is absent.
@@ -34,9 +34,9 @@ def creator_of(run: Run) -> ObjectId | None:
 
 
 def _genesis_sender(workspace: Workspace, actor: ObjectId, first: Step) -> ObjectId | None:
-    """Give the sender of the genesis message if a step is the one that read it.
+    """Return the sender of the genesis message if a step is the one that read it.
 
-    No sender ever leaves an inbox, so one that is alone there after a cleanup sent the genesis message, too.
+    Senders are never removed from an inbox. So after a cleanup, a single sender in it also sent the genesis message.
     """
     inbox = None if first.inbox is None else workspace.load(first.inbox)
     if not isinstance(inbox, Mailbox) or len(inbox.entries) != 1:
@@ -46,7 +46,7 @@ def _genesis_sender(workspace: Workspace, actor: ObjectId, first: Step) -> Objec
 
 
 def refuses_sender(run: Run) -> bool:
-    """Return whether a Wasm actor refuses updates from the sender of this one.
+    """Return whether a Wasm actor refuses updates from the sender of the current message.
 
     Spec: :rule:`wasm.grant.update`.
     """

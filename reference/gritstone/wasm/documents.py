@@ -1,7 +1,8 @@
-"""Documents: what stands in ``wasm`` of a core, in CBOR, and how it is read and written.
+"""Documents: the CBOR objects in ``wasm`` of a core, and how they are read and written.
 
-A document is a blob with the header ``ct: cbor`` alone and one item in deterministic encoding. ``Manifest`` says what a
-guest may do, ``GuestState`` what of it is kept. Both are read strictly: what is written again is what was read.
+A document is a blob whose only header is ``ct: cbor`` and whose data is one item in deterministic encoding.
+``Manifest`` defines what a guest may do, and ``GuestState`` what is kept of it. Both are read strictly: writing the
+result again yields the same bytes.
 
 Spec: :rule:`wasm.manifest.strict`, :rule:`wasm.image.strict`.
 """
@@ -49,7 +50,7 @@ _MAX_PAGES = 65_536
 
 
 def encode_item(item: Item) -> bytes:
-    """Write an item."""
+    """Return the encoding of an item."""
     if item is True:
         return _TRUE
     if isinstance(item, int):
@@ -66,11 +67,11 @@ def encode_item(item: Item) -> bytes:
 
 
 def decode_item(data: bytes) -> Item:
-    """Read an item that is all of some bytes.
+    """Return the item that is encoded by all of the bytes.
 
     Raises:
-        Malformed: it is no CBOR.
-        Invalid: it is not in deterministic encoding, or of a type that no document has.
+        Malformed: the bytes are not CBOR.
+        Invalid: the item is not in deterministic encoding, or has a type that documents do not use.
     """
     item, end = _decode(data, 0, 0)
     if end != len(data):
@@ -203,10 +204,10 @@ _STATE: Mapping[str, _Check] = MappingProxyType(
 
 
 def _read_members(value: Object | None, checks: Mapping[str, _Check], needed: set[str]) -> dict[str, Item]:
-    """Read the members of a document; ``value`` is None for a tombstone.
+    """Return the members of a document; ``value`` is None for a tombstone.
 
     Raises:
-        Refusal: it is none.
+        Refusal: the object is not such a document.
     """
     if not isinstance(value, Blob) or dict(value.headers) != _HEADERS:
         raise _bad("no blob with the header ct: cbor alone")
@@ -224,7 +225,7 @@ def _read_members(value: Object | None, checks: Mapping[str, _Check], needed: se
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Say where a clock starts, and how far each reading moves it."""
+    """The start of a clock, and the advance of each reading."""
 
     start: int
     tick: int
@@ -232,7 +233,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Say what a guest may do; what is absent is not granted.
+    """The grants of a guest; everything absent is not granted.
 
     Spec: :rule:`wasm.manifest.deny`.
     """
@@ -254,7 +255,7 @@ class Manifest:
 
     @property
     def keeps_state(self) -> bool:
-        """Tell whether there is something to keep from call to call."""
+        """Return whether anything is kept from call to call."""
         return self.image or self.random is not None or self.clock is not None or self.tank is not None
 
 
@@ -263,14 +264,14 @@ DEFAULT_MANIFEST = Manifest()
 
 
 def read_manifest(value: Object | None, names: Grammar) -> Manifest:
-    """Read a manifest.
+    """Return the manifest that an object contains.
 
     Args:
-        value: what stands in its place; None for a tombstone.
-        names: the grammar of names of the format.
+        value: the object; None for a tombstone.
+        names: the grammar of names in the format.
 
     Raises:
-        Rejected: it is none (code ``unresolved:manifest``).
+        Rejected: the object is not a valid manifest (code ``unresolved:manifest``).
 
     Spec: :rule:`wasm.manifest.strict`.
     """
@@ -289,7 +290,7 @@ def read_manifest(value: Object | None, names: Grammar) -> Manifest:
 
 
 def manifest_blob(manifest: Manifest) -> Blob:
-    """Make the document of a manifest; what is as it is by default is left out."""
+    """Return the document of a manifest; members with default values are omitted."""
     members: dict[str, Item] = {"v": 1}
     for name in _MANIFEST:
         value = None if name == "v" else getattr(manifest, name)
@@ -303,14 +304,14 @@ def manifest_blob(manifest: Manifest) -> Blob:
 
 @dataclass(frozen=True, slots=True)
 class GuestState:
-    """Hold what is kept of an actor besides its memory.
+    """The state that is kept of an actor, without its memory.
 
     Attributes:
-        used: units spent by all steps, and tanks given away.
+        used: the units spent by all steps, plus the tanks given to other actors.
         pages: the size of the memory; None without an image.
         globals: the bits of the mutable globals; None without an image.
-        random: key and position.
-        clock: what the next reading gives.
+        random: the key and the position of the random stream.
+        clock: the value of the next reading.
         call: the entry that is suspended.
     """
 
@@ -323,13 +324,13 @@ class GuestState:
 
 
 def read_state(value: Object | None) -> GuestState:
-    """Read a state.
+    """Return the state that an object contains.
 
     Args:
-        value: what stands in its place; None for a tombstone.
+        value: the object; None for a tombstone.
 
     Raises:
-        Rejected: it is none (code ``unresolved:image``).
+        Rejected: the object is not a valid state (code ``unresolved:image``).
 
     Spec: :rule:`wasm.image.strict`.
     """
@@ -347,6 +348,6 @@ def read_state(value: Object | None) -> GuestState:
 
 
 def state_blob(state: GuestState) -> Blob:
-    """Make the document of a state."""
+    """Return the document of a state."""
     members = {name: getattr(state, name) for name in _STATE if name != "v"}
     return Blob(_HEADERS, encode_item({"v": 1} | {name: item for name, item in members.items() if item is not None}))

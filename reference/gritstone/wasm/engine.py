@@ -1,11 +1,11 @@
-"""The engine: wasmtime, given metered modules and nothing else.
+"""The engine: wasmtime, which runs metered modules only.
 
-Compiled code is kept by the id of the module and the memory it may have; it is never read from anywhere. A module is
-linked once with the functions of ``grit``, which find the call that they serve by the thread they run on, and there is
-one store for each instance, so that nothing is left of a call that nobody took out of it.
+Compiled code is cached by the id of the module and its maximum memory; it is never read from outside the process. A
+module is linked once with the functions of ``grit``, which find their call by the thread that they run on. Each
+instance has its own store, so nothing of a call remains unless it was copied out.
 
-The engine decides nothing: its fuel is off, its stack is larger than any module can use within its units, and its clock
-is on only where a host gives a call a time. ``instance`` says what follows from what it does.
+The engine makes no decisions: its fuel is off, its stack is larger than any module can use within its units, and its
+clock is on only if a host limits the time of a call. ``instance`` maps the results of the engine to outcomes.
 
 Spec: :rule:`wasm.fuel.no-engine`, :rule:`wasm.call.fresh`, :rule:`wasm.call.survives`, :rule:`wasm.host.alive`,
 :rule:`wasm.host.bounded`, :rule:`wasm.grant.nothing-else`.
@@ -35,14 +35,14 @@ from gritstone.wasm.metering import meter_module
 
 __all__ = ["TRAPS", "HostCalls", "Instance", "Prepared", "WasmEngine", "out_of_fuel", "trap"]
 
-_KEPT_BYTES = 64 << 20  # of modules, as they were given; compiled they take a few times as much
+_KEPT_BYTES = 64 << 20  # of modules before compiling; compiled code takes a few times as much
 _KEPT_REFUSALS = 1_024
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
 class _Kept(Generic[_K, _V]):
-    """Keep what was made, up to a size; what nobody asked for longest is let go."""
+    """A cache with a maximum size that drops the least recently used values."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -51,7 +51,7 @@ class _Kept(Generic[_K, _V]):
         self._lock = threading.Lock()
 
     def get(self, key: _K, size: int, make: Callable[[], _V]) -> _V:
-        """Find what was made before, or make it."""
+        """Return the cached value, or create it."""
         with self._lock:
             found = self._found.get(key)
             if found is not None:
@@ -68,24 +68,24 @@ class _Kept(Generic[_K, _V]):
         return made
 
     def values(self) -> list[_V]:
-        """Give all that is kept."""
+        """Return all cached values."""
         return [made for made, _ in self._found.values()]
 
 
 class WasmEngine:
-    """Compile modules, and make instances of them.
+    """A compiler of modules and a factory of instances.
 
     Attributes:
-        residents: images that stay in memory.
+        residents: the cache of images in memory.
     """
 
     def __init__(self, *, limit_ms: int = 0, is_steady: bool = False, may_lack_memory: bool = False) -> None:
-        """Make one.
+        """Create an engine.
 
         Args:
-            limit_ms: how many milliseconds a run may take; 0 for any.
-            is_steady: whether all modules are compiled in one pass, and not only those that take long otherwise.
-            may_lack_memory: whether the process has a limit of memory; a run that can have met it is abandoned.
+            limit_ms: the maximum time of a run in milliseconds; 0 for no limit.
+            is_steady: whether all modules are compiled in one pass, not only those that otherwise take long.
+            may_lack_memory: whether the process has a memory limit; a run that may have hit it is abandoned.
         """
         self.residents = ResidentImages()
         self._limit_ms = limit_ms
@@ -100,7 +100,7 @@ class WasmEngine:
         atexit.register(_close, weakref.ref(self))
 
     def close(self) -> None:
-        """Let go of what the engine made, while that can be done: no module is run any more."""
+        """Free the resources of the engine early: no module is run after this."""
         for prepared in self._prepared.values():
             prepared.linked.close()
         for linker in self._linkers.values():
@@ -108,10 +108,10 @@ class WasmEngine:
             linker.engine.close()
 
     def prepare(self, module_id: ObjectId, data: bytes, entry: str, pages: int) -> Prepared:
-        """Admit a module and make it ready to run, or find that this was done before.
+        """Return an admitted module that is ready to run, from the cache if possible.
 
         Raises:
-            Rejected: it may not run.
+            Rejected: the module may not run.
         """
         admitted: list[AdmittedModule] = []
         refusal = self._refused.get((module_id, entry, pages), 1, lambda: _judge(data, entry, pages, admitted))
@@ -125,16 +125,16 @@ class WasmEngine:
         return self._prepared.get((module_id, pages, False), len(data), compile_)
 
     def steady(self, module_id: ObjectId, prepared: Prepared) -> Prepared:
-        """Give a module as it is when it was compiled in one pass."""
+        """Return the module compiled in one pass."""
         admitted = prepared.admitted
         key = module_id, admitted.pages, True
         return self._prepared.get(key, len(admitted.module.data), lambda: self._compile(admitted, is_steady=True))
 
     def instantiate(self, prepared: Prepared, host: HostCalls) -> Instance:
-        """Make an instance. No code of the guest runs.
+        """Create an instance. No code of the guest runs.
 
         Raises:
-            Missing: the machine has no memory for it.
+            Missing: the machine has not enough memory.
         """
         store = wasmtime.Store(prepared.engine)
         if self._ticker is not None:
@@ -154,7 +154,7 @@ class WasmEngine:
             raise InternalError("the engine does not take an admitted module") from error
 
     def _linker(self, *, is_steady: bool) -> wasmtime.Linker:
-        """Give what links modules that one of the two compilers has compiled."""
+        """Return the linker for modules of one of the two compilers."""
         found = self._linkers.get(is_steady)
         if found is None:
             found = wasmtime.Linker(make_engine(is_steady=is_steady, has_limit=bool(self._limit_ms)))
@@ -165,7 +165,7 @@ class WasmEngine:
         return found
 
     def _function(self, name: str) -> Callable[[Sequence[int]], int | None]:
-        """Make what the engine calls for a function of ``grit``."""
+        """Return the callback of the engine for a function of ``grit``."""
         calls = self._calls
 
         def function(arguments: Sequence[int]) -> int | None:
@@ -182,7 +182,7 @@ def _close(reference: weakref.ref[WasmEngine]) -> None:
 
 
 def _judge(data: bytes, entry: str, pages: int, admitted: list[AdmittedModule]) -> Refusal | None:
-    """Say why a module may not run; one that may is put into a list."""
+    """Return why a module may not run; if it may, append it to a list and return None."""
     try:
         admitted.append(admit_module(data, entry, pages))
     except Refusal as refusal:

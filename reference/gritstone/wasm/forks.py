@@ -1,7 +1,7 @@
-"""Forks: the first core of an actor that goes on from a step of another one, and the numbers of forks.
+"""Forks: the first core of an actor that resumes from a step of another one, and the numbers of forks.
 
-A fork copies ids, not memory: at most five objects are made, whatever the core holds. It takes over what the guest is
-and not what it was allowed to spend.
+A fork copies ids, not memory: it makes at most five objects, whatever the size of the core. It copies the state of the
+guest, but not the rest of its tank.
 
 Spec: :rule:`wasm.fork.exact`, :rule:`wasm.fork.fuel`.
 """
@@ -27,30 +27,30 @@ _KEY_PREFIX = b"gritstone wasm fork v1\0"
 
 
 def fork_key(key: bytes, number: int) -> bytes:
-    """Give the key of the random stream of a fork whose entropy is fresh.
+    """Return the key of the random stream of a fork whose entropy is fresh.
 
     Args:
-        key: the key before.
+        key: the key of the parent.
         number: the number of the fork.
     """
     return hashlib.sha256(_KEY_PREFIX + key + number.to_bytes(8, "big")).digest()
 
 
 def fork_core(workspace: Workspace, step_id: ObjectId, number: int, *, fresh: bool) -> ObjectId:
-    """Make the first core of a fork.
+    """Store the first core of a fork; return its id.
 
     Args:
-        workspace: where it is made.
-        step_id: the step that it goes on from.
-        number: tells forks of one step apart; from 0 to 2**53 - 1.
-        fresh: whether the fork has a random stream of its own, or repeats that of its parent.
+        workspace: where the core is made.
+        step_id: the step that the fork resumes from.
+        number: distinguishes the forks of one step; from 0 to 2**53 - 1.
+        fresh: whether the fork has its own random stream, or repeats that of its parent.
 
     Returns:
         The id of the core, which is the id of the new actor.
 
     Raises:
         Missing: the step, or an object that is needed, is absent.
-        Invalid: no step of a Wasm actor.
+        Invalid: the object is not a step of a Wasm actor.
         Rejected: the manifest or the state is defective (codes ``unresolved:manifest``, ``unresolved:image``).
 
     Spec: :rule:`wasm.fork.exact`.
@@ -72,7 +72,7 @@ def fork_core(workspace: Workspace, step_id: ObjectId, number: int, *, fresh: bo
 
 
 def _forked(state: GuestState, manifest: Manifest, number: int, *, fresh: bool) -> GuestState:
-    """Give the state that a fork begins with.
+    """Return the initial state of a fork.
 
     Spec: :rule:`wasm.fork.fuel`.
     """
@@ -83,10 +83,10 @@ def _forked(state: GuestState, manifest: Manifest, number: int, *, fresh: bool) 
 
 
 class Numbers:
-    """Find numbers that tell actors of one origin apart and that no actor has yet.
+    """An allocator of unused numbers, which distinguish the actors of one origin.
 
-    The next number of an origin is remembered. After a restart it is searched for in steps that double, so that the
-    number of tries is logarithmic in the number of actors.
+    The next number of an origin is cached. After a restart it is searched for in steps that double, so that the number
+    of tries is logarithmic in the number of actors.
     """
 
     def __init__(self) -> None:
@@ -96,11 +96,11 @@ class Numbers:
         """Return a number that is not taken.
 
         Args:
-            origin: what the numbers belong to: a step, or a core.
-            is_taken: whether an actor has a number.
+            origin: the id that the numbers belong to: a step, or a core.
+            is_taken: whether an actor has the number.
 
         Raises:
-            Rejected: there is none.
+            Rejected: all numbers are taken.
         """
         low = self._next.pop(origin, 0)
         found = low if not is_taken(low) else _search(low, is_taken, origin)
@@ -111,7 +111,7 @@ class Numbers:
 
 
 def _search(low: int, is_taken: Callable[[int], bool], origin: ObjectId) -> int:
-    """Return a number that is not taken behind one that is."""
+    """Return a number that is not taken, above one that is."""
     distance = 1
     while is_taken(low + distance):
         low, distance = low + distance, 2 * distance

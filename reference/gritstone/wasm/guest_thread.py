@@ -1,9 +1,10 @@
-"""Running a guest as code of ``wit``, which yields when it asks another actor.
+"""Guests as code of ``wit``, which yields when a guest queries another actor.
 
-A guest cannot yield in the middle of a host call. So one that asks runs on a thread of its own, and either that thread
-runs or the one that drives the code, never both. Since most that may ask do not, a guest begins where it is; when it
-asks, what it did is dropped, and it begins again on a thread. All others stay where they are, unless the stack there
-could be too small: the engine ends the process when a guest meets the end of the stack before the end of its units.
+A guest cannot yield in the middle of a host call. So a guest that queries runs on a separate thread, and either that
+thread or the one that drives the code runs, never both. Most guests that may query do not. So a guest starts on the
+current thread; at its first query its effects are dropped, and it starts again on a separate thread. A guest that may
+not query stays on the current thread, unless the stack there could be too small: the engine ends the process if a guest
+reaches the end of the stack before the end of its units.
 
 Spec: :rule:`wasm.abi.function`, :rule:`wasm.host.alive`.
 """
@@ -24,23 +25,23 @@ from gritstone.wit.code import Ask as Request
 __all__ = ["Ask", "play"]
 
 _T = TypeVar("_T")
-_STARTING = threading.Lock()  # the size of stacks is one for all threads that start
-_STACK_BYTES = 8 << 20  # of the stack of a thread; four times what a guest may take of it
+_STARTING = threading.Lock()  # the stack size is a setting for all threads that start
+_STACK_BYTES = 8 << 20  # stack of a thread; four times what a guest may use of it
 
 Ask: TypeAlias = Callable[[ObjectId, str, bytes], ObjectId | None]
 """Ask another actor a query; a refusal is raised."""
 
 
 class _Abandoned(BaseException):
-    """End a guest that nobody waits for any more."""
+    """An exception that ends a guest whose result is no longer needed."""
 
 
 class _Asks(BaseException):
-    """End a guest that asks where it cannot wait."""
+    """An exception that ends a guest that queries where it cannot wait."""
 
 
 class _Thread:
-    """Be a guest on a thread of its own."""
+    """A guest on a separate thread."""
 
     def __init__(self, run: Callable[[Ask], Any]) -> None:
         self._run = run
@@ -49,7 +50,7 @@ class _Thread:
         self._waits = False
 
     def play(self) -> Generator[Request, Any, Any]:
-        """Run it to its end, and yield what it asks."""
+        """Run the guest to its end, and yield its queries."""
         with _STARTING:
             before = threading.stack_size(_STACK_BYTES)
             try:
@@ -66,13 +67,13 @@ class _Thread:
             self._waits = True
             try:
                 answer = yield value
-            except Exception as error:  # noqa: BLE001 - it belongs to the guest, which is told of it
+            except Exception as error:  # noqa: BLE001 - it belongs to the guest, which receives it
                 self._answer(None, error)
             else:
                 self._answer(answer, None)
 
     def close(self) -> None:
-        """End the guest if it waits for an answer that will not come."""
+        """End the guest if it waits for an answer that will not arrive."""
         if self._waits:
             self._answer(None, _Abandoned())
             self._asked.get()
@@ -91,12 +92,12 @@ class _Thread:
     def _work(self) -> None:
         try:
             self._asked.put(("end", self._run(self._ask)))
-        except BaseException as error:  # noqa: BLE001 - raised again where the guest is waited for
+        except BaseException as error:  # noqa: BLE001 - raised again by the waiting thread
             self._asked.put(("error", error))
 
 
 def _has_room() -> bool:
-    """Tell whether this thread is known to have a stack that is large enough."""
+    """Return whether this thread is known to have a large enough stack."""
     return threading.current_thread() is threading.main_thread() and _main_has_room()
 
 
@@ -107,11 +108,11 @@ def _main_has_room() -> bool:
 
 
 def play(run: Callable[[Ask], _T], *, may_ask: bool) -> Generator[Request, Any, _T]:
-    """Run a guest; what it asks is yielded.
+    """Run a guest, and yield its queries.
 
     Args:
-        run: runs it to its end, and is given what asks.
-        may_ask: whether it may ask anything.
+        run: runs the guest to its end; receives the function that makes queries.
+        may_ask: whether the guest may query.
     """
     if _has_room():
         try:
@@ -131,4 +132,4 @@ def _again(actor: ObjectId, name: str, args: bytes) -> ObjectId | None:
 
 
 def _nobody(actor: ObjectId, name: str, args: bytes) -> ObjectId | None:
-    raise Rejected("nobody can be asked here", rule="wit.query.answers")
+    raise Rejected("queries are not possible here", rule="wit.query.answers")

@@ -1,7 +1,7 @@
-"""Guests: code of the form ``wasm:<path>``, and what else holds for actors that have it.
+"""Guests: code of the form ``wasm:<path>``, and the other rules of actors that have it.
 
-A host registers it in its ``Laws``. The parts that admit and run modules are loaded when the first module comes: many
-hosts never meet one.
+A host registers ``Guests`` in its ``Laws``. The modules that admit and run guests are imported on first use, because
+many hosts never run one.
 
 Spec: :rule:`wasm.module.node`, :rule:`wasm.call.order`, :rule:`wasm.fork.no-run`, :rule:`wasm.grant.frozen`.
 """
@@ -30,16 +30,16 @@ _MOST_PAGES = 65_536
 
 
 def no_log(text: bytes) -> None:
-    """Keep nothing of a log."""
+    """Discard a log text."""
 
 
 class Guests(Law):
     """WebAssembly modules in the core: the form ``wasm:<path>``.
 
     Attributes:
-        most_pages: the largest ``pages`` of a manifest that is carried out.
+        most_pages: the maximum supported ``pages`` of a manifest.
         suspends: whether calls can be suspended at ``wait``.
-        log: takes what guests log.
+        log: receives the log texts of guests.
     """
 
     is_exclusive = True
@@ -53,14 +53,14 @@ class Guests(Law):
         engine: WasmEngine | None = None,
         limit_ms: int = 0,
     ) -> None:
-        """Be ready to run guests.
+        """Create the guests.
 
         Args:
-            most_pages: the largest ``pages`` of a manifest that is carried out.
+            most_pages: the maximum supported ``pages`` of a manifest.
             suspends: whether calls can be suspended at ``wait``.
-            log: takes what guests log.
-            engine: what runs them; None for one that is made when it is needed.
-            limit_ms: how many milliseconds a call may take; 0 for any.
+            log: receives the log texts of guests.
+            engine: the engine; None to create one on first use.
+            limit_ms: the maximum time of a call in milliseconds; 0 for no limit.
         """
         self.most_pages = most_pages
         self.suspends = suspends
@@ -69,7 +69,7 @@ class Guests(Law):
         self._limit_ms = limit_ms
 
     def within(self, limit_ms: int) -> Guests:
-        """Give guests of this kind whose calls take no longer than so many milliseconds; 0 for any.
+        """Return these guests with calls that take at most ``limit_ms`` milliseconds; 0 for no limit.
 
         Spec: :rule:`wit.transition.class`.
         """
@@ -79,21 +79,21 @@ class Guests(Law):
 
     @property
     def engine(self) -> WasmEngine:
-        """Give what runs modules."""
+        """Return the engine."""
         if self._engine is None:
-            # Loaded by need: it takes longer than the start of a host that never runs a guest.
+            # Imported on first use: it takes longer than the start of a host that never runs a guest.
             from gritstone.wasm.engine import WasmEngine
 
             self._engine = WasmEngine(limit_ms=self._limit_ms)
         return self._engine
 
     def admit(self, module_id: ObjectId, module: bytes, pages: int) -> None:
-        """Admit and compile a module that is to make steps; its first step then uses the result.
+        """Admit and compile a module in advance; the first step of an actor with it uses the result.
 
         Args:
-            module_id: the id of the blob that holds it.
-            module: its bytes.
-            pages: the largest memory that it may have.
+            module_id: the id of the blob that contains the module.
+            module: the bytes of the module.
+            pages: the maximum size of its memory in pages.
 
         Raises:
             Rejected: the module is not admitted.
@@ -119,7 +119,7 @@ class Guests(Law):
         return prepare_call(self, workspace, core, node, source, path)
 
     def makes_first_step(self, workspace: Workspace, core: Mapping[str, ObjectId]) -> bool:
-        """Return whether code makes the first step: not that of a fork.
+        """Return whether code makes the first step, which is not the case for a fork.
 
         Spec: :rule:`wasm.fork.no-run`.
         """

@@ -1,6 +1,6 @@
-"""Handoff: an actor that leaves one store for another, so that one of them has it at any time.
+"""Handoff: moving an actor from one store to another, so that exactly one of them has it at any time.
 
-Each half is one update, and judges within that update what it needs to know, so nothing comes between.
+Each half is one update that also makes its own checks, so a concurrent change cannot invalidate them.
 
 ::
 
@@ -32,14 +32,14 @@ _AGENT = "wasm.handoff.agent"
 
 
 def release_actor(store: Store, actor: ObjectId) -> ObjectId:
-    """Let an actor stand still in a store, ready to be exported.
+    """Stop an actor in a store, so that it can be exported.
 
     Returns:
-        The step it stands at.
+        The current step of the actor.
 
     Raises:
-        Missing: it has no head.
-        Rejected: it was released before; or it is not at rest (code ``busy``).
+        Missing: the actor has no head.
+        Rejected: the actor was released before, or it is not at rest (code ``busy``).
         Exhausted: the medium is full.
 
     Spec: :rule:`wasm.handoff.one-owner`.
@@ -63,16 +63,16 @@ def release_actor(store: Store, actor: ObjectId) -> ObjectId:
 
 
 def adopt_actor(store: Store, actor: ObjectId) -> ObjectId:
-    """Let an actor go on in a store that it was imported into.
+    """Resume an actor in a store that it was imported into.
 
     Returns:
-        The step it goes on from.
+        The step that it resumes from.
 
     Raises:
-        Missing: it was not released here, or its step is absent.
-        Invalid: what stands there is no step of the actor.
-        Rejected: it has a head, or was collected here; or what it read of the store's agent last, and what the agent
-            sent last, are not on one chain (code ``mail``).
+        Missing: the actor was not released here, or its step is absent.
+        Invalid: the object is not a step of the actor.
+        Rejected: the actor has a head, or was collected here; or the last message that it read from the store's
+            agent and the last one that the agent sent are not on one chain (code ``mail``).
         Exhausted: the medium is full.
 
     Spec: :rule:`wasm.handoff.one-owner`, :rule:`wasm.handoff.agent`.
@@ -99,13 +99,13 @@ def adopt_actor(store: Store, actor: ObjectId) -> ObjectId:
 
 
 def _move_agent(batch: Batch, store: Store, snapshot: Snapshot, step_id: ObjectId) -> list[Change]:
-    """Let the store's agent take note of what an adopted actor and an agent of its id wrote to each other elsewhere.
+    """Update the store's agent for messages that an adopted actor exchanged elsewhere with an agent of its id.
 
     Returns:
         The change of the agent's head, if there is one.
 
     Raises:
-        Rejected: their chains do not fit together (code ``mail``).
+        Rejected: the chains are inconsistent (code ``mail``).
 
     Spec: :rule:`wasm.handoff.agent`.
     """
@@ -133,7 +133,7 @@ def _move_agent(batch: Batch, store: Store, snapshot: Snapshot, step_id: ObjectI
 
 
 def _leads_to(workspace: Workspace, tip: ObjectId, message: ObjectId) -> bool:
-    """Return whether a message is in the chain of another."""
+    """Return whether the chain of a tip contains a message."""
     _, is_fresh = unread(workspace.load, tip, message)
     return not is_fresh
 
@@ -143,7 +143,7 @@ def _names(actor: ObjectId) -> tuple[str, str]:
 
 
 def _trouble(snapshot: Snapshot, actor: ObjectId, step_id: ObjectId) -> str | None:
-    """Say why an actor is not at rest; None if it is."""
+    """Return why an actor is not at rest; None if it is."""
     if snapshot.target(f"failed/{actor.hex()}") is not None:
         return "the actor has a mark"
     step = _step(snapshot, step_id)

@@ -1,4 +1,4 @@
-"""One call of a guest: the functions that it imports, on the objects that it may see.
+"""The host functions of one call of a guest, and the objects that it may access.
 
 ``GuestCall.call`` handles each host call in the same order: ranges, charge A, grant, then the method of the function.
 The method checks its arguments, charges B once, and has its effect; to end early it raises ``EarlyResult``. An id
@@ -46,25 +46,25 @@ __all__ = ["GuestCall"]
 _KINDS = {Kind.BLOB: 1, Kind.TREE: 2, Kind.MESSAGE: 3, Kind.MAILBOX: 4, Kind.STEP: 5}
 _CONTENT = frozenset((Kind.BLOB, Kind.TREE))
 _ID = 32  # bytes
-_NAME_BYTES = 65_535  # of a query
+_NAME_BYTES = 65_535  # of the name of a query
 _LOG_BYTES, _FAIL_BYTES = 65_536, 1_024
 _MOST_U63 = 2**63 - 1
 
 
 @dataclass(slots=True)
 class GuestCall:
-    """Serve one call.
+    """The host side of one call.
 
     Attributes:
-        workspace: what is read, and where objects are made.
-        manifest: what is granted.
-        inputs: what the call is given.
-        ask: asks another actor; an answer, or None for none; a refusal is raised.
-        log: takes text for a log.
-        waiting: how far the call is with being suspended.
-        random: key and position, if granted.
-        clock: what the next reading gives, if granted.
-        result: the id that was set last.
+        workspace: supplies objects, and receives new ones.
+        manifest: the grants.
+        inputs: the inputs of the call.
+        ask: queries another actor; returns an answer or None, or raises a refusal.
+        log: receives the log texts.
+        waiting: the state of suspending and resuming.
+        random: the key and the position of the random stream, if granted.
+        clock: the value of the next reading, if granted.
+        result: the id that was set last as the result.
         scope: the ids that the guest may use.
     """
 
@@ -80,7 +80,7 @@ class GuestCall:
     scope: set[ObjectId] = field(default_factory=set)
 
     def call(self, instance: Instance, name: str, arguments: Sequence[int]) -> int | None:
-        """Do what a function does; see ``HostCalls.call``."""
+        """Run a host function; see ``HostCalls.call``."""
         if self.waiting.is_winding:
             return self.waiting.resume(instance, name)
         method, ranges, units, is_granted, is_long = _PLANS[name]
@@ -120,12 +120,12 @@ class GuestCall:
     # --- arguments and outputs -------------------------------------------------------------------------
 
     def _in_scope(self, *ids: ObjectId, none: tuple[int, ...] = (), free: tuple[int, ...] = ()) -> None:
-        """Check ids in their order.
+        """Check that ids are in scope, in order.
 
         Args:
             ids: the ids.
-            none: the places of those that may be zero.
-            free: the places of those that ``raw`` frees.
+            none: the positions of ids that may be zero.
+            free: the positions of ids that need not be in scope if ``raw`` is granted.
         """
         for place, one in enumerate(ids):
             if one == ZERO_ID:
@@ -135,7 +135,7 @@ class GuestCall:
                 raise EarlyResult(UNKNOWN)
 
     def _look(self, object_id: ObjectId, *kinds: Kind) -> Object | None:
-        """Give an object of one of these kinds; None for a tombstone, also where the guest made the same blob again."""
+        """Return an object of one of these kinds; None for a tombstone, even if the guest made the same blob again."""
         found = self.workspace.look(object_id)
         if type(found) is Blob and object_id in self.workspace.made and self.workspace.is_erased(object_id):
             found = None
@@ -144,12 +144,12 @@ class GuestCall:
         return found
 
     def _edge(self, object_id: ObjectId, *kinds: Kind) -> None:
-        """Check the kind of what becomes an edge, unless it is none."""
+        """Check the kind of a new edge, unless it is zero."""
         if object_id != ZERO_ID and not self.manifest.raw:
             self._look(object_id, *kinds)
 
     def _give(self, instance: Instance, out: int, object_id: ObjectId) -> None:
-        """Write an id; from now on it is in scope."""
+        """Write an id to the memory, and add it to the scope."""
         instance.write(out, object_id)
         if object_id != ZERO_ID:
             self.scope.add(object_id)
@@ -280,7 +280,7 @@ class GuestCall:
         return self._kind(found)
 
     def _follow(self, tree: Tree, path: Path) -> tuple[int, ObjectId | None]:
-        """Follow a path; gives the weight of what was looked into, and what was found."""
+        """Follow a path; return the weight of the visited trees, and the id that was found."""
         looked = 0
         at: Tree | None = tree
         found: ObjectId | None = None
@@ -295,7 +295,7 @@ class GuestCall:
     # --- making ----------------------------------------------------------------------------------------
 
     def _make(self, instance: Instance, out: int, value: Object) -> int:
-        """Make an object that has no entries."""
+        """Store an object that has no entries."""
         made = weight(value)
         _charge(instance, made + (_ID if made <= WEIGHT_LIMIT else 0))
         if made > WEIGHT_LIMIT:
@@ -331,7 +331,7 @@ class GuestCall:
         return 0
 
     def _walk(self, tree: Tree | None, path: Path) -> tuple[list[Mapping[str, ObjectId]], bool]:
-        """Give the entries of the trees on a path that are there, and whether it leads to something."""
+        """Return the entries of the existing trees on a path, and whether the path leads to an object."""
         levels: list[Mapping[str, ObjectId]] = []
         found: ObjectId | None = None
         for name in path:
@@ -474,12 +474,12 @@ _PLANS: Mapping[str, tuple[Callable[..., int | None], tuple[tuple[int, int | Non
 
 
 def _charge(instance: Instance, size: int) -> None:
-    """Charge B for what is written and weighed."""
+    """Charge B for the written or weighed size."""
     instance.charge(-(-size // 8))
 
 
 def _put_text(instance: Instance, text: bytes, buf: int, cap: int) -> int:
-    """Write a text if there is room for it; gives its length."""
+    """Write a text if the buffer is large enough; return its length."""
     if len(text) <= cap:
         _charge(instance, len(text))
         instance.write(buf, text)

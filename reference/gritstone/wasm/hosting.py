@@ -1,4 +1,4 @@
-"""Host nodes: what the host puts into ``wasm`` of the core of a step.
+"""Host nodes: the entries that the host writes into ``wasm`` of the core of a step.
 
 Spec: :rule:`wasm.image.nodes`, :rule:`wasm.call.result`.
 """
@@ -16,15 +16,15 @@ __all__ = ["host_nodes", "with_wasm"]
 
 
 def host_nodes(workspace: Workspace, position: Position, nodes: Mapping[str, ObjectId | None]) -> ObjectId:
-    """Put nodes into the core of a step.
+    """Set host nodes in the core of a step.
 
     Args:
         workspace: where objects are made.
         position: the step.
-        nodes: what is to stand at each name below ``wasm``; nothing, for None.
+        nodes: the id for each name below ``wasm``; None to remove the entry.
 
     Returns:
-        The id of the step with them; its own if its core has them already.
+        The id of the changed step; the same id if its core is unchanged.
     """
     core = with_wasm(workspace, position.core, nodes)
     if core == position.core:
@@ -36,7 +36,7 @@ def host_nodes(workspace: Workspace, position: Position, nodes: Mapping[str, Obj
 def with_wasm(
     workspace: Workspace, core: Mapping[str, ObjectId], nodes: Mapping[str, ObjectId | None]
 ) -> Mapping[str, ObjectId]:
-    """Give the entries of a core with nodes put below ``wasm``, or removed there; a tree without entries is absent."""
+    """Return the entries of a core after setting or removing nodes below ``wasm``; an empty tree is removed."""
     before = tree_at(workspace, core.get("wasm"))
     put = {name: target for name, target in nodes.items() if target is not None}
     after = {name: target for name, target in before.items() if name not in nodes} | put

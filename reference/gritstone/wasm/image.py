@@ -203,7 +203,7 @@ def _page_data(workspace: Workspace, page_id: ObjectId) -> bytes:
             raise
         blob = None
     if blob is None or blob.headers or len(blob.data) != PAGE_BYTES or blob.data == ZERO_PAGE:
-        raise _defect("a page that is none")
+        raise _defect("invalid page")
     return blob.data
 
 

@@ -1,7 +1,7 @@
-"""An instance of a module: its run, its fuel, its memory, and what ends it.
+"""An instance of a module: its run, its fuel, its memory, and its outcome.
 
-Whatever the engine says is folded into the closed set of outcomes here: the counters of the module come first, then the
-code of the trap, and never a text.
+This module maps every result of the engine to the closed set of outcomes: the counters of the module are checked first,
+then the code of the trap; the message is never used.
 
 Spec: :rule:`wasm.outcome.code`, :rule:`wasm.outcome.merged`, :rule:`wasm.outcome.no-text`, :rule:`wasm.fuel.host-call`.
 """
@@ -29,9 +29,9 @@ from gritstone.wit.failures import failure
 
 __all__ = ["TRAPS", "HostCalls", "Instance", "NativeStackOverflow", "Prepared", "out_of_fuel", "trap"]
 
-_MOST_FUEL = 2**63 - 1  # F is above, which is below 0 with a sign, if a charge found too little
+_MOST_FUEL = 2**63 - 1  # a charge above the rest makes F negative, which is above this value if unsigned
 _SPENT = 2**64 - 1
-_SPARE_BYTES = 32 << 20  # more than what a host call takes and gives back
+_SPARE_BYTES = 32 << 20  # more than a host call allocates and frees
 
 TRAPS: Mapping[TrapCode, str] = MappingProxyType(
     {
@@ -45,41 +45,41 @@ TRAPS: Mapping[TrapCode, str] = MappingProxyType(
         TrapCode.BAD_CONVERSION_TO_INTEGER: "unrepresentable",
     }
 )
-"""The word of each trap that a module can meet; the engine tells more apart than others do."""
+"""The word of each trap that a module can cause; several traps of the engine share a word."""
 
 
-class NativeStackOverflow(Exception):  # noqa: N818 - it is no error of ours
-    """Say that optimised code took more of the native stack than its stack units stand for.
+class NativeStackOverflow(Exception):  # noqa: N818 - it is not an error
+    """An exception for optimised code that used more of the native stack than its stack units account for.
 
-    The run is to be made again with code that was compiled in one pass, which never does.
+    The run must be repeated with code that was compiled in one pass, which never does this.
     """
 
 
 class HostCalls(Protocol):
-    """Be what a guest calls."""
+    """The host functions that a guest calls."""
 
     def call(self, instance: Instance, name: str, arguments: Sequence[int]) -> int | None:
-        """Do what a function of ``grit`` does.
+        """Run a function of ``grit``.
 
         Args:
-            instance: who calls.
-            name: which function.
+            instance: the calling instance.
+            name: the name of the function.
             arguments: its parameters, without sign.
 
         Raises:
-            Refusal: the call of the guest ends so.
+            Refusal: the call of the guest ends with it.
         """
 
 
 class Prepared:
-    """Be a module that was admitted, metered and compiled.
+    """A module that was admitted, metered and compiled.
 
     Attributes:
-        admitted: the module as it was admitted.
-        engine: what it was compiled by.
+        admitted: the admitted module.
+        engine: the engine that compiled it.
         linked: the compiled module with its imports.
         is_steady: whether it was compiled in one pass.
-        mutable: the name of each mutable global, and its type.
+        mutable: the name and the type of each mutable global.
     """
 
     __slots__ = ("_exports", "_imports", "admitted", "engine", "is_steady", "linked", "mutable")
@@ -97,16 +97,16 @@ class Prepared:
         self._imports = frozenset(one.name for one in module.imports)
 
     def exports(self, name: str) -> bool:
-        """Tell whether the module has an export of a name."""
+        """Return whether the module has an export of a name."""
         return name in self._exports
 
     def imports(self, name: str) -> bool:
-        """Tell whether the module imports the function of a name."""
+        """Return whether the module imports the function of a name."""
         return name in self._imports
 
 
 class Instance:
-    """Be one instance of a module with its own memory and globals.
+    """An instance of a module with its own memory and globals.
 
     Attributes:
         prepared: the module.
@@ -142,11 +142,11 @@ class Instance:
     # --- running ---------------------------------------------------------------------------------------
 
     def run(self, name: str, *arguments: int) -> int:
-        """Run an exported function with parameters of i32 to its end; gives its result, without sign, if it has one.
+        """Run an exported function with parameters of i32; return its result without sign, if it has one.
 
         Raises:
-            Rejected: it trapped, or a host function ended it.
-            Exhausted: it has no fuel left, or no time.
+            Rejected: the function trapped, or a host function ended it.
+            Exhausted: the function ran out of fuel or time.
         """
         function = Function(self._store, self._export(name))
         outer = getattr(self._calls, "instance", None)
@@ -166,10 +166,11 @@ class Instance:
                 self._check_room()
 
     def _check_room(self) -> None:
-        """Abandon a run in which the process may have refused memory that the guest may have.
+        """Abandon a run in which the process may have failed to allocate memory that the guest may have.
 
-        Where a process has a limit, ``memory.grow`` gives -1 at it, as at the limit of the manifest, and nobody is told
-        which. So it is tried whether there is room for the rest now; if there is, there was before.
+        If a process has a memory limit, ``memory.grow`` returns -1 at that limit, as at the limit of the manifest, and
+        the two cases cannot be distinguished. So this method tries to allocate the remaining memory; if that succeeds,
+        there was enough before.
 
         Spec: :rule:`wasm.manifest.not-lowered`.
         """
@@ -180,7 +181,7 @@ class Instance:
             raise host_failure("no memory for all that a guest may have") from error
 
     def serve(self, name: str, arguments: Sequence[int]) -> int | None:
-        """Let the host do what a function of ``grit`` does; keeps what ends the call."""
+        """Run a function of ``grit`` in the host; record an error that ends the call."""
         self._enter()
         try:
             return self._host.call(self, name, arguments)
@@ -191,13 +192,13 @@ class Instance:
             self._leave()
 
     def _enter(self) -> None:
-        """Come out of the guest: look at what it may have changed, once."""
+        """Read the state that the guest may have changed, once per host call."""
         self._left = self._fuel.read()
         if self._memory is not None:
             self._memory.look()
 
     def _leave(self) -> int | None:
-        """Go into the guest: let it see what is left."""
+        """Write the remaining fuel back before the guest continues."""
         left = self._left
         if left is not None:
             self._fuel.write(left)
@@ -205,7 +206,7 @@ class Instance:
         return left
 
     def _why(self, error: BaseException) -> BaseException:
-        """Say why a run did not end by itself.
+        """Return the error for a run that did not end normally.
 
         Spec: :rule:`wasm.outcome.code`, :rule:`wasm.outcome.no-text`.
         """
@@ -225,14 +226,14 @@ class Instance:
         return trap(TRAPS[code])
 
     def constant(self, name: str) -> int:
-        """Give an exported constant of the type i32, without sign."""
+        """Return an exported constant of the type i32, without sign."""
         return Cell(self._store, self._export(name), I32).read()
 
     # --- fuel ------------------------------------------------------------------------------------------
 
     @property
     def fuel(self) -> int:
-        """Say how many units are left."""
+        """Return the remaining units."""
         left = self._fuel.read() if self._left is None else self._left
         return left if left <= _MOST_FUEL else 0
 
@@ -244,10 +245,10 @@ class Instance:
             self._left = units
 
     def charge(self, units: int) -> None:
-        """Take units within a host call.
+        """Subtract units within a host call.
 
         Raises:
-            Exhausted: there are fewer; then none is left.
+            Exhausted: fewer units remain; they are all spent.
 
         Spec: :rule:`wasm.fuel.host-call`.
         """
@@ -265,50 +266,50 @@ class Instance:
 
     @property
     def memory_bytes(self) -> int:
-        """Say how long the memory is; 0 if there is none."""
+        """Return the size of the memory in bytes; 0 if there is none."""
         return 0 if self._memory is None else self._memory.size
 
     @property
     def pages(self) -> int:
-        """Say how many pages the memory has."""
+        """Return the number of pages of the memory."""
         return self.memory_bytes // PAGE_BYTES
 
     @property
     def memory(self) -> memoryview:
-        """Show all of the memory; it is not to be looked at any more once guest code runs."""
+        """Return a view of the memory; it must not be used after guest code runs."""
         return memoryview(b"") if self._memory is None else self._memory.view
 
     @property
     def address(self) -> int:
-        """Say where the memory lies in the process."""
+        """Return the address of the memory in the process."""
         return ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
 
     def read(self, at: int, size: int) -> bytes:
-        """Copy from the memory what is known to lie in it."""
+        """Return a copy of bytes of the memory; the range must be in bounds."""
         memory = self._memory
         return b"" if memory is None else bytes(memory.view[at : at + size])
 
     def page(self, number: int) -> memoryview:
-        """Show a page of the memory; it is not to be looked at any more once guest code runs."""
+        """Return a view of a page of the memory; it must not be used after guest code runs."""
         return self.memory[number * PAGE_BYTES : (number + 1) * PAGE_BYTES]
 
     def write(self, at: int, data: bytes) -> None:
-        """Copy into the memory where it is known that there is room."""
+        """Write bytes to the memory; the range must be in bounds."""
         if data and self._memory is not None:
             self._memory.view[at : at + len(data)] = data
 
     def grow(self, pages: int) -> None:
-        """Make the memory longer, as the host; this costs nothing.
+        """Grow the memory on behalf of the host, without charge.
 
         Raises:
-            Missing: the machine does not have it.
+            Missing: the machine has not enough memory.
         """
         assert self._memory is not None, "only a memory grows"
         if not self._memory.grow(pages):
             raise host_failure("no memory for a guest")
 
     def read_globals(self) -> list[int]:
-        """Give the bits of the mutable globals, in the order of their indices."""
+        """Return the bits of the mutable globals, in the order of their indices."""
         return [one.read() for one in self._mutable()]
 
     def write_globals(self, values: Sequence[int]) -> None:
@@ -318,10 +319,10 @@ class Instance:
 
 
 def out_of_fuel() -> Refusal:
-    """Make the refusal of a call that has no fuel left."""
+    """Return the refusal of a call that ran out of fuel."""
     return failure("exhausted", "the fuel is spent", rule="wasm.fuel.exact", detail="fuel")
 
 
 def trap(word: str) -> Refusal:
-    """Make the refusal of a call that trapped."""
+    """Return the refusal of a call that trapped."""
     return failure("failed", f"the guest trapped: {word}", rule="wasm.outcome.code", detail=f"trap:{word}")

@@ -1,7 +1,7 @@
-"""The instructions of admissible modules: what follows the opcode, what they take and give, what they cost.
+"""The instructions of admissible modules: their immediates, operands, results and costs.
 
-``SHAPES`` is the one table of what the language has; an opcode that is not in it is refused. Opcodes after the prefix
-``fc`` are written as ``0xfc00 + n``. ``NAN_RESULTS`` are those whose NaN is made canonical.
+``SHAPES`` is the one table of the language; an opcode that is not in it is refused. Opcodes after the prefix ``fc`` are
+written as ``0xfc00 + n``. ``NAN_RESULTS`` contains the instructions whose NaN results are made canonical.
 
 Spec: :rule:`wasm.module.language`, :rule:`wasm.fuel.cost`, :rule:`wasm.float.nan`.
 """
@@ -59,7 +59,7 @@ _EMPTY_BLOCK = 0x40
 
 
 class Immediate(enum.Enum):
-    """Say what follows an opcode."""
+    """The form of the immediates of an opcode."""
 
     NONE = "nothing"
     BLOCK = "the type of a block"
@@ -79,14 +79,14 @@ class Immediate(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class InstructionShape:
-    """Say what an instruction looks like and does to the operands.
+    """The form of an instruction, and its effect on the operands.
 
     Attributes:
-        immediate: what follows its opcode.
-        takes: the types of its operands; None if ``validation`` has to look closer.
+        immediate: the form of its immediates.
+        takes: the types of its operands; None if ``validation`` handles it separately.
         gives: the types of its results.
         memory: whether it needs a memory.
-        align: the largest alignment, as an exponent.
+        align: the maximum alignment, as an exponent.
     """
 
     immediate: Immediate
@@ -184,7 +184,7 @@ _SPECIAL_ROWS = (
 
 
 def _build() -> Mapping[int, InstructionShape]:
-    """Put the table together."""
+    """Return the table."""
     shapes: dict[int, InstructionShape] = {}
     for first, last, takes, gives in _PLAIN_ROWS:
         for opcode in range(first, last + 1):
@@ -225,10 +225,10 @@ Instruction: TypeAlias = tuple[int, int, object]
 
 
 def read_expression(reader: Reader) -> list[Instruction]:
-    """Take an expression apart, up to the ``end`` that closes it.
+    """Return the instructions of an expression, up to the ``end`` that closes it.
 
     Raises:
-        Malformed: the bytes are none, or one of them begins no instruction of the language.
+        Malformed: the bytes end early, or an opcode is not an instruction of the language.
 
     Spec: :rule:`wasm.module.language`.
     """
@@ -265,14 +265,14 @@ def read_expression(reader: Reader) -> list[Instruction]:
 
 
 def _foreign(opcode: int) -> str:
-    """Return what is wrong with an opcode outside the language, and the compiler option that avoids it."""
+    """Return the error for an opcode outside the language, and the compiler option that avoids it."""
     what = f"instruction {opcode:#04x} is not in the language"
     advice = opcode_advice(opcode)
     return f"{what} ({advice})" if advice else what
 
 
 def _nest(constructs: list[int], opcode: int, reader: Reader) -> None:
-    """Open, go on in, or close a construct."""
+    """Open, continue, or close a construct."""
     if opcode == END:
         constructs.pop()
     elif opcode != ELSE:
@@ -284,7 +284,7 @@ def _nest(constructs: list[int], opcode: int, reader: Reader) -> None:
 
 
 def _block(reader: Reader) -> object:
-    """Read the type of a block: the index of a type, or what it gives as a tuple of types."""
+    """Return the type of a block: the index of a type, or its results as a tuple of types."""
     first = reader.byte()
     if first == _EMPTY_BLOCK:
         return ()
@@ -309,7 +309,7 @@ def _table(reader: Reader) -> object:
 
 
 def _indirect(reader: Reader) -> object:
-    """Read the immediates of ``call_indirect``: the index of a type, then that of a table; returns both.
+    """Return the immediates of ``call_indirect``: the index of a type, then that of a table.
 
     Spec: :rule:`wasm.module.table-index`.
     """

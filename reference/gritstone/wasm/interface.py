@@ -1,4 +1,4 @@
-"""The functions that a guest may import from ``grit``: their types, ranges and errors, and what it has to export.
+"""The functions that a guest may import from ``grit``, with their types, ranges and errors, and its required exports.
 
 Spec: :rule:`wasm.module.import`, :rule:`wasm.abi.function`.
 """
@@ -104,7 +104,7 @@ GRANTS = frozenset(("random", "clock", "attempt", "query", "wait"))
 
 
 def _ranges(inputs: str, outputs: str = "") -> tuple[tuple[int, int | None, bool], ...]:
-    """Spell ranges: each is the place of the pointer, with that of the length after a colon unless it is an id."""
+    """Parse ranges: the position of each pointer, and that of its length after a colon unless it is an id."""
     spelled = [(text, True) for text in inputs.split()] + [(text, False) for text in outputs.split()]
     parts = [(text.split(":"), is_input) for text, is_input in spelled]
     return tuple((int(part[0]), int(part[1]) if len(part) == 2 else None, is_input) for part, is_input in parts)
@@ -142,5 +142,5 @@ RANGES: Mapping[str, tuple[tuple[int, int | None, bool], ...]] = MappingProxyTyp
 
 
 def base_units(name: str) -> int:
-    """Give the part of charge A that does not depend on the arguments."""
+    """Return the part of charge A that does not depend on the arguments."""
     return _BASES.get(name, _BASE)

@@ -1,18 +1,18 @@
-"""Metering: writing an admitted module again so that it counts its own fuel and stack, and makes NaN canonical.
+"""Metering: rewriting an admitted module so that it counts its own fuel and stack, and makes NaN canonical.
 
-The module gets two globals more: F, the units of fuel that are left, and D, the units of stack in use. Since they come
-after all others, no index changes. Where F falls below 0 or D passes its bound the module traps; so whoever looks at
-them afterwards knows why. What has to be read back from outside, memory and mutable globals, is exported.
+The module gets two additional globals: F, the remaining units of fuel, and D, the used units of stack. They follow all
+others, so no index changes. The module traps if F falls below 0 or D exceeds its limit; the values of F and D then show
+the cause. Memory and mutable globals are exported, so that the host can read them.
 
 ::
 
-    module       as it is, but for the most of the memory, globals + F D, exports + grit:*, bodies; no custom section
-    body         locals + the scratch locals it needs; D check; block; metered code; end; D back
-    segment      F check, at its start
-    size         the operand on top, scaled; F check; before grow, fill, copy, init
-    NaN          x == x ? x : canonical; after each instruction that may make one
+    module       unchanged, except: maximum memory, globals + F D, exports + grit:*, bodies; no custom section
+    body         locals + the scratch locals it needs; D check; block; metered code; end; D restored
+    segment      F check at its start
+    size         the scaled top operand; F check; before grow, fill, copy, init
+    NaN          x == x ? x : canonical; after each instruction that may produce one
     return       a branch to the block around the body
-    dead code    left out
+    dead code    removed
 
 Spec: :rule:`wasm.meter.exact`.
 """
@@ -69,7 +69,7 @@ _EQUAL = {F32: b"\x5b", F64: b"\x61"}
 
 @dataclass(frozen=True, slots=True)
 class _Counters:
-    """Hold the indices of F and D, written.
+    """The encoded indices of F and D.
 
     Attributes:
         fuel: the index of F.
@@ -80,18 +80,18 @@ class _Counters:
     depth: bytes
 
     def charge(self, amount: bytes) -> bytes:
-        """Take what code gives as an i64 from F."""
+        """Return code that subtracts from F the i64 that other code computes."""
         return b"".join(
             (b"\x23", self.fuel, amount, b"\x7d\x24", self.fuel, b"\x23", self.fuel, b"\x42\0\x53", _TRAP),
         )
 
     def enter(self, frame: int) -> bytes:
-        """Add a frame to D."""
+        """Return code that adds a frame to D."""
         most = b"\x41" + signed(STACK_UNITS) + b"\x4b"
         return b"".join((self._move(frame, b"\x6a"), b"\x23", self.depth, most, _TRAP))
 
     def leave(self, frame: int) -> bytes:
-        """Take a frame from D."""
+        """Return code that subtracts a frame from D."""
         return self._move(frame, b"\x6b")
 
     def _move(self, frame: int, operator: bytes) -> bytes:
@@ -99,13 +99,13 @@ class _Counters:
 
 
 def meter_module(admitted: AdmittedModule) -> bytes:
-    """Write a module again.
+    """Return the metered form of a module.
 
     Args:
-        admitted: the module; the largest memory it may have is written into it.
+        admitted: the module; its maximum memory is written into the metered form.
 
     Returns:
-        Its metered form.
+        The bytes of the metered form.
 
     Spec: :rule:`wasm.meter.exact`.
     """
@@ -137,7 +137,7 @@ def _sized(content: bytes) -> bytes:
 
 
 def _longer(module: Module, number: int, more: Sequence[bytes]) -> bytes:
-    """Write a vector with more elements; those it has are copied."""
+    """Return a vector with additional elements; the existing ones are copied."""
     start, end = module.sections.get(number, (0, 0))
     if start == end:
         return unsigned(len(more)) + b"".join(more)
@@ -151,14 +151,14 @@ def _result_type(results: tuple[int, ...]) -> bytes:
 
 
 def _memory(admitted: AdmittedModule) -> bytes:
-    """Write the one memory with the most that it may have."""
+    """Return the one memory with its maximum size."""
     limits = admitted.module.memories[0]
     most = admitted.pages if limits.most is None else min(limits.most, admitted.pages)
     return b"\1\1" + unsigned(limits.least) + unsigned(most)
 
 
 def _exports(module: Module, counters: _Counters) -> Iterator[bytes]:
-    """Write the exports that are added."""
+    """Yield the additional exports."""
 
     def export(name: str, kind: int, index: bytes) -> bytes:
         return _sized(name.encode()) + bytes((kind,)) + index
@@ -183,7 +183,7 @@ _Live = tuple[int, int, int, int]
 def _meter_body(
     data: bytes, counters: _Counters, type_: FunctionType, block_type: bytes, body: Body, height: int
 ) -> bytes:
-    """Write a body again."""
+    """Return the metered form of a body."""
     places = len(type_.parameters) + body.declared
     frame = _FRAME + places + height
     live = _live(data, body)
@@ -199,14 +199,14 @@ def _meter_body(
 
 
 def _live(data: bytes, body: Body) -> list[_Live]:
-    """Give the live instructions of a body.
+    """Return the live instructions of a body.
 
     Spec: :rule:`wasm.fuel.segment`.
     """
     code = read_expression(Reader(data, body.code, body.end))
     live: list[_Live] = []
-    depth = 0  # constructs that are open
-    dead = 0  # those among them that were opened since code is dead, and one more; 0 while it lives
+    depth = 0  # the number of open constructs
+    dead = 0  # the number of constructs opened since code became dead, plus one; 0 in live code
     for index, (start, opcode, _) in enumerate(code, 1):
         step = _STEPS.get(opcode, 0)
         depth += step
@@ -222,14 +222,14 @@ def _live(data: bytes, body: Body) -> list[_Live]:
 
 
 def _meter_code(data: bytes, live: list[_Live], counters: _Counters, scratch: dict[int, bytes], first: int) -> bytes:
-    """Write the live code of a body again.
+    """Return the metered form of the live code of a body.
 
-    What a segment costs stands before it, so a place is kept for that. Runs of instructions that do not change are
+    The cost of a segment is written before it, so a placeholder is kept for it. Runs of unchanged instructions are
     copied at once.
     """
     parts = [b""]
     place, cost = 0, first
-    copied = _NOWHERE  # where the run begins that was not copied yet; what comes next begins it behind a jump
+    copied = _NOWHERE  # start of the run that is not copied yet; after a jump, the next instruction starts it
     costs, changed = COSTS, _CHANGED
     for opcode, start, end, depth in live:
         copied = start if copied == _NOWHERE else copied
@@ -250,7 +250,7 @@ def _meter_code(data: bytes, live: list[_Live], counters: _Counters, scratch: di
 def _meter_instruction(
     raw: bytes, opcode: int, depth: int, counters: _Counters, scratch: dict[int, bytes]
 ) -> tuple[bytes, ...]:
-    """Write one instruction again."""
+    """Write the metered form of one instruction."""
     if opcode == RETURN:
         return b"\x0c", unsigned(depth)
     if opcode in SIZED:

@@ -1,4 +1,4 @@
-"""Module paths: what a code node of the form ``wasm:<path>`` names.
+"""Module paths: the targets of code nodes of the form ``wasm:<path>``.
 
 Spec: :rule:`wasm.module.node`, :rule:`wit.node.forms`.
 """
@@ -15,10 +15,10 @@ _FORM = b"wasm:"
 
 
 def module_path(data: bytes, alphabet: Alphabet) -> Path | None:
-    """Read the data of a code node.
+    """Return the module path of a code node.
 
     Args:
-        data: all of it.
+        data: the whole data of the node.
         alphabet: the grammars of the format.
 
     Returns:

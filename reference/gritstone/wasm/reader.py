@@ -1,4 +1,4 @@
-"""Numbers and names of the binary form of modules, read strictly and written as short as can be.
+"""Numbers and names of the binary format: read strictly, and written in the shortest form.
 
 Spec: :rule:`wasm.module.language`.
 """
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 
 def unsigned(value: int) -> bytes:
-    """Write an unsigned number in as few bytes as can be."""
+    """Return the shortest encoding of an unsigned number."""
     parts = bytearray()
     while value > 0x7F:
         parts.append(value & 0x7F | 0x80)
@@ -30,7 +30,7 @@ def unsigned(value: int) -> bytes:
 
 
 def signed(value: int) -> bytes:
-    """Write a signed number in as few bytes as can be."""
+    """Return the shortest encoding of a signed number."""
     parts = bytearray()
     while not -0x40 <= value < 0x40:
         parts.append(value & 0x7F | 0x80)
@@ -40,12 +40,12 @@ def signed(value: int) -> bytes:
 
 
 class Reader:
-    """Read forward within a part of some bytes.
+    """A reader of a range of bytes.
 
     Attributes:
         data: all bytes.
-        at: where the next byte is.
-        end: where the part ends.
+        at: the offset of the next byte.
+        end: the end of the range.
     """
 
     __slots__ = ("at", "data", "end")
@@ -79,7 +79,7 @@ class Reader:
         return self.malformed("a number of too many bytes")
 
     def signed(self, bits: int) -> int:
-        """Read a signed number of so many bits."""
+        """Read a signed number of ``bits`` bits."""
         value = shift = 0
         for _ in range(-(-bits // 7)):
             byte = self.byte()
@@ -93,7 +93,7 @@ class Reader:
         return self.malformed("a number of too many bytes")
 
     def skip(self, size: int) -> None:
-        """Go over bytes."""
+        """Skip bytes."""
         if size > self.end - self.at:
             self.malformed("the bytes end too early")
         self.at += size
@@ -128,5 +128,5 @@ class Reader:
         return kind
 
     def malformed(self, what: str) -> NoReturn:
-        """Refuse bytes that the grammar does not give."""
+        """Raise an error for bytes that do not match the grammar."""
         raise Malformed(what, rule="wasm.module.language", offset=self.at)

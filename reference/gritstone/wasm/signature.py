@@ -1,7 +1,7 @@
-"""Signatures of bundles: a small JSON text that stands beside a bundle.
+"""Signatures of bundles: a small JSON text that is stored next to a bundle.
 
-What is signed is the format and the references; since ids are hashes of all that they reach, that binds every byte of
-the bundle. The keys that are trusted come from who verifies, never from the bundle.
+The format and the references are signed. Since ids are hashes of everything that they reach, a signature covers every
+byte of the bundle. The trusted keys are supplied by the verifier, never by the bundle.
 
 Spec: :rule:`wasm.sign.covers`, :rule:`wasm.sign.trust`.
 """
@@ -30,7 +30,7 @@ _FIRST_BYTES = 64  # the first two lines are shorter
 
 
 def public_key(secret: bytes) -> bytes:
-    """Give the public key of a secret of 32 bytes."""
+    """Return the public key of a secret of 32 bytes."""
     return Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
 
 
@@ -38,24 +38,24 @@ def sign_bundle(source: BinaryIO, secret: bytes, limits: Limits = DEFAULT_LIMITS
     """Sign a bundle.
 
     Args:
-        source: the bundle from its first byte to its last; it must be able to seek.
-        secret: of Ed25519, 32 bytes.
+        source: the bundle from its first to its last byte; it must be seekable.
+        secret: an Ed25519 secret of 32 bytes.
         limits: ``object_bytes`` and ``tree_depth`` apply.
 
     Returns:
-        The signature in its one form, to be kept beside the bundle.
+        The signature in its only form, to be stored next to the bundle.
 
     Raises:
         Malformed: as import.
         Invalid: as import.
-        Rejected: a format that nobody knows (code ``format``).
+        Rejected: the format is unknown (code ``format``).
         Exhausted: as import.
 
     Spec: :rule:`wasm.sign.covers`.
     """
     key = Ed25519PrivateKey.from_private_bytes(secret)
     signature = key.sign(signed_text(*read_references(source, limits)))
-    # The one form of RFC 8785: members in order of name, no blanks, nothing that needs escaping.
+    # The form of RFC 8785: members in order of name, no white space; nothing here needs escaping.
     return f'{{"alg":"Ed25519","key":"{public_key(secret).hex()}","sig":"{signature.hex()}","v":1}}'.encode()
 
 
@@ -66,18 +66,18 @@ def verify_bundle(
 
     Args:
         source: the bundle; see ``sign_bundle``.
-        signature: what stands beside it.
-        keys: the public keys that are trusted.
+        signature: the signature that is stored next to it.
+        keys: the trusted public keys.
         limits: see ``sign_bundle``.
 
     Returns:
-        The key that it was signed with.
+        The key that made the signature.
 
     Raises:
-        Malformed: the bundle is none, as import says.
+        Malformed: the data is not a bundle, as import reports.
         Invalid: as import.
         Exhausted: as import.
-        Rejected: the signature does not hold (code ``signature``); or nobody knows the format (code ``format``).
+        Rejected: the signature is invalid (code ``signature``), or the format is unknown (code ``format``).
 
     Spec: :rule:`wasm.sign.trust`, :rule:`wasm.sign.covers`.
     """
@@ -96,7 +96,7 @@ def verify_bundle(
 
 
 def signed_text(format_name: str, references: Sequence[tuple[str, ObjectId]]) -> bytes:
-    """Give the text that a signature is made over.
+    """Return the text to be signed.
 
     Args:
         format_name: the format of the bundle.
@@ -107,15 +107,15 @@ def signed_text(format_name: str, references: Sequence[tuple[str, ObjectId]]) ->
 
 
 def read_references(source: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> tuple[str, list[tuple[str, ObjectId]]]:
-    """Read a bundle to its end, and store nothing.
+    """Read a bundle to its end without storing anything.
 
     Returns:
-        The name of its format; names and targets of its references, ascending by name.
+        The name of its format, and the names and targets of its references, ascending by name.
 
     Raises:
         Malformed: as import.
         Invalid: as import.
-        Rejected: a format that nobody knows (code ``format``).
+        Rejected: the format is unknown (code ``format``).
         Exhausted: as import.
     """
     begin = source.tell()
@@ -124,7 +124,7 @@ def read_references(source: BinaryIO, limits: Limits = DEFAULT_LIMITS) -> tuple[
         raise Malformed("no bundle", rule="grit.bundle.bytes", offset=0)
     name = match[1].decode()
     if name not in FORMATS:
-        raise Rejected("nobody knows the format of the bundle", rule="grit.bundle.format", code="format", got=name)
+        raise Rejected("unknown format of the bundle", rule="grit.bundle.format", code="format", got=name)
     source.seek(begin)
     reader = BundleReader(FORMATS[name], limits)
     for piece in iter(lambda: source.read(_PIECE_BYTES), b""):

@@ -1,4 +1,4 @@
-"""Random bytes: a stream of blocks that are hashed from a key and counted.
+"""Random bytes: a stream of blocks, each the hash of a key and a counter.
 
 Spec: :rule:`wasm.random.stream`.
 """
@@ -11,7 +11,7 @@ __all__ = ["random_bytes"]
 
 
 def random_bytes(key: bytes, position: int, size: int) -> bytes:
-    """Give bytes of the stream of a key.
+    """Return bytes of the stream of a key.
 
     Spec: :rule:`wasm.random.stream`.
     """

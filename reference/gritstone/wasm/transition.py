@@ -2,19 +2,19 @@
 
 ::
 
-    1   a first core with ``wasm/fork``     no code makes the first step
+    1   a first core with ``wasm/fork``     the first step is made without code
     2   manifest, and its pages             ``prepare_call``
     3   node, module path, module
     4   state and image
     5   an instance, restored or new        ``GuestCode._run``
     6   the entry runs within the budget
-    7   an end other than by returning 0
-    8   no result, or the step before       the executor of ``wit``
+    7   any end except returning 0
+    8   no result, or the previous step     the executor of ``wit``
     9   admission;                          the executor of ``wit``
         audit                               ``GuestCode._finish``
     10  host nodes                          ``GuestCode._finish``; admission again by the executor
 
-What is kept from call to call is keyed by ids: compiled code by that of the module, never anything of an actor.
+Caches between calls are keyed by ids: compiled code by the id of the module. State of an actor is never cached.
 
 Spec: the chapter *The transition* of ``wasm``.
 """
@@ -61,19 +61,19 @@ def prepare_call(
     source: Mapping[str, ObjectId],
     path: Path | None,
 ) -> GuestCode:
-    """Find all that a call needs, in order, before any code of the guest runs.
+    """Load and check everything that a call needs, in order, before code of the guest runs.
 
     Args:
-        guests: who runs it.
-        workspace: gives objects.
+        guests: the guests that run the call.
+        workspace: supplies objects.
         core: the entries of the core that the call starts from.
         node: ``wit``, ``wit_query`` or ``wit_update``.
-        source: the entries that the node is one of.
+        source: the entries that contain the node.
         path: the module path of the node; None if it has none.
 
     Raises:
-        Rejected: something is defective (code ``unresolved`` and what, behind a colon).
-        Exhausted: this host does not carry it out (code ``exhausted:host``).
+        Rejected: a check failed (code ``unresolved`` and the cause, after a colon).
+        Exhausted: this host does not run the call (code ``exhausted:host``).
 
     Spec: :rule:`wasm.call.order`, :rule:`wasm.module.node`, :rule:`wasm.manifest.not-lowered`.
     """
@@ -96,16 +96,16 @@ def prepare_call(
 
 @dataclass(frozen=True, slots=True)
 class GuestCode:
-    """Be the code of one call; see ``code.Code``.
+    """The code of one call; see ``code.Code``.
 
     Attributes:
-        guests: who resolved it.
-        entry: the node, and the export that is run.
+        guests: the guests that resolved it.
+        entry: the node, which is also the name of the export to run.
         module_id: the id of the module.
         prepared: the module, ready to run.
-        manifest: that of the core.
-        state: that of the core, as far as the manifest grants it.
-        image: the image that it starts from, if one counts, and where the next one is written.
+        manifest: the manifest of the core.
+        state: the state of the core, as far as the manifest grants it.
+        image: the image that it starts from, if any, and the writer of the next one.
     """
 
     guests: Guests
@@ -118,7 +118,7 @@ class GuestCode:
 
     @property
     def budget(self) -> int:
-        """Give the units that the call begins with."""
+        """Return the units at the start of the call."""
         manifest = self.manifest
         if manifest.tank is None:
             return manifest.fuel
@@ -150,7 +150,7 @@ class GuestCode:
         return call.result
 
     def _run(self, workspace: Workspace, inputs: Inputs) -> Generator[Request, Any, tuple[GuestCall, Instance]]:
-        """Run the entry to its end, in an instance of its own; gives the call and the instance."""
+        """Run the entry to its end in a new instance; return the call and the instance."""
 
         def run(ask: Ask) -> tuple[GuestCall, Instance]:
             try:
@@ -167,7 +167,7 @@ class GuestCode:
     def _run_once(
         self, workspace: Workspace, inputs: Inputs, ask: Ask, prepared: Prepared
     ) -> tuple[GuestCall, Instance]:
-        """Run the entry as one of the compilers has made it."""
+        """Run the entry as compiled by one of the compilers."""
         state = self.state
         waiting = Suspension(self.budget)
         call = GuestCall(workspace, self.manifest, inputs, ask, self.guests.log, waiting, state.random, state.clock)
@@ -180,7 +180,7 @@ class GuestCode:
         return call, instance
 
     def _instance(self, call: GuestCall, prepared: Prepared) -> Instance:
-        """Make the instance of a call: restored, or new and initialised.
+        """Create the instance of a call: restored, or new and initialised.
 
         Spec: :rule:`wasm.call.initialize`, :rule:`wasm.call.fresh`, :rule:`wasm.image.prepared`.
         """
@@ -193,7 +193,7 @@ class GuestCode:
         return instance
 
     def _finish(self, run: Run, position: Position, call: GuestCall, instance: Instance, spent: int) -> ObjectId:
-        """Audit an admitted step, and put the host nodes into its core; gives the id of the step with them.
+        """Audit an admitted step, and add the host nodes to its core; return the id of the resulting step.
 
         Spec: :rule:`wasm.image.nodes`, :rule:`wasm.grant.spawn-tank`.
         """
@@ -223,7 +223,7 @@ class GuestCode:
 
 
 def _inputs(run: Run) -> Inputs:
-    """Give the inputs of a transition."""
+    """Return the inputs of a transition."""
     ids = {0: run.actor, 2: run.core_id}
     last = run.last
     before: Mapping[ObjectId, ObjectId] = {}
@@ -242,7 +242,7 @@ def _inputs(run: Run) -> Inputs:
 
 
 def _asked(question: Question) -> Inputs:
-    """Give the inputs of a query."""
+    """Return the inputs of a query."""
     position = question.position
     step = position.step
     ids = {0: step.actor, 1: position.step_id, 2: step.core, 7: position.step_id}
@@ -255,5 +255,5 @@ def _asked(question: Question) -> Inputs:
 
 
 def host_limit(what: str, rule: str, got: object = None, expected: object = None) -> Refusal:
-    """Make the refusal of what this host does not carry out."""
+    """Return the refusal of a call that this host does not run."""
     return failure("exhausted", what, rule=rule, detail="host", got=got, expected=expected)

@@ -1,8 +1,8 @@
-"""Validation of bodies: the types of all operands, as the language demands, and what admission and metering need.
+"""Validation of bodies: the types of all operands, and the data that admission and metering need.
 
 This is the algorithm of the WebAssembly core specification: one pass, a stack of types and a stack of open blocks.
 After an unconditional branch the operands are unknown until the block's ``else`` or ``end``; code there is *dead*, but
-it is judged all the same.
+it is validated as well.
 
 Spec: :rule:`wasm.module.language`, :rule:`wasm.stack.depth`.
 """
@@ -42,15 +42,15 @@ _UNKNOWN = 0
 
 
 class _Block:
-    """Be an open block.
+    """An open block.
 
     Attributes:
-        opcode: what opened it; ``CALL`` for the body itself.
-        takes: the types it begins with.
-        gives: the types it ends with.
-        height: the operands below it.
-        dead: whether an unconditional branch was met.
-        dead_outside: whether it stands in dead code.
+        opcode: the opcode that opened it; ``CALL`` for the body itself.
+        takes: the types of its parameters.
+        gives: the types of its results.
+        height: the number of operands below it.
+        dead: whether the code is after an unconditional branch.
+        dead_outside: whether the block itself is in dead code.
     """
 
     __slots__ = ("dead", "dead_outside", "gives", "height", "opcode", "takes")
@@ -67,12 +67,12 @@ class _Block:
 
     @property
     def label(self) -> tuple[int, ...]:
-        """Give the types that a branch to it takes."""
+        """Return the operand types of a branch to it."""
         return self.takes if self.opcode == LOOP else self.gives
 
 
 class _Runs(Sequence[int]):
-    """Be the types of many locals without a list of them."""
+    """The types of many locals, stored as runs."""
 
     def __init__(self, parameters: tuple[int, ...], runs: tuple[tuple[int, int], ...]) -> None:
         pairs = [(1, kind) for kind in parameters] + [run for run in runs if run[0]]
@@ -83,12 +83,12 @@ class _Runs(Sequence[int]):
         return self._ends[-1] if self._ends else 0
 
     def __getitem__(self, index: Any) -> Any:
-        """Give the type of one local; of slices nobody asks."""
+        """Return the type of one local; slices are not supported."""
         return self._types[bisect_right(self._ends, index)]
 
 
 class _Checker:
-    """Judge one body."""
+    """A validator of one body."""
 
     def __init__(self, module: Module, functions: Sequence[FunctionType], type_: FunctionType, body: Body) -> None:
         self.module = module
@@ -101,7 +101,7 @@ class _Checker:
         self.highest = 0
 
     def run(self, body: Body) -> int:
-        """Judge it from its first to its last instruction."""
+        """Check all instructions of the body in order."""
         stack = self.stack
         for at, opcode, immediate in read_expression(Reader(self.module.data, body.code, body.end)):
             self.at = at
@@ -127,7 +127,7 @@ class _Checker:
     # --- operands --------------------------------------------------------------------------------------
 
     def pop_one(self) -> int:
-        """Take any operand."""
+        """Pop any operand."""
         stack = self.stack
         if len(stack) > self.top.height:
             return stack.pop()
@@ -136,7 +136,7 @@ class _Checker:
         return self.refuse("an operand is missing")
 
     def pop(self, types: tuple[int, ...]) -> None:
-        """Take operands of these types, all at once: a call may take many, and dead code may repeat it."""
+        """Pop operands of these types, all at once: a call may have many, and dead code may repeat it."""
         stack, top = self.stack, self.top
         at = len(stack) - len(types)
         if at < top.height:
@@ -165,11 +165,11 @@ class _Checker:
         if self.blocks:
             self.top = self.blocks[-1]
         else:
-            block.dead = False  # the end of the body is met by whoever leaves it
+            block.dead = False  # the caller handles the end of the body
         return block
 
     def die(self) -> None:
-        """Go on after an unconditional branch."""
+        """Mark the code after an unconditional branch as dead."""
         del self.stack[self.top.height :]
         self.top.dead = True
 
@@ -339,19 +339,19 @@ _SPECIAL: dict[int, Callable[[_Checker, int, object], None]] = {
 
 
 def validate_body(module: Module, functions: Sequence[FunctionType], type_: FunctionType, body: Body) -> int:
-    """Judge one body that is well-formed.
+    """Check one body that is well-formed.
 
     Args:
-        module: what it stands in.
+        module: the module of the body.
         functions: the types of all functions.
-        type_: its own type.
-        body: where it stands.
+        type_: the type of the body.
+        body: the location of the body.
 
     Returns:
-        The largest number of operands after any live instruction.
+        The maximum number of operands after any live instruction.
 
     Raises:
-        Invalid: it is not valid.
+        Invalid: the body is not valid.
 
     Spec: :rule:`wasm.module.language`.
     """

@@ -1,7 +1,7 @@
-"""Suspending a call inside of ``wait``, and going on with it in a later one.
+"""Suspending a call within ``wait``, and resuming it in a later call.
 
-The guest unwinds and winds its own stack; the host only says when. What runs meanwhile is *winding*: it has an
-allowance of its own and costs nothing.
+The guest unwinds and rewinds its own stack; the host only starts and stops this. The code that runs meanwhile is
+*winding*: it has a separate allowance and is not charged.
 
 ::
 
@@ -10,7 +10,7 @@ allowance of its own and costs nothing.
     UNWINDING    SUSPENDED                         none
     SUSPENDED                                      the call has ended
     WOUND        REWINDING                         none
-    REWINDING    RUNNING                           wait, which ends it
+    REWINDING    RUNNING                           wait, which ends this phase
 
 Spec: :rule:`wasm.wait.resume`, :rule:`wasm.wait.fuel`, :rule:`wasm.wait.protocol`.
 """
@@ -26,7 +26,7 @@ from gritstone.wasm.interface import WAIT_AREA
 __all__ = ["WINDING_UNITS", "Suspension"]
 
 WINDING_UNITS = 1 << 24
-_UNWINDING, _REWINDING = 1, 2  # what ``asyncify_get_state`` gives
+_UNWINDING, _REWINDING = 1, 2  # results of ``asyncify_get_state``
 
 
 class _Phase(enum.Enum):
@@ -38,7 +38,7 @@ class _Phase(enum.Enum):
 
 
 class Suspension:
-    """Know how far one call is with its winding.
+    """The winding state of one call.
 
     Attributes:
         is_granted: whether the guest may wait now.
@@ -47,10 +47,10 @@ class Suspension:
     __slots__ = ("_budget", "_left", "_phase", "is_granted")
 
     def __init__(self, budget: int) -> None:
-        """Begin with a call that runs and may not wait yet.
+        """Create the state of a call that runs and may not wait yet.
 
         Args:
-            budget: its units.
+            budget: the units of the call.
         """
         self.is_granted = False
         self._budget = budget
@@ -59,28 +59,28 @@ class Suspension:
 
     @property
     def is_winding(self) -> bool:
-        """Tell whether the guest unwinds or winds its stack."""
+        """Return whether the guest unwinds or rewinds its stack."""
         return self._phase is not _Phase.RUNNING
 
     @property
     def is_suspended(self) -> bool:
-        """Tell whether the call ended in ``wait``."""
+        """Return whether the call ended in ``wait``."""
         return self._phase is _Phase.SUSPENDED
 
     def run(self, instance: Instance, entry: str, *, resumes: bool) -> int:
-        """Run an entry to its end, or until it is suspended.
+        """Run an entry until it returns or is suspended.
 
         Args:
-            instance: whose.
-            entry: its name.
-            resumes: whether the instance holds a call that was suspended.
+            instance: the instance.
+            entry: the name of the entry.
+            resumes: whether the instance contains a suspended call.
 
         Returns:
-            What it returned; 0 if it was suspended.
+            The returned value; 0 if the call was suspended.
 
         Raises:
-            Rejected: it trapped, a misuse of ``wait`` among it (code ``failed:trap:wait``).
-            Exhausted: it has no fuel left.
+            Rejected: the call trapped; misuse of ``wait`` is also a trap (code ``failed:trap:wait``).
+            Exhausted: the call ran out of fuel.
 
         Spec: :rule:`wasm.wait.resume`, :rule:`wasm.wait.protocol`.
         """
@@ -109,7 +109,7 @@ class Suspension:
         return code
 
     def suspend(self, instance: Instance) -> int:
-        """Begin to unwind: ``wait``, once it is charged and granted.
+        """Start to unwind the stack, after ``wait`` was charged and granted.
 
         Spec: :rule:`wasm.wait.fuel`.
         """
@@ -120,10 +120,10 @@ class Suspension:
         return 0
 
     def resume(self, instance: Instance, name: str) -> int:
-        """Serve a host call while the guest winds: the ``wait`` that it stopped in, and no other.
+        """Serve a host call while the guest winds; only the ``wait`` that it was suspended in is allowed.
 
         Raises:
-            Rejected: it is another one, or the guest is not as far (code ``failed:trap:wait``).
+            Rejected: it is another call, or the guest is in another phase (code ``failed:trap:wait``).
 
         Spec: :rule:`wasm.wait.protocol`.
         """
@@ -138,7 +138,7 @@ class Suspension:
 
 
 def _call(instance: Instance, export: str, *arguments: int) -> int | None:
-    """Call an export with an allowance of its own."""
+    """Call an export with a separate allowance."""
     instance.fuel = WINDING_UNITS
     try:
         return instance.run(export, *arguments)
@@ -147,7 +147,7 @@ def _call(instance: Instance, export: str, *arguments: int) -> int | None:
 
 
 def _spent(refusal: Exhausted) -> Refusal:
-    """Say what it is to have no fuel left while winding; whatever else ran out is what it always is."""
+    """Return the refusal for running out of fuel while winding; other refusals are unchanged."""
     return trap("wait") if refusal.code == "exhausted:fuel" else refusal
 
 

@@ -1,4 +1,4 @@
-"""Weights of objects: how long they are, in a measure that is the same in both formats.
+"""Weights of objects: a measure of their length that is the same in both formats.
 
 Spec: :rule:`wasm.fuel.host-call`.
 """
@@ -17,22 +17,22 @@ _MAILBOX_ENTRY, _TREE_ENTRY, _HEADER = 72, 40, 8
 
 
 def headers_weight(headers: Mapping[str, str]) -> int:
-    """Weigh headers."""
+    """Return the weight of headers."""
     return sum(len(key.encode()) + len(value.encode()) + _HEADER for key, value in headers.items())
 
 
 def tree_weight(names: Iterable[str]) -> int:
-    """Weigh a tree with entries of these names; the empty one weighs nothing."""
+    """Return the weight of a tree with entries of these names; the empty tree has weight 0."""
     return sum(len(name.encode()) + _TREE_ENTRY for name in names)
 
 
 def mailbox_weight(count: int) -> int:
-    """Weigh a mailbox with so many entries; the empty one weighs nothing."""
+    """Return the weight of a mailbox with ``count`` entries; the empty mailbox has weight 0."""
     return _MAILBOX_ENTRY * count
 
 
 def weight(value: Object | None) -> int:
-    """Weigh an object; None is a tombstone, which weighs nothing beyond a blob's own."""
+    """Return the weight of an object; a tombstone (None) weighs as much as an empty blob without headers."""
     match value:
         case None:
             return _BLOB
@@ -49,7 +49,7 @@ def weight(value: Object | None) -> int:
 
 
 def placed_weights(levels: Sequence[Mapping[str, ObjectId]], path: Sequence[str], *, is_removed: bool) -> list[int]:
-    """Weigh the trees that are made where something is put at a path, or removed from it."""
+    """Return the weights of the trees that are made when an entry at a path is set or removed."""
     made = []
     is_gone = is_removed
     for name, entries in zip(reversed(path), reversed(levels), strict=True):
