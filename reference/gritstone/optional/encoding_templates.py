@@ -35,8 +35,8 @@ _MARKS = sorted(sha256(b"mark %d" % number).digest() for number in range(2 * _MO
 
 _Ids: TypeAlias = tuple[Any, ...]
 _Template: TypeAlias = tuple[bytes, Callable[[_Ids], _Ids] | None, int]
-"""A template for the ids; what picks those of its places, if they are not all of them as they come; and the length of
-the whole."""
+"""A template for the ids; a function that selects the ids of its places, or None for all of them in order; and the
+total length."""
 
 
 class EncodingTemplates:

@@ -48,7 +48,7 @@ _PAGES_A_MB = 16
 _HOST_NODES = ("state", "module", "memory", "creator")  # the entries that are added to a step after a call
 
 _Answer: TypeAlias = tuple[str, ObjectId | None]
-"""What was answered, and the id of it."""
+"""The operation and the id of an answer."""
 
 
 class _Process:
@@ -230,7 +230,7 @@ class _Turn:
             Missing: the process did not answer (code ``host``); it is ended.
         """
         process = self._process
-        assert process is not None, "nothing is said when the turn is over"
+        assert process is not None, "the turn has not ended"
         try:
             answer = yield from self._serve(process.channel, head, body, answers)
         except BaseException as error:  # after any failure the state of the process is unknown, so it is not used again

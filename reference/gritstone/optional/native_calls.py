@@ -44,7 +44,7 @@ _export_get = _direct(
 _WORDS = 4  # 32-bit words in the slot of one parameter or result
 _ENTER = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 _ROOM = [ctypes.c_uint32 * (_WORDS * max(count, 1)) for count in range(7)]
-"""The room of so many parameters, or of one result."""
+"""The buffer types for parameters or one result, by their number."""
 
 
 def find_export(store: wasmtime.Store, instance: wasmtime.Instance, name: bytes) -> Any:

@@ -53,10 +53,10 @@ _PRESENT, _SWAPPED, _OF_FILE = 63, 62, 61
 _FAILED = ctypes.c_void_p(-1).value
 
 Key: TypeAlias = tuple[object, ObjectId, int]
-"""Whose objects they are, the tree of the pages, and how many pages the memory has."""
+"""The owner of the objects, the id of the tree of pages, and the number of pages of the memory."""
 
 PageChange: TypeAlias = tuple[ObjectId | None, bytes]
-"""The id and the bytes of a page that was written; without an id, a page that is all zero."""
+"""The id and the bytes of a written page; the id is None for a page that is all zero."""
 
 
 class _File:

@@ -118,7 +118,7 @@ class Worker:
         workspace = Workspace(self._read())
         position = load_position(workspace, read_id(head["last"]), read_id(head["actor"]))
         result = self._drive(code.query(Question(workspace, position, head["name"], args)))
-        assert not isinstance(result, Draft), "queries have none"
+        assert not isinstance(result, Draft), "queries return no draft"
         return _made("made", result, workspace)
 
     def _drive(self, play: Generator[Request, Any, ObjectId | Draft | None]) -> ObjectId | Draft | None:
@@ -131,7 +131,7 @@ class Worker:
             except StopIteration as stop:
                 result: ObjectId | Draft | None = stop.value
                 return result
-            assert isinstance(request, Ask), "guests ask for nothing else"
+            assert isinstance(request, Ask), "guests make no other requests"
             self._channel.send({"op": "ask", "actor": request.actor.hex(), "name": request.name}, request.args)
             head, _ = self._channel.receive()
             answer, error = None, None

@@ -32,7 +32,7 @@ from gritstone.wit.workspace import Workspace
 __all__ = ["OPEN", "audit", "keeps_wasm", "stays_guest"]
 
 OPEN = frozenset(("manifest", "peers"))
-"""Entries of ``wasm`` that an update may change."""
+"""The entries of ``wasm`` that an update may change."""
 
 _SENDS = (None, "reply", "any")
 _SPAWNS = (None, "wasm", "any")

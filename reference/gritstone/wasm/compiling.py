@@ -26,10 +26,10 @@ from gritstone.wasm.binary import Body
 __all__ = ["STACK_BYTES", "TICK_MS", "Ticker", "is_costly", "make_engine"]
 
 STACK_BYTES = 2 << 20
-"""How much of the native stack guests may use: 65,536 units take less. With much more the engine ends the process."""
+"""The native stack of guests: 65,536 units use less. With a much larger stack the engine ends the process."""
 
 TICK_MS = 10
-"""How exactly the time of a run is measured."""
+"""The resolution of the time of a run."""
 
 _ONE_PASS = 2  # the number of the one-pass compiler
 _MOST_COST = 160_000  # about a second of the optimising compiler

@@ -260,7 +260,7 @@ class Manifest:
 
 
 DEFAULT_MANIFEST = Manifest()
-"""What holds where there is no manifest."""
+"""The manifest of a core without one."""
 
 
 def read_manifest(value: Object | None, names: Grammar) -> Manifest:

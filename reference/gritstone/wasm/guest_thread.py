@@ -29,7 +29,7 @@ _STARTING = threading.Lock()  # the stack size is a setting for all threads that
 _STACK_BYTES = 8 << 20  # stack of a thread; four times what a guest may use of it
 
 Ask: TypeAlias = Callable[[ObjectId, str, bytes], ObjectId | None]
-"""Ask another actor a query; a refusal is raised."""
+"""A function that queries another actor; a refusal is raised."""
 
 
 class _Abandoned(BaseException):

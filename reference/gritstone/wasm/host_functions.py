@@ -309,7 +309,7 @@ class GuestCall:
         self._in_scope(root, child, none=(0, 1), free=(1,))
         tree = None if root == ZERO_ID else self._look(root, Kind.TREE)
         self._edge(child, *_CONTENT)
-        assert tree is None or isinstance(tree, Tree), "nothing else was let through"
+        assert tree is None or isinstance(tree, Tree), "the kind was checked"
         levels, is_there = self._walk(tree, path)
         read = sum(tree_weight(entries) for entries in levels)
         if child == ZERO_ID and not is_there:
@@ -470,7 +470,7 @@ _PLANS: Mapping[str, tuple[Callable[..., int | None], tuple[tuple[int, int | Non
         }
     )
 )
-"""What a call of each function takes: its method and ranges, its base, if it needs no grant, if its result is long."""
+"""By function: its method, its ranges, its base units, whether it needs no grant, whether its result is an i64."""
 
 
 def _charge(instance: Instance, size: int) -> None:

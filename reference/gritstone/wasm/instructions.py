@@ -49,10 +49,10 @@ BR, BR_IF, BR_TABLE, RETURN, CALL, CALL_INDIRECT = 0x0C, 0x0D, 0x0E, 0x0F, 0x10,
 MEMORY_GROW, MEMORY_INIT, MEMORY_COPY, MEMORY_FILL = 0x40, 0xFC08, 0xFC0A, 0xFC0B
 BULK: Final = frozenset({MEMORY_INIT, MEMORY_COPY, MEMORY_FILL})
 SIZED: Final = BULK | {MEMORY_GROW}
-"""Instructions that are charged by a size, which is checked in front of them."""
+"""Instructions that are charged by a size; the charge is made before them."""
 
 SEGMENT_ENDS: Final = frozenset({LOOP, IF, ELSE, END, BR, BR_IF, BR_TABLE, RETURN, UNREACHABLE})
-"""Instructions that end a segment: what follows them is charged on its own."""
+"""Instructions that end a segment: the code after them is charged separately."""
 
 _PREFIX = 0xFC
 _EMPTY_BLOCK = 0x40
@@ -141,7 +141,7 @@ _PLAIN_ROWS = (
     (0xFC04, 0xFC05, "f", "l"),
     (0xFC06, 0xFC07, "d", "l"),
 )
-"""Instructions without immediates: first and last opcode, what they take, what they give."""
+"""Instructions without immediates: first and last opcode, operands, results."""
 
 _ACCESS_ROWS = (
     (0x28, "i", "i", "2"),
@@ -157,7 +157,7 @@ _ACCESS_ROWS = (
     (0x3A, "ii", "", "01"),
     (0x3C, "il", "", "012"),
 )
-"""Loads and stores: first opcode, what they take, what they give, the largest alignments of those that follow."""
+"""Loads and stores: first opcode, operands, results, and the maximum alignments of consecutive opcodes."""
 
 _OTHER_ROWS = (
     (0x3F, "", "i", Immediate.ZERO),
@@ -180,7 +180,7 @@ _SPECIAL_ROWS = (
     (Immediate.INDIRECT, (CALL_INDIRECT,)),
     (Immediate.TYPES, (0x1C,)),  # typed select
 )
-"""Instructions whose operands depend on where they stand."""
+"""Instructions whose operands depend on their context."""
 
 
 def _build() -> Mapping[int, InstructionShape]:
@@ -213,15 +213,15 @@ COSTS: Mapping[int, int] = MappingProxyType(
     | dict.fromkeys((CALL_INDIRECT, *range(0x6D, 0x71), *range(0x7F, 0x83), 0x91, 0x95, 0x9F, 0xA3), 8)
     | dict.fromkeys((MEMORY_GROW, *BULK), 64)
 )
-"""The units of fuel of each instruction, by opcode; those of sizes come on top."""
+"""The units of fuel of each instruction, by opcode; charges by a size are added."""
 
 NAN_RESULTS: Mapping[int, int] = MappingProxyType(
     dict.fromkeys((*range(0x8D, 0x98), 0xB6), F32) | dict.fromkeys((*range(0x9B, 0xA6), 0xBB), F64)
 )
-"""The type of the result of each instruction that may make a NaN, by opcode: not ``abs``, ``neg``, ``copysign``."""
+"""The type of the result of each instruction that may be a NaN, by opcode; without ``abs``, ``neg``, ``copysign``."""
 
 Instruction: TypeAlias = tuple[int, int, object]
-"""Where an instruction begins, its opcode, and its immediate: a number, a tuple of labels or types, or None."""
+"""The offset of an instruction, its opcode, and its immediate: a number, a tuple of labels or types, or None."""
 
 
 def read_expression(reader: Reader) -> list[Instruction]:

@@ -32,16 +32,16 @@ __all__ = [
 ]
 
 MODULE = "grit"
-"""The one module that imports come from."""
+"""The only module that guests may import from."""
 
 ENTRIES = ("wit", "wit_query", "wit_update")
-"""The entries, each named as its node."""
+"""The entries, each with the name of its node."""
 
 INITIALIZE = "_initialize"
-"""What new instances run first, if it is exported."""
+"""The export that a new instance runs first, if it exists."""
 
 RESERVED = "grit:"
-"""What no exported name begins with."""
+"""The reserved prefix of exported names."""
 
 
 def _function(parameters: int, *results: int) -> FunctionType:
@@ -87,10 +87,10 @@ WAITING: Mapping[str, FunctionType] = MappingProxyType(
         "asyncify_get_state": FunctionType((), (I32,)),
     }
 )
-"""What a module exports that imports ``wait``."""
+"""The required exports of a module that imports ``wait``."""
 
 WAIT_AREA = "grit_wait_area"
-"""The constant i32 that such a module exports, too."""
+"""The constant i32 that such a module must also export."""
 
 ABSENT, KIND, INVALID, UNKNOWN, LIMIT, FAILED, ERASED = -1, -2, -3, -4, -5, -6, -7
 """The errors."""
@@ -100,7 +100,7 @@ _BASES: Mapping[str, int] = MappingProxyType(
     dict.fromkeys(("blob", "place", "mail", "message", "step"), 1_000) | {"query": 10_000}
 )
 GRANTS = frozenset(("random", "clock", "attempt", "query", "wait"))
-"""Functions that the manifest grants."""
+"""The functions that require a grant of the manifest."""
 
 
 def _ranges(inputs: str, outputs: str = "") -> tuple[tuple[int, int | None, bool], ...]:
@@ -138,7 +138,7 @@ RANGES: Mapping[str, tuple[tuple[int, int | None, bool], ...]] = MappingProxyTyp
         "wait": (),
     }
 )
-"""The ranges of each function: where its pointer and its length stand among the parameters, and if it is read."""
+"""The ranges of each function: the positions of pointer and length in the parameters, and whether it is read."""
 
 
 def base_units(name: str) -> int:

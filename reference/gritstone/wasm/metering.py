@@ -46,7 +46,7 @@ from gritstone.wasm.reader import F32, F64, I32, Reader, signed, unsigned
 __all__ = ["DEPTH", "FUEL", "GLOBAL", "MEMORY", "STACK_UNITS", "meter_module"]
 
 FUEL, DEPTH, MEMORY, GLOBAL = "grit:fuel", "grit:depth", "grit:memory", "grit:g"
-"""The names of what a metered module exports more; a mutable global is ``grit:g`` and its index."""
+"""The names of the additional exports of a metered module; a mutable global is ``grit:g`` and its index."""
 
 STACK_UNITS = 65_536
 _FRAME = 8  # units of stack of any frame
@@ -177,7 +177,7 @@ def _exports(module: Module, counters: _Counters) -> Iterator[bytes]:
 
 _NOWHERE = -1
 _Live = tuple[int, int, int, int]
-"""A live instruction: its opcode, where it begins and ends, in how many constructs it stands."""
+"""A live instruction: its opcode, its start and end, and the number of enclosing constructs."""
 
 
 def _meter_body(

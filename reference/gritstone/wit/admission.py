@@ -39,7 +39,7 @@ _MANY = 16  # minimum entries of an outbox for which finding all changed ones at
 _MESSAGE_RANK = -Kind.MESSAGE.value
 
 Sent: TypeAlias = list[tuple[ObjectId, ObjectId | None]]
-"""Receivers with the new tip of their channel; None where it was withdrawn."""
+"""Receivers with the new tip of their channel; None if it was withdrawn."""
 
 
 class Admitted:

@@ -20,7 +20,7 @@ Json: TypeAlias = Any
 """Null, booleans, integers, texts, lists, and dictionaries with texts as keys."""
 
 MAX_DEPTH = 64
-"""How deep lists and dictionaries may be nested in a wut."""
+"""The maximum nesting depth of lists and dictionaries in a wut."""
 
 _MAX_INTEGER = 2**53 - 1
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}

@@ -18,7 +18,7 @@ from gritstone.wit.bounded_cache import BoundedCache
 __all__ = ["MOST_LISTED", "Load", "Roots", "is_legal_change", "load_message", "new_roots", "root_of", "unread"]
 
 MOST_LISTED = 4_096
-"""How many unread messages an operation lists."""
+"""The maximum number of unread messages that an operation lists."""
 
 _KEPT_BYTES = 8 << 20  # in each generation
 _ROOT_BYTES = 250  # the approximate size of two ids and their place in a dictionary

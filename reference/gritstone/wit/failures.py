@@ -25,7 +25,7 @@ FAILURES: Mapping[str, type[Refusal]] = MappingProxyType(
         "exhausted": Exhausted,
     }
 )
-"""The class of a failure, and the class of refusal that it is sent with."""
+"""The class of refusal by the class of a failure."""
 
 
 def failure(

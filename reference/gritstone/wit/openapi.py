@@ -14,7 +14,7 @@ from gritstone.wit.wut import read_wut
 __all__ = ["openapi"]
 
 _DEEPER = 4
-"""Levels by which a schema lies deeper in the document than in the wut."""
+"""The additional nesting depth of a schema in the document, compared with the wut."""
 
 
 def openapi(actor: ObjectId, wut: bytes) -> bytes:

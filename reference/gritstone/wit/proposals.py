@@ -31,7 +31,7 @@ class MessageKind(enum.Enum):
 _BY_TYPE = {"update": MessageKind.UPDATE, "cleanup": MessageKind.CLEANUP}
 
 Covered: TypeAlias = tuple[tuple[ObjectId, tuple[ObjectId, ...]], ...]
-"""Senders, ascending, each with what is covered of its channel, oldest first."""
+"""Senders, ascending, each with the covered messages of its channel, oldest first."""
 
 
 class Proposal:

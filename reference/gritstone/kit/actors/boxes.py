@@ -13,7 +13,7 @@ from gritstone.wit.workspace import Workspace
 __all__ = ["Content", "Inbox", "InboxMessage", "Outbox", "OutboxMessage"]
 
 Content = Value | ObjectId
-"""What a message may carry: a value, or the id of a blob or tree."""
+"""The content of a message: a value, or the id of a blob or tree."""
 
 
 class InboxMessage:

@@ -53,7 +53,7 @@ class Bridge:
             while True:
                 event = yield Await(self._next(coroutine))
                 if event is None:
-                    assert self._task is not None, "something has happened to it"
+                    assert self._task is not None, "the task has started"
                     return self._task.result()  # type: ignore[no-any-return] # a task of this coroutine
                 request, reply = event
                 try:

@@ -12,7 +12,7 @@ from gritstone.kit.actors.values import Core, Value
 __all__ = ["AskActor", "MessageContext", "QueryContext"]
 
 AskActor = Callable[[ObjectId, str, bytes], Awaitable[Value | None]]
-"""Ask another actor a query, by its id, with arguments."""
+"""A function that queries an actor: its id, the name of the query, and the arguments."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class _Package:
 
     def _source(self, workspace: Workspace, name: str) -> tuple[str, bytes] | None:
         tree = workspace.tree(self._tree_id)
-        assert tree is not None, "it was one when it was opened"
+        assert tree is not None, "the path was a tree when it was opened"
         *way, last = name.split(".")
         for path in ((*way, f"{last}.py"), (*way, last, "__init__.py")):
             target = find(workspace, tree.entries, path)

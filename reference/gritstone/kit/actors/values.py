@@ -225,7 +225,7 @@ class Core(TreeObject):
 
 
 Value = BlobObject | TreeObject
-"""What a core consists of."""
+"""A node of a core."""
 
 
 def open_value(workspace: Workspace, object_id: ObjectId) -> Value:

@@ -34,7 +34,7 @@ from gritstone.wit.workspace import Workspace
 __all__ = ["Unread", "load_actor", "save_actor"]
 
 Unread: TypeAlias = tuple[bytes, Mapping[str, str]]
-"""The content and the headers of a message that was not read."""
+"""The content and the headers of an unread message."""
 
 _RULE = "wasm.image.equal"
 _SIGNATURE = ".sig"
@@ -65,7 +65,7 @@ def save_actor(
 def _mail(sandbox: Sandbox, actor: ObjectId, unread: tuple[Unread, ...]) -> Iterator[list[str]]:
     """Set a reference to the unread messages of an actor for the duration of the export."""
     place = sandbox.place(actor)
-    assert place is not None, "it is here"
+    assert place is not None, "the actor is in the store"
     workspace = sandbox.workspace()
     tip = position_of(workspace, place).inbox.get(sandbox.agent)
     for content, headers in unread:

@@ -176,7 +176,7 @@ KINDS: Mapping[int, Callable[[_Altering], _Result | None]] = MappingProxyType(
         0x0E: _previous_skipped,
     }
 )
-"""What makes the result of each kind; None from it: there is nothing to alter."""
+"""The function for each kind; it returns None if there is nothing to alter."""
 
 
 def _nothing(kind: int) -> Refusal:

@@ -20,7 +20,7 @@ from gritstone.wit.paths import ALPHABETS, Path, read_path, read_text
 __all__ = ["OPERANDS", "Op", "read_program"]
 
 Op: TypeAlias = tuple[str, tuple[Any, ...]]
-"""The letter of an operation, and its operands as they are read; a ``ref`` is its byte."""
+"""The letter of an operation, and its decoded operands; a ``ref`` stays a byte."""
 
 _MOST_KEPT_BYTES = 512
 
@@ -80,7 +80,7 @@ OPERANDS: Mapping[str, tuple[_Read, ...]] = MappingProxyType(
         "X": (_u8,),
     }
 )
-"""What follows the byte of each operation."""
+"""The operands of each operation, by its letter."""
 
 
 def read_program(data: bytes, format_name: str) -> tuple[Op, ...]:
