@@ -52,6 +52,11 @@ class History:
             return not self.is_whole
         return chain.cut or f"moved/{actor.hex()}" in self.references
 
+    def is_cut(self, actor: bytes) -> bool:
+        """Return whether an actor has a chain that is cut."""
+        chain = self.chains.get(actor)
+        return chain is not None and chain.cut
+
     def actors(self) -> list[Chain]:
         """Return the chains of all actors but the agent."""
         return [chain for actor, chain in self.chains.items() if actor != self.agent]

@@ -100,8 +100,7 @@ def _of_count(
     )
     if len(receipts) < 2 or elsewhere or _was_healed(history, matches, actor):
         return
-    chain = history.chains.get(actor)
-    if history.is_open(sender) or (chain is not None and chain.cut):
+    if history.is_open(sender) or history.is_cut(actor):
         history.unverified.append(f"{place.path}: why there are {len(receipts)} receipts is not known in full")
     else:
         yield Finding("receipt", place, f"there are {len(receipts)} receipts for the message")

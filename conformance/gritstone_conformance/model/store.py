@@ -288,5 +288,3 @@ class Store:
         for name, target in references.items():
             if self.references.get(name, target) != target:
                 yield rejected("grit.bundle.import-atomic", f"{name} has another target", "conflict")
-        if len(self.references.keys() | references.keys()) > self.limits.refs:
-            yield exhausted("grit.ref.limit", "too many references")
