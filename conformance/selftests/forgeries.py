@@ -121,6 +121,12 @@ def wrong_merge(scribe: Scribe, a: bytes, b: bytes) -> None:
     scribe.act(a, reads={scribe.agent: message})
 
 
+def swallowed(scribe: Scribe, a: bytes, b: bytes) -> None:
+    """A message that fails is read by a step that changes nothing else, which only an update may get."""
+    message = scribe.inject(a, program(scribe, programs.fail()))
+    scribe.act(a, reads={scribe.agent: message})
+
+
 def rewound_outbox(scribe: Scribe, a: bytes, b: bytes) -> None:
     one = scribe.inject(b, program(scribe), "one")
     scribe.inject(b, program(scribe), "two")
@@ -192,6 +198,7 @@ FORGED: dict[str, tuple[Callable[[Scribe, bytes, bytes], None], str]] = {
     "crowd": (crowd, "crowd"),
     "wrong-core": (wrong_core, "recompute"),
     "wrong-merge": (wrong_merge, "recompute"),
+    "swallowed": (swallowed, "recompute"),
     "rewound-outbox": (rewound_outbox, "outbox"),
     "no-wit": (no_wit, "no-wit"),
     "thawed": (thawed, "thawed"),

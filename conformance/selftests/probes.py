@@ -35,6 +35,7 @@ SELFTESTS: Final = {
         "test_model_wit.py",
     ),
     "model/pieces": ("test_odd_answers.py::test_an_export_without_end_is_given_up",),
+    "model/recompute": ("test_history.py::test_a_forged_history_is_named",),
     "model/wasm": (
         *("test_model_wasm_checks.py", "test_model_wasm_parts.py", "test_model_wasm_engine.py", "test_history_wasm.py"),
         "test_wasm_twins.py::test_each_twin_has_its_defect_alone",
