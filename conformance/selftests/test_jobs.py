@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +146,10 @@ def test_a_child_that_ends_early_leaves_its_parts_to_nobody() -> None:
     with started("raise SystemExit(2)") as one, started("raise SystemExit(2)") as two:
         relay([one, two], Heard(), parts)
         assert (one.wait(), two.wait()) == (2, 2)
+        for child in (one, two):
+            assert child.stdin is not None
+            with suppress(BrokenPipeError):  # a part may still be in the buffer
+                child.stdin.close()
 
 
 def test_a_part_is_read_as_it_was_ordered() -> None:
