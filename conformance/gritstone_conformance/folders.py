@@ -179,4 +179,4 @@ def _directories(folder: str) -> list[str]:
 
 def _take_rights(folder: str) -> None:
     with contextlib.suppress(OSError):
-        os.chmod(folder, 0o700)  # a directory, no link: whoever calls has looked
+        os.chmod(folder, 0o700)  # a directory, not a link: the caller has checked

@@ -72,7 +72,7 @@ def _fits(ref: str, document: Json) -> bool | None:
 
 
 def _deepest(errors: Any) -> Any:
-    """Return the most telling error: of alternatives that all failed, the one that went furthest."""
+    """Return the most informative error: of alternatives that all failed, the one that went furthest."""
     found = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
     if not found:
         return None

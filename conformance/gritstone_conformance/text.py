@@ -69,11 +69,11 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 
 
 def unfolded(words: str, most: int = 12) -> list[str]:
-    r"""Return what is said of a broken process, with its last lines on standard error each on a line of its own.
+    r"""Return the description of a broken process, with its last lines on standard error each on a line of its own.
 
     Args:
         words: printable, with the lines of standard error behind ``stderr:``, if any, and ``\n`` for their ends.
-        most: lines of standard error that are kept; the last ones tell most.
+        most: lines of standard error that are kept; the last ones are the most informative.
     """
     head, mark, log = words.partition("stderr: ")
     lines = [line for line in log.split("\\n") if line.strip()]

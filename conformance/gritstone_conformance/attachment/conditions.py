@@ -21,7 +21,7 @@ __all__ = ["CONDITIONS", "Condition", "Missing", "with_hash_seed"]
 
 _PAD_BYTES: Final = 65_536
 _HASH_SEEDS: Final = ("PYTHONHASHSEED", "PERL_HASH_SEED")
-"""Variables that fix a seed; other languages seed each process anew, or have no seed."""
+"""Variables that fix a seed; other languages draw a new seed for each process, or have no seed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A socket to an implementation that somebody else started: the same bytes, no process to start or kill.
+"""A socket to an implementation that the suite did not start: the same bytes, no process to start or kill.
 
 A new connection takes the place of a restart.
 """

@@ -1,10 +1,10 @@
 """The talk with one process or connection, from its first request to its end.
 
-Decides which line answers which request and whether it came in time; what silence means is decided in ``liveness``,
+Decides which line answers which request and whether it was in time; the meaning of silence is decided in ``liveness``,
 what a line may hold in ``protocol``.
 
 - The clock of a request starts when it becomes the oldest unanswered one; only that one can be late or hang.
-- ``late``: the reply came after the deadline and within the grace. It is a fault, and the talk goes on.
+- ``late``: the reply arrived after the deadline and within the grace. It is a fault, and the conversation continues.
 - Every other fault ends the process and the talk. The guilty request is the oldest unanswered one.
 """
 
@@ -128,7 +128,7 @@ class Conversation:
 
     @property
     def log_bytes(self) -> int:
-        """How many bytes came over standard error."""
+        """Return how many bytes were received over standard error."""
         return self._stream.log.total
 
     def log(self) -> bytes:
@@ -149,7 +149,7 @@ class Conversation:
             stream.wait(0)
         if stream.lines:
             if not self._answered:
-                parse_reply(stream.lines[0], first=True)  # a banner is told from a reply that nobody asked for
+                parse_reply(stream.lines[0], first=True)  # distinguishes a banner from an unexpected reply
             raise ProtocolFault("harness.reply.one", f"nobody asked for {printable(stream.lines[0])}")
         self._turn = time.monotonic()
         self._liveness.watch_memory(self._turn)
@@ -265,7 +265,7 @@ class Conversation:
         return ProtocolFault("harness.frame.limit", f"a line of {size} bytes or more, allowed are {self.frame_bytes}")
 
     def _wrong_seq(self, got: int, due: int, line: bytes) -> NoReturn:
-        """Tell a line too many (all replies that are due come as well) from a reply with a wrong number."""
+        """Distinguish a line too many (all due replies are received as well) from a reply with a wrong number."""
         is_due_later = any(got == seq for _, _, seq in self._unanswered)
         if not is_due_later and self._liveness.lines_come(len(self._unanswered)):
             what = "a request was answered twice" if got in self._answered else "nobody asked"

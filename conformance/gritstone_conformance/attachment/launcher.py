@@ -39,7 +39,7 @@ class Launcher:
         """Start or connect, and say hello.
 
         Raises:
-            UsageError: the command cannot be started, nobody listens at the address.
+            UsageError: the command cannot be started, or nothing listens at the address.
             SubjectFault: hello failed, twice.
         """
         return Subject(self.opener, self.terms)

@@ -1,4 +1,4 @@
-"""What all processes of one run have in common, whoever started them: numbers, deadlines, faults, the trace."""
+"""The state that all processes of one run share: numbers, deadlines, faults, the trace."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Lineage:
         pace: the deadlines.
         trace: where lines are traced to, or None.
         hello: the first answer to hello in the run, or None before it.
-        log_bytes: how many bytes came over standard error of all of them that have ended.
+        log_bytes: how many bytes were received over standard error of all of them that have ended.
         strays: faults of :rule:`harness.process.group`: they break no case in which they come to light.
         deaths: how many processes ended by SIGKILL, of their own or of the suite's.
     """

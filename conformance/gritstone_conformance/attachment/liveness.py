@@ -8,7 +8,7 @@ cause                  when
 ``hung:blocked``       no reply within the grace, else; or it has closed its input and does not end
 ``dead:exit-<code>``   the process ended, or closed its output and then ended
 ``dead:signal-<N>``    a signal ended the process
-``dead:closed``        the output was closed, the process (or whoever holds the socket) lives on
+``dead:closed``        the output was closed, but the process (or the holder of the socket) still runs
 ``memory``             the process tree grew over ``max_rss_bytes``
 =====================  ===================================================================================
 
@@ -58,10 +58,10 @@ class Channel(Protocol):
         """Return the living processes that it started and that left its group."""
 
     def wait_exit(self, seconds: float) -> bool:
-        """Wait for the end of the process; returns whether it came."""
+        """Wait for the end of the process; returns whether it ended."""
 
     def end_input(self) -> None:
-        """Let the other side read the end of its input."""
+        """Close the input, so that the other side reads its end."""
 
     def kill(self) -> str:
         """End it now; returns how it ended."""
@@ -191,7 +191,7 @@ class Liveness:
             first: nothing was answered before.
 
         Raises:
-            ProtocolFault: a reply came once provoked.
+            ProtocolFault: a reply was sent only after another request.
         """
         self._stream.send(ping)
         when = "another request came"

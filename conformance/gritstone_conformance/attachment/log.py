@@ -33,7 +33,7 @@ class LogTail:
             del self._kept[:-_KEPT_BYTES]
 
     def read(self) -> bytes:
-        """Return what is kept, as it came; at most 64 KiB."""
+        """Return what is kept, as received; at most 64 KiB."""
         return bytes(self._kept[-_KEPT_BYTES:])
 
     def words(self) -> str:

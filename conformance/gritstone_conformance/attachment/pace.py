@@ -2,7 +2,7 @@
 
 The table of deadlines is in ``terms``. While a failure is being shrunk the suite may be *hasty*: an operation that hung
 once is then given twenty times the slowest good reply it ever needed, at least a quarter of a second, instead of its
-whole deadline. What is found in haste is confirmed at the full deadline by whoever asked for the haste.
+whole deadline. A finding under a shortened deadline is confirmed at the full deadline by the caller that shortened it.
 """
 
 from __future__ import annotations

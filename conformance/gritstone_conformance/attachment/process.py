@@ -1,6 +1,6 @@
 """One child process: started in a group of its own, ended with everything it started.
 
-Decides how a command is started and stopped; who asks it what, and when it has had its time, is decided in
+Decides how a command is started and stopped; its requests and deadlines are decided in
 ``conversation``. The child inherits environment and working directory. Its pipes are non-blocking on the suite's side.
 
 Invariant: the leader is not reaped before its group was killed, so its number cannot belong to another process by then.
@@ -41,7 +41,7 @@ class Command:
     Attributes:
         argv: program and arguments.
         cwd: working directory; None: the suite's own.
-        env: variables that are set beside those of the suite.
+        env: variables that are set in addition to those of the suite.
         umask: the mask of new files; -1: the suite's own.
     """
 
@@ -157,7 +157,7 @@ class Process:
         return procfs.outside_group(self.pid, self._mark, self._before)
 
     def strike(self) -> None:
-        """SIGKILL the group and leave the rest to whoever reads from it; for another thread."""
+        """SIGKILL the group and leave the rest to the reader of its output; for another thread."""
         if self._last_resort.alive:
             _kill_group(self.pid)
 

@@ -121,7 +121,7 @@ def reset_peak_rss(pid: int) -> bool:
 def busy_seconds(pid: int) -> float | None:
     """Return the seconds for which its threads ran or waited for a processor, or None where it cannot be read.
 
-    Waiting counts where the kernel tells it: on a busy machine a process that never rests gets little of the processor.
+    Waiting counts where the kernel reports it: on a busy machine a busy process gets little of the processor.
     """
     busy = None
     for member in _tree(pid):

@@ -1,4 +1,4 @@
-"""Sequence numbers: opaque, so that a request tells nothing about the case it belongs to.
+"""Sequence numbers: opaque, so that a request reveals nothing about the case it belongs to.
 
 The number of request ``n`` under seed ``s`` is the first 13 hexadecimal digits (52 bits) of SHA-256 of the text
 ``s:n``, read as an integer; it always fits the 53 bits that every JSON reader keeps exactly. The requests of process

@@ -2,7 +2,7 @@
 
 One ``poll`` waits at once for replies, for room to write, for the log and for the end of the process, so a process that
 stops reading cannot stall a write, and a chatty one cannot fill its log pipe, while the suite waits for a reply.
-Between requests nobody needs to wait for anything.
+No thread waits for anything between requests.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLL
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """The suite's ends of a channel: file descriptors that somebody else owns and closes.
+    """The suite's ends of a channel: file descriptors that the caller owns and closes.
 
     Attributes:
         read: replies come from here.

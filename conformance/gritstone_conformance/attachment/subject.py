@@ -74,7 +74,7 @@ class Subject:
 
     @property
     def log_bytes(self) -> int:
-        """How many bytes came over standard error, in this process and all related ones that have ended."""
+        """Return the bytes received over standard error, in this process and all related ones that have ended."""
         self._note_end()
         return self._lineage.log_bytes
 
@@ -194,7 +194,7 @@ class Subject:
         self.kill()
 
     def end_input(self) -> SubjectFault | None:
-        """Let the process meet the end of its input instead of bye; returns what is wrong with how it ends.
+        """Close the input of the process instead of sending bye; returns what is wrong with how it ends.
 
         Spec: :rule:`harness.process.ends`.
         """
@@ -259,7 +259,7 @@ class Subject:
         return conversation
 
     def _begin(self) -> Hello:
-        """Start and say hello, a second time if it fails; raises the first SubjectFault, which tells most."""
+        """Start and say hello, a second time if it fails; raises the first SubjectFault, the most informative one."""
         first: SubjectFault | None = None
         while True:
             try:

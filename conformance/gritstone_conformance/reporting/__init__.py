@@ -1,1 +1,1 @@
-"""What a run leaves behind: the sealed report, and what people are told from its lines alone."""
+"""What a run leaves behind: the sealed report, and what is printed from its lines alone."""

@@ -1,4 +1,4 @@
-"""Comparisons: sealed JSON lines about several runs, beside the report that each run has of its own.
+"""Comparisons: sealed JSON lines about several runs, next to the report of each run.
 
 A comparison claims nothing: what conforms stands in reports. Its form is that of ``comparison.schema.json``.
 """
@@ -45,7 +45,7 @@ class Comparison:
     Attributes:
         kind: ``against``, ``resume`` or ``battery``.
         seed: the seed of the runs.
-        implementations: who is compared, by letter.
+        implementations: the compared implementations, by letter.
         lines: what was found.
     """
 

@@ -1,6 +1,6 @@
 """Conclusions: the lines at the end of a run, from its outcomes to the claim and all that it rests on.
 
-What is said of a single failure is the business of ``messages``.
+The text about a single failure is made in ``messages``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def profile_lines(outcomes: Sequence[Outcome], judgement: Judgement, asked: str 
     """Return lines for each profile: rules passed, cases by verdict, seconds spent in cases, reasons of skips.
 
     Rules passed are counted against the MUST rules that were asked, and these against all MUST rules of the profile.
-    A profile that nobody asked for has no line where its cases pass: they only vouch for others.
+    A profile that was not requested has no line where its cases pass: they only vouch for others.
 
     Args:
         outcomes: of the run.

@@ -185,7 +185,7 @@ class Aside:
         self._shown = False
 
     def say(self, words: str, now: float) -> None:
-        """Say something at a time in seconds; without a terminal not before it took five seconds."""
+        """Print a line at a time in seconds; without a terminal not before it took five seconds."""
         if self._rewrites:
             self._out.write(f"\r{plain(words)[: terminal_width() - 1]}\x1b[K")
             self._out.flush()

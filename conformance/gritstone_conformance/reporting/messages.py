@@ -1,4 +1,4 @@
-"""Messages: what people are told about a run, as plain lines, made from report lines alone.
+"""Messages: the text that a person reads about a run, as plain lines, made from report lines alone.
 
 Decides which failures are shown in full (the smallest case of each rule and signature, at most ten), and the words.
 ``conclusions`` says what follows from all of them; where and how lines appear is the console's business.
@@ -42,7 +42,7 @@ SHOWN: Final = 10
 """How many signatures are shown in full."""
 _MESSAGE: Final = 500  # characters of the message of a refusal; a report keeps fewer
 LAST_REPORT: Final = Path(".gritstone/report.jsonl")
-"""Where ``verify`` writes and ``show`` reads, unless told otherwise."""
+"""Where ``verify`` writes and ``show`` reads by default."""
 
 
 def opening_lines(header: Mapping[str, Json]) -> list[str]:
@@ -89,7 +89,7 @@ def known_line(outcome: Outcome, entry: Expectation, more: int = 0) -> str:
     Args:
         outcome: one of them.
         entry: what foresees them.
-        more: how many there are beside it.
+        more: how many there are in addition to it.
     """
     others = f" and {more} more" if more else ""
     return f"KNOWN {blamed_rule(outcome):<27} {outcome.case}{others}   {entry.words()}"
@@ -156,7 +156,7 @@ def _weight(outcome: Outcome) -> tuple[int, int, str]:
 
 
 class Teller:
-    """Tells failures: it knows the rules' sentences, the twins, and the command to see a failure again."""
+    """Formats failures: it knows the rules' texts, the twins, and the command that repeats a failure."""
 
     def __init__(
         self, book: RuleBook, cases: Mapping[str, Case], header: Mapping[str, Json], home: Path, width: int

@@ -1,4 +1,4 @@
-"""The mutants that prove this suite, by the rule that each breaks; the selftests hunt them.
+"""The mutants that prove this suite, by the rule that each violates; the selftests run them.
 
 Only their names are read here, for ``gritstone show`` and for the table from rule to case.
 """
@@ -15,7 +15,7 @@ __all__ = ["mutants_by_rule"]
 
 
 def mutants_by_rule(catalogue: Path | None = None) -> dict[str, tuple[str, ...]]:
-    """Return rule id -> names of the mutants that must be found by its name, ascending.
+    """Return rule id -> names of the mutants that must be reported under it, ascending.
 
     Args:
         catalogue: the directory; default: that of the checkout. Where there is none, nothing is known.

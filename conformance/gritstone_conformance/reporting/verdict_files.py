@@ -1,11 +1,11 @@
-"""The verdicts of one implementation as they are kept in a repository: who was judged, by what, rule by rule.
+"""The verdicts of one implementation as a repository keeps them: the implementation, the suite, and each rule.
 
     python -m gritstone_conformance.reporting.verdict_files --write FILE REPORT
     python -m gritstone_conformance.reporting.verdict_files --check FILE REPORT
 
 A report says much that changes from run to run; a verdict file holds what should not. The table from rule to verdict
 shows it, and CI compares it with each new report. Everything in it comes from the report. A difference fails where the
-rule is a MUST; a SHOULD may hang on how busy the machine is, so it is only told.
+rule is a MUST; a SHOULD may depend on how busy the machine is, so it is only printed.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def verdicts_of(report: Report) -> dict[str, Any]:
 
 
 def load_verdicts(file: Path) -> dict[str, Any]:
-    """Read a verdict file; raises DataError when it is none."""
+    """Read a verdict file; raises DataError when it is invalid."""
     try:
         kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         missing = [name for name in _MEMBERS if name not in kept]

@@ -177,7 +177,7 @@ class _Search:
         return self._left > 1 and time.monotonic() < self._until
 
     def hurry(self, *, on: bool) -> None:
-        """Give what hung less time from now on, or its whole time again."""
+        """Shorten the deadline of operations that hung once, or restore it."""
         if self._first is not None:
             self._first.hurry(on=on)
 
@@ -212,7 +212,7 @@ class _Search:
 
 
 def _play(cases: Sequence[Case], process: Observed) -> Played | None:
-    """Play cases in order until one breaks the process; returns that one."""
+    """Run cases in order until one breaks the process; returns that one."""
     waiting = deque(_played(case) for case in cases)
     while waiting:
         batch = next_batch(waiting)
@@ -256,5 +256,5 @@ def _family(cause: str) -> str:
 
 
 def _kind(fault: SubjectFault) -> str:
-    """Return what faults are told apart by: the cause and the words, without their numbers."""
+    """Return what distinguishes faults: the cause and the words, without their numbers."""
     return f"{fault.cause} {re.sub('[0-9]+', '#', fault.detail)[:200]}"

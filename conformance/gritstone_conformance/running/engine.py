@@ -33,7 +33,7 @@ from gritstone_conformance.trial import Divergence, Property, Trial
 
 __all__ = ["Tested", "check_property"]
 
-_LONGEST_NOTE: Final = 2000  # characters of the drawn values that are told of a fault of the suite
+_LONGEST_NOTE: Final = 2000  # characters of the drawn values that are reported with a fault of the suite
 _ASKS_AGAIN: Final = ("property", "machine")
 """Kinds of property whose requests may be asked again as a case: the others kill, or write lines of their own."""
 
@@ -49,10 +49,10 @@ class Tested:
         earlier: what the broken process had been asked before that example.
         first_requests: requests of the example that failed first.
         unable: whether it needs a restart and the implementation was attached without one.
-        repeatable: whether the smallest failure failed again when it was played once more.
+        repeatable: whether the smallest failure failed again when it was run once more.
         remark: what the last example that passed says of itself, or None.
-        examples: how many examples were played.
-        reached: situation -> how many of them came into it.
+        examples: how many examples were run.
+        reached: situation -> how many of them reached it.
         requests: all requests that were sent.
         seconds: how long it took.
         shrink: how it is shrunk, or None where nothing diverged.
@@ -130,7 +130,7 @@ def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: 
 
 
 def _check_reach(prop: Property, tested: Tested) -> None:
-    """Raise DataError for the first situation that too few examples came into.
+    """Raise DataError for the first situation that too few examples reached.
 
     Spec: :rule:`suite.property.reach`.
     """
@@ -142,7 +142,7 @@ def _check_reach(prop: Property, tested: Tested) -> None:
 
 
 class _Player:
-    """Plays examples of one property and keeps the smallest failure."""
+    """Runs examples of one property and keeps the smallest failure."""
 
     def __init__(self, prop: Property, subject: Observed, run: RunSettings, until: float | None) -> None:
         self.tested = Tested()
@@ -188,7 +188,7 @@ class _Player:
         return self._until is None or self.tested.examples == 0 or time.monotonic() < self._until
 
     def _keep(self, divergence: Divergence) -> None:
-        """Keep a failure of the first one's kind when it is the smallest, and tell the engine of it."""
+        """Keep a failure of the first one's kind when it is the smallest, and report it to the engine."""
         best = self.tested.divergence
         if best is None:
             self.tested.divergence = divergence
@@ -219,7 +219,7 @@ class _Player:
             raise SubjectFault("unharmed", "the case needs a death, and no process died of it")
 
     def _check_swallowed(self, faults: int) -> None:
-        """End the property when a fault came while the trial cleaned up."""
+        """End the property when a fault occurred while the trial cleaned up."""
         unnoticed = self._subject.subject.faults[faults:]
         if unnoticed and self._prop.kind != "crash":
             self.tested.fault = unnoticed[0]
@@ -233,7 +233,7 @@ def _draw(prop: Property, player: _Player, given: dict[str, Any], run: RunSettin
     def example(**drawn: Any) -> None:
         player.play(drawn)
 
-    # one function plays all properties: its name in the database of examples is the property's
+    # one function runs all properties: its name in the database of examples is the property's
     example._hypothesis_internal_add_digest = prop.name.encode()  # type: ignore[attr-defined]
     seed = int(hashlib.sha256(f"{draws}:{prop.name}".encode()).hexdigest()[:16], 16)
     test: Any = hypothesis.given(**given)(example)
@@ -272,7 +272,7 @@ def _constant_draws() -> Iterator[None]:
 
 @contextmanager
 def _home(directory: Path) -> Iterator[None]:
-    """Let the engine keep its files beside the reports, and not in the user's working directory."""
+    """Make the engine keep its files next to the reports, and not in the user's working directory."""
     from hypothesis import configuration
 
     before = getattr(configuration, "__hypothesis_home_directory", None)

@@ -1,8 +1,8 @@
-"""Found cases: a failure as a vector file of one case that ``gritstone replay`` plays again.
+"""Found cases: a failure as a vector file of one case that ``gritstone replay`` runs again.
 
 A property's shrunk trace becomes a case whose expectations are the model's. Whether its lines alone show the fault is
 tried out, not assumed: where they do not (the fault needs a race, a kill or a measurement), the case says ``judge:
-history`` and replay plays the property again instead.
+history`` and replay runs the property again instead.
 
 The signature it was found with stands at the end of the comment, after ``was:``.
 """

@@ -73,7 +73,7 @@ def _object_of(fmt: Format, data: bytes) -> Object | Refusal:
 
 
 def _inside_object(fmt: Format, wanted: Object, came: bytes) -> str:
-    """Say why bytes are not the encoding of a value."""
+    """Return why bytes are not the encoding of a value."""
     value = _object_of(fmt, came)
     if isinstance(value, Refusal):
         if not isinstance(_object_of(other_format(fmt), came), Refusal):
@@ -83,7 +83,7 @@ def _inside_object(fmt: Format, wanted: Object, came: bytes) -> str:
 
 
 def _inside_bundle(wanted: Bundle, came: Bundle) -> str | None:
-    """Say which object of a bundle, or else which reference, is not the expected one."""
+    """Return which object of a bundle, or else which reference, is not the expected one."""
     assert wanted.format is not None
     if came.format is None:
         return f"these bytes are no bundle: {_why(Refusal(came.defects))}"

@@ -73,7 +73,7 @@ def play_parts(orders: Iterable[str], out: TextIO, play: Callable[[Part], int]) 
 
     Args:
         orders: lines of :meth:`Part.to_line`.
-        out: where the end of each part is told.
+        out: where the end of each part is reported.
         play: runs one part and writes its report.
     """
     for line in orders:
@@ -84,7 +84,7 @@ def play_parts(orders: Iterable[str], out: TextIO, play: Callable[[Part], int]) 
 
 
 class PartListener:
-    """Tells the parent what happens, as JSON lines; a :class:`~gritstone_conformance.running.verifying.Listener`."""
+    """Reports to the parent as JSON lines; a :class:`~gritstone_conformance.running.verifying.Listener`."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -102,7 +102,7 @@ class PartListener:
         self._tell({"type": "shrinking", "case": case, "seconds": seconds, "tries": tries})
 
     def end(self, conclusion: Conclusion) -> None:
-        """Say nothing: the parent draws its own conclusions."""
+        """Report nothing: the parent draws its own conclusions."""
 
     def _tell(self, message: Mapping[str, Json]) -> None:
         self._out.write(json.dumps(message) + "\n")
@@ -164,7 +164,7 @@ def _child(argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def relay(children: Sequence[subprocess.Popen[bytes]], told: Listener, parts: Iterable[Part] = ()) -> None:
-    """Send each child a part whenever it has none, and pass on what the children tell; a watch is passed on once.
+    """Send each child a part whenever it has none, and pass on what the children report; a watch is passed on once.
 
     Returns when all children have closed their output.
     """

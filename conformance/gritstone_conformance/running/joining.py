@@ -1,7 +1,7 @@
 """Joining: several cases, asked one after the other of one process, as one case.
 
 Each keeps its meaning: names that it binds and places that it uses get a number of their own, and the stores that it
-leaves open are closed behind it, as when it is played alone.
+leaves open are closed behind it, as when it runs alone.
 """
 
 from __future__ import annotations

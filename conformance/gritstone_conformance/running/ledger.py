@@ -41,7 +41,7 @@ class RunSubject(SubjectLike, Protocol):
 
     @property
     def log_bytes(self) -> int:
-        """How many bytes came over standard error of all processes."""
+        """Return how many bytes were received over standard error of all processes."""
 
     @property
     def deaths(self) -> int:
@@ -122,7 +122,7 @@ class Ledger:
 
     @property
     def judged(self) -> int:
-        """How many lines there were to judge: replies and what came in their place; 0 when nothing was answered.
+        """Return how many lines there were to judge: replies and what was received instead; 0 without any answer.
 
         Replies alone would not do: how many of them a process still gives when it is killed is a matter of luck.
         """
@@ -207,7 +207,7 @@ class Observed:
         self.subject.kill()
 
     def strike(self) -> None:
-        """Kill the process under an exchange, from another thread; who exchanges with it meets its death."""
+        """Kill the process under an exchange, from another thread; the exchange then reports its death."""
         self.past.end()
         self.subject.strike()
 

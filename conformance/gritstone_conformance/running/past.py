@@ -28,7 +28,7 @@ class Past:
         self._ended = False
 
     def note(self, case: Case, *, drawn: bool = False) -> None:
-        """Add a case that is asked now; ``drawn``: nobody else keeps it, so it counts against the bounds."""
+        """Add a case that is run now; ``drawn``: only this history keeps it, so it counts against the bounds."""
         if self._ended:
             self.clear()
         steps = len(case.steps) if drawn else 0
@@ -52,7 +52,7 @@ class Past:
         self._ended = False
 
     def before(self, case: Case) -> tuple[Case, ...]:
-        """Return what was asked before a case, in order; everything when the case was not noted."""
+        """Return the requests before a case, in order; all of them when the case was not noted."""
         earlier: list[Case] = []
         for other, _, _ in self._cases:
             if other is case:

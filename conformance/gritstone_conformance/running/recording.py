@@ -1,4 +1,4 @@
-"""Recording: from what was played to the outcome that a report line holds.
+"""Recording: from a case that was run to the outcome that a report line holds.
 
 Decides which verdict a fault, a difference or a refusal to answer makes, which rule is blamed, and how much of a large
 value is kept for people. Laws that tie cases together are ``verdicts``' business.
@@ -122,7 +122,7 @@ class Recorder:
 
         Args:
             item: the watch.
-            faults: every fault of the run, in order; the first breach is told.
+            faults: every fault of the run, in order; the first violation is reported.
             lines: how many replies there were to judge.
         """
         rule = item.rules[0]

@@ -68,10 +68,10 @@ def execute(
     """Run the whole plan and close the subject.
 
     Args:
-        plan: what to play.
+        plan: the cases to run.
         subject: a started subject; closed at the end.
         book: the rules.
-        settings: how to play.
+        settings: how to run them.
         notify: called with each outcome as soon as it is known; laws that tie cases together come later.
 
     Raises:
@@ -110,7 +110,7 @@ def execute(
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Let Python look for garbage in cycles less often: the data of a run stays, and an example leaves few cycles."""
+    """Make Python look for garbage in cycles less often: the data of a run stays, and an example leaves few cycles."""
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS, *before[1:])
@@ -130,7 +130,7 @@ def execute_nothing(plan: Plan, fault: SubjectFault, book: RuleBook) -> tuple[Ou
 
 
 def play_item(item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings) -> Outcome:
-    """Play one vector or property by itself; returns its outcome before any law that ties cases together."""
+    """Run one vector or property by itself; returns its outcome before any law that ties cases together."""
     if isinstance(item.source, Property):
         return _own_faults_told(item, subject, recorder, partial(_property, item, subject, recorder, settings, None))
     (outcome,) = _vectors((item,), subject, recorder, settings)
@@ -154,7 +154,7 @@ def _own_faults_told(item: Planned, subject: Observed, recorder: Recorder, play:
 def _properties(
     items: Sequence[Planned], behind: int, subject: Observed, recorder: Recorder, settings: RunSettings
 ) -> Iterator[Outcome]:
-    """Play properties; in a search with a span they, and those behind them, have equal shares of the time left."""
+    """Run properties; in a search with a span, they and those after them have equal shares of the time left."""
     until = subject.ledger.shrinking.until
     for index, item in enumerate(items):
         left_s = until - time.monotonic()
@@ -166,7 +166,7 @@ def _properties(
 def _vectors(
     items: Sequence[Planned], subject: Observed, recorder: Recorder, settings: RunSettings
 ) -> Iterator[Outcome]:
-    """Play vectors together; after a fault of the suite those that are left are played one by one."""
+    """Run vectors together; after a fault of the suite the remaining ones are run one by one."""
     told: set[str] = set()
     try:
         for outcome in _pipelined(items, subject, recorder, settings):
@@ -191,7 +191,7 @@ def _with_other_set_up(played: Played, subject: Observed) -> Planned | None:
 
 
 def _remarked(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-    """Let each case that passes say that its store was set up with other requests."""
+    """Note on each case that passes that its store was set up with other requests."""
     for outcome in outcomes:
         yield replace(outcome, detail=INSTEAD) if outcome.verdict == "pass" else outcome
 

@@ -1,6 +1,6 @@
 """Settling: the verdict on a case, where it depends on the verdicts on other cases of the run.
 
-A reject passes only with its twin, and a harness case only beside a right answer with content.
+A reject passes only with its twin, and a harness case only with a right answer that has content.
 Pure: looks at data only.
 """
 

@@ -1,4 +1,4 @@
-"""Shrinking: how much of it a run allows itself, and who is told while it goes on.
+"""Shrinking: how much of it a run allows itself, and the callback that is called while it goes on.
 
 The first case of a rule and signature is shrunk for a minute at most. Whatever fails in the same way later mostly has
 the same cause, so it gets a number of tries, which is the same in every run; and all cases together get three minutes.

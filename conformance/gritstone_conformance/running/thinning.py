@@ -5,7 +5,7 @@ left out, first all but the last, then by halves, as long as the last request is
 
 What is expected was the model's word on the whole trace. Without some of the requests it may be wrong, and the file
 would fail for ever: so the model answers what is left, too, and must answer as expected. What a runtime answers it is
-not asked; there only requests that change nothing are left out, and objects that nobody needed.
+not requested; there only requests that change nothing are left out, and objects that are not needed.
 
 It ends with the fewest so far when ``shrinking`` says so.
 """
@@ -33,7 +33,7 @@ from gritstone_conformance.trial import Divergence
 __all__ = ["Soundness", "thin"]
 
 _MOST_PLAYS: Final = 200
-_MOST_STEPS: Final = 20_000  # steps of all plays together
+_MOST_STEPS: Final = 20_000  # steps of all runs together
 _ASKED: Final = frozenset(op for op in FORMS if op.startswith(("grit.", "wit.")))
 _RUNTIME: Final = "runtime."
 _LOOKS: Final = frozenset(
@@ -43,7 +43,7 @@ _LOOKS: Final = frozenset(
         "ping",
     }
 )
-"""Operations without which a runtime goes the same way: who injects what is not whole is refused."""
+"""Operations without which a runtime goes the same way: an injection of an incomplete object is refused."""
 
 
 def thin(case: Case, divergence: Divergence, subject: Observed, shrink: Shrink) -> Divergence | None:
@@ -52,7 +52,7 @@ def thin(case: Case, divergence: Divergence, subject: Observed, shrink: Shrink) 
     Args:
         case: the trace as a case.
         divergence: what was found.
-        subject: plays candidates; at most 200, and no more once they have had 20,000 steps together.
+        subject: runs candidates; at most 200, and no more once they have had 20,000 steps together.
         shrink: says how long.
     """
     player = _Player(case, divergence.difference.signature, subject, shrink)
@@ -65,7 +65,7 @@ def thin(case: Case, divergence: Divergence, subject: Observed, shrink: Shrink) 
 
 
 def _left_out(steps: list[Step], player: _Player) -> list[Step]:
-    """Return the steps without those that were found not to be needed, as far as there was room for plays."""
+    """Return the steps without those that were found not to be needed, as far as the budget allowed."""
     if player.may_play() and player.shows(steps[-1:]):
         return steps[-1:]
     size = len(steps) // 2
@@ -84,7 +84,7 @@ def _left_out(steps: list[Step], player: _Player) -> list[Step]:
 
 
 class _Player:
-    """Plays candidates and remembers the difference that the smallest good one showed."""
+    """Runs candidates and remembers the difference that the smallest good one showed."""
 
     def __init__(self, case: Case, signature: str, subject: Observed, shrink: Shrink) -> None:
         self.plays = 0
@@ -97,7 +97,7 @@ class _Player:
         self._soundness = Soundness(case, subject.claims, shrink.in_time)
 
     def may_play(self) -> bool:
-        """Return whether another play is within the budget."""
+        """Return whether another run is within the budget."""
         return self.plays < _MOST_PLAYS and self.steps < _MOST_STEPS and self._shrink.may_go_on()
 
     def shows(self, steps: Sequence[Step]) -> bool:
@@ -116,7 +116,7 @@ class _Player:
 
 
 class Soundness:
-    """Tells whether some of the steps of a case may stand without the others.
+    """Decides whether some of the steps of a case may stand without the others.
 
     Args:
         case: the case.

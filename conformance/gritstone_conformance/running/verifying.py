@@ -29,7 +29,7 @@ __all__ = ["Listener", "ListenerMaker", "Player", "conclude", "foreseen", "verif
 
 
 class Listener(Protocol):
-    """Who is told of a run while it goes on: a console, or the run that this one is a part of."""
+    """Callbacks of a run while it goes on: a console, or the run that this one is a part of."""
 
     def begin(self, header: Mapping[str, Json], notes: Sequence[str]) -> None:
         """Take the header, with what ``hello`` answered, and what is worth saying about that."""
@@ -41,7 +41,7 @@ class Listener(Protocol):
         """Hear that a failure of a case is being shrunk, for so long, with so many tries."""
 
     def end(self, conclusion: Conclusion) -> None:
-        """Take what the run came to."""
+        """Receive the result of the run."""
 
 
 ListenerMaker: TypeAlias = Callable[[Data, Plan], Listener]
@@ -56,7 +56,7 @@ def verify(context: RunContext, listener: ListenerMaker, player: Player = execut
     Args:
         context: the run.
         listener: makes the listener once data and plan are known.
-        player: plays the plan.
+        player: runs the plan.
 
     Returns:
         The exit code.
@@ -87,7 +87,7 @@ def conclude(
     restarts: int,
     listener: Listener,
 ) -> int:
-    """Judge the outcomes, write the report, tell the last lines, and return the exit code."""
+    """Judge the outcomes, write the report, print the last lines, and return the exit code."""
     iut, selection = header["iut"] or {}, context.selection
     outcomes, stale = foreseen(data, header, outcomes)
     judgement = judge_run(

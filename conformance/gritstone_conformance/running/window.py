@@ -1,7 +1,7 @@
 """Vectors on a live subject, pipelined across cases.
 
 Decides what is sent together and whom a fault blames. Cases whose arguments are all known go out in large batches, one
-after the other on one process: an implementation acts as if requests came one at a time, so cases cannot meet. A step
+after the other on one process: an implementation acts as if requests came one by one, so cases cannot meet. A step
 that needs an earlier answer waits for it, alone with its case.
 
 A fault in a batch blames the case of the oldest unanswered request. That case is asked again alone in a fresh process,
@@ -36,7 +36,7 @@ Request: TypeAlias = tuple[str, dict[str, Json]]
 
 
 class Played:
-    """One vector while it is played.
+    """One vector while it runs.
 
     Attributes:
         item: the vector as it was planned.
@@ -45,7 +45,7 @@ class Played:
         step: index of the step that was looked at last.
         reply: its reply.
         fault: what broke, or None.
-        reproduced: whether the fault came again when the case was alone.
+        reproduced: whether the fault occurred again when the case was alone.
         earlier: if it did not, what the broken process had been asked before.
         requests: how many requests were sent for it.
         seconds: how long it took; its share of a batch, by number of requests.
@@ -167,7 +167,7 @@ def segments(steps: Sequence[Step], names: Sequence[frozenset[str]]) -> tuple[ra
 
 
 def play_cases(items: Iterable[Planned], subject: Observed, until: float = math.inf) -> Iterator[Played]:
-    """Play vectors and yield each when it is decided; only after a fault is that not the order of the items.
+    """Run vectors and yield each when it is decided; only after a fault is that not the order of the items.
 
     Vectors that are undecided at the time ``until``, when the span of a search is over, are not yielded.
     """
@@ -210,7 +210,7 @@ def _chars(args: dict[str, Json]) -> int:
 
 
 def play_batch(batch: Sequence[Played], subject: Observed) -> list[Played]:
-    """Play one part of each case; returns those that were not judged because the process broke before them."""
+    """Run one part of each case; returns those that were not judged because the process broke before them."""
     started = time.perf_counter()
     asked: list[Request] = []
     starts: list[int] = []
@@ -230,7 +230,7 @@ def play_batch(batch: Sequence[Played], subject: Observed) -> list[Played]:
 
 
 def _left_over(waiting: Iterable[Played], fault: SubjectFault) -> Iterator[Played]:
-    """Yield the cases that nobody asks any more."""
+    """Yield the cases that are not requested any more."""
     for played in waiting:
         played.fault = fault
         yield played

@@ -63,7 +63,7 @@ def kill_at_each_write(trial: Trial, fmt: Format, halves: list[Half]) -> None:
 
 
 def _dies(trial: Trial, fmt: Format, victim: SubjectLike, half: Half, number: int) -> bool:
-    """Let a process die at a write of a request and judge what it left; returns whether there was such a write."""
+    """Kill a process at a write of a request and judge what it left; returns whether there was such a write."""
     store = House(trial, fmt, opening=Opening(trial.directory(), victim))
     data: dict[str, Json] = {"bytes": to_base64(half.before), "more": False}
     store.ask("grit.import", {"store": "s", **data}, ok(objects={"$": "any"}, refs={"$": "any"}))

@@ -28,7 +28,7 @@ HISTORY_RULES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
-    """What is known of a store besides its export.
+    """What is known of a store in addition to its export.
 
     Attributes:
         max_attempts: after how many failures actors are marked.

@@ -16,7 +16,7 @@ from gritstone_conformance.text import counted
 __all__ = ["SIGNS", "in_order", "rules_section"]
 
 SIGNS: Final = {"fail": "✗", "error": "!", "known": "○", "pass": "✓", "skip": "–"}
-"""Verdicts to signs, worst first; the word always stands beside the sign."""
+"""Verdicts to signs, worst first; the word always stands next to the sign."""
 
 _ORDER: Final = ("harness", *PROFILES)
 

@@ -1,4 +1,4 @@
-"""Trees: the way to the first difference, name by name, what stands beside it folded away."""
+"""Trees: the way to the first difference, name by name, with the names next to it folded away."""
 
 from __future__ import annotations
 
