@@ -8,6 +8,7 @@ wrong. Where the text leaves freedom the first of the allowed answers is given. 
 from __future__ import annotations
 
 import os.path
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,9 +31,13 @@ _PIECE_BYTES = 1 << 20
 
 @dataclass(slots=True)
 class World:
-    """What outlives a process: the durable stores, by directory."""
+    """What outlives a process: the durable stores, by directory.
+
+    Processes that share a world may be asked from several threads. ``turn`` is held for one request at a time.
+    """
 
     stores: dict[str, Store] = field(default_factory=dict)
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass(slots=True)
@@ -70,7 +75,8 @@ class ModelSubject:
     def ask(self, op: str, args: dict[str, Json]) -> Reply:
         """Answer one request."""
         try:
-            expectation = self._answer(op, args)
+            with self.world.turn:
+                expectation = self._answer(op, args)
         except Refusal as refusal:
             expectation = refusal.expectation()
         return _first(expectation)
