@@ -11,15 +11,12 @@ Spec: :rule:`grit.cbor.shape`, :rule:`grit.cbor.depth`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
-from struct import Struct
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from gritstone.errors import InternalError, Invalid, Malformed
+from gritstone.errors import Invalid, Malformed
 from gritstone.grit.grammar import UNICODE, Grammar
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import FIELDS, KINDS, NO_HEADERS, ZERO_ID, Kind, Object, ObjectId, Shape
@@ -43,7 +40,6 @@ _MAJORS = (
 _NULL = 0xF6
 _ID_HEAD = b"\x58\x20"
 _ID_BYTES = 32
-_SHORT_CHARACTERS = 256
 _FLOORS = (24, 1 << 8, 1 << 16, 1 << 32)  # the least argument that needs 1, 2, 4, 8 more bytes
 
 
@@ -119,9 +115,6 @@ def write_head(major: int, argument: int) -> bytes:
         return bytes((major << 5 | argument,))
     width = (argument >= _FLOORS[1]) + (argument >= _FLOORS[2]) + (argument >= _FLOORS[3])
     return bytes((major << 5 | 24 + width,)) + argument.to_bytes(1 << width, "big")
-
-
-_TEXT_HEADS = [write_head(_TEXT, size) for size in range(256)]
 
 
 def read_head(data: bytes, offset: int, major: int) -> tuple[int, int]:
@@ -203,35 +196,19 @@ def _read_string(data: bytes, offset: int, major: int) -> tuple[bytes, int]:
     return data[start:end], end
 
 
-class _Texts:
-    """Return a reader of the texts of one grammar; it caches valid texts, since most objects have the same few."""
-
-    def __init__(self, grammar: Grammar) -> None:
-        self._grammar = grammar
-        self.short = lru_cache(1_024)(self.any)
-
-    def any(self, raw: bytes) -> str:
-        try:
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise Invalid(
-                "a text is not valid UTF-8", rule="grit.cbor.utf8", got=raw[error.start : error.end]
-            ) from None
-        self._grammar.check(text)
-        return text
-
-
-_NAMES, _KEYS, _VALUES = _Texts(UNICODE.name), _Texts(UNICODE.key), _Texts(UNICODE.value)
-
-
-def _read_text(data: bytes, offset: int, texts: _Texts) -> tuple[str, int]:
+def _read_text(data: bytes, offset: int, grammar: Grammar) -> tuple[str, int]:
     raw, end = _read_string(data, offset, _TEXT)
-    return (texts.short(raw) if len(raw) <= _SHORT_CHARACTERS else texts.any(raw)), end
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Invalid("a text is not valid UTF-8", rule="grit.cbor.utf8", got=raw[error.start : error.end]) from None
+    grammar.check(text)
+    return text, end
 
 
 def _write_text(text: str, grammar: Grammar) -> bytes:
     raw = grammar.check(text)
-    return (_TEXT_HEADS[len(raw)] if len(raw) < len(_TEXT_HEADS) else write_head(_TEXT, len(raw))) + raw
+    return write_head(_TEXT, len(raw)) + raw
 
 
 def _write_data(value: bytes) -> Sequence[bytes]:
@@ -245,15 +222,16 @@ def _read_data(data: bytes, offset: int) -> tuple[bytes, int]:
 # --- ids -------------------------------------------------------------------------------------------------
 
 
-def _check_id(value: ObjectId) -> None:
-    if len(value) != _ID_BYTES:
-        raise Invalid("an id is not 32 bytes long", rule="grit.object.encode-refuses", got=f"{len(value)} bytes")
-    if value == ZERO_ID:
-        raise Invalid("an id is all zero", rule="grit.id.zero")
+def _check_ids(ids: Iterable[ObjectId]) -> None:
+    for one in ids:
+        if len(one) != _ID_BYTES:
+            raise Invalid("an id is not 32 bytes long", rule="grit.object.encode-refuses", got=f"{len(one)} bytes")
+        if one == ZERO_ID:
+            raise Invalid("an id is all zero", rule="grit.id.zero")
 
 
 def _write_id(value: ObjectId) -> Sequence[bytes]:
-    _check_id(value)
+    _check_ids((value,))
     return _ID_HEAD, value
 
 
@@ -285,19 +263,8 @@ def _write_headers(headers: Mapping[str, str]) -> Sequence[bytes]:
     if not headers:
         return (b"\xa0",)
     # An encoded key is never a prefix of another, so pairs sort in the order of their keys.
-    return [write_head(_MAP, len(headers)), *sorted([_header(key, headers[key]) for key in headers])]
-
-
-def _header(key: str, value: str) -> bytes:
-    return _short_header(key, value) if len(value) <= _SHORT_CHARACTERS else _any_header(key, value)
-
-
-def _any_header(key: str, value: str) -> bytes:
-    return _write_text(key, UNICODE.key) + _write_text(value, UNICODE.value)
-
-
-# Most objects have the same few headers, so valid ones are cached.
-_short_header = lru_cache(1_024)(_any_header)
+    pairs = [_write_text(key, UNICODE.key) + _write_text(headers[key], UNICODE.value) for key in headers]
+    return [write_head(_MAP, len(headers)), *sorted(pairs)]
 
 
 def _read_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
@@ -308,83 +275,27 @@ def _read_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
     last = b""
     for _ in range(count):
         start = offset
-        key, offset = _read_text(data, start, _KEYS)
+        key, offset = _read_text(data, start, UNICODE.key)
         last = _ascend(data[start:offset], last, start, "grit.header.order")
-        headers[key], offset = _read_text(data, offset, _VALUES)
+        headers[key], offset = _read_text(data, offset, UNICODE.value)
     return MappingProxyType(headers), offset
 
 
 # --- named ids -------------------------------------------------------------------------------------------
 
-_ALL_NAMES = re.compile(r"(?:[^\x00-\x1f/\x7f-\x9f\ud800-\udfff]{1,255}+\0)++")
-_LONGEST_TRIED_BYTES = 63
-
 
 def _write_named_ids(entries: Mapping[str, ObjectId]) -> Sequence[bytes]:
-    text = "\0".join(entries) + "\0"
-    ids = entries.values()
-    good = (
-        _ALL_NAMES.fullmatch(text) is not None
-        and text.count("\0") == len(entries)
-        and set(map(len, ids)) == {_ID_BYTES}
-        and ZERO_ID not in ids
-        and "." not in entries
-        and ".." not in entries
-    )
-    names = text.encode("utf-8").split(b"\0")[:-1] if good else []
-    if not names or len(max(names, key=len)) >= len(_TEXT_HEADS):
-        raise _judge_entries(entries)
-    keys = [_TEXT_HEADS[len(name)] + name for name in names]
-    pairs = dict(zip(keys, ids, strict=True))
-    keys.sort()
-    parts: list[bytes] = [_ID_HEAD] * (1 + 3 * len(keys))
-    parts[0] = write_head(_MAP, len(keys))
-    parts[1::3] = keys
-    parts[3::3] = [pairs[key] for key in keys]
+    if not entries:
+        raise Invalid("a tree has no entries", rule="grit.tree.non-empty")
+    _check_ids(entries.values())
+    ids = {_write_text(name, UNICODE.name): target for name, target in entries.items()}
+    parts = [write_head(_MAP, len(ids))]
+    for key in sorted(ids):
+        parts += (key, _ID_HEAD, ids[key])
     return parts
 
 
-def _judge_entries(entries: Mapping[str, ObjectId]) -> Invalid | InternalError:
-    """Return the error for entries of a tree that cannot be encoded."""
-    if not entries:
-        return Invalid("a tree has no entries", rule="grit.tree.non-empty")
-    for name, target in entries.items():
-        UNICODE.name.check(name)
-        _check_id(target)
-    return InternalError("a valid tree was not encoded")
-
-
-@cache
-def _entry_pattern() -> re.Pattern[bytes]:
-    """Match one valid entry with a name that is not very long, as key with head and id; otherwise all the rest."""
-    heads = [re.escape(write_head(_TEXT, size)) + b".{%d}" % size for size in range(1, _LONGEST_TRIED_BYTES + 1)]
-    return re.compile(b"(%b)%b(.{32})|.++" % (b"|".join(heads), re.escape(_ID_HEAD)), re.DOTALL)
-
-
 def _read_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
-    count, start = read_head(data, offset, _MAP)
-    found = _entry_pattern().findall(data, start)
-    if not found or not found[-1][0]:
-        return _judge_named_ids(data, offset)
-    keys, ids = zip(*found, strict=True)
-    try:
-        text = b"\0".join([key[1:] if key[0] < 0x78 else key[2:] for key in keys]).decode("utf-8") + "\0"
-    except UnicodeDecodeError:
-        return _judge_named_ids(data, offset)
-    entries = dict(zip(text.split("\0"), ids, strict=False))
-    good = (
-        len(entries) == len(keys) == text.count("\0") == count
-        and _ALL_NAMES.fullmatch(text) is not None
-        and sorted(keys) == list(keys)
-        and ZERO_ID not in ids
-        and "." not in entries
-        and ".." not in entries
-    )
-    return (MappingProxyType(entries), len(data)) if good else _judge_named_ids(data, offset)
-
-
-def _judge_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
-    """Read the entries of a tree one by one, and raise the refusal for the first invalid one."""
     count, offset = read_head(data, offset, _MAP)
     if not count:
         raise Invalid("a tree has no entries", rule="grit.tree.non-empty", offset=offset)
@@ -392,7 +303,7 @@ def _judge_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], 
     last = b""
     for _ in range(count):
         start = offset
-        name, offset = _read_text(data, start, _NAMES)
+        name, offset = _read_text(data, start, UNICODE.name)
         rule = "grit.tree.key-unique" if name in entries else "grit.tree.key-order"
         last = _ascend(data[start:offset], last, start, rule)
         entries[name], offset = _read_id(data, offset)
@@ -401,43 +312,19 @@ def _judge_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], 
 
 # --- keyed ids -------------------------------------------------------------------------------------------
 
-_PAIR = Struct("2s32s2s32s")
-
 
 def _write_keyed_ids(entries: Mapping[ObjectId, ObjectId]) -> Sequence[bytes]:
-    keys = sorted(entries)
-    ids = [entries[key] for key in keys]
-    sizes = {*map(len, keys), *map(len, ids)}
-    if sizes != {_ID_BYTES} or ZERO_ID in entries or ZERO_ID in ids:
-        if not entries:
-            raise Invalid("a mailbox has no entries", rule="grit.mailbox.non-empty")
-        for one in (*keys, *ids):
-            _check_id(one)
-    parts: list[bytes] = [_ID_HEAD] * (1 + 4 * len(keys))
-    parts[0] = write_head(_MAP, len(keys))
-    parts[2::4] = keys
-    parts[4::4] = ids
+    if not entries:
+        raise Invalid("a mailbox has no entries", rule="grit.mailbox.non-empty")
+    _check_ids(entries)
+    _check_ids(entries.values())
+    parts = [write_head(_MAP, len(entries))]
+    for key in sorted(entries):
+        parts += (_ID_HEAD, key, _ID_HEAD, entries[key])
     return parts
 
 
 def _read_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectId], int]:
-    count, start = read_head(data, offset, _MAP)
-    if not count or count * _PAIR.size != len(data) - start:
-        return _judge_keyed_ids(data, offset)
-    heads, keys, more_heads, ids = zip(*_PAIR.iter_unpack(memoryview(data)[start:]), strict=True)
-    entries = dict(zip(keys, ids, strict=True))
-    good = (
-        {*heads, *more_heads} == {_ID_HEAD}
-        and len(entries) == count
-        and sorted(keys) == list(keys)
-        and ZERO_ID not in entries
-        and ZERO_ID not in ids
-    )
-    return (MappingProxyType(entries), len(data)) if good else _judge_keyed_ids(data, offset)
-
-
-def _judge_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectId], int]:
-    """Read the entries of a mailbox one by one, and raise the refusal for the first invalid one."""
     count, offset = read_head(data, offset, _MAP)
     if not count:
         raise Invalid("a mailbox has no entries", rule="grit.mailbox.non-empty", offset=offset)

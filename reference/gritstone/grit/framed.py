@@ -2,8 +2,7 @@
 
 ``encode_framed`` and ``decode_framed`` are driven by ``objects.FIELDS``: a reader and a writer for each
 shape of field, combined per kind when the module is loaded. The reader reads the bytes once, from front to
-back. It first matches each map as a whole with a pattern for valid maps. Only if that fails does it read the map
-entry by entry to find the error.
+back, and rejects the first field or entry that differs from what the writer writes.
 
 Ids, limits of the graph and stores are the subject of other modules.
 """
@@ -11,10 +10,8 @@ Ids, limits of the graph and stores are the subject of other modules.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
-from struct import Struct
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -27,19 +24,12 @@ __all__ = ["decode_framed", "encode_framed", "framed_kind"]
 
 _Reader: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
 _Writer: TypeAlias = Callable[[Any], bytes]
-_Decoder: TypeAlias = Callable[[bytes, int], Object]
 
 _ID_BYTES = 32
 _HEADER_BYTES = 28  # the longest kind, a space, 19 digits and the NUL
 _HEADER = re.compile(rb"([^ \0]+) ([0-9]{1,19})\0")
 _KIND_OF_WORD = {kind.word.encode(): kind for kind in Kind}
-
-_NAMES = re.compile(r"(?:[ -.0-~]{1,255}+\0)++")
-# One entry, or otherwise all the rest at once, so that a search never reads a byte twice.
-_ENTRY = re.compile(rb"([ -.0-~]{1,255}+)\0(.{32})|.++", re.DOTALL)
-_HEADERS = re.compile(rb"(?:[!-~]{1,64}+\0[ -~]{0,65535}+\0)++\0")
-_PAIRS = Struct("32s32s")
-_SHORT_CHARACTERS = 256
+_PAIR_BYTES = 2 * _ID_BYTES
 
 
 def encode_framed(value: Object, limits: Limits) -> bytes:
@@ -91,7 +81,15 @@ def decode_framed(data: bytes, limits: Limits) -> Object:
     decoder = _DECODERS.get(word)
     if decoder is None or nul < 0 or digits != b"%d" % (len(data) - nul - 1):
         raise _judge_header(data)
-    return decoder(data, nul + 1)
+    make, readers = decoder
+    offset = nul + 1
+    values = []
+    for read in readers:
+        value, offset = read(data, offset)
+        values.append(value)
+    if offset != len(data):
+        raise Malformed("the body has bytes after its last field", rule="grit.framed.fill", offset=offset)
+    return make(*values)
 
 
 def framed_kind(data: bytes) -> Kind | None:
@@ -131,52 +129,14 @@ def _judge_header(data: bytes) -> Malformed | Invalid:
 def _write_headers(headers: Mapping[str, str]) -> bytes:
     if not headers:
         return b"\0"
-    if len(headers) == 1:
-        return _header(*next(iter(headers.items()))) + b"\0"
-    parts = [_header(key, headers[key]) for key in sorted(headers)]
+    parts = [b"%b\0%b\0" % (ASCII.key.check(key), ASCII.value.check(headers[key])) for key in sorted(headers)]
     parts.append(b"\0")
     return b"".join(parts)
-
-
-def _header(key: str, value: str) -> bytes:
-    return _short_header(key, value) if len(value) <= _SHORT_CHARACTERS else _any_header(key, value)
-
-
-def _any_header(key: str, value: str) -> bytes:
-    return b"%b\0%b\0" % (ASCII.key.check(key), ASCII.value.check(value))
-
-
-# Most objects have the same few headers, so valid ones are cached.
-_short_header = lru_cache(1_024)(_any_header)
 
 
 def _read_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
     if data.startswith(b"\0", offset):
         return NO_HEADERS, offset + 1
-    match = _HEADERS.match(data, offset)
-    if match is not None:
-        end = match.end()
-        raw = data[offset : end - 2]
-        headers = _short_headers(raw) if len(raw) <= _SHORT_CHARACTERS else _any_headers(raw)
-        if headers is not None:
-            return headers, end
-    return _judge_headers(data, offset)
-
-
-def _any_headers(raw: bytes) -> Mapping[str, str] | None:
-    """Read keys and values that are within the grammar, without the last two NULs; None if they do not ascend."""
-    texts = raw.decode("ascii").split("\0")
-    keys = texts[::2]
-    headers = dict(zip(keys, texts[1::2], strict=True))
-    ascending = len(headers) == len(keys) and sorted(keys) == keys
-    return MappingProxyType(headers) if ascending else None
-
-
-_short_headers = lru_cache(1_024)(_any_headers)
-
-
-def _judge_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
-    """Read a list of headers key by key, and raise the refusal for the first invalid one."""
     headers: dict[str, str] = {}
     last = ""
     while not data.startswith(b"\0", offset):
@@ -186,7 +146,7 @@ def _judge_headers(data: bytes, offset: int) -> tuple[Mapping[str, str], int]:
             raise _disorder("header key", key, last, offset, "grit.header.order")
         headers[key] = value
         last, offset = key, after_value
-    return headers, offset + 1
+    return MappingProxyType(headers), offset + 1
 
 
 def _read_text(data: bytes, offset: int, grammar: Grammar) -> tuple[str, int]:
@@ -218,16 +178,21 @@ def _read_data(data: bytes, offset: int) -> tuple[bytes, int]:
 # --- ids -------------------------------------------------------------------------------------------------
 
 
+def _check_ids(ids: Iterable[ObjectId]) -> None:
+    for one in ids:
+        if len(one) != _ID_BYTES:
+            raise Invalid(
+                "an id has the wrong length",
+                rule="grit.object.encode-refuses",
+                expected="32 bytes",
+                got=f"{len(one)} bytes",
+            )
+        if one == ZERO_ID:
+            raise Invalid("an id is all zero", rule="grit.id.zero")
+
+
 def _write_id(value: ObjectId) -> bytes:
-    if len(value) != _ID_BYTES:
-        raise Invalid(
-            "an id has the wrong length",
-            rule="grit.object.encode-refuses",
-            expected="32 bytes",
-            got=f"{len(value)} bytes",
-        )
-    if value == ZERO_ID:
-        raise Invalid("an id is all zero", rule="grit.id.zero")
+    _check_ids((value,))
     return value
 
 
@@ -260,52 +225,14 @@ def _read_id(data: bytes, offset: int) -> tuple[ObjectId, int]:
 
 
 def _write_named_ids(entries: Mapping[str, ObjectId]) -> bytes:
-    names = sorted(entries)
-    ids = [entries[name] for name in names]
-    text = "\0".join(names) + "\0"
-    good = (
-        _NAMES.fullmatch(text) is not None
-        and text.count("\0") == len(names)
-        and set(map(len, ids)) == {_ID_BYTES}
-        and ZERO_ID not in ids
-        and "." not in entries
-        and ".." not in entries
-    )
-    if not good:
-        _refuse_entries(entries)
-    parts: list[bytes] = [b"\0"] * (3 * len(names))
-    parts[::3] = text.encode("ascii").split(b"\0")[:-1]
-    parts[2::3] = ids
-    return b"".join(parts)
-
-
-def _refuse_entries(entries: Mapping[str, ObjectId]) -> None:
     if not entries:
         raise Invalid("a tree has no entries", rule="grit.tree.non-empty")
-    for name, target in entries.items():
-        ASCII.name.check(name)
-        _write_id(target)
+    _check_ids(entries.values())
+    names = sorted(entries)
+    return b"".join([b"%b\0%b" % (ASCII.name.check(name), entries[name]) for name in names])
 
 
 def _read_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
-    found = _ENTRY.findall(data, offset)
-    if not found or not found[-1][0]:
-        return _judge_named_ids(data, offset)
-    raw, ids = zip(*found, strict=True)
-    names = b"\0".join(raw).decode("ascii").split("\0")
-    entries = dict(zip(names, ids, strict=True))
-    good = (
-        len(entries) == len(names)
-        and sorted(names) == names
-        and ZERO_ID not in ids
-        and "." not in entries
-        and ".." not in entries
-    )
-    return (MappingProxyType(entries), len(data)) if good else _judge_named_ids(data, offset)
-
-
-def _judge_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], int]:
-    """Read the entries of a tree one by one, and raise the refusal for the first invalid one."""
     if offset == len(data):
         raise Invalid("a tree has no entries", rule="grit.tree.non-empty", offset=offset)
     entries: dict[str, ObjectId] = {}
@@ -318,55 +245,42 @@ def _judge_named_ids(data: bytes, offset: int) -> tuple[Mapping[str, ObjectId], 
             raise _disorder("name", name, last, offset, "grit.tree.key-order")
         entries[name], offset = _read_id(data, after_name)
         last = name
-    return entries, offset
+    return MappingProxyType(entries), offset
 
 
 # --- keyed ids -------------------------------------------------------------------------------------------
 
 
 def _write_keyed_ids(entries: Mapping[ObjectId, ObjectId]) -> bytes:
-    keys = sorted(entries)
-    ids = [entries[key] for key in keys]
-    sizes = {*map(len, keys), *map(len, ids)}
-    if sizes != {_ID_BYTES} or ZERO_ID in ids or ZERO_ID in entries:
-        if not entries:
-            raise Invalid("a mailbox has no entries", rule="grit.mailbox.non-empty")
-        for one in (*keys, *ids):
-            _write_id(one)
-    return b"".join(map(b"".join, zip(keys, ids, strict=True)))
+    if not entries:
+        raise Invalid("a mailbox has no entries", rule="grit.mailbox.non-empty")
+    _check_ids(entries)
+    _check_ids(entries.values())
+    return b"".join([part for pair in sorted(entries.items()) for part in pair])
 
 
 def _read_keyed_ids(data: bytes, offset: int) -> tuple[Mapping[ObjectId, ObjectId], int]:
     size = len(data) - offset
-    if size % _PAIRS.size:
+    if size % _PAIR_BYTES:
         raise Malformed(
             "the body of a mailbox has an invalid size",
             rule="grit.framed.fill",
             expected="a multiple of 64 bytes",
             got=f"{size} bytes",
         )
-    pairs = list(_PAIRS.iter_unpack(memoryview(data)[offset:]))
-    entries = dict(pairs)
-    keys = list(entries)
-    ascending = len(keys) == len(pairs) and sorted(keys) == keys
-    if not (entries and ascending and keys[0] != ZERO_ID and ZERO_ID not in entries.values()):
-        _refuse_pairs(pairs, offset)
-    return MappingProxyType(entries), len(data)
-
-
-def _refuse_pairs(pairs: list[tuple[ObjectId, ObjectId]], offset: int) -> None:
-    """Return the refusal for invalid entries of a mailbox."""
-    if not pairs:
+    if not size:
         raise Invalid("a mailbox has no entries", rule="grit.mailbox.non-empty", offset=offset)
+    entries: dict[ObjectId, ObjectId] = {}
     last = ZERO_ID
-    for at, (key, value) in zip(range(offset, offset + 64 * len(pairs), 64), pairs, strict=True):
-        if ZERO_ID in (key, value):
-            raise Invalid("an id is all zero", rule="grit.id.zero", offset=at)
+    while offset < len(data):
+        key, after_key = _read_id(data, offset)
         if key == last:
-            raise _disorder("mailbox key", key.hex(), last.hex(), at, "grit.mailbox.key-unique")
+            raise _disorder("mailbox key", key.hex(), last.hex(), offset, "grit.mailbox.key-unique")
         if key < last:
-            raise _disorder("mailbox key", key.hex(), last.hex(), at, "grit.mailbox.key-order")
+            raise _disorder("mailbox key", key.hex(), last.hex(), offset, "grit.mailbox.key-order")
+        entries[key], offset = _read_id(data, after_key)
         last = key
+    return MappingProxyType(entries), offset
 
 
 # --- kinds -----------------------------------------------------------------------------------------------
@@ -387,50 +301,6 @@ _READERS: dict[Shape, _Reader] = {
     Shape.LINK: _read_link,
     Shape.ID: _read_id,
 }
-
-
-def _decoder(kind: Kind) -> _Decoder:
-    """Return a decoder that runs the readers of the fields of a kind."""
-    make = KINDS[kind]
-    if all(field.shape in (Shape.ID, Shape.LINK) for field in FIELDS[kind]):
-        return _fixed_decoder(kind)
-    readers = [_READERS[field.shape] for field in FIELDS[kind]]
-
-    def decode(data: bytes, offset: int) -> Object:
-        values = []
-        for read in readers:
-            value, offset = read(data, offset)
-            values.append(value)
-        if offset != len(data):
-            raise Malformed("the body has bytes after its last field", rule="grit.framed.fill", offset=offset)
-        return make(*values)
-
-    return decode
-
-
-def _fixed_decoder(kind: Kind) -> _Decoder:
-    """Return a decoder for a kind that has only ids at fixed offsets."""
-    make: Callable[..., Object] = KINDS[kind]
-    readers = [_READERS[field.shape] for field in FIELDS[kind]]
-    layout = Struct("32s" * len(readers))
-
-    def decode(data: bytes, offset: int) -> Object:
-        if len(data) - offset != layout.size:
-            raise Malformed(
-                "the body has the wrong size",
-                rule="grit.framed.fill",
-                expected=f"{layout.size} bytes",
-                got=len(data) - offset,
-            )
-        ids: tuple[ObjectId | None, ...] = layout.unpack_from(data, offset)
-        if ZERO_ID in ids:
-            places = range(offset, len(data), _ID_BYTES)
-            ids = tuple(read(data, at)[0] for read, at in zip(readers, places, strict=True))
-        return make(*ids)
-
-    return decode
-
-
 _ENCODERS = {
     kind: (
         kind.word.encode() + b" %d\0",
@@ -438,4 +308,4 @@ _ENCODERS = {
     )
     for kind in Kind
 }
-_DECODERS = {kind.word.encode(): _decoder(kind) for kind in Kind}
+_DECODERS = {kind.word.encode(): (KINDS[kind], tuple(_READERS[field.shape] for field in FIELDS[kind])) for kind in Kind}

@@ -1,7 +1,7 @@
 """The grammar of names, header keys and header values, in both alphabets.
 
 Each format has one ``Alphabet``. Text is compared as bytes: this module does not fold case, normalize or trim.
-``Grammar.check`` decides about one text; codecs may first match many texts at once with their own patterns.
+``Grammar.check`` decides about one text.
 
 Spec: :rule:`grit.name.grammar`, :rule:`grit.header.grammar`, :rule:`grit.name.bytewise`.
 """
