@@ -1,4 +1,4 @@
-"""The gritstone conformance suite: drives an implementation, judges what it answers and what it stored.
+"""The gritstone conformance suite: runs an implementation and judges its replies and the data that it stores.
 
 It never imports the reference; the reference is attached like any other implementation.
 """

@@ -1,7 +1,7 @@
 """Find the spec and the vectors that this suite was built with.
 
-Decides one thing: where the data is. In a wheel it lies inside the package; in a checkout (editable install) it is the
-top-level ``spec/`` and ``vectors/``. No other module knows.
+In a wheel the data is inside the package; in a checkout (editable install) it is the top-level ``spec/`` and
+``vectors/``. All other modules find it through this one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def _find(name: str) -> Path:
 
 
 def mutants_dir() -> Path | None:
-    """Return the directory of the mutants that prove this suite, or None: they come with a checkout only."""
+    """Return the directory of the mutants that test this suite, or None: only a checkout contains them."""
     found = _PACKAGE.parent / "selftests" / "mutants"
     return found if found.is_dir() else None
 

@@ -1,9 +1,10 @@
-"""Cases: what the suite asks and what the answer must be, as plain data.
+"""Cases: requests and the expected replies, as plain data.
 
-A case is the same thing whether a person wrote it as a vector or Hypothesis shrank it from a failure. This module
-decides its shape and its identity; ``vectors`` reads files, ``judge`` compares answers, ``run`` executes.
+A case has one form, whether a person wrote it as a vector or Hypothesis shrank it from a failure. This module defines
+the form and the identity; ``vectors`` reads files, ``judge`` compares replies, ``run`` executes cases.
 
-Invariants: ``Case.from_json(case.to_json()) == case``; two cases with equal identity ask and expect the same.
+Invariants: ``Case.from_json(case.to_json()) == case``; two cases with equal identity have equal requests and
+expectations.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def canonical_json(value: Json) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Requires:
-    """What an implementation must claim before it can be asked; every name is one of its ``hello``."""
+    """The claims that a case requires; each name is one from the reply to ``hello``."""
 
     formats: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
@@ -47,7 +48,7 @@ class Requires:
         return {name: list(values) for name, values in named.items() if values}
 
     def missing_from(self, formats: Iterable[str], features: Iterable[str], profiles: Iterable[str]) -> str | None:
-        """Return the first required claim that is not made, as words for a ``skip`` reason, or None."""
+        """Return the reason of a ``skip`` for the first required claim that is not made, or None."""
         claims = (
             ("format", self.formats, formats),
             ("feature", self.features, features),
@@ -62,13 +63,13 @@ class Requires:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request and the expectation on its reply.
+    """One request and the expectation for its reply.
 
     Attributes:
         op: the operation.
         args: its arguments; ``{"$": name}`` stands for a bound value.
         expect: ``{"ok": value}``, ``{"refused": class, "code"?}``, ``{"unsupported": any}`` or ``{"any": [...]}``.
-        rule: the rule this step judges, or None for the first rule of the case.
+        rule: the rule that this step judges, or None for the first rule of the case.
     """
 
     op: str
@@ -77,14 +78,14 @@ class Step:
     rule: str | None = None
 
     def to_json(self) -> dict[str, Json]:
-        """Return the step as it stands in a file."""
+        """Return the file form of the step."""
         body: dict[str, Json] = {"op": self.op, "args": self.args, "expect": self.expect}
         return body if self.rule is None else {**body, "rule": self.rule}
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case; ``rules[0]`` is the rule it is about."""
+    """One case; ``rules[0]`` is its main rule."""
 
     name: str
     rules: tuple[str, ...]
@@ -104,7 +105,7 @@ class Case:
         return self.name.split("/", 1)[0]
 
     def identity(self) -> str:
-        """Return the SHA-256 (hex) of the canonical JSON of profile, requires and steps; notes do not count."""
+        """Return the SHA-256 (hex) of the canonical JSON of profile, requires and steps; notes are excluded."""
         body = {
             "profile": self.profile,
             "requires": self.requires.to_json(),
@@ -117,7 +118,7 @@ class Case:
         """Build a case from its file form.
 
         Raises:
-            DataError: a member is missing or unknown. (Types are the schema's business, checked by ``vectors``.)
+            DataError: a member is missing or unknown. (``vectors`` checks types by the schema.)
         """
         try:
             members = dict(value)
@@ -130,7 +131,7 @@ class Case:
             raise DataError(f"case {value.get('name', '?')!r}: {problem}") from problem
 
     def to_json(self) -> dict[str, Json]:
-        """Return the case as it stands in a vector file; members at their default are left out."""
+        """Return the file form of the case; members with their default value are left out."""
         body: dict[str, Json] = {
             "name": self.name,
             "rules": list(self.rules),

@@ -1,4 +1,4 @@
-"""The suite's own errors, apart from everything an implementation can do wrong.
+"""Errors of the suite itself, and faults of an implementation.
 
 ::
 
@@ -18,7 +18,7 @@ __all__ = ["DataError", "SubjectFault", "SuiteError", "UsageError"]
 
 
 _BY_SIGKILL: Final = frozenset({"dead:signal-KILL", "dead:exit-137", "dead:exit-247"})
-"""A death by SIGKILL, also as a launcher in front of the process passes it on: 128 + 9, or -9 as a byte."""
+"""Exit codes of a process that SIGKILL ended, also as a launcher passes them on: 128 + 9, or -9 as a byte."""
 
 
 class SuiteError(Exception):
@@ -30,19 +30,19 @@ class UsageError(SuiteError):
 
 
 class DataError(SuiteError):
-    """A rule file, a vector file, a report, or what a property draws, is not valid; exit code 4."""
+    """A rule file, a vector file, a report or a drawn value is invalid; exit code 4."""
 
 
 @dataclass(slots=True)
 class SubjectFault(Exception):  # noqa: N818 - a fault of the subject, not an error of the suite
-    """The implementation broke: late, hung, dead, off protocol, or it said so itself.
+    """The implementation broke: it was late, hung or died, violated the protocol, or reported an error.
 
     Attributes:
         cause: one of the causes of the liveness chapter, e.g. ``late``, ``hung:blocked``, ``dead:signal-SEGV``,
             ``dead:exit-1``, ``protocol:not-json``, ``adapter``, ``memory``, ``unharmed``, ``not-run``.
-        detail: one line for people: the end of stderr, the offending bytes, the adapter's own message.
-        rule: the harness rule that this breaks, or None where the cause alone breaks none.
-        request: index of the guilty request among those asked together; the oldest unanswered.
+        detail: one readable line: the end of stderr, the invalid bytes, the adapter's own message.
+        rule: the harness rule that this violates, or None if the cause alone violates none.
+        request: index of the request at fault among those sent together; the oldest one without a reply.
     """
 
     cause: str

@@ -1,8 +1,8 @@
-"""Folders that an implementation is given: what it leaves there is read with care and removed whatever it is.
+"""Folders for an implementation to write to; reading is restricted, and removal works for any content.
 
-It may have put a link, a pipe or a device where a file should be, so nothing but a regular file is read, none that is
-larger than it can be, and no link is followed. It may have taken rights away, nested directories deeper than a path can
-name, or put a link in a folder's place: what is removed is what stands below the folder, or the link itself.
+The implementation may have put a link, a pipe or a device where a file is expected: only regular files up to a maximum
+size are read, and links are not followed. It may have removed permissions, nested directories deeper than a path can
+name, or replaced a folder by a link: only the content of the folder is removed, or the link itself.
 
 Spec: :rule:`suite.files.given-only`, :rule:`suite.bounds.each`.
 """
@@ -30,13 +30,13 @@ __all__ = [
 ]
 
 MOST_FILE_BYTES: Final = 256 << 20
-"""The largest file of an implementation that is read."""
+"""The size of the largest file of an implementation that is read."""
 
 _PREFIX: Final = "gritstone-"
 _INNER: Final = "case"
 _FOLDER: Final = re.compile(re.escape(f"{tempfile.gettempdir()}/{_PREFIX}") + rf"[a-z0-9_]+/{_INNER}")
 _made: Final[set[str]] = set()
-"""Folders that were not removed yet."""
+"""Folders that are not removed yet."""
 _MOST_FILES: Final = 100_000
 _KINDS: Final = (
     (stat.S_ISLNK, "a link"),
@@ -51,9 +51,9 @@ _PIECE: Final = 1 << 20
 
 
 def fresh_folder() -> str:
-    """Return a new, empty, absolute directory for an implementation, alone in a directory of its own.
+    """Return the absolute path of a new, empty directory for an implementation, alone in its parent directory.
 
-    So what an implementation puts next to it, as for a rename, is removed together with it.
+    Files that an implementation writes next to it, for example before a rename, are removed with it.
     """
     folder = os.path.join(tempfile.mkdtemp(prefix=_PREFIX), _INNER)
     os.mkdir(folder)
@@ -67,23 +67,23 @@ def without_folders(text: str) -> str:
 
 
 def read_given(path: str | os.PathLike[str], most: int = MOST_FILE_BYTES) -> bytes | str:
-    """Return the bytes of a file that an implementation wrote, or in words what stands there instead."""
+    """Return the bytes of a file that an implementation wrote, or a description of what is there instead."""
     try:
         kind = os.lstat(path).st_mode
         if not stat.S_ISREG(kind):
             return _kind_words(kind)
-        # it may be another thing by now: no link is followed, no pipe waited for
+        # it may have been replaced: do not follow a link or wait for a pipe
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             return _read_opened(number, most)
         finally:
             os.close(number)
     except OSError as problem:
-        return f"no file that can be read: {problem.strerror}"
+        return f"cannot read the file: {problem.strerror}"
 
 
 def write_given(path: str | os.PathLike[str], content: bytes) -> None:
-    """Replace the content of a file that an implementation wrote, or make the file again; no link is followed."""
+    """Replace the content of a file that an implementation wrote, or create the file; do not follow a link."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags, 0o644), "wb") as file:
         file.write(content)
@@ -108,7 +108,7 @@ def _kind_words(kind: int) -> str:
 
 
 def given_entries(folder: str | os.PathLike[str]) -> Iterator[str]:
-    """Yield the paths of what is below a folder, 100,000 at most; no link is followed."""
+    """Yield the paths of everything below a folder, at most 100,000; do not follow links."""
     waiting = [os.fspath(folder)]
     left = _MOST_FILES
     while waiting and left > 0:
@@ -123,15 +123,15 @@ def given_entries(folder: str | os.PathLike[str]) -> Iterator[str]:
 
 
 def remove_folders() -> None:
-    """Remove all folders made by :func:`fresh_folder` that are left."""
+    """Remove all remaining folders made by :func:`fresh_folder`."""
     for folder in list(_made):
         remove_folder(folder)
 
 
 def remove_folder(folder: str) -> None:
-    """Remove a folder with all that is in it; what the system does not let go is left, without a word.
+    """Remove a folder with its content; ignore whatever the system refuses to remove.
 
-    Of one made by :func:`fresh_folder` everything next to it is removed, too.
+    For a folder made by :func:`fresh_folder`, also remove everything next to it.
     """
     if folder in _made:
         _made.discard(folder)
@@ -147,9 +147,9 @@ def remove_folder(folder: str) -> None:
 
 
 def _flatten(folder: str) -> bool:
-    """Remove files, and move what its directories hold up into the folder; returns whether directories are left.
+    """Remove files, and move the content of directories up into the folder; return whether directories are left.
 
-    So the way down is never longer than two names, however deep it went.
+    A path is never longer than two names below the folder, however deeply the directories were nested.
     """
     number = 0
     more = False
@@ -165,7 +165,7 @@ def _flatten(folder: str) -> bool:
 
 
 def _directories(folder: str) -> list[str]:
-    """Return the directories in a folder, with everything else in it removed."""
+    """Remove everything in a folder except directories, and return these."""
     _take_rights(folder)
     kept = []
     for name in os.listdir(folder):

@@ -1,10 +1,10 @@
-"""The judge: is this reply what the case expects, and if not, where is the first difference?
+"""The judge: compares a reply with an expectation and returns the first difference.
 
-Pure: no I/O, no clock. It looks at one expectation and one reply; verdicts of cases, twins and rules are made in
-``verdicts`` from what it says.
+Pure: no I/O, no clock. It compares one expectation with one reply; ``verdicts`` derives the verdicts of cases, twins
+and rules from the results.
 
 Expectations: ``{"ok": value}`` whole-object equality; ``{"$": "any"}`` matches anything; ``{"$": name}`` binds on first
-use and must be equal later; ``{"refused": class}`` with an optional ``code``, null for none; ``{"unsupported": …}``;
+use and must be equal later; ``{"refused": class}`` with an optional ``code``, null for no code; ``{"unsupported": …}``;
 ``{"any": [...]}`` is satisfied by one of several.
 """
 
@@ -22,20 +22,20 @@ from gritstone_conformance.text import printable
 __all__ = ["Difference", "compare", "difference_of", "expectation_of", "substitute"]
 
 _ANY: Final[Json] = {"$": "any"}
-_LONGEST_PATH: Final = 400  # characters that a signature keeps
+_LONGEST_PATH: Final = 400  # characters in a signature
 _LONGEST_CODE: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where a reply first leaves what was expected.
+    """The first difference between a reply and its expectation.
 
     Attributes:
-        path: JSON Pointer into the ``ok`` object; empty when the kind of answer differs.
+        path: JSON Pointer into the ``ok`` object; empty if the kind of reply differs.
         expected: the expected value at the path (or the whole expectation).
-        got: the value found there (or the whole answer).
+        got: the actual value there (or the whole reply).
         signature: stable text that groups failures, free of ids and indexes.
-        message: what the implementation wrote into a refusal, for people; never compared.
+        message: the message of a refusal, for display; never compared.
     """
 
     path: str
@@ -63,10 +63,10 @@ def substitute(value: Json, bindings: Mapping[str, Json]) -> Json:
 
 
 def compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json]) -> Difference | None:
-    """Return None when the reply satisfies the expectation, else the first difference.
+    """Return None if the reply satisfies the expectation, else the first difference.
 
     Names bound by the reply are added to ``bindings`` only when it satisfies the expectation. A difference carries the
-    message of a refusal; the message decides nothing.
+    message of a refusal; the message has no effect on the result.
 
     Spec: :rule:`suite.message.refusal`.
     """
@@ -109,12 +109,12 @@ def _compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json]
 
 
 def difference_of(one: Json, other: Json) -> tuple[str, Json, Json] | None:
-    """Return the path of the first difference of two JSON values, and what stands there in each, or None."""
+    """Return the path of the first difference of two JSON values and the value there in each, or None."""
     return _first_difference(one, other, None)
 
 
 def expectation_of(reply: Reply) -> dict[str, Json]:
-    """Return the expectation that asks for the same answer again; how a cursor is spelled does not count.
+    """Return the expectation that an equal reply satisfies, with any text for a cursor.
 
     Spec: :rule:`harness.reply.repeatable`.
     """
@@ -130,7 +130,7 @@ def expectation_of(reply: Reply) -> dict[str, Json]:
 
 
 def _first_difference(expected: Json, got: Json, bindings: dict[str, Json] | None) -> tuple[str, Json, Json] | None:
-    """Return the first difference; without bindings nothing is a name."""
+    """Return the first difference; without bindings, ``{"$": ...}`` is a plain value."""
     kind = type(expected)
     if kind is dict:
         if bindings is not None and expected.keys() == {"$"} and isinstance(expected["$"], str):
@@ -151,7 +151,7 @@ def _first_difference(expected: Json, got: Json, bindings: dict[str, Json] | Non
 def _first_of(
     keys: Iterable[str | int], expected: Mapping[Any, Json], got: Mapping[Any, Json], bindings: dict[str, Json] | None
 ) -> tuple[str, Json, Json] | None:
-    """Return the first difference below one of the keys; its path is put together on the way back from it."""
+    """Return the first difference below one of the keys; the callers build its path on return."""
     for key in keys:
         if key not in got:
             if bindings is not None and expected[key] == _ANY:

@@ -1,8 +1,8 @@
 """The pytest plugin: ``pytest --pyargs gritstone_conformance --gritstone-iut COMMAND``.
 
-One item per vector and property, its id the case name; same judge, same report as ``gritstone verify``. Under xdist
-each worker starts an implementation of its own. Whoever does not give ``--gritstone-iut`` pays for three small
-functions and imports nothing else.
+Each vector and property is one item whose id is the case name; the judge and the report are those of ``gritstone
+verify``. Under xdist each worker starts its own process. Without ``--gritstone-iut`` only three small functions run,
+and nothing else is imported.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ __all__ = [
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options; without the first one the plugin does nothing."""
-    group = parser.getgroup("gritstone", "judge an implementation by the gritstone spec")
-    group.addoption("--gritstone-iut", metavar="COMMAND", help="how to start the adapter; turns the suite on")
-    group.addoption("--gritstone-seed", type=int, default=1, metavar="N", help="order and draws (default 1)")
-    group.addoption("--gritstone-expect", type=Path, metavar="FILE", help="failures that are known, as TOML")
+    """Add the options; without ``--gritstone-iut`` the plugin does nothing."""
+    group = parser.getgroup("gritstone", "test an implementation by the gritstone spec")
+    group.addoption("--gritstone-iut", metavar="COMMAND", help="command that starts the adapter; enables the suite")
+    group.addoption("--gritstone-seed", type=int, default=1, metavar="N", help="seed of order and draws (default 1)")
+    group.addoption("--gritstone-expect", type=Path, metavar="FILE", help="file of expected failures (TOML)")
     group.addoption(
         "--gritstone-report",
         type=Path,
         default=Path(".gritstone/pytest.jsonl"),
         metavar="FILE",
-        help="where the report goes (default %(default)s)",
+        help="report to write (default %(default)s)",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the run's state, and let it hear what happens."""
+    """Create the state of the run, and register it as a plugin."""
     if config.getoption("gritstone_iut") is None:
         return
     from gritstone_conformance.errors import UsageError
@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Any:
-    """Collect the suite where this file is met, and nowhere else."""
+    """Collect the suite if pytest visits this file."""
     if parent.config.getoption("gritstone_iut") is None or file_path != Path(__file__):
         return None
     from gritstone_conformance.pytest_run.items import SuiteFile

@@ -1,6 +1,6 @@
-"""The four answers an implementation can give, and its claims, as values.
+"""The four kinds of replies, and the claims of an implementation, as values.
 
-Decides nothing about right or wrong; ``protocol`` builds these from lines, ``judge`` compares them.
+``protocol`` builds these from lines, ``judge`` compares them; this module judges nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Json: TypeAlias = Any
 """A JSON value: None, bool, int, str, list or dict with str keys."""
 
 REFUSAL_CLASSES: Final = ("malformed", "invalid", "missing", "rejected", "exhausted")
-"""The five classes of a refusal, as they stand on the wire."""
+"""The five classes of a refusal, as spelled on the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class Ok:
 
 @dataclass(frozen=True, slots=True)
 class OffForm:
-    """An ``ok`` whose content has not the form of its operation: a wrong answer, whatever it was meant to say.
+    """An ``ok`` whose content does not have the form that its operation requires: always a wrong reply.
 
     Attributes:
         value: the whole ``ok`` object.
-        path: JSON Pointer to where it first leaves the form.
-        expected: the form there, in words.
+        path: JSON Pointer to the first value of another form.
+        expected: a description of the required form.
         got: the value there.
     """
 
@@ -60,7 +60,7 @@ class Unsupported:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The implementation says that it broke; never a refusal."""
+    """The implementation reports a fault of its own; never a refusal."""
 
     message: str
 
@@ -70,7 +70,7 @@ Reply: TypeAlias = Ok | OffForm | Refused | Unsupported | Trouble
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What an implementation said in ``hello``; ``limits`` in the units of the spec (bytes, counts)."""
+    """The reply to ``hello``; ``limits`` have the units of the spec (bytes, counts)."""
 
     name: str
     version: str

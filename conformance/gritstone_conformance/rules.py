@@ -1,11 +1,11 @@
 """The rules of the spec, as the suite reads them.
 
-A rule stands in ``spec/**/*.rst`` as a ``.. rule::`` directive. ``scan_rules`` reads those sources; the result is kept
-in ``spec/rules.json``, which is what a run loads, so that no implementer needs a documentation tool.
-``versions/<v>.txt`` freezes, per spec version, which rules it requires and the digest of each text.
+A rule is a ``.. rule::`` directive in ``spec/**/*.rst``. ``scan_rules`` reads these sources and exports them to
+``spec/rules.json``, which a run loads, so that an implementer needs no documentation tool. ``versions/<v>.txt`` freezes
+the required rules of a spec version and the digest of each text.
 
-Run as a module it keeps the three together: ``--check`` says what is stale, ``--write`` exports, ``--freeze`` makes a
-new version list (a frozen list is final: it is never overwritten).
+Run as a module it keeps the three consistent: ``--check`` reports stale files, ``--write`` exports the rules, and
+``--freeze`` writes a new version list (a frozen list is final and never overwritten).
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class Rule:
     Attributes:
         id: stable name, ``<profile>.<topic>.<slug>``.
         level: MUST, SHOULD or MAY.
-        since: the spec version that brought it.
+        since: the spec version that introduced it.
         needs: features and formats; the rule binds only implementations that claim all of them.
-        text: the normative sentence, white space folded.
+        text: the normative text, with white space folded.
         digest: SHA-256 (hex) of the text.
         chapter: its source file below ``spec/``, without suffix.
-        untested: why no case judges it, or None.
-        unproven: why no mutant shows that the suite finds who breaks it, and since which day; or None.
+        untested: the reason why no case judges it, or None.
+        unproven: the reason why no mutant shows that the suite detects a violation, with a date; or None.
     """
 
     id: str
@@ -75,7 +75,7 @@ class Rule:
         return self.id.split(".", 1)[0]
 
     def to_json(self) -> dict[str, Json]:
-        """Return the rule as it stands in ``rules.json``."""
+        """Return the form of the rule in ``rules.json``."""
         return {name: list(value) if name == "needs" else value for name, value in self._members()}
 
     def _members(self) -> Iterator[tuple[str, Json]]:
@@ -87,7 +87,7 @@ class RuleBook:
     """All rules of a spec, and which of them each version requires.
 
     Attributes:
-        spec: the spec version that is judged by; at first the newest.
+        spec: the spec version to judge by; the newest by default.
         rules: id to rule, ascending by id.
         versions: version to (id, level, digest16) triples.
         digest: SHA-256 (hex) of ``rules.json``.
@@ -99,18 +99,18 @@ class RuleBook:
     digest: str
 
     def judging(self, spec: str) -> RuleBook:
-        """Return the same rules, judged by another version of the spec."""
+        """Return the same rules for judging by another version of the spec."""
         return replace(self, spec=spec)
 
     def scores(self, rule_id: str) -> bool:
-        """Return whether a rule counts for or against a claim: once the version is frozen, only what its list holds.
+        """Return whether a rule counts for or against a claim: in a frozen version, only the rules of its list do.
 
         Spec: :rule:`suite.rules.frozen`.
         """
         return self.spec not in self.versions or any(rule_id == listed for listed, _, _ in self.versions[self.spec])
 
     def musts(self, profile: str) -> tuple[str, ...]:
-        """Return the MUST rules of a profile that count for a claim, whatever is claimed, ascending."""
+        """Return the MUST rules of a profile that count for a claim, ascending, regardless of what is claimed."""
         return tuple(
             rule.id
             for rule in self.rules.values()
@@ -118,14 +118,14 @@ class RuleBook:
         )
 
     def required(self, profile: str, claims: Iterable[str] = (), *, level: str = "MUST") -> tuple[str, ...]:
-        """Return the ids that bind a claimer of ``profile`` at this level, ascending.
+        """Return the ids of the rules of this level that bind an implementation claiming ``profile``, ascending.
 
         Args:
             profile: the first segment of the ids.
-            claims: the features *and formats* claimed; a rule's ``needs`` may name either.
+            claims: the claimed features *and formats*; a rule's ``needs`` may name either.
             level: MUST, SHOULD or MAY.
 
-        Once the spec version is frozen only its list counts: newer rules run unscored.
+        In a frozen spec version only the rules of its list count: newer rules run unscored.
         """
         claimed = set(claims)
         return tuple(
@@ -147,14 +147,14 @@ def scan_rules(spec: Path) -> tuple[Rule, ...]:
     """Read every rule directive below ``spec``, ascending by id.
 
     Raises:
-        DataError: a directive is off form, or an id stands twice; file and line are named.
+        DataError: a directive is invalid or an id is duplicate; names the file and the line.
     """
     rules: dict[str, Rule] = {}
     for source in sorted(spec.rglob("*.rst")):
         chapter = source.relative_to(spec).with_suffix("").as_posix()
         for rule in _scan_chapter(source.read_text(encoding="utf-8").splitlines(), chapter):
             if rule.id in rules:
-                raise DataError(f"{chapter}: rule {rule.id} stands in {rules[rule.id].chapter} already")
+                raise DataError(f"{chapter}: duplicate rule {rule.id}, also in {rules[rule.id].chapter}")
             rules[rule.id] = rule
     return tuple(rules[rule_id] for rule_id in sorted(rules))
 
@@ -180,16 +180,18 @@ def _scan_chapter(lines: list[str], chapter: str) -> Iterator[Rule]:
 
 def _make_rule(rule_id: str, options: dict[str, str], text: str, chapter: str, where: str) -> Rule:
     if not _ID.fullmatch(rule_id):
-        raise DataError(f"{where}: {rule_id!r} is no rule id (profile.topic.slug)")
+        raise DataError(f"{where}: invalid rule id {rule_id!r}, expected profile.topic.slug")
     unknown = set(options) - {"level", "since", "needs", "untested", "unproven"}
     if unknown or options.get("level") not in LEVELS or "since" not in options:
-        raise DataError(f"{where}: rule {rule_id} needs :level: ({', '.join(LEVELS)}) and :since:, and knows no more")
+        raise DataError(
+            f"{where}: rule {rule_id}: expected :level: ({', '.join(LEVELS)}), :since: and known options only"
+        )
     if "unproven" in options and not _DATED.fullmatch(options["unproven"]):
-        raise DataError(f"{where}: :unproven: of {rule_id} needs a reason and a date, as in `why (2026-01-31)`")
+        raise DataError(f"{where}: :unproven: of {rule_id} requires a reason and a date, as in `why (2026-01-31)`")
     if not text or re.search(r"\n\s*\n", text):
-        raise DataError(f"{where}: rule {rule_id} must hold exactly one paragraph")
+        raise DataError(f"{where}: rule {rule_id} must contain exactly one paragraph")
     if options["level"] not in text:
-        raise DataError(f"{where}: the text of {rule_id} never says {options['level']}")
+        raise DataError(f"{where}: the text of {rule_id} does not contain {options['level']}")
     return Rule(
         id=rule_id,
         level=options["level"],
@@ -210,7 +212,7 @@ def load_rules(spec: Path | None = None) -> RuleBook:
         spec: the directory; default: the bundled one.
 
     Raises:
-        DataError: a file is missing or not of its form.
+        DataError: a file is missing or invalid.
     """
     root = spec or spec_dir()
     path = root / "rules.json"
@@ -220,7 +222,7 @@ def load_rules(spec: Path | None = None) -> RuleBook:
         rules = [Rule(**{**rule, "needs": tuple(rule["needs"])}) for rule in members["rules"]]
         spec_version = members["spec"]
     except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise DataError(f"{path}: no rule file: {problem}") from problem
+        raise DataError(f"{path}: invalid rule file: {problem}") from problem
     versions = {file.stem: tuple(_version_lines(file)) for file in sorted((root / "versions").glob("*.txt"))}
     return RuleBook(spec_version, {rule.id: rule for rule in rules}, versions, hashlib.sha256(raw).hexdigest())
 
@@ -234,13 +236,13 @@ def _version_lines(file: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def drifted(book: RuleBook) -> tuple[str, ...]:
-    """Return one line per frozen rule that is gone or whose level or text changed under its old id."""
+    """Return one line per frozen rule that is missing, or whose level or text changed under the same id."""
     found = []
     for version, triples in book.versions.items():
         for rule_id, level, digest16 in triples:
             rule = book.rules.get(rule_id)
             if rule is None:
-                found.append(f"{version}: {rule_id} is gone; a frozen rule stays")
+                found.append(f"{version}: {rule_id} is missing; a frozen rule must stay")
             elif (rule.level, rule.digest[:16]) != (level, digest16):
                 found.append(f"{version}: {rule_id} changed its text or level; a changed meaning needs a new id")
     return tuple(found)
@@ -258,14 +260,14 @@ def freeze_version(rules: Iterable[Rule]) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Check or write the exported rules; returns the exit code (0 current, 1 stale, 4 not readable)."""
+    """Check or write the exported rules; returns the exit code (0 current, 1 stale, 4 unreadable)."""
     parser = argparse.ArgumentParser(
-        prog="python -m gritstone_conformance.rules", description="Keep rules.json current."
+        prog="python -m gritstone_conformance.rules", description="Check or write rules.json."
     )
     action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--check", action="store_true", help="exit 1 if rules.json is stale or a frozen rule drifted")
-    action.add_argument("--write", action="store_true", help="export the rules of the text to rules.json")
-    action.add_argument("--freeze", action="store_true", help=f"write versions/{SPEC_VERSION}.txt, once")
+    action.add_argument("--check", action="store_true", help="exit 1 if rules.json is stale or a frozen rule changed")
+    action.add_argument("--write", action="store_true", help="export the rules of the spec text to rules.json")
+    action.add_argument("--freeze", action="store_true", help=f"write versions/{SPEC_VERSION}.txt unless it exists")
     options = parser.parse_args(argv)
     try:
         return _keep(options)
@@ -282,7 +284,7 @@ def _keep(options: argparse.Namespace) -> int:
         exported.write_text(export_rules(rules), encoding="utf-8")
     if options.freeze:
         if frozen.exists():
-            raise DataError(f"{frozen.name} is frozen already; a new list needs a new spec version")
+            raise DataError(f"{frozen.name} exists and is final; a new list requires a new spec version")
         frozen.parent.mkdir(exist_ok=True)
         frozen.write_text(freeze_version(rules), encoding="utf-8")
     if not exported.exists() or exported.read_text(encoding="utf-8") != export_rules(rules):
@@ -291,7 +293,7 @@ def _keep(options: argparse.Namespace) -> int:
     stale = drifted(load_rules(root))
     for line in stale:
         print(f"rules: {line}", file=sys.stderr)
-    print(f"rules: {len(rules)} rules, {len(stale)} drifted")
+    print(f"rules: {len(rules)} rules, {len(stale)} frozen rules changed")
     return 1 if stale else 0
 
 

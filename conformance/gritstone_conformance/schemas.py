@@ -1,10 +1,10 @@
-"""The JSON Schemas of the spec, ready to check a document.
+"""Validation of documents by the JSON Schemas of the spec.
 
-Decides how a violation is told: one line with the place (JSON Pointer) and what is wrong there. Which documents are
-checked when is their readers' business: files that a person gives are always checked, bundled ones by the lint.
+A violation is reported as one line: the place (JSON Pointer) and the fault. The readers of a document decide when to
+check it: files from the user are always checked, bundled ones by the lint.
 
-A validator that can explain itself is slow. So jsonschema-rs says whether a document fits, and jsonschema is asked what
-is wrong with one that does not; it passes over the parts that fit.
+The validator with good messages is slow: jsonschema-rs decides whether a document is valid, and jsonschema describes
+the fault of an invalid one, skipping the parts that are valid.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def violation(schema: str, document: Json, part: str | None = None) -> str | Non
     Args:
         schema: the schema's short name, e.g. ``vectors``, ``case`` or ``report``.
         document: a JSON value.
-        part: the name of a definition under its ``$defs`` that is meant instead of the whole.
+        part: the name of a definition under its ``$defs`` to check instead of the whole schema.
 
     Raises:
         DataError: the bundled schemas cannot be read.
@@ -45,7 +45,7 @@ def violation(schema: str, document: Json, part: str | None = None) -> str | Non
 
 
 def fits(schema: str, part: str, document: Json) -> bool:
-    """Return whether a document fits one definition of a schema.
+    """Return whether a document is valid by one definition of a schema.
 
     Args:
         schema: the schema's short name, e.g. ``request``.
@@ -64,7 +64,7 @@ def _surely_fits(schema: str, part: str | None, document: Json) -> bool | None:
 
 
 def _fits(ref: str, document: Json) -> bool | None:
-    """Return whether a document fits what a reference names, or None for one that UTF-8 cannot spell."""
+    """Return whether a document is valid by the schema of a reference, or None if UTF-8 cannot encode it."""
     try:
         return _checker(ref).is_valid(document)
     except ValueError:
@@ -72,7 +72,7 @@ def _fits(ref: str, document: Json) -> bool | None:
 
 
 def _deepest(errors: Any) -> Any:
-    """Return the most informative error: of alternatives that all failed, the one that went furthest."""
+    """Return the most informative error: of failed alternatives, the error of the one that matched furthest."""
     found = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
     if not found:
         return None
@@ -98,7 +98,7 @@ def _contents() -> dict[str, Json]:
 
 
 def _absolute(schema: Json, urn: str) -> Json:
-    """Return a schema whose references name their file, and that leaves it to its user which validator that is."""
+    """Return a schema whose references name their file, without the choice of a validator."""
     if isinstance(schema, list):
         return [_absolute(each, urn) for each in schema]
     if not isinstance(schema, dict):
@@ -127,7 +127,7 @@ def _registry() -> Registry:
 
 @cache
 def _validator(schema: str, part: str | None = None) -> Any:
-    import jsonschema  # 0.1 s to import: only who asks what is wrong pays
+    import jsonschema  # takes 0.1 s to import; needed only to describe a fault
     import referencing
     from referencing.jsonschema import DRAFT202012
 

@@ -1,8 +1,8 @@
-"""Text that an implementation wrote, made safe to show on a terminal or in a report.
+"""Text from an implementation, made safe to show on a terminal or in a report.
 
-Control characters, direction overrides, signs without width and lone surrogates become escapes: nothing an
-implementation prints can move the cursor, change colours or reorder what people read. What says something cuts it with
-:func:`printable`; whatever writes a line to a terminal does so by :func:`say`, or has it :func:`plain`.
+Control characters, direction overrides, characters without width and lone surrogates become escapes: output of an
+implementation cannot move the cursor, change colours or reorder text. Messages cut such text with :func:`printable`;
+lines for a terminal are written with :func:`say`, or escaped with :func:`plain`.
 
 Spec: :rule:`suite.output.plain`.
 """
@@ -39,8 +39,8 @@ def printable(text: str | bytes, limit: int = 200) -> str:
     r"""Return ``text`` on one line with everything unsafe escaped.
 
     Args:
-        text: bytes are read as UTF-8; what is no UTF-8 is shown as ``\xNN``.
-        limit: characters of the input that are kept; a cut is marked with an ellipsis.
+        text: bytes are read as UTF-8; invalid bytes are shown as ``\xNN``.
+        limit: maximum number of characters of the input; a cut is marked with an ellipsis.
     """
     if isinstance(text, bytes):
         text = text[: 4 * limit + 4].decode("utf-8", "backslashreplace")
@@ -49,7 +49,7 @@ def printable(text: str | bytes, limit: int = 200) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a line of any length with everything unsafe escaped; what is plain stays as it is."""
+    """Return a line of any length with everything unsafe escaped; a safe line remains unchanged."""
     return _UNSAFE.sub(_escape, text)
 
 
@@ -59,7 +59,7 @@ def json_plain(text: str) -> str:
 
 
 def say(text: str, file: TextIO | None = None) -> None:
-    """Write one line, plain, and at once."""
+    """Write one line with everything unsafe escaped, and flush it."""
     print(plain(text), file=file or sys.stdout, flush=True)
 
 
@@ -69,11 +69,11 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 
 
 def unfolded(words: str, most: int = 12) -> list[str]:
-    r"""Return the description of a broken process, with its last lines on standard error each on a line of its own.
+    r"""Return the description of a broken process, with each of its last lines of standard error on a separate line.
 
     Args:
-        words: printable, with the lines of standard error behind ``stderr:``, if any, and ``\n`` for their ends.
-        most: lines of standard error that are kept; the last ones are the most informative.
+        words: printable text; lines of standard error, if any, follow ``stderr:`` and end with ``\n``.
+        most: how many lines of standard error remain; the last ones are the most informative.
     """
     head, mark, log = words.partition("stderr: ")
     lines = [line for line in log.split("\\n") if line.strip()]

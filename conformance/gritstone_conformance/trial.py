@@ -1,11 +1,10 @@
 """A trial: one example of a property, run on a live subject and compared with the model.
 
-A property calls :meth:`Trial.expect` for each request, giving what the model says the answer must be. The first wrong
-answer raises :class:`Divergence`, which carries the requests so far as the steps of a case: so each failure that
-Hypothesis shrinks *is* a vector, replayable in any language without Python.
+A property calls :meth:`Trial.expect` for each request, with the reply that the model expects. The first wrong reply
+raises :class:`Divergence`, which contains the requests so far as the steps of a case: each failure that Hypothesis
+shrinks *is* a vector, which can be replayed in any language without Python.
 
-This module decides how properties talk; ``subject`` owns the process, ``judge`` compares, ``properties`` say what
-to ask.
+``subject`` owns the process, ``judge`` compares replies, ``properties`` choose the requests.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ from gritstone_conformance.results.surroundings import Level, surroundings
 __all__ = ["Asked", "Divergence", "Property", "PropertyOptions", "SubjectLike", "Trial"]
 
 
-_UNITS_A_SECOND: Final = 100_000_000  # that a guest is given time for
+_UNITS_A_SECOND: Final = 100_000_000  # granted for a guest's fuel
 
 
 Asked: TypeAlias = (
     tuple[str, dict[str, Json], dict[str, Json]] | tuple[str, dict[str, Json], dict[str, Json], str | None]
 )
-"""A request with what is expected of its reply, and perhaps the rule that this judges."""
+"""A request, the expectation for its reply, and optionally the rule that it judges."""
 
 
 class SubjectLike(Protocol):
-    """What a trial needs of a subject; ``subject.Subject`` is the real one."""
+    """The interface of a subject that a trial uses; ``subject.Subject`` implements it."""
 
     claims: Claims
 
@@ -46,38 +45,38 @@ class SubjectLike(Protocol):
         """Send requests pipelined within the window and return replies in order; raises SubjectFault."""
 
     def allow_guests(self, seconds: float) -> None:
-        """Add so many seconds to the deadline of each transition and query from now on."""
+        """Add a number of seconds to the deadline of each later transition and query."""
 
     def kill(self) -> None:
         """SIGKILL the process group now; the next ``ask`` starts a fresh process."""
 
     def strike(self) -> None:
-        """SIGKILL the process group and clear nothing away: from another thread, while requests are unanswered."""
+        """SIGKILL the process group without cleaning up: from another thread, while replies are pending."""
 
     def close(self) -> None:
-        """Send bye and wait for the end; kill what is left."""
+        """Send bye and wait for the end; kill the remaining processes."""
 
     def peak_rss_bytes(self) -> int | None:
-        """Return the peak resident size of the process since the last reset, or None where it cannot be read."""
+        """Return the peak resident size of the process since the last reset, or None if it cannot be read."""
 
     def reset_peak_rss(self) -> bool:
-        """Start a new peak; returns whether this machine can."""
+        """Reset the peak; return whether this machine supports that."""
 
     def cpu_seconds(self) -> float | None:
-        """Return the processor time that the process has used so far, or None where it cannot be read."""
+        """Return the processor time used by the process so far, or None if it cannot be read."""
 
 
 class Divergence(Exception):  # noqa: N818 - a finding, not an error
-    """The implementation answered wrongly.
+    """The implementation returned a wrong reply.
 
     Attributes:
         difference: the first difference.
-        steps: all requests of the example so far, with the model's expectations; the last one failed.
-        rule: the rule that is broken.
-        replayable: whether the steps alone, in one process, show the fault again.
-        around: what is next to the difference in the answer, for people.
-        history: the part of a history around the fault, for people, or None.
-        remark: what else a report says, or None.
+        steps: all requests of the example so far, with the expectations of the model; the last one failed.
+        rule: the violated rule.
+        replayable: whether the steps alone, in one process, reproduce the fault.
+        around: the values next to the difference in the reply, for display.
+        history: the part of a history around the fault, for display, or None.
+        remark: a further note for the report, or None.
     """
 
     def __init__(
@@ -106,15 +105,15 @@ class Property:
 
     Attributes:
         name: its case name, ``<profile>/<topic>/<slug>``.
-        rules: the rules it judges; ``rules[0]`` is blamed unless a step names another.
+        rules: the rules that it judges; a failure counts against ``rules[0]`` unless its step names another one.
         body: ``body(trial, **drawn)``.
         given: keyword -> Hypothesis strategy, or a function of Claims that returns such a mapping; empty: runs once.
-        requires: claims it needs.
-        kind: ``property``, ``machine``, ``crash`` or ``wire``; for the report and the budget of examples.
-        examples: examples in the profile ``gate`` (None: the profile's own number).
-        search_only: whether it runs in the profile ``search`` only, since it takes long or depends on luck.
-        cost: what it costs in ``gate``, in vectors, so that jobs get equal shares (None: what its kind costs).
-        reach: situation -> the least share of the examples in ``gate`` that must come into it.
+        requires: the required claims.
+        kind: ``property``, ``machine``, ``crash`` or ``wire``; for the report and the number of examples.
+        examples: examples in the profile ``gate`` (None: the default of the profile).
+        search_only: whether it runs only in the profile ``search``, because it takes long or depends on chance.
+        cost: its duration in ``gate``, in vectors, to balance the jobs (None: the default of its kind).
+        reach: situation -> the minimum share of the examples in ``gate`` that must reach it.
     """
 
     name: str
@@ -130,7 +129,7 @@ class Property:
 
 
 class PropertyOptions(TypedDict, total=False):
-    """Members of :class:`Property` that registrations pass on as they are."""
+    """Members of :class:`Property` that registrations pass on unchanged."""
 
     kind: str
     examples: int | None
@@ -140,12 +139,12 @@ class PropertyOptions(TypedDict, total=False):
 
 
 class Trial:
-    """One example: asks, compares, keeps the trace, cleans up.
+    """One example: sends requests, compares replies, records the trace, and cleans up.
 
-    Every store handle opened through it is closed at the end, every extra process ended, every directory removed.
+    At the end it closes every store handle, ends every extra process and removes every directory that it opened.
 
     Attributes:
-        remark: what a report says about the case where it passes, or None.
+        remark: a note for the report if the case passes, or None.
         reached: the situations that this example reached.
     """
 
@@ -166,10 +165,10 @@ class Trial:
         self._spawn = spawn
         self._instead = instead
         self._extra: list[SubjectLike] = []
-        self._roots: dict[str, str] = {}  # absolute directory -> the name that stands for it in a case
+        self._roots: dict[str, str] = {}  # absolute directory -> its placeholder in a case
         self._handles: list[str] = []
         self._replayable = True
-        self._message: str | None = None  # of the last refusal, as long as nothing else was observed
+        self._message: str | None = None  # of the last refusal, until the next observation
 
     def expect(
         self,
@@ -180,20 +179,20 @@ class Trial:
         rule: str | None = None,
         on: SubjectLike | None = None,
     ) -> dict[str, Json]:
-        """Send one request and hold its reply against ``expect``.
+        """Send one request and compare its reply with ``expect``.
 
         Args:
             op: the operation.
-            args: its arguments, with nothing left to substitute.
-            expect: an expectation in the language of cases.
-            rule: the rule this step judges; default: the property's first.
-            on: another process of the same command; such a trace cannot be replayed as one case.
+            args: its arguments, without placeholders.
+            expect: an expectation in the form of cases.
+            rule: the rule that this step judges; default: the property's first.
+            on: another process of the same command; the trace then cannot be replayed as one case.
 
         Returns:
             The ``ok`` object, or an empty dict for an expected refusal.
 
         Raises:
-            Divergence: the reply is not what is expected.
+            Divergence: the reply differs from the expectation.
             SubjectFault: the implementation broke.
         """
         return self.expect_many([(op, args, expect)], rule=rule, on=on)[0]
@@ -201,7 +200,7 @@ class Trial:
     def expect_many(
         self, requests: Sequence[Asked], *, rule: str | None = None, on: SubjectLike | None = None
     ) -> list[dict[str, Json]]:
-        """Send several requests pipelined; compares in order and raises on the first difference.
+        """Send several requests pipelined; compare the replies in order and raise on the first difference.
 
         A request is ``(op, args, expect)``, or has a fourth member: the rule that its step judges.
         """
@@ -236,7 +235,7 @@ class Trial:
         return values
 
     def observe(self, op: str, args: dict[str, Json], *, on: SubjectLike | None = None) -> Reply:
-        """Send one request whose answer the property judges itself; follow with :meth:`fail` where it is wrong."""
+        """Send one request whose reply the property judges itself; call :meth:`fail` if it is wrong."""
         self.steps.append(Step(op, self._portable(args), {"ok": {"$": "any"}}))
         reply = self._target(on).ask(op, args)
         self._message = reply.message if isinstance(reply, Refused) else None
@@ -244,7 +243,7 @@ class Trial:
         return reply
 
     def observe_apart(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:
-        """Send requests pipelined that no case can hold; the property judges the replies itself."""
+        """Send pipelined requests that a case cannot contain; the property judges the replies itself."""
         self._replayable = False
         return self.subject.ask_many(requests)
 
@@ -261,24 +260,24 @@ class Trial:
         """Raise a Divergence that the property found itself.
 
         Args:
-            expected: what should be there.
-            got: what is there.
-            path: where.
-            words: its signature, free of ids.
-            rule: the rule that is broken; default: the property's first.
-            history: where it was found in a history, the extract around it.
+            expected: the expected value.
+            got: the actual value.
+            path: JSON Pointer to the value.
+            words: the signature, free of ids.
+            rule: the violated rule; default: the property's first.
+            history: the extract around the fault, if it was found in a history.
         """
         raise self._divergence(Difference(path, expected, got, words, self._message), rule, history=history)
 
     def fail_slow(self, times: float, least_s: float, took_s: float, *, words: str) -> None:
-        """Raise a Divergence for what takes more than ``times`` as long as it should; says how to be sure."""
+        """Raise a Divergence for a reply that took more than ``times`` the expected time."""
         expected = f"less than {times} x {least_s:.6f} s"
-        self.fail(expected, f"{took_s:.6f} s; if the machine had other work, ask again while it rests", words=words)
+        self.fail(expected, f"{took_s:.6f} s; if the machine was busy, repeat the run on an idle one", words=words)
 
     def reach(self, situation: str, here: object = True) -> None:
-        """Record that this example reached a situation, if ``here``; what follows from draws and model alone.
+        """Record that this example reached a situation, if ``here``; it must follow from draws and model alone.
 
-        Of each request that is expected to be accepted or refused this is said already, as ``grit.cas refused``.
+        For each request with an expected acceptance or refusal this happens by itself, as ``grit.cas refused``.
 
         Spec: :rule:`suite.property.reach`.
         """
@@ -286,11 +285,11 @@ class Trial:
             self.reached.add(situation)
 
     def spends(self, units: int) -> None:
-        """Announce that guests will spend so many units in each call from now on, which takes time; 0: as usual."""
+        """Extend the deadlines for guests that use a number of units of fuel in each later call; 0: reset."""
         self.subject.allow_guests(units / _UNITS_A_SECOND)
 
     def spawn(self) -> SubjectLike:
-        """Start another process of the same command; it is ended with the trial."""
+        """Start another process of the same command; it ends with the trial."""
         if self._spawn is None:
             raise RuntimeError("this trial cannot start processes")
         process = self._spawn()
@@ -307,7 +306,7 @@ class Trial:
         return str(Path(self._fresh("path")) / "file")
 
     def finish(self) -> None:
-        """Close handles, end extra processes, remove directories; never raises for the subject's faults."""
+        """Close handles, end extra processes, remove directories; never raise for faults of the subject."""
         handles, self._handles = self._handles, []
         try:
             for process in self._extra:
@@ -315,14 +314,14 @@ class Trial:
             if handles:
                 self.subject.ask_many([("grit.close", {"store": handle}) for handle in handles])
         except SubjectFault:
-            pass  # the subject keeps it among its faults, which the caller checks
+            pass  # the subject records it in its faults, which the caller checks
         finally:
             for root in self._roots:
                 remove_folder(root)
 
     @property
     def is_replayable(self) -> bool:
-        """Whether the steps alone, in one process, show again what happened."""
+        """Whether the steps alone, in one process, reproduce the result."""
         return self._replayable
 
     def _step(self, request: Asked, rule: str | None) -> Step:
@@ -336,7 +335,7 @@ class Trial:
         return root
 
     def _portable(self, args: dict[str, Json]) -> dict[str, Json]:
-        """Replace this machine's paths by the names a runner binds, so that the trace can be replayed anywhere."""
+        """Replace paths of this machine by the placeholders that a runner binds, so that the trace is portable."""
         return {key: self._placeholder(value) if isinstance(value, str) else value for key, value in args.items()}
 
     def _placeholder(self, value: str) -> Json:
@@ -368,5 +367,5 @@ class Trial:
 
 
 def _judged(request: Asked, rule: str | None) -> str | None:
-    """Return the rule that a request judges: its own, else the one that was given for all."""
+    """Return the rule that a request judges: its own, else the one for all requests."""
     return next((own for own in request[3:] if own is not None), rule)
