@@ -25,6 +25,8 @@ from gritstone_conformance.trial import Asked, Property, Trial
 __all__ = ["PROPERTIES"]
 
 _ACCEPTED: Final = "grit.bundle.bytes"
+_WHOLE: Final = "grit.bundle.import-whole"
+_LEAF_BYTES: Final = 30_000  # of a blob, so that each piece of a bundle has some objects
 
 
 def same_bytes(trial: Trial, fmt: Format, graph: Graph) -> None:
@@ -249,6 +251,57 @@ def in_pieces(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     pair.export()
 
 
+def whole_at_the_end(trial: Trial, fmt: Format) -> None:
+    """An import in pieces stores every object of the bundle, also one that was pruned between the pieces."""
+    pair = open_memory(trial, fmt)
+    _import_with_prunes(pair, pair)
+
+
+def whole_next_to_others(trial: Trial, fmt: Format) -> None:
+    """An import in pieces stores every object of the bundle, also one that was pruned on another handle."""
+    pair = open_durable(trial, fmt)
+    _import_with_prunes(pair, pair.beside("t"))
+
+
+def whole_next_to_erasures(trial: Trial, fmt: Format) -> None:
+    """An import in pieces succeeds if blobs of the bundle are erased between the pieces; they stay erased."""
+    pair = open_memory(trial, fmt)
+    _import_with_prunes(pair, pair, erases=True)
+
+
+def _import_with_prunes(importer: Pair, other: Pair, *, erases: bool = False) -> None:
+    """Import a bundle in three pieces, and between them store, refer to and prune objects of it on ``other``."""
+    fmt = importer.model.format
+    graph = Graph(fmt)
+    leaves = [graph.add(Blob((), bytes((number,)) * _LEAF_BYTES)) for number in range(4)]
+    trees = [graph.add(Tree((("a", one), ("b", leaves[-1])))) for one in leaves[:-1]]
+    graph.references["tags/all"] = graph.add(Tree(tuple((f"{number}", one) for number, one in enumerate(trees))))
+    data, third = graph.bundle(), len(graph.bundle()) // 3
+    counted = {"ok": {"objects": 0, "refs": 0}}
+    everything = list(graph.encodings.items())
+    other.play(*(other.put(encoding) for _, encoding in everything[::2]), other.point("tags/old", leaves[0]))
+    importer.play(importer.piece(data[:third], more=True, expect=counted, rule=_WHOLE))
+    _prune(other)
+    other.play(*(other.put(encoding) for _, encoding in everything), other.point("tags/old", trees[0]))
+    if erases:
+        other.play(other.erase(leaves[1]))
+    importer.play(importer.piece(data[third : 2 * third], more=True, expect=counted, rule=_WHOLE))
+    other.play(other.point("tags/old", None))
+    _prune(other)
+    other.play(other.put(graph.encodings[graph.references["tags/all"]]))  # without the objects that it leads to
+    importer.play(importer.piece(data[2 * third :], more=False, expect=importer.model.import_(data), rule=_WHOLE))
+    seen = [other.get(identity) for identity, _ in everything]
+    other.play(*seen, other.has([identity for identity, _ in everything]), other.refs(), rule=_WHOLE)
+    _prune(other)
+    importer.export(rule=_WHOLE)
+
+
+def _prune(pair: Pair) -> None:
+    """Prune. How many objects of an unfinished import are in the store is unspecified, and so is the number removed."""
+    op, args, _, _ = pair.prune()
+    pair.play((op, args, {"ok": {"removed": {"$": "any"}}}, _WHOLE))
+
+
 def _refused(rule: str, slug: str, examples: int) -> tuple[Property, ...]:
     return each_format(
         *(f"bundle/{slug}", partial(not_this_bundle, BUNDLE_FAULTS[rule]), rule),
@@ -307,4 +360,7 @@ PROPERTIES: Final = (
     *each_format("bundle/one-moment", one_moment, "grit.ref.snapshot"),
     *each_format("bundle/one-moment-pruned", one_moment_pruned, "grit.ref.snapshot", "grit.prune.exact"),
     *each_format("bundle/in-pieces", in_pieces, "grit.bundle.bytes", given=draws.graph_and_tape(4), examples=12),
+    *each_format("bundle/pruned-between-pieces", whole_at_the_end, _WHOLE),
+    *each_format("bundle/pruned-on-another-handle", whole_next_to_others, _WHOLE, features=("durable",)),
+    *each_format("bundle/erased-between-pieces", whole_next_to_erasures, _WHOLE, features=("erase",)),
 )
