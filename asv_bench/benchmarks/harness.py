@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.attachment.launcher import Launcher
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.comparing.transcripts import Script, entry_of, partings
 from gritstone_conformance.replies import Ok
 
@@ -45,7 +45,7 @@ class RoundTrips:
     param_names = ("window", "size_bytes")
 
     def setup(self, window: int, size_bytes: int) -> None:
-        self.subject = Launcher.for_command(_REFERENCE, Terms(window=window)).start()
+        self.subject = Launcher.for_command(_REFERENCE, AttachSettings(window=window)).start()
         args = {"format": "cbor-blake3", "bytes": encode_bytes(bytes(size_bytes))}
         count = _REQUESTS if size_bytes < 65_536 else 64
         self.requests = [("grit.id", args)] * count
@@ -68,7 +68,7 @@ class Echo:
         self.folder = tempfile.TemporaryDirectory()
         script = Path(self.folder.name) / "echo.py"
         script.write_text(_ECHO, encoding="utf-8")
-        self.subject = Launcher.for_command([sys.executable, str(script)], Terms(window=window)).start()
+        self.subject = Launcher.for_command([sys.executable, str(script)], AttachSettings(window=window)).start()
 
     def time_pings(self, window: int) -> None:
         self.subject.ask_many([("ping", {})] * _REQUESTS)

@@ -21,7 +21,7 @@ from gritstone.wit.proposals import MessageKind, Proposal
 from gritstone.wit.wut import wut_blob
 from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.attachment.launcher import Launcher
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.model.bundle import read
 from gritstone_conformance.model.history import check_history
 from gritstone_conformance.replies import Ok
@@ -164,7 +164,7 @@ class Scenario(_Bench):
         self.sent: list[bytes] = []
         self.open(self.format_name)  # what is sent is made here
         self.folder = tempfile.TemporaryDirectory(prefix="gritstone-bench-")
-        self.subject = Launcher.for_command(_REFERENCE, Terms(window=1)).start()
+        self.subject = Launcher.for_command(_REFERENCE, AttachSettings(window=1)).start()
         place = {"dir": self.folder.name + "/store"} if backend == "durable" else {}
         self.ask("grit.open", store="s", format=self.format_name, backend=backend, create=True, **place)
         self.ask("runtime.start", runtime="r", store="s", **_START)
@@ -221,7 +221,7 @@ class Start:
         self.folder = tempfile.TemporaryDirectory(prefix="gritstone-bench-")
 
     def time_start(self, until: str) -> None:
-        subject = Launcher.for_command(_REFERENCE, Terms(window=1)).start()
+        subject = Launcher.for_command(_REFERENCE, AttachSettings(window=1)).start()
         if until == "runtime":
             place = tempfile.mkdtemp(dir=self.folder.name) + "/store"
             store = {"store": "s", "format": "framed-sha256", "backend": "durable", "dir": place, "create": True}

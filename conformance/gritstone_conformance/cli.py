@@ -112,10 +112,10 @@ def _terminable() -> Iterator[None]:
 
 def _end_at_once() -> None:
     """End all processes of implementations, remove their folders, and exit at once."""
-    from gritstone_conformance.attachment.process import strike_all
+    from gritstone_conformance.attachment.process import kill_all_groups
     from gritstone_conformance.folders import remove_folders
 
-    strike_all()
+    kill_all_groups()
     remove_folders()
     _complain("interrupted", 130)
     os._exit(130)

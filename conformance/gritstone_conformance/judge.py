@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from gritstone_conformance.errors import DataError
-from gritstone_conformance.replies import Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
+from gritstone_conformance.replies import Json, Ok, Refused, Reply, Trouble, Unsupported, WrongShape
 from gritstone_conformance.text import printable
 
 __all__ = ["Difference", "compare", "difference_of", "expectation_of", "substitute"]
@@ -91,7 +91,7 @@ def _compare(expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json]
             return None
         path, wanted, got = found
         return Difference(path, wanted, got, f"expected value got value at {_general(path)}")
-    if "ok" in expect and isinstance(reply, OffForm):
+    if "ok" in expect and isinstance(reply, WrongShape):
         words = f"expected value got value at {_general(reply.path)}"
         return Difference(reply.path, reply.expected, reply.got, words)
     if isinstance(reply, Refused) and expect.get("refused") == reply.kind:
@@ -119,7 +119,7 @@ def expectation_of(reply: Reply) -> dict[str, Json]:
     Spec: :rule:`harness.reply.repeatable`.
     """
     match reply:
-        case Ok(value=value) | OffForm(value=value):
+        case Ok(value=value) | WrongShape(value=value):
             return {"ok": {**value, "cursor": _ANY} if isinstance(value.get("cursor"), str) else value}
         case Refused(kind=kind, code=code):
             return {"refused": kind, "code": code}
@@ -179,7 +179,7 @@ def _expected_word(expect: Mapping[str, Json]) -> str:
 
 def _reply_word(reply: Reply) -> str:
     match reply:
-        case Ok() | OffForm():
+        case Ok() | WrongShape():
             return "ok"
         case Refused(kind=kind):
             return f"refused:{kind}"
@@ -191,7 +191,7 @@ def _reply_word(reply: Reply) -> str:
 
 def _answer(reply: Reply) -> Json:
     match reply:
-        case Ok(value=value) | OffForm(value=value):
+        case Ok(value=value) | WrongShape(value=value):
             return {"ok": value}
         case Refused(kind=kind, code=code):
             return {"refused": kind} if code is None else {"refused": kind, "code": code}

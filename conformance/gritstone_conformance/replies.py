@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-__all__ = ["REFUSAL_CLASSES", "Claims", "Json", "OffForm", "Ok", "Refused", "Reply", "Trouble", "Unsupported"]
+__all__ = ["REFUSAL_CLASSES", "Claims", "Json", "Ok", "Refused", "Reply", "Trouble", "Unsupported", "WrongShape"]
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, str, list or dict with str keys."""
@@ -25,8 +25,8 @@ class Ok:
 
 
 @dataclass(frozen=True, slots=True)
-class OffForm:
-    """An ``ok`` whose content does not have the form that its operation requires: always a wrong reply.
+class WrongShape:
+    """An ``ok`` whose content does not have the shape that its operation requires: always a wrong reply.
 
     Attributes:
         value: the whole ``ok`` object.
@@ -65,7 +65,7 @@ class Trouble:
     message: str
 
 
-Reply: TypeAlias = Ok | OffForm | Refused | Unsupported | Trouble
+Reply: TypeAlias = Ok | WrongShape | Refused | Unsupported | Trouble
 
 
 @dataclass(frozen=True, slots=True)

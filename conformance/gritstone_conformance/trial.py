@@ -19,7 +19,7 @@ from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.judge import Difference, compare
 from gritstone_conformance.replies import Claims, Json, Ok, Refused, Reply
-from gritstone_conformance.results.surroundings import Level, surroundings
+from gritstone_conformance.results.diff_context import Level, diff_context
 
 __all__ = ["Asked", "Divergence", "Property", "PropertyOptions", "SubjectLike", "Trial"]
 
@@ -50,7 +50,7 @@ class SubjectLike(Protocol):
     def kill(self) -> None:
         """SIGKILL the process group now; the next ``ask`` starts a fresh process."""
 
-    def strike(self) -> None:
+    def kill_from_thread(self) -> None:
         """SIGKILL the process group without cleaning up: from another thread, while replies are pending."""
 
     def close(self) -> None:
@@ -230,7 +230,7 @@ class Trial:
             self._note_handle(op, args)
             difference = compare(expect, reply, self.bindings)
             if difference is not None:
-                raise self._divergence(difference, judged, around=surroundings(reply, difference.path))
+                raise self._divergence(difference, judged, around=diff_context(reply, difference.path))
             values.append(reply.value if isinstance(reply, Ok) else {})
         return values
 

@@ -12,7 +12,7 @@ from typing import Final
 __all__ = ["Vocabulary", "accuses", "is_pure", "leaves", "streams"]
 
 ACCUSATIONS: Final = (
-    *("Defect", "Difference", "Failure", "Finding", "FormProblem", "ProtocolFault", "Refusal", "SubjectFault"),
+    *("Defect", "Difference", "Failure", "Finding", "ShapeProblem", "ProtocolFault", "Refusal", "SubjectFault"),
     "tuple[str, Json, Json]",
 )
 """Types whose values accuse."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from gritstone_conformance.attachment.forms import form_problem
+from gritstone_conformance.attachment.reply_shapes import shape_problem
 from gritstone_conformance.judge import compare
-from gritstone_conformance.replies import REFUSAL_CLASSES, Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
+from gritstone_conformance.replies import REFUSAL_CLASSES, Json, Ok, Refused, Reply, Trouble, Unsupported, WrongShape
 
 __all__ = ["changed_values", "other_answers", "overlooked"]
 
@@ -89,9 +89,9 @@ def _wrong(op: str, expect: Mapping[str, Json], changed: Json, path: str, bindin
     difference = compare(expect, Ok(changed), dict(bindings))
     if difference is None or difference.path != path:
         yield f"{op}: a change at {path} is {'overlooked' if difference is None else f'told at {difference.path}'}"
-    problem = form_problem(op, changed)
+    problem = shape_problem(op, changed)
     if problem is not None:
-        told = compare(expect, OffForm(changed, problem.path, problem.expected, problem.got), dict(bindings))
+        told = compare(expect, WrongShape(changed, problem.path, problem.expected, problem.got), dict(bindings))
         if told is None or told.path != problem.path or not f"{path}/".startswith(f"{problem.path}/"):
             yield f"{op}: a change of the form at {path} is not told there"
 

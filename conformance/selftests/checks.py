@@ -34,10 +34,10 @@ JUDGE: Final = (
     "auditing/histories.py",
     "auditing/objects.py",
     "results/judgement.py",
-    "running/settling.py",
+    "running/final_verdicts.py",
     "attachment/base64url.py",
     "attachment/claims.py",
-    "attachment/forms.py",
+    "attachment/reply_shapes.py",
     "attachment/protocol.py",
 )
 """The modules that judge; the model is the whole of its folder."""
@@ -239,8 +239,8 @@ class _Switcher:
 
     def _only_raises(self, call: ast.Call) -> bool:
         name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-        forms = self.file == "attachment/forms.py" and len(call.args) == 2
-        return forms or name in self.vocabulary.raisers
+        shapes = self.file == "attachment/reply_shapes.py" and len(call.args) == 2
+        return shapes or name in self.vocabulary.raisers
 
     def _helper(self, stmt: ast.stmt) -> ast.stmt:
         """Switch a call that may raise; note it when it has raised."""

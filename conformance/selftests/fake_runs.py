@@ -9,7 +9,7 @@ from gritstone_conformance.cases import Case
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.running.run import execute
+from gritstone_conformance.running.plan_runner import execute
 from selftests.fakes import FakeSubject, accept, fake_book
 
 BOOK = fake_book()

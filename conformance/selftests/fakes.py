@@ -108,7 +108,7 @@ class FakeSubject:
         self.kills += 1
         self.deaths += 1
 
-    def strike(self) -> None:
+    def kill_from_thread(self) -> None:
         self.kills += 1
         self.deaths += 1
 

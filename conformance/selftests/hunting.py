@@ -22,8 +22,8 @@ from typing import Final
 
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.process import Command
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
-from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.planning.plan import Plan, Planned, Selection, Watch
 from gritstone_conformance.planning.settings import RunSettings
@@ -31,11 +31,11 @@ from gritstone_conformance.planning.suite import Data, load_data, plan_run
 from gritstone_conformance.planning.watches import WATCHED
 from gritstone_conformance.replies import Claims
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.running.engine import check_property
-from gritstone_conformance.running.ledger import Ledger, Observed
-from gritstone_conformance.running.recording import Recorder
-from gritstone_conformance.running.run import execute
-from gritstone_conformance.running.window import play_cases
+from gritstone_conformance.running.ledger import Ledger, ObservedSubject
+from gritstone_conformance.running.outcome_builder import OutcomeBuilder
+from gritstone_conformance.running.plan_runner import execute
+from gritstone_conformance.running.property_runner import run_property
+from gritstone_conformance.running.vector_runner import run_vectors
 from gritstone_conformance.trial import Property
 from selftests.forked import Forking
 from selftests.mutate import Mutant, told
@@ -107,7 +107,7 @@ def _hunt(launcher: Launcher, mutant: Mutant, home: Path) -> Found:
     except SubjectFault as fault:
         found.failed |= _watched([fault])
         return found
-    observed = Observed(subject, Ledger())
+    observed = ObservedSubject(subject, Ledger())
     try:
         for item in _quarry(mutant, subject.claims):
             found.played.append(item.name)
@@ -156,15 +156,15 @@ def _start(launcher: Launcher) -> Subject:
 @contextmanager
 def _attached(command: Sequence[str], mutant: Mutant, home: Path) -> Iterator[Launcher]:
     """Say how to attach a mutant: by starting it, or, where the fault is in how it listens, at its socket."""
-    terms = Terms(deadline_scale=_PATIENCE[bool(mutant.proxy) + mutant.waits])
+    attach_settings = AttachSettings(deadline_scale=_PATIENCE[bool(mutant.proxy) + mutant.waits])
     with told(mutant):
         if not mutant.listens:
-            yield Launcher(opener(command, mutant), terms)
+            yield Launcher(opener(command, mutant), attach_settings)
             return
         path = home / "socket"
         server = subprocess.Popen([*command, "--listen", f"unix:{path}"])
         try:
-            yield Launcher.for_address(f"unix:{path}", terms)
+            yield Launcher.for_address(f"unix:{path}", attach_settings)
         finally:
             server.kill()
             server.wait()
@@ -188,11 +188,11 @@ def _watched(faults: Sequence[SubjectFault]) -> set[str]:
     return {fault.rule for fault in faults if fault.rule in WATCHED}
 
 
-def _look_at_lines(subject: Observed) -> None:
+def _look_at_lines(subject: ObservedSubject) -> None:
     """Ask for what a run asks for anyhow until a line is at fault: vectors, and a second process."""
     vectors = [item for item in _plan().of_kind("vector") if _is_claimed(item, subject.claims)]
     for start in range(0, _LINES, _MATERIAL):
-        list(play_cases(vectors[start : start + _MATERIAL], subject))
+        list(run_vectors(vectors[start : start + _MATERIAL], subject))
         if _watched(subject.subject.faults):
             return
     subject.refresh()
@@ -211,9 +211,9 @@ def _is_claimed(item: Planned, claims: Claims) -> bool:
     return missing is None and item.profile in (*claims.profiles, "harness")
 
 
-def _play(item: Planned, subject: Observed, home: Path) -> Outcome:
-    recorder = Recorder(_data().book)
+def _play(item: Planned, subject: ObservedSubject, home: Path) -> Outcome:
+    recorder = OutcomeBuilder(_data().book)
     if isinstance(item.source, Property):
-        return recorder.tested(item, check_property(item.source, subject, RunSettings(shrink_s=0.0, home=home)))
-    (played,) = play_cases([item], subject)
+        return recorder.tested(item, run_property(item.source, subject, RunSettings(shrink_s=0.0, home=home)))
+    (played,) = run_vectors([item], subject)
     return recorder.played(played)

@@ -10,7 +10,7 @@ from gritstone_conformance.cases import Case
 from gritstone_conformance.judge import compare, substitute
 from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.replies import Json, Reply
-from gritstone_conformance.running.places import Places, names_in
+from gritstone_conformance.running.temporary_paths import TemporaryPaths, names_in
 from gritstone_conformance.vectors.files import load_vectors
 
 __all__ = ["SLOW", "Asked", "Forms", "play_vector", "recorded_replies"]
@@ -86,7 +86,7 @@ def recorded_replies() -> list[Asked]:
 
 def _play(case: Case) -> Iterator[Asked]:
     """Yield each step as the model answers it; who takes them binds the names."""
-    places, bindings, host = Places(), dict[str, Json](), GuestHost()
+    places, bindings, host = TemporaryPaths(), dict[str, Json](), GuestHost()
     try:
         for step in case.steps:
             places.provide(names_in(step.args), bindings)

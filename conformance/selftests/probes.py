@@ -23,7 +23,7 @@ __all__ = ["BrokenError", "DeviatedError", "Probe", "of_items", "properties", "r
 SELFTESTS: Final = {
     "attachment/base64url": ("test_base64url.py",),
     "attachment/claims": ("test_claims.py",),
-    "attachment/forms": ("test_forms.py",),
+    "attachment/reply_shapes": ("test_forms.py",),
     "attachment/protocol": ("test_protocol.py",),
     "audit": ("test_audit.py::test_what_went_on_is_asked_of_an_earlier_export",),
     "judge": (

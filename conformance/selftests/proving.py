@@ -102,10 +102,10 @@ class _Watcher:
 
     def pytest_collection_finish(self) -> None:
         """Let an exception that the suite's own code raises in a case end the test."""
-        recording = sys.modules.get("gritstone_conformance.running.recording")
+        recording = sys.modules.get("gritstone_conformance.running.outcome_builder")
         if recording is None:
             return
-        recorded: Callable[..., object] = recording.Recorder.own_fault
+        recorded: Callable[..., object] = recording.OutcomeBuilder.own_fault
 
         def own_fault(recorder: object, item: object, problem: Exception) -> object:
             planted_in = Path(traceback.extract_tb(problem.__traceback__)[-1].filename)
@@ -113,7 +113,7 @@ class _Watcher:
                 return recorded(recorder, item, problem)
             raise problem
 
-        recording.Recorder.own_fault = own_fault
+        recording.OutcomeBuilder.own_fault = own_fault
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Take down what cannot be collected."""

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.planning.context import RunContext, header_line
 from gritstone_conformance.results.judgement import judge_run
 from gritstone_conformance.results.outcomes import Outcome

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from gritstone_conformance.attachment.launcher import Launcher
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
-from gritstone_conformance.attachment.terms import Terms
 
 __all__ = ["HONEST", "PATIENT", "PLANTED", "Brisk", "start_script", "within"]
 
 PLANTED: Final = Path(__file__).resolve().parent / "planted"
 HONEST: Final = PLANTED / "honest.py"
-PATIENT: Final = Terms(deadline_scale=0.2)
+PATIENT: Final = AttachSettings(deadline_scale=0.2)
 """hello 2 s, ping 1 s, and grace of twice that: room for two interpreters to start on a busy machine."""
 
 
-class Brisk(Terms):
-    """Terms of a scale that leaves an interpreter no time to start: ``hello`` has what it takes on a busy machine."""
+class Brisk(AttachSettings):
+    """Settings with short deadlines, except for ``hello``: an interpreter needs time to start on a busy machine."""
 
     __slots__ = ()
 
@@ -33,7 +33,7 @@ class Brisk(Terms):
 Result = TypeVar("Result")
 
 
-def start_script(tmp_path: Path, body: str, terms: Terms = PATIENT) -> Subject:
+def start_script(tmp_path: Path, body: str, attach_settings: AttachSettings = PATIENT) -> Subject:
     """Start an adapter whose answer to each request is made by ``body``; it may use request, op, args, count, reply."""
     script = tmp_path / "adapter.py"
     script.write_text(
@@ -50,7 +50,7 @@ def start_script(tmp_path: Path, body: str, terms: Terms = PATIENT) -> Subject:
         "    if op == 'bye':\n"
         "        break\n"
     )
-    return Launcher.for_command([sys.executable, str(script)], terms).start()
+    return Launcher.for_command([sys.executable, str(script)], attach_settings).start()
 
 
 def within(seconds: float, act: Callable[[], Result]) -> Result:

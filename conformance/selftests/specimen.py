@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.formats import FORMATS

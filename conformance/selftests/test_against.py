@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.cli import main
 from gritstone_conformance.comparing import against as against_module
 from gritstone_conformance.comparing.against import Side, compare_sides

@@ -10,9 +10,9 @@ from functools import cache
 
 import pytest
 
-from gritstone_conformance.attachment.forms import FORMS, form_problem
+from gritstone_conformance.attachment.reply_shapes import REPLY_SHAPES, shape_problem
 from gritstone_conformance.judge import compare
-from gritstone_conformance.replies import Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
+from gritstone_conformance.replies import Json, Ok, Refused, Reply, Trouble, Unsupported, WrongShape
 from selftests.alive import changed_values, other_answers, overlooked
 from selftests.fakes import HELLO
 from selftests.oracle import Asked, recorded_replies
@@ -28,7 +28,7 @@ def replies() -> dict[str, list[Asked]]:
 
 def by_operation(recorded: Iterable[Asked]) -> dict[str, list[Asked]]:
     """Return right replies by operation, those by hand among them."""
-    found: dict[str, list[Asked]] = {op: [] for op in FORMS}
+    found: dict[str, list[Asked]] = {op: [] for op in REPLY_SHAPES}
     for asked in recorded:
         found[asked.op].append(asked)
     for op, value in BY_HAND.items():
@@ -37,7 +37,7 @@ def by_operation(recorded: Iterable[Asked]) -> dict[str, list[Asked]]:
 
 
 @pytest.mark.rule("suite.check.alive", slow=True)
-@pytest.mark.parametrize("op", FORMS)
+@pytest.mark.parametrize("op", REPLY_SHAPES)
 def test_no_changed_reply_is_taken_for_the_right_one(op: str) -> None:
     assert any(isinstance(asked.reply, Ok) for asked in replies()[op]), "no right reply was recorded"
     for asked in replies()[op]:
@@ -46,11 +46,11 @@ def test_no_changed_reply_is_taken_for_the_right_one(op: str) -> None:
 
 
 @pytest.mark.rule("suite.check.alive", slow=True)
-@pytest.mark.parametrize("op", FORMS)
+@pytest.mark.parametrize("op", REPLY_SHAPES)
 def test_the_recorded_replies_have_their_form(op: str) -> None:
     for asked in replies()[op]:
         if isinstance(asked.reply, Ok):
-            assert form_problem(op, asked.reply.value) is None
+            assert shape_problem(op, asked.reply.value) is None
 
 
 def test_each_place_of_a_value_is_changed() -> None:
@@ -94,7 +94,7 @@ def test_every_other_kind_of_answer_is_tried(reply: Reply) -> None:
         ({"ok": {}}, Trouble("it broke"), False),
         ({"ok": {"id": {"$": "any"}}}, Ok({}), True),
         ({"ok": {"id": {"$": "a"}}}, Ok({}), False),
-        ({"ok": {"n": 1}}, OffForm({"n": 1}, "/n", "an integer", 1), False),
+        ({"ok": {"n": 1}}, WrongShape({"n": 1}, "/n", "an integer", 1), False),
     ],
     ids=repr,
 )

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.attachment.connection import Address
+from gritstone_conformance.attachment.deadlines import Deadlines
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.log import LogTail
-from gritstone_conformance.attachment.pace import Pace
 from gritstone_conformance.attachment.process import Command
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.text import hex_bytes, printable
 
@@ -77,20 +77,20 @@ def test_nobody_listens(tmp_path: Path) -> None:
     ],
 )
 def test_deadlines(op: str, size: int, seconds: float) -> None:
-    assert Terms().deadline_s(op, size) == seconds
-    assert Terms(deadline_scale=0.5).deadline_s(op, size) == seconds / 2
-    assert Terms(deadline_scale=None).deadline_s(op, size) is None
+    assert AttachSettings().deadline_s(op, size) == seconds
+    assert AttachSettings(deadline_scale=0.5).deadline_s(op, size) == seconds / 2
+    assert AttachSettings(deadline_scale=None).deadline_s(op, size) is None
 
 
 def test_guests_are_given_time_for_what_they_spend() -> None:
-    pace = Pace(Terms(deadline_scale=2.0))
-    assert pace.deadline_s("wit.step", 0) == 10
-    pace.guest_s = 100.0
-    assert pace.deadline_s("wit.step", 0) == 210
-    assert pace.deadline_s("wit.query", 0) == 210
-    assert pace.deadline_s("grit.put", 0) == 10
-    pace.guest_s = 0.0
-    assert pace.deadline_s("wit.step", 0) == 10
+    deadlines = Deadlines(AttachSettings(deadline_scale=2.0))
+    assert deadlines.deadline_s("wit.step", 0) == 10
+    deadlines.guest_s = 100.0
+    assert deadlines.deadline_s("wit.step", 0) == 210
+    assert deadlines.deadline_s("wit.query", 0) == 210
+    assert deadlines.deadline_s("grit.put", 0) == 10
+    deadlines.guest_s = 0.0
+    assert deadlines.deadline_s("wit.step", 0) == 10
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from gritstone_conformance.results.dependencies import DEPENDENCIES, linked, roo
 from gritstone_conformance.results.judgement import judge_run
 from gritstone_conformance.results.report import read_report
 from gritstone_conformance.rules import load_rules
-from gritstone_conformance.running.attribution import narrowed
+from gritstone_conformance.running.attribution import attributed_rule
 from gritstone_conformance.trial import Property, Trial
 from selftests.fake_runs import run as run_fake
 from selftests.fakes import Answer, FakeSubject
@@ -77,7 +77,7 @@ TREE = b"tree 68\0b\0" + bytes([2]) * 32 + b"a\0" + bytes([1]) * 32
 
 def encoding(entries: list[list[str]], got: bytes) -> str:
     step = Step("grit.encode", {"format": "framed-sha256", "object": {"kind": "tree", "entries": entries}}, {"ok": {}})
-    return narrowed("grit.tree.name-bytewise", step, Difference("/bytes", "AA", encode_bytes(got), "x"))
+    return attributed_rule("grit.tree.name-bytewise", step, Difference("/bytes", "AA", encode_bytes(got), "x"))
 
 
 def test_keys_as_in_the_request_break_the_rule_about_order() -> None:
@@ -91,14 +91,16 @@ def test_keys_as_in_the_request_break_the_rule_about_order() -> None:
 def test_a_bundle_whose_keys_are_out_of_order_breaks_the_rule_about_order() -> None:
     data = write(FRAMED_SHA256, {}, {})
     step = Step("grit.transcode", {}, {"ok": {}})
-    assert narrowed("grit.transcode.shape", step, Difference("/bundle", "AA", encode_bytes(data), "x")) == (
+    assert attributed_rule("grit.transcode.shape", step, Difference("/bundle", "AA", encode_bytes(data), "x")) == (
         "grit.transcode.shape"
     )
     blob = b"blob 9\0b\x001\0a\x002\0\0"
     tree = b"tree 34\0x\0" + FRAMED_SHA256.hash(blob)
     frames: dict[bytes, bytes | None] = {FRAMED_SHA256.hash(each): each for each in (blob, tree)}
     spelled = encode_bytes(write(FRAMED_SHA256, {"tags/x": FRAMED_SHA256.hash(tree)}, frames))
-    assert narrowed("grit.transcode.shape", step, Difference("/bundle", "AA", spelled, "x")) == "grit.header.order"
+    assert (
+        attributed_rule("grit.transcode.shape", step, Difference("/bundle", "AA", spelled, "x")) == "grit.header.order"
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,7 +116,7 @@ def test_a_bundle_whose_keys_are_out_of_order_breaks_the_rule_about_order() -> N
 def test_what_is_taken_for_no_proposal_breaks_the_rule_on_proposals(
     rule: str, expected: Json, got: Json, blamed: str
 ) -> None:
-    assert narrowed(rule, Step("wit.step", {}, {}), Difference("", expected, got, "x")) == blamed
+    assert attributed_rule(rule, Step("wit.step", {}, {}), Difference("", expected, got, "x")) == blamed
 
 
 @pytest.mark.parametrize(("broken", "rule"), [("grit.import", "grit.blob.any"), ("", "grit.store.flat")])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gritstone_conformance.attachment.base64url import BadSpelling, decode_bytes, encode_bytes, is_canonical
+from gritstone_conformance.attachment.base64url import NotCanonicalError, decode_bytes, encode_bytes, is_canonical
 
 GOLDEN = {"": "", "AA": "00", "AAE": "0001", "AAEC": "000102", "-_-_": "fbffbf"}
 REFUSED = (
@@ -39,7 +39,7 @@ def test_golden(text: str) -> None:
 @pytest.mark.parametrize("text", REFUSED)
 def test_other_spellings_are_refused(text: str) -> None:
     assert not is_canonical(text)
-    with pytest.raises(BadSpelling):
+    with pytest.raises(NotCanonicalError):
         decode_bytes(text)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.attachment.conditions import CONDITIONS, Condition, Missing
 from gritstone_conformance.attachment.process import Command
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.cli import main
 from gritstone_conformance.comparing import battery
 from gritstone_conformance.comparing.transcripts import Script, Transcript, entry_of, partings

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.attachment.process import Command
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
-from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.cli import main
 from gritstone_conformance.errors import SubjectFault
@@ -21,8 +21,8 @@ from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.running.blame import fewest
-from gritstone_conformance.running.run import RunResult, execute
+from gritstone_conformance.running.blame import minimal_sublist
+from gritstone_conformance.running.plan_runner import RunResult, execute
 from gritstone_conformance.trial import Property, Trial
 from gritstone_conformance.vectors.files import read_vector_file
 from selftests.fakes import Answer, FakeSubject, accept, fake_book, honest
@@ -58,14 +58,14 @@ def run(
     *words: object,
     cases: Sequence[Case] = (),
     properties: Sequence[Property] = (),
-    terms: Terms | None = None,
+    attach_settings: AttachSettings | None = None,
 ) -> tuple[RunResult, dict[str, Outcome]]:
     """Play cases in the order of their numbers."""
     Counted.starts = 0
     command = Counted((sys.executable, str(ADAPTER), *map(str, words)))
     plan = make_plan(cases or [case_of(number) for number in range(1, 101)], properties, (), Selection(), 1)
     plan = type(plan)(tuple(sorted(plan.items, key=lambda item: item.name)), 1, plan.selection)
-    subject = Subject(command, terms or Terms())
+    subject = Subject(command, attach_settings or AttachSettings())
     result = execute(plan, subject, fake_book(), RunSettings(home=home, shrink_s=5), lambda _: None)
     return result, {outcome.case: outcome for outcome in result.outcomes}
 
@@ -124,14 +124,16 @@ def test_a_death_that_does_not_come_again_is_unreproduced(tmp_path: Path, monkey
 
 @pytest.mark.rule("suite.crash.blamed", slow=True)
 def test_a_hang_is_looked_into_within_bounds(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "hangs", 20, 7, cases=[case_of(n) for n in range(1, 25)], terms=Brisk(deadline_scale=0.05))
+    _, told = run(
+        tmp_path, "hangs", 20, 7, cases=[case_of(n) for n in range(1, 25)], attach_settings=Brisk(deadline_scale=0.05)
+    )
     hung = told["grit/blob/n-020"]
     assert (hung.verdict, hung.cause, hung.poisoned_by) == ("error", "hung:blocked", "grit/blob/n-007")
     assert others_pass(told, "grit/blob/n-020")
 
 
 def test_a_hang_that_needs_all_there_was_is_waited_for_no_second_time(tmp_path: Path) -> None:
-    _, told = run(tmp_path, "hangs", 2, 1, cases=[case_of(1), case_of(2)], terms=Brisk(deadline_scale=0.05))
+    _, told = run(tmp_path, "hangs", 2, 1, cases=[case_of(1), case_of(2)], attach_settings=Brisk(deadline_scale=0.05))
     hung = told["grit/blob/n-002"]
     assert (hung.verdict, hung.poisoned_by) == ("error", "grit/blob/n-001")
     # that of the run, the case alone, the case behind the other one, the last request without the others
@@ -216,5 +218,5 @@ def test_the_fewest_items_are_found_in_few_tries(needed: list[int]) -> None:
         tries.append(items)
         return set(needed) <= set(items)
 
-    assert fewest(list(range(100)), breaks, lambda: True) == (needed, True)
+    assert minimal_sublist(list(range(100)), breaks, lambda: True) == (needed, True)
     assert len(tries) <= len(needed) * (math.ceil(math.log2(100)) + 1)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.campaign import cluster
 from gritstone_conformance.campaign.cluster import Cluster
 from gritstone_conformance.campaign.unit import Identity, Part, Unit, identify, play
@@ -32,7 +32,9 @@ WRONG = Identity("0" * 64, "{}")
 
 def unit(index: int = 0, count: int = 1, identity: Identity = WRONG) -> Unit:
     settings = RunSettings(profile="search", search_s=0.1)
-    return Unit(COMMAND, identity, Selection(glob="grit/tree/two-names", shard=(index, count)), settings, Terms())
+    return Unit(
+        COMMAND, identity, Selection(glob="grit/tree/two-names", shard=(index, count)), settings, AttachSettings()
+    )
 
 
 class Inline:
@@ -95,7 +97,7 @@ def test_a_unit_that_breaks_ends_the_campaign() -> None:
 
 
 def test_a_unit_is_played_only_on_what_it_is_about(tmp_path: Path) -> None:
-    here = identify(COMMAND, Terms())
+    here = identify(COMMAND, AttachSettings())
     assert len(here.digest) == 64
     refused = play(unit(), "tcp://a").refused
     assert refused is not None

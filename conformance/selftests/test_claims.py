@@ -16,11 +16,11 @@ from gritstone_conformance.attachment.claims import (
     judged_spec,
     read_hello,
 )
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.schemas import violation
 
-TERMS = Terms()
+TERMS = AttachSettings()
 LIMITS = {**FLOORS, "window": 64, "frame_bytes": 16 << 20}
 HELLO: dict[str, Any] = {
     "protocol": 1,

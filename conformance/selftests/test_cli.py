@@ -149,12 +149,12 @@ def test_no_word_at_all_says_where_to_start(run: Run) -> None:
 
 @pytest.mark.rule("suite.verdict.own-fault", "suite.verdict.own-case")
 def test_a_fault_of_the_suite_in_cases_is_exit_4_with_a_report(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gritstone_conformance.running import window
+    from gritstone_conformance.running import vector_runner
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug in the judge")
 
-    monkeypatch.setattr(window, "compare", broken)
+    monkeypatch.setattr(vector_runner, "compare", broken)
     code, out, _ = run(*verify(REFERENCE, *TREES))
     assert code == 4
     assert "the suite itself failed in " in out
@@ -165,12 +165,12 @@ def test_a_fault_of_the_suite_in_cases_is_exit_4_with_a_report(run: Run, monkeyp
 
 @pytest.mark.rule("suite.verdict.own-fault")
 def test_a_fault_of_the_suite_is_exit_4(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gritstone_conformance.running import run as runs
+    from gritstone_conformance.running import plan_runner as runs
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug in the ledger")
 
-    monkeypatch.setattr(runs, "settle", broken)
+    monkeypatch.setattr(runs, "final_outcomes", broken)
     code, _, err = run(*verify(REFERENCE, *TREES))
     assert code == 4
     assert err.rstrip().endswith("gritstone: the suite itself failed: ZeroDivisionError: a bug in the ledger")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.comparing.matrix import Host
 from gritstone_conformance.comparing.resuming import play_matrix
 from gritstone_conformance.model.formats import FORMATS
@@ -63,7 +63,7 @@ def hosts() -> Iterator[list[Host]]:
     """Attach the three engines."""
     attached = []
     for command in ADAPTERS:
-        subject = Subject(Target.parse(command, None).opener(), Terms())
+        subject = Subject(Target.parse(command, None).opener(), AttachSettings())
         attached.append(Host(subject, subject.claims.name))
     yield attached
     for host in attached:

@@ -10,8 +10,8 @@ import pytest
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.properties.grit.refused_bytes import PROPERTIES
 from gritstone_conformance.replies import Refused
-from gritstone_conformance.running.engine import check_property
-from gritstone_conformance.running.ledger import Ledger, Observed
+from gritstone_conformance.running.ledger import Ledger, ObservedSubject
+from gritstone_conformance.running.property_runner import run_property
 from selftests.fakes import FakeSubject
 
 QUICK = RunSettings(saves=False, shrink_s=0.0)
@@ -22,6 +22,6 @@ QUICK = RunSettings(saves=False, shrink_s=0.0)
 def test_refusing_everything_passes_no_property_about_refusals(kind: str) -> None:
     for prop in PROPERTIES:
         subject = FakeSubject(lambda op, args: Refused(kind))
-        tested = check_property(prop, Observed(subject, Ledger()), QUICK)
+        tested = run_property(prop, ObservedSubject(subject, Ledger()), QUICK)
         assert tested.divergence is not None, prop.name
         assert tested.divergence.difference.expected.get("ok") is not None, "it is caught at a good input"

@@ -15,8 +15,8 @@ from gritstone_conformance.judge import Difference, compare, difference_of
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
-from gritstone_conformance.running.ledger import Ledger, Observed
-from gritstone_conformance.running.run import execute
+from gritstone_conformance.running.ledger import Ledger, ObservedSubject
+from gritstone_conformance.running.plan_runner import execute
 from gritstone_conformance.trial import Divergence, Trial
 from selftests.fakes import FakeSubject, fake_book
 
@@ -55,7 +55,7 @@ def one_by_one(trial: Trial, asked: list[Any]) -> None:
 def test_the_first_of_forty_requests_of_a_property_is_named(ask: Callable[[Trial, list[Any]], object]) -> None:
     asked = [("grit.id", {"at": at}, {"ok": {"id": at}}) for at in range(STEPS)]
     for place in range(STEPS):
-        trial = Trial(Observed(wrong_from(place, WRONG[0]), Ledger()), RULE)
+        trial = Trial(ObservedSubject(wrong_from(place, WRONG[0]), Ledger()), RULE)
         with pytest.raises(Divergence) as caught:
             ask(trial, asked)
         assert len(caught.value.steps) == place + 1

@@ -22,7 +22,7 @@ from gritstone_conformance.results.excerpts import (
     show_sides,
     show_value,
 )
-from gritstone_conformance.running.recording import excerpt
+from gritstone_conformance.running.outcome_builder import excerpt
 
 ID = "3048fd0d5fc394c1d75bd9010ba1d58953270a35ef852c3c61247152b37b58f0"
 

@@ -12,8 +12,8 @@ from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.history import Verdict, check_history
 from gritstone_conformance.replies import Ok, Refused
 from gritstone_conformance.results import extracts
+from gritstone_conformance.results.diff_context import diff_context, level
 from gritstone_conformance.results.extracts import extract
-from gritstone_conformance.results.surroundings import level, surroundings
 from selftests.forging import Scribe
 from selftests.specimen import forged
 from selftests.staging import ball_game, drawn, play, play_lowest
@@ -114,7 +114,7 @@ def test_mail_that_nobody_sent_has_no_sender_and_mail_that_nobody_read_no_reader
     assert {"type": "late", "from": sender, "unread_by": 1} in told["messages"]
 
 
-def test_a_finding_without_a_step_still_has_its_surroundings() -> None:
+def test_a_finding_without_a_step_has_a_diff_context() -> None:
     verdict = judged(play(drawn(FORMAT, 7), 7).store.export())
     assert verdict.history is not None
     told = extract(verdict.history, Finding("name", Place("actors/x"), "it leads to no tree"))
@@ -123,23 +123,23 @@ def test_a_finding_without_a_step_still_has_its_surroundings() -> None:
     assert len(told["steps"]) == verdict.steps
 
 
-def test_surroundings_are_the_nearest_members_of_each_level() -> None:
+def test_diff_context_is_the_nearest_members_of_each_level() -> None:
     value = {"id": "5" * 64, "object": {"kind": "tree", "entries": [[str(number), "v"] for number in range(9)]}}
-    outer, middle, inner = surroundings(Ok(value), "/object/entries/4")
+    outer, middle, inner = diff_context(Ok(value), "/object/entries/4")
     assert (outer.member, outer.before, outer.left_out) == ("object", (("id", "55555555…"),), 0)
     assert middle.before == (("kind", "tree"),)
     assert [name for name, _ in (*inner.before, *inner.after)] == ["1", "2", "3", "5", "6", "7"]
     assert inner.left_out == 2
-    assert surroundings(Ok(value), "") == ()
-    assert surroundings(Refused("invalid"), "/refused/code") == ()
-    assert surroundings(Ok({"a/b": {"~": 1}}), "/a~1b/~0")[1].member == "~"
+    assert diff_context(Ok(value), "") == ()
+    assert diff_context(Refused("invalid"), "/refused/code") == ()
+    assert diff_context(Ok({"a/b": {"~": 1}}), "/a~1b/~0")[1].member == "~"
 
 
-def test_surroundings_of_a_huge_answer_are_small() -> None:
+def test_diff_context_of_a_huge_answer_is_small() -> None:
     deep: Any = {"x" * 5000: "y" * 100_000, "z": 1}
     for _ in range(60):
         deep = {"a": deep, **{f"b{number}": "c" * 10_000 for number in range(50)}}
-    told = surroundings(Ok(deep), "/a" * 60 + "/z")
+    told = diff_context(Ok(deep), "/a" * 60 + "/z")
     assert len(told) == 24
     assert len(str([each.to_json() for each in told])) < 24 * 8 * 300
 

@@ -11,7 +11,7 @@ import pytest
 
 from gritstone_conformance.folders import fresh_folder, given_entries, read_given, remove_folder
 from gritstone_conformance.replies import Json
-from gritstone_conformance.running.places import Places
+from gritstone_conformance.running.temporary_paths import TemporaryPaths
 
 
 @pytest.mark.rule("suite.bounds.each")
@@ -72,7 +72,7 @@ def test_a_link_in_place_of_a_folder_is_all_that_is_removed(tmp_path: Path) -> N
 @pytest.mark.rule("suite.files.given-only")
 def test_no_folder_of_a_case_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    places, bindings = Places(), dict[str, Json]()
+    places, bindings = TemporaryPaths(), dict[str, Json]()
     places.provide(["dir", "path"], bindings)
     for folder in (Path(bindings["dir"]), Path(bindings["path"]).parent):
         (folder / "locked").mkdir()

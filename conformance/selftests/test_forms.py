@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from gritstone_conformance.attachment.forms import FORMS, form_problem
+from gritstone_conformance.attachment.reply_shapes import REPLY_SHAPES, shape_problem
 from gritstone_conformance.bundled import spec_dir
 
 ID = "0f" * 32
@@ -132,8 +132,8 @@ VALIDATORS = _validators()
 
 
 def test_both_know_the_same_operations() -> None:
-    assert VALIDATORS.keys() == FORMS.keys()
-    assert {op for op, _ in GOOD} == FORMS.keys()
+    assert VALIDATORS.keys() == REPLY_SHAPES.keys()
+    assert {op for op, _ in GOOD} == REPLY_SHAPES.keys()
 
 
 def variations(value: Any) -> Iterator[Any]:
@@ -153,10 +153,10 @@ def variations(value: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize(("op", "value"), GOOD, ids=[f"{op}-{index}" for index, (op, _) in enumerate(GOOD)])
 def test_table_and_schema_agree(op: str, value: dict[str, Any]) -> None:
-    assert form_problem(op, value) is None
+    assert shape_problem(op, value) is None
     accepted = 0
     for changed in [value, *variations(value)]:
-        problem = form_problem(op, changed)
+        problem = shape_problem(op, changed)
         assert (problem is None) == VALIDATORS[op].is_valid(changed), (changed, problem)
         accepted += problem is None
     assert accepted >= 1
@@ -175,9 +175,12 @@ VALUES = st.recursive(
 )
 
 
-@given(st.sampled_from(sorted(FORMS)), st.dictionaries(st.sampled_from(["id", "bytes", "has", "refs", "size"]), VALUES))
+@given(
+    st.sampled_from(sorted(REPLY_SHAPES)),
+    st.dictionaries(st.sampled_from(["id", "bytes", "has", "refs", "size"]), VALUES),
+)
 def test_table_and_schema_agree_on_anything(op: str, value: dict[str, Any]) -> None:
-    assert (form_problem(op, value) is None) == VALIDATORS[op].is_valid(value)
+    assert (shape_problem(op, value) is None) == VALIDATORS[op].is_valid(value)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +197,7 @@ def test_table_and_schema_agree_on_anything(op: str, value: dict[str, Any]) -> N
     ],
 )
 def test_problem_says_where_and_which(op: str, value: dict[str, Any], path: str, spelling: bool) -> None:
-    problem = form_problem(op, value)
+    problem = shape_problem(op, value)
     assert problem is not None
     assert (problem.path, problem.spelling) == (path, spelling)
 
@@ -223,12 +226,12 @@ RUN = {"cause": "rest", "steps": 3, "parked": []}
     ],
 )
 def test_each_form_finds_its_own_fault(op: str, value: dict[str, Any], path: str) -> None:
-    problem = form_problem(op, value)
+    problem = shape_problem(op, value)
     assert (problem and problem.path) == path
 
 
 def test_lists_and_words_have_a_greatest_length() -> None:
-    assert form_problem("grit.has", {"has": [True] * 4096}) is None
-    assert form_problem("grit.has", {"has": [True] * 4097}) is not None
-    assert form_problem("hello", {**HELLO, "spec": ["1." + "1" * 14]}) is None
-    assert form_problem("hello", {**HELLO, "spec": ["1." + "1" * 15]}) is not None
+    assert shape_problem("grit.has", {"has": [True] * 4096}) is None
+    assert shape_problem("grit.has", {"has": [True] * 4097}) is not None
+    assert shape_problem("hello", {**HELLO, "spec": ["1." + "1" * 14]}) is None
+    assert shape_problem("hello", {**HELLO, "spec": ["1." + "1" * 15]}) is not None

@@ -17,9 +17,9 @@ from gritstone_conformance.planning.plan import Selection
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.planning.suite import Data, load_data, plan_run
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.running.ledger import Ledger, Observed
-from gritstone_conformance.running.recording import Recorder
-from gritstone_conformance.running.run import play_item
+from gritstone_conformance.running.ledger import Ledger, ObservedSubject
+from gritstone_conformance.running.outcome_builder import OutcomeBuilder
+from gritstone_conformance.running.plan_runner import run_item
 from gritstone_conformance.trial import Property
 from gritstone_conformance.vectors.files import load_vectors
 from selftests.mutate import Mutant, find_mutant
@@ -64,15 +64,15 @@ def adapter(mutant: Mutant) -> tuple[str, ...]:
 def shrunk(mutant: Mutant, home: Path, command: tuple[str, ...] | None = None) -> Outcome | None:
     """Return the first failure of a property by the name of the mutant's rule, shrunk and saved."""
     items = plan_run(data(), Selection(rule=mutant.kills), 1).items
-    subject = Observed(Launcher.for_command(command or adapter(mutant)).start(), Ledger())
-    recorder = Recorder(data().book)
+    subject = ObservedSubject(Launcher.for_command(command or adapter(mutant)).start(), Ledger())
+    recorder = OutcomeBuilder(data().book)
     try:
         for item in sorted(items, key=lambda item: (item.rules[0] != mutant.kills, len(item.rules), item.name)):
             claims = subject.claims
             missing = item.requires.missing_from(claims.formats, claims.features, claims.profiles)
             if not isinstance(item.source, Property) or item.source.kind != "property" or missing is not None:
                 continue
-            outcome = play_item(item, subject, recorder, RunSettings(home=home, shrink_s=10.0))
+            outcome = run_item(item, subject, recorder, RunSettings(home=home, shrink_s=10.0))
             if outcome.verdict == "fail" and outcome.rule == mutant.kills:
                 return outcome
     finally:

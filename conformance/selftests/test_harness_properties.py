@@ -10,21 +10,21 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.attachment.claims import FEATURES
-from gritstone_conformance.attachment.forms import FORMS
 from gritstone_conformance.attachment.launcher import Launcher
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.reply_shapes import REPLY_SHAPES
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.properties.harness import answers, samples, spelling
 from gritstone_conformance.replies import Claims, Json
-from gritstone_conformance.running.engine import check_property
-from gritstone_conformance.running.ledger import Ledger, Observed
+from gritstone_conformance.running.ledger import Ledger, ObservedSubject
+from gritstone_conformance.running.property_runner import run_property
 from gritstone_conformance.schemas import fits, violation
 from selftests.liar import LIARS
 
 HERE = Path(__file__).resolve().parent
 REFERENCE = [sys.executable, "-m", "gritstone.harness", "--object-bytes", "1048576", "--cas-names", "100"]
-TERMS = Terms(deadline_scale=0.2)
+TERMS = AttachSettings(deadline_scale=0.2)
 PROPERTIES = {prop.name: prop for prop in load_properties() if prop.name.startswith("harness/")}
 EVERYTHING = Claims(
     name="a",
@@ -39,9 +39,9 @@ EVERYTHING = Claims(
 
 def found(name: str, launcher: Launcher) -> str | None:
     """Run one property; returns the rule it names, else the cause of the fault that ended it, or None."""
-    subject = Observed(launcher.start(), Ledger())
+    subject = ObservedSubject(launcher.start(), Ledger())
     try:
-        tested = check_property(PROPERTIES[name], subject, RunSettings())
+        tested = run_property(PROPERTIES[name], subject, RunSettings())
     finally:
         subject.close()
     assert not tested.unable
@@ -144,7 +144,7 @@ def test_a_greeting_on_the_socket_is_a_banner(listening: Launcher) -> None:
 
 
 def test_material_fits_the_schema_and_its_variations_do_not() -> None:
-    requests = samples.every_request(EVERYTHING, Terms().hello_args(), "/tmp/dir", "/tmp/path")
+    requests = samples.every_request(EVERYTHING, AttachSettings().hello_args(), "/tmp/dir", "/tmp/path")
     spoilt = 0
     before: dict[str, dict[str, Json]] = {}
     for op, args in requests:
@@ -156,4 +156,4 @@ def test_material_fits_the_schema_and_its_variations_do_not() -> None:
                     assert violation("request", {"seq": 0, "op": op, "args": changed}) is not None
         before[op] = args
     assert spoilt > 1_600
-    assert {op for op, _ in requests} == FORMS.keys() - {"bye"}
+    assert {op for op, _ in requests} == REPLY_SHAPES.keys() - {"bye"}

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.attachment import conversation, procfs
-from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.attachment.claims import shown_claims
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.protocol import ProtocolFault, parse_reply
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.cli import main
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.formats import FORMATS
@@ -34,11 +34,11 @@ from gritstone_conformance.planning.suite import Data, load_data, plan_run
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import Console
 from gritstone_conformance.results.report import Report, read_report
-from gritstone_conformance.running import verifying
-from gritstone_conformance.running.engine import check_property
-from gritstone_conformance.running.ledger import Ledger, Observed
-from gritstone_conformance.running.recording import excerpt
-from gritstone_conformance.running.verifying import verify
+from gritstone_conformance.running import verification
+from gritstone_conformance.running.ledger import Ledger, ObservedSubject
+from gritstone_conformance.running.outcome_builder import excerpt
+from gritstone_conformance.running.property_runner import run_property
+from gritstone_conformance.running.verification import verify
 from gritstone_conformance.text import json_plain, plain
 from gritstone_conformance.trial import Property
 from selftests.fakes import HELLO
@@ -80,7 +80,7 @@ def command(name: str) -> tuple[str, ...]:
 
 @pytest.fixture(autouse=True)
 def _one_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verifying, "load_data", load)
+    monkeypatch.setattr(verification, "load_data", load)
 
 
 def run(name: str, home: Path) -> Ended:
@@ -96,8 +96,8 @@ def run(name: str, home: Path) -> Ended:
         return Console(data, plan, home, out, live=False)  # type: ignore[arg-type]
 
     scale = 0.05 if name == "drip" else 0.2 if name.endswith("after-bye") else 1.0
-    settings, terms = RunSettings(home=home, shrink_s=2), Terms(deadline_scale=scale)
-    verify(RunContext(Target("stdio", command(name)), Selection(glob=glob), settings, terms, report), listen)
+    settings, attach_settings = RunSettings(home=home, shrink_s=2), AttachSettings(deadline_scale=scale)
+    verify(RunContext(Target("stdio", command(name)), Selection(glob=glob), settings, attach_settings, report), listen)
     assert time.monotonic() - started < MOST_SECONDS
     peak = _own_peak() if can else None
     return Ended(out.getvalue(), report.read_bytes(), read_report(report), None if peak is None else peak - before)
@@ -185,7 +185,7 @@ def test_a_complaint_and_a_traceback_are_plain(
     def breaks() -> Data:
         raise RuntimeError(NASTY)
 
-    monkeypatch.setattr(verifying, "load_data", breaks)
+    monkeypatch.setattr(verification, "load_data", breaks)
     assert main(["verify", "--iut", " ".join(command("nasty-hello"))]) == 4
     told = capsys.readouterr().err
     assert "RuntimeError" in told
@@ -247,11 +247,11 @@ def test_what_stands_in_place_of_an_exported_file_is_not_read(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     words = (sys.executable, str(MISCHIEF), how, "--", sys.executable, "-m", "gritstone.harness")
-    subject = Observed(Launcher.for_command(words).start(), Ledger())
+    subject = ObservedSubject(Launcher.for_command(words).start(), Ledger())
     (item,) = plan_run(load(), Selection(glob="grit/bundle/by-path-framed"), 1).items
     assert isinstance(item.source, Property)
     try:
-        tested = check_property(item.source, subject, RunSettings(home=tmp_path / "home", shrink_s=0.0))
+        tested = run_property(item.source, subject, RunSettings(home=tmp_path / "home", shrink_s=0.0))
     finally:
         subject.close()
     assert tested.divergence is not None

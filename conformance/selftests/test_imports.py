@@ -25,7 +25,7 @@ import gritstone_conformance
 names = sorted(name for name in sys.modules if name.startswith(("gritstone_conformance", "selftests.")))
 has = hasattr(gritstone_conformance, "judge")
 from gritstone_conformance import judge
-from gritstone_conformance.running import window
+from gritstone_conformance.running import vector_runner
 again = window.compare is judge.compare and judge is sys.modules["gritstone_conformance.judge"]
 with open(sys.argv[1], "w") as file:
     json.dump([names, has, again], file)
@@ -110,9 +110,9 @@ def test_what_changes_something_is_told() -> None:
 
 def test_who_imports_a_module_through_others_is_bound_to_it() -> None:
     assert "gritstone_conformance.judge" in needed(["selftests.hunting"])
-    bound = bound_to(["gritstone_conformance.running.window"])
+    bound = bound_to(["gritstone_conformance.running.vector_runner"])
     assert {
-        "gritstone_conformance.running.window",
+        "gritstone_conformance.running.vector_runner",
         "gritstone_conformance.commands.verify",
         "selftests.hunting",
     } <= bound

@@ -13,14 +13,14 @@ from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.model.bundle import write
 from gritstone_conformance.model.formats import CBOR_BLAKE3, FORMATS, FRAMED_SHA256, Format
 from gritstone_conformance.model.values import Blob, Object, Tree
-from gritstone_conformance.running.insides import first_inside
+from gritstone_conformance.running.decoded_diff import decoded_difference
 
 FRAMED = FRAMED_SHA256
 LEAF = Blob((), b"leaf")
 
 
 def told(path: str, expected: bytes, got: bytes) -> str | None:
-    return first_inside(path, encode_bytes(expected), encode_bytes(got))
+    return decoded_difference(path, encode_bytes(expected), encode_bytes(got))
 
 
 def bundle(
@@ -103,12 +103,12 @@ def test_of_a_bundle_format_reference_and_end_are_told() -> None:
 
 
 def test_only_objects_and_bundles_have_insides() -> None:
-    assert first_inside("/id", "AAAA", "AAAB") is None
-    assert first_inside("/bytes", "AAAA", None) is None
-    assert first_inside("/bytes", "AAAA", "AAAB") is None
-    assert first_inside("", {"ok": {"bytes": "AAAA"}}, {"refused": "invalid"}) is None
+    assert decoded_difference("/id", "AAAA", "AAAB") is None
+    assert decoded_difference("/bytes", "AAAA", None) is None
+    assert decoded_difference("/bytes", "AAAA", "AAAB") is None
+    assert decoded_difference("", {"ok": {"bytes": "AAAA"}}, {"refused": "invalid"}) is None
     long = encode_bytes(FRAMED.encode(Blob((), bytes(1 << 20))))
-    assert first_inside("/bytes", long, encode_bytes(FRAMED.encode(LEAF))) is None
+    assert decoded_difference("/bytes", long, encode_bytes(FRAMED.encode(LEAF))) is None
 
 
 EXPECTED = [bundle(LEAF, tree(LEAF)), *(fmt.encode(tree(LEAF)) for fmt in FORMATS.values())]

@@ -17,7 +17,7 @@ from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Conclusion
-from gritstone_conformance.running.jobs import Part, PartListener, check_codes, parts_a_job, play_parts, relay
+from gritstone_conformance.running.jobs import Part, PartListener, check_codes, parts_a_job, relay, run_parts
 
 WATCH = Outcome("harness/watch/frame-line", "e" * 64, "watch", ("harness.frame.line",), "MUST", "pass")
 VECTOR = Outcome("grit/tree/a", "a" * 64, "vector", ("grit.tree.key-order",), "MUST", "pass")
@@ -118,7 +118,7 @@ def test_a_child_that_ends_within_a_line_has_told_what_came_before() -> None:
 
 WORKER = """
 import os, pathlib, sys, time
-from gritstone_conformance.running.jobs import play_parts
+from gritstone_conformance.running.jobs import run_parts
 
 def play(part):
     with open(f"ran-{part.index}", "x") as file:
@@ -127,7 +127,7 @@ def play(part):
         time.sleep(0.01)
     return 0
 
-raise SystemExit(play_parts(sys.stdin, sys.stdout, play))
+raise SystemExit(run_parts(sys.stdin, sys.stdout, play))
 """
 
 
@@ -161,7 +161,7 @@ def test_a_part_is_read_as_it_was_ordered() -> None:
 
     parts = [Part(3, 12, 0.25, Path("a b/c.jsonl.3-of-12")), Part(0, 1, 1.0, Path("c"))]
     out = io.StringIO()
-    assert play_parts([part.to_line().decode() for part in parts], out, play) == 0
+    assert run_parts([part.to_line().decode() for part in parts], out, play) == 0
     assert played == parts
     assert out.getvalue().count("\n") == 2
 

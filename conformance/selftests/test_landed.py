@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from gritstone_conformance.attachment.launcher import Launcher
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
@@ -20,9 +20,9 @@ from gritstone_conformance.properties import load_properties
 from gritstone_conformance.properties.runtime.kills import DEATH_RULES
 from gritstone_conformance.replies import Json, Ok, Reply
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.running.engine import check_property
-from gritstone_conformance.running.ledger import Ledger, Observed
-from gritstone_conformance.running.run import execute
+from gritstone_conformance.running.ledger import Ledger, ObservedSubject
+from gritstone_conformance.running.plan_runner import execute
+from gritstone_conformance.running.property_runner import run_property
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes import FakeSubject, fake_book
 from selftests.hunting import opener
@@ -110,7 +110,7 @@ def test_a_death_of_its_own_has_landed(cause: str) -> None:
 
 @pytest.mark.rule("suite.fault.landed")
 def test_a_kill_of_a_living_process_has_landed_and_one_of_a_dead_one_has_not() -> None:
-    subject = Launcher.for_command([sys.executable, "-m", "gritstone.harness"], Terms()).start()
+    subject = Launcher.for_command([sys.executable, "-m", "gritstone.harness"], AttachSettings()).start()
     try:
         assert subject.deaths == 0
         subject.kill()
@@ -123,7 +123,7 @@ def test_a_kill_of_a_living_process_has_landed_and_one_of_a_dead_one_has_not() -
         other.kill()
         assert subject.deaths == 1, "it said bye"
         other.ask("ping", {})
-        other.strike()
+        other.kill_from_thread()
         with pytest.raises(SubjectFault, match="signal-KILL"):
             other.ask("ping", {})
         other.kill()
@@ -132,13 +132,13 @@ def test_a_kill_of_a_living_process_has_landed_and_one_of_a_dead_one_has_not() -
         subject.close()
 
 
-def played(mutant: str, case: str, home: Path, kind: type[Observed]) -> str | None:
+def played(mutant: str, case: str, home: Path, kind: type[ObservedSubject]) -> str | None:
     """Play a case on a mutant; returns the rule that is broken, else the cause of the fault, or None."""
     planted = hunted()[mutant]
-    start = Launcher(opener(planted.command("gritstone.harness"), planted), Terms())
+    start = Launcher(opener(planted.command("gritstone.harness"), planted), AttachSettings())
     subject = kind(start.start(), Ledger())
     try:
-        tested = check_property(CRASHES[case], subject, RunSettings(shrink_s=0.0, saves=False, home=home))
+        tested = run_property(CRASHES[case], subject, RunSettings(shrink_s=0.0, saves=False, home=home))
     finally:
         subject.close()
     if tested.divergence is not None:
@@ -159,7 +159,7 @@ def test_every_rule_about_deaths_has_an_unprotected_mutant() -> None:
 @pytest.mark.parametrize("rule", ["grit.ref.atomic", "grit.ref.durable"])
 def test_a_case_that_needs_a_death_finds_nothing_without_it(rule: str, tmp_path: Path) -> None:
     mutant, case = NEEDED[rule]
-    assert played(mutant, case, tmp_path, Observed) == rule
+    assert played(mutant, case, tmp_path, ObservedSubject) == rule
     assert played(mutant, case, tmp_path, Unharmed) == "unharmed"
 
 
@@ -167,5 +167,5 @@ def test_a_case_that_needs_a_death_finds_nothing_without_it(rule: str, tmp_path:
 @pytest.mark.parametrize("rule", sorted(NEEDED.keys() - {"grit.ref.atomic", "grit.ref.durable"}))
 def test_so_it_is_for_every_rule_about_deaths(rule: str, tmp_path: Path) -> None:
     mutant, case = NEEDED[rule]
-    assert played(mutant, case, tmp_path, Observed) == rule
+    assert played(mutant, case, tmp_path, ObservedSubject) == rule
     assert played(mutant, case, tmp_path, Unharmed) == "unharmed"

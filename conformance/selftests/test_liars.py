@@ -13,17 +13,17 @@ import pytest
 
 from gritstone_conformance.attachment.conversation import Request
 from gritstone_conformance.attachment.launcher import Launcher
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
-from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
 from selftests.liar import LIARS
 from selftests.together import groups_of, together
 
 HERE = Path(__file__).resolve().parent
-PATIENT = Terms(deadline_scale=0.2)
+PATIENT = AttachSettings(deadline_scale=0.2)
 """hello 2 s, ping 1 s, and grace of twice that: room for two interpreters to start on a busy machine."""
 
-HURRIED = Terms(deadline_scale=0.05)
+HURRIED = AttachSettings(deadline_scale=0.05)
 """For a liar whose hello never comes, however long one waits."""
 
 BLOB = "YmxvYiAxMQBjdABzAABoZWxsbw"

@@ -17,16 +17,16 @@ import pytest
 
 from gritstone_conformance.attachment.breaker import Breaker
 from gritstone_conformance.attachment.conversation import Request
-from gritstone_conformance.attachment.forms import FORMS
+from gritstone_conformance.attachment.deadlines import Deadlines
 from gritstone_conformance.attachment.launcher import Launcher
-from gritstone_conformance.attachment.pace import Pace
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.reply_shapes import REPLY_SHAPES
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Ok
-from gritstone_conformance.running.run import execute
+from gritstone_conformance.running.plan_runner import execute
 from selftests.fakes import FakeSubject, fake_book
 from selftests.liar import LIARS
 from selftests.scripts import HONEST, PATIENT, PLANTED, Brisk, start_script, within
@@ -41,9 +41,11 @@ PING: Request = ("ping", {})
 @pytest.mark.rule("suite.deadline.each")
 @pytest.mark.parametrize("size", [0, 100, 16 << 20])
 def test_every_operation_has_a_deadline(size: int) -> None:
-    for op in (*FORMS, "grit.zork", "zork"):
-        assert 0 < Pace(Terms()).deadline_s(op, size) <= 60, op
-        assert math.isclose(Pace(PATIENT).deadline_s(op, size), 0.2 * Pace(Terms()).deadline_s(op, size)), op
+    for op in (*REPLY_SHAPES, "grit.zork", "zork"):
+        assert 0 < Deadlines(AttachSettings()).deadline_s(op, size) <= 60, op
+        assert math.isclose(
+            Deadlines(PATIENT).deadline_s(op, size), 0.2 * Deadlines(AttachSettings()).deadline_s(op, size)
+        ), op
 
 
 @pytest.mark.rule("suite.deadline.each")
@@ -187,7 +189,7 @@ def test_of_one_that_said_hello_once_no_third_process_is_started(tmp_path: Path)
         f"if os.path.getsize({str(starts)!r}) > 1:\n    sys.exit(3)\n"
         f"runpy.run_path({str(HONEST)!r}, run_name='__main__')\n"
     )
-    subject = Launcher.for_command([sys.executable, str(script)], Terms(hellos=1)).start()
+    subject = Launcher.for_command([sys.executable, str(script)], AttachSettings(hellos=1)).start()
     subject.kill()
     assert isinstance(subject.ask_each([PING])[0], SubjectFault)
     assert subject.given_up

@@ -234,7 +234,7 @@ def test_an_id_is_of_no_more_than_an_object_has() -> None:
 
 def test_a_host_that_is_struck_is_dead() -> None:
     host = ModelHost()
-    host.strike()
+    host.kill_from_thread()
     with pytest.raises(SubjectFault, match="struck"):
         host.ask_many([("ping", {})])
     assert host.ask_many([("ping", {})]) == [Ok({})]

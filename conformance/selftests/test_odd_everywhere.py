@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.attachment.forms import form_problem
+from gritstone_conformance.attachment.reply_shapes import shape_problem
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.properties import load_properties
-from gritstone_conformance.replies import REFUSAL_CLASSES, Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
+from gritstone_conformance.replies import REFUSAL_CLASSES, Json, Ok, Refused, Reply, Trouble, Unsupported, WrongShape
 from gritstone_conformance.trial import Divergence, Property
 from selftests.playing import play
 
@@ -47,13 +47,13 @@ class Odd(GuestHost):
         if self.source.random() >= self.share:
             return reply
         if not isinstance(reply, Ok):
-            return Ok({}) if form_problem(op, {}) is None else reply
+            return Ok({}) if shape_problem(op, {}) is None else reply
         others: tuple[Reply, ...] = (Trouble("odd"), Unsupported("odd"), *map(Refused, REFUSAL_CLASSES))
         if self.source.random() < 0.1:
             return self.source.choice(others)
         value = self.odd(reply.value)
-        problem = form_problem(op, value)
-        return Ok(value) if problem is None else OffForm(value, problem.path, problem.expected, problem.got)
+        problem = shape_problem(op, value)
+        return Ok(value) if problem is None else WrongShape(value, problem.path, problem.expected, problem.got)
 
     def odd(self, value: Json) -> Any:
         """Return a value with one place changed."""

@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.attachment.launcher import Launcher
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.errors import SubjectFault
-from gritstone_conformance.replies import OffForm, Ok, Refused, Unsupported
+from gritstone_conformance.replies import Ok, Refused, Unsupported, WrongShape
 
 PLANTED = Path(__file__).resolve().parent / "planted"
 GET = ("grit.get", {"store": "s", "id": "0f" * 32})
 
 
 def launcher(name: str, *words: str, scale: float = 0.2) -> Launcher:
-    return Launcher.for_command([sys.executable, str(PLANTED / f"{name}.py"), *words], Terms(deadline_scale=scale))
+    return Launcher.for_command(
+        [sys.executable, str(PLANTED / f"{name}.py"), *words], AttachSettings(deadline_scale=scale)
+    )
 
 
 @pytest.mark.parametrize(
@@ -26,7 +28,7 @@ def launcher(name: str, *words: str, scale: float = 0.2) -> Launcher:
         ("null", (), Unsupported("grit.get")),
         ("unsupported", ("grit",), Unsupported("grit.get")),
         ("always_refuse", ("grit",), Refused("invalid")),
-        ("always_ok", ("grit",), OffForm({}, "", "an object with the members bytes", {})),
+        ("always_ok", ("grit",), WrongShape({}, "", "an object with the members bytes", {})),
     ],
 )
 def test_it_answers_the_same_to_everything(name: str, profiles: tuple[str, ...], answer: object) -> None:

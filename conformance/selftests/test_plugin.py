@@ -63,10 +63,10 @@ def test_without_the_part_of_a_worker_there_is_no_report(tmp_path: Path, monkeyp
 @pytest.mark.rule("suite.verdict.own-fault", slow=True)
 def test_a_fault_of_the_suite_in_an_item_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "breaking.py").write_text(
-        "from gritstone_conformance.pytest_run import bench\n"
+        "from gritstone_conformance.pytest_run import case_runner\n"
         "def breaks(*rest):\n"
         "    raise ZeroDivisionError\n"
-        "bench.play_item = breaks\n"
+        "case_runner.run_item = breaks\n"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
     done = run_suite(tmp_path, REFERENCE, "-k", "grit/tree/two-names", "-p", "breaking")

@@ -17,9 +17,9 @@ from gritstone_conformance.errors import DataError, SubjectFault
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
-from gritstone_conformance.running.engine import Tested as Result
-from gritstone_conformance.running.engine import check_property
-from gritstone_conformance.running.ledger import Ledger, Observed
+from gritstone_conformance.running.ledger import Ledger, ObservedSubject
+from gritstone_conformance.running.property_runner import PropertyRun as Result
+from gritstone_conformance.running.property_runner import run_property
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes import FakeSubject
 
@@ -39,8 +39,8 @@ def honest(op: str, args: dict[str, Json]) -> Reply:
 
 def played(reach: Mapping[str, float], subject: Any = None, **settings: Any) -> Result:
     prop = Property("grit/tree/numbers", (RULE,), body, {"number": st.integers(0, 255)}, reach=reach)
-    observed = Observed(subject or FakeSubject(honest), Ledger())
-    return check_property(prop, observed, RunSettings(saves=False, shrink_s=0.0, **settings))
+    observed = ObservedSubject(subject or FakeSubject(honest), Ledger())
+    return run_property(prop, observed, RunSettings(saves=False, shrink_s=0.0, **settings))
 
 
 @pytest.mark.rule("suite.property.reach")

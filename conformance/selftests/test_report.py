@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gritstone_conformance import SPEC_VERSION
-from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.cli import main
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.planning.context import RunContext, header_line, header_of
@@ -26,8 +26,8 @@ from gritstone_conformance.results.merging import merge_outcomes, merged_header
 from gritstone_conformance.results.outcomes import Divergent, Outcome
 from gritstone_conformance.results.report import Report, footer_line, read_report, write_report, write_sealed
 from gritstone_conformance.rules import load_rules
-from gritstone_conformance.running.run import execute
-from gritstone_conformance.running.verifying import conclude
+from gritstone_conformance.running.plan_runner import execute
+from gritstone_conformance.running.verification import conclude
 from gritstone_conformance.schemas import violation
 from gritstone_conformance.vectors.files import VectorSet
 from selftests.fakes import HELLO, FakeSubject, accept, fake_book, honest, reject

@@ -17,12 +17,12 @@ import pytest
 
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.seqs import seq_number
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.cases import Case, Requires, Step, case_order
 from gritstone_conformance.planning.plan import Plan, Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
-from gritstone_conformance.running.run import execute
+from gritstone_conformance.running.plan_runner import execute
 from selftests.fakes import fake_book
 
 RULE = "harness.frame.line"
@@ -45,7 +45,7 @@ def lines_of(tmp_path: Path, cases: list[Case], seed: int) -> tuple[list[Any], P
     """Return what was sent when a plan was played on the honest adapter, and the plan."""
     trace = tmp_path / f"trace-{seed}-{len(cases)}"
     plan = make_plan(cases, (), (), Selection(), seed)
-    subject = Launcher.for_command([sys.executable, str(HONEST)], Terms(seed=seed, trace=trace)).start()
+    subject = Launcher.for_command([sys.executable, str(HONEST)], AttachSettings(seed=seed, trace=trace)).start()
     result = execute(plan, subject, fake_book(), RunSettings(seed=seed, saves=False), lambda _: None)
     assert not {outcome.case for outcome in result.outcomes if outcome.verdict == "fail"}
     return [json.loads(line[2:]) for line in trace.read_bytes().splitlines() if line.startswith(b"> ")], plan

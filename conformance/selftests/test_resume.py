@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.cli import main
 from gritstone_conformance.comparing import lives
 from gritstone_conformance.comparing.matrix import Matrix

@@ -11,9 +11,9 @@ from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json, Ok, Refused, Trouble, Unsupported
-from gritstone_conformance.running.places import names_in
-from gritstone_conformance.running.run import RunResult, execute, execute_nothing
-from gritstone_conformance.running.window import segments
+from gritstone_conformance.running.plan_runner import RunResult, execute, execute_nothing
+from gritstone_conformance.running.temporary_paths import names_in
+from gritstone_conformance.running.vector_runner import segments
 from selftests.fake_runs import BOOK, RULE, many, run, verdicts
 from selftests.fakes import Answer, FakeSubject, accept, honest, reject
 

@@ -21,9 +21,9 @@ from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json, Ok
 from gritstone_conformance.results.judgement import judge_run
-from gritstone_conformance.running import window
-from gritstone_conformance.running.found import locate, was_signature
-from gritstone_conformance.running.run import execute
+from gritstone_conformance.running import vector_runner
+from gritstone_conformance.running.found_cases import locate, was_signature
+from gritstone_conformance.running.plan_runner import execute
 from gritstone_conformance.trial import Property, Trial
 from gritstone_conformance.vectors.files import read_vector_file
 from selftests.fake_runs import BOOK, RULE, many, run, verdicts
@@ -269,13 +269,13 @@ def test_an_exception_of_the_suite_in_a_vector_leaves_the_others(monkeypatch: py
     cases = many(12)
     guilty = cases[5].name
 
-    def take(self: window.Played, answers: Sequence[Any]) -> bool:
+    def take(self: vector_runner.VectorRun, answers: Sequence[Any]) -> bool:
         if self.case.name == guilty:
             raise ZeroDivisionError("a bug in the judge")
         return honestly(self, answers)
 
-    honestly = window.Played.take
-    monkeypatch.setattr(window.Played, "take", take)
+    honestly = vector_runner.VectorRun.take
+    monkeypatch.setattr(vector_runner.VectorRun, "take", take)
     outcomes = run(FakeSubject(honest), cases)
     assert {name: (found.verdict, found.cause) for name, found in outcomes.items()} == {
         case.name: ("error", "suite") if case.name == guilty else ("pass", None) for case in cases
@@ -368,10 +368,10 @@ def test_shrinking_keeps_to_the_first_kind_of_failure(seed: int) -> None:
 
 
 def test_shrinking_ends_with_its_budget() -> None:
-    hasty = run(FakeSubject(summing(1000)), properties=[PROPERTY], shrink_s=0.0)["grit/tree/sums"]
+    shortened = run(FakeSubject(summing(1000)), properties=[PROPERTY], shrink_s=0.0)["grit/tree/sums"]
     patient = run(FakeSubject(summing(1000)), properties=[PROPERTY])["grit/tree/sums"]
-    assert (hasty.verdict, hasty.signature) == ("fail", patient.signature)
-    assert hasty.requests < patient.requests
+    assert (shortened.verdict, shortened.signature) == ("fail", patient.signature)
+    assert shortened.requests < patient.requests
     assert patient.divergence is not None
     assert patient.divergence.expected == 1001
 

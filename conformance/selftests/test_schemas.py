@@ -12,7 +12,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 from referencing import Registry, Resource
 
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.bundled import spec_dir, vectors_dir
 from gritstone_conformance.properties.harness import samples
 from gritstone_conformance.replies import Json
@@ -39,7 +39,7 @@ def documents() -> Iterator[tuple[str, str | None, Json]]:
     yield "audits", None, audits | {"audits": audits["audits"][:2]}
     yield "reply", None, {"seq": 1, "ok": HELLO}
     yield "reply-ok", "ok.hello", HELLO
-    for op, args in samples.every_request(EVERYTHING, Terms().hello_args(), "/dir", "/path"):
+    for op, args in samples.every_request(EVERYTHING, AttachSettings().hello_args(), "/dir", "/path"):
         yield "request", None, {"seq": 1, "op": op, "args": args}
     outcomes = [made_outcome(f"grit/tree/{verdict}", verdict) for verdict in ("pass", "fail", "error", "skip")]
     report = made_report(load_rules(), *outcomes)

@@ -12,7 +12,7 @@ from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.values import Blob, Tree, to_base64
 from gritstone_conformance.replies import Json, Ok, Trouble
 from gritstone_conformance.results.report import read_report
-from gritstone_conformance.running.set_up import INSTEAD, without_import
+from gritstone_conformance.running.import_replacement import INSTEAD, without_import
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.trial import Property, Trial
 from selftests.fake_runs import run as run_fake

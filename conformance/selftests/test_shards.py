@@ -21,7 +21,7 @@ from gritstone_conformance.results.judgement import verdict_root
 from gritstone_conformance.results.merging import merge_outcomes, merged_header
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Report
-from gritstone_conformance.running.run import execute
+from gritstone_conformance.running.plan_runner import execute
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes import Answer, FakeSubject, accept, fake_book, honest, reject
 from selftests.reports import made_report

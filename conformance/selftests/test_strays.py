@@ -12,12 +12,12 @@ import pytest
 
 from gritstone_conformance.attachment import procfs
 from gritstone_conformance.attachment.process import Command
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
-from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.results.report import read_report
-from gritstone_conformance.running.recording import Recorder
+from gritstone_conformance.running.outcome_builder import OutcomeBuilder
 from selftests.fakes import fake_book
 from selftests.scripts import PATIENT, start_script
 from selftests.terminal import Run, verify
@@ -94,7 +94,7 @@ def test_a_process_outside_the_group_is_ended_and_reported(
 def test_memory_of_a_process_outside_the_group_counts(tmp_path: Path) -> None:
     child = tmp_path / "child"
     body = orphaning(child, 200 << 20) + "if op == 'ping':\n    time.sleep(600)\n"
-    subject = start_script(tmp_path, body, Terms(max_rss_bytes=100 << 20))
+    subject = start_script(tmp_path, body, AttachSettings(max_rss_bytes=100 << 20))
     (answer,) = subject.ask_each([("ping", {})])
     assert isinstance(answer, SubjectFault)
     assert answer.cause == "memory"
@@ -122,7 +122,7 @@ def test_a_large_standard_error_is_mentioned(tmp_path: Path, mib: int) -> None:
     size = subject.log_bytes
     assert 2 * mib << 20 <= size < (2 * mib + 1) << 20
     (watch,) = make_plan((), (), ("harness.frame.stdout-clean",), Selection(), 1).items
-    recorder = Recorder(fake_book())
+    recorder = OutcomeBuilder(fake_book())
     told = recorder.with_log_size(recorder.watched(watch, (), 1), size)
     assert told.detail == ("at least 64 MiB were written to standard error" if mib == 40 else None)
 

@@ -15,19 +15,19 @@ from gritstone_conformance.attachment.conversation import Answer, Request
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.protocol import parse_reply
 from gritstone_conformance.attachment.seqs import seq_number
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
-from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import DataError, SubjectFault, UsageError
-from gritstone_conformance.replies import OffForm, Ok, Refused, Trouble, Unsupported
+from gritstone_conformance.replies import Ok, Refused, Trouble, Unsupported, WrongShape
 from selftests.scripts import HONEST, PATIENT, Brisk, start_script
 
-USUAL = Terms()
+USUAL = AttachSettings()
 ID_ARGS = {"format": "framed-sha256", "bytes": "YmxvYiAxMQBjdABzAABoZWxsbw"}
 ID_OF_BLOB = {"id": "22878b77b2c12fc26f873116451d3c9d5092ccf77441cf80ad761422b28aa759"}
 
 
-def start_honest(terms: Terms = USUAL) -> Subject:
-    return Launcher.for_command([sys.executable, str(HONEST)], terms).start()
+def start_honest(attach_settings: AttachSettings = USUAL) -> Subject:
+    return Launcher.for_command([sys.executable, str(HONEST)], attach_settings).start()
 
 
 def causes(answers: list[Answer]) -> list[str]:
@@ -95,7 +95,7 @@ def test_a_child_that_reads_no_more_cannot_stall_the_suite(tmp_path: Path) -> No
 def test_ok_of_another_form_is_an_answer(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if op == 'grit.id':\n    reply['ok'] = {'ids': []}\n")
     reply = subject.ask("grit.id", ID_ARGS)
-    assert reply == OffForm({"ids": []}, "", "an object with the members id", {"ids": []})
+    assert reply == WrongShape({"ids": []}, "", "an object with the members id", {"ids": []})
     subject.close()
     assert subject.faults == []
 
@@ -130,7 +130,7 @@ def test_a_setback_of_the_clock_changes_nothing(monkeypatch: pytest.MonkeyPatch)
 
 def test_without_deadline_nothing_is_late(tmp_path: Path) -> None:
     subject = start_script(
-        tmp_path, "if op == 'ping':\n    time.sleep(0.5)\n", Terms(deadline_scale=None, max_rss_bytes=None)
+        tmp_path, "if op == 'ping':\n    time.sleep(0.5)\n", AttachSettings(deadline_scale=None, max_rss_bytes=None)
     )
     assert subject.ask("ping", {}) == Ok({})
     subject.close()
@@ -191,7 +191,7 @@ def test_too_much_memory_is_a_cause(tmp_path: Path) -> None:
     if not Path("/proc/self/status").exists():
         pytest.skip("resident size cannot be read here")
     body = "if op == 'ping':\n    held = bytearray(b'x') * (192 << 20)\n    time.sleep(600)\n"
-    subject = start_script(tmp_path, body, Terms(deadline_scale=2.0, max_rss_bytes=128 << 20))
+    subject = start_script(tmp_path, body, AttachSettings(deadline_scale=2.0, max_rss_bytes=128 << 20))
     assert causes(subject.ask_each([("ping", {})])) == ["memory"]
     subject.kill()
 
@@ -242,7 +242,7 @@ def test_end_of_input_ends_the_process() -> None:
 
 def test_processes_of_one_run_share_faults_and_have_seqs_of_their_own(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
-    subject = start_honest(Terms(trace=trace))
+    subject = start_honest(AttachSettings(trace=trace))
     other = subject.spawn()
     other.ask("ping", {})
     other.close()
@@ -313,7 +313,7 @@ def test_breaker_opens_after_a_hundred_restarts(tmp_path: Path) -> None:
 def test_a_command_that_is_no_adapter(command: list[str], cause: str) -> None:
     started = time.monotonic()
     with pytest.raises(SubjectFault) as caught:
-        Launcher.for_command(command, Terms(deadline_scale=0.05)).start()
+        Launcher.for_command(command, AttachSettings(deadline_scale=0.05)).start()
     assert caught.value.cause == cause
     assert time.monotonic() - started < 15
 
@@ -333,14 +333,14 @@ def test_hello_is_refused(tmp_path: Path) -> None:
 def test_a_hurried_run_gives_less_time_to_what_hung_before(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Brisk(deadline_scale=0.15))
     took = []
-    for hasty in (False, True):
+    for shortened in (False, True):
         subject.ask("ping", {})
-        subject.pace.hasty = hasty
+        subject.deadlines.shortened = shortened
         started = time.monotonic()
         assert causes(subject.ask_each([("no.reply", {}), ("ping", {})])) == ["hung:blocked"]
         took.append(time.monotonic() - started)
     assert took[1] < took[0] - 0.5  # 0.25 s and its grace, where the first time took 0.75 s and its grace
-    assert subject.pace.deadline_s("ping", 10) == pytest.approx(0.75)
+    assert subject.deadlines.deadline_s("ping", 10) == pytest.approx(0.75)
     subject.kill()
 
 

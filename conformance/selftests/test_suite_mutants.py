@@ -54,7 +54,7 @@ def test_a_fault_of_the_suite_is_found_by_a_test_that_names_its_rule(
 
 
 CONTROLS = {"suite.exit.law", "suite.request.shuffled", "suite.verdict.twin"}
-"""Played in every run. The others' tests pass there too, for they are selftests; that they pass as a hunt plays them,
+"""Run in every run. The others' tests pass there too, for they are selftests; that they pass as a hunt plays them,
 the nightly run asks of all."""
 
 

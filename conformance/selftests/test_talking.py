@@ -17,16 +17,16 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.attachment.conversation import Answer, Conversation, Request
+from gritstone_conformance.attachment.deadlines import Deadlines
 from gritstone_conformance.attachment.liveness import Liveness
-from gritstone_conformance.attachment.pace import Pace
 from gritstone_conformance.attachment.process import Command, Process
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.stream import Ends, LineStream
-from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
 from selftests.scripts import within
 
 PING: Request = ("ping", {})
-ANSWERED_LATE = Terms(deadline_scale=1e-4, grace=1e6)
+ANSWERED_LATE = AttachSettings(deadline_scale=1e-4, grace=1e6)
 """ping 0.5 ms, and more than five minutes of grace."""
 
 
@@ -70,7 +70,7 @@ class Pipes:
     def outside(self) -> set[int]:
         return set()
 
-    def strike(self) -> None:
+    def kill_from_thread(self) -> None:
         self.killed = True
 
     def end(self, patience_s: float) -> str:
@@ -84,9 +84,9 @@ def pipes() -> Iterator[Pipes]:
     pipes.close()
 
 
-def talk(pipes: Pipes, terms: Terms | None = None) -> Conversation:
-    terms = terms or Terms()
-    return Conversation(pipes, terms, Pace(terms), count(1))
+def talk(pipes: Pipes, attach_settings: AttachSettings | None = None) -> Conversation:
+    attach_settings = attach_settings or AttachSettings()
+    return Conversation(pipes, attach_settings, Deadlines(attach_settings), count(1))
 
 
 @contextlib.contextmanager
@@ -134,7 +134,7 @@ def test_the_log_is_taken_in_while_a_reply_is_waited_for(pipes: Pipes) -> None:
 @pytest.mark.rule("suite.process.no-block")
 def test_a_line_ends_before_there_is_no_room(pipes: Pipes) -> None:
     os.write(pipes.writes, b"x" * 5000)
-    (answer,) = talk(pipes, Terms(deadline_scale=0.01, frame_bytes=4096)).exchange([PING])
+    (answer,) = talk(pipes, AttachSettings(deadline_scale=0.01, frame_bytes=4096)).exchange([PING])
     assert isinstance(answer, SubjectFault)
     assert (answer.cause, answer.rule) == ("protocol:frame.limit", "harness.frame.limit")
     assert pipes.killed
@@ -180,7 +180,7 @@ def test_silence_is_told_apart_by_what_was_done_meanwhile(pipes: Pipes, busy_s: 
     stream = LineStream(pipes.ends)
     os.write(pipes.writes, said)
     stream.wait(0)
-    fault = Liveness(pipes, stream, Terms()).silence("ping", 1.5, busy_s, 1.0)
+    fault = Liveness(pipes, stream, AttachSettings()).silence("ping", 1.5, busy_s, 1.0)
     assert fault.cause == cause
     assert pipes.killed
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.planning.context import RunContext, header_line
 from gritstone_conformance.reporting.mutants import mutants_by_rule

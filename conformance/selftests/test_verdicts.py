@@ -10,7 +10,7 @@ import pytest
 from gritstone_conformance.planning.plan import Plan, Selection, make_plan
 from gritstone_conformance.results.judgement import Scope, exit_code, judge_run, rule_verdicts, verdict_root
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.running.settling import settle
+from gritstone_conformance.running.final_verdicts import final_outcomes
 from selftests.fakes import accept, fake_book, reject
 
 GOOD, BAD = accept(), reject()
@@ -33,7 +33,7 @@ def plan(*cases: Any, watched: tuple[str, ...] = ()) -> Plan:
 def settled(
     *outcomes: Outcome, cases: tuple[Any, ...] = (GOOD, BAD), watched: tuple[str, ...] = ()
 ) -> dict[str, Outcome]:
-    return {found.case: found for found in settle(outcomes, plan(*cases, watched=watched))}
+    return {found.case: found for found in final_outcomes(outcomes, plan(*cases, watched=watched))}
 
 
 @pytest.mark.rule("suite.verdict.twin")
@@ -81,7 +81,7 @@ def test_a_disputed_case_is_shown_and_not_scored() -> None:
 def test_cases_that_only_vouch_get_no_line() -> None:
     whole = plan(GOOD, BAD)
     items = tuple(replace(item, counted=item.name == "grit/tree/bad") for item in whole.items)
-    found = settle([outcome(), outcome("grit/tree/bad")], replace(whole, items=items))
+    found = final_outcomes([outcome(), outcome("grit/tree/bad")], replace(whole, items=items))
     assert [each.case for each in found] == ["grit/tree/bad"]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.attachment.launcher import Launcher
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.plan import Plan, Planned, Selection, make_plan
@@ -23,13 +23,13 @@ from gritstone_conformance.planning.suite import Data, load_data, plan_run
 from gritstone_conformance.replies import Json, Ok, Refused, Unsupported
 from gritstone_conformance.results.judgement import rule_verdicts
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.running.run import execute, execute_nothing
+from gritstone_conformance.running.plan_runner import execute, execute_nothing
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes import Answer, FakeSubject, accept, fake_book, honest, reject
 from selftests.scripts import PLANTED, Brisk
 
 QUICK = RunSettings(saves=False, shrink_s=0.0)
-USUAL = Terms(hellos=1)
+USUAL = AttachSettings(hellos=1)
 WAITED_FOR = Brisk(deadline_scale=0.05, hellos=1)
 NOTHING = ("null", "echo", "always_ok", "always_refuse", "unsupported", "hang", "dies_on_3rd", "slow")
 
@@ -59,10 +59,10 @@ def gate() -> Plan:
     )
 
 
-def outcomes_of(command: list[str], plan: Plan, terms: Terms = USUAL) -> tuple[Outcome, ...]:
+def outcomes_of(command: list[str], plan: Plan, attach_settings: AttachSettings = USUAL) -> tuple[Outcome, ...]:
     """Play a plan on a command as a run does, and leave out what only serves people."""
     try:
-        subject = Launcher.for_command(command, terms).start()
+        subject = Launcher.for_command(command, attach_settings).start()
     except SubjectFault as fault:
         return execute_nothing(plan, fault, data().book)
     return execute(plan, subject, data().book, QUICK, lambda _: None).outcomes
@@ -72,8 +72,10 @@ def outcomes_of(command: list[str], plan: Plan, terms: Terms = USUAL) -> tuple[O
 @pytest.mark.parametrize("name", NOTHING)
 def test_no_rule_passes_for_who_does_nothing(name: str) -> None:
     words = {"null": [], "slow": ["everything", "0.4"]}.get(name, ["everything"])
-    terms = WAITED_FOR if name in ("hang", "slow") else USUAL
-    verdicts = rule_verdicts(outcomes_of([sys.executable, str(PLANTED / f"{name}.py"), *words], gate(), terms))
+    attach_settings = WAITED_FOR if name in ("hang", "slow") else USUAL
+    verdicts = rule_verdicts(
+        outcomes_of([sys.executable, str(PLANTED / f"{name}.py"), *words], gate(), attach_settings)
+    )
     assert {rule.partition(".")[0] for rule in verdicts} == {"grit", "wit", "runtime", "wasm", "harness"}
     assert len(verdicts) > 250
     assert [rule for rule, verdict in verdicts.items() if verdict == "pass"] == []

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from gritstone_conformance.properties.runtime.kills import NEVER
 from gritstone_conformance.replies import Json
-from gritstone_conformance.running.ledger import Answer, Observed
+from gritstone_conformance.running.ledger import Answer, ObservedSubject
 
 __all__ = ["Unharmed"]
 
 
-class Unharmed(Observed):
+class Unharmed(ObservedSubject):
     """A subject that is armed for no write, and that says bye where the suite would kill it.
 
     Spec: :rule:`suite.fault.needed`.
@@ -28,8 +28,8 @@ class Unharmed(Observed):
 
     def kill(self) -> None:
         """Let the process end in peace; the next request starts a fresh one."""
-        self.past.end()
+        self.history.end()
         self.subject.close()
 
-    def strike(self) -> None:
+    def kill_from_thread(self) -> None:
         """Let it live."""

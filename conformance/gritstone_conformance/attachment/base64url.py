@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 from typing import Final
 
-__all__ = ["BadSpelling", "decode_bytes", "encode_bytes", "is_canonical"]
+__all__ = ["NotCanonicalError", "decode_bytes", "encode_bytes", "is_canonical"]
 
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 # The last character of a group of two carries 4 unused bits, of a group of three 2 unused bits.
@@ -19,7 +19,7 @@ _LAST_OF_TWO: Final = frozenset("AQgw")
 _LAST_OF_THREE: Final = frozenset("AEIMQUYcgkosw048")
 
 
-class BadSpelling(ValueError):  # noqa: N818 - says what is wrong, like the refusals do
+class NotCanonicalError(ValueError):
     """The text is not the one base64url spelling of any bytes."""
 
 
@@ -50,10 +50,10 @@ def decode_bytes(text: str) -> bytes:
     """Read bytes back from their one spelling.
 
     Raises:
-        BadSpelling: the text is not what :func:`encode_bytes` would have written.
+        NotCanonicalError: the text is not what :func:`encode_bytes` would have written.
 
     Spec: :rule:`harness.bytes.canonical`.
     """
     if not is_canonical(text):
-        raise BadSpelling(f"{text[:40]!r} is not canonical base64url")
+        raise NotCanonicalError(f"{text[:40]!r} is not canonical base64url")
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -13,9 +13,9 @@ from itertools import islice
 from typing import Final
 
 from gritstone_conformance import SPEC_VERSIONS
-from gritstone_conformance.attachment.forms import FORMS, MAY_BE_UNLIMITED, form_problem
 from gritstone_conformance.attachment.protocol import MAX_INTEGER
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.reply_shapes import MAY_BE_UNLIMITED, REPLY_SHAPES, shape_problem
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Claims, Json
 from gritstone_conformance.text import printable
@@ -147,7 +147,7 @@ def judged_spec(spoken: Collection[str]) -> str | None:
     return next((version for version in reversed(SPEC_VERSIONS) if version in spoken), None)
 
 
-def read_hello(value: dict[str, Json], terms: Terms) -> Hello:
+def read_hello(value: dict[str, Json], settings: AttachSettings) -> Hello:
     """Read the ``ok`` of ``hello``.
 
     Raises:
@@ -155,7 +155,7 @@ def read_hello(value: dict[str, Json], terms: Terms) -> Hello:
 
     Spec: :rule:`harness.hello.closed`, :rule:`harness.hello.limits`.
     """
-    problem = form_problem("hello", value)
+    problem = shape_problem("hello", value)
     if problem is not None and not (problem.path.startswith("/limits/") and _plain_limits(value)):
         raise _breach("harness.hello.any-time", f"hello {problem}")
     if value["protocol"] != 1:
@@ -168,7 +168,7 @@ def read_hello(value: dict[str, Json], terms: Terms) -> Hello:
         formats=tuple(value["formats"]) if speaks_spec else (),
         profiles=tuple(value["profiles"]) if speaks_spec else (),
         features=_features_in_force(value) if speaks_spec else (),
-        limits=_limits_in_force(_plain(value["limits"]), terms),
+        limits=_limits_in_force(_plain(value["limits"]), settings),
         raw=value,
     )
     unknown = _unknown_names(value)
@@ -179,7 +179,7 @@ def read_hello(value: dict[str, Json], terms: Terms) -> Hello:
         known = ", ".join(SPEC_VERSIONS)
         spoken = printable(", ".join(value["spec"]))
         notes.append(f"it is written for spec {spoken}, not for {known}: nothing is claimed")
-    return Hello(claims, (*_unclosed(value), *_limit_breaches(value, terms)), tuple(notes))
+    return Hello(claims, (*_unclosed(value), *_limit_breaches(value, settings)), tuple(notes))
 
 
 def shown_claims(hello: Json) -> Json:
@@ -226,11 +226,11 @@ def _plain(declared: dict[str, int | None]) -> dict[str, int]:
     return {name: MAX_INTEGER if limit is None else limit for name, limit in declared.items()}
 
 
-def _limits_in_force(declared: dict[str, int], terms: Terms) -> dict[str, int]:
+def _limits_in_force(declared: dict[str, int], settings: AttachSettings) -> dict[str, int]:
     limits = {name: max(declared.get(name, floor), floor) for name, floor in FLOORS.items()}
     limits = declared | limits
-    limits["window"] = min(limits["window"], terms.window)
-    limits["frame_bytes"] = min(limits["frame_bytes"], terms.frame_bytes)
+    limits["window"] = min(limits["window"], settings.window)
+    limits["frame_bytes"] = min(limits["frame_bytes"], settings.frame_bytes)
     return limits
 
 
@@ -243,7 +243,7 @@ def _unclosed(value: dict[str, Json]) -> Iterator[SubjectFault]:
                     yield _breach("harness.hello.closed", f"{name} is claimed without {needed}")
 
 
-def _limit_breaches(value: dict[str, Json], terms: Terms) -> Iterator[SubjectFault]:
+def _limit_breaches(value: dict[str, Json], settings: AttachSettings) -> Iterator[SubjectFault]:
     limits = _plain(value["limits"])
     needed = FLOORS if "grit" in value["profiles"] else ("window", "frame_bytes")
     for name in needed:
@@ -252,7 +252,7 @@ def _limit_breaches(value: dict[str, Json], terms: Terms) -> Iterator[SubjectFau
     for name, floor in FLOORS.items():
         if limits.get(name, floor) < floor:
             yield _breach("harness.hello.limits", f"{name} is {limits[name]}, below its floor {floor}")
-    for name, offered in (("window", terms.window), ("frame_bytes", terms.frame_bytes)):
+    for name, offered in (("window", settings.window), ("frame_bytes", settings.frame_bytes)):
         if limits.get(name, 0) > offered:
             yield _breach("harness.hello.limits", f"{name} is {limits[name]}, more than the {offered} offered")
     if _runs_modules(value):
@@ -300,7 +300,7 @@ def is_claimed(op: str, args: dict[str, Json], claims: Claims) -> bool:
         return True
     prefix = op.partition(".")[0]
     profiles = covered_profiles(claims.profiles, claims.features) if op in _OF_EXECUTORS else claims.profiles
-    if op not in FORMS or _OP_PROFILES.get(prefix, prefix) not in profiles:
+    if op not in REPLY_SHAPES or _OP_PROFILES.get(prefix, prefix) not in profiles:
         return False
     features = {_OP_FEATURES[op]} if op in _OP_FEATURES else set()
     wanted = (("backend", "durable", "durable"), ("schedule", "chosen", "schedule"), ("clock", "suite", "clock"))

@@ -80,7 +80,7 @@ class Connection:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
-    def strike(self) -> None:
+    def kill_from_thread(self) -> None:
         """Do nothing: what was connected to is not the suite's to kill."""
 
     def kill(self) -> str:

@@ -15,15 +15,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NoReturn, TypeAlias
 
-from gritstone_conformance.attachment.forms import form_problem
+from gritstone_conformance.attachment.deadlines import Deadlines
 from gritstone_conformance.attachment.liveness import Channel, Liveness
-from gritstone_conformance.attachment.pace import Pace
 from gritstone_conformance.attachment.protocol import ProtocolFault, encode_request, parse_reply
+from gritstone_conformance.attachment.reply_shapes import shape_problem
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.stream import LineStream
-from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.attachment.trace import Trace
 from gritstone_conformance.errors import DataError, SubjectFault
-from gritstone_conformance.replies import Json, OffForm, Ok, Reply
+from gritstone_conformance.replies import Json, Ok, Reply, WrongShape
 from gritstone_conformance.text import printable
 
 __all__ = ["Answer", "Conversation", "Request"]
@@ -60,17 +60,22 @@ class Conversation:
     """
 
     def __init__(
-        self, channel: Channel, terms: Terms, pace: Pace, seqs: Iterator[int], trace: Trace | None = None
+        self,
+        channel: Channel,
+        settings: AttachSettings,
+        deadlines: Deadlines,
+        seqs: Iterator[int],
+        trace: Trace | None = None,
     ) -> None:
         self.over = self.hung = False
         self.window = 1
-        self.frame_bytes = terms.frame_bytes
+        self.frame_bytes = settings.frame_bytes
         self.channel = channel
-        self._terms = terms
-        self._pace = pace
+        self._settings = settings
+        self._deadlines = deadlines
         self._seqs = seqs
         self._stream = LineStream(channel.ends, trace)
-        self._liveness = Liveness(channel, self._stream, terms)
+        self._liveness = Liveness(channel, self._stream, settings)
         self._unanswered: deque[tuple[str, int, int]] = deque()  # operation, bytes of the line, seq
         self._in_flight_bytes = 0
         self._held_bytes = 0
@@ -169,17 +174,17 @@ class Conversation:
             got, reply = parse_reply(line, first=not self._answered)
             if got != seq:
                 self._wrong_seq(got, seq, line)
-            if type(reply) is Ok and (problem := form_problem(op, reply.value)) is not None:
+            if type(reply) is Ok and (problem := shape_problem(op, reply.value)) is not None:
                 if problem.spelling:
                     raise ProtocolFault("harness.bytes.canonical", f"{op} {problem}")
-                reply = OffForm(reply.value, problem.path, problem.expected, problem.got)
+                reply = WrongShape(reply.value, problem.path, problem.expected, problem.got)
             unanswered.popleft()
             self._in_flight_bytes -= size
             self._answered.append(seq)
             if waited_s > self._allowed_s:
                 answers.append(self._late(op, waited_s, line, len(answers)))
             else:
-                self._pace.note_reply(op, waited_s)
+                self._deadlines.note_reply(op, waited_s)
                 answers.append(reply)
             if not heard(requests[len(answers) - 1], answers[-1]):
                 self.kill()
@@ -205,7 +210,7 @@ class Conversation:
     def _await_line(self, op: str, size: int) -> float:
         """Wait for at least one line; returns the seconds that the oldest request has waited for it."""
         stream, liveness = self._stream, self._liveness
-        self._allowed_s = deadline = self._pace.deadline_s(op, size)
+        self._allowed_s = deadline = self._deadlines.deadline_s(op, size)
         pause = min(_LONGEST_PAUSE_S, deadline / 4)
         busy_before = deaf_since = None
         partial_before = 0
@@ -229,13 +234,15 @@ class Conversation:
                 continue
             if busy_before is None:
                 busy_before, partial_before = liveness.busy_s(), stream.partial_bytes
-            if waited_s > deadline * (1 + self._terms.grace):
+            if waited_s > deadline * (1 + self._settings.grace):
                 writes = stream.partial_bytes > partial_before
-                self._hang(op, waited_s, liveness.busy_s() - busy_before, deadline * self._terms.grace, writes=writes)
+                self._hang(
+                    op, waited_s, liveness.busy_s() - busy_before, deadline * self._settings.grace, writes=writes
+                )
 
     def _hang(self, op: str, waited_s: float, busy_s: float, grace_s: float, *, writes: bool) -> NoReturn:
         self.hung = True
-        self._pace.note_hang(op)
+        self._deadlines.note_hang(op)
         if writes:  # it would go on when provoked, too: slow, and not stuck in a buffer
             raise self._liveness.slowness(op, waited_s)
         if len(self._unanswered) == 1 and busy_s < grace_s / 2:

@@ -23,8 +23,8 @@ from typing import Final, Protocol
 
 from gritstone_conformance.attachment import procfs
 from gritstone_conformance.attachment.protocol import ProtocolFault, parse_reply
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.stream import Ends, LineStream
-from gritstone_conformance.attachment.terms import Terms
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.text import printable
 
@@ -66,7 +66,7 @@ class Channel(Protocol):
     def kill(self) -> str:
         """End it now; returns how it ended."""
 
-    def strike(self) -> None:
+    def kill_from_thread(self) -> None:
         """End it now and clear nothing away; another thread may call this."""
 
     def end(self, patience_s: float) -> str:
@@ -76,10 +76,10 @@ class Channel(Protocol):
 class Liveness:
     """Watches one process or connection."""
 
-    def __init__(self, channel: Channel, stream: LineStream, terms: Terms) -> None:
+    def __init__(self, channel: Channel, stream: LineStream, settings: AttachSettings) -> None:
         self._channel = channel
         self._stream = stream
-        self._terms = terms
+        self._settings = settings
         self._looked = 0.0
 
     def busy_s(self) -> float:
@@ -92,7 +92,7 @@ class Liveness:
         if now - self._looked < _MEMORY_PAUSE_S:
             return
         self._looked = now
-        pid, most = self._channel.pid, self._terms.max_rss_bytes
+        pid, most = self._channel.pid, self._settings.max_rss_bytes
         if pid is None or most is None:
             return
         size = procfs.rss_bytes(pid, self._channel.outside())
@@ -102,11 +102,11 @@ class Liveness:
 
     def end(self) -> str:
         """End the process politely, then by force; returns how it ended."""
-        return self._channel.end(self._terms.scaled_s(_TERM_S))
+        return self._channel.end(self._settings.scaled_s(_TERM_S))
 
     def death(self) -> SubjectFault:
         """The output has ended: find out how the process did, and clear away what is left of its group."""
-        in_time = self._channel.wait_exit(self._terms.scaled_s(_LAST_WORDS_S))
+        in_time = self._channel.wait_exit(self._settings.scaled_s(_LAST_WORDS_S))
         self._stream.wait(0)  # the rest of the log
         word = self._channel.kill()
         return SubjectFault(f"dead:{word}" if in_time else "dead:closed", self.log_words())
@@ -118,7 +118,7 @@ class Liveness:
 
     def deafness(self, since: float, now: float) -> SubjectFault | None:
         """It has closed its input, so no request reaches it: return the fault once it had the time to end."""
-        if now - since <= self._terms.scaled_s(_LAST_WORDS_S):
+        if now - since <= self._settings.scaled_s(_LAST_WORDS_S):
             return None
         self.end()
         return SubjectFault("hung:blocked", "it has closed its standard input")
@@ -146,7 +146,7 @@ class Liveness:
 
         Spec: :rule:`harness.process.ends`.
         """
-        stream, until = self._stream, time.monotonic() + self._terms.scaled_s(_END_S)
+        stream, until = self._stream, time.monotonic() + self._settings.scaled_s(_END_S)
         while not (self._gone() or self._overflows()) and (left := until - time.monotonic()) > 0:
             stream.wait(left if stream.watches_exit or self._channel.attached else min(left, 0.01))
         surplus, gone, left_behind = list(stream.lines), self._gone(), self._left_behind(until)
@@ -165,7 +165,7 @@ class Liveness:
 
     def _overflows(self) -> bool:
         """Return whether more has come than anybody reads any more; what it says is a fault already."""
-        return bool(self._stream.lines) or self._stream.partial_bytes >= self._terms.frame_bytes
+        return bool(self._stream.lines) or self._stream.partial_bytes >= self._settings.frame_bytes
 
     def _gone(self) -> bool:
         if self._channel.attached:
@@ -208,9 +208,9 @@ class Liveness:
 
     def lines_come(self, count: int) -> bool:
         """Return whether so many further lines come soon; they stay in the stream."""
-        stream, until = self._stream, time.monotonic() + self._terms.scaled_s(_LAST_WORDS_S)
+        stream, until = self._stream, time.monotonic() + self._settings.scaled_s(_LAST_WORDS_S)
         while len(stream.lines) < count and not stream.eof and (left := until - time.monotonic()) > 0:
-            if stream.partial_bytes >= self._terms.frame_bytes:
+            if stream.partial_bytes >= self._settings.frame_bytes:
                 break
             stream.wait(left)
         return len(stream.lines) >= count

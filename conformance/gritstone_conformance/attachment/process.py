@@ -27,7 +27,7 @@ from gritstone_conformance.attachment import procfs
 from gritstone_conformance.attachment.stream import Ends
 from gritstone_conformance.errors import UsageError
 
-__all__ = ["FAMILY", "Command", "Process", "strike_all"]
+__all__ = ["FAMILY", "Command", "Process", "kill_all_groups"]
 
 FAMILY: Final = "GRITSTONE_FAMILY"
 """The variable by which processes are known that one process started, also where they left its group."""
@@ -156,7 +156,7 @@ class Process:
         """Return the living processes that it started and that left its group."""
         return procfs.outside_group(self.pid, self._mark, self._before)
 
-    def strike(self) -> None:
+    def kill_from_thread(self) -> None:
         """SIGKILL the group and leave the rest to the reader of its output; for another thread."""
         if self._last_resort.alive:
             _kill_group(self.pid)
@@ -192,10 +192,10 @@ _running: weakref.WeakSet[Process] = weakref.WeakSet()
 """Processes, ended or not."""
 
 
-def strike_all() -> None:
+def kill_all_groups() -> None:
     """SIGKILL the groups of all processes that were not ended yet."""
     for process in list(_running):
-        process.strike()
+        process.kill_from_thread()
 
 
 def _kill_strays(found: set[int], look: Callable[[], set[int]]) -> int:

@@ -15,11 +15,11 @@ from typing import Final
 __all__ = [
     "all_pids",
     "busy_seconds",
-    "carriers",
     "cpu_seconds",
     "group_members",
     "outside_group",
     "peak_rss_bytes",
+    "processes_with_variable",
     "reset_peak_rss",
     "rss_bytes",
 ]
@@ -160,7 +160,7 @@ def _state(pid: int) -> str:
     return fields[0] if fields else "X"
 
 
-def carriers(variable: str) -> dict[int, int] | None:
+def processes_with_variable(variable: str) -> dict[int, int] | None:
     """Return the living processes that were started with ``NAME=value`` in their environment.
 
     Returns:

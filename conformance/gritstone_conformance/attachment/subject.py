@@ -18,12 +18,12 @@ from gritstone_conformance.attachment import procfs
 from gritstone_conformance.attachment.breaker import Breaker
 from gritstone_conformance.attachment.claims import Hello, is_claimed, read_hello
 from gritstone_conformance.attachment.conversation import Answer, Conversation, Request
-from gritstone_conformance.attachment.lineage import Lineage
+from gritstone_conformance.attachment.deadlines import Deadlines
 from gritstone_conformance.attachment.liveness import Channel
-from gritstone_conformance.attachment.pace import Pace
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
+from gritstone_conformance.attachment.shared_state import SharedState
 from gritstone_conformance.errors import SubjectFault, UsageError
-from gritstone_conformance.replies import Claims, Json, OffForm, Ok, Refused, Reply, Trouble, Unsupported
+from gritstone_conformance.replies import Claims, Json, Ok, Refused, Reply, Trouble, Unsupported, WrongShape
 from gritstone_conformance.text import printable
 
 __all__ = ["Opener", "Subject"]
@@ -45,13 +45,13 @@ class Subject:
         attached: it was connected to, so it can be neither killed nor started again.
     """
 
-    def __init__(self, opener: Opener, terms: Terms, lineage: Lineage | None = None) -> None:
+    def __init__(self, opener: Opener, settings: AttachSettings, shared: SharedState | None = None) -> None:
         self._opener = opener
-        self._terms = terms
-        self._lineage = lineage if lineage is not None else Lineage(terms)
-        self._breaker = Breaker(terms.hellos)
+        self._settings = settings
+        self._shared = shared if shared is not None else SharedState(settings)
+        self._breaker = Breaker(settings.hellos)
         self._conversation: Conversation | None = None
-        self._log_noted = 0  # bytes of its standard error that the lineage knows of
+        self._log_noted = 0  # bytes of its standard error that are counted in the shared state
         self._told_to_end = False  # the last talk ended because the suite wanted it: what follows is no restart
         hello = self._begin()
         self.claims: Claims = hello.claims
@@ -61,7 +61,7 @@ class Subject:
     @property
     def faults(self) -> list[SubjectFault]:
         """Everything that broke so far, in this process and all related ones, in order."""
-        return self._lineage.faults
+        return self._shared.faults
 
     @property
     def strays(self) -> list[SubjectFault]:
@@ -70,22 +70,22 @@ class Subject:
         Spec: :rule:`harness.process.group`.
         """
         self._note_end()
-        return self._lineage.strays
+        return self._shared.strays
 
     @property
     def log_bytes(self) -> int:
         """Return the bytes received over standard error, in this process and all related ones that have ended."""
         self._note_end()
-        return self._lineage.log_bytes
+        return self._shared.log_bytes
 
     def _note_end(self) -> None:
         """Note what is to be said of the process that ran last, once."""
         if self._conversation is not None:
-            self._lineage.log_bytes += self._conversation.log_bytes - self._log_noted
+            self._shared.log_bytes += self._conversation.log_bytes - self._log_noted
             self._log_noted = self._conversation.log_bytes
         if self._conversation is not None and (count := self._conversation.channel.strays):
             detail = f"{count} processes had left the process group when it was ended"
-            self._lineage.strays.append(SubjectFault("protocol:process.group", detail, "harness.process.group"))
+            self._shared.strays.append(SubjectFault("protocol:process.group", detail, "harness.process.group"))
             self._conversation.channel.strays = 0
 
     @property
@@ -94,7 +94,7 @@ class Subject:
 
         Spec: :rule:`suite.fault.landed`.
         """
-        return self._lineage.deaths
+        return self._shared.deaths
 
     @property
     def restarts(self) -> int:
@@ -112,18 +112,18 @@ class Subject:
         return self._opener
 
     @property
-    def terms(self) -> Terms:
+    def settings(self) -> AttachSettings:
         """What it is held to."""
-        return self._terms
+        return self._settings
 
     @property
-    def pace(self) -> Pace:
-        """The deadlines; set its ``hasty`` while a failure is being shrunk."""
-        return self._lineage.pace
+    def deadlines(self) -> Deadlines:
+        """The deadlines; set its ``shortened`` while a failure is being shrunk."""
+        return self._shared.deadlines
 
     def allow_guests(self, seconds: float) -> None:
-        """Extend the deadline of each later transition and query by this number of seconds; see :class:`Pace`."""
-        self.pace.guest_s = seconds
+        """Extend the deadline of each later transition and query by this number of seconds; see :class:`Deadlines`."""
+        self.deadlines.guest_s = seconds
 
     def ask(self, op: str, args: dict[str, Json]) -> Reply:
         """Send one request and return its reply.
@@ -163,7 +163,7 @@ class Subject:
         answers = conversation.exchange(requests, self._heard)
         if conversation.over and answers and isinstance(answers[-1], SubjectFault) and answers[-1].cause != "late":
             self.faults.append(answers[-1])
-            self._lineage.deaths += answers[-1].is_sigkill
+            self._shared.deaths += answers[-1].is_sigkill
         if conversation.hung:
             self._breaker.note_silence(requests[len(answers) - 1][0])
         if answers and requests[len(answers) - 1][0] == "bye" and isinstance(answers[-1], Ok):
@@ -175,14 +175,14 @@ class Subject:
         if self._conversation is not None:
             was_alive = not self._conversation.over
             end = SubjectFault(f"dead:{self._conversation.kill()}", "")
-            self._lineage.deaths += was_alive and end.is_sigkill
+            self._shared.deaths += was_alive and end.is_sigkill
             self._told_to_end = True
             self._note_end()
 
-    def strike(self) -> None:
+    def kill_from_thread(self) -> None:
         """SIGKILL the process group, from another thread; the thread that waits for its answers meets its death."""
         if self._conversation is not None:
-            self._conversation.channel.strike()
+            self._conversation.channel.kill_from_thread()
 
     def close(self) -> None:
         """Send bye, wait for the process to end, and kill the rest of its group; faults are added to :attr:`faults`.
@@ -208,7 +208,7 @@ class Subject:
         """
         if self._breaker.reason is not None:
             raise SubjectFault("not-run", self._breaker.reason)
-        return Subject(opener or self._opener, self._terms, self._lineage)
+        return Subject(opener or self._opener, self._settings, self._shared)
 
     def apart(self) -> Subject:
         """Start another process of the same command that has faults, deadlines and restarts of its own.
@@ -216,11 +216,11 @@ class Subject:
         Raises:
             SubjectFault: it does not answer hello.
         """
-        return Subject(self._opener, self._terms)
+        return Subject(self._opener, self._settings)
 
     def hurry(self, *, on: bool) -> None:
-        """Shorten the deadlines of operations that hung before, or restore the full ones; see :class:`Pace`."""
-        self.pace.hasty = on
+        """Shorten the deadlines of operations that hung before, or restore the full ones; see :class:`Deadlines`."""
+        self.deadlines.shortened = on
 
     def peak_rss_bytes(self) -> int | None:
         """Return the peak resident size in bytes since the last reset, or None where it cannot be read."""
@@ -277,16 +277,16 @@ class Subject:
 
     def _greet(self) -> Hello:
         conversation = Conversation(
-            self._open(), self._terms, self._lineage.pace, self._lineage.seqs(), self._lineage.trace
+            self._open(), self._settings, self._shared.deadlines, self._shared.seqs(), self._shared.trace
         )
         self._note_end()
         self._conversation, self._told_to_end, self._log_noted = conversation, False, 0
-        answer = conversation.exchange([("hello", self._terms.hello_args())])[0]
+        answer = conversation.exchange([("hello", self._settings.hello_args())])[0]
         match answer:
             case SubjectFault():
                 raise answer
-            case Ok(value=value) | OffForm(value=value):
-                hello = read_hello(value, self._terms)
+            case Ok(value=value) | WrongShape(value=value):
+                hello = read_hello(value, self._settings)
             case Refused(kind=kind, message=message):
                 raise SubjectFault("adapter", printable(f"hello was refused: {kind} {message or ''}".strip(), 400))
             case Unsupported():
@@ -302,13 +302,13 @@ class Subject:
         try:
             return self._opener.open()
         except UsageError as problem:
-            if self._lineage.hello is None:
+            if self._shared.hello is None:
                 raise
             # it could be started before: what it did since is its own fault
             raise SubjectFault("dead:closed", str(problem)) from problem
 
     def _compare_hello(self, hello: Hello) -> None:
-        before, self._lineage.hello = self._lineage.hello, self._lineage.hello or hello.claims.raw
+        before, self._shared.hello = self._shared.hello, self._shared.hello or hello.claims.raw
         if before is None:
             self.faults.extend(hello.breaches)
         elif before != hello.claims.raw:

@@ -18,14 +18,14 @@ from gritstone_conformance.planning.plan import Planned, Watch, named_identity
 from gritstone_conformance.results.audit_cases import HISTORY_CHECKS
 from gritstone_conformance.results.extracts import extract
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.running.recording import Recorder
+from gritstone_conformance.running.outcome_builder import OutcomeBuilder
 from gritstone_conformance.text import counted
 
 __all__ = ["history_outcomes", "history_words"]
 
 
 def history_outcomes(
-    verdict: Verdict, recorder: Recorder, *, at_rest: bool, is_continued: bool = False
+    verdict: Verdict, recorder: OutcomeBuilder, *, at_rest: bool, is_continued: bool = False
 ) -> list[Outcome]:
     """Return one outcome per check of a history that could be read, in the order of the checks.
 
@@ -80,7 +80,7 @@ def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool, is_continu
     return " · ".join(words)
 
 
-def _failed(recorder: Recorder, item: Planned, seen: list[Finding], history: History | None) -> Outcome:
+def _failed(recorder: OutcomeBuilder, item: Planned, seen: list[Finding], history: History | None) -> Outcome:
     first = seen[0]
     more = f" (and {len(seen) - 1} more)" if len(seen) > 1 else ""
     return replace(

@@ -17,7 +17,7 @@ from gritstone_conformance.planning.plan import Planned, Watch, named_identity
 from gritstone_conformance.results.audit_cases import BUNDLE_CASES
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.running.recording import Recorder
+from gritstone_conformance.running.outcome_builder import OutcomeBuilder
 
 __all__ = ["audit_outcomes"]
 
@@ -26,7 +26,7 @@ _AFTER_LAYOUT: Final = frozenset(BUNDLE_CASES) - {"grit/audit/layout", "grit/aud
 
 def audit_outcomes(bundle: Bundle, book: RuleBook) -> tuple[Outcome, ...]:
     """Return one outcome per audit case, in the order of the checks."""
-    recorder = Recorder(book)
+    recorder = OutcomeBuilder(book)
     by_case: dict[str, list[Defect]] = {name: [] for name in BUNDLE_CASES}
     for defect in bundle.defects:
         by_case[_case_of(defect.rule)].append(defect)
@@ -43,7 +43,7 @@ def audit_outcomes(bundle: Bundle, book: RuleBook) -> tuple[Outcome, ...]:
     return tuple(outcomes)
 
 
-def _failed(recorder: Recorder, item: Planned, found: Sequence[Defect]) -> Outcome:
+def _failed(recorder: OutcomeBuilder, item: Planned, found: Sequence[Defect]) -> Outcome:
     first = found[0]
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return replace(

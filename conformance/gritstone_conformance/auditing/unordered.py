@@ -23,7 +23,7 @@ from gritstone_conformance.planning.plan import Planned, Watch, named_identity
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.audit_cases import ORDER_CASE, ORDER_RULES
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.running.recording import Recorder
+from gritstone_conformance.running.outcome_builder import OutcomeBuilder
 from gritstone_conformance.text import counted
 
 __all__ = ["Reading", "order_lines", "order_outcome", "read_bundle", "with_file_ids"]
@@ -60,7 +60,7 @@ def read_bundle(raw: bytes | mmap.mmap, *, lenient: bool) -> Reading:
     return Reading(bundle, scan(copy), {new.hex(): old.hex() for old, new in renamed.items() if old != new})
 
 
-def order_outcome(recorder: Recorder, bundle: Bundle) -> Outcome:
+def order_outcome(recorder: OutcomeBuilder, bundle: Bundle) -> Outcome:
     """Return the outcome of the case that reports the objects which are not in canonical order."""
     identity = partial(named_identity, "audit", ORDER_CASE)
     item = Planned(ORDER_CASE, "audit", identity, ORDER_RULES, Requires(), Watch(ORDER_RULES[0]))

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.planning.context import RunContext
@@ -26,7 +26,7 @@ from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Conclusion
-from gritstone_conformance.running.verifying import verify
+from gritstone_conformance.running.verification import verify
 
 __all__ = ["Identity", "Part", "Unit", "identify", "play"]
 
@@ -56,14 +56,14 @@ class Unit:
         identity: which one it has to be.
         selection: the cases; its shard is the unit's number, and how many there are.
         settings: how to run; the seed is that of the whole campaign.
-        terms: what the implementation is held to.
+        attach_settings: what the implementation is held to.
     """
 
     command: tuple[str, ...]
     identity: Identity
     selection: Selection
     settings: RunSettings
-    terms: Terms
+    attach_settings: AttachSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Part:
 
 
 class _Silent:
-    """Reports nothing; a :class:`~gritstone_conformance.running.verifying.Listener`."""
+    """Reports nothing; a :class:`~gritstone_conformance.running.verification.Listener`."""
 
     def begin(self, header: Mapping[str, Json], notes: Sequence[str]) -> None:
         """Do nothing."""
@@ -101,7 +101,7 @@ class _Silent:
         """Do nothing."""
 
 
-def identify(command: Sequence[str], terms: Terms) -> Identity:
+def identify(command: Sequence[str], attach_settings: AttachSettings) -> Identity:
     """Return which implementation a command starts here.
 
     Raises:
@@ -111,7 +111,7 @@ def identify(command: Sequence[str], terms: Terms) -> Identity:
     program = shutil.which(command[0]) or command[0]
     files = [word for word in (program, *command[1:]) if Path(word).is_file()]
     digest = hashlib.sha256(b"".join(hashlib.sha256(Path(file).read_bytes()).digest() for file in files))
-    subject = Subject(Target("stdio", tuple(command)).opener(), terms)
+    subject = Subject(Target("stdio", tuple(command)).opener(), attach_settings)
     try:
         return Identity(digest.hexdigest(), json.dumps(subject.claims.raw, sort_keys=True))
     finally:
@@ -128,7 +128,7 @@ def play(unit: Unit, worker: str) -> Part:
     try:
         report = Path(home) / "part.jsonl"
         settings = replace(unit.settings, home=Path(home))
-        context = RunContext(Target("stdio", unit.command), unit.selection, settings, unit.terms, report)
+        context = RunContext(Target("stdio", unit.command), unit.selection, settings, unit.attach_settings, report)
         with warnings.catch_warnings():  # a worker draws random numbers of its own, in another thread
             warnings.simplefilter("ignore")
             verify(context, lambda _data, _plan: _Silent())
@@ -140,7 +140,7 @@ def play(unit: Unit, worker: str) -> Part:
 def _difference(unit: Unit) -> str | None:
     """Return in what the implementation of this machine is another one, or None."""
     try:
-        here = identify(unit.command, unit.terms)
+        here = identify(unit.command, unit.attach_settings)
     except (UsageError, SubjectFault) as problem:
         return f"the implementation does not start there: {problem}"
     if here.digest != unit.identity.digest:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.auditing.histories import history_outcomes, history_words
 from gritstone_conformance.auditing.objects import audit_outcomes
 from gritstone_conformance.auditing.unordered import Reading, order_lines, order_outcome, read_bundle, with_file_ids
@@ -37,8 +37,8 @@ from gritstone_conformance.results.expect_files import expectations_of
 from gritstone_conformance.results.judgement import Judgement, Scope, judge_run
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import footer_line, remove_old, timestamp, write_report
-from gritstone_conformance.running.recording import Recorder
-from gritstone_conformance.running.verifying import foreseen
+from gritstone_conformance.running.outcome_builder import OutcomeBuilder
+from gritstone_conformance.running.verification import foreseen
 from gritstone_conformance.text import counted, say
 
 __all__ = ["run_command"]
@@ -53,7 +53,7 @@ def run_command(options: argparse.Namespace) -> int:
         reading = _read(raw, options)
         bundle, judged = reading.bundle, reading.judged
         outcomes = audit_outcomes(bundle, data.book)
-        outcomes += (order_outcome(Recorder(data.book), bundle),) if options.lenient else ()
+        outcomes += (order_outcome(OutcomeBuilder(data.book), bundle),) if options.lenient else ()
         iut: dict[str, Json] = {"bundle": _digest(bundle, raw)}
         summary, profiles = _summary(bundle), ["grit"]
         if not judged.defects and has_history(judged):
@@ -61,7 +61,7 @@ def run_command(options: argparse.Namespace) -> int:
             if options.before is not None:
                 _ask_continued(options.before, verdict, lenient=options.lenient)
             asked = {"at_rest": options.at_rest, "is_continued": options.before is not None}
-            found = history_outcomes(verdict, Recorder(data.book), **asked)
+            found = history_outcomes(verdict, OutcomeBuilder(data.book), **asked)
             outcomes += tuple(with_file_ids(outcome, reading.ids) for outcome in found)
             summary, profiles = history_words(judged, verdict, **asked), ["grit", "wit", "runtime"]
         bundle.data = b""  # the map is closed with this block

@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from gritstone_conformance.attachment.attaching import Target
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.campaign.cluster import Cluster, opened
 from gritstone_conformance.campaign.unit import Part, Unit, identify
 from gritstone_conformance.errors import SubjectFault, UsageError
@@ -30,7 +30,7 @@ from gritstone_conformance.results.expect_files import expectations_of
 from gritstone_conformance.results.merging import merge_outcomes, merged_header, merged_restarts
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Report, read_report, remove_old
-from gritstone_conformance.running.verifying import conclude
+from gritstone_conformance.running.verification import conclude
 from gritstone_conformance.text import say
 
 __all__ = ["run_command"]
@@ -54,14 +54,14 @@ def run_command(options: argparse.Namespace) -> int:
         expect=expect,
         home=options.report.parent,
     )
-    terms = Terms(seed=seed, deadline_scale=options.deadline_scale, max_rss_bytes=options.max_rss)
+    attach_settings = AttachSettings(seed=seed, deadline_scale=options.deadline_scale, max_rss_bytes=options.max_rss)
     command = Target.parse(options.iut, None).command
     try:
-        identity = identify(command, terms)
+        identity = identify(command, attach_settings)
     except SubjectFault as fault:
         raise UsageError(f"hello failed: {fault}; `gritstone doctor` says more") from fault
     with opened(options.scheduler, options.workers or 0) as cluster:
-        first = Unit(command, identity, selection, settings, terms)
+        first = Unit(command, identity, selection, settings, attach_settings)
         return _run(cluster, first, options.shards or _UNITS_A_WORKER * cluster.workers, options.report)
 
 
@@ -87,7 +87,7 @@ def _run(cluster: Cluster, first: Unit, count: int, target: Path) -> int:
         if outcome.kind == "watch":
             told.notice(outcome)
     kept = [_with_file(outcome, target.parent) for outcome in outcomes]
-    context = RunContext(Target("stdio", first.command), first.selection, settings, first.terms, target)
+    context = RunContext(Target("stdio", first.command), first.selection, settings, first.attach_settings, target)
     return conclude(context, data, header, kept, merged_restarts(parts), told)
 
 

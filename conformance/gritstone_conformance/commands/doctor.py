@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Final
 
-from gritstone_conformance.attachment.attaching import Target, terms_of
+from gritstone_conformance.attachment.target import Target, attach_settings_of
 from gritstone_conformance.doctor.ladder import GRACE, BadRungError, UnaskedRung, climb
 from gritstone_conformance.text import counted, say
 
@@ -20,7 +20,7 @@ _MOST_IN_FULL: Final = 5  # bad rungs; for further ones only the first line is s
 def run_command(options: argparse.Namespace) -> int:
     """Run all rungs; return 0 if every rung is good, else 1."""
     target = Target.parse(options.iut, options.connect)
-    ladder = climb(target, replace(terms_of(options), grace=GRACE, hellos=1))
+    ladder = climb(target, replace(attach_settings_of(options), grace=GRACE, hellos=1))
     bad: list[str] = []
     in_full = unasked = 0
     for number in count(1):

@@ -101,10 +101,10 @@ def _attach(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--iut", metavar="COMMAND", help="command that starts the adapter; not run by a shell")
     where.add_argument("--connect", metavar="ADDRESS", help="address of a running adapter: unix:PATH or tcp:HOST:PORT")
-    _terms(parser)
+    _attach_options(parser)
 
 
-def _terms(parser: argparse.ArgumentParser) -> None:
+def _attach_options(parser: argparse.ArgumentParser) -> None:
     patience = parser.add_mutually_exclusive_group()
     patience.add_argument(
         "--deadline-scale", type=scale, default=1.0, metavar="X", help="multiply every deadline (default 1)"
@@ -304,7 +304,7 @@ def _resume(parser: argparse.ArgumentParser) -> None:
         help="command of an adapter; two or more",
     )
     parser.add_argument("-k", dest="glob", metavar="GLOB", help="only journeys whose name matches, e.g. 'counter*'")
-    _terms(parser)
+    _attach_options(parser)
 
 
 def _new_iut(parser: argparse.ArgumentParser) -> None:

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from gritstone_conformance.attachment.attaching import Target, terms_of
 from gritstone_conformance.attachment.subject import Subject
+from gritstone_conformance.attachment.target import Target, attach_settings_of
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.planning.plan import Plan, Selection, make_plan
@@ -32,8 +32,8 @@ from gritstone_conformance.results.expect_files import expectations_of
 from gritstone_conformance.results.expectations import Expectation, Expectations
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import timestamp
-from gritstone_conformance.running.found import locate, was_signature
-from gritstone_conformance.running.run import execute
+from gritstone_conformance.running.found_cases import locate, was_signature
+from gritstone_conformance.running.plan_runner import execute
 from gritstone_conformance.text import say
 from gritstone_conformance.vectors.files import read_vector_file
 
@@ -49,7 +49,7 @@ def run_command(options: argparse.Namespace) -> int:
     seed = case.origin.get("seed", 1) if isinstance(case.origin.get("seed", 1), int) else 1
     plan = _plan(case, data, seed)
     try:
-        subject = Subject(target.opener(), terms_of(options, seed))
+        subject = Subject(target.opener(), attach_settings_of(options, seed))
     except SubjectFault as fault:
         say(f"ERROR  {case.name}   hello failed: {fault}")
         return 1

@@ -27,7 +27,7 @@ from gritstone_conformance.results.report import (
     timestamp,
     write_report,
 )
-from gritstone_conformance.running.verifying import foreseen
+from gritstone_conformance.running.verification import foreseen
 from gritstone_conformance.text import say
 
 __all__ = ["run_command", "told_lines"]

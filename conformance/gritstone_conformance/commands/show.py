@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gritstone_conformance.attachment.protocol import encode_request
 from gritstone_conformance.attachment.seqs import seq_number
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.cases import Case
 from gritstone_conformance.commands.parser import nearest_words
 from gritstone_conformance.errors import DataError, UsageError
@@ -26,8 +26,8 @@ from gritstone_conformance.results.judgement import rule_verdicts
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import read_report
 from gritstone_conformance.rules import Rule
-from gritstone_conformance.running.found import locate
-from gritstone_conformance.running.places import Places, names_in
+from gritstone_conformance.running.found_cases import locate
+from gritstone_conformance.running.temporary_paths import TemporaryPaths, names_in
 from gritstone_conformance.text import say
 from gritstone_conformance.trial import Property
 from gritstone_conformance.vectors.files import read_vector_file
@@ -78,8 +78,8 @@ def request_lines(case: Case, seed: int) -> list[bytes]:
         UsageError: a step needs an earlier reply, which does not exist here.
     """
     bindings: dict[str, Json] = {}
-    places = Places()
-    asked: list[tuple[str, dict[str, Json]]] = [("hello", Terms(seed=seed).hello_args())]
+    places = TemporaryPaths()
+    asked: list[tuple[str, dict[str, Json]]] = [("hello", AttachSettings(seed=seed).hello_args())]
     for step in case.steps:
         places.provide(names_in(step.args), bindings)
         try:

@@ -14,7 +14,7 @@ from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.rules import RuleBook, load_rules
-from gritstone_conformance.running.found import file_of
+from gritstone_conformance.running.found_cases import file_of
 from gritstone_conformance.vectors.audits import judge_audit, load_audits
 from gritstone_conformance.vectors.edits import edit_between, edit_bytes, most_edit_bytes
 from gritstone_conformance.vectors.files import VectorSet, current_digest_text, load_vectors, read_vector_file

@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from typing import TextIO
 
-from gritstone_conformance.attachment.attaching import Target, terms_of
+from gritstone_conformance.attachment.target import Target, attach_settings_of
 from gritstone_conformance.errors import UsageError
 from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.planning.plan import Plan, Selection
@@ -22,8 +22,8 @@ from gritstone_conformance.reporting.comparison import report_beside
 from gritstone_conformance.reporting.console import Console
 from gritstone_conformance.results.expect_files import expectations_of
 from gritstone_conformance.results.report import remove_old
-from gritstone_conformance.running.jobs import Part, PartListener, play_parts, verify_in_parts
-from gritstone_conformance.running.verifying import Listener, ListenerMaker, verify
+from gritstone_conformance.running.jobs import Part, PartListener, run_parts, verify_in_parts
+from gritstone_conformance.running.verification import Listener, ListenerMaker, verify
 
 __all__ = ["run_command", "verify_and_compare"]
 
@@ -75,7 +75,7 @@ def _context(options: argparse.Namespace) -> RunContext:
     selection = Selection(
         tuple(options.profile), options.glob, options.rule, options.shard or (0, 1), by_cost=options.part
     )
-    return RunContext(target, selection, settings, terms_of(options, seed), options.report)
+    return RunContext(target, selection, settings, attach_settings_of(options, seed), options.report)
 
 
 def _play_parts(context: RunContext) -> int:
@@ -87,7 +87,7 @@ def _play_parts(context: RunContext) -> int:
         own = replace(context, selection=shard, settings=shared, report=part.report)
         return verify(own, lambda _data, _plan: PartListener(sys.stdout))
 
-    return play_parts(sys.stdin, sys.stdout, play)
+    return run_parts(sys.stdin, sys.stdout, play)
 
 
 def verify_and_compare(

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TextIO
 
-from gritstone_conformance.attachment.attaching import Target
-from gritstone_conformance.comparing.overhearing import overhear
+from gritstone_conformance.attachment.target import Target
+from gritstone_conformance.comparing.transcript_recorder import record_transcript
 from gritstone_conformance.comparing.transcripts import Parting, Script, Transcript, partings
 from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.replies import Json
@@ -23,7 +23,7 @@ from gritstone_conformance.reporting.comparison import Comparison, implementatio
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.results.excerpts import show_answer, show_request, show_value
 from gritstone_conformance.results.report import read_report
-from gritstone_conformance.running.verifying import ListenerMaker, verify
+from gritstone_conformance.running.verification import ListenerMaker, verify
 from gritstone_conformance.text import counted, say
 
 __all__ = ["Finding", "Side", "compare_sides", "verify_against"]
@@ -133,7 +133,7 @@ def verify_against(context: RunContext, others: Sequence[Target], listener: List
     for number, target in enumerate((context.target, *others)):
         letter, transcript = chr(ord("A") + number), Transcript()
         own = context if number == 0 else _beside(context, target, letter)
-        codes.append(verify(own, listener, partial(overhear, transcript)))
+        codes.append(verify(own, listener, partial(record_transcript, transcript)))
         written = implementation_of(letter, read_report(own.report).header, own.report.name)
         comparison.implementations.append(written)
         sides.append(Side(letter, written["title"], transcript))

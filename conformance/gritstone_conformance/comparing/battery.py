@@ -16,9 +16,9 @@ from typing import Final, TextIO
 
 from gritstone_conformance.attachment.conditions import CONDITIONS, Condition, Missing
 from gritstone_conformance.attachment.process import Command
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
-from gritstone_conformance.attachment.terms import Terms
-from gritstone_conformance.comparing.overhearing import overhear
+from gritstone_conformance.comparing.transcript_recorder import record_transcript
 from gritstone_conformance.comparing.transcripts import Entry, Parting, Script, Transcript, partings
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.planning.context import RunContext
@@ -105,7 +105,7 @@ def run_battery(context: RunContext, out: TextIO) -> int:
     data, settings, target = load_data(), context.settings, context.target
     plan = _short(plan_run(data, context.selection, settings.seed))
     quiet = replace(settings, expect=None, saves=False, shrink_s=0.0)
-    player = _Player(Command(target.command), data.book, quiet, replace(context.terms, trace=None))
+    player = _Player(Command(target.command), data.book, quiet, replace(context.attach_settings, trace=None))
     comparison = Comparison("battery", settings.seed)
     print(f"\nbattery · {counted(len(plan.items), 'case')} planned, time-free requests compared", file=out)
     try:
@@ -160,12 +160,12 @@ class _Player:
     command: Command
     book: RuleBook
     settings: RunSettings
-    terms: Terms
+    attach_settings: AttachSettings
 
     def play(self, command: Command, plan: Plan) -> tuple[Transcript, Json]:
         """Return the requests with their answers, and the answer to hello."""
-        subject, transcript = Subject(command, self.terms), Transcript()
-        overhear(transcript, plan, subject, self.book, self.settings, _nobody)
+        subject, transcript = Subject(command, self.attach_settings), Transcript()
+        record_transcript(transcript, plan, subject, self.book, self.settings, _nobody)
         return transcript, subject.claims.raw
 
 

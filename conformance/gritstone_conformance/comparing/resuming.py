@@ -16,9 +16,9 @@ from fnmatch import fnmatchcase
 from typing import Final, TextIO, TypeAlias
 
 from gritstone_conformance import SPEC_VERSION, SUITE_VERSION
-from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.comparing.lives import LIVES, play_lives
 from gritstone_conformance.comparing.matrix import MAIL, SENDER, Difference, Host, Matrix, Stuck
 from gritstone_conformance.errors import SubjectFault
@@ -174,14 +174,16 @@ def resume_beside(context: RunContext, others: Sequence[Target], glob: str | Non
     Spec: :rule:`suite.resume.matrix`.
     """
     print(file=out)
-    code, comparison = play_all([context.target, *others], glob, context.terms, out)
+    code, comparison = play_all([context.target, *others], glob, context.attach_settings, out)
     place = report_beside(context.report, "resume")
     comparison.write(place, exit_code=code)
     print(place, file=out)
     return code
 
 
-def play_all(targets: Sequence[Target], glob: str | None, terms: Terms, out: TextIO) -> tuple[int, Comparison]:
+def play_all(
+    targets: Sequence[Target], glob: str | None, attach_settings: AttachSettings, out: TextIO
+) -> tuple[int, Comparison]:
     """Run the matrix over implementations and show it.
 
     Returns:
@@ -192,11 +194,11 @@ def play_all(targets: Sequence[Target], glob: str | None, terms: Terms, out: Tex
         UsageError: a command cannot be started.
     """
     hosts: list[Host] = []
-    comparison = Comparison("resume", terms.seed)
+    comparison = Comparison("resume", attach_settings.seed)
     print(f"gritstone {SUITE_VERSION} · spec {SPEC_VERSION} · resume", file=out)
     try:
         for number, target in enumerate(targets):
-            subject, letter = Subject(target.opener(), terms), chr(ord("A") + number)
+            subject, letter = Subject(target.opener(), attach_settings), chr(ord("A") + number)
             claims = subject.claims
             hosts.append(Host(subject, f"{claims.name} {claims.version} ({claims.language})"))
             header = {"iut": claims.raw, "attach": target.attach, "command": target.command}

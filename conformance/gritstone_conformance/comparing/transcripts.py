@@ -23,8 +23,8 @@ from gritstone_conformance.cases import canonical_json
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.folders import without_folders
 from gritstone_conformance.judge import difference_of, expectation_of
-from gritstone_conformance.replies import Json, OffForm, Ok, Reply
-from gritstone_conformance.running.recording import excerpt
+from gritstone_conformance.replies import Json, Ok, Reply, WrongShape
+from gritstone_conformance.running.outcome_builder import excerpt
 
 __all__ = ["Entry", "Parting", "Reel", "Script", "Transcript", "entry_of", "partings"]
 
@@ -61,7 +61,7 @@ def entry_of(op: str, args: dict[str, Json], answer: Reply | SubjectFault) -> En
         plain["cursor"] = _CURSOR
     key = hashlib.sha256(canonical_json([op, plain])).hexdigest()[:16]
     said: dict[str, Json] = {"fault": answer.cause} if isinstance(answer, SubjectFault) else expectation_of(answer)
-    if isinstance(answer, Ok | OffForm) and isinstance(answer.value.get("cursor"), str):
+    if isinstance(answer, Ok | WrongShape) and isinstance(answer.value.get("cursor"), str):
         said["ok"]["cursor"] = _CURSOR
     return Entry(op, key, _shortened(plain), _shortened(said))
 

@@ -17,10 +17,10 @@ from itertools import chain
 from typing import Final, TypeVar
 
 from gritstone_conformance import SPEC_VERSIONS
-from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.attachment.connection import Address
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.cases import Step
 from gritstone_conformance.doctor.actor_rungs import actor_rungs
 from gritstone_conformance.doctor.guest_rungs import guest_rungs
@@ -94,11 +94,11 @@ class UnaskedRung:
     why: str
 
 
-def climb(target: Target, terms: Terms) -> Iterator[tuple[str, str | BadRungError | UnaskedRung]]:
+def climb(target: Target, attach_settings: AttachSettings) -> Iterator[tuple[str, str | BadRungError | UnaskedRung]]:
     """Yield each rung with what was seen; raises BadRungError where nothing more can be asked."""
     yield "start", _start(target)
-    with _told_if_it_takes_long(terms):
-        subject = _guarded("hello", lambda: Subject(target.opener(), terms))
+    with _told_if_it_takes_long(attach_settings):
+        subject = _guarded("hello", lambda: Subject(target.opener(), attach_settings))
     try:
         yield "hello", _hello_words(subject)
         yield "flush", _flush(subject)
@@ -140,10 +140,10 @@ def _start(target: Target) -> str:
 
 
 @contextmanager
-def _told_if_it_takes_long(terms: Terms) -> Iterator[None]:
+def _told_if_it_takes_long(attach_settings: AttachSettings) -> Iterator[None]:
     """Print the reason for waiting, and the maximum time, after a delay."""
-    deadline_s = terms.deadline_s("hello", 0)
-    longest = "without limit" if deadline_s is None else f"up to {deadline_s * (1 + terms.grace):.0f} s"
+    deadline_s = attach_settings.deadline_s("hello", 0)
+    longest = "without limit" if deadline_s is None else f"up to {deadline_s * (1 + attach_settings.grace):.0f} s"
     words = f"   no reply to hello yet, waiting {longest}: flush stdout after each reply"
     timer = threading.Timer(_PATIENCE_S, print, (words,), {"flush": True})
     timer.daemon = True

@@ -82,7 +82,7 @@ class ModelSubject:
         return _first(expectation)
 
     def ask_many(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:
-        """Answer several requests; raises SubjectFault at the first one after a :meth:`strike`."""
+        """Answer several requests; raises SubjectFault at the first one after a :meth:`kill_from_thread`."""
         replies: list[Reply] = []
         for op, args in requests:
             if self._struck:
@@ -99,7 +99,7 @@ class ModelSubject:
         self._handles.clear()
         self._struck = False
 
-    def strike(self) -> None:
+    def kill_from_thread(self) -> None:
         """Die before the next request."""
         self._struck = True
 

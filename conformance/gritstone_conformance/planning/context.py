@@ -12,9 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from gritstone_conformance import SUITE_VERSION
-from gritstone_conformance.attachment.attaching import Target
 from gritstone_conformance.attachment.claims import judged_spec, shown_claims
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.planning.plan import Selection
 from gritstone_conformance.planning.settings import DEFAULT_HOME, RunSettings
 from gritstone_conformance.planning.suite import Data
@@ -33,14 +33,14 @@ class RunContext:
         target: what to verify.
         selection: which cases.
         settings: how.
-        terms: deadlines, memory, trace.
+        attach_settings: deadlines, memory, trace.
         report: where the report goes; an older one there is removed first.
     """
 
     target: Target
     selection: Selection = field(default_factory=Selection)
     settings: RunSettings = field(default_factory=RunSettings)
-    terms: Terms = field(default_factory=Terms)
+    attach_settings: AttachSettings = field(default_factory=AttachSettings)
     report: Path = DEFAULT_HOME / "report.jsonl"
 
 

@@ -1,9 +1,9 @@
 """Cases as pytest items, and the run that they are part of.
 
-Each process that runs items (the only one, or an xdist worker) has a bench: one subject and what it ran so far, so
-that a reject can be held against its twin. The outcome travels as user properties of the test reports to the process
-that writes the gritstone report. Where a worker was lost, or the suite itself failed, there is none, and the exit code
-is 4.
+Each process that runs items (the only process, or an xdist worker) has a :class:`CaseRunner`: one subject and the
+outcomes so far, so that a reject case can be compared with its twin. Each outcome is sent as a user property of the
+test report to the process that writes the gritstone report. If a worker was lost, or the suite itself failed, no report
+is written, and the exit code is 4.
 
 Spec: :rule:`suite.shard.union`, :rule:`suite.verdict.own-fault`.
 """
@@ -18,14 +18,14 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.cases import case_order
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.context import RunContext, header_of
 from gritstone_conformance.planning.plan import Plan, Planned, Selection, Watch
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.planning.suite import Data, load_data, plan_run
-from gritstone_conformance.pytest_run.bench import Bench
+from gritstone_conformance.pytest_run.case_runner import CaseRunner
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.conclusions import ending_lines
 from gritstone_conformance.results.expect_files import expectations_of
@@ -34,7 +34,7 @@ from gritstone_conformance.results.judgement import EXIT
 from gritstone_conformance.results.merging import worse
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Conclusion, remove_old, timestamp
-from gritstone_conformance.running.verifying import conclude
+from gritstone_conformance.running.verification import conclude
 from gritstone_conformance.text import plain
 
 __all__ = ["CaseItem", "RunState", "SuiteFile"]
@@ -69,14 +69,14 @@ class CaseItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the case and its twin; fails, skips or passes as the suite says."""
-        bench = state_of(self.config).bench()
-        outcome = bench.judge(self.planned)
+        case_runner = state_of(self.config).case_runner()
+        outcome = case_runner.judge(self.planned)
         self.user_properties.append((_KEY, json.dumps(outcome.to_json())))
         if outcome.verdict == "skip":
             pytest.skip(outcome.reason or "")
         state_of(self.config).excuse(outcome)
         if outcome.verdict != "pass":
-            raise CaseFailedError(bench.teller.block(outcome, bench.verdicts()))
+            raise CaseFailedError(case_runner.teller.block(outcome, case_runner.verdicts()))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show a failed case as ``gritstone verify`` does; a fault of the suite with its traceback."""
@@ -102,7 +102,7 @@ class RunState:
             home=self._report.parent,
             expect=expectations_of(config.getoption("gritstone_expect")),
         )
-        self._bench: Bench | None = None
+        self._case_runner: CaseRunner | None = None
         self._outcomes: dict[str, Outcome] = {}
         self._parts: list[dict[str, Json]] = []
         self._lost: set[str] = set()
@@ -118,14 +118,14 @@ class RunState:
     def _is_worker(self) -> bool:
         return hasattr(self._config, "workerinput")
 
-    def bench(self) -> Bench:
-        """Return the bench of this process; started when it is first needed."""
-        if self._bench is None:
+    def case_runner(self) -> CaseRunner:
+        """Return the case_runner of this process; started when it is first needed."""
+        if self._case_runner is None:
             try:
-                self._bench = Bench(self._target, self.plan, self.data, self._settings)
+                self._case_runner = CaseRunner(self._target, self.plan, self.data, self._settings)
             except SubjectFault as fault:
                 pytest.exit(plain(f"gritstone: hello failed: {fault}; `gritstone doctor` says more"), 3)
-        return self._bench
+        return self._case_runner
 
     def excuse(self, outcome: Outcome) -> None:
         """End an item as an expected failure if an entry names it; whether the entry is right is known at the end."""
@@ -155,8 +155,8 @@ class RunState:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """End the implementation; write the report, or hand the part to the process that does."""
-        if self._bench is not None:
-            self._parts.append(self._bench.finish())
+        if self._case_runner is not None:
+            self._parts.append(self._case_runner.finish())
         if self._is_worker:
             part = self._parts[0] if self._parts else None
             session.config.workeroutput[_KEY] = json.dumps(part)  # type: ignore[attr-defined]

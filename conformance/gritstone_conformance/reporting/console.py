@@ -46,7 +46,7 @@ def terminal_width() -> int:
 
 
 class Console:
-    """Shows one run while it goes on; a :class:`~gritstone_conformance.running.verifying.Listener`.
+    """Shows one run while it goes on; a :class:`~gritstone_conformance.running.verification.Listener`.
 
     Args:
         data: rules and vectors, for sentences and twins.

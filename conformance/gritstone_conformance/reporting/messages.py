@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
-from gritstone_conformance.attachment.base64url import BadSpelling, decode_bytes
+from gritstone_conformance.attachment.base64url import NotCanonicalError, decode_bytes
 from gritstone_conformance.cases import Case
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.excerpts import cut_middle, show_difference, show_request, show_value
@@ -265,6 +265,6 @@ def edit_words(case: Case) -> str:
         return f"{edit.get('arg')}{edit.get('path', '')}: {was} -> {now}"
     try:
         was, now = (cut_middle(decode_bytes(edit[name]).hex() or "nothing", 24) for name in ("was", "now"))
-    except BadSpelling:
+    except NotCanonicalError:
         return "an edit off form"
     return f"offset {edit['at']}: {was} -> {now}"

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from gritstone_conformance.attachment.base64url import BadSpelling, decode_bytes
+from gritstone_conformance.attachment.base64url import NotCanonicalError, decode_bytes
 from gritstone_conformance.replies import Json
 from gritstone_conformance.text import printable
 
@@ -119,7 +119,7 @@ def _head_of_bytes(text: Json) -> tuple[bytes | None, bool]:
     head, cut, _ = text.partition("…")
     try:
         return decode_bytes(head[: len(head) // 4 * 4] if cut else head), not cut
-    except BadSpelling:
+    except NotCanonicalError:
         return None, True
 
 
@@ -190,7 +190,7 @@ def _spelled_bytes(text: str, *, as_text: bool, width: int) -> tuple[str, str]:
         return text.split("…")[1].replace("characters", "base64url characters"), cut_middle(text, width)
     try:
         data = decode_bytes(text)
-    except BadSpelling:
+    except NotCanonicalError:
         return "not canonical base64url", cut_middle(text, width)
     return f"{len(data)} bytes", show_bytes(data, as_text=as_text, width=width)
 

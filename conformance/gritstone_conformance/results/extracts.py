@@ -19,7 +19,7 @@ from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.proposals import message_type
 from gritstone_conformance.model.values import Tree
 from gritstone_conformance.replies import Json
-from gritstone_conformance.results.surroundings import Level, level
+from gritstone_conformance.results.diff_context import Level, level
 
 __all__ = ["MOST_ACTORS", "MOST_MESSAGES", "MOST_STEPS", "extract"]
 

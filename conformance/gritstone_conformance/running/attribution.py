@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gritstone_conformance.attachment.base64url import BadSpelling, decode_bytes
+from gritstone_conformance.attachment.base64url import NotCanonicalError, decode_bytes
 from gritstone_conformance.cases import Step
 from gritstone_conformance.judge import Difference
 from gritstone_conformance.model.bundle import scan
@@ -31,13 +31,13 @@ from gritstone_conformance.model.refusals import Refusal
 from gritstone_conformance.model.values import to_json
 from gritstone_conformance.replies import Json
 
-__all__ = ["narrowed"]
+__all__ = ["attributed_rule"]
 
 _ORDER: Final = frozenset({"grit.tree.key-order", "grit.header.order", "grit.mailbox.key-order"})
 _ABOUT_CODE: Final = ("wit.puppet.", "wit.transition.", "wit.update.", "wit.frozen.")
 
 
-def narrowed(rule: str, step: Step, difference: Difference) -> str:
+def attributed_rule(rule: str, step: Step, difference: Difference) -> str:
     """Return the rule that a difference violates.
 
     Args:
@@ -70,7 +70,7 @@ def _history_rule(got: Json) -> str | None:
     """Return the rule that a bundle violates as a history at rest, or where it is legal, the one on injecting."""
     try:
         bundle = scan(decode_bytes(got)) if isinstance(got, str) else None
-    except BadSpelling:
+    except NotCanonicalError:
         return None
     if bundle is None or bundle.defects or not has_history(bundle):
         return None
@@ -84,7 +84,7 @@ def _order_rule(args: dict[str, Json], got: Json) -> str | None:
         return None
     try:
         value, out_of_order = decode_in_any_order(decode_bytes(got))
-    except (BadSpelling, Refusal):
+    except (NotCanonicalError, Refusal):
         return None
     is_kept = out_of_order and _keys(to_json(value)) == _keys(args.get("object"))
     return out_of_order[0].rule if is_kept else None
@@ -94,7 +94,7 @@ def _unordered_rule(got: Json) -> str | None:
     """Return the rule that the objects of a bundle violate where nothing but the order of their keys is wrong."""
     try:
         bundle = scan(decode_bytes(got), lenient=True) if isinstance(got, str) else None
-    except BadSpelling:
+    except NotCanonicalError:
         return None
     if bundle is None or bundle.defects or not bundle.unordered:
         return None

@@ -26,12 +26,12 @@ from typing import Final, TypeVar
 from gritstone_conformance.cases import Case, Step
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.plan import Planned
-from gritstone_conformance.running.joining import joined
-from gritstone_conformance.running.ledger import Ledger, Observed
-from gritstone_conformance.running.thinning import Soundness
-from gritstone_conformance.running.window import Played, next_batch, play_batch
+from gritstone_conformance.running.joined_cases import joined
+from gritstone_conformance.running.ledger import Ledger, ObservedSubject
+from gritstone_conformance.running.request_minimizer import ExpectationCheck
+from gritstone_conformance.running.vector_runner import VectorRun, next_batch, run_batch
 
-__all__ = ["Blamed", "blame", "fewest", "may_look"]
+__all__ = ["Blamed", "blame", "may_look", "minimal_sublist"]
 
 _MOST_SEARCHES: Final = 8
 _MOST_SECONDS: Final = 30.0
@@ -47,7 +47,7 @@ class Blamed:
     Attributes:
         earlier: the cases that have to be asked before it, in order; empty: it breaks alone.
         is_exact: whether it takes each of them, as far as was tried.
-        case: the fewest requests that break it, as one case.
+        case: the minimal_sublist requests that break it, as one case.
     """
 
     earlier: tuple[Case, ...]
@@ -73,7 +73,9 @@ def may_look(ledger: Ledger, fault: SubjectFault) -> bool:
     return _may_search(ledger) and _kind(fault) not in ledger.looked_into
 
 
-def blame(case: Case, fault: SubjectFault, earlier: Sequence[Case], subject: Observed, *, alone: bool) -> Blamed | None:
+def blame(
+    case: Case, fault: SubjectFault, earlier: Sequence[Case], subject: ObservedSubject, *, alone: bool
+) -> Blamed | None:
     """Find out what a case needs to break, or return None when it does not break again.
 
     Args:
@@ -107,16 +109,16 @@ def _needed(search: _Search, earlier: list[Case], *, alone: bool) -> tuple[tuple
     if not earlier or not search.breaks(earlier):
         return None
     search.hurry(on=True)
-    needed, is_exact = fewest(earlier, search.breaks, lambda: search.may_go_on)
+    needed, is_exact = minimal_sublist(earlier, search.breaks, lambda: search.may_go_on)
     search.hurry(on=False)
     is_certain = not search.is_hang or len(needed) == len(earlier)  # they all were asked at the full deadline before
     return (tuple(needed), is_exact) if is_certain or search.breaks(needed) else None
 
 
-def _shortest(search: _Search, earlier: Sequence[Case], subject: Observed) -> Case:
+def _shortest(search: _Search, earlier: Sequence[Case], subject: ObservedSubject) -> Case:
     """Return the case with what it needs as one case, with as few requests as were found to do."""
     whole = joined(earlier, search.case)
-    sound = Soundness(whole, subject.claims)
+    sound = ExpectationCheck(whole, subject.claims)
 
     def breaks(steps: Sequence[Step]) -> bool:
         kept = (*steps, whole.steps[-1])
@@ -126,7 +128,7 @@ def _shortest(search: _Search, earlier: Sequence[Case], subject: Observed) -> Ca
     search.hurry(on=True)
     steps = list(whole.steps[:-1])
     if not breaks([]):
-        steps, _ = fewest(steps, breaks, lambda: search.may_go_on)
+        steps, _ = minimal_sublist(steps, breaks, lambda: search.may_go_on)
     else:
         steps = []
     search.hurry(on=False)
@@ -134,8 +136,10 @@ def _shortest(search: _Search, earlier: Sequence[Case], subject: Observed) -> Ca
     return short if len(short.steps) < len(whole.steps) and search.breaks((), short) else whole
 
 
-def fewest(items: list[_T], breaks: Callable[[list[_T]], bool], may_go_on: Callable[[], bool]) -> tuple[list[_T], bool]:
-    """Return the fewest of some items that still make it break, and whether all that could be tried was tried.
+def minimal_sublist(
+    items: list[_T], breaks: Callable[[list[_T]], bool], may_go_on: Callable[[], bool]
+) -> tuple[list[_T], bool]:
+    """Return the minimal_sublist of some items that still make it break, and whether all that could be tried was tried.
 
     All of them together are known to make it break, and none of them not to. The shortest beginning that does ends
     with an item that is needed; it is set aside, and the search goes on among those before it.
@@ -158,11 +162,11 @@ def fewest(items: list[_T], breaks: Callable[[list[_T]], bool], may_go_on: Calla
 class _Search:
     """Fresh processes, one for each try."""
 
-    def __init__(self, case: Case, cause: str, subject: Observed, count: int) -> None:
+    def __init__(self, case: Case, cause: str, subject: ObservedSubject, count: int) -> None:
         self.case = case
         self._cause = cause
         self._subject = subject
-        self._first: Observed | None = None
+        self._first: ObservedSubject | None = None
         self._left = _most_tries(count)
         self._until = min(time.monotonic() + _MOST_SECONDS, subject.ledger.shrinking.until)
 
@@ -204,20 +208,20 @@ class _Search:
         if self._first is not None:
             self._first.refresh()
 
-    def _fresh(self) -> Observed:
+    def _fresh(self) -> ObservedSubject:
         if self._first is None:
             self._first = self._subject.apart()
             return self._first
         return self._first.spawn()
 
 
-def _play(cases: Sequence[Case], process: Observed) -> Played | None:
+def _play(cases: Sequence[Case], process: ObservedSubject) -> VectorRun | None:
     """Run cases in order until one breaks the process; returns that one."""
     waiting = deque(_played(case) for case in cases)
     while waiting:
         batch = next_batch(waiting)
         try:
-            play_batch(batch, process)
+            run_batch(batch, process)
             for played in batch:
                 if played.fault is not None and played.fault.cause != "late":
                     return played
@@ -230,22 +234,22 @@ def _play(cases: Sequence[Case], process: Observed) -> Played | None:
     return None
 
 
-def _go_on(played: Played, waiting: deque[Played], process: Observed) -> None:
+def _go_on(played: VectorRun, waiting: deque[VectorRun], process: ObservedSubject) -> None:
     if played.go_on():
         waiting.appendleft(played)
     else:
         process.ask_each(played.closings())
 
 
-def _played(case: Case) -> Played:
-    return Played(Planned(case.name, "vector", partial(case.identity), case.rules, case.requires, case), case)
+def _played(case: Case) -> VectorRun:
+    return VectorRun(Planned(case.name, "vector", partial(case.identity), case.rules, case.requires, case), case)
 
 
 def _most_tries(count: int) -> int:
     return 2 * (max(count, 2) - 1).bit_length() + 8
 
 
-def _is_alike(played: Played, cause: str) -> bool:
+def _is_alike(played: VectorRun, cause: str) -> bool:
     """Return whether it broke at its last request, as it did: a death as a death, a hang as a hang."""
     fault = played.fault
     return fault is not None and _family(fault.cause) == _family(cause)

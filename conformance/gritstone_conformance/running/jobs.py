@@ -27,9 +27,9 @@ from gritstone_conformance.results.judgement import EXIT
 from gritstone_conformance.results.merging import merge_outcomes, merged_header, merged_restarts
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Conclusion, read_report, remove_old
-from gritstone_conformance.running.verifying import Listener, ListenerMaker, conclude
+from gritstone_conformance.running.verification import Listener, ListenerMaker, conclude
 
-__all__ = ["Part", "PartListener", "check_codes", "parts_a_job", "play_parts", "relay", "verify_in_parts"]
+__all__ = ["Part", "PartListener", "check_codes", "parts_a_job", "relay", "run_parts", "verify_in_parts"]
 
 _MOST_PARTS_A_JOB: Final = 6
 _LEAST_COST_OF_A_PART: Final = 7000.0  # so that the start of a part costs a few percent of it at most
@@ -68,7 +68,7 @@ def parts_a_job(cost: float, jobs: int) -> int:
     return max(1, min(_MOST_PARTS_A_JOB, int(cost / jobs / _LEAST_COST_OF_A_PART)))
 
 
-def play_parts(orders: Iterable[str], out: TextIO, play: Callable[[Part], int]) -> int:
+def run_parts(orders: Iterable[str], out: TextIO, play: Callable[[Part], int]) -> int:
     """Run the parts that a parent orders, one after the other; returns the exit code of a child.
 
     Args:
@@ -84,7 +84,7 @@ def play_parts(orders: Iterable[str], out: TextIO, play: Callable[[Part], int]) 
 
 
 class PartListener:
-    """Reports to the parent as JSON lines; a :class:`~gritstone_conformance.running.verifying.Listener`."""
+    """Reports to the parent as JSON lines; a :class:`~gritstone_conformance.running.verification.Listener`."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out

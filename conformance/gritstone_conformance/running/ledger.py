@@ -1,8 +1,8 @@
-"""The ledger: what the suite saw of the implementation during one run, whatever case was on.
+"""The ledger: counts of one run over all its cases and processes.
 
-``Observed`` stands between the suite and a subject: it counts requests, refuses what a connection cannot do, and gives
-up on an implementation that never answered anything but ``hello``. Every fault of the run, whether or not a case met
-it, is read from the subject when the watches are judged.
+``ObservedSubject`` wraps a subject. It counts requests, raises an error for operations that a connection cannot do, and
+stops sending to an implementation that has answered nothing but ``hello``. When the watches are judged, the faults of
+the run are read from the subject, whether a case met them or not.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Final, Protocol, Self
 
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Claims, Json, Reply
-from gritstone_conformance.running.past import Past
+from gritstone_conformance.running.request_history import RequestHistory
 from gritstone_conformance.running.shrinking import Shrinking
 from gritstone_conformance.trial import SubjectLike
 
-__all__ = ["Answer", "CannotRestartError", "Ledger", "Observed", "RunSubject", "SpanOverError"]
+__all__ = ["Answer", "CannotRestartError", "Ledger", "ObservedSubject", "RunSubject", "SearchTimeOverError"]
 
 _HUNG_WITHOUT_ANY_REPLY: Final = 3  # each takes deadline, grace and kill: 17 s
 _MOST_EXPLAINED: Final = 40  # each starts a process
@@ -75,7 +75,7 @@ class CannotRestartError(BaseException):
     """A case needs a fresh process and the implementation was attached; no Exception, so that engines let it pass."""
 
 
-class SpanOverError(BaseException):
+class SearchTimeOverError(BaseException):
     """The span of a search is over in the middle of an example; no Exception, so that engines let it pass."""
 
 
@@ -136,7 +136,7 @@ class Ledger:
         return None
 
 
-class Observed:
+class ObservedSubject:
     """A subject whose requests are counted; itself a ``SubjectLike``.
 
     Attributes:
@@ -147,7 +147,7 @@ class Observed:
         self.subject = subject
         self.claims: Claims = subject.claims
         self.ledger = ledger
-        self.past = Past()
+        self.history = RequestHistory()
 
     def ask(self, op: str, args: dict[str, Json]) -> Reply:
         """Send one request; see :class:`~gritstone_conformance.trial.SubjectLike`."""
@@ -166,30 +166,30 @@ class Observed:
         """Send several requests pipelined; returns what became of each, cut off after the fault that ended it.
 
         Raises:
-            SpanOverError: the time of the search is over.
+            SearchTimeOverError: the time of the search is over.
         """
         if time.monotonic() >= self.ledger.until:
-            raise SpanOverError
+            raise SearchTimeOverError
         reason = self.ledger.closed_because
         if reason is not None:
             return [SubjectFault("not-run", reason)]
         answers = self.subject.ask_each(requests)
         self.ledger.note(answers)
         if answers and isinstance(answers[-1], SubjectFault) and answers[-1].cause != "late":
-            self.past.end()
+            self.history.end()
         return answers
 
-    def spawn(self) -> Observed:
+    def spawn(self) -> ObservedSubject:
         """Start another process of the same command."""
         if self.subject.attached:
             raise CannotRestartError
-        return Observed(self.subject.spawn(), self.ledger)
+        return ObservedSubject(self.subject.spawn(), self.ledger)
 
-    def apart(self) -> Observed:
+    def apart(self) -> ObservedSubject:
         """Start another process whose faults and requests count for nothing: to look into a fault."""
         if self.subject.attached:
             raise CannotRestartError
-        return Observed(self.subject.apart(), Ledger())
+        return ObservedSubject(self.subject.apart(), Ledger())
 
     def hurry(self, *, on: bool) -> None:
         """Shorten the deadlines of operations that hung before, or restore the full ones."""
@@ -203,17 +203,17 @@ class Observed:
         """Kill the process; the next request starts a fresh one."""
         if self.subject.attached:
             raise CannotRestartError
-        self.past.end()
+        self.history.end()
         self.subject.kill()
 
-    def strike(self) -> None:
+    def kill_from_thread(self) -> None:
         """Kill the process under an exchange, from another thread; the exchange then reports its death."""
-        self.past.end()
-        self.subject.strike()
+        self.history.end()
+        self.subject.kill_from_thread()
 
     def refresh(self) -> None:
         """Make the next request start a fresh process, or use a new connection."""
-        self.past.end()
+        self.history.end()
         self.subject.kill()
 
     def close(self) -> None:

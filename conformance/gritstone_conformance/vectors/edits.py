@@ -9,7 +9,7 @@ import copy
 import re
 from typing import Final
 
-from gritstone_conformance.attachment.base64url import BadSpelling, decode_bytes, encode_bytes
+from gritstone_conformance.attachment.base64url import NotCanonicalError, decode_bytes, encode_bytes
 from gritstone_conformance.cases import Case, canonical_json
 from gritstone_conformance.errors import DataError
 from gritstone_conformance.replies import Json
@@ -84,7 +84,7 @@ def edit_between(twin: Case, reject: Case) -> dict[str, Json]:
 def _edited_bytes(value: Json, edit: dict[str, Json]) -> str:
     try:
         data, was, now = decode_bytes(value), decode_bytes(edit["was"]), decode_bytes(edit["now"])
-    except (BadSpelling, TypeError, AttributeError) as problem:
+    except (NotCanonicalError, TypeError, AttributeError) as problem:
         raise DataError(f"an edit of bytes in what is not bytes: {problem}") from problem
     at = edit["at"]
     if data[at : at + len(was)] != was or at > len(data):
@@ -120,7 +120,7 @@ def _difference(was: Json, now: Json) -> dict[str, Json]:
         return {"path": "", "was": was, "now": now}
     try:
         old, new = decode_bytes(was), decode_bytes(now)
-    except (BadSpelling, TypeError, AttributeError):
+    except (NotCanonicalError, TypeError, AttributeError):
         return {"path": "", "was": was, "now": now}
     start = 0
     while start < min(len(old), len(new)) and old[start] == new[start]:

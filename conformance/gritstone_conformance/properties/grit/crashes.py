@@ -299,7 +299,7 @@ def _kill_during(
     victim = trial.spawn()
     pair = open_durable(trial, fmt, "v", victim)
     victim.ask_many(_with_handle(before, "v"))
-    answered = _strike(victim, _with_handle(requests, "v"), delay_s)
+    answered = _kill_while_asking(victim, _with_handle(requests, "v"), delay_s)
     return Pair(trial, pair.model, handle="s", directory=pair.directory), answered
 
 
@@ -307,13 +307,13 @@ def _with_handle(requests: list[Request], handle: str) -> list[Request]:
     return [(op, {"store": handle, **args}) for op, args in requests]
 
 
-def _strike(victim: SubjectLike, requests: list[Request], delay_s: float) -> int:
+def _kill_while_asking(victim: SubjectLike, requests: list[Request], delay_s: float) -> int:
     """Send requests at once and kill the process after a delay; returns how many it had answered.
 
     Raises:
         SubjectFault: it broke in another way than by this kill.
     """
-    timer = threading.Timer(delay_s, victim.strike)
+    timer = threading.Timer(delay_s, victim.kill_from_thread)
     timer.start()
     try:
         answered = len(victim.ask_many(requests))

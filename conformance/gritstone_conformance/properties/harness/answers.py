@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from gritstone_conformance.attachment.forms import FORMS
 from gritstone_conformance.attachment.protocol import RawArgs
+from gritstone_conformance.attachment.reply_shapes import REPLY_SHAPES
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.properties.harness.probe import (
     ANSWERED,
@@ -59,7 +59,7 @@ _SOME_ARGS: Final[tuple[dict[str, Json], ...]] = (
 
 
 def _unknown_op(name: str) -> bool:
-    return name not in FORMS and name.partition(".")[0] not in _LATER
+    return name not in REPLY_SHAPES and name.partition(".")[0] not in _LATER
 
 
 def _unknown(claims: Claims) -> Mapping[str, st.SearchStrategy[Any]]:
@@ -100,7 +100,7 @@ def fault_is_error(trial: Trial) -> None:
 
 
 def _claimed(trial: Trial) -> list[tuple[str, dict[str, Json]]]:
-    hello = process_of(trial.subject).terms.hello_args()
+    hello = process_of(trial.subject).settings.hello_args()
     return every_request(trial.claims, hello, trial.directory(), trial.path())
 
 

@@ -53,7 +53,7 @@ def _elsewhere(trial: Trial, cwd: str) -> SubjectLike:
     if not isinstance(here.opener, Command):
         return usual
     try:  # apart from the run: a command that cannot be moved has done nothing wrong
-        moved = Subject(here.opener.moved_to(cwd), here.terms)
+        moved = Subject(here.opener.moved_to(cwd), here.settings)
     except (SubjectFault, UsageError):
         return usual
     usual.close()

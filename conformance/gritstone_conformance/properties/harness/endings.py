@@ -57,18 +57,18 @@ def _some_state(trial: Trial) -> list[Asked]:
 def same_bytes(trial: Trial) -> None:
     """A connection starts silent, answers as the pipes do, serves one client, and leaves no handle to the next."""
     subject = process_of(trial.subject)
-    soon_s = subject.terms.scaled_s(_NEXT_S)
+    soon_s = subject.settings.scaled_s(_NEXT_S)
     subject.kill()  # the suite's own connection makes room
     with ExitStack() as connections:
         first, gone = _connect(subject, connections)
         if _heard(first, _LISTEN_S):
             trial.fail("silence", "bytes", words="bytes were received before the first request")
-        first.send(encode_request(0, "hello", subject.terms.hello_args()))
+        first.send(encode_request(0, "hello", subject.settings.hello_args()))
         if not _heard(first, soon_s):
             trial.fail("a reply", "silence", words=_NOT_SERVED)
         first.send(encode_request(1, *opening("s", format_of(trial.claims))))
         second, _ = _connect(subject, connections)
-        second.send(encode_request(0, "hello", subject.terms.hello_args()))
+        second.send(encode_request(0, "hello", subject.settings.hello_args()))
         if _heard(second, _LISTEN_S):
             trial.fail("silence", "bytes", words="a second client was answered while the first was there")
         gone()

@@ -40,21 +40,21 @@ def group(trial: Trial) -> None:
     here = process_of(trial.subject)
     assert isinstance(here.opener, Command)
     mark = secrets.token_hex(16)
-    process = Subject(replace(here.opener, env=(*here.opener.env, (_FAMILY, mark))), here.terms)
+    process = Subject(replace(here.opener, env=(*here.opener.env, (_FAMILY, mark))), here.settings)
     try:
-        hello = here.terms.hello_args()
+        hello = here.settings.hello_args()
         listed = every_request(trial.claims, hello, trial.directory(), trial.path())
         trial.expect_many([(op, args, ANSWERED) for op, args in listed], on=process)
         _check_family(trial, process, f"{_FAMILY}={mark}")
     finally:
         process.kill()
-        for left in procfs.carriers(f"{_FAMILY}={mark}") or ():
+        for left in procfs.processes_with_variable(f"{_FAMILY}={mark}") or ():
             with suppress(OSError):
                 os.kill(left, signal.SIGKILL)
 
 
 def _check_family(trial: Trial, process: Subject, variable: str) -> None:
-    family = procfs.carriers(variable)
+    family = procfs.processes_with_variable(variable)
     if not family:
         trial.remark = "the environment of processes cannot be read here"
         return
@@ -63,7 +63,7 @@ def _check_family(trial: Trial, process: Subject, variable: str) -> None:
         trial.fail([], len(outside), words="a process is outside the group")
     process.kill()
     until = time.monotonic() + _GONE_S
-    while (left := procfs.carriers(variable)) and time.monotonic() < until:
+    while (left := procfs.processes_with_variable(variable)) and time.monotonic() < until:
         time.sleep(0.02)
     if left:
         trial.fail([], len(left), words="a process outlived the group")

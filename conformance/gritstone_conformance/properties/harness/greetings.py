@@ -34,7 +34,7 @@ _MOST_PIECES: Final = 64
 
 def any_time(trial: Trial) -> None:
     """A later hello is answered in the same way and changes no state: handles, stores, transfers stay."""
-    hello = process_of(trial.subject).terms.hello_args()
+    hello = process_of(trial.subject).settings.hello_args()
     again: Asked = ("hello", hello, {"ok": trial.claims.raw})
     if not claims_grit(trial):
         trial.expect_many([again, ("ping", {}, DONE), again, ("ping", {}, DONE)])
@@ -66,7 +66,7 @@ def any_time(trial: Trial) -> None:
 
 def in_force(trial: Trial) -> None:
     """Frame and window of the first hello hold after one that offers the same, and after one that offers the least."""
-    fmt, offer, limits = format_of(trial.claims), process_of(trial.subject).terms.hello_args(), trial.claims.limits
+    fmt, offer, limits = format_of(trial.claims), process_of(trial.subject).settings.hello_args(), trial.claims.limits
     beside_least = FLOORS["frame_bytes"] * 3 // 4 - _SHORT_LINE  # as one line it fits even into the least frame
     objects = [exact_blob(fmt, min(size, limits["object_bytes"])) for size in (beside_least, limits["object_bytes"])]
     trial.expect(*opening("s", fmt), DONE)
@@ -82,7 +82,7 @@ def in_force(trial: Trial) -> None:
 
 def later_offers(trial: Trial) -> None:
     """After a later hello that is refused, or that offers more, what the first put in force still holds."""
-    fmt, offer, limits = format_of(trial.claims), process_of(trial.subject).terms.hello_args(), trial.claims.limits
+    fmt, offer, limits = format_of(trial.claims), process_of(trial.subject).settings.hello_args(), trial.claims.limits
     at, above = (exact_blob(fmt, limits["object_bytes"] + more) for more in (0, 1))
     trial.expect(*opening("s", fmt), DONE)
     least = {**offer, "frame_bytes": FLOORS["frame_bytes"], "window": 1}
@@ -103,7 +103,7 @@ def later_offers(trial: Trial) -> None:
 
 def exports_stay(trial: Trial) -> None:
     """An export in progress goes on after a later hello."""
-    fmt, hello = format_of(trial.claims), process_of(trial.subject).terms.hello_args()
+    fmt, hello = format_of(trial.claims), process_of(trial.subject).settings.hello_args()
     again: Asked = ("hello", hello, {"ok": trial.claims.raw})
     trial.expect(*opening("s", fmt), DONE)
     blobs = [exact_blob(fmt, _HALF_PIECE + number) for number in range(4)]
@@ -123,7 +123,7 @@ def exports_stay(trial: Trial) -> None:
 
 def runtimes_stay(trial: Trial) -> None:
     """A runtime that was started goes on after a later hello."""
-    fmt, hello = format_of(trial.claims), process_of(trial.subject).terms.hello_args()
+    fmt, hello = format_of(trial.claims), process_of(trial.subject).settings.hello_args()
     trial.expect(*opening("s", fmt), DONE)
     settings = {"schedule": "free", "clock": "system", "base_ms": 1, "cap_ms": 1, "max_attempts": 1, "transition_ms": 0}
     args = {"runtime": "r", "store": "s", "agent": "a", **settings}
@@ -142,7 +142,7 @@ def stable(trial: Trial) -> None:
         if subject.attached:
             subject.kill()  # the next request connects again
         process = trial.subject if subject.attached else trial.spawn()
-        trial.expect("hello", subject.terms.hello_args(), {"ok": trial.claims.raw}, on=process)
+        trial.expect("hello", subject.settings.hello_args(), {"ok": trial.claims.raw}, on=process)
         if not subject.attached:
             process.close()
 
@@ -158,9 +158,9 @@ def declared(trial: Trial) -> None:
 
 
 def _hold_hello_against(trial: Trial, rule: str) -> None:
-    terms = process_of(trial.subject).terms
-    said = trial.expect("hello", terms.hello_args(), {"ok": trial.claims.raw}, rule="harness.hello.any-time")
-    for breach in read_hello(said, terms).breaches:
+    settings = process_of(trial.subject).settings
+    said = trial.expect("hello", settings.hello_args(), {"ok": trial.claims.raw}, rule="harness.hello.any-time")
+    for breach in read_hello(said, settings).breaches:
         if breach.rule == rule:
             trial.fail(rule, breach.detail, words=breach.cause, rule=rule)
 

@@ -57,7 +57,7 @@ def repeatable(trial: Trial) -> None:
         for (op, args, expect, *_), seen in zip(_requests(trial), wanted, strict=True)
     ]
     for seed in (0, 1):
-        other = Subject(with_hash_seed(here.opener, seed), replace(here.terms, trace=None))
+        other = Subject(with_hash_seed(here.opener, seed), replace(here.settings, trace=None))
         try:
             trial.expect_many(second, on=other)
         finally:
@@ -66,7 +66,7 @@ def repeatable(trial: Trial) -> None:
 
 def _requests(trial: Trial) -> list[Asked]:
     """Return the requests, with directories of their own; ``_ANY`` stands where only the first answer is known."""
-    hello = process_of(trial.subject).terms.hello_args()
+    hello = process_of(trial.subject).settings.hello_args()
     listed = every_request(trial.claims, hello, trial.directory(), trial.path())
     asked: list[Asked] = [(op, args, _ANY) for op, args in listed if _is_asked(op, args)]
     if "grit" in trial.claims.profiles:

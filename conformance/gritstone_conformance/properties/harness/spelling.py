@@ -49,7 +49,7 @@ def lengths(trial: Trial) -> None:
 def other_spellings(trial: Trial) -> None:
     """Bytes or an id in any other spelling are answered ``error``; the same request spelled well is not."""
     fmt = format_of(trial.claims)
-    hello = process_of(trial.subject).terms.hello_args()
+    hello = process_of(trial.subject).settings.hello_args()
     trial.expect(*opening("s", fmt), DONE)
     asked: list[Asked] = []
     for op, args in every_request(trial.claims, hello, trial.directory(), trial.path()):

@@ -155,7 +155,7 @@ class Ordeal:
         delay_s = (time.perf_counter() - started) * share / 16
         self._conclude(house, known, {})
         house, known = self._begin()
-        timer = threading.Timer(delay_s, self._victim.strike)
+        timer = threading.Timer(delay_s, self._victim.kill_from_thread)
         timer.start()
         try:
             index = self._play(house, known, self._script.acts)

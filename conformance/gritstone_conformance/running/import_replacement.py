@@ -20,7 +20,7 @@ from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.transcode import children_first
 from gritstone_conformance.model.values import from_base64, to_base64
 from gritstone_conformance.replies import Json, Trouble, Unsupported
-from gritstone_conformance.running.ledger import Observed
+from gritstone_conformance.running.ledger import ObservedSubject
 from gritstone_conformance.trial import Asked
 
 __all__ = ["INSTEAD", "is_unable_to_import", "set_up_of", "without_import"]
@@ -54,7 +54,7 @@ class _WithoutImport:
         return [(*each, rule[0] if rule else None) for each in _requests(args["store"], bundle)]
 
 
-def set_up_of(name: str, subject: Observed) -> Callable[[Asked], Sequence[Asked]] | None:
+def set_up_of(name: str, subject: ObservedSubject) -> Callable[[Asked], Sequence[Asked]] | None:
     """Return what replaces the imports of an example of a property, or None if they stay as they are."""
     stays = subject.ledger.imports is not False or name.startswith(_ABOUT_IMPORTS)
     return None if stays else _WithoutImport()
@@ -67,7 +67,7 @@ def without_import(case: Case) -> Case:
     return replace(case, steps=tuple(Step(*each) for each in asked))
 
 
-def is_unable_to_import(name: str, step: Step, difference: Difference, subject: Observed) -> bool:
+def is_unable_to_import(name: str, step: Step, difference: Difference, subject: ObservedSubject) -> bool:
     """Return whether a case went wrong because the implementation carries out no import, and is not about imports.
 
     The implementation is asked once to import a bundle without objects; the answer holds for the rest of the run.
@@ -90,7 +90,7 @@ def is_unable_to_import(name: str, step: Step, difference: Difference, subject: 
     return not subject.ledger.imports
 
 
-def _imports(subject: Observed) -> bool:
+def _imports(subject: ObservedSubject) -> bool:
     fmt = FORMATS[subject.claims.formats[0]]
     opening: dict[str, Json] = {"store": _HANDLE, "format": fmt.name, "backend": "memory", "create": True}
     importing: dict[str, Json] = {"store": _HANDLE, "bytes": to_base64(write(fmt, {}, {})), "more": False}

@@ -18,16 +18,16 @@ from gritstone_conformance.folders import without_folders
 from gritstone_conformance.judge import Difference
 from gritstone_conformance.planning.plan import Planned
 from gritstone_conformance.replies import Json, Trouble
+from gritstone_conformance.results.diff_context import diff_context
 from gritstone_conformance.results.outcomes import OWN_FAULT, Divergent, Outcome
-from gritstone_conformance.results.surroundings import surroundings
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.running.attribution import narrowed
-from gritstone_conformance.running.engine import Tested
-from gritstone_conformance.running.insides import first_inside
-from gritstone_conformance.running.window import Played
+from gritstone_conformance.running.attribution import attributed_rule
+from gritstone_conformance.running.decoded_diff import decoded_difference
+from gritstone_conformance.running.property_runner import PropertyRun
+from gritstone_conformance.running.vector_runner import VectorRun
 from gritstone_conformance.trial import Divergence
 
-__all__ = ["UNREPRODUCED", "Recorder", "excerpt"]
+__all__ = ["UNREPRODUCED", "OutcomeBuilder", "excerpt"]
 
 UNREPRODUCED: Final = "unreproduced"
 """How the detail of a fault begins that did not come again."""
@@ -40,7 +40,7 @@ _LARGE_LOG_BYTES: Final = 64 << 20
 _LONGEST_DETAIL: Final = 8 << 10
 
 
-class Recorder:
+class OutcomeBuilder:
     """Makes outcomes under a rule book."""
 
     def __init__(self, book: RuleBook) -> None:
@@ -59,7 +59,7 @@ class Recorder:
         """Return the outcome of a case that needs what is not claimed."""
         return replace(self.blank(item, "skip"), reason=reason)
 
-    def played(self, played: Played) -> Outcome:
+    def played(self, played: VectorRun) -> Outcome:
         """Return the outcome of a vector."""
         item, case = played.item, played.case
         outcome = replace(self.blank(item, "pass"), requests=played.requests, seconds=played.seconds)
@@ -77,16 +77,16 @@ class Recorder:
             got=excerpt(difference.got),
             steps=len(case.steps),
             args=excerpt(step.args),
-            around=[each.to_json() for each in surroundings(played.reply, difference.path)],
+            around=[each.to_json() for each in diff_context(played.reply, difference.path)],
             message=_message(difference),
         )
         if isinstance(played.reply, Trouble):
             return self._in_trouble(outcome, played.reply.message, told)
-        inside = first_inside(difference.path, difference.expected, difference.got)
-        rule = narrowed(step.rule or case.rules[0], step, difference)
+        inside = decoded_difference(difference.path, difference.expected, difference.got)
+        rule = attributed_rule(step.rule or case.rules[0], step, difference)
         return self._failed(replace(outcome, detail=inside), rule, difference.signature, told)
 
-    def tested(self, item: Planned, tested: Tested) -> Outcome:
+    def tested(self, item: Planned, tested: PropertyRun) -> Outcome:
         """Return the outcome of a property."""
         outcome = replace(self.blank(item, "pass"), requests=tested.requests, seconds=tested.seconds)
         if tested.divergence is not None:
@@ -144,7 +144,7 @@ class Recorder:
         least_mib = (1 << size.bit_length() - 1) >> 20
         return replace(watch, detail=f"at least {least_mib} MiB were written to standard error")
 
-    def _diverged(self, outcome: Outcome, tested: Tested, divergence: Divergence) -> Outcome:
+    def _diverged(self, outcome: Outcome, tested: PropertyRun, divergence: Divergence) -> Outcome:
         difference, last = divergence.difference, divergence.steps[-1] if divergence.steps else None
         got = difference.got if isinstance(difference.got, dict) else {}
         told = Divergent(
@@ -158,7 +158,7 @@ class Recorder:
             around=[each.to_json() for each in divergence.around],
             message=_message(difference),
         )
-        detail = divergence.remark or first_inside(difference.path, difference.expected, difference.got)
+        detail = divergence.remark or decoded_difference(difference.path, difference.expected, difference.got)
         if not tested.repeatable:
             detail = "not repeatable: the same requests passed when they were sent again"
         outcome = replace(outcome, shrunk_from=tested.first_requests, detail=detail, history=divergence.history)
@@ -166,7 +166,7 @@ class Recorder:
             outcome = replace(outcome, shrink_cut=tested.shrink.cut, shrink_s=tested.shrink.seconds)
         if last is not None and not difference.path and "error" in got:
             return self._in_trouble(outcome, str(got["error"]), told)
-        rule = divergence.rule if last is None else narrowed(divergence.rule, last, difference)
+        rule = divergence.rule if last is None else attributed_rule(divergence.rule, last, difference)
         return self._failed(outcome, rule, difference.signature, told)
 
     def _failed(self, outcome: Outcome, rule: str, signature: str, told: Divergent | None) -> Outcome:

@@ -16,13 +16,13 @@ from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.running.ledger import Answer, Ledger, Observed, RunSubject
-from gritstone_conformance.running.recording import Recorder
-from gritstone_conformance.running.run import RunResult, play_item
-from gritstone_conformance.running.settling import settle
+from gritstone_conformance.running.final_verdicts import final_outcomes
+from gritstone_conformance.running.ledger import Answer, Ledger, ObservedSubject, RunSubject
+from gritstone_conformance.running.outcome_builder import OutcomeBuilder
+from gritstone_conformance.running.plan_runner import RunResult, run_item
 from gritstone_conformance.trial import Divergence, Property, Trial
 
-__all__ = ["overhear"]
+__all__ = ["record_transcript"]
 
 
 class _Log:
@@ -58,7 +58,7 @@ class _Log:
         return (*self._ended, self._transcript.keep(self._reel))
 
 
-class _Overheard(Observed):
+class _RecordedSubject(ObservedSubject):
     """A subject that is listened to, with every process that it starts."""
 
     def __init__(self, subject: RunSubject, ledger: Ledger, log: _Log) -> None:
@@ -70,11 +70,11 @@ class _Overheard(Observed):
         self.log.note(requests, answers)
         return answers
 
-    def spawn(self) -> _Overheard:
-        return _Overheard(super().spawn().subject, self.ledger, self.log)
+    def spawn(self) -> _RecordedSubject:
+        return _RecordedSubject(super().spawn().subject, self.ledger, self.log)
 
 
-def overhear(
+def record_transcript(
     transcript: Transcript,
     plan: Plan,
     subject: RunSubject,
@@ -84,26 +84,26 @@ def overhear(
 ) -> RunResult:
     """Run the whole plan, close the subject, and write the transcript; else as ``execute`` does."""
     plan.check_identities()
-    recorder, found = Recorder(book), []
-    observed = _Overheard(subject, Ledger(), _Log(transcript))
+    recorder, found = OutcomeBuilder(book), []
+    observed = _RecordedSubject(subject, Ledger(), _Log(transcript))
     try:
         for item in plan.items:
             if not isinstance(item.source, Watch):
-                found.append(_heard(item, observed, recorder, settings, transcript))
+                found.append(_recorded(item, observed, recorder, settings, transcript))
                 notify(found[-1])
     finally:
         observed.close()
     for item in plan.of_kind("watch"):
         found.append(recorder.watched(item, [*subject.faults, *subject.strays], observed.ledger.judged))
         notify(found[-1])
-    return RunResult(settle(found, plan), observed.claims, subject.restarts)
+    return RunResult(final_outcomes(found, plan), observed.claims, subject.restarts)
 
 
-def _heard(
-    item: Planned, observed: _Overheard, recorder: Recorder, settings: RunSettings, transcript: Transcript
+def _recorded(
+    item: Planned, observed: _RecordedSubject, recorder: OutcomeBuilder, settings: RunSettings, transcript: Transcript
 ) -> Outcome:
     log = observed.log = _Log(transcript)
-    outcome = play_item(_listening(item, log), observed, recorder, settings)
+    outcome = run_item(_with_marked_examples(item, log), observed, recorder, settings)
     step = None
     if outcome.verdict == "fail" and not isinstance(item.source, Property) and outcome.divergence is not None:
         log.failed, step = 0, outcome.divergence.step
@@ -111,7 +111,7 @@ def _heard(
     return outcome
 
 
-def _listening(item: Planned, log: _Log) -> Planned:
+def _with_marked_examples(item: Planned, log: _Log) -> Planned:
     """Return the item; a property also reports where each example begins, and which one fails."""
     prop = item.source
     if not isinstance(prop, Property):

@@ -13,8 +13,8 @@ from typing import Final
 
 from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.replies import Json
-from gritstone_conformance.running.places import Places, names_in
-from gritstone_conformance.running.window import open_handles
+from gritstone_conformance.running.temporary_paths import TemporaryPaths, names_in
+from gritstone_conformance.running.vector_runner import open_handles
 
 __all__ = ["joined"]
 
@@ -51,7 +51,7 @@ def _renamed(step: Step, number: int) -> Step:
 
 def _new_name(name: str, number: int) -> str:
     """Return a name that no other case uses; a place stays a place."""
-    if not Places.is_place(name):
+    if not TemporaryPaths.is_temporary(name):
         return f"{name}-{number}"
     used = _NUMBER.search(name)
     return f"{_NUMBER.sub('', name)}-{number}{int(used[0][1:]) if used else 0:03d}"

@@ -14,10 +14,10 @@ from gritstone_conformance.planning.plan import Plan, Planned, gives_control
 from gritstone_conformance.results.judgement import SEARCH_OVER
 from gritstone_conformance.results.outcomes import OWN_FAULT, Outcome
 
-__all__ = ["settle"]
+__all__ = ["final_outcomes"]
 
 
-def settle(outcomes: Iterable[Outcome], plan: Plan) -> tuple[Outcome, ...]:
+def final_outcomes(outcomes: Iterable[Outcome], plan: Plan) -> tuple[Outcome, ...]:
     """Apply the laws that tie cases together, in the order of the plan; cases that only vouch are left out.
 
     A reject that was answered as expected passes only if its twin passed. A harness case passes only if somewhere an

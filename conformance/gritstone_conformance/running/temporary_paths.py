@@ -1,4 +1,4 @@
-"""Places: the directories and file paths that a case may use, made when a step first names one.
+"""TemporaryPaths: the directories and file paths that a case may use, made when a step first names one.
 
 ``{"$": "dir"}``, ``dir-1``, … stand for fresh empty directories, ``{"$": "path"}``, ``path-1``, … for files that do
 not exist yet, each in a fresh directory. Everything is removed when the case is over.
@@ -14,7 +14,7 @@ from typing import Final
 from gritstone_conformance.folders import fresh_folder, remove_folder
 from gritstone_conformance.replies import Json
 
-__all__ = ["Places", "names_in"]
+__all__ = ["TemporaryPaths", "names_in"]
 
 _PLACE: Final = re.compile(r"(dir|path)(-\d+)?")
 
@@ -35,21 +35,21 @@ def names_in(value: Json) -> frozenset[str]:
     return frozenset(found)
 
 
-class Places:
+class TemporaryPaths:
     """The places of one case."""
 
     def __init__(self) -> None:
         self._roots: list[str] = []
 
     @staticmethod
-    def is_place(name: str) -> bool:
+    def is_temporary(name: str) -> bool:
         """Return whether a name stands for a place and not for a bound answer."""
         return _PLACE.fullmatch(name) is not None
 
     def provide(self, names: Iterable[str], bindings: dict[str, Json]) -> None:
         """Add to ``bindings`` every place among ``names`` that is not there yet."""
         for name in sorted(names):
-            if name not in bindings and self.is_place(name):
+            if name not in bindings and self.is_temporary(name):
                 root = fresh_folder()
                 self._roots.append(root)
                 bindings[name] = root if name.startswith("dir") else str(Path(root) / "file")

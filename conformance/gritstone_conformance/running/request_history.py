@@ -12,14 +12,14 @@ from typing import Final
 from gritstone_conformance.cases import Case
 from gritstone_conformance.replies import Json
 
-__all__ = ["Past"]
+__all__ = ["RequestHistory"]
 
 _MOST_STEPS: Final = 20_000
 _MOST_CHARS: Final = 32 << 20
 _CHARS_OF_AN_ITEM: Final = 80
 
 
-class Past:
+class RequestHistory:
     """What one process after the other was asked; a new process begins with nothing."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from gritstone_conformance.results.judgement import Scope, judge_run
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Conclusion, footer_line, remove_old, timestamp, write_report
 from gritstone_conformance.rules import RuleBook
-from gritstone_conformance.running.run import RunResult, execute, execute_nothing
+from gritstone_conformance.running.plan_runner import RunResult, execute, execute_nothing
 from gritstone_conformance.text import unfolded
 
 __all__ = ["Listener", "ListenerMaker", "Player", "conclude", "foreseen", "verify"]
@@ -67,7 +67,7 @@ def verify(context: RunContext, listener: ListenerMaker, player: Player = execut
     started = timestamp()
     remove_old(context.report)
     try:
-        subject = Subject(context.target.opener(), context.terms)
+        subject = Subject(context.target.opener(), context.attach_settings)
     except SubjectFault as fault:
         header = header_of(context, data, None, started)
         told.begin(header, [*unfolded(f"hello failed: {fault}"), "`gritstone doctor` says more"])

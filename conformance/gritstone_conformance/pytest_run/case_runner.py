@@ -1,4 +1,4 @@
-"""The bench: one subject that cases are put to one by one, in any order, with what has to vouch for them.
+"""The case_runner: one subject that cases are put to one by one, in any order, with what has to vouch for them.
 
 ``run`` runs a whole plan and is faster; this is for runners that own the loop, as pytest does.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gritstone_conformance.attachment.attaching import Target
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.planning.plan import Plan, Planned
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.planning.suite import Data
@@ -18,15 +18,15 @@ from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.reporting.messages import Teller
 from gritstone_conformance.results.outcomes import Outcome
-from gritstone_conformance.running.ledger import Ledger, Observed
-from gritstone_conformance.running.recording import Recorder
-from gritstone_conformance.running.run import play_item
-from gritstone_conformance.running.settling import settle
+from gritstone_conformance.running.final_verdicts import final_outcomes
+from gritstone_conformance.running.ledger import Ledger, ObservedSubject
+from gritstone_conformance.running.outcome_builder import OutcomeBuilder
+from gritstone_conformance.running.plan_runner import run_item
 
-__all__ = ["Bench"]
+__all__ = ["CaseRunner"]
 
 
-class Bench:
+class CaseRunner:
     """A subject and what was run on it.
 
     Attributes:
@@ -41,9 +41,9 @@ class Bench:
         """
         self._plan = plan
         self._settings = settings
-        self._subject = Subject(target.opener(), Terms(seed=settings.seed))
-        self._observed = Observed(self._subject, Ledger())
-        self._recorder = Recorder(data.book)
+        self._subject = Subject(target.opener(), AttachSettings(seed=settings.seed))
+        self._observed = ObservedSubject(self._subject, Ledger())
+        self._recorder = OutcomeBuilder(data.book)
         self._played: dict[str, Outcome] = {}
         self._items = {item.name: item for item in plan.items}
         header: Mapping[str, Json] = {
@@ -58,7 +58,7 @@ class Bench:
         support = self._support(item)
         self._play(item)
         plan = replace(self._plan, items=(item, *(replace(other, counted=False) for other in support)))
-        (outcome,) = settle((self._played[other.name] for other in plan.items), plan)
+        (outcome,) = final_outcomes((self._played[other.name] for other in plan.items), plan)
         return outcome
 
     def verdicts(self) -> Mapping[str, str]:
@@ -82,7 +82,7 @@ class Bench:
         return {
             "iut": self._subject.claims.raw,
             "restarts": self._subject.restarts,
-            "watches": [watch.to_json() for watch in settle((*judged, *self._played.values()), plan)],
+            "watches": [watch.to_json() for watch in final_outcomes((*judged, *self._played.values()), plan)],
         }
 
     def _support(self, item: Planned) -> list[Planned]:
@@ -100,4 +100,4 @@ class Bench:
 
     def _play(self, item: Planned) -> None:
         if item.name not in self._played:
-            self._played[item.name] = play_item(item, self._observed, self._recorder, self._settings)
+            self._played[item.name] = run_item(item, self._observed, self._recorder, self._settings)

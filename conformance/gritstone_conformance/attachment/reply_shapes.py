@@ -1,10 +1,10 @@
-"""The form of what an ``ok`` holds, operation by operation.
+"""The shape of the ``ok`` member of a reply, for each operation.
 
-One table, :data:`FORMS`, says the same as ``spec/schemas/reply-ok.schema.json``, in Python because it runs on every
-reply; a selftest holds the two against each other. An operation that is not in the table is not looked into.
+The table :data:`REPLY_SHAPES` has the same content as ``spec/schemas/reply-ok.schema.json``. It is in Python because it
+runs on every reply; a selftest compares the two. The reply to an operation that is not in the table is not checked.
 
-Two kinds of problem are told apart: *spelling*, bytes or an id not written in the one canonical way (a fault
-of the wire, :rule:`harness.bytes.canonical`), and *form*, everything else (a wrong answer to the request).
+There are two kinds of problem: *spelling*, bytes or an id that are not written in canonical form (a protocol fault,
+:rule:`harness.bytes.canonical`), and *shape*, every other problem (a wrong answer to the request).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gritstone_conformance.attachment.base64url import is_canonical
 from gritstone_conformance.replies import Json
 from gritstone_conformance.text import printable
 
-__all__ = ["FORMS", "MAY_BE_UNLIMITED", "FormProblem", "form_problem"]
+__all__ = ["MAY_BE_UNLIMITED", "REPLY_SHAPES", "ShapeProblem", "shape_problem"]
 
 _ID: Final = re.compile("[0-9a-f]{64}")
 _SPEC: Final = re.compile(r"(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)")
@@ -32,7 +32,7 @@ MAY_BE_UNLIMITED: Final = frozenset({"tree_depth", "cas_names", "refs"})
 
 
 @dataclass(slots=True)
-class FormProblem(Exception):  # noqa: N818 - a finding about a reply
+class ShapeProblem(Exception):  # noqa: N818 - a finding about a reply
     """Where an ``ok`` first leaves its form.
 
     Attributes:
@@ -53,38 +53,38 @@ class FormProblem(Exception):  # noqa: N818 - a finding about a reply
 
 
 Form: TypeAlias = Callable[[Json, str], None]
-"""Checks one value at one path; raises FormProblem."""
+"""Checks one value at one path; raises ShapeProblem."""
 
 
 def _id(value: Json, path: str) -> None:
     if type(value) is not str or _ID.fullmatch(value) is None:
-        raise FormProblem(path, "an id", value, spelling=isinstance(value, str))
+        raise ShapeProblem(path, "an id", value, spelling=isinstance(value, str))
 
 
 def _bytes(value: Json, path: str) -> None:
     if type(value) is not str or not is_canonical(value):
-        raise FormProblem(path, "bytes", value, spelling=isinstance(value, str))
+        raise ShapeProblem(path, "bytes", value, spelling=isinstance(value, str))
 
 
 def _text(value: Json, path: str) -> None:
     if type(value) is not str:
-        raise FormProblem(path, "text", value)
+        raise ShapeProblem(path, "text", value)
 
 
 def _some_text(value: Json, path: str) -> None:
     if type(value) is not str or not value:
-        raise FormProblem(path, "non-empty text", value)
+        raise ShapeProblem(path, "non-empty text", value)
 
 
 def _bool(value: Json, path: str) -> None:
     if type(value) is not bool:
-        raise FormProblem(path, "true or false", value)
+        raise ShapeProblem(path, "true or false", value)
 
 
 def _uint(least: int = 0) -> Form:
     def check(value: Json, path: str) -> None:
         if type(value) is not int or value < least:
-            raise FormProblem(path, f"an integer of at least {least}", value)
+            raise ShapeProblem(path, f"an integer of at least {least}", value)
 
     return check
 
@@ -92,7 +92,7 @@ def _uint(least: int = 0) -> Form:
 def _word(pattern: re.Pattern[str], words: str, longest: int) -> Form:
     def check(value: Json, path: str) -> None:
         if type(value) is not str or len(value) > longest or pattern.fullmatch(value) is None:
-            raise FormProblem(path, words, value)
+            raise ShapeProblem(path, words, value)
 
     return check
 
@@ -108,11 +108,11 @@ def _or_none(form: Form) -> Form:
 def _list(form: Form, *, least: int = 0, most: int | None = None, unique: bool = False) -> Form:
     def check(value: Json, path: str) -> None:
         if type(value) is not list or len(value) < least or (most is not None and len(value) > most):
-            raise FormProblem(path, f"a list of {least} to {'any number of' if most is None else most} items", value)
+            raise ShapeProblem(path, f"a list of {least} to {'any number of' if most is None else most} items", value)
         for index, item in enumerate(value):
             form(item, f"{path}/{index}")
         if unique and len(set(value)) != len(value):
-            raise FormProblem(path, "each item once", value)
+            raise ShapeProblem(path, "each item once", value)
 
     return check
 
@@ -120,7 +120,7 @@ def _list(form: Form, *, least: int = 0, most: int | None = None, unique: bool =
 def _pair(first: Form, second: Form) -> Form:
     def check(value: Json, path: str) -> None:
         if type(value) is not list or len(value) != 2:
-            raise FormProblem(path, "a pair", value)
+            raise ShapeProblem(path, "a pair", value)
         first(value[0], f"{path}/0")
         second(value[1], f"{path}/1")
 
@@ -132,7 +132,7 @@ def _object(required: dict[str, Form], optional: dict[str, Form] | None = None) 
 
     def check(value: Json, path: str) -> None:
         if type(value) is not dict or not required.keys() <= value.keys() <= members.keys():
-            raise FormProblem(path, f"an object with the members {', '.join(required) or '(none)'}", value)
+            raise ShapeProblem(path, f"an object with the members {', '.join(required) or '(none)'}", value)
         for name, item in value.items():
             members[name](item, f"{path}/{name}")
 
@@ -142,7 +142,7 @@ def _object(required: dict[str, Form], optional: dict[str, Form] | None = None) 
 def _one_of(*words: str) -> Form:
     def check(value: Json, path: str) -> None:
         if type(value) is not str or value not in words:
-            raise FormProblem(path, f"one of {', '.join(words)}", value)
+            raise ShapeProblem(path, f"one of {', '.join(words)}", value)
 
     return check
 
@@ -170,7 +170,7 @@ _OBJECTS: Final[dict[str, Form]] = {
 def _grit_object(value: Json, path: str) -> None:
     kind = value.get("kind") if isinstance(value, dict) else None
     if type(kind) is not str or kind not in _OBJECTS:
-        raise FormProblem(f"{path}/kind", "one of the five kinds", kind)
+        raise ShapeProblem(f"{path}/kind", "one of the five kinds", kind)
     _OBJECTS[kind](value, path)
 
 
@@ -197,7 +197,7 @@ def _export(value: Json, path: str) -> None:
 
 def _limits(value: Json, path: str) -> None:
     if type(value) is not dict:
-        raise FormProblem(path, "an object of limits", value)
+        raise ShapeProblem(path, "an object of limits", value)
     for name, least in (("window", 1), ("frame_bytes", _MIN_FRAME)):
         _uint(least)(value.get(name), f"{path}/{name}")
     for name, limit in value.items():
@@ -229,10 +229,10 @@ def _hello(value: Json, path: str) -> None:
     _HELLO_MEMBERS(value, path)
     absent = sorted(_GRIT_LIMITS - value["limits"].keys())
     if "grit" in value["profiles"] and absent:
-        raise FormProblem(f"{path}/limits/{absent[0]}", "a limit, as grit is claimed", None)
+        raise ShapeProblem(f"{path}/limits/{absent[0]}", "a limit, as grit is claimed", None)
 
 
-FORMS: Final[dict[str, Form]] = {
+REPLY_SHAPES: Final[dict[str, Form]] = {
     "hello": _hello,
     "ping": _NOTHING,
     "bye": _NOTHING,
@@ -288,18 +288,18 @@ FORMS: Final[dict[str, Form]] = {
 """Operation -> the form of its ``ok``."""
 
 
-def form_problem(op: str, value: dict[str, Json]) -> FormProblem | None:
+def shape_problem(op: str, value: dict[str, Json]) -> ShapeProblem | None:
     """Return where the ``ok`` of ``op`` first leaves its form, or None.
 
     An unknown operation has no form, so nothing can be wrong.
 
     Spec: :rule:`harness.bytes.canonical`.
     """
-    form = FORMS.get(op)
+    form = REPLY_SHAPES.get(op)
     if form is None:
         return None
     try:
         form(value, "")
-    except FormProblem as problem:
+    except ShapeProblem as problem:
         return problem
     return None

@@ -22,10 +22,10 @@ from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.judge import Difference, compare, substitute
 from gritstone_conformance.planning.plan import Planned
 from gritstone_conformance.replies import Json, Reply
-from gritstone_conformance.running.ledger import Answer, Observed
-from gritstone_conformance.running.places import Places, names_in
+from gritstone_conformance.running.ledger import Answer, ObservedSubject
+from gritstone_conformance.running.temporary_paths import TemporaryPaths, names_in
 
-__all__ = ["Played", "next_batch", "open_handles", "play_batch", "play_cases", "segments"]
+__all__ = ["VectorRun", "next_batch", "open_handles", "run_batch", "run_vectors", "segments"]
 
 _BATCH_REQUESTS: Final = 512
 _BATCH_REQUESTS_IN_SPAN: Final = 16  # a search with a span can end between batches only
@@ -35,7 +35,7 @@ _NOT_ASKED_AGAIN: Final = ("late", "not-run")  # the process went on; nothing wa
 Request: TypeAlias = tuple[str, dict[str, Json]]
 
 
-class Played:
+class VectorRun:
     """One vector while it runs.
 
     Attributes:
@@ -66,7 +66,7 @@ class Played:
         self._parts = segments(case.steps, self._names)
         self._next = 0
         self._bindings: dict[str, Json] = {}
-        self._places = Places()
+        self._places = TemporaryPaths()
 
     @property
     def part(self) -> range:
@@ -153,7 +153,7 @@ def segments(steps: Sequence[Step], names: Sequence[frozenset[str]]) -> tuple[ra
         steps: of one case.
         names: of each step, the names that its arguments use.
     """
-    used = {name for some in names for name in some if not Places.is_place(name)}
+    used = {name for some in names for name in some if not TemporaryPaths.is_temporary(name)}
     if not used:
         return (range(len(steps)),)
     cuts = [0]
@@ -166,16 +166,16 @@ def segments(steps: Sequence[Step], names: Sequence[frozenset[str]]) -> tuple[ra
     return tuple(range(start, stop) for start, stop in zip(cuts, [*cuts[1:], len(steps)], strict=True))
 
 
-def play_cases(items: Iterable[Planned], subject: Observed, until: float = math.inf) -> Iterator[Played]:
+def run_vectors(items: Iterable[Planned], subject: ObservedSubject, until: float = math.inf) -> Iterator[VectorRun]:
     """Run vectors and yield each when it is decided; only after a fault is that not the order of the items.
 
     Vectors that are undecided at the time ``until``, when the span of a search is over, are not yielded.
     """
     most = _BATCH_REQUESTS if math.isinf(until) else _BATCH_REQUESTS_IN_SPAN
-    waiting = deque(Played(item, item.source) for item in items if isinstance(item.source, Case))
+    waiting = deque(VectorRun(item, item.source) for item in items if isinstance(item.source, Case))
     while waiting and time.monotonic() < until:
         batch = next_batch(waiting, most)
-        unjudged = play_batch(batch, subject)
+        unjudged = run_batch(batch, subject)
         for played in reversed(unjudged):
             played.start_over()
             waiting.appendleft(played)
@@ -191,9 +191,9 @@ def play_cases(items: Iterable[Planned], subject: Observed, until: float = math.
         played.finish()
 
 
-def next_batch(waiting: deque[Played], most: int = _BATCH_REQUESTS) -> list[Played]:
+def next_batch(waiting: deque[VectorRun], most: int = _BATCH_REQUESTS) -> list[VectorRun]:
     """Take cases off the queue until a batch is full, or one has to wait for an answer; its next part comes next."""
-    batch: list[Played] = []
+    batch: list[VectorRun] = []
     requests = chars = 0
     while waiting and requests < most and chars < _BATCH_CHARS:
         played = waiting.popleft()
@@ -209,7 +209,7 @@ def _chars(args: dict[str, Json]) -> int:
     return sum(len(value) for value in args.values() if isinstance(value, str))
 
 
-def play_batch(batch: Sequence[Played], subject: Observed) -> list[Played]:
+def run_batch(batch: Sequence[VectorRun], subject: ObservedSubject) -> list[VectorRun]:
     """Run one part of each case; returns those that were not judged because the process broke before them."""
     started = time.perf_counter()
     asked: list[Request] = []
@@ -217,7 +217,7 @@ def play_batch(batch: Sequence[Played], subject: Observed) -> list[Played]:
     for played in batch:
         starts.append(len(asked))
         if played.part.start == 0:
-            subject.past.note(played.case)
+            subject.history.note(played.case)
         asked += played.requests_now()
     answers = subject.ask_each(asked)
     share = (time.perf_counter() - started) / len(asked)
@@ -229,14 +229,14 @@ def play_batch(batch: Sequence[Played], subject: Observed) -> list[Played]:
     return unjudged
 
 
-def _left_over(waiting: Iterable[Played], fault: SubjectFault) -> Iterator[Played]:
+def _left_over(waiting: Iterable[VectorRun], fault: SubjectFault) -> Iterator[VectorRun]:
     """Yield the cases that are not requested any more."""
     for played in waiting:
         played.fault = fault
         yield played
 
 
-def _decided(played: Played, subject: Observed) -> Played:
+def _decided(played: VectorRun, subject: ObservedSubject) -> VectorRun:
     """Return a judged case once its fault is understood."""
     fault = played.fault
     if fault is None and not played.is_last_part:
@@ -247,14 +247,14 @@ def _decided(played: Played, subject: Observed) -> Played:
     return played
 
 
-def _ask_again(guilty: Played, subject: Observed) -> None:
+def _ask_again(guilty: VectorRun, subject: ObservedSubject) -> None:
     """Ask the blamed case again, alone in a fresh process, and keep what then breaks it."""
-    first, earlier = guilty.fault, subject.past.before(guilty.case)
+    first, earlier = guilty.fault, subject.history.before(guilty.case)
     guilty.start_over()
     subject.refresh()
-    play_batch([guilty], subject)
+    run_batch([guilty], subject)
     while guilty.go_on():
-        play_batch([guilty], subject)
+        run_batch([guilty], subject)
     if guilty.fault is None or guilty.fault.cause == "not-run":
         guilty.reproduced = guilty.fault is not None
         guilty.fault = first

@@ -1,4 +1,4 @@
-"""Thinning: from the trace of a shrunk example to the fewest requests that still show the same difference.
+"""Thinning: from the trace of a shrunk example to the minimal_sublist requests that still show the same difference.
 
 Hypothesis shrinks what was drawn; a trace also holds requests that had nothing to do with the failure. Here they are
 left out, first all but the last, then by halves, as long as the last request is still answered wrongly in the same way.
@@ -7,7 +7,7 @@ What is expected was the model's word on the whole trace. Without some of the re
 would fail for ever: so the model answers what is left, too, and must answer as expected. What a runtime answers it is
 not requested; there only requests that change nothing are left out, and objects that are not needed.
 
-It ends with the fewest so far when ``shrinking`` says so.
+It ends with the minimal_sublist so far when ``shrinking`` says so.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from gritstone_conformance.attachment.forms import FORMS
+from gritstone_conformance.attachment.reply_shapes import REPLY_SHAPES
 from gritstone_conformance.cases import Case, Step
 from gritstone_conformance.judge import Difference, compare, substitute
 from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.planning.plan import Planned
 from gritstone_conformance.replies import Claims, Json
-from gritstone_conformance.running.ledger import Observed
-from gritstone_conformance.running.places import Places, names_in
+from gritstone_conformance.running.ledger import ObservedSubject
 from gritstone_conformance.running.shrinking import Shrink
-from gritstone_conformance.running.window import play_cases
+from gritstone_conformance.running.temporary_paths import TemporaryPaths, names_in
+from gritstone_conformance.running.vector_runner import run_vectors
 from gritstone_conformance.schemas import fits
 from gritstone_conformance.trial import Divergence
 
-__all__ = ["Soundness", "thin"]
+__all__ = ["ExpectationCheck", "minimize"]
 
 _MOST_PLAYS: Final = 200
 _MOST_STEPS: Final = 20_000  # steps of all runs together
-_ASKED: Final = frozenset(op for op in FORMS if op.startswith(("grit.", "wit.")))
+_ASKED: Final = frozenset(op for op in REPLY_SHAPES if op.startswith(("grit.", "wit.")))
 _RUNTIME: Final = "runtime."
 _LOOKS: Final = frozenset(
     {
@@ -46,8 +46,8 @@ _LOOKS: Final = frozenset(
 """Operations without which a runtime goes the same way: an injection of an incomplete object is refused."""
 
 
-def thin(case: Case, divergence: Divergence, subject: Observed, shrink: Shrink) -> Divergence | None:
-    """Return the divergence with the fewest steps that show it, or None when the steps alone do not show it.
+def minimize(case: Case, divergence: Divergence, subject: ObservedSubject, shrink: Shrink) -> Divergence | None:
+    """Return the divergence with the minimal_sublist steps that show it, or None when the steps alone do not show it.
 
     Args:
         case: the trace as a case.
@@ -86,7 +86,7 @@ def _left_out(steps: list[Step], player: _Player) -> list[Step]:
 class _Player:
     """Runs candidates and remembers the difference that the smallest good one showed."""
 
-    def __init__(self, case: Case, signature: str, subject: Observed, shrink: Shrink) -> None:
+    def __init__(self, case: Case, signature: str, subject: ObservedSubject, shrink: Shrink) -> None:
         self.plays = 0
         self.steps = 0
         self.difference: Difference | None = None
@@ -94,7 +94,7 @@ class _Player:
         self._signature = signature
         self._subject = subject
         self._shrink = shrink
-        self._soundness = Soundness(case, subject.claims, shrink.in_time)
+        self._soundness = ExpectationCheck(case, subject.claims, shrink.in_time)
 
     def may_play(self) -> bool:
         """Return whether another run is within the budget."""
@@ -107,7 +107,7 @@ class _Player:
         self.plays += 1
         case = replace(self._case, steps=tuple(steps))
         planned = Planned(case.name, "vector", case.identity, case.rules, case.requires, case)
-        (played,) = play_cases([planned], self._subject)
+        (played,) = run_vectors([planned], self._subject)
         difference = played.difference
         if difference is None or played.step != len(steps) - 1 or difference.signature != self._signature:
             return False
@@ -115,7 +115,7 @@ class _Player:
         return True
 
 
-class Soundness:
+class ExpectationCheck:
     """Decides whether some of the steps of a case may stand without the others.
 
     Args:
@@ -138,7 +138,7 @@ class Soundness:
 
     def _is_right(self, steps: Sequence[Step]) -> bool:
         """Return whether the model answers each step as it expects; only asked what depends on the steps before."""
-        model, places, bindings = ModelHost(limits=self._limits), Places(), dict[str, Json]()
+        model, places, bindings = ModelHost(limits=self._limits), TemporaryPaths(), dict[str, Json]()
         try:
             for step in steps:
                 if not self._in_time():
@@ -171,7 +171,7 @@ def _is_bound(steps: Sequence[Step]) -> bool:
     """Return whether every name that an argument uses is bound by an earlier step, or is a place."""
     bound: set[str] = set()
     for step in steps:
-        if any(name not in bound and not Places.is_place(name) for name in names_in(step.args)):
+        if any(name not in bound and not TemporaryPaths.is_temporary(name) for name in names_in(step.args)):
             return False
         bound.update(names_in(step.expect))
     return True

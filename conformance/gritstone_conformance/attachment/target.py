@@ -1,4 +1,4 @@
-"""Attaching: how the options say which implementation is meant, and on which terms.
+"""Attaching: how the options say which implementation is meant, and on which settings.
 
 A command is split like a shell would, and run without one.
 """
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from gritstone_conformance.attachment.connection import Address
 from gritstone_conformance.attachment.process import Command
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.errors import UsageError
 
-__all__ = ["Target", "terms_of"]
+__all__ = ["Target", "attach_settings_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Target:
         return Command(self.command) if self.attach == "stdio" else Address.parse(self.attach)
 
 
-def terms_of(options: argparse.Namespace, seed: int = 1) -> Terms:
-    """Return the terms that ``--deadline-scale``, ``--no-deadline``, ``--max-rss`` and ``--trace`` ask for.
+def attach_settings_of(options: argparse.Namespace, seed: int = 1) -> AttachSettings:
+    """Return the settings that ``--deadline-scale``, ``--no-deadline``, ``--max-rss`` and ``--trace`` ask for.
 
     Raises:
         UsageError: the trace cannot be written.
@@ -53,7 +53,7 @@ def terms_of(options: argparse.Namespace, seed: int = 1) -> Terms:
             options.trace.open("ab").close()
         except OSError as problem:
             raise UsageError(f"{options.trace}: {problem.strerror or problem}") from problem
-    return Terms(
+    return AttachSettings(
         seed=seed,
         deadline_scale=None if options.no_deadline else options.deadline_scale,
         max_rss_bytes=options.max_rss,

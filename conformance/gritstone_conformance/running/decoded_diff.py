@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from gritstone_conformance.attachment.base64url import BadSpelling, decode_bytes
+from gritstone_conformance.attachment.base64url import NotCanonicalError, decode_bytes
 from gritstone_conformance.judge import difference_of
 from gritstone_conformance.model.bundle import Bundle, scan
 from gritstone_conformance.model.formats import FORMATS, Format, other_format
@@ -22,7 +22,7 @@ from gritstone_conformance.model.values import Object, kind_of, to_json
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.excerpts import show_sides
 
-__all__ = ["first_inside"]
+__all__ = ["decoded_difference"]
 
 _MEMBERS: Final = ("bytes", "bundle")
 _LONGEST: Final = 1 << 20  # base64url characters that are looked into
@@ -31,7 +31,7 @@ _DIGITS: Final = 12  # of an id
 _UNREADABLE: Final = "object"
 
 
-def first_inside(path: str, expected: Json, got: Json) -> str | None:
+def decoded_difference(path: str, expected: Json, got: Json) -> str | None:
     """Return in words what the first object is that came out otherwise than expected, and where in it.
 
     Args:
@@ -61,7 +61,7 @@ def _bytes_of(text: Json) -> bytes | None:
         return None
     try:
         return decode_bytes(text)
-    except BadSpelling:
+    except NotCanonicalError:
         return None
 
 

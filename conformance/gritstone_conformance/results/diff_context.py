@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gritstone_conformance.replies import Json, OffForm, Ok, Reply
+from gritstone_conformance.replies import Json, Ok, Reply, WrongShape
 from gritstone_conformance.results.excerpts import cut_middle, show_value
 
-__all__ = ["Level", "level", "surroundings"]
+__all__ = ["Level", "diff_context", "level"]
 
 _NEAR: Final = 3  # members before a name, and as many after it
 _DEEPEST: Final = 24  # levels, the innermost ones
@@ -41,9 +41,9 @@ class Level:
         return {"member": self.member, **near, "left_out": self.left_out}
 
 
-def surroundings(reply: Reply | None, path: str) -> tuple[Level, ...]:
+def diff_context(reply: Reply | None, path: str) -> tuple[Level, ...]:
     """Return the levels of a JSON Pointer into the value of ``ok``, outermost first; none for other replies."""
-    if not isinstance(reply, Ok | OffForm) or not path:
+    if not isinstance(reply, Ok | WrongShape) or not path:
         return ()
     levels = []
     value: Json = reply.value

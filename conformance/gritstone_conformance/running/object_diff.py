@@ -25,12 +25,12 @@ from gritstone_conformance.model.values import Object, from_base64, kind_of, to_
 from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.results.excerpts import show_first_byte, show_sides
-from gritstone_conformance.running.ledger import CannotRestartError, Observed
-from gritstone_conformance.running.places import Places, names_in
+from gritstone_conformance.running.ledger import CannotRestartError, ObservedSubject
+from gritstone_conformance.running.temporary_paths import TemporaryPaths, names_in
 from gritstone_conformance.schemas import fits
 from gritstone_conformance.text import printable
 
-__all__ = ["first_field"]
+__all__ = ["first_different_field"]
 
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 _MOST_STEPS: Final = 1_000  # of a case that is sent again
@@ -40,7 +40,7 @@ _DIGITS: Final = 12  # of an id
 _WIDTH: Final = 80  # characters of a value
 
 
-def first_field(steps: Sequence[Step], difference: Difference, subject: Observed) -> str | None:
+def first_different_field(steps: Sequence[Step], difference: Difference, subject: ObservedSubject) -> str | None:
     """Return in words the first field in which the objects behind two different ids differ.
 
     Args:
@@ -84,7 +84,7 @@ class _Side:
 
     def __init__(self, asked: _Asked) -> None:
         self.asked = asked
-        self.places = Places()
+        self.places = TemporaryPaths()
         self._bindings: dict[str, Json] = {}
 
     def send(self, steps: Sequence[Step]) -> Difference | None:

@@ -29,18 +29,18 @@ from gritstone_conformance.results.judgement import SEARCH_OVER, UNASKED
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.running.blame import blame, may_look
-from gritstone_conformance.running.engine import Tested, check_property
-from gritstone_conformance.running.fetching import first_field
-from gritstone_conformance.running.found import case_of, case_of_death, copy_of, save
-from gritstone_conformance.running.ledger import Ledger, Observed, RunSubject
-from gritstone_conformance.running.recording import UNREPRODUCED, Recorder
-from gritstone_conformance.running.set_up import INSTEAD, is_unable_to_import, without_import
-from gritstone_conformance.running.settling import settle
-from gritstone_conformance.running.thinning import thin
-from gritstone_conformance.running.window import Played, play_cases
+from gritstone_conformance.running.final_verdicts import final_outcomes
+from gritstone_conformance.running.found_cases import case_of, case_of_death, copy_of, save
+from gritstone_conformance.running.import_replacement import INSTEAD, is_unable_to_import, without_import
+from gritstone_conformance.running.ledger import Ledger, ObservedSubject, RunSubject
+from gritstone_conformance.running.object_diff import first_different_field
+from gritstone_conformance.running.outcome_builder import UNREPRODUCED, OutcomeBuilder
+from gritstone_conformance.running.property_runner import PropertyRun, run_property
+from gritstone_conformance.running.request_minimizer import minimize
+from gritstone_conformance.running.vector_runner import VectorRun, run_vectors
 from gritstone_conformance.trial import Divergence, Property
 
-__all__ = ["RunResult", "execute", "execute_nothing", "play_item"]
+__all__ = ["RunResult", "execute", "execute_nothing", "run_item"]
 
 SEARCH_ONLY: Final = "played with --search only"
 _NEW_OBJECTS: Final = 20_000
@@ -78,8 +78,8 @@ def execute(
         DataError: two cases have one identity.
     """
     plan.check_identities()
-    observed = Observed(subject, Ledger())
-    recorder = Recorder(book)
+    observed = ObservedSubject(subject, Ledger())
+    recorder = OutcomeBuilder(book)
     found: list[Outcome] = []
     if settings.search_s is not None:
         observed.ledger.shrinking.until = time.monotonic() + settings.search_s
@@ -105,7 +105,7 @@ def execute(
     faults = [*subject.faults, *subject.strays]
     watches = (recorder.watched(item, faults, lines) for item in plan.of_kind("watch"))
     tell(recorder.with_log_size(watch, subject.log_bytes) for watch in watches)
-    return RunResult(settle(found, plan), observed.claims, subject.restarts)
+    return RunResult(final_outcomes(found, plan), observed.claims, subject.restarts)
 
 
 @contextmanager
@@ -123,13 +123,13 @@ def _rare_collections() -> Iterator[None]:
 
 def execute_nothing(plan: Plan, fault: SubjectFault, book: RuleBook) -> tuple[Outcome, ...]:
     """Return the outcomes of a plan whose implementation never answered ``hello``: ``error``, ``not-started``."""
-    recorder = Recorder(book)
+    recorder = OutcomeBuilder(book)
     unasked = SubjectFault("not-started", str(fault), fault.rule)
     items = (item for item in plan.items if item.counted)
     return tuple(recorder.broken(recorder.blank(item, "error"), unasked, can_fail=False) for item in items)
 
 
-def play_item(item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings) -> Outcome:
+def run_item(item: Planned, subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings) -> Outcome:
     """Run one vector or property by itself; returns its outcome before any law that ties cases together."""
     if isinstance(item.source, Property):
         return _own_faults_told(item, subject, recorder, partial(_property, item, subject, recorder, settings, None))
@@ -137,7 +137,9 @@ def play_item(item: Planned, subject: Observed, recorder: Recorder, settings: Ru
     return outcome
 
 
-def _own_faults_told(item: Planned, subject: Observed, recorder: Recorder, play: Callable[[], Outcome]) -> Outcome:
+def _own_faults_told(
+    item: Planned, subject: ObservedSubject, recorder: OutcomeBuilder, play: Callable[[], Outcome]
+) -> Outcome:
     """Return the outcome of a case, also where the suite's own code fails in it.
 
     Spec: :rule:`suite.verdict.own-case`.
@@ -152,7 +154,7 @@ def _own_faults_told(item: Planned, subject: Observed, recorder: Recorder, play:
 
 
 def _properties(
-    items: Sequence[Planned], behind: int, subject: Observed, recorder: Recorder, settings: RunSettings
+    items: Sequence[Planned], behind: int, subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings
 ) -> Iterator[Outcome]:
     """Run properties; in a search with a span, they and those after them have equal shares of the time left."""
     until = subject.ledger.shrinking.until
@@ -164,7 +166,7 @@ def _properties(
 
 
 def _vectors(
-    items: Sequence[Planned], subject: Observed, recorder: Recorder, settings: RunSettings
+    items: Sequence[Planned], subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings
 ) -> Iterator[Outcome]:
     """Run vectors together; after a fault of the suite the remaining ones are run one by one."""
     told: set[str] = set()
@@ -181,7 +183,7 @@ def _vectors(
                 yield _own_faults_told(item, subject, recorder, partial(_alone, item, subject, recorder, settings))
 
 
-def _with_other_set_up(played: Played, subject: Observed) -> Planned | None:
+def _with_other_set_up(played: VectorRun, subject: ObservedSubject) -> Planned | None:
     """Return the case without the import that the implementation does not carry out, or None."""
     case, difference = played.case, played.difference
     if difference is None or not is_unable_to_import(case.name, case.steps[played.step], difference, subject):
@@ -196,13 +198,13 @@ def _remarked(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         yield replace(outcome, detail=INSTEAD) if outcome.verdict == "pass" else outcome
 
 
-def _alone(item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings) -> Outcome:
+def _alone(item: Planned, subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings) -> Outcome:
     (outcome,) = _pipelined((item,), subject, recorder, settings)
     return outcome
 
 
 def _pipelined(
-    items: Sequence[Planned], subject: Observed, recorder: Recorder, settings: RunSettings
+    items: Sequence[Planned], subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings
 ) -> Iterator[Outcome]:
     able: list[Planned] = []
     for item in items:
@@ -212,7 +214,7 @@ def _pipelined(
         else:
             yield recorder.skipped(item, reason)
     undecided = {item.name: item for item in able}
-    for played in play_cases(able, subject, subject.ledger.shrinking.until):
+    for played in run_vectors(able, subject, subject.ledger.shrinking.until):
         del undecided[played.item.name]
         again = _with_other_set_up(played, subject)
         if again is not None:
@@ -233,7 +235,7 @@ def _pipelined(
 
 
 def _property(
-    item: Planned, subject: Observed, recorder: Recorder, settings: RunSettings, span_s: float | None
+    item: Planned, subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings, span_s: float | None
 ) -> Outcome:
     assert isinstance(item.source, Property)
     reason = _unclaimed(item, subject.claims)
@@ -243,7 +245,7 @@ def _property(
         reason = SEARCH_OVER
     if reason is not None:
         return recorder.skipped(item, reason)
-    tested = check_property(item.source, subject, settings, span_s)
+    tested = run_property(item.source, subject, settings, span_s)
     if tested.is_cut and not tested.examples:
         return recorder.skipped(item, SEARCH_OVER)
     divergence = tested.divergence
@@ -260,20 +262,22 @@ def _property(
     return replace(outcome, found=save(case, settings.home)) if settings.saves else outcome
 
 
-def _explained(outcome: Outcome, steps: Sequence[Step], difference: Difference, subject: Observed) -> Outcome:
+def _explained(outcome: Outcome, steps: Sequence[Step], difference: Difference, subject: ObservedSubject) -> Outcome:
     """Return a failure between two ids with the first field in which their objects differ; once for each kind."""
     kind = (outcome.rule, outcome.signature, difference.path)
     if outcome.verdict != "fail" or outcome.detail is not None or not subject.ledger.may_explain(kind):
         return outcome
-    return replace(outcome, detail=first_field(steps, difference, subject))
+    return replace(outcome, detail=first_different_field(steps, difference, subject))
 
 
-def _thinned(item: Planned, tested: Tested, divergence: Divergence, subject: Observed, settings: RunSettings) -> Case:
+def _thinned(
+    item: Planned, tested: PropertyRun, divergence: Divergence, subject: ObservedSubject, settings: RunSettings
+) -> Case:
     """Return the case that a failure is kept as, once what it does not need was left out; ends its shrinking."""
     case, started = case_of(item, divergence, settings.seed), time.perf_counter()
     assert tested.shrink is not None, "what diverged is shrunk"
     tested.shrink.turn(settings.shrink_tries)
-    thinned = thin(case, divergence, subject, tested.shrink) if divergence.replayable else None
+    thinned = minimize(case, divergence, subject, tested.shrink) if divergence.replayable else None
     tested.shrink.end()
     tested.seconds += time.perf_counter() - started
     if thinned is None:
@@ -283,7 +287,7 @@ def _thinned(item: Planned, tested: Tested, divergence: Divergence, subject: Obs
 
 
 def _broken_property(
-    item: Planned, tested: Tested, outcome: Outcome, subject: Observed, settings: RunSettings
+    item: Planned, tested: PropertyRun, outcome: Outcome, subject: ObservedSubject, settings: RunSettings
 ) -> Outcome:
     """Return the outcome of a property that ended in a fault, once its cause was looked for."""
     fault, trace = tested.fault, tested.trace
@@ -311,7 +315,7 @@ class _Death:
     alone: bool = False
 
 
-def _blamed(item: Planned, death: _Death, outcome: Outcome, subject: Observed, settings: RunSettings) -> Outcome:
+def _blamed(item: Planned, death: _Death, outcome: Outcome, subject: ObservedSubject, settings: RunSettings) -> Outcome:
     """Return an ``error`` with what made the implementation break, and with the file that repeats it.
 
     Spec: :rule:`suite.crash.blamed`.
@@ -338,5 +342,5 @@ def _unclaimed(item: Planned, claims: Claims) -> str | None:
     return item.requires.missing_from(claims.formats, claims.features, claims.profiles)
 
 
-def _saved_vector(outcome: Outcome, played: Played, settings: RunSettings) -> Outcome:
+def _saved_vector(outcome: Outcome, played: VectorRun, settings: RunSettings) -> Outcome:
     return replace(outcome, found=save(copy_of(played.case, outcome.signature or ""), settings.home))

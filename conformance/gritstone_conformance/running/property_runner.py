@@ -26,12 +26,12 @@ from typing import Any, Final
 from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import DataError, SubjectFault
 from gritstone_conformance.planning.settings import RunSettings, hypothesis_settings
-from gritstone_conformance.running.ledger import CannotRestartError, Observed, SpanOverError
-from gritstone_conformance.running.set_up import set_up_of
+from gritstone_conformance.running.import_replacement import set_up_of
+from gritstone_conformance.running.ledger import CannotRestartError, ObservedSubject, SearchTimeOverError
 from gritstone_conformance.running.shrinking import Shrink
 from gritstone_conformance.trial import Divergence, Property, Trial
 
-__all__ = ["Tested", "check_property"]
+__all__ = ["PropertyRun", "run_property"]
 
 _LONGEST_NOTE: Final = 2000  # characters of the drawn values that are reported with a fault of the suite
 _ASKS_AGAIN: Final = ("property", "machine")
@@ -39,7 +39,7 @@ _ASKS_AGAIN: Final = ("property", "machine")
 
 
 @dataclass(slots=True)
-class Tested:
+class PropertyRun:
     """What became of a property.
 
     Attributes:
@@ -81,7 +81,9 @@ class _EnoughError(BaseException):
     """Leaves the engine: the budget is spent, or the subject broke. No Exception, so that the engine lets it pass."""
 
 
-def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: float | None = None) -> Tested:
+def run_property(
+    prop: Property, subject: ObservedSubject, run: RunSettings, span_s: float | None = None
+) -> PropertyRun:
     """Run a property's examples until one fails, all have passed, or the time is over.
 
     Args:
@@ -113,7 +115,7 @@ def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: 
         pass  # the player keeps the smallest
     except CannotRestartError:
         player.tested.unable = True
-    except SpanOverError:
+    except SearchTimeOverError:
         player.tested.is_cut = True
         if player.tested.shrink is not None:
             player.tested.shrink.cut = "span"
@@ -129,7 +131,7 @@ def check_property(prop: Property, subject: Observed, run: RunSettings, span_s: 
     return tested
 
 
-def _check_reach(prop: Property, tested: Tested) -> None:
+def _check_reach(prop: Property, tested: PropertyRun) -> None:
     """Raise DataError for the first situation that too few examples reached.
 
     Spec: :rule:`suite.property.reach`.
@@ -144,8 +146,8 @@ def _check_reach(prop: Property, tested: Tested) -> None:
 class _Player:
     """Runs examples of one property and keeps the smallest failure."""
 
-    def __init__(self, prop: Property, subject: Observed, run: RunSettings, until: float | None) -> None:
-        self.tested = Tested()
+    def __init__(self, prop: Property, subject: ObservedSubject, run: RunSettings, until: float | None) -> None:
+        self.tested = PropertyRun()
         self._until = until
         self._prop = prop
         self._subject = subject
@@ -176,7 +178,7 @@ class _Player:
             self.tested.examples += 1
             self.tested.reached.update(trial.reached)
             if trial.is_replayable and trial.steps:
-                self._subject.past.note(self._case(trial), drawn=True)
+                self._subject.history.note(self._case(trial), drawn=True)
         finally:
             trial.finish()
         self._check_swallowed(faults)
@@ -205,7 +207,7 @@ class _Player:
         """Keep the requests that led to a fault, where asking them again means the same."""
         if trial.is_replayable and trial.steps and self._prop.kind in _ASKS_AGAIN:
             self.tested.trace = self._case(trial)
-            self.tested.earlier = self._subject.past.before(self.tested.trace)
+            self.tested.earlier = self._subject.history.before(self.tested.trace)
 
     def _case(self, trial: Trial) -> Case:
         return Case(self._prop.name, self._prop.rules, self._prop.requires, tuple(trial.steps))

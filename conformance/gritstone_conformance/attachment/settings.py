@@ -1,4 +1,4 @@
-"""The terms of a run: what the suite offers in ``hello`` and how long it is willing to wait.
+"""The settings of a run: what the suite offers in ``hello`` and how long it is willing to wait.
 
 Pure values and the table of deadlines; reads no clock.
 
@@ -23,7 +23,7 @@ from typing import Final
 from gritstone_conformance import SPEC_VERSION, SUITE_VERSION
 from gritstone_conformance.replies import Json
 
-__all__ = ["GRACE", "Terms"]
+__all__ = ["GRACE", "AttachSettings"]
 
 GRACE: Final = 2.0
 """How much longer than the deadline a reply is waited for, in deadlines."""
@@ -33,7 +33,7 @@ _SLOW_OPS: Final = frozenset({"grit.export", "grit.import", "grit.transcode", "g
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class AttachSettings:
     """What one run holds every process of the implementation to.
 
     Attributes:

@@ -6,22 +6,22 @@ import itertools
 from collections.abc import Iterator
 from functools import partial
 
-from gritstone_conformance.attachment.pace import Pace
+from gritstone_conformance.attachment.deadlines import Deadlines
 from gritstone_conformance.attachment.seqs import SEQS_OF_A_PROCESS, seq_number
-from gritstone_conformance.attachment.terms import Terms
+from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.trace import Trace
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.replies import Json
 
-__all__ = ["Lineage"]
+__all__ = ["SharedState"]
 
 
-class Lineage:
+class SharedState:
     """What all processes of one run have in common, the extra ones of a property included.
 
     Attributes:
         faults: everything seen so far, in order.
-        pace: the deadlines.
+        deadlines: the deadlines.
         trace: where lines are traced to, or None.
         hello: the first answer to hello in the run, or None before it.
         log_bytes: how many bytes were received over standard error of all of them that have ended.
@@ -29,15 +29,15 @@ class Lineage:
         deaths: how many processes ended by SIGKILL, of their own or of the suite's.
     """
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, settings: AttachSettings) -> None:
         self.faults: list[SubjectFault] = []
-        self.pace = Pace(terms)
+        self.deadlines = Deadlines(settings)
         self.log_bytes = 0
         self.strays: list[SubjectFault] = []
         self.deaths = 0
-        self._seed = terms.seed
+        self._seed = settings.seed
         self._conversations = itertools.count()
-        self.trace = Trace(terms.trace) if terms.trace is not None else None
+        self.trace = Trace(settings.trace) if settings.trace is not None else None
         self.hello: dict[str, Json] | None = None
 
     def seqs(self) -> Iterator[int]:
