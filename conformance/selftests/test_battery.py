@@ -88,8 +88,8 @@ def test_what_cannot_be_tried_is_shown_with_the_reason(
     monkeypatch.setenv("PATH", "")
     code, rows = run(tmp_path, REFERENCE)
     assert code == 0
-    assert rows[later.name] == {"type": "condition", "condition": later.name, "not_tried": "no faketime here"}
-    assert "the clock 400 days later      not tried   no faketime here" in capsys.readouterr().out
+    assert rows[later.name] == {"type": "condition", "condition": later.name, "not_tried": "faketime is not installed"}
+    assert "the clock 400 days later      not tried   faketime is not installed" in capsys.readouterr().out
     assert rows["a fresh process"]["cases"] > 0
 
 

@@ -60,7 +60,7 @@ def test_large_requests_do_not_deadlock() -> None:
     replies = subject.ask_many([("grit.id", big)] * 6)
     assert len(replies) == 6
     assert len(set(map(repr, replies))) == 1
-    with pytest.raises(DataError, match="longer than frame_bytes"):
+    with pytest.raises(DataError, match="bytes, frame_bytes is"):
         subject.ask("grit.id", {**big, "bytes": "A" * (17 << 20)})
     assert subject.ask("ping", {}) == Ok({})
     subject.close()
@@ -273,7 +273,7 @@ def test_breaker_opens_after_three_hung_requests_where_nothing_but_hello_was_ans
     subject = start_script(tmp_path, "if op != 'hello':\n    time.sleep(600)\n", Brisk(deadline_scale=0.05))
     found = causes([subject.ask_each([(op, {})])[-1] for op in ("ping", "grit.zork", "ping", "ping")])
     assert found == ["hung:blocked"] * 3 + ["not-run"]
-    assert subject.given_up == "3 requests hung in a row, and nothing but hello was ever answered"
+    assert subject.given_up == "3 consecutive requests hung, and only hello was ever answered"
 
 
 @pytest.mark.rule("suite.liveness.bounded")

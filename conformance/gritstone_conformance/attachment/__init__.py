@@ -1,5 +1,5 @@
-"""How an implementation is attached: frames, one process or connection at a time, deadlines, deaths, restarts.
+"""The connection to an implementation: frames, processes and sockets, deadlines, crashes and restarts.
 
-``subject.Subject`` is what the rest of the suite sees; ``launcher.Launcher`` starts one. Nothing here knows a rule of a
-profile, a case or a verdict.
+The rest of the suite uses ``subject.Subject``; ``launcher.Launcher`` starts one. This package knows no rule of a
+profile, no case and no verdict.
 """

@@ -1,7 +1,7 @@
-"""Bytes as JSON text: base64url without padding, one spelling for every value.
+"""Bytes as JSON text: base64url without padding, in canonical form.
 
-Decides what counts as *the* spelling and refuses every other one: padding, the standard alphabet, white space, an
-impossible length, unused bits that are not zero.
+Each byte string has exactly one canonical text. This module rejects every other text: padding, the standard alphabet,
+white space, an impossible length, and unused bits that are not zero.
 
 Invariants: ``decode_bytes(encode_bytes(b)) == b``; ``encode_bytes(decode_bytes(t)) == t`` for every accepted ``t``.
 """
@@ -20,11 +20,11 @@ _LAST_OF_THREE: Final = frozenset("AEIMQUYcgkosw048")
 
 
 class NotCanonicalError(ValueError):
-    """The text is not the one base64url spelling of any bytes."""
+    """The text is not canonical base64url."""
 
 
 def encode_bytes(data: bytes) -> str:
-    """Spell bytes as unpadded base64url.
+    """Encode bytes as unpadded base64url.
 
     Spec: :rule:`harness.bytes.canonical`.
     """
@@ -32,7 +32,7 @@ def encode_bytes(data: bytes) -> str:
 
 
 def is_canonical(text: str) -> bool:
-    """Return whether ``text`` is the one spelling of some bytes, without decoding it."""
+    """Return whether ``text`` is canonical base64url, without decoding it."""
     if not text.isascii() or text.encode("ascii").translate(None, _ALPHABET):
         return False
     match len(text) % 4:
@@ -47,10 +47,10 @@ def is_canonical(text: str) -> bool:
 
 
 def decode_bytes(text: str) -> bytes:
-    """Read bytes back from their one spelling.
+    """Decode canonical base64url.
 
     Raises:
-        NotCanonicalError: the text is not what :func:`encode_bytes` would have written.
+        NotCanonicalError: the text is not a possible result of :func:`encode_bytes`.
 
     Spec: :rule:`harness.bytes.canonical`.
     """

@@ -1,4 +1,4 @@
-"""When to give up on an implementation: the rest of the run is then ``not-run``."""
+"""The circuit breaker: stops sending requests to an implementation; the rest of the run is then ``not-run``."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from gritstone_conformance.text import counted
 __all__ = ["Breaker"]
 
 _SILENT_IN_A_ROW: Final = 10
-_HUNG: Final = 5  # each is waited for three deadlines long, and the process is killed
+_HUNG: Final = 5  # each costs three deadlines and a killed process
 _REPLIES_FOR_ONE_HUNG: Final = 20
-_DUMB_IN_A_ROW: Final = 3  # where nothing but hello was ever answered
+_UNANSWERED_IN_A_ROW: Final = 3  # if only hello was ever answered
 _RESTARTS: Final = 100
 
 
 class Breaker:
-    """Counts what speaks against going on.
+    """Counts late, hung and failed requests, and restarts.
 
     Args:
-        hellos: how many may fail in a row.
+        hellos: how many consecutive failed hellos open the breaker.
 
     Attributes:
-        restarts: processes started in place of one that broke.
-        reason: why nothing more is asked, or None.
+        restarts: how many processes replaced one that broke.
+        reason: why no further request is sent, or None.
     """
 
     def __init__(self, hellos: int = 2) -> None:
@@ -34,7 +34,7 @@ class Breaker:
         self._replies = 0
         self._silent_ops: set[str] = set()
         self._failed_hellos = 0
-        self._is_dumb = True
+        self._only_hello_answered = True
         self._most_failed_hellos = hellos
 
     def note_silence(self, op: str, *, late: bool = False) -> None:
@@ -42,20 +42,21 @@ class Breaker:
         self._silent += 1
         self._hung += not late
         self._silent_ops.add(op)
-        self._is_dumb = self._is_dumb and not late
+        self._only_hello_answered = self._only_hello_answered and not late
         if self._silent >= _SILENT_IN_A_ROW:
-            self.reason = f"{self._silent} requests were late or hung in a row"
-        elif self._is_dumb and self._silent >= _DUMB_IN_A_ROW:
-            self.reason = f"{self._silent} requests hung in a row, and nothing but hello was ever answered"
+            self.reason = f"{self._silent} consecutive requests were late or hung"
+        elif self._only_hello_answered and self._silent >= _UNANSWERED_IN_A_ROW:
+            self.reason = f"{self._silent} consecutive requests hung, and only hello was ever answered"
         elif self._hung >= _HUNG and self._replies < self._hung * _REPLIES_FOR_ONE_HUNG:
             self.reason = f"{self._hung} requests hung, and {self._replies} were answered"
 
     def note_reply(self, op: str) -> None:
-        """Count a reply in time; it ends the row only if its operation was silent before.
+        """Count a reply in time; it resets the count of silent requests only if its operation was silent before.
 
-        (Otherwise an implementation whose ``grit.open`` works and whose ``grit.get`` hangs would never be given up.)
+        Otherwise the breaker would never open for an implementation whose ``grit.open`` works and whose ``grit.get``
+        hangs.
         """
-        self._is_dumb = False
+        self._only_hello_answered = False
         self._replies += 1
         if op in self._silent_ops:
             self._silent = 0
@@ -64,10 +65,10 @@ class Breaker:
         """Count the answer to the first request of a process."""
         self._failed_hellos = 0 if good else self._failed_hellos + 1
         if self._failed_hellos >= self._most_failed_hellos:
-            self.reason = f"{counted(self._failed_hellos, 'hello')} failed in a row"
+            self.reason = f"{counted(self._failed_hellos, 'consecutive hello')} failed"
 
     def note_restart(self) -> None:
-        """Count a process started in place of one that broke."""
+        """Count a process that replaces one that broke."""
         self.restarts += 1
         if self.restarts >= _RESTARTS:
             self.reason = f"{self.restarts} restarts"

@@ -1,7 +1,7 @@
-"""What an implementation says of itself in ``hello``, held against what the spec allows it to say.
+"""The claims of an implementation in its ``hello``, checked against the spec.
 
-Decides which parts of a ``hello`` break a rule but leave it usable, and what is only worth a note. An answer that
-cannot be used at all is turned away.
+Some parts of a ``hello`` violate a rule and leave it usable; others are only noted. A ``hello`` that cannot be used is
+rejected.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PROFILES: Final[dict[str, tuple[str, ...]]] = {
     "session": ("runtime",),
     "flow": ("runtime",),
 }
-"""Profile -> the profiles it builds on."""
+"""Profile -> the profiles that it requires."""
 
 FORMATS: Final = ("framed-sha256", "cbor-blake3")
 
@@ -65,7 +65,7 @@ FEATURES: Final[dict[str, tuple[str, ...]]] = {
     "wasm.continuation": (),
     "wasm.signature": (),
 }
-"""Feature -> the features and formats it needs."""
+"""Feature -> the features and formats that it requires."""
 
 FLOORS: Final[dict[str, int]] = {
     "object_bytes": 1_048_576,
@@ -75,17 +75,17 @@ FLOORS: Final[dict[str, int]] = {
     "window": 1,
     "frame_bytes": 4_194_304,
 }
-"""Limit -> the least value that the spec allows."""
+"""Limit -> the smallest value that the spec allows."""
 
 WASM_FLOORS: Final[dict[str, int]] = {"wasm_pages": 1_024, "object_bytes": 8_388_608}
-"""What further binds who runs Wasm modules."""
+"""Limit -> the smallest value for an implementation that runs Wasm modules."""
 
 WASM_MOST_PAGES: Final = 65_536
 EXECUTOR: Final = "wasm.executor"
-"""The feature by which rules of ``wasm`` bind who claims no more than ``wit``; the profile ``wasm`` contains it."""
+"""The feature that subjects an implementation of ``wit`` alone to rules of ``wasm``; ``wasm`` includes it."""
 
 _KNOWN: Final = {"formats": FORMATS, "profiles": PROFILES, "features": FEATURES, "limits": {**FLOORS, **WASM_FLOORS}}
-_MOST_NAMES: Final = 100  # of one list that a report keeps
+_MOST_NAMES: Final = 100  # kept of one list in a report
 _LONGEST_NAME: Final = 200
 _MOST_NOTES: Final = 10
 
@@ -104,9 +104,9 @@ _OP_FEATURES: Final = {
     "wasm.verify": "wasm.signature",
 }
 _OP_PROFILES: Final = {"fault": "runtime"}
-"""Prefix of operations to the profile they belong to, where that is not the prefix itself."""
+"""Prefix of operations -> their profile, if the two differ."""
 _OF_EXECUTORS: Final = ("wasm.admit", "wasm.meter")
-"""Operations that executors answer, too."""
+"""Operations that executors answer too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +114,9 @@ class Hello:
     """A usable answer to ``hello``.
 
     Attributes:
-        claims: what the suite goes by; a missing or too small limit is replaced by its floor.
-        breaches: rules that the answer breaks.
-        notes: lines for people, e.g. the nearest known name of an unknown feature.
+        claims: the claims that the suite uses; a missing or too small limit is replaced by its floor.
+        breaches: the violations of rules in the answer.
+        notes: lines for the user, for example the nearest known name of an unknown feature.
     """
 
     claims: Claims
@@ -125,12 +125,12 @@ class Hello:
 
 
 def with_lower(profile: str) -> tuple[str, ...]:
-    """Return a profile and those it builds on, nearest first; one that this spec does not know stands alone."""
+    """Return a profile and the profiles that it requires, nearest first; an unknown profile requires none."""
     return (profile, *(name for below in PROFILES.get(profile, ()) for name in with_lower(below)))
 
 
 def covered_profiles(profiles: Collection[str], features: Collection[str]) -> tuple[str, ...]:
-    """Return the profiles that cases can be asked of: those claimed, and ``wasm`` of an executor.
+    """Return the profiles whose cases apply: the claimed profiles, and ``wasm`` for an executor.
 
     Spec: ``wasm/classes``.
     """
@@ -143,15 +143,15 @@ def _breach(rule: str, detail: str) -> SubjectFault:
 
 
 def judged_spec(spoken: Collection[str]) -> str | None:
-    """Return the version of the spec that is judged by: the newest that both sides know; None if there is none."""
+    """Return the version of the spec to judge by: the newest one that both sides know, or None."""
     return next((version for version in reversed(SPEC_VERSIONS) if version in spoken), None)
 
 
 def read_hello(value: dict[str, Json], settings: AttachSettings) -> Hello:
-    """Read the ``ok`` of ``hello``.
+    """Read the ``ok`` member of the reply to ``hello``.
 
     Raises:
-        SubjectFault: it has not the form of an answer to ``hello`` (:rule:`harness.hello.any-time`).
+        SubjectFault: it does not have the shape of a reply to ``hello`` (:rule:`harness.hello.any-time`).
 
     Spec: :rule:`harness.hello.closed`, :rule:`harness.hello.limits`.
     """
@@ -174,7 +174,7 @@ def read_hello(value: dict[str, Json], settings: AttachSettings) -> Hello:
     unknown = _unknown_names(value)
     notes = list(islice(unknown, _MOST_NOTES))
     if more := sum(1 for _ in unknown):
-        notes.append(f"and {more} more names that the spec does not know")
+        notes.append(f"and {more} more names that are not in the spec")
     if not speaks_spec:
         known = ", ".join(SPEC_VERSIONS)
         spoken = printable(", ".join(value["spec"]))
@@ -183,7 +183,7 @@ def read_hello(value: dict[str, Json], settings: AttachSettings) -> Hello:
 
 
 def shown_claims(hello: Json) -> Json:
-    """Return the answer to ``hello`` as a report holds it: every name that the spec knows, and few of the others.
+    """Return the answer to ``hello`` as a report stores it: every name in the spec, and up to 100 names in total.
 
     Spec: :rule:`suite.bounds.each`.
     """
@@ -212,7 +212,7 @@ def _plain_limits(value: dict[str, Json]) -> bool:
 
 
 def _features_in_force(value: dict[str, Json]) -> tuple[str, ...]:
-    """Return the features claimed, with the one that the profile ``wasm`` contains."""
+    """Return the claimed features, and the feature that the profile ``wasm`` includes."""
     features = tuple(_few(value["features"], set(FEATURES)))
     return (*features, EXECUTOR) if "wasm" in value["profiles"] and EXECUTOR not in features else features
 
@@ -222,7 +222,7 @@ def _runs_modules(value: dict[str, Json]) -> bool:
 
 
 def _plain(declared: dict[str, int | None]) -> dict[str, int]:
-    """Return limits with a number for ``null``, which says that there is none."""
+    """Return the limits with the largest integer for ``null``, which means unlimited."""
     return {name: MAX_INTEGER if limit is None else limit for name, limit in declared.items()}
 
 
@@ -267,7 +267,8 @@ def _wasm_limit_breaches(limits: dict[str, int]) -> Iterator[SubjectFault]:
     """Spec: :rule:`wasm.host.limits`."""
     for name, floor in WASM_FLOORS.items():
         if limits.get(name, 0) < floor:
-            detail = f"{name} is {limits.get(name, 'missing')}, below its floor {floor} of who runs modules"
+            got = f"is {limits[name]}, below its" if name in limits else "is missing; it has the"
+            detail = f"{name} {got} floor {floor} for implementations that run modules"
             yield SubjectFault("protocol:wasm.host.limits", detail, "wasm.host.limits")
     if limits.get("wasm_pages", 0) > WASM_MOST_PAGES:
         detail = f"wasm_pages is {limits['wasm_pages']}, more than {WASM_MOST_PAGES}"
@@ -275,8 +276,8 @@ def _wasm_limit_breaches(limits: dict[str, int]) -> Iterator[SubjectFault]:
 
 
 def _unknown_names(value: dict[str, Json]) -> Iterator[str]:
-    """Yield a note for each name that the spec does not know; the nearest known one is looked for only at first."""
-    told = 0
+    """Yield a note for each name that is not in the spec; only the first notes have the nearest known name."""
+    noted = 0
     known: Iterable[tuple[str, str, Iterable[str]]] = (
         ("format", "formats", FORMATS),
         ("profile", "profiles", PROFILES),
@@ -286,8 +287,8 @@ def _unknown_names(value: dict[str, Json]) -> Iterator[str]:
         for name in value[member]:
             if name in names:
                 continue
-            told += 1
-            near = difflib.get_close_matches(name, list(names), 1, 0.0) if told <= _MOST_NOTES else [""]
+            noted += 1
+            near = difflib.get_close_matches(name, list(names), 1, 0.0) if noted <= _MOST_NOTES else [""]
             yield f"unknown {word} {printable(name, 80)!r}; the nearest known one is {near[0]!r}"
 
 
@@ -305,7 +306,7 @@ def is_claimed(op: str, args: dict[str, Json], claims: Claims) -> bool:
     features = {_OP_FEATURES[op]} if op in _OP_FEATURES else set()
     wanted = (("backend", "durable", "durable"), ("schedule", "chosen", "schedule"), ("clock", "suite", "clock"))
     features |= {feature for name, value, feature in wanted if args.get(name) == value}
-    workers = args.get("workers")  # anything, for the suite also asks off schema
+    workers = args.get("workers")  # any value: the suite also sends requests that violate the schema
     if isinstance(workers, int) and workers > 1:
         features.add("threads")
     formats = [args.get("format")]

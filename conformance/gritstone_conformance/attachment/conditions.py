@@ -1,7 +1,7 @@
-"""Conditions: what a process may find around itself that must change no answer.
+"""Conditions: properties of the environment of a process that must not change an answer.
 
-Each condition starts the same command elsewhere or with something else set. Where this machine cannot make one, it says
-what is missing, so that a table never shows as tried what was not.
+Each condition starts the same command in another place or with another setting. If this machine cannot produce a
+condition, the result names what is missing, so that a table does not show the condition as tried.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ __all__ = ["CONDITIONS", "Condition", "Missing", "with_hash_seed"]
 
 _PAD_BYTES: Final = 65_536
 _HASH_SEEDS: Final = ("PYTHONHASHSEED", "PERL_HASH_SEED")
-"""Variables that fix a seed; other languages draw a new seed for each process, or have no seed."""
+"""Variables that set a hash seed; other languages draw a new seed for each process, or have no seed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Why a condition cannot be made here."""
+    """The reason why this machine cannot produce a condition."""
 
     why: str
 
@@ -36,9 +36,9 @@ class Condition:
     """One condition.
 
     Attributes:
-        name: how it is called in a table.
-        made: the command under it, in a fresh directory; or what is missing.
-        is_reversed: whether the cases come in reversed order.
+        name: the name in a table.
+        made: returns the command under this condition, for a fresh directory; or what is missing.
+        is_reversed: whether the cases run in reversed order.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Condition:
 
 
 def with_hash_seed(command: Command, seed: int) -> Command:
-    """Return the command with other hash seeds, as far as a variable sets them."""
+    """Return the command with other hash seeds, for languages with a variable that sets the seed."""
     return _with(command, dict.fromkeys(_HASH_SEEDS, str(seed)))
 
 
@@ -56,9 +56,11 @@ def _with(command: Command, variables: dict[str, str]) -> Command:
 
 
 def _behind(command: Command, *words: str) -> Command | Missing:
-    """Return the command started by a program that becomes it."""
+    """Return the command, started by a program that replaces itself with it."""
     program = shutil.which(words[0])
-    return Missing(f"no {words[0]} here") if program is None else replace(command, argv=(*words, *command.argv))
+    return (
+        Missing(f"{words[0]} is not installed") if program is None else replace(command, argv=(*words, *command.argv))
+    )
 
 
 def _same(command: Command, place: Path) -> Command:
@@ -85,7 +87,7 @@ def _elsewhere(command: Command, place: Path) -> Command:
     moved, paths = command.moved_to(str(place)), os.environ.get("PYTHONPATH")
     if paths is None:
         return moved
-    absolute = (str(Path(entry).resolve()) for entry in paths.split(os.pathsep))  # entries are relative to here
+    absolute = (str(Path(entry).resolve()) for entry in paths.split(os.pathsep))  # relative to the current directory
     return _with(moved, {"PYTHONPATH": os.pathsep.join(absolute)})
 
 
@@ -102,7 +104,7 @@ def _padded(command: Command, place: Path) -> Command:
 def _one_processor(command: Command, place: Path) -> Command | Missing:
     del place
     if not hasattr(os, "sched_getaffinity"):
-        return Missing(f"no way to choose a processor on {sys.platform}")
+        return Missing(f"processes cannot be bound to a processor on {sys.platform}")
     return _behind(command, "taskset", "-c", str(min(os.sched_getaffinity(0))))
 
 
@@ -129,4 +131,4 @@ CONDITIONS: Final = (
     Condition("the clock 400 days later", _later),
     Condition("cases in reversed order", _same, is_reversed=True),
 )
-"""All conditions; the first is none at all, and shows what differs by itself."""
+"""All conditions; the first one changes nothing, and shows the answers that differ in every process."""

@@ -1,6 +1,6 @@
-"""A socket to an implementation that the suite did not start: the same bytes, no process to start or kill.
+"""A socket to an implementation that the suite did not start: the same protocol, without a process to start or kill.
 
-A new connection takes the place of a restart.
+A new connection replaces a restart.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _CONNECT_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where an implementation listens.
+    """The address at which an implementation listens.
 
     Attributes:
-        host: of a TCP address; None: ``path`` is a Unix socket.
-        port: of a TCP address.
-        path: of a Unix socket.
+        host: the host of a TCP address; None for a Unix socket.
+        port: the port of a TCP address.
+        path: the path of a Unix socket.
     """
 
     host: str | None = None
@@ -48,12 +48,12 @@ class Address:
         return Connection(self)
 
     def __str__(self) -> str:
-        """Return the address as it was given."""
+        """Return the address in the form that :meth:`parse` accepts."""
         return f"unix:{self.path}" if self.host is None else f"tcp:{self.host}:{self.port}"
 
 
 class Connection:
-    """An open socket; stands where a :class:`~gritstone_conformance.attachment.process.Process` stands."""
+    """An open socket, with the interface of :class:`~gritstone_conformance.attachment.process.Process`."""
 
     attached = True
     pid: int | None = None
@@ -67,21 +67,21 @@ class Connection:
         self.ends = Ends(self._socket.fileno(), self._socket.fileno(), None, None)
 
     def wait_exit(self, seconds: float) -> bool:
-        """Return False at once: whose process it is, and how it does, cannot be seen from here."""
+        """Return False at once: the process at the other end is unknown."""
         del seconds
         return False
 
     def outside(self) -> set[int]:
-        """Return nothing: which processes belong to the other side cannot be seen from here."""
+        """Return the empty set: the processes at the other end are unknown."""
         return set()
 
     def end_input(self) -> None:
-        """Close the suite's half; nothing may be written afterwards."""
+        """Close the suite's direction of the socket; nothing may be written afterwards."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
     def kill_from_thread(self) -> None:
-        """Do nothing: what was connected to is not the suite's to kill."""
+        """Do nothing: the suite did not start the process."""
 
     def kill(self) -> str:
         """Close the connection; returns ``closed``."""

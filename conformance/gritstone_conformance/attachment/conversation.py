@@ -1,11 +1,11 @@
-"""The talk with one process or connection, from its first request to its end.
+"""The conversation with one process or connection, from its first request to its end.
 
-Decides which line answers which request and whether it was in time; the meaning of silence is decided in ``liveness``,
-what a line may hold in ``protocol``.
+This module matches replies with requests and checks deadlines. ``liveness`` classifies a missing reply; ``protocol``
+checks the content of a line.
 
-- The clock of a request starts when it becomes the oldest unanswered one; only that one can be late or hang.
+- The time of a request starts when it becomes the oldest unanswered one; only that request can be late or hang.
 - ``late``: the reply arrived after the deadline and within the grace. It is a fault, and the conversation continues.
-- Every other fault ends the process and the talk. The guilty request is the oldest unanswered one.
+- Every other fault ends the process and the conversation. The oldest unanswered request is blamed.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ Request: TypeAlias = tuple[str, dict[str, Json]]
 """Operation and arguments."""
 
 Answer: TypeAlias = Reply | SubjectFault
-"""What became of one request."""
+"""The reply to one request, or the fault that replaced it."""
 
-Heard: TypeAlias = Callable[[Request, Answer], bool]
-"""Takes a request and what became of it; returns whether to wait for further answers."""
+AnswerCallback: TypeAlias = Callable[[Request, Answer], bool]
+"""Receives a request and its answer; returns whether to wait for further answers."""
 
-_IN_FLIGHT_BYTES: Final = 1 << 20  # of unanswered requests, beyond the first
+_IN_FLIGHT_BYTES: Final = 1 << 20  # of unanswered requests, after the first
 _LONGEST_PAUSE_S: Final = 0.25
-_REMEMBERED: Final = 1024  # answered requests whose seq is still known
-_MOST_HELD: Final = 128 << 20  # bytes of the replies to requests that are asked together
-_MOST_VALUES: Final = 1_000_000  # in one reply, by its commas
-_MUCH: Final = 1 << 20  # bytes of a line in which so many values have room
+_REMEMBERED: Final = 1024  # answered requests whose seq is stored
+_MOST_HELD: Final = 128 << 20  # bytes of the replies to one batch of requests
+_MOST_VALUES: Final = 1_000_000  # in one reply, counted by its commas
+_LONG_LINE: Final = 1 << 20  # bytes; a shorter line cannot have too many values
 
 
-def _whatever(_request: Request, _answer: Answer) -> bool:
+def _continue(_request: Request, _answer: Answer) -> bool:
     return True
 
 
 class Conversation:
-    """One talk.
+    """The requests to one process and their replies.
 
     Attributes:
-        over: whether it has ended; nothing can be asked any more.
-        hung: whether it ended because a reply did not come in its grace, whatever the cause is called.
-        window: requests that may be unanswered; 1 until hello has settled it.
-        frame_bytes: the longest line with its LF.
+        over: whether it has ended; no further request can be sent.
+        hung: whether it ended because a reply did not arrive within its grace, for any cause.
+        window: how many requests may be unanswered; 1 before the reply to hello.
+        frame_bytes: the longest line, including its LF.
     """
 
     def __init__(
@@ -83,40 +83,39 @@ class Conversation:
         self._allowed_s = 0.0  # the deadline of the oldest unanswered request
         self._turn = 0.0  # when the oldest unanswered request became the oldest
 
-    def exchange(self, requests: Sequence[Request], heard: Heard = _whatever) -> list[Answer]:
-        """Ask requests, pipelined, and return their answers in order.
+    def exchange(self, requests: Sequence[Request], on_answer: AnswerCallback = _continue) -> list[Answer]:
+        """Send requests, pipelined, and return their answers in order.
 
-        The list is shorter than ``requests`` when the talk broke off: its last item is then the fault of the guilty
-        request, and those after it have no answer.
+        If the conversation ends early, the list is shorter than ``requests``: its last item is then the fault of the
+        blamed request, and the requests after it have no answer.
 
         Args:
-            requests: what to ask.
-            heard: is told of each answer as it comes, and says whether there is sense in waiting for more; if not, the
-                process is ended.
+            requests: the requests.
+            on_answer: called with each answer as it arrives; if it returns False, the process is killed.
 
         Raises:
-            DataError: a request is longer than ``frame_bytes``; a mistake of the suite.
+            DataError: a request is longer than ``frame_bytes``, which is a fault of the suite.
         """
         answers: list[Answer] = []
         self._held_bytes = 0
         try:
-            self._expect_silence(look=len(requests) > 1)
-            self._converse(requests, answers, heard)
+            self._expect_silence(poll=len(requests) > 1)
+            self._converse(requests, answers, on_answer)
         except ProtocolFault as fault:
             self._liveness.end()
             answers.append(self._broken(fault.cause, fault.detail, fault.rule, len(answers)))
         except SubjectFault as fault:
             answers.append(self._broken(fault.cause, fault.detail, fault.rule, len(answers)))
-        except BaseException:  # broken off in the middle: the replies under way would answer the wrong requests
+        except BaseException:  # interrupted: the pending replies would be matched with the wrong requests
             self.kill()
             raise
         return answers
 
     def finish(self, how: str) -> SubjectFault | None:
-        """Wait for the end that was asked for; returns what is wrong with it.
+        """Wait for the process to end; return the fault if it does not end as required.
 
         Args:
-            how: ``bye``, which was answered, or ``eof``: the input is ended now.
+            how: ``bye`` after an answered bye, or ``eof`` to close the input now.
 
         Spec: :rule:`harness.process.ends`.
         """
@@ -127,13 +126,13 @@ class Conversation:
         return self._liveness.departure(how)
 
     def kill(self) -> str:
-        """End it at once; returns how it ended."""
+        """Kill the process; return how it ended."""
         self.over = True
         return self.channel.kill()
 
     @property
     def log_bytes(self) -> int:
-        """Return how many bytes were received over standard error."""
+        """How many bytes were received from standard error."""
         return self._stream.log.total
 
     def log(self) -> bytes:
@@ -144,22 +143,22 @@ class Conversation:
         self.over = True
         return SubjectFault(cause, detail, rule, index)
 
-    def _expect_silence(self, *, look: bool) -> None:
-        """Nothing is unanswered, so no line may be there.
+    def _expect_silence(self, *, poll: bool) -> None:
+        """Raise ProtocolFault if a line was received although no request is unanswered.
 
-        A lone request costs no extra look: a line too many then stands before its reply and is found out by its seq.
+        For a single request there is no poll: an unexpected line is then received before its reply and has another seq.
         """
         stream = self._stream
-        if look:
+        if poll:
             stream.wait(0)
         if stream.lines:
             if not self._answered:
                 parse_reply(stream.lines[0], first=True)  # distinguishes a banner from an unexpected reply
-            raise ProtocolFault("harness.reply.one", f"nobody asked for {printable(stream.lines[0])}")
+            raise ProtocolFault("harness.reply.one", f"a line without a request: {printable(stream.lines[0])}")
         self._turn = time.monotonic()
         self._liveness.watch_memory(self._turn)
 
-    def _converse(self, requests: Sequence[Request], answers: list[Answer], heard: Heard) -> None:
+    def _converse(self, requests: Sequence[Request], answers: list[Answer], on_answer: AnswerCallback) -> None:
         unanswered, lines, total, sent = self._unanswered, self._stream.lines, len(requests), 0
         while len(answers) < total:
             if sent < total and 2 * len(unanswered) <= self.window:
@@ -169,8 +168,8 @@ class Conversation:
             line = lines.popleft()
             if len(line) >= self.frame_bytes:
                 raise self._too_long(len(line) + 1)
-            if len(line) > _MUCH:
-                self._look_at_size(line)
+            if len(line) > _LONG_LINE:
+                self._check_size(line)
             got, reply = parse_reply(line, first=not self._answered)
             if got != seq:
                 self._wrong_seq(got, seq, line)
@@ -186,7 +185,7 @@ class Conversation:
             else:
                 self._deadlines.note_reply(op, waited_s)
                 answers.append(reply)
-            if not heard(requests[len(answers) - 1], answers[-1]):
+            if not on_answer(requests[len(answers) - 1], answers[-1]):
                 self.kill()
                 return
 
@@ -197,7 +196,7 @@ class Conversation:
             seq = next(self._seqs)
             line = encode_request(seq, op, args)
             if len(line) > self.frame_bytes:
-                raise DataError(f"a {op} of {len(line)} bytes is longer than frame_bytes, {self.frame_bytes}")
+                raise DataError(f"the {op} request has {len(line)} bytes, frame_bytes is {self.frame_bytes}")
             batch.append(line)
             self._unanswered.append((op, len(line), seq))
             self._in_flight_bytes += len(line)
@@ -208,7 +207,7 @@ class Conversation:
         return sent
 
     def _await_line(self, op: str, size: int) -> float:
-        """Wait for at least one line; returns the seconds that the oldest request has waited for it."""
+        """Wait for at least one line; return how many seconds the oldest request waited for it."""
         stream, liveness = self._stream, self._liveness
         self._allowed_s = deadline = self._deadlines.deadline_s(op, size)
         pause = min(_LONGEST_PAUSE_S, deadline / 4)
@@ -243,7 +242,7 @@ class Conversation:
     def _hang(self, op: str, waited_s: float, busy_s: float, grace_s: float, *, writes: bool) -> NoReturn:
         self.hung = True
         self._deadlines.note_hang(op)
-        if writes:  # it would go on when provoked, too: slow, and not stuck in a buffer
+        if writes:  # still writing, so the reply is slow and not held back in a buffer
             raise self._liveness.slowness(op, waited_s)
         if len(self._unanswered) == 1 and busy_s < grace_s / 2:
             ping = encode_request(next(self._seqs), "ping", {})
@@ -251,11 +250,11 @@ class Conversation:
         raise self._liveness.silence(op, waited_s, busy_s, grace_s)
 
     def _late(self, op: str, waited_s: float, line: bytes, index: int) -> SubjectFault:
-        words = f"{op} was answered after {waited_s:.3g} s, allowed are {self._allowed_s:.3g} s"
+        words = f"{op} was answered after {waited_s:.3g} s, its deadline is {self._allowed_s:.3g} s"
         return SubjectFault("late", f"{words}: {printable(line)}", None, index)
 
-    def _look_at_size(self, line: bytes) -> None:
-        """Take no more in than there is room for; raises SubjectFault ``memory``.
+    def _check_size(self, line: bytes) -> None:
+        """Raise SubjectFault ``memory`` if the replies have too many values or bytes.
 
         Spec: :rule:`suite.bounds.each`.
         """
@@ -265,16 +264,18 @@ class Conversation:
             return
         self._liveness.end()
         if values > _MOST_VALUES:
-            raise SubjectFault("memory", f"a reply with {values} values, there is room for {_MOST_VALUES}")
-        raise SubjectFault("memory", f"replies of {self._held_bytes} bytes to requests asked together")
+            raise SubjectFault("memory", f"a reply has {values} values, the limit is {_MOST_VALUES}")
+        words = f"the replies to one batch of requests have {self._held_bytes} bytes, the limit is {_MOST_HELD}"
+        raise SubjectFault("memory", words)
 
     def _too_long(self, size: int) -> ProtocolFault:
-        return ProtocolFault("harness.frame.limit", f"a line of {size} bytes or more, allowed are {self.frame_bytes}")
+        words = f"a line of at least {size} bytes, the limit is {self.frame_bytes}"
+        return ProtocolFault("harness.frame.limit", words)
 
     def _wrong_seq(self, got: int, due: int, line: bytes) -> NoReturn:
-        """Distinguish a line too many (all due replies are received as well) from a reply with a wrong number."""
+        """Distinguish an additional line (all expected replies arrive as well) from a reply with a wrong seq."""
         is_due_later = any(got == seq for _, _, seq in self._unanswered)
-        if not is_due_later and self._liveness.lines_come(len(self._unanswered)):
-            what = "a request was answered twice" if got in self._answered else "nobody asked"
+        if not is_due_later and self._liveness.receives(len(self._unanswered)):
+            what = "a request was answered twice" if got in self._answered else "a reply without a request"
             raise ProtocolFault("harness.reply.one", f"{what}: {printable(line)}")
-        raise ProtocolFault("harness.reply.order", f"seq {due} is due, got {printable(line)}")
+        raise ProtocolFault("harness.reply.order", f"expected seq {due}, got {printable(line)}")

@@ -20,7 +20,7 @@ _OF_GUESTS: Final = frozenset({"wit.step", "wit.query"})
 
 
 class Deadlines:
-    """The deadlines of one run.
+    """The deadlines of the requests of one run.
 
     Attributes:
         shortened: whether operations that hung once get a shorter deadline.
@@ -44,7 +44,7 @@ class Deadlines:
         self._hung.add(op)
 
     def deadline_s(self, op: str, size_bytes: int) -> float:
-        """Return the seconds after which a request is late; infinite where there are no deadlines."""
+        """Return the seconds after which a request is late; infinite if there are no deadlines."""
         full = self._settings.deadline_s(op, size_bytes)
         if full is None:
             return math.inf

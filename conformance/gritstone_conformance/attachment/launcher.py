@@ -1,4 +1,4 @@
-"""How an implementation is attached, as one value: what to start or connect to, and the settings it is held to."""
+"""How an implementation is attached, as one value: the command or address, and the settings."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Launcher:
     """A command or an address, and the settings.
 
     Attributes:
-        opener: what is started or connected to.
-        settings: seed, deadlines, memory, spec version, trace.
+        opener: the command to start or the address to connect to.
+        settings: seed, deadlines, memory limit, spec version and trace.
     """
 
     opener: Command | Address
@@ -27,7 +27,7 @@ class Launcher:
 
     @classmethod
     def for_command(cls, command: str | Sequence[str], settings: AttachSettings | None = None) -> Launcher:
-        """Attach by starting a command, given as a shell-like string or as words; raises UsageError."""
+        """Attach by starting a command, which is a shell-like string or a list of words; raises UsageError."""
         return cls(Command.parse(command), settings or AttachSettings())
 
     @classmethod
@@ -36,10 +36,10 @@ class Launcher:
         return cls(Address.parse(address), settings or AttachSettings())
 
     def start(self) -> Subject:
-        """Start or connect, and say hello.
+        """Start or connect, and send hello.
 
         Raises:
             UsageError: the command cannot be started, or nothing listens at the address.
-            SubjectFault: hello failed, twice.
+            SubjectFault: hello failed twice.
         """
         return Subject(self.opener, self.settings)

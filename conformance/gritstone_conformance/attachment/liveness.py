@@ -1,19 +1,19 @@
-"""What silence means, and how a process is ended.
+"""The classification of missing replies and ended processes, and how the suite ends a process.
 
 =====================  ===================================================================================
 cause                  when
 =====================  ===================================================================================
 ``hung:spinning``      no reply within the grace, and busy for at least half the grace
 ``hung:partial``       no reply within the grace, but bytes without an LF
-``hung:blocked``       no reply within the grace, else; or it has closed its input and does not end
+``hung:blocked``       no reply within the grace otherwise; or the input is closed and the process does not end
 ``dead:exit-<code>``   the process ended, or closed its output and then ended
 ``dead:signal-<N>``    a signal ended the process
-``dead:closed``        the output was closed, but the process (or the holder of the socket) still runs
-``memory``             the process tree grew over ``max_rss_bytes``
+``dead:closed``        the output was closed, but the process (or the owner of the socket) still runs
+``memory``             the process tree uses more than ``max_rss_bytes``
 =====================  ===================================================================================
 
-A lone request whose reply never comes is provoked with one more ``ping``, then with the end of its input: a reply that
-only then appears was not flushed (:rule:`harness.frame.flush`).
+If a single request gets no reply, the suite sends a ``ping``, and then closes the input: a reply that arrives only then
+was not flushed (:rule:`harness.frame.flush`).
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from gritstone_conformance.text import printable
 __all__ = ["Channel", "Liveness"]
 
 _TERM_S: Final = 2.0  # between SIGTERM and SIGKILL
-_LAST_WORDS_S: Final = 1.0  # to end once the output is closed; to react when provoked
+_LAST_WORDS_S: Final = 1.0  # to end after the output is closed; to reply after a ping or the end of input
 _END_S: Final = 5.0  # to end after bye or the end of input
-_MEMORY_PAUSE_S: Final = 0.25  # between two looks at the memory
+_MEMORY_PAUSE_S: Final = 0.25  # between two checks of the memory
 
 
 class Channel(Protocol):
-    """A process or a connection: something with two ends that can be closed."""
+    """A process or a connection."""
 
     @property
     def attached(self) -> bool:
-        """Whether it was connected to, so that there is no process to end."""
+        """Whether it is a connection, so that there is no process to end."""
 
     @property
     def pid(self) -> int | None:
@@ -52,25 +52,25 @@ class Channel(Protocol):
         """The file descriptors of the suite's side."""
 
     strays: int
-    """How many processes outside its group were ended with it; known once it was killed."""
+    """How many processes outside its group were killed with it; set by :meth:`kill`."""
 
     def outside(self) -> set[int]:
         """Return the living processes that it started and that left its group."""
 
     def wait_exit(self, seconds: float) -> bool:
-        """Wait for the end of the process; returns whether it ended."""
+        """Wait for the end of the process; return whether it ended."""
 
     def end_input(self) -> None:
         """Close the input, so that the other side reads its end."""
 
     def kill(self) -> str:
-        """End it now; returns how it ended."""
+        """Kill the process group; return how the leader ended."""
 
     def kill_from_thread(self) -> None:
-        """End it now and clear nothing away; another thread may call this."""
+        """Kill the process group without cleaning up: from another thread, while replies are pending."""
 
     def end(self, patience_s: float) -> str:
-        """Ask it to end, then end it; returns how it ended."""
+        """Send SIGTERM, then kill the process group; return how the leader ended."""
 
 
 class Liveness:
@@ -83,12 +83,12 @@ class Liveness:
         self._looked = 0.0
 
     def busy_s(self) -> float:
-        """Return the processor time used or waited for so far in seconds; 0 where it cannot be known."""
+        """Return the processor time used or waited for so far, in seconds; 0 if it is unknown."""
         pid = self._channel.pid
         return (procfs.busy_seconds(pid) or 0.0) if pid is not None else 0.0
 
     def watch_memory(self, now: float) -> None:
-        """Look at the resident size, not more often than four times a second; raises SubjectFault ``memory``."""
+        """Check the resident size, at most four times a second; raises SubjectFault ``memory``."""
         if now - self._looked < _MEMORY_PAUSE_S:
             return
         self._looked = now
@@ -98,40 +98,40 @@ class Liveness:
         size = procfs.rss_bytes(pid, self._channel.outside())
         if size is not None and size > most:
             self._channel.kill()
-            raise SubjectFault("memory", f"resident size {size} bytes, allowed are {most}")
+            raise SubjectFault("memory", f"the resident size is {size} bytes, the limit is {most}")
 
     def end(self) -> str:
-        """End the process politely, then by force; returns how it ended."""
+        """End the process with SIGTERM, then with SIGKILL; return how it ended."""
         return self._channel.end(self._settings.scaled_s(_TERM_S))
 
     def death(self) -> SubjectFault:
-        """The output has ended: find out how the process did, and clear away what is left of its group."""
+        """Return the fault of a process whose output has ended, and kill the rest of its group."""
         in_time = self._channel.wait_exit(self._settings.scaled_s(_LAST_WORDS_S))
         self._stream.wait(0)  # the rest of the log
         word = self._channel.kill()
         return SubjectFault(f"dead:{word}" if in_time else "dead:closed", self.log_words())
 
     def log_words(self) -> str:
-        """Return the end of standard error in one line."""
+        """Return the last bytes of standard error in one line."""
         said = self._stream.log.words()
         return f"stderr: {said}" if said else "stderr is empty"
 
     def deafness(self, since: float, now: float) -> SubjectFault | None:
-        """It has closed its input, so no request reaches it: return the fault once it had the time to end."""
+        """Return the fault of a process that closed its input, after the time that it has to end."""
         if now - since <= self._settings.scaled_s(_LAST_WORDS_S):
             return None
         self.end()
         return SubjectFault("hung:blocked", "it has closed its standard input")
 
     def slowness(self, op: str, waited_s: float) -> SubjectFault:
-        """The grace is over and bytes still arrive: end the process and return that fault."""
+        """End a process that still writes its reply after the grace; return the fault."""
         partial = self._stream.partial_bytes
         self.end()
-        words = f"no whole reply to {op} in {waited_s:.3g} s; it writes slowly: {partial} bytes without LF so far"
+        words = f"no complete reply to {op} in {waited_s:.3g} s; it writes slowly: {partial} bytes without LF so far"
         return SubjectFault("hung:partial", words)
 
     def silence(self, op: str, waited_s: float, busy_s: float, grace_s: float) -> SubjectFault:
-        """The grace is over: end the process and return which kind of silence it was."""
+        """End a process that has not replied within the grace; return the fault, which names the kind of hang."""
         partial = self._stream.partial_bytes
         self.end()
         if busy_s >= grace_s / 2:
@@ -142,7 +142,7 @@ class Liveness:
         return SubjectFault("hung:blocked", f"no reply to {op} in {waited_s:.3g} s")
 
     def departure(self, how: str) -> SubjectFault | None:
-        """Wait for the end that ``bye`` or the end of input asked for; returns what is wrong with it.
+        """Wait for the process to end after ``bye`` or the end of input; return the fault if it does not end correctly.
 
         Spec: :rule:`harness.process.ends`.
         """
@@ -164,7 +164,7 @@ class Liveness:
         return None
 
     def _overflows(self) -> bool:
-        """Return whether more has come than anybody reads any more; what it says is a fault already."""
+        """Return whether an unexpected line, or more bytes than a line may have, were received."""
         return bool(self._stream.lines) or self._stream.partial_bytes >= self._settings.frame_bytes
 
     def _gone(self) -> bool:
@@ -173,7 +173,7 @@ class Liveness:
         return self._stream.exited or self._channel.wait_exit(0)
 
     def _left_behind(self, until: float) -> list[int]:
-        """Return who is left of the process group when the leader has ended and the time is over."""
+        """Return the processes of the group that still run when the leader has ended and the time is over."""
         pid = self._channel.pid
         if pid is None:
             return []
@@ -182,32 +182,32 @@ class Liveness:
         return members
 
     def provoke(self, op: str, due: int, ping: bytes, *, first: bool) -> None:
-        """Find out whether a missing reply to a lone request is only stuck in a buffer.
+        """Check whether the missing reply to a single request is held back in a buffer.
 
         Args:
             op: the operation of the unanswered request.
             due: its seq.
             ping: the line of one more request.
-            first: nothing was answered before.
+            first: whether the process has not sent any reply.
 
         Raises:
-            ProtocolFault: a reply was sent only after another request.
+            ProtocolFault: a reply arrived only after another request or the end of input.
         """
         self._stream.send(ping)
-        when = "another request came"
-        if not self.lines_come(1):
+        when = "another request was sent"
+        if not self.receives(1):
             self._stream.stop_writing()
             self._channel.end_input()
-            when = "its input had ended"
-            if not self.lines_come(1):
+            when = "its input was closed"
+            if not self.receives(1):
                 return
         line = self._stream.lines.popleft()
         if parse_reply(line, first=first)[0] == due:
-            raise ProtocolFault("harness.frame.flush", f"the reply to {op} came only once {when}: flush each reply")
+            raise ProtocolFault("harness.frame.flush", f"the reply to {op} arrived only after {when}: flush each reply")
         raise ProtocolFault("harness.reply.one", f"{op} got no reply, but a later request did: {printable(line)}")
 
-    def lines_come(self, count: int) -> bool:
-        """Return whether so many further lines come soon; they stay in the stream."""
+    def receives(self, count: int) -> bool:
+        """Return whether ``count`` further lines arrive within a second (scaled); they stay in the stream."""
         stream, until = self._stream, time.monotonic() + self._settings.scaled_s(_LAST_WORDS_S)
         while len(stream.lines) < count and not stream.eof and (left := until - time.monotonic()) > 0:
             if stream.partial_bytes >= self._settings.frame_bytes:

@@ -1,4 +1,4 @@
-"""The end of an implementation's standard error: kept, shown where it helps, never judged."""
+"""The last bytes of an implementation's standard error: stored and shown to the user, never judged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class LogTail:
     """The last 64 KiB of a byte stream.
 
     Attributes:
-        total: bytes that were added altogether.
+        total: how many bytes were added in total.
     """
 
     __slots__ = ("_kept", "total")
@@ -26,17 +26,17 @@ class LogTail:
         self.total = 0
 
     def add(self, data: bytes) -> None:
-        """Append bytes; the oldest ones beyond 64 KiB are forgotten."""
+        """Append bytes; only the last 64 KiB are kept."""
         self._kept += data
         self.total += len(data)
-        if len(self._kept) > 2 * _KEPT_BYTES:  # rarely, so that a chatty process costs no copy per write
+        if len(self._kept) > 2 * _KEPT_BYTES:  # not at each write, which would copy 64 KiB each time
             del self._kept[:-_KEPT_BYTES]
 
     def read(self) -> bytes:
-        """Return what is kept, as received; at most 64 KiB."""
+        """Return the stored bytes, at most 64 KiB."""
         return bytes(self._kept[-_KEPT_BYTES:])
 
     def words(self) -> str:
-        """Return the last 4 KiB on one line, safe to print; empty when nothing was written."""
+        """Return the last 4 KiB on one line, safe to print; empty if nothing was written."""
         shown = bytes(self._kept[-_SHOWN_BYTES:]).strip()
         return printable(shown, _SHOWN_BYTES) if shown else ""

@@ -1,9 +1,9 @@
-"""One child process: started in a group of its own, ended with everything it started.
+"""One child process: started in its own process group, and ended with all processes that it started.
 
-Decides how a command is started and stopped; its requests and deadlines are decided in
-``conversation``. The child inherits environment and working directory. Its pipes are non-blocking on the suite's side.
+``conversation`` sends its requests and watches deadlines. The child inherits the environment and the working directory.
+Its pipes are non-blocking on the suite's side.
 
-Invariant: the leader is not reaped before its group was killed, so its number cannot belong to another process by then.
+Invariant: the leader is not reaped before its group is killed, so its process id cannot be reused before that.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from gritstone_conformance.errors import UsageError
 __all__ = ["FAMILY", "Command", "Process", "kill_all_groups"]
 
 FAMILY: Final = "GRITSTONE_FAMILY"
-"""The variable by which processes are known that one process started, also where they left its group."""
-_MOST_ROUNDS: Final = 10  # of looking for processes outside the group, which may start further ones
+"""The environment variable that marks the processes started by one process, even if they leave its group."""
+_MOST_ROUNDS: Final = 10  # of searching for processes outside the group, which may start further ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Command:
 
     Attributes:
         argv: program and arguments.
-        cwd: working directory; None: the suite's own.
+        cwd: the working directory; None: that of the suite.
         env: variables that are set in addition to those of the suite.
-        umask: the mask of new files; -1: the suite's own.
+        umask: the umask; -1: that of the suite.
     """
 
     argv: tuple[str, ...]
@@ -52,7 +52,7 @@ class Command:
 
     @classmethod
     def parse(cls, command: str | Sequence[str]) -> Command:
-        """Build from a shell-like string or a list of words; raises UsageError when it is empty or unbalanced."""
+        """Build from a shell-like string or a list of words; raises UsageError if it is empty or has an open quote."""
         try:
             argv = tuple(shlex.split(command) if isinstance(command, str) else command)
         except ValueError as problem:
@@ -62,16 +62,16 @@ class Command:
         return cls(argv)
 
     def moved_to(self, cwd: str) -> Command:
-        """Return the same command for another working directory; words that name files here become absolute."""
+        """Return the command for another working directory; words that name existing files become absolute paths."""
         argv = tuple(str(Path(word).resolve()) if _names_file(word) else word for word in self.argv)
         return replace(self, argv=argv, cwd=cwd)
 
     def open(self) -> Process:
-        """Start it; raises UsageError when the system cannot."""
+        """Start it; raises UsageError if that fails."""
         return Process(self)
 
     def __str__(self) -> str:
-        """Return the command as a shell would take it."""
+        """Return the command, quoted for a shell."""
         return shlex.join(self.argv)
 
 
@@ -83,7 +83,7 @@ class Process:
     """A running child that leads its own process group.
 
     Attributes:
-        strays: how many processes outside its group were ended with it; known once it was killed.
+        strays: how many processes outside its group were killed with it; set by :meth:`kill`.
     """
 
     attached = False
@@ -101,7 +101,7 @@ class Process:
         pipes = (self._child.stdin, self._child.stdout, self._child.stderr)
         read, write, log = (pipe.fileno() for pipe in (pipes[1], pipes[0], pipes[2]) if pipe is not None)
         self.ends = Ends(read, write, log, self._exit_fd)
-        # not even a suite that ends in an exception leaves a child behind
+        # ends the child if the suite itself ends with an exception
         self._last_resort = weakref.finalize(self, _kill_group, self.pid)
         _running.add(self)
 
@@ -119,7 +119,7 @@ class Process:
         )
 
     def exited(self) -> bool:
-        """Return whether the leader has ended; does not reap it where the system allows that."""
+        """Return whether the leader has ended; does not reap it if the system supports that."""
         if self._child.returncode is not None:
             return True
         if self._exit_fd is not None:
@@ -127,7 +127,7 @@ class Process:
         return self._child.poll() is not None
 
     def wait_exit(self, seconds: float) -> bool:
-        """Wait until the leader has ended, at most so long; returns whether it has."""
+        """Wait until the leader has ended, up to ``seconds``; return whether it has ended."""
         if self._exit_fd is not None and self._child.returncode is None:
             return _readable(self._exit_fd, seconds)
         until = time.monotonic() + seconds
@@ -138,12 +138,12 @@ class Process:
         return True
 
     def end_input(self) -> None:
-        """Close its standard input; nothing may be written afterwards."""
+        """Close its standard input; no data may be written afterwards."""
         if self._child.stdin is not None:
             self._child.stdin.close()
 
     def kill(self) -> str:
-        """SIGKILL the group and all that left it, and reap the leader; returns ``exit-<code>`` or ``signal-<NAME>``."""
+        """SIGKILL the group and its strays, and reap the leader; return ``exit-<code>`` or ``signal-<NAME>``."""
         if self._last_resort.detach() is not None:
             left = self.outside()
             _kill_group(self.pid)
@@ -157,12 +157,12 @@ class Process:
         return procfs.outside_group(self.pid, self._mark, self._before)
 
     def kill_from_thread(self) -> None:
-        """SIGKILL the group and leave the rest to the reader of its output; for another thread."""
+        """SIGKILL the group without reaping it: from another thread, while replies are pending."""
         if self._last_resort.alive:
             _kill_group(self.pid)
 
     def end(self, patience_s: float) -> str:
-        """SIGTERM the group, SIGKILL what is left after ``patience_s``; returns how the leader ended."""
+        """SIGTERM the group, and SIGKILL the rest after ``patience_s``; return how the leader ended."""
         if self._last_resort.alive:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGTERM)
@@ -189,17 +189,17 @@ class Process:
 
 
 _running: weakref.WeakSet[Process] = weakref.WeakSet()
-"""Processes, ended or not."""
+"""All processes that were started, ended or not."""
 
 
 def kill_all_groups() -> None:
-    """SIGKILL the groups of all processes that were not ended yet."""
+    """SIGKILL the groups of all processes that have not ended."""
     for process in list(_running):
         process.kill_from_thread()
 
 
 def _kill_strays(found: set[int], look: Callable[[], set[int]]) -> int:
-    """SIGKILL processes, and those that are found then, until there are none; returns how many there were."""
+    """SIGKILL processes, and search again until none is left; return how many were killed."""
     ended = set(found)
     for _ in range(_MOST_ROUNDS):
         for pid in found:

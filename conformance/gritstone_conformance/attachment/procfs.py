@@ -1,7 +1,8 @@
-"""What the kernel knows of a process and its descendants, read from ``/proc``.
+"""Data about a process and its descendants, read from ``/proc``.
 
-Everything answers None (or False) where there is no such file system; nothing raises because a process has gone.
-All figures are sums over the process and its living descendants, so that a wrapper script hides nothing.
+Without such a file system, the functions return None, False or an empty collection. No function raises an exception
+because a process has ended. Figures are sums over the process and its living descendants, so that they include the
+implementation if the command is a wrapper script.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def _tree(pid: int) -> Iterator[int]:
 
 
 def _of_tasks(pid: int, name: str) -> list[Path]:
-    """Return a file of each thread of a process; none if the process has ended meanwhile."""
+    """Return the file ``name`` of each thread of a process; empty if the process has ended."""
     try:
         return list(_PROC.glob(f"{pid}/task/*/{name}"))
     except (FileNotFoundError, ProcessLookupError):
@@ -62,36 +63,36 @@ def _status_bytes(pid: int, field: str) -> int | None:
 
 
 def rss_bytes(pid: int, others: Iterable[int] = ()) -> int | None:
-    """Return the resident size in bytes, or None where it cannot be read.
+    """Return the resident size in bytes, or None if it cannot be read.
 
     Args:
         pid: the process.
-        others: processes that count as its own, wherever they are now.
+        others: further processes to count, which need not be descendants.
     """
     sizes = [_status_bytes(each, "VmRSS") for each in (pid, *(set(others) - set(_tree(pid))))]
     return None if sizes[0] is None else sum(size or 0 for size in sizes)
 
 
 def all_pids() -> frozenset[int]:
-    """Return the numbers of all processes; empty where they cannot be read."""
+    """Return the ids of all processes; empty if they cannot be read."""
     return frozenset(int(name) for name in (os.listdir(_PROC) if _PROC.is_dir() else ()) if name.isdecimal())
 
 
 def outside_group(leader: int, variable: str, before: frozenset[int]) -> set[int]:
     """Return the living processes that a leader started and that left its process group.
 
-    Those are found that descend from it now, and those that have ``NAME=value`` in their environment.
+    A process is included if it is a descendant of the leader, or if ``variable`` is in its environment.
 
     Args:
         leader: the process that leads the group; it may have ended.
-        variable: what the leader was started with.
-        before: processes that were there before the leader; they are not looked at.
+        variable: ``NAME=value``, which the leader was started with.
+        before: processes that existed before the leader; they are ignored.
     """
     candidates = all_pids() - before
     marked = variable.encode()
     found = set()
     for pid in candidates - {leader}:
-        with contextlib.suppress(OSError):  # one that has gone, or that belongs to another user
+        with contextlib.suppress(OSError):  # the process has ended, or belongs to another user
             if os.getpgid(pid) != leader and marked in (_PROC / str(pid) / "environ").read_bytes().split(b"\0"):
                 found.add(pid)
     for pid in set(_tree(leader)) - {leader}:
@@ -102,12 +103,12 @@ def outside_group(leader: int, variable: str, before: frozenset[int]) -> set[int
 
 
 def peak_rss_bytes(pid: int) -> int | None:
-    """Return the peak resident size in bytes since the last reset, or None where it cannot be read."""
+    """Return the peak resident size in bytes since the last reset, or None if it cannot be read."""
     return _status_bytes(pid, "VmHWM")
 
 
 def reset_peak_rss(pid: int) -> bool:
-    """Start a new peak in every process of the tree; returns whether this machine can."""
+    """Reset the peak of every process of the tree; return whether this machine supports that."""
     done = False
     for member in _tree(pid):
         try:
@@ -119,9 +120,9 @@ def reset_peak_rss(pid: int) -> bool:
 
 
 def busy_seconds(pid: int) -> float | None:
-    """Return the seconds for which its threads ran or waited for a processor, or None where it cannot be read.
+    """Return the seconds during which its threads ran or waited for a processor, or None if it cannot be read.
 
-    Waiting counts where the kernel reports it: on a busy machine a busy process gets little of the processor.
+    Waiting is included if the kernel reports it: on a busy machine, a busy process gets little processor time.
     """
     busy = None
     for member in _tree(pid):
@@ -135,7 +136,7 @@ def busy_seconds(pid: int) -> float | None:
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """Return the seconds of processor time that its threads have used, or None where it cannot be read."""
+    """Return the seconds of processor time used by its threads, or None if it cannot be read."""
     used = None
     for member in _tree(pid):
         for path in _of_tasks(member, "schedstat"):
@@ -145,17 +146,17 @@ def cpu_seconds(pid: int) -> float | None:
 
 
 def group_members(group: int) -> list[int]:
-    """Return the living processes of a process group other than its leader; empty where it cannot be read."""
+    """Return the living processes of a process group except its leader; empty if they cannot be read."""
     members = []
     for pid in map(int, filter(str.isdigit, os.listdir(_PROC) if _PROC.is_dir() else ())):
-        with contextlib.suppress(OSError):  # one that has gone
+        with contextlib.suppress(OSError):  # the process has ended
             if os.getpgid(pid) == group != pid and _state(pid) not in "ZX":
                 members.append(pid)
     return sorted(members)
 
 
 def _state(pid: int) -> str:
-    """Return the letter for the state of a process; X, for one that is dead, where it cannot be read."""
+    """Return the letter for the state of a process; X (dead) if it cannot be read."""
     fields = _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()
     return fields[0] if fields else "X"
 
@@ -164,7 +165,7 @@ def processes_with_variable(variable: str) -> dict[int, int] | None:
     """Return the living processes that were started with ``NAME=value`` in their environment.
 
     Returns:
-        Process to process group; None where environments cannot be read.
+        Process -> process group; None if environments cannot be read.
     """
     if not (_PROC / "self" / "environ").exists():
         return None

@@ -1,17 +1,17 @@
-"""Frames: one JSON object per line, written plainly and read strictly.
+"""Frames: one JSON object per line, encoded without white space and decoded strictly.
 
-Decides whether a line is a reply at all, and which of the four answers it gives. What an ``ok`` holds is checked in
-``forms``; whether it is the *right* answer in ``judge``; when a line may come in ``conversation``.
+This module checks whether a line is a reply, and which of the four answers it has. ``reply_shapes`` checks the content
+of an ``ok``; ``judge`` checks whether it is the *right* answer; ``conversation`` checks when a line may arrive.
 
 ======================================================================  ==============================
-a reply line                                                            breaks
+a reply line                                                            violates
 ======================================================================  ==============================
-holds a CR, starts with a byte order mark, is blank                     ``harness.frame.line``
+contains a CR, starts with a byte order mark, is blank                  ``harness.frame.line``
 is not UTF-8, not JSON, not one object                                  ``harness.frame.line``
-before the first reply: is no JSON at all                               ``harness.frame.stdout-clean``
-repeats a member, holds a lone surrogate                                ``harness.json.plain``
-holds a number with sign, fraction or exponent, or beyond 2^53-1        ``harness.json.plain``
-has no ``seq``, not exactly one answer, unknown members, another form   ``harness.reply.one-answer``
+is not JSON, before the first reply                                     ``harness.frame.stdout-clean``
+repeats a member, contains a lone surrogate                             ``harness.json.plain``
+contains a number with sign, fraction or exponent, or above 2^53-1      ``harness.json.plain``
+has no ``seq``, not exactly one answer, unknown or malformed members    ``harness.reply.one-answer``
 refuses with a class outside the five                                   ``harness.reply.class-closed``
 ======================================================================  ==============================
 """
@@ -35,11 +35,11 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 @dataclass(slots=True)
 class ProtocolFault(Exception):  # noqa: N818 - a finding about the implementation, not an error of the suite
-    """What arrived is not what the wire allows.
+    """A line that the protocol does not allow.
 
     Attributes:
-        rule: the harness rule it breaks.
-        detail: one line for people, safe to print.
+        rule: the violated harness rule.
+        detail: a description in one line, safe to print.
     """
 
     rule: str
@@ -47,11 +47,11 @@ class ProtocolFault(Exception):  # noqa: N818 - a finding about the implementati
 
     @property
     def cause(self) -> str:
-        """The cause in the words of the liveness chapter: ``protocol:`` and the rest of the rule's id."""
+        """The cause, as the liveness chapter defines it: ``protocol:`` and the rule id without ``harness.``."""
         return "protocol:" + self.rule.removeprefix("harness.")
 
     def __str__(self) -> str:
-        """Return cause and detail in one line."""
+        """Return the cause and the detail in one line."""
         return f"{self.cause}: {self.detail}"
 
 
@@ -59,7 +59,7 @@ _encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow
 
 
 class RawArgs(dict[str, Json]):
-    """Arguments that are sent as the given JSON text, so that they need not be an object.
+    """Arguments that are sent as a given JSON text, which need not be an object.
 
     Attributes:
         text: the JSON text, or None: the request has no member ``args``.
@@ -70,15 +70,15 @@ class RawArgs(dict[str, Json]):
         self.text = text
 
     def member(self) -> str:
-        """Return the member ``args`` with its comma, as it stands in the line."""
+        """Return the member ``args`` as it is written in the line, with its comma."""
         return "" if self.text is None else f',"args":{self.text}'
 
 
 def encode_request(seq: int, op: str, args: Mapping[str, Json]) -> bytes:
-    """Spell one request as a line with its LF, with its members in the order ``seq``, ``op``, ``args``.
+    """Encode a request as a line with its LF, with its members in the order ``seq``, ``op``, ``args``.
 
     Raises:
-        UnicodeEncodeError: an argument holds a lone surrogate; the suite never sends one.
+        UnicodeEncodeError: an argument contains a lone surrogate; the suite never sends one.
     """
     if isinstance(args, RawArgs):
         return f'{{"seq":{seq},"op":{_encode_json(op)}{args.member()}}}\n'.encode()
@@ -90,7 +90,7 @@ def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ProtocolFault("harness.json.plain", f"member {printable(twice)!r} stands twice")
+        raise ProtocolFault("harness.json.plain", f"member {printable(twice)!r} occurs twice")
     return members
 
 
@@ -99,7 +99,7 @@ def _no_fraction(text: str) -> NoReturn:
 
 
 def _plain_integer(text: str) -> int:
-    # JSON itself refuses leading zeros; 2^53-1 has 16 digits, and longer text is never converted
+    # the JSON decoder rejects leading zeros; 2^53-1 has 16 digits, and longer text is not converted
     if text[0] == "-" or len(text) > 16 or (value := int(text)) > MAX_INTEGER:
         raise ProtocolFault("harness.json.plain", f"number {printable(text, 40)} is not from 0 to 2^53-1")
     return value
@@ -118,11 +118,11 @@ def parse_json(line: bytes, *, first: bool = False) -> Json:
 
     Args:
         line: the bytes between two LF.
-        first: nothing was answered before; what is no JSON at all then counts as noise on the standard output.
+        first: whether this is the first line; if it is not JSON, it is then a banner on standard output.
 
     Raises:
-        ProtocolFault: not UTF-8, not JSON, a BOM, a CR, nothing at all, a repeated member, a number or text that the
-            wire does not allow.
+        ProtocolFault: not UTF-8, not JSON, a BOM, a CR, a blank line, a repeated member, or a number or text that the
+            protocol does not allow.
 
     Spec: :rule:`harness.frame.line`, :rule:`harness.frame.stdout-clean`, :rule:`harness.json.plain`.
     """
@@ -135,7 +135,7 @@ def parse_json(line: bytes, *, first: bool = False) -> Json:
     except RecursionError as problem:
         raise _unreadable(line, "nested too deeply", first) from problem
     if b"\r" in line:
-        raise ProtocolFault("harness.frame.line", f"a CR stands in the line: {printable(line)}")
+        raise ProtocolFault("harness.frame.line", f"the line contains a CR: {printable(line)}")
     if b"\\u" in line:
         _check_surrogates(value, line)
     return value
@@ -145,7 +145,7 @@ def _unreadable(line: bytes, reason: str, first: bool) -> ProtocolFault:
     bare = line.removeprefix(_BOM).strip(b"\r\t ")
     if not bare:
         return ProtocolFault("harness.frame.line", "a blank line")
-    if first and not bare.startswith(b"{"):  # what opens an object is a reply gone wrong, not a banner
+    if first and not bare.startswith(b"{"):  # a line that opens an object is a malformed reply, not a banner
         noise = f"{len(line) + 1} bytes before the first reply, {hex_bytes(line)}  {printable(line)!r}"
         return ProtocolFault("harness.frame.stdout-clean", noise)
     if line.startswith(_BOM):
@@ -165,13 +165,13 @@ def parse_reply(line: bytes, *, first: bool = False) -> tuple[int, Reply]:
 
     Args:
         line: the bytes between two LF.
-        first: nothing was answered before by this process.
+        first: whether this is the first line of the process.
 
     Returns:
-        Its ``seq`` and its answer; an ``ok`` is not yet held against the form of its operation.
+        Its ``seq`` and its answer; the shape of an ``ok`` is not checked here.
 
     Raises:
-        ProtocolFault: the line is no reply; the module's table says which rule each fault breaks.
+        ProtocolFault: the line is not a reply; the table of the module lists the violated rules.
     """
     value = parse_json(line, first=first)
     if not isinstance(value, dict):
@@ -226,7 +226,7 @@ def _check_texts(answer: Mapping[str, Json], required: set[str], optional: set[s
     for problem, names in (
         ("without member", sorted(required - answer.keys())),
         ("unknown member", sorted(answer.keys() - required - optional)),
-        ("no text in member", wrong),
+        ("not text: member", wrong),
     ):
         if names:
             raise _off_form(f"{problem} {printable(names[0])!r}", line)

@@ -28,18 +28,18 @@ _MANY: Final = 4096  # ids and references in one reply
 _MIN_FRAME: Final = 4_194_304
 _GRIT_LIMITS: Final = frozenset({"object_bytes", "tree_depth", "cas_names", "refs"})
 MAY_BE_UNLIMITED: Final = frozenset({"tree_depth", "cas_names", "refs"})
-"""Limits that ``hello`` may answer with ``null``: there is none."""
+"""Limits that may be ``null`` in the answer to ``hello``, which means unlimited."""
 
 
 @dataclass(slots=True)
 class ShapeProblem(Exception):  # noqa: N818 - a finding about a reply
-    """Where an ``ok`` first leaves its form.
+    """The first place where an ``ok`` object does not have the required shape.
 
     Attributes:
         path: JSON Pointer into the ``ok`` object.
-        expected: the form there, in words.
-        got: the value there.
-        spelling: it is bytes or an id in another spelling than the canonical one.
+        expected: the required shape at that path, in words.
+        got: the value at that path.
+        spelling: whether the value is text for bytes or an id that is not in canonical form.
     """
 
     path: str
@@ -48,7 +48,7 @@ class ShapeProblem(Exception):  # noqa: N818 - a finding about a reply
     spelling: bool = False
 
     def __str__(self) -> str:
-        """Return path, expectation and value in one line."""
+        """Return the path, the expected shape and the value in one line."""
         return f"{self.path or '/'}: expected {self.expected}, got {printable(repr(self.got), 80)}"
 
 
@@ -112,7 +112,7 @@ def _list(form: Form, *, least: int = 0, most: int | None = None, unique: bool =
         for index, item in enumerate(value):
             form(item, f"{path}/{index}")
         if unique and len(set(value)) != len(value):
-            raise ShapeProblem(path, "each item once", value)
+            raise ShapeProblem(path, "no repeated items", value)
 
     return check
 
@@ -153,7 +153,7 @@ _ID_OR_NONE: Final = _or_none(_id)
 
 
 def _kind(value: Json, path: str) -> None:
-    del value, path  # what it says was looked at before
+    del value, path  # checked by _grit_object
 
 
 _OBJECTS: Final[dict[str, Form]] = {
@@ -229,7 +229,7 @@ def _hello(value: Json, path: str) -> None:
     _HELLO_MEMBERS(value, path)
     absent = sorted(_GRIT_LIMITS - value["limits"].keys())
     if "grit" in value["profiles"] and absent:
-        raise ShapeProblem(f"{path}/limits/{absent[0]}", "a limit, as grit is claimed", None)
+        raise ShapeProblem(f"{path}/limits/{absent[0]}", "a limit, because grit is claimed", None)
 
 
 REPLY_SHAPES: Final[dict[str, Form]] = {
@@ -285,13 +285,13 @@ REPLY_SHAPES: Final[dict[str, Form]] = {
     "fault.arm": _NOTHING,
     "fault.count": _object({"writes": _uint()}),
 }
-"""Operation -> the form of its ``ok``."""
+"""Operation -> the shape of its ``ok`` object."""
 
 
 def shape_problem(op: str, value: dict[str, Json]) -> ShapeProblem | None:
-    """Return where the ``ok`` of ``op`` first leaves its form, or None.
+    """Return the first place where the ``ok`` of ``op`` does not have the required shape, or None.
 
-    An unknown operation has no form, so nothing can be wrong.
+    For an unknown operation, no shape is required.
 
     Spec: :rule:`harness.bytes.canonical`.
     """

@@ -1,8 +1,8 @@
-"""Sequence numbers: opaque, so that a request reveals nothing about the case it belongs to.
+"""Sequence numbers: opaque, so that a request does not reveal its case.
 
 The number of request ``n`` under seed ``s`` is the first 13 hexadecimal digits (52 bits) of SHA-256 of the text
-``s:n``, read as an integer; it always fits the 53 bits that every JSON reader keeps exactly. The requests of process
-``p`` of a run are those from ``p`` times ``SEQS_OF_A_PROCESS``.
+``s:n``, read as an integer; it always fits into the 53 bits that every JSON reader represents exactly. The requests of
+process ``p`` of a run are numbered from ``p`` times ``SEQS_OF_A_PROCESS``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The settings of a run: what the suite offers in ``hello`` and how long it is willing to wait.
+"""The settings of a connection: the offer of the suite in ``hello``, the deadlines, and the memory limit.
 
-Pure values and the table of deadlines; reads no clock.
+This module has values and the table of deadlines; it reads no clock.
 
 ====================================  ==============================================
 operation                             seconds until it is ``late``
@@ -26,26 +26,26 @@ from gritstone_conformance.replies import Json
 __all__ = ["GRACE", "AttachSettings"]
 
 GRACE: Final = 2.0
-"""How much longer than the deadline a reply is waited for, in deadlines."""
-_LEAST_WAIT_S: Final = 0.25  # processes need some time, however hurried the suite is
+"""How long the suite waits for a reply after its deadline, in deadlines."""
+_LEAST_WAIT_S: Final = 0.25  # a process needs some time to react, at any scale
 _MIB: Final = 1 << 20
 _SLOW_OPS: Final = frozenset({"grit.export", "grit.import", "grit.transcode", "grit.prune"})
 
 
 @dataclass(frozen=True, slots=True)
 class AttachSettings:
-    """What one run holds every process of the implementation to.
+    """The settings that apply to every process of the implementation in one run.
 
     Attributes:
-        seed: of the sequence numbers.
-        deadline_scale: multiplies every waiting time; None: requests have no deadline at all.
-        max_rss_bytes: resident size of the process tree above which it is killed; None: not watched.
-        grace: how long a reply is waited for after its deadline, in deadlines.
-        hellos: how many may fail in a row until nothing more is asked.
-        spec: the newest version of the specification that may be judged by.
-        frame_bytes: the longest line read or written, its LF included.
-        window: requests that may be unanswered at the same time.
-        trace: a file that every line sent and received is appended to, or None.
+        seed: the seed of the sequence numbers.
+        deadline_scale: multiplies every waiting time; None: requests have no deadline.
+        max_rss_bytes: the resident size above which the process tree is killed; None: no limit.
+        grace: how long the suite waits for a reply after its deadline, in deadlines.
+        hellos: how many consecutive failed hellos end the run.
+        spec: the newest version of the specification to judge by.
+        frame_bytes: the longest line to send or accept, including its LF.
+        window: how many requests may be unanswered at the same time.
+        trace: a file to which every line sent and received is appended, or None.
     """
 
     seed: int = 1
@@ -69,7 +69,7 @@ class AttachSettings:
         }
 
     def deadline_s(self, op: str, size_bytes: int) -> float | None:
-        """Return the seconds after which a request of this operation and line length is late; None: never."""
+        """Return the deadline of a request of this operation and line length, in seconds; None: no deadline."""
         if self.deadline_scale is None:
             return None
         if op == "hello":
@@ -79,5 +79,5 @@ class AttachSettings:
         return (5.0 + size_bytes // _MIB) * self.deadline_scale
 
     def scaled_s(self, seconds: float) -> float:
-        """Return a waiting time of the suite's own (to exit, to react to SIGTERM) under the scale; at least 0.25 s."""
+        """Return another waiting time (to exit, to react to SIGTERM) multiplied by the scale; at least 0.25 s."""
         return seconds if self.deadline_scale is None else max(seconds * self.deadline_scale, _LEAST_WAIT_S)

@@ -1,4 +1,4 @@
-"""The state that all processes of one run share: numbers, deadlines, faults, the trace."""
+"""The state that all processes of one run share: sequence numbers, deadlines, faults and the trace."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["SharedState"]
 
 
 class SharedState:
-    """What all processes of one run have in common, the extra ones of a property included.
+    """The shared state of all processes of one run, including the additional processes of a property.
 
     Attributes:
-        faults: everything seen so far, in order.
+        faults: all faults so far, in order.
         deadlines: the deadlines.
-        trace: where lines are traced to, or None.
+        trace: the trace file, or None.
         hello: the first answer to hello in the run, or None before it.
-        log_bytes: how many bytes were received over standard error of all of them that have ended.
-        strays: faults of :rule:`harness.process.group`: they break no case in which they come to light.
-        deaths: how many processes ended by SIGKILL, of their own or of the suite's.
+        log_bytes: how many bytes all ended processes wrote to standard error.
+        strays: violations of :rule:`harness.process.group`; they do not fail the case in which they are detected.
+        deaths: how many processes ended by SIGKILL, sent by the suite or not.
     """
 
     def __init__(self, settings: AttachSettings) -> None:
@@ -41,7 +41,7 @@ class SharedState:
         self.hello: dict[str, Json] | None = None
 
     def seqs(self) -> Iterator[int]:
-        """Return the sequence numbers of the next process: its own, so that they do not depend on when another died."""
+        """Return the sequence numbers of the next process; they do not depend on when another process ended."""
         first = next(self._conversations) * SEQS_OF_A_PROCESS
-        # a map, not a generator: processes are driven by several threads at once
+        # a map, not a generator: several threads send requests at the same time
         return map(partial(seq_number, self._seed), itertools.count(first))

@@ -1,8 +1,8 @@
-"""Lines over file descriptors, without ever blocking and without a thread.
+"""Lines over file descriptors, without blocking calls and without threads.
 
-One ``poll`` waits at once for replies, for room to write, for the log and for the end of the process, so a process that
-stops reading cannot stall a write, and a chatty one cannot fill its log pipe, while the suite waits for a reply.
-No thread waits for anything between requests.
+One ``poll`` waits for replies, for space to write, for the log and for the end of the process at the same time. So a
+process that stops reading cannot block a write, and a process that logs much cannot fill its log pipe, while the suite
+waits for a reply. Between requests nothing waits.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Ends:
     """The suite's ends of a channel: file descriptors that the caller owns and closes.
 
     Attributes:
-        read: replies come from here.
-        write: requests go here; equal to ``read`` for a socket.
+        read: the descriptor of replies.
+        write: the descriptor of requests; equal to ``read`` for a socket.
         log: standard error, or None.
-        exit: becomes readable when the process has ended (a pidfd), or None.
+        exit: a pidfd, which becomes readable when the process has ended, or None.
     """
 
     read: int
@@ -42,15 +42,15 @@ class Ends:
 
 
 class LineStream:
-    """Whole lines in both directions.
+    """Complete lines in both directions.
 
     Attributes:
-        lines: received and not yet taken, without their LF.
-        partial_bytes: received after the last LF.
-        eof: no further line will come.
-        exited: the process was seen to end.
-        deaf: the other side reads no more.
-        log: the end of standard error.
+        lines: received lines that were not yet taken, without their LF.
+        partial_bytes: how many bytes were received after the last LF.
+        eof: whether no further line will arrive.
+        exited: whether the process has ended.
+        deaf: whether the other side has stopped reading.
+        log: the last bytes of standard error.
     """
 
     def __init__(self, ends: Ends, trace: Trace | None = None) -> None:
@@ -80,7 +80,7 @@ class LineStream:
         return self._ends.exit is not None
 
     def send(self, data: bytes) -> None:
-        """Write whole lines as far as there is room; :meth:`wait` writes the rest."""
+        """Write complete lines as far as there is space; :meth:`wait` writes the rest."""
         if self._trace is not None:
             self._trace.sent(data.removesuffix(b"\n").split(b"\n"))
         if self._unsent:
@@ -89,7 +89,7 @@ class LineStream:
             self._write(data)
 
     def wait(self, timeout_s: float | None) -> None:
-        """Wait until something happened, at most so long, and take it in; None waits for ever, 0 not at all."""
+        """Wait for events up to a timeout, and process them; None waits without limit, 0 does not wait."""
         timeout_ms = None if timeout_s is None else math.ceil(timeout_s * 1000)
         ends = self._ends
         for number, events in self._poll.poll(timeout_ms):
@@ -103,12 +103,12 @@ class LineStream:
                 self._take_end()
 
     def stop_writing(self) -> None:
-        """Drop what is unsent; nothing more will be written."""
+        """Discard the unsent bytes; no further data is written."""
         self.deaf = True
         self._keep_unsent(memoryview(b""))
 
     def _read(self) -> bool:
-        """Read once; returns whether there may be more."""
+        """Read once; return whether there may be more."""
         try:
             data = os.read(self._ends.read, self._read_size)
         except BlockingIOError:
@@ -152,7 +152,7 @@ class LineStream:
             self._keep_unsent(memoryview(data)[written:])
 
     def _keep_unsent(self, rest: memoryview) -> None:
-        """Remember what found no room, and watch for room exactly while there is something to write."""
+        """Store the unsent bytes, and poll for space to write only while there are any."""
         was_waiting, self._unsent = bool(self._unsent), rest
         if bool(rest) == was_waiting:
             return
@@ -165,7 +165,7 @@ class LineStream:
             self._poll.unregister(self._ends.write)
 
     def _read_log(self) -> bool:
-        """Read the log once; returns whether there may be more."""
+        """Read the log once; return whether there may be more."""
         assert self._ends.log is not None
         try:
             data = os.read(self._ends.log, _LEAST_READ)
@@ -179,11 +179,11 @@ class LineStream:
         return bool(data)
 
     def _take_end(self) -> None:
-        """The process has ended: take what it left in the pipes, and nothing that others may still write there."""
+        """Read what the ended process left in the pipes, and nothing that other processes may still write."""
         assert self._ends.exit is not None
         self._poll.unregister(self._ends.exit)
         self.exited = True
-        reads = _MOST_READ // _LEAST_READ + 1  # no pipe holds more than this
+        reads = _MOST_READ // _LEAST_READ + 1  # a pipe does not hold more than this
         while not self.eof and reads and self._read():
             reads -= 1
         while self._log_open and reads and self._read_log():

@@ -1,12 +1,12 @@
-"""The implementation under test, as the suite sees it: something that answers, over as many processes as it takes.
+"""The implementation under test: it answers requests, over one or several processes.
 
-Starts and restarts processes (or connections), says ``hello`` to each, keeps what went wrong, and gives up when there
-is no sense in going on. The talk with one process is ``conversation``; which answer is right is nobody's business here.
+This module starts and restarts processes (or connections), sends ``hello`` to each, records faults, and stops sending
+requests after too many of them. ``conversation`` exchanges lines with one process. Whether an answer is right is not
+checked in this package.
 
-For a runner: :meth:`Subject.ask_each` never raises for a fault of the implementation. It returns one answer per request
-as far as the process lived; the last item is then the fault of the guilty request, and the requests after it can be
-sent again, to a fresh process. Everything that broke a rule on the way, whether or not it hit a case, is in
-:attr:`Subject.faults`.
+:meth:`Subject.ask_each` never raises an exception for a fault of the implementation. It returns one answer per request
+until the process breaks; the last item is then the fault of the blamed request, and the requests after it can be sent
+again to a fresh process. All faults, whether or not they affect a case, are in :attr:`Subject.faults`.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Opener(Protocol):
 
 
 class Subject:
-    """One implementation, ready to be asked.
+    """An implementation that has answered hello.
 
     Attributes:
-        claims: what its first hello said.
-        notes: what is worth saying about that hello.
-        attached: it was connected to, so it can be neither killed nor started again.
+        claims: the claims of its first hello.
+        notes: notes for the user about that hello.
+        attached: whether it is a connection, which can be neither killed nor started again.
     """
 
     def __init__(self, opener: Opener, settings: AttachSettings, shared: SharedState | None = None) -> None:
@@ -52,7 +52,7 @@ class Subject:
         self._breaker = Breaker(settings.hellos)
         self._conversation: Conversation | None = None
         self._log_noted = 0  # bytes of its standard error that are counted in the shared state
-        self._told_to_end = False  # the last talk ended because the suite wanted it: what follows is no restart
+        self._ended_by_suite = False  # the suite ended the last process: starting the next one is not a restart
         hello = self._begin()
         self.claims: Claims = hello.claims
         self.notes: tuple[str, ...] = hello.notes
@@ -60,12 +60,12 @@ class Subject:
 
     @property
     def faults(self) -> list[SubjectFault]:
-        """Everything that broke so far, in this process and all related ones, in order."""
+        """All faults so far, of this process and all related ones, in order."""
         return self._shared.faults
 
     @property
     def strays(self) -> list[SubjectFault]:
-        """The processes that were found outside the group of the process that started them.
+        """The faults of processes that left the group of the process that started them.
 
         Spec: :rule:`harness.process.group`.
         """
@@ -74,12 +74,12 @@ class Subject:
 
     @property
     def log_bytes(self) -> int:
-        """Return the bytes received over standard error, in this process and all related ones that have ended."""
+        """How many bytes this process and all related ended ones wrote to standard error."""
         self._note_end()
         return self._shared.log_bytes
 
     def _note_end(self) -> None:
-        """Note what is to be said of the process that ran last, once."""
+        """Record the log size and the strays of the last process, once."""
         if self._conversation is not None:
             self._shared.log_bytes += self._conversation.log_bytes - self._log_noted
             self._log_noted = self._conversation.log_bytes
@@ -90,7 +90,7 @@ class Subject:
 
     @property
     def deaths(self) -> int:
-        """How many processes, this one and all related ones, ended by SIGKILL while they were to be asked.
+        """How many processes, this one and all related ones, ended by SIGKILL before the suite ended them.
 
         Spec: :rule:`suite.fault.landed`.
         """
@@ -98,22 +98,22 @@ class Subject:
 
     @property
     def restarts(self) -> int:
-        """Processes started in place of one that broke; deliberate kills do not count."""
+        """How many processes replaced one that broke; deliberate kills do not count."""
         return self._breaker.restarts
 
     @property
     def given_up(self) -> str | None:
-        """Why nothing more is asked (the breaker is open), or None."""
+        """Why no further request is sent (the breaker is open), or None."""
         return self._breaker.reason
 
     @property
     def opener(self) -> Opener:
-        """What was started or connected to."""
+        """The command or the address."""
         return self._opener
 
     @property
     def settings(self) -> AttachSettings:
-        """What it is held to."""
+        """The seed, the deadlines and the limits of its processes."""
         return self._settings
 
     @property
@@ -129,7 +129,8 @@ class Subject:
         """Send one request and return its reply.
 
         Raises:
-            SubjectFault: late, hung, dead, off protocol, over its memory, or given up.
+            SubjectFault: the reply is late, missing or malformed, the process has ended or uses too much memory, or
+                no further request is sent.
         """
         answer = self.ask_each([(op, args)])[0]
         if isinstance(answer, SubjectFault):
@@ -140,7 +141,7 @@ class Subject:
         """Send requests pipelined within the window and return their replies in order.
 
         Raises:
-            SubjectFault: the first one met; its ``request`` is the index of the guilty request.
+            SubjectFault: the first fault; its ``request`` is the index of the blamed request.
         """
         replies: list[Reply] = []
         for answer in self.ask_each(requests):
@@ -150,17 +151,17 @@ class Subject:
         return replies
 
     def ask_each(self, requests: Sequence[Request]) -> list[Answer]:
-        """Send requests pipelined within the window and return what became of each.
+        """Send requests pipelined within the window and return the answer to each.
 
         Returns:
-            Replies and faults in order. After ``late`` the process goes on, unless that was one too many; every other
-            fault ended it and is the last item: the requests behind it were not answered and may be sent again.
+            Replies and faults in order. After ``late`` the process continues, unless the breaker opens. Every other
+            fault ends the process and is the last item; the requests after it have no answer and may be sent again.
         """
         try:
             conversation = self._ready()
         except SubjectFault as fault:
             return [fault]
-        answers = conversation.exchange(requests, self._heard)
+        answers = conversation.exchange(requests, self._on_answer)
         if conversation.over and answers and isinstance(answers[-1], SubjectFault) and answers[-1].cause != "late":
             self.faults.append(answers[-1])
             self._shared.deaths += answers[-1].is_sigkill
@@ -176,11 +177,11 @@ class Subject:
             was_alive = not self._conversation.over
             end = SubjectFault(f"dead:{self._conversation.kill()}", "")
             self._shared.deaths += was_alive and end.is_sigkill
-            self._told_to_end = True
+            self._ended_by_suite = True
             self._note_end()
 
     def kill_from_thread(self) -> None:
-        """SIGKILL the process group, from another thread; the thread that waits for its answers meets its death."""
+        """SIGKILL the process group from another thread; the thread that waits for answers then gets a fault."""
         if self._conversation is not None:
             self._conversation.channel.kill_from_thread()
 
@@ -194,7 +195,7 @@ class Subject:
         self.kill()
 
     def end_input(self) -> SubjectFault | None:
-        """Close the input of the process instead of sending bye; returns what is wrong with how it ends.
+        """Close the input of the process instead of sending bye; return the fault if it does not end correctly.
 
         Spec: :rule:`harness.process.ends`.
         """
@@ -204,14 +205,14 @@ class Subject:
         """Start another process of the same command (or of ``opener``); it shares faults and trace.
 
         Raises:
-            SubjectFault: it does not answer hello; this one was given up.
+            SubjectFault: it does not answer hello, or no further request is sent to this one.
         """
         if self._breaker.reason is not None:
             raise SubjectFault("not-run", self._breaker.reason)
         return Subject(opener or self._opener, self._settings, self._shared)
 
     def apart(self) -> Subject:
-        """Start another process of the same command that has faults, deadlines and restarts of its own.
+        """Start another process of the same command with its own faults, deadlines and restarts.
 
         Raises:
             SubjectFault: it does not answer hello.
@@ -223,35 +224,35 @@ class Subject:
         self.deadlines.shortened = on
 
     def peak_rss_bytes(self) -> int | None:
-        """Return the peak resident size in bytes since the last reset, or None where it cannot be read."""
+        """Return the peak resident size in bytes since the last reset, or None if it cannot be read."""
         pid = self._ready().channel.pid
         return procfs.peak_rss_bytes(pid) if pid is not None else None
 
     def reset_peak_rss(self) -> bool:
-        """Start a new peak; returns whether this machine can."""
+        """Reset the peak; return whether this machine supports that."""
         pid = self._ready().channel.pid
         return pid is not None and procfs.reset_peak_rss(pid)
 
     def cpu_seconds(self) -> float | None:
-        """Return the seconds of processor time that it has used so far, or None where it cannot be read."""
+        """Return the seconds of processor time used so far, or None if it cannot be read."""
         pid = self._ready().channel.pid
         return procfs.cpu_seconds(pid) if pid is not None else None
 
     def leader(self) -> int | None:
-        """Return the process that leads the group, or None where it was connected to."""
+        """Return the id of the leader of the process group, or None for a connection."""
         return self._ready().channel.pid
 
     def log(self) -> bytes:
-        """Return the last 64 KiB of the standard error of the process that ran last."""
+        """Return the last 64 KiB of the standard error of the last process."""
         return self._conversation.log() if self._conversation is not None else b""
 
     def _ready(self) -> Conversation:
-        """Return a talk in which something can be asked; begins one where there is none."""
+        """Return an open conversation; start a process if there is none."""
         if self._breaker.reason is not None:
             raise SubjectFault("not-run", self._breaker.reason)
         conversation = self._conversation
         if conversation is None or conversation.over:
-            if conversation is not None and not self._told_to_end:
+            if conversation is not None and not self._ended_by_suite:
                 self._breaker.note_restart()
             self._begin()
             conversation = self._conversation
@@ -259,7 +260,7 @@ class Subject:
         return conversation
 
     def _begin(self) -> Hello:
-        """Start and say hello, a second time if it fails; raises the first SubjectFault, the most informative one."""
+        """Start a process and send hello; try again if it fails, and raise the first SubjectFault."""
         first: SubjectFault | None = None
         while True:
             try:
@@ -280,7 +281,7 @@ class Subject:
             self._open(), self._settings, self._shared.deadlines, self._shared.seqs(), self._shared.trace
         )
         self._note_end()
-        self._conversation, self._told_to_end, self._log_noted = conversation, False, 0
+        self._conversation, self._ended_by_suite, self._log_noted = conversation, False, 0
         answer = conversation.exchange([("hello", self._settings.hello_args())])[0]
         match answer:
             case SubjectFault():
@@ -304,7 +305,7 @@ class Subject:
         except UsageError as problem:
             if self._shared.hello is None:
                 raise
-            # it could be started before: what it did since is its own fault
+            # the first start succeeded, so this is a fault of the implementation
             raise SubjectFault("dead:closed", str(problem)) from problem
 
     def _compare_hello(self, hello: Hello) -> None:
@@ -313,11 +314,11 @@ class Subject:
             self.faults.extend(hello.breaches)
         elif before != hello.claims.raw:
             changed = sorted(name for name in before.keys() | hello.claims.raw.keys() if _differs(name, before, hello))
-            detail = f"another process answers hello with another {', '.join(changed)}"
+            detail = f"another process answered hello with different values of {', '.join(changed)}"
             self.faults.append(SubjectFault("protocol:hello.stable", detail, "harness.hello.stable"))
 
-    def _heard(self, request: Request, answer: Answer) -> bool:
-        """Note one answer; returns whether there is sense in waiting for more."""
+    def _on_answer(self, request: Request, answer: Answer) -> bool:
+        """Record one answer; return whether to wait for further ones."""
         if type(answer) is Ok or type(answer) is Refused:
             self._breaker.note_reply(request[0])
         else:
@@ -332,14 +333,14 @@ class Subject:
             return
         self._breaker.note_reply(op)
         if isinstance(answer, Unsupported) and is_claimed(op, args, self.claims):
-            detail = printable(f"{op} is claimed, but answered unsupported: {answer.feature}", 400)
+            detail = printable(f"{op} is claimed, but was answered with unsupported: {answer.feature}", 400)
             self.faults.append(SubjectFault("protocol:hello.honest", detail, "harness.hello.honest"))
 
     def _finish(self, conversation: Conversation, how: str) -> SubjectFault | None:
         fault = conversation.finish(how)
         if fault is not None:
             self.faults.append(fault)
-        self._told_to_end = True
+        self._ended_by_suite = True
         return fault
 
 

@@ -1,6 +1,6 @@
-"""Attaching: how the options say which implementation is meant, and on which settings.
+"""The command-line options that name an implementation and set how it is attached.
 
-A command is split like a shell would, and run without one.
+A command is split as a shell splits it, and is run without a shell.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ __all__ = ["Target", "attach_settings_of"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is verified.
+    """The implementation to verify.
 
     Attributes:
         attach: ``stdio``, ``unix:PATH`` or ``tcp:HOST:PORT``.
-        command: the command line; empty when attached.
+        command: the command line; empty for a socket.
     """
 
     attach: str
@@ -38,15 +38,15 @@ class Target:
         return cls(str(Address.parse(connect or "")))
 
     def opener(self) -> Command | Address:
-        """Return what starts or attaches it."""
+        """Return the object that starts the command or opens the connection."""
         return Command(self.command) if self.attach == "stdio" else Address.parse(self.attach)
 
 
 def attach_settings_of(options: argparse.Namespace, seed: int = 1) -> AttachSettings:
-    """Return the settings that ``--deadline-scale``, ``--no-deadline``, ``--max-rss`` and ``--trace`` ask for.
+    """Return the settings from ``--deadline-scale``, ``--no-deadline``, ``--max-rss`` and ``--trace``.
 
     Raises:
-        UsageError: the trace cannot be written.
+        UsageError: the trace file cannot be written.
     """
     if options.trace is not None:
         try:

@@ -1,4 +1,4 @@
-"""A trace: every line sent and received, in a file, for people who debug an adapter."""
+"""A trace: a file with every line sent and received, to debug an adapter."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ __all__ = ["Trace"]
 
 
 class Trace:
-    """A file that lines are appended to; it is opened for each batch, so nothing is lost when the suite is killed."""
+    """A file to which lines are appended; it is opened for each batch, so no line is lost if the suite is killed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def sent(self, lines: Iterable[bytes]) -> None:
-        """Append request lines (without LF), each after the mark ``>`` and a blank."""
+        """Append request lines (without LF), each after ``>`` and a space."""
         self._append(b"> ", lines)
 
     def received(self, lines: Iterable[bytes]) -> None:
-        """Append reply lines (without LF), each after the mark ``<`` and a blank."""
+        """Append reply lines (without LF), each after ``<`` and a space."""
         self._append(b"< ", lines)
 
     def _append(self, mark: bytes, lines: Iterable[bytes]) -> None:
