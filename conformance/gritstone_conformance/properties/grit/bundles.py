@@ -298,7 +298,7 @@ def _import_with_prunes(importer: Pair, other: Pair, *, erases: bool = False) ->
 
 def _prune(pair: Pair) -> None:
     """Prune. How many objects of an unfinished import are in the store is unspecified, and so is the number removed."""
-    op, args, _, _ = pair.prune()
+    op, args, *_ = pair.prune()
     pair.play((op, args, {"ok": {"removed": {"$": "any"}}}, _WHOLE))
 
 

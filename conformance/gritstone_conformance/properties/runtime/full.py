@@ -13,24 +13,25 @@ from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.trial import Trial
 
-__all__ = ["PROPERTIES"]
+__all__ = ["MOST_REFERENCES", "PROPERTIES", "fill_references"]
 
 _LIMIT: Final = "grit.ref.limit"
-_MANY: Final = 32_768  # a larger number of references is not filled up
+MOST_REFERENCES: Final = 32_768
+"""A store with a higher limit of references is not filled."""
 
 
 def at_the_limit(trial: Trial, fmt: Format) -> None:
     """In a store of ``refs`` references, steps, releases, cuts, collections and heals are made; so is a last mark."""
     double = Double(trial, fmt, Terms(config=Config(0, 0, 1)))
-    if double.pair.model.limits.refs > _MANY:
-        trial.remark = f"not tried: the limit is above {_MANY}"
+    if double.pair.model.limits.refs > MOST_REFERENCES:
+        trial.remark = f"not tried: the limit is above {MOST_REFERENCES}"
         return
     stage = double.stage
     actor, mortal, bad = double.born(b"a"), stage.core(b"mortal"), double.born(b"bad")
     double.tell(actor, stage.program(programs.send(0, 0, "genesis"), mortal))
     log = stage.program(programs.append("log", b"x"))
     double.fill()
-    _fill(double, log, room=1)
+    fill_references(double, log, room=1)
     double.tell(bad, stage.program(programs.fail()), rule=_LIMIT)
     _look(double)
     double.tell(actor, log, rule=_LIMIT)
@@ -48,8 +49,8 @@ def at_the_limit(trial: Trial, fmt: Format) -> None:
     double.play()
 
 
-def _fill(double: Double, target: bytes, room: int) -> None:
-    """Create references until there is room for no more than so many."""
+def fill_references(double: Double, target: bytes, room: int) -> None:
+    """Create references until the store has room for only ``room`` more."""
     model = double.pair.model
     names = [f"t/{number}" for number in range(model.limits.refs - len(model.references) - room)]
     width = min(model.limits.cas_names, 4096)

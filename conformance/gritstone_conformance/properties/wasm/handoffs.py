@@ -15,7 +15,9 @@ from gritstone_conformance.model.runtime import Config, start
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Blob, Mailbox, to_base64
 from gritstone_conformance.model.wasm.handoff import adopt, release
+from gritstone_conformance.properties.grit.registry import is_first
 from gritstone_conformance.properties.runtime.double import GENESIS
+from gritstone_conformance.properties.runtime.full import MOST_REFERENCES, fill_references
 from gritstone_conformance.properties.runtime.halves import Half, kill_at_each_write
 from gritstone_conformance.properties.runtime.house import House, Opening
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES, StoreFacts, check_export
@@ -31,18 +33,24 @@ __all__ = ["PROPERTIES"]
 _OWNER: Final = "wasm.handoff.one-owner"
 _STILL: Final = "runtime.away.still"
 _AGENT: Final = "wasm.handoff.agent"
+_LIMIT: Final = "grit.ref.limit"
 _MOST_WRITES: Final = 12  # of one handoff
 
 
 def _hand(house: GuestDouble, op: str, actor: bytes) -> None:
     """Ask for one half of a handoff, and that nothing changed where it is refused."""
+    _ask_half(house, op, actor)
+    house.refs(rule=house.rule)
+
+
+def _ask_half(house: GuestDouble, op: str, actor: bytes) -> None:
+    """Ask for one half of a handoff."""
     halves: dict[str, Callable[[Mailroom, bytes], bytes]] = {"release": release, "adopt": adopt}
     try:
         expect = ok(step=halves[op](house.model.mailroom, actor).hex())
     except Refusal as refusal:
         expect = refusal.expectation()
     house.ask_plainly(f"wasm.{op}", {"store": "s", "actor": actor.hex()}, expect, house.rule)
-    house.refs(rule=house.rule)
 
 
 def _reply(house: GuestDouble) -> bytes:
@@ -273,6 +281,48 @@ def at_home_again(trial: Trial, fmt: Format) -> None:
         trial.expect("grit.close", {"store": "s"}, {"ok": {}})
 
 
+def at_the_limit(trial: Trial, fmt: Format) -> None:
+    """In a store of ``refs`` references an actor is adopted with its mail, released by the agent, and moves on."""
+    source = GuestDouble(trial, fmt, _LIMIT)
+    if source.pair.model.limits.refs > MOST_REFERENCES:
+        trial.remark = f"not tried: the limit is above {MOST_REFERENCES}"
+        return
+    actor = _reply(source)
+    source.ask_guest(actor, b"r")
+    source.ack(*source.mail()[0])
+    _hand(source, "release", actor)
+    source.play()
+    bundle = source.pair.model.export([f"moved/{actor.hex()}"])
+    trial.expect("grit.close", {"store": "s"}, ok())
+    house = GuestDouble(trial, fmt, _LIMIT)
+    for asked in house.pair.take(bundle):
+        house.request(asked)
+    marker = house.stage.blob(b"")
+    house.fill()
+    if is_first(trial, fmt):  # it takes a second
+        fill_references(house, marker, room=0)
+    house.request(house.pair.cas(Change("t/more", None, marker), rule=_LIMIT))
+    for op in ("adopt", "adopt", "release", "adopt"):
+        _ask_half(house, op, actor)
+        _look(house)
+    house.release(actor, rule=_LIMIT)
+    house.ask_guest(actor, b"r")
+    house.release(actor, rule=_LIMIT)
+    house.ack(*house.mail(rule=_LIMIT)[0])
+    house.release(actor, rule=_LIMIT)
+    _ask_half(house, "release", actor)
+    _look(house)
+    house.release(actor, rule=_LIMIT)
+    _look(house)
+    house.play()
+
+
+def _look(house: GuestDouble) -> None:
+    """Ask that the references of actors are those of the model."""
+    for prefix in ("failed/", "heads/", "moved/"):
+        house.request(house.pair.refs(prefix, rule=_LIMIT))
+
+
 def _elsewhere(house: GuestDouble, actor: bytes) -> tuple[list[bytes], bytes]:
     """Run the model's actor in another store of an agent of the same id; returns what it brings, and its step."""
     store = house.pair.model.copy()
@@ -384,6 +434,7 @@ PROPERTIES: Final = (
     *in_each_format("wasm/handoff/there-and-back", there_and_back, _OWNER, "wasm.image.equal", features=()),
     *in_each_format("wasm/handoff/known-elsewhere", known_elsewhere, _AGENT, _OWNER, *HISTORY_RULES, features=()),
     *in_each_format("wasm/handoff/at-home-again", at_home_again, _AGENT, _OWNER, *HISTORY_RULES, features=("effects",)),
+    *in_each_format("wasm/handoff/at-the-limit", at_the_limit, _LIMIT, features=(), cost=1_000),
     *in_each_format(
         *("wasm/handoff/killed", killed, _OWNER), features=("durable", "fault.kill"), kind="crash", cost=600
     ),
