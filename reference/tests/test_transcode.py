@@ -55,17 +55,17 @@ def test_transcoding_equals_building_in_the_format(format_: Format, plant: Plant
     import_bundle(Store.open(MemoryEngine(), new), io.BytesIO(bundle(other)))
 
 
-def test_names_in_the_six_spaces_are_rewritten(memory_store: Store, keep: Keep) -> None:
+def test_names_in_the_spaces_of_actors_are_rewritten(memory_store: Store, keep: Keep) -> None:
     old, new = memory_store.format, OTHER[memory_store.format.name]
     blob = keep(memory_store, Blob({}, b"x"))
     tree = keep(memory_store, Tree({"a": blob}))
-    hexes = [f"{space}/{tree.hex()}" for space in ("archived", "closed", "gone", "moved", "tags")]
+    hexes = [f"{space}/{tree.hex()}" for space in ("adopted", "archived", "closed", "gone", "moved", "tags")]
     memory_store.update_references([Change(name, None, tree) for name in hexes])
     store = Store.open(MemoryEngine(), new)
     import_bundle(store, io.BytesIO(recoded(bundle(memory_store), old, new)))
     found = dict(store.list_references()[0])
     (target,) = set(found.values())
-    assert sorted(found) == sorted([f"{name.split('/')[0]}/{target.hex()}" for name in hexes[:4]] + [hexes[4]])
+    assert sorted(found) == sorted([f"{name.split('/')[0]}/{target.hex()}" for name in hexes[:5]] + [hexes[5]])
 
 
 def test_ids_in_data_are_unchanged(memory_store: Store, keep: Keep) -> None:

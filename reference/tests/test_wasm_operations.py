@@ -99,7 +99,8 @@ def test_handoff_releases_and_adopts(opened: Any, put: Any) -> None:
     assert opened.ok("wasm.release", store="s", actor=actor) == {"step": step}
     assert opened.ok("grit.refs", store="s", prefix="", after=None, limit=9)["refs"] == [[f"moved/{actor}", step]]
     assert opened.ok("wasm.adopt", store="s", actor=actor) == {"step": step}
-    assert opened.ok("grit.refs", store="s", prefix="", after=None, limit=9)["refs"] == [[f"heads/{actor}", step]]
+    after = [[f"adopted/{actor}", step], [f"heads/{actor}", step]]
+    assert opened.ok("grit.refs", store="s", prefix="", after=None, limit=9)["refs"] == after
     assert opened.refused("wasm.adopt", store="s", actor=actor) == ("missing", None)
     mark = put(Mailbox({bytes.fromhex(actor): bytes.fromhex(put(Message(None, {}, bytes.fromhex(actor))))}))
     opened.ok("grit.cas", store="s", changes=[{"name": f"failed/{actor}", "old": None, "new": mark}])

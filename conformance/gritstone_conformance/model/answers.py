@@ -57,12 +57,14 @@ class Script:
     Attributes:
         answers: the possible answers.
         guess: what the step has at a path: tried first, and believed where any answer is.
+        anywhere: whether the step may have been made in another store; then any answer is believed.
         believed: whether any answer had to be believed.
         spent: whether there are more ways than anybody tries.
     """
 
     answers: Answers
     guess: Callable[[tuple[str, ...]], bytes | None]
+    anywhere: bool = False
     believed: bool = False
     spent: bool = False
     _taken: list[int] = field(default_factory=list)
@@ -84,7 +86,7 @@ class Script:
     def ask(self, question: Question) -> bytes | None:
         """Answer a query in the present way."""
         likely = self.guess(question.path)
-        possible = self.answers.to(question)
+        possible = None if self.anywhere else self.answers.to(question)
         if possible is None:
             self.believed = True
             possible = [likely, None, REFUSED]

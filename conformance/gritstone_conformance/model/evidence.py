@@ -52,6 +52,19 @@ class History:
             return not self.is_whole
         return chain.cut or f"moved/{actor.hex()}" in self.references
 
+    def adopted_steps(self, actor: bytes) -> int:
+        """Return how many steps of an actor, from the first on, may have been made in another store.
+
+        They are those up to the step at which it was adopted; all of them while it is moved.
+
+        Spec: :rule:`wasm.handoff.recorded`.
+        """
+        ids = self.chains[actor].ids
+        if f"moved/{actor.hex()}" in self.references:
+            return len(ids)
+        adopted = self.references.get(f"adopted/{actor.hex()}", b"")
+        return ids.index(adopted) + 1 if adopted in ids else 0
+
     def is_cut(self, actor: bytes) -> bool:
         """Return whether an actor has a chain that is cut."""
         chain = self.chains.get(actor)

@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gritstone_conformance.model.chains import Chain, Channel
-from gritstone_conformance.model.channels import root
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import Finding, Place
 from gritstone_conformance.model.proposals import CONTROL, Covered, message_kind, message_type
-from gritstone_conformance.model.shelf import Shelf
 
 __all__ = ["Matches", "match_all"]
 
@@ -43,16 +41,17 @@ def match_all(history: History) -> Matches:
             () if _is_believed(history, chain, index) else chain.covered(history.shelf, index)
             for index in range(len(chain))
         ]
-        elsewhere = _read_elsewhere(history, chain, covered)
+        adopted = history.adopted_steps(actor)
+        unmatched = _unmatched_senders(history, chain, covered) if adopted else set()
         sources: list[list[tuple[bytes, int]]] = []
         for index, messages in enumerate(covered):
             sources.append([])
             for sender, message in messages:
-                if sender == history.agent and index < elsewhere:
+                if index < adopted and sender in unmatched:
                     history.unverified.append(f"{message.hex()} may have been covered in another store")
                     continue
                 position = _match(history, chain.place(index, f"inbox/{sender.hex()}"), (sender, message), matches)
-                if position is not None and not history.is_open(sender):
+                if position is not None and index >= adopted and not history.is_open(sender):
                     sources[-1].append((sender, history.channels[sender, actor].senders[position]))
             if actor != history.agent and not _is_believed(history, chain, index):
                 matches.findings += _of_kinds(history, chain, index, messages)
@@ -90,33 +89,22 @@ def _match(history: History, place: Place, who: tuple[bytes, bytes], matches: Ma
     return None
 
 
-def _read_elsewhere(history: History, chain: Chain, covered: list[Covered]) -> int:
-    """Return how many steps of an actor may have read mail of the agent in another store, from which it was adopted.
+def _unmatched_senders(history: History, chain: Chain, covered: list[Covered]) -> set[bytes]:
+    """Return the senders whose mail to an adopted actor cannot all be matched; nothing of them is matched so far.
 
-    They may if not all of its mail can be matched; then they are those before the chain of the agent that it read last
-    of what the agent sent here began.
-
-    Spec: :rule:`wasm.handoff.agent`.
+    Spec: :rule:`wasm.handoff.recorded`.
     """
-    agent, shelf = history.agent, history.shelf
-    channel = history.channels.get((agent, chain.actor)) if agent is not None else None
-    if channel is None or agent is None or history.is_whole or chain.actor == agent or history.is_open(agent):
-        return 0
-    read = [message for messages in covered for sender, message in messages if sender == agent]
-    if channel.can_match(read):
-        return 0
-    cursors = [box.get(agent) for box in chain.inboxes]
-    at = next((index for index in reversed(range(len(cursors))) if cursors[index] in channel.places), 0)
-    wanted = _root(shelf, cursors[at])
-    while at and _root(shelf, cursors[at - 1]) == wanted:
-        at -= 1
-    if at:
-        channel.unmatch()
-    return at
-
-
-def _root(shelf: Shelf, message: bytes | None) -> bytes | None:
-    return None if message is None else root(shelf, message)
+    read: dict[bytes, list[bytes]] = {}
+    for messages in covered:
+        for sender, message in messages:
+            read.setdefault(sender, []).append(message)
+    found: set[bytes] = set()
+    for sender, mail in read.items():
+        channel = history.channels.get((sender, chain.actor), _NOTHING)
+        if not channel.can_match(mail):
+            channel.unmatch()
+            found.add(sender)
+    return found
 
 
 _NOTHING = Channel()

@@ -57,8 +57,9 @@ def recompute(history: History, matches: Matches, found: Iterable[Finding]) -> R
             ends[finding.place.actor] = min(ends[finding.place.actor], finding.place.index)
     result, answers = Recomputed(), Answers(history)
     for chain in history.actors():
+        adopted = history.adopted_steps(chain.actor)
         for index in range(1 if chain.cut else 0, ends[chain.actor]):
-            trial = _Trial(history, answers, chain, index, matches.covered[chain.actor][index])
+            trial = _Trial(history, answers, chain, index, matches.covered[chain.actor][index], index < adopted)
             wrong = trial.check()
             if wrong is not None:
                 result.findings.append(wrong)
@@ -77,12 +78,13 @@ class _Trial:
     chain: Chain
     index: int
     covered: Covered
+    is_adopted: bool
     is_foreign: bool = False
 
     def check(self) -> Finding | None:
         """Return the finding where the step is not what its transition gives."""
         proposal, last = self._proposal(), self.chain.ids[self.index - 1] if self.index else None
-        script = Script(self.answers, self._at)
+        script = Script(self.answers, self._at, self.is_adopted)
         first: Draft | bytes | str | None = None
         for _ in script.plays():
             made = self._make(proposal, last, script)
@@ -140,7 +142,7 @@ class _Trial:
         assert last is not None
         if self._actual != cursor_only(self.history.shelf, self.chain.actor, proposal, last):
             return False
-        script = Script(self.answers, self._at)
+        script = Script(self.answers, self._at, self.is_adopted)
         for _ in script.plays():
             context = Context(self.chain.actor, 1, script.ask)
             try:

@@ -17,7 +17,7 @@ from gritstone_conformance.model.values import Blob, Mailbox, Message, Object, S
 
 __all__ = ["MAPPED_SPACES", "canonical", "children_first", "transcode", "translate"]
 
-MAPPED_SPACES: Final = ("heads", "failed", "moved", "archived", "closed", "gone")
+MAPPED_SPACES: Final = ("heads", "failed", "moved", "adopted", "archived", "closed", "gone")
 """The spaces whose names are ids of actors."""
 
 

@@ -25,7 +25,7 @@ from gritstone.grit.objects import FIELDS, KINDS, Kind, Object, ObjectId, Shape
 __all__ = ["transcode"]
 
 _PIECE_BYTES = 1 << 20
-_ACTOR_SPACES = frozenset({"heads", "failed", "moved", "archived", "closed", "gone"})
+_ACTOR_SPACES = frozenset({"heads", "failed", "moved", "adopted", "archived", "closed", "gone"})
 
 _Replace: TypeAlias = Callable[[Any, Mapping[ObjectId, ObjectId]], Any]
 

@@ -6,8 +6,9 @@ Each half is one update that also makes its own checks, so a concurrent change c
 
     release    heads/<actor> S -> none    moved/<actor> none -> S
     adopt      moved/<actor> S -> none    heads/<actor> none -> S    heads/<agent> A -> A'' (at most two steps)
+               adopted/<actor> any -> S
 
-Spec: :rule:`wasm.handoff.one-owner`, :rule:`wasm.handoff.agent`.
+Spec: :rule:`wasm.handoff.one-owner`, :rule:`wasm.handoff.agent`, :rule:`wasm.handoff.recorded`.
 """
 
 from __future__ import annotations
@@ -75,9 +76,10 @@ def adopt_actor(store: Store, actor: ObjectId) -> ObjectId:
             agent and the last one that the agent sent are not on one chain (code ``mail``).
         Exhausted: the medium is full.
 
-    Spec: :rule:`wasm.handoff.one-owner`, :rule:`wasm.handoff.agent`.
+    Spec: :rule:`wasm.handoff.one-owner`, :rule:`wasm.handoff.agent`, :rule:`wasm.handoff.recorded`.
     """
     head, moved = _names(actor)
+    adopted = f"adopted/{actor.hex()}"
 
     def adopt(batch: Batch) -> ObjectId:
         snapshot = Snapshot(batch, store.format, store.limits)
@@ -91,7 +93,12 @@ def adopt_actor(store: Store, actor: ObjectId) -> ObjectId:
             raise Rejected("the actor has a head", rule=_RULE, got=actor.hex())
         if snapshot.target(gone_name(actor)) is not None:
             raise Rejected("the actor was collected here", rule=_RULE, got=actor.hex())
-        changes = [Change(moved, step, None), Change(head, None, step), *_move_agent(batch, store, snapshot, step)]
+        changes = [
+            Change(moved, step, None),
+            Change(head, None, step),
+            Change(adopted, snapshot.target(adopted), step),
+            *_move_agent(batch, store, snapshot, step),
+        ]
         move_references(batch, changes, store.limits)
         return step
 

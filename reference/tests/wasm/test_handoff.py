@@ -66,9 +66,9 @@ def test_there_and_back(house: House, keep: Keep) -> None:
     other = House(Store.open(MemoryEngine(), house.store.format), keep)
     import_bundle(other.store, BytesIO(bundle))
     assert adopt_actor(other.store, a) == head
-    assert other.references() == {f"heads/{a.hex()}": head}
+    assert other.references() == {f"heads/{a.hex()}": head, f"adopted/{a.hex()}": head}
     assert adopt_actor(house.store, a) == head, "adopting again restores the head"
-    assert house.references().keys() == {f"heads/{a.hex()}", f"heads/{b.hex()}"}
+    assert house.references().keys() == {f"adopted/{a.hex()}", f"heads/{a.hex()}", f"heads/{b.hex()}"}
 
 
 @pytest.mark.parametrize("trouble", ["mail to it", "mail to itself", "mail of it", "half read", "mark"])

@@ -1,6 +1,7 @@
 """Handoff: the two updates by which an actor leaves a store and comes to stand in another.
 
-Spec: "Handoff" of ``wasm/migration``; :rule:`wasm.handoff.one-owner`, :rule:`wasm.handoff.agent`.
+Spec: "Handoff" of ``wasm/migration``; :rule:`wasm.handoff.one-owner`, :rule:`wasm.handoff.agent`,
+:rule:`wasm.handoff.recorded`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from gritstone_conformance.model.agent import Agent
 from gritstone_conformance.model.channels import unread
 from gritstone_conformance.model.mailroom import Mailroom
-from gritstone_conformance.model.refusals import Defect, Refusal, invalid, missing, rejected
+from gritstone_conformance.model.refusals import Defect, Refusal, exhausted, invalid, missing, rejected
 from gritstone_conformance.model.values import Step
 
 __all__ = ["adopt", "release"]
@@ -42,7 +43,7 @@ def adopt(room: Mailroom, actor: bytes) -> bytes:
 
     Raises:
         Refusal: it does not stand still here, is here already, is gone, has no step, or its mail does not fit that of
-            the agent.
+            the agent; or the store has no room for one more reference.
     """
     references = room.store.references
     head, moved = f"heads/{actor.hex()}", f"moved/{actor.hex()}"
@@ -57,8 +58,11 @@ def adopt(room: Mailroom, actor: bytes) -> bytes:
         raise Refusal([rejected(_RULE, "the actor is here")])
     if f"gone/{actor.hex()}" in references:
         raise Refusal([rejected(_RULE, "the actor is gone")])
+    adopted = f"adopted/{actor.hex()}"
+    if adopted not in references and len(references) >= room.store.limits.refs:
+        raise Refusal([exhausted("grit.ref.limit", "there is no room for adopted/*")])
     _inform_agent(room, value)
-    references[head] = references.pop(moved)
+    references[head] = references[adopted] = references.pop(moved)
     room.reload()
     return references[head]
 

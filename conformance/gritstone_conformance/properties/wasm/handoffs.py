@@ -34,6 +34,7 @@ _OWNER: Final = "wasm.handoff.one-owner"
 _STILL: Final = "runtime.away.still"
 _AGENT: Final = "wasm.handoff.agent"
 _LIMIT: Final = "grit.ref.limit"
+_RECORDED: Final = "wasm.handoff.recorded"
 _MOST_WRITES: Final = 12  # of one handoff
 
 
@@ -282,7 +283,7 @@ def at_home_again(trial: Trial, fmt: Format) -> None:
 
 
 def at_the_limit(trial: Trial, fmt: Format) -> None:
-    """In a store of ``refs`` references an actor is adopted with its mail, released by the agent, and moves on."""
+    """With ``refs`` references afterwards an actor is adopted with its mail, released by the agent, and moves on."""
     source = GuestDouble(trial, fmt, _LIMIT)
     if source.pair.model.limits.refs > MOST_REFERENCES:
         trial.remark = f"not tried: the limit is above {MOST_REFERENCES}"
@@ -300,9 +301,14 @@ def at_the_limit(trial: Trial, fmt: Format) -> None:
     marker = house.stage.blob(b"")
     house.fill()
     if is_first(trial, fmt):  # it takes a second
-        fill_references(house, marker, room=0)
+        fill_references(house, marker, room=1)
     house.request(house.pair.cas(Change("t/more", None, marker), rule=_LIMIT))
-    for op in ("adopt", "adopt", "release", "adopt"):
+    _ask_half(house, "adopt", actor)
+    _look(house)
+    house.request(house.pair.cas(Change("t/more", marker, None), rule=_LIMIT))
+    _ask_half(house, "adopt", actor)
+    house.request(house.pair.cas(Change("t/more", None, marker), rule=_LIMIT))
+    for op in ("adopt", "release", "adopt"):
         _ask_half(house, op, actor)
         _look(house)
     house.release(actor, rule=_LIMIT)
@@ -319,8 +325,38 @@ def at_the_limit(trial: Trial, fmt: Format) -> None:
 
 def _look(house: GuestDouble) -> None:
     """Ask that the references of actors are those of the model."""
-    for prefix in ("failed/", "heads/", "moved/"):
+    for prefix in ("adopted/", "failed/", "heads/", "moved/"):
         house.request(house.pair.refs(prefix, rule=_LIMIT))
+
+
+def sender_in_both_stores(trial: Trial, fmt: Format) -> None:
+    """The history is legal if the adopted actor read mail of a sender that has another history in this store."""
+    bundle = b""
+    for stay in range(3):
+        house = GuestDouble(trial, fmt, _RECORDED)
+        stage = house.stage
+        friend, actor = house.born(b"friend"), stage.core(b"a")
+        mails: list[tuple[bytes, str]] = [
+            (stage.program(b"", stage.blob(b"%d" % stay)), ""),
+            (stage.program(b""), ""),
+        ]
+        if stay == 0:
+            mails.insert(0, (actor, "genesis"))
+        for content, mt in mails:
+            house.tell(friend, stage.program(programs.send(0, 1, mt), actor, content), rule=_RECORDED)
+            if stay > 0 and (content, mt) == mails[0]:
+                for asked in house.pair.take(bundle, rule=_RECORDED):
+                    house.request(asked)
+                check_export(trial, house.export(rule=_RECORDED), at_rest=False, known=StoreFacts(is_whole=False))
+                _hand(house, "adopt", actor)
+                house.run(rule=_RECORDED)
+        check_export(trial, house.export(rule=_RECORDED), at_rest=True, known=StoreFacts(is_whole=False))
+        for half in ("release", "adopt", "release"):
+            _hand(house, half, actor)
+        check_export(trial, house.export(rule=_RECORDED), at_rest=False, known=StoreFacts(is_whole=False))
+        bundle = house.pair.export([f"moved/{actor.hex()}"], rule=_RECORDED) or b""
+        house.compare()
+        trial.expect("grit.close", {"store": "s"}, {"ok": {}})
 
 
 def _elsewhere(house: GuestDouble, actor: bytes) -> tuple[list[bytes], bytes]:
@@ -422,7 +458,8 @@ def _owners(trial: Trial, store: House, actor: bytes, step: bytes) -> list[str]:
     store.play()
     args: dict[str, Json] = {"store": store.handle, "prefix": "", "after": None, "limit": 100}
     refs = trial.expect("grit.refs", args, ok(refs={"$": "any"}, more=False), on=store.process, rule=_OWNER)["refs"]
-    return [name.partition("/")[0] for name, target in refs if name.endswith(actor.hex()) and target == step.hex()]
+    owners = {f"heads/{actor.hex()}": "heads", f"moved/{actor.hex()}": "moved"}
+    return [owners[name] for name, target in refs if name in owners and target == step.hex()]
 
 
 PROPERTIES: Final = (
@@ -435,6 +472,9 @@ PROPERTIES: Final = (
     *in_each_format("wasm/handoff/known-elsewhere", known_elsewhere, _AGENT, _OWNER, *HISTORY_RULES, features=()),
     *in_each_format("wasm/handoff/at-home-again", at_home_again, _AGENT, _OWNER, *HISTORY_RULES, features=("effects",)),
     *in_each_format("wasm/handoff/at-the-limit", at_the_limit, _LIMIT, features=(), cost=1_000),
+    *in_each_format(
+        "wasm/handoff/sender-in-both-stores", sender_in_both_stores, _RECORDED, *HISTORY_RULES, features=()
+    ),
     *in_each_format(
         *("wasm/handoff/killed", killed, _OWNER), features=("durable", "fault.kill"), kind="crash", cost=600
     ),

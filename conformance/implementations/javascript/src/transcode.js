@@ -6,7 +6,7 @@ import { eachEdge, replaceEdges } from "./kinds.js";
 import { splitName } from "./references.js";
 import { invalid, missing } from "./refusal.js";
 
-const RENAMED_SPACES = new Set(["heads", "failed", "moved", "archived", "closed", "gone"]);
+const RENAMED_SPACES = new Set(["heads", "failed", "moved", "adopted", "archived", "closed", "gone"]);
 
 /**
  * The bundle of the same graph in the format `to`. Throws Refusal as import does, and invalid, missing (a tombstone),

@@ -112,7 +112,7 @@ test("an actor is handed off and stands still where it was moved from", async ()
   later.send(actor, actor, [["mt", "genesis"]]);
   assert.deepEqual(later.runtime.ready(), []);
   assert.equal(adopt(store, actor), head);
-  assert.equal(play.target(`moved/${actor}`), null);
+  assert.deepEqual([play.target(`moved/${actor}`), play.target(`adopted/${actor}`)], [null, head]);
   assert.equal(later.runtime.ready().length, 1);
   later.runtime.end();
 });

@@ -10,6 +10,7 @@ const NAME_BYTES = 255;
 export const headName = (actor) => `heads/${actor}`;
 export const markName = (actor) => `failed/${actor}`;
 export const movedName = (actor) => `moved/${actor}`;
+export const adoptedName = (actor) => `adopted/${actor}`;
 export const goneName = (actor) => `gone/${actor}`;
 
 /** The spaces of references that say that an actor makes no step in this store. Spec: runtime.away.still. */

@@ -1,7 +1,7 @@
 // Handoff: an actor leaves a store, or comes to stand in another. Each half is one update of two references.
 
 import { invalid, missing, rejected } from "../refusal.js";
-import { advanceAgent, agentHead, goneName, headName, markName, movedName } from "../runtime/agent.js";
+import { adoptedName, advanceAgent, agentHead, goneName, headName, markName, movedName } from "../runtime/agent.js";
 import { View } from "../runtime/view.js";
 import { findUnread } from "../wit/channels.js";
 import { readStep } from "../wit/steps.js";
@@ -77,6 +77,7 @@ export function adopt(store, actor) {
     const changes = [
       { name: movedName(actor), old: moved, new: null },
       { name: headName(actor), old: null, new: moved },
+      { name: adoptedName(actor), old: references.target(adoptedName(actor)), new: moved },
     ];
     workspace.commit([...changes, ...noteMail(store, workspace, moved)]);
     return moved;
