@@ -14,9 +14,9 @@ from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.values import from_base64, to_base64
 from gritstone_conformance.properties import load_properties
-from gritstone_conformance.properties.runtime import fanning
+from gritstone_conformance.properties.runtime import extremes, fanning
 from gritstone_conformance.properties.runtime.lives import collected
-from gritstone_conformance.properties.wit import channels
+from gritstone_conformance.properties.wit import channels, proposals
 from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import scan_rules
 from gritstone_conformance.strategies.tape import Tape
@@ -43,6 +43,9 @@ def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(channels, "MOST_UNREAD", 64)
     monkeypatch.setattr("gritstone_conformance.model.channels.MOST_UNREAD", 64)
     monkeypatch.setattr(fanning, "_MANY", 500)
+    monkeypatch.setattr(proposals, "_MOST_MAIL", 64)
+    monkeypatch.setattr(extremes, "_MOST_MAIL", 64)
+    monkeypatch.setattr(extremes, "_SENT", 8)
 
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.attachment.claims import FLOORS, read_hello
+from gritstone_conformance.attachment.conversation import Conversation
 from gritstone_conformance.cases import Requires
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.judge import compare
 from gritstone_conformance.properties.harness.probe import DONE, claims_grit, process_of
 from gritstone_conformance.properties.harness.samples import (
     blob_of,
@@ -99,6 +103,41 @@ def later_offers(trial: Trial) -> None:
         trial.expect("grit.id", {"format": fmt.name, "bytes": above.bytes}, {"refused": "exhausted"})
         trial.expect_many([("ping", {}, DONE)] * limits["window"])
     trial.expect("grit.close", {"store": "s"}, DONE)
+
+
+def refused_first(trial: Trial) -> None:
+    """After a first hello that is refused or answered ``error``, the next one is answered as if it were the first."""
+    subject = process_of(trial.subject)
+    if subject.attached:
+        subject.kill()  # a server may serve one client at a time; the next request connects again
+    offer = subject.terms.hello_args()
+    least = {**offer, "frame_bytes": FLOORS["frame_bytes"], "window": 1}
+    asked: list[Asked] = [
+        ("hello", {**least, "protocol": [2]}, {"refused": "rejected"}),
+        ("hello", {**least, "protocol": []}, {"error": True}),
+        ("hello", offer, {"ok": trial.claims.raw}),
+        ("hello", {**least, "protocol": [3]}, {"refused": "rejected"}),
+        ("hello", offer, {"ok": trial.claims.raw}),
+    ]
+    if claims_grit(trial):
+        fmt = format_of(trial.claims)
+        largest = exact_blob(fmt, trial.claims.limits["object_bytes"])
+        asked.append(("grit.id", {"format": fmt.name, "bytes": largest.bytes}, {"ok": {"id": largest.id}}))
+    conversation = Conversation(subject.opener.open(), subject.terms, subject.pace, itertools.count())
+    try:
+        for op, args, expect, *_ in (*asked, ("bye", {}, DONE)):
+            (answer,) = conversation.exchange([(op, args)])
+            words = f"the reply to {op} is not as expected after a hello that was not accepted"
+            if isinstance(answer, SubjectFault):
+                trial.fail("a reply", answer.cause, words=words)
+            difference = compare(expect, answer, {})
+            if difference is not None:
+                trial.fail(difference.expected, difference.got, path=difference.path, words=words)
+        fault = conversation.finish("bye")
+        if fault is not None:
+            raise fault
+    finally:
+        conversation.kill()
 
 
 def exports_stay(trial: Trial) -> None:
@@ -227,6 +266,7 @@ PROPERTIES = (
     Property("harness/hello/any-time", ("harness.hello.any-time",), any_time, kind="wire"),
     Property("harness/hello/in-force", ("harness.hello.in-force",), in_force, requires=_GRIT, kind="wire"),
     Property("harness/hello/later-offers", ("harness.hello.in-force",), later_offers, requires=_GRIT, kind="wire"),
+    Property("harness/hello/refused-first", ("harness.hello.refused",), refused_first, kind="wire"),
     Property("harness/hello/exports-stay", ("harness.hello.any-time",), exports_stay, requires=_GRIT, kind="wire"),
     Property("harness/hello/runtimes-stay", ("harness.hello.any-time",), runtimes_stay, requires=_RUNTIME, kind="wire"),
     Property("harness/hello/stable", ("harness.hello.stable",), stable, kind="wire"),

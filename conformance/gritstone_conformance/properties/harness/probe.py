@@ -26,7 +26,7 @@ _LARGE_NUMBERS: Final = (65, 256, 1_001, 65_537, 1 << 32)
 """Further numbers that are one more than the most that some member may be."""
 _LARGE_TEXT: Final = str(1 << 64)
 _LONG_TEXT: Final = 32  # characters more than a handle of one may have
-_LONG_LISTS: Final = (65, 4_097)
+_LONG_LISTS: Final = (33, 65, 4_097)
 """One item more than a list with a bound may have."""
 
 

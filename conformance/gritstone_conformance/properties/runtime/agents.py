@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.refusals import ok, refused
+from gritstone_conformance.model.refusals import Refusal, ok, refused
 from gritstone_conformance.model.store import Change, Store
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Step, Tree
 from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms, start_args
@@ -130,6 +130,33 @@ def injections_refused(trial: Trial, fmt: Format) -> None:
     double.inject(actor, blob, "s", "signal", rule=rule)
     double.refs(rule=rule)
     double.inject(actor, blob, "u", "signal", rule=rule)
+    double.export(rule=rule)
+
+
+def older_signals(trial: Trial, fmt: Format) -> None:
+    """A signal before the last message is refused, whichever runtime queued that; a superseded one is sent again."""
+    rule = "runtime.agent.inject"
+    double = Double(trial, fmt)
+    stage = double.stage
+    actor, note, other = stage.core(b"a"), stage.blob(b"note"), stage.blob(b"other")
+    double.ask_plainly("runtime.start", start_args(double.terms, runtime="second"), ok(agent=double.agent.hex()))
+
+    def send(content: bytes, mode: str, runtime: str) -> None:
+        double.fill()
+        args = {"runtime": runtime, "to": actor.hex(), "headers": [], "content": content.hex(), "mode": mode}
+        try:
+            expect = ok(message=double.model.agent.inject(actor, (), content, mode).hex())
+        except Refusal as refusal:
+            expect = refusal.expectation()
+        double.ask_plainly("runtime.inject", args, expect, rule)
+        double.refs(rule=rule)
+
+    for last, mode in ((other, "queue"), (other, "signal"), (note, "queue")):
+        send(note, "signal", "r")
+        send(last, mode, "second")
+        send(note, "signal", "r")
+        send(note, "signal", "second")
+        send(stage.blob(mode.encode() + last), "signal", "r")
     double.export(rule=rule)
 
 
@@ -267,6 +294,7 @@ PROPERTIES: Final = (
         *("runtime/agent/refused", injections_refused, "runtime.agent.inject", "runtime.receipt.reserved"),
         features=(),
     ),
+    *in_each_format("runtime/agent/older-signals", older_signals, "runtime.agent.inject", features=()),
     *in_each_format(
         *(
             "runtime/agent/acknowledged",

@@ -6,7 +6,7 @@ from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.runtime import Config
-from gritstone_conformance.properties.runtime.choosing import CHOSEN, born
+from gritstone_conformance.properties.runtime.choosing import CHOSEN, born, choose_largest, choose_of
 from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
@@ -18,6 +18,8 @@ _MOST_UINT: Final = (1 << 53) - 1
 _MOST_U64: Final = (1 << 64) - 1
 _MOST_RELEASED: Final = 32
 _MOST_ATTEMPTS: Final = 1_000
+_MOST_MAIL: Final = 4_096  # messages in one request, and unread messages in one reply
+_SENT: Final = 512  # by one step
 
 
 def large_choices(trial: Trial, fmt: Format) -> None:
@@ -99,6 +101,28 @@ def most_released(trial: Trial, fmt: Format) -> None:
     double.export(rule=rule)
 
 
+def most_mail(trial: Trial, fmt: Format) -> None:
+    """One step covers 4,097 messages of one sender, and a list of 4,096 messages to the agent is complete.
+
+    The limit of 4,096 messages in one request, or in the reply to ``wit.unread``, is not a limit of a run.
+    """
+    rule = "runtime.schedule.exact"
+    double = Double(trial, fmt, CHOSEN)
+    stage = double.stage
+    sender, reader = born(double, b"sender"), born(double, b"reader")
+    empty = stage.program(b"")
+    many = stage.program((programs.send(0, 1) + programs.send(2, 1)) * _SENT, reader, empty, double.agent)
+    one = stage.program(programs.send(0, 1), reader, empty)
+    for content in (*[many] * (_MOST_MAIL // _SENT), one):
+        double.inject(sender, content)
+        choose_of(double, sender, sender)
+    double.ready(rule=rule)
+    choose_largest(double, rule=rule)
+    double.ack(*double.mail(rule="runtime.agent.mail")[-1], rule="runtime.agent.mail")
+    double.mail(rule="runtime.agent.mail")
+    double.export(rule=rule)
+
+
 PROPERTIES: Final = (
     *in_each_format(
         *("runtime/schedule/large-choices", large_choices, "runtime.schedule.exact"),
@@ -112,6 +136,11 @@ PROPERTIES: Final = (
         *("runtime/retry/most-attempts", most_attempts, "runtime.retry.count"), features=("external", "schedule")
     ),
     *in_each_format(
-        *("runtime/release/most", most_released, "runtime.release.entries"), features=("external", "schedule", "clock")
+        *("runtime/schedule/most-mail", most_mail, "runtime.schedule.exact", "runtime.agent.mail"),
+        features=("external", "schedule", "clock"),
+    ),
+    *in_each_format(
+        *("runtime/release/most", most_released, "runtime.release.entries"),
+        features=("external", "schedule", "clock"),
     ),
 )

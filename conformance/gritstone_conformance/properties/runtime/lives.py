@@ -248,6 +248,76 @@ def marked_too(trial: Trial, fmt: Format) -> None:
     double.export(rule=rule)
 
 
+def updated_in_trouble(trial: Trial, fmt: Format) -> None:
+    """An unread update keeps a marked actor; if it is withdrawn, the actor is collected, and no update reaches it."""
+    rule = "runtime.collect.held"
+    double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 1)))
+    stage = double.stage
+    creator = stage.core(b"creator")
+    contents = {
+        b"run": stage.tree(k=stage.blob(b"v")),
+        b"refused": stage.blob(b""),
+        b"withdrawn": stage.tree(l=stage.blob(b"w")),
+    }
+
+    def tell(ops: bytes, *operands: bytes) -> None:
+        double.inject(creator, stage.program(ops, *operands))
+        double.choose(0, rule=rule)
+
+    double.inject(creator, creator, headers=GENESIS)
+    double.choose(0)
+    for title, content in contents.items():
+        child = stage.core(title)
+        free, update = programs.release(0), programs.send(0, 1, "update", b"s")
+        for ops, sent in (
+            (programs.send(0, 0, "genesis"), child),
+            (programs.send(0, 1), stage.program(programs.fail())),
+        ):
+            tell(ops, child, sent)
+            double.choose(0, rule="runtime.fail.mark")
+        double.choose(0, rule="runtime.receipt.form")
+        tell(update, child, content)
+        double.collect(rule=rule)
+        if title != b"withdrawn":
+            double.choose(0, rule="runtime.fail.unmark")
+            double.collect(rule=rule)
+        double.refs(rule=rule)
+        tell(free, child, content)
+        double.collect(rule="runtime.collect.collected")
+        tell(update, child, content)
+        for _ in range(2):
+            double.ready(rule="runtime.collect.final")
+            double.refs(rule="runtime.collect.final")
+            double.restart(rule="runtime.collect.final")
+    double.export(rule=rule)
+
+
+def updated_from_outside(trial: Trial, fmt: Format) -> None:
+    """A marked actor with an unread update of the agent is neither released nor collected; afterwards it is both."""
+    rule = "runtime.release.refused"
+    double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 1)))
+    stage = double.stage
+    actor, update = stage.core(b"a"), stage.tree(k=stage.blob(b"v"))
+    for content, headers in ((actor, GENESIS), (stage.program(programs.fail()), ())):
+        double.inject(actor, content, headers=headers)
+        double.choose(0)
+    double.release(actor, rule=rule)
+    double.inject(actor, update, "update", "signal")
+    double.release(actor, rule=rule)
+    double.collect(rule="runtime.collect.held")
+    double.refs(rule=rule)
+    double.choose(0, rule="runtime.fail.unmark")
+    double.release(actor, rule="runtime.release.entries")
+    double.inject(actor, update, "update", "signal", rule="runtime.release.resume")
+    double.collect(rule="runtime.collect.collected")
+    double.refs(rule="runtime.collect.collected")
+    double.inject(actor, update, "update", rule="runtime.away.mail")
+    double.ready(rule="runtime.collect.final")
+    double.release(actor, rule="runtime.release.entries")
+    double.refs(rule="runtime.release.entries")
+    double.export(rule=rule)
+
+
 def final(trial: Trial, fmt: Format) -> None:
     """An actor that was collected has no second life: no genesis message creates it, also after a start."""
     rule = "runtime.collect.final"
@@ -400,6 +470,18 @@ PROPERTIES: Final = (
         *HISTORY_RULES,
     ),
     *in_each_format("runtime/life/marked", marked_too, "runtime.collect.collected"),
+    *in_each_format(
+        "runtime/life/updated-in-trouble",
+        updated_in_trouble,
+        *("runtime.collect.held", "runtime.collect.collected", "runtime.collect.final", "runtime.fail.unmark"),
+        features=("external", "schedule"),
+    ),
+    *in_each_format(
+        "runtime/life/updated-from-outside",
+        updated_from_outside,
+        *("runtime.release.refused", "runtime.collect.held", "runtime.collect.collected", "runtime.collect.final"),
+        features=("external", "schedule"),
+    ),
     *in_each_format("runtime/life/final", final, "runtime.collect.final", "runtime.collect.collected"),
     *in_each_format("runtime/life/two-runtimes", ended_twice, "runtime.collect.final", "runtime.collect.collected"),
     *in_each_format("runtime/life/mail-to-the-gone", mail_to_the_gone, "runtime.collect.held"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from gritstone_conformance.model.choices import choices
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
@@ -226,6 +227,64 @@ def updates_pass(trial: Trial, fmt: Format) -> None:
         trial.expect("grit.close", {"store": "s"}, ok())
 
 
+def declined_while_failing(trial: Trial, fmt: Format) -> None:
+    """Failures of other mail, counted or not, leave a declined proposal declined; a start makes it a choice again."""
+    rule = "runtime.run.declined"
+    double = Double(trial, fmt, CHOSEN)
+    stage = double.stage
+    actor, other = born(double, b"a"), born(double, b"b")
+    held = stage.program(programs.leave("k") + programs.append("log", b"held"))
+    fails = [stage.program(programs.try_again(2) + programs.append("log", b"x")), stage.program(programs.fail())]
+    double.inject(actor, held)
+    for content in fails:
+        double.inject(other, stage.program(programs.send(0, 1), actor, content))
+        choose_of(double, other, other)
+        choose_of(double, actor, actor, rule=rule)
+        double.ready(rule=rule)
+        if content == fails[1]:
+            choose_largest(double, rule="runtime.retry.isolate")
+            double.ready(rule=rule)
+        while (actor in double.model.mailroom.heads) and choices(double.model):
+            double.choose(0, rule=rule)
+            double.ready(rule=rule)
+            _pass_delay(double, rule)
+    double.refs(rule="runtime.fail.mark")
+    double.restart(rule=rule)
+    double.ready(rule=rule)
+    double.export(rule=rule)
+
+
+def counted_while_declining(trial: Trial, fmt: Format) -> None:
+    """A message that has failed keeps its count while it declines and while other mail of its actor is read."""
+    rule = "runtime.retry.others"
+    double = Double(trial, fmt, CHOSEN)
+    stage = double.stage
+    actor, other = born(double, b"a"), born(double, b"b")
+    slow = programs.try_again(2) + programs.leave("k") + programs.append("log", b"held")
+    double.inject(actor, stage.program(slow))
+    for _ in range(2):
+        double.choose(0, rule=rule)
+        _pass_delay(double, rule)
+    for ops in (programs.append("log", b"x"), programs.write("k", b"v")):
+        choose_of(double, actor, actor, rule=rule)
+        double.ready(rule="runtime.run.declined")
+        double.inject(other, stage.program(programs.send(0, 1), actor, stage.program(ops)))
+        choose_of(double, other, other)
+        choose_of(double, actor, other, rule=rule)
+        double.ready(rule=rule)
+    choose_of(double, actor, actor, rule=rule)
+    double.query(actor, "get", b"log", rule=rule)
+    double.export(rule=rule)
+
+
+def _pass_delay(double: Double, rule: str) -> None:
+    """Move the time past the only delay, if there is one."""
+    due = double.model.next_due_ms()
+    if due is not None:
+        double.time(due, rule=rule)
+        double.ready(rule=rule)
+
+
 def declined_until_mail_changes(trial: Trial, fmt: Format) -> None:
     """The actor's own mail, and mail that is withdrawn, make what was declined a choice again."""
     rule = "runtime.run.declined"
@@ -257,6 +316,14 @@ def declined_until_mail_changes(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
+    *in_each_format(
+        *("runtime/run/declined-while-failing", declined_while_failing, "runtime.run.declined", "runtime.fail.mark"),
+        features=("external", "schedule", "clock"),
+    ),
+    *in_each_format(
+        *("runtime/retry/while-declining", counted_while_declining, "runtime.retry.others", "runtime.run.declined"),
+        features=("external", "schedule", "clock"),
+    ),
     *in_each_format(
         *("runtime/run/declined-until-mail-changes", declined_until_mail_changes, "runtime.run.declined"),
         features=("external", "schedule"),

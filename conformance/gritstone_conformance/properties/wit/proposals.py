@@ -14,6 +14,7 @@ from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES"]
 
+_MOST_MAIL: Final = 4_096  # messages in one request
 _TYPES: Final = ("", "genesis", "update", "cleanup", "job", "updates", "Update", "duplicate")
 
 
@@ -181,10 +182,24 @@ def genesis_again(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
+def most_mail(trial: Trial, fmt: Format) -> None:
+    """A step covers the mail of 4,096 senders, the most that one request can name."""
+    bench = Workbench(trial, fmt)
+    actor, rule = bench.born(), "wit.proposal.valid"
+    head, message = actor.head, bench.add(Message(None, (), bench.program(b"")))
+    senders = (bench.stage.tree(name=bench.stage.blob(b"%d" % number)) for number in range(_MOST_MAIL))
+    mail = [(sender, message) for sender in sorted(senders)]
+    made = bench.step(actor.identity, head, mail, rule=rule)
+    assert made is not None, "the proposal is valid"
+    bench.admit(actor.identity, head, mail, made, rule=rule)
+    bench.play()
+
+
 PROPERTIES: Final = (
     *in_each_format("wit/kind/all", kinds, "wit.kind.precedence", "wit.genesis.identity"),
     *in_each_format("wit/kind/other-headers", other_headers, "wit.kind.precedence"),
     *in_each_format("wit/proposal/invalid", invalid, "wit.proposal.valid", "wit.genesis.identity"),
+    *in_each_format("wit/proposal/most", most_mail, "wit.proposal.valid"),
     *in_each_format("wit/proposal/absent", absent, "wit.transition.class"),
     *in_each_format(
         *("wit/proposal/fence", fence, "wit.proposal.fence", "wit.kind.precedence"),
