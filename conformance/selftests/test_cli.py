@@ -356,7 +356,7 @@ def test_shards_are_merged_by_hand(run: Run) -> None:
 def test_a_job_that_cannot_start_ends_the_run(run: Run) -> None:
     code, _, err = run(*verify("no-such-command", "--jobs", "2"))
     assert code == 2
-    assert "2 of 2 jobs did not come to a verdict" in err
+    assert "2 of 2 jobs did not complete" in err
 
 
 def lax(tmp_path: Path) -> str:

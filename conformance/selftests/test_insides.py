@@ -54,7 +54,7 @@ def test_bytes_that_are_no_object_are_told_by_what_is_wrong_with_them() -> None:
     turned = expected[:8] + expected[8 + 34 :] + expected[8 : 8 + 34]
     words = told("/bytes", expected, turned)
     assert words is not None
-    assert words.startswith("these bytes are no object of framed-sha256: ")
+    assert words.startswith("these bytes are not an object of framed-sha256: ")
     assert words.endswith("(grit.tree.key-order)")
     words = told("/bytes", expected, CBOR_BLAKE3.encode(Tree((("a", low), ("b", high)))))
     assert words == "these bytes are an object of cbor-blake3, not of framed-sha256"
@@ -67,7 +67,7 @@ def test_of_a_bundle_the_object_is_told_that_leads_to_nothing_else_that_is_wrong
     words = told("/bundle", bundle(LEAF, small, tree(small)), bundle(other, wrong, tree(wrong)))
     one, its = (FRAMED.hash(FRAMED.encode(value)).hex()[:12] for value in (LEAF, other))
     assert words == (
-        f"the first object that differs is the blob {one}…, in whose place {its}… came: "
+        f"the first object that differs is the blob {one}…, the bundle has {its}… instead: "
         "/data differs: bGVhZg expected, cmVlZg got"
     )
 
@@ -77,14 +77,14 @@ def test_of_a_bundle_what_lacks_or_is_too_much_is_told() -> None:
     words = told("/bundle", expected, bundle(tree(LEAF)))
     assert words is not None
     assert words.startswith("the first object that differs is the blob ")
-    assert words.endswith(", which the bundle lacks")
+    assert words.endswith(", which is missing")
     words = told("/bundle", expected, bundle(LEAF, Blob((), b""), tree(LEAF)))
     assert words is not None
-    assert words.endswith(", and nothing should lead to it")
+    assert words.startswith("the bundle has an unexpected object, the ")
     identity = FRAMED.hash(FRAMED.encode(LEAF))
     words = told("/bundle", expected, bundle(tree(LEAF), erased=(identity,)))
     assert words is not None
-    assert words.endswith("…, which came as a tombstone")
+    assert words.endswith("…, which is a tombstone in the received bundle")
 
 
 def test_of_a_bundle_format_reference_and_end_are_told() -> None:
@@ -99,7 +99,7 @@ def test_of_a_bundle_format_reference_and_end_are_told() -> None:
     assert words.endswith("(grit.bundle.verify)")
     words = told("/bundle", expected, b"no bundle")
     assert words is not None
-    assert words.startswith("these bytes are no bundle: malformed, ")
+    assert words.startswith("these bytes are not a bundle: malformed, ")
 
 
 def test_only_objects_and_bundles_have_insides() -> None:

@@ -99,7 +99,7 @@ def test_a_part_tells_nothing_of_its_own() -> None:
     [([0, 2], UsageError), ([4, 0], DataError), ([2, 4], DataError), ([0, 130], DataError), ([-9, 1], DataError)],
 )
 def test_a_child_without_a_verdict_ends_the_run(codes: list[int], kind: type[Exception]) -> None:
-    with pytest.raises(kind, match=r"of 2 jobs did not come to a verdict"):
+    with pytest.raises(kind, match=r"of 2 jobs did not complete"):
         check_codes(codes)
 
 

@@ -46,7 +46,10 @@ def played(reach: Mapping[str, float], subject: Any = None, **settings: Any) -> 
 @pytest.mark.rule("suite.property.reach")
 @pytest.mark.parametrize("situation", ["an even number", "grit.id refused", "what nobody ever names"])
 def test_a_gate_that_stays_under_a_floor_is_the_suites_own_fault(situation: str) -> None:
-    with pytest.raises(DataError, match=rf"grit/tree/numbers does not reach what it says, '{situation}': \d+ of 100"):
+    with pytest.raises(
+        DataError,
+        match=rf"grit/tree/numbers declares a situation that too few examples reach, '{situation}': \d+ of 100",
+    ):
         played({situation: 0.99})
 
 

@@ -59,7 +59,7 @@ def run_command(options: argparse.Namespace) -> int:
     try:
         identity = identify(command, attach_settings)
     except SubjectFault as fault:
-        raise UsageError(f"hello failed: {fault}; `gritstone doctor` says more") from fault
+        raise UsageError(f"hello failed: {fault}; run `gritstone doctor` for details") from fault
     with opened(options.scheduler, options.workers or 0) as cluster:
         first = Unit(command, identity, selection, settings, attach_settings)
         return _run(cluster, first, options.shards or _UNITS_A_WORKER * cluster.workers, options.report)

@@ -56,7 +56,7 @@ def _verify(options: argparse.Namespace) -> int:
             raise UsageError("--jobs starts one adapter per shard: it cannot be combined with --shard or --connect")
         seeded = [*options.arguments, "--seed", str(context.settings.seed)]
         return verify_in_parts(seeded, options.jobs, context, listen)
-    return _play_parts(context) if options.part else verify(context, listen)
+    return _run_parts(context) if options.part else verify(context, listen)
 
 
 def _context(options: argparse.Namespace) -> RunContext:
@@ -78,7 +78,7 @@ def _context(options: argparse.Namespace) -> RunContext:
     return RunContext(target, selection, settings, attach_settings_of(options, seed), options.report)
 
 
-def _play_parts(context: RunContext) -> int:
+def _run_parts(context: RunContext) -> int:
     """Run the parts that the parent process requests on standard input."""
 
     def play(part: Part) -> int:

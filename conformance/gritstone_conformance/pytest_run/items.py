@@ -124,7 +124,7 @@ class RunState:
             try:
                 self._case_runner = CaseRunner(self._target, self.plan, self.data, self._settings)
             except SubjectFault as fault:
-                pytest.exit(plain(f"gritstone: hello failed: {fault}; `gritstone doctor` says more"), 3)
+                pytest.exit(plain(f"gritstone: hello failed: {fault}; run `gritstone doctor` for details"), 3)
         return self._case_runner
 
     def excuse(self, outcome: Outcome) -> None:

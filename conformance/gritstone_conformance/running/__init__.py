@@ -1,1 +1,1 @@
-"""How a run goes: from the plan, over cases run on a live subject, to outcomes, verdicts and the exit code."""
+"""A run: sends the cases of a plan to a subject, and produces outcomes, verdicts and the exit code."""

@@ -1,18 +1,17 @@
-"""Attribution: the rule that a wrong answer violates, where the answer itself shows that it is not the case's own.
+"""Attribution: the rule that a wrong answer violates, if the answer shows that it is not the rule of the case.
 
-A case about one thing asks for many others on the way. Where the answer tells which of them is wrong, that rule is
-blamed:
+A case about one rule also depends on other rules. If the answer shows which of them is violated, that rule is reported:
 
-- ``grit.encode`` that writes a map in the order of the request violates the rule about the order of its keys, whatever
-  the case is about;
-- the same holds of a bundle from ``grit.export`` or ``grit.transcode`` in which nothing but the order of keys is wrong;
-- a golden bundle of a free schedule that differs in its bytes and is a legal history violates the rule on injecting:
-  every step of an actor follows from the mail, so what differs is what the agent did; an illegal one violates the rule
-  that the history checker names;
-- a valid proposal that ``wit.step`` refuses as none, or the other way round, violates the rule on proposals, whatever
-  the code would have done.
+- If ``grit.encode`` writes a map in the order of the request, the violated rule is the one about the order of keys,
+  whatever the rule of the case is.
+- The same applies to a bundle from ``grit.export`` or ``grit.transcode`` in which only the order of keys is wrong.
+- A golden bundle of a free schedule that differs in its bytes and is a legal history violates the rule on injecting:
+  every step of an actor follows from its mail, so the difference is in the steps of the agent. An illegal history
+  violates the rule that the history checker names.
+- If ``wit.step`` refuses a valid proposal as invalid, or accepts an invalid one, the violated rule is the one on
+  proposals, whatever the code of the actor does.
 
-Pure: looks at the request, the expectation and the answer.
+The functions are pure: they read the request, the expected answer and the received answer.
 """
 
 from __future__ import annotations
@@ -41,9 +40,9 @@ def attributed_rule(rule: str, step: Step, difference: Difference) -> str:
     """Return the rule that a difference violates.
 
     Args:
-        rule: the rule that the step, or its case, names.
+        rule: the rule of the step, or of its case.
         step: the request.
-        difference: its first difference.
+        difference: the first difference in its answer.
     """
     if step.op == "grit.encode" and difference.path == "/bytes":
         return _order_rule(step.args, difference.got) or rule
@@ -67,7 +66,7 @@ def _code(side: Json, path: str) -> Json:
 
 
 def _history_rule(got: Json) -> str | None:
-    """Return the rule that a bundle violates as a history at rest, or where it is legal, the one on injecting."""
+    """Return the rule that a bundle violates as a history at rest; if it is legal, the rule on injecting."""
     try:
         bundle = scan(decode_bytes(got)) if isinstance(got, str) else None
     except NotCanonicalError:
@@ -79,7 +78,7 @@ def _history_rule(got: Json) -> str | None:
 
 
 def _order_rule(args: dict[str, Json], got: Json) -> str | None:
-    """Return the rule about order that bytes of ``framed-sha256`` break whose keys stand as in the request."""
+    """Return the rule on order that a ``framed-sha256`` encoding violates if its keys are in the request's order."""
     if args.get("format") != FRAMED_SHA256.name or not isinstance(got, str):
         return None
     try:
@@ -91,7 +90,7 @@ def _order_rule(args: dict[str, Json], got: Json) -> str | None:
 
 
 def _unordered_rule(got: Json) -> str | None:
-    """Return the rule that the objects of a bundle violate where nothing but the order of their keys is wrong."""
+    """Return the rule that the objects of a bundle violate if only the order of their keys is wrong."""
     try:
         bundle = scan(decode_bytes(got), lenient=True) if isinstance(got, str) else None
     except NotCanonicalError:
@@ -102,6 +101,6 @@ def _unordered_rule(got: Json) -> str | None:
 
 
 def _keys(value: Json) -> list[Json]:
-    """Return the keys of each map in an object's JSON form, in the order in which they stand."""
+    """Return the keys of each map in the JSON form of an object, in their order."""
     maps = [value.get(name) for name in ("entries", "headers")] if isinstance(value, dict) else []
     return [[pair[0] for pair in each] for each in maps if isinstance(each, list)]

@@ -1,14 +1,14 @@
-"""Blame: what an implementation has to be asked so that a case makes it break.
+"""Blame: the search for the earlier requests that are needed to reproduce a crash or a hang.
 
-A case that breaks alone in a fresh process is to blame itself. One that does not may have been poisoned: everything
-that the broken process had been asked is asked again in a fresh one, and if the case breaks then, what was not needed
-is left out, half by half: first cases, then requests. What cannot be made to happen again is called unreproduced.
+If a case breaks a fresh process alone, no earlier request is needed. Otherwise, all requests of the broken process are
+sent again to a fresh process. If the case breaks that process, a binary search removes the requests that are not
+needed: first cases, then single requests. A fault that does not occur again is reported as unreproduced.
 
-The processes started here are apart from the run: their faults reach no watch, their restarts no breaker, so no other
-verdict depends on them. A search starts at most 2 log2 n + 8 of them for n cases and as many for n requests, and
-leaves out no more after half a minute; a run makes at most eight searches, and begins none after two minutes of them.
-While it leaves out, an operation that hung has the shortened deadline of shrinking, and the result is confirmed at the
-full one.
+The processes of this search do not count for the run: their faults are not seen by watches, and their restarts not by
+the breaker, so no other verdict depends on them. A search starts at most 2 log2 n + 8 processes for n cases, and as
+many for n requests, and stops removing requests after 30 seconds. A run has at most eight searches, and starts none
+after two minutes of searching. During a search, operations that hung have the shortened deadline of shrinking; the
+result is confirmed at the full deadline.
 
 Spec: :rule:`suite.crash.blamed`.
 """
@@ -42,12 +42,12 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Blamed:
-    """What was found out about a case that broke.
+    """The cause of a fault that was reproduced.
 
     Attributes:
-        earlier: the cases that have to be asked before it, in order; empty: it breaks alone.
-        is_exact: whether it takes each of them, as far as was tried.
-        case: the minimal_sublist requests that break it, as one case.
+        earlier: the cases that must run before it, in order; empty if the case breaks a process alone.
+        is_exact: whether the search was completed, so that each of the earlier cases is needed.
+        case: the smallest known list of requests that breaks a process, as one case.
     """
 
     earlier: tuple[Case, ...]
@@ -56,34 +56,32 @@ class Blamed:
 
     @property
     def poison(self) -> str | None:
-        """The name of the last case that it takes, or None when it is not known which one that is."""
+        """The name of the last needed case, or None if it is unknown."""
         return self.earlier[-1].name if self.earlier and self.is_exact else None
 
     def words(self) -> str:
         """Return the required earlier cases in words; empty if the case breaks alone."""
         if not self.is_exact:
-            return (
-                f"only after earlier cases, {len(self.earlier)} are left and which of them it takes was not found out"
-            )
+            return f"only after some of {len(self.earlier)} earlier cases; the search for the needed ones ended early"
         return f"only after {' and '.join(case.name for case in self.earlier)}" if self.earlier else ""
 
 
 def may_look(ledger: Ledger, fault: SubjectFault) -> bool:
-    """Return whether the cause of this fault is worth another search: none like it was looked into."""
+    """Return whether to search for the cause of this fault: the first fault of its kind, within the limits."""
     return _may_search(ledger) and _kind(fault) not in ledger.looked_into
 
 
 def blame(
     case: Case, fault: SubjectFault, earlier: Sequence[Case], subject: ObservedSubject, *, alone: bool
 ) -> Blamed | None:
-    """Find out what a case needs to break, or return None when it does not break again.
+    """Search for the requests that are needed to reproduce a fault; return None if it does not occur again.
 
     Args:
-        case: the case that broke.
-        fault: how.
-        earlier: what its process had been asked before, in order.
-        subject: the subject of the run; its process is left alone.
-        alone: whether the case was not yet asked alone in a fresh process.
+        case: the case that broke the process.
+        fault: the fault.
+        earlier: the cases that ran before it in the same process, in order.
+        subject: the subject of the run; its process is not used.
+        alone: whether to try the case alone first, which was not done before.
     """
     ledger, started = subject.ledger, time.monotonic()
     if subject.subject.attached or not _may_search(ledger):
@@ -111,12 +109,12 @@ def _needed(search: _Search, earlier: list[Case], *, alone: bool) -> tuple[tuple
     search.hurry(on=True)
     needed, is_exact = minimal_sublist(earlier, search.breaks, lambda: search.may_go_on)
     search.hurry(on=False)
-    is_certain = not search.is_hang or len(needed) == len(earlier)  # they all were asked at the full deadline before
+    is_certain = not search.is_hang or len(needed) == len(earlier)  # all of them were tried at the full deadline
     return (tuple(needed), is_exact) if is_certain or search.breaks(needed) else None
 
 
 def _shortest(search: _Search, earlier: Sequence[Case], subject: ObservedSubject) -> Case:
-    """Return the case with what it needs as one case, with as few requests as were found to do."""
+    """Return the case and the needed requests before it as one case, with as few requests as the search found."""
     whole = joined(earlier, search.case)
     sound = ExpectationCheck(whole, subject.claims)
 
@@ -139,10 +137,10 @@ def _shortest(search: _Search, earlier: Sequence[Case], subject: ObservedSubject
 def minimal_sublist(
     items: list[_T], breaks: Callable[[list[_T]], bool], may_go_on: Callable[[], bool]
 ) -> tuple[list[_T], bool]:
-    """Return the minimal_sublist of some items that still make it break, and whether all that could be tried was tried.
+    """Return a minimal sublist of items with which ``breaks`` is true, and whether the search was completed.
 
-    All of them together are known to make it break, and none of them not to. The shortest beginning that does ends
-    with an item that is needed; it is set aside, and the search goes on among those before it.
+    ``breaks`` is true for all items, and false for none. The shortest prefix for which it is true ends with a needed
+    item; that item is kept, and the search continues among the items before it.
     """
     rest, needed = list(items), list[_T]()
     while rest:
@@ -160,7 +158,7 @@ def minimal_sublist(
 
 
 class _Search:
-    """Fresh processes, one for each try."""
+    """The tries of one search, each with a fresh process."""
 
     def __init__(self, case: Case, cause: str, subject: ObservedSubject, count: int) -> None:
         self.case = case
@@ -172,16 +170,16 @@ class _Search:
 
     @property
     def is_hang(self) -> bool:
-        """Whether it takes a deadline to see it."""
+        """Whether the fault is a hang, so that each try costs a deadline."""
         return self._cause.startswith("hung:")
 
     @property
     def may_go_on(self) -> bool:
-        """Whether there is room for two more tries, one of them to confirm."""
+        """Whether two more tries are allowed, one of them to confirm."""
         return self._left > 1 and time.monotonic() < self._until
 
     def hurry(self, *, on: bool) -> None:
-        """Shorten the deadline of operations that hung once, or restore it."""
+        """Shorten the deadlines of operations that hung once, or restore the full ones."""
         if self._first is not None:
             self._first.hurry(on=on)
 
@@ -190,7 +188,12 @@ class _Search:
         self._left = _most_tries(count)
 
     def breaks(self, earlier: Sequence[Case], case: Case | None = None) -> bool:
-        """Return whether the case, or another one, breaks in a fresh process behind some others."""
+        """Return whether the case breaks a fresh process after some other cases.
+
+        Args:
+            earlier: the cases before it.
+            case: the case; None: that of the search.
+        """
         self._left -= 1
         guilty = case or self.case
         try:
@@ -204,7 +207,7 @@ class _Search:
         return last is not None and last.case is guilty and _is_alike(last, self._cause)
 
     def close(self) -> None:
-        """End what is left."""
+        """End the process."""
         if self._first is not None:
             self._first.refresh()
 
@@ -216,7 +219,7 @@ class _Search:
 
 
 def _play(cases: Sequence[Case], process: ObservedSubject) -> VectorRun | None:
-    """Run cases in order until one breaks the process; returns that one."""
+    """Run cases in order until one breaks the process; return that case."""
     waiting = deque(_played(case) for case in cases)
     while waiting:
         batch = next_batch(waiting)
@@ -250,7 +253,7 @@ def _most_tries(count: int) -> int:
 
 
 def _is_alike(played: VectorRun, cause: str) -> bool:
-    """Return whether it broke at its last request, as it did: a death as a death, a hang as a hang."""
+    """Return whether the fault of a case is of the same kind as a cause: both deaths, or both hangs."""
     fault = played.fault
     return fault is not None and _family(fault.cause) == _family(cause)
 

@@ -1,10 +1,10 @@
-"""Insides: what is in bytes that are not the expected ones, as the model reads them.
+"""The decoded difference between expected and received bytes.
 
-A difference between two texts of base64url tells nobody what went wrong. Where the expected bytes are an object, this
-says which field of it came out otherwise, or why what came is no object. Where they are a bundle, one wrong object
-changes the ids of all that lead to it; so the object to look at is one that leads to nothing else that is wrong.
+Two different base64url texts do not show what is wrong. If the expected bytes are an object, this module names the
+field that differs, or why the received bytes are not an object. If they are a bundle, one wrong object changes the ids
+of all objects that refer to it; so the reported object is one that refers to no other wrong object.
 
-For people only: no verdict rests on it.
+The result is text for the user; no verdict depends on it.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ from gritstone_conformance.results.excerpts import show_sides
 __all__ = ["decoded_difference"]
 
 _MEMBERS: Final = ("bytes", "bundle")
-_LONGEST: Final = 1 << 20  # base64url characters that are looked into
+_LONGEST: Final = 1 << 20  # base64url characters; longer texts are not decoded
 _WIDTH: Final = 80  # characters of a value
 _DIGITS: Final = 12  # of an id
 _UNREADABLE: Final = "object"
 
 
 def decoded_difference(path: str, expected: Json, got: Json) -> str | None:
-    """Return in words what the first object is that came out otherwise than expected, and where in it.
+    """Return text that names the first object that differs, and the place in it.
 
     Args:
-        path: of the first difference in the answer, as a JSON Pointer.
-        expected: what should stand there.
-        got: what stands there.
+        path: the path of the first difference in the answer, as a JSON Pointer.
+        expected: the expected value there.
+        got: the received value there.
 
     Returns:
-        None where these are no two byte strings, where the expected bytes are neither an object nor a bundle, and where
-        they are longer than a mebibyte.
+        None if the values are not two byte strings, if the expected bytes are neither an object nor a bundle, and if a
+        text is longer than 1 MiB.
     """
     if path.rpartition("/")[2] not in _MEMBERS:
         return None
-    wanted, came = _bytes_of(expected), _bytes_of(got)
-    if wanted is None or came is None:
+    wanted, received = _bytes_of(expected), _bytes_of(got)
+    if wanted is None or received is None:
         return None
     for fmt in FORMATS.values():
         value = _object_of(fmt, wanted)
         if not isinstance(value, Refusal):
-            return _inside_object(fmt, value, came)
+            return _inside_object(fmt, value, received)
     bundle = scan(wanted)
-    return None if bundle.defects else _inside_bundle(bundle, scan(came))
+    return None if bundle.defects else _inside_bundle(bundle, scan(received))
 
 
 def _bytes_of(text: Json) -> bytes | None:
@@ -72,45 +72,45 @@ def _object_of(fmt: Format, data: bytes) -> Object | Refusal:
         return refusal
 
 
-def _inside_object(fmt: Format, wanted: Object, came: bytes) -> str:
-    """Return why bytes are not the encoding of a value."""
-    value = _object_of(fmt, came)
+def _inside_object(fmt: Format, wanted: Object, received: bytes) -> str:
+    """Return why received bytes are not the encoding of the expected object."""
+    value = _object_of(fmt, received)
     if isinstance(value, Refusal):
-        if not isinstance(_object_of(other_format(fmt), came), Refusal):
+        if not isinstance(_object_of(other_format(fmt), received), Refusal):
             return f"these bytes are an object of {other_format(fmt).name}, not of {fmt.name}"
-        return f"these bytes are no object of {fmt.name}: {_why(value)}"
+        return f"these bytes are not an object of {fmt.name}: {_why(value)}"
     return f"these bytes are a {kind_of(value)}: {_apart(wanted, value)}"
 
 
-def _inside_bundle(wanted: Bundle, came: Bundle) -> str | None:
-    """Return which object of a bundle, or else which reference, is not the expected one."""
+def _inside_bundle(wanted: Bundle, received: Bundle) -> str | None:
+    """Return text that names the object of a bundle that differs, or else the reference."""
     assert wanted.format is not None
-    if came.format is None:
-        return f"these bytes are no bundle: {_why(Refusal(came.defects))}"
-    if came.format is not wanted.format:
-        return f"this is a bundle of {came.format.name}, not of {wanted.format.name}"
-    lost, more = _only_in(wanted, came), _only_in(came, wanted)
+    if received.format is None:
+        return f"these bytes are not a bundle: {_why(Refusal(received.defects))}"
+    if received.format is not wanted.format:
+        return f"this is a bundle of {received.format.name}, not of {wanted.format.name}"
+    lost, more = _only_in(wanted, received), _only_in(received, wanted)
     if lost:
         kind = _kind(wanted, lost[0])
         words = f"the first object that differs is the {kind} {_short(lost[0])}"
-        like = next((each for wish in (kind, _UNREADABLE) for each in more if _kind(came, each) == wish), None)
-        if lost[0] in came.places:
-            return f"{words}, which came as a {_kind(came, lost[0])}"
+        like = next((each for wish in (kind, _UNREADABLE) for each in more if _kind(received, each) == wish), None)
+        if lost[0] in received.places:
+            return f"{words}, which is a {_kind(received, lost[0])} in the received bundle"
         if like is None:
-            return f"{words}, which the bundle lacks"
-        return f"{words}, in whose place {_short(like)} came: {_between(wanted, lost[0], came, like)}"
+            return f"{words}, which is missing"
+        return f"{words}, the bundle has {_short(like)} instead: {_between(wanted, lost[0], received, like)}"
     if more:
-        return f"the bundle has the {_kind(came, more[0])} {_short(more[0])}, and nothing should lead to it"
-    for name in sorted(wanted.references.keys() | came.references.keys()):
-        targets = [bundle.references.get(name) for bundle in (wanted, came)]
+        return f"the bundle has an unexpected object, the {_kind(received, more[0])} {_short(more[0])}"
+    for name in sorted(wanted.references.keys() | received.references.keys()):
+        targets = [bundle.references.get(name) for bundle in (wanted, received)]
         if targets[0] != targets[1]:
             sides = [None if target is None else target.hex() for target in targets]
             return f"the reference {name} differs: {_sides(*sides)}"
-    return _why(Refusal(came.defects)) if came.defects else None
+    return _why(Refusal(received.defects)) if received.defects else None
 
 
 def _only_in(bundle: Bundle, other: Bundle) -> list[bytes]:
-    """Return the ids that only one of two bundles has, those first that lead to none of the others."""
+    """Return the ids that are in the first bundle only, starting with those that refer to none of the others."""
     places, its = bundle.places, other.places
     alone = {each for each in places if each not in its or (places[each] is None) is not (its[each] is None)}
     return sorted(alone, key=lambda identity: (not alone.isdisjoint(_targets(bundle, identity)), identity))
@@ -130,9 +130,9 @@ def _short(identity: bytes) -> str:
     return f"{identity.hex()[:_DIGITS]}…"
 
 
-def _between(wanted: Bundle, identity: bytes, came: Bundle, other: bytes) -> str:
+def _between(wanted: Bundle, identity: bytes, received: Bundle, other: bytes) -> str:
     assert wanted.format is not None
-    one, its = wanted.encoding(identity), came.encoding(other)
+    one, its = wanted.encoding(identity), received.encoding(other)
     if one is None or its is None:  # tombstones alone
         return "both are erased"
     value = _object_of(wanted.format, its)
@@ -142,7 +142,7 @@ def _between(wanted: Bundle, identity: bytes, came: Bundle, other: bytes) -> str
 def _apart(wanted: Object, value: Object) -> str:
     found = difference_of(to_json(wanted), to_json(value))
     if found is None:
-        return "its fields are the expected ones"
+        return "its fields are as expected"
     path, expected, got = found
     return f"{path} differs: {_sides(expected, got)}"
 

@@ -1,7 +1,6 @@
-"""Settling: the verdict on a case, where it depends on the verdicts on other cases of the run.
+"""The final verdict of each case, which may depend on other cases of the run.
 
-A reject passes only with its twin, and a harness case only with a right answer that has content.
-Pure: looks at data only.
+A reject case passes only if its twin passes. A harness case passes only if some answer with content was right.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ __all__ = ["final_outcomes"]
 
 
 def final_outcomes(outcomes: Iterable[Outcome], plan: Plan) -> tuple[Outcome, ...]:
-    """Apply the laws that tie cases together, in the order of the plan; cases that only vouch are left out.
+    """Return the final outcomes in the order of the plan, without the cases that only support others.
 
-    A reject that was answered as expected passes only if its twin passed. A harness case passes only if somewhere an
-    answer with content was right: refusing or echoing everything must not score. If the span of a search ended before
-    such an answer could be asked for, it is skipped. Disputed cases are not scored.
+    A reject case with the expected answers passes only if its twin passed. A harness case passes only if some answer
+    with content was right, so that an implementation that refuses or echoes every request does not pass. If a search
+    ended before such an answer could be requested, the harness case is skipped. Disputed cases are not scored.
     """
     by_name = {outcome.case: outcome for outcome in outcomes}
     controls = [
@@ -47,7 +46,7 @@ def _settle_one(item: Planned, by_name: Mapping[str, Outcome], *, vouched: bool,
     if item.twin is not None and (twin is None or twin.verdict != "pass"):
         verdict = "missing" if twin is None else twin.verdict
         if twin is not None and verdict == "skip":
-            is_late = twin.reason == SEARCH_OVER  # one reason for all, or the summary would name every twin
+            is_late = twin.reason == SEARCH_OVER  # without the name of the twin, so that the summary has one line
             reason = SEARCH_OVER if is_late else f"its twin {item.twin} was skipped: {twin.reason}"
             return replace(outcome, verdict="skip", reason=reason)
         if twin is not None and twin.cause == OWN_FAULT:

@@ -1,10 +1,10 @@
-"""Found cases: a failure as a vector file of one case that ``gritstone replay`` runs again.
+"""Found cases: a failure, saved as a vector file of one case that ``gritstone replay`` runs again.
 
-A property's shrunk trace becomes a case whose expectations are the model's. Whether its lines alone show the fault is
-tried out, not assumed: where they do not (the fault needs a race, a kill or a measurement), the case says ``judge:
-history`` and replay runs the property again instead.
+The shrunk trace of a property becomes a case with the expected answers of the model. The suite tests whether the
+requests alone show the fault. If they do not (the fault needs a race, a kill or a measurement), the case has ``judge:
+history``, and replay runs the property again.
 
-The signature it was found with stands at the end of the comment, after ``was:``.
+The signature of the failure is at the end of the comment, after ``was:``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _WAS: Final = re.compile(r"was: (.+)$")
 
 
 def case_of(item: Planned, divergence: Divergence, seed: int) -> Case:
-    """Return the case that a failed property leaves behind; named after the first 8 hex digits of its identity."""
+    """Return the case to save for a failed property, named after the first 8 hex digits of its identity."""
     topic = item.name.split("/")[1]
     rules = tuple(dict.fromkeys((divergence.rule, *item.rules)))
     unnamed = Case(
@@ -44,7 +44,7 @@ def case_of(item: Planned, divergence: Divergence, seed: int) -> Case:
 
 
 def case_of_death(item: Planned, case: Case, needs: str, cause: str, seed: int) -> Case:
-    """Return the case that a death or a hang leaves behind: its requests as one case, with the cause in the comment."""
+    """Return the case to save for a crash or a hang: its requests, with the cause in the comment."""
     topic = item.name.split("/")[1]
     comment = "; ".join(filter(None, ("shrunk", needs, f"was: {cause}")))
     origin: dict[str, Json] = {"by": "shrunk", "from": item.name, "seed": seed}
@@ -54,13 +54,13 @@ def case_of_death(item: Planned, case: Case, needs: str, cause: str, seed: int) 
 
 
 def copy_of(case: Case, signature: str) -> Case:
-    """Return a vector with the signature of its failure in the comment; it asks and expects the same."""
+    """Return a vector with the signature of its failure in the comment; requests and expected answers are unchanged."""
     comment = _WAS.sub("", case.comment).rstrip("; ")
     return replace(case, comment=f"{comment}; was: {signature}" if comment else f"was: {signature}")
 
 
 def file_of(case: Case) -> VectorFile:
-    """Return the file of one case; it explains no flags, so the case in it has none."""
+    """Return the vector file of one case; it defines no flags, so the flags of the case are removed."""
     return VectorFile(
         path=f"{case.identity()[:16]}.json",
         spec=SPEC_VERSION,
@@ -73,7 +73,7 @@ def file_of(case: Case) -> VectorFile:
 
 
 def save(case: Case, home: Path) -> str:
-    """Write a found case below ``home``; returns its path relative to ``home``."""
+    """Write a found case below ``home``; return its path relative to ``home``."""
     file = file_of(case)
     target = home / "found" / file.path
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -82,16 +82,16 @@ def save(case: Case, home: Path) -> str:
 
 
 def was_signature(case: Case) -> str | None:
-    """Return the signature that a found case was saved with, or None."""
+    """Return the signature in the comment of a found case, or None."""
     match = _WAS.search(case.comment)
     return match[1] if match else None
 
 
 def locate(word: str, home: Path) -> Path | None:
-    """Return the found file that a path or the start of a digest means, or None.
+    """Return the found file for a path or a prefix of a digest, or None.
 
     Raises:
-        UsageError: several files start so.
+        UsageError: several files have this prefix.
     """
     given = Path(word)
     if given.suffix == ".json" or given.is_file():
@@ -100,5 +100,5 @@ def locate(word: str, home: Path) -> Path | None:
         return None
     matches = sorted((home / "found").glob(f"{word}*.json"))
     if len(matches) > 1:
-        raise UsageError(f"{word} starts {len(matches)} files of {home / 'found'}; give more digits")
+        raise UsageError(f"{word} is a prefix of {len(matches)} files in {home / 'found'}; use more digits")
     return matches[0] if matches else None

@@ -1,8 +1,8 @@
-"""Set-up without ``grit.import``: the same objects and references through ``grit.put`` and ``grit.cas``.
+"""Set-up of a store without ``grit.import``: the same objects and references through ``grit.put`` and ``grit.cas``.
 
-Most cases of ``wit``, ``runtime`` and ``wasm`` import a bundle before their first request, and almost none of them is
-about imports. If an implementation carries out no import at all, these cases are run again with other requests, so that
-their own rules are judged.
+Most cases of ``wit``, ``runtime`` and ``wasm`` import a bundle before their first request, and few of them test
+imports. If an implementation does not support imports, these cases run again with other requests, so that their own
+rules are judged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from gritstone_conformance.trial import Asked
 
 __all__ = ["INSTEAD", "is_unable_to_import", "set_up_of", "without_import"]
 
-INSTEAD: Final = "set up with grit.put and grit.cas, because the implementation does not carry out grit.import"
+INSTEAD: Final = "set up with grit.put and grit.cas, because the implementation does not support grit.import"
 _ABOUT_IMPORTS: Final = ("grit/", "harness/")
 _HANDLE: Final = "set-up"
 
@@ -37,9 +37,9 @@ class _WithoutImport:
         self._pieces: dict[str, bytes] = {}
 
     def __call__(self, request: Asked) -> Sequence[Asked]:
-        """Return the requests that take the place of one request.
+        """Return the requests that replace one request.
 
-        An import that is expected to be refused, reads a file or brings a tombstone stays as it is.
+        An import that must be refused, reads a file or has a tombstone is not replaced.
         """
         op, args, expect, *rule = request
         if op != "grit.import" or "ok" not in expect or "bytes" not in args:
@@ -55,27 +55,27 @@ class _WithoutImport:
 
 
 def set_up_of(name: str, subject: ObservedSubject) -> Callable[[Asked], Sequence[Asked]] | None:
-    """Return what replaces the imports of an example of a property, or None if they stay as they are."""
+    """Return the function that replaces the imports of an example of a property, or None if they are not replaced."""
     stays = subject.ledger.imports is not False or name.startswith(_ABOUT_IMPORTS)
     return None if stays else _WithoutImport()
 
 
 def without_import(case: Case) -> Case:
-    """Return a case that sets its store up without ``grit.import``."""
+    """Return the case with a set-up that does not use ``grit.import``."""
     instead = _WithoutImport()
     asked = [each for step in case.steps for each in instead((step.op, step.args, step.expect, step.rule))]
     return replace(case, steps=tuple(Step(*each) for each in asked))
 
 
 def is_unable_to_import(name: str, step: Step, difference: Difference, subject: ObservedSubject) -> bool:
-    """Return whether a case went wrong because the implementation carries out no import, and is not about imports.
+    """Return whether a case failed because the implementation does not support imports, and does not test imports.
 
-    The implementation is asked once to import a bundle without objects; the answer holds for the rest of the run.
+    The implementation is asked once to import a bundle without objects; its answer is used for the rest of the run.
 
     Args:
         name: the name of the case.
-        step: the request that was answered wrongly.
-        difference: how.
+        step: the request with a wrong answer.
+        difference: the difference in the answer.
         subject: the implementation.
 
     Spec: :rule:`suite.set-up.import`.

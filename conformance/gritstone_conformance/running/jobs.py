@@ -1,8 +1,8 @@
-"""Jobs: one run over several processes of the suite, each of which runs several parts one after the other.
+"""Jobs: one run in several processes of the suite, each of which runs several parts one after the other.
 
-A part is a shard with an implementation process and a sealed report of its own, so that it does not matter which child
-runs it. The parent sends a child its next part as a JSON line on stdin. The child sends each outcome, and the end of
-the part, as JSON lines on stdout. The parent shows progress and merges the parts. If a child fails, the run fails.
+A part is a shard with its own implementation process and its own sealed report, so any child can run it. The parent
+sends a child its next part as a JSON line on stdin. The child sends each outcome, and the end of the part, as JSON
+lines on stdout. The parent shows progress and merges the parts. If a child fails, the run fails.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from gritstone_conformance.running.verification import Listener, ListenerMaker, 
 __all__ = ["Part", "PartListener", "check_codes", "parts_a_job", "relay", "run_parts", "verify_in_parts"]
 
 _MOST_PARTS_A_JOB: Final = 6
-_LEAST_COST_OF_A_PART: Final = 7000.0  # so that the start of a part costs a few percent of it at most
+_LEAST_COST_OF_A_PART: Final = 7000.0  # so that starting a part costs at most a few percent of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ class Part:
     """An order to a child: one shard.
 
     Attributes:
-        index: which shard, from 0.
-        count: how many shards.
-        share: the part of a job's time that it may use.
-        report: where its sealed report goes.
+        index: the number of the shard, from 0.
+        count: how many shards there are.
+        share: the share of a job's time that it may use.
+        report: the path of its sealed report.
     """
 
     index: int
@@ -64,20 +64,20 @@ class Part:
 
 
 def parts_a_job(cost: float, jobs: int) -> int:
-    """Return how many parts each job runs on average, from what all cases cost."""
+    """Return how many parts each job runs on average, from the cost of all cases."""
     return max(1, min(_MOST_PARTS_A_JOB, int(cost / jobs / _LEAST_COST_OF_A_PART)))
 
 
-def run_parts(orders: Iterable[str], out: TextIO, play: Callable[[Part], int]) -> int:
-    """Run the parts that a parent orders, one after the other; returns the exit code of a child.
+def run_parts(orders: Iterable[str], out: TextIO, run: Callable[[Part], int]) -> int:
+    """Run the parts that the parent orders, one after the other; return the exit code of a child.
 
     Args:
         orders: lines of :meth:`Part.to_line`.
-        out: where the end of each part is reported.
-        play: runs one part and writes its report.
+        out: receives a line at the end of each part.
+        run: runs one part and writes its report.
     """
     for line in orders:
-        play(Part.from_line(line))
+        run(Part.from_line(line))
         out.write(json.dumps({"type": "ended"}) + "\n")
         out.flush()
     return EXIT["fine"]
@@ -90,36 +90,36 @@ class PartListener:
         self._out = out
 
     def begin(self, header: Mapping[str, Json], notes: Sequence[str]) -> None:
-        """Pass on the header."""
-        self._tell({"type": "begin", "header": header, "notes": list(notes)})
+        """Send the header."""
+        self._send({"type": "begin", "header": header, "notes": list(notes)})
 
     def notice(self, outcome: Outcome) -> None:
-        """Pass on an outcome."""
-        self._tell(outcome.to_json())
+        """Send an outcome."""
+        self._send(outcome.to_json())
 
     def watch(self, case: str, seconds: float, tries: int) -> None:
-        """Pass on what is being shrunk."""
-        self._tell({"type": "shrinking", "case": case, "seconds": seconds, "tries": tries})
+        """Send the progress of shrinking."""
+        self._send({"type": "shrinking", "case": case, "seconds": seconds, "tries": tries})
 
     def end(self, conclusion: Conclusion) -> None:
-        """Report nothing: the parent draws its own conclusions."""
+        """Send nothing: the parent computes the conclusion of the whole run."""
 
-    def _tell(self, message: Mapping[str, Json]) -> None:
+    def _send(self, message: Mapping[str, Json]) -> None:
         self._out.write(json.dumps(message) + "\n")
         self._out.flush()
 
 
 def verify_in_parts(argv: Sequence[str], jobs: int, context: RunContext, listener: ListenerMaker) -> int:
-    """Run ``gritstone`` with the same arguments once per job, let them run all parts, and merge what comes out.
+    """Start ``gritstone`` with the same arguments once per job, let the children run all parts, and merge the reports.
 
     Args:
-        argv: the arguments of this run; later options win, so the children's are added at the end.
-        jobs: how many children.
+        argv: the arguments of this run; later options override earlier ones, so those of a child are appended.
+        jobs: how many children to start.
         context: the run, unsharded.
-        listener: makes the listener once data and plan are known.
+        listener: creates the listener from the data and the plan.
 
     Raises:
-        UsageError, DataError: a child could not do its part; its own line is on stderr already.
+        UsageError, DataError: a child failed; it has written its error message to stderr.
     """
     report = context.report
     remove_old(report)
@@ -148,7 +148,7 @@ def _merge(context: RunContext, data: Data, plan: Plan, parts: Sequence[Path], t
 
 @contextmanager
 def _child(argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a child that does not outlive the block."""
+    """Start a child process that is ended with the block."""
     command = [sys.executable, "-m", "gritstone_conformance.cli", *argv, "--jobs", "1", "--part"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE)
     try:
@@ -164,7 +164,7 @@ def _child(argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def relay(children: Sequence[subprocess.Popen[bytes]], told: Listener, parts: Iterable[Part] = ()) -> None:
-    """Send each child a part whenever it has none, and pass on what the children report; a watch is passed on once.
+    """Send each idle child a part, and forward the messages of the children; the outcome of a watch only once.
 
     Returns when all children have closed their output.
     """
@@ -188,9 +188,9 @@ def relay(children: Sequence[subprocess.Popen[bytes]], told: Listener, parts: It
 
 
 def _order(child: subprocess.Popen[bytes], part: Part | None) -> None:
-    """Send a child a part, or the end of all."""
+    """Send a child a part, or close its input."""
     assert child.stdin is not None
-    with suppress(BrokenPipeError):  # it has ended, and its exit code says why
+    with suppress(BrokenPipeError):  # it has ended; its exit code is checked later
         if part is None:
             child.stdin.close()
         else:
@@ -205,7 +205,7 @@ def _messages(
 
     def read(child: subprocess.Popen[bytes], stream: IO[bytes]) -> None:
         for line in stream:
-            if line.endswith(b"\n"):  # else it ended in the middle of one, and its exit code says why
+            if line.endswith(b"\n"):  # otherwise the child ended within a line; its exit code is checked later
                 lines.put((child, line))
         lines.put((child, None))
 
@@ -222,7 +222,7 @@ def _messages(
 
 
 def check_codes(codes: Sequence[int]) -> None:
-    """Raise when a child did not come to a verdict; the first of 4, 2 counts, anything unknown is the suite's fault."""
+    """Raise UsageError or DataError if a child did not complete its parts; an unknown code is a fault of the suite."""
     broken: list[type[SuiteError]] = []
     for code in codes:
         if code == EXIT["usage"]:
@@ -231,4 +231,4 @@ def check_codes(codes: Sequence[int]) -> None:
             broken.append(DataError)
     if broken:
         kind = DataError if DataError in broken else UsageError
-        raise kind(f"{len(broken)} of {len(codes)} jobs did not come to a verdict, exit codes {sorted(codes)}")
+        raise kind(f"{len(broken)} of {len(codes)} jobs did not complete, exit codes {sorted(codes)}")

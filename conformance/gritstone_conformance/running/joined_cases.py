@@ -1,7 +1,7 @@
-"""Joining: several cases, asked one after the other of one process, as one case.
+"""Several cases, run one after the other in one process, as one case.
 
-Each keeps its meaning: names that it binds and places that it uses get a number of their own, and the stores that it
-leaves open are closed behind it, as when it runs alone.
+The names that each case binds and its temporary paths get a number, so that they stay distinct. The stores that a case
+leaves open are closed after it, as when it runs alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NUMBER: Final = re.compile(r"-\d+$")
 
 
 def joined(earlier: Sequence[Case], last: Case) -> Case:
-    """Return the last case with the steps of the earlier ones before its own; the same case where there are none."""
+    """Return the last case with the steps of the earlier cases before its own; the same case if there are none."""
     if not earlier:
         return last
     steps: list[Step] = []
@@ -50,7 +50,7 @@ def _renamed(step: Step, number: int) -> Step:
 
 
 def _new_name(name: str, number: int) -> str:
-    """Return a name that no other case uses; a place stays a place."""
+    """Return a name that no other case uses; the name of a temporary path stays one."""
     if not TemporaryPaths.is_temporary(name):
         return f"{name}-{number}"
     used = _NUMBER.search(name)

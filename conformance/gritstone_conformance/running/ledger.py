@@ -29,34 +29,34 @@ Answer = Reply | SubjectFault
 
 
 class RunSubject(SubjectLike, Protocol):
-    """What a run needs of a subject beyond what a trial needs; ``subject.Subject`` is the real one."""
+    """The interface of a subject that a run uses in addition to ``SubjectLike``; implemented by ``subject.Subject``."""
 
     @property
     def faults(self) -> list[SubjectFault]:
-        """Everything that broke so far, in this process and all related ones."""
+        """All faults so far, of this process and all related ones."""
 
     @property
     def strays(self) -> list[SubjectFault]:
-        """The processes that were found outside the group of the process that started them."""
+        """The faults of processes that left the group of the process that started them."""
 
     @property
     def log_bytes(self) -> int:
-        """Return how many bytes were received over standard error of all processes."""
+        """How many bytes all processes wrote to standard error."""
 
     @property
     def deaths(self) -> int:
-        """How many processes, this one and all related ones, ended by SIGKILL while they were to be asked."""
+        """How many processes, this one and all related ones, ended by SIGKILL before the suite ended them."""
 
     @property
     def restarts(self) -> int:
-        """Processes started in place of one that broke."""
+        """How many processes replaced one that broke."""
 
     @property
     def attached(self) -> bool:
-        """Whether it can be neither killed nor started again."""
+        """Whether it is a connection, which can be neither killed nor started again."""
 
     def ask_each(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Answer]:
-        """Send requests pipelined; returns replies and faults in order, cut off after the fault that ended it."""
+        """Send requests pipelined; return replies and faults in order, up to the fault that ended the process."""
 
     def allow_guests(self, seconds: float) -> None:
         """Extend the deadline of each later transition and query by this number of seconds."""
@@ -65,18 +65,18 @@ class RunSubject(SubjectLike, Protocol):
         """Start another process of the same command."""
 
     def apart(self) -> Self:
-        """Start another process whose faults count for nothing."""
+        """Start another process whose faults do not count for the run."""
 
     def hurry(self, *, on: bool) -> None:
         """Shorten the deadlines of operations that hung before, or restore the full ones."""
 
 
 class CannotRestartError(BaseException):
-    """A case needs a fresh process and the implementation was attached; no Exception, so that engines let it pass."""
+    """A case needs a fresh process, and the subject is a connection; not an Exception, so Hypothesis ignores it."""
 
 
 class SearchTimeOverError(BaseException):
-    """The span of a search is over in the middle of an example; no Exception, so that engines let it pass."""
+    """The time of a search ended within an example; not an Exception, so Hypothesis ignores it."""
 
 
 @dataclass(slots=True)
@@ -85,14 +85,14 @@ class Ledger:
 
     Attributes:
         requests: how many requests were sent.
-        replies: how many were answered, faults not counted.
+        replies: how many were answered, without faults.
         hung: how many hung.
-        looked_into: kinds of fault whose causes were looked for.
-        looking_s: the seconds that took.
-        shrinking: what was spent on shrinking.
-        until: when nothing more may be asked, since the span of a search is over.
-        explained: kinds of failure whose objects were compared.
-        imports: whether ``grit.import`` is carried out, as far as that was asked.
+        looked_into: the kinds of fault whose cause was searched for.
+        looking_s: the duration of these searches in seconds.
+        shrinking: the time spent on shrinking.
+        until: the end of the search, after which no request is sent.
+        explained: the kinds of failure whose objects were compared.
+        imports: whether the implementation supports ``grit.import``; None: not tested.
     """
 
     requests: int = 0
@@ -107,7 +107,7 @@ class Ledger:
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def note(self, answers: Sequence[Answer]) -> None:
-        """Count answers; several threads may do so at once."""
+        """Count answers; thread-safe."""
         faults = [answer for answer in answers if isinstance(answer, SubjectFault)]
         with self._lock:
             self.requests += len(answers)
@@ -115,32 +115,32 @@ class Ledger:
             self.hung += sum(1 for fault in faults if fault.cause.startswith("hung:"))
 
     def may_explain(self, kind: object) -> bool:
-        """Return whether the objects of a failure of this kind are to be compared: once each, and for few kinds."""
+        """Return whether to compare the objects of a failure of this kind: once for each kind, up to 40 kinds."""
         new = kind not in self.explained and len(self.explained) < _MOST_EXPLAINED
         self.explained.add(kind)
         return new
 
     @property
     def judged(self) -> int:
-        """Return how many lines there were to judge: replies and what was received instead; 0 without any answer.
+        """How many answers were judged, replies and faults; 0 if there was no reply.
 
-        Replies alone would not do: how many of them a process still gives when it is killed is a matter of luck.
+        Replies alone are not counted, because the number of replies before a kill depends on timing.
         """
         return self.requests if self.replies else 0
 
     @property
     def closed_because(self) -> str | None:
-        """Why nothing more is asked, or None; the subject has further reasons of its own."""
+        """Why no further request is sent, or None; the breaker of the subject has further reasons."""
         if self.replies == 0 and self.hung >= _HUNG_WITHOUT_ANY_REPLY:
-            return f"{self.hung} requests hung and none but hello was ever answered"
+            return f"{self.hung} requests hung, and only hello was ever answered"
         return None
 
 
 class ObservedSubject:
-    """A subject whose requests are counted; itself a ``SubjectLike``.
+    """A subject whose requests are counted; implements ``SubjectLike``.
 
     Attributes:
-        past: what its process was asked.
+        history: the requests to its process.
     """
 
     def __init__(self, subject: RunSubject, ledger: Ledger) -> None:
@@ -163,7 +163,7 @@ class ObservedSubject:
         return replies
 
     def ask_each(self, requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Answer]:
-        """Send several requests pipelined; returns what became of each, cut off after the fault that ended it.
+        """Send several requests pipelined; return replies and faults in order, up to the fault that ended the process.
 
         Raises:
             SearchTimeOverError: the time of the search is over.
@@ -186,7 +186,7 @@ class ObservedSubject:
         return ObservedSubject(self.subject.spawn(), self.ledger)
 
     def apart(self) -> ObservedSubject:
-        """Start another process whose faults and requests count for nothing: to look into a fault."""
+        """Start another process whose faults and requests do not count for the run, to search for a cause."""
         if self.subject.attached:
             raise CannotRestartError
         return ObservedSubject(self.subject.apart(), Ledger())
@@ -200,14 +200,14 @@ class ObservedSubject:
         self.subject.allow_guests(seconds)
 
     def kill(self) -> None:
-        """Kill the process; the next request starts a fresh one."""
+        """Kill the process; the next request starts a fresh process."""
         if self.subject.attached:
             raise CannotRestartError
         self.history.end()
         self.subject.kill()
 
     def kill_from_thread(self) -> None:
-        """Kill the process under an exchange, from another thread; the exchange then reports its death."""
+        """Kill the process from another thread during an exchange, which then returns a fault."""
         self.history.end()
         self.subject.kill_from_thread()
 
@@ -225,9 +225,9 @@ class ObservedSubject:
         return self.subject.peak_rss_bytes()
 
     def reset_peak_rss(self) -> bool:
-        """Start a new peak."""
+        """Reset the peak."""
         return self.subject.reset_peak_rss()
 
     def cpu_seconds(self) -> float | None:
-        """Return the seconds of processor time that it has used so far."""
+        """Return the seconds of processor time used so far."""
         return self.subject.cpu_seconds()

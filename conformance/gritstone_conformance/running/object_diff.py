@@ -1,11 +1,11 @@
-"""Fetching: the objects that two different ids name, so that a failure can show the first field that differs.
+"""The difference between the objects that two ids name: the first field that differs.
 
-A wrong transition is answered by an id that is not the expected one, which explains nothing. So the case is sent once
-more, to a process apart from the run, and to the model. The object that was got is read from the implementation with
-``grit.get``, the expected one from the model. Where the first field that differs holds two ids, the objects that they
-name are compared next.
+If a transition is wrong, the answer has another id than expected, which does not show what is wrong. So the case is
+sent again, to a separate process and to the model. The received object is read from the implementation with
+``grit.get``, the expected one from the model. If the first field that differs contains ids, the objects that they name
+are compared next.
 
-The result is a text for people: no verdict depends on it, and a fault of the process that is asked counts for nothing.
+The result is text for the user: no verdict depends on it, and faults of the separate process are not reported.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ __all__ = ["first_different_field"]
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 _MOST_STEPS: Final = 1_000  # of a case that is sent again
 _MOST_SECONDS: Final = 10.0  # for each of the two sides
-_MOST_OBJECTS: Final = 32  # that are compared, one naming the next
+_MOST_OBJECTS: Final = 32  # that are compared, along a path of ids
 _DIGITS: Final = 12  # of an id
 _WIDTH: Final = 80  # characters of a value
 
 
 def first_different_field(steps: Sequence[Step], difference: Difference, subject: ObservedSubject) -> str | None:
-    """Return in words the first field in which the objects behind two different ids differ.
+    """Return text that names the first field in which the objects of two different ids differ.
 
     Args:
-        steps: the case up to the wrong answer, which answers the last of them.
-        difference: what was expected there and what was got.
-        subject: the subject of the run; its process is left alone.
+        steps: the case up to the request with the wrong answer.
+        difference: the expected and the received value.
+        subject: the subject of the run; its process is not used.
 
     Returns:
-        None where the difference is not between two ids, where the last request names no store, and where the case
-        cannot be sent again.
+        None if the difference is not between two ids, if the last request names no store, and if the case cannot be
+        sent again.
     """
     expected, got, store = difference.expected, difference.got, _store_of(steps)
     if not (_is_id(expected) and _is_id(got)) or store is None or len(steps) > _MOST_STEPS:
@@ -80,7 +80,7 @@ class _Asked(Protocol):
 
 
 class _Side:
-    """The implementation or the model, with what a case bound there."""
+    """The implementation or the model, with the values that a case bound."""
 
     def __init__(self, asked: _Asked) -> None:
         self.asked = asked
@@ -88,7 +88,7 @@ class _Side:
         self._bindings: dict[str, Json] = {}
 
     def send(self, steps: Sequence[Step]) -> Difference | None:
-        """Send a case; returns the difference at its last step, None where there is none or the time is over."""
+        """Send a case; return the difference at its last step, or None if there is none or the time is over."""
         until, found = time.monotonic() + _MOST_SECONDS, None
         for step in steps:
             if time.monotonic() > until:
@@ -96,7 +96,7 @@ class _Side:
             self.places.provide(names_in(step.args), self._bindings)
             try:
                 args = substitute(step.args, self._bindings)
-            except DataError:  # an earlier answer, which should have bound the name, was another one
+            except DataError:  # an earlier answer, which should bind the name, was different
                 return None
             if fits("request", f"args.{step.op}", args):
                 found = compare(step.expect, self.asked.ask(step.op, args), self._bindings)
@@ -104,7 +104,7 @@ class _Side:
 
 
 class _Comparison:
-    """Compares objects by their ids, those that were got with those that were expected."""
+    """Compares received objects with expected ones, by their ids."""
 
     def __init__(self, model: _Side, implementation: _Side, store: str, fmt: Format) -> None:
         self._model = model.asked
@@ -113,7 +113,7 @@ class _Comparison:
         self._format = fmt
 
     def sentences(self, expected: str, got: str) -> Iterator[str]:
-        """Yield one sentence for each pair of objects, from the ids given to the field that differs."""
+        """Yield one sentence for each pair of objects, from the given ids to the field that differs."""
         for _ in range(_MOST_OBJECTS):
             wanted, its = self._read(self._model, expected), self._read(self._implementation, got)
             if isinstance(wanted, str):
@@ -137,15 +137,15 @@ class _Comparison:
             expected, got = one, other
 
     def _read(self, asked: _Asked, identity: str) -> Object | str:
-        """Return an object, or in words why it cannot be read."""
+        """Return an object, or the reason why it cannot be read."""
         reply = asked.ask("grit.get", {"store": self._store, "id": identity})
         if isinstance(reply, Refused):
             return printable(f"refused {reply.kind} {reply.code or ''} {reply.message or ''}".strip())
         if not isinstance(reply, Ok):
-            return "grit.get has no right answer"
+            return "the answer to grit.get is neither ok nor refused"
         data = from_base64(reply.value["bytes"])
         if self._format.hash(data).hex() != identity:
-            return "grit.get returns bytes with another id"
+            return "grit.get returned bytes with another id"
         try:
             return self._format.decode(data)
         except Refusal as refusal:
@@ -153,7 +153,7 @@ class _Comparison:
 
 
 def _store_of(steps: Sequence[Step]) -> tuple[str, Format] | None:
-    """Return the handle of the store that the last request is about, and the store's format."""
+    """Return the handle and the format of the store that the last request uses."""
     args = steps[-1].args
     handle = args.get("store")
     if "runtime" in args:

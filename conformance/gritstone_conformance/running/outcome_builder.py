@@ -1,7 +1,6 @@
-"""Recording: from a case that was run to the outcome that a report line holds.
+"""The outcome of a case: its verdict, the violated rule, and the excerpts of values in its report line.
 
-Decides which verdict a fault, a difference or a refusal to answer makes, which rule is blamed, and how much of a large
-value is kept for people. Laws that tie cases together are ``verdicts``' business.
+``final_verdicts`` applies the rules by which a verdict depends on other cases.
 """
 
 from __future__ import annotations
@@ -30,33 +29,33 @@ from gritstone_conformance.trial import Divergence
 __all__ = ["UNREPRODUCED", "OutcomeBuilder", "excerpt"]
 
 UNREPRODUCED: Final = "unreproduced"
-"""How the detail of a fault begins that did not come again."""
+"""The prefix of the detail of a fault that did not occur again."""
 NO_RESTART: Final = "attached without restart"
-_LONGEST: Final = 400  # characters of one text that a report keeps
-_ITEMS: Final = 20  # entries of one list that a report keeps
-_MEMBERS: Final = 100  # members of one object that a report keeps
-_VALUES: Final = 300  # values of all lists and objects in one another that a report keeps
+_LONGEST: Final = 400  # characters of one text in a report
+_ITEMS: Final = 20  # entries of one list in a report
+_MEMBERS: Final = 100  # members of one object in a report
+_VALUES: Final = 300  # values of one value with all nested lists and objects in a report
 _LARGE_LOG_BYTES: Final = 64 << 20
 _LONGEST_DETAIL: Final = 8 << 10
 
 
 class OutcomeBuilder:
-    """Makes outcomes under a rule book."""
+    """Builds outcomes; the rule book has the levels of the rules."""
 
     def __init__(self, book: RuleBook) -> None:
         self._book = book
 
     def blank(self, item: Planned, verdict: str) -> Outcome:
-        """Return an outcome with nothing but the verdict; its level is that of the case's first rule."""
+        """Return an outcome with a verdict and without details; its level is that of the first rule of the case."""
         return Outcome(item.name, item.digest, item.kind, item.rules, self.level(item.rules[0]), verdict)
 
     def level(self, rule: str) -> str:
-        """Return the level of a rule; a rule that the book does not know counts as MUST."""
+        """Return the level of a rule; MUST for an unknown rule."""
         known = self._book.rules.get(rule)
         return "MUST" if known is None else known.level
 
     def skipped(self, item: Planned, reason: str) -> Outcome:
-        """Return the outcome of a case that needs what is not claimed."""
+        """Return the outcome of a case that is skipped, for example because it needs a feature that is not claimed."""
         return replace(self.blank(item, "skip"), reason=reason)
 
     def played(self, played: VectorRun) -> Outcome:
@@ -98,7 +97,7 @@ class OutcomeBuilder:
     def broken(
         self, outcome: Outcome, fault: SubjectFault, *, reproduced: bool = True, can_fail: bool = True
     ) -> Outcome:
-        """Return the outcome of a case in which the implementation broke: a failure only of a rule it judges."""
+        """Return the outcome of a case with a fault: a failure if it violates a rule of the case, or an error."""
         said = fault.detail[:_LONGEST_DETAIL]
         detail = said if reproduced else f"{UNREPRODUCED}: {said}".rstrip(": ")
         if can_fail and fault.rule is not None and fault.rule in outcome.rules:
@@ -118,24 +117,24 @@ class OutcomeBuilder:
         return replace(self.blank(item, "error"), cause=OWN_FAULT, detail="; ".join(told)[:_LONGEST_DETAIL])
 
     def watched(self, item: Planned, faults: Sequence[SubjectFault], lines: int) -> Outcome:
-        """Return the outcome of a watch: whether any fault of the run broke its rule.
+        """Return the outcome of a watch: whether a fault of the run violates its rule.
 
         Args:
             item: the watch.
             faults: every fault of the run, in order; the first violation is reported.
-            lines: how many replies there were to judge.
+            lines: how many answers were judged.
         """
         rule = item.rules[0]
         outcome = replace(self.blank(item, "pass"), requests=lines)
         for fault in faults:
             if fault.rule == rule:
                 return self._failed(replace(outcome, detail=fault.detail[:_LONGEST_DETAIL]), rule, fault.cause, None)
-        return outcome if lines else replace(outcome, verdict="skip", reason="there was no line to judge")
+        return outcome if lines else replace(outcome, verdict="skip", reason="no line was received")
 
     def with_log_size(self, watch: Outcome, size: int) -> Outcome:
-        """Return the watch of standard output, where it passed, with a remark on a large standard error.
+        """Return the outcome of the watch of standard output; if it passed, with a remark on a large standard error.
 
-        The size is rounded down to a power of two, so that two runs say the same.
+        The size is rounded down to a power of two, so that it is equal in two runs.
 
         Spec: :rule:`suite.log.size`.
         """
@@ -177,7 +176,7 @@ class OutcomeBuilder:
 
 
 def _message(difference: Difference) -> str | None:
-    """Return the message of a refusal as a report keeps it: bounded, and equal in runs with other temporary folders.
+    """Return the message of a refusal as stored in a report: bounded, and without names of temporary folders.
 
     Spec: :rule:`suite.message.refusal`, :rule:`suite.report.stable`.
     """
@@ -185,7 +184,7 @@ def _message(difference: Difference) -> str | None:
 
 
 def excerpt(value: Json) -> Json:
-    """Return a JSON value with long texts, lists and objects cut; the whole stands in the case itself.
+    """Return a JSON value with long texts, lists and objects truncated; the case has the full value.
 
     Spec: :rule:`suite.bounds.each`.
     """
@@ -193,7 +192,7 @@ def excerpt(value: Json) -> Json:
 
 
 class _Cut:
-    """Cuts one value; however deep it goes, only so many values are kept."""
+    """Truncates one value; keeps at most 300 values at all depths together."""
 
     def __init__(self) -> None:
         self._room = _VALUES

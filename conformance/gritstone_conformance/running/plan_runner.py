@@ -1,7 +1,7 @@
-"""A run: the plan on a live subject, from the first request to settled outcomes.
+"""The execution of a plan on a subject, from the first request to the final outcomes.
 
-Decides the order (that of the plan, but for watches, which are judged when the implementation has ended) and what is
-told while it goes on. It neither starts processes nor writes anything but found cases.
+The cases run in the order of the plan, except watches, which are judged after the implementation has ended. Each
+outcome is passed to a callback as soon as it is known. This module starts no processes, and writes only found cases.
 
 Invariant: every planned case has exactly one outcome.
 """
@@ -42,19 +42,19 @@ from gritstone_conformance.trial import Divergence, Property
 
 __all__ = ["RunResult", "execute", "execute_nothing", "run_item"]
 
-SEARCH_ONLY: Final = "played with --search only"
+SEARCH_ONLY: Final = "runs with --search only"
 _NEW_OBJECTS: Final = 20_000
-"""After so many Python looks for garbage, 700 otherwise, which takes a twelfth of a run."""
+"""The threshold of Python's garbage collector; with its default of 700 it takes a twelfth of a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run found.
+    """The result of a run.
 
     Attributes:
-        outcomes: settled, one per counted case, in the order of the plan.
-        claims: what the implementation claimed.
-        restarts: how often a broken process was replaced.
+        outcomes: the final outcomes, one per counted case, in the order of the plan.
+        claims: the claims of the implementation.
+        restarts: how many processes replaced one that broke.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -72,10 +72,10 @@ def execute(
         subject: a started subject; closed at the end.
         book: the rules.
         settings: how to run them.
-        notify: called with each outcome as soon as it is known; laws that tie cases together come later.
+        notify: called with each outcome as soon as it is known, before the dependencies between cases are applied.
 
     Raises:
-        DataError: two cases have one identity.
+        DataError: two cases have the same identity.
     """
     plan.check_identities()
     observed = ObservedSubject(subject, Ledger())
@@ -110,7 +110,7 @@ def execute(
 
 @contextmanager
 def _rare_collections() -> Iterator[None]:
-    """Make Python look for garbage in cycles less often: the data of a run stays, and an example leaves few cycles."""
+    """Run the garbage collector less often: most objects of a run are long-lived, and examples create few cycles."""
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS, *before[1:])
@@ -122,7 +122,7 @@ def _rare_collections() -> Iterator[None]:
 
 
 def execute_nothing(plan: Plan, fault: SubjectFault, book: RuleBook) -> tuple[Outcome, ...]:
-    """Return the outcomes of a plan whose implementation never answered ``hello``: ``error``, ``not-started``."""
+    """Return the outcomes of a plan if the implementation never answered ``hello``: ``error``, ``not-started``."""
     recorder = OutcomeBuilder(book)
     unasked = SubjectFault("not-started", str(fault), fault.rule)
     items = (item for item in plan.items if item.counted)
@@ -130,7 +130,7 @@ def execute_nothing(plan: Plan, fault: SubjectFault, book: RuleBook) -> tuple[Ou
 
 
 def run_item(item: Planned, subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings) -> Outcome:
-    """Run one vector or property by itself; returns its outcome before any law that ties cases together."""
+    """Run a single vector or property; return its outcome before the dependencies between cases are applied."""
     if isinstance(item.source, Property):
         return _own_faults_told(item, subject, recorder, partial(_property, item, subject, recorder, settings, None))
     (outcome,) = _vectors((item,), subject, recorder, settings)
@@ -140,7 +140,7 @@ def run_item(item: Planned, subject: ObservedSubject, recorder: OutcomeBuilder, 
 def _own_faults_told(
     item: Planned, subject: ObservedSubject, recorder: OutcomeBuilder, play: Callable[[], Outcome]
 ) -> Outcome:
-    """Return the outcome of a case, also where the suite's own code fails in it.
+    """Return the outcome of a case; if the code of the suite fails, an error that says so.
 
     Spec: :rule:`suite.verdict.own-case`.
     """
@@ -156,7 +156,7 @@ def _own_faults_told(
 def _properties(
     items: Sequence[Planned], behind: int, subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings
 ) -> Iterator[Outcome]:
-    """Run properties; in a search with a span, they and those after them have equal shares of the time left."""
+    """Run properties; in a search with a time limit, all remaining properties have equal shares of the time left."""
     until = subject.ledger.shrinking.until
     for index, item in enumerate(items):
         left_s = until - time.monotonic()
@@ -168,7 +168,7 @@ def _properties(
 def _vectors(
     items: Sequence[Planned], subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings
 ) -> Iterator[Outcome]:
-    """Run vectors together; after a fault of the suite the remaining ones are run one by one."""
+    """Run vectors in batches; after a fault of the suite, the remaining ones run one by one."""
     told: set[str] = set()
     try:
         for outcome in _pipelined(items, subject, recorder, settings):
@@ -176,7 +176,7 @@ def _vectors(
             yield outcome
     except UsageError:
         raise
-    except Exception:  # noqa: BLE001 - in which case it is, shows below
+    except Exception:  # noqa: BLE001 - the loop below finds the case that failed
         subject.refresh()
         for item in items:
             if item.name not in told:
@@ -184,7 +184,7 @@ def _vectors(
 
 
 def _with_other_set_up(played: VectorRun, subject: ObservedSubject) -> Planned | None:
-    """Return the case without the import that the implementation does not carry out, or None."""
+    """Return the case without the import that the implementation does not support, or None."""
     case, difference = played.case, played.difference
     if difference is None or not is_unable_to_import(case.name, case.steps[played.step], difference, subject):
         return None
@@ -193,7 +193,7 @@ def _with_other_set_up(played: VectorRun, subject: ObservedSubject) -> Planned |
 
 
 def _remarked(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-    """Note on each case that passes that its store was set up with other requests."""
+    """Add a remark to each passed case: its store was set up with other requests."""
     for outcome in outcomes:
         yield replace(outcome, detail=INSTEAD) if outcome.verdict == "pass" else outcome
 
@@ -263,7 +263,7 @@ def _property(
 
 
 def _explained(outcome: Outcome, steps: Sequence[Step], difference: Difference, subject: ObservedSubject) -> Outcome:
-    """Return a failure between two ids with the first field in which their objects differ; once for each kind."""
+    """Return a failure with the first field in which the objects of two ids differ; once for each kind of failure."""
     kind = (outcome.rule, outcome.signature, difference.path)
     if outcome.verdict != "fail" or outcome.detail is not None or not subject.ledger.may_explain(kind):
         return outcome
@@ -273,7 +273,7 @@ def _explained(outcome: Outcome, steps: Sequence[Step], difference: Difference, 
 def _thinned(
     item: Planned, tested: PropertyRun, divergence: Divergence, subject: ObservedSubject, settings: RunSettings
 ) -> Case:
-    """Return the case that a failure is kept as, once what it does not need was left out; ends its shrinking."""
+    """Return the case to save for a failure, without the requests that it does not need; ends its shrinking."""
     case, started = case_of(item, divergence, settings.seed), time.perf_counter()
     assert tested.shrink is not None, "what diverged is shrunk"
     tested.shrink.turn(settings.shrink_tries)
@@ -289,7 +289,7 @@ def _thinned(
 def _broken_property(
     item: Planned, tested: PropertyRun, outcome: Outcome, subject: ObservedSubject, settings: RunSettings
 ) -> Outcome:
-    """Return the outcome of a property that ended in a fault, once its cause was looked for."""
+    """Return the outcome of a property that ended in a fault, after the search for its cause."""
     fault, trace = tested.fault, tested.trace
     if outcome.verdict != "error" or fault is None or trace is None or not may_look(subject.ledger, fault):
         return outcome
@@ -300,13 +300,13 @@ def _broken_property(
 
 @dataclass(frozen=True, slots=True)
 class _Death:
-    """What an implementation broke in.
+    """A fault that ended the process.
 
     Attributes:
-        case: the case that broke.
-        fault: how it broke.
+        case: the case in which it occurred.
+        fault: the fault.
         earlier: the cases before it in the same process.
-        alone: whether the case was not yet asked alone in a fresh process.
+        alone: whether to try the case alone first, which was not done before.
     """
 
     case: Case
@@ -316,7 +316,7 @@ class _Death:
 
 
 def _blamed(item: Planned, death: _Death, outcome: Outcome, subject: ObservedSubject, settings: RunSettings) -> Outcome:
-    """Return an ``error`` with what made the implementation break, and with the file that repeats it.
+    """Return an ``error`` with the requests that led to the fault, and with the file that reproduces it.
 
     Spec: :rule:`suite.crash.blamed`.
     """
@@ -334,7 +334,7 @@ def _blamed(item: Planned, death: _Death, outcome: Outcome, subject: ObservedSub
 
 
 def _unclaimed(item: Planned, claims: Claims) -> str | None:
-    """Return why a case cannot be asked, or None; what is not claimed is never asked."""
+    """Return why a case is skipped, or None; cases that need claims which are not made never run."""
     if item.profile not in (*covered_profiles(claims.profiles, claims.features), "harness"):
         return f"profile {item.profile} is not claimed"
     if item.unasked is not None:

@@ -1,12 +1,12 @@
-"""Properties on a live subject: Hypothesis draws and shrinks, the trial plays, the smallest failure is kept.
+"""Properties on a subject: Hypothesis draws and shrinks examples, a trial runs them, the smallest failure is kept.
 
-Decides how an example ends: a Divergence is a failure and is shrunk on the live subject; a fault of the subject ends
-the property at once, for each further one would cost deadlines and restarts; any other exception is the suite's own,
-ends the property at once, and is passed on with the values that were drawn. So is a gate that found nothing but did not
-look where the property says that it looks.
+An example ends in one of these ways. A Divergence is a failure, and is shrunk on the subject. A fault of the subject
+ends the property at once, because each further fault would cost deadlines and restarts. Any other exception is a fault
+of the suite: it ends the property at once, and is raised with the drawn values. If the gate finds no failure, but the
+examples do not reach the situations that the property declares, DataError is raised.
 
-Shrinking keeps to the first failure's rule and signature, so that it cannot slip into another fault, and ends with the
-smallest failure so far when ``shrinking`` says so.
+Shrinking keeps the rule and the signature of the first failure, so that it does not switch to another fault. When the
+limits in ``shrinking`` are reached, the result is the smallest failure so far.
 """
 
 from __future__ import annotations
@@ -35,29 +35,29 @@ __all__ = ["PropertyRun", "run_property"]
 
 _LONGEST_NOTE: Final = 2000  # characters of the drawn values that are reported with a fault of the suite
 _ASKS_AGAIN: Final = ("property", "machine")
-"""Kinds of property whose requests may be asked again as a case: the others kill, or write lines of their own."""
+"""Kinds of property whose requests can be sent again as a case: other kinds kill processes or write raw lines."""
 
 
 @dataclass(slots=True)
 class PropertyRun:
-    """What became of a property.
+    """The result of the examples of one property.
 
     Attributes:
         divergence: the smallest failure, or None.
         fault: the fault that ended it, or None.
-        trace: the requests of the example that met the fault, as a case, or None where they alone mean nothing.
-        earlier: what the broken process had been asked before that example.
-        first_requests: requests of the example that failed first.
-        unable: whether it needs a restart and the implementation was attached without one.
-        repeatable: whether the smallest failure failed again when it was run once more.
-        remark: what the last example that passed says of itself, or None.
+        trace: the requests of the example with the fault, as a case; None if they cannot be sent again.
+        earlier: the cases that ran before that example in the same process.
+        first_requests: how many requests the first failing example has.
+        unable: whether it needs a restart, and the subject is a connection.
+        repeatable: whether the smallest failure occurred again when it was run again.
+        remark: the remark of the last example that passed, or None.
         examples: how many examples were run.
-        reached: situation -> how many of them reached it.
-        requests: all requests that were sent.
-        seconds: how long it took.
-        shrink: how it is shrunk, or None where nothing diverged.
-        is_cut: whether the end of the search broke an example off.
-        own_fault: the exception of the suite's own code that ended it, or None.
+        reached: situation -> how many examples reached it.
+        requests: how many requests were sent.
+        seconds: its duration.
+        shrink: the shrinking of its failure, or None.
+        is_cut: whether the end of the search interrupted an example.
+        own_fault: the exception in the code of the suite that ended it, or None.
     """
 
     divergence: Divergence | None = None
@@ -78,7 +78,7 @@ class PropertyRun:
 
 
 class _EnoughError(BaseException):
-    """Leaves the engine: the budget is spent, or the subject broke. No Exception, so that the engine lets it pass."""
+    """Ends the examples: the limits are reached, or there was a fault. Not an Exception, so Hypothesis ignores it."""
 
 
 def run_property(
@@ -88,13 +88,13 @@ def run_property(
 
     Args:
         prop: the property.
-        subject: the subject; its process survives, its handles are closed.
-        run: the settings; ``gate`` with equal seed sends equal requests.
-        span_s: seconds for which a search draws examples, at least one; None: one round of examples.
+        subject: the subject; its process continues to run, its handles are closed.
+        run: the settings; ``gate`` with the same seed sends the same requests.
+        span_s: how long a search draws examples, in seconds, but at least one example; None: one round of examples.
 
     Raises:
-        Exception: the suite's own code failed; its notes hold the drawn values.
-        DataError: a gate in which nothing was wrong did not reach what the property says that it reaches.
+        Exception: the code of the suite failed; the notes of the exception have the drawn values.
+        DataError: the gate found no failure, and did not reach a situation that the property declares.
     """
     before = subject.ledger.requests
     started = time.perf_counter()
@@ -132,15 +132,15 @@ def run_property(
 
 
 def _check_reach(prop: Property, tested: PropertyRun) -> None:
-    """Raise DataError for the first situation that too few examples reached.
+    """Raise DataError for the first situation that too few examples reach.
 
     Spec: :rule:`suite.property.reach`.
     """
     for situation, floor in prop.reach.items():
         count = tested.reached[situation]
         if count < floor * tested.examples:
-            told = f"{count} of {tested.examples} examples, the floor is {floor:.0%}"
-            raise DataError(f"{prop.name} does not reach what it says, {situation!r}: {told}")
+            words = f"{count} of {tested.examples} examples reach it, the floor is {floor:.0%}"
+            raise DataError(f"{prop.name} declares a situation that too few examples reach, {situation!r}: {words}")
 
 
 class _Player:
@@ -190,7 +190,7 @@ class _Player:
         return self._until is None or self.tested.examples == 0 or time.monotonic() < self._until
 
     def _keep(self, divergence: Divergence) -> None:
-        """Keep a failure of the first one's kind when it is the smallest, and report it to the engine."""
+        """Keep a failure of the same kind as the first one if it is the smallest, and raise it for Hypothesis."""
         best = self.tested.divergence
         if best is None:
             self.tested.divergence = divergence
@@ -204,7 +204,7 @@ class _Player:
         raise divergence
 
     def _keep_trace(self, trial: Trial) -> None:
-        """Keep the requests that led to a fault, where asking them again means the same."""
+        """Keep the requests that led to a fault, if they can be sent again as a case."""
         if trial.is_replayable and trial.steps and self._prop.kind in _ASKS_AGAIN:
             self.tested.trace = self._case(trial)
             self.tested.earlier = self._subject.history.before(self.tested.trace)
@@ -213,15 +213,15 @@ class _Player:
         return Case(self._prop.name, self._prop.rules, self._prop.requires, tuple(trial.steps))
 
     def _check_landed(self, deaths: int) -> None:
-        """Raise SubjectFault where a crash case went well because nothing died.
+        """Raise SubjectFault if a crash case passed although no process died.
 
         Spec: :rule:`suite.fault.landed`.
         """
         if self._prop.kind == "crash" and self._subject.subject.deaths == deaths:
-            raise SubjectFault("unharmed", "the case needs a death, and no process died of it")
+            raise SubjectFault("unharmed", "the case kills a process, but no process was killed")
 
     def _check_swallowed(self, faults: int) -> None:
-        """End the property when a fault occurred while the trial cleaned up."""
+        """End the property if a fault occurred while the trial cleaned up."""
         unnoticed = self._subject.subject.faults[faults:]
         if unnoticed and self._prop.kind != "crash":
             self.tested.fault = unnoticed[0]
@@ -235,7 +235,7 @@ def _draw(prop: Property, player: _Player, given: dict[str, Any], run: RunSettin
     def example(**drawn: Any) -> None:
         player.play(drawn)
 
-    # one function runs all properties: its name in the database of examples is the property's
+    # one function runs all properties, so the name of the property is its key in the database of examples
     example._hypothesis_internal_add_digest = prop.name.encode()  # type: ignore[attr-defined]
     seed = int(hashlib.sha256(f"{draws}:{prop.name}".encode()).hexdigest()[:16], 16)
     test: Any = hypothesis.given(**given)(example)
@@ -251,10 +251,10 @@ def _draw(prop: Property, player: _Player, given: dict[str, Any], run: RunSettin
 
 @contextmanager
 def _constant_draws() -> Iterator[None]:
-    """Keep the engine from drawing constants out of whatever modules happen to be loaded.
+    """Prevent Hypothesis from drawing constants of the loaded modules.
 
-    It collects literals of local source files; a gate would then send other lines in a checkout than from a wheel, and
-    under pytest than from the command line.
+    It collects literals of local source files; a gate would then send different lines in a checkout and from a wheel,
+    and under pytest and from the command line.
     """
     from hypothesis.internal.conjecture import providers
     from hypothesis.internal.constants_ast import Constants
@@ -274,7 +274,7 @@ def _constant_draws() -> Iterator[None]:
 
 @contextmanager
 def _home(directory: Path) -> Iterator[None]:
-    """Make the engine keep its files next to the reports, and not in the user's working directory."""
+    """Make Hypothesis store its files next to the reports, and not in the working directory of the user."""
     from hypothesis import configuration
 
     before = getattr(configuration, "__hypothesis_home_directory", None)

@@ -1,7 +1,7 @@
-"""The past of a process: the cases it was asked since it started, so that one that poisoned it can be found.
+"""The history of requests to a process: the cases since its start, to find those that led to a fault.
 
-Vectors are kept as they are; of a property each example is kept as the case that its requests make. What is kept is
-bounded: of examples the last 20,000 steps and about 32 MiB of their arguments.
+Vectors are stored as they are; each example of a property is stored as a case with its requests. The history of
+examples is bounded: their last 20,000 steps, and about 32 MiB of arguments.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CHARS_OF_AN_ITEM: Final = 80
 
 
 class RequestHistory:
-    """What one process after the other was asked; a new process begins with nothing."""
+    """The cases that were sent to the current process; empty for a new process."""
 
     def __init__(self) -> None:
         self._cases: deque[tuple[Case, int, int]] = deque()
@@ -28,7 +28,7 @@ class RequestHistory:
         self._ended = False
 
     def note(self, case: Case, *, drawn: bool = False) -> None:
-        """Add a case that is run now; ``drawn``: only this history keeps it, so it counts against the bounds."""
+        """Add a case that runs now; if ``drawn``, it is an example of a property and counts against the bounds."""
         if self._ended:
             self.clear()
         steps = len(case.steps) if drawn else 0
@@ -42,17 +42,17 @@ class RequestHistory:
             self._chars -= chars
 
     def end(self) -> None:
-        """The process has ended: whatever is noted from now on is asked of another one."""
+        """Record that the process has ended: the next case goes to another process."""
         self._ended = True
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all cases."""
         self._cases.clear()
         self._steps = self._chars = 0
         self._ended = False
 
     def before(self, case: Case) -> tuple[Case, ...]:
-        """Return the requests before a case, in order; all of them when the case was not noted."""
+        """Return the cases before a case, in order; all of them if the case was not added."""
         earlier: list[Case] = []
         for other, _, _ in self._cases:
             if other is case:
@@ -62,7 +62,7 @@ class RequestHistory:
 
 
 def _chars(value: Json) -> int:
-    """Return about how much room a value takes."""
+    """Return the approximate size of a value in characters."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, list):

@@ -1,13 +1,14 @@
-"""Thinning: from the trace of a shrunk example to the minimal_sublist requests that still show the same difference.
+"""The request minimizer: reduces the trace of a shrunk example to the fewest requests that show the same difference.
 
-Hypothesis shrinks what was drawn; a trace also holds requests that had nothing to do with the failure. Here they are
-left out, first all but the last, then by halves, as long as the last request is still answered wrongly in the same way.
+Hypothesis shrinks the drawn values, but a trace also has requests that are not related to the failure. The minimizer
+removes requests, first all but the last one, then in halves, as long as the last request has the same wrong answer.
 
-What is expected was the model's word on the whole trace. Without some of the requests it may be wrong, and the file
-would fail for ever: so the model answers what is left, too, and must answer as expected. What a runtime answers it is
-not requested; there only requests that change nothing are left out, and objects that are not needed.
+The expected answers are those of the model for the complete trace. Without some of the requests they may be wrong, and
+the saved case would always fail. So the model also answers the remaining requests, and its answers must be the expected
+ones. The model is not asked about a running runtime; there, only requests that change nothing and objects that are not
+needed are removed.
 
-It ends with the minimal_sublist so far when ``shrinking`` says so.
+When the limits in ``shrinking`` are reached, the result is the smallest trace so far.
 """
 
 from __future__ import annotations
@@ -43,17 +44,17 @@ _LOOKS: Final = frozenset(
         "ping",
     }
 )
-"""Operations without which a runtime goes the same way: an injection of an incomplete object is refused."""
+"""Operations that do not change what a runtime does: the injection of an incomplete object is refused."""
 
 
 def minimize(case: Case, divergence: Divergence, subject: ObservedSubject, shrink: Shrink) -> Divergence | None:
-    """Return the divergence with the minimal_sublist steps that show it, or None when the steps alone do not show it.
+    """Return the divergence with the fewest steps that show it, or None if the steps alone do not show it.
 
     Args:
         case: the trace as a case.
-        divergence: what was found.
-        subject: runs candidates; at most 200, and no more once they have had 20,000 steps together.
-        shrink: says how long.
+        divergence: the divergence of the property.
+        subject: runs the candidates: at most 200, and at most 20,000 steps in total.
+        shrink: the time limit.
     """
     player = _Player(case, divergence.difference.signature, subject, shrink)
     if not player.shows(case.steps):
@@ -65,7 +66,7 @@ def minimize(case: Case, divergence: Divergence, subject: ObservedSubject, shrin
 
 
 def _left_out(steps: list[Step], player: _Player) -> list[Step]:
-    """Return the steps without those that were found not to be needed, as far as the budget allowed."""
+    """Return the steps without those that are not needed, as far as the limits allow."""
     if player.may_play() and player.shows(steps[-1:]):
         return steps[-1:]
     size = len(steps) // 2
@@ -84,7 +85,7 @@ def _left_out(steps: list[Step], player: _Player) -> list[Step]:
 
 
 class _Player:
-    """Runs candidates and remembers the difference that the smallest good one showed."""
+    """Runs candidates and stores the difference that the smallest successful one shows."""
 
     def __init__(self, case: Case, signature: str, subject: ObservedSubject, shrink: Shrink) -> None:
         self.plays = 0
@@ -97,7 +98,7 @@ class _Player:
         self._soundness = ExpectationCheck(case, subject.claims, shrink.in_time)
 
     def may_play(self) -> bool:
-        """Return whether another run is within the budget."""
+        """Return whether another run is within the limits."""
         return self.plays < _MOST_PLAYS and self.steps < _MOST_STEPS and self._shrink.may_go_on()
 
     def shows(self, steps: Sequence[Step]) -> bool:
@@ -116,12 +117,12 @@ class _Player:
 
 
 class ExpectationCheck:
-    """Decides whether some of the steps of a case may stand without the others.
+    """Checks whether the expected answers of some steps of a case are right without the other steps.
 
     Args:
         case: the case.
-        claims: what the implementation claims.
-        in_time: whether there is time to go on; when it is over, nothing is sound.
+        claims: the claims of the implementation.
+        in_time: returns whether there is time left; if there is none, the check fails.
     """
 
     def __init__(self, case: Case, claims: Claims, in_time: Callable[[], bool] = lambda: True) -> None:
@@ -131,13 +132,13 @@ class ExpectationCheck:
         self._whole: dict[int, bool] = {}  # step without names, by its identity -> whether its arguments fit the schema
 
     def holds(self, steps: Sequence[Step]) -> bool:
-        """Return whether what fewer steps expect is still right."""
+        """Return whether the expected answers of fewer steps are right."""
         if any(step.op.startswith(_RUNTIME) for step in self._steps) and _moves(steps) != _moves(self._steps):
             return False
         return _is_bound(steps) and self._is_right(steps)
 
     def _is_right(self, steps: Sequence[Step]) -> bool:
-        """Return whether the model answers each step as it expects; only asked what depends on the steps before."""
+        """Return whether the model gives the expected answer to each step of ``grit`` and ``wit``."""
         model, places, bindings = ModelHost(limits=self._limits), TemporaryPaths(), dict[str, Json]()
         try:
             for step in steps:
@@ -154,7 +155,7 @@ class ExpectationCheck:
         return True
 
     def _fits(self, step: Step, args: dict[str, Json]) -> bool:
-        """Return whether arguments fit the schema; that takes long for long ones, so it is remembered."""
+        """Return whether arguments match the schema; the result is cached, because long arguments take long."""
         if names_in(step.args):
             return fits("request", f"args.{step.op}", args)
         if id(step) not in self._whole:
@@ -163,12 +164,12 @@ class ExpectationCheck:
 
 
 def _moves(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps after which a runtime may go another way."""
+    """Return the steps that may change what a runtime does."""
     return [step for step in steps if step.op not in _LOOKS]
 
 
 def _is_bound(steps: Sequence[Step]) -> bool:
-    """Return whether every name that an argument uses is bound by an earlier step, or is a place."""
+    """Return whether every name in arguments is bound by an earlier step, or is that of a temporary path."""
     bound: set[str] = set()
     for step in steps:
         if any(name not in bound and not TemporaryPaths.is_temporary(name) for name in names_in(step.args)):

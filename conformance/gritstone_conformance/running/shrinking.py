@@ -1,9 +1,8 @@
-"""Shrinking: how much of it a run allows itself, and the callback that is called while it goes on.
+"""The time limits of shrinking, and the callback that shows its progress.
 
-The first case of a rule and signature is shrunk for a minute at most. Whatever fails in the same way later mostly has
-the same cause, so it gets a number of tries, which is the same in every run; and all cases together get three minutes.
-The span of a search ends all of it.
-What was cut says so in the report.
+The first failure with a rule and a signature is shrunk for at most a minute. Later failures with the same rule and
+signature mostly have the same cause, so they get a number of tries, which is equal in every run. All failures together
+get three minutes. The end of a search also ends shrinking. A report states where shrinking was cut short.
 
 Spec: :rule:`suite.shrink.bounded`.
 """
@@ -19,11 +18,11 @@ from gritstone_conformance.planning.settings import Watcher
 
 __all__ = ["Shrink", "Shrinking", "Spending"]
 
-_TICK_S: Final = 0.25  # between two words to the watcher
+_TICK_S: Final = 0.25  # between two calls of the callback
 
 
 class Spending(Protocol):
-    """The settings of a run that bound shrinking."""
+    """The settings of a run that limit shrinking."""
 
     @property
     def shrink_s(self) -> float:
@@ -35,11 +34,11 @@ class Spending(Protocol):
 
     @property
     def shrink_tries(self) -> int:
-        """Tries, of each kind, for a failure like one that was shrunk."""
+        """How many tries, of each kind, for a failure with the rule and signature of an earlier one."""
 
     @property
     def watch(self) -> Watcher | None:
-        """Who is told."""
+        """The progress callback, or None."""
 
 
 @dataclass(slots=True)
@@ -48,12 +47,12 @@ class Shrink:
 
     Attributes:
         case: the name of its case.
-        until: when its time is over.
-        tries_left: tries that are left now, or None: as many as fit into the time.
-        beyond: what cut it if its time is over.
-        watch: who is told.
+        until: the end of its time.
+        tries_left: how many tries are left; None: limited by time only.
+        beyond: the value of ``cut`` if its time ends.
+        watch: the progress callback, or None.
         cut: why it was cut short, one of ``results.outcomes.CUTS``, or None.
-        seconds: how long it took; known at its end.
+        seconds: its duration; set at its end.
     """
 
     case: str
@@ -68,7 +67,7 @@ class Shrink:
     _told: float = field(default_factory=time.monotonic)
 
     def may_go_on(self) -> bool:
-        """Count another try; returns whether there is room for it."""
+        """Count another try; return whether it is allowed."""
         now = time.monotonic()
         if now >= self.until:
             self.cut = self.beyond
@@ -82,7 +81,7 @@ class Shrink:
         return False
 
     def in_time(self) -> bool:
-        """Return whether there is time left, in the middle of a try."""
+        """Return whether there is time left; called during a try."""
         now = time.monotonic()
         self._tell(now)
         if now >= self.until:
@@ -90,7 +89,7 @@ class Shrink:
         return now < self.until
 
     def turn(self, tries: int) -> None:
-        """Turn to another way of shrinking: it has tries of its own where they are counted."""
+        """Start another method of shrinking, with its own number of tries if they are counted."""
         self.tries_left = None if self.tries_left is None else tries
 
     def end(self) -> None:
@@ -104,10 +103,10 @@ class Shrink:
 
 
 class Shrinking:
-    """What a run has spent on shrinking.
+    """The time that a run has spent on shrinking.
 
     Attributes:
-        until: when the search ends, and all shrinking with it; infinite where it has no span.
+        until: the end of the search, which ends all shrinking; infinite if the search has no time limit.
     """
 
     def __init__(self) -> None:
@@ -116,7 +115,7 @@ class Shrinking:
         self._kinds: set[tuple[str, str]] = set()
 
     def begin(self, case: str, kind: tuple[str, str], run: Spending) -> Shrink:
-        """Begin to shrink a failure of a case; its kind is the rule and the signature."""
+        """Start to shrink a failure of a case; its kind is the rule and the signature."""
         left_s = max(0.0, run.shrink_all_s - sum(shrink.seconds for shrink in self._all))
         tries = run.shrink_tries if kind in self._kinds else None
         self._kinds.add(kind)

@@ -1,7 +1,7 @@
-"""TemporaryPaths: the directories and file paths that a case may use, made when a step first names one.
+"""The temporary directories and files of a case, created when a step first names one.
 
-``{"$": "dir"}``, ``dir-1``, … stand for fresh empty directories, ``{"$": "path"}``, ``path-1``, … for files that do
-not exist yet, each in a fresh directory. Everything is removed when the case is over.
+``{"$": "dir"}``, ``dir-1``, … are fresh empty directories; ``{"$": "path"}``, ``path-1``, … are paths of files that do
+not exist yet, each in a fresh directory. All of them are removed after the case.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PLACE: Final = re.compile(r"(dir|path)(-\d+)?")
 
 
 def names_in(value: Json) -> frozenset[str]:
-    """Return every name that ``{"$": name}`` stands for inside a JSON value."""
+    """Return every name of a ``{"$": name}`` in a JSON value."""
     found: set[str] = set()
     waiting = [value]
     while waiting:
@@ -36,18 +36,18 @@ def names_in(value: Json) -> frozenset[str]:
 
 
 class TemporaryPaths:
-    """The places of one case."""
+    """The temporary paths of one case."""
 
     def __init__(self) -> None:
         self._roots: list[str] = []
 
     @staticmethod
     def is_temporary(name: str) -> bool:
-        """Return whether a name stands for a place and not for a bound answer."""
+        """Return whether a name is that of a temporary path, and not of a bound value."""
         return _PLACE.fullmatch(name) is not None
 
     def provide(self, names: Iterable[str], bindings: dict[str, Json]) -> None:
-        """Add to ``bindings`` every place among ``names`` that is not there yet."""
+        """Create the temporary paths among ``names`` that are not in ``bindings``, and add them."""
         for name in sorted(names):
             if name not in bindings and self.is_temporary(name):
                 root = fresh_folder()
@@ -55,6 +55,6 @@ class TemporaryPaths:
                 bindings[name] = root if name.startswith("dir") else str(Path(root) / "file")
 
     def remove(self) -> None:
-        """Remove everything that was made."""
+        """Remove all directories that were created."""
         while self._roots:
             remove_folder(self._roots.pop())

@@ -1,12 +1,13 @@
-"""Vectors on a live subject, pipelined across cases.
+"""Vectors on a subject, pipelined across cases.
 
-Decides what is sent together and whom a fault blames. Cases whose arguments are all known go out in large batches, one
-after the other on one process: an implementation acts as if requests came one by one, so cases cannot meet. A step
-that needs an earlier answer waits for it, alone with its case.
+This module decides which requests are sent together, and which case is blamed for a fault. Cases without bound
+arguments are sent in large batches to one process. An implementation must behave as if requests arrived one by one, so
+cases do not affect each other. A step that needs an earlier answer waits for it; its case is then the last one of its
+batch.
 
-A fault in a batch blames the case of the oldest unanswered request. That case is asked again alone in a fresh process,
-unless it was only late; the cases behind it, which only waited in the window, are sent again. Whether what the broken
-process had seen before poisoned it is found out in ``blame``.
+A fault in a batch is blamed on the case of the oldest unanswered request. Unless its reply was only late, that case
+runs again alone in a fresh process. The cases after it, which were only waiting in the window, are sent again.
+``blame`` searches for earlier requests that caused the fault.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from gritstone_conformance.running.temporary_paths import TemporaryPaths, names_
 __all__ = ["VectorRun", "next_batch", "open_handles", "run_batch", "run_vectors", "segments"]
 
 _BATCH_REQUESTS: Final = 512
-_BATCH_REQUESTS_IN_SPAN: Final = 16  # a search with a span can end between batches only
+_BATCH_REQUESTS_IN_SPAN: Final = 16  # a search with a time limit can only end between batches
 _BATCH_CHARS: Final = 4_000_000
-_NOT_ASKED_AGAIN: Final = ("late", "not-run")  # the process went on; nothing was asked
+_NOT_ASKED_AGAIN: Final = ("late", "not-run")  # the process still runs, or no request was sent
 
 Request: TypeAlias = tuple[str, dict[str, Json]]
 
@@ -39,16 +40,16 @@ class VectorRun:
     """One vector while it runs.
 
     Attributes:
-        item: the vector as it was planned.
+        item: the planned vector.
         case: the vector.
         difference: the first difference, or None so far.
-        step: index of the step that was looked at last.
-        reply: its reply.
-        fault: what broke, or None.
-        reproduced: whether the fault occurred again when the case was alone.
-        earlier: if it did not, what the broken process had been asked before.
+        step: the index of the last judged step.
+        reply: the reply to that step.
+        fault: the fault, or None.
+        reproduced: whether the fault occurred again when the case ran alone.
+        earlier: if it did not, the cases that ran before in the broken process.
         requests: how many requests were sent for it.
-        seconds: how long it took; its share of a batch, by number of requests.
+        seconds: its share of the duration of its batches, by number of requests.
     """
 
     def __init__(self, item: Planned, case: Case) -> None:
@@ -70,27 +71,27 @@ class VectorRun:
 
     @property
     def part(self) -> range:
-        """The steps that are sent next, or were sent last."""
+        """The steps that are sent next or were just sent."""
         return self._parts[self._next]
 
     @property
     def is_last_part(self) -> bool:
-        """Whether no step waits for the answer to this part."""
+        """Whether there is no further part, whose requests need answers to this one."""
         return self._next == len(self._parts) - 1
 
     @property
     def is_found_out(self) -> bool:
-        """Whether a difference or a fault was found, so that nothing more is sent."""
+        """Whether there was a difference or a fault, so that no further request is sent."""
         return self.difference is not None or self.fault is not None
 
     def start_over(self) -> None:
-        """Forget what was bound and found, for another try."""
+        """Remove bindings and results, to run the case again."""
         self.finish()
         self._bindings, self._next = {}, 0
         self.difference, self.reply, self.step, self.fault = None, None, 0, None
 
     def requests_now(self) -> list[Request]:
-        """Return the requests of this part; the last part also closes what the case leaves open."""
+        """Return the requests of this part; the last part also closes the stores that the case leaves open."""
         asked: list[Request] = []
         for index in self.part:
             step, names = self.case.steps[index], self._names[index]
@@ -100,10 +101,10 @@ class VectorRun:
         return asked + self.closings() if self.is_last_part else asked
 
     def take(self, answers: Sequence[Answer]) -> bool:
-        """Hold the answers to this part's requests against the case; only the first difference or fault counts.
+        """Compare the answers to this part with the case, up to the first difference or fault.
 
         Returns:
-            Whether the part is judged: False when the answers stop before anything was found.
+            Whether the part is judged: False if the answers end before a difference or a fault.
         """
         part = self.part
         for index, answer in zip(part, answers, strict=False):
@@ -114,24 +115,24 @@ class VectorRun:
             self.difference = compare(self.case.steps[index].expect, answer, self._bindings)
             if self.difference is not None:
                 break
-        for answer in answers[len(part) :]:  # how a closing is answered does not matter, that it is does
+        for answer in answers[len(part) :]:  # the stores must be closed, with any reply
             if isinstance(answer, SubjectFault):
                 self.fault = answer
         return self.difference is not None or len(answers) >= len(part)
 
     def go_on(self) -> bool:
-        """Turn to the next part; returns whether there is one to be sent."""
+        """Continue with the next part; return whether there is one to send."""
         if self.is_last_part or self.is_found_out:
             return False
         self._next += 1
         return True
 
     def closings(self) -> list[Request]:
-        """Return the requests that close the stores which the steps up to this part open and do not close."""
+        """Return the requests that close the stores that the steps up to this part leave open."""
         return [("grit.close", {"store": handle}) for handle in open_handles(self.case.steps[: self.part.stop])]
 
     def finish(self) -> None:
-        """Remove the places of the case."""
+        """Remove the temporary paths of the case."""
         self._places.remove()
 
 
@@ -147,11 +148,11 @@ def open_handles(steps: Iterable[Step]) -> list[Json]:
 
 
 def segments(steps: Sequence[Step], names: Sequence[frozenset[str]]) -> tuple[range, ...]:
-    """Cut steps into runs that can be sent without waiting for an answer inside the run.
+    """Divide steps into parts that can be sent without waiting for an answer within the part.
 
     Args:
-        steps: of one case.
-        names: of each step, the names that its arguments use.
+        steps: the steps of one case.
+        names: the names that the arguments of each step use.
     """
     used = {name for some in names for name in some if not TemporaryPaths.is_temporary(name)}
     if not used:
@@ -167,9 +168,9 @@ def segments(steps: Sequence[Step], names: Sequence[frozenset[str]]) -> tuple[ra
 
 
 def run_vectors(items: Iterable[Planned], subject: ObservedSubject, until: float = math.inf) -> Iterator[VectorRun]:
-    """Run vectors and yield each when it is decided; only after a fault is that not the order of the items.
+    """Run vectors and yield each when it is judged; in the order of the items, except after a fault.
 
-    Vectors that are undecided at the time ``until``, when the span of a search is over, are not yielded.
+    Vectors that are not judged at the time ``until``, the end of a search, are not yielded.
     """
     most = _BATCH_REQUESTS if math.isinf(until) else _BATCH_REQUESTS_IN_SPAN
     waiting = deque(VectorRun(item, item.source) for item in items if isinstance(item.source, Case))
@@ -192,7 +193,7 @@ def run_vectors(items: Iterable[Planned], subject: ObservedSubject, until: float
 
 
 def next_batch(waiting: deque[VectorRun], most: int = _BATCH_REQUESTS) -> list[VectorRun]:
-    """Take cases off the queue until a batch is full, or one has to wait for an answer; its next part comes next."""
+    """Remove cases from the queue until the batch is full, or until a case has to wait for an answer."""
     batch: list[VectorRun] = []
     requests = chars = 0
     while waiting and requests < most and chars < _BATCH_CHARS:
@@ -210,7 +211,7 @@ def _chars(args: dict[str, Json]) -> int:
 
 
 def run_batch(batch: Sequence[VectorRun], subject: ObservedSubject) -> list[VectorRun]:
-    """Run one part of each case; returns those that were not judged because the process broke before them."""
+    """Run one part of each case; return the cases that were not judged because of an earlier fault."""
     started = time.perf_counter()
     asked: list[Request] = []
     starts: list[int] = []
@@ -230,14 +231,14 @@ def run_batch(batch: Sequence[VectorRun], subject: ObservedSubject) -> list[Vect
 
 
 def _left_over(waiting: Iterable[VectorRun], fault: SubjectFault) -> Iterator[VectorRun]:
-    """Yield the cases that are not requested any more."""
+    """Yield the cases that are not sent any more."""
     for played in waiting:
         played.fault = fault
         yield played
 
 
 def _decided(played: VectorRun, subject: ObservedSubject) -> VectorRun:
-    """Return a judged case once its fault is understood."""
+    """Return a judged case; if it has a fault, it first runs again alone."""
     fault = played.fault
     if fault is None and not played.is_last_part:
         subject.ask_each(played.closings())
@@ -248,7 +249,7 @@ def _decided(played: VectorRun, subject: ObservedSubject) -> VectorRun:
 
 
 def _ask_again(guilty: VectorRun, subject: ObservedSubject) -> None:
-    """Ask the blamed case again, alone in a fresh process, and keep what then breaks it."""
+    """Run the blamed case again, alone in a fresh process, and record whether the fault occurs again."""
     first, earlier = guilty.fault, subject.history.before(guilty.case)
     guilty.start_over()
     subject.refresh()

@@ -1,6 +1,6 @@
-"""Verifying: one run from its options to its report and exit code.
+"""Verification: one run, from its options to its report and exit code.
 
-Puts the pieces together: data, plan, subject, console, report. ``jobs`` does the same over several processes.
+This module connects data, plan, subject, console and report. ``jobs`` does the same in several processes.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ __all__ = ["Listener", "ListenerMaker", "Player", "conclude", "foreseen", "verif
 
 
 class Listener(Protocol):
-    """Callbacks of a run while it goes on: a console, or the run that this one is a part of."""
+    """The callbacks of a run: a console, or the parent of a part."""
 
     def begin(self, header: Mapping[str, Json], notes: Sequence[str]) -> None:
-        """Take the header, with what ``hello`` answered, and what is worth saying about that."""
+        """Receive the header, with the answer to ``hello``, and notes about it."""
 
     def notice(self, outcome: Outcome) -> None:
-        """Take one outcome as soon as it is known."""
+        """Receive an outcome as soon as it is known."""
 
     def watch(self, case: str, seconds: float, tries: int) -> None:
-        """Hear that a failure of a case is being shrunk, for so long, with so many tries."""
+        """Receive the progress of shrinking a failure: the seconds and the tries so far."""
 
     def end(self, conclusion: Conclusion) -> None:
         """Receive the result of the run."""
@@ -55,7 +55,7 @@ def verify(context: RunContext, listener: ListenerMaker, player: Player = execut
 
     Args:
         context: the run.
-        listener: makes the listener once data and plan are known.
+        listener: creates the listener from the data and the plan.
         player: runs the plan.
 
     Returns:
@@ -70,7 +70,7 @@ def verify(context: RunContext, listener: ListenerMaker, player: Player = execut
         subject = Subject(context.target.opener(), context.attach_settings)
     except SubjectFault as fault:
         header = header_of(context, data, None, started)
-        told.begin(header, [*unfolded(f"hello failed: {fault}"), "`gritstone doctor` says more"])
+        told.begin(header, [*unfolded(f"hello failed: {fault}"), "run `gritstone doctor` for details"])
         outcomes = execute_nothing(plan, fault, data.book)
         return conclude(context, data, header, outcomes, 0, told)
     header = header_of(context, data, subject.claims.raw, started)
@@ -106,9 +106,9 @@ def conclude(
 def foreseen(
     data: Data, header: Mapping[str, Json], outcomes: Sequence[Outcome]
 ) -> tuple[tuple[Outcome, ...], tuple[Stale, ...]]:
-    """Return the outcomes with what failures depend on and what the file of expected failures foresees.
+    """Return the outcomes with the dependencies between failures and with the expected failures.
 
-    The second member are the stale entries of that file.
+    The second member has the outdated entries of the file of expected failures.
     """
     outcomes = linked(outcomes)
     if "expect" not in header:
