@@ -110,7 +110,7 @@ def refused_first(trial: Trial) -> None:
     subject = process_of(trial.subject)
     if subject.attached:
         subject.kill()  # a server may serve one client at a time; the next request connects again
-    offer = subject.terms.hello_args()
+    offer = subject.settings.hello_args()
     least = {**offer, "frame_bytes": FLOORS["frame_bytes"], "window": 1}
     asked: list[Asked] = [
         ("hello", {**least, "protocol": [2]}, {"refused": "rejected"}),
@@ -123,7 +123,7 @@ def refused_first(trial: Trial) -> None:
         fmt = format_of(trial.claims)
         largest = exact_blob(fmt, trial.claims.limits["object_bytes"])
         asked.append(("grit.id", {"format": fmt.name, "bytes": largest.bytes}, {"ok": {"id": largest.id}}))
-    conversation = Conversation(subject.opener.open(), subject.terms, subject.pace, itertools.count())
+    conversation = Conversation(subject.opener.open(), subject.settings, subject.deadlines, itertools.count())
     try:
         for op, args, expect, *_ in (*asked, ("bye", {}, DONE)):
             (answer,) = conversation.exchange([(op, args)])
