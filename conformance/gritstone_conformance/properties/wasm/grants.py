@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gritstone_conformance.model.formats import Format
+from gritstone_conformance.model.values import Step
 from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, in_one_format, of_executors
+from gritstone_conformance.properties.wit.workbench import Actor
 from gritstone_conformance.strategies.host_calls import ZERO_AT, Script, script_guest, slot
 from gritstone_conformance.trial import Trial
 
@@ -281,6 +283,28 @@ def host_code(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
+def itself(trial: Trial, fmt: Format) -> None:
+    """A guest sends an update to itself only if its first core is that of a guest; an update may have made it one."""
+    bench = GuestBench(trial, fmt)
+    stage, rule = bench.stage, "wasm.grant.update-guests"
+    contents = {"plain": stage.tree(k=stage.blob(b"v")), "blob": stage.blob(b"no tree")}
+    receivers = _receivers(bench)
+    for identity in (receivers[name] for name in ("guest", "source", "external", "none", "query")):
+        for manifest in ({}, {"send": "any", "spawn": "any", "update": "any", "code": True, "raw": True}):
+            actor = Actor(bench, identity)
+            genesis = actor.send(identity, "genesis")
+            actor.head = bench.add(Step(None, identity, bench.box((bench.outside, genesis)), None, identity))
+            bench.fill()
+            core = bench.guest_core(script_guest(), manifest, wasm_peers=stage.tree(me=identity), **contents)
+            actor.head = bench.pretend(actor, core)
+            bench.probe(actor, sends("", "plain", b"update"), rule=rule)
+            bench.probe(actor, sends("", "plain", b"job"), rule=rule)
+        bench.probe(actor, sends("", "blob", b"update", twice=True), rule=rule)
+        actor.tell(stage.blob(sends("", "plain", b"job").data()), rule=rule)
+        bench.probe(actor, sends("", "plain", b"update"), rule=rule)
+    bench.play()
+
+
 def erased(trial: Trial, fmt: Format) -> None:
     """A receiver whose first core has an erased ``wit`` is not known to be a guest, so it is sent no update."""
     bench = GuestBench(trial, fmt)
@@ -335,6 +359,7 @@ PROPERTIES: Final = (
     *in_one_format("wasm/grant/send", send, "wasm.grant.send"),
     *in_one_format("wasm/grant/updates", updates, "wasm.grant.send-update"),
     *of_executors("wasm/grant/host-code", host_code, "wasm.grant.update-guests"),
+    *in_one_format("wasm/grant/itself", itself, "wasm.grant.update-guests"),
     *of_executors("wasm/grant/erased-node", erased, "wasm.grant.update-guests", features=("erase",)),
     *of_executors("wasm/grant/stays-guest", stays, "wasm.grant.stays-guest"),
     *in_one_format(
