@@ -97,22 +97,22 @@ def test_two_audits_are_clean(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda content: content.update(count=3), "count says 3, there are 2 audits"),
-        (lambda content: content.update(topic="marks"), "its topic says it is audit/marks.json"),
+        (lambda content: content.update(count=3), "count is 3, there are 2 audits"),
+        (lambda content: content.update(topic="marks"), "its topic requires the name audit/marks.json"),
         (
             lambda content: content["audits"][0].update(name="audit/marks/x"),
             "its name does not begin with audit/history/",
         ),
-        (lambda content: content["audits"][0].update(name=content["audits"][1]["name"]), "the name stands twice"),
-        (lambda content: content["audits"][0].update(twin="audit/history/none"), "is no legal history of this file"),
+        (lambda content: content["audits"][0].update(name=content["audits"][1]["name"]), "the name occurs twice"),
+        (lambda content: content["audits"][0].update(twin="audit/history/none"), "is not a legal history of this file"),
         (
             lambda content: content["audits"][0].update(twin="audit/history/lost-mail"),
-            "is no legal history of this file",
+            "is not a legal history of this file",
         ),
         (lambda content: content["audits"][0].pop("twin"), "'twin' is a required property"),
         (
             lambda content: content["audits"][1].update(format="cbor-blake3"),
-            "is no legal history of this file and format",
+            "is not a legal history of this file and format",
         ),
         (
             lambda content: content["audits"][0].update(rules=["runtime.route.lost"]),

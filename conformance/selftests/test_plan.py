@@ -134,7 +134,9 @@ def test_one_name_is_one_case() -> None:
 
 def test_what_asks_and_expects_the_same_is_one_case() -> None:
     again = accept("grit/tree/again", steps=CASES[0].steps)
-    with pytest.raises(DataError, match="grit/tree/again asks and expects the same as grit/tree/names-descending"):
+    with pytest.raises(
+        DataError, match="grit/tree/again has the same requests and expected answers as grit/tree/names-descending"
+    ):
         make_plan([CASES[0], again], (), (), Selection(), 1).check_identities()
 
 

@@ -111,9 +111,9 @@ def test_a_file_is_written_as_it_was_read(tmp_path: Path) -> None:
     ("change", "words"),
     [
         (lambda root: (root / "DIGEST").unlink(), "DIGEST: No such file"),
-        (lambda root: (root / "grit/more.json").write_text("{}"), "stale for grit/more.json"),
-        (lambda root: (root / "grit/tree.json").unlink(), "stale for grit/tree.json"),
-        (lambda root: (root / "grit/tree.json").write_text("{}"), "stale for grit/tree.json"),
+        (lambda root: (root / "grit/more.json").write_text("{}"), "outdated for grit/more.json"),
+        (lambda root: (root / "grit/tree.json").unlink(), "outdated for grit/tree.json"),
+        (lambda root: (root / "grit/tree.json").write_text("{}"), "outdated for grit/tree.json"),
     ],
 )
 def test_a_set_that_is_not_its_digest_is_refused(tmp_path: Path, change: Callable[[Path], Any], words: str) -> None:
@@ -127,7 +127,7 @@ def test_a_set_that_is_not_its_digest_is_refused(tmp_path: Path, change: Callabl
 def test_names_stand_once(tmp_path: Path) -> None:
     files = small_set()
     files["grit/more.json"] = {**files["grit/tree.json"], "topic": "more"}
-    with pytest.raises(DataError, match=r"the name grit/tree/two-names stands in grit/more.json already"):
+    with pytest.raises(DataError, match=r"the name grit/tree/two-names is already used in grit/more.json"):
         load_vectors(write_set(tmp_path, files))
 
 
@@ -137,7 +137,7 @@ def test_names_stand_once(tmp_path: Path) -> None:
         (b"", "not JSON"),
         (b"\xff", "not JSON"),
         (b"[" * 100_000, "not JSON"),
-        (b'{"cases":[],"cases":[]}', "a member stands twice"),
+        (b'{"cases":[],"cases":[]}', "a member occurs twice"),
         (b"[]", "is not of type 'object'"),
         (b"{}", r"'\$schema' is a required property"),
     ],
@@ -174,23 +174,26 @@ REJECT = "grit/tree.reject.json"
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (change("grit/tree.json", "count", to=2), "count says 2, there are 1 cases"),
-        (change("grit/tree.json", "topic", to="blob"), "profile, topic and kind say it is grit/blob.json"),
-        (change(REJECT, "flags", to={}), "the flag malleable-id is used and not explained"),
-        (change(REJECT, "cases", 0, "flags", to=[]), "the flag malleable-id is explained and not used"),
+        (change("grit/tree.json", "count", to=2), "count is 2, there are 1 cases"),
+        (change("grit/tree.json", "topic", to="blob"), "profile, topic and kind require the name grit/blob.json"),
+        (change(REJECT, "flags", to={}), "the flag malleable-id is used but not defined"),
+        (change(REJECT, "cases", 0, "flags", to=[]), "the flag malleable-id is defined but not used"),
         (
             change(REJECT, "cases", 0, "rules", to=["grit.tree.name-order"]),
-            "names grit.tree.name-order, which is no rule",
+            "names grit.tree.name-order, which is not a rule",
         ),
         (change(REJECT, "cases", 0, "twin", to="grit/tree/none"), "its twin grit/tree/none does not exist"),
-        (change(REJECT, "cases", 0, "twin", to="grit/tree/names-descending"), "is a reject itself"),
-        (change(REJECT, "cases", 0, "requires", to={}), "requires something else"),
-        (change(REJECT, "cases", 0, "edit", "now", to="ZA"), "its edit does not make it of grit/tree/two-names"),
+        (change(REJECT, "cases", 0, "twin", to="grit/tree/names-descending"), "is a reject case"),
+        (change(REJECT, "cases", 0, "requires", to={}), "has different requirements"),
+        (
+            change(REJECT, "cases", 0, "edit", "now", to="ZA"),
+            "its edit of grit/tree/two-names does not produce its requests",
+        ),
         (change(REJECT, "cases", 0, "edit", "was", to="YA"), "at offset 8 the twin has 61, not 60"),
         (change(REJECT, "cases", 0, "edit", "arg", to="object"), "the twin has no argument 'object' in step 0"),
         (change(REJECT, "cases", 0, "edit", "step", to=1), "in step 1"),
         (change(REJECT, "cases", 0, "steps", 0, "expect", to={"refused": "bad"}), "'bad' is not one of"),
-        (change(REJECT, "cases", 0, "name", to="wit/tree/x"), "stands in a file of profile grit"),
+        (change(REJECT, "cases", 0, "name", to="wit/tree/x"), "is in a file of profile grit"),
         (change(REJECT, "cases", 0, "origin", to={"by": "luck"}), "'luck' is not one of"),
     ],
 )
@@ -207,14 +210,14 @@ def test_the_lint_finds_an_edit_that_is_too_large(tmp_path: Path) -> None:
     edit = files[REJECT]["cases"][0]["edit"]
     edit.update(at=0, was=GOOD_BYTES[:88], now=BAD_BYTES[:88])
     findings = lint_vectors(write_set(tmp_path, files), load_rules())
-    assert any("its edit has 132 bytes, allowed are 80" in finding for finding in findings), findings
+    assert any("its edit has 132 bytes, the limit is 80" in finding for finding in findings), findings
 
 
 def test_the_lint_holds_found_files_to_their_digest(tmp_path: Path) -> None:
     files = small_set()
     files["grit/found/0123456789abcdef.json"] = files.pop("grit/tree.json")
     findings = lint_vectors(write_set(tmp_path, files), load_rules())
-    assert any("holds not exactly the one case that its name is the digest of" in finding for finding in findings)
+    assert any("expected exactly one case, whose digest is the name of the file" in finding for finding in findings)
 
 
 def test_the_lint_finds_a_schema_that_was_changed(tmp_path: Path) -> None:
@@ -384,7 +387,7 @@ def test_digest_is_renewed_when_asked(tmp_path: Path, capsys: pytest.CaptureFixt
     root = write_set(tmp_path, small_set())
     shutil.copy(root / "grit/tree.json", root / "grit/copy.json")
     assert main(["vectors", "--root", str(root), "--lint"]) == 4
-    assert "DIGEST: stale" in capsys.readouterr().out
+    assert "DIGEST: outdated" in capsys.readouterr().out
     assert main(["vectors", "--root", str(root), "--digest", "--write"]) == 0
     digest = capsys.readouterr().out.strip()
     assert digest == hashlib.sha256((root / "DIGEST").read_bytes()).hexdigest()

@@ -1,7 +1,7 @@
-"""The history in an audited bundle: one case per check, and what an audit says of the whole.
+"""The history in an audited bundle: one case per check, and the summary line of an audit.
 
-The model's checker finds; this module says which case fails. One fault is seen by several checks, and only the one that
-is named fails: the others are skipped, with what they saw.
+The history checker of the model has the findings; this module maps them to cases. Several checks may detect the same
+fault. Only the check of the first finding fails; the others are skipped, with their findings as the reason.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ __all__ = ["history_outcomes", "history_words"]
 def history_outcomes(
     verdict: Verdict, recorder: OutcomeBuilder, *, at_rest: bool, is_continued: bool = False
 ) -> list[Outcome]:
-    """Return one outcome per check of a history that could be read, in the order of the checks.
+    """Return one outcome per check of a readable history, in the order of the checks.
 
     Args:
-        verdict: what the checker says.
-        recorder: makes outcomes.
-        at_rest: whether check 14 was asked.
-        is_continued: whether check 15 was asked.
+        verdict: the verdict of the history checker.
+        recorder: builds outcomes.
+        at_rest: whether check 14 was requested.
+        is_continued: whether check 15 was requested.
     """
     outcomes = []
     for check in HISTORY_CHECKS:
@@ -49,7 +49,7 @@ def history_outcomes(
         if seen and seen[0] is verdict.findings[0]:
             outcomes.append(_failed(recorder, item, seen, verdict.history))
         elif seen:
-            words = f"another finding is named; seen too: {seen[0].fault} at {seen[0].place.path}"
+            words = f"another finding is reported; also detected: {seen[0].fault} at {seen[0].place.path}"
             outcomes.append(recorder.skipped(item, words))
         elif check.number == 14 and not at_rest:
             outcomes.append(recorder.skipped(item, "the store was not declared to be at rest (--at-rest)"))
@@ -61,7 +61,7 @@ def history_outcomes(
 
 
 def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool, is_continued: bool = False) -> str:
-    """Return what an audit says of a history, on one line."""
+    """Return the summary of an audit of a history, on one line."""
     assert bundle.format is not None
     words = [
         bundle.format.name,

@@ -1,6 +1,6 @@
 """The objects of an audited bundle: one outcome per case about its layout, closure, references and objects.
 
-The model's reader finds what is wrong; this module says which case that fails.
+The bundle reader of the model has the defects; this module maps them to cases.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def audit_outcomes(bundle: Bundle, book: RuleBook) -> tuple[Outcome, ...]:
         if found:
             outcomes.append(_failed(recorder, item, found))
         elif name in _AFTER_LAYOUT and not bundle.readable:
-            outcomes.append(recorder.skipped(item, "the bundle could not be read to its end"))
+            outcomes.append(recorder.skipped(item, "the bundle cannot be read completely"))
         else:
             outcomes.append(recorder.blank(item, "pass"))
     return tuple(outcomes)

@@ -1,8 +1,8 @@
-"""A lenient reading of a bundle: objects whose maps are not in canonical order are reported, and the history is judged.
+"""The lenient audit of a bundle: reports objects whose maps are not in canonical order, and checks the history.
 
-A store that was written before the canonical order was required holds such objects, and an audit that refuses them says
-nothing about the history. Here each of them is reported once. The graph is then written again with every map in order,
-the history is checked in that copy, and its findings are reported with the ids of the file.
+A store that was written before the canonical order was required has such objects, and a strict audit that rejects them
+cannot check the history. The lenient audit reports each of them once. It then writes the graph again with every map in
+order, checks the history in that copy, and reports its findings with the ids of the file.
 
 Spec: :rule:`suite.audit.lenient`.
 """
@@ -34,7 +34,7 @@ _ID: Final = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(slots=True)
 class Reading:
-    """A bundle as it was read.
+    """A bundle that was read strictly or leniently.
 
     Attributes:
         bundle: the bundle of the file.
@@ -48,10 +48,10 @@ class Reading:
 
 
 def read_bundle(raw: bytes | mmap.mmap, *, lenient: bool) -> Reading:
-    """Read a bundle strictly, or so that maps may stand in any order.
+    """Read a bundle; if ``lenient``, accept maps in any order.
 
     Raises:
-        Refusal: a reference names an id that another object has in canonical order.
+        Refusal: a reference names an id that another object gets in canonical order.
     """
     bundle = scan(raw, lenient=lenient)
     if bundle.defects or not bundle.unordered:

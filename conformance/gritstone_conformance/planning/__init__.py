@@ -1,1 +1,1 @@
-"""What a run is asked to do: the selection, the plan and the settings."""
+"""The plan of a run: the selected cases, their order, and the settings."""

@@ -1,4 +1,4 @@
-"""The context of a run: which implementation, which cases, how, and where the report goes.
+"""The context of a run: the implementation, the selected cases, the settings, and the path of the report.
 
 The functions that start, perform and conclude a run pass it along as one value.
 """
@@ -27,14 +27,14 @@ __all__ = ["RunContext", "header_line", "header_of"]
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """One run.
+    """The input of one run.
 
     Attributes:
-        target: what to verify.
-        selection: which cases.
-        settings: how.
-        attach_settings: deadlines, memory, trace.
-        report: where the report goes; an older one there is removed first.
+        target: the implementation to verify.
+        selection: the selected cases.
+        settings: the settings of the run.
+        attach_settings: deadlines, memory limit and trace.
+        report: the path of the report; an existing report is removed first.
     """
 
     target: Target
@@ -50,9 +50,9 @@ def header_line(book: RuleBook, vectors_digest: str, context: RunContext, iut: J
     Args:
         book: the rules.
         vectors_digest: the vectors digest.
-        context: the run; of an audit the target is attached as ``audit``, without a command.
-        iut: what ``hello`` answered; None when it was not answered.
-        started: when it started.
+        context: the run; for an audit, ``attach`` of the target is ``audit``, and the command is empty.
+        iut: the answer to ``hello``, or None.
+        started: the time of the start.
     """
     settings = context.settings
     return {
@@ -80,7 +80,7 @@ def header_line(book: RuleBook, vectors_digest: str, context: RunContext, iut: J
 
 
 def header_of(context: RunContext, data: Data, iut: Json, started: str) -> dict[str, Json]:
-    """Return the header of a run on an implementation; ``iut`` is what ``hello`` answered, or None."""
+    """Return the header of a run on an implementation; ``iut`` is the answer to ``hello``, or None."""
     spoken = () if iut is None else iut["spec"]
     book = data.book.judging(judged_spec(spoken) or data.book.spec)
     return header_line(book, data.vectors.digest, context, iut, started)

@@ -1,10 +1,10 @@
-"""The plan: which cases a run executes, and in which order.
+"""The plan: the cases that a run executes, and their order.
 
-Decides selection, order and shards from data alone; whether a case can be asked (``requires``) is decided when the
-claims are known, and then it is a ``skip``, never an omission.
+Selection, order and shards depend on the cases and options only. Whether an implementation claims what a case requires
+is checked when its claims are known; if it does not, the case is planned and gets the verdict ``skip``.
 
-Invariants: the twin of each planned reject is planned; a shard's counted cases are disjoint from every other shard's,
-and all shards together are the unsharded plan; the order depends on the seed and the names only.
+Invariants: the twin of each planned reject case is planned; the counted cases of two shards are disjoint, and all
+shards together are the unsharded plan; the order depends on the seed and the names only.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A case that sends nothing: it fails when any fault of the run broke its rule."""
+    """A case without requests: it fails if any fault of the run violates its rule."""
 
     rule: str
 
@@ -55,14 +55,14 @@ Source: TypeAlias = Case | Property | Watch
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What the user asked to run; empty members select everything.
+    """The cases that the user selected; empty members select every case.
 
     Attributes:
-        profiles: only cases of these profiles and of ``harness``.
-        glob: only cases whose name matches, e.g. ``grit/tree/*``.
-        rule: only cases that judge a rule that matches, e.g. ``grit.tree.*``.
-        shard: index from 0 and number of shards.
-        by_cost: whether cases are dealt to the shards by what they cost instead of by their names.
+        profiles: select only cases of these profiles and of ``harness``.
+        glob: select only cases whose name matches, for example ``grit/tree/*``.
+        rule: select only cases that judge a matching rule, for example ``grit.tree.*``.
+        shard: the index from 0, and the number of shards.
+        by_cost: whether cases are assigned to shards by their cost instead of their names.
     """
 
     profiles: tuple[str, ...] = ()
@@ -73,23 +73,23 @@ class Selection:
 
     @property
     def is_whole(self) -> bool:
-        """Whether a run over it can support a claim: nothing was filtered but whole profiles with all they build on."""
+        """Whether a run can support a claim: there are no filters except complete profiles and those they require."""
         built_on = {lower for name in self.profiles for lower in with_lower(name)}
         return not self.is_filtered and built_on <= set(self.profiles)
 
     @property
     def is_filtered(self) -> bool:
-        """Whether a profile that was asked for may lack some of its cases."""
+        """Whether some cases of a selected profile may be missing."""
         filtered = self.glob is not None or self.rule is not None or self.shard[1] > 1
         return filtered or self.profiles == ("harness",)
 
     def left_out(self, item: Planned) -> str | None:
-        """Return the profile for want of which a selected case is not run, or None: profiles were asked for."""
+        """Return a profile that a selected case requires and that the user did not select, or None."""
         asked = {lower for name in self.profiles for lower in with_lower(name)} - {"harness"}
         return next((name for name in item.requires.profiles if asked and name not in asked), None)
 
     def selects(self, item: Planned) -> bool:
-        """Return whether a case is asked for by itself (twins are added by :func:`make_plan`)."""
+        """Return whether the options select a case (:func:`make_plan` adds twins)."""
         return (
             (not self.profiles or item.profile in (*self.profiles, "harness"))
             and (self.glob is None or fnmatchcase(item.name, self.glob))
@@ -104,12 +104,12 @@ class Planned:
     Attributes:
         name: the case name.
         kind: ``vector``, ``property``, ``machine``, ``crash``, ``wire`` or ``watch``.
-        identity: its identity, SHA-256 in hex; not computed for cases that other parts run.
-        rules: the rules it judges; a vector's steps may name more.
-        requires: the claims it needs.
-        source: the case, property or watch itself.
+        identity: returns its identity, SHA-256 in hex; not called for cases that other parts run.
+        rules: the rules that it judges; the steps of a vector may name more.
+        requires: the claims that it requires.
+        source: the case, property or watch.
         counted: False for a twin that only another shard reports.
-        unasked: a profile that it needs and that was not asked for, or None.
+        unasked: a profile that it requires and that was not selected, or None.
     """
 
     name: str
@@ -133,9 +133,9 @@ class Planned:
 
     @property
     def cost(self) -> float:
-        """What it costs in ``gate``, in vectors."""
+        """Its cost in ``gate``; that of a vector is 1."""
         if isinstance(self.source, Property) and self.source.search_only:
-            return 1  # it is not run there
+            return 1  # the gate does not run it
         if isinstance(self.source, Property) and self.source.cost is not None:
             return self.source.cost
         return _COSTS.get(self.kind, 1)
@@ -165,14 +165,14 @@ class Plan:
         return tuple(item for item in self.items if item.kind in kinds)
 
     def check_identities(self) -> None:
-        """Raise DataError when two counted cases ask and expect the same."""
+        """Raise DataError if two counted cases have the same requests and expected answers."""
         names: dict[str, str] = {}
         for item in self.items:
             if item.counted and names.setdefault(item.digest, item.name) != item.name:
-                raise DataError(f"{item.name} asks and expects the same as {names[item.digest]}")
+                raise DataError(f"{item.name} has the same requests and expected answers as {names[item.digest]}")
 
     def controls(self) -> tuple[Planned, ...]:
-        """Return the items that can vouch for harness cases, in order."""
+        """Return the items that can serve as controls of harness cases, in order."""
         return tuple(item for item in self.items if _is_control(item))
 
 
@@ -182,10 +182,10 @@ def shard_of(name: str, count: int) -> int:
 
 
 def dealt(items: Iterable[Planned], count: int) -> dict[str, int]:
-    """Deal cases to shards so that each costs about the same: the dearest first, each to the cheapest shard so far.
+    """Assign cases to shards of about equal cost: the most expensive case first, each to the cheapest shard so far.
 
     Returns:
-        case name -> shard (0 to ``count`` - 1); it depends on the cases alone.
+        Case name -> shard (0 to ``count`` - 1); it depends on the cases only.
     """
     costs = [0.0] * count
     shards: dict[str, int] = {}
@@ -198,20 +198,20 @@ def dealt(items: Iterable[Planned], count: int) -> dict[str, int]:
 def make_plan(
     cases: Iterable[Case], properties: Iterable[Property], watched: Iterable[str], selection: Selection, seed: int
 ) -> Plan:
-    """Choose and order the cases of a run.
+    """Select and order the cases of a run.
 
     Args:
-        cases: vectors; retired ones are left out.
-        properties: registered properties.
-        watched: ids of harness rules that any fault may break.
-        selection: what the user asked for.
-        seed: orders the cases.
+        cases: the vectors; retired ones are omitted.
+        properties: the registered properties.
+        watched: the ids of the harness rules that have a watch.
+        selection: the options of the user.
+        seed: determines the order of the cases.
 
     Returns:
-        The plan; twins and one control of an accepted answer are pulled in whatever the filter says.
+        The plan; twins and one control are added even if the options do not select them.
 
     Raises:
-        DataError: two cases have one name.
+        DataError: two cases have the same name.
     """
     every: dict[str, Planned] = {}
     for item in _all_items(cases, properties, watched):
@@ -234,7 +234,7 @@ def make_plan(
 
 
 def uncovered_rules(book: RuleBook, items: Iterable[Planned]) -> tuple[str, ...]:
-    """Return the rules without ``untested`` reason that no case judges, ascending."""
+    """Return the rules that no case judges and that have no ``untested`` reason, ascending."""
     covered: set[str] = set()
     for item in items:
         covered.update(item.rules)
@@ -242,12 +242,12 @@ def uncovered_rules(book: RuleBook, items: Iterable[Planned]) -> tuple[str, ...]
 
 
 def gives_control(case: Case) -> bool:
-    """Return whether passing this vector takes a right answer with content, so that it can vouch for others."""
+    """Return whether this vector passes only with a right answer with content, so that it can serve as a control."""
     return case.profile != "harness" and any(step.expect.get("ok") for step in case.steps)
 
 
 def _pulled_in(chosen: set[str], every: Mapping[str, Planned]) -> set[str]:
-    """Return the twins of the chosen cases and, when harness cases have nothing to vouch for them, one control."""
+    """Return the twins of the chosen cases and, if there are harness cases and no control, one control."""
     twins = {twin for name in chosen if (twin := every[name].twin) is not None and twin in every}
     if any(every[name].profile == "harness" for name in chosen):
         controls = sorted(name for name, item in every.items() if _is_control(item))
@@ -283,5 +283,5 @@ def _all_items(cases: Iterable[Case], properties: Iterable[Property], watched: I
 
 
 def named_identity(kind: str, name: str) -> str:
-    """Return the digest of a case that is no list of steps; ``kind`` is ``property``, ``watch`` or ``audit``."""
+    """Return the digest of a case without steps; ``kind`` is ``property``, ``watch`` or ``audit``."""
     return hashlib.sha256(canonical_json({kind: name})).hexdigest()

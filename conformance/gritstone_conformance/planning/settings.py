@@ -1,7 +1,7 @@
-"""Settings of a run: what the options say, as one value that is passed down.
+"""The settings of a run: the command-line options as one value.
 
-Two Hypothesis profiles, and only these: ``gate`` sends the same lines in every run; ``search`` draws others, keeps a
-database, and takes ten times the examples or as long as it is given.
+There are two Hypothesis profiles: ``gate`` sends the same lines in every run; ``search`` draws different examples,
+stores them in a database, and runs ten times the examples or up to a time limit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gritstone_conformance.trial import Property
 __all__ = ["DEFAULT_HOME", "RunSettings", "Watcher", "examples_of", "hypothesis_settings"]
 
 Watcher: TypeAlias = Callable[[str, float, int], None]
-"""Called now and then with the case that is shrunk, for how many seconds, and how many tries there were."""
+"""Receives the name of the case that is being shrunk, the seconds and the tries so far."""
 
 _GATE_EXAMPLES: Final = {"property": 100, "machine": 50, "wire": 100, "crash": 10}
 SEARCH_FACTOR: Final = 10
@@ -27,19 +27,19 @@ DEFAULT_HOME: Final = Path(".gritstone")
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """How a run is done.
+    """The settings of a run.
 
     Attributes:
         profile: ``gate`` or ``search``.
-        seed: orders cases, makes sequence numbers and draws.
-        deadline_scale: factor on every deadline.
-        search_s: seconds that a search may take altogether, or None for ten times the examples.
-        shrink_s: seconds that shrinking one failure may take.
-        shrink_all_s: seconds that shrinking all failures of a run may take.
-        shrink_tries: tries for a failure like one that was shrunk: so many examples, and as many traces.
-        watch: is called with what is shrunk while that goes on, or None.
-        strict: whether a SHOULD counts like a MUST.
-        home: where found cases and the engine's database go.
+        seed: determines the order of cases, the sequence numbers and the draws.
+        deadline_scale: the factor of every deadline.
+        search_s: the time limit of a search in seconds; None: ten times the examples.
+        shrink_s: the time limit for shrinking one failure, in seconds.
+        shrink_all_s: the time limit for shrinking all failures of a run, in seconds.
+        shrink_tries: how many examples, and how many traces, for a failure with the rule and signature of another one.
+        watch: called with the progress of shrinking, or None.
+        strict: whether a violated SHOULD counts like a violated MUST.
+        home: the folder of found cases and of the database of Hypothesis.
         saves: whether found cases are written.
         expect: the failures that the implementer expects, or None.
     """
@@ -58,7 +58,7 @@ class RunSettings:
     expect: Expectations | None = None
 
     def share(self, part: float) -> RunSettings:
-        """Return the settings of a part that has this share of the time of a search and of shrinking."""
+        """Return the settings of a part with this share of the time limits of the search and of shrinking."""
         search_s = None if self.search_s is None else self.search_s * part
         return replace(self, search_s=search_s, shrink_all_s=self.shrink_all_s * part)
 
@@ -70,10 +70,10 @@ def examples_of(prop: Property, profile: str) -> int:
 
 
 def hypothesis_settings(prop: Property, run: RunSettings) -> Any:
-    """Return the engine's settings for one property.
+    """Return the settings of Hypothesis for one property.
 
-    Health checks that depend on time or on the size of the drawn data are off: they would make a verdict depend on
-    the machine. The one on filtering stays, for it judges the strategy.
+    Health checks that depend on time or on the size of the drawn data are off, because a verdict must not depend on
+    the machine. The health check of filtering is on, because it checks the strategy.
     """
     from hypothesis import HealthCheck, Phase, Verbosity, settings
     from hypothesis.database import DirectoryBasedExampleDatabase

@@ -1,4 +1,4 @@
-"""What the suite brings along: rules, vectors and properties, and the plan of a run over them."""
+"""The data of the suite: rules, vectors and properties, and the plan of a run with them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Data", "check_selection", "known_cases", "load_data", "plan_run"]
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What the suite brings along: rules and vectors."""
+    """The bundled rules and vectors."""
 
     book: RuleBook
     vectors: VectorSet
@@ -28,20 +28,20 @@ class Data:
 
 @cache
 def load_data() -> Data:
-    """Load the bundled rules and vectors, once in a process; raises DataError when they are not valid."""
+    """Load the bundled rules and vectors, once per process; raises DataError if they are invalid."""
     return Data(load_rules(), load_vectors())
 
 
 def plan_run(data: Data, selection: Selection, seed: int) -> Plan:
-    """Plan a run over the bundled vectors, properties and watches."""
+    """Return the plan of a run with the bundled vectors, properties and watches."""
     return make_plan(data.vectors.cases(), load_properties(), WATCHED, selection, seed)
 
 
 def check_selection(selection: Selection) -> None:
-    """Raise UsageError when a filter names what the spec does not know; a glob of cases may match nothing."""
+    """Raise UsageError if a filter names an unknown profile or rule; a glob of cases may match no case."""
     for profile in selection.profiles:
         if profile not in PROFILES and profile != "harness":
-            raise UsageError(f"--profile {profile}: the spec knows {', '.join(['harness', *PROFILES])}")
+            raise UsageError(f"--profile {profile}: unknown profile, expected {', '.join(['harness', *PROFILES])}")
     if selection.rule is not None:
         book = load_rules()
         if not any(fnmatchcase(rule, selection.rule) for rule in book.rules):
@@ -49,5 +49,5 @@ def check_selection(selection: Selection) -> None:
 
 
 def known_cases(data: Data) -> dict[str, tuple[str, ...]]:
-    """Return every case that this suite has, those of an audit too, and the rules that each judges."""
+    """Return every case of this suite, including those of an audit, with the rules that it judges."""
     return {**CASES, **{item.name: item.rules for item in plan_run(data, Selection(), 1).items}}

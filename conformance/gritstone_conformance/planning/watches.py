@@ -1,4 +1,4 @@
-"""The rules of the wire that any line of a run may break; each has a watch case."""
+"""The rules of the protocol that any line of a run may violate; each has a watch."""
 
 from __future__ import annotations
 
@@ -25,4 +25,4 @@ WATCHED: Final = (
     "harness.reply.one-answer",
     "harness.reply.order",
 )
-"""Exactly the rules that faults of ``protocol``, ``claims``, ``liveness``, ``conversation`` and ``subject`` name."""
+"""The rules that the faults of ``protocol``, ``claims``, ``liveness``, ``conversation`` and ``subject`` name."""

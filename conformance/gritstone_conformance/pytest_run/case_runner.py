@@ -1,6 +1,6 @@
-"""The case_runner: one subject that cases are put to one by one, in any order, with what has to vouch for them.
+"""Runs cases one by one, in any order, on one subject, together with the twins and controls that they need.
 
-``run`` runs a whole plan and is faster; this is for runners that own the loop, as pytest does.
+``plan_runner`` runs a complete plan and is faster; this module is for programs with their own loop, such as pytest.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ __all__ = ["CaseRunner"]
 
 
 class CaseRunner:
-    """A subject and what was run on it.
+    """A subject and the outcomes so far.
 
     Attributes:
-        teller: reports failures of this subject.
+        teller: formats the failures of this subject.
     """
 
     def __init__(self, target: Target, plan: Plan, data: Data, settings: RunSettings) -> None:
@@ -54,7 +54,7 @@ class CaseRunner:
         self.teller = Teller(data.book, data.vectors.by_name(), header, settings.home, terminal_width())
 
     def judge(self, item: Planned) -> Outcome:
-        """Run a case, and its twin or a control where it needs one; returns the settled outcome."""
+        """Run a case, and its twin or a control if it needs one; return the final outcome."""
         support = self._support(item)
         self._play(item)
         plan = replace(self._plan, items=(item, *(replace(other, counted=False) for other in support)))
@@ -62,13 +62,13 @@ class CaseRunner:
         return outcome
 
     def verdicts(self) -> Mapping[str, str]:
-        """Return the verdict of each case that was run here."""
+        """Return the verdict of each case that was run."""
         return {name: outcome.verdict for name, outcome in self._played.items()}
 
     def finish(self) -> dict[str, Json]:
-        """End the subject; returns its claims, its restarts and the lines of the watches.
+        """End the subject; return its claims, its restarts and the report lines of the watches.
 
-        Watches need a control here, too: of what vouches for them elsewhere nothing is known.
+        Watches need a control in each process, because the outcomes of other processes are unknown.
         """
         watches = self._plan.of_kind("watch")
         if watches and self._played:
@@ -77,8 +77,8 @@ class CaseRunner:
         lines = self._observed.ledger.judged
         faults = [*self._subject.faults, *self._subject.strays]
         judged = [self._recorder.watched(item, faults, lines) for item in watches]
-        beside = (replace(self._items[name], counted=False) for name in self._played)
-        plan = replace(self._plan, items=(*watches, *beside))
+        others = (replace(self._items[name], counted=False) for name in self._played)
+        plan = replace(self._plan, items=(*watches, *others))
         return {
             "iut": self._subject.claims.raw,
             "restarts": self._subject.restarts,
@@ -86,7 +86,7 @@ class CaseRunner:
         }
 
     def _support(self, item: Planned) -> list[Planned]:
-        """Run what has to vouch for a case: its twin, or for a harness case the first control that passes."""
+        """Run the twin of a case, or for a harness case controls until one passes; return that case, if any."""
         if item.twin is not None and item.twin in self._items:
             self._play(self._items[item.twin])
             return [self._items[item.twin]]

@@ -1,4 +1,4 @@
-"""Cases as pytest items, and the run that they are part of.
+"""Cases as pytest items, and the state of their run.
 
 Each process that runs items (the only process, or an xdist worker) has a :class:`CaseRunner`: one subject and the
 outcomes so far, so that a reject case can be compared with its twin. Each outcome is sent as a user property of the
@@ -43,14 +43,14 @@ _KEY = "gritstone"
 
 
 class CaseFailedError(Exception):
-    """A case failed or broke; holds the lines that report it."""
+    """A case failed or has an error; contains the lines to show."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("\n".join(lines))
 
 
 class SuiteFile(pytest.File):
-    """Collects every case of the plan but the watches, which are judged when the run is over."""
+    """Collects every case of the plan except the watches, which are judged at the end of the run."""
 
     def collect(self) -> Iterator[pytest.Item]:
         """Yield one item per vector and property, in the order of the plan."""
@@ -68,7 +68,7 @@ class CaseItem(pytest.Item):
         self.planned = planned
 
     def runtest(self) -> None:
-        """Run the case and its twin; fails, skips or passes as the suite says."""
+        """Run the case and its twin; the item fails, is skipped or passes according to the verdict."""
         case_runner = state_of(self.config).case_runner()
         outcome = case_runner.judge(self.planned)
         self.user_properties.append((_KEY, json.dumps(outcome.to_json())))
@@ -79,18 +79,18 @@ class CaseItem(pytest.Item):
             raise CaseFailedError(case_runner.teller.block(outcome, case_runner.verdicts()))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Show a failed case as ``gritstone verify`` does; a fault of the suite with its traceback."""
+        """Return a failed case as ``gritstone verify`` shows it, or a fault of the suite with its traceback."""
         if isinstance(excinfo.value, CaseFailedError):
             return "\n".join(map(plain, str(excinfo.value).split("\n")))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """Return what a report shows as the item's place."""
+        """Return the location of the item for a report."""
         return self.path, None, self.name
 
 
 class RunState:
-    """What one pytest process knows of the run; hears of items, of workers and of the end."""
+    """The state of the run in one pytest process; a pytest plugin."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -119,7 +119,7 @@ class RunState:
         return hasattr(self._config, "workerinput")
 
     def case_runner(self) -> CaseRunner:
-        """Return the case_runner of this process; started when it is first needed."""
+        """Return the case runner of this process; starts it at the first call."""
         if self._case_runner is None:
             try:
                 self._case_runner = CaseRunner(self._target, self.plan, self.data, self._settings)
@@ -128,24 +128,24 @@ class RunState:
         return self._case_runner
 
     def excuse(self, outcome: Outcome) -> None:
-        """End an item as an expected failure if an entry names it; whether the entry is right is known at the end."""
+        """End an item as an expected failure if an entry names it; the entry is checked at the end of the run."""
         expected = self._settings.expect
         entry = expected.entry_for(outcome, self._started[:10]) if expected is not None else None
         if entry is not None:
             pytest.xfail(f"{blamed_rule(outcome)}: {entry.words()}")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take in the outcome that travels with a report; a case that failed without one was not judged."""
-        told = dict(report.user_properties)
-        if _KEY in told and report.when == "call":
-            outcome = Outcome.from_json(json.loads(str(told[_KEY])))
+        """Store the outcome in a report; a case that failed without an outcome was not judged."""
+        properties = dict(report.user_properties)
+        if _KEY in properties and report.when == "call":
+            outcome = Outcome.from_json(json.loads(str(properties[_KEY])))
             self._outcomes[outcome.case] = outcome
-        elif report.failed and _KEY not in told and report.nodeid.partition("::")[2] in self._names:
+        elif report.failed and _KEY not in properties and report.nodeid.partition("::")[2] in self._names:
             self._broken.append(report.nodeid.partition("::")[2])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
-        """Take in what an xdist worker leaves behind."""
+        """Store the result of an xdist worker."""
         part = getattr(node, "workeroutput", {}).get(_KEY)
         if error or part is None:
             self._lost.add(str(node.gateway.id))
@@ -154,7 +154,7 @@ class RunState:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """End the implementation; write the report, or hand the part to the process that does."""
+        """End the implementation; write the report, or send the part to the process that writes it."""
         if self._case_runner is not None:
             self._parts.append(self._case_runner.finish())
         if self._is_worker:
@@ -171,33 +171,33 @@ class RunState:
                 session.exitstatus = code
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Print what follows."""
+        """Print the last lines of the run."""
         if self._lines:
             terminalreporter.section("gritstone")
             for line in self._lines:
                 terminalreporter.write_line(plain(line))
 
     def begin(self, header: Any, notes: Any) -> None:
-        """Do nothing: pytest shows what goes on."""
+        """Do nothing: pytest shows the progress."""
 
     def notice(self, outcome: Outcome) -> None:
-        """Do nothing: pytest shows what goes on."""
+        """Do nothing: pytest shows the progress."""
 
     def watch(self, case: str, seconds: float, tries: int) -> None:
-        """Do nothing: pytest shows what goes on."""
+        """Do nothing: pytest shows the progress."""
 
     def end(self, conclusion: Conclusion) -> None:
-        """Keep the last lines for the summary."""
+        """Store the last lines for the summary."""
         self._lines = ending_lines(conclusion)
 
     def _complaints(self) -> list[str]:
-        """Return why there is no report."""
+        """Return the reasons why there is no report."""
         lost = [f"no report: the parts of {', '.join(sorted(self._lost))} are missing"] if self._lost else []
         broken = [f"no report: the suite itself failed in {name}" for name in sorted(set(self._broken))]
         return lost or broken
 
     def _write(self) -> int:
-        """Write the report over all parts; it supports a claim only when every planned case is in it."""
+        """Write the report of all parts; it supports a claim only if it has every planned case."""
         for part in self._parts:
             for line in part["watches"]:
                 watch = Outcome.from_json(line)
@@ -213,7 +213,7 @@ class RunState:
 
 
 def state_of(config: pytest.Config) -> RunState:
-    """Return the run's state."""
+    """Return the state of the run."""
     state = config.pluginmanager.get_plugin("gritstone-run")
     assert isinstance(state, RunState)
     return state

@@ -1,1 +1,1 @@
-"""Golden vectors: read, checked, filed, and made from failures that were found."""
+"""Golden vectors: their files, their lint, and the edits between a reject case and its twin."""

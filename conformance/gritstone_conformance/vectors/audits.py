@@ -1,6 +1,6 @@
-"""Audits: bundles of histories, legal and forged, each with what an auditor must find in it.
+"""Audits: bundles of legal and forged histories, each with the finding that an auditor must report.
 
-They test auditors, as vectors test implementations. :func:`judge_audit` holds the suite's own checker against them.
+They test auditors, as vectors test implementations. :func:`judge_audit` tests the history checker of the suite.
 
 Invariants: names are unique; a forged history names its twin, a legal one of the same file.
 
@@ -29,26 +29,26 @@ from gritstone_conformance.schemas import violation
 __all__ = ["AUDITS", "Audit", "AuditFile", "judge_audit", "lint_audits", "load_audits"]
 
 AUDITS: Final = "audit/"
-"""Where audits are below the directory of vectors; what lies elsewhere there are cases."""
+"""The folder of audits in the directory of vectors; files in other folders have cases."""
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """One bundle and what is in it.
+    """One bundle and its expected finding.
 
     Attributes:
         name: ``audit/<topic>/<slug>``.
-        rules: the rules it is about, the main one first.
+        rules: the rules that it tests, the main one first.
         format: the format of the bundle.
         bundle: the bundle, as base64url.
-        finding: check, fault, rule and path of the finding that is named; None for a legal history.
-        origin: where it comes from.
+        finding: check, fault, rule and path of the expected finding; None for a legal history.
+        origin: its origin.
         at_rest: whether the runtime was at rest.
         earlier: an earlier bundle of the same store, or None.
-        injected: what was injected, or None.
+        injected: the injected messages, or None.
         unverified: how many findings are unverified.
-        twin: of a forged history: the legal one that it was made of.
-        comment: for people.
+        twin: the legal history from which a forged history was made, or None.
+        comment: text for the reader.
     """
 
     name: str
@@ -66,7 +66,7 @@ class Audit:
 
     @classmethod
     def from_json(cls, value: dict[str, Json]) -> Audit:
-        """Build an audit from its file form, which fits the schema."""
+        """Build an audit from its JSON form, which was checked against the schema."""
         injected = value.get("injected")
         members = {**value, "rules": tuple(value["rules"]), "injected": None if injected is None else tuple(injected)}
         return cls(**members)
@@ -77,9 +77,9 @@ class AuditFile:
     """One file of audits.
 
     Attributes:
-        path: relative to the vectors' directory, with forward slashes.
+        path: relative to the directory of vectors, with forward slashes.
         topic: the middle segment of the names of its audits.
-        count: how many audits it says it has.
+        count: the member ``count`` of the file.
         audits: in the order of the file.
     """
 
@@ -90,17 +90,17 @@ class AuditFile:
 
 
 def load_audits(root: Path | None = None) -> tuple[AuditFile, ...]:
-    """Load all files of audits below a directory of vectors, the bundled one by default, ascending by path.
+    """Load all files of audits in a directory of vectors, by default the bundled one, ascending by path.
 
     Raises:
-        DataError: a file is no file of audits.
+        DataError: a file is not a valid file of audits.
     """
     base = root or vectors_dir()
     return tuple(_read(path, path.relative_to(base).as_posix()) for path in sorted((base / AUDITS).glob("*.json")))
 
 
 def judge_audit(audit: Audit) -> str | None:
-    """Hold the suite's own checker against an audit; returns what is wrong in one line, or None."""
+    """Run the history checker on an audit; return the difference to the expected finding in one line, or None."""
     verdict, findings = _judge(audit)
     unverified = len(verdict.unverified)
     named = findings[0] if findings else None
@@ -112,7 +112,7 @@ def judge_audit(audit: Audit) -> str | None:
 
 
 def lint_audits(root: Path, book: RuleBook) -> Iterator[str]:
-    """Yield what is wrong with the form of the audits below a directory of vectors; not with what they say."""
+    """Yield the errors in the structure of the audits in a directory of vectors; expected findings are not checked."""
     seen: set[str] = set()
     for path in sorted((root / AUDITS).glob("*.json")):
         try:
@@ -121,13 +121,13 @@ def lint_audits(root: Path, book: RuleBook) -> Iterator[str]:
             yield str(problem)
             continue
         if file.path != f"{AUDITS}{file.topic}.json":
-            yield f"{file.path}: its topic says it is {AUDITS}{file.topic}.json"
+            yield f"{file.path}: its topic requires the name {AUDITS}{file.topic}.json"
         if file.count != len(file.audits):
-            yield f"{file.path}: count says {file.count}, there are {len(file.audits)} audits"
+            yield f"{file.path}: count is {file.count}, there are {len(file.audits)} audits"
         legal = {audit.name: audit for audit in file.audits if audit.finding is None}
         for audit in file.audits:
             if audit.name in seen:
-                yield f"{file.path}: {audit.name}: the name stands twice"
+                yield f"{file.path}: {audit.name}: the name occurs twice"
             seen.add(audit.name)
             yield from (f"{file.path}: {audit.name}: {found}" for found in _of_audit(audit, file, legal, book))
 
@@ -181,9 +181,9 @@ def _of_audit(audit: Audit, file: AuditFile, legal: dict[str, Audit], book: Rule
     finding = audit.finding or {}
     for rule in (*audit.rules, *([finding["rule"]] if finding else [])):
         if rule not in book.rules:
-            yield f"names {rule}, which is no rule"
+            yield f"names {rule}, which is not a rule"
     if finding and FAULTS.get(finding["fault"], (None,))[0] != finding["check"]:
         yield f"names the fault {finding['fault']}, which check {finding['check']} does not have"
     twin = legal.get(audit.twin or "")
     if finding and (twin is None or twin.format != audit.format):
-        yield f"its twin {audit.twin} is no legal history of this file and format"
+        yield f"its twin {audit.twin} is not a legal history of this file and format"

@@ -1,4 +1,4 @@
-"""Edits: how a reject is made from its twin, one change in one argument.
+"""Edits: the change of one argument that turns the twin into the reject case.
 
 Invariant: ``apply_edit(twin, edit_between(twin, reject)) == requests of the reject``.
 """
@@ -17,7 +17,7 @@ from gritstone_conformance.replies import Json
 __all__ = ["Requests", "apply_edit", "edit_between", "edit_bytes", "most_edit_bytes", "requests_of"]
 
 MOST_EDIT_BYTES: Final = 80
-MOST_BUNDLE_EDIT_BYTES: Final = 1024  # an edit inside a bundle reaches to its end, where the digest is redone
+MOST_BUNDLE_EDIT_BYTES: Final = 1024  # an edit in a bundle extends to its end, because the digest there changes
 
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -30,10 +30,10 @@ def requests_of(case: Case) -> Requests:
 
 
 def apply_edit(twin: Case, edit: dict[str, Json]) -> Requests:
-    """Return the twin's requests with the edit made.
+    """Return the requests of the twin after the edit.
 
     Raises:
-        DataError: the place does not exist, or does not hold what ``was`` says.
+        DataError: the place does not exist, or its value is not ``was``.
     """
     asked = copy.deepcopy(requests_of(twin))
     step, arg = edit["step"], edit["arg"]
@@ -48,18 +48,18 @@ def apply_edit(twin: Case, edit: dict[str, Json]) -> Requests:
 
 
 def edit_bytes(edit: dict[str, Json]) -> int:
-    """Return how many bytes an edit of bytes takes out and puts in; 0 for an edit of a JSON value, without limit."""
+    """Return how many bytes an edit of bytes removes and inserts; 0 for an edit of a JSON value, which has no limit."""
     return sum(len(decode_bytes(edit[name])) for name in ("was", "now")) if "at" in edit else 0
 
 
 def most_edit_bytes(case: Case, edit: dict[str, Json]) -> int:
-    """Return how many bytes an edit may have, by the operation whose argument it changes."""
+    """Return the limit of :func:`edit_bytes`, which depends on the operation whose argument the edit changes."""
     takes_bundle = case.steps[edit["step"]].op in ("grit.import", "grit.transcode")
     return MOST_BUNDLE_EDIT_BYTES if takes_bundle else MOST_EDIT_BYTES
 
 
 def edit_between(twin: Case, reject: Case) -> dict[str, Json]:
-    """Return the edit that makes the reject's requests from the twin's.
+    """Return the edit that turns the requests of the twin into those of the reject case.
 
     Raises:
         DataError: they differ in more than one argument, or in their operations.
@@ -85,7 +85,7 @@ def _edited_bytes(value: Json, edit: dict[str, Json]) -> str:
     try:
         data, was, now = decode_bytes(value), decode_bytes(edit["was"]), decode_bytes(edit["now"])
     except (NotCanonicalError, TypeError, AttributeError) as problem:
-        raise DataError(f"an edit of bytes in what is not bytes: {problem}") from problem
+        raise DataError(f"an edit of bytes in a value that is not bytes: {problem}") from problem
     at = edit["at"]
     if data[at : at + len(was)] != was or at > len(data):
         raise DataError(f"at offset {at} the twin has {data[at : at + len(was)].hex()}, not {was.hex()}")
@@ -111,11 +111,11 @@ def _edited_value(value: Json, edit: dict[str, Json]) -> Json:
 
 def _check_was(value: Json, edit: dict[str, Json]) -> None:
     if canonical_json(value) != canonical_json(edit["was"]):
-        raise DataError(f"at {edit['path'] or '/'} the twin has another value than `was` says")
+        raise DataError(f"at {edit['path'] or '/'} the value of the twin is not equal to `was`")
 
 
 def _difference(was: Json, now: Json) -> dict[str, Json]:
-    """Return the edit's members: in bytes without the common start and end, else whole values; an id is no bytes."""
+    """Return the members of the edit: bytes without the common prefix and suffix, or complete values if not bytes."""
     if all(isinstance(value, str) and _ID.fullmatch(value) for value in (was, now)):
         return {"path": "", "was": was, "now": now}
     try:

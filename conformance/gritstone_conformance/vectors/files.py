@@ -1,11 +1,11 @@
-"""Golden vectors: files of cases, and the digest that names the whole set.
+"""Golden vectors: files of cases, and the digest of the complete set.
 
-Reads ``<profile>/<topic>.json``, ``<topic>.reject.json`` and ``<profile>/found/<16 hex>.json``; ``audits`` reads
-``audit/``. A file that a person gives is checked against its schema; the bundled set is trusted by its ``DIGEST`` and
-checked in full by ``lint``.
+This module reads ``<profile>/<topic>.json``, ``<topic>.reject.json`` and ``<profile>/found/<16 hex>.json``; ``audits``
+reads ``audit/``. A file of the user is checked against its schema. For the bundled set, only its ``DIGEST`` is checked;
+``lint`` checks its content.
 
-Invariants: names are unique in a set (so are identities: ``plan`` and ``lint`` see to that); ``DIGEST`` holds one
-``sha256sum`` line per file, by path.
+Invariants: names are unique in a set (``plan`` and ``lint`` check that identities are, too); ``DIGEST`` has one
+``sha256sum`` line per file, sorted by path.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class VectorFile:
     """One file of cases.
 
     Attributes:
-        path: relative to the vectors' directory, with forward slashes; or as the user gave it.
-        spec: the spec version it was made for.
-        profile: the profile all its cases belong to.
-        topic: the middle segment of its cases' names.
+        path: relative to the directory of vectors, with forward slashes; or the path from the user.
+        spec: the version of the spec that it was made for.
+        profile: the profile of all its cases.
+        topic: the middle segment of the names of its cases.
         kind: ``accept`` or ``reject``.
-        flags: what each flag of its cases means: note, effect, bug.
+        flags: the meaning of each flag of its cases: note, effect, bug.
         cases: in the order of the file.
     """
 
@@ -60,7 +60,7 @@ class VectorFile:
     cases: tuple[Case, ...]
 
     def to_json(self) -> dict[str, Json]:
-        """Return the file's content."""
+        """Return the content of the file."""
         return {
             "$schema": VECTORS_SCHEMA,
             "spec": self.spec,
@@ -73,7 +73,7 @@ class VectorFile:
         }
 
     def to_text(self) -> str:
-        """Return the file's text: two-space indent, one final line feed."""
+        """Return the text of the file: two-space indent, one final line feed."""
         return json.dumps(self.to_json(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -104,10 +104,10 @@ def load_vectors(root: Path | None = None, *, check_digest: bool = True) -> Vect
 
     Args:
         root: the directory; default: the bundled one.
-        check_digest: refuse a set whose files are not those that its ``DIGEST`` lists.
+        check_digest: whether to reject a set whose files are not those in its ``DIGEST``.
 
     Raises:
-        DataError: a file is no vector file, ``DIGEST`` is missing or stale, or a name stands twice.
+        DataError: a file is not a valid vector file, ``DIGEST`` is missing or outdated, or a name occurs twice.
     """
     base = root or vectors_dir()
     contents = _contents(base)
@@ -121,11 +121,11 @@ def load_vectors(root: Path | None = None, *, check_digest: bool = True) -> Vect
 
 
 def read_vector_file(path: Path) -> VectorFile:
-    """Read one vector file that a person gave.
+    """Read one vector file of the user.
 
     Raises:
         UsageError: it cannot be read.
-        DataError: it is not JSON, or no vector file; place and reason are named.
+        DataError: it is not JSON, or not a valid vector file; the message has the place and the reason.
     """
     try:
         raw = path.read_bytes()
@@ -139,11 +139,11 @@ def parse_vector_file(raw: bytes, path: str, *, check_schema: bool) -> VectorFil
 
     Args:
         raw: the content.
-        path: what to call it in an error.
-        check_schema: check it against the schema first.
+        path: its name in error messages.
+        check_schema: whether to check it against the schema first.
 
     Raises:
-        DataError: it is not JSON or not of the form of a vector file.
+        DataError: it is not JSON, or not a valid vector file.
     """
     content = _parse_json(raw, path, unique=True)
     wrong = violation("vectors", content) if check_schema else None
@@ -157,27 +157,27 @@ def _parsed(path: str, content: Any) -> VectorFile:
         members = {name: content[name] for name in ("spec", "profile", "topic", "kind", "flags")}
         cases = tuple(Case.from_json(case) for case in content["cases"])
     except (KeyError, TypeError, AttributeError) as problem:
-        raise DataError(f"{path}: no vector file: {problem!r}") from problem
+        raise DataError(f"{path}: not a vector file: {problem!r}") from problem
     except DataError as problem:
         raise DataError(f"{path}: {problem}") from problem
     return VectorFile(path=path, cases=cases, **members)
 
 
 def digest_text(contents: Mapping[str, bytes]) -> str:
-    """Return the text of ``DIGEST`` for files by path: lines as ``sha256sum`` writes them, ascending by path."""
+    """Return the text of ``DIGEST`` for files by path: the lines that ``sha256sum`` writes, ascending by path."""
     lines = (f"{hashlib.sha256(contents[path]).hexdigest()}  {path}\n" for path in sorted(contents))
     return "".join(lines)
 
 
 def current_digest_text(root: Path) -> str:
-    """Return what ``DIGEST`` must say for the files that are there now."""
+    """Return the text of ``DIGEST`` for the present files."""
     return digest_text(_contents(root))
 
 
 def _contents(root: Path) -> dict[str, bytes]:
-    """Return the bytes of all vector files by path; ``schema/`` describes vectors and holds none."""
+    """Return the bytes of all vector files by path, without the schemas in ``schema/``."""
     if not root.is_dir():
-        raise DataError(f"{root}: no directory of vectors")
+        raise DataError(f"{root}: not a directory of vectors")
     paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.json"))
     return {path: (root / path).read_bytes() for path in paths if not path.startswith("schema/")}
 
@@ -191,7 +191,7 @@ def _check_digest(root: Path, text: str) -> None:
         return
     listed, there = set(written.splitlines()), set(text.splitlines())
     changed = sorted({line.split("  ", 1)[-1] for line in listed ^ there}) or ["the order of its lines"]
-    raise DataError(f"{root / 'DIGEST'}: stale for {changed[0]}: run `gritstone vectors --digest --write`")
+    raise DataError(f"{root / 'DIGEST'}: outdated for {changed[0]}: run `gritstone vectors --digest --write`")
 
 
 def _check_names(files: tuple[VectorFile, ...]) -> None:
@@ -199,12 +199,12 @@ def _check_names(files: tuple[VectorFile, ...]) -> None:
     for file in files:
         for case in file.cases:
             if case.name in names:
-                raise DataError(f"{file.path}: the name {case.name} stands in {names[case.name]} already")
+                raise DataError(f"{file.path}: the name {case.name} is already used in {names[case.name]}")
             names[case.name] = file.path
 
 
 def _parse_json(raw: bytes, path: str, *, unique: bool) -> Any:
-    """Parse a file; ``unique``: look for members that stand twice, as is done once, before a file enters ``DIGEST``."""
+    """Parse a file; if ``unique``, reject repeated members, which is checked before a file is added to ``DIGEST``."""
     try:
         return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_members if unique else None)
     except (ValueError, RecursionError) as problem:
@@ -214,5 +214,5 @@ def _parse_json(raw: bytes, path: str, *, unique: bool) -> Any:
 def _unique_members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a member stands twice in one object")
+        raise ValueError("a member occurs twice in one object")
     return members

@@ -1,7 +1,7 @@
-"""The lint of golden vectors: everything that a file cannot be trusted to get right by itself.
+"""The lint of golden vectors: names, counts, flags, rules, twins, edits and the digest.
 
-One finding is one line: file, case, what is wrong. The lint does not judge the values: an implementation
-and a third reading confirm them.
+A finding is one line with the file, the case and the error. The lint does not check the expected answers; these are
+confirmed by independent implementations.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["lint_vectors"]
 
 
 def lint_vectors(root: Path, book: RuleBook) -> list[str]:
-    """Return all findings for the vectors below a directory, file by file; empty when all is well."""
+    """Return all findings for the vectors in a directory, file by file; empty if there are none."""
     findings: list[str] = []
     files: list[VectorFile] = []
     for path in sorted(root.rglob("*.json")):
@@ -58,19 +58,19 @@ def _file_findings(file: VectorFile, root: Path) -> Iterator[str]:
     kind = "reject" if stem.endswith(".reject") else "accept"
     place = f"{file.profile}/{file.topic}" + (".reject" if kind == "reject" else "")
     if not stem.startswith(f"{file.profile}/found/") and (stem, kind) != (place, file.kind):
-        yield f"{file.path}: profile, topic and kind say it is {place}.json, of kind {kind}"
+        yield f"{file.path}: profile, topic and kind require the name {place}.json and the kind {kind}"
     if stem.startswith(f"{file.profile}/found/"):
         digests = [case.identity()[:16] for case in file.cases]
         if digests != [stem.rsplit("/", 1)[1]]:
-            yield f"{file.path}: holds not exactly the one case that its name is the digest of"
+            yield f"{file.path}: expected exactly one case, whose digest is the name of the file"
     content = _count_of(root / file.path)
     if content != len(file.cases):
-        yield f"{file.path}: count says {content}, there are {len(file.cases)} cases"
+        yield f"{file.path}: count is {content}, there are {len(file.cases)} cases"
     used = {flag for case in file.cases for flag in case.flags}
     for flag in sorted(used - set(file.flags)):
-        yield f"{file.path}: the flag {flag} is used and not explained"
+        yield f"{file.path}: the flag {flag} is used but not defined"
     for flag in sorted(set(file.flags) - used):
-        yield f"{file.path}: the flag {flag} is explained and not used"
+        yield f"{file.path}: the flag {flag} is defined but not used"
 
 
 def _count_of(path: Path) -> object:
@@ -85,15 +85,15 @@ def _case_findings(
     seen: dict[str, str],
 ) -> Iterator[str]:
     if cases[case.name][1] is not case:
-        yield f"the name stands in {cases[case.name][0].path} as well"
+        yield f"the name is also used in {cases[case.name][0].path}"
     before = seen.setdefault(case.identity(), case.name)
     if before != case.name:
-        yield f"asks and expects the same as {before}"
+        yield f"has the same requests and expected answers as {before}"
     if case.profile != file.profile:
-        yield f"stands in a file of profile {file.profile}"
+        yield f"is in a file of profile {file.profile}"
     for rule in dict.fromkeys((*case.rules, *(step.rule for step in case.steps if step.rule))):
         if rule not in book.rules:
-            yield f"names {rule}, which is no rule"
+            yield f"names {rule}, which is not a rule"
     if case.twin is not None:
         yield from _twin_findings(case, cases)
 
@@ -104,9 +104,9 @@ def _twin_findings(case: Case, cases: dict[str, tuple[VectorFile, Case]]) -> Ite
         yield f"its twin {case.twin} does not exist"
         return
     if file.kind != "accept":
-        yield f"its twin {case.twin} is a reject itself"
+        yield f"its twin {case.twin} is a reject case"
     if case.requires != twin.requires:
-        yield f"its twin {case.twin} requires something else"
+        yield f"its twin {case.twin} has different requirements"
     edit = case.edit or {}
     try:
         made = apply_edit(twin, edit)
@@ -115,11 +115,11 @@ def _twin_findings(case: Case, cases: dict[str, tuple[VectorFile, Case]]) -> Ite
         yield f"edit: {problem}"
         return
     if made != requests_of(case):
-        yield f"its edit does not make it of {case.twin}"
+        yield f"its edit of {case.twin} does not produce its requests"
     if size > most_edit_bytes(case, edit):
-        yield f"its edit has {size} bytes, allowed are {most_edit_bytes(case, edit)}"
+        yield f"its edit has {size} bytes, the limit is {most_edit_bytes(case, edit)}"
     if requests_of(twin) == requests_of(case):
-        yield f"asks the same as its twin {case.twin}"
+        yield f"has the same requests as its twin {case.twin}"
 
 
 def _digest_findings(root: Path) -> list[str]:
@@ -129,4 +129,4 @@ def _digest_findings(root: Path) -> list[str]:
         return [f"DIGEST: {problem.strerror or problem}"]
     if written == current_digest_text(root):
         return []
-    return ["DIGEST: stale; `gritstone vectors --digest --write` renews it"]
+    return ["DIGEST: outdated; run `gritstone vectors --digest --write`"]
