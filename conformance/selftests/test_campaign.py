@@ -78,13 +78,13 @@ def played(client: Inline, told: list[str]) -> list[Part]:
 
 
 def test_a_worker_with_another_implementation_is_refused() -> None:
-    good, bad = Part(0, "", None, b"sealed"), Part(0, "", "it has another file")
+    good, bad = Part(0, "", None, b"sealed"), Part(0, "", "its files differ")
     told: list[str] = []
     client = Inline({"tcp://a": bad, "tcp://b": good}, ["tcp://a", "tcp://b"])
     assert [part.worker for part in played(client, told)] == ["tcp://b"]
     assert client.asked == ["tcp://a", "tcp://b"]
-    assert told == ["worker tcp://a is refused: it has another file"]
-    with pytest.raises(UsageError, match="no worker has the implementation that is here"):
+    assert told == ["worker tcp://a rejected: its files differ"]
+    with pytest.raises(UsageError, match="no worker has the implementation of this machine"):
         played(Inline({"tcp://a": bad}, ["tcp://a"]), told)
 
 
@@ -101,9 +101,9 @@ def test_a_unit_is_played_only_on_what_it_is_about(tmp_path: Path) -> None:
     assert len(here.digest) == 64
     refused = play(unit(), "tcp://a").refused
     assert refused is not None
-    assert refused.startswith("it has another file: ")
+    assert refused.startswith("its files differ: ")
     other = play(unit(identity=replace(here, hello="{}")), "tcp://a")
-    assert other.refused == "its implementation answers hello in another way"
+    assert other.refused == "its reply to hello differs"
     part = play(unit(identity=here), "tcp://a")
     assert (part.refused, part.found) == (None, ())
     (tmp_path / "part.jsonl").write_bytes(part.report)

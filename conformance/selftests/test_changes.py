@@ -131,18 +131,18 @@ def test_versions_are_compared_by_their_lists(run: Run, monkeypatch: pytest.Monk
     book = replace(made, versions={"0.1": grit, "0.2": listed})
     monkeypatch.setattr("gritstone_conformance.reporting.upgrading.load_rules", lambda: book)
     change = change_of(book, "0.1", "0.2")
-    assert set(change.came) == {rule for rule in book.rules if not rule.startswith("grit.")}
-    assert not change.went
-    assert set(change_of(book, "0.2", "0.1").went) == set(change.came)
-    assert change_of(book, "0.1", book.spec).came == change.came
+    assert set(change.added) == {rule for rule in book.rules if not rule.startswith("grit.")}
+    assert not change.removed
+    assert set(change_of(book, "0.2", "0.1").removed) == set(change.added)
+    assert change_of(book, "0.1", book.spec).added == change.added
     code, out, _ = run("diff", "--spec", "0.1", "0.2")
     assert code == 0
-    assert out.count("\n+ ") == len(change.came) - 1
-    assert out.splitlines()[-1].startswith(f"spec 0.1 -> 0.2: {len(change.came)} came, 0 went, 0 changed level")
-    assert json.loads(run("diff", "--spec", "0.1", "0.2", "--json")[1])["came"] == dict(change.came)
+    assert out.count("\n+ ") == len(change.added) - 1
+    assert out.splitlines()[-1].startswith(f"spec 0.1 -> 0.2: {len(change.added)} added, 0 removed, 0 changed level")
+    assert json.loads(run("diff", "--spec", "0.1", "0.2", "--json")[1])["added"] == dict(change.added)
     code, _, err = run("diff", "--spec", "0.1", "9.9")
     assert code == 2
-    assert "--spec 9.9: this suite knows 0.1, 0.2" in err
+    assert "--spec 9.9: expected one of 0.1, 0.2" in err
 
 
 LISTS = {"0.1": ((ORDER, "SHOULD", "0" * 16), (BLOB, "MUST", "0" * 16)), "0.2": ((ORDER, "MUST", "0" * 16),)}
@@ -154,7 +154,7 @@ def test_a_changed_level_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     assert run("diff", "--spec", "0.1", "0.2")[1].splitlines() == [
         f"- {BLOB:<36} MUST",
         f"~ {ORDER:<36} SHOULD -> MUST",
-        "spec 0.1 -> 0.2: 0 came, 1 went, 1 changed level",
+        "spec 0.1 -> 0.2: 0 added, 1 removed, 1 changed level",
     ]
 
 

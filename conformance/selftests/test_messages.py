@@ -291,9 +291,9 @@ def test_a_should_that_is_not_kept_is_named() -> None:
 @pytest.mark.parametrize(
     ("iut", "words"),
     [
-        (None, "hello was never answered"),
+        (None, "no reply to hello"),
         ({**HELLO, "profiles": []}, "no profile is claimed"),
-        (HELLO, "no case was executed"),
+        (HELLO, "no case of a claimed or requested profile"),
     ],
 )
 def test_nothing_judged_is_said_so(iut: Any, words: str) -> None:
@@ -312,7 +312,7 @@ def test_an_implementation_that_never_spoke_has_no_profiles() -> None:
     dead = tuple(replace(outcome, verdict="error", cause="not-started") for outcome in GOOD)
     judgement = judge_run(dead, SMALL, (), ())
     assert ending_lines(Conclusion({**HEADER, "iut": None}, dead, judgement, Path("r.jsonl"))) == [
-        "nothing was judged: hello was never answered   exit 3   r.jsonl"
+        "nothing was judged: no reply to hello   exit 3   r.jsonl"
     ]
 
 

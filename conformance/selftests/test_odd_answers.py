@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gritstone_conformance.comparing.lives import LIVES, play_lives
+from gritstone_conformance.comparing.handovers import HANDOVERS, run_handovers
 from gritstone_conformance.comparing.matrix import Host, Matrix, Stuck
 from gritstone_conformance.comparing.resuming import play_matrix
 from gritstone_conformance.model.formats import FORMATS
@@ -183,7 +183,7 @@ def test_who_exports_half_a_line_fails_the_case_that_reads_it() -> None:
 def test_references_in_another_order_are_a_difference_like_any() -> None:
     matrix = Matrix(("A", "B"))
     hosts = [Host(ModelHost(), "one"), Host(ListsBackwards(), "other")]  # type: ignore[arg-type]
-    play_lives(matrix, hosts, [CBOR], LIVES[:1])
+    run_handovers(matrix, hosts, [CBOR], HANDOVERS[:1])
     words = {(each.source, each.target): each.words for each in matrix.differences}
     assert words["B", "B"] == words["A", "B"] == words["B", "A"] == "the same references in another order"
     assert ("A", "A") not in words

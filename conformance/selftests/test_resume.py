@@ -11,7 +11,7 @@ import pytest
 
 from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.cli import main
-from gritstone_conformance.comparing import lives
+from gritstone_conformance.comparing import handovers
 from gritstone_conformance.comparing.matrix import Matrix
 from gritstone_conformance.comparing.resuming import resume_beside
 from gritstone_conformance.model.formats import FORMATS
@@ -85,18 +85,18 @@ def test_who_runs_no_guests_plays_nothing(resume: Callable[..., tuple[int, list[
 def test_every_cut_of_every_pair_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
     hosts: dict[str, Any] = {letter: object() for letter in "ABC"}
     others: dict[str, Any] = {letter: object() for letter in "ABC"}
-    pasts = {id(host): lives._Past([bytes(cut) for cut in range(4)]) for host in hosts.values()}
+    runs = {id(host): handovers._StraightRun([bytes(cut) for cut in range(4)]) for host in hosts.values()}
     played: list[tuple[object, object, int]] = []
 
     def resume(host: object, life: object, fmt: object, past: object, cut: int) -> tuple[str | None, int]:
         played.append((host, past, cut))
         return ("wrong" if cut == 3 else None), 2
 
-    monkeypatch.setattr(lives, "_straight", lambda host, *_: pasts[id(host)])
-    monkeypatch.setattr(lives, "_resume", resume)
+    monkeypatch.setattr(handovers, "_straight", lambda host, *_: runs[id(host)])
+    monkeypatch.setattr(handovers, "_resume", resume)
     matrix = Matrix(("A", "B", "C"))
-    lives._play(matrix, hosts, others, lives.LIVES[0], FORMATS["framed-sha256"])
-    lived = [pasts[id(host)] for host in hosts.values()]
+    handovers._run(matrix, hosts, others, handovers.HANDOVERS[0], FORMATS["framed-sha256"])
+    lived = [runs[id(host)] for host in hosts.values()]
     assert played == [(other, past, cut) for other in others.values() for past in lived for cut in range(4)]
     assert matrix.cuts == {(one, other): 4 for one in "ABC" for other in "ABC"}
     assert matrix.steps == 2 * 4 * 9
@@ -110,10 +110,10 @@ def test_a_runtime_that_does_not_look_at_what_was_imported_is_found_at_every_cut
 ) -> None:
     report, lax = tmp_path / "report.jsonl", mutant("a-start-asks-no-head")
     targets = [Target.parse(command, None) for command in (REFERENCE, lax)]
-    code = resume_beside(RunContext(targets[0], report=report), targets[1:], "life-chosen-17", sys.stdout)
+    code = resume_beside(RunContext(targets[0], report=report), targets[1:], "handover-chosen-17", sys.stdout)
     assert code == 1
     told = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("life-chosen-17, framed-sha256, A -> B, cut 3, step ") for line in told), told
+    assert any(line.startswith("handover-chosen-17, framed-sha256, A -> B, cut 3, step ") for line in told), told
     header, *lines, footer = comparison_lines(tmp_path / "report.resume.jsonl")
     assert [each["letter"] for each in header["implementations"]] == ["A", "B"]
     assert footer["exit"] == code
@@ -129,7 +129,7 @@ def test_a_runtime_that_does_not_look_at_what_was_imported_is_found_at_every_cut
 @pytest.mark.rule("suite.resume.matrix")
 def test_a_history_that_is_illegal_after_a_resumption_is_found(resume: Callable[..., tuple[int, list[str]]]) -> None:
     twice = mutant("an-injection-is-sent-again-at-a-start")
-    code, lines = resume("--iut", twice, "-k", "life-free-17")
+    code, lines = resume("--iut", twice, "-k", "handover-free-17")
     assert code == 1
     assert any("A -> A" in line and "history doubled" in line for line in lines), lines
 

@@ -45,9 +45,9 @@ def test_what_is_kept_is_what_the_report_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("verdict", "name", "line"),
     [
-        ("fail", "acme", "grit.tree.key-order (MUST): kept pass, found fail"),
-        ("skip", "acme", "grit.tree.key-order (MUST): kept pass, found skip"),
-        ("pass", "other", "kept of acme, found of other"),
+        ("fail", "acme", "grit.tree.key-order (MUST): stored pass, found fail"),
+        ("skip", "acme", "grit.tree.key-order (MUST): stored pass, found skip"),
+        ("pass", "other", "stored for acme, found for other"),
     ],
 )
 def test_a_difference_fails_the_check(
@@ -66,7 +66,7 @@ def test_a_should_is_told_and_fails_nothing(tmp_path: Path, capsys: pytest.Captu
     written = load_verdicts(kept)
     kept.write_text(json.dumps({**written, "verdicts": {**written["verdicts"], "grit.store.flat": "pass"}}))
     assert main(["--check", str(kept), report]) == 0
-    assert "grit.store.flat (SHOULD): kept pass, found nothing" in capsys.readouterr().err
+    assert "grit.store.flat (SHOULD): stored pass, found nothing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("gone", [True, False])
@@ -82,14 +82,14 @@ def test_a_rule_on_one_side_only_fails_the_check(gone: bool, tmp_path: Path) -> 
 def test_a_part_of_a_run_is_not_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     part = reported(tmp_path / "r.jsonl", "pass", whole=False)
     assert main(["--write", str(tmp_path / "acme.json"), part]) == 4
-    assert "a verdict file is made of a whole run" in capsys.readouterr().err
+    assert "a verdict file requires a whole run" in capsys.readouterr().err
     assert not (tmp_path / "acme.json").exists()
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"spec": "0.1"}'])
 def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(text)
-    with pytest.raises(DataError, match="no verdict file"):
+    with pytest.raises(DataError, match="invalid verdict file"):
         load_verdicts(tmp_path / "x.json")
 
 
@@ -98,6 +98,6 @@ def test_mutants_are_known_by_the_rule_they_break(tmp_path: Path) -> None:
     shown = {name: rule for rule, names in mutants_by_rule().items() for name in names}
     assert shown == {name: mutant.kills for name, mutant in load_mutants().items() if not mutant.equivalent}
     (tmp_path / "odd.toml").write_text("[[mutant]]\nid = 'a'\n")
-    with pytest.raises(DataError, match=r"odd\.toml: no file of mutants"):
+    with pytest.raises(DataError, match=r"odd\.toml: invalid file of mutants"):
         mutants_by_rule(tmp_path)
     assert mutants_by_rule(tmp_path / "none") == {}

@@ -1,7 +1,7 @@
-"""The cluster: workers of Dask, each with room for one implementation at a time.
+"""The cluster: Dask workers, each of which runs one implementation at a time.
 
-All that the suite knows of Dask is here. A unit asks for the resource ``iut``, of which a worker has one, so that no
-two implementations share a worker; a unit whose worker was lost is run again by another one.
+No other module uses Dask. A unit requires the resource ``iut``, of which each worker has one, so that two
+implementations never share a worker; another worker runs a unit again whose worker was lost.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _STARTS_S: Final = 120
 
 
 class Cluster:
-    """Workers that are ready.
+    """Connected workers.
 
     Attributes:
-        workers: how many there are.
+        workers: their number.
     """
 
     def __init__(self, client: Any, distributed: Any) -> None:
@@ -42,12 +42,12 @@ class Cluster:
 
         Args:
             units: in the order of their numbers.
-            patience_s: seconds after which something must have gone wrong.
-            tell: is called with the reason why a worker is refused.
+            patience_s: the longest time in seconds to wait for a unit.
+            tell: called with the reason if a worker is rejected.
 
         Raises:
-            UsageError: no worker has the implementation that is meant.
-            DataError: a unit could not be run, or not in that time.
+            UsageError: no worker has the required implementation.
+            DataError: a unit could not be run, or exceeded the time.
         """
         futures = [self._submit(unit) for unit in units]
         coming = self._distributed.as_completed(futures, timeout=patience_s)
@@ -59,7 +59,7 @@ class Cluster:
                 else:
                     coming.add(self._elsewhere(units[part.index], part, tell))
         except TimeoutError as problem:
-            raise DataError(f"a unit was not run within {patience_s:.0f} s: are there workers left?") from problem
+            raise DataError(f"a unit was not run within {patience_s:.0f} s: are workers running?") from problem
         finally:
             self._client.cancel(futures)
 
@@ -74,24 +74,24 @@ class Cluster:
         return self._client.submit(_on_worker, unit, workers=workers, resources=_RESOURCE, pure=False, retries=1)
 
     def _elsewhere(self, unit: Unit, part: Part, tell: Callable[[str], None]) -> Any:
-        """Submit a unit to any worker that was not refused."""
+        """Submit a unit to any worker that was not rejected."""
         if part.worker not in self._refused:
-            tell(f"worker {part.worker} is refused: {part.refused}")
+            tell(f"worker {part.worker} rejected: {part.refused}")
         self._refused.add(part.worker)
         left = sorted(set(self._ready()) - self._refused)
         if not left:
-            raise UsageError(f"no worker has the implementation that is here; the last one: {part.refused}")
+            raise UsageError(f"no worker has the implementation of this machine; the last worker: {part.refused}")
         return self._submit(unit, left)
 
     def _ready(self) -> list[str]:
-        """Return the addresses of the workers that have room for an implementation."""
+        """Return the addresses of the workers with the resource ``iut``."""
         found: list[str] = self._client.run_on_scheduler(_addresses)
         return found
 
 
 @contextmanager
 def opened(scheduler: str | None, workers: int) -> Iterator[Cluster]:
-    """Connect to a scheduler, or start so many workers on this machine; they end with the block.
+    """Connect to a scheduler, or start a number of workers on this machine; they end with the block.
 
     Raises:
         UsageError: Dask is not installed, the scheduler does not answer, or no worker is ready.
@@ -116,7 +116,7 @@ def opened(scheduler: str | None, workers: int) -> Iterator[Cluster]:
 
 
 def _quiet(folder: str) -> dict[str, Any]:
-    """Return the configuration under which Dask says nothing and writes into a folder."""
+    """Return the configuration that makes Dask silent and lets it write into a folder."""
     return {"logging.distributed": "critical", "temporary-directory": folder}
 
 

@@ -1,7 +1,7 @@
-"""A unit: one shard, searched for a span on the implementation of the machine that it comes to.
+"""A unit: one shard, searched for a time on the implementation of the machine that runs it.
 
-It is run only where the implementation is the one that the campaign is about: the same files, byte for byte, and the
-same answer to ``hello``. What was found comes along, within bounds; it was shrunk where it was found.
+A unit runs only on the implementation of the campaign: the same files, byte for byte, and the same reply to ``hello``.
+Counterexamples are shrunk where they were found and transferred with the result, up to a limit.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _MOST_FOUND_BYTES: Final = 8 << 20  # of all of them
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which implementation it is.
+    """The identity of an implementation.
 
     Attributes:
         digest: SHA-256 (hex) over the files that the command names, the program first.
-        hello: what it answers to ``hello``, as JSON with sorted keys.
+        hello: its reply to ``hello``, as JSON with sorted keys.
     """
 
     digest: str
@@ -49,7 +49,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What one worker has to do.
+    """The work of one worker.
 
     Attributes:
         command: starts the implementation.
@@ -73,9 +73,9 @@ class Part:
     Attributes:
         index: the number of the unit.
         worker: the worker that ran it.
-        refused: why this worker must not run it, or None.
-        report: the sealed part; empty where it was refused.
-        found: name and bytes of the files that were found.
+        refused: the reason why this worker must not run it, or None.
+        report: the sealed part; empty if it was refused.
+        found: names and bytes of the counterexample files.
     """
 
     index: int
@@ -102,11 +102,11 @@ class _Silent:
 
 
 def identify(command: Sequence[str], attach_settings: AttachSettings) -> Identity:
-    """Return which implementation a command starts here.
+    """Return the identity of the implementation that a command starts on this machine.
 
     Raises:
         UsageError: the command cannot be started.
-        SubjectFault: it does not answer ``hello``.
+        SubjectFault: it does not reply to ``hello``.
     """
     program = shutil.which(command[0]) or command[0]
     files = [word for word in (program, *command[1:]) if Path(word).is_file()]
@@ -119,7 +119,7 @@ def identify(command: Sequence[str], attach_settings: AttachSettings) -> Identit
 
 
 def play(unit: Unit, worker: str) -> Part:
-    """Run a unit on this machine, where the implementation is the right one."""
+    """Run a unit on this machine if the implementation is the required one."""
     index = unit.selection.shard[0]
     refused = _difference(unit)
     if refused is not None:
@@ -129,7 +129,7 @@ def play(unit: Unit, worker: str) -> Part:
         report = Path(home) / "part.jsonl"
         settings = replace(unit.settings, home=Path(home))
         context = RunContext(Target("stdio", unit.command), unit.selection, settings, unit.attach_settings, report)
-        with warnings.catch_warnings():  # a worker draws random numbers of its own, in another thread
+        with warnings.catch_warnings():  # the worker uses random numbers in another thread
             warnings.simplefilter("ignore")
             verify(context, lambda _data, _plan: _Silent())
         return Part(index, worker, None, report.read_bytes(), _found(Path(home)))
@@ -138,18 +138,18 @@ def play(unit: Unit, worker: str) -> Part:
 
 
 def _difference(unit: Unit) -> str | None:
-    """Return in what the implementation of this machine is another one, or None."""
+    """Return the difference between the implementation of this machine and the required one, or None."""
     try:
         here = identify(unit.command, unit.attach_settings)
     except (UsageError, SubjectFault) as problem:
         return f"the implementation does not start there: {problem}"
     if here.digest != unit.identity.digest:
-        return f"it has another file: {here.digest[:16]}, not {unit.identity.digest[:16]}"
-    return None if here.hello == unit.identity.hello else "its implementation answers hello in another way"
+        return f"its files differ: digest {here.digest[:16]}, expected {unit.identity.digest[:16]}"
+    return None if here.hello == unit.identity.hello else "its reply to hello differs"
 
 
 def _found(home: Path) -> tuple[tuple[str, bytes], ...]:
-    """Return the files that were found, as far as there is room for them."""
+    """Return the counterexample files, up to the limit of their size."""
     kept: list[tuple[str, bytes]] = []
     room = _MOST_FOUND_BYTES
     for path in sorted((home / "found").glob("*.json"))[:_MOST_FOUND]:

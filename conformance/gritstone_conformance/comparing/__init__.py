@@ -1,7 +1,7 @@
-"""Comparing: implementations with each other, and one with itself.
+"""Comparisons of several implementations, and of one implementation in several environments.
 
-Who is right is never found out here: the rules say, by the judge that every run has. What is found out is where answers
-differ, what of that no rule forbids, and whether one goes on where another stopped.
+A comparison finds differences between replies, reports which of them no rule forbids, and checks whether one
+implementation can resume where another one stopped. Verdicts come only from the rules, by the judge of each run.
 """
 
 from __future__ import annotations

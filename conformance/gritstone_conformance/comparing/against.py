@@ -1,8 +1,8 @@
-"""Against: the same requests to two implementations, and what the rules say to each difference of their answers.
+"""``verify --against``: the same requests to two implementations, and the verdict of the rules on each difference.
 
-Each is judged in a run of its own, by the rules alone; the other one has no say. A difference in a case where one of
-them fails is *settled*: the rule names the wrong one. A difference that no rule objects to is a *dispute*: the text
-leaves it open, or says too little, and the authors of the text should know.
+Each implementation is judged in its own run by the rules alone; the replies of the other one have no effect. If one of
+them fails the case, the difference is *settled*: the rule names the wrong one. If no rule forbids either reply, it is a
+*dispute*: the spec leaves it open or is unclear, and its authors should know.
 
 Spec: :rule:`suite.dispute.no-vote`.
 """
@@ -39,7 +39,7 @@ class Side:
     Attributes:
         letter: stands for it.
         name: name, version and language.
-        transcript: what it was asked and answered.
+        transcript: its requests and replies.
     """
 
     letter: str
@@ -49,12 +49,12 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference and what the rules say to it.
+    """One difference and the verdict of the rules on it.
 
     Attributes:
-        parting: where the two part.
-        letters: the one and the other.
-        broken: letter to the rule that it breaks by its answer; empty: no rule objects to either.
+        parting: the first difference of the two replies.
+        letters: the two implementations.
+        broken: letter to the rule that its reply violates; empty: no rule forbids either reply.
     """
 
     parting: Parting
@@ -68,7 +68,7 @@ class Finding:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Groups findings that say the same."""
+        """The key that groups equal findings."""
         return (self.word, *self.letters, self.parting.signature, *self.broken.values())
 
     def to_json(self) -> dict[str, Json]:
@@ -89,10 +89,10 @@ class Finding:
 
 
 def compare_sides(one: Side, other: Side) -> tuple[list[Finding], list[str], int]:
-    """Hold two runs against each other, case by case.
+    """Compare two runs case by case.
 
     Returns:
-        The findings in the order of the first run; the cases that they were not asked alike; how many were compared.
+        The findings in the order of the first run; the cases with different requests; the number of compared cases.
     """
     findings: list[Finding] = []
     unlike: list[str] = []
@@ -100,7 +100,7 @@ def compare_sides(one: Side, other: Side) -> tuple[list[Finding], list[str], int
     for case, mine in one.transcript.scripts.items():
         theirs = other.transcript.scripts.get(case)
         if theirs is None or mine.verdict not in _EXECUTED or theirs.verdict not in _EXECUTED:
-            continue  # unclaimed: not asked; broken: no answer
+            continue  # unclaimed: no request; broken: no reply
         compared += 1
         found = list(partings(case, mine, theirs))
         findings += [_judged(each, (one.letter, mine), (other.letter, theirs)) for each in found if not each.is_asked]
@@ -109,23 +109,23 @@ def compare_sides(one: Side, other: Side) -> tuple[list[Finding], list[str], int
 
 
 def _judged(parting: Parting, one: tuple[str, Script], other: tuple[str, Script]) -> Finding:
-    """Return the judgement of the rules: each of the two is wrong if its own answer failed, whatever the other's is."""
+    """Return the verdict of the rules: each of the two is wrong if its own reply failed the case."""
     sides = (one, other)
     broken = {letter: script.rule or "" for (letter, script), own in zip(sides, parting.blamed, strict=True) if own}
     return Finding(parting, (one[0], other[0]), broken)
 
 
 def verify_against(context: RunContext, others: Sequence[Target], listener: ListenerMaker, out: TextIO) -> int:
-    """Verify several implementations, each for itself, and compare the first with each of the others.
+    """Verify several implementations separately, and compare the first with each of the others.
 
     Args:
         context: the run of the first; the file of expected failures is of that run only.
         others: the implementations that the first is compared with; their reports are written next to its report.
         listener: makes the listener of each run.
-        out: where people read.
+        out: the output stream.
 
     Returns:
-        The exit code of the first: what others answer changes nothing in it.
+        The exit code of the first; the other implementations have no effect on it.
     """
     sides: list[Side] = []
     codes: list[int] = []
@@ -154,7 +154,7 @@ def _beside(context: RunContext, target: Target, letter: str) -> RunContext:
 
 
 def _pair_lines(comparison: Comparison, one: Side, other: Side) -> Iterator[str]:
-    """Compare two sides, note what was found, and yield it for people: the first of each kind."""
+    """Compare two sides, record the findings, and yield lines about the first finding of each kind."""
     findings, unlike, compared = compare_sides(one, other)
     comparison.lines += [finding.to_json() for finding in findings]
     counts = {word: sum(1 for finding in findings if finding.word == word) for word in ("settled", "dispute")}
@@ -162,8 +162,8 @@ def _pair_lines(comparison: Comparison, one: Side, other: Side) -> Iterator[str]
     comparison.lines.append({"type": "pair", **pair, **counts})
     yield f"{one.letter} {one.name} against {other.letter} {other.name}"
     yield (
-        f"{counted(compared, 'case')} that both were asked · {counts['settled']} settled by a rule · "
-        f"{counted(counts['dispute'], 'dispute')} · {len(unlike)} not asked alike"
+        f"{counted(compared, 'case')} compared · {counts['settled']} settled by a rule · "
+        f"{counted(counts['dispute'], 'dispute')} · {len(unlike)} with different requests"
     )
     yield from _shown(findings)
 

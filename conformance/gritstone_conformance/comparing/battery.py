@@ -1,7 +1,8 @@
-"""The battery: one command in many environments with the same requests, and a table of what its answers depend on.
+"""The battery: one command in many environments with the same requests, and a table of differing replies.
 
-Only time-free requests are compared, those on which no clock, free schedule or fresh entropy has a say. Each condition
-has processes of its own; the first changes nothing, so it shows what differs by itself. Verdicts do not count here.
+Only time-free requests are compared: their replies do not depend on a clock, a free schedule or fresh entropy. Each
+condition runs in its own processes; the first condition changes nothing and shows the differences between equal runs.
+Verdicts have no effect here.
 
 Spec: :rule:`suite.battery.table`, :rule:`harness.reply.repeatable`.
 """
@@ -37,20 +38,20 @@ from gritstone_conformance.trial import Property
 __all__ = ["Row", "run_battery"]
 
 _EXAMPLES: Final = 3
-_DRAWN: Final = ("property", "machine")  # the others are about processes, their deaths and the wire
+_DRAWN: Final = ("property", "machine")  # other kinds test processes, their deaths and the wire
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of one condition.
+    """The result of one condition.
 
     Attributes:
         condition: its name.
         cases: how many cases were compared.
-        differ: how many of them were answered otherwise.
-        unlike: how many more were asked otherwise, as properties that measure time may do.
+        differ: how many of them had different replies.
+        unlike: how many more had different requests, which properties that measure time may have.
         first: the first difference, or None.
-        words: why it was not tried, or how the command broke; or None.
+        words: the reason why it was not tried, or the fault of the command; or None.
         tried: whether a process ran under it.
     """
 
@@ -64,7 +65,7 @@ class Row:
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing was seen that should not be."""
+        """Whether there was no difference and no fault."""
         return not self.tried or (self.differ == 0 and self.words is None)
 
     def to_json(self) -> dict[str, Json]:
@@ -87,7 +88,7 @@ class Row:
             yield f"{self.condition:<28} {'not tried':>10}   {self.words}"
             return
         found = f"{self.differ} differ" if self.differ else "equal"
-        found += f", {self.unlike} not asked alike" if self.unlike else ""
+        found += f", {self.unlike} with different requests" if self.unlike else ""
         yield f"{self.condition:<28} {counted(self.cases, 'case'):>10}   {self.words or found}"
         if self.first is not None:
             told, room = self.first, terminal_width() - 15
@@ -100,7 +101,7 @@ def run_battery(context: RunContext, out: TextIO) -> int:
     """Run one command in all environments, show the table, and write it next to the report.
 
     Returns:
-        The exit code: 0 all answers are equal; 1 some are not; 3 nothing was compared.
+        The exit code: 0 all replies are equal; 1 some differ; 3 nothing was compared.
     """
     data, settings, target = load_data(), context.settings, context.target
     plan = _short(plan_run(data, context.selection, settings.seed))
@@ -136,7 +137,7 @@ def _code(rows: list[Row]) -> int:
 
 
 def _short(plan: Plan) -> Plan:
-    """Return the plan with a few examples of each property that only asks."""
+    """Return the plan with a few examples of each property without deaths and wire checks."""
     return replace(plan, items=tuple(short for item in plan.items if (short := _shortened(item)) is not None))
 
 
@@ -154,7 +155,7 @@ class _Player:
     """Runs the plan on a fresh process of a command.
 
     Attributes:
-        command: the command as it was given.
+        command: the command from the command line.
     """
 
     command: Command
@@ -163,7 +164,7 @@ class _Player:
     attach_settings: AttachSettings
 
     def play(self, command: Command, plan: Plan) -> tuple[Transcript, Json]:
-        """Return the requests with their answers, and the answer to hello."""
+        """Return the requests with their replies, and the reply to hello."""
         subject, transcript = Subject(command, self.attach_settings), Transcript()
         record_transcript(transcript, plan, subject, self.book, self.settings, _nobody)
         return transcript, subject.claims.raw
@@ -207,7 +208,7 @@ def _is_over(entry: Entry) -> bool:
 
 
 def _broken(case: str, script: Script, other: Script) -> Parting | None:
-    """Return the difference of a case in which one broke and the other did not."""
+    """Return the difference of a case in which only one of the two broke."""
     verdicts = (script.verdict, other.verdict)
     if "error" not in verdicts or verdicts == ("error", "error"):
         return None

@@ -1,7 +1,7 @@
-"""The matrix: implementations in processes of their own, the result of each pair and cut, and where they differ.
+"""The matrix: implementations in separate processes, and the results and differences of each pair and cut.
 
-Decides what an implementation has to answer so that one can resume where another stopped; the scenarios are in
-``resume`` and ``lives``.
+Defines the operations that an implementation must support to resume where another one stopped; the scenarios are in
+``resuming`` and ``handovers``.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _MOST_SHOWN: Final = 10
 
 
 class Stuck(Exception):  # noqa: N818 - a finding, not an error
-    """An implementation did not answer what a journey needs."""
+    """An implementation did not accept a request that a journey requires."""
 
 
 @dataclass(slots=True)
 class Host:
-    """One implementation in a process of its own.
+    """One implementation in a separate process.
 
     Attributes:
         subject: the process.
-        title: name, version and language, for people.
-        stores: how many stores were opened, so that each gets a handle of its own.
+        title: name, version and language, for display.
+        stores: how many stores were opened, so that each gets a distinct handle.
     """
 
     subject: Subject
@@ -46,13 +46,13 @@ class Host:
     stores: int = 0
 
     def takes(self, journey: Journey) -> bool:
-        """Return whether it claims all that the journey needs."""
+        """Return whether it makes all claims that the journey requires."""
         claims = self.subject.claims
         runs = "wasm" in claims.profiles or "wasm.executor" in claims.features
         return runs and set(journey.features) <= set(claims.features)
 
     def ask(self, op: str, **args: Json) -> dict[str, Json]:
-        """Return what ``ok`` holds; raises Stuck for every other answer."""
+        """Return the value of ``ok``; raise Stuck for every other reply."""
         return _accepted(op, self.subject.ask(op, args))
 
     def open(self, fmt: Format) -> str:
@@ -67,7 +67,7 @@ class Host:
         self.ask("grit.close", store=handle)
 
     def put(self, handle: str, itinerary: Itinerary) -> None:
-        """Put the objects that a journey begins with, and name its mail and the sender."""
+        """Put the initial objects of a journey, and set references to its mail and the sender."""
         encodings = itinerary.graph.encodings.values()
         requests = [("grit.put", {"store": handle, "bytes": to_base64(data)}) for data in encodings]
         for reply in self.subject.ask_many(requests):
@@ -81,7 +81,7 @@ class Host:
         self.ask("grit.cas", store=handle, changes=[change])
 
     def travel(self, handle: str, itinerary: Itinerary, head: bytes | None, start: int) -> Iterator[bytes]:
-        """Make the steps of a journey from a cut on; gives the head after each."""
+        """Make the steps of a journey after a cut; return the head after each."""
         for message in itinerary.messages[start:]:
             inbox = [[itinerary.sender.hex(), message.hex()]]
             last = None if head is None else head.hex()
@@ -96,7 +96,7 @@ class Host:
             some = {} if names is None or cursor is not None else {"names": list(names)}
             given = self.ask("grit.export", store=handle, cursor=cursor, **some)
             if "bytes" not in given:
-                raise Stuck("grit.export: the answer is that of an export to a file")
+                raise Stuck("grit.export: the reply is that of an export to a file")
             return given
 
         try:
@@ -120,16 +120,16 @@ def _accepted(op: str, reply: Reply) -> dict[str, Json]:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where two implementations part.
+    """A difference between two implementations.
 
     Attributes:
         journey: the name of the journey.
         format: the name of the format.
         source: the implementation that stopped.
         target: the implementation that resumed; the same for a straight run.
-        cut: steps made before the bundle was carried over; 0 for a straight run.
+        cut: the number of steps before the bundle was transferred; 0 for a straight run.
         step: the number of the first step that differs, from 1.
-        words: what differs.
+        words: the difference.
     """
 
     journey: str
@@ -147,14 +147,14 @@ class Difference:
 
 @dataclass(slots=True)
 class Matrix:
-    """The outcome of recomputing a step.
+    """The results of all pairs and cuts.
 
     Attributes:
-        letters: one for each implementation, in the order given.
-        cuts: (from, to) -> cuts that were run.
-        steps: steps that were made and compared.
-        journeys: the names of those that were made.
-        differences: where heads are not equal.
+        letters: one for each implementation, in their order.
+        cuts: (from, to) -> the number of tested cuts.
+        steps: the number of compared steps.
+        journeys: the names of the journeys that were run.
+        differences: the pairs and cuts with different heads.
     """
 
     letters: tuple[str, ...]
@@ -164,7 +164,7 @@ class Matrix:
     differences: list[Difference] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """Return the table, the differences and the sum, for people."""
+        """Return the table, the differences and the totals as lines."""
         differing = dict.fromkeys(self.cuts, 0)
         for difference in self.differences:
             pair = difference.source, difference.target

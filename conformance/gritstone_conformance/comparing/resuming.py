@@ -1,8 +1,8 @@
-"""Resuming: every implementation goes on where every other one stopped, at every cut of every journey.
+"""``gritstone resume``: every implementation resumes where every other one stopped, at every cut of every journey.
 
-A *journey* is an actor and its mail, one message a step. Each implementation makes it straight through. Then, for each
-ordered pair and each cut k, another process of the second takes the bundle of the first after k steps and makes the
-rest. All heads must be those of the first straight run: no implementation is the judge, and none is a reference.
+A *journey* is an actor and its mail, one message per step. Each implementation runs it straight through. Then, for each
+ordered pair and each cut k, another process of the second imports the bundle of the first after k steps and runs the
+remaining steps. All heads must equal those of the first straight run; no implementation serves as the reference.
 
 Spec: :rule:`wasm.image.equal`, :rule:`wasm.wait.equal`, :rule:`wasm.same.everywhere`.
 """
@@ -19,7 +19,7 @@ from gritstone_conformance import SPEC_VERSION, SUITE_VERSION
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.target import Target
-from gritstone_conformance.comparing.lives import LIVES, play_lives
+from gritstone_conformance.comparing.handovers import HANDOVERS, run_handovers
 from gritstone_conformance.comparing.matrix import MAIL, SENDER, Difference, Host, Matrix, Stuck
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.bundle import read
@@ -44,12 +44,12 @@ def play_matrix(hosts: Sequence[Host], formats: Iterable[Format], journeys: Iter
     """Run all journeys over all ordered pairs and all cuts.
 
     Args:
-        hosts: implementations, each with a process of its own.
-        formats: the formats; of each implementation those that it claims.
-        journeys: the journeys; an implementation that lacks a feature of one stays out of it.
+        hosts: implementations, each with its own process.
+        formats: the formats; each implementation uses those that it claims.
+        journeys: the journeys; an implementation that lacks a feature of one does not run it.
 
     Raises:
-        Stuck: an operation that a journey needs was not answered.
+        Stuck: a request that a journey requires was not accepted.
         SubjectFault: a process broke.
     """
     matrix = Matrix(tuple(chr(ord("A") + number) for number in range(len(hosts))))
@@ -73,7 +73,7 @@ def play_matrix(hosts: Sequence[Host], formats: Iterable[Format], journeys: Iter
 
 
 def _play(matrix: Matrix, crew: dict[str, Host], others: dict[str, Host], journey: Journey, fmt: Format) -> None:
-    """Run one journey in one format; ``others`` are further processes, which resume where those of the crew stopped."""
+    """Run one journey in one format; ``others`` are further processes, which resume where those of ``crew`` stopped."""
     itinerary = journey.plan(fmt)
     runs = {letter: _straight(host, itinerary, fmt) for letter, host in crew.items() if host.takes(journey)}
     if not runs:
@@ -87,14 +87,14 @@ def _play(matrix: Matrix, crew: dict[str, Host], others: dict[str, Host], journe
         )
     for target in runs:
         for source, run in runs.items():
-            for cut in reversed(range(len(run.baggage))):  # what it has not made itself yet comes first
+            for cut in reversed(range(len(run.baggage))):  # a host that has not made the journey itself is first
                 matrix.cuts[source, target] = matrix.cuts.get((source, target), 0) + 1
                 _resume(matrix, (journey, fmt, source, target, cut), others[target], itinerary, run)
 
 
 @dataclass(slots=True)
 class _Run:
-    """A journey made straight through: the head after each step, and the bundle before the first and after each."""
+    """A straight run of a journey: the head after each step, and the bundle before the first and after each step."""
 
     heads: list[bytes] = field(default_factory=list)
     baggage: list[bytes] = field(default_factory=list)
@@ -132,7 +132,7 @@ def _compare(
     heads: Sequence[bytes],
     bundles: tuple[bytes, bytes],
 ) -> None:
-    """Note the first difference of two runs, if there is one; the bundles hold their steps."""
+    """Record the first difference of two runs, if any; their bundles contain the steps."""
     journey, fmt, source, target, cut = place
     for number, (one, other) in enumerate(zip(wanted, heads, strict=True), cut + 1):
         if one != other:
@@ -142,16 +142,16 @@ def _compare(
 
 
 def _difference(fmt: Format, one: bytes, other: bytes, bundles: tuple[bytes, bytes]) -> str:
-    """Return in words how two steps differ; if a bundle does not hold them whole, that they do."""
+    """Return a description of the difference of two steps, or of the fault of an incomplete bundle."""
     try:
         where = _place_of_difference(fmt, one, other, bundles)
     except Refusal as problem:
-        return f"steps differ: {one.hex()[:12]} and {other.hex()[:12]}; what was exported is not whole: {problem}"
+        return f"steps differ: {one.hex()[:12]} and {other.hex()[:12]}; the export is incomplete: {problem}"
     return f"{where} differs: {one.hex()[:12]} and {other.hex()[:12]}"
 
 
 def _place_of_difference(fmt: Format, one: bytes, other: bytes, bundles: tuple[bytes, bytes]) -> str:
-    """Return the first field that differs, with the path into the core; raises Refusal."""
+    """Return the first field that differs, with the path inside the core; raises Refusal."""
     store = Store(fmt)
     for data in bundles:
         store.keep({identity: frame for identity, frame in read(data).frames().items() if frame is not None})
@@ -187,7 +187,7 @@ def play_all(
     """Run the matrix over implementations and show it.
 
     Returns:
-        The exit code (0 no difference; 1 a difference, or an adapter that broke; 3 nothing was played), and what was
+        The exit code (0 no difference; 1 a difference, or an adapter that broke; 3 nothing was run), and what was
         compared.
 
     Raises:
@@ -205,7 +205,7 @@ def play_all(
             comparison.implementations.append(implementation_of(letter, header))
             print(f"{letter}  {printable(hosts[-1].title)}", file=out)
         matrix = play_matrix(hosts, FORMATS.values(), [each for each in JOURNEYS if _is_chosen(each.name, glob)])
-        play_lives(matrix, hosts, FORMATS.values(), [each for each in LIVES if _is_chosen(each.name, glob)])
+        run_handovers(matrix, hosts, FORMATS.values(), [each for each in HANDOVERS if _is_chosen(each.name, glob)])
     except (Stuck, SubjectFault) as problem:
         print(f"stopped: {printable(str(problem))}", file=out)
         comparison.lines.append({"type": "stopped", "detail": printable(str(problem))})

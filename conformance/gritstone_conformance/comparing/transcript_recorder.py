@@ -1,6 +1,6 @@
-"""Overhearing: a run case by case, with the requests and answers of each case.
+"""The transcript recorder: a run case by case that records the requests and replies of each case.
 
-It comes to the verdicts that any run comes to; only the window is not filled across cases, so it takes longer.
+The verdicts are those of any other run. It takes longer, because requests of different cases do not share the window.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["record_transcript"]
 
 
 class _Log:
-    """What was heard in the case that is on: entries by example, until one fails."""
+    """The entries of the current case by example, until one fails."""
 
     def __init__(self, transcript: Transcript) -> None:
         self._transcript = transcript
@@ -42,7 +42,7 @@ class _Log:
 
     @contextmanager
     def example(self) -> Iterator[None]:
-        """Hear one example; what comes after one that failed is the search for a smaller one."""
+        """Record one example; after a failed example, Hypothesis searches for a smaller one, which is ignored."""
         if self.failed is None and not self._reel.is_empty:
             self._ended.append(self._transcript.keep(self._reel))
             self._reel = self._transcript.reel()
@@ -54,12 +54,12 @@ class _Log:
             raise
 
     def examples(self) -> tuple[bytes, ...]:
-        """Return the entries of each example, packed, when the case is over."""
+        """Return the packed entries of each example after the end of the case."""
         return (*self._ended, self._transcript.keep(self._reel))
 
 
 class _RecordedSubject(ObservedSubject):
-    """A subject that is listened to, with every process that it starts."""
+    """A subject whose requests are recorded, with those of every process that it starts."""
 
     def __init__(self, subject: RunSubject, ledger: Ledger, log: _Log) -> None:
         super().__init__(subject, ledger)
@@ -82,7 +82,7 @@ def record_transcript(
     settings: RunSettings,
     notify: Callable[[Outcome], None],
 ) -> RunResult:
-    """Run the whole plan, close the subject, and write the transcript; else as ``execute`` does."""
+    """Run the whole plan, close the subject, and write the transcript; otherwise like ``execute``."""
     plan.check_identities()
     recorder, found = OutcomeBuilder(book), []
     observed = _RecordedSubject(subject, Ledger(), _Log(transcript))
@@ -112,7 +112,7 @@ def _recorded(
 
 
 def _with_marked_examples(item: Planned, log: _Log) -> Planned:
-    """Return the item; a property also reports where each example begins, and which one fails."""
+    """Return the item; a property also records the start of each example and the one that fails."""
     prop = item.source
     if not isinstance(prop, Property):
         return item

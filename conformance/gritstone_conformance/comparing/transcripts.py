@@ -1,10 +1,10 @@
-"""Transcripts: the requests and answers of each case of a run, and where two of them first differ.
+"""Transcripts: the requests and replies of each case of a run, and the first difference of two of them.
 
-Two runs with one seed ask alike as long as they are answered alike (:rule:`suite.property.gate`), so the first thing
-that differs in a case is an answer, unless the claims or limits of the two are different. Nothing is judged here.
+Two runs with one seed send the same requests as long as the replies are equal (:rule:`suite.property.gate`), so the
+first difference in a case is a reply, unless the claims or limits of the two differ. Nothing is judged here.
 
-What is kept is bounded, however much is answered: an answer is kept whole only where there is room for it, else its
-length and digest. Such answers still differ where they differ, only the place inside is not known.
+The size is bounded: a reply is kept whole only up to a limit, else as its length and digest. A difference is still
+detected in that case, only its place is unknown.
 
 Spec: :rule:`suite.bounds.each`.
 """
@@ -28,10 +28,10 @@ from gritstone_conformance.running.outcome_builder import excerpt
 
 __all__ = ["Entry", "Parting", "Reel", "Script", "Transcript", "entry_of", "partings"]
 
-_CURSOR: Final = "a cursor"  # its spelling is not compared
+_CURSOR: Final = "a cursor"  # its text is not compared
 _LONG_CHARS: Final = 256
 _SHOWN_CHARS: Final = 64
-_DEEPEST: Final = 100  # levels of an answer; no form of an answer has as many
+_DEEPEST: Final = 100  # levels of a reply; every valid form has fewer
 _ENTRY_BYTES: Final = 1 << 20  # of JSON, as for the two below
 _REEL_BYTES: Final = 16 << 20
 _TRANSCRIPT_BYTES: Final = 128 << 20  # packed
@@ -39,13 +39,13 @@ _TRANSCRIPT_BYTES: Final = 128 << 20  # packed
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request and its answer.
+    """One request and its reply.
 
     Attributes:
         op: the operation.
-        key: names the request, paths of temporary files left out.
+        key: identifies the request, without paths of temporary files.
         args: its arguments, long texts shortened.
-        answer: the answer as an expectation, long texts shortened; ``fault`` without an answer.
+        answer: the reply as an expectation, long texts shortened; ``fault`` without a reply.
     """
 
     op: str
@@ -83,7 +83,7 @@ def _digest(text: str) -> str:
 
 
 def _without_place(entry: Entry) -> Entry:
-    """Return the entry with no more of an ``ok`` than its length and digest, and of arguments than what is plain."""
+    """Return the entry with only the length and digest of an ``ok``, and only plain arguments."""
     answer = entry.answer
     if isinstance(answer.get("ok"), dict):
         text = json.dumps(answer["ok"], sort_keys=True, separators=(",", ":"))
@@ -93,7 +93,7 @@ def _without_place(entry: Entry) -> Entry:
 
 
 class Reel:
-    """The entries of one example, packed as they come."""
+    """The entries of one example, packed as they are added."""
 
     def __init__(self, room: int = _REEL_BYTES) -> None:
         self._packer = zlib.compressobj(1)
@@ -102,7 +102,7 @@ class Reel:
         self.is_empty = True
 
     def add(self, entry: Entry) -> None:
-        """Keep an entry, whole where there is room for it."""
+        """Add an entry, whole up to the limit."""
         self.is_empty = False
         row = _row(entry)
         if len(row) > min(self._room, _ENTRY_BYTES):
@@ -112,21 +112,21 @@ class Reel:
         self._parts.append(self._packer.compress(row))
 
     def packed(self) -> bytes:
-        """Return what was kept; nothing is added afterwards."""
+        """Return the entries; nothing can be added afterwards."""
         self._parts.append(self._packer.flush())
         return b"".join(self._parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What became of one case.
+    """The transcript of one case.
 
     Attributes:
         verdict: of the case.
         rule: the rule that failed, or None.
         examples: the entries of each example, packed; a vector has one.
         failed: the example that failed, or None.
-        step: the step of it that failed, where it is known.
+        step: the step of it that failed, if known.
     """
 
     verdict: str
@@ -153,7 +153,7 @@ class Script:
             yield Entry(*json.loads(row))
 
     def failed_at(self, example: int, step: int) -> bool:
-        """Return whether what failed may be the answer to this step."""
+        """Return whether the failed reply may be the reply to this step."""
         return self.failed == example and self.step in (None, step)
 
 
@@ -174,19 +174,19 @@ class Transcript:
     """A run, case by case.
 
     Attributes:
-        scripts: what became of each case, by its name.
-        room: how many bytes, packed, may still be kept of whole answers.
+        scripts: the transcript of each case, by its name.
+        room: the remaining number of packed bytes for whole replies.
     """
 
     scripts: dict[str, Script] = field(default_factory=dict)
     room: int = _TRANSCRIPT_BYTES
 
     def reel(self) -> Reel:
-        """Return a new reel, without room for whole answers once as much was kept as is allowed."""
+        """Return a new reel; it keeps no whole replies after the limit of the run."""
         return Reel() if self.room > 0 else Reel(room=0)
 
     def keep(self, reel: Reel) -> bytes:
-        """Return what a reel holds, and count it."""
+        """Return the entries of a reel, and subtract their size from the limit."""
         packed = reel.packed()
         self.room -= len(packed)
         return packed
@@ -194,19 +194,19 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Parting:
-    """Where two runs part in a case.
+    """The first difference of two runs in an example of a case.
 
     Attributes:
         case: the case.
-        example: which example of it, from 0.
-        step: which request of the example, from 0.
+        example: index of the example, from 0.
+        step: index of the request in the example, from 0.
         op: its operation.
         args: its arguments, shortened.
-        path: JSON Pointer into the answer; empty when the kind of answer differs.
-        answers: of the one and of the other, at the path.
-        kinds: the kind of each answer, e.g. ``ok`` or ``refused:invalid``.
-        is_asked: whether the requests differ, and not the answers.
-        blamed: which of the two fail their case by this answer.
+        path: JSON Pointer into the reply; empty if the kind of reply differs.
+        answers: the replies of the first and the second, at the path.
+        kinds: the kind of each reply, e.g. ``ok`` or ``refused:invalid``.
+        is_asked: whether the requests differ instead of the replies.
+        blamed: which of the two fail their case by this reply.
     """
 
     case: str
@@ -224,25 +224,25 @@ class Parting:
     def signature(self) -> str:
         """Groups differences; free of ids and indexes."""
         if self.is_asked:
-            return f"{self.op} asked otherwise"
+            return f"{self.op} with different requests"
         where = re.sub(r"/(\d+|[0-9a-f]{64})(?=/|$)", "/*", self.path)
         return f"{self.op} {self.kinds[0]} {self.kinds[1]} {where}".rstrip()
 
 
 def partings(case: str, one: Script, other: Script, until: Callable[[Entry], bool] | None = None) -> Iterator[Parting]:
-    """Yield where two scripts of a case part: the first difference of each example, up to one that failed.
+    """Yield the first difference of each example of two scripts, up to an example that failed.
 
     Args:
         case: its name.
-        one: what the one was asked and answered.
-        other: what the other was.
-        until: the request from which on an example is not compared.
+        one: the first script.
+        other: the second script.
+        until: the index of the first request of an example that is not compared.
     """
     for example in range(min(len(one.examples), len(other.examples))):
         pairs = zip(one.entries(example), other.entries(example), strict=False)
         for step, (mine, theirs) in enumerate(pairs):
             if "fault" in mine.answer or "fault" in theirs.answer or (until is not None and until(mine)):
-                break  # a death is no answer: crash points lie where each one writes
+                break  # a death is not a reply: crash points depend on the writes of each implementation
             found = _parting(case, example, step, mine, theirs)
             if found is None:
                 continue
@@ -251,7 +251,7 @@ def partings(case: str, one: Script, other: Script, until: Callable[[Entry], boo
             if found[-1] or any(blamed):
                 return
             if one.step is None and other.step is None:
-                break  # what follows may follow from it
+                break  # later differences may result from it
         if example in (one.failed, other.failed):
             return
 

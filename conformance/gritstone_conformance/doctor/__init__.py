@@ -1,1 +1,1 @@
-"""The rungs of ``gritstone doctor``, from "does it start" to "does it restart"."""
+"""The checks (*rungs*) of ``gritstone doctor``, from the start of the adapter to its restart."""

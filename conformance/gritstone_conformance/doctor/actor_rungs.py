@@ -1,7 +1,8 @@
-"""The rungs of ``wit`` and ``runtime`` on the ladder of ``gritstone doctor``: the beginning of the round of the spec.
+"""The rungs of ``wit`` and ``runtime`` in ``gritstone doctor``: the beginning of the first example of the spec.
 
 Core(a) is the tree {name: blob {ct: s} ``a``, wit: W, wit_query: W} with the puppet as W. The agent ``test`` sends it
-to itself as a genesis message, and its first step must come out. All values are golden ones; nothing is computed here.
+to itself as a genesis message; the first step of the new actor is expected. All values are golden values; nothing is
+computed here.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _RUNTIME: Final = "doctor"
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """Known values of one format; objects are bytes, everything else ids."""
+    """Known values of one format; objects are bytes, all other values ids."""
 
     agent_objects: tuple[bytes, ...]
     core_objects: tuple[bytes, ...]
@@ -36,7 +37,7 @@ class _Round:
 
 
 def tree_bytes(entries: list[tuple[str, str]], *, framed: bool) -> bytes:
-    """Return a tree of names and ids, given in the order of its format."""
+    """Return a tree of names and ids, given in the order of the format."""
     if framed:
         body = b"".join(name.encode() + b"\0" + bytes.fromhex(target) for name, target in entries)
         return f"tree {len(body)}\0".encode() + body
@@ -86,7 +87,7 @@ _ROUNDS: Final = {
 
 
 def actor_rungs(claims: Claims) -> Iterator[Rung]:
-    """Yield the rungs of ``wit`` and ``runtime`` that the claims allow, in order; all of them need the puppet."""
+    """Yield the rungs of ``wit`` and ``runtime`` that the claims allow, in order; all of them require the puppet."""
     formats = [fmt for fmt in _ROUNDS if fmt in claims.formats] if "external" in claims.features else []
     for profile, make in (("wit", _wit), ("runtime", _start), ("runtime", _run)):
         if profile in claims.profiles:
@@ -119,7 +120,7 @@ def _wit(fmt: str, golden: _Round) -> Rung:
 
 
 def start_step(agent: str, agent_id: str, store: str) -> Step:
-    """Return the step that starts the runtime ``doctor`` on a store; it must answer the id of the agent."""
+    """Return the step that starts the runtime ``doctor`` on a store; the id of the agent is expected."""
     args: dict[str, Json] = {
         "runtime": _RUNTIME,
         "store": store,
@@ -167,4 +168,4 @@ def _run(fmt: str, golden: _Round) -> Rung:
         right_step("grit.refs", listed, refs=heads, more=False),
         *stopped_steps(_STORE),
     )
-    return Rung(f"run {fmt}", steps, "a head moves by compare-and-swap to the step that the transition gave")
+    return Rung(f"run {fmt}", steps, "a head moves by compare-and-swap to the step that the transition returned")

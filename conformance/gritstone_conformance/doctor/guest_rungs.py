@@ -1,7 +1,7 @@
 """The rungs of ``wasm`` in ``gritstone doctor``, for hosts and for executors of single steps.
 
-What is asked stands among the golden vectors: the least module, the counter of the text, a trap, a budget. The query is
-one of the puppet as a module; its ids are golden ones, and nothing is computed here.
+The requests are golden vectors: the smallest module, the counter of the spec, a trap, a budget. The query is a query of
+the puppet as a module; its ids are golden values, and nothing is computed here.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class _Asked:
     """Known values of one format.
 
     Attributes:
-        suffix: how the names of its vectors end.
+        suffix: the suffix of the names of its vectors.
         entries: the core of the puppet as a module, with a query, ascending in this format.
         core: the id of that core; its actor.
         message: the genesis message, and ``message_id`` its id.
-        step: the first step; ``echoed`` is the id of the blob ``hello``, which the query answers.
-        agent: of the name ``demo``; ``life`` is the first step of the counter that it begins.
+        step: the first step; ``echoed`` is the id of the blob ``hello``, the result of the query.
+        agent: the agent ``demo``; ``life`` is the first step of the counter that it starts.
     """
 
     suffix: str
@@ -105,7 +105,7 @@ def guest_rungs(claims: Claims) -> Iterator[Rung]:
 
 
 class _Vectors:
-    """Cases of the golden vectors of ``wasm``, of no more files than are asked for."""
+    """Cases of the golden vectors of ``wasm``; reads only the requested files."""
 
     def __init__(self) -> None:
         self._topics: dict[str, dict[str, Case]] = {}

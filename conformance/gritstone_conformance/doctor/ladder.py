@@ -1,8 +1,8 @@
-"""The ladder of ``gritstone doctor``: one easy question after another, from "does it start" to "does it restart".
+"""The ladder of ``gritstone doctor``: simple checks (*rungs*) in order, from the start of the adapter to its restart.
 
-It distinguishes an adapter that is wrong from an implementation that is wrong: a bad rung comes with the request, the
-answer and advice. A bad answer does not end the climb, since its author may be unable to change it. Only where nothing
-more can be asked does it end: no start, no ``hello``, no claim, or a second request that hangs. Nothing here is a
+For a bad rung the request, the reply and advice are shown, so that the user can distinguish a fault of the adapter from
+one of the implementation. The run continues after a wrong reply, because its author may be unable to change it. It ends
+only if no further request is possible: no start, no ``hello``, no claim, or a second request that hangs. No result is a
 verdict.
 """
 
@@ -46,7 +46,7 @@ ADVICE: Final = {
     "harness.reply.one-answer": "a reply has `seq` and exactly one of ok, refused, unsupported, error",
     "harness.reply.class-closed": "the classes are malformed, invalid, missing, rejected, exhausted",
     "harness.bytes.canonical": "base64url without padding, ids as 64 lower-case hex digits",
-    "harness.hello.any-time": "compare the answer to `hello` with reply-ok.schema.json, member by member",
+    "harness.hello.any-time": "compare the reply to `hello` with reply-ok.schema.json, member by member",
     "harness.hello.closed": "also claim the profiles and features on which each of them depends",
     "harness.hello.limits": "each limit has a floor; `object_bytes` must fit in `frame_bytes`",
     "harness.hello.honest": "claim only operations that the adapter supports",
@@ -75,8 +75,8 @@ class BadRungError(Exception):
     """A rung is bad.
 
     Attributes:
-        lines: what was seen, and advice.
-        cause: why the implementation broke, or None where it answered wrongly.
+        lines: the observation, and advice.
+        cause: the cause if the implementation broke, or None if its reply was wrong.
         is_lacking: whether it answered ``unsupported``.
     """
 
@@ -95,9 +95,9 @@ class UnaskedRung:
 
 
 def climb(target: Target, attach_settings: AttachSettings) -> Iterator[tuple[str, str | BadRungError | UnaskedRung]]:
-    """Yield each rung with what was seen; raises BadRungError where nothing more can be asked."""
+    """Yield each rung with its result; raise BadRungError if no further request is possible."""
     yield "start", _start(target)
-    with _told_if_it_takes_long(attach_settings):
+    with _reported_delay(attach_settings):
         subject = _guarded("hello", lambda: Subject(target.opener(), attach_settings))
     try:
         yield "hello", _hello_words(subject)
@@ -113,14 +113,14 @@ def climb(target: Target, attach_settings: AttachSettings) -> Iterator[tuple[str
                 yield name, ask()
             except BadRungError as bad:
                 hangs += bad.cause is not None and bad.cause.startswith(("hung:", "late"))
-                subject.kill()  # the next rung begins in a fresh process, without the stores that this one left open
+                subject.kill()  # the next rung starts in a fresh process, without the open stores of this one
                 yield name, bad
     finally:
         subject.close()
 
 
 def _questions(subject: Subject) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Yield the rungs that ask an implementation which claims something; each raises BadRungError when it is bad."""
+    """Yield the rungs for an implementation with claims; each raises BadRungError if it is bad."""
     for rung in chain(*(rungs(subject.claims) for rungs in (rungs_for, actor_rungs, guest_rungs))):
         yield rung.name, partial(_ask, subject, rung)
     yield "restart", partial(_restart, subject)
@@ -140,7 +140,7 @@ def _start(target: Target) -> str:
 
 
 @contextmanager
-def _told_if_it_takes_long(attach_settings: AttachSettings) -> Iterator[None]:
+def _reported_delay(attach_settings: AttachSettings) -> Iterator[None]:
     """Print the reason for waiting, and the maximum time, after a delay."""
     deadline_s = attach_settings.deadline_s("hello", 0)
     longest = "without limit" if deadline_s is None else f"up to {deadline_s * (1 + attach_settings.grace):.0f} s"

@@ -22,8 +22,8 @@ class Rung:
 
     Attributes:
         name: one word.
-        steps: asked in order, each with what must be answered.
-        advice: what to look at when it is bad.
+        steps: the requests in order, each with the expected reply.
+        advice: what to check if the rung is bad.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Rung:
 class _Golden:
     """Known values of one format; ``hello`` is the blob {ct: s} ``hello``, ``tree`` holds it under ``greeting``.
 
-    ``zeros_id`` is the hash of a line's worth of zeros: as many as the floor of ``object_bytes``.
+    ``zeros_id`` is the hash of a number of zeros that equals the floor of ``object_bytes``.
     """
 
     empty: str
@@ -125,7 +125,7 @@ def rungs_for(claims: Claims) -> Iterator[Rung]:
 
 
 def right_step(op: str, args: dict[str, Json], **ok: Json) -> Step:
-    """Return a step that must be answered ``ok`` with these members."""
+    """Return a step that expects ``ok`` with these members."""
     return Step(op, args, {"ok": ok})
 
 
@@ -144,7 +144,7 @@ def _decode(fmt: str, golden: _Golden) -> Rung:
 
 def _reject(fmt: str, golden: _Golden) -> Rung:
     step = Step("grit.decode", {"format": fmt, "bytes": golden.reject}, {"refused": golden.reject_class})
-    words = "bytes that the encoder would not write are refused with a class; `error` is for faults of your own"
+    words = "bytes that the encoder would not write are refused with a class; `error` is for faults of the adapter"
     return Rung(f"reject {fmt}", (step,), words)
 
 
@@ -167,7 +167,7 @@ def _store(fmt: str, golden: _Golden) -> Rung:
         Step("grit.get", {"store": "doctor", "id": golden.tree_id}, {"refused": "missing"}),
         right_step("grit.close", {"store": "doctor"}),
     )
-    return Rung(f"store {fmt}", steps, "handles are chosen by the suite; an object that was not put is missing")
+    return Rung(f"store {fmt}", steps, "the suite chooses the handles; an object that was not put is missing")
 
 
 def _filled(fmt: str, golden: _Golden) -> tuple[Step, ...]:
@@ -214,7 +214,7 @@ def _bundle_rung(fmt: str, golden: _Golden) -> Rung:
 
 
 def reopening(claims: Claims, directory: str) -> tuple[tuple[Step, ...], tuple[Step, ...]] | None:
-    """Return what to ask before and after a restart of a durable store, or None when none is claimed."""
+    """Return the requests before and after a restart of a durable store, or None if ``durable`` is not claimed."""
     formats = [fmt for fmt in _GOLDEN if fmt in claims.formats]
     if "durable" not in claims.features or not formats:
         return None

@@ -1,1 +1,1 @@
-"""What a run leaves behind: the sealed report, and what is printed from its lines alone."""
+"""Presentation of a report: console output, the HTML page, JUnit XML, badges, comparisons."""

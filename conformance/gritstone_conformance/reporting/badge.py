@@ -1,6 +1,6 @@
-"""Badges: what follows from a report in one line, as SVG or as the JSON that badge services read.
+"""Badges: the conclusion of a report in one line, as SVG or as the JSON that badge services read.
 
-The claim is that of the footer, which knows no expected failures, and it never stands without its scope.
+The claim is that of the footer, which is independent of expected failures, and is always shown with its scope.
 
 Spec: :rule:`suite.report.derived`, :rule:`suite.report.claim`.
 """
@@ -71,7 +71,7 @@ def make_endpoint(report: Report, data: Data) -> str:
 
 
 def _message(material: Material) -> tuple[str, str]:
-    """Return what a badge says, and its colour."""
+    """Return the text of a badge and its colour."""
     conforms: dict[str, bool] = material.report.footer["conforms"]
     good = " ".join(name for name, yes in conforms.items() if yes)
     bad = " ".join(name for name, yes in conforms.items() if not yes)

@@ -1,6 +1,6 @@
 """Comparisons: sealed JSON lines about several runs, next to the report of each run.
 
-A comparison claims nothing: what conforms stands in reports. Its form is that of ``comparison.schema.json``.
+A comparison makes no claim of conformance; reports do. Its form is that of ``comparison.schema.json``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ __all__ = ["Comparison", "implementation_of", "report_beside"]
 
 
 def implementation_of(letter: str, header: Mapping[str, Json], report: str | None = None) -> dict[str, Json]:
-    """Return an implementation as a comparison names it.
+    """Return the description of an implementation in a comparison.
 
     Args:
-        letter: stands for it in the lines.
+        letter: its identifier in the lines.
         header: the header of its report.
         report: the name of its report in the same directory, if it has one.
     """
@@ -34,19 +34,19 @@ def implementation_of(letter: str, header: Mapping[str, Json], report: str | Non
 
 
 def report_beside(report: Path, word: str) -> Path:
-    """Return the place of what belongs to a report: ``report.jsonl`` and ``b`` give ``report.b.jsonl``."""
+    """Return the path of a file next to a report: ``report.jsonl`` and ``b`` give ``report.b.jsonl``."""
     return report.with_name(f"{report.stem}.{word}{report.suffix}")
 
 
 @dataclass(slots=True)
 class Comparison:
-    """One comparison while it is made.
+    """A comparison in progress.
 
     Attributes:
         kind: ``against``, ``resume`` or ``battery``.
         seed: the seed of the runs.
         implementations: the compared implementations, by letter.
-        lines: what was found.
+        lines: the findings.
     """
 
     kind: str
@@ -56,7 +56,7 @@ class Comparison:
     started: str = field(default_factory=timestamp)
 
     def write(self, path: Path, *, exit_code: int) -> None:
-        """Write and seal it; raises UsageError where that cannot be."""
+        """Write and seal it; raises UsageError if the file cannot be written."""
         header = {
             "type": "header",
             "comparison": 1,

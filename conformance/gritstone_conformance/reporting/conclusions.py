@@ -1,4 +1,4 @@
-"""Conclusions: the lines at the end of a run, from its outcomes to the claim and all that it rests on.
+"""Conclusions: the last lines of a run, from its outcomes to the claim and the scope of the claim.
 
 The text about a single failure is made in ``messages``.
 """
@@ -41,15 +41,15 @@ _LACKING: Final = re.compile(rf"\b(?:format|feature|profile) (\S+) {UNCLAIMED}$"
 
 
 def profile_lines(outcomes: Sequence[Outcome], judgement: Judgement, asked: str = "*") -> list[str]:
-    """Return lines for each profile: rules passed, cases by verdict, seconds spent in cases, reasons of skips.
+    """Return lines for each profile: passed rules, cases by verdict, seconds in cases, reasons of skips.
 
-    Rules passed are counted against the MUST rules that were asked, and these against all MUST rules of the profile.
-    A profile that was not requested has no line where its cases pass: they only vouch for others.
+    Passed rules are compared with the tested MUST rules, and these with all MUST rules of the profile. A profile that
+    was not requested has no line if its cases pass: they run only as controls of other cases.
 
     Args:
         outcomes: of the run.
-        judgement: what follows from them.
-        asked: the glob of the rules that were asked for.
+        judgement: the conclusions from them.
+        asked: the glob of the requested rules.
     """
     lines = []
     for profile in sorted({outcome.profile for outcome in outcomes}, key=lambda name: (name != "harness", name)):
@@ -75,7 +75,7 @@ def _rule_words(profile: str, judgement: Judgement, glob: str) -> str:
 def closing_lines(
     header: Mapping[str, Json], outcomes: Sequence[Outcome], judgement: Judgement, where: str, asked: str = "*"
 ) -> list[str]:
-    """Return the lines that say what follows; a claim names all that it rests on."""
+    """Return the lines with the conclusion; a claim names its whole scope."""
     tail = f"   exit {judgement.exit}" if judgement.exit else ""
     lines = [*_others_alike(outcomes, where, asked), *_unasked(outcomes, asked), *_unscored(header, judgement, asked)]
     lines += _dependent(outcomes)
@@ -88,7 +88,7 @@ def closing_lines(
 
 
 def verdict_words(header: Mapping[str, Json], outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
-    """Return what follows from a run, in clauses; a claim names all that it rests on.
+    """Return the conclusion of a run, in clauses; a claim names its whole scope.
 
     Spec: :rule:`suite.report.claim`.
     """
@@ -113,7 +113,7 @@ def verdict_words(header: Mapping[str, Json], outcomes: Sequence[Outcome], judge
 
 
 def claim_scope(iut: Json, judgement: Judgement) -> str:
-    """Return what a claim rests on: formats, features, and how many MUST rules of the profiles that conform were asked.
+    """Return the scope of a claim: formats, features, and the number of tested MUST rules of conforming profiles.
 
     Spec: :rule:`suite.report.claim`.
     """
@@ -123,7 +123,7 @@ def claim_scope(iut: Json, judgement: Judgement) -> str:
 
 
 def unasked_lines(judgement: Judgement) -> list[str]:
-    """Return a line for each reason why MUST rules of the claimed profiles were not asked.
+    """Return a line for each reason why MUST rules of the claimed profiles were not tested.
 
     Spec: :rule:`suite.report.unasked`.
     """
@@ -137,7 +137,7 @@ def unasked_lines(judgement: Judgement) -> list[str]:
 
 
 def _count_words(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
-    """Return how many rules fail and cases broke unforeseen, how many failures are known, and stale entries."""
+    """Return the numbers of failed rules, unexpected errors, known failures and stale entries."""
     known, stale = known_failures(outcomes), len(judgement.stale)
     words = []
     if judgement.unexpected > stale:
@@ -153,7 +153,7 @@ def _count_words(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]
 
 
 def _remarks(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
-    """Return what stands between the profiles and the claim."""
+    """Return the lines between the profiles and the claim."""
     lines = []
     failed = _failing(outcomes, "SHOULD")
     if failed:
@@ -166,7 +166,7 @@ def _remarks(outcomes: Sequence[Outcome], judgement: Judgement) -> list[str]:
 
 
 def _others_alike(outcomes: Sequence[Outcome], where: str, asked: str) -> list[str]:
-    """Return for each rule how many cases fail in the same way as one that is shown, and how to list them."""
+    """Return for each rule the number of cases that fail like a shown one, and the command that lists them."""
     failed = [outcome for outcome in outcomes if outcome.verdict == "fail" and outcome.expected is None]
     kinds = Counter(signature_key(outcome) for outcome in failed)
     more: Counter[str] = Counter()
@@ -189,7 +189,7 @@ def _unasked(outcomes: Iterable[Outcome], asked: str) -> list[str]:
 
 
 def _dependent(outcomes: Iterable[Outcome]) -> list[str]:
-    """Return for each failed rule that others depend on the failed rules that do.
+    """Return a line for each failed rule on which other failed rules depend, with these rules.
 
     Spec: :rule:`suite.report.depends`.
     """
@@ -205,7 +205,7 @@ def _dependent(outcomes: Iterable[Outcome]) -> list[str]:
 
 
 def _unscored(header: Mapping[str, Json], judgement: Judgement, asked: str) -> list[str]:
-    """Return what became of the rules that are newer than the version judged by: they run and count for nothing.
+    """Return the results of the rules that are newer than the judged version: they run, but are not scored.
 
     Spec: :rule:`suite.rules.frozen`.
     """
@@ -221,7 +221,7 @@ def _unscored(header: Mapping[str, Json], judgement: Judgement, asked: str) -> l
 
 
 def _error_counts(outcomes: Iterable[Outcome]) -> list[str]:
-    """Return how many cases broke with each cause that is shown once for all of them."""
+    """Return the number of cases for each cause of an error that is shown only once."""
     unforeseen = (outcome for outcome in outcomes if outcome.verdict == "error" and outcome.expected is None)
     causes = Counter(outcome.cause or "" for outcome in unforeseen)
     shown = ((cause, number) for cause, number in sorted(causes.items()) if cause not in ("twin", "not-started"))
@@ -234,14 +234,14 @@ def _failing(outcomes: Iterable[Outcome], level: str) -> set[str]:
 
 def _nothing_words(iut: Json) -> str:
     if iut is None:
-        return "hello was never answered"
+        return "no reply to hello"
     if not iut.get("profiles", True):
-        return "no profile is claimed; claim `grit` in `hello`, then `gritstone doctor` tells what is not right yet"
-    return "no case was executed of a profile that is claimed or was asked for"
+        return "no profile is claimed; claim `grit` in `hello`, then `gritstone doctor` shows the first wrong replies"
+    return "no case of a claimed or requested profile was executed"
 
 
 def skip_words(outcomes: Iterable[Outcome]) -> list[str]:
-    """Return in lines why cases were skipped: first what is not claimed, then everything else."""
+    """Return lines with the reasons of skips: first everything that is not claimed, then other reasons."""
     claims: Counter[str] = Counter()
     others: Counter[str] = Counter()
     for outcome in outcomes:
@@ -253,7 +253,7 @@ def skip_words(outcomes: Iterable[Outcome]) -> list[str]:
 
 
 def ending_lines(ended: Conclusion) -> list[str]:
-    """Return lines for each profile and what follows; of an implementation that never spoke only the latter."""
+    """Return the lines of profiles and the conclusion; without a reply to ``hello`` only the conclusion."""
     header, outcomes, judgement = ended.header, ended.outcomes, ended.judgement
     profiles = [] if header["iut"] is None else profile_lines(outcomes, judgement, ended.asked)
     return [*profiles, *closing_lines(header, outcomes, judgement, str(ended.report), ended.asked)]

@@ -1,8 +1,8 @@
-"""The console: where lines about a run appear.
+"""The console: shows the progress of a run.
 
-On a terminal a line per profile is redrawn while the run goes on; elsewhere lines are only added. Failures are shown
-when they are found, the first of each rule and signature, ten at most. Everything an implementation wrote was made safe
-before it comes here; styles are added here and nowhere else.
+On a terminal, one line per profile is redrawn during the run; elsewhere lines are only added. A failure is shown when
+it is found, the first one of each rule and signature, at most ten. Text from an implementation is already safe; only
+this module adds styles.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ __all__ = ["Aside", "Console", "terminal_width"]
 
 _BAR: Final = 20
 _PLAIN_WIDTH: Final = 120
-_EVERY_S: Final = 5.0  # between two lines aside
+_EVERY_S: Final = 5.0  # between two progress lines
 
 
 def terminal_width() -> int:
-    """Return the columns of the terminal, or 120 where there is none."""
+    """Return the width of the terminal, or 120 without a terminal."""
     return shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns
 
 
 class Console:
-    """Shows one run while it goes on; a :class:`~gritstone_conformance.running.verification.Listener`.
+    """Shows a run in progress; a :class:`~gritstone_conformance.running.verification.Listener`.
 
     Args:
-        data: rules and vectors, for sentences and twins.
-        plan: what is run.
+        data: rules and vectors, for texts and twins.
+        plan: the cases to run.
         home: the report's directory.
         out: where to write.
-        live: whether to redraw lines; only sensible on a terminal.
-        aside: where to say what takes long, if lines are not redrawn; None: nowhere.
+        live: whether to redraw lines; requires a terminal.
+        aside: the stream for progress of long operations if lines are not redrawn; None: no progress.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Console:
         self._aside = None if aside is None else Aside(aside)
 
     def begin(self, header: Mapping[str, Json], notes: Sequence[str]) -> None:
-        """Show what is run on what."""
+        """Show the suite, the implementation and the notes of the plan."""
         width = terminal_width() if self._wants_live else _PLAIN_WIDTH
         self._teller = Teller(self._data.book, self._data.vectors.by_name(), header, self._home, width)
         for line in (*opening_lines(header), *(f"note: {note}" for note in notes)):
@@ -92,7 +92,7 @@ class Console:
             self._live.start()
 
     def notice(self, outcome: Outcome) -> None:
-        """Take in one outcome; shows it when it is a failure of a new kind."""
+        """Add one outcome, and show it if it is a failure of a new kind."""
         self._tallies.setdefault(outcome.profile, Counter())[outcome.verdict] += 1
         self._current[outcome.profile] = outcome.rules[0]
         self._verdicts[outcome.case] = outcome.verdict
@@ -107,7 +107,7 @@ class Console:
             self._live.update(self._render())
 
     def watch(self, case: str, seconds: float, tries: int) -> None:
-        """Show that a failure is being shrunk: on the line of its profile, or on stderr."""
+        """Show the progress of shrinking: on the line of its profile, or on stderr."""
         words = f"shrinking {case}: {seconds:.0f} s, {counted(tries, 'try', 'tries')}"
         if self._live is not None:
             self._current[case.split("/", 1)[0]] = words
@@ -116,7 +116,7 @@ class Console:
             self._aside.say(words, time.monotonic())
 
     def end(self, conclusion: Conclusion) -> None:
-        """Stop redrawing and show what follows from the run."""
+        """Stop redrawing and show the conclusion of the run."""
         self.close(ending_lines(conclusion))
 
     def close(self, lines: Sequence[str]) -> None:
@@ -132,7 +132,7 @@ class Console:
         self._out.flush()
 
     def abort(self) -> None:
-        """Stop redrawing, whatever else happens."""
+        """Stop redrawing."""
         if self._live is not None:
             self._live.stop()
 
@@ -143,7 +143,7 @@ class Console:
 
             self._live.console.print(Text(text, style=style), soft_wrap=True)
         else:
-            print(text, file=self._out, flush=True)  # whoever reads a pipe sees a line when it is said
+            print(text, file=self._out, flush=True)  # the reader of a pipe sees each line at once
 
     def _show(self, outcome: Outcome) -> None:
         entry = self._expected.entry_for(outcome, self._today) if self._expected is not None else None
@@ -176,7 +176,7 @@ class Console:
 
 
 class Aside:
-    """Words about what takes long: one line that is rewritten on a terminal, else a line every few seconds."""
+    """Progress of a long operation: one line that is rewritten on a terminal, else a line every few seconds."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -185,7 +185,7 @@ class Aside:
         self._shown = False
 
     def say(self, words: str, now: float) -> None:
-        """Print a line at a time in seconds; without a terminal not before it took five seconds."""
+        """Print a line for a time in seconds; without a terminal not before five seconds."""
         if self._rewrites:
             self._out.write(f"\r{plain(words)[: terminal_width() - 1]}\x1b[K")
             self._out.flush()
@@ -197,7 +197,7 @@ class Aside:
             say(words, self._out)
 
     def clear(self) -> None:
-        """Take the line away: what took long is over."""
+        """Erase the line after the operation."""
         if self._shown:
             self._out.write("\r\x1b[K")
             self._out.flush()

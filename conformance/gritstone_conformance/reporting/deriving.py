@@ -1,7 +1,7 @@
-"""Deriving: the files that are made from a written report, and from nothing else.
+"""Derived files: the HTML page, JUnit XML and the badge of a written report.
 
-They are made after the run, from the lines that were sealed, so that whoever has the report can make the same files,
-byte for byte.
+They are made after the run from the sealed lines alone, so that the same report always gives the same files, byte for
+byte.
 
 Spec: :rule:`suite.report.derived`.
 """
@@ -35,7 +35,7 @@ def _wanted(options: argparse.Namespace) -> Iterator[tuple[Path, _Maker]]:
 
 
 def forget_derived(options: argparse.Namespace) -> None:
-    """Remove the files of an older report, so that a run which is cut off leaves none."""
+    """Remove the files of an older report, so that an interrupted run leaves none."""
     for path, _ in _wanted(options):
         remove_old(path)
 

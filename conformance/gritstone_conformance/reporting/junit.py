@@ -1,7 +1,7 @@
 """JUnit: a report as XML that build servers read; a suite for each profile, a test case for each case.
 
-Known failures are skipped, with the entry that foresaw them; stale entries of the file of expected failures fail in a
-suite of their own, so that a build server sees red exactly where the exit code is 1.
+Known failures are skipped, with their entry; stale entries of the file of expected failures fail in a separate suite,
+so that a build server reports a failure exactly if the exit code is 1.
 
 Spec: :rule:`suite.report.derived`.
 """
@@ -32,7 +32,7 @@ def make_junit(report: Report, data: Data) -> str:
 
     Args:
         report: the report.
-        data: the suite's rules and vectors, for sentences and twins.
+        data: the rules and vectors of the suite, for texts and twins.
     """
     material = gather(report, data)
     profiles: dict[str, list[Outcome]] = {}

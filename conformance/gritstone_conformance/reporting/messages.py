@@ -1,7 +1,7 @@
-"""Messages: the text that a person reads about a run, as plain lines, made from report lines alone.
+"""Messages: plain text lines about failures, made from report lines alone.
 
-Decides which failures are shown in full (the smallest case of each rule and signature, at most ten), and the words.
-``conclusions`` says what follows from all of them; where and how lines appear is the console's business.
+Selects the failures that are shown in full (the smallest case of each rule and signature, at most ten) and defines the
+texts. ``conclusions`` makes the last lines of a run; ``console`` shows lines.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ __all__ = [
 
 SHOWN: Final = 10
 """How many signatures are shown in full."""
-_MESSAGE: Final = 500  # characters of the message of a refusal; a report keeps fewer
+_MESSAGE: Final = 500  # characters of the message of a refusal; a report contains fewer
 LAST_REPORT: Final = Path(".gritstone/report.jsonl")
 """Where ``verify`` writes and ``show`` reads by default."""
 
 
 def opening_lines(header: Mapping[str, Json]) -> list[str]:
-    """Return the two lines that say what was run on what."""
+    """Return the two lines about the suite and the implementation."""
     shard = header["shard"]
     first = [
         f"gritstone {header['suite']}",
@@ -61,7 +61,7 @@ def opening_lines(header: Mapping[str, Json]) -> list[str]:
 
 
 def subject_line(iut: Json) -> str:
-    """Return the line that says what was judged: an implementation and its claims, or a bundle."""
+    """Return the line about the judged implementation and its claims, or about the bundle."""
     if iut is None:
         return "no implementation: hello was not answered"
     if "bundle" in iut:
@@ -79,24 +79,24 @@ def subject_name(iut: Json) -> str:
 
 
 def known_failures(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """Return the failures that the implementer's file foresaw."""
+    """Return the failures that an entry of the file of expected failures covers."""
     return [outcome for outcome in outcomes if outcome.expected is not None]
 
 
 def known_line(outcome: Outcome, entry: Expectation, more: int = 0) -> str:
-    """Return the line about failures that an entry foresees.
+    """Return the line about failures that an entry covers.
 
     Args:
-        outcome: one of them.
-        entry: what foresees them.
-        more: how many there are in addition to it.
+        outcome: one of the failures.
+        entry: the entry.
+        more: the number of further failures.
     """
     others = f" and {more} more" if more else ""
     return f"KNOWN {blamed_rule(outcome):<27} {outcome.case}{others}   {entry.words()}"
 
 
 def expected_lines(outcomes: Iterable[Outcome], stale: Sequence[Stale]) -> list[str]:
-    """Return a line for each entry that foresaw failures, and what to change where entries are stale."""
+    """Return a line for each entry that covers failures, and the changes that correct stale entries."""
     groups: dict[str, list[Outcome]] = {}
     for outcome in known_failures(outcomes):
         groups.setdefault(json.dumps(outcome.expected, sort_keys=True), []).append(outcome)
@@ -108,17 +108,17 @@ def expected_lines(outcomes: Iterable[Outcome], stale: Sequence[Stale]) -> list[
 
 
 def is_asked(outcome: Outcome, asked: str) -> bool:
-    """Return whether a failure is of a rule that a glob asks for."""
+    """Return whether a failure counts against a rule that a glob matches."""
     return outcome.verdict != "fail" or fnmatchcase(blamed_rule(outcome), asked)
 
 
 def smallest_of_each(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """Return the smallest failed or broken case of each rule and signature, in order of appearance.
 
-    Failures come first, and among these those that depend on no other one.
+    Failures are first, and among these those that do not depend on another one.
 
-    Rejects that do not count because of their twins are left out: what broke the twin is what to look at. Known
-    failures are left out, too.
+    Rejects that do not count because of their twins are left out: the failure of the twin is the one to fix. Known
+    failures are also left out.
     """
     groups: dict[tuple[str, ...], Outcome] = {}
     for outcome in outcomes:
@@ -135,7 +135,7 @@ def _urgency(outcome: Outcome) -> tuple[bool, bool, bool]:
 
 
 def found_word(outcome: Outcome, header: Mapping[str, Json]) -> str | None:
-    """Return the word by which ``gritstone replay`` finds a counterexample: its digits, or its path elsewhere."""
+    """Return the argument of ``gritstone replay`` for a counterexample: its digits, or its path elsewhere."""
     if outcome.found is None:
         return None
     if "folder" in header:
@@ -144,7 +144,7 @@ def found_word(outcome: Outcome, header: Mapping[str, Json]) -> str | None:
 
 
 def signature_key(outcome: Outcome) -> tuple[str, ...]:
-    """Return what failures are grouped by."""
+    """Return the key that groups failures."""
     if outcome.verdict == "fail":
         return "fail", outcome.rule or "", outcome.signature or ""
     return "error", outcome.cause or ""
@@ -156,7 +156,7 @@ def _weight(outcome: Outcome) -> tuple[int, int, str]:
 
 
 class Teller:
-    """Formats failures: it knows the rules' texts, the twins, and the command that repeats a failure."""
+    """Formats failures, with the texts of rules, the twins, and the command that repeats a failure."""
 
     def __init__(
         self, book: RuleBook, cases: Mapping[str, Case], header: Mapping[str, Json], home: Path, width: int
@@ -173,8 +173,8 @@ class Teller:
 
         Args:
             outcome: the case.
-            verdicts: case names to verdicts, as far as they are known, to say whether the twin passed.
-            replay: what to give to ``gritstone replay``; default: the found file, or the name of the vector.
+            verdicts: case names to known verdicts, to show whether the twin passed.
+            replay: the argument of ``gritstone replay``; default: the found file, or the name of the vector.
         """
         rule = self._book.rules.get(outcome.rule or outcome.rules[0])
         lines = [self._title(outcome)]
@@ -223,7 +223,7 @@ class Teller:
         return [] if twin is None else self._labelled("twin", twin)
 
     def twin_words(self, outcome: Outcome, verdicts: Mapping[str, str]) -> str | None:
-        """Return the twin of a reject, whether it passed and what was edited; None for a case without twin."""
+        """Return the twin of a reject, whether it passed, and the edit; None for a case without twin."""
         case = self._cases.get(outcome.case)
         if case is None or case.twin is None:
             return None
@@ -235,7 +235,7 @@ class Teller:
         return [] if command is None else self._labelled("again", command)
 
     def again(self, outcome: Outcome, replay: str | None = None) -> str | None:
-        """Return the command that shows a failure again, or None in an audit; arguments are those of :meth:`block`."""
+        """Return the command that repeats a failure, or None in an audit; arguments are those of :meth:`block`."""
         if "bundle" in (self._header["iut"] or {}):
             return None
         what = replay or (str(self._home / outcome.found) if outcome.found else outcome.case)
@@ -258,7 +258,7 @@ class Teller:
 
 
 def edit_words(case: Case) -> str:
-    """Return in words how a reject differs from its twin."""
+    """Return a description of the difference between a reject and its twin."""
     edit = case.edit or {}
     if "at" not in edit:
         was, now = show_value(edit.get("was"), 40), show_value(edit.get("now"), 40)
@@ -266,5 +266,5 @@ def edit_words(case: Case) -> str:
     try:
         was, now = (cut_middle(decode_bytes(edit[name]).hex() or "nothing", 24) for name in ("was", "now"))
     except NotCanonicalError:
-        return "an edit off form"
+        return "an invalid edit"
     return f"offset {edit['at']}: {was} -> {now}"

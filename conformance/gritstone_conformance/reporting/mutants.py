@@ -1,4 +1,4 @@
-"""The mutants that prove this suite, by the rule that each violates; the selftests run them.
+"""The mutants that test this suite, by the rule that each violates; the selftests run them.
 
 Only their names are read here, for ``gritstone show`` and for the table from rule to case.
 """
@@ -18,10 +18,10 @@ def mutants_by_rule(catalogue: Path | None = None) -> dict[str, tuple[str, ...]]
     """Return rule id -> names of the mutants that must be reported under it, ascending.
 
     Args:
-        catalogue: the directory; default: that of the checkout. Where there is none, nothing is known.
+        catalogue: the directory; default: that of the checkout. Without a directory the result is empty.
 
     Raises:
-        DataError: a file of the catalogue is not of its form.
+        DataError: a file of the catalogue is invalid.
     """
     directory = catalogue or mutants_dir()
     found: dict[str, list[str]] = {}
@@ -32,5 +32,5 @@ def mutants_by_rule(catalogue: Path | None = None) -> dict[str, tuple[str, ...]]
                 if "equivalent" not in entry:
                     found.setdefault(entry["kills"], []).append(entry["id"])
         except (OSError, ValueError, KeyError, TypeError) as problem:
-            raise DataError(f"{file}: no file of mutants: {problem}") from problem
+            raise DataError(f"{file}: invalid file of mutants: {problem}") from problem
     return {rule: tuple(sorted(found[rule])) for rule in sorted(found)}

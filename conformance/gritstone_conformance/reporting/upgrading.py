@@ -1,7 +1,7 @@
-"""``gritstone diff --spec``: which rules came, went or changed level from one version of the spec to another.
+"""``gritstone diff --spec``: the rules that differ between two versions of the spec.
 
-A version is a frozen list, or the one in the making. With a report it says what an upgrade would mean for that
-implementation: rules that are newer than the version judged by were asked, too, and have their verdicts.
+A version is a frozen list, or the current draft. With a report, the effect of an upgrade on that implementation is
+shown: rules that are newer than the judged version were also tested and have verdicts.
 """
 
 from __future__ import annotations
@@ -32,35 +32,35 @@ class VersionChange:
     """The rules that differ between two versions, ascending.
 
     Attributes:
-        old: the version that is left.
-        new: the version that is gone to.
-        came: rules of the new version alone, with their levels.
-        went: rules of the old version alone, with their levels.
+        old: the old version.
+        new: the new version.
+        added: rules of only the new version, with their levels.
+        removed: rules of only the old version, with their levels.
         levels: rule to its old and new level.
     """
 
     old: str
     new: str
-    came: Mapping[str, str]
-    went: Mapping[str, str]
+    added: Mapping[str, str]
+    removed: Mapping[str, str]
     levels: Mapping[str, tuple[str, str]]
 
     @property
     def demanded(self) -> tuple[str, ...]:
         """The rules that are MUST in the new version and were not in the old."""
         risen = (rule for rule, (_, level) in self.levels.items() if level == "MUST")
-        return tuple(sorted([*(rule for rule, level in self.came.items() if level == "MUST"), *risen]))
+        return tuple(sorted([*(rule for rule, level in self.added.items() if level == "MUST"), *risen]))
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an upgrade would mean for one implementation.
+    """The effect of an upgrade on one implementation.
 
     Attributes:
         name: its name and version.
-        rules: ``pass``, ``fail``, ``error`` and ``not asked`` to the new MUSTs that bind it.
-        unbound: how many new MUSTs do not bind it, for want of a claim.
-        conforms: profile to whether it conforms by the old and by the new version; empty for a part of the cases.
+        rules: ``pass``, ``fail``, ``error`` and ``not asked`` to the new MUST rules that bind it.
+        unbound: how many new MUST rules do not bind it, because it does not make the required claim.
+        conforms: profile to whether it conforms by the old and by the new version; empty if only some cases were run.
     """
 
     name: str
@@ -70,13 +70,13 @@ class Preview:
 
     @property
     def is_worse(self) -> bool:
-        """Whether a new rule is broken, or a profile would no longer conform."""
+        """Whether a new rule is violated, or a profile would no longer conform."""
         lost = any(pair == (True, False) for pair in self.conforms.values())
         return lost or bool(self.rules["fail"] or self.rules["error"])
 
 
 def compare_versions(old: str, new: str, report: Path | None, *, as_json: bool) -> int:
-    """Show what differs between two versions; returns 1 when an upgrade would break something, else 0."""
+    """Show the differences between two versions; return 1 if an upgrade would break something, else 0."""
     book = load_rules()
     change = change_of(book, old, new)
     seen = None if report is None else preview(book, change, read_report(report))
@@ -89,17 +89,17 @@ def compare_versions(old: str, new: str, report: Path | None, *, as_json: bool) 
 
 
 def change_of(book: RuleBook, old: str, new: str) -> VersionChange:
-    """Return what differs between two versions.
+    """Return the differences between two versions.
 
     Raises:
-        UsageError: the suite does not know a version.
+        UsageError: a version is unknown.
     """
     before, after = _levels(book, old), _levels(book, new)
     return VersionChange(
         old,
         new,
-        came={rule: after[rule] for rule in sorted(after.keys() - before.keys())},
-        went={rule: before[rule] for rule in sorted(before.keys() - after.keys())},
+        added={rule: after[rule] for rule in sorted(after.keys() - before.keys())},
+        removed={rule: before[rule] for rule in sorted(before.keys() - after.keys())},
         levels={
             rule: (before[rule], after[rule])
             for rule in sorted(before.keys() & after.keys())
@@ -109,7 +109,7 @@ def change_of(book: RuleBook, old: str, new: str) -> VersionChange:
 
 
 def preview(book: RuleBook, change: VersionChange, report: Report) -> Preview:
-    """Return what the new version would mean for the implementation of a report."""
+    """Return the effect of the new version on the implementation of a report."""
     verdicts = rule_verdicts(report.outcomes)
     bound = frozenset(("harness", *covered_profiles(report.profiles, report.features)))
     claims = {*report.features, *(report.header["iut"] or {}).get("formats", ())}
@@ -142,23 +142,23 @@ def _conforms(book: RuleBook, version: str, report: Report) -> Mapping[str, bool
 
 
 def _levels(book: RuleBook, version: str) -> dict[str, str]:
-    """Return rule to level of a frozen version, or of the one in the making."""
+    """Return the levels of the rules of a frozen version or of the current draft."""
     if version in book.versions:
         return {rule: level for rule, level, _ in book.versions[version]}
     if version == book.spec:
         return {rule.id: rule.level for rule in book.rules.values()}
     known = sorted({*book.versions, book.spec})
-    raise UsageError(f"--spec {printable(version)}: this suite knows {', '.join(known)}")
+    raise UsageError(f"--spec {printable(version)}: expected one of {', '.join(known)}")
 
 
 def _change_lines(change: VersionChange) -> Iterator[str]:
-    for mark, rules in (("+", change.came), ("-", change.went)):
+    for mark, rules in (("+", change.added), ("-", change.removed)):
         for rule, level in rules.items():
             yield f"{mark} {rule:<36} {level}"
     for rule, (was, now) in change.levels.items():
         yield f"~ {rule:<36} {was} -> {now}"
-    counts = f"{len(change.came)} came, {len(change.went)} went, {len(change.levels)} changed level"
-    own = sum(1 for rule in (*change.came, *change.went, *change.levels) if rule.startswith("suite."))
+    counts = f"{len(change.added)} added, {len(change.removed)} removed, {len(change.levels)} changed level"
+    own = sum(1 for rule in (*change.added, *change.removed, *change.levels) if rule.startswith("suite."))
     yield f"spec {change.old} -> {change.new}: {counts}" + (f" ({own} bind the suite alone)" if own else "")
 
 
@@ -181,8 +181,8 @@ def _to_json(change: VersionChange, seen: Preview | None) -> dict[str, Json]:
     told: dict[str, Json] = {
         "old": change.old,
         "new": change.new,
-        "came": dict(change.came),
-        "went": dict(change.went),
+        "added": dict(change.added),
+        "removed": dict(change.removed),
         "levels": {rule: list(pair) for rule, pair in change.levels.items()},
     }
     if seen is not None:

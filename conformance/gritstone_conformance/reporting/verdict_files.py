@@ -1,11 +1,11 @@
-"""The verdicts of one implementation as a repository keeps them: the implementation, the suite, and each rule.
+"""Verdict files: the verdicts of one implementation, rule by rule, in the form that a repository stores.
 
     python -m gritstone_conformance.reporting.verdict_files --write FILE REPORT
     python -m gritstone_conformance.reporting.verdict_files --check FILE REPORT
 
-A report says much that changes from run to run; a verdict file holds what should not. The table from rule to verdict
-shows it, and CI compares it with each new report. Everything in it comes from the report. A difference fails where the
-rule is a MUST; a SHOULD may depend on how busy the machine is, so it is only printed.
+Much of a report changes from run to run; a verdict file contains the part that should not. The documentation shows it,
+and CI compares it with each new report. All of it is taken from the report. A difference in a MUST rule fails the
+check; a SHOULD may depend on how busy the machine is, so its difference is only printed.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _MEMBERS = ("implementation", "spec", "suite", "vectors", "profiles", "verdicts"
 
 
 def verdicts_of(report: Report) -> dict[str, Any]:
-    """Return what a verdict file holds of a report; raises DataError for one without ``hello`` or of a part."""
+    """Return the verdict file of a report; raises DataError without ``hello`` or for a part of a run."""
     header, iut = report.header, report.header["iut"]
     if iut is None:
-        raise DataError("the report is of an implementation that never said who it is")
+        raise DataError("the report contains no reply to hello")
     if not report.footer["conforms"]:
-        raise DataError("the report is of a selection; a verdict file is made of a whole run")
+        raise DataError("the report is of a selection; a verdict file requires a whole run")
     return {
         "implementation": iut["implementation"],
         "spec": header["spec"],
@@ -50,32 +50,32 @@ def load_verdicts(file: Path) -> dict[str, Any]:
         kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         missing = [name for name in _MEMBERS if name not in kept]
     except (OSError, ValueError, TypeError) as problem:
-        raise DataError(f"{file}: no verdict file: {problem}") from problem
+        raise DataError(f"{file}: invalid verdict file: {problem}") from problem
     if missing:
-        raise DataError(f"{file}: no verdict file: {', '.join(missing)} missing")
+        raise DataError(f"{file}: invalid verdict file: {', '.join(missing)} missing")
     return kept
 
 
 def differences(kept: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the level of each rule whose verdict differs, and how; another implementation is a MUST."""
+    """Yield each difference with the level of its rule; another implementation counts as a MUST."""
     names = kept["implementation"]["name"], found["implementation"]["name"]
     if names[0] != names[1]:
-        yield "MUST", f"kept of {names[0]}, found of {names[1]}"
+        yield "MUST", f"stored for {names[0]}, found for {names[1]}"
     rules, before, now = load_rules().rules, kept["verdicts"], found["verdicts"]
     for rule in sorted(before.keys() | now.keys()):
         if before.get(rule) != now.get(rule):
             level = rules[rule].level if rule in rules else "MUST"
-            yield level, f"{rule} ({level}): kept {before.get(rule, 'nothing')}, found {now.get(rule, 'nothing')}"
+            yield level, f"{rule} ({level}): stored {before.get(rule, 'nothing')}, found {now.get(rule, 'nothing')}"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Write or check a verdict file; returns the exit code (0 equal, 1 a MUST differs, 4 not readable)."""
+    """Write or check a verdict file; returns the exit code (0 equal, 1 a MUST differs, 4 unreadable)."""
     parser = argparse.ArgumentParser(
-        prog="python -m gritstone_conformance.reporting.verdict_files", description="Keep the verdicts of a report."
+        prog="python -m gritstone_conformance.reporting.verdict_files", description="Write or check a verdict file."
     )
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--write", metavar="FILE", type=Path, help="write the verdicts of the report to FILE")
-    action.add_argument("--check", metavar="FILE", type=Path, help="exit 1 unless FILE holds the same of each MUST")
+    action.add_argument("--check", metavar="FILE", type=Path, help="exit 1 if a MUST rule differs from FILE")
     parser.add_argument("report", metavar="REPORT", type=Path)
     options = parser.parse_args(argv)
     try:

@@ -1,1 +1,1 @@
-"""The page: a report as one HTML file that asks nothing of any network; made from the report's lines alone."""
+"""The page: a report as one HTML file without network requests; made from the report lines alone."""

@@ -1,4 +1,4 @@
-"""Failures on a page: one of each kind in full, worst first, so many that a page stays readable."""
+"""Failures on a page: one of each kind in full, worst first, up to a readable number."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOG_WIDTH: Final = 400
 
 
 def failures_section(material: Material) -> Node | None:
-    """Return the section of failures, or None where nothing failed."""
+    """Return the section of failures, or None if nothing failed."""
     found = _of_each_kind(material.report.outcomes)
     if not found:
         return None
@@ -38,7 +38,7 @@ def failures_section(material: Material) -> Node | None:
         for number, outcome in enumerate(shown, 1)
     ]
     more = len(found) - len(shown)
-    rest = element("p", {}, f"And {counted(more, 'more kind')} of failure: the list of rules has every case.")
+    rest = element("p", {}, f"And {counted(more, 'more kind')} of failure: see the cases in the list of rules.")
     head = element("h2", {"id": "failures-head"}, "Failures")
     lead = element("p", {"class": "lead"}, _lead(len(found), sum(map(len, same.values()))))
     return element(
@@ -52,7 +52,7 @@ def failures_section(material: Material) -> Node | None:
 
 
 def _of_each_kind(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Return the smallest failure of each kind, those that were foreseen last."""
+    """Return the smallest failure of each kind, expected ones last."""
     by_name = {outcome.case: outcome for outcome in known_failures(outcomes)}
     known = smallest_of_each(replace(outcome, expected=None) for outcome in by_name.values())
     return [*smallest_of_each(outcomes), *(by_name[outcome.case] for outcome in known)]
@@ -63,7 +63,7 @@ def _kind(outcome: Outcome) -> tuple[object, ...]:
 
 
 def _lead(kinds: int, cases: int) -> str:
-    return f"{counted(kinds, 'kind')} of failure in {counted(cases, 'case')}; of each kind the smallest case."
+    return f"{counted(kinds, 'kind')} of failure in {counted(cases, 'case')}; the smallest case of each kind is shown."
 
 
 def _article(material: Material, outcome: Outcome, number: int, others: Sequence[str]) -> Node:
@@ -176,7 +176,7 @@ def _pictures(outcome: Outcome) -> Iterator[Node | None]:
 def _figure(tree: Node | None) -> Node | None:
     if tree is None:
         return None
-    return element("figure", {}, tree, element("figcaption", {}, "The first difference, and what stands beside it."))
+    return element("figure", {}, tree, element("figcaption", {}, "The first difference and its neighbours."))
 
 
 def _others(cases: Sequence[str]) -> Node | None:

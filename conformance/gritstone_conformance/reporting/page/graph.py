@@ -1,6 +1,6 @@
 """Graphs: the part of a history around a fault, as lanes of actors with their steps in order and mail as arrows.
 
-Columns follow from the order of steps alone: each step stands right of those that it builds on.
+Columns depend only on the order of steps: each step is to the right of those that it depends on.
 """
 
 from __future__ import annotations
@@ -15,42 +15,42 @@ from gritstone_conformance.text import counted
 
 __all__ = ["columns", "draw_graph"]
 
-_LABEL: Final = 104  # width of the names of lanes
+_LABEL: Final = 104  # width of the lane names
 _COLUMN: Final = 46
 _LANE: Final = 54
 _TOP: Final = 24
 _RADIUS: Final = 12
-_MOST_LISTED: Final = 60  # steps that are listed in words, too
+_MOST_LISTED: Final = 60  # steps that are also listed as text
 
 
 @dataclass(frozen=True, slots=True)
 class _Sheet:
-    """Where things are drawn."""
+    """Positions and size of a drawing."""
 
     history: Mapping[str, Json]
     columns: list[int]
 
     def at(self, step: int) -> tuple[int, int]:
-        """Return the middle of a step."""
+        """Return the centre of a step."""
         return _LABEL + 24 + _COLUMN * self.columns[step], self.lane(self.history["steps"][step]["actor"])
 
     def lane(self, actor: int) -> int:
-        """Return the middle of a lane."""
+        """Return the vertical centre of a lane."""
         return _TOP + 16 + _LANE * actor
 
     @property
     def width(self) -> int:
-        """The width of the sheet."""
+        """The width of the drawing."""
         return _LABEL + 24 + _COLUMN * (max(self.columns, default=0) + 1) + 12
 
     @property
     def height(self) -> int:
-        """The height of the sheet."""
+        """The height of the drawing."""
         return _TOP + _LANE * len(self.history["actors"])
 
 
 def columns(history: Mapping[str, Json]) -> list[int]:
-    """Return the column of each step: one right of the rightmost step that it builds on."""
+    """Return the column of each step: one to the right of the rightmost step that it depends on."""
     places = {(step["actor"], step["index"]): number for number, step in enumerate(history["steps"])}
     senders: dict[int, list[int]] = {}
     for message in history["messages"]:
@@ -64,7 +64,7 @@ def columns(history: Mapping[str, Json]) -> list[int]:
 
 
 def draw_graph(history: Mapping[str, Json]) -> Node:
-    """Return the graph of the ``history`` member of a case line, with the same in words below."""
+    """Return the graph of the ``history`` member of a case line, with a text version below."""
     sheet = _Sheet(history, columns(history))
     drawn = element(
         "svg",
@@ -127,7 +127,7 @@ def _messages(sheet: _Sheet) -> Iterator[Node]:
 
 
 def _arrow(start: tuple[int, int], end: tuple[int, int], words: str, *, named: bool) -> Node:
-    """Return a curve that leaves a step to the right or below and comes in from the left or above."""
+    """Return a curve that leaves a step to the right or downwards and arrives from the left or from above."""
     (x1, y1), (x2, y2) = start, end
     down = 1 if y2 > y1 else -1
     if y1 == y2:
@@ -193,4 +193,4 @@ def _in_words(history: Mapping[str, Json]) -> Node:
         lines.append(element("li", {}, (words or _step_words(history, number)) + mark))
     more = len(history["steps"]) - len(lines)
     lines += [element("li", {}, f"and {counted(more, 'step')} more")] if more else []
-    return element("details", {}, element("summary", {}, "The same in words"), element("ol", {}, *lines))
+    return element("details", {}, element("summary", {}, "Text version"), element("ol", {}, *lines))

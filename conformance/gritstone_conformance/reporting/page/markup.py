@@ -1,7 +1,7 @@
-"""Markup: elements of HTML and SVG, with every text made safe on the way in.
+"""Markup: elements of HTML and SVG with safe text.
 
 Elements are those of the standard library's tree, which escapes when it writes. Control characters and direction
-overrides become visible escapes first, so nothing that an implementation wrote can be markup, or reorder what is read.
+overrides become visible escapes first, so text from an implementation cannot be markup or reorder text.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _FLOWING: Final = frozenset(
     {*("a", "b", "button", "circle", "code", "i", "input", "kbd", "label", "line", "output", "path", "pre", "rect")}
     | {"select", "small", "span", "strong", "sub", "sup", "svg", "td", "text", "th", "title"}
 )
-"""Elements after which no line ends; all others do, so that two pages can be compared line by line."""
+"""Elements without a line end after them; all others have one, so that pages can be compared by line."""
 
 _NOT_XML: Final = dict.fromkeys((65534, 65535))
 
 
 def safe(text: str) -> str:
-    """Return a text with everything that could mislead a reader or break a document spelled out."""
+    """Return a text with escapes for everything that could mislead a reader or break a document."""
     return printable(text, max(len(text), 1)).translate(_NOT_XML)
 
 
@@ -38,7 +38,7 @@ def element(tag: str, attributes: Mapping[str, object] | None = None, *children:
 
     Args:
         tag: its name.
-        attributes: names to values; those that are None or False are left out, True stands for the empty text.
+        attributes: names to values; None and False omit an attribute, True is the empty text.
         children: elements and texts, in order; None is left out.
     """
     node = ET.Element(tag)
@@ -72,7 +72,7 @@ _INLINE: Final = re.compile(r"``(?P<code>[^`]+)``|:(?P<role>[a-z]+):`(?P<text>[^
 
 
 def prose(text: str) -> Iterator[Node | str]:
-    """Yield a sentence of the spec with its inline markup as elements."""
+    """Yield a text of the spec with its inline markup as elements."""
     at = 0
     for match in _INLINE.finditer(text):
         yield text[at : match.start()]
@@ -87,7 +87,7 @@ def prose(text: str) -> Iterator[Node | str]:
 
 
 def embedded(tag: str, source: str) -> Node:
-    """Return a ``style`` or ``script`` of the suite's own; its text is written as it stands."""
+    """Return a ``style`` or ``script`` from the suite; its text is written unchanged."""
     node = ET.Element(tag)
     node.text = source
     node.tail = "\n"
@@ -95,16 +95,16 @@ def embedded(tag: str, source: str) -> Node:
 
 
 def digest_source(source: str) -> str:
-    """Return how a content security policy names an embedded text."""
+    """Return the source expression of an embedded text for a content security policy."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}'"
 
 
 def write_html(root: Node) -> str:
-    """Return a page as text."""
+    """Return the text of a page."""
     return f"<!DOCTYPE html>\n{ET.tostring(root, encoding='unicode', method='html').rstrip()}\n"
 
 
 def write_xml(root: Node) -> str:
-    """Return a document of XML as text, with its declaration."""
+    """Return the text of an XML document, with its declaration."""
     text = ET.tostring(root, encoding="unicode", short_empty_elements=True)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text.rstrip()}\n'

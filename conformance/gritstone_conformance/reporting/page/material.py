@@ -1,4 +1,4 @@
-"""Material: what a page is made of; all of it follows from the lines of a report and the rules that they name."""
+"""Material: the data of a page, derived from the lines of a report and the rules that they name."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from gritstone_conformance.rules import RuleBook
 __all__ = ["WIDEST", "Material", "duration", "gather"]
 
 WIDEST = 600
-"""Characters of one value on a page."""
+"""Maximum number of characters of one value on a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """A report, ready to be shown.
+    """A report, prepared for a page.
 
     Attributes:
         report: its lines.
         book: the rules, judged by the report's spec version.
-        judgement: what follows from the lines.
-        teller: makes words of failures; no path of a file is in them.
+        judgement: the conclusions from the lines.
+        teller: formats failures, without file paths.
         verdicts: cases to verdicts.
-        notes: what a reader has to know first.
+        notes: remarks at the top of the page.
         by_rule: rules to the cases that judge them, in the order of the report.
     """
 
@@ -43,17 +43,17 @@ class Material:
 
     @property
     def subject(self) -> str:
-        """Name and version of what was judged."""
+        """Name and version of the judged implementation, or the name of the bundle."""
         return subject_name(self.report.header["iut"])
 
     @property
     def is_audit(self) -> bool:
-        """Whether a bundle was judged, and no implementation."""
+        """Whether a bundle was judged instead of an implementation."""
         return "bundle" in (self.report.header["iut"] or {})
 
 
 def gather(report: Report, data: Data) -> Material:
-    """Return the material of a report."""
+    """Return the material for the page of a report."""
     header = report.header
     same = header["vectors"] == data.vectors.digest
     by_rule: dict[str, list[Outcome]] = {}
@@ -73,15 +73,15 @@ def gather(report: Report, data: Data) -> Material:
 
 def _notes(report: Report, data: Data) -> Iterator[str]:
     if report.header["rules"] != data.book.digest:
-        yield "The report was made with other rules than the suite that made this page; sentences may differ."
+        yield "The rules of the report differ from those of the suite that made this page; texts may differ."
     if report.header["vectors"] != data.vectors.digest:
-        yield "The report was made with other vectors than the suite that made this page; twins are not shown."
+        yield "The vectors of the report differ from those of the suite that made this page; twins are not shown."
     if report.header["shard"][1] > 1:
         yield f"This is part {report.header['shard'][0]} of {report.header['shard'][1]} of a run."
 
 
 def duration(seconds: float) -> str:
-    """Return a span of time for people: ``320 ms``, ``4.1 s``, ``3 min 20 s``."""
+    """Return a readable duration: ``320 ms``, ``4.1 s``, ``3 min 20 s``."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds) // 60} min {int(seconds) % 60} s"

@@ -27,8 +27,8 @@
     return texts.get(node);
   };
 
-  // One entry is shown when each choice fits and each word of the search is in it; of a rule whose own words do not
-  // hold them all, only the cases that do are left.
+  // An entry is shown if it matches each choice and contains each word of the search. If the text of a rule does not
+  // contain all words, only its matching cases are shown.
   const fits = (entry, state, words) => {
     for (const name of ["verdict", "level", "profile"]) {
       if (state[name] && entry.dataset[name] !== state[name]) return false;

@@ -1,4 +1,4 @@
-"""Rules on a page: by profile, each with its sentence, its verdict and the cases that judge it."""
+"""Rules on a page: by profile, each with its text, its verdict and the cases that judge it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from gritstone_conformance.text import counted
 __all__ = ["SIGNS", "in_order", "rules_section"]
 
 SIGNS: Final = {"fail": "✗", "error": "!", "known": "○", "pass": "✓", "skip": "–"}
-"""Verdicts to signs, worst first; the word always stands next to the sign."""
+"""Verdicts to signs, worst first; the word is always shown next to the sign."""
 
 _ORDER: Final = ("harness", *PROFILES)
 
 
 def in_order(profiles: Sequence[str]) -> list[str]:
-    """Return names of profiles, each behind those that it builds on."""
+    """Return the names of profiles, each after those that it depends on."""
     return sorted(profiles, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
 
 
 def rules_section(material: Material) -> Node:
-    """Return the section of all rules that were judged; where a claim follows, of all that bind the claimer, too."""
+    """Return the section of all judged rules; with a claim, also of all other rules that bind the claimer."""
     bound = material.judgement.required.values() if material.judgement.conforms else ()
     asked = {*material.by_rule, *(rule for rules in bound for rule in rules)}
     rules = [material.book.rules.get(rule) or _unknown(material, rule) for rule in sorted(asked)]
@@ -38,8 +38,8 @@ def rules_section(material: Material) -> Node:
 
 
 def _unknown(material: Material, rule: str) -> Rule:
-    """Return what stands for a rule of another suite."""
-    words = "The suite that made this page does not know this rule."
+    """Return a placeholder for a rule of another suite."""
+    words = "This rule is unknown to the suite that made this page."
     return Rule(rule, material.by_rule[rule][0].level, "?", (), words, "", "")
 
 
@@ -57,7 +57,7 @@ def _group(material: Material, profile: str, rules: Sequence[Rule]) -> Node:
 
 
 def _verdict(material: Material, rule: Rule) -> str:
-    """Return the verdict on a rule; a failure whose every case was foreseen is a known one."""
+    """Return the verdict on a rule; a failure whose every case is expected is a known one."""
     verdict = material.judgement.rules.get(rule.id, "not asked")
     if verdict not in ("fail", "error"):
         return verdict

@@ -1,4 +1,4 @@
-"""Counts and times on a page: a table of profiles, the slowest cases."""
+"""Counts and times on a page: a table of profiles, and the slowest cases."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _BAR: Final = 160
 
 
 def profiles_section(material: Material) -> Node:
-    """Return the table of profiles: the claim, rules, cases, time; and what was skipped, with reasons."""
+    """Return the table of profiles: claim, rules, cases, time; and the skipped cases with reasons."""
     profiles = _by_profile(material)
     longest = max((sum(each.seconds for each in mine) for mine in profiles.values()), default=0.0)
     heads = ("profile", "conforms", "rules", *VERDICTS, "time in cases")
     table = element(
         "table",
         {},
-        element("caption", {}, "MUST rules that were asked, and cases by verdict"),
+        element("caption", {}, "tested MUST rules, and cases by verdict"),
         element("thead", {}, element("tr", {}, *(element("th", {"scope": "col"}, head) for head in heads))),
         element("tbody", {}, *(_row(material, name, mine, longest) for name, mine in profiles.items())),
     )
@@ -87,7 +87,7 @@ def timings_section(material: Material) -> Node:
     table = element(
         "table",
         {"class": "slowest"},
-        element("caption", {}, f"The slowest {counted(len(slowest), 'case')} of {len(timed)} that were asked"),
+        element("caption", {}, f"The slowest {counted(len(slowest), 'case')} of {len(timed)} executed cases"),
         element("thead", {}, element("tr", {}, *(element("th", {"scope": "col"}, head) for head in heads))),
         element("tbody", {}, *_slow_rows(slowest, longest)),
     )

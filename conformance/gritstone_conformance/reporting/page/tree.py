@@ -1,4 +1,4 @@
-"""Trees: the way to the first difference, name by name, with the names next to it folded away."""
+"""Trees: the path to the first difference, name by name, with the neighbours of each name collapsed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _WIDTH: Final = 120  # characters of a value in a tree
 
 
 def draw_tree(root: str, path: str, around: Sequence[Json], expected: Json, got: Json) -> Node | None:
-    """Return a path drawn as a tree, or None where there is no path.
+    """Return a path drawn as a tree, or None without a path.
 
     Args:
-        root: what the path leads into.
-        path: the path, with or without a slash at its beginning.
-        around: the levels of the path, as a report line holds them; where there are none the bare names are drawn.
-        expected: what should stand at its end.
-        got: what stands there.
+        root: the label of the root.
+        path: the path, with or without a leading slash.
+        around: the levels of the path from a report line; without levels only the names are drawn.
+        expected: the expected value at the end of the path.
+        got: the actual value there.
     """
     levels = list(around) or [_bare(name) for name in path.split("/") if name]
     if not levels:
@@ -39,7 +39,7 @@ def _bare(name: str) -> Json:
 
 
 def _folded(level: Json, inner: Node) -> Iterator[Node]:
-    """Yield one level: what is on the path, its neighbours folded on both sides."""
+    """Yield one level: the name on the path, with collapsed neighbours on both sides."""
     if level["before"]:
         yield _siblings(level["before"], "before")
     yield inner

@@ -1,6 +1,6 @@
-"""The whole page: one file with its own style and script, and a policy that forbids it everything else.
+"""The page as a whole: one file with its own style and script, and a policy that forbids any other source.
 
-Invariant: equal reports give equal pages, wherever and whenever they are made.
+Invariant: equal reports give equal pages, at any place and time.
 
 Spec: :rule:`suite.report.derived`, :rule:`suite.report.claim`.
 """
@@ -26,17 +26,17 @@ from gritstone_conformance.results.report import Report
 __all__ = ["make_page", "source"]
 
 _KEYS = (
-    ("j, k", "next, previous failure; where nothing failed, rule"),
-    ("Enter", "fold or unfold it"),
+    ("j, k", "next, previous failure, or rule if nothing failed"),
+    ("Enter", "collapse or expand it"),
     ("/", "search"),
-    ("Esc", "leave the search, close this"),
+    ("Esc", "leave the filter, close this"),
     ("t", "light or dark"),
     ("?", "this help"),
 )
 
 
 def source(name: str) -> str:
-    """Return the page's own style (``page.css``) or script (``page.js``)."""
+    """Return the style (``page.css``) or script (``page.js``) of the page."""
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
@@ -45,7 +45,7 @@ def make_page(report: Report, data: Data) -> str:
 
     Args:
         report: the report.
-        data: the suite's rules and vectors, for sentences and twins.
+        data: the rules and vectors of the suite, for texts and twins.
     """
     material = gather(report, data)
     failures = failures_section(material)
@@ -112,7 +112,7 @@ def _claim(material: Material) -> list[str]:
 
 
 def _sentences(material: Material) -> Iterator[str]:
-    """Yield the clauses of the verdict; a name keeps its small letter."""
+    """Yield the clauses of the verdict; a name keeps its lower-case letter."""
     for part in _claim(material):
         yield part if part.startswith(material.subject) else part[0].upper() + part[1:]
 
@@ -182,7 +182,7 @@ def _filters(material: Material) -> Node:
             "label",
             {},
             "Search ",
-            element("input", {"type": "search", "name": "q", "placeholder": "rule, sentence, case", "size": "22"}),
+            element("input", {"type": "search", "name": "q", "placeholder": "rule, text, case", "size": "22"}),
         ),
         _choice("verdict", [*SIGNS, "not asked"]),
         _choice("level", list(levels)),
@@ -212,7 +212,7 @@ def _run_facts(material: Material) -> Iterator[tuple[str, str]]:
     header, footer = material.report.header, material.report.footer
     yield from _subject_facts(header["iut"])
     if header.get("lenient"):
-        yield "reading", "lenient: maps may stand in any order"
+        yield "reading", "lenient: maps may be in any order"
     yield "attached", " ".join([header["attach"], shlex.join(header["command"])]).strip()
     yield "spec", f"{header['spec']}, rules {header['rules']}"
     yield "suite", f"{header['suite']}, vectors {header['vectors']}"
@@ -247,7 +247,7 @@ def _span(header: Mapping[str, Json], footer: Mapping[str, Json]) -> float:
 
 
 def _foot(material: Material) -> Node:
-    words = f"Made from the lines of a sealed report alone; SHA-256 of its lines: {material.report.footer['sha256']}."
+    words = f"Made from the lines of a sealed report; SHA-256 of its lines: {material.report.footer['sha256']}."
     return element("footer", {}, element("p", {"class": "quiet"}, words))
 
 

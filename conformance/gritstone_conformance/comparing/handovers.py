@@ -1,7 +1,7 @@
-"""Lives: a runtime stops after some steps, and another one resumes from its export until nothing is left to do.
+"""Runtime handovers: a runtime stops after some steps, and another one resumes from its export to the end.
 
-With a chosen schedule the other makes the choices that were left, and all references are those of a run without a stop.
-With a free one the next step is unknown, so the history that is left has to be legal and at rest.
+With a chosen schedule the other one makes the remaining choices, and all references must equal those of a run without a
+stop. With a free schedule the next step is unknown; the resulting history must be legal and at rest.
 
 Spec: :rule:`suite.resume.matrix`, :rule:`harness.schedule.order`, :rule:`runtime.history.bundle`.
 """
@@ -26,18 +26,18 @@ from gritstone_conformance.replies import Json, Ok
 from gritstone_conformance.strategies.scenarios import SCENARIO_TAPE, Scenario, build
 from gritstone_conformance.strategies.tape import Tape
 
-__all__ = ["LIVES", "Life", "play_lives"]
+__all__ = ["HANDOVERS", "Handover", "run_handovers"]
 
 _MOST_STEPS: Final = 200
 _ATTEMPTS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """A scenario on a runtime.
+class Handover:
+    """A scenario that one runtime begins and another one ends.
 
     Attributes:
-        number: makes the decisions of the scenario.
+        number: the seed of the scenario.
         schedule: ``chosen`` or ``free``.
     """
 
@@ -47,32 +47,32 @@ class Life:
     @property
     def name(self) -> str:
         """Its name."""
-        return f"life-{self.schedule}-{self.number}"
+        return f"handover-{self.schedule}-{self.number}"
 
-    def is_led_by(self, host: Host) -> bool:
-        """Return whether an implementation claims what it needs."""
+    def is_claimed_by(self, host: Host) -> bool:
+        """Return whether an implementation makes the required claims."""
         claims = host.subject.claims
         return "runtime" in claims.profiles and (self.schedule == "free" or "schedule" in claims.features)
 
     def scenario(self, fmt: Format) -> Scenario:
-        """Return its scenario: no program fails, for how often one did is known to one runtime only."""
+        """Return its scenario; programs never fail, since the export does not contain the number of failures."""
         blocks = (hashlib.sha256(b"life %d %d" % (self.number, at)).digest() for at in range(SCENARIO_TAPE // 32 + 1))
         return build(Tape(b"".join(blocks)[:SCENARIO_TAPE]), fmt, fails=False, asks=False)
 
 
 _EVENTFUL: Final = (1, 8, 17, 21)
-LIVES: Final = tuple(Life(number, schedule) for schedule in ("chosen", "free") for number in _EVENTFUL)
+HANDOVERS: Final = tuple(Handover(number, schedule) for schedule in ("chosen", "free") for number in _EVENTFUL)
 
 
 @dataclass(slots=True)
-class _Past:
-    """What a life has come to, at every cut.
+class _StraightRun:
+    """A run of the scenario without a stop.
 
     Attributes:
         bundles: the export before the first step and after each.
-        made: the choices that were made, by actor and mail.
-        refs: the references when nothing was left to do.
-        sent: what was injected.
+        made: the choices, by actor and mail.
+        refs: the references at the end.
+        sent: the injected messages.
     """
 
     bundles: list[bytes] = field(default_factory=list)
@@ -81,97 +81,99 @@ class _Past:
     sent: list[Sent] = field(default_factory=list)
 
 
-def play_lives(matrix: Matrix, hosts: Sequence[Host], formats: Iterable[Format], lives: Iterable[Life]) -> None:
+def run_handovers(
+    matrix: Matrix, hosts: Sequence[Host], formats: Iterable[Format], handovers: Iterable[Handover]
+) -> None:
     """Run scenarios over all ordered pairs and all cuts, and add the results to the matrix.
 
     Raises:
-        Stuck: an operation that a life needs was not answered.
+        Stuck: a request that a handover requires was not accepted.
         SubjectFault: a process broke.
     """
-    named, planned = dict(zip(matrix.letters, hosts, strict=True)), list(lives)
+    named, planned = dict(zip(matrix.letters, hosts, strict=True)), list(handovers)
     with ExitStack() as ends:
         others = {letter: Host(host.subject.spawn(), host.title) for letter, host in named.items() if planned}
         for other in others.values():
             ends.callback(other.subject.close)
         for fmt in formats:
-            for life in planned:
-                crew = {letter: host for letter, host in named.items() if _leads(host, life, fmt)}
+            for handover in planned:
+                crew = {letter: host for letter, host in named.items() if _claims(host, handover, fmt)}
                 try:
-                    _play(matrix, crew, others, life, fmt)
+                    _run(matrix, crew, others, handover, fmt)
                 except Stuck as problem:
-                    raise Stuck(f"{life.name}, {fmt.name}: {problem}") from problem
+                    raise Stuck(f"{handover.name}, {fmt.name}: {problem}") from problem
 
 
-def _leads(host: Host, life: Life, fmt: Format) -> bool:
-    return fmt.name in host.subject.claims.formats and life.is_led_by(host)
+def _claims(host: Host, handover: Handover, fmt: Format) -> bool:
+    return fmt.name in host.subject.claims.formats and handover.is_claimed_by(host)
 
 
-def _play(matrix: Matrix, crew: dict[str, Host], others: dict[str, Host], life: Life, fmt: Format) -> None:
-    scenario = life.scenario(fmt)
-    pasts = {letter: _straight(host, life, scenario, fmt) for letter, host in crew.items()}
-    if pasts and life.name not in matrix.journeys:
-        matrix.journeys.append(life.name)
-    first = next(iter(pasts.values()), None)
-    for letter, past in pasts.items():
-        if life.schedule == "chosen" and first is not None and past.refs != first.refs:
-            parted, step = _parted(first.refs, past.refs), max(len(past.made), 1)
-            matrix.differences.append(Difference(life.name, fmt.name, letter, letter, 0, step, parted))
-    for target in pasts:
-        for source, past in pasts.items():
-            for cut in range(len(past.bundles)):
+def _run(matrix: Matrix, crew: dict[str, Host], others: dict[str, Host], handover: Handover, fmt: Format) -> None:
+    scenario = handover.scenario(fmt)
+    runs = {letter: _straight(host, handover, scenario, fmt) for letter, host in crew.items()}
+    if runs and handover.name not in matrix.journeys:
+        matrix.journeys.append(handover.name)
+    first = next(iter(runs.values()), None)
+    for letter, straight in runs.items():
+        if handover.schedule == "chosen" and first is not None and straight.refs != first.refs:
+            words, step = _difference_of(first.refs, straight.refs), max(len(straight.made), 1)
+            matrix.differences.append(Difference(handover.name, fmt.name, letter, letter, 0, step, words))
+    for target in runs:
+        for source, straight in runs.items():
+            for cut in range(len(straight.bundles)):
                 matrix.cuts[source, target] = matrix.cuts.get((source, target), 0) + 1
-                words, steps = _resume(others[target], life, fmt, past, cut)
+                words, steps = _resume(others[target], handover, fmt, straight, cut)
                 matrix.steps += steps
                 if words is not None:
                     step = max(cut + steps, 1)
-                    matrix.differences.append(Difference(life.name, fmt.name, source, target, cut, step, words))
+                    matrix.differences.append(Difference(handover.name, fmt.name, source, target, cut, step, words))
 
 
-def _straight(host: Host, life: Life, scenario: Scenario, fmt: Format) -> _Past:
+def _straight(host: Host, handover: Handover, scenario: Scenario, fmt: Format) -> _StraightRun:
     """Run a scenario to its end, and export at every cut."""
-    handle, past = host.open(fmt), _Past()
+    handle, straight = host.open(fmt), _StraightRun()
     for data in scenario.graph.encodings.values():
         host.ask("grit.put", store=handle, bytes=to_base64(data))
-    runtime = _start(host, handle, life)
+    runtime = _start(host, handle, handover)
     for each in scenario.injections:
         headers = [[*pair] for pair in each.headers]
         letter = {"to": each.to.hex(), "headers": headers, "content": each.content.hex(), "mode": each.mode}
         reply = host.subject.ask("runtime.inject", {"runtime": runtime, **letter})
-        if isinstance(reply, Ok):  # a second genesis message, for one, is rejected
+        if isinstance(reply, Ok):  # a second genesis message, for example, is rejected
             message = bytes.fromhex(reply.value["message"])
-            past.sent.append(Sent(each.to, each.headers, each.content, each.mode, message))
-    past.bundles.append(host.carry(handle))
-    for made in _chosen(host, runtime, ()) if life.schedule == "chosen" else _freely(host, runtime):
-        past.made.append(made)
-        past.bundles.append(host.carry(handle))
-    past.refs = _refs(host, handle)
+            straight.sent.append(Sent(each.to, each.headers, each.content, each.mode, message))
+    straight.bundles.append(host.carry(handle))
+    for made in _chosen(host, runtime, ()) if handover.schedule == "chosen" else _freely(host, runtime):
+        straight.made.append(made)
+        straight.bundles.append(host.carry(handle))
+    straight.refs = _refs(host, handle)
     _end(host, runtime, handle)
-    return past
+    return straight
 
 
-def _resume(host: Host, life: Life, fmt: Format, past: _Past, cut: int) -> tuple[str | None, int]:
-    """Resume from a cut; returns in words what is wrong, or None, and how many steps were made."""
+def _resume(host: Host, handover: Handover, fmt: Format, straight: _StraightRun, cut: int) -> tuple[str | None, int]:
+    """Resume from a cut; return a description of the fault, or None, and the number of steps."""
     handle = host.open(fmt)
-    host.take(handle, past.bundles[cut])
-    runtime = _start(host, handle, life)
-    left = past.made[cut:]
+    host.take(handle, straight.bundles[cut])
+    runtime = _start(host, handle, handover)
+    left = straight.made[cut:]
     steps = 0
     try:
-        if life.schedule == "chosen":
+        if handover.schedule == "chosen":
             steps = sum(1 for _ in _chosen(host, runtime, left))
             refs = _refs(host, handle)
-            if refs != past.refs:
-                return _parted(past.refs, refs), steps
+            if refs != straight.refs:
+                return _difference_of(straight.refs, refs), steps
         else:
             steps = host.ask("runtime.run", runtime=runtime, max_steps=_MOST_STEPS)["steps"]
-        return _illegal(host.carry(handle), past.sent), steps
+        return _illegal(host.carry(handle), straight.sent), steps
     finally:
         _end(host, runtime, handle)
 
 
-def _start(host: Host, handle: str, life: Life) -> str:
-    clock = "suite" if life.schedule == "chosen" and "clock" in host.subject.claims.features else "system"
-    terms = Terms(schedule=life.schedule, clock=clock, config=Config(0, 0, _ATTEMPTS))
+def _start(host: Host, handle: str, handover: Handover) -> str:
+    clock = "suite" if handover.schedule == "chosen" and "clock" in host.subject.claims.features else "system"
+    terms = Terms(schedule=handover.schedule, clock=clock, config=Config(0, 0, _ATTEMPTS))
     runtime = f"l{handle}"
     host.ask("runtime.start", **start_args(terms, handle, runtime))
     return runtime
@@ -183,14 +185,14 @@ def _end(host: Host, runtime: str, handle: str) -> None:
 
 
 def _chosen(host: Host, runtime: str, wanted: Sequence[Json]) -> Iterator[Json]:
-    """Make the choices that are wanted, and then any, until there is none; gives each that made a step."""
+    """Make the given choices, then any others until none is listed; yield each choice that made a step."""
     ahead, declined = list(wanted), 0
     for number in range(_MOST_STEPS):
         listed = host.ask("runtime.ready", runtime=runtime)["choices"]
         if not listed or declined >= len(listed):
             return
         if ahead and ahead[0] not in listed:
-            raise Stuck(f"the choice {ahead[0]['actor'][:12]} that was left is not listed")
+            raise Stuck(f"the choice {ahead[0]['actor'][:12]} is not listed")
         at = listed.index(ahead.pop(0)) if ahead else (number * 7 + declined) % len(listed)
         if host.ask("runtime.choose", runtime=runtime, choice=at)["step"] is None:
             declined += 1
@@ -200,7 +202,7 @@ def _chosen(host: Host, runtime: str, wanted: Sequence[Json]) -> Iterator[Json]:
 
 
 def _freely(host: Host, runtime: str) -> Iterator[Json]:
-    """Make one step after the other on a runtime with a free schedule; yields after each."""
+    """Make single steps on a runtime with a free schedule; yield after each."""
     for _ in range(_MOST_STEPS):
         if host.ask("runtime.run", runtime=runtime, max_steps=1)["cause"] != "max-steps":
             return
@@ -211,7 +213,7 @@ def _refs(host: Host, handle: str) -> Json:
     return host.ask("grit.refs", store=handle, prefix="", after=None, limit=4_096)["refs"]
 
 
-def _parted(one: Json, other: Json) -> str:
+def _difference_of(one: Json, other: Json) -> str:
     mine, theirs = dict(one), dict(other)
     names = [name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)]
     if not names:
