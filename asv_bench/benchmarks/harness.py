@@ -13,7 +13,7 @@ from pathlib import Path
 from gritstone_conformance.attachment.base64url import encode_bytes
 from gritstone_conformance.attachment.launcher import Launcher
 from gritstone_conformance.attachment.settings import AttachSettings
-from gritstone_conformance.comparing.transcripts import Script, entry_of, partings
+from gritstone_conformance.comparing.transcripts import CaseTranscript, entry_of, partings
 from gritstone_conformance.replies import Ok
 
 _REFERENCE = (sys.executable, "-m", "gritstone.harness")
@@ -96,13 +96,13 @@ class Transcripts:
         self.args = {"store": "s", "bytes": encode_bytes(bytes(100))}
         self.reply = Ok({"id": "0123456789abcdef" * 4})
         entries = [entry_of("grit.put", {**self.args, "n": number}, self.reply) for number in range(_REQUESTS)]
-        self.one, self.other = (Script.of("pass", None, [entries]) for _ in range(2))
+        self.one, self.other = (CaseTranscript.of("pass", None, [entries]) for _ in range(2))
 
     def track_keeping(self) -> float:
         """Return the processor time for one request that is kept, in microseconds."""
         begun = time.process_time()
         for _ in range(8):
-            Script.of("pass", None, [[entry_of("grit.put", self.args, self.reply) for _ in range(_REQUESTS)]])
+            CaseTranscript.of("pass", None, [[entry_of("grit.put", self.args, self.reply) for _ in range(_REQUESTS)]])
         return (time.process_time() - begun) / (8 * _REQUESTS) * 1e6
 
     def track_comparing(self) -> float:

@@ -27,7 +27,7 @@ from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.planning.plan import Plan, Planned, Selection, Watch
 from gritstone_conformance.planning.settings import RunSettings
-from gritstone_conformance.planning.suite import Data, load_data, plan_run
+from gritstone_conformance.planning.suite import SuiteData, load_data, plan_run
 from gritstone_conformance.planning.watches import WATCHED
 from gritstone_conformance.replies import Claims
 from gritstone_conformance.results.outcomes import Outcome
@@ -66,7 +66,7 @@ class Found:
 
 
 @cache
-def _data() -> Data:
+def _data() -> SuiteData:
     return load_data()
 
 

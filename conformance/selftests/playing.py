@@ -10,7 +10,7 @@ import hypothesis
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.limits import FLOORS, Limits
 from gritstone_conformance.model.store import Store
-from gritstone_conformance.model.subject import ModelSubject, World
+from gritstone_conformance.model.subject import DurableStores, ModelSubject
 from gritstone_conformance.planning.settings import RunSettings, hypothesis_settings
 from gritstone_conformance.replies import Json, Ok, Reply
 from gritstone_conformance.trial import Property, Trial
@@ -48,16 +48,16 @@ def play(
     hypothesis.seed(seed)(settings(test))()
 
 
-class Mortal(ModelSubject):
+class CrashingModel(ModelSubject):
     """Can be told at which write to die; each request that changes a durable store is one write."""
 
     changes = frozenset({"grit.put", "grit.cas", "grit.import", "grit.prune"})
 
-    def __init__(self, world: World | None = None) -> None:
+    def __init__(self, world: DurableStores | None = None) -> None:
         super().__init__(world, SMALL)
         self.armed: tuple[int, str] = (0, "")
 
-    def spawn(self) -> Mortal:
+    def spawn(self) -> CrashingModel:
         return type(self)(self.world)
 
     def ask(self, op: str, args: dict[str, Json]) -> Reply:

@@ -14,7 +14,7 @@ from gritstone_conformance.model.findings import Finding
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.history import Verdict, check_history
 from gritstone_conformance.planning.context import RunContext, header_line
-from gritstone_conformance.planning.suite import Data, load_data
+from gritstone_conformance.planning.suite import SuiteData, load_data
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.expectations import Expectation
 from gritstone_conformance.results.extracts import extract
@@ -49,7 +49,7 @@ _AROUND: Final = [
 
 
 @cache
-def data() -> Data:
+def data() -> SuiteData:
     return load_data()
 
 

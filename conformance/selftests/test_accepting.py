@@ -11,7 +11,7 @@ import pytest
 
 from gritstone_conformance.cli import main
 from gritstone_conformance.commands.accept import default_file
-from gritstone_conformance.planning.suite import Data, load_data
+from gritstone_conformance.planning.suite import SuiteData, load_data
 from gritstone_conformance.results.expect_files import read_expectations
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.rules import load_rules
@@ -33,7 +33,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @cache
-def loaded() -> Data:
+def loaded() -> SuiteData:
     return replace(load_data(), book=BOOK)
 
 

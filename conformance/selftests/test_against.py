@@ -13,7 +13,7 @@ from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.cli import main
 from gritstone_conformance.comparing import against as against_module
 from gritstone_conformance.comparing.against import Side, compare_sides
-from gritstone_conformance.comparing.transcripts import Entry, Reel, Script, Transcript, entry_of
+from gritstone_conformance.comparing.transcripts import CaseTranscript, Entry, Reel, Transcript, entry_of
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
@@ -75,13 +75,15 @@ def test_the_code_is_that_of_the_first_whatever_the_others_end_with(
     assert footer["exit"] == codes[0]
 
 
-def script(*answers: Reply | SubjectFault, verdict: str = "pass", rule: str | None = None, step: int = 0) -> Script:
+def script(
+    *answers: Reply | SubjectFault, verdict: str = "pass", rule: str | None = None, step: int = 0
+) -> CaseTranscript:
     entries = [entry_of("grit.cas", {"store": "s", "n": number}, answer) for number, answer in enumerate(answers)]
     failed = 0 if verdict == "fail" else None
-    return Script.of(verdict, rule, [entries], failed, step if verdict == "fail" else None)
+    return CaseTranscript.of(verdict, rule, [entries], failed, step if verdict == "fail" else None)
 
 
-def compared(one: Script, other: Script) -> tuple[list[dict[str, Any]], list[str], int]:
+def compared(one: CaseTranscript, other: CaseTranscript) -> tuple[list[dict[str, Any]], list[str], int]:
     sides = [Side(letter, letter, Transcript({"a/b": each})) for letter, each in (("A", one), ("B", other))]
     findings, unlike, count = compare_sides(*sides)
     return [finding.to_json() for finding in findings], unlike, count
@@ -141,7 +143,7 @@ def test_a_cursor_may_be_spelled_as_one_likes_and_a_path_is_no_difference() -> N
 
 def test_cases_that_are_asked_otherwise_are_counted() -> None:
     entries = [[entry_of("grit.has", {"ids": [number]}, DONE)] for number in range(2)]
-    one, other = (Script.of("pass", None, [each]) for each in entries)
+    one, other = (CaseTranscript.of("pass", None, [each]) for each in entries)
     assert compared(one, other) == ([], ["a/b"], 1)
 
 
@@ -190,7 +192,7 @@ def test_an_example_keeps_so_many_answers_and_of_others_that_they_differ() -> No
         reel = Reel(room=60_000)
         for at in range(20):
             reel.add(entry_of("grit.has", {"n": at}, many(1000, at if at < 19 else end)))  # 4 KB
-        scripts.append(Script("pass", None, (reel.packed(),)))
+        scripts.append(CaseTranscript("pass", None, (reel.packed(),)))
     kept = [isinstance(entry.answer["ok"], dict) for entry in scripts[0].entries(0)]
     assert kept == [True] * kept.index(False) + [False] * (20 - kept.index(False))
     assert 10 < kept.index(False) < 18
@@ -205,7 +207,7 @@ def test_a_run_that_kept_much_is_compared_by_digests_with_one_that_did_not() -> 
         for case in ("a/b", "a/c"):
             reel = transcript.reel()
             reel.add(entry_of("grit.refs", {}, Ok({"refs": [case]})))
-            transcript.scripts[case] = Script("pass", None, (transcript.keep(reel),))
+            transcript.scripts[case] = CaseTranscript("pass", None, (transcript.keep(reel),))
     (first,), (second,) = (full.scripts[case].entries(0) for case in ("a/b", "a/c"))
     assert (first.answer, second.answer["ok"][:9]) == ({"ok": {"refs": ["a/b"]}}, "…16 bytes")
     assert compare_sides(Side("A", "A", small), Side("B", "B", full)) == ([], [], 2)

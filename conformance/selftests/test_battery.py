@@ -16,10 +16,10 @@ from gritstone_conformance.attachment.process import Command
 from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.cli import main
 from gritstone_conformance.comparing import battery
-from gritstone_conformance.comparing.transcripts import Script, Transcript, entry_of, partings
+from gritstone_conformance.comparing.transcripts import CaseTranscript, Transcript, entry_of, partings
 from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.planning.plan import Selection
-from gritstone_conformance.planning.suite import Data
+from gritstone_conformance.planning.suite import SuiteData
 from gritstone_conformance.replies import Ok
 from gritstone_conformance.vectors.files import VectorSet
 from selftests.fakes import HELLO, fake_book
@@ -39,7 +39,9 @@ def run(tmp_path: Path, command: str) -> tuple[int, dict[str, dict[str, Any]]]:
 
 
 def having(value: bool) -> Transcript:
-    return Transcript({"a/b": Script.of("pass", None, [[entry_of("grit.has", {"ids": [1]}, Ok({"has": [value]}))]])})
+    return Transcript(
+        {"a/b": CaseTranscript.of("pass", None, [[entry_of("grit.has", {"ids": [1]}, Ok({"has": [value]}))]])}
+    )
 
 
 @pytest.mark.rule("suite.battery.table")
@@ -48,7 +50,7 @@ def test_each_condition_is_compared_with_the_usual_one_and_what_was_not_tried_is
 ) -> None:
     answers = iter([having(True), having(True), having(False)])
     monkeypatch.setattr(battery._Player, "play", lambda *_: (next(answers), HELLO))
-    monkeypatch.setattr(battery, "load_data", lambda: Data(fake_book(), VectorSet((), "0" * 64)))
+    monkeypatch.setattr(battery, "load_data", lambda: SuiteData(fake_book(), VectorSet((), "0" * 64)))
     none = Condition("none", lambda *_: Missing("there is none"))
     monkeypatch.setattr(battery, "CONDITIONS", (*FEW, none))
     report = tmp_path / "report.jsonl"
@@ -176,7 +178,9 @@ def test_a_command_that_does_not_start_under_a_condition_is_a_difference(
 
 def test_a_case_that_is_asked_otherwise_is_neither_equal_nor_different() -> None:
     one, other = (
-        Transcript({"a/b": Script.of("pass", None, [[entry_of("grit.has", {"ids": [number]}, Ok({"has": [True]}))]])})
+        Transcript(
+            {"a/b": CaseTranscript.of("pass", None, [[entry_of("grit.has", {"ids": [number]}, Ok({"has": [True]}))]])}
+        )
         for number in range(2)
     )
     row = battery._row("here", one, other)
@@ -195,7 +199,9 @@ def test_nothing_behind_a_request_on_a_free_runtime_is_compared() -> None:
     answers: list[dict[str, Any]] = [{"refs": []}, {"refs": [1]}]
     for start, differs in ((free, False), ({"schedule": "chosen", "clock": "suite"}, True)):
         one, other = (
-            Script.of("pass", None, [[entry_of("runtime.start", start, Ok({})), entry_of("grit.refs", {}, Ok(value))]])
+            CaseTranscript.of(
+                "pass", None, [[entry_of("runtime.start", start, Ok({})), entry_of("grit.refs", {}, Ok(value))]]
+            )
             for value in answers
         )
         assert bool(list(partings("a/b", one, other, until=battery._is_over))) == differs

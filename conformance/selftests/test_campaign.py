@@ -16,7 +16,7 @@ import pytest
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.campaign import cluster
 from gritstone_conformance.campaign.cluster import Cluster
-from gritstone_conformance.campaign.unit import Identity, Part, Unit, identify, play
+from gritstone_conformance.campaign.unit import Identity, Unit, UnitResult, identify, play
 from gritstone_conformance.cli import main
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.planning.plan import Selection, shard_of
@@ -40,7 +40,7 @@ def unit(index: int = 0, count: int = 1, identity: Identity = WRONG) -> Unit:
 class Inline:
     """A cluster inside this process: what a worker would do is done when it is asked for."""
 
-    def __init__(self, parts: dict[str, Part], workers: list[str]) -> None:
+    def __init__(self, parts: dict[str, UnitResult], workers: list[str]) -> None:
         self.parts = parts
         self.workers = workers
         self.asked: list[str] = []
@@ -72,13 +72,13 @@ class Coming:
             yield self.waiting.pop(0)
 
 
-def played(client: Inline, told: list[str]) -> list[Part]:
+def played(client: Inline, told: list[str]) -> list[UnitResult]:
     made = Cluster(client, SimpleNamespace(as_completed=Coming))
     return list(made.played([unit()], 60, told.append))
 
 
 def test_a_worker_with_another_implementation_is_refused() -> None:
-    good, bad = Part(0, "", None, b"sealed"), Part(0, "", "its files differ")
+    good, bad = UnitResult(0, "", None, b"sealed"), UnitResult(0, "", "its files differ")
     told: list[str] = []
     client = Inline({"tcp://a": bad, "tcp://b": good}, ["tcp://a", "tcp://b"])
     assert [part.worker for part in played(client, told)] == ["tcp://b"]

@@ -15,7 +15,7 @@ import pytest
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.target import Target
-from gritstone_conformance.comparing.matrix import Host
+from gritstone_conformance.comparing.matrix import Implementation
 from gritstone_conformance.comparing.resuming import play_matrix
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.values import to_base64
@@ -59,18 +59,18 @@ void *moved(u8 *bytes, u32 length) { return memmove(bytes + 2, bytes, length); }
 
 
 @pytest.fixture(scope="module")
-def hosts() -> Iterator[list[Host]]:
+def hosts() -> Iterator[list[Implementation]]:
     """Attach the three engines."""
     attached = []
     for command in ADAPTERS:
         subject = Subject(Target.parse(command, None).opener(), AttachSettings())
-        attached.append(Host(subject, subject.claims.name))
+        attached.append(Implementation(subject, subject.claims.name))
     yield attached
     for host in attached:
         host.subject.close()
 
 
-def assert_equal_steps(hosts: list[Host], journey: Journey) -> None:
+def assert_equal_steps(hosts: list[Implementation], journey: Journey) -> None:
     matrix = play_matrix(hosts, FORMATS.values(), [journey])
     assert matrix.differences == []
     assert {pair for pair, cuts in matrix.cuts.items() if cuts} == {(a, b) for a in "ABC" for b in "ABC"}
@@ -78,21 +78,23 @@ def assert_equal_steps(hosts: list[Host], journey: Journey) -> None:
 
 
 @pytest.mark.parametrize("journey", CHOSEN, ids=lambda journey: journey.name)
-def test_guests_of_current_clang_make_equal_steps(hosts: list[Host], journey: Journey, tmp_path: Path) -> None:
+def test_guests_of_current_clang_make_equal_steps(
+    hosts: list[Implementation], journey: Journey, tmp_path: Path
+) -> None:
     module = build_c(tmp_path, guests_dir() / f"{journey.guest}.c")
     if journey.name == "tables":
         assert LONG_TABLE_INDEX in module, "this compiler does not write the spelling that the test is about"
     assert_equal_steps(hosts, replace(journey, module=module))
 
 
-def test_guest_of_two_files_links(hosts: list[Host], tmp_path: Path) -> None:
+def test_guest_of_two_files_links(hosts: list[Implementation], tmp_path: Path) -> None:
     for name, text in TWO_FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     module = build_c(tmp_path, *(tmp_path / name for name in TWO_FILES), options=("-fno-builtin",))
     assert_equal_steps(hosts, Journey("two-files", "two-files", {}, contents_of(b"", b""), module=module))
 
 
-def test_guest_of_rust_std_makes_equal_steps(hosts: list[Host], tmp_path: Path) -> None:
+def test_guest_of_rust_std_makes_equal_steps(hosts: list[Implementation], tmp_path: Path) -> None:
     module = build_rust(tmp_path)
     contents = contents_of(b"s\2c\3", b"", b"c\1s\1s\4?\5", bytes(range(256)) * 4)
     grants = {"image": True, "pages": 64, "fuel": 10_000_000}
@@ -110,7 +112,7 @@ EXPORT(wit) i32 wit(void)
 """
 
 
-def test_refused_module_names_the_option_that_helps(hosts: list[Host], tmp_path: Path) -> None:
+def test_refused_module_names_the_option_that_helps(hosts: list[Implementation], tmp_path: Path) -> None:
     source = tmp_path / "vectors.c"
     source.write_text(VECTORS, encoding="utf-8")
     wide, plain = (build_c(tmp_path, source, options=(option,)) for option in ("-msimd128", "-mno-simd128"))

@@ -15,7 +15,7 @@ from gritstone_conformance.bundled import vectors_dir
 from gritstone_conformance.cli import main
 from gritstone_conformance.planning.plan import Selection
 from gritstone_conformance.planning.settings import RunSettings
-from gritstone_conformance.planning.suite import Data, load_data, plan_run
+from gritstone_conformance.planning.suite import SuiteData, load_data, plan_run
 from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.running.ledger import Ledger, ObservedSubject
 from gritstone_conformance.running.outcome_builder import OutcomeBuilder
@@ -53,7 +53,7 @@ REFERENCE = (sys.executable, "-m", "gritstone.harness")
 
 
 @cache
-def data() -> Data:
+def data() -> SuiteData:
     return load_data()
 
 

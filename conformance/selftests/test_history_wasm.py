@@ -20,7 +20,7 @@ from gritstone_conformance.model.wasm.documents import CT_CBOR, State, encode_it
 from gritstone_conformance.model.wasm.fork import fork_core
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.guests import guest_core
-from gritstone_conformance.strategies.host_calls import BUFFERS, Script, script_guest, slot
+from gritstone_conformance.strategies.host_calls import BUFFERS, CallScript, script_guest, slot
 
 GRANTS = {
     "fuel": 10_000_000,
@@ -31,8 +31,8 @@ GRANTS = {
     "tank": 1 << 40,
     "attempt": True,
 }
-PLAIN = Script().act("set", 5).act("store", 0xC000, 9).call("random", BUFFERS, 40).call("clock")
-ASKING = Script().call("attempt").act("store", 0xC000, 8)
+PLAIN = CallScript().act("set", 5).act("store", 0xC000, 9).call("random", BUFFERS, 40).call("clock")
+ASKING = CallScript().call("attempt").act("store", 0xC000, 8)
 
 
 @pytest.fixture(params=FORMATS.values(), ids=lambda fmt: fmt.name)
@@ -56,8 +56,8 @@ class Life:
         self.runtime.shelf.flush(self.runtime.store)
         return identity
 
-    def say(self, content: bytes | Script, mt: str = "", to: bytes | None = None) -> None:
-        told = self.add(Blob((), content.data())) if isinstance(content, Script) else content
+    def say(self, content: bytes | CallScript, mt: str = "", to: bytes | None = None) -> None:
+        told = self.add(Blob((), content.data())) if isinstance(content, CallScript) else content
         headers = (("mt", mt),) if mt else ()
         self.runtime.agent.inject(self.actor if to is None else to, headers, told, "queue")
         run_freely(self.runtime, random.Random(1))
@@ -100,7 +100,7 @@ def test_what_a_host_leaves_is_legal(fmt: Format) -> None:
     child = fork_core(shelf, life.runtime.mailroom.heads[life.actor], 0, "fresh")
     shelf.flush(life.runtime.store)
     life.say(child, "genesis", to=child)
-    life.say(Script().act("stop", 3))
+    life.say(CallScript().act("stop", 3))
     verdict = life.judged()
     assert [str(finding) for finding in verdict.findings] == []
     assert verdict.structural == 1  # the one that asked for its attempt
@@ -190,7 +190,7 @@ def test_what_is_not_run_is_looked_at(fmt: Format, path: str, made: Callable[[Li
 
 def test_an_update_from_anybody_is_not_carried_out(fmt: Format) -> None:
     life = Life(fmt)
-    asks = Script().call("input", 2, slot(1)).find(1, "wit", 2)
+    asks = CallScript().call("input", 2, slot(1)).find(1, "wit", 2)
     life.say(asks)
     update = life.add(Tree((("report", life.add(Blob((), b"mine"))),)))
     life.say(life.add(Tree((("wasm", life.add(Tree((("state", life.add(Blob((), b"x"))),)))),))), "update")
@@ -244,10 +244,10 @@ def test_who_was_moved_away_may_be_asked_for(fmt: Format) -> None:
 def test_queries_of_guests_are_answered_as_they_may_have_been(fmt: Format) -> None:
     graph = Graph(fmt)
     other = guest_core(graph, b"other", script_guest(), {"pages": 1})
-    asks = Script().call("input", 2, slot(1)).find(1, "args", 2).find(1, "other", 3)
+    asks = CallScript().call("input", 2, slot(1)).find(1, "args", 2).find(1, "other", 3)
     asks.call("query", slot(3), BUFFERS, 0, slot(2), slot(4)).call("size", slot(4))
     core = guest_core(
-        graph, b"asker", script_guest(), {"query": True}, other=other, args=graph.add(Blob((), Script().data()))
+        graph, b"asker", script_guest(), {"query": True}, other=other, args=graph.add(Blob((), CallScript().data()))
     )
     life = Life(fmt)
     life.runtime.store.keep(graph.encodings)

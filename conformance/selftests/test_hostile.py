@@ -30,7 +30,7 @@ from gritstone_conformance.model.values import Blob
 from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.planning.plan import Selection
 from gritstone_conformance.planning.settings import RunSettings
-from gritstone_conformance.planning.suite import Data, load_data, plan_run
+from gritstone_conformance.planning.suite import SuiteData, load_data, plan_run
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import Console
 from gritstone_conformance.results.report import Report, read_report
@@ -92,7 +92,7 @@ def run(name: str, home: Path) -> Ended:
     before, can = procfs.rss_bytes(os.getpid()) or 0, procfs.reset_peak_rss(os.getpid())
     started = time.monotonic()
 
-    def listen(data: Data, plan: object) -> Console:
+    def listen(data: SuiteData, plan: object) -> Console:
         return Console(data, plan, home, out, live=False)  # type: ignore[arg-type]
 
     scale = 0.05 if name == "drip" else 0.2 if name.endswith("after-bye") else 1.0
@@ -182,7 +182,7 @@ def test_no_such_sign_is_in_what_is_shown_of_a_text(shown: Callable[[str], str])
 def test_a_complaint_and_a_traceback_are_plain(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def breaks() -> Data:
+    def breaks() -> SuiteData:
         raise RuntimeError(NASTY)
 
     monkeypatch.setattr(verification, "load_data", breaks)

@@ -22,7 +22,7 @@ from gritstone_conformance.model.formats import FORMATS, Format
 from gritstone_conformance.model.history import check_history
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import Mailbox, Step, from_base64, to_base64
-from gritstone_conformance.properties.runtime.double import MOST_STEPS, Terms, start_args
+from gritstone_conformance.properties.runtime.lockstep import MOST_STEPS, StartOptions, start_args
 from gritstone_conformance.replies import Json, Ok, Refused
 from gritstone_conformance.strategies.scenarios import Scenario
 from selftests.forging import rechain, reforge
@@ -51,7 +51,7 @@ def play_in_javascript(scenario: Scenario) -> bytes:
         ask(subject, "grit.open", store="s", format=scenario.graph.format.name, backend="memory", create=True)
         for encoding in scenario.graph.encodings.values():
             ask(subject, "grit.put", store="s", bytes=to_base64(encoding))
-        subject.ask("runtime.start", start_args(Terms(config=Config(0, 0, MAX_ATTEMPTS))))
+        subject.ask("runtime.start", start_args(StartOptions(config=Config(0, 0, MAX_ATTEMPTS))))
         for number, each in enumerate(scenario.injections):
             headers: list[Json] = [[*pair] for pair in each.headers]
             about = {"to": each.to.hex(), "headers": headers, "content": each.content.hex(), "mode": each.mode}

@@ -49,7 +49,7 @@ NEEDED: Final = {
     "grit.ref.durable": ("an-update-is-committed-with-the-next", "grit/crash/answered-at-last-cbor"),
     "grit.store.crash": ("a-put-is-committed-with-the-next", "grit/crash/answered-at-last-cbor"),
     "runtime.agent.bootstrap": ("an-agent-begins-in-two-updates", "runtime/crash/first-cbor"),
-    "runtime.collect.collected": ("a-collection-removes-marks-in-a-second-update", "runtime/life/killed-framed"),
+    "runtime.collect.collected": ("a-collection-removes-marks-in-a-second-update", "runtime/collect/killed-framed"),
     "runtime.cut.step": ("a-cut-moves-the-agents-head-in-two-updates", "runtime/cut/killed-framed"),
     "runtime.fail.sent": ("a-commit-marks-before-it-sends", "runtime/crash/marking-cbor"),
     "runtime.head.asked": ("a-commit-moves-askers-before-the-asked", "runtime/crash/asking-framed"),

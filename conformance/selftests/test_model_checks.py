@@ -27,7 +27,7 @@ from gritstone_conformance.model.refusals import Defect, Refusal, refused
 from gritstone_conformance.model.runtime import Config, start
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.store import Store
-from gritstone_conformance.model.subject import World
+from gritstone_conformance.model.subject import DurableStores
 from gritstone_conformance.model.transcode import transcode
 from gritstone_conformance.model.values import Blob, Message, Object, Step, Tree, from_json, to_base64
 from gritstone_conformance.model.wasm_host import GuestHost
@@ -242,7 +242,7 @@ def test_a_host_that_is_struck_is_dead() -> None:
 
 @pytest.mark.parametrize("writes", [1, 2])
 def test_a_host_dies_at_the_write_that_it_is_armed_for(writes: int) -> None:
-    world = World()
+    world = DurableStores()
     host = opened(ModelHost(world), dir="d")
     assert host.ask("fault.arm", {"writes": writes, "when": "before"}) == Ok({})
     blobs = [{"store": "s", "bytes": to_base64(FRAMED_SHA256.encode(Blob((), bytes([n]))))} for n in range(writes)]

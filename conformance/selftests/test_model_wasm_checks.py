@@ -44,7 +44,7 @@ from gritstone_conformance.model.wasm.reading import READING, _whole
 from gritstone_conformance.strategies.assembler import Assembly
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.guests import guest_core
-from gritstone_conformance.strategies.host_calls import BUFFERS, Script, script_guest, slot
+from gritstone_conformance.strategies.host_calls import BUFFERS, CallScript, script_guest, slot
 from gritstone_conformance.strategies.waiters import waiter
 
 EITHER = pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
@@ -90,7 +90,7 @@ class Life:
         self.head: bytes | None = None
         self.proposal = Proposal("genesis", ())
 
-    def run(self, script: Script | None = None, *, is_past: bool = False) -> None:
+    def run(self, script: CallScript | None = None, *, is_past: bool = False) -> None:
         """Run the module on a message, the first on the genesis message; raises what the call raises."""
         kind, content = "genesis", self.actor
         if self.head is not None:
@@ -122,7 +122,7 @@ class Life:
         return None if fault is None else fault.rule
 
 
-def lived(manifest: Mapping[str, Any], *scripts: Script, **entries: Any) -> Life:
+def lived(manifest: Mapping[str, Any], *scripts: CallScript, **entries: Any) -> Life:
     """Return the life of a guest that does what scripts say, from its second step on."""
     life = Life(script_guest(), manifest, **entries)
     for script in (None, *scripts):
@@ -175,7 +175,7 @@ def test_a_host_runs_no_more_pages_than_it_has(pages: int, is_run: bool) -> None
     assert told(life.run) == (() if is_run else ("exhausted", "wasm.manifest.not-lowered", "host"))
 
 
-def ask(life: Life, script: Script) -> bytes | None:
+def ask(life: Life, script: CallScript) -> bytes | None:
     """Let the newest step answer a query with what a script gives."""
     assert life.head is not None
     return ask_module(life.shelf, life.head, "q", script.data())
@@ -184,21 +184,21 @@ def ask(life: Life, script: Script) -> bytes | None:
 @pytest.mark.parametrize(("given", "is_answer"), [(0, True), (1, False), (6, True)])
 def test_a_query_is_answered_with_a_blob_or_a_tree(given: int, is_answer: bool) -> None:
     """Input 0 is the actor, 1 the step, and 6 the blob of arguments."""
-    answer = Script().call("input", given, slot(1)).call("result", slot(1)).act("silent")
-    ended = told(partial(ask, lived({}, Script(), wit_query=NODE), answer))
+    answer = CallScript().call("input", given, slot(1)).call("result", slot(1)).act("silent")
+    ended = told(partial(ask, lived({}, CallScript(), wit_query=NODE), answer))
     assert ended == (() if is_answer else ("failed", "wasm.call.query", ""))
 
 
 def test_who_is_asked_asks_nobody() -> None:
-    life = lived({"query": True}, Script(), wit_query=NODE)
-    asks = Script().call("input", 0, slot(1)).blob(b"", 2)
+    life = lived({"query": True}, CallScript(), wit_query=NODE)
+    asks = CallScript().call("input", 0, slot(1)).blob(b"", 2)
     asks.call("query", slot(1), asks.text(b"q"), 1, slot(2), slot(3))
     assert told(partial(life.run, asks)) == ()
     assert told(partial(ask, life, asks)) == ("failed", "wasm.manifest.deny", "denied:query")
 
 
 def test_the_name_of_a_query_has_so_many_bytes() -> None:
-    life = lived({}, Script())
+    life = lived({}, CallScript())
     args = life.shelf.put(Blob((), b""))
     asking = host(life.shelf, life.actor, args)
     asking.manifest = Manifest(query=True)
@@ -208,7 +208,7 @@ def test_the_name_of_a_query_has_so_many_bytes() -> None:
 
 @EITHER
 def test_who_gives_nothing_declines_but_not_at_first(fmt: Format) -> None:
-    nothing = Script().act("silent")
+    nothing = CallScript().act("silent")
     life = Life(script_guest(), {}, fmt, script=Blob((), nothing.data()))
     assert told(life.run) == ("failed", "wasm.call.result", "")
     life = Life(script_guest(), {}, fmt)
@@ -226,7 +226,7 @@ def test_a_step_is_admitted_with_its_host_nodes(frozen: str, is_kept: bool) -> N
 def test_tanks_of_children_are_in_the_tank(tank: int, is_paid: bool) -> None:
     life = lived({"tank": 1 << 40, "spawn": "any"})
     manifest = encode_item({"v": 1, "tank": tank})
-    birth = Script().call("input", 2, slot(1)).blob(manifest, 2, b"ct\0cbor\0").place(1, "wasm/manifest", 2, 3)
+    birth = CallScript().call("input", 2, slot(1)).blob(manifest, 2, b"ct\0cbor\0").place(1, "wasm/manifest", 2, 3)
     birth.call("message", slot(0), birth.text(b""), 0, slot(3), slot(4))
     birth.call("mail", slot(0), slot(3), slot(4), slot(5))
     ended = told(partial(life.run, birth.step(1, outbox=5)))
@@ -286,7 +286,7 @@ def test_adopt_rejects_a_cursor_on_another_chain(read: str, classes: tuple[str, 
 
 
 def test_nodes_that_are_not_granted_are_not_there() -> None:
-    life = lived({}, Script())
+    life = lived({}, CallScript())
     assert life.fault() is None
     assert life.fault("wasm/state", State()) == "wasm.image.nodes"
     assert life.fault("wasm/module", Blob((), b"")) == "wasm.image.nodes"
@@ -294,21 +294,21 @@ def test_nodes_that_are_not_granted_are_not_there() -> None:
 
 
 def test_a_state_is_spelled_as_it_is_granted() -> None:
-    life = lived({"tank": 1 << 40}, Script())
+    life = lived({"tank": 1 << 40}, CallScript())
     state = life.state(life.head)
     assert life.fault("wasm/state", state) is None
     assert life.fault("wasm/state", replace(state, clock=0)) == "wasm.image.nodes"
 
 
 def test_every_call_spends() -> None:
-    life = lived({"tank": 1 << 40}, Script())
+    life = lived({"tank": 1 << 40}, CallScript())
     old = life.state(life.before)
     rules = [life.fault("wasm/state", replace(old, used=old.used + spent)) for spent in (0, 1, -1)]
     assert rules == ["wasm.fuel.used", None, "wasm.fuel.used"]
 
 
 def test_no_more_is_used_than_the_tank_holds() -> None:
-    life = lived({"tank": 1 << 40, "spawn": "any", "send": "any"}, Script())
+    life = lived({"tank": 1 << 40, "spawn": "any", "send": "any"}, CallScript())
     old = life.state(life.before)
     for tank, rule in ((1000, None), ((1 << 40) - old.used, "wasm.fuel.tank")):
         manifest = life.shelf.put(Blob(CT_CBOR, encode_item({"v": 1, "tank": tank})))
@@ -319,7 +319,7 @@ def test_no_more_is_used_than_the_tank_holds() -> None:
 
 
 def test_randomness_goes_on_no_faster_than_it_is_paid_for() -> None:
-    draws = Script().call("random", BUFFERS, 40)
+    draws = CallScript().call("random", BUFFERS, 40)
     life = lived(RANDOM, draws, draws)
     old, new = life.state(life.before), life.state(life.head)
     assert old.random is not None
@@ -331,7 +331,7 @@ def test_randomness_goes_on_no_faster_than_it_is_paid_for() -> None:
 
 
 def test_an_update_leaves_the_image_alone() -> None:
-    life = lived({**KEEPS, "update": "any"}, Script())
+    life = lived({**KEEPS, "update": "any"}, CallScript())
     assert life.head is not None
     module = find(life.shelf, life.actor, ("code",))
     node = find(life.shelf, life.actor, ("wit",))
@@ -380,7 +380,7 @@ def test_what_is_read_was_told_and_is_a_blob() -> None:
 
 
 def test_the_time_is_granted() -> None:
-    asks = Script().call("clock")
+    asks = CallScript().call("clock")
     assert told(partial(lived({}).run, asks)) == ("failed", "wasm.manifest.deny", "denied:clock")
     assert told(partial(lived({"clock": {"start": 4, "tick": 3}}).run, asks)) == ()
 

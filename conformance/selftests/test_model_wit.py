@@ -155,7 +155,7 @@ def test_changes_of_an_outbox(desk: Desk, old: int | None, new: int | None, lega
 
 
 @pytest.mark.parametrize(
-    ("mt", "own", "lives", "kind"),
+    ("mt", "own", "has_step", "kind"),
     [
         ("", True, False, "genesis"),
         ("update", True, False, "genesis"),
@@ -169,10 +169,10 @@ def test_changes_of_an_outbox(desk: Desk, old: int | None, new: int | None, lega
         ("", False, True, "ordinary"),
     ],
 )
-def test_kinds(mt: str, own: bool, lives: bool, kind: str) -> None:
+def test_kinds(mt: str, own: bool, has_step: bool, kind: str) -> None:
     actor = b"\1" * 32
     message = Message(None, (("mt", mt),) if mt else (), actor if own else b"\2" * 32)
-    assert message_kind(actor, message, lives=lives) == kind
+    assert message_kind(actor, message, has_step=has_step) == kind
 
 
 def test_no_proposal_is_what_waits_or_was_read(desk: Desk) -> None:

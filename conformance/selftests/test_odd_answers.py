@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gritstone_conformance.comparing.handovers import HANDOVERS, run_handovers
-from gritstone_conformance.comparing.matrix import Host, Matrix, Stuck
+from gritstone_conformance.comparing.matrix import Implementation, Matrix, Stuck
 from gritstone_conformance.comparing.resuming import play_matrix
 from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.host import ModelHost
@@ -78,7 +78,7 @@ def test_who_exports_without_end_fails_the_case_and_stops_the_matrix() -> None:
         export(Trial(subject, "runtime.history.bundle"))
     assert (caught.value.rule, caught.value.difference.signature) == ("runtime.history.bundle", "pieces without end")
     with pytest.raises(Stuck, match="no end after"):
-        Host(subject, "the model").carry("s")  # type: ignore[arg-type]
+        Implementation(subject, "the model").carry("s")  # type: ignore[arg-type]
 
 
 class AnswersAsToAFile(ModelHost):
@@ -92,7 +92,7 @@ def test_an_export_without_bytes_stops_the_matrix() -> None:
     subject = AnswersAsToAFile()
     subject.ask("grit.open", {"store": "s", "format": CBOR.name, "backend": "memory", "create": True})
     with pytest.raises(Stuck, match="an export to a file"):
-        Host(subject, "the model").carry("s")  # type: ignore[arg-type]
+        Implementation(subject, "the model").carry("s")  # type: ignore[arg-type]
 
 
 class InventsSteps(GuestHost):
@@ -116,7 +116,7 @@ class InventsSteps(GuestHost):
 
 
 def test_what_was_exported_need_not_hold_what_differs() -> None:
-    hosts = [Host(InventsSteps(), "one"), Host(InventsSteps(), "other")]  # type: ignore[arg-type]
+    hosts = [Implementation(InventsSteps(), "one"), Implementation(InventsSteps(), "other")]  # type: ignore[arg-type]
     hosts[1].subject.made = 100  # type: ignore[attr-defined]
     matrix = play_matrix(hosts, [CBOR], JOURNEYS[:1])
     assert "what was exported is not whole" in matrix.differences[0].words
@@ -182,7 +182,7 @@ def test_who_exports_half_a_line_fails_the_case_that_reads_it() -> None:
 
 def test_references_in_another_order_are_a_difference_like_any() -> None:
     matrix = Matrix(("A", "B"))
-    hosts = [Host(ModelHost(), "one"), Host(ListsBackwards(), "other")]  # type: ignore[arg-type]
+    hosts = [Implementation(ModelHost(), "one"), Implementation(ListsBackwards(), "other")]  # type: ignore[arg-type]
     run_handovers(matrix, hosts, [CBOR], HANDOVERS[:1])
     words = {(each.source, each.target): each.words for each in matrix.differences}
     assert words["B", "B"] == words["A", "B"] == words["B", "A"] == "the same references in another order"

@@ -22,7 +22,7 @@ from gritstone_conformance.properties.grit import edges, scale
 from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import scan_rules
 from gritstone_conformance.trial import Divergence, Property, Trial
-from selftests.playing import SMALL, Mortal, play
+from selftests.playing import SMALL, CrashingModel, play
 
 PROPERTIES = [prop for prop in load_properties() if prop.name.startswith("grit/")]
 PACKAGE = Path(__file__).parents[1] / "gritstone_conformance"
@@ -39,7 +39,7 @@ def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
 def test_the_model_passes(prop: Property) -> None:
-    play(prop, Mortal() if "fault.kill" in prop.requires.features else ModelSubject(limits=SMALL), 5)
+    play(prop, CrashingModel() if "fault.kill" in prop.requires.features else ModelSubject(limits=SMALL), 5)
 
 
 def test_names_and_rules_are_in_order() -> None:

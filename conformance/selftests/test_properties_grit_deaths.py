@@ -11,7 +11,7 @@ from gritstone_conformance.model.subject import ModelSubject
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import Json
 from gritstone_conformance.trial import Divergence, Trial
-from selftests.playing import SMALL, Mortal, play
+from selftests.playing import SMALL, CrashingModel, play
 
 PROPERTIES = {prop.name: prop for prop in load_properties() if prop.name.startswith("grit/crash/")}
 Answer = dict[str, Json]
@@ -110,7 +110,7 @@ def test_a_store_that_does_not_survive_a_kill_is_found(subject: type[Forgetful],
     assert rule in found
 
 
-class Tears(Mortal):
+class Tears(CrashingModel):
     """Dies in the middle of a write: the last reference is as it was and the others are changed."""
 
     def leave(self, before: dict[str, Store]) -> None:
@@ -121,7 +121,7 @@ class Tears(Mortal):
             now.references |= {name: store.references[name]} if name in store.references else {}
 
 
-class SweepsFirst(Mortal):
+class SweepsFirst(CrashingModel):
     """Removes all objects before it puts back what is to be kept."""
 
     def leave(self, before: dict[str, Store]) -> None:

@@ -10,7 +10,7 @@ from gritstone_conformance.model.wasm.documents import read_manifest
 from gritstone_conformance.model.wasm.ed25519 import public_key, sign, verifies
 from gritstone_conformance.model.wasm.puppets import puppet_of
 from gritstone_conformance.model.wasm_host import GuestHost
-from gritstone_conformance.properties.wasm import forks, handoffs, lives, played, signatures, updates
+from gritstone_conformance.properties.wasm import carried_state, forks, handoffs, played, signatures, updates
 from gritstone_conformance.strategies.abuse import SMALL, pointer_attacks
 from gritstone_conformance.strategies.attacks import module_attacks
 from gritstone_conformance.strategies.casting import PUPPET, STAMP, GuestFormat
@@ -23,7 +23,7 @@ from selftests.playing import play
 
 PROPERTIES = [
     prop
-    for module in (forks, handoffs, lives, signatures, updates)
+    for module in (forks, handoffs, carried_state, signatures, updates)
     for prop in module.PROPERTIES
     if prop.name.endswith("-framed") and prop.kind == "property"
 ]

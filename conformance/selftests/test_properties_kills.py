@@ -13,7 +13,7 @@ from gritstone_conformance.model.formats import FORMATS
 from gritstone_conformance.model.host import ModelHost
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.store import Store
-from gritstone_conformance.model.subject import World
+from gritstone_conformance.model.subject import DurableStores
 from gritstone_conformance.properties.runtime import arming, crashes
 from gritstone_conformance.properties.runtime.kills import NEVER, Ordeal
 from gritstone_conformance.replies import Json
@@ -301,7 +301,7 @@ def test_a_process_that_is_armed_wrongly_is_found(subject: type[ModelHost], name
 
 def test_every_script_runs_unharmed_and_is_whole() -> None:
     for make in scripts.SCRIPTS:
-        trial = Trial(host := ModelHost(World()), "runtime.recover.step", host.spawn)
+        trial = Trial(host := ModelHost(DurableStores()), "runtime.recover.step", host.spawn)
         ordeal = Ordeal(trial, CBOR, make(CBOR))
         ordeal.rehearse()
         assert (ordeal.writes or 0) > 2
@@ -329,7 +329,7 @@ def test_a_death_that_nobody_asked_for_is_the_fault_of_who_died(name: str) -> No
 
 @pytest.mark.rule("suite.bounds.each")
 def test_who_dies_in_each_life_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gritstone_conformance.properties.runtime.kills._MOST_LIVES", 20)
+    monkeypatch.setattr("gritstone_conformance.properties.runtime.kills._MOST_PROCESSES", 20)
     with pytest.raises(Divergence) as caught:
         play(PROPERTIES["runtime/crash/again-cbor"], DiesAtOnce())
     assert caught.value.rule == "harness.fault.exact"

@@ -15,7 +15,7 @@ from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.values import from_base64, to_base64
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.properties.runtime import extremes, fanning
-from gritstone_conformance.properties.runtime.lives import collected
+from gritstone_conformance.properties.runtime.collection import collected
 from gritstone_conformance.properties.wit import channels, proposals
 from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import scan_rules
@@ -240,7 +240,7 @@ FAULTS = [
     (offers_mail_backwards, "runtime.agent.mail", "runtime/agent/acknowledged-*"),
     (acknowledges_nothing, "runtime.agent.mail", "runtime/agent/acknowledged-*"),
     (lists_choices_backwards, "runtime.schedule.exact", "runtime/schedule/exact-*"),
-    (collects_nobody, "runtime.collect.collected", "runtime/life/collected-*"),
+    (collects_nobody, "runtime.collect.collected", "runtime/collect/collected-*"),
     (answers_as_first, "runtime.query.rest", "runtime/query/rest-*"),
     (answers_as_first, "runtime.query.monotone", "runtime/query/meanwhile-*"),
     (keeps_handles, "runtime.stop.clean", "runtime/stop/handles-*"),

@@ -20,7 +20,7 @@ from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.planning.context import RunContext, header_line, header_of
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
-from gritstone_conformance.planning.suite import Data, load_data
+from gritstone_conformance.planning.suite import SuiteData, load_data
 from gritstone_conformance.results.judgement import judge_run, verdict_root
 from gritstone_conformance.results.merging import merge_outcomes, merged_header
 from gritstone_conformance.results.outcomes import Divergent, Outcome
@@ -222,7 +222,7 @@ class Silent:
 def test_the_exit_code_of_a_run_is_the_one_in_the_footer(
     tmp_path: Path, outcomes: tuple[Outcome, ...], code: int
 ) -> None:
-    data, path = Data(BOOK, VectorSet((), "0" * 64)), tmp_path / "r"
+    data, path = SuiteData(BOOK, VectorSet((), "0" * 64)), tmp_path / "r"
     assert conclude(RunContext(Target("stdio"), report=path), data, header(), outcomes, 0, Silent()) == code
     assert read_report(path).footer["exit"] == code
 

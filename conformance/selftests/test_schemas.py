@@ -32,7 +32,7 @@ def documents() -> Iterator[tuple[str, str | None, Json]]:
     """Yield documents that fit a schema, or a part of one."""
     rules = json.loads((spec_dir() / "rules.json").read_bytes())
     yield "rules", None, {**rules, "rules": rules["rules"][:2]}
-    for name in ("grit/tree.reject", "wit/merge", "runtime/life"):
+    for name in ("grit/tree.reject", "wit/merge", "runtime/collect"):
         content = json.loads((vectors_dir() / f"{name}.json").read_bytes())
         yield "vectors", None, content | {"cases": content["cases"][:2]}
     audits = json.loads((vectors_dir() / "audit/history.json").read_bytes())

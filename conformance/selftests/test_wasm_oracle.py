@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 import wasmtime
 
-from gritstone_conformance.model.wasm.admission import Admitted, admit
+from gritstone_conformance.model.wasm.admission import AdmittedModule, admit
 from gritstone_conformance.model.wasm.instructions import COSTS
 from gritstone_conformance.model.wasm.machine import Machine, OutOfFuel, Trapped
 from gritstone_conformance.model.wasm.metering import meter
 from gritstone_conformance.strategies import probes
-from gritstone_conformance.strategies.deep import LIMIT, SHAPES, Shape, exact_descent
+from gritstone_conformance.strategies.deep import LIMIT, SHAPES, RecursionShape, exact_descent
 from gritstone_conformance.strategies.endings import CAUSES, ending_with
-from gritstone_conformance.strategies.guest_modules import TAPE, Guest, draw_guest
+from gritstone_conformance.strategies.guest_modules import TAPE, DrawnGuest, draw_guest
 from gritstone_conformance.strategies.tape import Tape
 
 GUESTS = 200
@@ -55,7 +55,7 @@ def answer(name: str, arguments: list[int], fuel: int) -> int:
     return fuel if name == "fuel" else zlib.crc32(repr((name, arguments)).encode())
 
 
-def on_the_model(admitted: Admitted, pages: int, budget: int) -> Ended:
+def on_the_model(admitted: AdmittedModule, pages: int, budget: int) -> Ended:
     calls: list[tuple[str, tuple[int, ...], int]] = []
 
     def host(name: str, arguments: list[int]) -> int:
@@ -149,7 +149,7 @@ class Engine:
         return Ended(outcome, fuel, units, self.memory(), self.mutable(), self.calls)
 
 
-def drawn(seeds: range) -> Iterator[Guest]:
+def drawn(seeds: range) -> Iterator[DrawnGuest]:
     for seed in seeds:
         yield draw_guest(Tape(random.Random(seed).randbytes(TAPE)))
 
@@ -181,7 +181,7 @@ def test_guests_that_measure_find_the_same(at: int) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
-def test_descents_end_at_the_very_unit(shape: Shape) -> None:
+def test_descents_end_at_the_very_unit(shape: RecursionShape) -> None:
     for total, outcome in ((LIMIT, "divide-by-zero"), (LIMIT + 1, "stack-overflow")):
         work = [("drop", ("i32.div_u", ("i32.const", 0), ("i32.const", 0)))]
         admitted = admit(exact_descent(shape, total, work), "wit", 0)

@@ -19,7 +19,7 @@ from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.plan import Plan, Planned, Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
-from gritstone_conformance.planning.suite import Data, load_data, plan_run
+from gritstone_conformance.planning.suite import SuiteData, load_data, plan_run
 from gritstone_conformance.replies import Json, Ok, Refused, Unsupported
 from gritstone_conformance.results.judgement import rule_verdicts
 from gritstone_conformance.results.outcomes import Outcome
@@ -35,7 +35,7 @@ NOTHING = ("null", "echo", "always_ok", "always_refuse", "unsupported", "hang", 
 
 
 @cache
-def data() -> Data:
+def data() -> SuiteData:
     return load_data()
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NoReturn, TypeAlias
 
 from gritstone_conformance.attachment.deadlines import Deadlines
-from gritstone_conformance.attachment.liveness import Channel, Liveness
+from gritstone_conformance.attachment.liveness import Endpoint, Liveness
 from gritstone_conformance.attachment.protocol import ProtocolFault, encode_request, parse_reply
 from gritstone_conformance.attachment.reply_shapes import shape_problem
 from gritstone_conformance.attachment.settings import AttachSettings
@@ -61,7 +61,7 @@ class Conversation:
 
     def __init__(
         self,
-        channel: Channel,
+        channel: Endpoint,
         settings: AttachSettings,
         deadlines: Deadlines,
         seqs: Iterator[int],

@@ -28,7 +28,7 @@ from gritstone_conformance.attachment.stream import Ends, LineStream
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.text import printable
 
-__all__ = ["Channel", "Liveness"]
+__all__ = ["Endpoint", "Liveness"]
 
 _TERM_S: Final = 2.0  # between SIGTERM and SIGKILL
 _LAST_WORDS_S: Final = 1.0  # to end after the output is closed; to reply after a ping or the end of input
@@ -36,7 +36,7 @@ _END_S: Final = 5.0  # to end after bye or the end of input
 _MEMORY_PAUSE_S: Final = 0.25  # between two checks of the memory
 
 
-class Channel(Protocol):
+class Endpoint(Protocol):
     """A process or a connection."""
 
     @property
@@ -76,7 +76,7 @@ class Channel(Protocol):
 class Liveness:
     """Watches one process or connection."""
 
-    def __init__(self, channel: Channel, stream: LineStream, settings: AttachSettings) -> None:
+    def __init__(self, channel: Endpoint, stream: LineStream, settings: AttachSettings) -> None:
         self._channel = channel
         self._stream = stream
         self._settings = settings

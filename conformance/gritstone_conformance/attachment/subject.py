@@ -19,7 +19,7 @@ from gritstone_conformance.attachment.breaker import Breaker
 from gritstone_conformance.attachment.claims import Hello, is_claimed, read_hello
 from gritstone_conformance.attachment.conversation import Answer, Conversation, Request
 from gritstone_conformance.attachment.deadlines import Deadlines
-from gritstone_conformance.attachment.liveness import Channel
+from gritstone_conformance.attachment.liveness import Endpoint
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.shared_state import SharedState
 from gritstone_conformance.errors import SubjectFault, UsageError
@@ -32,7 +32,7 @@ __all__ = ["Opener", "Subject"]
 class Opener(Protocol):
     """A command or an address."""
 
-    def open(self) -> Channel:
+    def open(self) -> Endpoint:
         """Start the command, or connect to the address; raises UsageError."""
 
 
@@ -299,7 +299,7 @@ class Subject:
         conversation.frame_bytes = hello.claims.limits["frame_bytes"]
         return hello
 
-    def _open(self) -> Channel:
+    def _open(self) -> Endpoint:
         try:
             return self._opener.open()
         except UsageError as problem:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from gritstone_conformance.campaign.unit import Part, Unit, play
+from gritstone_conformance.campaign.unit import Unit, UnitResult, play
 from gritstone_conformance.errors import DataError, UsageError
 
 __all__ = ["Cluster", "opened"]
@@ -37,7 +37,7 @@ class Cluster:
         self._refused: set[str] = set()
         self.workers = len(self._ready())
 
-    def played(self, units: Sequence[Unit], patience_s: float, tell: Callable[[str], None]) -> Iterator[Part]:
+    def played(self, units: Sequence[Unit], patience_s: float, tell: Callable[[str], None]) -> Iterator[UnitResult]:
         """Run units on the workers; yields each part as it arrives.
 
         Args:
@@ -63,17 +63,17 @@ class Cluster:
         finally:
             self._client.cancel(futures)
 
-    def _part(self, future: Any) -> Part:
+    def _part(self, future: Any) -> UnitResult:
         if future.status != "finished":
             problem = future.exception()
             raise DataError(f"a unit could not be run: {type(problem).__name__}: {problem}")
-        part: Part = future.result()
+        part: UnitResult = future.result()
         return part
 
     def _submit(self, unit: Unit, workers: Sequence[str] | None = None) -> Any:
         return self._client.submit(_on_worker, unit, workers=workers, resources=_RESOURCE, pure=False, retries=1)
 
-    def _elsewhere(self, unit: Unit, part: Part, tell: Callable[[str], None]) -> Any:
+    def _elsewhere(self, unit: Unit, part: UnitResult, tell: Callable[[str], None]) -> Any:
         """Submit a unit to any worker that was not rejected."""
         if part.worker not in self._refused:
             tell(f"worker {part.worker} rejected: {part.refused}")
@@ -138,7 +138,7 @@ def _imported() -> tuple[Any, Any]:
         raise UsageError(_MISSING) from problem
 
 
-def _on_worker(unit: Unit) -> Part:
+def _on_worker(unit: Unit) -> UnitResult:
     address: str = importlib.import_module("distributed").get_worker().address
     return play(unit, address)
 

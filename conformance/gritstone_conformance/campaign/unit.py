@@ -28,7 +28,7 @@ from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Conclusion
 from gritstone_conformance.running.verification import verify
 
-__all__ = ["Identity", "Part", "Unit", "identify", "play"]
+__all__ = ["Identity", "Unit", "UnitResult", "identify", "play"]
 
 _MOST_FOUND: Final = 64  # files of one part
 _MOST_FOUND_BYTES: Final = 8 << 20  # of all of them
@@ -67,7 +67,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class UnitResult:
     """The result of a unit.
 
     Attributes:
@@ -118,12 +118,12 @@ def identify(command: Sequence[str], attach_settings: AttachSettings) -> Identit
         subject.close()
 
 
-def play(unit: Unit, worker: str) -> Part:
+def play(unit: Unit, worker: str) -> UnitResult:
     """Run a unit on this machine if the implementation is the required one."""
     index = unit.selection.shard[0]
     refused = _difference(unit)
     if refused is not None:
-        return Part(index, worker, refused)
+        return UnitResult(index, worker, refused)
     home = fresh_folder()
     try:
         report = Path(home) / "part.jsonl"
@@ -132,7 +132,7 @@ def play(unit: Unit, worker: str) -> Part:
         with warnings.catch_warnings():  # the worker uses random numbers in another thread
             warnings.simplefilter("ignore")
             verify(context, lambda _data, _plan: _Silent())
-        return Part(index, worker, None, report.read_bytes(), _found(Path(home)))
+        return UnitResult(index, worker, None, report.read_bytes(), _found(Path(home)))
     finally:
         remove_folder(home)
 

@@ -19,7 +19,7 @@ from typing import Final
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.campaign.cluster import Cluster, opened
-from gritstone_conformance.campaign.unit import Part, Unit, identify
+from gritstone_conformance.campaign.unit import Unit, UnitResult, identify
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.planning.plan import Selection, shard_of
@@ -97,7 +97,7 @@ def _dealt(first: Unit, count: int, span_s: float) -> list[Unit]:
     return [replace(first, selection=selection, settings=settings) for selection in selections]
 
 
-def _taken_in(part: Part, home: Path) -> Report:
+def _taken_in(part: UnitResult, home: Path) -> Report:
     """Return the report of a part with a valid seal, and write its counterexamples next to the merged report."""
     for name, data in part.found:
         place = home / "found" / Path(name).name

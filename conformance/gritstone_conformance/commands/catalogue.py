@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["COMMANDS", "START_HERE", "Command"]
+__all__ = ["COMMANDS", "START_HERE", "CommandHelp"]
 
 _REFERENCE: Final = '"python -m gritstone.harness"'
 
@@ -23,7 +23,7 @@ All commands: `gritstone --help`. Help and examples of a command: `gritstone ver
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class CommandHelp:
     """One command.
 
     Attributes:
@@ -38,7 +38,7 @@ class Command:
 
 
 COMMANDS: Final = {
-    "verify": Command(
+    "verify": CommandHelp(
         "test an implementation, rule by rule",
         "Test an implementation through its adapter, judge it rule by rule, and write a report.",
         (
@@ -47,7 +47,7 @@ COMMANDS: Final = {
             f"gritstone verify --iut {_REFERENCE} --for 90s --html report.html",
         ),
     ),
-    "doctor": Command(
+    "doctor": CommandHelp(
         "check an adapter step by step",
         "Send an adapter one simple request after another, and explain the first wrong replies.",
         (
@@ -55,12 +55,12 @@ COMMANDS: Final = {
             "gritstone doctor --iut ./my-adapter --no-deadline --trace lines.txt",
         ),
     ),
-    "new-iut": Command(
+    "new-iut": CommandHelp(
         "create an adapter",
         "Create an adapter that answers hello and claims nothing yet, and print the next commands.",
         ("gritstone new-iut python my-runtime", "gritstone new-iut rust my-runtime/adapter"),
     ),
-    "replay": Command(
+    "replay": CommandHelp(
         "repeat a failed case",
         "Run one case again, a saved failure or a golden vector, and report whether it is fixed.",
         (
@@ -68,7 +68,7 @@ COMMANDS: Final = {
             "gritstone replay .gritstone/found/9eb1d2cfc4507b4d.json --iut ./my-adapter",
         ),
     ),
-    "show": Command(
+    "show": CommandHelp(
         "show a rule and its cases, or the lines of a case",
         "Show the text of a rule and the cases that test it, or the requests and expected replies of a case.",
         (
@@ -77,7 +77,7 @@ COMMANDS: Final = {
             "gritstone show --raw grit/tree/names-descending | python -m gritstone.harness",
         ),
     ),
-    "vectors": Command(
+    "vectors": CommandHelp(
         "list, check, export and add golden vectors",
         "List the golden vectors, check them, export them as one file, or add a saved failure.",
         (
@@ -86,12 +86,12 @@ COMMANDS: Final = {
             "gritstone vectors --lint",
         ),
     ),
-    "schemas": Command(
+    "schemas": CommandHelp(
         "print the path of the JSON Schemas",
         "Print the directory of the JSON Schemas of requests, replies, vectors and reports, or the path of one.",
         ("gritstone schemas", "gritstone schemas report"),
     ),
-    "report": Command(
+    "report": CommandHelp(
         "print a report, or merge shards",
         "Print a report, make a page or a badge from it, or merge the reports of shards.",
         (
@@ -100,12 +100,12 @@ COMMANDS: Final = {
             "gritstone report 0.jsonl 1.jsonl --merge whole.jsonl",
         ),
     ),
-    "audit": Command(
+    "audit": CommandHelp(
         "check an exported bundle, without an adapter",
         "Check an exported store without an adapter: every object, reference and step of its history.",
         ("gritstone audit export.grit", "gritstone audit export.grit --before older.grit --at-rest"),
     ),
-    "resume": Command(
+    "resume": CommandHelp(
         "resume from the snapshots of other implementations",
         "Stop each implementation during its work, and resume in each other one from the exported store.",
         (
@@ -113,7 +113,7 @@ COMMANDS: Final = {
             f"gritstone resume --iut {_REFERENCE} -k 'counter*'",
         ),
     ),
-    "campaign": Command(
+    "campaign": CommandHelp(
         "search with the workers of a cluster",
         "Distribute one search to the workers of a Dask cluster on one or more machines, and merge one report.",
         (
@@ -121,7 +121,7 @@ COMMANDS: Final = {
             f"gritstone campaign --scheduler tcp://10.0.0.7:8786 --for 8h --shards 64 --iut {_REFERENCE}",
         ),
     ),
-    "accept": Command(
+    "accept": CommandHelp(
         "list the failures of a report as expected",
         "Write the failures of a report to a file of expected failures, so that later runs fail only for new ones.",
         (
@@ -129,12 +129,12 @@ COMMANDS: Final = {
             "gritstone accept .gritstone/report.jsonl --reason 'all fixed' --prune",
         ),
     ),
-    "diff": Command(
+    "diff": CommandHelp(
         "compare two reports, or two versions of the spec",
         "Print the changes between two reports, or between two versions of the spec.",
         ("gritstone diff old.jsonl new.jsonl", "gritstone diff --spec 0.1 0.3 --report .gritstone/report.jsonl"),
     ),
-    "completion": Command(
+    "completion": CommandHelp(
         "print a completion script for your shell",
         "Print a script that lets your shell complete commands, options, profiles, rules and cases.",
         (

@@ -23,7 +23,7 @@ from gritstone_conformance.cases import Case
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.planning.plan import Plan, Selection, make_plan
 from gritstone_conformance.planning.settings import RunSettings
-from gritstone_conformance.planning.suite import Data, load_data
+from gritstone_conformance.planning.suite import SuiteData, load_data
 from gritstone_conformance.properties import load_properties
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import terminal_width
@@ -70,7 +70,7 @@ def _entry(expected: Expectations, outcome: Outcome, case: Case) -> Expectation 
     return expected.entry_for(outcome, today) or expected.entry_for(replace(outcome, case=source), today)
 
 
-def _case(word: str, home: Path, data: Data) -> Case:
+def _case(word: str, home: Path, data: SuiteData) -> Case:
     known = data.vectors.by_name().get(word)
     if known is not None:
         return known
@@ -85,7 +85,7 @@ def _case(word: str, home: Path, data: Data) -> Case:
     return file.cases[0]
 
 
-def _plan(case: Case, data: Data, seed: int) -> Plan:
+def _plan(case: Case, data: SuiteData, seed: int) -> Plan:
     """Plan the case, or the property that replaces it, with the cases that its verdict depends on."""
     name = _played_name(case)
     identity = case.identity()

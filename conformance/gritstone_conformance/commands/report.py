@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.planning.plan import Selection, shard_of
-from gritstone_conformance.planning.suite import Data, load_data, plan_run
+from gritstone_conformance.planning.suite import SuiteData, load_data, plan_run
 from gritstone_conformance.reporting.conclusions import ending_lines
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.reporting.deriving import derive
@@ -45,7 +45,7 @@ def run_command(options: argparse.Namespace) -> int:
     return _tell(reports[0], options.files[0], data, options)
 
 
-def told_lines(report: Report, path: Path, data: Data, width: int) -> list[str]:
+def told_lines(report: Report, path: Path, data: SuiteData, width: int) -> list[str]:
     """Return the content of a report as the lines that ``verify`` prints."""
     teller = Teller(data.book, data.vectors.by_name(), report.header, path.parent, width)
     verdicts = {outcome.case: outcome.verdict for outcome in report.outcomes}
@@ -58,7 +58,7 @@ def told_lines(report: Report, path: Path, data: Data, width: int) -> list[str]:
     return lines + ending_lines(Conclusion(report.header, report.outcomes, rejudge(report, data.book), path))
 
 
-def _tell(report: Report, path: Path, data: Data, options: argparse.Namespace) -> int:
+def _tell(report: Report, path: Path, data: SuiteData, options: argparse.Namespace) -> int:
     width = terminal_width() if sys.stdout.isatty() else 120
     for line in told_lines(report, path, data, width):
         say(line)
@@ -67,7 +67,7 @@ def _tell(report: Report, path: Path, data: Data, options: argparse.Namespace) -
     return code
 
 
-def _merge(parts: Sequence[Report], data: Data, target: Path) -> Report:
+def _merge(parts: Sequence[Report], data: SuiteData, target: Path) -> Report:
     """Write the merged report; it supports a claim only if the parts contain all cases of this suite."""
     header = merged_header(parts)
     outcomes = merge_outcomes(parts, partial(shard_of, count=len(parts)))
@@ -86,6 +86,6 @@ def _merge(parts: Sequence[Report], data: Data, target: Path) -> Report:
     return read_report(target)
 
 
-def _is_everything(outcomes: Sequence[Outcome], data: Data, seed: int) -> bool:
+def _is_everything(outcomes: Sequence[Outcome], data: SuiteData, seed: int) -> bool:
     planned = {item.name for item in plan_run(data, Selection(), seed).items}
     return planned == {outcome.case for outcome in outcomes}

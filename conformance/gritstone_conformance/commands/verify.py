@@ -17,7 +17,7 @@ from gritstone_conformance.errors import UsageError
 from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.planning.plan import Plan, Selection
 from gritstone_conformance.planning.settings import RunSettings
-from gritstone_conformance.planning.suite import Data, check_selection
+from gritstone_conformance.planning.suite import SuiteData, check_selection
 from gritstone_conformance.reporting.comparison import report_beside
 from gritstone_conformance.reporting.console import Console
 from gritstone_conformance.results.expect_files import expectations_of
@@ -45,7 +45,7 @@ def _verify(options: argparse.Namespace) -> int:
     check_selection(context.selection)
     live = sys.stdout.isatty() and not options.part
 
-    def listen(data: Data, plan: Plan) -> Listener:
+    def listen(data: SuiteData, plan: Plan) -> Listener:
         aside = None if options.quiet or options.part else sys.stderr
         return Console(data, plan, options.report.parent, sys.stdout, live=live, aside=aside)
 

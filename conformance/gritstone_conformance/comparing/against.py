@@ -16,7 +16,7 @@ from typing import Final, TextIO
 
 from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.comparing.transcript_recorder import record_transcript
-from gritstone_conformance.comparing.transcripts import Parting, Script, Transcript, partings
+from gritstone_conformance.comparing.transcripts import CaseTranscript, Parting, Transcript, partings
 from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.comparison import Comparison, implementation_of, report_beside
@@ -26,7 +26,7 @@ from gritstone_conformance.results.report import read_report
 from gritstone_conformance.running.verification import ListenerMaker, verify
 from gritstone_conformance.text import counted, say
 
-__all__ = ["Finding", "Side", "compare_sides", "verify_against"]
+__all__ = ["JudgedDifference", "Side", "compare_sides", "verify_against"]
 
 _SHOWN: Final = 10
 _EXECUTED: Final = ("pass", "fail")
@@ -48,7 +48,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class JudgedDifference:
     """One difference and the verdict of the rules on it.
 
     Attributes:
@@ -88,13 +88,13 @@ class Finding:
         }
 
 
-def compare_sides(one: Side, other: Side) -> tuple[list[Finding], list[str], int]:
+def compare_sides(one: Side, other: Side) -> tuple[list[JudgedDifference], list[str], int]:
     """Compare two runs case by case.
 
     Returns:
         The findings in the order of the first run; the cases with different requests; the number of compared cases.
     """
-    findings: list[Finding] = []
+    findings: list[JudgedDifference] = []
     unlike: list[str] = []
     compared = 0
     for case, mine in one.transcript.scripts.items():
@@ -108,11 +108,11 @@ def compare_sides(one: Side, other: Side) -> tuple[list[Finding], list[str], int
     return findings, unlike, compared
 
 
-def _judged(parting: Parting, one: tuple[str, Script], other: tuple[str, Script]) -> Finding:
+def _judged(parting: Parting, one: tuple[str, CaseTranscript], other: tuple[str, CaseTranscript]) -> JudgedDifference:
     """Return the verdict of the rules: each of the two is wrong if its own reply failed the case."""
     sides = (one, other)
     broken = {letter: script.rule or "" for (letter, script), own in zip(sides, parting.blamed, strict=True) if own}
-    return Finding(parting, (one[0], other[0]), broken)
+    return JudgedDifference(parting, (one[0], other[0]), broken)
 
 
 def verify_against(context: RunContext, others: Sequence[Target], listener: ListenerMaker, out: TextIO) -> int:
@@ -168,8 +168,8 @@ def _pair_lines(comparison: Comparison, one: Side, other: Side) -> Iterator[str]
     yield from _shown(findings)
 
 
-def _shown(findings: Iterable[Finding]) -> Iterator[str]:
-    groups: dict[tuple[str, ...], list[Finding]] = {}
+def _shown(findings: Iterable[JudgedDifference]) -> Iterator[str]:
+    groups: dict[tuple[str, ...], list[JudgedDifference]] = {}
     for finding in findings:
         groups.setdefault(finding.key, []).append(finding)
     ordered = sorted(groups.values(), key=lambda group: group[0].word != "settled")
@@ -179,7 +179,7 @@ def _shown(findings: Iterable[Finding]) -> Iterator[str]:
         yield f"... and {len(ordered) - _SHOWN} more kinds"
 
 
-def _block(finding: Finding, more: int) -> Iterator[str]:
+def _block(finding: JudgedDifference, more: int) -> Iterator[str]:
     told, room = finding.parting, terminal_width() - 15
     title = f"{finding.word.upper()} {told.case}"
     title += "".join(f"   {letter} fails {rule}" for letter, rule in finding.broken.items())

@@ -20,7 +20,7 @@ from gritstone_conformance.attachment.process import Command
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.comparing.transcript_recorder import record_transcript
-from gritstone_conformance.comparing.transcripts import Entry, Parting, Script, Transcript, partings
+from gritstone_conformance.comparing.transcripts import CaseTranscript, Entry, Parting, Transcript, partings
 from gritstone_conformance.errors import SubjectFault, UsageError
 from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.planning.plan import Plan, Planned
@@ -207,7 +207,7 @@ def _is_over(entry: Entry) -> bool:
     return not is_time_free(entry.op, entry.args)
 
 
-def _broken(case: str, script: Script, other: Script) -> Parting | None:
+def _broken(case: str, script: CaseTranscript, other: CaseTranscript) -> Parting | None:
     """Return the difference of a case in which only one of the two broke."""
     verdicts = (script.verdict, other.verdict)
     if "error" not in verdicts or verdicts == ("error", "error"):

@@ -14,14 +14,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
-from gritstone_conformance.comparing.matrix import Difference, Host, Matrix, Stuck
+from gritstone_conformance.comparing.matrix import Implementation, Matrix, ResumeDifference, Stuck
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.continuing import Sent, check_sent
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.history import check_history
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import to_base64
-from gritstone_conformance.properties.runtime.double import Terms, start_args
+from gritstone_conformance.properties.runtime.lockstep import StartOptions, start_args
 from gritstone_conformance.replies import Json, Ok
 from gritstone_conformance.strategies.scenarios import SCENARIO_TAPE, Scenario, build
 from gritstone_conformance.strategies.tape import Tape
@@ -49,7 +49,7 @@ class Handover:
         """Its name."""
         return f"handover-{self.schedule}-{self.number}"
 
-    def is_claimed_by(self, host: Host) -> bool:
+    def is_claimed_by(self, host: Implementation) -> bool:
         """Return whether an implementation makes the required claims."""
         claims = host.subject.claims
         return "runtime" in claims.profiles and (self.schedule == "free" or "schedule" in claims.features)
@@ -82,7 +82,7 @@ class _StraightRun:
 
 
 def run_handovers(
-    matrix: Matrix, hosts: Sequence[Host], formats: Iterable[Format], handovers: Iterable[Handover]
+    matrix: Matrix, hosts: Sequence[Implementation], formats: Iterable[Format], handovers: Iterable[Handover]
 ) -> None:
     """Run scenarios over all ordered pairs and all cuts, and add the results to the matrix.
 
@@ -92,7 +92,7 @@ def run_handovers(
     """
     named, planned = dict(zip(matrix.letters, hosts, strict=True)), list(handovers)
     with ExitStack() as ends:
-        others = {letter: Host(host.subject.spawn(), host.title) for letter, host in named.items() if planned}
+        others = {letter: Implementation(host.subject.spawn(), host.title) for letter, host in named.items() if planned}
         for other in others.values():
             ends.callback(other.subject.close)
         for fmt in formats:
@@ -104,11 +104,13 @@ def run_handovers(
                     raise Stuck(f"{handover.name}, {fmt.name}: {problem}") from problem
 
 
-def _claims(host: Host, handover: Handover, fmt: Format) -> bool:
+def _claims(host: Implementation, handover: Handover, fmt: Format) -> bool:
     return fmt.name in host.subject.claims.formats and handover.is_claimed_by(host)
 
 
-def _run(matrix: Matrix, crew: dict[str, Host], others: dict[str, Host], handover: Handover, fmt: Format) -> None:
+def _run(
+    matrix: Matrix, crew: dict[str, Implementation], others: dict[str, Implementation], handover: Handover, fmt: Format
+) -> None:
     scenario = handover.scenario(fmt)
     runs = {letter: _straight(host, handover, scenario, fmt) for letter, host in crew.items()}
     if runs and handover.name not in matrix.journeys:
@@ -116,8 +118,8 @@ def _run(matrix: Matrix, crew: dict[str, Host], others: dict[str, Host], handove
     first = next(iter(runs.values()), None)
     for letter, straight in runs.items():
         if handover.schedule == "chosen" and first is not None and straight.refs != first.refs:
-            words, step = _difference_of(first.refs, straight.refs), max(len(straight.made), 1)
-            matrix.differences.append(Difference(handover.name, fmt.name, letter, letter, 0, step, words))
+            where, step = _difference_of(first.refs, straight.refs), max(len(straight.made), 1)
+            matrix.differences.append(ResumeDifference(handover.name, fmt.name, letter, letter, 0, step, where))
     for target in runs:
         for source, straight in runs.items():
             for cut in range(len(straight.bundles)):
@@ -126,10 +128,12 @@ def _run(matrix: Matrix, crew: dict[str, Host], others: dict[str, Host], handove
                 matrix.steps += steps
                 if words is not None:
                     step = max(cut + steps, 1)
-                    matrix.differences.append(Difference(handover.name, fmt.name, source, target, cut, step, words))
+                    matrix.differences.append(
+                        ResumeDifference(handover.name, fmt.name, source, target, cut, step, words)
+                    )
 
 
-def _straight(host: Host, handover: Handover, scenario: Scenario, fmt: Format) -> _StraightRun:
+def _straight(host: Implementation, handover: Handover, scenario: Scenario, fmt: Format) -> _StraightRun:
     """Run a scenario to its end, and export at every cut."""
     handle, straight = host.open(fmt), _StraightRun()
     for data in scenario.graph.encodings.values():
@@ -151,7 +155,9 @@ def _straight(host: Host, handover: Handover, scenario: Scenario, fmt: Format) -
     return straight
 
 
-def _resume(host: Host, handover: Handover, fmt: Format, straight: _StraightRun, cut: int) -> tuple[str | None, int]:
+def _resume(
+    host: Implementation, handover: Handover, fmt: Format, straight: _StraightRun, cut: int
+) -> tuple[str | None, int]:
     """Resume from a cut; return a description of the fault, or None, and the number of steps."""
     handle = host.open(fmt)
     host.take(handle, straight.bundles[cut])
@@ -171,20 +177,20 @@ def _resume(host: Host, handover: Handover, fmt: Format, straight: _StraightRun,
         _end(host, runtime, handle)
 
 
-def _start(host: Host, handle: str, handover: Handover) -> str:
+def _start(host: Implementation, handle: str, handover: Handover) -> str:
     clock = "suite" if handover.schedule == "chosen" and "clock" in host.subject.claims.features else "system"
-    terms = Terms(schedule=handover.schedule, clock=clock, config=Config(0, 0, _ATTEMPTS))
+    terms = StartOptions(schedule=handover.schedule, clock=clock, config=Config(0, 0, _ATTEMPTS))
     runtime = f"l{handle}"
     host.ask("runtime.start", **start_args(terms, handle, runtime))
     return runtime
 
 
-def _end(host: Host, runtime: str, handle: str) -> None:
+def _end(host: Implementation, runtime: str, handle: str) -> None:
     host.ask("runtime.stop", runtime=runtime, how="now")
     host.close(handle)
 
 
-def _chosen(host: Host, runtime: str, wanted: Sequence[Json]) -> Iterator[Json]:
+def _chosen(host: Implementation, runtime: str, wanted: Sequence[Json]) -> Iterator[Json]:
     """Make the given choices, then any others until none is listed; yield each choice that made a step."""
     ahead, declined = list(wanted), 0
     for number in range(_MOST_STEPS):
@@ -201,7 +207,7 @@ def _chosen(host: Host, runtime: str, wanted: Sequence[Json]) -> Iterator[Json]:
             yield listed[at]
 
 
-def _freely(host: Host, runtime: str) -> Iterator[Json]:
+def _freely(host: Implementation, runtime: str) -> Iterator[Json]:
     """Make single steps on a runtime with a free schedule; yield after each."""
     for _ in range(_MOST_STEPS):
         if host.ask("runtime.run", runtime=runtime, max_steps=1)["cause"] != "max-steps":
@@ -209,7 +215,7 @@ def _freely(host: Host, runtime: str) -> Iterator[Json]:
         yield None
 
 
-def _refs(host: Host, handle: str) -> Json:
+def _refs(host: Implementation, handle: str) -> Json:
     return host.ask("grit.refs", store=handle, prefix="", after=None, limit=4_096)["refs"]
 
 

@@ -17,7 +17,7 @@ from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.strategies.journeys import Itinerary, Journey
 
-__all__ = ["MAIL", "SENDER", "Difference", "Host", "Matrix", "Stuck"]
+__all__ = ["MAIL", "SENDER", "Implementation", "Matrix", "ResumeDifference", "Stuck"]
 
 MAIL: Final = "tags/mail"
 SENDER: Final = "tags/sender"
@@ -32,7 +32,7 @@ class Stuck(Exception):  # noqa: N818 - a finding, not an error
 
 
 @dataclass(slots=True)
-class Host:
+class Implementation:
     """One implementation in a separate process.
 
     Attributes:
@@ -119,7 +119,7 @@ def _accepted(op: str, reply: Reply) -> dict[str, Json]:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ResumeDifference:
     """A difference between two implementations.
 
     Attributes:
@@ -161,7 +161,7 @@ class Matrix:
     cuts: dict[tuple[str, str], int] = field(default_factory=dict)
     steps: int = 0
     journeys: list[str] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
+    differences: list[ResumeDifference] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """Return the table, the differences and the totals as lines."""

@@ -20,7 +20,7 @@ from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.comparing.handovers import HANDOVERS, run_handovers
-from gritstone_conformance.comparing.matrix import MAIL, SENDER, Difference, Host, Matrix, Stuck
+from gritstone_conformance.comparing.matrix import MAIL, SENDER, Implementation, Matrix, ResumeDifference, Stuck
 from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.bundle import read
 from gritstone_conformance.model.cores import first_difference
@@ -40,7 +40,7 @@ _CUT: Final = "tags/cut"
 _Place: TypeAlias = "tuple[Journey, Format, str, str, int]"  # journey, format, source, target, cut
 
 
-def play_matrix(hosts: Sequence[Host], formats: Iterable[Format], journeys: Iterable[Journey]) -> Matrix:
+def play_matrix(hosts: Sequence[Implementation], formats: Iterable[Format], journeys: Iterable[Journey]) -> Matrix:
     """Run all journeys over all ordered pairs and all cuts.
 
     Args:
@@ -61,7 +61,7 @@ def play_matrix(hosts: Sequence[Host], formats: Iterable[Format], journeys: Iter
             if fmt.name in host.subject.claims.formats and any(map(host.takes, planned))
         }
         with ExitStack() as ends:
-            others = {letter: Host(host.subject.spawn(), host.title) for letter, host in crew.items()}
+            others = {letter: Implementation(host.subject.spawn(), host.title) for letter, host in crew.items()}
             for other in others.values():
                 ends.callback(other.subject.close)
             for journey in planned:
@@ -72,7 +72,9 @@ def play_matrix(hosts: Sequence[Host], formats: Iterable[Format], journeys: Iter
     return matrix
 
 
-def _play(matrix: Matrix, crew: dict[str, Host], others: dict[str, Host], journey: Journey, fmt: Format) -> None:
+def _play(
+    matrix: Matrix, crew: dict[str, Implementation], others: dict[str, Implementation], journey: Journey, fmt: Format
+) -> None:
     """Run one journey in one format; ``others`` are further processes, which resume where those of ``crew`` stopped."""
     itinerary = journey.plan(fmt)
     runs = {letter: _straight(host, itinerary, fmt) for letter, host in crew.items() if host.takes(journey)}
@@ -100,7 +102,7 @@ class _Run:
     baggage: list[bytes] = field(default_factory=list)
 
 
-def _straight(host: Host, itinerary: Itinerary, fmt: Format) -> _Run:
+def _straight(host: Implementation, itinerary: Itinerary, fmt: Format) -> _Run:
     handle, run = host.open(fmt), _Run()
     host.put(handle, itinerary)
     run.baggage.append(host.carry(handle, [MAIL, SENDER]))
@@ -112,7 +114,7 @@ def _straight(host: Host, itinerary: Itinerary, fmt: Format) -> _Run:
     return run
 
 
-def _resume(matrix: Matrix, place: _Place, fresh: Host, itinerary: Itinerary, run: _Run) -> None:
+def _resume(matrix: Matrix, place: _Place, fresh: Implementation, itinerary: Itinerary, run: _Run) -> None:
     """Resume from a cut of a run in another process, and compare."""
     cut = place[4]
     handle = fresh.open(place[1])
@@ -137,7 +139,7 @@ def _compare(
     for number, (one, other) in enumerate(zip(wanted, heads, strict=True), cut + 1):
         if one != other:
             words = _difference(fmt, one, other, bundles)
-            matrix.differences.append(Difference(journey.name, fmt.name, source, target, cut, number, words))
+            matrix.differences.append(ResumeDifference(journey.name, fmt.name, source, target, cut, number, words))
             return
 
 
@@ -193,14 +195,14 @@ def play_all(
     Raises:
         UsageError: a command cannot be started.
     """
-    hosts: list[Host] = []
+    hosts: list[Implementation] = []
     comparison = Comparison("resume", attach_settings.seed)
     print(f"gritstone {SUITE_VERSION} · spec {SPEC_VERSION} · resume", file=out)
     try:
         for number, target in enumerate(targets):
             subject, letter = Subject(target.opener(), attach_settings), chr(ord("A") + number)
             claims = subject.claims
-            hosts.append(Host(subject, f"{claims.name} {claims.version} ({claims.language})"))
+            hosts.append(Implementation(subject, f"{claims.name} {claims.version} ({claims.language})"))
             header = {"iut": claims.raw, "attach": target.attach, "command": target.command}
             comparison.implementations.append(implementation_of(letter, header))
             print(f"{letter}  {printable(hosts[-1].title)}", file=out)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from gritstone_conformance.comparing.transcripts import Script, Transcript, entry_of
+from gritstone_conformance.comparing.transcripts import CaseTranscript, Transcript, entry_of
 from gritstone_conformance.planning.plan import Plan, Planned, Watch
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.replies import Json
@@ -107,7 +107,7 @@ def _recorded(
     step = None
     if outcome.verdict == "fail" and not isinstance(item.source, Property) and outcome.divergence is not None:
         log.failed, step = 0, outcome.divergence.step
-    transcript.scripts[item.name] = Script(outcome.verdict, outcome.rule, log.examples(), log.failed, step)
+    transcript.scripts[item.name] = CaseTranscript(outcome.verdict, outcome.rule, log.examples(), log.failed, step)
     return outcome
 
 

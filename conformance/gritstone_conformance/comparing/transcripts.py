@@ -26,7 +26,7 @@ from gritstone_conformance.judge import difference_of, expectation_of
 from gritstone_conformance.replies import Json, Ok, Reply, WrongShape
 from gritstone_conformance.running.outcome_builder import excerpt
 
-__all__ = ["Entry", "Parting", "Reel", "Script", "Transcript", "entry_of", "partings"]
+__all__ = ["CaseTranscript", "Entry", "Parting", "Reel", "Transcript", "entry_of", "partings"]
 
 _CURSOR: Final = "a cursor"  # its text is not compared
 _LONG_CHARS: Final = 256
@@ -118,7 +118,7 @@ class Reel:
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class CaseTranscript:
     """The transcript of one case.
 
     Attributes:
@@ -143,7 +143,7 @@ class Script:
         examples: Sequence[Sequence[Entry]],
         failed: int | None = None,
         step: int | None = None,
-    ) -> Script:
+    ) -> CaseTranscript:
         """Pack the entries of a case."""
         return cls(verdict, rule, tuple(_packed(example) for example in examples), failed, step)
 
@@ -178,7 +178,7 @@ class Transcript:
         room: the remaining number of packed bytes for whole replies.
     """
 
-    scripts: dict[str, Script] = field(default_factory=dict)
+    scripts: dict[str, CaseTranscript] = field(default_factory=dict)
     room: int = _TRANSCRIPT_BYTES
 
     def reel(self) -> Reel:
@@ -229,7 +229,9 @@ class Parting:
         return f"{self.op} {self.kinds[0]} {self.kinds[1]} {where}".rstrip()
 
 
-def partings(case: str, one: Script, other: Script, until: Callable[[Entry], bool] | None = None) -> Iterator[Parting]:
+def partings(
+    case: str, one: CaseTranscript, other: CaseTranscript, until: Callable[[Entry], bool] | None = None
+) -> Iterator[Parting]:
     """Yield the first difference of each example of two scripts, up to an example that failed.
 
     Args:

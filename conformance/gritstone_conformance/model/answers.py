@@ -15,7 +15,7 @@ from gritstone_conformance.model.puppet import REFUSED, Question
 from gritstone_conformance.model.queries import answer_query
 from gritstone_conformance.model.refusals import Refusal
 
-__all__ = ["Answers", "Script"]
+__all__ = ["Answers", "QueryAnswers"]
 
 _MOST_PLAYS: Final = 4096
 
@@ -51,7 +51,7 @@ class Answers:
 
 
 @dataclass(slots=True)
-class Script:
+class QueryAnswers:
     """One way after the other in which the queries of a transition may have been answered.
 
     Attributes:

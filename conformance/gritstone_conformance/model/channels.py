@@ -14,7 +14,7 @@ from gritstone_conformance.model.refusals import Refusal, exhausted, invalid
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Message
 
-__all__ = ["MOST_UNREAD", "Change", "Unread", "change", "root", "unread", "unread_asked"]
+__all__ = ["MOST_UNREAD", "OutboxChange", "Unread", "change", "root", "unread", "unread_asked"]
 
 MOST_UNREAD: Final = 4096
 """How many messages ``wit.unread`` lists."""
@@ -65,7 +65,7 @@ def unread_asked(shelf: Shelf, tip: bytes, cursor: bytes | None) -> Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class OutboxChange:
     """What became of one entry of an outbox.
 
     Attributes:
@@ -77,10 +77,10 @@ class Change:
     legal: bool
 
 
-_SILENT: Final = Change((), True)
+_SILENT: Final = OutboxChange((), True)
 
 
-def change(shelf: Shelf, old: bytes | None, new: bytes | None) -> Change:
+def change(shelf: Shelf, old: bytes | None, new: bytes | None) -> OutboxChange:
     """Return what the change of an entry from ``old`` to ``new`` sends, and whether it is legal.
 
     Spec: :rule:`wit.admit.outbox`.
@@ -92,7 +92,7 @@ def change(shelf: Shelf, old: bytes | None, new: bytes | None) -> Change:
     first = walked.ids[0] if old is None or walked.fresh else root(shelf, old)
     for identity in walked.ids:
         shelf.roots[identity] = first
-    return Change(walked.ids, legal)
+    return OutboxChange(walked.ids, legal)
 
 
 def root(shelf: Shelf, message: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """The oracle as a host of actors: it answers the requests of ``wit`` and ``runtime`` by the model, in this process.
 
 A free schedule is one that a seed chooses; two hosts with different seeds run the same scenario differently, and both
-are right. What is durable in a :class:`~gritstone_conformance.model.subject.World` is written one commit at a time, so
+are right. :class:`~gritstone_conformance.model.subject.DurableStores` are written one commit at a time, so
 that a host can be killed at each.
 """
 
@@ -19,7 +19,7 @@ from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.runtime import Config, Runtime, start
 from gritstone_conformance.model.store import Store
-from gritstone_conformance.model.subject import FEATURES, ModelSubject, World
+from gritstone_conformance.model.subject import FEATURES, DurableStores, ModelSubject
 from gritstone_conformance.model.values import from_base64, to_base64
 from gritstone_conformance.model.wuts import openapi
 from gritstone_conformance.replies import Json
@@ -49,7 +49,7 @@ class ModelHost(ModelSubject):
         writes: durable writes of this process so far.
     """
 
-    def __init__(self, world: World | None = None, limits: Limits | None = None, seed: int = 0) -> None:
+    def __init__(self, world: DurableStores | None = None, limits: Limits | None = None, seed: int = 0) -> None:
         super().__init__(world, limits)
         profiles, features = ("grit", "wit", "runtime"), (*FEATURES, *_HOSTED)
         self.claims = replace(self.claims, profiles=profiles, features=features)

@@ -94,7 +94,7 @@ class Mailroom:
 
     def kind(self, actor: bytes, message: bytes) -> str:
         """Return what a message is for an actor."""
-        return message_kind(actor, self.shelf.message(message), lives=actor in self.heads)
+        return message_kind(actor, self.shelf.message(message), has_step=actor in self.heads)
 
     def _note(self, actor: bytes, step: bytes | None) -> None:
         old = self.outbox(actor)

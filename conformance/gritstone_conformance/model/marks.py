@@ -53,7 +53,7 @@ def _of_mark(
         for later in channel.matched
     ):
         yield Finding("overtaken", place, "its actor read a later message of that sender, which is no update")
-    kind = message_kind(actor, message, lives=actor in history.chains)
+    kind = message_kind(actor, message, has_step=actor in history.chains)
     if kind in ("update", "waiting"):
         yield Finding("mark", place, f"it names a message of the kind {kind}")
     elif not _fails(history, actor, Proposal(kind, ((sender, failed),))):

@@ -127,7 +127,9 @@ def _of_kinds(history: History, chain: Chain, index: int, messages: Covered) -> 
     shelf = history.shelf
     if any(message_type(shelf.message(message)) == "cleanup" for _, message in messages):
         yield Finding("uncut", chain.place(index, "previous"), "the step covers a cleanup and has a previous")
-    controls = [each for each in messages if message_kind(chain.actor, shelf.message(each[1]), lives=True) in CONTROL]
+    controls = [
+        each for each in messages if message_kind(chain.actor, shelf.message(each[1]), has_step=True) in CONTROL
+    ]
     if len(messages) > 1 and controls:
         place = chain.place(index, f"inbox/{controls[0][0].hex()}")
         yield Finding("crowd", place, f"{controls[0][1].hex()} is a control message and was not covered alone")

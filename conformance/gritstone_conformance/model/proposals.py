@@ -59,17 +59,17 @@ def message_type(message: Message) -> str:
     return header(message, "mt") or ""
 
 
-def message_kind(actor: bytes, message: Message, *, lives: bool) -> str:
+def message_kind(actor: bytes, message: Message, *, has_step: bool) -> str:
     """Return what a message is for an actor.
 
     Args:
         actor: the actor's id.
         message: the message, unread by it.
-        lives: whether it has a step.
+        has_step: whether it has a step.
 
     Spec: :rule:`wit.kind.precedence`.
     """
-    if not lives:
+    if not has_step:
         return "genesis" if message.content == actor else "waiting"
     mt = message_type(message)
     if mt in ("update", "cleanup"):
@@ -96,7 +96,7 @@ def propose(shelf: Shelf, actor: bytes, last: bytes | None, mail: Mail) -> Propo
             covered += [(sender, identity) for identity in _covers(shelf, tip, cursors.get(sender))]
         except Refusal as refusal:
             defects += refusal.defects
-    kinds = {message_kind(actor, shelf.message(identity), lives=last is not None) for _, identity in covered}
+    kinds = {message_kind(actor, shelf.message(identity), has_step=last is not None) for _, identity in covered}
     if len(kinds) > 1 or "waiting" in kinds or (len(covered) > 1 and not kinds <= {"ordinary"}):
         defects.append(_none(f"messages of the kinds {sorted(kinds)}"))
     if defects:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from gritstone_conformance.model.answers import Answers, Script
+from gritstone_conformance.model.answers import Answers, QueryAnswers
 from gritstone_conformance.model.chains import Chain
 from gritstone_conformance.model.cores import find, first_difference
 from gritstone_conformance.model.evidence import History
@@ -84,7 +84,7 @@ class _Trial:
     def check(self) -> Finding | None:
         """Return the finding where the step is not what its transition gives."""
         proposal, last = self._proposal(), self.chain.ids[self.index - 1] if self.index else None
-        script = Script(self.answers, self._at, self.is_adopted)
+        script = QueryAnswers(self.answers, self._at, self.is_adopted)
         first: Draft | bytes | str | None = None
         for _ in script.plays():
             made = self._make(proposal, last, script)
@@ -110,12 +110,12 @@ class _Trial:
 
     def _proposal(self) -> Proposal:
         first = self.history.shelf.message(self.covered[0][1])
-        return Proposal(message_kind(self.chain.actor, first, lives=self.index > 0), self.covered)
+        return Proposal(message_kind(self.chain.actor, first, has_step=self.index > 0), self.covered)
 
     def _at(self, path: tuple[str, ...]) -> bytes | None:
         return find(self.history.shelf, self.chain.steps[self.index].core, path)
 
-    def _make(self, proposal: Proposal, last: bytes | None, script: Script) -> Draft | bytes | str:
+    def _make(self, proposal: Proposal, last: bytes | None, script: QueryAnswers) -> Draft | bytes | str:
         """Return what the transition gives, or in words why it gives nothing."""
         context = Context(self.chain.actor, LAST_ATTEMPT, script.ask, is_past=True)
         try:
@@ -142,7 +142,7 @@ class _Trial:
         assert last is not None
         if self._actual != cursor_only(self.history.shelf, self.chain.actor, proposal, last):
             return False
-        script = Script(self.answers, self._at, self.is_adopted)
+        script = QueryAnswers(self.answers, self._at, self.is_adopted)
         for _ in script.plays():
             context = Context(self.chain.actor, 1, script.ask)
             try:
@@ -153,7 +153,7 @@ class _Trial:
                 continue
         return script.believed or script.spent
 
-    def _believe(self, script: Script, *, spent: bool = False) -> None:
+    def _believe(self, script: QueryAnswers, *, spent: bool = False) -> None:
         if script.believed or spent:
             place = self.chain.place(self.index, "core").path
             self.history.unverified.append(f"{place}: the answer to a query had to be believed")

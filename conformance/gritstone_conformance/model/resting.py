@@ -27,7 +27,7 @@ def check_rest(history: History) -> Iterator[Finding]:
         chain = history.chains.get(actor)
         shelf = history.shelf
         kinds = {
-            sender: message_kind(actor, shelf.message(first), lives=chain is not None)
+            sender: message_kind(actor, shelf.message(first), has_step=chain is not None)
             for sender, first in firsts.items()
         }
         marked = f"failed/{actor.hex()}" in history.references

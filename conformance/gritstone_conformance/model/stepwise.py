@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from gritstone_conformance.model.agent import first_agent_step
 from gritstone_conformance.model.chains import Chain, Channel
-from gritstone_conformance.model.channels import Change, change, root, unread
+from gritstone_conformance.model.channels import OutboxChange, change, root, unread
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import Finding, Place
 from gritstone_conformance.model.freezing import thawed
@@ -105,7 +105,7 @@ def _of_outbox(history: History, chain: Chain, index: int) -> Iterator[Finding]:
     shelf, old = history.shelf, chain.before(index)[1]
     for receiver, message in sorted(chain.outboxes[index].items() - old.items()):
         if chain.actor == history.agent and receiver not in old:
-            changed = Change(_sent_again(history, chain, index, receiver, message), legal=True)
+            changed = OutboxChange(_sent_again(history, chain, index, receiver, message), legal=True)
         else:
             changed = change(shelf, old.get(receiver), message)
         channel = history.channels.setdefault((chain.actor, receiver), Channel())

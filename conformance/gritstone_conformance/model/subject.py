@@ -2,7 +2,7 @@
 
 With it the properties are tried on an implementation that is right by definition: one that fails there is itself
 wrong. Where the text leaves freedom the first of the allowed answers is given. Durable stores live in a
-:class:`World`, which outlives a killed process as a disk does.
+:class:`DurableStores`, which outlives a killed process as a disk does.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from gritstone_conformance.model.transcode import transcode
 from gritstone_conformance.model.values import from_base64, from_json, to_base64, to_json
 from gritstone_conformance.replies import Claims, Json, Ok, Refused, Reply, Unsupported
 
-__all__ = ["FEATURES", "ModelSubject", "World"]
+__all__ = ["FEATURES", "DurableStores", "ModelSubject"]
 
 FEATURES = ("durable", "files", "shared", "erase", "transcode", "damage")
 _PIECE_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
-class World:
+class DurableStores:
     """What outlives a process: the durable stores, by directory.
 
     Processes that share a world may be asked from several threads. ``turn`` is held for one request at a time.
@@ -51,8 +51,8 @@ class _Handle:
 class ModelSubject:
     """One process of an implementation that is the model."""
 
-    def __init__(self, world: World | None = None, limits: Limits | None = None) -> None:
-        self.world = world if world is not None else World()
+    def __init__(self, world: DurableStores | None = None, limits: Limits | None = None) -> None:
+        self.world = world if world is not None else DurableStores()
         self.limits = limits if limits is not None else Limits()
         self._handles: dict[str, _Handle] = {}
         self._cursors = 0

@@ -17,7 +17,7 @@ from gritstone_conformance.model.mailroom import Mailroom
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.store import Store
-from gritstone_conformance.model.subject import World
+from gritstone_conformance.model.subject import DurableStores
 from gritstone_conformance.model.values import from_base64, to_base64
 from gritstone_conformance.model.wasm.admission import NotAdmitted, admit
 from gritstone_conformance.model.wasm.fork import fork_core
@@ -36,7 +36,7 @@ _Expectation = dict[str, Json]
 class GuestHost(ModelHost):
     """One process of an implementation of ``wasm`` that is the model."""
 
-    def __init__(self, world: World | None = None, limits: Limits | None = None, seed: int = 0) -> None:
+    def __init__(self, world: DurableStores | None = None, limits: Limits | None = None, seed: int = 0) -> None:
         super().__init__(world, replace(limits if limits is not None else Limits(), wasm_pages=_PAGES), seed)
         claims = self.claims
         self.claims = replace(

@@ -17,7 +17,7 @@ from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.planning.plan import Selection
 from gritstone_conformance.planning.settings import DEFAULT_HOME, RunSettings
-from gritstone_conformance.planning.suite import Data
+from gritstone_conformance.planning.suite import SuiteData
 from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import RuleBook
 from gritstone_conformance.text import printable
@@ -79,7 +79,7 @@ def header_line(book: RuleBook, vectors_digest: str, context: RunContext, iut: J
     }
 
 
-def header_of(context: RunContext, data: Data, iut: Json, started: str) -> dict[str, Json]:
+def header_of(context: RunContext, data: SuiteData, iut: Json, started: str) -> dict[str, Json]:
     """Return the header of a run on an implementation; ``iut`` is the answer to ``hello``, or None."""
     spoken = () if iut is None else iut["spec"]
     book = data.book.judging(judged_spec(spoken) or data.book.spec)

@@ -15,11 +15,11 @@ from gritstone_conformance.results.audit_cases import CASES
 from gritstone_conformance.rules import RuleBook, load_rules
 from gritstone_conformance.vectors.files import VectorSet, load_vectors
 
-__all__ = ["Data", "check_selection", "known_cases", "load_data", "plan_run"]
+__all__ = ["SuiteData", "check_selection", "known_cases", "load_data", "plan_run"]
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
+class SuiteData:
     """The bundled rules and vectors."""
 
     book: RuleBook
@@ -27,12 +27,12 @@ class Data:
 
 
 @cache
-def load_data() -> Data:
+def load_data() -> SuiteData:
     """Load the bundled rules and vectors, once per process; raises DataError if they are invalid."""
-    return Data(load_rules(), load_vectors())
+    return SuiteData(load_rules(), load_vectors())
 
 
-def plan_run(data: Data, selection: Selection, seed: int) -> Plan:
+def plan_run(data: SuiteData, selection: Selection, seed: int) -> Plan:
     """Return the plan of a run with the bundled vectors, properties and watches."""
     return make_plan(data.vectors.cases(), load_properties(), WATCHED, selection, seed)
 
@@ -48,6 +48,6 @@ def check_selection(selection: Selection) -> None:
             raise UsageError(f"--rule {selection.rule}: no rule of spec {book.spec} matches")
 
 
-def known_cases(data: Data) -> dict[str, tuple[str, ...]]:
+def known_cases(data: SuiteData) -> dict[str, tuple[str, ...]]:
     """Return every case of this suite, including those of an audit, with the rules that it judges."""
     return {**CASES, **{item.name: item.rules for item in plan_run(data, Selection(), 1).items}}

@@ -13,7 +13,7 @@ from gritstone_conformance.attachment.subject import Subject
 from gritstone_conformance.attachment.target import Target
 from gritstone_conformance.planning.plan import Plan, Planned
 from gritstone_conformance.planning.settings import RunSettings
-from gritstone_conformance.planning.suite import Data
+from gritstone_conformance.planning.suite import SuiteData
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.console import terminal_width
 from gritstone_conformance.reporting.messages import Teller
@@ -33,7 +33,7 @@ class CaseRunner:
         teller: formats the failures of this subject.
     """
 
-    def __init__(self, target: Target, plan: Plan, data: Data, settings: RunSettings) -> None:
+    def __init__(self, target: Target, plan: Plan, data: SuiteData, settings: RunSettings) -> None:
         """Start the subject.
 
         Raises:

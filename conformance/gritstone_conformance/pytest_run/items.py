@@ -24,7 +24,7 @@ from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.context import RunContext, header_of
 from gritstone_conformance.planning.plan import Plan, Planned, Selection, Watch
 from gritstone_conformance.planning.settings import RunSettings
-from gritstone_conformance.planning.suite import Data, load_data, plan_run
+from gritstone_conformance.planning.suite import SuiteData, load_data, plan_run
 from gritstone_conformance.pytest_run.case_runner import CaseRunner
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.conclusions import ending_lines
@@ -108,7 +108,7 @@ class RunState:
         self._lost: set[str] = set()
         self._broken: list[str] = []
         self._lines: list[str] = []
-        self.data: Data = load_data()
+        self.data: SuiteData = load_data()
         self.plan: Plan = plan_run(self.data, Selection(), self._settings.seed)
         self._names = {item.name for item in self.plan.items}
         if not self._is_worker:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from gritstone_conformance.planning.suite import Data
+from gritstone_conformance.planning.suite import SuiteData
 from gritstone_conformance.reporting.conclusions import claim_scope, verdict_words
 from gritstone_conformance.reporting.page.markup import Node, element, write_xml
 from gritstone_conformance.reporting.page.material import Material, gather
@@ -23,7 +23,7 @@ _LETTER: Final = 6.6  # width of a letter at 11 pixels, on average
 _PAD: Final = 8
 
 
-def make_badge(report: Report, data: Data) -> str:
+def make_badge(report: Report, data: SuiteData) -> str:
     """Return a badge as SVG; its title is the whole claim."""
     material = gather(report, data)
     label, (message, colour) = f"gritstone spec {report.header['spec']}", _message(material)
@@ -62,7 +62,7 @@ def _text(words: str, at: int, width: int) -> Node:
     return element("text", about, words)
 
 
-def make_endpoint(report: Report, data: Data) -> str:
+def make_endpoint(report: Report, data: SuiteData) -> str:
     """Return a badge as the JSON of a badge service's endpoint; the message is the whole claim."""
     material = gather(report, data)
     claim = "; ".join(verdict_words(report.header, report.outcomes, material.judgement))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from gritstone_conformance.planning.plan import Plan
-from gritstone_conformance.planning.suite import Data
+from gritstone_conformance.planning.suite import SuiteData
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.conclusions import ending_lines
 from gritstone_conformance.reporting.messages import (
@@ -58,7 +58,7 @@ class Console:
     """
 
     def __init__(
-        self, data: Data, plan: Plan, home: Path, out: TextIO, *, live: bool, aside: TextIO | None = None
+        self, data: SuiteData, plan: Plan, home: Path, out: TextIO, *, live: bool, aside: TextIO | None = None
     ) -> None:
         self._data = data
         self._home = home

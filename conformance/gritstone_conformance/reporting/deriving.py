@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from gritstone_conformance.errors import UsageError
-from gritstone_conformance.planning.suite import Data, load_data
+from gritstone_conformance.planning.suite import SuiteData, load_data
 from gritstone_conformance.reporting.badge import make_badge, make_endpoint
 from gritstone_conformance.reporting.junit import make_junit
 from gritstone_conformance.reporting.page.whole import make_page
@@ -22,7 +22,7 @@ from gritstone_conformance.results.report import Report, read_report, remove_old
 
 __all__ = ["derive", "forget_derived"]
 
-_Maker: TypeAlias = Callable[[Report, Data], str]
+_Maker: TypeAlias = Callable[[Report, SuiteData], str]
 
 
 def _wanted(options: argparse.Namespace) -> Iterator[tuple[Path, _Maker]]:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gritstone_conformance.planning.suite import Data
+from gritstone_conformance.planning.suite import SuiteData
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.messages import found_word
 from gritstone_conformance.reporting.page.markup import Node, element, safe, write_xml
@@ -27,7 +27,7 @@ _OF_HEADER: Final = ("suite", "spec", "rules", "vectors", "seed", "profile", "at
 _OF_FOOTER: Final = ("rules", "conforms", "verdicts", "exit")
 
 
-def make_junit(report: Report, data: Data) -> str:
+def make_junit(report: Report, data: SuiteData) -> str:
     """Return a report as JUnit XML.
 
     Args:

@@ -21,7 +21,7 @@ from typing import IO, Final, TextIO
 from gritstone_conformance.errors import DataError, SuiteError, UsageError
 from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.planning.plan import Plan, dealt
-from gritstone_conformance.planning.suite import Data, load_data, plan_run
+from gritstone_conformance.planning.suite import SuiteData, load_data, plan_run
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.judgement import EXIT
 from gritstone_conformance.results.merging import merge_outcomes, merged_header, merged_restarts
@@ -137,7 +137,7 @@ def verify_in_parts(argv: Sequence[str], jobs: int, context: RunContext, listene
     return _merge(context, data, plan, files, told)
 
 
-def _merge(context: RunContext, data: Data, plan: Plan, parts: Sequence[Path], told: Listener) -> int:
+def _merge(context: RunContext, data: SuiteData, plan: Plan, parts: Sequence[Path], told: Listener) -> int:
     read = [read_report(part) for part in parts]
     for part in parts:
         part.unlink()

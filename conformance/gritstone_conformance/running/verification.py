@@ -14,7 +14,7 @@ from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.planning.context import RunContext, header_of
 from gritstone_conformance.planning.plan import Plan
 from gritstone_conformance.planning.settings import RunSettings
-from gritstone_conformance.planning.suite import Data, known_cases, load_data, plan_run
+from gritstone_conformance.planning.suite import SuiteData, known_cases, load_data, plan_run
 from gritstone_conformance.replies import Json
 from gritstone_conformance.results.dependencies import linked
 from gritstone_conformance.results.expectations import Expectations, Stale, foresee
@@ -44,7 +44,7 @@ class Listener(Protocol):
         """Receive the result of the run."""
 
 
-ListenerMaker: TypeAlias = Callable[[Data, Plan], Listener]
+ListenerMaker: TypeAlias = Callable[[SuiteData, Plan], Listener]
 
 
 Player: TypeAlias = Callable[[Plan, Subject, RuleBook, RunSettings, Callable[[Outcome], None]], RunResult]
@@ -81,7 +81,7 @@ def verify(context: RunContext, listener: ListenerMaker, player: Player = execut
 
 def conclude(
     context: RunContext,
-    data: Data,
+    data: SuiteData,
     header: Mapping[str, Json],
     outcomes: Sequence[Outcome],
     restarts: int,
@@ -104,7 +104,7 @@ def conclude(
 
 
 def foreseen(
-    data: Data, header: Mapping[str, Json], outcomes: Sequence[Outcome]
+    data: SuiteData, header: Mapping[str, Json], outcomes: Sequence[Outcome]
 ) -> tuple[tuple[Outcome, ...], tuple[Stale, ...]]:
     """Return the outcomes with the dependencies between failures and with the expected failures.
 

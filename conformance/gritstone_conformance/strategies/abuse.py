@@ -10,7 +10,7 @@ from typing import Final
 
 from gritstone_conformance.model.wasm.weights import LAYOUTS
 from gritstone_conformance.strategies.assembler import assemble, name_bytes, uleb, vector
-from gritstone_conformance.strategies.host_calls import BUFFERS, FUNCTIONS, ZERO_AT, Script, slot
+from gritstone_conformance.strategies.host_calls import BUFFERS, FUNCTIONS, ZERO_AT, CallScript, slot
 
 __all__ = ["SMALL", "pointer_attacks"]
 
@@ -77,7 +77,7 @@ def _bad_ranges(size: int) -> tuple[tuple[int, int], ...]:
     )
 
 
-def pointer_attacks(size: int) -> Iterator[tuple[str, Script]]:
+def pointer_attacks(size: int) -> Iterator[tuple[str, CallScript]]:
     """Yield scripts of one call each, for a guest with so many bytes of memory: one range is wrong, the others right.
 
     The last range of each, empty and at the end of memory, is right too.
@@ -92,7 +92,7 @@ def pointer_attacks(size: int) -> Iterator[tuple[str, Script]]:
                 bad = _bad_ranges(size)
             for words in bad:
                 args = [word for other, each in enumerate(usual) for word in (words if other == at else each)]
-                yield f"{name} {at} {words}", Script().call(name, *args)
+                yield f"{name} {at} {words}", CallScript().call(name, *args)
 
 
 def _usual(letter: str) -> tuple[int, ...]:

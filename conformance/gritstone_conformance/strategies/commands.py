@@ -15,14 +15,14 @@ from gritstone_conformance.strategies import graphs
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.tape import Tape, from_tape
 
-__all__ = ["COMMANDS", "Command", "Script", "scripts"]
+__all__ = ["COMMANDS", "GraphCommand", "GraphCommands", "scripts"]
 
 COMMANDS: Final = ("put", "cas", "get", "put", "cas", "has", "refs", "prune", "put", "erase", "export", "take")
 """The words of a script; some twice, so that they are drawn twice as often."""
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class GraphCommand:
     """One command.
 
     Attributes:
@@ -39,21 +39,23 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class GraphCommands:
     """A graph, and commands on its objects."""
 
     graph: Graph
-    commands: tuple[Command, ...]
+    commands: tuple[GraphCommand, ...]
 
 
-def scripts(fmt: Format, length: int) -> st.SearchStrategy[Script]:
+def scripts(fmt: Format, length: int) -> st.SearchStrategy[GraphCommands]:
     """Return the strategy of scripts of ``length`` commands over small graphs."""
     return from_tape(lambda tape: _script(tape, fmt, length), graphs.GRAPH_TAPE + 4 * length)
 
 
-def _script(tape: Tape, fmt: Format, length: int) -> Script:
+def _script(tape: Tape, fmt: Format, length: int) -> GraphCommands:
     graph = graphs.build(tape, fmt, size=6)
     tape.at = graphs.GRAPH_TAPE
     count = len(graph.values)
-    drawn = (Command(tape.pick(COMMANDS), tape.below(count), tape.below(count), tape.below(256)) for _ in range(length))
-    return Script(graph, tuple(drawn))
+    drawn = (
+        GraphCommand(tape.pick(COMMANDS), tape.below(count), tape.below(count), tape.below(256)) for _ in range(length)
+    )
+    return GraphCommands(graph, tuple(drawn))

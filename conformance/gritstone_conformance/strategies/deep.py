@@ -16,13 +16,13 @@ from gritstone_conformance.model.wasm.instructions import COSTS
 from gritstone_conformance.strategies.assembler import Assembly, Code
 from gritstone_conformance.strategies.probes import number, zero
 
-__all__ = ["LIMIT", "SHAPES", "Shape", "descent", "exact_descent"]
+__all__ = ["LIMIT", "SHAPES", "RecursionShape", "descent", "exact_descent"]
 
 LIMIT: Final[int] = COSTS["frame"]["limit"]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class RecursionShape:
     """The function that calls itself: its parameters after the counter, its locals, and its use of operands.
 
     Attributes:
@@ -44,18 +44,18 @@ _DEAD: Final = ("block", None, [("br", 0), *([zero] * 50), *(["drop"] * 50)])
 _WIDE: Final = ("drop", ("f64.add", number(1.0, "f64"), ("f64.sqrt", number(2.0, "f64"))))
 
 SHAPES: Final = (
-    Shape("least"),
-    Shape("parameters", parameters=("i64", "f32", "f64") * 8),
-    Shape("locals", local_types=("i64",) * 100 + ("f64",) * 100),
-    Shape("many locals", local_types=("f64",) * 2_000),
-    Shape("operands", held=("f64", "i64", "f32", "i32") * 10),
-    Shape("dead operands", before=(_DEAD,)),
-    Shape("floats", before=(_WIDE,)),
-    Shape("everything", ("f64",) * 30, ("f64",) * 30, (_DEAD, _WIDE), ("f64",) * 30),
+    RecursionShape("least"),
+    RecursionShape("parameters", parameters=("i64", "f32", "f64") * 8),
+    RecursionShape("locals", local_types=("i64",) * 100 + ("f64",) * 100),
+    RecursionShape("many locals", local_types=("f64",) * 2_000),
+    RecursionShape("operands", held=("f64", "i64", "f32", "i32") * 10),
+    RecursionShape("dead operands", before=(_DEAD,)),
+    RecursionShape("floats", before=(_WIDE,)),
+    RecursionShape("everything", ("f64",) * 30, ("f64",) * 30, (_DEAD, _WIDE), ("f64",) * 30),
 )
 
 
-def descent(shape: Shape, depth: int, bottom: int, work: Code = ()) -> bytes:
+def descent(shape: RecursionShape, depth: int, bottom: int, work: Code = ()) -> bytes:
     """Return a guest whose function calls itself to a depth of ``depth`` frames and then a function at the bottom.
 
     Args:
@@ -76,7 +76,7 @@ def descent(shape: Shape, depth: int, bottom: int, work: Code = ()) -> bytes:
     return guest.binary()
 
 
-def exact_descent(shape: Shape, total: int, work: Code = ()) -> bytes:
+def exact_descent(shape: RecursionShape, total: int, work: Code = ()) -> bytes:
     """Return a guest the sum of whose frames at the bottom is exactly ``total``."""
     admitted = admit(descent(shape, 1, 0, work), "wit", 0)
     bottom, own, entry = (function.frame for function in admitted.defined)

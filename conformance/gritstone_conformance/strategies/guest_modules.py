@@ -15,7 +15,7 @@ from gritstone_conformance.strategies.guest_numbers import KINDS, draw_constant
 from gritstone_conformance.strategies.guest_surroundings import Surroundings
 from gritstone_conformance.strategies.tape import Tape
 
-__all__ = ["TAPE", "Guest", "draw_guest", "making_step", "wiping"]
+__all__ = ["TAPE", "DrawnGuest", "draw_guest", "making_step", "wiping"]
 
 TAPE: Final = 700  # bytes
 _STEP_IMPORTS: Final = ("input", "step", "result")
@@ -23,7 +23,7 @@ _SCRATCH: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Guest:
+class DrawnGuest:
     """A drawn guest.
 
     Attributes:
@@ -103,7 +103,7 @@ def _draw_globals(tape: Tape, guest: Assembly) -> list[tuple[int, str, bool]]:
     return found
 
 
-def draw_guest(tape: Tape, entry: str = "wit", size: int = 60, *, stepping: bool = True) -> Guest:
+def draw_guest(tape: Tape, entry: str = "wit", size: int = 60, *, stepping: bool = True) -> DrawnGuest:
     """Draw a guest; ``size`` is about the number of instructions of each function.
 
     Args:
@@ -147,7 +147,7 @@ def draw_guest(tape: Tape, entry: str = "wit", size: int = 60, *, stepping: bool
     guest.export(entry, main)
     if tape.once_in(5):
         guest.custom("name", tape.take(5))
-    return Guest(guest.binary(), steps, tape.pick((4, 2, 256, 2)))
+    return DrawnGuest(guest.binary(), steps, tape.pick((4, 2, 256, 2)))
 
 
 def _define_main(

@@ -34,8 +34,8 @@ __all__ = [
     "SLOTS",
     "SPARE",
     "ZERO_AT",
+    "CallScript",
     "HostCall",
-    "Script",
     "script_guest",
     "slot",
 ]
@@ -89,18 +89,18 @@ class HostCall(NamedTuple):
         return cls(name, args)
 
 
-class Script:
+class CallScript:
     """A script that is being written: records of a number and up to six arguments, and bytes for the buffers."""
 
     def __init__(self) -> None:
         self.records: list[bytes] = []
         self._buffers = bytearray()
 
-    def call(self, name: str, *args: int) -> Script:
+    def call(self, name: str, *args: int) -> CallScript:
         """Make a host call."""
         return self._add(FUNCTIONS.index(name), *args)
 
-    def act(self, name: str, *args: int) -> Script:
+    def act(self, name: str, *args: int) -> CallScript:
         """Do something that is no host call: one of ``grow store load fill set get stop trap silent``."""
         return self._add(_ACTS[name], *args)
 
@@ -110,21 +110,21 @@ class Script:
         self._buffers += content
         return at
 
-    def find(self, tree: int, path: str, to: int) -> Script:
+    def find(self, tree: int, path: str, to: int) -> CallScript:
         """Find a path from the tree in a slot and put what it leads to into another slot."""
         data = path.encode()
         return self.call("find", slot(tree), self.text(data), len(data), slot(to))
 
-    def blob(self, data: bytes, to: int, headers: bytes = b"") -> Script:
+    def blob(self, data: bytes, to: int, headers: bytes = b"") -> CallScript:
         """Make a blob in a slot."""
         return self.call("blob", self.text(data), len(data), self.text(headers), len(headers), slot(to))
 
-    def place(self, tree: int, path: str, child: int, to: int) -> Script:
+    def place(self, tree: int, path: str, child: int, to: int) -> CallScript:
         """Place what is in one slot into the tree in another; slot 0 removes."""
         data = path.encode()
         return self.call("place", slot(tree), self.text(data), len(data), slot(child), slot(to))
 
-    def step(self, core: int, outbox: int | None = None, inbox: int | None = None) -> Script:
+    def step(self, core: int, outbox: int | None = None, inbox: int | None = None) -> CallScript:
         """End with the step that has the core in a slot, and other boxes if they are given."""
         for number, to in ((0, 240), (1, 241), (5, 242), (4, 243)):
             self.call("input", number, slot(to))
@@ -138,7 +138,7 @@ class Script:
             raise ValueError("a script has no more calls than its table has rows")
         return len(self.records).to_bytes(4, "little") + b"".join(self.records) + bytes(self._buffers)
 
-    def _add(self, number: int, *args: int) -> Script:
+    def _add(self, number: int, *args: int) -> CallScript:
         words = (number, *args, *(0,) * (7 - len(args)))
         self.records.append(b"".join((word & 0xFFFF_FFFF).to_bytes(4, "little") for word in words))
         return self

@@ -23,8 +23,8 @@ from gritstone_conformance.strategies.scenarios import Injection, Scenario, Stag
 
 __all__ = [
     "SCRIPTS",
-    "Act",
     "Script",
+    "ScriptStep",
     "asking",
     "failing",
     "fanning",
@@ -41,7 +41,7 @@ _UPDATE: Final[Headers] = (("mt", "update"),)
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class ScriptStep:
     """One request of a script.
 
     Attributes:
@@ -56,9 +56,9 @@ class Act:
     args: tuple[tuple[str, Json], ...] = ()
 
 
-_RUN: Final = Act("run")
-_LOOK: Final = Act("look")
-_START: Final = Act("start")
+_RUN: Final = ScriptStep("run")
+_LOOK: Final = ScriptStep("look")
+_START: Final = ScriptStep("start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Script:
     """
 
     bundle: bytes
-    acts: tuple[Act, ...]
+    acts: tuple[ScriptStep, ...]
     max_attempts: int = 2
     mortals: frozenset[bytes] = frozenset()
     imported: frozenset[str] = frozenset()
@@ -84,19 +84,19 @@ class Script:
     is_whole: bool = True
 
 
-def _inject(to: bytes, content: bytes, headers: Headers = (), mode: str = "queue") -> Act:
-    return Act("inject", Injection(to, headers, content, mode))
+def _inject(to: bytes, content: bytes, headers: Headers = (), mode: str = "queue") -> ScriptStep:
+    return ScriptStep("inject", Injection(to, headers, content, mode))
 
 
-def _ask(actor: bytes) -> Act:
-    return Act("ask", args=(("actor", actor.hex()), ("name", "get"), ("args", to_base64(b"log"))))
+def _ask(actor: bytes) -> ScriptStep:
+    return ScriptStep("ask", args=(("actor", actor.hex()), ("name", "get"), ("args", to_base64(b"log"))))
 
 
-def _genesis(*cores: bytes) -> tuple[Act, ...]:
+def _genesis(*cores: bytes) -> tuple[ScriptStep, ...]:
     return tuple(_inject(core, core, _GENESIS) for core in cores)
 
 
-def _bundle(graph: Graph, *acts: Act, max_attempts: int = 2) -> bytes:
+def _bundle(graph: Graph, *acts: ScriptStep, max_attempts: int = 2) -> bytes:
     """Return the bundle of a store that holds all objects of a graph, and on which the model did some acts."""
     store = Store(graph.format)
     kit = graph.add(Tree(tuple((f"{number:04x}", each) for number, each in enumerate(graph.of_kind("tree", "blob")))))
@@ -121,7 +121,7 @@ def talking(fmt: Format, rounds: int = 1) -> Script:
     last = stage.program(programs.append("log", b"s") + programs.send(programs.ACTOR, 0), stage.program(b""))
     bundle = _bundle(stage.graph)
     signal = _inject(one, last, (), "signal")
-    acts: list[Act] = [_START, *_genesis(one, other), _inject(one, talk), _RUN, _ask(one), _ask(other), _LOOK]
+    acts: list[ScriptStep] = [_START, *_genesis(one, other), _inject(one, talk), _RUN, _ask(one), _ask(other), _LOOK]
     for number in range(1, rounds):
         acts += [signal, _RUN] if number == rounds - 1 else [_inject(one, talk), _inject(other, talk), _RUN, _LOOK]
     return Script(bundle, tuple(acts))
@@ -136,7 +136,7 @@ def failing(fmt: Format, rounds: int = 1) -> Script:
     ask = stage.program(programs.send(0, 1, "job"), worker, stage.blob(b"work"))
     mended = stage.tree(on=stage.tree(job=stage.program(programs.append("log", b"w"))))
     spoilt = stage.tree(on=stage.tree(job=stage.program(programs.try_again(9))))
-    acts: list[Act] = []
+    acts: list[ScriptStep] = []
     for number in range(rounds):
         if number:
             acts += [_inject(worker, spoilt, _UPDATE), _RUN]
@@ -165,8 +165,8 @@ def living(fmt: Format) -> Script:
     other = Graph(fmt)
     leaf = other.add(Blob((), b"imported"))
     other.references = {"tags/one": other.add(Tree((("leaf", leaf),))), "tags/two": leaf, "x/three": leaf}
-    brought = Act("import", args=(("bytes", to_base64(other.bundle())), ("more", False)))
-    acts = (_START, _LOOK, brought, _LOOK, Act("collect"), Act("prune"), _LOOK)
+    brought = ScriptStep("import", args=(("bytes", to_base64(other.bundle())), ("more", False)))
+    acts = (_START, _LOOK, brought, _LOOK, ScriptStep("collect"), ScriptStep("prune"), _LOOK)
     return Script(bundle, acts, 1, frozenset(mortals), frozenset(other.references), is_whole=False)
 
 
@@ -189,7 +189,7 @@ def updating(fmt: Format, rounds: int = 3) -> Script:
     slow = stage.program(programs.try_again(2) + programs.append("log", b"s"))
     plain = stage.program(programs.append("log", b"p") + programs.send(programs.ACTOR, 0), stage.program(b""))
     bundle_of = [stage.tree(k=stage.blob(b"k%d" % number)) for number in range(rounds)]
-    acts: list[Act] = [_START, *_genesis(actor)]
+    acts: list[ScriptStep] = [_START, *_genesis(actor)]
     for update in bundle_of:
         acts += [_inject(actor, slow), _inject(actor, plain), _RUN, _LOOK, _inject(actor, update, _UPDATE), _RUN]
     return Script(_bundle(stage.graph), tuple(acts), 4)
@@ -220,17 +220,29 @@ def releasing(fmt: Format) -> Script:
     one, other = stage.core(b"one"), stage.core(b"other")
     talk = stage.program(programs.append("log", b"t"))
     told = (_inject(one, talk), _inject(other, talk), _RUN)
-    released = Act("release", args=(("actors", [one.hex(), other.hex()]),))
-    cut = Act("cut")
-    acts = (_START, *_genesis(one, other), *told, released, *told, released, cut, Act("prune"), *told, cut, released)
-    return Script(_bundle(stage.graph), (*acts, Act("prune"), *told), is_whole=False)
+    released = ScriptStep("release", args=(("actors", [one.hex(), other.hex()]),))
+    cut = ScriptStep("cut")
+    acts = (
+        _START,
+        *_genesis(one, other),
+        *told,
+        released,
+        *told,
+        released,
+        cut,
+        ScriptStep("prune"),
+        *told,
+        cut,
+        released,
+    )
+    return Script(_bundle(stage.graph), (*acts, ScriptStep("prune"), *told), is_whole=False)
 
 
 def of_scenario(scenario: Scenario) -> Script:
     """Return the script that sends everything of a scenario, with its pauses."""
-    acts: list[Act] = [_START]
+    acts: list[ScriptStep] = [_START]
     for number, injection in enumerate(scenario.injections):
-        acts += [Act("inject", injection), *([_RUN] if number in scenario.pauses else [])]
+        acts += [ScriptStep("inject", injection), *([_RUN] if number in scenario.pauses else [])]
     return Script(_bundle(scenario.graph), (*acts, _RUN), scenario.max_attempts)
 
 

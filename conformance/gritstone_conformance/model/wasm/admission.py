@@ -18,7 +18,7 @@ from gritstone_conformance.model.wasm.reader import Malformed
 from gritstone_conformance.model.wasm.segments import Segments, split
 from gritstone_conformance.model.wasm.validation import validate
 
-__all__ = ["ENTRIES", "Admitted", "Function", "NotAdmitted", "admit"]
+__all__ = ["ENTRIES", "AdmittedModule", "Function", "NotAdmitted", "admit"]
 
 ENTRIES: Final = ("wit", "wit_query", "wit_update")
 _ENTRY_TYPE: Final = (b"", bytes([I32]))
@@ -66,7 +66,7 @@ class Function:
 
 
 @dataclass(eq=False, slots=True)
-class Admitted:
+class AdmittedModule:
     """An admitted module.
 
     Attributes:
@@ -156,7 +156,7 @@ def _is_area(module: Module, kind: int, index: int) -> bool:
 
 
 @kept
-def admit(data: bytes, entry: str, pages: int) -> Admitted:
+def admit(data: bytes, entry: str, pages: int) -> AdmittedModule:
     """Admit a module for an entry and the ``pages`` of a manifest.
 
     Raises:
@@ -173,7 +173,7 @@ def admit(data: bytes, entry: str, pages: int) -> Admitted:
     indices = module.type_indices()
     exported = {export.name.decode(): export.index for export in module.exports if export.kind == 0}
     names = [item.name.decode() for item in module.imports]
-    return Admitted(module, defined, names, [module.types[index] for index in indices], exported)
+    return AdmittedModule(module, defined, names, [module.types[index] for index in indices], exported)
 
 
 @kept

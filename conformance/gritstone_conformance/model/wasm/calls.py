@@ -18,10 +18,10 @@ from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.puppet import Context
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Blob, Step
-from gritstone_conformance.model.wasm.admission import Admitted, NotAdmitted, admit
+from gritstone_conformance.model.wasm.admission import AdmittedModule, NotAdmitted, admit
 from gritstone_conformance.model.wasm.creators import creator_of
 from gritstone_conformance.model.wasm.documents import MOST, Manifest, State
-from gritstone_conformance.model.wasm.grants import Audit
+from gritstone_conformance.model.wasm.grants import AuditedStep
 from gritstone_conformance.model.wasm.image import Image, manifest_at, put_image, put_state, read_image, state_at
 from gritstone_conformance.model.wasm.running import Guest, Left, run_guest
 from gritstone_conformance.model.wasm.stand_in import stand_in
@@ -45,7 +45,7 @@ class Found:
     """
 
     manifest: Manifest
-    module: Admitted
+    module: AdmittedModule
     data: bytes
     module_id: bytes
     state: State
@@ -88,7 +88,7 @@ def find_call(shelf: Shelf, core: bytes, source: bytes, entry: str) -> Found:
     return Found(manifest, module, blob.data, module_id, state, image)
 
 
-def _admitted(blob: Blob, entry: str, pages: int) -> Admitted:
+def _admitted(blob: Blob, entry: str, pages: int) -> AdmittedModule:
     try:
         return admit(blob.data, entry, pages)
     except NotAdmitted as problem:
@@ -190,7 +190,7 @@ class _Finish:
         inbox = self.shelf.mail(old.inbox) if old is not None else {}
         known = frozenset(inbox) | frozenset(sender for sender, _ in self.proposal.covered)
         manifest, updates = self.found.manifest, self.proposal.kind == "update"
-        audit = Audit(self.shelf, self.core, manifest, dict(outbox), known, step, updates)
+        audit = AuditedStep(self.shelf, self.core, manifest, dict(outbox), known, step, updates)
         audit.check()
         if manifest.tank is None:
             return 0

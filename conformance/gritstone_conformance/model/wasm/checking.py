@@ -14,7 +14,7 @@ from gritstone_conformance.model.wasm.bodies import Body, Op
 from gritstone_conformance.model.wasm.instructions import I32
 from gritstone_conformance.model.wasm.signatures import ACCESS_BYTES, PLAIN
 
-__all__ = ["Invalid", "Scope", "block_type", "check_body", "element"]
+__all__ = ["Invalid", "ModuleContext", "block_type", "check_body", "element"]
 
 _ANY: Final = 0
 
@@ -55,7 +55,7 @@ def element(items: Sequence[Any], index: int, what: str) -> Any:
     return items[index]
 
 
-class Scope:
+class ModuleContext:
     """What the bodies of a module refer to: the types of functions and globals, in the order of the indices."""
 
     __slots__ = ("functions", "globals", "memories", "module", "tables")
@@ -73,7 +73,7 @@ class _Checker:
 
     __slots__ = ("frames", "locals", "module", "scope", "stack")
 
-    def __init__(self, scope: Scope, kind: FunctionType, body: Body) -> None:
+    def __init__(self, scope: ModuleContext, kind: FunctionType, body: Body) -> None:
         self.scope = scope
         self.module = scope.module
         self.locals = kind[0] + b"".join(bytes([one]) * count for count, one in body.groups)
@@ -247,7 +247,7 @@ _ACTIONS: Final[dict[int, Callable[[_Checker, Op], None]]] = {
 }
 
 
-def check_body(scope: Scope, kind: FunctionType, body: Body, live: tuple[bool, ...]) -> int:
+def check_body(scope: ModuleContext, kind: FunctionType, body: Body, live: tuple[bool, ...]) -> int:
     """Check a body and return the most operands on the stack after a live instruction.
 
     Raises:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from gritstone_conformance.model.wasm.admission import Admitted, Function
+from gritstone_conformance.model.wasm.admission import AdmittedModule, Function
 from gritstone_conformance.model.wasm.bodies import Op
 from gritstone_conformance.model.wasm.checking import block_type
 from gritstone_conformance.model.wasm.instructions import COSTS
@@ -58,7 +58,7 @@ class _Construct:
 class _Writer:
     """Writes one function."""
 
-    def __init__(self, admitted: Admitted, function: Function) -> None:
+    def __init__(self, admitted: AdmittedModule, function: Function) -> None:
         self.admitted = admitted
         self.function = function
         self.blocks = Blocks()
@@ -342,7 +342,7 @@ _ACTIONS: Final[dict[int, Callable[[_Writer, Op], None]]] = {
 }
 
 
-def source_of(admitted: Admitted, function: Function) -> str:
+def source_of(admitted: AdmittedModule, function: Function) -> str:
     """Return the source of ``make(m, F, G, M)``, which returns the function for one instance."""
     writer = _Writer(admitted, function)
     writer.write()

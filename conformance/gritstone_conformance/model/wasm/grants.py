@@ -19,7 +19,7 @@ from gritstone_conformance.model.values import Message, Step
 from gritstone_conformance.model.wasm.documents import Manifest
 from gritstone_conformance.model.wasm.image import manifest_at
 
-__all__ = ["Audit", "keeps_host_nodes"]
+__all__ = ["AuditedStep", "keeps_host_nodes"]
 
 _SEND: Final = (None, "reply", "any")
 _SPAWN: Final = (None, "wasm", "any")
@@ -37,7 +37,7 @@ def keeps_host_nodes(shelf: Shelf, before: bytes, after: bytes) -> bool:
 
 
 @dataclass
-class Audit:
+class AuditedStep:
     """One step that is audited.
 
     Attributes:

@@ -13,7 +13,7 @@ from gritstone_conformance.model.cores import WorkingTree, find
 from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.values import Blob
-from gritstone_conformance.model.wasm.admission import Admitted
+from gritstone_conformance.model.wasm.admission import AdmittedModule
 from gritstone_conformance.model.wasm.documents import CT_CBOR, Manifest, NoDocument, State, read_manifest, read_state
 from gritstone_conformance.model.wasm.machine import PAGE
 
@@ -67,7 +67,7 @@ def state_at(shelf: Shelf, core: bytes, manifest: Manifest) -> State:
 
 
 def read_image(
-    shelf: Shelf, core: bytes, manifest: Manifest, state: State, module: Admitted, module_id: bytes
+    shelf: Shelf, core: bytes, manifest: Manifest, state: State, module: AdmittedModule, module_id: bytes
 ) -> Image | None:
     """Return the image of a core, or None where none counts for the module; raises Failure.
 
@@ -96,7 +96,7 @@ def read_image(
     return Image(bytes(memory), state.mutable)
 
 
-def mutable_types(module: Admitted) -> list[int]:
+def mutable_types(module: AdmittedModule) -> list[int]:
     """Return the types of the mutable globals, in the order of their indices."""
     return [item.kind for item in module.module.globals if item.mutable]
 

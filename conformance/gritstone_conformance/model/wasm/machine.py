@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from gritstone_conformance.model.wasm.admission import Admitted
+from gritstone_conformance.model.wasm.admission import AdmittedModule
 from gritstone_conformance.model.wasm.compiling import source_of
 from gritstone_conformance.model.wasm.instructions import COSTS
 from gritstone_conformance.model.wasm.numeric import FUNCTIONS, Trapped, called
@@ -65,7 +65,7 @@ class Machine:
 
     __slots__ = ("admitted", "depth", "fuel", "functions", "globals", "memory", "most", "table")
 
-    def __init__(self, admitted: Admitted, pages: int, fuel: int, host: Host) -> None:
+    def __init__(self, admitted: AdmittedModule, pages: int, fuel: int, host: Host) -> None:
         """Instantiate an admitted module, active segments included, with ``pages`` of the manifest; nothing runs."""
         module = admitted.module
         least, most = admitted.memory_limits(pages) or (0, 0)
@@ -225,7 +225,7 @@ class Machine:
             todo += called_here
 
 
-def _maker(admitted: Admitted, index: int) -> Callable[..., Any]:
+def _maker(admitted: AdmittedModule, index: int) -> Callable[..., Any]:
     """Return what makes a function for an instance; it is compiled once for all instances."""
     function = admitted.defined[index - len(admitted.imports)]
     if function.maker is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from gritstone_conformance.model.wasm.admission import Admitted, Function
+from gritstone_conformance.model.wasm.admission import AdmittedModule, Function
 from gritstone_conformance.model.wasm.binary import Section
 from gritstone_conformance.model.wasm.bodies import Op
 from gritstone_conformance.model.wasm.instructions import BY_NAME, COSTS, TYPES
@@ -52,7 +52,7 @@ _STOP: Final = _code("if", b"\x40", "unreachable", "end")
 class _Rewriter:
     """Makes the metered form of one module."""
 
-    def __init__(self, admitted: Admitted, pages: int) -> None:
+    def __init__(self, admitted: AdmittedModule, pages: int) -> None:
         self.admitted = admitted
         self.module = admitted.module
         self.pages = pages
@@ -187,6 +187,6 @@ class _Rewriter:
         return out
 
 
-def meter(admitted: Admitted, pages: int) -> bytes:
+def meter(admitted: AdmittedModule, pages: int) -> bytes:
     """Return the metered form of an admitted module for a number of pages."""
     return admitted.module.data[:8] + _Rewriter(admitted, pages).sections()

@@ -15,7 +15,7 @@ from gritstone_conformance.model.values import Blob, Step
 from gritstone_conformance.model.wasm.calls import Found, find_call
 from gritstone_conformance.model.wasm.creators import creator_of
 from gritstone_conformance.model.wasm.documents import CT_CBOR, State
-from gritstone_conformance.model.wasm.grants import Audit
+from gritstone_conformance.model.wasm.grants import AuditedStep
 from gritstone_conformance.model.wasm.image import manifest_at, read_image, state_at
 
 __all__ = ["outside_fault"]
@@ -67,7 +67,7 @@ class _Outside:
             self._check_image()
             self._check_creator()
 
-    def _audit(self) -> Audit:
+    def _audit(self) -> AuditedStep:
         """Return the audit of the step without its host nodes."""
         old = None if self.last is None else self.shelf.step(self.last)
         inbox, outbox = (self.shelf.mail(old.inbox), self.shelf.mail(old.outbox)) if old is not None else ({}, {})
@@ -80,7 +80,7 @@ class _Outside:
             elif bare.find(("wasm", name)) is not None:
                 bare.delete(("wasm", name))
         step = replace(self.step, core=bare.seal())
-        return Audit(self.shelf, self.core, self.found.manifest, dict(outbox), known, step, self.updates)
+        return AuditedStep(self.shelf, self.core, self.found.manifest, dict(outbox), known, step, self.updates)
 
     def _new_state(self) -> State | None:
         """Return the state behind the step; raises Failure where it is not there exactly as it is granted."""

@@ -13,7 +13,7 @@ from gritstone_conformance.model.failures import Failure
 from gritstone_conformance.model.puppet import Context
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.wasm.abi import CannotTell, Host, Inputs, Reply
-from gritstone_conformance.model.wasm.admission import Admitted
+from gritstone_conformance.model.wasm.admission import AdmittedModule
 from gritstone_conformance.model.wasm.documents import Manifest, State
 from gritstone_conformance.model.wasm.image import Image
 from gritstone_conformance.model.wasm.instructions import COSTS
@@ -46,7 +46,7 @@ class Guest:
     context: Context
     manifest: Manifest
     state: State
-    module: Admitted
+    module: AdmittedModule
     data: bytes
     image: Image | None
     budget: int

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gritstone_conformance.model.wasm.binary import Limits, Module
 from gritstone_conformance.model.wasm.bodies import Op
-from gritstone_conformance.model.wasm.checking import Invalid, Scope, check_body, element
+from gritstone_conformance.model.wasm.checking import Invalid, ModuleContext, check_body, element
 from gritstone_conformance.model.wasm.instructions import I32, TYPE_NAMES
 from gritstone_conformance.model.wasm.segments import Segments
 
@@ -40,7 +40,7 @@ def _check_globals(module: Module) -> None:
             raise Invalid("a mutable global of a float type")
 
 
-def _check_exports(module: Module, scope: Scope) -> None:
+def _check_exports(module: Module, scope: ModuleContext) -> None:
     spaces = (scope.functions, scope.tables, scope.memories, scope.globals)
     for export in module.exports:
         element(spaces[export.kind], export.index, "export")
@@ -48,7 +48,7 @@ def _check_exports(module: Module, scope: Scope) -> None:
         raise Invalid("a name is exported twice")
 
 
-def _check_elements(module: Module, scope: Scope) -> None:
+def _check_elements(module: Module, scope: ModuleContext) -> None:
     for segment in module.elements:
         if segment.flag not in (0, 2) or segment.functions is None or segment.table:
             raise Invalid("an element segment is not active, for table 0, by indices")
@@ -59,7 +59,7 @@ def _check_elements(module: Module, scope: Scope) -> None:
             raise Invalid("an element segment outside the initial table")
 
 
-def _check_data(module: Module, scope: Scope) -> None:
+def _check_data(module: Module, scope: ModuleContext) -> None:
     for segment in module.segments:
         if segment.flag == 1:
             continue
@@ -76,7 +76,7 @@ def validate(module: Module, parts: list[Segments]) -> list[int]:
     Raises:
         Invalid: WebAssembly or the text forbids something in it.
     """
-    scope = Scope(module)
+    scope = ModuleContext(module)
     if module.start is not None:
         raise Invalid("a start section")
     _check_limits(scope.tables, 0xFFFFFFFF, "table")

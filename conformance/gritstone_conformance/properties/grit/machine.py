@@ -13,7 +13,7 @@ from gritstone_conformance.model.store import Change
 from gritstone_conformance.properties.grit import draws
 from gritstone_conformance.properties.grit.pair import Pair, open_durable, open_memory
 from gritstone_conformance.properties.grit.registry import each_format
-from gritstone_conformance.strategies.commands import Command, Script
+from gritstone_conformance.strategies.commands import GraphCommand, GraphCommands
 from gritstone_conformance.trial import Asked, Trial
 
 __all__ = ["PROPERTIES"]
@@ -26,17 +26,17 @@ _RULES: Final = (
 )
 
 
-def in_memory(trial: Trial, fmt: Format, script: Script) -> None:
+def in_memory(trial: Trial, fmt: Format, script: GraphCommands) -> None:
     """A memory store answers every sequence of operations as the text says."""
     _play(script, [open_memory(trial, fmt)])
 
 
-def erasing(trial: Trial, fmt: Format, script: Script) -> None:
+def erasing(trial: Trial, fmt: Format, script: GraphCommands) -> None:
     """A store in which blobs are erased answers every sequence of operations as the text says."""
     _play(script, [open_memory(trial, fmt)], erase=True)
 
 
-def on_disk(trial: Trial, fmt: Format, script: Script) -> None:
+def on_disk(trial: Trial, fmt: Format, script: GraphCommands) -> None:
     """A durable store answers every sequence on two handles as the text says, and is the same when opened again."""
     first = open_durable(trial, fmt, "s")
     second = first.beside("t")
@@ -45,7 +45,7 @@ def on_disk(trial: Trial, fmt: Format, script: Script) -> None:
     _look(first, script)
 
 
-def _play(script: Script, pairs: list[Pair], *, erase: bool = False) -> None:
+def _play(script: GraphCommands, pairs: list[Pair], *, erase: bool = False) -> None:
     """Make the requests of the whole script, and send them pipelined up to each export."""
     waiting: list[Asked] = []
     for number, command in enumerate(script.commands):
@@ -60,14 +60,14 @@ def _play(script: Script, pairs: list[Pair], *, erase: bool = False) -> None:
     _look(pairs[0], script)
 
 
-def _look(pair: Pair, script: Script) -> None:
+def _look(pair: Pair, script: GraphCommands) -> None:
     """Look at all there is."""
     identities = list(script.graph.values)
     seen = [pair.get(identity, rule=_got(pair, identity)) for identity in identities]
     pair.play(*seen, pair.has(identities, rule="grit.store.missing"), pair.refs(rule="grit.ref.cas"))
 
 
-def _requests(pair: Pair, script: Script, command: Command, number: int) -> Iterator[Asked]:
+def _requests(pair: Pair, script: GraphCommands, command: GraphCommand, number: int) -> Iterator[Asked]:
     identities = list(script.graph.values)
     identity, other = identities[command.place], identities[command.other]
     match command.word:
@@ -92,7 +92,7 @@ def _requests(pair: Pair, script: Script, command: Command, number: int) -> Iter
             yield _cas(pair, identity, other, command.choice)
 
 
-def _put(pair: Pair, script: Script, identity: bytes, other: bytes, choice: int) -> Asked:
+def _put(pair: Pair, script: GraphCommands, identity: bytes, other: bytes, choice: int) -> Asked:
     data = script.graph.encodings[identity]
     if choice % 8 == 0:
         return pair.put(data[:-1] + b"\0\1\2", rule="grit.store.put-strict")
@@ -107,7 +107,7 @@ def _got(pair: Pair, identity: bytes) -> str:
     return "grit.erase.tombstone" if identity in pair.model.tombstones else "grit.store.missing"
 
 
-def _import(pair: Pair, script: Script) -> Iterator[Asked]:
+def _import(pair: Pair, script: GraphCommands) -> Iterator[Asked]:
     """Import the graph's bundle, unless that would be refused: what a refused import leaves is not settled."""
     copy = pair.model.copy()
     data = script.graph.bundle()

@@ -15,7 +15,7 @@ from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.harness.probe import DONE, process_of
 from gritstone_conformance.properties.harness.samples import every_request, opening
-from gritstone_conformance.properties.runtime.double import Terms, start_args
+from gritstone_conformance.properties.runtime.lockstep import StartOptions, start_args
 from gritstone_conformance.replies import Claims, Json
 from gritstone_conformance.strategies.scenarios import SCENARIO_TAPE, Scenario, build
 from gritstone_conformance.strategies.tape import Tape
@@ -107,7 +107,7 @@ def _busy_store(fmt: Format) -> list[Asked]:
 def _scenario(fmt: Format, number: int) -> list[Asked]:
     """Return a scenario on a runtime whose schedule and clock are the suite's."""
     scenario: Scenario = build(_tape(number), fmt, asks=False)
-    terms = Terms(schedule="chosen", clock="suite", config=Config(10, 40, scenario.max_attempts))
+    terms = StartOptions(schedule="chosen", clock="suite", config=Config(10, 40, scenario.max_attempts))
     of: dict[str, Json] = {"runtime": "life"}
     injected: list[Asked] = [
         (

@@ -8,7 +8,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import Refusal, ok, refused
 from gritstone_conformance.model.store import Change, Store
 from gritstone_conformance.model.values import Blob, Mailbox, Message, Step, Tree
-from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms, start_args
+from gritstone_conformance.properties.runtime.lockstep import GENESIS, LockstepModel, StartOptions, start_args
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import programs
@@ -25,15 +25,17 @@ _NAMES: Final = ("test", "a", "\u00e9\U0001f600", "e\u0301", "n" * 255, "with bl
 def bootstrap(trial: Trial, fmt: Format) -> None:
     """A start on a store without an agent makes exactly two references, byte for byte as the text says."""
     for name in _NAMES:
-        double = Double(trial, fmt, Terms(agent=name))
-        double.refs(rule="runtime.agent.bootstrap")
-        double.export(rule="runtime.agent.bootstrap")
-        double.stop()
-        double.play()
+        lockstep = LockstepModel(trial, fmt, StartOptions(agent=name))
+        lockstep.refs(rule="runtime.agent.bootstrap")
+        lockstep.export(rule="runtime.agent.bootstrap")
+        lockstep.stop()
+        lockstep.play()
         trial.expect("grit.close", {"store": "s"}, ok())
     for name in ("", "n" * 256, "\u00e9" * 128):
         _open(trial, fmt)
-        trial.expect("runtime.start", start_args(Terms(agent=name)), refused("invalid"), rule="runtime.agent.name")
+        trial.expect(
+            "runtime.start", start_args(StartOptions(agent=name)), refused("invalid"), rule="runtime.agent.name"
+        )
         trial.expect("grit.refs", _LISTED, ok(refs=[], more=False), rule="runtime.agent.name")
         trial.expect("grit.close", {"store": "s"}, ok())
 
@@ -49,38 +51,38 @@ def _open(trial: Trial, fmt: Format) -> None:
 def other_name(trial: Trial, fmt: Format) -> None:
     """A start under another name than that of the store's agent is rejected and changes nothing."""
     rule = "runtime.agent.name"
-    double = Double(trial, fmt)
-    double.born()
-    double.stop()
+    lockstep = LockstepModel(trial, fmt)
+    lockstep.born()
+    lockstep.stop()
     for name in ("other", "Test", "test ", "tes"):
-        double.ask_plainly("runtime.start", start_args(Terms(agent=name)), refused("rejected", "agent"), rule)
-        double.refs(rule=rule)
-    double.start(rule=rule)
-    double.ask_plainly("runtime.start", start_args(Terms()), refused("rejected"), rule)
-    double.refs(rule=rule)
-    double.play()
+        lockstep.ask_plainly("runtime.start", start_args(StartOptions(agent=name)), refused("rejected", "agent"), rule)
+        lockstep.refs(rule=rule)
+    lockstep.start(rule=rule)
+    lockstep.ask_plainly("runtime.start", start_args(StartOptions()), refused("rejected"), rule)
+    lockstep.refs(rule=rule)
+    lockstep.play()
 
 
 def half_agent(trial: Trial, fmt: Format) -> None:
     """A store with an agent and no head of it, or the head and no agent, is rejected."""
     for missing in ("runtime/agent", "heads/"):
-        double = Double(trial, fmt)
-        double.stop()
-        references = double.pair.model.references
+        lockstep = LockstepModel(trial, fmt)
+        lockstep.stop()
+        references = lockstep.pair.model.references
         name = next(each for each in references if each.startswith(missing))
-        double.request(double.pair.cas(Change(name, references[name], None)))
-        args = start_args(double.terms)
-        double.ask_plainly("runtime.start", args, refused("rejected"), "runtime.agent.name")
-        double.play()
+        lockstep.request(lockstep.pair.cas(Change(name, references[name], None)))
+        args = start_args(lockstep.terms)
+        lockstep.ask_plainly("runtime.start", args, refused("rejected"), "runtime.agent.name")
+        lockstep.play()
         trial.expect("grit.close", {"store": "s"}, ok())
 
 
 def injected(trial: Trial, fmt: Format, tape: Tape) -> None:
     """What is injected is exactly the message asked for, behind the one before or in its place, and nothing twice."""
     rule = "runtime.agent.inject"
-    double = Double(trial, fmt)
-    stage = double.stage
-    receivers = [stage.core(b"one"), stage.core(b"two"), double.agent]
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
+    receivers = [stage.core(b"one"), stage.core(b"two"), lockstep.agent]
     contents = [stage.program(b""), stage.blob(b"x", ("ct", "s")), stage.core(b"nobody")]
     queued: set[bytes] = set()
     for _ in range(tape.within(2, 10)):
@@ -89,17 +91,17 @@ def injected(trial: Trial, fmt: Format, tape: Tape) -> None:
         to = tape.pick(receivers)
         trial.reach("signal after queue", mode == "signal" and to in queued)
         queued |= {to} if mode == "queue" else set()
-        double.inject(to, tape.pick(contents), mode=mode, headers=headers, rule=rule)
-        double.refs(rule=rule)
-    double.run(rule=rule)
-    double.export(rule="runtime.agent.changes")
+        lockstep.inject(to, tape.pick(contents), mode=mode, headers=headers, rule=rule)
+        lockstep.refs(rule=rule)
+    lockstep.run(rule=rule)
+    lockstep.export(rule="runtime.agent.changes")
 
 
 def injections_refused(trial: Trial, fmt: Format) -> None:
     """What is absent, of a wrong kind, outside the grammar or kept for the runtime is refused, without a step."""
     rule = "runtime.agent.inject"
-    double = Double(trial, fmt)
-    stage = double.stage
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
     actor, blob = stage.core(b"a"), stage.blob(b"content")
     gone = fmt.hash(b"absent")
     open_tree = stage.tree(x=gone, y=blob)
@@ -109,28 +111,28 @@ def injections_refused(trial: Trial, fmt: Format) -> None:
         *((gone, blob), (actor, gone), (blob, blob), (message, blob), (actor, message), (gone, gone)),
         *((open_tree, blob), (actor, open_tree), (actor, odd), (odd, blob)),
     ):
-        double.inject(to, content, rule=rule)
-        double.refs(rule=rule)
+        lockstep.inject(to, content, rule=rule)
+        lockstep.refs(rule=rule)
     late = Blob((), b"late")
     about: dict[str, Json] = {"to": actor.hex(), "headers": [], "content": fmt.hash(fmt.encode(late)).hex()}
-    double.ask("runtime.inject", {**about, "mode": "queue"}, refused("missing"), rule)
-    double.inject(actor, stage.graph.add(late), rule=rule)
+    lockstep.ask("runtime.inject", {**about, "mode": "queue"}, refused("missing"), rule)
+    lockstep.inject(actor, stage.graph.add(late), rule=rule)
     for headers in ((("a", "1"), ("a", "2")), (("", "x"),), (("a b", "x"),), (("a", "\n"),), (("a" * 65, ""),)):
-        double.inject(actor, blob, headers=headers, rule=rule)
+        lockstep.inject(actor, blob, headers=headers, rule=rule)
     for mode in ("queue", "signal"):
-        double.inject(actor, blob, "receipt", mode, rule="runtime.receipt.reserved")
-        double.inject(actor, blob, mode=mode, headers=(("x", ""), ("mt", "receipt")), rule="runtime.receipt.reserved")
-        double.refs(rule="runtime.receipt.reserved")
+        lockstep.inject(actor, blob, "receipt", mode, rule="runtime.receipt.reserved")
+        lockstep.inject(actor, blob, mode=mode, headers=(("x", ""), ("mt", "receipt")), rule="runtime.receipt.reserved")
+        lockstep.refs(rule="runtime.receipt.reserved")
     for mt in ("receipts", "Receipt", "genesis", "update"):
-        double.inject(actor, blob, mt, rule=rule)
-    signal = double.inject(actor, blob, "s", "signal", rule=rule)
-    assert double.inject(actor, blob, "s", "signal", rule=rule) == signal
-    double.refs(rule=rule)
-    double.inject(actor, blob, "t", rule=rule)
-    double.inject(actor, blob, "s", "signal", rule=rule)
-    double.refs(rule=rule)
-    double.inject(actor, blob, "u", "signal", rule=rule)
-    double.export(rule=rule)
+        lockstep.inject(actor, blob, mt, rule=rule)
+    signal = lockstep.inject(actor, blob, "s", "signal", rule=rule)
+    assert lockstep.inject(actor, blob, "s", "signal", rule=rule) == signal
+    lockstep.refs(rule=rule)
+    lockstep.inject(actor, blob, "t", rule=rule)
+    lockstep.inject(actor, blob, "s", "signal", rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.inject(actor, blob, "u", "signal", rule=rule)
+    lockstep.export(rule=rule)
 
 
 def older_signals(trial: Trial, fmt: Format) -> None:
@@ -163,31 +165,31 @@ def older_signals(trial: Trial, fmt: Format) -> None:
 def acknowledged(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Mail to the outside is listed, in order, until it is acknowledged, superseded or withdrawn, and then no more."""
     rule = "runtime.agent.mail"
-    double = Double(trial, fmt)
-    actors = [double.born(b"a"), double.born(b"b")]
-    note = double.stage.blob(b"note")
+    lockstep = LockstepModel(trial, fmt)
+    actors = [lockstep.born(b"a"), lockstep.born(b"b")]
+    note = lockstep.stage.blob(b"note")
     says = [
-        double.stage.program(programs.send(0, 1, "say") * 2, double.agent, note),
-        double.stage.program(programs.send(0, 1, "now", b"s"), double.agent, note),
-        double.stage.program(programs.release(0), double.agent, note),
+        lockstep.stage.program(programs.send(0, 1, "say") * 2, lockstep.agent, note),
+        lockstep.stage.program(programs.send(0, 1, "now", b"s"), lockstep.agent, note),
+        lockstep.stage.program(programs.release(0), lockstep.agent, note),
     ]
     for _ in range(tape.within(2, 8)):
         word = tape.below(6)
         if word < 3:
-            double.tell(tape.pick(actors), tape.pick((says[0], says[0], says[1], says[2])))
+            lockstep.tell(tape.pick(actors), tape.pick((says[0], says[0], says[1], says[2])))
         elif word == 3:
-            double.restart()
-        listed = double.mail(rule=rule)
+            lockstep.restart()
+        listed = lockstep.mail(rule=rule)
         if listed and word > 3:
             sender, message = tape.pick(listed)
-            double.ack(sender, message, rule=rule)
-            double.ack(sender, message, rule=rule)
-            double.mail(rule=rule)
-    double.ack(double.stage.core(b"nobody"), note, rule=rule)
-    double.ack(actors[0], fmt.hash(b"absent"), rule=rule)
-    double.refs(rule=rule)
-    double.run(rule="runtime.route.rest")
-    double.export(rule="runtime.agent.changes")
+            lockstep.ack(sender, message, rule=rule)
+            lockstep.ack(sender, message, rule=rule)
+            lockstep.mail(rule=rule)
+    lockstep.ack(lockstep.stage.core(b"nobody"), note, rule=rule)
+    lockstep.ack(actors[0], fmt.hash(b"absent"), rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.run(rule="runtime.route.rest")
+    lockstep.export(rule="runtime.agent.changes")
 
 
 def mail_first(trial: Trial, fmt: Format) -> None:
@@ -208,75 +210,75 @@ def mail_first(trial: Trial, fmt: Format) -> None:
     source = Store(fmt)
     graph.references = {f"heads/{actor.hex()}": head, f"heads/{other.hex()}": creator}
     graph.fill(source)
-    double = Double(trial, fmt)
-    double.stop()
-    for asked in double.pair.take(source.export()):
-        double.request(asked)
-    double.start()
-    double.mail(rule="runtime.agent.mail")
-    double.ack(actor, said, rule=rule)
-    double.mail(rule="runtime.agent.mail")
-    double.export(rule=rule)
+    lockstep = LockstepModel(trial, fmt)
+    lockstep.stop()
+    for asked in lockstep.pair.take(source.export()):
+        lockstep.request(asked)
+    lockstep.start()
+    lockstep.mail(rule="runtime.agent.mail")
+    lockstep.ack(actor, said, rule=rule)
+    lockstep.mail(rule="runtime.agent.mail")
+    lockstep.export(rule=rule)
 
 
 def same_effects(trial: Trial, fmt: Format) -> None:
     """The same message of two senders is two effects: each is answered and acknowledged on its own."""
     rule = "runtime.effect.open"
-    double = Double(trial, fmt)
-    stage = double.stage
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
     ask = stage.program(
-        programs.send(0, 1, "effect.x") + programs.send(0, 1, "effect.y"), double.agent, stage.blob(b"")
+        programs.send(0, 1, "effect.x") + programs.send(0, 1, "effect.y"), lockstep.agent, stage.blob(b"")
     )
     for title in (b"a", b"b", b"c"):
-        double.tell(double.born(title), ask)
-    names = double.effects(rule=rule)
+        lockstep.tell(lockstep.born(title), ask)
+    names = lockstep.effects(rule=rule)
     firsts, seconds = names[::2], names[1::2]
-    double.resolve(seconds[0], "ok", b"out of order", rule="runtime.effect.linked")
-    double.effects(rule=rule)
-    double.resolve(firsts[1], "ok", b"in order", rule="runtime.effect.linked")
-    double.effects(rule=rule)
-    sender, message = double.mail(rule="runtime.effect.linked")[-1]
-    double.ack(sender, message, rule=rule)
-    double.effects(rule=rule)
-    double.resolve(firsts[0], "failed", b"late", rule="runtime.effect.linked")
-    double.effects(rule=rule)
-    double.mail(rule="runtime.effect.linked")
-    double.resolve(seconds[1], "ok", b"last", rule="runtime.effect.linked")
-    double.effects(rule=rule)
-    double.play()
+    lockstep.resolve(seconds[0], "ok", b"out of order", rule="runtime.effect.linked")
+    lockstep.effects(rule=rule)
+    lockstep.resolve(firsts[1], "ok", b"in order", rule="runtime.effect.linked")
+    lockstep.effects(rule=rule)
+    sender, message = lockstep.mail(rule="runtime.effect.linked")[-1]
+    lockstep.ack(sender, message, rule=rule)
+    lockstep.effects(rule=rule)
+    lockstep.resolve(firsts[0], "failed", b"late", rule="runtime.effect.linked")
+    lockstep.effects(rule=rule)
+    lockstep.mail(rule="runtime.effect.linked")
+    lockstep.resolve(seconds[1], "ok", b"last", rule="runtime.effect.linked")
+    lockstep.effects(rule=rule)
+    lockstep.play()
 
 
 def effects(trial: Trial, fmt: Format, tape: Tape) -> None:
     """An effect is listed until it is answered, in any order, and answered by one linked message of the agent."""
-    double = Double(trial, fmt)
-    stage = double.stage
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
     log = stage.program(programs.append("log", b"r"))
     handlers = {"effect.ok": log, "effect.failed": log}
     on = stage.graph.add(Tree(tuple(handlers.items())))
-    actors = [double.born(name, on=on) for name in (b"a", b"b")]
+    actors = [lockstep.born(name, on=on) for name in (b"a", b"b")]
     for number in range(tape.within(2, 9)):
         request = stage.blob(b"request %d" % number) if tape.below(4) else stage.tree(r=stage.blob(b"%d" % number))
         mt = tape.pick(("effect.http", "effect.x", "note", "effect.", "effects.y", "effect.a b"))
         mode = b"s" if tape.once_in(8) else b"q"
-        double.tell(tape.pick(actors), stage.program(programs.send(0, 1, mt, mode), double.agent, request))
-        names = double.effects(rule="runtime.effect.open")
+        lockstep.tell(tape.pick(actors), stage.program(programs.send(0, 1, mt, mode), lockstep.agent, request))
+        names = lockstep.effects(rule="runtime.effect.open")
         word = tape.below(8)
         if names and word < 4:
             name, answer = tape.pick(names), b"answer %d" % number
-            double.resolve(name, tape.pick(("ok", "failed")), answer, rule="runtime.effect.linked")
-            double.run(rule="runtime.effect.linked")
-            double.refs(rule="runtime.effect.linked")
-            double.effects(rule="runtime.effect.open")
-            double.resolve(name, "ok", b"again", rule="runtime.effect.linked")
+            lockstep.resolve(name, tape.pick(("ok", "failed")), answer, rule="runtime.effect.linked")
+            lockstep.run(rule="runtime.effect.linked")
+            lockstep.refs(rule="runtime.effect.linked")
+            lockstep.effects(rule="runtime.effect.open")
+            lockstep.resolve(name, "ok", b"again", rule="runtime.effect.linked")
         elif word == 4:
-            listed = double.mail(rule="runtime.agent.mail")
+            listed = lockstep.mail(rule="runtime.agent.mail")
             if listed:
-                double.ack(*tape.pick(listed), rule="runtime.agent.mail")
+                lockstep.ack(*tape.pick(listed), rule="runtime.agent.mail")
         elif word == 5:
-            double.restart(rule="runtime.effect.open")
-        double.effects(rule="runtime.effect.open")
-        double.mail(rule="runtime.effect.linked")
-    double.export(rule="runtime.effect.linked")
+            lockstep.restart(rule="runtime.effect.open")
+        lockstep.effects(rule="runtime.effect.open")
+        lockstep.mail(rule="runtime.effect.linked")
+    lockstep.export(rule="runtime.effect.linked")
 
 
 PROPERTIES: Final = (

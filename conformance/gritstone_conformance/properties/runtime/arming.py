@@ -17,8 +17,8 @@ from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.store import Change, Store
 from gritstone_conformance.model.values import Blob
 from gritstone_conformance.properties.grit.pair import Pair, open_durable, open_memory
-from gritstone_conformance.properties.runtime.double import Double, Terms
 from gritstone_conformance.properties.runtime.kills import NEVER
+from gritstone_conformance.properties.runtime.lockstep import LockstepModel, StartOptions
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import programs
@@ -203,41 +203,41 @@ def counted(trial: Trial, fmt: Format) -> None:
     memory.play(memory.put(fmt.encode(Blob((), b"in memory"))))
     if _count(trial, process) != before:
         trial.fail(before, "more", words="what is in memory is counted", rule=_EXACT)
-    double = Double(trial, fmt, Terms(), durable=True)
-    stage, pair = double.stage, double.pair
-    double.play()
+    lockstep = LockstepModel(trial, fmt, StartOptions(), durable=True)
+    stage, pair = lockstep.stage, lockstep.pair
+    lockstep.play()
 
     def check(op: str, work: Callable[[], object]) -> None:
         def played() -> None:
             work()
-            double.play()
+            lockstep.play()
 
         _check_counted(trial, op, played)
 
     first, other = stage.blob(b"first"), stage.blob(b"other")
-    check("grit.put", double.fill)
-    check("grit.cas", lambda: double.request(pair.cas(Change("tags/x", None, first))))
-    check("grit.cas", lambda: double.request(pair.cas(Change("tags/x", first, other))))
-    check("grit.cas", lambda: double.request(pair.cas(Change("tags/x", other, None))))
+    check("grit.put", lockstep.fill)
+    check("grit.cas", lambda: lockstep.request(pair.cas(Change("tags/x", None, first))))
+    check("grit.cas", lambda: lockstep.request(pair.cas(Change("tags/x", first, other))))
+    check("grit.cas", lambda: lockstep.request(pair.cas(Change("tags/x", other, None))))
     for asked in pair.take(_brought(fmt)):
-        check("grit.import", partial(double.request, asked))
+        check("grit.import", partial(lockstep.request, asked))
     actor = stage.core(b"actor")
     child = stage.core(b"child")
-    say = stage.program(programs.send(0, 1) + programs.send(2, 2, "genesis"), double.agent, first, child)
+    say = stage.program(programs.send(0, 1) + programs.send(2, 2, "genesis"), lockstep.agent, first, child)
     free = stage.program(programs.release(0), child)
-    check("grit.put", double.fill)
+    check("grit.put", lockstep.fill)
     for content, mt in ((actor, "genesis"), (say, ""), (free, "")):
-        check("runtime.inject", partial(double.inject, actor, content, mt))
-        check("runtime.run", double.run)
-    ((sender, message),) = double.mail()
-    check("runtime.ack", lambda: double.ack(sender, message))
-    check("runtime.collect", double.collect)
-    check("runtime.release", lambda: double.release(actor))
-    check("runtime.cut", double.cut)
+        check("runtime.inject", partial(lockstep.inject, actor, content, mt))
+        check("runtime.run", lockstep.run)
+    ((sender, message),) = lockstep.mail()
+    check("runtime.ack", lambda: lockstep.ack(sender, message))
+    check("runtime.collect", lockstep.collect)
+    check("runtime.release", lambda: lockstep.release(actor))
+    check("runtime.cut", lockstep.cut)
     if "erase" in trial.claims.features:
-        check("grit.erase", lambda: double.request(pair.erase(other)))
+        check("grit.erase", lambda: lockstep.request(pair.erase(other)))
     pair.model.prune()
-    check("grit.prune", lambda: double.request(("grit.prune", {"store": "s", "pins": []}, ok(removed={"$": "any"}))))
+    check("grit.prune", lambda: lockstep.request(("grit.prune", {"store": "s", "pins": []}, ok(removed={"$": "any"}))))
 
 
 def _brought(fmt: Format) -> bytes:

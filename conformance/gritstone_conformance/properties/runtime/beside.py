@@ -18,9 +18,9 @@ from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Blob, Mailbox, Tree, to_base64
-from gritstone_conformance.properties.runtime.double import GENESIS, MOST_STEPS, Terms
-from gritstone_conformance.properties.runtime.house import RAN, House, Opening
+from gritstone_conformance.properties.runtime.free_schedule_fixture import RAN, FreeScheduleFixture, StoreOptions
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES, export
+from gritstone_conformance.properties.runtime.lockstep import GENESIS, MOST_STEPS, StartOptions
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.replies import Json, Ok, Reply
 from gritstone_conformance.strategies import programs
@@ -51,10 +51,10 @@ class _Pair:
         self.trial = trial
         self.stage = Stage(Graph(fmt))
         self.actor = self.stage.core(b"a", **{name: make(self.stage) for name, make in entries.items()})
-        terms, directory = Terms(config=Config(0, 0, 1)), trial.directory()
-        self.first = House(trial, fmt, terms, Opening(directory=directory))
+        terms, directory = StartOptions(config=Config(0, 0, 1)), trial.directory()
+        self.first = FreeScheduleFixture(trial, fmt, terms, StoreOptions(directory=directory))
         self.first.play()
-        self.second = House(trial, fmt, terms, Opening(directory, trial.spawn(), "t", create=False))
+        self.second = FreeScheduleFixture(trial, fmt, terms, StoreOptions(directory, trial.spawn(), "t", create=False))
         self.second.play()
 
     def begin(self) -> None:
@@ -90,12 +90,12 @@ class _Pair:
         self.first.check(rules={"mark": rule, "overtaken": rule})
 
 
-def _references(house: House, actor: bytes) -> dict[str, str]:
+def _references(fixture: FreeScheduleFixture, actor: bytes) -> dict[str, str]:
     """Return the head and the mark of an actor, by the space of the reference."""
     found: dict[str, str] = {}
     for space in ("heads", "failed"):
-        args: dict[str, Json] = {"store": house.handle, "prefix": f"{space}/{actor.hex()}", "after": None, "limit": 1}
-        listed = house.trial.expect("grit.refs", args, ok(refs={"$": "any"}, more=False), on=house.process)
+        args: dict[str, Json] = {"store": fixture.handle, "prefix": f"{space}/{actor.hex()}", "after": None, "limit": 1}
+        listed = fixture.trial.expect("grit.refs", args, ok(refs={"$": "any"}, more=False), on=fixture.process)
         found |= {name.partition("/")[0]: target for name, target in listed["refs"]}
     return found
 
@@ -169,25 +169,25 @@ def adopted_over_a_mark_here(trial: Trial, fmt: Format) -> None:
     actor, others = stage.core(b"a"), [stage.core(b"other %d" % number) for number in range(3)]
     sleeps = stage.program(programs.sleep(_NAP_MS) + programs.append("log", b"z"))
     fails, empty = stage.program(programs.fail()), stage.program(b"")
-    house = House(trial, fmt, Terms(config=Config(0, 0, 1)))
-    house.start()
-    house.start("second")
-    house.put(stage.graph)
-    house.inject(Injection(each, GENESIS, each) for each in (actor, *others))
-    house.run()
-    house.inject([Injection(actor, (), sleeps), *(Injection(each, (), empty) for each in others)])
-    trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": 2}, RAN, rule="runtime.route.rest")
-    house.inject([Injection(actor, (), fails, "signal")], "second")
-    house.ask("runtime.run", {"runtime": "second", "max_steps": MOST_STEPS}, _PARKED, "runtime.fail.mark")
-    house.play()
-    before = _references(house, actor)
+    fixture = FreeScheduleFixture(trial, fmt, StartOptions(config=Config(0, 0, 1)))
+    fixture.start()
+    fixture.start("second")
+    fixture.put(stage.graph)
+    fixture.inject(Injection(each, GENESIS, each) for each in (actor, *others))
+    fixture.run()
+    fixture.inject([Injection(actor, (), sleeps), *(Injection(each, (), empty) for each in others)])
+    trial.expect("runtime.run", {"runtime": fixture.runtime, "max_steps": 2}, RAN, rule="runtime.route.rest")
+    fixture.inject([Injection(actor, (), fails, "signal")], "second")
+    fixture.ask("runtime.run", {"runtime": "second", "max_steps": MOST_STEPS}, _PARKED, "runtime.fail.mark")
+    fixture.play()
+    before = _references(fixture, actor)
     time.sleep(2 * _NAP_MS / 1000)
-    house.ask("runtime.run", {"runtime": house.runtime, "max_steps": MOST_STEPS}, _PARKED, "runtime.fail.mark")
-    house.play()
-    if "failed" in before and _references(house, actor) != before:
+    fixture.ask("runtime.run", {"runtime": fixture.runtime, "max_steps": MOST_STEPS}, _PARKED, "runtime.fail.mark")
+    fixture.play()
+    if "failed" in before and _references(fixture, actor) != before:
         words = "a marked actor ran something that is no update"
-        trial.fail(before, _references(house, actor), words=words, rule=rule)
-    house.check(rules={"mark": rule, "overtaken": rule})
+        trial.fail(before, _references(fixture, actor), words=words, rule=rule)
+    fixture.check(rules={"mark": rule, "overtaken": rule})
 
 
 def healed_unseen(trial: Trial, fmt: Format) -> None:

@@ -12,7 +12,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.properties.runtime.choosing import CHOSEN, born, choose_of
-from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms, start_args
+from gritstone_conformance.properties.runtime.lockstep import GENESIS, LockstepModel, StartOptions, start_args
 from gritstone_conformance.properties.runtime.situations import note_situations
 from gritstone_conformance.properties.wit.registry import Given, in_each_format
 from gritstone_conformance.strategies import programs, scenarios
@@ -39,195 +39,195 @@ def _drawn(*, cleanups: bool) -> Given:
 
 def exact(trial: Trial, fmt: Format, scenario: Scenario, tape: Tape) -> None:
     """The choices are those that follow from heads, marks, delays and what was declined, and each does what it says."""
-    terms = Terms(schedule="chosen", config=Config(0, 0, scenario.max_attempts))
-    _play(Double(trial, fmt, terms), scenario, tape)
+    terms = StartOptions(schedule="chosen", config=Config(0, 0, scenario.max_attempts))
+    _play(LockstepModel(trial, fmt, terms), scenario, tape)
 
 
 def exact_in_time(trial: Trial, fmt: Format, scenario: Scenario, tape: Tape) -> None:
     """The same with delays on the suite's clock."""
-    terms = Terms(schedule="chosen", clock="suite", config=Config(10, 40, scenario.max_attempts))
-    _play(Double(trial, fmt, terms), scenario, tape, waits=True)
+    terms = StartOptions(schedule="chosen", clock="suite", config=Config(10, 40, scenario.max_attempts))
+    _play(LockstepModel(trial, fmt, terms), scenario, tape, waits=True)
 
 
-def _play(double: Double, scenario: Scenario, tape: Tape, *, waits: bool = False) -> None:
+def _play(lockstep: LockstepModel, scenario: Scenario, tape: Tape, *, waits: bool = False) -> None:
     """Inject and choose in turn; with ``waits`` also what fails at first, so that its actor waits for the clock."""
-    note_situations(double.trial, scenario)
-    double.load(scenario)
+    note_situations(lockstep.trial, scenario)
+    lockstep.load(scenario)
     for injection in scenario.injections:
-        double.inject(injection.to, injection.content, mode=injection.mode, headers=injection.headers)
+        lockstep.inject(injection.to, injection.content, mode=injection.mode, headers=injection.headers)
         if waits and tape.below(4):
-            double.inject(tape.pick(scenario.actors), double.stage.program(programs.try_again(1)))
+            lockstep.inject(tape.pick(scenario.actors), lockstep.stage.program(programs.try_again(1)))
         for _ in range(tape.below(4)):
-            _choose(double, tape)
+            _choose(lockstep, tape)
     for _ in range(_MOST_CHOICES):
-        if not _choose(double, tape):
+        if not _choose(lockstep, tape):
             break
-    double.refs(rule="runtime.schedule.exact")
-    double.export(rule="runtime.schedule.exact")
+    lockstep.refs(rule="runtime.schedule.exact")
+    lockstep.export(rule="runtime.schedule.exact")
 
 
-def _choose(double: Double, tape: Tape) -> bool:
+def _choose(lockstep: LockstepModel, tape: Tape) -> bool:
     """Make one choice, or move the time where there is none; returns whether there was anything to do."""
-    count = double.ready(rule="runtime.schedule.exact")
-    double.trial.reach("more than one choice", count > 1)
+    count = lockstep.ready(rule="runtime.schedule.exact")
+    lockstep.trial.reach("more than one choice", count > 1)
     if count:
-        step = double.choose(tape.below(256), rule="runtime.schedule.exact")
-        double.trial.reach("a choice makes no step", step is None)
+        step = lockstep.choose(tape.below(256), rule="runtime.schedule.exact")
+        lockstep.trial.reach("a choice makes no step", step is None)
         return True
-    due = double.model.next_due_ms()
+    due = lockstep.model.next_due_ms()
     if due is None:
-        double.choose(0, rule="runtime.schedule.exact")
+        lockstep.choose(0, rule="runtime.schedule.exact")
         return False
-    double.trial.reach("an actor waits for the clock")
+    lockstep.trial.reach("an actor waits for the clock")
     if tape.below(2):
-        double.time(due - 1, rule="runtime.retry.delay")
-        double.ready(rule="runtime.retry.delay")
-    double.time(due, rule="runtime.retry.delay")
+        lockstep.time(due - 1, rule="runtime.retry.delay")
+        lockstep.ready(rule="runtime.retry.delay")
+    lockstep.time(due, rule="runtime.retry.delay")
     return True
 
 
 def beside(trial: Trial, fmt: Format) -> None:
     """What one runtime did on a store and reported is what another runtime on it reports and resumes from."""
     rule = "runtime.query.monotone"
-    double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 3)))
-    stage = double.stage
-    actor = born(double, b"a")
-    double.ask_plainly("runtime.start", start_args(double.terms, runtime="second"), ok(agent=double.agent.hex()))
-    say = stage.program(programs.append("log", b"x") + programs.send(0, 1, "say"), double.agent, stage.blob(b"hello"))
+    lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen", config=Config(0, 0, 3)))
+    stage = lockstep.stage
+    actor = born(lockstep, b"a")
+    lockstep.ask_plainly("runtime.start", start_args(lockstep.terms, runtime="second"), ok(agent=lockstep.agent.hex()))
+    say = stage.program(programs.append("log", b"x") + programs.send(0, 1, "say"), lockstep.agent, stage.blob(b"hello"))
     for _ in range(2):
-        double.inject(actor, say)
-        step = double.model.run(*choices(double.model)[0])
+        lockstep.inject(actor, say)
+        step = lockstep.model.run(*choices(lockstep.model)[0])
         assert step is not None
-        double.ask_plainly(
+        lockstep.ask_plainly(
             "runtime.choose", {"runtime": "second", "choice": 0}, ok(step=step.hex()), "runtime.head.cas"
         )
-        double.query(actor, "get", b"log", rule=rule)
-        double.mail(rule="runtime.agent.mail")
-        double.ready(rule="runtime.schedule.exact")
-        double.refs(rule="runtime.head.cas")
-    double.export(rule="runtime.head.cas")
+        lockstep.query(actor, "get", b"log", rule=rule)
+        lockstep.mail(rule="runtime.agent.mail")
+        lockstep.ready(rule="runtime.schedule.exact")
+        lockstep.refs(rule="runtime.head.cas")
+    lockstep.export(rule="runtime.head.cas")
 
 
 def cleanups_wait(trial: Trial, fmt: Format) -> None:
     """A cleanup waits while another channel has unread mail whose oldest is no cleanup."""
     rule = "wit.cleanup.begin"
-    double = Double(trial, fmt, CHOSEN)
-    stage = double.stage
-    actor, other = born(double, b"a"), born(double, b"b")
+    lockstep = LockstepModel(trial, fmt, CHOSEN)
+    stage = lockstep.stage
+    actor, other = born(lockstep, b"a"), born(lockstep, b"b")
     log, held = stage.program(programs.append("log", b"x")), stage.program(programs.leave("k"))
     says = programs.send(0, 1) + programs.send(0, 2) + programs.send(0, 1, "cleanup")
-    double.inject(actor, log, "cleanup")
-    double.inject(other, stage.program(says, actor, log, held))
-    double.ready(rule=rule)
-    choose_of(double, other, other)
+    lockstep.inject(actor, log, "cleanup")
+    lockstep.inject(other, stage.program(says, actor, log, held))
+    lockstep.ready(rule=rule)
+    choose_of(lockstep, other, other)
     for _ in range(3):
-        double.ready(rule=rule)
-        double.choose(0, rule=rule)
-    double.ready(rule=rule)
-    double.inject(other, stage.program(programs.send(0, 1), actor, stage.program(programs.write("k", b"v"))))
+        lockstep.ready(rule=rule)
+        lockstep.choose(0, rule=rule)
+    lockstep.ready(rule=rule)
+    lockstep.inject(other, stage.program(programs.send(0, 1), actor, stage.program(programs.write("k", b"v"))))
     for _ in range(8):
-        if double.ready(rule=rule):
-            double.choose(0, rule=rule)
-    double.export(rule="wit.cleanup.cut")
+        if lockstep.ready(rule=rule):
+            lockstep.choose(0, rule=rule)
+    lockstep.export(rule="wit.cleanup.cut")
 
 
 def only_chosen(trial: Trial, fmt: Format) -> None:
     """Nothing runs and no mark is set but in answering a choice."""
     rule = "harness.schedule.only-chosen"
-    double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 1)))
-    stage = double.stage
+    lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen", config=Config(0, 0, 1)))
+    stage = lockstep.stage
     actor, bad = stage.core(b"a"), stage.core(b"bad", program=stage.blob(programs.fail()))
     for core in (actor, bad):
-        double.inject(core, core, headers=GENESIS)
-    double.inject(actor, stage.program(programs.send(0, 1), double.agent, stage.blob(b"x")))
+        lockstep.inject(core, core, headers=GENESIS)
+    lockstep.inject(actor, stage.program(programs.send(0, 1), lockstep.agent, stage.blob(b"x")))
     for _ in range(10):
-        double.ready(rule=rule)
-        double.refs(rule=rule)
-    double.play()
+        lockstep.ready(rule=rule)
+        lockstep.refs(rule=rule)
+    lockstep.play()
     time.sleep(0.2)
-    double.mail(rule=rule)
-    double.query(actor, "step", rule=rule)
-    double.collect(rule=rule)
-    double.refs(rule=rule)
-    double.ask("runtime.run", {"max_steps": 1}, refused("rejected"), rule)
-    double.refs(rule=rule)
+    lockstep.mail(rule=rule)
+    lockstep.query(actor, "step", rule=rule)
+    lockstep.collect(rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.ask("runtime.run", {"max_steps": 1}, refused("rejected"), rule)
+    lockstep.refs(rule=rule)
     for _ in range(4):
-        double.choose(0, rule=rule)
-        double.refs(rule=rule)
-    double.export(rule=rule)
+        lockstep.choose(0, rule=rule)
+        lockstep.refs(rule=rule)
+    lockstep.export(rule=rule)
 
 
 def same_order(trial: Trial, fmt: Format, scenario: Scenario, tape: Tape) -> None:
     """The choices are in order, and depend on the store and the requests alone: another process lists the same."""
-    double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, scenario.max_attempts)))
-    double.play()
-    double.load(scenario)
+    lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen", config=Config(0, 0, scenario.max_attempts)))
+    lockstep.play()
+    lockstep.load(scenario)
     for injection in scenario.injections:
-        double.inject(injection.to, injection.content, mode=injection.mode, headers=injection.headers)
+        lockstep.inject(injection.to, injection.content, mode=injection.mode, headers=injection.headers)
     for _ in range(20):
-        if not double.ready(rule="harness.schedule.order"):
+        if not lockstep.ready(rule="harness.schedule.order"):
             break
-        double.choose(tape.below(256), rule="harness.schedule.order")
-    asked = double.waiting()
-    double.play()
+        lockstep.choose(tape.below(256), rule="harness.schedule.order")
+    asked = lockstep.waiting()
+    lockstep.play()
     other = trial.spawn()
-    trial.expect_many([*double.opening(), *asked], on=other)
+    trial.expect_many([*lockstep.opening(), *asked], on=other)
 
 
 def owned_clock(trial: Trial, fmt: Format) -> None:
     """No delay ends and no transition times out but by ``runtime.time``, however long the suite waits."""
     rule = "harness.clock.only-suite"
-    terms = Terms(clock="suite", config=Config(20, 20, 3), transition_ms=30)
-    double = Double(trial, fmt, terms)
-    stage = double.stage
-    actor = double.born(b"a")
-    double.tell(actor, stage.program(programs.sleep(2000) + programs.append("log", b"z")), rule=rule)
-    double.query(actor, "get", b"log", rule=rule)
-    double.tell(actor, stage.program(programs.try_again(1) + programs.append("log", b"x")), rule=rule)
-    double.refs(rule=rule)
-    double.play()
+    terms = StartOptions(clock="suite", config=Config(20, 20, 3), transition_ms=30)
+    lockstep = LockstepModel(trial, fmt, terms)
+    stage = lockstep.stage
+    actor = lockstep.born(b"a")
+    lockstep.tell(actor, stage.program(programs.sleep(2000) + programs.append("log", b"z")), rule=rule)
+    lockstep.query(actor, "get", b"log", rule=rule)
+    lockstep.tell(actor, stage.program(programs.try_again(1) + programs.append("log", b"x")), rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.play()
     time.sleep(0.15)
-    double.run(rule=rule)
-    double.refs(rule=rule)
-    double.time(19, rule=rule)
-    double.run(rule=rule)
-    double.refs(rule=rule)
-    double.time(20, rule=rule)
-    double.run(rule=rule)
-    double.ask("runtime.time", {"now_ms": "19"}, refused("rejected"), rule)
-    double.time(20, rule=rule)
-    double.time((1 << 64) - 1, rule=rule)
-    double.export(rule=rule)
+    lockstep.run(rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.time(19, rule=rule)
+    lockstep.run(rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.time(20, rule=rule)
+    lockstep.run(rule=rule)
+    lockstep.ask("runtime.time", {"now_ms": "19"}, refused("rejected"), rule)
+    lockstep.time(20, rule=rule)
+    lockstep.time((1 << 64) - 1, rule=rule)
+    lockstep.export(rule=rule)
 
 
 def wrong_schedule(trial: Trial, fmt: Format) -> None:
     """A free schedule offers no choices, and the system's clock is not set."""
-    double = Double(trial, fmt, Terms())
+    lockstep = LockstepModel(trial, fmt, StartOptions())
     for op, args in (("runtime.ready", {}), ("runtime.choose", {"choice": 0}), ("runtime.time", {"now_ms": "1"})):
         if op != "runtime.time" or "clock" in trial.claims.features:
-            double.ask(op, args, refused("rejected"), "runtime.schedule.exact")
-    double.born(b"a")
-    double.export(rule="runtime.schedule.exact")
+            lockstep.ask(op, args, refused("rejected"), "runtime.schedule.exact")
+    lockstep.born(b"a")
+    lockstep.export(rule="runtime.schedule.exact")
 
 
 def held_effects(trial: Trial, fmt: Format) -> None:
     """An effect is not performed, answered or acknowledged but by ``runtime.resolve`` or ``runtime.ack``."""
     rule = "harness.effects.held"
-    double = Double(trial, fmt)
-    stage = double.stage
-    actor = double.born(b"a")
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
+    actor = lockstep.born(b"a")
     request = stage.blob(b'{"url":"http://127.0.0.1:9/"}', ("ct", "j"))
-    double.tell(actor, stage.program(programs.send(0, 1, "effect.http"), double.agent, request))
-    names = double.effects(rule="runtime.effect.open")
-    double.play()
+    lockstep.tell(actor, stage.program(programs.send(0, 1, "effect.http"), lockstep.agent, request))
+    names = lockstep.effects(rule="runtime.effect.open")
+    lockstep.play()
     time.sleep(0.3)
-    double.run(rule=rule)
-    double.refs(rule=rule)
-    double.mail(rule=rule)
-    double.effects(rule=rule)
-    double.resolve(names[0], "ok", b"answer", rule="runtime.effect.linked")
-    double.run(rule="runtime.effect.linked")
-    double.export(rule=rule)
+    lockstep.run(rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.mail(rule=rule)
+    lockstep.effects(rule=rule)
+    lockstep.resolve(names[0], "ok", b"answer", rule="runtime.effect.linked")
+    lockstep.run(rule="runtime.effect.linked")
+    lockstep.export(rule=rule)
 
 
 _EXACT: Final = (

@@ -17,7 +17,7 @@ from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.properties.runtime.free import scenario
-from gritstone_conformance.properties.runtime.house import House, Opening
+from gritstone_conformance.properties.runtime.free_schedule_fixture import FreeScheduleFixture, StoreOptions
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
 from gritstone_conformance.properties.runtime.kills import DEATH_RULES, NEVER, Ordeal
 from gritstone_conformance.properties.wit.registry import in_each_format
@@ -75,42 +75,44 @@ def _writes_of_first(trial: Trial, fmt: Format, victim: SubjectLike) -> int:
         writes: int = trial.expect("fault.count", {}, ok(writes={"$": "any"}), on=victim)["writes"]
         return writes
 
-    house = House(trial, fmt, opening=Opening(directory=trial.directory(), process=victim))
-    house.play()
+    fixture = FreeScheduleFixture(trial, fmt, opening=StoreOptions(directory=trial.directory(), process=victim))
+    fixture.play()
     trial.expect("fault.arm", {"writes": NEVER, "when": "before"}, ok(), on=victim)
     before = count()
-    house.start()
-    house.play()
+    fixture.start()
+    fixture.play()
     writes = count() - before
-    house.close()
+    fixture.close()
     return writes
 
 
 def _dies_at_first(trial: Trial, fmt: Format, victim: SubjectLike, number: int) -> bool:
     """Die before a write of the start that makes an agent, and start again; returns whether there was one to die at."""
     rule = "runtime.agent.bootstrap"
-    house = House(trial, fmt, opening=Opening(directory=trial.directory(), process=victim))
-    house.play()
+    fixture = FreeScheduleFixture(trial, fmt, opening=StoreOptions(directory=trial.directory(), process=victim))
+    fixture.play()
     trial.expect("fault.arm", {"writes": number, "when": "before"}, ok(), on=victim)
     try:
-        house.start()
-        house.play()
+        fixture.start()
+        fixture.play()
         trial.expect("fault.arm", {"writes": NEVER, "when": "before"}, ok(), on=victim)
     except SubjectFault as fault:
         if not fault.is_sigkill:
             raise
     else:
-        house.close()
+        fixture.close()
         return False
     victim.kill()
-    house = House(trial, fmt, opening=Opening(directory=house.directory, process=victim, create=False), rule=rule)
-    house.start()
-    house.play()
-    args: dict[str, Json] = {"store": house.handle, "prefix": "", "after": None, "limit": 10}
+    fixture = FreeScheduleFixture(
+        trial, fmt, opening=StoreOptions(directory=fixture.directory, process=victim, create=False), rule=rule
+    )
+    fixture.start()
+    fixture.play()
+    args: dict[str, Json] = {"store": fixture.handle, "prefix": "", "after": None, "limit": 10}
     refs = trial.expect("grit.refs", args, ok(refs={"$": "any"}, more=False), on=victim, rule=rule)["refs"]
     if [name.partition("/")[0] for name, _ in refs] != ["heads", "runtime"]:
         trial.fail("an agent and its head", refs, words="a death leaves half an agent", rule=rule)
-    house.close()
+    fixture.close()
     return True
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.properties.runtime.choosing import CHOSEN, born, choose_largest, choose_of
-from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms
+from gritstone_conformance.properties.runtime.lockstep import GENESIS, LockstepModel, StartOptions
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.trial import Trial
@@ -25,80 +25,80 @@ _SENT: Final = 512  # by one step
 def large_choices(trial: Trial, fmt: Format) -> None:
     """A choice is taken modulo the length of the list also where it does not fit 31, 32 or 52 bits."""
     rule = "runtime.schedule.exact"
-    double = Double(trial, fmt, CHOSEN)
-    actors = [double.stage.core(b"%d" % number) for number in range(10)]
+    lockstep = LockstepModel(trial, fmt, CHOSEN)
+    actors = [lockstep.stage.core(b"%d" % number) for number in range(10)]
     for actor in actors:
-        double.inject(actor, actor, headers=GENESIS)
+        lockstep.inject(actor, actor, headers=GENESIS)
     for choice in ((1 << 31) + 1, 1 << 32, (1 << 32) + 5, (1 << 33) + 1, 1 << 52, _MOST_UINT, _MOST_UINT - 1):
-        double.choose(choice, rule=rule)
-        double.refs(rule=rule)
-    double.export(rule=rule)
+        lockstep.choose(choice, rule=rule)
+        lockstep.refs(rule=rule)
+    lockstep.export(rule=rule)
 
 
 def large_times(trial: Trial, fmt: Format) -> None:
     """Delays are measured to the millisecond at times past 32, 53 and 63 bits; no time is below an earlier one."""
     rule = "runtime.retry.delay"
-    double = Double(trial, fmt, Terms(clock="suite", config=Config(3, 1_000, 3)))
-    actor = double.born()
+    lockstep = LockstepModel(trial, fmt, StartOptions(clock="suite", config=Config(3, 1_000, 3)))
+    actor = lockstep.born()
     nows = [1 << bits for bits in (31, 32, 53, 63)] + [(1 << 63) + (1 << 53) + 1, _MOST_U64 - 3]
     for now_ms in nows:
-        double.time(now_ms, rule=rule)
-        double.tell(actor, double.stage.program(programs.try_again(1) + programs.append("log", b"x")), rule=rule)
+        lockstep.time(now_ms, rule=rule)
+        lockstep.tell(actor, lockstep.stage.program(programs.try_again(1) + programs.append("log", b"x")), rule=rule)
         for due in (now_ms + 2, now_ms + 3):
-            double.time(due, rule=rule)
-            double.run(rule=rule)
-            double.refs(rule=rule)
-        double.ask("runtime.time", {"now_ms": str(now_ms + 2)}, {"refused": "rejected"}, rule)
-    double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
+            lockstep.time(due, rule=rule)
+            lockstep.run(rule=rule)
+            lockstep.refs(rule=rule)
+        lockstep.ask("runtime.time", {"now_ms": str(now_ms + 2)}, {"refused": "rejected"}, rule)
+    lockstep.query(actor, "get", b"log", rule=rule)
+    lockstep.export(rule=rule)
 
 
 def large_delays(trial: Trial, fmt: Format) -> None:
     """A delay of 2^53 - 1 milliseconds ends then, also one that began late."""
     rule = "runtime.retry.delay"
-    double = Double(trial, fmt, Terms(clock="suite", config=Config(_MOST_UINT, _MOST_UINT, 3)))
-    actor = double.born()
+    lockstep = LockstepModel(trial, fmt, StartOptions(clock="suite", config=Config(_MOST_UINT, _MOST_UINT, 3)))
+    actor = lockstep.born()
     for start_ms in (0, 1 << 54):
-        double.time(max(start_ms, double.model.now_ms), rule=rule)
-        double.tell(actor, double.stage.program(programs.try_again(1) + programs.append("log", b"x")), rule=rule)
-        due = double.model.now_ms + _MOST_UINT
+        lockstep.time(max(start_ms, lockstep.model.now_ms), rule=rule)
+        lockstep.tell(actor, lockstep.stage.program(programs.try_again(1) + programs.append("log", b"x")), rule=rule)
+        due = lockstep.model.now_ms + _MOST_UINT
         for now_ms in (due - 1, due):
-            double.time(now_ms, rule=rule)
-            double.run(rule=rule)
-            double.refs(rule=rule)
-    double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
+            lockstep.time(now_ms, rule=rule)
+            lockstep.run(rule=rule)
+            lockstep.refs(rule=rule)
+    lockstep.query(actor, "get", b"log", rule=rule)
+    lockstep.export(rule=rule)
 
 
 def most_attempts(trial: Trial, fmt: Format) -> None:
     """With ``max_attempts`` 1,000 an actor is marked after as many failures, and not after one less."""
     rule = "runtime.retry.count"
-    double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, _MOST_ATTEMPTS)))
-    actor = born(double, b"a")
-    double.inject(actor, double.stage.program(programs.fail()))
+    lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen", config=Config(0, 0, _MOST_ATTEMPTS)))
+    actor = born(lockstep, b"a")
+    lockstep.inject(actor, lockstep.stage.program(programs.fail()))
     for _ in range(_MOST_ATTEMPTS - 1):
-        double.choose(0, rule=rule)
-    double.refs(rule=rule)
-    double.ready(rule=rule)
-    double.choose(0, rule=rule)
-    double.refs(rule=rule)
-    double.ready(rule=rule)
-    double.export(rule=rule)
+        lockstep.choose(0, rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.ready(rule=rule)
+    lockstep.choose(0, rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.ready(rule=rule)
+    lockstep.export(rule=rule)
 
 
 def most_released(trial: Trial, fmt: Format) -> None:
     """A release of 31 or 32 actors drops the entries of each; an actor that is named twice is answered once."""
     rule = "runtime.release.entries"
-    double = Double(trial, fmt, CHOSEN)
-    actors = [born(double, b"%d" % number) for number in range(2 * _MOST_RELEASED)]
+    lockstep = LockstepModel(trial, fmt, CHOSEN)
+    actors = [born(lockstep, b"%d" % number) for number in range(2 * _MOST_RELEASED)]
     for number in (_MOST_RELEASED - 1, _MOST_RELEASED):
-        double.release(*actors[:number], rule=rule)
-        double.refs(rule=rule)
+        lockstep.release(*actors[:number], rule=rule)
+        lockstep.refs(rule=rule)
         del actors[:number]
     (last,) = actors
-    double.release(*[last] * _MOST_RELEASED, rule=rule)
-    double.release(last, last, rule=rule)
-    double.export(rule=rule)
+    lockstep.release(*[last] * _MOST_RELEASED, rule=rule)
+    lockstep.release(last, last, rule=rule)
+    lockstep.export(rule=rule)
 
 
 def most_mail(trial: Trial, fmt: Format) -> None:
@@ -107,20 +107,20 @@ def most_mail(trial: Trial, fmt: Format) -> None:
     The limit of 4,096 messages in one request, or in the reply to ``wit.unread``, is not a limit of a run.
     """
     rule = "runtime.schedule.exact"
-    double = Double(trial, fmt, CHOSEN)
-    stage = double.stage
-    sender, reader = born(double, b"sender"), born(double, b"reader")
+    lockstep = LockstepModel(trial, fmt, CHOSEN)
+    stage = lockstep.stage
+    sender, reader = born(lockstep, b"sender"), born(lockstep, b"reader")
     empty = stage.program(b"")
-    many = stage.program((programs.send(0, 1) + programs.send(2, 1)) * _SENT, reader, empty, double.agent)
+    many = stage.program((programs.send(0, 1) + programs.send(2, 1)) * _SENT, reader, empty, lockstep.agent)
     one = stage.program(programs.send(0, 1), reader, empty)
     for content in (*[many] * (_MOST_MAIL // _SENT), one):
-        double.inject(sender, content)
-        choose_of(double, sender, sender)
-    double.ready(rule=rule)
-    choose_largest(double, rule=rule)
-    double.ack(*double.mail(rule="runtime.agent.mail")[-1], rule="runtime.agent.mail")
-    double.mail(rule="runtime.agent.mail")
-    double.export(rule=rule)
+        lockstep.inject(sender, content)
+        choose_of(lockstep, sender, sender)
+    lockstep.ready(rule=rule)
+    choose_largest(lockstep, rule=rule)
+    lockstep.ack(*lockstep.mail(rule="runtime.agent.mail")[-1], rule="runtime.agent.mail")
+    lockstep.mail(rule="runtime.agent.mail")
+    lockstep.export(rule=rule)
 
 
 PROPERTIES: Final = (

@@ -10,8 +10,8 @@ from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.values import Mailbox, Message, Step, Tree, to_base64
 from gritstone_conformance.properties.grit.pair import PIECE_BYTES
 from gritstone_conformance.properties.grit.registry import is_first
-from gritstone_conformance.properties.runtime.double import GENESIS
-from gritstone_conformance.properties.runtime.house import House
+from gritstone_conformance.properties.runtime.free_schedule_fixture import FreeScheduleFixture
+from gritstone_conformance.properties.runtime.lockstep import GENESIS
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.graphs import Graph
@@ -50,16 +50,16 @@ def _routing_s(trial: Trial, fmt: Format, entries: int) -> float:
     mail = [graph.add(Message(genesis, (), say)) for say in says]
     box = graph.add(Mailbox(tuple((receivers[number], each) for number, each in enumerate(mail))))
     graph.references = {f"heads/{hub.hex()}": head, "tags/mail": box}
-    house = House(trial, fmt)
-    house.start()
+    fixture = FreeScheduleFixture(trial, fmt)
+    fixture.start()
     data = graph.bundle()
     for at in range(0, len(data), PIECE_BYTES):
         more = at + PIECE_BYTES < len(data)
         piece = {"store": "s", "bytes": to_base64(data[at : at + PIECE_BYTES]), "more": more}
-        house.ask("grit.import", piece, ok(objects={"$": "any"}, refs={"$": "any"}))
-    house.stop()
-    house.start()
-    house.run()
+        fixture.ask("grit.import", piece, ok(objects={"$": "any"}, refs={"$": "any"}))
+    fixture.stop()
+    fixture.start()
+    fixture.run()
     alone, routed = [], []
     for say, each in zip(says, mail, strict=True):
         about = {"store": "s", "actor": hub.hex(), "head": head.hex(), "inbox": [[sender.hex(), each.hex()]]}
@@ -67,10 +67,10 @@ def _routing_s(trial: Trial, fmt: Format, entries: int) -> float:
         trial.expect("wit.step", {**about, "attempt": 1}, ok(step={"$": "any"}))
         alone.append(time.perf_counter() - started)
         started = time.perf_counter()
-        house.inject([Injection(hub, (), say)])
-        house.run()
+        fixture.inject([Injection(hub, (), say)])
+        fixture.run()
         routed.append(time.perf_counter() - started)
-    house.close()
+    fixture.close()
     return max(min(routed) - min(alone), 0.0)
 
 

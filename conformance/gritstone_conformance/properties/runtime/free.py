@@ -17,9 +17,9 @@ from gritstone_conformance.model.runtime import Config, start
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.relying import relying
-from gritstone_conformance.properties.runtime.double import GENESIS, Terms
-from gritstone_conformance.properties.runtime.house import House, Opening
+from gritstone_conformance.properties.runtime.free_schedule_fixture import FreeScheduleFixture, StoreOptions
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
+from gritstone_conformance.properties.runtime.lockstep import GENESIS, StartOptions
 from gritstone_conformance.properties.runtime.situations import note_situations
 from gritstone_conformance.properties.wit.registry import Given, in_each_format
 from gritstone_conformance.strategies import programs, scenarios
@@ -40,64 +40,64 @@ def scenario(*, fails: bool = True, asks: bool = True, cleanups: bool = False) -
     return given
 
 
-def _terms(drawn: Scenario) -> Terms:
-    return Terms(config=Config(1, 2, drawn.max_attempts))
+def _terms(drawn: Scenario) -> StartOptions:
+    return StartOptions(config=Config(1, 2, drawn.max_attempts))
 
 
 def played(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
     """Whatever actors do, the history is legal; at rest nothing is left, a start changes nothing, the heads answer."""
-    house = House(trial, fmt, _terms(scenario))
-    house.start()
-    house.play_scenario(scenario)
-    verdict = house.check()
+    fixture = FreeScheduleFixture(trial, fmt, _terms(scenario))
+    fixture.start()
+    fixture.play_scenario(scenario)
+    verdict = fixture.check()
     assert verdict.history is not None
-    _check_parked(trial, house)
+    _check_parked(trial, fixture)
     for actor, chain in verdict.history.chains.items():
         head = chain.ids[-1].hex()
         if actor != verdict.history.agent:
-            args = {"runtime": house.runtime, "actor": actor.hex(), "name": "nobody", "args": ""}
+            args = {"runtime": fixture.runtime, "actor": actor.hex(), "name": "nobody", "args": ""}
             answers = [ok(step=head, result=None), {"refused": "rejected", "code": "unresolved"}]
-            house.ask("runtime.query", args, {"any": answers}, "runtime.query.rest")
+            fixture.ask("runtime.query", args, {"any": answers}, "runtime.query.rest")
     references = verdict.history.references
-    house.stop()
-    house.start()
-    house.run()
+    fixture.stop()
+    fixture.start()
+    fixture.run()
     listed = sorted([name, target.hex()] for name, target in references.items())
     expect = ok(refs=listed, more=False)
     if any(name.startswith("failed/") for name in references) or seed % 2:
-        house.ask("grit.refs", {"store": house.handle, "prefix": "", "after": None, "limit": 4096}, expect)
-        house.play()
+        fixture.ask("grit.refs", {"store": fixture.handle, "prefix": "", "after": None, "limit": 4096}, expect)
+        fixture.play()
         return
-    house.ask("grit.refs", {"store": house.handle, "prefix": "", "after": None, "limit": 4096}, expect, _QUIET)
-    house.inject(scenario.injections[-2:])
-    house.run()
-    house.check()
+    fixture.ask("grit.refs", {"store": fixture.handle, "prefix": "", "after": None, "limit": 4096}, expect, _QUIET)
+    fixture.inject(scenario.injections[-2:])
+    fixture.run()
+    fixture.check()
 
 
 _QUIET: Final = "runtime.recover.quiet"
 
 
-def _check_parked(trial: Trial, house: House) -> None:
+def _check_parked(trial: Trial, fixture: FreeScheduleFixture) -> None:
     """The marked actors are those that the references say."""
-    assert house.last is not None
-    marked = sorted(name[7:] for name in house.last.references if name.startswith("failed/"))
-    parked = [actor for actor, _ in house.run()["parked"]]
+    assert fixture.last is not None
+    marked = sorted(name[7:] for name in fixture.last.references if name.startswith("failed/"))
+    parked = [actor for actor, _ in fixture.run()["parked"]]
     if parked != marked:
         trial.fail(marked, parked, words="parked are not the marked actors", rule="runtime.fail.mark")
 
 
 def midway(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
     """At any moment no head is ahead of its senders: what its step covers was sent by steps that are there too."""
-    house = House(trial, fmt, _terms(scenario))
-    house.start()
+    fixture = FreeScheduleFixture(trial, fmt, _terms(scenario))
+    fixture.start()
     note_situations(trial, scenario)
-    house.put(scenario.graph)
+    fixture.put(scenario.graph)
     for injection in scenario.injections:
-        house.inject([injection])
-        house.check(at_rest=False, rules=_AHEAD)
+        fixture.inject([injection])
+        fixture.check(at_rest=False, rules=_AHEAD)
         any_cause = ok(cause={"$": "any"}, steps={"$": "any"}, parked={"$": "any"})
-        house.ask("runtime.run", {"runtime": house.runtime, "max_steps": 1 + seed % 3}, any_cause)
-        house.check(at_rest=False, rules=_AHEAD)
+        fixture.ask("runtime.run", {"runtime": fixture.runtime, "max_steps": 1 + seed % 3}, any_cause)
+        fixture.check(at_rest=False, rules=_AHEAD)
 
 
 _AHEAD: Final = {"unsent": "runtime.head.before-route", "cycle": "runtime.head.before-route"}
@@ -105,23 +105,23 @@ _AHEAD: Final = {"unsent": "runtime.head.before-route", "cycle": "runtime.head.b
 
 def cut(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
     """With cleanups, collecting and pruning in between the history is legal, and each collected actor is gone."""
-    house = House(trial, fmt, _terms(scenario))
-    house.start()
+    fixture = FreeScheduleFixture(trial, fmt, _terms(scenario))
+    fixture.start()
     note_situations(trial, scenario)
-    house.put(scenario.graph)
+    fixture.put(scenario.graph)
     half = len(scenario.injections) // 2
-    house.inject(scenario.injections[:half])
-    house.run()
-    house.check(is_whole=False)
-    house.play()
-    trial.expect("runtime.collect", {"runtime": house.runtime}, ok(removed={"$": "any"}))
-    house.check(is_whole=False)
+    fixture.inject(scenario.injections[:half])
+    fixture.run()
+    fixture.check(is_whole=False)
+    fixture.play()
+    trial.expect("runtime.collect", {"runtime": fixture.runtime}, ok(removed={"$": "any"}))
+    fixture.check(is_whole=False)
     pruned = ok(removed={"$": "any"})
     pins: list[str] = [identity.hex() for identity in scenario.graph.encodings]
-    trial.expect("grit.prune", {"store": house.handle, "pins": pins}, pruned, rule="runtime.prune.running")
-    house.inject(scenario.injections[half:])
-    house.run()
-    house.check(is_whole=False)
+    trial.expect("grit.prune", {"store": fixture.handle, "pins": pins}, pruned, rule="runtime.prune.running")
+    fixture.inject(scenario.injections[half:])
+    fixture.run()
+    fixture.check(is_whole=False)
 
 
 def resumed(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
@@ -136,16 +136,16 @@ def resumed(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
         except Refusal:
             continue
         run_freely(runtime, rng, rng.randrange(3))
-    house = House(trial, fmt, _terms(scenario))
+    fixture = FreeScheduleFixture(trial, fmt, _terms(scenario))
     data = source.export()
-    house.ask(
-        *("grit.import", {"store": house.handle, "bytes": to_base64(data), "more": False}),
+    fixture.ask(
+        *("grit.import", {"store": fixture.handle, "bytes": to_base64(data), "more": False}),
         ok(objects={"$": "any"}, refs=len(source.references)),
     )
-    house.start()
-    house.last = check_history(scan(data), max_attempts=scenario.max_attempts).history
-    house.run()
-    house.check(rules={"lost": "runtime.recover.mail"})
+    fixture.start()
+    fixture.last = check_history(scan(data), max_attempts=scenario.max_attempts).history
+    fixture.run()
+    fixture.check(rules={"lost": "runtime.recover.mail"})
 
 
 def two_runtimes(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
@@ -156,38 +156,38 @@ def two_runtimes(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> No
 
 
 def _one_runtime(trial: Trial, fmt: Format, scenario: Scenario) -> None:
-    house = House(trial, fmt, _terms(scenario), Opening(handle="control"))
-    house.start()
-    house.play_scenario(scenario)
-    house.check()
+    fixture = FreeScheduleFixture(trial, fmt, _terms(scenario), StoreOptions(handle="control"))
+    fixture.start()
+    fixture.play_scenario(scenario)
+    fixture.check()
 
 
 def _two_runtimes(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
-    house = House(trial, fmt, _terms(scenario))
+    fixture = FreeScheduleFixture(trial, fmt, _terms(scenario))
     names = ("r-one", "r-two")
     for name in names:
-        house.start(name)
+        fixture.start(name)
     note_situations(trial, scenario)
-    house.put(scenario.graph)
+    fixture.put(scenario.graph)
     for number, injection in enumerate(scenario.injections):
-        house.inject([injection], names[number % 2])
+        fixture.inject([injection], names[number % 2])
         if number in scenario.pauses:
-            house.run(names[seed >> number & 1])
+            fixture.run(names[seed >> number & 1])
     for name in (*names, *names):
-        house.run(name)
-    house.stop(runtime="r-one")
-    house.stop(runtime="r-two")
-    house.start()
-    house.run()
-    house.check()
+        fixture.run(name)
+    fixture.stop(runtime="r-one")
+    fixture.stop(runtime="r-two")
+    fixture.start()
+    fixture.run()
+    fixture.check()
 
 
 def several_workers(trial: Trial, fmt: Format, scenario: Scenario, seed: int) -> None:
     """With several transitions at the same time all holds as before."""
-    house = House(trial, fmt, Terms(config=Config(1, 2, scenario.max_attempts), workers=4))
-    house.start()
-    house.play_scenario(scenario)
-    house.check()
+    fixture = FreeScheduleFixture(trial, fmt, StartOptions(config=Config(1, 2, scenario.max_attempts), workers=4))
+    fixture.start()
+    fixture.play_scenario(scenario)
+    fixture.check()
 
 
 def known_shapes(trial: Trial, fmt: Format) -> None:
@@ -211,10 +211,10 @@ def known_shapes(trial: Trial, fmt: Format) -> None:
         Injection(hub, (), own),
         Injection(hub, (), stage.program(fan, *workers, reply)),
     )
-    house = House(trial, fmt)
-    house.start()
-    house.play_scenario(Scenario(stage.graph, (hub,), mail))
-    verdict = house.check()
+    fixture = FreeScheduleFixture(trial, fmt)
+    fixture.start()
+    fixture.play_scenario(Scenario(stage.graph, (hub,), mail))
+    verdict = fixture.check()
     if verdict.actors != 21:
         trial.fail(21, verdict.actors, words="not all actors were created", rule="runtime.route.rest")
 
@@ -233,10 +233,10 @@ def fenced(trial: Trial, fmt: Format) -> None:
     mail = [Injection(actor, (("mt", mt),) if mt else (), content) for mt, content in typed]
     mail.append(Injection(other, GENESIS, other))
     mail.append(Injection(other, (), stage.program(says, actor, log[0], update, log[1])))
-    house = House(trial, fmt)
-    house.start()
-    house.play_scenario(Scenario(stage.graph, (actor, other), tuple(mail)))
-    house.check()
+    fixture = FreeScheduleFixture(trial, fmt)
+    fixture.start()
+    fixture.play_scenario(Scenario(stage.graph, (actor, other), tuple(mail)))
+    fixture.check()
 
 
 def overtaken(trial: Trial, fmt: Format) -> None:
@@ -246,18 +246,18 @@ def overtaken(trial: Trial, fmt: Format) -> None:
     maker, other = stage.core(b"maker"), stage.core(b"other")
     log = [stage.program(programs.append("log", b"%d" % number)) for number in range(4)]
     make = stage.program(programs.send(0, 0, "genesis") + programs.send(1, 1, "genesis"), *actors)
-    house = House(trial, fmt)
-    house.start()
-    house.put(stage.graph)
-    house.inject([Injection(maker, GENESIS, maker), Injection(other, GENESIS, other), Injection(maker, (), make)])
-    house.run()
-    house.inject(Injection(actors[0], (), content, mode) for content, mode in zip(log, _MODES, strict=True))
-    house.inject(Injection(actors[1], (), content, "signal") for content in log)
-    house.run()
+    fixture = FreeScheduleFixture(trial, fmt)
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject([Injection(maker, GENESIS, maker), Injection(other, GENESIS, other), Injection(maker, (), make)])
+    fixture.run()
+    fixture.inject(Injection(actors[0], (), content, mode) for content, mode in zip(log, _MODES, strict=True))
+    fixture.inject(Injection(actors[1], (), content, "signal") for content in log)
+    fixture.run()
     for content in log:
-        house.inject([Injection(other, (), content)])
-        house.run()
-    house.check()
+        fixture.inject([Injection(other, (), content)])
+        fixture.run()
+    fixture.check()
 
 
 _MODES: Final = ("queue", "queue", "signal", "queue")

@@ -8,7 +8,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.store import Change
-from gritstone_conformance.properties.runtime.double import Double, Terms
+from gritstone_conformance.properties.runtime.lockstep import LockstepModel, StartOptions
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.trial import Trial
@@ -22,48 +22,48 @@ MOST_REFERENCES: Final = 32_768
 
 def at_the_limit(trial: Trial, fmt: Format) -> None:
     """In a store of ``refs`` references, steps, releases, cuts, collections and heals are made; so is a last mark."""
-    double = Double(trial, fmt, Terms(config=Config(0, 0, 1)))
-    if double.pair.model.limits.refs > MOST_REFERENCES:
+    lockstep = LockstepModel(trial, fmt, StartOptions(config=Config(0, 0, 1)))
+    if lockstep.pair.model.limits.refs > MOST_REFERENCES:
         trial.remark = f"not tried: the limit is above {MOST_REFERENCES}"
         return
-    stage = double.stage
-    actor, mortal, bad = double.born(b"a"), stage.core(b"mortal"), double.born(b"bad")
-    double.tell(actor, stage.program(programs.send(0, 0, "genesis"), mortal))
+    stage = lockstep.stage
+    actor, mortal, bad = lockstep.born(b"a"), stage.core(b"mortal"), lockstep.born(b"bad")
+    lockstep.tell(actor, stage.program(programs.send(0, 0, "genesis"), mortal))
     log = stage.program(programs.append("log", b"x"))
-    double.fill()
-    fill_references(double, log, room=1)
-    double.tell(bad, stage.program(programs.fail()), rule=_LIMIT)
-    _look(double)
-    double.tell(actor, log, rule=_LIMIT)
-    double.tell(actor, stage.program(programs.release(0), mortal), rule=_LIMIT)
-    double.collect(rule=_LIMIT)
-    double.release(actor, rule=_LIMIT)
-    double.cut(rule=_LIMIT)
-    _look(double)
-    double.restart(rule=_LIMIT)
-    double.query(actor, "get", b"log", rule=_LIMIT)
-    double.tell(bad, stage.tree(k=log), "update", rule=_LIMIT)
-    _look(double)
-    double.tell(bad, stage.program(programs.fail()), rule=_LIMIT)
-    _look(double)
-    double.play()
+    lockstep.fill()
+    fill_references(lockstep, log, room=1)
+    lockstep.tell(bad, stage.program(programs.fail()), rule=_LIMIT)
+    _look(lockstep)
+    lockstep.tell(actor, log, rule=_LIMIT)
+    lockstep.tell(actor, stage.program(programs.release(0), mortal), rule=_LIMIT)
+    lockstep.collect(rule=_LIMIT)
+    lockstep.release(actor, rule=_LIMIT)
+    lockstep.cut(rule=_LIMIT)
+    _look(lockstep)
+    lockstep.restart(rule=_LIMIT)
+    lockstep.query(actor, "get", b"log", rule=_LIMIT)
+    lockstep.tell(bad, stage.tree(k=log), "update", rule=_LIMIT)
+    _look(lockstep)
+    lockstep.tell(bad, stage.program(programs.fail()), rule=_LIMIT)
+    _look(lockstep)
+    lockstep.play()
 
 
-def fill_references(double: Double, target: bytes, room: int) -> None:
+def fill_references(lockstep: LockstepModel, target: bytes, room: int) -> None:
     """Create references until the store has room for only ``room`` more."""
-    model = double.pair.model
+    model = lockstep.pair.model
     names = [f"t/{number}" for number in range(model.limits.refs - len(model.references) - room)]
     width = min(model.limits.cas_names, 4096)
     for start in range(0, len(names), width):
         changes = [Change(name, None, target) for name in names[start : start + width]]
-        double.ask_plainly("grit.cas", {"store": "s", "changes": [one.to_json() for one in changes]}, ok())
+        lockstep.ask_plainly("grit.cas", {"store": "s", "changes": [one.to_json() for one in changes]}, ok())
     model.references |= dict.fromkeys(names, target)
 
 
-def _look(double: Double) -> None:
+def _look(lockstep: LockstepModel) -> None:
     """Ask that the references of the runtime are those of the model."""
     for prefix in ("failed/", "gone/", "heads/"):
-        double.request(double.pair.refs(prefix, rule=_LIMIT))
+        lockstep.request(lockstep.pair.refs(prefix, rule=_LIMIT))
 
 
 PROPERTIES: Final = in_each_format("runtime/head/at-the-limit", at_the_limit, _LIMIT, cost=1_000)

@@ -11,9 +11,9 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import to_base64
-from gritstone_conformance.properties.runtime.double import Double, Terms
-from gritstone_conformance.properties.runtime.house import House, Opening
+from gritstone_conformance.properties.runtime.free_schedule_fixture import FreeScheduleFixture, StoreOptions
 from gritstone_conformance.properties.runtime.kills import NEVER
+from gritstone_conformance.properties.runtime.lockstep import LockstepModel, StartOptions
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import programs
@@ -64,7 +64,7 @@ def kill_at_each_write(trial: Trial, fmt: Format, halves: list[Half]) -> None:
 
 def _dies(trial: Trial, fmt: Format, victim: SubjectLike, half: Half, number: int) -> bool:
     """Kill a process at a write of a request and judge what it left; returns whether there was such a write."""
-    store = House(trial, fmt, opening=Opening(trial.directory(), victim))
+    store = FreeScheduleFixture(trial, fmt, opening=StoreOptions(trial.directory(), victim))
     data: dict[str, Json] = {"bytes": to_base64(half.before), "more": False}
     store.ask("grit.import", {"store": "s", **data}, ok(objects={"$": "any"}, refs={"$": "any"}))
     if half.of_runtime:
@@ -80,7 +80,9 @@ def _dies(trial: Trial, fmt: Format, victim: SubjectLike, half: Half, number: in
         if not fault.is_sigkill:
             raise
         victim.kill()
-        store = House(trial, fmt, opening=Opening(store.directory, victim, create=False), rule=half.rule)
+        store = FreeScheduleFixture(
+            trial, fmt, opening=StoreOptions(store.directory, victim, create=False), rule=half.rule
+        )
         store.play()
         is_dead = True
     else:
@@ -101,7 +103,7 @@ def _dies(trial: Trial, fmt: Format, victim: SubjectLike, half: Half, number: in
     return is_dead
 
 
-def _references(trial: Trial, store: House, rule: str) -> dict[str, str]:
+def _references(trial: Trial, store: FreeScheduleFixture, rule: str) -> dict[str, str]:
     args: dict[str, Json] = {"store": store.handle, "prefix": "", "after": None, "limit": 4096}
     expect = ok(refs={"$": "any"}, more=False)
     return dict(trial.expect("grit.refs", args, expect, on=store.process, rule=rule)["refs"])
@@ -109,59 +111,59 @@ def _references(trial: Trial, store: House, rule: str) -> dict[str, str]:
 
 def released(trial: Trial, fmt: Format) -> None:
     """A release drops the entries of all named actors in one update, from the outbox and the inbox."""
-    double = _double(trial, fmt)
-    actors = [double.born(b"%d" % number) for number in range(3)]
-    says = double.stage.program(programs.send(0, 1), double.agent, double.stage.blob(b"said"))
+    lockstep = _double(trial, fmt)
+    actors = [lockstep.born(b"%d" % number) for number in range(3)]
+    says = lockstep.stage.program(programs.send(0, 1), lockstep.agent, lockstep.stage.blob(b"said"))
     for actor in actors[:2]:
-        double.tell(actor, says)
-        double.ack(*double.mail()[0])
-        double.tell(actor, double.stage.program(programs.release(0), double.agent))
-    kill_at_each_write(trial, fmt, [_half(double, "release", actors, "runtime.release.entries")])
+        lockstep.tell(actor, says)
+        lockstep.ack(*lockstep.mail()[0])
+        lockstep.tell(actor, lockstep.stage.program(programs.release(0), lockstep.agent))
+    kill_at_each_write(trial, fmt, [_half(lockstep, "release", actors, "runtime.release.entries")])
 
 
 def cut(trial: Trial, fmt: Format) -> None:
     """A cut moves the agent's head by one update, from its head before."""
-    double = _double(trial, fmt)
-    double.tell(double.born(), double.stage.program(programs.append("log", b"t")))
-    kill_at_each_write(trial, fmt, [_half(double, "cut", [], "runtime.cut.step")])
+    lockstep = _double(trial, fmt)
+    lockstep.tell(lockstep.born(), lockstep.stage.program(programs.append("log", b"t")))
+    kill_at_each_write(trial, fmt, [_half(lockstep, "cut", [], "runtime.cut.step")])
 
 
 def collected(trial: Trial, fmt: Format) -> None:
     """A collection removes each actor with its head and its mark in one update, and sets ``gone``."""
-    double = _double(trial, fmt)
-    stage = double.stage
-    creator, mortals = double.born(b"creator"), [stage.core(b"%d" % number) for number in range(3)]
+    lockstep = _double(trial, fmt)
+    stage = lockstep.stage
+    creator, mortals = lockstep.born(b"creator"), [stage.core(b"%d" % number) for number in range(3)]
     for mortal in mortals:
-        double.tell(creator, stage.program(programs.send(0, 0, "genesis"), mortal))
-    double.tell(creator, stage.program(programs.send(0, 1), mortals[0], stage.program(programs.fail())))
-    double.tell(mortals[1], stage.program(programs.send(0, 0, "genesis"), stage.core(b"below")))
-    double.release(mortals[1])
+        lockstep.tell(creator, stage.program(programs.send(0, 0, "genesis"), mortal))
+    lockstep.tell(creator, stage.program(programs.send(0, 1), mortals[0], stage.program(programs.fail())))
+    lockstep.tell(mortals[1], stage.program(programs.send(0, 0, "genesis"), stage.core(b"below")))
+    lockstep.release(mortals[1])
     free = b"".join(programs.release(number) for number in range(3))
-    double.tell(creator, stage.program(free, *mortals))
-    kill_at_each_write(trial, fmt, [_half(double, "collect", [], "runtime.collect.collected")])
+    lockstep.tell(creator, stage.program(free, *mortals))
+    kill_at_each_write(trial, fmt, [_half(lockstep, "collect", [], "runtime.collect.collected")])
 
 
-def _double(trial: Trial, fmt: Format) -> Double:
-    return Double(trial, fmt, Terms(config=Config(0, 0, 1)))
+def _double(trial: Trial, fmt: Format) -> LockstepModel:
+    return LockstepModel(trial, fmt, StartOptions(config=Config(0, 0, 1)))
 
 
-def _half(double: Double, word: str, actors: list[bytes], rule: str) -> Half:
+def _half(lockstep: LockstepModel, word: str, actors: list[bytes], rule: str) -> Half:
     """Carry an operation of the runtime out on the model; returns it as it is before."""
-    double.fill()
-    double.play()
-    double.ask_plainly("grit.close", {"store": "s"}, ok())
-    double.play()
-    before = double.pair.model.export()
+    lockstep.fill()
+    lockstep.play()
+    lockstep.ask_plainly("grit.close", {"store": "s"}, ok())
+    lockstep.play()
+    before = lockstep.pair.model.export()
     args: dict[str, Json] = {}
     answers: dict[str, Callable[[], dict[str, Json]]] = {
-        "release": lambda: ok(released=[actor.hex() for actor in double.model.agent.release(actors)]),
-        "cut": lambda: ok(step=double.model.agent.cut().hex()),
-        "collect": lambda: ok(removed=[actor.hex() for actor in double.model.collect()]),
+        "release": lambda: ok(released=[actor.hex() for actor in lockstep.model.agent.release(actors)]),
+        "cut": lambda: ok(step=lockstep.model.agent.cut().hex()),
+        "collect": lambda: ok(removed=[actor.hex() for actor in lockstep.model.collect()]),
     }
     if actors:
         args = {"actors": [actor.hex() for actor in actors]}
     answer = answers[word]()
-    return Half(before, f"runtime.{word}", args, answer, dict(double.pair.model.references), rule)
+    return Half(before, f"runtime.{word}", args, answer, dict(lockstep.pair.model.references), rule)
 
 
 def _each(name: str, body: Callable[[Trial, Format], None], rule: str) -> tuple[Property, ...]:
@@ -171,5 +173,5 @@ def _each(name: str, body: Callable[[Trial, Format], None], rule: str) -> tuple[
 PROPERTIES: Final = (
     *_each("runtime/release/killed", released, "runtime.release.entries"),
     *_each("runtime/cut/killed", cut, "runtime.cut.step"),
-    *_each("runtime/life/killed", collected, "runtime.collect.collected"),
+    *_each("runtime/collect/killed", collected, "runtime.collect.collected"),
 )

@@ -22,12 +22,12 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import to_base64
-from gritstone_conformance.properties.runtime.double import Terms
-from gritstone_conformance.properties.runtime.house import House, Opening
+from gritstone_conformance.properties.runtime.free_schedule_fixture import FreeScheduleFixture, StoreOptions
 from gritstone_conformance.properties.runtime.judging import StoreFacts, check_export, export
+from gritstone_conformance.properties.runtime.lockstep import StartOptions
 from gritstone_conformance.properties.runtime.remains import check_heals, check_pairs, check_removals
 from gritstone_conformance.replies import Json
-from gritstone_conformance.strategies.scripts import Act, Script
+from gritstone_conformance.strategies.scripts import Script, ScriptStep
 from gritstone_conformance.trial import Trial
 
 __all__ = ["DEATH_RULES", "NEVER", "Ordeal"]
@@ -35,8 +35,8 @@ __all__ = ["DEATH_RULES", "NEVER", "Ordeal"]
 NEVER: Final = 1 << 40
 """More durable writes than anything here makes."""
 
-_MOST_LIVES: Final = 500
-"""More than any script needs, for each life is longer than the one before."""
+_MOST_PROCESSES: Final = 500
+"""More than any script needs, since each process makes more writes than the one before."""
 
 _MOST_DEATHS: Final = 1000
 """Of a script that is killed before and after each of its writes, as the process counts them."""
@@ -100,7 +100,7 @@ class Ordeal:
         self._fmt = fmt
         self._script = script
         self._victim = trial.spawn()
-        self._terms = Terms(config=Config(1, 2, script.max_attempts))
+        self._terms = StartOptions(config=Config(1, 2, script.max_attempts))
         self._origin = open_history(scan(script.bundle))
         self._is_spread = False
         self._can_arm = "fault.kill" in trial.claims.features
@@ -109,12 +109,12 @@ class Ordeal:
 
     def rehearse(self) -> None:
         """Run the script unharmed: what fails here does not fail because of a kill."""
-        house, known = self._begin()
+        fixture, known = self._begin()
         self._arm(NEVER, "before")
         before = self._count()
-        self._play(house, known, self._script.acts, may_die=False)
+        self._play(fixture, known, self._script.acts, may_die=False)
         self.writes = None if before is None else (self._count() or 0) - before
-        self._conclude(house, known, {})
+        self._conclude(fixture, known, {})
 
     def every_write(self, most: int | None = None) -> None:
         """Die at the first durable write, the second and so on, before and after each, until none is left.
@@ -142,53 +142,55 @@ class Ordeal:
     def every_answer(self) -> None:
         """Die after the first answer, the second and so on."""
         for count in range(1, len(self._script.acts) + 1):
-            house, known = self._begin()
-            self._play(house, known, self._script.acts[:count])
+            fixture, known = self._begin()
+            self._play(fixture, known, self._script.acts[:count])
             self._victim.kill()
             self._survive(known, count)
 
     def at_times(self, share: int) -> None:
         """Die once, after some sixteenths of the time that the script takes."""
-        house, known = self._begin()
+        fixture, known = self._begin()
         started = time.perf_counter()
-        self._play(house, known, self._script.acts, may_die=False)
+        self._play(fixture, known, self._script.acts, may_die=False)
         delay_s = (time.perf_counter() - started) * share / 16
-        self._conclude(house, known, {})
-        house, known = self._begin()
+        self._conclude(fixture, known, {})
+        fixture, known = self._begin()
         timer = threading.Timer(delay_s, self._victim.kill_from_thread)
         timer.start()
         try:
-            index = self._play(house, known, self._script.acts)
+            index = self._play(fixture, known, self._script.acts)
         finally:
             timer.join()
         self._victim.kill()
         self._survive(known, len(self._script.acts) if index is None else index)
 
     def again_and_again(self, stride: int = 1) -> None:
-        """Die at the first durable write, then, in the next life, ``stride`` later and so on, until the script ends.
+        """Die at the first durable write, then, in the next process, ``stride`` later and so on, until the script ends.
 
-        So a process also dies while it recovers from a death. A life that is some writes longer than the one before
-        gets further in the end, however many writes a request takes.
+        So a process also dies while it recovers from a death. A process that makes more writes than the one
+        before always gets further in the end, however many writes a request takes.
         """
-        house, known = self._begin()
+        fixture, known = self._begin()
         self._arm(1, "after")
         rest = self._script.acts
-        index = self._play(house, known, rest)
-        lives = 1
+        index = self._play(fixture, known, rest)
+        processes = 1
         while index is not None:
-            rest, lives = rest[index:], lives + 1
-            if lives > _MOST_LIVES:
+            rest, processes = rest[index:], processes + 1
+            if processes > _MOST_PROCESSES:
                 words = "the script never ends unharmed"
-                self._trial.fail(f"at most {_MOST_LIVES} lives", lives, words=words, rule="harness.fault.exact")
+                self._trial.fail(
+                    f"at most {_MOST_PROCESSES} processes", processes, words=words, rule="harness.fault.exact"
+                )
             self._victim.kill()
             self.points += 1
-            house = self._reopen(known)
-            self._judge_found(house, known)
-            self._arm(1 + stride * (lives - 1), ("before", "after")[lives % 2])
-            rest = (Act("start"), Act("run"), *(act for act in rest if act.word != "start"))
-            index = self._play(house, known, rest)
+            fixture = self._reopen(known)
+            self._judge_found(fixture, known)
+            self._arm(1 + stride * (processes - 1), ("before", "after")[processes % 2])
+            rest = (ScriptStep("start"), ScriptStep("run"), *(act for act in rest if act.word != "start"))
+            index = self._play(fixture, known, rest)
         self._arm(NEVER, "before")
-        self._conclude(house, known)
+        self._conclude(fixture, known)
 
     def remark(self) -> str:
         """Return what a report says of it."""
@@ -200,31 +202,35 @@ class Ordeal:
 
     def _die_at(self, number: int, when: str) -> bool:
         """Die at a write; returns whether there was one to die at."""
-        house, known = self._begin()
+        fixture, known = self._begin()
         self._arm(number, when)
-        index = self._play(house, known, self._script.acts)
+        index = self._play(fixture, known, self._script.acts)
         if index is None:
             self._arm(NEVER, "before")
-            house.close()
+            fixture.close()
             return False
         self._victim.kill()
         self._survive(known, index)
         return True
 
-    # --- a life ----------------------------------------------------------------------------------------
+    # --- one process ----------------------------------------------------------------------------------------
 
-    def _begin(self) -> tuple[House, _Known]:
+    def _begin(self) -> tuple[FreeScheduleFixture, _Known]:
         """Make a new store with what the script begins with."""
         trial, victim = self._trial, self._victim
-        house = House(trial, self._fmt, self._terms, Opening(directory=trial.directory(), process=victim))
-        self._directory = house.directory
+        fixture = FreeScheduleFixture(
+            trial, self._fmt, self._terms, StoreOptions(directory=trial.directory(), process=victim)
+        )
+        self._directory = fixture.directory
         known = _Known(last=self._origin if self._origin.agent is not None else None)
         data: dict[str, Json] = {"bytes": to_base64(self._script.bundle), "more": False}
-        house.ask("grit.import", {"store": "s", **data}, ok(objects={"$": "any"}, refs={"$": "any"}))
-        house.play()
-        return house, known
+        fixture.ask("grit.import", {"store": "s", **data}, ok(objects={"$": "any"}, refs={"$": "any"}))
+        fixture.play()
+        return fixture, known
 
-    def _play(self, house: House, known: _Known, acts: tuple[Act, ...], *, may_die: bool = True) -> int | None:
+    def _play(
+        self, fixture: FreeScheduleFixture, known: _Known, acts: tuple[ScriptStep, ...], *, may_die: bool = True
+    ) -> int | None:
         """Ask request after request; returns the index of the one at which the process died, or None.
 
         Raises:
@@ -235,7 +241,7 @@ class Ordeal:
                 if act is None:
                     self._trial.expect("ping", {}, ok(), on=self._victim)
                 else:
-                    self._perform(house, known, act)
+                    self._perform(fixture, known, act)
             except SubjectFault as fault:
                 if not (may_die and fault.is_sigkill):
                     raise
@@ -245,31 +251,31 @@ class Ordeal:
                 return index
         return None
 
-    def _perform(self, house: House, known: _Known, act: Act) -> None:
-        words: dict[str, Callable[[], object]] = {"start": house.start, "run": house.run}
+    def _perform(self, fixture: FreeScheduleFixture, known: _Known, act: ScriptStep) -> None:
+        words: dict[str, Callable[[], object]] = {"start": fixture.start, "run": fixture.run}
         if act.injection is not None:
-            house.sent = known.sent
-            house.inject([act.injection])
+            fixture.sent = known.sent
+            fixture.inject([act.injection])
         elif act.word in words:
             words[act.word]()
-            house.play()
+            fixture.play()
         elif act.word == "look":
-            known.listed = self._listed(house)
+            known.listed = self._listed(fixture)
         elif act.word == "ask":
-            args = {"runtime": house.runtime, **dict(act.args)}
+            args = {"runtime": fixture.runtime, **dict(act.args)}
             answers = [ok(step={"$": "any"}, result={"$": "any"}), refused("missing")]
             value = self._trial.expect("runtime.query", args, {"any": answers}, on=self._victim)
             if "step" in value:
                 known.listed[f"heads/{args['actor']}"] = bytes.fromhex(value["step"])
         else:
             is_asked = act.word in ("collect", "release", "cut")
-            handle = {"runtime": house.runtime} if is_asked else {"store": house.handle}
+            handle = {"runtime": fixture.runtime} if is_asked else {"store": fixture.handle}
             op = f"{'runtime' if is_asked else 'grit'}.{act.word}"
             expect = ok(**{name: {"$": "any"} for name in _ANSWERS[act.word]})
             self._trial.expect(op, {**handle, **_ARGS.get(act.word, {}), **dict(act.args)}, expect, on=self._victim)
 
-    def _listed(self, house: House) -> dict[str, bytes]:
-        args: dict[str, Json] = {"store": house.handle, "prefix": "", "after": None, "limit": 4096}
+    def _listed(self, fixture: FreeScheduleFixture) -> dict[str, bytes]:
+        args: dict[str, Json] = {"store": fixture.handle, "prefix": "", "after": None, "limit": 4096}
         expect = ok(refs={"$": "any"}, more=False)
         value = self._trial.expect("grit.refs", args, expect, on=self._victim)
         return {name: bytes.fromhex(target) for name, target in value["refs"]}
@@ -279,34 +285,34 @@ class Ordeal:
     def _survive(self, known: _Known, index: int) -> None:
         """Start again after a death at a request, judge, go on, and judge again."""
         self.points += 1
-        house = self._reopen(known)
-        self._judge_found(house, known)
-        self._perform(house, known, Act("start"))
-        self._perform(house, known, Act("run"))
+        fixture = self._reopen(known)
+        self._judge_found(fixture, known)
+        self._perform(fixture, known, ScriptStep("start"))
+        self._perform(fixture, known, ScriptStep("run"))
         rest = tuple(act for act in self._script.acts[index:] if act.word != "start")
         if rest:
-            self._judge_later(house, known)
+            self._judge_later(fixture, known)
             for act in rest:
-                self._perform(house, known, act)
-        self._conclude(house, known)
+                self._perform(fixture, known, act)
+        self._conclude(fixture, known)
 
-    def _reopen(self, known: _Known) -> House:
+    def _reopen(self, known: _Known) -> FreeScheduleFixture:
         """Open the store in a fresh process, as the death left it."""
-        house = House(
+        fixture = FreeScheduleFixture(
             self._trial,
             self._fmt,
             self._terms,
-            Opening(self._directory, self._victim, create=False),
+            StoreOptions(self._directory, self._victim, create=False),
             rule="runtime.recover.step",
         )
-        house.play()
-        return house
+        fixture.play()
+        return fixture
 
-    def _judge_found(self, house: House, known: _Known) -> None:
+    def _judge_found(self, fixture: FreeScheduleFixture, known: _Known) -> None:
         """Judge the store as a death left it: whole, nothing lost that was answered, nothing there in part."""
         trial, script = self._trial, self._script
         damage = "runtime.recover.collect" if script.mortals else "runtime.recover.step"
-        data = export(trial, house.handle, self._victim, rule=damage)
+        data = export(trial, fixture.handle, self._victim, rule=damage)
         bundle = scan(data)
         if not bundle.defects and not has_history(bundle):
             if known.last is not None or known.sent or known.listed:
@@ -328,23 +334,23 @@ class Ordeal:
         check_pairs(trial, found)
         known.last = found
 
-    def _judge_later(self, house: House, known: _Known, rules: Mapping[str, str] = _LATER) -> None:
+    def _judge_later(self, fixture: FreeScheduleFixture, known: _Known, rules: Mapping[str, str] = _LATER) -> None:
         """Judge the store at rest; ``rules`` as in ``check_export``."""
         trial, script = self._trial, self._script
         verdict = check_export(
             trial,
-            export(trial, house.handle, self._victim),
+            export(trial, fixture.handle, self._victim),
             at_rest=True,
             known=StoreFacts(script.max_attempts, script.is_whole, known.sent, known.last),
             rules=rules,
         )
         known.last = verdict.history
 
-    def _conclude(self, house: House, known: _Known, rules: Mapping[str, str] = _LATER) -> None:
+    def _conclude(self, fixture: FreeScheduleFixture, known: _Known, rules: Mapping[str, str] = _LATER) -> None:
         """Judge at the end of a script, and close the store."""
-        self._perform(house, known, Act("run"))
-        self._judge_later(house, known, rules)
-        house.close()
+        self._perform(fixture, known, ScriptStep("run"))
+        self._judge_later(fixture, known, rules)
+        fixture.close()
 
     def _check_listed(self, found: History, known: _Known) -> None:
         """Every head that was listed is on the chain of the head that is there; names and tags are as they were."""

@@ -9,9 +9,9 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import Blob, to_base64
-from gritstone_conformance.properties.runtime.double import GENESIS, Terms
-from gritstone_conformance.properties.runtime.house import RAN, House
+from gritstone_conformance.properties.runtime.free_schedule_fixture import RAN, FreeScheduleFixture
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
+from gritstone_conformance.properties.runtime.lockstep import GENESIS, StartOptions
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import programs
@@ -33,20 +33,20 @@ def delay_ends(trial: Trial, fmt: Format) -> None:
     fails_once = stage.program(programs.try_again(1) + programs.append("log", b"x"))
     sleeps = stage.program(programs.sleep(_NAP_MS) + programs.append("log", b"z"))
     say = stage.program(programs.send(0, 1), actor, sleeps)
-    house = House(trial, fmt, Terms(config=Config(_DELAY_MS, _DELAY_MS, 3)))
-    house.start()
-    house.put(stage.graph)
-    house.inject(Injection(each, GENESIS, each) for each in (actor, other))
-    house.run()
-    house.inject([Injection(actor, (), fails_once), Injection(other, (), say)])
-    house.run()
-    args: dict[str, Json] = {"runtime": house.runtime, "actor": actor.hex(), "name": "get", "args": _LOG}
+    fixture = FreeScheduleFixture(trial, fmt, StartOptions(config=Config(_DELAY_MS, _DELAY_MS, 3)))
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject(Injection(each, GENESIS, each) for each in (actor, other))
+    fixture.run()
+    fixture.inject([Injection(actor, (), fails_once), Injection(other, (), say)])
+    fixture.run()
+    args: dict[str, Json] = {"runtime": fixture.runtime, "actor": actor.hex(), "name": "get", "args": _LOG}
     answer = trial.expect("runtime.query", args, ok(step={"$": "any"}, result={"$": "any"}), rule="runtime.query.rest")
     wanted = {fmt.hash(fmt.encode(Blob((), data))).hex() for data in (b"xz", b"zx")}
     if answer["result"] not in wanted:
         words = "a message is not run again when its delay ends during a run"
         trial.fail("both messages read", answer["result"], words=words, rule=rule)
-    house.check()
+    fixture.check()
 
 
 def collected(trial: Trial, fmt: Format) -> None:
@@ -57,27 +57,27 @@ def collected(trial: Trial, fmt: Format) -> None:
     create = stage.program(programs.send(0, 0, "genesis"), child)
     nap = stage.program(programs.sleep(_NAP_MS) + programs.append("log", b"z"))
     say, free = stage.program(programs.send(0, 1), child, nap), stage.program(programs.release(0), child)
-    house = House(trial, fmt, Terms(config=Config(0, 0, 1)))
-    house.start()
-    house.put(stage.graph)
-    house.inject([Injection(creator, GENESIS, creator), Injection(creator, (), create)])
-    house.run()
+    fixture = FreeScheduleFixture(trial, fmt, StartOptions(config=Config(0, 0, 1)))
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject([Injection(creator, GENESIS, creator), Injection(creator, (), create)])
+    fixture.run()
     for content in (say, free):
-        house.inject([Injection(creator, (), content)])
-        house.play()
-        trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": 1}, RAN, rule="runtime.route.rest")
-    removed = trial.expect("runtime.collect", {"runtime": house.runtime}, ok(removed={"$": "any"}))["removed"]
-    house.run()
+        fixture.inject([Injection(creator, (), content)])
+        fixture.play()
+        trial.expect("runtime.run", {"runtime": fixture.runtime, "max_steps": 1}, RAN, rule="runtime.route.rest")
+    removed = trial.expect("runtime.collect", {"runtime": fixture.runtime}, ok(removed={"$": "any"}))["removed"]
+    fixture.run()
     time.sleep(_NAP_MS / 1000)
-    house.run()
-    head: dict[str, Json] = {"store": house.handle, "prefix": f"heads/{child.hex()}", "after": None, "limit": 1}
+    fixture.run()
+    head: dict[str, Json] = {"store": fixture.handle, "prefix": f"heads/{child.hex()}", "after": None, "limit": 1}
     if removed:  # else the run was over before the collection, which then finds the child with a newer head
         trial.expect("grit.refs", head, ok(refs=[], more=False), rule=rule)
-    house.inject([Injection(creator, (), create)])
-    house.run()
+    fixture.inject([Injection(creator, (), create)])
+    fixture.run()
     if removed:
         trial.expect("grit.refs", head, ok(refs=[], more=False), rule="runtime.collect.final")
-    house.check(is_whole=False)
+    fixture.check(is_whole=False)
 
 
 def drained(trial: Trial, fmt: Format) -> None:
@@ -91,26 +91,26 @@ def drained(trial: Trial, fmt: Format) -> None:
     long = stage.program(programs.sleep(3 * _DELAY_MS + _NAP_MS) + programs.append("log", b"z"))
     behind = stage.tree(k=stage.blob(b"not read"))
     short = stage.program(programs.sleep(2 * _DELAY_MS) + programs.send(0, 1), last, stage.program(b""))
-    house = House(trial, fmt, Terms(config=Config(0, 0, 1)))
-    house.start()
-    house.put(stage.graph)
-    house.inject(Injection(each, GENESIS, each) for each in (sleeper, first, last))
-    house.run()
+    fixture = FreeScheduleFixture(trial, fmt, StartOptions(config=Config(0, 0, 1)))
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject(Injection(each, GENESIS, each) for each in (sleeper, first, last))
+    fixture.run()
     update = Injection(sleeper, (("mt", "update"),), behind)
-    house.inject([Injection(sleeper, (), long), update, Injection(first, (), short)])
-    trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": 2}, RAN, rule="runtime.run.independent")
-    house.stop("drain")
-    verdict = house.check(at_rest=False)
+    fixture.inject([Injection(sleeper, (), long), update, Injection(first, (), short)])
+    trial.expect("runtime.run", {"runtime": fixture.runtime, "max_steps": 2}, RAN, rule="runtime.run.independent")
+    fixture.stop("drain")
+    verdict = fixture.check(at_rest=False)
     assert verdict.history is not None, "the history is legal"
     chain, shelf = verdict.history.chains[sleeper], verdict.history.shelf
     read = [message for index in range(1, len(chain)) for _, message in chain.covered(shelf, index)]
-    wanted = [each.message for each in house.sent if each.to == sleeper and each.content in (long, behind)]
+    wanted = [each.message for each in fixture.sent if each.to == sleeper and each.content in (long, behind)]
     if read != wanted[:1]:
         words = "a stop does not wait for what sleeps" if not read else "a stop begins another run"
         trial.fail(1, len(read), words=words, rule=rule)
-    house.start()
-    house.run()
-    house.check()
+    fixture.start()
+    fixture.run()
+    fixture.check()
 
 
 def drained_together(trial: Trial, fmt: Format) -> None:
@@ -125,33 +125,33 @@ def drained_together(trial: Trial, fmt: Format) -> None:
     failing = stage.program(programs.sleep(800) + programs.fail())
     retried = stage.program(programs.try_again(1) + append)
     for config, actor, content in ((Config(0, 0, 1), fails, failing), (Config(700, 700, 2), again, retried)):
-        house = House(trial, fmt, Terms(config=config))
-        house.start()
-        house.put(stage.graph)
-        house.inject(Injection(each, GENESIS, each) for each in (*sleeps, actor, first, last))
-        house.run()
+        fixture = FreeScheduleFixture(trial, fmt, StartOptions(config=config))
+        fixture.start()
+        fixture.put(stage.graph)
+        fixture.inject(Injection(each, GENESIS, each) for each in (*sleeps, actor, first, last))
+        fixture.run()
         naps = [Injection(each, (), nap) for each, nap in sleeps.items()]
-        house.inject([*naps, Injection(actor, (), content), Injection(first, (), short)])
-        trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": 2}, RAN, rule="runtime.run.independent")
-        begun = _steps(house, actor)
-        house.stop("drain")
-        if any(_steps(house, each) != 2 for each in sleeps):
-            trial.fail(2, [_steps(house, each) for each in sleeps], words="a stop leaves a sleeper", rule=rule)
-        if _steps(house, actor) != begun:
-            trial.fail(begun, _steps(house, actor), words="a stop tries a message again", rule=rule)
-        marks: dict[str, Json] = {"store": house.handle, "prefix": f"failed/{fails.hex()}", "after": None, "limit": 1}
+        fixture.inject([*naps, Injection(actor, (), content), Injection(first, (), short)])
+        trial.expect("runtime.run", {"runtime": fixture.runtime, "max_steps": 2}, RAN, rule="runtime.run.independent")
+        begun = _steps(fixture, actor)
+        fixture.stop("drain")
+        if any(_steps(fixture, each) != 2 for each in sleeps):
+            trial.fail(2, [_steps(fixture, each) for each in sleeps], words="a stop leaves a sleeper", rule=rule)
+        if _steps(fixture, actor) != begun:
+            trial.fail(begun, _steps(fixture, actor), words="a stop tries a message again", rule=rule)
+        marks: dict[str, Json] = {"store": fixture.handle, "prefix": f"failed/{fails.hex()}", "after": None, "limit": 1}
         found = trial.expect("grit.refs", marks, ok(refs={"$": "any"}, more=False))["refs"]
         if len(found) != (actor == fails):
             trial.fail(int(actor == fails), found, words="a stop does not mark an actor that failed", rule=rule)
-        house.start()
-        house.run()
-        house.check()
-        house.close()
+        fixture.start()
+        fixture.run()
+        fixture.check()
+        fixture.close()
 
 
-def _steps(house: House, actor: bytes) -> int:
+def _steps(fixture: FreeScheduleFixture, actor: bytes) -> int:
     """Return how many steps an actor has made."""
-    verdict = house.check(at_rest=False)
+    verdict = fixture.check(at_rest=False)
     assert verdict.history is not None, "the history is legal"
     return len(verdict.history.chains[actor])
 
@@ -167,7 +167,7 @@ PROPERTIES: Final = (
         cost=600,
     ),
     *in_each_format(
-        "runtime/life/collected-while-running",
+        "runtime/collect/collected-while-running",
         collected,
         "runtime.collect.running",
         "runtime.collect.final",

@@ -11,9 +11,15 @@ from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.relying import relying
-from gritstone_conformance.properties.runtime.double import GENESIS, MOST_STEPS, Double, Terms, start_args
-from gritstone_conformance.properties.runtime.house import RAN, House, Opening
+from gritstone_conformance.properties.runtime.free_schedule_fixture import RAN, FreeScheduleFixture, StoreOptions
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES
+from gritstone_conformance.properties.runtime.lockstep import (
+    GENESIS,
+    MOST_STEPS,
+    LockstepModel,
+    StartOptions,
+    start_args,
+)
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.graphs import Graph
@@ -46,130 +52,130 @@ def _check_idle(trial: Trial, rule: str) -> None:
 def waiting_mail(trial: Trial, fmt: Format) -> None:
     """Mail for an actor that does not exist waits, in its order and at no cost, and is read after the genesis."""
     rule = "runtime.route.absent"
-    double = Double(trial, fmt)
-    stage = double.stage
-    sender, target = double.born(b"sender"), stage.core(b"target")
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
+    sender, target = lockstep.born(b"sender"), stage.core(b"target")
     logs = [stage.program(programs.append("log", b"%d" % number)) for number in range(3)]
-    double.tell(target, logs[0], rule=rule)
-    double.tell(target, stage.core(b"other"), "genesis", rule="wit.genesis.identity")
-    double.tell(sender, stage.program(programs.send(0, 1), target, logs[1]), rule=rule)
-    double.refs(rule=rule)
-    double.play()
+    lockstep.tell(target, logs[0], rule=rule)
+    lockstep.tell(target, stage.core(b"other"), "genesis", rule="wit.genesis.identity")
+    lockstep.tell(sender, stage.program(programs.send(0, 1), target, logs[1]), rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.play()
     _check_idle(trial, rule)
-    double.restart(rule=rule)
-    double.run(rule=rule)
-    double.refs(rule=rule)
-    double.stop()
-    double.play()
-    house = _waiting_house(trial, fmt)
-    house.check()
+    lockstep.restart(rule=rule)
+    lockstep.run(rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.stop()
+    lockstep.play()
+    fixture = _waiting_house(trial, fmt)
+    fixture.check()
 
 
 def genesis_behind(trial: Trial, fmt: Format) -> None:
     """A genesis message behind other mail waits with it, until a genesis message that is first creates the actor."""
     rule = "runtime.route.absent"
-    double = Double(trial, fmt)
-    stage = double.stage
-    sender, target, other = double.born(b"sender"), stage.core(b"target"), stage.core(b"other")
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
+    sender, target, other = lockstep.born(b"sender"), stage.core(b"target"), stage.core(b"other")
     logs = [stage.program(programs.append("log", b"%d" % number)) for number in range(2)]
-    double.tell(target, logs[0], rule=rule)
-    double.tell(target, target, "genesis", rule=rule)
-    double.tell(target, logs[1], rule=rule)
-    double.refs(rule=rule)
-    double.restart(rule=rule)
-    double.run(rule=rule)
-    double.refs(rule=rule)
-    double.tell(sender, stage.program(programs.send(0, 0, "genesis"), target), rule=rule)
-    double.query(target, "get", b"log", rule=rule)
-    double.tell(other, logs[0], rule=rule)
-    double.tell(other, other, "genesis", "signal", rule=rule)
-    double.query(other, "get", b"log", rule=rule)
-    double.export(rule=rule)
+    lockstep.tell(target, logs[0], rule=rule)
+    lockstep.tell(target, target, "genesis", rule=rule)
+    lockstep.tell(target, logs[1], rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.restart(rule=rule)
+    lockstep.run(rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.tell(sender, stage.program(programs.send(0, 0, "genesis"), target), rule=rule)
+    lockstep.query(target, "get", b"log", rule=rule)
+    lockstep.tell(other, logs[0], rule=rule)
+    lockstep.tell(other, other, "genesis", "signal", rule=rule)
+    lockstep.query(other, "get", b"log", rule=rule)
+    lockstep.export(rule=rule)
 
 
-def _waiting_house(trial: Trial, fmt: Format) -> House:
+def _waiting_house(trial: Trial, fmt: Format) -> FreeScheduleFixture:
     """Keep mail of three senders waiting for an actor that a fourth creates: the distribution over steps is free."""
     stage = Stage(Graph(fmt))
     target, maker = stage.core(b"target"), stage.core(b"maker")
     senders = [stage.core(b"sender %d" % number) for number in range(3)]
     log = stage.program(programs.append("log", b"x"))
     say = stage.program(programs.send(0, 1) + programs.send(0, 1, "two"), target, log)
-    house = House(trial, fmt, opening=Opening(handle="t"))
-    house.start()
-    house.put(stage.graph)
-    house.inject(Injection(each, GENESIS, each) for each in (*senders, maker))
-    house.inject(Injection(sender, (), say) for sender in senders)
-    house.inject([Injection(target, (), log)])
-    house.run()
-    house.check()
+    fixture = FreeScheduleFixture(trial, fmt, opening=StoreOptions(handle="t"))
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject(Injection(each, GENESIS, each) for each in (*senders, maker))
+    fixture.inject(Injection(sender, (), say) for sender in senders)
+    fixture.inject([Injection(target, (), log)])
+    fixture.run()
+    fixture.check()
     graph = Stage(Graph(fmt))
     make = graph.program(programs.send(0, 0, "genesis"), graph.core(b"target"))
-    house.put(graph.graph)
-    house.inject([Injection(maker, (), make)])
-    house.run()
-    return house
+    fixture.put(graph.graph)
+    fixture.inject([Injection(maker, (), make)])
+    fixture.run()
+    return fixture
 
 
 def to_itself(trial: Trial, fmt: Format) -> None:
     """Mail to oneself arrives like any other."""
     rule = "runtime.route.self"
-    double = Double(trial, fmt)
-    stage = double.stage
-    actor = double.born(b"a")
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
+    actor = lockstep.born(b"a")
     content = stage.program(programs.append("log", b"end"))
     for number in range(5):
         ops = programs.append("log", b"%d" % number) + programs.send(programs.ACTOR, 0)
         content = stage.program(ops, content)
-    double.tell(actor, content, rule=rule)
-    double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
+    lockstep.tell(actor, content, rule=rule)
+    lockstep.query(actor, "get", b"log", rule=rule)
+    lockstep.export(rule=rule)
 
 
 def declined(trial: Trial, fmt: Format) -> None:
     """What was declined is not run again until something changes, and costs nothing meanwhile."""
     rule = "runtime.run.declined"
-    double = Double(trial, fmt)
-    stage = double.stage
-    actor, other = double.born(b"a"), double.born(b"b")
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
+    actor, other = lockstep.born(b"a"), lockstep.born(b"b")
     held = stage.program(programs.leave("k") + programs.append("log", b"held"))
-    double.tell(actor, held, rule=rule)
-    double.refs(rule=rule)
-    double.play()
+    lockstep.tell(actor, held, rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.play()
     _check_idle(trial, rule)
-    double.tell(other, stage.program(programs.append("log", b"x")), rule=rule)
-    double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
+    lockstep.tell(other, stage.program(programs.append("log", b"x")), rule=rule)
+    lockstep.query(actor, "get", b"log", rule=rule)
+    lockstep.export(rule=rule)
 
 
 def declined_again(trial: Trial, fmt: Format) -> None:
     """Each new message makes a declined message a choice again, however often; declined again, it is no choice."""
     rule = "runtime.run.declined"
-    double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 3)))
-    stage = double.stage
+    lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen", config=Config(0, 0, 3)))
+    stage = lockstep.stage
     actor, senders = stage.core(b"a"), [stage.core(b"sender %d" % number) for number in range(2)]
 
     def settle() -> None:
-        while double.ready(rule=rule):
-            double.choose(0, rule=rule)
-        double.refs(rule=rule)
+        while lockstep.ready(rule=rule):
+            lockstep.choose(0, rule=rule)
+        lockstep.refs(rule=rule)
 
     for each in (actor, *senders):
-        double.inject(each, each, headers=GENESIS)
+        lockstep.inject(each, each, headers=GENESIS)
     settle()
     for number in range(6):
         held = stage.program(programs.leave("k") + programs.append("log", b"%d" % number))
         if number % 3 == 0:
-            double.inject(actor, held)
+            lockstep.inject(actor, held)
         else:
-            double.inject(senders[number % 2], stage.program(programs.send(0, 1), actor, held))
+            lockstep.inject(senders[number % 2], stage.program(programs.send(0, 1), actor, held))
         settle()
-        double.play()
-    double.inject(
+        lockstep.play()
+    lockstep.inject(
         senders[0], stage.program(programs.send(0, 1, "", b"s"), actor, stage.program(programs.write("k", b"v")))
     )
     settle()
-    double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
+    lockstep.query(actor, "get", b"log", rule=rule)
+    lockstep.export(rule=rule)
 
 
 def woken(trial: Trial, fmt: Format) -> None:
@@ -179,20 +185,20 @@ def woken(trial: Trial, fmt: Format) -> None:
     held = stage.program(programs.leave("k") + programs.append("log", b"held"))
     behind = stage.program(programs.append("log", b"behind"))
     wake = stage.program(programs.send(0, 1), actor, stage.program(programs.write("k", b"v")))
-    house = House(trial, fmt)
-    house.start()
-    house.put(stage.graph)
-    house.inject(Injection(each, GENESIS, each) for each in (actor, other))
-    house.inject([Injection(actor, (), held), Injection(actor, (), behind)])
-    house.run()
-    house.check(rules=_HELD)
-    house.stop()
-    house.start()
-    house.run()
-    house.check(rules=_HELD)
-    house.inject([Injection(other, (), wake)])
-    house.run()
-    verdict = house.check(rules=_HELD)
+    fixture = FreeScheduleFixture(trial, fmt)
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject(Injection(each, GENESIS, each) for each in (actor, other))
+    fixture.inject([Injection(actor, (), held), Injection(actor, (), behind)])
+    fixture.run()
+    fixture.check(rules=_HELD)
+    fixture.stop()
+    fixture.start()
+    fixture.run()
+    fixture.check(rules=_HELD)
+    fixture.inject([Injection(other, (), wake)])
+    fixture.run()
+    verdict = fixture.check(rules=_HELD)
     assert verdict.history is not None
     chain = verdict.history.chains[actor]
     names = verdict.history.shelf.names(chain.steps[-1].core)
@@ -207,18 +213,18 @@ def woken(trial: Trial, fmt: Format) -> None:
 def withdrawn(trial: Trial, fmt: Format) -> None:
     """Mail that its sender takes back is not read, and what waited for it no longer waits."""
     rule = "runtime.route.rest"
-    double = Double(trial, fmt)
-    stage = double.stage
-    actor, other = double.born(b"a"), double.born(b"b")
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
+    actor, other = lockstep.born(b"a"), lockstep.born(b"b")
     held = stage.program(programs.leave("k") + programs.append("log", b"held"))
-    double.tell(other, stage.program(programs.send(0, 1), actor, held), rule=rule)
-    double.tell(actor, stage.program(programs.append("log", b"cleanup")), "cleanup", rule="wit.cleanup.begin")
-    double.refs(rule="wit.cleanup.begin")
-    double.tell(other, stage.program(programs.release(0), actor), rule=rule)
-    double.refs(rule=rule)
-    double.tell(actor, stage.program(programs.write("k", b"v")), rule=rule)
-    double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
+    lockstep.tell(other, stage.program(programs.send(0, 1), actor, held), rule=rule)
+    lockstep.tell(actor, stage.program(programs.append("log", b"cleanup")), "cleanup", rule="wit.cleanup.begin")
+    lockstep.refs(rule="wit.cleanup.begin")
+    lockstep.tell(other, stage.program(programs.release(0), actor), rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.tell(actor, stage.program(programs.write("k", b"v")), rule=rule)
+    lockstep.query(actor, "get", b"log", rule=rule)
+    lockstep.export(rule=rule)
 
 
 def cleaned_meanwhile(trial: Trial, fmt: Format) -> None:
@@ -229,15 +235,15 @@ def cleaned_meanwhile(trial: Trial, fmt: Format) -> None:
     slow = stage.program(programs.sleep(_NAP_MS) + programs.append("log", b"c"))
     log = stage.program(programs.append("log", b"m"))
     say = stage.program(programs.sleep(_NAP_MS // 4) + programs.send(0, 1), actor, log)
-    house = House(trial, fmt, Terms(config=Config(0, 0, 1)))
-    house.start()
-    house.put(stage.graph)
-    house.inject(Injection(each, GENESIS, each) for each in (actor, other))
-    house.run()
-    house.inject([Injection(actor, (("mt", "cleanup"),), slow), Injection(other, (), say)])
-    args = {"runtime": house.runtime, "max_steps": MOST_STEPS}
+    fixture = FreeScheduleFixture(trial, fmt, StartOptions(config=Config(0, 0, 1)))
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject(Injection(each, GENESIS, each) for each in (actor, other))
+    fixture.run()
+    fixture.inject([Injection(actor, (("mt", "cleanup"),), slow), Injection(other, (), say)])
+    args = {"runtime": fixture.runtime, "max_steps": MOST_STEPS}
     trial.expect("runtime.run", args, ok(cause="rest", steps={"$": "any"}, parked=[]), rule=rule)
-    verdict = house.check(is_whole=False)
+    verdict = fixture.check(is_whole=False)
     assert verdict.history is not None
     step = verdict.history.chains[actor].steps[-1]
     data = verdict.history.shelf.blob(verdict.history.shelf.names(step.core).get("log", b""))
@@ -255,26 +261,26 @@ def independent(trial: Trial, fmt: Format) -> None:
     nap = stage.program(programs.sleep(_SLEEP_MS) + programs.append("log", b"z"))
     ball = stage.program(programs.send(0, 1), players[1], stage.program(programs.bounce(30)))
     poison = stage.program(programs.fail())
-    house = House(trial, fmt, Terms(config=Config(100, 100, 3)))
-    house.start()
-    house.put(stage.graph)
-    house.inject(Injection(each, GENESIS, each) for each in (*sleepers, failing, *players))
-    house.run()
+    fixture = FreeScheduleFixture(trial, fmt, StartOptions(config=Config(100, 100, 3)))
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject(Injection(each, GENESIS, each) for each in (*sleepers, failing, *players))
+    fixture.run()
     for left in reversed(range(_TRIES)):  # the machine may have had other things to do
         started = time.perf_counter()
-        house.inject(
+        fixture.inject(
             [
                 *(Injection(each, (), nap) for each in sleepers),
                 Injection(failing, (), poison),
                 Injection(players[0], (), ball),
             ]
         )
-        asked = {"runtime": house.runtime, "actor": players[1].hex(), "name": "get", "args": to_base64(b"bounces")}
+        asked = {"runtime": fixture.runtime, "actor": players[1].hex(), "name": "get", "args": to_base64(b"bounces")}
         bounces = trial.expect("runtime.query", asked, ok(step={"$": "any"}, result={"$": "any"}), rule=rule)["result"]
         if bounces is None:  # else the runtime runs between requests as well, and the game goes on
-            trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": _SOME}, RAN, rule=rule)
+            trial.expect("runtime.run", {"runtime": fixture.runtime, "max_steps": _SOME}, RAN, rule=rule)
         first = time.perf_counter() - started
-        house.run()
+        fixture.run()
         seconds = time.perf_counter() - started
         if first <= _SLEEP_MS / 1000 and seconds <= _ALL_S:
             break
@@ -285,7 +291,7 @@ def independent(trial: Trial, fmt: Format) -> None:
         if seconds > _ALL_S and not left:
             words = "ten sleeping actors take longer than two and a half seconds"
             trial.fail(f"at most {_ALL_S} s", f"{seconds:.2f} s", words=words, rule=rule)
-    house.check()
+    fixture.check()
 
 
 def stale(trial: Trial, fmt: Format) -> None:
@@ -298,15 +304,15 @@ def _unmoved(trial: Trial, fmt: Format) -> None:
     stage = Stage(Graph(fmt))
     actor = stage.core(b"a")
     logs = [stage.program(programs.sleep(1) + programs.append("log", word)) for word in (b"z", b"y")]
-    house = House(trial, fmt, opening=Opening(handle="control"))
-    house.start()
-    house.put(stage.graph)
-    house.inject([Injection(actor, GENESIS, actor)])
-    house.run()
+    fixture = FreeScheduleFixture(trial, fmt, opening=StoreOptions(handle="control"))
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject([Injection(actor, GENESIS, actor)])
+    fixture.run()
     for log in logs:
-        house.inject([Injection(actor, (), log)])
-        house.run()
-    house.check()
+        fixture.inject([Injection(actor, (), log)])
+        fixture.run()
+    fixture.check()
 
 
 def _moved_meanwhile(trial: Trial, fmt: Format) -> None:
@@ -315,22 +321,22 @@ def _moved_meanwhile(trial: Trial, fmt: Format) -> None:
     actor, others = stage.core(b"a"), [stage.core(b"other %d" % number) for number in range(3)]
     nap = stage.program(programs.sleep(_NAP_MS) + programs.append("log", b"z"))
     empty, late = stage.program(b""), stage.program(programs.append("log", b"y"))
-    house = House(trial, fmt)
-    house.start()
-    house.start("second")
-    house.put(stage.graph)
-    house.inject(Injection(each, GENESIS, each) for each in (actor, *others))
-    house.run()
-    house.inject([Injection(actor, (), nap), *(Injection(each, (), empty) for each in others)])
-    trial.expect("runtime.run", {"runtime": house.runtime, "max_steps": 2}, RAN, rule=rule)
-    house.inject([Injection(actor, (), late, "signal")], "second")
-    house.run("second")
-    heads = {"store": house.handle, "prefix": "heads/", "after": None, "limit": 10}
+    fixture = FreeScheduleFixture(trial, fmt)
+    fixture.start()
+    fixture.start("second")
+    fixture.put(stage.graph)
+    fixture.inject(Injection(each, GENESIS, each) for each in (actor, *others))
+    fixture.run()
+    fixture.inject([Injection(actor, (), nap), *(Injection(each, (), empty) for each in others)])
+    trial.expect("runtime.run", {"runtime": fixture.runtime, "max_steps": 2}, RAN, rule=rule)
+    fixture.inject([Injection(actor, (), late, "signal")], "second")
+    fixture.run("second")
+    heads = {"store": fixture.handle, "prefix": "heads/", "after": None, "limit": 10}
     before = trial.expect("grit.refs", heads, ok(refs={"$": "any"}, more=False))["refs"]
     time.sleep(2 * _NAP_MS / 1000)
-    house.run()
+    fixture.run()
     trial.expect("grit.refs", heads, ok(refs=before, more=False), rule=rule)
-    house.check()
+    fixture.check()
 
 
 def serial(trial: Trial, fmt: Format) -> None:
@@ -338,35 +344,35 @@ def serial(trial: Trial, fmt: Format) -> None:
     stage = Stage(Graph(fmt))
     actor = stage.core(b"a")
     nap = [stage.program(programs.sleep(10) + programs.append("log", b"%d" % number)) for number in range(20)]
-    house = House(trial, fmt)
-    house.start()
-    house.put(stage.graph)
-    house.inject([Injection(actor, GENESIS, actor)])
-    house.run()
+    fixture = FreeScheduleFixture(trial, fmt)
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject([Injection(actor, GENESIS, actor)])
+    fixture.run()
     started = time.perf_counter()
-    house.inject(Injection(actor, (), each) for each in nap)
-    house.run()
+    fixture.inject(Injection(actor, (), each) for each in nap)
+    fixture.run()
     seconds = time.perf_counter() - started
     if seconds < 0.2:
         words = "transitions of one actor overlap"
         trial.fail("at least 0.2 s", f"{seconds:.3f} s", words=words, rule="runtime.head.serial")
-    house.check()
+    fixture.check()
 
 
 def many_steps(trial: Trial, fmt: Format) -> None:
     """A run that may take more steps than a word of 32 bits counts goes to rest."""
     stage = Stage(Graph(fmt))
     actor = stage.core(b"a")
-    house = House(trial, fmt)
-    house.start()
-    house.put(stage.graph)
+    fixture = FreeScheduleFixture(trial, fmt)
+    fixture.start()
+    fixture.put(stage.graph)
     for most in (2**31, 2**32, 2**32 + 1, 2**53 - 1):
-        house.inject([Injection(actor, GENESIS, actor)])
-        house.play()
-        args = {"runtime": house.runtime, "max_steps": most}
+        fixture.inject([Injection(actor, GENESIS, actor)])
+        fixture.play()
+        args = {"runtime": fixture.runtime, "max_steps": most}
         rest = ok(cause="rest", steps={"$": "any"}, parked={"$": "any"})
         trial.expect("runtime.run", args, rest, rule="runtime.route.rest")
-    house.check()
+    fixture.check()
 
 
 def stopped(trial: Trial, fmt: Format) -> None:
@@ -375,33 +381,33 @@ def stopped(trial: Trial, fmt: Format) -> None:
     stage = Stage(Graph(fmt))
     actor, slow = stage.core(b"a"), stage.core(b"slow")
     nap, long = (stage.program(programs.sleep(milliseconds)) for milliseconds in (150, 7000))
-    house = House(trial, fmt)
-    house.start()
-    house.put(stage.graph)
-    house.inject(Injection(each, GENESIS, each) for each in (actor, slow))
-    house.run()
-    house.inject([Injection(actor, (), nap)])
-    house.stop("drain")
-    house.check(at_rest=False)
-    house.start()
-    house.run()
-    house.check()
-    house.inject([Injection(slow, (), long), Injection(actor, (), nap)])  # the nap keeps its step for the run
+    fixture = FreeScheduleFixture(trial, fmt)
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject(Injection(each, GENESIS, each) for each in (actor, slow))
+    fixture.run()
+    fixture.inject([Injection(actor, (), nap)])
+    fixture.stop("drain")
+    fixture.check(at_rest=False)
+    fixture.start()
+    fixture.run()
+    fixture.check()
+    fixture.inject([Injection(slow, (), long), Injection(actor, (), nap)])  # the nap keeps its step for the run
     any_cause = ok(cause={"$": "any"}, steps={"$": "any"}, parked={"$": "any"})
-    house.ask("runtime.run", {"runtime": house.runtime, "max_steps": 1}, any_cause)
-    house.play()
+    fixture.ask("runtime.run", {"runtime": fixture.runtime, "max_steps": 1}, any_cause)
+    fixture.play()
     started = time.perf_counter()
-    house.stop("now")
-    house.play()
+    fixture.stop("now")
+    fixture.play()
     seconds = time.perf_counter() - started
     if seconds > _STOP_S:
         trial.fail(f"within {_STOP_S} s", f"{seconds:.2f} s", words="a stop waits for what sleeps", rule=rule)
-    before = house.check(at_rest=False).history
-    house.start()
-    house.stop("now")
-    house.play()
+    before = fixture.check(at_rest=False).history
+    fixture.start()
+    fixture.stop("now")
+    fixture.play()
     time.sleep(0.25)
-    after = house.check(at_rest=False).history
+    after = fixture.check(at_rest=False).history
     assert before is not None
     assert after is not None
     if before.references != after.references:
@@ -410,37 +416,37 @@ def stopped(trial: Trial, fmt: Format) -> None:
 
 def handles(trial: Trial, fmt: Format) -> None:
     """A handle is bound once, is free after a stop or after its store is closed, and unknown before a start."""
-    double = Double(trial, fmt)
-    actor = double.born(b"a")
-    double.ask_plainly("runtime.start", start_args(double.terms), {"refused": "rejected"}, "runtime.stop.clean")
-    double.ask_plainly("runtime.mail", {"runtime": "nobody"}, {"refused": "missing"})
-    double.ask_plainly("runtime.start", start_args(double.terms, runtime="second"), ok(agent=double.agent.hex()))
-    double.ask_plainly("runtime.stop", {"runtime": "second", "how": "drain"}, ok())
-    double.ask_plainly("runtime.stop", {"runtime": "second", "how": "now"}, {"refused": "missing"})
-    double.tell(actor, double.stage.program(programs.append("log", b"x")))
-    double.export()
-    double.ask_plainly("grit.close", {"store": "s"}, ok())
-    double.ask_plainly("runtime.mail", {"runtime": "r"}, {"refused": "missing"}, "runtime.stop.clean")
-    double.play()
+    lockstep = LockstepModel(trial, fmt)
+    actor = lockstep.born(b"a")
+    lockstep.ask_plainly("runtime.start", start_args(lockstep.terms), {"refused": "rejected"}, "runtime.stop.clean")
+    lockstep.ask_plainly("runtime.mail", {"runtime": "nobody"}, {"refused": "missing"})
+    lockstep.ask_plainly("runtime.start", start_args(lockstep.terms, runtime="second"), ok(agent=lockstep.agent.hex()))
+    lockstep.ask_plainly("runtime.stop", {"runtime": "second", "how": "drain"}, ok())
+    lockstep.ask_plainly("runtime.stop", {"runtime": "second", "how": "now"}, {"refused": "missing"})
+    lockstep.tell(actor, lockstep.stage.program(programs.append("log", b"x")))
+    lockstep.export()
+    lockstep.ask_plainly("grit.close", {"store": "s"}, ok())
+    lockstep.ask_plainly("runtime.mail", {"runtime": "r"}, {"refused": "missing"}, "runtime.stop.clean")
+    lockstep.play()
 
 
 def delays(trial: Trial, fmt: Format) -> None:
     """The next attempt begins no earlier than the delay, and no later than a second after it."""
     rule = "runtime.retry.delay-system"
     for failures, least in ((1, 0.1), (2, 0.3)):
-        double = Double(trial, fmt, Terms(config=Config(100, 1000, 3)))
-        actor = double.born(b"a")
-        content = double.stage.program(programs.try_again(failures) + programs.append("log", b"x"))
-        double.fill()
-        double.play()
+        lockstep = LockstepModel(trial, fmt, StartOptions(config=Config(100, 1000, 3)))
+        actor = lockstep.born(b"a")
+        content = lockstep.stage.program(programs.try_again(failures) + programs.append("log", b"x"))
+        lockstep.fill()
+        lockstep.play()
         started = time.perf_counter()
-        double.tell(actor, content)
-        double.play()
+        lockstep.tell(actor, content)
+        lockstep.play()
         seconds = time.perf_counter() - started
         if not least <= seconds <= least + failures * 1.0:
             words = "a message is tried again too early or too late"
             trial.fail(f"{least} to {least + failures} s", f"{seconds:.3f} s", words=words, rule=rule)
-        double.export(rule="runtime.retry.count")
+        lockstep.export(rule="runtime.retry.count")
         trial.expect("grit.close", {"store": "s"}, ok())
 
 

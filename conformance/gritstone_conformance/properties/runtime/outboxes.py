@@ -6,7 +6,7 @@ from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.runtime import Config
-from gritstone_conformance.properties.runtime.double import Double, Terms
+from gritstone_conformance.properties.runtime.lockstep import LockstepModel, StartOptions
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.trial import Trial
@@ -31,18 +31,18 @@ _CHAINS: Final = (
 def resent(trial: Trial, fmt: Format) -> None:
     """A withdrawn chain may be sent again or continued; going back in it or forking it is an illegal step."""
     rule = "wit.admit.outbox"
-    double = Double(trial, fmt, Terms(config=Config(0, 0, 1)))
-    stage = double.stage
+    lockstep = LockstepModel(trial, fmt, StartOptions(config=Config(0, 0, 1)))
+    stage = lockstep.stage
     receiver = stage.core(b"absent")
     contents = [stage.blob(b"%d" % number) for number in range(5)]
     for number, chain in enumerate(_CHAINS):
-        actor = double.born(b"sender %d" % number)
+        actor = lockstep.born(b"sender %d" % number)
         first = b"".join(programs.send(0, 1 + content) for content in range(_SENT))
-        double.tell(actor, stage.program(first, receiver, *contents), rule=rule)
+        lockstep.tell(actor, stage.program(first, receiver, *contents), rule=rule)
         again = programs.release(0) + b"".join(programs.send(0, 1 + content) for content in chain)
-        double.tell(actor, stage.program(again, receiver, *contents), rule=rule)
-        double.refs(rule=rule)
-    double.export(rule=rule)
+        lockstep.tell(actor, stage.program(again, receiver, *contents), rule=rule)
+        lockstep.refs(rule=rule)
+    lockstep.export(rule=rule)
 
 
 PROPERTIES: Final = (

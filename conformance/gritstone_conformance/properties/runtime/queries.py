@@ -6,8 +6,8 @@ from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
-from gritstone_conformance.properties.runtime.double import GENESIS, Double
-from gritstone_conformance.properties.runtime.house import RAN, House
+from gritstone_conformance.properties.runtime.free_schedule_fixture import RAN, FreeScheduleFixture
+from gritstone_conformance.properties.runtime.lockstep import GENESIS, LockstepModel
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.graphs import Graph
@@ -20,19 +20,19 @@ __all__ = ["PROPERTIES"]
 
 def asked(trial: Trial, fmt: Format, tape: Tape) -> None:
     """At rest the head answers, and never a step older than one that was acknowledged."""
-    double = Double(trial, fmt)
-    stage = double.stage
-    actors = [double.born(b"a"), double.born(b"b")]
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
+    actors = [lockstep.born(b"a"), lockstep.born(b"b")]
     for number in range(tape.within(1, 6)):
         actor = tape.pick(actors)
-        double.tell(actor, stage.program(programs.append("log", b"%d" % number)))
+        lockstep.tell(actor, stage.program(programs.append("log", b"%d" % number)))
         for each in actors:
-            double.query(each, tape.pick(("step", "get", "wut", "nobody", "fail")), b"log", rule="runtime.query.rest")
-        double.refs(rule="runtime.query.rest")
-        double.query(actor, "step", rule="runtime.query.monotone")
-    double.query(stage.core(b"nobody"), "step", rule="wit.query.answers")
-    double.query(double.agent, "step", rule="wit.query.answers")
-    double.export(rule="wit.query.pure")
+            lockstep.query(each, tape.pick(("step", "get", "wut", "nobody", "fail")), b"log", rule="runtime.query.rest")
+        lockstep.refs(rule="runtime.query.rest")
+        lockstep.query(actor, "step", rule="runtime.query.monotone")
+    lockstep.query(stage.core(b"nobody"), "step", rule="wit.query.answers")
+    lockstep.query(lockstep.agent, "step", rule="wit.query.answers")
+    lockstep.export(rule="wit.query.pure")
 
 
 def asked_meanwhile(trial: Trial, fmt: Format) -> None:
@@ -44,16 +44,16 @@ def asked_meanwhile(trial: Trial, fmt: Format) -> None:
     stage = Stage(Graph(fmt))
     one, two = stage.core(b"one"), stage.core(b"two")
     ball = stage.program(programs.send(0, 1), two, stage.program(programs.bounce(150)))
-    house = House(trial, fmt)
-    house.start()
-    house.put(stage.graph)
-    house.inject(Injection(each, GENESIS, each) for each in (one, two))
-    house.run()
-    house.inject([Injection(one, (), ball)])
-    args = {"runtime": house.runtime, "name": "step", "args": ""}
+    fixture = FreeScheduleFixture(trial, fmt)
+    fixture.start()
+    fixture.put(stage.graph)
+    fixture.inject(Injection(each, GENESIS, each) for each in (one, two))
+    fixture.run()
+    fixture.inject([Injection(one, (), ball)])
+    args = {"runtime": fixture.runtime, "name": "step", "args": ""}
     expect = ok(step={"$": "any"}, result={"$": "any"})
-    some = {"runtime": house.runtime, "max_steps": 7}
-    listed = {"store": house.handle, "prefix": "heads/", "after": None, "limit": 10}
+    some = {"runtime": fixture.runtime, "max_steps": 7}
+    listed = {"store": fixture.handle, "prefix": "heads/", "after": None, "limit": 10}
     seen: dict[bytes, list[str]] = {one: [], two: []}
     for _ in range(15):
         trial.expect("runtime.run", some, RAN)
@@ -62,8 +62,8 @@ def asked_meanwhile(trial: Trial, fmt: Format) -> None:
         refs = dict(trial.expect("grit.refs", listed, ok(refs={"$": "any"}, more=False))["refs"])
         for actor, steps in seen.items():
             steps.append(refs.get(f"heads/{actor.hex()}", "none"))
-    house.run()
-    verdict = house.check()
+    fixture.run()
+    verdict = fixture.check()
     assert verdict.history is not None
     for actor, steps in seen.items():
         places = {step.hex(): number for number, step in enumerate(verdict.history.chains[actor].ids)}

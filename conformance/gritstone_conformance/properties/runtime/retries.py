@@ -9,7 +9,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.properties.runtime.choosing import CHOSEN, born, choose_largest, choose_of
-from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms
+from gritstone_conformance.properties.runtime.lockstep import GENESIS, LockstepModel, StartOptions
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.trial import Trial
@@ -20,210 +20,212 @@ __all__ = ["PROPERTIES"]
 def isolated(trial: Trial, fmt: Format) -> None:
     """After a failed batch messages run one at a time: those before the one at fault and of other senders are read."""
     rule = "runtime.retry.isolate"
-    double = Double(trial, fmt, CHOSEN)
-    stage = double.stage
-    actor, other = born(double, b"a"), born(double, b"b")
+    lockstep = LockstepModel(trial, fmt, CHOSEN)
+    stage = lockstep.stage
+    actor, other = born(lockstep, b"a"), born(lockstep, b"b")
     log = [stage.program(programs.append("log", b"%d" % number)) for number in range(4)]
-    double.inject(other, stage.program(programs.send(0, 1) + programs.send(0, 2), actor, log[2], log[3]))
-    choose_largest(double)
+    lockstep.inject(other, stage.program(programs.send(0, 1) + programs.send(0, 2), actor, log[2], log[3]))
+    choose_largest(lockstep)
     for content in (log[0], stage.program(programs.fail()), log[1]):
-        double.inject(actor, content)
-    double.ready(rule=rule)
-    choose_largest(double, rule=rule)
+        lockstep.inject(actor, content)
+    lockstep.ready(rule=rule)
+    choose_largest(lockstep, rule=rule)
     for _ in range(12):
-        count = double.ready(rule=rule)
+        count = lockstep.ready(rule=rule)
         if count:
-            double.choose(0, rule=rule)
+            lockstep.choose(0, rule=rule)
             continue
-        due = double.model.next_due_ms()
+        due = lockstep.model.next_due_ms()
         if due is None:
             break
-        double.time(due, rule=rule)
-    double.refs(rule=rule)
-    double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
+        lockstep.time(due, rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.query(actor, "get", b"log", rule=rule)
+    lockstep.export(rule=rule)
 
 
 def at_each_millisecond(trial: Trial, fmt: Format) -> None:
     """The k-th delay is the least of cap and base times two to the k-1, to the millisecond."""
     rule = "runtime.retry.delay"
     for config in (Config(10, 35, 5), Config(1, 1000, 6), Config(0, 9, 3), Config(7, 0, 3)):
-        double = Double(trial, fmt, Terms(clock="suite", config=config))
-        stage = double.stage
+        lockstep = LockstepModel(trial, fmt, StartOptions(clock="suite", config=config))
+        stage = lockstep.stage
         actor, late = stage.core(b"a"), stage.core(b"late", program=stage.blob(programs.try_again(1)))
         for core in (actor, late):
-            double.inject(core, core, headers=GENESIS)
-            cause = double.run(rule=rule)
+            lockstep.inject(core, core, headers=GENESIS)
+            cause = lockstep.run(rule=rule)
             while cause == "waiting":
-                cause = _next(double, rule)
-        double.inject(actor, stage.program(programs.try_again(config.max_attempts - 1) + programs.append("log", b"x")))
-        cause = double.run(rule=rule)
+                cause = _next(lockstep, rule)
+        lockstep.inject(
+            actor, stage.program(programs.try_again(config.max_attempts - 1) + programs.append("log", b"x"))
+        )
+        cause = lockstep.run(rule=rule)
         while cause == "waiting":
-            cause = _next(double, rule)
-        double.query(actor, "get", b"log", rule=rule)
-        double.inject(actor, stage.program(programs.fail()))
-        cause = double.run(rule=rule)
+            cause = _next(lockstep, rule)
+        lockstep.query(actor, "get", b"log", rule=rule)
+        lockstep.inject(actor, stage.program(programs.fail()))
+        cause = lockstep.run(rule=rule)
         while cause == "waiting":
-            cause = _next(double, rule)
-        double.refs(rule="runtime.retry.count")
-        double.export(rule=rule)
+            cause = _next(lockstep, rule)
+        lockstep.refs(rule="runtime.retry.count")
+        lockstep.export(rule=rule)
         trial.expect("grit.close", {"store": "s"}, ok())
 
 
-def _next(double: Double, rule: str) -> str:
+def _next(lockstep: LockstepModel, rule: str) -> str:
     """Move the time to one millisecond before the next attempt, then to it; returns what the runtime then says."""
-    due = double.model.next_due_ms()
+    due = lockstep.model.next_due_ms()
     assert due is not None
-    if due - 1 > double.model.now_ms:
-        double.time(due - 1, rule=rule)
-        double.run(rule=rule)
-    double.refs(rule=rule)
-    double.time(due, rule=rule)
-    return double.run(rule=rule)
+    if due - 1 > lockstep.model.now_ms:
+        lockstep.time(due - 1, rule=rule)
+        lockstep.run(rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.time(due, rule=rule)
+    return lockstep.run(rule=rule)
 
 
 def long_delays(trial: Trial, fmt: Format) -> None:
     """Delays double also where they no longer fit 32 bits, up to a cap as far away."""
     rule = "runtime.retry.delay"
-    double = Double(trial, fmt, Terms(clock="suite", config=Config(1, 1 << 34, 37)))
-    actor = double.born()
-    double.tell(actor, double.stage.program(programs.fail()), rule=rule)
-    while (due := double.model.next_due_ms()) is not None:
-        double.time(due - 1, rule=rule)
-        double.time(due, rule=rule)
-        double.run(rule=rule)
-    double.refs(rule="runtime.retry.count")
-    double.export(rule=rule)
+    lockstep = LockstepModel(trial, fmt, StartOptions(clock="suite", config=Config(1, 1 << 34, 37)))
+    actor = lockstep.born()
+    lockstep.tell(actor, lockstep.stage.program(programs.fail()), rule=rule)
+    while (due := lockstep.model.next_due_ms()) is not None:
+        lockstep.time(due - 1, rule=rule)
+        lockstep.time(due, rule=rule)
+        lockstep.run(rule=rule)
+    lockstep.refs(rule="runtime.retry.count")
+    lockstep.export(rule=rule)
 
 
 def healed_of_all(trial: Trial, fmt: Format) -> None:
     """With a mark, the counts, delays and isolation of the actor's other messages end as well."""
     rule = "runtime.fail.unmark"
-    double = Double(trial, fmt, Terms(schedule="chosen", clock="suite", config=Config(10, 40, 3)))
-    stage = double.stage
-    actor, other, poisoner, mender = (born(double, title) for title in (b"a", b"b", b"p", b"m"))
+    lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen", clock="suite", config=Config(10, 40, 3)))
+    stage = lockstep.stage
+    actor, other, poisoner, mender = (born(lockstep, title) for title in (b"a", b"b", b"p", b"m"))
     slow, late = (stage.program(programs.try_again(n) + programs.append("log", b"%d" % n)) for n in (2, 1))
     log, mended = stage.program(programs.append("log", b"x")), stage.tree(k=stage.blob(b"k"))
 
     def say(sender: bytes, content: bytes, mt: str = "") -> None:
-        double.inject(sender, stage.program(programs.send(0, 1, mt), actor, content))
-        choose_of(double, sender, sender)
+        lockstep.inject(sender, stage.program(programs.send(0, 1, mt), actor, content))
+        choose_of(lockstep, sender, sender)
 
     def fails(sender: bytes) -> None:
-        choose_of(double, actor, sender, rule=rule)
-        double.time(double.model.now_ms + 40, rule=rule)
+        choose_of(lockstep, actor, sender, rule=rule)
+        lockstep.time(lockstep.model.now_ms + 40, rule=rule)
 
     say(other, slow)
     fails(other)
     say(poisoner, stage.program(programs.fail()))
     for content in (late, log):
-        double.inject(actor, content)
-    choose_largest(double, rule="runtime.retry.isolate")
-    double.ready(rule="runtime.retry.isolate")
+        lockstep.inject(actor, content)
+    choose_largest(lockstep, rule="runtime.retry.isolate")
+    lockstep.ready(rule="runtime.retry.isolate")
     fails(actor)
     for _ in range(3):
         fails(poisoner)
-    double.refs(rule="runtime.fail.mark")
+    lockstep.refs(rule="runtime.fail.mark")
     say(mender, mended, "update")
-    choose_of(double, actor, mender, rule=rule)
-    double.refs(rule=rule)
-    double.ready(rule=rule)
+    choose_of(lockstep, actor, mender, rule=rule)
+    lockstep.refs(rule=rule)
+    lockstep.ready(rule=rule)
     for sender in (other, actor, other, actor, other):
         fails(sender)
-        double.ready(rule=rule)
-    double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
+        lockstep.ready(rule=rule)
+    lockstep.query(actor, "get", b"log", rule=rule)
+    lockstep.export(rule=rule)
 
 
 def same_message(trial: Trial, fmt: Format) -> None:
     """The same message of two senders is counted, delayed and declined for each of them alone."""
-    double = Double(trial, fmt, CHOSEN)
-    stage = double.stage
-    actor, *senders = (born(double, title) for title in (b"a", b"b", b"c"))
+    lockstep = LockstepModel(trial, fmt, CHOSEN)
+    stage = lockstep.stage
+    actor, *senders = (born(lockstep, title) for title in (b"a", b"b", b"c"))
     for ops, rule in (
         (programs.leave("k") + programs.append("log", b"held"), "runtime.run.declined"),
         (programs.try_again(2) + programs.append("log", b"x"), "runtime.retry.count"),
     ):
         content = stage.program(ops)
         for sender in senders:
-            double.inject(sender, stage.program(programs.send(0, 1, "", b"s"), actor, content))
-            choose_of(double, sender, sender)
-        double.ready(rule=rule)
-        choose_of(double, actor, senders[0], rule=rule)
-        double.ready(rule=rule)
-        double.time(double.model.now_ms + 40, rule=rule)
-        choose_of(double, actor, senders[1], rule=rule)
-        double.ready(rule=rule)
-        double.time(double.model.now_ms + 40, rule=rule)
+            lockstep.inject(sender, stage.program(programs.send(0, 1, "", b"s"), actor, content))
+            choose_of(lockstep, sender, sender)
+        lockstep.ready(rule=rule)
+        choose_of(lockstep, actor, senders[0], rule=rule)
+        lockstep.ready(rule=rule)
+        lockstep.time(lockstep.model.now_ms + 40, rule=rule)
+        choose_of(lockstep, actor, senders[1], rule=rule)
+        lockstep.ready(rule=rule)
+        lockstep.time(lockstep.model.now_ms + 40, rule=rule)
     for _ in range(2):
         for sender in senders:
-            choose_of(double, actor, sender, rule="runtime.retry.count")
-            double.time(double.model.now_ms + 40, rule=rule)
-    double.refs(rule="runtime.fail.mark")
-    double.query(actor, "get", b"log", rule="runtime.retry.count")
-    double.export(rule="runtime.retry.count")
+            choose_of(lockstep, actor, sender, rule="runtime.retry.count")
+            lockstep.time(lockstep.model.now_ms + 40, rule=rule)
+    lockstep.refs(rule="runtime.fail.mark")
+    lockstep.query(actor, "get", b"log", rule="runtime.retry.count")
+    lockstep.export(rule="runtime.retry.count")
 
 
 def counted_among_others(trial: Trial, fmt: Format) -> None:
     """The attempt of a run is one more than the largest count it covers, whichever message that is of."""
     rule = "wit.transition.attempt"
-    double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 3)))
-    actor, *senders = (born(double, title) for title in (b"a", b"b", b"c"))
+    lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen", config=Config(0, 0, 3)))
+    actor, *senders = (born(lockstep, title) for title in (b"a", b"b", b"c"))
     for number, order in enumerate((senders, senders[::-1])):
         for sender in order:
-            content = double.stage.program(programs.try_again(1) + programs.append("log", b"%d" % number))
-            double.inject(sender, double.stage.program(programs.send(0, 1), actor, content))
-            choose_of(double, sender, sender)
+            content = lockstep.stage.program(programs.try_again(1) + programs.append("log", b"%d" % number))
+            lockstep.inject(sender, lockstep.stage.program(programs.send(0, 1), actor, content))
+            choose_of(lockstep, sender, sender)
             if sender == order[0]:
-                choose_of(double, actor, sender, rule=rule)
-        choose_largest(double, rule=rule)
-        double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
+                choose_of(lockstep, actor, sender, rule=rule)
+        choose_largest(lockstep, rule=rule)
+        lockstep.query(actor, "get", b"log", rule=rule)
+    lockstep.export(rule=rule)
 
 
 def others_leave_a_count_alone(trial: Trial, fmt: Format) -> None:
     """Steps that cover other messages do not change the count of one that failed."""
     rule = "runtime.retry.others"
-    double = Double(trial, fmt, CHOSEN)
-    stage = double.stage
-    actor, other = born(double, b"a"), born(double, b"b")
+    lockstep = LockstepModel(trial, fmt, CHOSEN)
+    stage = lockstep.stage
+    actor, other = born(lockstep, b"a"), born(lockstep, b"b")
     log = stage.program(programs.append("log", b"x"))
-    double.inject(actor, stage.program(programs.try_again(2) + programs.append("log", b"done")))
+    lockstep.inject(actor, stage.program(programs.try_again(2) + programs.append("log", b"done")))
     for _ in range(2):
-        double.choose(0, rule=rule)
-        double.inject(other, stage.program(programs.send(0, 1), actor, log))
-        choose_of(double, other, other)
-        due = double.model.next_due_ms()
+        lockstep.choose(0, rule=rule)
+        lockstep.inject(other, stage.program(programs.send(0, 1), actor, log))
+        choose_of(lockstep, other, other)
+        due = lockstep.model.next_due_ms()
         assert due is not None
-        double.time(due, rule=rule)
-        double.ready(rule=rule)
-        choose_of(double, actor, other, rule=rule)
-    double.ready(rule=rule)
-    double.choose(0, rule=rule)
-    double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
+        lockstep.time(due, rule=rule)
+        lockstep.ready(rule=rule)
+        choose_of(lockstep, actor, other, rule=rule)
+    lockstep.ready(rule=rule)
+    lockstep.choose(0, rule=rule)
+    lockstep.query(actor, "get", b"log", rule=rule)
+    lockstep.export(rule=rule)
 
 
 def updates_pass(trial: Trial, fmt: Format) -> None:
     """An update is run without waiting for a delay; one that is queued behind the message at fault waits."""
     rule = "runtime.fail.pass"
-    terms = Terms(clock="suite", config=Config(1000, 1000, 3))
+    terms = StartOptions(clock="suite", config=Config(1000, 1000, 3))
     for way in ("other", "signal", "queued"):
-        double = Double(trial, fmt, terms)
-        stage = double.stage
-        actor, other = double.born(b"a"), double.born(b"b")
+        lockstep = LockstepModel(trial, fmt, terms)
+        stage = lockstep.stage
+        actor, other = lockstep.born(b"a"), lockstep.born(b"b")
         update = stage.tree(k=stage.blob(b"new"))
-        double.tell(actor, stage.program(programs.try_again(2) + programs.append("log", b"x")), rule=rule)
+        lockstep.tell(actor, stage.program(programs.try_again(2) + programs.append("log", b"x")), rule=rule)
         if way == "other":
-            double.tell(other, stage.program(programs.send(0, 1, "update"), actor, update), rule=rule)
+            lockstep.tell(other, stage.program(programs.send(0, 1, "update"), actor, update), rule=rule)
         else:
-            double.tell(actor, update, "update", "signal" if way == "signal" else "queue", rule=rule)
-        double.refs(rule=rule)
-        double.query(actor, "get", b"k", rule=rule)
-        while double.model.next_due_ms() is not None:
-            _next(double, rule)
-        double.query(actor, "get", b"k", rule=rule)
-        double.export(rule=rule)
+            lockstep.tell(actor, update, "update", "signal" if way == "signal" else "queue", rule=rule)
+        lockstep.refs(rule=rule)
+        lockstep.query(actor, "get", b"k", rule=rule)
+        while lockstep.model.next_due_ms() is not None:
+            _next(lockstep, rule)
+        lockstep.query(actor, "get", b"k", rule=rule)
+        lockstep.export(rule=rule)
         trial.expect("grit.close", {"store": "s"}, ok())
 
 
@@ -288,31 +290,31 @@ def _pass_delay(double: Double, rule: str) -> None:
 def declined_until_mail_changes(trial: Trial, fmt: Format) -> None:
     """The actor's own mail, and mail that is withdrawn, make what was declined a choice again."""
     rule = "runtime.run.declined"
-    double = Double(trial, fmt, Terms(schedule="chosen", config=Config(0, 0, 2)))
-    stage = double.stage
+    lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen", config=Config(0, 0, 2)))
+    stage = lockstep.stage
     actor, other = stage.core(b"a"), stage.core(b"b")
     held = stage.program(programs.leave("k") + programs.append("log", b"held"))
     own = stage.program(programs.send(0, 1), actor, held)
 
     def settle() -> None:
-        while double.ready(rule=rule):
-            double.choose(0, rule=rule)
-        double.refs(rule=rule)
+        while lockstep.ready(rule=rule):
+            lockstep.choose(0, rule=rule)
+        lockstep.refs(rule=rule)
 
     for core in (actor, other):
-        double.inject(core, core, headers=GENESIS)
+        lockstep.inject(core, core, headers=GENESIS)
     settle()
-    double.inject(actor, own)
+    lockstep.inject(actor, own)
     settle()
     for content in (held, held):
-        double.inject(other, stage.program(programs.send(0, 1), actor, content))
+        lockstep.inject(other, stage.program(programs.send(0, 1), actor, content))
         settle()
-    double.inject(other, stage.program(programs.release(0), actor))
+    lockstep.inject(other, stage.program(programs.release(0), actor))
     settle()
-    double.inject(actor, stage.program(programs.write("k", b"v")))
+    lockstep.inject(actor, stage.program(programs.write("k", b"v")))
     settle()
-    double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
+    lockstep.query(actor, "get", b"log", rule=rule)
+    lockstep.export(rule=rule)
 
 
 PROPERTIES: Final = (

@@ -9,7 +9,7 @@ from gritstone_conformance.model.values import Tree
 from gritstone_conformance.model.wasm.weights import LAYOUTS
 from gritstone_conformance.properties.wasm.bench import GuestBench, in_one_format, of_executors
 from gritstone_conformance.properties.wit.registry import tape
-from gritstone_conformance.strategies.host_calls import BUFFERS, FUNCTIONS, ZERO_AT, Script, script_guest, slot
+from gritstone_conformance.strategies.host_calls import BUFFERS, FUNCTIONS, ZERO_AT, CallScript, script_guest, slot
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
@@ -25,7 +25,7 @@ __all__ = [
     "OUTBOX",
     "PROPERTIES",
     "TREE",
-    "World",
+    "ScriptBench",
     "spoken",
 ]
 
@@ -65,7 +65,7 @@ _PATHS: Final = (
 )
 
 
-class World:
+class ScriptBench:
     """An actor that runs scripts, with objects of every kind within its reach."""
 
     def __init__(self, trial: Trial, fmt: Format, manifest: dict[str, Any] | None = None) -> None:
@@ -77,22 +77,22 @@ class World:
         entries = {"deep": deep, "wide": bench.add(Tree(tuple(wide.items())))}
         self.actor = bench.guest(script_guest(), {**GRANTS, **(manifest or {})}, **entries)
         self.actor.tell(self.actor.identity, "genesis")
-        first = Script().call("input", 0, slot(ACTOR)).blob(b"to self", 10).call("input", 2, slot(CORE))
+        first = CallScript().call("input", 0, slot(ACTOR)).blob(b"to self", 10).call("input", 2, slot(CORE))
         first.call("message", ZERO_AT, 0, 0, slot(10), slot(11)).call("mail", ZERO_AT, slot(ACTOR), slot(11), slot(12))
         self.tell(first.step(CORE, outbox=12))
 
-    def tell(self, script: Script, rule: str | None = None) -> bytes | None:
+    def tell(self, script: CallScript, rule: str | None = None) -> bytes | None:
         """Send a script and ask for the step that runs it."""
         return self.actor.tell(self.bench.stage.blob(script.data()), rule=rule)
 
-    def probe(self, script: Script, rule: str | None = None) -> bytes | None:
+    def probe(self, script: CallScript, rule: str | None = None) -> bytes | None:
         """Send a script and ask for the step that runs it; the actor stays where it is."""
         return self.bench.probe(self.actor, script, rule=rule)
 
 
-def spoken() -> Script:
+def spoken() -> CallScript:
     """Return the beginning of a script: ids of all kinds in the first slots."""
-    script = Script().call("covered", 0, slot(20), slot(MESSAGE))
+    script = CallScript().call("covered", 0, slot(20), slot(MESSAGE))
     for which, to in ((0, ACTOR), (7, LAST), (2, CORE), (3, INBOX), (4, OUTBOX)):
         script.call("input", which, slot(to))
     return script.find(CORE, "deep", TREE).find(CORE, "deep/b/c", BLOB).find(CORE, "deep/B", _EMPTY)
@@ -100,9 +100,9 @@ def spoken() -> Script:
 
 def inputs(trial: Trial, fmt: Format) -> None:
     """Inputs, covered messages and edges are those of the call, in transitions of every kind and in queries."""
-    world = World(trial, fmt)
+    world = ScriptBench(trial, fmt)
     bench, actor = world.bench, world.actor
-    script = Script()
+    script = CallScript()
     for which in (*range(9), 255, 256, 0x8000_0000, 0xFFFF_FFFF):
         script.call("input", which, slot(30 + which % 16))
     for i in (0, 1, 2, 3, 0xFFFF_FFFF):
@@ -130,7 +130,7 @@ _UNSIGNED: Final = (0x7FFF_FFFF, 0x8000_0000, 0x8000_0001, 0xFFFF_FFFE, 0xFFFF_F
 
 def unsigned(trial: Trial, fmt: Format) -> None:
     """Each parameter is read as unsigned: from 2^31 on it is past all inputs, fields, entries and data."""
-    world = World(trial, fmt)
+    world = ScriptBench(trial, fmt)
     for number in _UNSIGNED:
         script = spoken().call("input", number, slot(30)).call("covered", number, slot(31), slot(32))
         for wanted in KINDS:
@@ -143,7 +143,7 @@ def unsigned(trial: Trial, fmt: Format) -> None:
 
 def reading(trial: Trial, fmt: Format) -> None:
     """What is read of an object is what it holds, for every function and every kind of object."""
-    world = World(trial, fmt)
+    world = ScriptBench(trial, fmt)
     for wanted in KINDS:
         script = spoken().call("kind", slot(wanted)).call("size", slot(wanted))
         for offset in (0, 2, 4, 5, 0xFFFF_FFFF):
@@ -167,7 +167,7 @@ def reading(trial: Trial, fmt: Format) -> None:
 
 def making(trial: Trial, fmt: Format) -> None:
     """What is made is the object asked for, and each wrong argument gives its error."""
-    world = World(trial, fmt)
+    world = ScriptBench(trial, fmt)
     for one in KINDS:
         script = spoken().place(one, "p/q", BLOB, 30).place(CORE, "p/q", one, 31).place(CORE, "deep/b", one, 32)
         script.call("mail", slot(one), slot(ACTOR), slot(MESSAGE), slot(33))
@@ -187,7 +187,7 @@ def making(trial: Trial, fmt: Format) -> None:
     world.bench.play()
 
 
-def _placing() -> Script:
+def _placing() -> CallScript:
     script = spoken()
     for tree, path in (
         (CORE, "deep/b/c"),
@@ -206,19 +206,19 @@ def _placing() -> Script:
     return script
 
 
-def _grafting() -> Script:
+def _grafting() -> CallScript:
     script = spoken()
     for path in _PATHS[10:]:
         script.call("place", ZERO_AT, *_text(script, path), slot(BLOB), slot(40))
     return script
 
 
-def _text(script: Script, path: str) -> tuple[int, int]:
+def _text(script: CallScript, path: str) -> tuple[int, int]:
     """Lay the text of a path into a script, or as much of the longest ones as there is room for."""
     return script.text(path.encode()[:4_097]), len(path.encode()[:4_097])
 
 
-def _mailing() -> Script:
+def _mailing() -> CallScript:
     script = spoken()
     script.call("mail", slot(INBOX), slot(CORE), ZERO_AT, slot(41)).call(
         "mail", ZERO_AT, slot(ACTOR), ZERO_AT, slot(42)
@@ -229,7 +229,7 @@ def _mailing() -> Script:
     return script.call("size", slot(44)).call("entry", slot(44), 1, BUFFERS + 0x1000, 32, slot(45))
 
 
-def _headers() -> Script:
+def _headers() -> CallScript:
     script = spoken()
     lists = (
         b"",
@@ -252,7 +252,7 @@ def _headers() -> Script:
     return script
 
 
-def _beyond_ascii() -> Script:
+def _beyond_ascii() -> CallScript:
     """Return a script with texts of which bytes and units of UTF-16 differ, in number and order."""
     script = spoken()
     for name in ("a", "\u00e9", "\uffee", "\U0001f600"):
@@ -264,7 +264,7 @@ def _beyond_ascii() -> Script:
     return script.call("headers", slot(42), BUFFERS + 0x1100, 21).call("headers", slot(43), BUFFERS + 0x1120, 21)
 
 
-def _heavy() -> Script:
+def _heavy() -> CallScript:
     """Return a script with the heaviest blob, and one that is a byte too heavy."""
     script = spoken().act("grow", 128)
     for number, length in enumerate((8_387_936, 8_387_937)):
@@ -274,7 +274,7 @@ def _heavy() -> Script:
 
 def queries(trial: Trial, fmt: Format) -> None:
     """A query is refused in a single step whomever it asks, and its arguments are checked as all others are."""
-    world = World(trial, fmt)
+    world = ScriptBench(trial, fmt)
     script = spoken()
     name = script.text(b"get\xff")
     pairs = ((ACTOR, BLOB), (BLOB, BLOB), (ACTOR, TREE), (200, BLOB), (0, BLOB), (ACTOR, 200), (BLOB, TREE), (200, 0))
@@ -295,7 +295,7 @@ def erased(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     gone = bench.stage.blob(b"gone", ("a", "b"))
     actor = bench.run(script_guest(), GRANTS, gone=gone, wit_query=bench.stage.blob(b"wasm:gone"))
-    script = Script().call("input", 2, slot(CORE)).call("input", 0, slot(ACTOR)).find(CORE, "gone", BLOB)
+    script = CallScript().call("input", 2, slot(CORE)).call("input", 0, slot(ACTOR)).find(CORE, "gone", BLOB)
     for _ in range(2):
         script.call("kind", slot(BLOB)).call("size", slot(BLOB)).call("read", slot(BLOB), 0, BUFFERS + 0x1000, 9)
         script.call("headers", slot(BLOB), BUFFERS + 0x1000, 9).call("link", slot(BLOB), 0, slot(30)).find(
@@ -314,7 +314,7 @@ def erased(trial: Trial, fmt: Format) -> None:
 
 def generated(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Whatever calls a guest makes with whatever arguments, results, memory and units are those of the text."""
-    world = World(trial, fmt)
+    world = ScriptBench(trial, fmt)
     for _ in range(3):
         script = spoken()
         for _ in range(tape.within(8, 40)):
@@ -323,7 +323,7 @@ def generated(trial: Trial, fmt: Format, tape: Tape) -> None:
     world.bench.play()
 
 
-def _draw_call(tape: Tape, script: Script) -> None:
+def _draw_call(tape: Tape, script: CallScript) -> None:
     name = tape.pick((*FUNCTIONS[:16], *FUNCTIONS))
     args: list[int] = []
     for letter in LAYOUTS[name] if name != "fail" else "":

@@ -32,7 +32,7 @@ _MOST_RSS: Final = 67_108_864  # bytes
 _PAGES: Final = 64
 
 
-class Target:
+class AttackBench:
     """A bench with an actor that counts in its memory, and that no other actor may touch."""
 
     def __init__(self, trial: Trial, fmt: Format) -> None:
@@ -50,7 +50,7 @@ class Target:
 
 def modules(kinds: tuple[str, ...], trial: Trial, fmt: Format) -> None:
     """Every module ends as the text says; between them, and afterwards, a counter counts as if nothing had been."""
-    target = Target(trial, fmt)
+    target = AttackBench(trial, fmt)
     attacks = [attack for attack in module_attacks() if attack.kind in kinds]
     attacks = attacks if is_first(trial, fmt) else attacks[::5]
     for number, attack in enumerate(attacks):
@@ -61,14 +61,14 @@ def modules(kinds: tuple[str, ...], trial: Trial, fmt: Format) -> None:
     trial.remark = f"{len(attacks)} attacks"
 
 
-def _run(target: Target, attack: Attack, number: int) -> None:
+def _run(target: AttackBench, attack: Attack, number: int) -> None:
     manifest = {"pages": _PAGES, **attack.manifest}
     target.bench.run(attack.module, manifest, title=b"%d" % number, rule=_ALIVE)
 
 
 def pointers(trial: Trial, fmt: Format) -> None:
     """Every range of every host call that does not lie in memory is the trap, also by wrapping; nothing is written."""
-    target = Target(trial, fmt)
+    target = AttackBench(trial, fmt)
     actor = target.bench.run(script_guest(1), {"fuel": 50_000_000, "pages": 8}, title=b"script", rule=_ALIVE)
     attacks = list(pointer_attacks(PAGE))
     attacks = attacks if is_first(trial, fmt) else attacks[::7]
@@ -84,7 +84,7 @@ def pointers(trial: Trial, fmt: Format) -> None:
 
 def permuted(trial: Trial, fmt: Format, tape: Tape) -> None:
     """In whatever order bad guests and good ones run, each ends as it would have ended alone."""
-    target = Target(trial, fmt)
+    target = AttackBench(trial, fmt)
     cheap = [attack for attack in module_attacks() if attack.kind not in ("bomb", "compile")]
     for number in range(tape.within(3, 10)):
         _run(target, tape.pick(cheap), number)

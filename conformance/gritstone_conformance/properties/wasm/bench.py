@@ -19,10 +19,10 @@ from gritstone_conformance.model.values import Blob, Message, Tree, to_base64
 from gritstone_conformance.model.wasm.documents import CT_CBOR, Manifest, encode_item
 from gritstone_conformance.model.wasm.image import state_at
 from gritstone_conformance.properties.wit.registry import Given, in_each_format
-from gritstone_conformance.properties.wit.workbench import Actor, Workbench
+from gritstone_conformance.properties.wit.workbench import BenchActor, Workbench
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.guests import add_module
-from gritstone_conformance.strategies.host_calls import Script
+from gritstone_conformance.strategies.host_calls import CallScript
 from gritstone_conformance.trial import Property, PropertyOptions, Trial
 
 __all__ = ["MAIN", "GuestBench", "in_one_format", "of_executors"]
@@ -55,9 +55,9 @@ class GuestBench(Workbench):
         rest = {name: each for name, each in entries.items() if not name.startswith("wasm_")}
         return self.stage.tree(**{**own, **rest})
 
-    def guest(self, module: bytes, manifest: Members = None, title: bytes = b"a", **entries: bytes) -> Actor:
+    def guest(self, module: bytes, manifest: Members = None, title: bytes = b"a", **entries: bytes) -> BenchActor:
         """Add an actor that runs a module and has no step yet."""
-        return Actor(self, self.guest_core(module, manifest, title, **entries))
+        return BenchActor(self, self.guest_core(module, manifest, title, **entries))
 
     def erase(self, blob: bytes) -> None:
         """Erase a blob that was put."""
@@ -88,19 +88,21 @@ class GuestBench(Workbench):
             return _spent(refusal)
         return state_at(executor.shelf, executor.shelf.step(step).core, Manifest(image=True)).used
 
-    def probe_content(self, actor: Actor, content: bytes, mt: str = "", *, rule: str | None = None) -> bytes | None:
+    def probe_content(
+        self, actor: BenchActor, content: bytes, mt: str = "", *, rule: str | None = None
+    ) -> bytes | None:
         """Ask for the step that reads a message with a content, and leave the actor as it was."""
         head, tips = actor.head, dict(actor.tips)
         made = actor.tell(content, mt, rule=rule)
         actor.head, actor.tips = head, tips
         return made
 
-    def pretend(self, actor: Actor, core: bytes) -> bytes:
+    def pretend(self, actor: BenchActor, core: bytes) -> bytes:
         """Add a step with another core behind the head of an actor, without its code; returns its id."""
         return self.add(replace(actor.value, previous=actor.head, core=core))
 
     def probe(
-        self, actor: Actor, script: Script, *, rule: str | None = None, sender: bytes | None = None
+        self, actor: BenchActor, script: CallScript, *, rule: str | None = None, sender: bytes | None = None
     ) -> bytes | None:
         """Ask for the step that runs a script, and leave the actor as it was."""
         head, tips = actor.head, dict(actor.tips)
@@ -118,7 +120,7 @@ class GuestBench(Workbench):
         title: bytes = b"a",
         also: Mapping[str, bytes] | None = None,
         **entries: bytes,
-    ) -> Actor:
+    ) -> BenchActor:
         """Add an actor that runs a module, with further entries, and ask for its first step."""
         actor = self.guest(module, manifest, title, **{**entries, **(also or {})})
         actor.tell(actor.identity, "genesis", rule=rule)

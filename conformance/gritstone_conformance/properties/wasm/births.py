@@ -9,7 +9,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, in_one_format, of_executors
 from gritstone_conformance.properties.wasm.grants import CORE, beginning, sends
 from gritstone_conformance.properties.wit.registry import tape
-from gritstone_conformance.strategies.host_calls import ZERO_AT, Script, script_guest, slot
+from gritstone_conformance.strategies.host_calls import ZERO_AT, CallScript, script_guest, slot
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
@@ -172,11 +172,11 @@ def _wrapping(bench: GuestBench, rule: str) -> None:
         bench.probe(actor, _births(list(names)), rule=rule)
 
 
-def _scripted(bench: GuestBench, script: Script) -> dict[str, bytes]:
+def _scripted(bench: GuestBench, script: CallScript) -> dict[str, bytes]:
     return {"script": bench.stage.blob(script.data())}
 
 
-def _births(names: list[str]) -> Script:
+def _births(names: list[str]) -> CallScript:
     """Return a script that sends several births at once; to one that is named again, one behind the other."""
     script = beginning()
     for number, name in enumerate(names):

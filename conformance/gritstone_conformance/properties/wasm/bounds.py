@@ -18,7 +18,7 @@ from gritstone_conformance.properties.wasm.abi import (
     MESSAGE,
     OUTBOX,
     TREE,
-    World,
+    ScriptBench,
     spoken,
 )
 from gritstone_conformance.properties.wasm.bench import GuestBench, in_one_format, of_executors
@@ -28,8 +28,8 @@ from gritstone_conformance.strategies.host_calls import (
     FUNCTIONS,
     PAGE,
     ZERO_AT,
+    CallScript,
     HostCall,
-    Script,
     script_guest,
     slot,
 )
@@ -44,7 +44,7 @@ _MUCH: Final = 1 << 40  # units
 
 def fitting(trial: Trial, fmt: Format) -> None:
     """What is longer than its buffer is not written, nor is any other output of the call; errors write nothing."""
-    world = World(trial, fmt)
+    world = ScriptBench(trial, fmt)
     script = spoken().find(CORE, "wide", 30).act("fill", BUFFERS + 0x1000, 0xAA, 0x1C00)
     for number, cap in enumerate((0, 1, 2, 199, 200, 201)):
         for i in (0, 1, 6):
@@ -61,7 +61,7 @@ def fitting(trial: Trial, fmt: Format) -> None:
     world.bench.play()
 
 
-def _nothing(script: Script) -> tuple[HostCall, ...]:
+def _nothing(script: CallScript) -> tuple[HostCall, ...]:
     """Return calls without their last output, all of which find nothing."""
     no = script.text(b"no")
     return (
@@ -76,7 +76,7 @@ def _nothing(script: Script) -> tuple[HostCall, ...]:
 
 def overlapping(trial: Trial, fmt: Format) -> None:
     """Inputs are read before outputs are written, and outputs in the order of the parameters."""
-    world = World(trial, fmt)
+    world = ScriptBench(trial, fmt)
     script = spoken().find(CORE, "wide", 30)
     script.call("entry", slot(30), 6, slot(50), 200, slot(52)).call("entry", slot(30), 5, slot(60) + 16, 32, slot(60))
     script.call("covered", 0, slot(70), slot(70) + 16).call("covered", 0, slot(72), slot(72)).call("kind", slot(72))
@@ -94,7 +94,7 @@ def scope(trial: Trial, fmt: Format) -> None:
         actor = bench.run(script_guest(), {**GRANTS, **({"raw": True} if raw else {})}, title=b"raw" if raw else b"a")
         for identity in (there, actor.identity, fmt.hash(b"never stored"), bytes(32)):
             actor.tell(bench.stage.blob(_probes(identity).data()), rule="wasm.abi.scope")
-    keys = Script().call("input", 3, slot(INBOX)).call("entry", slot(INBOX), 0, slot(40), 31, slot(41))
+    keys = CallScript().call("input", 3, slot(INBOX)).call("entry", slot(INBOX), 0, slot(40), 31, slot(41))
     for identity in (bench.outside, actor.tips[bench.outside]):  # what was not written is not in scope
         keys.call("kind", keys.text(identity))
     keys.call("kind", slot(40)).call("entry", slot(INBOX), 0, slot(40), 32, slot(41))
@@ -105,9 +105,9 @@ def scope(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
-def _probes(identity: bytes) -> Script:
+def _probes(identity: bytes) -> CallScript:
     """Return a script that passes an id to every function, at every place."""
-    script = Script().call("input", 2, slot(CORE)).call("covered", 0, slot(20), slot(MESSAGE))
+    script = CallScript().call("input", 2, slot(CORE)).call("covered", 0, slot(20), slot(MESSAGE))
     at = script.text(identity)
     script.call("kind", at).call("size", at).call("read", at, 0, BUFFERS + 0x1000, 8).call("headers", at, BUFFERS, 0)
     script.call("link", at, 0, slot(30)).call("entry", at, 0, BUFFERS, 0, slot(30)).call("find", at, at, 32, slot(30))
@@ -126,9 +126,9 @@ def _probes(identity: bytes) -> Script:
 
 def kept(trial: Trial, fmt: Format) -> None:
     """Ids that a guest kept in its memory from an earlier call are unknown until it walks to them again."""
-    world = World(trial, fmt, {"image": True})
+    world = ScriptBench(trial, fmt, {"image": True})
     world.tell(spoken(), "wasm.abi.scope")
-    again = Script()
+    again = CallScript()
     for number in range(1, 9):
         again.call("kind", slot(number))
     again.call("input", 2, slot(30)).call("kind", slot(CORE)).find(30, "deep", 31).call("kind", slot(TREE))
@@ -167,30 +167,30 @@ _BEYOND: Final = tuple(_edges(fits=False))
 
 def edges(trial: Trial, fmt: Format, tape: Tape) -> None:
     """A range that does not lie in memory traps, whatever else is wrong; one that ends with the memory is fine."""
-    world = World(trial, fmt)
+    world = ScriptBench(trial, fmt)
     for _ in range(6):
         for calls in (_FITTING, _BEYOND):
             name, args = calls[tape.below(len(calls))]
-            world.probe(Script().call(name, *args), "wasm.abi.range")
+            world.probe(CallScript().call(name, *args), "wasm.abi.range")
     world.bench.play()
 
 
 def every_range(trial: Trial, fmt: Format) -> None:
     """Each range of each function is looked at, and its whole length counts."""
-    world = World(trial, fmt)
+    world = ScriptBench(trial, fmt)
     for name in FUNCTIONS:
         for at, letter in enumerate(LAYOUTS[name]):
             if letter != "n":
                 length = 32 if letter in "io" else 40
                 args = _arguments(LAYOUTS[name], at, PAGE - length + 1, length)
-                world.probe(Script().call(name, *args), "wasm.abi.range")
-    fits = Script()
+                world.probe(CallScript().call(name, *args), "wasm.abi.range")
+    fits = CallScript()
     for name, args in _FITTING:
         if name != "fail":
             fits.call(name, *args)
     world.probe(fits, "wasm.abi.range")
-    world.probe(Script().act("grow", 1).call("log", PAGE, PAGE).call("log", 2 * PAGE, 0), "wasm.abi.range")
-    world.probe(Script().act("grow", 1).call("log", PAGE, PAGE + 1), "wasm.abi.range")
+    world.probe(CallScript().act("grow", 1).call("log", PAGE, PAGE).call("log", 2 * PAGE, 0), "wasm.abi.range")
+    world.probe(CallScript().act("grow", 1).call("log", PAGE, PAGE + 1), "wasm.abi.range")
     world.bench.play()
 
 
@@ -229,7 +229,7 @@ _WRONG: Final = (
 
 def wrong(trial: Trial, fmt: Format) -> None:
     """If several arguments are wrong, the first in the order is reported, at its cost."""
-    world = World(trial, fmt)
+    world = ScriptBench(trial, fmt)
     for rows in (_WRONG[: len(_WRONG) // 2], _WRONG[len(_WRONG) // 2 :]):
         script = spoken().act("store", BUFFERS + 0xF00, 0xFF)
         for call in rows:
@@ -255,7 +255,7 @@ def ends(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Ranges come before charge A, charge A before the grant, at every budget around them."""
     name, args = tape.pick(_DENIED)
     bench = GuestBench(trial, fmt)
-    script = bench.stage.blob(Script().call("log", 0, 0).call(name, *args).data())
+    script = bench.stage.blob(CallScript().call("log", 0, 0).call(name, *args).data())
     read = sum(length for letter, _, length in ranges(name, list(args)) if letter in "iI")
     charge = base_of(name) + eighths(read)
     needed = bench.needed(bench.guest_core(script_guest(), {"fuel": _MUCH}, script=script))
@@ -268,7 +268,7 @@ def charges(trial: Trial, fmt: Format, tape: Tape) -> None:
     """A call ends for want of fuel at charge A or at charge B, and with a unit more it does not."""
     bench = GuestBench(trial, fmt)
     tree = bench.add(Tree(tuple((f"n{number}", bench.stage.blob(b"x" * 40)) for number in range(tape.within(1, 40)))))
-    script = Script().call("input", 2, slot(CORE)).find(CORE, "tree", TREE).call("input", 0, slot(ACTOR))
+    script = CallScript().call("input", 2, slot(CORE)).find(CORE, "tree", TREE).call("input", 0, slot(ACTOR))
     calls = (
         HostCall.of("entry", slot(TREE), 0, BUFFERS + 0x800, 40, slot(30)),
         HostCall.of("find", slot(TREE), script.text(b"n0/x"), 4, slot(30)),
@@ -289,7 +289,9 @@ def charges(trial: Trial, fmt: Format, tape: Tape) -> None:
 def prices(trial: Trial, fmt: Format) -> None:
     """Calls that find nothing, make too much, take things away or meet headers charge what the text says, at once."""
     bench = GuestBench(trial, fmt)
-    script = Script().call("input", 0, slot(ACTOR)).call("input", 2, slot(CORE)).call("covered", 0, slot(20), slot(30))
+    script = (
+        CallScript().call("input", 0, slot(ACTOR)).call("input", 2, slot(CORE)).call("covered", 0, slot(20), slot(30))
+    )
     headers = script.text(b"key\0value\0")
     script.call("blob", headers, 3, headers, 10, slot(BLOB)).call("message", ZERO_AT, headers, 10, slot(BLOB), slot(31))
     script.call("mail", ZERO_AT, slot(ACTOR), slot(31), slot(32)).call("entry", slot(32), 0, BUFFERS, 3, slot(33))
@@ -316,7 +318,7 @@ def blind(trial: Trial, fmt: Format, tape: Tape) -> None:
     for each in FORMATS.values():
         bench = GuestBench(trial, each, handle=each.name)
         tree = bench.add(Tree(tuple((name, bench.stage.blob(name.encode())) for name in sorted(set(names)))))
-        script = Script().call("input", 2, slot(CORE)).find(CORE, "wide", TREE).call("size", slot(TREE))
+        script = CallScript().call("input", 2, slot(CORE)).find(CORE, "wide", TREE).call("size", slot(TREE))
         for i in range(len(set(names)) + 1):
             script.call("entry", slot(TREE), i, BUFFERS + 0x1000 + 32 * i, 32, 0x7000)
         script.find(TREE, names[0], BLOB).call("size", slot(BLOB)).call("headers", slot(BLOB), BUFFERS + 0x2000, 40)

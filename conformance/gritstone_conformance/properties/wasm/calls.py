@@ -8,12 +8,12 @@ from typing import Any, Final
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, of_executors
 from gritstone_conformance.properties.wit.registry import tape
-from gritstone_conformance.properties.wit.workbench import Actor
+from gritstone_conformance.properties.wit.workbench import BenchActor
 from gritstone_conformance.strategies.assembler import Assembly, Code
 from gritstone_conformance.strategies.caller import GRANTS, ORDERS, caller
 from gritstone_conformance.strategies.endings import CAUSES, ending_with, failing, returning
 from gritstone_conformance.strategies.guest_modules import making_step
-from gritstone_conformance.strategies.host_calls import Script, script_guest
+from gritstone_conformance.strategies.host_calls import CallScript, script_guest
 from gritstone_conformance.strategies.probes import number, zero
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.strategies.worked import counter
@@ -24,7 +24,7 @@ __all__ = ["PROPERTIES"]
 _FUEL: Final = {"fuel": 200_000}
 
 
-def _caller(bench: GuestBench, grants: Mapping[str, Any], title: bytes = b"a", initialize: bool = False) -> Actor:
+def _caller(bench: GuestBench, grants: Mapping[str, Any], title: bytes = b"a", initialize: bool = False) -> BenchActor:
     node = bench.stage.blob(MAIN)
     return bench.run(caller(initialize), {**_FUEL, **GRANTS, **grants}, title=title, wit_query=node)
 
@@ -145,10 +145,10 @@ def initialize(trial: Trial, fmt: Format) -> None:
 
 def _initialize_elsewhere(bench: GuestBench) -> None:
     """Ask a guest that counts how often it was initialised, in a query and in code of an update."""
-    look = bench.stage.blob(Script().act("get").data())
+    look = bench.stage.blob(CallScript().act("get").data())
     actor = bench.run(script_guest(initializes=True))
     assert actor.head is not None
-    bench.query(actor.head, "q", Script().act("get").data(), rule="wasm.call.initialize")
+    bench.query(actor.head, "q", CallScript().act("get").data(), rule="wasm.call.initialize")
     code = bench.executor.shelf.names(actor.value.core)["code"]
     update = bench.stage.tree(wit_update=bench.stage.blob(MAIN), code=code, script=look)
     bench.probe_content(actor, update, "update", rule="wasm.call.initialize")

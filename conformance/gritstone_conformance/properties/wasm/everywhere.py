@@ -14,11 +14,11 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.values import to_base64
 from gritstone_conformance.properties.grit.registry import is_first
-from gritstone_conformance.properties.runtime.double import start_args
+from gritstone_conformance.properties.runtime.lockstep import start_args
 from gritstone_conformance.properties.wasm.bench import GuestBench, of_executors
-from gritstone_conformance.properties.wasm.doubles import KEEPS, GuestDouble
+from gritstone_conformance.properties.wasm.guest_lockstep import KEEPS, GuestLockstepModel
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
-from gritstone_conformance.properties.wit.workbench import Actor
+from gritstone_conformance.properties.wit.workbench import BenchActor
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.assembler import Assembly
 from gritstone_conformance.strategies.guests import guest
@@ -80,7 +80,7 @@ def _travel(trial: Trial, fmt: Format, bench: GuestBench) -> list[Asked]:
             way = journey.plan(fmt)
             bench.stage.graph.values.update(way.graph.values)
             bench.stage.graph.encodings.update(way.graph.encodings)
-            actor = Actor(bench, way.actor)
+            actor = BenchActor(bench, way.actor)
             for message in way.messages:
                 actor.step((way.sender, message), rule=_SAME)
     return bench.waiting()
@@ -100,31 +100,31 @@ def same(trial: Trial, fmt: Format) -> None:
 
 def carried(trial: Trial, fmt: Format, tape: Tape) -> None:
     """All steps in one process, or some of them, an export, an import elsewhere and the rest there: one head."""
-    house = GuestDouble(trial, fmt, _EQUAL)
+    lockstep = GuestLockstepModel(trial, fmt, _EQUAL)
     grants = {**KEEPS, "random": bytes(range(32)), "clock": {"start": 3, "tick": 1 << 40}, "tank": 1 << 50}
-    actors = [house.guest(name.encode(), name, grants) for name in ("random", "grow", "counter")]
+    actors = [lockstep.guest(name.encode(), name, grants) for name in ("random", "grow", "counter")]
     if "wasm.continuation" in trial.claims.features:
-        actors.append(house.guest(b"waiter", "waiter", KEEPS))
+        actors.append(lockstep.guest(b"waiter", "waiter", KEEPS))
     for _ in range(tape.within(1, 3)):
-        house.ask_guest(tape.pick(actors[::-1]), bytes((tape.below(4), tape.below(4))))
+        lockstep.ask_guest(tape.pick(actors[::-1]), bytes((tape.below(4), tape.below(4))))
     for _ in range(tape.within(1, 2)):
-        bundle = house.export(rule=_EQUAL)
+        bundle = lockstep.export(rule=_EQUAL)
         for _ in range(tape.within(1, 3)):
-            house.ask_guest(tape.pick(actors[::-1]), bytes((tape.below(4), tape.below(4))))
-        house.refs(rule=_EQUAL)
-        rest = house.waiting()
-        house.play()
-        _go_on(trial, house, bundle, rest)
+            lockstep.ask_guest(tape.pick(actors[::-1]), bytes((tape.below(4), tape.below(4))))
+        lockstep.refs(rule=_EQUAL)
+        rest = lockstep.waiting()
+        lockstep.play()
+        _go_on(trial, lockstep, bundle, rest)
 
 
-def _go_on(trial: Trial, house: GuestDouble, bundle: bytes, rest: list[Asked]) -> None:
+def _go_on(trial: Trial, lockstep: GuestLockstepModel, bundle: bytes, rest: list[Asked]) -> None:
     """Import a bundle into a fresh process and make the rest of the requests there."""
     process: SubjectLike = trial.spawn()
     piece: dict[str, Json] = {"store": "s", "bytes": to_base64(bundle), "more": False}
     begin: list[Asked] = [
-        house.pair.open(create=True),
+        lockstep.pair.open(create=True),
         ("grit.import", piece, ok(objects={"$": "any"}, refs={"$": "any"})),
-        ("runtime.start", start_args(house.terms), ok(agent=house.agent.hex())),
+        ("runtime.start", start_args(lockstep.terms), ok(agent=lockstep.agent.hex())),
     ]
     trial.expect_many([*begin, *rest], rule=_EQUAL, on=process)
     process.close()

@@ -8,8 +8,8 @@ from typing import Any, Final
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.values import Step
 from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, in_one_format, of_executors
-from gritstone_conformance.properties.wit.workbench import Actor
-from gritstone_conformance.strategies.host_calls import ZERO_AT, Script, script_guest, slot
+from gritstone_conformance.properties.wit.workbench import BenchActor
+from gritstone_conformance.strategies.host_calls import ZERO_AT, CallScript, script_guest, slot
 from gritstone_conformance.trial import Trial
 
 __all__ = ["CORE", "PROPERTIES", "beginning", "sends"]
@@ -17,13 +17,13 @@ __all__ = ["CORE", "PROPERTIES", "beginning", "sends"]
 _ACTOR, CORE, _OUTBOX, _BLOB, _TREE, _MADE = 1, 2, 3, 4, 5, 6
 
 
-def beginning() -> Script:
+def beginning() -> CallScript:
     """Return a script that has actor, core, outbox, a blob and a tree in its slots."""
-    script = Script().call("input", 0, slot(_ACTOR)).call("input", 2, slot(CORE)).call("input", 4, slot(_OUTBOX))
+    script = CallScript().call("input", 0, slot(_ACTOR)).call("input", 2, slot(CORE)).call("input", 4, slot(_OUTBOX))
     return script.blob(b"new", _BLOB).place(0, "x", _BLOB, _TREE)
 
 
-def _changes(*paths: tuple[str, int]) -> Script:
+def _changes(*paths: tuple[str, int]) -> CallScript:
     """Return a script whose step has other children at paths: slot 0 removes."""
     script = beginning()
     for path, child in paths:
@@ -119,7 +119,7 @@ def code(trial: Trial, fmt: Format) -> None:
     for manifest in ({}, {"code": True}):
         _run_each(bench, "wasm.grant.code", manifest, entries, _CODE)
     _update_each(bench, "wasm.grant.code", {}, entries, _CODE)
-    same = Script().call("input", 2, slot(CORE)).find(CORE, "wit", _BLOB).place(CORE, "wit", _BLOB, CORE).step(CORE)
+    same = CallScript().call("input", 2, slot(CORE)).find(CORE, "wit", _BLOB).place(CORE, "wit", _BLOB, CORE).step(CORE)
     bench.run(script_guest(), {}, title=b"same").tell(bench.stage.blob(same.data()), rule="wasm.grant.code")
     bench.play()
 
@@ -135,7 +135,7 @@ def mount(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
-def sends(to: str, content: str = "", mt: bytes = b"", *, twice: bool = False, peer: str = "") -> Script:
+def sends(to: str, content: str = "", mt: bytes = b"", *, twice: bool = False, peer: str = "") -> CallScript:
     """Return a script that sends what is at a path of its core to what is at another, or to itself; else a blob."""
     script = beginning().find(CORE, to, 10) if to else beginning().call("input", 0, slot(10))
     if content:
@@ -150,7 +150,7 @@ def sends(to: str, content: str = "", mt: bytes = b"", *, twice: bool = False, p
     return script.call("mail", slot(_OUTBOX), slot(10), slot(11), slot(13)).step(CORE, outbox=13)
 
 
-def _sends_both(one: str, other: str) -> Script:
+def _sends_both(one: str, other: str) -> CallScript:
     """Return a script that sends the same to two actors at paths of its core."""
     script = beginning().find(CORE, one, 10).find(CORE, other, 14)
     script.call("input", 4, slot(_OUTBOX)).call("message", ZERO_AT, 0, 0, slot(_BLOB), slot(11))
@@ -174,7 +174,7 @@ def send(trial: Trial, fmt: Format) -> None:
         for pair in (("peer", "other"), ("other", "peer"), ("peer", "wasm/peers/p")):
             bench.probe(actor, _sends_both(*pair), rule=rule)
         bench.probe(actor, sends("friend"), rule=rule, sender=friend)
-        actor.step((friend, actor.send(bench.stage.blob(Script().data()), sender=friend)))
+        actor.step((friend, actor.send(bench.stage.blob(CallScript().data()), sender=friend)))
         for twice in (False, True):
             bench.probe(actor, sends("friend", twice=twice), rule=rule)
         bench.probe(actor, sends("other"), rule=rule)
@@ -291,7 +291,7 @@ def itself(trial: Trial, fmt: Format) -> None:
     receivers = _receivers(bench)
     for identity in (receivers[name] for name in ("guest", "source", "external", "none", "query")):
         for manifest in ({}, {"send": "any", "spawn": "any", "update": "any", "code": True, "raw": True}):
-            actor = Actor(bench, identity)
+            actor = BenchActor(bench, identity)
             genesis = actor.send(identity, "genesis")
             actor.head = bench.add(Step(None, identity, bench.box((bench.outside, genesis)), None, identity))
             bench.fill()

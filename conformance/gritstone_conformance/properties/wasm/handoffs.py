@@ -16,13 +16,18 @@ from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Blob, Mailbox, to_base64
 from gritstone_conformance.model.wasm.handoff import adopt, release
 from gritstone_conformance.properties.grit.registry import is_first
-from gritstone_conformance.properties.runtime.double import GENESIS
+from gritstone_conformance.properties.runtime.free_schedule_fixture import FreeScheduleFixture, StoreOptions
 from gritstone_conformance.properties.runtime.full import MOST_REFERENCES, fill_references
 from gritstone_conformance.properties.runtime.halves import Half, kill_at_each_write
-from gritstone_conformance.properties.runtime.house import House, Opening
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES, StoreFacts, check_export
 from gritstone_conformance.properties.runtime.kills import NEVER
-from gritstone_conformance.properties.wasm.doubles import KEEPS, PUPPET_GRANTS, GuestDouble, move_references
+from gritstone_conformance.properties.runtime.lockstep import GENESIS
+from gritstone_conformance.properties.wasm.guest_lockstep import (
+    KEEPS,
+    PUPPET_GRANTS,
+    GuestLockstepModel,
+    move_references,
+)
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import programs
@@ -38,166 +43,166 @@ _RECORDED: Final = "wasm.handoff.recorded"
 _MOST_WRITES: Final = 12  # of one handoff
 
 
-def _hand(house: GuestDouble, op: str, actor: bytes) -> None:
+def _hand(lockstep: GuestLockstepModel, op: str, actor: bytes) -> None:
     """Ask for one half of a handoff, and that nothing changed where it is refused."""
-    _ask_half(house, op, actor)
-    house.refs(rule=house.rule)
+    _ask_half(lockstep, op, actor)
+    lockstep.refs(rule=lockstep.rule)
 
 
-def _ask_half(house: GuestDouble, op: str, actor: bytes) -> None:
+def _ask_half(lockstep: GuestLockstepModel, op: str, actor: bytes) -> None:
     """Ask for one half of a handoff."""
     halves: dict[str, Callable[[Mailroom, bytes], bytes]] = {"release": release, "adopt": adopt}
     try:
-        expect = ok(step=halves[op](house.model.mailroom, actor).hex())
+        expect = ok(step=halves[op](lockstep.model.mailroom, actor).hex())
     except Refusal as refusal:
         expect = refusal.expectation()
-    house.ask_plainly(f"wasm.{op}", {"store": "s", "actor": actor.hex()}, expect, house.rule)
+    lockstep.ask_plainly(f"wasm.{op}", {"store": "s", "actor": actor.hex()}, expect, lockstep.rule)
 
 
-def _reply(house: GuestDouble) -> bytes:
+def _reply(lockstep: GuestLockstepModel) -> bytes:
     """Create an actor that answers with what it was sent."""
-    return house.guest(b"echo", "effects", {**KEEPS, "send": "any"})
+    return lockstep.guest(b"echo", "effects", {**KEEPS, "send": "any"})
 
 
 def refused(trial: Trial, fmt: Format) -> None:
     """An absent, released or busy actor is not released; a present or invalid actor is not adopted."""
-    house = GuestDouble(trial, fmt, _OWNER)
-    stage = house.stage
-    actor, echo = house.guest(b"a", "counter", KEEPS), _reply(house)
+    lockstep = GuestLockstepModel(trial, fmt, _OWNER)
+    stage = lockstep.stage
+    actor, echo = lockstep.guest(b"a", "counter", KEEPS), _reply(lockstep)
     nobody = stage.core(b"nobody", b"external:absent")
-    house.fill()
+    lockstep.fill()
     for one in (nobody, stage.blob(b"blob"), actor):
-        _hand(house, "adopt", one)
-    _hand(house, "release", nobody)
-    message = house.inject(actor, stage.blob(b"unread"))
+        _hand(lockstep, "adopt", one)
+    _hand(lockstep, "release", nobody)
+    message = lockstep.inject(actor, stage.blob(b"unread"))
     assert message is not None
-    _hand(house, "release", actor)
-    house.run()
-    house.ask_guest(echo, b"r")
-    _hand(house, "release", echo)
-    for sender, message in house.mail():
-        house.ack(sender, message)
-    _hand(house, "release", echo)
-    _hand(house, "release", echo)
-    house.ask_guest(actor, b"")
-    house.change(actor, wasm=house.manifest({"fuel": 1}))
-    house.ask_guest(actor, b"")
-    _hand(house, "release", actor)
-    house.change(actor, wasm=house.manifest(KEEPS))
-    _hand(house, "release", actor)
+    _hand(lockstep, "release", actor)
+    lockstep.run()
+    lockstep.ask_guest(echo, b"r")
+    _hand(lockstep, "release", echo)
+    for sender, message in lockstep.mail():
+        lockstep.ack(sender, message)
+    _hand(lockstep, "release", echo)
+    _hand(lockstep, "release", echo)
+    lockstep.ask_guest(actor, b"")
+    lockstep.change(actor, wasm=lockstep.manifest({"fuel": 1}))
+    lockstep.ask_guest(actor, b"")
+    _hand(lockstep, "release", actor)
+    lockstep.change(actor, wasm=lockstep.manifest(KEEPS))
+    _hand(lockstep, "release", actor)
     head = f"moved/{actor.hex()}"
-    step = house.pair.model.references[head]
-    house.play()
-    house.stop()
+    step = lockstep.pair.model.references[head]
+    lockstep.play()
+    lockstep.stop()
     gone = f"gone/{actor.hex()}"
-    house.request(house.pair.cas(Change(gone, None, house.agent)))
-    _hand(house, "adopt", actor)
-    house.request(house.pair.cas(Change(gone, house.agent, None)))
-    for target in (house.pair.model.references[f"moved/{echo.hex()}"], actor, step):
-        house.request(house.pair.cas(Change(head, house.pair.model.references[head], target)))
-        _hand(house, "adopt", actor)
-    _hand(house, "adopt", actor)
+    lockstep.request(lockstep.pair.cas(Change(gone, None, lockstep.agent)))
+    _hand(lockstep, "adopt", actor)
+    lockstep.request(lockstep.pair.cas(Change(gone, lockstep.agent, None)))
+    for target in (lockstep.pair.model.references[f"moved/{echo.hex()}"], actor, step):
+        lockstep.request(lockstep.pair.cas(Change(head, lockstep.pair.model.references[head], target)))
+        _hand(lockstep, "adopt", actor)
+    _hand(lockstep, "adopt", actor)
     for target in (actor, step):
-        house.request(house.pair.cas(Change(head, None, target)))
+        lockstep.request(lockstep.pair.cas(Change(head, None, target)))
         for op in ("adopt", "release"):
-            _hand(house, op, actor)
-        house.request(house.pair.cas(Change(head, target, None)))
-    mark, target = f"failed/{actor.hex()}", stage.graph.add(Mailbox(((house.agent, message),)))
-    house.fill()
-    house.request(house.pair.cas(Change(mark, None, target)))
-    _hand(house, "release", actor)
-    house.request(house.pair.cas(Change(mark, target, None)))
-    house.compare()
+            _hand(lockstep, op, actor)
+        lockstep.request(lockstep.pair.cas(Change(head, target, None)))
+    mark, target = f"failed/{actor.hex()}", stage.graph.add(Mailbox(((lockstep.agent, message),)))
+    lockstep.fill()
+    lockstep.request(lockstep.pair.cas(Change(mark, None, target)))
+    _hand(lockstep, "release", actor)
+    lockstep.request(lockstep.pair.cas(Change(mark, target, None)))
+    lockstep.compare()
 
 
 def waiting(trial: Trial, fmt: Format) -> None:
     """A released actor makes no step, whatever it is sent, also after a start; its mail waits until it is adopted."""
-    house = GuestDouble(trial, fmt, _STILL)
-    stage = house.stage
-    actor, friend = house.guest(b"a", "counter", KEEPS), house.guest(b"b", "counter", KEEPS)
-    _hand(house, "release", actor)
+    lockstep = GuestLockstepModel(trial, fmt, _STILL)
+    stage = lockstep.stage
+    actor, friend = lockstep.guest(b"a", "counter", KEEPS), lockstep.guest(b"b", "counter", KEEPS)
+    _hand(lockstep, "release", actor)
     for content, mt in ((stage.blob(b"mail"), ""), (stage.tree(k=stage.blob(b"v")), "update"), (actor, "genesis")):
-        house.tell(actor, content, mt, rule=_STILL)
-        house.ask_guest(friend, b"")
-        house.refs(rule=_STILL)
-    house.restart(rule=_STILL)
-    house.run(rule=_STILL)
-    house.refs(rule=_STILL)
-    house.query(actor, "any", rule=_STILL)
-    _hand(house, "adopt", actor)
-    house.run(rule=_STILL)
-    _hand(house, "release", actor)
-    house.tell(actor, stage.blob(b"more"), rule=_STILL)
-    step = house.pair.model.references[f"moved/{actor.hex()}"]
+        lockstep.tell(actor, content, mt, rule=_STILL)
+        lockstep.ask_guest(friend, b"")
+        lockstep.refs(rule=_STILL)
+    lockstep.restart(rule=_STILL)
+    lockstep.run(rule=_STILL)
+    lockstep.refs(rule=_STILL)
+    lockstep.query(actor, "any", rule=_STILL)
+    _hand(lockstep, "adopt", actor)
+    lockstep.run(rule=_STILL)
+    _hand(lockstep, "release", actor)
+    lockstep.tell(actor, stage.blob(b"more"), rule=_STILL)
+    step = lockstep.pair.model.references[f"moved/{actor.hex()}"]
     both = Change(f"moved/{actor.hex()}", step, None), Change(f"heads/{actor.hex()}", None, step)
-    house.request(house.pair.cas(*both))
-    house.run(rule=_STILL)
-    house.refs(rule=_STILL)
-    house.compare()
+    lockstep.request(lockstep.pair.cas(*both))
+    lockstep.run(rule=_STILL)
+    lockstep.refs(rule=_STILL)
+    lockstep.compare()
 
 
 def unborn(trial: Trial, fmt: Format) -> None:
     """A genesis message creates no actor that was released here."""
-    house = GuestDouble(trial, fmt, _STILL)
-    actor = house.guest(b"a", "counter", KEEPS)
-    other = house.guest(b"b", "counter", KEEPS)
-    _hand(house, "release", actor)
-    house.inject(other, other, headers=GENESIS)
-    house.inject(actor, actor, mode="signal", headers=GENESIS)
-    house.run(rule=_STILL)
-    house.compare()
+    lockstep = GuestLockstepModel(trial, fmt, _STILL)
+    actor = lockstep.guest(b"a", "counter", KEEPS)
+    other = lockstep.guest(b"b", "counter", KEEPS)
+    _hand(lockstep, "release", actor)
+    lockstep.inject(other, other, headers=GENESIS)
+    lockstep.inject(actor, actor, mode="signal", headers=GENESIS)
+    lockstep.run(rule=_STILL)
+    lockstep.compare()
 
 
 def beside_other_references(trial: Trial, fmt: Format) -> None:
     """An actor with a head that is away is handed on as others are, unless it is gone, and stays away."""
     for space in ("archived", "closed", "gone"):
-        house = GuestDouble(trial, fmt, _OWNER)
-        actor = house.guest(b"a", "counter", KEEPS)
+        lockstep = GuestLockstepModel(trial, fmt, _OWNER)
+        actor = lockstep.guest(b"a", "counter", KEEPS)
         head, name = f"heads/{actor.hex()}", f"{space}/{actor.hex()}"
-        move_references(house, (name, house.model.mailroom.heads[actor]))
-        house.ask_guest(actor, b"waits")
-        _hand(house, "release", actor)
-        move_references(house, (name, None))
-        house.run(rule=_STILL)
-        move_references(house, (name, house.model.mailroom.heads[actor]))
-        _hand(house, "release", actor)
-        _hand(house, "release", actor)
-        _hand(house, "adopt", actor)
+        move_references(lockstep, (name, lockstep.model.mailroom.heads[actor]))
+        lockstep.ask_guest(actor, b"waits")
+        _hand(lockstep, "release", actor)
+        move_references(lockstep, (name, None))
+        lockstep.run(rule=_STILL)
+        move_references(lockstep, (name, lockstep.model.mailroom.heads[actor]))
+        _hand(lockstep, "release", actor)
+        _hand(lockstep, "release", actor)
+        _hand(lockstep, "adopt", actor)
         if space == "gone":
-            move_references(house, (name, None))
-            _hand(house, "adopt", actor)
-            move_references(house, (name, house.pair.model.references[head]))
-        house.ask_guest(actor, b"waits")
-        house.refs(rule=_STILL)
-        move_references(house, (name, None))
-        house.run(rule=_STILL)
-        house.compare()
+            move_references(lockstep, (name, None))
+            _hand(lockstep, "adopt", actor)
+            move_references(lockstep, (name, lockstep.pair.model.references[head]))
+        lockstep.ask_guest(actor, b"waits")
+        lockstep.refs(rule=_STILL)
+        move_references(lockstep, (name, None))
+        lockstep.run(rule=_STILL)
+        lockstep.compare()
         trial.expect("grit.close", {"store": "s"}, {"ok": {}})
 
 
 def unread_beside_other_references(trial: Trial, fmt: Format) -> None:
     """Unread mail hinders a release also where its sender, or a receiver that has a head, is away."""
     for space in ("archived", "closed", "gone", "moved"):
-        house = GuestDouble(trial, fmt, _OWNER)
-        stage = house.stage
-        actor, friend = (house.guest(title, "puppet", PUPPET_GRANTS) for title in (b"a", b"friend"))
+        lockstep = GuestLockstepModel(trial, fmt, _OWNER)
+        stage = lockstep.stage
+        actor, friend = (lockstep.guest(title, "puppet", PUPPET_GRANTS) for title in (b"a", b"friend"))
         at_actor, at_friend = f"archived/{actor.hex()}", f"{space}/{friend.hex()}"
-        heads = house.model.mailroom.heads
-        move_references(house, (at_actor, heads[actor]))
-        house.tell(friend, stage.program(programs.send(0, 1), actor, stage.program(b"")), rule=_OWNER)
-        move_references(house, (at_friend, heads[friend]))
-        _hand(house, "release", actor)
-        move_references(house, (at_actor, None))
-        house.run(rule=_OWNER)
-        house.tell(actor, stage.program(programs.send(0, 1), friend, stage.program(b"")), rule=_OWNER)
-        _hand(house, "release", actor)
-        head = house.pair.model.references[f"heads/{friend.hex()}"]
-        move_references(house, (f"heads/{friend.hex()}", None))
-        _hand(house, "release", actor)
-        _hand(house, "adopt", actor)
-        move_references(house, (at_friend, None), (f"heads/{friend.hex()}", head))
-        house.run(rule=_OWNER)
-        house.compare()
+        heads = lockstep.model.mailroom.heads
+        move_references(lockstep, (at_actor, heads[actor]))
+        lockstep.tell(friend, stage.program(programs.send(0, 1), actor, stage.program(b"")), rule=_OWNER)
+        move_references(lockstep, (at_friend, heads[friend]))
+        _hand(lockstep, "release", actor)
+        move_references(lockstep, (at_actor, None))
+        lockstep.run(rule=_OWNER)
+        lockstep.tell(actor, stage.program(programs.send(0, 1), friend, stage.program(b"")), rule=_OWNER)
+        _hand(lockstep, "release", actor)
+        head = lockstep.pair.model.references[f"heads/{friend.hex()}"]
+        move_references(lockstep, (f"heads/{friend.hex()}", None))
+        _hand(lockstep, "release", actor)
+        _hand(lockstep, "adopt", actor)
+        move_references(lockstep, (at_friend, None), (f"heads/{friend.hex()}", head))
+        lockstep.run(rule=_OWNER)
+        lockstep.compare()
         trial.expect("grit.close", {"store": "s"}, {"ok": {}})
 
 
@@ -205,23 +210,23 @@ def there_and_back(trial: Trial, fmt: Format) -> None:
     """An actor that is handed on keeps its memory, randomness and history, in each store in its turn."""
     actor, bundle = b"", b""
     for stay in range(3):
-        house = GuestDouble(trial, fmt, _OWNER)
+        lockstep = GuestLockstepModel(trial, fmt, _OWNER)
         if stay == 0:
             key = bytes(range(32))
             grants = {"image": True, "pages": 4, "random": key, "clock": {"start": 1, "tick": 2}}
-            actor = house.guest(b"a", "random", grants)
+            actor = lockstep.guest(b"a", "random", grants)
         else:
-            for asked in house.pair.take(bundle, rule=_OWNER):
-                house.request(asked)
-            _hand(house, "adopt", actor)
+            for asked in lockstep.pair.take(bundle, rule=_OWNER):
+                lockstep.request(asked)
+            _hand(lockstep, "adopt", actor)
         for length in (b"\3", b"\5\1"):
-            house.ask_guest(actor, length)
-        _hand(house, "release", actor)
-        house.play()
-        data = house.pair.export([f"moved/{actor.hex()}"], rule=_OWNER)
+            lockstep.ask_guest(actor, length)
+        _hand(lockstep, "release", actor)
+        lockstep.play()
+        data = lockstep.pair.export([f"moved/{actor.hex()}"], rule=_OWNER)
         assert data is not None, "the actor stands still here"
         bundle = data
-        house.compare()
+        lockstep.compare()
         trial.expect("grit.close", {"store": "s"}, {"ok": {}})
 
 
@@ -229,62 +234,62 @@ def known_elsewhere(trial: Trial, fmt: Format) -> None:
     """What an actor and the agent's id wrote to each other in another store is neither offered nor delivered again."""
     actor, bundle = b"", b""
     for stay in range(3):
-        house = GuestDouble(trial, fmt, _AGENT)
+        lockstep = GuestLockstepModel(trial, fmt, _AGENT)
         if stay == 0:
-            actor = _reply(house)
+            actor = _reply(lockstep)
         else:
-            for asked in house.pair.take(bundle, rule=_AGENT):
-                house.request(asked)
-            _hand(house, "adopt", actor)
-        house.mail(rule=_AGENT)
-        house.ask_guest(actor, b"s", "signal" if stay == 1 else "queue")
-        house.ask_guest(actor, b"s")
-        for sender, message in house.mail(rule=_AGENT):
-            house.ack(sender, message, rule=_AGENT)
-        house.mail(rule=_AGENT)
-        check_export(trial, house.export(rule=_AGENT), at_rest=True, known=StoreFacts(is_whole=False))
-        _hand(house, "release", actor)
-        house.play()
-        bundle = house.pair.export([f"moved/{actor.hex()}"], rule=_AGENT) or b""
-        house.compare()
+            for asked in lockstep.pair.take(bundle, rule=_AGENT):
+                lockstep.request(asked)
+            _hand(lockstep, "adopt", actor)
+        lockstep.mail(rule=_AGENT)
+        lockstep.ask_guest(actor, b"s", "signal" if stay == 1 else "queue")
+        lockstep.ask_guest(actor, b"s")
+        for sender, message in lockstep.mail(rule=_AGENT):
+            lockstep.ack(sender, message, rule=_AGENT)
+        lockstep.mail(rule=_AGENT)
+        check_export(trial, lockstep.export(rule=_AGENT), at_rest=True, known=StoreFacts(is_whole=False))
+        _hand(lockstep, "release", actor)
+        lockstep.play()
+        bundle = lockstep.pair.export([f"moved/{actor.hex()}"], rule=_AGENT) or b""
+        lockstep.compare()
         trial.expect("grit.close", {"store": "s"}, {"ok": {}})
 
 
 def at_home_again(trial: Trial, fmt: Format) -> None:
     """An actor that comes back meets the agent that it left; a chain that forked is released first."""
     for is_forked in (False, True):
-        house = GuestDouble(trial, fmt, _AGENT)
-        actor = _reply(house)
-        house.ask_guest(actor, b"s")
-        house.ack(*house.mail()[0])
-        _hand(house, "release", actor)
-        away, step = _elsewhere(house, actor)
+        lockstep = GuestLockstepModel(trial, fmt, _AGENT)
+        actor = _reply(lockstep)
+        lockstep.ask_guest(actor, b"s")
+        lockstep.ack(*lockstep.mail()[0])
+        _hand(lockstep, "release", actor)
+        away, step = _elsewhere(lockstep, actor)
         if is_forked:
-            house.inject(actor, house.stage.blob(b"s"), "late", rule=_AGENT)
+            lockstep.inject(actor, lockstep.stage.blob(b"s"), "late", rule=_AGENT)
         for data in away:
-            house.request(house.pair.put(data))
+            lockstep.request(lockstep.pair.put(data))
         moved = f"moved/{actor.hex()}"
-        house.play()
-        house.stop()
-        house.request(house.pair.cas(Change(moved, house.pair.model.references[moved], step)))
-        house.start()
-        _hand(house, "adopt", actor)
+        lockstep.play()
+        lockstep.stop()
+        lockstep.request(lockstep.pair.cas(Change(moved, lockstep.pair.model.references[moved], step)))
+        lockstep.start()
+        _hand(lockstep, "adopt", actor)
         if is_forked:
-            house.ask("runtime.release", {"actors": [actor.hex()]}, ok(released=[actor.hex()]), _AGENT)
-            house.model.agent.release([actor])
-            _hand(house, "adopt", actor)
-        house.mail(rule=_AGENT)
-        house.effects(rule=_AGENT)
-        house.ask_guest(actor, b"s")
-        house.mail(rule=_AGENT)
-        check_export(trial, house.export(rule=_AGENT), at_rest=True, known=StoreFacts(is_whole=False))
-        house.compare()
+            lockstep.ask("runtime.release", {"actors": [actor.hex()]}, ok(released=[actor.hex()]), _AGENT)
+            lockstep.model.agent.release([actor])
+            _hand(lockstep, "adopt", actor)
+        lockstep.mail(rule=_AGENT)
+        lockstep.effects(rule=_AGENT)
+        lockstep.ask_guest(actor, b"s")
+        lockstep.mail(rule=_AGENT)
+        check_export(trial, lockstep.export(rule=_AGENT), at_rest=True, known=StoreFacts(is_whole=False))
+        lockstep.compare()
         trial.expect("grit.close", {"store": "s"}, {"ok": {}})
 
 
 def at_the_limit(trial: Trial, fmt: Format) -> None:
     """With ``refs`` references afterwards an actor is adopted with its mail, released by the agent, and moves on."""
-    source = GuestDouble(trial, fmt, _LIMIT)
+    source = GuestLockstepModel(trial, fmt, _LIMIT)
     if source.pair.model.limits.refs > MOST_REFERENCES:
         trial.remark = f"not tried: the limit is above {MOST_REFERENCES}"
         return
@@ -295,47 +300,47 @@ def at_the_limit(trial: Trial, fmt: Format) -> None:
     source.play()
     bundle = source.pair.model.export([f"moved/{actor.hex()}"])
     trial.expect("grit.close", {"store": "s"}, ok())
-    house = GuestDouble(trial, fmt, _LIMIT)
-    for asked in house.pair.take(bundle):
-        house.request(asked)
-    marker = house.stage.blob(b"")
-    house.fill()
+    lockstep = GuestLockstepModel(trial, fmt, _LIMIT)
+    for asked in lockstep.pair.take(bundle):
+        lockstep.request(asked)
+    marker = lockstep.stage.blob(b"")
+    lockstep.fill()
     if is_first(trial, fmt):  # it takes a second
-        fill_references(house, marker, room=1)
-    house.request(house.pair.cas(Change("t/more", None, marker), rule=_LIMIT))
-    _ask_half(house, "adopt", actor)
-    _look(house)
-    house.request(house.pair.cas(Change("t/more", marker, None), rule=_LIMIT))
-    _ask_half(house, "adopt", actor)
-    house.request(house.pair.cas(Change("t/more", None, marker), rule=_LIMIT))
+        fill_references(lockstep, marker, room=1)
+    lockstep.request(lockstep.pair.cas(Change("t/more", None, marker), rule=_LIMIT))
+    _ask_half(lockstep, "adopt", actor)
+    _look(lockstep)
+    lockstep.request(lockstep.pair.cas(Change("t/more", marker, None), rule=_LIMIT))
+    _ask_half(lockstep, "adopt", actor)
+    lockstep.request(lockstep.pair.cas(Change("t/more", None, marker), rule=_LIMIT))
     for op in ("adopt", "release", "adopt"):
-        _ask_half(house, op, actor)
-        _look(house)
-    house.release(actor, rule=_LIMIT)
-    house.ask_guest(actor, b"r")
-    house.release(actor, rule=_LIMIT)
-    house.ack(*house.mail(rule=_LIMIT)[0])
-    house.release(actor, rule=_LIMIT)
-    _ask_half(house, "release", actor)
-    _look(house)
-    house.release(actor, rule=_LIMIT)
-    _look(house)
-    house.play()
+        _ask_half(lockstep, op, actor)
+        _look(lockstep)
+    lockstep.release(actor, rule=_LIMIT)
+    lockstep.ask_guest(actor, b"r")
+    lockstep.release(actor, rule=_LIMIT)
+    lockstep.ack(*lockstep.mail(rule=_LIMIT)[0])
+    lockstep.release(actor, rule=_LIMIT)
+    _ask_half(lockstep, "release", actor)
+    _look(lockstep)
+    lockstep.release(actor, rule=_LIMIT)
+    _look(lockstep)
+    lockstep.play()
 
 
-def _look(house: GuestDouble) -> None:
+def _look(lockstep: GuestLockstepModel) -> None:
     """Ask that the references of actors are those of the model."""
     for prefix in ("adopted/", "failed/", "heads/", "moved/"):
-        house.request(house.pair.refs(prefix, rule=_LIMIT))
+        lockstep.request(lockstep.pair.refs(prefix, rule=_LIMIT))
 
 
 def sender_in_both_stores(trial: Trial, fmt: Format) -> None:
     """The history is legal if the adopted actor read mail of a sender that has another history in this store."""
     bundle = b""
     for stay in range(3):
-        house = GuestDouble(trial, fmt, _RECORDED)
-        stage = house.stage
-        friend, actor = house.born(b"friend"), stage.core(b"a")
+        lockstep = GuestLockstepModel(trial, fmt, _RECORDED)
+        stage = lockstep.stage
+        friend, actor = lockstep.born(b"friend"), stage.core(b"a")
         mails: list[tuple[bytes, str]] = [
             (stage.program(b"", stage.blob(b"%d" % stay)), ""),
             (stage.program(b""), ""),
@@ -343,25 +348,25 @@ def sender_in_both_stores(trial: Trial, fmt: Format) -> None:
         if stay == 0:
             mails.insert(0, (actor, "genesis"))
         for content, mt in mails:
-            house.tell(friend, stage.program(programs.send(0, 1, mt), actor, content), rule=_RECORDED)
+            lockstep.tell(friend, stage.program(programs.send(0, 1, mt), actor, content), rule=_RECORDED)
             if stay > 0 and (content, mt) == mails[0]:
-                for asked in house.pair.take(bundle, rule=_RECORDED):
-                    house.request(asked)
-                check_export(trial, house.export(rule=_RECORDED), at_rest=False, known=StoreFacts(is_whole=False))
-                _hand(house, "adopt", actor)
-                house.run(rule=_RECORDED)
-        check_export(trial, house.export(rule=_RECORDED), at_rest=True, known=StoreFacts(is_whole=False))
+                for asked in lockstep.pair.take(bundle, rule=_RECORDED):
+                    lockstep.request(asked)
+                check_export(trial, lockstep.export(rule=_RECORDED), at_rest=False, known=StoreFacts(is_whole=False))
+                _hand(lockstep, "adopt", actor)
+                lockstep.run(rule=_RECORDED)
+        check_export(trial, lockstep.export(rule=_RECORDED), at_rest=True, known=StoreFacts(is_whole=False))
         for half in ("release", "adopt", "release"):
-            _hand(house, half, actor)
-        check_export(trial, house.export(rule=_RECORDED), at_rest=False, known=StoreFacts(is_whole=False))
-        bundle = house.pair.export([f"moved/{actor.hex()}"], rule=_RECORDED) or b""
-        house.compare()
+            _hand(lockstep, half, actor)
+        check_export(trial, lockstep.export(rule=_RECORDED), at_rest=False, known=StoreFacts(is_whole=False))
+        bundle = lockstep.pair.export([f"moved/{actor.hex()}"], rule=_RECORDED) or b""
+        lockstep.compare()
         trial.expect("grit.close", {"store": "s"}, {"ok": {}})
 
 
-def _elsewhere(house: GuestDouble, actor: bytes) -> tuple[list[bytes], bytes]:
+def _elsewhere(lockstep: GuestLockstepModel, actor: bytes) -> tuple[list[bytes], bytes]:
     """Run the model's actor in another store of an agent of the same id; returns what it brings, and its step."""
-    store = house.pair.model.copy()
+    store = lockstep.pair.model.copy()
     for name in [name for name in store.references if name != f"moved/{actor.hex()}"]:
         del store.references[name]
     before = set(store.objects)
@@ -378,19 +383,19 @@ def _elsewhere(house: GuestDouble, actor: bytes) -> tuple[list[bytes], bytes]:
 
 def killed(trial: Trial, fmt: Format) -> None:
     """Whatever write it is killed at, a store has one of ``heads`` and ``moved`` for the step, and it can go on."""
-    house = GuestDouble(trial, fmt, _OWNER)
-    actor = house.guest(b"a", "counter", KEEPS)
-    house.play()
+    lockstep = GuestLockstepModel(trial, fmt, _OWNER)
+    actor = lockstep.guest(b"a", "counter", KEEPS)
+    lockstep.play()
     trial.expect("grit.close", {"store": "s"}, {"ok": {}})
-    at_home = house.pair.model.export()
-    step = release(house.model.mailroom, actor)
-    still = house.pair.model.export()
+    at_home = lockstep.pair.model.export()
+    step = release(lockstep.model.mailroom, actor)
+    still = lockstep.pair.model.export()
     victim = trial.spawn()
     deaths = 0
     for op, bundle, finished in (("release", at_home, "moved"), ("adopt", still, "heads")):
         for number in range(1, _MOST_WRITES):
             deaths += 1
-            store = House(trial, fmt, opening=Opening(trial.directory(), victim))
+            store = FreeScheduleFixture(trial, fmt, opening=StoreOptions(trial.directory(), victim))
             data: dict[str, Json] = {"bytes": to_base64(bundle), "more": False}
             store.ask("grit.import", {"store": "s", **data}, ok(objects={"$": "any"}, refs={"$": "any"}))
             store.play()
@@ -398,7 +403,9 @@ def killed(trial: Trial, fmt: Format) -> None:
             is_dead = _die(trial, store, op, actor, step, death)
             if is_dead:
                 victim.kill()
-                store = House(trial, fmt, opening=Opening(store.directory, victim, create=False), rule=_OWNER)
+                store = FreeScheduleFixture(
+                    trial, fmt, opening=StoreOptions(store.directory, victim, create=False), rule=_OWNER
+                )
             found = _owners(trial, store, actor, step)
             if found == ["heads", "moved"] or not found or (not is_dead and found != [finished]):
                 trial.fail("exactly one of heads and moved", found, words="not one owner after a death", rule=_OWNER)
@@ -413,7 +420,7 @@ def killed(trial: Trial, fmt: Format) -> None:
 
 def killed_with_an_agent(trial: Trial, fmt: Format) -> None:
     """Whatever write it is killed at, an adoption moved the agent's head with the actor's, or neither."""
-    here = GuestDouble(trial, fmt, _AGENT)
+    here = GuestLockstepModel(trial, fmt, _AGENT)
     actor = _reply(here)
     for _ in range(2):
         here.ask_guest(actor, b"s")
@@ -423,7 +430,7 @@ def killed_with_an_agent(trial: Trial, fmt: Format) -> None:
     here.play()
     bundle = here.pair.model.export([f"moved/{actor.hex()}"])
     trial.expect("grit.close", {"store": "s"}, ok())
-    there = GuestDouble(trial, fmt, _AGENT)
+    there = GuestLockstepModel(trial, fmt, _AGENT)
     for asked in there.pair.take(bundle):
         there.request(asked)
     there.play()
@@ -438,7 +445,7 @@ def killed_with_an_agent(trial: Trial, fmt: Format) -> None:
     kill_at_each_write(trial, fmt, halves)
 
 
-def _die(trial: Trial, store: House, op: str, actor: bytes, step: bytes, death: dict[str, Json]) -> bool:
+def _die(trial: Trial, store: FreeScheduleFixture, op: str, actor: bytes, step: bytes, death: dict[str, Json]) -> bool:
     """Ask for a half of a handoff with the death due; returns whether it died."""
     victim = store.process
     trial.expect("fault.arm", death, ok(), on=victim)
@@ -453,7 +460,7 @@ def _die(trial: Trial, store: House, op: str, actor: bytes, step: bytes, death: 
     return False
 
 
-def _owners(trial: Trial, store: House, actor: bytes, step: bytes) -> list[str]:
+def _owners(trial: Trial, store: FreeScheduleFixture, actor: bytes, step: bytes) -> list[str]:
     """Return which of the two references there are; their target is the step."""
     store.play()
     args: dict[str, Json] = {"store": store.handle, "prefix": "", "after": None, "limit": 100}

@@ -11,10 +11,10 @@ from gritstone_conformance.model.values import Blob
 from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
 from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, in_one_format, of_executors
 from gritstone_conformance.properties.wit.registry import tape
-from gritstone_conformance.properties.wit.workbench import Actor
+from gritstone_conformance.properties.wit.workbench import BenchActor
 from gritstone_conformance.strategies.guest_modules import wiping
 from gritstone_conformance.strategies.guests import add_module
-from gritstone_conformance.strategies.host_calls import PAGE, SPARE, Script, script_guest, slot
+from gritstone_conformance.strategies.host_calls import PAGE, SPARE, CallScript, script_guest, slot
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
@@ -30,7 +30,7 @@ def nodes(trial: Trial, fmt: Format, tape: Tape) -> None:
     actor = bench.run(script_guest(), {**_draw(tape, grants), "pages": 6, "image": True}, rule="wasm.image.nodes")
     size, keeps = 1, True
     for _ in range(tape.within(2, 5)):
-        script, size = Script(), size if keeps else 1
+        script, size = CallScript(), size if keeps else 1
         for _ in range(tape.within(0, 6)):
             size = _draw_act(tape, script, size)
         actor.tell(bench.stage.blob(script.data()), rule="wasm.image.nodes")
@@ -48,7 +48,7 @@ def _draw(tape: Tape, grants: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in grants.items() if tape.below(2)}
 
 
-def _draw_act(tape: Tape, script: Script, size: int) -> int:
+def _draw_act(tape: Tape, script: CallScript, size: int) -> int:
     """Add something that changes memory or the global; returns the size of the memory behind it."""
     place = PAGE * tape.below(size) + 0xF000 + 4 * tape.below(8)
     choice = tape.below(4)
@@ -69,20 +69,20 @@ def complete(trial: Trial, fmt: Format) -> None:
     rule = "wasm.image.complete"
     actor = bench.run(script_guest(initializes=True), _IMAGE, rule=rule)
     ends = (0xB000, PAGE - 4, PAGE, 2 * PAGE - 4, 2 * PAGE, 3 * PAGE - 4)
-    write = Script().act("get").act("grow", 2).act("set", 0x8123_4567)
+    write = CallScript().act("get").act("grow", 2).act("set", 0x8123_4567)
     for number, place in enumerate(ends):
         write.act("store", place, 0x0101_0101 * (number + 1))
-    look = Script().act("get").act("grow", 0)
+    look = CallScript().act("get").act("grow", 0)
     for place in (*ends, 2 * PAGE + 4):
         look.act("load", place)
-    for script in (write, look, Script().act("set", 0).act("store", PAGE, 0).act("grow", 1), look, look):
+    for script in (write, look, CallScript().act("set", 0).act("store", PAGE, 0).act("grow", 1), look, look):
         actor.tell(bench.stage.blob(script.data()), rule=rule)
     assert actor.head is not None
     bench.query(actor.head, "look", look.data(), rule="wasm.call.query")
     large = bench.run(script_guest(), {**_IMAGE, "pages": 300, "fuel": 20_000_000}, title=b"large")
     far = (128 * PAGE, 256 * PAGE, 258 * PAGE - 4)
     for act in ("store", "load"):
-        script = Script().act("grow", 257 if act == "store" else 0)
+        script = CallScript().act("grow", 257 if act == "store" else 0)
         for place in far:
             script.act(act, place, 7)
         large.tell(bench.stage.blob(script.data()), rule=rule)
@@ -99,7 +99,7 @@ def zero(trial: Trial, fmt: Format) -> None:
         (("fill", 2 * PAGE, 0, PAGE),),
         (("fill", 2 * PAGE, 0, 2 * PAGE),),
     ):
-        script = Script()
+        script = CallScript()
         for name, *args in acts:
             script.act(name, *args)
         actor.tell(bench.stage.blob(script.data()), rule="wasm.image.zero")
@@ -117,13 +117,13 @@ def residue(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     rule = "wasm.image.residue"
     actors = [bench.run(script_guest(), _IMAGE, title=title) for title in (b"a", b"b")]
-    wipe = Script().act("load", SPARE).act("fill", SPARE, 0, 16).act("load", SPARE).act("store", 0xC000, 5)
-    look = Script().act("load", SPARE).act("load", SPARE + 12).act("load", 0xC000).act("load", PAGE - 4)
-    noise = Script().act("fill", 0xB000, 0xEE, PAGE - 0xB000).act("grow", 2).act("fill", PAGE, 0xEE, 2 * PAGE)
+    wipe = CallScript().act("load", SPARE).act("fill", SPARE, 0, 16).act("load", SPARE).act("store", 0xC000, 5)
+    look = CallScript().act("load", SPARE).act("load", SPARE + 12).act("load", 0xC000).act("load", PAGE - 4)
+    noise = CallScript().act("fill", 0xB000, 0xEE, PAGE - 0xB000).act("grow", 2).act("fill", PAGE, 0xEE, 2 * PAGE)
     plain = bench.run(script_guest(), {"fuel": 20_000_000}, title=b"plain")
     for actor, script in ((actors[0], wipe), (actors[1], noise), (plain, noise), (actors[0], look), (actors[0], look)):
         actor.tell(bench.stage.blob(script.data()), rule=rule)
-    grown = Script().act("grow", 1).act("load", PAGE).act("load", 2 * PAGE - 4)
+    grown = CallScript().act("grow", 1).act("load", PAGE).act("load", 2 * PAGE - 4)
     for actor in (actors[0], plain):
         actor.tell(bench.stage.blob(grown.data()), rule=rule)
     bench.play()
@@ -134,9 +134,9 @@ def prepared(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     rule = "wasm.image.prepared"
     warm = _warmed(bench, script_guest(initializes=True))
-    look = bench.stage.blob(Script().act("get").act("load", 0xC000).act("grow", 0).data())
+    look = bench.stage.blob(CallScript().act("get").act("load", 0xC000).act("grow", 0).data())
     for core in (warm, _with(bench, warm, "wasm/module", None)):
-        actor = Actor(bench, _with(bench, core, "script", look))
+        actor = BenchActor(bench, _with(bench, core, "script", look))
         actor.tell(actor.identity, "genesis", rule=rule)
         actor.tell(look, rule=rule)
     bench.play()
@@ -146,7 +146,9 @@ def _warmed(bench: GuestBench, module: bytes, manifest: dict[str, Any] = _IMAGE)
     """Return the core of an actor whose memory has a second page and whose global was set."""
     actor = bench.run(module, manifest)
     actor.tell(
-        bench.stage.blob(Script().act("set", 99).act("store", 0xC000, 5).act("grow", 1).act("store", PAGE, 1).data())
+        bench.stage.blob(
+            CallScript().act("set", 99).act("store", 0xC000, 5).act("grow", 1).act("store", PAGE, 1).data()
+        )
     )
     return actor.value.core
 
@@ -235,7 +237,7 @@ def strict(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     core = _warmed(bench, script_guest())
     for path, target in _defects(bench):
-        actor = Actor(bench, _with(bench, core, path, target))
+        actor = BenchActor(bench, _with(bench, core, path, target))
         actor.tell(actor.identity, "genesis", rule="wasm.image.strict")
     bench.play()
 
@@ -267,7 +269,7 @@ def updates(trial: Trial, fmt: Format) -> None:
     manifest = {**_IMAGE, "random": bytes(32), "clock": {"start": 9, "tick": 2}, "tank": 1 << 40}
     warm = _warmed(bench, script_guest(), manifest)
     script = (
-        Script()
+        CallScript()
         .act("get")
         .act("load", 0xC000)
         .act("set", 5)
@@ -278,9 +280,9 @@ def updates(trial: Trial, fmt: Format) -> None:
     code = bench.stage.tree(**{"other.wasm": add_module(bench.stage.graph, script_guest(initializes=True))})
     node = bench.stage.blob(b"wasm:code/other.wasm")
     update = bench.stage.tree(wit_update=node, code=code, script=bench.stage.blob(script.data()))
-    look = bench.stage.blob(Script().act("get").act("load", 0xC000).call("clock").call("random", 0x5000, 40).data())
+    look = bench.stage.blob(CallScript().act("get").act("load", 0xC000).call("clock").call("random", 0x5000, 40).data())
     other = _with(bench, warm, "wit_update", bench.stage.blob(MAIN))  # that of the content counts
-    actor = Actor(bench, _with(bench, other, "script", None))
+    actor = BenchActor(bench, _with(bench, other, "script", None))
     actor.tell(actor.identity, "genesis", rule=rule)
     same = bench.executor.shelf.names(actor.identity)["code"]
     alike = bench.stage.tree(wit_update=bench.stage.blob(MAIN), code=same, script=bench.stage.blob(script.data()))
@@ -295,10 +297,10 @@ def updates(trial: Trial, fmt: Format) -> None:
 
 
 _NO_ANSWERS: Final = (
-    Script().act("grow", 6_000),  # more than there is fuel
-    Script().call("input", 1, slot(1)).call("result", slot(1)).act("silent"),
-    Script().call("input", 3, slot(1)).call("result", slot(1)).act("silent"),
-    Script()
+    CallScript().act("grow", 6_000),  # more than there is fuel
+    CallScript().call("input", 1, slot(1)).call("result", slot(1)).act("silent"),
+    CallScript().call("input", 3, slot(1)).call("result", slot(1)).act("silent"),
+    CallScript()
     .call("input", 3, slot(1))
     .call("entry", slot(1), 0, slot(2), 32, slot(3))
     .call("result", slot(3))
@@ -312,7 +314,7 @@ def pure(trial: Trial, fmt: Format) -> None:
     rule = "wasm.call.query"
     grants = {**_IMAGE, "random": bytes(32), "clock": {"start": 9, "tick": 2}, "tank": 1 << 40}
     act = (
-        Script()
+        CallScript()
         .act("get")
         .act("load", 0xC000)
         .act("set", 5)
@@ -326,8 +328,8 @@ def pure(trial: Trial, fmt: Format) -> None:
         for _ in range(2):
             for _ in range(2):
                 bench.query(actor.head, "q", act.data(), rule=rule)
-            bench.query(actor.head, "q", Script().act("stop", 7).data(), rule=rule)
-            bench.query(actor.head, "q", Script().act("silent").data(), rule=rule)
+            bench.query(actor.head, "q", CallScript().act("stop", 7).data(), rule=rule)
+            bench.query(actor.head, "q", CallScript().act("silent").data(), rule=rule)
             for script in _NO_ANSWERS:
                 bench.query(actor.head, "q", script.data(), rule="wasm.outcome.code")
             actor.tell(bench.stage.blob(act.data()), rule=rule)

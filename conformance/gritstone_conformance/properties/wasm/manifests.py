@@ -12,7 +12,7 @@ from gritstone_conformance.model.wasm.documents import CT_CBOR, encode_item
 from gritstone_conformance.properties.wasm.bench import GuestBench, in_one_format, of_executors
 from gritstone_conformance.properties.wit.registry import tape
 from gritstone_conformance.strategies.assembler import Assembly
-from gritstone_conformance.strategies.host_calls import BUFFERS, PAGE, ZERO_AT, Script, script_guest, slot
+from gritstone_conformance.strategies.host_calls import BUFFERS, PAGE, ZERO_AT, CallScript, script_guest, slot
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
@@ -188,13 +188,13 @@ def deny(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     grants = {"random": bytes(32), "clock": {"start": 1, "tick": 1}, "attempt": True, "query": True}
     for name, *args in _CALLS:
-        script = bench.stage.blob(Script().call(name, *args).data())
+        script = bench.stage.blob(CallScript().call(name, *args).data())
         others = {grant: value for grant, value in grants.items() if grant != name}
         for manifest in (None, {}, others, {name: grants[name]}):
             bench.run(script_guest(), manifest, rule="wasm.manifest.deny", script=script)
         actor = bench.run(script_guest(), grants, title=b"asked")
         assert actor.head is not None
-        bench.query(actor.head, "q", Script().call(name, *args).data(), rule="wasm.manifest.deny")
+        bench.query(actor.head, "q", CallScript().call(name, *args).data(), rule="wasm.manifest.deny")
     bench.play()
 
 
@@ -203,7 +203,7 @@ def pages(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     most = trial.claims.limits["wasm_pages"]
     rule = "wasm.manifest.not-lowered"
-    script = bench.stage.blob(Script().act("grow", 1).act("grow", most).act("grow", 0xFFFF_FFFF).data())
+    script = bench.stage.blob(CallScript().act("grow", 1).act("grow", most).act("grow", 0xFFFF_FFFF).data())
     for asked in (0, 1, 2, most, *((most + 1, 65_536) if most < 65_536 else ())):
         bench.run(script_guest(), {"fuel": 1 << 62, "pages": asked}, rule=rule, script=script)
     broken = bench.stage.tree(**{"main.wasm": bench.stage.blob(b"no module")})

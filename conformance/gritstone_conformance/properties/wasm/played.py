@@ -12,10 +12,10 @@ from typing import Final
 from gritstone_conformance.properties.runtime import (
     agents,
     chosen,
+    collection,
     crashes,
     failures,
     free,
-    lives,
     operations,
     retries,
     sendings,
@@ -27,7 +27,7 @@ from gritstone_conformance.trial import Property
 __all__ = ["PROPERTIES"]
 
 _OF_WIT: Final = (admissions, channels, proposals, puppets, queries, transitions, updates)
-_OF_RUNTIME: Final = (agents, chosen, crashes, failures, free, lives, operations, retries, sendings)
+_OF_RUNTIME: Final = (agents, chosen, crashes, failures, free, collection, operations, retries, sendings)
 
 _LEFT_OUT: Final = frozenset(
     {
@@ -45,7 +45,7 @@ _IN_GATE: Final = frozenset(
         *("wit/update/refused", "wit/cleanup/cut", "wit/kind/all", "wit/proposal/fence", "wit/genesis/first"),
         *("wit/genesis/again", "wit/admit/illegal-results", "wit/admit/no-trace"),
         *("runtime/history/free", "runtime/schedule/exact", "runtime/fail/marked", "runtime/receipt/sent"),
-        *("runtime/route/self", "runtime/query/rest", "runtime/life/collected"),
+        *("runtime/route/self", "runtime/query/rest", "runtime/collect/collected"),
     }
 )
 """What runs in ``gate``, with a quarter of the examples; the rest runs in ``search`` only."""

@@ -8,7 +8,7 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.wasm.documents import MOST, encode_item
 from gritstone_conformance.properties.wasm.bench import GuestBench, in_one_format
 from gritstone_conformance.properties.wit.registry import tape
-from gritstone_conformance.strategies.host_calls import BUFFERS, Script, script_guest
+from gritstone_conformance.strategies.host_calls import BUFFERS, CallScript, script_guest
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
@@ -22,7 +22,7 @@ def stream(trial: Trial, fmt: Format, tape: Tape) -> None:
     bench = GuestBench(trial, fmt)
     actor = bench.run(script_guest(), {"random": tape.take(32)}, rule=_STREAM)
     for _ in range(tape.within(1, 4)):
-        script, at = Script(), BUFFERS
+        script, at = CallScript(), BUFFERS
         for _ in range(tape.within(1, 8)):
             length = tape.pick((1, 31, 32, 33, 0, 64, 5, 200)) + tape.below(4)
             script.call("random", at, length)
@@ -36,7 +36,9 @@ def last(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     for position in (0, 1, 31, (1 << 32) - 1, MOST - 33, MOST - 1, MOST):
         state = bench.document({"v": 1, "used": 0, "random": [bytes(range(1, 33)), position]})
-        script = Script().call("random", BUFFERS, 1).call("random", BUFFERS + 8, 33).call("random", BUFFERS + 48, 32)
+        script = (
+            CallScript().call("random", BUFFERS, 1).call("random", BUFFERS + 8, 33).call("random", BUFFERS + 48, 32)
+        )
         content = bench.stage.blob(script.call("random", BUFFERS, 0).data())
         bench.run(script_guest(), {"random": bytes(32)}, rule=_STREAM, wasm_state=state, script=content)
     bench.play()
@@ -48,7 +50,7 @@ def count(trial: Trial, fmt: Format, tape: Tape) -> None:
     clock = {"start": tape.pick((0, 1, MOST, 1_700_000_000_000)), "tick": tape.pick((0, 1, 1_000, MOST, 1 << 62))}
     actor = bench.run(script_guest(), {"clock": clock}, rule=_CLOCK)
     for _ in range(tape.within(1, 4)):
-        script = Script()
+        script = CallScript()
         for _ in range(tape.within(0, 5)):
             script.call("clock")
         actor.tell(bench.stage.blob(script.data()), rule=_CLOCK)
@@ -60,13 +62,13 @@ def still(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     grants: dict[str, Any] = {"random": bytes(32), "clock": {"start": 3, "tick": 7}}
     actor = bench.run(script_guest(), grants)
-    reads = Script().call("random", BUFFERS, 40).call("clock")
+    reads = CallScript().call("random", BUFFERS, 40).call("clock")
     ends = (("stop", 5), ("trap",), ("silent",))
     for _ in range(2):
         for end in ends:
-            script = Script().call("random", BUFFERS, 100).call("clock").call("clock").act(end[0], *end[1:])
+            script = CallScript().call("random", BUFFERS, 100).call("clock").call("clock").act(end[0], *end[1:])
             bench.probe(actor, script, rule=_STILL)
-        bench.probe(actor, Script().call("random", BUFFERS, 9).call("clock").call("attempt"), rule=_STILL)
+        bench.probe(actor, CallScript().call("random", BUFFERS, 9).call("clock").call("attempt"), rule=_STILL)
         assert actor.head is not None
         bench.query(actor.head, "q", reads.data(), rule=_STILL)
         bench.query(actor.head, "q", reads.data(), rule=_STILL)
@@ -79,11 +81,11 @@ def granted(trial: Trial, fmt: Format) -> None:
     bench = GuestBench(trial, fmt)
     key, clock = {"random": bytes(range(32))}, {"clock": {"start": 100, "tick": 5}}
     actor = bench.run(script_guest(), {**key, **clock})
-    both = bench.stage.blob(Script().call("random", BUFFERS, 40).call("clock").call("clock").data())
+    both = bench.stage.blob(CallScript().call("random", BUFFERS, 40).call("clock").call("clock").data())
     for manifest in ({**key, **clock}, key, {**key, **clock}, {}, {**key, **clock}, {"random": bytes(32), **clock}):
         update = bench.stage.tree(wasm=bench.stage.tree(manifest=bench.document(encode_item({"v": 1, **manifest}))))
         actor.tell(update, "update", rule=_STREAM)
-        script = Script()
+        script = CallScript()
         if "random" in manifest:
             script.call("random", BUFFERS, 40)
         if "clock" in manifest:

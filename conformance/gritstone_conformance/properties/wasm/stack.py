@@ -9,7 +9,7 @@ from gritstone_conformance.properties.wasm.asking import of_engines
 from gritstone_conformance.properties.wasm.bench import GuestBench
 from gritstone_conformance.properties.wasm.budgets import ending
 from gritstone_conformance.properties.wit.registry import tape
-from gritstone_conformance.strategies.deep import LIMIT, SHAPES, Shape, exact_descent
+from gritstone_conformance.strategies.deep import LIMIT, SHAPES, RecursionShape, exact_descent
 from gritstone_conformance.strategies.guest_numbers import KINDS
 from gritstone_conformance.strategies.probes import zero
 from gritstone_conformance.strategies.tape import Tape
@@ -49,7 +49,7 @@ def drawn(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Frames of any shape."""
     bench = GuestBench(trial, fmt)
     kinds = [tuple(tape.pick(KINDS) for _ in range(tape.below(most))) for most in (40, 300, 60)]
-    shape = Shape("drawn", kinds[0], kinds[1], (), kinds[2])
+    shape = RecursionShape("drawn", kinds[0], kinds[1], (), kinds[2])
     for total in (LIMIT, LIMIT + 1):
         bench.run(exact_descent(shape, total, _WORK), _MANIFEST)
     bench.play()

@@ -7,9 +7,9 @@ from typing import Any, Final
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.wasm.bench import MAIN, GuestBench, in_one_format, of_executors
 from gritstone_conformance.properties.wit.registry import tape
-from gritstone_conformance.properties.wit.workbench import Actor
+from gritstone_conformance.properties.wit.workbench import BenchActor
 from gritstone_conformance.strategies.guests import add_module
-from gritstone_conformance.strategies.host_calls import Script, script_guest
+from gritstone_conformance.strategies.host_calls import CallScript, script_guest
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.strategies.waiters import MISUSES, waiter
 from gritstone_conformance.trial import Trial
@@ -76,7 +76,7 @@ def renewed(trial: Trial, fmt: Format) -> None:
     actor.tell(bench.stage.tree(wit_update=bench.stage.blob(MAIN), code=code), "update", rule=rule)
     actor.tell(empty, rule=rule)
     quiet = bench.stage.tree(**{"main.wasm": add_module(bench.stage.graph, script_guest())})
-    script = bench.stage.blob(Script().data())
+    script = bench.stage.blob(CallScript().data())
     actor.tell(bench.stage.tree(wit_update=bench.stage.blob(MAIN), code=quiet, script=script), "update", rule=rule)
     actor.tell(empty, rule=rule)
     other = bench.stage.tree(**{"main.wasm": add_module(bench.stage.graph, waiter(burns=4))})
@@ -118,7 +118,7 @@ def equal(trial: Trial, fmt: Format, tape: Tape) -> None:
     other.pair.process = trial.spawn()
     other.pair.play(other.pair.open(create=True), *other.pair.take(bundle, rule=rule))
     other.stage = bench.stage
-    gone = Actor(other, actor.identity)
+    gone = BenchActor(other, actor.identity)
     gone.head, gone.tips = actor.head, dict(actor.tips)
     for _ in range(tape.within(1, 3)):
         content = bench.stage.blob(tape.take(1))
@@ -164,7 +164,7 @@ def protocol(trial: Trial, fmt: Format, misuses: tuple[str, ...] = MISUSES) -> N
     rule = "wasm.wait.protocol"
     empty = bench.stage.blob(b"")
     for misuse in misuses:
-        actor: Actor = bench.run(waiter(misuse), _IMAGE, rule=rule)
+        actor: BenchActor = bench.run(waiter(misuse), _IMAGE, rule=rule)
         if actor.head is not None:
             actor.tell(empty, rule=rule)
     bench.play()

@@ -10,7 +10,7 @@ from gritstone_conformance.model.illegal import KINDS, absent_id
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.model.values import Mailbox, Message, Step, Tree
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
-from gritstone_conformance.properties.wit.workbench import Actor, Workbench
+from gritstone_conformance.properties.wit.workbench import BenchActor, Workbench
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
@@ -60,7 +60,7 @@ def illegal_results(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
-def _with_outbox(bench: Workbench, title: bytes) -> Actor:
+def _with_outbox(bench: Workbench, title: bytes) -> BenchActor:
     """Return an actor with three steps, that has sent two messages behind each other."""
     actor = bench.born(title)
     empty = bench.program(b"")

@@ -14,7 +14,7 @@ from gritstone_conformance.model.values import Blob, Mailbox, Message, Step, to_
 from gritstone_conformance.properties.grit.pair import PIECE_BYTES
 from gritstone_conformance.properties.grit.registry import is_first
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
-from gritstone_conformance.properties.wit.workbench import Actor, Workbench
+from gritstone_conformance.properties.wit.workbench import BenchActor, Workbench
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.graphs import Graph
@@ -87,7 +87,7 @@ def reading(trial: Trial, fmt: Format, tape: Tape) -> None:
     bench.holds(actor.head)
 
 
-def _read(bench: Workbench, actor: Actor, tape: Tape) -> None:
+def _read(bench: Workbench, actor: BenchActor, tape: Tape) -> None:
     """Read what some senders sent, as far as it is not read yet, or try to."""
     inbox = bench.executor.shelf.mail(actor.value.inbox)
     mail = [(sender, tip) for sender, tip in sorted(actor.tips.items()) if tape.below(3)]
@@ -96,7 +96,7 @@ def _read(bench: Workbench, actor: Actor, tape: Tape) -> None:
         actor.step(*unread_mail, rule="wit.channel.unread")
 
 
-def _again(bench: Workbench, actor: Actor, sender: bytes) -> None:
+def _again(bench: Workbench, actor: BenchActor, sender: bytes) -> None:
     """Propose what may have been read already: where the tip is the cursor, nothing is new."""
     tip = actor.tips[sender]
     inbox = bench.executor.shelf.mail(actor.value.inbox)

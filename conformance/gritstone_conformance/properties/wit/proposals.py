@@ -7,7 +7,7 @@ from typing import Final
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.values import Message
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
-from gritstone_conformance.properties.wit.workbench import Actor, Workbench
+from gritstone_conformance.properties.wit.workbench import BenchActor, Workbench
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
@@ -129,7 +129,7 @@ def fence(trial: Trial, fmt: Format, tape: Tape) -> None:
     bench.play()
 
 
-def _sent(bench: Workbench, actor: Actor) -> list[bytes]:
+def _sent(bench: Workbench, actor: BenchActor) -> list[bytes]:
     """Return what was sent to an actor from outside after its genesis message, oldest first."""
     sent: list[bytes] = []
     at: bytes | None = actor.tips[bench.outside]

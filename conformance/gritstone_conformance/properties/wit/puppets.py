@@ -7,7 +7,7 @@ from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
-from gritstone_conformance.properties.wit.workbench import Actor, Workbench
+from gritstone_conformance.properties.wit.workbench import BenchActor, Workbench
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.strategies.programs import Stock
 from gritstone_conformance.strategies.scenarios import PUPPET, STAMP
@@ -22,7 +22,7 @@ _MOST_S: Final = 1.0  # seconds that a program may take
 _PATHS: Final = (b"", b"/", b"a/", b"/a", b"a//b", b".", b"..", b"a/..", b"\xff", b"a\x00", b"n\xc3\xa9", b"a" * 255)
 
 
-def _bench(trial: Trial, fmt: Format, tape: Tape) -> tuple[Workbench, Actor, list[bytes], Stock]:
+def _bench(trial: Trial, fmt: Format, tape: Tape) -> tuple[Workbench, BenchActor, list[bytes], Stock]:
     """Return a bench with an actor, and operands for its programs with the stock that describes them."""
     bench = Workbench(trial, fmt)
     stage = bench.stage
@@ -65,7 +65,7 @@ def generated(trial: Trial, fmt: Format, tape: Tape) -> None:
     bench.holds(actor.head, rule="wit.puppet.exact")
 
 
-def _read(bench: Workbench, actor: Actor, tape: Tape) -> None:
+def _read(bench: Workbench, actor: BenchActor, tape: Tape) -> None:
     """Make the actor read everything; what fails or is held is taken back."""
     inbox = bench.executor.shelf.mail(actor.value.inbox)
     mail = [(sender, tip) for sender, tip in sorted(actor.tips.items()) if inbox.get(sender) != tip]

@@ -21,12 +21,12 @@ from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import PUPPET, Stage
 from gritstone_conformance.trial import Asked, Trial
 
-__all__ = ["Actor", "Workbench"]
+__all__ = ["BenchActor", "Workbench"]
 
 GENESIS: Final = (("mt", "genesis"),)
 
 
-class Actor:
+class BenchActor:
     """An actor on a bench: its id, its head, and what others have sent to it.
 
     Attributes:
@@ -91,11 +91,11 @@ class Workbench:
         """Add an object whose children are there; returns its id."""
         return self.stage.graph.add(value)
 
-    def actor(self, title: bytes, code: bytes = PUPPET, **entries: bytes) -> Actor:
+    def actor(self, title: bytes, code: bytes = PUPPET, **entries: bytes) -> BenchActor:
         """Add the core of an actor that has no step yet."""
-        return Actor(self, self.stage.core(title, code, **entries))
+        return BenchActor(self, self.stage.core(title, code, **entries))
 
-    def born(self, title: bytes = b"a", code: bytes = PUPPET, **entries: bytes) -> Actor:
+    def born(self, title: bytes = b"a", code: bytes = PUPPET, **entries: bytes) -> BenchActor:
         """Add an actor and ask for its first step."""
         actor = self.actor(title, code, **entries)
         actor.tell(actor.identity, "genesis")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gritstone_conformance.planning.suite import Data
+from gritstone_conformance.planning.suite import SuiteData
 from gritstone_conformance.reporting.messages import Teller, subject_name
 from gritstone_conformance.results.judgement import Judgement
 from gritstone_conformance.results.outcomes import Outcome
@@ -52,7 +52,7 @@ class Material:
         return "bundle" in (self.report.header["iut"] or {})
 
 
-def gather(report: Report, data: Data) -> Material:
+def gather(report: Report, data: SuiteData) -> Material:
     """Return the material for the page of a report."""
     header = report.header
     same = header["vectors"] == data.vectors.digest
@@ -71,7 +71,7 @@ def gather(report: Report, data: Data) -> Material:
     )
 
 
-def _notes(report: Report, data: Data) -> Iterator[str]:
+def _notes(report: Report, data: SuiteData) -> Iterator[str]:
     if report.header["rules"] != data.book.digest:
         yield "The rules of the report differ from those of the suite that made this page; texts may differ."
     if report.header["vectors"] != data.vectors.digest:

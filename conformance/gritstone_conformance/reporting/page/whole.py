@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from importlib import resources
 
-from gritstone_conformance.planning.suite import Data
+from gritstone_conformance.planning.suite import SuiteData
 from gritstone_conformance.replies import Json
 from gritstone_conformance.reporting.conclusions import verdict_words
 from gritstone_conformance.reporting.page.failures import failures_section
@@ -40,7 +40,7 @@ def source(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def make_page(report: Report, data: Data) -> str:
+def make_page(report: Report, data: SuiteData) -> str:
     """Return the page of a report.
 
     Args:

@@ -1,4 +1,4 @@
-"""The double of a runtime with actors that run guests."""
+"""The lockstep model of a runtime with actors that run guests."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.store import Change
-from gritstone_conformance.properties.runtime.double import GENESIS, Double, Terms
+from gritstone_conformance.properties.runtime.lockstep import GENESIS, LockstepModel, StartOptions
 from gritstone_conformance.strategies.casting import TEST_GRANTS
 from gritstone_conformance.strategies.guests import add_manifest, add_module, guest, guest_core
 from gritstone_conformance.trial import Trial
 
-__all__ = ["KEEPS", "PUPPET_GRANTS", "GuestDouble", "move_references"]
+__all__ = ["KEEPS", "PUPPET_GRANTS", "GuestLockstepModel", "move_references"]
 
-_ONCE: Final = Terms(config=Config(0, 0, 1))
+_ONCE: Final = StartOptions(config=Config(0, 0, 1))
 
 KEEPS: Final = {"image": True, "pages": 8}
-"""Members of a manifest with which a guest keeps its memory."""
+"""Members of a manifest that preserve the memory of a guest."""
 
 PUPPET_GRANTS: Final = {name: value for name, value in TEST_GRANTS.items() if name != "update"}
-"""What a puppet that is a module is granted, but for ``update``."""
+"""The grants of a puppet that is a module, except for ``update``."""
 
 
-class GuestDouble(Double):
+class GuestLockstepModel(LockstepModel):
     """A runtime of the subject next to the model's; a message that fails is marked at once.
 
     Attributes:
-        rule: what is blamed.
+        rule: the rule that a difference counts against.
     """
 
     def __init__(self, trial: Trial, fmt: Format, rule: str, *, durable: bool = False) -> None:
@@ -37,7 +37,7 @@ class GuestDouble(Double):
         self.rule = rule
 
     def guest(self, title: bytes, module: str | bytes, manifest: Mapping[str, Any] | None = None, **rest: Any) -> bytes:
-        """Create an actor that runs a guest and run its genesis; returns its id."""
+        """Create an actor that runs a guest, and run its genesis; return its id."""
         actor = guest_core(self.stage.graph, title, module, manifest, **rest)
         self.inject(actor, actor, headers=GENESIS, rule=self.rule)
         self.run(rule=self.rule)
@@ -48,7 +48,7 @@ class GuestDouble(Double):
         self.tell(actor, self.stage.blob(question), mode=mode, rule=self.rule)
 
     def change(self, actor: bytes, **entries: bytes) -> None:
-        """Send an update as a signal, which also takes back what the actor failed at, and run to rest."""
+        """Send an update as a signal, which also supersedes failed mail, and run to rest."""
         self.tell(actor, self.stage.tree(**entries), "update", "signal", rule=self.rule)
 
     def manifest(self, members: Mapping[str, Any]) -> bytes:
@@ -60,20 +60,20 @@ class GuestDouble(Double):
         return self.stage.tree(**{"main.wasm": add_module(self.stage.graph, guest(name))})
 
     def prune(self) -> None:
-        """Prune; what was made on the way and is reached by nothing is not counted."""
+        """Prune; the number of unreachable intermediate objects is not compared."""
         self.pair.model.prune([])
         self.request(("grit.prune", {"store": "s", "pins": []}, ok(removed={"$": "any"}), self.rule))
 
     def compare(self) -> None:
-        """Hold references and the whole store against the model's."""
+        """Compare the references and the whole store with the model's."""
         self.refs(rule=self.rule)
         self.export(rule=self.rule)
 
 
-def move_references(house: GuestDouble, *moves: tuple[str, bytes | None]) -> None:
+def move_references(lockstep: GuestLockstepModel, *moves: tuple[str, bytes | None]) -> None:
     """Stop the runtime, set or remove references, and start it again."""
-    house.stop()
-    house.fill()
-    references = house.pair.model.references
-    house.request(house.pair.cas(*(Change(name, references.get(name), target) for name, target in moves)))
-    house.start(rule=house.rule)
+    lockstep.stop()
+    lockstep.fill()
+    references = lockstep.pair.model.references
+    lockstep.request(lockstep.pair.cas(*(Change(name, references.get(name), target) for name, target in moves)))
+    lockstep.start(rule=lockstep.rule)

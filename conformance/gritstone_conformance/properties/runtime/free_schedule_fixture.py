@@ -1,6 +1,6 @@
-"""A house: one store of the subject with a runtime that runs as it likes, and the list of what was sent into it.
+"""The free-schedule fixture: a store of the subject with a runtime, and the list of injected messages.
 
-What comes out is judged by the history alone: see ``judging``.
+The runtime chooses its schedule itself; the result is judged by the history alone: see ``judging``.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.history import Verdict
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.values import to_base64
-from gritstone_conformance.properties.runtime.double import MOST_STEPS, Terms, start_args
 from gritstone_conformance.properties.runtime.judging import StoreFacts, check_export, export
+from gritstone_conformance.properties.runtime.lockstep import MOST_STEPS, StartOptions, start_args
 from gritstone_conformance.properties.runtime.situations import note_situations
 from gritstone_conformance.replies import Json
 from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import Injection, Scenario
 from gritstone_conformance.trial import Asked, SubjectLike, Trial
 
-__all__ = ["RAN", "House", "Opening"]
+__all__ = ["RAN", "FreeScheduleFixture", "StoreOptions"]
 
 RAN: Final = {"any": [ok(cause=cause, steps={"$": "any"}, parked={"$": "any"}) for cause in ("max-steps", "rest")]}
-"""A run with ``max_steps``: it stops after about as many, or was at rest before."""
+"""The reply to a run with ``max_steps``: it stopped after about that number of steps, or was at rest before."""
 
 _SENT = {"any": [ok(message={"$": "any"}), refused("rejected")]}
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """How a house opens its store.
+class StoreOptions:
+    """How the fixture opens its store.
 
     Attributes:
-        directory: where a durable store is; None for one in memory.
-        process: the process that has the store; None for the trial's subject.
+        directory: the directory of a durable store; None for a store in memory.
+        process: the process that opens the store; None for the subject of the trial.
         handle: the handle of the store.
         create: whether the store is created.
     """
@@ -48,11 +48,11 @@ class Opening:
     create: bool = True
 
 
-class House:
+class FreeScheduleFixture:
     """One store with a runtime.
 
     Attributes:
-        sent: what was injected and answered, in order.
+        sent: the injected messages that were accepted, in order.
         last: the history of the last export, or None.
     """
 
@@ -60,15 +60,15 @@ class House:
         self,
         trial: Trial,
         fmt: Format,
-        terms: Terms | None = None,
-        opening: Opening | None = None,
+        terms: StartOptions | None = None,
+        opening: StoreOptions | None = None,
         *,
         rule: str | None = None,
     ) -> None:
         self.trial = trial
         self.fmt = fmt
-        self.terms = terms if terms is not None else Terms()
-        opening = opening if opening is not None else Opening()
+        self.terms = terms if terms is not None else StartOptions()
+        opening = opening if opening is not None else StoreOptions()
         self.directory = directory = opening.directory
         self.process = opening.process
         self.handle = handle = opening.handle
@@ -97,7 +97,7 @@ class House:
             self.ask("grit.put", args, ok(id=identity.hex()))
 
     def inject(self, injections: Iterable[Injection], runtime: str | None = None) -> None:
-        """Send messages from outside, at once, and note which were taken."""
+        """Send messages from outside, pipelined, and record the accepted ones."""
         self.play()
         listed = list(injections)
         requests: list[Asked] = []
@@ -112,7 +112,7 @@ class House:
                 self.sent.append(Sent(each.to, each.headers, each.content, each.mode, message))
 
     def run(self, runtime: str | None = None) -> dict[str, Json]:
-        """Run the runtime to rest; returns its reply."""
+        """Run the runtime to rest; return its reply."""
         self.play()
         args = {"runtime": runtime or self.runtime, "max_steps": MOST_STEPS}
         rest = ok(cause="rest", steps={"$": "any"}, parked={"$": "any"})
@@ -128,7 +128,7 @@ class House:
         self.play()
 
     def play_scenario(self, scenario: Scenario) -> None:
-        """Send everything of a scenario, with its pauses, and run to rest."""
+        """Send all messages of a scenario, with its pauses, and run to rest."""
         note_situations(self.trial, scenario)
         self.put(scenario.graph)
         batch: list[Injection] = []
@@ -148,7 +148,7 @@ class House:
         is_whole: bool = True,
         rules: Mapping[str, str] | None = None,
     ) -> Verdict:
-        """Export and judge the history, and that it resumes from the last export; ``rules`` as in ``check_export``."""
+        """Export, and judge the history and its continuation of the last export; ``rules`` as in ``check_export``."""
         self.play()
         verdict = check_export(
             self.trial,
@@ -165,7 +165,7 @@ class House:
         self._waiting.append((op, args, expect, rule))
 
     def play(self) -> None:
-        """Send what waits."""
+        """Send the pending requests."""
         waiting, self._waiting = self._waiting, []
         if waiting:
             self.trial.expect_many(waiting, on=self.process)

@@ -1,8 +1,8 @@
-"""The double: a runtime of the subject next to the model's, with the same requests, where only one thing can happen.
+"""The lockstep model: the runtime of the model receives the same requests as the runtime of the subject.
 
-With a chosen schedule that is always so. With a free one it is where, at each run, never more than one actor has
-something to read, and then only in one way; a script that leaves more open is a fault of the script. Every answer, and
-the whole exported store, is then what the model says.
+This requires that only one result is possible. With a chosen schedule this always holds. With a free schedule it holds
+if, at each run, at most one actor has mail and can read it in only one way; a script that allows more is faulty. Every
+reply, and the whole exported store, must then equal the model's.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import PUPPET, Scenario, Stage
 from gritstone_conformance.trial import Asked, Trial
 
-__all__ = ["Double", "Terms", "start_args"]
+__all__ = ["LockstepModel", "StartOptions", "start_args"]
 
 GENESIS: Headers = (("mt", "genesis"),)
 MOST_STEPS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How a runtime is started.
+class StartOptions:
+    """The options of ``runtime.start``.
 
     Attributes:
         schedule: ``free`` or ``chosen``.
         clock: ``system`` or ``suite``.
-        config: how it tries again.
+        config: the configuration of retries.
         transition_ms: time for a transition.
         agent: the name of the agent.
-        workers: how many transitions at once, or None to leave it out.
+        workers: how many transitions may run at once, or None to omit the member.
     """
 
     schedule: str = "free"
@@ -48,7 +48,7 @@ class Terms:
     workers: int | None = None
 
 
-def start_args(terms: Terms, store: str = "s", runtime: str = "r") -> dict[str, Json]:
+def start_args(terms: StartOptions, store: str = "s", runtime: str = "r") -> dict[str, Json]:
     """Return the arguments of ``runtime.start``."""
     config = terms.config
     workers = {} if terms.workers is None else {"workers": terms.workers}
@@ -66,18 +66,18 @@ def start_args(terms: Terms, store: str = "s", runtime: str = "r") -> dict[str, 
     }
 
 
-class Double:
-    """One store with one runtime, and the model's.
+class LockstepModel:
+    """One store with one runtime of the subject, and those of the model.
 
     Attributes:
         stage: adds objects.
         model: the model's runtime.
     """
 
-    def __init__(self, trial: Trial, fmt: Format, terms: Terms | None = None, *, durable: bool = False) -> None:
+    def __init__(self, trial: Trial, fmt: Format, terms: StartOptions | None = None, *, durable: bool = False) -> None:
         self.trial = trial
         self.pair: Pair = open_durable(trial, fmt) if durable else open_memory(trial, fmt)
-        self.terms = terms if terms is not None else Terms()
+        self.terms = terms if terms is not None else StartOptions()
         self.stage = Stage(Graph(fmt))
         self._waiting: list[Asked] = []
         self._put = 0
@@ -89,7 +89,7 @@ class Double:
         return self.model.agent.identity
 
     def start(self, *, rule: str | None = None) -> Runtime:
-        """Start the runtime, as the first or again."""
+        """Start the runtime, for the first time or again."""
         self.model = start(self.pair.model, self.terms.agent, self.terms.config)
         self.ask_plainly("runtime.start", start_args(self.terms), ok(agent=self.agent.hex()), rule)
         return self.model
@@ -104,7 +104,7 @@ class Double:
         self.start(rule=rule)
 
     def born(self, title: bytes = b"a", code: bytes = PUPPET, **entries: bytes) -> bytes:
-        """Create an actor and run its genesis; returns its id."""
+        """Create an actor and run its genesis; return its id."""
         actor = self.stage.core(title, code, **entries)
         self.inject(actor, actor, headers=GENESIS)
         self.run()
@@ -125,7 +125,7 @@ class Double:
         headers: Headers = (),
         rule: str | None = None,
     ) -> bytes | None:
-        """Inject a message; returns its id, or None where it is refused."""
+        """Inject a message; return its id, or None if it is refused."""
         self.fill()
         pairs: Headers = (*((("mt", mt),) if mt else ()), *headers)
         args = {"to": to.hex(), "headers": [[*pair] for pair in pairs], "content": content.hex(), "mode": mode}
@@ -139,20 +139,20 @@ class Double:
         return message
 
     def run(self, *, rule: str | None = None) -> str:
-        """Run to rest, or until only time helps; returns the cause."""
+        """Run to rest, or until only a delay is left; return the cause."""
         cause = self._settle()
         expect = ok(cause=cause, steps={"$": "any"}, parked=self.model.parked())
         self.ask("runtime.run", {"max_steps": MOST_STEPS}, expect, rule)
         return cause
 
     def ready(self, *, rule: str | None = None) -> int:
-        """Ask for the choices; returns how many there are."""
+        """Request the choices; return their number."""
         listed = ready_json(self.model)
         self.ask("runtime.ready", {}, ok(choices=listed), rule)
         return len(listed)
 
     def choose(self, number: int, *, rule: str | None = None) -> bytes | None:
-        """Make a choice; returns the step that became a head, or None."""
+        """Make a choice; return the step that became a head, or None."""
         listed = choices(self.model)
         step: bytes | None = None
         if listed:
@@ -220,13 +220,13 @@ class Double:
         self.ask("runtime.resolve", {"effect": name, "outcome": {outcome: value}}, expect, rule)
 
     def collect(self, *, rule: str | None = None) -> list[bytes]:
-        """Collect the actors at the end of their life."""
+        """Collect the actors that are not held."""
         removed = self.model.collect()
         self.ask("runtime.collect", {}, ok(removed=[actor.hex() for actor in removed]), rule)
         return removed
 
     def release(self, *actors: bytes, rule: str | None = None) -> list[bytes]:
-        """Release actors; returns those of which an entry was dropped."""
+        """Release actors; return those of which an entry was dropped."""
         dropped: list[bytes] = []
         try:
             dropped = self.model.agent.release(actors)
@@ -237,7 +237,7 @@ class Double:
         return dropped
 
     def cut(self, *, rule: str | None = None) -> bytes:
-        """Cut the agent's chain; returns its head."""
+        """Cut the chain of the agent; return its head."""
         try:
             expect = ok(step=self.model.agent.cut().hex())
         except Refusal as refusal:
@@ -246,16 +246,16 @@ class Double:
         return self.model.mailroom.heads[self.agent]
 
     def refs(self, *, rule: str | None = None) -> None:
-        """Ask that all references are those of the model."""
+        """Check that all references are those of the model."""
         self._waiting.append(self.pair.refs(rule=rule))
 
     def request(self, asked: Asked) -> None:
-        """Add a request about the store, made with ``pair``; the model's runtime takes notice."""
+        """Add a request about the store, made with ``pair``; the runtime of the model reloads the store."""
         self._waiting.append(asked)
         self.model.mailroom.reload()
 
     def export(self, *, rule: str | None = None) -> bytes:
-        """Export everything and hold it against the model's store, byte for byte."""
+        """Export everything and compare it with the store of the model, byte for byte."""
         self.play()
         data = self.pair.export(rule=rule)
         assert data is not None, "the model's store is closed"
@@ -266,27 +266,27 @@ class Double:
         self.ask_plainly(op, {"runtime": "r", **args}, expect, rule)
 
     def play(self) -> None:
-        """Send what waits."""
+        """Send the pending requests."""
         waiting, self._waiting = self._waiting, []
         if waiting:
             self.pair.play(*waiting)
 
     def waiting(self) -> list[Asked]:
-        """Return what waits."""
+        """Return the pending requests."""
         return list(self._waiting)
 
     def opening(self) -> list[Asked]:
-        """Return the requests with which it began, for another process."""
+        """Return the first requests of the run, for another process."""
         return [self.pair.open(create=True), ("runtime.start", start_args(self.terms), ok(agent=self.agent.hex()))]
 
     def load(self, scenario: Scenario) -> None:
-        """Take the objects of a scenario over."""
+        """Add the objects of a scenario."""
         for value in scenario.graph.values.values():
             self.stage.graph.add(value)
         self.fill()
 
     def fill(self) -> None:
-        """Put every object of the stage that is not in the store."""
+        """Put every object of the stage that is not yet in the store."""
         encodings = list(self.stage.graph.encodings.items())[self._put :]
         self._put += len(encodings)
         for identity, data in encodings:
@@ -298,10 +298,10 @@ class Double:
         self._waiting.append((op, args, expect, rule))
 
     def _settle(self) -> str:
-        """Run the model until no step is possible; there is never more than one choice."""
+        """Run the model until no step is possible; there must never be more than one choice."""
         while True:
             listed = choices(self.model)
-            assert len(listed) <= 1, "the script leaves open what a free schedule does"
+            assert len(listed) <= 1, "the script allows several steps of a free schedule"
             due = self.model.next_due_ms()
             if listed:
                 self.model.run(*listed[0])
