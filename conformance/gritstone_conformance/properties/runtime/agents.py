@@ -138,20 +138,20 @@ def injections_refused(trial: Trial, fmt: Format) -> None:
 def older_signals(trial: Trial, fmt: Format) -> None:
     """A signal before the last message is refused, whichever runtime queued that; a superseded one is sent again."""
     rule = "runtime.agent.inject"
-    double = Double(trial, fmt)
-    stage = double.stage
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
     actor, note, other = stage.core(b"a"), stage.blob(b"note"), stage.blob(b"other")
-    double.ask_plainly("runtime.start", start_args(double.terms, runtime="second"), ok(agent=double.agent.hex()))
+    lockstep.ask_plainly("runtime.start", start_args(lockstep.terms, runtime="second"), ok(agent=lockstep.agent.hex()))
 
     def send(content: bytes, mode: str, runtime: str) -> None:
-        double.fill()
+        lockstep.fill()
         args = {"runtime": runtime, "to": actor.hex(), "headers": [], "content": content.hex(), "mode": mode}
         try:
-            expect = ok(message=double.model.agent.inject(actor, (), content, mode).hex())
+            expect = ok(message=lockstep.model.agent.inject(actor, (), content, mode).hex())
         except Refusal as refusal:
             expect = refusal.expectation()
-        double.ask_plainly("runtime.inject", args, expect, rule)
-        double.refs(rule=rule)
+        lockstep.ask_plainly("runtime.inject", args, expect, rule)
+        lockstep.refs(rule=rule)
 
     for last, mode in ((other, "queue"), (other, "signal"), (note, "queue")):
         send(note, "signal", "r")
@@ -159,7 +159,7 @@ def older_signals(trial: Trial, fmt: Format) -> None:
         send(note, "signal", "r")
         send(note, "signal", "second")
         send(stage.blob(mode.encode() + last), "signal", "r")
-    double.export(rule=rule)
+    lockstep.export(rule=rule)
 
 
 def acknowledged(trial: Trial, fmt: Format, tape: Tape) -> None:

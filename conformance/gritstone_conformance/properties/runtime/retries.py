@@ -232,59 +232,59 @@ def updates_pass(trial: Trial, fmt: Format) -> None:
 def declined_while_failing(trial: Trial, fmt: Format) -> None:
     """Failures of other mail, counted or not, leave a declined proposal declined; a start makes it a choice again."""
     rule = "runtime.run.declined"
-    double = Double(trial, fmt, CHOSEN)
-    stage = double.stage
-    actor, other = born(double, b"a"), born(double, b"b")
+    lockstep = LockstepModel(trial, fmt, CHOSEN)
+    stage = lockstep.stage
+    actor, other = born(lockstep, b"a"), born(lockstep, b"b")
     held = stage.program(programs.leave("k") + programs.append("log", b"held"))
     fails = [stage.program(programs.try_again(2) + programs.append("log", b"x")), stage.program(programs.fail())]
-    double.inject(actor, held)
+    lockstep.inject(actor, held)
     for content in fails:
-        double.inject(other, stage.program(programs.send(0, 1), actor, content))
-        choose_of(double, other, other)
-        choose_of(double, actor, actor, rule=rule)
-        double.ready(rule=rule)
+        lockstep.inject(other, stage.program(programs.send(0, 1), actor, content))
+        choose_of(lockstep, other, other)
+        choose_of(lockstep, actor, actor, rule=rule)
+        lockstep.ready(rule=rule)
         if content == fails[1]:
-            choose_largest(double, rule="runtime.retry.isolate")
-            double.ready(rule=rule)
-        while (actor in double.model.mailroom.heads) and choices(double.model):
-            double.choose(0, rule=rule)
-            double.ready(rule=rule)
-            _pass_delay(double, rule)
-    double.refs(rule="runtime.fail.mark")
-    double.restart(rule=rule)
-    double.ready(rule=rule)
-    double.export(rule=rule)
+            choose_largest(lockstep, rule="runtime.retry.isolate")
+            lockstep.ready(rule=rule)
+        while (actor in lockstep.model.mailroom.heads) and choices(lockstep.model):
+            lockstep.choose(0, rule=rule)
+            lockstep.ready(rule=rule)
+            _pass_delay(lockstep, rule)
+    lockstep.refs(rule="runtime.fail.mark")
+    lockstep.restart(rule=rule)
+    lockstep.ready(rule=rule)
+    lockstep.export(rule=rule)
 
 
 def counted_while_declining(trial: Trial, fmt: Format) -> None:
     """A message that has failed keeps its count while it declines and while other mail of its actor is read."""
     rule = "runtime.retry.others"
-    double = Double(trial, fmt, CHOSEN)
-    stage = double.stage
-    actor, other = born(double, b"a"), born(double, b"b")
+    lockstep = LockstepModel(trial, fmt, CHOSEN)
+    stage = lockstep.stage
+    actor, other = born(lockstep, b"a"), born(lockstep, b"b")
     slow = programs.try_again(2) + programs.leave("k") + programs.append("log", b"held")
-    double.inject(actor, stage.program(slow))
+    lockstep.inject(actor, stage.program(slow))
     for _ in range(2):
-        double.choose(0, rule=rule)
-        _pass_delay(double, rule)
+        lockstep.choose(0, rule=rule)
+        _pass_delay(lockstep, rule)
     for ops in (programs.append("log", b"x"), programs.write("k", b"v")):
-        choose_of(double, actor, actor, rule=rule)
-        double.ready(rule="runtime.run.declined")
-        double.inject(other, stage.program(programs.send(0, 1), actor, stage.program(ops)))
-        choose_of(double, other, other)
-        choose_of(double, actor, other, rule=rule)
-        double.ready(rule=rule)
-    choose_of(double, actor, actor, rule=rule)
-    double.query(actor, "get", b"log", rule=rule)
-    double.export(rule=rule)
+        choose_of(lockstep, actor, actor, rule=rule)
+        lockstep.ready(rule="runtime.run.declined")
+        lockstep.inject(other, stage.program(programs.send(0, 1), actor, stage.program(ops)))
+        choose_of(lockstep, other, other)
+        choose_of(lockstep, actor, other, rule=rule)
+        lockstep.ready(rule=rule)
+    choose_of(lockstep, actor, actor, rule=rule)
+    lockstep.query(actor, "get", b"log", rule=rule)
+    lockstep.export(rule=rule)
 
 
-def _pass_delay(double: Double, rule: str) -> None:
+def _pass_delay(lockstep: LockstepModel, rule: str) -> None:
     """Move the time past the only delay, if there is one."""
-    due = double.model.next_due_ms()
+    due = lockstep.model.next_due_ms()
     if due is not None:
-        double.time(due, rule=rule)
-        double.ready(rule=rule)
+        lockstep.time(due, rule=rule)
+        lockstep.ready(rule=rule)
 
 
 def declined_until_mail_changes(trial: Trial, fmt: Format) -> None:
