@@ -52,10 +52,13 @@ class Wrong(FakeSubject):
         self._host.kill()
 
     def ask_each(self, requests: Any) -> list[Answer]:
-        answers = super().ask_each(requests)
+        answers: list[Answer] = []
         for op, args in requests:
+            answers += super().ask_each([(op, args)])
             if op == "grit.close":
                 self._host.ask(op, args)
+            if isinstance(answers[-1], SubjectFault):
+                break
         return answers
 
     def _wrong(self, op: str, args: dict[str, Json]) -> Answer:

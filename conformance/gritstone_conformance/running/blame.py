@@ -31,11 +31,20 @@ from gritstone_conformance.running.ledger import Ledger, ObservedSubject
 from gritstone_conformance.running.request_minimizer import ExpectationCheck
 from gritstone_conformance.running.vector_runner import VectorRun, next_batch, run_batch
 
-__all__ = ["Blamed", "blame", "may_look", "minimal_sublist"]
+__all__ = [
+    "MOST_SECONDS_OF_ALL",
+    "Blamed",
+    "Search",
+    "blame",
+    "may_look",
+    "minimal_sublist",
+    "needed_cases",
+    "shortest",
+]
 
 _MOST_SEARCHES: Final = 8
 _MOST_SECONDS: Final = 30.0
-_MOST_SECONDS_OF_ALL: Final = 120.0
+MOST_SECONDS_OF_ALL: Final = 120.0
 
 _T = TypeVar("_T")
 
@@ -87,21 +96,29 @@ def blame(
     if subject.subject.attached or not _may_search(ledger):
         return None
     ledger.looked_into.append(_kind(fault))
-    search = _Search(case, fault.cause, subject, len(earlier))
+    search = Search(case, partial(_is_alike, cause=fault.cause), subject, len(earlier))
+    search.is_hang = fault.cause.startswith("hung:")
     try:
-        needed = _needed(search, list(earlier), alone=alone)
-        return None if needed is None else Blamed(*needed, _shortest(search, needed[0], subject))
+        needed = needed_cases(search, list(earlier), alone=alone)
+        return None if needed is None else Blamed(*needed, shortest(search, needed[0], subject))
     finally:
         search.close()
         ledger.looking_s += time.monotonic() - started
 
 
 def _may_search(ledger: Ledger) -> bool:
-    is_in_time = ledger.looking_s < _MOST_SECONDS_OF_ALL and time.monotonic() < ledger.shrinking.until
+    is_in_time = ledger.looking_s < MOST_SECONDS_OF_ALL and time.monotonic() < ledger.shrinking.until
     return len(ledger.looked_into) < _MOST_SEARCHES and is_in_time
 
 
-def _needed(search: _Search, earlier: list[Case], *, alone: bool) -> tuple[tuple[Case, ...], bool] | None:
+def needed_cases(search: Search, earlier: list[Case], *, alone: bool) -> tuple[tuple[Case, ...], bool] | None:
+    """Return the earlier cases that are necessary, and whether each of them is; None if the case does not break again.
+
+    Args:
+        search: for one case.
+        earlier: the cases that ran before it in the same process.
+        alone: whether to try the case alone first.
+    """
     if alone and search.breaks(()):
         return (), True
     if not earlier or not search.breaks(earlier):
@@ -113,7 +130,7 @@ def _needed(search: _Search, earlier: list[Case], *, alone: bool) -> tuple[tuple
     return (tuple(needed), is_exact) if is_certain or search.breaks(needed) else None
 
 
-def _shortest(search: _Search, earlier: Sequence[Case], subject: ObservedSubject) -> Case:
+def shortest(search: Search, earlier: Sequence[Case], subject: ObservedSubject) -> Case:
     """Return the case and the needed requests before it as one case, with as few requests as the search found."""
     whole = joined(earlier, search.case)
     sound = ExpectationCheck(whole, subject.claims)
@@ -157,21 +174,30 @@ def minimal_sublist(
     return needed, True
 
 
-class _Search:
-    """The tries of one search, each with a fresh process."""
+class Search:
+    """The tries of one search, each with a fresh process.
 
-    def __init__(self, case: Case, cause: str, subject: ObservedSubject, count: int) -> None:
+    Attributes:
+        case: the case that broke.
+        is_hang: whether the fault is a hang, so that each try costs a deadline.
+    """
+
+    def __init__(self, case: Case, is_alike: Callable[[VectorRun], bool], subject: ObservedSubject, count: int) -> None:
+        """Start no process yet.
+
+        Args:
+            case: the case that broke.
+            is_alike: returns whether the case, run again, broke in the same way.
+            subject: the subject of the run; its process is not used.
+            count: how many cases ran before it in the same process.
+        """
         self.case = case
-        self._cause = cause
+        self.is_hang = False
+        self._is_alike = is_alike
         self._subject = subject
         self._first: ObservedSubject | None = None
         self._left = _most_tries(count)
         self._until = min(time.monotonic() + _MOST_SECONDS, subject.ledger.shrinking.until)
-
-    @property
-    def is_hang(self) -> bool:
-        """Whether the fault is a hang, so that each try costs a deadline."""
-        return self._cause.startswith("hung:")
 
     @property
     def may_go_on(self) -> bool:
@@ -188,23 +214,32 @@ class _Search:
         self._left = _most_tries(count)
 
     def breaks(self, earlier: Sequence[Case], case: Case | None = None) -> bool:
-        """Return whether the case breaks a fresh process after some other cases.
+        """Return whether the case breaks in a fresh process after some other cases.
 
         Args:
             earlier: the cases before it.
             case: the case; None: that of the search.
         """
+        last = self._last(earlier, case or self.case)
+        return last is not None and self._is_alike(last)
+
+    def passes(self) -> bool:
+        """Return whether the case passes alone in a fresh process."""
+        last = self._last((), self.case)
+        return last is not None and last.fault is None and last.difference is None
+
+    def _last(self, earlier: Sequence[Case], case: Case) -> VectorRun | None:
+        """Run a case in a fresh process after some other cases; None if the process broke before it."""
         self._left -= 1
-        guilty = case or self.case
         try:
             process = self._fresh()
         except SubjectFault:
-            return False
+            return None
         try:
-            last = _play((*earlier, guilty), process)
+            last = _play((*earlier, case), process)
         finally:
             process.refresh()
-        return last is not None and last.case is guilty and _is_alike(last, self._cause)
+        return last if last is not None and last.case is case else None
 
     def close(self) -> None:
         """End the process."""
@@ -219,8 +254,9 @@ class _Search:
 
 
 def _play(cases: Sequence[Case], process: ObservedSubject) -> VectorRun | None:
-    """Run cases in order until one breaks the process; return that case."""
+    """Run cases in order until one breaks the process; return that case, otherwise the last one."""
     waiting = deque(_played(case) for case in cases)
+    last = waiting[-1] if waiting else None
     while waiting:
         batch = next_batch(waiting)
         try:
@@ -234,7 +270,7 @@ def _play(cases: Sequence[Case], process: ObservedSubject) -> VectorRun | None:
             for played in batch:
                 if played not in waiting:
                     played.finish()
-    return None
+    return last
 
 
 def _go_on(played: VectorRun, waiting: deque[VectorRun], process: ObservedSubject) -> None:

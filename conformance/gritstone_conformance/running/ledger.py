@@ -93,6 +93,9 @@ class Ledger:
         until: the end of the search, after which no request is sent.
         explained: the kinds of failure whose objects were compared.
         imports: whether the implementation supports ``grit.import``; None: not tested.
+        failed_alone: the rules of which a failure recurred alone in a new process.
+        state_searches: how many searches for earlier cases that cause a failure were made.
+        shares_state: whether such a search succeeded.
     """
 
     requests: int = 0
@@ -104,6 +107,9 @@ class Ledger:
     until: float = math.inf
     explained: set[object] = field(default_factory=set)
     imports: bool | None = None
+    failed_alone: set[str] = field(default_factory=set)
+    state_searches: int = 0
+    shares_state: bool = False
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def note(self, answers: Sequence[Answer]) -> None:

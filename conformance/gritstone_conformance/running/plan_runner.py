@@ -32,6 +32,8 @@ from gritstone_conformance.running.blame import blame, may_look
 from gritstone_conformance.running.final_verdicts import final_outcomes
 from gritstone_conformance.running.found_cases import case_of, case_of_death, copy_of, save
 from gritstone_conformance.running.import_replacement import INSTEAD, is_unable_to_import, without_import
+from gritstone_conformance.running.leaked_state import RULE as SHARED_STATE
+from gritstone_conformance.running.leaked_state import look_alone
 from gritstone_conformance.running.ledger import Ledger, ObservedSubject, RunSubject
 from gritstone_conformance.running.object_diff import first_different_field
 from gritstone_conformance.running.outcome_builder import UNREPRODUCED, OutcomeBuilder
@@ -226,8 +228,8 @@ def _pipelined(
         if played.fault is not None and played.earlier:
             death = _Death(played.case, played.fault, played.earlier)
             yield _blamed(played.item, death, outcome, subject, settings)
-        elif settings.saves and outcome.verdict == "fail":
-            yield _saved_vector(outcome, played, settings)
+        elif outcome.verdict == "fail" and played.difference is not None:
+            yield _failed_vector(outcome, played, subject, recorder, settings)
         else:
             yield outcome
     for item in undecided.values():
@@ -259,7 +261,10 @@ def _property(
     outcome = recorder.tested(item, tested)
     if divergence.replayable and tested.divergence is not None:
         outcome = _explained(outcome, tested.divergence.steps, tested.divergence.difference, subject)
-    return replace(outcome, found=save(case, settings.home)) if settings.saves else outcome
+    if outcome.verdict == "fail" and tested.trace is not None:
+        failure = _Failure(item, outcome, tested.trace, tested.earlier)
+        outcome = _shared(failure, subject, recorder, settings)
+    return outcome if outcome.found or not settings.saves else replace(outcome, found=save(case, settings.home))
 
 
 def _explained(outcome: Outcome, steps: Sequence[Step], difference: Difference, subject: ObservedSubject) -> Outcome:
@@ -296,6 +301,46 @@ def _broken_property(
     if not fault.cause.startswith(("dead:", "hung:", "memory")):
         return outcome
     return _blamed(item, _Death(trace, fault, tested.earlier, alone=True), outcome, subject, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A wrong reply.
+
+    Attributes:
+        item: the case as it was planned.
+        outcome: its outcome so far.
+        case: the requests up to the wrong reply.
+        earlier: the cases before it in the same process.
+    """
+
+    item: Planned
+    outcome: Outcome
+    case: Case
+    earlier: Sequence[Case]
+
+
+def _shared(failure: _Failure, subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings) -> Outcome:
+    """Return a failure under the rule on shared state if earlier cases cause it, with the file that repeats it.
+
+    Spec: :rule:`suite.state.blamed`.
+    """
+    outcome, signature = failure.outcome, failure.outcome.signature or ""
+    own = outcome.rule or failure.item.rules[0]
+    sharing = look_alone(failure.case, signature, own, failure.earlier, subject)
+    if sharing is None:
+        return outcome
+    words = [sharing.words(), f"its own rule is {own}" if sharing.is_proven else None, outcome.detail]
+    told = replace(outcome, detail="; ".join(filter(None, words)))
+    if not sharing.is_proven:
+        return told
+    blamed = sharing.blamed
+    poison = None if blamed is None else blamed.poison
+    told = replace(told, rule=SHARED_STATE, level=recorder.level(SHARED_STATE), poisoned_by=poison)
+    if blamed is None or not settings.saves:
+        return told
+    found = case_of_death(failure.item, blamed.case, blamed.words(), signature, settings.seed)
+    return replace(told, found=save(found, settings.home))
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,5 +387,13 @@ def _unclaimed(item: Planned, claims: Claims) -> str | None:
     return item.requires.missing_from(claims.formats, claims.features, claims.profiles)
 
 
-def _saved_vector(outcome: Outcome, played: VectorRun, settings: RunSettings) -> Outcome:
-    return replace(outcome, found=save(copy_of(played.case, outcome.signature or ""), settings.home))
+def _failed_vector(
+    outcome: Outcome, played: VectorRun, subject: ObservedSubject, recorder: OutcomeBuilder, settings: RunSettings
+) -> Outcome:
+    """Return a failure of a vector, once it is known whether earlier cases caused it, with its file."""
+    case = replace(played.case, steps=played.case.steps[: played.step + 1])
+    failure = _Failure(played.item, outcome, case, subject.history.before(played.case))
+    told = _shared(failure, subject, recorder, settings)
+    if told.found is not None or not settings.saves:
+        return told
+    return replace(told, found=save(copy_of(played.case, outcome.signature or ""), settings.home))

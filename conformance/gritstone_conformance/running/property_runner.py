@@ -17,13 +17,13 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from gritstone_conformance.cases import Case
+from gritstone_conformance.cases import Case, Step
 from gritstone_conformance.errors import DataError, SubjectFault
 from gritstone_conformance.planning.settings import RunSettings, hypothesis_settings
 from gritstone_conformance.running.import_replacement import set_up_of
@@ -45,7 +45,8 @@ class PropertyRun:
     Attributes:
         divergence: the smallest failure, or None.
         fault: the fault that ended it, or None.
-        trace: the requests of the example with the fault, as a case; None if they cannot be sent again.
+        trace: the requests of the example with the fault or the first failure, as a case; None if they cannot be sent
+            again.
         earlier: the cases that ran before that example in the same process.
         first_requests: how many requests the first failing example has.
         unable: whether it needs a restart, and the subject is a connection.
@@ -164,10 +165,11 @@ class _Player:
             self._prop.body(trial, **drawn)
             self._check_landed(deaths)
         except Divergence as divergence:
+            self._keep_trace(trial, divergence.steps)
             self._keep(divergence)
         except SubjectFault as fault:
             self.tested.fault = fault
-            self._keep_trace(trial)
+            self._keep_trace(trial, trial.steps)
             raise _EnoughError from fault
         except Exception as problem:
             problem.add_note(f"drawn: {drawn!r}"[:_LONGEST_NOTE])
@@ -178,7 +180,7 @@ class _Player:
             self.tested.examples += 1
             self.tested.reached.update(trial.reached)
             if trial.is_replayable and trial.steps:
-                self._subject.history.note(self._case(trial), drawn=True)
+                self._subject.history.note(self._case(trial.steps), drawn=True)
         finally:
             trial.finish()
         self._check_swallowed(faults)
@@ -203,14 +205,14 @@ class _Player:
             self.tested.divergence = divergence
         raise divergence
 
-    def _keep_trace(self, trial: Trial) -> None:
-        """Keep the requests that led to a fault, if they can be sent again as a case."""
-        if trial.is_replayable and trial.steps and self._prop.kind in _ASKS_AGAIN:
-            self.tested.trace = self._case(trial)
+    def _keep_trace(self, trial: Trial, steps: Sequence[Step]) -> None:
+        """Keep the requests that led to a fault or to the first failure, if they can be sent again as a case."""
+        if self.tested.divergence is None and trial.is_replayable and steps and self._prop.kind in _ASKS_AGAIN:
+            self.tested.trace = self._case(steps)
             self.tested.earlier = self._subject.history.before(self.tested.trace)
 
-    def _case(self, trial: Trial) -> Case:
-        return Case(self._prop.name, self._prop.rules, self._prop.requires, tuple(trial.steps))
+    def _case(self, steps: Sequence[Step]) -> Case:
+        return Case(self._prop.name, self._prop.rules, self._prop.requires, tuple(steps))
 
     def _check_landed(self, deaths: int) -> None:
         """Raise SubjectFault if a crash case passed although no process died.

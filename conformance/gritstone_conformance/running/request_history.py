@@ -23,21 +23,26 @@ class RequestHistory:
     """The cases that were sent to the current process; empty for a new process."""
 
     def __init__(self) -> None:
-        self._cases: deque[tuple[Case, int, int]] = deque()
-        self._steps = self._chars = 0
+        self._cases: dict[int, Case] = {}
+        self._drawn: deque[tuple[int, int, int]] = deque()
+        self._noted = self._steps = self._chars = 0
         self._ended = False
 
     def note(self, case: Case, *, drawn: bool = False) -> None:
         """Add a case that runs now; if ``drawn``, it is an example of a property and counts against the bounds."""
         if self._ended:
             self.clear()
-        steps = len(case.steps) if drawn else 0
-        chars = sum(_chars(value) for step in case.steps for value in step.args.values()) if drawn else 0
-        self._cases.append((case, steps, chars))
-        self._steps += steps
+        self._noted += 1
+        self._cases[self._noted] = case
+        if not drawn:
+            return
+        chars = sum(_chars(value) for step in case.steps for value in step.args.values())
+        self._drawn.append((self._noted, len(case.steps), chars))
+        self._steps += len(case.steps)
         self._chars += chars
         while self._steps > _MOST_STEPS or self._chars > _MOST_CHARS:
-            _, steps, chars = self._cases.popleft()
+            number, steps, chars = self._drawn.popleft()
+            del self._cases[number]
             self._steps -= steps
             self._chars -= chars
 
@@ -48,13 +53,14 @@ class RequestHistory:
     def clear(self) -> None:
         """Remove all cases."""
         self._cases.clear()
-        self._steps = self._chars = 0
+        self._drawn.clear()
+        self._noted = self._steps = self._chars = 0
         self._ended = False
 
     def before(self, case: Case) -> tuple[Case, ...]:
         """Return the cases before a case, in order; all of them if the case was not added."""
         earlier: list[Case] = []
-        for other, _, _ in self._cases:
+        for other in self._cases.values():
             if other is case:
                 break
             earlier.append(other)

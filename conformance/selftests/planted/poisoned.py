@@ -3,8 +3,14 @@
     python poisoned.py HOW LAST [EARLIER ...]
 
 It takes ``grit.id`` of a decimal number as a case of that number. At the number LAST it breaks if it has seen every
-number of EARLIER before. HOW: ``dies``, ``hangs``, ``once`` (dies if the file named by ``POISONED_ONCE`` is not there
-yet, and leaves it) or ``counts`` (dies at the LAST-th number, whatever the numbers were).
+number of EARLIER before. HOW:
+
+- ``dies``, ``hangs``;
+- ``once`` dies if the file named by ``POISONED_ONCE`` does not exist, and creates it;
+- ``counts`` dies at the LAST-th number, whatever the numbers were;
+- ``lies`` replies with a wrong id;
+- ``ages`` replies with a wrong id at the LAST-th number and at all later ones;
+- ``slips`` replies with a wrong id if the file named by ``POISONED_ONCE`` does not exist, and creates it.
 """
 
 from __future__ import annotations
@@ -26,14 +32,20 @@ def number_of(request: dict[str, Any]) -> int | None:
     return int(raw) if raw.isdigit() else None
 
 
+def is_first() -> bool:
+    """Return whether this is the first time, of all processes."""
+    mark = Path(os.environ["POISONED_ONCE"])
+    if mark.exists():
+        return False
+    mark.touch()
+    return True
+
+
 def breaks(how: str) -> None:
     if how == "hangs":
         time.sleep(3600)
-    if how == "once":
-        mark = Path(os.environ["POISONED_ONCE"])
-        if mark.exists():
-            return
-        mark.touch()
+    if how == "once" and not is_first():
+        return
     print("poisoned", file=sys.stderr, flush=True)
     os._exit(9)
 
@@ -48,9 +60,13 @@ def main(how: str, last: int, *earlier: int) -> None:
         number = number_of(request)
         if number is not None:
             seen.append(number)
-        if (len(seen) if how == "counts" else number) == last and set(earlier) <= set(seen):
-            breaks(how)
+        at = len(seen) if how in ("counts", "ages") else number
+        is_now = (at == last or (how == "ages" and len(seen) >= last)) and set(earlier) <= set(seen)
         reply = {"seq": request["seq"], **honest.answer(request["op"], request["args"])}
+        if is_now and number is not None and (how in ("lies", "ages") or (how == "slips" and is_first())):
+            reply["ok"] = {"id": "0" * 64}
+        elif is_now and how in ("dies", "hangs", "once", "counts"):
+            breaks(how)
         sys.stdout.write(json.dumps(reply, separators=(",", ":")) + "\n")
         sys.stdout.flush()
         if request["op"] == "bye":
