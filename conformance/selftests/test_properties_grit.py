@@ -222,6 +222,14 @@ def transcodes_nothing(subject: ModelSubject, op: str, args: dict[str, Any]) -> 
     return ok(bundle=args["bundle"]) if op == "grit.transcode" else None
 
 
+def reads_no_references(subject: ModelSubject, op: str, args: dict[str, Any]) -> Answer | None:
+    """Refuse each bundle with a reference."""
+    data = (
+        args.get("bundle" if op == "grit.transcode" else "bytes") if op in ("grit.transcode", "grit.import") else None
+    )
+    return refused("malformed") if data is not None and b"\nref " in from_base64(data) else None
+
+
 def one_blob_for_all(subject: ModelSubject, op: str, args: dict[str, Any]) -> Answer | None:
     if op == "grit.get" and bytes.fromhex(args["id"]) not in store_of(subject, args).objects:
         fmt = store_of(subject, args).format
@@ -247,6 +255,7 @@ FAULTS = [
     (erases_anything, "grit.erase.blob-only", "erase/blobs-only-*"),
     (trusts_the_disk, "grit.store.verify", "store/damaged-*"),
     (transcodes_nothing, "grit.transcode.shape", "transcode/there-and-back-*"),
+    (reads_no_references, "grit.bundle.bytes", "transcode/tombstones-*"),
     (one_blob_for_all, "grit.store.missing", "store/unknown-ids-*"),
 ]
 

@@ -84,6 +84,18 @@ class HalvesUpdates(ForgetsReferences):
             self.world.stores[directory].references = dict(list(references.items())[:1])
 
 
+class ExportsNothing(Forgetful):
+    """Keeps all that was done, and exports empty pieces."""
+
+    def _answer(self, op: str, args: dict[str, Json]) -> Answer:
+        answer = super()._answer(op, args)
+        return {"ok": {"bytes": "", "cursor": None}} if op == "grit.export" and "ok" in answer else answer
+
+    def kill(self) -> None:
+        self.opened.clear()
+        super().kill()
+
+
 @pytest.mark.parametrize(
     ("subject", "rule", "name"),
     [
@@ -92,6 +104,7 @@ class HalvesUpdates(ForgetsReferences):
         (HalvesUpdates, "grit.ref.atomic", "crash/answered-writes"),
         (PrunesTooMuch, "grit.prune.safe", "crash/prune"),
         (Forgetful, "grit.ref.durable", "crash/prune"),
+        (ExportsNothing, "grit.bundle.bytes", "crash/prune"),
         (Forgetful, "grit.bundle.import-atomic", "crash/import"),
     ],
 )

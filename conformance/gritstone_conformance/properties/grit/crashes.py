@@ -128,7 +128,7 @@ def pruned(trial: Trial, fmt: Format, share: int) -> None:
 
 
 def _idle(trial: Trial, fmt: Format, graph: Graph, before: list[Request]) -> None:
-    """After a kill that meets no request, all references are as before and their closure is present."""
+    """After a kill that meets no request, all references are as before, and their closure is present and exported."""
     victim = trial.spawn()
     pair = open_durable(trial, fmt, "idle", victim)
     victim.ask_many(_with_handle(before, "idle"))
@@ -137,6 +137,7 @@ def _idle(trial: Trial, fmt: Format, graph: Graph, before: list[Request]) -> Non
     graph.fill(found.model)
     found.play(found.open(create=False), found.refs(), rule="grit.ref.durable")
     found.play(*(found.get(identity) for identity in graph.encodings), rule="grit.store.crash")
+    found.export(rule="grit.bundle.bytes")
     found.play(found.close())
 
 

@@ -100,11 +100,13 @@ def tombstones(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     store = Store(fmt, Limits.of(trial.claims.limits))
     graph.fill(store)
     reached = [identity for identity in graph.of_kind("blob") if identity in graph.reached()]
-    whole = asking(trial, store.export(), fmt, other_format(fmt), "grit.transcode.shape")
+    data = store.export()
+    whole = asking(trial, data, fmt, other_format(fmt), "grit.transcode.shape")
     if reached:
         store.erase(tape.pick(reached))
     erased = store.export()
-    trial.expect_many([whole, asking(trial, erased, fmt, other_format(fmt)), asking(trial, erased, fmt, fmt)])
+    with relying(trial, partial(_carried, trial, fmt, data), "importing and exporting the bundle"):
+        trial.expect_many([whole, asking(trial, erased, fmt, other_format(fmt)), asking(trial, erased, fmt, fmt)])
 
 
 def ambiguous_names(trial: Trial, fmt: Format, tape: Tape) -> None:
@@ -195,7 +197,7 @@ PROPERTIES: Final = (
         both=True,
     ),
     *each_format(
-        *("transcode/tombstones", tombstones, "grit.transcode.refuse", "grit.transcode.shape"),
+        *("transcode/tombstones", tombstones, "grit.transcode.refuse", "grit.transcode.shape", _CARRIED),
         given=draws.graph_and_tape(1, 4),
         features=_TRANSCODE,
         examples=9,
