@@ -98,6 +98,65 @@ def unborn(trial: Trial, fmt: Format) -> None:
         trial.expect("grit.close", {"store": "s"}, {"ok": {}})
 
 
+def unread(trial: Trial, fmt: Format) -> None:
+    """Unread mail to an actor that is away keeps its sender, unless that actor is gone."""
+    rule = "runtime.collect.held"
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
+    creator = lockstep.born(b"creator")
+    left: dict[str, tuple[bytes, str, bytes]] = {}
+    for space in _SPACES:
+        actor, writer = (stage.core(f"{space} {role}".encode()) for role in ("actor", "writer"))
+        for each in (actor, writer):
+            lockstep.tell(creator, stage.program(programs.send(0, 0, "genesis"), each))
+        left[space] = (actor, *_leave(lockstep, space, actor))
+        say = stage.program(programs.send(0, 1), actor, stage.program(b""))
+        lockstep.tell(creator, stage.program(programs.send(0, 1), writer, say))
+        lockstep.tell(creator, stage.program(programs.release(0) + programs.release(1), actor, writer))
+        lockstep.collect(rule=rule)
+        lockstep.refs(rule=rule)
+    for space in ("archived", "closed", "moved"):
+        actor, name, head = left[space]
+        _move(lockstep, (name, None), (f"heads/{actor.hex()}", head))
+        lockstep.run(rule=_MAIL)
+        lockstep.collect(rule="runtime.collect.collected")
+        lockstep.refs(rule="runtime.collect.collected")
+    lockstep.export(rule=rule)
+
+
+def resumed(trial: Trial, fmt: Format) -> None:
+    """Mail to a released actor that is away follows what it read at the first step of it that a reference leads to."""
+    rule = "runtime.release.resume"
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
+    other, blob = lockstep.born(b"other"), stage.blob(b"anything")
+    log = stage.program(programs.append("log", b"x"))
+    targets = {
+        b"only": {"moved": "last"},
+        b"behind others": {"archived": "other", "closed": "blob", "moved": "last"},
+        b"two": {"archived": "first", "gone": "last"},
+        b"two more": {"closed": "last", "moved": "first"},
+        b"none": {"archived": "other", "closed": "blob"},
+    }
+    for title, spaces in targets.items():
+        actor = lockstep.born(title)
+        steps = {"other": lockstep.model.mailroom.heads[other], "blob": blob}
+        for when in ("first", "last"):
+            lockstep.tell(actor, log)
+            steps[when] = lockstep.model.mailroom.heads[actor]
+        lockstep.release(actor, rule="runtime.release.entries")
+        digits = actor.hex()
+        away = [(f"{space}/{digits}", steps[target]) for space, target in spaces.items()]
+        _move(lockstep, (f"heads/{digits}", None), *away)
+        lockstep.inject(actor, log, rule=rule)
+        lockstep.inject(actor, log, mode="signal", rule=rule)
+        lockstep.refs(rule=rule)
+        _move(lockstep, (f"heads/{digits}", steps["last"]), *((name, None) for name, _ in away))
+        lockstep.run(rule=rule)
+        lockstep.query(actor, "get", b"log", rule=rule)
+    lockstep.export(rule=rule)
+
+
 def resurrected(trial: Trial, fmt: Format) -> None:
     """An actor that lived, was collected and is closed is not created again by the genesis message that it once had."""
     for space in _SPACES:
@@ -283,6 +342,8 @@ def killed(trial: Trial, fmt: Format) -> None:
 PROPERTIES: Final = (
     *in_each_format("runtime/away/still", still, _STILL, _MAIL, _KEPT),
     *in_each_format("runtime/away/unborn", unborn, _STILL, _MAIL, _KEPT),
+    *in_each_format("runtime/away/unread", unread, "runtime.collect.held", "runtime.collect.collected", _MAIL),
+    *in_each_format("runtime/away/resumed", resumed, "runtime.release.resume", "runtime.release.entries"),
     *in_each_format("runtime/away/resurrected", resurrected, _STILL, _MAIL),
     *in_each_format("runtime/away/with-a-head", with_a_head, _STILL, _MAIL),
     *in_each_format(
