@@ -1,7 +1,7 @@
-"""The adapter through which the conformance suite asks my-runtime.
+"""The adapter that connects my-runtime to the conformance suite.
 
-It reads one request per line on standard input and writes one reply per line on standard output. Standard output
-belongs to replies; print whatever else you have to say with ``file=sys.stderr``.
+It reads one request per line on standard input and writes one reply per line on standard output. Write
+only replies to standard output; print other text with ``file=sys.stderr``.
 """
 
 import base64
@@ -15,16 +15,16 @@ from typing import Any
 HELLO: dict[str, Any] = {
     "protocol": 1,
     "implementation": {"name": "my-runtime", "version": "0.1", "language": "python"},
-    # The versions of the spec that you write this for.
+    # The versions of the spec that my-runtime implements.
     "spec": ["0.6"],
-    # "cbor-blake3" is the other one.
+    # "cbor-blake3" is the other format.
     "formats": ["framed-sha256"],
-    # First ["grit"], then "wit", "runtime" and "wasm". Claim only what is answered: harness.hello.honest.
+    # First ["grit"], then "wit", "runtime" and "wasm". Claim only what you implement (harness.hello.honest).
     "profiles": ["grit"],
-    # What you have beyond that; harness.hello.closed says what each needs.
+    # Optional features; harness.hello.closed lists what each requires.
     "features": [],
     "limits": {
-        # A profile needs limits, and each is judged (harness.hello.limits). These are the floors of grit:
+        # A profile requires limits, which the suite tests (harness.hello.limits). These are the minimums of grit:
         "object_bytes": 1_048_576,
         "tree_depth": 1024,
         "cas_names": 64,
@@ -36,7 +36,7 @@ HELLO: dict[str, Any] = {
 
 
 class RefusedError(Exception):
-    """The input is at fault. Raise it with malformed, invalid, missing, rejected or exhausted."""
+    """The request is refused. Raise it with the class malformed, invalid, missing, rejected or exhausted."""
 
     def __init__(self, refusal: str, code: str | None = None, message: str = "") -> None:
         super().__init__(message)
@@ -44,15 +44,15 @@ class RefusedError(Exception):
 
 
 def hello(*, protocol: list[int], suite: str, spec: str, frame_bytes: int, window: int) -> dict[str, Any]:
-    """Return name and claims; the smaller frame size of both sides applies."""
+    """Return the name and the claims; the smaller limit of both sides applies."""
     whole = all(type(number) is int for number in (*protocol, frame_bytes, window))
     if not (whole and protocol and min(*protocol, window) > 0 and frame_bytes >= 4_194_304):
-        raise ValueError("a number that does not fit")
+        raise ValueError("a number is out of range")
     version = len(spec) <= 16 and re.fullmatch(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)", spec)
     if not (isinstance(protocol, list) and isinstance(suite, str) and suite and version):
-        raise ValueError("a text or list that does not fit")
+        raise ValueError("a text or a list is invalid")
     if 1 not in protocol:
-        raise RefusedError("rejected", message=f"{suite} of spec {spec} does not speak protocol 1")
+        raise RefusedError("rejected", message=f"{suite} of spec {spec} does not offer protocol 1")
     limits = HELLO["limits"]
     bounds = {"window": min(window, limits["window"]), "frame_bytes": min(frame_bytes, limits["frame_bytes"])}
     return {**HELLO, "limits": {**limits, **bounds}}
@@ -64,7 +64,7 @@ def ping() -> dict[str, Any]:
 
 
 def bye() -> dict[str, Any]:
-    """Answer nothing; ``main`` ends after this reply."""
+    """Return an empty reply; ``main`` ends after it."""
     return {}
 
 
@@ -109,12 +109,12 @@ def grit_encode(*, format: str, object: dict[str, Any]) -> dict[str, Any]:
 
 
 # The operations, each a function whose parameters are the members of its arguments. A name that is not here is
-# answered `unsupported` (harness.reply.total), so the adapter is right at any time while you add one after another:
+# answered `unsupported` (harness.reply.total), so the adapter conforms while you add one operation after another:
 #
 #     def grit_id(*, format: str, bytes: str) -> dict[str, Any]:
 #         return {"id": my_runtime.id_of(format, bytes_of(bytes)).hex()}
 #
-# Names, arguments and answers are listed in spec/harness/operations.rst; bytes travel as base64url without padding
+# Names, arguments and answers are listed in spec/harness/operations.rst; bytes are sent as base64url without padding
 # (harness.bytes.canonical). Start with grit.id, grit.decode and grit.encode, then run the doctor to see what is next.
 OPERATIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "hello": hello,
@@ -127,14 +127,14 @@ OPERATIONS: dict[str, Callable[..., dict[str, Any]]] = {
 
 
 def answer(op: str, args: Any) -> dict[str, Any]:
-    """Carry one request out; nothing that goes wrong in it may end the process."""
+    """Answer one request; an exception in an operation must not end the process."""
     if op not in OPERATIONS:
         return {"unsupported": {"feature": op}}
     try:
         return {"ok": OPERATIONS[op](**args)}
     except RefusedError as refused:
         return {"refused": refused.answer}
-    except Exception as fault:  # noqa: BLE001 - args that do not fit or are not an object, or a fault of this side
+    except Exception as fault:  # noqa: BLE001 - invalid args, or an error of this program
         return {"error": {"message": f"{type(fault).__name__}: {fault}"}}
 
 

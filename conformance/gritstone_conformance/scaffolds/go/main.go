@@ -1,6 +1,6 @@
-// The adapter through which the conformance suite asks my-runtime.
-// It reads one request per line on standard input and writes one reply per line on standard output. Standard output
-// belongs to replies; whatever else you have to say goes to os.Stderr.
+// The adapter that connects my-runtime to the conformance suite.
+// It reads one request per line on standard input and writes one reply per line on standard output. Write only
+// replies to standard output, and other text to os.Stderr.
 package main
 
 import (
@@ -17,29 +17,29 @@ import (
 type object = map[string]any
 type members = map[string]json.RawMessage
 
-// A nil list would be written as null, so empty ones are made.
+// Lists are empty and not nil, because nil is encoded as null.
 var claims = object{
 	"protocol":       1,
 	"implementation": object{"name": "my-runtime", "version": "0.1", "language": "go"},
-	"spec":           []string{"0.6"},           // the versions that you write this for
-	"formats":        []string{"framed-sha256"}, // "cbor-blake3" is the other one
-	// First "grit", then "wit", "runtime" and "wasm". Claim only what is answered: harness.hello.honest.
+	"spec":           []string{"0.6"},           // the versions that my-runtime implements
+	"formats":        []string{"framed-sha256"}, // "cbor-blake3" is the other format
+	// First "grit", then "wit", "runtime" and "wasm". Claim only what you implement (harness.hello.honest).
 	"profiles": []string{},
-	"features": []string{}, // what you have beyond that; harness.hello.closed says what each needs
+	"features": []string{}, // optional features; harness.hello.closed lists what each requires
 }
 
-// A profile needs limits, and each is judged (harness.hello.limits). These are the floors of grit:
+// A profile requires limits, which the suite tests (harness.hello.limits). These are the minimums of grit:
 // "object_bytes": 1_048_576, "tree_depth": 1024, "cas_names": 64, "refs": 10_000,
 var limits = map[string]int{"window": 64, "frame_bytes": 16_777_216}
 
-// refused says that the input is at fault: its class is malformed, invalid, missing, rejected or exhausted.
+// refused is a refusal of the request: its class is malformed, invalid, missing, rejected or exhausted.
 type refused object
 
 func (r refused) Error() string { return fmt.Sprint(r["message"]) }
 
 var version = regexp.MustCompile(`^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$`)
 
-// hello says who answers and what is claimed; the smaller bound of both sides holds.
+// hello returns the name and the claims; the smaller limit of both sides applies.
 func hello(args members) (object, error) {
 	var protocol []int
 	var suite, spec string
@@ -53,7 +53,7 @@ func hello(args members) (object, error) {
 		return nil, fmt.Errorf("a value is out of bounds")
 	}
 	if !slices.Contains(protocol, 1) {
-		return nil, refused{"class": "rejected", "message": "only protocol 1 is spoken here"}
+		return nil, refused{"class": "rejected", "message": "only protocol 1 is supported"}
 	}
 	said, bounds := maps.Clone(claims), maps.Clone(limits)
 	bounds["window"], bounds["frame_bytes"] = min(window, limits["window"]), min(frame, limits["frame_bytes"])
@@ -63,25 +63,25 @@ func hello(args members) (object, error) {
 
 func nothing(args members) (object, error) { return object{}, fit(args, nil) }
 
-// fit reads the arguments, each into its place; one more or one less is an error.
+// fit decodes the arguments into the given variables; a missing or an additional one is an error.
 func fit(args members, into object) error {
 	for name, place := range into {
 		if value := args[name]; string(value) == "null" || json.Unmarshal(value, place) != nil {
-			return fmt.Errorf("%s does not fit", name)
+			return fmt.Errorf("%s is invalid", name)
 		}
 	}
 	if args == nil || len(args) != len(into) {
-		return fmt.Errorf("args are not an object, or have a member too many")
+		return fmt.Errorf("args are not an object, or have additional members")
 	}
 	return nil
 }
 
-// The operations. A name that is not here is answered `unsupported` (harness.reply.total), so the adapter is right at
-// any time while you add one after another. They are listed in spec/harness/operations.rst; bytes travel as base64url
-// without padding (harness.bytes.canonical). Start with grit.id, grit.decode and grit.encode, then ask the doctor.
+// The operations; a name that is not here is answered `unsupported` (harness.reply.total). They are listed in
+// spec/harness/operations.rst; bytes are sent as base64url without padding (harness.bytes.canonical). Start with
+// grit.id, grit.decode and grit.encode, then run the doctor to see what is next.
 var operations = map[string]func(members) (object, error){"hello": hello, "ping": nothing, "bye": nothing}
 
-// answer carries one request out; arguments that do not fit are an error (harness.reply.fault-is-error).
+// answer answers one request; invalid arguments are an error (harness.reply.fault-is-error).
 func answer(op string, args members) object {
 	if operations[op] == nil {
 		return object{"unsupported": object{"feature": op}}

@@ -1,28 +1,28 @@
-// The adapter through which the conformance suite asks my-runtime.
+// The adapter that connects my-runtime to the conformance suite.
 //
-// It reads one request per line on standard input and writes one reply per line on standard output. Standard output
-// belongs to replies; whatever else you have to say goes to console.error.
+// It reads one request per line on standard input and writes one reply per line on standard output. Write only
+// replies to standard output, and other text with console.error.
 
 const HELLO = {
   protocol: 1,
   implementation: { name: "my-runtime", version: "0.1", language: "javascript" },
-  // The versions of the spec that you write this for.
+  // The versions of the spec that my-runtime implements.
   spec: ["0.6"],
-  // "cbor-blake3" is the other one.
+  // "cbor-blake3" is the other format.
   formats: ["framed-sha256"],
-  // First ["grit"], then "wit", "runtime" and "wasm". Claim only what is answered: harness.hello.honest.
+  // First ["grit"], then "wit", "runtime" and "wasm". Claim only what you implement (harness.hello.honest).
   profiles: [],
-  // What you have beyond that; harness.hello.closed says what each needs.
+  // Optional features; harness.hello.closed lists what each requires.
   features: [],
   limits: {
-    // A profile needs limits, and each is judged (harness.hello.limits). These are the floors of grit:
+    // A profile requires limits, which the suite tests (harness.hello.limits). These are the minimums of grit:
     // object_bytes: 1_048_576, tree_depth: 1024, cas_names: 64, refs: 10_000,
     window: 64,
     frame_bytes: 16_777_216,
   },
 };
 
-// The input is at fault. Throw it with malformed, invalid, missing, rejected or exhausted.
+// The request is refused. Throw it with the class malformed, invalid, missing, rejected or exhausted.
 class Refused extends Error {
   constructor(refusal, message, code) {
     super(message);
@@ -30,14 +30,14 @@ class Refused extends Error {
   }
 }
 
-// Say who answers and what is claimed; the smaller bound of both sides holds.
+// Return the name and the claims; the smaller limit of both sides applies.
 function hello({ protocol, suite, spec, frame_bytes, window }) {
   const whole = (value, least) => Number.isSafeInteger(value) && value >= least;
   const numbers = Array.isArray(protocol) && protocol.length > 0 && protocol.every((one) => whole(one, 1));
   const version = /^(?=.{3,16}$)(0|[1-9]\d*)\.(0|[1-9]\d*)$/;
   const texts = typeof suite === "string" && suite !== "" && typeof spec === "string" && version.test(spec);
-  if (!numbers || !texts || !whole(frame_bytes, 4_194_304) || !whole(window, 1)) throw new TypeError("does not fit");
-  if (!protocol.includes(1)) throw new Refused("rejected", "only protocol 1 is spoken here");
+  if (!numbers || !texts || !whole(frame_bytes, 4_194_304) || !whole(window, 1)) throw new TypeError("invalid value");
+  if (!protocol.includes(1)) throw new Refused("rejected", "only protocol 1 is supported");
   const { limits } = HELLO;
   const bounds = {
     window: Math.min(window, limits.window),
@@ -47,12 +47,12 @@ function hello({ protocol, suite, spec, frame_bytes, window }) {
 }
 
 // The operations, each with the members of its arguments and a function. A name that is not here is answered
-// `unsupported` (harness.reply.total), so the adapter is right at any time while you add one after another:
+// `unsupported` (harness.reply.total), so the adapter conforms while you add one operation after another:
 //
 //     "grit.id": [["format", "bytes"], ({ format, bytes }) => ({ id: myRuntime.idOf(format, bytesOf(bytes)) })],
 //
-// Names, arguments and answers are listed in spec/harness/operations.rst; bytes travel as base64url without padding
-// (harness.bytes.canonical). Start with grit.id, grit.decode and grit.encode, and let the doctor tell you what is next.
+// Names, arguments and answers are listed in spec/harness/operations.rst; bytes are sent as base64url without padding
+// (harness.bytes.canonical). Start with grit.id, grit.decode and grit.encode, then run the doctor to see what is next.
 const OPERATIONS = new Map(
   Object.entries({
     hello: [["protocol", "suite", "spec", "frame_bytes", "window"], hello],
@@ -61,7 +61,7 @@ const OPERATIONS = new Map(
   }),
 );
 
-// Carry one request out; nothing that goes wrong in it may end the process.
+// Answer one request; an exception in an operation must not end the process.
 function answer(op, args) {
   if (!OPERATIONS.has(op)) return { unsupported: { feature: op } };
   const [members, operation] = OPERATIONS.get(op);
@@ -72,11 +72,11 @@ function answer(op, args) {
     return { ok: operation(args) };
   } catch (fault) {
     if (fault instanceof Refused) return { refused: fault.answer };
-    return { error: { message: `${fault}` } }; // arguments that do not fit, or a fault of this side: fault-is-error
+    return { error: { message: `${fault}` } }; // invalid arguments, or an error of this program: fault-is-error
   }
 }
 
-// Lines end at LF alone: a text may hold the other characters that `node:readline` would take for an end.
+// Lines end at LF only: a text may contain the other characters that `node:readline` treats as line ends.
 async function* lines(stream) {
   let begun = [];
   for await (const chunk of stream) {
@@ -92,7 +92,7 @@ async function* lines(stream) {
 // Answer each line, and end after `bye` or when the input ends (harness.process.ends).
 for await (const line of lines(process.stdin)) {
   const { seq, op, args } = JSON.parse(line); // in Node it reads any depth (harness.reply.deep-args)
-  // One write is a whole line, and nothing is held back (harness.frame.flush): the suite waits for it.
+  // One write is a complete line, which is not buffered (harness.frame.flush): the suite waits for it.
   const reply = { seq, ...answer(op, args) };
   process.stdout.write(JSON.stringify(reply) + "\n");
   if (op === "bye" && reply.ok) break;

@@ -1,5 +1,5 @@
-//! JSON as the frames of the suite use it: whole numbers, each member once (harness.json.plain).
-//! If you may have dependencies, `serde_json` does this and more.
+//! JSON as the suite uses it: integers, and no repeated members (harness.json.plain).
+//! If you can use dependencies, use `serde_json` instead.
 use std::fmt;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -12,10 +12,10 @@ pub enum Json {
     Map(Vec<(String, Json)>),
 }
 
-/// The limit of nesting: `value` calls itself, and its stack is finite (harness.reply.deep-args).
+/// The maximum depth: `value` is recursive, and its stack is limited (harness.reply.deep-args).
 const DEPTH: usize = 64;
 
-/// Reads one whole line.
+/// Parses a complete line.
 pub fn read(line: &str) -> Result<Json, String> {
     let mut reader = Reader { line, at: 0, depth: 0 };
     let value = reader.value()?;
@@ -132,7 +132,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads what follows `\u`: one unit of UTF-16, or two.
+    /// Parses the characters after `\u`: one UTF-16 code unit, or two.
     fn escaped(&mut self) -> Result<char, String> {
         let mut units = vec![self.unit()?];
         if matches!(units[0], 0xd800..=0xdbff) && self.rest().starts_with("\\u") {

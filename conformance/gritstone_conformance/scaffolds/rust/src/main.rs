@@ -1,15 +1,15 @@
-//! The adapter through which the conformance suite asks my-runtime.
-//! It reads one request per line on standard input and writes one reply per line on standard output. Standard output
-//! belongs to replies; whatever else you have to say goes to `eprintln!`.
+//! The adapter that connects my-runtime to the conformance suite.
+//! It reads one request per line on standard input and writes one reply per line on standard output. Write only
+//! replies to standard output, and other text with `eprintln!`.
 mod json;
 
 use json::{read, Json};
 use std::io::{self, BufRead, Write};
 
-/// What `hello` says, but for its limits.
-/// `spec` names the versions of the spec that you write this for; "cbor-blake3" is the other format.
-/// In `profiles` first "grit", then "wit", "runtime" and "wasm". Claim only what is answered: harness.hello.honest.
-/// In `features` what you have beyond that; harness.hello.closed says what each needs.
+/// The answer to `hello`, without the limits.
+/// `spec` has the versions of the spec that my-runtime implements; "cbor-blake3" is the other format.
+/// In `profiles` first "grit", then "wit", "runtime" and "wasm". Claim only what you implement (harness.hello.honest).
+/// In `features` optional features; harness.hello.closed lists what each requires.
 const CLAIMS: &str = r#"{
   "protocol": 1,
   "implementation": {"name": "my-runtime", "version": "0.1", "language": "rust"},
@@ -19,24 +19,24 @@ const CLAIMS: &str = r#"{
   "features": []
 }"#;
 
-/// A profile needs limits, and each is judged (harness.hello.limits). These are the floors of grit:
+/// A profile requires limits, which the suite tests (harness.hello.limits). These are the minimums of grit:
 /// ("object_bytes", 1_048_576), ("tree_depth", 1024), ("cas_names", 64), ("refs", 10_000),
 const LIMITS: &[(&str, u64)] = &[("window", 64), ("frame_bytes", 16_777_216)];
 
-/// What is no `ok`.
+/// A reply other than `ok`.
 enum Fault {
-    /// The input is at fault: malformed, invalid, missing, rejected or exhausted, and a message.
+    /// A refusal: the class malformed, invalid, missing, rejected or exhausted, and a message.
     Refused(&'static str, String),
-    /// This side is, or the arguments do not fit: harness.reply.fault-is-error.
+    /// An error of this program, or invalid arguments (harness.reply.fault-is-error).
     Error(String),
-    /// Nobody claims this.
+    /// An operation that is not implemented.
     Unsupported(String),
 }
 
-/// Carries one request out. An operation that is not here is answered `unsupported` (harness.reply.total), so the
-/// adapter is right at any time while you add one after another. Names, arguments and answers are listed in
-/// spec/harness/operations.rst; bytes travel as base64url without padding (harness.bytes.canonical). Start with
-/// grit.id, grit.decode and grit.encode, and let the doctor tell you what is next.
+/// Answers one request. An operation that is not here is answered `unsupported` (harness.reply.total), so the
+/// adapter conforms while you add one operation after another. Names, arguments and answers are listed in
+/// spec/harness/operations.rst; bytes are sent as base64url without padding (harness.bytes.canonical). Start with
+/// grit.id, grit.decode and grit.encode, then run the doctor to see what is next.
 fn answer(op: &str, args: Option<Json>) -> Result<Json, Fault> {
     match op {
         "hello" => hello(taken(args, ["protocol", "suite", "spec", "frame_bytes", "window"])?),
@@ -45,7 +45,7 @@ fn answer(op: &str, args: Option<Json>) -> Result<Json, Fault> {
     }
 }
 
-/// Returns the arguments of these names; one more or one less is an error.
+/// Returns the arguments with these names; a missing or an additional one is an error.
 fn taken<const N: usize>(args: Option<Json>, names: [&str; N]) -> Result<[Json; N], Fault> {
     let Some(Json::Map(args)) = args else { return Err(Fault::Error("args are not an object".into())) };
     let given = args.len();
@@ -55,7 +55,7 @@ fn taken<const N: usize>(args: Option<Json>, names: [&str; N]) -> Result<[Json; 
     fits.ok_or_else(|| Fault::Error(format!("takes {names:?} and no other arguments")))
 }
 
-/// Says who answers and what is claimed; the smaller bound of both sides holds.
+/// Returns the name and the claims; the smaller limit of both sides applies.
 fn hello([protocol, suite, spec, frame, window]: [Json; 5]) -> Result<Json, Fault> {
     let (Json::List(protocols), Json::Text(suite), Json::Text(spec), Json::Number(frame), Json::Number(window)) =
         (protocol, suite, spec, frame, window)
@@ -69,7 +69,7 @@ fn hello([protocol, suite, spec, frame, window]: [Json; 5]) -> Result<Json, Faul
         return Err(Fault::Error("an argument does not fit".into()));
     }
     if !protocols.contains(&Json::Number(1)) {
-        return Err(Fault::Refused("rejected", "only protocol 1 is spoken here".into()));
+        return Err(Fault::Refused("rejected", "only protocol 1 is supported".into()));
     }
     let limit = |(name, most): &(&str, u64)| {
         let offered = match *name {
