@@ -11,9 +11,9 @@ from typing import Any, Final
 import pytest
 
 from gritstone_conformance.rules import load_rules
-from selftests.mutate import load_mutants
+from selftests.mutants.mutate import load_mutants
+from selftests.mutants.zoo import Summary, Zoo
 from selftests.terminal import run
-from selftests.zoo import Summary, Zoo
 
 __all__ = ["run"]  # a fixture; hooks are found by their names
 

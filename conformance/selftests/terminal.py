@@ -13,7 +13,8 @@ from typing import Final
 
 import pytest
 
-HERE: Final = Path(__file__).parent
+from selftests.paths import LIAR, MUTATE, PLANTED
+
 REFERENCE: Final = shlex.join([sys.executable, "-m", "gritstone.harness"])
 
 Run = Callable[..., tuple[int, str, str]]
@@ -36,22 +37,22 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 
 def planted(name: str) -> str:
     """Return the command of a planted adapter."""
-    return shlex.join([sys.executable, str(HERE / "planted" / f"{name}.py")])
+    return shlex.join([sys.executable, str(PLANTED / f"{name}.py")])
 
 
 def mutant(name: str) -> str:
     """Return the command of the reference with a fault."""
-    return shlex.join([sys.executable, str(HERE / "mutate.py"), name, "--", "-m", "gritstone.harness"])
+    return shlex.join([sys.executable, str(MUTATE), name, "--", "-m", "gritstone.harness"])
 
 
 def lying(name: str) -> str:
     """Return the command of a liar before the reference."""
-    return shlex.join([sys.executable, str(HERE / "liar.py"), name, "--", *shlex.split(REFERENCE)])
+    return shlex.join([sys.executable, str(LIAR), name, "--", *shlex.split(REFERENCE)])
 
 
 def bent(folder: Path, was: str, now: str) -> str:
     """Return the command of an adapter that claims grit and answers ``grit.id``, with one place changed."""
-    source = (HERE / "planted" / "honest.py").read_text(encoding="utf-8")
+    source = (PLANTED / "honest.py").read_text(encoding="utf-8")
     limits = '"object_bytes": 1 << 20, "tree_depth": 1024, "cas_names": 64, "refs": 10_000, '
     claim = (('"profiles": []', '"profiles": ["grit"]'), ('"window": 64, ', f'"window": 64, {limits}'))
     for old, new in (*claim, (was, now)):

@@ -18,7 +18,7 @@ from gritstone_conformance.replies import Json, Ok, Refused, Reply
 from gritstone_conformance.running.ledger import Ledger, ObservedSubject
 from gritstone_conformance.running.plan_runner import execute
 from gritstone_conformance.trial import Divergence, Trial
-from selftests.fakes import FakeSubject, fake_book
+from selftests.fakes.subject import FakeSubject, fake_book
 
 RULE = "grit.tree.key-order"
 STEPS = 40

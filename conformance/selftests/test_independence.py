@@ -13,7 +13,7 @@ import pytest
 
 from gritstone_conformance.judge import compare
 from gritstone_conformance.replies import Ok
-from selftests.scripts import PLANTED
+from selftests.paths import PLANTED
 
 WITHOUT = """
 import importlib, importlib.abc, pkgutil, sys

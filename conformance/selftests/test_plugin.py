@@ -12,9 +12,8 @@ import pytest
 
 from gritstone_conformance.cli import main
 from gritstone_conformance.results.report import read_report
+from selftests.paths import PLANTED
 from selftests.terminal import REFERENCE
-
-PLANTED = Path(__file__).parent / "planted"
 
 
 def run_pytest(where: Path, *options: str) -> subprocess.CompletedProcess[str]:

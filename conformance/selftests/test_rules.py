@@ -19,6 +19,7 @@ from gritstone_conformance.rules import (
     scan_rules,
     text_digest,
 )
+from selftests.paths import CHECKOUT
 
 SENTENCE = "A tree's names MUST be in ascending byte order."
 SOURCE = """Trees
@@ -137,13 +138,10 @@ def test_a_frozen_list_is_not_written_again(
     assert frozen.read_text(encoding="utf-8") == before
 
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
 @pytest.mark.rule("suite.rules.known")
 def test_every_rule_that_a_text_or_a_docstring_refers_to_exists() -> None:
     known = set(load_rules().rules)
-    files = (path for room in ("conformance", "reference", "docs", "spec") for path in (ROOT / room).rglob("*"))
+    files = (path for room in ("conformance", "reference", "docs", "spec") for path in (CHECKOUT / room).rglob("*"))
     unknown = {
         (path.name, name)
         for path in files

@@ -18,9 +18,9 @@ from gritstone_conformance.properties.harness import samples
 from gritstone_conformance.replies import Json
 from gritstone_conformance.rules import load_rules
 from gritstone_conformance.schemas import _contents, _deepest, _fits, _urn, fits, violation
-from selftests.fakes import HELLO
-from selftests.reports import made_outcome, made_report
-from selftests.test_harness_properties import EVERYTHING
+from selftests.fakes.reports import made_outcome, made_report
+from selftests.fakes.subject import HELLO
+from selftests.properties.test_harness import EVERYTHING
 
 TEXTS: list[Json] = ["", "a", "b", "ab", "abc", "a\n", "é", "1"]
 LISTS: list[Json] = [[], ["a"], ["a", "a"], ["a", 1], ["a", "b", "c"], [1, True], [[]], [{}, {}], [None, "a"]]

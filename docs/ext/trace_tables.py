@@ -23,7 +23,7 @@ from gritstone_conformance.planning.suite import load_data, plan_run
 from gritstone_conformance.reporting.mutants import mutants_by_rule
 from gritstone_conformance.reporting.verdict_files import load_verdicts
 from gritstone_conformance.rules import Rule, load_rules
-from selftests.marks import proofs_by_rule
+from selftests.mutants.marks import proofs_by_rule
 
 _SHOWN: Final = 3  # names of cases or mutants in a row
 _VERDICTS: Final = Path(__file__).resolve().parents[1] / "verdicts"

@@ -1,0 +1,362 @@
+"""The subject: deadlines, restarts, the breaker, pipelining, and that nothing of the child stalls the suite."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from gritstone_conformance.attachment.conversation import Answer, Request
+from gritstone_conformance.attachment.launcher import Launcher
+from gritstone_conformance.attachment.protocol import parse_reply
+from gritstone_conformance.attachment.seqs import seq_number
+from gritstone_conformance.attachment.settings import AttachSettings
+from gritstone_conformance.attachment.subject import Subject
+from gritstone_conformance.errors import DataError, SubjectFault, UsageError
+from gritstone_conformance.replies import Ok, Refused, Trouble, Unsupported, WrongShape
+from selftests.fakes.scripts import HONEST, PATIENT, Brisk, start_script
+
+USUAL = AttachSettings()
+ID_ARGS = {"format": "framed-sha256", "bytes": "YmxvYiAxMQBjdABzAABoZWxsbw"}
+ID_OF_BLOB = {"id": "22878b77b2c12fc26f873116451d3c9d5092ccf77441cf80ad761422b28aa759"}
+
+
+def start_honest(attach_settings: AttachSettings = USUAL) -> Subject:
+    return Launcher.for_command([sys.executable, str(HONEST)], attach_settings).start()
+
+
+def causes(answers: list[Answer]) -> list[str]:
+    return [answer.cause if isinstance(answer, SubjectFault) else type(answer).__name__ for answer in answers]
+
+
+def test_claims_and_answers() -> None:
+    subject = start_honest()
+    assert (subject.claims.name, subject.claims.formats, subject.claims.profiles) == ("honest", ("framed-sha256",), ())
+    assert subject.claims.limits["window"] == 64
+    assert subject.ask("ping", {}) == Ok({})
+    assert subject.ask("grit.id", ID_ARGS) == Ok(ID_OF_BLOB)
+    assert subject.ask("no.such", {"a": [1]}) == Unsupported("no.such")
+    assert isinstance(subject.ask("ping", {"a": 1}), Trouble)
+    subject.close()
+    assert subject.faults == []
+
+
+def test_replies_come_in_order_over_many_windows() -> None:
+    subject = start_honest()
+    requests: list[Request] = [(f"no.such-{number}", {}) for number in range(500)]
+    assert subject.ask_many(requests) == [Unsupported(op) for op, _ in requests]
+    subject.close()
+    assert subject.faults == []
+
+
+def test_large_requests_do_not_deadlock() -> None:
+    subject = start_honest()
+    big = {"format": "framed-sha256", "bytes": "A" * (4 << 20)}
+    replies = subject.ask_many([("grit.id", big)] * 6)
+    assert len(replies) == 6
+    assert len(set(map(repr, replies))) == 1
+    with pytest.raises(DataError, match="bytes, frame_bytes is"):
+        subject.ask("grit.id", {**big, "bytes": "A" * (17 << 20)})
+    assert subject.ask("ping", {}) == Ok({})
+    subject.close()
+    assert subject.faults == []
+
+
+@pytest.mark.rule("suite.process.no-block")
+def test_the_child_never_waits_for_the_suite_to_read(tmp_path: Path) -> None:
+    body = """
+        if count:
+            sys.stderr.write('log ' * 100_000)
+        reply['x'] = {'padding': 'x' * 200_000}
+    """
+    subject = start_script(tmp_path, body)
+    assert subject.ask_each([("ping", {})] * 40) == [Ok({})] * 40
+    assert len(subject.log()) == 64 << 10
+    subject.close()
+    assert subject.faults == []
+
+
+@pytest.mark.rule("suite.process.no-block")
+def test_a_child_that_reads_no_more_cannot_stall_the_suite(tmp_path: Path) -> None:
+    subject = start_script(tmp_path, "if count == 1:\n    time.sleep(600)\n")
+    big = {"format": "framed-sha256", "bytes": "A" * (8 << 20)}
+    started = time.monotonic()
+    answers = subject.ask_each([("ping", {}), *[("grit.id", big)] * 8])
+    assert causes(answers) == ["hung:blocked"]
+    assert time.monotonic() - started < 20
+    subject.kill()
+
+
+def test_ok_of_another_form_is_an_answer(tmp_path: Path) -> None:
+    subject = start_script(tmp_path, "if op == 'grit.id':\n    reply['ok'] = {'ids': []}\n")
+    reply = subject.ask("grit.id", ID_ARGS)
+    assert reply == WrongShape({"ids": []}, "", "an object with the members id", {"ids": []})
+    subject.close()
+    assert subject.faults == []
+
+
+def test_late_reply_is_reported_and_the_process_goes_on(tmp_path: Path) -> None:
+    body = "if op == 'grit.id':\n    time.sleep(0.8)\nreply['x'] = {'pid': os.getpid()}\n"
+    subject = start_script(tmp_path, body, Brisk(deadline_scale=0.1))
+    with pytest.raises(SubjectFault) as caught:
+        subject.ask("grit.id", ID_ARGS)
+    assert caught.value.cause == "late"
+    assert ID_OF_BLOB["id"] in caught.value.detail
+    assert causes(subject.ask_each([("ping", {}), ("grit.id", ID_ARGS), ("ping", {})])) == ["Ok", "late", "Ok"]
+    subject.close()
+    assert (causes(list(subject.faults)), subject.restarts) == (["late", "late"], 0)
+
+
+def test_only_the_oldest_unanswered_request_has_a_clock(tmp_path: Path) -> None:
+    """Eight requests of 0.3 s each take 2.4 s together; none of them took its second."""
+    subject = start_script(tmp_path, "if op == 'ping':\n    time.sleep(0.3)\n")
+    assert subject.ask_many([("ping", {})] * 8) == [Ok({})] * 8
+    subject.close()
+    assert subject.faults == []
+
+
+def test_a_setback_of_the_clock_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = start_honest()
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert subject.ask("ping", {}) == Ok({})
+    subject.close()
+    assert subject.faults == []
+
+
+def test_without_deadline_nothing_is_late(tmp_path: Path) -> None:
+    subject = start_script(
+        tmp_path, "if op == 'ping':\n    time.sleep(0.5)\n", AttachSettings(deadline_scale=None, max_rss_bytes=None)
+    )
+    assert subject.ask("ping", {}) == Ok({})
+    subject.close()
+    assert subject.faults == []
+
+
+@pytest.mark.rule("suite.crash.isolated")
+def test_death_blames_one_request_and_the_rest_can_be_asked_again(tmp_path: Path) -> None:
+    subject = start_script(tmp_path, "if op == 'die.now':\n    sys.exit('out of cheese')\n")
+    requests: list[Request] = [(f"no.such-{number}" if number != 37 else "die.now", {}) for number in range(100)]
+    answers: list[Answer] = []
+    while len(answers) < len(requests):
+        answers += subject.ask_each(requests[len(answers) :])
+    assert [type(answer).__name__ for answer in answers].count("Unsupported") == 99
+    fault = answers[37]
+    assert isinstance(fault, SubjectFault)
+    assert (fault.cause, fault.request, fault.rule) == ("dead:exit-1", 37, None)
+    assert "out of cheese" in fault.detail
+    subject.close()
+    assert (len(subject.faults), subject.restarts) == (1, 1)
+
+
+def test_death_between_requests_is_noticed(tmp_path: Path) -> None:
+    body = """
+        if op == 'ping':
+            print(json.dumps(reply), flush=True)
+            os._exit(5)
+    """
+    subject = start_script(tmp_path, body)
+    assert subject.ask("ping", {}) == Ok({})
+    time.sleep(0.2)
+    assert causes(subject.ask_each([("no.such", {})])) == ["dead:exit-5"]
+    assert subject.ask("no.such", {}) == Unsupported("no.such")
+    subject.close()
+
+
+@pytest.mark.rule("suite.liveness.three")
+def test_closed_output_of_a_living_process(tmp_path: Path) -> None:
+    subject = start_script(tmp_path, "if op == 'ping':\n    os.close(1)\n    time.sleep(600)\n")
+    assert causes(subject.ask_each([("ping", {})])) == ["dead:closed"]
+    subject.kill()
+
+
+def test_control_characters_of_the_child_reach_no_terminal(tmp_path: Path) -> None:
+    body = """
+        if op == 'ping':
+            sys.stderr.write('\\x1b[2J\\x07\\u202egnp.exe\\n')
+            sys.exit(2)
+    """
+    subject = start_script(tmp_path, body)
+    answers = subject.ask_each([("ping", {})])
+    assert causes(answers) == ["dead:exit-2"]
+    assert isinstance(answers[0], SubjectFault)
+    assert answers[0].detail == r"stderr: \x1b[2J\x07\u202egnp.exe"
+
+
+def test_too_much_memory_is_a_cause(tmp_path: Path) -> None:
+    if not Path("/proc/self/status").exists():
+        pytest.skip("resident size cannot be read here")
+    body = "if op == 'ping':\n    held = bytearray(b'x') * (192 << 20)\n    time.sleep(600)\n"
+    subject = start_script(tmp_path, body, AttachSettings(deadline_scale=2.0, max_rss_bytes=128 << 20))
+    assert causes(subject.ask_each([("ping", {})])) == ["memory"]
+    subject.kill()
+
+
+def test_peak_memory_can_be_read_and_reset(tmp_path: Path) -> None:
+    if not os.access("/proc/self/clear_refs", os.W_OK):
+        pytest.skip("the peak cannot be reset here")
+    subject = start_script(tmp_path, "if op == 'ping':\n    held = bytearray(b'x') * (64 << 20)\n    del held\n")
+    assert subject.reset_peak_rss()
+    before = subject.peak_rss_bytes()
+    subject.ask("ping", {})
+    after = subject.peak_rss_bytes()
+    assert before is not None
+    assert after is not None
+    assert after - before > 48 << 20
+    assert subject.reset_peak_rss()
+    assert (subject.peak_rss_bytes() or 0) < after - (32 << 20)
+    subject.close()
+
+
+def test_kill_is_no_restart_and_a_fresh_process_follows(tmp_path: Path) -> None:
+    subject = start_script(
+        tmp_path,
+        "if op == 'no.pid':\n    reply = {'seq': request['seq'], 'unsupported': {'feature': str(os.getpid())}}\n",
+    )
+    first = subject.ask("no.pid", {})
+    subject.kill()
+    second = subject.ask("no.pid", {})
+    assert first != second
+    subject.close()
+    assert (subject.faults, subject.restarts) == ([], 0)
+
+
+def test_bye_asked_by_a_case_is_no_restart() -> None:
+    subject = start_honest()
+    assert subject.ask("bye", {}) == Ok({})
+    assert subject.ask("ping", {}) == Ok({})
+    subject.close()
+    assert (subject.faults, subject.restarts) == ([], 0)
+
+
+def test_end_of_input_ends_the_process() -> None:
+    subject = start_honest()
+    assert subject.end_input() is None
+    subject.close()
+    assert subject.faults == []
+
+
+def test_processes_of_one_run_share_faults_and_have_seqs_of_their_own(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    subject = start_honest(AttachSettings(trace=trace))
+    other = subject.spawn()
+    other.ask("ping", {})
+    other.close()
+    subject.close()
+    lines = trace.read_bytes().splitlines()
+    asked = [parse_seq(line[2:]) for line in lines if line.startswith(b"> ")]
+    # hello, hello of the other, its ping and bye, bye
+    assert asked == [seq_number(1, index) for index in (0, 1 << 32, (1 << 32) + 1, (1 << 32) + 2, 1)]
+    answered = [parse_reply(line[2:])[0] for line in lines if line.startswith(b"< ")]
+    assert answered == asked
+    assert other.faults is subject.faults
+
+
+def parse_seq(line: bytes) -> int:
+    return int(json.loads(line)["seq"])
+
+
+def test_breaker_opens_after_five_hung_requests(tmp_path: Path) -> None:
+    subject = start_script(tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Brisk(deadline_scale=0.05))
+    answers = [subject.ask_each([("ping", {}), ("no.reply", {}), ("ping", {})])[-1] for _ in range(6)]
+    found = causes(answers)
+    assert found[-1] == "not-run"
+    assert subject.given_up == "5 requests hung, and 5 were answered"
+    assert set(found[:-1]) == {"hung:blocked"}, found
+
+
+def test_breaker_opens_after_three_hung_requests_where_nothing_but_hello_was_answered(tmp_path: Path) -> None:
+    subject = start_script(tmp_path, "if op != 'hello':\n    time.sleep(600)\n", Brisk(deadline_scale=0.05))
+    found = causes([subject.ask_each([(op, {})])[-1] for op in ("ping", "grit.zork", "ping", "ping")])
+    assert found == ["hung:blocked"] * 3 + ["not-run"]
+    assert subject.given_up == "3 consecutive requests hung, and only hello was ever answered"
+
+
+@pytest.mark.rule("suite.liveness.bounded")
+def test_breaker_opens_after_ten_late_replies(tmp_path: Path) -> None:
+    subject = start_script(tmp_path, "if op == 'ping':\n    time.sleep(0.2)\n", Brisk(deadline_scale=0.02, grace=20.0))
+    found = causes(subject.ask_each([("ping", {})] * 12)) + causes(subject.ask_each([("grit.id", ID_ARGS)]))
+    assert found == ["late"] * 10 + ["not-run"]
+    subject.close()
+
+
+def test_breaker_opens_after_a_hundred_restarts(tmp_path: Path) -> None:
+    script = tmp_path / "adapter"
+    hello = '{"protocol":1,"implementation":{"name":"sh","version":"1","language":"sh"},"spec":["0.6"],"formats":["a"],'
+    hello += '"profiles":[],"features":[],"limits":{"window":1,"frame_bytes":4194304}}'
+    script.write_text(
+        "#!/bin/sh\nread -r line\nseq=${line#*:}\nseq=${seq%%,*}\n"
+        f'printf \'{{"seq":%s,"ok":%s}}\\n\' "$seq" \'{hello}\'\nread -r line\nexit 1\n'
+    )
+    script.chmod(0o755)
+    subject = Launcher.for_command([str(script)], PATIENT).start()
+    found = [causes(subject.ask_each([("ping", {})]))[0] for _ in range(103)]
+    assert found == ["dead:exit-1"] * 101 + ["not-run"] * 2
+    assert subject.restarts == 100
+
+
+@pytest.mark.parametrize(
+    ("command", "cause"),
+    [
+        (["true"], "dead:exit-0"),
+        (["false"], "dead:exit-1"),
+        (["cat"], "protocol:reply.one-answer"),
+        (["echo", "hello"], "protocol:frame.stdout-clean"),
+        (["sh", "-c", "kill -SEGV $$"], "dead:signal-SEGV"),
+        (["sleep", "600"], "hung:blocked"),
+    ],
+)
+def test_a_command_that_is_no_adapter(command: list[str], cause: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(SubjectFault) as caught:
+        Launcher.for_command(command, AttachSettings(deadline_scale=0.05)).start()
+    assert caught.value.cause == cause
+    assert time.monotonic() - started < 15
+
+
+@pytest.mark.parametrize("command", ["", "'unbalanced", "/no/such/program", "/etc/passwd"])
+def test_a_command_that_cannot_be_started_is_the_users_mistake(command: str) -> None:
+    with pytest.raises(UsageError):
+        Launcher.for_command(command).start()
+
+
+def test_hello_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SubjectFault) as caught:
+        start_script(tmp_path, "reply = {'seq': request['seq'], 'refused': {'class': 'rejected'}}\n")
+    assert (caught.value.cause, caught.value.detail) == ("adapter", "hello was refused: rejected")
+
+
+def test_a_hurried_run_gives_less_time_to_what_hung_before(tmp_path: Path) -> None:
+    subject = start_script(tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Brisk(deadline_scale=0.15))
+    took = []
+    for shortened in (False, True):
+        subject.ask("ping", {})
+        subject.deadlines.shortened = shortened
+        started = time.monotonic()
+        assert causes(subject.ask_each([("no.reply", {}), ("ping", {})])) == ["hung:blocked"]
+        took.append(time.monotonic() - started)
+    assert took[1] < took[0] - 0.5  # 0.25 s and its grace, where the first time took 0.75 s and its grace
+    assert subject.deadlines.deadline_s("ping", 10) == pytest.approx(0.75)
+    subject.kill()
+
+
+def test_a_subject_can_be_used_by_one_thread_after_another() -> None:
+    subject = start_honest()
+    seen: list[object] = []
+    thread = threading.Thread(target=lambda: seen.append(subject.ask("ping", {})))
+    thread.start()
+    thread.join()
+    assert seen == [Ok({})]
+    subject.close()
+
+
+def test_refusals_are_replies() -> None:
+    planted = HONEST.with_name("always_refuse.py")
+    subject = Launcher.for_command([sys.executable, str(planted)], PATIENT).start()
+    assert subject.ask("grit.get", {"store": "s", "id": "00" * 32}) == Refused("invalid")
+    subject.close()
+    assert subject.faults == []

@@ -1,0 +1,111 @@
+"""A property played once on the honest reference, and then again on what that answered, without any process.
+
+What was answered is recorded in order. Whoever plays it again must ask the same: a property whose oracle has a fault
+finds a recorded right answer wrong, or it *deviates*, which proves nothing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from gritstone_conformance.replies import Claims, Json, Reply
+from gritstone_conformance.trial import Divergence, Property, SubjectLike
+from selftests.checks.probes import DeviatedError
+from selftests.properties.playing import play
+
+__all__ = ["Cassette"]
+
+_Request = tuple[str, Json]
+
+
+@dataclass(slots=True)
+class Cassette:
+    """What the honest reference answered when a property was played on it.
+
+    Attributes:
+        prop: the property.
+        examples: how many of its examples were recorded.
+        claims: what the reference says of itself.
+        tape: requests, their places left out, and answers, in their order.
+    """
+
+    prop: Property
+    examples: int
+    claims: Claims
+    tape: list[tuple[_Request, Reply]] = field(default_factory=list)
+
+    @classmethod
+    def record(cls, prop: Property, subject: SubjectLike, examples: int) -> Cassette:
+        """Play some examples of a property on a subject and record them; raises Divergence where one fails."""
+        cassette = cls(prop, examples, subject.claims)
+
+        def answer(requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:
+            replies = subject.ask_many(requests)
+            asked = ((op, _placeless(args)) for op, args in requests)
+            cassette.tape.extend(zip(asked, replies, strict=True))
+            return replies
+
+        play(prop, _Deck(subject.claims, answer, subject.kill), examples)  # type: ignore[arg-type]
+        return cassette
+
+    def replay(self) -> str | None:
+        """Play the same examples on the recorded answers; returns what is found wrong."""
+        tape = iter(self.tape)
+
+        def answer(requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:
+            replies = []
+            for op, args in requests:
+                asked, reply = next(tape, (None, None))
+                if asked != (op, _placeless(args)) or reply is None:
+                    raise DeviatedError(f"{op} was not asked there")
+                replies.append(reply)
+            return replies
+
+        try:
+            play(self.prop, _Deck(self.claims, answer, lambda: None), self.examples)  # type: ignore[arg-type]
+        except Divergence as divergence:
+            return str(divergence)
+        return None
+
+
+class _Deck:
+    """A subject that answers from somewhere, and is one process."""
+
+    def __init__(
+        self,
+        claims: Claims,
+        answer: Callable[[Sequence[tuple[str, dict[str, Json]]]], list[Reply]],
+        kill: Callable[[], None],
+    ) -> None:
+        self.claims = claims
+        self.ask_many = answer
+        self.kill = self.close = kill
+
+    def spawn(self) -> _Deck:
+        raise DeviatedError("it needs processes of its own")
+
+    def ask(self, op: str, args: dict[str, Json]) -> Reply:
+        return self.ask_many([(op, args)])[0]
+
+    def allow_guests(self, seconds: float) -> None:
+        """Nothing takes time here."""
+
+    def peak_rss_bytes(self) -> None:
+        return None
+
+    def reset_peak_rss(self) -> bool:
+        return False
+
+    def cpu_seconds(self) -> None:
+        return None
+
+
+def _placeless(value: Json) -> Json:
+    """Return a request with one word for every place in the file system."""
+    if isinstance(value, dict):
+        return {key: _placeless(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_placeless(item) for item in value]
+    return "<place>" if isinstance(value, str) and value.startswith(tempfile.gettempdir()) else value

@@ -1,0 +1,172 @@
+"""What must come out right, and must not where a check is switched off: probes.
+
+Selftests of the modules; vectors, answered by the model; histories that were recorded; right replies that were changed,
+for the judge. For what none of them shows: properties on what the honest reference answered.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from selftests.paths import SUITE
+
+if TYPE_CHECKING:
+    from selftests.checks.oracle import Asked
+
+__all__ = ["BrokenError", "DeviatedError", "Probe", "of_items", "properties", "recorded", "selftests"]
+
+SELFTESTS: Final = {
+    "attachment/base64url": ("attachment/test_base64url.py",),
+    "attachment/claims": ("attachment/test_claims.py",),
+    "attachment/reply_shapes": ("attachment/test_forms.py",),
+    "attachment/protocol": ("attachment/test_protocol.py",),
+    "audit": ("auditing/test_audit.py::test_what_went_on_is_asked_of_an_earlier_export",),
+    "judge": (
+        "checks/test_alive.py::test_the_kind_of_an_answer_counts",
+        "test_divergence.py::test_between_two_answers_nothing_stands_for_any_value",
+    ),
+    "model": (
+        *("model/test_checks.py", "model/test_code_checks.py", "model/test_store.py", "model/test_bundle.py"),
+        "model/test_wit.py",
+    ),
+    "model/pieces": ("model/test_odd_answers.py::test_an_export_without_end_is_given_up",),
+    "model/recompute": ("model/test_history.py::test_a_forged_history_is_named",),
+    "model/wasm": (
+        *(
+            "model/test_wasm_checks.py",
+            "model/test_wasm_parts.py",
+            "model/test_wasm_engine.py",
+            "model/test_history_wasm.py",
+        ),
+        "strategies/test_wasm_twins.py::test_each_twin_has_its_defect_alone",
+        "strategies/test_wasm_twins.py::test_a_module_has_so_many_bytes",
+        "strategies/test_wasm_twins.py::test_the_first_of_several_defects_gives_the_code",
+    ),
+}
+"""Module, or a folder above it, to the selftests that know it: files, or single tests of those that take long."""
+
+_EXAMPLES: Final = 4
+_LARGE: Final = ("grit/scale/", "grit/depth/")
+_SLOW: Final = frozenset({"grit/depth/arrays"})
+
+
+class DeviatedError(BaseException):
+    """Something else was asked than what was recorded; no Exception, so that the engine lets it pass."""
+
+
+class BrokenError(Exception):
+    """A selftest ended by something else than what it asserts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Something that must come out right.
+
+    Attributes:
+        name: for people.
+        play: plays it; returns what is wrong, or None.
+    """
+
+    name: str
+    play: Callable[[], str | None]
+
+
+def recorded() -> Iterator[Iterator[Probe]]:
+    """Yield each kind of what is recorded; the right replies that are changed are those that the vectors gave."""
+    from selftests.checks.oracle import Forms
+
+    forms = Forms()
+    yield _vectors(forms.note)
+    yield _audits()
+    yield _changed_replies(forms.kept)
+
+
+def _vectors(note: Callable[[Asked], None]) -> Iterator[Probe]:
+    """Yield each vector, answered by the model; but for those that take seconds."""
+    from gritstone_conformance.vectors.files import load_vectors
+    from selftests.checks.oracle import play_vector
+
+    for case in load_vectors().cases():
+        if case.name not in _SLOW:
+            yield Probe(case.name, functools.partial(play_vector, case, note))
+
+
+def _audits() -> Iterator[Probe]:
+    """Yield each recorded history."""
+    from gritstone_conformance.vectors.audits import judge_audit, load_audits
+
+    for file in load_audits():
+        for audit in file.audits:
+            yield Probe(audit.name, functools.partial(judge_audit, audit))
+
+
+def _changed_replies(kept: Sequence[Asked]) -> Iterator[Probe]:
+    """Yield the right replies of each operation, which the judge must not take for right once they are changed."""
+    from selftests.checks.alive import overlooked
+    from selftests.checks.test_alive import by_operation
+
+    for op, replies in by_operation(kept).items():
+        for number, asked in enumerate(replies):
+
+            def play(op: str = op, asked: Asked = asked) -> str | None:
+                return next(overlooked(op, asked.expect, asked.reply, asked.bindings), None)
+
+            yield Probe(f"{op}, reply {number} changed", play)
+
+
+def properties() -> Iterator[Probe]:
+    """Record the properties on the honest reference, and yield each with what was recorded.
+
+    Those are left out that need processes of their own, time, or a claim that the reference does not make.
+    """
+    from gritstone_conformance.attachment.launcher import Launcher
+    from gritstone_conformance.errors import SubjectFault
+    from gritstone_conformance.properties import load_properties
+    from gritstone_conformance.trial import Divergence
+    from selftests.checks.cassette import Cassette
+
+    subject = Launcher.for_command([sys.executable, "-m", "gritstone.harness"]).start()
+    try:
+        for prop in load_properties():
+            if prop.kind in ("property", "machine") and not (prop.search_only or prop.name.startswith(_LARGE)):
+                try:
+                    cassette = Cassette.record(prop, subject, _EXAMPLES)
+                except (Divergence, SubjectFault, DeviatedError, BaseExceptionGroup):
+                    continue
+                yield Probe(prop.name, cassette.replay)
+    finally:
+        subject.close()
+
+
+def selftests(modules: Sequence[str]) -> list[str]:
+    """Return the selftests that know some modules."""
+    above = {module.rsplit("/", depth)[0] for module in modules for depth in range(module.count("/") + 1)}
+    return sorted({file for module in above for file in SELFTESTS.get(module, ())})
+
+
+def of_items(items: Sequence[pytest.Item]) -> Iterator[Probe]:
+    """Yield the tests of a session, but for those that draw what they play."""
+    for item in items:
+        if not getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            yield Probe(item.nodeid, functools.partial(_play_item, item))
+
+
+def _play_item(item: pytest.Item) -> str | None:
+    from _pytest.runner import runtestprotocol
+
+    for report in runtestprotocol(item, log=False, nextitem=None):
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            words = "" if crash is None else str(crash.message).split("\n", 1)[0]
+            is_own = crash is not None and not Path(crash.path).is_relative_to(SUITE)
+            if not (is_own and report.when == "call" and words.startswith(("assert", "AssertionError", "Failed"))):
+                raise BrokenError(words)
+            return words
+    return None

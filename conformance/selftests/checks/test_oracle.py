@@ -1,0 +1,31 @@
+"""The model gives every recorded right answer.
+
+Spec: :rule:`suite.mutant.oracle`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from gritstone_conformance.bundled import vectors_dir
+from gritstone_conformance.vectors.files import load_vectors, parse_vector_file
+from selftests.checks.oracle import SLOW, play_vector
+
+PROFILES = ("grit", "wit", "runtime", "wasm")
+
+
+@pytest.mark.rule("suite.mutant.oracle")
+def test_the_vectors_of_trees_are_answered_by_the_model() -> None:
+    files = sorted((vectors_dir() / "grit").glob("tree*.json"))
+    parsed = [parse_vector_file(file.read_bytes(), file.name, check_schema=False) for file in files]
+    cases = [case for file in parsed for case in file.cases]
+    assert {case.name.rpartition("/")[0] for case in cases} == {"grit/tree"}
+    assert {case.name: wrong for case in cases if (wrong := play_vector(case)) is not None} == {}
+
+
+@pytest.mark.rule("suite.mutant.oracle", slow=True)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_vector_is_answered_by_the_model(profile: str) -> None:
+    cases = [case for case in load_vectors().cases() if case.profile == profile and case.name not in SLOW]
+    assert cases
+    assert {case.name: wrong for case in cases if (wrong := play_vector(case)) is not None} == {}

@@ -1,0 +1,64 @@
+"""What the documentation shows is what one sees: every recorded session is played again."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from selftests.docs.sessions import EXAMPLES, SESSIONS, Turn, fold, play_session, read_session
+from selftests.paths import CHECKOUT
+
+NAMES = sorted(path.stem for path in SESSIONS.glob("*.txt"))
+PAGES = sorted((CHECKOUT / "docs").glob("*.rst"))
+
+
+def lines(turn: Turn) -> list[str]:
+    return fold(f"$ {turn.command}\n{turn.output}").splitlines()
+
+
+def has_node() -> bool:
+    return (
+        shutil.which("node") is not None and (CHECKOUT / "conformance/implementations/javascript/node_modules").is_dir()
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_session_is_what_one_sees(name: str, tmp_path: Path) -> None:
+    recorded = read_session(SESSIONS / f"{name}.txt")
+    if any("node " in turn.command for turn in recorded) and not has_node():
+        pytest.skip("needs Node.js and the JavaScript implementation's packages")
+    seen = list(play_session(recorded, tmp_path))
+    assert [lines(turn) for turn in seen] == [lines(turn) for turn in recorded]
+
+
+def test_every_session_is_shown() -> None:
+    shown = {name for page in PAGES for name in re.findall(r"examples/sessions/([a-z0-9-]+)\.txt", page.read_text())}
+    assert shown == set(NAMES)
+
+
+def test_every_adapter_is_played() -> None:
+    played = {
+        word for name in NAMES for turn in read_session(SESSIONS / f"{name}.txt") for word in turn.command.split()
+    }
+    adapters = {path.name for path in EXAMPLES.glob("adapter*")}
+    assert adapters <= {word.strip("\"'") for word in played}
+
+
+@pytest.mark.parametrize("name", ["adapter.py", "adapter_wit.py", "adapter_runtime.py"])
+def test_final_adapters_are_short(name: str) -> None:
+    assert len((EXAMPLES / name).read_text().splitlines()) < 200
+
+
+def test_readme_shows_a_recorded_failure() -> None:
+    recorded = {line for name in NAMES for turn in read_session(SESSIONS / f"{name}.txt") for line in lines(turn)}
+    blocks = re.findall(r"^```text\n(.*?)^```", (CHECKOUT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    failures = [block for block in blocks if block.startswith("FAIL ")]
+    assert [line for block in failures for line in fold(block).splitlines() if line not in recorded] == []
+    assert len(failures) == 1
+
+
+def test_readme_is_short() -> None:
+    assert len((CHECKOUT / "README.md").read_text().splitlines()) <= 100

@@ -1,0 +1,53 @@
+"""Planted: the honest adapter on a Unix socket (first argument), or one with a fault (second argument).
+
+Faults: ``greets`` writes before it was asked; ``crowd`` serves everybody at once; ``once`` serves one client only.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+
+from selftests.fakes.planted import honest
+
+
+def serve(client: socket.socket, fault: str) -> None:
+    """Answer one client until it says bye or goes."""
+    with client, client.makefile("rwb") as stream:
+        try:
+            if fault == "greets":
+                stream.write(b"220 ready\n")
+                stream.flush()
+            for line in stream:
+                request = json.loads(line)
+                answer = honest.answer(request["op"], request["args"])
+                if request["op"] == "hello" and "ok" in answer:
+                    answer = {"ok": honest.HELLO | {"features": ["connect"]}}
+                stream.write(json.dumps({"seq": request["seq"], **answer}).encode() + b"\n")
+                stream.flush()
+                if request["op"] == "bye":
+                    return
+        except ConnectionError:
+            return
+
+
+def main(path: str, fault: str) -> None:
+    """Accept clients one after the other, for ever."""
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    server.bind(path)
+    server.listen(8)
+    print("listening", flush=True)
+    while True:
+        client, _ = server.accept()
+        if fault == "crowd":
+            threading.Thread(target=serve, args=(client, fault), daemon=True).start()
+        else:
+            serve(client, fault)
+        if fault == "once":
+            threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "")

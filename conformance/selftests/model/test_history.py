@@ -1,0 +1,233 @@
+"""The history checker: it accepts what a runtime leaves, and names each fault by its word, its rule and its place."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+
+import pytest
+
+from gritstone_conformance.bundled import spec_dir
+from gritstone_conformance.model.bundle import scan, write
+from gritstone_conformance.model.evidence import History
+from gritstone_conformance.model.findings import BLAME, FAULTS, Finding
+from gritstone_conformance.model.formats import FORMATS, Format
+from gritstone_conformance.model.history import Verdict, check_history
+from gritstone_conformance.rules import scan_rules
+from gritstone_conformance.strategies.graphs import Graph
+from gritstone_conformance.strategies.programs import ACTOR, append, send
+from gritstone_conformance.strategies.scenarios import Injection, Scenario, Stage
+from selftests.fakes.forgeries import FORGED, base, lost
+from selftests.fakes.forging import Scribe, reforge
+from selftests.fakes.staging import ball_game, drawn, play, play_lowest
+
+SEEDS = range(15)
+GOLDEN = {
+    ("framed-sha256", 3): (6822, "8fac4742007487b2d98469f97ee75e72c4c68d169fbba472bc1805f541217fb2"),
+    ("cbor-blake3", 3): (6410, "92089d029d5406c5d1c6dcd856e980b8f39d43089843ebb623ee1d98ddda64e2"),
+    ("framed-sha256", None): (4761, "a9b139071d25cf56cfe0190fe5df32fa64d88cbbe67d64f9fde48cb2f3e3afab"),
+    ("cbor-blake3", None): (4355, "e6b67da27cf035844934018365b104c44cbbddcddbf923bd2401c102b27cd76e"),
+}
+
+
+@pytest.fixture(params=FORMATS.values(), ids=lambda fmt: fmt.name)
+def fmt(request: pytest.FixtureRequest) -> Format:
+    found: Format = request.param
+    return found
+
+
+def judge(data: bytes, *, at_rest: bool = True) -> Verdict:
+    return check_history(scan(data), at_rest=at_rest, is_whole=True)
+
+
+def first(verdict: Verdict) -> Finding:
+    assert verdict.findings, "nothing was found"
+    return verdict.findings[0]
+
+
+@pytest.mark.parametrize("limit", [3, None])
+def test_golden_histories(fmt: Format, limit: int | None) -> None:
+    data = play_lowest(ball_game(fmt, limit=limit)).store.export()
+    assert (len(data), data[-32:].hex()) == GOLDEN[fmt.name, limit]
+    verdict = judge(data)
+    assert verdict.is_legal
+    assert not verdict.unverified
+    assert verdict.recomputed == verdict.steps - (4 if limit else 5)  # the rest are steps of the agent
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_a_runtime_leaves_is_legal(fmt: Format, seed: int) -> None:
+    runtime = play(drawn(fmt, seed), seed)
+    verdict = check_history(
+        scan(runtime.store.export()), at_rest=True, max_attempts=runtime.config.max_attempts, is_whole=True
+    )
+    assert [str(finding) for finding in verdict.findings] == []
+    assert verdict.unverified == []
+    assert verdict.structural == 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_cut_histories_are_legal(fmt: Format, seed: int) -> None:
+    runtime = play(drawn(fmt, 1000 + seed, cleanups=True), seed)
+    runtime.collect()
+    verdict = check_history(scan(runtime.store.export()), at_rest=True, max_attempts=runtime.config.max_attempts)
+    assert [str(finding) for finding in verdict.findings] == []
+
+
+def test_actor_may_send_itself_a_message_again_after_a_cut(fmt: Format) -> None:
+    stage = Stage(Graph(fmt))
+    actor = stage.core(b"a")
+    note = stage.program(append("log", b"."))
+    again = stage.program(send(ACTOR, 0, mode=b"s"), note)
+    mail = (
+        Injection(actor, (("mt", "genesis"),), actor),
+        Injection(actor, (), again),
+        Injection(actor, (("mt", "cleanup"),), stage.program(send(ACTOR, 0, mode=b"s"), again)),
+    )
+    runtime = play_lowest(Scenario(stage.graph, (actor,), mail))
+    verdict = check_history(scan(runtime.store.export()), at_rest=True)
+    assert [str(finding) for finding in verdict.findings] == []
+    assert verdict.history is not None
+    chain = verdict.history.chains[actor]
+    assert chain.cut
+    assert chain.inboxes[0][actor] == chain.inboxes[-1][actor] != chain.inboxes[1][actor]
+
+
+def flips(history: History, actor: bytes, index: int) -> dict[str, bytes | None]:
+    """Return for each field of a step another value that is there, of the right kind, if there is one."""
+    step = history.chains[actor].steps[index]
+    others = [other for chain in history.chains.values() for other in chain.steps if other != step]
+    found: dict[str, bytes | None] = {}
+    for name in ("actor", "inbox", "outbox", "core"):
+        values = [getattr(other, name) for other in others if getattr(other, name) != getattr(step, name)]
+        if values:
+            found[name] = values[index % len(values)]
+    if index > 1:
+        found["previous"] = history.chains[actor].steps[index - 1].previous
+    return found
+
+
+def names(verdict: Verdict, actor: bytes, index: int) -> bool:
+    """Return whether a verdict names a step; a head of another actor is seen by its reference."""
+    return any(
+        (finding.place.actor, finding.place.index) == (actor, index)
+        or (finding.rule == "grit.ref.target" and actor.hex() in finding.words)
+        for finding in verdict.findings
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_field_of_any_step_that_is_changed_is_found_there(fmt: Format, seed: int) -> None:
+    data = play(drawn(fmt, 50 + seed), seed).store.export()
+    history = judge(data).history
+    assert history is not None
+    tried = silent = 0
+    for actor, chain in history.chains.items():
+        for index in range(len(chain)):
+            for name, value in flips(history, actor, index).items():
+                forged = judge(reforge(data, actor, index, **{name: value}), at_rest=False)
+                tried += 1
+                if forged.is_legal:
+                    # the agent may take back and send again; mail without effect may be read in fewer steps
+                    assert name == "previous" or (actor == history.agent and name == "outbox"), (name, index)
+                    silent += 1
+                    continue
+                wanted = index - 1 if name == "previous" else index
+                assert names(forged, actor, wanted) or actor == history.agent, (name, index, str(first(forged)))
+    assert tried > 5
+    assert silent < tried
+
+
+@pytest.mark.parametrize("limit", [2, None])
+def test_every_other_value_of_every_field_is_found_there(fmt: Format, limit: int | None) -> None:
+    """Each field of each step, with each value that the field has in any step: found at that step or the next."""
+    data = play_lowest(ball_game(fmt, limit=limit)).store.export()
+    history = judge(data).history
+    assert history is not None
+    steps = [step for chain in history.chains.values() for step in chain.steps]
+    tried = 0
+    for actor, chain in history.chains.items():
+        for index, step in enumerate(chain.steps):
+            for name in ("previous", "actor", "inbox", "outbox", "core"):
+                for value in {getattr(other, name) for other in steps} - {getattr(step, name)}:
+                    forged = judge(reforge(data, actor, index, **{name: value}), at_rest=False)
+                    tried += 1
+                    if forged.is_legal:
+                        # the agent may send anything; mail without effect may be read in fewer steps
+                        assert name == "previous" or (actor == history.agent and name == "outbox"), (name, index)
+                    elif name != "previous" and actor != history.agent:
+                        assert names(forged, actor, index) or names(forged, actor, index + 1), (name, index)
+    assert tried > 100
+
+
+def test_any_object_that_is_dropped_is_missed(fmt: Format) -> None:
+    bundle = scan(play_lowest(ball_game(fmt)).store.export())
+    frames = bundle.frames()
+    for identity in frames:
+        left = {each: encoding for each, encoding in frames.items() if each != identity}
+        verdict = check_history(scan(write(fmt, bundle.references, left)))
+        assert first(verdict).fault == "bundle"
+        assert any(identity.hex() in finding.words for finding in verdict.findings)
+
+
+def test_a_channel_that_is_reordered_is_found_there(fmt: Format) -> None:
+    scribe = Scribe.of(fmt)
+    a = scribe.born(b"a")
+    empty = scribe.stage.program(b"")
+    mail = [scribe.inject(a, empty, mt) for mt in ("one", "two", "three")]
+    for number in (0, 2, 1):
+        scribe.act(a, reads={scribe.agent: mail[number]})
+    found = first(judge(scribe.bundle()))
+    assert (found.fault, found.place.actor, found.place.index) == ("crowd", a, 3)  # it goes back to the genesis
+
+
+def test_the_base_is_legal(fmt: Format) -> None:
+    scribe, *_ = base(fmt)
+    assert judge(scribe.bundle()).is_legal
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_history_is_named(fmt: Format, name: str) -> None:
+    scribe, a, b = base(fmt)
+    forge, fault = FORGED[name]
+    forge(scribe, a, b)
+    verdict = judge(scribe.bundle())
+    assert first(verdict).fault == fault, [str(finding) for finding in verdict.findings]
+
+
+def test_the_rest_is_asked_only_when_told(fmt: Format) -> None:
+    scribe, a, b = base(fmt)
+    lost(scribe, a, b)
+    assert judge(scribe.bundle(), at_rest=False).is_legal
+
+
+def test_a_step_of_another_actor(fmt: Format) -> None:
+    scribe, a, b = base(fmt)
+    between = scribe.stage.graph.add(replace(scribe.step_of(b), previous=scribe.heads[b], actor=a))
+    scribe.write(b, replace(scribe.step_of(b), previous=between))
+    found = first(judge(scribe.bundle()))
+    assert (found.fault, found.place.path) == ("foreign", f"heads/{b.hex()}~1/actor")
+
+
+def test_faults_are_those_of_the_text() -> None:
+    text = (spec_dir() / "runtime" / "history.rst").read_text(encoding="utf-8")
+    table = text[text.index("- no.") : text.index("What only the outside can know")]
+    words = re.findall(r"^     - ``([a-z-]+)``$", table, re.MULTILINE)
+    assert list(FAULTS) == words
+    order = text.partition("code-block:: text\n\n   1 ")[2].partition("\n")[0]
+    assert [1, *map(int, order.split())] == list(BLAME)
+    known = {rule.id for rule in scan_rules(spec_dir())}
+    assert {rule for _, rule in FAULTS.values()} <= known
+
+
+def test_it_is_linear_and_fast(fmt: Format) -> None:
+    """Long histories take time in proportion to their length."""
+    seconds = []
+    for limit in (200, 1600):
+        bundle = scan(play_lowest(ball_game(fmt, limit=limit)).store.export())
+        started = time.process_time()
+        verdict = check_history(bundle, at_rest=True)
+        seconds.append((time.process_time() - started) / verdict.steps)
+        assert verdict.is_legal
+    assert seconds[1] < 2.5 * seconds[0]

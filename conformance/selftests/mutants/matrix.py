@@ -1,0 +1,43 @@
+"""The matrix: the whole gate is played on each mutant, not only the cases of its rule; slow, so CI runs it by night.
+
+    python -m pytest conformance/selftests/mutants/matrix.py -n 2 [--part 3/7]
+
+It finds what a hunt cannot: *loose* kills, rules that fail and that the entry of the mutant does not name. They are
+listed, not forbidden, for one edit may break much; a mutant that the gate does not find by name fails. That hunt and
+gate agree is shown on the way. Spec: :rule:`suite.mutant.named`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from selftests.mutants.hunting import play_gate
+from selftests.mutants.mutate import Mutant, hunted
+from selftests.mutants.zoo import note
+
+
+def in_part(name: str, part: str) -> bool:
+    """Return whether a mutant belongs to the part ``K/N`` of the catalogue; all N parts together are the whole."""
+    number, count = map(int, part.split("/"))
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % count == number % count
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one test of each mutant of the part that was asked for."""
+    part = metafunc.config.getoption("--part")
+    mutants = {name: mutant for name, mutant in hunted().items() if in_part(name, part)}
+    metafunc.parametrize("mutant", mutants.values(), ids=mutants)
+
+
+@pytest.mark.zoo
+def test_the_gate_names_the_rule(
+    mutant: Mutant, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    note(record_property, mutant)
+    found = play_gate(mutant.command("gritstone.harness"), mutant, tmp_path)
+    record_property("loose", " ".join(sorted(found.failed - {mutant.kills, *mutant.also})))
+    assert mutant.kills in found.failed, sorted(found.failed)

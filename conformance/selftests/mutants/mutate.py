@@ -1,0 +1,292 @@
+"""Run a program with one deliberate fault.
+
+    python mutate.py ID -- -m gritstone.harness            a fault of the reference, or a liar before it
+    python mutate.py ID -- -m gritstone_conformance.cli …  a fault of the suite itself
+    python mutate.py ID -- -m pytest …
+
+An entry of ``mutants/`` is one of three things:
+
+- ``file``, ``old``, ``new`` (and further edits in ``more``): the edits are applied to the source of their modules as
+  these are imported. Nothing on disk changes. ``old`` must occur exactly once, else the mutant is *stale* and this
+  program ends with exit code 70 before anything runs.
+- the same with a file of the suite or of its selftests, ``gritstone_conformance/…``, ``selftests/…``: every Python that
+  the program starts has the fault too (a suite with ``--jobs``, a test that runs ``gritstone``), by a ``sitecustomize``
+  module on ``PYTHONPATH``.
+- ``proxy = "NAME"``: the program stays as it is; the liar ``NAME`` of ``liar.py`` stands before it.
+
+``equivalent = "proof"`` takes an entry out of the count: nobody can tell it from the original, and why.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import json
+import os
+import runpy
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+STALE = 70
+CATALOGUE = Path(__file__).resolve().parent
+OF_SUITE = ("gritstone_conformance/", "selftests/")
+EVERYWHERE = Path(__file__).with_name("everywhere")
+"""Holds the ``sitecustomize`` that applies the edits in ``$MUTANT_EDITS`` to each Python that is started."""
+
+_TOLD = "MUTANT_EDITS"
+_CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change of one module.
+
+    Attributes:
+        file: the module's path below its source root, e.g. ``gritstone/grit/framed.py``.
+        old: source text that occurs exactly once in the file.
+        new: what stands there instead.
+    """
+
+    file: str
+    old: str
+    new: str
+
+    @property
+    def module(self) -> str:
+        """The dotted name of the module that is edited."""
+        return self.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One fault.
+
+    Attributes:
+        id: its name.
+        kills: the rule that it breaks, and by whose name it must be found.
+        edits: the changes that make it; more than one where one is made good by what stands elsewhere.
+        also: other rules that it may break.
+        proxy: the liar that it is, or None; a liar has no edits.
+        equivalent: the proof that nobody can tell it from the original, or None.
+        by: the case to play first, for it is known to find the fault.
+        listens: whether it has to be attached at a socket, for only there the fault is seen.
+        waits: whether it is found by waiting for it in vain, so that its hunt waits less long than a run would.
+        anew: whether each of its processes is started by itself, and none forked, for it shows in what all forks share:
+            the seed of hashes.
+    """
+
+    id: str
+    kills: str
+    edits: tuple[Edit, ...]
+    also: tuple[str, ...] = ()
+    proxy: str | None = None
+    equivalent: str | None = None
+    by: str | None = None
+    listens: bool = False
+    waits: bool = False
+    anew: bool = False
+
+    @property
+    def is_of_suite(self) -> bool:
+        """Whether it is a fault of the suite's own code."""
+        return any(edit.file.startswith(OF_SUITE) for edit in self.edits)
+
+    def command(self, module: str, *args: str) -> tuple[str, ...]:
+        """Return the words that run ``python -m module args`` with the fault."""
+        return (sys.executable, str(Path(__file__).resolve()), self.id, "--", "-m", module, *args)
+
+
+class StaleMutantError(Exception):
+    """A mutant's ``old`` does not occur exactly once in its file."""
+
+
+def load_mutants(path: Path = CATALOGUE) -> dict[str, Mutant]:
+    """Read a catalogue of mutants, a directory of TOML files, by id."""
+    mutants = [mutant for file in sorted(path.glob("*.toml")) for mutant in read_mutants(file)]
+    if len({mutant.id for mutant in mutants}) != len(mutants):
+        raise ValueError(f"{path}: a mutant's id stands twice")
+    return {mutant.id: mutant for mutant in mutants}
+
+
+def read_mutants(file: Path) -> list[Mutant]:
+    """Read one file of a catalogue."""
+    import tomllib  # a child that is told the edits needs none
+
+    return [_mutant(**entry) for entry in tomllib.loads(file.read_text(encoding="utf-8")).get("mutant", [])]
+
+
+def _mutant(
+    *,
+    id: str,  # noqa: A002 - as in the file
+    kills: str,
+    file: str | None = None,
+    old: str | None = None,
+    new: str | None = None,
+    also: Sequence[str] = (),
+    more: Sequence[dict[str, str]] = (),
+    proxy: str | None = None,
+    equivalent: str | None = None,
+    by: str | None = None,
+    listens: bool = False,
+    waits: bool = False,
+    anew: bool = False,
+) -> Mutant:
+    edits: tuple[Edit, ...] = ()
+    if file is not None and old is not None and new is not None:
+        edits = (Edit(file, old, new), *(Edit(**edit) for edit in more))
+    if bool(edits) == bool(proxy):
+        raise ValueError(f"{id}: a mutant is an edit (file, old, new) or a liar (proxy)")
+    return Mutant(id, kills, edits, tuple(also), proxy, equivalent, by, listens, waits, anew)
+
+
+def hunted() -> dict[str, Mutant]:
+    """Return the mutants that an adapter shows; a fault of the suite is shown by the selftests that name its rule."""
+    mutants = load_mutants().items()
+    return {name: mutant for name, mutant in mutants if not (mutant.is_of_suite or mutant.equivalent)}
+
+
+def find_mutant(name: str, path: Path = CATALOGUE) -> Mutant:
+    """Return one mutant of a catalogue; reads only the file that names it."""
+    for file in sorted(path.glob("*.toml")):
+        if f'"{name}"' in file.read_text(encoding="utf-8"):
+            for mutant in read_mutants(file):
+                if mutant.id == name:
+                    return mutant
+    raise KeyError(name)
+
+
+def source_of(file: str) -> str:
+    """Return the source of a file that an edit names, as it stands in the checkout."""
+    root = _CHECKOUT / ("conformance" if file.startswith(OF_SUITE) else "reference")
+    return (root / file).read_text(encoding="utf-8")
+
+
+def check_fresh(mutant: Mutant) -> None:
+    """Raise StaleMutantError unless every edit of a mutant applies and changes its file."""
+    for file in {edit.file for edit in mutant.edits}:
+        source = source_of(file)
+        if apply_edits(mutant, file, source) == source:
+            raise StaleMutantError(f"{mutant.id}: its edits leave {file} as it is")
+
+
+def apply_edits(mutant: Mutant, file: str, source: str) -> str:
+    """Return the source of a file with the fault; raises StaleMutantError unless each ``old`` occurs exactly once."""
+    for edit in mutant.edits:
+        if edit.file == file:
+            count = source.count(edit.old)
+            if count != 1:
+                raise StaleMutantError(f"{mutant.id}: its old text occurs {count} times in {file}, not once")
+            source = source.replace(edit.old, edit.new)
+    return source
+
+
+class _MutatingLoader(importlib.machinery.SourceFileLoader):
+    mutant: Mutant
+    file: str
+
+    def get_code(self, fullname: str):  # type: ignore[no-untyped-def]
+        """Compile the edited source; never a cached bytecode file."""
+        source = self.get_source(fullname)
+        assert source is not None
+        return compile(apply_edits(self.mutant, self.file, source), self.path, "exec", dont_inherit=True)
+
+
+class MutatingFinder:
+    """A finder for ``sys.meta_path``; its abstract base class would cost each child more than all else here."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self.mutant = mutant
+        self.files = {edit.module: edit.file for edit in mutant.edits}
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Find a mutated module with an editing loader; leave all others alone."""
+        if fullname not in self.files:
+            return None
+        found = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if found is None or found.origin is None:
+            return None
+        loader = _MutatingLoader(fullname, found.origin)
+        loader.mutant, loader.file = self.mutant, self.files[fullname]
+        locations = found.submodule_search_locations
+        return importlib.util.spec_from_file_location(
+            fullname, found.origin, loader=loader, submodule_search_locations=locations
+        )
+
+
+def install(mutant: Mutant) -> None:
+    """Let every module that is imported from now on have its edits."""
+    sys.meta_path.insert(0, MutatingFinder(mutant))
+
+
+def install_from_environment() -> None:
+    """Install what ``$MUTANT_EDITS`` holds; the ``sitecustomize`` of each Python below a mutant calls it."""
+    install(_told())
+
+
+def _told() -> Mutant:
+    name, edits = json.loads(os.environ.get(_TOLD, '["", []]'))
+    return Mutant(name, "", tuple(Edit(*edit) for edit in edits))
+
+
+def _words(mutant: Mutant) -> str:
+    return json.dumps([mutant.id, [(edit.file, edit.old, edit.new) for edit in mutant.edits]])
+
+
+@contextmanager
+def told(mutant: Mutant) -> Iterator[None]:
+    """Tell each child that is started here the edits of a mutant of the reference, so that it need not look them up."""
+    before = os.environ.get(_TOLD)
+    os.environ[_TOLD] = _words(mutant)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_TOLD]
+        else:
+            os.environ[_TOLD] = before
+
+
+def _hand_down(mutant: Mutant) -> None:
+    os.environ[_TOLD] = _words(mutant)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(EVERYWHERE), os.environ.get("PYTHONPATH"))))
+
+
+def main(argv: list[str]) -> int:
+    """Install the fault and run the rest of the command line as Python would."""
+    name, dashes, option, target, *rest = argv
+    assert (dashes, option) == ("--", "-m"), "usage: mutate.py ID -- -m MODULE [ARG ...]"
+    mutant = _told()
+    if mutant.id != name or not mutant.edits:
+        mutant = find_mutant(name)
+    if mutant.proxy is not None:
+        liar = str(CATALOGUE.with_name("fakes") / "liar.py")
+        os.execv(sys.executable, [sys.executable, liar, mutant.proxy, "--", sys.executable, "-m", target, *rest])
+    install(mutant)
+    if mutant.is_of_suite:
+        _hand_down(mutant)
+    return run(mutant, target, rest)
+
+
+def run(mutant: Mutant, target: str, rest: Sequence[str]) -> int:
+    """Run ``python -m target rest`` where the modules that are imported from now on have the fault."""
+    sys.argv = [target, *rest]
+    sys.path[0] = os.getcwd()  # as with `python -m`
+    try:
+        for edit in mutant.edits:
+            if edit.module != target:
+                importlib.import_module(edit.module)
+        runpy.run_module(target, run_name="__main__", alter_sys=True)
+    except StaleMutantError as stale:
+        print(stale, file=sys.stderr)
+        return STALE
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

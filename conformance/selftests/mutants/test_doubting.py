@@ -1,0 +1,33 @@
+"""A model that computes something else finds the honest reference wrong, by the name of the rule.
+
+Spec: :rule:`suite.mutant.oracle`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from selftests.mutants import nursery
+from selftests.mutants.mutate import CATALOGUE, Mutant, read_mutants
+from selftests.mutants.zoo import note
+
+MUTANTS = {mutant.id: mutant for mutant in read_mutants(CATALOGUE / "model.toml")}
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+def test_the_honest_reference_fails_by_a_wrong_model(
+    mutant: Mutant, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    note(record_property, mutant)
+    assert all(edit.file.startswith("gritstone_conformance/model/") for edit in mutant.edits)
+    _, *command = mutant.command("selftests.mutants.doubting", mutant.id, str(tmp_path))
+    end = nursery.run(command, tmp_path, 120, [edit.module for edit in mutant.edits])
+    told = tmp_path / "found.json"
+    assert told.exists(), end
+    found = json.loads(told.read_bytes())
+    assert mutant.kills in found["failed"], found

@@ -1,0 +1,121 @@
+"""Each mutant of the reference, and each liar before it, is found by the name of the rule that it breaks.
+
+Spec: :rule:`suite.mutant.named` and :rule:`suite.mutant.fresh`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gritstone_conformance.reporting.verdict_files import load_verdicts
+from gritstone_conformance.rules import load_rules
+from selftests.mutants.hunting import hunt
+from selftests.mutants.mutate import (
+    STALE,
+    Edit,
+    Mutant,
+    StaleMutantError,
+    apply_edits,
+    check_fresh,
+    hunted,
+    load_mutants,
+)
+from selftests.mutants.zoo import note
+from selftests.paths import CHECKOUT
+
+HERE = Path(__file__).resolve().parent
+VERDICTS = CHECKOUT / "docs" / "verdicts"
+MUTANTS = load_mutants()
+HUNTED = dict(sorted(hunted().items(), key=lambda entry: [edit.file for edit in entry[1].edits]))
+"""In the order of the files that are edited: those of one file are forked from the same process."""
+
+REFERENCE_ADAPTER = (sys.executable, "-m", "gritstone.harness")
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize("mutant", HUNTED.values(), ids=HUNTED)
+def test_mutant_is_killed_by_name(
+    mutant: Mutant,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)  # some leave files where they run
+    note(record_property, mutant)
+    found = hunt(mutant.command("gritstone.harness"), mutant, tmp_path)
+    loose = found.failed - {mutant.kills, *mutant.also}
+    record_property("loose", " ".join(sorted(loose)))
+    assert mutant.kills in found.failed, found.played
+    assert not loose, "a rule that the mutant does not break was named too"
+
+
+def test_the_reference_passes_every_rule_that_is_hunted() -> None:
+    """The control of all hunts: CI holds this file to what the gate finds, see ``tox -e conform``."""
+    kept = load_verdicts(VERDICTS / "reference.json")["verdicts"]
+    rules = {mutant.kills for mutant in HUNTED.values() if not mutant.listens}
+    assert {rule: kept.get(rule) for rule in rules if kept.get(rule) != "pass"} == {}
+
+
+@pytest.mark.parametrize("rule", ["grit.tree.key-order", "harness.frame.line", "harness.connect.same"])
+def test_a_hunt_finds_nothing_in_the_reference(rule: str, tmp_path: Path) -> None:
+    none = Mutant("none", rule, (), listens=rule == "harness.connect.same")
+    found = hunt(REFERENCE_ADAPTER, none, tmp_path)
+    assert found.played
+    assert not found.failed
+
+
+def test_a_gate_tells_of_a_mutant_what_a_hunt_found(tmp_path: Path) -> None:
+    """``gritstone verify`` comes to the same: exit code 1, and the rule in the report."""
+    mutant = MUTANTS["framed-tree-takes-any-order"]
+    report = tmp_path / "report.jsonl"
+    argv = [
+        "verify",
+        "--iut",
+        " ".join(mutant.command("gritstone.harness")),
+        "--rule",
+        mutant.kills,
+        "--report",
+        str(report),
+    ]
+    command = [sys.executable, "-m", "gritstone_conformance.cli", *argv]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
+    failed = {line["rule"] for line in lines if line["type"] == "case" and line["verdict"] == "fail"}
+    assert mutant.kills in failed <= {mutant.kills, *mutant.also}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+def test_mutant_is_fresh(mutant: Mutant) -> None:
+    check_fresh(mutant)
+    assert {mutant.kills, *mutant.also} <= set(load_rules().rules)
+
+
+@pytest.mark.rule("suite.mutant.fresh")
+def test_a_stale_mutant_is_refused() -> None:
+    stale = Mutant("gone", "grit.id.zero", (Edit("x.py", "no such text", ""),))
+    with pytest.raises(StaleMutantError, match="occurs 0 times"):
+        apply_edits(stale, "x.py", "source")
+    with pytest.raises(StaleMutantError, match="occurs 2 times"):
+        apply_edits(Mutant("twice", "grit.id.zero", (Edit("x.py", "a", "b"),)), "x.py", "aa")
+
+
+def test_a_stale_mutant_ends_the_program(tmp_path: Path) -> None:
+    catalogue = tmp_path / "one.toml"
+    catalogue.write_text(
+        '[[mutant]]\nid = "gone"\nkills = "grit.id.zero"\nfile = "gritstone/errors.py"\nold = "?!"\nnew = ""\n'
+    )
+    program = (
+        "import mutate, pathlib, sys\n"
+        f"mutate.find_mutant.__defaults__ = (pathlib.Path({str(tmp_path)!r}),)\n"
+        "sys.exit(mutate.main(['gone', '--', '-m', 'gritstone.harness']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True, timeout=30)
+    assert done.returncode == STALE
+    assert "occurs 0 times" in done.stderr

@@ -1,0 +1,129 @@
+"""The suite proves itself: a test names each rule that binds it, and finds each fault that is planted in its code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gritstone_conformance.rules import load_rules
+from selftests.mutants import proving
+from selftests.mutants.marks import Proof, proofs_by_rule
+from selftests.mutants.mutate import CATALOGUE, Edit, Mutant, read_mutants, source_of
+from selftests.mutants.proving import Told, prove
+from selftests.mutants.zoo import note
+
+BOOK = load_rules()
+PROOFS = proofs_by_rule()
+MUTANTS = {mutant.id: mutant for mutant in read_mutants(CATALOGUE / "suite.toml")}
+HUNTED = {name: mutant for name, mutant in MUTANTS.items() if not mutant.equivalent}
+BINDING = sorted(rule.id for rule in BOOK.rules.values() if rule.profile == "suite" and rule.level == "MUST")
+
+
+@pytest.mark.parametrize("rule", BINDING)
+def test_a_rule_that_binds_the_suite_has_a_test_and_a_fault(rule: str) -> None:
+    assert any(not proof.slow for proof in PROOFS.get(rule, ())), "no selftest is marked with it"
+    if BOOK.rules[rule].unproven is None:
+        assert rule in {mutant.kills for mutant in HUNTED.values()}, "no mutant in suite.toml breaks it"
+
+
+@pytest.mark.rule("suite.rules.known")
+def test_every_rule_that_a_test_is_marked_with_exists() -> None:
+    assert set(PROOFS) <= set(BOOK.rules)
+
+
+def test_what_is_played_first_is_a_test_of_the_rule() -> None:
+    first = {(mutant.id, mutant.kills, mutant.by.partition("[")[0]) for mutant in HUNTED.values() if mutant.by}
+    assert [
+        (name, by)
+        for name, rule, by in sorted(first)
+        if by not in {proof.test.partition("::")[2] for proof in PROOFS[rule] if not proof.slow}
+    ] == []
+
+
+@pytest.mark.zoo
+@pytest.mark.parametrize("mutant", HUNTED.values(), ids=HUNTED)
+def test_a_fault_of_the_suite_is_found_by_a_test_that_names_its_rule(
+    mutant: Mutant, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    note(record_property, mutant)
+    assert mutant.is_of_suite
+    told = prove(mutant, tmp_path)
+    assert told.found, told
+
+
+CONTROLS = {"suite.exit.law", "suite.request.shuffled", "suite.verdict.twin"}
+"""Run in every run. The others' tests pass there too, for they are selftests; that they pass as a hunt plays them,
+the nightly run asks of all."""
+
+
+def harmless(rule: str) -> Mutant:
+    """Return what edits all that faults of a rule edit, and changes nothing."""
+    files = sorted({edit.file for mutant in HUNTED.values() if mutant.kills == rule for edit in mutant.edits})
+    docstrings = [source_of(file).split('"""')[1] for file in files]
+    return Mutant("harmless", rule, tuple(Edit(file, text, text) for file, text in zip(files, docstrings, strict=True)))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(rule, marks=[] if rule in CONTROLS else [pytest.mark.nightly])
+        for rule in sorted({mutant.kills for mutant in HUNTED.values()})
+    ],
+)
+def test_without_a_fault_the_same_tests_pass(rule: str, tmp_path: Path) -> None:
+    told = prove(harmless(rule), tmp_path)
+    assert told.passed
+    assert not told.found
+    assert not told.broken
+
+
+def unlisted(old: str, new: str) -> Mutant:
+    """Return a fault that stands in no catalogue."""
+    return Mutant("unlisted", "suite.divergence.first", (Edit("gritstone_conformance/judge.py", old, new),))
+
+
+def test_an_edit_that_breaks_the_import_finds_nothing(tmp_path: Path) -> None:
+    told = prove(unlisted("import re\n", "import re, no_such_module\n"), tmp_path)
+    assert (told.passed, told.found, len(told.broken)) == (0, [], 1)
+    assert "no_such_module" in told.broken[0]
+
+
+COMPARES = '    if "any" in expect:\n'
+
+
+@pytest.mark.parametrize("line", ["assert not expect", "raise ZeroDivisionError", "raise SystemExit"])
+def test_an_exception_of_the_suite_is_no_assertion_of_a_test(tmp_path: Path, line: str) -> None:
+    told = prove(unlisted(COMPARES, f"    {line}\n{COMPARES}"), tmp_path)
+    assert told.found == []
+    assert told.broken
+
+
+def test_a_child_that_is_silent_has_found_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proving, "PATIENCE_S", 3)
+    told = prove(unlisted(COMPARES, f"    while True:\n        pass\n{COMPARES}"), tmp_path)
+    assert told == Told(broken=["the child ended before any test did: nothing for 3 s"])
+
+
+def test_a_fault_that_no_test_notices_is_a_survivor(tmp_path: Path) -> None:
+    told = prove(unlisted('"nothing")', '"no answer")'), tmp_path)
+    assert told.passed
+    assert not told.found
+    assert not told.broken
+
+
+def test_marks_are_read_from_the_sources(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text(
+        "import pytest\n"
+        '@pytest.mark.rule("suite.a.b", "suite.c.d", slow=True)\n'
+        '@pytest.mark.parametrize("x", [1])\n'
+        "def test_one(x: int) -> None: ...\n"
+        '@pytest.mark.rule("suite.a.b")\n'
+        "def test_two() -> None: ...\n"
+        "def test_three() -> None: ...\n"
+    )
+    assert proofs_by_rule(tmp_path) == {
+        "suite.a.b": (Proof("test_a.py::test_one", slow=True), Proof("test_a.py::test_two")),
+        "suite.c.d": (Proof("test_a.py::test_one", slow=True),),
+    }

@@ -1,0 +1,159 @@
+"""Stores that do not survive a death: each is found, by the name of its rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gritstone_conformance.model.store import Store
+from gritstone_conformance.model.subject import ModelSubject
+from gritstone_conformance.properties import load_properties
+from gritstone_conformance.replies import Json
+from gritstone_conformance.trial import Divergence, Trial
+from selftests.properties.playing import SMALL, CrashingModel, play
+
+PROPERTIES = {prop.name: prop for prop in load_properties() if prop.name.startswith("grit/crash/")}
+Answer = dict[str, Json]
+
+
+class Forgetful(ModelSubject):
+    """Answers before anything is written: what was done since the store was opened dies with the process."""
+
+    keeps_objects = False
+
+    def __init__(self, **rest: Any) -> None:
+        super().__init__(limits=SMALL, **rest)
+        self.opened: dict[str, Any] = {}
+
+    def spawn(self) -> Forgetful:
+        return type(self)(world=self.world)
+
+    def _answer(self, op: str, args: dict[str, Json]) -> Answer:
+        answer = super()._answer(op, args)
+        if op == "grit.open" and "dir" in args and "ok" in answer:
+            self.opened[args["dir"]] = self.world.stores[args["dir"]].copy()
+        return answer
+
+    def kill(self) -> None:
+        for directory, before in getattr(self, "opened", {}).items():
+            now = self.world.stores[directory]
+            if self.keeps_objects:
+                before.objects = dict(now.objects)
+            self.world.stores[directory] = before
+        super().kill()
+
+
+class ForgetsReferences(Forgetful):
+    """Writes objects at once and references at the end."""
+
+    keeps_objects = True
+
+
+class ForgetsPuts(Forgetful):
+    """Writes references at once and objects at the end."""
+
+    def kill(self) -> None:
+        for directory, before in getattr(self, "opened", {}).items():
+            before.references = dict(self.world.stores[directory].references)
+        super().kill()
+
+
+class PrunesTooMuch(Forgetful):
+    """Keeps all that was done, unless something was pruned: then that dies with the process."""
+
+    pruned = False
+
+    def _answer(self, op: str, args: dict[str, Json]) -> Answer:
+        self.pruned |= op == "grit.prune"
+        return super()._answer(op, args)
+
+    def kill(self) -> None:
+        if not self.pruned:
+            self.opened.clear()
+        super().kill()
+
+
+class HalvesUpdates(ForgetsReferences):
+    """Leaves one of several references behind."""
+
+    def kill(self) -> None:
+        halves = {directory: dict(self.world.stores[directory].references) for directory in self.opened}
+        super().kill()
+        for directory, references in halves.items():
+            self.world.stores[directory].references = dict(list(references.items())[:1])
+
+
+class ExportsNothing(Forgetful):
+    """Keeps all that was done, and exports empty pieces."""
+
+    def _answer(self, op: str, args: dict[str, Json]) -> Answer:
+        answer = super()._answer(op, args)
+        return {"ok": {"bytes": "", "cursor": None}} if op == "grit.export" and "ok" in answer else answer
+
+    def kill(self) -> None:
+        self.opened.clear()
+        super().kill()
+
+
+@pytest.mark.parametrize(
+    ("subject", "rule", "name"),
+    [
+        (Forgetful, "grit.store.crash", "crash/answered-writes"),
+        (ForgetsReferences, "grit.ref.durable", "crash/answered-writes"),
+        (HalvesUpdates, "grit.ref.atomic", "crash/answered-writes"),
+        (PrunesTooMuch, "grit.prune.safe", "crash/prune"),
+        (Forgetful, "grit.ref.durable", "crash/prune"),
+        (ExportsNothing, "grit.bundle.bytes", "crash/prune"),
+        (Forgetful, "grit.bundle.import-atomic", "crash/import"),
+    ],
+)
+def test_a_store_that_does_not_survive_a_kill_is_found(subject: type[Forgetful], rule: str, name: str) -> None:
+    prop = PROPERTIES[f"grit/{name}-framed"]
+    found = set()
+    for share in (16, 32, 64, 8):  # sixteenths of the time that it takes: at the latest everything was answered
+        process = subject()
+        trial = Trial(process, prop.rules[0], process.spawn)
+        try:
+            prop.body(trial, share=share)
+        except Divergence as divergence:
+            found.add(divergence.rule)
+        finally:
+            trial.finish()
+    assert rule in found
+
+
+class Tears(CrashingModel):
+    """Dies in the middle of a write: the last reference is as it was and the others are changed."""
+
+    def leave(self, before: dict[str, Store]) -> None:
+        for directory, store in before.items():
+            now = self.world.stores[directory]
+            name = sorted({*now.references, *store.references})[-1]
+            now.references = {each: target for each, target in now.references.items() if each != name}
+            now.references |= {name: store.references[name]} if name in store.references else {}
+
+
+class SweepsFirst(CrashingModel):
+    """Removes all objects before it puts back what is to be kept."""
+
+    def leave(self, before: dict[str, Store]) -> None:
+        for directory in before:
+            self.world.stores[directory].objects = {}
+
+
+@pytest.mark.parametrize(
+    ("subject", "rule", "name"),
+    [
+        (Tears, "grit.ref.atomic", "crash/update-at-each-write"),
+        (Tears, "grit.bundle.import-atomic", "crash/import-at-each-write"),
+        (SweepsFirst, "grit.prune.safe", "crash/prune-at-each-write"),
+        (Forgetful, "grit.ref.durable", "crash/answered-at-last"),
+        (ForgetsPuts, "grit.store.crash", "crash/answered-at-last"),
+    ],
+)
+def test_a_store_that_does_not_survive_any_write_is_found(subject: type[ModelSubject], rule: str, name: str) -> None:
+    prop = PROPERTIES[f"grit/{name}-framed"]
+    with pytest.raises(Divergence) as found:
+        play(prop, subject(), 1)
+    assert found.value.rule == rule

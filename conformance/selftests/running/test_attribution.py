@@ -1,0 +1,202 @@
+"""A wrong answer is reported under the rule that it violates, not under that of the case that met it.
+
+Each planted fault is an entry of ``mutants/``; the cases are those that once reported it under a rule of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from gritstone_conformance.attachment.base64url import encode_bytes
+from gritstone_conformance.cases import Step
+from gritstone_conformance.judge import Difference
+from gritstone_conformance.model.bundle import write
+from gritstone_conformance.model.formats import FRAMED_SHA256
+from gritstone_conformance.properties.relying import relying
+from gritstone_conformance.replies import Json, Ok
+from gritstone_conformance.reporting.conclusions import closing_lines
+from gritstone_conformance.reporting.messages import smallest_of_each
+from gritstone_conformance.results.dependencies import DEPENDENCIES, linked, root_causes
+from gritstone_conformance.results.judgement import judge_run
+from gritstone_conformance.results.report import read_report
+from gritstone_conformance.rules import load_rules
+from gritstone_conformance.running.attribution import attributed_rule
+from gritstone_conformance.trial import Property, Trial
+from selftests.fakes.runs import run as run_fake
+from selftests.fakes.subject import Answer, FakeSubject
+from selftests.reporting.test_messages import BOOK, HEADER, failed
+from selftests.terminal import Run, mutant, verify
+
+PLANTED = (
+    ("framed-writes-headers-as-they-come", "grit/name/near-twins-framed", "grit.header.order"),
+    ("framed-writes-headers-as-they-come", "grit/transcode/not-a-bundle-cbor", "grit.header.order"),
+    ("names-of-references-may-be-two-dots", "harness/store/dir-only", "grit.ref.grammar"),
+    ("a-second-genesis-runs", "wit/genesis/program-in-the-core", "wit.genesis.again"),
+    ("a-second-genesis-runs", "wit/genesis/handler-in-the-core", "wit.genesis.again"),
+    ("any-previous-is-admitted", "wit/update/failing-code-framed", "wit.admit.previous"),
+    ("a-wrong-proposal-is-rejected", "wit/puppet/leave-framed", "wit.proposal.valid"),
+    ("a-wrong-proposal-is-rejected", "wit/transition/no-stale-framed", "wit.proposal.valid"),
+    ("what-is-absent-is-a-tombstone", "wit/puppet/generated-framed", "wit.admit.closed"),
+    ("a-run-that-is-stale-is-adopted", "runtime/head/stale-framed", "runtime.head.cas"),
+    ("what-is-queued-has-no-previous", "runtime/golden/s3-free", "runtime.agent.inject"),
+    ("a-receipt-is-queued-behind-nothing", "runtime/receipt/sent-cbor", "runtime.receipt.form"),
+    ("a-failure-leaves-no-mark", "runtime/fail/bad-steps-cbor", "runtime.fail.mark"),
+    ("a-tombstone-of-a-bundle-erases", "grit/erase/not-over-bytes-framed", "grit.bundle.no-erase"),
+)
+
+
+@pytest.mark.parametrize(("fault", "case", "rule"), PLANTED)
+def test_a_planted_fault_is_reported_under_its_rule(run: Run, fault: str, case: str, rule: str) -> None:
+    code, out, _ = run(*verify(mutant(fault), "-k", case, "--quiet"))
+    assert code == 1, out
+    outcomes = read_report(Path(".gritstone/report.jsonl")).outcomes
+    assert {outcome.rule for outcome in outcomes if outcome.verdict == "fail"} == {rule}, out
+
+
+def test_rules_that_depend_on_a_missing_mark_name_its_rule(run: Run) -> None:
+    run(*verify(mutant("a-failure-leaves-no-mark"), "-k", "runtime/fail/*-framed", "--quiet"))
+    outcomes = read_report(Path(".gritstone/report.jsonl")).outcomes
+    failures = {outcome.rule: outcome.depends_on for outcome in outcomes if outcome.verdict == "fail"}
+    assert len(failures) > 2
+    assert failures.pop("runtime.fail.mark") is None
+    assert set(failures.values()) == {"runtime.fail.mark"}
+
+
+def test_an_encoder_that_keeps_the_order_of_headers_gives_right_ids(run: Run) -> None:
+    code, out, _ = run(*verify(mutant("framed-writes-headers-as-they-come"), "-k", "grit/id/whole-framed", "--quiet"))
+    assert code == 0, out
+
+
+TREE = b"tree 68\0b\0" + bytes([2]) * 32 + b"a\0" + bytes([1]) * 32
+
+
+def encoding(entries: list[list[str]], got: bytes) -> str:
+    step = Step("grit.encode", {"format": "framed-sha256", "object": {"kind": "tree", "entries": entries}}, {"ok": {}})
+    return attributed_rule("grit.tree.name-bytewise", step, Difference("/bytes", "AA", encode_bytes(got), "x"))
+
+
+def test_keys_as_in_the_request_break_the_rule_about_order() -> None:
+    descending = [["b", "02" * 32], ["a", "01" * 32]]
+    assert encoding(descending, TREE) == "grit.tree.key-order"
+    assert encoding(descending[::-1], TREE) == "grit.tree.name-bytewise", "an encoder that changes the order itself"
+    assert encoding(descending, b"tree 1\0") == "grit.tree.name-bytewise", "what is no object has other faults"
+    assert encoding(descending, TREE[:8] + TREE[42:] + TREE[8:42]) == "grit.tree.name-bytewise", "a right order"
+
+
+def test_a_bundle_whose_keys_are_out_of_order_breaks_the_rule_about_order() -> None:
+    data = write(FRAMED_SHA256, {}, {})
+    step = Step("grit.transcode", {}, {"ok": {}})
+    assert attributed_rule("grit.transcode.shape", step, Difference("/bundle", "AA", encode_bytes(data), "x")) == (
+        "grit.transcode.shape"
+    )
+    blob = b"blob 9\0b\x001\0a\x002\0\0"
+    tree = b"tree 34\0x\0" + FRAMED_SHA256.hash(blob)
+    frames: dict[bytes, bytes | None] = {FRAMED_SHA256.hash(each): each for each in (blob, tree)}
+    spelled = encode_bytes(write(FRAMED_SHA256, {"tags/x": FRAMED_SHA256.hash(tree)}, frames))
+    assert (
+        attributed_rule("grit.transcode.shape", step, Difference("/bundle", "AA", spelled, "x")) == "grit.header.order"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected", "got", "blamed"),
+    [
+        ("wit.puppet.leave", {"ok": {}}, {"refused": "invalid", "code": "proposal"}, "wit.proposal.valid"),
+        ("wit.puppet.leave", {"refused": "invalid", "code": "proposal"}, {"ok": {}}, "wit.proposal.valid"),
+        ("wit.puppet.leave", {"ok": {}}, {"refused": "rejected", "code": "failed"}, "wit.puppet.leave"),
+        ("wit.kind.precedence", {"ok": {}}, {"refused": "invalid", "code": "proposal"}, "wit.kind.precedence"),
+        ("wit.transition.class", {"ok": {}}, {"refused": "invalid", "code": "proposal"}, "wit.transition.class"),
+    ],
+)
+def test_what_is_taken_for_no_proposal_breaks_the_rule_on_proposals(
+    rule: str, expected: Json, got: Json, blamed: str
+) -> None:
+    assert attributed_rule(rule, Step("wit.step", {}, {}), Difference("", expected, got, "x")) == blamed
+
+
+@pytest.mark.parametrize(("broken", "rule"), [("grit.import", "grit.blob.any"), ("", "grit.store.flat")])
+def test_a_case_that_relies_on_another_rule_asks_it_when_it_fails(broken: str, rule: str) -> None:
+    def body(trial: Trial) -> None:
+        def control() -> None:
+            trial.expect("grit.import", {"n": "control"}, {"ok": {"id": 1}}, rule="grit.blob.any")
+
+        with relying(trial, control, "an import", rule="grit.store.flat"):
+            trial.expect("grit.transcode", {"n": "body"}, {"ok": {"id": 1}})
+
+    def answer(op: str, args: dict[str, Json]) -> Answer:
+        return Ok({"id": 2 if op in ("grit.transcode", broken) else 1})
+
+    subject = FakeSubject(answer)
+    found = run_fake(subject, properties=[Property("grit/tree/relies", ("grit.tree.key-order",), body)])
+    outcome = found["grit/tree/relies"]
+    assert outcome.rule == rule
+    assert ((outcome.detail or "") == "found by a case that relies on this: an import fails too") is bool(broken)
+    assert outcome.divergence is not None
+    assert outcome.divergence.op == (broken or "grit.transcode")
+
+
+def test_a_case_that_passes_asks_no_control() -> None:
+    def body(trial: Trial) -> None:
+        with relying(trial, lambda: pytest.fail("the control is asked"), "an import"):
+            trial.expect("grit.transcode", {"n": "body"}, {"ok": {"id": 1}})
+
+    found = run_fake(
+        FakeSubject(lambda op, args: Ok({"id": 1})), properties=[Property("grit/tree/x", ("a.b.c",), body)]
+    )
+    assert found["grit/tree/x"].verdict == "pass"
+
+
+def causes(rules: Iterable[str]) -> dict[str, str]:
+    return root_causes((rule.split(".")[0], rule) for rule in rules)
+
+
+@pytest.mark.rule("suite.report.depends")
+def test_a_failure_names_the_failed_rule_that_its_rule_depends_on() -> None:
+    base, above = failed(), failed("runtime/route/x", rule="runtime.route.sent")
+    both = linked((above, base))
+    assert [outcome.depends_on for outcome in both] == ["grit.tree.key-order", None]
+    assert [outcome.verdict for outcome in both] == ["fail", "fail"]
+    assert [outcome.depends_on for outcome in linked((above,))] == [None]
+    assert smallest_of_each(both) == [both[1], both[0]]
+    lines = closing_lines(HEADER, both, judge_run(both, BOOK, ("grit",), ()), "r.jsonl")
+    assert "fix grit.tree.key-order first: 1 failed rule depends on it: runtime.route.sent" in lines
+    assert "1 rule fails, 1 rule depends on a failed rule, 0 errors" in lines[-1]
+
+
+def test_a_chain_of_dependencies_leads_to_its_lowest_rule() -> None:
+    chain = ["runtime.collect.seen", "runtime.fail.mark", "wit.proposal.valid", "grit.name.bytewise"]
+    assert causes(chain) == {
+        "runtime.collect.seen": "wit.proposal.valid",
+        "runtime.fail.mark": "wit.proposal.valid",
+    }
+    assert causes(["grit.tree.key-order", "grit.header.order"]) == {}, "two rules of one line"
+    assert causes(["runtime.release.resume", "runtime.receipt.form"]) == {
+        "runtime.release.resume": "runtime.receipt.form"
+    }
+
+
+def test_no_rule_depends_on_one_that_failed_in_cases_of_a_higher_profile_only() -> None:
+    failures = [("runtime", "runtime.collect.seen"), ("runtime", "wit.proposal.valid")]
+    assert root_causes(failures) == {}
+    assert root_causes([*failures, ("wit", "wit.proposal.valid")]) == {"runtime.collect.seen": "wit.proposal.valid"}
+
+
+def test_every_glob_of_the_dependencies_matches_a_rule() -> None:
+    rules = load_rules().rules
+    for bases, above in DEPENDENCIES:
+        for glob in (*bases, *above):
+            assert any(fnmatchcase(rule, glob) for rule in rules), glob
+        levels = {rules[rule].level for rule in rules for glob in bases if fnmatchcase(rule, glob)}
+        assert levels == {"MUST"}, bases
+
+
+def test_no_two_rules_depend_on_each_other() -> None:
+    bases = [
+        rule for rule in load_rules().rules for globs, _ in DEPENDENCIES if any(fnmatchcase(rule, g) for g in globs)
+    ]
+    assert all(len(causes(pair)) < 2 for pair in combinations(bases, 2))

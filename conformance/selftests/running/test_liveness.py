@@ -1,0 +1,305 @@
+"""Clocks, silence, death and what never ends: the suite tells them apart, is never blocked, and gives up in the end.
+
+Spec: :rule:`suite.deadline.each`, :rule:`suite.liveness.three`, :rule:`suite.liveness.bounded` and
+:rule:`suite.process.no-block`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from gritstone_conformance.attachment.breaker import Breaker
+from gritstone_conformance.attachment.conversation import Request
+from gritstone_conformance.attachment.deadlines import Deadlines
+from gritstone_conformance.attachment.launcher import Launcher
+from gritstone_conformance.attachment.reply_shapes import REPLY_SHAPES
+from gritstone_conformance.attachment.settings import AttachSettings
+from gritstone_conformance.cases import Case, Requires, Step
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.planning.plan import Selection, make_plan
+from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.replies import Ok
+from gritstone_conformance.running.plan_runner import execute
+from selftests.fakes.liar import LIARS
+from selftests.fakes.scripts import HONEST, PATIENT, Brisk, start_script, within
+from selftests.fakes.subject import FakeSubject, fake_book
+from selftests.paths import LIAR, PLANTED
+from selftests.running.together import groups_of, together
+
+HURRIED = Brisk(deadline_scale=0.1)
+"""ping 0.5 s, and grace of twice that."""
+
+PING: Request = ("ping", {})
+
+
+@pytest.mark.rule("suite.deadline.each")
+@pytest.mark.parametrize("size", [0, 100, 16 << 20])
+def test_every_operation_has_a_deadline(size: int) -> None:
+    for op in (*REPLY_SHAPES, "grit.zork", "zork"):
+        assert 0 < Deadlines(AttachSettings()).deadline_s(op, size) <= 60, op
+        assert math.isclose(
+            Deadlines(PATIENT).deadline_s(op, size), 0.2 * Deadlines(AttachSettings()).deadline_s(op, size)
+        ), op
+
+
+@pytest.mark.rule("suite.deadline.each")
+@pytest.mark.parametrize("step", [10.0**6, -(10.0**6)], ids=["forward", "back"])
+def test_a_clock_that_is_changed_makes_nobody_late(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+    subject = Launcher.for_command([sys.executable, str(HONEST)], PATIENT).start()
+    leaps = count(1)
+    monkeypatch.setattr(time, "time", lambda: 10.0**9 + step * next(leaps))
+    answers = subject.ask_each([PING] * 3)
+    monkeypatch.undo()
+    subject.close()
+    assert answers == [Ok({})] * 3
+    assert subject.faults == []
+
+
+ENDS = {
+    "late": "time.sleep(0.9)",
+    "hung:spinning": "while True: pass",
+    "hung:blocked": "time.sleep(600)",
+    "hung:partial": "sys.stdout.write('{\"seq'); sys.stdout.flush(); time.sleep(600)",
+    "dead:exit-0": "sys.exit(0)",
+    "dead:exit-9": "sys.exit(9)",
+    "dead:signal-KILL": "os.kill(os.getpid(), signal.SIGKILL)",
+}
+
+
+@pytest.mark.rule("suite.liveness.three")
+@pytest.mark.parametrize("cause", ENDS)
+def test_late_and_hung_and_dead_are_told_apart(tmp_path: Path, cause: str) -> None:
+    subject = start_script(tmp_path, f"if op == 'ping':\n    {ENDS[cause]}\n", HURRIED)
+    (answer,) = subject.ask_each([PING])
+    assert isinstance(answer, SubjectFault), answer
+    assert answer.cause == cause
+    subject.kill()
+
+
+@pytest.mark.rule("suite.liveness.three")
+def test_one_that_writes_slowly_is_not_told_to_flush(tmp_path: Path) -> None:
+    slowly = "for letter in line: sys.stdout.write(letter); sys.stdout.flush(); time.sleep(0.05)"
+    body = f"if op == 'ping':\n    line = json.dumps({{'seq': request['seq'], 'ok': {{}}}}) + '\\n'\n    {slowly}\n"
+    subject = start_script(tmp_path, body, HURRIED)
+    (answer,) = subject.ask_each([PING])
+    assert isinstance(answer, SubjectFault), answer
+    assert (answer.cause, answer.rule) == ("hung:partial", None)
+    assert "it writes slowly: " in answer.detail
+    subject.kill()
+
+
+ENDLESS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "reads-no-more": ("time.sleep(600)", ("hung:blocked",)),
+    "closes-input": ("os.close(0); time.sleep(600)", ("hung:blocked",)),
+    "one-endless-line": ("while True: sys.stdout.write('x' * (1 << 20))", ("protocol:frame.limit",)),
+    "lines-without-end": (
+        "while True: sys.stdout.write('{}\\n' * (1 << 16))",
+        ("protocol:reply.order", "protocol:reply.one-answer"),
+    ),
+    "log-without-end": ("while True: sys.stderr.write('log ' * (1 << 16))", ("hung:spinning", "hung:blocked")),
+}
+
+
+@pytest.mark.rule("suite.process.no-block")
+@pytest.mark.parametrize("name", ENDLESS)
+def test_no_traffic_and_no_want_of_it_blocks_the_suite(tmp_path: Path, name: str) -> None:
+    body, causes = ENDLESS[name]
+    subject = start_script(tmp_path, f"if count == 1:\n    {body}\n", HURRIED)
+    big: Request = ("grit.id", {"format": "framed-sha256", "bytes": "A" * (1 << 20)})
+    answers = within(5, lambda: subject.ask_each([PING, *[big] * 6]))
+    assert [getattr(answer, "cause", None) in causes for answer in answers] == [True], answers
+    assert len(subject.log()) <= 64 << 10
+    subject.kill()
+
+
+Feed = Callable[[Breaker], None]
+"""One request to an implementation, as the breaker is told of it."""
+
+
+def hangs(breaker: Breaker) -> None:
+    breaker.note_silence("grit.get")
+
+
+def is_late(breaker: Breaker) -> None:
+    breaker.note_silence("grit.get", late=True)
+
+
+def hangs_in_one_operation(breaker: Breaker) -> None:
+    breaker.note_reply("ping")
+    breaker.note_silence("grit.get")
+
+
+def dies(breaker: Breaker) -> None:
+    breaker.note_hello(good=True)
+    breaker.note_restart()
+
+
+def never_says_hello(breaker: Breaker) -> None:
+    breaker.note_hello(good=False)
+
+
+@pytest.mark.rule("suite.liveness.bounded")
+@pytest.mark.parametrize(
+    ("feed", "most"), [(hangs, 3), (is_late, 10), (hangs_in_one_operation, 5), (dies, 100), (never_says_hello, 2)]
+)
+def test_the_breaker_opens_and_says_why(feed: Feed, most: int) -> None:
+    breaker = Breaker()
+    for number in range(most):
+        assert breaker.reason is None, number
+        feed(breaker)
+    assert breaker.reason
+
+
+@pytest.mark.rule("suite.liveness.bounded")
+def test_what_now_and_then_fails_is_not_given_up() -> None:
+    breaker = Breaker()
+    for _ in range(50):
+        for _ in range(20):
+            breaker.note_reply("grit.get")
+        breaker.note_silence("grit.get")
+    assert breaker.reason is None
+
+
+@pytest.mark.rule("suite.liveness.bounded")
+def test_of_one_that_was_given_up_no_further_process_is_started(tmp_path: Path) -> None:
+    subject = start_script(
+        tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Brisk(deadline_scale=0.1, grace=0.0)
+    )
+    for _ in range(10):
+        subject.ask_each([PING, ("no.reply", {})])
+    assert subject.given_up == "5 requests hung, and 5 were answered"
+    with pytest.raises(SubjectFault, match="5 requests hung, and") as caught:
+        subject.spawn()
+    assert caught.value.cause == "not-run"
+
+
+@pytest.mark.rule("suite.liveness.bounded")
+def test_of_one_that_said_hello_once_no_third_process_is_started(tmp_path: Path) -> None:
+    starts = tmp_path / "starts"
+    script = tmp_path / "adapter.py"
+    script.write_text(
+        "import os, runpy, sys\n"
+        f"with open({str(starts)!r}, 'a') as file:\n    file.write('.')\n"
+        f"if os.path.getsize({str(starts)!r}) > 1:\n    sys.exit(3)\n"
+        f"runpy.run_path({str(HONEST)!r}, run_name='__main__')\n"
+    )
+    subject = Launcher.for_command([sys.executable, str(script)], AttachSettings(hellos=1)).start()
+    subject.kill()
+    assert isinstance(subject.ask_each([PING])[0], SubjectFault)
+    assert subject.given_up
+    with pytest.raises(SubjectFault) as caught:
+        subject.spawn()
+    assert (caught.value.cause, starts.read_text()) == ("not-run", "..")
+    assert isinstance(subject.ask_each([PING])[0], SubjectFault)
+    assert starts.read_text() == ".."
+
+
+CASES = [
+    Case(
+        f"harness/many/ask-{number}",
+        ("harness.frame.line",),
+        Requires(),
+        (Step("grit.get", {"store": "s", "id": f"{number:064x}"}, {"refused": "missing"}),),
+    )
+    for number in range(400)
+]
+
+
+@pytest.mark.rule("suite.liveness.bounded")
+def test_of_many_cases_few_are_put_to_one_that_hangs() -> None:
+    subject = FakeSubject(lambda op, args: SubjectFault("hung:blocked", "no reply"))
+    result = execute(make_plan(CASES, (), (), Selection(), 1), subject, fake_book(), QUIET, lambda _: None)
+    assert len(subject.faults) <= 4
+    assert [outcome.cause for outcome in result.outcomes].count("not-run") >= len(CASES) - 4
+
+
+QUIET = RunSettings(saves=False)
+USUAL_S = {"late": 6.0, "hung": 5.0 * 3 + 2.0 + 1.0, "hello": 10.0 * 3 + 2.0 + 1.0}
+"""Seconds that a fault takes at the usual deadlines; the planted ``slow`` would need 6 s for each answer."""
+
+
+def command_of(name: str) -> list[str]:
+    if name not in LIARS:
+        return [sys.executable, str(PLANTED / f"{name}.py"), *(["0.6"] if name == "slow" else [])]
+    adapter = "always_refuse" if name in ("segv-in-reject", "class-bad", "two-answers") else "honest"
+    liar = [sys.executable, str(LIAR), name]
+    return [*liar, "--", sys.executable, str(PLANTED / f"{adapter}.py")]
+
+
+def faults_of_a_run(name: str) -> list[SubjectFault]:
+    """Put cases to a planted implementation or a liar; returns what it was caught at, in bounded time.
+
+    There are many for those that are waited for, few for those that have to be started again for each, and two for the
+    one that computes as long as it is waited for.
+    """
+    started = time.monotonic()
+    faults = faults_at(name, CASES if name in ("hang", "slow") else CASES[:2] if name == "spins" else CASES[:8])
+    assert time.monotonic() - started < 120, name
+    return faults
+
+
+def faults_at(name: str, cases: Sequence[Case]) -> list[SubjectFault]:
+    launcher = Launcher.for_command(command_of(name), PATIENT if name == "huge-line" else HURRIED)
+    try:
+        subject = launcher.start()
+    except SubjectFault as fault:
+        return [fault, fault]  # hello is tried twice
+    result = execute(make_plan(cases, (), (), Selection(), 1), subject, fake_book(), QUIET, lambda _: None)
+    assert len(result.outcomes) == len(cases)
+    return subject.faults
+
+
+CAUSES = {
+    "echo": "protocol:reply.one-answer",
+    "unsupported": "protocol:hello.honest",
+    "hang": "hung:blocked",
+    "dies_on_3rd": "dead:exit-3",
+    "slow": "late",
+    "null": None,
+    "always_ok": None,
+    "always_refuse": None,
+}
+IN_A_WINDOW = {"swallow": "protocol:reply.order"}
+"""What is called otherwise where many requests are under way: the reply to the next one comes instead."""
+IN_OTHER_ANSWERS = ("pads",)
+"""Liars whose lie is in answers that these requests do not ask for; the zoo hunts them with others."""
+IN_RESTARTS = ("other-hello", "ignores-term", "exits-3-at-bye", "lingers")
+"""Liars whose lie shows when a process ends or another one starts."""
+
+
+WAITED_FOR = ("blocks", "closes-stdin", "half-line", "hang", "no-flush", "slow", "spins", "swallow")
+"""Those that take the longest, and need the least processor time meanwhile."""
+OTHERS = [name for name in (*CAUSES, *LIARS) if name not in WAITED_FOR]
+
+
+@pytest.mark.rule("suite.liveness.bounded", slow=True)
+@pytest.mark.parametrize("names", [WAITED_FOR, *groups_of(13, OTHERS)], ids="+".join)
+def test_each_planted_implementation_and_each_liar_is_over_and_named(names: tuple[str, ...]) -> None:
+    found = together(faults_of_a_run, names)
+    assert {name: waits for name, faults in found.items() if (waits := usual_wait_s(name, faults)) >= 120} == {}
+    expected = {name: cause for name in names if (cause := expected_cause(name)) is not None}
+    assert {name: found[name][0].cause if found[name] else None for name in expected} == expected
+
+
+def usual_wait_s(name: str, faults: Sequence[SubjectFault]) -> float:
+    """Return the seconds that the faults would have been waited for at the usual deadlines."""
+    waits = [fault.cause.partition(":")[0] for fault in faults if is_wait(fault)]
+    return sum(USUAL_S["hello" if name == "no-flush" else wait] for wait in waits)
+
+
+def is_wait(fault: SubjectFault) -> bool:
+    return fault.cause == "late" or fault.cause.startswith("hung:")
+
+
+def expected_cause(name: str) -> str | None:
+    """Return the first cause that a run has to find, or None where another kind of case shows the lie."""
+    if name in (*IN_RESTARTS, *IN_OTHER_ANSWERS):
+        return None
+    return CAUSES[name] if name in CAUSES else IN_A_WINDOW.get(name, LIARS[name].cause)
