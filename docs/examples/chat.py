@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import asdict, dataclass
 
 from gritstone.grit import CBOR_BLAKE3, MemoryEngine, Store
-from gritstone.kit.actors import BlobObject, MessageContext, OutboxMessage, TreeObject, Wit
-from gritstone.runtime import Config, Runtime
+from gritstone.kit.actors import ActorRuntime, BlobObject, MessageContext, OutboxMessage, TreeObject, Wit
+from gritstone.runtime import Config
 from gritstone.wit import External, Laws
 
 
@@ -51,7 +51,7 @@ def make_core() -> TreeObject:
 
 async def main() -> None:
     store = Store.open(MemoryEngine(), CBOR_BLAKE3)
-    runtime = Runtime(store, Laws(External({"chat": app.code})), Config("example"))
+    runtime = ActorRuntime(store, Laws(External({"chat": app.code})), Config("example"))
     actor = runtime.keep(make_core())
     await runtime.inject(actor, actor, [("mt", "genesis")])
     messages = TreeObject()

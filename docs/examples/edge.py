@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from gritstone import grit
-from gritstone.kit.actors import BlobObject, Core, MessageContext, OutboxMessage, Sources, TreeObject, Wit
-from gritstone.runtime import Config, Runtime
+from gritstone.kit.actors import ActorRuntime, BlobObject, Core, MessageContext, OutboxMessage, Sources, TreeObject, Wit
+from gritstone.runtime import Config
 from gritstone.wit import Laws
 
 app = Wit("advisor")
@@ -39,7 +39,7 @@ def make_core(source: str) -> TreeObject:
     return core
 
 
-async def ask(runtime: Runtime, actor: bytes, question: str) -> None:
+async def ask(runtime: ActorRuntime, actor: bytes, question: str) -> None:
     """Put a question, stand at the edge until everything is at rest, and show what is known then."""
     await runtime.inject(actor, runtime.keep(BlobObject.from_str(question)), [("mt", "question")])
     await runtime.run()
@@ -54,7 +54,7 @@ async def ask(runtime: Runtime, actor: bytes, question: str) -> None:
 async def main() -> None:
     source = Path(__file__).read_text()
     store = grit.Store.open(grit.MemoryEngine(), grit.FRAMED_SHA256)
-    runtime = Runtime(store, Laws(Sources()), Config("example"))
+    runtime = ActorRuntime(store, Laws(Sources()), Config("example"))
     actor = runtime.keep(make_core(source))
     await runtime.inject(actor, actor, [("mt", "genesis")])
     await ask(runtime, actor, "How old is the moon?")

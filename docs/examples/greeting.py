@@ -5,8 +5,8 @@ import datetime as dt
 from pathlib import Path
 
 from gritstone.grit import FRAMED_SHA256, MemoryEngine, Store
-from gritstone.kit.actors import BlobObject, Core, Sources, TreeObject, Wit
-from gritstone.runtime import Config, Runtime
+from gritstone.kit.actors import ActorRuntime, BlobObject, Core, Sources, TreeObject, Wit
+from gritstone.runtime import Config
 from gritstone.wit import Laws
 
 app = Wit("greetings")
@@ -37,7 +37,7 @@ def make_core() -> TreeObject:
 
 async def main() -> None:
     store = Store.open(MemoryEngine(), FRAMED_SHA256)
-    runtime = Runtime(store, Laws(Sources()), Config("example"))
+    runtime = ActorRuntime(store, Laws(Sources()), Config("example"))
     actor = runtime.keep(make_core())
     await runtime.inject(actor, actor, [("mt", "genesis")])
     for text in ("Hello.", "Good evening."):

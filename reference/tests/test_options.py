@@ -10,13 +10,13 @@ from gritstone.harness.options import read_options
 
 
 def test_no_options_give_the_default_claims() -> None:
-    assert read_options([]) == (Claims(), None)
+    assert read_options([]) == (Claims(), None, False)
 
 
 def test_all_options_are_parsed() -> None:
     argv = ["--listen", "unix:/tmp/x", "--tree-depth", "2000", "--cas-names", "64", "--refs", "10000", "--window", "3"]
     argv += ["--frame-bytes", "5000000", "--object-bytes", "2000000", "--without", "shared", "--without", "damage"]
-    claims, address = read_options(argv)
+    claims, address, _ = read_options(argv)
     assert address == "unix:/tmp/x"
     assert (claims.limits.tree_depth, claims.limits.cas_names, claims.limits.refs) == (2_000, 64, 10_000)
     assert (claims.window, claims.frame_bytes, claims.limits.object_bytes) == (3, 5_000_000, 2_000_000)
@@ -25,16 +25,16 @@ def test_all_options_are_parsed() -> None:
 
 
 def test_without_wasm_drops_the_profile() -> None:
-    claims, _ = read_options(["--wasm-pages", "65536", "--without", "wasm.continuation"])
+    claims, _, _ = read_options(["--wasm-pages", "65536", "--without", "wasm.continuation"])
     assert claims.wasm_pages == 65_536
     assert set(claims.features) == set(ALL_FEATURES) - {"wasm.continuation"}
     assert claims.profiles == ("grit", "wit", "runtime", "wasm")
-    claims, _ = read_options(["--without", "wasm"])
+    claims, _, _ = read_options(["--without", "wasm"])
     assert claims.profiles == ("grit", "wit", "runtime")
 
 
 def test_one_format_cannot_transcode() -> None:
-    claims, _ = read_options(["--format", "cbor-blake3", "--format", "cbor-blake3"])
+    claims, _, _ = read_options(["--format", "cbor-blake3", "--format", "cbor-blake3"])
     assert claims.formats == ("cbor-blake3",)
     assert "transcode" not in claims.features
 
@@ -47,3 +47,7 @@ def test_invalid_options_are_rejected(options: str, capsys: pytest.CaptureFixtur
         read_options(options.split())
     assert caught.value.code == 2
     assert "error:" in capsys.readouterr().err
+
+
+def test_plain_turns_the_faster_parts_off() -> None:
+    assert read_options(["--plain"]) == (Claims(), None, True)

@@ -8,6 +8,7 @@ import sys
 from gritstone.harness.claims import Claims
 from gritstone.harness.server import listen, serve_stdio
 from gritstone.harness.wire import ArgumentError
+from gritstone.optional import turn_on
 
 _COLLECT_AT = 10_000
 """The number of new containers that starts a garbage collection; most containers of a request end with the request."""
@@ -17,12 +18,14 @@ def main() -> int:
     """Serve until a client sends ``bye``; return the exit code."""
     gc.freeze()
     gc.set_threshold(_COLLECT_AT)
-    claims, address = Claims(), None
+    claims, address, is_plain = Claims(), None, False
     if len(sys.argv) > 1:
         # Loading the option parser takes longer than the rest of a start without options.
         from gritstone.harness.options import read_options
 
-        claims, address = read_options(sys.argv[1:])
+        claims, address, is_plain = read_options(sys.argv[1:])
+    if not is_plain:
+        turn_on()
     try:
         if address is not None:
             listen(address, claims)

@@ -23,11 +23,11 @@ _FLOORS = {
 _MOST_PAGES = 65_536
 
 
-def read_options(argv: Sequence[str]) -> tuple[Claims, str | None]:
+def read_options(argv: Sequence[str]) -> tuple[Claims, str | None, bool]:
     """Parse options.
 
     Returns:
-        The claims, and the address to listen on; None for standard input and output.
+        The claims; the address to listen on, or None for standard input and output; and whether to use only plain code.
     """
     parser = argparse.ArgumentParser(
         prog="python -m gritstone.harness", description="Attach gritstone's reference runtime to a suite."
@@ -41,6 +41,7 @@ def read_options(argv: Sequence[str]) -> tuple[Claims, str | None]:
         choices=(*ALL_FEATURES, "wasm"),
         help="do not claim a feature, or the profile wasm (repeat)",
     )
+    parser.add_argument("--plain", action="store_true", help="do not use the optional parts that are only faster")
     for name, floor in _FLOORS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"at least {floor}")
     options = parser.parse_args(argv)
@@ -57,4 +58,4 @@ def read_options(argv: Sequence[str]) -> tuple[Claims, str | None]:
         claims = replace(claims, formats=tuple(sorted(set(options.format), reverse=True)))
     limits = replace(claims.limits, **{k: v for k, v in given.items() if hasattr(claims.limits, k)})
     shape = {k: v for k, v in given.items() if not hasattr(claims.limits, k)}
-    return replace(claims, limits=limits, **shape).without(set(options.without)), options.listen
+    return replace(claims, limits=limits, **shape).without(set(options.without)), options.listen, options.plain

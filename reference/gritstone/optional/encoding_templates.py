@@ -25,8 +25,9 @@ from typing import Any, TypeAlias
 from gritstone.grit.formats import Format
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import ZERO_ID, Kind, Mailbox, Message, Object, Step, Tree
+from gritstone.wit.objects import Encode
 
-__all__ = ["EncodingTemplates", "encoding_templates_of"]
+__all__ = ["EncodingTemplates", "encoder_of"]
 
 _ID_BYTES = 32
 _MOST_ENTRIES = 12
@@ -45,16 +46,15 @@ class EncodingTemplates:
     Attributes:
         format: the format.
         limits: the limits of the encoder.
-        encoders: the encode function by kind, with the same bytes and refusals as the format's encoder.
     """
 
-    __slots__ = ("_known", "encoders", "format", "limits")
+    __slots__ = ("_encoders", "_known", "format", "limits")
 
     def __init__(self, format_: Format, limits: Limits) -> None:
         self.format = format_
         self.limits = limits
         self._known: dict[Hashable, _Template] = {}
-        self.encoders: Mapping[Kind, Callable[[Any], bytes]] = MappingProxyType(
+        self._encoders: Mapping[Kind, Callable[[Any], bytes]] = MappingProxyType(
             {
                 Kind.STEP: self._encode_step,
                 Kind.MESSAGE: self._encode_message,
@@ -65,13 +65,13 @@ class EncodingTemplates:
         )
 
     def encode(self, value: Object) -> bytes:
-        """Encode an object.
+        """Encode an object, with the same bytes and refusals as the encoder of the format.
 
         Raises:
             Invalid: the value has no encoding in the format.
             Exhausted: it is longer than ``limits.object_bytes``.
         """
-        return self.encoders[value.kind](value)
+        return self._encoders[value.kind](value)
 
     def _encode_plain(self, value: Object) -> bytes:
         return self.format.encode(value, self.limits)
@@ -150,9 +150,9 @@ class EncodingTemplates:
 
 
 @lru_cache(maxsize=8)
-def encoding_templates_of(format_: Format, limits: Limits) -> EncodingTemplates:
-    """Return the templates that all stores with this format and these limits share."""
-    return EncodingTemplates(format_, limits)
+def encoder_of(format_: Format, limits: Limits) -> Encode:
+    """Return the encoder that all stores with this format and these limits share."""
+    return EncodingTemplates(format_, limits).encode
 
 
 def _fill(template: _Template, ids: _Ids) -> bytes:

@@ -34,6 +34,7 @@ from typing import Any, TypeAlias
 from gritstone.errors import InternalError, Missing, Refusal
 from gritstone.grit.objects import ObjectId
 from gritstone.optional.frames import Frame, FrameChannel, Head, read_id, read_refusal, refusal_head, split
+from gritstone.switch import is_on
 from gritstone.wasm.capabilities import audit
 from gritstone.wasm.cores import manifest_of, tree_at
 from gritstone.wasm.failures import host_failure
@@ -191,6 +192,7 @@ class Isolated(Guests):
             "most_pages": self.most_pages,
             "suspends": self.suspends,
             "limit_ms": self._limit_ms,
+            "is_fast": is_on(),
         }
         try:
             return _Process(options, self._memory_mb << 20)
@@ -386,7 +388,7 @@ def _load(workspace: Workspace, object_id: ObjectId) -> Frame:
         if made is None or refusal.code is not None:
             return refusal_head(refusal), b""
         found = made
-    return {"op": "object"}, objects.templates.encoders[found.kind](found)
+    return {"op": "object"}, objects.encode(found)
 
 
 def _ask(request: Ask) -> Generator[Request, Any, Head]:

@@ -16,9 +16,10 @@ from wasmtime import _ffi as ffi
 
 from gritstone.errors import InternalError
 from gritstone.wasm.binary import FunctionType
+from gritstone.wasm.engine_calls import Cell, EngineCalls, Function, Memory, function_type
 from gritstone.wasm.reader import I32, I64
 
-__all__ = ["Cell", "Function", "Memory", "define_function", "find_export"]
+__all__ = ["NativeCalls"]
 
 _KINDS = {I32: ffi.WASMTIME_I32.value, I64: ffi.WASMTIME_I64.value}
 _MASK32 = 0xFFFF_FFFF
@@ -47,9 +48,9 @@ _ROOM = [ctypes.c_uint32 * (_WORDS * max(count, 1)) for count in range(7)]
 """The buffer types for parameters or one result, by their number."""
 
 
-def find_export(store: wasmtime.Store, instance: wasmtime.Instance, name: bytes) -> Any:
+def _find_export(store: wasmtime.Store, instance: wasmtime.Instance, text: str) -> Any:
     """Return the export of an instance with this name; the export must exist."""
-    found = raw.wasmtime_extern_t()
+    found, name = raw.wasmtime_extern_t(), text.encode()
     if not _export_get(_context(store), ctypes.addressof(instance._instance), name, len(name), ctypes.addressof(found)):
         raise InternalError(f"nothing is exported as {name!r}")
     return found.of
@@ -61,62 +62,48 @@ def _context(store: wasmtime.Store) -> int:
     return found
 
 
-class Cell:
+class _NativeCell(Cell):
     """A mutable global of an integer type."""
 
-    __slots__ = ("_context", "_export", "_global", "_mask", "_raw", "_room", "_store", "_value")
+    __slots__ = ("_context", "_export", "_raw", "_room", "_value")
 
     def __init__(self, store: wasmtime.Store, export: Any, kind: int) -> None:
-        self._store = store  # keeps alive the memory that the context points to
+        super().__init__(store, None, kind)  # it keeps alive the memory that the context points to
         self._context = _context(store)
         self._export = export
         self._global = ctypes.addressof(export.global_)
         self._raw = raw.wasmtime_val_t(kind=_KINDS[kind])
         self._value = self._raw.of
         self._room = ctypes.addressof(self._raw)
-        self._mask = _MASK32 if kind == I32 else _MASK32 << 32 | _MASK32
 
     def read(self) -> int:
-        """Return the value as unsigned bits."""
         _global_get(self._context, self._global, self._room)
         bits: int = self._value.i64
         return bits & self._mask
 
     def write(self, bits: int) -> None:
-        """Set the bits of the value."""
         self._value.i64 = bits
         if _global_set(self._context, self._global, self._room):
             raise InternalError("a global cannot be set")
 
 
-class Memory:
-    """The memory of an instance.
+class _NativeMemory(Memory):
+    """The memory of an instance."""
 
-    Attributes:
-        view: the whole memory as of the last call of ``look``.
-        size: the length in bytes as of the last call of ``look``.
-    """
-
-    __slots__ = ("_context", "_export", "_memory", "_store", "size", "view")
+    __slots__ = ("_context", "_export")
 
     def __init__(self, store: wasmtime.Store, export: Any) -> None:
-        self._store = store  # keeps alive the memory that the view shows
         self._context = _context(store)
         self._export = export
-        self._memory = ctypes.addressof(export.memory)
-        self.view = memoryview(b"")
-        self.size = 0
-        self.look()
+        super().__init__(store, ctypes.addressof(export.memory))
 
     def look(self) -> None:
-        """Update the view and the size; the memory can move when it grows."""
         size = _memory_size(self._context, self._memory)
         if size != self.size:
             room = (ctypes.c_ubyte * size).from_address(_memory_data(self._context, self._memory))
             self.view, self.size = memoryview(room).cast("B"), size
 
     def grow(self, pages: int) -> bool:
-        """Grow the memory; return whether this succeeded."""
         before = ctypes.c_uint64()
         error = raw._wasmtime_memory_grow(
             self._store._context(), ctypes.byref(self._export.memory), pages, ctypes.byref(before)
@@ -128,23 +115,16 @@ class Memory:
         return True
 
 
-class Function:
-    """An exported function with parameters of i32 and at most one result, of i32."""
+class _NativeFunction(Function):
+    """An exported function."""
 
-    __slots__ = ("_context", "_function", "_store")
+    __slots__ = ("_context",)
 
     def __init__(self, store: wasmtime.Store, export: Any) -> None:
-        self._store = store  # keeps alive the memory that the context points to
+        super().__init__(store, ctypes.byref(export.func))  # it keeps alive the memory that the context points to
         self._context = store._context()
-        self._function = ctypes.byref(export.func)
 
     def call(self, arguments: Sequence[int]) -> int:
-        """Call the function; return its unsigned result, which is arbitrary if the function has none.
-
-        Raises:
-            Trap: the function trapped.
-            WasmtimeError: the engine ended the call for another reason.
-        """
         count = max(len(arguments), 1)
         room = (raw.wasmtime_val_raw_t * count)()
         for place, argument in enumerate(arguments):
@@ -159,58 +139,57 @@ class Function:
         return result & _MASK32
 
 
-def _shape(type_: FunctionType) -> wasmtime.FuncType:
-    kinds = {I32: wasmtime.ValType.i32(), I64: wasmtime.ValType.i64()}
-    return wasmtime.FuncType([kinds[one] for one in type_.parameters], [kinds[one] for one in type_.results])
+class NativeCalls(EngineCalls):
+    """The operations of the engine on one instance, through its C interface."""
 
+    def cell(self, store: wasmtime.Store, instance: wasmtime.Instance, name: str, kind: int) -> Cell:
+        """Return an exported global of an integer type."""
+        return _NativeCell(store, _find_export(store, instance, name), kind)
 
-def define_function(
-    linker: wasmtime.Linker,
-    module: str,
-    name: str,
-    type_: FunctionType,
-    function: Callable[[Sequence[int]], int | None],
-) -> object:
-    """Define a function for the imports of a name.
+    def memory(self, store: wasmtime.Store, instance: wasmtime.Instance, name: str) -> Memory:
+        """Return an exported memory."""
+        return _NativeMemory(store, _find_export(store, instance, name))
 
-    Args:
-        linker: the linker that resolves the imports.
-        module: the module name of the imports.
-        name: the name of the imports.
-        type_: the type of the function: parameters of i32, and at most one result.
-        function: receives the parameters unsigned; an exception that it raises ends the run with a trap.
+    def function(self, store: wasmtime.Store, instance: wasmtime.Instance, name: str) -> Function:
+        """Return an exported function."""
+        return _NativeFunction(store, _find_export(store, instance, name))
 
-    Returns:
-        An object that must be kept as long as the linker is used.
-    """
-    room_of = _ROOM[len(type_.parameters)].from_address
-    end, shape = _WORDS * len(type_.parameters), _shape(type_)
-    is_long = type_.results == (I64,)
+    def define(
+        self,
+        linker: wasmtime.Linker,
+        import_name: tuple[str, str],
+        type_: FunctionType,
+        function: Callable[[Sequence[int]], int | None],
+    ) -> object:
+        """Define a function for the imports of a name; see ``EngineCalls``."""
+        room_of = _ROOM[len(type_.parameters)].from_address
+        end, shape = _WORDS * len(type_.parameters), function_type(type_)
+        is_long = type_.results == (I64,)
 
-    def enter(env: int, caller: int, values: int, count: int) -> int:
-        room = room_of(values)
-        try:
-            result = function(room[0:end:_WORDS])
-        except BaseException:  # noqa: BLE001 - an exception must not pass through the engine; the caller has kept it
-            made = ffi.wasmtime_trap_new(_TEXT, len(_TEXT) - 1)
-            return ctypes.cast(made, ctypes.c_void_p).value or 0
-        if result is not None:
-            room[0] = result & _MASK32
-            if is_long:
-                room[1] = result >> 32 & _MASK32
-        return 0
+        def enter(env: int, caller: int, values: int, count: int) -> int:
+            room = room_of(values)
+            try:
+                result = function(room[0:end:_WORDS])
+            except BaseException:  # noqa: BLE001 - an exception must not pass through the engine; the caller has kept it
+                made = ffi.wasmtime_trap_new(_TEXT, len(_TEXT) - 1)
+                return ctypes.cast(made, ctypes.c_void_p).value or 0
+            if result is not None:
+                room[0] = result & _MASK32
+                if is_long:
+                    room[1] = result >> 32 & _MASK32
+            return 0
 
-    callback = _ENTER(enter)
-    texts = [(ctypes.create_string_buffer(part), len(part)) for part in (module.encode(), name.encode())]
-    error = ffi.wasmtime_linker_define_func_unchecked(
-        linker.ptr(),
-        *texts[0],
-        *texts[1],
-        shape.ptr(),
-        ctypes.cast(callback, raw.wasmtime_func_unchecked_callback_t),
-        None,
-        _NO_FINALIZER,
-    )
-    if error:
-        raise InternalError(f"{name} cannot be defined")
-    return callback
+        callback = _ENTER(enter)
+        texts = [(ctypes.create_string_buffer(part), len(part)) for part in map(str.encode, import_name)]
+        error = ffi.wasmtime_linker_define_func_unchecked(
+            linker.ptr(),
+            *texts[0],
+            *texts[1],
+            shape.ptr(),
+            ctypes.cast(callback, raw.wasmtime_func_unchecked_callback_t),
+            None,
+            _NO_FINALIZER,
+        )
+        if error:
+            raise InternalError(f"{import_name} cannot be defined")
+        return callback

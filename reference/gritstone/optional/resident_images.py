@@ -21,25 +21,20 @@ import os
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias
 
-from gritstone.grit.objects import ObjectId
+from gritstone.grit.objects import NO_HEADERS, Blob, ObjectId
+from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
+from gritstone.wasm.documents import GuestState
+from gritstone.wasm.image import ZERO_PAGE, CallImage, Images, check_state, page_tree, read_image, write_pages
+from gritstone.wasm.instance import Instance
+from gritstone.wit.workspace import Workspace
 
-__all__ = [
-    "ZERO_PAGE",
-    "Key",
-    "PageChange",
-    "ResidentImage",
-    "ResidentImages",
-    "copy_memory",
-    "copy_pages",
-    "touched_pages",
-]
-
-ZERO_PAGE = bytes(PAGE_BYTES)
+__all__ = ["Key", "PageChange", "ResidentImage", "ResidentImages", "copy_memory"]
 
 _LEAST_BYTES = 16 * PAGE_BYTES  # smaller memories are compared as fast without an image
 _KEPT_BYTES = 512 << 20
@@ -156,7 +151,96 @@ def copy_pages(pages: Mapping[int, tuple[ObjectId, bytes]], size_bytes: int) -> 
     return ResidentImage({number: one for number, (one, _) in pages.items()}, {}, _File(size_bytes, parts))
 
 
-class ResidentImages:
+class _ResidentCallImage(CallImage):
+    """The image of a call that starts from a resident image if there is one, and leaves one."""
+
+    __slots__ = ("_key", "_resident", "_residents")
+
+    def __init__(self, residents: ResidentImages) -> None:
+        super().__init__()
+        self._residents = residents
+        self._resident: ResidentImage | None = None
+        self._key: Key | None = None
+
+    def open(self, workspace: Workspace, state: GuestState, memory: ObjectId | None, admitted: AdmittedModule) -> None:
+        check_state(state, admitted)
+        self.counts = True
+        size_bytes = (state.pages or 0) * PAGE_BYTES
+        if memory is not None and self._residents.are_wanted(size_bytes):
+            self._key = workspace.objects.age, memory, state.pages or 0
+            self._resident = self._residents.find(self._key)
+            if self._resident is not None:
+                return
+        self._pages = read_image(workspace, state, memory, admitted)
+        if self._key is not None:
+            with suppress(OSError):
+                pages = {number: (page.id, page.data) for number, page in self._pages.items()}
+                self._resident = copy_pages(pages, size_bytes)
+                self._residents.put(self._key, self._resident)
+
+    def restore(self, instance: Instance, state: GuestState) -> None:
+        if self._resident is None:
+            super().restore(instance, state)
+            return
+        instance.restore(state.pages, state.globals)
+        self._resident.map_at(instance.memory, _address(instance))
+
+    def write(self, workspace: Workspace, instance: Instance) -> ObjectId | None:
+        """Write the image that an instance leaves; it is also kept, because the next call usually starts from it."""
+        resident = self._resident
+        if resident is None:
+            numbers = _touched_or_loaded(instance) | self._pages.keys()
+            pages = write_pages(workspace, instance, self._pages, sorted(numbers))
+        else:
+            resident = resident.after(_read_changes(workspace, instance, resident))
+            pages = resident.pages
+        memory = page_tree(workspace, pages)
+        if memory is None or not self._residents.are_wanted(instance.memory_bytes):
+            return memory
+        with suppress(OSError):
+            if resident is None or resident.is_apart:
+                resident = copy_memory(pages, instance.memory)
+            self._residents.put((workspace.objects.age, memory, instance.pages), resident, self._key)
+        return memory
+
+
+def _address(instance: Instance) -> int:
+    """Return the address of the memory of an instance in the process."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(instance.memory))
+
+
+def _touched_or_loaded(instance: Instance) -> set[int]:
+    """Return the numbers of the pages of a new memory that may be other than zero.
+
+    Pages that the operating system never allocated are zero and are not read, so the cost depends on the used pages.
+    """
+    if not instance.pages:
+        return set()
+    numbers = set(touched_pages(_address(instance), instance.memory_bytes, written=False))
+    for segment in instance.prepared.admitted.module.segments:
+        if segment.offset is not None and segment.size:  # an engine may map these pages from a file
+            last = (segment.offset + segment.size - 1) // PAGE_BYTES
+            numbers.update(range(segment.offset // PAGE_BYTES, last + 1))
+    return numbers
+
+
+def _read_changes(workspace: Workspace, instance: Instance, before: ResidentImage) -> Mapping[int, PageChange]:
+    """Store only the pages that an instance changed after it started from a resident image.
+
+    Spec: :rule:`wasm.image.nodes`, :rule:`wasm.image.zero`.
+    """
+    changes: dict[int, PageChange] = {}
+    for number in touched_pages(_address(instance), instance.memory_bytes, written=True):
+        data = instance.read(number * PAGE_BYTES, PAGE_BYTES)
+        if before.over.get(number) == data:
+            continue
+        page_id = None if data == ZERO_PAGE else workspace.put(Blob(NO_HEADERS, data))
+        if page_id != before.pages.get(number):
+            changes[number] = page_id, data
+    return changes
+
+
+class ResidentImages(Images):
     """A cache of recently used images.
 
     An image from which a call has started is kept for its forks, but only a few such images are kept.
@@ -168,6 +252,10 @@ class ResidentImages:
         self._left: OrderedDict[Key, None] = OrderedDict()
         self._uses: Counter[_File] = Counter()
         self._size = 0
+
+    def begin(self) -> CallImage:
+        """Return the image of a new call."""
+        return _ResidentCallImage(self)
 
     @property
     def size_bytes(self) -> int:

@@ -23,6 +23,7 @@ from gritstone.errors import Refusal
 from gritstone.grit.formats import FORMATS
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import ObjectId
+from gritstone.optional import turn_on
 from gritstone.optional.frames import Frame, FrameChannel, Head, join, read_id, read_refusal, refusal_head
 from gritstone.wasm.engine import WasmEngine
 from gritstone.wasm.guests import Guests
@@ -182,6 +183,8 @@ def main() -> None:
     """Serve the host that started this process."""
     options = json.loads(sys.argv[1])
     memory_bytes = options.pop("memory_mb") << 20
+    if options.pop("is_fast"):
+        turn_on()
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_DATA, memory_bytes)
     threading.Thread(target=_watch, name="watch", daemon=True).start()

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from gritstone.errors import Exhausted, Rejected
 from gritstone.grit.objects import ObjectId
@@ -38,11 +38,6 @@ from gritstone.runtime.waiting import Waiting
 from gritstone.wit.code import Ask
 from gritstone.wit.laws import Laws
 from gritstone.wit.proposals import Proposal
-from gritstone.wit.workspace import Workspace
-
-if TYPE_CHECKING:
-    from gritstone.kit.actors.boxes import InboxMessage
-    from gritstone.kit.actors.values import Value
 
 __all__ = ["Report", "Runtime"]
 
@@ -311,25 +306,6 @@ class Runtime:
 
     # --- the outside -----------------------------------------------------------------------------------
 
-    def keep(self, value: Value) -> ObjectId:
-        """Store a blob or tree, to be sent or to be the first core of an actor; return its id."""
-        workspace = Workspace(self.machine.world.objects)
-        object_id = value.persist(workspace)
-        workspace.keep(self.store)
-        return object_id
-
-    def open(self, object_id: ObjectId) -> Value:
-        """Return a blob or tree of the store as actors see it.
-
-        Raises:
-            Missing: the object is absent or erased.
-            Invalid: the object has another kind.
-        """
-        # Loaded on demand, here and below: clients that use ids do not need it.
-        from gritstone.kit.actors.values import open_value
-
-        return open_value(Workspace(self.machine.world.objects), object_id)
-
     async def inject(
         self,
         to: ObjectId,
@@ -367,13 +343,6 @@ class Runtime:
         """List the mail to the agent. See ``agent_mailbox.mail``."""
         self._flush()
         return mail(self.machine.world)
-
-    def received(self) -> list[InboxMessage]:
-        """Return the mail to the agent as actors see mail."""
-        from gritstone.kit.actors.boxes import InboxMessage
-
-        workspace = Workspace(self.machine.world.objects)
-        return [InboxMessage(workspace, sender, message) for sender, message in self.mail()]
 
     async def acknowledge(self, sender: ObjectId, message: ObjectId) -> None:
         """Acknowledge mail to the agent, up to a message. See ``agent_mailbox.acknowledge``."""

@@ -24,11 +24,12 @@ import wasmtime
 
 from gritstone.errors import InternalError, Refusal
 from gritstone.grit.objects import ObjectId
-from gritstone.optional.native_calls import define_function
-from gritstone.optional.resident_images import ResidentImages
+from gritstone.switch import choose
 from gritstone.wasm.admission import AdmittedModule, admit_module
 from gritstone.wasm.compiling import Ticker, is_costly, make_engine
+from gritstone.wasm.engine_calls import EngineCalls
 from gritstone.wasm.failures import host_failure
+from gritstone.wasm.image import Images
 from gritstone.wasm.instance import TRAPS, HostCalls, Instance, Prepared, out_of_fuel, trap
 from gritstone.wasm.interface import FUNCTIONS, MODULE
 from gritstone.wasm.metering import meter_module
@@ -76,7 +77,7 @@ class WasmEngine:
     """A compiler of modules and a factory of instances.
 
     Attributes:
-        residents: the cache of images in memory.
+        images: the images of calls.
     """
 
     def __init__(self, *, limit_ms: int = 0, is_steady: bool = False, may_lack_memory: bool = False) -> None:
@@ -87,7 +88,8 @@ class WasmEngine:
             is_steady: whether all modules are compiled in one pass, not only those that otherwise take long.
             may_lack_memory: whether the process has a memory limit; a run that may have hit it is abandoned.
         """
-        self.residents = ResidentImages()
+        self.images = choose("images", Images)()
+        self._engine_calls = choose("engine calls", EngineCalls())
         self._limit_ms = limit_ms
         self._is_steady = is_steady
         self._may_lack_memory = may_lack_memory
@@ -149,7 +151,8 @@ class WasmEngine:
         linker = self._linker(is_steady=is_steady)
         try:
             module = wasmtime.Module(linker.engine, meter_module(admitted))
-            return Prepared(admitted, linker.engine, linker.instantiate_pre(module), is_steady=is_steady)
+            linked = linker.instantiate_pre(module)
+            return Prepared(admitted, self._engine_calls, linker.engine, linked, is_steady=is_steady)
         except wasmtime.WasmtimeError as error:
             raise InternalError("the engine does not take an admitted module") from error
 
@@ -158,9 +161,8 @@ class WasmEngine:
         found = self._linkers.get(is_steady)
         if found is None:
             found = wasmtime.Linker(make_engine(is_steady=is_steady, has_limit=bool(self._limit_ms)))
-            self._functions += [
-                define_function(found, MODULE, name, type_, self._function(name)) for name, type_ in FUNCTIONS.items()
-            ]
+            for name, type_ in FUNCTIONS.items():
+                self._functions.append(self._engine_calls.define(found, (MODULE, name), type_, self._function(name)))
             self._linkers[is_steady] = found
         return found
 

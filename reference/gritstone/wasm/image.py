@@ -1,8 +1,7 @@
 """Images: the memory and the mutable globals of a guest, as objects of its core.
 
 A page is a blob of 64 KiB at ``wasm/memory/<hi>/<lo>``; a page of zeros is absent. So equal memories have equal ids,
-and an unchanged page is the same object. The state contains the globals and the size of the memory. ``CallImage`` uses
-an image that stayed in memory if there is one; the result is the same.
+and an unchanged page is the same object. The state contains the globals and the size of the memory.
 
 Spec: :rule:`wasm.image.nodes`, :rule:`wasm.image.complete`, :rule:`wasm.image.zero`, :rule:`wasm.image.residue`,
 :rule:`wasm.image.strict`.
@@ -11,42 +10,34 @@ Spec: :rule:`wasm.image.nodes`, :rule:`wasm.image.complete`, :rule:`wasm.image.z
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from gritstone.errors import Missing, Refusal
 from gritstone.grit.objects import NO_HEADERS, Blob, ObjectId, Tree
-from gritstone.optional.resident_images import (
-    ZERO_PAGE,
-    Key,
-    PageChange,
-    ResidentImage,
-    ResidentImages,
-    copy_memory,
-    copy_pages,
-    touched_pages,
-)
 from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
 from gritstone.wasm.documents import GuestState
-from gritstone.wasm.engine import Instance
+from gritstone.wasm.instance import Instance
 from gritstone.wasm.reader import I32
 from gritstone.wit.failures import failure
 from gritstone.wit.workspace import Workspace
 
 __all__ = [
     "NO_PAGES",
+    "ZERO_PAGE",
     "CallImage",
+    "Images",
     "Page",
     "check_state",
     "page_tree",
-    "read_changes",
     "read_image",
     "restore_image",
     "write_pages",
 ]
+
+ZERO_PAGE = bytes(PAGE_BYTES)
 
 _DIGITS = re.compile(r"[0-9a-f]{2}")
 
@@ -69,62 +60,38 @@ class CallImage:
         counts: whether the call starts from an image; otherwise it only leaves one.
     """
 
-    __slots__ = ("_key", "_pages", "_residents", "counts")
+    __slots__ = ("_pages", "counts")
 
-    def __init__(self, residents: ResidentImages) -> None:
+    def __init__(self) -> None:
         """Start without an image."""
         self.counts = False
-        self._residents = residents
-        self._pages: Mapping[int, Page] | ResidentImage = NO_PAGES
-        self._key: Key | None = None
+        self._pages = NO_PAGES
 
     def open(self, workspace: Workspace, state: GuestState, memory: ObjectId | None, admitted: AdmittedModule) -> None:
-        """Find the image that the call starts from; see ``read_image``.
+        """Read the image that the call starts from; see ``read_image``.
 
         Raises:
             Rejected: the image has a defect (code ``unresolved:image``).
             Missing: the store lacks a part of it.
         """
-        check_state(state, admitted)
+        self._pages = read_image(workspace, state, memory, admitted)
         self.counts = True
-        size_bytes = (state.pages or 0) * PAGE_BYTES
-        if memory is not None and self._residents.are_wanted(size_bytes):
-            self._key = workspace.objects.age, memory, state.pages or 0
-            found = self._residents.find(self._key)
-            if found is not None:
-                self._pages = found
-                return
-        pages = read_image(workspace, state, memory, admitted)
-        self._pages = pages
-        if self._key is not None:
-            with suppress(OSError):
-                resident = copy_pages({number: (page.id, page.data) for number, page in pages.items()}, size_bytes)
-                self._residents.put(self._key, resident)
-                self._pages = resident
 
     def restore(self, instance: Instance, state: GuestState) -> None:
         """Restore the image in a new instance."""
         restore_image(instance, state, self._pages)
 
     def write(self, workspace: Workspace, instance: Instance) -> ObjectId | None:
-        """Write the image that an instance leaves, and return the id for ``wasm/memory``, or None.
+        """Write the image that an instance leaves, and return the id for ``wasm/memory``, or None."""
+        return page_tree(workspace, write_pages(workspace, instance, self._pages))
 
-        The image of the first call is also kept in memory, because the next call usually starts from it.
-        """
-        before, resident = self._pages, None
-        if isinstance(before, ResidentImage):
-            resident = before.after(read_changes(workspace, instance, before))
-            pages = resident.pages
-        else:
-            pages = write_pages(workspace, instance, before)
-        memory = page_tree(workspace, pages)
-        if memory is None or not self._residents.are_wanted(instance.memory_bytes):
-            return memory
-        with suppress(OSError):
-            if resident is None or resident.is_apart:
-                resident = copy_memory(pages, instance.memory)
-            self._residents.put((workspace.objects.age, memory, instance.pages), resident, self._key)
-        return memory
+
+class Images:
+    """The images of the calls of one engine."""
+
+    def begin(self) -> CallImage:
+        """Return the image of a new call."""
+        return CallImage()
 
 
 def read_image(
@@ -207,50 +174,37 @@ def _page_data(workspace: Workspace, page_id: ObjectId) -> bytes:
     return blob.data
 
 
-def restore_image(instance: Instance, state: GuestState, pages: Mapping[int, Page] | ResidentImage) -> None:
+def restore_image(instance: Instance, state: GuestState, pages: Mapping[int, Page]) -> None:
     """Restore in a new instance the memory and the globals of an image that was read for its module.
 
     Spec: :rule:`wasm.image.residue`, :rule:`wasm.image.complete`.
     """
-    assert state.pages is not None, "the image was read"
-    assert state.globals is not None, "the image was read"
-    if state.pages > instance.pages:
-        instance.grow(state.pages - instance.pages)
-    if isinstance(pages, ResidentImage):
-        pages.map_at(instance.memory, instance.address)
-    else:
-        for segment in instance.prepared.admitted.module.segments:
-            if segment.offset is not None:
-                instance.write(segment.offset, bytes(segment.size))
-        for number, page in pages.items():
-            instance.write(number * PAGE_BYTES, page.data)
-    instance.write_globals(state.globals)
+    instance.restore(state.pages, state.globals)
+    for segment in instance.prepared.admitted.module.segments:
+        if segment.offset is not None:
+            instance.write(segment.offset, bytes(segment.size))
+    for number, page in pages.items():
+        instance.write(number * PAGE_BYTES, page.data)
 
 
-def write_pages(workspace: Workspace, instance: Instance, before: Mapping[int, Page]) -> Mapping[int, ObjectId]:
+def write_pages(
+    workspace: Workspace, instance: Instance, before: Mapping[int, Page], numbers: Iterable[int] | None = None
+) -> Mapping[int, ObjectId]:
     """Store the pages of an instance's memory.
-
-    Pages that the operating system never allocated are zero and are not read, so the cost depends on the used pages.
 
     Args:
         workspace: where the pages are stored.
         instance: the instance.
         before: known pages; an unchanged one is neither hashed nor stored again.
+        numbers: the pages that may be other than zero, ascending; None for all pages.
 
     Returns:
         The ids of the pages that are not all zero, by number.
 
     Spec: :rule:`wasm.image.nodes`, :rule:`wasm.image.zero`.
     """
-    if not instance.pages:
-        return {}
-    numbers = set(touched_pages(instance.address, instance.memory_bytes, written=False)) | before.keys()
-    for segment in instance.prepared.admitted.module.segments:
-        if segment.offset is not None and segment.size:  # an engine may map these pages from a file
-            last = (segment.offset + segment.size - 1) // PAGE_BYTES
-            numbers.update(range(segment.offset // PAGE_BYTES, last + 1))
     pages: dict[int, ObjectId] = {}
-    for number in sorted(numbers):
+    for number in range(instance.pages) if numbers is None else numbers:
         data = instance.read(number * PAGE_BYTES, PAGE_BYTES)
         known = before.get(number)
         if known is not None and known.data == data:
@@ -258,22 +212,6 @@ def write_pages(workspace: Workspace, instance: Instance, before: Mapping[int, P
         elif data != ZERO_PAGE:
             pages[number] = workspace.put(Blob(NO_HEADERS, data))
     return pages
-
-
-def read_changes(workspace: Workspace, instance: Instance, before: ResidentImage) -> Mapping[int, PageChange]:
-    """Store only the pages that an instance changed after it started from a resident image.
-
-    Spec: :rule:`wasm.image.nodes`, :rule:`wasm.image.zero`.
-    """
-    changes: dict[int, PageChange] = {}
-    for number in touched_pages(instance.address, instance.memory_bytes, written=True):
-        data = instance.read(number * PAGE_BYTES, PAGE_BYTES)
-        if before.over.get(number) == data:
-            continue
-        page_id = None if data == ZERO_PAGE else workspace.put(Blob(NO_HEADERS, data))
-        if page_id != before.pages.get(number):
-            changes[number] = page_id, data
-    return changes
 
 
 def page_tree(workspace: Workspace, pages: Mapping[int, ObjectId]) -> ObjectId | None:

@@ -8,20 +8,19 @@ Spec: :rule:`wasm.outcome.code`, :rule:`wasm.outcome.merged`, :rule:`wasm.outcom
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import threading
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
 
 import wasmtime
 from wasmtime import TrapCode
 
 from gritstone.errors import Refusal
-from gritstone.optional.native_calls import Cell, Function, Memory, find_export
 from gritstone.wasm.admission import AdmittedModule
 from gritstone.wasm.binary import PAGE_BYTES
+from gritstone.wasm.engine_calls import Cell, EngineCalls
 from gritstone.wasm.failures import host_failure
 from gritstone.wasm.metering import DEPTH, FUEL, GLOBAL, MEMORY, STACK_UNITS
 from gritstone.wasm.reader import I32, I64
@@ -76,18 +75,26 @@ class Prepared:
 
     Attributes:
         admitted: the admitted module.
+        calls: the operations on its instances.
         engine: the engine that compiled it.
         linked: the compiled module with its imports.
         is_steady: whether it was compiled in one pass.
         mutable: the name and the type of each mutable global.
     """
 
-    __slots__ = ("_exports", "_imports", "admitted", "engine", "is_steady", "linked", "mutable")
+    __slots__ = ("_exports", "_imports", "admitted", "calls", "engine", "is_steady", "linked", "mutable")
 
     def __init__(
-        self, admitted: AdmittedModule, engine: wasmtime.Engine, linked: wasmtime.InstancePre, *, is_steady: bool
+        self,
+        admitted: AdmittedModule,
+        calls: EngineCalls,
+        engine: wasmtime.Engine,
+        linked: wasmtime.InstancePre,
+        *,
+        is_steady: bool,
     ) -> None:
         self.admitted = admitted
+        self.calls = calls
         self.engine = engine
         self.linked = linked
         self.is_steady = is_steady
@@ -127,17 +134,18 @@ class Instance:
         self._instance = instance
         self._host = host
         self._calls = calls
-        self._fuel = Cell(store, self._export(FUEL), I64)
-        self._memory = Memory(store, self._export(MEMORY)) if prepared.admitted.module.memories else None
+        self._fuel = self._cell(FUEL, I64)
+        has_memory = bool(prepared.admitted.module.memories)
+        self._memory = prepared.calls.memory(store, instance, MEMORY) if has_memory else None
         self._may_lack_memory = may_lack_memory
         self._left: int | None = None
         self._ended: BaseException | None = None
 
-    def _export(self, name: str) -> Any:
-        return find_export(self._store, self._instance, name.encode())
+    def _cell(self, name: str, kind: int) -> Cell:
+        return self.prepared.calls.cell(self._store, self._instance, name, kind)
 
     def _mutable(self) -> list[Cell]:
-        return [Cell(self._store, self._export(name), kind) for name, kind in self.prepared.mutable]
+        return [self._cell(name, kind) for name, kind in self.prepared.mutable]
 
     # --- running ---------------------------------------------------------------------------------------
 
@@ -148,7 +156,7 @@ class Instance:
             Rejected: the function trapped, or a host function ended it.
             Exhausted: the function ran out of fuel or time.
         """
-        function = Function(self._store, self._export(name))
+        function = self.prepared.calls.function(self._store, self._instance, name)
         outer = getattr(self._calls, "instance", None)
         left = self._leave()
         self._calls.instance = self
@@ -214,7 +222,7 @@ class Instance:
             return self._ended
         if self._fuel.read() > _MOST_FUEL:
             return out_of_fuel()
-        if Cell(self._store, self._export(DEPTH), I32).read() > STACK_UNITS:
+        if self._cell(DEPTH, I32).read() > STACK_UNITS:
             return trap("stack-overflow")
         code = error.trap_code if isinstance(error, wasmtime.Trap) else None
         if code is TrapCode.INTERRUPT:
@@ -227,7 +235,7 @@ class Instance:
 
     def constant(self, name: str) -> int:
         """Return an exported constant of the type i32, without sign."""
-        return Cell(self._store, self._export(name), I32).read()
+        return self._cell(name, I32).read()
 
     # --- fuel ------------------------------------------------------------------------------------------
 
@@ -279,43 +287,34 @@ class Instance:
         """Return a view of the memory; it must not be used after guest code runs."""
         return memoryview(b"") if self._memory is None else self._memory.view
 
-    @property
-    def address(self) -> int:
-        """Return the address of the memory in the process."""
-        return ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
-
     def read(self, at: int, size: int) -> bytes:
         """Return a copy of bytes of the memory; the range must be in bounds."""
         memory = self._memory
         return b"" if memory is None else bytes(memory.view[at : at + size])
-
-    def page(self, number: int) -> memoryview:
-        """Return a view of a page of the memory; it must not be used after guest code runs."""
-        return self.memory[number * PAGE_BYTES : (number + 1) * PAGE_BYTES]
 
     def write(self, at: int, data: bytes) -> None:
         """Write bytes to the memory; the range must be in bounds."""
         if data and self._memory is not None:
             self._memory.view[at : at + len(data)] = data
 
-    def grow(self, pages: int) -> None:
-        """Grow the memory on behalf of the host, without charge.
+    def restore(self, pages: int | None, values: Sequence[int] | None) -> None:
+        """Grow the memory to a number of pages, without charge, and set the mutable globals from their bits.
 
         Raises:
             Missing: the machine has not enough memory.
         """
-        assert self._memory is not None, "only a memory grows"
-        if not self._memory.grow(pages):
-            raise host_failure("no memory for a guest")
+        assert pages is not None, "the image was read"
+        assert values is not None, "the image was read"
+        if pages > self.pages:
+            assert self._memory is not None, "only a memory grows"
+            if not self._memory.grow(pages - self.pages):
+                raise host_failure("no memory for a guest")
+        for one, value in zip(self._mutable(), values, strict=True):
+            one.write(value)
 
     def read_globals(self) -> list[int]:
         """Return the bits of the mutable globals, in the order of their indices."""
         return [one.read() for one in self._mutable()]
-
-    def write_globals(self, values: Sequence[int]) -> None:
-        """Set the mutable globals from their bits."""
-        for one, value in zip(self._mutable(), values, strict=True):
-            one.write(value)
 
 
 def out_of_fuel() -> Refusal:

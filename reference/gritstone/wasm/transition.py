@@ -86,7 +86,7 @@ def prepare_call(
         raise failure("unresolved", f"{node}: no module", rule="wasm.module.node", detail="node")
     prepared = guests.engine.prepare(module_id, module.data, node, manifest.pages)
     state = state_of(workspace, core, manifest)
-    image = CallImage(guests.engine.residents)
+    image = guests.engine.images.begin()
     if manifest.image and node != "wit_update" and wasm_path(workspace, core, "module") == module_id:
         image.open(workspace, state, wasm_path(workspace, core, "memory"), prepared.admitted)
         if state.call is not None and node == "wit" and not guests.suspends:

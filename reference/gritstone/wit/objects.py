@@ -11,18 +11,27 @@ the old one, and the objects of the previous old one are dropped.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from gritstone.errors import Missing
 from gritstone.grit.formats import Format
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import Blob, Kind, Mailbox, Object, ObjectId, Tree
-from gritstone.optional.encoding_templates import encoding_templates_of
+from gritstone.switch import choose
 
-__all__ = ["Objects"]
+__all__ = ["Encode", "Objects"]
 
 _KEPT_BYTES = 4 << 20  # maximum size of decoded objects in each generation
 _OVERHEAD_BYTES = 400  # the approximate size of a decoded object without its entries
 _ENTRY_BYTES = 200  # the approximate size of one entry of a tree or mailbox
+
+
+Encode: TypeAlias = Callable[[Object], bytes]
+"""An encoder of one format with its limits."""
+
+
+def _encoder_of(format_: Format, limits: Limits) -> Encode:
+    return lambda value: format_.encode(value, limits)
 
 
 class Objects:
@@ -31,12 +40,12 @@ class Objects:
     Attributes:
         format: the format of the store.
         limits: the limits of the store.
-        templates: the encoder of objects of this store.
+        encode: the encoder of objects of this store.
         young: recently used objects. Callers may read it directly for speed, and must not write to it.
         age: changes each time that everything is forgotten, for callers that cache objects elsewhere.
     """
 
-    __slots__ = ("_bytes", "_fetch", "_old", "age", "format", "limits", "templates", "young")
+    __slots__ = ("_bytes", "_fetch", "_old", "age", "encode", "format", "limits", "young")
 
     def __init__(self, format_: Format, limits: Limits, fetch: Callable[[ObjectId], bytes]) -> None:
         """Create an empty cache.
@@ -48,7 +57,7 @@ class Objects:
         """
         self.format = format_
         self.limits = limits
-        self.templates = encoding_templates_of(format_, limits)
+        self.encode: Encode = choose("encoder", _encoder_of)(format_, limits)
         self.young: dict[ObjectId, Object] = {}
         self._old: dict[ObjectId, Object] = {}
         self._bytes = 0

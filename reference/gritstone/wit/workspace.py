@@ -24,13 +24,13 @@ class Workspace:
         encodings: the encodings of the new objects, by id.
     """
 
-    __slots__ = ("_encoders", "_hash", "encodings", "made", "objects")
+    __slots__ = ("_encode", "_hash", "encodings", "made", "objects")
 
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
         self.made: dict[ObjectId, Object] = {}
         self.encodings: dict[ObjectId, bytes] = {}
-        self._encoders = objects.templates.encoders
+        self._encode = objects.encode
         self._hash = objects.format.object_id
 
     def put(self, value: Object) -> ObjectId:
@@ -40,7 +40,7 @@ class Workspace:
             Invalid: the object has no encoding in the format.
             Exhausted: the object is longer than ``object_bytes``.
         """
-        data = self._encoders[value.kind](value)
+        data = self._encode(value)
         object_id = self._hash(data)
         self.made[object_id] = value
         self.encodings[object_id] = data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ import wasmtime
 from gritstone.errors import Refusal
 from gritstone.grit import Blob, Format, MemoryEngine, Message, ObjectId, Store, Tree
 from gritstone.grit.store import put_unless_erased
+from gritstone.optional import turn_off, turn_on
 from gritstone.optional.isolation import Isolated
 from gritstone.runtime.agent import first_step, make_agent
 from gritstone.wasm.cores import tree_at
@@ -86,6 +87,8 @@ class Nobody:
 
 @pytest.fixture(scope="session")
 def engine() -> WasmEngine:
+    """Return an engine with the faster parts; importing the kit has turned them on."""
+    turn_on()
     return WasmEngine()
 
 
@@ -266,12 +269,18 @@ class Bench:
         return value.data if isinstance(value, Blob) else None
 
 
-@pytest.fixture(scope="session", params=["optimised", "one pass", "isolated"])
-def guests(request: pytest.FixtureRequest, engine: WasmEngine) -> Guests:
-    """Return an engine for guests, with each of the compilers, in this process and in another."""
-    if request.param == "isolated":
-        return Isolated(most_pages=1_024)
-    return Guests(engine=engine if request.param == "optimised" else WasmEngine(is_steady=True), most_pages=1_024)
+@pytest.fixture(scope="session", params=["fast", "plain", "isolated"])
+def guests(request: pytest.FixtureRequest, engine: WasmEngine) -> Iterator[Guests]:
+    """Yield guests with the faster parts, with plain code and the other compiler, and in another process."""
+    match request.param:
+        case "fast":
+            yield Guests(engine=engine, most_pages=1_024)
+        case "plain":
+            turn_off()
+            yield Guests(engine=WasmEngine(is_steady=True), most_pages=1_024)
+            turn_on()
+        case _:
+            yield Isolated(most_pages=1_024)
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 
 from gritstone.grit import Format
 from gritstone.grit.lmdb_store import open_durable
-from gritstone.kit.actors import BlobObject, Sources, TreeObject
-from gritstone.runtime import Config, Runtime
+from gritstone.kit.actors import ActorRuntime, BlobObject, Sources, TreeObject
+from gritstone.runtime import Config
 from gritstone.wit import External, Laws
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
@@ -47,7 +47,7 @@ def test_greetings_outlive_the_runtime(format_: Format, tmp_path: Path) -> None:
 
     async def session(text: str) -> list[str]:
         store = open_durable(tmp_path / "store", format_)
-        runtime = Runtime(store, Laws(Sources()), Config("test"))
+        runtime = ActorRuntime(store, Laws(Sources()), Config("test"))
         actor = runtime.keep(greeting.make_core())
         if not store.list_references(f"heads/{actor.hex()}")[0]:
             await runtime.inject(actor, actor, [("mt", "genesis")])
@@ -72,7 +72,7 @@ def test_code_in_a_core_can_be_updated(format_: Format, tmp_path: Path) -> None:
 
     async def session() -> list[str]:
         store = open_durable(tmp_path / "store", format_)
-        runtime = Runtime(store, Laws(Sources()), Config("test", max_attempts=1))
+        runtime = ActorRuntime(store, Laws(Sources()), Config("test", max_attempts=1))
         actor = runtime.keep(greeting.make_core())
         await runtime.inject(actor, actor, [("mt", "genesis")])
         change = TreeObject()
@@ -101,7 +101,7 @@ def test_chat_answers_the_user_only(format_: Format, tmp_path: Path, name: str, 
 
     async def session() -> int:
         store = open_durable(tmp_path / "store", format_)
-        runtime = Runtime(store, Laws(External({"chat": chat.app.code})), Config("test", max_attempts=1))
+        runtime = ActorRuntime(store, Laws(External({"chat": chat.app.code})), Config("test", max_attempts=1))
         actor = runtime.keep(chat.make_core())
         await runtime.inject(actor, actor, [("mt", "genesis")])
         tree = TreeObject()

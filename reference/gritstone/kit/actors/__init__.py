@@ -11,11 +11,12 @@
 ``app`` is code: register it under an external name, or name it in a core that contains its module. ``values`` defines
 blobs, trees and the core, ``boxes`` inbox and outbox, ``contexts`` what a handler may use, ``binding`` how parameters
 receive it, ``app`` the decorators, ``handling`` the code that calls handlers, ``bridge`` how a coroutine queries other
-actors, and ``sources`` code in a core.
+actors, ``sources`` code in a core, and ``actor_runtime`` a runtime whose clients use the same values.
 """
 
 from __future__ import annotations
 
+from gritstone.kit.actors.actor_runtime import ActorRuntime
 from gritstone.kit.actors.app import Wit
 from gritstone.kit.actors.boxes import Inbox, InboxMessage, Outbox, OutboxMessage
 from gritstone.kit.actors.contexts import MessageContext, QueryContext
@@ -23,6 +24,7 @@ from gritstone.kit.actors.sources import Sources
 from gritstone.kit.actors.values import BlobObject, Core, TreeObject
 
 __all__ = [
+    "ActorRuntime",
     "BlobObject",
     "Core",
     "Inbox",
