@@ -91,7 +91,7 @@ def test_unchanged_core_is_never_denied(bench: Any) -> None:
     assert desk.audit(desk.core_with(note=bench.blob(b"x"))) == 0
 
 
-def test_wasm_belongs_to_the_host(bench: Any) -> None:
+def test_changed_wasm_entry_is_denied(bench: Any) -> None:
     desk = Desk(bench, {})
     for wasm in (None, bench.blob(b""), bench.nested({"other": b""})):
         assert desk.audit(desk.core_with(wasm=wasm)) == denied("host")
@@ -118,7 +118,7 @@ def test_an_update_by_code_may_change_manifest_and_peers(bench: Any) -> None:
     assert plain.audit(plain.core_with(wasm=bench.blob(b"")), is_update=True) == denied("host")
 
 
-def test_code_is_kept(bench: Any) -> None:
+def test_changed_code_is_denied_except_by_updates(bench: Any) -> None:
     other = bench.blob(b"x")
     code = bench.nested({"main.wasm": b"another"})
     beside = bench.nested({"main.wasm": (bench.blob(_MODULE, ct="application/wasm"),), "more": b""})
@@ -142,7 +142,7 @@ def test_guest_stays_a_guest_with_any_grant(bench: Any, node: Any, is_update: bo
     assert desk.audit(desk.core_with(**put), is_update=is_update) == denied("code")
 
 
-def test_the_module_of_queries_is_kept(bench: Any) -> None:
+def test_changed_query_module_is_denied(bench: Any) -> None:
     desk = Desk(bench, wit_query=b"wasm:q/m", q={"m": b"module"})
     assert desk.audit(desk.core_with(q=bench.nested({"m": b"another"}))) == denied("code")
     assert desk.audit(desk.core_with(q=bench.nested({"m": b"module", "n": b""}))) == 0
@@ -161,7 +161,7 @@ def test_the_module_of_queries_is_kept(bench: Any) -> None:
         (None, False),
     ],
 )
-def test_mounts(bench: Any, fs: Any, granted: bool) -> None:
+def test_only_mounts_with_rw_may_change(bench: Any, fs: Any, granted: bool) -> None:
     desk = Desk(bench, {"mounts": {"a": "rw", "b": "ro"}}, fs={"a": {"f": b"1"}, "b": {"f": b"2"}})
     new = None if fs is None else bench.blob(fs) if isinstance(fs, bytes) else bench.nested(fs)
     assert desk.audit(desk.core_with(fs=new)) == (0 if granted else denied("mount"))
@@ -174,7 +174,7 @@ def test_mount_may_be_created_and_removed_whole(bench: Any) -> None:
     assert other.audit(other.core_with(fs=None)) == 0
 
 
-def test_recipients(bench: Any) -> None:
+def test_messages_go_only_to_granted_recipients(bench: Any) -> None:
     peer, stranger = bench.nested({"name": b"peer"}), bench.nested({"name": b"stranger"})
     desk = Desk(bench, {}, wasm={"peers": {"p": (peer,)}})
     assert desk.audit(sent={peer: desk.message()}) == 0
@@ -235,7 +235,7 @@ def test_unchanged_and_removed_entries_are_not_sent(bench: Any) -> None:
         ({"spawn": "wasm", "send": "any"}, None, {"wasm": {"peers": {"p": b"any"}}}, True),
     ],
 )  # fmt: skip
-def test_births(bench: Any, ours: Any, theirs: Any, entries: Any, passes: bool) -> None:
+def test_births_need_the_spawn_grant(bench: Any, ours: Any, theirs: Any, entries: Any, passes: bool) -> None:
     desk = Desk(bench, ours)
     child = desk.child(theirs, **entries)
     code = 0 if passes else denied("spawn" if "spawn" in ours or "send" in ours else "send")
@@ -274,7 +274,7 @@ def test_child_may_have_recipients_of_its_parent(bench: Any) -> None:
         (b"wasm", True),
     ],
 )
-def test_updates_from_inside(bench: Any, content: Any, passes: bool) -> None:
+def test_update_sent_by_a_guest_is_checked(bench: Any, content: Any, passes: bool) -> None:
     for ours in ({"send": "any"}, {"send": "any", "spawn": "wasm"}, {"spawn": "any"}):
         desk = Desk(bench, ours)
         target = bench.nested({"wit": b"wasm:code/main.wasm"})

@@ -73,7 +73,7 @@ def test_other_items_are_rejected(text: str) -> None:
         decode_item(bytes.fromhex(text))
 
 
-def test_a_manifest_is_read() -> None:
+def test_valid_manifest_is_read() -> None:
     assert _manifest() == DEFAULT_MANIFEST
     assert not DEFAULT_MANIFEST.keeps_state
     full = _manifest(
@@ -140,7 +140,7 @@ def test_states_round_trip(state: GuestState) -> None:
     assert read_state(state_blob(state)) == state
 
 
-def test_the_state_of_the_counter_after_three_steps() -> None:
+def test_counter_state_after_three_steps_has_golden_bytes() -> None:
     text = "a46176016475736564192cc765706167657302" + "67676c6f62616c7380"
     assert state_blob(GuestState(used=11_463, pages=2, globals=())).data.hex() == text
 

@@ -46,14 +46,14 @@ def _count(bench: Any, actor: bytes, step: bytes) -> bytes:
     return data
 
 
-def test_a_counter_without_an_image(bench: Any, counter: bytes) -> None:
+def test_counter_without_image_matches_the_vector(bench: Any, counter: bytes) -> None:
     found = _history(bench, counter, None)
     expected = _A[bench.store.format.name]
     assert {name: found[name].hex() for name in expected} == expected
     assert [_count(bench, found["core"], found[f"s{n}"])[0] for n in (1, 2, 3)] == [1, 1, 1]
 
 
-def test_a_counter_with_an_image(bench: Any, counter: bytes) -> None:
+def test_counter_with_image_matches_the_vector(bench: Any, counter: bytes) -> None:
     found = _history(bench, counter, _MANIFEST)
     expected = _B[bench.store.format.name]
     assert {name: found[name].hex() for name in expected} == expected
@@ -104,7 +104,9 @@ _DEEP = '(module (func $f (export "wit") (result i32) (i32.add (i32.const 1) (ca
         (_DEEP, "failed:trap:stack-overflow", 52_424),
     ],
 )  # fmt: skip
-def test_fuel(bench: Any, wat: Callable[..., bytes], text: str, outcome: str | None, least: int) -> None:
+def test_fuel_budget_is_exact(
+    bench: Any, wat: Callable[..., bytes], text: str, outcome: str | None, least: int
+) -> None:
     head = "(memory 1)" if text.startswith("PAGE") else ""
     module = wat(text.removeprefix("PAGE"), head=head)
     # A genesis message that is declined has failed, without a code.

@@ -44,7 +44,7 @@ _DRAW = """(drop (call $random (i32.const 1400) (i32.const 8)))
 # --- running ---------------------------------------------------------------------------------------------
 
 
-def test_a_counter(counter: bytes) -> None:
+def test_counter_execution_counts_its_runs(counter: bytes) -> None:
     execution = spawn(counter)
     assert execution.read("count") == bytes((1, 0, 0, 0))
     result = execution.run()
@@ -96,7 +96,7 @@ def test_execution_without_a_store_keeps_nothing(counter: bytes) -> None:
     assert execution.read("count") == bytes((1, 0, 0, 0))
 
 
-def test_a_code_that_declines(wat: Assemble) -> None:
+def test_declined_message_makes_no_step(wat: Assemble) -> None:
     text = """(module (import "grit" "input" (func $input (param i32 i32) (result i32)))
       (import "grit" "result" (func $result (param i32) (result i32)))
       (import "grit" "step" (func $step (param i32 i32 i32 i32 i32 i32) (result i32))) (memory 1)
@@ -113,12 +113,12 @@ def test_a_code_that_declines(wat: Assemble) -> None:
 
 
 @pytest.mark.parametrize("word", ["genesis", "update", "cleanup", "receipt"])
-def test_messages_that_are_not_for_the_code(counter: bytes, word: str) -> None:
+def test_control_messages_are_rejected(counter: bytes, word: str) -> None:
     with pytest.raises(Rejected):
         spawn(counter).run(b"", {"mt": word})
 
 
-def test_many_in_one_sandbox(counter: bytes) -> None:
+def test_one_sandbox_holds_many_executions(counter: bytes) -> None:
     sandbox = Sandbox()
     made = [spawn(counter, sandbox=sandbox) for _ in range(3)]
     made[1].run()
@@ -127,7 +127,7 @@ def test_many_in_one_sandbox(counter: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_a_store_of_ones_own(tmp_path: Path, counter: bytes, name: str) -> None:
+def test_execution_continues_in_a_reopened_store(tmp_path: Path, counter: bytes, name: str) -> None:
     engine = LmdbEngine(tmp_path / "store", create=True)
     sandbox = Sandbox(Store.open(engine, FORMATS[name]))
     actor = spawn(counter, sandbox=sandbox).actor
@@ -181,7 +181,7 @@ def test_foreign_prune_is_survived(counter: bytes) -> None:
 # --- what it may not -------------------------------------------------------------------------------------
 
 
-def test_imports(wat: Assemble) -> None:
+def test_unknown_import_is_refused_at_spawn(wat: Assemble) -> None:
     body = '(import "wasi_snapshot_preview1" "fd_write" (func (param i32 i32 i32 i32) (result i32)))'
     with pytest.raises(SecurityViolation) as caught:
         spawn(wat("(i32.const 0)", head=body))
@@ -197,21 +197,21 @@ def test_imports(wat: Assemble) -> None:
         (_SPIN + "(i32.const 0)", OutOfFuel, "fuel"),
     ],
 )
-def test_failures(wat: Assemble, body: str, kind: type[Failed], reason: str) -> None:
+def test_failed_run_raises_its_outcome(wat: Assemble, body: str, kind: type[Failed], reason: str) -> None:
     with pytest.raises(Failed) as caught:
         spawn(wat(body), Environment(max_fuel=1_000))
     assert type(caught.value) is kind
     assert (caught.value.reason, caught.value.snapshot_id) == (reason, None)
 
 
-def test_no_module() -> None:
+def test_spawn_rejects_bytes_that_are_no_module() -> None:
     for code in (b"", b"import os"):
         with pytest.raises(Failed) as caught:
             spawn(code)
         assert caught.value.code == "unresolved:module"
 
 
-def test_memory(wat: Assemble) -> None:
+def test_memory_limit_of_the_environment_applies(wat: Assemble) -> None:
     body = "(i32.eq (memory.grow (i32.const 15)) (i32.const -1))"
     with pytest.raises(Failed) as caught:
         spawn(wat(body, head="(memory 1)"), Environment(max_memory_mb=1))
@@ -221,7 +221,7 @@ def test_memory(wat: Assemble) -> None:
     assert caught.value.reason == "guest:1"
 
 
-def test_time(guest: Callable[..., bytes]) -> None:
+def test_time_limit_of_the_environment_applies(guest: Callable[..., bytes]) -> None:
     sandbox = Sandbox(guests=Guests(limit_ms=100))
     execution = spawn(guest(act=_SPIN), Environment(max_fuel=2**62, persistent=False), sandbox=sandbox)
     before = execution.snapshot_id
@@ -250,7 +250,7 @@ def test_egress_is_read_and_answered(guest: Callable[..., bytes]) -> None:
     assert other.content == b"next"
 
 
-def test_seeds(guest: Callable[..., bytes]) -> None:
+def test_equal_seeds_give_equal_random_bytes(guest: Callable[..., bytes]) -> None:
     drawn = []
     for seed in (1, 1, (1).to_bytes(32, "big"), 2):
         execution = spawn(guest("drawn", _DRAW + "PLACE"), Environment(seed=seed))
@@ -281,7 +281,7 @@ def test_execution_continues_after_refuelling(counter: bytes) -> None:
         execution.continue_()
 
 
-def test_a_checkpoint(counter: bytes) -> None:
+def test_run_out_of_fuel_stays_at_the_checkpoint(counter: bytes) -> None:
     execution = spawn(counter, Environment(max_fuel=3_820, on_timeout="checkpoint"))
     before = execution.snapshot_id
     result = execution.run(b"one")
@@ -293,7 +293,7 @@ def test_a_checkpoint(counter: bytes) -> None:
     assert reached == bytes((2, 0, 0, 0))
 
 
-def test_a_checkpoint_before_the_first_step(counter: bytes) -> None:
+def test_first_step_out_of_fuel_continues_with_more(counter: bytes) -> None:
     execution = spawn(counter, Environment(max_fuel=10, on_timeout="checkpoint"))
     assert execution.snapshot_id is None
     assert execution.result is not None
@@ -312,7 +312,7 @@ def test_one_of_several_messages_suffices(counter: bytes) -> None:
     assert [content for content, _ in execution.unread] == [b"one", b"two"]
 
 
-def test_a_text_and_its_evaluator(guest: Callable[..., bytes]) -> None:
+def test_evaluator_receives_the_text_as_a_file(guest: Callable[..., bytes]) -> None:
     execution = spawn("print(1)", evaluator=guest("fs/code"))
     assert execution.read("fs/code") == b"print(1)"
     with pytest.raises(SecurityViolation) as caught:

@@ -42,7 +42,9 @@ def tree_of(folder: Path) -> dict[str, bytes]:
         ("anything/else", None),
     ],
 )
-def test_paths(guest: Callable[..., bytes], folder: Path, path: str, reason: str | None) -> None:
+def test_only_mounted_paths_may_be_written(
+    guest: Callable[..., bytes], folder: Path, path: str, reason: str | None
+) -> None:
     execution = spawn(guest(path), mounted(folder))
     before = execution.snapshot_id
     if reason is None:
@@ -56,7 +58,7 @@ def test_paths(guest: Callable[..., bytes], folder: Path, path: str, reason: str
     assert tree_of(folder) == {"src/a.txt": b"a", "b.txt": b"b"}
 
 
-def test_files(guest: Callable[..., bytes], folder: Path, tmp_path: Path) -> None:
+def test_files_of_a_mount_are_read_and_written(guest: Callable[..., bytes], folder: Path, tmp_path: Path) -> None:
     execution = spawn(guest("fs/workspace/src/c.txt"), mounted(folder))
     assert execution.files("/workspace") == {"b.txt": b"b", "src/a.txt": b"a"}
     execution.run(b"c")
@@ -69,7 +71,7 @@ def test_files(guest: Callable[..., bytes], folder: Path, tmp_path: Path) -> Non
         execution.write_files("/workspace", out)
 
 
-def test_an_empty_mount(guest: Callable[..., bytes]) -> None:
+def test_empty_mount_receives_files(guest: Callable[..., bytes]) -> None:
     execution = spawn(guest(), Environment(mounts={"workspace": None}))
     assert execution.files("workspace") == {}
     execution.run(b"x")
@@ -77,7 +79,7 @@ def test_an_empty_mount(guest: Callable[..., bytes]) -> None:
     assert execution.diff("workspace").created == ("out.txt",)
 
 
-def test_diff(guest: Callable[..., bytes], folder: Path) -> None:
+def test_diff_lists_changed_files(guest: Callable[..., bytes], folder: Path) -> None:
     execution = spawn(guest("fs/workspace/b.txt"), mounted(folder))
     assert execution.diff("workspace") == type(execution.diff("workspace"))((), (), ())
     execution.run(b"c")
@@ -89,7 +91,7 @@ def test_diff(guest: Callable[..., bytes], folder: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["link", "dangling", "link to a folder", "pipe"])
-def test_folders_come_in_whole_or_not(counter: bytes, folder: Path, tmp_path: Path, what: str) -> None:
+def test_folder_with_an_invalid_file_is_not_mounted(counter: bytes, folder: Path, tmp_path: Path, what: str) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "secret").write_bytes(b"s")
@@ -114,7 +116,7 @@ def test_names_that_cannot_be_written(counter: bytes, folder: Path) -> None:
         spawn(counter, mounted(folder))
 
 
-def test_folders_in_each_other(counter: bytes, folder: Path) -> None:
+def test_folders_nested_too_deeply_are_refused(counter: bytes, folder: Path) -> None:
     deep = folder / ("x/" * 256)
     deep.mkdir(parents=True)
     (deep / "file").write_bytes(b"")
@@ -124,7 +126,9 @@ def test_folders_in_each_other(counter: bytes, folder: Path) -> None:
         spawn(counter, mounted(folder))
 
 
-def test_bounds(counter: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_with_too_many_or_too_large_files_are_refused(
+    counter: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("gritstone.kit.executions.folders.MOST_FILES", 4)
     spawn(counter, mounted(folder))
     monkeypatch.setattr("gritstone.kit.executions.folders.MOST_FILES", 3)
@@ -147,7 +151,7 @@ def test_names_that_are_not_written_out(guest: Callable[..., bytes], folder: Pat
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_to_write_to_is_no_link(guest: Callable[..., bytes], folder: Path, tmp_path: Path) -> None:
+def test_export_into_a_symbolic_link_is_refused(guest: Callable[..., bytes], folder: Path, tmp_path: Path) -> None:
     execution = spawn(guest(), mounted(folder))
     real = tmp_path / "real"
     real.mkdir()

@@ -19,7 +19,7 @@ from gritstone.wit.workspace import Workspace
 SECRET = bytes(range(32))
 
 
-def test_forks(counter: bytes) -> None:
+def test_forks_run_independently(counter: bytes) -> None:
     execution = spawn(counter)
     execution.run()
     forks = [execution.fork(), execution.fork()]
@@ -50,7 +50,7 @@ def test_making_a_fork_does_not_depend_on_its_siblings(counter: bytes, monkeypat
     assert len(made) < 15
 
 
-def test_a_fork_takes_over_what_was_not_read(counter: bytes) -> None:
+def test_fork_keeps_unread_messages(counter: bytes) -> None:
     execution = spawn(counter, Environment(max_fuel=3_820))
     with pytest.raises(OutOfFuel):
         execution.run(b"one")
@@ -60,7 +60,7 @@ def test_a_fork_takes_over_what_was_not_read(counter: bytes) -> None:
     assert len(execution.unread) == 1
 
 
-def test_save_and_load(counter: bytes, tmp_path: Path) -> None:
+def test_saved_execution_loads_unchanged(counter: bytes, tmp_path: Path) -> None:
     execution = spawn(counter)
     execution.run(b"one")
     execution.save(tmp_path / "x.grit")
@@ -71,7 +71,7 @@ def test_save_and_load(counter: bytes, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.grit"]
 
 
-def test_what_was_not_read_goes_along(counter: bytes, tmp_path: Path) -> None:
+def test_moved_execution_keeps_unread_messages(counter: bytes, tmp_path: Path) -> None:
     execution = spawn(counter, Environment(max_fuel=3_820, on_timeout="checkpoint"))
     execution.run(b"one", {"mt": "x"})
     execution.run(b"two")
@@ -84,7 +84,7 @@ def test_what_was_not_read_goes_along(counter: bytes, tmp_path: Path) -> None:
         assert not [name for name, _ in one.sandbox.store.list_references("unread/")[0]]
 
 
-def test_it_moves_there_and_back(counter: bytes, tmp_path: Path) -> None:
+def test_execution_moves_to_another_sandbox_and_back(counter: bytes, tmp_path: Path) -> None:
     here, there = Sandbox(), Sandbox()
     execution = spawn(counter, sandbox=here)
     execution.save(tmp_path / "x.grit", move=True)
@@ -102,14 +102,14 @@ def test_it_moves_there_and_back(counter: bytes, tmp_path: Path) -> None:
     assert execution.snapshot_id == again.snapshot_id
 
 
-def test_a_move_that_fails_does_not_happen(counter: bytes, tmp_path: Path) -> None:
+def test_failed_move_leaves_the_execution_usable(counter: bytes, tmp_path: Path) -> None:
     execution = spawn(counter)
     with pytest.raises(OSError, match="absent"):
         execution.save(tmp_path / "absent" / "x.grit", move=True)
     assert execution.run().outcome == "step"
 
 
-def test_signed(counter: bytes, tmp_path: Path) -> None:
+def test_signed_execution_loads_with_a_trusted_key(counter: bytes, tmp_path: Path) -> None:
     execution = spawn(counter)
     path = tmp_path / "x.grit"
     execution.save(path, secret=SECRET)
@@ -124,7 +124,7 @@ def test_signed(counter: bytes, tmp_path: Path) -> None:
     assert caught.value.code == "signature"
 
 
-def test_files_that_are_no_execution(counter: bytes, tmp_path: Path) -> None:
+def test_load_rejects_files_that_are_no_execution(counter: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x.grit"
     path.write_bytes(b"")
     with pytest.raises(Malformed):
@@ -150,7 +150,7 @@ def test_files_that_are_no_execution(counter: bytes, tmp_path: Path) -> None:
     assert load(path).snapshot_id == execution.snapshot_id
 
 
-def test_another_format(counter: bytes, tmp_path: Path) -> None:
+def test_load_into_a_store_of_another_format_is_refused(counter: bytes, tmp_path: Path) -> None:
     execution = spawn(counter)
     execution.save(tmp_path / "x.grit")
     other = Sandbox(Store.open(MemoryEngine(), FORMATS["framed-sha256"]))

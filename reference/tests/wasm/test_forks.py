@@ -90,7 +90,7 @@ def core_of(stage: Stage, step: ObjectId) -> ObjectId:
     return value.core
 
 
-def test_the_key_of_the_text() -> None:
+def test_fork_key_has_the_specified_value() -> None:
     assert fork_key(KEY, 1).hex() == "7f7a1d0c8dda5e6bf65b11eea6cf979e1e8ae367e4dfed86ee825d34c99fbf3f"
 
 
@@ -107,7 +107,7 @@ def test_without_state_only_the_fork_is_added(stage: Stage) -> None:
     assert new == old
 
 
-def test_a_core_without_host_nodes(stage: Stage) -> None:
+def test_core_without_host_nodes_is_forked(stage: Stage) -> None:
     core = stage.fork(stage.step())
     assert stage.entries(core, "wasm").keys() == {"fork"}
     assert stage.fork(stage.step(wasm=stage.blob(b"no tree"))) != core
@@ -130,13 +130,13 @@ def test_a_core_without_host_nodes(stage: Stage) -> None:
         ({"random": KEY, "tank": 9}, None, True, GuestState(used=9, random=(fork_key(KEY, 3), 0))),
     ],
 )
-def test_the_state(
+def test_fork_copies_the_state_of_the_guest(
     stage: Stage, manifest: Mapping[str, object], before: GuestState | None, fresh: bool, after: GuestState
 ) -> None:
     assert stage.state(stage.fork(stage.wasm(manifest, before), 3, fresh=fresh)) == after
 
 
-def test_a_fork_of_a_fork(stage: Stage) -> None:
+def test_fork_of_a_fork_derives_its_key_twice(stage: Stage) -> None:
     first = stage.fork(stage.wasm({"random": KEY}), 1)
     step = stage.put(Step(None, first, None, None, first))
     second = stage.fork(step, 1)
@@ -147,12 +147,12 @@ def test_a_fork_of_a_fork(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "node", [b"external:puppet/1", b"wasm:", b"wasm:/x", b"wasm:x:y", b"wasm:x\n", b"WASM:x", b"wasm:a//b"]
 )
-def test_no_wasm_actor(stage: Stage, node: bytes) -> None:
+def test_step_of_another_actor_is_not_forked(stage: Stage, node: bytes) -> None:
     with pytest.raises(Invalid):
         stage.fork(stage.step(node))
 
 
-def test_no_step(stage: Stage) -> None:
+def test_object_that_is_no_step_is_not_forked(stage: Stage) -> None:
     with pytest.raises(Missing):
         stage.fork(b"x" * 32)
     with pytest.raises(Invalid):
@@ -163,7 +163,7 @@ def test_no_step(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("members", "code"), [({"zork": 1}, "unresolved:manifest"), ({"tank": 1}, "unresolved:image")])
-def test_defects(stage: Stage, members: Mapping[str, object], code: str) -> None:
+def test_fork_rejects_a_defective_core(stage: Stage, members: Mapping[str, object], code: str) -> None:
     manifest = stage.blob(encode_item({"v": 1} | dict(members)), ct="cbor")
     with pytest.raises(Rejected) as caught:
         stage.fork(stage.step(wasm=stage.tree(manifest=manifest, state=stage.blob(b"?"))))
@@ -190,7 +190,7 @@ def make_fork(bench: Any, step: ObjectId, number: int) -> ObjectId:
     return core
 
 
-def test_a_fork_goes_on_apart(bench: Any, counter: bytes) -> None:
+def test_fork_does_not_affect_its_parent(bench: Any, counter: bytes) -> None:
     actor = bench.core(counter, _MANIFEST)
     head = bench.tell(actor, bench.born(actor))
     forks = [make_fork(bench, head, number) for number in (0, 1)]
@@ -206,7 +206,7 @@ def test_a_fork_goes_on_apart(bench: Any, counter: bytes) -> None:
     assert bench.tell(actor, head) == alone
 
 
-def test_a_fork_has_no_fuel(bench: Any, counter: bytes) -> None:
+def test_fork_starts_with_an_empty_tank(bench: Any, counter: bytes) -> None:
     actor = bench.core(counter, {**_MANIFEST, "tank": 50_000})
     fork = make_fork(bench, bench.born(actor), 0)
     first = bench.born(fork)

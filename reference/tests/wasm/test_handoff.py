@@ -53,7 +53,7 @@ def house(memory_store: Store, keep: Keep) -> House:
     return House(memory_store, keep)
 
 
-def test_there_and_back(house: House, keep: Keep) -> None:
+def test_actor_moves_to_another_store_and_back(house: House, keep: Keep) -> None:
     a, b = house.actor("a"), house.actor("b")
     head = house.place("a", {b: house.message}, {b: house.later, house.actor("nobody"): house.message})
     house.place("b", {a: house.later}, {a: house.message})
@@ -72,7 +72,7 @@ def test_there_and_back(house: House, keep: Keep) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["mail to it", "mail to itself", "mail of it", "half read", "mark"])
-def test_busy(house: House, trouble: str) -> None:
+def test_release_of_a_busy_actor_is_refused(house: House, trouble: str) -> None:
     a, b = house.actor("a"), house.actor("b")
     sent: dict[str, Mail] = {
         "mail to itself": {a: house.message},

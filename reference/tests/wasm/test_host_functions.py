@@ -107,7 +107,7 @@ def _counter_call(workspace: Workspace, counter: bytes) -> GuestCall:
     return GuestCall(workspace, DEFAULT_MANIFEST, inputs, _nobody, lambda text: None, Suspension(0))
 
 
-def test_the_counter_makes_its_step(engine: WasmEngine, workspace: Workspace, counter: bytes) -> None:
+def test_counter_makes_a_step(engine: WasmEngine, workspace: Workspace, counter: bytes) -> None:
     call = _counter_call(workspace, counter)
     prepared = engine.prepare(b"counter", counter, "wit", 256)
     instance = engine.instantiate(prepared, call)
@@ -133,7 +133,7 @@ def test_the_counter_makes_its_step(engine: WasmEngine, workspace: Workspace, co
         ('(call $wait)', "failed:denied:wait"),
     ],
 )  # fmt: skip
-def test_a_host_call_ends_the_call(
+def test_refusal_of_a_host_function_ends_the_call(
     wat: Callable[..., bytes], engine: WasmEngine, workspace: Workspace, counter: bytes, body: str, code: str
 ) -> None:
     head = (
@@ -155,7 +155,7 @@ def test_a_host_call_ends_the_call(
 # --- functions -------------------------------------------------------------------------------------------
 
 
-def test_ids_are_in_scope_when_they_were_given(desk: Desk) -> None:
+def test_only_ids_written_for_the_guest_are_in_scope(desk: Desk) -> None:
     blob = desk.call.workspace.put(Blob({}, b"x"))
     assert desk.ask("kind", blob) == UNKNOWN
     assert desk.ask("kind", bytes(32)) == UNKNOWN
@@ -169,7 +169,7 @@ def test_ids_are_in_scope_when_they_were_given(desk: Desk) -> None:
     assert desk.spent == 104
 
 
-def test_covered_messages_come_in_order(desk: Desk) -> None:
+def test_covered_messages_are_returned_in_order(desk: Desk) -> None:
     workspace = desk.call.workspace
     content = workspace.put(Blob({}, b""))
     message = workspace.put(Message(None, {"mt": "x"}, content))
@@ -181,7 +181,7 @@ def test_covered_messages_come_in_order(desk: Desk) -> None:
     assert desk.spent == 100
 
 
-def test_blobs_are_read(desk: Desk) -> None:
+def test_read_returns_the_data_of_blobs(desk: Desk) -> None:
     blob, tree = desk.put(Blob({"b": "2", "a": "1"}, b"0123456789"), Tree({"x": desk.put(Blob({}, b""))[0]}))
     assert desk.ask("size", blob) == 10
     assert desk.ask("read", blob, 7, 0, 9) == 3
@@ -196,7 +196,7 @@ def test_blobs_are_read(desk: Desk) -> None:
     assert desk.instance.read(0, 8) == bytes(8)
 
 
-def test_links_lead_on(desk: Desk) -> None:
+def test_link_returns_the_edges_of_steps_and_messages(desk: Desk) -> None:
     (blob,) = desk.put(Blob({}, b""))
     (tree,) = desk.put(Tree({"x": blob}))
     message, step = desk.put(Message(None, {}, blob), Step(None, tree, None, None, tree))
@@ -211,7 +211,7 @@ def test_links_lead_on(desk: Desk) -> None:
     assert desk.ask("link", tree, 9, 0) == KIND
 
 
-def test_entries_come_in_the_order_of_their_bytes(desk: Desk) -> None:
+def test_entries_are_ordered_by_their_bytes(desk: Desk) -> None:
     one, two, three = desk.put(*(Blob({}, bytes((number,))) for number in range(3)))
     desk.call.scope.clear()
     (tree,) = desk.put(Tree({"b": one, "aa": two, "c": three}))
@@ -230,7 +230,7 @@ def test_entries_come_in_the_order_of_their_bytes(desk: Desk) -> None:
     assert desk.call.scope >= {tree, one}
 
 
-def test_paths_are_found(desk: Desk) -> None:
+def test_find_follows_paths(desk: Desk) -> None:
     (blob,) = desk.put(Blob({}, b""))
     (low,) = desk.put(Tree({"y": blob}))
     (tree,) = desk.put(Tree({"x": low}))
@@ -248,7 +248,7 @@ def test_paths_are_found(desk: Desk) -> None:
     assert desk.ask("find", box, tree, 31, 0) == INVALID
 
 
-def test_places_are_filled_and_emptied(desk: Desk) -> None:
+def test_place_sets_and_removes_entries(desk: Desk) -> None:
     workspace = desk.call.workspace
     (blob,) = desk.put(Blob({}, b""))
     assert desk.ask("place", bytes(32), b"a/b", 3, blob, 0) == 0
@@ -268,14 +268,14 @@ def test_places_are_filled_and_emptied(desk: Desk) -> None:
     assert desk.ask("place", tree, b"a", 1, message, 0) == KIND
 
 
-def test_the_example_of_a_charge(desk: Desk) -> None:
+def test_charge_of_the_example_has_the_specified_units(desk: Desk) -> None:
     (blob,) = desk.put(Blob({}, b""))
     (tree,) = desk.put(Tree({"code": blob, "wit": blob}))
     assert desk.ask("place", tree, b"count", 5, blob, 0) == 0
     assert desk.spent == 1_009 + 32
 
 
-def test_mail_is_put_and_removed(desk: Desk) -> None:
+def test_mail_sets_and_removes_entries(desk: Desk) -> None:
     workspace = desk.call.workspace
     (blob,) = desk.put(Blob({}, b""))
     actor, message = desk.put(Tree({"x": blob}), Message(None, {}, blob))
@@ -323,7 +323,7 @@ def test_raw_lifts_scope_and_kind_of_edges(desk: Desk) -> None:
     assert desk.call.result == alien
 
 
-def test_the_last_result_counts(desk: Desk) -> None:
+def test_last_valid_result_is_used(desk: Desk) -> None:
     (blob,) = desk.put(Blob({}, b""))
     assert desk.ask("result", blob) == 0
     assert (desk.call.result, desk.spent) == (blob, 104)
@@ -333,7 +333,9 @@ def test_the_last_result_counts(desk: Desk) -> None:
     assert desk.call.result is None
 
 
-def test_objects_have_a_largest_weight(wat: Callable[..., bytes], engine: WasmEngine, workspace: Workspace) -> None:
+def test_objects_above_the_weight_limit_are_refused(
+    wat: Callable[..., bytes], engine: WasmEngine, workspace: Workspace
+) -> None:
     call = GuestCall(workspace, DEFAULT_MANIFEST, Inputs({}), _nobody, lambda text: None, Suspension(0))
     data = wat("i32.const 0", head="(memory 140)")
     instance = engine.instantiate(engine.prepare(data, data, "wit", 256), call)
@@ -346,7 +348,7 @@ def test_objects_have_a_largest_weight(wat: Callable[..., bytes], engine: WasmEn
 
 
 @pytest.mark.parametrize(("pointer", "size", "is_good"), [(0, 0, True), (-8, 8, True), (-8, 9, False), (0, 1, False)])
-def test_ranges_are_checked_whole(desk: Desk, pointer: int, size: int, is_good: bool) -> None:
+def test_range_outside_of_memory_traps(desk: Desk, pointer: int, size: int, is_good: bool) -> None:
     at = 2 * PAGE_BYTES + pointer
     if is_good:
         assert desk.ask("log", at, size) == 0
@@ -357,7 +359,7 @@ def test_ranges_are_checked_whole(desk: Desk, pointer: int, size: int, is_good: 
     assert caught.value.code == "failed:trap:memory-bounds"
 
 
-def test_a_range_does_not_wrap(desk: Desk) -> None:
+def test_range_beyond_4_gib_does_not_wrap(desk: Desk) -> None:
     for name, arguments in {"kind": (2**32 - 16,), "log": (16, 2**32 - 8), "random": (2**32 - 1, 2)}.items():
         with pytest.raises(Rejected) as caught:
             desk.ask(name, *arguments)
@@ -374,7 +376,7 @@ def test_ungranted_functions_are_denied(desk: Desk, name: str) -> None:
     assert before - desk.instance.fuel == (10_008 if name == "query" else 100)
 
 
-def test_random_goes_on(desk: Desk) -> None:
+def test_random_continues_its_stream(desk: Desk) -> None:
     key = bytes(range(32))
     whole = random_bytes(key, 0, 100)
     assert whole[:32].hex() == "43840600bc81db123e47ff9c26c205856b3b5d6fde6c428f87b8aa02ff9ce557"
@@ -390,13 +392,13 @@ def test_random_goes_on(desk: Desk) -> None:
     assert desk.ask("random", 0, 1) == 0
 
 
-def test_the_clock_counts(desk: Desk) -> None:
+def test_clock_advances_by_its_tick(desk: Desk) -> None:
     desk.call.manifest = replace(DEFAULT_MANIFEST, clock=Clock(2**63 - 3, 2))
     desk.call.clock = 2**63 - 3
     assert [desk.ask("clock") for _ in range(3)] == [2**63 - 3, 2**63 - 1, 1]
 
 
-def test_numbers_of_the_context(desk: Desk) -> None:
+def test_attempt_fuel_and_query_name_are_returned(desk: Desk) -> None:
     desk.call.manifest = replace(DEFAULT_MANIFEST, attempt=True)
     desk.call.inputs = Inputs({}, attempt=2**32 - 1)
     assert desk.ask("attempt") == -1
@@ -407,7 +409,7 @@ def test_numbers_of_the_context(desk: Desk) -> None:
     assert desk.instance.read(0, 2) == "é".encode()
 
 
-def test_queries_are_asked(desk: Desk) -> None:
+def test_query_returns_the_answer_of_another_actor(desk: Desk) -> None:
     blob, answer = desk.put(Blob({}, b"args"), Blob({}, b"answer"))
     (actor,) = desk.put(Tree({"x": blob}))
     desk.call.scope.remove(answer)

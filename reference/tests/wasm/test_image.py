@@ -46,7 +46,7 @@ def _memory(instance: Instance) -> bytes:
     return instance.read(0, instance.memory_bytes)
 
 
-def test_an_image_comes_back_whole(
+def test_restored_image_equals_the_written_one(
     wat: Callable[..., bytes], start: Callable[..., Instance], workspace: Workspace
 ) -> None:
     data = wat(_MODULE)
@@ -64,7 +64,7 @@ def test_an_image_comes_back_whole(
     assert first.read_globals() == [2**32 - 25, 2**64 - 27]
 
 
-def test_pages_that_did_not_change_are_not_made_again(
+def test_unchanged_pages_are_not_stored_again(
     wat: Callable[..., bytes], start: Callable[..., Instance], workspace: Workspace
 ) -> None:
     instance = start(wat(_MODULE))
@@ -81,7 +81,7 @@ def test_pages_that_did_not_change_are_not_made_again(
     assert _write(other, instance, NO_PAGES) == again
 
 
-def test_memory_that_is_zero_has_no_pages(
+def test_zero_memory_has_no_pages(
     wat: Callable[..., bytes], start: Callable[..., Instance], workspace: Workspace
 ) -> None:
     instance = start(wat("i32.const 0", head="(memory 3)"))
@@ -91,7 +91,7 @@ def test_memory_that_is_zero_has_no_pages(
 
 @settings(max_examples=25)
 @given(st.dictionaries(st.integers(0, 300), st.integers(1, 255), max_size=4))
-def test_pages_have_the_names_of_their_numbers(
+def test_page_names_are_their_numbers(
     wat: Callable[..., bytes], start: Callable[..., Instance], workspace: Workspace, marks: Mapping[int, int]
 ) -> None:
     instance = start(wat("i32.const 0", head="(memory 301)"), pages=301)
@@ -137,7 +137,7 @@ _ONES = b"\1" * PAGE_BYTES
         (bytes(PAGE_BYTES - 1) + b"\1", ("00", "00"), True),
     ],
 )
-def test_defects_of_pages(
+def test_image_pages_are_checked(
     wat: Callable[..., bytes],
     start: Callable[..., Instance],
     workspace: Workspace,
@@ -156,7 +156,9 @@ def test_defects_of_pages(
     assert caught.value.code == "unresolved:image"
 
 
-def test_defects_of_kinds(wat: Callable[..., bytes], start: Callable[..., Instance], workspace: Workspace) -> None:
+def test_image_with_a_wrong_kind_is_rejected(
+    wat: Callable[..., bytes], start: Callable[..., Instance], workspace: Workspace
+) -> None:
     admitted = start(wat(_MODULE)).prepared.admitted
     state = GuestState(pages=2, globals=(0, 0))
     page = _page(workspace, _ONES)
@@ -182,7 +184,7 @@ def test_defects_of_kinds(wat: Callable[..., bytes], start: Callable[..., Instan
         (GuestState(), False),
     ],
 )
-def test_defects_of_states(
+def test_image_state_is_checked(
     wat: Callable[..., bytes], start: Callable[..., Instance], workspace: Workspace, state: GuestState, is_good: bool
 ) -> None:
     admitted = start(wat(_MODULE)).prepared.admitted

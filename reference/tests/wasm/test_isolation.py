@@ -99,7 +99,7 @@ def test_isolated_results_equal_plain_results(path: Path, name: str, isolated: I
     assert list(_life(path.read_bytes(), FORMATS[name], isolated)) == here
 
 
-def test_modules_that_may_not_run(wat: Callable[..., bytes], isolated: Isolated) -> None:
+def test_modules_are_refused_as_without_isolation(wat: Callable[..., bytes], isolated: Isolated) -> None:
     for module in (b"", b"\0asm", wat('(module (import "env" "x" (func)))'), wat("(module)")):
         codes = []
         for guests in (Guests(), isolated):
@@ -109,7 +109,7 @@ def test_modules_that_may_not_run(wat: Callable[..., bytes], isolated: Isolated)
         assert codes[0] == codes[1]
 
 
-def test_logs_come_here(wat: Callable[..., bytes]) -> None:
+def test_logs_reach_the_host(wat: Callable[..., bytes]) -> None:
     log = '(import "grit" "log" (func $log (param i32 i32) (result i32)))'
     text = _FIRST_OR.replace("(module", f'(module {log} (data (i32.const 300) "hello")') % ""
     lines: list[bytes] = []
@@ -118,7 +118,7 @@ def test_logs_come_here(wat: Callable[..., bytes]) -> None:
     assert lines == [b"hello"]
 
 
-def test_guests_are_given_once(isolated: Isolated) -> None:
+def test_sandbox_rejects_guests_together_with_isolated(isolated: Isolated) -> None:
     with pytest.raises(ValueError, match="isolated"):
         Sandbox(guests=isolated, isolated=True)
 
@@ -141,7 +141,7 @@ def _only(guests: Isolated) -> Any:
     return process
 
 
-def test_a_process_that_is_killed_while_a_guest_runs(spinning: bytes, counter: bytes) -> None:
+def test_call_is_abandoned_if_the_process_is_killed(spinning: bytes, counter: bytes) -> None:
     guests = Isolated()
     sandbox = Sandbox(guests=guests)
     execution = spawn(spinning, Environment(max_fuel=MOST_FUEL), sandbox=sandbox)
@@ -154,7 +154,7 @@ def test_a_process_that_is_killed_while_a_guest_runs(spinning: bytes, counter: b
     assert _only(guests).pid != pid
 
 
-def test_a_process_that_is_killed_before_a_guest_runs(counter: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_call_is_abandoned_if_the_process_dies_in_a_load(counter: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     guests, load = Isolated(), isolation_module._load
     execution, other = (spawn(counter, sandbox=Sandbox(guests=one)) for one in (guests, Guests()))
     pid = _only(guests).pid
@@ -169,7 +169,7 @@ def test_a_process_that_is_killed_before_a_guest_runs(counter: bytes, monkeypatc
     assert execution.run(b"x") == other.run(b"x")
 
 
-def test_a_process_that_dies_between_calls(counter: bytes) -> None:
+def test_process_that_died_between_calls_is_replaced(counter: bytes) -> None:
     guests = Isolated()
     execution = spawn(counter, sandbox=Sandbox(guests=guests))
     process = _only(guests)
@@ -219,7 +219,7 @@ def test_endless_loop_is_stopped(spinning: bytes, counter: bytes) -> None:
     assert spawn(counter, sandbox=sandbox).run().outcome == "step"
 
 
-def test_a_call_that_has_its_time(spinning: bytes) -> None:
+def test_call_above_its_time_limit_times_out(spinning: bytes) -> None:
     guests = Isolated(limit_ms=100)
     execution = spawn(spinning, Environment(max_fuel=MOST_FUEL), sandbox=Sandbox(guests=guests))
     before, process = execution.snapshot_id, _only(guests)
@@ -231,7 +231,7 @@ def test_a_call_that_has_its_time(spinning: bytes) -> None:
     assert guests.within(5)._limit_ms == 5
 
 
-def test_an_interrupt(spinning: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt_ends_the_process(spinning: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     guests = Isolated()
     execution = spawn(spinning, Environment(max_fuel=MOST_FUEL), sandbox=Sandbox(guests=guests))
     process = _only(guests)
@@ -245,7 +245,7 @@ def test_an_interrupt(spinning: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not process.is_usable
 
 
-def test_no_process_at_all(counter: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_call_is_abandoned_if_no_process_starts(counter: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     execution = spawn(counter, sandbox=Sandbox(guests=Isolated()))
     execution.sandbox._guests._idle.clear()  # type: ignore[attr-defined]
     with monkeypatch.context() as patch:
@@ -254,7 +254,7 @@ def test_no_process_at_all(counter: bytes, monkeypatch: pytest.MonkeyPatch) -> N
     assert execution.run().outcome == "step"
 
 
-def test_the_process_ends_with_the_host(spinning: bytes, tmp_path: Path) -> None:
+def test_process_ends_with_its_host(spinning: bytes, tmp_path: Path) -> None:
     (tmp_path / "spin.wasm").write_bytes(spinning)
     script = f"""if True:
         from pathlib import Path
@@ -390,13 +390,13 @@ def _lied(execution: Any, *answers: bytes) -> str | None:
     ("name", "code"),
     [("wasm/manifest", "failed:denied:host"), ("wit", "failed:denied:code"), ("fs/etc", "failed:denied:mount")],
 )
-def test_a_process_that_grants_itself_something(counter: bytes, name: str, code: str) -> None:
+def test_draft_with_ungranted_changes_is_rejected(counter: bytes, name: str, code: str) -> None:
     execution = spawn(counter, sandbox=Sandbox(guests=Isolated()))
     assert _lied(execution, _says("draft", _forged(execution, _touch(name)))) == code
 
 
 @pytest.mark.parametrize("name", ["count", "wasm/manifest", "wasm/peers", "fs/etc"])
-def test_a_process_that_finishes_another_step(counter: bytes, name: str) -> None:
+def test_finish_with_another_step_is_abandoned(counter: bytes, name: str) -> None:
     execution = spawn(counter, sandbox=Sandbox(guests=Isolated()))
     draft, other = _forged(execution, _touch("note")), _forged(execution, _touch(name))
     assert _lied(execution, _says("draft", draft), _says("made", other)) == "host"
@@ -404,7 +404,7 @@ def test_a_process_that_finishes_another_step(counter: bytes, name: str) -> None
     assert _lied(execution, _says("draft", draft), _NO_STEP) == "host"
 
 
-def test_a_process_that_skips_the_audit(counter: bytes) -> None:
+def test_result_without_a_draft_is_abandoned(counter: bytes) -> None:
     execution = spawn(counter, sandbox=Sandbox(guests=Isolated()))
     assert _lied(execution, _says("made", _forged(execution, _touch("note")))) == "host"
 

@@ -92,7 +92,7 @@ def _division(text: str) -> str:
         ),
     ],
 )
-def test_programs_of_known_cost(
+def test_program_costs_the_specified_units(
     wat: Callable[..., bytes],
     play: Callable[..., tuple[object, int]],
     head: str,
@@ -122,7 +122,7 @@ def test_a_program_stops_at_every_budget_below_its_cost(
         assert play(data, budget) == ("exhausted:fuel", budget)
 
 
-def test_stores_in_a_loop_cost_what_they_say(
+def test_stores_in_a_loop_cost_the_specified_units(
     wat: Callable[..., bytes], play: Callable[..., tuple[object, int]]
 ) -> None:
     store = "(i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))"
@@ -131,7 +131,7 @@ def test_stores_in_a_loop_cost_what_they_say(
 
 @pytest.mark.parametrize("kind", ["i32", "i64", "f32", "f64"])
 @pytest.mark.parametrize(("parameters", "locals_", "operands"), [(1, 0, 0), (3, 40, 0), (30, 0, 30), (60, 900, 300)])
-def test_the_stack_is_exact(
+def test_stack_limit_is_exact(
     wat: Callable[..., bytes],
     play: Callable[..., tuple[object, int]],
     kind: str,
@@ -158,7 +158,7 @@ def test_the_stack_is_exact(
     assert play(data(most))[0] == "failed:trap:stack-overflow"
 
 
-def test_the_frame_comes_before_the_fuel(wat: Callable[..., bytes], play: Callable[..., tuple[object, int]]) -> None:
+def test_stack_is_checked_before_fuel(wat: Callable[..., bytes], play: Callable[..., tuple[object, int]]) -> None:
     data = wat('(module (func $f (export "wit") (result i32) (i32.add (i32.const 1) (call $f))))')
     assert play(data, 52_424)[0] == "failed:trap:stack-overflow"
     assert play(data, 52_423)[0] == "exhausted:fuel"
@@ -183,13 +183,15 @@ def test_only_arithmetic_makes_nan_canonical(
     assert play(wat(text))[0] == number | 0x8000_0000
 
 
-def test_numbers_stay_what_they_are(wat: Callable[..., bytes], play: Callable[..., tuple[object, int]]) -> None:
+def test_metering_keeps_signed_zero_and_infinity(
+    wat: Callable[..., bytes], play: Callable[..., tuple[object, int]]
+) -> None:
     assert play(wat("(i32.reinterpret_f32 (f32.add (f32.const -0) (f32.const -0)))"))[0] == 0x8000_0000
     assert play(wat("(i32.reinterpret_f32 (f32.div (f32.const 1) (f32.const 0)))"))[0] == 0x7F80_0000
 
 
 @pytest.mark.parametrize(("declared", "pages", "most"), [("1", 4, 4), ("1 3", 4, 3), ("1 9", 4, 4), ("0 0", 4, 0)])
-def test_memory_grows_to_its_most(
+def test_memory_grows_up_to_its_maximum(
     wat: Callable[..., bytes], play: Callable[..., tuple[object, int]], declared: str, pages: int, most: int
 ) -> None:
     first = int(declared.split(maxsplit=1)[0])
@@ -219,14 +221,14 @@ def test_dead_code_costs_nothing(wat: Callable[..., bytes], play: Callable[..., 
     assert play(wat(f"(if (i32.const 1) (then (return (i32.const 0)) {dead}) (else nop)) unreachable")) == (0, 6)
 
 
-def test_the_tables_are_those_of_the_spec() -> None:
+def test_cost_tables_equal_those_of_the_spec() -> None:
     listed = json.loads((_SPEC / "instructions.json").read_text())["instructions"]
     numbers = {int("".join(one["code"].split()), 16): one for one in listed}
     assert {number: one["cost"] for number, one in numbers.items()} == dict(COSTS)
     assert {number for number, one in numbers.items() if "nan" in one} == set(NAN_RESULTS)
 
 
-def test_the_example_of_the_spec(wat: Callable[..., bytes]) -> None:
+def test_example_of_the_spec_is_metered_byte_for_byte(wat: Callable[..., bytes]) -> None:
     data = bytes.fromhex("0061736d010000000105016000017f030201000707010377697400000a0601040041000b")
     metered = meter_module(admit_module(data, "wit", 256))
     assert len(metered) == 118
@@ -247,7 +249,7 @@ def test_the_example_of_the_spec(wat: Callable[..., bytes]) -> None:
         ),
     ],
 )
-def test_dead_code_is_left_out(wat: Callable[..., bytes], dead: str, alive: str) -> None:
+def test_dead_code_is_removed(wat: Callable[..., bytes], dead: str, alive: str) -> None:
     with_dead, without = (meter_module(admit_module(wat(body), "wit", 1)) for body in (dead, alive))
     assert with_dead == without
     assert b"\x41\x09\x1a" not in with_dead

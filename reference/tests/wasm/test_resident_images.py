@@ -139,7 +139,7 @@ def residents(guests: Guests) -> ResidentImages:
 
 @settings(max_examples=25)
 @given(turns=st.lists(_writes, min_size=3, max_size=7), forgets=st.sets(st.integers(0, 6), max_size=1))
-def test_steps_are_the_same(
+def test_steps_equal_those_without_resident_images(
     make_bench: Callable[..., Any], writer: bytes, residents: ResidentImages, turns: Any, forgets: set[int]
 ) -> None:
     bench = make_bench(CBOR_BLAKE3)
@@ -238,7 +238,7 @@ def test_only_touched_pages_of_a_large_memory_are_read(
     assert isinstance(execution.read("wasm/memory/ff/fe"), bytes)
 
 
-def test_a_page_that_was_erased_is_missed(
+def test_erased_page_is_a_defect_of_the_image(
     make_bench: Callable[..., Any], writer: bytes, residents: ResidentImages
 ) -> None:
     bench = make_bench(CBOR_BLAKE3)

@@ -39,7 +39,7 @@ def accepts(bundle: bytes, signature: bytes, *keys: bytes) -> bool:
     return True
 
 
-def test_the_text_of_the_example() -> None:
+def test_signed_text_of_the_example_is_exact() -> None:
     actor = "693d2be9f7b086e244f5250e20ea63fdd8c6c092b6d7c11c5c5ee68875702b0e"
     step = "96f51088486229d5aac94ddd7c012e6ecc010de892dfca5b229894b4949a4608"
     text = signed_text("framed-sha256", [(f"heads/{actor}", bytes.fromhex(step))])
@@ -52,13 +52,13 @@ def test_the_text_of_the_example() -> None:
     assert Ed25519PrivateKey.from_private_bytes(SECRET).sign(text).hex() == expected
 
 
-def test_sign_and_verify(bundle: bytes) -> None:
+def test_signed_bundle_verifies(bundle: bytes) -> None:
     signature = sign_bundle(BytesIO(bundle), SECRET)
     assert verify_bundle(BytesIO(bundle), signature, [b"\0" * 32, public_key(SECRET)]) == public_key(SECRET)
     assert rfc8785.dumps(json.loads(signature)) == signature
 
 
-def test_what_is_covered(memory_store: Store, bundle: bytes) -> None:
+def test_changed_reference_or_format_fails_verification(memory_store: Store, bundle: bytes) -> None:
     signature = sign_bundle(BytesIO(bundle), SECRET)
     references = dict(memory_store.list_references()[0])
     names = list(references)
@@ -73,7 +73,7 @@ def test_what_is_covered(memory_store: Store, bundle: bytes) -> None:
     assert not accepts(bundle_of(memory_store, names), signature), "another id"
 
 
-def test_another_format() -> None:
+def test_signature_depends_on_the_format() -> None:
     signatures = set()
     for format_ in FORMATS.values():
         bundle = bundle_of(Store.open(MemoryEngine(), format_))
@@ -90,7 +90,7 @@ def test_every_changed_signature_byte_is_rejected(bundle: bytes) -> None:
 
 
 @pytest.mark.parametrize("change", [(b"", b" "), (b"{", b'{"a":1,'), (b'"v":1', b'"v":1.0'), (b"}", b"}\n")])
-def test_only_one_form(bundle: bytes, change: tuple[bytes, bytes]) -> None:
+def test_signature_in_another_form_is_rejected(bundle: bytes, change: tuple[bytes, bytes]) -> None:
     signature = sign_bundle(BytesIO(bundle), SECRET)
     assert accepts(bundle, signature)
     assert not accepts(bundle, signature.replace(*change, 1))

@@ -99,7 +99,7 @@ def test_defects_are_found_in_order(bench: Any, wat: Callable[..., bytes]) -> No
         assert (type(found) is outcome) if outcome is bytes else (found == outcome)
 
 
-def test_an_erased_module_is_no_module(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_erased_module_is_unresolved(bench: Any, wat: Callable[..., bytes]) -> None:
     data = guest(wat, "nop")
     core = bench.core(data)
     assert isinstance(bench.born(core), bytes)
@@ -107,7 +107,7 @@ def test_an_erased_module_is_no_module(bench: Any, wat: Callable[..., bytes]) ->
     assert bench.born(core) == "unresolved:node"
 
 
-def test_other_forms_in_a_wasm_actor(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_other_node_forms_in_a_wasm_actor_are_unresolved(bench: Any, wat: Callable[..., bytes]) -> None:
     core = bench.core(guest(wat, "nop"), {"code": True, "update": "any"}, wit_query=b"external:puppet/1")
     step = bench.born(core)
     assert bench.ask(step) == "unresolved:node"
@@ -117,7 +117,7 @@ def test_other_forms_in_a_wasm_actor(bench: Any, wat: Callable[..., bytes]) -> N
     assert bench.ask(bench.born(without)) == "unresolved:node"
 
 
-def test_a_wasm_query_of_another_actor(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_wasm_query_in_another_actor_resolves(bench: Any, wat: Callable[..., bytes]) -> None:
     core = bench.nested({"wit": b"external:puppet/1", "wit_query": b"wasm:m", "m": guest(wat, _COUNT)})
     step = bench.born(core)
     assert bench.ask(step) == b"\1" + bytes(15)
@@ -126,7 +126,7 @@ def test_a_wasm_query_of_another_actor(bench: Any, wat: Callable[..., bytes]) ->
 # --- images ----------------------------------------------------------------------------------------------
 
 
-def test_memory_and_globals_go_on(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_memory_and_globals_are_kept_between_calls(bench: Any, wat: Callable[..., bytes]) -> None:
     body = (
         """(global.set $g (i64.add (global.get $g) (i64.const 5))) (i64.store (i32.const 1032) (global.get $g))
       (i32.store8 (i32.add (i32.const 65536) (i32.load (i32.const 1024))) (i32.const 1))"""
@@ -145,14 +145,14 @@ def test_memory_and_globals_go_on(bench: Any, wat: Callable[..., bytes]) -> None
     assert bench.workspace.tree(memory["memory"]).entries.keys() == {"00"}
 
 
-def test_without_an_image_every_call_is_new(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_call_without_image_starts_new(bench: Any, wat: Callable[..., bytes]) -> None:
     core, first, second = seconds(bench, bench.core(guest(wat, _COUNT), {}, wit_query=_QUERY))
     assert number(bench, core, first) == number(bench, core, second) == 1
     assert bench.wasm_of(core, second).keys() == {"manifest"}
     assert bench.ask(second) == b"\1" + bytes(15)
 
 
-def test_initialize_runs_in_new_instances_alone(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_initialize_runs_only_in_new_instances(bench: Any, wat: Callable[..., bytes]) -> None:
     start = """(func (export "_initialize") (i32.store (i32.const 1028) (i32.add (i32.load (i32.const 1028))
       (i32.const 100))) (i32.store (i32.const 1024) (i32.const 7)))"""
     data = guest(wat, _COUNT, more=start)
@@ -163,7 +163,7 @@ def test_initialize_runs_in_new_instances_alone(bench: Any, wat: Callable[..., b
     assert value(bench, core, second)[:8] == struct.pack("<II", 8, 100)
 
 
-def test_a_prepared_image_is_run(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_prepared_image_is_restored(bench: Any, wat: Callable[..., bytes]) -> None:
     data = guest(wat, _COUNT, more='(func (export "_initialize") unreachable)')
     page = b"v" + bytes(1_023) + struct.pack("<I", 41) + bytes(PAGE_BYTES - 1_028)
     wasm = {
@@ -179,7 +179,7 @@ def test_a_prepared_image_is_run(bench: Any, wat: Callable[..., bytes]) -> None:
     assert bench.born(bench.core(data, {"image": True}, wasm=wasm)) == "failed:trap:unreachable"
 
 
-def test_another_module_is_a_fresh_start(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_call_of_another_module_starts_new(bench: Any, wat: Callable[..., bytes]) -> None:
     manifest = {"image": True, "random": bytes(32), "clock": {"start": 5, "tick": 2}}
     body = "(drop (call $clock)) (drop (call $random (i32.const 1040) (i32.const 3)))" + _COUNT
     core, _first, second = seconds(bench, bench.core(guest(wat, body), manifest))
@@ -225,7 +225,7 @@ def test_foreign_suspended_call_is_rejected(bench: Any, wat: Callable[..., bytes
 # --- random, clock, fuel ---------------------------------------------------------------------------------
 
 
-def test_random_and_clock_go_on_with_steps_alone(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_random_and_clock_advance_only_with_steps(bench: Any, wat: Callable[..., bytes]) -> None:
     key = bytes(range(32))
     body = """(drop (call $random (i32.const 1024) (i32.const 8))) (i64.store (i32.const 1032) (call $clock))
       (if (i32.eq (call $covered (i32.const 9) (i32.const 0) (i32.const 0)) (i32.const -1)) (then))"""
@@ -243,7 +243,7 @@ def test_random_and_clock_go_on_with_steps_alone(bench: Any, wat: Callable[..., 
     assert [value(bench, core, one) for one in (first, second, third)] == expected
 
 
-def test_a_tank_is_for_all_steps(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_tank_is_shared_by_all_steps(bench: Any, wat: Callable[..., bytes]) -> None:
     probe = bench.born(bench.core(guest(wat, "nop"), {"tank": 1_000_000}))
     core = bench.position(bench.workspace.load(probe).actor, probe).step.actor
     costs = bench.state(core, probe).used
@@ -257,7 +257,7 @@ def test_a_tank_is_for_all_steps(bench: Any, wat: Callable[..., bytes]) -> None:
     assert isinstance(bench.tell(actor, refilled), bytes)
 
 
-def test_use_has_an_end(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_used_units_stop_at_their_maximum(bench: Any, wat: Callable[..., bytes]) -> None:
     state = (bench.document({"v": 1, "used": 2**63 - 2}),)
     core = bench.core(guest(wat, "nop"), {"clock": {"start": 0, "tick": 0}}, wasm={"state": state})
     assert bench.state(core, bench.born(core)).used == 2**63 - 1
@@ -280,7 +280,9 @@ def test_use_has_an_end(bench: Any, wat: Callable[..., bytes]) -> None:
         ("(i32.wrap_i64 (call $clock))", "failed:denied:clock"),
     ],
 )  # fmt: skip
-def test_how_a_call_ends(bench: Any, wat: Callable[..., bytes], body: str, outcome: str | None) -> None:
+def test_each_end_of_a_call_has_its_outcome(
+    bench: Any, wat: Callable[..., bytes], body: str, outcome: str | None
+) -> None:
     data = wat(f'(module {_IMPORTS} (memory 1) (func (export "wit") (result i32) {body}))')
     first = bench.born(bench.core(guest(wat, "nop"), {"code": True}))
     core = bench.workspace.load(first).actor
@@ -311,7 +313,7 @@ def test_query_in_a_transition_runs_on_a_thread(bench: Any, wat: Callable[..., b
 # --- updates ---------------------------------------------------------------------------------------------
 
 
-def test_code_of_an_update(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_update_runs_its_own_code(bench: Any, wat: Callable[..., bytes]) -> None:
     manifest = {"image": True, "clock": {"start": 0, "tick": 3}}
     core, _first, second = seconds(bench, bench.core(guest(wat, _COUNT), manifest))
     update = guest(wat, "(drop (call $clock)) (i64.store (i32.const 1024) (i64.const 77))" + _COUNT)
@@ -327,7 +329,7 @@ def test_code_of_an_update(bench: Any, wat: Callable[..., bytes]) -> None:
 
 
 @pytest.mark.parametrize("way", ["merged", "by code"])
-def test_updates_of_strangers(bench: Any, wat: Callable[..., bytes], way: str) -> None:
+def test_update_of_a_stranger_is_refused(bench: Any, wat: Callable[..., bytes], way: str) -> None:
     stranger = bench.nested({"name": b"stranger"})
     content = {"note": b"x"} if way == "merged" else {"wit_update": b"wasm:m", "m": guest(wat, _COUNT)}
     update = bench.nested(content)
@@ -351,7 +353,7 @@ def test_named_creator_replaces_the_sender(bench: Any, wat: Callable[..., bytes]
     assert "note" in bench.core_of(core, bench.tell(core, first, update, other, mt="update"))
 
 
-def test_a_cleanup_keeps_the_creator(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_cleanup_keeps_the_creator(bench: Any, wat: Callable[..., bytes]) -> None:
     core, _first, second = seconds(bench, bench.core(guest(wat, "nop")))
     third = bench.tell(core, second, mt="cleanup")
     assert bench.workspace.load(third).previous is None
@@ -376,7 +378,9 @@ def test_a_cleanup_keeps_the_creator(bench: Any, wat: Callable[..., bytes]) -> N
         (b"", False),
     ],
 )
-def test_what_an_update_without_code_may_change(bench: Any, wat: Callable[..., bytes], wasm: Any, takes: bool) -> None:
+def test_update_without_code_changes_only_open_entries(
+    bench: Any, wat: Callable[..., bytes], wasm: Any, takes: bool
+) -> None:
     core, _, second = seconds(bench, bench.core(guest(wat, "nop"), {"image": True}))
     after = bench.tell(core, second, bench.nested({"wasm": wasm, "note": b"x"}), mt="update")
     assert ("note" in bench.core_of(core, after)) is takes
@@ -385,7 +389,7 @@ def test_what_an_update_without_code_may_change(bench: Any, wat: Callable[..., b
     assert bench.core_of(core, same) == bench.core_of(core, second)
 
 
-def test_module_paths_of_a_frozen_core(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_module_paths_of_a_frozen_core_do_not_change(bench: Any, wat: Callable[..., bytes]) -> None:
     content = bench.nested({"code": {"main.wasm": b"x"}})
     for frozen, takes in [(b"", False), (b"note\n", False), (None, True)]:
         entries = {} if frozen is None else {"frozen": frozen}
@@ -412,7 +416,7 @@ def test_fully_frozen_core_accepts_no_host_nodes(bench: Any, wat: Callable[..., 
 # --- forks -----------------------------------------------------------------------------------------------
 
 
-def test_the_first_step_of_a_fork_runs_nothing(bench: Any, wat: Callable[..., bytes]) -> None:
+def test_first_step_of_a_fork_runs_no_code(bench: Any, wat: Callable[..., bytes]) -> None:
     for entries in ({}, {"wit": b"wasm:nowhere"}):
         core = bench.core(guest(wat, "unreachable"), wasm={"fork": {"n": b"0"}}, **entries)
         first = bench.born(core)

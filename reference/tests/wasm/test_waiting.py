@@ -118,7 +118,7 @@ def counted(bench: Any, head: bytes) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("depth", [0, 1, 50])
-def test_the_call_goes_on(bench: Any, waiter: Callable[[int], bytes], depth: int) -> None:
+def test_suspended_call_resumes(bench: Any, waiter: Callable[[int], bytes], depth: int) -> None:
     found = heads(bench, waiter(depth), 6)
     total = 100 + depth * (depth + 1) // 2
     assert [counted(bench, one) for one in found] == [(1, 0), (2, 0), (3, 0), (5, total), (6, total), (8, total)]
@@ -126,11 +126,11 @@ def test_the_call_goes_on(bench: Any, waiter: Callable[[int], bytes], depth: int
     assert [bench.state(actor, one).call for one in found] == ["wit", "wit", "wit", None, "wit", None]
 
 
-def test_it_goes_on_anywhere(bench: Any, waiter: Callable[[int], bytes]) -> None:
+def test_suspended_call_resumes_on_another_host(bench: Any, waiter: Callable[[int], bytes]) -> None:
     assert heads(bench, waiter(5), 5) == heads(bench, waiter(5), 5, elsewhere=True)
 
 
-def test_winding_costs_nothing(bench: Any, waiter: Callable[[int], bytes]) -> None:
+def test_winding_costs_no_fuel(bench: Any, waiter: Callable[[int], bytes]) -> None:
     spent = set()
     for depth in (0, 1, 50):
         found = heads(bench, waiter(depth), 3)
@@ -140,7 +140,7 @@ def test_winding_costs_nothing(bench: Any, waiter: Callable[[int], bytes]) -> No
     assert len(spent) == 1, "a step from one wait to the next costs the same at any depth"
 
 
-def test_a_budget_that_just_suffices(bench: Any, waiter: Callable[[int], bytes]) -> None:
+def test_suspending_call_needs_exactly_its_fuel(bench: Any, waiter: Callable[[int], bytes]) -> None:
     actor = bench.core(waiter(9), _MANIFEST)
     used = bench.state(actor, bench.born(actor)).used
     for fuel, ends in ((used, True), (used - 1, False)):
@@ -150,13 +150,13 @@ def test_a_budget_that_just_suffices(bench: Any, waiter: Callable[[int], bytes])
         assert ends or outcome == "exhausted:fuel"
 
 
-def test_a_query_of_a_suspended_step(bench: Any, wat: Assemble, waiter: Callable[[int], bytes]) -> None:
+def test_query_of_a_suspended_step_answers(bench: Any, wat: Assemble, waiter: Callable[[int], bytes]) -> None:
     module = wat(text(_WAITER.replace("DEPTH", "3") + '(func (export "wit_query") (result i32) (i32.const 0))'))
     actor = bench.core(module, _MANIFEST, wit_query=b"wasm:code/main.wasm")
     assert bench.ask(bench.born(actor)) is None
 
 
-def test_other_code_drops_the_call(bench: Any, waiter: Callable[[int], bytes]) -> None:
+def test_suspended_call_of_other_code_is_dropped(bench: Any, waiter: Callable[[int], bytes]) -> None:
     actor = bench.core(waiter(3), _MANIFEST)
     head = bench.born(actor)
     new = bench.nested({"code": {"main.wasm": (bench.blob(waiter(4), ct="application/wasm"),)}})
@@ -166,7 +166,7 @@ def test_other_code_drops_the_call(bench: Any, waiter: Callable[[int], bytes]) -
     assert counted(bench, head) == (1, 0)
 
 
-def test_an_execution_that_waits(waiter: Callable[[int], bytes], tmp_path: Path) -> None:
+def test_execution_resumes_a_waiting_call(waiter: Callable[[int], bytes], tmp_path: Path) -> None:
     execution = spawn(waiter(2))
     assert execution.result is not None
     assert execution.result.outcome == "suspended"
@@ -186,12 +186,12 @@ def test_an_execution_that_waits(waiter: Callable[[int], bytes], tmp_path: Path)
 _PLAIN = '(func (export "wit") (result i32) (call $make) (drop (call $wait)) (i32.const 0))'
 
 
-def test_denied_without_an_image(bench: Any, wat: Assemble) -> None:
+def test_wait_without_image_is_denied(bench: Any, wat: Assemble) -> None:
     assert bench.born(bench.core(wat(text(_PLAIN)), {"fuel": 100_000})) == "failed:denied:wait"
     assert isinstance(bench.born(bench.core(wat(text(_PLAIN)), _MANIFEST)), bytes)
 
 
-def test_denied_elsewhere_than_in_wit(bench: Any, wat: Assemble) -> None:
+def test_wait_outside_of_wit_is_denied(bench: Any, wat: Assemble) -> None:
     begun = '(func (export "_initialize") (drop (call $wait)))'
     assert bench.born(bench.core(wat(text(_PLAIN + begun)), _MANIFEST)) == "failed:denied:wait"
     asked = '(func (export "wit_query") (result i32) (call $wait))'
@@ -203,7 +203,7 @@ def test_denied_elsewhere_than_in_wit(bench: Any, wat: Assemble) -> None:
     assert bench.tell(actor, head, content, mt="update") == "failed:denied:wait"
 
 
-def test_a_host_that_suspends_nothing(bench: Any, waiter: Callable[[int], bytes]) -> None:
+def test_host_without_suspension_refuses_the_call(bench: Any, waiter: Callable[[int], bytes]) -> None:
     actor = bench.core(waiter(2), _MANIFEST)
     head = bench.born(actor)
     bench.laws = host(bench, suspends=False)
@@ -249,7 +249,7 @@ _WAIT = "failed:trap:wait"
                                         "(global.set $state (i32.const 1))"}, None),
     ],
 )  # fmt: skip
-def test_misuse_when_it_suspends(bench: Any, wat: Assemble, body: str, changed: dict[str, str], outcome: Any) -> None:
+def test_invalid_suspension_traps(bench: Any, wat: Assemble, body: str, changed: dict[str, str], outcome: Any) -> None:
     found = bench.born(bench.core(wat(text(body, **changed)), _MANIFEST))
     if outcome is None:
         assert isinstance(found, bytes)
@@ -276,7 +276,7 @@ _REWINDING = "(i32.eq (global.get $state) (i32.const 2))"
         (suspending(), {"stop_rewind": "(unreachable)"}, "failed:trap:unreachable"),
     ],
 )
-def test_misuse_when_it_goes_on(bench: Any, wat: Assemble, body: str, changed: dict[str, str], outcome: Any) -> None:
+def test_invalid_resumption_traps(bench: Any, wat: Assemble, body: str, changed: dict[str, str], outcome: Any) -> None:
     body = body.replace("(call $make) (drop", f"(if (i32.eqz {_REWINDING}) (then (call $make))) (drop")
     actor = bench.core(wat(text(body, **changed)), _MANIFEST)
     head = bench.born(actor)
