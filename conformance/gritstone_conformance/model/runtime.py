@@ -18,7 +18,7 @@ from gritstone_conformance.model.mailroom import Mailroom
 from gritstone_conformance.model.proposals import Proposal
 from gritstone_conformance.model.puppet import REFUSED, Context, Question
 from gritstone_conformance.model.queries import answer_query
-from gritstone_conformance.model.refusals import Refusal, invalid, missing, rejected
+from gritstone_conformance.model.refusals import Refusal, exhausted, invalid, missing, rejected
 from gritstone_conformance.model.shelf import Shelf
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.transition import cursor_only, update_is_refused
@@ -229,15 +229,23 @@ class Runtime:
     def _fail(self, actor: bytes, proposal: Proposal, failure: Failure) -> bytes | None:
         """Do what follows from a failed run.
 
-        Spec: :rule:`runtime.retry.isolate`, :rule:`runtime.retry.count`, :rule:`runtime.fail.update`.
+        Raises:
+            Refusal: the store has no room for a mark; nothing was changed.
+
+        Spec: :rule:`runtime.retry.isolate`, :rule:`runtime.retry.count`, :rule:`runtime.fail.update`,
+        :rule:`runtime.run.full`.
         """
         known = self.known(actor)
         if len(proposal.covered) > 1:
             known.isolated |= set(proposal.covered)
             return None
         (covered,) = proposal.covered
-        known.counts[covered] = known.counts.get(covered, 0) + 1
-        if known.counts[covered] < self.config.max_attempts:
+        count = known.counts.get(covered, 0) + 1
+        is_last = count >= self.config.max_attempts
+        if is_last and proposal.kind != "update" and len(self.store.references) >= self.store.limits.refs:
+            raise Refusal([exhausted("runtime.run.full", "there is no room for the mark")])
+        known.counts[covered] = count
+        if not is_last:
             known.due[covered] = self.now_ms + self.config.delay_ms(known.counts[covered])
             return None
         if proposal.kind == "update":

@@ -23,7 +23,7 @@ the work of one that was killed.
 A scrub costs as much as copying the store. Only ``erase`` needs it. If the medium has no space for a copy, the unused
 bytes are overwritten in place. That needs no space, but is impossible while a process reads an earlier moment.
 
-***A full medium.** Updates that free space may use the space of the reserve; see ``reserve``.
+**A full medium.** Updates that free space may use the space of the reserve; see ``reserve``.
 
 Spec: :rule:`grit.store.crash`, :rule:`grit.store.full`, :rule:`grit.erase.gone`, :rule:`grit.store.serial`.
 """

@@ -251,6 +251,22 @@ def in_pieces(trial: Trial, fmt: Format, graph: Graph, tape: Tape) -> None:
     pair.export()
 
 
+def refused_piece(trial: Trial, fmt: Format, graph: Graph) -> None:
+    """A refused piece drops the pieces before it: what follows begins another import."""
+    pair = open_memory(trial, fmt)
+    data = graph.bundle()
+    start, end = data[: len(data) // 2], data[len(data) // 2 :]
+    counted: dict[str, Json] = {"ok": {"objects": 0, "refs": 0}}
+    for last in (end + b"!", end):
+        part = end[:-40] + bytes((end[-40] ^ 1,)) + end[-39:]
+        pair.play(pair.piece(start, more=True, expect=counted))
+        pair.play(pair.piece(part, more=False, expect=pair.model.import_(start + part)))
+        pair.play(pair.piece(last, more=False, expect=pair.model.import_(last)), pair.refs())
+    pair.play(pair.piece(start, more=True, expect=counted))
+    pair.play(pair.piece(end, more=False, expect=pair.model.import_(data)), pair.refs())
+    pair.export()
+
+
 def whole_at_the_end(trial: Trial, fmt: Format) -> None:
     """An import in pieces stores every object of the bundle, also one that was pruned between the pieces."""
     pair = open_memory(trial, fmt)
@@ -360,6 +376,7 @@ PROPERTIES: Final = (
     *each_format("bundle/one-moment", one_moment, "grit.ref.snapshot"),
     *each_format("bundle/one-moment-pruned", one_moment_pruned, "grit.ref.snapshot", "grit.prune.exact"),
     *each_format("bundle/in-pieces", in_pieces, "grit.bundle.bytes", given=draws.graph_and_tape(4), examples=12),
+    *each_format("bundle/refused-piece", refused_piece, "grit.bundle.dropped-pieces", given=draws.graph(2), examples=4),
     *each_format("bundle/pruned-between-pieces", whole_at_the_end, _WHOLE),
     *each_format("bundle/pruned-on-another-handle", whole_next_to_others, _WHOLE, features=("durable",)),
     *each_format("bundle/erased-between-pieces", whole_next_to_erasures, _WHOLE, features=("erase",)),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.refusals import ok
+from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.store import Change
+from gritstone_conformance.properties.grit.registry import is_first
 from gritstone_conformance.properties.runtime.lockstep import LockstepModel, StartOptions
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
@@ -16,6 +18,8 @@ from gritstone_conformance.trial import Trial
 __all__ = ["MOST_REFERENCES", "PROPERTIES", "fill_references"]
 
 _LIMIT: Final = "grit.ref.limit"
+_FULL: Final = "runtime.run.full"
+_REPEATED_AFTER_S: Final = 1.0
 MOST_REFERENCES: Final = 32_768
 """A store with a higher limit of references is not filled."""
 
@@ -60,10 +64,41 @@ def fill_references(lockstep: LockstepModel, target: bytes, room: int) -> None:
     model.references |= dict.fromkeys(names, target)
 
 
-def _look(lockstep: LockstepModel) -> None:
+def mark_without_room(trial: Trial, fmt: Format) -> None:
+    """A run is abandoned if the store has no room for its mark, and is repeated once there is room."""
+    lockstep = LockstepModel(trial, fmt, StartOptions(config=Config(0, 0, 1)))
+    if lockstep.pair.model.limits.refs > MOST_REFERENCES:
+        trial.remark = f"not tried: the limit is above {MOST_REFERENCES}"
+        return
+    stage = lockstep.stage
+    bad, marker = lockstep.born(b"bad"), stage.blob(b"")
+    lockstep.fill()
+    is_full = is_first(trial, fmt)  # it takes a second
+    if is_full:
+        fill_references(lockstep, marker, room=0)
+    lockstep.inject(bad, stage.program(programs.fail()), rule=_FULL)
+    for turn in range(2 if is_full else 0):
+        if turn > 0:
+            lockstep.restart(rule=_FULL)
+        lockstep.ask("runtime.run", {"max_steps": 1_000_000}, refused("exhausted"), _FULL)
+        lockstep.query(bad, "get", b"log", rule=_FULL)
+        _look(lockstep, _FULL)
+    if is_full:
+        lockstep.request(lockstep.pair.cas(Change("t/0", marker, None), rule=_FULL))
+        lockstep.play()
+        time.sleep(_REPEATED_AFTER_S)
+    lockstep.run(rule=_FULL)
+    _look(lockstep, _FULL)
+    lockstep.play()
+
+
+def _look(lockstep: LockstepModel, rule: str = _LIMIT) -> None:
     """Ask that the references of the runtime are those of the model."""
     for prefix in ("failed/", "gone/", "heads/"):
-        lockstep.request(lockstep.pair.refs(prefix, rule=_LIMIT))
+        lockstep.request(lockstep.pair.refs(prefix, rule=rule))
 
 
-PROPERTIES: Final = in_each_format("runtime/head/at-the-limit", at_the_limit, _LIMIT, cost=1_000)
+PROPERTIES: Final = (
+    *in_each_format("runtime/head/at-the-limit", at_the_limit, _LIMIT, cost=1_000),
+    *in_each_format("runtime/run/mark-without-room", mark_without_room, _FULL, cost=2_000),
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.refusals import refused
+from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.values import Blob, Message, Tree
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
 from gritstone_conformance.properties.wit.workbench import Workbench
@@ -139,7 +139,7 @@ def too_long(trial: Trial, fmt: Format) -> None:
 
 
 def timeout(trial: Trial, fmt: Format) -> None:
-    """A transition that has not ended after ``transition_ms`` milliseconds is refused as a timeout."""
+    """A transition that has not ended after ``transition_ms`` milliseconds is refused as a timeout; 0 is no limit."""
     bench = Workbench(trial, fmt)
     actor = bench.born()
     rule = "wit.transition.class"
@@ -149,7 +149,9 @@ def timeout(trial: Trial, fmt: Format) -> None:
     assert actor.head is not None
     args = {"actor": actor.identity.hex(), "head": actor.head.hex(), "inbox": inbox, "attempt": 1}
     bench.ask("wit.step", {**args, "transition_ms": 30}, refused("exhausted", "timeout"), rule)
-    actor.step((bench.outside, slow), rule=rule)
+    made = actor.step((bench.outside, slow), rule="wit.transition.unlimited")
+    assert made is not None
+    bench.ask("wit.step", {**args, "transition_ms": 0}, ok(step=made.hex()), "wit.transition.unlimited")
     bench.play()
 
 
@@ -198,6 +200,6 @@ PROPERTIES: Final = (
     *in_each_format("wit/transition/attempts", attempts, "wit.transition.attempt"),
     *in_each_format("wit/transition/classes", classes, "wit.transition.class"),
     *in_each_format("wit/transition/too-long", too_long, "wit.transition.class"),
-    *in_each_format("wit/transition/timeout", timeout, "wit.transition.class"),
+    *in_each_format("wit/transition/timeout", timeout, "wit.transition.class", "wit.transition.unlimited"),
     *in_each_format("wit/node/forms", nodes, "wit.node.forms"),
 )
