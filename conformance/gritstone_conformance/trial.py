@@ -87,7 +87,6 @@ class Divergence(Exception):  # noqa: N818 - a finding, not an error
         *,
         replayable: bool = True,
         around: Sequence[Level] = (),
-        history: dict[str, Json] | None = None,
     ) -> None:
         super().__init__(f"{rule}: {difference.signature}")
         self.difference = difference
@@ -95,7 +94,7 @@ class Divergence(Exception):  # noqa: N818 - a finding, not an error
         self.rule = rule
         self.replayable = replayable
         self.around = tuple(around)
-        self.history = history
+        self.history: dict[str, Json] | None = None
         self.remark: str | None = None
 
 
@@ -255,7 +254,6 @@ class Trial:
         path: str = "",
         words: str,
         rule: str | None = None,
-        history: dict[str, Json] | None = None,
     ) -> NoReturn:
         """Raise a Divergence that the property found itself.
 
@@ -265,9 +263,14 @@ class Trial:
             path: JSON Pointer to the value.
             words: the signature, free of ids.
             rule: the violated rule; default: the property's first.
-            history: the extract around the fault, if it was found in a history.
         """
-        raise self._divergence(Difference(path, expected, got, words, self._message), rule, history=history)
+        raise self._divergence(Difference(path, expected, got, words, self._message), rule)
+
+    def fail_in_history(self, difference: Difference, rule: str, history: dict[str, Json] | None) -> NoReturn:
+        """Raise a Divergence found in a history; ``history`` is the extract around the fault."""
+        divergence = self._divergence(difference, rule)
+        divergence.history = history
+        raise divergence
 
     def fail_slow(self, times: float, least_s: float, took_s: float, *, words: str) -> None:
         """Raise a Divergence for a reply that took more than ``times`` the expected time."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from gritstone_conformance.campaign.unit import Unit, UnitResult, play
+from gritstone_conformance.campaign.unit import Unit, UnitResult, run_unit
 from gritstone_conformance.errors import DataError, UsageError
 
 __all__ = ["Cluster", "opened"]
@@ -37,13 +37,15 @@ class Cluster:
         self._refused: set[str] = set()
         self.workers = len(self._ready())
 
-    def played(self, units: Sequence[Unit], patience_s: float, tell: Callable[[str], None]) -> Iterator[UnitResult]:
-        """Run units on the workers; yields each part as it arrives.
+    def run_units(
+        self, units: Sequence[Unit], patience_s: float, report: Callable[[str], None]
+    ) -> Iterator[UnitResult]:
+        """Run units on the workers; yield each part as it arrives.
 
         Args:
             units: in the order of their numbers.
             patience_s: the longest time in seconds to wait for a unit.
-            tell: called with the reason if a worker is rejected.
+            report: called with the reason if a worker is rejected.
 
         Raises:
             UsageError: no worker has the required implementation.
@@ -57,7 +59,7 @@ class Cluster:
                 if part.refused is None:
                     yield part
                 else:
-                    coming.add(self._elsewhere(units[part.index], part, tell))
+                    coming.add(self._elsewhere(units[part.index], part, report))
         except TimeoutError as problem:
             raise DataError(f"a unit was not run within {patience_s:.0f} s: are workers running?") from problem
         finally:
@@ -73,10 +75,10 @@ class Cluster:
     def _submit(self, unit: Unit, workers: Sequence[str] | None = None) -> Any:
         return self._client.submit(_on_worker, unit, workers=workers, resources=_RESOURCE, pure=False, retries=1)
 
-    def _elsewhere(self, unit: Unit, part: UnitResult, tell: Callable[[str], None]) -> Any:
+    def _elsewhere(self, unit: Unit, part: UnitResult, report: Callable[[str], None]) -> Any:
         """Submit a unit to any worker that was not rejected."""
         if part.worker not in self._refused:
-            tell(f"worker {part.worker} rejected: {part.refused}")
+            report(f"worker {part.worker} rejected: {part.refused}")
         self._refused.add(part.worker)
         left = sorted(set(self._ready()) - self._refused)
         if not left:
@@ -140,7 +142,7 @@ def _imported() -> tuple[Any, Any]:
 
 def _on_worker(unit: Unit) -> UnitResult:
     address: str = importlib.import_module("distributed").get_worker().address
-    return play(unit, address)
+    return run_unit(unit, address)
 
 
 def _addresses(dask_scheduler: Any) -> list[str]:

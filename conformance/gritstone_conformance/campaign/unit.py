@@ -28,7 +28,7 @@ from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Conclusion
 from gritstone_conformance.running.verification import verify
 
-__all__ = ["Identity", "Unit", "UnitResult", "identify", "play"]
+__all__ = ["Identity", "Unit", "UnitResult", "identify", "run_unit"]
 
 _MOST_FOUND: Final = 64  # files of one part
 _MOST_FOUND_BYTES: Final = 8 << 20  # of all of them
@@ -118,7 +118,7 @@ def identify(command: Sequence[str], attach_settings: AttachSettings) -> Identit
         subject.close()
 
 
-def play(unit: Unit, worker: str) -> UnitResult:
+def run_unit(unit: Unit, worker: str) -> UnitResult:
     """Run a unit on this machine if the implementation is the required one."""
     index = unit.selection.shard[0]
     refused = _difference(unit)

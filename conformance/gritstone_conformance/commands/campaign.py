@@ -25,7 +25,7 @@ from gritstone_conformance.planning.context import RunContext
 from gritstone_conformance.planning.plan import Selection, shard_of
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.planning.suite import check_selection, load_data, plan_run
-from gritstone_conformance.reporting.console import Console
+from gritstone_conformance.reporting.console import Console, ConsoleOutput
 from gritstone_conformance.results.expect_files import expectations_of
 from gritstone_conformance.results.merging import merge_outcomes, merged_header, merged_restarts
 from gritstone_conformance.results.outcomes import Outcome
@@ -69,12 +69,12 @@ def _run(cluster: Cluster, first: Unit, count: int, target: Path) -> int:
     """Run all units; print, merge and judge their results."""
     data, settings = load_data(), first.settings
     plan = plan_run(data, first.selection, settings.seed)
-    told = Console(data, plan, target.parent, sys.stdout, live=sys.stdout.isatty())
+    told = Console(data, plan, target.parent, ConsoleOutput(sys.stdout, sys.stdout.isatty()))
     remove_old(target)
     span_s = settings.search_s or 0.0
     units = _dealt(first, count, span_s * cluster.workers / count)
     parts: list[Report] = []
-    for part in cluster.played(units, 2 * span_s + _SPARE_S, lambda line: say(line, sys.stderr)):
+    for part in cluster.run_units(units, 2 * span_s + _SPARE_S, lambda line: say(line, sys.stderr)):
         parts.append(_taken_in(part, target.parent))
         if len(parts) == 1:
             told.begin({**parts[0].header, "shard": [0, 1]}, ())

@@ -19,7 +19,7 @@ from gritstone_conformance.planning.plan import Plan, Selection
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.planning.suite import SuiteData, check_selection
 from gritstone_conformance.reporting.comparison import report_beside
-from gritstone_conformance.reporting.console import Console
+from gritstone_conformance.reporting.console import Console, ConsoleOutput
 from gritstone_conformance.results.expect_files import expectations_of
 from gritstone_conformance.results.report import remove_old
 from gritstone_conformance.running.jobs import Part, PartListener, run_parts, verify_in_parts
@@ -46,8 +46,8 @@ def _verify(options: argparse.Namespace) -> int:
     live = sys.stdout.isatty() and not options.part
 
     def listen(data: SuiteData, plan: Plan) -> Listener:
-        aside = None if options.quiet or options.part else sys.stderr
-        return Console(data, plan, options.report.parent, sys.stdout, live=live, aside=aside)
+        progress = None if options.quiet or options.part else sys.stderr
+        return Console(data, plan, options.report.parent, ConsoleOutput(sys.stdout, live, progress))
 
     if options.against or options.resume or options.battery:
         return verify_and_compare(options, context, listen)

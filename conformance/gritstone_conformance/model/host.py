@@ -122,9 +122,9 @@ class ModelHost(ModelSubject):
         actor: str,
         head: str | None,
         inbox: list[list[str]],
-        attempt: int,
-        transition_ms: int = 0,
+        **limits: int,
     ) -> _Expectation:
+        attempt, transition_ms = limits["attempt"], limits.get("transition_ms", 0)
         return Executor(store).step_expected(_raw(actor), _maybe(head), _mail(inbox), attempt, transition_ms)
 
     def _wit_admit(self, store: Store, actor: str, head: str | None, inbox: list[list[str]], step: str) -> _Expectation:

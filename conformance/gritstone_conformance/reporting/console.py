@@ -11,7 +11,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -33,7 +33,7 @@ from gritstone_conformance.results.outcomes import Outcome
 from gritstone_conformance.results.report import Conclusion
 from gritstone_conformance.text import counted, plain, say
 
-__all__ = ["Aside", "Console", "terminal_width"]
+__all__ = ["Aside", "Console", "ConsoleOutput", "terminal_width"]
 
 _BAR: Final = 20
 _PLAIN_WIDTH: Final = 120
@@ -45,6 +45,21 @@ def terminal_width() -> int:
     return shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns
 
 
+@dataclass(frozen=True, slots=True)
+class ConsoleOutput:
+    """The streams of a console.
+
+    Attributes:
+        stream: where to write.
+        live: whether to redraw lines; requires a terminal.
+        progress: the stream for progress of long operations if lines are not redrawn; None: no progress.
+    """
+
+    stream: TextIO
+    live: bool
+    progress: TextIO | None = None
+
+
 class Console:
     """Shows a run in progress; a :class:`~gritstone_conformance.running.verification.Listener`.
 
@@ -52,17 +67,13 @@ class Console:
         data: rules and vectors, for texts and twins.
         plan: the cases to run.
         home: the report's directory.
-        out: where to write.
-        live: whether to redraw lines; requires a terminal.
-        aside: the stream for progress of long operations if lines are not redrawn; None: no progress.
+        output: the streams.
     """
 
-    def __init__(
-        self, data: SuiteData, plan: Plan, home: Path, out: TextIO, *, live: bool, aside: TextIO | None = None
-    ) -> None:
+    def __init__(self, data: SuiteData, plan: Plan, home: Path, output: ConsoleOutput) -> None:
         self._data = data
         self._home = home
-        self._out = out
+        self._out = output.stream
         self._planned = Counter(item.profile for item in plan.items if item.counted)
         self._tallies: dict[str, Counter[str]] = {profile: Counter() for profile in sorted(self._planned)}
         self._current: dict[str, str] = {}
@@ -75,9 +86,9 @@ class Console:
         self._today = ""
         self._verdicts: dict[str, str] = {}
         self._asked = plan.selection.rule or "*"
-        self._wants_live = live
+        self._wants_live = output.live
         self._live: Any = None
-        self._aside = None if aside is None else Aside(aside)
+        self._aside = None if output.progress is None else Aside(output.progress)
 
     def begin(self, header: Mapping[str, Json], notes: Sequence[str]) -> None:
         """Show the suite, the implementation and the notes of the plan."""

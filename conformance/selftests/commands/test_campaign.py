@@ -16,7 +16,7 @@ import pytest
 from gritstone_conformance.attachment.settings import AttachSettings
 from gritstone_conformance.campaign import cluster
 from gritstone_conformance.campaign.cluster import Cluster
-from gritstone_conformance.campaign.unit import Identity, Unit, UnitResult, identify, play
+from gritstone_conformance.campaign.unit import Identity, Unit, UnitResult, identify, run_unit
 from gritstone_conformance.cli import main
 from gritstone_conformance.errors import DataError, UsageError
 from gritstone_conformance.planning.plan import Selection, shard_of
@@ -74,7 +74,7 @@ class Coming:
 
 def played(client: Inline, told: list[str]) -> list[UnitResult]:
     made = Cluster(client, SimpleNamespace(as_completed=Coming))
-    return list(made.played([unit()], 60, told.append))
+    return list(made.run_units([unit()], 60, told.append))
 
 
 def test_a_worker_with_another_implementation_is_refused() -> None:
@@ -99,12 +99,12 @@ def test_a_unit_that_breaks_ends_the_campaign() -> None:
 def test_a_unit_is_played_only_on_what_it_is_about(tmp_path: Path) -> None:
     here = identify(COMMAND, AttachSettings())
     assert len(here.digest) == 64
-    refused = play(unit(), "tcp://a").refused
+    refused = run_unit(unit(), "tcp://a").refused
     assert refused is not None
     assert refused.startswith("its files differ: ")
-    other = play(unit(identity=replace(here, hello="{}")), "tcp://a")
+    other = run_unit(unit(identity=replace(here, hello="{}")), "tcp://a")
     assert other.refused == "its reply to hello differs"
-    part = play(unit(identity=here), "tcp://a")
+    part = run_unit(unit(identity=here), "tcp://a")
     assert (part.refused, part.found) == (None, ())
     (tmp_path / "part.jsonl").write_bytes(part.report)
     assert "grit/tree/two-names" in {outcome.case for outcome in read_report(tmp_path / "part.jsonl").outcomes}

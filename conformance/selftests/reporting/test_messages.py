@@ -13,7 +13,7 @@ from gritstone_conformance.cases import Case, Requires, Step
 from gritstone_conformance.planning.plan import Selection, make_plan
 from gritstone_conformance.planning.suite import SuiteData
 from gritstone_conformance.reporting.conclusions import closing_lines, ending_lines, profile_lines
-from gritstone_conformance.reporting.console import Console
+from gritstone_conformance.reporting.console import Console, ConsoleOutput
 from gritstone_conformance.reporting.messages import Teller, opening_lines, smallest_of_each
 from gritstone_conformance.results.judgement import Scope, judge_run
 from gritstone_conformance.results.outcomes import Divergent, Outcome
@@ -305,7 +305,7 @@ def test_nothing_judged_is_said_so(iut: Any, words: str) -> None:
 
 def console(out: io.StringIO, selection: Selection | None = None) -> Console:
     plan = make_plan([accept(), reject()], (), (), selection or Selection(), 1)
-    return Console(SuiteData(BOOK, VectorSet((), "0" * 64)), plan, Path(".gritstone"), out, live=False)
+    return Console(SuiteData(BOOK, VectorSet((), "0" * 64)), plan, Path(".gritstone"), ConsoleOutput(out, live=False))
 
 
 def test_an_implementation_that_never_spoke_has_no_profiles() -> None:
@@ -351,7 +351,7 @@ def test_ten_kinds_of_failure_are_shown() -> None:
 def test_a_terminal_gets_a_line_per_profile() -> None:
     out = io.StringIO()
     plan = make_plan([accept(), reject()], (), (), Selection(), 1)
-    shown = Console(SuiteData(BOOK, VectorSet((), "0" * 64)), plan, Path(".gritstone"), out, live=True)
+    shown = Console(SuiteData(BOOK, VectorSet((), "0" * 64)), plan, Path(".gritstone"), ConsoleOutput(out, live=True))
     shown.begin(HEADER, [])
     shown.notice(good("grit/tree/good", RULE))
     bar = shown._bar("grit", shown._tallies["grit"], 1.0)

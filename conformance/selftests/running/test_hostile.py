@@ -32,7 +32,7 @@ from gritstone_conformance.planning.plan import Selection
 from gritstone_conformance.planning.settings import RunSettings
 from gritstone_conformance.planning.suite import SuiteData, load_data, plan_run
 from gritstone_conformance.replies import Json
-from gritstone_conformance.reporting.console import Console
+from gritstone_conformance.reporting.console import Console, ConsoleOutput
 from gritstone_conformance.results.report import Report, read_report
 from gritstone_conformance.running import verification
 from gritstone_conformance.running.ledger import Ledger, ObservedSubject
@@ -93,7 +93,7 @@ def run(name: str, home: Path) -> Ended:
     started = time.monotonic()
 
     def listen(data: SuiteData, plan: object) -> Console:
-        return Console(data, plan, home, out, live=False)  # type: ignore[arg-type]
+        return Console(data, plan, home, ConsoleOutput(out, live=False))  # type: ignore[arg-type]
 
     scale = 0.05 if name == "drip" else 0.2 if name.endswith("after-bye") else 1.0
     settings, attach_settings = RunSettings(home=home, shrink_s=2), AttachSettings(deadline_scale=scale)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from gritstone_conformance.judge import Difference
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.continuing import Sent, check_continued, check_sent
 from gritstone_conformance.model.evidence import History
@@ -92,11 +93,6 @@ def check_export(
 
 def fail_for(trial: Trial, finding: Finding, rule: str | None = None, history: History | None = None) -> None:
     """Raise Divergence for a finding in a history; ``rule`` takes the place of the finding's own."""
-    trial.fail(
-        "a legal history",
-        finding.words,
-        path=finding.place.path,
-        words=f"history {finding.fault}",
-        rule=rule or finding.rule,
-        history=extract(history, finding) if history is not None else None,
-    )
+    difference = Difference(finding.place.path, "a legal history", finding.words, f"history {finding.fault}")
+    around = extract(history, finding) if history is not None else None
+    trial.fail_in_history(difference, rule or finding.rule, around)

@@ -119,15 +119,14 @@ class LockstepModel:
         self,
         to: bytes,
         content: bytes,
-        mt: str = "",
+        headers: str | Headers = (),
         mode: str = "queue",
         *,
-        headers: Headers = (),
         rule: str | None = None,
     ) -> bytes | None:
-        """Inject a message; return its id, or None if it is refused."""
+        """Inject a message; return its id, or None if it is refused. A text as ``headers`` is the value of ``mt``."""
         self.fill()
-        pairs: Headers = (*((("mt", mt),) if mt else ()), *headers)
+        pairs: Headers = headers if not isinstance(headers, str) else (("mt", headers),) if headers else ()
         args = {"to": to.hex(), "headers": [[*pair] for pair in pairs], "content": content.hex(), "mode": mode}
         try:
             message: bytes | None = self.model.agent.inject(to, pairs, content, mode)
