@@ -2,18 +2,16 @@
 
 A violation is reported as one line: the place (JSON Pointer) and the fault. The readers of a document decide when to
 check it: files from the user are always checked, bundled ones by the lint.
-
-The validator with good messages is slow: jsonschema-rs decides whether a document is valid, and jsonschema describes
-the fault of an invalid one, skipping the parts that are valid.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
-from typing import Any, Final
+from typing import Final, TypeVar
 
-from jsonschema_rs import Draft202012Validator, Registry
+from jsonschema_rs import Draft202012Validator, Registry, ValidationError
 
 from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.errors import DataError
@@ -22,6 +20,7 @@ from gritstone_conformance.replies import Json
 __all__ = ["fits", "violation"]
 
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+_Result = TypeVar("_Result")
 
 
 def violation(schema: str, document: Json, part: str | None = None) -> str | None:
@@ -35,13 +34,12 @@ def violation(schema: str, document: Json, part: str | None = None) -> str | Non
     Raises:
         DataError: the bundled schemas cannot be read.
     """
-    if _surely_fits(schema, part, document):
+    validator = _validator(schema, part)
+    errors = _apply(lambda document: list(validator.iter_errors(document)), document)
+    if not errors:
         return None
-    worst = _deepest(_validator(schema, part).iter_errors(document))
-    if worst is None:
-        return None
-    place = "".join(f"/{part}" for part in worst.absolute_path)
-    return f"{place or '/'}: {_shortened(worst.message)}"
+    worst = _deepest(min(errors, key=lambda error: [str(part) for part in error.instance_path]))
+    return f"{_place(worst)}: {_shortened(worst.message)}"
 
 
 def fits(schema: str, part: str, document: Json) -> bool:
@@ -55,30 +53,27 @@ def fits(schema: str, part: str, document: Json) -> bool:
     Raises:
         DataError: the bundled schemas cannot be read.
     """
-    known = _surely_fits(schema, part, document)
-    return bool(_validator(schema, part).is_valid(document)) if known is None else known
+    return _apply(_validator(schema, part).is_valid, document)
 
 
-def _surely_fits(schema: str, part: str | None, document: Json) -> bool | None:
-    return _fits(_urn(schema) + ("" if part is None else f"#/$defs/{part}"), document)
-
-
-def _fits(ref: str, document: Json) -> bool | None:
-    """Return whether a document is valid by the schema of a reference, or None if UTF-8 cannot encode it."""
+def _apply(check: Callable[[Json], _Result], document: Json) -> _Result:
+    """Return the result of a check. In text that UTF-8 cannot encode, U+FFFD replaces each unpaired surrogate."""
     try:
-        return _checker(ref).is_valid(document)
+        return check(document)
     except ValueError:
-        return None
+        encoded = json.dumps(document, ensure_ascii=False).encode("utf-16", "surrogatepass")
+        return check(json.loads(encoded.decode("utf-16", "replace")))
 
 
-def _deepest(errors: Any) -> Any:
+def _place(error: ValidationError) -> str:
+    """Return where an error is, as a JSON Pointer."""
+    return "".join(f"/{part}" for part in error.instance_path) or "/"
+
+
+def _deepest(error: ValidationError) -> ValidationError:
     """Return the most informative error: of failed alternatives, the error of the one that matched furthest."""
-    found = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
-    if not found:
-        return None
-    error = found[0]
-    while error.context:
-        error = max(error.context, key=lambda inner: (len(inner.absolute_path), str(inner.message)))
+    while alternatives := [inner for branch in getattr(error.kind, "context", ()) for inner in branch]:
+        error = max(alternatives, key=lambda inner: (len(inner.instance_path), inner.message))
     return error
 
 
@@ -116,27 +111,11 @@ def _urn(schema: str) -> str:
 
 
 @cache
-def _checker(ref: str) -> Draft202012Validator:
+def _validator(schema: str, part: str | None) -> Draft202012Validator:
+    ref = _urn(schema) + ("" if part is None else f"#/$defs/{part}")
     return Draft202012Validator({"$ref": ref}, registry=_registry())
 
 
 @cache
 def _registry() -> Registry:
     return Registry(list(_contents().items()))
-
-
-@cache
-def _validator(schema: str, part: str | None = None) -> Any:
-    import jsonschema  # takes 0.1 s to import; needed only to describe a fault
-    import referencing
-    from referencing.jsonschema import DRAFT202012
-
-    whole = jsonschema.Draft202012Validator.VALIDATORS["$ref"]
-
-    def follow(validator: Any, ref: str, instance: Json, parent: Json) -> Any:
-        return () if _fits(ref, instance) else whole(validator, ref, instance, parent)
-
-    resources = ((urn, DRAFT202012.create_resource(each)) for urn, each in _contents().items())
-    root = _contents()[_urn(schema)] if part is None else {"$ref": f"{_urn(schema)}#/$defs/{part}"}
-    kind: Any = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"$ref": follow})  # type: ignore[no-untyped-call]
-    return kind(root, registry=referencing.Registry().with_resources(resources))

@@ -109,7 +109,7 @@ def test_two_audits_are_clean(tmp_path: Path) -> None:
             lambda content: content["audits"][0].update(twin="audit/history/lost-mail"),
             "is not a legal history of this file",
         ),
-        (lambda content: content["audits"][0].pop("twin"), "'twin' is a required property"),
+        (lambda content: content["audits"][0].pop("twin"), '"twin" is a required property'),
         (
             lambda content: content["audits"][1].update(format="cbor-blake3"),
             "is not a legal history of this file and format",

@@ -146,7 +146,7 @@ def test_a_sealed_report_whose_ends_lack_a_member_is_refused(tmp_path: Path, lin
     del rows[line][member]
     footer = {name: value for name, value in rows[-1].items() if name != "sha256"}
     write_sealed(tmp_path / "r.jsonl", rows[0], rows[1:-1], footer)
-    with pytest.raises(DataError, match=f"{member!r} is a required property"):
+    with pytest.raises(DataError, match=f'"{member}" is a required property'):
         read_report(tmp_path / "r.jsonl")
 
 

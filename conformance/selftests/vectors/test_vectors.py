@@ -138,8 +138,8 @@ def test_names_stand_once(tmp_path: Path) -> None:
         (b"\xff", "not JSON"),
         (b"[" * 100_000, "not JSON"),
         (b'{"cases":[],"cases":[]}', "a member occurs twice"),
-        (b"[]", "is not of type 'object'"),
-        (b"{}", r"'\$schema' is a required property"),
+        (b"[]", 'is not of type "object"'),
+        (b"{}", r'"\$schema" is a required property'),
     ],
 )
 def test_what_is_no_vector_file_is_refused_in_one_line(raw: bytes, words: str) -> None:
@@ -192,9 +192,9 @@ REJECT = "grit/tree.reject.json"
         (change(REJECT, "cases", 0, "edit", "was", to="YA"), "at offset 8 the twin has 61, not 60"),
         (change(REJECT, "cases", 0, "edit", "arg", to="object"), "the twin has no argument 'object' in step 0"),
         (change(REJECT, "cases", 0, "edit", "step", to=1), "in step 1"),
-        (change(REJECT, "cases", 0, "steps", 0, "expect", to={"refused": "bad"}), "'bad' is not one of"),
+        (change(REJECT, "cases", 0, "steps", 0, "expect", to={"refused": "bad"}), '"bad" is not one of'),
         (change(REJECT, "cases", 0, "name", to="wit/tree/x"), "is in a file of profile grit"),
-        (change(REJECT, "cases", 0, "origin", to={"by": "luck"}), "'luck' is not one of"),
+        (change(REJECT, "cases", 0, "origin", to={"by": "luck"}), '"luck" is not one of'),
     ],
 )
 def test_the_lint_finds_each_fault(tmp_path: Path, spoil: Callable[[dict[str, Any]], None], words: str) -> None:

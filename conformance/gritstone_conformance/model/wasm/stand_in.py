@@ -1,4 +1,4 @@
-"""The puppet in the place of its module: known by its digest, so that it need not be interpreted.
+"""The puppet in the place of its module: known by its digest, so that its module need not run.
 
 The committed module keeps no state, so neither its memory nor its units can be observed from outside.
 
