@@ -31,7 +31,7 @@ names = sorted(
 has = hasattr(gritstone_conformance, "judge")
 from gritstone_conformance import judge
 from gritstone_conformance.running import vector_runner
-again = window.compare is judge.compare and judge is sys.modules["gritstone_conformance.judge"]
+again = vector_runner.compare is judge.compare and judge is sys.modules["gritstone_conformance.judge"]
 with open(sys.argv[1], "w") as file:
     json.dump([names, has, again], file)
 """
