@@ -300,32 +300,6 @@ def updated_in_trouble(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=rule)
 
 
-def updated_from_outside(trial: Trial, fmt: Format) -> None:
-    """A marked actor with an unread update of the agent is neither released nor collected; afterwards it is both."""
-    rule = "runtime.release.refused"
-    lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen", config=Config(0, 0, 1)))
-    stage = lockstep.stage
-    actor, update = stage.core(b"a"), stage.tree(k=stage.blob(b"v"))
-    for content, headers in ((actor, GENESIS), (stage.program(programs.fail()), ())):
-        lockstep.inject(actor, content, headers=headers)
-        lockstep.choose(0)
-    lockstep.release(actor, rule=rule)
-    lockstep.inject(actor, update, "update", "signal")
-    lockstep.release(actor, rule=rule)
-    lockstep.collect(rule="runtime.collect.held")
-    lockstep.refs(rule=rule)
-    lockstep.choose(0, rule="runtime.fail.unmark")
-    lockstep.release(actor, rule="runtime.release.entries")
-    lockstep.inject(actor, update, "update", "signal", rule="runtime.release.resume")
-    lockstep.collect(rule="runtime.collect.collected")
-    lockstep.refs(rule="runtime.collect.collected")
-    lockstep.inject(actor, update, "update", rule="runtime.away.mail")
-    lockstep.ready(rule="runtime.collect.final")
-    lockstep.release(actor, rule="runtime.release.entries")
-    lockstep.refs(rule="runtime.release.entries")
-    lockstep.export(rule=rule)
-
-
 def final(trial: Trial, fmt: Format) -> None:
     """An actor that was collected is final: no genesis message creates it again, also after a start."""
     rule = "runtime.collect.final"
@@ -486,12 +460,6 @@ PROPERTIES: Final = (
         "runtime/collect/updated-in-trouble",
         updated_in_trouble,
         *("runtime.collect.held", "runtime.collect.collected", "runtime.collect.final", "runtime.fail.unmark"),
-        features=("external", "schedule"),
-    ),
-    *in_each_format(
-        "runtime/collect/updated-from-outside",
-        updated_from_outside,
-        *("runtime.release.refused", "runtime.collect.held", "runtime.collect.collected", "runtime.collect.final"),
         features=("external", "schedule"),
     ),
     *in_each_format("runtime/collect/final", final, "runtime.collect.final", "runtime.collect.collected"),

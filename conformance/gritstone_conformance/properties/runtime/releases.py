@@ -88,6 +88,32 @@ def refused(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=_REFUSED)
 
 
+def marked(trial: Trial, fmt: Format) -> None:
+    """A marked actor with an unread update of the agent is neither released nor collected; afterwards it is both."""
+    rule = "runtime.release.refused"
+    lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen", config=Config(0, 0, 1)))
+    stage = lockstep.stage
+    actor, update = stage.core(b"a"), stage.tree(k=stage.blob(b"v"))
+    for content, headers in ((actor, GENESIS), (stage.program(programs.fail()), ())):
+        lockstep.inject(actor, content, headers=headers)
+        lockstep.choose(0)
+    lockstep.release(actor, rule=rule)
+    lockstep.inject(actor, update, "update", "signal")
+    lockstep.release(actor, rule=rule)
+    lockstep.collect(rule="runtime.collect.held")
+    lockstep.refs(rule=rule)
+    lockstep.choose(0, rule="runtime.fail.unmark")
+    lockstep.release(actor, rule="runtime.release.entries")
+    lockstep.inject(actor, update, "update", "signal", rule="runtime.release.resume")
+    lockstep.collect(rule="runtime.collect.collected")
+    lockstep.refs(rule="runtime.collect.collected")
+    lockstep.inject(actor, update, "update", rule="runtime.away.mail")
+    lockstep.ready(rule="runtime.collect.final")
+    lockstep.release(actor, rule="runtime.release.entries")
+    lockstep.refs(rule="runtime.release.entries")
+    lockstep.export(rule=rule)
+
+
 def resumed(trial: Trial, fmt: Format) -> None:
     """What the agent sends to a released actor follows what the actor read last: mail, receipts and answers."""
     lockstep = LockstepModel(trial, fmt, StartOptions(config=Config(0, 0, 1)))
@@ -217,6 +243,12 @@ PROPERTIES: Final = (
     *in_each_format("runtime/release/dropped", dropped, _ENTRIES, _KEPT, _RESUME, *HISTORY_RULES),
     *in_each_format(
         *("runtime/release/refused", refused, _REFUSED, _ENTRIES), features=("external", "schedule", "clock")
+    ),
+    *in_each_format(
+        "runtime/release/marked",
+        marked,
+        *(_REFUSED, _ENTRIES, "runtime.collect.held", "runtime.collect.collected", "runtime.collect.final"),
+        features=("external", "schedule"),
     ),
     *in_each_format("runtime/release/resumed", resumed, _RESUME, _ENTRIES, *HISTORY_RULES),
     *in_each_format(
