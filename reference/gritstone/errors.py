@@ -14,6 +14,7 @@ same values for programs. The set of five classes is closed: a profile adds code
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 __all__ = [
@@ -33,11 +34,13 @@ class GritstoneError(Exception):
     """The base class of all exceptions that gritstone raises on purpose."""
 
 
+@dataclass(eq=False, repr=False)
 class Refusal(GritstoneError):  # noqa: N818 - the word of the spec
     """The rejection of an input.
 
     Attributes:
         kind: the refusal class as it is sent: one of five words.
+        message: what is wrong.
         rule: the id of the rule that the input violates.
         code: a code from the closed table of the profile, or None.
         offset: the position of the error in the input in bytes, or None if it has no position.
@@ -47,23 +50,13 @@ class Refusal(GritstoneError):  # noqa: N818 - the word of the spec
 
     kind: ClassVar[str]
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        rule: str,
-        code: str | None = None,
-        offset: int | None = None,
-        got: object = None,
-        expected: object = None,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.rule = rule
-        self.code = code
-        self.offset = offset
-        self.got = got
-        self.expected = expected
+    message: str
+    _: KW_ONLY
+    rule: str
+    code: str | None = None
+    offset: int | None = None
+    got: object = None
+    expected: object = None
 
     def __str__(self) -> str:
         parts = [self.message]

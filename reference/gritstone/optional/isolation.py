@@ -114,7 +114,6 @@ class Isolated(Guests):
         memory_mb: int = 1_024,
         wall_s: float = 60.0,
         most_pages: int | None = None,
-        suspends: bool = True,
         log: Callable[[bytes], None] = no_log,
         limit_ms: int = 0,
     ) -> None:
@@ -125,12 +124,11 @@ class Isolated(Guests):
             wall_s: the maximum time in seconds until the process answers; then the process is ended and the call is
                 abandoned.
             most_pages: as in ``Guests``; None for half of the memory.
-            suspends: as in ``Guests``.
             log: as in ``Guests``.
             limit_ms: as in ``Guests``: a call that takes longer has the outcome ``timeout``.
         """
         pages = memory_mb * _PAGES_A_MB // 2 if most_pages is None else most_pages
-        super().__init__(most_pages=pages, suspends=suspends, log=log, limit_ms=limit_ms)
+        super().__init__(most_pages=pages, log=log, limit_ms=limit_ms)
         self._memory_mb = memory_mb
         self.wall_s = wall_s
         self._idle: list[_Process] = []
@@ -143,7 +141,6 @@ class Isolated(Guests):
             memory_mb=self._memory_mb,
             wall_s=self.wall_s,
             most_pages=self.most_pages,
-            suspends=self.suspends,
             log=self.log,
             limit_ms=limit_ms,
         )
@@ -190,7 +187,6 @@ class Isolated(Guests):
         options = {
             "memory_mb": self._memory_mb,
             "most_pages": self.most_pages,
-            "suspends": self.suspends,
             "limit_ms": self._limit_ms,
             "is_fast": is_on(),
         }

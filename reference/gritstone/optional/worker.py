@@ -43,18 +43,17 @@ _STDIN = 0
 class Worker:
     """A server that runs guests for a host, one call at a time."""
 
-    def __init__(self, channel: FrameChannel, *, most_pages: int, suspends: bool, limit_ms: int) -> None:
+    def __init__(self, channel: FrameChannel, *, most_pages: int, limit_ms: int) -> None:
         """Create a worker.
 
         Args:
             channel: the channel to the host.
             most_pages: as in ``Guests``.
-            suspends: as in ``Guests``.
             limit_ms: as in ``Guests``.
         """
         engine = WasmEngine(limit_ms=limit_ms, may_lack_memory=True)
         self._channel = channel
-        self._guests = Guests(most_pages=most_pages, suspends=suspends, log=self._log, engine=engine)
+        self._guests = Guests(most_pages=most_pages, log=self._log, engine=engine)
         self._objects: Objects | None = None
         self._code: Code | None = None
         self._draft: tuple[Workspace, Draft] | None = None

@@ -93,7 +93,6 @@ class WasmEngine:
         self._limit_ms = limit_ms
         self._is_steady = is_steady
         self._may_lack_memory = may_lack_memory
-        self._calls = threading.local()
         self._linkers: dict[bool, wasmtime.Linker] = {}
         self._functions: list[object] = []
         self._ticker = Ticker() if limit_ms else None
@@ -143,7 +142,7 @@ class WasmEngine:
             self._ticker.start(store, prepared.engine, self._limit_ms)
         try:
             linked, lacks = prepared.linked.instantiate(store), self._may_lack_memory
-            return Instance(store, prepared, linked, host, self._calls, may_lack_memory=lacks)
+            return Instance(store, prepared, linked, host, may_lack_memory=lacks)
         except wasmtime.WasmtimeError as error:
             raise host_failure(f"no room for an instance: {error}") from error
 
@@ -168,10 +167,10 @@ class WasmEngine:
 
     def _function(self, name: str) -> Callable[[Sequence[int]], int | None]:
         """Return the callback of the engine for a function of ``grit``."""
-        calls = self._calls
+        running = self._engine_calls.running
 
         def function(arguments: Sequence[int]) -> int | None:
-            instance: Instance = calls.instance
+            instance: Instance = running.instance
             return instance.serve(name, arguments)
 
         return function

@@ -8,6 +8,7 @@ Spec: :rule:`wasm.host.alive`.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -102,7 +103,14 @@ class _HostError(Exception):
 
 
 class EngineCalls:
-    """The operations of the engine on one instance; ``gritstone.optional.native_calls`` has faster ones."""
+    """The operations of an engine on its instances; ``gritstone.optional.native_calls`` has faster ones.
+
+    Attributes:
+        running: has the instance that runs on the current thread as ``running.instance``, if one has run there.
+    """
+
+    def __init__(self) -> None:
+        self.running = threading.local()
 
     def cell(self, store: wasmtime.Store, instance: wasmtime.Instance, name: str, kind: int) -> Cell:
         """Return an exported global of an integer type."""

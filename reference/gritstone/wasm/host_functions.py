@@ -66,6 +66,7 @@ class GuestCall:
         clock: the value of the next reading, if granted.
         result: the id that was set last as the result.
         scope: the ids that the guest may use.
+        instance: the instance that makes the current host call.
     """
 
     workspace: Workspace
@@ -78,9 +79,11 @@ class GuestCall:
     clock: int | None = None
     result: ObjectId | None = None
     scope: set[ObjectId] = field(default_factory=set)
+    instance: Instance = field(init=False)
 
     def call(self, instance: Instance, name: str, arguments: Sequence[int]) -> int | None:
         """Run a host function; see ``HostCalls.call``."""
+        self.instance = instance
         if self.waiting.is_winding:
             return self.waiting.resume(instance, name)
         method, ranges, units, is_granted, is_long = _PLANS[name]
@@ -97,7 +100,7 @@ class GuestCall:
             rule = "wasm.wait.denied" if name == "wait" else "wasm.manifest.deny"
             raise failure("failed", f"{name} is not granted", rule=rule, detail=f"denied:{name}")
         try:
-            result = method(self, instance, *arguments)
+            result = method(self, *arguments)
         except EarlyResult as answer:
             result = answer.result
         if result is not None and result > 0x7FFF_FFFF and not is_long:
@@ -148,9 +151,9 @@ class GuestCall:
         if object_id != ZERO_ID and not self.manifest.raw:
             self._look(object_id, *kinds)
 
-    def _give(self, instance: Instance, out: int, object_id: ObjectId) -> None:
+    def _give(self, out: int, object_id: ObjectId) -> None:
         """Write an id to the memory, and add it to the scope."""
-        instance.write(out, object_id)
+        self.instance.write(out, object_id)
         if object_id != ZERO_ID:
             self.scope.add(object_id)
 
@@ -163,66 +166,77 @@ class GuestCall:
     def _headers(self, data: bytes) -> Mapping[str, str]:
         return headers_of(data, ALPHABETS[self.workspace.objects.format.name])
 
+    def _charge(self, size: int) -> None:
+        """Charge B for the written or weighed size."""
+        self.instance.charge(-(-size // 8))
+
+    def _put_text(self, text: bytes, buf: int, cap: int) -> int:
+        """Write a text if the buffer is large enough; return its length."""
+        if len(text) <= cap:
+            self._charge(len(text))
+            self.instance.write(buf, text)
+        return len(text)
+
     # --- reading ---------------------------------------------------------------------------------------
 
-    def _input(self, instance: Instance, which: int, out: int) -> int:
+    def _input(self, which: int, out: int) -> int:
         if which > 7:
             return INVALID
         found = self.inputs.ids.get(which)
         if found is None:
             return ABSENT
-        _charge(instance, _ID)
-        self._give(instance, out, found)
+        self._charge(_ID)
+        self._give(out, found)
         return self._kind(found)
 
-    def _covered(self, instance: Instance, index: int, sender_out: int, message_out: int) -> int:
+    def _covered(self, index: int, sender_out: int, message_out: int) -> int:
         if index >= len(self.inputs.covered):
             return ABSENT
         sender, message = self.inputs.covered[index]
-        _charge(instance, 2 * _ID + weight(self.workspace.look(message)))
-        self._give(instance, sender_out, sender)
-        self._give(instance, message_out, message)
+        self._charge(2 * _ID + weight(self.workspace.look(message)))
+        self._give(sender_out, sender)
+        self._give(message_out, message)
         return 0
 
-    def _kind_of(self, instance: Instance, at: int) -> int:
-        one = instance.read(at, _ID)
+    def _kind_of(self, at: int) -> int:
+        one = self.instance.read(at, _ID)
         self._in_scope(one)
         return self._kind(one)
 
-    def _size(self, instance: Instance, at: int) -> int:
-        one = instance.read(at, _ID)
+    def _size(self, at: int) -> int:
+        one = self.instance.read(at, _ID)
         self._in_scope(one)
         match self._look(one, Kind.BLOB, Kind.TREE, Kind.MAILBOX):
             case Blob(data=data):
                 return len(data)
             case (Tree() | Mailbox()) as value:
-                _charge(instance, weight(value))
+                self._charge(weight(value))
                 return len(value.entries)
             case _:
                 return ERASED
 
-    def _read(self, instance: Instance, at: int, offset: int, buf: int, cap: int) -> int:
-        one = instance.read(at, _ID)
+    def _read(self, at: int, offset: int, buf: int, cap: int) -> int:
+        one = self.instance.read(at, _ID)
         self._in_scope(one)
         value = self._look(one, Kind.BLOB)
         if not isinstance(value, Blob):
             return ERASED
         data = value.data[offset : offset + cap]
-        _charge(instance, len(data))
-        instance.write(buf, data)
+        self._charge(len(data))
+        self.instance.write(buf, data)
         return len(data)
 
-    def _header_list(self, instance: Instance, at: int, buf: int, cap: int) -> int:
-        one = instance.read(at, _ID)
+    def _header_list(self, at: int, buf: int, cap: int) -> int:
+        one = self.instance.read(at, _ID)
         self._in_scope(one)
         value = self._look(one, Kind.BLOB, Kind.MESSAGE)
         if not isinstance(value, Blob | Message):
             return ERASED
         pairs = sorted((key.encode(), text.encode()) for key, text in value.headers.items())
-        return _put_text(instance, b"".join(key + b"\0" + text + b"\0" for key, text in pairs), buf, cap)
+        return self._put_text(b"".join(key + b"\0" + text + b"\0" for key, text in pairs), buf, cap)
 
-    def _link(self, instance: Instance, at: int, number: int, out: int) -> int:
-        one = instance.read(at, _ID)
+    def _link(self, at: int, number: int, out: int) -> int:
+        one = self.instance.read(at, _ID)
         self._in_scope(one)
         value = self._look(one, Kind.MESSAGE, Kind.STEP)
         edges: tuple[ObjectId | None, ...]
@@ -234,14 +248,14 @@ class GuestCall:
         if number >= len(edges):
             return INVALID
         target = edges[number]
-        _charge(instance, weight(value) + (0 if target is None else _ID))
+        self._charge(weight(value) + (0 if target is None else _ID))
         if target is None:
             return ABSENT
-        self._give(instance, out, target)
+        self._give(out, target)
         return self._kind(target)
 
-    def _entry(self, instance: Instance, at: int, index: int, buf: int, cap: int, out: int) -> int:
-        one = instance.read(at, _ID)
+    def _entry(self, at: int, index: int, buf: int, cap: int, out: int) -> int:
+        one = self.instance.read(at, _ID)
         self._in_scope(one)
         value = self._look(one, Kind.TREE, Kind.MAILBOX)
         entries: list[tuple[bytes, ObjectId]]
@@ -252,18 +266,18 @@ class GuestCall:
             entries = sorted(value.entries.items())
         key, target = entries[index] if index < len(entries) else (b"", ZERO_ID)
         is_written = index < len(entries) and len(key) <= cap
-        _charge(instance, weight(value) + (len(key) + _ID if is_written else 0))
+        self._charge(weight(value) + (len(key) + _ID if is_written else 0))
         if index >= len(entries):
             return ABSENT
         if is_written:
-            instance.write(buf, key)
+            self.instance.write(buf, key)
             if isinstance(value, Mailbox):
                 self.scope.add(key)
-            self._give(instance, out, target)
+            self._give(out, target)
         return len(key)
 
-    def _find(self, instance: Instance, at: int, key: int, size: int, out: int) -> int:
-        one, wanted = instance.read(at, _ID), instance.read(key, size)
+    def _find(self, at: int, key: int, size: int, out: int) -> int:
+        one, wanted = self.instance.read(at, _ID), self.instance.read(key, size)
         self._in_scope(one)
         value = self._look(one, Kind.TREE, Kind.MAILBOX)
         if isinstance(value, Mailbox):
@@ -273,10 +287,10 @@ class GuestCall:
         else:
             assert isinstance(value, Tree), "it is one of the two"
             looked, found = self._follow(value, self._path(wanted))
-        _charge(instance, looked + (0 if found is None else _ID))
+        self._charge(looked + (0 if found is None else _ID))
         if found is None:
             return ABSENT
-        self._give(instance, out, found)
+        self._give(out, found)
         return self._kind(found)
 
     def _follow(self, tree: Tree, path: Path) -> tuple[int, ObjectId | None]:
@@ -294,18 +308,18 @@ class GuestCall:
 
     # --- making ----------------------------------------------------------------------------------------
 
-    def _make(self, instance: Instance, out: int, value: Object) -> int:
+    def _make(self, out: int, value: Object) -> int:
         """Store an object that has no entries."""
         made = weight(value)
-        _charge(instance, made + (_ID if made <= WEIGHT_LIMIT else 0))
+        self._charge(made + (_ID if made <= WEIGHT_LIMIT else 0))
         if made > WEIGHT_LIMIT:
             return LIMIT
-        self._give(instance, out, self.workspace.put(value))
+        self._give(out, self.workspace.put(value))
         return 0
 
-    def _place(self, instance: Instance, root_at: int, path_at: int, size: int, child_at: int, out: int) -> int:
-        root, child = instance.read(root_at, _ID), instance.read(child_at, _ID)
-        path = self._path(instance.read(path_at, size))
+    def _place(self, root_at: int, path_at: int, size: int, child_at: int, out: int) -> int:
+        root, child = self.instance.read(root_at, _ID), self.instance.read(child_at, _ID)
+        path = self._path(self.instance.read(path_at, size))
         self._in_scope(root, child, none=(0, 1), free=(1,))
         tree = None if root == ZERO_ID else self._look(root, Kind.TREE)
         self._edge(child, *_CONTENT)
@@ -313,12 +327,12 @@ class GuestCall:
         levels, is_there = self._walk(tree, path)
         read = sum(tree_weight(entries) for entries in levels)
         if child == ZERO_ID and not is_there:
-            _charge(instance, read)
+            self._charge(read)
             return ABSENT
         levels += [{} for _ in range(len(path) - len(levels))]
         made = placed_weights(levels, path, is_removed=child == ZERO_ID)
         is_over = max(made, default=0) > WEIGHT_LIMIT
-        _charge(instance, read + sum(made) + (0 if is_over else _ID))
+        self._charge(read + sum(made) + (0 if is_over else _ID))
         if is_over:
             return LIMIT
         target = child
@@ -327,7 +341,7 @@ class GuestCall:
             if target != ZERO_ID:
                 below[name] = target
             target = self.workspace.put(Tree(MappingProxyType(below))) if below else ZERO_ID
-        self._give(instance, out, target)
+        self._give(out, target)
         return 0
 
     def _walk(self, tree: Tree | None, path: Path) -> tuple[list[Mapping[str, ObjectId]], bool]:
@@ -342,8 +356,8 @@ class GuestCall:
             tree = None if found is None else self.workspace.tree(found)
         return levels, found is not None
 
-    def _mail(self, instance: Instance, box_at: int, actor_at: int, message_at: int, out: int) -> int:
-        box, actor, message = (instance.read(at, _ID) for at in (box_at, actor_at, message_at))
+    def _mail(self, box_at: int, actor_at: int, message_at: int, out: int) -> int:
+        box, actor, message = (self.instance.read(at, _ID) for at in (box_at, actor_at, message_at))
         self._in_scope(box, actor, message, none=(0, 2), free=(1, 2))
         before = None if box == ZERO_ID else self._look(box, Kind.MAILBOX)
         self._edge(actor, Kind.TREE)
@@ -351,57 +365,57 @@ class GuestCall:
         entries = dict(before.entries) if isinstance(before, Mailbox) else {}
         read = mailbox_weight(len(entries))
         if message == ZERO_ID and actor not in entries:
-            _charge(instance, read)
+            self._charge(read)
             return ABSENT
         if message == ZERO_ID:
             del entries[actor]
         else:
             entries[actor] = message
         made = mailbox_weight(len(entries))
-        _charge(instance, read + made + (_ID if made <= WEIGHT_LIMIT else 0))
+        self._charge(read + made + (_ID if made <= WEIGHT_LIMIT else 0))
         if made > WEIGHT_LIMIT:
             return LIMIT
-        self._give(instance, out, self.workspace.put(Mailbox(MappingProxyType(entries))) if entries else ZERO_ID)
+        self._give(out, self.workspace.put(Mailbox(MappingProxyType(entries))) if entries else ZERO_ID)
         return 0
 
-    def _blob(self, instance: Instance, data_at: int, size: int, headers_at: int, length: int, out: int) -> int:
-        headers = self._headers(instance.read(headers_at, length))
-        return self._make(instance, out, Blob(headers, instance.read(data_at, size)))
+    def _blob(self, data_at: int, size: int, headers_at: int, length: int, out: int) -> int:
+        headers = self._headers(self.instance.read(headers_at, length))
+        return self._make(out, Blob(headers, self.instance.read(data_at, size)))
 
-    def _message(self, instance: Instance, before_at: int, headers_at: int, length: int, at: int, out: int) -> int:
-        previous, content = instance.read(before_at, _ID), instance.read(at, _ID)
-        headers = self._headers(instance.read(headers_at, length))
+    def _message(self, before_at: int, headers_at: int, length: int, at: int, out: int) -> int:
+        previous, content = self.instance.read(before_at, _ID), self.instance.read(at, _ID)
+        headers = self._headers(self.instance.read(headers_at, length))
         self._in_scope(previous, content, none=(0,), free=(0, 1))
         self._edge(previous, Kind.MESSAGE)
         self._edge(content, *_CONTENT)
-        return self._make(instance, out, Message(_link(previous), headers, content))
+        return self._make(out, Message(_link(previous), headers, content))
 
-    def _step(self, instance: Instance, *at: int) -> int:
+    def _step(self, *at: int) -> int:
         *ids_at, out = at
-        ids = [instance.read(one, _ID) for one in ids_at]
+        ids = [self.instance.read(one, _ID) for one in ids_at]
         self._in_scope(*ids, none=(0, 2, 3), free=(0, 1, 2, 3, 4))
         for one, kind in zip(ids, (Kind.STEP, Kind.TREE, Kind.MAILBOX, Kind.MAILBOX, Kind.TREE), strict=True):
             self._edge(one, kind)
         previous, actor, inbox, outbox, core = ids
-        return self._make(instance, out, Step(_link(previous), actor, _link(inbox), _link(outbox), core))
+        return self._make(out, Step(_link(previous), actor, _link(inbox), _link(outbox), core))
 
     # --- the rest --------------------------------------------------------------------------------------
 
-    def _result(self, instance: Instance, at: int) -> int:
-        one = instance.read(at, _ID)
+    def _result(self, at: int) -> int:
+        one = self.instance.read(at, _ID)
         self._in_scope(one, none=(0,), free=(0,))
         self.result = _link(one)
         return 0
 
-    def _query_name(self, instance: Instance, buf: int, cap: int) -> int:
+    def _query_name(self, buf: int, cap: int) -> int:
         if self.inputs.query_name is None:
             return ABSENT
-        return _put_text(instance, self.inputs.query_name.encode(), buf, cap)
+        return self._put_text(self.inputs.query_name.encode(), buf, cap)
 
-    def _query(self, instance: Instance, actor_at: int, name_at: int, size: int, args_at: int, out: int) -> int:
-        actor, args = instance.read(actor_at, _ID), instance.read(args_at, _ID)
+    def _query(self, actor_at: int, name_at: int, size: int, args_at: int, out: int) -> int:
+        actor, args = self.instance.read(actor_at, _ID), self.instance.read(args_at, _ID)
         try:
-            name = instance.read(name_at, size).decode("utf-8")
+            name = self.instance.read(name_at, size).decode("utf-8")
         except UnicodeDecodeError:
             return INVALID
         if size > _NAME_BYTES:
@@ -417,42 +431,42 @@ class GuestCall:
             return FAILED
         if answer is None:
             return ABSENT
-        _charge(instance, _ID)
-        self._give(instance, out, answer)
+        self._charge(_ID)
+        self._give(out, answer)
         return self._kind(answer)
 
-    def _random(self, instance: Instance, buf: int, size: int) -> int:
+    def _random(self, buf: int, size: int) -> int:
         assert self.random is not None, "it was granted"
         key, position = self.random
-        instance.charge(-(-size // 2))
+        self.instance.charge(-(-size // 2))
         if position + size > _MOST_U63:
             return LIMIT
-        instance.write(buf, random_bytes(key, position, size))
+        self.instance.write(buf, random_bytes(key, position, size))
         self.random = key, position + size
         return 0
 
-    def _clock(self, instance: Instance) -> int:
+    def _clock(self) -> int:
         assert self.clock is not None, "it was granted"
         assert self.manifest.clock is not None, "it was granted"
         value = self.clock
         self.clock = (value + self.manifest.clock.tick) & _MOST_U63
         return value
 
-    def _attempt(self, instance: Instance) -> int:
+    def _attempt(self) -> int:
         return self.inputs.attempt
 
-    def _fuel(self, instance: Instance) -> int:
-        return instance.fuel
+    def _fuel(self) -> int:
+        return self.instance.fuel
 
-    def _log(self, instance: Instance, at: int, size: int) -> int:
-        self.log(instance.read(at, min(size, _LOG_BYTES)))
+    def _log(self, at: int, size: int) -> int:
+        self.log(self.instance.read(at, min(size, _LOG_BYTES)))
         return 0
 
-    def _wait(self, instance: Instance) -> int:
-        return self.waiting.suspend(instance)
+    def _wait(self) -> int:
+        return self.waiting.suspend(self.instance)
 
-    def _fail(self, instance: Instance, code: int, at: int, size: int) -> NoReturn:
-        self.log(instance.read(at, min(size, _FAIL_BYTES)))
+    def _fail(self, code: int, at: int, size: int) -> NoReturn:
+        self.log(self.instance.read(at, min(size, _FAIL_BYTES)))
         raise failure("failed", "the guest failed", rule="wasm.outcome.guest", detail=f"guest:{code}")
 
 
@@ -471,19 +485,6 @@ _PLANS: Mapping[str, tuple[Callable[..., int | None], tuple[tuple[int, int | Non
     )
 )
 """By function: its method, its ranges, its base units, whether it needs no grant, whether its result is an i64."""
-
-
-def _charge(instance: Instance, size: int) -> None:
-    """Charge B for the written or weighed size."""
-    instance.charge(-(-size // 8))
-
-
-def _put_text(instance: Instance, text: bytes, buf: int, cap: int) -> int:
-    """Write a text if the buffer is large enough; return its length."""
-    if len(text) <= cap:
-        _charge(instance, len(text))
-        instance.write(buf, text)
-    return len(text)
 
 
 def _link(object_id: ObjectId) -> ObjectId | None:

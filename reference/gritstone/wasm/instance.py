@@ -9,7 +9,6 @@ Spec: :rule:`wasm.outcome.code`, :rule:`wasm.outcome.merged`, :rule:`wasm.outcom
 from __future__ import annotations
 
 import mmap
-import threading
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
@@ -125,7 +124,6 @@ class Instance:
         prepared: Prepared,
         instance: wasmtime.Instance,
         host: HostCalls,
-        calls: threading.local,
         *,
         may_lack_memory: bool = False,
     ) -> None:
@@ -133,7 +131,6 @@ class Instance:
         self._store = store
         self._instance = instance
         self._host = host
-        self._calls = calls
         self._fuel = self._cell(FUEL, I64)
         has_memory = bool(prepared.admitted.module.memories)
         self._memory = prepared.calls.memory(store, instance, MEMORY) if has_memory else None
@@ -157,15 +154,15 @@ class Instance:
             Exhausted: the function ran out of fuel or time.
         """
         function = self.prepared.calls.function(self._store, self._instance, name)
-        outer = getattr(self._calls, "instance", None)
+        outer = getattr(self.prepared.calls.running, "instance", None)
         left = self._leave()
-        self._calls.instance = self
+        self.prepared.calls.running.instance = self
         try:
             return function.call(arguments)
         except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
             raise self._why(error) from error
         finally:
-            self._calls.instance = outer
+            self.prepared.calls.running.instance = outer
             if left is not None:
                 self._enter()
             elif self._memory is not None:
