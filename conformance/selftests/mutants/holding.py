@@ -2,7 +2,7 @@
 
     holding.py FILE
 
-To be run by ``nursery.py``; writes to ``FILE`` what each module of the suite and of its selftests holds of the others,
+To be run by ``fork_pool.py``; writes to ``FILE`` what each module of the suite and its selftests holds of the others,
 and under ``libraries`` what all other modules hold of them.
 """
 

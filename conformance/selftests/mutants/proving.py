@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from selftests.mutants import nursery
+from selftests.mutants import fork_pool
 from selftests.mutants.marks import proofs_by_rule
 from selftests.mutants.mutate import Mutant, told
 from selftests.paths import SELFTESTS, SUITE
@@ -67,7 +67,7 @@ def _prove(tests: Sequence[str], home: Path, mutant: Mutant) -> Told:
     written.unlink(missing_ok=True)
     _, *command = mutant.command("selftests.mutants.proving", str(written), *(str(SELFTESTS / test) for test in tests))
     with told(mutant):
-        end = nursery.run(command, home, PATIENCE_S, [edit.module for edit in mutant.edits])
+        end = fork_pool.run(command, home, PATIENCE_S, [edit.module for edit in mutant.edits])
     if not written.exists():
         return Told(broken=[f"the child ended before any test did: {end}"])
     return Told(**json.loads(written.read_bytes()))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from selftests.mutants import nursery
+from selftests.mutants import fork_pool
 from selftests.mutants.mutate import CATALOGUE, Mutant, read_mutants
 from selftests.mutants.zoo import note
 
@@ -26,7 +26,7 @@ def test_the_honest_reference_fails_by_a_wrong_model(
     note(record_property, mutant)
     assert all(edit.file.startswith("gritstone_conformance/model/") for edit in mutant.edits)
     _, *command = mutant.command("selftests.mutants.doubting", mutant.id, str(tmp_path))
-    end = nursery.run(command, tmp_path, 120, [edit.module for edit in mutant.edits])
+    end = fork_pool.run(command, tmp_path, 120, [edit.module for edit in mutant.edits])
     told = tmp_path / "found.json"
     assert told.exists(), end
     found = json.loads(told.read_bytes())

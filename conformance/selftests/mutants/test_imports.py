@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from selftests.mutants import nursery
+from selftests.mutants import fork_pool
 from selftests.mutants.holding import held_by
 from selftests.mutants.imports import bound_to, named_in, needed, sources
 from selftests.paths import SELFTESTS
@@ -70,7 +70,7 @@ def test_no_import_is_missed() -> None:
 @pytest.mark.nightly
 def test_no_module_changes_another_as_it_is_imported() -> None:
     """By a statement, that is; what a decorator may have put there is a function, which is held."""
-    for name in nursery.imported_before():
+    for name in fork_pool.imported_before():
         tree = ast.parse(sources()[name].read_text(encoding="utf-8"))
         assert [ast.unparse(each) for each in at_import(tree.body) if changes_something(each)] == [], name
 
@@ -126,13 +126,13 @@ def test_who_imports_a_module_through_others_is_bound_to_it() -> None:
 
 def test_no_module_holds_what_it_does_not_import(tmp_path: Path) -> None:
     written = tmp_path / "held.json"
-    end = nursery.run([str(SELFTESTS / "mutants/holding.py"), str(written)], tmp_path, PATIENCE_S)
+    end = fork_pool.run([str(SELFTESTS / "mutants/holding.py"), str(written)], tmp_path, PATIENCE_S)
     assert written.exists(), end
     held = {name: set(modules) for name, modules in json.loads(written.read_bytes()).items()}
     folders = held.keys() - sources().keys() - {"libraries"}
     assert {name: held.pop(name) for name in folders} == {name: set() for name in folders}
-    assert held.pop("libraries") <= {"selftests.mutants.nursery"}, "which multiprocessing runs"
-    assert {name: held[name] - needed([name]) for name in nursery.imported_before()} == {name: set() for name in held}
+    assert held.pop("libraries") <= {"selftests.mutants.fork_pool"}, "which multiprocessing runs"
+    assert {name: held[name] - needed([name]) for name in fork_pool.imported_before()} == {name: set() for name in held}
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def test_what_a_module_holds_is_found_wherever_it_is(hides: Callable[[object], o
 def test_a_child_forgets_what_is_edited_and_all_that_are_bound_to_it(tmp_path: Path) -> None:
     (tmp_path / "lists.py").write_text(LISTS)
     words = [str(tmp_path / "lists.py"), str(tmp_path / "list.json")]
-    end = nursery.run(words, tmp_path, PATIENCE_S, ["gritstone_conformance.judge"])
+    end = fork_pool.run(words, tmp_path, PATIENCE_S, ["gritstone_conformance.judge"])
     assert (tmp_path / "list.json").exists(), end
     names, has, again = json.loads((tmp_path / "list.json").read_bytes())
-    assert set(names) == set(nursery.imported_before()) - bound_to(["gritstone_conformance.judge"])
+    assert set(names) == set(fork_pool.imported_before()) - bound_to(["gritstone_conformance.judge"])
     assert (has, again) == (False, True)

@@ -75,7 +75,7 @@ def _miss_put_get(writer: Pair, reader: Pair, fmt: Format, value: Object) -> Non
         writer, reader = reader, writer
 
 
-def unaltered(trial: Trial, fmt: Format, graph: Graph) -> None:
+def same_bytes_at_each_get(trial: Trial, fmt: Format, graph: Graph) -> None:
     """Each get of an object gives the same bytes, whatever else is stored, got and decoded."""
     pair = open_memory(trial, fmt)
     requests: list[Asked] = []
@@ -185,7 +185,7 @@ PROPERTIES: Final = (
         features=("durable",),
         examples=8,
     ),
-    *each_format("store/unaltered", unaltered, "grit.store.immutable", given=draws.graph(), examples=18),
+    *each_format("store/unaltered", same_bytes_at_each_get, "grit.store.immutable", given=draws.graph(), examples=18),
     *each_format(
         *("store/unknown-ids", unknown_ids, "grit.store.missing", "grit.store.immutable"),
         given=draws.value(),

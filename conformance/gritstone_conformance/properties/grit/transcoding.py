@@ -58,7 +58,7 @@ def _carried(trial: Trial, fmt: Format, data: bytes) -> None:
     pair.export(rule="grit.bundle.bytes")
 
 
-def back_again(trial: Trial, fmt: Format, graph: Graph) -> None:
+def back_to_first_format(trial: Trial, fmt: Format, graph: Graph) -> None:
     """If a bundle is accepted, transcoding the result back to the first format gives exactly the first bytes."""
     other, data = other_format(fmt), to_base64(graph.bundle())
     there = {"from": fmt.name, "to": other.name, "bundle": data}
@@ -68,7 +68,7 @@ def back_again(trial: Trial, fmt: Format, graph: Graph) -> None:
         trial.expect("grit.transcode", back, ok(bundle=data))
 
 
-def opaque(trial: Trial, fmt: Format, tape: Tape) -> None:
+def ids_in_data_unchanged(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Ids in the data of a blob, in a header, in a name, or in the name of another space stay what they are."""
     graph = Graph(fmt)
     leaf = graph.add(Blob((), tape.take(4)))
@@ -82,7 +82,7 @@ def opaque(trial: Trial, fmt: Format, tape: Tape) -> None:
     trial.expect_many([asking(trial, graph.bundle(), fmt, other_format(fmt))])
 
 
-def unspeakable(trial: Trial, fmt: Format, tape: Tape) -> None:
+def text_outside_ascii(trial: Trial, fmt: Format, tape: Tape) -> None:
     """A text outside ASCII makes transcoding to ``framed-sha256`` ``invalid``; the same graph without it is taken."""
     wide = tape.pick(("\u00e9", "a\u0301", "\U0001f600", "\u00a0", "caf\u00e9"))
     place = tape.below(3)
@@ -175,21 +175,21 @@ PROPERTIES: Final = (
         both=True,
     ),
     *each_format(
-        *("transcode/back-again", back_again, "grit.transcode.round-trip", "grit.transcode.shape", _CARRIED),
+        *("transcode/back-again", back_to_first_format, "grit.transcode.round-trip", "grit.transcode.shape", _CARRIED),
         given=draws.graph(ascii_only=True),
         features=_TRANSCODE,
         examples=12,
         both=True,
     ),
     *each_format(
-        *("transcode/opaque", opaque, "grit.transcode.opaque"),
+        *("transcode/opaque", ids_in_data_unchanged, "grit.transcode.opaque"),
         given=draws.tape(16),
         features=_TRANSCODE,
         examples=12,
         both=True,
     ),
     *each_format(
-        *("transcode/unspeakable", unspeakable, "grit.transcode.refuse"),
+        *("transcode/unspeakable", text_outside_ascii, "grit.transcode.refuse"),
         given=draws.tape(4),
         features=_TRANSCODE,
         examples=9,

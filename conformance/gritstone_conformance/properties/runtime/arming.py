@@ -59,7 +59,7 @@ def _drill(trial: Trial, fmt: Format, process: SubjectLike) -> _Drill:
     return _Drill(stores, requests)
 
 
-def exact(trial: Trial, fmt: Format) -> None:
+def kills_at_the_armed_write(trial: Trial, fmt: Format) -> None:
     """Armed for a write, the process dies by SIGKILL at that one, before or after it, and at no other.
 
     Which write is whose is known from a rehearsal. An implementation may count differently from run to run; so a death
@@ -193,7 +193,7 @@ def _count(trial: Trial, process: SubjectLike) -> int:
     return count
 
 
-def counted(trial: Trial, fmt: Format) -> None:
+def durable_writes_counted(trial: Trial, fmt: Format) -> None:
     """Whatever changes a durable store is counted, of every operation and every store; what is in memory is not."""
     process = trial.subject
     second = open_durable(trial, fmt, "t")
@@ -257,6 +257,8 @@ def _check_counted(trial: Trial, op: str, work: Callable[[], object]) -> None:
 _FEATURES: Final = ("external", "durable", "fault.kill")
 
 PROPERTIES: Final = (
-    *in_each_format("harness/fault/exact", exact, _EXACT, _ALL, features=_FEATURES, kind="crash", cost=1_200),
-    *in_each_format("harness/fault/counted", counted, _ALL, _EXACT, features=_FEATURES),
+    *in_each_format(
+        "harness/fault/exact", kills_at_the_armed_write, _EXACT, _ALL, features=_FEATURES, kind="crash", cost=1_200
+    ),
+    *in_each_format("harness/fault/counted", durable_writes_counted, _ALL, _EXACT, features=_FEATURES),
 )

@@ -47,7 +47,7 @@ def _leave(lockstep: LockstepModel, space: str, actor: bytes) -> tuple[str, byte
     return name, head
 
 
-def still(trial: Trial, fmt: Format) -> None:
+def no_step_while_away(trial: Trial, fmt: Format) -> None:
     """An actor that is away makes no step, whatever it is sent; when it is back, it reads what waited, in order."""
     for space in _SPACES:
         lockstep = LockstepModel(trial, fmt, StartOptions(config=Config(0, 0, 1)))
@@ -74,7 +74,7 @@ def still(trial: Trial, fmt: Format) -> None:
         trial.expect("grit.close", {"store": "s"}, {"ok": {}})
 
 
-def unborn(trial: Trial, fmt: Format) -> None:
+def no_genesis_while_away(trial: Trial, fmt: Format) -> None:
     """A genesis message from any sender creates no actor that is away, also after a start, and creates it later."""
     for space in _SPACES:
         lockstep = LockstepModel(trial, fmt)
@@ -204,7 +204,7 @@ def with_a_head(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=_MAIL)
 
 
-def chosen(trial: Trial, fmt: Format, tape: Tape) -> None:
+def no_choices_while_away(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Whatever references are set and removed between runs, only actors that are not away have choices."""
     lockstep = LockstepModel(trial, fmt, StartOptions("chosen", "suite", Config(0, 0, 2)))
     stage = lockstep.stage
@@ -239,7 +239,7 @@ def chosen(trial: Trial, fmt: Format, tape: Tape) -> None:
     lockstep.export(rule=_STILL)
 
 
-def meanwhile(trial: Trial, fmt: Format) -> None:
+def away_during_a_run(trial: Trial, fmt: Format) -> None:
     """An actor that becomes away while a run of it is in progress makes no step by that run, and gets no mark."""
     naps = programs.sleep(_NAP_MS)
     for space in _SPACES:
@@ -289,7 +289,7 @@ def _references(fixture: FreeScheduleFixture) -> dict[str, str]:
     return dict(refs)
 
 
-def killed(trial: Trial, fmt: Format) -> None:
+def away_after_a_kill(trial: Trial, fmt: Format) -> None:
     """A start after a kill creates no actor again that is away, and loses none of its mail."""
     stage = Stage(Graph(fmt))
     actors = {space: stage.core(space.encode()) for space in _SPACES}
@@ -340,21 +340,27 @@ def killed(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
-    *in_each_format("runtime/away/still", still, _STILL, _MAIL, _KEPT),
-    *in_each_format("runtime/away/unborn", unborn, _STILL, _MAIL, _KEPT),
+    *in_each_format("runtime/away/still", no_step_while_away, _STILL, _MAIL, _KEPT),
+    *in_each_format("runtime/away/unborn", no_genesis_while_away, _STILL, _MAIL, _KEPT),
     *in_each_format("runtime/away/unread", unread, "runtime.collect.held", "runtime.collect.collected", _MAIL),
     *in_each_format("runtime/away/resumed", resumed, "runtime.release.resume", "runtime.release.entries"),
     *in_each_format("runtime/away/resurrected", resurrected, _STILL, _MAIL),
     *in_each_format("runtime/away/with-a-head", with_a_head, _STILL, _MAIL),
     *in_each_format(
         "runtime/away/chosen",
-        chosen,
+        no_choices_while_away,
         *(_STILL, _MAIL, _KEPT),
         given=tape(60),
         features=("external", "schedule", "clock"),
     ),
-    *in_each_format("runtime/away/meanwhile", meanwhile, _EXPECTED, *HISTORY_RULES, cost=900),
+    *in_each_format("runtime/away/meanwhile", away_during_a_run, _EXPECTED, *HISTORY_RULES, cost=900),
     *in_each_format(
-        "runtime/away/killed", killed, _STILL, _MAIL, *HISTORY_RULES, features=("external", "durable"), kind="crash"
+        "runtime/away/killed",
+        away_after_a_kill,
+        _STILL,
+        _MAIL,
+        *HISTORY_RULES,
+        features=("external", "durable"),
+        kind="crash",
     ),
 )

@@ -162,7 +162,7 @@ def adopted_over_a_mark(trial: Trial, fmt: Format) -> None:
     pair.check(rule)
 
 
-def adopted_over_a_mark_here(trial: Trial, fmt: Format) -> None:
+def adopted_over_a_mark_in_one_process(trial: Trial, fmt: Format) -> None:
     """The same with two runtimes in one process, where the first sees the mark before its run ends."""
     rule = "runtime.head.mark"
     stage = Stage(Graph(fmt))
@@ -190,7 +190,7 @@ def adopted_over_a_mark_here(trial: Trial, fmt: Format) -> None:
     fixture.check(rules={"mark": rule, "overtaken": rule})
 
 
-def healed_unseen(trial: Trial, fmt: Format) -> None:
+def update_begun_before_the_mark(trial: Trial, fmt: Format) -> None:
     """An update whose run began before the actor was marked is run again, and then removes the mark."""
     rule = "runtime.head.mark"
     pair = _Pair(trial, fmt, on=lambda stage: stage.tree(job=stage.program(programs.fail())))
@@ -263,7 +263,7 @@ def held_while_collected(trial: Trial, fmt: Format) -> None:
     pair.first.check(is_whole=False)
 
 
-def closed_no_more(trial: Trial, fmt: Format) -> None:
+def pruned_before_adoption(trial: Trial, fmt: Format) -> None:
     """What a run has read and another process pruned is not adopted, also where a part of it was stored again."""
     rule = "runtime.head.closed"
     pair = _Pair(trial, fmt)
@@ -448,14 +448,14 @@ PROPERTIES: Final = (
     ),
     *in_each_format(
         "runtime/head/mark-then-head",
-        adopted_over_a_mark_here,
+        adopted_over_a_mark_in_one_process,
         "runtime.head.mark",
         *HISTORY_RULES,
         cost=900,
     ),
     *in_each_format(
         "runtime/shared/mark-then-update",
-        healed_unseen,
+        update_begun_before_the_mark,
         "runtime.head.mark",
         "runtime.fail.unmark",
         *HISTORY_RULES,
@@ -473,7 +473,7 @@ PROPERTIES: Final = (
     ),
     *in_each_format(
         "runtime/shared/closure",
-        closed_no_more,
+        pruned_before_adoption,
         "runtime.head.closed",
         "runtime.prune.running",
         *HISTORY_RULES,

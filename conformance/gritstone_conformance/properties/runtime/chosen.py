@@ -37,7 +37,7 @@ def _drawn(*, cleanups: bool) -> Given:
     return given
 
 
-def exact(trial: Trial, fmt: Format, scenario: Scenario, tape: Tape) -> None:
+def exact_choices(trial: Trial, fmt: Format, scenario: Scenario, tape: Tape) -> None:
     """The choices are those that follow from heads, marks, delays and what was declined, and each does what it says."""
     terms = StartOptions(schedule="chosen", config=Config(0, 0, scenario.max_attempts))
     _play(LockstepModel(trial, fmt, terms), scenario, tape)
@@ -86,7 +86,7 @@ def _choose(lockstep: LockstepModel, tape: Tape) -> bool:
     return True
 
 
-def beside(trial: Trial, fmt: Format) -> None:
+def another_runtime_resumes(trial: Trial, fmt: Format) -> None:
     """What one runtime did on a store and reported is what another runtime on it reports and resumes from."""
     rule = "runtime.query.monotone"
     lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen", config=Config(0, 0, 3)))
@@ -238,7 +238,7 @@ _EXACT: Final = (
 PROPERTIES: Final = (
     *in_each_format(
         "runtime/schedule/exact",
-        exact,
+        exact_choices,
         *_EXACT,
         reach={"more than one choice": 0.1, "a choice makes no step": 0.05},
         given=_drawn(cleanups=True),
@@ -256,7 +256,13 @@ PROPERTIES: Final = (
         examples=20,
     ),
     *in_each_format(
-        *("runtime/head/beside", beside, "runtime.head.cas", "runtime.query.monotone", "runtime.agent.mail"),
+        *(
+            "runtime/head/beside",
+            another_runtime_resumes,
+            "runtime.head.cas",
+            "runtime.query.monotone",
+            "runtime.agent.mail",
+        ),
         features=("external", "schedule"),
     ),
     *in_each_format(

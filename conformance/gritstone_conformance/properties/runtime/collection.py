@@ -88,7 +88,7 @@ def _name(lockstep: LockstepModel, name: str, target: bytes | None) -> None:
         lockstep.request(lockstep.pair.cas(Change(name, held, target)))
 
 
-def kept(trial: Trial, fmt: Format) -> None:
+def held_actors_kept(trial: Trial, fmt: Format) -> None:
     """An entry of another keeps, a name keeps, unread mail keeps; an entry for oneself and other references do not."""
     rule = "runtime.collect.held"
     lockstep = LockstepModel(trial, fmt)
@@ -128,7 +128,7 @@ def kept(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=rule)
 
 
-def kept_in_trouble(trial: Trial, fmt: Format) -> None:
+def failing_actors_kept(trial: Trial, fmt: Format) -> None:
     """What keeps an actor keeps it also while it is marked or has declined its mail, and nothing else does."""
     rule = "runtime.collect.held"
     lockstep = LockstepModel(trial, fmt)
@@ -160,7 +160,7 @@ def kept_in_trouble(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=rule)
 
 
-def held_in_trouble(trial: Trial, fmt: Format) -> None:
+def failing_actors_hold_others(trial: Trial, fmt: Format) -> None:
     """An actor holds others also while it is marked, has declined its mail or is away with a head."""
     rule = "runtime.collect.held"
     lockstep = LockstepModel(trial, fmt)
@@ -190,7 +190,7 @@ def held_in_trouble(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=rule)
 
 
-def held_elsewhere(trial: Trial, fmt: Format) -> None:
+def held_by_another_runtime(trial: Trial, fmt: Format) -> None:
     """What another runtime of the process has changed since this one last looked decides what is collected."""
     rule = "runtime.collect.seen"
     stage = Stage(Graph(fmt))
@@ -219,7 +219,7 @@ def held_elsewhere(trial: Trial, fmt: Format) -> None:
     fixture.check(is_whole=False)
 
 
-def mail_to_the_gone(trial: Trial, fmt: Format) -> None:
+def mail_to_collected_actors(trial: Trial, fmt: Format) -> None:
     """Mail to an actor that is gone does not keep its sender."""
     rule = "runtime.collect.held"
     lockstep = LockstepModel(trial, fmt)
@@ -239,7 +239,7 @@ def mail_to_the_gone(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=rule)
 
 
-def marked_too(trial: Trial, fmt: Format) -> None:
+def mark_removed_with_head(trial: Trial, fmt: Format) -> None:
     """A mark goes with the head of its actor, and a mark without a head stays."""
     rule = "runtime.collect.collected"
     lockstep = LockstepModel(trial, fmt)
@@ -256,7 +256,7 @@ def marked_too(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=rule)
 
 
-def updated_in_trouble(trial: Trial, fmt: Format) -> None:
+def unread_update_holds_marked_actor(trial: Trial, fmt: Format) -> None:
     """An unread update keeps a marked actor; if it is withdrawn, the actor is collected, and no update reaches it."""
     rule = "runtime.collect.held"
     lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen", config=Config(0, 0, 1)))
@@ -300,7 +300,7 @@ def updated_in_trouble(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=rule)
 
 
-def final(trial: Trial, fmt: Format) -> None:
+def collection_is_final(trial: Trial, fmt: Format) -> None:
     """An actor that was collected is final: no genesis message creates it again, also after a start."""
     rule = "runtime.collect.final"
     lockstep = LockstepModel(trial, fmt)
@@ -349,7 +349,7 @@ def ended_twice(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=rule)
 
 
-def inert(trial: Trial, fmt: Format, tape: Tape) -> None:
+def names_are_inert(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Names make no step, and nothing depends on them."""
     rule = "runtime.name.inert"
     lockstep = LockstepModel(trial, fmt)
@@ -437,36 +437,44 @@ PROPERTIES: Final = (
         given=tape(50),
         examples=16,
     ),
-    *in_each_format("runtime/collect/kept", kept, "runtime.collect.held"),
+    *in_each_format("runtime/collect/kept", held_actors_kept, "runtime.collect.held"),
     *in_each_format(
         "runtime/collect/kept-in-trouble",
-        kept_in_trouble,
+        failing_actors_kept,
         "runtime.collect.held",
         "runtime.collect.collected",
         cost=300,
     ),
     *in_each_format(
-        "runtime/collect/held-in-trouble", held_in_trouble, "runtime.collect.held", "runtime.collect.collected"
+        "runtime/collect/held-in-trouble",
+        failing_actors_hold_others,
+        "runtime.collect.held",
+        "runtime.collect.collected",
     ),
     *in_each_format(
         "runtime/collect/held-elsewhere",
-        held_elsewhere,
+        held_by_another_runtime,
         "runtime.collect.seen",
         "runtime.collect.collected",
         *HISTORY_RULES,
     ),
-    *in_each_format("runtime/collect/marked", marked_too, "runtime.collect.collected"),
+    *in_each_format("runtime/collect/marked", mark_removed_with_head, "runtime.collect.collected"),
     *in_each_format(
         "runtime/collect/updated-in-trouble",
-        updated_in_trouble,
+        unread_update_holds_marked_actor,
         *("runtime.collect.held", "runtime.collect.collected", "runtime.collect.final", "runtime.fail.unmark"),
         features=("external", "schedule"),
     ),
-    *in_each_format("runtime/collect/final", final, "runtime.collect.final", "runtime.collect.collected"),
+    *in_each_format("runtime/collect/final", collection_is_final, "runtime.collect.final", "runtime.collect.collected"),
     *in_each_format("runtime/collect/two-runtimes", ended_twice, "runtime.collect.final", "runtime.collect.collected"),
-    *in_each_format("runtime/collect/mail-to-the-gone", mail_to_the_gone, "runtime.collect.held"),
+    *in_each_format("runtime/collect/mail-to-the-gone", mail_to_collected_actors, "runtime.collect.held"),
     *in_each_format(
-        "runtime/name/inert", inert, "runtime.name.inert", reach={"grit.cas accepted": 0.12}, given=tape(24), examples=8
+        "runtime/name/inert",
+        names_are_inert,
+        "runtime.name.inert",
+        reach={"grit.cas accepted": 0.12},
+        given=tape(24),
+        examples=8,
     ),
     *in_each_format("runtime/prune/between", pruned, "runtime.prune.running"),
     *in_each_format("runtime/prune/meanwhile", pruned_meanwhile, "runtime.prune.running", *HISTORY_RULES),

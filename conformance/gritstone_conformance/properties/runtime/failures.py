@@ -21,7 +21,7 @@ __all__ = ["PROPERTIES"]
 _LIMIT_MS: Final = 240  # what a transition is given; one that does not sleep needs far less
 
 
-def counted(trial: Trial, fmt: Format) -> None:
+def attempts_counted(trial: Trial, fmt: Format) -> None:
     """A message that keeps failing is run ``max_attempts`` times, with the attempts 1 to that, and then marked."""
     rule = "runtime.retry.count"
     for most in (1, 2, 4):
@@ -36,7 +36,7 @@ def counted(trial: Trial, fmt: Format) -> None:
         trial.expect("grit.close", {"store": "s"}, {"ok": {}})
 
 
-def marked(trial: Trial, fmt: Format) -> None:
+def marked_after_last_attempt(trial: Trial, fmt: Format) -> None:
     """A mark names sender and message; while it is there only updates run, after a start too."""
     lockstep = LockstepModel(trial, fmt)
     stage = lockstep.stage
@@ -55,7 +55,7 @@ def marked(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule="runtime.fail.stop")
 
 
-def healed(trial: Trial, fmt: Format) -> None:
+def update_removes_mark(trial: Trial, fmt: Format) -> None:
     """An admitted update unmarks, and what had failed is tried again; a refused one leaves the mark."""
     rule = "runtime.fail.unmark"
     lockstep = LockstepModel(trial, fmt)
@@ -86,7 +86,7 @@ def healed(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=rule)
 
 
-def passing(trial: Trial, fmt: Format) -> None:
+def updates_pass_marked_actors(trial: Trial, fmt: Format) -> None:
     """An update of another sender, and one that is a signal, passes a marked actor; one queued behind waits."""
     rule = "runtime.fail.pass"
     stamped = {"wit": STAMP}
@@ -247,10 +247,10 @@ def out_of_time(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
-    *in_each_format("runtime/retry/count", counted, "runtime.retry.count", "runtime.fail.mark"),
-    *in_each_format("runtime/fail/marked", marked, "runtime.fail.mark", "runtime.fail.stop"),
-    *in_each_format("runtime/fail/healed", healed, "runtime.fail.unmark", "runtime.fail.mark"),
-    *in_each_format("runtime/fail/passing", passing, "runtime.fail.pass", "runtime.fail.mark"),
+    *in_each_format("runtime/retry/count", attempts_counted, "runtime.retry.count", "runtime.fail.mark"),
+    *in_each_format("runtime/fail/marked", marked_after_last_attempt, "runtime.fail.mark", "runtime.fail.stop"),
+    *in_each_format("runtime/fail/healed", update_removes_mark, "runtime.fail.unmark", "runtime.fail.mark"),
+    *in_each_format("runtime/fail/passing", updates_pass_marked_actors, "runtime.fail.pass", "runtime.fail.mark"),
     *in_each_format("runtime/fail/genesis", genesis_fails, "runtime.fail.genesis"),
     *in_each_format("runtime/fail/unmarked", unmarked, "runtime.fail.mark"),
     *in_each_format(

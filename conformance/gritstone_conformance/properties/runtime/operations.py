@@ -178,7 +178,7 @@ def declined_again(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=rule)
 
 
-def woken(trial: Trial, fmt: Format) -> None:
+def held_mail_woken(trial: Trial, fmt: Format) -> None:
     """Mail behind a held message waits with it, and other channels wake both, also after a start."""
     stage = Stage(Graph(fmt))
     actor, other = stage.core(b"a"), stage.core(b"b")
@@ -210,7 +210,7 @@ def woken(trial: Trial, fmt: Format) -> None:
         )
 
 
-def withdrawn(trial: Trial, fmt: Format) -> None:
+def withdrawn_mail(trial: Trial, fmt: Format) -> None:
     """Mail that its sender takes back is not read, and what waited for it no longer waits."""
     rule = "runtime.route.rest"
     lockstep = LockstepModel(trial, fmt)
@@ -294,7 +294,7 @@ def independent(trial: Trial, fmt: Format) -> None:
     fixture.check()
 
 
-def stale(trial: Trial, fmt: Format) -> None:
+def run_of_a_moved_head(trial: Trial, fmt: Format) -> None:
     """What a run gives whose head was moved meanwhile, by another runtime on the store, is not adopted."""
     with relying(trial, partial(_unmoved, trial, fmt), "the same mail with one runtime", rule="runtime.head.cas"):
         _moved_meanwhile(trial, fmt)
@@ -464,13 +464,13 @@ PROPERTIES: Final = (
         *("runtime/run/declined-again", declined_again, "runtime.run.declined", "runtime.schedule.exact"),
         features=("external", "schedule"),
     ),
-    *in_each_format("runtime/run/woken", woken, "runtime.run.declined"),
+    *in_each_format("runtime/run/woken", held_mail_woken, "runtime.run.declined"),
     *in_each_format("runtime/cleanup/meanwhile", cleaned_meanwhile, "wit.cleanup.begin", *HISTORY_RULES),
     *in_each_format(
-        *("runtime/route/withdrawn", withdrawn, "runtime.route.rest", "wit.cleanup.begin", "runtime.route.sent"),
+        *("runtime/route/withdrawn", withdrawn_mail, "runtime.route.rest", "wit.cleanup.begin", "runtime.route.sent"),
     ),
     *in_each_format("runtime/run/independent", independent, "runtime.run.independent"),
-    *in_each_format("runtime/head/stale", stale, "runtime.head.cas", "runtime.recover.continue"),
+    *in_each_format("runtime/head/stale", run_of_a_moved_head, "runtime.head.cas", "runtime.recover.continue"),
     *in_each_format("runtime/head/serial", serial, "runtime.head.serial"),
     *in_each_format("runtime/stop/clean", stopped, "runtime.stop.clean", "runtime.run.cancel"),
     *in_each_format("runtime/stop/handles", handles, "runtime.stop.clean"),

@@ -34,7 +34,7 @@ def _says(lockstep: LockstepModel, mt: str = "") -> bytes:
     return lockstep.stage.program(programs.send(0, 1, mt), lockstep.agent, lockstep.stage.blob(b"said"))
 
 
-def dropped(trial: Trial, fmt: Format) -> None:
+def independent_entries_dropped(trial: Trial, fmt: Format) -> None:
     """A release drops the entries that nothing depends on, all in one step, and reports of which actors."""
     lockstep = LockstepModel(trial, fmt)
     actors = [lockstep.born(b"%d" % number) for number in range(4)]
@@ -135,7 +135,7 @@ def resumed(trial: Trial, fmt: Format) -> None:
     _judge(trial, lockstep, _RESUME)
 
 
-def answered(trial: Trial, fmt: Format) -> None:
+def answers_over_a_cut(trial: Trial, fmt: Format) -> None:
     """The answer of an effect follows what the actor read last; open effects stay open over a cut."""
     lockstep = LockstepModel(trial, fmt)
     actor, other = lockstep.born(b"a"), lockstep.born(b"b")
@@ -162,7 +162,7 @@ def answered(trial: Trial, fmt: Format) -> None:
     _judge(trial, lockstep, _RESUME)
 
 
-def cut(trial: Trial, fmt: Format) -> None:
+def cut_leaves_one_step(trial: Trial, fmt: Format) -> None:
     """A cut leaves one step of the agent, with everything that is unread, and lets the rest be pruned."""
     lockstep = LockstepModel(trial, fmt)
     stage = lockstep.stage
@@ -207,7 +207,7 @@ def _prune(lockstep: LockstepModel) -> None:
     lockstep.ask_plainly("grit.prune", {"store": "s", "pins": []}, {"ok": {"removed": removed}}, _PRUNE)
 
 
-def mixed(trial: Trial, fmt: Format, tape: Tape) -> None:
+def any_order(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Whatever is sent, read, acknowledged, released, cut, collected and started again, in whatever order."""
     lockstep = LockstepModel(trial, fmt)
     stage = lockstep.stage
@@ -240,7 +240,7 @@ def mixed(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 PROPERTIES: Final = (
-    *in_each_format("runtime/release/dropped", dropped, _ENTRIES, _KEPT, _RESUME, *HISTORY_RULES),
+    *in_each_format("runtime/release/dropped", independent_entries_dropped, _ENTRIES, _KEPT, _RESUME, *HISTORY_RULES),
     *in_each_format(
         *("runtime/release/refused", refused, _REFUSED, _ENTRIES), features=("external", "schedule", "clock")
     ),
@@ -253,14 +253,14 @@ PROPERTIES: Final = (
     *in_each_format("runtime/release/resumed", resumed, _RESUME, _ENTRIES, *HISTORY_RULES),
     *in_each_format(
         "runtime/release/answered",
-        answered,
+        answers_over_a_cut,
         *(_RESUME, _STEP, _UNREAD, _REFUSED, _ENTRIES, *HISTORY_RULES),
         features=("external", "effects"),
     ),
-    *in_each_format("runtime/cut/again", cut, _STEP, _UNREAD, _PRUNE, _ENTRIES, *HISTORY_RULES),
+    *in_each_format("runtime/cut/again", cut_leaves_one_step, _STEP, _UNREAD, _PRUNE, _ENTRIES, *HISTORY_RULES),
     *in_each_format(
         "runtime/release/mixed",
-        mixed,
+        any_order,
         *(_ENTRIES, _KEPT, _RESUME, _STEP, _UNREAD, *HISTORY_RULES),
         given=tape(80),
         examples=26,

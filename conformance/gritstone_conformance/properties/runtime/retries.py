@@ -17,7 +17,7 @@ from gritstone_conformance.trial import Trial
 __all__ = ["PROPERTIES"]
 
 
-def isolated(trial: Trial, fmt: Format) -> None:
+def messages_isolated_after_failure(trial: Trial, fmt: Format) -> None:
     """After a failed batch messages run one at a time: those before the one at fault and of other senders are read."""
     rule = "runtime.retry.isolate"
     lockstep = LockstepModel(trial, fmt, CHOSEN)
@@ -98,7 +98,7 @@ def long_delays(trial: Trial, fmt: Format) -> None:
     lockstep.export(rule=rule)
 
 
-def healed_of_all(trial: Trial, fmt: Format) -> None:
+def mark_ends_other_failures(trial: Trial, fmt: Format) -> None:
     """With a mark, the counts, delays and isolation of the actor's other messages end as well."""
     rule = "runtime.fail.unmark"
     lockstep = LockstepModel(trial, fmt, StartOptions(schedule="chosen", clock="suite", config=Config(10, 40, 3)))
@@ -331,7 +331,8 @@ PROPERTIES: Final = (
         features=("external", "schedule"),
     ),
     *in_each_format(
-        *("runtime/retry/isolated", isolated, "runtime.retry.isolate"), features=("external", "schedule", "clock")
+        *("runtime/retry/isolated", messages_isolated_after_failure, "runtime.retry.isolate"),
+        features=("external", "schedule", "clock"),
     ),
     *in_each_format(
         *("runtime/retry/delay", at_each_millisecond, "runtime.retry.delay", "runtime.retry.count"),
@@ -350,7 +351,7 @@ PROPERTIES: Final = (
         features=("external", "schedule", "clock"),
     ),
     *in_each_format(
-        *("runtime/fail/healed-of-all", healed_of_all, "runtime.fail.unmark", "runtime.retry.isolate"),
+        *("runtime/fail/healed-of-all", mark_ends_other_failures, "runtime.fail.unmark", "runtime.retry.isolate"),
         features=("external", "schedule", "clock"),
     ),
     *in_each_format(

@@ -16,7 +16,7 @@ from gritstone_conformance.trial import Trial
 __all__ = ["PROPERTIES"]
 
 
-def children(trial: Trial, fmt: Format, tape: Tape) -> None:
+def children_without_more_grants(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Without ``spawn`` ``any`` only a narrower core of a guest is given birth, in each respect of the text."""
     bench = GuestBench(trial, fmt)
     spawn = tape.pick(("wasm", "wasm", "wasm", "any", None))
@@ -93,10 +93,10 @@ _FREE: Final[tuple[dict[str, Any], ...]] = (
     {"mounts": {"a": "rw"}},
     {"tank": 5},
 )
-"""What a child asks for: more than the parent of :func:`respects` has, what it lacks, and what costs it nothing."""
+"""Grants of a child: more than the parent of :func:`each_wider_grant` has, grants it lacks, and free ones."""
 
 
-def respects(trial: Trial, fmt: Format) -> None:
+def each_wider_grant(trial: Trial, fmt: Format) -> None:
     """Each respect in which a child may be wider, by itself."""
     bench = GuestBench(trial, fmt)
     parent: dict[str, Any] = {"fuel": 20_000_000, "pages": 4, "spawn": "wasm", "send": "reply"}
@@ -133,7 +133,7 @@ def respects(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
-def tanks(trial: Trial, fmt: Format, tape: Tape) -> None:
+def tanks_paid_by_sender(trial: Trial, fmt: Format, tape: Tape) -> None:
     """The tanks of children are paid from the tank of the sender of their birth, all at once, or the step is denied."""
     bench = GuestBench(trial, fmt)
     rule = "wasm.grant.spawn-tank"
@@ -188,7 +188,14 @@ def _births(names: list[str]) -> CallScript:
 
 
 PROPERTIES: Final = (
-    *in_one_format("wasm/grant/respects", respects, "wasm.grant.spawn"),
-    *of_executors("wasm/grant/children", children, "wasm.grant.spawn", "wasm.grant.send", given=tape(160), examples=2),
-    *in_one_format("wasm/grant/tanks", tanks, "wasm.grant.spawn-tank", given=tape(12), examples=2),
+    *in_one_format("wasm/grant/respects", each_wider_grant, "wasm.grant.spawn"),
+    *of_executors(
+        "wasm/grant/children",
+        children_without_more_grants,
+        "wasm.grant.spawn",
+        "wasm.grant.send",
+        given=tape(160),
+        examples=2,
+    ),
+    *in_one_format("wasm/grant/tanks", tanks_paid_by_sender, "wasm.grant.spawn-tank", given=tape(12), examples=2),
 )

@@ -42,7 +42,7 @@ __all__ = ["PROPERTIES"]
 _MUCH: Final = 1 << 40  # units
 
 
-def fitting(trial: Trial, fmt: Format) -> None:
+def too_long_not_written(trial: Trial, fmt: Format) -> None:
     """What is longer than its buffer is not written, nor is any other output of the call; errors write nothing."""
     world = ScriptBench(trial, fmt)
     script = spoken().find(CORE, "wide", 30).act("fill", BUFFERS + 0x1000, 0xAA, 0x1C00)
@@ -86,7 +86,7 @@ def overlapping(trial: Trial, fmt: Format) -> None:
     world.bench.play()
 
 
-def scope(trial: Trial, fmt: Format) -> None:
+def ids_not_given(trial: Trial, fmt: Format) -> None:
     """An id that the host did not give in this call is unknown, be there such an object or not; ``raw`` lifts some."""
     bench = GuestBench(trial, fmt)
     there = bench.stage.tree(t=bench.stage.blob(b"there"))
@@ -124,7 +124,7 @@ def _probes(identity: bytes) -> CallScript:
     return script.call("input", 0, slot(50)).call("kind", at)
 
 
-def kept(trial: Trial, fmt: Format) -> None:
+def ids_kept_in_memory(trial: Trial, fmt: Format) -> None:
     """Ids that a guest kept in its memory from an earlier call are unknown until it walks to them again."""
     world = ScriptBench(trial, fmt, {"image": True})
     world.tell(spoken(), "wasm.abi.scope")
@@ -224,10 +224,10 @@ _WRONG: Final = (
     HostCall.of("entry", slot(BLOB), 0, BUFFERS + 0x800, 4, slot(30)),
     HostCall.of("size", slot(MESSAGE)),
 )
-"""Calls that several things are wrong with; at ``BUFFERS + 0xF00`` stands a byte that no text holds."""
+"""Calls with several faults; at ``BUFFERS + 0xF00`` is a byte that no text contains."""
 
 
-def wrong(trial: Trial, fmt: Format) -> None:
+def first_wrong_argument(trial: Trial, fmt: Format) -> None:
     """If several arguments are wrong, the first in the order is reported, at its cost."""
     world = ScriptBench(trial, fmt)
     for rows in (_WRONG[: len(_WRONG) // 2], _WRONG[len(_WRONG) // 2 :]):
@@ -251,7 +251,7 @@ _DENIED: Final = (
 """Calls that end the call of the guest: by a grant that is lacking, by ``fail``, by a range."""
 
 
-def ends(trial: Trial, fmt: Format, tape: Tape) -> None:
+def order_of_checks(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Ranges come before charge A, charge A before the grant, at every budget around them."""
     name, args = tape.pick(_DENIED)
     bench = GuestBench(trial, fmt)
@@ -309,7 +309,7 @@ def prices(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
-def blind(trial: Trial, fmt: Format, tape: Tape) -> None:
+def same_in_both_formats(trial: Trial, fmt: Format, tape: Tape) -> None:
     """Results, errors, lengths, the order of entries and the units are the same in both formats."""
     reports = []
     names = [
@@ -336,15 +336,15 @@ def blind(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 PROPERTIES: Final = (
-    *of_executors("wasm/abi/fitting", fitting, "wasm.abi.buffer", "wasm.abi.function"),
+    *of_executors("wasm/abi/fitting", too_long_not_written, "wasm.abi.buffer", "wasm.abi.function"),
     *in_one_format("wasm/abi/overlapping", overlapping, "wasm.abi.buffer"),
-    *of_executors("wasm/abi/scope", scope, "wasm.abi.scope"),
-    *of_executors("wasm/abi/kept-ids", kept, "wasm.abi.scope"),
+    *of_executors("wasm/abi/scope", ids_not_given, "wasm.abi.scope"),
+    *of_executors("wasm/abi/kept-ids", ids_kept_in_memory, "wasm.abi.scope"),
     *in_one_format("wasm/abi/edges", edges, "wasm.abi.range", given=tape(40), examples=2),
     *in_one_format("wasm/abi/every-range", every_range, "wasm.abi.range"),
-    *of_executors("wasm/abi/wrong", wrong, "wasm.abi.order"),
-    *in_one_format("wasm/abi/ends", ends, "wasm.abi.order", "wasm.abi.range", given=tape(4), examples=6),
+    *of_executors("wasm/abi/wrong", first_wrong_argument, "wasm.abi.order"),
+    *in_one_format("wasm/abi/ends", order_of_checks, "wasm.abi.order", "wasm.abi.range", given=tape(4), examples=6),
     *of_executors("wasm/abi/charges", charges, "wasm.fuel.host-call", "wasm.abi.order", given=tape(8), examples=6),
     *of_executors("wasm/abi/prices", prices, "wasm.fuel.host-call"),
-    *of_executors("wasm/abi/blind", blind, "wasm.abi.format-blind", given=tape(40), examples=2),
+    *of_executors("wasm/abi/blind", same_in_both_formats, "wasm.abi.format-blind", given=tape(40), examples=2),
 )

@@ -29,7 +29,7 @@ def _caller(bench: GuestBench, grants: Mapping[str, Any], title: bytes = b"a", i
     return bench.run(caller(initialize), {**_FUEL, **GRANTS, **grants}, title=title, wit_query=node)
 
 
-def result(trial: Trial, fmt: Format) -> None:
+def result_is_the_step(trial: Trial, fmt: Format) -> None:
     """What ``result`` named last is the step of the call, with nothing but the host nodes changed."""
     bench = GuestBench(trial, fmt)
     for grants in ({}, {"image": True}):
@@ -96,7 +96,7 @@ def _counting(image: bool, initialize: Code = ()) -> bytes:
     return guest.binary()
 
 
-def fresh(trial: Trial, fmt: Format) -> None:
+def new_instance_for_each_call(trial: Trial, fmt: Format) -> None:
     """Without an image each call begins with a new instance; calls of other actors with the module show nowhere."""
     bench = GuestBench(trial, fmt)
     answering, stepping = _counting(image=False), _counting(image=True)
@@ -185,7 +185,7 @@ def order(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
-def survives(trial: Trial, fmt: Format, tape: Tape) -> None:
+def calls_are_independent(trial: Trial, fmt: Format, tape: Tape) -> None:
     """After any end of any call, every other call ends as it would have ended without it."""
     bench = GuestBench(trial, fmt)
     pool = [ending_with(next(iter(causes.values()))) for causes in CAUSES.values()]
@@ -200,11 +200,11 @@ def survives(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 
 PROPERTIES: Final = (
-    *of_executors("wasm/call/result", result, "wasm.call.result"),
+    *of_executors("wasm/call/result", result_is_the_step, "wasm.call.result"),
     *of_executors("wasm/call/atomic", atomic, "wasm.call.atomic", given=tape(40), examples=4),
     *of_executors("wasm/call/query", query, "wasm.call.query"),
-    *of_executors("wasm/call/fresh", fresh, "wasm.call.fresh"),
+    *of_executors("wasm/call/fresh", new_instance_for_each_call, "wasm.call.fresh"),
     *of_executors("wasm/call/initialize", initialize, "wasm.call.initialize", "wasm.fuel.exact"),
     *of_executors("wasm/call/order", order, "wasm.call.order", "wasm.module.node"),
-    *of_executors("wasm/call/survives", survives, "wasm.call.survives", given=tape(40), examples=4),
+    *of_executors("wasm/call/survives", calls_are_independent, "wasm.call.survives", given=tape(40), examples=4),
 )

@@ -69,7 +69,7 @@ def _bear(lockstep: GuestLockstepModel, core: bytes | None) -> bytes:
     return core
 
 
-def exact(trial: Trial, fmt: Format) -> None:
+def core_of_a_fork(trial: Trial, fmt: Format) -> None:
     """A fork has the core of the text: the same for the same step, number and entropy, another for others."""
     lockstep = GuestLockstepModel(trial, fmt, "wasm.fork.exact")
     random = {"random": _KEY, "clock": {"start": 7, "tick": 3}}
@@ -126,7 +126,7 @@ def refused(trial: Trial, fmt: Format) -> None:
     lockstep.compare()
 
 
-def few(trial: Trial, fmt: Format) -> None:
+def few_objects_added(trial: Trial, fmt: Format) -> None:
     """A fork adds at most five objects, however large the memory is."""
     rule = "wasm.fork.exact"
     lockstep = GuestLockstepModel(trial, fmt, rule)
@@ -144,7 +144,7 @@ def few(trial: Trial, fmt: Format) -> None:
             trial.fail(f"at most {_MOST_NEW}", removed, words="a fork adds more objects than it needs", rule=rule)
 
 
-def apart(trial: Trial, fmt: Format, tape: Tape) -> None:
+def forks_are_independent(trial: Trial, fmt: Format, tape: Tape) -> None:
     """A parent and its forks go on as each would alone, in whatever order they run; the first step runs no code."""
     lockstep = GuestLockstepModel(trial, fmt, "wasm.fork.apart")
     manifest = {"image": True, "pages": 4, "random": _KEY, "clock": {"start": 0, "tick": 1}}
@@ -162,7 +162,7 @@ def apart(trial: Trial, fmt: Format, tape: Tape) -> None:
     lockstep.compare()
 
 
-def born_still(trial: Trial, fmt: Format) -> None:
+def first_step_runs_no_code(trial: Trial, fmt: Format) -> None:
     """The first step of a fork has its core unchanged, reads its genesis message alone and sends nothing."""
     lockstep = GuestLockstepModel(trial, fmt, "wasm.fork.no-run")
     stage = lockstep.stage
@@ -243,19 +243,19 @@ def updating(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
-    *in_each_format("wasm/fork/exact", exact, "wasm.fork.exact", features=()),
+    *in_each_format("wasm/fork/exact", core_of_a_fork, "wasm.fork.exact", features=()),
     *in_each_format("wasm/fork/refused", refused, "wasm.fork.exact", features=()),
-    *in_each_format("wasm/fork/few", few, "wasm.fork.exact", features=()),
+    *in_each_format("wasm/fork/few", few_objects_added, "wasm.fork.exact", features=()),
     *in_each_format(
         "wasm/fork/apart",
-        apart,
+        forks_are_independent,
         "wasm.fork.apart",
         features=(),
         reach={"wasm.fork accepted": 0.25},
         given=tape(60),
         examples=8,
     ),
-    *in_each_format("wasm/fork/born-still", born_still, "wasm.fork.no-run", features=()),
+    *in_each_format("wasm/fork/born-still", first_step_runs_no_code, "wasm.fork.no-run", features=()),
     *in_each_format("wasm/fork/tank", empty_tank, "wasm.fork.fuel", features=()),
     *in_each_format("wasm/fork/updating", updating, "wasm.grant.update-guests", features=("external",)),
     *in_each_format("wasm/fork/suspended", suspended, "wasm.fork.apart", features=("wasm.continuation",)),

@@ -98,7 +98,7 @@ def _update_each(
         bench.probe_content(actor, content, "update", rule=rule)
 
 
-def host(trial: Trial, fmt: Format) -> None:
+def wasm_tree_unchanged(trial: Trial, fmt: Format) -> None:
     """A step whose code changed ``wasm`` is denied with ``host``, whatever the manifest grants."""
     bench = GuestBench(trial, fmt)
     peers = bench.stage.tree(p=bench.stage.tree(a=bench.stage.blob(b"p")))
@@ -110,7 +110,7 @@ def host(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
-def code(trial: Trial, fmt: Format) -> None:
+def code_nodes_unchanged(trial: Trial, fmt: Format) -> None:
     """Without ``code`` nodes, ``frozen`` and what module paths lead to stay, by whatever parent they would change."""
     bench = GuestBench(trial, fmt)
     module = bench.stage.blob(script_guest())
@@ -283,7 +283,7 @@ def host_code(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
-def itself(trial: Trial, fmt: Format) -> None:
+def update_to_itself(trial: Trial, fmt: Format) -> None:
     """A guest sends an update to itself only if its first core is that of a guest; an update may have made it one."""
     bench = GuestBench(trial, fmt)
     stage, rule = bench.stage, "wasm.grant.update-guests"
@@ -319,7 +319,7 @@ def erased(trial: Trial, fmt: Format) -> None:
         bench.erase(node)
 
 
-def stays(trial: Trial, fmt: Format) -> None:
+def form_of_code_unchanged(trial: Trial, fmt: Format) -> None:
     """No step of a guest gives it code of another form at ``wit``, not even with ``code`` or after ``wit_update``."""
     bench = GuestBench(trial, fmt)
     stage, rule = bench.stage, "wasm.grant.stays-guest"
@@ -337,7 +337,7 @@ def stays(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
-def first(trial: Trial, fmt: Format) -> None:
+def first_failed_check(trial: Trial, fmt: Format) -> None:
     """Of several things that a step may not, the first of the checks gives the code."""
     bench = GuestBench(trial, fmt)
     friend = bench.stage.tree(name=bench.stage.blob(b"friend"))
@@ -353,16 +353,21 @@ def first(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
-    *in_one_format("wasm/grant/host", host, "wasm.grant.host"),
-    *in_one_format("wasm/grant/code", code, "wasm.grant.code"),
+    *in_one_format("wasm/grant/host", wasm_tree_unchanged, "wasm.grant.host"),
+    *in_one_format("wasm/grant/code", code_nodes_unchanged, "wasm.grant.code"),
     *of_executors("wasm/grant/mount", mount, "wasm.grant.mount"),
     *in_one_format("wasm/grant/send", send, "wasm.grant.send"),
     *in_one_format("wasm/grant/updates", updates, "wasm.grant.send-update"),
     *of_executors("wasm/grant/host-code", host_code, "wasm.grant.update-guests"),
-    *in_one_format("wasm/grant/itself", itself, "wasm.grant.update-guests"),
+    *in_one_format("wasm/grant/itself", update_to_itself, "wasm.grant.update-guests"),
     *of_executors("wasm/grant/erased-node", erased, "wasm.grant.update-guests", features=("erase",)),
-    *of_executors("wasm/grant/stays-guest", stays, "wasm.grant.stays-guest"),
+    *of_executors("wasm/grant/stays-guest", form_of_code_unchanged, "wasm.grant.stays-guest"),
     *in_one_format(
-        "wasm/grant/first", first, "wasm.grant.host", "wasm.grant.code", "wasm.grant.mount", "wasm.grant.send"
+        "wasm/grant/first",
+        first_failed_check,
+        "wasm.grant.host",
+        "wasm.grant.code",
+        "wasm.grant.mount",
+        "wasm.grant.send",
     ),
 )

@@ -89,7 +89,7 @@ def complete(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
-def zero(trial: Trial, fmt: Format) -> None:
+def zero_pages_absent(trial: Trial, fmt: Format) -> None:
     """A page of zeros is absent, and so is a tree without pages; what becomes zero again vanishes."""
     bench = GuestBench(trial, fmt)
     actor = bench.run(script_guest(), _IMAGE)
@@ -129,7 +129,7 @@ def residue(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
-def prepared(trial: Trial, fmt: Format) -> None:
+def image_in_genesis_core(trial: Trial, fmt: Format) -> None:
     """A genesis core with an image runs on it, and ``_initialize`` does not."""
     bench = GuestBench(trial, fmt)
     rule = "wasm.image.prepared"
@@ -232,7 +232,7 @@ def _memory_defects(bench: GuestBench) -> Iterator[tuple[str, bytes]]:
     yield "wasm/memory/00/00", bench.add(Blob((("a", "b"),), b"\1" * PAGE))
 
 
-def strict(trial: Trial, fmt: Format) -> None:
+def each_image_defect(trial: Trial, fmt: Format) -> None:
     """Each defect of state and image makes every call that reads it unresolved with ``image``."""
     bench = GuestBench(trial, fmt)
     core = _warmed(bench, script_guest())
@@ -308,7 +308,7 @@ _NO_ANSWERS: Final = (
 )
 
 
-def pure(trial: Trial, fmt: Format) -> None:
+def queries_change_nothing(trial: Trial, fmt: Format) -> None:
     """A query sees the memory of the image and changes nothing: no state, image, random position, clock or units."""
     bench = GuestBench(trial, fmt)
     rule = "wasm.call.query"
@@ -343,11 +343,11 @@ def pure(trial: Trial, fmt: Format) -> None:
 PROPERTIES: Final = (
     *of_executors("wasm/image/nodes", nodes, "wasm.image.nodes", given=tape(120), examples=4),
     *in_one_format("wasm/image/complete", complete, "wasm.image.complete", "wasm.call.query"),
-    *in_one_format("wasm/image/zero", zero, "wasm.image.zero", "wasm.image.nodes"),
+    *in_one_format("wasm/image/zero", zero_pages_absent, "wasm.image.zero", "wasm.image.nodes"),
     *in_one_format("wasm/image/residue", residue, "wasm.image.residue"),
-    *of_executors("wasm/image/prepared", prepared, "wasm.image.prepared"),
-    *of_executors("wasm/image/strict", strict, "wasm.image.strict"),
+    *of_executors("wasm/image/prepared", image_in_genesis_core, "wasm.image.prepared"),
+    *of_executors("wasm/image/strict", each_image_defect, "wasm.image.strict"),
     *in_one_format("wasm/image/readers", readers, "wasm.image.strict"),
     *of_executors("wasm/call/updates", updates, "wasm.call.update"),
-    *in_one_format("wasm/call/pure", pure, "wasm.call.query", "wasm.outcome.code"),
+    *in_one_format("wasm/call/pure", queries_change_nothing, "wasm.call.query", "wasm.outcome.code"),
 )

@@ -1,4 +1,4 @@
-"""Randomness and time: a stream that goes on without gap, a count, and calls that leave both where they were."""
+"""Randomness and time: a stream without gaps, a clock that counts, and calls that leave both unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["PROPERTIES"]
 _STREAM, _STILL, _CLOCK = "wasm.random.stream", "wasm.random.still", "wasm.clock.count"
 
 
-def stream(trial: Trial, fmt: Format, tape: Tape) -> None:
+def bytes_of_the_stream(trial: Trial, fmt: Format, tape: Tape) -> None:
     """The bytes are those of the stream of the key, over calls and steps, however their lengths are split."""
     bench = GuestBench(trial, fmt)
     actor = bench.run(script_guest(), {"random": tape.take(32)}, rule=_STREAM)
@@ -31,7 +31,7 @@ def stream(trial: Trial, fmt: Format, tape: Tape) -> None:
     bench.play()
 
 
-def last(trial: Trial, fmt: Format) -> None:
+def last_position(trial: Trial, fmt: Format) -> None:
     """The position goes up to 2^63 - 1 and not beyond; key and position are those of the state."""
     bench = GuestBench(trial, fmt)
     for position in (0, 1, 31, (1 << 32) - 1, MOST - 33, MOST - 1, MOST):
@@ -44,7 +44,7 @@ def last(trial: Trial, fmt: Format) -> None:
     bench.play()
 
 
-def count(trial: Trial, fmt: Format, tape: Tape) -> None:
+def clock_counts(trial: Trial, fmt: Format, tape: Tape) -> None:
     """The clock gives ``start`` first and grows by ``tick`` with each reading, modulo 2^63."""
     bench = GuestBench(trial, fmt)
     clock = {"start": tape.pick((0, 1, MOST, 1_700_000_000_000)), "tick": tape.pick((0, 1, 1_000, MOST, 1 << 62))}
@@ -57,7 +57,7 @@ def count(trial: Trial, fmt: Format, tape: Tape) -> None:
     bench.play()
 
 
-def still(trial: Trial, fmt: Format) -> None:
+def unchanged_without_a_step(trial: Trial, fmt: Format) -> None:
     """Calls that end without a step, and queries, leave randomness and clock where they were."""
     bench = GuestBench(trial, fmt)
     grants: dict[str, Any] = {"random": bytes(32), "clock": {"start": 3, "tick": 7}}
@@ -96,9 +96,9 @@ def granted(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
-    *in_one_format("wasm/random/stream", stream, _STREAM, given=tape(80), examples=3),
-    *in_one_format("wasm/random/last", last, _STREAM),
-    *in_one_format("wasm/random/still", still, _STILL),
+    *in_one_format("wasm/random/stream", bytes_of_the_stream, _STREAM, given=tape(80), examples=3),
+    *in_one_format("wasm/random/last", last_position, _STREAM),
+    *in_one_format("wasm/random/still", unchanged_without_a_step, _STILL),
     *in_one_format("wasm/random/granted", granted, _STREAM, _CLOCK),
-    *in_one_format("wasm/clock/count", count, _CLOCK, given=tape(40), examples=3),
+    *in_one_format("wasm/clock/count", clock_counts, _CLOCK, given=tape(40), examples=3),
 )
