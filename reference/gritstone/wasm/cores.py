@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
-from gritstone.errors import Refusal
+from gritstone.errors import Invalid, Refusal
+from gritstone.grit.grammar import Alphabet
 from gritstone.grit.objects import Blob, ObjectId, Tree
 from gritstone.wasm.documents import DEFAULT_MANIFEST, GuestState, Manifest, read_manifest, read_state
-from gritstone.wasm.paths import module_path
-from gritstone.wit.paths import ALPHABETS, Path, find
+from gritstone.wit.paths import ALPHABETS, Path, find, read_path
 from gritstone.wit.workspace import Workspace
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "filter_state",
     "is_wasm_actor",
     "manifest_of",
+    "module_path",
     "node_path",
     "state_of",
     "tree_at",
@@ -31,9 +32,29 @@ __all__ = [
     "wasm_path",
 ]
 
+_FORM = b"wasm:"
 _KEPT_BYTES = 4_096  # maximum length of a cached manifest; longer ones are read each time
 NODES = ("wit", "wit_query")
 """The code nodes of a core."""
+
+
+def module_path(data: bytes, alphabet: Alphabet) -> Path | None:
+    """Return the module path of a code node.
+
+    Args:
+        data: the whole data of the node.
+        alphabet: the grammars of the format.
+
+    Returns:
+        The path of the module in the core; None if the node is of another form.
+    """
+    rest = data.removeprefix(_FORM)
+    if rest == data or b":" in rest:
+        return None
+    try:
+        return read_path(rest, alphabet)
+    except Invalid:
+        return None
 
 
 def node_path(workspace: Workspace, entries: Mapping[str, ObjectId], node: str) -> Path | None:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from gritstone.grit.objects import ObjectId
 from gritstone.wasm.capabilities import keeps_wasm, stays_guest
-from gritstone.wasm.cores import NODES, node_path, wasm_path
+from gritstone.wasm.cores import NODES, module_path, node_path, wasm_path
 from gritstone.wasm.creator import refuses_sender
-from gritstone.wasm.paths import module_path
 from gritstone.wit.code import Code, Run
 from gritstone.wit.laws import Law
 from gritstone.wit.paths import ALPHABETS, Path

@@ -26,17 +26,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gritstone.errors import Refusal
-from gritstone.grit.objects import NO_HEADERS, Blob, Mailbox, ObjectId
+from gritstone.grit.objects import NO_HEADERS, Blob, Mailbox, ObjectId, Step, Tree
 from gritstone.wasm.arguments import Inputs
 from gritstone.wasm.capabilities import audit
-from gritstone.wasm.cores import manifest_of, state_of, wasm_path
+from gritstone.wasm.cores import manifest_of, state_of, tree_at, wasm_path
 from gritstone.wasm.creator import creator_of
 from gritstone.wasm.documents import GuestState, Manifest, state_blob
 from gritstone.wasm.failures import host_failure
 from gritstone.wasm.guest_thread import Ask, play
 from gritstone.wasm.guests import Guests
 from gritstone.wasm.host_functions import GuestCall
-from gritstone.wasm.hosting import host_nodes
 from gritstone.wasm.image import CallImage
 from gritstone.wasm.instance import Instance, NativeStackOverflow, Prepared, trap
 from gritstone.wasm.interface import INITIALIZE
@@ -167,30 +166,25 @@ class GuestCode:
     def _run_once(
         self, workspace: Workspace, inputs: Inputs, ask: Ask, prepared: Prepared
     ) -> tuple[GuestCall, Instance]:
-        """Run the entry as compiled by one of the compilers."""
+        """Run the entry, as compiled by one of the compilers, in an instance: restored, or new and initialised.
+
+        Spec: :rule:`wasm.call.initialize`, :rule:`wasm.call.fresh`, :rule:`wasm.image.prepared`.
+        """
         state = self.state
         waiting = Suspension(self.budget)
         call = GuestCall(workspace, self.manifest, inputs, ask, self.guests.log, waiting, state.random, state.clock)
-        instance = self._instance(call, prepared)
+        instance = self.guests.engine.instantiate(prepared, call)
+        instance.fuel = self.budget
+        if self.image.counts:
+            self.image.restore(instance, state)
+        elif prepared.exports(INITIALIZE):
+            instance.run(INITIALIZE)
         waiting.is_granted = self.guests.suspends and self.manifest.image and self.entry == "wit"
         resumes = self.image.counts and state.call == self.entry
         code = waiting.run(instance, self.entry, resumes=resumes)
         if code:
             raise failure("failed", "the guest failed", rule="wasm.outcome.guest", detail=f"guest:{code}")
         return call, instance
-
-    def _instance(self, call: GuestCall, prepared: Prepared) -> Instance:
-        """Create the instance of a call: restored, or new and initialised.
-
-        Spec: :rule:`wasm.call.initialize`, :rule:`wasm.call.fresh`, :rule:`wasm.image.prepared`.
-        """
-        instance = self.guests.engine.instantiate(prepared, call)
-        instance.fuel = self.budget
-        if self.image.counts:
-            self.image.restore(instance, self.state)
-        elif prepared.exports(INITIALIZE):
-            instance.run(INITIALIZE)
-        return instance
 
     def _finish(self, run: Run, position: Position, call: GuestCall, instance: Instance, spent: int) -> ObjectId:
         """Audit an admitted step, and add the host nodes to its core; return the id of the resulting step.
@@ -219,7 +213,40 @@ class GuestCode:
             creator = creator_of(run)
             if creator is not None:
                 nodes["creator"] = creator
-        return host_nodes(run.workspace, position, nodes)
+        return _host_nodes(run.workspace, position, nodes)
+
+
+def _host_nodes(workspace: Workspace, position: Position, nodes: Mapping[str, ObjectId | None]) -> ObjectId:
+    """Set host nodes in the core of a step.
+
+    Args:
+        workspace: where objects are made.
+        position: the step.
+        nodes: the id for each name below ``wasm``; None to remove the entry.
+
+    Returns:
+        The id of the changed step; the same id if its core is unchanged.
+
+    Spec: :rule:`wasm.image.nodes`.
+    """
+    core = _with_wasm(workspace, position.core, nodes)
+    if core == position.core:
+        return position.step_id
+    step = position.step
+    return workspace.put(Step(step.previous, step.actor, step.inbox, step.outbox, workspace.put(Tree(core))))
+
+
+def _with_wasm(
+    workspace: Workspace, core: Mapping[str, ObjectId], nodes: Mapping[str, ObjectId | None]
+) -> Mapping[str, ObjectId]:
+    """Return the entries of a core after setting or removing nodes below ``wasm``; an empty tree is removed."""
+    before = tree_at(workspace, core.get("wasm"))
+    put = {name: target for name, target in nodes.items() if target is not None}
+    after = {name: target for name, target in before.items() if name not in nodes} | put
+    if after == before:
+        return core
+    rest = {name: target for name, target in core.items() if name != "wasm"}
+    return {**rest, "wasm": workspace.put(Tree(after))} if after else rest
 
 
 def _inputs(run: Run) -> Inputs:
