@@ -6,6 +6,7 @@ from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.store import Change
+from gritstone_conformance.model.values import Blob, Tree
 from gritstone_conformance.properties.grit import draws
 from gritstone_conformance.properties.grit.pair import Pair, open_memory
 from gritstone_conformance.properties.grit.registry import each_format
@@ -14,6 +15,8 @@ from gritstone_conformance.strategies.tape import Tape
 from gritstone_conformance.trial import Trial
 
 __all__ = ["PROPERTIES", "fill"]
+
+_DEPTH: Final = 40  # there are 4 ** 40 paths
 
 
 def fill(pair: Pair, graph: Graph) -> None:
@@ -56,10 +59,23 @@ def gone_for_all(trial: Trial, fmt: Format, graph: Graph) -> None:
         )
 
 
+def shared_garbage(trial: Trial, fmt: Format) -> None:
+    """Objects to which no reference leads are removed in linear time, also if many paths lead to each of them."""
+    graph = Graph(fmt)
+    tree = graph.add(Blob((), b"leaf"))
+    for _ in range(_DEPTH):
+        tree = graph.add(Tree((("a", tree), ("b", tree))))
+        tree = graph.add(Tree((("a", tree), ("b", graph.add(Tree((("c", tree),)))))))
+    pair = open_memory(trial, fmt)
+    puts = [pair.put(data) for data in graph.encodings.values()]
+    pair.play(*puts, pair.prune(rule="grit.graph.iterative"), pair.has(list(graph.encodings)))
+
+
 PROPERTIES: Final = (
     *each_format("prune/exact", exactly, "grit.prune.exact", given=draws.graph_and_tape(8), examples=21),
     *each_format("prune/lacking", pins_that_lack, "grit.prune.exact", given=draws.graph_and_tape(33), examples=12),
     *each_format(
         "prune/dangling", gone_for_all, "grit.prune.dangling", "grit.prune.exact", given=draws.graph(5), examples=12
     ),
+    *each_format("prune/shared-garbage", shared_garbage, "grit.graph.iterative", "grit.prune.exact"),
 )

@@ -6,6 +6,7 @@ from typing import Final
 
 from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.runtime import Config
+from gritstone_conformance.model.store import Change
 from gritstone_conformance.properties.runtime.judging import HISTORY_RULES, StoreFacts, check_export
 from gritstone_conformance.properties.runtime.lockstep import GENESIS, LockstepModel, StartOptions
 from gritstone_conformance.properties.wit.registry import in_each_format, tape
@@ -112,6 +113,38 @@ def marked(trial: Trial, fmt: Format) -> None:
     lockstep.release(actor, rule="runtime.release.entries")
     lockstep.refs(rule="runtime.release.entries")
     lockstep.export(rule=rule)
+
+
+def withdrawn(trial: Trial, fmt: Format) -> None:
+    """A release withdraws unread mail to an actor that is away, and forgets unread mail of it, whatever marks it."""
+    lockstep = LockstepModel(trial, fmt)
+    stage = lockstep.stage
+    log = stage.program(programs.append("log", b"t"))
+    for number, space in enumerate(("moved", "archived", "closed", "gone", "closed")):
+        actor = lockstep.born(b"%d" % number)
+        lockstep.tell(actor, _says(lockstep))
+        step = lockstep.model.mailroom.heads[actor]
+        away = [Change(f"{space}/{actor.hex()}", None, step)]
+        if number < 4:  # the last one has a head and is away nevertheless
+            away.append(Change(f"heads/{actor.hex()}", step, None))
+        _move(lockstep, *away)
+        lockstep.inject(actor, log, rule=_ENTRIES)
+        lockstep.restart()
+        lockstep.release(actor, rule=_ENTRIES)
+        lockstep.refs(rule=_ENTRIES)
+        lockstep.mail(rule=_ENTRIES)
+        _move(lockstep, *(Change(one.name, one.new, one.old) for one in away))
+        lockstep.run(rule=_ENTRIES)
+        lockstep.query(actor, "get", b"log", rule=_ENTRIES)
+    lockstep.refs(rule=_ENTRIES)
+    lockstep.play()
+
+
+def _move(lockstep: LockstepModel, *changes: Change) -> None:
+    """Stop the runtime, change references, and start it again."""
+    lockstep.stop()
+    lockstep.request(lockstep.pair.cas(*changes))
+    lockstep.start()
 
 
 def resumed(trial: Trial, fmt: Format) -> None:
@@ -241,6 +274,7 @@ def any_order(trial: Trial, fmt: Format, tape: Tape) -> None:
 
 PROPERTIES: Final = (
     *in_each_format("runtime/release/dropped", independent_entries_dropped, _ENTRIES, _KEPT, _RESUME, *HISTORY_RULES),
+    *in_each_format("runtime/release/withdrawn", withdrawn, _ENTRIES),
     *in_each_format(
         *("runtime/release/refused", refused, _REFUSED, _ENTRIES), features=("external", "schedule", "clock")
     ),
