@@ -30,7 +30,7 @@ def mutants_by_rule(catalogue: Path | None = None) -> dict[str, tuple[str, ...]]
             entries = tomllib.loads(file.read_text(encoding="utf-8")).get("mutant", [])
             for entry in entries:
                 if "equivalent" not in entry:
-                    found.setdefault(entry["kills"], []).append(entry["id"])
+                    found.setdefault(entry["violates"], []).append(entry["id"])
         except (OSError, ValueError, KeyError, TypeError) as problem:
             raise DataError(f"{file}: invalid file of mutants: {problem}") from problem
     return {rule: tuple(sorted(found[rule])) for rule in sorted(found)}

@@ -1,4 +1,4 @@
-"""Recorded sessions of the documentation: played again, and compared or recorded anew.
+"""Run the recorded sessions of the documentation again, and compare or record them.
 
     python conformance/selftests/docs/sessions.py [NAME ...]        record the sessions named, or all
 
@@ -128,7 +128,7 @@ def _shown(output: str, home: Path) -> str:
 
 
 def main(names: list[str]) -> int:
-    """Record sessions anew."""
+    """Record sessions."""
     for path in sorted(SESSIONS.glob("*.txt")):
         if names and path.stem not in names:
             continue

@@ -2,7 +2,7 @@
 
 Each fault of the suite is hunted in a process of its own, for its modules must be imported with the fault. All others
 are the same for all faults, and to import them takes longer than most hunts. So they are imported once, before the
-fork; the child forgets the modules that have the fault, with all that are bound to them, and imports those anew.
+fork; the child forgets the modules that have the fault, with all that are bound to them, and imports those again.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def run(words: Sequence[str], home: Path, patience_s: float, edited: Iterable[st
         words: ``FILE [ARG ...]``.
         home: the directory that it runs in, and where a file takes what it prints.
         patience_s: seconds after which it is killed, with all that it has started.
-        edited: modules that it imports anew, with all that are bound to them.
+        edited: modules that it imports again, with all that are bound to them.
 
     Returns:
         How it ended, and the last that it printed.

@@ -2,7 +2,7 @@
 
 Only the start is another: what is started speaks over its own pipes, leads its own group and ends as any other. A
 case that starts it in another way than the hunt did (in another directory, with other variables, behind another
-program) starts it anew, as a run does.
+program) starts a new process, as a run does.
 """
 
 from __future__ import annotations

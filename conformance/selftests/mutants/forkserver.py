@@ -4,7 +4,7 @@
 
 To start Python and to import the reference takes longer than most hunts. So this program stands by in the middle of
 its imports, where the module is looked for that the next mutants edit. Told to *start* one, it forks: the child finds
-that module with its edits and goes on importing, as if it had been started anew. Told to *park* before another module,
+that module with its edits and goes on importing, as if it had just been started. Told to *park* before another module,
 it forks too: that child goes on without any edit until that module is looked for, and then stands by there.
 
 What is ordered are lines of JSON on a socket, with the file descriptors that the child gets:

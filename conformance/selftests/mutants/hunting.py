@@ -113,10 +113,10 @@ def _hunt(launcher: Launcher, mutant: Mutant, home: Path) -> Found:
             found.played.append(item.name)
             outcome = _play(item, observed, home)
             found.failed |= {outcome.rule or ""} if outcome.verdict == "fail" else set()
-            if mutant.kills in found.failed | _watched(subject.faults):
+            if mutant.violates in found.failed | _watched(subject.faults):
                 break
         else:
-            if mutant.kills in WATCHED:
+            if mutant.violates in WATCHED:
                 _look_at_lines(observed)
     finally:
         observed.close()
@@ -173,14 +173,14 @@ def _attached(command: Sequence[str], mutant: Mutant, home: Path) -> Iterator[La
 def opener(command: Sequence[str], mutant: Mutant) -> Command:
     """Say how to start a mutant: the reference is forked where it has a fault, all else is started as a run does."""
     plain = Command.parse(command)
-    if mutant.is_of_suite or mutant.anew or not mutant.edits or sys.platform != "linux":
+    if mutant.is_of_suite or mutant.fresh_process or not mutant.edits or sys.platform != "linux":
         return plain
     return Forking(plain.argv, mutant=mutant, plain=plain)
 
 
 def _quarry(mutant: Mutant, claims: Claims) -> list[Planned]:
-    claimed = (item for item in _about().get(mutant.kills, ()) if _is_claimed(item, claims))
-    return sorted(claimed, key=lambda item: (item.name != mutant.by, *_rank(item, mutant.kills)))
+    claimed = (item for item in _about().get(mutant.violates, ()) if _is_claimed(item, claims))
+    return sorted(claimed, key=lambda item: (item.name != mutant.by, *_rank(item, mutant.violates)))
 
 
 def _watched(faults: Sequence[SubjectFault]) -> set[str]:

@@ -67,7 +67,7 @@ class Mutant:
 
     Attributes:
         id: its name.
-        kills: the rule that it breaks, and by whose name it must be found.
+        violates: the rule that it violates and under which it must be reported.
         edits: the changes that make it; more than one where one is made good by what stands elsewhere.
         also: other rules that it may break.
         proxy: the liar that it is, or None; a liar has no edits.
@@ -75,12 +75,12 @@ class Mutant:
         by: the case to play first, for it is known to find the fault.
         listens: whether it has to be attached at a socket, for only there the fault is seen.
         waits: whether it is found by waiting for it in vain, so that its hunt waits less long than a run would.
-        anew: whether each of its processes is started by itself, and none forked, for it shows in what all forks share:
-            the seed of hashes.
+        fresh_process: whether each of its processes is started and none is forked, because forked processes share their
+            hash seed.
     """
 
     id: str
-    kills: str
+    violates: str
     edits: tuple[Edit, ...]
     also: tuple[str, ...] = ()
     proxy: str | None = None
@@ -88,7 +88,7 @@ class Mutant:
     by: str | None = None
     listens: bool = False
     waits: bool = False
-    anew: bool = False
+    fresh_process: bool = False
 
     @property
     def is_of_suite(self) -> bool:
@@ -122,7 +122,7 @@ def read_mutants(file: Path) -> list[Mutant]:
 def _mutant(
     *,
     id: str,  # noqa: A002 - as in the file
-    kills: str,
+    violates: str,
     file: str | None = None,
     old: str | None = None,
     new: str | None = None,
@@ -133,14 +133,14 @@ def _mutant(
     by: str | None = None,
     listens: bool = False,
     waits: bool = False,
-    anew: bool = False,
+    fresh_process: bool = False,
 ) -> Mutant:
     edits: tuple[Edit, ...] = ()
     if file is not None and old is not None and new is not None:
         edits = (Edit(file, old, new), *(Edit(**edit) for edit in more))
     if bool(edits) == bool(proxy):
         raise ValueError(f"{id}: a mutant is an edit (file, old, new) or a liar (proxy)")
-    return Mutant(id, kills, edits, tuple(also), proxy, equivalent, by, listens, waits, anew)
+    return Mutant(id, violates, edits, tuple(also), proxy, equivalent, by, listens, waits, fresh_process)
 
 
 def hunted() -> dict[str, Mutant]:

@@ -54,7 +54,7 @@ def prove(mutant: Mutant, home: Path) -> Told:
             and alone where it finds the fault.
         home: an empty directory.
     """
-    tests = [proof.test for proof in proofs_by_rule()[mutant.kills] if not proof.slow]
+    tests = [proof.test for proof in proofs_by_rule()[mutant.violates] if not proof.slow]
     name, bracket, values = (mutant.by or "").partition("[")
     known = [f"{test}{bracket}{values}" for test in tests if test.partition("::")[2] == name]
     told = _prove(known, home, mutant) if known else Told()

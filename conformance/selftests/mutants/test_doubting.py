@@ -30,4 +30,4 @@ def test_the_honest_reference_fails_by_a_wrong_model(
     told = tmp_path / "found.json"
     assert told.exists(), end
     found = json.loads(told.read_bytes())
-    assert mutant.kills in found["failed"], found
+    assert mutant.violates in found["failed"], found

@@ -1,7 +1,7 @@
 """Which modules import which is read from their sources, and none holds what it does not import.
 
 So a child that forgets a module with all that are bound to it holds nothing of it, and a fault in it is there as if the
-child had been started anew.
+child had just been started.
 """
 
 from __future__ import annotations

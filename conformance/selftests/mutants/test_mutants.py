@@ -49,16 +49,16 @@ def test_mutant_is_killed_by_name(
     monkeypatch.chdir(tmp_path)  # some leave files where they run
     note(record_property, mutant)
     found = hunt(mutant.command("gritstone.harness"), mutant, tmp_path)
-    loose = found.failed - {mutant.kills, *mutant.also}
+    loose = found.failed - {mutant.violates, *mutant.also}
     record_property("loose", " ".join(sorted(loose)))
-    assert mutant.kills in found.failed, found.played
+    assert mutant.violates in found.failed, found.played
     assert not loose, "a rule that the mutant does not break was named too"
 
 
 def test_the_reference_passes_every_rule_that_is_hunted() -> None:
     """The control of all hunts: CI holds this file to what the gate finds, see ``tox -e conform``."""
     kept = load_verdicts(VERDICTS / "reference.json")["verdicts"]
-    rules = {mutant.kills for mutant in HUNTED.values() if not mutant.listens}
+    rules = {mutant.violates for mutant in HUNTED.values() if not mutant.listens}
     assert {rule: kept.get(rule) for rule in rules if kept.get(rule) != "pass"} == {}
 
 
@@ -79,7 +79,7 @@ def test_a_gate_tells_of_a_mutant_what_a_hunt_found(tmp_path: Path) -> None:
         "--iut",
         " ".join(mutant.command("gritstone.harness")),
         "--rule",
-        mutant.kills,
+        mutant.violates,
         "--report",
         str(report),
     ]
@@ -88,13 +88,13 @@ def test_a_gate_tells_of_a_mutant_what_a_hunt_found(tmp_path: Path) -> None:
     assert done.returncode == 1
     lines = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
     failed = {line["rule"] for line in lines if line["type"] == "case" and line["verdict"] == "fail"}
-    assert mutant.kills in failed <= {mutant.kills, *mutant.also}
+    assert mutant.violates in failed <= {mutant.violates, *mutant.also}
 
 
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
 def test_mutant_is_fresh(mutant: Mutant) -> None:
     check_fresh(mutant)
-    assert {mutant.kills, *mutant.also} <= set(load_rules().rules)
+    assert {mutant.violates, *mutant.also} <= set(load_rules().rules)
 
 
 @pytest.mark.rule("suite.mutant.fresh")
@@ -109,7 +109,7 @@ def test_a_stale_mutant_is_refused() -> None:
 def test_a_stale_mutant_ends_the_program(tmp_path: Path) -> None:
     catalogue = tmp_path / "one.toml"
     catalogue.write_text(
-        '[[mutant]]\nid = "gone"\nkills = "grit.id.zero"\nfile = "gritstone/errors.py"\nold = "?!"\nnew = ""\n'
+        '[[mutant]]\nid = "gone"\nviolates = "grit.id.zero"\nfile = "gritstone/errors.py"\nold = "?!"\nnew = ""\n'
     )
     program = (
         "import mutate, pathlib, sys\n"

@@ -25,7 +25,7 @@ BINDING = sorted(rule.id for rule in BOOK.rules.values() if rule.profile == "sui
 def test_a_rule_that_binds_the_suite_has_a_test_and_a_fault(rule: str) -> None:
     assert any(not proof.slow for proof in PROOFS.get(rule, ())), "no selftest is marked with it"
     if BOOK.rules[rule].unproven is None:
-        assert rule in {mutant.kills for mutant in HUNTED.values()}, "no mutant in suite.toml breaks it"
+        assert rule in {mutant.violates for mutant in HUNTED.values()}, "no mutant in suite.toml breaks it"
 
 
 @pytest.mark.rule("suite.rules.known")
@@ -34,7 +34,7 @@ def test_every_rule_that_a_test_is_marked_with_exists() -> None:
 
 
 def test_what_is_played_first_is_a_test_of_the_rule() -> None:
-    first = {(mutant.id, mutant.kills, mutant.by.partition("[")[0]) for mutant in HUNTED.values() if mutant.by}
+    first = {(mutant.id, mutant.violates, mutant.by.partition("[")[0]) for mutant in HUNTED.values() if mutant.by}
     assert [
         (name, by)
         for name, rule, by in sorted(first)
@@ -60,7 +60,7 @@ the nightly run asks of all."""
 
 def harmless(rule: str) -> Mutant:
     """Return what edits all that faults of a rule edit, and changes nothing."""
-    files = sorted({edit.file for mutant in HUNTED.values() if mutant.kills == rule for edit in mutant.edits})
+    files = sorted({edit.file for mutant in HUNTED.values() if mutant.violates == rule for edit in mutant.edits})
     docstrings = [source_of(file).split('"""')[1] for file in files]
     return Mutant("harmless", rule, tuple(Edit(file, text, text) for file, text in zip(files, docstrings, strict=True)))
 
@@ -69,7 +69,7 @@ def harmless(rule: str) -> Mutant:
     "rule",
     [
         pytest.param(rule, marks=[] if rule in CONTROLS else [pytest.mark.nightly])
-        for rule in sorted({mutant.kills for mutant in HUNTED.values()})
+        for rule in sorted({mutant.violates for mutant in HUNTED.values()})
     ],
 )
 def test_without_a_fault_the_same_tests_pass(rule: str, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def rule(name: str, level: str = "MUST", unproven: str | None = None) -> Rule:
 
 
 def test_an_entry_is_an_edit_or_a_liar(tmp_path: Path) -> None:
-    head = 'id = "one"\nkills = "suite.exit.law"\n'
+    head = 'id = "one"\nviolates = "suite.exit.law"\n'
     (mutant,) = read_mutants(catalogue(tmp_path, head + MUTE) / "one.toml")
     assert (mutant.is_of_suite, mutant.proxy, mutant.equivalent) == (True, None, None)
     (mutant,) = read_mutants(catalogue(tmp_path, head + 'proxy = "banner"\n') / "one.toml")
@@ -55,7 +55,7 @@ def test_a_fault_of_the_suite_is_in_every_process_of_it(tmp_path: Path) -> None:
         f"mutate.find_mutant.__defaults__ = (pathlib.Path({str(tmp_path)!r}),)\n"
         "sys.exit(mutate.main(['one', '--', '-m', 'asks']))\n"
     )
-    catalogue(tmp_path, 'id = "one"\nkills = "suite.exit.law"\n' + MUTE)
+    catalogue(tmp_path, 'id = "one"\nviolates = "suite.exit.law"\n' + MUTE)
     command = [sys.executable, "-c", f"import sys; sys.path.insert(1, {str(HERE)!r})\n{program}"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["9", "9"], done.stderr
@@ -63,7 +63,7 @@ def test_a_fault_of_the_suite_is_in_every_process_of_it(tmp_path: Path) -> None:
 
 @pytest.mark.rule("suite.mutant.named")
 @pytest.mark.parametrize(
-    ("liar", "kills", "is_found"),
+    ("liar", "violates", "is_found"),
     [
         ("double", "harness.reply.one", True),
         ("banner", "harness.frame.stdout-clean", True),
@@ -72,18 +72,18 @@ def test_a_fault_of_the_suite_is_in_every_process_of_it(tmp_path: Path) -> None:
     ],
     ids=["by-its-watch", "at-hello", "a-death-is-no-fail", "another-rule"],
 )
-def test_only_the_name_of_the_rule_finds_a_liar(liar: str, kills: str, is_found: bool, tmp_path: Path) -> None:
+def test_only_the_name_of_the_rule_finds_a_liar(liar: str, violates: str, is_found: bool, tmp_path: Path) -> None:
     """A fault of the wire fails the watch of its rule; a death and the name of another rule find nothing."""
     command = [sys.executable, str(LIAR), liar, "--", sys.executable, str(PLANTED / "honest.py")]
-    found = hunt(command, Mutant(liar, kills, (), proxy=liar), tmp_path)
-    assert (kills in found.failed) is is_found, found
+    found = hunt(command, Mutant(liar, violates, (), proxy=liar), tmp_path)
+    assert (violates in found.failed) is is_found, found
 
 
 def test_numbers_are_of_what_was_hunted() -> None:
     zoo = Zoo()
-    zoo.add([("mutant", "a"), ("kills", "grit.x.one"), ("loose", "grit.x.two")], passed=True)
-    zoo.add([("mutant", "b"), ("kills", "grit.x.two"), ("loose", "")], passed=False)
-    zoo.add([("mutant", "c"), ("kills", "grit.x.two"), ("stale", "c")], passed=False)
+    zoo.add([("mutant", "a"), ("violates", "grit.x.one"), ("loose", "grit.x.two")], passed=True)
+    zoo.add([("mutant", "b"), ("violates", "grit.x.two"), ("loose", "")], passed=False)
+    zoo.add([("mutant", "c"), ("violates", "grit.x.two"), ("stale", "c")], passed=False)
     zoo.add([("something", "else")], passed=True)
     rules = (
         rule("grit.x.one"),
@@ -142,9 +142,9 @@ def test_a_mutant_that_does_not_apply_fails_its_test() -> None:
 
 def test_a_check_that_a_fail_shows_is_told_from_one_that_breaks_the_suite() -> None:
     zoo = Zoo()
-    zoo.add([("check", "x:a#1"), ("kills", "suite.check.alive")], passed=True)
-    zoo.add([("check", "x:a#2"), ("kills", "suite.check.alive"), ("broke", "x:a#2")], passed=True)
-    zoo.add([("check", "x:a#3"), ("kills", "suite.check.alive")], passed=False)
+    zoo.add([("check", "x:a#1"), ("violates", "suite.check.alive")], passed=True)
+    zoo.add([("check", "x:a#2"), ("violates", "suite.check.alive"), ("broke", "x:a#2")], passed=True)
+    zoo.add([("check", "x:a#3"), ("violates", "suite.check.alive")], passed=False)
     assert Summary(zoo, (), 3, 0).lines()[1:] == [
         "checks of judge and model switched off 3 · seen by a fail 1 · seen by the suite breaking 1 · unseen 1",
         "unseen x:a#3",
@@ -162,7 +162,7 @@ def test_a_must_has_a_mutant_or_a_reason_and_never_both() -> None:
 @pytest.mark.rule("suite.rules.proven")
 def test_a_whole_zoo_proves_each_rule_or_says_why_not() -> None:
     zoo = Zoo()
-    zoo.add([("mutant", "a"), ("kills", "grit.x.one")], passed=True)
+    zoo.add([("mutant", "a"), ("violates", "grit.x.one")], passed=True)
     assert Summary(zoo, (rule("grit.x.one"), rule("grit.x.two", unproven="why")), 1, 0).is_whole
     assert not Summary(zoo, (rule("grit.x.one"), rule("grit.x.two")), 1, 0).is_whole
     assert not Summary(zoo, (rule("grit.x.one"),), 2, 0).is_whole
@@ -176,7 +176,7 @@ def test_the_numbers_come_from_all_workers(workers: str, tmp_path: Path) -> None
         "@pytest.mark.parametrize('name', ['a', 'b', 'c'])\n"
         "def test_it(name, record_property):\n"
         "    record_property('mutant', name)\n"
-        "    record_property('kills', 'grit.tree.key-order')\n"
+        "    record_property('violates', 'grit.tree.key-order')\n"
         "    assert name != 'c'\n"
     )
     argv = [

@@ -21,7 +21,7 @@ Recorder = Callable[[str, object], None]
 
 def note(record_property: Recorder, mutant: Mutant) -> None:
     """Record which mutant this test hunts, and that it is stale where it is; raises StaleMutantError then."""
-    note_kill(record_property, mutant.id, mutant.kills)
+    note_kill(record_property, mutant.id, mutant.violates)
     try:
         check_fresh(mutant)
     except StaleMutantError:
@@ -32,7 +32,7 @@ def note(record_property: Recorder, mutant: Mutant) -> None:
 def note_kill(record_property: Recorder, name: str, rule: str) -> None:
     """Record that this test hunts the mutant ``name``, which must be found by the name of ``rule``."""
     record_property("mutant", name)
-    record_property("kills", rule)
+    record_property("violates", rule)
 
 
 def note_check(record_property: Recorder, check: str, rule: str, *, broke: bool = False) -> None:
@@ -45,7 +45,7 @@ def note_check(record_property: Recorder, check: str, rule: str, *, broke: bool 
         broke: whether nothing was found wrong, but the suite broke.
     """
     record_property("check", check)
-    record_property("kills", rule)
+    record_property("violates", rule)
     if broke:
         record_property("broke", check)
 
@@ -105,7 +105,7 @@ class Zoo:
         if "stale" in told:
             self.stale.add(told["mutant"])
         elif passed:
-            self.killed[told["mutant"]] = told["kills"]
+            self.killed[told["mutant"]] = told["violates"]
         else:
             self.survivors.add(told["mutant"])
 

@@ -96,7 +96,7 @@ def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
 def test_mutants_are_known_by_the_rule_they_break(tmp_path: Path) -> None:
     """The names that the suite shows are those that the selftests hunt."""
     shown = {name: rule for rule, names in mutants_by_rule().items() for name in names}
-    assert shown == {name: mutant.kills for name, mutant in load_mutants().items() if not mutant.equivalent}
+    assert shown == {name: mutant.violates for name, mutant in load_mutants().items() if not mutant.equivalent}
     (tmp_path / "odd.toml").write_text("[[mutant]]\nid = 'a'\n")
     with pytest.raises(DataError, match=r"odd\.toml: invalid file of mutants"):
         mutants_by_rule(tmp_path)

@@ -63,17 +63,17 @@ def adapter(mutant: Mutant) -> tuple[str, ...]:
 
 def shrunk(mutant: Mutant, home: Path, command: tuple[str, ...] | None = None) -> Outcome | None:
     """Return the first failure of a property by the name of the mutant's rule, shrunk and saved."""
-    items = plan_run(data(), Selection(rule=mutant.kills), 1).items
+    items = plan_run(data(), Selection(rule=mutant.violates), 1).items
     subject = ObservedSubject(Launcher.for_command(command or adapter(mutant)).start(), Ledger())
     recorder = OutcomeBuilder(data().book)
     try:
-        for item in sorted(items, key=lambda item: (item.rules[0] != mutant.kills, len(item.rules), item.name)):
+        for item in sorted(items, key=lambda item: (item.rules[0] != mutant.violates, len(item.rules), item.name)):
             claims = subject.claims
             missing = item.requires.missing_from(claims.formats, claims.features, claims.profiles)
             if not isinstance(item.source, Property) or item.source.kind != "property" or missing is not None:
                 continue
             outcome = run_item(item, subject, recorder, RunSettings(home=home, shrink_s=10.0))
-            if outcome.verdict == "fail" and outcome.rule == mutant.kills:
+            if outcome.verdict == "fail" and outcome.rule == mutant.violates:
                 return outcome
     finally:
         subject.close()
@@ -107,7 +107,7 @@ def test_a_promoted_vector_fails_its_mutant_and_passes_the_reference(
         shutil.copy(vectors_dir() / "grit" / name, root / "grit")
     assert main(["vectors", "--root", str(root), "--digest", "--write"]) == 0
     found = str(tmp_path / outcome.found)
-    told = ["--rules", mutant.kills, "--comment", "a header that was left out"]
+    told = ["--rules", mutant.violates, "--comment", "a header that was left out"]
     assert main(["vectors", "--root", str(root), "--add", found, *told]) == 0, capsys.readouterr()
     assert main(["vectors", "--root", str(root), "--lint"]) == 0, capsys.readouterr()
     (promoted,) = [file for file in load_vectors(root).files if file.cases[0].origin.get("from") == outcome.case]

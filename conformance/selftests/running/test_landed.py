@@ -152,7 +152,7 @@ def test_every_rule_about_deaths_has_an_unprotected_mutant() -> None:
     led = {prop.rules[0] for prop in CRASHES.values() if not prop.name.startswith(others)}
     assert NEEDED.keys() == {*DEATH_RULES, *OF_STORES} >= led
     mutants = hunted()
-    assert {rule: mutants[mutant].kills for rule, (mutant, _) in NEEDED.items()} == {rule: rule for rule in NEEDED}
+    assert {rule: mutants[mutant].violates for rule, (mutant, _) in NEEDED.items()} == {rule: rule for rule in NEEDED}
 
 
 @pytest.mark.rule("suite.fault.needed")
