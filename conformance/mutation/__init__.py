@@ -1,0 +1,1 @@
+"""Automatic mutation of the implementations, by existing tools; see ``__main__``."""

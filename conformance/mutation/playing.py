@@ -1,0 +1,202 @@
+"""Cases on a mutant: which reach it, and which notice it."""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from gritstone_conformance.attachment.settings import AttachSettings
+from gritstone_conformance.attachment.subject import Subject
+from gritstone_conformance.attachment.target import Target as Attached
+from gritstone_conformance.errors import SubjectFault
+from gritstone_conformance.planning.plan import Plan, Planned, Selection
+from gritstone_conformance.planning.settings import RunSettings
+from gritstone_conformance.planning.suite import load_data, plan_run
+from gritstone_conformance.results.outcomes import Outcome
+from gritstone_conformance.running.plan_runner import execute
+
+from .mutants import Mutant, Result
+from .targets import Target
+
+__all__ = ["Bench", "Work", "in_parallel", "planned", "read_reach"]
+
+_SETTINGS: Final = RunSettings(shrink_s=0.0, shrink_all_s=0.0, shrink_tries=0, saves=False)
+_ATTACH: Final = AttachSettings(deadline_scale=0.5)
+_MOST_FOUND: Final = 20
+"""After so many failures and errors of other topics no more are looked for."""
+
+
+class _Enough(BaseException):
+    """Ends a run: what was looked for is found. No Exception, so that the run lets it pass."""
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def planned() -> dict[str, Planned]:
+    """Return the cases that a gate plays, by their names."""
+    plan = plan_run(load_data(), Selection(), 1)
+    return {item.name: item for item in plan.items if item.kind != "watch"}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A mutant to be judged.
+
+    Attributes:
+        mutant: the mutant.
+        cases: the cases that are played on it, by their names.
+    """
+
+    mutant: Mutant
+    cases: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """An implementation with its mutants built in.
+
+    Attributes:
+        target: the implementation.
+        folder: the build.
+        mutants: all of them.
+        topics: file -> globs of the rules that its code carries out.
+        items: the cases, by their names.
+        seconds: how long each case takes on the implementation itself, as far as that is known.
+        limit_s: a mutant gets no further case once those before take so long on the implementation itself.
+        until: the time of the monotonic clock from which on no mutant is begun.
+    """
+
+    target: Target
+    folder: Path
+    mutants: Sequence[Mutant]
+    topics: Mapping[str, Sequence[str]]
+    items: Mapping[str, Planned]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    limit_s: float = math.inf
+    until: float = math.inf
+
+    def play(
+        self, items: Sequence[Planned], mutant: Mutant | None, reached: Path | None, notify: Callable[[Outcome], None]
+    ) -> None:
+        """Play cases in their order, in one process; ``notify`` may end that by ``_Enough``."""
+        if not items:
+            return
+        with _environment(self.target.switched_on(mutant, reached)):
+            attached = Attached("stdio", tuple(self.target.command(self.folder)))
+            try:
+                subject = Subject(attached.opener(), _ATTACH)
+            except SubjectFault as fault:
+                item = items[0]
+                notify(Outcome(item.name, item.digest, item.kind, item.rules, "MUST", "error", detail=str(fault)))
+                return
+            try:
+                execute(Plan(tuple(items), 1, Selection()), subject, load_data().book, _SETTINGS, notify)
+            except _Enough:
+                subject.close()
+
+    def reach(self, name: str) -> tuple[str, float, list[str]]:
+        """Return a case, the seconds that it took, and the mutants that it reaches: none if it does not pass."""
+        passed: list[Outcome] = []
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "reached")
+            self.play([self.items[name]], None, path, passed.append)
+            if not passed or passed[0].verdict != "pass":
+                return name, 0.0, []
+            return name, passed[0].seconds, sorted(self.target.reached(path, self.mutants))
+
+    def of_topic(self, mutant: Mutant) -> list[str]:
+        """Return the cases that judge a rule of the mutant's topic, by their names."""
+        return [name for name, item in self.items.items() if self._is_topic(mutant, item.rules)]
+
+    def _is_topic(self, mutant: Mutant, rules: Sequence[str]) -> bool:
+        globs = self.topics.get(mutant.file, ())
+        return any(fnmatchcase(rule, glob) for rule in rules for glob in globs)
+
+    def judge(self, work: Work) -> Result | None:
+        """Play cases on a mutant until one fails under a rule of its topic; None if the time was over before.
+
+        The cases whose rules belong to the topic come first, then all vectors, then the others, the shortest first.
+        After those of the topic any failure is enough.
+        """
+        mutant = work.mutant
+        if time.monotonic() > self.until:
+            return None
+        if not work.cases:
+            return Result(mutant.name, mutant.file, "not-reached")
+        ranked = sorted(work.cases, key=lambda name: (self.items[name].kind != "vector", self.seconds.get(name, 0.0)))
+        own = [self.items[name] for name in ranked if self._is_topic(mutant, self.items[name].rules)]
+        rest = [self.items[name] for name in ranked if not self._is_topic(mutant, self.items[name].rules)]
+        found: list[Outcome] = []
+        spent = 0.0
+        for items in (own, rest):
+            batch: list[Planned] = []
+            for item in items:
+                spent += self.seconds.get(item.name, 0.0)
+                if spent <= self.limit_s or not batch:
+                    batch.append(item)
+            self.play(batch, mutant, None, partial(self._note, mutant, found, any_rule=items is rest))
+            if found:
+                break
+        return self._result(mutant, found)
+
+    def _note(self, mutant: Mutant, found: list[Outcome], outcome: Outcome, *, any_rule: bool) -> None:
+        if outcome.verdict not in ("fail", "error"):
+            return
+        found.append(outcome)
+        is_enough = any_rule or self._is_topic(mutant, [outcome.rule or ""])
+        if len(found) > _MOST_FOUND or (outcome.verdict == "fail" and is_enough):
+            raise _Enough
+
+    def _result(self, mutant: Mutant, found: Sequence[Outcome]) -> Result:
+        failed = [outcome for outcome in found if outcome.verdict == "fail"]
+        right = [outcome for outcome in failed if self._is_topic(mutant, [outcome.rule or ""])]
+        verdict = "right-topic" if right else "other-topic" if failed else "error" if found else "survived"
+        decided = next(iter([*right, *failed, *found]), None)
+        case, rule = (None, None) if decided is None else (decided.case, decided.rule)
+        return Result(mutant.name, mutant.file, verdict, case, rule)
+
+
+_shared: list[Bench] = []
+"""The bench of the worker processes, which are forked: cases hold functions that cannot be sent."""
+
+
+def in_parallel(bench: Bench, method: Callable[[Bench, Any], Any], tasks: Sequence[Any], jobs: int) -> Iterator[Any]:
+    """Yield what a method of the bench returns for each task, in order, from several processes."""
+    _shared[:] = [bench]
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap(partial(_call, method.__name__), tasks)
+
+
+def _call(method: str, task: Any) -> Any:
+    return getattr(_shared[0], method)(task)
+
+
+def read_reach(path: Path) -> tuple[dict[str, list[str]], dict[str, float]]:
+    """Return the cases that reach each mutant, and how long each case takes, from a file that ``reach`` wrote."""
+    cases: dict[str, list[str]] = {}
+    seconds: dict[str, float] = {}
+    for line in path.read_text().splitlines():
+        name, seconds[name], mutants = json.loads(line)
+        for mutant in mutants:
+            cases.setdefault(mutant, []).append(name)
+    return cases, seconds

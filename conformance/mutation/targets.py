@@ -1,0 +1,141 @@
+"""What is mutated: how all mutants of an implementation are built, and how one is switched on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from cosmic_ray.ast import get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator
+
+from .mutants import Mutant, named
+
+__all__ = ["HERE", "TARGETS", "JavaScript", "Target"]
+
+HERE: Final = Path(__file__).resolve().parent
+_COMPARISONS: Final = (
+    *("Eq_NotEq", "NotEq_Eq", "Is_IsNot", "IsNot_Is"),
+    *("Lt_LtE", "Lt_GtE", "LtE_Lt", "LtE_Gt", "Gt_GtE", "Gt_LtE", "GtE_Gt", "GtE_Lt"),
+)
+_ARITHMETIC: Final = ("Add_Sub", "Sub_Add", "Mul_FloorDiv", "FloorDiv_Mul", "Mod_Mul", "LShift_RShift", "RShift_LShift")
+_OPERATORS: Final = (
+    *(f"core/ReplaceComparisonOperator_{each}" for each in _COMPARISONS),
+    *(f"core/ReplaceBinaryOperator_{each}" for each in _ARITHMETIC),
+    *("core/ReplaceBinaryOperator_BitAnd_BitOr", "core/ReplaceUnaryOperator_Delete_Not", "core/AddNot"),
+    *("core/ReplaceTrueWithFalse", "core/ReplaceFalseWithTrue", "core/ReplaceAndWithOr", "core/ReplaceOrWithAnd"),
+    *("core/ReplaceBreakWithContinue", "core/ReplaceContinueWithBreak", "core/NumberReplacer"),
+    "core/ZeroIterationForLoop",
+)
+"""The operators that make plausible faults. Those that replace ``|`` are left out, for most stand in types."""
+
+
+class Target(Protocol):
+    """One implementation."""
+
+    def build(self, folder: Path) -> list[Mutant]:
+        """Build all mutants into a folder, which is replaced."""
+
+    def command(self, folder: Path) -> Sequence[str]:
+        """Return the command that starts the build."""
+
+    def switched_on(self, mutant: Mutant | None, reached: Path | None) -> Mapping[str, str]:
+        """Return the environment variables that switch a mutant on, and name the file of what is reached."""
+
+    def reached(self, path: Path, mutants: Sequence[Mutant]) -> set[str]:
+        """Return the names of the mutants that a process reached which wrote that file."""
+
+
+class JavaScript:
+    """The JavaScript implementation: all mutants are in one build, instrumented by Stryker."""
+
+    source = HERE.parent / "implementations" / "javascript"
+
+    def build(self, folder: Path) -> list[Mutant]:
+        """See :class:`Target`."""
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run(["node", HERE / "instrument.mjs", self.source, folder], check=True, stdout=subprocess.DEVNULL)
+        listed = json.loads((folder / "mutants.json").read_text())
+        names = {each["file"] for each in listed}
+        sources = {name: (self.source / name).read_text().split("\n") for name in names}
+        members = ("id", "file", "line", "operator", "original", "replacement")
+        return named((tuple(each[member] for member in members) for each in listed), sources)
+
+    def command(self, folder: Path) -> Sequence[str]:
+        """See :class:`Target`."""
+        return ("node", "--import", str(HERE / "reached.mjs"), str(folder / "adapter.js"))
+
+    def switched_on(self, mutant: Mutant | None, reached: Path | None) -> Mapping[str, str]:
+        """See :class:`Target`."""
+        active = {} if mutant is None else {"__STRYKER_ACTIVE_MUTANT__": mutant.id}
+        return active if reached is None else {**active, "GRITSTONE_REACHED": str(reached)}
+
+    def reached(self, path: Path, mutants: Sequence[Mutant]) -> set[str]:
+        """See :class:`Target`."""
+        ids = set(path.read_text().split()) if path.exists() else set()
+        return {mutant.name for mutant in mutants if mutant.id in ids}
+
+
+class Reference:
+    """The reference: Cosmic Ray's operators change one place of one module at a time."""
+
+    source = HERE.parent.parent / "reference" / "gritstone"
+
+    def build(self, folder: Path) -> list[Mutant]:
+        """See :class:`Target`; the changed modules are written when they are switched on."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self._folder = folder
+        sources: dict[str, Sequence[str]] = {}
+        found: list[tuple[str, str, int, str, str, str]] = []
+        for path in sorted(self.source.rglob("*.py")):
+            file, text = str(path.relative_to(self.source)), path.read_text()
+            sources[file] = text.split("\n")
+            for operator, line, original, turn in places(text):
+                found.append((f"{operator} {turn}", file, line, operator, original, str(turn)))
+        return named(found, sources)
+
+    def command(self, folder: Path) -> Sequence[str]:
+        """See :class:`Target`."""
+        return (sys.executable, str(HERE / "mutated.py"))
+
+    def switched_on(self, mutant: Mutant | None, reached: Path | None) -> Mapping[str, str]:
+        """See :class:`Target`."""
+        variables = {} if reached is None else {"GRITSTONE_REACHED": str(reached)}
+        if mutant is None:
+            return variables
+        changed = self._folder / f"{mutant.name}.py"
+        operator, turn = mutant.id.split()
+        changed.write_text(mutate_code((self.source / mutant.file).read_text(), get_operator(operator)(), int(turn)))
+        module = "gritstone." + mutant.file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        return {**variables, "GRITSTONE_MUTANT": f"{module}={changed}"}
+
+    def reached(self, path: Path, mutants: Sequence[Mutant]) -> set[str]:
+        """See :class:`Target`."""
+        lines = set(path.read_text().split("\n")) if path.exists() else set()
+        return {mutant.name for mutant in mutants if f"{self.source / mutant.file}:{mutant.line}" in lines}
+
+
+def places(text: str) -> Iterator[tuple[str, int, str, int]]:
+    """Yield operator, line, source text and number of each place of a module that an operator changes."""
+    operators = {name: get_operator(name)() for name in _OPERATORS}
+    turns = dict.fromkeys(operators, 0)
+    for node in _walk(get_ast(text)):
+        for name, operator in operators.items():
+            for (line, _), _ in operator.mutation_positions(node):
+                yield name, line, node.get_code(include_prefix=False), turns[name]
+                turns[name] += 1
+
+
+def _walk(node: Any) -> Iterator[Any]:
+    yield node
+    for child in getattr(node, "children", ()):
+        yield from _walk(child)
+
+
+TARGETS: Final[Mapping[str, Target]] = {"javascript": JavaScript(), "reference": Reference()}
