@@ -108,14 +108,14 @@ def main() -> int:
         options.work.mkdir(parents=True, exist_ok=True)
         target = TARGETS[options.target]
         build = options.work / options.target
-        mutants = target.build(build)
+        mutants = target.build(build, options.files)
         until = time.monotonic() + options.seconds if options.seconds else math.inf
         topics = _topics(options.target, mutants)
         bench = Bench(target, build, mutants, topics, planned(), limit_s=options.limit, until=until)
-        if old := stale(options.decisions, mutants):
+        if options.files == "*" and (old := stale(options.decisions, mutants)):
             print(f"{options.decisions}: no mutant is named {', '.join(old)}: its line has changed; decide again")
             return 1
-        drawn = [mutant for mutant in mutants if fnmatchcase(mutant.file, options.files)]
+        drawn = list(mutants)
         random.Random(options.seed).shuffle(drawn)
         part, parts = map(int, options.part.split("/"))
         recorded = read_results(options.results)

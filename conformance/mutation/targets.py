@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -38,8 +39,8 @@ _OPERATORS: Final = (
 class Target(Protocol):
     """One implementation."""
 
-    def build(self, folder: Path) -> list[Mutant]:
-        """Build all mutants into a folder, which is replaced."""
+    def build(self, folder: Path, files: str = "*") -> list[Mutant]:
+        """Build the mutants of the files that match into a folder, which is replaced."""
 
     def command(self, folder: Path) -> Sequence[str]:
         """Return the command that starts the build."""
@@ -56,15 +57,16 @@ class JavaScript:
 
     source = HERE.parent / "implementations" / "javascript"
 
-    def build(self, folder: Path) -> list[Mutant]:
-        """See :class:`Target`."""
+    def build(self, folder: Path, files: str = "*") -> list[Mutant]:
+        """See :class:`Target`; the mutants of all files are in the build."""
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run(["node", HERE / "instrument.mjs", self.source, folder], check=True, stdout=subprocess.DEVNULL)
         listed = json.loads((folder / "mutants.json").read_text())
         names = {each["file"] for each in listed}
         sources = {name: (self.source / name).read_text().split("\n") for name in names}
         members = ("id", "file", "line", "operator", "original", "replacement")
-        return named((tuple(each[member] for member in members) for each in listed), sources)
+        mutants = named((tuple(each[member] for member in members) for each in listed), sources)
+        return [mutant for mutant in mutants if fnmatchcase(mutant.file, files)]
 
     def command(self, folder: Path) -> Sequence[str]:
         """See :class:`Target`."""
@@ -86,7 +88,7 @@ class Reference:
 
     source = HERE.parent.parent / "reference" / "gritstone"
 
-    def build(self, folder: Path) -> list[Mutant]:
+    def build(self, folder: Path, files: str = "*") -> list[Mutant]:
         """See :class:`Target`; the changed modules are written when they are switched on."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -95,6 +97,8 @@ class Reference:
         found: list[tuple[str, str, int, str, str, str]] = []
         for path in sorted(self.source.rglob("*.py")):
             file, text = str(path.relative_to(self.source)), path.read_text()
+            if not fnmatchcase(file, files):
+                continue
             sources[file] = text.split("\n")
             for operator, line, original, turn in places(text):
                 found.append((f"{operator} {turn}", file, line, operator, original, str(turn)))

@@ -78,6 +78,7 @@ def targets_of_each_space(trial: Trial, fmt: Format, tape: Tape) -> None:
         for target in (*graph.values, absent):
             requests += [pair.cas(Change(name, None, target))]
             if name in pair.model.references:
+                requests += [pair.cas(Change(name, old, target), rule="grit.ref.cas") for old in (None, absent)]
                 requests += [pair.cas(Change(name, target, None))]
     pair.play(*requests, pair.refs())
 

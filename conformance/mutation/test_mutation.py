@@ -1,0 +1,97 @@
+"""Tests of the automatic mutation itself; `tox -e mutation` runs them first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mutation.mutants import Decision, Mutant, Result, named, read_decisions, read_results, stale, write_results
+from mutation.playing import Bench, Work, planned
+from mutation.scores import score
+from mutation.targets import Reference, places
+
+SOURCE = "a = 1\nif a == 1 and not b:\n    for c in d:\n        break\n"
+
+
+def test_places_of_a_module_have_operator_line_and_text() -> None:
+    found = {(operator.removeprefix("core/"), line, text) for operator, line, text, _ in places(SOURCE)}
+    assert {
+        ("NumberReplacer", 1, "1"),
+        ("ReplaceComparisonOperator_Eq_NotEq", 2, "a == 1"),
+        ("ReplaceAndWithOr", 2, "and"),
+        ("ReplaceBreakWithContinue", 4, "break"),
+    } <= found
+
+
+def test_a_name_stays_while_its_line_moves_and_goes_with_its_text() -> None:
+    change = ("x", "EqualityOperator", "a < b", "a <= b")
+    (before,) = named([("0", "x", 1, *change[1:])], {"x": ["if (a < b) {"]})
+    (moved,) = named([("7", "x", 2, *change[1:])], {"x": ["// new", "  if (a < b) {"]})
+    (changed,) = named([("0", "x", 1, *change[1:])], {"x": ["while (a < b) {"]})
+    assert before.name == moved.name != changed.name
+
+
+def test_equal_changes_of_equal_lines_have_different_names() -> None:
+    change = ("BooleanLiteral", "true", "false")
+    mutants = named([(str(line), "x", line, *change) for line in (1, 2)], {"x": ["return true;", "return true;"]})
+    assert len({mutant.name for mutant in mutants}) == 2
+
+
+def test_a_decision_about_a_changed_line_is_stale(tmp_path: Path) -> None:
+    path = tmp_path / "decisions.toml"
+    path.write_text('[equivalent]\naaaaaaaaaaaa = "no one sees it"\n[out-of-scope]\nbbbbbbbbbbbb = "speed only"\n')
+    assert read_decisions(path)["bbbbbbbbbbbb"] == Decision("out-of-scope", "speed only")
+    assert stale(path, [Mutant("0", "aaaaaaaaaaaa", "x", 1, "", "", "")]) == ["bbbbbbbbbbbb"]
+
+
+def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
+    results = [Result("b" * 12, "y", "survived"), Result("a" * 12, "x", "right-topic", "grit/a/b", "grit.a.b")]
+    write_results(tmp_path / "results" / "r.jsonl", results)
+    assert list(read_results(tmp_path / "results" / "r.jsonl").values()) == results[::-1]
+
+
+def test_a_decision_counts_only_where_no_case_notices_the_mutant() -> None:
+    results = [Result("a", "x", "survived"), Result("b", "x", "right-topic"), Result("c", "x", "survived")]
+    decisions = {name: Decision("equivalent", "same") for name in ("a", "b")}
+    assert score(results, {"x": ["wit.*"]}, decisions) == {
+        "wit": Counter({"equivalent": 1, "right-topic": 1, "survived": 1})
+    }
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    target, folder = Reference(), tmp_path_factory.mktemp("build")
+    mutants = target.build(folder, "grit/cbor.py")
+    return Bench(target, folder, mutants, {"grit/cbor.py": ["grit.cbor.*"]}, planned())
+
+
+@pytest.fixture
+def mutant(bench: Bench) -> Mutant:
+    """Return the one that reads indefinite lengths."""
+    return next(each for each in bench.mutants if each.original == "info == 31" and "Eq_NotEq" in each.operator)
+
+
+def test_a_case_under_a_rule_of_the_topic_decides(bench: Bench, mutant: Mutant) -> None:
+    result = bench.judge(Work(mutant, [name for name in bench.items if name.startswith("grit/cbor/")]))
+    assert result is not None
+    assert (result.verdict, result.file) == ("right-topic", "grit/cbor.py")
+    assert result.rule is not None
+    assert result.rule.startswith("grit.cbor.")
+
+
+def test_a_mutant_that_its_cases_do_not_notice_survives(bench: Bench, mutant: Mutant) -> None:
+    result = bench.judge(Work(mutant, ["grit/blob/one-byte"]))
+    assert result == Result(mutant.name, mutant.file, "survived")
+
+
+def test_without_cases_a_mutant_is_not_reached(bench: Bench, mutant: Mutant) -> None:
+    assert bench.judge(Work(mutant, [])) == Result(mutant.name, mutant.file, "not-reached")
+
+
+def test_a_case_reaches_the_code_that_it_runs(bench: Bench, mutant: Mutant) -> None:
+    name, _, reached = bench.reach("grit/mailbox/key-as-text-in-cbor")
+    assert name == "grit/mailbox/key-as-text-in-cbor"
+    assert mutant.name in reached
+    assert len(reached) < len(bench.mutants)
