@@ -34,7 +34,7 @@ WRONG: tuple[Callable[[int], Reply], ...] = (lambda at: Ok({"id": -1 - at}), lam
 
 @pytest.mark.rule("suite.divergence.first")
 @pytest.mark.parametrize("how", WRONG, ids=["value", "refusal"])
-def test_the_first_of_forty_steps_of_a_vector_is_named(how: Callable[[int], Reply]) -> None:
+def test_first_wrong_step_of_a_vector_is_named(how: Callable[[int], Reply]) -> None:
     steps = tuple(Step("grit.id", {"at": at}, {"ok": {"id": at}}) for at in range(STEPS))
     plan = make_plan([Case("grit/tree/forty", (RULE,), Requires(), steps)], (), (), Selection(), 1)
     for place in range(STEPS):
@@ -52,7 +52,7 @@ def one_by_one(trial: Trial, asked: list[Any]) -> None:
 
 @pytest.mark.rule("suite.divergence.first")
 @pytest.mark.parametrize("ask", [one_by_one, Trial.expect_many])
-def test_the_first_of_forty_requests_of_a_property_is_named(ask: Callable[[Trial, list[Any]], object]) -> None:
+def test_first_wrong_request_of_a_property_is_named(ask: Callable[[Trial, list[Any]], object]) -> None:
     asked = [("grit.id", {"at": at}, {"ok": {"id": at}}) for at in range(STEPS)]
     for place in range(STEPS):
         trial = Trial(ObservedSubject(wrong_from(place, WRONG[0]), Ledger()), RULE)
@@ -77,7 +77,7 @@ def broken_from(place: int, value: Any) -> Any:
 
 
 @pytest.mark.rule("suite.divergence.first")
-def test_the_first_place_of_an_answer_is_named() -> None:
+def test_first_wrong_place_of_an_answer_is_named() -> None:
     names = [f"m{(at * 7) % STEPS:02}" for at in range(STEPS)]  # not in the order of their names
     members: dict[str, Json] = {name: at for at, name in enumerate(names)}
     items: list[Json] = list(range(STEPS))
@@ -89,14 +89,14 @@ def test_the_first_place_of_an_answer_is_named() -> None:
 
 
 @pytest.mark.rule("suite.divergence.first", "suite.check.alive")
-def test_what_is_missing_or_too_much_is_named_at_its_place() -> None:
+def test_missing_and_surplus_members_are_named() -> None:
     assert first_place({"a": 1, "b": 2, "c": 3}, {"a": 1, "c": 4}) == "/b"
     assert first_place({"a": 1, "c": 3}, {"a": 1, "b": 2, "c": 4}) == "/b"
     assert first_place({"a": [1, 2]}, {"a": [1]}) == "/a/1"
     assert first_place({"a": [1], "b": 1}, {"a": [1, 2], "b": 2}) == "/a/1"
 
 
-def test_between_two_answers_nothing_stands_for_any_value() -> None:
+def test_wildcard_is_literal_between_two_answers() -> None:
     wild = {"$": "any"}
     assert difference_of({"at": wild}, {"at": wild}) is None
     assert difference_of({"at": wild}, {}) == ("/at", wild, None)

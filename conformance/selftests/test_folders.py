@@ -15,7 +15,7 @@ from gritstone_conformance.running.temporary_paths import TemporaryPaths
 
 
 @pytest.mark.rule("suite.bounds.each")
-def test_nothing_but_a_file_of_its_size_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_accepts_only_a_file_within_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "link").symlink_to(tmp_path / "file")
     (tmp_path / "endless").symlink_to("/dev/zero")
@@ -43,7 +43,7 @@ def test_nothing_but_a_file_of_its_size_is_read(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.rule("suite.files.given-only")
-def test_removing_a_folder_touches_nothing_that_its_links_name(tmp_path: Path) -> None:
+def test_remove_keeps_targets_of_links(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file").write_bytes(b"mine")
@@ -59,7 +59,7 @@ def test_removing_a_folder_touches_nothing_that_its_links_name(tmp_path: Path) -
 
 
 @pytest.mark.rule("suite.files.given-only")
-def test_a_link_in_place_of_a_folder_is_all_that_is_removed(tmp_path: Path) -> None:
+def test_only_the_link_is_removed_in_place_of_a_folder(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file").write_bytes(b"mine")
@@ -70,7 +70,7 @@ def test_a_link_in_place_of_a_folder_is_all_that_is_removed(tmp_path: Path) -> N
 
 
 @pytest.mark.rule("suite.files.given-only")
-def test_no_folder_of_a_case_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_temporary_folders_of_a_case_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     places, bindings = TemporaryPaths(), dict[str, Json]()
     places.provide(["dir", "path"], bindings)
@@ -83,7 +83,7 @@ def test_no_folder_of_a_case_stays_behind(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.rule("suite.files.given-only")
-def test_what_stands_next_to_a_folder_is_removed_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remove_deletes_siblings_of_a_fresh_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     kept = fresh_folder()
     folder = Path(fresh_folder())
@@ -100,7 +100,7 @@ def test_what_stands_next_to_a_folder_is_removed_with_it(tmp_path: Path, monkeyp
 
 
 @pytest.mark.rule("suite.bounds.each")
-def test_directories_deeper_than_any_path_are_removed() -> None:
+def test_remove_handles_directories_deeper_than_any_path() -> None:
     folder = fresh_folder()
     here = os.open(folder, os.O_DIRECTORY)
     try:

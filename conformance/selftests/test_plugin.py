@@ -26,7 +26,7 @@ def run_suite(where: Path, iut: str, *options: str) -> subprocess.CompletedProce
 
 
 @pytest.mark.rule("suite.shard.union", slow=True)
-def test_items_are_cases_and_the_report_is_that_of_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_items_are_cases_and_report_equals_that_of_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["verify", "--iut", REFERENCE, "-k", "grit/tree/*"]) == 0
     told = read_report(tmp_path / ".gritstone/report.jsonl")
@@ -45,7 +45,7 @@ def test_items_are_cases_and_the_report_is_that_of_verify(tmp_path: Path, monkey
 
 
 @pytest.mark.rule("suite.shard.union", slow=True)
-def test_without_the_part_of_a_worker_there_is_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_part_of_a_worker_gives_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "killing.py").write_text(
         "import os, signal\n"
         "def pytest_runtest_teardown(item):\n"
@@ -60,7 +60,7 @@ def test_without_the_part_of_a_worker_there_is_no_report(tmp_path: Path, monkeyp
 
 
 @pytest.mark.rule("suite.verdict.own-fault", slow=True)
-def test_a_fault_of_the_suite_in_an_item_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_suite_fault_in_an_item_gives_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "breaking.py").write_text(
         "from gritstone_conformance.pytest_run import case_runner\n"
         "def breaks(*rest):\n"
@@ -74,7 +74,7 @@ def test_a_fault_of_the_suite_in_an_item_is_no_verdict(tmp_path: Path, monkeypat
     assert not (tmp_path / ".gritstone/pytest.jsonl").exists()
 
 
-def test_a_failure_is_told_as_verify_tells_it(tmp_path: Path) -> None:
+def test_failure_is_printed_as_by_verify(tmp_path: Path) -> None:
     iut = shlex.join([sys.executable, str(PLANTED / "always_refuse.py")])
     done = run_suite(tmp_path, iut, "-k", "grit/tree/two-names or grit/tree/names-descending")
     assert done.returncode == 1
@@ -88,19 +88,19 @@ def test_a_failure_is_told_as_verify_tells_it(tmp_path: Path) -> None:
     assert verdicts["harness/watch/frame-line"] == "error", "nothing vouches for the wire"
 
 
-def test_one_that_never_says_hello_ends_the_run(tmp_path: Path) -> None:
+def test_missing_hello_ends_the_run(tmp_path: Path) -> None:
     done = run_suite(tmp_path, "true", "-k", "grit/tree/two-names")
     assert done.returncode == 3
     assert "hello failed: dead:exit-0" in done.stdout + done.stderr
 
 
-def test_without_the_option_nothing_is_collected(tmp_path: Path) -> None:
+def test_missing_option_collects_nothing(tmp_path: Path) -> None:
     done = run_pytest(tmp_path, "--pyargs", "gritstone_conformance", "--collect-only")
     assert done.returncode == 5
     assert "no tests" in done.stdout
 
 
-def test_the_plugin_imports_nothing_of_the_suite() -> None:
+def test_plugin_imports_no_other_module_of_the_suite() -> None:
     script = (
         "import sys; import gritstone_conformance.plugin;"
         "print(sorted(name for name in sys.modules if name.startswith(('gritstone', 'hypothesis', 'rich', 'json'))))"

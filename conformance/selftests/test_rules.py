@@ -77,7 +77,7 @@ def test_text_digest_folds_white_space() -> None:
         ("pleasant.\n", "pleasant.\n\n   And tall.\n", "exactly one paragraph"),
     ],
 )
-def test_scan_refuses_what_is_off_form(tmp_path: Path, old: str, new: str, words: str) -> None:
+def test_scan_rejects_invalid_rule(tmp_path: Path, old: str, new: str, words: str) -> None:
     make_spec(tmp_path)
     assert old in SOURCE
     source = SOURCE.replace(old, new)
@@ -95,7 +95,7 @@ def test_required_follows_claims_and_level(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.rules.frozen")
-def test_newer_rules_run_unscored_once_the_version_is_frozen(tmp_path: Path) -> None:
+def test_newer_rules_are_unscored_after_the_freeze(tmp_path: Path) -> None:
     make_spec(tmp_path)
     only = [rule for rule in scan_rules(tmp_path) if rule.level == "SHOULD"]
     (tmp_path / "versions" / f"{SPEC_VERSION}.txt").write_text(freeze_version(only), encoding="utf-8")
@@ -105,7 +105,7 @@ def test_newer_rules_run_unscored_once_the_version_is_frozen(tmp_path: Path) -> 
 
 
 @pytest.mark.rule("suite.rules.drift")
-def test_one_changed_word_under_an_old_id_is_drift(tmp_path: Path) -> None:
+def test_changed_text_under_an_old_id_is_drift(tmp_path: Path) -> None:
     make_spec(tmp_path)
     (tmp_path / "versions" / "0.1.txt").write_text(freeze_version(scan_rules(tmp_path)), encoding="utf-8")
     assert drifted(load_rules(tmp_path)) == ()
@@ -116,7 +116,7 @@ def test_one_changed_word_under_an_old_id_is_drift(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.rules.drift")
-def test_a_changed_level_alone_is_drift(tmp_path: Path) -> None:
+def test_changed_level_is_drift(tmp_path: Path) -> None:
     book = load_rules(make_spec(tmp_path))
     rule = book.rules["grit.tree.some-order"]
     listed = (rule.id, "SHOULD", rule.digest[:16])
@@ -125,7 +125,7 @@ def test_a_changed_level_alone_is_drift(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.rules.frozen")
-def test_a_frozen_list_is_not_written_again(
+def test_frozen_list_is_not_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(rules, "spec_dir", lambda: make_spec(tmp_path))
@@ -139,7 +139,7 @@ def test_a_frozen_list_is_not_written_again(
 
 
 @pytest.mark.rule("suite.rules.known")
-def test_every_rule_that_a_text_or_a_docstring_refers_to_exists() -> None:
+def test_rules_in_texts_and_docstrings_exist() -> None:
     known = set(load_rules().rules)
     files = (path for room in ("conformance", "reference", "docs", "spec") for path in (CHECKOUT / room).rglob("*"))
     unknown = {
@@ -153,14 +153,14 @@ def test_every_rule_that_a_text_or_a_docstring_refers_to_exists() -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b'{"spec": "0.1"}', b'{"spec": "0.1", "rules": [{"id": 1}]}'])
-def test_a_bad_rule_file_is_one_clear_error(tmp_path: Path, content: bytes | None) -> None:
+def test_load_rejects_bad_rule_file(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "rules.json").write_bytes(content)
     with pytest.raises(DataError, match=r"rules\.json: invalid rule file"):
         load_rules(tmp_path)
 
 
-def test_a_bad_version_line_is_one_clear_error(tmp_path: Path) -> None:
+def test_load_rejects_bad_version_line(tmp_path: Path) -> None:
     make_spec(tmp_path)
     (tmp_path / "versions" / "0.1.txt").write_text("grit.tree.another SHOULD\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"0\.1\.txt:1"):
@@ -168,7 +168,7 @@ def test_a_bad_version_line_is_one_clear_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.rules.drift")
-def test_the_exported_rules_are_current_and_the_frozen_ones_unchanged(capsys: pytest.CaptureFixture[str]) -> None:
+def test_exported_rules_are_current_and_frozen_ones_unchanged(capsys: pytest.CaptureFixture[str]) -> None:
     assert rules.main(["--check"]) == 0, capsys.readouterr().err
 
 

@@ -29,8 +29,8 @@ SELFTESTS: Final = {
     "attachment/protocol": ("attachment/test_protocol.py",),
     "audit": ("auditing/test_audit.py::test_what_went_on_is_asked_of_an_earlier_export",),
     "judge": (
-        "checks/test_alive.py::test_the_kind_of_an_answer_counts",
-        "test_divergence.py::test_between_two_answers_nothing_stands_for_any_value",
+        "checks/test_alive.py::test_compare_distinguishes_kinds_of_answers",
+        "test_divergence.py::test_wildcard_is_literal_between_two_answers",
     ),
     "model": (
         *("model/test_checks.py", "model/test_code_checks.py", "model/test_store.py", "model/test_bundle.py"),

@@ -38,7 +38,7 @@ def by_operation(recorded: Iterable[Asked]) -> dict[str, list[Asked]]:
 
 @pytest.mark.rule("suite.check.alive", slow=True)
 @pytest.mark.parametrize("op", REPLY_SHAPES)
-def test_no_changed_reply_is_taken_for_the_right_one(op: str) -> None:
+def test_judge_rejects_every_changed_reply(op: str) -> None:
     assert any(isinstance(asked.reply, Ok) for asked in replies()[op]), "no right reply was recorded"
     for asked in replies()[op]:
         wrong = list(overlooked(op, asked.expect, asked.reply, asked.bindings))
@@ -47,7 +47,7 @@ def test_no_changed_reply_is_taken_for_the_right_one(op: str) -> None:
 
 @pytest.mark.rule("suite.check.alive", slow=True)
 @pytest.mark.parametrize("op", REPLY_SHAPES)
-def test_the_recorded_replies_have_their_form(op: str) -> None:
+def test_recorded_replies_have_a_valid_shape(op: str) -> None:
     for asked in replies()[op]:
         if isinstance(asked.reply, Ok):
             assert shape_problem(op, asked.reply.value) is None
@@ -60,7 +60,7 @@ def test_each_place_of_a_value_is_changed() -> None:
     assert all(repr(other) != repr(value) for _, other in changed)
 
 
-def test_a_member_is_dropped_added_and_flipped() -> None:
+def test_members_are_removed_added_and_changed() -> None:
     changed = [other for _, other in changed_values({"id": "00"})]
     assert {} in changed
     assert {"id": "01"} in changed
@@ -70,7 +70,7 @@ def test_a_member_is_dropped_added_and_flipped() -> None:
 @pytest.mark.parametrize(
     "reply", [Ok({}), Refused("invalid"), Refused("missing", "erased"), Unsupported("x"), Trouble("x")], ids=repr
 )
-def test_every_other_kind_of_answer_is_tried(reply: Reply) -> None:
+def test_other_answers_cover_every_kind(reply: Reply) -> None:
     others = list(other_answers(reply))
     assert reply not in others
     assert {type(other) for other in others} | {type(reply)} == {Ok, Refused, Unsupported, Trouble}
@@ -98,5 +98,5 @@ def test_every_other_kind_of_answer_is_tried(reply: Reply) -> None:
     ],
     ids=repr,
 )
-def test_the_kind_of_an_answer_counts(expect: dict[str, Json], reply: Reply, is_right: bool) -> None:
+def test_compare_distinguishes_kinds_of_answers(expect: dict[str, Json], reply: Reply, is_right: bool) -> None:
     assert (compare(expect, reply, {}) is None) == is_right

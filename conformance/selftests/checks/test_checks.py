@@ -60,7 +60,7 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.mark.zoo
 @pytest.mark.parametrize("check", HUNTED)
-def test_a_check_that_is_switched_off_is_seen(
+def test_disabled_check_is_detected(
     check: str, seen: dict[str, Seen], record_property: Callable[[str, object], None]
 ) -> None:
     rule = "suite.mutant.oracle" if check.startswith("model/") else "suite.check.alive"
@@ -69,12 +69,12 @@ def test_a_check_that_is_switched_off_is_seen(
 
 
 @pytest.mark.parametrize("check", NEEDLESS)
-def test_a_needless_check_is_as_it_was_when_that_was_proven(check: str) -> None:
+def test_needless_check_matches_its_proof(check: str) -> None:
     assert CHECKS[check].source == NEEDLESS[check]["source"]
     assert len(NEEDLESS[check]["proof"]) > 20
 
 
-def test_the_judge_and_every_room_of_the_model_have_checks() -> None:
+def test_checks_cover_the_judge_and_the_model() -> None:
     files = {check.file for check in CHECKS.values()}
     assert {"judge.py", "attachment/reply_shapes.py", "attachment/protocol.py", "model/wasm/checking.py"} <= files
     assert len(CHECKS) > 600
@@ -117,7 +117,7 @@ def is_open(items) -> bool:
 """
 
 
-def test_every_kind_of_check_is_found_and_nothing_else() -> None:
+def test_find_checks_lists_exactly_the_checks() -> None:
     tree = ast.parse(SOURCE)
     _, checks = switched("x.py", tree, Vocabulary.of([tree]))
     assert [(check.id, check.source) for check in checks] == [
@@ -151,7 +151,7 @@ def compiled(board: Switchboard) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("off", "item"), [("is_right#1", 3), ("is_right#2", 0), ("is_right#3", 9)])
-def test_a_check_that_is_off_lets_just_its_own_fault_pass(off: str, item: int) -> None:
+def test_disabled_check_accepts_only_its_own_fault(off: str, item: int) -> None:
     board = Switchboard()
     check_all = compiled(board)["check_all"]
     for wrong in (0, 3, 9):
@@ -165,7 +165,7 @@ def test_a_check_that_is_off_lets_just_its_own_fault_pass(off: str, item: int) -
             check_all([wrong])
 
 
-def test_a_call_that_is_off_is_not_made_and_findings_are_not_passed_on() -> None:
+def test_disabled_call_is_skipped_and_findings_are_dropped() -> None:
     board = Switchboard()
     space = compiled(board)
     with pytest.raises(WrongError):

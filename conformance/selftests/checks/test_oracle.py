@@ -15,7 +15,7 @@ PROFILES = ("grit", "wit", "runtime", "wasm")
 
 
 @pytest.mark.rule("suite.mutant.oracle")
-def test_the_vectors_of_trees_are_answered_by_the_model() -> None:
+def test_model_answers_tree_vectors() -> None:
     files = sorted((vectors_dir() / "grit").glob("tree*.json"))
     parsed = [parse_vector_file(file.read_bytes(), file.name, check_schema=False) for file in files]
     cases = [case for file in parsed for case in file.cases]
@@ -25,7 +25,7 @@ def test_the_vectors_of_trees_are_answered_by_the_model() -> None:
 
 @pytest.mark.rule("suite.mutant.oracle", slow=True)
 @pytest.mark.parametrize("profile", PROFILES)
-def test_every_vector_is_answered_by_the_model(profile: str) -> None:
+def test_model_answers_every_vector(profile: str) -> None:
     cases = [case for case in load_vectors().cases() if case.profile == profile and case.name not in SLOW]
     assert cases
     assert {case.name: wrong for case in cases if (wrong := play_vector(case)) is not None} == {}

@@ -58,7 +58,7 @@ def chosen() -> list[Journey]:
 @pytest.mark.parametrize(
     ("name", "journey", "where"),
     [
-        ("randomness-begins-anew-with-each-step", "random", "core/answer"),
+        ("randomness-restarts-with-each-step", "random", "core/answer"),
         ("only-the-last-step-is-counted", "counter", "core/wasm/state"),
         ("a-suspended-call-lives-in-the-process", "waiter-shallow", "core/"),
     ],

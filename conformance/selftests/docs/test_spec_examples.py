@@ -36,7 +36,7 @@ def test_there_are_examples_in_both_formats() -> None:
 
 
 @pytest.mark.parametrize(("name", "members"), EXAMPLES, ids=[name for name, _ in EXAMPLES])
-def test_example_holds(name: str, members: dict[str, str]) -> None:
+def test_example_matches_the_codec(name: str, members: dict[str, str]) -> None:
     fmt = FORMATS[members["format"]]
     data = bytes.fromhex(members["bytes"].replace(" ", ""))
     if "refused" in members:
@@ -67,7 +67,7 @@ def test_figure_of_an_object_shows_the_example() -> None:
         assert members["id"].endswith(last)
 
 
-def test_ids_of_the_introduction_are_those_of_the_puppet_chapter() -> None:
+def test_introduction_ids_match_the_puppet_chapter() -> None:
     puppet = (spec_dir() / "wit" / "puppet.rst").read_text(encoding="utf-8")
     ids = re.findall(r"step\s+([0-9a-f]{8})\.\.\.", (spec_dir() / "introduction.rst").read_text(encoding="utf-8"))
     assert len(ids) == 2

@@ -26,7 +26,7 @@ def has_node() -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_session_is_what_one_sees(name: str, tmp_path: Path) -> None:
+def test_session_matches_its_recording(name: str, tmp_path: Path) -> None:
     recorded = read_session(SESSIONS / f"{name}.txt")
     if any("node " in turn.command for turn in recorded) and not has_node():
         pytest.skip("needs Node.js and the JavaScript implementation's packages")
@@ -34,12 +34,12 @@ def test_session_is_what_one_sees(name: str, tmp_path: Path) -> None:
     assert [lines(turn) for turn in seen] == [lines(turn) for turn in recorded]
 
 
-def test_every_session_is_shown() -> None:
+def test_each_session_is_shown_on_a_page() -> None:
     shown = {name for page in PAGES for name in re.findall(r"examples/sessions/([a-z0-9-]+)\.txt", page.read_text())}
     assert shown == set(NAMES)
 
 
-def test_every_adapter_is_played() -> None:
+def test_each_example_adapter_is_used_in_a_session() -> None:
     played = {
         word for name in NAMES for turn in read_session(SESSIONS / f"{name}.txt") for word in turn.command.split()
     }

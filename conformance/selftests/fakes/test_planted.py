@@ -30,7 +30,7 @@ def launcher(name: str, *words: str, scale: float = 0.2) -> Launcher:
         ("always_ok", ("grit",), WrongShape({}, "", "an object with the members bytes", {})),
     ],
 )
-def test_it_answers_the_same_to_everything(name: str, profiles: tuple[str, ...], answer: object) -> None:
+def test_adapter_sends_one_answer_to_every_request(name: str, profiles: tuple[str, ...], answer: object) -> None:
     subject = launcher(name).start()
     assert subject.claims.profiles == profiles
     assert subject.ask_many([GET, ("ping", {}), GET]) == [answer, Ok({}), answer]
@@ -46,14 +46,14 @@ def test_echo_fails_at_hello() -> None:
 
 
 @pytest.mark.rule("suite.deadline.each")
-def test_hang_hangs_after_hello() -> None:
+def test_hang_adapter_blocks_after_hello() -> None:
     subject = launcher("hang", scale=0.05).start()
     answers = subject.ask_each([GET, GET])
     assert [getattr(answer, "cause", answer) for answer in answers] == ["hung:blocked"]
     subject.kill()
 
 
-def test_it_dies_on_the_third_request_of_each_life() -> None:
+def test_adapter_exits_at_third_request_of_each_process() -> None:
     subject = launcher("dies_on_3rd").start()
     for _ in range(2):
         answers = subject.ask_each([GET, GET, GET])
@@ -63,7 +63,7 @@ def test_it_dies_on_the_third_request_of_each_life() -> None:
 
 
 @pytest.mark.rule("suite.liveness.three")
-def test_slow_is_late() -> None:
+def test_slow_adapter_is_late() -> None:
     subject = launcher("slow", "1.5").start()
     assert [getattr(answer, "cause", answer) for answer in subject.ask_each([GET])] == ["late"]
     subject.close()

@@ -34,7 +34,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.mark.zoo
-def test_the_gate_names_the_rule(
+def test_gate_reports_the_rule_of_the_mutant(
     mutant: Mutant, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     note(record_property, mutant)

@@ -20,7 +20,7 @@ MUTANTS = {mutant.id: mutant for mutant in read_mutants(CATALOGUE / "model.toml"
 
 @pytest.mark.zoo
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
-def test_the_honest_reference_fails_by_a_wrong_model(
+def test_wrong_model_fails_the_reference_under_its_rule(
     mutant: Mutant, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     note(record_property, mutant)

@@ -40,7 +40,7 @@ REFERENCE_ADAPTER = (sys.executable, "-m", "gritstone.harness")
 
 @pytest.mark.zoo
 @pytest.mark.parametrize("mutant", HUNTED.values(), ids=HUNTED)
-def test_mutant_is_killed_by_name(
+def test_mutant_is_reported_under_its_rule(
     mutant: Mutant,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
@@ -55,7 +55,7 @@ def test_mutant_is_killed_by_name(
     assert not loose, "a rule that the mutant does not break was named too"
 
 
-def test_the_reference_passes_every_rule_that_is_hunted() -> None:
+def test_reference_passes_each_rule_with_a_mutant() -> None:
     """The control of all hunts: CI holds this file to what the gate finds, see ``tox -e conform``."""
     kept = load_verdicts(VERDICTS / "reference.json")["verdicts"]
     rules = {mutant.violates for mutant in HUNTED.values() if not mutant.listens}
@@ -63,14 +63,14 @@ def test_the_reference_passes_every_rule_that_is_hunted() -> None:
 
 
 @pytest.mark.parametrize("rule", ["grit.tree.key-order", "harness.frame.line", "harness.connect.same"])
-def test_a_hunt_finds_nothing_in_the_reference(rule: str, tmp_path: Path) -> None:
+def test_reference_without_fault_fails_no_rule(rule: str, tmp_path: Path) -> None:
     none = Mutant("none", rule, (), listens=rule == "harness.connect.same")
     found = hunt(REFERENCE_ADAPTER, none, tmp_path)
     assert found.played
     assert not found.failed
 
 
-def test_a_gate_tells_of_a_mutant_what_a_hunt_found(tmp_path: Path) -> None:
+def test_verify_reports_the_rule_of_a_mutant(tmp_path: Path) -> None:
     """``gritstone verify`` comes to the same: exit code 1, and the rule in the report."""
     mutant = MUTANTS["framed-tree-takes-any-order"]
     report = tmp_path / "report.jsonl"
@@ -98,7 +98,7 @@ def test_mutant_is_fresh(mutant: Mutant) -> None:
 
 
 @pytest.mark.rule("suite.mutant.fresh")
-def test_a_stale_mutant_is_refused() -> None:
+def test_apply_rejects_stale_mutant() -> None:
     stale = Mutant("gone", "grit.id.zero", (Edit("x.py", "no such text", ""),))
     with pytest.raises(StaleMutantError, match="occurs 0 times"):
         apply_edits(stale, "x.py", "source")
@@ -106,7 +106,7 @@ def test_a_stale_mutant_is_refused() -> None:
         apply_edits(Mutant("twice", "grit.id.zero", (Edit("x.py", "a", "b"),)), "x.py", "aa")
 
 
-def test_a_stale_mutant_ends_the_program(tmp_path: Path) -> None:
+def test_stale_mutant_exits_with_its_own_code(tmp_path: Path) -> None:
     catalogue = tmp_path / "one.toml"
     catalogue.write_text(
         '[[mutant]]\nid = "gone"\nviolates = "grit.id.zero"\nfile = "gritstone/errors.py"\nold = "?!"\nnew = ""\n'

@@ -22,18 +22,18 @@ BINDING = sorted(rule.id for rule in BOOK.rules.values() if rule.profile == "sui
 
 
 @pytest.mark.parametrize("rule", BINDING)
-def test_a_rule_that_binds_the_suite_has_a_test_and_a_fault(rule: str) -> None:
+def test_suite_rule_has_a_test_and_a_mutant(rule: str) -> None:
     assert any(not proof.slow for proof in PROOFS.get(rule, ())), "no selftest is marked with it"
     if BOOK.rules[rule].unproven is None:
         assert rule in {mutant.violates for mutant in HUNTED.values()}, "no mutant in suite.toml breaks it"
 
 
 @pytest.mark.rule("suite.rules.known")
-def test_every_rule_that_a_test_is_marked_with_exists() -> None:
+def test_rules_in_test_marks_exist() -> None:
     assert set(PROOFS) <= set(BOOK.rules)
 
 
-def test_what_is_played_first_is_a_test_of_the_rule() -> None:
+def test_first_test_of_a_mutant_is_marked_with_its_rule() -> None:
     first = {(mutant.id, mutant.violates, mutant.by.partition("[")[0]) for mutant in HUNTED.values() if mutant.by}
     assert [
         (name, by)
@@ -44,7 +44,7 @@ def test_what_is_played_first_is_a_test_of_the_rule() -> None:
 
 @pytest.mark.zoo
 @pytest.mark.parametrize("mutant", HUNTED.values(), ids=HUNTED)
-def test_a_fault_of_the_suite_is_found_by_a_test_that_names_its_rule(
+def test_suite_mutant_is_detected_by_a_test_of_its_rule(
     mutant: Mutant, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     note(record_property, mutant)
@@ -72,7 +72,7 @@ def harmless(rule: str) -> Mutant:
         for rule in sorted({mutant.violates for mutant in HUNTED.values()})
     ],
 )
-def test_without_a_fault_the_same_tests_pass(rule: str, tmp_path: Path) -> None:
+def test_proofs_pass_without_a_fault(rule: str, tmp_path: Path) -> None:
     told = prove(harmless(rule), tmp_path)
     assert told.passed
     assert not told.found
@@ -84,7 +84,7 @@ def unlisted(old: str, new: str) -> Mutant:
     return Mutant("unlisted", "suite.divergence.first", (Edit("gritstone_conformance/judge.py", old, new),))
 
 
-def test_an_edit_that_breaks_the_import_finds_nothing(tmp_path: Path) -> None:
+def test_edit_that_breaks_the_import_detects_nothing(tmp_path: Path) -> None:
     told = prove(unlisted("import re\n", "import re, no_such_module\n"), tmp_path)
     assert (told.passed, told.found, len(told.broken)) == (0, [], 1)
     assert "no_such_module" in told.broken[0]
@@ -94,19 +94,19 @@ COMPARES = '    if "any" in expect:\n'
 
 
 @pytest.mark.parametrize("line", ["assert not expect", "raise ZeroDivisionError", "raise SystemExit"])
-def test_an_exception_of_the_suite_is_no_assertion_of_a_test(tmp_path: Path, line: str) -> None:
+def test_exception_of_the_suite_detects_nothing(tmp_path: Path, line: str) -> None:
     told = prove(unlisted(COMPARES, f"    {line}\n{COMPARES}"), tmp_path)
     assert told.found == []
     assert told.broken
 
 
-def test_a_child_that_is_silent_has_found_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_child_detects_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proving, "PATIENCE_S", 3)
     told = prove(unlisted(COMPARES, f"    while True:\n        pass\n{COMPARES}"), tmp_path)
     assert told == Told(broken=["the child ended before any test did: nothing for 3 s"])
 
 
-def test_a_fault_that_no_test_notices_is_a_survivor(tmp_path: Path) -> None:
+def test_undetected_fault_survives(tmp_path: Path) -> None:
     told = prove(unlisted('"nothing")', '"no answer")'), tmp_path)
     assert told.passed
     assert not told.found

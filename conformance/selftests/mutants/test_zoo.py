@@ -33,7 +33,7 @@ def rule(name: str, level: str = "MUST", unproven: str | None = None) -> Rule:
     return Rule(name, level, "0.1", (), "", "", "", unproven=unproven)
 
 
-def test_an_entry_is_an_edit_or_a_liar(tmp_path: Path) -> None:
+def test_entry_is_either_an_edit_or_a_liar(tmp_path: Path) -> None:
     head = 'id = "one"\nviolates = "suite.exit.law"\n'
     (mutant,) = read_mutants(catalogue(tmp_path, head + MUTE) / "one.toml")
     assert (mutant.is_of_suite, mutant.proxy, mutant.equivalent) == (True, None, None)
@@ -44,7 +44,7 @@ def test_an_entry_is_an_edit_or_a_liar(tmp_path: Path) -> None:
             read_mutants(catalogue(tmp_path, head + wrong) / "one.toml")
 
 
-def test_a_fault_of_the_suite_is_in_every_process_of_it(tmp_path: Path) -> None:
+def test_suite_fault_reaches_each_process(tmp_path: Path) -> None:
     """The program under test and the processes that it starts have the edit; nothing on disk has it."""
     asks = "from gritstone_conformance import SUITE_VERSION; print(SUITE_VERSION, flush=True)"
     (tmp_path / "asks.py").write_text(
@@ -72,14 +72,14 @@ def test_a_fault_of_the_suite_is_in_every_process_of_it(tmp_path: Path) -> None:
     ],
     ids=["by-its-watch", "at-hello", "a-death-is-no-fail", "another-rule"],
 )
-def test_only_the_name_of_the_rule_finds_a_liar(liar: str, violates: str, is_found: bool, tmp_path: Path) -> None:
+def test_liar_counts_as_detected_only_under_its_rule(liar: str, violates: str, is_found: bool, tmp_path: Path) -> None:
     """A fault of the wire fails the watch of its rule; a death and the name of another rule find nothing."""
     command = [sys.executable, str(LIAR), liar, "--", sys.executable, str(PLANTED / "honest.py")]
     found = hunt(command, Mutant(liar, violates, (), proxy=liar), tmp_path)
     assert (violates in found.failed) is is_found, found
 
 
-def test_numbers_are_of_what_was_hunted() -> None:
+def test_summary_counts_only_mutants_that_ran() -> None:
     zoo = Zoo()
     zoo.add([("mutant", "a"), ("violates", "grit.x.one"), ("loose", "grit.x.two")], passed=True)
     zoo.add([("mutant", "b"), ("violates", "grit.x.two"), ("loose", "")], passed=False)
@@ -106,7 +106,7 @@ def test_numbers_are_of_what_was_hunted() -> None:
 
 
 @pytest.mark.rule("suite.mutant.named")
-def test_a_death_is_no_fail_of_the_rule(tmp_path: Path) -> None:
+def test_death_does_not_fail_the_rule(tmp_path: Path) -> None:
     """The case that met it has an error, which names no rule, or another one than the rule that is hunted."""
     command = [sys.executable, str(LIAR), "exits-0", "--", sys.executable, "-m", "gritstone.harness"]
     found = hunt(command, Mutant("exits-0", "grit.tree.key-order", (), by="grit/tree/names-descending"), tmp_path)
@@ -115,14 +115,14 @@ def test_a_death_is_no_fail_of_the_rule(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("liar", "is_found"), [("double", True), ("exits-0", False)])
-def test_the_matrix_plays_the_whole_gate(liar: str, is_found: bool, tmp_path: Path) -> None:
+def test_play_gate_runs_harness_cases_and_watches(liar: str, is_found: bool, tmp_path: Path) -> None:
     """On an adapter without a profile that is what the harness asks of all; the watches are judged at its end."""
     command = [sys.executable, str(LIAR), liar, "--", sys.executable, str(PLANTED / "honest.py")]
     found = play_gate(command, Mutant(liar, "harness.reply.one", (), proxy=liar), tmp_path)
     assert ("harness.reply.one" in found.failed) is is_found
 
 
-def test_the_parts_of_the_matrix_are_the_whole() -> None:
+def test_parts_of_the_matrix_are_disjoint_and_complete() -> None:
     names = set(hunted())
     parts = [{name for name in names if in_part(name, f"{number}/7")} for number in range(1, 8)]
     assert set.union(*parts) == names
@@ -131,7 +131,7 @@ def test_the_parts_of_the_matrix_are_the_whole() -> None:
 
 
 @pytest.mark.rule("suite.mutant.fresh")
-def test_a_mutant_that_does_not_apply_fails_its_test() -> None:
+def test_stale_mutant_fails_its_test() -> None:
     for old in ("no such text", "e"):
         recorded: list[tuple[str, object]] = []
         stale = Mutant("stale", "suite.exit.law", (Edit("gritstone_conformance/errors.py", old, "x"),))
@@ -140,7 +140,7 @@ def test_a_mutant_that_does_not_apply_fails_its_test() -> None:
         assert ("stale", "stale") in recorded
 
 
-def test_a_check_that_a_fail_shows_is_told_from_one_that_breaks_the_suite() -> None:
+def test_summary_separates_failing_from_breaking_checks() -> None:
     zoo = Zoo()
     zoo.add([("check", "x:a#1"), ("violates", "suite.check.alive")], passed=True)
     zoo.add([("check", "x:a#2"), ("violates", "suite.check.alive"), ("broke", "x:a#2")], passed=True)
@@ -152,7 +152,7 @@ def test_a_check_that_a_fail_shows_is_told_from_one_that_breaks_the_suite() -> N
 
 
 @pytest.mark.rule("suite.rules.proven")
-def test_a_must_has_a_mutant_or_a_reason_and_never_both() -> None:
+def test_must_has_either_a_mutant_or_a_reason() -> None:
     rules = [rule("grit.x.one"), rule("grit.x.two", "SHOULD"), rule("grit.x.three", unproven="why (2026-01-31)")]
     assert unproven_rules(rules, {"grit.x.one"}) == []
     assert unproven_rules(rules, set()) == ["grit.x.one: no mutant, no reason"]
@@ -160,7 +160,7 @@ def test_a_must_has_a_mutant_or_a_reason_and_never_both() -> None:
 
 
 @pytest.mark.rule("suite.rules.proven")
-def test_a_whole_zoo_proves_each_rule_or_says_why_not() -> None:
+def test_complete_zoo_needs_each_rule_proven_or_excluded() -> None:
     zoo = Zoo()
     zoo.add([("mutant", "a"), ("violates", "grit.x.one")], passed=True)
     assert Summary(zoo, (rule("grit.x.one"), rule("grit.x.two", unproven="why")), 1, 0).is_whole
@@ -169,7 +169,7 @@ def test_a_whole_zoo_proves_each_rule_or_says_why_not() -> None:
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_the_numbers_come_from_all_workers(workers: str, tmp_path: Path) -> None:
+def test_summary_adds_up_all_workers(workers: str, tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         "import pytest\n"
         "@pytest.mark.zoo\n"

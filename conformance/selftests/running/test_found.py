@@ -31,7 +31,7 @@ ONE_REQUEST = (
     "framed-takes-zero-ids",
     "cbor-takes-long-heads",
     "cbor-ignores-trailing-bytes",
-    "cbor-replaces-what-is-no-utf8",
+    "cbor-replaces-invalid-utf8",
     "cbor-takes-an-indefinite-map-of-headers",
     "cbor-joins-chunks",
     "cbor-sorts-names-as-texts",
