@@ -69,14 +69,15 @@ def history_words(bundle: Bundle, verdict: Verdict, *, at_rest: bool, is_continu
         counted(verdict.actors, "actor"),
         f"{counted(verdict.recomputed, 'step')} recomputed",
         *([f"{verdict.structural} of other code"] if verdict.structural else []),
-        f"{len(verdict.findings)} illegal",
-        *([f"{len(verdict.unverified)} believed"] if verdict.unverified else []),
+        counted(len(verdict.findings), "finding"),
+        *([f"{len(verdict.unverified)} unverified"] if verdict.unverified else []),
     ]
     seen = {finding.check for finding in verdict.findings}
     words += ["at rest, nothing lost"] if at_rest and 14 not in seen else []
-    words += ["resumes from the earlier export"] if is_continued and 15 not in seen else []
-    unasked = [word for word, was_asked in (("rest", at_rest), ("continuation", is_continued)) if not was_asked]
-    words += [f"not asked: {', '.join(unasked)}"] if unasked else []
+    words += ["continues the earlier export"] if is_continued and 15 not in seen else []
+    options = (("rest (--at-rest)", at_rest), ("continuation (--before)", is_continued))
+    unchecked = [word for word, was_requested in options if not was_requested]
+    words += [f"not checked: {', '.join(unchecked)}"] if unchecked else []
     return " · ".join(words)
 
 
@@ -88,6 +89,6 @@ def _failed(recorder: OutcomeBuilder, item: Planned, seen: list[Finding], histor
         rule=first.rule,
         level=recorder.level(first.rule),
         signature=f"history {first.fault}",
-        detail=f"{first.place.path}: {first.words}{more}",
+        detail=f"{first.fault} at {first.place.path}: {first.words}{more}",
         history=extract(history, first) if history is not None else None,
     )

@@ -45,7 +45,7 @@ def _of_node(history: History, matches: Matches, node: _Node, left: dict[_Node, 
     for sender, source in matches.sources[actor][index]:
         if (sender, source) in left and _leads_to(history, matches, (sender, source), node):
             place = history.chains[actor].place(index, f"inbox/{sender.hex()}")
-            return [Finding("cycle", place, "the step that sent it comes after this one")]
+            return [Finding("cycle", place, "the step that sent the message comes after this one")]
     return []
 
 

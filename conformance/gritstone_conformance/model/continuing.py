@@ -43,7 +43,7 @@ def check_continued(first: History, second: History) -> Iterator[Finding]:
     """
     for name, target in first.references.items():
         if name.startswith("gone/") and target == first.agent and second.references.get(name) != target:
-            yield Finding("revived", Place(name), "the actor was collected and is not gone any more")
+            yield Finding("revived", Place(name), "the actor was collected, and this reference has changed")
     for actor, chain in first.chains.items():
         later = second.chains.get(actor)
         ended = f"gone/{actor.hex()}" in second.references
@@ -63,14 +63,14 @@ def check_sent(history: History, listed: Sequence[Sent]) -> Iterator[Finding]:
         channel = history.channels.get((history.agent, each.to))
         place = Place(f"heads/{history.agent.hex()}~0/outbox/{each.to.hex()}", history.agent)
         if each.message is not None and (channel is None or each.message not in channel.places):
-            yield Finding("forgotten", place, f"{each.message.hex()} was answered and is not there")
+            yield Finding("forgotten", place, f"{each.message.hex()} was injected, but the agent did not send it")
     asked = Counter((each.to, _in_order(each.headers), each.content) for each in listed)
     queued = Counter((each.to, _in_order(each.headers), each.content) for each in listed if each.mode == "queue")
     there, behind = _counted(history, history.agent)
     for key in sorted(asked):
         place = Place(f"heads/{history.agent.hex()}~0/outbox/{key[0].hex()}", history.agent)
         if there[key] > asked[key] or behind[key] > queued[key]:
-            yield Finding("doubled", place, f"{there[key]} messages are there, {asked[key]} were asked for")
+            yield Finding("doubled", place, f"the agent sent {there[key]} such messages, {asked[key]} were requested")
 
 
 _Key = tuple[bytes, Headers, bytes]

@@ -28,7 +28,7 @@ class History:
         agent: the target of ``runtime/agent``, or None.
         chains: actors to their chains, ascending.
         channels: (sender, receiver) to what was sent.
-        unverified: what had to be believed, in words.
+        unverified: what the bundle does not hold enough to decide, in words.
         max_attempts: after how many failures actors are marked, where that is known.
         is_whole: whether it is known that no actor was ever collected or adopted.
     """

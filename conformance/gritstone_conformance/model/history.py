@@ -31,7 +31,7 @@ class Verdict:
 
     Attributes:
         findings: what counts, the one that is named first; empty for a legal history.
-        unverified: what had to be believed, in words.
+        unverified: what the bundle does not hold enough to decide, in words.
         actors: how many actors have a head, the agent not counted.
         steps: how many steps there are, those of the agent included.
         recomputed: how many steps were recomputed and are right.
@@ -62,7 +62,7 @@ def check_history(
         bundle: the bundle as it was read, right or wrong.
         at_rest: whether the runtime was at rest; then check 14 is asked too.
         max_attempts: after how many failures actors are marked, if that is known.
-        is_whole: whether it is known that no actor was ever collected; then less has to be believed.
+        is_whole: whether it is known that no actor was ever collected; then less is unverified.
 
     Spec: :rule:`runtime.history.bundle`.
     """
@@ -93,7 +93,7 @@ def _wrong_names(history: History) -> Iterator[Finding]:
     """Check 13."""
     for name, target in history.references.items():
         if name.startswith("actors/") and not isinstance(history.shelf.look(target), Tree):
-            yield Finding("name", Place(name), "it leads to no tree")
+            yield Finding("name", Place(name), "the target is not a tree")
         space, _, actor = name.partition("/")
         if space in ("heads", "failed") and history.agent == history.references.get(f"gone/{actor}", b""):
-            yield Finding("returned", Place(name, bytes.fromhex(actor)), "its actor was collected")
+            yield Finding("returned", Place(name, bytes.fromhex(actor)), "the actor was collected before")

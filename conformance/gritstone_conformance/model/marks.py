@@ -46,18 +46,18 @@ def _of_mark(
         if history.is_open(sender):
             history.unverified.append(f"{name}: what the sender sent is not known in full")
         else:
-            yield Finding("mark", place, "it names no message that was sent and not read")
+            yield Finding("mark", place, "the mark names a message that was never sent, or that was read")
             return
     elif not history.is_open(sender) and any(
         later > position and message_type(history.shelf.message(channel.messages[later])) != "update"
         for later in channel.matched
     ):
-        yield Finding("overtaken", place, "its actor read a later message of that sender, which is no update")
+        yield Finding("overtaken", place, "the actor read a later message of that sender that is not an update")
     kind = message_kind(actor, message, has_step=actor in history.chains)
     if kind in ("update", "waiting"):
-        yield Finding("mark", place, f"it names a message of the kind {kind}")
+        yield Finding("mark", place, f"the mark names a message of the kind {kind}")
     elif not _fails(history, actor, Proposal(kind, ((sender, failed),))):
-        yield Finding("mark", place, "the message it names does not fail")
+        yield Finding("mark", place, "the message that the mark names does not fail")
     if history.agent is not None and sender != history.agent:
         yield from _of_count(history, matches, place, (history.agent, sender, actor), failed)
 
@@ -90,7 +90,7 @@ def _of_count(
     agent, sender, actor = who
     receipts = [each for each in _receipts(history, agent, sender) if header(each[1], "reply") == failed.hex()]
     if not receipts and history.is_open(agent):
-        history.unverified.append(f"{place.path}: the agent's chain was cut, so its receipt had to be believed")
+        history.unverified.append(f"{place.path}: the agent's chain was cut, so the receipt cannot be checked")
     elif not receipts:
         yield Finding("receipt", place, "there is no receipt for the message")
     elsewhere = any(
@@ -136,9 +136,9 @@ def _of_receipts(history: History, agent: bytes) -> Iterator[Finding]:
             if receiver == agent:
                 yield Finding("no-loop", place, "the agent sent itself a receipt")
             elif not _has_form(history, message):
-                yield Finding("receipt", place, f"{identity.hex()} has not the form of a receipt")
+                yield Finding("receipt", place, f"{identity.hex()} does not have the form of a receipt")
             elif not _answers_something(history, receiver, message):
-                yield Finding("receipt", place, f"{identity.hex()} answers nothing that its receiver sent")
+                yield Finding("receipt", place, f"{identity.hex()} names no message that its receiver sent")
 
 
 def _has_form(history: History, message: Message) -> bool:

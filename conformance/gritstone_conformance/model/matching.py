@@ -110,10 +110,10 @@ def _unmatched_senders(history: History, chain: Chain, covered: list[Covered]) -
 _NOTHING = Channel()
 
 _WORDS = {
-    "unsent": "a message that was not sent on this channel",
-    "twice": "a message that was covered before",
-    "stale": "a message that was superseded by one covered before",
-    "disorder": "a message that was sent before one covered before",
+    "unsent": "no step of the sender sent this message on this channel",
+    "twice": "an earlier sending of this message was covered, and there is no other",
+    "stale": "this message was superseded by one covered before",
+    "disorder": "this message was sent before one that is already covered",
 }
 
 

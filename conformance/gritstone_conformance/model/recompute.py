@@ -156,16 +156,16 @@ class _Trial:
     def _believe(self, script: QueryAnswers, *, spent: bool = False) -> None:
         if script.believed or spent:
             place = self.chain.place(self.index, "core").path
-            self.history.unverified.append(f"{place}: the answer to a query had to be believed")
+            self.history.unverified.append(f"{place}: the answer to a query cannot be checked")
 
     def _finding(self, proposal: Proposal, made: Draft | bytes | str | None) -> Finding:
         if isinstance(made, bytes):
             made = self._draft_of(made)
         if isinstance(made, Draft):
-            field_path, words = self._difference(made), "the transition gives another step"
+            field_path, words = self._difference(made), "computing the step again gives another value"
         else:
             field_path = f"inbox/{self.covered[0][0].hex()}"
-            words = made if isinstance(made, str) else "the transition gives what is no step of the actor"
+            words = made if isinstance(made, str) else "computing the step again gives no step of the actor"
         rules = {"duplicate": "wit.genesis.again", "update": self._update_rule(proposal)}
         rule = rules.get(proposal.kind, self._law().broken_rule(field_path))
         return Finding("recompute", self.chain.place(self.index, field_path), words, rule)

@@ -44,7 +44,7 @@ def check_rest(history: History) -> Iterator[Finding]:
             ):
                 continue
             path = f"heads/{sender.hex()}~0/outbox/{actor.hex()}"
-            yield Finding("lost", Place(path, actor), f"{first.hex()}, of the kind {kind}, was left unread")
+            yield Finding("lost", Place(path, actor), f"the message {first.hex()} of the kind {kind} was left unread")
 
 
 def _first_unread(history: History) -> dict[bytes, dict[bytes, bytes]]:
@@ -71,6 +71,6 @@ def _declines(history: History, actor: bytes, proposal: Proposal) -> bool:
     except Failure:
         return False
     except Foreign:
-        history.unverified.append(f"{actor.hex()}: that its code declines had to be believed")
+        history.unverified.append(f"{actor.hex()}: whether its code declines cannot be checked")
         return True
     return False

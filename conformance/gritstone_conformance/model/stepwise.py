@@ -112,7 +112,11 @@ def _of_outbox(history: History, chain: Chain, index: int) -> Iterator[Finding]:
         for each in changed.sent:
             channel.send(each, shelf.message(each).previous, index)
         if not changed.legal:
-            yield Finding("outbox", chain.place(index, f"outbox/{receiver.hex()}"), "it goes back, or forks its chain")
+            yield Finding(
+                "outbox",
+                chain.place(index, f"outbox/{receiver.hex()}"),
+                "the entry returned to an older message, or to a fork",
+            )
 
 
 def _sent_again(history: History, chain: Chain, index: int, receiver: bytes, message: bytes) -> tuple[bytes, ...]:

@@ -139,7 +139,7 @@ def test_a_later_export_is_held_against_an_earlier_one(
         (tmp_path / f"{name}.grit").write_bytes(data)
         assert main(["audit", f"{name}.grit", "--at-rest"]) == 0
     assert main(["audit", "new.grit", "--at-rest", "--before", "old.grit"]) == 0
-    assert "resumes from the earlier export" in capsys.readouterr().out.splitlines()[-1]
+    assert "continues the earlier export" in capsys.readouterr().out.splitlines()[-1]
     for later in ("rolled", "old"):
         earlier = "new" if later == "old" else "old"
         assert main(["audit", f"{later}.grit", "--before", f"{earlier}.grit"]) == 1

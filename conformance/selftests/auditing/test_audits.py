@@ -76,6 +76,9 @@ def test_the_command_says_the_same(fault: str, tmp_path: Path, capsys: pytest.Ca
         said = capsys.readouterr().out
         assert (code == 0) == (each is twin), said
         assert each is twin or str((audit.finding or {})["rule"]) in said
+        assert each is twin or fault == "bundle" or f"detail       {fault} at " in said
+        assert each is not twin or "0 findings · " in said
+        assert each is not twin or "continuation (--before)" in said
 
 
 def write_audits(root: Path, change: Callable[[dict[str, Any]], None]) -> Path:

@@ -60,14 +60,14 @@ def mark(scribe: Scribe, actor: bytes, sender: bytes, message: bytes) -> None:
 def test_a_mark_names_a_message_that_was_sent(scribe: Scribe) -> None:
     actor = scribe.stage.core(b"x")
     mark(scribe, actor, scribe.agent, scribe.message(None, actor, "genesis"))
-    assert told(scribe, "mark") == ["it names no message that was sent and not read"]
+    assert told(scribe, "mark") == ["the mark names a message that was never sent, or that was read"]
 
 
 @pytest.mark.parametrize(("ops", "fails"), [(programs.fail(), True), (programs.leave("k"), False)])
 def test_a_mark_names_a_message_that_fails(scribe: Scribe, ops: bytes, fails: bool) -> None:
     actor = scribe.born(b"a")
     mark(scribe, actor, scribe.agent, scribe.inject(actor, scribe.stage.program(ops)))
-    assert told(scribe, "mark") == ([] if fails else ["the message it names does not fail"])
+    assert told(scribe, "mark") == ([] if fails else ["the message that the mark names does not fail"])
 
 
 def receipt(scribe: Scribe, to: bytes, reply: str, data: bytes = b"") -> None:
@@ -91,18 +91,18 @@ def test_the_content_of_a_receipt_is_empty(scribe: Scribe) -> None:
     receipt(scribe, actor, message.hex())
     assert told(scribe, "receipt") == []
     receipt(scribe, actor, message.hex(), b"x")
-    assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["has not the form of a receipt"]
+    assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["does not have the form of a receipt"]
 
 
 def test_a_receipt_spells_an_id_in_lower_case(scribe: Scribe) -> None:
     actor, message = sent(scribe)
     receipt(scribe, actor, message.hex().upper())
-    assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["answers nothing that its receiver sent"]
+    assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["names no message that its receiver sent"]
 
 
 def test_who_never_lived_is_sent_no_receipt(scribe: Scribe) -> None:
     receipt(scribe, scribe.stage.core(b"x"), "07" * 32)
-    assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["answers nothing that its receiver sent"]
+    assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["names no message that its receiver sent"]
 
 
 def test_a_first_step_reads_its_genesis_message_and_nothing_else(scribe: Scribe) -> None:
@@ -125,7 +125,7 @@ def test_a_first_step_reads_its_genesis_message_and_nothing_else(scribe: Scribe)
 def test_a_cleanup_waits_only_for_other_mail(scribe: Scribe) -> None:
     actor = scribe.born(b"a")
     cleanup = scribe.inject(actor, scribe.stage.blob(b"x"), "cleanup")
-    assert told(scribe, "lost", at_rest=True) == [f"{cleanup.hex()}, of the kind cleanup, was left unread"]
+    assert told(scribe, "lost", at_rest=True) == [f"the message {cleanup.hex()} of the kind cleanup was left unread"]
     mail = scribe.message(None, scribe.stage.program(programs.leave("k")))
     other = scribe.born(b"b")
     scribe.act(other, reads={scribe.agent: scribe.inject(other, scribe.stage.blob(b"y"))}, sends={actor: mail})

@@ -117,7 +117,7 @@ def test_mail_that_nobody_sent_has_no_sender_and_mail_that_nobody_read_no_reader
 def test_a_finding_without_a_step_has_a_diff_context() -> None:
     verdict = judged(play(drawn(FORMAT, 7), 7).store.export())
     assert verdict.history is not None
-    told = extract(verdict.history, Finding("name", Place("actors/x"), "it leads to no tree"))
+    told = extract(verdict.history, Finding("name", Place("actors/x"), "the target is not a tree"))
     assert "illegal" not in told
     assert told["around"] == []
     assert len(told["steps"]) == verdict.steps
