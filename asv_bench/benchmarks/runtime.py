@@ -22,7 +22,7 @@ from gritstone.grit import FORMATS, Blob, Mailbox, MemoryEngine, Message, Object
 from gritstone.grit.lmdb_store import open_durable
 from gritstone.grit.objects import NO_HEADERS
 from gritstone.kit.actors import BlobObject, Core, InboxMessage, Outbox, OutboxMessage, Wit
-from gritstone.runtime import Config, Report, Runtime
+from gritstone.runtime import Config, RunSummary, Runtime
 from gritstone.wit import PUPPETS, External, Laws, Question, Run
 from gritstone.wit.code import CodeRun
 
@@ -148,7 +148,7 @@ class _WithRuntime:
         self.save()
         self.wait(self.runtime.inject(to, content, [("mt", mt)] if mt else []))
 
-    def run(self, steps: int) -> Report:
+    def run(self, steps: int) -> RunSummary:
         """Go to rest, by so many steps."""
         report = self.wait(self.runtime.run())
         assert (report.cause, report.steps, report.parked) == ("rest", steps, [])

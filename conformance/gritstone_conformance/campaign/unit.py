@@ -94,7 +94,7 @@ class _Silent:
     def notice(self, outcome: Outcome) -> None:
         """Do nothing."""
 
-    def watch(self, case: str, seconds: float, tries: int) -> None:
+    def progress(self, case: str, seconds: float, tries: int) -> None:
         """Do nothing."""
 
     def end(self, conclusion: Conclusion) -> None:

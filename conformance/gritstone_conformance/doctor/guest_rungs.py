@@ -34,7 +34,7 @@ class _Asked:
         core: the id of that core; its actor.
         message: the genesis message, and ``message_id`` its id.
         step: the first step; ``echoed`` is the id of the blob ``hello``, the result of the query.
-        agent: the agent ``demo``; ``life`` is the first step of the counter that it starts.
+        agent: the agent ``demo``; ``first_step`` is the first step of the counter that it starts.
     """
 
     suffix: str
@@ -45,7 +45,7 @@ class _Asked:
     step: str
     echoed: str
     agent: str
-    life: str
+    first_step: str
 
 
 _FRAMED_NODE: Final = "86d74ba8fd396f275a445543b93b40b34ef28346bc9af2c3d60f35ec0ba57f34"
@@ -69,7 +69,7 @@ _ASKED: Final = {
         step="2cf4e322296a27406ea2e6eae95f22dd47d17723468e8e7aa0a4babe0738c0fc",
         echoed="b13898a51083c08c8d475bcfcce05b5035b998ac76f85a57679c0f053def4e85",
         agent="b63c4bbe2e102fb5b3a97d53f0ab42d429ed03055cfbf9c57eb09a41ce2f7f05",
-        life="735f3a854a345219d8af101f005fa6028ff9686478f3fc0627bed8d9d7169cfa",
+        first_step="735f3a854a345219d8af101f005fa6028ff9686478f3fc0627bed8d9d7169cfa",
     ),
     "cbor-blake3": _Asked(
         suffix="-in-cbor",
@@ -86,7 +86,7 @@ _ASKED: Final = {
         step="06187e1b4f33c58339ba594784395155b418bab4cf8cd6aba8d7c1d77e1f854b",
         echoed="8934c7026ccc45ecf91fe0510aa926cbcd049d09c687dac319463f75a060ae3c",
         agent="1dfaeec2ba00420579f5e80574fb410a403b9c64d39f79ec7dfa704237600326",
-        life="ba629cf2684a050f8f945a7b571067493048a9765be410f149bcc20d5641b67c",
+        first_step="ba629cf2684a050f8f945a7b571067493048a9765be410f149bcc20d5641b67c",
     ),
 }
 
@@ -101,7 +101,7 @@ def guest_rungs(claims: Claims) -> Iterator[Rung]:
         if fmt in claims.formats:
             yield from _of_guests(vectors, fmt, asked)
             if "wasm" in claims.profiles:
-                yield _life(vectors, fmt, asked)
+                yield _actor(vectors, fmt, asked)
 
 
 class _Vectors:
@@ -171,7 +171,7 @@ def _query(vectors: _Vectors, fmt: str, asked: _Asked) -> Rung:
     return Rung(f"query {fmt}", steps, "a query reads the core of the step, calls `wit_query`, and changes nothing")
 
 
-def _life(vectors: _Vectors, fmt: str, asked: _Asked) -> Rung:
+def _actor(vectors: _Vectors, fmt: str, asked: _Asked) -> Rung:
     opened, imported, first, *_, _closed = vectors.steps("counter", f"core-a{asked.suffix}")
     actor = first.args["actor"]
     injected: dict[str, Json] = {
@@ -188,7 +188,9 @@ def _life(vectors: _Vectors, fmt: str, asked: _Asked) -> Rung:
         start_step("demo", asked.agent, _STORE),
         right_step("runtime.inject", injected, message={"$": "any"}),
         right_step("runtime.run", {"runtime": "doctor", "max_steps": 100}, cause="rest", steps={"$": "any"}, parked=[]),
-        right_step("grit.refs", listed, refs=[[f"heads/{actor}", asked.life]], more=False),
+        right_step("grit.refs", listed, refs=[[f"heads/{actor}", asked.first_step]], more=False),
         *stopped_steps(_STORE),
     )
-    return Rung(f"life {fmt}", steps, "an actor whose code is a module runs like any other, with the steps in the spec")
+    return Rung(
+        f"actor {fmt}", steps, "an actor whose code is a module runs like any other, with the steps in the spec"
+    )

@@ -1,6 +1,6 @@
 """Away: which actors make no step in a store, and where they stopped.
 
-Spec: "Actors that are away" in ``runtime/life``, "Terms" of ``runtime/history``.
+Spec: "Actors that are away" in ``runtime/collection``, "Terms" of ``runtime/history``.
 """
 
 from __future__ import annotations

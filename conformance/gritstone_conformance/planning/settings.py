@@ -14,9 +14,9 @@ from typing import Any, Final, TypeAlias
 from gritstone_conformance.results.expectations import Expectations
 from gritstone_conformance.trial import Property
 
-__all__ = ["DEFAULT_HOME", "RunSettings", "Watcher", "examples_of", "hypothesis_settings"]
+__all__ = ["DEFAULT_HOME", "OnProgress", "RunSettings", "examples_of", "hypothesis_settings"]
 
-Watcher: TypeAlias = Callable[[str, float, int], None]
+OnProgress: TypeAlias = Callable[[str, float, int], None]
 """Receives the name of the case that is being shrunk, the seconds and the tries so far."""
 
 _GATE_EXAMPLES: Final = {"property": 100, "machine": 50, "wire": 100, "crash": 10}
@@ -37,7 +37,7 @@ class RunSettings:
         shrink_s: the time limit for shrinking one failure, in seconds.
         shrink_all_s: the time limit for shrinking all failures of a run, in seconds.
         shrink_tries: how many examples, and how many traces, for a failure with the rule and signature of another one.
-        watch: called with the progress of shrinking, or None.
+        progress: called with the progress of shrinking, or None.
         strict: whether a violated SHOULD counts like a violated MUST.
         home: the folder of found cases and of the database of Hypothesis.
         saves: whether found cases are written.
@@ -51,7 +51,7 @@ class RunSettings:
     shrink_s: float = 60.0
     shrink_all_s: float = 180.0
     shrink_tries: int = 100
-    watch: Watcher | None = None
+    progress: OnProgress | None = None
     strict: bool = False
     home: Path = DEFAULT_HOME
     saves: bool = True

@@ -183,7 +183,7 @@ class RunState:
     def notice(self, outcome: Outcome) -> None:
         """Do nothing: pytest shows the progress."""
 
-    def watch(self, case: str, seconds: float, tries: int) -> None:
+    def progress(self, case: str, seconds: float, tries: int) -> None:
         """Do nothing: pytest shows the progress."""
 
     def end(self, conclusion: Conclusion) -> None:

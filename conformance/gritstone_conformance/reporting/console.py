@@ -117,7 +117,7 @@ class Console:
         if self._live is not None:
             self._live.update(self._render())
 
-    def watch(self, case: str, seconds: float, tries: int) -> None:
+    def progress(self, case: str, seconds: float, tries: int) -> None:
         """Show the progress of shrinking: on the line of its profile, or on stderr."""
         words = f"shrinking {case}: {seconds:.0f} s, {counted(tries, 'try', 'tries')}"
         if self._live is not None:

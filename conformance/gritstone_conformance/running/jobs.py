@@ -97,7 +97,7 @@ class PartListener:
         """Send an outcome."""
         self._send(outcome.to_json())
 
-    def watch(self, case: str, seconds: float, tries: int) -> None:
+    def progress(self, case: str, seconds: float, tries: int) -> None:
         """Send the progress of shrinking."""
         self._send({"type": "shrinking", "case": case, "seconds": seconds, "tries": tries})
 
@@ -181,7 +181,7 @@ def relay(children: Sequence[subprocess.Popen[bytes]], told: Listener, parts: It
                 told.begin({**message["header"], "shard": [0, 1]}, message["notes"])
             begun = True
         elif message["type"] == "shrinking":
-            told.watch(message["case"], message["seconds"], message["tries"])
+            told.progress(message["case"], message["seconds"], message["tries"])
         elif message["case"] not in seen or message["verdict"] == "fail":
             seen.add(message["case"])
             told.notice(Outcome.from_json(message))

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from gritstone_conformance.planning.settings import Watcher
+from gritstone_conformance.planning.settings import OnProgress
 
 __all__ = ["Shrink", "Shrinking", "Spending"]
 
@@ -37,7 +37,7 @@ class Spending(Protocol):
         """How many tries, of each kind, for a failure with the rule and signature of an earlier one."""
 
     @property
-    def watch(self) -> Watcher | None:
+    def progress(self) -> OnProgress | None:
         """The progress callback, or None."""
 
 
@@ -50,7 +50,7 @@ class Shrink:
         until: the end of its time.
         tries_left: how many tries are left; None: limited by time only.
         beyond: the value of ``cut`` if its time ends.
-        watch: the progress callback, or None.
+        progress: the progress callback, or None.
         cut: why it was cut short, one of ``results.outcomes.CUTS``, or None.
         seconds: its duration; set at its end.
     """
@@ -59,7 +59,7 @@ class Shrink:
     until: float
     tries_left: int | None
     beyond: str
-    watch: Watcher | None
+    progress: OnProgress | None
     cut: str | None = None
     seconds: float = 0.0
     _tries: int = 0
@@ -97,9 +97,9 @@ class Shrink:
         self.seconds = time.monotonic() - self._started
 
     def _tell(self, now: float) -> None:
-        if self.watch is not None and now - self._told >= _TICK_S:
+        if self.progress is not None and now - self._told >= _TICK_S:
             self._told = now
-            self.watch(self.case, now - self._started, self._tries)
+            self.progress(self.case, now - self._started, self._tries)
 
 
 class Shrinking:
@@ -123,6 +123,6 @@ class Shrinking:
         until = time.monotonic() + min(run.shrink_s, left_s)
         if self.until < until:
             beyond, until = "span", self.until
-        shrink = Shrink(case, until, tries, beyond, run.watch)
+        shrink = Shrink(case, until, tries, beyond, run.progress)
         self._all.append(shrink)
         return shrink

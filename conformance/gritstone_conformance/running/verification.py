@@ -37,7 +37,7 @@ class Listener(Protocol):
     def notice(self, outcome: Outcome) -> None:
         """Receive an outcome as soon as it is known."""
 
-    def watch(self, case: str, seconds: float, tries: int) -> None:
+    def progress(self, case: str, seconds: float, tries: int) -> None:
         """Receive the progress of shrinking a failure: the seconds and the tries so far."""
 
     def end(self, conclusion: Conclusion) -> None:
@@ -75,7 +75,7 @@ def verify(context: RunContext, listener: ListenerMaker, player: Player = execut
         return conclude(context, data, header, outcomes, 0, told)
     header = header_of(context, data, subject.claims.raw, started)
     told.begin(header, subject.notes)
-    result = player(plan, subject, data.book, replace(settings, watch=told.watch), told.notice)
+    result = player(plan, subject, data.book, replace(settings, progress=told.progress), told.notice)
     return conclude(context, data, header, result.outcomes, result.restarts, told)
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from gritstone_conformance.model.wasm.signatures import ACCESS_BYTES
 from gritstone_conformance.strategies.assembler import sleb, uleb
 from gritstone_conformance.strategies.guest_numbers import KINDS, draw_constant
-from gritstone_conformance.strategies.guest_surroundings import LOADS, SAFE, STORES, UNSAFE, Surroundings
+from gritstone_conformance.strategies.guest_scope import LOADS, SAFE, STORES, UNSAFE, CodeScope
 from gritstone_conformance.strategies.tape import Tape
 
 __all__ = ["Coder"]
@@ -31,10 +31,10 @@ class Coder:
     """
 
     def __init__(
-        self, tape: Tape, around: Surroundings, parameters: Sequence[str], results: Sequence[str], size: int
+        self, tape: Tape, scope: CodeScope, parameters: Sequence[str], results: Sequence[str], size: int
     ) -> None:
         self.tape = tape
-        self.around = around
+        self.scope = scope
         self.results = tuple(results)
         self.size = size
         self.local_types = [*parameters, *(tape.pick(KINDS) for _ in range(tape.below(5)))]
@@ -114,7 +114,7 @@ class Coder:
         return (name, align, offset, *operands)
 
     def _load(self, kind: str) -> Item:
-        if not self.around.memory:
+        if not self.scope.memory:
             return self._numeric(kind)
         row = self.tape.pick(LOADS[kind])
         return self._access(row.name, ACCESS_BYTES[row.code], self._address())
@@ -124,16 +124,16 @@ class Coder:
         return ("select", [kind], *operands) if self.tape.below(2) else ("select", *operands)
 
     def _read_global(self, kind: str) -> Item:
-        found = [index for index, one, _ in self.around.globals if one == kind]
+        found = [index for index, one, _ in self.scope.globals if one == kind]
         return self._padded(0x23, self.tape.pick(found)) if found else draw_constant(self.tape, kind)
 
     def _call(self, kind: str) -> Item:
         """Draw a call with this one result, if there is any function of that kind."""
         if self.tape.once_in(3):
-            found = [item for item in self.around.types if item[2] == (kind,)]
-            if found and self.around.table:
+            found = [item for item in self.scope.types if item[2] == (kind,)]
+            if found and self.scope.table:
                 return self._call_indirect(self.tape.pick(found))
-        pool = self.around.recursive if self.tape.once_in(8) else self.around.functions
+        pool = self.scope.recursive if self.tape.once_in(8) else self.scope.functions
         callable_ = [item for item in pool if item[2] == (kind,)]
         if not callable_:
             return self._numeric(kind)
@@ -142,12 +142,12 @@ class Coder:
 
     def _call_indirect(self, item: tuple[int, tuple[str, ...], tuple[str, ...]]) -> Item:
         index, parameters, _ = item
-        size = self.around.table
+        size = self.scope.table
         place = self.value("i32") if self.tape.once_in(8) else ("i32.const", self.tape.below(size + self.tape.below(2)))
         return ("call_indirect", index, *(self.value(one) for one in parameters), place)
 
     def _special(self, kind: str) -> Item:
-        if kind == "i32" and self.around.memory and self.tape.below(2):
+        if kind == "i32" and self.scope.memory and self.tape.below(2):
             pages = ("i32.const", self.tape.pick((0, 1, 2, 5, 65_536)))
             return ("memory.grow", pages) if self.tape.below(2) else "memory.size"
         return self._branching(kind)
@@ -201,20 +201,20 @@ class Coder:
         return [self.value(self.local_types[index]), self._padded(0x21, index)]
 
     def _write_global(self) -> _Code:
-        found = [(index, kind) for index, kind, mutable in self.around.globals if mutable]
+        found = [(index, kind) for index, kind, mutable in self.scope.globals if mutable]
         if not found:
             return ["nop"]
         index, kind = self.tape.pick(found)
         return [("global.set", index, self.value(kind))]
 
     def _store(self) -> _Code:
-        if not self.around.memory:
+        if not self.scope.memory:
             return self._write_local()
         row = self.tape.pick(STORES)
         return [self._access(row.name, ACCESS_BYTES[row.code], self._address(), self.value(row.name[:3]))]
 
     def _bulk(self) -> _Code:
-        if not self.around.memory:
+        if not self.scope.memory:
             return self._write_local()
         count = (
             self.value("i32") if self.tape.once_in(12) else ("i32.const", self.tape.pick((0, 1, 7, 8, 9, 100, 5000)))
@@ -224,8 +224,8 @@ class Coder:
                 return [("memory.fill", self._address(), self.value("i32"), count)]
             case 1:
                 return [("memory.copy", self._address(), self._address(), count)]
-            case _ if self.around.segments:
-                number = self.tape.below(self.around.segments)
+            case _ if self.scope.segments:
+                number = self.tape.below(self.scope.segments)
                 few = count if self.tape.once_in(8) else ("i32.const", self.tape.below(3))
                 return [("memory.init", number, self._address(), ("i32.const", self.tape.below(2)), few)]
             case _:
@@ -233,10 +233,10 @@ class Coder:
 
     def _call_statement(self) -> _Code:
         """Draw a call of anything, its results dropped."""
-        if not self.around.functions:
+        if not self.scope.functions:
             return ["nop"]
-        pool = self.around.recursive if self.tape.once_in(6) else self.around.functions
-        index, parameters, results = self.tape.pick(pool or self.around.functions)
+        pool = self.scope.recursive if self.tape.once_in(6) else self.scope.functions
+        index, parameters, results = self.tape.pick(pool or self.scope.functions)
         return [("call", index, *(self.value(one) for one in parameters)), *(["drop"] * len(results))]
 
     def _counting(self) -> _Code:
@@ -333,7 +333,7 @@ class Coder:
         takes = tuple(self.tape.pick(KINDS) for _ in range(self.tape.within(1, 2)))
         more = tuple(self.tape.pick(KINDS) for _ in range(self.tape.below(2)))
         operands = [self.value(kind) for kind in takes]
-        kind = self.around.type_of(takes, results + more)
+        kind = self.scope.type_of(takes, results + more)
         self.labels.append(results + more)
         body = [*(["drop"] * len(takes)), *self._arm(results + more)]
         self.labels.pop()

@@ -12,7 +12,7 @@ from typing import Any, Final
 from gritstone_conformance.strategies.assembler import Assembly, Code
 from gritstone_conformance.strategies.guest_code import Coder
 from gritstone_conformance.strategies.guest_numbers import KINDS, draw_constant
-from gritstone_conformance.strategies.guest_surroundings import Surroundings
+from gritstone_conformance.strategies.guest_scope import CodeScope
 from gritstone_conformance.strategies.tape import Tape
 
 __all__ = ["TAPE", "DrawnGuest", "draw_guest", "making_step", "wiping"]
@@ -123,25 +123,25 @@ def draw_guest(tape: Tape, entry: str = "wit", size: int = 60, *, stepping: bool
     shapes = [(_draw_kinds(tape, 3), _draw_kinds(tape, 2)) for _ in range(tape.below(4))]
     declared = [(guest.declare(*shape), *shape) for shape in shapes]
     main = guest.declare([], ["i32"])
-    around = Surroundings(memory=has_memory, type_of=guest.type, recursive=declared)
-    around.functions = [(imports["fuel"], (), ("i64",))]
+    scope = CodeScope(memory=has_memory, type_of=guest.type, recursive=declared)
+    scope.functions = [(imports["fuel"], (), ("i64",))]
     if "log" in imports:
-        around.functions.append((imports["log"], ("i32", "i32"), ("i32",)))
+        scope.functions.append((imports["log"], ("i32", "i32"), ("i32",)))
     if declared and tape.below(3):
-        around.table = _draw_table(tape, guest, [imports["fuel"], *(index for index, *_ in declared)])
-        around.types = [(guest.type(*shape), *shape) for shape in dict.fromkeys([*shapes, ((), ("i32",))])]
-    around.globals = _draw_globals(tape, guest)
+        scope.table = _draw_table(tape, guest, [imports["fuel"], *(index for index, *_ in declared)])
+        scope.types = [(guest.type(*shape), *shape) for shape in dict.fromkeys([*shapes, ((), ("i32",))])]
+    scope.globals = _draw_globals(tape, guest)
     if has_memory:
         _draw_data(tape, guest, pages)
-        around.segments = len(guest.segments)
+        scope.segments = len(guest.segments)
     for index, parameters, results in declared:
-        coder = Coder(tape, around, parameters, results, size // 2)
+        coder = Coder(tape, scope, parameters, results, size // 2)
         code = coder.body()
         guest.define(index, coder.declared(len(parameters)), code)
-        around.functions = [*around.functions, (index, parameters, results)]
-    _define_main(tape, guest, around, main, imports if steps else None, size)
+        scope.functions = [*scope.functions, (index, parameters, results)]
+    _define_main(tape, guest, scope, main, imports if steps else None, size)
     if tape.once_in(6):
-        coder = Coder(tape, around, (), (), 8)
+        coder = Coder(tape, scope, (), (), 8)
         code = coder.body()
         guest.function([], [], coder.declared(0), code, "_initialize")
     guest.export(entry, main)
@@ -151,12 +151,12 @@ def draw_guest(tape: Tape, entry: str = "wit", size: int = 60, *, stepping: bool
 
 
 def _define_main(
-    tape: Tape, guest: Assembly, around: Surroundings, main: int, imports: dict[str, int] | None, size: int
+    tape: Tape, guest: Assembly, scope: CodeScope, main: int, imports: dict[str, int] | None, size: int
 ) -> None:
     """Define the entry: drawn statements, and then the step or a number."""
-    coder = Coder(tape, around, (), ("i32",), size)
+    coder = Coder(tape, scope, (), ("i32",), size)
     code = coder.statements()
-    for index, parameters, results in around.recursive:
+    for index, parameters, results in scope.recursive:
         if tape.below(3):
             arguments = (coder.value(kind) for kind in parameters)
             code += [("call", index, *arguments), *(["drop"] * len(results))]

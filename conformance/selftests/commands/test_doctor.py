@@ -16,7 +16,7 @@ def test_doctor_climbs_to_the_top(run: Run) -> None:
     assert code == 0
     words = [line.split()[1] for line in out.splitlines()]
     rungs = ["start", "hello", "flush", "id", "decode", "reject", "encode", "store", "refs", "bundle"]
-    guests = ["admit", "strict", "meter", "guest", "query", "trap", "fuel", "life"]
+    guests = ["admit", "strict", "meter", "guest", "query", "trap", "fuel", "actor"]
     assert list(dict.fromkeys(words)) == [*rungs, "wit", "agent", "run", *guests, "restart"]
     assert all(" ok " in line for line in out.splitlines())
 

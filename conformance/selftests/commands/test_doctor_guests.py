@@ -87,7 +87,7 @@ def doctor(iut: str, capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
         ),
         (
             'if op == "grit.refs" and len(args["prefix"]) > 64: return {"seq": seq, "ok": {"refs": [], "more": False}}',
-            "life framed-sha256 BAD: grit.refs",
+            "actor framed-sha256 BAD: grit.refs",
             "advice    an actor whose code is a module runs like any other",
         ),
     ],

@@ -59,13 +59,13 @@ def build_rust(out: Path) -> bytes:
     rustc, cargo, builds_std = min(toolchains, key=lambda found: found[2])
     crate = shutil.copytree(CRATE, out / "crate")
     target = Path(os.environ.get("CARGO_TARGET_DIR", out / "target"))
-    surroundings = {**os.environ, "CARGO_TARGET_DIR": str(target), "PATH": f"{rustc.parent}:{os.environ['PATH']}"}
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(target), "PATH": f"{rustc.parent}:{os.environ['PATH']}"}
     options: tuple[str, ...] = ()
     if builds_std:
-        surroundings |= {"RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": "-C linker=wasm-ld"}
+        environment |= {"RUSTC_BOOTSTRAP": "1", "RUSTFLAGS": "-C linker=wasm-ld"}
         options = ("-Z", "build-std=std,panic_abort", "-Z", "build-std-features=")
     command: tuple[str | Path, ...] = (cargo, "build", "--quiet", "--release", "--target", _TARGET, *options)
-    _run(*command, cwd=crate, env=surroundings)
+    _run(*command, cwd=crate, env=environment)
     return (target / _TARGET / "release" / "shapes.wasm").read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""``gritstone verify --battery``: answers that hang on the surroundings are found, and what was not tried is said."""
+"""``gritstone verify --battery``: answers that depend on the environment are found, and what was not tried is said."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from gritstone_conformance.model.wasm.documents import read_manifest
 from gritstone_conformance.model.wasm.ed25519 import public_key, sign, verifies
 from gritstone_conformance.model.wasm.puppets import puppet_of
 from gritstone_conformance.model.wasm_host import GuestHost
-from gritstone_conformance.properties.wasm import carried_state, forks, handoffs, played, signatures, updates
+from gritstone_conformance.properties.wasm import carried_state, forks, handoffs, puppet_module, signatures, updates
 from gritstone_conformance.strategies.abuse import SMALL, pointer_attacks
 from gritstone_conformance.strategies.attacks import module_attacks
 from gritstone_conformance.strategies.casting import PUPPET, STAMP, GuestFormat
@@ -53,17 +53,17 @@ def test_the_model_passes(prop: Property) -> None:
 
 @pytest.mark.parametrize("name", ["wit-puppet-atomic", "wit-update-code", "runtime-route-self", "wit-query-answers"])
 def test_the_model_passes_with_modules_as_puppets(name: str) -> None:
-    (prop,) = (prop for prop in played.PROPERTIES if prop.name == f"wasm/puppet/{name}-framed")
+    (prop,) = (prop for prop in puppet_module.PROPERTIES if prop.name == f"wasm/puppet/{name}-framed")
     play(prop, GuestHost(), 1)
 
 
 def test_what_is_played_by_guests_needs_no_external_code() -> None:
-    assert all("external" not in prop.requires.features for prop in played.PROPERTIES)
-    assert all("wasm.executor" in prop.requires.features for prop in played.PROPERTIES)
-    assert all(prop.rules[0] == "wasm.puppet.same" for prop in played.PROPERTIES)
-    assert not any(rule.startswith("wit.puppet.") for prop in played.PROPERTIES for rule in prop.rules)
-    gate = [prop for prop in played.PROPERTIES if not prop.search_only]
-    assert 40 < len(gate) < len(played.PROPERTIES)
+    assert all("external" not in prop.requires.features for prop in puppet_module.PROPERTIES)
+    assert all("wasm.executor" in prop.requires.features for prop in puppet_module.PROPERTIES)
+    assert all(prop.rules[0] == "wasm.puppet.same" for prop in puppet_module.PROPERTIES)
+    assert not any(rule.startswith("wit.puppet.") for prop in puppet_module.PROPERTIES for rule in prop.rules)
+    gate = [prop for prop in puppet_module.PROPERTIES if not prop.search_only]
+    assert 40 < len(gate) < len(puppet_module.PROPERTIES)
 
 
 def test_a_puppet_is_external_or_a_module_with_its_manifest() -> None:

@@ -47,9 +47,9 @@ def test_what_is_made_from_a_report_is_the_same_wherever_it_is_made(tmp_path: Pa
         folder.mkdir(parents=True)
         seal(folder / "report.jsonl", specimen())
     assert main(["report", str(first / "report.jsonl"), *options_for(first)]) == 1
-    surroundings = {**os.environ, "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7", "COLUMNS": "61", "LC_ALL": "C"}
+    environment = {**os.environ, "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7", "COLUMNS": "61", "LC_ALL": "C"}
     command = [sys.executable, "-m", "gritstone_conformance.cli", "report", "report.jsonl", *options_for(Path())]
-    done = subprocess.run(command, cwd=second, env=surroundings, capture_output=True)
+    done = subprocess.run(command, cwd=second, env=environment, capture_output=True)
     assert done.returncode == 1, done.stderr
     assert files(first) == files(second)
 

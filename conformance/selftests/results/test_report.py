@@ -210,7 +210,7 @@ class Silent:
     def notice(self, outcome: Outcome) -> None:
         pass
 
-    def watch(self, case: str, seconds: float, tries: int) -> None:
+    def progress(self, case: str, seconds: float, tries: int) -> None:
         pass
 
     def end(self, conclusion: Any) -> None:

@@ -30,7 +30,7 @@ class Heard:
     def __init__(self) -> None:
         self.headers: list[Mapping[str, Any]] = []
         self.outcomes: list[Outcome] = []
-        self.watched: list[tuple[str, float, int]] = []
+        self.progressed: list[tuple[str, float, int]] = []
 
     def begin(self, header: Mapping[str, Any], notes: Sequence[str]) -> None:
         self.headers.append(header)
@@ -38,8 +38,8 @@ class Heard:
     def notice(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
 
-    def watch(self, case: str, seconds: float, tries: int) -> None:
-        self.watched.append((case, seconds, tries))
+    def progress(self, case: str, seconds: float, tries: int) -> None:
+        self.progressed.append((case, seconds, tries))
 
     def end(self, conclusion: Conclusion) -> None:
         raise AssertionError("the parent draws its own conclusions")
@@ -54,7 +54,7 @@ def child(index: int, *outcomes: Outcome) -> Iterator[subprocess.Popen[bytes]]:
         "from gritstone_conformance.results.outcomes import Outcome\n"
         "part = PartListener(sys.stdout)\n"
         f"part.begin({{'shard': [{index}, 2], 'seed': 1}}, ['a note'])\n"
-        "part.watch('grit/a/b', 1.5, 3)\n"
+        "part.progress('grit/a/b', 1.5, 3)\n"
         f"for line in json.loads({json.dumps([outcome.to_json() for outcome in outcomes])!r}):\n"
         "    part.notice(Outcome.from_json(line))\n"
         "part.end(None)\n"
@@ -82,7 +82,7 @@ def test_the_header_and_each_case_are_told_once() -> None:
 
 @pytest.mark.rule("suite.shrink.bounded")
 def test_what_is_shrunk_in_a_part_is_told() -> None:
-    assert heard((), ()).watched == [("grit/a/b", 1.5, 3)] * 2
+    assert heard((), ()).progressed == [("grit/a/b", 1.5, 3)] * 2
 
 
 def test_a_watch_that_failed_in_one_part_is_told() -> None:

@@ -111,7 +111,7 @@ def test_its_time_is_among_the_times_of_the_case() -> None:
 def test_who_waits_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shrinking, "_TICK_S", 0.0)
     heard: list[tuple[str, float, int]] = []
-    failing(watch=lambda *told: heard.append(told))
+    failing(progress=lambda *told: heard.append(told))
     assert {case for case, _, _ in heard} == set(CASES)
     tries = [count for case, _, count in heard if case == heard[0][0]]
     assert tries == sorted(tries)

@@ -9,6 +9,6 @@ once.
 from __future__ import annotations
 
 from gritstone.runtime.config import Config
-from gritstone.runtime.runtime import Report, Runtime
+from gritstone.runtime.runtime import RunSummary, Runtime
 
-__all__ = ["Config", "Report", "Runtime"]
+__all__ = ["Config", "RunSummary", "Runtime"]

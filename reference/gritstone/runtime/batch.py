@@ -18,8 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from gritstone.errors import Invalid, Missing, Rejected
-from gritstone.grit.engine import Batch as EngineBatch
-from gritstone.grit.engine import Table
+from gritstone.grit.engine import Batch, Table
 from gritstone.grit.limits import Limits
 from gritstone.grit.objects import ObjectId
 from gritstone.grit.references import Change, references_version
@@ -27,10 +26,10 @@ from gritstone.grit.snapshot import Snapshot
 from gritstone.grit.store import Store, move_references, put_unless_erased
 from gritstone.runtime.away import is_away
 
-__all__ = ["Batch", "commit"]
+__all__ = ["StepBatch", "commit"]
 
 
-class Batch:
+class StepBatch:
     """The changes of one update.
 
     Attributes:
@@ -98,7 +97,7 @@ class Batch:
         """Change another reference."""
         self._others.append(change)
 
-    def move_references(self, tables: EngineBatch, changes: list[Change], limits: Limits) -> None:
+    def move_references(self, tables: Batch, changes: list[Change], limits: Limits) -> None:
         """Change the references within an update, and record their versions."""
         before = references_version(tables)
         move_references(tables, changes, limits)
@@ -111,7 +110,7 @@ class Batch:
         return heads + marks + self._others
 
 
-def commit(store: Store, batch: Batch) -> bool:
+def commit(store: Store, batch: StepBatch) -> bool:
     """Make a batch durable, and set its ``removals`` to the count in the update.
 
     Returns:
@@ -124,7 +123,7 @@ def commit(store: Store, batch: Batch) -> bool:
     if not changes:
         return True
 
-    def swap(tables: EngineBatch) -> int:
+    def swap(tables: Batch) -> int:
         batch.move_references(tables, changes, store.limits)
         _check_present(tables, batch.present)
         _put_all(tables, batch.objects)
@@ -143,7 +142,7 @@ def commit(store: Store, batch: Batch) -> bool:
     return True
 
 
-def _put_all(tables: EngineBatch, objects: dict[ObjectId, bytes]) -> None:
+def _put_all(tables: Batch, objects: dict[ObjectId, bytes]) -> None:
     if tables.count(Table.TOMBSTONES):
         for object_id, data in objects.items():
             put_unless_erased(tables, object_id, data)
@@ -154,7 +153,7 @@ def _put_all(tables: EngineBatch, objects: dict[ObjectId, bytes]) -> None:
             put(Table.OBJECTS, object_id, data)
 
 
-def _check_present(tables: EngineBatch, actors: Iterable[ObjectId]) -> None:
+def _check_present(tables: Batch, actors: Iterable[ObjectId]) -> None:
     """Check that no actor is away.
 
     Raises:
@@ -167,7 +166,7 @@ def _check_present(tables: EngineBatch, actors: Iterable[ObjectId]) -> None:
             raise Rejected("an actor is away", rule="runtime.away.expected", code="conflict", got=actor.hex())
 
 
-def _check_borrowed(tables: EngineBatch, borrowed: Iterable[ObjectId], made: dict[ObjectId, bytes]) -> None:
+def _check_borrowed(tables: Batch, borrowed: Iterable[ObjectId], made: dict[ObjectId, bytes]) -> None:
     """Check that the objects that new objects lead to are still in the store.
 
     Raises:

@@ -39,7 +39,7 @@ from gritstone.wit.code import Ask
 from gritstone.wit.laws import Laws
 from gritstone.wit.proposals import Proposal
 
-__all__ = ["Report", "Runtime"]
+__all__ = ["RunSummary", "Runtime"]
 
 _T = TypeVar("_T")
 
@@ -51,7 +51,7 @@ _COMMIT_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class RunSummary:
     """The result of a run to rest.
 
     Attributes:
@@ -120,7 +120,7 @@ class Runtime:
 
     # --- running ---------------------------------------------------------------------------------------
 
-    async def run(self, max_steps: int | None = None) -> Report:
+    async def run(self, max_steps: int | None = None) -> RunSummary:
         """Run until rest.
 
         Args:
@@ -161,14 +161,14 @@ class Runtime:
             if self._commits:
                 self._flush()
 
-    async def _to_rest(self, max_steps: int | None) -> Report:
+    async def _to_rest(self, max_steps: int | None) -> RunSummary:
         machine = self.machine
         begin = machine.adopted
         while True:
             left = None if max_steps is None else max_steps - (machine.adopted - begin)
             cause = await self._go_on(left)
             if cause is not None:
-                return Report(cause, machine.adopted - begin, self.parked())
+                return RunSummary(cause, machine.adopted - begin, self.parked())
 
     async def _go_on(self, left: int | None) -> str | None:
         """Work; return a cause if there is nothing to do."""

@@ -10,7 +10,7 @@ from gritstone.grit.objects import ObjectId
 from gritstone.grit.references import Change
 from gritstone.grit.store import Store
 from gritstone.runtime.agent import first_step, make_agent
-from gritstone.runtime.batch import Batch, commit
+from gritstone.runtime.batch import StepBatch, commit
 from gritstone.runtime.world import World
 from gritstone.wit.laws import Laws
 from gritstone.wit.workspace import Workspace
@@ -32,7 +32,7 @@ def start_world(store: Store, laws: Laws, name: str) -> World:
     workspace = Workspace(world.objects)
     agent = make_agent(workspace, name)
     while not _is_there(store, agent):
-        batch = Batch()
+        batch = StepBatch()
         head = first_step(workspace, agent)
         batch.add(workspace.encodings)
         batch.move_head(agent, None, head)

@@ -19,7 +19,7 @@ from gritstone.grit.snapshot import Snapshot
 from gritstone.grit.store import Store
 from gritstone.runtime.actors import Actor
 from gritstone.runtime.away import away_actors, away_step
-from gritstone.runtime.batch import Batch
+from gritstone.runtime.batch import StepBatch
 from gritstone.runtime.states import Event
 from gritstone.wit.admission import Sent
 from gritstone.wit.laws import Laws
@@ -52,7 +52,7 @@ class World:
     def __init__(self, store: Store, laws: Laws) -> None:
         self.store = store
         self.removals = 0
-        self.batch = Batch()
+        self.batch = StepBatch()
         self.objects = Objects(store.format, store.limits, self._fetch)
         self.executor = Executor(self.objects, laws, trust_mail=True)
         self.actors: dict[ObjectId, Actor] = {}
@@ -182,7 +182,7 @@ class World:
         if self.batch.removals > self.removals:
             self.removals = self.batch.removals
             self.forget()
-        self.batch = Batch(self.removals)
+        self.batch = StepBatch(self.removals)
         if self._placed_bytes > _KEPT_BYTES:
             self._displace()
 
@@ -226,7 +226,7 @@ class World:
             self.removals = snapshot.removals()
             self._version = references_version(snapshot.view)
             self._heads, self._marks, self.away = _read(snapshot)
-        self.batch = Batch(self.removals)
+        self.batch = StepBatch(self.removals)
         for actor in self.actors.values():
             actor.clear_mail()
             actor.head = None

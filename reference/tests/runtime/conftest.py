@@ -13,7 +13,7 @@ import pytest
 from gritstone.grit import Blob, Format, Limits, MemoryEngine, Object, ObjectId, Store, Tree, export_bundle
 from gritstone.grit.engine import Engine
 from gritstone.grit.lmdb_store import LmdbEngine
-from gritstone.runtime import Config, Report, Runtime
+from gritstone.runtime import Config, RunSummary, Runtime
 from gritstone.wit import PUPPETS, External, Laws
 
 
@@ -69,8 +69,8 @@ class Stage:
     ) -> ObjectId:
         return self.inject(actor, self.program(program, **operands), mt, signal=signal)
 
-    def run(self, max_steps: int | None = None) -> Report:
-        report: Report = self.wait(self.runtime.run(max_steps))
+    def run(self, max_steps: int | None = None) -> RunSummary:
+        report: RunSummary = self.wait(self.runtime.run(max_steps))
         return report
 
     def refs(self) -> dict[str, ObjectId]:

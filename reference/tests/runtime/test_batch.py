@@ -8,14 +8,14 @@ import pytest
 
 from gritstone.errors import Exhausted
 from gritstone.grit import Change, Limits, Store
-from gritstone.runtime.batch import Batch, commit
+from gritstone.runtime.batch import StepBatch, commit
 
 
-def prepared(stage: Any) -> tuple[Batch, bytes, bytes]:
+def prepared(stage: Any) -> tuple[StepBatch, bytes, bytes]:
     stage.start()
     (a,) = stage.born("a")
     head = stage.refs()[f"heads/{a.hex()}"]
-    batch = Batch()
+    batch = StepBatch()
     data = stage.store.format.encode(stage.load(head), stage.store.limits)
     batch.objects[head] = data
     return batch, a, head
@@ -31,7 +31,7 @@ def test_batch_applies_all_changes(any_stage: Any) -> None:
     assert batch.changes() == [Change(f"heads/{a.hex()}", head, head), Change(f"failed/{a.hex()}", None, mark)]
     assert commit(any_stage.store, batch)
     assert any_stage.refs()[f"failed/{a.hex()}"] == mark
-    assert commit(any_stage.store, Batch())
+    assert commit(any_stage.store, StepBatch())
 
 
 def test_commit_is_refused_if_a_head_has_moved(any_stage: Any) -> None:

@@ -18,7 +18,7 @@ Keep = Callable[[Store, Object], ObjectId]
 Mail = Mapping[ObjectId, ObjectId]
 
 
-class House:
+class ActorStore:
     """Actors, each with a head."""
 
     def __init__(self, store: Store, keep: Keep) -> None:
@@ -49,79 +49,79 @@ class House:
 
 
 @pytest.fixture
-def house(memory_store: Store, keep: Keep) -> House:
-    return House(memory_store, keep)
+def actors(memory_store: Store, keep: Keep) -> ActorStore:
+    return ActorStore(memory_store, keep)
 
 
-def test_actor_moves_to_another_store_and_back(house: House, keep: Keep) -> None:
-    a, b = house.actor("a"), house.actor("b")
-    head = house.place("a", {b: house.message}, {b: house.later, house.actor("nobody"): house.message})
-    house.place("b", {a: house.later}, {a: house.message})
-    assert release_actor(house.store, a) == head
-    names = house.references()
+def test_actor_moves_to_another_store_and_back(actors: ActorStore, keep: Keep) -> None:
+    a, b = actors.actor("a"), actors.actor("b")
+    head = actors.place("a", {b: actors.message}, {b: actors.later, actors.actor("nobody"): actors.message})
+    actors.place("b", {a: actors.later}, {a: actors.message})
+    assert release_actor(actors.store, a) == head
+    names = actors.references()
     assert names[f"moved/{a.hex()}"] == head
     assert f"heads/{a.hex()}" not in names
-    with house.store.snapshot() as snapshot:
+    with actors.store.snapshot() as snapshot:
         bundle = b"".join(export_bundle(snapshot, [f"moved/{a.hex()}"]))
-    other = House(Store.open(MemoryEngine(), house.store.format), keep)
+    other = ActorStore(Store.open(MemoryEngine(), actors.store.format), keep)
     import_bundle(other.store, BytesIO(bundle))
     assert adopt_actor(other.store, a) == head
     assert other.references() == {f"heads/{a.hex()}": head, f"adopted/{a.hex()}": head}
-    assert adopt_actor(house.store, a) == head, "adopting again restores the head"
-    assert house.references().keys() == {f"adopted/{a.hex()}", f"heads/{a.hex()}", f"heads/{b.hex()}"}
+    assert adopt_actor(actors.store, a) == head, "adopting again restores the head"
+    assert actors.references().keys() == {f"adopted/{a.hex()}", f"heads/{a.hex()}", f"heads/{b.hex()}"}
 
 
 @pytest.mark.parametrize("trouble", ["mail to it", "mail to itself", "mail of it", "half read", "mark"])
-def test_release_of_a_busy_actor_is_refused(house: House, trouble: str) -> None:
-    a, b = house.actor("a"), house.actor("b")
+def test_release_of_a_busy_actor_is_refused(actors: ActorStore, trouble: str) -> None:
+    a, b = actors.actor("a"), actors.actor("b")
     sent: dict[str, Mail] = {
-        "mail to itself": {a: house.message},
-        "mail of it": {b: house.message},
-        "half read": {b: house.later},
+        "mail to itself": {a: actors.message},
+        "mail of it": {b: actors.message},
+        "half read": {b: actors.later},
     }
-    house.place("a", {}, sent.get(trouble, {}))
-    read = {a: house.message} if trouble == "half read" else {}
-    house.place("b", read, {a: house.message} if trouble == "mail to it" else {})
+    actors.place("a", {}, sent.get(trouble, {}))
+    read = {a: actors.message} if trouble == "half read" else {}
+    actors.place("b", read, {a: actors.message} if trouble == "mail to it" else {})
     if trouble == "mark":
-        house.store.update_references([Change(f"failed/{a.hex()}", None, house.put(Mailbox({b: house.message})))])
-    before = house.references()
+        actors.store.update_references([Change(f"failed/{a.hex()}", None, actors.put(Mailbox({b: actors.message})))])
+    before = actors.references()
     with pytest.raises(Rejected) as caught:
-        release_actor(house.store, a)
+        release_actor(actors.store, a)
     assert caught.value.code == "busy"
-    assert house.references() == before
+    assert actors.references() == before
 
 
-def refused(work: Callable[[Store, ObjectId], ObjectId], house: House, actor: ObjectId) -> type[Refusal]:
-    before = house.references()
+def refused(work: Callable[[Store, ObjectId], ObjectId], actors: ActorStore, actor: ObjectId) -> type[Refusal]:
+    before = actors.references()
     with pytest.raises(Refusal) as caught:
-        work(house.store, actor)
+        work(actors.store, actor)
     assert caught.value.code != "busy"
-    assert house.references() == before
+    assert actors.references() == before
     return caught.type
 
 
-def test_release_is_refused(house: House) -> None:
-    a = house.actor("a")
-    assert refused(release_actor, house, a) is Missing
-    head = house.place("a")
-    house.store.update_references([Change(f"moved/{a.hex()}", None, head)])
-    assert refused(release_actor, house, a) is Rejected
-    house.store.update_references([Change(f"heads/{a.hex()}", head, None)])
-    assert refused(release_actor, house, a) is Missing
+def test_release_is_refused(actors: ActorStore) -> None:
+    a = actors.actor("a")
+    assert refused(release_actor, actors, a) is Missing
+    head = actors.place("a")
+    actors.store.update_references([Change(f"moved/{a.hex()}", None, head)])
+    assert refused(release_actor, actors, a) is Rejected
+    actors.store.update_references([Change(f"heads/{a.hex()}", head, None)])
+    assert refused(release_actor, actors, a) is Missing
 
 
-def test_adopt_is_refused(house: House) -> None:
-    a = house.actor("a")
-    assert refused(adopt_actor, house, a) is Missing
-    head, other = house.place("a"), house.place("b")
+def test_adopt_is_refused(actors: ActorStore) -> None:
+    a = actors.actor("a")
+    assert refused(adopt_actor, actors, a) is Missing
+    head, other = actors.place("a"), actors.place("b")
     moved = f"moved/{a.hex()}"
-    for target in (house.blob, other):
-        house.store.update_references([Change(moved, house.references().get(moved), target)])
-        assert refused(adopt_actor, house, a) is Invalid
-    house.store.update_references([Change(moved, other, head)])
-    assert refused(adopt_actor, house, a) is Rejected
-    house.store.update_references([Change(f"heads/{a.hex()}", head, None), Change(f"gone/{a.hex()}", None, head)])
-    assert refused(adopt_actor, house, a) is Rejected
-    house.store.update_references([Change(f"gone/{a.hex()}", head, None)])
-    house.store.update(lambda batch: batch.delete(Table.OBJECTS, head))
-    assert refused(adopt_actor, house, a) is Missing
+    for target in (actors.blob, other):
+        actors.store.update_references([Change(moved, actors.references().get(moved), target)])
+        assert refused(adopt_actor, actors, a) is Invalid
+    actors.store.update_references([Change(moved, other, head)])
+    assert refused(adopt_actor, actors, a) is Rejected
+    actors.store.update_references([Change(f"heads/{a.hex()}", head, None), Change(f"gone/{a.hex()}", None, head)])
+    assert refused(adopt_actor, actors, a) is Rejected
+    actors.store.update_references([Change(f"gone/{a.hex()}", head, None)])
+    actors.store.update(lambda batch: batch.delete(Table.OBJECTS, head))
+    assert refused(adopt_actor, actors, a) is Missing

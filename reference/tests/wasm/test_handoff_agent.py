@@ -43,7 +43,7 @@ class Medium(MemoryEngine):
         return super().update(work_in_room, freeing=freeing)
 
 
-class House:
+class RunningStore:
     """A store with a runtime whose agent is called ``test``."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, store: Store | None = None) -> None:
@@ -73,7 +73,7 @@ class House:
         ((sender, message),) = self.runtime.mail()
         self.loop.run_until_complete(self.runtime.acknowledge(sender, message))
 
-    def carry(self, actor: ObjectId, other: House) -> None:
+    def carry(self, actor: ObjectId, other: RunningStore) -> None:
         """Release an actor and import it elsewhere."""
         release_actor(self.store, actor)
         with self.store.snapshot() as snapshot:
@@ -88,22 +88,22 @@ class House:
         with self.store.snapshot() as snapshot:
             return self.store.list_references(), list(snapshot.view.keys(Table.OBJECTS, b""))
 
-    def send(self, actor: ObjectId, other: House) -> None:
+    def send(self, actor: ObjectId, other: RunningStore) -> None:
         self.carry(actor, other)
         adopt_actor(other.store, actor)
-        for house in (self, other):
-            house.runtime.refresh()
+        for each in (self, other):
+            each.runtime.refresh()
 
 
 @pytest.fixture
-def houses() -> Iterator[tuple[House, House]]:
+def stores() -> Iterator[tuple[RunningStore, RunningStore]]:
     loop = asyncio.new_event_loop()
-    yield House(loop), House(loop)
+    yield RunningStore(loop), RunningStore(loop)
     loop.close()
 
 
-def test_adopt_offers_no_mail_that_was_acknowledged(houses: tuple[House, House]) -> None:
-    home, away = houses
+def test_adopt_offers_no_mail_that_was_acknowledged(stores: tuple[RunningStore, RunningStore]) -> None:
+    home, away = stores
     actor = home.born()
     home.talk(actor)
     home.send(actor, away)
@@ -112,8 +112,8 @@ def test_adopt_offers_no_mail_that_was_acknowledged(houses: tuple[House, House])
     assert away.runtime.mail() == []
 
 
-def test_adopt_refuses_chains_that_do_not_fit(houses: tuple[House, House]) -> None:
-    home, away = houses
+def test_adopt_refuses_chains_that_do_not_fit(stores: tuple[RunningStore, RunningStore]) -> None:
+    home, away = stores
     actor = home.born()
     away.born()
     away.talk(actor)
@@ -141,8 +141,8 @@ def test_adopt_refuses_chains_that_do_not_fit(houses: tuple[House, House]) -> No
     assert adopt_actor(away.store, actor) == place
 
 
-def test_full_medium_refuses_handoff_and_release_without_a_change(houses: tuple[House, House]) -> None:
-    home, away = houses
+def test_full_medium_refuses_handoff_and_release_without_a_change(stores: tuple[RunningStore, RunningStore]) -> None:
+    home, away = stores
     actor, local = home.born(b"a"), away.born(b"b")
     home.talk(actor)
     home.carry(actor, away)
@@ -172,15 +172,15 @@ def test_full_medium_refuses_handoff_and_release_without_a_change(houses: tuple[
     assert away.release(actor) == [actor]
 
 
-def test_adoption_refuses_a_mailbox_longer_than_the_limit(houses: tuple[House, House]) -> None:
-    home, away = houses
+def test_adoption_refuses_a_mailbox_longer_than_the_limit(stores: tuple[RunningStore, RunningStore]) -> None:
+    home, away = stores
     actor = home.born(b"a")
     local = [away.born(title) for title in (b"b", b"c", b"d", b"e")]
     home.talk(actor)
     home.carry(actor, away)
     with away.store.snapshot() as snapshot:
         longest = max(len(snapshot.get(one)) for one in snapshot.view.keys(Table.OBJECTS, b""))
-    small = House(away.loop, Store.open(away.medium, FRAMED_SHA256, limits=Limits(object_bytes=longest)))
+    small = RunningStore(away.loop, Store.open(away.medium, FRAMED_SHA256, limits=Limits(object_bytes=longest)))
     before = small.content()
     with pytest.raises(Exhausted):
         adopt_actor(small.store, actor)

@@ -439,14 +439,14 @@ PROPERTIES: Final = (
     ),
     *in_each_format("runtime/collect/kept", held_actors_kept, "runtime.collect.held"),
     *in_each_format(
-        "runtime/collect/kept-in-trouble",
+        "runtime/collect/failing-actor-kept",
         failing_actors_kept,
         "runtime.collect.held",
         "runtime.collect.collected",
         cost=300,
     ),
     *in_each_format(
-        "runtime/collect/held-in-trouble",
+        "runtime/collect/failing-actor-holds",
         failing_actors_hold_others,
         "runtime.collect.held",
         "runtime.collect.collected",
@@ -460,14 +460,14 @@ PROPERTIES: Final = (
     ),
     *in_each_format("runtime/collect/marked", mark_removed_with_head, "runtime.collect.collected"),
     *in_each_format(
-        "runtime/collect/updated-in-trouble",
+        "runtime/collect/unread-update-holds",
         unread_update_holds_marked_actor,
         *("runtime.collect.held", "runtime.collect.collected", "runtime.collect.final", "runtime.fail.unmark"),
         features=("external", "schedule"),
     ),
     *in_each_format("runtime/collect/final", collection_is_final, "runtime.collect.final", "runtime.collect.collected"),
     *in_each_format("runtime/collect/two-runtimes", ended_twice, "runtime.collect.final", "runtime.collect.collected"),
-    *in_each_format("runtime/collect/mail-to-the-gone", mail_to_collected_actors, "runtime.collect.held"),
+    *in_each_format("runtime/collect/mail-to-collected", mail_to_collected_actors, "runtime.collect.held"),
     *in_each_format(
         "runtime/name/inert",
         names_are_inert,

@@ -17,7 +17,7 @@ from gritstone_conformance.strategies.casting import GuestFormat
 from gritstone_conformance.strategies.tape import from_tape
 from gritstone_conformance.trial import Divergence, Property, PropertyOptions, Trial
 
-__all__ = ["Given", "in_each_format", "played_by_guests", "tape"]
+__all__ = ["Given", "in_each_format", "tape", "with_puppet_module"]
 
 Given = Callable[[Format], Mapping[str, st.SearchStrategy[Any]]]
 """The drawn arguments of a body, given the format."""
@@ -56,7 +56,7 @@ def in_each_format(
     )
 
 
-def played_by_guests(prop: Property, *, examples: int | None, search_only: bool) -> Property:
+def with_puppet_module(prop: Property, *, examples: int | None, search_only: bool) -> Property:
     """Return a property of :func:`in_each_format` in which the puppet's module is the code of every test actor.
 
     What the puppet has to do is then what :rule:`wasm.puppet.same` says; every other rule binds as it is.

@@ -21,7 +21,7 @@ from gritstone.kit.executions.outcomes import SentMessage
 from gritstone.optional.isolation import Isolated
 from gritstone.runtime.agent import agent_step
 from gritstone.runtime.away import away_step
-from gritstone.runtime.batch import Batch, commit
+from gritstone.runtime.batch import StepBatch, commit
 from gritstone.runtime.starting import start_world
 from gritstone.wasm.forks import Numbers
 from gritstone.wasm.guests import Guests
@@ -170,7 +170,7 @@ class Sandbox:
         self, actor: ObjectId, last: Position | None, agent: Position, message: ObjectId, admitted: Admitted
     ) -> Delivery:
         """Store the steps of agent and actor in one update."""
-        batch, workspace, position = Batch(self._removals), admitted.workspace, admitted.position
+        batch, workspace, position = StepBatch(self._removals), admitted.workspace, admitted.position
         sent = agent_step(workspace, agent, {actor: message}, {})
         tip = position.outbox.get(self.agent)
         after = sent

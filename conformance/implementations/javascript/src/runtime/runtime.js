@@ -5,7 +5,7 @@ import { Workspace } from "../wit/workspace.js";
 import { ensureAgent } from "./agent.js";
 import { SuiteClock, SystemClock } from "./clock.js";
 import { Effects, acknowledge, cut, inject, listMail, release } from "./edge.js";
-import { collect } from "./life.js";
+import { collect } from "./collection.js";
 import { messageKey } from "./memo.js";
 import { askHead } from "./run.js";
 import { Worker } from "./worker.js";

@@ -21,7 +21,7 @@ from gritstone_conformance.properties.runtime import (
     sendings,
 )
 from gritstone_conformance.properties.wit import admissions, channels, proposals, puppets, queries, transitions, updates
-from gritstone_conformance.properties.wit.registry import played_by_guests
+from gritstone_conformance.properties.wit.registry import with_puppet_module
 from gritstone_conformance.trial import Property
 
 __all__ = ["PROPERTIES"]
@@ -51,13 +51,13 @@ _IN_GATE: Final = frozenset(
 """What runs in ``gate``, with a quarter of the examples; the rest runs in ``search`` only."""
 
 
-def _played() -> Iterator[Property]:
+def _with_puppet_module() -> Iterator[Property]:
     for module in (*_OF_WIT, *_OF_RUNTIME):
         for prop in module.PROPERTIES:
             name = prop.name.rpartition("-")[0]
             if "external" in prop.requires.features and name not in _LEFT_OUT and not name.startswith("harness"):
                 few = None if prop.given is None else max((prop.examples or 40) // 4, 2)
-                yield played_by_guests(prop, examples=few, search_only=name not in _IN_GATE)
+                yield with_puppet_module(prop, examples=few, search_only=name not in _IN_GATE)
 
 
-PROPERTIES: Final = tuple(_played())
+PROPERTIES: Final = tuple(_with_puppet_module())

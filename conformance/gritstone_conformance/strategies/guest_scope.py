@@ -11,7 +11,7 @@ from gritstone_conformance.model.wasm.numeric import TRAPPING
 from gritstone_conformance.model.wasm.signatures import ACCESS_BYTES, PLAIN
 from gritstone_conformance.strategies.guest_numbers import KINDS
 
-__all__ = ["LOADS", "SAFE", "STORES", "UNSAFE", "Surroundings"]
+__all__ = ["LOADS", "SAFE", "STORES", "UNSAFE", "CodeScope"]
 
 _NUMERIC: Final = [row for row in INSTRUCTIONS if not row.immediates and row.code in PLAIN and PLAIN[row.code][1]]
 
@@ -35,7 +35,7 @@ STORES: Final = [row for row in INSTRUCTIONS if row.code in ACCESS_BYTES and ".s
 
 
 @dataclass(slots=True)
-class Surroundings:
+class CodeScope:
     """What drawn code may refer to.
 
     Attributes:
