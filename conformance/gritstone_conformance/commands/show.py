@@ -148,4 +148,8 @@ def _item_lines(item: Planned, outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
+    below = sorted(each for each in known if each.startswith((f"{name}.", f"{name}/")))
+    if below:
+        more = " ..." if len(below) > 12 else ""
+        return f"{name}: expected one rule or case; {len(below)} names begin with it: {' '.join(below[:12])}{more}"
     return f"{name}: unknown rule or case{nearest_words(name, known)}"

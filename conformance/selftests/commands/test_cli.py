@@ -94,6 +94,7 @@ def test_exit_codes(run: Run, argv: tuple[str, ...], code: int) -> None:
         (("replay", "nothing", "--iut", "x"), "nothing: expected a saved case"),
         (("replay", "none.json", "--iut", "x"), "none.json: No such file"),
         (("show", "grit.tree.key-ordre"), "the nearest is grit.tree.key-order"),
+        (("show", "runtime.receipt"), "3 names begin with it: runtime.receipt.form runtime.receipt.no-loop"),
         (("show", "--raw", "grit/none"), "expected the name of a vector"),
         (("report", "none.jsonl"), "none.jsonl: No such file"),
         (("audit", "none.grit"), "none.grit: No such file"),
