@@ -1,4 +1,4 @@
-"""How commands, addresses and terms are read, and what is shown of a child's words."""
+"""The parsing of commands, addresses and deadlines, and the display of an implementation's output."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from gritstone_conformance.text import hex_bytes, printable
 from selftests.paths import PLANTED
 
 
-def test_a_command_is_split_as_a_shell_would() -> None:
+def test_command_is_split_as_by_a_shell() -> None:
     assert Command.parse("./a 'b c' --d=\"e\"").argv == ("./a", "b c", "--d=e")
     assert Command.parse(["./a", "b c"]).argv == ("./a", "b c")
     assert str(Command.parse(["./a", "b c"])) == "./a 'b c'"
 
 
 @pytest.mark.parametrize("command", ["", "   ", "'", []])
-def test_no_command_is_a_mistake_of_the_user(command: str | list[str]) -> None:
+def test_invalid_command_is_a_usage_error(command: str | list[str]) -> None:
     with pytest.raises(UsageError):
         Command.parse(command)
 
 
-def test_a_moved_command_still_finds_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_with_relative_paths_works_after_a_chdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "adapter").write_text("")
     moved = Command.parse("adapter --flag other").moved_to("/")
@@ -45,19 +45,19 @@ def test_a_moved_command_still_finds_its_files(tmp_path: Path, monkeypatch: pyte
         ("tcp:[::1]:1", Address("::1", 1)),
     ],
 )
-def test_an_address_is_read(text: str, address: Address) -> None:
+def test_address_is_parsed(text: str, address: Address) -> None:
     assert Address.parse(text) == address
 
 
 @pytest.mark.parametrize(
     "text", ["", "unix:", "/run/x", "tcp:7000", "tcp:host:", "tcp:host:0", "tcp:host:65536", "udp:a:1"]
 )
-def test_no_address_is_a_mistake_of_the_user(text: str) -> None:
+def test_invalid_address_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError, match="neither unix:PATH nor tcp:HOST:PORT"):
         Address.parse(text)
 
 
-def test_nobody_listens(tmp_path: Path) -> None:
+def test_connect_reports_an_address_without_a_listener(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot connect to unix:"):
         Launcher.for_address(f"unix:{tmp_path}/none").start()
 
@@ -77,13 +77,13 @@ def test_nobody_listens(tmp_path: Path) -> None:
         ("no.such", 0, 5),
     ],
 )
-def test_deadlines(op: str, size: int, seconds: float) -> None:
+def test_deadline_depends_on_operation_and_size(op: str, size: int, seconds: float) -> None:
     assert AttachSettings().deadline_s(op, size) == seconds
     assert AttachSettings(deadline_scale=0.5).deadline_s(op, size) == seconds / 2
     assert AttachSettings(deadline_scale=None).deadline_s(op, size) is None
 
 
-def test_guests_are_given_time_for_what_they_spend() -> None:
+def test_deadline_grows_with_the_fuel_of_a_guest() -> None:
     deadlines = Deadlines(AttachSettings(deadline_scale=2.0))
     assert deadlines.deadline_s("wit.step", 0) == 10
     deadlines.guest_s = 100.0
@@ -105,18 +105,18 @@ def test_guests_are_given_time_for_what_they_spend() -> None:
         (b"\xff\x00ok", r"\xff\x00ok"),
     ],
 )
-def test_what_is_shown_is_harmless(text: str | bytes, shown: str) -> None:
+def test_shown_text_has_no_control_characters(text: str | bytes, shown: str) -> None:
     assert printable(text) == shown
 
 
-def test_what_is_shown_is_cut() -> None:
+def test_shown_text_is_truncated() -> None:
     assert printable("x" * 500, 10) == "xxxxxxxxxx…"
     assert printable(b"x" * 500, 10) == "xxxxxxxxxx…"
     assert hex_bytes(b"Acme", 8) == "41 63 6d 65"
     assert hex_bytes(bytes(9), 8) == "00 00 00 00 00 00 00 00 …"
 
 
-def test_the_log_keeps_its_end() -> None:
+def test_log_keeps_its_last_bytes() -> None:
     log = LogTail()
     for number in range(100_000):
         log.add(b"%06d\n" % number)
@@ -126,8 +126,8 @@ def test_the_log_keeps_its_end() -> None:
     assert LogTail().words() == ""
 
 
-def test_a_child_is_not_left_behind_by_a_forgotten_subject(tmp_path: Path) -> None:
-    """Without close or kill, the end of the suite's process ends the child, too."""
+def test_child_of_a_discarded_subject_ends_with_the_suite(tmp_path: Path) -> None:
+    """Without close or kill, the child ends when the suite's process ends."""
     import subprocess
 
     script = tmp_path / "forgetful.py"

@@ -1,4 +1,4 @@
-"""Base64url: the golden values, and one spelling for every value."""
+"""Base64url: golden values, and one spelling for every value."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ REFUSED = (
 
 
 @pytest.mark.parametrize("text", GOLDEN)
-def test_golden(text: str) -> None:
+def test_golden_values(text: str) -> None:
     assert decode_bytes(text).hex() == GOLDEN[text]
     assert encode_bytes(bytes.fromhex(GOLDEN[text])) == text
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_other_spellings_are_refused(text: str) -> None:
+def test_decode_rejects_other_spellings(text: str) -> None:
     assert not is_canonical(text)
     with pytest.raises(NotCanonicalError):
         decode_bytes(text)
 
 
 @given(st.binary(max_size=200))
-def test_round_trip(data: bytes) -> None:
+def test_decode_inverts_encode(data: bytes) -> None:
     assert decode_bytes(encode_bytes(data)) == data
 
 
 @given(st.text(alphabet="ABQgwEIM048-_+/= \n", max_size=9))
-def test_accepted_iff_it_is_the_spelling_of_something(text: str) -> None:
+def test_decode_accepts_exactly_what_encode_returns(text: str) -> None:
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""What hello may say: closed claims, limits within bounds, names that exist."""
+"""The validation of ``hello``: known claims, limits within their bounds, known names."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def breaches(**changed: Any) -> list[tuple[str | None, str]]:
     return [(fault.rule, fault.detail) for fault in read_hello({**HELLO, **changed}, TERMS).breaches]
 
 
-def test_a_lawful_hello_breaks_nothing() -> None:
+def test_valid_hello_violates_no_rule() -> None:
     hello = read_hello(HELLO, TERMS)
     assert (hello.breaches, hello.notes) == ((), ())
     assert hello.claims.limits == LIMITS
@@ -53,7 +53,7 @@ def test_a_lawful_hello_breaks_nothing() -> None:
         ({"features": ["transcode"], "formats": ["cbor-blake3"]}, "transcode is claimed without framed-sha256"),
     ],
 )
-def test_claims_are_closed(changed: dict[str, Any], words: str) -> None:
+def test_claim_without_its_prerequisites_is_reported(changed: dict[str, Any], words: str) -> None:
     assert ("harness.hello.closed", words) in breaches(**changed)
 
 
@@ -68,11 +68,11 @@ def test_claims_are_closed(changed: dict[str, Any], words: str) -> None:
         ({"object_bytes": 12_581_889}, "object_bytes is 12581889, more than the 12581888 that fit in frame_bytes"),
     ],
 )
-def test_limits_are_within_bounds(limits: dict[str, int], words: str) -> None:
+def test_limit_out_of_range_is_reported(limits: dict[str, int], words: str) -> None:
     assert ("harness.hello.limits", words) in breaches(limits={**LIMITS, **limits})
 
 
-def test_no_limit_is_declared_as_null() -> None:
+def test_limit_of_null_is_reported() -> None:
     free = dict.fromkeys(("tree_depth", "cas_names", "refs"))
     read = read_hello({**HELLO, "limits": {**LIMITS, **free}}, TERMS)
     assert read.breaches == ()
@@ -83,7 +83,7 @@ def test_no_limit_is_declared_as_null() -> None:
             read_hello({**HELLO, "limits": {**LIMITS, name: None}}, TERMS)
 
 
-def test_a_missing_limit_breaks_a_rule_and_is_replaced_by_its_floor() -> None:
+def test_missing_limit_is_reported_and_replaced_by_its_floor() -> None:
     limits = {name: value for name, value in LIMITS.items() if name != "refs"}
     hello = read_hello({**HELLO, "limits": limits}, TERMS)
     assert [fault.rule for fault in hello.breaches] == ["harness.hello.limits"]
@@ -98,7 +98,7 @@ WASM_LIMITS = {**LIMITS, "object_bytes": 8_388_608, "wasm_pages": 1024}
 @pytest.mark.parametrize(
     "claimed", [{"profiles": WASM_PROFILES}, {"profiles": ["grit", "wit"], "features": ["wasm.executor"]}]
 )
-def test_who_runs_modules_declares_more(claimed: dict[str, Any]) -> None:
+def test_executor_must_declare_the_wasm_limits(claimed: dict[str, Any]) -> None:
     """Spec: :rule:`wasm.host.limits`."""
     assert breaches(**claimed, limits=WASM_LIMITS) == []
     lacking = breaches(**claimed)
@@ -107,10 +107,10 @@ def test_who_runs_modules_declares_more(claimed: dict[str, Any]) -> None:
     assert [rule for rule, _ in breaches(**claimed, limits={**WASM_LIMITS, "wasm_pages": 65_537})] == [
         "wasm.host.limits"
     ]
-    assert breaches(features=["wasm.executor"]) == []  # without its profile it means nothing
+    assert breaches(features=["wasm.executor"]) == []  # the feature has no meaning without its profile
 
 
-def test_the_profile_contains_the_executor() -> None:
+def test_wasm_profile_implies_the_executor_feature() -> None:
     claims = read_hello({**HELLO, "profiles": WASM_PROFILES, "limits": WASM_LIMITS}, TERMS).claims
     assert claims.features == ("durable", "wasm.executor")
     assert is_claimed("wasm.admit", {}, claims)
@@ -136,20 +136,20 @@ def test_the_profile_contains_the_executor() -> None:
         {"surplus": 1},
     ],
 )
-def test_what_is_no_hello_is_turned_away(changed: dict[str, Any]) -> None:
+def test_invalid_hello_is_rejected(changed: dict[str, Any]) -> None:
     with pytest.raises(SubjectFault) as caught:
         read_hello({**HELLO, **changed}, TERMS)
     assert caught.value.rule == "harness.hello.any-time"
 
 
-def test_no_limits_at_all_are_missing_limits() -> None:
+def test_absent_limits_object_means_every_limit_is_missing() -> None:
     hello = read_hello({**HELLO, "limits": {}}, TERMS)
     assert {fault.rule for fault in hello.breaches} == {"harness.hello.limits"}
     assert len(hello.breaches) == len(FLOORS)
     assert hello.claims.limits == FLOORS
 
 
-def test_unknown_names_are_told_with_the_nearest_known_one() -> None:
+def test_unknown_name_is_reported_with_the_nearest_known_one() -> None:
     hello = read_hello({**HELLO, "features": ["durabel", "files"], "profiles": ["grit", "wasn"]}, TERMS)
     assert hello.notes == (
         "unknown profile 'wasn'; the nearest known one is 'wasm'",
@@ -162,7 +162,7 @@ def test_unknown_names_are_told_with_the_nearest_known_one() -> None:
     ("spoken", "judged"),
     [(["7.1"], "7.1"), (["7.2", "7.1"], "7.2"), (["7.1", "8.0"], "7.1"), (["8.0"], None), (["7.3", "7.1"], "7.3")],
 )
-def test_newest_common_version_is_judged_by(
+def test_newest_common_version_is_used_to_judge(
     spoken: list[str], judged: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Spec: :rule:`suite.rules.judged`."""
@@ -171,13 +171,13 @@ def test_newest_common_version_is_judged_by(
     assert bool(read_hello({**HELLO, "spec": spoken}, TERMS).claims.profiles) == (judged is not None)
 
 
-def test_another_spec_claims_nothing() -> None:
+def test_claims_for_another_spec_are_ignored() -> None:
     hello = read_hello({**HELLO, "spec": ["7.0"]}, TERMS)
     assert (hello.claims.profiles, hello.claims.features, hello.claims.formats) == ((), (), ())
     assert hello.notes == ("it is written for spec 7.0, not for 0.6: nothing is claimed",)
 
 
-def test_tables_name_only_what_they_know() -> None:
+def test_tables_contain_only_known_names() -> None:
     for needs in PROFILES.values():
         assert set(needs) <= PROFILES.keys()
     for needs in FEATURES.values():
@@ -200,19 +200,19 @@ def test_tables_name_only_what_they_know() -> None:
         ("grit.transcode", {"from": "cbor-blake3", "to": "cbor-blake3"}, False),
     ],
 )
-def test_unsupported_contradicts_a_claim(op: str, args: dict[str, Any], claimed: bool) -> None:
+def test_unsupported_reply_contradicts_a_claim(op: str, args: dict[str, Any], claimed: bool) -> None:
     assert is_claimed(op, args, read_hello(HELLO, TERMS).claims) is claimed
 
 
 @pytest.mark.parametrize(
     ("workers", "claimed"), [(1, True), (2, False), (None, True), ("2", True), ([2], True), ({}, True)]
 )
-def test_what_is_asked_off_schema_is_read_without_a_stumble(workers: Any, claimed: bool) -> None:
+def test_arguments_outside_the_schema_raise_nothing(workers: Any, claimed: bool) -> None:
     claims = read_hello({**HELLO, "profiles": ["grit", "wit", "runtime"]}, TERMS).claims
     assert is_claimed("runtime.start", {"workers": workers}, claims) is claimed
 
 
-def test_nothing_of_grit_is_claimed_without_the_profile() -> None:
+def test_grit_claims_need_the_grit_profile() -> None:
     claims = read_hello({**HELLO, "profiles": []}, TERMS).claims
     assert not is_claimed("grit.get", {"store": "s"}, claims)
     assert is_claimed("hello", {}, claims)

@@ -1,4 +1,4 @@
-"""The table of forms says the same as the JSON Schema of ``ok``."""
+"""The table of reply shapes agrees with the JSON Schema of ``ok``."""
 
 from __future__ import annotations
 
@@ -131,13 +131,13 @@ def _validators() -> dict[str, Draft202012Validator]:
 VALIDATORS = _validators()
 
 
-def test_both_know_the_same_operations() -> None:
+def test_table_and_schema_list_the_same_operations() -> None:
     assert VALIDATORS.keys() == REPLY_SHAPES.keys()
     assert {op for op, _ in GOOD} == REPLY_SHAPES.keys()
 
 
 def variations(value: Any) -> Iterator[Any]:
-    """Yield a value with one place changed in every way that ``WRONG`` offers, and with a member more or less."""
+    """Yield copies of a value with one place changed as ``WRONG`` lists, or with one member added or removed."""
     if isinstance(value, dict):
         yield {**value, "surplus": 1}
         for name in value:
@@ -152,7 +152,7 @@ def variations(value: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("op", "value"), GOOD, ids=[f"{op}-{index}" for index, (op, _) in enumerate(GOOD)])
-def test_table_and_schema_agree(op: str, value: dict[str, Any]) -> None:
+def test_table_and_schema_agree_on_variations(op: str, value: dict[str, Any]) -> None:
     assert shape_problem(op, value) is None
     accepted = 0
     for changed in [value, *variations(value)]:
@@ -179,7 +179,7 @@ VALUES = st.recursive(
     st.sampled_from(sorted(REPLY_SHAPES)),
     st.dictionaries(st.sampled_from(["id", "bytes", "has", "refs", "size"]), VALUES),
 )
-def test_table_and_schema_agree_on_anything(op: str, value: dict[str, Any]) -> None:
+def test_table_and_schema_agree_on_drawn_values(op: str, value: dict[str, Any]) -> None:
     assert (shape_problem(op, value) is None) == VALIDATORS[op].is_valid(value)
 
 
@@ -196,7 +196,7 @@ def test_table_and_schema_agree_on_anything(op: str, value: dict[str, Any]) -> N
         ("grit.has", {"has": [1]}, "/has/0", False),
     ],
 )
-def test_problem_says_where_and_which(op: str, value: dict[str, Any], path: str, spelling: bool) -> None:
+def test_problem_names_the_path_and_the_kind(op: str, value: dict[str, Any], path: str, spelling: bool) -> None:
     problem = shape_problem(op, value)
     assert problem is not None
     assert (problem.path, problem.spelling) == (path, spelling)
@@ -225,12 +225,12 @@ RUN = {"cause": "rest", "steps": 3, "parked": []}
         ("wasm.fork", {}, ""),
     ],
 )
-def test_each_form_finds_its_own_fault(op: str, value: dict[str, Any], path: str) -> None:
+def test_each_shape_reports_its_own_fault(op: str, value: dict[str, Any], path: str) -> None:
     problem = shape_problem(op, value)
     assert (problem and problem.path) == path
 
 
-def test_lists_and_words_have_a_greatest_length() -> None:
+def test_lists_and_texts_have_a_maximum_length() -> None:
     assert shape_problem("grit.has", {"has": [True] * 4096}) is None
     assert shape_problem("grit.has", {"has": [True] * 4097}) is not None
     assert shape_problem("hello", {**HELLO, "spec": ["1." + "1" * 14]}) is None

@@ -1,4 +1,4 @@
-"""Frames: what is written, and that every way of writing a reply wrongly breaks the rule it is said to break."""
+"""Frames: the bytes of a request, and the rule that each malformed reply violates."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_fault_breaks_its_rule(name: str) -> None:
+def test_malformed_reply_violates_its_rule(name: str) -> None:
     line, first_rule, later_rule = FAULTS[name]
     for first, rule in ((True, first_rule), (False, later_rule or first_rule)):
         with pytest.raises(ProtocolFault) as caught:
@@ -111,7 +111,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize("line", GOOD)
-def test_good_reply_is_read(line: bytes) -> None:
+def test_valid_reply_is_accepted(line: bytes) -> None:
     assert parse_reply(line) == GOOD[line]
 
 
@@ -142,7 +142,7 @@ def test_reader_and_schema_agree(members: dict[str, object]) -> None:
         read = True
     except ProtocolFault as fault:
         if fault.rule in ("harness.json.plain", "harness.frame.line"):
-            return  # a schema sees no spelling
+            return  # a schema cannot check the spelling
         read = False
     assert read == (violation("reply", members) is None)
 
@@ -156,12 +156,12 @@ def test_request_is_one_plain_line(args: dict[str, object], op: str) -> None:
     assert json.loads(line)["op"] == op
 
 
-def test_request_has_no_blanks_and_plain_text() -> None:
+def test_request_has_no_spaces_and_plain_text() -> None:
     assert encode_request(5, "grit.x", {"a": ["\u00e9\n", None, True]}) == (
         b'{"seq":5,"op":"grit.x","args":{"a":["\xc3\xa9\\n",null,true]}}\n'
     )
 
 
-def test_recursion_is_refused_not_followed() -> None:
+def test_deep_nesting_is_rejected_without_recursion() -> None:
     with pytest.raises(ProtocolFault):
         parse_json(b"[" * 1_000_000)

@@ -1,4 +1,4 @@
-"""Processes that leave the group of the one that started them: found, counted, ended, and reported."""
+"""Processes that leave the process group of their parent: they are found, counted, ended and reported."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ KEPT, CLEARED = "None", "{}"
 
 
 def spawning(path: Path, when: str, *, env: str = KEPT, size: int = 1) -> str:
-    """Return what an adapter does that starts a process in a session of its own."""
+    """Return the body of an adapter that starts a process in its own session."""
     lines = SPAWN.format(size=size, env=env, path=str(path)).replace("\n", "\n    ")
     return f"if op == {when!r}:\n    {lines}\n"
 
 
 def orphaning(path: Path, size: int) -> str:
-    """Return what an adapter does that starts a process whose parent has ended."""
+    """Return the body of an adapter that starts a process whose parent has ended."""
     code = SPAWN.format(size=size, env=KEPT, path=str(path))
     return f"if op == 'ping':\n    import subprocess\n    subprocess.run([sys.executable, '-c', {code!r}])\n"
 
 
 def is_running(path: Path) -> bool:
-    """Return whether the process whose number is in a file still lives after a while."""
+    """Return whether the process whose id is in a file is still alive after a short wait."""
     stat, until = Path(f"/proc/{path.read_text()}/stat"), time.monotonic() + 10
     with contextlib.suppress(OSError):
         while stat.read_text().rpartition(")")[2].split()[0] not in "ZX":
@@ -78,7 +78,7 @@ def ends_input(subject: Subject) -> None:
         ("bye", KEPT, closes),
     ],
 )
-def test_a_process_outside_the_group_is_ended_and_reported(
+def test_process_outside_the_group_is_ended_and_reported(
     tmp_path: Path, when: str, env: str, end: Callable[[Subject], None]
 ) -> None:
     child = tmp_path / "child"
@@ -87,7 +87,7 @@ def test_a_process_outside_the_group_is_ended_and_reported(
     end(subject)
     assert not is_running(child)
     assert [fault.rule for fault in subject.strays] == ["harness.process.group"]
-    assert subject.faults == [], "it breaks no case in which it comes to light"
+    assert subject.faults == [], "the case that finds the process does not fail"
 
 
 @pytest.mark.rule("suite.process.strays")
@@ -102,7 +102,7 @@ def test_memory_of_a_process_outside_the_group_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.process.strays")
-def test_a_run_reports_a_process_that_is_started_at_exit(run: Run, tmp_path: Path) -> None:
+def test_run_reports_a_process_that_is_started_at_exit(run: Run, tmp_path: Path) -> None:
     child = tmp_path / "child"
     run(*verify(adapter(tmp_path, spawning(child, "bye")), "-k", "harness/watch/*"))
     found = {outcome.case: outcome for outcome in read_report(Path(".gritstone/report.jsonl")).outcomes}
@@ -112,7 +112,7 @@ def test_a_run_reports_a_process_that_is_started_at_exit(run: Run, tmp_path: Pat
 
 @pytest.mark.rule("suite.log.size")
 @pytest.mark.parametrize("mib", [40, 24])
-def test_a_large_standard_error_is_mentioned(tmp_path: Path, mib: int) -> None:
+def test_large_standard_error_is_reported(tmp_path: Path, mib: int) -> None:
     chatty = f"if op == 'ping':\n    for _ in range({mib}): sys.stderr.write('x' * (1 << 20))\n"
     subject = start_script(tmp_path, chatty, PATIENT)
     subject.ask("ping", {})
@@ -128,14 +128,14 @@ def test_a_large_standard_error_is_mentioned(tmp_path: Path, mib: int) -> None:
 
 
 def adapter(tmp_path: Path, body: str) -> str:
-    """Return the command of an adapter that is made as by :func:`start_script`."""
+    """Return the command of an adapter whose body is built by :func:`start_script`."""
     subject = start_script(tmp_path, body, PATIENT)
     subject.kill()
     assert isinstance(subject.opener, Command)
     return str(subject.opener)
 
 
-def test_what_was_there_before_is_no_child(tmp_path: Path) -> None:
+def test_process_that_existed_before_is_not_a_child(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "", PATIENT)
     before = procfs.all_pids()
     assert os.getpid() in before

@@ -1,4 +1,4 @@
-"""The subject: deadlines, restarts, the breaker, pipelining, and that nothing of the child stalls the suite."""
+"""The subject: deadlines, restarts, the breaker and pipelining; the child cannot block the suite."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def causes(answers: list[Answer]) -> list[str]:
     return [answer.cause if isinstance(answer, SubjectFault) else type(answer).__name__ for answer in answers]
 
 
-def test_claims_and_answers() -> None:
+def test_hello_claims_and_answers() -> None:
     subject = start_honest()
     assert (subject.claims.name, subject.claims.formats, subject.claims.profiles) == ("honest", ("framed-sha256",), ())
     assert subject.claims.limits["window"] == 64
@@ -46,7 +46,7 @@ def test_claims_and_answers() -> None:
     assert subject.faults == []
 
 
-def test_replies_come_in_order_over_many_windows() -> None:
+def test_replies_arrive_in_order_over_many_windows() -> None:
     subject = start_honest()
     requests: list[Request] = [(f"no.such-{number}", {}) for number in range(500)]
     assert subject.ask_many(requests) == [Unsupported(op) for op, _ in requests]
@@ -68,7 +68,7 @@ def test_large_requests_do_not_deadlock() -> None:
 
 
 @pytest.mark.rule("suite.process.no-block")
-def test_the_child_never_waits_for_the_suite_to_read(tmp_path: Path) -> None:
+def test_child_never_waits_for_the_suite_to_read(tmp_path: Path) -> None:
     body = """
         if count:
             sys.stderr.write('log ' * 100_000)
@@ -82,7 +82,7 @@ def test_the_child_never_waits_for_the_suite_to_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.process.no-block")
-def test_a_child_that_reads_no_more_cannot_stall_the_suite(tmp_path: Path) -> None:
+def test_child_that_stops_reading_cannot_block_the_suite(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if count == 1:\n    time.sleep(600)\n")
     big = {"format": "framed-sha256", "bytes": "A" * (8 << 20)}
     started = time.monotonic()
@@ -92,7 +92,7 @@ def test_a_child_that_reads_no_more_cannot_stall_the_suite(tmp_path: Path) -> No
     subject.kill()
 
 
-def test_ok_of_another_form_is_an_answer(tmp_path: Path) -> None:
+def test_ok_of_another_shape_is_an_answer(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if op == 'grit.id':\n    reply['ok'] = {'ids': []}\n")
     reply = subject.ask("grit.id", ID_ARGS)
     assert reply == WrongShape({"ids": []}, "", "an object with the members id", {"ids": []})
@@ -100,7 +100,7 @@ def test_ok_of_another_form_is_an_answer(tmp_path: Path) -> None:
     assert subject.faults == []
 
 
-def test_late_reply_is_reported_and_the_process_goes_on(tmp_path: Path) -> None:
+def test_late_reply_is_reported_and_the_process_continues(tmp_path: Path) -> None:
     body = "if op == 'grit.id':\n    time.sleep(0.8)\nreply['x'] = {'pid': os.getpid()}\n"
     subject = start_script(tmp_path, body, Brisk(deadline_scale=0.1))
     with pytest.raises(SubjectFault) as caught:
@@ -112,15 +112,15 @@ def test_late_reply_is_reported_and_the_process_goes_on(tmp_path: Path) -> None:
     assert (causes(list(subject.faults)), subject.restarts) == (["late", "late"], 0)
 
 
-def test_only_the_oldest_unanswered_request_has_a_clock(tmp_path: Path) -> None:
-    """Eight requests of 0.3 s each take 2.4 s together; none of them took its second."""
+def test_only_the_oldest_unanswered_request_is_timed(tmp_path: Path) -> None:
+    """Eight requests of 0.3 s each take 2.4 s together; none of them exceeds its deadline of 1 s."""
     subject = start_script(tmp_path, "if op == 'ping':\n    time.sleep(0.3)\n")
     assert subject.ask_many([("ping", {})] * 8) == [Ok({})] * 8
     subject.close()
     assert subject.faults == []
 
 
-def test_a_setback_of_the_clock_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_set_back_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     subject = start_honest()
     monkeypatch.setattr(time, "time", lambda: 0.0)
     assert subject.ask("ping", {}) == Ok({})
@@ -138,7 +138,7 @@ def test_without_deadline_nothing_is_late(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.crash.isolated")
-def test_death_blames_one_request_and_the_rest_can_be_asked_again(tmp_path: Path) -> None:
+def test_death_fails_one_request_and_the_rest_can_be_resent(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if op == 'die.now':\n    sys.exit('out of cheese')\n")
     requests: list[Request] = [(f"no.such-{number}" if number != 37 else "die.now", {}) for number in range(100)]
     answers: list[Answer] = []
@@ -153,7 +153,7 @@ def test_death_blames_one_request_and_the_rest_can_be_asked_again(tmp_path: Path
     assert (len(subject.faults), subject.restarts) == (1, 1)
 
 
-def test_death_between_requests_is_noticed(tmp_path: Path) -> None:
+def test_death_between_requests_is_detected(tmp_path: Path) -> None:
     body = """
         if op == 'ping':
             print(json.dumps(reply), flush=True)
@@ -168,13 +168,13 @@ def test_death_between_requests_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.liveness.three")
-def test_closed_output_of_a_living_process(tmp_path: Path) -> None:
+def test_closed_output_of_a_living_process_is_detected(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if op == 'ping':\n    os.close(1)\n    time.sleep(600)\n")
     assert causes(subject.ask_each([("ping", {})])) == ["dead:closed"]
     subject.kill()
 
 
-def test_control_characters_of_the_child_reach_no_terminal(tmp_path: Path) -> None:
+def test_control_characters_of_the_child_are_escaped(tmp_path: Path) -> None:
     body = """
         if op == 'ping':
             sys.stderr.write('\\x1b[2J\\x07\\u202egnp.exe\\n')
@@ -187,7 +187,7 @@ def test_control_characters_of_the_child_reach_no_terminal(tmp_path: Path) -> No
     assert answers[0].detail == r"stderr: \x1b[2J\x07\u202egnp.exe"
 
 
-def test_too_much_memory_is_a_cause(tmp_path: Path) -> None:
+def test_excess_memory_is_a_cause(tmp_path: Path) -> None:
     if not Path("/proc/self/status").exists():
         pytest.skip("resident size cannot be read here")
     body = "if op == 'ping':\n    held = bytearray(b'x') * (192 << 20)\n    time.sleep(600)\n"
@@ -212,7 +212,7 @@ def test_peak_memory_can_be_read_and_reset(tmp_path: Path) -> None:
     subject.close()
 
 
-def test_kill_is_no_restart_and_a_fresh_process_follows(tmp_path: Path) -> None:
+def test_kill_is_not_a_restart_and_a_new_process_follows(tmp_path: Path) -> None:
     subject = start_script(
         tmp_path,
         "if op == 'no.pid':\n    reply = {'seq': request['seq'], 'unsupported': {'feature': str(os.getpid())}}\n",
@@ -225,7 +225,7 @@ def test_kill_is_no_restart_and_a_fresh_process_follows(tmp_path: Path) -> None:
     assert (subject.faults, subject.restarts) == ([], 0)
 
 
-def test_bye_asked_by_a_case_is_no_restart() -> None:
+def test_bye_sent_by_a_case_is_not_a_restart() -> None:
     subject = start_honest()
     assert subject.ask("bye", {}) == Ok({})
     assert subject.ask("ping", {}) == Ok({})
@@ -240,7 +240,7 @@ def test_end_of_input_ends_the_process() -> None:
     assert subject.faults == []
 
 
-def test_processes_of_one_run_share_faults_and_have_seqs_of_their_own(tmp_path: Path) -> None:
+def test_processes_of_one_run_share_faults_but_not_seqs(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     subject = start_honest(AttachSettings(trace=trace))
     other = subject.spawn()
@@ -269,7 +269,7 @@ def test_breaker_opens_after_five_hung_requests(tmp_path: Path) -> None:
     assert set(found[:-1]) == {"hung:blocked"}, found
 
 
-def test_breaker_opens_after_three_hung_requests_where_nothing_but_hello_was_answered(tmp_path: Path) -> None:
+def test_breaker_opens_after_three_hangs_if_only_hello_worked(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if op != 'hello':\n    time.sleep(600)\n", Brisk(deadline_scale=0.05))
     found = causes([subject.ask_each([(op, {})])[-1] for op in ("ping", "grit.zork", "ping", "ping")])
     assert found == ["hung:blocked"] * 3 + ["not-run"]
@@ -310,7 +310,7 @@ def test_breaker_opens_after_a_hundred_restarts(tmp_path: Path) -> None:
         (["sleep", "600"], "hung:blocked"),
     ],
 )
-def test_a_command_that_is_no_adapter(command: list[str], cause: str) -> None:
+def test_command_that_is_not_an_adapter_is_reported(command: list[str], cause: str) -> None:
     started = time.monotonic()
     with pytest.raises(SubjectFault) as caught:
         Launcher.for_command(command, AttachSettings(deadline_scale=0.05)).start()
@@ -319,18 +319,18 @@ def test_a_command_that_is_no_adapter(command: list[str], cause: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["", "'unbalanced", "/no/such/program", "/etc/passwd"])
-def test_a_command_that_cannot_be_started_is_the_users_mistake(command: str) -> None:
+def test_command_that_cannot_start_is_a_usage_error(command: str) -> None:
     with pytest.raises(UsageError):
         Launcher.for_command(command).start()
 
 
-def test_hello_is_refused(tmp_path: Path) -> None:
+def test_rejected_hello_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SubjectFault) as caught:
         start_script(tmp_path, "reply = {'seq': request['seq'], 'refused': {'class': 'rejected'}}\n")
     assert (caught.value.cause, caught.value.detail) == ("adapter", "hello was refused: rejected")
 
 
-def test_a_hurried_run_gives_less_time_to_what_hung_before(tmp_path: Path) -> None:
+def test_hurried_run_shortens_deadlines_after_a_hang(tmp_path: Path) -> None:
     subject = start_script(tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Brisk(deadline_scale=0.15))
     took = []
     for shortened in (False, True):
@@ -339,12 +339,12 @@ def test_a_hurried_run_gives_less_time_to_what_hung_before(tmp_path: Path) -> No
         started = time.monotonic()
         assert causes(subject.ask_each([("no.reply", {}), ("ping", {})])) == ["hung:blocked"]
         took.append(time.monotonic() - started)
-    assert took[1] < took[0] - 0.5  # 0.25 s and its grace, where the first time took 0.75 s and its grace
+    assert took[1] < took[0] - 0.5  # 0.25 s plus grace; the first run took 0.75 s plus grace
     assert subject.deadlines.deadline_s("ping", 10) == pytest.approx(0.75)
     subject.kill()
 
 
-def test_a_subject_can_be_used_by_one_thread_after_another() -> None:
+def test_subject_can_be_used_by_successive_threads() -> None:
     subject = start_honest()
     seen: list[object] = []
     thread = threading.Thread(target=lambda: seen.append(subject.ask("ping", {})))

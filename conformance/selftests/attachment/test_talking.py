@@ -1,4 +1,4 @@
-"""Lines, silence and ends as they are talked about in this process: no adapter is started, and nobody waits.
+"""The conversation about lines, silence and ends, tested in this process: no adapter is started and no test sleeps.
 
 Spec: :rule:`suite.process.no-block`, :rule:`suite.process.group-killed`, :rule:`suite.liveness.three` and
 :rule:`suite.liveness.bounded`.
@@ -31,11 +31,11 @@ ANSWERED_LATE = AttachSettings(deadline_scale=1e-4, grace=1e6)
 
 
 class Pipes:
-    """A channel whose other side is held by this process; not a process itself.
+    """A channel whose other side is held by this process; it starts no process.
 
     Attributes:
         ends: the suite's side.
-        reads, writes, logs, ends_it: the other side; to close the last is to end.
+        reads, writes, logs, ends_it: the other side; closing the last one is the end of the process.
         killed: whether the suite has ended it.
     """
 
@@ -49,7 +49,7 @@ class Pipes:
         self.killed = False
 
     def close(self) -> None:
-        """Close all that is open; the other side may have closed some of its own."""
+        """Close every open pipe; the other side may have closed some of its own."""
         for number in (self.ends.read, self.ends.write, self.ends.log, self.ends.exit, self.reads, self.writes):
             assert number is not None
             os.close(number)
@@ -61,7 +61,7 @@ class Pipes:
         return self.killed
 
     def end_input(self) -> None:
-        """Nothing is left to be read anyhow."""
+        """Do nothing: no test reads further input."""
 
     def kill(self) -> str:
         self.killed = True
@@ -91,7 +91,7 @@ def talk(pipes: Pipes, attach_settings: AttachSettings | None = None) -> Convers
 
 @contextlib.contextmanager
 def answering(pipes: Pipes, pause_s: float = 0.0) -> Iterator[None]:
-    """Let a thread answer each line, each after a pause."""
+    """Answer each line in a thread, after a pause."""
     over = threading.Event()
 
     def answer() -> None:
@@ -114,7 +114,7 @@ def answering(pipes: Pipes, pause_s: float = 0.0) -> Iterator[None]:
 
 
 @pytest.mark.rule("suite.process.no-block")
-def test_who_reads_nothing_is_not_waited_for(pipes: Pipes) -> None:
+def test_send_does_not_block_if_the_child_reads_nothing(pipes: Pipes) -> None:
     stream = LineStream(pipes.ends)
     assert not any(os.get_blocking(number) for number in (pipes.ends.read, pipes.ends.write, pipes.ends.log or 0))
     stream.send(b"x" * (1 << 20))
@@ -124,7 +124,7 @@ def test_who_reads_nothing_is_not_waited_for(pipes: Pipes) -> None:
 
 
 @pytest.mark.rule("suite.process.no-block")
-def test_the_log_is_taken_in_while_a_reply_is_waited_for(pipes: Pipes) -> None:
+def test_log_is_read_while_waiting_for_a_reply(pipes: Pipes) -> None:
     stream = LineStream(pipes.ends)
     os.write(pipes.logs, b"log")
     stream.wait(0)
@@ -132,7 +132,7 @@ def test_the_log_is_taken_in_while_a_reply_is_waited_for(pipes: Pipes) -> None:
 
 
 @pytest.mark.rule("suite.process.no-block")
-def test_a_line_ends_before_there_is_no_room(pipes: Pipes) -> None:
+def test_line_beyond_the_limit_is_ended(pipes: Pipes) -> None:
     os.write(pipes.writes, b"x" * 5000)
     (answer,) = talk(pipes, AttachSettings(deadline_scale=0.01, frame_bytes=4096)).exchange([PING])
     assert isinstance(answer, SubjectFault)
@@ -141,18 +141,18 @@ def test_a_line_ends_before_there_is_no_room(pipes: Pipes) -> None:
 
 
 @pytest.mark.rule("suite.process.group-killed")
-def test_an_end_is_an_end_whoever_holds_the_pipe(pipes: Pipes) -> None:
+def test_end_is_detected_while_another_process_holds_the_pipe(pipes: Pipes) -> None:
     stream = LineStream(pipes.ends)
     os.write(pipes.writes, b"last words\n")
     os.close(pipes.ends_it)
     stream.wait(0)
     assert stream.exited
-    assert stream.eof, "the suite waits for who holds the pipe"
+    assert stream.eof, "the suite waits for the process that holds the pipe"
     assert list(stream.lines) == [b"last words"]
 
 
 @pytest.mark.rule("suite.process.group-killed")
-def test_the_whole_group_is_killed(tmp_path: Path) -> None:
+def test_whole_process_group_is_killed(tmp_path: Path) -> None:
     asked, says = tmp_path / "asked", tmp_path / "says"
     os.mkfifo(asked)
     os.mkfifo(says)
@@ -162,7 +162,7 @@ def test_the_whole_group_is_killed(tmp_path: Path) -> None:
     with contextlib.suppress(BrokenPipeError):
         os.write(heir[0], b"alive")
     os.close(heir[0])
-    assert within(60, lambda: os.read(heir[1], 5)) == b"", "one of the group is alive"
+    assert within(60, lambda: os.read(heir[1], 5)) == b"", "a process of the group is alive"
     os.close(heir[1])
 
 
@@ -176,7 +176,9 @@ def test_the_whole_group_is_killed(tmp_path: Path) -> None:
         (0.49, b"", "hung:blocked"),
     ],
 )
-def test_silence_is_told_apart_by_what_was_done_meanwhile(pipes: Pipes, busy_s: float, said: bytes, cause: str) -> None:
+def test_cause_of_silence_depends_on_the_activity_meanwhile(
+    pipes: Pipes, busy_s: float, said: bytes, cause: str
+) -> None:
     stream = LineStream(pipes.ends)
     os.write(pipes.writes, said)
     stream.wait(0)
@@ -186,7 +188,7 @@ def test_silence_is_told_apart_by_what_was_done_meanwhile(pipes: Pipes, busy_s: 
 
 
 @pytest.mark.rule("suite.liveness.three")
-def test_a_reply_after_its_deadline_is_late(pipes: Pipes) -> None:
+def test_reply_after_its_deadline_is_late(pipes: Pipes) -> None:
     with answering(pipes, 0.05):
         (answer,) = talk(pipes, ANSWERED_LATE).exchange([PING])
     assert isinstance(answer, SubjectFault)
@@ -196,7 +198,7 @@ def test_a_reply_after_its_deadline_is_late(pipes: Pipes) -> None:
 
 @pytest.mark.rule("suite.liveness.bounded")
 @pytest.mark.parametrize(("enough", "heard"), [(1, 1), (3, 3), (9, 5)])
-def test_who_has_heard_enough_hears_no_more(pipes: Pipes, enough: int, heard: int) -> None:
+def test_listener_that_returns_true_gets_no_more_answers(pipes: Pipes, enough: int, heard: int) -> None:
     answers: list[Answer] = []
 
     def hear(request: Request, answer: Answer) -> bool:

@@ -1,4 +1,4 @@
-"""The audit: legal bundles pass, each way to be illegal is named by its rule; report and exit codes as everywhere."""
+"""The audit: legal bundles pass, each illegal bundle is reported under its rule; the report and the exit codes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TREE_ID = hashlib.sha256(TREE).digest()
 
 
 def bundle(frames: list[bytes], references: list[tuple[str, bytes]], *, count: int | None = None) -> bytes:
-    """Return a bundle with the frames as they are given and a right digest."""
+    """Return a bundle with the given frames and a correct digest."""
     lines = "".join(f"ref {name} {target.hex()}\n" for name, target in references)
     body = f"gritstone bundle 1\nformat framed-sha256\n{lines}\n".encode()
     body += b"".join(b"o" + len(frame).to_bytes(8) + frame for frame in frames)
@@ -60,7 +60,7 @@ def test_golden_bundles_are_legal(
     assert f"bundle ok · {fmt} · 2 objects · 0 tombstones · 1 reference · 0 steps" in out
 
 
-def test_the_hand_made_bundle_is_the_golden_one() -> None:
+def test_handwritten_bundle_equals_the_golden_one() -> None:
     assert bundle(BOTH, DEMO) == FRAMED
 
 
@@ -82,7 +82,7 @@ def test_the_hand_made_bundle_is_the_golden_one() -> None:
         (FRAMED.replace(b"framed-sha256", b"framed-sha512"), "grit.bundle.format"),
     ],
 )
-def test_an_illegal_bundle_is_named_by_its_rule(
+def test_illegal_bundle_is_reported_under_its_rule(
     data: bytes, rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, failed = audit(tmp_path, data, monkeypatch)
@@ -90,7 +90,7 @@ def test_an_illegal_bundle_is_named_by_its_rule(
     assert rule in failed
 
 
-def test_a_wrong_kind_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_object_of_the_wrong_kind_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     message = b"message 65\0" + bytes(32) + b"\0" + BLOB_ID
     identity = hashlib.sha256(message).digest()
     tree = b"tree 34\0m\0" + identity
@@ -99,7 +99,7 @@ def test_a_wrong_kind_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert (code, failed) == (1, {"grit.graph.kinds"})
 
 
-def test_what_cannot_be_looked_at_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checks_that_are_impossible_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audit(tmp_path, b"nonsense", monkeypatch)
     report = read_report(tmp_path / ".gritstone/audit.jsonl")
     verdicts = {outcome.case: outcome.verdict for outcome in report.outcomes}
@@ -112,7 +112,7 @@ def test_what_cannot_be_looked_at_is_skipped(tmp_path: Path, monkeypatch: pytest
 
 
 def exports(fmt: str) -> tuple[bytes, bytes, bytes]:
-    """Return two exports of one store, and one of a store in which an actor went back and another way."""
+    """Return two exports of one store, and one of a store in which an actor was reset and took another path."""
     scribe = Scribe.of(FORMATS[fmt])
     a = scribe.born(b"a")
     first, other = (scribe.stage.program(programs.write("k", value)) for value in (b"1", b"2"))
@@ -131,7 +131,7 @@ def exports(fmt: str) -> tuple[bytes, bytes, bytes]:
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_a_later_export_is_held_against_an_earlier_one(
+def test_later_export_is_compared_with_an_earlier_one(
     fmt: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -153,7 +153,7 @@ def test_a_later_export_is_held_against_an_earlier_one(
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_what_went_on_is_asked_of_an_earlier_export(fmt: str, tmp_path: Path) -> None:
+def test_continuation_is_checked_against_an_earlier_export(fmt: str, tmp_path: Path) -> None:
     old, new, rolled = exports(fmt)
     for earlier, later, faults in ((old, new, set()), (new, rolled, {"rewound"}), (new, old, {"rewound"})):
         (tmp_path / "earlier.grit").write_bytes(earlier)

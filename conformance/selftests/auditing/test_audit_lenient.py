@@ -1,4 +1,4 @@
-"""The lenient audit: objects in another order are reported once each, and the history is judged all the same.
+"""The lenient audit: it reports each object in another order once, and still judges the history.
 
 Spec: :rule:`suite.audit.lenient`.
 """
@@ -38,7 +38,7 @@ def backwards(value: Object) -> bytes:
 
 
 def disordered(data: bytes) -> tuple[bytes, set[str]]:
-    """Return a bundle with every map of two or more entries backwards, and the ids of the objects that changed."""
+    """Return a bundle with every map of two or more entries reversed, and the ids of the objects that changed."""
     read: Bundle = scan(data)
     frames: dict[bytes, bytes | None] = {}
     renamed: dict[bytes, bytes] = {}
@@ -91,7 +91,7 @@ def test_each_object_in_another_order_is_reported_once(folder: Path, capsys: pyt
 
 
 @pytest.mark.rule("suite.audit.lenient")
-def test_a_strict_audit_of_such_a_store_judges_no_history(folder: Path) -> None:
+def test_strict_audit_of_unordered_objects_skips_the_history(folder: Path) -> None:
     data, _ = disordered(exports("framed-sha256")[1])
     code, report = audit(folder, data)
     assert code == 1
@@ -101,7 +101,7 @@ def test_a_strict_audit_of_such_a_store_judges_no_history(folder: Path) -> None:
 
 
 @pytest.mark.rule("suite.audit.lenient")
-def test_an_illegal_history_in_another_order_is_found(folder: Path) -> None:
+def test_illegal_history_in_another_order_is_reported(folder: Path) -> None:
     legal = exports("framed-sha256")[1]
     heads = [name for name in scan(legal).references if name.startswith("heads/")]
     actor = bytes.fromhex(heads[0].partition("/")[2])
@@ -114,11 +114,11 @@ def test_an_illegal_history_in_another_order_is_found(folder: Path) -> None:
     named = set(re.findall("[0-9a-f]{64}", f"{found.detail} {found.history}"))
     in_file = {identity.hex() for identity in scan(data, lenient=True).places}
     actors = {name.partition("/")[2] for name in scan(data, lenient=True).references}
-    assert named <= in_file | actors, "ids of the file, not of the copy"
+    assert named <= in_file | actors, "the ids are those of the file, not of the sorted copy"
 
 
 @pytest.mark.rule("suite.audit.lenient")
-def test_a_later_export_is_compared_in_canonical_order(folder: Path) -> None:
+def test_later_export_is_compared_in_canonical_order(folder: Path) -> None:
     old, new, _ = exports("framed-sha256")
     (folder / "old.grit").write_bytes(disordered(old)[0])
     report = audit(folder, disordered(new)[0], "--lenient", "--before", "old.grit")[1]
@@ -126,14 +126,14 @@ def test_a_later_export_is_compared_in_canonical_order(folder: Path) -> None:
 
 
 @pytest.mark.rule("suite.audit.lenient")
-def test_a_canonical_store_passes_a_lenient_audit(folder: Path) -> None:
+def test_canonical_store_passes_a_lenient_audit(folder: Path) -> None:
     code, report = audit(folder, exports("framed-sha256")[1], "--lenient", "--at-rest")
     assert code == 0
     assert {outcome.case: outcome.verdict for outcome in report.outcomes}["grit/audit/order"] == "pass"
 
 
 @pytest.mark.parametrize("twice", [b"tree 68\0a\0%s" + b"a\0%s", b"tree 102\0b\0%s" + b"a\0%s" + b"b\0%s"])
-def test_a_repeated_name_is_refused_in_any_order(twice: bytes, folder: Path) -> None:
+def test_duplicate_name_is_rejected_in_any_order(twice: bytes, folder: Path) -> None:
     blob = b"blob 1\0\0"
     identity = hashlib.sha256(blob).digest()
     tree = twice.replace(b"%s", identity)
@@ -143,7 +143,7 @@ def test_a_repeated_name_is_refused_in_any_order(twice: bytes, folder: Path) -> 
     assert "grit/audit/objects" in failed(audit(folder, data, "--lenient")[1])
 
 
-def test_headers_may_stand_in_any_order() -> None:
+def test_headers_are_accepted_in_any_order() -> None:
     value, found = decode_in_any_order(b"blob 9\0b\x001\0a\x002\0\0")
     assert value == Blob((("b", "1"), ("a", "2")), b"")
     assert [defect.rule for defect in found] == ["grit.header.order"]

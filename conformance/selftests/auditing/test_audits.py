@@ -1,4 +1,4 @@
-"""Audits: the bundled ones, which the checker must judge as they say; their form; and what is told of a wrong one."""
+"""The bundled audits: the checker's verdict on each one, their format, and the lint's report on a wrong one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gritstone_conformance.vectors.audits import Audit, judge_audit, lint_audits
 
 BUNDLED = {audit.name: audit for file in load_audits() for audit in file.audits}
 FORGED = [audit for audit in BUNDLED.values() if audit.finding is not None]
-SEEN_BY_THE_BUNDLE = {"name"}  # a name that leads to no tree is refused before the history is looked at
+SEEN_BY_THE_BUNDLE = {"name"}  # a name without a tree is rejected before the history is checked
 
 
 def fault_of(audit: Audit) -> str:
@@ -29,7 +29,7 @@ def fault_of(audit: Audit) -> str:
 
 @pytest.mark.rule("suite.audit.recorded")
 @pytest.mark.parametrize("name", BUNDLED)
-def test_the_checker_finds_what_is_in_a_bundle(name: str) -> None:
+def test_checker_finds_the_fault_of_each_audit(name: str) -> None:
     assert judge_audit(BUNDLED[name]) is None
 
 
@@ -39,7 +39,7 @@ def test_every_fault_has_a_forged_history_in_both_formats() -> None:
     assert forged == {(fault, fmt) for fault in wanted for fmt in ("framed-sha256", "cbor-blake3")}
 
 
-def test_each_twin_differs_from_what_was_made_of_it() -> None:
+def test_each_twin_differs_from_its_forged_history() -> None:
     def content(audit: Audit) -> tuple[object, ...]:
         return audit.bundle, audit.earlier, audit.injected
 
@@ -47,7 +47,7 @@ def test_each_twin_differs_from_what_was_made_of_it() -> None:
 
 
 @pytest.mark.parametrize("member", ["check", "fault", "rule", "path"])
-def test_another_finding_is_told(member: str) -> None:
+def test_different_finding_is_reported(member: str) -> None:
     audit = BUNDLED["audit/history/another-core"]
     assert audit.finding is not None
     other = {"check": 9, "fault": "outbox", "rule": "wit.admit.outbox", "path": "heads/0"}[member]
@@ -56,7 +56,7 @@ def test_another_finding_is_told(member: str) -> None:
     assert "recompute" in words
 
 
-def test_a_forged_history_taken_for_legal_is_told_and_the_reverse() -> None:
+def test_wrong_verdict_on_an_audit_is_reported_either_way() -> None:
     forged = BUNDLED["audit/history/lost-mail"]
     legal = BUNDLED["audit/history/lost-mail-legal"]
     assert "expected a legal history" in (judge_audit(replace(forged, finding=None)) or "")
@@ -66,7 +66,7 @@ def test_a_forged_history_taken_for_legal_is_told_and_the_reverse() -> None:
 
 
 @pytest.mark.parametrize("fault", ["bootstrap", "foreign", "unsent", "recompute", "mark", "lost", "bundle"])
-def test_the_command_says_the_same(fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_returns_the_same_verdict(fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     audit = next(audit for audit in FORGED if fault_of(audit) == fault)
     twin = BUNDLED[audit.twin or ""]
     for each in (audit, twin):
@@ -93,7 +93,7 @@ def write_audits(root: Path, change: Callable[[dict[str, Any]], None]) -> Path:
     return root
 
 
-def test_two_audits_are_clean(tmp_path: Path) -> None:
+def test_two_valid_audits_have_no_findings(tmp_path: Path) -> None:
     assert list(lint_audits(write_audits(tmp_path, lambda content: None), load_rules())) == []
 
 
@@ -126,17 +126,17 @@ def test_two_audits_are_clean(tmp_path: Path) -> None:
         (lambda content: content["audits"][0].update(bundle="="), "does not match"),
     ],
 )
-def test_the_lint_finds_each_fault(tmp_path: Path, change: Callable[[dict[str, Any]], None], words: str) -> None:
+def test_lint_reports_each_fault(tmp_path: Path, change: Callable[[dict[str, Any]], None], words: str) -> None:
     findings = list(lint_audits(write_audits(tmp_path, change), load_rules()))
     assert any(words in finding for finding in findings), findings
 
 
-def test_what_is_no_json_is_told(tmp_path: Path) -> None:
+def test_invalid_json_is_reported(tmp_path: Path) -> None:
     (write_audits(tmp_path, lambda content: None) / "audit" / "more.json").write_text("{")
     assert any("audit/more.json: not JSON" in finding for finding in lint_audits(tmp_path, load_rules()))
 
 
-def test_the_command_that_judges_them_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_judges_all_audits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["vectors", "--root", str(write_audits(tmp_path, lambda content: None)), "--audits"]) == 0
     assert capsys.readouterr().out == "audits: 2 judged, 0 with an unexpected result\n"
     wrong = tmp_path / "wrong"

@@ -1,4 +1,4 @@
-"""Histories that the JavaScript implementation left: an audit takes them, and names the place where one was altered."""
+"""Histories of the JavaScript implementation: the audit accepts them, and reports the place of each alteration."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ask(subject: Subject, op: str, **args: Json) -> dict[str, Json]:
 
 
 def play_in_javascript(scenario: Scenario) -> bytes:
-    """Play a scenario on the JavaScript implementation, as it schedules it, and return the bundle of all references."""
+    """Run a scenario on the JavaScript implementation with its own schedule; return the bundle of all references."""
     subject = Launcher.for_command(["node", str(ADAPTER)]).start()
     try:
         ask(subject, "grit.open", store="s", format=scenario.graph.format.name, backend="memory", create=True)
@@ -89,7 +89,7 @@ def opened(data: bytes) -> History:
 
 
 def is_named(found: list[Finding], actor: bytes, places: range) -> bool:
-    """Return whether a step at one of these places is named, or the reference of a head that is of another actor."""
+    """Return whether a finding names a step at one of these places, or the head reference of another actor."""
     return any(
         (finding.place.actor == actor and finding.place.index in places)
         or (finding.rule == "grit.ref.target" and actor.hex() in finding.words)
@@ -98,7 +98,7 @@ def is_named(found: list[Finding], actor: bytes, places: range) -> bool:
 
 
 def flips(history: History, chain: Chain, index: int) -> Iterator[tuple[str, bytes | None]]:
-    """Yield for each field of a step another value that a step of this history has there."""
+    """Yield for each field of a step another value of that field in this history."""
     step = chain.steps[index]
     others = [other for each in history.chains.values() for other in each.steps]
     for name in ("previous", "actor", "inbox", "outbox", "core"):
@@ -107,12 +107,12 @@ def flips(history: History, chain: Chain, index: int) -> Iterator[tuple[str, byt
 
 
 def is_free(history: History, actor: bytes, name: str) -> bool:
-    """Return whether another value may be legal, or be missed elsewhere: the agent may send and take back anything."""
+    """Return whether another value may be legal or be detected elsewhere: the agent may send and retract anything."""
     return actor == history.agent and name in ("outbox", "previous")
 
 
 def swaps(history: History, chain: Chain) -> Iterator[tuple[int, int, dict[int, Mailbox]]]:
-    """Yield the ways to let two steps read what they read of one channel in the other order: the inboxes in between."""
+    """Yield ways to swap what two steps read of one channel, as the inboxes in between."""
     boxes = [history.shelf.mail(step.inbox) for step in chain.steps]
     for sender in sorted(boxes[-1]):
         moved = [at for at in range(1, len(boxes)) if boxes[at].get(sender) != boxes[at - 1].get(sender)]
@@ -122,7 +122,7 @@ def swaps(history: History, chain: Chain) -> Iterator[tuple[int, int, dict[int, 
             yield first, second, {at: Mailbox(tuple(sorted(box.items()))) for at, box in inboxes.items()}
 
 
-def test_an_audit_takes_what_javascript_left(fmt: Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_audit_accepts_a_history_of_javascript(fmt: Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     data = exported(fmt)
     Path("export.grit").write_bytes(data)
@@ -134,7 +134,7 @@ def test_an_audit_takes_what_javascript_left(fmt: Format, tmp_path: Path, monkey
     assert main(["audit", "export.grit", "--at-rest"]) == 1
 
 
-def test_any_field_of_a_step_that_is_changed_is_found_there(fmt: Format) -> None:
+def test_changed_step_field_is_reported_at_its_step(fmt: Format) -> None:
     data = exported(fmt)
     history = opened(data)
     tried = 0
@@ -148,7 +148,7 @@ def test_any_field_of_a_step_that_is_changed_is_found_there(fmt: Format) -> None
     assert tried > 50
 
 
-def test_any_object_that_is_dropped_is_missed(fmt: Format) -> None:
+def test_missing_object_is_reported(fmt: Format) -> None:
     bundle = scan(exported(fmt))
     frames = bundle.frames()
     for identity in frames:
@@ -158,7 +158,7 @@ def test_any_object_that_is_dropped_is_missed(fmt: Format) -> None:
         assert any(identity.hex() in finding.words for finding in found)
 
 
-def test_a_channel_that_is_reordered_is_found_there(fmt: Format) -> None:
+def test_reordered_channel_is_reported_at_its_place(fmt: Format) -> None:
     data = exported(fmt)
     history = opened(data)
     tried = 0

@@ -27,7 +27,7 @@ SELFTESTS: Final = {
     "attachment/claims": ("attachment/test_claims.py",),
     "attachment/reply_shapes": ("attachment/test_forms.py",),
     "attachment/protocol": ("attachment/test_protocol.py",),
-    "audit": ("auditing/test_audit.py::test_what_went_on_is_asked_of_an_earlier_export",),
+    "audit": ("auditing/test_audit.py::test_continuation_is_checked_against_an_earlier_export",),
     "judge": (
         "checks/test_alive.py::test_compare_distinguishes_kinds_of_answers",
         "test_divergence.py::test_wildcard_is_literal_between_two_answers",

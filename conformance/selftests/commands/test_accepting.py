@@ -1,4 +1,4 @@
-"""``gritstone accept``: which entries a report gives, and what becomes of those that are there; nothing is run."""
+"""``gritstone accept``: the entries that it writes for a report, and its edits of existing ones; no case is run."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def loaded() -> SuiteData:
 
 @pytest.fixture
 def accept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that accepts outcomes in a directory of its own and returns exit code, stdout, stderr."""
+    """Return a function that accepts outcomes in a temporary directory and returns exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("gritstone_conformance.commands.accept.load_data", loaded)
 
@@ -67,7 +67,7 @@ BOTH = (
 )
 
 
-def test_there_is_an_entry_for_each_rule_and_signature(accept: Run) -> None:
+def test_accept_writes_one_entry_per_rule_and_signature(accept: Run) -> None:
     assert accept(BOTH) == (0, "fake.expect.toml: 5 added\n", "")
     assert entries() == [
         (ORDER, "expected ok got value at /id", 1),
@@ -80,20 +80,20 @@ def test_there_is_an_entry_for_each_rule_and_signature(accept: Run) -> None:
     assert accept(BOTH) == (0, "fake.expect.toml: nothing to change\n", "")
 
 
-def test_only_a_bug_expires_by_itself(accept: Run) -> None:
+def test_only_an_entry_of_kind_bug_expires_by_default(accept: Run) -> None:
     assert accept(BOTH[:1], "--kind", "wontfix", "--issue", "https://x.example/1")[0] == 0
     (entry,) = read_expectations(FILE).expectations.entries
     assert (entry.kind, entry.expires, entry.issue) == ("wontfix", None, "https://x.example/1")
 
 
-def test_more_of_the_same_corrects_the_number(accept: Run) -> None:
+def test_further_failures_of_an_entry_update_its_count(accept: Run) -> None:
     assert accept(BOTH[:2])[0] == 0
     before = FILE.read_text()
     assert accept(BOTH[:3]) == (0, "fake.expect.toml: 1 changed\n", "")
     assert FILE.read_text() == before.replace("matches = 1", "matches = 2", 1)
 
 
-def test_another_signature_is_a_new_entry_and_the_old_one_goes_when_asked(accept: Run) -> None:
+def test_new_signature_adds_an_entry_and_prune_drops_the_old(accept: Run) -> None:
     FILE.write_text(
         f'[[expect]]\ncase = "grit/tree/b"\nsignature = "{LAX}"\nkind = "wontfix"\nreason = "so it is"\n',
         encoding="utf-8",
@@ -107,7 +107,7 @@ def test_another_signature_is_a_new_entry_and_the_old_one_goes_when_asked(accept
     assert entries() == [(ORDER, "expected ok got value at /id", 1)]
 
 
-def test_an_expired_entry_is_replaced_or_renewed(accept: Run) -> None:
+def test_expired_entry_is_replaced_or_renewed(accept: Run) -> None:
     assert accept(BOTH[:1])[0] == 0
     FILE.write_text(FILE.read_text().replace("2027-04-01", "2026-04-01").replace("so it is", "an old reason"))
     old = FILE.read_text()
@@ -120,7 +120,7 @@ def test_an_expired_entry_is_replaced_or_renewed(accept: Run) -> None:
     assert FILE.read_text() == old.replace("2026-04-01", "2027-02-01")
 
 
-def test_what_does_not_count_is_not_accepted(accept: Run) -> None:
+def test_outcomes_that_do_not_count_are_not_accepted(accept: Run) -> None:
     assert NEWER in BOOK.rules
     assert not BOOK.scores(NEWER)
     other = (
@@ -142,12 +142,12 @@ def test_what_does_not_count_is_not_accepted(accept: Run) -> None:
         ("..", "iut.expect.toml"),
     ],
 )
-def test_the_name_of_an_implementation_leads_nowhere_else(name: str, file: str) -> None:
+def test_implementation_name_cannot_escape_the_directory(name: str, file: str) -> None:
     hello = {**HELLO, "implementation": {"name": name, "version": "1", "language": "c"}}
     assert default_file(made_report(BOOK, hello=hello).header) == Path(file)
 
 
-def test_the_file_of_the_run_is_the_one_that_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accept_writes_the_file_that_the_run_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     given = made_report(BOOK, expect={"file": "ours.toml", "sha256": "0" * 64, "entries": []}).header
     assert default_file(given) == FILE
@@ -155,7 +155,7 @@ def test_the_file_of_the_run_is_the_one_that_is_written(tmp_path: Path, monkeypa
     assert default_file(given) == Path("ours.toml")
 
 
-def test_a_reason_that_is_not_utf8_is_wrong_use(accept: Run) -> None:
+def test_reason_that_is_not_utf8_is_a_usage_error(accept: Run) -> None:
     code, _, err = accept(BOTH, "--reason", "\udcff")
     assert code == 2
     assert "must be UTF-8" in err

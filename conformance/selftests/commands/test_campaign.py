@@ -1,4 +1,4 @@
-"""Campaigns: a worker that is killed costs its unit a second try, and one with another implementation is refused."""
+"""Campaigns: the unit of a killed worker is retried once; a worker with another implementation is rejected."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def unit(index: int = 0, count: int = 1, identity: Identity = WRONG) -> Unit:
 
 
 class Inline:
-    """A cluster inside this process: what a worker would do is done when it is asked for."""
+    """A cluster in this process: it does the work of a worker when the result is requested."""
 
     def __init__(self, parts: dict[str, UnitResult], workers: list[str]) -> None:
         self.parts = parts
@@ -59,7 +59,7 @@ class Inline:
 
 
 class Coming:
-    """What is done already, in order."""
+    """An iterator over finished futures, in order."""
 
     def __init__(self, futures: list[Any], timeout: float) -> None:
         self.waiting = list(futures)
@@ -77,7 +77,7 @@ def played(client: Inline, told: list[str]) -> list[UnitResult]:
     return list(made.run_units([unit()], 60, told.append))
 
 
-def test_a_worker_with_another_implementation_is_refused() -> None:
+def test_worker_with_another_implementation_is_rejected() -> None:
     good, bad = UnitResult(0, "", None, b"sealed"), UnitResult(0, "", "its files differ")
     told: list[str] = []
     client = Inline({"tcp://a": bad, "tcp://b": good}, ["tcp://a", "tcp://b"])
@@ -88,7 +88,7 @@ def test_a_worker_with_another_implementation_is_refused() -> None:
         played(Inline({"tcp://a": bad}, ["tcp://a"]), told)
 
 
-def test_a_unit_that_breaks_ends_the_campaign() -> None:
+def test_failing_unit_ends_the_campaign() -> None:
     client = Inline({}, ["tcp://a"])
     broken = SimpleNamespace(status="error", exception=lambda: ZeroDivisionError("x"))
     client.submit = lambda *_, **__: broken  # type: ignore[method-assign]
@@ -96,7 +96,7 @@ def test_a_unit_that_breaks_ends_the_campaign() -> None:
         played(client, [])
 
 
-def test_a_unit_is_played_only_on_what_it_is_about(tmp_path: Path) -> None:
+def test_unit_runs_only_its_own_cases(tmp_path: Path) -> None:
     here = identify(COMMAND, AttachSettings())
     assert len(here.digest) == 64
     refused = run_unit(unit(), "tcp://a").refused
@@ -110,7 +110,7 @@ def test_a_unit_is_played_only_on_what_it_is_about(tmp_path: Path) -> None:
     assert "grit/tree/two-names" in {outcome.case for outcome in read_report(tmp_path / "part.jsonl").outcomes}
 
 
-def test_without_the_extra_it_is_one_line(
+def test_missing_extra_is_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -119,9 +119,9 @@ def test_without_the_extra_it_is_one_line(
     assert capsys.readouterr().err == f"gritstone: {cluster._MISSING}\n"
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="who started it is read from /proc")
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads the parent process from /proc")
 @pytest.mark.rule("suite.shard.union", slow=True)
-def test_a_killed_worker_costs_its_unit_a_second_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unit_of_a_killed_worker_is_retried_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     marker = tmp_path / "killed"
     monkeypatch.setenv("KILLED", str(marker))
@@ -130,7 +130,7 @@ def test_a_killed_worker_costs_its_unit_a_second_try(tmp_path: Path, monkeypatch
     command = [sys.executable, "-m", "gritstone_conformance.cli", "campaign", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
-    assert not Path(f"/proc/{marker.read_text()}").exists(), "the worker was killed"
+    assert not Path(f"/proc/{marker.read_text()}").exists(), "the killed worker is still alive"
     assert main(["verify", "-k", CASES, "--iut", REFERENCE, "--report", "whole.jsonl"]) == 0
     merged, whole = read_report(tmp_path / ".gritstone/campaign.jsonl"), read_report(tmp_path / "whole.jsonl")
     assert {shard_of(outcome.case, 2) for outcome in whole.outcomes} == {0, 1}

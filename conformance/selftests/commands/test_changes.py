@@ -1,4 +1,4 @@
-"""``gritstone diff``: what is fixed and broken between two reports, and what another version of the spec would mean."""
+"""``gritstone diff``: the cases fixed and broken between two reports, and the effect of another spec version."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BAD = report(
 )
 
 
-def test_a_case_that_fails_now_is_broken() -> None:
+def test_newly_failing_case_is_broken() -> None:
     change = changes_between(GOOD, BAD)
     assert change.is_worse
     assert told(change) == [
@@ -38,7 +38,7 @@ def test_a_case_that_fails_now_is_broken() -> None:
     ]
 
 
-def test_a_case_that_passes_now_is_fixed() -> None:
+def test_newly_passing_case_is_fixed() -> None:
     change = changes_between(BAD, GOOD)
     assert not change.is_worse
     assert told(change) == [
@@ -49,7 +49,7 @@ def test_a_case_that_passes_now_is_fixed() -> None:
     ]
 
 
-def test_what_still_fails_is_told_when_it_fails_otherwise() -> None:
+def test_failure_with_another_signature_is_listed() -> None:
     other = report(made_outcome("grit/tree/a", "error"), *BAD.outcomes[1:])
     assert told(changes_between(BAD, BAD)) == ["0 fixed   0 broken   1 still failing"]
     lines = told(changes_between(BAD, other))
@@ -57,12 +57,12 @@ def test_what_still_fails_is_told_when_it_fails_otherwise() -> None:
     assert lines[-1] == "0 fixed   0 broken   1 still failing (1 with another signature)"
 
 
-def test_cases_are_known_by_their_digests() -> None:
+def test_cases_are_matched_by_digest() -> None:
     renamed = report(made_outcome("grit/tree/z", digest=BAD.outcomes[0].digest), *BAD.outcomes[1:])
     assert [new.case for _, new in changes_between(BAD, renamed).fixed] == ["grit/tree/z"]
 
 
-def test_new_and_retired_cases_are_counted_and_new_failures_told() -> None:
+def test_new_and_retired_cases_are_counted() -> None:
     newer = report(
         *GOOD.outcomes[1:], made_outcome("grit/tree/n"), made_outcome("grit/tree/o", "fail"), vectors="e" * 64
     )
@@ -71,14 +71,14 @@ def test_new_and_retired_cases_are_counted_and_new_failures_told() -> None:
     lines = told(change)
     assert lines[0] == "vectors: ffffffff -> eeeeeeee"
     assert f"NEW     {ORDER:<28} grit/tree/o   {LAX}" in lines
-    assert "1 newly failing   2 new cases   1 retired   exit 1" in lines[-1], "the profile conforms no more"
+    assert "1 newly failing   2 new cases   1 retired   exit 1" in lines[-1], "the profile no longer conforms"
     part = report(*GOOD.outcomes[:1])
     part = replace(part, footer={**part.footer, "conforms": {}})
     assert told(changes_between(GOOD, part))[-1].endswith("2 cases asked before only")
     assert told(changes_between(part, GOOD))[-1].endswith("2 cases asked now only")
 
 
-def test_what_is_skipped_now_is_not_broken() -> None:
+def test_newly_skipped_case_is_not_broken() -> None:
     skipped = report(made_outcome("grit/tree/a", "skip"), *GOOD.outcomes[1:])
     change = changes_between(GOOD, skipped)
     assert not change.is_worse
@@ -87,7 +87,7 @@ def test_what_is_skipped_now_is_not_broken() -> None:
     assert [each.case for each in back.newly_failing] == ["grit/tree/a"]
 
 
-def test_other_versions_and_claims_are_told_in_words() -> None:
+def test_changed_versions_and_claims_are_described() -> None:
     hello = {
         **HELLO,
         "implementation": {"name": "fake", "version": "2\x1b[2J", "language": "python"},
@@ -104,7 +104,7 @@ def test_other_versions_and_claims_are_told_in_words() -> None:
     assert "claims no longer features: durable" in told(changes_between(other, GOOD))
 
 
-def test_exit_codes_and_json(run: Run) -> None:
+def test_diff_exit_codes_and_json(run: Run) -> None:
     good, bad = saved(Path("good.jsonl"), GOOD), saved(Path("bad.jsonl"), BAD)
     assert run("diff", good, good) == (0, "0 fixed   0 broken   0 still failing\n", "")
     code, out, _ = run("diff", good, bad, "--json")
@@ -124,7 +124,7 @@ def test_exit_codes_and_json(run: Run) -> None:
     assert run("diff", good, "none.jsonl")[0] == 2
 
 
-def test_versions_are_compared_by_their_lists(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_versions_are_compared_by_their_rule_lists(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     made = load_rules()
     listed = tuple((rule.id, rule.level, rule.digest[:16]) for rule in made.rules.values())
     grit = tuple(line for line in listed if line[0].startswith("grit."))
@@ -148,7 +148,7 @@ def test_versions_are_compared_by_their_lists(run: Run, monkeypatch: pytest.Monk
 LISTS = {"0.1": ((ORDER, "SHOULD", "0" * 16), (BLOB, "MUST", "0" * 16)), "0.2": ((ORDER, "MUST", "0" * 16),)}
 
 
-def test_a_changed_level_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changed_level_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     book = replace(fake_book([ORDER, BLOB]), versions=LISTS)
     monkeypatch.setattr("gritstone_conformance.reporting.upgrading.load_rules", lambda: book)
     assert run("diff", "--spec", "0.1", "0.2")[1].splitlines() == [
@@ -166,7 +166,7 @@ def test_a_changed_level_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
         ("skip", "0 pass, 0 fail, 0 error, 1 not asked", 0),
     ],
 )
-def test_a_report_says_what_an_upgrade_would_mean(
+def test_report_lists_the_effects_of_an_upgrade(
     run: Run, monkeypatch: pytest.MonkeyPatch, verdict: str, words: str, code: int
 ) -> None:
     lists = {"0.1": ((BLOB, "MUST", "0" * 16),), "0.2": ((ORDER, "MUST", "0" * 16), ("wit.step.x", "MUST", "0" * 16))}

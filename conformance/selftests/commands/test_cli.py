@@ -1,4 +1,4 @@
-"""The command line end to end on real processes: exit codes, bad input, jobs, replay, doctor, show."""
+"""The command line end to end on real processes: exit codes, invalid input, jobs, replay, doctor, show."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ MIXED = ("-k", "grit/tree/*n[ai][qm]*")
         (verify(REFERENCE, "--profile", "nonsense"), 2),
     ],
 )
-def test_exit_codes(run: Run, argv: tuple[str, ...], code: int) -> None:
+def test_exit_codes_of_commands(run: Run, argv: tuple[str, ...], code: int) -> None:
     got, out, err = run(*argv)
     assert got == code, (out, err)
     if code == 2:
@@ -104,7 +104,7 @@ def test_exit_codes(run: Run, argv: tuple[str, ...], code: int) -> None:
         (("vectors", "--add", "none.json"), "none.json: No such file"),
     ],
 )
-def test_wrong_use_is_one_line_and_exit_2(run: Run, argv: tuple[str, ...], words: str) -> None:
+def test_usage_error_is_one_line_and_exit_2(run: Run, argv: tuple[str, ...], words: str) -> None:
     code, out, err = run(*argv)
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
@@ -114,7 +114,7 @@ def test_wrong_use_is_one_line_and_exit_2(run: Run, argv: tuple[str, ...], words
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b'{"cases":[]}', b"[" * 100_000, b"null"])
 @pytest.mark.parametrize("argv", [("report", "bad"), ("replay", "./bad", "--iut", "cat"), ("vectors", "--add", "bad")])
-def test_a_file_that_is_not_valid_is_one_line_and_exit_4(run: Run, argv: tuple[str, ...], content: bytes) -> None:
+def test_invalid_file_is_one_line_and_exit_4(run: Run, argv: tuple[str, ...], content: bytes) -> None:
     Path("bad").write_bytes(content)
     code, out, err = run(*argv)
     assert (code, out) == (4, "")
@@ -123,7 +123,7 @@ def test_a_file_that_is_not_valid_is_one_line_and_exit_4(run: Run, argv: tuple[s
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_begins_with_the_purpose_and_ends_with_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_starts_with_the_purpose_and_ends_with_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([name, "--help"])
     assert caught.value.code == 0
@@ -135,13 +135,13 @@ def test_help_begins_with_the_purpose_and_ends_with_examples(name: str, capsys: 
 
 
 @pytest.mark.parametrize("line", [line for command in COMMANDS.values() for line in command.examples])
-def test_examples_of_help_are_commands_that_exist(line: str) -> None:
+def test_examples_of_help_are_valid_commands(line: str) -> None:
     words = shlex.split(re.sub(r'^eval "\$\((.*)\)"$', r"\1", line).partition(" | ")[0])
     assert words.pop(0) == "gritstone"
     assert make_parser().parse_args(words).command == words[0]
 
 
-def test_no_word_at_all_says_where_to_start(run: Run) -> None:
+def test_command_line_without_arguments_prints_a_hint(run: Run) -> None:
     code, out, err = run()
     assert (code, err) == (2, "")
     found = [line.partition("    ")[0].split() for line in out.splitlines() if line.startswith("  gritstone")]
@@ -150,7 +150,7 @@ def test_no_word_at_all_says_where_to_start(run: Run) -> None:
 
 
 @pytest.mark.rule("suite.verdict.own-fault", "suite.verdict.own-case")
-def test_a_fault_of_the_suite_in_cases_is_exit_4_with_a_report(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_suite_error_in_a_case_is_exit_4_with_a_report(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from gritstone_conformance.running import vector_runner
 
     def broken(*_: object) -> None:
@@ -166,7 +166,7 @@ def test_a_fault_of_the_suite_in_cases_is_exit_4_with_a_report(run: Run, monkeyp
 
 
 @pytest.mark.rule("suite.verdict.own-fault")
-def test_a_fault_of_the_suite_is_exit_4(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_suite_error_outside_cases_is_exit_4(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from gritstone_conformance.running import plan_runner as runs
 
     def broken(*_: object) -> None:
@@ -176,10 +176,10 @@ def test_a_fault_of_the_suite_is_exit_4(run: Run, monkeypatch: pytest.MonkeyPatc
     code, _, err = run(*verify(REFERENCE, *TREES))
     assert code == 4
     assert err.rstrip().endswith("gritstone: the suite itself failed: ZeroDivisionError: a bug in the ledger")
-    assert not Path(".gritstone/report.jsonl").exists(), "no verdict comes out of it"
+    assert not Path(".gritstone/report.jsonl").exists(), "a report was written"
 
 
-def test_an_older_report_does_not_survive_a_run_that_fails(run: Run) -> None:
+def test_failing_run_removes_an_older_report(run: Run) -> None:
     assert run(*verify(REFERENCE, *TREES))[0] == 0
     assert Path(".gritstone/report.jsonl").exists()
     assert run(*verify("no-such-command"))[0] == 2
@@ -187,13 +187,13 @@ def test_an_older_report_does_not_survive_a_run_that_fails(run: Run) -> None:
 
 
 def children() -> set[str]:
-    """Return the ids of this process's living children, as Linux tells them."""
+    """Return the ids of this process's living children, read from /proc."""
     lists = Path("/proc/self/task").glob("*/children")
     return {pid for listed in lists for pid in listed.read_text().split()}
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
-def test_nothing_is_left_running(run: Run) -> None:
+def test_no_process_is_left_after_a_run(run: Run) -> None:
     before = children()
     run(*verify(planted("always_ok"), *TREES))
     run(*verify("cat", *TREES))
@@ -203,12 +203,12 @@ def test_nothing_is_left_running(run: Run) -> None:
 
 @pytest.mark.rule("suite.signal.ends")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_run_that_is_ended_from_outside_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+def test_terminated_run_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     ended(tmp_path, number, 1)
 
 
 @pytest.mark.rule("suite.signal.ends")
-def test_further_signals_end_a_run_as_the_first_does(tmp_path: Path) -> None:
+def test_repeated_signals_end_a_run_as_the_first_one_does(tmp_path: Path) -> None:
     ended(tmp_path, signal.SIGINT, 20, 0.001)
 
 
@@ -231,7 +231,7 @@ with cli._terminable():
 
 
 @pytest.mark.rule("suite.signal.ends")
-def test_a_second_signal_ends_what_takes_long_to_end(tmp_path: Path) -> None:
+def test_second_signal_ends_a_slow_shutdown(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", CLEANING],
         env={**os.environ, "TMPDIR": str(tmp_path)},
@@ -252,14 +252,14 @@ def test_a_second_signal_ends_what_takes_long_to_end(tmp_path: Path) -> None:
 
 
 def ended(tmp_path: Path, number: signal.Signals, times: int, pause_s: float = 0.0) -> None:
-    """Send signals to a run that waits for an implementation, and check that it leaves nothing."""
+    """Send signals to a run that waits for an implementation, and check that no process is left."""
     (tmp_path / "tmp").mkdir()
     mark = f"--ended-from-outside={os.getpid()}"
-    # one that answers hello and then nothing, so that the run is under way however slow this process is
+    # this adapter answers only hello, so the run is in progress however slow this process is
     iut = shlex.join([sys.executable, str(PLANTED / "hang.py"), mark])
     command = [sys.executable, "-m", "gritstone_conformance.cli", *verify(iut, "-k", "grit/[bt]*/*")]
 
-    # who is started in the background may have inherited that interrupts are ignored
+    # a process started in the background may have inherited that interrupts are ignored
     def listen() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -291,7 +291,7 @@ def ended(tmp_path: Path, number: signal.Signals, times: int, pause_s: float = 0
     [("> /dev/full", "cannot write to standard output: No space left on device"), (">&-", "standard output is closed")],
 )
 @pytest.mark.parametrize("command", [("verify", "-k", "grit/tree/*"), ("show", "grit.tree.key-order"), ("doctor",)])
-def test_an_output_that_cannot_be_written_is_one_line(
+def test_unwritable_output_is_reported_in_one_line(
     tmp_path: Path, redirect: str, words: str, command: tuple[str, ...]
 ) -> None:
     iut = () if command[0] == "show" else ("--iut", REFERENCE)
@@ -302,9 +302,7 @@ def test_an_output_that_cannot_be_written_is_one_line(
 
 @pytest.mark.rule("suite.report.writable")
 @pytest.mark.parametrize("more", [(), ("--jobs", "2")])
-def test_a_report_that_cannot_be_written_ends_a_run_before_it_begins(
-    run: Run, tmp_path: Path, more: tuple[str, ...]
-) -> None:
+def test_unwritable_report_path_ends_a_run_before_it_starts(run: Run, tmp_path: Path, more: tuple[str, ...]) -> None:
     (tmp_path / "file").write_text("")
     iut = shlex.join(["sh", "-c", f"echo >> {tmp_path}/started"])
     for place in (tmp_path / "file/report.jsonl", Path("/proc/report.jsonl"), tmp_path):
@@ -316,13 +314,13 @@ def test_a_report_that_cannot_be_written_ends_a_run_before_it_begins(
 
 
 def command_lines() -> Iterator[bytes]:
-    """Yield the command lines of all processes, as Linux tells them."""
+    """Yield the command lines of all processes, read from /proc."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):  # it has ended since
             yield path.read_bytes()
 
 
-def test_jobs_give_the_report_of_one_job(run: Run) -> None:
+def test_jobs_write_the_same_report_as_one_job(run: Run) -> None:
     code, out, err = run(*verify(REFERENCE, *MIXED, "--report", "one.jsonl"))
     assert (code, err) == (0, "")
     code, merged, err = run(*verify(REFERENCE, *MIXED, "--report", "two.jsonl", "--jobs", "2"))
@@ -332,16 +330,18 @@ def test_jobs_give_the_report_of_one_job(run: Run) -> None:
     assert one.footer["cases"] == two.footer["cases"]
     assert [outcome.case for outcome in one.outcomes] == [outcome.case for outcome in two.outcomes]
     assert two.header["shard"] == [0, 1]
-    assert sorted(path.name for path in Path().iterdir()) == ["one.jsonl", "two.jsonl"], "parts are cleared away"
+    assert sorted(path.name for path in Path().iterdir()) == ["one.jsonl", "two.jsonl"], (
+        "files of parts are left behind"
+    )
     assert out.splitlines()[:2] == merged.splitlines()[:2]
 
 
-def test_report_tells_the_run_before_again(run: Run) -> None:
+def test_report_command_prints_the_last_run_again(run: Run) -> None:
     assert run(*verify(REFERENCE, *TREES))[0] == 0
     assert run("report") == run("report", ".gritstone/report.jsonl")
 
 
-def test_shards_are_merged_by_hand(run: Run) -> None:
+def test_shards_can_be_merged(run: Run) -> None:
     run(*verify(REFERENCE, *MIXED, "--report", "whole.jsonl"))
     for index in range(2):
         run(*verify(REFERENCE, *MIXED, "--shard", f"{index}/2", "--report", f"{index}.jsonl"))
@@ -355,14 +355,14 @@ def test_shards_are_merged_by_hand(run: Run) -> None:
     assert "expected the shards 0 to 1 of 2, each once, got [0]" in err
 
 
-def test_a_job_that_cannot_start_ends_the_run(run: Run) -> None:
+def test_job_that_cannot_start_ends_the_run(run: Run) -> None:
     code, _, err = run(*verify("no-such-command", "--jobs", "2"))
     assert code == 2
     assert "2 of 2 jobs did not complete" in err
 
 
 def lax(tmp_path: Path) -> str:
-    """Return the command of the reference with one line broken: trees in any order are accepted."""
+    """Return the command of the reference with one changed line: it accepts trees in any order."""
     script = tmp_path / "lax.py"
     script.write_text(
         "import sys, runpy\n"
@@ -380,7 +380,7 @@ def lax(tmp_path: Path) -> str:
     return shlex.join([sys.executable, str(script)])
 
 
-def test_a_broken_line_is_named_replayed_and_mended(run: Run, tmp_path: Path) -> None:
+def test_defect_is_reported_replayed_and_then_fixed(run: Run, tmp_path: Path) -> None:
     broken = lax(tmp_path)
     code, out, _ = run(*verify(broken, "--rule", "grit.tree.key-order", *TREES))
     assert code == 1
@@ -408,28 +408,28 @@ def test_a_broken_line_is_named_replayed_and_mended(run: Run, tmp_path: Path) ->
     assert out.startswith("ERROR  grit/tree/")
 
 
-def test_a_shrunk_failure_is_replayed_too(run: Run, tmp_path: Path) -> None:
+def test_shrunk_failure_can_be_replayed(run: Run, tmp_path: Path) -> None:
     broken = lax(tmp_path)
     code, _, _ = run(*verify(broken, "-k", "grit/tree/key-order-d*framed"))
     assert code == 1
     outcomes = read_report(Path(".gritstone/report.jsonl")).outcomes
     found = [outcome for outcome in outcomes if outcome.kind == "property" and outcome.verdict == "fail"]
-    assert found, "a property sees it as well"
+    assert found, "no property found the defect"
     for outcome in found:
         assert outcome.found is not None
         assert run("replay", f".gritstone/{outcome.found}", "--iut", broken)[0] == 1
         assert run("replay", f".gritstone/{outcome.found}", "--iut", REFERENCE)[0] == 0
 
 
-def test_replay_of_a_vector_by_its_name(run: Run) -> None:
+def test_vector_can_be_replayed_by_name(run: Run) -> None:
     code, out, _ = run("replay", "grit/tree/names-descending", "--iut", REFERENCE)
     assert (code, out) == (0, "FIXED  grit/tree/names-descending\n")
     code, out, _ = run("replay", "grit/tree/names-descending", "--iut", planted("always_refuse"))
-    assert code == 1, "a refusal without its twin shows nothing"
+    assert code == 1, "a reject case proves nothing without its twin"
     assert out.startswith("ERROR  grit/tree/names-descending")
 
 
-def test_show_a_rule_with_cases_and_verdicts(run: Run) -> None:
+def test_show_prints_a_rule_with_cases_and_verdicts(run: Run) -> None:
     run(*verify(REFERENCE, *TREES))
     for report in ((), ("--report", ".gritstone/report.jsonl")):
         code, out, _ = run("show", "grit.tree.key-order", *report)
@@ -440,7 +440,7 @@ def test_show_a_rule_with_cases_and_verdicts(run: Run) -> None:
         assert "mutant    framed-tree-takes-any-order" in out
 
 
-def test_show_a_property_and_a_watch(run: Run) -> None:
+def test_show_prints_a_property_and_a_watch(run: Run) -> None:
     code, out, _ = run("show", "harness/reply/fault-is-error")
     assert code == 0
     assert out.startswith("harness/reply/fault-is-error · wire · harness.reply.fault-is-error")
@@ -450,7 +450,7 @@ def test_show_a_property_and_a_watch(run: Run) -> None:
     )
 
 
-def test_the_path_of_the_schemas_is_printed(run: Run) -> None:
+def test_schema_path_is_printed(run: Run) -> None:
     folder = Path(run("schemas")[1].strip())
     assert run("schemas", "report")[1].strip() == str(folder / "report.schema.json")
     assert (folder / "report.schema.json").is_file()
@@ -459,7 +459,7 @@ def test_the_path_of_the_schemas_is_printed(run: Run) -> None:
     assert "unknown schema reports: expected one of audits, case," in err
 
 
-def test_show_a_case_and_its_lines(run: Run) -> None:
+def test_show_prints_a_case_and_its_lines(run: Run) -> None:
     _, out, _ = run("show", "grit/tree/names-descending")
     assert "twin         grit/tree/two-names (offset 8: 61 -> 63)" in out
     _, out, _ = run("show", "--raw", "grit/tree/names-descending")
@@ -468,7 +468,7 @@ def test_show_a_case_and_its_lines(run: Run) -> None:
     assert lines[0]["seq"] == 2927475272592727
 
 
-def test_the_trace_holds_every_line(run: Run) -> None:
+def test_trace_contains_every_line(run: Run) -> None:
     run(*verify(REFERENCE, "-k", "grit/tree/two-names", "--trace", "trace.txt"))
     marks = [line[:2] for line in Path("trace.txt").read_text().splitlines()]
     assert marks.count("> ") == marks.count("< ") == 3

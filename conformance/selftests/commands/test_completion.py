@@ -1,4 +1,4 @@
-"""A shell completes the words of the command line; bash is asked for real, the others where they are found."""
+"""Shell completion of the command line: bash completes real words; other shells parse their script if installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from gritstone_conformance.cli import main
 from gritstone_conformance.commands.completion import SHELLS
 
-# what readline would do: the words of a line, and the cursor at its end
+# simulates readline: the words of a line, and the cursor at its end
 ASK = """
 eval "$(gritstone completion bash)"
 COMP_LINE="$1"; COMP_POINT=${#1}; COMP_TYPE=9; COMPREPLY=()
@@ -24,7 +24,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
-    """Return a PATH on which ``gritstone`` is this suite."""
+    """Return a PATH on which ``gritstone`` is this suite's command."""
     command = tmp_path / "bin" / "gritstone"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m gritstone_conformance.cli "$@"\n')
@@ -47,7 +47,7 @@ def path(tmp_path: Path) -> str:
         ("gritstone verify -k nothing/like", set()),
     ],
 )
-def test_bash_completes(line: str, words: set[str], path: str, tmp_path: Path) -> None:
+def test_bash_completes_words(line: str, words: set[str], path: str, tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": path}
     done = subprocess.run(
         ["bash", "-c", ASK, "bash", line], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
@@ -59,9 +59,7 @@ def test_bash_completes(line: str, words: set[str], path: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_each_script_is_one_that_its_shell_reads(
-    shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_script_is_valid_for_its_shell(shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", shell]) == 0
     script = tmp_path / "script"
     script.write_text(capsys.readouterr().out)

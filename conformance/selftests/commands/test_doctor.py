@@ -1,4 +1,4 @@
-"""The doctor on the command line: how far it climbs, where it stops, and what it advises."""
+"""The doctor on the command line: the rungs that pass, the rung at which it stops, and its advice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gritstone_conformance import SPEC_VERSIONS
 from selftests.terminal import REFERENCE, Run, bent, lying, mutant, planted
 
 
-def test_doctor_climbs_to_the_top(run: Run) -> None:
+def test_doctor_passes_every_rung_on_the_reference(run: Run) -> None:
     code, out, _ = run("doctor", "--iut", REFERENCE)
     assert code == 0
     words = [line.split()[1] for line in out.splitlines()]
@@ -30,7 +30,7 @@ def test_doctor_climbs_to_the_top(run: Run) -> None:
         ("null", "claims BAD", "claim `grit`"),
     ],
 )
-def test_doctor_stops_at_the_first_bad_rung(run: Run, name: str, rung: str, advice: str) -> None:
+def test_doctor_stops_at_the_first_failing_rung(run: Run, name: str, rung: str, advice: str) -> None:
     code, out, _ = run("doctor", "--iut", planted(name))
     assert code == 1
     assert rung in out
@@ -46,27 +46,27 @@ def test_doctor_stops_at_the_first_bad_rung(run: Run, name: str, rung: str, advi
         ("double", "write exactly one reply per request"),
     ],
 )
-def test_doctor_knows_what_to_do(run: Run, liar: str, advice: str) -> None:
+def test_doctor_advises_on_each_liar(run: Run, liar: str, advice: str) -> None:
     code, out, _ = run("doctor", "--iut", lying(liar))
     assert code == 1
     assert advice in out
 
 
-def test_doctor_says_early_what_it_waits_for(run: Run) -> None:
+def test_doctor_reports_early_what_it_waits_for(run: Run) -> None:
     started = time.monotonic()
     code, out, _ = run("doctor", "--deadline-scale", "0.3", "--iut", "sleep 60")
     assert code == 1
     assert "no reply to hello yet, waiting up to 4 s: flush stdout after each reply\n 2 hello BAD: hung" in out
-    assert time.monotonic() - started < 9, "one hello with a short grace, not two with a long one"
+    assert time.monotonic() - started < 9, "it waited longer than one hello with a short grace"
 
 
-def test_doctor_knows_what_is_lacking(run: Run) -> None:
+def test_doctor_reports_missing_operations(run: Run) -> None:
     code, out, _ = run("doctor", "--iut", planted("unsupported"))
     assert code == 1
     assert "advice    a claim in `hello` requires grit.id: implement it, or remove the claim" in out
 
 
-def test_doctor_knows_a_reader_of_short_lines(run: Run, tmp_path: Path) -> None:
+def test_doctor_detects_a_limit_on_the_line_length(run: Run, tmp_path: Path) -> None:
     short = "in iter(lambda: sys.stdin.buffer.readline(65536), b'')"
     code, out, _ = run("doctor", "--iut", bent(tmp_path, "in sys.stdin.buffer", short))
     assert code == 1
@@ -75,14 +75,14 @@ def test_doctor_knows_a_reader_of_short_lines(run: Run, tmp_path: Path) -> None:
     assert "advice    a line may be as long as `frame_bytes`" in out
 
 
-def test_doctor_sends_whoever_answers_error_to_its_message(run: Run, tmp_path: Path) -> None:
+def test_doctor_points_to_the_message_of_error_replies(run: Run, tmp_path: Path) -> None:
     code, out, _ = run("doctor", "--iut", bent(tmp_path, 're.compile("', 're.compile("!'))
     assert code == 1
     assert "id framed-sha256 BAD" in out
     assert "advice    `error` means that the adapter failed" in out
 
 
-def test_doctor_knows_a_spec_that_nobody_wrote(run: Run, tmp_path: Path) -> None:
+def test_doctor_reports_an_unknown_spec_version(run: Run, tmp_path: Path) -> None:
     code, out, _ = run("doctor", "--iut", bent(tmp_path, '"spec": ["0.6"]', '"spec": ["7.1"]'))
     assert code == 1
     assert "claims BAD: this suite supports no version in `spec`, so nothing is claimed" in out
@@ -90,12 +90,12 @@ def test_doctor_knows_a_spec_that_nobody_wrote(run: Run, tmp_path: Path) -> None
     assert f"add {known} to `spec`" in out
 
 
-def test_doctor_lists_every_rung_after_a_bad_answer(run: Run) -> None:
+def test_doctor_lists_every_rung_after_a_wrong_answer(run: Run) -> None:
     code, out, _ = run("doctor", "--iut", mutant("one-header-more"))
     assert code == 1
     good = [line.split()[1] for line in run("doctor", "--iut", REFERENCE)[1].splitlines()]
     rungs = [line.split()[1] for line in out.splitlines()[:-1] if line[:2].strip().isdigit()]
-    assert rungs == good, "the rungs of a right implementation, in the same order"
+    assert rungs == good, "the rungs differ from those of a correct implementation"
     bad = [line for line in out.splitlines() if " BAD: " in line]
     assert len(bad) > 1
     assert any(" ok " in line for line in out.splitlines()[out.splitlines().index(bad[0]) :])
@@ -103,14 +103,14 @@ def test_doctor_lists_every_rung_after_a_bad_answer(run: Run) -> None:
     assert last == f"{len(bad)} rungs are bad. Start with the first: {' '.join(bad[0].split()[1:3])}"
 
 
-def test_doctor_shows_five_bad_rungs_in_full(run: Run) -> None:
+def test_doctor_shows_five_failing_rungs_in_full(run: Run) -> None:
     code, out, _ = run("doctor", "--iut", planted("always_refuse"))
     assert code == 1
     assert out.count(" BAD: ") > 5
     assert out.count("   expected ") == out.count("   advice ") == 5
 
 
-def test_doctor_asks_no_more_after_two_requests_that_hang(run: Run, tmp_path: Path) -> None:
+def test_doctor_stops_after_two_hung_requests(run: Run, tmp_path: Path) -> None:
     sleepy = bent(tmp_path, 'return {"unsupported": {"feature": op}}', 'return __import__("time").sleep(600) or {}')
     code, out, _ = run("doctor", "--deadline-scale", "0.3", "--iut", sleepy)
     assert code == 1
@@ -118,7 +118,7 @@ def test_doctor_asks_no_more_after_two_requests_that_hang(run: Run, tmp_path: Pa
     assert "not asked: 2 rungs hung" in out
 
 
-def test_doctor_says_that_nothing_stays(run: Run) -> None:
+def test_doctor_reports_a_store_that_is_not_durable(run: Run) -> None:
     code, out, _ = run("doctor", "--iut", "true")
     assert code == 1
     assert "start BAD: it exited (exit-0) before" in out

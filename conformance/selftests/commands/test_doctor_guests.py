@@ -1,4 +1,4 @@
-"""The rungs of ``wasm``: who climbs them, and what is said to the mistakes that hosts of guests make."""
+"""The rungs of ``wasm``: the implementations that pass them, and the advice for mistakes of guest hosts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gritstone_conformance.cli import main
 from selftests.paths import SELFTESTS
 
 REFERENCE = (sys.executable, "-m", "gritstone.harness")
-# a proxy before the reference; the body of `change` is the mistake
+# a proxy in front of the reference; the body of `change` makes the mistake
 PROXY = """
 import sys
 sys.path.insert(0, {room!r})
@@ -92,7 +92,7 @@ def doctor(iut: str, capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
         ),
     ],
 )
-def test_a_mistake_is_named_at_its_rung(
+def test_mistake_is_reported_at_its_rung(
     body: str, rung: str, words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     code, out = doctor(mistaken(tmp_path, body), capfd)
@@ -102,7 +102,7 @@ def test_a_mistake_is_named_at_its_rung(
     assert words in out
 
 
-def test_an_executor_climbs_without_a_runtime(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_executor_passes_without_a_runtime(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     claim = (
         'if op == "hello":',
         "    kept = {'durable', 'files', 'external'}",
@@ -125,7 +125,7 @@ def test_an_executor_climbs_without_a_runtime(tmp_path: Path, capfd: pytest.Capt
     ]
 
 
-def test_who_claims_no_guests_is_asked_for_none(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_implementation_without_wasm_gets_no_guest_request(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     claim = 'if op == "hello": return {**reply, "ok": {**reply["ok"], "profiles": ["grit"], "features": []}}'
     code, out = doctor(mistaken(tmp_path, claim), capfd)
     assert code == 0, out

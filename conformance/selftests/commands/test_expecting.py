@@ -1,4 +1,4 @@
-"""Expected failures end to end: verify, accept, merge, replay, audit and pytest take one file."""
+"""Expected failures end to end: verify, accept, merge, replay, audit and pytest read one file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ expires = 2099-12-31
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make one report of each implementation, ``lax.jsonl`` and ``good.jsonl``; return their folder."""
+    """Write one report of each implementation, ``lax.jsonl`` and ``good.jsonl``; return their folder."""
     folder = tmp_path_factory.mktemp("reports")
     for name, iut in (("lax", LAX), ("good", REFERENCE)):
         main([*verify(iut), "--report", str(folder / f"{name}.jsonl")])
@@ -48,7 +48,7 @@ def known(report: Report) -> list[str]:
 
 
 @pytest.mark.rule("suite.expect.strict", "suite.expect.claim", slow=True)
-def test_a_known_failure_is_exit_0_and_still_a_failure(run: Run) -> None:
+def test_expected_failure_is_exit_0_and_still_a_failure(run: Run) -> None:
     FILE.write_text(BUG)
     code, out, _ = run(*verify(LAX, "--expect", str(FILE)))
     report = read_report(REPORT)
@@ -69,7 +69,7 @@ def test_a_known_failure_is_exit_0_and_still_a_failure(run: Run) -> None:
 
 
 @pytest.mark.rule("suite.expect.strict", slow=True)
-def test_a_stale_entry_is_exit_1_and_shows_the_lines(run: Run) -> None:
+def test_stale_entry_is_exit_1_and_shows_its_lines(run: Run) -> None:
     FILE.write_text(BUG)
     code, out, _ = run(*verify(REFERENCE, "--expect", str(FILE)))
     footer = read_report(REPORT).footer
@@ -86,7 +86,7 @@ def test_a_stale_entry_is_exit_1_and_shows_the_lines(run: Run) -> None:
 
 
 @pytest.mark.rule("suite.expect.strict", slow=True)
-def test_what_a_stale_entry_names_is_unexpected_again(run: Run) -> None:
+def test_failures_of_a_stale_entry_are_unexpected_again(run: Run) -> None:
     FILE.write_text(BUG.replace("2099-12-31", "2020-12-31"))
     code, out, _ = run(*verify(LAX, "--expect", str(FILE)))
     assert code == 1
@@ -98,7 +98,7 @@ def test_what_a_stale_entry_names_is_unexpected_again(run: Run) -> None:
 
 @pytest.mark.parametrize("command", ["verify", "replay", "audit"])
 @pytest.mark.parametrize("text", ["\ufeff" + BUG, BUG + "knid = 1\n"], ids=["BOM", "unknown key"])
-def test_a_bad_file_is_exit_2_before_anything_runs(run: Run, command: str, text: str) -> None:
+def test_invalid_file_is_exit_2_before_a_case_runs(run: Run, command: str, text: str) -> None:
     FILE.write_text(text, encoding="utf-8")
     argv = {
         "verify": verify("no-such-command"),
@@ -113,7 +113,7 @@ def test_a_bad_file_is_exit_2_before_anything_runs(run: Run, command: str, text:
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_accepting_is_enough_and_once_is_enough(run: Run, reports: Path, newline: str) -> None:
+def test_one_accept_is_enough_and_a_second_changes_nothing(run: Run, reports: Path, newline: str) -> None:
     FILE.write_bytes(b"# ours" + newline.encode())
     report = str(reports / "lax.jsonl")
     code, out, _ = run("accept", report, "--reason", 'say "no"', "--expires", "2099-01-01")
@@ -128,7 +128,7 @@ def test_accepting_is_enough_and_once_is_enough(run: Run, reports: Path, newline
     assert FILE.read_bytes() == first
 
 
-def test_stale_entries_go_when_that_is_asked(run: Run, reports: Path) -> None:
+def test_stale_entries_are_removed_on_request(run: Run, reports: Path) -> None:
     FILE.write_text(BUG)
     report = str(reports / "good.jsonl")
     code, out, _ = run("accept", report, "--reason", "r")
@@ -140,18 +140,18 @@ def test_stale_entries_go_when_that_is_asked(run: Run, reports: Path) -> None:
     assert run("accept", report, "--reason", "r", "--prune") == (0, "gritstone.expect.toml: nothing to change\n", "")
 
 
-def test_a_number_is_corrected_and_a_day_renewed(run: Run, reports: Path) -> None:
+def test_count_is_updated_and_expiry_renewed(run: Run, reports: Path) -> None:
     several = BUG.replace("grit/tree/third-name-out-of-order", "grit/tree/third*") + "matches = 7  # once\n"
     FILE.write_text(several.replace("2099", "2020"))
     report = str(reports / "lax.jsonl")
-    assert run("accept", report, "--reason", "r")[0] == 1, "nobody said until when"
+    assert run("accept", report, "--reason", "r")[0] == 1, "the expired entry needs a new date"
     code, out, _ = run("accept", report, "--reason", "r", "--expires", "2098-01-01")
     assert (code, out) == (0, "gritstone.expect.toml: 2 changed\n")
     assert FILE.read_text() == several.replace("2099-12-31", "2098-01-01").replace("matches = 7  #", "matches = 1  #")
     assert run("accept", report, "--reason", "r") == (0, "gritstone.expect.toml: nothing to change\n", "")
 
 
-def test_a_new_entry_never_overlaps_one_that_is_right(run: Run) -> None:
+def test_new_entry_does_not_overlap_a_matching_one(run: Run) -> None:
     FILE.write_text(BUG)
     wide = ("verify", "--iut", LAX, "-k", "grit/tree/[tn]*-*")
     run(*wide)
@@ -178,7 +178,9 @@ def test_a_new_entry_never_overlaps_one_that_is_right(run: Run) -> None:
         ((), "--reason"),
     ],
 )
-def test_what_cannot_be_accepted_is_wrong_use(run: Run, reports: Path, options: tuple[str, ...], words: str) -> None:
+def test_failure_that_cannot_be_accepted_is_a_usage_error(
+    run: Run, reports: Path, options: tuple[str, ...], words: str
+) -> None:
     code, out, err = run("accept", str(reports / "lax.jsonl"), *options)
     assert (code, out) == (2, "")
     assert words in err
@@ -186,7 +188,7 @@ def test_what_cannot_be_accepted_is_wrong_use(run: Run, reports: Path, options: 
     assert not FILE.exists()
 
 
-def test_cases_that_were_never_run_cannot_be_accepted(run: Run) -> None:
+def test_cases_that_did_not_run_cannot_be_accepted(run: Run) -> None:
     assert run("verify", "--iut", "true", "-k", "grit/tree/two-names")[0] == 3
     code, _, err = run("accept", str(REPORT), "--reason", "r")
     assert code == 2
@@ -194,7 +196,7 @@ def test_cases_that_were_never_run_cannot_be_accepted(run: Run) -> None:
 
 
 @pytest.mark.rule("suite.expect.strict", slow=True)
-def test_shards_are_judged_by_what_they_ran_and_again_when_they_are_merged(run: Run) -> None:
+def test_shards_are_judged_alone_and_again_after_the_merge(run: Run) -> None:
     FILE.write_text(BUG.replace("third-name-out-of-order", "*") + "matches = 7\n")
     parts = [f"{index}.jsonl" for index in range(2)]
     trees = ("verify", "--iut", LAX, "-k", "grit/tree/*", "--expect", str(FILE))
@@ -209,7 +211,7 @@ def test_shards_are_judged_by_what_they_ran_and_again_when_they_are_merged(run: 
 
 
 def test_jobs_are_judged_together(run: Run) -> None:
-    """A failure that is known and an entry that is stale, in different parts."""
+    """The parts hold an expected failure and a stale entry."""
     FILE.write_text(BUG + BUG.replace("third-name-out-of-order", "three-names-close-together"))
     code, out, _ = run("verify", "--iut", LAX, "-k", "grit/tree/th*", "--expect", str(FILE), "--jobs", "2")
     report = read_report(REPORT)
@@ -218,7 +220,7 @@ def test_jobs_are_judged_together(run: Run) -> None:
     assert (out.count("KNOWN"), out.count("STALE")) == (1, 1)
 
 
-def test_replay_says_what_is_known(run: Run) -> None:
+def test_replay_reports_an_expected_failure(run: Run) -> None:
     FILE.write_text(BUG)
     case = ("replay", "grit/tree/third-name-out-of-order", "--iut", LAX)
     code, out, _ = run(*case, "--expect", str(FILE))
@@ -227,7 +229,7 @@ def test_replay_says_what_is_known(run: Run) -> None:
     assert "known" not in run(*case)[1]
 
 
-def test_an_audit_says_what_is_known(run: Run) -> None:
+def test_audit_reports_an_expected_failure(run: Run) -> None:
     Path("odd.grit").write_bytes(b"no bundle")
     assert run("audit", "odd.grit")[0] == 1
     report = ".gritstone/audit.jsonl"
@@ -237,10 +239,10 @@ def test_an_audit_says_what_is_known(run: Run) -> None:
     assert "KNOWN grit." in out
     assert "bundle not legal: 1 of" in out
     assert ", 1 known · " in out
-    assert run(*verify(REFERENCE, "--expect", str(FILE)))[0] == 0, "a run asks nothing of an audit"
+    assert run(*verify(REFERENCE, "--expect", str(FILE)))[0] == 0, "a run does not judge entries of an audit"
 
 
-def test_pytest_takes_the_same_file(tmp_path: Path) -> None:
+def test_pytest_plugin_reads_the_same_file(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(BUG)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--pyargs", "gritstone_conformance"]
     options = ["-k", "third-name-out-of-order", "--gritstone-expect", str(FILE), "--gritstone-iut"]

@@ -1,4 +1,4 @@
-"""What ``gritstone new-iut`` writes: right from the beginning, short, and never over a file.
+"""The output of ``gritstone new-iut``: correct from the start, short, and it never overwrites a file.
 
 Spec: :rule:`suite.scaffold.climbs`.
 """
@@ -28,12 +28,12 @@ CLIMBED = ["start", "hello", "flush"]
 
 @pytest.fixture(autouse=True)
 def _buffered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no variable flush for an adapter that does not."""
+    """Unset the variable that would flush for an adapter that does not."""
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
 
 def written(run: Run, language: str, folder: str = "my tree") -> str:
-    """Write a scaffold, do what it says comes next; returns the command of its adapter."""
+    """Write a scaffold, run the build commands that it prints; return the command of its adapter."""
     if shutil.which(TOOLS[language]) is None:
         pytest.skip(f"needs {TOOLS[language]}")
     code, out, err = run("new-iut", language, folder)
@@ -49,15 +49,15 @@ def written(run: Run, language: str, folder: str = "my tree") -> str:
 
 @pytest.mark.rule("suite.scaffold.climbs")
 @pytest.mark.parametrize("language", ["python", "javascript"])
-def test_a_scaffold_climbs_to_flush_and_nothing_is_judged(run: Run, language: str) -> None:
+def test_scaffold_passes_up_to_flush_and_nothing_is_judged(run: Run, language: str) -> None:
     climbs(run, language)
 
 
 class Line(io.BytesIO):
-    """One line of input, and then the end: what is read of it is asked for.
+    """One line of input, then the end; reading the end calls ``asks``.
 
     Attributes:
-        asks: is called before the end is told.
+        asks: called before the end is returned.
     """
 
     def __init__(self, line: bytes, asks: Callable[[], None]) -> None:
@@ -73,7 +73,7 @@ class Line(io.BytesIO):
 
 
 @pytest.mark.rule("suite.scaffold.climbs")
-def test_a_scaffold_has_answered_before_it_reads_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scaffold_answers_before_it_reads_the_next_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("new-iut", "python", "here")[0] == 0
     seen = io.BytesIO()
     came: list[bytes] = []
@@ -83,13 +83,13 @@ def test_a_scaffold_has_answered_before_it_reads_on(run: Run, monkeypatch: pytes
     runpy.run_path("here/adapter.py", run_name="__main__")
     monkeypatch.undo()
     (said,) = came
-    assert said, "it keeps its answer to itself"
+    assert said, "the answer was not flushed"
     assert json.loads(said) == {"seq": 7, "ok": {}}
 
 
 @pytest.mark.rule("suite.scaffold.climbs", slow=True)
 @pytest.mark.parametrize("language", ["go", "rust"])
-def test_a_scaffold_that_is_built_climbs_too(run: Run, language: str) -> None:
+def test_compiled_scaffold_passes_too(run: Run, language: str) -> None:
     climbs(run, language)
 
 
@@ -109,7 +109,7 @@ def climbs(run: Run, language: str) -> None:
 
 @pytest.mark.rule("suite.scaffold.climbs")
 @pytest.mark.parametrize("language", SCAFFOLDS)
-def test_a_scaffold_is_short_and_says_where_to_go_on(run: Run, language: str) -> None:
+def test_scaffold_is_short_and_names_the_next_step(run: Run, language: str) -> None:
     assert run("new-iut", language, "here")[0] == 0
     text = Path("here", SCAFFOLDS[language].adapter).read_text()
     assert len(text.splitlines()) <= 120
@@ -120,7 +120,7 @@ def test_a_scaffold_is_short_and_says_where_to_go_on(run: Run, language: str) ->
 
 @pytest.mark.rule("suite.scaffold.climbs")
 @pytest.mark.parametrize("language", SCAFFOLDS)
-def test_nothing_is_written_over_a_file(run: Run, language: str) -> None:
+def test_existing_file_is_not_overwritten(run: Run, language: str) -> None:
     scaffold = SCAFFOLDS[language]
     for name in (scaffold.adapter, *scaffold.others):
         folder = Path(f"taken-{Path(name).stem}")
@@ -133,12 +133,12 @@ def test_nothing_is_written_over_a_file(run: Run, language: str) -> None:
         assert (folder / name).read_text() == "mine"
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(run: Run) -> None:
+def test_folder_that_cannot_be_created_is_one_line(run: Run) -> None:
     Path("file").write_text("")
     code, out, err = run("new-iut", "python", "file/below")
     assert (code, out, err.count("\n")) == (2, "", 1)
 
 
-def test_a_name_that_is_none_is_left_out(run: Run) -> None:
+def test_invalid_name_is_omitted(run: Run) -> None:
     assert run("new-iut", "python", '"')[0] == 0
     assert '"name": "my-runtime"' in Path('"', "adapter.py").read_text()

@@ -1,4 +1,4 @@
-"""Shards: disjoint, complete, and together the run in one piece; a part that is not what it should be is refused.
+"""Shards: disjoint, complete, and together equal to an unsharded run; an inconsistent part is rejected.
 
 Spec: :rule:`suite.shard.union`.
 """
@@ -33,7 +33,7 @@ COUNTS = [1, 2, 7]
 
 
 def lives(trial: Trial) -> None:
-    """Ask one thing."""
+    """Send one request."""
     trial.expect("grit.id", {"n": "alive"}, {"ok": {"id": 1}})
 
 
@@ -64,7 +64,7 @@ def parts_of(count: int, *, by_cost: bool = False) -> list[Report]:
 
 
 @pytest.mark.rule("suite.shard.union")
-def test_a_case_belongs_to_the_part_that_its_name_gives() -> None:
+def test_part_of_a_case_depends_on_its_name() -> None:
     given = ["grit/tree/two-names", "grit/tree/names-descending", "grit/blob/hello", "grit/blob/empty"]
     assert [shard_of(name, 4) for name in given] == [0, 3, 2, 1]
     assert [shard_of(name, 1000) for name in given] == [200, 563, 98, 193]
@@ -72,7 +72,7 @@ def test_a_case_belongs_to_the_part_that_its_name_gives() -> None:
 
 @pytest.mark.rule("suite.shard.union")
 @pytest.mark.parametrize("count", COUNTS)
-def test_the_parts_are_together_the_run_in_one_piece(count: int) -> None:
+def test_merged_parts_equal_an_unsharded_run(count: int) -> None:
     parts, whole = parts_of(count), play(Selection())
     assert {outcome.verdict for outcome in whole} == {"pass", "fail", "error"}
     merged = merge_outcomes(parts[::-1], partial(shard_of, count=count), [outcome.case for outcome in whole])
@@ -83,7 +83,7 @@ def test_the_parts_are_together_the_run_in_one_piece(count: int) -> None:
 
 @pytest.mark.rule("suite.shard.union")
 @pytest.mark.parametrize("count", COUNTS)
-def test_so_are_parts_that_were_dealt_by_what_cases_cost(count: int) -> None:
+def test_merged_parts_dealt_by_cost_equal_an_unsharded_run(count: int) -> None:
     places = dealt(make_plan(CASES, PROPERTIES, WATCHED, Selection(), 1).items, count)
     merged = merge_outcomes(parts_of(count, by_cost=True), places.get, places)
     assert verdict_root(merged) == verdict_root(play(Selection()))
@@ -91,7 +91,7 @@ def test_so_are_parts_that_were_dealt_by_what_cases_cost(count: int) -> None:
 
 @pytest.mark.rule("suite.shard.union", slow=True)
 @pytest.mark.parametrize("by_cost", [False, True], ids=["by-name", "by-cost"])
-def test_so_are_the_parts_of_all_that_the_suite_has(by_cost: bool) -> None:
+def test_parts_of_the_bundled_suite_equal_an_unsharded_run(by_cost: bool) -> None:
     data = load_data()
     whole = sorted(item.name for item in plan_run(data, Selection(), 1).items if item.kind != "watch")
     for count in COUNTS:
@@ -111,7 +111,7 @@ def refused(parts: Sequence[Report], words: str, **options: Any) -> None:
 
 
 @pytest.mark.rule("suite.shard.union")
-def test_a_missing_a_doubled_and_a_foreign_part_are_refused() -> None:
+def test_missing_duplicate_or_foreign_part_is_rejected() -> None:
     one, two = parts_of(2)
     refused([one], "expected the shards 0 to 1 of 2, each once")
     refused([one, two, two], "expected the shards 0 to 1 of 2, each once")
@@ -122,7 +122,7 @@ def test_a_missing_a_doubled_and_a_foreign_part_are_refused() -> None:
 
 
 @pytest.mark.rule("suite.shard.union")
-def test_a_part_that_lacks_a_case_or_holds_one_of_another_is_refused() -> None:
+def test_part_with_missing_or_foreign_cases_is_rejected() -> None:
     one, two = parts_of(2)
     stray = next(outcome for outcome in one.outcomes if outcome.kind == "vector")
     kept = [outcome for outcome in one.outcomes if outcome != stray]

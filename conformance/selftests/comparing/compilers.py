@@ -1,7 +1,7 @@
-"""Builds guests with the compilers that people use today: clang 22 from a wheel, and Rust with its standard library.
+"""Builds guests with current compilers: clang 22 from a wheel, and Rust with its standard library.
 
 The committed guests were built with clang 14. Later compilers enable more of the language by default, for example long
-table indices, so their output is tested apart.
+table indices, so their output has its own tests.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TARGET: Final = "wasm32-unknown-unknown"
 
 
 def build_c(out: Path, *sources: Path, options: tuple[str, ...] = ()) -> bytes:
-    """Return the module that clang and wasm-ld of the wheel ``ziglang`` make of C sources."""
+    """Return the module that clang and wasm-ld of the wheel ``ziglang`` build from C sources."""
     objects = []
     for source in sources:
         built = out / f"{source.stem}.o"
@@ -36,7 +36,7 @@ def build_c(out: Path, *sources: Path, options: tuple[str, ...] = ()) -> bytes:
 
 
 def rust_toolchains() -> list[tuple[Path, Path, bool]]:
-    """Return the Rust toolchains that can build guests, as rustc, cargo, and whether std has to be built first."""
+    """Return the Rust toolchains that can build guests, as rustc, cargo, and whether std must be built first."""
     found = []
     for rustc in dict.fromkeys(filter(None, (shutil.which("rustc"), shutil.which("rustc", path="/usr/bin")))):
         cargo = Path(rustc).with_name("cargo")

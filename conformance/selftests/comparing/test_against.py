@@ -1,4 +1,4 @@
-"""``gritstone verify --against``: each is judged by the rules, and what no rule objects to is a dispute."""
+"""``gritstone verify --against``: each target is judged by the rules; a difference outside every rule is a dispute."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from selftests.fakes.reports import comparison_lines
 from selftests.fakes.subject import HELLO
 from selftests.terminal import REFERENCE, mutant
 
-WRONG = mutant("last-writer-wins")  # two of it answer alike
+WRONG = mutant("last-writer-wins")  # two copies give the same answers
 CASE = "grit/cas/expected-other-target"
 
 
@@ -40,7 +40,7 @@ def against(report: Path, *commands: str, glob: str) -> tuple[int, list[dict[str
 
 @pytest.mark.rule("suite.dispute.no-vote")
 @pytest.mark.parametrize("right", ["A", "B", "C"])
-def test_two_that_are_wrong_alike_do_not_outvote_one_that_is_right(
+def test_two_equal_wrong_targets_do_not_outvote_a_right_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], right: str
 ) -> None:
     commands = [REFERENCE if letter == right else WRONG for letter in "ABC"]
@@ -48,9 +48,9 @@ def test_two_that_are_wrong_alike_do_not_outvote_one_that_is_right(
     names = {"A": "report.jsonl", "B": "report.b.jsonl", "C": "report.c.jsonl"}
     found = {letter: verdicts(tmp_path / name)[CASE] for letter, name in names.items()}
     assert found == {letter: "pass" if letter == right else "fail" for letter in "ABC"}
-    assert code == (0 if right == "A" else 1), "the code is that of the first"
+    assert code == (0 if right == "A" else 1), "the exit code is not that of the first target"
     differences = [line for line in lines if line["type"] == "difference"]
-    assert differences, "two of the three pairs differ, and those with the first are shown"
+    assert differences, "no difference from the first target is shown"
     for line in differences:
         assert line["finding"] == "settled"
         assert set(line["broken"]) == set(line["answers"]) - {right}
@@ -60,7 +60,7 @@ def test_two_that_are_wrong_alike_do_not_outvote_one_that_is_right(
 
 @pytest.mark.rule("suite.dispute.no-vote")
 @pytest.mark.parametrize("codes", [(0, 1, 1), (1, 0, 0), (3, 1, 0)])
-def test_the_code_is_that_of_the_first_whatever_the_others_end_with(
+def test_exit_code_is_that_of_the_first_target(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codes: tuple[int, ...]
 ) -> None:
     ends, header = iter(codes), {"iut": HELLO, "attach": "stdio", "command": ["adapter"]}
@@ -69,7 +69,7 @@ def test_the_code_is_that_of_the_first_whatever_the_others_end_with(
     targets = [Target.parse(command, None) for command in ("one", "two", "three")]
     report = tmp_path / "report.jsonl"
     context = RunContext(targets[0], report=report)
-    given = (context, targets[1:], lambda *_: pytest.fail("nobody listens"), sys.stdout)
+    given = (context, targets[1:], lambda *_: pytest.fail("unexpected progress report"), sys.stdout)
     assert against_module.verify_against(*given) == codes[0]
     *_, footer = comparison_lines(tmp_path / "report.against.jsonl")
     assert footer["exit"] == codes[0]
@@ -93,7 +93,7 @@ DONE, MISSING, STALE = Ok({}), Refused("missing"), Refused("rejected", "conflict
 
 
 @pytest.mark.rule("suite.dispute.no-vote")
-def test_a_difference_that_no_rule_objects_to_is_a_dispute() -> None:
+def test_difference_without_a_failed_rule_is_a_dispute() -> None:
     (line,), unlike, count = compared(script(DONE, MISSING), script(DONE, STALE))
     assert (line["finding"], line["broken"], line["step"], line["path"]) == ("dispute", {}, 1, "")
     expected = {"A": {"refused": "missing", "code": None}, "B": {"refused": "rejected", "code": "conflict"}}
@@ -102,7 +102,7 @@ def test_a_difference_that_no_rule_objects_to_is_a_dispute() -> None:
 
 
 @pytest.mark.rule("suite.dispute.no-vote")
-def test_what_fails_later_does_not_settle_an_earlier_difference() -> None:
+def test_later_failure_does_not_settle_an_earlier_difference() -> None:
     one = script(MISSING, DONE, DONE)
     other = script(STALE, DONE, MISSING, verdict="fail", rule="grit.ref.atomic", step=2)
     lines, _, _ = compared(one, other)
@@ -111,7 +111,7 @@ def test_what_fails_later_does_not_settle_an_earlier_difference() -> None:
 
 
 @pytest.mark.rule("suite.dispute.no-vote")
-def test_both_can_be_wrong_in_two_ways() -> None:
+def test_both_targets_can_fail_in_different_ways() -> None:
     one = script(MISSING, verdict="fail", rule="grit.ref.cas")
     other = script(STALE, verdict="fail", rule="grit.ref.cas")
     (line,), _, _ = compared(one, other)
@@ -119,20 +119,20 @@ def test_both_can_be_wrong_in_two_ways() -> None:
 
 
 @pytest.mark.parametrize("verdict", ["skip", "error"])
-def test_what_one_was_not_asked_or_did_not_answer_is_not_compared(verdict: str) -> None:
+def test_unanswered_requests_are_not_compared(verdict: str) -> None:
     assert compared(script(DONE), script(MISSING, verdict=verdict)) == ([], [], 0)
 
 
-def test_a_death_is_no_answer() -> None:
+def test_death_is_not_compared_as_an_answer() -> None:
     assert compared(script(DONE, DONE), script(DONE, SubjectFault("dead:signal-KILL", ""))) == ([], [], 1)
 
 
-def test_the_place_of_a_difference_inside_an_answer_is_named() -> None:
+def test_path_of_a_difference_inside_an_answer_is_reported() -> None:
     (line,), _, _ = compared(script(Ok({"refs": [["a", "1"]]})), script(Ok({"refs": [["a", "2"]]})))
     assert (line["path"], line["answers"]) == ("/refs/0/1", {"A": "1", "B": "2"})
 
 
-def test_a_cursor_may_be_spelled_as_one_likes_and_a_path_is_no_difference() -> None:
+def test_cursor_spellings_and_paths_are_not_differences() -> None:
     assert compared(script(Ok({"cursor": "7"})), script(Ok({"cursor": "x7"}))) == ([], [], 1)
     assert compared(script(Ok({"cursor": "7"})), script(Ok({"cursor": None})))[0][0]["finding"] == "dispute"
     one, other = (
@@ -141,13 +141,13 @@ def test_a_cursor_may_be_spelled_as_one_likes_and_a_path_is_no_difference() -> N
     assert one == other
 
 
-def test_cases_that_are_asked_otherwise_are_counted() -> None:
+def test_cases_with_different_requests_are_counted() -> None:
     entries = [[entry_of("grit.has", {"ids": [number]}, DONE)] for number in range(2)]
     one, other = (CaseTranscript.of("pass", None, [each]) for each in entries)
     assert compared(one, other) == ([], ["a/b"], 1)
 
 
-def test_long_texts_are_kept_short_and_still_differ() -> None:
+def test_long_texts_are_shortened_and_still_differ() -> None:
     one, other = (entry_of("grit.get", {"id": "x"}, Ok({"bytes": "A" * 999 + end})) for end in "AQ")
     assert isinstance(one, Entry)
     assert len(str(one.answer)) < 300
@@ -155,12 +155,12 @@ def test_long_texts_are_kept_short_and_still_differ() -> None:
 
 
 @pytest.mark.parametrize("answers", [(Ok({"$": "any"}), DONE), (Ok({"a": {"$": []}}), Ok({"a": 1}))])
-def test_nothing_that_is_answered_is_taken_for_a_name(answers: tuple[Reply, Reply]) -> None:
+def test_answered_text_is_not_read_as_a_binding_name(answers: tuple[Reply, Reply]) -> None:
     one, other = (script(answer) for answer in answers)
     assert len(compared(one, other)[0]) == len(compared(other, one)[0]) == 1
 
 
-def test_an_answer_may_be_nested_as_deeply_as_it_likes() -> None:
+def test_deeply_nested_answer_is_compared() -> None:
     deep: Json = {}
     for _ in range(900):
         deep = {"a": [deep]}
@@ -173,7 +173,7 @@ def many(count: int, last: int) -> Ok:
 
 
 @pytest.mark.rule("suite.bounds.each")
-def test_of_a_large_answer_only_length_and_digest_are_kept() -> None:
+def test_large_answer_is_kept_as_length_and_digest() -> None:
     large, other = script(many(1 << 20, 0)), script(many(1 << 20, 1))
     assert len(large.examples[0]) < 1000
     (entry,) = large.entries(0)
@@ -186,7 +186,7 @@ def test_of_a_large_answer_only_length_and_digest_are_kept() -> None:
 
 
 @pytest.mark.rule("suite.bounds.each")
-def test_an_example_keeps_so_many_answers_and_of_others_that_they_differ() -> None:
+def test_example_keeps_a_limited_number_of_answers() -> None:
     scripts = []
     for end in (19, 0):
         reel = Reel(room=60_000)
@@ -201,7 +201,7 @@ def test_an_example_keeps_so_many_answers_and_of_others_that_they_differ() -> No
 
 
 @pytest.mark.rule("suite.bounds.each")
-def test_a_run_that_kept_much_is_compared_by_digests_with_one_that_did_not() -> None:
+def test_full_answers_are_compared_with_digests() -> None:
     small, full = Transcript(), Transcript(room=1)
     for transcript in (small, full):
         for case in ("a/b", "a/c"):
@@ -216,7 +216,7 @@ def test_a_run_that_kept_much_is_compared_by_digests_with_one_that_did_not() -> 
 
 
 @pytest.mark.parametrize("option", [("--jobs", "2"), ("--search",), ("--shard", "0/2")])
-def test_what_does_not_go_together_is_said(
+def test_incompatible_options_are_rejected(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, ...]
 ) -> None:
     report = str(tmp_path / "report.jsonl")

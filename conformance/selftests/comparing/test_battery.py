@@ -1,4 +1,4 @@
-"""``gritstone verify --battery``: answers that depend on the environment are found, and what was not tried is said."""
+"""``gritstone verify --battery``: it finds answers that depend on the environment, and lists the untried conditions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def having(value: bool) -> Transcript:
 
 
 @pytest.mark.rule("suite.battery.table")
-def test_each_condition_is_compared_with_the_usual_one_and_what_was_not_tried_is_not(
+def test_each_condition_is_compared_with_the_usual_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers = iter([having(True), having(True), having(False)])
@@ -64,7 +64,7 @@ def test_each_condition_is_compared_with_the_usual_one_and_what_was_not_tried_is
 
 
 @pytest.mark.rule("suite.battery.table")
-def test_a_list_in_hash_order_is_found_where_the_hash_seed_is_another(
+def test_list_in_hash_order_differs_under_another_hash_seed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PYTHONHASHSEED", "0")
@@ -77,12 +77,12 @@ def test_a_list_in_hash_order_is_found_where_the_hash_seed_is_another(
     assert found["first"]["op"] == "grit.refs"
     assert found["first"]["path"].startswith("/refs/")
     assert found["first"]["answers"][0] != found["first"]["answers"][1]
-    told = capsys.readouterr().out
-    assert f"first        {found['first']['case']}, step {found['first']['step'] + 1}: grit.refs /refs/" in told
+    reported = capsys.readouterr().out
+    assert f"first        {found['first']['case']}, step {found['first']['step'] + 1}: grit.refs /refs/" in reported
 
 
 @pytest.mark.rule("suite.battery.table")
-def test_what_cannot_be_tried_is_shown_with_the_reason(
+def test_unavailable_condition_is_shown_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     later = next(each for each in CONDITIONS if each.name == "the clock 400 days later")
@@ -95,12 +95,12 @@ def test_what_cannot_be_tried_is_shown_with_the_reason(
     assert rows["a fresh process"]["cases"] > 0
 
 
-def test_every_condition_starts_the_same_command_in_another_way(tmp_path: Path) -> None:
+def test_every_condition_starts_the_command_differently(tmp_path: Path) -> None:
     command = Command((sys.executable, "-c", "pass"))
     made = {each.name: each.made(command, tmp_path) for each in CONDITIONS}
     started = [each for each in made.values() if isinstance(each, Command)]
     assert len({(each.argv, each.cwd, each.env, each.umask) for each in started}) == len(started) - 1, (
-        "but for the first"
+        "except the first"
     )
     assert all(each.argv[-3:] == command.argv for each in started)
     assert len(made) == 11
@@ -111,16 +111,16 @@ SEEN = """
 import json, os, pathlib, sys
 umask = os.umask(0)
 personality = pathlib.Path("/proc/self/personality")
-told = {
+reported = {
     "cwd": os.getcwd(), "umask": umask, "pad": len(os.environ.get("GRITSTONE_PADDING", "")),
     "TZ": os.environ.get("TZ"), "LC_ALL": os.environ.get("LC_ALL"), "seed": os.environ.get("PYTHONHASHSEED"),
     "cpus": len(os.sched_getaffinity(0)), "fixed": bool(int(personality.read_text(), 16) & 0x40000),
 }
-sys.stdout.write(json.dumps(told))
+sys.stdout.write(json.dumps(reported))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks at what Linux tells of a process")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -133,7 +133,7 @@ sys.stdout.write(json.dumps(told))
         ("no address randomization", {"fixed": True}),
     ],
 )
-def test_a_process_finds_what_its_condition_says(tmp_path: Path, name: str, expected: dict[str, Any]) -> None:
+def test_process_runs_under_its_condition(tmp_path: Path, name: str, expected: dict[str, Any]) -> None:
     condition = next(each for each in CONDITIONS if each.name == name)
     made = condition.made(Command((sys.executable, "-c", SEEN)), tmp_path)
     if isinstance(made, Missing):
@@ -143,7 +143,7 @@ def test_a_process_finds_what_its_condition_says(tmp_path: Path, name: str, expe
     assert seen["cwd"] == os.getcwd()
 
 
-def test_another_working_directory_is_the_one_given(tmp_path: Path) -> None:
+def test_condition_sets_another_working_directory(tmp_path: Path) -> None:
     condition = next(each for each in CONDITIONS if each.name == "another working directory")
     made = condition.made(Command((sys.executable, "-c", SEEN)), tmp_path)
     assert isinstance(made, Command)
@@ -155,12 +155,12 @@ def output_of(command: Command) -> dict[str, Any]:
     assert process.wait_exit(60)
     with os.fdopen(os.dup(process.ends.read)) as stream:
         os.set_blocking(stream.fileno(), True)
-        told: dict[str, Any] = json.loads(stream.read())
+        reported: dict[str, Any] = json.loads(stream.read())
     process.kill()
-    return told
+    return reported
 
 
-def test_a_command_that_does_not_start_under_a_condition_is_a_difference(
+def test_command_that_fails_to_start_is_a_difference(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     elsewhere = next(each for each in CONDITIONS if each.name == "another working directory")
@@ -176,7 +176,7 @@ def test_a_command_that_does_not_start_under_a_condition_is_a_difference(
     assert rows[elsewhere.name]["broke"].startswith("does not start: dead:exit-3")
 
 
-def test_a_case_that_is_asked_otherwise_is_neither_equal_nor_different() -> None:
+def test_case_with_different_requests_is_not_compared() -> None:
     one, other = (
         Transcript(
             {"a/b": CaseTranscript.of("pass", None, [[entry_of("grit.has", {"ids": [number]}, Ok({"has": [True]}))]])}
@@ -187,14 +187,12 @@ def test_a_case_that_is_asked_otherwise_is_neither_equal_nor_different() -> None
     assert (row.cases, row.differ, row.unlike, row.first) == (0, 0, 1, None)
 
 
-def test_a_command_that_never_answers_hello_is_no_fault_of_the_suite(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_that_never_answers_hello_is_no_suite_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "--iut", "false", "-k", GLOB, "--battery", "--report", str(tmp_path / "report.jsonl")]) == 3
     assert "stopped: dead:exit-1" in capsys.readouterr().out
 
 
-def test_nothing_behind_a_request_on_a_free_runtime_is_compared() -> None:
+def test_requests_after_a_free_run_are_not_compared() -> None:
     free = {"schedule": "free", "clock": "system"}
     answers: list[dict[str, Any]] = [{"refs": []}, {"refs": [1]}]
     for start, differs in ((free, False), ({"schedule": "chosen", "clock": "suite"}, True)):

@@ -1,4 +1,4 @@
-"""Guests as current compilers write them: all engines admit them and make the same steps.
+"""Guests from current compilers: all engines admit them and make the same steps.
 
 ``tox -e hosts`` runs these tests with clang 22 and Rust; the JavaScript implementation and the Go host are built there.
 """
@@ -84,7 +84,7 @@ def test_guests_of_current_clang_make_equal_steps(
 ) -> None:
     module = build_c(tmp_path, guests_dir() / f"{journey.guest}.c")
     if journey.name == "tables":
-        assert LONG_TABLE_INDEX in module, "this compiler does not write the spelling that the test is about"
+        assert LONG_TABLE_INDEX in module, "this compiler does not emit a long table index"
     assert_equal_steps(hosts, replace(journey, module=module))
 
 

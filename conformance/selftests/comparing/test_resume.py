@@ -1,4 +1,4 @@
-"""The matrix of ``gritstone resume``: equal hosts agree at every cut, and one with a fault is found where it parts."""
+"""The matrix of ``gritstone resume``: equal hosts agree at every cut, and a fault is reported at its first cut."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def resume(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, list[
     return run
 
 
-def test_every_guest_but_the_stamp_makes_a_journey() -> None:
+def test_every_guest_except_the_stamp_has_a_journey() -> None:
     assert {journey.guest for journey in JOURNEYS} == set(GUESTS) - {"puppet-stamp"}
     for journey in JOURNEYS:
         for fmt in FORMATS.values():
@@ -42,13 +42,13 @@ def test_every_guest_but_the_stamp_makes_a_journey() -> None:
             assert len(itinerary.messages) > 2
 
 
-def test_two_of_the_same_agree_at_every_cut(resume: Callable[..., tuple[int, list[str]]]) -> None:
+def test_two_equal_hosts_agree_at_every_cut(resume: Callable[..., tuple[int, list[str]]]) -> None:
     code, lines = resume("--iut", REFERENCE, "--iut", REFERENCE, "-k", "[cr]*[rm]")
     assert code == 0
     assert lines[-1].endswith("steps compared, 0 differences")
     assert lines[-1].startswith("2 journeys, ")
     cuts = sum(2 * (len(journey.plan(fmt).messages) + 1) for journey in chosen() for fmt in FORMATS.values())
-    assert f"{2 * cuts} cuts" in lines[-1], "two that stop, two that go on"
+    assert f"{2 * cuts} cuts" in lines[-1], "the cuts are counted for each pair"
 
 
 def chosen() -> list[Journey]:
@@ -63,7 +63,7 @@ def chosen() -> list[Journey]:
         ("a-suspended-call-lives-in-the-process", "waiter-shallow", "core/"),
     ],
 )
-def test_who_goes_another_way_is_found(
+def test_host_that_diverges_is_reported(
     resume: Callable[..., tuple[int, list[str]]], name: str, journey: str, where: str
 ) -> None:
     code, lines = resume("--iut", REFERENCE, "--iut", mutant(name), "-k", journey)
@@ -72,14 +72,14 @@ def test_who_goes_another_way_is_found(
     assert not lines[-1].endswith(" 0 differences")
 
 
-def test_who_runs_no_guests_plays_nothing(resume: Callable[..., tuple[int, list[str]]]) -> None:
+def test_implementation_without_guests_runs_no_journey(resume: Callable[..., tuple[int, list[str]]]) -> None:
     code, lines = resume("--iut", f"{REFERENCE} --without wasm", "-k", "[!h]*")
     assert code == 3
     assert lines[-1] == "0 journeys, 0 cuts, 0 steps compared, 0 differences"
 
 
 @pytest.mark.rule("suite.resume.matrix")
-def test_every_cut_of_every_pair_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_cut_of_every_pair_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     hosts: dict[str, Any] = {letter: object() for letter in "ABC"}
     others: dict[str, Any] = {letter: object() for letter in "ABC"}
     runs = {id(host): handovers._StraightRun([bytes(cut) for cut in range(4)]) for host in hosts.values()}
@@ -102,7 +102,7 @@ def test_every_cut_of_every_pair_is_played(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.rule("suite.resume.matrix")
-def test_a_runtime_that_does_not_look_at_what_was_imported_is_found_at_every_cut_of_every_pair(
+def test_unchecked_import_is_found_at_every_cut_of_every_pair(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report, lax = tmp_path / "report.jsonl", mutant("a-start-asks-no-head")
@@ -124,14 +124,14 @@ def test_a_runtime_that_does_not_look_at_what_was_imported_is_found_at_every_cut
 
 
 @pytest.mark.rule("suite.resume.matrix")
-def test_a_history_that_is_illegal_after_a_resumption_is_found(resume: Callable[..., tuple[int, list[str]]]) -> None:
+def test_illegal_history_after_a_resume_is_reported(resume: Callable[..., tuple[int, list[str]]]) -> None:
     twice = mutant("an-injection-is-sent-again-at-a-start")
     code, lines = resume("--iut", twice, "-k", "handover-free-17")
     assert code == 1
     assert any("A -> A" in line and "history doubled" in line for line in lines), lines
 
 
-def test_a_host_that_ends_is_told(resume: Callable[..., tuple[int, list[str]]]) -> None:
+def test_host_that_exits_is_reported(resume: Callable[..., tuple[int, list[str]]]) -> None:
     code, lines = resume("--iut", "true")
     assert code == 1
     assert lines[-1].startswith("stopped: ")
