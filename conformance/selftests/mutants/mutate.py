@@ -30,6 +30,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 STALE = 70
 CATALOGUE = Path(__file__).resolve().parent
@@ -116,7 +117,18 @@ def read_mutants(file: Path) -> list[Mutant]:
     """Read one file of a catalogue."""
     import tomllib  # a child that is told the edits needs none
 
-    return [_mutant(**entry) for entry in tomllib.loads(file.read_text(encoding="utf-8")).get("mutant", [])]
+    entries = tomllib.loads(file.read_text(encoding="utf-8")).get("mutant", [])
+    return [_checked_mutant(file, number, entry) for number, entry in enumerate(entries, 1)]
+
+
+def _checked_mutant(file: Path, number: int, entry: dict[str, Any]) -> Mutant:
+    """Return the mutant of an entry; raise ValueError with its place if a key is missing or unknown."""
+    try:
+        return _mutant(**entry)
+    except TypeError as problem:
+        named = entry.get("id", f"entry {number}")
+        words = str(problem).removeprefix("_mutant() ").replace("keyword-only argument", "key")
+        raise ValueError(f"{file.name}: {named}: {words.replace('keyword argument', 'key')}") from problem
 
 
 def _mutant(

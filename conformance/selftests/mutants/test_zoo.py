@@ -44,6 +44,14 @@ def test_entry_is_either_an_edit_or_a_liar(tmp_path: Path) -> None:
             read_mutants(catalogue(tmp_path, head + wrong) / "one.toml")
 
 
+def test_unknown_or_missing_key_of_an_entry_is_named(tmp_path: Path) -> None:
+    head = 'id = "one"\nkills = "suite.exit.law"\nviolates = "suite.exit.law"\n'
+    with pytest.raises(ValueError, match=r"one\.toml: one: got an unexpected key 'kills'"):
+        read_mutants(catalogue(tmp_path, head + MUTE) / "one.toml")
+    with pytest.raises(ValueError, match=r"one\.toml: one: missing 1 required key: 'violates'"):
+        read_mutants(catalogue(tmp_path, 'id = "one"\n' + MUTE) / "one.toml")
+
+
 def test_suite_fault_reaches_each_process(tmp_path: Path) -> None:
     """The program under test and the processes that it starts have the edit; nothing on disk has it."""
     asks = "from gritstone_conformance import SUITE_VERSION; print(SUITE_VERSION, flush=True)"
@@ -93,8 +101,8 @@ def test_summary_counts_only_mutants_that_ran() -> None:
     )
     summary = Summary(zoo, rules, 4, 1)
     assert summary.lines() == [
-        "mutants 3 · killed by name 1 · survivors 1 · loose 1 · rules 3 · mutant-proven 1 · excluded 1 · stale 1",
-        "a part of the zoo: 3 of 4 mutants were hunted in this session",
+        "mutants 3 · detected 1 · survivors 1 · loose 1 · rules 3 · mutant-proven 1 · excluded 1 · stale 1",
+        "a part of the zoo: 3 of 4 mutants were run in this session",
         "equivalent to the original by proof, not counted: 1",
         "survivor b",
         "stale c",
@@ -146,8 +154,8 @@ def test_summary_separates_failing_from_breaking_checks() -> None:
     zoo.add([("check", "x:a#2"), ("violates", "suite.check.alive"), ("broke", "x:a#2")], passed=True)
     zoo.add([("check", "x:a#3"), ("violates", "suite.check.alive")], passed=False)
     assert Summary(zoo, (), 3, 0).lines()[1:] == [
-        "checks of judge and model switched off 3 · seen by a fail 1 · seen by the suite breaking 1 · unseen 1",
-        "unseen x:a#3",
+        "checks of judge and model disabled 3 · by a fail 1 · by an error of the suite 1 · undetected 1",
+        "undetected x:a#3",
     ]
 
 
@@ -194,6 +202,6 @@ def test_summary_adds_up_all_workers(workers: str, tmp_path: Path) -> None:
     command = [sys.executable, *argv, "test_it.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
-    assert "mutants 3 · killed by name 2 · survivors 1 · loose 0 · " in done.stdout
+    assert "mutants 3 · detected 2 · survivors 1 · loose 0 · " in done.stdout
     assert " · mutant-proven 1 · " in done.stdout
     assert "a part of the zoo: 3 of " in done.stdout

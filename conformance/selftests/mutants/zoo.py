@@ -157,7 +157,7 @@ class Summary:
         """Return the block that a session ends with."""
         zoo = self.zoo
         lines = [
-            f"mutants {zoo.size} · killed by name {len(zoo.killed)} · survivors {len(zoo.survivors)} · "
+            f"mutants {zoo.size} · detected {len(zoo.killed)} · survivors {len(zoo.survivors)} · "
             f"loose {len(zoo.loose)} · rules {len(self.musts)} · mutant-proven {len(self.proven)} · "
             f"excluded {len(self.excluded)} · stale {len(zoo.stale)}"
         ]
@@ -165,12 +165,12 @@ class Summary:
             unseen = sorted(check for check, was_seen in zoo.checks.items() if not was_seen)
             total, broken = len(zoo.checks), len(zoo.broken)
             lines.append(
-                f"checks of judge and model switched off {total} · seen by a fail {total - len(unseen) - broken} · "
-                f"seen by the suite breaking {broken} · unseen {len(unseen)}"
+                f"checks of judge and model disabled {total} · by a fail {total - len(unseen) - broken} · "
+                f"by an error of the suite {broken} · undetected {len(unseen)}"
             )
-            lines += [f"unseen {check}" for check in unseen]
+            lines += [f"undetected {check}" for check in unseen]
         if zoo.hunted < self.expected:
-            lines.append(f"a part of the zoo: {zoo.hunted} of {self.expected} mutants were hunted in this session")
+            lines.append(f"a part of the zoo: {zoo.hunted} of {self.expected} mutants were run in this session")
         if self.equivalent:
             lines.append(f"equivalent to the original by proof, not counted: {self.equivalent}")
         lines += [f"survivor {name}" for name in sorted(zoo.survivors)]
