@@ -42,7 +42,7 @@ _SPARE_S: Final = 1800.0  # beyond the span, for vectors, first rounds and shrin
 def run_command(options: argparse.Namespace) -> int:
     """Run ``gritstone campaign``; return the exit code."""
     seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32)
-    selection = Selection(tuple(options.profile), options.glob, options.rule)
+    selection = Selection(tuple(options.profile), tuple(options.glob), options.rule)
     check_selection(selection)
     expect = expectations_of(options.expect)
     settings = RunSettings(

@@ -22,6 +22,22 @@ from gritstone_conformance.results.expectations import KINDS
 
 __all__ = ["make_parser", "scale", "shard", "size_bytes", "span_s"]
 
+
+class _OnceAction(argparse.Action):
+    """Store a value; a second value is an error instead of a silent replacement."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string}: given more than once, expected one pattern")
+        setattr(namespace, self.dest, values)
+
+
 _SPANS: Final = {"s": 1, "m": 60, "h": 3600}
 _SIZES: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
@@ -155,8 +171,20 @@ def _chosen(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile", action="append", default=[], metavar="NAME", help="only this profile; may be repeated"
     )
-    parser.add_argument("-k", dest="glob", metavar="GLOB", help="only cases whose name matches, e.g. 'grit/tree/*'")
-    parser.add_argument("--rule", metavar="GLOB", help="only cases that test a matching rule, e.g. 'grit.tree.*'")
+    parser.add_argument(
+        "-k",
+        dest="glob",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="only cases whose name matches, e.g. 'grit/tree/*'; may be repeated",
+    )
+    parser.add_argument(
+        "--rule",
+        action=_OnceAction,
+        metavar="GLOB",
+        help="only cases that test a matching rule, e.g. 'grit.tree.*'",
+    )
 
 
 def _expect(parser: argparse.ArgumentParser) -> None:

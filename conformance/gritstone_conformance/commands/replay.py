@@ -91,8 +91,8 @@ def _plan(case: Case, data: SuiteData, seed: int) -> Plan:
     identity = case.identity()
     others = [other for other in data.vectors.cases() if other.name != case.name and other.identity() != identity]
     if case.judge == "exact":
-        return make_plan([case, *others], (), (), Selection(glob=name), seed)
-    plan = make_plan(others, load_properties(), (), Selection(glob=name), seed)
+        return make_plan([case, *others], (), (), Selection(globs=(name,)), seed)
+    plan = make_plan(others, load_properties(), (), Selection(globs=(name,)), seed)
     if not plan.items:
         raise UsageError(f"{case.name}: its lines alone do not show the fault, and its property is not in this suite")
     return plan

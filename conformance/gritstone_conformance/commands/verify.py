@@ -73,7 +73,7 @@ def _context(options: argparse.Namespace) -> RunContext:
         home=options.report.parent,
     )
     selection = Selection(
-        tuple(options.profile), options.glob, options.rule, options.shard or (0, 1), by_cost=options.part
+        tuple(options.profile), tuple(options.glob), options.rule, options.shard or (0, 1), by_cost=options.part
     )
     return RunContext(target, selection, settings, attach_settings_of(options, seed), options.report)
 

@@ -179,7 +179,7 @@ def _flush(subject: Subject) -> str:
     for _ in range(3):
         _guarded("flush", lambda: subject.ask("ping", {}))
     _guarded("flush", lambda: subject.ask_many([("ping", {})] * subject.claims.limits["window"]))
-    return f"one at a time, and {subject.claims.limits['window']} at once"
+    return f"requests sent one at a time, then {subject.claims.limits['window']} at once"
 
 
 def _restart(subject: Subject) -> str:

@@ -59,14 +59,14 @@ class Selection:
 
     Attributes:
         profiles: select only cases of these profiles and of ``harness``.
-        glob: select only cases whose name matches, for example ``grit/tree/*``.
+        globs: select only cases whose name matches one of these, for example ``grit/tree/*``.
         rule: select only cases that judge a matching rule, for example ``grit.tree.*``.
         shard: the index from 0, and the number of shards.
         by_cost: whether cases are assigned to shards by their cost instead of their names.
     """
 
     profiles: tuple[str, ...] = ()
-    glob: str | None = None
+    globs: tuple[str, ...] = ()
     rule: str | None = None
     shard: tuple[int, int] = (0, 1)
     by_cost: bool = False
@@ -80,7 +80,7 @@ class Selection:
     @property
     def is_filtered(self) -> bool:
         """Whether some cases of a selected profile may be missing."""
-        filtered = self.glob is not None or self.rule is not None or self.shard[1] > 1
+        filtered = bool(self.globs) or self.rule is not None or self.shard[1] > 1
         return filtered or self.profiles == ("harness",)
 
     def left_out(self, item: Planned) -> str | None:
@@ -92,7 +92,7 @@ class Selection:
         """Return whether the options select a case (:func:`make_plan` adds twins)."""
         return (
             (not self.profiles or item.profile in (*self.profiles, "harness"))
-            and (self.glob is None or fnmatchcase(item.name, self.glob))
+            and (not self.globs or any(fnmatchcase(item.name, glob) for glob in self.globs))
             and (self.rule is None or any(fnmatchcase(rule, self.rule) for rule in item.rules))
         )
 

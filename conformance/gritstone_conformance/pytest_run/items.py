@@ -204,7 +204,7 @@ class RunState:
                 before = self._outcomes.get(watch.case)
                 self._outcomes[watch.case] = watch if before is None else worse(before, watch)
         whole = self._outcomes.keys() == self._names
-        selection = Selection() if whole else Selection(glob="*")
+        selection = Selection() if whole else Selection(globs=("*",))
         context = RunContext(self._target, settings=self._settings, report=self._report)
         header = header_of(context, self.data, self._parts[0]["iut"], self._started)
         ordered = sorted(self._outcomes.values(), key=lambda outcome: case_order(self._settings.seed, outcome.case))

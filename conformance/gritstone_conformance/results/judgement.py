@@ -186,17 +186,21 @@ def _unasked(
     rules: Mapping[str, str],
 ) -> dict[str, str]:
     """Return the MUST rules that no case asked, each with the reason, ascending by rule."""
-    reasons: dict[str, str] = {}
+    reasons: dict[str, Counter[str]] = {}
     for outcome in outcomes:
         if outcome.verdict == "skip" and outcome.reason:
             lacking = _LACKING.search(outcome.reason)
             for rule in outcome.rules:
-                reasons.setdefault(rule, lacking[0] if lacking else outcome.reason)
+                reasons.setdefault(rule, Counter())[lacking[0] if lacking else outcome.reason] += 1
     found = {}
     for rule in sorted(rule for each in musts.values() for rule in each):
         if rules.get(rule, "skip") == "skip":
             lacks = sorted(set(book.rules[rule].needs) - set(claims))
-            found[rule] = reasons.get(rule) or (f"{lacks[0]} {UNCLAIMED}" if lacks else "no case in this suite")
+            seen = reasons.get(rule, Counter())
+            # Cases often exist once per format. Only if each of them lacks a format is the format the reason.
+            others = Counter({why: number for why, number in seen.items() if not why.startswith("format ")}) or seen
+            unknown = f"{lacks[0]} {UNCLAIMED}" if lacks else "no case in this suite"
+            found[rule] = others.most_common(1)[0][0] if others else unknown
     return found
 
 

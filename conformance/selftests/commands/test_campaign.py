@@ -33,7 +33,7 @@ WRONG = Identity("0" * 64, "{}")
 def unit(index: int = 0, count: int = 1, identity: Identity = WRONG) -> Unit:
     settings = RunSettings(profile="search", search_s=0.1)
     return Unit(
-        COMMAND, identity, Selection(glob="grit/tree/two-names", shard=(index, count)), settings, AttachSettings()
+        COMMAND, identity, Selection(globs=("grit/tree/two-names",), shard=(index, count)), settings, AttachSettings()
     )
 
 

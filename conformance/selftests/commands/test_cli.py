@@ -355,6 +355,12 @@ def test_shards_can_be_merged(run: Run) -> None:
     assert "expected the shards 0 to 1 of 2, each once, got [0]" in err
 
 
+def test_second_rule_pattern_is_a_usage_error(run: Run) -> None:
+    code, _, err = run("verify", "--iut", "x", "--rule", "grit.tree.*", "--rule", "grit.blob.*")
+    assert code == 2
+    assert "--rule: given more than once, expected one pattern" in err
+
+
 def test_job_that_cannot_start_ends_the_run(run: Run) -> None:
     code, _, err = run(*verify("no-such-command", "--jobs", "2"))
     assert code == 2

@@ -55,7 +55,7 @@ def test_each_condition_is_compared_with_the_usual_one(
     monkeypatch.setattr(battery, "CONDITIONS", (*FEW, none))
     report = tmp_path / "report.jsonl"
     target = Target.parse("adapter", None)
-    code = battery.run_battery(RunContext(target, Selection(glob="none"), report=report), sys.stdout)
+    code = battery.run_battery(RunContext(target, Selection(globs=("none",)), report=report), sys.stdout)
     _, same, other, untried, _ = comparison_lines(tmp_path / "report.battery.jsonl")
     assert code == 1
     assert [(each["cases"], each["differ"]) for each in (same, other)] == [(1, 0), (1, 1)]

@@ -73,10 +73,16 @@ def names_of_all(cases: Sequence[Case], properties: Sequence[Property]) -> list[
     return sorted([*(case.name for case in cases), *(prop.name for prop in properties)])
 
 
+def test_selection_includes_cases_of_each_pattern() -> None:
+    cases = [accept(), accept("grit/tree/other"), accept("grit/tree/third")]
+    plan = make_plan(cases, (), (), Selection(globs=("*/third", "*/good")), 1)
+    assert sorted(names(plan)) == ["grit/tree/good", "grit/tree/third"]
+
+
 @pytest.mark.rule("suite.verdict.twin")
 def test_a_filter_pulls_in_the_twin() -> None:
     cases = [accept(), reject(), accept("grit/tree/other")]
-    plan = make_plan(cases, (), (), Selection(glob="*/bad"), 1)
+    plan = make_plan(cases, (), (), Selection(globs=("*/bad",)), 1)
     assert sorted(names(plan)) == ["grit/tree/bad", "grit/tree/good"]
     assert all(item.counted for item in plan.items)
 
@@ -144,7 +150,7 @@ def test_selections_that_support_a_claim() -> None:
     assert Selection().is_whole
     assert Selection(profiles=("grit",)).is_whole
     assert Selection(profiles=("wit", "grit")).is_whole
-    part = [Selection(glob="*"), Selection(rule="*"), Selection(shard=(0, 2)), Selection(profiles=("harness",))]
+    part = [Selection(globs=("*",)), Selection(rule="*"), Selection(shard=(0, 2)), Selection(profiles=("harness",))]
     assert not any(selection.is_whole for selection in part)
     assert all(selection.is_filtered for selection in part)
 

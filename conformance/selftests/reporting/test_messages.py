@@ -167,6 +167,18 @@ def test_rules_that_were_not_asked_are_listed_with_the_reason() -> None:
     assert judge_run(GOOD, NEEDY, ("grit",), (), scope=Scope(whole=False)).unasked == {}
 
 
+@pytest.mark.rule("suite.report.unasked")
+def test_unclaimed_format_is_the_reason_if_every_case_lacks_it() -> None:
+    reasons = ["format cbor-blake3 is not claimed"] * 2 + ["feature durable is not claimed"]
+    skipped = [
+        replace(good(f"grit/a/{number}", "grit.store.lasts", reason=reason), verdict="skip")
+        for number, reason in enumerate(reasons)
+    ]
+    for cases, expected in ((skipped, reasons[2]), (skipped[:2], reasons[0])):
+        judgement = judge_run((*GOOD, *cases), NEEDY, ("grit",), ("framed-sha256",))
+        assert judgement.unasked["grit.store.lasts"] == expected
+
+
 def test_a_rule_of_a_claimed_format_that_fails_refutes_the_claim() -> None:
     broken = failed("grit/cbor/a", rule="grit.cbor.any", signature="x")
     outcomes = (*GOOD, replace(broken, rules=("grit.cbor.any",)))

@@ -97,7 +97,9 @@ def run(name: str, home: Path) -> Ended:
 
     scale = 0.05 if name == "drip" else 0.2 if name.endswith("after-bye") else 1.0
     settings, attach_settings = RunSettings(home=home, shrink_s=2), AttachSettings(deadline_scale=scale)
-    verify(RunContext(Target("stdio", command(name)), Selection(glob=glob), settings, attach_settings, report), listen)
+    verify(
+        RunContext(Target("stdio", command(name)), Selection(globs=(glob,)), settings, attach_settings, report), listen
+    )
     assert time.monotonic() - started < MOST_SECONDS
     peak = _own_peak() if can else None
     return Ended(out.getvalue(), report.read_bytes(), read_report(report), None if peak is None else peak - before)
@@ -248,7 +250,7 @@ def test_what_stands_in_place_of_an_exported_file_is_not_read(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     words = (sys.executable, str(MISCHIEF), how, "--", sys.executable, "-m", "gritstone.harness")
     subject = ObservedSubject(Launcher.for_command(words).start(), Ledger())
-    (item,) = plan_run(load(), Selection(glob="grit/bundle/by-path-framed"), 1).items
+    (item,) = plan_run(load(), Selection(globs=("grit/bundle/by-path-framed",)), 1).items
     assert isinstance(item.source, Property)
     try:
         tested = run_property(item.source, subject, RunSettings(home=tmp_path / "home", shrink_s=0.0))
