@@ -90,7 +90,7 @@ def test_second_hello_keeps_the_claims(client: Any) -> None:
     assert client.ok("hello", **HELLO | {"frame_bytes": 2**40}) == first
 
 
-def test_nothing_is_answered_after_bye(client: Any) -> None:
+def test_requests_after_bye_are_not_answered(client: Any) -> None:
     assert client.together(("ping", {}), ("bye", {}), ("ping", {})) == [{"ok": {}}, {"ok": {}}]
     assert client.adapter.ended
 
@@ -113,7 +113,7 @@ def test_objects_are_encoded_and_decoded(client: Any, format_: Format) -> None:
     assert client.refused("grit.decode", format=format_.name, bytes="") == ("malformed", None)
 
 
-def test_object_bytes_limit_is_exact(attach: Any) -> None:
+def test_object_one_byte_over_the_limit_is_exhausted(attach: Any) -> None:
     client = attach(Claims(limits=Limits(object_bytes=1_048_576)))
     client.ok("hello", **HELLO)
     assert client.ok("grit.id", format="framed-sha256", bytes=b64(bytes(1_048_576)))
@@ -173,7 +173,7 @@ def big_graph(put: Callable[[Object], str]) -> str:
     return put(Tree(blobs))
 
 
-def test_pieces_come_from_one_snapshot(opened: Any, put: Callable[[Object], str], tmp_path: Path) -> None:
+def test_pieces_of_an_export_come_from_one_snapshot(opened: Any, put: Callable[[Object], str], tmp_path: Path) -> None:
     tree = big_graph(put)
     opened.ok("grit.cas", store="s", changes=[{"name": "tags/x", "old": None, "new": tree}])
     whole = opened.ok("grit.export", store="s", to=str(tmp_path / "a.grit"))
@@ -219,7 +219,7 @@ def test_a_new_export_ends_the_old_one(opened: Any, put: Callable[[Object], str]
     assert opened.ok("grit.export", store="s", cursor=second)
 
 
-def test_a_refused_export_makes_no_file(opened: Any, tmp_path: Path) -> None:
+def test_refused_export_creates_no_file(opened: Any, tmp_path: Path) -> None:
     target = tmp_path / "a.grit"
     assert opened.refused("grit.export", store="s", to=str(target), names=["tags/x"]) == ("missing", None)
     assert opened.refused("grit.export", store="s", cursor=None, names=["tags/x"]) == ("missing", None)

@@ -168,7 +168,7 @@ def test_arguments_with_one_defect_are_rejected(judge: Any, op: str, args: dict[
             assert _accepted(op, variant) == judge(op, variant), variant
 
 
-def test_lists_have_a_maximum_length(judge: Any) -> None:
+def test_list_longer_than_the_maximum_is_rejected(judge: Any) -> None:
     for count in (4_096, 4_097):
         args = {**GOOD["wit.admit"][0], "inbox": [[HEX, HEX]] * count}
         assert _accepted("wit.admit", args) == judge("wit.admit", args) == (count == 4_096)
@@ -183,7 +183,7 @@ def _is_relative_path(args: Any) -> bool:
     return any(isinstance(args.get(name), str) and args[name] and args[name][0] != "/" for name in members)
 
 
-def test_values_are_decoded() -> None:
+def test_arguments_are_decoded_to_their_values() -> None:
     values = read_arguments("grit.cas", GOOD["grit.cas"][1])
     assert values["changes"] == [Change("", None, bytes.fromhex(HEX)), Change("x", bytes.fromhex(HEX), None)]
     assert read_arguments("grit.put", GOOD["grit.put"][1])["id"] == bytes.fromhex(HEX)

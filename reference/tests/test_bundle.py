@@ -55,7 +55,7 @@ def sealed(store: Store, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("step", [1, 2, 7, 64, None])
-def test_any_cut_gives_the_same_frames(memory_store: Store, demo: bytes, step: int | None) -> None:
+def test_reader_returns_the_same_frames_for_any_piece_sizes(memory_store: Store, demo: bytes, step: int | None) -> None:
     frames = read(memory_store, demo, step)
     assert [frame.object_id for frame in frames] == sorted(frame.object_id for frame in frames)
     assert len(frames) == 3

@@ -130,6 +130,6 @@ def test_decode_of_rubbish_takes_linear_time() -> None:
             decode_cbor(b"\x82\x01\xba" + (size // 40).to_bytes(4, "big") + (filler * size)[:size], DEFAULT_LIMITS)
 
 
-def test_kind_of_other_bytes_is_none() -> None:
+def test_kind_is_none_for_bytes_that_are_no_object() -> None:
     assert cbor_kind(b"\x83\x05\xa0\x40") is None
     assert cbor_kind(b"") is None

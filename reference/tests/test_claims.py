@@ -30,7 +30,7 @@ def test_default_claims_are_complete() -> None:
     assert set(answer["profiles"]) == {"grit", "wit", "runtime", "wasm"}
 
 
-def test_object_bytes_limit_fits_a_frame() -> None:
+def test_object_bytes_limit_is_reduced_to_fit_a_frame() -> None:
     assert Claims().within(2**40, 1).limits.object_bytes == 8_388_608
     assert Claims().within(4_194_304, 1).limits.object_bytes == 4_194_304 * 3 // 4 - 1_024
     assert Claims(limits=Limits(object_bytes=1_048_576)).within(4_194_304, 1).limits.object_bytes == 1_048_576

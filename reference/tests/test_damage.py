@@ -149,7 +149,7 @@ def intact(tmp_path: Path) -> Iterator[Intact]:
         yield Intact(Path(directory))
 
 
-def test_intact_store_opens(intact: Intact, probe: Probe) -> None:
+def test_store_without_damage_opens(intact: Intact, probe: Probe) -> None:
     assert intact.ask(probe, intact.data) == "opened"
 
 

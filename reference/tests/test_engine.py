@@ -45,7 +45,7 @@ def test_keys_ascend_from_a_start(engine: Engine) -> None:
         assert view.count(Table.REFS) == 4
 
 
-def test_tables_are_independent(engine: Engine) -> None:
+def test_same_key_in_two_tables_has_two_values(engine: Engine) -> None:
     put(engine, Table.OBJECTS, a="object")
     put(engine, Table.REFS, a="reference")
     assert read(engine, Table.OBJECTS) == {"a": "object"}
@@ -53,7 +53,7 @@ def test_tables_are_independent(engine: Engine) -> None:
     assert read(engine, Table.TOMBSTONES) == {}
 
 
-def test_a_view_shows_one_moment(engine: Engine) -> None:
+def test_view_does_not_show_later_updates(engine: Engine) -> None:
     put(engine, Table.OBJECTS, a="1", b="2")
     with engine.view() as early:
         put(engine, Table.OBJECTS, a="changed", c="3")
@@ -66,7 +66,7 @@ def test_a_view_shows_one_moment(engine: Engine) -> None:
         assert early.count(Table.OBJECTS) == 2
 
 
-def test_work_sees_its_own_changes(engine: Engine) -> None:
+def test_update_reads_its_own_changes(engine: Engine) -> None:
     def work(batch: Batch) -> tuple[bytes | None, list[bytes], int]:
         batch.put(Table.REFS, b"x", b"1")
         batch.put(Table.REFS, b"y", b"2")
@@ -77,7 +77,7 @@ def test_work_sees_its_own_changes(engine: Engine) -> None:
     assert engine.update(work) == (b"3", [b"y"], 1)
 
 
-def test_work_that_raises_changes_nothing(engine: Engine) -> None:
+def test_update_that_raises_changes_nothing(engine: Engine) -> None:
     put(engine, Table.OBJECTS, a="1", b="2")
 
     def work(batch: Batch) -> None:
@@ -101,7 +101,7 @@ def test_stored_value_is_a_private_copy(engine: Engine) -> None:
     assert isinstance(first, bytes)
 
 
-def test_scrub_keeps_present_values(engine: Engine) -> None:
+def test_scrub_keeps_values_that_are_present(engine: Engine) -> None:
     put(engine, Table.OBJECTS, a="1", b="2")
     put(engine, Table.META, m="5")
     engine.update(lambda batch: batch.delete(Table.OBJECTS, b"a"))

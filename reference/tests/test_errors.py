@@ -34,7 +34,7 @@ def test_refusal_classes_have_their_kinds(kind: type[Refusal], word: str) -> Non
     assert isinstance(refusal, GritstoneError)
 
 
-def test_text_says_what_where_expected_and_got() -> None:
+def test_refusal_text_names_what_where_expected_and_got() -> None:
     refusal = Invalid("bad", rule="grit.x.y", code="digest", offset=7, got="b", expected="a")
     assert str(refusal) == "bad, at byte 7, expected a, got b"
     assert (refusal.offset, refusal.got, refusal.expected, refusal.code) == (7, "b", "a", "digest")

@@ -174,7 +174,7 @@ wide_objects = objects(wide_names, wide_values)
 
 
 @given(value=ascii_objects)
-def test_framed_round_trip(value: Object) -> None:
+def test_framed_object_decodes_to_the_encoded_value(value: Object) -> None:
     encoded = FRAMED_SHA256.encode(value, DEFAULT_LIMITS)
     decoded = FRAMED_SHA256.decode(encoded, DEFAULT_LIMITS)
     assert decoded == value
@@ -183,7 +183,7 @@ def test_framed_round_trip(value: Object) -> None:
 
 
 @given(value=wide_objects)
-def test_cbor_round_trip(value: Object) -> None:
+def test_cbor_object_decodes_to_the_encoded_value(value: Object) -> None:
     encoded = CBOR_BLAKE3.encode(value, DEFAULT_LIMITS)
     decoded = CBOR_BLAKE3.decode(encoded, DEFAULT_LIMITS)
     assert decoded == value
@@ -307,7 +307,7 @@ def test_unusual_names_are_accepted(format_: Format, name: str) -> None:
     assert format_.decode(encoded, DEFAULT_LIMITS) == Tree({name: A, "other": B})
 
 
-def test_size_limit_is_exact(format_: Format) -> None:
+def test_encoding_of_limit_bytes_passes_and_one_byte_more_fails(format_: Format) -> None:
     value = Blob({}, bytes(5_000))
     size = len(format_.encode(value, DEFAULT_LIMITS))
     encoded = format_.encode(value, Limits(object_bytes=size))
@@ -321,7 +321,7 @@ def test_size_limit_is_exact(format_: Format) -> None:
 
 
 @pytest.mark.parametrize("count", [23, 24, 255, 256, 70_000])
-def test_large_maps_round_trip(format_: Format, count: int) -> None:
+def test_large_maps_decode_to_the_encoded_value(format_: Format, count: int) -> None:
     tree = Tree({f"{n:x}": n.to_bytes(32, "big") for n in range(1, count + 1)})
     encoded = format_.encode(tree, DEFAULT_LIMITS)
     assert format_.decode(encoded, DEFAULT_LIMITS) == tree

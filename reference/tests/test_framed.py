@@ -123,6 +123,6 @@ def test_decode_of_rubbish_takes_linear_time() -> None:
             decode_framed(framed(b"tree", body), DEFAULT_LIMITS)
 
 
-def test_kind_of_other_bytes_is_none() -> None:
+def test_kind_is_none_for_bytes_that_are_no_object() -> None:
     assert framed_kind(b"commit 1\0\0") is None
     assert framed_kind(b"") is None

@@ -11,7 +11,7 @@ import pytest
 from gritstone.grit.generations import Generations
 
 
-def test_first_returns_the_lowest_generation(tmp_path: Path) -> None:
+def test_lowest_generation_is_returned_first(tmp_path: Path) -> None:
     files = Generations(tmp_path)
     assert files.first() is None
     for name in ("grit-10.mdb", "grit-9.mdb.new", "grit-8.mdb-lock", "grit-07.mdb", "other"):

@@ -41,7 +41,7 @@ def test_header_values_follow_the_grammar(alphabet: Alphabet) -> None:
             alphabet.value.check(value)
 
 
-def test_wide_text_is_measured_in_bytes() -> None:
+def test_length_of_text_outside_ascii_is_measured_in_bytes() -> None:
     assert UNICODE.name.check("\u00e9" * 127) == "\u00e9".encode() * 127
     for name in ("\u00e9" * 128, "\x80", "\x9f", "\udfff"):
         with pytest.raises(Invalid):

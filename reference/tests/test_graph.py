@@ -42,7 +42,7 @@ FULL: dict[int, Object] = {
 }
 
 
-def test_edges_in_order() -> None:
+def test_edges_are_returned_in_order() -> None:
     assert [target for target, _ in edges(FULL[9])] == [name(n) for n in (8, 2, 6, 7, 3)]
     assert [target for target, _ in edges(FULL[8])] == [name(2), name(2)]
     assert [target for target, _ in edges(FULL[6])] == [name(2), name(5)]
@@ -95,7 +95,7 @@ def test_edge_to_a_wrong_kind_is_invalid(value: Object, met_before: bool) -> Non
     assert caught.value.rule == "grit.graph.kinds"
 
 
-def test_long_chains_do_not_recurse() -> None:
+def test_closure_of_a_long_chain_needs_no_recursion() -> None:
     chain: dict[int, Object] = {1: BLOB, 2: Message(None, {}, name(1))}
     for n in range(3, 200_003):
         chain[n] = Message(name(n - 1), {}, name(1))
@@ -110,7 +110,7 @@ def nested(depth: int) -> dict[int, Object]:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 1_000])
-def test_depth_limit_is_exact(depth: int) -> None:
+def test_trees_of_limit_depth_pass_and_one_level_more_fails(depth: int) -> None:
     trees = nested(depth)
     root = [name(depth + 1)]
     assert len(closure(root, World(trees).load, depth)) == depth + 1
@@ -118,7 +118,7 @@ def test_depth_limit_is_exact(depth: int) -> None:
         closure(root, World(trees).load, depth - 1)
 
 
-def test_depth_includes_subtrees_visited_before() -> None:
+def test_depth_counts_subtrees_that_were_visited_before() -> None:
     trees = nested(6)
     every_tree = [name(n) for n in range(2, 8)]
     assert len(closure(every_tree, World(trees).load, 6)) == 7

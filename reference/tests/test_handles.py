@@ -27,7 +27,7 @@ def test_handle_names_are_unique() -> None:
         handles["a"]
 
 
-def test_spool_of_a_durable_store_has_no_name(tmp_path: Path) -> None:
+def test_spool_file_of_a_durable_store_has_no_name(tmp_path: Path) -> None:
     handles = Handles()
     handles.open_durable("a", str(tmp_path / "s"), FRAMED_SHA256, Limits(), create=True)
     assert handles.is_durable("a")

@@ -47,7 +47,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.usefixtures("way")
-def test_export_and_import_round_trip(store: Store, plant: Plant) -> None:
+def test_import_restores_the_exported_references_and_objects(store: Store, plant: Plant) -> None:
     source = Store.open(MemoryEngine(), store.format)
     plant(source, 6)
     data = bundle(source)
@@ -75,7 +75,7 @@ def test_source_may_begin_at_any_offset(store: Store, plant: Plant) -> None:
 
 
 @pytest.mark.usefixtures("way")
-def test_conflict_changes_no_reference(store: Store, plant: Plant, keep: Keep) -> None:
+def test_import_with_a_conflict_changes_no_reference(store: Store, plant: Plant, keep: Keep) -> None:
     source = Store.open(MemoryEngine(), store.format)
     plant(source, 8)
     gone = keep(source, Blob({}, b"gone"))
@@ -93,7 +93,7 @@ def test_conflict_changes_no_reference(store: Store, plant: Plant, keep: Keep) -
 
 
 @pytest.mark.usefixtures("way")
-def test_tombstones_are_imported(store: Store, keep: Keep) -> None:
+def test_import_stores_the_tombstones_of_a_bundle(store: Store, keep: Keep) -> None:
     source = Store.open(MemoryEngine(), store.format)
     blobs = [keep(source, Blob({}, bytes([n]) * 50)) for n in range(4)]
     source.update_references([Change("t/t", None, keep(source, Tree({f"{n}": one for n, one in enumerate(blobs)})))])
@@ -137,7 +137,7 @@ def test_rejected_bundles_change_nothing(store: Store, plant: Plant) -> None:
 
 
 @pytest.mark.parametrize("format_", [FRAMED_SHA256], indirect=False)
-def test_other_format_is_rejected(format_: Format) -> None:
+def test_import_rejects_a_bundle_of_another_format(format_: Format) -> None:
     source = Store.open(MemoryEngine(), CBOR_BLAKE3)
     with pytest.raises(Rejected) as caught:
         import_bundle(Store.open(MemoryEngine(), format_), io.BytesIO(bundle(source)))
@@ -177,7 +177,7 @@ def test_objects_pruned_between_batches_are_restored(
     assert bundle(store) == bundle(source)
 
 
-def test_source_that_changes_is_malformed(
+def test_import_rejects_a_source_that_changes_while_read(
     format_: Format, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: Keep
 ) -> None:
     monkeypatch.setattr(importing, "_BATCH_BYTES", 100)

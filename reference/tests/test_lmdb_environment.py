@@ -58,7 +58,7 @@ def test_deleted_references_request_no_scrub(environment: LmdbEnvironment) -> No
         assert batch.written_bytes == 5
 
 
-def test_a_view_ends_once(environment: LmdbEnvironment) -> None:
+def test_view_ended_by_the_environment_rejects_reads(environment: LmdbEnvironment) -> None:
     view = LmdbView(environment, environment.lmdb.begin(buffers=True))
     assert view.get(Table.META, b"k") is None
     environment.end_views()

@@ -75,7 +75,7 @@ def test_open_creates_nothing_unless_requested(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_files_are_left_alone(tmp_path: Path) -> None:
+def test_open_leaves_other_files_alone(tmp_path: Path) -> None:
     store = open_durable(tmp_path / "store", FRAMED_SHA256)
     one = store.put(blob(b"1"))
     store.erase(one)
@@ -115,7 +115,7 @@ def test_map_grown_by_another_process_is_adopted(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_full_disk_is_exhausted(tmp_path: Path) -> None:
+def test_update_on_a_full_disk_is_exhausted(tmp_path: Path) -> None:
     out = run(
         """
         import resource, signal
@@ -174,7 +174,7 @@ def test_a_view_ends_when_the_map_grows(tmp_path: Path) -> None:
 # --- several processes -----------------------------------------------------------------------------------
 
 
-def test_another_process_sees_and_is_seen(durable: Store, tmp_path: Path) -> None:
+def test_processes_see_the_commits_of_each_other(durable: Store, tmp_path: Path) -> None:
     other = child(
         """
         store = open_durable(sys.argv[1], FRAMED_SHA256)
@@ -224,7 +224,7 @@ print(won)
 """
 
 
-def test_of_equal_updates_one_succeeds(durable: Store, tmp_path: Path) -> None:
+def test_only_one_of_two_equal_updates_succeeds(durable: Store, tmp_path: Path) -> None:
     first = durable.put(blob(b"0"))
     durable.update_references([Change("tags/x", None, first), Change("tags/y", None, first)])
     racers = [child(_RACE, tmp_path / "store") for _ in range(3)]

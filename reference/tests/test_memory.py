@@ -6,14 +6,14 @@ from gritstone.grit import MemoryEngine
 from gritstone.grit.engine import Table
 
 
-def test_engines_are_independent() -> None:
+def test_values_of_one_memory_engine_are_not_in_another() -> None:
     one, other = MemoryEngine(), MemoryEngine()
     one.update(lambda batch: batch.put(Table.META, b"k", b"v"))
     with other.view() as view:
         assert view.get(Table.META, b"k") is None
 
 
-def test_close_releases_all_values() -> None:
+def test_closing_a_memory_engine_releases_its_values() -> None:
     engine = MemoryEngine()
     engine.update(lambda batch: batch.put(Table.META, b"k", b"v"))
     engine.close()

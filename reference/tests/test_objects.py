@@ -31,7 +31,7 @@ def test_kind_words_are_lower_case() -> None:
     assert [kind.word for kind in Kind] == ["blob", "tree", "message", "mailbox", "step"]
 
 
-def test_maps_are_private_copies() -> None:
+def test_object_does_not_change_with_the_map_it_was_made_from() -> None:
     entries = {"a": A}
     tree = Tree(entries)
     entries["b"] = A
@@ -45,12 +45,12 @@ def test_read_only_views_are_not_copied() -> None:
     assert Blob(view, b"").headers is view
 
 
-def test_objects_are_frozen() -> None:
+def test_setting_an_attribute_of_an_object_raises() -> None:
     with pytest.raises(FrozenInstanceError):
         Step(None, A, None, None, A).core = A  # type: ignore[misc]
 
 
-def test_order_is_not_part_of_the_value() -> None:
+def test_objects_with_entries_in_another_order_are_equal() -> None:
     assert Tree({"a": A, "b": A}) == Tree({"b": A, "a": A})
     assert Message(None, {"a": "1", "b": "2"}, A) == Message(None, {"b": "2", "a": "1"}, A)
     assert Mailbox({A: A}) != Mailbox({A: bytes(31) + b"x"})

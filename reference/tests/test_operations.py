@@ -19,6 +19,6 @@ def test_every_schema_has_an_operation() -> None:
         assert operation(op) is function
 
 
-def test_features_are_known() -> None:
+def test_features_of_operations_are_known() -> None:
     assert FEATURE_OF.keys() <= ALL.keys()
     assert set(FEATURE_OF.values()) <= set(ALL_FEATURES)

@@ -28,7 +28,7 @@ def named(path: Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["gritstone", *MODULES])
-def test_all_is_sorted_and_true(name: str) -> None:
+def test_all_is_sorted_and_names_what_exists(name: str) -> None:
     module = importlib.import_module(name)
     names = list(module.__all__)
     assert names == sorted(names, key=lambda one: (not one.isupper(), not one[0].isupper(), one))
@@ -85,7 +85,7 @@ def test_reference_does_not_name_the_suite(path: Path) -> None:
     assert "gritstone_conformance" not in path.read_text()
 
 
-def test_named_rules_exist() -> None:
+def test_rules_named_in_docstrings_exist() -> None:
     rules = {rule["id"] for rule in json.loads((ROOT.parents[1] / "spec" / "rules.json").read_text())["rules"]}
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text())):

@@ -32,7 +32,7 @@ def test_dropped_pages_are_read_again(tmp_path: Path) -> None:
         assert mapped[:].count(b"x") == 32 << 20
 
 
-def test_other_systems_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drop_pages_ignores_unmapped_files_and_absent_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drop_pages(tmp_path / "not mapped")
     monkeypatch.setattr(residency, "_MAPS", tmp_path / "none")
     drop_pages(tmp_path / "not mapped")

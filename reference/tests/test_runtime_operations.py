@@ -84,7 +84,7 @@ def test_start_returns_the_agent(opened: Any, stage: Stage, put: Put) -> None:
     }
 
 
-def test_unknown_handles_are_missing(opened: Any, stage: Stage) -> None:
+def test_unknown_runtime_handles_are_refused_as_missing(opened: Any, stage: Stage) -> None:
     for op, args in (
         ("runtime.run", {"max_steps": 1}),
         ("runtime.mail", {}),
@@ -122,7 +122,7 @@ def test_injected_message_is_run(opened: Any, stage: Stage) -> None:
         assert opened.refused("runtime.inject", **{**inject, **change}) == (refusal, None), change
 
 
-def test_failures_delay_on_the_suite_clock(opened: Any, stage: Stage) -> None:
+def test_failures_delay_retries_on_the_suite_clock(opened: Any, stage: Stage) -> None:
     a = stage.core("a")
     stage.inject(a, a)
     stage.run()

@@ -13,7 +13,7 @@ from gritstone.grit.engine import Table
 Keep = Callable[[Store, Object], ObjectId]
 
 
-def test_damage_is_corrupt(store: Store, keep: Keep) -> None:
+def test_reading_a_damaged_object_is_refused_as_corrupt(store: Store, keep: Keep) -> None:
     object_id = keep(store, Blob({}, b"precious"))
     store.update(lambda batch: batch.put(Table.OBJECTS, object_id, b"rubbish"))
     with pytest.raises(Missing) as caught:
@@ -24,7 +24,7 @@ def test_damage_is_corrupt(store: Store, keep: Keep) -> None:
     assert store.get(object_id) == store.format.encode(Blob({}, b"precious"), store.limits)
 
 
-def test_unknown_is_missing_without_code(store: Store) -> None:
+def test_reading_an_absent_object_is_missing_without_code(store: Store) -> None:
     with pytest.raises(Missing) as caught:
         store.get(bytes(range(32)))
     assert caught.value.code is None

@@ -117,7 +117,7 @@ def test_put_group_stores_valid_members(store: Store, keep: Keep) -> None:
 
 
 @pytest.mark.parametrize("engine", ["memory"], indirect=True)
-def test_object_size_limit_is_exact(engine: Engine, format_: Format) -> None:
+def test_put_accepts_limit_bytes_and_refuses_one_byte_more(engine: Engine, format_: Format) -> None:
     data = format_.encode(Blob({}, bytes(1_000)), Limits())
     Store.open(engine, format_, limits=Limits(object_bytes=len(data))).put(data)
     with pytest.raises(Exhausted):
@@ -148,7 +148,7 @@ def test_erase_removes_bytes_and_leaves_a_tombstone(store: Store, keep: Keep) ->
     assert missing.value.code == "erased"
 
 
-def test_only_blobs_are_erased(store: Store, plant: Plant) -> None:
+def test_erase_rejects_objects_other_than_blobs(store: Store, plant: Plant) -> None:
     ids = plant(store, 1)
     for label in ("tree0", "message0", "mailbox", "step0"):
         with pytest.raises(Rejected) as rejected:
@@ -257,7 +257,7 @@ def test_check_without_change_ignores_the_target(store: Store, keep: Keep) -> No
         store.update_references([Change("tags/b", blob, blob)])
 
 
-def test_update_checks_targets(store: Store, plant: Plant) -> None:
+def test_reference_update_checks_its_targets(store: Store, plant: Plant) -> None:
     ids = plant(store, 3)
     actor = ids["tree0"].hex()
     for name, good, bad in (

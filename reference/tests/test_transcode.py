@@ -68,7 +68,7 @@ def test_names_in_the_spaces_of_actors_are_rewritten(memory_store: Store, keep: 
     assert sorted(found) == sorted([f"{name.split('/')[0]}/{target.hex()}" for name in hexes[:5]] + [hexes[5]])
 
 
-def test_ids_in_data_are_unchanged(memory_store: Store, keep: Keep) -> None:
+def test_transcoding_leaves_ids_in_data_unchanged(memory_store: Store, keep: Keep) -> None:
     old, new = memory_store.format, OTHER[memory_store.format.name]
     inner = keep(memory_store, Blob({}, b"x"))
     outer = Blob({"id": inner.hex()}, inner + inner.hex().encode())
@@ -83,7 +83,7 @@ def test_ids_in_data_are_unchanged(memory_store: Store, keep: Keep) -> None:
         assert snapshot.load(loaded.entries["outer"]) == outer
 
 
-def test_long_chains_are_transcoded(memory_store: Store, keep: Keep) -> None:
+def test_transcoding_a_long_chain_needs_no_recursion(memory_store: Store, keep: Keep) -> None:
     old, new = memory_store.format, OTHER[memory_store.format.name]
     content = keep(memory_store, Blob({}, b""))
     message: ObjectId | None = None

@@ -44,7 +44,7 @@ def test_other_encodings_of_bytes_are_rejected(text: object) -> None:
 
 
 @given(st.binary(max_size=100))
-def test_bytes_round_trip(data: bytes) -> None:
+def test_encoded_bytes_decode_to_the_same_bytes(data: bytes) -> None:
     text = write_bytes(data)
     assert text == base64.urlsafe_b64encode(data).decode().rstrip("=")
     assert read_bytes(text) == data
@@ -84,7 +84,7 @@ OBJECTS: list[Object] = [
 
 
 @pytest.mark.parametrize("value", OBJECTS)
-def test_objects_round_trip(value: Object) -> None:
+def test_encoded_objects_decode_to_the_same_objects(value: Object) -> None:
     form = json.loads(json.dumps(write_object(value)))
     assert form["kind"] == value.kind.word
     assert read_object(form) == value

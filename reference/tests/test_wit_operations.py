@@ -87,7 +87,9 @@ def test_declined_transition_returns_the_head(opened: Any, stage: Stage, born: s
         (b"Z\3\xe8", ("exhausted", "timeout")),
     ],
 )
-def test_failures_store_nothing(opened: Any, stage: Stage, born: str, code: bytes, refusal: tuple[str, str]) -> None:
+def test_failed_transition_stores_nothing(
+    opened: Any, stage: Stage, born: str, code: bytes, refusal: tuple[str, str]
+) -> None:
     message = stage.message(stage.program(b"W\1k\0\1w" + code), stage.genesis)
     removed = opened.ok("grit.prune", store="s", pins=[born, message])["removed"]
     assert opened.refused("wit.step", **stage.step(born, message, transition_ms=20)) == refusal
@@ -150,7 +152,7 @@ def test_unread_lists_messages_oldest_first(opened: Any, stage: Stage, put: Put)
     assert opened.refused("wit.unread", store="s", tip=stage.core, cursor=None) == ("invalid", None)
 
 
-def test_unread_is_bounded(client: Any) -> None:
+def test_unread_of_more_messages_than_the_limit_is_exhausted(client: Any) -> None:
     from gritstone.grit import FRAMED_SHA256, Limits
 
     client.ok("grit.open", store="s", format="framed-sha256", backend="memory", create=True)

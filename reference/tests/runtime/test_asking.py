@@ -108,7 +108,7 @@ def test_queried_steps_are_kept_while_a_query_waits(stage: Any) -> None:
     assert runtime.pins() == set()
 
 
-def test_query_sleep_takes_no_time_on_the_suite_clock(stage: Any) -> None:
+def test_query_that_sleeps_takes_no_time_on_the_suite_clock(stage: Any) -> None:
     _, _, c = prepared(stage)
     assert asked(stage, c, "long").kind.word == "tree"
 

@@ -33,7 +33,7 @@ def test_genesis_does_not_create_an_actor_that_is_away(stage: Any, space: str) -
     assert stage.head(core) is not None
 
 
-def test_away_ignores_names_that_are_not_ids(stage: Any) -> None:
+def test_away_actors_ignores_invalid_reference_names(stage: Any) -> None:
     blob = stage.blob(b"x")
     actor = bytes(31) + b"\1"
     for name in ("moved/x", "gone/" + "g" * 64, "closed/" + "0" * 63, "tags/" + actor.hex(), f"archived/{actor.hex()}"):

@@ -99,7 +99,7 @@ def test_stale_runtime_does_not_create_a_collected_actor(stage: Any) -> None:
     assert stage.refs() == before
 
 
-def test_mail_to_itself_does_not_hold_an_actor(stage: Any) -> None:
+def test_actor_that_wrote_to_itself_is_collected(stage: Any) -> None:
     runtime = stage.start()
     (a,) = stage.born("a")
     stage.tell(a, b"S\xf0q\0\0", **{"00": stage.program(b"L\1k")})

@@ -26,7 +26,7 @@ def receipts(stage: Any, to: bytes) -> list[Any]:
     return found
 
 
-def test_failed_messages_are_isolated(stage: Any) -> None:
+def test_failing_message_is_isolated_and_the_earlier_one_is_read(stage: Any) -> None:
     stage.start(max_attempts=1)
     (a,) = stage.born("a")
     stage.tell(a, b"A\3log\0\1x")
@@ -47,7 +47,7 @@ def test_failures_are_counted_per_message(stage: Any, failing: int) -> None:
     assert bool(stage.run().parked) == (failing >= 3)
 
 
-def test_failures_delay_on_the_suite_clock(stage: Any) -> None:
+def test_failures_delay_retries_on_the_suite_clock(stage: Any) -> None:
     runtime = stage.start(max_attempts=6, base_ms=10, cap_ms=35)
     (a,) = stage.born("a")
     stage.tell(a, b"T\4W\4done\0\0")
@@ -76,7 +76,7 @@ def test_other_mail_does_not_change_the_failure_count(stage: Any) -> None:
     assert stage.data(a, "done") == b""
 
 
-def test_mark_sends_a_receipt(stage: Any) -> None:
+def test_sender_of_a_failed_message_gets_a_receipt(stage: Any) -> None:
     stage.start(max_attempts=1)
     a, b = stage.born("a", "b")
     stage.tell(a, b"S\0q\0\1", **{"00": b, "01": stage.program(b"F")})
@@ -100,7 +100,7 @@ def test_failed_receipt_sends_no_receipt(stage: Any) -> None:
     assert receipts(stage, b) == receipts(stage, stage.runtime.agent) == []
 
 
-def test_update_heals_a_marked_actor(any_stage: Any) -> None:
+def test_update_removes_the_mark_of_an_actor(any_stage: Any) -> None:
     stage = any_stage
     stage.start(max_attempts=1)
     (a,) = stage.born("a")
@@ -123,7 +123,7 @@ def test_update_heals_a_marked_actor(any_stage: Any) -> None:
     assert mark(stage, a) is None
 
 
-def test_foreign_update_heals_and_the_message_is_retried(stage: Any) -> None:
+def test_update_sent_by_another_actor_lets_a_marked_actor_retry(stage: Any) -> None:
     stage.start(max_attempts=1)
     a, b = stage.born("a", "b")
     stage.inject(a, stage.tree(wit=stage.blob(b"external:absent")), "update")

@@ -195,7 +195,7 @@ def test_missing_object_is_not_counted_as_a_failure(stage: Any) -> None:
     assert stage.data(a, "k") == b"v"
 
 
-def test_removed_mark_lets_the_actor_run(stage: Any) -> None:
+def test_actor_runs_again_after_its_mark_is_removed(stage: Any) -> None:
     runtime = stage.start(max_attempts=1)
     (a,) = stage.born("a")
     stage.tell(a, b"F")

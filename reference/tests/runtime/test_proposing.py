@@ -17,7 +17,7 @@ def choose(stage: Any, actor: bytes, mailbox: dict[bytes, bytes]) -> Any:
     return stage.wait(stage.runtime.choose(listed(stage).index((actor, mailbox))))
 
 
-def test_choices_list_all_four_sorts(stage: Any) -> None:
+def test_choices_list_each_of_the_four_sorts(stage: Any) -> None:
     runtime = stage.start()
     agent = runtime.agent
     a, b = stage.born("a", "b")
@@ -54,7 +54,7 @@ def test_choose_without_choices_is_rejected(stage: Any) -> None:
     assert message
 
 
-def test_choice_numbers_wrap_around(stage: Any) -> None:
+def test_choose_wraps_numbers_beyond_the_choices(stage: Any) -> None:
     stage.start()
     a = stage.core("a")
     stage.inject(a, a)

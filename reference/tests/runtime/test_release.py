@@ -140,7 +140,7 @@ def test_release_by_a_second_runtime_is_seen_by_the_first(stage: Stage, stage_on
     assert stage.entries(stage.head(a).inbox)[stage.runtime.agent] == second
 
 
-def test_cut_begins_a_chain_without_previous(any_stage: Stage) -> None:
+def test_step_after_a_cut_has_no_previous(any_stage: Stage) -> None:
     runtime = any_stage.start()
     (a,) = any_stage.born("a")
     any_stage.tell(a, b"W\1k\0\1x")

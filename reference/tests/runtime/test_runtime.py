@@ -88,7 +88,7 @@ def test_slow_actor_does_not_block_others(stage: Any) -> None:
     assert all(stage.data(actor, "done") == b"" for actor in actors)
 
 
-def test_transition_times_out(stage: Any) -> None:
+def test_transition_longer_than_the_limit_times_out(stage: Any) -> None:
     stage.start(suite_clock=False, max_attempts=1, transition_ms=40)
     a, b = stage.born("a", "b")
     stage.tell(a, b"Z\x27\x10")
@@ -157,7 +157,7 @@ def test_two_runtimes_share_one_store(any_stage: Any, stage_on: Callable[[Any], 
     assert len(sent) == 2 + 1 + 12
 
 
-def test_stop_ends_the_runtime(stage: Any) -> None:
+def test_stop_ends_the_runtime_and_rejects_injections(stage: Any) -> None:
     for drain in (True, False):
         runtime = stage.start(suite_clock=False)
         (a,) = stage.born(f"a{drain}")
@@ -196,7 +196,7 @@ def test_serve_batches_injections(any_stage: Any) -> None:
     assert any_stage.data(a, "log") == bytes(range(65, 85))
 
 
-def test_idle_runtime_does_not_work(stage: Any) -> None:
+def test_idle_runtime_uses_little_processor_time(stage: Any) -> None:
     runtime = stage.start(suite_clock=False)
     stage.born(*(f"a{n}" for n in range(50)))
 
@@ -213,7 +213,7 @@ def test_idle_runtime_does_not_work(stage: Any) -> None:
     assert stage.wait(idle()) < 0.02
 
 
-def test_coroutines_query_and_wait(stage: Any) -> None:
+def test_code_can_query_and_await_coroutines(stage: Any) -> None:
     app = Wit("asker")
 
     @app.message("go")

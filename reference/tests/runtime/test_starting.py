@@ -54,7 +54,7 @@ def test_restart_at_rest_writes_nothing(any_stage: Any) -> None:
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
-def test_restart_keeps_all_mail(any_stage: Any, stride: int) -> None:
+def test_restarts_during_a_run_lose_no_mail(any_stage: Any, stride: int) -> None:
     any_stage.start()
     a, b = any_stage.born("a", "b")
     any_stage.tell(a, b"S\0q\0\1", **{"00": b, "01": any_stage.program(b"B\0\0\0\7")})

@@ -84,7 +84,7 @@ def test_wasm_puppet_talks_to_the_plain_puppet(land: Any) -> None:
 
 
 @pytest.mark.parametrize("is_isolated", [False, True])
-def test_guests_query_each_other(land: Any, is_isolated: bool) -> None:
+def test_guest_receives_the_answer_of_another_guest(land: Any, is_isolated: bool) -> None:
     if is_isolated:  # while one process waits for an answer, another one gives it
         land.laws = Laws(External(PUPPETS), Isolated())
         land.start(max_attempts=1)
@@ -189,7 +189,7 @@ def test_updates_of_strangers_are_read_without_effect(land: Any) -> None:
     assert land.runtime.parked() == []
 
 
-def test_empty_tank_marks_and_a_refill_heals(land: Any) -> None:
+def test_actor_with_an_empty_tank_is_marked_until_its_refill(land: Any) -> None:
     actor = born(land, core(land, "a", {"tank": 10_000, "image": True, "pages": 64}, "counter"))
     (friend,) = land.born("friend")
     for _ in range(3):
@@ -206,7 +206,7 @@ def test_empty_tank_marks_and_a_refill_heals(land: Any) -> None:
     assert state(land, actor).used > used
 
 
-def test_fork_makes_its_first_step(land: Any) -> None:
+def test_forked_actor_makes_its_first_step_without_code(land: Any) -> None:
     fork = land.tree(n=land.blob(b"0", ct="s"))
     actor = born(land, core(land, "a", {"fuel": 1}, fork=fork))
     step = land.head(actor)

@@ -212,7 +212,7 @@ def test_queries_receive_bytes_and_context(bench: Any) -> None:
     assert asked(bench, position, "tree") == Tree(position.core)
 
 
-def test_values_round_trip(bench: Any) -> None:
+def test_actor_values_decode_to_the_encoded_value(bench: Any) -> None:
     workspace = bench.workspace
     root = bench.nested({"a": {"b": "1", "c": "2"}, "d": "3"})
     tree = TreeObject(workspace, root)
@@ -247,7 +247,7 @@ def hi(text: str, core: Core) -> None:
 """
 
 
-def test_code_in_the_core(bench: Any) -> None:
+def test_actor_runs_the_code_in_its_core(bench: Any) -> None:
     bench.laws = Laws(Sources())
     package = bench.tree(**{"__init__.py": bench.blob(b""), "very.py": bench.blob(b"def shout(t): return t.upper()")})
     modules = {"app.py": bench.blob(SOURCE), "loud": package, "plain.py": bench.blob(b"PLAIN = '.'")}
@@ -266,7 +266,7 @@ def test_code_in_the_core(bench: Any) -> None:
 @pytest.mark.parametrize(
     "node", ["/lib:none:app", "/lib:bad:app", "/lib:app:none", "/lib:app:number", "/none:app:app", "/lib:sub.none:x"]
 )
-def test_invalid_code_fails(bench: Any, node: str) -> None:
+def test_transition_with_invalid_code_fails(bench: Any, node: str) -> None:
     laws = Laws(Sources())
     files = {"app.py": "number = 1", "bad.py": "1 / 0", "sub": {"__init__.py": ""}}
     core = {"wit": bench.blob(node.encode()), "lib": bench.nested(files)}

@@ -135,7 +135,7 @@ def test_results_other_than_steps_are_rejected(case: Case) -> None:
     case.refused(b"z" * 32, "wit.admit.closed")
 
 
-def test_tombstones_count_as_present(case: Case) -> None:
+def test_step_that_leads_to_a_tombstone_is_admitted(case: Case) -> None:
     blob = case.bench.blob(b"secret")
     core = case.bench.put(Tree({**case.last.core, "new": blob}))
     case.bench.store.erase(blob)

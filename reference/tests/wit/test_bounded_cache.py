@@ -5,7 +5,7 @@ from __future__ import annotations
 from gritstone.wit.bounded_cache import BoundedCache
 
 
-def test_what_is_used_stays() -> None:
+def test_recently_used_entry_stays_in_the_cache() -> None:
     recent: BoundedCache[int, int] = BoundedCache(10_000, 1_000)
     for number in range(1_000):
         recent.put(number, number)
@@ -14,7 +14,7 @@ def test_what_is_used_stays() -> None:
     assert recent.get(500) is None
 
 
-def test_it_is_bounded() -> None:
+def test_cache_drops_old_entries_and_forgets_all() -> None:
     recent: BoundedCache[int, int] = BoundedCache(10_000, 1_000)
     for number in range(1_000):
         recent.put(number, number)
@@ -25,7 +25,7 @@ def test_it_is_bounded() -> None:
     assert recent.get(1) is None
 
 
-def test_zero_is_a_value() -> None:
+def test_cached_zero_is_found() -> None:
     recent: BoundedCache[str, int] = BoundedCache(1, 1)
     recent.put("a", 0)
     recent.put("b", 1)

@@ -44,7 +44,7 @@ def test_other_encodings_are_rejected(data: bytes) -> None:
         read_canonical(data)
 
 
-def test_nesting_limit_is_exact() -> None:
+def test_json_nested_64_deep_is_accepted() -> None:
     data = b"[" * 64 + b"]" * 64
     assert write_canonical(read_canonical(data)) == data
 

@@ -38,7 +38,7 @@ def test_signal_supersedes_earlier_messages(bench: Any) -> None:
     assert unread(load, new[1], new[0]) == (new[1:], False)
 
 
-def test_cursor_is_never_loaded(bench: Any) -> None:
+def test_unread_does_not_load_the_cursor(bench: Any) -> None:
     message = bench.message(bench.blob(b"x"), b"c" * 32)
     assert unread(bench.objects.load, message, b"c" * 32) == ([message], False)
     with pytest.raises(Missing):

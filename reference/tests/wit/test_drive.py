@@ -37,7 +37,7 @@ class Clock:
         self.now += seconds
 
 
-def test_requests_are_answered() -> None:
+def test_drive_answers_sleep_ask_and_await() -> None:
     async def give(value: Any) -> Any:
         await asyncio.sleep(0)
         if isinstance(value, Exception):
@@ -50,7 +50,7 @@ def test_requests_are_answered() -> None:
     assert clock.now == pytest.approx(0.07)
 
 
-def test_deadlines_time_out() -> None:
+def test_drive_times_out_at_the_deadline() -> None:
     clock = Clock()
     with pytest.raises(Exhausted) as caught:
         drive(play(Sleep(2_000)), clock.sleep, Deadline(clock, 50))

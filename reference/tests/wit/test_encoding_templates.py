@@ -35,7 +35,7 @@ def outcome(encode: Callable[[Object], bytes], value: Object) -> bytes | str:
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_same_bytes_same_refusals(name: str) -> None:
+def test_templates_give_the_bytes_and_refusals_of_plain_code(name: str) -> None:
     format_, limits = FORMATS[name], Limits()
     stencils = EncodingTemplates(format_, limits)
 
@@ -65,7 +65,7 @@ def vars_of(value: Object) -> list[bytes]:
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_many_outlines(name: str) -> None:
+def test_templates_of_3000_outlines_encode_as_plain_code(name: str) -> None:
     format_, limits = FORMATS[name], Limits()
     stencils = EncodingTemplates(format_, limits)
     for number in range(3_000):

@@ -36,7 +36,7 @@ def load(name: str) -> Any:
         ("chat", ["head_reply {'from_name': 'assistant', 'text': 'You said: Are you there?'}"]),
     ],
 )
-def test_example_programs_run(name: str, expected: list[str]) -> None:
+def test_example_programs_print_the_expected_lines(name: str, expected: list[str]) -> None:
     run = subprocess.run([sys.executable, EXAMPLES / f"{name}.py"], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines() == expected
     assert run.stderr == ""

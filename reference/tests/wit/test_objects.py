@@ -11,7 +11,7 @@ from gritstone.grit import Blob, Kind
 from gritstone.wit import Objects
 
 
-def test_objects_are_read_once(bench: Any) -> None:
+def test_object_is_read_from_the_store_once(bench: Any) -> None:
     asked: list[bytes] = []
     blob = bench.blob(b"x")
 
@@ -29,7 +29,7 @@ def test_objects_are_read_once(bench: Any) -> None:
     assert asked == [blob, blob]
 
 
-def test_cache_releases_objects(bench: Any) -> None:
+def test_cache_releases_objects_beyond_its_limit(bench: Any) -> None:
     objects = bench.objects
     kept = bench.blob(b"kept")
     for number in range(300):

@@ -24,7 +24,7 @@ def test_any_bytes_are_a_program(data: bytes, name: str) -> None:
         assert len(values) == len(OPERANDS[letter])
 
 
-def test_programs_are_decoded() -> None:
+def test_puppet_programs_are_decoded_into_instructions() -> None:
     assert read_program(b"W\3a/b\0\1vF", "framed-sha256") == (("W", (("a", "b"), b"v")), ("F", ()))
     assert read_program(b"S\0q\2hi\xf2", "framed-sha256") == (("S", (0, 0x71, "hi", 0xF2)),)
     fail = ("F", ())

@@ -20,7 +20,7 @@ def ask(bench: Any, step: bytes, name: str, args: bytes = b"") -> Any:
     return None if found is None else workspace.load(found)
 
 
-def test_puppet_answers_queries(bench: Any) -> None:
+def test_puppet_answers_its_queries(bench: Any) -> None:
     actor, head = bench.born("a", d=bench.nested({"x": 1}))
     assert ask(bench, head, "echo", b"\0hi").data == b"\0hi"
     assert dict(ask(bench, head, "step").headers) == {"ct": "s"}

@@ -81,7 +81,7 @@ def test_internal_errors_are_not_failures(bench: Any) -> None:
         tell(bench, actor, head)
 
 
-def test_declining_makes_no_step(bench: Any) -> None:
+def test_code_that_declines_makes_no_step(bench: Any) -> None:
     actor, head = born(bench, lambda run: run.last.step_id)
     assert tell(bench, actor, head) is None
     bench.register("fake", Fake(lambda run: None))
@@ -90,7 +90,7 @@ def test_declining_makes_no_step(bench: Any) -> None:
     assert caught.value.code == "failed"
 
 
-def test_large_object_is_exhausted(bench: Any) -> None:
+def test_transition_that_makes_an_object_too_long_is_exhausted(bench: Any) -> None:
     actor, head = born(bench, lambda run: run.workspace.put(Blob({}, bytes(1_048_577))))
     with pytest.raises(Exhausted) as caught:
         tell(bench, actor, head)
@@ -108,7 +108,7 @@ def test_control_messages_run_no_code(bench: Any) -> None:
         tell(bench, actor, head, mt="cleanup")
 
 
-def test_code_of_the_previous_core_runs(bench: Any) -> None:
+def test_message_runs_the_code_of_the_previous_core(bench: Any) -> None:
     actor, head = bench.born("a")
     node = bench.blob(b"external:puppet-stamp/1")
     plain = bench.position(head, actor).core["wit"]
@@ -120,7 +120,7 @@ def test_code_of_the_previous_core_runs(bench: Any) -> None:
     assert bench.objects.load(bench.position(once, actor).core["stamp"]).data == b"."
 
 
-def test_cleanup_cuts_the_chain(bench: Any) -> None:
+def test_step_of_a_cleanup_has_no_previous(bench: Any) -> None:
     actor, head = bench.born("a")
     previous = bench.position(head, actor).inbox[bench.outside]
     message = bench.message(bench.program(b"W\1k\0\1v"), previous, mt="cleanup")

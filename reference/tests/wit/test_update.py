@@ -28,7 +28,7 @@ def merged(old: Any, new: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
-def test_merge_equals_merge_of_maps(name: str) -> None:
+def test_merge_of_trees_equals_merge_of_nested_maps(name: str) -> None:
     format_ = FORMATS[name]
 
     @given(trees, trees)
@@ -61,7 +61,7 @@ def test_merge_rejects_other_kinds(bench: Any) -> None:
             merge(bench.workspace, *pair)
 
 
-def test_deep_merges_do_not_recurse(bench: Any) -> None:
+def test_merge_of_deep_trees_needs_no_recursion(bench: Any) -> None:
     core = update = bench.nested({"end": 1})
     other = bench.nested({"other": 1})
     expected = bench.nested({"end": 1, "other": 1})
@@ -80,13 +80,13 @@ def update(bench: Any, actor: bytes, head: bytes, content: bytes) -> Any:
     return after
 
 
-def test_update_without_code_merges(bench: Any) -> None:
+def test_update_without_code_merges_trees_into_the_core(bench: Any) -> None:
     actor, head = bench.born("a", d=bench.nested({"x": 1, "y": 2}))
     after = update(bench, actor, head, bench.nested({"d": {"y": 3}, "e": 4}))
     assert after.step.core == bench.core("a", d=bench.nested({"x": 1, "y": 3}), e=bench.blob(b"4"))
 
 
-def test_refused_updates_keep_the_core(bench: Any) -> None:
+def test_refused_update_keeps_the_core(bench: Any) -> None:
     actor, head = bench.born("a", frozen=bench.blob(b"f/g\n"), f=bench.nested({"g": 1}), wit_query=bench.blob(b"q"))
     for content in (
         bench.blob(b"no tree"),
