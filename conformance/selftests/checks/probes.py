@@ -36,8 +36,8 @@ SELFTESTS: Final = {
         *("model/test_checks.py", "model/test_code_checks.py", "model/test_store.py", "model/test_bundle.py"),
         "model/test_wit.py",
     ),
-    "model/pieces": ("model/test_odd_answers.py::test_an_export_without_end_is_given_up",),
-    "model/recompute": ("model/test_history.py::test_a_forged_history_is_named",),
+    "model/pieces": ("model/test_odd_answers.py::test_export_without_end_is_aborted",),
+    "model/recompute": ("model/test_history.py::test_forged_history_is_reported",),
     "model/wasm": (
         *(
             "model/test_wasm_checks.py",

@@ -1,4 +1,4 @@
-"""The oracle's bundles: golden bytes, every condition, and large files."""
+"""The model's bundles: golden bytes, every condition, and large files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def demo(fmt: Format) -> Graph:
     ],
     ids=FORMATS,
 )
-def test_empty(fmt: Format, size: int, digest: str) -> None:
+def test_empty_bundle_has_the_golden_digest(fmt: Format, size: int, digest: str) -> None:
     data = write(fmt, {}, {})
     assert (len(data), data[-32:].hex()) == (size, digest)
     assert not read(data, fmt).places
@@ -56,7 +56,9 @@ def test_empty(fmt: Format, size: int, digest: str) -> None:
     ],
     ids=FORMATS,
 )
-def test_demo(fmt: Format, size: int, digest: str, erased_size: int, erased_digest: str) -> None:
+def test_demo_bundle_has_the_golden_digest(
+    fmt: Format, size: int, digest: str, erased_size: int, erased_digest: str
+) -> None:
     graph = demo(fmt)
     data = graph.bundle()
     assert (len(data), data[-32:].hex()) == (size, digest)
@@ -72,7 +74,7 @@ def conditions(data: bytes, fmt: Format | None = None, **limits: Any) -> set[tup
     return {(defect.kind, defect.code) for defect in scan(data, fmt, **limits).defects}
 
 
-def test_conditions_of_the_lines() -> None:
+def test_defects_of_the_lines_are_reported() -> None:
     data = demo(FRAMED_SHA256).bundle()
     malformed, digest = {("malformed", None)}, {("invalid", "digest")}
     assert conditions(b"") == conditions(data[:30]) == conditions(b"x" + data) == malformed
@@ -85,7 +87,7 @@ def test_conditions_of_the_lines() -> None:
     assert conditions(redigest(FRAMED_SHA256, data.replace(b"tags/demo", b"heads/demo"))) == {("invalid", None)}
 
 
-def test_conditions_of_the_frames() -> None:
+def test_defects_of_the_frames_are_reported() -> None:
     data = demo(FRAMED_SHA256).bundle()
     assert conditions(data + b"x") == {("malformed", None), ("invalid", "digest")}
     assert conditions(data[:-1]) == {("malformed", None), ("invalid", "digest")}
@@ -97,13 +99,13 @@ def test_conditions_of_the_frames() -> None:
     assert conditions(spoiled) == {("malformed", None), ("invalid", None)}
 
 
-def test_every_prefix_is_refused_in_one_of_two_ways() -> None:
+def test_every_prefix_is_malformed_or_has_a_wrong_digest() -> None:
     data = demo(CBOR_BLAKE3).bundle()
     for length in range(len(data)):
         assert conditions(data[:length]) <= {("malformed", None), ("invalid", "digest")}, length
 
 
-def test_what_ends_in_its_end_is_cut_short() -> None:
+def test_bundle_that_ends_in_its_trailer_is_truncated() -> None:
     data = demo(FRAMED_SHA256).bundle()
     for length in range(len(data) - 41, len(data)):
         rules = {defect.rule for defect in scan(data[:length]).defects}
@@ -111,7 +113,7 @@ def test_what_ends_in_its_end_is_cut_short() -> None:
     assert scan(data).defects == []
 
 
-def test_conditions_of_the_graph() -> None:
+def test_defects_of_the_graph_are_reported() -> None:
     graph = demo(CBOR_BLAKE3)
     target = next(iter(graph.references.values()))
     leaf = graph.of_kind("blob")[0]
@@ -132,7 +134,7 @@ def test_conditions_of_the_graph() -> None:
     assert conditions(misled.bundle()) == {("invalid", None)}
 
 
-def test_nesting_is_counted_by_trees_below_each_other() -> None:
+def test_nesting_depth_counts_nested_trees() -> None:
     assert conditions(nested(CBOR_BLAKE3, 1024).bundle(), tree_depth=1024) == set()
     assert conditions(nested(CBOR_BLAKE3, 1025).bundle(), tree_depth=1024) == {("exhausted", None)}
 
@@ -142,7 +144,7 @@ def test_long_chains_are_read_without_recursion(fmt: Format) -> None:
     assert read(chain(fmt, 5_000).bundle(), fmt).objects == 5_001
 
 
-def test_a_file_is_read_where_it_lies(tmp_path: Path) -> None:
+def test_file_is_read_in_place(tmp_path: Path) -> None:
     graph = chain(FRAMED_SHA256, 50)
     path = tmp_path / "export.grit"
     size = write_file(path, FRAMED_SHA256, graph.references, sorted(graph.encodings.items()))
@@ -152,7 +154,7 @@ def test_a_file_is_read_where_it_lies(tmp_path: Path) -> None:
         assert read(raw).objects == 51
 
 
-def test_what_transcoding_refuses() -> None:
+def test_transcode_rejects_invalid_bundles() -> None:
     graph = demo(CBOR_BLAKE3)
     leaf = graph.of_kind("blob")[0]
     erased = write(CBOR_BLAKE3, graph.references, {**graph.encodings, leaf: None})
@@ -168,6 +170,6 @@ def test_what_transcoding_refuses() -> None:
 
 
 @pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
-def test_an_unknown_format_is_one_even_where_the_next_line_is_no_reference(fmt: Format) -> None:
+def test_unknown_format_is_reported_before_a_bad_reference(fmt: Format) -> None:
     data = b"gritstone bundle 1\nformat framed\nsha256\n\nz" + bytes(40)
     assert {defect.kind for defect in scan(data, fmt).defects} == {"rejected", "malformed"}

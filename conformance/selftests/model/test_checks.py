@@ -1,4 +1,4 @@
-"""Checks of the model that no vector reaches: each refuses what it is there for, and lets its neighbour pass.
+"""Checks of the model that no vector reaches: each rejects its defect and accepts the nearest valid value.
 
 Spec: :rule:`suite.mutant.oracle`.
 """
@@ -40,7 +40,7 @@ EITHER = pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
 
 
 def kinds(act: Callable[[], object]) -> frozenset[str]:
-    """Return the classes with which something is refused; empty where it is not."""
+    """Return the classes with which a call is rejected; an empty set if it is accepted."""
     try:
         act()
     except Refusal as refusal:
@@ -61,15 +61,15 @@ def kinds(act: Callable[[], object]) -> frozenset[str]:
         (b"tree 1\0a", {"malformed"}),
     ],
 )
-def test_framed_headers(data: bytes, classes: set[str]) -> None:
+def test_framed_headers_are_validated(data: bytes, classes: set[str]) -> None:
     assert kinds(lambda: FRAMED_SHA256.decode(data)) == classes
 
 
 @pytest.mark.parametrize(
     ("data", "classes"),
     [
-        (b"blob 9\0b\x001\0a\x002\0\0", set()),  # only the order is wrong
-        (b"blob 9\0a\x001\0a\x002\0\0", {"invalid"}),  # the same key twice
+        (b"blob 9\0b\x001\0a\x002\0\0", set()),  # only the order is invalid
+        (b"blob 9\0a\x001\0a\x002\0\0", {"invalid"}),  # a duplicate key
         (b"blob 09\0b\x001\0a\x002\0\0", {"invalid"}),  # a leading zero in the length
     ],
 )
@@ -77,7 +77,7 @@ def test_decode_in_any_order_accepts_only_another_order(data: bytes, classes: se
     assert kinds(lambda: decode_in_any_order(data)) == classes
 
 
-def test_a_name_that_says_it_is_too_long_is_invalid_even_where_it_is_cut_short() -> None:
+def test_name_with_an_excessive_length_is_invalid_if_truncated() -> None:
     assert kinds(lambda: CBOR_BLAKE3.decode(b"\x82\x01\xa1\x79\x01\x2cab")) >= {"invalid"}
     assert kinds(lambda: CBOR_BLAKE3.decode(b"\x82\x01\xa1\x78\x2cab")) == {"malformed"}
 
@@ -86,16 +86,16 @@ def test_a_name_that_says_it_is_too_long_is_invalid_even_where_it_is_cut_short()
     ("data", "classes"),
     [
         (b"\x83\0\xa0\x41x", set()),
-        (b"\x82\0\xa0\x41x", {"malformed", "invalid"}),  # one element less than it has
-        (b"\x83\0\xbf\x41x", {"malformed", "invalid"}),  # headers that do not end
+        (b"\x82\0\xa0\x41x", {"malformed", "invalid"}),  # one element fewer than declared
+        (b"\x83\0\xbf\x41x", {"malformed", "invalid"}),  # headers without an end
         (b"\x80\0", {"malformed", "invalid"}),
     ],
 )
-def test_arrays_and_what_is_behind_them(data: bytes, classes: set[str]) -> None:
+def test_cbor_arrays_reject_missing_and_trailing_items(data: bytes, classes: set[str]) -> None:
     assert kinds(lambda: CBOR_BLAKE3.decode(data)) == classes
 
 
-def test_fields_of_framed_objects_are_looked_at_one_by_one() -> None:
+def test_fields_of_framed_objects_are_checked_one_by_one() -> None:
     defects: list[Defect] = []
     assert _read_header(b"none 1\0x", defects) == ("none", b"x")
     with pytest.raises(_Cut):
@@ -121,12 +121,12 @@ def test_texts_of_framed_objects_are_ascii() -> None:
         (b"\0\0", False),
     ],
 )
-def test_items_and_chunks_of_strings(data: bytes, is_item: bool) -> None:
+def test_cbor_items_and_string_chunks_are_recognized(data: bytes, is_item: bool) -> None:
     assert is_one_item(data) == is_item
 
 
 @EITHER
-def test_a_tombstone_of_zero_is_named(fmt: Format) -> None:
+def test_tombstone_with_a_zero_id_is_reported(fmt: Format) -> None:
     good = write(fmt, {}, {b"\1" * 32: None})
     bad = write(fmt, {}, {bytes(32): None})
     assert "grit.id.zero" not in {defect.rule for defect in scan(good).defects}
@@ -134,20 +134,20 @@ def test_a_tombstone_of_zero_is_named(fmt: Format) -> None:
 
 
 @EITHER
-def test_what_is_encoded_has_a_size(fmt: Format) -> None:
+def test_size_equals_the_length_of_the_encoding(fmt: Format) -> None:
     assert kinds(lambda: fmt.encode_within(Blob((), b"x" * 64), 64)) == {"exhausted"}
     assert fmt.encode_within(Blob((), b"x"), 64)
 
 
 @EITHER
-def test_an_import_counts_references(fmt: Format) -> None:
+def test_import_counts_references(fmt: Format) -> None:
     blob = fmt.encode(Blob((), b"x"))
     bundle = write(fmt, {"tags/a": fmt.hash(blob), "tags/b": fmt.hash(blob)}, {fmt.hash(blob): blob})
     assert "ok" in Store(fmt, Limits(refs=2)).import_(bundle)
     assert Store(fmt, Limits(refs=1)).import_(bundle) == refused("exhausted")
 
 
-def test_what_the_other_format_cannot_say_is_not_transcoded() -> None:
+def test_transcode_rejects_values_the_other_format_lacks() -> None:
     def bundle(name: str) -> bytes:
         blob = CBOR_BLAKE3.encode(Blob((), b"x"))
         tree = CBOR_BLAKE3.encode(Tree(((name, CBOR_BLAKE3.hash(blob)),)))
@@ -165,20 +165,20 @@ def test_what_the_other_format_cannot_say_is_not_transcoded() -> None:
         assert kinds(partial(transcode, data, CBOR_BLAKE3, FRAMED_SHA256, **bounds)) == classes
 
 
-def test_what_is_no_kind_is_no_object() -> None:
+def test_unknown_kind_is_not_an_object() -> None:
     with pytest.raises(ValueError, match="no kind is called"):
         from_json({"kind": "bloc", "headers": [], "data": ""})
 
 
 @pytest.mark.parametrize("queries", [b"{}", b"[]", b'""', b"0"])
-def test_queries_of_a_wut_are_an_object(queries: bytes) -> None:
+def test_queries_of_a_wut_must_be_an_object(queries: bytes) -> None:
     data = b'{"messages":{},"name":"n","queries":%s,"wut":1}' % queries
     assert bool(kinds(lambda: wuts.read_wut(data))) == (queries != b"{}")
 
 
 @EITHER
 @pytest.mark.parametrize("depth", [3, 4])
-def test_what_is_closed_is_not_too_deep(fmt: Format, depth: int) -> None:
+def test_closed_object_may_exceed_the_open_depth(fmt: Format, depth: int) -> None:
     store = Store(fmt, Limits(tree_depth=3))
 
     def put(value: Object) -> bytes:
@@ -196,7 +196,7 @@ def test_what_is_closed_is_not_too_deep(fmt: Format, depth: int) -> None:
 
 
 @EITHER
-def test_a_blob_that_is_erased_is_gone_from_the_shelf(fmt: Format) -> None:
+def test_erased_blob_is_removed_from_the_shelf(fmt: Format) -> None:
     store = Store(fmt)
     data = fmt.encode(Blob((), b"read"))
     store.put(data)
@@ -215,7 +215,7 @@ def opened(host: ModelHost, **more: Any) -> ModelHost:
     return host
 
 
-def test_requests_of_a_host_that_name_nothing() -> None:
+def test_host_requests_without_a_target_are_rejected() -> None:
     host = opened(GuestHost())
     zero = "00" * 32
     assert host.ask("wit.unread", {"store": "t", "tip": zero, "cursor": None}) == Refused("missing")
@@ -226,13 +226,13 @@ def test_requests_of_a_host_that_name_nothing() -> None:
         assert host.ask(op, {**args, "pages": 4096}) == Refused("rejected", "unresolved:module")
 
 
-def test_an_id_is_of_no_more_than_an_object_has() -> None:
+def test_id_is_rejected_beyond_the_fields_of_an_object() -> None:
     host = ModelHost(limits=Limits(object_bytes=64))
     assert host.ask("grit.id", {"format": "framed-sha256", "bytes": to_base64(b"x" * 65)}) == Refused("exhausted")
     assert isinstance(host.ask("grit.id", {"format": "framed-sha256", "bytes": to_base64(b"x" * 64)}), Ok)
 
 
-def test_a_host_that_is_struck_is_dead() -> None:
+def test_struck_host_stays_dead() -> None:
     host = ModelHost()
     host.kill_from_thread()
     with pytest.raises(SubjectFault, match="struck"):
@@ -241,7 +241,7 @@ def test_a_host_that_is_struck_is_dead() -> None:
 
 
 @pytest.mark.parametrize("writes", [1, 2])
-def test_a_host_dies_at_the_write_that_it_is_armed_for(writes: int) -> None:
+def test_host_dies_at_the_armed_write(writes: int) -> None:
     world = DurableStores()
     host = opened(ModelHost(world), dir="d")
     assert host.ask("fault.arm", {"writes": writes, "when": "before"}) == Ok({})
@@ -253,7 +253,7 @@ def test_a_host_dies_at_the_write_that_it_is_armed_for(writes: int) -> None:
     assert len(world.stores["d"].objects) == writes - 1
 
 
-def test_nobody_chooses_for_a_free_runtime() -> None:
+def test_choose_is_rejected_on_a_free_runtime() -> None:
     host = opened(ModelHost())
     wanted = {"store": "s", "agent": "test", "base_ms": 10, "cap_ms": 100, "max_attempts": 3, "transition_ms": 0}
     begin = {**wanted, "runtime": "f", "schedule": "free", "clock": "suite"}
@@ -264,7 +264,7 @@ def test_nobody_chooses_for_a_free_runtime() -> None:
     assert host.ask("runtime.choose", {"runtime": "f", "choice": 0}) == Refused("rejected")
 
 
-def test_an_erased_blob_is_no_receiver() -> None:
+def test_erased_blob_cannot_receive_a_message() -> None:
     host = opened(ModelHost())
     wanted = {"store": "s", "agent": "test", "base_ms": 10, "cap_ms": 100, "max_attempts": 3, "transition_ms": 0}
     assert isinstance(host.ask("runtime.start", {**wanted, "runtime": "r", "schedule": "chosen", "clock": "suite"}), Ok)
@@ -276,7 +276,7 @@ def test_an_erased_blob_is_no_receiver() -> None:
 
 @EITHER
 @pytest.mark.parametrize("headers", [(("a", "1"), ("a", "2")), (("a b", "1"),), (("a", "\n"),)])
-def test_all_that_is_wrong_with_an_injection_is_told(fmt: Format, headers: tuple[tuple[str, str], ...]) -> None:
+def test_every_defect_of_an_injection_is_reported(fmt: Format, headers: tuple[tuple[str, str], ...]) -> None:
     agent = start(Store(fmt), "test", Config(10, 100, 3)).agent
     absent = b"\7" * 32
     assert kinds(lambda: agent.inject(absent, headers, absent, "queue")) == {"missing", "invalid"}
@@ -299,7 +299,7 @@ def put(host: ModelHost, value: Object) -> str:
 
 
 def agents(fmt: Format, core: Callable[[Stage], bytes]) -> list[Finding]:
-    """Return what is found in a store whose agent has another core."""
+    """Return the findings in a store whose agent has another core."""
     scribe = Scribe.of(fmt)
     stage = scribe.stage
     scribe.heads.clear()
@@ -315,7 +315,7 @@ def named(data: bytes, *headers: tuple[str, str]) -> Callable[[Stage], bytes]:
 
 
 @EITHER
-def test_the_core_of_an_agent_has_one_form(fmt: Format) -> None:
+def test_core_of_an_agent_has_one_form(fmt: Format) -> None:
     assert agents(fmt, named(b"test", ("ct", "s"))) == []
     for core in (
         named(b"", ("ct", "s")),
@@ -329,7 +329,7 @@ def test_the_core_of_an_agent_has_one_form(fmt: Format) -> None:
 
 
 @EITHER
-def test_a_store_of_a_runtime_has_an_agent(fmt: Format) -> None:
+def test_runtime_store_must_have_an_agent(fmt: Format) -> None:
     scribe = Scribe.of(fmt)
     graph = scribe.stage.graph
     graph.references = {name: target for name, target in scribe.references().items() if name != "runtime/agent"}
@@ -338,7 +338,7 @@ def test_a_store_of_a_runtime_has_an_agent(fmt: Format) -> None:
 
 
 @EITHER
-def test_code_is_a_blob(fmt: Format) -> None:
+def test_code_must_be_a_blob(fmt: Format) -> None:
     scribe = Scribe.of(fmt)
     stage = scribe.stage
     actor = scribe.born(b"a")
@@ -349,7 +349,7 @@ def test_code_is_a_blob(fmt: Format) -> None:
 
 
 @EITHER
-def test_what_went_on_and_what_was_asked(fmt: Format) -> None:
+def test_history_must_continue_an_earlier_export(fmt: Format) -> None:
     before, after = Scribe.of(fmt), Scribe.of(fmt)
     actor = before.born(b"a")
     first, second = (check_history(scan(scribe.bundle())).history for scribe in (before, after))
@@ -374,7 +374,7 @@ def test_what_went_on_and_what_was_asked(fmt: Format) -> None:
 
 
 @EITHER
-def test_a_signal_is_not_made_twice(fmt: Format) -> None:
+def test_signal_is_not_created_twice(fmt: Format) -> None:
     scribe = Scribe.of(fmt)
     actor, one, other = scribe.born(b"a"), scribe.stage.blob(b"x"), scribe.stage.blob(b"y")
     asked = [Sent(actor, (), content, "signal", scribe.inject(actor, content, signal=True)) for content in (one, other)]
@@ -387,7 +387,7 @@ def test_a_signal_is_not_made_twice(fmt: Format) -> None:
     assert [finding.fault for finding in check_sent(again, asked)] == ["doubled"]
 
 
-def test_an_actor_is_a_tree() -> None:
+def test_actor_must_be_a_tree() -> None:
     host = opened(ModelHost())
     blob = put(host, Blob((), b"x"))
     genesis = put(host, Message(None, (("mt", "genesis"),), bytes.fromhex(blob)))

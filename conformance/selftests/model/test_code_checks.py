@@ -1,4 +1,4 @@
-"""Checks of transitions, queries, marks, receipts and rest that no vector reaches: each refuses what it is there for.
+"""Checks of transitions, queries, marks, receipts and rest that no vector reaches: each rejects its defect.
 
 Spec: :rule:`suite.mutant.oracle`.
 """
@@ -40,38 +40,38 @@ from selftests.fakes.forging import Scribe
 
 @pytest.fixture(params=FORMATS.values(), ids=list(FORMATS))
 def scribe(request: pytest.FixtureRequest) -> Scribe:
-    """Return a scribe with an agent, of either format."""
+    """Return a scribe with an agent, in either format."""
     return Scribe.of(request.param)
 
 
 def told(scribe: Scribe, fault: str, *, at_rest: bool = False) -> list[str]:
-    """Return what is found of one fault in what a scribe wrote, in words."""
+    """Return the findings of one fault in the history of a scribe, as text."""
     findings = check_history(scan(scribe.bundle()), at_rest=at_rest, is_whole=True).findings
     return [finding.words for finding in findings if finding.fault == fault]
 
 
 def mark(scribe: Scribe, actor: bytes, sender: bytes, message: bytes) -> None:
-    """Mark an actor with a message that is said to fail."""
+    """Mark an actor with a message that is claimed to fail."""
     box = scribe.box({sender: message})
     assert box is not None
     scribe.marks[actor] = box
 
 
-def test_a_mark_names_a_message_that_was_sent(scribe: Scribe) -> None:
+def test_mark_must_name_a_message_that_was_sent(scribe: Scribe) -> None:
     actor = scribe.stage.core(b"x")
     mark(scribe, actor, scribe.agent, scribe.message(None, actor, "genesis"))
     assert told(scribe, "mark") == ["the mark names a message that was never sent, or that was read"]
 
 
 @pytest.mark.parametrize(("ops", "fails"), [(programs.fail(), True), (programs.leave("k"), False)])
-def test_a_mark_names_a_message_that_fails(scribe: Scribe, ops: bytes, fails: bool) -> None:
+def test_mark_must_name_a_message_that_fails(scribe: Scribe, ops: bytes, fails: bool) -> None:
     actor = scribe.born(b"a")
     mark(scribe, actor, scribe.agent, scribe.inject(actor, scribe.stage.program(ops)))
     assert told(scribe, "mark") == ([] if fails else ["the message that the mark names does not fail"])
 
 
 def receipt(scribe: Scribe, to: bytes, reply: str, data: bytes = b"") -> None:
-    """Let the agent send a receipt."""
+    """Send a receipt from the agent."""
     last = scribe.mail(scribe.step_of(scribe.agent).outbox).get(to)
     headers = (("mt", "receipt"), ("reply", reply), ("class", "failed"))
     message = scribe.stage.graph.add(Message(last, headers, scribe.stage.blob(data)))
@@ -86,7 +86,7 @@ def sent(scribe: Scribe) -> tuple[bytes, bytes]:
     return actor, message
 
 
-def test_the_content_of_a_receipt_is_empty(scribe: Scribe) -> None:
+def test_content_of_a_receipt_must_be_empty(scribe: Scribe) -> None:
     actor, message = sent(scribe)
     receipt(scribe, actor, message.hex())
     assert told(scribe, "receipt") == []
@@ -94,18 +94,18 @@ def test_the_content_of_a_receipt_is_empty(scribe: Scribe) -> None:
     assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["does not have the form of a receipt"]
 
 
-def test_a_receipt_spells_an_id_in_lower_case(scribe: Scribe) -> None:
+def test_receipt_must_spell_an_id_in_lower_case(scribe: Scribe) -> None:
     actor, message = sent(scribe)
     receipt(scribe, actor, message.hex().upper())
     assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["names no message that its receiver sent"]
 
 
-def test_who_never_lived_is_sent_no_receipt(scribe: Scribe) -> None:
+def test_unknown_actor_must_not_get_a_receipt(scribe: Scribe) -> None:
     receipt(scribe, scribe.stage.core(b"x"), "07" * 32)
     assert [words.split(" ", 1)[1] for words in told(scribe, "receipt")] == ["names no message that its receiver sent"]
 
 
-def test_a_first_step_reads_its_genesis_message_and_nothing_else(scribe: Scribe) -> None:
+def test_first_step_must_read_only_its_genesis_message(scribe: Scribe) -> None:
     actor = scribe.stage.core(b"x")
     mail = scribe.message(None, scribe.stage.blob(b"y"))
     genesis = scribe.message(None, actor, "genesis")
@@ -122,7 +122,7 @@ def test_a_first_step_reads_its_genesis_message_and_nothing_else(scribe: Scribe)
         assert [finding.fault for finding in _of_kinds(history, chain, 0, ())] == ["still"]
 
 
-def test_a_cleanup_waits_only_for_other_mail(scribe: Scribe) -> None:
+def test_cleanup_waits_only_for_other_mail(scribe: Scribe) -> None:
     actor = scribe.born(b"a")
     cleanup = scribe.inject(actor, scribe.stage.blob(b"x"), "cleanup")
     assert told(scribe, "lost", at_rest=True) == [f"the message {cleanup.hex()} of the kind cleanup was left unread"]
@@ -132,7 +132,7 @@ def test_a_cleanup_waits_only_for_other_mail(scribe: Scribe) -> None:
     assert told(scribe, "lost", at_rest=True) == []
 
 
-def test_a_transition_sleeps_no_longer_than_it_is_given() -> None:
+def test_transition_sleeps_no_longer_than_its_limit() -> None:
     watch = _Watch(10)
     watch.sleep(10)
     with pytest.raises(Failure, match="timeout"):
@@ -141,14 +141,14 @@ def test_a_transition_sleeps_no_longer_than_it_is_given() -> None:
 
 
 def stored(scribe: Scribe, core: bytes, *, limits: Limits | None = None) -> tuple[Store, bytes]:
-    """Return a store of what a scribe wrote, and a step in it that has a core."""
+    """Return a store with the history of a scribe, and a step in it that has a core."""
     step = scribe.stage.graph.add(Step(None, core, None, None, core))
     store = Store(scribe.stage.graph.format, limits if limits is not None else Limits())
     scribe.stage.graph.fill(store)
     return store, step
 
 
-def test_an_absent_actor_has_no_proposal(scribe: Scribe) -> None:
+def test_absent_actor_has_no_proposal(scribe: Scribe) -> None:
     absent = b"\7" * 32
     genesis = scribe.message(None, absent, "genesis")
     store, _ = stored(scribe, scribe.stage.core(b"a"))
@@ -156,7 +156,7 @@ def test_an_absent_actor_has_no_proposal(scribe: Scribe) -> None:
         Executor(store).admit(absent, None, [(scribe.agent, genesis)], genesis)
 
 
-def test_an_answer_that_was_erased_is_none(scribe: Scribe) -> None:
+def test_erased_answer_is_not_an_answer(scribe: Scribe) -> None:
     answer = scribe.stage.blob(b"x")
     store, step = stored(scribe, scribe.stage.core(b"a", k=answer))
     assert answer_query(Shelf.over(store), step, "get", b"k") == answer
@@ -166,7 +166,7 @@ def test_an_answer_that_was_erased_is_none(scribe: Scribe) -> None:
 
 
 def end_of(work: Callable[[], object]) -> type[Exception] | None:
-    """Return how code ends: what the model says of it, or nothing."""
+    """Return the exception with which a call ends, or ``NoneType``."""
     try:
         work()
     except (Foreign, Failure, Refusal) as end:
@@ -174,30 +174,30 @@ def end_of(work: Callable[[], object]) -> type[Exception] | None:
     return None
 
 
-def test_what_other_code_answers_cannot_be_told(scribe: Scribe) -> None:
+def test_answers_of_other_code_cannot_be_predicted(scribe: Scribe) -> None:
     store, step = stored(scribe, scribe.stage.core(b"a", b"external:other/1"))
     assert end_of(lambda: answer_query(Shelf.over(store), step, "echo", b"")) is Foreign
 
 
 def run(scribe: Scribe, core: bytes, ops: bytes = b"", limits: Limits | None = None) -> None:
-    """Let an actor read one message whose content is a program."""
+    """Make an actor read one message whose content is a program."""
     message = scribe.message(None, scribe.stage.program(ops))
     store, step = stored(scribe, core, limits=limits)
     make_step(Shelf.over(store), Context(core), Proposal("ordinary", ((scribe.agent, message),)), step)
 
 
-def test_what_other_code_gives_cannot_be_told(scribe: Scribe) -> None:
+def test_results_of_other_code_cannot_be_predicted(scribe: Scribe) -> None:
     assert end_of(lambda: run(scribe, scribe.stage.core(b"a", b"external:other/1"))) is Foreign
 
 
-def test_an_object_that_is_too_large_makes_a_transition_fail(scribe: Scribe) -> None:
+def test_oversized_object_fails_the_transition(scribe: Scribe) -> None:
     core, more = scribe.stage.core(b"a", k=scribe.stage.blob(b"x" * 600)), programs.append("k", b"x" * 600)
     ends = [end_of(partial(run, scribe, core, more, Limits(object_bytes=size))) for size in (2000, 1000)]
     assert ends == [None, Failure]
 
 
-def test_the_model_of_wit_has_no_word_about_the_profiles_that_build_on_it() -> None:
-    """Only the list of laws and the paths that are frozen name other profiles."""
+def test_model_of_wit_does_not_mention_higher_profiles() -> None:
+    """Only the list of laws and the frozen paths name other profiles."""
     folder = Path(model.__file__).parent
     for name in ("transition", "queries", "cores", "host_code", "recompute", "admission", "proposals", "puppet"):
         text = (folder / f"{name}.py").read_text(encoding="utf-8")
@@ -206,7 +206,7 @@ def test_the_model_of_wit_has_no_word_about_the_profiles_that_build_on_it() -> N
 
 @pytest.mark.parametrize("has_wasm", [True, False])
 def test_module_paths_are_frozen_in_every_frozen_core(scribe: Scribe, *, has_wasm: bool) -> None:
-    """Also where ``wit`` is other code and only ``wit_query`` names a module."""
+    """This includes a core whose ``wit`` is other code and in which only ``wit_query`` names a module."""
     stage = scribe.stage
     node = stage.blob(b"wasm:code/m" if has_wasm else b"external:puppet/1")
     tree = stage.tree(m=stage.blob(b"module"))
@@ -216,7 +216,7 @@ def test_module_paths_are_frozen_in_every_frozen_core(scribe: Scribe, *, has_was
     assert (["code", "m"] in (paths or [])) is has_wasm
 
 
-def test_an_actor_that_is_away_stopped_at_the_first_step_of_its_own() -> None:
+def test_away_actor_stopped_at_its_own_first_step() -> None:
     actor, other = b"a" * 32, b"b" * 32
     objects: dict[bytes, Object | Tombstone] = {
         b"1": Step(None, actor, None, None, actor),

@@ -1,4 +1,4 @@
-"""The oracle's codec against values that were not made by it: the golden table, another CBOR reader, and itself."""
+"""The model's codec against independent values: the golden table, another CBOR reader, and its own round trip."""
 
 from __future__ import annotations
 
@@ -86,28 +86,28 @@ def test_golden_ids(value: Object, framed: str, cbor: str) -> None:
         assert fmt.encode(fmt.decode(data)) == data
 
 
-def test_hashes_are_the_named_ones() -> None:
+def test_hash_algorithms_are_the_named_ones() -> None:
     assert FRAMED_SHA256.hash(b"abc") == hashlib.sha256(b"abc").digest()
     assert CBOR_BLAKE3.hash(b"abc") == blake3.blake3(b"abc").digest()
 
 
 @pytest.mark.parametrize("data", FRAMED_MALFORMED, ids=repr)
-def test_framed_malformed(data: bytes) -> None:
+def test_malformed_framed_bytes_are_rejected(data: bytes) -> None:
     assert classes_of(FRAMED_SHA256, data) == {"malformed"}
 
 
 @pytest.mark.parametrize("data", FRAMED_INVALID, ids=repr)
-def test_framed_invalid(data: bytes) -> None:
+def test_invalid_framed_bytes_are_rejected(data: bytes) -> None:
     assert classes_of(FRAMED_SHA256, data) == {"invalid"}
 
 
 @pytest.mark.parametrize("data", CBOR_MALFORMED)
-def test_cbor_malformed(data: str) -> None:
+def test_malformed_cbor_bytes_are_rejected(data: str) -> None:
     assert classes_of(CBOR_BLAKE3, bytes.fromhex(data)) == {"malformed"}
 
 
 @pytest.mark.parametrize("data", CBOR_INVALID)
-def test_cbor_invalid(data: str) -> None:
+def test_invalid_cbor_bytes_are_rejected(data: str) -> None:
     assert classes_of(CBOR_BLAKE3, bytes.fromhex(data)) == {"invalid"}
 
 
@@ -115,16 +115,16 @@ def test_cbor_invalid(data: str) -> None:
     ("data", "classes"),
     [
         (b"commit 2\0\0", {"malformed", "invalid"}),  # the length and the kind
-        (b"blob 09\0b\0x\0a\0y", {"malformed", "invalid"}),  # what comes before the place where a field is missing
-        (b"blob 2\0 b", {"malformed"}),  # a text without terminator has no other defect
+        (b"blob 09\0b\0x\0a\0y", {"malformed", "invalid"}),  # the defects before the missing field
+        (b"blob 2\0 b", {"malformed"}),  # an unterminated text has no other defect
         (b"tree 34\0.\0" + A[:31], {"malformed", "invalid"}),
-        (b"mailbox 96\0" + B + A + A, {"malformed", "invalid"}),  # looked at up to its last whole id
-        (b"blob x\0" + b"\0", {"malformed"}),  # an unreadable header ends the reading
+        (b"mailbox 96\0" + B + A + A, {"malformed", "invalid"}),  # checked up to its last complete id
+        (b"blob x\0" + b"\0", {"malformed"}),  # decoding stops at an unreadable header
         (b"commit x\0", {"malformed"}),
     ],
     ids=lambda part: repr(sorted(part) if isinstance(part, set) else part),
 )
-def test_several_framed_conditions(data: bytes, classes: set[str]) -> None:
+def test_framed_bytes_with_several_defects_report_all(data: bytes, classes: set[str]) -> None:
     assert classes_of(FRAMED_SHA256, data) == classes
 
 
@@ -132,12 +132,12 @@ def test_several_framed_conditions(data: bytes, classes: set[str]) -> None:
     ("data", "classes"),
     [("8305a0", {"malformed", "invalid"}), ("8300a0f9", {"malformed"}), ("81" * 100, {"malformed", "invalid"})],
 )
-def test_several_cbor_conditions(data: str, classes: set[str]) -> None:
+def test_cbor_bytes_with_several_defects_report_all(data: str, classes: set[str]) -> None:
     assert classes_of(CBOR_BLAKE3, bytes.fromhex(data)) == classes
 
 
 @pytest.mark.parametrize("fmt", FORMATS.values(), ids=FORMATS)
-def test_twenty_thousand_inputs_are_refused_or_come_back(fmt: Format) -> None:
+def test_twenty_thousand_inputs_are_rejected_or_round_trip(fmt: Format) -> None:
     accepted = 0
     for data in near_valid(7, fmt, 20_000):
         classes = classes_of(fmt, data)
@@ -150,7 +150,7 @@ def test_twenty_thousand_inputs_are_refused_or_come_back(fmt: Format) -> None:
     assert 2_000 < accepted < 18_000
 
 
-def test_another_reader_sees_the_same_items() -> None:
+def test_another_cbor_reader_returns_the_same_items() -> None:
     for data in near_valid(11, CBOR_BLAKE3, 3_000):
         try:
             value = CBOR_BLAKE3.decode(data)
@@ -159,13 +159,13 @@ def test_another_reader_sees_the_same_items() -> None:
         assert cbor2.loads(data) == plain(value)
 
 
-def test_no_bytes_are_an_object_of_both_formats() -> None:
+def test_same_bytes_are_never_an_object_of_both_formats() -> None:
     for fmt in FORMATS.values():
         for data in near_valid(13, fmt, 1_000):
             assert {"ok"} != classes_of(fmt, data) & classes_of(other_format(fmt), data)
 
 
-def test_deeply_nested_arrays_are_refused_without_recursion() -> None:
+def test_deeply_nested_arrays_are_rejected_without_recursion() -> None:
     assert classes_of(CBOR_BLAKE3, b"\x81" * 300_000) == {"malformed", "invalid"}
     assert classes_of(CBOR_BLAKE3, b"\x81" * 300_000 + b"\0") == {"invalid"}
 

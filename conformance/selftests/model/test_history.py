@@ -1,4 +1,4 @@
-"""The history checker: it accepts what a runtime leaves, and names each fault by its word, its rule and its place."""
+"""The history checker: it accepts the history of a runtime, and reports each fault with its word, rule and place."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def judge(data: bytes, *, at_rest: bool = True) -> Verdict:
 
 
 def first(verdict: Verdict) -> Finding:
-    assert verdict.findings, "nothing was found"
+    assert verdict.findings, "the verdict has no findings"
     return verdict.findings[0]
 
 
 @pytest.mark.parametrize("limit", [3, None])
-def test_golden_histories(fmt: Format, limit: int | None) -> None:
+def test_golden_histories_are_legal(fmt: Format, limit: int | None) -> None:
     data = play_lowest(ball_game(fmt, limit=limit)).store.export()
     assert (len(data), data[-32:].hex()) == GOLDEN[fmt.name, limit]
     verdict = judge(data)
@@ -57,7 +57,7 @@ def test_golden_histories(fmt: Format, limit: int | None) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_a_runtime_leaves_is_legal(fmt: Format, seed: int) -> None:
+def test_history_of_a_runtime_is_legal(fmt: Format, seed: int) -> None:
     runtime = play(drawn(fmt, seed), seed)
     verdict = check_history(
         scan(runtime.store.export()), at_rest=True, max_attempts=runtime.config.max_attempts, is_whole=True
@@ -95,7 +95,7 @@ def test_actor_may_send_itself_a_message_again_after_a_cut(fmt: Format) -> None:
 
 
 def flips(history: History, actor: bytes, index: int) -> dict[str, bytes | None]:
-    """Return for each field of a step another value that is there, of the right kind, if there is one."""
+    """Return for each field of a step another existing value of the right kind, if there is one."""
     step = history.chains[actor].steps[index]
     others = [other for chain in history.chains.values() for other in chain.steps if other != step]
     found: dict[str, bytes | None] = {}
@@ -109,7 +109,7 @@ def flips(history: History, actor: bytes, index: int) -> dict[str, bytes | None]
 
 
 def names(verdict: Verdict, actor: bytes, index: int) -> bool:
-    """Return whether a verdict names a step; a head of another actor is seen by its reference."""
+    """Return whether a verdict names a step; a head of another actor is found through its reference."""
     return any(
         (finding.place.actor, finding.place.index) == (actor, index)
         or (finding.rule == "grit.ref.target" and actor.hex() in finding.words)
@@ -118,7 +118,7 @@ def names(verdict: Verdict, actor: bytes, index: int) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_any_field_of_any_step_that_is_changed_is_found_there(fmt: Format, seed: int) -> None:
+def test_changed_step_field_is_reported_at_its_step(fmt: Format, seed: int) -> None:
     data = play(drawn(fmt, 50 + seed), seed).store.export()
     history = judge(data).history
     assert history is not None
@@ -129,7 +129,7 @@ def test_any_field_of_any_step_that_is_changed_is_found_there(fmt: Format, seed:
                 forged = judge(reforge(data, actor, index, **{name: value}), at_rest=False)
                 tried += 1
                 if forged.is_legal:
-                    # the agent may take back and send again; mail without effect may be read in fewer steps
+                    # the agent may retract and resend; fewer steps may read mail without effect
                     assert name == "previous" or (actor == history.agent and name == "outbox"), (name, index)
                     silent += 1
                     continue
@@ -140,8 +140,8 @@ def test_any_field_of_any_step_that_is_changed_is_found_there(fmt: Format, seed:
 
 
 @pytest.mark.parametrize("limit", [2, None])
-def test_every_other_value_of_every_field_is_found_there(fmt: Format, limit: int | None) -> None:
-    """Each field of each step, with each value that the field has in any step: found at that step or the next."""
+def test_any_other_value_of_a_field_is_reported_at_its_step(fmt: Format, limit: int | None) -> None:
+    """Each field of each step is set to each value of that field in any step: the fault is at that step or the next."""
     data = play_lowest(ball_game(fmt, limit=limit)).store.export()
     history = judge(data).history
     assert history is not None
@@ -154,14 +154,14 @@ def test_every_other_value_of_every_field_is_found_there(fmt: Format, limit: int
                     forged = judge(reforge(data, actor, index, **{name: value}), at_rest=False)
                     tried += 1
                     if forged.is_legal:
-                        # the agent may send anything; mail without effect may be read in fewer steps
+                        # the agent may send anything; fewer steps may read mail without effect
                         assert name == "previous" or (actor == history.agent and name == "outbox"), (name, index)
                     elif name != "previous" and actor != history.agent:
                         assert names(forged, actor, index) or names(forged, actor, index + 1), (name, index)
     assert tried > 100
 
 
-def test_any_object_that_is_dropped_is_missed(fmt: Format) -> None:
+def test_missing_object_is_reported(fmt: Format) -> None:
     bundle = scan(play_lowest(ball_game(fmt)).store.export())
     frames = bundle.frames()
     for identity in frames:
@@ -171,7 +171,7 @@ def test_any_object_that_is_dropped_is_missed(fmt: Format) -> None:
         assert any(identity.hex() in finding.words for finding in verdict.findings)
 
 
-def test_a_channel_that_is_reordered_is_found_there(fmt: Format) -> None:
+def test_reordered_channel_is_reported_at_its_place(fmt: Format) -> None:
     scribe = Scribe.of(fmt)
     a = scribe.born(b"a")
     empty = scribe.stage.program(b"")
@@ -179,16 +179,20 @@ def test_a_channel_that_is_reordered_is_found_there(fmt: Format) -> None:
     for number in (0, 2, 1):
         scribe.act(a, reads={scribe.agent: mail[number]})
     found = first(judge(scribe.bundle()))
-    assert (found.fault, found.place.actor, found.place.index) == ("crowd", a, 3)  # it goes back to the genesis
+    assert (found.fault, found.place.actor, found.place.index) == (
+        "crowd",
+        a,
+        3,
+    )  # the fault reaches back to the genesis
 
 
-def test_the_base_is_legal(fmt: Format) -> None:
+def test_unmodified_history_is_legal(fmt: Format) -> None:
     scribe, *_ = base(fmt)
     assert judge(scribe.bundle()).is_legal
 
 
 @pytest.mark.parametrize("name", FORGED)
-def test_a_forged_history_is_named(fmt: Format, name: str) -> None:
+def test_forged_history_is_reported(fmt: Format, name: str) -> None:
     scribe, a, b = base(fmt)
     forge, fault = FORGED[name]
     forge(scribe, a, b)
@@ -196,13 +200,13 @@ def test_a_forged_history_is_named(fmt: Format, name: str) -> None:
     assert first(verdict).fault == fault, [str(finding) for finding in verdict.findings]
 
 
-def test_the_rest_is_asked_only_when_told(fmt: Format) -> None:
+def test_rest_is_checked_only_on_request(fmt: Format) -> None:
     scribe, a, b = base(fmt)
     lost(scribe, a, b)
     assert judge(scribe.bundle(), at_rest=False).is_legal
 
 
-def test_a_step_of_another_actor(fmt: Format) -> None:
+def test_step_of_another_actor_is_reported(fmt: Format) -> None:
     scribe, a, b = base(fmt)
     between = scribe.stage.graph.add(replace(scribe.step_of(b), previous=scribe.heads[b], actor=a))
     scribe.write(b, replace(scribe.step_of(b), previous=between))
@@ -210,7 +214,7 @@ def test_a_step_of_another_actor(fmt: Format) -> None:
     assert (found.fault, found.place.path) == ("foreign", f"heads/{b.hex()}~1/actor")
 
 
-def test_faults_are_those_of_the_text() -> None:
+def test_faults_are_those_of_the_spec() -> None:
     text = (spec_dir() / "runtime" / "history.rst").read_text(encoding="utf-8")
     table = text[text.index("- no.") : text.index("What only the outside can know")]
     words = re.findall(r"^     - ``([a-z-]+)``$", table, re.MULTILINE)
@@ -221,8 +225,8 @@ def test_faults_are_those_of_the_text() -> None:
     assert {rule for _, rule in FAULTS.values()} <= known
 
 
-def test_it_is_linear_and_fast(fmt: Format) -> None:
-    """Long histories take time in proportion to their length."""
+def test_check_takes_linear_time(fmt: Format) -> None:
+    """The time for a long history is proportional to its length."""
     seconds = []
     for limit in (200, 1600):
         bundle = scan(play_lowest(ball_game(fmt, limit=limit)).store.export())

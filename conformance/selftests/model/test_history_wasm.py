@@ -1,4 +1,4 @@
-"""Histories with steps of modules: what a host leaves is legal, and each forged node is found, run or not."""
+"""Histories with steps of modules: a host's history is legal, and each forged node is reported, run or not."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Life:
         run_freely(self.runtime, random.Random(1))
 
     def forge(self, path: str, value: Object | None) -> Verdict:
-        """Judge the history with something else at a path of the newest core."""
+        """Judge the history after replacing the value at a path of the newest core."""
         target = None if value is None else self.add(value)
         shelf, head = self.runtime.shelf, self.runtime.mailroom.heads[self.actor]
         step = shelf.step(head)
@@ -88,7 +88,7 @@ class Life:
         return read_state(blob.data)
 
 
-def test_what_a_host_leaves_is_legal(fmt: Format) -> None:
+def test_history_of_a_host_is_legal(fmt: Format) -> None:
     life = Life(fmt)
     for script in (PLAIN, ASKING, PLAIN):
         life.say(script)
@@ -103,7 +103,7 @@ def test_what_a_host_leaves_is_legal(fmt: Format) -> None:
     life.say(CallScript().act("stop", 3))
     verdict = life.judged()
     assert [str(finding) for finding in verdict.findings] == []
-    assert verdict.structural == 1  # the one that asked for its attempt
+    assert verdict.structural == 1  # the step that requested its attempt
     assert verdict.recomputed == 6
     assert life.runtime.parked() == [[life.actor.hex(), "failed"]]
 
@@ -148,7 +148,9 @@ RECOMPUTED: list[tuple[str, Callable[[Life], Object | None], str]] = [
 
 
 @pytest.mark.parametrize(("path", "made", "rule"), RECOMPUTED, ids=lambda value: getattr(value, "__name__", value))
-def test_a_forged_step_is_recomputed(fmt: Format, path: str, made: Callable[[Life], Object | None], rule: str) -> None:
+def test_forged_step_is_found_by_recomputing_it(
+    fmt: Format, path: str, made: Callable[[Life], Object | None], rule: str
+) -> None:
     life = Life(fmt)
     life.say(PLAIN)
     assert life.judged().is_legal
@@ -179,7 +181,9 @@ OUTSIDE: list[tuple[str, Callable[[Life], Object | None], str]] = [
 
 
 @pytest.mark.parametrize(("path", "made", "rule"), OUTSIDE, ids=lambda value: getattr(value, "__name__", value))
-def test_what_is_not_run_is_looked_at(fmt: Format, path: str, made: Callable[[Life], Object | None], rule: str) -> None:
+def test_forged_step_that_is_not_run_is_found_by_its_form(
+    fmt: Format, path: str, made: Callable[[Life], Object | None], rule: str
+) -> None:
     life = Life(fmt)
     life.say(ASKING)
     assert life.judged().is_legal
@@ -188,13 +192,13 @@ def test_what_is_not_run_is_looked_at(fmt: Format, path: str, made: Callable[[Li
     assert [finding.rule for finding in verdict.findings] == [rule]
 
 
-def test_an_update_from_anybody_is_not_carried_out(fmt: Format) -> None:
+def test_update_from_another_sender_is_ignored(fmt: Format) -> None:
     life = Life(fmt)
     asks = CallScript().call("input", 2, slot(1)).find(1, "wit", 2)
     life.say(asks)
     update = life.add(Tree((("report", life.add(Blob((), b"mine"))),)))
     life.say(life.add(Tree((("wasm", life.add(Tree((("state", life.add(Blob((), b"x"))),)))),))), "update")
-    assert life.judged().is_legal  # it was read, and nothing else
+    assert life.judged().is_legal  # it was read without an effect
     shelf, store = life.runtime.shelf, life.runtime.store
     step = shelf.step(life.runtime.mailroom.heads[life.actor])
     core = WorkingTree(shelf, shelf.names(step.core))
@@ -206,7 +210,7 @@ def test_an_update_from_anybody_is_not_carried_out(fmt: Format) -> None:
 
 
 @pytest.mark.parametrize(("node", "found"), [(b"wasm:x", []), (b"/code:main:step", ["wasm.grant.update-guests"])])
-def test_an_update_of_a_guest_is_found_where_it_was_sent(
+def test_update_of_a_guest_is_reported_at_its_sender(
     fmt: Format, monkeypatch: pytest.MonkeyPatch, node: bytes, found: list[str]
 ) -> None:
     for grant in ("send", "spawn"):
@@ -222,14 +226,14 @@ def test_an_update_of_a_guest_is_found_where_it_was_sent(
     assert [finding.rule for finding in verdict.findings] == found
 
 
-def test_what_cannot_be_seen_is_believed(fmt: Format) -> None:
+def test_unverifiable_values_are_accepted(fmt: Format) -> None:
     life = Life(fmt)
     life.say(ASKING)
     for path, made in (("report", a_blob), ("wasm/memory/00/00", a_page)):
         assert life.forge(path, made(life)).is_legal
 
 
-def test_who_was_moved_away_may_be_asked_for(fmt: Format) -> None:
+def test_query_of_an_actor_that_was_moved_away_is_legal(fmt: Format) -> None:
     life = Life(fmt)
     life.say(PLAIN)
     references = life.runtime.store.references
@@ -241,7 +245,7 @@ def test_who_was_moved_away_may_be_asked_for(fmt: Format) -> None:
     assert life.judged().is_legal
 
 
-def test_queries_of_guests_are_answered_as_they_may_have_been(fmt: Format) -> None:
+def test_query_answers_of_guests_are_accepted_if_possible(fmt: Format) -> None:
     graph = Graph(fmt)
     other = guest_core(graph, b"other", script_guest(), {"pages": 1})
     asks = CallScript().call("input", 2, slot(1)).find(1, "args", 2).find(1, "other", 3)

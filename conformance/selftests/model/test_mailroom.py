@@ -1,4 +1,4 @@
-"""The model's mailroom and shelf over a store in which other requests change something."""
+"""The model's mailroom and shelf over a store that other requests change."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_shelf_adds_again_what_a_prune_removed(room: Mailroom) -> None:
     assert room.store.prune([tree]) == ok(removed=0)
 
 
-def test_reload_keeps_what_was_added_and_not_stored(room: Mailroom) -> None:
+def test_reload_keeps_added_objects_that_were_not_stored(room: Mailroom) -> None:
     room.store.put(room.store.format.encode(Blob((), b"pruned")))
     tree = put_tree(room)
     assert room.store.prune() == ok(removed=1)

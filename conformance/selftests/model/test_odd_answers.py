@@ -1,4 +1,4 @@
-"""Exports and listings of implementations that do not keep to the rules: each is told as what it is."""
+"""Exports and listings of implementations that violate the rules: each is reported as what it is."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ CBOR = FORMATS["cbor-blake3"]
 
 
 class GivesCursors(ModelHost):
-    """Its exports have no end."""
+    """A model whose exports have no end."""
 
     def _answer(self, op: str, args: dict[str, Json]) -> dict[str, Json]:
         return ok(bytes="", cursor="more") if op == "grit.export" else super()._answer(op, args)
 
 
 class ListsBackwards(ModelHost):
-    """It lists references in descending order."""
+    """A model that lists references in descending order."""
 
     def _answer(self, op: str, args: dict[str, Json]) -> dict[str, Json]:
         answer = super()._answer(op, args)
@@ -43,7 +43,7 @@ class ListsBackwards(ModelHost):
         return type(self)(self.world)
 
 
-def test_pieces_are_put_together_in_order() -> None:
+def test_pieces_are_joined_in_order() -> None:
     pieces: dict[str | None, tuple[bytes, str | None]] = {None: (b"a", "1"), "1": (b"", "2"), "2": (b"bc", None)}
 
     def ask(cursor: str | None) -> dict[str, Json]:
@@ -56,7 +56,7 @@ def test_pieces_are_put_together_in_order() -> None:
 
 @pytest.mark.rule("suite.bounds.each")
 @pytest.mark.parametrize(("size", "most"), [(0, 1_024), (1, 1_024), (1 << 20, 257)])
-def test_an_export_without_end_is_given_up(size: int, most: int) -> None:
+def test_export_without_end_is_aborted(size: int, most: int) -> None:
     asked: list[Any] = []
     data = to_base64(bytes(size))
 
@@ -70,7 +70,7 @@ def test_an_export_without_end_is_given_up(size: int, most: int) -> None:
 
 
 @pytest.mark.rule("suite.bounds.each")
-def test_who_exports_without_end_fails_the_case_and_stops_the_matrix() -> None:
+def test_export_without_end_fails_the_case_and_the_matrix() -> None:
     subject = GivesCursors()
     opened = {"store": "s", "format": CBOR.name, "backend": "memory", "create": True}
     subject.ask("grit.open", opened)
@@ -82,13 +82,13 @@ def test_who_exports_without_end_fails_the_case_and_stops_the_matrix() -> None:
 
 
 class AnswersAsToAFile(ModelHost):
-    """It says how large its export is, and gives none."""
+    """A model that reports the size of its export and returns no bytes."""
 
     def _answer(self, op: str, args: dict[str, Json]) -> dict[str, Json]:
         return ok(size=1, digest="0" * 64) if op == "grit.export" else super()._answer(op, args)
 
 
-def test_an_export_without_bytes_stops_the_matrix() -> None:
+def test_export_without_bytes_stops_the_matrix() -> None:
     subject = AnswersAsToAFile()
     subject.ask("grit.open", {"store": "s", "format": CBOR.name, "backend": "memory", "create": True})
     with pytest.raises(Stuck, match="an export to a file"):
@@ -96,7 +96,7 @@ def test_an_export_without_bytes_stops_the_matrix() -> None:
 
 
 class InventsSteps(GuestHost):
-    """It makes up the ids of its steps, and exports what is no bundle, and takes it."""
+    """A model that invents the ids of its steps, and exports and imports an invalid bundle."""
 
     made = 0
 
@@ -115,7 +115,7 @@ class InventsSteps(GuestHost):
         return invented.get(op) or super()._answer(op, args)
 
 
-def test_what_was_exported_need_not_hold_what_differs() -> None:
+def test_exports_without_the_differing_object_are_compared() -> None:
     hosts = [Implementation(InventsSteps(), "one"), Implementation(InventsSteps(), "other")]  # type: ignore[arg-type]
     hosts[1].subject.made = 100  # type: ignore[attr-defined]
     matrix = play_matrix(hosts, [CBOR], JOURNEYS[:1])
@@ -123,7 +123,7 @@ def test_what_was_exported_need_not_hold_what_differs() -> None:
 
 
 class HidesHeads(ModelHost):
-    """It lists no head of any actor."""
+    """A model that lists no head of any actor."""
 
     def spawn(self) -> HidesHeads:
         return type(self)(self.world)
@@ -132,7 +132,7 @@ class HidesHeads(ModelHost):
         return ok(refs=[], more=False) if args.get("prefix") == "heads/" else super()._answer(op, args)
 
 
-def test_who_lists_no_head_fails_the_case_that_looks_for_one() -> None:
+def test_missing_head_fails_the_case_that_reads_it() -> None:
     subject = HidesHeads()
     (prop,) = (each for each in queries.PROPERTIES if each.name == "runtime/query/meanwhile-cbor")
     with pytest.raises(Divergence) as caught:
@@ -141,7 +141,7 @@ def test_who_lists_no_head_fails_the_case_that_looks_for_one() -> None:
 
 
 class ListsAnOddHead(ModelHost):
-    """It lists one head more, of what is no actor."""
+    """A model that lists an extra head of an object that is not an actor."""
 
     def spawn(self) -> ListsAnOddHead:
         return type(self)(self.world)
@@ -153,7 +153,7 @@ class ListsAnOddHead(ModelHost):
         return ok(refs=[["heads/nobody", "0" * 64], *answer["ok"]["refs"]], more=False)
 
 
-def test_who_lists_a_head_of_nobody_fails_the_case_that_listed_it() -> None:
+def test_head_of_an_unknown_actor_fails_the_case_that_lists_it() -> None:
     subject = ListsAnOddHead()
     (prop,) = (each for each in crashes.PROPERTIES if each.name == "runtime/crash/living-cbor")
     with pytest.raises(Divergence) as caught:
@@ -162,7 +162,7 @@ def test_who_lists_a_head_of_nobody_fails_the_case_that_listed_it() -> None:
 
 
 class ExportsHalfALine(ModelHost):
-    """A reference line of its bundles has no target."""
+    """A model whose bundles have a reference line without a target."""
 
     def spawn(self) -> ExportsHalfALine:
         return type(self)(self.world)
@@ -172,7 +172,7 @@ class ExportsHalfALine(ModelHost):
         return half if op == "grit.export" else super()._answer(op, args)
 
 
-def test_who_exports_half_a_line_fails_the_case_that_reads_it() -> None:
+def test_incomplete_reference_line_fails_the_case_that_reads_it() -> None:
     subject = ExportsHalfALine()
     (prop,) = (each for each in sharing.PROPERTIES if each.name == "grit/shared/readers-cbor")
     with pytest.raises(Divergence) as caught:
@@ -180,7 +180,7 @@ def test_who_exports_half_a_line_fails_the_case_that_reads_it() -> None:
     assert caught.value.rule == "grit.ref.snapshot"
 
 
-def test_references_in_another_order_are_a_difference_like_any() -> None:
+def test_references_in_another_order_are_a_difference() -> None:
     matrix = Matrix(("A", "B"))
     hosts = [Implementation(ModelHost(), "one"), Implementation(ListsBackwards(), "other")]  # type: ignore[arg-type]
     run_handovers(matrix, hosts, [CBOR], HANDOVERS[:1])

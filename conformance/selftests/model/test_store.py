@@ -28,7 +28,7 @@ def put(store: Store, value: Any) -> bytes:
     return identity
 
 
-def test_absent(fmt: Format) -> None:
+def test_absent_object_is_reported(fmt: Format) -> None:
     store = Store(fmt)
     lacking = store._lacking(ABSENT)
     assert lacking is not None
@@ -38,7 +38,7 @@ def test_absent(fmt: Format) -> None:
     assert store.cas([Change("tags/a", None, ABSENT)]) == store.prune([ABSENT]) == refused("missing")
 
 
-def test_erased(fmt: Format) -> None:
+def test_erased_object_is_reported(fmt: Format) -> None:
     store = Store(fmt)
     leaf = put(store, Blob((), b"x"))
     top = put(store, Tree((("a", leaf),)))
@@ -54,7 +54,7 @@ def test_erased(fmt: Format) -> None:
     assert copy.get(leaf) == refused("missing", "erased")
 
 
-def test_corrupt(fmt: Format) -> None:
+def test_corrupt_object_is_reported(fmt: Format) -> None:
     store = Store(fmt)
     leaf = put(store, Blob((), b"x"))
     assert store.cas([Change("tags/a", None, leaf)]) == ok()
@@ -69,7 +69,7 @@ def test_corrupt(fmt: Format) -> None:
     assert store.prune() == ok(removed=0)
 
 
-def test_put_refuses(fmt: Format) -> None:
+def test_put_rejects_invalid_objects(fmt: Format) -> None:
     store = Store(fmt, Limits(object_bytes=64))
     data = fmt.encode(Blob((), b"x"))
     assert store.put(data, ABSENT) == refused("invalid", "digest")
@@ -79,7 +79,7 @@ def test_put_refuses(fmt: Format) -> None:
     assert not store.objects
 
 
-def test_updates(fmt: Format) -> None:
+def test_updates_compare_and_set_references(fmt: Format) -> None:
     store = Store(fmt, Limits(cas_names=3, refs=2))
     first, second = put(store, Blob((), b"1")), put(store, Blob((), b"2"))
     create = [Change("tags/a", None, first), Change("tags/b", None, first)]
@@ -95,7 +95,7 @@ def test_updates(fmt: Format) -> None:
     assert store.refs("", None, 1) == ok(refs=[["tags/b", first.hex()]], more=True)
 
 
-def test_targets(fmt: Format) -> None:
+def test_reference_targets_are_validated(fmt: Format) -> None:
     store = Store(fmt)
     leaf = put(store, Blob((), b"1"))
     tree = put(store, Tree((("a", leaf),)))
@@ -107,7 +107,7 @@ def test_targets(fmt: Format) -> None:
     assert store.cas([Change("runtime/other", None, tree)]) == refused("invalid")
 
 
-def test_imports_are_all_or_none(fmt: Format) -> None:
+def test_imports_are_atomic(fmt: Format) -> None:
     graph = Graph(fmt)
     graph.references = {"tags/a": graph.add(Blob((), b"1")), "tags/b": graph.add(Blob((), b"2"))}
     store = Store(fmt)
@@ -124,7 +124,7 @@ def test_imports_are_all_or_none(fmt: Format) -> None:
     assert store.import_(graph.bundle()) == store.import_(graph.bundle()) == ok(objects=2, refs=2)
 
 
-def test_closures_are_refused(fmt: Format) -> None:
+def test_incomplete_closures_are_rejected(fmt: Format) -> None:
     store = Store(fmt, Limits(tree_depth=5))
     leaf = put(store, Blob((), b"1"))
     astray = put(store, Message(leaf, (), leaf))
@@ -137,7 +137,7 @@ def test_closures_are_refused(fmt: Format) -> None:
     assert store.prune([top]) == refused("exhausted")
 
 
-def test_a_copy_goes_its_own_way() -> None:
+def test_copy_of_a_store_is_independent() -> None:
     store = Store(CBOR_BLAKE3)
     put(store, Blob((), b"1"))
     copy = store.copy()

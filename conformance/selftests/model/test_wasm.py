@@ -1,4 +1,4 @@
-"""The model of the profile ``wasm`` against the worked examples of the text."""
+"""The model of the profile ``wasm`` against the worked examples of the spec."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MANIFEST: Final = {"v": 1, "fuel": 1_000_000, "image": True, "pages": 4}
 
 
 def golden() -> dict[tuple[str, str], tuple[str, list[int]]]:
-    """Return format and name of each value of the table to its id and its figures."""
+    """Map the format and name of each value of the table to its id and its unit counts."""
     found = {}
     fmt = ""
     for line in TEXT.splitlines():
@@ -89,13 +89,13 @@ class Bench:
         return blob.data
 
 
-def test_the_table_was_read() -> None:
+def test_golden_table_is_not_empty() -> None:
     assert len(GOLDEN) == 11
     assert hashlib.sha256(COUNTER).hexdigest() == "907fa35b24916e0bf9f549df2d97bb410b94c2d1023813757d6fcd0e609ae126"
 
 
 @pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
-def test_a_counter_without_an_image(fmt: Format) -> None:
+def test_counter_without_an_image_has_the_golden_ids(fmt: Format) -> None:
     bench = Bench(fmt, None)
     made = {"A": bench.core.hex(), "A, s1": bench.step(), "A, s2": bench.step()}
     for name, identity in made.items():
@@ -105,7 +105,7 @@ def test_a_counter_without_an_image(fmt: Format) -> None:
 
 
 @pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
-def test_a_counter_with_an_image(fmt: Format) -> None:
+def test_counter_with_an_image_has_the_golden_ids(fmt: Format) -> None:
     bench = Bench(fmt, MANIFEST)
     made = {"B": bench.core.hex(), "s1": bench.step(), "B, s2": bench.step()}
     assert bench.head is not None
@@ -120,7 +120,7 @@ def test_a_counter_with_an_image(fmt: Format) -> None:
 
 
 @pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
-def test_the_units_are_exact(fmt: Format) -> None:
+def test_units_are_exact(fmt: Format) -> None:
     units = GOLDEN["framed-sha256", "B, s2"][1][0]
     for fuel, lacks in ((units, False), (units - 1, True)):
         bench = Bench(fmt, {**MANIFEST, "fuel": fuel})
@@ -134,7 +134,7 @@ def test_the_units_are_exact(fmt: Format) -> None:
 
 
 @pytest.mark.parametrize("fmt", FORMATS.values(), ids=list(FORMATS))
-def test_the_units_of_each_step_are_those_of_the_table(fmt: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_units_of_each_step_are_those_of_the_table(fmt: Format, monkeypatch: pytest.MonkeyPatch) -> None:
     spent: list[int] = []
 
     def noting(shelf: Shelf, guest: Guest) -> Left:

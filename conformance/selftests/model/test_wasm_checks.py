@@ -1,4 +1,4 @@
-"""Checks of the model of ``wasm`` that no vector reaches: each refuses what it is there for, and nothing beside it.
+"""Checks of the model of ``wasm`` that no vector reaches: each rejects its defect and nothing else.
 
 Spec: :rule:`suite.mutant.oracle`.
 """
@@ -54,7 +54,7 @@ RANDOM = {"random": bytes(range(32)), "fuel": 1_000_000}
 
 
 def told(act: Callable[[], object]) -> tuple[str, ...]:
-    """Return how something ends: what it is refused with, or nothing."""
+    """Return the rejection with which a call ends, or an empty tuple."""
     try:
         act()
     except Failure as failure:
@@ -69,11 +69,11 @@ def told(act: Callable[[], object]) -> tuple[str, ...]:
 
 
 class Life:
-    """An actor that runs a module, and the shelf that it lives on.
+    """An actor that runs a module, and its shelf.
 
     Attributes:
-        proposal: what the newest step covered, or should have.
-        before: the step that this began from.
+        proposal: the messages that the newest step covered, or had to cover.
+        before: the step from which this one started.
         head: the newest step.
     """
 
@@ -101,7 +101,7 @@ class Life:
         self.head = make_module_step(self.shelf, Context(self.actor, is_past=is_past), self.proposal, self.before)
 
     def state(self, step: bytes | None) -> State:
-        """Return the state behind a step."""
+        """Return the state of a step."""
         assert step is not None
         at = find(self.shelf, self.shelf.step(step).core, ("wasm", "state"))
         blob = None if at is None else self.shelf.blob(at)
@@ -109,7 +109,7 @@ class Life:
         return read_state(blob.data)
 
     def fault(self, path: str = "", node: State | Object | None = None, **more: Any) -> str | None:
-        """Return the rule that the newest step breaks from outside, with another node in its core, or other members."""
+        """Return the rule that the newest step violates after another node or other members replace those of its core."""
         assert self.head is not None
         step = self.shelf.step(self.head)
         if node is not None:
@@ -123,7 +123,7 @@ class Life:
 
 
 def lived(manifest: Mapping[str, Any], *scripts: CallScript, **entries: Any) -> Life:
-    """Return the life of a guest that does what scripts say, from its second step on."""
+    """Return an actor whose guest runs the scripts, from its second step on."""
     life = Life(script_guest(), manifest, **entries)
     for script in (None, *scripts):
         life.run(script)
@@ -135,7 +135,7 @@ def host(shelf: Shelf, *scope: bytes) -> Host:
     return Host(shelf, Context(b""), Manifest(), State(), Inputs(()), READING, scope=set(scope))
 
 
-def test_a_guest_that_is_wound_up_may_only_wait() -> None:
+def test_guest_that_is_winding_up_may_only_wait() -> None:
     woken: list[str] = []
     winding = host(Shelf.over(Store(FRAMED_SHA256)))
     winding.winding, winding.rewind = True, lambda: woken.append("again")
@@ -144,7 +144,7 @@ def test_a_guest_that_is_wound_up_may_only_wait() -> None:
     assert woken == ["again"]
 
 
-def test_a_path_has_so_many_bytes() -> None:
+def test_path_length_is_limited() -> None:
     names = "/".join(["a" * 255] * 16)  # 4,095 bytes
     assert told(lambda: read_path(names.encode() + b"a", "cbor-blake3")) == ("problem", str(INVALID))
     assert told(lambda: read_path(names.encode(), "cbor-blake3")) == ()
@@ -154,14 +154,14 @@ def test_a_path_has_so_many_bytes() -> None:
 
 @EITHER
 @pytest.mark.parametrize("path", [b"code/main.wasm", b"code", b"code/other"])
-def test_a_node_leads_to_a_module(fmt: Format, path: bytes) -> None:
+def test_node_must_lead_to_a_module(fmt: Format, path: bytes) -> None:
     life = Life(script_guest(), {}, fmt, wit=Blob((), b"wasm:" + path))
     expected = () if path.endswith(b"main.wasm") else ("unresolved", "wasm.module.node", "node")
     assert told(life.run) == expected
 
 
 @pytest.mark.parametrize("suspends", [True, False])
-def test_a_host_that_suspends_nothing_resumes_nothing(suspends: bool) -> None:
+def test_host_that_suspends_nothing_resumes_nothing(suspends: bool) -> None:
     life = Life(waiter() if suspends else script_guest(), KEEPS)
     life.run()
     life.shelf.limits = Limits(continuation=False)
@@ -169,27 +169,27 @@ def test_a_host_that_suspends_nothing_resumes_nothing(suspends: bool) -> None:
 
 
 @pytest.mark.parametrize(("pages", "is_run"), [(4, True), (3, False)])
-def test_a_host_runs_no_more_pages_than_it_has(pages: int, is_run: bool) -> None:
+def test_host_rejects_modules_beyond_its_page_limit(pages: int, is_run: bool) -> None:
     life = Life(script_guest(), KEEPS)
     life.shelf.limits = Limits(wasm_pages=pages)
     assert told(life.run) == (() if is_run else ("exhausted", "wasm.manifest.not-lowered", "host"))
 
 
 def ask(life: Life, script: CallScript) -> bytes | None:
-    """Let the newest step answer a query with what a script gives."""
+    """Return the answer of the newest step to a query; the answer is the result of a script."""
     assert life.head is not None
     return ask_module(life.shelf, life.head, "q", script.data())
 
 
 @pytest.mark.parametrize(("given", "is_answer"), [(0, True), (1, False), (6, True)])
-def test_a_query_is_answered_with_a_blob_or_a_tree(given: int, is_answer: bool) -> None:
+def test_query_is_answered_with_a_blob_or_a_tree(given: int, is_answer: bool) -> None:
     """Input 0 is the actor, 1 the step, and 6 the blob of arguments."""
     answer = CallScript().call("input", given, slot(1)).call("result", slot(1)).act("silent")
     ended = told(partial(ask, lived({}, CallScript(), wit_query=NODE), answer))
     assert ended == (() if is_answer else ("failed", "wasm.call.query", ""))
 
 
-def test_who_is_asked_asks_nobody() -> None:
+def test_queried_guest_cannot_query_others() -> None:
     life = lived({"query": True}, CallScript(), wit_query=NODE)
     asks = CallScript().call("input", 0, slot(1)).blob(b"", 2)
     asks.call("query", slot(1), asks.text(b"q"), 1, slot(2), slot(3))
@@ -197,7 +197,7 @@ def test_who_is_asked_asks_nobody() -> None:
     assert told(partial(ask, life, asks)) == ("failed", "wasm.manifest.deny", "denied:query")
 
 
-def test_the_name_of_a_query_has_so_many_bytes() -> None:
+def test_query_name_length_is_limited() -> None:
     life = lived({}, CallScript())
     args = life.shelf.put(Blob((), b""))
     asking = host(life.shelf, life.actor, args)
@@ -207,7 +207,7 @@ def test_the_name_of_a_query_has_so_many_bytes() -> None:
 
 
 @EITHER
-def test_who_gives_nothing_declines_but_not_at_first(fmt: Format) -> None:
+def test_empty_result_declines_except_in_the_first_step(fmt: Format) -> None:
     nothing = CallScript().act("silent")
     life = Life(script_guest(), {}, fmt, script=Blob((), nothing.data()))
     assert told(life.run) == ("failed", "wasm.call.result", "")
@@ -217,13 +217,13 @@ def test_who_gives_nothing_declines_but_not_at_first(fmt: Format) -> None:
 
 
 @pytest.mark.parametrize(("frozen", "is_kept"), [("wasm/state", False), ("wasm/manifest", True)])
-def test_a_step_is_admitted_with_its_host_nodes(frozen: str, is_kept: bool) -> None:
+def test_step_is_admitted_with_its_host_nodes(frozen: str, is_kept: bool) -> None:
     life = Life(script_guest(), KEEPS, frozen=Blob((), f"{frozen}\n".encode()))
     assert told(life.run) == (() if is_kept else ("illegal-step", "wit.frozen.kept", ""))
 
 
 @pytest.mark.parametrize(("tank", "is_paid"), [(1000, True), ((1 << 40) - 1000, False)])
-def test_tanks_of_children_are_in_the_tank(tank: int, is_paid: bool) -> None:
+def test_fuel_of_children_is_part_of_the_parents_fuel(tank: int, is_paid: bool) -> None:
     life = lived({"tank": 1 << 40, "spawn": "any"})
     manifest = encode_item({"v": 1, "tank": tank})
     birth = CallScript().call("input", 2, slot(1)).blob(manifest, 2, b"ct\0cbor\0").place(1, "wasm/manifest", 2, 3)
@@ -233,7 +233,7 @@ def test_tanks_of_children_are_in_the_tank(tank: int, is_paid: bool) -> None:
     assert ended == (() if is_paid else ("failed", "wasm.grant.spawn-tank", "denied:spawn"))
 
 
-def test_who_is_adopted_has_a_step() -> None:
+def test_adopted_actor_must_have_a_step() -> None:
     store = Store(FRAMED_SHA256)
     shelf = Shelf.over(store)
     blob = shelf.put(Blob((), b"x"))
@@ -246,7 +246,7 @@ def test_who_is_adopted_has_a_step() -> None:
 
 
 def moved_actor(store: Store, shelf: Shelf, inbox: dict[bytes, bytes]) -> bytes:
-    """Store an actor that stopped at a step with an inbox and return its id."""
+    """Store an actor that stopped at a step with an inbox, and return its id."""
     actor = shelf.put(Tree((("wit", shelf.put(Blob((), b"x"))),)))
     step = shelf.put(Step(None, actor, shelf.put_mail(inbox), None, actor))
     shelf.flush(store)
@@ -285,7 +285,7 @@ def test_adopt_rejects_a_cursor_on_another_chain(read: str, classes: tuple[str, 
     assert room.outbox(identity)[actor] == (first if classes else cursors[read])
 
 
-def test_nodes_that_are_not_granted_are_not_there() -> None:
+def test_nodes_without_a_grant_are_absent() -> None:
     life = lived({}, CallScript())
     assert life.fault() is None
     assert life.fault("wasm/state", State()) == "wasm.image.nodes"
@@ -293,21 +293,21 @@ def test_nodes_that_are_not_granted_are_not_there() -> None:
     assert life.fault("wasm/memory", Tree((("00", life.sender),))) == "wasm.image.nodes"
 
 
-def test_a_state_is_spelled_as_it_is_granted() -> None:
+def test_state_is_encoded_as_it_is_granted() -> None:
     life = lived({"tank": 1 << 40}, CallScript())
     state = life.state(life.head)
     assert life.fault("wasm/state", state) is None
     assert life.fault("wasm/state", replace(state, clock=0)) == "wasm.image.nodes"
 
 
-def test_every_call_spends() -> None:
+def test_every_call_spends_units() -> None:
     life = lived({"tank": 1 << 40}, CallScript())
     old = life.state(life.before)
     rules = [life.fault("wasm/state", replace(old, used=old.used + spent)) for spent in (0, 1, -1)]
     assert rules == ["wasm.fuel.used", None, "wasm.fuel.used"]
 
 
-def test_no_more_is_used_than_the_tank_holds() -> None:
+def test_used_units_do_not_exceed_the_fuel() -> None:
     life = lived({"tank": 1 << 40, "spawn": "any", "send": "any"}, CallScript())
     old = life.state(life.before)
     for tank, rule in ((1000, None), ((1 << 40) - old.used, "wasm.fuel.tank")):
@@ -318,7 +318,7 @@ def test_no_more_is_used_than_the_tank_holds() -> None:
         assert life.fault("wasm/state", replace(old, used=old.used + tank + 1), outbox=outbox) == rule
 
 
-def test_randomness_goes_on_no_faster_than_it_is_paid_for() -> None:
+def test_randomness_advances_only_by_paid_bytes() -> None:
     draws = CallScript().call("random", BUFFERS, 40)
     life = lived(RANDOM, draws, draws)
     old, new = life.state(life.before), life.state(life.head)
@@ -330,7 +330,7 @@ def test_randomness_goes_on_no_faster_than_it_is_paid_for() -> None:
     assert rules == [None, None, "wasm.random.stream", "wasm.random.stream"]
 
 
-def test_an_update_leaves_the_image_alone() -> None:
+def test_update_does_not_change_the_image() -> None:
     life = lived({**KEEPS, "update": "any"}, CallScript())
     assert life.head is not None
     module = find(life.shelf, life.actor, ("code",))
@@ -349,7 +349,7 @@ def test_an_update_leaves_the_image_alone() -> None:
 
 
 @pytest.mark.parametrize("asked", ["headers", "size", "read"])
-def test_what_was_erased_has_nothing_to_read(asked: str) -> None:
+def test_erased_object_has_no_content_to_read(asked: str) -> None:
     store = Store(FRAMED_SHA256)
     identity = FRAMED_SHA256.hash(FRAMED_SHA256.encode(Blob((("a", "b"),), b"x")))
     store.keep({identity: FRAMED_SHA256.encode(Blob((("a", "b"),), b"x"))})
@@ -366,7 +366,7 @@ def test_what_was_erased_has_nothing_to_read(asked: str) -> None:
     assert told(ask) == told(whole) == ("problem", str(ERASED))
 
 
-def test_what_is_read_was_told_and_is_a_blob() -> None:
+def test_read_requires_a_known_blob() -> None:
     shelf = Shelf.over(Store(FRAMED_SHA256))
     blob = shelf.put(Blob((), b"x"))
     tree = shelf.put(Tree((("a", blob),)))
@@ -379,13 +379,13 @@ def test_what_is_read_was_told_and_is_a_blob() -> None:
     assert read(tree, tree) == ("problem", str(KIND))
 
 
-def test_the_time_is_granted() -> None:
+def test_time_needs_a_grant() -> None:
     asks = CallScript().call("clock")
     assert told(partial(lived({}).run, asks)) == ("failed", "wasm.manifest.deny", "denied:clock")
     assert told(partial(lived({"clock": {"start": 4, "tick": 3}}).run, asks)) == ()
 
 
-def test_what_is_not_counted_to_its_end_is_not_said_to_be_exhausted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_incomplete_unit_count_is_not_exhaustion(monkeypatch: pytest.MonkeyPatch) -> None:
     guest = Assembly()
     guest.entry([("loop", None, [("br", 0)]), "unreachable"])
     monkeypatch.setattr(running, "MOST_UNITS", 1000)
@@ -398,7 +398,7 @@ def test_what_is_not_counted_to_its_end_is_not_said_to_be_exhausted(monkeypatch:
         assert told(partial(life.run, is_past=is_past)) == ended
 
 
-def test_a_guest_is_told_that_it_is_wound_up() -> None:
+def test_guest_is_notified_that_it_is_winding_up() -> None:
     for misuse, ended in (("spins in stop_rewind", ("failed", "wasm.wait.protocol", "trap:wait")), ("", ())):
         life = Life(waiter(misuse), KEEPS)
         life.run()

@@ -1,4 +1,4 @@
-"""The model's engine against the figures of the text."""
+"""The model's engine against the unit counts of the spec."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def no_host(name: str, arguments: list[int]) -> int | None:
 
 
 def outcome(module: bytes, budget: int) -> tuple[str, int]:
-    """Return how ``wit`` ends, and the units that it spends."""
+    """Return the outcome of ``wit``, and the units that it spends."""
     machine = Machine(admit(module, "wit", PAGES), PAGES, budget, no_host)
     try:
         n = machine.call("wit")
@@ -35,7 +35,7 @@ def outcome(module: bytes, budget: int) -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("worked", WORKED.values(), ids=list(WORKED))
-def test_worked_example(worked: Worked) -> None:
+def test_worked_example_has_the_specified_units(worked: Worked) -> None:
     assert outcome(worked.module, worked.units) == (worked.outcome, worked.units)
     assert outcome(worked.module, worked.units + 10_000) == (worked.outcome, worked.units)
     assert outcome(worked.module, worked.units - 1) == ("fuel", worked.units - 1)
@@ -43,7 +43,7 @@ def test_worked_example(worked: Worked) -> None:
 
 
 def bulk(name: str, *operands: int) -> Code:
-    """Return a bulk instruction on constants, the segment that it reads before them."""
+    """Return a bulk instruction on constants; the segment that it reads comes before them."""
     segment = (0,) if name == "init" else ()
     return [(f"memory.{name}", *segment, *(("i32.const", operand) for operand in operands))]
 
@@ -62,7 +62,7 @@ def bulk(name: str, *operands: int) -> Code:
     ],
 )
 def test_bulk_instructions_reach_the_last_byte(name: str, inside: tuple[int, ...], outside: tuple[int, ...]) -> None:
-    """A memory of one page, and a segment of eight bytes.
+    """The module has a memory of one page, and a segment of eight bytes.
 
     Spec: :ref:`wasm-traps`, :rule:`suite.mutant.oracle`.
     """
@@ -70,8 +70,8 @@ def test_bulk_instructions_reach_the_last_byte(name: str, inside: tuple[int, ...
     assert outcome(ending_with(bulk(name, *outside)), 100_000)[0] == "trap:memory-bounds"
 
 
-def test_a_function_is_called_by_all_of_its_type() -> None:
-    """What is called has no result, and would call itself without end.
+def test_indirect_call_reaches_each_function_of_its_type() -> None:
+    """The called function has no result, and would call itself without end.
 
     Spec: :ref:`wasm-traps`, :rule:`suite.mutant.oracle`.
     """
@@ -79,8 +79,8 @@ def test_a_function_is_called_by_all_of_its_type() -> None:
     assert outcome(ending_with(code), 1_000_000)[0] == "trap:indirect-call"
 
 
-def test_example_of_the_metered_form() -> None:
-    """The two modules that stand side by side in the chapter on the metered form."""
+def test_metered_form_equals_the_example_of_the_spec() -> None:
+    """The chapter on the metered form shows the two modules in two columns."""
     text = (spec_dir() / "wasm" / "metering.rst").read_text(encoding="utf-8")
     module = WORKED["nothing"].module
     metered = meter(admit(module, "wit", PAGES), PAGES)
@@ -88,7 +88,7 @@ def test_example_of_the_metered_form() -> None:
     assert hashlib.sha256(metered).hexdigest() in text
 
 
-def test_counter_of_the_text_is_admitted() -> None:
+def test_counter_of_the_spec_is_admitted() -> None:
     text = (spec_dir() / "wasm" / "examples.rst").read_text(encoding="utf-8")
     found = re.search(r"   (0061736d01000000012305[0-9a-f\s]+)\n\n", text)
     assert found

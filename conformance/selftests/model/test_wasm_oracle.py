@@ -1,4 +1,4 @@
-"""The model's engine against an engine that others made, which runs the metered form of drawn guests."""
+"""The model's engine against an independent engine, which runs the metered form of drawn guests."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TRAPS = {
 
 @dataclass
 class Ended:
-    """How a call ended, and what it left."""
+    """The outcome of a call, and the state after it."""
 
     outcome: str
     fuel: int
@@ -51,7 +51,7 @@ class Ended:
 
 
 def answer(name: str, arguments: list[int], fuel: int) -> int:
-    """Return what the host gives: anything, as long as it is the same in both engines."""
+    """Return the host's result: any value, if it is the same in both engines."""
     return fuel if name == "fuel" else zlib.crc32(repr((name, arguments)).encode())
 
 
@@ -156,7 +156,7 @@ def drawn(seeds: range) -> Iterator[DrawnGuest]:
 
 @pytest.mark.parametrize("part", range(4))
 def test_drawn_guests_end_alike(part: int) -> None:
-    """Outcome, units left, stack units, memory, mutable globals and host calls are those of the other engine."""
+    """Outcome, units left, stack units, memory, mutable globals and host calls equal those of the other engine."""
     for guest in drawn(range(part * GUESTS // 4, (part + 1) * GUESTS // 4)):
         admitted = admit(guest.module, "wit", guest.pages)
         metered = meter(admitted, guest.pages)
@@ -169,7 +169,7 @@ def test_drawn_guests_end_alike(part: int) -> None:
 
 
 @pytest.mark.parametrize("at", range(9))
-def test_guests_that_measure_find_the_same(at: int) -> None:
+def test_guests_that_measure_get_the_same_values(at: int) -> None:
     """Costs of all instructions and segments, and every instruction on floats with all pairs of special numbers."""
     measuring = [probes.costs_of_instructions(), probes.costs_of_locals(), probes.costs_of_segments(), *probes.floats()]
     assert len(measuring) == 9
@@ -181,7 +181,7 @@ def test_guests_that_measure_find_the_same(at: int) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
-def test_descents_end_at_the_very_unit(shape: RecursionShape) -> None:
+def test_recursion_ends_at_the_exact_unit(shape: RecursionShape) -> None:
     for total, outcome in ((LIMIT, "divide-by-zero"), (LIMIT + 1, "stack-overflow")):
         work = [("drop", ("i32.div_u", ("i32.const", 0), ("i32.const", 0)))]
         admitted = admit(exact_descent(shape, total, work), "wit", 0)
@@ -191,7 +191,7 @@ def test_descents_end_at_the_very_unit(shape: RecursionShape) -> None:
 
 
 @pytest.mark.parametrize("code", CAUSES)
-def test_causes_of_traps(code: str) -> None:
+def test_traps_have_the_same_cause(code: str) -> None:
     for name, cause in CAUSES[code].items():
         admitted = admit(ending_with(cause), "wit", 1)
         here = on_the_model(admitted, 1, 10 * BUDGET)
@@ -199,8 +199,8 @@ def test_causes_of_traps(code: str) -> None:
         assert here == Engine(meter(admitted, 1), 10 * BUDGET).run()
 
 
-def test_drawn_guests_reach_every_end_and_every_instruction() -> None:
-    """What the oracle is asked about: each trap, exhaustion, steps and nearly all instructions, live and dead ones."""
+def test_drawn_guests_reach_every_outcome_and_instruction() -> None:
+    """The drawn guests cover each trap, exhaustion, steps and nearly all instructions, reachable and unreachable."""
     ends: Counter[str] = Counter()
     live: Counter[str] = Counter()
     dead = 0

@@ -1,4 +1,4 @@
-"""Parts of modules and states, read by the model: each check refuses what it is there for, and nothing beside it.
+"""Parts of modules and states, as the model reads them: each check rejects its defect and nothing else.
 
 Spec: :rule:`suite.mutant.oracle`.
 """
@@ -34,27 +34,27 @@ IMAGE = b"\xa4\x61v\x01\x64used\x00\x65pages\x00\x67globals"
 
 
 @pytest.mark.parametrize("data", [STATE, IMAGE + b"\x80"])
-def test_states(data: bytes) -> None:
+def test_valid_state_is_read(data: bytes) -> None:
     assert read_state(data).used == 0
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        b"\xa1\x61v\x01",  # no used
+        b"\xa1\x61v\x01",  # `used` is missing
         b"\xa3\x61v\x01\x64used\0\x67globals\x80",  # globals without pages
         b"\xa3\x61v\x01\x64call\x63wit\x64used\x00",  # a call without an image
-        b"\x81\x61v",  # no map
-        b"\x81" * 100_000,  # nested without end
-        IMAGE + b"\x9f",  # of no length
-        b"\xa2\x80\x00\x61v\x01",  # a key that is no text
-        STATE[:-1] + b"\x18\x00",  # in a longer spelling
+        b"\x81\x61v",  # not a map
+        b"\x81" * 100_000,  # deeply nested
+        IMAGE + b"\x9f",  # of indefinite length
+        b"\xa2\x80\x00\x61v\x01",  # a key that is not a text
+        STATE[:-1] + b"\x18\x00",  # in a longer encoding
         STATE + b"\x00",
         STATE[:-1],
         b"\xa1\x61v\x82\x01",  # more items than bytes
     ],
 )
-def test_what_is_no_state(data: bytes) -> None:
+def test_invalid_state_is_rejected(data: bytes) -> None:
     with pytest.raises(NoDocument):
         read_state(data)
 
@@ -80,21 +80,21 @@ def whole(data: bytes) -> Reader:
         (lambda data: read_body(whole(data)), b"\2\0\x0b", b"\3\0\x0b\0"),
     ],
 )
-def test_parts_of_modules(read: Callable[[bytes], object], good: bytes, bad: bytes) -> None:
+def test_module_parts_are_validated(read: Callable[[bytes], object], good: bytes, bad: bytes) -> None:
     read(good)
     with pytest.raises(Malformed):
         read(bad)
 
 
 @pytest.mark.parametrize("read", [Reader.byte, Reader.u32, lambda part: part.take(1), lambda part: part.skip(1)])
-def test_a_part_ends_before_the_bytes_do(read: Callable[[Reader], object]) -> None:
+def test_part_cannot_read_beyond_its_end(read: Callable[[Reader], object]) -> None:
     part = Reader(b"\1\2", 0, 1)
     read(part)
     with pytest.raises(Malformed):
         read(part)
 
 
-def test_sections_stand_once_and_in_their_order() -> None:
+def test_sections_occur_once_and_in_order() -> None:
     types, exports = b"\1\1\0", b"\7\1\0"
     assert len(decode(HEADER + types + exports).sections) == 2
     for sections in (types + types, exports + types):
@@ -103,14 +103,14 @@ def test_sections_stand_once_and_in_their_order() -> None:
 
 
 @pytest.mark.parametrize(("types", "is_one"), [(b"\1\x7f", True), (b"\2\x7f\x7f", False)])
-def test_a_select_is_of_one_type(types: bytes, is_one: bool) -> None:
+def test_select_has_exactly_one_type(types: bytes, is_one: bool) -> None:
     guest = Assembly()
     guest.entry([*(("i32.const", 0) for _ in range(3)), b"\x1c" + types])
     with contextlib.nullcontext() if is_one else pytest.raises(NotAdmitted):
         admit(guest.binary(), "wit", 1)
 
 
-def test_as_many_functions_as_bodies() -> None:
+def test_function_and_code_counts_must_match() -> None:
     module = decode(WORKED["nothing"].module)
     _check_counts(module)
     with pytest.raises(Malformed):
@@ -118,14 +118,14 @@ def test_as_many_functions_as_bodies() -> None:
 
 
 @pytest.mark.parametrize("value", [0x7FF8 << 48, 0x43F << 52])
-def test_no_float_is_truncated_that_is_no_integer_of_that_size(value: int) -> None:
+def test_float_outside_the_integer_range_is_not_truncated(value: int) -> None:
     assert _truncate("f64", 32, True, True, value) in (0, (1 << 31) - 1)
     with pytest.raises(Trapped):
         _truncate("f64", 32, True, False, value)
 
 
 @pytest.mark.parametrize("act", [_div_s, _rem_s])
-def test_nothing_is_divided_by_zero(act: Callable[[int, int, int], int]) -> None:
+def test_division_by_zero_traps(act: Callable[[int, int, int], int]) -> None:
     assert act(32, 7, 7) in (0, 1)
     with pytest.raises(Trapped):
         act(32, 7, 0)

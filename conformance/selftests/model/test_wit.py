@@ -1,4 +1,4 @@
-"""The model of ``wit``, held by hand against the text: channels, kinds, admission, merge, queries, wut, puppet."""
+"""The model of ``wit`` against examples from the spec: channels, kinds, admission, merge, queries, wut, puppet."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ GOLDEN = {
 
 
 class Desk:
-    """A stage, and an executor over a store that holds what is on it."""
+    """A stage, and an executor over a store that contains the stage's objects."""
 
     def __init__(self, fmt: Format) -> None:
         self.stage = Stage(Graph(fmt))
@@ -88,7 +88,7 @@ def golden(desk: Desk, name: str) -> str:
 
 
 def refusal_of(work: Callable[[], object]) -> tuple[set[str], set[str]]:
-    """Return the classes and codes of the refusal that something raises."""
+    """Return the classes and codes of the rejection that a call raises."""
     with pytest.raises(Refusal) as caught:
         work()
     return set(caught.value.kinds), {defect.code for defect in caught.value.defects if defect.code}
@@ -109,8 +109,10 @@ def refusal_of(work: Callable[[], object]) -> tuple[set[str], set[str]]:
         (6, None, (5, 6), True),
     ],
 )
-def test_unread(desk: Desk, tip: int, cursor: int | None, ids: tuple[int, ...], fresh: bool) -> None:
-    """Messages 0 to 4 are one chain; 5 is a signal, and 6 is queued behind it."""
+def test_unread_lists_the_messages_after_the_cursor(
+    desk: Desk, tip: int, cursor: int | None, ids: tuple[int, ...], fresh: bool
+) -> None:
+    """Messages 0 to 4 are one chain; 5 is a signal, and 6 follows it in the queue."""
     chain: list[bytes] = []
     for number in range(7):
         previous = None if number in (0, 5) else chain[-1]
@@ -119,7 +121,7 @@ def test_unread(desk: Desk, tip: int, cursor: int | None, ids: tuple[int, ...], 
     assert found == {"ids": [chain[number].hex() for number in ids], "fresh": fresh}
 
 
-def test_no_more_is_listed_than_may_be(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unread_is_limited(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spec: :rule:`wit.channel.unread`, :rule:`suite.mutant.oracle`."""
     chain = [desk.message(None, desk.agent)]
     while len(chain) < 4:
@@ -144,8 +146,10 @@ def test_no_more_is_listed_than_may_be(desk: Desk, monkeypatch: pytest.MonkeyPat
         (3, 0, False, (0,)),
     ],
 )
-def test_changes_of_an_outbox(desk: Desk, old: int | None, new: int | None, legal: bool, sent: tuple[int, ...]) -> None:
-    """Messages 0 to 2 are one chain, 3 forks it after 0, 4 is another one."""
+def test_outbox_changes_determine_the_sent_messages(
+    desk: Desk, old: int | None, new: int | None, legal: bool, sent: tuple[int, ...]
+) -> None:
+    """Messages 0 to 2 are one chain, 3 is a fork after 0, and 4 is another chain."""
     chain: list[bytes] = []
     for number in range(5):
         previous = {0: None, 1: 0, 2: 1, 3: 0, 4: None}[number]
@@ -169,13 +173,13 @@ def test_changes_of_an_outbox(desk: Desk, old: int | None, new: int | None, lega
         ("", False, True, "ordinary"),
     ],
 )
-def test_kinds(mt: str, own: bool, has_step: bool, kind: str) -> None:
+def test_kind_depends_on_type_sender_and_step(mt: str, own: bool, has_step: bool, kind: str) -> None:
     actor = b"\1" * 32
     message = Message(None, (("mt", mt),) if mt else (), actor if own else b"\2" * 32)
     assert message_kind(actor, message, has_step=has_step) == kind
 
 
-def test_no_proposal_is_what_waits_or_was_read(desk: Desk) -> None:
+def test_waiting_or_read_messages_are_not_proposed(desk: Desk) -> None:
     """Spec: :rule:`wit.proposal.valid`, :rule:`suite.mutant.oracle`."""
     actor, genesis, first = desk.born()
     told = desk.message(genesis, desk.agent)
@@ -224,7 +228,7 @@ def test_golden_merge(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_illegal_result_is_admitted(desk: Desk, kind: int) -> None:
+def test_illegal_result_is_not_admitted(desk: Desk, kind: int) -> None:
     stage = desk.stage
     actor, genesis, first = desk.born()
     say = stage.program(programs.send(0, 1) + programs.send(0, 1, "two"), desk.agent, stage.program(b""))
@@ -239,8 +243,8 @@ def test_no_illegal_result_is_admitted(desk: Desk, kind: int) -> None:
     assert desk.executor.step(actor, third, [(desk.agent, good)]) != third
 
 
-def test_admission_names_the_condition(desk: Desk) -> None:
-    """One field changed at a time; the step itself is admitted."""
+def test_admission_reports_the_violated_condition(desk: Desk) -> None:
+    """One field is changed at a time; the unchanged step is admitted."""
     actor, genesis, first = desk.born()
     other = desk.stage.core(b"b")
     told = desk.message(genesis, desk.stage.program(b""))
@@ -265,7 +269,7 @@ def test_admission_names_the_condition(desk: Desk) -> None:
         assert rule in {defect.rule for defect in caught.value.defects}, rule
 
 
-def test_a_step_names_an_actor_and_its_head(desk: Desk) -> None:
+def test_transition_rejects_a_non_actor_or_a_foreign_head(desk: Desk) -> None:
     """Spec: :rule:`wit.transition.class`, :rule:`suite.mutant.oracle`."""
     actor, genesis, first = desk.born()
     other, _, foreign = desk.born(b"b")
@@ -282,7 +286,7 @@ def test_a_step_names_an_actor_and_its_head(desk: Desk) -> None:
     assert desk.step(desk.executor.step(actor, first, mail)).previous == first
 
 
-def test_queries(desk: Desk) -> None:
+def test_queries_return_their_results(desk: Desk) -> None:
     actor, _, first = desk.born(c=desk.stage.tree(d=desk.stage.blob(b"d")))
     executor = desk.executor
     assert executor.query(first, "get", b"") == actor
@@ -300,7 +304,7 @@ def test_queries(desk: Desk) -> None:
     assert refusal_of(lambda: executor.query(b"\7" * 32, "step", b""))[0] == {"missing"}
 
 
-def test_wut_and_openapi() -> None:
+def test_wut_and_openapi_are_validated() -> None:
     assert len(PUPPET_WUT) == 268
     document = openapi(bytes(32), PUPPET_WUT)
     wanted = "0d0e73570ef1efb10b478f3d83027bec3bcc091a77827ef2888358512e1ba9a4"

@@ -1,4 +1,4 @@
-"""A property about refusals sends what has to be accepted, in the same example: refusing everything passes none.
+"""A property about refusals also sends valid input, in the same example: refusing everything passes none of them.
 
 Spec: :rule:`suite.property.control`.
 """
@@ -19,9 +19,9 @@ QUICK = RunSettings(saves=False, shrink_s=0.0)
 
 @pytest.mark.rule("suite.property.control")
 @pytest.mark.parametrize("kind", ["malformed", "invalid"])
-def test_refusing_everything_passes_no_property_about_refusals(kind: str) -> None:
+def test_refusing_everything_fails_each_refusal_property(kind: str) -> None:
     for prop in PROPERTIES:
         subject = FakeSubject(lambda op, args: Refused(kind))
         tested = run_property(prop, ObservedSubject(subject, Ledger()), QUICK)
         assert tested.divergence is not None, prop.name
-        assert tested.divergence.difference.expected.get("ok") is not None, "it is caught at a good input"
+        assert tested.divergence.difference.expected.get("ok") is not None, "the divergence is not at a valid input"

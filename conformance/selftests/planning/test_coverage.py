@@ -1,4 +1,4 @@
-"""Every rule that binds implementations has a case, and every case names rules that exist; the gate sends no clue."""
+"""Every rule for implementations has a case, every case names existing rules, and requests reveal no case or rule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ITEMS: tuple[Planned, ...] = plan_run(DATA, Selection(), 1).items
 
 
 def binding(book: RuleBook) -> RuleBook:
-    """Return the rules that bind implementations; those of ``suite`` bind the suite and are tested here."""
+    """Return the rules that bind implementations; those of ``suite`` bind the suite, and this folder tests them."""
     rules = {name: rule for name, rule in book.rules.items() if rule.profile != "suite"}
     return RuleBook(book.spec, rules, book.versions, book.digest)
 
@@ -32,7 +32,7 @@ def test_every_must_has_a_mutant_or_a_dated_reason() -> None:
     assert unproven_rules(load_rules().rules.values(), broken) == []
 
 
-def test_a_watch_alone_covers_only_rules_that_any_line_can_break() -> None:
+def test_only_rules_of_the_wire_are_covered_by_a_watch_alone() -> None:
     active = [item for item in ITEMS if item.kind != "watch"]
     lines_only = {"harness.frame.line", "harness.json.plain", "harness.reply.one-answer", "harness.reply.class-closed"}
     left = set(uncovered_rules(binding(load_rules()), active))
@@ -46,13 +46,13 @@ def test_every_named_rule_exists() -> None:
     assert {rule for item in ITEMS for rule in item.rules if rule not in known} == set()
 
 
-def test_names_say_the_profile_and_a_topic() -> None:
+def test_case_names_begin_with_the_profile_and_a_topic() -> None:
     assert all(item.name.count("/") >= 2 for item in ITEMS)
     assert {item.profile for item in ITEMS} == {"grit", "wit", "runtime", "wasm", "harness"}
 
 
 @pytest.mark.rule("suite.request.no-answer")
-def test_no_request_of_a_vector_names_its_case_or_rule() -> None:
+def test_vector_requests_do_not_name_their_case_or_rule() -> None:
     for item in ITEMS:
         if isinstance(item.source, Case):
             text = repr([step.args for step in item.source.steps])

@@ -1,7 +1,7 @@
-"""A property asks for the operations that its rules are about, and for few others: one that is absent breaks few cases.
+"""A property uses the operations that its rules need, and few others: a missing operation breaks few cases.
 
-Which operations a property asks for is read from its code: the methods of ``Pair`` that its body, and the functions of
-``properties.grit`` that it calls, name.
+The operations that a property uses are read from its code: the methods of ``Pair`` that its body names, and those that
+the functions of ``properties.grit`` that it calls name.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NEEDED: Final = {
         "crash/prune": "what a prune left is seen in an export",
         "crash/*-at-each-write": "what is left is seen in an export",
         "erase/no-trace": "a bundle holds the bytes of a blob, too",
-        "erase/no-way-back": "an import is asked whether the blob came back, and an export shows the tombstone",
+        "erase/no-way-back": "an import shows whether the blob is restored, and an export shows the tombstone",
         "erase/not-over-bytes": "the model exports",
         "transcode/tombstones": "the model exports",
         "shared/*": "an export reads all that several processes wrote",
@@ -63,7 +63,7 @@ def names_in(code: CodeType) -> Iterator[str]:
 
 
 def names_of(body: Any, seen: set[object]) -> set[str]:
-    """Return the names that a function and the functions of properties that it may call refer to."""
+    """Return the names that a function uses, with those of the property functions that it may call."""
     if isinstance(body, partial):
         return set().union(*(names_of(each, seen) for each in (body.func, *body.args, *body.keywords.values())))
     if not isinstance(body, FunctionType) or body in seen or not body.__module__.startswith(PACKAGE):
@@ -91,14 +91,14 @@ def is_listed(operation: str, prop: Property) -> str | None:
 
 
 @pytest.mark.parametrize("operation", METHODS)
-def test_a_property_asks_for_the_operations_that_it_needs(operation: str) -> None:
+def test_property_uses_only_the_operations_it_needs(operation: str) -> None:
     asking = [prop for prop in grit() if names_of(prop.body, set()) & METHODS[operation]]
-    assert asking, "the code of no property is understood"
+    assert asking, "no property was found to use the operation"
     assert [prop.name for prop in asking if not is_named(operation, prop) and not is_listed(operation, prop)] == []
 
 
 @pytest.mark.parametrize("operation", METHODS)
-def test_each_listed_need_is_one(operation: str) -> None:
+def test_each_listed_need_is_in_use(operation: str) -> None:
     asking = [prop for prop in grit() if names_of(prop.body, set()) & METHODS[operation]]
     used = {is_listed(operation, prop) for prop in asking if not is_named(operation, prop)}
     assert set(NEEDED[operation]) - used == set()
@@ -107,7 +107,7 @@ def test_each_listed_need_is_one(operation: str) -> None:
 PRUNING: Final = ("prune", "graph/long-chain", "graph/deep-trees", "store/commands")
 
 
-def test_cases_that_prune_say_so_in_their_name() -> None:
+def test_cases_that_prune_have_prune_in_their_name() -> None:
     asking = {prop.name for prop in grit() if names_of(prop.body, set()) & METHODS["prune"]}
     others = {name for name in asking if not any(word in name for word in PRUNING)}
     assert others == set()

@@ -21,7 +21,7 @@ def names(plan: object) -> list[str]:
 
 
 @pytest.mark.rule("suite.request.shuffled")
-def test_order_follows_the_seed_as_the_spec_says() -> None:
+def test_order_follows_the_seed_as_specified() -> None:
     assert names(make_plan(reversed(CASES), (), (), Selection(), 1)) == GOLDEN
     assert names(make_plan(CASES, (), (), Selection(), 2)) != GOLDEN
 
@@ -55,7 +55,7 @@ def test_jobs_get_equal_shares_of_the_cost(count: int) -> None:
     assert max(costs) <= max(800, sum(costs) / count + 100)
 
 
-def test_what_is_only_searched_weighs_nothing_among_jobs() -> None:
+def test_search_only_cases_have_no_cost_for_jobs() -> None:
     searched = [
         Property(f"grit/tree/long-{number}", ("grit.tree.key-order",), _nothing, cost=2_000, search_only=True)
         for number in range(3)
@@ -80,7 +80,7 @@ def test_selection_includes_cases_of_each_pattern() -> None:
 
 
 @pytest.mark.rule("suite.verdict.twin")
-def test_a_filter_pulls_in_the_twin() -> None:
+def test_filter_adds_the_twin() -> None:
     cases = [accept(), reject(), accept("grit/tree/other")]
     plan = make_plan(cases, (), (), Selection(globs=("*/bad",)), 1)
     assert sorted(names(plan)) == ["grit/tree/bad", "grit/tree/good"]
@@ -88,14 +88,14 @@ def test_a_filter_pulls_in_the_twin() -> None:
 
 
 @pytest.mark.rule("suite.verdict.twin")
-def test_a_shard_pulls_in_the_twin_without_counting_it() -> None:
+def test_shard_adds_the_twin_without_counting_it() -> None:
     good = next(f"grit/tree/good-{n}" for n in range(99) if shard_of(f"grit/tree/good-{n}", 2) == 0)
     bad = next(f"grit/tree/bad-{n}" for n in range(99) if shard_of(f"grit/tree/bad-{n}", 2) == 1)
     plan = make_plan([accept(good), reject(bad, twin=good)], (), (), Selection(shard=(1, 2)), 1)
     assert {item.name: item.counted for item in plan.items} == {good: False, bad: True}
 
 
-def test_harness_cases_bring_one_control_per_format() -> None:
+def test_harness_cases_add_one_control_per_format() -> None:
     framed, cbor = Requires(formats=("framed-sha256",)), Requires(formats=("cbor-blake3",))
     cases = [
         accept("grit/tree/b", requires=framed),
@@ -107,13 +107,13 @@ def test_harness_cases_bring_one_control_per_format() -> None:
     assert sorted(names(plan)) == ["grit/tree/a", "grit/tree/c", "harness/watch/frame-line"]
 
 
-def test_a_watch_is_in_every_shard() -> None:
+def test_watch_is_in_every_shard() -> None:
     plans = [make_plan(CASES, (), ("harness.frame.line",), Selection(shard=(index, 3)), 1) for index in range(3)]
     watches = [[item.source for item in plan.of_kind("watch")] for plan in plans]
     assert watches == [[Watch("harness.frame.line")]] * 3
 
 
-def test_selection_by_rule_looks_at_the_rules_of_steps_too() -> None:
+def test_selection_by_rule_includes_the_rules_of_steps() -> None:
     stepped = accept("grit/tree/stepped")
     step = stepped.steps[0]
     stepped = accept("grit/tree/stepped", steps=(type(step)(step.op, step.args, step.expect, "grit.blob.any"),))
@@ -121,7 +121,7 @@ def test_selection_by_rule_looks_at_the_rules_of_steps_too() -> None:
     assert names(plan) == ["grit/tree/stepped"]
 
 
-def test_a_profile_is_selected_with_the_harness() -> None:
+def test_profile_selection_includes_the_harness() -> None:
     prop = Property("wit/step/any", ("grit.blob.any",), lambda trial: None)
     plan = make_plan(CASES, [prop], ("harness.frame.line",), Selection(profiles=("grit",)), 1)
     assert {item.profile for item in plan.items} == {"grit", "harness"}
@@ -132,13 +132,13 @@ def test_retired_cases_are_not_planned() -> None:
     assert "grit/tree/old" not in names(make_plan([*CASES, retired], (), (), Selection(), 1))
 
 
-def test_one_name_is_one_case() -> None:
+def test_duplicate_names_are_rejected() -> None:
     prop = Property(GOLDEN[0], ("grit.blob.any",), lambda trial: None)
     with pytest.raises(DataError, match="two cases are named grit/tree/names-descending"):
         make_plan(CASES, [prop], (), Selection(), 1)
 
 
-def test_what_asks_and_expects_the_same_is_one_case() -> None:
+def test_cases_with_equal_requests_and_results_are_merged() -> None:
     again = accept("grit/tree/again", steps=CASES[0].steps)
     with pytest.raises(
         DataError, match="grit/tree/again has the same requests and expected answers as grit/tree/names-descending"
@@ -146,7 +146,7 @@ def test_what_asks_and_expects_the_same_is_one_case() -> None:
         make_plan([CASES[0], again], (), (), Selection(), 1).check_identities()
 
 
-def test_selections_that_support_a_claim() -> None:
+def test_complete_selections_support_a_claim() -> None:
     assert Selection().is_whole
     assert Selection(profiles=("grit",)).is_whole
     assert Selection(profiles=("wit", "grit")).is_whole
@@ -155,14 +155,14 @@ def test_selections_that_support_a_claim() -> None:
     assert all(selection.is_filtered for selection in part)
 
 
-def test_a_profile_without_those_it_builds_on_supports_no_claim() -> None:
+def test_profile_without_its_base_profiles_supports_no_claim() -> None:
     alone = Selection(profiles=("wit",))
     assert not alone.is_whole
     assert not alone.is_filtered
 
 
 @pytest.mark.rule("suite.rules.covered")
-def test_uncovered_rules_are_named() -> None:
+def test_uncovered_rules_are_reported() -> None:
     plan = make_plan(CASES, (), ("harness.frame.line",), Selection(), 1)
     book = fake_book(["grit.tree.key-order", "grit.blob.any", "harness.frame.line"])
     assert uncovered_rules(book, plan.items) == ("grit.blob.any",)
@@ -178,9 +178,7 @@ def test_case_order_is_the_hash_of_seed_and_name() -> None:
     ("profiles", "left_out"),
     [(("grit",), "runtime"), (("wit",), "runtime"), (("runtime",), None), (("harness",), None), ((), None)],
 )
-def test_harness_cases_of_a_profile_that_was_not_asked_for_are_left_out(
-    profiles: tuple[str, ...], left_out: str | None
-) -> None:
+def test_harness_cases_of_unselected_profiles_are_omitted(profiles: tuple[str, ...], left_out: str | None) -> None:
     cases = [
         Property("harness/fault/a", ("harness.fault.exact",), _nothing, requires=Requires(profiles=("runtime",))),
         Property("harness/frame/a", ("harness.frame.limit",), _nothing, requires=Requires(profiles=("grit",))),

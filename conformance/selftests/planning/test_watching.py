@@ -1,4 +1,4 @@
-"""The watched rules are exactly those that the reading of the wire can find broken."""
+"""The watched rules are exactly the rules that the wire reader can report as violated."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def named_rules() -> set[str]:
     return {text for text in texts if re.fullmatch(r"harness\.[a-z]+\.[a-z-]+", text)}
 
 
-def test_every_fault_of_the_wire_has_its_watch_and_no_watch_is_without_one() -> None:
+def test_every_wire_fault_has_a_watch_and_vice_versa() -> None:
     assert set(WATCHED) == named_rules()
 
 
-def test_watched_rules_are_rules() -> None:
+def test_watched_rules_exist() -> None:
     assert set(WATCHED) <= set(load_rules().rules)
 
 
-def test_the_doctor_has_words_for_each() -> None:
+def test_doctor_has_an_advice_for_each_watched_rule() -> None:
     assert set(ADVICE) == set(WATCHED)

@@ -1,4 +1,4 @@
-"""Properties played on the model, a few examples of each; and a model that can be told at which write to die."""
+"""Runs a few examples of a property on the model; and a model that can be set to die at a given write."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def play(
     seed: int = 1,
     allowed: tuple[type[Exception], ...] = (),
 ) -> None:
-    """Play some examples of a property; raises the first Divergence, and whatever else is not ``allowed``."""
+    """Run some examples of a property; raises the first Divergence, and every other exception that is not ``allowed``."""
 
     def example(**drawn: Any) -> None:
         trial = Trial(subject, prop.rules[0], subject.spawn)
         try:
             prop.body(trial, **drawn)
         except allowed:
-            pass  # inside, for Hypothesis would play what failed again
+            pass  # caught here, because Hypothesis would rerun a failed example
         finally:
             trial.finish()
 
@@ -49,7 +49,7 @@ def play(
 
 
 class CrashingModel(ModelSubject):
-    """Can be told at which write to die; each request that changes a durable store is one write."""
+    """A model that can be set to die at a given write; each request that changes a durable store is one write."""
 
     changes = frozenset({"grit.put", "grit.cas", "grit.import", "grit.prune"})
 
@@ -87,5 +87,5 @@ class CrashingModel(ModelSubject):
         super().kill()
 
     def leave(self, before: dict[str, Store]) -> None:
-        """Leave the disk as it was before the write."""
+        """Restore the durable state from before the write."""
         self.world.stores.update(before)

@@ -1,4 +1,4 @@
-"""The properties of ``grit``: they hold of the model, and each planted fault is found, by the name of its rule."""
+"""The properties of ``grit``: the model passes them, and each planted fault is reported under its rule."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PROPERTIES = [prop for prop in load_properties() if prop.name.startswith("grit/"
 
 @pytest.fixture(autouse=True)
 def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what takes seconds small: the model is slow, and its own memory and speed are not judged."""
+    """Reduce sizes that take seconds: the model is slow, and its own memory and speed are not judged."""
     monkeypatch.setattr(edges, "_CHAINS", (500, 2_000))
     monkeypatch.setattr(scale, "_MANY", 1_100)
     monkeypatch.setattr(scale, "_STREAMED", 2)
@@ -37,11 +37,11 @@ def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
-def test_the_model_passes(prop: Property) -> None:
+def test_model_passes(prop: Property) -> None:
     play(prop, CrashingModel() if "fault.kill" in prop.requires.features else ModelSubject(limits=SMALL), 5)
 
 
-def test_names_and_rules_are_in_order() -> None:
+def test_names_and_rules_are_sorted() -> None:
     known = {rule.id for rule in scan_rules(spec_dir())}
     names = [prop.name for prop in PROPERTIES]
     assert len(set(names)) == len(names)
@@ -52,11 +52,13 @@ def test_names_and_rules_are_in_order() -> None:
 
 def test_every_rule_of_grit_has_a_property() -> None:
     wanted = {rule.id for rule in scan_rules(spec_dir()) if rule.id.startswith("grit.")}
-    assert wanted - {"grit.store.open"} <= {rule for prop in PROPERTIES for rule in prop.rules}, "vectors judge it"
+    assert wanted - {"grit.store.open"} <= {rule for prop in PROPERTIES for rule in prop.rules}, (
+        "a rule has no property"
+    )
 
 
 @pytest.mark.rule("suite.oracle.independent")
-def test_the_oracle_is_independent() -> None:
+def test_model_is_independent_of_the_reference() -> None:
     for path in SUITE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -68,7 +70,7 @@ Answer = dict[str, Json]
 
 
 class Planted(ModelSubject):
-    """A model with one fault: ``answer`` is asked first, and may leave the request to the model by returning None."""
+    """A model with one fault: ``answer`` is called first, and returns None to pass the request to the model."""
 
     def __init__(self, answer: Callable[[ModelSubject, str, dict[str, Any]], Answer | None], **rest: Any) -> None:
         super().__init__(limits=SMALL, **rest)
@@ -95,7 +97,7 @@ def takes_trailing_bytes(subject: ModelSubject, op: str, args: dict[str, Any]) -
     data = from_base64(args["bytes"])
     try:
         return ok(object=to_json(_Reader(data).read()), id=FORMATS["cbor-blake3"].hash(data).hex())
-    except Exception:  # noqa: BLE001 - whatever the reader cannot read is left to the model
+    except Exception:  # noqa: BLE001 - the model answers if the reader raises
         return None
 
 
@@ -262,7 +264,7 @@ FAULTS = [
 @pytest.mark.parametrize(
     ("fault", "rule", "names"), FAULTS, ids=[f"{fault.__name__}-{rule}" for fault, rule, _ in FAULTS]
 )
-def test_a_planted_fault_is_found_by_the_name_of_its_rule(fault: Any, rule: str, names: str) -> None:
+def test_planted_fault_is_reported_under_its_rule(fault: Any, rule: str, names: str) -> None:
     found = []
     for prop in PROPERTIES:
         if fnmatch(prop.name, f"grit/{names}"):
@@ -276,13 +278,13 @@ def test_a_planted_fault_is_found_by_the_name_of_its_rule(fault: Any, rule: str,
 @pytest.mark.rule("suite.property.control", slow=True)
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
 @pytest.mark.parametrize("answer", [refused("invalid"), refused("missing"), ok()], ids=["invalid", "missing", "ok"])
-def test_who_answers_everything_alike_passes_nothing(prop: Property, answer: Answer) -> None:
+def test_constant_answer_passes_no_property(prop: Property, answer: Answer) -> None:
     with pytest.raises(Divergence):
         play(prop, Planted(lambda subject, op, args: dict(answer)), 3)
 
 
-def test_a_rule_for_several_requests_is_that_of_each_which_has_none() -> None:
-    """What is asked for the sake of a rule is blamed on that rule."""
+def test_shared_rule_applies_to_each_request_without_a_rule() -> None:
+    """A failed request that is sent to test a rule is reported under that rule."""
     trial = Trial(ModelSubject(limits=SMALL), "grit.store.missing")
     for asked, rule in [(None, "grit.ref.fresh"), ("grit.ref.cas", "grit.ref.cas")]:
         with pytest.raises(Divergence) as found:

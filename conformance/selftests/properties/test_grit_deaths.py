@@ -1,4 +1,4 @@
-"""Stores that do not survive a death: each is found, by the name of its rule."""
+"""Stores that lose data in a kill: each is reported under its rule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Answer = dict[str, Json]
 
 
 class Forgetful(ModelSubject):
-    """Answers before anything is written: what was done since the store was opened dies with the process."""
+    """A store that answers before it writes: a kill loses every change since the store was opened."""
 
     keeps_objects = False
 
@@ -45,13 +45,13 @@ class Forgetful(ModelSubject):
 
 
 class ForgetsReferences(Forgetful):
-    """Writes objects at once and references at the end."""
+    """A store that writes objects at once and references at the end."""
 
     keeps_objects = True
 
 
 class ForgetsPuts(Forgetful):
-    """Writes references at once and objects at the end."""
+    """A store that writes references at once and objects at the end."""
 
     def kill(self) -> None:
         for directory, before in getattr(self, "opened", {}).items():
@@ -60,7 +60,7 @@ class ForgetsPuts(Forgetful):
 
 
 class PrunesTooMuch(Forgetful):
-    """Keeps all that was done, unless something was pruned: then that dies with the process."""
+    """A store that keeps every change, unless something was pruned: then a kill loses the changes."""
 
     pruned = False
 
@@ -75,7 +75,7 @@ class PrunesTooMuch(Forgetful):
 
 
 class HalvesUpdates(ForgetsReferences):
-    """Leaves one of several references behind."""
+    """A store that loses one of several references."""
 
     def kill(self) -> None:
         halves = {directory: dict(self.world.stores[directory].references) for directory in self.opened}
@@ -85,7 +85,7 @@ class HalvesUpdates(ForgetsReferences):
 
 
 class ExportsNothing(Forgetful):
-    """Keeps all that was done, and exports empty pieces."""
+    """A store that keeps every change, and exports empty pieces."""
 
     def _answer(self, op: str, args: dict[str, Json]) -> Answer:
         answer = super()._answer(op, args)
@@ -108,10 +108,10 @@ class ExportsNothing(Forgetful):
         (Forgetful, "grit.bundle.import-atomic", "crash/import"),
     ],
 )
-def test_a_store_that_does_not_survive_a_kill_is_found(subject: type[Forgetful], rule: str, name: str) -> None:
+def test_store_that_does_not_survive_a_kill_is_reported(subject: type[Forgetful], rule: str, name: str) -> None:
     prop = PROPERTIES[f"grit/{name}-framed"]
     found = set()
-    for share in (16, 32, 64, 8):  # sixteenths of the time that it takes: at the latest everything was answered
+    for share in (16, 32, 64, 8):  # sixteenths of the run time; at the last one, every request has been answered
         process = subject()
         trial = Trial(process, prop.rules[0], process.spawn)
         try:
@@ -124,7 +124,7 @@ def test_a_store_that_does_not_survive_a_kill_is_found(subject: type[Forgetful],
 
 
 class Tears(CrashingModel):
-    """Dies in the middle of a write: the last reference is as it was and the others are changed."""
+    """A model that dies in the middle of a write: the last reference is unchanged and the others are changed."""
 
     def leave(self, before: dict[str, Store]) -> None:
         for directory, store in before.items():
@@ -135,7 +135,7 @@ class Tears(CrashingModel):
 
 
 class SweepsFirst(CrashingModel):
-    """Removes all objects before it puts back what is to be kept."""
+    """A model that removes all objects before it writes back those to keep."""
 
     def leave(self, before: dict[str, Store]) -> None:
         for directory in before:
@@ -152,7 +152,7 @@ class SweepsFirst(CrashingModel):
         (ForgetsPuts, "grit.store.crash", "crash/answered-at-last"),
     ],
 )
-def test_a_store_that_does_not_survive_any_write_is_found(subject: type[ModelSubject], rule: str, name: str) -> None:
+def test_store_that_does_not_survive_a_write_is_reported(subject: type[ModelSubject], rule: str, name: str) -> None:
     prop = PROPERTIES[f"grit/{name}-framed"]
     with pytest.raises(Divergence) as found:
         play(prop, subject(), 1)

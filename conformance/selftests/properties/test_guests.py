@@ -1,4 +1,4 @@
-"""The properties of what Wasm actors carry: they hold of the model; what they are made of is what they say it is."""
+"""The properties of Wasm actors' contents: the model passes them, and their inputs are what they claim to be."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ RFC_8032 = (
 
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
-def test_the_model_passes(prop: Property) -> None:
+def test_model_passes(prop: Property) -> None:
     play(prop, GuestHost(), 1)
 
 
 @pytest.mark.parametrize("name", ["wit-puppet-atomic", "wit-update-code", "runtime-route-self", "wit-query-answers"])
-def test_the_model_passes_with_modules_as_puppets(name: str) -> None:
+def test_model_passes_with_modules_as_puppets(name: str) -> None:
     (prop,) = (prop for prop in puppet_module.PROPERTIES if prop.name == f"wasm/puppet/{name}-framed")
     play(prop, GuestHost(), 1)
 
 
-def test_what_is_played_by_guests_needs_no_external_code() -> None:
+def test_properties_with_guests_need_no_external_code() -> None:
     assert all("external" not in prop.requires.features for prop in puppet_module.PROPERTIES)
     assert all("wasm.executor" in prop.requires.features for prop in puppet_module.PROPERTIES)
     assert all(prop.rules[0] == "wasm.puppet.same" for prop in puppet_module.PROPERTIES)
@@ -66,7 +66,7 @@ def test_what_is_played_by_guests_needs_no_external_code() -> None:
     assert 40 < len(gate) < len(puppet_module.PROPERTIES)
 
 
-def test_a_puppet_is_external_or_a_module_with_its_manifest() -> None:
+def test_puppet_is_external_or_a_module_with_its_manifest() -> None:
     plain, cast = Graph(FRAMED_SHA256), Graph(GuestFormat.of(FRAMED_SHA256))
     for code, stamps in ((PUPPET, False), (STAMP, True)):
         core = plain.values[core_of(plain, b"a", code)]
@@ -98,7 +98,7 @@ def test_signatures_are_those_of_the_rfc(secret: str, key: str, message: str, si
     assert not verifies(bytes.fromhex(key), bytes.fromhex(message) + b"x", bytes.fromhex(signature))
 
 
-def test_attacks_are_many_and_each_is_another() -> None:
+def test_attacks_are_many_and_distinct() -> None:
     modules = module_attacks()
     assert len({(attack.module, repr(attack.manifest)) for attack in modules}) > 200
     assert {attack.kind for attack in modules} == {
@@ -108,5 +108,5 @@ def test_attacks_are_many_and_each_is_another() -> None:
     assert len({script.data() for _, script in pointer_attacks(65_536)}) > 300
 
 
-def test_every_guest_makes_a_journey() -> None:
+def test_every_guest_has_a_journey() -> None:
     assert {journey.guest for journey in JOURNEYS} >= set(GUESTS) - {"puppet-stamp"}

@@ -1,4 +1,4 @@
-"""Each property of the harness passes on an honest adapter and names the rule that a liar breaks."""
+"""Each property of the harness passes on an honest adapter and reports the rule that a liar violates."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ EVERYTHING = Claims(
 
 
 def found(name: str, launcher: Launcher) -> str | None:
-    """Run one property; returns the rule it names, else the cause of the fault that ended it, or None."""
+    """Run one property; return the rule it reports, else the cause of the fault that ended it, or None."""
     subject = ObservedSubject(launcher.start(), Ledger())
     try:
         tested = run_property(PROPERTIES[name], subject, RunSettings())
@@ -99,17 +99,17 @@ def test_property_passes_on_the_reference(name: str) -> None:
         ("litters", "harness/store/dir-only"),
     ],
 )
-def test_property_names_the_rule_that_a_liar_breaks(liar: str, name: str) -> None:
+def test_property_reports_the_rule_that_a_liar_violates(liar: str, name: str) -> None:
     assert found(name, against(liar)) == LIARS[liar].rule
 
 
-def test_a_death_is_no_answer_to_an_unknown_operation() -> None:
+def test_death_is_not_an_answer_to_an_unknown_operation() -> None:
     assert found("harness/reply/unknown-op", against("dies-on-unknown")) == "dead:exit-1"
 
 
 @pytest.fixture
 def listening(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Launcher]:
-    """Start the planted listener, with the fault that the test names, and say how to attach it."""
+    """Start the planted listener with the fault that the test names, and return how to attach it."""
     path = tmp_path / "socket"
     command = [sys.executable, str(PLANTED / "listener.py"), str(path), *getattr(request, "param", [])]
     server = subprocess.Popen(command, stdout=subprocess.PIPE)
@@ -132,18 +132,18 @@ def test_socket_carries_the_same_bytes(listening: Launcher) -> None:
     [(["crowd"], "harness.connect.same"), (["once"], "harness.connect.same")],
     indirect=["listening"],
 )
-def test_socket_with_a_fault(listening: Launcher, rule: str) -> None:
+def test_fault_of_a_socket_is_reported(listening: Launcher, rule: str) -> None:
     assert found("harness/connect/same-bytes", listening) == rule
 
 
 @pytest.mark.parametrize("listening", [["greets"]], indirect=True)
-def test_a_greeting_on_the_socket_is_a_banner(listening: Launcher) -> None:
+def test_greeting_on_the_socket_is_a_banner(listening: Launcher) -> None:
     with pytest.raises(Exception, match="220 ready") as caught:
         listening.start()
     assert getattr(caught.value, "rule", None) == "harness.frame.stdout-clean"
 
 
-def test_material_fits_the_schema_and_its_variations_do_not() -> None:
+def test_inputs_match_the_schema_and_their_variations_do_not() -> None:
     requests = samples.every_request(EVERYTHING, AttachSettings().hello_args(), "/tmp/dir", "/tmp/path")
     spoilt = 0
     before: dict[str, dict[str, Json]] = {}
@@ -152,7 +152,7 @@ def test_material_fits_the_schema_and_its_variations_do_not() -> None:
         for changed in [*answers.off_schema(op, args, before.get(op, {})), *spelling.misspelt(args)]:
             if op != "grit.open" and not fits("request", f"args.{op}", changed):
                 spoilt += 1
-                if spoilt % 20 == 0:  # the whole schema agrees with its part
+                if spoilt % 20 == 0:  # the complete schema agrees with its part
                     assert violation("request", {"seq": 0, "op": op, "args": changed}) is not None
         before[op] = args
     assert spoilt > 1_600

@@ -1,4 +1,4 @@
-"""Killed runtimes: the properties hold of the model, and each planted fault is found, by the name of its rule."""
+"""Killed runtimes: the model passes the properties, and each planted fault is reported under its rule."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CBOR = FORMATS["cbor-blake3"]
 
 
 def play(prop: Property, subject: ModelHost, **drawn: Any) -> Trial:
-    """Play one example; raises Divergence."""
+    """Run one example; raises Divergence."""
     trial = Trial(subject, prop.rules[0], subject.spawn)
     try:
         prop.body(trial, **drawn)
@@ -36,12 +36,12 @@ def play(prop: Property, subject: ModelHost, **drawn: Any) -> Trial:
 
 
 @pytest.mark.parametrize("prop", GATE, ids=lambda prop: prop.name)
-def test_the_model_passes(prop: Property) -> None:
+def test_model_passes(prop: Property) -> None:
     trial = play(prop, ModelHost())
     assert prop.kind != "crash" or prop.name.startswith("harness/") or "deaths" in (trial.remark or "")
 
 
-def test_the_model_passes_whatever_it_runs_first() -> None:
+def test_model_passes_in_any_order_of_execution() -> None:
     for seed in (1, 2):
         play(PROPERTIES["runtime/crash/again-cbor"], ModelHost(seed=seed))
         play(PROPERTIES["runtime/crash/long-talking-cbor"], Unarmed(None, None, seed))
@@ -60,19 +60,19 @@ class Unarmed(ModelHost):
 
 
 @pytest.mark.parametrize("name", ["talking", "failing", "living"])
-def test_without_arming_it_is_killed_between_requests(name: str) -> None:
+def test_unarmed_model_is_killed_between_requests(name: str) -> None:
     trial = play(PROPERTIES[f"runtime/crash/{name}-framed"], Unarmed())
     assert (trial.remark or "").endswith("deaths, between requests")
 
 
-def test_a_kill_at_some_moment_is_survived() -> None:
+def test_kill_at_a_random_moment_is_survived() -> None:
     for which in range(5):
         trial = play(PROPERTIES["runtime/crash/sampled-cbor"], Unarmed(), share=8, which=which)
         assert trial.remark == "killed at some moments, sampled"
 
 
 class Spoilt(Unarmed):
-    """A model whose stores are spoilt when it dies, as if something had been written in parts."""
+    """A model that damages its stores when it dies, as after a partial write."""
 
     def kill(self) -> None:
         for store in self.world.stores.values():
@@ -81,25 +81,25 @@ class Spoilt(Unarmed):
         super().kill()
 
     def spoil(self, store: Store) -> None:
-        """Change what the death leaves."""
+        """Change the stores that a death leaves."""
 
 
 def back(store: Store, name: str) -> None:
-    """Let a head go back by a step."""
+    """Move a head back by one step."""
     previous = store.look(store.references[name]).previous  # type: ignore[union-attr]
     if previous is not None:
         store.references[name] = previous
 
 
 class LosesTheLastInjection(Spoilt):
-    """The agent's head was not written."""
+    """A model that did not write the agent's head."""
 
     def spoil(self, store: Store) -> None:
         back(store, f"heads/{store.references['runtime/agent'].hex()}")
 
 
 class LosesBoxes(Spoilt):
-    """The head of an actor was written before its outbox."""
+    """A model that wrote the head of an actor before its outbox."""
 
     def spoil(self, store: Store) -> None:
         for name, target in store.references.items():
@@ -109,7 +109,7 @@ class LosesBoxes(Spoilt):
 
 
 class LosesAnswers(Spoilt):
-    """All actors are one step behind what they answered."""
+    """A model whose actors are all one step behind their answers."""
 
     def spoil(self, store: Store) -> None:
         for name in store.references:
@@ -118,7 +118,7 @@ class LosesAnswers(Spoilt):
 
 
 class LosesSenders(Spoilt):
-    """The actor that sent most is behind those who read what it sent."""
+    """A model whose most active sender is behind the readers of its messages."""
 
     def spoil(self, store: Store) -> None:
         heads = [name for name in store.references if name.startswith("heads/")]
@@ -130,7 +130,7 @@ class LosesSenders(Spoilt):
 
 
 class LosesMarks(Spoilt):
-    """A receipt was written, and its mark was not."""
+    """A model that wrote a receipt without its mark."""
 
     def spoil(self, store: Store) -> None:
         for name in [name for name in store.references if name.startswith("failed/")]:
@@ -138,7 +138,7 @@ class LosesMarks(Spoilt):
 
 
 class KeepsMarks(Spoilt):
-    """A head was moved or removed, and its mark was not."""
+    """A model that moved or removed a head without its mark."""
 
     def __init__(self, *rest: Any) -> None:
         super().__init__(*rest)
@@ -156,14 +156,14 @@ class KeepsMarks(Spoilt):
 
 
 class ImportsHalf(Spoilt):
-    """One of the imported references was not written."""
+    """A model that did not write one of the imported references."""
 
     def spoil(self, store: Store) -> None:
         store.references.pop("tags/two", None)
 
 
 class ForgetsTags(Spoilt):
-    """References besides heads and marks were not written."""
+    """A model that did not write references other than heads and marks."""
 
     def spoil(self, store: Store) -> None:
         for name in [name for name in store.references if name.startswith("tags/")]:
@@ -171,7 +171,7 @@ class ForgetsTags(Spoilt):
 
 
 class BeginsAgain(Unarmed):
-    """A model whose start lets actors go back to where they began, and read all their mail at once."""
+    """A model whose start moves actors back to their first step, and makes them read all their mail at once."""
 
     def _runtime_start(self, store: Store, *args: Any, **rest: Any) -> Any:
         for name in store.references:
@@ -183,7 +183,7 @@ class BeginsAgain(Unarmed):
 
 
 class ForgetsMail(Unarmed):
-    """A model whose start, but the first, overlooks what the outside has sent."""
+    """A model whose starts after the first ignore messages from outside."""
 
     is_first = True
 
@@ -213,7 +213,7 @@ class ForgetsMail(Unarmed):
         (ForgetsMail, "talking", "runtime.recover.mail"),
     ],
 )
-def test_what_does_not_survive_a_death_is_found(subject: type[ModelHost], name: str, rule: str) -> None:
+def test_state_lost_in_a_kill_is_reported(subject: type[ModelHost], name: str, rule: str) -> None:
     prop = PROPERTIES[f"runtime/crash/{name}-cbor"]
     with pytest.raises(Divergence) as caught:
         play(prop, subject())
@@ -222,28 +222,28 @@ def test_what_does_not_survive_a_death_is_found(subject: type[ModelHost], name: 
 
 
 class Late(ModelHost):
-    """It dies one write late."""
+    """A model that dies one write late."""
 
     def _fault_arm(self, writes: int, when: str) -> Any:
         return super()._fault_arm(writes + 1, when)
 
 
 class Deaf(ModelHost):
-    """It never dies."""
+    """A model that never dies."""
 
     def _fault_arm(self, writes: int, when: str) -> Any:
         return super()._fault_arm(1 << 50, when)
 
 
 class Confused(ModelHost):
-    """It dies after the write where it should die before it."""
+    """A model that dies after the write instead of before it."""
 
     def _fault_arm(self, writes: int, when: str) -> Any:
         return super()._fault_arm(writes, "after")
 
 
 class Exiting(ModelHost):
-    """It ends by itself, and not by SIGKILL."""
+    """A model that exits by itself instead of by SIGKILL."""
 
     def ask(self, op: str, args: dict[str, Json]) -> Any:
         try:
@@ -253,7 +253,7 @@ class Exiting(ModelHost):
 
 
 class Eager(ModelHost):
-    """It dies of what is in memory, too."""
+    """A model that also dies at changes in memory."""
 
     def _durably(self, name: str, work: Callable[[], dict[str, Json]]) -> dict[str, Json]:
         if name == "m":
@@ -262,7 +262,7 @@ class Eager(ModelHost):
 
 
 class Miscounting(ModelHost):
-    """It does not count what changes references only."""
+    """A model that does not count writes that change only references."""
 
     def _write(self, store: Store, before: Store) -> None:
         if store.objects != before.objects:
@@ -270,7 +270,7 @@ class Miscounting(ModelHost):
 
 
 class SeesOneStore(ModelHost):
-    """It does not count what is written to another store than the first."""
+    """A model that counts only writes to its first store."""
 
     def _durably(self, name: str, work: Callable[[], dict[str, Json]]) -> dict[str, Json]:
         return work() if name == "t" else super()._durably(name, work)
@@ -289,7 +289,7 @@ class SeesOneStore(ModelHost):
         (SeesOneStore, "exact", "harness.fault.counts-all"),
     ],
 )
-def test_a_process_that_is_armed_wrongly_is_found(subject: type[ModelHost], name: str, rule: str) -> None:
+def test_wrongly_armed_process_is_reported(subject: type[ModelHost], name: str, rule: str) -> None:
     class Planted(subject):  # type: ignore[misc, valid-type]
         def spawn(self) -> Any:
             return type(self)(self.world)
@@ -299,7 +299,7 @@ def test_a_process_that_is_armed_wrongly_is_found(subject: type[ModelHost], name
     assert caught.value.rule == rule
 
 
-def test_every_script_runs_unharmed_and_is_whole() -> None:
+def test_every_script_completes_without_a_kill() -> None:
     for make in scripts.SCRIPTS:
         trial = Trial(host := ModelHost(DurableStores()), "runtime.recover.step", host.spawn)
         ordeal = Ordeal(trial, CBOR, make(CBOR))
@@ -310,7 +310,7 @@ def test_every_script_runs_unharmed_and_is_whole() -> None:
 
 
 class DiesAtOnce(ModelHost):
-    """It kills itself at its first write, for whichever it was armed."""
+    """A model that kills itself at its first write, whatever write was armed."""
 
     def spawn(self) -> DiesAtOnce:
         return type(self)(self.world)
@@ -321,14 +321,14 @@ class DiesAtOnce(ModelHost):
 
 
 @pytest.mark.parametrize("name", ["talking", "failing"])
-def test_a_death_that_nobody_asked_for_is_the_fault_of_who_died(name: str) -> None:
+def test_unrequested_death_is_a_fault_of_the_implementation(name: str) -> None:
     with pytest.raises(SubjectFault) as caught:
         play(PROPERTIES[f"runtime/crash/{name}-cbor"], DiesAtOnce())
     assert caught.value.is_sigkill
 
 
 @pytest.mark.rule("suite.bounds.each")
-def test_who_dies_in_each_life_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_implementation_that_always_dies_is_not_retried_forever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gritstone_conformance.properties.runtime.kills._MOST_PROCESSES", 20)
     with pytest.raises(Divergence) as caught:
         play(PROPERTIES["runtime/crash/again-cbor"], DiesAtOnce())
@@ -336,7 +336,7 @@ def test_who_dies_in_each_life_is_not_asked_for_ever(monkeypatch: pytest.MonkeyP
 
 
 class DiesWhenArmed(ModelHost):
-    """It dies at its first write once it is armed for any that can come, and counts as it likes."""
+    """A model that dies at its first write after it is armed, and returns any count."""
 
     per_write = 1
 
@@ -357,7 +357,7 @@ class CountsWildly(DiesWhenArmed):
 
 
 @pytest.mark.rule("suite.bounds.each")
-def test_who_dies_whatever_it_is_armed_for_is_wrong_and_not_asked_for_ever() -> None:
+def test_death_at_any_armed_write_is_reported_in_bounded_time() -> None:
     with pytest.raises(Divergence) as caught:
         play(PROPERTIES["runtime/crash/first-cbor"], DiesWhenArmed())
     assert caught.value.rule == "harness.fault.exact"
@@ -365,7 +365,7 @@ def test_who_dies_whatever_it_is_armed_for_is_wrong_and_not_asked_for_ever() -> 
 
 @pytest.mark.rule("suite.bounds.each")
 @pytest.mark.parametrize("name", ["first", "long-talking"])
-def test_writes_without_number_are_tried_at_some_of_them(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_excessive_write_counts_are_sampled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gritstone_conformance.properties.runtime.kills._MOST_DEATHS", 8)
     trial = play(PROPERTIES[f"runtime/crash/{name}-cbor"], CountsWildly())
     assert (trial.remark or "").endswith("spread evenly")

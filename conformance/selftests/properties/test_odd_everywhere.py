@@ -1,6 +1,6 @@
-"""Every property on a model that now and then answers something else of the right form.
+"""Every property on a model that sometimes returns another value of a valid shape.
 
-What comes of it is a failure, a fault or a pass: no answer makes the suite itself break, or go on for ever.
+The result is a failure, a fault or a pass: no answer makes the suite itself fail or run without end.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TEXTS: tuple[Json, ...] = ("", "zz", "Zw", "AAAA", "heads/zz", "failed/" + "0" *
 
 
 class Odd(GuestHost):
-    """Answers a share of all requests otherwise than it should."""
+    """A model that answers a share of all requests wrongly."""
 
     source: random.Random
     share = 0.0
@@ -76,7 +76,7 @@ class Odd(GuestHost):
 
 @contextmanager
 def ending_within(seconds: int) -> Iterator[None]:
-    """Fail where the block does not end."""
+    """Fail if the block does not end in time."""
 
     def fail(*_: object) -> None:
         pytest.fail(f"it did not end within {seconds} s")
@@ -94,7 +94,7 @@ def ending_within(seconds: int) -> Iterator[None]:
 @pytest.mark.rule("suite.verdict.own-fault", "suite.bounds.each", slow=True)
 @pytest.mark.parametrize("share", [0.005, 0.05, 0.4])
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
-def test_no_answer_breaks_the_suite(prop: Property, share: float) -> None:
+def test_no_answer_causes_an_error_of_the_suite(prop: Property, share: float) -> None:
     subject = Odd()
     subject.source, subject.share = random.Random(f"{prop.name} {share}"), share
     with ending_within(120):

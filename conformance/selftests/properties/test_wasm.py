@@ -1,4 +1,4 @@
-"""The properties of ``wasm``: they hold of the model, and each planted fault is found, by its rule."""
+"""The properties of ``wasm``: the model passes them, and each planted fault is reported under its rule."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MODEL_LACKS = ("wasm/host/limits*",)  # memory of all the pages that it declares
     [prop for prop in PROPERTIES if not any(fnmatch(prop.name, name) for name in MODEL_LACKS)],
     ids=lambda prop: prop.name,
 )
-def test_the_model_passes(prop: Property) -> None:
+def test_model_passes(prop: Property) -> None:
     if "runtime" not in prop.requires.profiles:
         play(prop, GuestHost(), 2)
 
@@ -45,7 +45,7 @@ Patch = Any
 
 
 class Planted(GuestHost):
-    """A model that has faults while it answers, and only then: what the suite expects is worked out without them."""
+    """A model whose faults are active only while it answers: the suite computes expected results without them."""
 
     def __init__(self, *faults: Patch) -> None:
         super().__init__()
@@ -217,7 +217,7 @@ FAULTS: list[tuple[str, str, tuple[Patch, ...]]] = [
 @pytest.mark.parametrize(
     ("rule", "name", "faults"), FAULTS, ids=[f"{name}-{at}" for at, (_, name, _) in enumerate(FAULTS)]
 )
-def test_a_planted_fault_is_found(rule: str, name: str, faults: tuple[Patch, ...]) -> None:
+def test_planted_fault_is_reported(rule: str, name: str, faults: tuple[Patch, ...]) -> None:
     prop = BY_NAME[f"{name}-cbor"] if f"{name}-cbor" in BY_NAME else BY_NAME[name]
     assert rule in prop.rules
     with pytest.raises(Divergence) as caught:

@@ -1,4 +1,4 @@
-"""The properties of modules, metering, fuel, stack, floats, memory, outcomes and calls find planted faults by rule."""
+"""The properties of modules, metering, fuel, stack, floats, memory, outcomes and calls report planted faults."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ LONG = ("wasm/module/limit-long", "wasm/fuel/long*", "wasm/call/up*", "wasm/call
     [prop for prop in PROPERTIES if not any(fnmatch(prop.name, name) for name in LONG)],
     ids=lambda prop: prop.name,
 )
-def test_the_model_passes(prop: Property) -> None:
+def test_model_passes(prop: Property) -> None:
     play(prop, GuestHost(), 1)
 
 
@@ -105,7 +105,7 @@ def charges_the_dead(body: Body) -> Segments:
 
 
 def charges_before_the_frame(admitted: Any, function: Any) -> str:
-    """Move the check of the frame behind the charge of the first segment."""
+    """Check the frame after the charge for the first segment."""
     lines = source_of(admitted, function).split("\n")
     at = next(place for place, line in enumerate(lines) if line.startswith("  if d > "))
     checked, lines[at : at + 2] = lines[at : at + 2], []
@@ -158,7 +158,7 @@ def divides(left: int, right: int) -> int:
 
 
 def reuses_instances() -> Any:
-    """Return a beginning of a machine that keeps the memory of the last one of the same size."""
+    """Return an initializer of a machine that reuses the memory of the last machine of the same size."""
     last: list[bytearray] = []
 
     def begin(self: Machine, *args: Any) -> None:
@@ -222,7 +222,7 @@ FAULTS: list[tuple[str, str, Any]] = [
 
 
 @pytest.mark.parametrize(("rule", "name", "fault"), FAULTS, ids=[f"{row[1]}-{at}" for at, row in enumerate(FAULTS)])
-def test_a_planted_fault_is_found(rule: str, name: str, fault: Any) -> None:
+def test_planted_fault_is_reported(rule: str, name: str, fault: Any) -> None:
     prop = BY_NAME[name] if name in BY_NAME else BY_NAME[f"{name}-framed"]
     with pytest.raises(Divergence) as caught:
         play(prop, Planted(*UNCACHED, fault), 8)
@@ -231,7 +231,7 @@ def test_a_planted_fault_is_found(rule: str, name: str, fault: Any) -> None:
 
 @pytest.mark.parametrize("name", [name for name, limit in LIMITS.items() if isinstance(limit, int) and limit < 65_536])
 @pytest.mark.parametrize("by", [-1, 1])
-def test_each_limit_is_asked_for_on_both_sides(name: str, by: int) -> None:
+def test_each_limit_is_tested_on_both_sides(name: str, by: int) -> None:
     with pytest.raises(Divergence) as caught:
         play(BY_NAME["wasm/module/limit"], Planted(*UNCACHED, patch.dict(LIMITS, {name: LIMITS[name] + by})), 1)
     assert caught.value.rule == "wasm.module.limit"

@@ -1,4 +1,4 @@
-"""The properties of ``wit`` and ``runtime``: they hold of the model, and each planted fault is found, by its rule."""
+"""The properties of ``wit`` and ``runtime``: the model passes them, and each planted fault is reported."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Answer = dict[str, Json]
 
 @pytest.fixture(autouse=True)
 def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what takes seconds small."""
+    """Reduce sizes that take seconds."""
     monkeypatch.setattr(channels, "MOST_UNREAD", 64)
     monkeypatch.setattr("gritstone_conformance.model.channels.MOST_UNREAD", 64)
     monkeypatch.setattr(fanning, "_MANY", 500)
@@ -49,11 +49,11 @@ def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.name)
-def test_the_model_passes(prop: Property) -> None:
+def test_model_passes(prop: Property) -> None:
     play(prop, ModelHost(limits=SMALL), 3)
 
 
-def test_names_and_rules_are_in_order() -> None:
+def test_names_and_rules_are_sorted() -> None:
     known = {rule.id for rule in scan_rules(spec_dir())}
     names = [prop.name for prop in ALL]
     assert len(set(names)) == len(names)
@@ -68,7 +68,7 @@ def test_every_rule_has_a_property() -> None:
     assert wanted <= rules
 
 
-def test_a_life_that_is_collected_leaves_nothing_open() -> None:
+def test_collected_actors_leave_nothing_open() -> None:
     two_messages_before_a_genesis = bytes.fromhex("0102" + "0000" + 2 * "030001" + "0001")
     trial = Trial(ModelHost(limits=SMALL), "runtime.collect.collected")
     collected(trial, FRAMED_SHA256, Tape(two_messages_before_a_genesis))
@@ -76,7 +76,7 @@ def test_a_life_that_is_collected_leaves_nothing_open() -> None:
 
 
 class Planted(ModelHost):
-    """A model with one fault, which may change the arguments, answer itself, or change what the model answers."""
+    """A model with one fault, which may change the arguments, answer itself, or change the model's answer."""
 
     def __init__(self, fault: Callable[[Planted, str, dict[str, Any], Callable[[], Answer]], Answer]) -> None:
         super().__init__(limits=SMALL)
@@ -96,7 +96,7 @@ Ask = Callable[[], Answer]
 
 
 def value_of(answer: Answer) -> dict[str, Any]:
-    """Return the value of an answer, to be changed in place; an empty one where there is none."""
+    """Return the value of an answer, to be changed in place; an empty one if there is none."""
     found = answer.get("ok")
     return found if isinstance(found, dict) else {}
 
@@ -117,7 +117,7 @@ def admits_everything(host: Planted, op: str, args: dict[str, Any], ask: Ask) ->
         return ask()
     try:
         return ask()
-    except Exception:  # noqa: BLE001 - whatever the model refuses
+    except Exception:  # noqa: BLE001 - whatever the model rejects
         return ok()
 
 
@@ -252,7 +252,7 @@ FAULTS = [
 @pytest.mark.parametrize(
     ("fault", "rule", "names"), FAULTS, ids=[f"{fault.__name__}-{rule}" for fault, rule, _ in FAULTS]
 )
-def test_a_planted_fault_is_found_by_the_name_of_its_rule(fault: Any, rule: str, names: str) -> None:
+def test_planted_fault_is_reported_under_its_rule(fault: Any, rule: str, names: str) -> None:
     found = set()
     for prop in PROPERTIES:
         if fnmatch(prop.name, names) and rule not in found:
@@ -266,6 +266,6 @@ def test_a_planted_fault_is_found_by_the_name_of_its_rule(fault: Any, rule: str,
 @pytest.mark.rule("suite.property.control", slow=True)
 @pytest.mark.parametrize("prop", ALL, ids=lambda prop: prop.name)
 @pytest.mark.parametrize("answer", [refused("invalid"), refused("missing"), ok()], ids=["invalid", "missing", "ok"])
-def test_who_answers_everything_alike_passes_nothing(prop: Property, answer: Answer) -> None:
+def test_constant_answer_passes_no_property(prop: Property, answer: Answer) -> None:
     with pytest.raises(Divergence):
         play(prop, Planted(lambda host, op, args, ask: dict(answer)), 3)
