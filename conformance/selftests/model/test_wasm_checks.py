@@ -109,7 +109,7 @@ class Life:
         return read_state(blob.data)
 
     def fault(self, path: str = "", node: State | Object | None = None, **more: Any) -> str | None:
-        """Return the rule that the newest step violates after another node or other members replace those of its core."""
+        """Return the rule that the newest step violates with another node or other members in its core."""
         assert self.head is not None
         step = self.shelf.step(self.head)
         if node is not None:

@@ -26,7 +26,7 @@ def play(
     seed: int = 1,
     allowed: tuple[type[Exception], ...] = (),
 ) -> None:
-    """Run some examples of a property; raises the first Divergence, and every other exception that is not ``allowed``."""
+    """Run some examples of a property; raises the first Divergence and each exception that is not ``allowed``."""
 
     def example(**drawn: Any) -> None:
         trial = Trial(subject, prop.rules[0], subject.spawn)
