@@ -45,6 +45,7 @@ UNASKED: Final = "is not asked for"
 SEARCH_OVER: Final = "the time of the search was over"
 """The skip reason of a case that was not started before the end of a search."""
 _LACKING: Final = re.compile(rf"(?:format|feature|profile) \S+ {UNCLAIMED}$")  # also in the reason of a twin
+_ISOLATED: Final = "harness.state.isolated"
 EXIT: Final = {"fine": 0, "unexpected": 1, "usage": 2, "nothing": 3, "suite": 4}
 
 
@@ -94,7 +95,9 @@ def rule_verdicts(outcomes: Iterable[Outcome]) -> dict[str, str]:
     """Return the verdict of each rule that a case judges, ascending by id.
 
     A failed case counts against the rule that it blames. It does not judge its other rules; a rule that no other case
-    judges gets ``error``. A case in which the suite failed also gives ``error``.
+    judges gets ``error``. A case in which the suite failed also gives ``error``. A failure that is due to earlier cases
+    (:rule:`suite.state.blamed`) was a wrong reply to its own case too, so the rules of the case do not pass: they get
+    ``error``.
     """
     found: dict[str, set[str]] = {}
     for outcome in outcomes:
@@ -103,6 +106,8 @@ def rule_verdicts(outcomes: Iterable[Outcome]) -> dict[str, str]:
         for rule in outcome.rules:
             is_undecided = outcome.cause == OWN_FAULT or (outcome.verdict == "fail" and rule != outcome.rule)
             said = "undecided" if is_undecided else outcome.verdict
+            if outcome.verdict == "fail" and outcome.rule == _ISOLATED and rule != _ISOLATED:
+                said = "error"
             found.setdefault(rule, set()).add(said)
     order = {"fail": "fail", "error": "error", "pass": "pass", "undecided": "error", "skip": "skip"}
     return {rule: next(order[said] for said in order if said in found[rule]) for rule in sorted(found)}

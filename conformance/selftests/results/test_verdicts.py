@@ -105,6 +105,11 @@ def test_a_failure_speaks_against_the_rule_it_blames_only() -> None:
     assert rule_verdicts([failed, outcome("grit/tree/x")])[RULE] == "pass"
 
 
+def test_rule_of_a_case_that_shared_state_failed_does_not_pass() -> None:
+    failed = outcome("grit/tree/y", verdict="fail", rule="harness.state.isolated")
+    assert rule_verdicts([failed, outcome("grit/tree/x")]) == {RULE: "error", "harness.state.isolated": "fail"}
+
+
 BOOK = fake_book([RULE, "grit.blob.any", "harness.frame.line"])
 ALL_GOOD = (
     outcome(),
