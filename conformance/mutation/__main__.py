@@ -1,11 +1,11 @@
-"""Automatic mutation: change one place of an implementation, play the suite on it, and see whether a case notices.
+"""Automatic mutation: change one place of an implementation, run the suite on it, and check whether a case notices.
 
 Without ``--all``: a sample. Mutants are drawn by the seed until the time is over. For a mutant with a recorded result,
-the case that noticed it is played again; the others are judged by the cases of their topic. The exit code is 1 if a
+the case that noticed it is run again; the others are judged by the cases of their topic. The exit code is 1 if a
 mutant that was noticed is no longer noticed, or if a decision is stale.
 
 With ``--all``: every mutant without a recorded result is judged by all cases that reach it, and the results are
-written. It can be stopped at any time and goes on where it stopped.
+written. It can be stopped at any time and continues where it stopped.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _sample(bench: Bench, drawn: Sequence[Mutant], recorded: Mapping[str, Result
 
 
 def main() -> int:
-    """Read the command line, mutate and play; return the exit code."""
+    """Read the command line, mutate and run; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m mutation", description=__doc__.partition("\n")[0])
     parser.add_argument("target", nargs="?", choices=sorted(TARGETS), default="javascript")
     parser.add_argument("--all", action="store_true", help="judge every mutant without a result, and write the results")

@@ -1,7 +1,7 @@
 """Mutants of an implementation, and what became of each.
 
 A mutant is named by what it changes, not by where that stands: it keeps its name while its line moves, and a decision
-about it goes stale when the line changes.
+about it becomes outdated when the line changes.
 """
 
 from __future__ import annotations

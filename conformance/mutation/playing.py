@@ -53,7 +53,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def planned() -> dict[str, Planned]:
-    """Return the cases that a gate plays, by their names."""
+    """Return the cases that a gate runs, by their names."""
     plan = plan_run(load_data(), Selection(), 1)
     return {item.name: item for item in plan.items if item.kind != "watch"}
 
@@ -64,7 +64,7 @@ class Work:
 
     Attributes:
         mutant: the mutant.
-        cases: the cases that are played on it, by their names.
+        cases: the cases that are run on it, by their names.
     """
 
     mutant: Mutant
@@ -98,7 +98,7 @@ class Bench:
     def play(
         self, items: Sequence[Planned], mutant: Mutant | None, reached: Path | None, notify: Callable[[Outcome], None]
     ) -> None:
-        """Play cases in their order, in one process; ``notify`` may end that by ``_Enough``."""
+        """Run cases in their order, in one process; ``notify`` may end that by ``_Enough``."""
         if not items:
             return
         with _environment(self.target.switched_on(mutant, reached)):
@@ -133,7 +133,7 @@ class Bench:
         return any(fnmatchcase(rule, glob) for rule in rules for glob in globs)
 
     def judge(self, work: Work) -> Result | None:
-        """Play cases on a mutant until one fails under a rule of its topic; None if the time was over before.
+        """Run cases on a mutant until one fails under a rule of its topic; None if the time was over before.
 
         The cases whose rules belong to the topic come first, then all vectors, then the others, the shortest first.
         After those of the topic any failure is enough.

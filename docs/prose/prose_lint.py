@@ -155,6 +155,12 @@ def prose_of_python(text: str) -> str:
     return without_literals(re.sub(r"\{[^{}\n]*\}", lambda found: "x" * len(found[0]), "\n".join(lines)))
 
 
+def without_marks(token: str) -> str:
+    """Replace the marks of a comment or the quotes of a string by blanks; quotes that end a comment are prose."""
+    marks = r"^(?://|/\*\*?|#)" if token.startswith(("/", "#")) else r"^[\"'`]+|[\"'`]+$"
+    return re.sub(marks, lambda found: blank(found[0]), token)
+
+
 def prose_of_tokens(text: str, token: re.Pattern[str]) -> str:
     """Return the comments and the strings with several words of a file in another language."""
     kept: list[str] = []
@@ -165,7 +171,7 @@ def prose_of_tokens(text: str, token: re.Pattern[str]) -> str:
             words = blank(words)
         kept += [
             blank(text[end : found.start()]),
-            re.sub(r"^(?://|/\*\*?|#|[\"'`]+)|[\"'`]+$", lambda m: blank(m[0]), words),
+            without_marks(words),
         ]
         end = found.end()
     return without_literals("".join(kept) + blank(text[end:]))

@@ -27,6 +27,7 @@ def test_advice_passes_all_entries(entry: Entry) -> None:
         ("a.py", '"""Doc."""\nx = 1\n\n\n# it runs anew\n'),
         ("a.py", 'anew = 1\nvalue = "anew"\n\n\nraise E(f"{anew} runs anew")\n'),
         ("a.js", "const anew = 'anew';\n/* one\n two */\n\n// it runs anew\n"),
+        ("a.js", "// over `one`\n// it runs anew\n// `two`\n"),
         ("a.go", 'var anew = "anew"\n\n/* one */\n\nfail("it runs anew")\n'),
         ("a.toml", "anew = 'anew'\n\n\n\nx = 1 # it runs anew\n"),
     ],

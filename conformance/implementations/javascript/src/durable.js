@@ -1,12 +1,12 @@
-// The backend that lives in a directory:
+// The backend that stores everything in a directory:
 //
 //   log        everything (log.js)            log.next   the log that a compaction writes, then renamed over `log`
 //   lock/      the lock of all writers        spool-*    an import in pieces; has no name while it holds any bytes
 //
 // Each operation first reads what others appended since, or, if `log` is another file than the open one, all of it. Reads
 // need no lock: a record is either whole or not there. What is added and updated inside group() is appended as one write
-// when the group ends. Erasing and pruning write the log anew with what stays, so what
-// goes leaves no bytes in the directory; whoever still has the old file open reads on in it.
+// when the group ends. Erasing and pruning write a new log with the remaining
+// records, so no bytes of removed objects stay in the directory. A process that has the old file open continues to read it.
 
 import fs from "node:fs";
 import path from "node:path";
@@ -21,9 +21,9 @@ import { FileSpool } from "./spool.js";
 const COPY_BYTES = 1 << 20;
 const TOMBSTONE_BYTES = 67; // in the payload of an update
 const REFERENCE_BYTES = 305; // there, at most
-const SLACK_BYTES = 1 << 25; // updates that may pile up before the log is written anew
+const SLACK_BYTES = 1 << 25; // most bytes of updates before a new log is written
 
-/** What the records of one log add up to. */
+/** The state that the records of one log result in. */
 class Index {
   objects = new Map(); // id -> {file, offset, size}
   tombstones = new Set();
@@ -106,7 +106,7 @@ export class DurableBackend {
     this.#file = new LogFile(log);
     this.#index = new Index();
     this.epoch += 1;
-    this.unsynced = false; // whoever wrote the other file made it durable
+    this.unsynced = false; // the process that wrote the other file has synced it
   }
 
   /** Run `work` while no other process writes, on the latest state. */
