@@ -45,9 +45,9 @@ SELFTESTS: Final = {
             "model/test_wasm_engine.py",
             "model/test_history_wasm.py",
         ),
-        "strategies/test_wasm_twins.py::test_each_twin_has_its_defect_alone",
-        "strategies/test_wasm_twins.py::test_a_module_has_so_many_bytes",
-        "strategies/test_wasm_twins.py::test_the_first_of_several_defects_gives_the_code",
+        "strategies/test_wasm_twins.py::test_each_twin_has_exactly_its_defect",
+        "strategies/test_wasm_twins.py::test_module_size_is_limited",
+        "strategies/test_wasm_twins.py::test_first_of_several_defects_determines_the_code",
     ),
 }
 """Module, or a folder above it, to the selftests that know it: files, or single tests of those that take long."""

@@ -1,6 +1,6 @@
-"""A headless Chromium, spoken to over its debugging pipe: nothing but the standard library is needed.
+"""A headless Chromium, controlled over its debugging pipe with only the standard library.
 
-What the browser complains about and what it asks the network for is kept, so that a test can ask for none.
+It records the browser's complaints and its network requests, so that a test can assert that there are none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 __all__ = ["Browser", "Tab", "find_chromium"]
 
-_PATIENCE_S: Final = 60.0  # proves that a test ends, and judges nothing
+_PATIENCE_S: Final = 60.0  # bounds a test and decides no result
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS: Final = (
     "--headless",
@@ -85,7 +85,7 @@ class Browser:
         return tab
 
     def send(self, method: str, params: dict[str, Any] | None = None, session: str | None = None) -> Any:
-        """Send one command and return its result; events that come first are noted."""
+        """Send one command and return its result; events that arrive first are noted."""
         self._number += 1
         number = self._number
         message: dict[str, Any] = {"id": number, "method": method, "params": params or {}}
@@ -157,7 +157,7 @@ class Tab:
             self.loads += 1
 
     def load(self, path: Path, fragment: str = "") -> None:
-        """Load a file and wait until it is there."""
+        """Load a file and wait until it is loaded."""
         before = self.loads
         self.send("Page.navigate", {"url": path.as_uri() + fragment})
         while self.loads == before:
@@ -177,7 +177,7 @@ class Tab:
         self.send("Input.dispatchKeyEvent", {"type": "keyUp", "key": key})
 
     def picture(self) -> bytes:
-        """Return what the tab shows, as PNG."""
+        """Return a screenshot of the tab, as PNG."""
         return base64.b64decode(self.send("Page.captureScreenshot", {"format": "png"})["data"])
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What is in bytes that are not the expected ones is told in words, object by object.
+"""Differences between expected and actual bytes are described in words, object by object.
 
 Spec: :rule:`suite.message.explains`.
 """
@@ -38,7 +38,7 @@ def tree(*leaves: Object, fmt: Format = FRAMED) -> Tree:
 
 @pytest.mark.rule("suite.message.explains")
 @pytest.mark.parametrize("fmt", FORMATS.values(), ids=FORMATS)
-def test_an_object_is_told_by_the_field_that_differs(fmt: Format) -> None:
+def test_object_is_described_by_the_field_that_differs(fmt: Format) -> None:
     expected = fmt.encode(Blob((("a", "1"),), b"x"))
     words = told("/bytes", expected, fmt.encode(Blob((("a", "2"),), b"x")))
     assert words == "these bytes are a blob: /headers/0/1 differs: 1 expected, 2 got"
@@ -48,7 +48,7 @@ def test_an_object_is_told_by_the_field_that_differs(fmt: Format) -> None:
 
 
 @pytest.mark.rule("suite.message.explains")
-def test_bytes_that_are_no_object_are_told_by_what_is_wrong_with_them() -> None:
+def test_invalid_bytes_are_described_by_their_defect() -> None:
     low, high = bytes([1]) * 32, bytes([2]) * 32
     expected = FRAMED.encode(Tree((("a", low), ("b", high))))
     turned = expected[:8] + expected[8 + 34 :] + expected[8 : 8 + 34]
@@ -61,7 +61,7 @@ def test_bytes_that_are_no_object_are_told_by_what_is_wrong_with_them() -> None:
 
 
 @pytest.mark.rule("suite.message.explains")
-def test_of_a_bundle_the_object_is_told_that_leads_to_nothing_else_that_is_wrong() -> None:
+def test_bundle_is_described_by_the_deepest_differing_object() -> None:
     other = Blob((), b"reef")
     small, wrong = tree(LEAF), tree(other)
     words = told("/bundle", bundle(LEAF, small, tree(small)), bundle(other, wrong, tree(wrong)))
@@ -72,7 +72,7 @@ def test_of_a_bundle_the_object_is_told_that_leads_to_nothing_else_that_is_wrong
     )
 
 
-def test_of_a_bundle_what_lacks_or_is_too_much_is_told() -> None:
+def test_missing_and_extra_objects_of_a_bundle_are_listed() -> None:
     expected = bundle(LEAF, tree(LEAF))
     words = told("/bundle", expected, bundle(tree(LEAF)))
     assert words is not None
@@ -87,7 +87,7 @@ def test_of_a_bundle_what_lacks_or_is_too_much_is_told() -> None:
     assert words.endswith("…, which is a tombstone in the received bundle")
 
 
-def test_of_a_bundle_format_reference_and_end_are_told() -> None:
+def test_format_reference_and_trailer_of_a_bundle_are_described() -> None:
     expected = bundle(LEAF, tree(LEAF))
     words = told("/bundle", expected, bundle(LEAF, tree(LEAF, fmt=CBOR_BLAKE3), fmt=CBOR_BLAKE3))
     assert words == "this is a bundle of cbor-blake3, not of framed-sha256"
@@ -102,7 +102,7 @@ def test_of_a_bundle_format_reference_and_end_are_told() -> None:
     assert words.startswith("these bytes are not a bundle: malformed, ")
 
 
-def test_only_objects_and_bundles_have_insides() -> None:
+def test_only_objects_and_bundles_have_a_decoded_diff() -> None:
     assert decoded_difference("/id", "AAAA", "AAAB") is None
     assert decoded_difference("/bytes", "AAAA", None) is None
     assert decoded_difference("/bytes", "AAAA", "AAAB") is None
@@ -115,7 +115,7 @@ EXPECTED = [bundle(LEAF, tree(LEAF)), *(fmt.encode(tree(LEAF)) for fmt in FORMAT
 
 
 @given(st.sampled_from(EXPECTED), st.data())
-def test_whatever_came_there_are_words_or_none(expected: bytes, data: st.DataObject) -> None:
+def test_any_bytes_get_a_description_or_none(expected: bytes, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(expected)))
     got = expected[:at] + data.draw(st.binary(max_size=40)) + expected[data.draw(st.integers(at, len(expected))) :]
     words = told("/bytes", expected, got)

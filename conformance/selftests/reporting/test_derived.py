@@ -1,4 +1,4 @@
-"""HTML, JUnit and badges: made from the lines alone, scoped, the same wherever they are made; the form of JUnit."""
+"""HTML, JUnit and badges: derived from the report lines alone, scoped, reproducible; and the shape of JUnit."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.rule("suite.report.derived")
-def test_what_is_made_from_a_report_is_the_same_wherever_it_is_made(tmp_path: Path) -> None:
+def test_derived_files_do_not_depend_on_the_directory(tmp_path: Path) -> None:
     first, second = tmp_path / "a", tmp_path / "elsewhere" / "b"
     for folder in (first, second):
         folder.mkdir(parents=True)
@@ -56,7 +56,7 @@ def test_what_is_made_from_a_report_is_the_same_wherever_it_is_made(tmp_path: Pa
 
 @pytest.mark.rule("suite.report.derived")
 @pytest.mark.parametrize("form", MAKERS)
-def test_neither_the_time_nor_the_place_of_making_is_in_what_is_made(
+def test_derived_files_contain_neither_time_nor_place(
     form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seal(tmp_path / "report.jsonl", specimen())
@@ -69,7 +69,7 @@ def test_neither_the_time_nor_the_place_of_making_is_in_what_is_made(
 
 @pytest.mark.rule("suite.report.derived", slow=True)
 @pytest.mark.parametrize("more", [[], ["--jobs", "2"]], ids=["one", "jobs"])
-def test_a_run_makes_what_its_report_makes(tmp_path: Path, more: list[str]) -> None:
+def test_run_writes_the_same_files_as_its_report(tmp_path: Path, more: list[str]) -> None:
     report = str(tmp_path / "report.jsonl")
     verify = ["verify", "--iut", ADAPTER, "-k", "grit/tree/*", "--report", report, *more]
     assert main([*verify, *options_for(tmp_path)]) == 0
@@ -81,7 +81,7 @@ def test_a_run_makes_what_its_report_makes(tmp_path: Path, more: list[str]) -> N
     assert files(tmp_path) == of_run
 
 
-def test_a_merged_report_makes_them_too(tmp_path: Path) -> None:
+def test_merged_report_writes_the_same_files(tmp_path: Path) -> None:
     whole = specimen()
     parts = []
     for index in range(2):
@@ -95,7 +95,7 @@ def test_a_merged_report_makes_them_too(tmp_path: Path) -> None:
 
 @pytest.mark.rule("suite.report.derived")
 @pytest.mark.parametrize("form", MAKERS)
-def test_a_member_of_the_report_that_changes_changes_what_is_made(form: str) -> None:
+def test_changed_member_of_the_report_changes_its_files(form: str) -> None:
     report = passing()
     before = MAKERS[form](report, data())
     other = {**report.footer, "conforms": {"grit": False}, "exit": 1}
@@ -103,7 +103,7 @@ def test_a_member_of_the_report_that_changes_changes_what_is_made(form: str) -> 
     assert MAKERS[form](report, data()) == before
 
 
-def test_an_audit_leaves_a_history_to_be_drawn(tmp_path: Path) -> None:
+def test_audit_stores_a_history_to_draw(tmp_path: Path) -> None:
     (tmp_path / "store.grit").write_bytes(forged_bundle())
     report = str(tmp_path / "audit.jsonl")
     assert main(["audit", str(tmp_path / "store.grit"), "--report", report]) == 1
@@ -116,7 +116,7 @@ def test_an_audit_leaves_a_history_to_be_drawn(tmp_path: Path) -> None:
         assert violation("report", json.loads(line)) is None
 
 
-def test_an_older_page_is_gone_when_a_run_does_not_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_older_page_is_removed_when_a_run_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "r.html").write_text("of yesterday")
     verify = ["verify", "--iut", ADAPTER, "--profile", "nonsense", "--report", str(tmp_path / "r.jsonl")]
     assert main([*verify, "--html", str(tmp_path / "r.html")]) == 2
@@ -124,9 +124,7 @@ def test_an_older_page_is_gone_when_a_run_does_not_end(tmp_path: Path, capsys: p
     assert "nonsense" in capsys.readouterr().err
 
 
-def test_a_place_that_cannot_be_written_is_the_users_mistake(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unwritable_path_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = seal(tmp_path / "report.jsonl", passing())
     (tmp_path / "file").write_text("")
     assert main(["report", str(report), "--html", str(tmp_path / "file" / "r.html")]) == 2
@@ -135,7 +133,7 @@ def test_a_place_that_cannot_be_written_is_the_users_mistake(
 
 @pytest.mark.rule("suite.report.claim")
 @pytest.mark.parametrize("form", MAKERS)
-def test_a_claim_names_its_scope(form: str) -> None:
+def test_claim_names_its_scope(form: str) -> None:
     text = MAKERS[form](passing(), data())
     shown = json.loads(text)["message"] if form == "json" else text
     if form == "junit":
@@ -147,7 +145,7 @@ def test_a_claim_names_its_scope(form: str) -> None:
 
 @pytest.mark.rule("suite.report.claim")
 @pytest.mark.parametrize("form", ["html", "svg", "json"])
-def test_what_does_not_conform_never_says_that_it_does(form: str) -> None:
+def test_failed_conformance_is_never_shown_as_success(form: str) -> None:
     text = MAKERS[form](specimen(), data())
     assert "conforms to" not in text
     assert "does not conform to grit" in text
@@ -163,14 +161,12 @@ BASIS = f"framed-sha256 · no features · {_MUSTS} of {_MUSTS} rules asked"
         ({"grit": True, "wit": True}, 0, f"grit wit · {BASIS}", "#1c6437"),
         ({"grit": True, "wit": False}, 1, f"grit, not wit · {BASIS}", "#874500"),
         ({"grit": False}, 1, "not grit", "#a12018"),
-        ({"grit": False}, 0, "not grit", "#a12018"),  # failures that were foreseen
+        ({"grit": False}, 0, "not grit", "#a12018"),  # expected failures
         ({}, 0, "no claim", "#5d584f"),
         ({"grit": False}, 3, "nothing was judged", "#5d584f"),
     ],
 )
-def test_a_badge_says_what_the_footer_says(
-    conforms: dict[str, bool], exit_code: int, message: str, colour: str
-) -> None:
+def test_badge_agrees_with_the_footer(conforms: dict[str, bool], exit_code: int, message: str, colour: str) -> None:
     report = passing()
     footer = {**report.footer, "conforms": conforms, "exit": exit_code}
     badge = ET.fromstring(make_badge(replace(report, footer=footer), data()))
@@ -180,7 +176,7 @@ def test_a_badge_says_what_the_footer_says(
     assert fills[1] == colour
 
 
-def test_stale_entries_are_shown_and_fail_in_a_suite_of_their_own() -> None:
+def test_stale_entries_are_a_failing_suite_of_their_own() -> None:
     stale = Stale("acme.expect.toml:1", "grit/tree/x", "it passes", ("- lines 1-5",))
     report = passing()
     report = replace(report, footer={**report.footer, "stale": [stale.to_json()], "unexpected": 1, "exit": 1})
@@ -237,7 +233,7 @@ def test_junit_has_the_shape_that_build_servers_read(report: Callable[[], Report
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", suite.attrib["timestamp"])
 
 
-def test_junit_tells_each_case_once_with_its_verdict() -> None:
+def test_junit_lists_each_case_once_with_its_verdict() -> None:
     root = ET.fromstring(make_junit(specimen(), data()))
     found = {case.attrib["name"]: [child.tag for child in case] for case in root.iter("testcase")}
     assert found == {
@@ -258,6 +254,6 @@ def test_junit_tells_each_case_once_with_its_verdict() -> None:
     assert known.attrib["message"].startswith("known: bug until 2026-06-01")
 
 
-def test_report_lines_with_pictures_fit_the_schema(tmp_path: Path) -> None:
+def test_report_lines_with_drawings_match_the_schema(tmp_path: Path) -> None:
     for line in seal(tmp_path / "r", specimen()).read_bytes().splitlines():
         assert violation("report", json.loads(line)) is None

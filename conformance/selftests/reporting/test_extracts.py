@@ -1,4 +1,4 @@
-"""Extracts of histories: what is kept, in which order, within which bounds."""
+"""Extracts of histories: their content, their order and their bounds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def judged(data: bytes, **asked: Any) -> Verdict:
 
 
 def anywhere(verdict: Verdict) -> list[Finding]:
-    """Return a finding for every step of a history, as if it were at fault."""
+    """Return a finding for every step of a history, as if each were at fault."""
     assert verdict.history is not None
     return [
         Finding("still", chain.place(index, "inbox"), "x")
@@ -36,7 +36,7 @@ def anywhere(verdict: Verdict) -> list[Finding]:
 
 
 def check(told: dict[str, Any]) -> None:
-    """Hold an extract against what the text says of its order."""
+    """Check an extract's order against the spec."""
     seen: set[tuple[int, int]] = set()
     for step in told["steps"]:
         assert not any(actor == step["actor"] and index >= step["index"] for actor, index in seen)
@@ -50,7 +50,7 @@ def check(told: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_small_history_is_kept_whole_in_an_order_that_could_have_been(seed: int) -> None:
+def test_small_history_is_kept_whole_in_a_possible_order(seed: int) -> None:
     verdict = judged(play(drawn(FORMAT, seed), seed).store.export())
     assert verdict.history is not None
     for finding in anywhere(verdict):
@@ -63,7 +63,7 @@ def test_a_small_history_is_kept_whole_in_an_order_that_could_have_been(seed: in
         assert told["actors"][step["actor"]]["id"] == finding.place.actor.hex()  # type: ignore[union-attr]
 
 
-def test_the_step_at_fault_is_marked_and_its_fields_stand_around_the_path() -> None:
+def test_faulty_step_is_marked_with_the_fields_near_the_path() -> None:
     verdict, finding = forged()
     assert verdict.history is not None
     told = extract(verdict.history, finding)
@@ -75,7 +75,7 @@ def test_the_step_at_fault_is_marked_and_its_fields_stand_around_the_path() -> N
     assert [name for name, _ in (*inbox["before"], *inbox["after"])] == ["previous", "actor", "outbox", "core"]
 
 
-def test_what_is_nearest_is_kept_when_there_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nearest_steps_are_kept_when_the_history_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extracts, "MOST_STEPS", 6)
     monkeypatch.setattr(extracts, "MOST_ACTORS", 2)
     verdict = judged(play(drawn(FORMAT, 25), 25).store.export())
@@ -89,7 +89,7 @@ def test_what_is_nearest_is_kept_when_there_is_too_much(monkeypatch: pytest.Monk
         assert "illegal" in told
 
 
-def test_a_long_history_is_cut_to_the_bounds() -> None:
+def test_long_history_is_cut_to_the_bounds() -> None:
     verdict = judged(play_lowest(ball_game(FORMAT, limit=250)).store.export())
     assert verdict.history is not None
     assert verdict.steps > 240
@@ -99,7 +99,7 @@ def test_a_long_history_is_cut_to_the_bounds() -> None:
     assert len(told["messages"]) <= extracts.MOST_MESSAGES
 
 
-def test_mail_that_nobody_sent_has_no_sender_and_mail_that_nobody_read_no_reader() -> None:
+def test_mail_without_a_sender_or_reader_has_none_in_the_extract() -> None:
     scribe = Scribe.of(FORMAT)
     actor = scribe.born(b"a")
     scribe.inject(actor, scribe.stage.blob(b"x"), "late")
@@ -114,7 +114,7 @@ def test_mail_that_nobody_sent_has_no_sender_and_mail_that_nobody_read_no_reader
     assert {"type": "late", "from": sender, "unread_by": 1} in told["messages"]
 
 
-def test_a_finding_without_a_step_has_a_diff_context() -> None:
+def test_finding_without_a_step_has_a_diff_context() -> None:
     verdict = judged(play(drawn(FORMAT, 7), 7).store.export())
     assert verdict.history is not None
     told = extract(verdict.history, Finding("name", Place("actors/x"), "the target is not a tree"))
@@ -144,7 +144,7 @@ def test_diff_context_of_a_huge_answer_is_small() -> None:
     assert len(str([each.to_json() for each in told])) < 24 * 8 * 300
 
 
-def test_a_member_that_is_not_there_has_neighbours_too() -> None:
+def test_missing_member_has_a_diff_context() -> None:
     assert level("absent", [("a", 1), ("b", 2)]).to_json() == {
         "member": "absent",
         "before": [["a", "1"], ["b", "2"]],

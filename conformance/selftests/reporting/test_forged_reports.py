@@ -1,4 +1,4 @@
-"""Reports of others: whatever stands in a sealed report, it is refused, or all that is made of reports can be made."""
+"""Forged reports: a sealed report is either rejected, or every derived file can be made from it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def sealed(path: Path, rows: list[str]) -> Path:
-    """Write lines with the seal that they need."""
+    """Write lines with a valid seal."""
     body = "".join(f"{row}\n" for row in rows[:-1]).encode()
     try:
         footer = {**json.loads(rows[-1]), "sha256": hashlib.sha256(body).hexdigest()}
@@ -57,7 +57,7 @@ def sealed(path: Path, rows: list[str]) -> Path:
 
 
 def places(value: Json, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the way to each member and to the first item of each list."""
+    """Yield the path of each member and of the first item of each list."""
     inner = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
     for name, item in inner:
         yield (*path, name)
@@ -83,12 +83,12 @@ def make_everything(path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", range(len(specimen().outcomes) + 2))
-def test_whatever_member_is_changed_it_is_refused_or_shown(tmp_path: Path, number: int) -> None:
+def test_report_with_a_changed_member_is_rejected_or_shown(tmp_path: Path, number: int) -> None:
     lines = lines_of(tmp_path)
     rows = [json.dumps(line) for line in lines]
     seen = {"refused": 0, "shown": 0}
     for path in places(lines[number]):
-        shown = False  # values that stand for one another are shown once
+        shown = False  # equivalent values are shown once
         for value in ODD if len(path) < 4 else ODD[::3]:
             line = put(lines[number], path, value)
             try:
@@ -110,9 +110,7 @@ def test_whatever_member_is_changed_it_is_refused_or_shown(tmp_path: Path, numbe
 
 
 @pytest.mark.parametrize("text", NO_JSON, ids=lambda text: text[:8])
-def test_what_no_report_can_hold_is_refused_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
-) -> None:
+def test_invalid_report_is_rejected_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
     rows = [json.dumps(line) for line in lines_of(tmp_path)]
     at = next(number for number, row in enumerate(rows) if '"got": ' in row)
     rows[at] = rows[at].replace('"got": ', f'"got": {text}, "got": ', 1) if text[0] in "[" else rows[at]
@@ -137,7 +135,7 @@ def test_what_no_report_can_hold_is_refused_in_one_line(
         (("history", "messages", 0, "to"), 10_000),
     ],
 )
-def test_what_leads_nowhere_is_refused_though_it_fits_the_schema(
+def test_dangling_index_is_rejected_though_it_fits_the_schema(
     tmp_path: Path, path: tuple[Any, ...], value: Json
 ) -> None:
     line = next(each for each in lines_of(tmp_path) if path[0] in each)

@@ -1,4 +1,4 @@
-"""Texts for people: excerpts, failures, what follows; nothing an implementation says reaches a terminal raw."""
+"""Texts for people: excerpts, failures, claims; output of an implementation is escaped before it is shown."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ BAD = Case("grit/tree/bad", (RULE,), Requires(), (TREE,), twin="grit/tree/good",
 
 
 @pytest.mark.rule("suite.message.explains")
-def test_a_failure_is_explained() -> None:
+def test_failure_is_explained() -> None:
     lines = teller(BAD).block(failed(shrunk_from=41, found="found/9eb1d2cfc4507b4d.json"), {"grit/tree/good": "pass"})
     assert lines == [
         "FAIL grit.tree.key-order          grit/tree/bad   shrunk: 41 requests -> 1   (MUST)",
@@ -68,7 +68,7 @@ def test_a_failure_is_explained() -> None:
 
 
 @pytest.mark.rule("suite.message.explains")
-def test_a_difference_inside_the_answer_names_its_path() -> None:
+def test_difference_inside_an_answer_names_its_path() -> None:
     told = Divergent(2, "grit.refs", "/refs/0/1", ID, None, 4, {"store": "s"})
     lines = teller().block(failed(divergence=told), {})
     assert "  step 3 of 4  grit.refs  s" in lines
@@ -78,29 +78,29 @@ def test_a_difference_inside_the_answer_names_its_path() -> None:
 
 
 @pytest.mark.rule("suite.message.explains")
-def test_an_attached_implementation_is_named_by_its_address() -> None:
+def test_attached_implementation_is_named_by_its_address() -> None:
     assert teller(BAD, attach="unix:/run/x").block(failed(), {})[-1].endswith("--connect unix:/run/x")
 
 
-def test_a_should_is_marked() -> None:
+def test_should_is_marked() -> None:
     assert "(SHOULD)" in teller().block(replace(failed(), level="SHOULD"), {})[0]
 
 
-def test_an_error_shows_what_was_seen_and_no_escape() -> None:
+def test_error_shows_the_output_without_escapes() -> None:
     broken = failed(verdict="error", cause="dead:exit-1", detail="stderr: \x1b[31mred\x07", divergence=None, rule=None)
     lines = teller().block(broken, {})
     assert lines[0] == "ERROR grit/tree/bad   dead:exit-1   (MUST)"
     assert lines[1] == "  detail       stderr: \\x1b[31mred\\x07"
 
 
-def test_no_line_is_wider_than_the_terminal_but_for_the_command() -> None:
+def test_only_the_command_is_wider_than_the_terminal() -> None:
     told = Divergent(0, "grit.decode", "/x" * 200, "A" * 900, {"b": ["C" * 900]}, 1, {"bytes": "AAAA" * 300})
     for width in (60, 80, 200):
         lines = teller(BAD, width=width).block(failed(divergence=told), {})
         assert all(len(line) <= width for line in lines if not line.startswith(("  again", "  twin")))
 
 
-def test_the_smallest_of_each_kind_is_shown() -> None:
+def test_smallest_failure_of_each_kind_is_shown() -> None:
     def of(name: str, steps: int, **members: Any) -> Outcome:
         return failed(name, divergence=Divergent(0, "grit.id", "", 1, 2, steps, {}), **members)
 
@@ -116,7 +116,7 @@ def test_the_smallest_of_each_kind_is_shown() -> None:
     assert [outcome.case for outcome in shown] == ["grit/a/small", "grit/a/other", "grit/a/error"]
 
 
-def test_opening_lines() -> None:
+def test_opening_lines_name_the_run() -> None:
     assert opening_lines(HEADER) == [
         "gritstone 0.1.0 · spec 0.6 · vectors 9e3e384f · seed 1 · gate",
         "fake 1 (python) · framed-sha256 · grit · no features",
@@ -137,7 +137,7 @@ NEEDY = replace(NEEDY, rules={name: replace(rule, needs=NEEDS.get(name, ())) for
 
 
 @pytest.mark.rule("suite.report.claim")
-def test_a_claim_names_all_it_rests_on() -> None:
+def test_claim_names_everything_it_depends_on() -> None:
     judgement = judge_run(GOOD, NEEDY, ("grit",), ("framed-sha256",))
     line = closing_lines(HEADER, GOOD, judgement, "r.jsonl")[-1]
     scope = "(framed-sha256; no features; 1 of 3 rules asked; suite 0.1.0, vectors 9e3e384f)"
@@ -151,7 +151,7 @@ def test_a_claim_names_all_it_rests_on() -> None:
 
 
 @pytest.mark.rule("suite.report.unasked")
-def test_rules_that_were_not_asked_are_listed_with_the_reason() -> None:
+def test_unjudged_rules_are_listed_with_the_reason() -> None:
     reason = "its twin grit/a/b was skipped: feature durable is not claimed"
     skipped = replace(good("grit/a/c", "grit.store.lasts", reason=reason), verdict="skip")
     judgement = judge_run((*GOOD, skipped), NEEDY, ("grit",), ("framed-sha256",))
@@ -179,13 +179,13 @@ def test_unclaimed_format_is_the_reason_if_every_case_lacks_it() -> None:
         assert judgement.unasked["grit.store.lasts"] == expected
 
 
-def test_a_rule_of_a_claimed_format_that_fails_refutes_the_claim() -> None:
+def test_failed_rule_of_a_claimed_format_refutes_the_claim() -> None:
     broken = failed("grit/cbor/a", rule="grit.cbor.any", signature="x")
     outcomes = (*GOOD, replace(broken, rules=("grit.cbor.any",)))
     assert judge_run(outcomes, NEEDY, ("grit",), ("cbor-blake3",)).conforms == {"grit": False}
 
 
-def test_a_part_of_the_cases_is_counted_against_what_was_asked() -> None:
+def test_partial_runs_count_the_selected_cases() -> None:
     book = fake_book([RULE, "grit.blob.any", "harness.frame.line"])
     part = judge_run(GOOD, book, ("grit",), (), scope=Scope(whole=False))
     assert profile_lines(GOOD, part)[1].startswith("grit     1 of 2 rules asked, 1 pass   1 pass")
@@ -193,7 +193,7 @@ def test_a_part_of_the_cases_is_counted_against_what_was_asked() -> None:
     assert profile_lines((failed(), *GOOD), bad)[1].startswith("grit     1 of 1 rules asked, 0 pass   1 pass   1 fail")
 
 
-def test_skips_are_told_by_what_is_not_claimed() -> None:
+def test_skips_name_the_missing_claim() -> None:
     reasons = (
         "feature durable is not claimed",
         "format cbor-blake3 is not claimed",
@@ -209,7 +209,7 @@ def test_skips_are_told_by_what_is_not_claimed() -> None:
     ]
 
 
-def test_a_profile_that_is_not_claimed_takes_one_line() -> None:
+def test_unclaimed_profile_takes_one_line() -> None:
     skipped = replace(good("wit/a/b", "wit.a.b", reason="profile wit is not claimed"), verdict="skip")
     outcomes = (*GOOD, skipped)
     assert profile_lines(outcomes, judge_run(outcomes, SMALL, ("grit",), ()))[2:] == [
@@ -217,7 +217,7 @@ def test_a_profile_that_is_not_claimed_takes_one_line() -> None:
     ]
 
 
-def test_what_does_not_follow_is_not_claimed() -> None:
+def test_unsupported_conclusion_is_not_claimed() -> None:
     outcomes = (failed(), *GOOD)
     judgement = judge_run(outcomes, SMALL, ("grit",), ())
     (line,) = closing_lines(HEADER, outcomes, judgement, "r.jsonl")
@@ -230,7 +230,7 @@ def test_what_does_not_follow_is_not_claimed() -> None:
     assert "does not conform" in lines[1]
 
 
-def test_cases_that_fail_in_the_same_way_are_counted_and_can_be_listed() -> None:
+def test_similar_failures_are_counted_and_can_be_listed() -> None:
     outcomes = (*(failed(f"grit/tree/{at}") for at in "abc"), failed("grit/tree/d", signature="another way"), *GOOD)
     judgement = judge_run(outcomes, SMALL, ("grit",), ())
     assert closing_lines(HEADER, outcomes, judgement, ".gritstone/report.jsonl")[0] == (
@@ -245,7 +245,7 @@ def test_cases_that_fail_in_the_same_way_are_counted_and_can_be_listed() -> None
     )
 
 
-def test_who_asks_for_a_rule_hears_of_others_in_one_line() -> None:
+def test_rule_selection_reports_other_rules_in_one_line() -> None:
     other = failed("grit/tree/other", rule="grit.tree.key-unique")
     outcomes, asked = (other, *GOOD), "grit.tree.key-order"
     book = fake_book([RULE, "grit.tree.key-unique", "harness.frame.line"])
@@ -263,7 +263,7 @@ def test_who_asks_for_a_rule_hears_of_others_in_one_line() -> None:
     assert "FAIL grit.tree.key-order" in out.getvalue()
 
 
-def test_cases_that_only_vouch_for_others_have_no_line() -> None:
+def test_supporting_cases_have_no_line() -> None:
     part = judge_run(GOOD, SMALL, ("grit",), (), scope=Scope(wanted=("harness",), whole=False))
     assert [line.split()[0] for line in profile_lines(GOOD, part)] == ["harness"]
     bad = judge_run((failed(), *GOOD), SMALL, ("grit",), (), scope=Scope(wanted=("harness",), whole=False))
@@ -271,7 +271,7 @@ def test_cases_that_only_vouch_for_others_have_no_line() -> None:
 
 
 @pytest.mark.rule("suite.rules.frozen")
-def test_rules_that_are_not_scored_are_said_to_be_so() -> None:
+def test_unscored_rules_are_listed_as_such() -> None:
     book = RuleBook("0.6", BOOK.rules, {"0.6": (("harness.frame.line", "MUST", "0" * 16),)}, "0" * 64)
     outcomes = (failed(), *GOOD)
     judgement = judge_run(outcomes, book, ("grit",), ())
@@ -294,7 +294,7 @@ def test_errors_of_one_cause_are_counted() -> None:
     assert [line for line in lines if "with error" in line] == ["2 cases with error hung:blocked"]
 
 
-def test_a_should_that_is_not_kept_is_named() -> None:
+def test_violated_should_is_named() -> None:
     outcomes = (replace(failed(), level="SHOULD"), *GOOD)
     lines = closing_lines(HEADER, outcomes, judge_run(outcomes, SMALL, ("grit",), ()), "r.jsonl")
     assert lines[0] == "1 SHOULD not kept: grit.tree.key-order"
@@ -308,7 +308,7 @@ def test_a_should_that_is_not_kept_is_named() -> None:
         (HELLO, "no case of a claimed or requested profile"),
     ],
 )
-def test_nothing_judged_is_said_so(iut: Any, words: str) -> None:
+def test_run_without_a_verdict_says_so(iut: Any, words: str) -> None:
     judgement = judge_run((), SMALL, ("grit",), ())
     (line,) = closing_lines({**HEADER, "iut": iut}, (), judgement, "r.jsonl")
     assert line.startswith(f"nothing was judged: {words}")
@@ -320,7 +320,7 @@ def console(out: io.StringIO, selection: Selection | None = None) -> Console:
     return Console(SuiteData(BOOK, VectorSet((), "0" * 64)), plan, Path(".gritstone"), ConsoleOutput(out, live=False))
 
 
-def test_an_implementation_that_never_spoke_has_no_profiles() -> None:
+def test_implementation_without_hello_has_no_profiles() -> None:
     dead = tuple(replace(outcome, verdict="error", cause="not-started") for outcome in GOOD)
     judgement = judge_run(dead, SMALL, (), ())
     assert ending_lines(Conclusion({**HEADER, "iut": None}, dead, judgement, Path("r.jsonl"))) == [
@@ -328,7 +328,7 @@ def test_an_implementation_that_never_spoke_has_no_profiles() -> None:
     ]
 
 
-def test_the_last_words_of_a_process_stand_on_their_own_lines() -> None:
+def test_last_output_of_a_process_has_its_own_lines() -> None:
     said = "\\n".join(["stderr: Traceback", *(f"  line {at}" for at in range(20)), "ValueError: 1"])
     shown = teller().block(replace(good("grit/a/b", RULE), verdict="error", cause="dead:exit-1", detail=said), {})
     at = shown.index("  detail       stderr:")
@@ -336,7 +336,7 @@ def test_the_last_words_of_a_process_stand_on_their_own_lines() -> None:
     assert shown[at + 13] == "                 ValueError: 1"
 
 
-def test_a_failure_is_shown_when_it_is_found_and_once_per_kind() -> None:
+def test_failure_is_shown_when_found_and_once_per_kind() -> None:
     out = io.StringIO()
     shown = console(out)
     shown.begin(HEADER, ["a note"])
@@ -360,7 +360,7 @@ def test_ten_kinds_of_failure_are_shown() -> None:
     assert "and 4 more kinds of failure: `gritstone report FILE` shows all" in out.getvalue()
 
 
-def test_a_terminal_gets_a_line_per_profile() -> None:
+def test_terminal_gets_a_line_per_profile() -> None:
     out = io.StringIO()
     plan = make_plan([accept(), reject()], (), (), Selection(), 1)
     shown = Console(SuiteData(BOOK, VectorSet((), "0" * 64)), plan, Path(".gritstone"), ConsoleOutput(out, live=True))

@@ -1,4 +1,4 @@
-"""The page: inert, whole without scripts, within bounds, readable in both schemes."""
+"""The page: inert, complete without scripts, bounded in size, readable in both colour schemes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from selftests.fakes.specimen import HARM, assemble, data, forged, header, passi
 
 
 class Reader(HTMLParser):
-    """Reads a page as a browser does, roughly: tags with attributes, and the texts between them."""
+    """A rough HTML reader: it collects tags with attributes, and the texts between them."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Reader(HTMLParser):
 
 
 @pytest.mark.rule("suite.report.inert")
-def test_nothing_that_was_written_becomes_markup() -> None:
+def test_written_text_never_becomes_markup() -> None:
     page = make_page(specimen(), data())
     read = Reader(page)
     tags = [tag for tag, _ in read.tags]
@@ -56,7 +56,7 @@ def test_nothing_that_was_written_becomes_markup() -> None:
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", text)
 
 
-def test_the_command_on_a_page_finds_the_counterexample_in_another_folder() -> None:
+def test_command_on_a_page_finds_the_file_from_another_folder() -> None:
     assert "gritstone replay 9eb1d2cfc4507b4d --iut" in make_page(specimen(), data())
     elsewhere = assemble(specimen_outcomes(), header(folder="out/nightly run"))
     again = "gritstone replay 'out/nightly run/found/9eb1d2cfc4507b4d.json' --iut"
@@ -65,7 +65,7 @@ def test_the_command_on_a_page_finds_the_counterexample_in_another_folder() -> N
 
 
 @pytest.mark.rule("suite.report.inert")
-def test_a_page_asks_for_nothing() -> None:
+def test_page_makes_no_network_request() -> None:
     read = Reader(make_page(specimen(), data()))
     for tag, attrs in read.tags:
         assert tag not in ("link", "img", "iframe", "object", "base")
@@ -75,7 +75,7 @@ def test_a_page_asks_for_nothing() -> None:
     assert "url(" not in source("page.css")
 
 
-def test_the_policy_allows_the_pages_own_style_and_script_alone() -> None:
+def test_policy_allows_only_the_pages_own_style_and_script() -> None:
     page = make_page(passing(), data())
     policy = next(attrs["content"] for tag, attrs in Reader(page).tags if attrs.get("http-equiv"))
     digests = {
@@ -88,14 +88,14 @@ def test_the_policy_allows_the_pages_own_style_and_script_alone() -> None:
     )
 
 
-def test_links_lead_somewhere_and_no_id_stands_twice() -> None:
+def test_links_resolve_and_ids_are_unique() -> None:
     read = Reader(make_page(specimen(), data()))
     ids = [attrs["id"] for _, attrs in read.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
     assert {str(attrs["href"])[1:] for tag, attrs in read.tags if tag == "a"} <= set(ids)
 
 
-def test_a_page_shows_of_each_failure_what_the_text_shows() -> None:
+def test_page_shows_each_failure_as_the_text_does() -> None:
     shown = " ".join("".join(Reader(make_page(specimen(), data())).texts).split())
     for words in (
         "grit.tree.key-order MUST The encoder MUST write the entries of a tree in ascending order",
@@ -111,11 +111,11 @@ def test_a_page_shows_of_each_failure_what_the_text_shows() -> None:
         assert words in shown, words
 
 
-def test_a_page_over_a_whole_pass_is_small() -> None:
+def test_page_of_a_passing_run_is_small() -> None:
     assert len(make_page(passing(4300), data()).encode()) < 3_000_000
 
 
-def test_a_page_over_failures_without_end_is_bounded() -> None:
+def test_page_of_many_failures_is_bounded() -> None:
     model = next(outcome for outcome in specimen_outcomes() if outcome.history is not None)
     many = [
         replace(model, case=f"runtime/free/case-{number}", signature=f"kind {number}", detail=HARM * 100)
@@ -134,7 +134,7 @@ def lightness(colour: str) -> float:
 
 
 def contrast(one: str, other: str) -> float:
-    """Return the contrast of two colours as WCAG counts it."""
+    """Return the contrast of two colours as WCAG defines it."""
     high, low = sorted((lightness(one), lightness(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
 
@@ -144,7 +144,7 @@ def palettes() -> list[dict[str, str]]:
     return [dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block)) for block in blocks]
 
 
-def test_every_text_stands_out_from_its_ground() -> None:
+def test_every_text_has_enough_contrast() -> None:
     light, dark, chosen = palettes()
     assert dark == chosen
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
@@ -154,11 +154,11 @@ def test_every_text_stands_out_from_its_ground() -> None:
                 assert contrast(palette[text], palette[ground]) >= 4.5, (text, ground)
         for text in ("ink", "fail", "pass"):
             assert contrast(palette[text], palette["fail-ground"]) >= 4.5
-    for ground in ("#33302a", "#1c6437", "#874500", "#a12018", "#5d584f"):  # of badges
+    for ground in ("#33302a", "#1c6437", "#874500", "#a12018", "#5d584f"):  # the colours of badges
         assert contrast("#ffffff", ground) >= 4.5
 
 
-def test_a_difference_is_drawn_as_a_tree() -> None:
+def test_difference_is_drawn_as_a_tree() -> None:
     around: list[Any] = [
         {"member": "object", "before": [], "after": [["id", "5afd…"]], "left_out": 2},
         {"member": "0", "before": [["x", "1"]], "after": [], "left_out": 0},
@@ -174,7 +174,7 @@ def test_a_difference_is_drawn_as_a_tree() -> None:
     assert draw_tree("ok", "", [], 1, 2) is None
 
 
-def test_steps_stand_right_of_what_they_build_on() -> None:
+def test_steps_are_drawn_to_the_right_of_their_causes() -> None:
     history: Any = next(outcome.history for outcome in specimen_outcomes() if outcome.history is not None)
     placed = columns(history)
     for message in history["messages"]:
@@ -187,7 +187,7 @@ def test_steps_stand_right_of_what_they_build_on() -> None:
     assert f"illegal: step {forged()[1].place.index} of {forged()[1].place.actor.hex()[:8]}" in drawn  # type: ignore[union-attr]
 
 
-def test_sentences_of_the_spec_lose_their_markup() -> None:
+def test_spec_sentences_lose_their_markup() -> None:
     text = "".join(
         part if isinstance(part, str) else f"<{part.tag}>{part.text}"
         for part in prose("a ``b`` of :rfc:`3629`, x :sup:`k-1` and :rule:`grit.tree.key-order`")
@@ -195,14 +195,14 @@ def test_sentences_of_the_spec_lose_their_markup() -> None:
     assert text == "a <code>b of RFC 3629, x <sup>k-1 and grit.tree.key-order"
 
 
-def test_texts_are_safe_whatever_they_are() -> None:
+def test_any_text_is_escaped() -> None:
     every = "".join(map(chr, [*range(0x300), *range(0x2000, 0x2100), 0xD800, 0xFEFF, 0xFFFE, 0xFFFF, 0x1F600]))
     written = write_html(element("p", {"title": every}, every))
     written.encode()
     ET.fromstring(f"<p>{safe(every).replace('&', '').replace('<', '')}</p>")
 
 
-def test_the_verdict_on_a_page_is_that_of_the_text() -> None:
+def test_verdict_on_a_page_equals_that_of_the_text() -> None:
     for report in (specimen(), passing()):
         page = " ".join("".join(Reader(make_page(report, data())).texts).split())
         judgement = rejudge(report, data().book)

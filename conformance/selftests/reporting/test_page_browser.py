@@ -1,4 +1,4 @@
-"""The page in a real browser: light, dark, on a phone, by keyboard, without scripts; it never asks the network."""
+"""The page in a real browser: light, dark, narrow, by keyboard, without scripts; it makes no network request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ FOCUS = "document.activeElement.closest('.failure, .rule')?.id ?? document.activ
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     command = find_chromium()
     if command is None:
-        assert os.environ.get("GRITSTONE_BROWSER") != "required", "a browser belongs to the proof: install chromium"
+        assert os.environ.get("GRITSTONE_BROWSER") != "required", (
+            "GRITSTONE_BROWSER is `required`, but chromium is not installed"
+        )
         pytest.skip("needs chromium")
     started = Browser(command, tmp_path_factory.mktemp("browser"))
     yield started
@@ -49,7 +51,7 @@ def tab(browser: Browser, pages: dict[str, Path]) -> Iterator[Tab]:
 @pytest.mark.parametrize("width", [360, 1000])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("name", ["passing", "failing"])
-def test_a_page_is_shown_without_a_complaint_or_a_request(
+def test_page_is_shown_without_complaints_or_requests(
     browser: Browser, pages: dict[str, Path], name: str, dark: bool, width: int
 ) -> None:
     tab = browser.tab(width=width, dark=dark)
@@ -65,7 +67,7 @@ def test_a_page_is_shown_without_a_complaint_or_a_request(
     assert tab.picture().startswith(b"\x89PNG")
     for unfolded in ("document.querySelectorAll('details').forEach(e => e.open = true)",):
         tab.ask(unfolded)
-        assert tab.ask("document.documentElement.scrollWidth <= innerWidth"), "unfolded, the page scrolls sideways"
+        assert tab.ask("document.documentElement.scrollWidth <= innerWidth"), "the unfolded page scrolls sideways"
     tab.close()
 
 
@@ -76,7 +78,7 @@ def choose(tab: Tab, name: str, value: str) -> None:
     )
 
 
-def test_filters_leave_what_fits_and_stand_in_the_address(tab: Tab, pages: dict[str, Path]) -> None:
+def test_filters_hide_other_rows_and_are_kept_in_the_address(tab: Tab, pages: dict[str, Path]) -> None:
     everything = tab.ask("document.querySelectorAll('.rule').length")
     choose(tab, "verdict", "fail")
     rules = tab.ask(SHOWN.format(".rule"))
@@ -94,13 +96,13 @@ def test_filters_leave_what_fits_and_stand_in_the_address(tab: Tab, pages: dict[
     assert len(tab.ask("[...document.querySelectorAll('.rule:not([hidden])')].map(e => e.id)")) == everything
 
 
-def test_a_link_to_a_rule_unfolds_it(tab: Tab) -> None:
+def test_link_to_a_rule_unfolds_it(tab: Tab) -> None:
     tab.ask("location.hash = '#rule-grit.tree.key-order'; new Promise(done => setTimeout(done, 50))")
     assert tab.ask("document.getElementById('rule-grit.tree.key-order').open")
     assert tab.ask("document.getElementById('profile-grit').open")
 
 
-def test_the_keyboard_leads_through_failures(tab: Tab) -> None:
+def test_keyboard_moves_through_failures(tab: Tab) -> None:
     for key, focused in [("j", "failure-1"), ("j", "failure-2"), ("ArrowDown", "failure-3"), ("k", "failure-2")]:
         tab.press(key)
         assert tab.ask(FOCUS) == focused
@@ -110,7 +112,7 @@ def test_the_keyboard_leads_through_failures(tab: Tab) -> None:
     assert not tab.ask("document.getElementById('failure-2').open")
     tab.press("/")
     assert tab.ask(FOCUS) == "q"
-    tab.press("j")  # a letter in the search, and no command
+    tab.press("j")  # a letter in the search field is not a command
     assert tab.ask("document.forms[0].elements.q.value") == "j"
     tab.press("Escape")
     tab.press("?")
@@ -122,7 +124,7 @@ def test_the_keyboard_leads_through_failures(tab: Tab) -> None:
     assert tab.ask("getComputedStyle(document.body).backgroundColor") != before
 
 
-def test_without_scripts_all_is_there_and_folds(browser: Browser, pages: dict[str, Path]) -> None:
+def test_page_without_scripts_is_complete_and_folds(browser: Browser, pages: dict[str, Path]) -> None:
     tab = browser.tab(width=360, scripts=False)
     tab.load(pages["failing"])
     assert tab.ask("document.getElementById('filters').checkVisibility()") is False
@@ -133,7 +135,7 @@ def test_without_scripts_all_is_there_and_folds(browser: Browser, pages: dict[st
     tab.close()
 
 
-def test_the_page_has_landmarks_and_names(tab: Tab) -> None:
+def test_page_has_landmarks_and_accessible_names(tab: Tab) -> None:
     tree = tab.send("Accessibility.getFullAXTree")["nodes"]
     found = {(node["role"]["value"], node.get("name", {}).get("value", "")) for node in tree if "role" in node}
     roles = {role for role, _ in found}

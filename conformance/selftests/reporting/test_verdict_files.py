@@ -1,4 +1,4 @@
-"""Verdict files keep what a report says of each rule, and a check finds every difference."""
+"""Verdict files store a report's verdict on each rule, and a check reports every difference."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAY = "2026-01-02T03:04:05.678Z"
 
 
 def reported(path: Path, verdict: str, *, name: str = "acme", whole: bool = True) -> str:
-    """Write a report of one case; returns its path."""
+    """Write a report of one case; return its path."""
     iut = {**HELLO, "implementation": {"name": name, "version": "1", "language": "x"}}
     header = header_line(BOOK, "0" * 64, RunContext(Target("stdio")), iut, DAY)
     outcome = made_outcome("grit/tree/a", verdict)
@@ -32,7 +32,7 @@ def reported(path: Path, verdict: str, *, name: str = "acme", whole: bool = True
     return str(path)
 
 
-def test_what_is_kept_is_what_the_report_says(tmp_path: Path) -> None:
+def test_verdict_file_agrees_with_the_report(tmp_path: Path) -> None:
     kept = tmp_path / "acme.json"
     assert main(["--write", str(kept), reported(tmp_path / "r.jsonl", "pass")]) == 0
     written = load_verdicts(kept)
@@ -50,7 +50,7 @@ def test_what_is_kept_is_what_the_report_says(tmp_path: Path) -> None:
         ("pass", "other", "stored for acme, found for other"),
     ],
 )
-def test_a_difference_fails_the_check(
+def test_difference_fails_the_check(
     verdict: str, name: str, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = tmp_path / "acme.json"
@@ -59,7 +59,7 @@ def test_a_difference_fails_the_check(
     assert line in capsys.readouterr().err
 
 
-def test_a_should_is_told_and_fails_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_differing_should_is_reported_and_passes_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Speed is a SHOULD, and a busy machine is slow."""
     kept, report = tmp_path / "acme.json", reported(tmp_path / "r.jsonl", "pass")
     main(["--write", str(kept), report])
@@ -70,7 +70,7 @@ def test_a_should_is_told_and_fails_nothing(tmp_path: Path, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_a_rule_on_one_side_only_fails_the_check(gone: bool, tmp_path: Path) -> None:
+def test_rule_on_one_side_only_fails_the_check(gone: bool, tmp_path: Path) -> None:
     kept, report = tmp_path / "acme.json", reported(tmp_path / "r.jsonl", "pass")
     main(["--write", str(kept), report])
     written = load_verdicts(kept)
@@ -79,7 +79,7 @@ def test_a_rule_on_one_side_only_fails_the_check(gone: bool, tmp_path: Path) -> 
     assert main(["--check", str(kept), report]) == 1
 
 
-def test_a_part_of_a_run_is_not_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_partial_run_is_not_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     part = reported(tmp_path / "r.jsonl", "pass", whole=False)
     assert main(["--write", str(tmp_path / "acme.json"), part]) == 4
     assert "a verdict file requires a whole run" in capsys.readouterr().err
@@ -87,14 +87,14 @@ def test_a_part_of_a_run_is_not_kept(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"spec": "0.1"}'])
-def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
+def test_invalid_files_are_rejected(text: str, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(DataError, match="invalid verdict file"):
         load_verdicts(tmp_path / "x.json")
 
 
-def test_mutants_are_known_by_the_rule_they_break(tmp_path: Path) -> None:
-    """The names that the suite shows are those that the selftests hunt."""
+def test_mutants_are_named_by_the_rule_they_violate(tmp_path: Path) -> None:
+    """The names that the suite shows are those of the mutants that the self-tests run."""
     shown = {name: rule for rule, names in mutants_by_rule().items() for name in names}
     assert shown == {name: mutant.violates for name, mutant in load_mutants().items() if not mutant.equivalent}
     (tmp_path / "odd.toml").write_text("[[mutant]]\nid = 'a'\n")

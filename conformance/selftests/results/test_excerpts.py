@@ -1,4 +1,4 @@
-"""Excerpts: any value as one short line, so that what differs looks different.
+"""Excerpts: any value as one short line; different values have different excerpts.
 
 Spec: :rule:`suite.message.explains`.
 """
@@ -41,7 +41,7 @@ def test_bytes_are_shown_as_text_or_hex() -> None:
     assert len(show_bytes(bytes(10_000), as_text=True, width=40)) == 40
 
 
-def test_a_request_is_one_line() -> None:
+def test_request_is_one_line() -> None:
     shown = show_request("grit.decode", {"format": "framed-sha256", "bytes": "dHJlZSAwAA"}, 100)
     assert shown == "grit.decode  framed-sha256, 7 bytes  tree 0␀"
     shown = show_request("grit.decode", {"format": "cbor-blake3", "bytes": "ggGg"}, 100)
@@ -62,7 +62,7 @@ def test_a_request_is_one_line() -> None:
         ({"unsupported": "grit.id"}, "unsupported grit.id"),
     ],
 )
-def test_answers_in_words(value: Any, shown: str) -> None:
+def test_answers_are_shown_in_words(value: Any, shown: str) -> None:
     assert show_answer(value, 100) == shown
 
 
@@ -70,7 +70,7 @@ def test_values_are_cut_to_the_width() -> None:
     assert len(show_value({"bytes": "A" * 100_000}, 60)) == 60
 
 
-def test_ids_are_short_wherever_they_stand() -> None:
+def test_ids_are_shortened_everywhere() -> None:
     place = f"heads/{'ab' * 32}~1/inbox/{'cd' * 32}"
     told = dict(show_difference(place, "a legal history", f"{'0f' * 32} was not covered alone", 100))
     assert told["path"] == "heads/abababababab…~1/inbox/cdcdcdcdcdcd…"
@@ -80,7 +80,7 @@ def test_ids_are_short_wherever_they_stand() -> None:
 
 
 @pytest.mark.rule("suite.message.explains")
-def test_what_was_expected_and_what_was_got_never_look_alike() -> None:
+def test_expected_and_actual_value_never_look_alike() -> None:
     one, other = "ab" * 32, "ab" * 31 + "ac"
     assert show_sides("/id", one, other, 100) == (one, other)
     assert show_sides("/id", one, "ac" * 32, 100) == ("abababababab…", "acacacacacac…")
@@ -91,7 +91,7 @@ def test_what_was_expected_and_what_was_got_never_look_alike() -> None:
     assert show_sides("", {"ok": {"id": one}}, {"refused": "missing"}, 100)[0] == 'ok  {"id":"abababababab…"}'
 
 
-def test_an_empty_text_is_shown() -> None:
+def test_empty_text_is_shown() -> None:
     assert show_request("grit.refs", {"store": "s", "prefix": ""}, 80) == 'grit.refs  s, prefix ""'
 
 
@@ -107,13 +107,13 @@ def test_an_empty_text_is_shown() -> None:
     ],
     ids=["hex", "first", "longer", "text", "far"],
 )
-def test_bytes_that_differ_are_told_from_the_first_byte_that_does(expected: bytes, got: bytes, shown: str) -> None:
+def test_differing_bytes_name_the_first_difference(expected: bytes, got: bytes, shown: str) -> None:
     sides = encode_bytes(expected), encode_bytes(got)
     assert show_first_byte("/bytes", *sides) == shown
     assert ("differs", shown) in show_difference("/bundle", *sides, 100)
 
 
-def test_only_bytes_have_a_first_byte() -> None:
+def test_first_differing_byte_exists_only_for_bytes() -> None:
     assert show_first_byte("/id", "AAAA", "AAAB") is None
     assert show_first_byte("/bytes", "AAAA", None) is None
     assert show_first_byte("/bytes", "AAAA", "no bytes") is None
@@ -121,7 +121,7 @@ def test_only_bytes_have_a_first_byte() -> None:
 
 
 @given(st.binary(max_size=700), st.binary(max_size=700), st.integers(0, 700))
-def test_what_a_report_keeps_tells_the_same_first_byte_or_none(one: bytes, other: bytes, shared: int) -> None:
+def test_shortened_bytes_name_the_same_first_difference_or_none(one: bytes, other: bytes, shared: int) -> None:
     other = one[:shared] + other
     sides = [encode_bytes(data) for data in (one, other)]
     whole = show_first_byte("/bytes", *sides)

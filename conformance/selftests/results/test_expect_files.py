@@ -1,4 +1,4 @@
-"""Files of expected failures: what is read, where its entries stand, and how a bad one is refused; accepting edits."""
+"""Files of expected failures: parsing, the lines of each entry, rejection of invalid files, and edits by accept."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def entries(text: str | bytes) -> tuple[Expectation, ...]:
 
 @pytest.mark.rule("suite.expect.strict")
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_each_entry_is_found_with_its_lines(newline: str) -> None:
+def test_each_entry_is_read_with_its_lines(newline: str) -> None:
     first, second = entries(GOOD.replace("\n", newline))
     assert first == Expectation(
         "expected refused:invalid got ok",
@@ -82,7 +82,7 @@ def test_each_entry_is_found_with_its_lines(newline: str) -> None:
     )
 
 
-def test_a_file_without_entries_is_one() -> None:
+def test_file_without_entries_is_valid() -> None:
     assert entries("") == entries("# nothing is known\n") == ()
 
 
@@ -124,16 +124,16 @@ BAD: dict[str, tuple[str | bytes, int, str]] = {
 
 @pytest.mark.rule("suite.expect.strict")
 @pytest.mark.parametrize("fault", BAD)
-def test_a_bad_file_is_refused_with_the_line(fault: str) -> None:
+def test_invalid_file_is_rejected_with_the_line(fault: str) -> None:
     text, line, words = BAD[fault]
     with pytest.raises(UsageError, match=r"^acme\.expect\.toml:") as caught:
         read(text)
     assert words in str(caught.value)
-    if fault not in ("huge number", "CR alone"):  # which the parser finds without saying where
+    if fault not in ("huge number", "CR alone"):  # the parser reports these without a line
         assert str(caught.value).startswith(f"{PATH}:{line}: ")
 
 
-def test_a_file_that_is_too_large_is_not_parsed(tmp_path: Path) -> None:
+def test_oversized_file_is_not_parsed(tmp_path: Path) -> None:
     path = tmp_path / "large.toml"
     path.write_bytes(b"#" * (LARGEST_BYTES + 1))
     with pytest.raises(UsageError, match="expected at most 1048576 bytes"):
@@ -142,7 +142,7 @@ def test_a_file_that_is_too_large_is_not_parsed(tmp_path: Path) -> None:
     assert read_expectations(path).expectations.entries == ()
 
 
-def test_a_file_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
+def test_missing_file_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         read_expectations(tmp_path / "none.toml")
 
@@ -159,18 +159,18 @@ PARSED = [fault for fault in BAD if BAD[fault][2] != "invalid TOML" and fault no
 
 
 @pytest.mark.parametrize("fault", [fault for fault in PARSED if fault not in ("date in quotes", "inline")])
-def test_the_schema_refuses_what_the_reader_refuses(fault: str) -> None:
+def test_schema_rejects_what_the_reader_rejects(fault: str) -> None:
     text = BAD[fault][0]
     assert isinstance(text, str)
     assert violation("expect", as_json(tomllib.loads(text))) is not None
 
 
-def test_the_schema_takes_what_the_reader_takes() -> None:
+def test_schema_accepts_what_the_reader_accepts() -> None:
     for text in (GOOD, "", "[[expect]]\n" + ENTRY, "[[expect]]\n" + ENTRY + "matches = 1\n"):
         assert violation("expect", as_json(tomllib.loads(text))) is None
 
 
-def test_entries_are_added_at_the_end_as_they_are_read() -> None:
+def test_entries_are_appended_as_they_are_read() -> None:
     new = Expectation(
         'say "no"\x7f \\', "suite-dispute", "a\nb", rule="grit.x.y", issue="https://x.example/1", matches=2
     )
@@ -184,7 +184,7 @@ def test_entries_are_added_at_the_end_as_they_are_read() -> None:
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_what_is_not_edited_stays(newline: str) -> None:
+def test_unedited_lines_are_unchanged(newline: str) -> None:
     text = GOOD.replace("\n", newline)
     file = read(text)
     first, second = file.expectations.entries
@@ -196,7 +196,7 @@ def test_what_is_not_edited_stays(newline: str) -> None:
     assert with_changes(file, []) == text
 
 
-def test_an_entry_goes_with_the_comment_right_above_it() -> None:
+def test_removing_an_entry_removes_the_comment_above_it() -> None:
     file = read(GOOD)
     first, second = file.expectations.entries
     without = with_changes(file, [(first, {})])

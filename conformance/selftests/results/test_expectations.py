@@ -1,4 +1,4 @@
-"""Expected failures: what an entry foresees, every way in which it goes stale, and that a claim never changes."""
+"""Expected failures: the failures that an entry matches, every way in which it becomes stale, and unchanged claims."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ KNOWN = {each.case: each.rules for each in RUN}
 def judged(
     *entries: Expectation, run: tuple[Outcome, ...] = RUN, known: Mapping[str, tuple[str, ...]] = KNOWN
 ) -> tuple[dict[str, str], tuple[Stale, ...]]:
-    """Return the reasons of the entries by the case that each foresees, and the stale ones."""
+    """Return the reasons of the entries by the case that each matches, and the stale entries."""
     marked, stale = foresee(Expectations("acme.expect.toml", "0" * 64, entries), run, known, TODAY)
     return {each.case: each.expected["reason"] for each in marked if each.expected is not None}, stale
 
@@ -82,7 +82,7 @@ def judged(
         (entry(case="grit/tree/a", kind="bug", expires=TODAY), ["grit/tree/a"]),
     ],
 )
-def test_an_entry_that_is_right_foresees_its_failures(right: Expectation, cases: list[str]) -> None:
+def test_valid_entry_matches_its_failures(right: Expectation, cases: list[str]) -> None:
     assert judged(right) == (dict.fromkeys(cases, "so it is"), ())
 
 
@@ -141,7 +141,7 @@ STALE = {
 
 @pytest.mark.rule("suite.expect.strict")
 @pytest.mark.parametrize("kind", STALE)
-def test_an_entry_that_is_stale_foresees_nothing_and_names_the_lines_to_change(kind: str) -> None:
+def test_stale_entry_matches_nothing_and_names_its_lines(kind: str) -> None:
     one, why, patch = STALE[kind]
     foreseen, stale = judged(one)
     assert foreseen == {}
@@ -154,14 +154,14 @@ def test_an_entry_that_is_stale_foresees_nothing_and_names_the_lines_to_change(k
     [entry(reason="again"), entry(case="grit/tree/*", matches=2), entry(rule=ORDER, matches=1)],
     ids=["the same", "overlaps", "overlaps by rule"],
 )
-def test_a_failure_belongs_to_one_entry(second: Expectation) -> None:
+def test_failure_belongs_to_one_entry(second: Expectation) -> None:
     foreseen, stale = judged(entry(), second)
     assert foreseen == {"grit/tree/a": "so it is"}
     assert [each.why for each in stale] == ["already covered by the entry of line 3"]
 
 
 @pytest.mark.rule("suite.expect.strict")
-def test_an_entry_behind_a_stale_one_takes_its_failures() -> None:
+def test_entry_after_a_stale_one_matches_its_failures() -> None:
     foreseen, stale = judged(entry(expires="2020-01-01"), entry(case="grit/tree/*", matches=2, reason="better"))
     assert foreseen == {"grit/tree/a": "better", "grit/tree/b": "better"}
     assert len(stale) == 1
@@ -171,10 +171,10 @@ def test_an_entry_behind_a_stale_one_takes_its_failures() -> None:
 @pytest.mark.parametrize(
     ("one", "is_stale"),
     [
-        (entry(case="grit/tree/b"), False),  # not asked
-        (entry(case="grit/tree/b", kind="bug", expires="2026-12-31"), True),  # over, asked or not
+        (entry(case="grit/tree/b"), False),  # not run
+        (entry(case="grit/tree/b", kind="bug", expires="2026-12-31"), True),  # expired, run or not
         (entry(case="grit/tree/*", matches=2), False),
-        (entry(case="grit/tree/*", matches=4), False),  # the three that were not asked may fail
+        (entry(case="grit/tree/*", matches=4), False),  # the three that did not run may fail
         (entry(case="grit/tree/*", matches=5), True),
         (entry(rule=ORDER, matches=5), True),
         (entry(case="grit/tree/a", signature="history gap"), True),
@@ -182,12 +182,12 @@ def test_an_entry_behind_a_stale_one_takes_its_failures() -> None:
         (entry(case="grit/tree/e"), True),
     ],
 )
-def test_of_cases_that_were_not_asked_nothing_is_said(one: Expectation, is_stale: bool) -> None:
+def test_entry_for_cases_that_did_not_run_is_not_judged(one: Expectation, is_stale: bool) -> None:
     assert bool(judged(one, run=RUN[:1])[1]) is is_stale
 
 
 @pytest.mark.rule("suite.expect.strict")
-def test_a_watch_sees_its_part_of_a_run_only() -> None:
+def test_watch_is_judged_only_on_its_part_of_a_run() -> None:
     rule = "harness.frame.line"
     watch = outcome("harness/watch/frame-line", kind="watch", rules=(rule,))
     known = {**KNOWN, watch.case: watch.rules}
@@ -195,19 +195,21 @@ def test_a_watch_sees_its_part_of_a_run_only() -> None:
     assert judged(one, run=(*RUN[:1], watch), known=known)[1] == ()
     assert [each.why for each in judged(one, run=(*RUN, watch), known=known)[1]] == ["passes now"]
     assert judged(entry(rule=rule, signature="protocol:frame.line", matches=9), run=RUN[:1], known=known)[1] != ()
-    broken = outcome("grit/tree/b", "error", rule=rule, cause="protocol:frame.line")  # a case that does not list it
+    broken = outcome(
+        "grit/tree/b", "error", rule=rule, cause="protocol:frame.line"
+    )  # a case that does not list the rule
     one = entry(rule=rule, signature="protocol:frame.line", matches=1)
     assert judged(one, run=RUN[:1], known=known)[1] == ()
     assert judged(one, run=(RUN[0], broken, *RUN[2:], watch), known=known)[0] == {"grit/tree/b": "so it is"}
 
 
-def test_cases_of_an_audit_are_not_asked_by_a_run() -> None:
+def test_audit_cases_are_not_judged_by_a_run() -> None:
     known = {**KNOWN, "grit/audit/digest": ("grit.bundle.verify",)}
     assert judged(entry(case="grit/audit/digest"), known=known)[1] == ()
     assert [each.why for each in judged(entry(case="grit/tree/c"), known=known)[1]] == ["passes now"]
 
 
-def test_marks_of_an_earlier_judging_are_replaced() -> None:
+def test_marks_of_an_earlier_judgement_are_replaced() -> None:
     marked, _ = foresee(Expectations("f", "0" * 64, (entry(),)), RUN, KNOWN, TODAY)
     again, _ = foresee(Expectations("f", "0" * 64, ()), marked, KNOWN, TODAY)
     assert again == RUN
@@ -220,7 +222,7 @@ ALL = (
 
 
 @pytest.mark.rule("suite.expect.claim")
-def test_expected_failures_change_what_is_unexpected_and_nothing_else() -> None:
+def test_expected_failures_change_only_the_unexpected_count() -> None:
     marked, stale = foresee(Expectations("f", "0" * 64, ALL), RUN, KNOWN, TODAY)
     before, after = judge_run(RUN, BOOK, ("grit",), ()), judge_run(marked, BOOK, ("grit",), (), stale=stale)
     assert (before.unexpected, before.exit) == (3, 1)
@@ -231,7 +233,7 @@ def test_expected_failures_change_what_is_unexpected_and_nothing_else() -> None:
 
 
 @pytest.mark.rule("suite.expect.claim")
-def test_every_text_says_what_it_would_say_of_the_claim() -> None:
+def test_texts_make_the_same_claim_with_expected_failures() -> None:
     marked, stale = foresee(Expectations("f", "0" * 64, ALL), RUN, KNOWN, TODAY)
     header = {"iut": HELLO, "spec": "0.6", "suite": "0.1.0", "vectors": "0" * 64}
     before, after = judge_run(RUN, BOOK, ("grit",), ()), judge_run(marked, BOOK, ("grit",), (), stale=stale)
@@ -242,7 +244,7 @@ def test_every_text_says_what_it_would_say_of_the_claim() -> None:
 
 
 @pytest.mark.parametrize(("strict", "unexpected"), [(False, 0), (True, 1)])
-def test_a_broken_should_may_be_foreseen(strict: bool, unexpected: int) -> None:
+def test_violated_should_can_be_expected(strict: bool, unexpected: int) -> None:
     run = (replace(RUN[0], level="SHOULD"), replace(RUN[1], level="SHOULD"), *RUN[2:4])
     marked, stale = foresee(Expectations("f", "0" * 64, (entry(case="grit/tree/a"),)), run, KNOWN, TODAY)
     assert stale == ()
@@ -251,14 +253,14 @@ def test_a_broken_should_may_be_foreseen(strict: bool, unexpected: int) -> None:
 
 
 @pytest.mark.rule("suite.expect.claim")
-def test_only_what_is_foreseen_is_expected() -> None:
+def test_only_matched_failures_are_expected() -> None:
     marked, stale = foresee(Expectations("f", "0" * 64, ALL[:1]), RUN, KNOWN, TODAY)
     assert judge_run(marked, BOOK, ("grit",), (), stale=stale).unexpected == 1
 
 
 @pytest.mark.rule("suite.expect.strict")
 @pytest.mark.parametrize(("wanted", "code"), [(("grit",), 1), (("grit", "wit"), 3)])
-def test_a_stale_entry_alone_is_exit_1_unless_3_holds(wanted: tuple[str, ...], code: int) -> None:
+def test_stale_entry_alone_is_exit_1_unless_3_applies(wanted: tuple[str, ...], code: int) -> None:
     good = RUN[2:3]
     marked, stale = foresee(Expectations("f", "0" * 64, (entry(case="grit/tree/c"),)), good, KNOWN, TODAY)
     assert judge_run(good, BOOK, wanted, (), stale=()).exit == (0 if code == 1 else 3)
@@ -266,14 +268,14 @@ def test_a_stale_entry_alone_is_exit_1_unless_3_holds(wanted: tuple[str, ...], c
     assert judge_run(marked, BOOK, wanted, (), stale=stale).unexpected == 1
 
 
-def test_an_entry_is_what_a_report_holds_of_it() -> None:
+def test_entry_round_trips_through_a_report() -> None:
     for one in (*ALL, entry(rule=ORDER, matches=3, kind="suite-dispute", issue="https://x.example/1")):
         assert Expectation.from_json(one.to_json()) == one
     whole = Expectations("acme.expect.toml", "0" * 64, ALL)
     assert Expectations.from_json(whole.to_json()) == whole
 
 
-def test_what_a_file_says_cannot_move_the_cursor() -> None:
+def test_control_characters_of_an_entry_are_escaped() -> None:
     one = entry(case="grit/tree/a\x1b[2J", reason="\x1b]0;x\x07", signature="\x1b[1m")
     (stale,) = judged(one)[1]
     assert "\x1b" not in "".join(stale.told()) + one.words()

@@ -1,4 +1,4 @@
-"""Reports: form, seal, stability, merging, and that texts come from the lines alone."""
+"""Reports: format, seal, stability, merging, and that texts are derived from the lines alone."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_header_names_the_judged_version(spoken: list[str] | None, spec: str, mo
 
 
 @pytest.mark.rule("suite.exit.law", "suite.verdict.total")
-def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_report_is_read_as_it_was_written(tmp_path: Path) -> None:
     report = read_report(write(tmp_path / "deep" / "report.jsonl"))
     assert report.outcomes == OUTCOMES
     assert report.header == header()
@@ -91,13 +91,13 @@ def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["report.jsonl"]
 
 
-def test_every_line_fits_the_schema(tmp_path: Path) -> None:
+def test_every_line_matches_the_schema(tmp_path: Path) -> None:
     for line in write(tmp_path / "r").read_bytes().splitlines():
         assert violation("report", json.loads(line)) is None
 
 
 @pytest.mark.rule("suite.report.sealed")
-def test_a_report_that_was_cut_is_refused_at_every_line(tmp_path: Path) -> None:
+def test_report_truncated_at_any_line_is_rejected(tmp_path: Path) -> None:
     rows = write(tmp_path / "r").read_bytes().splitlines(keepends=True)
     for count in range(len(rows)):
         (tmp_path / "cut").write_bytes(b"".join(rows[:count]))
@@ -106,7 +106,7 @@ def test_a_report_that_was_cut_is_refused_at_every_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.report.sealed")
-def test_a_report_with_one_byte_changed_is_refused_at_every_byte(tmp_path: Path) -> None:
+def test_report_with_any_byte_changed_is_rejected(tmp_path: Path) -> None:
     raw = write(tmp_path / "r").read_bytes()
     body = raw[: raw.rstrip(b"\n").rfind(b"\n") + 1]
     for at in range(len(body)):
@@ -116,7 +116,7 @@ def test_a_report_with_one_byte_changed_is_refused_at_every_byte(tmp_path: Path)
 
 
 @pytest.mark.rule("suite.report.sealed")
-def test_a_footer_that_counts_wrongly_is_refused(tmp_path: Path) -> None:
+def test_footer_with_wrong_counts_is_rejected(tmp_path: Path) -> None:
     rows = write(tmp_path / "r").read_bytes().splitlines(keepends=True)
     footer = json.loads(rows[-1])
     (tmp_path / "r").write_bytes(b"".join(rows[:-1]) + json.dumps({**footer, "lines": 9}).encode() + b"\n")
@@ -128,20 +128,20 @@ def test_a_footer_that_counts_wrongly_is_refused(tmp_path: Path) -> None:
     ("raw", "words"),
     [(b"", "not a header"), (b"{}\n", "not a header"), (b"nonsense\n", "line 1 is not JSON"), (b"[]\n", "not a JSON")],
 )
-def test_what_is_no_report_is_refused_in_one_line(tmp_path: Path, raw: bytes, words: str) -> None:
+def test_invalid_report_is_rejected_in_one_line(tmp_path: Path, raw: bytes, words: str) -> None:
     (tmp_path / "r").write_bytes(raw)
     with pytest.raises(DataError, match=words) as caught:
         read_report(tmp_path / "r")
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_report_is_the_users_mistake(tmp_path: Path) -> None:
+def test_missing_report_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         read_report(tmp_path / "none")
 
 
 @pytest.mark.parametrize(("line", "member"), [(0, "today"), (-1, "conforms")])
-def test_a_sealed_report_whose_ends_lack_a_member_is_refused(tmp_path: Path, line: int, member: str) -> None:
+def test_sealed_report_with_an_incomplete_end_is_rejected(tmp_path: Path, line: int, member: str) -> None:
     rows = [json.loads(row) for row in write(tmp_path / "r.jsonl").read_bytes().splitlines()]
     del rows[line][member]
     footer = {name: value for name, value in rows[-1].items() if name != "sha256"}
@@ -150,7 +150,7 @@ def test_a_sealed_report_whose_ends_lack_a_member_is_refused(tmp_path: Path, lin
         read_report(tmp_path / "r.jsonl")
 
 
-def test_a_sealed_case_line_that_lacks_a_member_is_refused(tmp_path: Path) -> None:
+def test_sealed_case_line_without_a_member_is_rejected(tmp_path: Path) -> None:
     rows = write(tmp_path / "r").read_bytes().splitlines(keepends=True)
     rows[1] = rows[1].replace(b'"level":"MUST",', b"")
     footer = json.loads(rows[-1])
@@ -175,21 +175,21 @@ def without_times(raw: bytes) -> list[dict[str, Any]]:
 
 
 @pytest.mark.rule("suite.report.stable")
-def test_two_runs_differ_in_times_only(tmp_path: Path) -> None:
+def test_two_runs_differ_only_in_times(tmp_path: Path) -> None:
     one, two = run_gate(tmp_path, "one"), run_gate(tmp_path, "two")
     assert without_times(one) == without_times(two)
     assert b'"verdict":"pass"' in one
 
 
 @pytest.mark.rule("suite.report.stable")
-def test_rules_stand_in_the_order_of_their_case() -> None:
+def test_rules_are_in_the_order_of_their_case() -> None:
     rules = [f"grit.tree.rule-{number}" for number in range(30)]
     for order in (rules, rules[::-1]):
         assert replace(OUTCOMES[0], rules=tuple(order)).to_json()["rules"] == order
 
 
 @pytest.mark.rule("suite.report.stable")
-def test_two_processes_with_other_hash_seeds_write_one_report(tmp_path: Path) -> None:
+def test_report_does_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
     reports = []
     for seed in ("1", "2"):
         command = [sys.executable, "-m", "gritstone_conformance.cli", "verify", "-k", "grit/tree/*"]
@@ -202,7 +202,7 @@ def test_two_processes_with_other_hash_seeds_write_one_report(tmp_path: Path) ->
 
 
 class Silent:
-    """A listener that wants to know nothing."""
+    """A listener that ignores every event."""
 
     def begin(self, header: Any, notes: Any) -> None:
         pass
@@ -219,9 +219,7 @@ class Silent:
 
 @pytest.mark.rule("suite.exit.law", "suite.exit.nothing")
 @pytest.mark.parametrize(("outcomes", "code"), [(OUTCOMES, 1), (OUTCOMES[:1], 0), (OUTCOMES[3:], 3), ((), 3)])
-def test_the_exit_code_of_a_run_is_the_one_in_the_footer(
-    tmp_path: Path, outcomes: tuple[Outcome, ...], code: int
-) -> None:
+def test_exit_code_of_a_run_equals_the_footers(tmp_path: Path, outcomes: tuple[Outcome, ...], code: int) -> None:
     data, path = SuiteData(BOOK, VectorSet((), "0" * 64)), tmp_path / "r"
     assert conclude(RunContext(Target("stdio"), report=path), data, header(), outcomes, 0, Silent()) == code
     assert read_report(path).footer["exit"] == code
@@ -241,7 +239,7 @@ def part(index: int, count: int, outcomes: tuple[Outcome, ...], **changes: Any) 
 WATCH = Outcome("harness/watch/x", "e" * 64, "watch", ("harness.frame.line",), "MUST", "pass", 10)
 
 
-def test_merged_parts_are_the_whole() -> None:
+def test_merged_parts_equal_the_whole() -> None:
     parts = [part(1, 2, (*OUTCOMES[2:], WATCH)), part(0, 2, (*OUTCOMES[:2], replace(WATCH, requests=5)))]
     merged = merge_outcomes(parts)
     assert merged_header(parts) == header()
@@ -249,7 +247,7 @@ def test_merged_parts_are_the_whole() -> None:
     assert next(found.requests for found in merged if found.case == WATCH.case) == 15
 
 
-def test_a_merged_watch_is_the_worst() -> None:
+def test_merged_watch_has_the_worst_verdict() -> None:
     failed = replace(WATCH, verdict="fail", rule=WATCH.rules[0], signature="protocol:frame.line")
     for order in ((WATCH, failed), (failed, WATCH)):
         (found,) = merge_outcomes([part(0, 2, order[:1]), part(1, 2, order[1:])])
@@ -267,17 +265,17 @@ def test_a_merged_watch_is_the_worst() -> None:
         ([part(0, 2, ()), part(1, 2, (), vectors="1" * 64)], "vectors differs"),
     ],
 )
-def test_parts_that_do_not_belong_together_are_refused(parts: list[Report], words: str) -> None:
+def test_parts_of_different_runs_are_rejected(parts: list[Report], words: str) -> None:
     with pytest.raises(DataError, match=words):
         merged_header(parts)
 
 
-def test_a_case_in_two_parts_is_refused() -> None:
+def test_case_in_two_parts_is_rejected() -> None:
     with pytest.raises(DataError, match="is in two parts"):
         merge_outcomes([part(0, 2, OUTCOMES[:1]), part(1, 2, OUTCOMES[:1])])
 
 
-def test_the_text_is_made_from_the_lines_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_is_derived_from_the_lines_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(write(tmp_path / "r", rules=load_rules().digest))]) == 1
     said = capsys.readouterr().out
     assert "FAIL grit.tree.key-order          grit/tree/bad   shrunk: 41 requests -> 1" in said

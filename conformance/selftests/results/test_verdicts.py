@@ -1,4 +1,4 @@
-"""Verdicts: twins, controls, rules, profiles, the exit law."""
+"""Verdicts: twins, controls, rules, profiles, the exit codes."""
 
 from __future__ import annotations
 
@@ -41,30 +41,30 @@ def settled(
     ("twin", "verdict", "cause"),
     [("pass", "pass", None), ("fail", "error", "twin"), ("error", "error", "twin"), ("skip", "skip", None)],
 )
-def test_a_reject_passes_only_with_its_twin(twin: str, verdict: str, cause: str | None) -> None:
+def test_reject_passes_only_with_its_twin(twin: str, verdict: str, cause: str | None) -> None:
     reason = "feature x is not claimed" if twin == "skip" else None
     found = settled(outcome(verdict=twin, reason=reason), outcome("grit/tree/bad"))["grit/tree/bad"]
     assert (found.verdict, found.cause) == (verdict, cause)
 
 
 @pytest.mark.rule("suite.verdict.twin")
-def test_a_reject_whose_twin_is_not_in_the_run_does_not_pass() -> None:
+def test_reject_without_its_twin_in_the_run_does_not_pass() -> None:
     assert settled(outcome("grit/tree/bad"), cases=(BAD,))["grit/tree/bad"].verdict == "error"
 
 
-def test_a_failed_reject_stays_failed() -> None:
+def test_failed_reject_stays_failed() -> None:
     found = settled(outcome(verdict="fail"), outcome("grit/tree/bad", "fail"))
     assert found["grit/tree/bad"].verdict == "fail"
 
 
 @pytest.mark.parametrize(("good", "verdict"), [("pass", "pass"), ("fail", "error")])
-def test_a_harness_case_needs_a_right_answer_with_content(good: str, verdict: str) -> None:
+def test_harness_case_needs_a_correct_answer_with_content(good: str, verdict: str) -> None:
     watch = outcome("harness/watch/frame-line", kind="watch", rules=("harness.frame.line",))
     found = settled(outcome(verdict=good), watch, cases=(GOOD,), watched=("harness.frame.line",))
     assert found["harness/watch/frame-line"].verdict == verdict
 
 
-def test_an_empty_ok_vouches_for_nothing() -> None:
+def test_empty_ok_proves_nothing() -> None:
     step = GOOD.steps[0]
     empty = accept("grit/tree/empty", steps=(replace(step, expect={"ok": {}}),))
     watch = outcome("harness/watch/frame-line", kind="watch", rules=("harness.frame.line",))
@@ -72,13 +72,13 @@ def test_an_empty_ok_vouches_for_nothing() -> None:
     assert found["harness/watch/frame-line"].cause == "twin"
 
 
-def test_a_disputed_case_is_shown_and_not_scored() -> None:
+def test_disputed_case_is_shown_and_not_scored() -> None:
     disputed = accept(status={"disputed": "https://example.org/1"})
     found = settled(outcome(verdict="fail"), cases=(disputed,))["grit/tree/good"]
     assert (found.verdict, found.reason) == ("skip", "disputed (https://example.org/1); not scored: fail")
 
 
-def test_cases_that_only_vouch_get_no_line() -> None:
+def test_supporting_cases_get_no_line() -> None:
     whole = plan(GOOD, BAD)
     items = tuple(replace(item, counted=item.name == "grit/tree/bad") for item in whole.items)
     found = final_outcomes([outcome(), outcome("grit/tree/bad")], replace(whole, items=items))
@@ -94,12 +94,12 @@ def test_cases_that_only_vouch_get_no_line() -> None:
         (["skip"], "skip"),
     ],
 )
-def test_the_worst_case_decides_a_rule(verdicts: list[str], expected: str) -> None:
+def test_worst_case_decides_a_rule(verdicts: list[str], expected: str) -> None:
     found = [outcome(f"grit/tree/{index}", verdict) for index, verdict in enumerate(verdicts)]
     assert rule_verdicts(found) == {RULE: expected}
 
 
-def test_a_failure_speaks_against_the_rule_it_blames_only() -> None:
+def test_failure_counts_only_against_the_reported_rule() -> None:
     failed = outcome(verdict="fail", rules=(RULE, "grit.blob.any"), rule="grit.blob.any")
     assert rule_verdicts([failed]) == {"grit.blob.any": "fail", RULE: "error"}
     assert rule_verdicts([failed, outcome("grit/tree/x")])[RULE] == "pass"
@@ -118,7 +118,7 @@ ALL_GOOD = (
 )
 
 
-def test_a_profile_conforms_when_every_required_rule_passes() -> None:
+def test_profile_conforms_when_every_required_rule_passes() -> None:
     judged = judge_run(ALL_GOOD, BOOK, ("grit",), ())
     assert (judged.conforms, judged.exit, judged.unexpected) == ({"grit": True}, 0, 0)
     assert judged.rule_counts() == {"total": 3, "required": 3, "pass": 3, "fail": 0, "error": 0, "skip": 0}
@@ -127,31 +127,31 @@ def test_a_profile_conforms_when_every_required_rule_passes() -> None:
 @pytest.mark.rule("suite.exit.law")
 @pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize("verdict", ["fail", "error"])
-def test_one_bad_rule_is_enough(index: int, verdict: str) -> None:
+def test_one_failed_rule_prevents_conformance(index: int, verdict: str) -> None:
     changed = replace(ALL_GOOD[index], verdict=verdict, rule=ALL_GOOD[index].rules[0])
     judged = judge_run([*ALL_GOOD[:index], changed, *ALL_GOOD[index + 1 :]], BOOK, ("grit",), ())
     assert (judged.conforms, judged.exit) == ({"grit": False}, 1)
 
 
-def test_a_required_rule_without_any_case_keeps_from_conforming() -> None:
+def test_required_rule_without_a_case_prevents_conformance() -> None:
     assert judge_run(ALL_GOOD[:1] + ALL_GOOD[2:], BOOK, ("grit",), ()).conforms == {"grit": False}
 
 
 @pytest.mark.parametrize(
     ("reason", "conforms"), [("format cbor-blake3 is not claimed", True), ("attached without restart", False)]
 )
-def test_only_a_rule_that_the_claims_do_not_touch_may_be_skipped(reason: str, conforms: bool) -> None:
+def test_only_a_rule_outside_the_claims_may_be_skipped(reason: str, conforms: bool) -> None:
     skipped = replace(ALL_GOOD[1], verdict="skip", reason=reason)
     assert judge_run([ALL_GOOD[0], skipped, ALL_GOOD[2]], BOOK, ("grit",), ()).conforms == {"grit": conforms}
 
 
-def test_a_profile_that_was_asked_for_alone_must_have_executed_a_case() -> None:
+def test_profile_selected_alone_must_have_run_a_case() -> None:
     alone = judge_run(ALL_GOOD, BOOK, ("grit",), (), scope=Scope(wanted=("wit",), whole=False, complete=True))
     assert (alone.conforms, alone.exit) == ({}, 3)
     assert judge_run(ALL_GOOD, BOOK, ("grit",), (), scope=Scope(wanted=("wit",), whole=False)).exit == 0
 
 
-def test_a_should_counts_only_when_strict() -> None:
+def test_should_counts_only_when_strict() -> None:
     book = fake_book([RULE, "grit.store.flat"], flat="SHOULD")
     outcomes = [outcome(), outcome("grit/store/flat", "fail", rules=("grit.store.flat",), level="SHOULD")]
     assert judge_run(outcomes, book, ("grit",), ()).exit == 0
@@ -160,7 +160,7 @@ def test_a_should_counts_only_when_strict() -> None:
 
 
 @pytest.mark.rule("suite.rules.judged", "suite.rules.frozen")
-def test_a_rule_that_is_newer_than_the_version_judged_by_does_not_count() -> None:
+def test_rule_newer_than_the_judged_version_does_not_count() -> None:
     """Spec: :rule:`suite.rules.judged`."""
     book = replace(fake_book([RULE, "grit.blob.any"]), versions={"0.1": ((RULE, "MUST", "0" * 16),)})
     outcomes = [outcome(), outcome("grit/blob/any", "fail", rules=("grit.blob.any",))]
@@ -169,7 +169,7 @@ def test_a_rule_that_is_newer_than_the_version_judged_by_does_not_count() -> Non
     assert [each.conforms for each in judged] == [{"grit": True}, {"grit": False}]
 
 
-def test_rules_of_executors_bind_who_claims_the_feature() -> None:
+def test_executor_rules_bind_claimants_of_the_feature() -> None:
     """Spec: ``wasm/classes``."""
     rules = {"grit/tree/good": RULE, "wit/step/a": "wit.step.any", "wasm/abi/a": "wasm.abi.any"}
     book = fake_book(list(rules.values()))
@@ -183,7 +183,7 @@ def test_rules_of_executors_bind_who_claims_the_feature() -> None:
     assert judge_run(skipped, book, claims, ()).conforms == {"grit": True, "wit": True}
 
 
-def test_a_part_of_the_cases_supports_no_claim() -> None:
+def test_partial_run_supports_no_claim() -> None:
     assert judge_run(ALL_GOOD, BOOK, ("grit",), (), scope=Scope(whole=False)).conforms == {}
 
 
@@ -205,12 +205,14 @@ def test_a_part_of_the_cases_supports_no_claim() -> None:
         ({"harness"}, None, 0, 0),
     ],
 )
-def test_exit_law(executed: set[str], profiles: tuple[str, ...] | None, unexpected: int, code: int) -> None:
+def test_exit_codes_follow_the_verdict(
+    executed: set[str], profiles: tuple[str, ...] | None, unexpected: int, code: int
+) -> None:
     assert exit_code(frozenset(executed), profiles, unexpected) == code
 
 
 @pytest.mark.rule("suite.exit.nothing")
-def test_not_run_and_unproven_cases_were_not_executed() -> None:
+def test_not_run_and_unproven_cases_are_not_executed() -> None:
     outcomes = [outcome(verdict="error", cause=cause) for cause in ("not-run", "not-started", "twin")]
     assert judge_run(outcomes, BOOK, ("grit",), ()).exit == 3
     assert judge_run([*outcomes, outcome(verdict="error", cause="hung:blocked")], BOOK, ("grit",), ()).exit == 1
@@ -221,7 +223,7 @@ def test_watches_alone_execute_nothing() -> None:
     assert judge_run(ALL_GOOD[2:], BOOK, ("harness",), ()).exit == 3
 
 
-def test_the_verdict_root_is_that_of_the_spec() -> None:
+def test_verdict_root_is_that_of_the_spec() -> None:
     two_names = "9297f869bebaadd4bdcb11c147a11d33d567620b94d2862680f0249150c541cc"
     descending = "9eb1d2cfc4507b4da9d4ab9b678f6e66ecd206a187a19c61b88eda7521698ea7"
     outcomes = [replace(outcome(), digest=digest) for digest in (descending, two_names)]

@@ -1,4 +1,4 @@
-"""To how many requests planted faults are shrunk; slow, so CI runs it by night.
+"""The number of requests to which planted faults are shrunk; slow, so CI runs it at night.
 
 python -m pytest conformance/selftests/running/smallness.py -s
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from selftests.running.test_found import ONE_REQUEST, size
 
 
-def test_eighteen_of_twenty_faults_that_one_request_shows_are_shrunk_to_one(tmp_path: Path) -> None:
+def test_most_single_request_faults_shrink_to_one_request(tmp_path: Path) -> None:
     """Spec: :rule:`suite.found.small`."""
     sizes = {}
     for name in ONE_REQUEST:

@@ -1,6 +1,6 @@
-"""A wrong answer is reported under the rule that it violates, not under that of the case that met it.
+"""A wrong answer is reported under the rule that it violates, not under the rule of the case that found it.
 
-Each planted fault is an entry of ``mutants/``; the cases are those that once reported it under a rule of their own.
+Each planted fault is an entry of ``mutants/``; the cases are those that once reported it under their own rule.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ PLANTED = (
 
 
 @pytest.mark.parametrize(("fault", "case", "rule"), PLANTED)
-def test_a_planted_fault_is_reported_under_its_rule(run: Run, fault: str, case: str, rule: str) -> None:
+def test_planted_fault_is_reported_under_its_rule(run: Run, fault: str, case: str, rule: str) -> None:
     code, out, _ = run(*verify(mutant(fault), "-k", case, "--quiet"))
     assert code == 1, out
     outcomes = read_report(Path(".gritstone/report.jsonl")).outcomes
@@ -67,7 +67,7 @@ def test_rules_that_depend_on_a_missing_mark_name_its_rule(run: Run) -> None:
     assert set(failures.values()) == {"runtime.fail.mark"}
 
 
-def test_an_encoder_that_keeps_the_order_of_headers_gives_right_ids(run: Run) -> None:
+def test_encoder_that_keeps_the_header_order_returns_valid_ids(run: Run) -> None:
     code, out, _ = run(*verify(mutant("framed-writes-headers-as-they-come"), "-k", "grit/id/whole-framed", "--quiet"))
     assert code == 0, out
 
@@ -80,15 +80,17 @@ def encoding(entries: list[list[str]], got: bytes) -> str:
     return attributed_rule("grit.tree.name-bytewise", step, Difference("/bytes", "AA", encode_bytes(got), "x"))
 
 
-def test_keys_as_in_the_request_break_the_rule_about_order() -> None:
+def test_keys_in_request_order_violate_the_order_rule() -> None:
     descending = [["b", "02" * 32], ["a", "01" * 32]]
     assert encoding(descending, TREE) == "grit.tree.key-order"
-    assert encoding(descending[::-1], TREE) == "grit.tree.name-bytewise", "an encoder that changes the order itself"
-    assert encoding(descending, b"tree 1\0") == "grit.tree.name-bytewise", "what is no object has other faults"
-    assert encoding(descending, TREE[:8] + TREE[42:] + TREE[8:42]) == "grit.tree.name-bytewise", "a right order"
+    assert encoding(descending[::-1], TREE) == "grit.tree.name-bytewise", "the encoder changes the order itself"
+    assert encoding(descending, b"tree 1\0") == "grit.tree.name-bytewise", (
+        "bytes that are not an object have other faults"
+    )
+    assert encoding(descending, TREE[:8] + TREE[42:] + TREE[8:42]) == "grit.tree.name-bytewise", "the order is correct"
 
 
-def test_a_bundle_whose_keys_are_out_of_order_breaks_the_rule_about_order() -> None:
+def test_bundle_with_unordered_keys_violates_the_order_rule() -> None:
     data = write(FRAMED_SHA256, {}, {})
     step = Step("grit.transcode", {}, {"ok": {}})
     assert attributed_rule("grit.transcode.shape", step, Difference("/bundle", "AA", encode_bytes(data), "x")) == (
@@ -113,14 +115,12 @@ def test_a_bundle_whose_keys_are_out_of_order_breaks_the_rule_about_order() -> N
         ("wit.transition.class", {"ok": {}}, {"refused": "invalid", "code": "proposal"}, "wit.transition.class"),
     ],
 )
-def test_what_is_taken_for_no_proposal_breaks_the_rule_on_proposals(
-    rule: str, expected: Json, got: Json, blamed: str
-) -> None:
+def test_wrong_proposal_violates_the_proposal_rule(rule: str, expected: Json, got: Json, blamed: str) -> None:
     assert attributed_rule(rule, Step("wit.step", {}, {}), Difference("", expected, got, "x")) == blamed
 
 
 @pytest.mark.parametrize(("broken", "rule"), [("grit.import", "grit.blob.any"), ("", "grit.store.flat")])
-def test_a_case_that_relies_on_another_rule_asks_it_when_it_fails(broken: str, rule: str) -> None:
+def test_failing_case_runs_the_control_of_the_rule_it_relies_on(broken: str, rule: str) -> None:
     def body(trial: Trial) -> None:
         def control() -> None:
             trial.expect("grit.import", {"n": "control"}, {"ok": {"id": 1}}, rule="grit.blob.any")
@@ -140,9 +140,9 @@ def test_a_case_that_relies_on_another_rule_asks_it_when_it_fails(broken: str, r
     assert outcome.divergence.op == (broken or "grit.transcode")
 
 
-def test_a_case_that_passes_asks_no_control() -> None:
+def test_passing_case_runs_no_control() -> None:
     def body(trial: Trial) -> None:
-        with relying(trial, lambda: pytest.fail("the control is asked"), "an import"):
+        with relying(trial, lambda: pytest.fail("the control was run"), "an import"):
             trial.expect("grit.transcode", {"n": "body"}, {"ok": {"id": 1}})
 
     found = run_fake(
@@ -156,7 +156,7 @@ def causes(rules: Iterable[str]) -> dict[str, str]:
 
 
 @pytest.mark.rule("suite.report.depends")
-def test_a_failure_names_the_failed_rule_that_its_rule_depends_on() -> None:
+def test_failure_names_the_failed_rule_it_depends_on() -> None:
     base, above = failed(), failed("runtime/route/x", rule="runtime.route.sent")
     both = linked((above, base))
     assert [outcome.depends_on for outcome in both] == ["grit.tree.key-order", None]
@@ -168,7 +168,7 @@ def test_a_failure_names_the_failed_rule_that_its_rule_depends_on() -> None:
     assert "1 rule fails, 1 rule depends on a failed rule, 0 errors" in lines[-1]
 
 
-def test_a_chain_of_dependencies_leads_to_its_lowest_rule() -> None:
+def test_chain_of_dependencies_ends_at_its_lowest_rule() -> None:
     chain = ["runtime.collect.seen", "runtime.fail.mark", "wit.proposal.valid", "grit.name.bytewise"]
     assert causes(chain) == {
         "runtime.collect.seen": "wit.proposal.valid",
@@ -180,7 +180,7 @@ def test_a_chain_of_dependencies_leads_to_its_lowest_rule() -> None:
     }
 
 
-def test_no_rule_depends_on_one_that_failed_in_cases_of_a_higher_profile_only() -> None:
+def test_failure_in_a_higher_profile_is_not_a_cause() -> None:
     failures = [("runtime", "runtime.collect.seen"), ("runtime", "wit.proposal.valid")]
     assert root_causes(failures) == {}
     assert root_causes([*failures, ("wit", "wit.proposal.valid")]) == {"runtime.collect.seen": "wit.proposal.valid"}
@@ -195,7 +195,7 @@ def test_every_glob_of_the_dependencies_matches_a_rule() -> None:
         assert levels == {"MUST"}, bases
 
 
-def test_no_two_rules_depend_on_each_other() -> None:
+def test_rule_dependencies_have_no_cycle_of_two() -> None:
     bases = [
         rule for rule in load_rules().rules for globs, _ in DEPENDENCIES if any(fnmatchcase(rule, g) for g in globs)
     ]

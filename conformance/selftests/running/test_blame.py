@@ -1,4 +1,4 @@
-"""Who is to blame when an implementation breaks: the case itself, an earlier one, or nobody who can be named."""
+"""The cause of a fault of an implementation: the case itself, an earlier one, or none that can be named."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def case_of(number: int) -> Case:
 
 
 class Counted(Command):
-    """A command that counts how often it was started."""
+    """A command that counts its starts."""
 
     starts = 0
 
@@ -60,7 +60,7 @@ def run(
     properties: Sequence[Property] = (),
     attach_settings: AttachSettings | None = None,
 ) -> tuple[RunResult, dict[str, Outcome]]:
-    """Play cases in the order of their numbers."""
+    """Run cases in the order of their numbers."""
     Counted.starts = 0
     command = Counted((sys.executable, str(ADAPTER), *map(str, words)))
     plan = make_plan(cases or [case_of(number) for number in range(1, 101)], properties, (), Selection(), 1)
@@ -75,12 +75,12 @@ def others_pass(told: dict[str, Outcome], *names: str) -> bool:
 
 
 def most_starts(cases: int, requests: int) -> int:
-    """Return how many processes a run with one search may start: two of the run, one alone, and those of the search."""
+    """Return the limit of process starts for a run with one search: two of the run, one alone, and the search's."""
     return 3 + sum(2 * math.ceil(math.log2(max(count, 2))) + 8 for count in (cases, requests))
 
 
 @pytest.mark.rule("suite.crash.blamed")
-def test_a_death_that_needs_an_earlier_case_names_both(tmp_path: Path) -> None:
+def test_death_that_needs_an_earlier_case_names_both(tmp_path: Path) -> None:
     _, told = run(tmp_path, "dies", 90, 12)
     dead = told["grit/blob/n-090"]
     assert (dead.verdict, dead.cause, dead.poisoned_by) == ("error", "dead:exit-9", "grit/blob/n-012")
@@ -93,7 +93,7 @@ def test_a_death_that_needs_an_earlier_case_names_both(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.crash.blamed", slow=True)
-def test_a_death_that_needs_two_earlier_cases_names_them_all(tmp_path: Path) -> None:
+def test_death_that_needs_two_earlier_cases_names_them_all(tmp_path: Path) -> None:
     _, told = run(tmp_path, "dies", 77, 3, 41)
     dead = told["grit/blob/n-077"]
     assert dead.poisoned_by == "grit/blob/n-041"
@@ -104,7 +104,7 @@ def test_a_death_that_needs_two_earlier_cases_names_them_all(tmp_path: Path) -> 
     assert kept.steps == (numbered(3), numbered(41), numbered(77))
 
 
-def test_a_case_that_breaks_alone_is_to_blame_itself(tmp_path: Path) -> None:
+def test_case_that_breaks_alone_is_its_own_cause(tmp_path: Path) -> None:
     _, told = run(tmp_path, "dies", 50)
     dead = told["grit/blob/n-050"]
     assert (dead.verdict, dead.poisoned_by, dead.detail) == ("error", None, "stderr: poisoned")
@@ -113,7 +113,7 @@ def test_a_case_that_breaks_alone_is_to_blame_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.crash.blamed")
-def test_a_death_that_does_not_come_again_is_unreproduced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_death_that_does_not_recur_is_unreproduced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISONED_ONCE", str(tmp_path / "mark"))
     _, told = run(tmp_path, "once", 50)
     dead = told["grit/blob/n-050"]
@@ -123,7 +123,7 @@ def test_a_death_that_does_not_come_again_is_unreproduced(tmp_path: Path, monkey
 
 
 @pytest.mark.rule("suite.crash.blamed", slow=True)
-def test_a_hang_is_looked_into_within_bounds(tmp_path: Path) -> None:
+def test_hang_is_investigated_within_bounds(tmp_path: Path) -> None:
     _, told = run(
         tmp_path, "hangs", 20, 7, cases=[case_of(n) for n in range(1, 25)], attach_settings=Brisk(deadline_scale=0.05)
     )
@@ -132,15 +132,15 @@ def test_a_hang_is_looked_into_within_bounds(tmp_path: Path) -> None:
     assert others_pass(told, "grit/blob/n-020")
 
 
-def test_a_hang_that_needs_all_there_was_is_waited_for_no_second_time(tmp_path: Path) -> None:
+def test_hang_that_needs_every_request_is_not_awaited_twice(tmp_path: Path) -> None:
     _, told = run(tmp_path, "hangs", 2, 1, cases=[case_of(1), case_of(2)], attach_settings=Brisk(deadline_scale=0.05))
     hung = told["grit/blob/n-002"]
     assert (hung.verdict, hung.poisoned_by) == ("error", "grit/blob/n-001")
-    # that of the run, the case alone, the case behind the other one, the last request without the others
+    # the run's own wait, the case alone, the case after the other one, the last request without the others
     assert Counted.starts == 4
 
 
-def test_a_death_that_takes_a_number_of_cases_says_so_within_bounds(tmp_path: Path) -> None:
+def test_death_that_needs_many_cases_is_reported_within_bounds(tmp_path: Path) -> None:
     _, told = run(tmp_path, "counts", 20, cases=[case_of(number) for number in range(1, 31)])
     dead = told["grit/blob/n-020"]
     assert (dead.verdict, dead.poisoned_by) == ("error", None)
@@ -149,7 +149,7 @@ def test_a_death_that_takes_a_number_of_cases_says_so_within_bounds(tmp_path: Pa
     assert Counted.starts <= most_starts(19, 20)
 
 
-def test_replay_repeats_a_death_and_says_when_it_is_mended(
+def test_replay_repeats_a_death_and_reports_a_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("gritstone_conformance.rules.RuleBook.judging", lambda book, _: book)
@@ -165,7 +165,7 @@ def test_replay_repeats_a_death_and_says_when_it_is_mended(
     assert capsys.readouterr().out.startswith("FIXED")
 
 
-def test_an_attached_implementation_is_not_started_again(tmp_path: Path) -> None:
+def test_attached_implementation_is_not_restarted(tmp_path: Path) -> None:
     def answer(op: str, args: dict[str, Json]) -> Answer:
         seen.append(args)
         return SubjectFault("dead:closed", "") if len(seen) == 3 else honest(op, args)
@@ -194,7 +194,7 @@ def asks(*numbers: int) -> Property:
     return Property(f"grit/blob/p-{numbers[-1]:03d}", (RULE,), body)
 
 
-def test_the_requests_of_a_property_that_broke_are_kept_as_a_case(tmp_path: Path) -> None:
+def test_requests_of_a_property_that_broke_are_saved_as_a_case(tmp_path: Path) -> None:
     _, told = run(tmp_path, "dies", 90, 12, cases=[case_of(1)], properties=[asks(10, 11, 12, 13, 14, 90)])
     dead = told["grit/blob/p-090"]
     assert (dead.verdict, dead.poisoned_by, dead.detail) == ("error", None, "stderr: poisoned")
@@ -202,7 +202,7 @@ def test_the_requests_of_a_property_that_broke_are_kept_as_a_case(tmp_path: Path
     assert kept.steps == (numbered(12), numbered(90))
 
 
-def test_one_property_may_poison_another(tmp_path: Path) -> None:
+def test_one_property_may_break_another(tmp_path: Path) -> None:
     _, told = run(tmp_path, "dies", 90, 12, cases=[case_of(1)], properties=[asks(11, 12), asks(14, 90)])
     dead = told["grit/blob/p-090"]
     assert (dead.verdict, dead.poisoned_by) == ("error", "grit/blob/p-012")
@@ -211,7 +211,7 @@ def test_one_property_may_poison_another(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("needed", [[0], [99], [12], [0, 99], [30, 31], [3, 41, 77]])
-def test_the_fewest_items_are_found_in_few_tries(needed: list[int]) -> None:
+def test_fewest_items_are_found_in_few_tries(needed: list[int]) -> None:
     tries: list[list[int]] = []
 
     def breaks(items: list[int]) -> bool:

@@ -1,4 +1,4 @@
-"""A wrong id is explained by the objects behind it: those of the implementation, and those of the model.
+"""A wrong id is explained by the objects that it identifies, as the implementation and the model store them.
 
 Spec: :rule:`suite.message.object`.
 """
@@ -31,10 +31,10 @@ def vector(name: str) -> Case:
 
 
 class Wrong(FakeSubject):
-    """The model, but each step that it makes has another blob in its core.
+    """The model, except that each step that it makes has another blob in its core.
 
     Args:
-        unstored: it answers with the id of a step that it does not store.
+        unstored: the model answers with the id of a step that it does not store.
         dies: a second process dies of ``grit.get``.
     """
 
@@ -98,7 +98,7 @@ def outcome(subject: FakeSubject, name: str) -> Outcome:
 
 @pytest.mark.rule("suite.message.object")
 @pytest.mark.parametrize("name", [STEPPING, CHOOSING])
-def test_a_wrong_step_is_explained_by_the_first_field_that_differs(name: str) -> None:
+def test_wrong_step_is_explained_by_its_first_differing_field(name: str) -> None:
     failed = outcome(Wrong(), name)
     assert failed.verdict == "fail"
     assert failed.divergence is not None
@@ -114,13 +114,13 @@ def test_a_wrong_step_is_explained_by_the_first_field_that_differs(name: str) ->
 
 
 @pytest.mark.rule("suite.message.object")
-def test_a_step_that_is_not_stored_is_said_to_be_missing() -> None:
+def test_step_that_is_not_stored_is_reported_as_missing() -> None:
     failed = outcome(Wrong(unstored=True), STEPPING)
     assert (failed.detail or "").endswith("abababababab… cannot be read: refused missing")
 
 
 @pytest.mark.rule("suite.message.object")
-def test_a_death_in_the_second_process_changes_no_verdict() -> None:
+def test_death_in_the_second_process_changes_no_verdict() -> None:
     subject = Wrong(dies=True)
     failed = outcome(subject, STEPPING)
     assert (failed.verdict, failed.signature) == ("fail", "expected value got value at /step")
@@ -136,7 +136,7 @@ def test_objects_of_one_kind_of_failure_are_compared_once() -> None:
     assert sorted(each.detail is None for each in found.values()) == [False, True]
 
 
-def test_an_implementation_without_a_second_process_gets_no_explanation() -> None:
+def test_explanation_needs_a_second_process() -> None:
     subject = Wrong()
     subject.attached = True
     assert outcome(subject, STEPPING).detail is None

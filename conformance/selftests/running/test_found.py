@@ -1,4 +1,4 @@
-"""Counterexamples that last: small, filed as vectors, and played again by their requests alone."""
+"""Saved counterexamples: small, stored as vectors, and replayed by their requests alone."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def adapter(mutant: Mutant) -> tuple[str, ...]:
 
 
 def shrunk(mutant: Mutant, home: Path, command: tuple[str, ...] | None = None) -> Outcome | None:
-    """Return the first failure of a property by the name of the mutant's rule, shrunk and saved."""
+    """Return the first failure of a property under the mutant's rule, shrunk and saved."""
     items = plan_run(data(), Selection(rule=mutant.violates), 1).items
     subject = ObservedSubject(Launcher.for_command(command or adapter(mutant)).start(), Ledger())
     recorder = OutcomeBuilder(data().book)
@@ -81,21 +81,19 @@ def shrunk(mutant: Mutant, home: Path, command: tuple[str, ...] | None = None) -
 
 
 def size(name: str, home: Path) -> int | None:
-    """Return to how many requests the fault of a mutant is shrunk; None: no property found it."""
+    """Return the number of requests to which a mutant's fault is shrunk; None: no property found it."""
     outcome = shrunk(find_mutant(name), home)
     return outcome.divergence.steps if outcome is not None and outcome.divergence is not None else None
 
 
 @pytest.mark.rule("suite.found.small")
-def test_a_fault_that_one_request_shows_is_shrunk_to_one(tmp_path: Path) -> None:
-    """A sample; ``smallness.py`` measures all twenty by night."""
+def test_fault_of_a_single_request_is_shrunk_to_one(tmp_path: Path) -> None:
+    """A sample; ``smallness.py`` measures all twenty at night."""
     assert {name: size(name, tmp_path) for name in SAMPLE} == dict.fromkeys(SAMPLE, 1)
 
 
 @pytest.mark.rule("suite.found.replays")
-def test_a_promoted_vector_fails_its_mutant_and_passes_the_reference(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_promoted_vector_fails_on_its_mutant_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mutant = find_mutant("framed-writes-nothing-for-no-headers")
     outcome = shrunk(mutant, tmp_path)
     assert outcome is not None
@@ -117,7 +115,7 @@ def test_a_promoted_vector_fails_its_mutant_and_passes_the_reference(
 
 
 def replayed(file: Path, command: tuple[str, ...]) -> tuple[int, str]:
-    """Replay a file where the engine that drew it cannot be imported; returns the exit code and the first word."""
+    """Replay a file where the engine that drew it is not importable; return the exit code and the first word."""
     program = (
         "import sys; sys.modules['hypothesis'] = None; from gritstone_conformance.cli import main; sys.exit(main())"
     )

@@ -1,4 +1,4 @@
-"""Adapters that want to harm the suite: each gets its cause, within the bounds, and none of its words come through."""
+"""Hostile adapters: each is reported with its cause, within the bounds, and its output is escaped."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ load = cache(load_data)
 
 @dataclass
 class Ended:
-    """What a run against a hostile adapter left."""
+    """The result of a run against a hostile adapter."""
 
     said: str
     raw: bytes
@@ -84,7 +84,7 @@ def _one_load(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(name: str, home: Path) -> Ended:
-    """Verify a hostile adapter with a few cases; its memory is what the suite needed more than before."""
+    """Verify a hostile adapter with a few cases; ``memory`` is the suite's additional use."""
     glob = "grit/id/of-*" if name == "big-errors" else "grit/id/of-[56]*"
     out = io.StringIO()
     report = home / "report.jsonl"
@@ -112,13 +112,13 @@ def _own_peak() -> int | None:
 
 @pytest.mark.rule("suite.bounds.each", "suite.output.plain", slow=True)
 @pytest.mark.parametrize("name", HARMS)
-def test_a_hostile_adapter_is_named_within_the_bounds(
+def test_hostile_adapter_is_reported_within_the_bounds(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark = f"hostile-{os.getpid()}-{name}"
     monkeypatch.setenv("HOSTILE", mark)
     if name == "big-errors":
-        monkeypatch.setattr(conversation, "_MOST_HELD", 16 * MIB)  # to be spared minutes
+        monkeypatch.setattr(conversation, "_MOST_HELD", 16 * MIB)  # saves minutes
     try:
         ended = run(name, tmp_path)
     finally:
@@ -134,7 +134,7 @@ def test_a_hostile_adapter_is_named_within_the_bounds(
 
 
 def _kill_marked(mark: str, patience_s: float) -> int:
-    """Kill what still runs and has a word of its command line; returns how many there were after a while."""
+    """Kill processes whose command line contains a mark; return how many were left after a wait."""
     until = time.monotonic() + patience_s
     while (marked := _marked(mark)) and time.monotonic() < until:
         time.sleep(0.1)
@@ -157,10 +157,8 @@ def _marked(mark: str) -> list[int]:
 
 @pytest.mark.rule("suite.output.plain")
 @pytest.mark.parametrize("name", ["nasty-hello", "nasty-code", "nasty-log"])
-def test_no_sign_that_moves_a_cursor_reaches_an_output(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Not by ``verify``, nor by what reads its report, nor by ``doctor`` and ``replay``."""
+def test_control_characters_reach_no_output(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """This covers ``verify``, the commands that read its report, ``doctor`` and ``replay``."""
     words = " ".join(command(name))
     report = str(tmp_path / "report.jsonl")
     main(["verify", "--iut", words, "-k", "grit/id/of-[56]*", "--report", report])
@@ -168,20 +166,20 @@ def test_no_sign_that_moves_a_cursor_reaches_an_output(
     main(["doctor", "--iut", words])
     main(["replay", "grit/id/of-64-bytes", "--iut", words])
     told = capsys.readouterr()
-    assert "end" in told.out, "nothing was told of its words"
+    assert "end" in told.out, "the adapter's output was not shown"
     for text in (told.out, told.err, *(path.read_text() for path in tmp_path.rglob("*.json*"))):
         assert not UNSAFE.search(text), UNSAFE.findall(text)
 
 
 @pytest.mark.rule("suite.output.plain")
 @pytest.mark.parametrize("shown", [plain, json_plain])
-def test_no_such_sign_is_in_what_is_shown_of_a_text(shown: Callable[[str], str]) -> None:
+def test_shown_text_has_no_control_characters(shown: Callable[[str], str]) -> None:
     assert UNSAFE.search(NASTY)
     assert not UNSAFE.search(shown(NASTY))
 
 
 @pytest.mark.rule("suite.output.plain")
-def test_a_complaint_and_a_traceback_are_plain(
+def test_complaint_and_traceback_have_no_control_characters(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def breaks() -> SuiteData:
@@ -195,14 +193,14 @@ def test_a_complaint_and_a_traceback_are_plain(
 
 
 @pytest.mark.rule("suite.output.plain")
-def test_plain_text_stays_as_it_is() -> None:
+def test_plain_text_is_unchanged() -> None:
     words = "Grüße, 世界 · ok “quoted” 😀"
     assert plain(words) == words
     assert json.loads(json_plain(json.dumps({"a": NASTY}, ensure_ascii=False))) == {"a": NASTY}
 
 
 @pytest.mark.rule("suite.bounds.each")
-def test_a_name_that_stands_twice_among_many_is_found_at_once() -> None:
+def test_duplicate_name_among_many_is_found_in_linear_time() -> None:
     line = b'{"seq":1,"ok":{},"x":{%s}}' % b",".join(b'"%d":1' % number for number in [*range(50_000), 49_999])
     started = time.process_time()
     with pytest.raises(ProtocolFault, match="'49999' occurs twice"):
@@ -224,12 +222,12 @@ def wide(depth: int) -> Json:
         pytest.param(lambda: {"k" * 10**6: 1}, id="name"),
     ],
 )
-def test_what_a_report_keeps_of_a_value_is_bounded(made: Callable[[], Json]) -> None:
+def test_value_in_a_report_is_bounded(made: Callable[[], Json]) -> None:
     assert len(json.dumps(excerpt(made()))) < MOST_LINE / 2
 
 
 @pytest.mark.rule("suite.bounds.each")
-def test_what_a_report_keeps_of_hello_has_every_known_name() -> None:
+def test_hello_in_a_report_keeps_every_known_name() -> None:
     many = [f"f{number}" for number in range(1000)]
     hello = {**HELLO, "features": [*many, "durable"], "limits": HELLO["limits"] | dict.fromkeys(many, 1)}
     shown = shown_claims(hello)
@@ -244,7 +242,7 @@ MISCHIEF = ADAPTER.with_name("mischief.py")
 
 @pytest.mark.rule("suite.bounds.each", slow=True)
 @pytest.mark.parametrize(("how", "seen"), [("pipe", "a pipe"), ("endless", "a link"), ("huge", "bytes")])
-def test_what_stands_in_place_of_an_exported_file_is_not_read(
+def test_exported_path_that_is_not_a_file_is_not_read(
     how: str, seen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -258,12 +256,12 @@ def test_what_stands_in_place_of_an_exported_file_is_not_read(
         subject.close()
     assert tested.divergence is not None
     assert seen in str(tested.divergence.difference.got)
-    assert not list(tmp_path.glob("gritstone-*")), "folders were left behind"
+    assert not list(tmp_path.glob("gritstone-*")), "temporary folders were left behind"
 
 
 @pytest.mark.rule("suite.bounds.each")
-def test_a_bundle_that_claims_more_than_it_holds_costs_nothing() -> None:
-    """Each byte of a bundle is made as large as can be, and items claim 2 to the power of 63 members."""
+def test_bundle_with_false_sizes_is_rejected_in_bounded_memory() -> None:
+    """Each byte of a bundle is set to its maximum, and items claim 2 to the power of 63 members."""
     fmt = FORMATS["cbor-blake3"]
     store = Store(fmt)
     for content in (b"one", b"two"):

@@ -1,4 +1,4 @@
-"""Jobs: what children tell reaches the console once, and a child that fails ends the run."""
+"""Jobs: each event of a child reaches the console once, and a child that fails ends the run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAILED = Outcome("harness/watch/frame-line", "e" * 64, "watch", WATCH.rules, "MU
 
 
 class Heard:
-    """A listener that keeps what it is told."""
+    """A listener that records its events."""
 
     def __init__(self) -> None:
         self.headers: list[Mapping[str, Any]] = []
@@ -47,7 +47,7 @@ class Heard:
 
 @contextmanager
 def child(index: int, *outcomes: Outcome) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process that tells a header and outcomes as a part does."""
+    """Start a process that writes a header and outcomes as a part does."""
     script = (
         "import json, sys\n"
         "from gritstone_conformance.running.jobs import PartListener\n"
@@ -74,22 +74,22 @@ def heard(*told: tuple[Outcome, ...]) -> Heard:
     return listener
 
 
-def test_the_header_and_each_case_are_told_once() -> None:
+def test_header_and_each_case_are_reported_once() -> None:
     listener = heard((VECTOR, WATCH), (WATCH,))
     assert listener.headers == [{"shard": [0, 1], "seed": 1}]
     assert sorted(outcome.case for outcome in listener.outcomes) == [VECTOR.case, WATCH.case]
 
 
 @pytest.mark.rule("suite.shrink.bounded")
-def test_what_is_shrunk_in_a_part_is_told() -> None:
+def test_shrinking_in_a_part_is_reported() -> None:
     assert heard((), ()).progressed == [("grit/a/b", 1.5, 3)] * 2
 
 
-def test_a_watch_that_failed_in_one_part_is_told() -> None:
+def test_watch_that_failed_in_one_part_is_reported() -> None:
     assert heard((WATCH, FAILED)).outcomes == [WATCH, FAILED]
 
 
-def test_a_part_tells_nothing_of_its_own() -> None:
+def test_part_prints_no_summary_of_its_own() -> None:
     assert hasattr(PartListener, "end")
     assert heard((), ()).outcomes == []
 
@@ -98,7 +98,7 @@ def test_a_part_tells_nothing_of_its_own() -> None:
     ("codes", "kind"),
     [([0, 2], UsageError), ([4, 0], DataError), ([2, 4], DataError), ([0, 130], DataError), ([-9, 1], DataError)],
 )
-def test_a_child_without_a_verdict_ends_the_run(codes: list[int], kind: type[Exception]) -> None:
+def test_child_without_a_verdict_ends_the_run(codes: list[int], kind: type[Exception]) -> None:
     with pytest.raises(kind, match=r"of 2 jobs did not complete"):
         check_codes(codes)
 
@@ -108,7 +108,7 @@ def test_children_with_verdicts_are_merged(codes: list[int]) -> None:
     check_codes(codes)
 
 
-def test_a_child_that_ends_within_a_line_has_told_what_came_before() -> None:
+def test_earlier_lines_of_a_child_that_dies_mid_line_are_kept() -> None:
     script = f'print({json.dumps(WATCH.to_json())!r}); print(\'{{"type": "case", "ca\', end=\'\')'
     listener = Heard()
     with started(script) as process:
@@ -138,10 +138,10 @@ def test_no_job_is_idle_while_parts_are_left(tmp_path: Path, monkeypatch: pytest
         relay([slow, quick], Heard(), parts)
         assert (slow.wait(), quick.wait()) == (0, 0)
     ran = [int((tmp_path / f"ran-{index}").read_text()) for index in range(6)]
-    assert ran == [slow.pid, *[quick.pid] * 5], "part 0 ends only after part 5 began"
+    assert ran == [slow.pid, *[quick.pid] * 5], "part 0 ended before part 5 started"
 
 
-def test_a_child_that_ends_early_leaves_its_parts_to_nobody() -> None:
+def test_parts_of_a_child_that_ends_early_are_not_reassigned() -> None:
     parts = [Part(index, 4, 0.5, Path(str(index))) for index in range(4)]
     with started("raise SystemExit(2)") as one, started("raise SystemExit(2)") as two:
         relay([one, two], Heard(), parts)
@@ -152,7 +152,7 @@ def test_a_child_that_ends_early_leaves_its_parts_to_nobody() -> None:
                 child.stdin.close()
 
 
-def test_a_part_is_read_as_it_was_ordered() -> None:
+def test_part_is_read_as_it_was_ordered() -> None:
     played: list[Part] = []
 
     def play(part: Part) -> int:
@@ -174,7 +174,7 @@ def test_small_runs_have_fewer_parts(cost: float, jobs: int, parts: int) -> None
 
 
 @pytest.mark.rule("suite.search.span")
-def test_a_part_has_its_share_of_the_time() -> None:
+def test_part_has_its_share_of_the_time() -> None:
     whole = RunSettings(search_s=60.0, shrink_all_s=180.0)
     assert (whole.share(0.5).search_s, whole.share(0.5).shrink_all_s) == (30.0, 90.0)
     assert RunSettings().share(0.5).search_s is None

@@ -1,4 +1,4 @@
-"""Cases that need a death: they say nothing where nothing dies, and what they find is not there without it.
+"""Cases that need a death: without one they return no verdict, and a fault that they find needs the death.
 
 Spec: :rule:`suite.fault.landed`, :rule:`suite.fault.needed`.
 """
@@ -71,7 +71,7 @@ NEEDED: Final = {
 
 
 def outcome_of(body: object, subject: FakeSubject) -> Outcome:
-    """Play one case of the kind ``crash``, as a run does."""
+    """Run one case of the kind ``crash``, as a run does."""
     prop = Property("grit/store/dies", (RULE,), body, kind="crash")  # type: ignore[arg-type]
     plan = make_plan((), [prop], (), Selection(), 1)
     settings = RunSettings(saves=False)
@@ -84,7 +84,7 @@ def honest(op: str, args: dict[str, Json]) -> Reply:
 
 
 def armed(trial: Trial) -> None:
-    """Arm, and go on where it died."""
+    """Arm the fault, and continue where the process died."""
     trial.expect("fault.arm", {"writes": 1, "when": "before"}, {"ok": {}})
     try:
         trial.expect("grit.put", {}, {"ok": {}})
@@ -94,14 +94,14 @@ def armed(trial: Trial) -> None:
 
 
 @pytest.mark.rule("suite.fault.landed")
-def test_a_case_in_which_nothing_died_is_an_error_of_its_own_cause() -> None:
+def test_case_without_a_death_is_an_error_with_its_own_cause() -> None:
     outcome = outcome_of(armed, FakeSubject(honest))
     assert (outcome.verdict, outcome.cause, outcome.rule) == ("error", "unharmed", None)
 
 
 @pytest.mark.rule("suite.fault.landed")
 @pytest.mark.parametrize("cause", ["dead:signal-KILL", "dead:exit-137"])
-def test_a_death_of_its_own_has_landed(cause: str) -> None:
+def test_death_of_the_implementation_counts_as_landed(cause: str) -> None:
     def dies(op: str, args: dict[str, Json]) -> Reply | SubjectFault:
         return SubjectFault(cause, "") if op == "grit.put" else Ok({})
 
@@ -109,7 +109,7 @@ def test_a_death_of_its_own_has_landed(cause: str) -> None:
 
 
 @pytest.mark.rule("suite.fault.landed")
-def test_a_kill_of_a_living_process_has_landed_and_one_of_a_dead_one_has_not() -> None:
+def test_kill_lands_only_on_a_living_process() -> None:
     subject = Launcher.for_command([sys.executable, "-m", "gritstone.harness"], AttachSettings()).start()
     try:
         assert subject.deaths == 0
@@ -121,7 +121,7 @@ def test_a_kill_of_a_living_process_has_landed_and_one_of_a_dead_one_has_not() -
         other.ask("ping", {})
         other.close()
         other.kill()
-        assert subject.deaths == 1, "it said bye"
+        assert subject.deaths == 1, "the process ended by bye"
         other.ask("ping", {})
         other.kill_from_thread()
         with pytest.raises(SubjectFault, match="signal-KILL"):
@@ -133,7 +133,7 @@ def test_a_kill_of_a_living_process_has_landed_and_one_of_a_dead_one_has_not() -
 
 
 def played(mutant: str, case: str, home: Path, kind: type[ObservedSubject]) -> str | None:
-    """Play a case on a mutant; returns the rule that is broken, else the cause of the fault, or None."""
+    """Run a case on a mutant; return the violated rule, else the cause of the fault, or None."""
     planted = hunted()[mutant]
     start = Launcher(opener(planted.command("gritstone.harness"), planted), AttachSettings())
     subject = kind(start.start(), Ledger())
@@ -157,7 +157,7 @@ def test_every_rule_about_deaths_has_an_unprotected_mutant() -> None:
 
 @pytest.mark.rule("suite.fault.needed")
 @pytest.mark.parametrize("rule", ["grit.ref.atomic", "grit.ref.durable"])
-def test_a_case_that_needs_a_death_finds_nothing_without_it(rule: str, tmp_path: Path) -> None:
+def test_case_that_needs_a_death_finds_nothing_without_it(rule: str, tmp_path: Path) -> None:
     mutant, case = NEEDED[rule]
     assert played(mutant, case, tmp_path, ObservedSubject) == rule
     assert played(mutant, case, tmp_path, Unharmed) == "unharmed"
@@ -165,7 +165,7 @@ def test_a_case_that_needs_a_death_finds_nothing_without_it(rule: str, tmp_path:
 
 @pytest.mark.rule("suite.fault.needed", slow=True)
 @pytest.mark.parametrize("rule", sorted(NEEDED.keys() - {"grit.ref.atomic", "grit.ref.durable"}))
-def test_so_it_is_for_every_rule_about_deaths(rule: str, tmp_path: Path) -> None:
+def test_every_rule_about_deaths_finds_nothing_without_one(rule: str, tmp_path: Path) -> None:
     mutant, case = NEEDED[rule]
     assert played(mutant, case, tmp_path, ObservedSubject) == rule
     assert played(mutant, case, tmp_path, Unharmed) == "unharmed"

@@ -28,7 +28,7 @@ def cases(most: int) -> list[Case]:
 
 
 @pytest.mark.rule("suite.state.blamed")
-def test_a_failure_that_needs_an_earlier_case_is_shared_state(tmp_path: Path) -> None:
+def test_failure_that_needs_an_earlier_case_is_shared_state(tmp_path: Path) -> None:
     _, told = run(tmp_path, "lies", 90, 12)
     failed = told["grit/blob/n-090"]
     assert (failed.verdict, failed.rule, failed.poisoned_by) == ("fail", SHARED, "grit/blob/n-012")
@@ -43,7 +43,7 @@ def test_a_failure_that_needs_an_earlier_case_is_shared_state(tmp_path: Path) ->
 
 
 @pytest.mark.rule("suite.state.blamed")
-def test_a_case_that_fails_alone_keeps_its_rule(tmp_path: Path) -> None:
+def test_case_that_fails_alone_keeps_its_rule(tmp_path: Path) -> None:
     _, told = run(tmp_path, "lies", 50)
     failed = told["grit/blob/n-050"]
     assert (failed.verdict, failed.rule, failed.poisoned_by, failed.detail) == ("fail", RULE, None, None)
@@ -52,7 +52,7 @@ def test_a_case_that_fails_alone_keeps_its_rule(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.state.blamed")
-def test_a_failure_that_does_not_recur_keeps_its_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_that_does_not_recur_keeps_its_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POISONED_ONCE", str(tmp_path / "mark"))
     _, told = run(tmp_path, "slips", 50)
     failed = told["grit/blob/n-050"]
@@ -61,7 +61,7 @@ def test_a_failure_that_does_not_recur_keeps_its_rule(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.rule("suite.state.blamed")
-def test_failures_of_an_old_process_say_how_old_it_was(tmp_path: Path) -> None:
+def test_failure_reports_the_age_of_its_process(tmp_path: Path) -> None:
     _, told = run(tmp_path, "ages", 20, cases=cases(30))
     failed = [name for name, outcome in told.items() if outcome.verdict == "fail"]
     assert failed == [f"grit/blob/n-{number:03d}" for number in range(20, 31)]
@@ -74,7 +74,7 @@ def test_failures_of_an_old_process_say_how_old_it_was(tmp_path: Path) -> None:
     assert Counted.starts <= most_starts(19, 20) + CONFIRMATIONS + 2 * len(failed)
 
 
-def test_a_broken_implementation_is_started_once_more_for_each_rule(tmp_path: Path) -> None:
+def test_broken_implementation_is_restarted_once_per_rule(tmp_path: Path) -> None:
     _, told = run(tmp_path, "ages", 1, cases=cases(30))
     assert {outcome.rule for outcome in told.values()} == {RULE}
     assert Counted.starts == 2
@@ -88,7 +88,7 @@ def test_one_property_may_make_another_fail(tmp_path: Path) -> None:
     assert kept.steps == (numbered(12), numbered(90))
 
 
-def test_a_property_that_fails_alone_keeps_its_rule(tmp_path: Path) -> None:
+def test_property_that_fails_alone_keeps_its_rule(tmp_path: Path) -> None:
     _, told = run(tmp_path, "lies", 90, 12, cases=[case_of(1)], properties=[asks(11, 12, 14, 90)])
     failed = told["grit/blob/p-090"]
     assert (failed.verdict, failed.rule, failed.poisoned_by) == ("fail", RULE, None)
@@ -122,7 +122,7 @@ def test_failures_over_a_connection_keep_their_rule(tmp_path: Path) -> None:
     assert len(seen) == 3
 
 
-def test_the_history_of_a_process_drops_old_examples_only() -> None:
+def test_process_history_drops_only_old_examples() -> None:
     history, vector = RequestHistory(), case_of(1)
     history.note(vector)
     many = tuple(numbered(1) for _ in range(9_000))

@@ -1,4 +1,4 @@
-"""Each liar is caught at its first lie, by its own name, in bounded time."""
+"""Each liar is detected at its first lie, under its own name, in bounded time."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def launcher(liar: str, adapter: str) -> Launcher:
 
 
 def talk(subject: Subject) -> None:
-    """Ask a bit of everything until something is wrong."""
+    """Send requests of every kind until one answer is wrong."""
     rounds: tuple[list[Request], ...] = (
         [("ping", {})],
         [("grit.id", ID)],
@@ -54,7 +54,7 @@ def talk(subject: Subject) -> None:
 
 
 def faults_of(liar: str) -> list[SubjectFault]:
-    """Return every fault that a run against the liar meets, at least up to the first, in bounded time."""
+    """Return every fault of a run against the liar, at least up to the first, in bounded time."""
     started = time.monotonic()
     faults = _faults_of(liar)
     assert time.monotonic() - started < 30, liar
@@ -79,7 +79,7 @@ def _faults_of(liar: str) -> list[SubjectFault]:
 
 @pytest.mark.rule("suite.liveness.three", "suite.liveness.bounded", slow=True)
 @pytest.mark.parametrize("names", groups_of(11, SEEN_ON_THE_WIRE), ids="+".join)
-def test_each_liar_is_named(names: tuple[str, ...]) -> None:
+def test_each_liar_is_reported_by_name(names: tuple[str, ...]) -> None:
     first = {name: faults[:1] for name, faults in together(faults_of, names).items()}
     told = {name: [(fault.cause, fault.rule) for fault in faults] for name, faults in first.items()}
     assert told == {name: [(LIARS[name].cause, LIARS[name].rule)] for name in names}, first
@@ -102,16 +102,16 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.mark.rule("suite.process.group-killed")
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 @pytest.mark.parametrize("name", ["grandchild", "lingers"])
-def test_nothing_is_left_running(name: str) -> None:
+def test_no_process_of_a_liar_is_left(name: str) -> None:
     subject = launcher(name, "honest").start()
     for _ in range(2):
         subject.ask_each([("ping", {})])
     subject.close()
-    assert subject.faults[0].cause == LIARS[name].cause, "the suite waited for who holds the pipe"
+    assert subject.faults[0].cause == LIARS[name].cause, "the suite waited for the process that holds the pipe"
     heirs = [int(pid) for pid in re.findall(r"grandchild (\d+)", subject.faults[0].detail)]
-    assert heirs, "the liar started nobody"
+    assert heirs, "the liar started no process"
     try:
         until = time.monotonic() + 5
         while any(is_alive(pid) for pid in heirs) and time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""Clocks, silence, death and what never ends: the suite tells them apart, is never blocked, and gives up in the end.
+"""Clocks, silence, death and endless work: the suite distinguishes them, never blocks, and gives up in bounded time.
 
 Spec: :rule:`suite.deadline.each`, :rule:`suite.liveness.three`, :rule:`suite.liveness.bounded` and
 :rule:`suite.process.no-block`.
@@ -51,7 +51,7 @@ def test_every_operation_has_a_deadline(size: int) -> None:
 
 @pytest.mark.rule("suite.deadline.each")
 @pytest.mark.parametrize("step", [10.0**6, -(10.0**6)], ids=["forward", "back"])
-def test_a_clock_that_is_changed_makes_nobody_late(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+def test_changed_clock_makes_no_reply_late(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
     subject = Launcher.for_command([sys.executable, str(HONEST)], PATIENT).start()
     leaps = count(1)
     monkeypatch.setattr(time, "time", lambda: 10.0**9 + step * next(leaps))
@@ -75,7 +75,7 @@ ENDS = {
 
 @pytest.mark.rule("suite.liveness.three")
 @pytest.mark.parametrize("cause", ENDS)
-def test_late_and_hung_and_dead_are_told_apart(tmp_path: Path, cause: str) -> None:
+def test_late_hung_and_dead_are_distinguished(tmp_path: Path, cause: str) -> None:
     subject = start_script(tmp_path, f"if op == 'ping':\n    {ENDS[cause]}\n", HURRIED)
     (answer,) = subject.ask_each([PING])
     assert isinstance(answer, SubjectFault), answer
@@ -84,7 +84,7 @@ def test_late_and_hung_and_dead_are_told_apart(tmp_path: Path, cause: str) -> No
 
 
 @pytest.mark.rule("suite.liveness.three")
-def test_one_that_writes_slowly_is_not_told_to_flush(tmp_path: Path) -> None:
+def test_slow_writer_is_not_advised_to_flush(tmp_path: Path) -> None:
     slowly = "for letter in line: sys.stdout.write(letter); sys.stdout.flush(); time.sleep(0.05)"
     body = f"if op == 'ping':\n    line = json.dumps({{'seq': request['seq'], 'ok': {{}}}}) + '\\n'\n    {slowly}\n"
     subject = start_script(tmp_path, body, HURRIED)
@@ -109,7 +109,7 @@ ENDLESS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 @pytest.mark.rule("suite.process.no-block")
 @pytest.mark.parametrize("name", ENDLESS)
-def test_no_traffic_and_no_want_of_it_blocks_the_suite(tmp_path: Path, name: str) -> None:
+def test_neither_traffic_nor_silence_blocks_the_suite(tmp_path: Path, name: str) -> None:
     body, causes = ENDLESS[name]
     subject = start_script(tmp_path, f"if count == 1:\n    {body}\n", HURRIED)
     big: Request = ("grit.id", {"format": "framed-sha256", "bytes": "A" * (1 << 20)})
@@ -149,7 +149,7 @@ def never_says_hello(breaker: Breaker) -> None:
 @pytest.mark.parametrize(
     ("feed", "most"), [(hangs, 3), (is_late, 10), (hangs_in_one_operation, 5), (dies, 100), (never_says_hello, 2)]
 )
-def test_the_breaker_opens_and_says_why(feed: Feed, most: int) -> None:
+def test_breaker_opens_and_reports_the_reason(feed: Feed, most: int) -> None:
     breaker = Breaker()
     for number in range(most):
         assert breaker.reason is None, number
@@ -158,7 +158,7 @@ def test_the_breaker_opens_and_says_why(feed: Feed, most: int) -> None:
 
 
 @pytest.mark.rule("suite.liveness.bounded")
-def test_what_now_and_then_fails_is_not_given_up() -> None:
+def test_occasional_failures_do_not_open_the_breaker() -> None:
     breaker = Breaker()
     for _ in range(50):
         for _ in range(20):
@@ -168,7 +168,7 @@ def test_what_now_and_then_fails_is_not_given_up() -> None:
 
 
 @pytest.mark.rule("suite.liveness.bounded")
-def test_of_one_that_was_given_up_no_further_process_is_started(tmp_path: Path) -> None:
+def test_abandoned_implementation_is_not_restarted(tmp_path: Path) -> None:
     subject = start_script(
         tmp_path, "if op == 'no.reply':\n    time.sleep(600)\n", Brisk(deadline_scale=0.1, grace=0.0)
     )
@@ -181,7 +181,7 @@ def test_of_one_that_was_given_up_no_further_process_is_started(tmp_path: Path) 
 
 
 @pytest.mark.rule("suite.liveness.bounded")
-def test_of_one_that_said_hello_once_no_third_process_is_started(tmp_path: Path) -> None:
+def test_implementation_with_one_hello_is_started_only_twice(tmp_path: Path) -> None:
     starts = tmp_path / "starts"
     script = tmp_path / "adapter.py"
     script.write_text(
@@ -213,7 +213,7 @@ CASES = [
 
 
 @pytest.mark.rule("suite.liveness.bounded")
-def test_of_many_cases_few_are_put_to_one_that_hangs() -> None:
+def test_few_of_many_cases_are_sent_to_a_hanging_process() -> None:
     subject = FakeSubject(lambda op, args: SubjectFault("hung:blocked", "no reply"))
     result = execute(make_plan(CASES, (), (), Selection(), 1), subject, fake_book(), QUIET, lambda _: None)
     assert len(subject.faults) <= 4
@@ -234,10 +234,10 @@ def command_of(name: str) -> list[str]:
 
 
 def faults_of_a_run(name: str) -> list[SubjectFault]:
-    """Put cases to a planted implementation or a liar; returns what it was caught at, in bounded time.
+    """Run cases on a planted implementation or a liar; return its faults, in bounded time.
 
-    There are many for those that are waited for, few for those that have to be started again for each, and two for the
-    one that computes as long as it is waited for.
+    Many cases run on those that are awaited, few on those that restart for each case, and two on the one that computes
+    until its deadline.
     """
     started = time.monotonic()
     faults = faults_at(name, CASES if name in ("hang", "slow") else CASES[:2] if name == "spins" else CASES[:8])
@@ -250,7 +250,7 @@ def faults_at(name: str, cases: Sequence[Case]) -> list[SubjectFault]:
     try:
         subject = launcher.start()
     except SubjectFault as fault:
-        return [fault, fault]  # hello is tried twice
+        return [fault, fault]  # hello is sent twice
     result = execute(make_plan(cases, (), (), Selection(), 1), subject, fake_book(), QUIET, lambda _: None)
     assert len(result.outcomes) == len(cases)
     return subject.faults
@@ -267,9 +267,9 @@ CAUSES = {
     "always_refuse": None,
 }
 IN_A_WINDOW = {"swallow": "protocol:reply.order"}
-"""What is called otherwise where many requests are under way: the reply to the next one comes instead."""
+"""The causes that differ while several requests are in flight: the next reply arrives instead."""
 IN_OTHER_ANSWERS = ("pads",)
-"""Liars whose lie is in answers that these requests do not ask for; the zoo hunts them with others."""
+"""Liars whose lie is in answers that these requests do not ask for; the zoo runs them with others."""
 IN_RESTARTS = ("other-hello", "ignores-term", "exits-3-at-bye", "lingers")
 """Liars whose lie shows when a process ends or another one starts."""
 
@@ -281,7 +281,7 @@ OTHERS = [name for name in (*CAUSES, *LIARS) if name not in WAITED_FOR]
 
 @pytest.mark.rule("suite.liveness.bounded", slow=True)
 @pytest.mark.parametrize("names", [WAITED_FOR, *groups_of(13, OTHERS)], ids="+".join)
-def test_each_planted_implementation_and_each_liar_is_over_and_named(names: tuple[str, ...]) -> None:
+def test_each_planted_implementation_and_liar_is_reported(names: tuple[str, ...]) -> None:
     found = together(faults_of_a_run, names)
     assert {name: waits for name, faults in found.items() if (waits := usual_wait_s(name, faults)) >= 120} == {}
     expected = {name: cause for name in names if (cause := expected_cause(name)) is not None}
@@ -289,7 +289,7 @@ def test_each_planted_implementation_and_each_liar_is_over_and_named(names: tupl
 
 
 def usual_wait_s(name: str, faults: Sequence[SubjectFault]) -> float:
-    """Return the seconds that the faults would have been waited for at the usual deadlines."""
+    """Return the seconds that the suite would have waited for the faults at the usual deadlines."""
     waits = [fault.cause.partition(":")[0] for fault in faults if is_wait(fault)]
     return sum(USUAL_S["hello" if name == "no-flush" else wait] for wait in waits)
 
@@ -299,7 +299,7 @@ def is_wait(fault: SubjectFault) -> bool:
 
 
 def expected_cause(name: str) -> str | None:
-    """Return the first cause that a run has to find, or None where another kind of case shows the lie."""
+    """Return the first cause that a run must find, or None if only another kind of case shows the lie."""
     if name in (*IN_RESTARTS, *IN_OTHER_ANSWERS):
         return None
     return CAUSES[name] if name in CAUSES else IN_A_WINDOW.get(name, LIARS[name].cause)

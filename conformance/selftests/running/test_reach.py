@@ -1,4 +1,4 @@
-"""Floors: a gate that does not come where a property says that it looks is the suite's own fault.
+"""Floors: a gate that does not reach the situations that a property declares is an error of the suite.
 
 Spec: :rule:`suite.property.reach`.
 """
@@ -27,7 +27,7 @@ RULE = "grit.tree.key-order"
 
 
 def body(trial: Trial, number: int) -> None:
-    """Ask for a number; it is even in about half of the examples."""
+    """Send a number; it is even in about half of the examples."""
     trial.reach("an even number", number % 2 == 0)
     refused: dict[str, Json] = {"refused": "missing"} if number % 4 == 0 else {"ok": {}}
     trial.expect("grit.id", {"number": number}, refused)
@@ -44,8 +44,8 @@ def played(reach: Mapping[str, float], subject: Any = None, **settings: Any) -> 
 
 
 @pytest.mark.rule("suite.property.reach")
-@pytest.mark.parametrize("situation", ["an even number", "grit.id refused", "what nobody ever names"])
-def test_a_gate_that_stays_under_a_floor_is_the_suites_own_fault(situation: str) -> None:
+@pytest.mark.parametrize("situation", ["an even number", "grit.id refused", "a situation that never occurs"])
+def test_gate_below_a_floor_is_an_error_of_the_suite(situation: str) -> None:
     with pytest.raises(
         DataError,
         match=rf"grit/tree/numbers declares a situation that too few examples reach, '{situation}': \d+ of 100",
@@ -54,7 +54,7 @@ def test_a_gate_that_stays_under_a_floor_is_the_suites_own_fault(situation: str)
 
 
 @pytest.mark.rule("suite.property.reach")
-def test_what_is_reached_is_counted_over_the_examples() -> None:
+def test_reached_situations_are_counted_over_the_examples() -> None:
     tested = played({"an even number": 0.2, "grit.id refused": 0.1, "grit.id accepted": 0.2})
     assert tested.divergence is None
     assert tested.examples == 100
@@ -63,7 +63,7 @@ def test_what_is_reached_is_counted_over_the_examples() -> None:
 
 
 def spared(reach: Mapping[str, float], subject: FakeSubject) -> Result | None:
-    """Return what was found, or None where the floors were what counted."""
+    """Return the result, or None if the floors were applied."""
     try:
         return played(reach, subject)
     except DataError:
@@ -71,29 +71,29 @@ def spared(reach: Mapping[str, float], subject: FakeSubject) -> Result | None:
 
 
 @pytest.mark.rule("suite.property.reach")
-def test_who_failed_or_broke_is_not_held_against_floors() -> None:
+def test_failed_or_broken_property_is_not_held_to_its_floors() -> None:
 
     def fails(op: str, args: dict[str, Json]) -> Reply:
         return honest(op, args) if args["number"] < 100 else Ok({"more": 1})
 
-    failed = spared({"what nobody ever names": 0.99}, FakeSubject(fails))
+    failed = spared({"a situation that never occurs": 0.99}, FakeSubject(fails))
     assert failed is not None
     assert failed.divergence is not None
 
     def dies(op: str, args: dict[str, Json]) -> Reply | SubjectFault:
         return honest(op, args) if args["number"] < 100 else SubjectFault("dead:exit-1", "")
 
-    broke = spared({"what nobody ever names": 0.99}, FakeSubject(dies))
+    broke = spared({"a situation that never occurs": 0.99}, FakeSubject(dies))
     assert broke is not None
     assert broke.fault is not None
 
 
 @pytest.mark.rule("suite.property.reach")
-def test_a_search_is_not_held_against_floors(tmp_path: Path) -> None:
+def test_search_is_not_held_to_floors(tmp_path: Path) -> None:
     assert played({"an even number": 0.99}, profile="search", home=tmp_path).examples > 100
 
 
-def test_properties_of_every_profile_have_floors_that_can_break() -> None:
+def test_every_profile_has_floors_that_can_fail() -> None:
     reaching = [prop for prop in load_properties() if prop.reach]
     assert len(reaching) >= 25
     assert {prop.name.partition("/")[0] for prop in reaching} >= {"harness", "grit", "wit", "runtime", "wasm"}

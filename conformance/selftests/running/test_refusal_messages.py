@@ -1,4 +1,4 @@
-"""The message of a refusal is kept and shown, and decides nothing.
+"""The message of a refusal is kept and shown, and decides no verdict.
 
 Spec: :rule:`suite.message.refusal`.
 """
@@ -57,7 +57,7 @@ def block(outcome: Outcome, width: int = 100) -> list[str]:
 
 @pytest.mark.rule("suite.message.refusal")
 @pytest.mark.parametrize("case", ["good", "asking", "judging"])
-def test_the_message_of_a_refusal_is_kept_and_shown(case: str) -> None:
+def test_refusal_message_is_kept_and_shown(case: str) -> None:
     outcome = outcomes(WORDS)[f"grit/tree/{case}"]
     line = outcome.to_json()
     assert line["divergence"]["message"] == WORDS
@@ -69,7 +69,7 @@ def test_the_message_of_a_refusal_is_kept_and_shown(case: str) -> None:
 
 
 @pytest.mark.rule("suite.message.refusal")
-def test_the_message_of_a_refusal_changes_no_signature() -> None:
+def test_refusal_message_changes_no_signature() -> None:
     one, other, none = outcomes(WORDS), outcomes("another text"), outcomes(None)
     for name in one:
         assert one[name].signature == other[name].signature == none[name].signature
@@ -81,7 +81,7 @@ def test_the_message_of_a_refusal_changes_no_signature() -> None:
 
 @pytest.mark.rule("suite.message.refusal")
 @pytest.mark.rule("suite.bounds.each")
-def test_a_long_or_hostile_message_is_shortened_and_escaped() -> None:
+def test_long_or_hostile_message_is_shortened_and_escaped() -> None:
     outcome = outcomes("\x1b[2J" + "long words " * 100_000)["grit/tree/good"]
     assert outcome.divergence is not None
     assert len(outcome.divergence.message or "") < 450
@@ -91,7 +91,7 @@ def test_a_long_or_hostile_message_is_shortened_and_escaped() -> None:
 
 
 @pytest.mark.rule("suite.report.stable")
-def test_a_message_does_not_keep_the_path_of_a_temporary_folder() -> None:
+def test_message_omits_the_path_of_a_temporary_folder() -> None:
     folder = fresh_folder()
     try:
         outcome = outcomes(f"no such file: {folder}/file")["grit/tree/good"]
@@ -103,7 +103,7 @@ def test_a_message_does_not_keep_the_path_of_a_temporary_folder() -> None:
 
 
 @pytest.mark.rule("suite.message.refusal")
-def test_an_earlier_refusal_is_not_shown_with_a_later_failure() -> None:
+def test_earlier_refusal_is_not_shown_with_a_later_failure() -> None:
     def late(trial: Trial) -> None:
         trial.observe("grit.id", {"n": "first"})
         trial.observe("grit.get", {"n": "second"})
@@ -118,7 +118,7 @@ def test_an_earlier_refusal_is_not_shown_with_a_later_failure() -> None:
 
 
 @pytest.mark.rule("suite.message.refusal")
-def test_the_page_shows_the_message_of_a_refusal() -> None:
+def test_page_shows_the_message_of_a_refusal() -> None:
     failed = outcomes("<b>no</b>\x07")["grit/tree/good"]
     section = failures_section(gather(assemble((failed,), header()), data()))
     assert section is not None

@@ -1,4 +1,4 @@
-"""What a request line tells: the operation and its arguments, and nothing of what the suite has in mind with it.
+"""Request lines: they contain the operation and its arguments, and nothing about the case or the expected answer.
 
 Spec: :rule:`suite.request.no-answer` and :rule:`suite.request.shuffled`.
 """
@@ -31,7 +31,7 @@ HONEST = PLANTED / "honest.py"
 
 
 def wanted(number: int) -> Case:
-    """Return a case that the honest adapter answers: every other one is a reject of bytes off their alphabet."""
+    """Return a case that the honest adapter answers: every other one is a reject of bytes outside the alphabet."""
     good = f"harness/kind/good-{number}"
     args: dict[str, Json] = {"format": "framed-sha256", "bytes": "A" * (4 * number)}
     expect: dict[str, Json] = {"ok": {"id": hashlib.sha256(bytes(3 * number)).hexdigest()}}
@@ -43,7 +43,7 @@ def wanted(number: int) -> Case:
 
 
 def lines_of(tmp_path: Path, cases: list[Case], seed: int) -> tuple[list[Any], Plan]:
-    """Return what was sent when a plan was played on the honest adapter, and the plan."""
+    """Return the lines of a plan that was run on the honest adapter, and the plan."""
     trace = tmp_path / f"trace-{seed}-{len(cases)}"
     plan = make_plan(cases, (), (), Selection(), seed)
     subject = Launcher.for_command([sys.executable, str(HONEST)], AttachSettings(seed=seed, trace=trace)).start()
@@ -56,7 +56,7 @@ CASES = [wanted(number) for number in range(1, 25)]
 
 
 @pytest.mark.rule("suite.request.no-answer")
-def test_a_line_holds_what_is_asked_and_an_opaque_number(tmp_path: Path) -> None:
+def test_line_contains_the_request_and_an_opaque_number(tmp_path: Path) -> None:
     lines, plan = lines_of(tmp_path, CASES, 1)
     assert all(set(line) == {"seq", "op", "args"} for line in lines)
     assert [line["seq"] for line in lines] == [seq_number(1, at) for at in range(len(lines))]
@@ -66,11 +66,11 @@ def test_a_line_holds_what_is_asked_and_an_opaque_number(tmp_path: Path) -> None
 
 
 @pytest.mark.rule("suite.request.no-answer")
-def test_neither_number_nor_text_tells_of_the_case(tmp_path: Path) -> None:
+def test_neither_number_nor_text_reveals_the_case(tmp_path: Path) -> None:
     lines, plan = lines_of(tmp_path, CASES, 1)
     few, _ = lines_of(tmp_path, CASES[:6], 1)
     numbers = [line["seq"] for line in lines]
-    assert numbers[: len(few)] == [line["seq"] for line in few], "they depend on what is asked"
+    assert numbers[: len(few)] == [line["seq"] for line in few], "the numbers depend on the requests"
     assert sorted(numbers) != numbers
     text = json.dumps(lines)
     for item in plan.items:
@@ -79,7 +79,7 @@ def test_neither_number_nor_text_tells_of_the_case(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.request.shuffled")
-def test_the_order_of_the_lines_is_that_of_the_hashes(tmp_path: Path) -> None:
+def test_lines_are_in_the_order_of_the_hashes(tmp_path: Path) -> None:
     for seed in (1, 2):
         lines, _ = lines_of(tmp_path, CASES, seed)
         by_hash = sorted(CASES, key=lambda case: case_order(seed, case.name))
@@ -88,7 +88,7 @@ def test_the_order_of_the_lines_is_that_of_the_hashes(tmp_path: Path) -> None:
 
 
 @pytest.mark.rule("suite.request.shuffled")
-def test_the_position_of_a_case_does_not_follow_its_kind() -> None:
+def test_position_of_a_case_does_not_depend_on_its_kind() -> None:
     plan = make_plan(CASES, (), (), Selection(), 1)
     kinds = [item.name.startswith("harness/kind/bad") for item in plan.items]
     assert 4 < sum(one != other for one, other in pairwise(kinds)) < len(kinds) - 4

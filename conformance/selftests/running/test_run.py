@@ -1,4 +1,4 @@
-"""A run on a fake implementation: pipelining, blame, resending, bindings, places."""
+"""A run on a fake implementation: pipelining, causes, resending, bindings, places."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from selftests.fakes.subject import Answer, FakeSubject, accept, honest, reject
 
 
 @pytest.mark.rule("suite.verdict.total")
-def test_every_planned_case_gets_one_outcome_and_the_subject_is_closed() -> None:
+def test_every_planned_case_has_one_outcome() -> None:
     subject = FakeSubject(honest)
     found = run(subject, [*many(20), accept(), reject()])
     assert set(verdicts(found).values()) == {"pass"}
@@ -27,7 +27,7 @@ def test_every_planned_case_gets_one_outcome_and_the_subject_is_closed() -> None
     assert subject.closed
 
 
-def test_a_wrong_answer_fails_its_case_only() -> None:
+def test_wrong_answer_fails_only_its_case() -> None:
     wrong = FakeSubject(lambda op, args: Ok({"id": 2 if args["n"] == "grit/tree/good-7" else 1}))
     found = run(wrong, many(20))
     assert [name for name, verdict in verdicts(found).items() if verdict != "pass"] == ["grit/tree/good-7"]
@@ -42,7 +42,7 @@ def test_a_wrong_answer_fails_its_case_only() -> None:
     )
 
 
-def test_unsupported_fails_and_an_error_is_an_error() -> None:
+def test_unsupported_is_a_failure_and_error_is_an_error() -> None:
     answers: dict[str, Answer] = {"grit/tree/a": Unsupported("grit.id"), "grit/tree/b": Trouble("out of luck")}
     found = run(FakeSubject(lambda op, args: answers[args["n"]]), [accept("grit/tree/a"), accept("grit/tree/b")])
     assert found["grit/tree/a"].signature == "expected ok got unsupported"
@@ -51,7 +51,7 @@ def test_unsupported_fails_and_an_error_is_an_error() -> None:
 
 
 @pytest.mark.rule("suite.verdict.total")
-def test_what_is_not_claimed_is_never_asked() -> None:
+def test_unclaimed_operation_is_never_requested() -> None:
     needs = [
         accept("grit/tree/a", requires=Requires(formats=("cbor-blake3",))),
         accept("grit/tree/b", requires=Requires(features=("erase",))),
@@ -68,7 +68,7 @@ def test_what_is_not_claimed_is_never_asked() -> None:
 
 
 class Fragile:
-    """Dies each time it is asked for one of the named cases."""
+    """An implementation that dies each time it is asked for one of the named cases."""
 
     def __init__(self, *fatal: str, once: bool = False) -> None:
         self.fatal = set(fatal)
@@ -83,7 +83,7 @@ class Fragile:
 
 
 @pytest.mark.rule("suite.crash.isolated")
-def test_a_death_marks_its_own_case_only() -> None:
+def test_death_fails_only_its_own_case() -> None:
     found = run(FakeSubject(Fragile("grit/tree/good-37")), many(100))
     assert [name for name, verdict in verdicts(found).items() if verdict != "pass"] == ["grit/tree/good-37"]
     told = found["grit/tree/good-37"]
@@ -91,38 +91,38 @@ def test_a_death_marks_its_own_case_only() -> None:
 
 
 @pytest.mark.rule("suite.crash.isolated")
-def test_a_death_that_does_not_come_again_is_unreproduced() -> None:
+def test_death_that_does_not_recur_is_unreproduced() -> None:
     subject = FakeSubject(Fragile("grit/tree/good-3", once=True))
     told = run(subject, many(10))["grit/tree/good-3"]
     assert (told.verdict, told.detail) == ("error", "unreproduced: stderr is empty")
-    assert subject.kills == 1, "it is asked again in a fresh process"
+    assert subject.kills == 1, "the request is sent again in a new process"
 
 
 @pytest.mark.rule("suite.crash.not-refusal")
-def test_a_death_is_no_refusal() -> None:
+def test_death_is_not_a_refusal() -> None:
     found = run(FakeSubject(Fragile("grit/tree/bad")), [accept(), reject()])
     assert verdicts(found) == {"grit/tree/good": "pass", "grit/tree/bad": "error"}
 
 
 @pytest.mark.rule("suite.liveness.three")
-def test_a_late_answer_is_an_error_and_the_process_goes_on() -> None:
+def test_late_answer_is_an_error_and_the_process_continues() -> None:
     subject = FakeSubject(
         lambda op, args: SubjectFault("late", "6 s") if args["n"].endswith("-2") else honest(op, args)
     )
     found = run(subject, many(10))
     assert found["grit/tree/good-2"].cause == "late"
     assert sum(verdict == "pass" for verdict in verdicts(found).values()) == 9
-    assert len(subject.asked) == 10, "nothing is sent again"
+    assert len(subject.asked) == 10, "a request was sent again"
 
 
-def test_a_fault_under_a_rule_of_the_case_fails_it() -> None:
+def test_fault_under_a_rule_of_the_case_fails_it() -> None:
     fault = SubjectFault("protocol:frame.line", "not JSON", "harness.frame.line")
     case = accept("harness/frame/line", rule="harness.frame.line")
     found = run(FakeSubject(lambda op, args: fault), [case])["harness/frame/line"]
     assert (found.verdict, found.rule, found.signature) == ("fail", "harness.frame.line", "protocol:frame.line")
 
 
-def test_a_watch_fails_on_the_first_breach_of_its_rule() -> None:
+def test_watch_fails_on_the_first_violation_of_its_rule() -> None:
     def answer(op: str, args: dict[str, Json]) -> Answer:
         if args["n"] == "grit/tree/good-5":
             return SubjectFault("protocol:frame.line", "not JSON: hello", "harness.frame.line")
@@ -136,7 +136,7 @@ def test_a_watch_fails_on_the_first_breach_of_its_rule() -> None:
 
 
 @pytest.mark.rule("suite.verdict.total", "suite.liveness.bounded")
-def test_it_gives_up_on_one_that_never_answers() -> None:
+def test_run_gives_up_on_a_process_that_never_answers() -> None:
     subject = FakeSubject(lambda op, args: SubjectFault("hung:blocked", "no reply"))
     found = run(subject, many(50), watched=("harness.frame.line",))
     causes = [outcome.cause for outcome in found.values() if outcome.kind == "vector"]
@@ -153,7 +153,7 @@ def steps_with_binding() -> tuple[Step, ...]:
     )
 
 
-def test_a_step_waits_for_the_answer_it_uses_and_for_no_other() -> None:
+def test_step_waits_only_for_the_answer_it_uses() -> None:
     steps = steps_with_binding()
     assert segments(steps, [names_in(step.args) for step in steps]) == (range(1), range(1, 3))
     placed = (Step("grit.open", {"dir": {"$": "dir"}}, {"ok": {}}), *many(1)[0].steps)
@@ -176,7 +176,7 @@ def test_bound_values_are_sent_and_compared() -> None:
     assert set(verdicts(run(FakeSubject(answer), cases)).values()) == {"pass"}
 
 
-def test_places_are_provided_and_removed() -> None:
+def test_places_are_created_and_removed() -> None:
     seen: list[dict[str, Json]] = []
 
     def answer(op: str, args: dict[str, Json]) -> Answer:
@@ -196,7 +196,7 @@ def test_places_are_provided_and_removed() -> None:
     assert not any(os.path.exists(seen[0][name]) for name in ("dir", "more", "to"))
 
 
-def test_what_a_case_leaves_open_is_closed() -> None:
+def test_handles_that_a_case_leaves_open_are_closed() -> None:
     steps = (Step("grit.open", {"store": "s"}, {"ok": {}}), Step("grit.open", {"store": "t"}, {"ok": {}}))
     closing = (*steps, Step("grit.close", {"store": "s"}, {"ok": {}}))
     subject = FakeSubject(lambda op, args: Ok({}))
@@ -204,7 +204,7 @@ def test_what_a_case_leaves_open_is_closed() -> None:
     assert [args["store"] for op, args in subject.asked if op == "grit.close"] == ["s", "t"]
 
 
-def test_what_a_case_opened_is_closed_when_it_fails_early() -> None:
+def test_handles_are_closed_when_a_case_fails_early() -> None:
     steps = (Step("grit.open", {"store": "s"}, {"ok": {}}), *steps_with_binding())
     subject = FakeSubject(lambda op, args: Refused("invalid") if op == "grit.put" else Ok({}))
     found = run(subject, [accept("grit/store/early", steps=steps)])
@@ -213,14 +213,14 @@ def test_what_a_case_opened_is_closed_when_it_fails_early() -> None:
 
 
 @pytest.mark.rule("suite.verdict.total")
-def test_one_that_never_said_hello_gets_a_line_for_each_case() -> None:
+def test_run_without_hello_has_a_line_for_each_case() -> None:
     plan = make_plan([accept(), reject()], (), ("harness.frame.line",), Selection(), 1)
     found = execute_nothing(plan, SubjectFault("dead:exit-1", "stderr: no such option", "harness.frame.line"), BOOK)
     assert {outcome.cause for outcome in found} == {"not-started"}
     assert len(found) == 3
 
 
-def test_the_result_names_claims_and_restarts() -> None:
+def test_result_contains_claims_and_restarts() -> None:
     subject = FakeSubject(Fragile("grit/tree/good-1"))
     plan = make_plan(many(3), (), (), Selection(), 1)
     result = execute(plan, subject, BOOK, RunSettings(saves=False), lambda _: None)

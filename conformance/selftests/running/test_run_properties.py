@@ -31,14 +31,14 @@ from selftests.fakes.subject import Answer, FakeSubject, accept, fake_claims, ho
 
 
 def adding(trial: Trial, numbers: list[int]) -> None:
-    """The sum of numbers is answered; the control is an empty list."""
+    """The implementation answers the sum of numbers; the control is an empty list."""
     trial.expect("grit.id", {"numbers": []}, {"ok": {"sum": 0}})
     for number in numbers:
         trial.expect("grit.id", {"numbers": [number]}, {"ok": {"sum": number}})
 
 
 class Clock:
-    """A clock that only the test moves."""
+    """A clock that only the test advances."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -61,14 +61,14 @@ NUMBERS = {"numbers": st.lists(st.integers(0, 10_000), max_size=8)}
 PROPERTY = Property("grit/tree/sums", (RULE,), adding, NUMBERS)
 
 
-def test_a_property_that_holds_passes() -> None:
+def test_property_that_holds_passes() -> None:
     found = run(FakeSubject(summing(10**9)), properties=[PROPERTY])["grit/tree/sums"]
     assert (found.verdict, found.kind) == ("pass", "property")
     assert found.requests > 100
 
 
 @pytest.mark.rule("suite.property.gate")
-def test_the_gate_sends_the_same_lines_in_every_run() -> None:
+def test_gate_sends_the_same_lines_in_every_run() -> None:
     def lines(**settings: Any) -> list[str]:
         subject = FakeSubject(summing(10**9))
         run(subject, properties=[PROPERTY], **settings)
@@ -78,7 +78,7 @@ def test_the_gate_sends_the_same_lines_in_every_run() -> None:
     assert lines(seed=2) != lines()
 
 
-def test_the_engine_keeps_its_files_beside_the_reports(tmp_path: Path) -> None:
+def test_engine_keeps_its_files_next_to_the_reports(tmp_path: Path) -> None:
     seen: set[Path] = set()
 
     def body(trial: Trial, number: int) -> None:
@@ -92,7 +92,7 @@ def test_the_engine_keeps_its_files_beside_the_reports(tmp_path: Path) -> None:
 
 
 def counting(most: int) -> Any:
-    """Answer how much was injected since the start, as far as one can count."""
+    """Answer how much was injected since the start, as far as the counter reaches."""
     state = {"sum": 0}
 
     def answer(op: str, args: dict[str, Json]) -> Answer:
@@ -109,20 +109,24 @@ def injecting(trial: Trial, numbers: list[int]) -> None:
         trial.expect("runtime.ready", {}, {"ok": {"sum": sum(numbers[: at + 1])}})
 
 
-def test_nothing_is_left_out_that_moves_a_runtime(tmp_path: Path) -> None:
+def test_shrinking_keeps_requests_that_advance_a_runtime(tmp_path: Path) -> None:
     property_ = Property("grit/tree/sums", (RULE,), injecting, {"numbers": st.lists(st.integers(1, 40), max_size=8)})
     found = run(FakeSubject(counting(100)), properties=[property_], home=tmp_path)["grit/tree/sums"]
     assert found.found is not None
     (case,) = read_vector_file(tmp_path / found.found).cases
     ops = [step.op for step in case.steps]
-    assert ops == ["runtime.start", *["runtime.inject"] * (len(ops) - 2), "runtime.ready"], "only looks are left out"
+    assert ops == ["runtime.start", *["runtime.inject"] * (len(ops) - 2), "runtime.ready"], (
+        "only read requests are removed"
+    )
     assert verdicts(run(FakeSubject(counting(100)), [case])) == {case.name: "fail"}
-    assert verdicts(run(FakeSubject(counting(10**9)), [case])) == {case.name: "pass"}, "what is expected is right"
+    assert verdicts(run(FakeSubject(counting(10**9)), [case])) == {case.name: "pass"}, "the expected values are wrong"
 
 
 @pytest.mark.rule("suite.property.gate")
-def test_draws_do_not_depend_on_what_else_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert callable(providers._get_local_constants), "by which the engine collects literals of loaded source files"
+def test_draws_do_not_depend_on_loaded_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert callable(providers._get_local_constants), (
+        "the engine collects literals of loaded source files with this function"
+    )
     monkeypatch.setattr(providers, "_get_local_constants", lambda: Constants(integers={97}))
     seen: list[int] = []
 
@@ -130,16 +134,16 @@ def test_draws_do_not_depend_on_what_else_is_loaded(monkeypatch: pytest.MonkeyPa
         seen.append(len(providers._get_local_constants()))
 
     run(FakeSubject(honest), properties=[Property("grit/tree/n", (RULE,), body, {"number": st.integers()})])
-    assert set(seen) == {0}, "what it would collect is not drawn"
+    assert set(seen) == {0}, "a collected literal was drawn"
 
 
 @pytest.mark.rule("suite.found.small", "suite.found.replays")
-def test_a_failure_is_shrunk_saved_and_replayable(tmp_path: Path) -> None:
+def test_failure_is_shrunk_saved_and_replayable(tmp_path: Path) -> None:
     found = run(FakeSubject(summing(1000)), properties=[PROPERTY], home=tmp_path)["grit/tree/sums"]
     assert (found.verdict, found.rule, found.signature) == ("fail", RULE, "expected value got value at /sum")
     assert found.divergence is not None
-    assert (found.divergence.expected, found.divergence.got) == (1001, 1000), "the smallest number that is wrong"
-    assert found.divergence.steps == 1, "what had nothing to do with it is left out"
+    assert (found.divergence.expected, found.divergence.got) == (1001, 1000), "the number is not the smallest wrong one"
+    assert found.divergence.steps == 1, "an unrelated request was kept"
     assert found.found is not None
     assert found.shrunk_from is not None
     assert found.shrunk_from >= 2
@@ -156,7 +160,7 @@ def test_a_failure_is_shrunk_saved_and_replayable(tmp_path: Path) -> None:
     assert verdicts(run(FakeSubject(summing(10**9)), [case])) == {case.name: "pass"}
 
 
-def test_a_failure_that_its_lines_do_not_show_is_kept_as_history(tmp_path: Path) -> None:
+def test_failure_that_its_lines_do_not_show_is_kept_as_history(tmp_path: Path) -> None:
     def body(trial: Trial) -> None:
         trial.observe("grit.id", {"n": "good"})
         trial.fail(1, 2, words="took too long")
@@ -168,7 +172,7 @@ def test_a_failure_that_its_lines_do_not_show_is_kept_as_history(tmp_path: Path)
     assert read_vector_file(tmp_path / told.found).cases[0].judge == "history"
 
 
-def test_a_fault_ends_a_property_at_once() -> None:
+def test_fault_ends_a_property_at_once() -> None:
     subject = FakeSubject(lambda op, args: SubjectFault("hung:spinning", "5 s of processor time"))
     found = run(subject, properties=[PROPERTY])["grit/tree/sums"]
     assert (found.verdict, found.cause) == ("error", "hung:spinning")
@@ -177,7 +181,7 @@ def test_a_fault_ends_a_property_at_once() -> None:
 
 @pytest.mark.rule("suite.crash.not-refusal")
 @pytest.mark.parametrize("cause", ["dead:exit-0", "dead:exit-1", "dead:signal-SEGV", "dead:closed", "hung:blocked"])
-def test_a_fault_is_no_answer_that_a_property_waits_for(cause: str) -> None:
+def test_fault_is_not_an_expected_refusal(cause: str) -> None:
     def refusing(trial: Trial) -> None:
         trial.expect("grit.id", {"n": "good"}, {"ok": {"id": 1}})
         trial.expect("grit.id", {"n": "fatal"}, {"refused": "invalid"})
@@ -194,7 +198,7 @@ def test_a_fault_is_no_answer_that_a_property_waits_for(cause: str) -> None:
 
 
 class FailsToClose(FakeSubject):
-    """Breaks when a store is closed."""
+    """An implementation that fails when a store is closed."""
 
     def ask_each(self, requests: Any) -> list[Answer]:
         if requests[0][0] != "grit.close":
@@ -203,7 +207,7 @@ class FailsToClose(FakeSubject):
         return [self.faults[-1]]
 
 
-def test_a_fault_while_cleaning_up_is_the_propertys_error() -> None:
+def test_fault_during_cleanup_is_an_error_of_the_property() -> None:
     def body(trial: Trial, number: int) -> None:
         trial.expect("grit.open", {"store": "s", "dir": trial.directory()}, {"ok": {}})
 
@@ -212,7 +216,7 @@ def test_a_fault_while_cleaning_up_is_the_propertys_error() -> None:
     assert (found.verdict, found.cause, found.detail) == ("error", "dead:exit-9", "while closing")
 
 
-def test_a_search_draws_more_and_goes_on_for_its_span(tmp_path: Path) -> None:
+def test_search_draws_more_and_uses_its_time(tmp_path: Path) -> None:
     few = replace(PROPERTY, examples=2)
 
     def lines(profile: str, **settings: Any) -> list[str]:
@@ -224,12 +228,12 @@ def test_a_search_draws_more_and_goes_on_for_its_span(tmp_path: Path) -> None:
     gate, once, longer = lines("gate"), lines("search"), lines("search", search_s=0.5)
     empty = json.dumps(["grit.id", {"numbers": []}])
     assert gate.count(empty) == 2
-    assert once.count(empty) == 20, "ten times the examples"
+    assert once.count(empty) == 20, "a search has ten times the examples"
     assert longer.count(empty) > 40
-    assert len(set(longer)) > len(set(once)), "further rounds draw something else"
+    assert len(set(longer)) > len(set(once)), "further rounds draw no new examples"
 
 
-def test_a_failure_that_does_not_come_again_is_told_as_such() -> None:
+def test_failure_that_does_not_recur_is_reported_as_such() -> None:
     asked: list[int] = []
 
     def answer(op: str, args: dict[str, Json]) -> Answer:
@@ -243,7 +247,7 @@ def test_a_failure_that_does_not_come_again_is_told_as_such() -> None:
 
 
 @pytest.mark.rule("suite.verdict.own-fault", "suite.verdict.own-case")
-def test_an_exception_of_the_suite_is_no_verdict() -> None:
+def test_suite_exception_in_a_property_is_not_a_verdict() -> None:
     examples: list[int] = []
 
     def broken(trial: Trial, numbers: list[int]) -> None:
@@ -258,14 +262,14 @@ def test_an_exception_of_the_suite_is_no_verdict() -> None:
     assert (found.verdict, found.cause, found.rule) == ("error", "suite", None)
     assert found.detail is not None
     assert "ZeroDivisionError: in the property itself; drawn: {'numbers': [" in found.detail
-    assert examples.count(examples[-1]) == 1 or max(examples) == examples[-1], "it is not shrunk"
+    assert examples.count(examples[-1]) == 1 or max(examples) == examples[-1], "the exception was shrunk"
     assert outcomes[PROPERTY.name].verdict == "pass"
     judged = judge_run(tuple(outcomes.values()), BOOK, ["grit"], [])
     assert (judged.exit, judged.unexpected) == (4, 0)
 
 
 @pytest.mark.rule("suite.verdict.own-case")
-def test_an_exception_of_the_suite_in_a_vector_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_suite_exception_in_a_vector_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     cases = many(12)
     guilty = cases[5].name
 
@@ -283,7 +287,7 @@ def test_an_exception_of_the_suite_in_a_vector_leaves_the_others(monkeypatch: py
 
 
 @pytest.mark.rule("suite.search.span")
-def test_a_search_ends_with_its_span(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_search_ends_with_its_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     clock = Clock()
     monkeypatch.setattr(time, "monotonic", clock)
 
@@ -292,16 +296,16 @@ def test_a_search_ends_with_its_span(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         adding(trial, numbers)
 
     properties = [replace(PROPERTY, name=f"grit/tree/slow-{at}", body=slow) for at in range(4)]
-    for most in (10**9, 1000):  # the second fails, and shrinking would take long
+    for most in (10**9, 1000):  # the second one fails, and shrinking it would take long
         clock.now = 0.0
         subject = FakeSubject(summing(most))
         outcomes = run(subject, many(40), properties, profile="search", search_s=40.0, home=tmp_path)
         assert 40 <= clock.now <= 42
         found = {outcomes[each.name].verdict for each in properties}
-        assert "error" not in found, "a failure that is found at the end of the span is a failure"
+        assert "error" not in found, "a failure at the end of the time is reported as an error"
         assert ("fail" in found) is (most == 1000)
         asked = [outcomes[each.name].requests for each in properties]
-        assert most == 1000 or min(asked) > max(asked) / 3, "they have equal shares"
+        assert most == 1000 or min(asked) > max(asked) / 3, "the shares are not equal"
     clock.now = 0.0
     outcomes = run(FakeSubject(summing(10**9)), properties=properties, profile="search", search_s=0.5, home=tmp_path)
     assert clock.now == 1
@@ -309,7 +313,7 @@ def test_a_search_ends_with_its_span(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 @pytest.mark.rule("suite.search.span")
-def test_vectors_end_with_the_span_of_a_search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_vectors_end_with_the_time_of_a_search(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     clock = Clock()
     monkeypatch.setattr(time, "monotonic", clock)
 
@@ -327,11 +331,11 @@ def test_vectors_end_with_the_span_of_a_search(monkeypatch: pytest.MonkeyPatch, 
     assert found.count("pass") + found.count("skip") == 1200
     skipped = {outcome.reason for outcome in outcomes.values() if outcome.verdict == "skip"}
     assert skipped == {"the time of the search was over"}
-    assert len(set(asked)) > found.count("pass"), "rejects that ran before their twins are skipped as well"
+    assert len(set(asked)) > found.count("pass"), "rejects that ran before their twins were not skipped"
 
 
 @pytest.mark.rule("suite.search.span")
-def test_a_span_without_a_control_skips_the_harness(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_search_without_time_for_a_control_skips_the_harness(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     clock = Clock()
     monkeypatch.setattr(time, "monotonic", clock)
 
@@ -350,7 +354,7 @@ def test_a_span_without_a_control_skips_the_harness(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_shrinking_keeps_to_the_first_kind_of_failure(seed: int) -> None:
+def test_shrinking_keeps_the_first_kind_of_failure(seed: int) -> None:
     seen: list[str] = []
 
     def body(trial: Trial, number: int) -> None:
@@ -364,7 +368,7 @@ def test_shrinking_keeps_to_the_first_kind_of_failure(seed: int) -> None:
     assert found.signature == seen[0]
     assert found.rule == {"large": "grit.blob.any", "small": RULE}[seen[0]]
     assert found.divergence is not None
-    assert found.divergence.got == {"large": 501, "small": 21}[seen[0]], "and still finds the smallest of its kind"
+    assert found.divergence.got == {"large": 501, "small": 21}[seen[0]], "the failure is not the smallest of its kind"
 
 
 def test_shrinking_ends_with_its_budget() -> None:
@@ -376,7 +380,7 @@ def test_shrinking_ends_with_its_budget() -> None:
     assert patient.divergence.expected == 1001
 
 
-def test_a_case_that_needs_a_restart_is_skipped_when_attached() -> None:
+def test_case_that_needs_a_restart_is_skipped_when_attached() -> None:
     def body(trial: Trial) -> None:
         trial.subject.kill()
 

@@ -1,4 +1,4 @@
-"""An implementation without ``grit.import`` is judged by the cases that import only to set up their store."""
+"""An implementation without ``grit.import`` is judged by the cases that use imports only to set up their store."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def importing(name: str, data: bytes, expect: dict[str, Json] | None = None) -> 
 
 
 @pytest.mark.rule("suite.set-up.import")
-def test_an_import_becomes_puts_of_children_first_and_references() -> None:
+def test_import_is_replaced_by_puts_of_children_first() -> None:
     made = graph()
     case = without_import(importing("wit/update/x", made.bundle()))
     blob, tree = made.encodings
@@ -49,7 +49,7 @@ def test_an_import_becomes_puts_of_children_first_and_references() -> None:
     assert case.steps[3].rule == "wit.admit.kind"
 
 
-def test_an_import_that_is_refused_or_brings_a_tombstone_stays() -> None:
+def test_rejected_import_or_one_with_a_tombstone_is_kept() -> None:
     refused = importing("wit/update/x", graph().bundle(), {"refused": "rejected"})
     assert [step.op for step in without_import(refused).steps][-2:] == ["grit.import", "wit.step"]
     cut = importing("wit/update/x", graph().bundle()[:-1])
@@ -66,7 +66,7 @@ def test_cases_of_wit_are_judged_without_imports(run: Run, how: str) -> None:
     assert code == 0, out
 
 
-def test_a_fault_of_wit_is_found_without_imports(run: Run) -> None:
+def test_fault_of_wit_is_found_without_imports(run: Run) -> None:
     command = mutant("any-previous-is-admitted").removesuffix("gritstone.harness")
     code, out, _ = run(
         *verify(
@@ -92,7 +92,7 @@ def answering(op: str, args: dict[str, Json]) -> Answer:
     return Ok({"step": "a"} if op == "wit.step" else {})
 
 
-def test_a_property_that_imports_is_run_again() -> None:
+def test_property_that_imports_is_run_again() -> None:
     def body(trial: Trial) -> None:
         for step in importing("wit/channel/x", graph().bundle()).steps:
             trial.expect(step.op, step.args, step.expect)
@@ -104,7 +104,7 @@ def test_a_property_that_imports_is_run_again() -> None:
     assert {name: found[name].verdict for name in names} == dict.fromkeys(names, "pass")
 
 
-def test_an_error_for_one_bundle_is_an_error_of_its_case() -> None:
+def test_error_for_one_bundle_is_an_error_of_its_case() -> None:
     def answer(op: str, args: dict[str, Json]) -> Answer:
         empty = op == "grit.import" and args["store"] == "set-up"
         return Ok({"objects": 0, "refs": 0}) if empty else answering(op, args)

@@ -1,4 +1,4 @@
-"""Shrinking: how long it may take, what is said of it while it goes on, and what the report says of it."""
+"""Shrinking: its time limits, its progress messages, and its part of the report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CASES = tuple(f"grit/tree/sums-{number}" for number in range(6))
 
 
 def adding(trial: Trial, numbers: list[int]) -> None:
-    """The sum of numbers is answered."""
+    """The implementation answers the sum of numbers."""
     for number in numbers:
         trial.expect("grit.id", {"numbers": [number]}, {"ok": {"sum": number}})
 
@@ -42,7 +42,7 @@ NUMBERS = {"numbers": st.lists(st.integers(0, 10_000), max_size=8)}
 
 
 def failing(**settings: Any) -> list[Outcome]:
-    """Play several properties that fail in the same way; returns their outcomes in the order in which they ran."""
+    """Run several properties that fail in the same way; return their outcomes in the order in which they ran."""
     properties = [Property(case, (RULE,), adding, NUMBERS) for case in CASES]
     found = play(FakeSubject(capped), properties=properties, **settings)
     assert {outcome.verdict for outcome in found.values()} == {"fail"}
@@ -50,7 +50,7 @@ def failing(**settings: Any) -> list[Outcome]:
 
 
 @pytest.mark.rule("suite.shrink.bounded")
-def test_what_fails_in_the_same_way_is_shrunk_once() -> None:
+def test_failures_of_one_kind_are_shrunk_once() -> None:
     first, *others = failing(shrink_tries=5)
     assert first.shrink_cut is None
     assert first.divergence is not None
@@ -61,7 +61,7 @@ def test_what_fails_in_the_same_way_is_shrunk_once() -> None:
 
 
 @pytest.mark.rule("suite.shrink.bounded")
-def test_a_number_of_tries_is_the_same_in_every_run() -> None:
+def test_number_of_tries_is_the_same_in_every_run() -> None:
     assert [untimed(outcome) for outcome in failing()] == [untimed(outcome) for outcome in failing()]
 
 
@@ -71,7 +71,7 @@ def untimed(outcome: Outcome) -> Outcome:
 
 @pytest.mark.rule("suite.shrink.bounded")
 @pytest.mark.parametrize(("settings", "cut"), [({"shrink_s": 0.0}, "time"), ({"shrink_all_s": 0.0}, "run")])
-def test_what_has_no_time_is_kept_as_it_was_found(settings: dict[str, float], cut: str) -> None:
+def test_failure_without_time_to_shrink_is_kept_as_found(settings: dict[str, float], cut: str) -> None:
     patient = failing()[0]
     for outcome in failing(**settings):
         assert outcome.shrink_cut == cut
@@ -80,7 +80,7 @@ def test_what_has_no_time_is_kept_as_it_was_found(settings: dict[str, float], cu
 
 
 @pytest.mark.rule("suite.shrink.bounded")
-def test_all_failures_together_have_a_time() -> None:
+def test_all_failures_share_one_time_limit() -> None:
     budget, settings = Shrinking(), RunSettings(shrink_s=60.0, shrink_all_s=180.0)
     for number in range(3):
         shrink = budget.begin("grit/a/b", (RULE, f"way {number}"), settings)
@@ -92,14 +92,14 @@ def test_all_failures_together_have_a_time() -> None:
 
 
 @pytest.mark.rule("suite.shrink.bounded")
-def test_a_try_that_takes_long_is_left_in_the_middle() -> None:
+def test_slow_try_is_aborted() -> None:
     shrink = Shrink("grit/a/b", 0.0, None, "time", None)
     assert not shrink.in_time()
     assert shrink.cut == "time"
 
 
 @pytest.mark.rule("suite.shrink.bounded")
-def test_its_time_is_among_the_times_of_the_case() -> None:
+def test_shrinking_time_is_part_of_the_case_time() -> None:
     for outcome in failing():
         times = outcome.to_json()["times"]
         assert 0 < times["shrinking"] <= times["seconds"] + 0.001
@@ -108,7 +108,7 @@ def test_its_time_is_among_the_times_of_the_case() -> None:
 
 
 @pytest.mark.rule("suite.shrink.bounded")
-def test_who_waits_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_of_shrinking_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shrinking, "_TICK_S", 0.0)
     heard: list[tuple[str, float, int]] = []
     failing(progress=lambda *told: heard.append(told))
@@ -119,7 +119,7 @@ def test_who_waits_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.rule("suite.shrink.bounded")
-def test_a_failure_that_was_cut_says_why() -> None:
+def test_unfinished_shrinking_reports_the_reason() -> None:
     header = {"spec": BOOK.spec, "iut": HELLO, "attach": "stdio", "command": ["x"]}
     first, second, *_ = failing(shrink_tries=5)
     teller = Teller(BOOK, {}, header, Path(), 100)
@@ -128,7 +128,7 @@ def test_a_failure_that_was_cut_says_why() -> None:
 
 
 @pytest.mark.rule("suite.shrink.bounded", slow=True)
-def test_the_command_tells_on_stderr_unless_it_is_quiet(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_reports_on_stderr_unless_quiet(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shrinking, "_TICK_S", 0.0)
     monkeypatch.setattr(console, "_EVERY_S", 0.0)
     verify = ("verify", "--iut", mutant("a-list-begins-with-after"), "-k", "grit/ref/pages-framed")
@@ -140,13 +140,13 @@ def test_the_command_tells_on_stderr_unless_it_is_quiet(run: Run, monkeypatch: p
 
 
 class Terminal(io.StringIO):
-    """A terminal that keeps what was written to it."""
+    """A terminal that records its output."""
 
     def isatty(self) -> bool:
         return True
 
 
-def test_a_terminal_has_one_line_that_is_rewritten_and_taken_away() -> None:
+def test_terminal_has_one_line_that_is_rewritten_and_removed() -> None:
     out = Terminal()
     aside = Aside(out)
     for second in range(3):
@@ -156,7 +156,7 @@ def test_a_terminal_has_one_line_that_is_rewritten_and_taken_away() -> None:
     assert out.getvalue() == "".join(f"\rshrinking grit/a/b: {second} s\x1b[K" for second in range(3)) + "\r\x1b[K"
 
 
-def test_without_a_terminal_a_line_comes_every_five_seconds() -> None:
+def test_without_a_terminal_a_line_appears_every_five_seconds() -> None:
     out = io.StringIO()
     aside = Aside(out)
     for second in range(13):
@@ -165,11 +165,11 @@ def test_without_a_terminal_a_line_comes_every_five_seconds() -> None:
     aside.clear()
     for second in range(13, 17):
         aside.say("another", float(second))
-    assert "another" not in out.getvalue(), "what does not take long is not said"
+    assert "another" not in out.getvalue(), "a short shrinking was reported"
 
 
 @pytest.mark.rule("suite.search.span")
-def test_the_span_of_a_search_ends_shrinking() -> None:
+def test_end_of_a_search_ends_shrinking() -> None:
     budget = Shrinking()
     budget.until = time.monotonic() - 1
     shrink = budget.begin("grit/a/b", (RULE, "words"), RunSettings())

@@ -1,4 +1,4 @@
-"""Who does nothing, echoes, agrees to or refuses everything, hangs or dies passes no rule, whatever it claims.
+"""An implementation that does nothing, echoes, accepts or rejects everything, hangs or dies passes no rule.
 
 Spec: :rule:`suite.mutant.zero`.
 """
@@ -44,7 +44,7 @@ def data() -> SuiteData:
 def gate() -> Plan:
     """Return the plan of a whole gate, without the properties that cannot change the verdict of a rule here.
 
-    A rule that a vector fails stays failed, whatever its properties say; and who answers alike does so in both formats.
+    A rule that a vector fails stays failed, whatever its properties return; a constant answer is alike in both formats.
     """
     plan = plan_run(data(), Selection(), 1)
     names = {item.name for item in plan.items}
@@ -61,7 +61,7 @@ def gate() -> Plan:
 
 
 def outcomes_of(command: list[str], plan: Plan, attach_settings: AttachSettings = USUAL) -> tuple[Outcome, ...]:
-    """Play a plan on a command as a run does, and leave out what only serves people."""
+    """Run a plan on a command as a run does, without diagnostics for people."""
     try:
         subject = Launcher.for_command(command, attach_settings).start()
     except SubjectFault as fault:
@@ -71,7 +71,7 @@ def outcomes_of(command: list[str], plan: Plan, attach_settings: AttachSettings 
 
 @pytest.mark.rule("suite.mutant.zero", slow=True)
 @pytest.mark.parametrize("name", NOTHING)
-def test_no_rule_passes_for_who_does_nothing(name: str) -> None:
+def test_implementation_without_function_passes_no_rule(name: str) -> None:
     words = {"null": [], "slow": ["everything", "0.4"]}.get(name, ["everything"])
     attach_settings = WAITED_FOR if name in ("hang", "slow") else USUAL
     verdicts = rule_verdicts(
@@ -133,7 +133,7 @@ def test_no_rule_of_a_small_plan_passes_either(name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.rule("suite.mutant.zero")
-def test_the_same_rules_pass_for_the_honest() -> None:
+def test_honest_implementation_passes_the_same_rules() -> None:
     def right(op: str, args: dict[str, Json]) -> Answer:
         return Ok({"id": 2}) if args["n"] == "harness/frame/good" else honest(op, args)
 

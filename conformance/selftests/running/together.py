@@ -1,4 +1,4 @@
-"""Doing the same for many names at once: for what waits more than it computes, such as runs that end by deadlines."""
+"""Concurrent calls for many names: for work that waits more than it computes, such as runs that end by deadlines."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Result = TypeVar("Result")
 
 
 def together(act: Callable[[str], Result], names: Iterable[str]) -> dict[str, Result]:
-    """Return what an act gives for each name; several are under way at the same time, in threads of their own."""
+    """Return the result of a function for each name; several calls run at the same time, in their own threads."""
     names = tuple(names)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return dict(zip(names, pool.map(act, names), strict=True))
 
 
 def groups_of(size: int, names: Iterable[str]) -> list[tuple[str, ...]]:
-    """Cut names into groups, one for each test that takes its names together."""
+    """Split names into groups, one for each test that runs its names together."""
     names = tuple(names)
     return [names[start : start + size] for start in range(0, len(names), size)]

@@ -1,4 +1,4 @@
-"""Meta tests: what is drawn is what it is said to be."""
+"""The strategies draw the values that they promise."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ BY_FORMAT = pytest.mark.parametrize("fmt", FORMATS.values(), ids=FORMATS)
 
 
 def tapes(count: int, length: int = 96) -> list[Tape]:
-    """Return the tape of zeros, on which every decision is the simplest, and others."""
+    """Return the tape of zeros, on which every choice is the simplest one, and others."""
     source = random.Random(count)
     return [Tape(bytes(length)), Tape(b""), *(Tape(source.randbytes(length)) for _ in range(count))]
 
 
-def test_a_tape_of_zeros_takes_the_first_choice() -> None:
+def test_tape_of_zeros_takes_the_first_choice() -> None:
     tape = Tape(bytes(4))
     assert (tape.below(9), tape.within(3, 5), tape.pick("abc"), tape.once_in(4)) == (0, 3, "a", False)
     assert tape.take(3) == bytes(3)
@@ -64,7 +64,7 @@ def test_objects_reach_the_lengths_at_which_encodings_change(fmt: Format) -> Non
 
 
 @BY_FORMAT
-def test_good_texts_are_good_and_bad_ones_bad(fmt: Format) -> None:
+def test_valid_texts_are_valid_and_invalid_ones_invalid(fmt: Format) -> None:
     for tape in tapes(2000, 24):
         assert not check_name(texts.name(tape, fmt.name), fmt.name)
         assert not check_value(texts.value(tape, fmt.name), fmt.name)
@@ -77,7 +77,7 @@ def test_good_texts_are_good_and_bad_ones_bad(fmt: Format) -> None:
 
 
 @pytest.mark.parametrize(("fmt", "fault"), FAULTS, ids=[f"{fmt.name}-{each.rule}-{each.slug}" for fmt, each in FAULTS])
-def test_every_fault_is_refused_in_one_way(fmt: Format, fault: Fault) -> None:
+def test_every_fault_is_rejected_with_one_class(fmt: Format, fault: Fault) -> None:
     for tape in tapes(15 if fault.rule == "grit.cbor.depth" else 150, 80):
         spoiled = fault.spoil(tape, fmt, objects.build)
         assert fmt.encode(fmt.decode(spoiled.good)) == spoiled.good
@@ -95,7 +95,7 @@ def test_every_rule_about_bytes_has_a_fault() -> None:
 
 
 @BY_FORMAT
-def test_edited_bytes_are_refused_or_come_back(fmt: Format) -> None:
+def test_edited_bytes_are_rejected_or_round_trip(fmt: Format) -> None:
     seen: Counter[str] = Counter()
     for tape in tapes(2000):
         data = edit(tape, fmt.encode(objects.build(tape, fmt.name)))
@@ -107,7 +107,7 @@ def test_edited_bytes_are_refused_or_come_back(fmt: Format) -> None:
     assert min(seen[word] for word in ("ok", "malformed", "invalid")) > 100
 
 
-def test_items_come_back() -> None:
+def test_items_round_trip() -> None:
     fmt = FORMATS["cbor-blake3"]
     for tape in tapes(300):
         data = fmt.encode(objects.build(tape, fmt.name))
@@ -132,7 +132,7 @@ def test_graphs_are_closed_and_have_every_kind(fmt: Format) -> None:
 
 @pytest.mark.parametrize("rule", BUNDLE_FAULTS)
 @BY_FORMAT
-def test_faults_of_bundles_are_refused(fmt: Format, rule: str) -> None:
+def test_faults_of_bundles_are_rejected(fmt: Format, rule: str) -> None:
     for fault in BUNDLE_FAULTS[rule]:
         refusals = 0
         for tape in tapes(60, graphs.GRAPH_TAPE + 32):
@@ -141,4 +141,4 @@ def test_faults_of_bundles_are_refused(fmt: Format, rule: str) -> None:
                 read(fault(tape, graph), fmt, object_bytes=1 << 20, tree_depth=1024)
             except Refusal:
                 refusals += 1
-        assert refusals > 40, fault.__name__  # a swap of one frame with itself, say, is no fault
+        assert refusals > 40, fault.__name__  # a swap of one frame with itself, for example, is not a fault

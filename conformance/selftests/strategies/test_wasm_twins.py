@@ -1,4 +1,4 @@
-"""Every module beside an admitted one is refused by the model for what is wrong with it, and by another engine too."""
+"""Each invalid twin of an admitted module is rejected by the model for its one defect."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SLOW = 100_000
 
 
 def code(module: bytes, entry: str = "wit", pages: int = 256) -> str:
-    """Return the code with which the model refuses a module, or nothing."""
+    """Return the code with which the model rejects a module, or an empty text."""
     try:
         admit(module, entry, pages)
     except NotAdmitted as problem:
@@ -33,18 +33,18 @@ def code(module: bytes, entry: str = "wit", pages: int = 256) -> str:
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.name)
-def test_each_twin_has_its_defect_alone(twin: Twin) -> None:
+def test_each_twin_has_exactly_its_defect(twin: Twin) -> None:
     assert (code(twin.good, twin.entry), code(twin.bad, twin.entry)) == ("", twin.code)
 
 
-def test_the_good_ones_are_modules_for_another_engine() -> None:
+def test_valid_modules_are_valid_for_another_engine() -> None:
     for twin in TWINS:
         wasmtime.Module.validate(ENGINE, twin.good)
         wasmtime.Module.validate(ENGINE, meter(admit(twin.good, twin.entry, 256), 256))
 
 
-def test_the_language_is_narrower_than_that_of_another_engine() -> None:
-    """Many of what is refused would run elsewhere, so that a host that asks its engine alone is found."""
+def test_language_is_narrower_than_that_of_another_engine() -> None:
+    """Another engine would run many of the rejected modules, so a host that relies on its engine alone is detected."""
 
     def validates(twin: Twin) -> bool:
         try:
@@ -56,7 +56,7 @@ def test_the_language_is_narrower_than_that_of_another_engine() -> None:
     assert sum(map(validates, TWINS)) > 80
 
 
-def test_no_opcode_is_forgotten() -> None:
+def test_every_opcode_has_a_case() -> None:
     spelled = {bytes.fromhex(twin.name) for twin in twins.foreign_instructions() if len(twin.name) == 2}
     assert len(spelled) + len([code for code in BY_CODE if code < 0x100]) + 1 == 0x100
 
@@ -68,7 +68,7 @@ def test_each_limit_is_exact(size: Size) -> None:
     assert code(size.build(size.limit + 1), pages=pages) == "limit"
 
 
-def test_large_modules_are_built_to_their_size() -> None:
+def test_large_modules_have_their_requested_size() -> None:
     large = {size.name: size.build(size.limit) for size in SIZES if size.limit >= SLOW}
     assert set(large) == {"module bytes", "body bytes"}
     assert len(large["module bytes"]) == next(size.limit for size in SIZES if size.name == "module bytes")
@@ -76,12 +76,12 @@ def test_large_modules_are_built_to_their_size() -> None:
     assert code(large["module bytes"] + b"\0\1\0") == "limit"
 
 
-def test_a_module_has_so_many_bytes() -> None:
+def test_module_size_is_limited() -> None:
     most = LIMITS["module_bytes"]
     assert (code(bytes(most)), code(bytes(most + 1))) == ("module", "limit")
 
 
-def test_the_first_of_several_defects_gives_the_code() -> None:
+def test_first_of_several_defects_determines_the_code() -> None:
     for checked, defects in module_defects.DEFECTS:
         for name in defects:
             assert (name, code(module_defects.with_defects({name}), pages=module_defects.PAGES)) == (name, checked)

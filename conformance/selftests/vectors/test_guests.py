@@ -1,4 +1,4 @@
-"""The guests: what is committed is what DIGEST says and what the sources give."""
+"""The guests: the committed modules match DIGEST and their sources."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from gritstone_conformance.model.wasm.puppets import PUPPETS
 from gritstone_conformance.strategies.guests import GUESTS, guest, guests_dir
 
-COUNTER = "907fa35b24916e0bf9f549df2d97bb410b94c2d1023813757d6fcd0e609ae126"  # in the chapter of examples
+COUNTER = "907fa35b24916e0bf9f549df2d97bb410b94c2d1023813757d6fcd0e609ae126"  # from the chapter of examples
 
 
 def version_of(command: str) -> str:
@@ -31,22 +31,22 @@ def missing_tool() -> str | None:
     return None if "version 132" in version_of(wasm_opt) else "needs wasm-opt of Binaryen 132"
 
 
-def test_digest_names_each_module_and_no_other() -> None:
+def test_digest_lists_exactly_the_modules() -> None:
     listed = [line.split("  ") for line in (guests_dir() / "DIGEST").read_text().splitlines()]
     assert listed == [[hashlib.sha256(guest(name)).hexdigest(), f"{name}.wasm"] for name in GUESTS]
     assert sorted(path.name for path in guests_dir().glob("*.wasm")) == [f"{name}.wasm" for name in GUESTS]
 
 
-def test_the_counter_is_that_of_the_text() -> None:
+def test_counter_is_that_of_the_spec() -> None:
     assert hashlib.sha256(guest("counter")).hexdigest() == COUNTER
 
 
-def test_the_model_knows_both_puppets() -> None:
+def test_model_supports_both_puppets() -> None:
     known = {digest.hex() for digest in PUPPETS}
     assert known == {hashlib.sha256(guest(name)).hexdigest() for name in ("puppet", "puppet-stamp")}
 
 
-def test_sources_give_the_modules(tmp_path: Path) -> None:
+def test_sources_build_the_committed_modules(tmp_path: Path) -> None:
     missing = missing_tool()
     if missing is not None:
         pytest.skip(missing)

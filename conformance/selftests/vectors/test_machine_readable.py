@@ -52,7 +52,7 @@ def test_cddl_accepts_each_accepted_object() -> None:
     assert [name for name, data in accepted if not fits(grammar, data)] == []
 
 
-def test_cddl_refuses_each_refused_object_or_it_is_listed() -> None:
+def test_cddl_rejects_each_rejected_object_or_it_is_listed() -> None:
     grammar, lists = schema("cddl/grit.cddl"), BEYOND["grit.cddl"]
     refused = [(name, rule, data) for name, rule, data, is_accepted in decoded_vectors() if not is_accepted]
     passed = [(name, rule) for name, rule, data in refused if fits(grammar, data)]
@@ -128,7 +128,7 @@ def test_wit_parses_and_has_the_functions_of_the_abi(world: str, tmp_path: Path)
     assert {"result" if name == "answer" else name for name in names} == set(LAYOUTS)
 
 
-def test_wit_with_an_unknown_type_is_refused(tmp_path: Path) -> None:
+def test_wit_with_an_unknown_type_is_rejected(tmp_path: Path) -> None:
     text = (spec_dir() / "wasm" / "gritstone.wit").read_text(encoding="utf-8")
     broken = tmp_path / "broken.wit"
     broken.write_text(text.replace("kind: func(of: id)", "kind: func(of: identity)"), encoding="utf-8")

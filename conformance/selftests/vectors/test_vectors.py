@@ -1,4 +1,4 @@
-"""Vector files: reading, DIGEST, lint, edits, filing; and the bundled set itself."""
+"""Vector files: reading, DIGEST, lint, edits and filing; and the bundled set itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ A, B = bytes(range(0x01, 0x21)).hex(), bytes(range(0x65, 0x85)).hex()
 
 
 def small_set() -> dict[str, dict[str, Any]]:
-    """Return two files as the spec shows them: an accepted tree and the reject made of it."""
+    """Return two files as the spec shows them: an accepted tree and the reject derived from it."""
     common = {"$schema": "urn:gritstone:schema:0.6:vectors", "spec": "0.6", "profile": "grit", "topic": "tree"}
     flag = {"note": "a second encoding", "effect": "two ids", "bug": "a lax reader"}
     entries = [["a", A], ["b", B]]
@@ -84,13 +84,13 @@ def write_set(root: Path, files: dict[str, dict[str, Any]]) -> Path:
     return root
 
 
-def test_the_digest_is_that_of_the_spec() -> None:
+def test_digest_is_that_of_the_spec() -> None:
     text = digest_text({"grit/b.reject.json": b"[]\n", "grit/a.json": b"{}\n"})
     digest = "9e3e384f0f2244b47954f51c44c8bcb30bee1d9de7546a8f4ac7eadefa7617f2"
     assert hashlib.sha256(text.encode()).hexdigest() == digest
 
 
-def test_the_identities_are_those_of_the_spec(tmp_path: Path) -> None:
+def test_identities_are_those_of_the_spec(tmp_path: Path) -> None:
     vectors = load_vectors(write_set(tmp_path, small_set()))
     identities = {name: case.identity() for name, case in vectors.by_name().items()}
     assert identities == {
@@ -99,7 +99,7 @@ def test_the_identities_are_those_of_the_spec(tmp_path: Path) -> None:
     }
 
 
-def test_a_file_is_written_as_it_was_read(tmp_path: Path) -> None:
+def test_file_is_written_as_it_was_read(tmp_path: Path) -> None:
     root = write_set(tmp_path, small_set())
     file = read_vector_file(root / "grit/tree.reject.json")
     again = parse_vector_file(file.to_text().encode(), "again", check_schema=True)
@@ -116,7 +116,9 @@ def test_a_file_is_written_as_it_was_read(tmp_path: Path) -> None:
         (lambda root: (root / "grit/tree.json").write_text("{}"), "outdated for grit/tree.json"),
     ],
 )
-def test_a_set_that_is_not_its_digest_is_refused(tmp_path: Path, change: Callable[[Path], Any], words: str) -> None:
+def test_set_that_does_not_match_its_digest_is_rejected(
+    tmp_path: Path, change: Callable[[Path], Any], words: str
+) -> None:
     root = write_set(tmp_path, small_set())
     change(root)
     with pytest.raises(DataError, match=words):
@@ -124,7 +126,7 @@ def test_a_set_that_is_not_its_digest_is_refused(tmp_path: Path, change: Callabl
 
 
 @pytest.mark.rule("suite.vector.valid")
-def test_names_stand_once(tmp_path: Path) -> None:
+def test_names_are_unique(tmp_path: Path) -> None:
     files = small_set()
     files["grit/more.json"] = {**files["grit/tree.json"], "topic": "more"}
     with pytest.raises(DataError, match=r"the name grit/tree/two-names is already used in grit/more.json"):
@@ -142,18 +144,18 @@ def test_names_stand_once(tmp_path: Path) -> None:
         (b"{}", r'"\$schema" is a required property'),
     ],
 )
-def test_what_is_no_vector_file_is_refused_in_one_line(raw: bytes, words: str) -> None:
+def test_invalid_vector_file_is_rejected_in_one_line(raw: bytes, words: str) -> None:
     with pytest.raises(DataError, match=words) as caught:
         parse_vector_file(raw, "x.json", check_schema=True)
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_is_the_users_mistake(tmp_path: Path) -> None:
+def test_missing_file_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         read_vector_file(tmp_path / "none.json")
 
 
-def test_the_small_set_is_clean(tmp_path: Path) -> None:
+def test_small_set_is_clean(tmp_path: Path) -> None:
     assert lint_vectors(write_set(tmp_path, small_set()), load_rules()) == []
 
 
@@ -197,7 +199,7 @@ REJECT = "grit/tree.reject.json"
         (change(REJECT, "cases", 0, "origin", to={"by": "luck"}), '"luck" is not one of'),
     ],
 )
-def test_the_lint_finds_each_fault(tmp_path: Path, spoil: Callable[[dict[str, Any]], None], words: str) -> None:
+def test_lint_reports_each_vector_fault(tmp_path: Path, spoil: Callable[[dict[str, Any]], None], words: str) -> None:
     files = small_set()
     spoil(files)
     findings = lint_vectors(write_set(tmp_path, files), load_rules())
@@ -205,7 +207,7 @@ def test_the_lint_finds_each_fault(tmp_path: Path, spoil: Callable[[dict[str, An
 
 
 @pytest.mark.rule("suite.vector.twin")
-def test_the_lint_finds_an_edit_that_is_too_large(tmp_path: Path) -> None:
+def test_lint_reports_an_oversized_edit(tmp_path: Path) -> None:
     files = small_set()
     edit = files[REJECT]["cases"][0]["edit"]
     edit.update(at=0, was=GOOD_BYTES[:88], now=BAD_BYTES[:88])
@@ -213,14 +215,14 @@ def test_the_lint_finds_an_edit_that_is_too_large(tmp_path: Path) -> None:
     assert any("its edit has 132 bytes, the limit is 80" in finding for finding in findings), findings
 
 
-def test_the_lint_holds_found_files_to_their_digest(tmp_path: Path) -> None:
+def test_lint_checks_found_files_against_their_digest(tmp_path: Path) -> None:
     files = small_set()
     files["grit/found/0123456789abcdef.json"] = files.pop("grit/tree.json")
     findings = lint_vectors(write_set(tmp_path, files), load_rules())
     assert any("expected exactly one case, whose digest is the name of the file" in finding for finding in findings)
 
 
-def test_the_lint_finds_a_schema_that_was_changed(tmp_path: Path) -> None:
+def test_lint_reports_a_changed_schema(tmp_path: Path) -> None:
     root = write_set(tmp_path, small_set())
     (root / "schema").mkdir()
     (root / "schema/case.schema.json").write_text("{}")
@@ -242,28 +244,28 @@ def two(args: dict[str, Any], other: dict[str, Any]) -> tuple[Case, Case]:
         (A, B, {"path": "", "was": A, "now": B}),
     ],
 )
-def test_an_edit_is_found_and_makes_the_case(was: Any, now: Any, edit: dict[str, Any]) -> None:
+def test_edit_is_found_and_produces_the_case(was: Any, now: Any, edit: dict[str, Any]) -> None:
     twin, case = two({"bytes": was, "store": "s"}, {"bytes": now, "store": "s"})
     assert edit_between(twin, case) == {"step": 0, "arg": "bytes", **edit}
     assert apply_edit(twin, edit_between(twin, case)) == requests_of(case)
 
 
-def test_an_edit_inside_a_json_value() -> None:
+def test_edit_inside_a_json_value_produces_the_case() -> None:
     twin, case = two({"object": {"entries": [["a/b", 1]]}}, {"object": {"entries": [["a/b", 2]]}})
     edit = {"step": 0, "arg": "object", "path": "/entries/0/1", "was": 1, "now": 2}
     assert apply_edit(twin, edit) == requests_of(case)
-    assert requests_of(twin)[0][1] == {"object": {"entries": [["a/b", 1]]}}, "the twin itself is not changed"
+    assert requests_of(twin)[0][1] == {"object": {"entries": [["a/b", 1]]}}, "the twin itself was changed"
 
 
 @pytest.mark.rule("suite.vector.twin")
-def test_two_changes_are_no_edit() -> None:
+def test_two_changes_are_not_an_edit() -> None:
     twin, case = two({"a": 1, "b": 1}, {"a": 2, "b": 2})
     with pytest.raises(DataError, match="differs in 2 arguments"):
         edit_between(twin, case)
 
 
 @pytest.mark.rule("suite.vector.valid", "suite.vector.twin", "suite.vector.origin", slow=True)
-def test_the_bundled_set_is_clean() -> None:
+def test_bundled_set_is_clean() -> None:
     assert lint_vectors(vectors_dir(), load_rules()) == []
     assert len(list(load_vectors().cases())) > 3000
 
@@ -327,7 +329,7 @@ def test_an_absent_operation_breaks_few_vectors_of_other_topics(op: str, topics:
     assert len(others) <= most, others
 
 
-def test_every_vector_of_actors_is_there_in_both_formats() -> None:
+def test_every_vector_of_actors_exists_in_both_formats() -> None:
     cases = [case for case in load_vectors().cases() if not case.name.startswith("grit/")]
     names = {case.name: case.requires.formats for case in cases if "/found-" not in case.name}
     plain = {name for name in names if not name.endswith("-in-cbor")} - LARGE
@@ -346,7 +348,7 @@ def found_file(tmp_path: Path, expect: dict[str, Any]) -> Path:
 
 
 @pytest.mark.rule("suite.vector.origin")
-def test_a_found_case_is_filed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_found_case_is_filed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = write_set(tmp_path / "vectors", small_set())
     found = found_file(tmp_path, {"ok": {"id": A}})
     given = ["vectors", "--root", str(root), "--add", str(found)]
@@ -372,7 +374,7 @@ def test_a_found_case_is_filed(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (["--comment", "x", "--rules", "grit.id.whole", "--twin", "grit/tree/two-names"], "does not have the same op"),
     ],
 )
-def test_filing_asks_for_what_is_lacking(
+def test_filing_asks_for_missing_arguments(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
 ) -> None:
     root = write_set(tmp_path / "vectors", small_set())
@@ -383,7 +385,7 @@ def test_filing_asks_for_what_is_lacking(
     assert said.count("\n") == 1
 
 
-def test_digest_is_renewed_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_digest_is_rewritten_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = write_set(tmp_path, small_set())
     shutil.copy(root / "grit/tree.json", root / "grit/copy.json")
     assert main(["vectors", "--root", str(root), "--lint"]) == 4
@@ -394,7 +396,7 @@ def test_digest_is_renewed_when_asked(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "grit/copy.json" in (root / "DIGEST").read_text()
 
 
-def test_export_holds_every_case(tmp_path: Path) -> None:
+def test_export_contains_every_case(tmp_path: Path) -> None:
     root = write_set(tmp_path / "vectors", small_set())
     assert main(["vectors", "--root", str(root), "--export", str(tmp_path / "all.jsonl")]) == 0
     lines = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
