@@ -28,7 +28,7 @@ from gritstone.wit.channels import Roots, new_roots
 from gritstone.wit.closure_cache import ClosureCache, new_closure_cache
 from gritstone.wit.code import Code, Draft, Request, Run
 from gritstone.wit.failures import failure, failure_class
-from gritstone.wit.laws import Law, Laws
+from gritstone.wit.laws import Laws
 from gritstone.wit.objects import Objects
 from gritstone.wit.position import Position
 from gritstone.wit.proposals import MessageKind, Proposal
@@ -88,8 +88,10 @@ class Executor:
         kind = run.proposal.kind
         if kind is MessageKind.DUPLICATE:
             return self._admit(run, cursor_only(run))
-        if kind is MessageKind.GENESIS and not self._law(run).makes_first_step(run.workspace, run.core):
-            return self._admit(run, first_step(run))
+        if kind is MessageKind.GENESIS:
+            law = self.laws.of(run.workspace, run.core)
+            if not law.makes_first_step(run.workspace, run.core):
+                return self._admit(run, first_step(run))
         if kind is MessageKind.UPDATE:
             found = self._update(run)
             if isinstance(found, Admitted):
@@ -104,7 +106,7 @@ class Executor:
         except Exception as error:
             # The code may be anything: each exception of it is a failure of the transition.
             raise _as_failure(error) from error
-        return self._finish(run, result) if isinstance(result, Draft) else self._judge(run, result)
+        return self._end(run, result)
 
     def refuse_update(self, run: Run) -> Admitted:
         """Return the cursor-only step as the result of a refused update.
@@ -129,38 +131,31 @@ class Executor:
             made.pop(step.outbox, None)
         self.objects.remember(made)
 
-    def _law(self, run: Run) -> Law:
-        return self.laws.of(run.workspace, run.core)
-
     def _admit(self, run: Run, step: ObjectId) -> Admitted:
         return admit(run, step, self.closures, self.roots, trust_mail=self.trust_mail)
 
-    def _judge(self, run: Run, result: ObjectId | None) -> Admitted | None:
+    def _end(self, run: Run, result: ObjectId | Draft | None) -> Admitted | None:
         """Admit the result of code, or return None if the code declined.
+
+        A draft is admitted before its code finishes it, and again if that changed the step. Code that returns a draft
+        can make any number of objects. Those that the step does not reach are not stored.
 
         Spec: :rule:`wit.transition.declined`.
         """
-        if result is None:
+        step = result.step if isinstance(result, Draft) else result
+        if step is None:
             raise failure("failed", "the code gave no id")
-        if run.last is not None and result == run.last.step_id:
+        if run.last is not None and step == run.last.step_id:
             return None
-        return self._admit(run, result)
-
-    def _finish(self, run: Run, draft: Draft) -> Admitted | None:
-        """Admit a draft, let its code finish it, and admit the result.
-
-        Code that returns a draft can make any number of objects. Those that the step does not reach are not stored.
-        """
-        admitted = self._judge(run, draft.step)
-        if admitted is None:
-            return None
-        try:
-            step = draft.finish(admitted.position)
-        except Exhausted as refusal:
-            raise _as_failure(refusal) from refusal
-        if step != admitted.position.step_id:
-            admitted = self._admit(run, step)
-        run.workspace.drop_unreached(step)
+        admitted = self._admit(run, step)
+        if isinstance(result, Draft):
+            try:
+                finished = result.finish(admitted.position)
+            except Exhausted as refusal:
+                raise _as_failure(refusal) from refusal
+            if finished != step:
+                admitted = self._admit(run, finished)
+            run.workspace.drop_unreached(finished)
         return admitted
 
     def _update(self, run: Run) -> Admitted | Code:
@@ -168,7 +163,7 @@ class Executor:
 
         Spec: :rule:`wit.update.code`, :rule:`wit.update.refused`, :rule:`wit.frozen.code`.
         """
-        workspace, law = run.workspace, self._law(run)
+        workspace, law = run.workspace, self.laws.of(run.workspace, run.core)
         _, message_id = run.proposal.single()
         content_id = workspace.message(message_id).content
         content = workspace.tree(content_id)
