@@ -1,7 +1,7 @@
-"""Format ``framed-sha256``: which bytes spell an object, and every condition that holds of bytes that do not.
+"""Format ``framed-sha256``: which bytes encode an object, and each defect of bytes that do not.
 
-The conditions are those of the chapter's table, looked at as far as it says: not beyond a header that cannot be read,
-not beyond the place in the body where a field is missing.
+The defects are those of the chapter's table. As the table says, nothing is checked after an unreadable header, or after
+the place in the body where a field is missing.
 
 Invariant: ``encode(decode(data)) == data`` for all data that :func:`decode` accepts.
 """
@@ -47,7 +47,7 @@ def encode(value: Object) -> bytes:
     """Return the one encoding of a value.
 
     Raises:
-        Refusal: the value has none.
+        Refusal: the value has no encoding.
     """
     check_values(value, FRAMED)
     body = _body(value)
@@ -55,10 +55,10 @@ def encode(value: Object) -> bytes:
 
 
 def decode(data: bytes) -> Object:
-    """Return the value that bytes spell; entries and headers in the order of the bytes.
+    """Return the value that bytes encode; entries and headers in the order of the bytes.
 
     Raises:
-        Refusal: they spell none; with a defect for each condition that holds.
+        Refusal: the bytes do not encode an object; it has all defects found.
 
     Spec: :rule:`grit.object.class`.
     """
@@ -69,10 +69,10 @@ def decode(data: bytes) -> Object:
 
 
 def decode_in_any_order(data: bytes) -> tuple[Object, tuple[Defect, ...]]:
-    """Return the value of bytes whose maps may stand in any order, and a defect for each key out of order.
+    """Return the value of bytes whose maps may be in any order, and a defect for each key out of order.
 
     Raises:
-        Refusal: another condition holds, or a key stands twice.
+        Refusal: there is another defect, or a key occurs twice.
 
     Spec: :rule:`suite.audit.lenient`.
     """
@@ -135,7 +135,7 @@ def _read_header(data: bytes, defects: list[Defect]) -> tuple[str, bytes]:
 
 
 class _Cut(Exception):  # noqa: N818 - ends the reading of a body
-    """A field is missing; nothing after it is looked at."""
+    """A field is missing; nothing after it is checked."""
 
 
 class _Body:

@@ -1,3 +1,3 @@
-"""Properties of the profile ``grit``. In these modules a docstring is the gist of the normative sentence it judges."""
+"""Properties of the profile ``grit``. The docstring of each property is the requirement that it tests, in short."""
 
 from __future__ import annotations
