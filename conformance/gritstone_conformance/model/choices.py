@@ -6,7 +6,7 @@ Spec: ``runtime/states``, ``runtime/schedule``.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from gritstone_conformance.model.proposals import CONTROL, Proposal
 from gritstone_conformance.model.runtime import Runtime
@@ -60,9 +60,9 @@ def cleanup_waits(runtime: Runtime, actor: bytes, sender: bytes) -> bool:
     )
 
 
-def any_choice(runtime: Runtime, source: random.Random) -> Choice | None:
-    """Return anything that may be run now, chosen at random; None where there is nothing."""
-    actors = [actor for actor in runtime.mailroom.tips if actor != runtime.agent.identity]
+def any_choice(runtime: Runtime, source: random.Random, held: Container[bytes] = ()) -> Choice | None:
+    """Return anything that may be run now, chosen at random, except of held actors; None where there is nothing."""
+    actors = [actor for actor in runtime.mailroom.tips if actor != runtime.agent.identity and actor not in held]
     source.shuffle(actors)
     for actor in actors:
         proposals = [*_some(runtime, actor, source), *_listed(runtime, actor)]

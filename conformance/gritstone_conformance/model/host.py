@@ -16,7 +16,7 @@ from gritstone_conformance.errors import SubjectFault
 from gritstone_conformance.model.choices import any_choice, choices
 from gritstone_conformance.model.executor import Executor
 from gritstone_conformance.model.limits import Limits
-from gritstone_conformance.model.refusals import ok, refused
+from gritstone_conformance.model.refusals import Refusal, ok, refused
 from gritstone_conformance.model.runtime import Config, Runtime, start
 from gritstone_conformance.model.store import Store
 from gritstone_conformance.model.subject import FEATURES, DurableStores, ModelSubject
@@ -167,11 +167,17 @@ class ModelHost(ModelSubject):
             return refused("rejected")
         runtime, before = started.runtime, started.runtime.adopted
         cause = "max-steps"
+        held: dict[bytes, Refusal] = {}  # the actors whose outcome needs another reference
         while runtime.adopted - before < max_steps:
-            choice = any_choice(runtime, started.source)
+            choice = any_choice(runtime, started.source, held)
             due = runtime.next_due_ms()
             if choice is not None:
-                self._durably(started.store, lambda choice=choice: self._choose(runtime, choice))  # type: ignore[misc]
+                try:
+                    self._durably(started.store, lambda choice=choice: self._choose(runtime, choice))  # type: ignore[misc]
+                except Refusal as refusal:
+                    held[choice[0]] = refusal
+            elif held:
+                raise next(iter(held.values()))
             elif due is not None and started.own_clock:
                 runtime.move_time(due)
             else:

@@ -166,8 +166,16 @@ class Runtime:
         except Failure as failure:
             self.shelf.forget()
             return self._fail(actor, proposal, failure)
+        if last is None:
+            self._check_room()
         self._adopt(actor, proposal, step, heals=self._heals(actor, proposal, last))
         return step
+
+    def _check_room(self) -> None:
+        """Raise Refusal if the store has as many references as it may have. Spec: :rule:`runtime.run.full`."""
+        if len(self.store.references) >= self.store.limits.refs:
+            self.shelf.forget()
+            raise Refusal([exhausted("runtime.run.full", "there is no room for another reference")])
 
     def ask(self, question: Question) -> bytes | None:
         """Answer a query of the head of an actor, as the puppet's ``Q`` asks it."""
@@ -242,8 +250,8 @@ class Runtime:
         (covered,) = proposal.covered
         count = known.counts.get(covered, 0) + 1
         is_last = count >= self.config.max_attempts
-        if is_last and proposal.kind != "update" and len(self.store.references) >= self.store.limits.refs:
-            raise Refusal([exhausted("runtime.run.full", "there is no room for the mark")])
+        if is_last and proposal.kind != "update":
+            self._check_room()
         known.counts[covered] = count
         if not is_last:
             known.due[covered] = self.now_ms + self.config.delay_ms(known.counts[covered])

@@ -38,6 +38,7 @@ class StepBatch:
         borrowed: ids in the store that new objects lead to.
         present: actors that the update expects not to be away.
         removals: the count of removals at which the closures of borrowed ids were complete; see ``removals``.
+        created: the number of references that it creates, minus the number that it removes.
         versions: the versions of the references before and after the update; None if it was not made.
     """
 
@@ -48,6 +49,7 @@ class StepBatch:
         "_old_marks",
         "_others",
         "borrowed",
+        "created",
         "objects",
         "present",
         "removals",
@@ -60,6 +62,7 @@ class StepBatch:
         self.versions: tuple[bytes, bytes] | None = None
         self.objects: dict[ObjectId, bytes] = {}
         self.size_bytes = 0
+        self.created = 0
         self.borrowed: set[ObjectId] = set()
         self.present: set[ObjectId] = set()
         self._old_heads: dict[ObjectId, ObjectId | None] = {}
@@ -82,11 +85,13 @@ class StepBatch:
         """Move a head, or expect it unchanged; ``old`` is its value in this batch, or in the store."""
         self._old_heads.setdefault(actor, old)
         self._heads[actor] = new
+        self.created += (new is not None) - (old is not None)
 
     def move_mark(self, actor: ObjectId, old: ObjectId | None, new: ObjectId | None) -> None:
         """Set or remove a mark, or expect it unchanged; ``old`` is its value in this batch, or in the store."""
         self._old_marks.setdefault(actor, old)
         self._marks[actor] = new
+        self.created += (new is not None) - (old is not None)
 
     @property
     def marks_before(self) -> Mapping[ObjectId, ObjectId | None]:

@@ -20,7 +20,7 @@ from gritstone.errors import Missing, Refusal
 from gritstone.grit.objects import ObjectId
 from gritstone.runtime.actors import Actor
 from gritstone.runtime.config import Config
-from gritstone.runtime.outcomes import end_admitted, end_declined, end_failed
+from gritstone.runtime.outcomes import end_admitted, end_declined, end_failed, needs_mark
 from gritstone.runtime.proposing import choices, key_of, message_keys_of, next_proposal
 from gritstone.runtime.runs import MOST_NESTED, PendingQuery, Running
 from gritstone.runtime.states import Event, State
@@ -288,6 +288,9 @@ class Machine:
                 Event.STALE
             )  # an object that it has read may have been removed, which may have caused the failure
         elif isinstance(outcome, Admitted):
+            if actor.head is None and not self.world.has_room():
+                self._hold(running)
+                return
             end_admitted(self.world, running, outcome)
             self.adopted += 1
         elif outcome is None:
@@ -297,12 +300,24 @@ class Machine:
         if actor.mail:
             self.world.enqueue(actor)
 
+    def _hold(self, running: Running) -> None:
+        """Discard an outcome for which the store has no reference left; the other actors continue.
+
+        Spec: :rule:`runtime.run.full`.
+        """
+        actor = running.actor
+        self.world.held[actor.actor_id] = actor
+        actor.happen(Event.ABANDONED)
+
     def _fail(self, running: Running, refusal: Refusal) -> None:
         actor = running.actor
         if failure_class(refusal) is None:
             # An object of the store is absent or damaged: the message is not the cause. It stays as if declined.
             actor.have_failures().declined.add(key_of(running.run.proposal))
             actor.happen(Event.ABANDONED)
+            return
+        if needs_mark(self.config, running) and not self.world.has_room():
+            self._hold(running)
             return
         if end_failed(self.world, self.config, running, refusal, self.now_ms):
             run = running.run

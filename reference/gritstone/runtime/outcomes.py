@@ -32,7 +32,16 @@ from gritstone.wit.position import Position
 from gritstone.wit.proposals import MessageKind
 from gritstone.wit.workspace import Workspace
 
-__all__ = ["adopt_agent_step", "adopt_cut", "agent_position", "end_admitted", "end_declined", "end_failed", "last_sent"]
+__all__ = [
+    "adopt_agent_step",
+    "adopt_cut",
+    "agent_position",
+    "end_admitted",
+    "end_declined",
+    "end_failed",
+    "last_sent",
+    "needs_mark",
+]
 
 
 def end_admitted(world: World, running: Running, admitted: Admitted, *, event: Event = Event.STEP_ADMITTED) -> None:
@@ -87,6 +96,17 @@ def end_declined(running: Running) -> None:
     actor = running.actor
     actor.have_failures().declined.add(key_of(running.run.proposal))
     actor.happen(Event.DECLINED)
+
+
+def needs_mark(config: Config, running: Running) -> bool:
+    """Return whether a failure of a run marks its actor."""
+    proposal = running.run.proposal
+    message_keys = message_keys_of(proposal)
+    if len(message_keys) > 1 or proposal.kind is MessageKind.UPDATE:
+        return False
+    failures = running.actor.failures
+    count = 0 if failures is None else failures.counts.get(message_keys[0], 0)
+    return count + 1 >= config.max_attempts
 
 
 def end_failed(world: World, config: Config, running: Running, refusal: Refusal, now_ms: int) -> bool:

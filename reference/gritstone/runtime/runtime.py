@@ -128,9 +128,9 @@ class Runtime:
 
         Raises:
             Rejected: another caller runs or serves it.
-            Exhausted: the medium is full.
+            Exhausted: the medium is full, or the outcome of a run needs more references than the limit.
 
-        Spec: :rule:`runtime.route.rest`.
+        Spec: :rule:`runtime.route.rest`, :rule:`runtime.run.full`.
         """
         with self._driving():
             return await self._to_rest(max_steps)
@@ -140,7 +140,7 @@ class Runtime:
 
         Raises:
             Rejected: another caller runs or serves it.
-            Exhausted: the medium is full.
+            Exhausted: the medium is full, or the outcome of a run needs more references than the limit.
         """
         with self._driving():
             while not self._stopped:
@@ -164,6 +164,7 @@ class Runtime:
     async def _to_rest(self, max_steps: int | None) -> RunSummary:
         machine = self.machine
         begin = machine.adopted
+        machine.world.release_held()
         while True:
             left = None if max_steps is None else max_steps - (machine.adopted - begin)
             cause = await self._go_on(left)
@@ -199,12 +200,27 @@ class Runtime:
         if machine.in_progress:
             await self._waiting.wait(self._next_delay_s())
             return None
+        self._check_room()
         if not machine.has_delays:
             return "rest"
         if self._suite_clock:
             return "waiting"
         await self._waiting.wait(self._next_delay_s())
         return None
+
+    def _check_room(self) -> None:
+        """Check that the outcome of each run was stored.
+
+        Raises:
+            Exhausted: an outcome needs a further reference; it was discarded.
+
+        Spec: :rule:`runtime.run.full`.
+        """
+        if self.machine.world.held:
+            most = self.store.limits.refs
+            raise Exhausted(
+                "the outcome of a run needs another reference", rule="grit.ref.limit", expected=f"at most {most}"
+            )
 
     def _stride(self) -> int:
         return max(1, min(_STRIDE_STEPS, self.store.limits.cas_names // (2 * _NAMES_PER_STEP)))
@@ -411,6 +427,7 @@ class Runtime:
         Spec: :rule:`runtime.schedule.exact`.
         """
         self._tick()
+        self.machine.world.release_held()
         found = self.machine.choices()
         if not found:
             raise Rejected("there is nothing to choose", rule="runtime.schedule.exact")
@@ -421,6 +438,7 @@ class Runtime:
             self._waiting.begin(self.machine)
             await self._waiting.wait(None)
         self._flush()
+        self._check_room()
         return actor.head if actor.head != before else None
 
     def set_time(self, now_ms: int) -> int:

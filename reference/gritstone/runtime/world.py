@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from gritstone.errors import InternalError
+from gritstone.grit.engine import Table
 from gritstone.grit.objects import Mailbox, ObjectId, Step
 from gritstone.grit.references import Change, references_version
 from gritstone.grit.snapshot import Snapshot
@@ -46,6 +47,7 @@ class World:
         batch: the changes of the next commit.
         ready: actors that may have something to run, each once, in the order of their turns.
         away: actors that make no step here.
+        held: actors that wait until the runtime is run again, because the outcome of a run needs a further reference.
         removals: the count of removals of the store when everything here was read; see ``removals``.
     """
 
@@ -59,6 +61,7 @@ class World:
         self.agent: ObjectId = b""
         self.ready: deque[Actor] = deque()
         self.away: set[ObjectId] = set()
+        self.held: dict[ObjectId, Actor] = {}
         self._placed: list[Actor] = []
         self._placed_bytes = 0
         self._heads: dict[ObjectId, ObjectId] = {}
@@ -140,9 +143,25 @@ class World:
 
     def enqueue(self, actor: Actor) -> None:
         """Put an actor in the queue of ready actors."""
-        if not actor.is_queued and actor.running is None and actor.mail and actor.actor_id != self.agent:
+        if actor.is_queued or actor.running is not None or not actor.mail:
+            return
+        if actor.actor_id != self.agent and actor.actor_id not in self.held:
             actor.is_queued = True
             self.ready.append(actor)
+
+    def release_held(self) -> None:
+        """Run the actors again whose outcome needed a further reference."""
+        held, self.held = self.held, {}
+        for actor in held.values():
+            self.enqueue(actor)
+
+    def has_room(self) -> bool:
+        """Return whether the store has room for one more reference than the batch creates.
+
+        Spec: :rule:`runtime.run.full`.
+        """
+        with self.store.snapshot() as snapshot:
+            return snapshot.view.count(Table.REFS) + self.batch.created < self.store.limits.refs
 
     # --- mail ------------------------------------------------------------------------------------------
 

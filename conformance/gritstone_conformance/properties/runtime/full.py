@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from gritstone_conformance.model.choices import choices
 from gritstone_conformance.model.formats import Format
-from gritstone_conformance.model.refusals import ok, refused
+from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.store import Change
 from gritstone_conformance.properties.grit.registry import is_first
-from gritstone_conformance.properties.runtime.lockstep import LockstepModel, StartOptions
+from gritstone_conformance.properties.runtime.lockstep import GENESIS, LockstepModel, StartOptions
 from gritstone_conformance.properties.wit.registry import in_each_format
 from gritstone_conformance.strategies import programs
 from gritstone_conformance.trial import Trial
@@ -65,13 +66,14 @@ def fill_references(lockstep: LockstepModel, target: bytes, room: int) -> None:
 
 
 def mark_without_room(trial: Trial, fmt: Format) -> None:
-    """A run is abandoned if the store has no room for its mark, and is repeated once there is room."""
+    """Runs are abandoned if the store has no room for a mark or a first head, and are repeated; other actors go on."""
     lockstep = LockstepModel(trial, fmt, StartOptions(config=Config(0, 0, 1)))
     if lockstep.pair.model.limits.refs > MOST_REFERENCES:
         trial.remark = f"not tried: the limit is above {MOST_REFERENCES}"
         return
     stage = lockstep.stage
-    bad, marker = lockstep.born(b"bad"), stage.blob(b"")
+    bad, other, marker = lockstep.born(b"bad"), lockstep.born(b"other"), stage.blob(b"")
+    unborn, log = stage.core(b"unborn"), stage.program(programs.append("log", b"x"))
     lockstep.fill()
     is_full = is_first(trial, fmt)  # it takes a second
     if is_full:
@@ -80,13 +82,19 @@ def mark_without_room(trial: Trial, fmt: Format) -> None:
     for turn in range(2 if is_full else 0):
         if turn > 0:
             lockstep.restart(rule=_FULL)
-        lockstep.ask("runtime.run", {"max_steps": 1_000_000}, refused("exhausted"), _FULL)
+            lockstep.inject(unborn, unborn, GENESIS, rule=_FULL)
+        lockstep.inject(other, log, rule=_FULL)
+        lockstep.run_without_room(bad, unborn, rule=_FULL)
         lockstep.query(bad, "get", b"log", rule=_FULL)
+        lockstep.query(other, "get", b"log", rule=_FULL)
         _look(lockstep, _FULL)
     if is_full:
-        lockstep.request(lockstep.pair.cas(Change("t/0", marker, None), rule=_FULL))
+        changes = [Change(name, marker, None) for name in ("t/0", "t/1")]
+        lockstep.request(lockstep.pair.cas(*changes, rule=_FULL))
         lockstep.play()
         time.sleep(_REPEATED_AFTER_S)
+        for choice in choices(lockstep.model):
+            lockstep.model.run(*choice)
     lockstep.run(rule=_FULL)
     _look(lockstep, _FULL)
     lockstep.play()
