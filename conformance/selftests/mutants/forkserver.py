@@ -1,100 +1,124 @@
-"""Forking mutants of the reference off a Python that has imported all but what they edit.
+"""Fork mutants from a Python process that has imported everything that does not depend on their edits.
 
-    python -m selftests.mutants.forkserver SOCKET
+    python -m selftests.mutants.forkserver SOCKET PACKAGE
 
-To start Python and to import the reference takes longer than most hunts. So this program stands by in the middle of
-its imports, where the module is looked for that the next mutants edit. Told to *start* one, it forks: the child finds
-that module with its edits and goes on importing, as if it had just been started. Told to *park* before another module,
-it forks too: that child goes on without any edit until that module is looked for, and then stands by there.
+Starting Python and importing a package takes longer than most runs of a mutant. This program imports the libraries that
+the package needs. For each set of edited modules it forks a server, which imports the package; an import of an edited
+module fails there, and so does the import of each module that needs it at import. The server is forked once more
+for each start of a mutant. That child imports what is missing, with the edits, as if it was started normally.
 
-What is ordered are lines of JSON on a socket, with the file descriptors that the child gets:
+Orders are lines of JSON on a socket, with the file descriptors that the child receives:
 
-==================================  ==============================  =================================================
-order                               descriptors                     what is answered
-==================================  ==============================  =================================================
-``{"park": [module]}``              the socket of the one parked    there: ``{"loaded": [module]}``, once it stands by
-``{"start": [id, edits], …}``       standard input, output, error   ``{"pid": N}``
-``{"wait": pid}``                                                   ``{"code": N}``, as of ``subprocess``
-==================================  ==============================  =================================================
+==========================================  =======================  ===========================================
+order                                       descriptors              answer
+==========================================  =======================  ===========================================
+``{"without": [module]}``                   the new server's socket  on that socket: ``{}`` when it is ready
+``{"start": [id, edits], "words": [], …}``  stdin, stdout, stderr    ``{"pid": N}``
+``{"wait": pid}``                           none                     ``{"code": N}``, as in ``subprocess``
+==========================================  =======================  ===========================================
 
-Who stands by ends when nobody holds the other end of its socket.
+A server ends when the other end of its socket is closed.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib
-import importlib.machinery
 import json
 import os
 import socket
 import sys
 import threading
-from collections.abc import Sequence
-from types import ModuleType
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, NoReturn, TypeAlias
 
-from selftests.mutants.mutate import STALE, Edit, Mutant, MutatingFinder, StaleMutantError, run
+from selftests.mutants.mutate import STALE, Edit, Mutant, StaleMutantError, hand_down, install, run
+from selftests.paths import SUITE
 
-PACKAGE: Final = "gritstone"
-LIBRARIES: Final = (
-    *("ast", "asyncio", "base64", "bisect", "contextlib", "copy", "dataclasses", "enum", "functools", "hashlib"),
-    *("heapq", "inspect", "ipaddress", "json", "pathlib", "re", "struct", "typing", "urllib.parse"),
-    *("blake3", "cryptography.hazmat.primitives.asymmetric.ed25519", "lmdb", "wasmtime"),
-)
-"""What the reference takes of others."""
-ROOMS: Final = ("server", "wit_operations", "runtime_operations", "wasm_operations")
-"""What the adapter imports, in the order in which it comes to need it."""
+LIBRARIES: Final = {
+    "gritstone": (
+        *("ast", "asyncio", "base64", "bisect", "contextlib", "copy", "dataclasses", "enum", "functools", "hashlib"),
+        *("heapq", "inspect", "ipaddress", "json", "pathlib", "re", "struct", "typing", "urllib.parse"),
+        *("blake3", "cryptography.hazmat.primitives.asymmetric.ed25519", "lmdb", "wasmtime"),
+    ),
+    "gritstone_conformance": ("pytest", "_pytest.pytester", "hypothesis", "hypothesis.stateful", "wasmtime", "blake3"),
+}
+"""The libraries that each package imports."""
+_ADAPTER: Final = ("server", "wit_operations", "runtime_operations", "wasm_operations")
+"""The modules of ``gritstone.harness`` that the adapter imports, some of them on first use."""
 _MESSAGE_BYTES: Final = 1 << 20
 
 Order: TypeAlias = dict[str, Any]
 
 
-class Waypoint:
-    """A finder for ``sys.meta_path`` that stands by where a module is looked for.
+class _Refused(BaseException):
+    """An import of an edited module in a server; not an ImportError, which the importing module may catch."""
 
-    Attributes:
-        channel: where orders come from.
-        stops: the modules before which it stands by.
-        mutant: what this process has become, or None.
-    """
 
-    def __init__(self, channel: socket.socket) -> None:
-        self.channel = channel
-        self.stops: tuple[str, ...] = ()
-        self.mutant: Mutant | None = None
-        self._edits: MutatingFinder | None = None
+class _Refusing:
+    """A finder for ``sys.meta_path`` that refuses to import some modules."""
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """Stand by where it has to, and find a module with the edits of what this process then becomes."""
-        while self.mutant is None and fullname in self.stops:
-            self.stand_by()
-        return None if self._edits is None else self._edits.find_spec(fullname, path, target)
+    def __init__(self, modules: Collection[str]) -> None:
+        self.modules = modules
 
-    def stand_by(self) -> None:
-        """Say what is loaded, and follow orders; returns in children that go on."""
-        loaded = [name for name in sys.modules if name.partition(".")[0] == PACKAGE]
-        _answer(self.channel, {"loaded": loaded})
-        order, passed = _serve(self.channel)
-        if "park" in order:
-            self.channel.close()
-            self.channel, self.stops = socket.socket(fileno=passed[0]), tuple(order["park"])
-            return
-        _take_over(order, passed)
-        _answer(self.channel, {"pid": os.getpid()})
-        self.channel.close()
-        name, edits = order["start"]
-        self.mutant = Mutant(name, "", tuple(Edit(*edit) for edit in edits))
-        self._edits = MutatingFinder(self.mutant)
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname in self.modules:
+            raise _Refused(fullname)
+
+
+def main(argv: Sequence[str]) -> NoReturn:
+    """Serve orders; each child that is started ends as Python does."""
+    channel, package = socket.socket(fileno=int(argv[0])), argv[1]
+    for library in _libraries(package):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(library)
+    order, passed = _serve(channel)
+    channel.close()
+    channel = socket.socket(fileno=passed[0])
+    _import_without(order["without"], package)
+    _answer(channel, {})
+    order, passed = _serve(channel)
+    _take_over(order, passed)
+    _answer(channel, {"pid": os.getpid()})
+    channel.close()
+    name, edits = order["start"]
+    _end(_run(Mutant(name, "", tuple(Edit(*edit) for edit in edits)), order["words"]))
+
+
+def _libraries(package: str) -> Iterator[str]:
+    yield from LIBRARIES[package]
+    if package == SUITE.name:
+        from _pytest.config import default_plugins
+
+        yield from (f"_pytest.{name}" for name in default_plugins)
+
+
+def _import_without(modules: Collection[str], package: str) -> None:
+    """Import a package, except some modules and those that import them."""
+    refusing = _Refusing(modules)
+    sys.meta_path.insert(0, refusing)
+    for name in _modules(package):
+        with contextlib.suppress(_Refused):
+            importlib.import_module(name)
+    sys.meta_path.remove(refusing)
+    gc.freeze()  # objects that exist now stay in shared memory
+
+
+def _modules(package: str) -> Iterator[str]:
+    if package != SUITE.name:
+        yield from (f"{package}.harness.{name}" for name in _ADAPTER)
+        return
+    for path in sorted(SUITE.rglob("*.py")):
+        if path.stem != "__main__" and (path.parent / "__init__.py").exists():
+            yield ".".join(path.relative_to(SUITE.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
 def _serve(channel: socket.socket) -> tuple[Order, list[int]]:
-    """Fork a child for each order that asks for one; returns in the child."""
+    """Fork a child for each order except ``wait``; return in the child."""
     while True:
-        order, passed = _heard(channel)
+        order, passed = _receive(channel)
         if "wait" in order:
             _, status = os.waitpid(order["wait"], 0)
             _answer(channel, {"code": os.waitstatus_to_exitcode(status)})
@@ -104,7 +128,7 @@ def _serve(channel: socket.socket) -> tuple[Order, list[int]]:
             os.close(number)
 
 
-def _heard(channel: socket.socket) -> tuple[Order, list[int]]:
+def _receive(channel: socket.socket) -> tuple[Order, list[int]]:
     line, passed = b"", []
     while not line.endswith(b"\n"):
         chunk, numbers, _, _ = socket.recv_fds(channel, _MESSAGE_BYTES, 3)
@@ -116,7 +140,7 @@ def _heard(channel: socket.socket) -> tuple[Order, list[int]]:
 
 
 def _leave() -> None:
-    """End, and all that was parked from here with it."""
+    """Wait for all children and end."""
     try:
         while True:
             os.wait()
@@ -129,7 +153,7 @@ def _answer(channel: socket.socket, answer: Order) -> None:
 
 
 def _take_over(order: Order, passed: Sequence[int]) -> None:
-    """Be a child that was started where and with what the order says."""
+    """Take the standard streams, the directory and the variables of the order, in a new session."""
     os.setsid()
     for stream, number in enumerate(passed):
         os.dup2(number, stream)
@@ -139,28 +163,26 @@ def _take_over(order: Order, passed: Sequence[int]) -> None:
     os.environ.update(order["environ"])
 
 
-def main(argv: Sequence[str]) -> NoReturn:
-    """Stand by, and be in each child that is started what Python would be if it was started with the fault."""
-    for library in LIBRARIES:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(library)
-    waypoint = Waypoint(socket.socket(fileno=int(argv[0])))
-    sys.meta_path.insert(0, waypoint)
+def _run(mutant: Mutant, words: Sequence[str]) -> object:
+    """Run a module with the edits; return the exit code or the message that Python would end with."""
+    install(mutant)
+    if mutant.is_of_suite:
+        hand_down(mutant)
+    target, *rest = words
     try:
-        code: object = run(_approached(waypoint), f"{PACKAGE}.harness", ())
+        return run(mutant, target, rest)
     except StaleMutantError as stale:
         print(stale, file=sys.stderr)
-        code = STALE
+        return STALE
     except SystemExit as end:
-        code = end.code
-    except BaseException:  # noqa: BLE001 - whatever the mutant ends of
+        return end.code
+    except BaseException:  # noqa: BLE001 - any exception that the mutant raises
         sys.excepthook(*sys.exc_info())
-        code = 1
-    _end(code)
+        return 1
 
 
 def _end(code: object) -> NoReturn:
-    """End as Python does, but without taking down what is loaded: that is shared, and would be copied first."""
+    """End as Python does, but without unloading modules, which would copy the shared memory."""
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads
     atexit._run_exitfuncs()
     if not isinstance(code, int | None):
@@ -169,15 +191,6 @@ def _end(code: object) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(code or 0)
-
-
-def _approached(waypoint: Waypoint) -> Mutant:
-    """Import what the adapter imports, then the modules to stop at; returns in children that became a mutant."""
-    waypoint.stand_by()
-    rooms = [f"{PACKAGE}.harness.{room}" for room in ROOMS]
-    while waypoint.mutant is None:
-        importlib.import_module(rooms.pop(0) if rooms else waypoint.stops[0])
-    return waypoint.mutant
 
 
 if __name__ == "__main__":

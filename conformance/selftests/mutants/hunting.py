@@ -11,7 +11,6 @@ was at fault no case can fail, for none is asked: there the rule that the fault 
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,7 +36,7 @@ from gritstone_conformance.running.plan_runner import execute
 from gritstone_conformance.running.property_runner import run_property
 from gritstone_conformance.running.vector_runner import run_vectors
 from gritstone_conformance.trial import Property
-from selftests.mutants.forked import Forking
+from selftests.mutants.forked import Forking, can_fork
 from selftests.mutants.mutate import Mutant, told
 
 __all__ = ["Found", "hunt", "opener", "play_gate"]
@@ -173,9 +172,9 @@ def _attached(command: Sequence[str], mutant: Mutant, home: Path) -> Iterator[La
 def opener(command: Sequence[str], mutant: Mutant) -> Command:
     """Say how to start a mutant: the reference is forked where it has a fault, all else is started as a run does."""
     plain = Command.parse(command)
-    if mutant.is_of_suite or mutant.fresh_process or not mutant.edits or sys.platform != "linux":
-        return plain
-    return Forking(plain.argv, mutant=mutant, plain=plain)
+    if can_fork(mutant) and not mutant.is_of_suite:
+        return Forking(plain.argv, mutant=mutant, plain=plain)
+    return plain
 
 
 def _quarry(mutant: Mutant, claims: Claims) -> list[Planned]:

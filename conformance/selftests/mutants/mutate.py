@@ -264,7 +264,8 @@ def told(mutant: Mutant) -> Iterator[None]:
             os.environ[_TOLD] = before
 
 
-def _hand_down(mutant: Mutant) -> None:
+def hand_down(mutant: Mutant) -> None:
+    """Apply the edits of a mutant to each Python process that this process starts."""
     os.environ[_TOLD] = _words(mutant)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(EVERYWHERE), os.environ.get("PYTHONPATH"))))
 
@@ -281,7 +282,7 @@ def main(argv: list[str]) -> int:
         os.execv(sys.executable, [sys.executable, liar, mutant.proxy, "--", sys.executable, "-m", target, *rest])
     install(mutant)
     if mutant.is_of_suite:
-        _hand_down(mutant)
+        hand_down(mutant)
     return run(mutant, target, rest)
 
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import pytest
 
-from selftests.mutants import fork_pool
+from selftests.mutants import forked
 from selftests.mutants.marks import proofs_by_rule
-from selftests.mutants.mutate import Mutant, told
+from selftests.mutants.mutate import Mutant
 from selftests.paths import SELFTESTS, SUITE
 
 __all__ = ["Told", "prove"]
@@ -65,9 +65,8 @@ def prove(mutant: Mutant, home: Path) -> Told:
 def _prove(tests: Sequence[str], home: Path, mutant: Mutant) -> Told:
     written = home / "told.json"
     written.unlink(missing_ok=True)
-    _, *command = mutant.command("selftests.mutants.proving", str(written), *(str(SELFTESTS / test) for test in tests))
-    with told(mutant):
-        end = fork_pool.run(command, home, PATIENCE_S, [edit.module for edit in mutant.edits])
+    words = ["selftests.mutants.proving", str(written), *(str(SELFTESTS / test) for test in tests)]
+    end = forked.run(mutant, words, home, PATIENCE_S)
     if not written.exists():
         return Told(broken=[f"the child ended before any test did: {end}"])
     return Told(**json.loads(written.read_bytes()))

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from selftests.mutants import fork_pool
+from selftests.mutants import forked
 from selftests.mutants.mutate import CATALOGUE, Mutant, read_mutants
 from selftests.mutants.zoo import note
 
-MUTANTS = {mutant.id: mutant for mutant in read_mutants(CATALOGUE / "model.toml")}
+MUTANTS = {
+    mutant.id: mutant
+    for mutant in sorted(read_mutants(CATALOGUE / "model.toml"), key=lambda mutant: mutant.edits[0].file)
+}
 
 
 @pytest.mark.zoo
@@ -25,8 +28,7 @@ def test_wrong_model_fails_the_reference_under_its_rule(
 ) -> None:
     note(record_property, mutant)
     assert all(edit.file.startswith("gritstone_conformance/model/") for edit in mutant.edits)
-    _, *command = mutant.command("selftests.mutants.doubting", mutant.id, str(tmp_path))
-    end = fork_pool.run(command, tmp_path, 120, [edit.module for edit in mutant.edits])
+    end = forked.run(mutant, ["selftests.mutants.doubting", mutant.id, str(tmp_path)], tmp_path, 120)
     told = tmp_path / "found.json"
     assert told.exists(), end
     found = json.loads(told.read_bytes())

@@ -17,7 +17,12 @@ from selftests.mutants.zoo import note
 BOOK = load_rules()
 PROOFS = proofs_by_rule()
 MUTANTS = {mutant.id: mutant for mutant in read_mutants(CATALOGUE / "suite.toml")}
-HUNTED = {name: mutant for name, mutant in MUTANTS.items() if not mutant.equivalent}
+HUNTED = {
+    mutant.id: mutant
+    for mutant in sorted(MUTANTS.values(), key=lambda mutant: [edit.file for edit in mutant.edits])
+    if not mutant.equivalent
+}
+"""Ordered by the edited files: mutants of the same file are forked from the same process."""
 BINDING = sorted(rule.id for rule in BOOK.rules.values() if rule.profile == "suite" and rule.level == "MUST")
 
 
