@@ -54,7 +54,7 @@ class _Server:
         return dict(json.loads(line))
 
     def close(self) -> None:
-        """Let the server end."""
+        """End the server."""
         self._lines.close()
         self._channel.close()
 
@@ -85,7 +85,7 @@ class _Root:
         return self._servers[modules]
 
     def close(self) -> None:
-        """Let all servers end."""
+        """End all servers and their process."""
         for server in (*self._servers.values(), self._root):
             server.close()
         self._process.wait()

@@ -12,10 +12,12 @@ import pytest
 
 from gritstone_conformance.attachment.conditions import with_hash_seed
 from gritstone_conformance.attachment.process import Command, Process
-from selftests.mutants.forked import Forking
-from selftests.mutants.mutate import STALE, Edit, Mutant, told
+from selftests.mutants.forked import Forking, can_fork
+from selftests.mutants.hunting import hunt
+from selftests.mutants.mutate import STALE, Edit, Mutant, load_mutants, told
+from selftests.mutants.proving import prove
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="hunts are forked on Linux only")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mutants are forked only on Linux")
 
 _WAIT_S = 60.0
 _LISTED = "__all__ = ["
@@ -31,6 +33,24 @@ _TELLS_ALL = """\
 """
 
 
+_OF_REFERENCE = (
+    "framed-takes-zero-ids",
+    "cbor-joins-chunks",
+    "a-queued-message-is-followed-to-the-start",
+    "an-entry-may-go-back",
+    "find-finds-below-blobs",
+    "ranges-wrap",
+)
+_OF_SUITE = (
+    "suite-drops-the-message-of-a-refusal",
+    "suite-runs-cases-in-file-order",
+    "suite-has-one-row-of-numbers-for-all-seeds",
+    "suite-claims-without-the-number-of-rules",
+    "suite-selects-a-reject-without-its-twin",
+    "suite-keeps-values-without-end",
+)
+
+
 def _saying(*files: str) -> Mutant:
     return Mutant("says its name", "", tuple(Edit(file, _LISTED, _SAYS_ITS_NAME) for file in files))
 
@@ -42,7 +62,7 @@ def _commands(mutant: Mutant) -> tuple[Forking, Command]:
 
 
 def _ended(process: Process) -> tuple[str, str, str]:
-    """Let a process meet the end of its input; returns what it wrote, what it logged and how it ended."""
+    """Close the input of a process; return its output, its log and how it ended."""
     process.end_input()
     assert process.wait_exit(_WAIT_S)
     ends = process.ends
@@ -130,3 +150,26 @@ def test_what_is_to_be_started_in_another_way_is_started(tmp_path: Path) -> None
     assert [type(process) is Process for process in opened] == [False, True, True, True]
     for process in opened:
         process.kill()
+
+
+def _forked_and_started(name: str) -> tuple[Mutant, Mutant]:
+    mutant = load_mutants()[name]
+    started = replace(mutant, fresh_process=True)
+    assert (can_fork(mutant), can_fork(started)) == (True, False)
+    return mutant, started
+
+
+@pytest.mark.parametrize("name", _OF_REFERENCE)
+def test_a_forked_mutant_of_the_reference_fails_as_a_started_one(name: str, tmp_path: Path) -> None:
+    forked, started = (
+        hunt(mutant.command("gritstone.harness"), mutant, tmp_path) for mutant in _forked_and_started(name)
+    )
+    assert forked == started
+    assert forked.failed
+
+
+@pytest.mark.parametrize("name", _OF_SUITE)
+def test_a_forked_mutant_of_the_suite_fails_as_a_started_one(name: str, tmp_path: Path) -> None:
+    forked, started = (prove(mutant, tmp_path) for mutant in _forked_and_started(name))
+    assert forked == started
+    assert forked.found
