@@ -1,4 +1,4 @@
-"""A mutant that is forked is what it would be if it was started: its edits, its place, its variables and its end."""
+"""A forked mutant behaves as one that is started normally: edits, directory, variables, exit code and failed rules."""
 
 from __future__ import annotations
 
