@@ -1,6 +1,6 @@
-"""Adds up what the tests of the zoo recorded and prints the numbers at the end, under ``-n`` too; gives all a fixture.
+"""Hooks that summarize the zoo, the tests of all mutants, at the end of a session, also under ``-n``; a shared fixture.
 
-``--whole-zoo`` fails a session that hunted only a part of the zoo, or whose numbers leave something unproven.
+With ``--whole-zoo`` a session fails if it ran only some of the mutants, or if a rule is left unproven.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from selftests.mutants.mutate import load_mutants
 from selftests.mutants.zoo import Summary, Zoo
 from selftests.terminal import run
 
-__all__ = ["run"]  # a fixture; hooks are found by their names
+__all__ = ["run"]  # a fixture; pytest finds hooks without it
 
 _COLLECTED = pytest.StashKey[int]()
 _LONGEST: Final = ("test_liveness", "test_tutorial", "test_zero", "test_zoo")
-"""Files with tests that take the longest: played first, so that no worker waits for another that plays one of them."""
+"""The files with the longest tests. They run first, so that no worker waits for another one at the end."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--whole-zoo``, and ``--part`` for the matrix."""
-    parser.addoption("--whole-zoo", action="store_true", help="fail unless all mutants are found and all MUSTs proven")
-    parser.addoption("--part", default="0/1", metavar="K/N", help="play this part of the matrix (default: the whole)")
+    parser.addoption("--whole-zoo", action="store_true", help="fail unless all mutants are detected and MUSTs proven")
+    parser.addoption("--part", default="0/1", metavar="K/N", help="run this part of the matrix (default: all of it)")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the files without a zoo where only that is asked for: reading them takes longer than many a hunt."""
+    """Ignore files without zoo tests under ``--whole-zoo``, because importing them takes longer than many mutants."""
     if not config.getoption("--whole-zoo") or not collection_path.name.startswith("test_"):
         return None
     return "pytest.mark.zoo" not in collection_path.read_text(encoding="utf-8") or None
@@ -37,7 +37,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Count the tests of the zoo before any filter drops some; begin with the longest of the others."""
+    """Count the tests of the zoo before a filter removes some; move the longest of the other tests to the start."""
     config.stash[_COLLECTED] = sum(1 for item in items if item.get_closest_marker("zoo"))
     if not config.getoption("--whole-zoo"):
         items.sort(key=lambda item: item.path.stem not in _LONGEST)
@@ -45,24 +45,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Tell the number to the process that prints, where this one is a worker; judge the whole elsewhere."""
+    """Send the number of zoo tests from a worker to the main process; in the main process set the exit status."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["zoo"] = session.config.stash.get(_COLLECTED, 0)
-    elif session.config.getoption("--whole-zoo") and not _summary(session.config).is_whole and session.exitstatus == 0:
+    elif (
+        session.config.getoption("--whole-zoo") and not _summary(session.config).is_complete and session.exitstatus == 0
+    ):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take the number from a worker; each collects all tests."""
+    """Store the number that a worker sent; each worker collects all tests."""
     node.config.stash[_COLLECTED] = getattr(node, "workeroutput", {}).get("zoo", 0)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print the numbers of the mutants that this session hunted; nothing when it hunted none."""
+    """Print the summary of the mutants that ran in this session, if any ran."""
     summary = _summary(config)
-    if summary.zoo.hunted or config.getoption("--whole-zoo"):
+    if summary.zoo.ran or config.getoption("--whole-zoo"):
         terminalreporter.section("zoo")
         for line in summary.lines():
             terminalreporter.line(line)

@@ -1,6 +1,6 @@
-"""One command at a terminal: the fixture that runs it, the words for it, and the adapters that are attached by it.
+"""A fixture that runs one ``gritstone`` command, and functions that return commands of adapters.
 
-``conftest.py`` gives the fixture to all tests; where there is none, ``-p selftests.terminal`` does.
+``conftest.py`` provides the fixture to all tests; without ``conftest.py`` use ``-p selftests.terminal``.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from selftests.paths import LIAR, MUTATE, PLANTED
 REFERENCE: Final = shlex.join([sys.executable, "-m", "gritstone.harness"])
 
 Run = Callable[..., tuple[int, str, str]]
-"""Runs one command in a directory of its own; returns exit code, stdout, stderr. The fixture ``run`` is one."""
+"""A function that runs one command in its own directory and returns exit code, stdout and stderr."""
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs one command in a directory of its own and returns exit code, stdout, stderr."""
-    from gritstone_conformance.cli import main  # most sessions, and above all those of the zoo, need none of it
+    """Return a function that runs one command in its own directory and returns exit code, stdout and stderr."""
+    from gritstone_conformance.cli import main  # most sessions, above all those of the zoo, do not use it
 
     monkeypatch.chdir(tmp_path)
 
@@ -46,12 +46,12 @@ def mutant(name: str) -> str:
 
 
 def lying(name: str) -> str:
-    """Return the command of a liar before the reference."""
+    """Return the command of a liar in front of the reference."""
     return shlex.join([sys.executable, str(LIAR), name, "--", *shlex.split(REFERENCE)])
 
 
 def bent(folder: Path, was: str, now: str) -> str:
-    """Return the command of an adapter that claims grit and answers ``grit.id``, with one place changed."""
+    """Return the command of the honest adapter that claims grit, with one text of its source replaced."""
     source = (PLANTED / "honest.py").read_text(encoding="utf-8")
     limits = '"object_bytes": 1 << 20, "tree_depth": 1024, "cas_names": 64, "refs": 10_000, '
     claim = (('"profiles": []', '"profiles": ["grit"]'), ('"window": 64, ', f'"window": 64, {limits}'))
@@ -64,5 +64,5 @@ def bent(folder: Path, was: str, now: str) -> str:
 
 
 def verify(iut: str, *options: str) -> tuple[str, ...]:
-    """Return the words of ``gritstone verify``."""
+    """Return the arguments of ``gritstone verify`` for an adapter."""
     return ("verify", "--iut", iut, *options)

@@ -1,4 +1,4 @@
-"""What is named of a failure is the first difference: the first step, and the first place in its answer.
+"""A failure is reported with its first difference: the first wrong step, and the first wrong place in its reply.
 
 Spec: :rule:`suite.divergence.first`.
 """
@@ -25,7 +25,7 @@ STEPS = 40
 
 
 def wrong_from(place: int, how: Callable[[int], Reply]) -> FakeSubject:
-    """Return a subject that is right before step ``place``, and wrong there and ever after."""
+    """Return a subject whose replies are right before step ``place`` and wrong from there on."""
     return FakeSubject(lambda op, args: Ok({"id": args["at"]}) if args["at"] < place else how(args["at"]))
 
 
@@ -39,10 +39,10 @@ def test_first_wrong_step_of_a_vector_is_named(how: Callable[[int], Reply]) -> N
     plan = make_plan([Case("grit/tree/forty", (RULE,), Requires(), steps)], (), (), Selection(), 1)
     for place in range(STEPS):
         result = execute(plan, wrong_from(place, how), fake_book(), RunSettings(saves=False), lambda _: None)
-        (told,) = (outcome.divergence for outcome in result.outcomes)
-        assert told is not None
-        assert (told.step, told.steps) == (place, STEPS)
-        assert told.args == {"at": place}
+        (divergence,) = (outcome.divergence for outcome in result.outcomes)
+        assert divergence is not None
+        assert (divergence.step, divergence.steps) == (place, STEPS)
+        assert divergence.args == {"at": place}
 
 
 def one_by_one(trial: Trial, asked: list[Any]) -> None:
@@ -69,7 +69,7 @@ def first_place(expected: Json, got: Json) -> str:
 
 
 def broken_from(place: int, value: Any) -> Any:
-    """Return a copy of a list or object whose entries are wrong from ``place`` on, in the order of names or items."""
+    """Return a copy of a list or object whose entries are wrong from ``place`` on, counted by index or sorted name."""
     if isinstance(value, list):
         return [*value[:place], *(-1 for _ in value[place:])]
     wrong = sorted(value)[place:]
@@ -78,7 +78,7 @@ def broken_from(place: int, value: Any) -> Any:
 
 @pytest.mark.rule("suite.divergence.first")
 def test_first_wrong_place_of_an_answer_is_named() -> None:
-    names = [f"m{(at * 7) % STEPS:02}" for at in range(STEPS)]  # not in the order of their names
+    names = [f"m{(at * 7) % STEPS:02}" for at in range(STEPS)]  # not sorted by name
     members: dict[str, Json] = {name: at for at, name in enumerate(names)}
     items: list[Json] = list(range(STEPS))
     for place in range(STEPS):

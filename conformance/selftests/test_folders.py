@@ -1,4 +1,4 @@
-"""What an implementation leaves in its folders is read with care, and removed whatever it is."""
+"""Reading and removal of the files that an implementation leaves in its folders, whatever they are."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_read_accepts_only_a_file_within_its_limit(tmp_path: Path, monkeypatch: 
     assert read_given("/proc/self/maps", most=10) == "a file of more than 10 bytes"
     assert time.monotonic() - started < 60
 
-    # what was a file when it was looked at is a directory or a device when it is opened
+    # a path that ``lstat`` reports as a file is replaced by a directory or a device before it is opened
     regular = os.lstat(tmp_path / "file")
     monkeypatch.setattr("gritstone_conformance.folders.os.lstat", lambda _path: regular)
     found = {place: read_given(place) for place in (str(tmp_path), "/dev/zero", str(tmp_path / "pipe"))}

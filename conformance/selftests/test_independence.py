@@ -1,4 +1,4 @@
-"""The suite stands alone: no module of it imports the reference, and it runs where the reference is not installed.
+"""The suite is independent of the reference: no module imports it, and the suite runs where it is not installed.
 
 Spec: :rule:`suite.oracle.independent`.
 """
@@ -42,14 +42,14 @@ raise SystemExit(code)
 """
 
 
-def played(program: str, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run_without_reference(program: str, cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", WITHOUT + program, *words]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.rule("suite.oracle.independent")
 def test_suite_imports_without_the_reference(tmp_path: Path) -> None:
-    done = played(IMPORTS_ALL, tmp_path)
+    done = run_without_reference(IMPORTS_ALL, tmp_path)
     assert done.returncode == 0, done.stderr
 
 
@@ -57,7 +57,7 @@ def test_suite_imports_without_the_reference(tmp_path: Path) -> None:
 def test_judge_works_without_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "gritstone"]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "gritstone", None)  # whoever imports it fails
+    monkeypatch.setitem(sys.modules, "gritstone", None)  # an import of it fails
     try:
         found = [compare({"ok": {"n": number}}, Ok({"n": 1}), {}) for number in (1, 2)]
     except ImportError as problem:
@@ -67,6 +67,6 @@ def test_judge_works_without_the_reference(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.rule("suite.oracle.independent")
 def test_verify_works_without_the_reference(tmp_path: Path) -> None:
-    done = played(VERIFIES, tmp_path, f"{sys.executable} {PLANTED / 'always_ok.py'}")
+    done = run_without_reference(VERIFIES, tmp_path, f"{sys.executable} {PLANTED / 'always_ok.py'}")
     assert done.returncode == 1, done.stderr
     assert "always_ok 1" in done.stdout

@@ -1,4 +1,4 @@
-"""The pytest plugin: items are cases, verdicts and report are those of ``gritstone verify``."""
+"""The pytest plugin: its items are cases, and its verdicts and report equal those of ``gritstone verify``."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def run_suite(where: Path, iut: str, *options: str) -> subprocess.CompletedProce
 def test_items_are_cases_and_report_equals_that_of_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["verify", "--iut", REFERENCE, "-k", "grit/tree/*"]) == 0
-    told = read_report(tmp_path / ".gritstone/report.jsonl")
-    verdicts = {found.case: found.verdict for found in told.outcomes if found.kind == "vector"}
+    verified = read_report(tmp_path / ".gritstone/report.jsonl")
+    verdicts = {found.case: found.verdict for found in verified.outcomes if found.kind == "vector"}
     roots = set()
     for workers in ((), ("-n", "2", "--dist", "worksteal")):
         done = run_suite(tmp_path, REFERENCE, "-k", "grit/tree/ and not edited", *workers)
@@ -38,7 +38,7 @@ def test_items_are_cases_and_report_equals_that_of_verify(tmp_path: Path, monkey
         assert "no claim follows" in done.stdout
         report = read_report(tmp_path / ".gritstone/pytest.jsonl")
         assert verdicts == {found.case: found.verdict for found in report.outcomes if found.kind == "vector"}
-        assert report.header["iut"] == told.header["iut"]
+        assert report.header["iut"] == verified.header["iut"]
         assert report.footer["exit"] == 0
         roots.add(report.footer["verdicts"])
     assert len(roots) == 1
@@ -85,7 +85,7 @@ def test_failure_is_printed_as_by_verify(tmp_path: Path) -> None:
     verdicts = {found.case: found.verdict for found in read_report(tmp_path / ".gritstone/pytest.jsonl").outcomes}
     assert verdicts["grit/tree/two-names"] == "fail"
     assert verdicts["grit/tree/names-descending"] == "error", "its twin failed"
-    assert verdicts["harness/watch/frame-line"] == "error", "nothing vouches for the wire"
+    assert verdicts["harness/watch/frame-line"] == "error", "no case shows that the wire works"
 
 
 def test_missing_hello_ends_the_run(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ SOURCE = """Trees
    A tree's names
    MUST be in ascending byte order.
 
-Prose that follows, with a MUST that is no rule.
+Prose that follows, with a MUST outside a rule.
 
 .. rule:: grit.tree.another
    :level: SHOULD
@@ -141,7 +141,7 @@ def test_frozen_list_is_not_overwritten(
 @pytest.mark.rule("suite.rules.known")
 def test_rules_in_texts_and_docstrings_exist() -> None:
     known = set(load_rules().rules)
-    files = (path for room in ("conformance", "reference", "docs", "spec") for path in (CHECKOUT / room).rglob("*"))
+    files = (path for folder in ("conformance", "reference", "docs", "spec") for path in (CHECKOUT / folder).rglob("*"))
     unknown = {
         (path.name, name)
         for path in files
@@ -176,7 +176,7 @@ def test_rules_belong_to_the_known_spec_versions() -> None:
     book = load_rules()
     assert book.spec == SPEC_VERSION
     assert {rule.since for rule in book.rules.values()} <= set(SPEC_VERSIONS)
-    assert set(book.versions) <= set(SPEC_VERSIONS), "a list is frozen for a version that the suite does not know"
+    assert set(book.versions) <= set(SPEC_VERSIONS), "a frozen list belongs to an unknown spec version"
 
 
 def test_frozen_list_holds_each_released_rule(tmp_path: Path) -> None:

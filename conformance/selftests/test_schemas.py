@@ -1,4 +1,4 @@
-"""The schemas mean the same to jsonschema as to the validator of the suite, and a violation has its place."""
+"""The suite's validator and jsonschema accept the same documents, and a violation names its place."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VALUES: list[Json] = [None, True, False, 0, 1, 2, -1, 1.0, 1.5, 10**20, *TEXTS, 
 
 
 def documents() -> Iterator[tuple[str, str | None, Json]]:
-    """Yield documents that fit a schema, or a part of one."""
+    """Yield valid documents: the schema, the definition in it or None, the document."""
     rules = json.loads((spec_dir() / "rules.json").read_bytes())
     yield "rules", None, {**rules, "rules": rules["rules"][:2]}
     for name in ("grit/tree.reject", "wit/merge", "runtime/collect"):
@@ -50,7 +50,7 @@ def documents() -> Iterator[tuple[str, str | None, Json]]:
 
 
 def changed(document: Json, dice: random.Random) -> Json:
-    """Return a document with one place changed: replaced, left out, or with one more member."""
+    """Return a document with one value replaced or removed, or with one more member."""
     whole = [copy.deepcopy(document)]
     places: list[tuple[Any, Any]] = [(whole, 0)]
     for inner, key in places:
@@ -70,7 +70,7 @@ def changed(document: Json, dice: random.Random) -> Json:
 
 @cache
 def plain(schema: str, part: str | None) -> Any:
-    """Return the validator of a schema that asks no other one."""
+    """Return the jsonschema validator of a schema or of a definition in it."""
     contents = [json.loads(path.read_bytes()) for path in (spec_dir() / "schemas").glob("*.schema.json")]
     registry = Registry().with_resources((each["$id"], Resource.from_contents(each)) for each in contents)
     (urn,) = [each["$id"] for each in contents if each["$id"].endswith(f":{schema}")]
@@ -93,7 +93,7 @@ def test_both_validators_find_the_same_violations() -> None:
 
 
 def places(errors: Iterable[ValidationError]) -> set[str]:
-    """Return where errors are, and where the errors of their alternatives are."""
+    """Return the places of errors and of the errors in their alternatives."""
     found = {"".join(f"/{part}" for part in error.absolute_path) or "/" for error in errors}
     return found.union(*(places(error.context) for error in errors if error.context))
 

@@ -1,4 +1,4 @@
-"""What in the syntax of a module accuses: raises a refusal, or makes, returns or yields one, a defect, a finding."""
+"""Find the statements of a module that *accuse*: that raise, make, return or yield a refusal, a defect or a finding."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ ACCUSATIONS: Final = (
     *("Defect", "Difference", "Failure", "Finding", "ShapeProblem", "ProtocolFault", "Refusal", "SubjectFault"),
     "tuple[str, Json, Json]",
 )
-"""Types whose values accuse."""
+"""The types of accusations."""
 
 OWN: Final = frozenset(
     {"AssertionError", "DataError", "NotImplementedError", "RuntimeError", "TypeError", "UsageError"}
 )
-"""Exceptions that say something of the suite or of who calls it, and nothing of what is judged."""
+"""Exceptions that report an error of the suite or of its caller and never accuse the judged implementation."""
 
 _CHANGES: Final = frozenset({"add", "append", "clear", "discard", "extend", "pop", "push", "put", "update", "write"})
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The functions of judge and model, by what they give.
+    """The functions of judge and model, by what they return.
 
     Attributes:
-        makers: give an accusation.
-        streams: give any number of them.
-        raisers: give nothing, change nothing, and may raise.
-        predicates: answer yes or no in a test, to the answer that accuses.
+        makers: return one accusation.
+        streams: return any number of accusations.
+        raisers: return nothing, change nothing, and may raise.
+        predicates: maps each function that returns a bool in a test to the result that accuses.
     """
 
     makers: frozenset[str]
@@ -43,7 +43,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, modules: Iterable[ast.Module]) -> Vocabulary:
-        """Read the functions of modules."""
+        """Classify the functions of modules."""
         functions = [node for tree in modules for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
         makers = {node.name for node in functions if _returns(node) in ACCUSATIONS} | {"refused"}
         many = re.compile(r"(list|tuple|Iterable|Iterator|Sequence)\[(Defect|Finding|SubjectFault)\b")
@@ -54,13 +54,13 @@ class Vocabulary:
         return cls(made, flows, raisers, _predicates(functions, first))
 
 
-@cache  # asked many times of each function, and to write an annotation out takes long
+@cache  # called many times for each function, and unparsing is slow
 def _returns(node: ast.FunctionDef) -> str:
     return ast.unparse(node.returns) if node.returns is not None else ""
 
 
 def _raisers(functions: Sequence[ast.FunctionDef]) -> frozenset[str]:
-    """Return the functions that give nothing and only may raise, by themselves or by calling such a function."""
+    """Return the functions whose only effect is to raise, directly or by calling such a function."""
     plain = [node for node in functions if _returns(node) == "None" and not any(map(_changes, ast.walk(node)))]
     found: set[str] = set()
     while True:
@@ -85,7 +85,7 @@ def _changes(node: ast.AST) -> bool:
 
 
 def _predicates(functions: Sequence[ast.FunctionDef], vocabulary: Vocabulary) -> dict[str, bool]:
-    """Return the functions that answer yes or no in a test that accuses, to the answer that does."""
+    """Map each function that returns a bool in a test that accuses to the result that accuses."""
     answers = {node.name for node in functions if _returns(node) == "bool"}
     found: dict[str, bool] = {}
     for function in functions:
@@ -133,9 +133,9 @@ def accuses(stmt: ast.stmt, vocabulary: Vocabulary, returns: str) -> bool:
 
     Args:
         stmt: the statement.
-        vocabulary: what functions give.
-        returns: the annotation of the function that it stands in; where that is an accusation or nothing, whatever is
-            returned but nothing accuses.
+        vocabulary: the known functions.
+        returns: the return annotation of the enclosing function; if it is an accusation or None, each returned value
+            except None accuses.
     """
     match stmt:
         case ast.Raise():
@@ -162,17 +162,17 @@ def _makes(value: ast.expr, vocabulary: Vocabulary) -> bool:
 
 
 def streams(value: ast.expr, vocabulary: Vocabulary) -> bool:
-    """Return whether an expression gives any number of accusations that some function makes."""
+    """Return whether an expression is a call that returns any number of accusations."""
     if isinstance(value, ast.YieldFrom):
         return streams(value.value, vocabulary)
     return isinstance(value, ast.Call) and _called(value) in vocabulary.streams
 
 
 def leaves(body: Sequence[ast.stmt]) -> bool:
-    """Return whether a branch ends its function or its turn."""
+    """Return whether a branch ends with ``return`` or ``continue``."""
     return isinstance(body[-1], ast.Return | ast.Continue)
 
 
 def is_pure(test: ast.expr) -> bool:
-    """Return whether a test may be evaluated part by part."""
+    """Return whether the parts of a test can be evaluated separately."""
     return not any(isinstance(node, ast.NamedExpr | ast.Await | ast.Yield) for node in ast.walk(test))

@@ -1,4 +1,4 @@
-"""Changed right replies: what the judge must never take for right, with the place where it must say so.
+"""Changes of right replies that the judge must report, each with the place that it must name.
 
 Spec: :rule:`suite.check.alive`.
 """
@@ -18,7 +18,7 @@ _MORE: Final = "x-more"
 
 
 def changed_values(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:
-    """Yield a JSON value with one member flipped, dropped or added, at every depth, and the path of the change."""
+    """Yield copies of a JSON value with one member changed, removed or added, at every depth, with its path."""
     if isinstance(value, dict):
         for key, item in value.items():
             rest = {name: other for name, other in value.items() if name != key}
@@ -39,21 +39,21 @@ def changed_values(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:
 
 
 def _flipped(value: Json) -> Iterator[Json]:
-    """Yield other values of the same type and of others, those that Python takes for equal among them."""
+    """Yield different values of the same and of other types, also those that Python considers equal."""
     match value:
         case bool():
             yield from (not value, int(value), None)
         case int():
             yield from (value + 1, str(value), None, *([bool(value)] if value in (0, 1) else []))
         case str():
-            # another character of the alphabet of ids and of bytes, so that the form may stay
+            # another character of the alphabets of ids and bytes, so that the value can stay well-formed
             yield from (f"{value[:-1]}{'1' if value.endswith('0') else '0'}", f"{value}0", [value], None)
         case _:
             yield from (0, "", [], {})
 
 
 def other_answers(reply: Reply) -> Iterator[Reply]:
-    """Yield answers of every other kind, and refusals of every other class and code."""
+    """Yield replies of every other kind, and refusals of every other class and code."""
     if not isinstance(reply, Ok):
         yield Ok({})
     if isinstance(reply, Refused):
@@ -67,17 +67,17 @@ def other_answers(reply: Reply) -> Iterator[Reply]:
 
 
 def overlooked(op: str, expect: Mapping[str, Json], reply: Reply, bindings: dict[str, Json]) -> Iterator[str]:
-    """Yield, for each change of a right reply that is not found where it is, what the judge says of it.
+    """Yield a message for each change of a right reply that the judge accepts or reports at another place.
 
     Args:
         op: the operation.
-        expect: what is expected of it.
+        expect: the expectation.
         reply: the right reply.
-        bindings: what every name in the expectation stands for.
+        bindings: the value of each name in the expectation.
     """
     for other in other_answers(reply):
         if not _allows(expect, other) and compare(expect, other, dict(bindings)) is None:
-            yield f"{op}: {other} is taken for {reply}"
+            yield f"{op}: {other} is accepted instead of {reply}"
     if isinstance(reply, Ok) and "ok" in expect:
         free = set(_free_paths(expect["ok"], ""))
         for path, changed in changed_values(reply.value):
@@ -88,16 +88,16 @@ def overlooked(op: str, expect: Mapping[str, Json], reply: Reply, bindings: dict
 def _wrong(op: str, expect: Mapping[str, Json], changed: Json, path: str, bindings: dict[str, Json]) -> Iterator[str]:
     difference = compare(expect, Ok(changed), dict(bindings))
     if difference is None or difference.path != path:
-        yield f"{op}: a change at {path} is {'overlooked' if difference is None else f'told at {difference.path}'}"
+        yield f"{op}: a change at {path} is {'overlooked' if difference is None else f'reported at {difference.path}'}"
     problem = shape_problem(op, changed)
     if problem is not None:
-        told = compare(expect, WrongShape(changed, problem.path, problem.expected, problem.got), dict(bindings))
-        if told is None or told.path != problem.path or not f"{path}/".startswith(f"{problem.path}/"):
-            yield f"{op}: a change of the form at {path} is not told there"
+        found = compare(expect, WrongShape(changed, problem.path, problem.expected, problem.got), dict(bindings))
+        if found is None or found.path != problem.path or not f"{path}/".startswith(f"{problem.path}/"):
+            yield f"{op}: a change of the shape at {path} is not reported there"
 
 
 def _free_paths(expected: Json, path: str) -> Iterator[str]:
-    """Yield the places where a reply may be anything."""
+    """Yield the places where any value is expected."""
     if expected == {"$": "any"}:
         yield path
     elif isinstance(expected, dict) and set(expected) != {"$"}:
@@ -109,7 +109,7 @@ def _free_paths(expected: Json, path: str) -> Iterator[str]:
 
 
 def _allows(expect: Mapping[str, Any], reply: Reply) -> bool:
-    """Say by the text alone whether a reply that is no ``ok`` of the operation may come."""
+    """Return whether an expectation allows a reply; for an ``ok`` reply, only by plain equality."""
     if "any" in expect:
         return any(_allows(option, reply) for option in expect["any"])
     match reply:

@@ -1,7 +1,7 @@
-"""A property played once on the honest reference, and then again on what that answered, without any process.
+"""Record the replies of the honest reference to a property, and run the property on them again without a process.
 
-What was answered is recorded in order. Whoever plays it again must ask the same: a property whose oracle has a fault
-finds a recorded right answer wrong, or it *deviates*, which proves nothing.
+Replies are recorded in order. The second run must send the same requests. A property whose oracle has a fault reports a
+recorded right reply as wrong, or it sends other requests (it *deviates*), which proves nothing.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _Request = tuple[str, Json]
 
 @dataclass(slots=True)
 class Cassette:
-    """What the honest reference answered when a property was played on it.
+    """The replies of the honest reference to the requests of a property.
 
     Attributes:
         prop: the property.
         examples: how many of its examples were recorded.
-        claims: what the reference says of itself.
-        tape: requests, their places left out, and answers, in their order.
+        claims: the claims of the reference.
+        tape: pairs of a request, with its file system paths replaced, and its reply, in order.
     """
 
     prop: Property
@@ -38,7 +38,7 @@ class Cassette:
 
     @classmethod
     def record(cls, prop: Property, subject: SubjectLike, examples: int) -> Cassette:
-        """Play some examples of a property on a subject and record them; raises Divergence where one fails."""
+        """Run some examples of a property on a subject and record them; raises Divergence if one fails."""
         cassette = cls(prop, examples, subject.claims)
 
         def answer(requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:
@@ -51,7 +51,7 @@ class Cassette:
         return cassette
 
     def replay(self) -> str | None:
-        """Play the same examples on the recorded answers; returns what is found wrong."""
+        """Run the same examples on the recorded replies; returns the first difference, or None."""
         tape = iter(self.tape)
 
         def answer(requests: Sequence[tuple[str, dict[str, Json]]]) -> list[Reply]:
@@ -59,7 +59,7 @@ class Cassette:
             for op, args in requests:
                 asked, reply = next(tape, (None, None))
                 if asked != (op, _placeless(args)) or reply is None:
-                    raise DeviatedError(f"{op} was not asked there")
+                    raise DeviatedError(f"{op} differs from the recorded request")
                 replies.append(reply)
             return replies
 
@@ -71,7 +71,7 @@ class Cassette:
 
 
 class _Deck:
-    """A subject that answers from somewhere, and is one process."""
+    """A subject that replies by a function and cannot start other processes."""
 
     def __init__(
         self,
@@ -84,13 +84,13 @@ class _Deck:
         self.kill = self.close = kill
 
     def spawn(self) -> _Deck:
-        raise DeviatedError("it needs processes of its own")
+        raise DeviatedError("the property starts further processes")
 
     def ask(self, op: str, args: dict[str, Json]) -> Reply:
         return self.ask_many([(op, args)])[0]
 
     def allow_guests(self, seconds: float) -> None:
-        """Nothing takes time here."""
+        """Do nothing, because recorded replies take no time."""
 
     def peak_rss_bytes(self) -> None:
         return None
@@ -103,7 +103,7 @@ class _Deck:
 
 
 def _placeless(value: Json) -> Json:
-    """Return a request with one word for every place in the file system."""
+    """Return a request with each temporary path replaced by the same word."""
     if isinstance(value, dict):
         return {key: _placeless(item) for key, item in value.items()}
     if isinstance(value, list):

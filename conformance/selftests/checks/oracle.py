@@ -1,4 +1,4 @@
-"""The model as an implementation in this process, put to recorded right answers: the vectors."""
+"""Run the model as an implementation in this process, and compare its replies with the vectors."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from gritstone_conformance.vectors.files import load_vectors
 __all__ = ["SLOW", "Asked", "Forms", "play_vector", "recorded_replies"]
 
 SLOW: Final = {"grit/depth/arrays"}
-"""Vectors that take the model more than a second; others have replies of the same forms."""
+"""Vectors that take the model more than a second; other vectors have replies of the same shapes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request of a vector, answered rightly.
+    """One request of a vector with its right reply.
 
     Attributes:
         case: the name of the vector.
         op: the operation.
         expect: what the vector expects.
-        reply: the answer.
-        bindings: what the names in the expectation stand for.
+        reply: the reply.
+        bindings: the values of the names in the expectation.
     """
 
     case: str
@@ -40,17 +40,17 @@ class Asked:
 
 @dataclass(slots=True)
 class Forms:
-    """Right replies of vectors, one for each form of request, expectation and reply.
+    """Right replies of vectors, one for each combination of operation, expected shape and reply shape.
 
     Attributes:
-        kept: the first of each form.
+        kept: the first reply of each combination.
     """
 
     kept: list[Asked] = field(default_factory=list)
     _seen: set[object] = field(default_factory=set)
 
     def note(self, asked: Asked) -> None:
-        """Keep a right reply if it is the first of its form."""
+        """Keep a right reply if it is the first of its combination."""
         kind = asked.op, repr(_form(asked.expect)), type(asked.reply), repr(_form(getattr(asked.reply, "value", 0)))
         if kind not in self._seen:
             self._seen.add(kind)
@@ -58,11 +58,11 @@ class Forms:
 
 
 def play_vector(case: Case, note: Callable[[Asked], None] | None = None) -> str | None:
-    """Let the model answer a vector; returns the first difference, or None.
+    """Run a vector on the model; returns the first difference, or None.
 
     Args:
         case: the vector.
-        note: is told of each right reply.
+        note: is called with each right reply.
 
     Spec: :rule:`suite.mutant.oracle`.
     """
@@ -76,7 +76,7 @@ def play_vector(case: Case, note: Callable[[Asked], None] | None = None) -> str 
 
 
 def recorded_replies() -> list[Asked]:
-    """Return the right replies of the vectors, one for each form of request, expectation and reply."""
+    """Return right replies of the vectors, one for each combination of operation, expected shape and reply shape."""
     forms = Forms()
     for case in load_vectors().cases():
         if case.name not in SLOW:
@@ -85,7 +85,7 @@ def recorded_replies() -> list[Asked]:
 
 
 def _play(case: Case) -> Iterator[Asked]:
-    """Yield each step as the model answers it; who takes them binds the names."""
+    """Yield each step with the reply of the model; the caller must bind the names before it takes the next step."""
     places, bindings, host = TemporaryPaths(), dict[str, Json](), GuestHost()
     try:
         for step in case.steps:
@@ -97,7 +97,7 @@ def _play(case: Case) -> Iterator[Asked]:
 
 
 def _form(value: Json) -> Json:
-    """Return a value without what its texts and numbers say; of a list what its first two items are like."""
+    """Return the shape of a value: members, the first two items of lists, and types of scalars."""
     if isinstance(value, dict):
         return {key: _form(item) for key, item in value.items()}
     if isinstance(value, list):

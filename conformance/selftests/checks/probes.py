@@ -1,7 +1,7 @@
-"""What must come out right, and must not where a check is switched off: probes.
+"""Probes: tests that must pass, and of which at least one must fail when a check is switched off.
 
-Selftests of the modules; vectors, answered by the model; histories that were recorded; right replies that were changed,
-for the judge. For what none of them shows: properties on what the honest reference answered.
+The probes are self-tests of the modules, vectors on the model, recorded histories, and changed right replies for the
+judge. Checks that none of these detects are probed by properties on recorded replies of the honest reference.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ SELFTESTS: Final = {
         "strategies/test_wasm_twins.py::test_first_of_several_defects_determines_the_code",
     ),
 }
-"""Module, or a folder above it, to the selftests that know it: files, or single tests of those that take long."""
+"""Maps a module or its folder to the self-tests that test it: files, or single tests of slow files."""
 
 _EXAMPLES: Final = 4
 _LARGE: Final = ("grit/scale/", "grit/depth/")
@@ -58,28 +58,28 @@ _SLOW: Final = frozenset({"grit/depth/arrays"})
 
 
 class DeviatedError(BaseException):
-    """Something else was asked than what was recorded; no Exception, so that the engine lets it pass."""
+    """A request differs from the recorded one; not an Exception, so that the engine does not catch it."""
 
 
 class BrokenError(Exception):
-    """A selftest ended by something else than what it asserts."""
+    """A self-test ended with an error other than a failed assertion of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Something that must come out right.
+    """A test that must pass.
 
     Attributes:
-        name: for people.
-        play: plays it; returns what is wrong, or None.
+        name: the name in messages.
+        run: runs the test; returns what is wrong, or None.
     """
 
     name: str
-    play: Callable[[], str | None]
+    run: Callable[[], str | None]
 
 
 def recorded() -> Iterator[Iterator[Probe]]:
-    """Yield each kind of what is recorded; the right replies that are changed are those that the vectors gave."""
+    """Yield each kind of recorded probes; the changed replies are made from replies to the vectors."""
     from selftests.checks.oracle import Forms
 
     forms = Forms()
@@ -89,7 +89,7 @@ def recorded() -> Iterator[Iterator[Probe]]:
 
 
 def _vectors(note: Callable[[Asked], None]) -> Iterator[Probe]:
-    """Yield each vector, answered by the model; but for those that take seconds."""
+    """Yield each vector, run on the model, except for those that take seconds."""
     from gritstone_conformance.vectors.files import load_vectors
     from selftests.checks.oracle import play_vector
 
@@ -108,23 +108,23 @@ def _audits() -> Iterator[Probe]:
 
 
 def _changed_replies(kept: Sequence[Asked]) -> Iterator[Probe]:
-    """Yield the right replies of each operation, which the judge must not take for right once they are changed."""
+    """Yield each right reply; the judge must not accept it after any change."""
     from selftests.checks.alive import overlooked
     from selftests.checks.test_alive import by_operation
 
     for op, replies in by_operation(kept).items():
         for number, asked in enumerate(replies):
 
-            def play(op: str = op, asked: Asked = asked) -> str | None:
+            def run(op: str = op, asked: Asked = asked) -> str | None:
                 return next(overlooked(op, asked.expect, asked.reply, asked.bindings), None)
 
-            yield Probe(f"{op}, reply {number} changed", play)
+            yield Probe(f"{op}, reply {number} changed", run)
 
 
 def properties() -> Iterator[Probe]:
-    """Record the properties on the honest reference, and yield each with what was recorded.
+    """Record the properties on the honest reference, and yield each with its recording.
 
-    Those are left out that need processes of their own, time, or a claim that the reference does not make.
+    Properties are left out that start processes, need much time, or need a claim that the reference does not make.
     """
     from gritstone_conformance.attachment.launcher import Launcher
     from gritstone_conformance.errors import SubjectFault
@@ -146,13 +146,13 @@ def properties() -> Iterator[Probe]:
 
 
 def selftests(modules: Sequence[str]) -> list[str]:
-    """Return the selftests that know some modules."""
+    """Return the self-tests of some modules."""
     above = {module.rsplit("/", depth)[0] for module in modules for depth in range(module.count("/") + 1)}
     return sorted({file for module in above for file in SELFTESTS.get(module, ())})
 
 
 def of_items(items: Sequence[pytest.Item]) -> Iterator[Probe]:
-    """Yield the tests of a session, but for those that draw what they play."""
+    """Yield the tests of a session, except for those that draw random examples."""
     for item in items:
         if not getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             yield Probe(item.nodeid, functools.partial(_play_item, item))

@@ -1,13 +1,13 @@
 """The checks of the judge and of the model, found in the syntax of their modules, and how each is switched off.
 
-A *check* is a condition that leads to a refusal or a finding: the test of an ``if`` whose branch raises or gives back
-what accuses; each operand that could do so alone; the test that lets pass what the rest accuses; the answer of a
-predicate that such a test asks; a call whose only effect is to raise; findings that are passed on. They are
-enumerated here and never by hand, so a new one is taken in by itself.
+A *check* is a condition that leads to a refusal or a finding: the test of an ``if`` whose branch raises or returns an
+accusation; each operand that could cause this alone; a test that skips code that accuses; the result of a predicate in
+such a test; a call whose only effect is to raise; findings that are passed on. This module lists the checks from the
+source, so new checks are included automatically.
 
 Each module is compiled with a switch in every check, all of them at once: ``test`` becomes ``test and __on__(id)``, so
-that it is still evaluated as it was. One word says which check is off, and a switch that decides something is noted,
-so that one run tells which cases a check has ever accused in.
+that it is still evaluated. One field holds the check that is off, and each switch that decides something is recorded,
+so that one run shows in which cases each check accuses.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ JUDGE: Final = (
     "attachment/reply_shapes.py",
     "attachment/protocol.py",
 )
-"""The modules that judge; the model is the whole of its folder."""
+"""The modules that judge; the model consists of all modules in its folder."""
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class Check:
 
 @dataclass(slots=True)
 class Switchboard:
-    """Which check is off, and which have decided anything.
+    """The check that is off, and the checks that have decided something.
 
     Attributes:
         off: the id of the check that is switched off, or None.
@@ -75,26 +75,26 @@ class Switchboard:
     seen: set[str] = field(default_factory=set)
 
     def on(self, check: str) -> bool:
-        """Stand behind a test that accuses when it is true."""
+        """Return the right operand for a test that accuses when it is true."""
         self.seen.add(check)
         return check != self.off
 
     def passes(self, check: str) -> bool:
-        """Stand behind a test that accuses when it is false."""
+        """Return the right operand for a test that accuses when it is false."""
         self.seen.add(check)
         return check == self.off
 
     def runs(self, check: str) -> bool:
-        """Say whether a call that may raise is made."""
+        """Return whether a call that may raise is made."""
         return check != self.off
 
     def notes(self, check: str) -> bool:
-        """Note that a call has raised."""
+        """Record that a call has raised."""
         self.seen.add(check)
         return True
 
     def only(self, check: str, accusations: Iterable[T]) -> Iterator[T]:
-        """Pass accusations on."""
+        """Yield accusations, unless the check is off."""
         if check != self.off:
             for accusation in accusations:
                 self.seen.add(check)
@@ -115,10 +115,10 @@ class _Switcher:
         self._path: list[str] = []
         self._counts: dict[str, int] = {}
         self._returns: str = ""
-        self._accused: bool | None = None  # the answer of this predicate that accuses
+        self._accused: bool | None = None  # the result of this predicate that accuses
 
     def module(self, tree: ast.Module) -> ast.Module:
-        """Put switches into everything in a module."""
+        """Put a switch into each check of a module."""
         tree.body = self._block(tree.body)
         return ast.fix_missing_locations(tree)
 
@@ -162,7 +162,7 @@ class _Switcher:
         return self._expressions(stmt)
 
     def _guarded(self, body: Sequence[ast.stmt]) -> list[ast.stmt]:
-        """Switch what accuses in every case, in the body of a loop or of a ``case``."""
+        """Switch the unconditional accusations in the body of a loop or of a ``case``."""
         made = []
         for index, stmt in enumerate(body):
             is_guarded = any(isinstance(before, ast.If) and leaves(before.body) for before in body[:index])
@@ -205,7 +205,7 @@ class _Switcher:
         return _is_split(stmt.test, truth=True) and any(self._accuse([*each.body, *each.orelse]) for each in further)
 
     def _is_wrong(self, stmt: ast.stmt) -> bool:
-        """Return whether a statement gives the answer of a predicate that accuses."""
+        """Return whether a statement returns the accusing result of a predicate."""
         if self._accused is None or not isinstance(stmt, ast.Return):
             return False
         return isinstance(stmt.value, ast.Constant) and stmt.value.value is self._accused
@@ -243,7 +243,7 @@ class _Switcher:
         return shapes or name in self.vocabulary.raisers
 
     def _helper(self, stmt: ast.stmt) -> ast.stmt:
-        """Switch a call that may raise; note it when it has raised."""
+        """Switch a call that may raise; record it when it has raised."""
         check = self._note(stmt)
         noted = ast.ExceptHandler(
             ast.Name("Exception", ast.Load()), None, [ast.Expr(self._call("notes", check)), ast.Raise()]
@@ -319,7 +319,7 @@ def _is_split(test: ast.expr, *, truth: bool) -> bool:
 
 @cache
 def _files() -> Mapping[str, ast.Module]:
-    """Return the modules of judge and model as they stand, by their path below the suite."""
+    """Return the parsed modules of judge and model by their path below the suite."""
     paths = [*(SUITE / name for name in JUDGE), *sorted((SUITE / "model").rglob("*.py"))]
     return {path.relative_to(SUITE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
 
@@ -343,12 +343,12 @@ def _switched(file: str) -> tuple[ast.Module, list[Check]]:
 
 
 def switched(file: str, tree: ast.Module, vocabulary: Vocabulary) -> tuple[ast.Module, list[Check]]:
-    """Return a module with a switch in each of its checks, and these.
+    """Return a module with a switch in each of its checks, and the checks.
 
     Args:
         file: the path of the module below the suite.
-        tree: its syntax, which is changed.
-        vocabulary: what the functions that it calls give.
+        tree: its syntax, which is changed in place.
+        vocabulary: the functions that it calls.
     """
     switcher = _Switcher(file, vocabulary)
     return switcher.module(tree), switcher.checks
@@ -359,12 +359,12 @@ class _Loader(importlib.machinery.SourceFileLoader):
     file: str
 
     def get_code(self, fullname: str) -> CodeType:
-        """Compile the module with its switches; never a cached bytecode file."""
+        """Compile the module with its switches, without a cached bytecode file."""
         del fullname
         return compile(_switched(self.file)[0], self.path, "exec", dont_inherit=True)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Give the module its switches, and run it."""
+        """Add the switches to the names of the module, and run it."""
         module.__dict__.update(self.board.names())
         super().exec_module(module)
 
@@ -394,7 +394,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 def install() -> Switchboard:
-    """Let judge and model be imported with switches from now on; nothing of them may have been imported before."""
+    """Import judge and model with switches from now on; none of their modules may be imported already."""
     board = Switchboard()
     assert not any(name.startswith("gritstone_conformance.model") for name in sys.modules)
     sys.meta_path.insert(0, _Finder(board))

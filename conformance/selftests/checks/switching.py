@@ -1,13 +1,13 @@
-"""Switch off each check of judge and model, and find something recorded as right that then fails.
+"""Switch off each check of judge and model, and find a probe that then fails.
 
     python -m selftests.checks.switching CHECKS.json SEEN.json
 
-Judge and model are imported once, with a switch in each check. Every probe is played with all of them on, so that it is
-known in which probes a check accuses; then a child is forked for each check, which switches it off and plays those
-probes, the quickest first, until one fails. Properties are played only for checks that nothing else shows.
+Judge and model are imported once, with a switch in each check. Each probe runs with all checks on, to learn in which
+probes a check accuses. Then a child is forked for each check, which switches the check off and runs these probes, the
+fastest first, until one fails. Properties run only for checks that no other probe detects.
 
-A check is *seen* when a probe says that something is wrong. Where the suite itself then breaks instead, it is seen
-too, for no gate would pass; but that is noted, and counts only when no other probe says more.
+A check is *seen* when a probe fails. If the suite itself breaks instead, the check is seen too, because no gate would
+pass; this is recorded separately, and counts only if no other probe fails.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class _Played:
-    """A probe that was played with every check on.
+class _Measured:
+    """A probe that ran with every check on.
 
     Attributes:
         probe: the probe.
         kind: the number of its kind.
-        cpu_s: the seconds that it took.
+        cpu_s: its processor time in seconds.
     """
 
     probe: Probe
@@ -63,12 +63,12 @@ class _Played:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What became of a check that was switched off.
+    """The result for a check that was switched off.
 
     Attributes:
-        by: the probe that showed it, or None.
-        words: what it said, or why nothing did.
-        broke: whether the suite broke in that probe instead of finding something wrong.
+        by: the probe that detected it, or None.
+        words: the message of the probe, or why no probe detected it.
+        broke: whether the suite broke in that probe instead of reporting a failure.
     """
 
     by: str | None
@@ -77,78 +77,78 @@ class Seen:
 
 
 class EndlessError(BaseException):
-    """A probe takes too long; no Exception, so that nothing on the way catches it."""
+    """A probe takes too long; not an Exception, so that the suite does not catch it."""
 
 
-class Hunter:
-    """Knows in which probes each check accuses, and plays them with the check off."""
+class ProbeRunner:
+    """Records in which probes each check accuses, and runs these probes with the check off."""
 
     def __init__(self, board: Switchboard, checks: Sequence[str]) -> None:
         self.board = board
         self.seen = {check: Seen(None, "it never accuses") for check in checks}
-        self._accused: dict[str, list[_Played]] = {}
+        self._accused: dict[str, list[_Measured]] = {}
         self._kinds = 0
 
     @property
     def left(self) -> list[str]:
-        """The checks that nothing showed yet."""
+        """The checks that no probe has detected yet."""
         return [check for check, seen in self.seen.items() if seen.by is None]
 
     def learn(self, kind: Iterable[Probe], most: int = _MOST_PROBES) -> None:
-        """Play probes of one kind with every check on; keep so many at most of those in which a check accuses."""
-        accused: dict[str, list[_Played]] = {}
+        """Run probes of one kind with every check on; keep at most ``most`` probes per check in which it accuses."""
+        accused: dict[str, list[_Measured]] = {}
         left = set(self.left)
         self._kinds += 1
         for probe in kind:
             self.board.seen.clear()
             began = time.process_time()
             try:
-                wrong = probe.play()
-            except DeviatedError:  # it draws from more than its seed
+                wrong = probe.run()
+            except DeviatedError:  # its draws depend on more than the seed
                 continue
             assert wrong is None, f"{probe.name} fails with every check on: {wrong}"
-            played = _Played(probe, self._kinds, time.process_time() - began)
+            measured = _Measured(probe, self._kinds, time.process_time() - began)
             for check in self.board.seen & left:
-                accused.setdefault(check, []).append(played)
+                accused.setdefault(check, []).append(measured)
         for check, found in accused.items():
             self._accused.setdefault(check, []).extend(_spread(found, most))
 
-    def hunt(self) -> None:
-        """Hunt the checks that are left with what was learned of them, two at a time."""
+    def run(self) -> None:
+        """Run the recorded probes for the checks that are left, with each check off in turn, in two processes."""
         checks = [check for check in self.left if check in self._accused]
         for found in self._accused.values():
-            found.sort(key=lambda played: played.cpu_s)
+            found.sort(key=lambda measured: measured.cpu_s)
         for clear in _caches():
             clear()
         gc.collect()
         gc.freeze()
-        lanes = [_forked(functools.partial(_lane, self._play_without, checks[lane::_LANES])) for lane in range(_LANES)]
+        lanes = [_forked(functools.partial(_lane, self._run_without, checks[lane::_LANES])) for lane in range(_LANES)]
         for lane in lanes:
-            for check, told in _result(lane, {}).items():
-                self.seen[check] = Seen(**told)
+            for check, result in _result(lane, {}).items():
+                self.seen[check] = Seen(**result)
         self._accused.clear()
 
-    def _play_without(self, check: str) -> Seen:
-        """Switch a check off and play what it accused in until something is wrong.
+    def _run_without(self, check: str) -> Seen:
+        """Switch a check off and run the probes in which it accuses until one fails.
 
-        Of a kind in which one probe did not end, no other is played: they would all take their time.
+        If a probe takes too long, the other probes of its kind are skipped, because they would take as long.
         """
         self.board.off = check
         broke: Seen | None = None
         endless: set[int] = set()
-        for played in self._accused[check]:
-            probe = played.probe
-            if played.kind in endless:
+        for measured in self._accused[check]:
+            probe = measured.probe
+            if measured.kind in endless:
                 continue
             try:
                 with _bounded():
-                    wrong = probe.play()
+                    wrong = probe.run()
             except EndlessError as problem:
                 broke = broke or Seen(probe.name, f"the suite does not come to an end: {problem}", broke=True)
-                endless.add(played.kind)
+                endless.add(measured.kind)
             except DeviatedError:
                 continue
-            except BaseException as problem:  # noqa: BLE001 - whatever the suite then breaks of
+            except BaseException as problem:  # noqa: BLE001 - the suite may break with any exception
                 where = traceback.extract_tb(problem.__traceback__)[-1]
                 words = f"{type(problem).__name__} in {where.name}: {problem}"
                 broke = broke or Seen(probe.name, words[:200], broke=True)
@@ -159,7 +159,7 @@ class Hunter:
 
 
 def _spread(items: Sequence[T], most: int) -> Sequence[T]:
-    """Return so many items at most, from all over the list."""
+    """Return at most ``most`` items, spread over the list."""
     count = len(items)
     return [items[index * count // most] for index in range(most)] if count > most else items
 
@@ -183,7 +183,7 @@ def _quiet(work: Callable[[str], Seen], check: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _bounded() -> Iterator[None]:
-    """Raise EndlessError where what is done takes too much processor time."""
+    """Raise EndlessError if the body takes too much processor time."""
 
     def stop(number: int, frame: object) -> None:
         raise EndlessError(f"{_CPU_S} s")
@@ -197,7 +197,7 @@ def _bounded() -> Iterator[None]:
 
 
 def _forked(work: Callable[[], Any]) -> tuple[int, int]:
-    """Do work in a child; returns its process and the end of the pipe that gives its result."""
+    """Run a function in a child; returns its process id and the reading end of the pipe with its result."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -223,32 +223,32 @@ def _result(child: tuple[int, int], default: Any) -> Any:
 
 
 class _Session:
-    """A pytest session that hunts with its tests and reports none of them."""
+    """A pytest plugin that uses the tests of a session as probes and reports none of them."""
 
-    def __init__(self, hunter: Hunter) -> None:
-        self.hunter = hunter
-        self.has_hunted = False
+    def __init__(self, runner: ProbeRunner) -> None:
+        self.runner = runner
+        self.has_run = False
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Hunt in place of playing the tests."""
-        _hunt(self.hunter, session.items)
-        self.has_hunted = True
+        """Run the tests as probes instead of as tests."""
+        _probe(self.runner, session.items)
+        self.has_run = True
         return True
 
 
-def _hunt(hunter: Hunter, items: Sequence[pytest.Item]) -> None:
-    """Hunt with selftests, all in which a check accuses, and with what is recorded."""
-    hunter.learn(probes.of_items(items), most=len(items))
+def _probe(runner: ProbeRunner, items: Sequence[pytest.Item]) -> None:
+    """Use as probes all self-tests in which a check accuses, and the recorded probes."""
+    runner.learn(probes.of_items(items), most=len(items))
     for kind in probes.recorded():
-        hunter.learn(kind)
-    hunter.hunt()
+        runner.learn(kind)
+    runner.run()
 
 
-def _hunt_with_selftests(hunter: Hunter) -> None:
-    """Hunt with the selftests of the modules whose checks are left, among others."""
-    found = probes.selftests([check.partition(":")[0] for check in hunter.left])
+def _probe_with_selftests(runner: ProbeRunner) -> None:
+    """Use as probes the self-tests of the modules whose checks are left, and the recorded probes."""
+    found = probes.selftests([check.partition(":")[0] for check in runner.left])
     if not found:
-        _hunt(hunter, ())
+        _probe(runner, ())
         return
     paths = [str(SELFTESTS / name) for name in found]
     # the plugin of Hypothesis objects to strategies that were drawn from before it is loaded
@@ -260,25 +260,25 @@ def _hunt_with_selftests(hunter: Hunter) -> None:
         "--tb=native",
         *(word for name in blocked for word in ("-p", name)),
     ]
-    session = _Session(hunter)
+    session = _Session(runner)
     code = pytest.main([*options, *paths], plugins=[session])
-    assert session.has_hunted, f"the selftests could not be played: {code}"
+    assert session.has_run, f"the self-tests did not run: pytest exit code {code}"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Hunt the checks that a file lists, and write what became of each."""
+    """Switch off each check that a file lists, and write the results to another file."""
     wanted, written = map(Path, argv)
     board = install()
     for file in sorted({check.file for check in find_checks().values()}):
-        # before pytest is there, which compiles modules in its own way
+        # before pytest is imported, which compiles modules differently
         name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         importlib.import_module(f"gritstone_conformance.{name}")
-    hunter = Hunter(board, json.loads(wanted.read_bytes()))
-    _hunt_with_selftests(hunter)
-    if hunter.left:  # they take by far the longest
-        hunter.learn(probes.properties())
-        hunter.hunt()
-    written.write_text(json.dumps({check: asdict(seen) for check, seen in hunter.seen.items()}, indent=1))
+    runner = ProbeRunner(board, json.loads(wanted.read_bytes()))
+    _probe_with_selftests(runner)
+    if runner.left:  # properties take by far the longest
+        runner.learn(probes.properties())
+        runner.run()
+    written.write_text(json.dumps({check: asdict(seen) for check, seen in runner.seen.items()}, indent=1))
     return 0
 
 

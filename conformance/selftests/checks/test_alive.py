@@ -1,4 +1,4 @@
-"""Every check of the judge is alive: no right reply that was changed in one place passes, whatever the operation.
+"""The judge rejects a right reply of any operation after a change in any one place.
 
 Spec: :rule:`suite.check.alive`.
 """
@@ -18,7 +18,7 @@ from selftests.checks.oracle import Asked, recorded_replies
 from selftests.fakes.subject import HELLO
 
 BY_HAND: dict[str, Json] = {"hello": HELLO, "ping": {}, "bye": {}, "fault.arm": {}, "fault.count": {"writes": 3}}
-"""Right replies of the operations that no vector asks."""
+"""Right replies of the operations that no vector uses."""
 
 
 @cache
@@ -27,7 +27,7 @@ def replies() -> dict[str, list[Asked]]:
 
 
 def by_operation(recorded: Iterable[Asked]) -> dict[str, list[Asked]]:
-    """Return right replies by operation, those by hand among them."""
+    """Return right replies by operation, including those of ``BY_HAND``."""
     found: dict[str, list[Asked]] = {op: [] for op in REPLY_SHAPES}
     for asked in recorded:
         found[asked.op].append(asked)

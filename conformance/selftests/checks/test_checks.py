@@ -1,4 +1,4 @@
-"""Any one check of the judge or the model that is switched off is seen.
+"""If any one check of the judge or the model is switched off, a probe fails.
 
 Spec: :rule:`suite.mutant.oracle`, :rule:`suite.check.alive`.
 """
@@ -28,14 +28,14 @@ LISTED = tomllib.loads((HERE / "needless.toml").read_text(encoding="utf-8"))["ne
 NEEDLESS = {each["check"]: each for each in LISTED}
 """Checks that never decide anything alone, each with the proof."""
 
-HUNTED = [check for check in CHECKS if check not in NEEDLESS]
+NEEDED = [check for check in CHECKS if check not in NEEDLESS]
 
 
 @pytest.fixture(scope="session")
 def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
-    """Hunt the checks that this session asks for, once for all its workers.
+    """Switch off the checks that this session tests, once for all its workers.
 
-    ``--dist worksteal`` gives all these tests to one worker at first, so that the other hunts mutants meanwhile.
+    ``--dist worksteal`` assigns all these tests to one worker at first, so the other worker runs mutants meanwhile.
     """
     asked = (getattr(item, "callspec", None) for item in request.session.items)
     wanted = sorted({spec.params["check"] for spec in asked if spec is not None and "check" in spec.params})
@@ -43,23 +43,23 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     home = own.parent if hasattr(request.config, "workerinput") else own
     with (home / "checks.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        told = home / "checks.seen.json"
-        if not told.exists():
+        results = home / "checks.seen.json"
+        if not results.exists():
             (home / "checks.json").write_text(json.dumps(wanted))
             command = [
                 sys.executable,
                 "-m",
                 "selftests.checks.switching",
                 str(home / "checks.json"),
-                str(told),
+                str(results),
             ]
             done = subprocess.run(command, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             assert done.returncode == 0, done.stdout[-4000:]
-    return {check: Seen(**each) for check, each in json.loads(told.read_bytes()).items()}
+    return {check: Seen(**each) for check, each in json.loads(results.read_bytes()).items()}
 
 
 @pytest.mark.zoo
-@pytest.mark.parametrize("check", HUNTED)
+@pytest.mark.parametrize("check", NEEDED)
 def test_disabled_check_is_detected(
     check: str, seen: dict[str, Seen], record_property: Callable[[str, object], None]
 ) -> None:
@@ -138,7 +138,7 @@ def test_find_checks_lists_exactly_the_checks() -> None:
 
 
 class WrongError(Exception):
-    """Stands for a refusal."""
+    """A stand-in for a refusal."""
 
 
 def compiled(board: Switchboard) -> dict[str, Any]:

@@ -3,11 +3,11 @@
     python conformance/selftests/docs/sessions.py [NAME ...]        record the sessions named, or all
 
 A session is a text file in ``docs/examples/sessions``: lines that begin with ``$`` are commands, the others are what
-they print, and ``(exit code N)`` ends a command that did not exit with 0. A session is played in a fresh directory that
-holds the files of ``docs/examples`` and links to the folders of the checkout.
+they print, and ``(exit code N)`` follows a command that did not exit with 0. A session runs in a fresh directory with
+the files of ``docs/examples`` and links to the folders of the checkout.
 
-What differs from run to run by its nature (times, digests, counts of cases, the name of the directory) is folded before
-two outputs are compared; everything else must be equal.
+Times, digests, counts of cases and the name of the directory differ from run to run. They are replaced before two
+outputs are compared; all other text must be equal.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TIMEOUT_S: Final = 300
 _SHOWN: Final = "/home/you"
 _FOUND: Final = re.compile(r"\.gritstone/found/[0-9a-f]{16}\.json")
 _TRACEBACK: Final = re.compile(r"(stderr:\n)(?: {5,}.*\n)*?(?= {5}[A-Za-z_.]+(?:Error|Invalid|Malformed)\b)")
-_ASIDE: Final = re.compile(r"^shrinking \S+: .*\n", re.MULTILINE)  # said on stderr by a slow machine only
+_ASIDE: Final = re.compile(r"^shrinking \S+: .*\n", re.MULTILINE)  # printed on stderr by slow machines only
 _FOLDS: Final = (
     (re.compile(r"\b\d+ ms\b"), "# ms"),
     (re.compile(r"\b\d+\.\d s\b"), "# s"),
@@ -46,7 +46,7 @@ _FOLDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One command and what it printed, both streams together, with a last line for an exit code other than 0."""
+    """One command and its output, stdout and stderr together, with a last line for an exit code other than 0."""
 
     command: str
     output: str
@@ -93,7 +93,7 @@ def play_session(turns: list[Turn], home: Path) -> Iterator[Turn]:
 
 
 def fold(text: str) -> str:
-    """Return a text without what differs from run to run."""
+    """Return a text with the parts that differ from run to run replaced."""
     for pattern, replacement in _FOLDS:
         text = pattern.sub(replacement, text)
     return text
@@ -114,7 +114,7 @@ def _environment(home: Path) -> dict[str, str]:
 
 
 def _with_own_finds(command: str, home: Path) -> str:
-    """Name the counterexample of this run where a command names that of the recorded one; values drawn may differ."""
+    """Replace the path of the recorded counterexample in a command by that of this run; drawn values may differ."""
     found = sorted((home / ".gritstone" / "found").glob("*.json"))
     if len(found) != 1:
         return command

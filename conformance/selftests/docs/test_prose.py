@@ -1,4 +1,4 @@
-"""Tests the lexicon of the prose check, and what it takes for prose."""
+"""The lexicon of the prose check, and the text of a file that counts as prose."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ def test_prose_is_found_with_its_line(path: str, text: str) -> None:
         ("a.rst", "See ``anew`` and :ref:`runtime-anew`::\n\n    anew\n\n.. code-block:: text\n\n   anew\n"),
         ("a.py", 'anew = ["anew", tell]\n'),
         ("a.js", "const pattern = /anew tell/;\nanew(tell);\n"),
+        ("a.toml", "old = '''\nanew\n'''\nmore = [{ old = \"it is anew\", new = \"tell me\" }]\nsource = 'told = x'\n"),
     ],
 )
 def test_code_is_not_prose(path: str, text: str) -> None:

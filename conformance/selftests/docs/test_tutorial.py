@@ -1,4 +1,4 @@
-"""What the documentation shows is what one sees: every recorded session is played again."""
+"""Each recorded session of the documentation has the same output when it runs again."""
 
 from __future__ import annotations
 
@@ -40,11 +40,9 @@ def test_each_session_is_shown_on_a_page() -> None:
 
 
 def test_each_example_adapter_is_used_in_a_session() -> None:
-    played = {
-        word for name in NAMES for turn in read_session(SESSIONS / f"{name}.txt") for word in turn.command.split()
-    }
+    words = {word for name in NAMES for turn in read_session(SESSIONS / f"{name}.txt") for word in turn.command.split()}
     adapters = {path.name for path in EXAMPLES.glob("adapter*")}
-    assert adapters <= {word.strip("\"'") for word in played}
+    assert adapters <= {word.strip("\"'") for word in words}
 
 
 @pytest.mark.parametrize("name", ["adapter.py", "adapter_wit.py", "adapter_runtime.py"])

@@ -11,7 +11,7 @@ from selftests.fakes.forging import Scribe
 
 
 def base(fmt: Format) -> tuple[Scribe, bytes, bytes]:
-    """Return a legal history: a has read one of its two messages, b exists."""
+    """Return a legal history with two actors, a and b, that have read their genesis messages."""
     scribe = Scribe.of(fmt)
     return scribe, scribe.born(b"a"), scribe.born(b"b")
 
@@ -81,7 +81,7 @@ def unsent_by_agent(scribe: Scribe, a: bytes, b: bytes) -> None:
 
 
 def chatter(scribe: Scribe, a: bytes, b: bytes, *, signal: bool) -> tuple[bytes, bytes]:
-    """Let b send a two messages as it should; the second is queued or a signal."""
+    """Add two legal messages from b to a; the second is queued or a signal."""
     empty = program(scribe)
     mode = b"s" if signal else b"q"
     one = scribe.message(None, empty, "one")
@@ -122,7 +122,7 @@ def wrong_merge(scribe: Scribe, a: bytes, b: bytes) -> None:
 
 
 def swallowed(scribe: Scribe, a: bytes, b: bytes) -> None:
-    """A message that fails is read by a step that changes nothing else, which only an update may get."""
+    """Add a step that reads a failing message and changes nothing else, which is legal for an update only."""
     message = scribe.inject(a, program(scribe, programs.fail()))
     scribe.act(a, reads={scribe.agent: message})
 
@@ -209,4 +209,4 @@ FORGED: dict[str, tuple[Callable[[Scribe, bytes, bytes], None], str]] = {
     "receipt-to-agent": (receipt_to_agent, "no-loop"),
     "lost": (lost, "lost"),
 }
-"""Name of a forgery, what makes it of the base, and the word of its fault."""
+"""Maps the name of a forgery to the function that adds it to the base, and to the name of its fault."""

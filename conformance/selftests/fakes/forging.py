@@ -1,4 +1,4 @@
-"""Histories made by hand, so that each can be wrong in one place: what no runtime could have left."""
+"""Build histories by hand, so that each can be wrong in one place where no runtime would be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GENESIS = (("mt", "genesis"),)
 
 @dataclass(slots=True)
 class Scribe:
-    """Writes steps: each method adds what a runtime would have made, unless it is told otherwise.
+    """Writes steps: by default each method adds the objects that a runtime would write.
 
     Attributes:
         stage: adds objects.
@@ -46,7 +46,7 @@ class Scribe:
         return scribe
 
     def box(self, entries: Mapping[bytes, bytes]) -> bytes | None:
-        """Add a mailbox; an empty one is none."""
+        """Add a mailbox; returns None if it has no entries."""
         return self.stage.graph.add(Mailbox(tuple(entries.items()))) if entries else None
 
     def message(self, previous: bytes | None, content: bytes, mt: str = "") -> bytes:
@@ -78,7 +78,7 @@ class Scribe:
         sends: Mapping[bytes, bytes | None] | None = None,
         core: bytes | None = None,
     ) -> bytes:
-        """Add a step from the head: entries of the inbox moved, entries of the outbox set or removed, the core put."""
+        """Add a step after the head with changed entries of inbox and outbox (None removes one) and a core."""
         last = self.step_of(actor)
         inbox = {**self.mail(last.inbox), **(reads or {})}
         outbox = {**self.mail(last.outbox), **(sends or {})}
@@ -112,26 +112,26 @@ class Scribe:
         return graph.bundle()
 
 
-def reforge(data: bytes, who: bytes, index: int, **fields: bytes | None) -> bytes:
-    """Return a bundle in which one step has other fields and the steps after it follow that one.
+def reforge(data: bytes, actor: bytes, index: int, **fields: bytes | None) -> bytes:
+    """Return a bundle in which one step has other fields, and the later steps follow the changed one.
 
     Args:
         data: a legal bundle.
-        who: whose step.
-        index: its place in the chain, from 0.
-        fields: the fields that are put, by name.
+        actor: the actor of the step.
+        index: the index of the step in its chain, from 0.
+        fields: the new values of fields, by name.
     """
-    return rechain(data, who, lambda at, step: replace(step, **fields) if at == index else step)  # type: ignore[arg-type]
+    return rechain(data, actor, lambda at, step: replace(step, **fields) if at == index else step)  # type: ignore[arg-type]
 
 
-def rechain(data: bytes, who: bytes, alter: Callable[[int, Step], Step], added: Iterable[Object] = ()) -> bytes:
+def rechain(data: bytes, actor: bytes, alter: Callable[[int, Step], Step], added: Iterable[Object] = ()) -> bytes:
     """Return a bundle in which the steps of an actor are altered and follow each other.
 
     Args:
         data: a legal bundle.
-        who: whose steps.
-        alter: gives for the place of a step in its chain, from 0, and the step what stands there instead.
-        added: objects that are there besides.
+        actor: the actor of the steps.
+        alter: returns the new step for the index of a step in its chain, from 0, and the step.
+        added: further objects of the bundle.
     """
     bundle = scan(data)
     assert bundle.format is not None
@@ -140,14 +140,14 @@ def rechain(data: bytes, who: bytes, alter: Callable[[int, Step], Step], added: 
     store.keep({bundle.format.hash(encoding): encoding for encoding in map(bundle.format.encode, added)})
     last: bytes | None = None
     is_same = True
-    for at, step in enumerate(_chain(bundle, bundle.references[f"heads/{who.hex()}"])):
+    for at, step in enumerate(_chain(bundle, bundle.references[f"heads/{actor.hex()}"])):
         altered = alter(at, step if is_same else replace(step, previous=last))
         is_same = is_same and altered == step
         encoding = bundle.format.encode(altered)
         last = bundle.format.hash(encoding)
         store.keep({last: encoding})
     assert last is not None
-    store.references[f"heads/{who.hex()}"] = last
+    store.references[f"heads/{actor.hex()}"] = last
     return store.export()
 
 

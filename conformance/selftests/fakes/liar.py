@@ -1,12 +1,12 @@
-"""A proxy that sits before a real adapter and tells one lie.
+"""A proxy in front of a real adapter that corrupts replies in one way.
 
     python liar.py NAME -- COMMAND...
 
-It forwards requests and replies line by line, in order, and spoils exactly one thing. ``LIARS`` says which liars there
-are, what each does, which rule it breaks (or none) and which cause the suite has to find. The adapter runs in the same
+It forwards requests and replies line by line, in order, with exactly one fault. ``LIARS`` lists the liars, and for each
+its function, the rule that it violates (or None) and the cause that the suite must report. The adapter runs in the same
 process group and ends with the proxy.
 
-Most liars behave until the third request, so that hello and one exchange are honest.
+Most liars are honest until the third request, so that hello and one exchange work.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Liar:
     """One liar.
 
     Attributes:
-        lie: answers one request.
-        rule: the rule it breaks, or None when its cause breaks none.
-        cause: what the suite has to call it; None: only the active case of the rule can see it.
-        spoils: index of the first request that gets the lie; those before it are answered honestly.
+        lie: replies to one request.
+        rule: the rule that it violates, or None.
+        cause: the cause that the suite must report; None if only the active case of the rule can detect it.
+        spoils: the index of the first request that gets a lie; earlier requests get honest replies.
     """
 
     lie: Lie
@@ -90,7 +90,7 @@ LIARS: Final[dict[str, Liar]] = {
 
 
 def serve(name: str, command: list[str]) -> int:
-    """Be the liar ``name`` before ``command`` until bye or the end of input; returns the exit code."""
+    """Run the liar ``name`` in front of ``command`` until bye or the end of input; returns the exit code."""
     liar = LIARS[name]
     wire = Wire(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
     if name == "banner":

@@ -1,6 +1,6 @@
-"""Lies: how a proxy answers one request of a suite other than the real adapter does.
+"""Lies: functions that reply to one request of the suite differently from the real adapter.
 
-Each takes the wire and a request and returns the bytes to write; ``liar`` says which rule that breaks.
+Each takes the wire and a request and returns the bytes to write; ``liar`` lists the rule that each violates.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
-SPOILED_FROM: Final = 2  # index of the first request that is answered with a lie: after hello and one more
+SPOILED_FROM: Final = 2  # the index of the first request that gets a lie: after hello and one more
 FRAME_BYTES: Final = 16 << 20
 
 Request = dict[str, Any]
@@ -24,11 +24,11 @@ Request = dict[str, Any]
 
 @dataclass(slots=True)
 class Wire:
-    """The proxy's two sides.
+    """The two connections of the proxy.
 
     Attributes:
-        adapter: the real one.
-        asked: requests read so far.
+        adapter: the real adapter.
+        asked: the number of requests read so far.
         held: bytes that a liar keeps back.
     """
 
@@ -52,11 +52,11 @@ class Wire:
         return request
 
     def more_waits(self, seconds: float) -> bool:
-        """Return whether another request is there, or comes in time."""
+        """Return whether another request has arrived, or arrives in time."""
         return b"\n" in self._buffer or bool(select.select([0], [], [], seconds)[0])
 
     def answer(self, request: Request) -> bytes:
-        """Let the adapter answer; returns its line without LF. Ends as the adapter did when it ended."""
+        """Return the adapter's reply without LF; if the adapter ended, end in the same way."""
         assert self.adapter.stdin is not None
         assert self.adapter.stdout is not None
         self.adapter.stdin.write(json.dumps(request).encode() + b"\n")
@@ -71,7 +71,7 @@ class Wire:
 
 
 Lie = Callable[[Wire, Request], bytes]
-"""Answers one request: returns the bytes to write."""
+"""A function that replies to one request: it returns the bytes to write."""
 
 
 def put(data: bytes) -> None:
@@ -80,7 +80,7 @@ def put(data: bytes) -> None:
 
 
 def edited(change: Callable[[Request, Request], Request | None]) -> Lie:
-    """Make a lie that changes the parsed reply; ``change`` gets request and reply and may return None: unchanged."""
+    """Make a lie that changes the parsed reply; ``change`` gets request and reply and returns None for no change."""
 
     def lie(wire: Wire, request: Request) -> bytes:
         line = wire.answer(request)
@@ -141,7 +141,7 @@ def swallow(wire: Wire, request: Request) -> bytes:
     return b"" if wire.asked == SPOILED_FROM + 1 else line
 
 
-# --- life and death -------------------------------------------------------------------------------------------------
+# --- processes ------------------------------------------------------------------------------------------------------
 
 
 def closes_stdin(_wire: Wire, _request: Request) -> bytes:
@@ -207,14 +207,14 @@ def exits_3_at_bye(wire: Wire, request: Request) -> bytes:
 
 
 def lingers(wire: Wire, request: Request) -> bytes:
-    """Leave a process of the group behind when told to go."""
+    """Leave a process of the group running after bye."""
     if request["op"] == "bye":
         heir = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         print(f"grandchild {heir.pid}", file=sys.stderr, flush=True)
     return wire.answer(request) + b"\n"
 
 
-# --- what is said ---------------------------------------------------------------------------------------------------
+# --- contents of replies --------------------------------------------------------------------------------------------
 
 
 def in_hello(change: Callable[[Request], None]) -> Lie:
@@ -281,7 +281,7 @@ def mixes(_request: Request, reply: Request) -> Request | None:
 
 def hello_again_is_an_error(wire: Wire, request: Request) -> bytes:
     if request["op"] == "hello" and wire.asked > 1:
-        return json.dumps({"seq": request["seq"], "error": {"message": "hello was said before"}}).encode() + b"\n"
+        return json.dumps({"seq": request["seq"], "error": {"message": "hello was sent before"}}).encode() + b"\n"
     return wire.answer(request) + b"\n"
 
 
@@ -321,7 +321,7 @@ def done(request: Request) -> bytes:
 
 
 def forgets(wire: Wire, request: Request) -> bytes:
-    """Keep every process's durable stores apart, so that nobody sees what another one stored."""
+    """Use other directories in each process, so that no process reads the stores of another one."""
     args = request["args"]
     if request["op"] == "grit.open" and args.get("backend") == "durable":
         request = request | {"args": args | {"dir": f"{args['dir']}-{os.getpid()}"}}
@@ -329,7 +329,7 @@ def forgets(wire: Wire, request: Request) -> bytes:
 
 
 def litters(wire: Wire, request: Request) -> bytes:
-    """Write a file beside the directory of a durable store."""
+    """Write a file next to the directory of a durable store."""
     args = request["args"]
     if request["op"] == "grit.open" and args.get("backend") == "durable":
         with open(f"{args['dir']}.lock", "wb") as file:
@@ -338,7 +338,7 @@ def litters(wire: Wire, request: Request) -> bytes:
 
 
 def overtakes(wire: Wire, request: Request) -> bytes:
-    """Carry out a read before the write that was asked before it, and still answer in order."""
+    """Execute a read before the write that was requested before it, and still reply in order."""
     if request["op"] != "grit.put" or not wire.more_waits(0.02):
         return wire.answer(request) + b"\n"
     second = wire.read()

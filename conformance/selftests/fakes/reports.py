@@ -1,4 +1,4 @@
-"""Reports that nothing was run for, made of outcomes and sealed like any other; and the lines of comparisons."""
+"""Make sealed reports from outcomes without a run; read the lines of comparisons."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LAX = "expected refused:invalid got ok"
 
 
 def made_outcome(name: str, verdict: str = "pass", **members: Any) -> Outcome:
-    """Return an outcome with what its verdict needs; its digest follows from its name."""
+    """Return an outcome with the members that its verdict needs; its digest is derived from its name."""
     rules = members.pop("rules", ("grit.tree.key-order",))
     if verdict == "fail":
         members = {"rule": rules[0], "signature": LAX, **members}
@@ -35,7 +35,7 @@ def made_outcome(name: str, verdict: str = "pass", **members: Any) -> Outcome:
 
 
 def made_report(book: RuleBook, *outcomes: Outcome, hello: dict[str, Any] = HELLO, **header: Any) -> Report:
-    """Return a report of a whole run that had these outcomes; ``header`` replaces members of the header."""
+    """Return the report of a full run with these outcomes; ``header`` replaces members of the header."""
     context = RunContext(Target("stdio", ("x",)))
     made = header_line(book, "f" * 64, context, hello, "2027-01-01T00:00:00.000Z")
     judgement = judge_run(outcomes, book, hello["profiles"], hello["features"])
@@ -49,7 +49,7 @@ def saved(path: Path, report: Report) -> str:
 
 
 def comparison_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the lines of a comparison, each held against the schema, and the whole against its seal."""
+    """Return the lines of a comparison, after checking each with the schema and all of them with the seal."""
     rows = path.read_bytes().splitlines(keepends=True)
     lines = [json.loads(row) for row in rows]
     assert [violation("comparison", line) for line in lines] == [None] * len(lines)

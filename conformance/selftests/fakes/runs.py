@@ -1,4 +1,4 @@
-"""Runs on a fake implementation, and their verdicts."""
+"""Run cases on a fake implementation and return their verdicts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(
     home: Path | None = None,
     **settings: Any,
 ) -> dict[str, Outcome]:
-    """Play cases, properties and watches on a subject; returns the outcome of each by its name."""
+    """Run cases, properties and watches on a subject; returns the outcome of each by its name."""
     plan = make_plan(cases, properties, watched, Selection(), 1)
     options = RunSettings(saves=home is not None, home=home or Path(), **settings)
     result = execute(plan, subject, BOOK, options, lambda _: None)
@@ -33,7 +33,7 @@ def run(
 
 
 def many(count: int) -> list[Case]:
-    """Return so many cases that an honest subject passes."""
+    """Return ``count`` cases that an honest subject passes."""
     return [accept(f"grit/tree/good-{number}") for number in range(count)]
 
 

@@ -1,4 +1,4 @@
-"""Small adapters that are written on the spot, and acts that may be blocked for ever."""
+"""Start small adapters from source text; run a function with a time limit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["HONEST", "PATIENT", "Brisk", "start_script", "within"]
 
 HONEST: Final = PLANTED / "honest.py"
 PATIENT: Final = AttachSettings(deadline_scale=0.2)
-"""hello 2 s, ping 1 s, and grace of twice that: room for two interpreters to start on a busy machine."""
+"""2 s for hello, 1 s for ping, and twice that as grace, so that two interpreters can start on a busy machine."""
 
 
 class Brisk(AttachSettings):
@@ -34,7 +34,7 @@ Result = TypeVar("Result")
 
 
 def start_script(tmp_path: Path, body: str, attach_settings: AttachSettings = PATIENT) -> Subject:
-    """Start an adapter whose answer to each request is made by ``body``; it may use request, op, args, count, reply."""
+    """Start an adapter that runs ``body`` for each request; the body may use request, op, args, count and reply."""
     script = tmp_path / "adapter.py"
     script.write_text(
         "import json, os, signal, sys, time\n"
@@ -54,10 +54,10 @@ def start_script(tmp_path: Path, body: str, attach_settings: AttachSettings = PA
 
 
 def within(seconds: float, act: Callable[[], Result]) -> Result:
-    """Return what an act returns; fails when it is blocked for longer, which the act itself could not tell."""
+    """Call a function in a thread and return its result; fails if it takes longer than ``seconds``."""
     done: list[Result] = []
     thread = threading.Thread(target=lambda: done.append(act()), daemon=True)
     thread.start()
     thread.join(seconds)
-    assert done, f"it did not end in {seconds} s"
+    assert done, f"the function did not return in {seconds} s"
     return done[0]

@@ -1,4 +1,4 @@
-"""A report with one of everything that a page, JUnit and a badge have to show, and texts that mean harm."""
+"""A report with one example of everything that pages, JUnit files and badges show, and with hostile texts."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def forged_bundle() -> bytes:
 
 @cache
 def forged() -> tuple[Verdict, Finding]:
-    """Return what is found in that store."""
+    """Return the verdict on that store and its first finding."""
     verdict = check_history(scan(forged_bundle()))
     return verdict, verdict.findings[0]
 
@@ -96,7 +96,7 @@ def _known() -> dict[str, Json]:
 
 
 def specimen_outcomes() -> tuple[Outcome, ...]:
-    """Return cases of every verdict: a difference with a path, a history, a death, a known failure, a skip."""
+    """Return outcomes of every verdict: a difference with a path, a history, a death, a known failure, a skip."""
     difference = Divergent(0, "grit.decode", "/object/entries/1", ["b"], ["B", HARM], 1, {"bytes": "AA"}, _AROUND)
     finding = forged()[1]
     illegal = Divergent(4, "grit.export", finding.place.path, "a legal history", finding.words, 5, {"store": "s"})
@@ -153,14 +153,14 @@ def header(**changes: Any) -> dict[str, Any]:
 
 
 def assemble(outcomes: Sequence[Outcome], made: dict[str, Any]) -> Report:
-    """Return a report over outcomes as if it had been read; nothing in it was made safe on the way."""
+    """Return a report of outcomes as if it had been read from a file; its texts are not sanitized."""
     judgement = judge_run(outcomes, data().book, made["iut"]["profiles"], made["iut"]["features"])
     footer = footer_line(outcomes, judgement, 0, "2026-01-02T03:05:06.000Z")
     return Report(made, tuple(outcomes), {**footer, "sha256": "5" * 64})
 
 
 def specimen() -> Report:
-    """Return the report of everything."""
+    """Return the report of all specimen outcomes."""
     return assemble(specimen_outcomes(), header())
 
 
@@ -171,7 +171,7 @@ def seal(path: Path, report: Report) -> Path:
 
 
 def passing(cases: int = 0) -> Report:
-    """Return a report in which every rule of ``grit`` and ``harness`` passes, with so many cases at least."""
+    """Return a report in which every rule of ``grit`` and ``harness`` passes, with at least ``cases`` cases."""
     rules = [rule for rule in data().book.rules.values() if rule.profile in ("grit", "harness")]
     outcomes = [_outcome(f"{rule.profile}/all/{rule.id.replace('.', '-')}", rule.id) for rule in rules]
     outcomes += [

@@ -1,4 +1,4 @@
-"""Scenarios played on the model, by a schedule that a seed chooses."""
+"""Run scenarios on the model, with a schedule that a seed selects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def drawn(fmt: Format, seed: int, *, cleanups: bool = False) -> Scenario:
 
 
 def play(scenario: Scenario, seed: int) -> Runtime:
-    """Play a scenario to rest by a free schedule."""
+    """Run a scenario to rest with a free schedule."""
     source = random.Random(seed)
     runtime = _begin(scenario)
     for number, injection in enumerate(scenario.injections):
@@ -36,7 +36,7 @@ def play(scenario: Scenario, seed: int) -> Runtime:
 
 
 def play_lowest(scenario: Scenario) -> Runtime:
-    """Send everything, then run always the actor with the lowest id: a control message first, else all its mail."""
+    """Send all messages, then always run the actor with the lowest id: a control message first, else all its mail."""
     runtime = _begin(scenario)
     for injection in scenario.injections:
         _inject(runtime, injection)
@@ -48,7 +48,7 @@ def play_lowest(scenario: Scenario) -> Runtime:
 
 
 def ball_game(fmt: Format, *, limit: int | None = 3) -> Scenario:
-    """Return the golden history S3, in which two actors bounce a message so often; with None S4, in which b fails."""
+    """Return the golden history S3, where two actors bounce a message ``limit`` times; for None S4, where b fails."""
     stage = Stage(Graph(fmt))
     a, b = stage.core(b"a"), stage.core(b"b")
     ball = stage.program(fail() if limit is None else bounce(limit))
@@ -67,5 +67,5 @@ def _inject(runtime: Runtime, injection: Injection) -> None:
     try:
         runtime.agent.inject(injection.to, injection.headers, injection.content, injection.mode)
     except Refusal as refusal:
-        if refusal.kinds != {"rejected"}:  # only a signal that goes back is refused
+        if refusal.kinds != {"rejected"}:  # only a signal that moves back may be rejected
             raise

@@ -1,7 +1,7 @@
-"""An implementation inside this process, for tests of planning, playing and judging: answers are a function.
+"""An implementation inside this process whose replies are a function, for tests of planning, running and judging.
 
-It keeps what it was asked, so that tests can look at the requests, and breaks when the function returns a fault: the
-requests behind it get no answer then, as with a real process.
+It records the requests for tests. If the function returns a fault, the later requests get no reply, as with a real
+process.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def fake_claims(**changes: Any) -> Claims:
 
 
 class FakeSubject:
-    """Answers with ``answer(op, args)``; a fault that is not ``late`` ends the process."""
+    """A subject that replies with ``answer(op, args)``; a fault other than ``late`` ends its process."""
 
     def __init__(self, answer: Callable[[str, dict[str, Json]], Answer], claims: Claims | None = None) -> None:
         self.claims = claims or fake_claims()
@@ -135,7 +135,7 @@ RULES = (
 
 
 def fake_book(rules: Sequence[str] = RULES, **levels: str) -> RuleBook:
-    """Return a rule book; ``levels`` maps the last segment of an id (``_`` for ``-``) to another level than MUST."""
+    """Return a rule book; ``levels`` maps the last segment of an id (``_`` for ``-``) to a level other than MUST."""
     made = {}
     for rule in sorted(rules):
         level = levels.get(rule.rsplit(".", 1)[1].replace("-", "_"), "MUST")
@@ -145,7 +145,7 @@ def fake_book(rules: Sequence[str] = RULES, **levels: str) -> RuleBook:
 
 
 def accept(name: str = "grit/tree/good", *, rule: str = "grit.tree.key-order", value: Json = 1, **members: Any) -> Case:
-    """Return a case of one step that expects ``ok`` with a value that tells which case it is."""
+    """Return a case of one step that expects ``ok`` with a value; the request contains the name of the case."""
     step = Step("grit.id", {"n": name}, {"ok": {"id": value}})
     return Case(name, (rule,), members.pop("requires", Requires()), members.pop("steps", (step,)), **members)
 
@@ -158,6 +158,6 @@ def reject(name: str = "grit/tree/bad", *, twin: str = "grit/tree/good", rule: s
 
 
 def honest(op: str, args: dict[str, Json]) -> Answer:
-    """Answer the cases of :func:`accept` and :func:`reject` as they expect."""
+    """Reply to the cases of :func:`accept` and :func:`reject` as expected."""
     del op
     return Refused("invalid") if "bad" in str(args.get("n")) else Ok({"id": 1})

@@ -1,4 +1,4 @@
-"""The planted adapters are what they are said to be, and each meets its cause at the subject."""
+"""Each planted adapter behaves as documented, and the subject reports its cause."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Hunting a mutant of the model: the honest reference fails on the cases of the rule that the mutant names.
+"""Run a mutant of the model: the honest reference must fail the cases of the rule that the mutant violates.
 
     python mutate.py ID -- -m selftests.mutants.doubting ID HOME
 
-The edit is made before the suite is imported, in this process; the implementation has no fault.
+The edit is applied in this process before the suite is imported; the implementation has no fault.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REFERENCE = (sys.executable, "-m", "gritstone.harness")
 
 
 def main(words: Sequence[str]) -> int:
-    """Put the cases of the rule to the reference and write which rules it fails by."""
+    """Run the cases of the rule on the reference, and write the rules that it fails."""
     name, home = words
     found = hunt(REFERENCE, find_mutant(name), Path(home))
     (Path(home) / "found.json").write_text(json.dumps({"failed": sorted(found.failed), "played": found.played}))

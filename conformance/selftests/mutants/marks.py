@@ -1,7 +1,7 @@
-"""Which selftests prove which rule, read from their sources: nothing is imported and nothing is run.
+"""Find the self-tests that prove each rule, from the source text; no test is imported or run.
 
-A test that proves a rule of the suite says so: ``@pytest.mark.rule("suite.crash.isolated")``. With ``slow=True`` it is
-listed, but not played for each fault that is planted in the suite: a faster test has to find those.
+A test that proves a rule of the suite has the mark ``@pytest.mark.rule("suite.crash.isolated")``. With ``slow=True`` it
+is listed, but not run on the mutants of the suite: a faster test must detect these.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Proof:
     """A test that proves a rule.
 
     Attributes:
-        test: the node id of the test function below the selftests, ``running/test_run.py::test_a_death_is_no_refusal``.
-        slow: whether it is left out when a fault of the suite is hunted.
+        test: the node id of the test function below the self-tests, ``test_rules.py::test_changed_level_is_drift``.
+        slow: whether it is left out when a mutant of the suite runs.
     """
 
     test: str
@@ -32,7 +32,7 @@ class Proof:
 
 @cache
 def proofs_by_rule(folder: Path = SELFTESTS) -> Mapping[str, tuple[Proof, ...]]:
-    """Return the tests that are marked with each rule, ascending by rule id; the tests in the order of the files."""
+    """Return the tests that are marked with each rule, sorted by rule id; the tests are in file order."""
     found: dict[str, list[Proof]] = {}
     for path in sorted(folder.rglob("test_*.py")):
         for rule, proof in _marked(path, path.relative_to(folder).as_posix()):

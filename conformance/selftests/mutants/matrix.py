@@ -1,10 +1,10 @@
-"""The matrix: the whole gate is played on each mutant, not only the cases of its rule; slow, so CI runs it by night.
+"""The matrix: run the whole gate on each mutant, not only the cases of its rule; slow, so CI runs it nightly.
 
     python -m pytest conformance/selftests/mutants/matrix.py -n 2 [--part 3/7]
 
-It finds what a hunt cannot: *loose* kills, rules that fail and that the entry of the mutant does not name. They are
-listed, not forbidden, for one edit may break much; a mutant that the gate does not find by name fails. That hunt and
-gate agree is shown on the way. Spec: :rule:`suite.mutant.named`.
+It finds *loose* rules: rules that fail although the entry of the mutant does not name them. They are listed, not
+forbidden, because one edit can violate many rules. A mutant that the gate does not report under its rule fails its
+test, so the matrix also shows that the gate agrees with the tests of single mutants. Spec: :rule:`suite.mutant.named`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from selftests.mutants.zoo import note
 
 
 def in_part(name: str, part: str) -> bool:
-    """Return whether a mutant belongs to the part ``K/N`` of the catalogue; all N parts together are the whole."""
+    """Return whether a mutant belongs to the part ``K/N`` of the catalogue; each mutant is in exactly one part."""
     number, count = map(int, part.split("/"))
     return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % count == number % count
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make one test of each mutant of the part that was asked for."""
+    """Parametrize the test with the mutants of the requested part."""
     part = metafunc.config.getoption("--part")
     mutants = {name: mutant for name, mutant in hunted().items() if in_part(name, part)}
     metafunc.parametrize("mutant", mutants.values(), ids=mutants)

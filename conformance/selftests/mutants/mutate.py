@@ -1,20 +1,21 @@
 """Run a program with one deliberate fault.
 
-    python mutate.py ID -- -m gritstone.harness            a fault of the reference, or a liar before it
+    python mutate.py ID -- -m gritstone.harness            a fault of the reference, or a liar in front of it
     python mutate.py ID -- -m gritstone_conformance.cli …  a fault of the suite itself
     python mutate.py ID -- -m pytest …
 
-An entry of ``mutants/`` is one of three things:
+An entry of ``mutants/`` has one of three forms:
 
 - ``file``, ``old``, ``new`` (and further edits in ``more``): the edits are applied to the source of their modules as
-  these are imported. Nothing on disk changes. ``old`` must occur exactly once, else the mutant is *stale* and this
-  program ends with exit code 70 before anything runs.
-- the same with a file of the suite or of its selftests, ``gritstone_conformance/…``, ``selftests/…``: every Python that
-  the program starts has the fault too (a suite with ``--jobs``, a test that runs ``gritstone``), by a ``sitecustomize``
-  module on ``PYTHONPATH``.
-- ``proxy = "NAME"``: the program stays as it is; the liar ``NAME`` of ``liar.py`` stands before it.
+  these are imported. Nothing on disk changes. ``old`` must occur exactly once, otherwise the mutant is *stale* and
+  this program exits with code 70 before anything runs.
+- the same with a file of the suite or of its self-tests, ``gritstone_conformance/…``, ``selftests/…``: a
+  ``sitecustomize`` module on ``PYTHONPATH`` adds the fault to each Python process that the program starts too (a suite
+  with ``--jobs``, a test that runs ``gritstone``).
+- ``proxy = "NAME"``: the program is unchanged; the liar ``NAME`` of ``liar.py`` runs in front of it.
 
-``equivalent = "proof"`` takes an entry out of the count: nobody can tell it from the original, and why.
+``equivalent = "proof"`` excludes an entry from the count, with the proof that no test can distinguish it from the
+original.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ STALE = 70
 CATALOGUE = Path(__file__).resolve().parent
 OF_SUITE = ("gritstone_conformance/", "selftests/")
 EVERYWHERE = Path(__file__).with_name("everywhere")
-"""Holds the ``sitecustomize`` that applies the edits in ``$MUTANT_EDITS`` to each Python that is started."""
+"""The folder of the ``sitecustomize`` module that applies the edits in ``$MUTANT_EDITS`` to each Python process."""
 
 _TOLD = "MUTANT_EDITS"
 _CHECKOUT = Path(__file__).resolve().parents[3]
@@ -49,7 +50,7 @@ class Edit:
     Attributes:
         file: the module's path below its source root, e.g. ``gritstone/grit/framed.py``.
         old: source text that occurs exactly once in the file.
-        new: what stands there instead.
+        new: the text that replaces it.
     """
 
     file: str
@@ -69,13 +70,13 @@ class Mutant:
     Attributes:
         id: its name.
         violates: the rule that it violates and under which it must be reported.
-        edits: the changes that make it; more than one where one is made good by what stands elsewhere.
-        also: other rules that it may break.
-        proxy: the liar that it is, or None; a liar has no edits.
-        equivalent: the proof that nobody can tell it from the original, or None.
-        by: the case to play first, for it is known to find the fault.
-        listens: whether it has to be attached at a socket, for only there the fault is seen.
-        waits: whether it is found by waiting for it in vain, so that its hunt waits less long than a run would.
+        edits: the changes that make it; several if other code compensates for a single one.
+        also: other rules that it may violate.
+        proxy: the name of the liar, or None; a liar has no edits.
+        equivalent: the proof that no test can distinguish it from the original, or None.
+        by: the case to run first, because it is known to detect the fault.
+        listens: whether it must be attached at a socket, because the fault is visible only there.
+        waits: whether it is detected by a timeout; it then runs with shorter deadlines than a normal run.
         fresh_process: whether each of its processes is started and none is forked, because forked processes share their
             hash seed.
     """
@@ -109,13 +110,13 @@ def load_mutants(path: Path = CATALOGUE) -> dict[str, Mutant]:
     """Read a catalogue of mutants, a directory of TOML files, by id."""
     mutants = [mutant for file in sorted(path.glob("*.toml")) for mutant in read_mutants(file)]
     if len({mutant.id for mutant in mutants}) != len(mutants):
-        raise ValueError(f"{path}: a mutant's id stands twice")
+        raise ValueError(f"{path}: two mutants have the same id")
     return {mutant.id: mutant for mutant in mutants}
 
 
 def read_mutants(file: Path) -> list[Mutant]:
     """Read one file of a catalogue."""
-    import tomllib  # a child that is told the edits needs none
+    import tomllib  # a child that gets the edits in its environment does not need it
 
     entries = tomllib.loads(file.read_text(encoding="utf-8")).get("mutant", [])
     return [_checked_mutant(file, number, entry) for number, entry in enumerate(entries, 1)]
@@ -151,18 +152,18 @@ def _mutant(
     if file is not None and old is not None and new is not None:
         edits = (Edit(file, old, new), *(Edit(**edit) for edit in more))
     if bool(edits) == bool(proxy):
-        raise ValueError(f"{id}: a mutant is an edit (file, old, new) or a liar (proxy)")
+        raise ValueError(f"{id}: a mutant is either an edit (file, old, new) or a liar (proxy)")
     return Mutant(id, violates, edits, tuple(also), proxy, equivalent, by, listens, waits, fresh_process)
 
 
 def hunted() -> dict[str, Mutant]:
-    """Return the mutants that an adapter shows; a fault of the suite is shown by the selftests that name its rule."""
+    """Return the mutants that run as an adapter; the self-tests detect the mutants of the suite instead."""
     mutants = load_mutants().items()
     return {name: mutant for name, mutant in mutants if not (mutant.is_of_suite or mutant.equivalent)}
 
 
 def find_mutant(name: str, path: Path = CATALOGUE) -> Mutant:
-    """Return one mutant of a catalogue; reads only the file that names it."""
+    """Return one mutant of a catalogue; parses only the file that contains its id."""
     for file in sorted(path.glob("*.toml")):
         if f'"{name}"' in file.read_text(encoding="utf-8"):
             for mutant in read_mutants(file):
@@ -172,7 +173,7 @@ def find_mutant(name: str, path: Path = CATALOGUE) -> Mutant:
 
 
 def source_of(file: str) -> str:
-    """Return the source of a file that an edit names, as it stands in the checkout."""
+    """Return the source of the file of an edit from the checkout."""
     root = _CHECKOUT / ("conformance" if file.startswith(OF_SUITE) else "reference")
     return (root / file).read_text(encoding="utf-8")
 
@@ -182,7 +183,7 @@ def check_fresh(mutant: Mutant) -> None:
     for file in {edit.file for edit in mutant.edits}:
         source = source_of(file)
         if apply_edits(mutant, file, source) == source:
-            raise StaleMutantError(f"{mutant.id}: its edits leave {file} as it is")
+            raise StaleMutantError(f"{mutant.id}: its edits do not change {file}")
 
 
 def apply_edits(mutant: Mutant, file: str, source: str) -> str:
@@ -201,14 +202,14 @@ class _MutatingLoader(importlib.machinery.SourceFileLoader):
     file: str
 
     def get_code(self, fullname: str):  # type: ignore[no-untyped-def]
-        """Compile the edited source; never a cached bytecode file."""
+        """Compile the edited source, without a cached bytecode file."""
         source = self.get_source(fullname)
         assert source is not None
         return compile(apply_edits(self.mutant, self.file, source), self.path, "exec", dont_inherit=True)
 
 
 class MutatingFinder:
-    """A finder for ``sys.meta_path``; its abstract base class would cost each child more than all else here."""
+    """A finder for ``sys.meta_path``; importing its base class would take most of the start time of a child."""
 
     def __init__(self, mutant: Mutant) -> None:
         self.mutant = mutant
@@ -217,7 +218,7 @@ class MutatingFinder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Find a mutated module with an editing loader; leave all others alone."""
+        """Return a spec with an editing loader for a mutated module, and None for other modules."""
         if fullname not in self.files:
             return None
         found = importlib.machinery.PathFinder.find_spec(fullname, path, target)
@@ -232,12 +233,12 @@ class MutatingFinder:
 
 
 def install(mutant: Mutant) -> None:
-    """Let every module that is imported from now on have its edits."""
+    """Apply the edits of a mutant to each module that is imported from now on."""
     sys.meta_path.insert(0, MutatingFinder(mutant))
 
 
 def install_from_environment() -> None:
-    """Install what ``$MUTANT_EDITS`` holds; the ``sitecustomize`` of each Python below a mutant calls it."""
+    """Install the edits in ``$MUTANT_EDITS``; called by ``sitecustomize`` in each Python process below a mutant."""
     install(_told())
 
 
@@ -252,7 +253,7 @@ def _words(mutant: Mutant) -> str:
 
 @contextmanager
 def told(mutant: Mutant) -> Iterator[None]:
-    """Tell each child that is started here the edits of a mutant of the reference, so that it need not look them up."""
+    """Put the edits of a mutant into the environment of children, so that they need not read the catalogue."""
     before = os.environ.get(_TOLD)
     os.environ[_TOLD] = _words(mutant)
     try:
@@ -271,7 +272,7 @@ def hand_down(mutant: Mutant) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Install the fault and run the rest of the command line as Python would."""
+    """Install the fault and run the rest of the command line like Python."""
     name, dashes, option, target, *rest = argv
     assert (dashes, option) == ("--", "-m"), "usage: mutate.py ID -- -m MODULE [ARG ...]"
     mutant = _told()
@@ -287,7 +288,7 @@ def main(argv: list[str]) -> int:
 
 
 def run(mutant: Mutant, target: str, rest: Sequence[str]) -> int:
-    """Run ``python -m target rest`` where the modules that are imported from now on have the fault."""
+    """Run ``python -m target rest`` with the fault in the modules that are imported from now on."""
     sys.argv = [target, *rest]
     sys.path[0] = os.getcwd()  # as with `python -m`
     try:

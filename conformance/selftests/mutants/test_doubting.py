@@ -1,4 +1,4 @@
-"""A model that computes something else finds the honest reference wrong, by the name of the rule.
+"""With a mutated model the suite reports the honest reference under the rule of the mutant.
 
 Spec: :rule:`suite.mutant.oracle`.
 """

@@ -1,4 +1,4 @@
-"""Each mutant of the reference, and each liar before it, is found by the name of the rule that it breaks.
+"""Each mutant of the reference and each liar in front of it is reported under the rule that it violates.
 
 Spec: :rule:`suite.mutant.named` and :rule:`suite.mutant.fresh`.
 """
@@ -33,7 +33,7 @@ HERE = Path(__file__).resolve().parent
 VERDICTS = CHECKOUT / "docs" / "verdicts"
 MUTANTS = load_mutants()
 HUNTED = dict(sorted(hunted().items(), key=lambda entry: [edit.file for edit in entry[1].edits]))
-"""In the order of the files that are edited: those of one file are forked from the same process."""
+"""Sorted by edited file, because the mutants of one file are forked from the same process."""
 
 REFERENCE_ADAPTER = (sys.executable, "-m", "gritstone.harness")
 
@@ -52,11 +52,11 @@ def test_mutant_is_reported_under_its_rule(
     loose = found.failed - {mutant.violates, *mutant.also}
     record_property("loose", " ".join(sorted(loose)))
     assert mutant.violates in found.failed, found.played
-    assert not loose, "a rule that the mutant does not break was named too"
+    assert not loose, "the mutant also failed rules that its entry does not name"
 
 
 def test_reference_passes_each_rule_with_a_mutant() -> None:
-    """The control of all hunts: CI holds this file to what the gate finds, see ``tox -e conform``."""
+    """The control of all mutants. CI compares this file with the verdicts of the gate, see ``tox -e conform``."""
     kept = load_verdicts(VERDICTS / "reference.json")["verdicts"]
     rules = {mutant.violates for mutant in HUNTED.values() if not mutant.listens}
     assert {rule: kept.get(rule) for rule in rules if kept.get(rule) != "pass"} == {}
@@ -71,7 +71,7 @@ def test_reference_without_fault_fails_no_rule(rule: str, tmp_path: Path) -> Non
 
 
 def test_verify_reports_the_rule_of_a_mutant(tmp_path: Path) -> None:
-    """``gritstone verify`` comes to the same: exit code 1, and the rule in the report."""
+    """``gritstone verify`` exits with code 1 and its report names the rule."""
     mutant = MUTANTS["framed-tree-takes-any-order"]
     report = tmp_path / "report.jsonl"
     argv = [

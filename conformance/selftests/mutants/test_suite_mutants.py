@@ -1,4 +1,4 @@
-"""The suite proves itself: a test names each rule that binds it, and finds each fault that is planted in its code."""
+"""Each rule for the suite has a self-test marked with it, and these tests detect each mutant of the suite."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ BINDING = sorted(rule.id for rule in BOOK.rules.values() if rule.profile == "sui
 
 @pytest.mark.parametrize("rule", BINDING)
 def test_suite_rule_has_a_test_and_a_mutant(rule: str) -> None:
-    assert any(not proof.slow for proof in PROOFS.get(rule, ())), "no selftest is marked with it"
+    assert any(not proof.slow for proof in PROOFS.get(rule, ())), "no self-test is marked with it"
     if BOOK.rules[rule].unproven is None:
-        assert rule in {mutant.violates for mutant in HUNTED.values()}, "no mutant in suite.toml breaks it"
+        assert rule in {mutant.violates for mutant in HUNTED.values()}, "no mutant in suite.toml violates it"
 
 
 @pytest.mark.rule("suite.rules.known")
@@ -59,12 +59,11 @@ def test_suite_mutant_is_detected_by_a_test_of_its_rule(
 
 
 CONTROLS = {"suite.exit.law", "suite.request.shuffled", "suite.verdict.twin"}
-"""Run in every run. The others' tests pass there too, for they are selftests; that they pass as a hunt plays them,
-the nightly run asks of all."""
+"""The rules whose marked tests run without a fault in each CI run; the nightly run does this for all rules."""
 
 
 def harmless(rule: str) -> Mutant:
-    """Return what edits all that faults of a rule edit, and changes nothing."""
+    """Return a mutant that edits the same files as the mutants of a rule without a change."""
     files = sorted({edit.file for mutant in HUNTED.values() if mutant.violates == rule for edit in mutant.edits})
     docstrings = [source_of(file).split('"""')[1] for file in files]
     return Mutant("harmless", rule, tuple(Edit(file, text, text) for file, text in zip(files, docstrings, strict=True)))
@@ -85,7 +84,7 @@ def test_proofs_pass_without_a_fault(rule: str, tmp_path: Path) -> None:
 
 
 def unlisted(old: str, new: str) -> Mutant:
-    """Return a fault that stands in no catalogue."""
+    """Return a mutant that is in no catalogue."""
     return Mutant("unlisted", "suite.divergence.first", (Edit("gritstone_conformance/judge.py", old, new),))
 
 

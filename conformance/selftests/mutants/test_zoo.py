@@ -1,4 +1,4 @@
-"""The zoo itself: how mutants are read and applied, what counts as found, and the numbers at the end.
+"""How mutants are read and applied, what counts as detected, and the summary of a session.
 
 Spec: :rule:`suite.mutant.named`, :rule:`suite.mutant.fresh` and :rule:`suite.rules.proven`.
 """
@@ -40,7 +40,7 @@ def test_entry_is_either_an_edit_or_a_liar(tmp_path: Path) -> None:
     (mutant,) = read_mutants(catalogue(tmp_path, head + 'proxy = "banner"\n') / "one.toml")
     assert (mutant.is_of_suite, mutant.edits, mutant.proxy) == (False, (), "banner")
     for wrong in ("", MUTE + 'proxy = "banner"\n'):
-        with pytest.raises(ValueError, match="is an edit"):
+        with pytest.raises(ValueError, match="is either an edit"):
             read_mutants(catalogue(tmp_path, head + wrong) / "one.toml")
 
 
@@ -78,10 +78,10 @@ def test_suite_fault_reaches_each_process(tmp_path: Path) -> None:
         ("exits-0", "harness.reply.total", False),
         ("double", "harness.reply.order", False),
     ],
-    ids=["by-its-watch", "at-hello", "a-death-is-no-fail", "another-rule"],
+    ids=["watch-of-the-rule", "at-hello", "death", "another-rule"],
 )
 def test_liar_counts_as_detected_only_under_its_rule(liar: str, violates: str, is_found: bool, tmp_path: Path) -> None:
-    """A fault of the wire fails the watch of its rule; a death and the name of another rule find nothing."""
+    """A fault of the wire fails the watch of its rule; a death or a failure of another rule does not count."""
     command = [sys.executable, str(LIAR), liar, "--", sys.executable, str(PLANTED / "honest.py")]
     found = hunt(command, Mutant(liar, violates, (), proxy=liar), tmp_path)
     assert (violates in found.failed) is is_found, found
@@ -109,13 +109,13 @@ def test_summary_counts_only_mutants_that_ran() -> None:
         "loose a: grit.x.two",
         "excluded grit.x.four: why",
     ]
-    assert not summary.is_whole
+    assert not summary.is_complete
     assert Summary(zoo, rules, 3, 0).lines()[-1] == "no mutant proves grit.x.two"
 
 
 @pytest.mark.rule("suite.mutant.named")
 def test_death_does_not_fail_the_rule(tmp_path: Path) -> None:
-    """The case that met it has an error, which names no rule, or another one than the rule that is hunted."""
+    """The case gets the verdict error, which does not name the rule of the mutant."""
     command = [sys.executable, str(LIAR), "exits-0", "--", sys.executable, "-m", "gritstone.harness"]
     found = hunt(command, Mutant("exits-0", "grit.tree.key-order", (), by="grit/tree/names-descending"), tmp_path)
     assert found.played[0] == "grit/tree/names-descending"
@@ -124,7 +124,7 @@ def test_death_does_not_fail_the_rule(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("liar", "is_found"), [("double", True), ("exits-0", False)])
 def test_play_gate_runs_harness_cases_and_watches(liar: str, is_found: bool, tmp_path: Path) -> None:
-    """On an adapter without a profile that is what the harness asks of all; the watches are judged at its end."""
+    """An adapter without a profile gets the harness cases only; the watches are judged at the end."""
     command = [sys.executable, str(LIAR), liar, "--", sys.executable, str(PLANTED / "honest.py")]
     found = play_gate(command, Mutant(liar, "harness.reply.one", (), proxy=liar), tmp_path)
     assert ("harness.reply.one" in found.failed) is is_found
@@ -171,9 +171,9 @@ def test_must_has_either_a_mutant_or_a_reason() -> None:
 def test_complete_zoo_needs_each_rule_proven_or_excluded() -> None:
     zoo = Zoo()
     zoo.add([("mutant", "a"), ("violates", "grit.x.one")], passed=True)
-    assert Summary(zoo, (rule("grit.x.one"), rule("grit.x.two", unproven="why")), 1, 0).is_whole
-    assert not Summary(zoo, (rule("grit.x.one"), rule("grit.x.two")), 1, 0).is_whole
-    assert not Summary(zoo, (rule("grit.x.one"),), 2, 0).is_whole
+    assert Summary(zoo, (rule("grit.x.one"), rule("grit.x.two", unproven="why")), 1, 0).is_complete
+    assert not Summary(zoo, (rule("grit.x.one"), rule("grit.x.two")), 1, 0).is_complete
+    assert not Summary(zoo, (rule("grit.x.one"),), 2, 0).is_complete
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])

@@ -1,8 +1,8 @@
-"""The numbers of the zoo, added up from what the tests of one session recorded.
+"""The summary of the zoo, computed from the properties that the tests of one session recorded.
 
-A test that hunts one mutant is marked ``zoo`` and calls ``note``; ``conftest.py`` gives this module the reports of the
-session, those of all workers of ``-n`` too. Nothing is counted that was not run in that session, and a session that ran
-only a part of the zoo says so.
+A test that runs one mutant is marked ``zoo`` and calls ``note``. ``conftest.py`` passes the test reports of the session
+to this module, including those of all workers. Only mutants that ran in the session are counted, and the summary of a
+session that ran only some of the mutants states this.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Recorder = Callable[[str, object], None]
 
 
 def note(record_property: Recorder, mutant: Mutant) -> None:
-    """Record which mutant this test hunts, and that it is stale where it is; raises StaleMutantError then."""
+    """Record the mutant that this test runs; if it is stale, record this too and raise StaleMutantError."""
     note_kill(record_property, mutant.id, mutant.violates)
     try:
         check_fresh(mutant)
@@ -30,19 +30,19 @@ def note(record_property: Recorder, mutant: Mutant) -> None:
 
 
 def note_kill(record_property: Recorder, name: str, rule: str) -> None:
-    """Record that this test hunts the mutant ``name``, which must be found by the name of ``rule``."""
+    """Record that this test runs the mutant ``name``, which must be reported under ``rule``."""
     record_property("mutant", name)
     record_property("violates", rule)
 
 
 def note_check(record_property: Recorder, check: str, rule: str, *, broke: bool = False) -> None:
-    """Record that this test switches off a check of the judge or the model, as ``rule`` demands.
+    """Record that this test switches off a check of the judge or the model, as ``rule`` requires.
 
     Args:
         record_property: the fixture.
-        check: which one.
-        rule: what demands it.
-        broke: whether nothing was found wrong, but the suite broke.
+        check: the id of the check.
+        rule: the rule that requires the test.
+        broke: whether no probe failed, but the suite broke.
     """
     record_property("check", check)
     record_property("violates", rule)
@@ -51,7 +51,7 @@ def note_check(record_property: Recorder, check: str, rule: str, *, broke: bool 
 
 
 def unproven_rules(rules: Iterable[Rule], broken: Container[str]) -> list[str]:
-    """Return a line for each MUST that has neither a mutant nor a reason, or both; ``broken`` has a mutant.
+    """Return a line for each MUST that has neither a mutant nor a reason, or both; those in ``broken`` have a mutant.
 
     Spec: :rule:`suite.rules.proven`.
     """
@@ -63,15 +63,15 @@ def unproven_rules(rules: Iterable[Rule], broken: Container[str]) -> list[str]:
 
 @dataclass(slots=True)
 class Zoo:
-    """What became of the mutants of one session.
+    """The results of the mutants of one session.
 
     Attributes:
-        killed: mutant -> the rule by whose name it was found.
-        survivors: mutants that were not found, or not by that name.
-        loose: mutant -> rules that failed too and that its entry does not name.
-        stale: mutants that do not apply.
-        checks: checks of judge and model that were switched off -> whether that was seen.
-        broken: those of them that were seen only because the suite then breaks.
+        killed: mutant -> the rule under which it was reported.
+        survivors: mutants that were not reported, or not under their rule.
+        loose: mutant -> rules that failed although its entry does not name them.
+        stale: mutants whose edits do not apply.
+        checks: checks of judge and model that were switched off -> whether this was detected.
+        broken: checks that were detected only because the suite broke.
     """
 
     killed: dict[str, str] = field(default_factory=dict)
@@ -82,43 +82,43 @@ class Zoo:
     broken: set[str] = field(default_factory=set)
 
     @property
-    def hunted(self) -> int:
-        """How many tests of the zoo were played: mutants, and checks that were switched off."""
+    def ran(self) -> int:
+        """The number of zoo tests that ran: of mutants, and of checks that were switched off."""
         return self.size + len(self.checks)
 
     @property
     def size(self) -> int:
-        """How many mutants were hunted."""
+        """The number of mutants that ran."""
         return len(self.killed) + len(self.survivors) + len(self.stale)
 
     def add(self, properties: Iterable[tuple[str, object]], *, passed: bool) -> None:
-        """Take the recorded properties of one test; a test that hunted nothing has none."""
-        told = {name: str(value) for name, value in properties}
-        if "check" in told:
-            self.checks[told["check"]] = passed
-        if "broke" in told:
-            self.broken.add(told["broke"])
-        if "mutant" not in told:
+        """Add the recorded properties of one test; a test outside the zoo has none of them."""
+        recorded = {name: str(value) for name, value in properties}
+        if "check" in recorded:
+            self.checks[recorded["check"]] = passed
+        if "broke" in recorded:
+            self.broken.add(recorded["broke"])
+        if "mutant" not in recorded:
             return
-        if told.get("loose"):
-            self.loose[told["mutant"]] = told["loose"]
-        if "stale" in told:
-            self.stale.add(told["mutant"])
+        if recorded.get("loose"):
+            self.loose[recorded["mutant"]] = recorded["loose"]
+        if "stale" in recorded:
+            self.stale.add(recorded["mutant"])
         elif passed:
-            self.killed[told["mutant"]] = told["violates"]
+            self.killed[recorded["mutant"]] = recorded["violates"]
         else:
-            self.survivors.add(told["mutant"])
+            self.survivors.add(recorded["mutant"])
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the numbers of a session say about the rules.
+    """The results of a session together with the rules.
 
     Attributes:
-        zoo: what was hunted.
-        rules: those of the spec.
-        expected: how many mutants there are, hunted or not.
-        equivalent: how many entries of the catalogue are out of the count.
+        zoo: the results of the mutants.
+        rules: the rules of the spec.
+        expected: the number of zoo tests, whether they ran or not.
+        equivalent: the number of entries of the catalogue that are not counted.
     """
 
     zoo: Zoo
@@ -128,12 +128,12 @@ class Summary:
 
     @property
     def musts(self) -> set[str]:
-        """The ids of the rules that have to be proven."""
+        """The ids of the rules that must be proven."""
         return {rule.id for rule in self.rules if rule.level == "MUST"}
 
     @property
     def proven(self) -> set[str]:
-        """The rules of which a mutant was found by their name."""
+        """The rules under which a mutant was reported."""
         return self.musts & set(self.zoo.killed.values())
 
     @property
@@ -143,18 +143,18 @@ class Summary:
 
     @property
     def unproven(self) -> set[str]:
-        """The rules that have neither a mutant that was found nor a reason."""
+        """The rules that have neither a detected mutant nor a reason."""
         return self.musts - self.proven - set(self.excluded)
 
     @property
-    def is_whole(self) -> bool:
-        """Whether every mutant was hunted and found, and every rule is proven or excluded."""
+    def is_complete(self) -> bool:
+        """Whether every mutant ran and was detected, and every rule is proven or excluded."""
         zoo = self.zoo
-        is_all = zoo.hunted >= self.expected and all(zoo.checks.values())
+        is_all = zoo.ran >= self.expected and all(zoo.checks.values())
         return is_all and not (zoo.survivors or zoo.stale or self.unproven)
 
     def lines(self) -> list[str]:
-        """Return the block that a session ends with."""
+        """Return the lines of the summary."""
         zoo = self.zoo
         lines = [
             f"mutants {zoo.size} · detected {len(zoo.killed)} · survivors {len(zoo.survivors)} · "
@@ -169,14 +169,14 @@ class Summary:
                 f"by an error of the suite {broken} · undetected {len(unseen)}"
             )
             lines += [f"undetected {check}" for check in unseen]
-        if zoo.hunted < self.expected:
-            lines.append(f"a part of the zoo: {zoo.hunted} of {self.expected} mutants were run in this session")
+        if zoo.ran < self.expected:
+            lines.append(f"a part of the zoo: {zoo.ran} of {self.expected} mutants were run in this session")
         if self.equivalent:
             lines.append(f"equivalent to the original by proof, not counted: {self.equivalent}")
         lines += [f"survivor {name}" for name in sorted(zoo.survivors)]
         lines += [f"stale {name}" for name in sorted(zoo.stale)]
         lines += [f"loose {name}: {rules}" for name, rules in sorted(zoo.loose.items())]
         lines += [f"excluded {rule}: {reason}" for rule, reason in sorted(self.excluded.items())]
-        if zoo.hunted >= self.expected:
+        if zoo.ran >= self.expected:
             lines += [f"no mutant proves {rule}" for rule in sorted(self.unproven)]
         return lines

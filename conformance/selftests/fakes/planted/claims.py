@@ -1,6 +1,6 @@
-"""What the planted implementations say in ``hello``: they claim ``grit``, or all there is when the suite says so.
+"""The claims of the planted implementations: ``grit``, or every profile and feature.
 
-``everything`` among the words of the command makes one claim all four profiles and every feature that they have.
+With the argument ``everything`` an implementation claims all four profiles and all their features.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FEATURES = (
 
 
 def hello(name: str, profiles: tuple[str, ...] = ("grit",)) -> dict[str, Any]:
-    """Return what a planted implementation answers to ``hello``."""
+    """Return the reply of a planted implementation to ``hello``."""
     everything = "everything" in sys.argv
     return {
         "protocol": 1,

@@ -1,4 +1,4 @@
-"""Planted: exits with code 3 when it reads the third request of its life."""
+"""Planted: exits with code 3 when it reads its third request."""
 
 from __future__ import annotations
 

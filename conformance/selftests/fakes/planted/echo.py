@@ -1,4 +1,4 @@
-"""Planted: sends every line back as it came."""
+"""Planted: sends every line back unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planted: answers hello and then nothing any more, alive and reading."""
+"""Planted: replies to hello only, and continues to read requests."""
 
 from __future__ import annotations
 

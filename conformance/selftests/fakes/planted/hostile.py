@@ -1,7 +1,7 @@
-"""Adapters that want to harm whoever asks them: ``python hostile.py NAME``. They claim grit and answer ``grit.id``.
+"""Adapters that try to harm the suite: ``python hostile.py NAME``. They claim grit and reply to ``grit.id``.
 
-Each is honest until the second request, unless its harm is in ``hello`` or behind ``bye``. ``HARMS`` has them by name,
-with the cause that the suite has to give, or None where it must go on as if nothing were.
+Each is honest until the second request, unless its harm is in ``hello`` or after ``bye``. ``HARMS`` lists them by name,
+with the cause that the suite must report, or None if the suite must continue normally.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import honest  # type: ignore[import-not-found]
 MIB: Final = 1 << 20
 SPOILED_FROM: Final = 2
 NASTY: Final = "\x1b]0;owned\x07\x1b[31m\x9b2J\x7f\u202egnp.exe\u2066\u200b\u2028\r\nPASS\t\0\u0085\U000e0041end"
-"""A title, a colour, C1, overrides of direction, line ends of four kinds, a tag: nothing of it may come through."""
+"""A title, a colour, C1, overrides of direction, line ends of four kinds, a tag; none of them may reach the output."""
 
 Request = dict[str, Any]
 Harm = Callable[[Request, bytes], bytes]
@@ -63,7 +63,7 @@ def fork_bomb(_request: Request, line: bytes) -> bytes:
 
 
 def leaves_home(_request: Request, _line: bytes) -> NoReturn:
-    """Leave a child in a session of its own that holds every pipe, and die."""
+    """Exit, and leave a child in its own session that holds every pipe open."""
     program = "import sys, time; time.sleep(600)"
     subprocess.Popen([sys.executable, "-IS", "-c", program, os.environ.get("HOSTILE", "")], start_new_session=True)
     os._exit(5)
@@ -91,7 +91,7 @@ def in_hello(change: Callable[[Request], object]) -> Harm:
 
 
 def says(words: str) -> Harm:
-    """Make a harm that puts words where people look first."""
+    """Make a harm that puts a text into the name, version and language of the implementation."""
     return in_hello(lambda ok: ok.update(implementation=dict.fromkeys(("name", "version", "language"), words)))
 
 

@@ -1,9 +1,9 @@
-"""Runs a command; once, after a second, whoever started it in a cluster is killed.
+"""Run a command, and kill the worker process that started it: once in a cluster, after one second.
 
     KILLED=FILE python kills_a_worker.py COMMAND ...
 
-``FILE`` does not exist yet; it appears with the id of the process that is killed. It is no word of the command, for the
-files that a command names tell which implementation it is.
+``FILE`` does not exist yet; the program creates it and writes the id of the killed process. The path is not an
+argument, because the suite identifies an implementation by the files that its command names.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Planted: the honest adapter on a Unix socket (first argument), or one with a fault (second argument).
 
-Faults: ``greets`` writes before it was asked; ``crowd`` serves everybody at once; ``once`` serves one client only.
+Faults: ``greets`` writes before the first request; ``crowd`` serves all clients at once; ``once`` serves one client.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from selftests.fakes.planted import honest
 
 
 def serve(client: socket.socket, fault: str) -> None:
-    """Answer one client until it says bye or goes."""
+    """Serve one client until it sends bye or disconnects."""
     with client, client.makefile("rwb") as stream:
         try:
             if fault == "greets":

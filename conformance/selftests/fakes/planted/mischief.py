@@ -1,9 +1,9 @@
-"""A proxy that puts something else where the honest adapter behind it wrote a file.
+"""A proxy that replaces the files that the honest adapter behind it wrote.
 
     python mischief.py HOW -- COMMAND...
 
-HOW: ``pipe``, ``endless`` (a link to a device without end), ``huge`` (a file of a tebibyte, without content). It acts
-on ``to`` of each ``grit.export`` that was answered with ``ok``.
+HOW: ``pipe``, ``endless`` (a link to a device without end), ``huge`` (a sparse file of one tebibyte). It
+replaces the file ``to`` of each ``grit.export`` with the reply ``ok``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Planted: claims nothing and answers nothing but hello, ping and bye."""
+"""Planted: claims no profile and supports only hello, ping and bye."""
 
 from __future__ import annotations
 

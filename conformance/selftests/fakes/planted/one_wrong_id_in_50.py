@@ -1,4 +1,4 @@
-"""Planted: an adapter behind it is honest, but of every fifty ids that it gives one has a wrong last digit.
+"""Planted: a proxy in front of an honest adapter that changes the last digit of every fiftieth id.
 
 python one_wrong_id_in_50.py -- COMMAND...
 """
@@ -11,7 +11,7 @@ import sys
 
 
 def main(command: list[str]) -> int:
-    """Answer as the command does, until the end of input."""
+    """Forward requests and replies until the end of input."""
     given = 0
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as adapter:
         assert adapter.stdin is not None

@@ -1,4 +1,4 @@
-"""An adapter that some earlier requests make break at a later one: honest but for that.
+"""An adapter that is honest until a given request, and then breaks if it has got certain earlier requests.
 
     python poisoned.py HOW LAST [EARLIER ...]
 
@@ -33,7 +33,7 @@ def number_of(request: dict[str, Any]) -> int | None:
 
 
 def is_first() -> bool:
-    """Return whether this is the first time, of all processes."""
+    """Return whether this is the first call in all processes."""
     mark = Path(os.environ["POISONED_ONCE"])
     if mark.exists():
         return False

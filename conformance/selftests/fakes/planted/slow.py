@@ -1,4 +1,4 @@
-"""Planted: needs so many seconds for every request but hello and bye (first argument, else 6)."""
+"""Planted: takes some seconds (first argument, default 6) for every request except hello and bye."""
 
 from __future__ import annotations
 

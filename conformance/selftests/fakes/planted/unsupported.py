@@ -1,4 +1,4 @@
-"""Planted: claims grit and then supports nothing of it."""
+"""Planted: claims grit and replies ``unsupported`` to each of its operations."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Python imports this at its start where this folder is on its path: a fault of the suite, in each process of it.
+"""Apply a fault of the suite in each of its processes: Python imports this module at its start.
 
-``mutate.py`` hands the edits down in the environment.
+``mutate.py`` puts this folder on ``PYTHONPATH`` and the edits into the environment.
 """
 
 import importlib.util
