@@ -11,11 +11,12 @@ from typing import Any, Final
 import pytest
 
 from gritstone_conformance.rules import load_rules
+from selftests.formats import fmt
 from selftests.mutants.mutate import load_mutants
 from selftests.mutants.zoo import Summary, Zoo
 from selftests.terminal import run
 
-__all__ = ["run"]  # a fixture; pytest finds hooks without it
+__all__ = ["fmt", "run"]  # fixtures; pytest finds hooks without it
 
 _COLLECTED = pytest.StashKey[int]()
 _LONGEST: Final = ("test_liveness", "test_tutorial", "test_zero", "test_zoo")

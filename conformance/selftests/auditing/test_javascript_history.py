@@ -18,7 +18,7 @@ from gritstone_conformance.model.bundle import scan, write
 from gritstone_conformance.model.chains import Chain
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import Finding
-from gritstone_conformance.model.formats import FORMATS, Format
+from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.history import check_history
 from gritstone_conformance.model.runtime import Config
 from gritstone_conformance.model.values import Mailbox, Step, from_base64, to_base64
@@ -70,12 +70,6 @@ def play_in_javascript(scenario: Scenario) -> bytes:
 @cache
 def exported(fmt: Format, seed: int = SEED) -> bytes:
     return play_in_javascript(drawn(fmt, seed))
-
-
-@pytest.fixture(params=FORMATS.values(), ids=lambda fmt: fmt.name)
-def fmt(request: pytest.FixtureRequest) -> Format:
-    found: Format = request.param
-    return found
 
 
 def findings(data: bytes, *, at_rest: bool = False) -> list[Finding]:

@@ -18,7 +18,7 @@ from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.evidence import open_history
 from gritstone_conformance.model.executor import Executor, _Watch
 from gritstone_conformance.model.failures import Failure
-from gritstone_conformance.model.formats import FORMATS
+from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.freezing import frozen_paths
 from gritstone_conformance.model.graph import TOMBSTONE, Tombstone
 from gritstone_conformance.model.history import check_history
@@ -38,10 +38,10 @@ from gritstone_conformance.strategies import programs
 from selftests.fakes.forging import Scribe
 
 
-@pytest.fixture(params=FORMATS.values(), ids=list(FORMATS))
-def scribe(request: pytest.FixtureRequest) -> Scribe:
+@pytest.fixture
+def scribe(fmt: Format) -> Scribe:
     """Return a scribe with an agent, in either format."""
-    return Scribe.of(request.param)
+    return Scribe.of(fmt)
 
 
 def told(scribe: Scribe, fault: str, *, at_rest: bool = False) -> list[str]:

@@ -12,7 +12,7 @@ from gritstone_conformance.bundled import spec_dir
 from gritstone_conformance.model.bundle import scan, write
 from gritstone_conformance.model.evidence import History
 from gritstone_conformance.model.findings import BLAME, FAULTS, Finding
-from gritstone_conformance.model.formats import FORMATS, Format
+from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.history import Verdict, check_history
 from gritstone_conformance.rules import scan_rules
 from gritstone_conformance.strategies.graphs import Graph
@@ -29,12 +29,6 @@ GOLDEN = {
     ("framed-sha256", None): (4761, "a9b139071d25cf56cfe0190fe5df32fa64d88cbbe67d64f9fde48cb2f3e3afab"),
     ("cbor-blake3", None): (4355, "e6b67da27cf035844934018365b104c44cbbddcddbf923bd2401c102b27cd76e"),
 }
-
-
-@pytest.fixture(params=FORMATS.values(), ids=lambda fmt: fmt.name)
-def fmt(request: pytest.FixtureRequest) -> Format:
-    found: Format = request.param
-    return found
 
 
 def judge(data: bytes, *, at_rest: bool = True) -> Verdict:

@@ -11,7 +11,7 @@ import pytest
 from gritstone_conformance.model.bundle import scan
 from gritstone_conformance.model.choices import run_freely
 from gritstone_conformance.model.cores import WorkingTree, find
-from gritstone_conformance.model.formats import FORMATS, Format
+from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.history import Verdict, check_history
 from gritstone_conformance.model.runtime import Config, Runtime, start
 from gritstone_conformance.model.store import Store
@@ -33,12 +33,6 @@ GRANTS = {
 }
 PLAIN = CallScript().act("set", 5).act("store", 0xC000, 9).call("random", BUFFERS, 40).call("clock")
 ASKING = CallScript().call("attempt").act("store", 0xC000, 8)
-
-
-@pytest.fixture(params=FORMATS.values(), ids=lambda fmt: fmt.name)
-def fmt(request: pytest.FixtureRequest) -> Format:
-    found: Format = request.param
-    return found
 
 
 class Life:

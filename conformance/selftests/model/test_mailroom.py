@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gritstone_conformance.model.formats import FORMATS, Format
+from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.mailroom import Mailroom
 from gritstone_conformance.model.refusals import ok
 from gritstone_conformance.model.shelf import Shelf
@@ -14,9 +14,8 @@ from gritstone_conformance.model.values import Blob, Tree
 BLOB = Blob((), b"a")
 
 
-@pytest.fixture(params=list(FORMATS.values()), ids=list(FORMATS))
-def room(request: pytest.FixtureRequest) -> Mailroom:
-    fmt: Format = request.param
+@pytest.fixture
+def room(fmt: Format) -> Mailroom:
     store = Store(fmt)
     return Mailroom(store, Shelf.over(store))
 

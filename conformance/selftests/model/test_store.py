@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from gritstone_conformance.model.formats import CBOR_BLAKE3, FORMATS, Format
+from gritstone_conformance.model.formats import CBOR_BLAKE3, Format
 from gritstone_conformance.model.limits import Limits
 from gritstone_conformance.model.refusals import ok, refused
 from gritstone_conformance.model.store import Change, Store
@@ -14,11 +12,6 @@ from gritstone_conformance.model.values import Blob, Message, Step, Tree, to_bas
 from gritstone_conformance.strategies.graphs import Graph, nested
 
 ABSENT = b"\7" * 32
-
-
-@pytest.fixture(params=list(FORMATS.values()), ids=list(FORMATS))
-def fmt(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 def put(store: Store, value: Any) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 from gritstone_conformance.model import channels
 from gritstone_conformance.model.channels import change
 from gritstone_conformance.model.executor import Executor
-from gritstone_conformance.model.formats import FORMATS, Format
+from gritstone_conformance.model.formats import Format
 from gritstone_conformance.model.illegal import KINDS
 from gritstone_conformance.model.proposals import _covers, message_kind, propose
 from gritstone_conformance.model.queries import PUPPET_WUT
@@ -78,9 +78,9 @@ class Desk:
         return self.executor.shelf.step(identity)
 
 
-@pytest.fixture(params=FORMATS.values(), ids=lambda fmt: fmt.name)
-def desk(request: pytest.FixtureRequest) -> Desk:
-    return Desk(request.param)
+@pytest.fixture
+def desk(fmt: Format) -> Desk:
+    return Desk(fmt)
 
 
 def golden(desk: Desk, name: str) -> str:

@@ -133,7 +133,7 @@ def main(words: Sequence[str]) -> int:
     # what costs time or leaves traces and proves nothing here is left out
     options = ["-q", "--tb=native", "-p", "no:cacheprovider", "--disable-plugin-autoload", "--noconftest"]
     options += ["--assert=plain"]  # nobody reads why an assertion failed
-    options += ["-p", "selftests.terminal"]  # the one fixture of conftest.py
+    options += ["-p", "selftests.terminal", "-p", "selftests.formats"]  # the fixtures of conftest.py
     options += ["-p", "no:unraisableexception"]  # what a fault leaves open is found by nobody's assertion
     code = pytest.main([*options, f"--basetemp={path}.tmp", *tests], plugins=[watcher])
     Path(path).write_text(json.dumps(asdict(watcher.told)), encoding="utf-8")

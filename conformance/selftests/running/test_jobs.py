@@ -120,14 +120,14 @@ WORKER = """
 import os, pathlib, sys, time
 from gritstone_conformance.running.jobs import run_parts
 
-def play(part):
+def work(part):
     with open(f"ran-{part.index}", "x") as file:
         file.write(str(os.getpid()))
     while part.index == 0 and not pathlib.Path("ran-5").exists():
         time.sleep(0.01)
     return 0
 
-raise SystemExit(run_parts(sys.stdin, sys.stdout, play))
+raise SystemExit(run_parts(sys.stdin, sys.stdout, work))
 """
 
 

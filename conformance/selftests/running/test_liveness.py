@@ -120,7 +120,7 @@ def test_neither_traffic_nor_silence_blocks_the_suite(tmp_path: Path, name: str)
 
 
 Feed = Callable[[Breaker], None]
-"""One request to an implementation, as the breaker is told of it."""
+"""One request to an implementation, as it is reported to the breaker."""
 
 
 def hangs(breaker: Breaker) -> None:
