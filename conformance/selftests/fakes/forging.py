@@ -112,7 +112,7 @@ class Scribe:
         return graph.bundle()
 
 
-def reforge(data: bytes, actor: bytes, index: int, **fields: bytes | None) -> bytes:
+def reforge(data: bytes, actor: bytes, index: int, /, **fields: bytes | None) -> bytes:
     """Return a bundle in which one step has other fields, and the later steps follow the changed one.
 
     Args:
