@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from selftests.mutants.hunting import hunt
+from selftests.mutants.detection import detect
 from selftests.mutants.mutate import find_mutant
 
 __all__ = ["main"]
@@ -23,8 +23,8 @@ REFERENCE = (sys.executable, "-m", "gritstone.harness")
 def main(words: Sequence[str]) -> int:
     """Run the cases of the rule on the reference, and write the rules that it fails."""
     name, home = words
-    found = hunt(REFERENCE, find_mutant(name), Path(home))
-    (Path(home) / "found.json").write_text(json.dumps({"failed": sorted(found.failed), "played": found.played}))
+    found = detect(REFERENCE, find_mutant(name), Path(home))
+    (Path(home) / "found.json").write_text(json.dumps({"failed": sorted(found.failed), "cases": found.cases}))
     return 0
 
 

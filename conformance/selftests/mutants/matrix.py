@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from selftests.mutants.hunting import play_gate
-from selftests.mutants.mutate import Mutant, hunted
+from selftests.mutants.detection import run_gate
+from selftests.mutants.mutate import Mutant, detectable
 from selftests.mutants.zoo import note
 
 
@@ -29,7 +29,7 @@ def in_part(name: str, part: str) -> bool:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrize the test with the mutants of the requested part."""
     part = metafunc.config.getoption("--part")
-    mutants = {name: mutant for name, mutant in hunted().items() if in_part(name, part)}
+    mutants = {name: mutant for name, mutant in detectable().items() if in_part(name, part)}
     metafunc.parametrize("mutant", mutants.values(), ids=mutants)
 
 
@@ -38,6 +38,6 @@ def test_gate_reports_the_rule_of_the_mutant(
     mutant: Mutant, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     note(record_property, mutant)
-    found = play_gate(mutant.command("gritstone.harness"), mutant, tmp_path)
+    found = run_gate(mutant.command("gritstone.harness"), mutant, tmp_path)
     record_property("loose", " ".join(sorted(found.failed - {mutant.violates, *mutant.also})))
     assert mutant.violates in found.failed, sorted(found.failed)

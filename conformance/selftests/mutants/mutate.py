@@ -156,7 +156,7 @@ def _mutant(
     return Mutant(id, violates, edits, tuple(also), proxy, equivalent, by, listens, waits, fresh_process)
 
 
-def hunted() -> dict[str, Mutant]:
+def detectable() -> dict[str, Mutant]:
     """Return the mutants that run as an adapter; the self-tests detect the mutants of the suite instead."""
     mutants = load_mutants().items()
     return {name: mutant for name, mutant in mutants if not (mutant.is_of_suite or mutant.equivalent)}

@@ -1,9 +1,9 @@
-"""Hunting a fault of the suite's own code: the selftests that are marked with its rule are played under it.
+"""Detection of a fault in the suite's own code: the selftests that are marked with its rule are run with the fault.
 
     python mutate.py ID -- -m selftests.mutants.proving FILE TEST...
 
-A child process applies the edit before it imports the suite, plays the tests with pytest, and writes to ``FILE`` what
-became of them. A fault is *found* when a test fails in its own body by an assertion of its own. A test that ends in
+A child process applies the edit before it imports the suite, runs the tests with pytest, and writes the results to
+``FILE``. A fault is *found* when a test fails in its own body by an assertion of its own. A test that ends in
 another exception, an assertion inside the suite, a test that cannot be collected or set up, and a child that is silent
 for too long have found nothing. An exception that the suite's code raises in a case ends the test, although a run
 would record it in the outcome of the case; one that a test plants in its own code is recorded as in a run.
@@ -33,12 +33,12 @@ PATIENCE_S = 100
 
 @dataclass(slots=True)
 class Told:
-    """What became of the tests.
+    """The results of the tests.
 
     Attributes:
         passed: how many passed.
         found: the tests that failed by an assertion of their own.
-        broken: the tests that ended in any other way, and how; what befell the child as a whole.
+        broken: the tests that ended in any other way, and how; and how the child itself ended.
     """
 
     passed: int = 0
@@ -47,11 +47,11 @@ class Told:
 
 
 def prove(mutant: Mutant, home: Path) -> Told:
-    """Play the tests that prove the rule that a fault of the suite breaks.
+    """Run the tests that prove the rule that a fault of the suite violates.
 
     Args:
-        mutant: the fault; the test that it names in ``by``, with or without values of its parameters, is played first,
-            and alone where it finds the fault.
+        mutant: the fault; the test that it names in ``by``, with or without values of its parameters, runs first, and
+            alone if it finds the fault.
         home: an empty directory.
     """
     tests = [proof.test for proof in proofs_by_rule()[mutant.violates] if not proof.slow]
@@ -73,21 +73,21 @@ def _prove(tests: Sequence[str], home: Path, mutant: Mutant) -> Told:
 
 
 class _Watcher:
-    """Takes down how each test ends; the first that finds the fault ends the session."""
+    """Records how each test ends; the first that finds the fault ends the session."""
 
     def __init__(self, tests: Sequence[str]) -> None:
         self.told = Told()
         self._files = {Path(test.partition("::")[0]) for test in tests}
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """Look at no file beside those that are asked for."""
+        """Ignore all files except those of the given tests."""
         return (collection_path.suffix == ".py" and collection_path not in self._files) or None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Tell an assertion of the test from every other end."""
+        """Distinguish an assertion of the test from every other end."""
         report = yield
         if report.passed and report.when == "call":
             self.told.passed += 1
@@ -100,7 +100,7 @@ class _Watcher:
         return report
 
     def pytest_collection_finish(self) -> None:
-        """Let an exception that the suite's own code raises in a case end the test."""
+        """Make an exception that the suite's own code raises in a case end the test."""
         recording = sys.modules.get("gritstone_conformance.running.outcome_builder")
         if recording is None:
             return
@@ -115,7 +115,7 @@ class _Watcher:
         recording.OutcomeBuilder.own_fault = own_fault
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Take down what cannot be collected."""
+        """Record what cannot be collected."""
         if report.failed:
             self.told.broken.append(f"{report.nodeid}: {report.longreprtext}")
 
@@ -127,14 +127,14 @@ def _is_own_assertion(caught: pytest.ExceptionInfo[BaseException]) -> bool:
 
 
 def main(words: Sequence[str]) -> int:
-    """Play tests in this process and write what became of them."""
+    """Run tests in this process and write the results."""
     path, *tests = words
     watcher = _Watcher(tests)
-    # what costs time or leaves traces and proves nothing here is left out
+    # without what costs time or leaves files and proves nothing here
     options = ["-q", "--tb=native", "-p", "no:cacheprovider", "--disable-plugin-autoload", "--noconftest"]
-    options += ["--assert=plain"]  # nobody reads why an assertion failed
+    options += ["--assert=plain"]  # the reason of a failed assertion is not read
     options += ["-p", "selftests.terminal", "-p", "selftests.formats"]  # the fixtures of conftest.py
-    options += ["-p", "no:unraisableexception"]  # what a fault leaves open is found by nobody's assertion
+    options += ["-p", "no:unraisableexception"]  # a resource that a fault leaves open is not an assertion of a test
     code = pytest.main([*options, f"--basetemp={path}.tmp", *tests], plugins=[watcher])
     Path(path).write_text(json.dumps(asdict(watcher.told)), encoding="utf-8")
     return int(code)

@@ -12,8 +12,8 @@ import pytest
 
 from gritstone_conformance.attachment.conditions import with_hash_seed
 from gritstone_conformance.attachment.process import Command, Process
+from selftests.mutants.detection import detect
 from selftests.mutants.forked import Forking, can_fork
-from selftests.mutants.hunting import hunt
 from selftests.mutants.mutate import STALE, Edit, Mutant, load_mutants, told
 from selftests.mutants.proving import prove
 
@@ -21,11 +21,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mutants are for
 
 _WAIT_S = 60.0
 _LISTED = "__all__ = ["
-_SAYS_ITS_NAME = "import os\nos.write(1, __name__.encode() + b' ')\n" + _LISTED
-_TELLS_ALL = """\
+_WRITES_ITS_NAME = "import os\nos.write(1, __name__.encode() + b' ')\n" + _LISTED
+_REPORTS_ALL = """\
     import os
 
-    place = os.getcwd(), sys.path[0], sys.argv[1:], os.environ["TOLD"]
+    place = os.getcwd(), sys.path[0], sys.argv[1:], os.environ["GRITSTONE_PLACE"]
     kept = os.getsid(0) == os.getpid(), sorted(os.listdir("/proc/self/fd"))
     os.write(1, repr((place, kept)).encode())
     os.write(2, b"to the log")
@@ -52,7 +52,7 @@ _OF_SUITE = (
 
 
 def _saying(*files: str) -> Mutant:
-    return Mutant("says its name", "", tuple(Edit(file, _LISTED, _SAYS_ITS_NAME) for file in files))
+    return Mutant("says its name", "", tuple(Edit(file, _LISTED, _WRITES_ITS_NAME) for file in files))
 
 
 def _commands(mutant: Mutant) -> tuple[Forking, Command]:
@@ -96,8 +96,8 @@ def test_what_is_forked_finds_itself_where_what_is_started_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TOLD", "so")
-    mutant = Mutant("tells all", "", (Edit("gritstone/harness/__main__.py", "    gc.freeze()\n", _TELLS_ALL),))
+    monkeypatch.setenv("GRITSTONE_PLACE", "so")
+    mutant = Mutant("reports all", "", (Edit("gritstone/harness/__main__.py", "    gc.freeze()\n", _REPORTS_ALL),))
     forking, plain = _commands(mutant)
     with told(mutant):
         forked, started = _ended(forking.open()), _ended(plain.open())
@@ -162,7 +162,7 @@ def _forked_and_started(name: str) -> tuple[Mutant, Mutant]:
 @pytest.mark.parametrize("name", _OF_REFERENCE)
 def test_a_forked_mutant_of_the_reference_fails_as_a_started_one(name: str, tmp_path: Path) -> None:
     forked, started = (
-        hunt(mutant.command("gritstone.harness"), mutant, tmp_path) for mutant in _forked_and_started(name)
+        detect(mutant.command("gritstone.harness"), mutant, tmp_path) for mutant in _forked_and_started(name)
     )
     assert forked == started
     assert forked.failed

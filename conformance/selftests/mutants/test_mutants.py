@@ -15,7 +15,7 @@ import pytest
 
 from gritstone_conformance.reporting.verdict_files import load_verdicts
 from gritstone_conformance.rules import load_rules
-from selftests.mutants.hunting import hunt
+from selftests.mutants.detection import detect
 from selftests.mutants.mutate import (
     STALE,
     Edit,
@@ -23,7 +23,7 @@ from selftests.mutants.mutate import (
     StaleMutantError,
     apply_edits,
     check_fresh,
-    hunted,
+    detectable,
     load_mutants,
 )
 from selftests.mutants.zoo import note
@@ -32,14 +32,14 @@ from selftests.paths import CHECKOUT
 HERE = Path(__file__).resolve().parent
 VERDICTS = CHECKOUT / "docs" / "verdicts"
 MUTANTS = load_mutants()
-HUNTED = dict(sorted(hunted().items(), key=lambda entry: [edit.file for edit in entry[1].edits]))
+DETECTABLE = dict(sorted(detectable().items(), key=lambda entry: [edit.file for edit in entry[1].edits]))
 """Sorted by edited file, because the mutants of one file are forked from the same process."""
 
 REFERENCE_ADAPTER = (sys.executable, "-m", "gritstone.harness")
 
 
 @pytest.mark.zoo
-@pytest.mark.parametrize("mutant", HUNTED.values(), ids=HUNTED)
+@pytest.mark.parametrize("mutant", DETECTABLE.values(), ids=DETECTABLE)
 def test_mutant_is_reported_under_its_rule(
     mutant: Mutant,
     tmp_path: Path,
@@ -48,25 +48,25 @@ def test_mutant_is_reported_under_its_rule(
 ) -> None:
     monkeypatch.chdir(tmp_path)  # some leave files where they run
     note(record_property, mutant)
-    found = hunt(mutant.command("gritstone.harness"), mutant, tmp_path)
+    found = detect(mutant.command("gritstone.harness"), mutant, tmp_path)
     loose = found.failed - {mutant.violates, *mutant.also}
     record_property("loose", " ".join(sorted(loose)))
-    assert mutant.violates in found.failed, found.played
+    assert mutant.violates in found.failed, found.cases
     assert not loose, "the mutant also failed rules that its entry does not name"
 
 
 def test_reference_passes_each_rule_with_a_mutant() -> None:
     """The control of all mutants. CI compares this file with the verdicts of the gate, see ``tox -e conform``."""
     kept = load_verdicts(VERDICTS / "reference.json")["verdicts"]
-    rules = {mutant.violates for mutant in HUNTED.values() if not mutant.listens}
+    rules = {mutant.violates for mutant in DETECTABLE.values() if not mutant.listens}
     assert {rule: kept.get(rule) for rule in rules if kept.get(rule) != "pass"} == {}
 
 
 @pytest.mark.parametrize("rule", ["grit.tree.key-order", "harness.frame.line", "harness.connect.same"])
 def test_reference_without_fault_fails_no_rule(rule: str, tmp_path: Path) -> None:
     none = Mutant("none", rule, (), listens=rule == "harness.connect.same")
-    found = hunt(REFERENCE_ADAPTER, none, tmp_path)
-    assert found.played
+    found = detect(REFERENCE_ADAPTER, none, tmp_path)
+    assert found.cases
     assert not found.failed
 
 

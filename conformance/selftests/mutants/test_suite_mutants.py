@@ -17,7 +17,7 @@ from selftests.mutants.zoo import note
 BOOK = load_rules()
 PROOFS = proofs_by_rule()
 MUTANTS = {mutant.id: mutant for mutant in read_mutants(CATALOGUE / "suite.toml")}
-HUNTED = {
+DETECTABLE = {
     mutant.id: mutant
     for mutant in sorted(MUTANTS.values(), key=lambda mutant: [edit.file for edit in mutant.edits])
     if not mutant.equivalent
@@ -30,7 +30,7 @@ BINDING = sorted(rule.id for rule in BOOK.rules.values() if rule.profile == "sui
 def test_suite_rule_has_a_test_and_a_mutant(rule: str) -> None:
     assert any(not proof.slow for proof in PROOFS.get(rule, ())), "no self-test is marked with it"
     if BOOK.rules[rule].unproven is None:
-        assert rule in {mutant.violates for mutant in HUNTED.values()}, "no mutant in suite.toml violates it"
+        assert rule in {mutant.violates for mutant in DETECTABLE.values()}, "no mutant in suite.toml violates it"
 
 
 @pytest.mark.rule("suite.rules.known")
@@ -39,7 +39,7 @@ def test_rules_in_test_marks_exist() -> None:
 
 
 def test_first_test_of_a_mutant_is_marked_with_its_rule() -> None:
-    first = {(mutant.id, mutant.violates, mutant.by.partition("[")[0]) for mutant in HUNTED.values() if mutant.by}
+    first = {(mutant.id, mutant.violates, mutant.by.partition("[")[0]) for mutant in DETECTABLE.values() if mutant.by}
     assert [
         (name, by)
         for name, rule, by in sorted(first)
@@ -48,7 +48,7 @@ def test_first_test_of_a_mutant_is_marked_with_its_rule() -> None:
 
 
 @pytest.mark.zoo
-@pytest.mark.parametrize("mutant", HUNTED.values(), ids=HUNTED)
+@pytest.mark.parametrize("mutant", DETECTABLE.values(), ids=DETECTABLE)
 def test_suite_mutant_is_detected_by_a_test_of_its_rule(
     mutant: Mutant, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -64,7 +64,7 @@ CONTROLS = {"suite.exit.law", "suite.request.shuffled", "suite.verdict.twin"}
 
 def harmless(rule: str) -> Mutant:
     """Return a mutant that edits the same files as the mutants of a rule without a change."""
-    files = sorted({edit.file for mutant in HUNTED.values() if mutant.violates == rule for edit in mutant.edits})
+    files = sorted({edit.file for mutant in DETECTABLE.values() if mutant.violates == rule for edit in mutant.edits})
     docstrings = [source_of(file).split('"""')[1] for file in files]
     return Mutant("harmless", rule, tuple(Edit(file, text, text) for file, text in zip(files, docstrings, strict=True)))
 
@@ -73,7 +73,7 @@ def harmless(rule: str) -> Mutant:
     "rule",
     [
         pytest.param(rule, marks=[] if rule in CONTROLS else [pytest.mark.nightly])
-        for rule in sorted({mutant.violates for mutant in HUNTED.values()})
+        for rule in sorted({mutant.violates for mutant in DETECTABLE.values()})
     ],
 )
 def test_proofs_pass_without_a_fault(rule: str, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from gritstone_conformance.rules import Rule
-from selftests.mutants.hunting import hunt, play_gate
+from selftests.mutants.detection import detect, run_gate
 from selftests.mutants.matrix import in_part
-from selftests.mutants.mutate import Edit, Mutant, StaleMutantError, hunted, read_mutants
+from selftests.mutants.mutate import Edit, Mutant, StaleMutantError, detectable, read_mutants
 from selftests.mutants.zoo import Summary, Zoo, note, unproven_rules
 from selftests.paths import LIAR, PLANTED
 
@@ -83,7 +83,7 @@ def test_suite_fault_reaches_each_process(tmp_path: Path) -> None:
 def test_liar_counts_as_detected_only_under_its_rule(liar: str, violates: str, is_found: bool, tmp_path: Path) -> None:
     """A fault of the wire fails the watch of its rule; a death or a failure of another rule does not count."""
     command = [sys.executable, str(LIAR), liar, "--", sys.executable, str(PLANTED / "honest.py")]
-    found = hunt(command, Mutant(liar, violates, (), proxy=liar), tmp_path)
+    found = detect(command, Mutant(liar, violates, (), proxy=liar), tmp_path)
     assert (violates in found.failed) is is_found, found
 
 
@@ -117,8 +117,8 @@ def test_summary_counts_only_mutants_that_ran() -> None:
 def test_death_does_not_fail_the_rule(tmp_path: Path) -> None:
     """The case gets the verdict error, which does not name the rule of the mutant."""
     command = [sys.executable, str(LIAR), "exits-0", "--", sys.executable, "-m", "gritstone.harness"]
-    found = hunt(command, Mutant("exits-0", "grit.tree.key-order", (), by="grit/tree/names-descending"), tmp_path)
-    assert found.played[0] == "grit/tree/names-descending"
+    found = detect(command, Mutant("exits-0", "grit.tree.key-order", (), by="grit/tree/names-descending"), tmp_path)
+    assert found.cases[0] == "grit/tree/names-descending"
     assert found.failed == set()
 
 
@@ -126,12 +126,12 @@ def test_death_does_not_fail_the_rule(tmp_path: Path) -> None:
 def test_play_gate_runs_harness_cases_and_watches(liar: str, is_found: bool, tmp_path: Path) -> None:
     """An adapter without a profile gets the harness cases only; the watches are judged at the end."""
     command = [sys.executable, str(LIAR), liar, "--", sys.executable, str(PLANTED / "honest.py")]
-    found = play_gate(command, Mutant(liar, "harness.reply.one", (), proxy=liar), tmp_path)
+    found = run_gate(command, Mutant(liar, "harness.reply.one", (), proxy=liar), tmp_path)
     assert ("harness.reply.one" in found.failed) is is_found
 
 
 def test_parts_of_the_matrix_are_disjoint_and_complete() -> None:
-    names = set(hunted())
+    names = set(detectable())
     parts = [{name for name in names if in_part(name, f"{number}/7")} for number in range(1, 8)]
     assert set.union(*parts) == names
     assert sum(map(len, parts)) == len(names)

@@ -26,8 +26,8 @@ from gritstone_conformance.running.property_runner import run_property
 from gritstone_conformance.trial import Property, Trial
 from selftests.fakes.subject import FakeSubject, fake_book
 from selftests.fakes.unharmed import Unharmed
-from selftests.mutants.hunting import opener
-from selftests.mutants.mutate import hunted
+from selftests.mutants.detection import opener
+from selftests.mutants.mutate import detectable
 
 RULE: Final = "grit.store.crash"
 CRASHES: Final = {prop.name: prop for prop in load_properties() if prop.kind == "crash" and not prop.search_only}
@@ -134,7 +134,7 @@ def test_kill_lands_only_on_a_living_process() -> None:
 
 def played(mutant: str, case: str, home: Path, kind: type[ObservedSubject]) -> str | None:
     """Run a case on a mutant; return the violated rule, else the cause of the fault, or None."""
-    planted = hunted()[mutant]
+    planted = detectable()[mutant]
     start = Launcher(opener(planted.command("gritstone.harness"), planted), AttachSettings())
     subject = kind(start.start(), Ledger())
     try:
@@ -151,7 +151,7 @@ def test_every_rule_about_deaths_has_an_unprotected_mutant() -> None:
     others = ("harness/", "runtime/away/", "runtime/release/", "wasm/puppet/")
     led = {prop.rules[0] for prop in CRASHES.values() if not prop.name.startswith(others)}
     assert NEEDED.keys() == {*DEATH_RULES, *OF_STORES} >= led
-    mutants = hunted()
+    mutants = detectable()
     assert {rule: mutants[mutant].violates for rule, (mutant, _) in NEEDED.items()} == {rule: rule for rule in NEEDED}
 
 

@@ -284,9 +284,8 @@ class Machine:
         if running.is_stale or (running.base, running.mark) != (actor.head, actor.mark):
             actor.happen(Event.STALE)
         elif isinstance(outcome, Refusal) and running.removals != self.world.removals:
-            actor.happen(
-                Event.STALE
-            )  # an object that it has read may have been removed, which may have caused the failure
+            # an object that it has read may have been removed, which may have caused the failure
+            actor.happen(Event.STALE)
         elif isinstance(outcome, Admitted):
             if actor.head is None and not self.world.has_room():
                 self._hold(running)

@@ -1,11 +1,11 @@
-"""Hunting a mutant: the cases of the rule that it breaks are put to it until one fails by the name of that rule.
+"""Detection of a mutant: the cases of the rule that it violates are run on it until one fails under that rule.
 
-Nothing is shrunk or saved, so a hunt takes as long as the first failure needs. The case that a mutant's entry calls
-``by`` is played first; it saves time and decides nothing, for all the others follow where it does not find the fault.
-``play_gate`` is the long way: every case of the gate, whatever fails.
+Nothing is shrunk or saved, so this takes as long as the first failure needs. The case that the mutant's entry names in
+``by`` runs first. That only saves time: if it does not detect the mutant, all other cases follow. ``run_gate`` runs
+every case of the gate, whatever fails.
 
-A fault of the wire is judged as in a run: by the watch of its rule, after the process has ended. Where ``hello`` itself
-was at fault no case can fail, for none is asked: there the rule that the fault names is the one that was found.
+A fault in the lines of the protocol is judged as in a run: by the watch of its rule, after the process has ended. If
+``hello`` itself is at fault, no case is run; then the rule that the fault names is the one that was found.
 """
 
 from __future__ import annotations
@@ -39,29 +39,30 @@ from gritstone_conformance.trial import Property
 from selftests.mutants.forked import Forking, can_fork
 from selftests.mutants.mutate import Mutant, told
 
-__all__ = ["Found", "hunt", "opener", "play_gate"]
+__all__ = ["Found", "detect", "opener", "run_gate"]
 
 _PATIENCE: Final = (1.0, 0.2, 0.05)
-"""Scale of the deadlines; of a liar, or of who is found by waiting (hello 2 s, grace of twice that); of who is both."""
+"""Scale of the deadlines: in general; of a liar, or a mutant that is detected by a timeout (hello 2 s, grace of twice
+that); of a mutant that is both."""
 _LISTENS_S: Final = 20.0
 """How long a mutant may take until it listens."""
 _MATERIAL: Final = 40
-"""Vectors that are put to a liar at once, where any line may hold the lie."""
+"""Vectors that are sent to a liar at once, because any line may contain the fault."""
 _LINES: Final = 10 * _MATERIAL
-"""Vectors after which a liar has had its chance."""
+"""Vectors after which a liar that was not detected is a survivor."""
 
 
 @dataclass(slots=True)
 class Found:
-    """What a hunt came to.
+    """The result of running cases on a mutant.
 
     Attributes:
-        failed: the rules by whose name cases failed.
-        played: the names of the cases that were played.
+        failed: the rules under which cases failed.
+        cases: the names of the cases that were run.
     """
 
     failed: set[str] = field(default_factory=set)
-    played: list[str] = field(default_factory=list)
+    cases: list[str] = field(default_factory=list)
 
 
 @cache
@@ -84,22 +85,22 @@ def _about() -> dict[str, list[Planned]]:
     return about
 
 
-def hunt(command: Sequence[str], mutant: Mutant, home: Path) -> Found:
-    """Put the cases of a mutant's rule to it until one fails by the name of the rule.
+def detect(command: Sequence[str], mutant: Mutant, home: Path) -> Found:
+    """Run the cases of a mutant's rule on it until one fails under that rule.
 
     Args:
         command: starts it.
-        mutant: what is hunted.
+        mutant: the mutant.
         home: an empty directory.
 
     Returns:
-        What failed, and what was played.
+        What failed, and what was run.
     """
     with _attached(command, mutant, home) as launcher:
-        return _hunt(launcher, mutant, home)
+        return _detect(launcher, mutant, home)
 
 
-def _hunt(launcher: Launcher, mutant: Mutant, home: Path) -> Found:
+def _detect(launcher: Launcher, mutant: Mutant, home: Path) -> Found:
     found = Found()
     try:
         subject = _start(launcher)
@@ -108,9 +109,9 @@ def _hunt(launcher: Launcher, mutant: Mutant, home: Path) -> Found:
         return found
     observed = ObservedSubject(subject, Ledger())
     try:
-        for item in _quarry(mutant, subject.claims):
-            found.played.append(item.name)
-            outcome = _play(item, observed, home)
+        for item in _cases_of(mutant, subject.claims):
+            found.cases.append(item.name)
+            outcome = _run(item, observed, home)
             found.failed |= {outcome.rule or ""} if outcome.verdict == "fail" else set()
             if mutant.violates in found.failed | _watched(subject.faults):
                 break
@@ -123,13 +124,13 @@ def _hunt(launcher: Launcher, mutant: Mutant, home: Path) -> Found:
     return found
 
 
-def play_gate(command: Sequence[str], mutant: Mutant, home: Path) -> Found:
-    """Play the whole gate on a mutant, as a run does, and return what failed and what was executed."""
+def run_gate(command: Sequence[str], mutant: Mutant, home: Path) -> Found:
+    """Run the whole gate on a mutant, as ``verify`` does, and return what failed and what was executed."""
     with _attached(command, mutant, home) as launcher:
-        return _play_gate(launcher, home)
+        return _run_gate(launcher, home)
 
 
-def _play_gate(launcher: Launcher, home: Path) -> Found:
+def _run_gate(launcher: Launcher, home: Path) -> Found:
     try:
         subject = _start(launcher)
     except SubjectFault as fault:
@@ -141,7 +142,7 @@ def _play_gate(launcher: Launcher, home: Path) -> Found:
 
 
 def _start(launcher: Launcher) -> Subject:
-    """Start or connect; who listens may need a while before it does."""
+    """Start or connect; an adapter that listens may need some time before it does."""
     until = time.monotonic() + _LISTENS_S
     while True:
         try:
@@ -154,7 +155,7 @@ def _start(launcher: Launcher) -> Subject:
 
 @contextmanager
 def _attached(command: Sequence[str], mutant: Mutant, home: Path) -> Iterator[Launcher]:
-    """Say how to attach a mutant: by starting it, or, where the fault is in how it listens, at its socket."""
+    """Yield how to attach a mutant: by its command, or, if the fault is in how it listens, at its socket."""
     attach_settings = AttachSettings(deadline_scale=_PATIENCE[bool(mutant.proxy) + mutant.waits])
     with told(mutant):
         if not mutant.listens:
@@ -170,14 +171,14 @@ def _attached(command: Sequence[str], mutant: Mutant, home: Path) -> Iterator[La
 
 
 def opener(command: Sequence[str], mutant: Mutant) -> Command:
-    """Say how to start a mutant: the reference is forked where it has a fault, all else is started as a run does."""
+    """Return how to start a mutant: a fault of the reference is forked, all others are started as in a run."""
     plain = Command.parse(command)
     if can_fork(mutant) and not mutant.is_of_suite:
         return Forking(plain.argv, mutant=mutant, plain=plain)
     return plain
 
 
-def _quarry(mutant: Mutant, claims: Claims) -> list[Planned]:
+def _cases_of(mutant: Mutant, claims: Claims) -> list[Planned]:
     claimed = (item for item in _about().get(mutant.violates, ()) if _is_claimed(item, claims))
     return sorted(claimed, key=lambda item: (item.name != mutant.by, *_rank(item, mutant.violates)))
 
@@ -188,7 +189,7 @@ def _watched(faults: Sequence[SubjectFault]) -> set[str]:
 
 
 def _look_at_lines(subject: ObservedSubject) -> None:
-    """Ask for what a run asks for anyhow until a line is at fault: vectors, and a second process."""
+    """Send what a run sends in any case until a line is at fault: vectors, and requests to a second process."""
     vectors = [item for item in _plan().of_kind("vector") if _is_claimed(item, subject.claims)]
     for start in range(0, _LINES, _MATERIAL):
         list(run_vectors(vectors[start : start + _MATERIAL], subject))
@@ -199,7 +200,7 @@ def _look_at_lines(subject: ObservedSubject) -> None:
 
 
 def _rank(item: Planned, rule: str) -> tuple[bool, bool, int, str]:
-    """Put vectors first, then properties that are about the rule, then those about few others besides."""
+    """Order vectors first, then properties whose first rule it is, then those with few other rules."""
     return isinstance(item.source, Property), item.rules[0] != rule, len(item.rules), item.name
 
 
@@ -210,9 +211,9 @@ def _is_claimed(item: Planned, claims: Claims) -> bool:
     return missing is None and item.profile in (*claims.profiles, "harness")
 
 
-def _play(item: Planned, subject: ObservedSubject, home: Path) -> Outcome:
+def _run(item: Planned, subject: ObservedSubject, home: Path) -> Outcome:
     recorder = OutcomeBuilder(_data().book)
     if isinstance(item.source, Property):
         return recorder.tested(item, run_property(item.source, subject, RunSettings(shrink_s=0.0, home=home)))
-    (played,) = run_vectors([item], subject)
-    return recorder.played(played)
+    (run,) = run_vectors([item], subject)
+    return recorder.played(run)
