@@ -258,6 +258,7 @@ def _probe_with_selftests(runner: ProbeRunner) -> None:
         "--noconftest",
         "--assert=plain",
         "--tb=native",
+        *("-p", "selftests.formats"),  # a fixture of conftest.py
         *(word for name in blocked for word in ("-p", name)),
     ]
     session = _Session(runner)

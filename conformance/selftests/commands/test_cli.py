@@ -45,7 +45,7 @@ MIXED = ("-k", "grit/tree/*n[ai][qm]*")
         (verify("cat", *TREES), 3),
         (verify("true", *TREES), 3),
         (verify(f"{sys.executable} -c 'raise SystemExit(1)'", *TREES), 3),
-        (verify(planted("null"), "-k", "harness/hello/*"), 3),
+        (verify(planted("null"), "-k", "harness/hello/s*"), 3),
         (verify("no-such-command-anywhere"), 2),
         (verify(REFERENCE, "--profile", "nonsense"), 2),
     ],

@@ -119,7 +119,7 @@ def test_exports_without_the_differing_object_are_compared() -> None:
     hosts = [Implementation(InventsSteps(), "one"), Implementation(InventsSteps(), "other")]  # type: ignore[arg-type]
     hosts[1].subject.made = 100  # type: ignore[attr-defined]
     matrix = play_matrix(hosts, [CBOR], JOURNEYS[:1])
-    assert "what was exported is not whole" in matrix.differences[0].words
+    assert "the export is incomplete" in matrix.differences[0].words
 
 
 class HidesHeads(ModelHost):

@@ -41,7 +41,6 @@ NEEDED: Final = {
         "erase/no-trace": "a bundle holds the bytes of a blob, too",
         "erase/no-way-back": "an import shows whether the blob is restored, and an export shows the tombstone",
         "erase/not-over-bytes": "the model exports",
-        "transcode/tombstones": "the model exports",
         "shared/*": "an export reads all that several processes wrote",
         "store/handle-closed": "a transfer in progress is an export or an import",
     },
@@ -50,7 +49,7 @@ NEEDED: Final = {
         "crash/import-at-each-write": "the bundle has tombstones",
         "erase/not-over-bytes": "the model erases",
     },
-    "damage": {"store/damaged": "the feature is required", "damage/*": "the cases are about the operation"},
+    "damage": {},
 }
 """What a case needs an operation for that none of its rules names."""
 

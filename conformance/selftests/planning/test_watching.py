@@ -11,7 +11,7 @@ from gritstone_conformance.doctor.ladder import ADVICE
 from gritstone_conformance.planning.watches import WATCHED
 from gritstone_conformance.rules import load_rules
 
-WIRE = ("protocol", "claims", "liveness", "conversation", "subject", "stream", "process", "connection", "forms")
+WIRE = ("protocol", "claims", "liveness", "conversation", "subject", "stream", "process", "connection", "reply_shapes")
 
 
 def named_rules() -> set[str]:

@@ -280,15 +280,17 @@ KILLS = {  # what is durable when a process is killed, and what a start does aft
     "runtime.recover.mark",
     "runtime.recover.step",
 }
-RUNNING = {  # times, and what happens while a run is in progress
+RUNNING = {  # times, full stores, and what happens while a run is in progress
     "runtime.away.expected",
     "runtime.collect.running",
     "runtime.retry.delay-system",
     "runtime.retry.running",
     "runtime.route.fan",
     "runtime.run.cancel",
+    "runtime.run.full",
     "runtime.run.independent",
     "runtime.stop.drain",
+    "wit.transition.unlimited",
 }
 SHARED = {  # another runtime, or a removal, changes the store during a run
     "runtime.head.closed",
@@ -297,7 +299,7 @@ SHARED = {  # another runtime, or a removal, changes the store during a run
 }
 
 
-def test_only_rules_of_kills_and_times_have_neither_vector_nor_audit() -> None:
+def test_only_rules_of_kills_and_runs_lack_vectors_and_audits() -> None:
     judged = {rule for case in load_vectors().cases() for rule in case.rules}
     judged |= {step.rule for case in load_vectors().cases() for step in case.steps if step.rule}
     judged |= {rule for file in load_audits() for audit in file.audits for rule in audit.rules}

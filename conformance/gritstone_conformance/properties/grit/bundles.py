@@ -379,5 +379,5 @@ PROPERTIES: Final = (
     *each_format("bundle/refused-piece", refused_piece, "grit.bundle.dropped-pieces", given=draws.graph(2), examples=4),
     *each_format("bundle/pruned-between-pieces", whole_at_the_end, _WHOLE),
     *each_format("bundle/pruned-on-another-handle", whole_next_to_others, _WHOLE, features=("durable",)),
-    *each_format("bundle/erased-between-pieces", whole_next_to_erasures, _WHOLE, features=("erase",)),
+    *each_format("bundle/erased-and-pruned-between-pieces", whole_next_to_erasures, _WHOLE, features=("erase",)),
 )
