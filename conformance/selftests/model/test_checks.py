@@ -33,6 +33,7 @@ from gritstone_conformance.model.values import Blob, Message, Object, Step, Tree
 from gritstone_conformance.model.wasm_host import GuestHost
 from gritstone_conformance.model.wellformed import is_one_item
 from gritstone_conformance.replies import Ok, Refused
+from gritstone_conformance.strategies.graphs import Graph
 from gritstone_conformance.strategies.scenarios import Stage
 from selftests.fakes.forging import Scribe
 
@@ -262,6 +263,21 @@ def test_choose_is_rejected_on_a_free_runtime() -> None:
     sent = {"runtime": "f", "to": actor, "headers": [["mt", "genesis"]], "content": actor, "mode": "queue"}
     assert isinstance(host.ask("runtime.inject", sent), Ok)
     assert host.ask("runtime.choose", {"runtime": "f", "choice": 0}) == Refused("rejected")
+
+
+@pytest.mark.parametrize("needs", ["a head", "a mark"])
+def test_run_is_exhausted_if_an_outcome_needs_a_reference(needs: str) -> None:
+    host = opened(ModelHost(limits=Limits(refs=2)))  # the agent and its head
+    wanted = {"store": "s", "agent": "test", "base_ms": 10, "cap_ms": 100, "max_attempts": 1, "transition_ms": 0}
+    begin = {**wanted, "runtime": "f", "schedule": "free", "clock": "suite"}
+    assert isinstance(host.ask("runtime.start", begin), Ok)
+    stage = Stage(Graph(FRAMED_SHA256))
+    core = stage.core(b"x") if needs == "a head" else stage.tree(a=stage.blob(b"x"))  # without code a genesis fails
+    for value in stage.graph.values.values():
+        put(host, value)
+    sent = {"runtime": "f", "to": core.hex(), "headers": [["mt", "genesis"]], "content": core.hex(), "mode": "queue"}
+    assert isinstance(host.ask("runtime.inject", sent), Ok)
+    assert host.ask("runtime.run", {"runtime": "f", "max_steps": 9}) == Refused("exhausted")
 
 
 def test_erased_blob_cannot_receive_a_message() -> None:
