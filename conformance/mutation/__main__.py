@@ -11,6 +11,7 @@ written. It can be stopped at any time and continues where it stopped.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import random
@@ -46,8 +47,10 @@ def _record_reach(bench: Bench, path: Path, jobs: int) -> None:
 
 def _all(bench: Bench, drawn: Sequence[Mutant], recorded: dict[str, Result], options: argparse.Namespace) -> int:
     """Judge the mutants without a result by the cases that reach them; returns the exit code."""
-    path = options.work / f"{options.target}.reach"
+    digest = hashlib.sha256(" ".join([*(mutant.name for mutant in bench.mutants), *bench.items]).encode()).hexdigest()
+    path = options.work / f"{options.target}-{digest[:12]}.reach"
     if not path.exists():
+        print(f"recording which cases reach which mutants, in {path}", flush=True)
         _record_reach(bench, path, options.jobs)
     cases, seconds = read_reach(path)
     bench = replace(bench, seconds=seconds)
