@@ -305,7 +305,7 @@ class Machine:
         Spec: :rule:`runtime.run.full`.
         """
         actor = running.actor
-        self.world.held[actor.actor_id] = actor
+        self.world.held[actor.actor_id] = None
         actor.happen(Event.ABANDONED)
 
     def _fail(self, running: Running, refusal: Refusal) -> None:

@@ -47,7 +47,7 @@ class World:
         batch: the changes of the next commit.
         ready: actors that may have something to run, each once, in the order of their turns.
         away: actors that make no step here.
-        held: actors that wait until the runtime is run again, because the outcome of a run needs a further reference.
+        held: actors, in order, that wait for the next run of the runtime: an outcome needs a further reference.
         removals: the count of removals of the store when everything here was read; see ``removals``.
     """
 
@@ -61,7 +61,7 @@ class World:
         self.agent: ObjectId = b""
         self.ready: deque[Actor] = deque()
         self.away: set[ObjectId] = set()
-        self.held: dict[ObjectId, Actor] = {}
+        self.held: dict[ObjectId, None] = {}
         self._placed: list[Actor] = []
         self._placed_bytes = 0
         self._heads: dict[ObjectId, ObjectId] = {}
@@ -152,8 +152,8 @@ class World:
     def release_held(self) -> None:
         """Run the actors again whose outcome needed a further reference."""
         held, self.held = self.held, {}
-        for actor in held.values():
-            self.enqueue(actor)
+        for actor_id in held:
+            self.enqueue(self.actor(actor_id))
 
     def has_room(self) -> bool:
         """Return whether the store has room for one more reference than the batch creates.

@@ -66,3 +66,16 @@ def test_restarts_during_a_run_lose_no_mail(any_stage: Any, stride: int) -> None
     bounces = [any_stage.data(one, "bounces") for one in (a, b)]
     assert bounces == [b"\0\0\0\6", b"\0\0\0\7"]
     assert len(any_stage.steps(a)) + len(any_stage.steps(b)) == 2 + 1 + 13
+
+
+def test_held_actor_that_was_let_go_runs_its_new_mail(stage: Any) -> None:
+    world = stage.start().machine.world
+    actor_id = b"\1" * 32
+    world.actor(actor_id)
+    world.held[actor_id] = None
+    world.let_go([actor_id])
+    world.actor(actor_id).set_tip(world.agent, b"\2" * 32)
+    world.enqueue(world.actor(actor_id))
+    assert list(world.ready) == []
+    world.release_held()
+    assert list(world.ready) == [world.actors[actor_id]]
