@@ -45,8 +45,10 @@ def _record_reach(bench: Bench, path: Path, jobs: int) -> None:
     unfinished.rename(path)
 
 
-def _all(bench: Bench, drawn: Sequence[Mutant], recorded: dict[str, Result], options: argparse.Namespace) -> int:
-    """Judge the mutants without a result by the cases that reach them; returns the exit code."""
+def _all(
+    bench: Bench, drawn: Sequence[Mutant], recorded: Mapping[str, Result], options: argparse.Namespace
+) -> tuple[int, Mapping[str, Result]]:
+    """Judge the mutants without a result by the cases that reach them; return the exit code and all results."""
     digest = hashlib.sha256(" ".join([*(mutant.name for mutant in bench.mutants), *bench.items]).encode()).hexdigest()
     path = options.work / f"{options.target}-{digest[:12]}.reach"
     if not path.exists():
@@ -62,11 +64,13 @@ def _all(bench: Bench, drawn: Sequence[Mutant], recorded: dict[str, Result], opt
         if count % 50 == 0 or count == len(works) - 1:
             write_results(options.results, results.values())
     print_unnoticed(bench.mutants, results, read_decisions(options.decisions))
-    return 0
+    return 0, results
 
 
-def _sample(bench: Bench, drawn: Sequence[Mutant], recorded: Mapping[str, Result], options: argparse.Namespace) -> int:
-    """Judge drawn mutants until the time is over; returns the exit code."""
+def _sample(
+    bench: Bench, drawn: Sequence[Mutant], recorded: Mapping[str, Result], options: argparse.Namespace
+) -> tuple[int, Mapping[str, Result]]:
+    """Judge drawn mutants until the time is over; return the exit code and the results of the sample."""
     decisions = read_decisions(options.decisions)
     works = []
     for mutant in drawn:
@@ -88,7 +92,7 @@ def _sample(bench: Bench, drawn: Sequence[Mutant], recorded: Mapping[str, Result
     print_unnoticed(bench.mutants, results, decisions)
     for mutant in lost:
         print(f"{mutant.name} {mutant.file}:{mutant.line} was noticed by {recorded[mutant.name].case}, and is no more")
-    return 1 if lost else 0
+    return (1 if lost else 0), results
 
 
 def main() -> int:
@@ -123,10 +127,8 @@ def main() -> int:
         part, parts = map(int, options.part.split("/"))
         recorded = read_results(options.results)
         recorded = {mutant.name: recorded[mutant.name] for mutant in mutants if mutant.name in recorded}
-        code = (_all if options.all else _sample)(bench, drawn[part::parts], recorded, options)
-        print_scores(
-            bench, read_results(options.results) if options.all else recorded, read_decisions(options.decisions)
-        )
+        code, results = (_all if options.all else _sample)(bench, drawn[part::parts], recorded, options)
+        print_scores(bench, results, read_decisions(options.decisions))
         return code
 
 
