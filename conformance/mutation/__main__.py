@@ -1,8 +1,8 @@
 """Automatic mutation: change one place of an implementation, run the suite on it, and check whether a case notices.
 
-Without ``--all``: a sample. Mutants are drawn by the seed until the time is over. For a mutant with a recorded result,
-the case that noticed it is run again; the others are judged by the cases of their topic. The exit code is 1 if a
-mutant that was noticed is no longer noticed, or if a decision is stale.
+Without ``--all``: a sample. Mutants are drawn by the seed until the time is over, first those with a recorded result.
+The case that noticed such a mutant is run again; the others are judged by the cases of their topic. The exit code is 1
+if a mutant that was noticed is no longer noticed, or if a decision is stale.
 
 With ``--all``: every mutant without a recorded result is judged by all cases that reach it, and the results are
 written. It can be stopped at any time and continues where it stopped.
@@ -18,22 +18,14 @@ import random
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from .mutants import Mutant, Result, read_decisions, read_results, stale, write_results
 from .playing import Bench, Work, in_parallel, planned, read_reach
-from .scores import print_scores, print_unnoticed
-from .targets import HERE, TARGETS
-
-
-def _topics(target: str, mutants: Sequence[Mutant]) -> Mapping[str, Sequence[str]]:
-    globs: Mapping[str, Sequence[str]] = tomllib.loads((HERE / "topics.toml").read_text())[target]
-    files = {mutant.file for mutant in mutants}
-    return {file: next((rules for glob, rules in globs.items() if fnmatchcase(file, glob)), ()) for file in files}
+from .scores import HERE, generated, print_scores, print_unnoticed, read_topics, score, write_generated
+from .targets import TARGETS
 
 
 def _record_reach(bench: Bench, path: Path, jobs: int) -> None:
@@ -63,6 +55,8 @@ def _all(
             results[result.name] = result
         if count % 50 == 0 or count == len(works) - 1:
             write_results(options.results, results.values())
+    if options.files == "*":
+        write_generated(options.results.parent, options.target, generated(bench.mutants))
     print_unnoticed(bench.mutants, results, read_decisions(options.decisions))
     return 0, results
 
@@ -70,25 +64,26 @@ def _all(
 def _sample(
     bench: Bench, drawn: Sequence[Mutant], recorded: Mapping[str, Result], options: argparse.Namespace
 ) -> tuple[int, Mapping[str, Result]]:
-    """Judge drawn mutants until the time is over; return the exit code and the results of the sample."""
+    """Judge drawn mutants until the time is over, first those with a result; return the exit code and the results.
+
+    A recorded result of a mutant that no case noticed is taken as it is.
+    """
     decisions = read_decisions(options.decisions)
-    works = []
-    for mutant in drawn:
-        before = recorded.get(mutant.name)
-        if mutant.name in decisions or (before is not None and before.case is None):
-            continue
-        names = bench.of_topic(mutant) if before is None or before.case not in bench.items else [str(before.case)]
-        works.append(Work(mutant, names))
+    cases = {name: [str(result.case)] for name, result in recorded.items() if result.case in bench.items}
+    settled = {name: result for name, result in recorded.items() if result.case is None}
+    order = sorted(drawn, key=lambda mutant: mutant.name not in recorded)
+    works = [Work(each, cases.get(each.name) or bench.of_topic(each)) for each in order if each.name not in settled]
+    judged = in_parallel(bench, Bench.judge, works, options.jobs)
     results: dict[str, Result] = {}
     lost: list[Mutant] = []
-    for work, result in zip(works, in_parallel(bench, Bench.judge, works, options.jobs), strict=True):
+    for mutant in order:
+        result = settled[mutant.name] if mutant.name in settled else next(judged)
         if result is None:
             break
-        results[result.name] = result
-        if result.verdict == "survived" and work.mutant.name in recorded:
-            again = replace(bench, until=math.inf).judge(Work(work.mutant, bench.of_topic(work.mutant)))
-            results[result.name] = again or result
-            lost += [work.mutant] if again is None or again.verdict == "survived" else []
+        if result.verdict == "survived" and mutant.name in cases:
+            result = replace(bench, until=math.inf).judge(Work(mutant, bench.of_topic(mutant))) or result
+            lost += [mutant] if result.verdict == "survived" else []
+        results[mutant.name] = result
     print_unnoticed(bench.mutants, results, decisions)
     for mutant in lost:
         print(f"{mutant.name} {mutant.file}:{mutant.line} was noticed by {recorded[mutant.name].case}, and is no more")
@@ -117,7 +112,7 @@ def main() -> int:
         build = options.work / options.target
         mutants = target.build(build, options.files)
         until = time.monotonic() + options.seconds if options.seconds else math.inf
-        topics = _topics(options.target, mutants)
+        topics = read_topics(options.target, {mutant.file for mutant in mutants})
         bench = Bench(target, build, mutants, topics, planned(), limit_s=options.limit, until=until)
         if options.files == "*" and (old := stale(options.decisions, mutants)):
             print(f"{options.decisions}: no mutant is named {', '.join(old)}: its line has changed; decide again")
@@ -126,9 +121,11 @@ def main() -> int:
         random.Random(options.seed).shuffle(drawn)
         part, parts = map(int, options.part.split("/"))
         recorded = read_results(options.results)
-        recorded = {mutant.name: recorded[mutant.name] for mutant in mutants if mutant.name in recorded}
+        if options.files == "*":  # results of mutants that are no longer made are dropped
+            recorded = {mutant.name: recorded[mutant.name] for mutant in mutants if mutant.name in recorded}
         code, results = (_all if options.all else _sample)(bench, drawn[part::parts], recorded, options)
-        print_scores(bench, results, read_decisions(options.decisions))
+        print(f"{len(results)} of {len(mutants)} mutants have a result")
+        print_scores(score(results.values(), topics, read_decisions(options.decisions), generated(mutants)))
         return code
 
 

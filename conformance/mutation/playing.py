@@ -82,7 +82,7 @@ class Bench:
         topics: file -> globs of the rules that its code carries out.
         items: the cases, by their names.
         seconds: how long each case takes on the implementation itself, as far as that is known.
-        limit_s: a mutant gets no further case once those before take so long on the implementation itself.
+        limit_s: a mutant gets no further case once those before took so long.
         until: the time of the monotonic clock from which on no mutant is begun.
     """
 
@@ -146,26 +146,22 @@ class Bench:
         ranked = sorted(work.cases, key=lambda name: (self.items[name].kind != "vector", self.seconds.get(name, 0.0)))
         own = [self.items[name] for name in ranked if self._is_topic(mutant, self.items[name].rules)]
         rest = [self.items[name] for name in ranked if not self._is_topic(mutant, self.items[name].rules)]
-        found: list[Outcome] = []
-        spent = 0.0
-        for items in (own, rest):
-            batch: list[Planned] = []
-            for item in items:
-                spent += self.seconds.get(item.name, 0.0)
-                if spent <= self.limit_s or not batch:
-                    batch.append(item)
-            self.play(batch, mutant, None, partial(self._note, mutant, found, any_rule=items is rest))
-            if found:
-                break
-        return self._result(mutant, found)
+        found, spent = list[Outcome](), list[float]()
 
-    def _note(self, mutant: Mutant, found: list[Outcome], outcome: Outcome, *, any_rule: bool) -> None:
-        if outcome.verdict not in ("fail", "error"):
-            return
-        found.append(outcome)
-        is_enough = any_rule or self._is_topic(mutant, [outcome.rule or ""])
-        if len(found) > _MOST_FOUND or (outcome.verdict == "fail" and is_enough):
-            raise _Enough
+        def note(outcome: Outcome, *, any_rule: bool) -> None:
+            spent.append(outcome.seconds)
+            if outcome.verdict in ("fail", "error"):
+                found.append(outcome)
+                is_enough = any_rule or self._is_topic(mutant, [outcome.rule or ""])
+                if len(found) > _MOST_FOUND or (outcome.verdict == "fail" and is_enough):
+                    raise _Enough
+            if sum(spent) > self.limit_s:
+                raise _Enough
+
+        self.play(own, mutant, None, partial(note, any_rule=False))
+        if not found and sum(spent) <= self.limit_s:
+            self.play(rest, mutant, None, partial(note, any_rule=True))
+        return self._result(mutant, found)
 
     def _result(self, mutant: Mutant, found: Sequence[Outcome]) -> Result:
         failed = [outcome for outcome in found if outcome.verdict == "fail"]

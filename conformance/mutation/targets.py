@@ -16,10 +16,10 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 
 from .mutants import Mutant, named
+from .scores import HERE
 
-__all__ = ["HERE", "TARGETS", "JavaScript", "Target"]
+__all__ = ["TARGETS", "JavaScript", "Target"]
 
-HERE: Final = Path(__file__).resolve().parent
 _COMPARISONS: Final = (
     *("Eq_NotEq", "NotEq_Eq", "Is_IsNot", "IsNot_Is"),
     *("Lt_LtE", "Lt_GtE", "LtE_Lt", "LtE_Gt", "Gt_GtE", "Gt_LtE", "GtE_Gt", "GtE_Lt"),

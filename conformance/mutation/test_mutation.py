@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mutation.mutants import Decision, Mutant, Result, named, read_decisions, read_results, stale, write_results
 from mutation.playing import Bench, Work, planned
-from mutation.scores import score
+from mutation.scores import Score, recorded_scores, score, write_generated
 from mutation.targets import Reference, places
 
 SOURCE = "a = 1\nif a == 1 and not b:\n    for c in d:\n        break\n"
@@ -55,9 +56,16 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
 def test_a_decision_counts_only_where_no_case_notices_the_mutant() -> None:
     results = [Result("a", "x", "survived"), Result("b", "x", "right-topic"), Result("c", "x", "survived")]
     decisions = {name: Decision("equivalent", "same") for name in ("a", "b")}
-    assert score(results, {"x": ["wit.*"]}, decisions) == {
-        "wit": Counter({"equivalent": 1, "right-topic": 1, "survived": 1})
-    }
+    counts = Counter({"equivalent": 1, "right-topic": 1, "survived": 1})
+    assert score(results, {"x": ["wit.*"]}, decisions, {"x": 5}) == {"wit": Score(5, counts)}
+    assert Score(5, counts).detection == "50.0 %"
+
+
+def test_recorded_scores_count_generated_and_judged_mutants(tmp_path: Path) -> None:
+    write_generated(tmp_path / "results", "javascript", {"src/wit/x.js": 3, "src/wasm/y.js": 2})
+    write_generated(tmp_path / "results", "reference", {"wit/x.py": 9})
+    write_results(tmp_path / "results" / "javascript.jsonl", [Result("a", "src/wit/x.js", "error", "wit/a")])
+    assert recorded_scores("javascript", tmp_path) == {"wasm": Score(2), "wit": Score(3, Counter({"error": 1}))}
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +91,13 @@ def test_a_case_under_a_rule_of_the_topic_decides(bench: Bench, mutant: Mutant) 
 
 def test_a_mutant_that_its_cases_do_not_notice_survives(bench: Bench, mutant: Mutant) -> None:
     result = bench.judge(Work(mutant, ["grit/blob/one-byte"]))
+    assert result == Result(mutant.name, mutant.file, "survived")
+
+
+def test_after_its_time_a_mutant_gets_no_further_case(bench: Bench, mutant: Mutant) -> None:
+    names = [name for name in bench.items if name.startswith("grit/blob/")]
+    names += [name for name in bench.items if name.startswith("grit/cbor/")]
+    result = replace(bench, limit_s=0.0).judge(Work(mutant, names[: len(names) // 2]))
     assert result == Result(mutant.name, mutant.file, "survived")
 
 

@@ -1,6 +1,6 @@
 """Guests from current compilers: all engines admit them and make the same steps.
 
-``tox -e hosts`` runs these tests with clang 22 and Rust; the JavaScript implementation and the Go host are built there.
+``tox -e engines`` runs these tests with clang 22 and Rust, after it built the JavaScript and Go implementations.
 """
 
 from __future__ import annotations

@@ -1,0 +1,45 @@
+"""Sphinx: how many automatic mutants the suite notices.
+
+``detection-table`` has a row for each profile of a mutated implementation. It is made from the recorded results and
+decisions of ``conformance/mutation``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from mutation.scores import recorded_scores
+
+_HEADER = (
+    *("Profile", "Generated", "Judged", "Right rule", "Other rule", "Error only", "Survived", "Not reached"),
+    *("Equivalent", "Out of scope", "Noticed"),
+)
+_COUNTED = ("right-topic", "other-topic", "error", "survived", "not-reached", "equivalent", "out-of-scope")
+
+
+class DetectionTable(SphinxDirective):
+    """``.. detection-table:: target``."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        self.env.note_reread()
+        rows: list[tuple[str, ...]] = [_HEADER]
+        for profile, score in recorded_scores(self.arguments[0]).items():
+            counts = (str(score.counts[column]) for column in _COUNTED)
+            rows.append((profile, str(score.generated), str(score.judged), *counts, score.detection))
+        lines = [".. list-table::", "   :header-rows: 1", ""]
+        for row in rows:
+            lines += [f"   {'*' if number == 0 else ' '} - {cell}" for number, cell in enumerate(row)]
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Add the directive."""
+    app.add_directive("detection-table", DetectionTable)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
