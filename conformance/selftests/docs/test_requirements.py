@@ -1,0 +1,33 @@
+"""The words of requirement, and the blocks of a chapter that are checked for them."""
+
+from __future__ import annotations
+
+import pytest
+from requirement_lint import data, findings, words
+
+PATTERNS = words()
+
+
+@pytest.mark.parametrize("entry", data()["word"], ids=lambda entry: str(entry["bad"]))
+def test_word_is_found_in_bad_example_only(entry: dict[str, str]) -> None:
+    assert list(findings("a.rst", entry["bad"], PATTERNS))
+    assert not list(findings("a.rst", entry["good"], PATTERNS))
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("One.\n\nIt is\nrefused.\n", [4]),
+        ("It is refused (:rule:`grit.a.b`).\n", []),
+        ("See :rule:`grit.a.b`.\n\nIt is refused.\n", [3]),
+        ("It is refused\n(:rule:`grit.a.b`): in two cases:\n\n* it must\n* it is refused\n\nIt must.\n", [7]),
+        ("Two cases:\n\n* it must (:rule:`grit.a.b`)\n* it is refused\n", [4]),
+        ("====\nmust\n====\n", [2]),
+        ("A rule (:rule:`grit.a.b`) has a table:\n\n====  ====\nmust  must\n====  ====\n", []),
+        (".. rule:: grit.a.b\n   :level: MUST\n\n   It MUST.\n\nIt must.\n", [6]),
+        (".. note:: It must\n   be refused.\n\n.. code-block:: text\n\n   must\n\nAs in::\n\n   must\n", []),
+        ("``must`` and :ref:`must`\n", []),
+    ],
+)
+def test_requirement_is_found_outside_rules(text: str, lines: list[int]) -> None:
+    assert [finding.line for finding in findings("a.rst", text, PATTERNS)] == lines
