@@ -371,7 +371,7 @@ def many_steps(trial: Trial, fmt: Format) -> None:
         fixture.play()
         args = {"runtime": fixture.runtime, "max_steps": most}
         rest = ok(cause="rest", steps={"$": "any"}, parked={"$": "any"})
-        trial.expect("runtime.run", args, rest, rule="runtime.route.rest")
+        trial.expect("runtime.run", args, rest, rule="runtime.run.reply")
     fixture.check()
 
 
@@ -451,7 +451,7 @@ def delays(trial: Trial, fmt: Format) -> None:
 
 
 PROPERTIES: Final = (
-    *in_each_format("runtime/run/many-steps", many_steps, "runtime.route.rest", *HISTORY_RULES),
+    *in_each_format("runtime/run/many-steps", many_steps, "runtime.run.reply", *HISTORY_RULES),
     *in_each_format("runtime/route/behind-mail", genesis_behind, "runtime.route.absent", "wit.genesis.first"),
     *in_each_format(
         *("runtime/route/waiting", waiting_mail),
