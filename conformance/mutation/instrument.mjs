@@ -1,6 +1,6 @@
 // node instrument.mjs FROM TO: copies an implementation with all mutants of its sources built in.
 //
-// TO/mutants.json lists them: id, file, operator, the first and last position (line and column from 1), the source text and its replacement.
+// TO/mutants.json lists them, except those of messages: id, file, operator, the first and last position (line and column from 1), the source text and its replacement.
 // The environment variable __STRYKER_ACTIVE_MUTANT__ switches one on.
 
 import fs from "node:fs";
@@ -32,7 +32,9 @@ const cut = (lines, { start, end }) => {
   part[0] = part[0].slice(start.column);
   return part.join("\n");
 };
-const listed = built.mutants.map(({ id, fileName, mutatorName, location, replacement }) => ({
+// a string with a space is a message for people, which no rule is about
+const isMessage = ({ mutatorName, fileName, location }) => mutatorName === "StringLiteral" && cut(sources.get(fileName), location).includes(" ");
+const listed = built.mutants.filter((each) => !isMessage(each)).map(({ id, fileName, mutatorName, location, replacement }) => ({
   id,
   file: fileName,
   operator: mutatorName,
