@@ -69,8 +69,9 @@ class Score:
 
     @property
     def precision(self) -> str:
-        """The share of noticed mutants that failed under a rule of their topic."""
-        return _share(self.counts["right-topic"], self.noticed)
+        """The share of those of their topic among the mutants that failed under a rule."""
+        right = self.counts["right-topic"]
+        return _share(right, right + self.counts["other-topic"])
 
 
 def _share(part: int, whole: int) -> str:
@@ -141,7 +142,7 @@ def print_scores(scores: Mapping[str, Score]) -> None:
     """Print a line for each profile."""
     for profile, each in scores.items():
         told = ", ".join(f"{each.counts[column]} {column}" for column in COLUMNS)
-        right = f"of these {each.precision} under a rule of the topic"
+        right = f"right rule {each.precision}"
         print(f"{profile:8} noticed {each.detection} of {each.asked}, {right}; {each.generated} generated, {told}")
 
 

@@ -15,8 +15,8 @@ from sphinx.util.docutils import SphinxDirective
 from mutation.scores import recorded_scores
 
 _HEADER = (
-    *("Profile", "Generated", "Judged", "Right rule", "Other rule", "Error only", "Survived", "Not reached"),
-    *("Equivalent", "Out of scope", "Noticed"),
+    *("Profile", "Generated", "Judged", "Own rule", "Other rule", "Error only", "Survived", "Not reached"),
+    *("Equivalent", "Out of scope", "Noticed", "Right rule"),
 )
 _COUNTED = ("right-topic", "other-topic", "error", "survived", "not-reached", "equivalent", "out-of-scope")
 
@@ -32,7 +32,7 @@ class DetectionTable(SphinxDirective):
         rows: list[tuple[str, ...]] = [_HEADER]
         for profile, score in recorded_scores(self.arguments[0]).items():
             counts = (str(score.counts[column]) for column in _COUNTED)
-            rows.append((profile, str(score.generated), str(score.judged), *counts, score.detection))
+            rows.append((profile, str(score.generated), str(score.judged), *counts, score.detection, score.precision))
         lines = [".. list-table::", "   :header-rows: 1", ""]
         for row in rows:
             lines += [f"   {'*' if number == 0 else ' '} - {cell}" for number, cell in enumerate(row)]
